@@ -1,0 +1,70 @@
+# Every chore has its one name here, and CI calls the same names. `make help` lists them.
+
+PYTHON ?= python3
+ACCORD_PORT ?= 8000
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+
+# The demo has a store of its own, so that nobody's own ACCORD_STORE is touched by it.
+DEMO_STORE := sqlite:///var/demo.db
+
+.PHONY: help run test check bench lock clean
+.DEFAULT_GOAL := help
+
+help: ## list the chores
+	@sed -nE 's/^([a-z]+):[^#]*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
+
+run: $(VENV)/.runtime ## play the demo into var/demo.db, then serve it on ACCORD_PORT
+	@mkdir -p var
+	@$(BIN)/accord demo --store $(DEMO_STORE)
+	@exec $(BIN)/accord up --store $(DEMO_STORE) --port $(ACCORD_PORT)
+
+test: check ## everything that CI runs: check, then all tests
+	@$(BIN)/python -m pytest --numprocesses 2 --dist worksteal
+
+check: $(VENV)/.dev ## form, lint, types, import contracts, and that documented commands exist
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/python -m pytest --quiet tests/test_project.py
+
+bench: $(VENV)/.runtime ## measure ingest, replay and rebuild beside the plain limits
+	@$(BIN)/python -m benchmarks
+
+lock: ## write both lock files anew from pyproject.toml
+	@tools=$$(mktemp -d) && trap 'rm -rf "$$tools"' EXIT \
+	&& $(PYTHON) -m venv "$$tools" \
+	&& "$$tools/bin/python" -m pip --quiet --disable-pip-version-check install $(LOCK_TOOL) \
+	&& resolve() { echo '# Written by `make lock` from pyproject.toml.' \
+		&& "$$tools/bin/uv" pip compile pyproject.toml $(LOCK_FLAGS) "$$@"; } \
+	&& resolve > "$$tools/runtime" \
+	&& resolve --group dev --constraints "$$tools/runtime" > "$$tools/dev" \
+	&& cp "$$tools/runtime" requirements.lock && cp "$$tools/dev" requirements-dev.lock
+
+LOCK_TOOL := uv==0.13.9
+LOCK_FLAGS := --quiet --universal --python-version 3.11 --group build \
+	--generate-hashes --no-header --no-annotate
+
+clean: ## remove the environment, the demo's store and all caches
+	@rm -rf $(VENV) var build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# A stamp is younger than what it was made from, so a second run installs nothing.
+$(VENV)/.runtime: requirements.lock pyproject.toml | $(BIN)/python
+	@echo 'Setting up Accord in $(VENV) (once; it takes less than a minute) …' >&2
+	@$(PIP) install --require-hashes --requirement requirements.lock
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.lock $(VENV)/.runtime
+	@echo 'Setting up the tools for tests in $(VENV) …' >&2
+	@$(PIP) install --require-hashes --requirement requirements-dev.lock
+	@touch $@
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit( \
+		"Accord needs Python 3.11 or newer, but $(PYTHON) is " + sys.version.split()[0] \
+		+ ". Name another: make PYTHON=python3.12 ...")'
+	@$(PYTHON) -m venv $(VENV)

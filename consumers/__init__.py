@@ -1,0 +1,1 @@
+"""Thin processes on streams that hand what they read to infra and hold no rule."""

@@ -1,0 +1,13 @@
+"""Pure folds over recorded events: figures, alerts, timeline, open deadlines, an overview."""
+
+from projections.alerts import ALERTS
+from projections.deadlines import DEADLINES
+from projections.fold import Projection
+from projections.kpis import KPIS
+from projections.overview import OVERVIEW
+from projections.timeline import TIMELINE
+
+PROJECTIONS: tuple[Projection, ...] = (KPIS, ALERTS, TIMELINE, DEADLINES, OVERVIEW)
+"""Every projection that is kept live; all are folded from the same history."""
+
+__all__ = ["ALERTS", "DEADLINES", "KPIS", "OVERVIEW", "PROJECTIONS", "TIMELINE"]
