@@ -1,0 +1,141 @@
+"""Calendar arithmetic: periods and durations that know that months differ in length.
+
+Periods are named as people write them: ``2026-03``, ``2026-Q1``, ``2026``. They begin and end at
+midnight UTC, the end exclusive. Durations are those of ISO 8601: ``P3Y``, ``P6M``, ``P60D``.
+"""
+
+import re
+from calendar import monthrange
+from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
+from typing import Annotated
+
+from pydantic import AfterValidator, StringConstraints
+
+PERIOD_PATTERN = r"^[12][0-9]{3}(-(0[1-9]|1[0-2])|-Q[1-4])?$"
+DURATION_PATTERN = r"^P([0-9]{1,3}Y)?([0-9]{1,3}M)?([0-9]{1,3}W)?([0-9]{1,4}D)?$"
+
+Period = Annotated[str, StringConstraints(pattern=PERIOD_PATTERN)]
+"""A month (``2026-03``), a quarter (``2026-Q1``) or a year (``2026``)."""
+
+
+def _some_time(duration: str) -> str:
+    if duration == "P":
+        msg = "must be a duration such as P3Y, P6M, P2W or P60D"
+        raise ValueError(msg)
+    return duration
+
+
+Duration = Annotated[str, StringConstraints(pattern=DURATION_PATTERN), AfterValidator(_some_time)]
+"""An ISO 8601 duration in years, months, weeks and days; a notice may be none (``P0D``)."""
+
+
+def _at_least_a_day(duration: str) -> str:
+    if not any(_parts(duration)):
+        msg = "must be a day or longer"
+        raise ValueError(msg)
+    return duration
+
+
+Span = Annotated[Duration, AfterValidator(_at_least_a_day)]
+"""A duration of a day or longer: how long terms hold, how often a fee falls due."""
+
+_MONTHS_IN_QUARTER = 3
+_MONTHS_IN_YEAR = 12
+
+
+def midnight(day: date) -> datetime:
+    """Give the moment at which `day` begins, UTC."""
+    return datetime.combine(day, time.min, UTC)
+
+
+def add_months(day: date, months: int) -> date:
+    """Give the same day `months` later, or that month's last day where it has no such day."""
+    year, month = divmod(day.year * _MONTHS_IN_YEAR + day.month - 1 + months, _MONTHS_IN_YEAR)
+    return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
+
+
+def _parts(duration: str) -> tuple[int, int]:
+    match = re.fullmatch(DURATION_PATTERN, duration)
+    if match is None:
+        msg = f"{duration!r} is no duration; write P3Y, P6M, P2W or P60D"
+        raise ValueError(msg)
+    years, months, weeks, days = (int(part[:-1]) if part else 0 for part in match.groups())
+    return years * _MONTHS_IN_YEAR + months, weeks * 7 + days
+
+
+def add(day: date, duration: str) -> date:
+    """Give `day` plus `duration`: first the months, then the days."""
+    months, days = _parts(duration)
+    return add_months(day, months) + timedelta(days=days)
+
+
+def subtract(day: date, duration: str) -> date:
+    """Give `day` minus `duration`: first the months, then the days."""
+    months, days = _parts(duration)
+    return add_months(day, -months) - timedelta(days=days)
+
+
+@lru_cache(maxsize=4096)
+def bounds(period: str) -> tuple[datetime, datetime]:
+    """Give the moment at which `period` begins and the one at which it has ended."""
+    year, _, rest = period.partition("-")
+    if not rest:
+        return midnight(date(int(year), 1, 1)), midnight(date(int(year) + 1, 1, 1))
+    if rest[0] == "Q":
+        first = date(int(year), _MONTHS_IN_QUARTER * int(rest[1]) - 2, 1)
+        return midnight(first), midnight(add_months(first, _MONTHS_IN_QUARTER))
+    first = date(int(year), int(rest), 1)
+    return midnight(first), midnight(add_months(first, 1))
+
+
+@lru_cache(maxsize=4096)
+def _month(year: int, month: int) -> str:
+    return f"{year:04}-{month:02}"
+
+
+def month_of(moment: date) -> str:
+    """Give the month that `moment` lies in, as a period (a moment's zone is UTC)."""
+    return _month(moment.year, moment.month)
+
+
+@lru_cache(maxsize=4096)
+def quarter_of(period: str) -> str:
+    """Give the quarter that a month lies in; a quarter lies in itself."""
+    if "Q" in period:
+        return period
+    year, month = period.split("-")
+    return f"{year}-Q{(int(month) + 2) // _MONTHS_IN_QUARTER}"
+
+
+@lru_cache(maxsize=4096)
+def months_of(period: str) -> tuple[str, ...]:
+    """Give the months of a quarter or a year, in order; a month is its own."""
+    start, end = bounds(period)
+    months = (end.year - start.year) * _MONTHS_IN_YEAR + end.month - start.month
+    return tuple(month_of(add_months(start.date(), step)) for step in range(months))
+
+
+@lru_cache(maxsize=4096)
+def quarters_of(period: str) -> tuple[str, ...]:
+    """Give the quarters that a period is made of; a month has none."""
+    months = months_of(period)
+    return tuple(dict.fromkeys(map(quarter_of, months))) if len(months) > 1 else ()
+
+
+@lru_cache(maxsize=4096)
+def following(period: str) -> str:
+    """Give the period of the same length that begins where `period` ends."""
+    return _named_like(period, bounds(period)[1])
+
+
+@lru_cache(maxsize=4096)
+def preceding(period: str) -> str:
+    """Give the period of the same length that ends where `period` begins."""
+    return _named_like(period, bounds(period)[0] - timedelta(days=1))
+
+
+def _named_like(period: str, moment: datetime) -> str:
+    if "Q" in period:
+        return quarter_of(month_of(moment))
+    return month_of(moment) if "-" in period else f"{moment.year:04}"

@@ -1,0 +1,546 @@
+"""Execution: the kickoff, then milestones, reviews, issues, adjustments (C16, C17, C20 to C24)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Annotated, Literal, assert_never
+
+from pydantic import Field
+
+from domain.consent import Proposals, acceptable, propose, with_acceptance, with_proposal
+from domain.facts import Facts, Kind
+from domain.gates import Requirement, passing
+from domain.kernel import (
+    IN_FORCE,
+    NEGOTIATING,
+    RUNNING,
+    Act,
+    Command,
+    Event,
+    Refused,
+    Standing,
+    Value,
+)
+from domain.values import Day, Instant, Money, Percent, Ref, Slug, Text
+
+# --- what is simply stated ---------------------------------------------------------------------
+
+
+class _OnboardingStep(Value):
+    step: Slug
+    plan_day: Literal[30, 60, 90]
+    """The part of the 30-60-90-day plan that the step belongs to."""
+
+
+class CompleteOnboardingStep(_OnboardingStep, Command):
+    """Complete a step of the 30-60-90-day plan (C16)."""
+
+    stages = RUNNING
+
+
+class OnboardingStepCompleted(_OnboardingStep, Event):
+    """A step of the onboarding plan was completed (C16)."""
+
+
+class _Training(Value):
+    department: Slug
+    attendees: Annotated[int, Field(ge=1, le=1_000_000)]
+
+
+class CompleteTraining(_Training, Command):
+    """Complete the training of a department (C16)."""
+
+    stages = RUNNING
+
+
+class TrainingCompleted(_Training, Event):
+    """A department was trained (C16)."""
+
+
+class _CommunicationPolicy(Value):
+    channels: dict[Slug, Text]
+    """The channel for each kind of message."""
+
+
+class AgreeCommunicationPolicy(_CommunicationPolicy, Command):
+    """Set the channel for each kind of message (C16)."""
+
+    stages = RUNNING
+
+
+class CommunicationPolicyAgreed(_CommunicationPolicy, Event):
+    """The channel for each kind of message was set (C16)."""
+
+
+class _Lesson(Value):
+    lesson: Ref
+    text: Text
+
+
+class RecordLesson(_Lesson, Command):
+    """Record what was learned (C17)."""
+
+    stages = IN_FORCE
+
+
+class LessonRecorded(_Lesson, Event):
+    """A lesson was recorded (C17)."""
+
+
+class _Incentive(Value):
+    incentive: Ref
+    description: Text
+    per_referral: Money | None = None
+
+
+class IntroduceIncentive(_Incentive, Command):
+    """Offer an incentive, such as a gift card for each referral (C23)."""
+
+    stages = RUNNING
+
+
+class IncentiveIntroduced(_Incentive, Event):
+    """An incentive was introduced (C23)."""
+
+
+class _Reduction(Value):
+    reduction: Ref
+    campaign: Slug
+    by: Percent
+    """By how many percent of what was invested."""
+    reason: Text
+
+
+class ReduceInvestment(_Reduction, Command):
+    """Reduce the investment in a campaign, as a rule asks (C20)."""
+
+    stages = RUNNING
+
+
+class InvestmentReduced(_Reduction, Event):
+    """The investment in a campaign was reduced (C20)."""
+
+
+class Cause(StrEnum):
+    """What may lie beneath underperformance (C23)."""
+
+    FIT = "fit"
+    EXECUTION = "execution"
+    EXTERNAL = "external"
+    RESOURCES = "resources"
+    PRIORITIES = "priorities"
+
+
+class _Diagnosis(Value):
+    diagnosis: Ref
+    cause: Cause
+    temporary: bool
+    """A temporary dip asks for adjusted terms, a structural one for exit (C27)."""
+    finding: Text
+
+
+class DiagnoseRootCause(_Diagnosis, Command):
+    """Diagnose why the partnership underperforms, before anything else (C23)."""
+
+    stages = RUNNING
+
+
+class RootCauseDiagnosed(_Diagnosis, Event):
+    """The cause of underperformance was diagnosed (C23)."""
+
+
+STATED = {
+    CompleteOnboardingStep: Kind(OnboardingStepCompleted, ("step",), by_party=True),
+    CompleteTraining: Kind(TrainingCompleted, ("department",), by_party=True),
+    RecordLesson: Kind(LessonRecorded, ("lesson",)),
+    IntroduceIncentive: Kind(IncentiveIntroduced, ("incentive",)),
+    ReduceInvestment: Kind(InvestmentReduced, ("reduction",)),
+    DiagnoseRootCause: Kind(RootCauseDiagnosed, ("diagnosis",)),
+}
+RESTATED = {AgreeCommunicationPolicy: Kind(CommunicationPolicyAgreed, ())}
+
+
+# --- kickoff -----------------------------------------------------------------------------------
+
+
+class HoldKickoff(Command):
+    """Hold the kickoff: the gate to execution (C9, C16)."""
+
+    stages = NEGOTIATING
+    attendees: Annotated[list[Text], Field(min_length=1)]
+
+
+class KickoffHeld(Event):
+    """The kickoff was held, and execution began (C16)."""
+
+    attendees: list[str]
+    waived: list[str] = []
+    """The rules passed by waiver."""
+
+
+# --- milestones --------------------------------------------------------------------------------
+
+
+class _Milestone(Value):
+    milestone: Ref
+    workstream: Slug
+    title: Text
+    due: Day
+    """The last day on which it is in time."""
+
+
+class PlanMilestone(_Milestone, Command):
+    """Plan a milestone of a workstream (C17)."""
+
+    stages = RUNNING
+
+
+class MilestonePlanned(_Milestone, Event):
+    """A milestone was planned (C17)."""
+
+
+class ReachMilestone(Command):
+    """Say that a milestone was reached (C17)."""
+
+    stages = IN_FORCE
+    milestone: Ref
+
+
+class MilestoneReached(Event):
+    """A milestone was reached (C17)."""
+
+    milestone: Ref
+
+
+class MilestoneMissed(Event):
+    """A milestone's day went by (C17)."""
+
+    milestone: Ref
+    due: date
+
+
+# --- reviews -----------------------------------------------------------------------------------
+
+
+class _Review(Value):
+    review: Ref
+    kind: Literal["operational", "strategic", "quarterly-business-review"]
+    at: Instant
+    reason: Text | None = None
+
+
+class ScheduleReview(_Review, Command):
+    """Schedule a review (C20, C22)."""
+
+    stages = RUNNING
+
+
+class ReviewScheduled(_Review, Event):
+    """A review was scheduled (C20, C22)."""
+
+
+class HoldReview(Command):
+    """Say that a review was held, with what was decided (C22)."""
+
+    stages = IN_FORCE
+    review: Ref
+    minutes: Text
+
+
+class ReviewHeld(Event):
+    """A review was held (C22)."""
+
+    review: Ref
+    minutes: Text
+
+
+class ReviewMissed(Event):
+    """A review's day went by without it (C22)."""
+
+    review: Ref
+    at: Instant
+
+
+# --- issues ------------------------------------------------------------------------------------
+
+
+class IssueCause(StrEnum):
+    """The five causes of conflict (C24)."""
+
+    EXPECTATIONS = "expectations"
+    CONTRIBUTION = "contribution"
+    COMMUNICATION = "communication"
+    MONEY = "money"
+    CULTURE = "culture"
+
+
+class _Issue(Value):
+    issue: Ref
+    cause: IssueCause
+    description: Text
+
+
+class RaiseIssue(_Issue, Command):
+    """Raise an issue at the operational level (C24)."""
+
+    stages = IN_FORCE
+
+
+class IssueRaised(_Issue, Event):
+    """An issue was raised; unresolved after 48 hours it goes to the sponsors (C24)."""
+
+
+class ResolveIssue(Command):
+    """Resolve an issue (C24)."""
+
+    stages = IN_FORCE
+    issue: Ref
+    resolution: Text
+
+
+class IssueResolved(Event):
+    """An issue was resolved (C24)."""
+
+    issue: Ref
+    resolution: Text
+
+
+class IssueEscalated(Event):
+    """An issue was open for 48 hours and went to the executive sponsors (C24)."""
+
+    issue: Ref
+    raised_at: Instant
+
+
+# --- improvement plans -------------------------------------------------------------------------
+
+
+class ProposeImprovementPlan(Command):
+    """Put an improvement plan with a deadline forward (C23, C27)."""
+
+    stages = RUNNING
+    plan: Ref
+    diagnosis: Ref
+    actions: Annotated[list[Text], Field(min_length=1)]
+    deadline: Day
+
+
+class ImprovementPlanProposed(Event):
+    """A party put an improvement plan forward (C23)."""
+
+    plan: Ref
+    diagnosis: Ref
+    actions: list[str]
+    deadline: date
+
+
+class AgreeImprovementPlan(Command):
+    """Agree to the other party's improvement plan (C23)."""
+
+    stages = RUNNING
+    plan: Ref
+
+
+class ImprovementPlanAgreed(Event):
+    """Both agreed an improvement plan with a deadline (C23, C27)."""
+
+    plan: Ref
+    deadline: date
+
+
+# --- state -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """Something planned that is done once: a milestone, a review, an issue."""
+
+    planned: Event
+    since: datetime
+    done: Event | None = None
+
+
+Tasks = Mapping[str, Task]
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """What is under way."""
+
+    kickoff: datetime | None = None
+    facts: Facts = field(default_factory=Facts)
+    milestones: Tasks = field(default_factory=dict)
+    reviews: Tasks = field(default_factory=dict)
+    issues: Tasks = field(default_factory=dict)
+    plans: Proposals = field(default_factory=dict)
+    plan_deadline: date | None = None
+    """The latest deadline of an agreed improvement plan."""
+
+
+# --- decisions ---------------------------------------------------------------------------------
+
+ExecutionCommand = (
+    CompleteOnboardingStep
+    | CompleteTraining
+    | AgreeCommunicationPolicy
+    | RecordLesson
+    | IntroduceIncentive
+    | ReduceInvestment
+    | DiagnoseRootCause
+    | HoldKickoff
+    | PlanMilestone
+    | ReachMilestone
+    | ScheduleReview
+    | HoldReview
+    | RaiseIssue
+    | ResolveIssue
+    | ProposeImprovementPlan
+    | AgreeImprovementPlan
+)
+
+
+def decide(
+    command: ExecutionCommand,
+    state: Execution,
+    gate: list[Requirement],
+    standing: Standing,
+    act: Act,
+) -> list[Event]:
+    """Decide a command of this stage; `gate` is what formation owes. Raises `Refused`."""
+    match command:
+        case (
+            CompleteOnboardingStep()
+            | CompleteTraining()
+            | RecordLesson()
+            | IntroduceIncentive()
+            | ReduceInvestment()
+            | DiagnoseRootCause()
+        ):
+            return state.facts.state(STATED[type(command)], command, act)
+        case AgreeCommunicationPolicy():
+            return state.facts.restate(RESTATED[type(command)], command, act)
+        case HoldKickoff():
+            waived = passing("execution", gate, standing)
+            return [KickoffHeld.of(command, waived=waived)]
+        case PlanMilestone():
+            return _plan(command.milestone, MilestonePlanned.of(command), state.milestones)
+        case ReachMilestone():
+            return _do(command.milestone, MilestoneReached.of(command), state.milestones)
+        case ScheduleReview():
+            return _plan(command.review, ReviewScheduled.of(command), state.reviews)
+        case HoldReview():
+            return _do(command.review, ReviewHeld.of(command), state.reviews)
+        case RaiseIssue():
+            return _plan(command.issue, IssueRaised.of(command), state.issues)
+        case ResolveIssue():
+            return _do(command.issue, IssueResolved.of(command), state.issues)
+        case ProposeImprovementPlan():
+            return propose_plan(command, state, act)
+        case AgreeImprovementPlan():
+            return agree_plan(command, state, act)
+        case _:
+            assert_never(command)
+
+
+def _plan(name: str, planned: Event, tasks: Tasks) -> list[Event]:
+    standing = tasks.get(name)
+    if standing is None:
+        return [planned]
+    if standing.planned == planned:
+        return []
+    raise Refused(
+        "already-recorded",
+        f"{name} was recorded with other content.",
+        "History is not edited: give the new one an identifier of its own.",
+        standing=standing.planned.model_dump(mode="json"),
+    )
+
+
+def _do(name: str, done: Event, tasks: Tasks) -> list[Event]:
+    standing = tasks.get(name)
+    if standing is None:
+        raise Refused(
+            "nothing-planned",
+            f"There is no {name} to do this to.",
+            "Record its beginning first, under this identifier.",
+            known=sorted(tasks),
+        )
+    if standing.done is None:
+        return [done]
+    if standing.done == done:
+        return []
+    raise Refused(
+        "already-recorded",
+        f"{name} was done already, with other content.",
+        "History is not edited: state a new fact under an identifier of its own.",
+        standing=standing.done.model_dump(mode="json"),
+    )
+
+
+def propose_plan(command: ProposeImprovementPlan, state: Execution, act: Act) -> list[Event]:
+    """Put a plan forward that answers a diagnosis (C23)."""
+    diagnoses = [
+        each.diagnosis
+        for each in state.facts.of(RootCauseDiagnosed)
+        if isinstance(each, RootCauseDiagnosed)
+    ]
+    if command.diagnosis not in diagnoses:
+        raise Refused(
+            "diagnose-first",
+            f"There is no diagnosis {command.diagnosis}.",
+            "Diagnose the root cause first (DiagnoseRootCause).",
+            diagnoses=diagnoses,
+        )
+    return propose(command.plan, ImprovementPlanProposed.of(command), state.plans, act)
+
+
+def agree_plan(command: AgreeImprovementPlan, state: Execution, act: Act) -> list[Event]:
+    """Bind both to an improvement plan (C23)."""
+    proposal = acceptable(command.plan, state.plans, act)
+    if proposal is None or not isinstance(proposal.proposed, ImprovementPlanProposed):
+        return []
+    return [ImprovementPlanAgreed(plan=command.plan, deadline=proposal.proposed.deadline)]
+
+
+# --- fold --------------------------------------------------------------------------------------
+
+_KINDS = {kind.event: kind for kind in [*STATED.values(), *RESTATED.values()]}
+
+
+def evolve(state: Execution, event: Event, act: Act) -> Execution:
+    """Take a fact of this stage into its state."""
+    match event:
+        case KickoffHeld():
+            return replace(state, kickoff=act.occurred_at)
+        case MilestonePlanned(milestone=name):
+            return replace(state, milestones=_begun(state.milestones, name, event, act))
+        case MilestoneReached(milestone=name):
+            return replace(state, milestones=_finished(state.milestones, name, event))
+        case ReviewScheduled(review=name):
+            return replace(state, reviews=_begun(state.reviews, name, event, act))
+        case ReviewHeld(review=name):
+            return replace(state, reviews=_finished(state.reviews, name, event))
+        case IssueRaised(issue=name):
+            return replace(state, issues=_begun(state.issues, name, event, act))
+        case IssueResolved(issue=name):
+            return replace(state, issues=_finished(state.issues, name, event))
+        case ImprovementPlanProposed(plan=name):
+            return replace(state, plans=with_proposal(name, event, state.plans, act))
+        case ImprovementPlanAgreed(plan=name, deadline=deadline):
+            latest = max(deadline, state.plan_deadline or deadline)
+            return replace(state, plans=with_acceptance(name, state.plans), plan_deadline=latest)
+        case _ if kind := _KINDS.get(type(event)):
+            return replace(state, facts=state.facts.with_fact(kind, event, act))
+        case _:
+            return state
+
+
+def _begun(tasks: Tasks, name: str, event: Event, act: Act) -> Tasks:
+    return {**tasks, name: Task(event, act.occurred_at)}
+
+
+def _finished(tasks: Tasks, name: str, event: Event) -> Tasks:
+    task = tasks.get(name)
+    # A replay as of a moment may leave out the beginning.
+    return {**tasks, name: replace(task, done=event)} if task else tasks

@@ -1,0 +1,123 @@
+"""What every aggregate of the domain is made of: acts, commands, events and refusals."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, ClassVar, Self
+
+from pydantic import BaseModel, ConfigDict
+
+CLOCK_PARTY = "accord"
+"""The party of facts that no partner states: a deadline that passed, a period that closed."""
+
+
+class Stage(StrEnum):
+    """The stages of a partnership's life [002]; `ENDED` is the rest after an exit."""
+
+    EXPLORATION = "exploration"
+    FORMATION = "formation"
+    EXECUTION = "execution"
+    SCALING = "scaling"
+    RENEWAL = "renewal"
+    EXIT = "exit"
+    ENDED = "ended"
+
+
+BEFORE_BEGINNING: frozenset[Stage] = frozenset()
+NEGOTIATING = frozenset({Stage.FORMATION})
+RUNNING = frozenset({Stage.EXECUTION, Stage.SCALING, Stage.RENEWAL})
+IN_FORCE = RUNNING | {Stage.EXIT}
+UNTIL_EXIT = NEGOTIATING | RUNNING
+SIGNED_OR_SIGNING = NEGOTIATING | IN_FORCE
+NOT_ENDED = frozenset(Stage) - {Stage.ENDED}
+AFTER_KICKOFF = IN_FORCE | {Stage.ENDED}
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """Who did something, when it happened (their claim) and was recorded (the operator's)."""
+
+    party: str
+    actor: str
+    occurred_at: datetime
+    recorded_at: datetime
+
+
+class Refused(Exception):
+    """A command that the rules do not allow: the rule's name, the facts that broke it, the mend."""
+
+    def __init__(self, rule: str, detail: str, mend: str, **facts: Any) -> None:  # noqa: ANN401
+        super().__init__(f"{rule}: {detail} {mend}")
+        self.rule = rule
+        self.detail = detail
+        self.mend = mend
+        self.facts = facts
+
+
+class Value(BaseModel):
+    """An immutable value that knows all its fields: one it does not know is refused."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", use_enum_values=False, use_attribute_docstrings=True
+    )
+
+
+class Command(Value):
+    """What a party asks for. `stages` names where in its life a partnership can be asked."""
+
+    stages: ClassVar[frozenset[Stage]] = NOT_ENDED
+
+
+class Event(Value):
+    """A fact. Its wire name and version are promises: stored bytes carry them for ever.
+
+    The registry is closed by what `domain` defines; a stored name is looked up there and is
+    never imported. A class that moves or is renamed keeps its name with `wire=`.
+    """
+
+    wire: ClassVar[str]
+    version: ClassVar[int]
+    registry: ClassVar[dict[str, type["Event"]]] = {}
+
+    def __init_subclass__(cls, *, wire: str | None = None, version: int = 1) -> None:
+        """Enter the class in the registry under its wire name."""
+        super().__init_subclass__()
+        cls.wire = wire or cls.__name__
+        cls.version = version
+        if cls.wire in Event.registry:
+            msg = f"two events are called {cls.wire}"
+            raise TypeError(msg)
+        Event.registry[cls.wire] = cls
+
+    @classmethod
+    def of(cls, command: Command, **more: object) -> Self:
+        """Give the fact that `command` asked for: its fields, and `more`."""
+        return cls(**command.__dict__, **more)
+
+
+@dataclass(frozen=True, slots=True)
+class Waiver:
+    """An attributed, reasoned permission to pass one rule of a gate (C6)."""
+
+    rule: str
+    party: str
+    actor: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What every stage needs to know: whose partnership it is, where it stands, what was waived."""
+
+    stage: Stage | None = None
+    parties: tuple[str, ...] = ()
+    waivers: dict[str, Waiver] = field(default_factory=dict)
+
+    @property
+    def initiator(self) -> str:
+        """The party that began the exploration."""
+        return self.parties[0]
+
+    def other(self, party: str) -> str:
+        """Give the counterparty of `party`."""
+        return next(each for each in self.parties if each != party)

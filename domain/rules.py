@@ -1,0 +1,75 @@
+"""Decision rules as agreed data: what both said beforehand that numbers would mean (C15, C20)."""
+
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field
+
+from domain.kernel import Refused, Value
+from domain.metrics import CATALOGUE
+from domain.values import Number, Slug
+
+
+class Window(StrEnum):
+    """The length of the periods that a rule looks at."""
+
+    MONTH = "month"
+    QUARTER = "quarter"
+
+
+class Comparison(StrEnum):
+    """How a figure breaks a rule; equal to the threshold is no breach (C20)."""
+
+    BELOW = "below"
+    ABOVE = "above"
+
+
+class Action(StrEnum):
+    """What the parties agreed to do about a breach (C20)."""
+
+    ESCALATE_TO_REVIEW = "escalate-to-review"
+    REDUCE_INVESTMENT = "reduce-investment-50"
+    NOTIFY = "notify"
+
+
+class DecisionRule(Value):
+    """A rule on one metric (C15): a figure beyond the threshold in so many windows on end."""
+
+    rule: Slug
+    metric: Slug
+    window: Window
+    comparison: Comparison
+    threshold: Number
+    consecutive: Annotated[int, Field(ge=1, le=4)] = 1
+    each_campaign: bool = False
+    """Whether the rule looks at each campaign by itself."""
+    action: Action
+
+
+OWN_RULES = frozenset(
+    {
+        "referral-minimum",
+        "milestone-missed",
+        "review-missed",
+        "issue-escalated",
+        "notice-due",
+        "term-ended",
+    }
+)
+"""The rules that every partnership has; agreed ones have names of their own."""
+
+
+def check(rule: DecisionRule) -> None:
+    """Raise `Refused` where a rule takes a standing name or rests on no metric of the catalogue."""
+    if rule.rule in OWN_RULES:
+        raise Refused(
+            "rule-name-taken",
+            f"{rule.rule} is a rule that every partnership has.",
+            "Give the agreed rule a name of its own.",
+        )
+    if rule.metric not in CATALOGUE:
+        raise Refused(
+            "unknown-metric",
+            f"A rule cannot rest on {rule.metric}: the catalogue of metrics does not have it.",
+            "Name a metric of the catalogue (accord schema ReportMetric lists them).",
+        )

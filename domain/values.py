@@ -1,0 +1,139 @@
+"""Values that carry their unit: money, shares, names, periods."""
+
+import re
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Annotated, TypeVar
+
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BeforeValidator,
+    Field,
+    PlainSerializer,
+    StringConstraints,
+    WithJsonSchema,
+    model_validator,
+)
+
+from domain.kernel import Value
+
+V = TypeVar("V", bound=date)
+
+_FIRST_YEAR, _LAST_YEAR = 1900, 2999
+_DECIMAL = re.compile(r"-?(0|[1-9][0-9]{0,14})(\.[0-9]{1,9})?")
+
+
+def _decimal_from_text(value: object) -> Decimal:
+    # A float has lost its digits before it arrives, so only text can be trusted with money.
+    if isinstance(value, Decimal):
+        return value
+    if not isinstance(value, str) or not _DECIMAL.fullmatch(value):
+        msg = 'must be a decimal written as a string, such as "10.50"'
+        raise ValueError(msg)
+    return Decimal(value)
+
+
+def _of_our_time(value: V) -> V:
+    # Agreed durations are added to days and subtracted from them, and must stay on the calendar.
+    if not _FIRST_YEAR <= value.year <= _LAST_YEAR:
+        msg = f"must lie in the years {_FIRST_YEAR} to {_LAST_YEAR}"
+        raise ValueError(msg)
+    return value
+
+
+def _utc(value: datetime) -> datetime:
+    return value if value.tzinfo is UTC else value.astimezone(UTC)
+
+
+def plain(value: Decimal) -> str:
+    """Give a decimal in plain digits, never with an exponent."""
+    return format(value, "f")
+
+
+def instant(moment: datetime) -> str:
+    """Write a moment of UTC as RFC 3339 with ``Z``; six digits of a second, or none if zero."""
+    return moment.isoformat()[:-6] + "Z"
+
+
+Number = Annotated[
+    Decimal,
+    BeforeValidator(_decimal_from_text),
+    PlainSerializer(plain, return_type=str),
+    WithJsonSchema({"type": "string", "pattern": f"^{_DECIMAL.pattern}$"}),
+]
+"""An exact decimal, written as a string."""
+
+Percent = Annotated[Number, Field(ge=0, le=100)]
+"""A share of a hundred, as a decimal string: "15" is 15 %."""
+
+Day = Annotated[date, AfterValidator(_of_our_time)]
+"""A day of the calendar."""
+
+Instant = Annotated[AwareDatetime, AfterValidator(_of_our_time), AfterValidator(_utc)]
+"""A moment with its zone, kept in UTC."""
+
+Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
+"""An identifier: lower-case ASCII letters, digits, dots, dashes, underscores."""
+
+Ref = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$")]
+"""An identifier given by a sender's own system."""
+
+Text = Annotated[
+    str, StringConstraints(min_length=1, max_length=2000, pattern=r"^[^\x00-\x08\x0b-\x1f\x7f]*$")
+]
+"""A few words or paragraphs, not empty, without control characters."""
+
+Rating = Annotated[int, Field(ge=1, le=5)]
+"""A whole number from 1 to 5 (C4)."""
+
+Count = Annotated[int, Field(ge=0, le=2**53 - 1)]
+"""A whole number of things, within what every JSON reader keeps exact."""
+
+# ISO 4217, active codes by the number of digits of their minor unit.
+_WHOLE = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF"
+_MILLS = "BHD IQD JOD KWD LYD OMR TND"
+_CENTS = (
+    "AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BMD BND BOB BRL BSD BTN BWP BYN BZD CAD CDF "
+    "CHF CNY COP CRC CUP CVE CZK DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GTQ GYD "
+    "HKD HNL HTG HUF IDR ILS INR IRR JMD KES KGS KHR KPW KYD KZT LAK LBP LKR LRD LSL MAD MDL MGA "
+    "MKD MMK MNT MOP MRU MUR MVR MWK MXN MYR MZN NAD NGN NIO NOK NPR NZD PAB PEN PGK PHP PKR PLN "
+    "QAR RON RSD RUB SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TOP "
+    "TRY TTD TWD TZS UAH USD UYU UZS VED VES WST XCD XCG YER ZAR ZMW ZWG"
+)
+MINOR_UNITS = (
+    dict.fromkeys(_WHOLE.split(), 0)
+    | dict.fromkeys(_CENTS.split(), 2)
+    | dict.fromkeys(_MILLS.split(), 3)
+)
+"""Digits after the point for each currency of ISO 4217."""
+
+
+def _known(currency: str) -> str:
+    if currency not in MINOR_UNITS:
+        msg = "must be a currency code of ISO 4217, such as USD"
+        raise ValueError(msg)
+    return currency
+
+
+Currency = Annotated[str, AfterValidator(_known), Field(json_schema_extra={"format": "ISO 4217"})]
+
+
+class Money(Value):
+    """An exact amount in a currency of ISO 4217, with no more digits than its minor unit has."""
+
+    amount: Number
+    currency: Currency
+
+    @model_validator(mode="after")
+    def _whole_minor_units(self) -> "Money":
+        digits = MINOR_UNITS[self.currency]
+        exponent = self.amount.as_tuple().exponent
+        if isinstance(exponent, int) and -exponent > digits:
+            msg = f"{self.currency} has {digits} digits after the point"
+            raise ValueError(msg)
+        return self
+
+    def __str__(self) -> str:
+        """Give the amount and the currency in words."""
+        return f"{plain(self.amount)} {self.currency}"

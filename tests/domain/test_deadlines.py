@@ -1,0 +1,245 @@
+"""Time as events: what went by is recorded in the partnership's own log (C11, C17, C20, C24)."""
+
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from domain.calendar import midnight
+from domain.deadlines import (
+    ESCALATE_AFTER,
+    WARN_OF_NOTICE,
+    DeadlinePassed,
+    Kind,
+    PeriodClosed,
+)
+from domain.execution import (
+    AgreeImprovementPlan,
+    HoldReview,
+    IssueEscalated,
+    MilestoneMissed,
+    PlanMilestone,
+    RaiseIssue,
+    ReachMilestone,
+    ResolveIssue,
+    ReviewMissed,
+    ScheduleReview,
+)
+from domain.formation import AcceptTerms, ProposeTerms
+from domain.kernel import CLOCK_PARTY, Event, Stage
+from domain.partnership import PassTime
+from domain.renewal import (
+    AcceptRenewal,
+    CompleteExit,
+    GiveExitNotice,
+    HoldRenewalReview,
+    ProposeRenewal,
+)
+from tests.life import OURS, TERMS, THEIRS, after, at, changed, example
+from tests.stories import Story, moment
+
+
+def of(kind: type[Event], events: list[Event]) -> list[Event]:
+    return [each for each in events if isinstance(each, kind)]
+
+
+def passed(kind: Kind, events: list[Event]) -> list[str]:
+    return [each.ref for each in events if isinstance(each, DeadlinePassed) and each.kind is kind]
+
+
+# --- issues ------------------------------------------------------------------------------------
+
+
+def test_an_issue_open_for_47_hours_59_is_not_escalated_and_at_48_hours_it_is() -> None:
+    story = after(RaiseIssue)
+    raised = story.now
+
+    early = story.wait(hours=47, minutes=59)
+    on_time = story.wait(minutes=1)
+
+    assert timedelta(hours=48) == ESCALATE_AFTER
+    assert of(IssueEscalated, early) == []
+    assert of(IssueEscalated, on_time) == [IssueEscalated(issue="I-1", raised_at=raised)]
+    assert story.history[-1].act.party == CLOCK_PARTY
+    assert story.history[-1].act.occurred_at == raised + ESCALATE_AFTER
+
+
+def test_an_issue_resolved_in_time_is_not_escalated() -> None:
+    story = after(ResolveIssue)
+
+    assert of(IssueEscalated, story.wait(days=10)) == []
+
+
+def test_an_issue_is_escalated_once_and_may_still_be_resolved() -> None:
+    story = after(RaiseIssue)
+
+    assert len(of(IssueEscalated, story.wait(days=10))) == 1
+    assert story.when(OURS, example(ResolveIssue))
+    assert of(IssueEscalated, story.wait(days=10)) == []
+
+
+def test_an_issue_raised_late_counts_from_when_it_arose() -> None:
+    story = at(Stage.EXECUTION)
+    story.on("2026-03-10")
+
+    story.when(OURS, example(RaiseIssue), happened="2026-03-01")
+
+    assert len(of(IssueEscalated, story.wait())) == 1
+
+
+# --- milestones and reviews --------------------------------------------------------------------
+
+
+def test_a_milestone_is_missed_once_its_last_day_is_over() -> None:
+    story = after(PlanMilestone)
+
+    in_time = story.on("2026-01-19T23:59")
+    late = story.on("2026-01-20T00:00")
+
+    assert of(MilestoneMissed, in_time) == []
+    assert of(MilestoneMissed, late) == [
+        MilestoneMissed(milestone="creative-final", due=date(2026, 1, 19))
+    ]
+
+
+def test_a_milestone_reached_in_time_is_not_missed() -> None:
+    story = after(ReachMilestone)
+
+    assert of(MilestoneMissed, story.on("2026-03-01")) == []
+
+
+def test_a_review_is_missed_once_its_day_is_over() -> None:
+    story = after(ScheduleReview)
+
+    in_time = story.on("2026-01-30T23:59")
+    late = story.on("2026-01-31T00:00")
+
+    at_ten = datetime(2026, 1, 30, 10, tzinfo=UTC)
+    assert of(ReviewMissed, in_time) == []
+    assert of(ReviewMissed, late) == [ReviewMissed(review="operations-1", at=at_ten)]
+
+
+def test_a_review_that_was_held_is_not_missed() -> None:
+    story = after(HoldReview)
+
+    assert of(ReviewMissed, story.on("2026-03-01")) == []
+
+
+# --- periods -----------------------------------------------------------------------------------
+
+
+def test_months_and_quarters_close_from_the_kickoff_on_until_the_exit() -> None:
+    story = at(Stage.EXECUTION)
+
+    closed = [
+        each.period for each in story.on("2026-07-01T00:00") if isinstance(each, PeriodClosed)
+    ]
+
+    first_quarter = ["2026-01", "2026-02", "2026-03", "2026-Q1"]
+    assert closed == [*first_quarter, "2026-04", "2026-05", "2026-06", "2026-Q2"]
+    ended = after(CompleteExit)
+    assert ended.wait(days=400) == []
+
+
+def test_what_passed_during_a_stop_is_recorded_in_its_order_and_at_its_own_time() -> None:
+    story = after(RaiseIssue)
+    begun = len(story.history)
+
+    story.on("2027-01-01")
+    occurred = [each.act.occurred_at for each in story.history[begun:]]
+
+    assert occurred == sorted(occurred)
+    assert {each.act.recorded_at for each in story.history[begun:]} == {moment("2027-01-01")}
+
+
+def test_letting_time_pass_decides_nothing_but_what_was_due_stands_before_it() -> None:
+    story = after(RaiseIssue)
+    story.now += timedelta(days=3)
+
+    assert story.when(OURS, PassTime()) == []
+    assert len(story.facts(IssueEscalated)) == 1
+
+
+# --- the term ----------------------------------------------------------------------------------
+
+
+def test_the_last_day_of_60_days_notice_before_2029_01_01_is_2028_11_02() -> None:
+    story = at(Stage.EXECUTION)
+    story.on("2028-10-01")
+
+    warned = story.on("2028-10-03T00:00")
+    last_day = story.on("2028-11-02T23:59")
+    over = story.on("2028-11-03T00:00")
+
+    assert timedelta(days=30) == WARN_OF_NOTICE
+    assert passed(Kind.NOTICE_WARNING, warned) == ["2028-11-02"]
+    assert passed(Kind.NOTICE, last_day) == []
+    assert passed(Kind.NOTICE, over) == ["2028-11-02"]
+
+
+def test_a_term_of_three_years_from_2026_01_01_ends_as_2029_01_01_begins() -> None:
+    story = at(Stage.EXECUTION)
+
+    assert passed(Kind.TERM_END, story.on("2028-12-31T23:59")) == []
+    assert passed(Kind.TERM_END, story.on("2029-01-01T00:00")) == ["2029-01-01"]
+
+
+def renew(story: Story, duration: str) -> None:
+    story.when(OURS, example(HoldRenewalReview))
+    story.when(OURS, ProposeRenewal(proposal="renewal", duration=duration))
+    story.when(THEIRS, AcceptRenewal(proposal="renewal"))
+
+
+@pytest.mark.parametrize("day", ["2028-06-01", "2028-12-01", "2029-03-01"])
+def test_a_renewal_moves_the_end_and_the_notice_even_if_it_comes_late(day: str) -> None:
+    story = at(Stage.EXECUTION)
+    story.on(day)
+
+    renew(story, "P1Y")
+    before_the_end = story.on("2029-12-31T23:59")
+
+    assert passed(Kind.TERM_END, before_the_end) == []
+    assert passed(Kind.NOTICE_WARNING, before_the_end) == ["2029-11-02"]
+    assert passed(Kind.NOTICE, before_the_end) == ["2029-11-02"]
+    assert passed(Kind.TERM_END, story.on("2030-01-01T00:00")) == ["2030-01-01"]
+
+
+def test_amended_terms_move_the_end_and_the_notice() -> None:
+    story = at(Stage.EXECUTION)
+    shorter = changed(TERMS, duration="P1Y", notice="P30D")
+
+    proposal = example(ProposeTerms, proposal="new", terms=shorter)
+    story.when(OURS, proposal)
+    story.when(THEIRS, AcceptTerms(proposal="new"))
+    events = story.on("2029-06-01")
+
+    assert passed(Kind.NOTICE, events) == ["2026-12-02"]
+    assert passed(Kind.TERM_END, events) == ["2027-01-01"]
+
+
+def test_after_notice_only_the_exit_is_waited_for() -> None:
+    story = after(GiveExitNotice)
+
+    events = story.on("2031-01-01")
+
+    assert passed(Kind.EXIT, events) == ["2026-12-01"]
+    assert passed(Kind.NOTICE, events) == passed(Kind.TERM_END, events) == []
+
+
+def test_an_improvement_plans_deadline_goes_by_after_its_last_day() -> None:
+    story = after(AgreeImprovementPlan)
+
+    assert passed(Kind.IMPROVEMENT, story.on("2026-03-31T23:59")) == []
+    assert passed(Kind.IMPROVEMENT, story.on("2026-04-01T00:00")) == ["plan-1"]
+
+
+def test_a_deadline_is_due_at_the_first_moment_at_which_it_has_passed() -> None:
+    story = at(Stage.EXECUTION)
+
+    due = {each.id: each.due for each in story.partnership.deadlines.values()}
+
+    assert due == {
+        "period/2026-01": midnight(date(2026, 2, 1)),
+        "notice-warning/2028-11-02": midnight(date(2028, 10, 3)),
+        "notice/2028-11-02": midnight(date(2028, 11, 3)),
+        "term-end/2029-01-01": midnight(date(2029, 1, 1)),
+    }

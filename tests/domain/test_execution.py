@@ -1,0 +1,130 @@
+"""Execution: milestones, reviews, issues and improvement (C16, C17, C20 to C24)."""
+
+from datetime import UTC, date, datetime
+
+import pytest
+
+from domain.execution import (
+    AgreeCommunicationPolicy,
+    AgreeImprovementPlan,
+    CommunicationPolicyAgreed,
+    CompleteOnboardingStep,
+    CompleteTraining,
+    DiagnoseRootCause,
+    HoldReview,
+    ImprovementPlanAgreed,
+    IncentiveIntroduced,
+    IntroduceIncentive,
+    InvestmentReduced,
+    IssueRaised,
+    IssueResolved,
+    LessonRecorded,
+    MilestonePlanned,
+    MilestoneReached,
+    OnboardingStepCompleted,
+    PlanMilestone,
+    ProposeImprovementPlan,
+    RaiseIssue,
+    ReachMilestone,
+    RecordLesson,
+    ReduceInvestment,
+    ResolveIssue,
+    ReviewHeld,
+    ReviewScheduled,
+    RootCauseDiagnosed,
+    ScheduleReview,
+    TrainingCompleted,
+)
+from domain.kernel import Command, Event, Stage
+from tests.life import EXAMPLES, OURS, THEIRS, after, at, before, example
+
+ONCE = [
+    (RecordLesson, LessonRecorded, {"text": "Something else"}),
+    (IntroduceIncentive, IncentiveIntroduced, {"description": "Something else"}),
+    (ReduceInvestment, InvestmentReduced, {"reason": "Something else"}),
+    (DiagnoseRootCause, RootCauseDiagnosed, {"finding": "Something else"}),
+    (CompleteOnboardingStep, OnboardingStepCompleted, {"plan_day": 60}),
+    (CompleteTraining, TrainingCompleted, {"attendees": 9}),
+    (PlanMilestone, MilestonePlanned, {"due": date(2026, 1, 20)}),
+    (ScheduleReview, ReviewScheduled, {"at": datetime(2026, 1, 31, tzinfo=UTC)}),
+    (RaiseIssue, IssueRaised, {"description": "Something else"}),
+    (HoldReview, ReviewHeld, {"minutes": "Something else"}),
+    (ResolveIssue, IssueResolved, {"resolution": "Something else"}),
+]
+
+
+@pytest.mark.parametrize(("command", "fact", "otherwise"), ONCE)
+def test_what_is_on_record_is_kept_once_and_not_edited(
+    command: type[Command], fact: type[Event], otherwise: dict[str, object]
+) -> None:
+    story = after(command)
+    party = EXAMPLES[command].party
+
+    assert story.when(party, example(command)) == []
+    assert story.refuses(party, example(command, **otherwise)).rule == "already-recorded"
+    assert len(story.facts(fact)) == 1
+
+
+def test_each_side_completes_its_own_onboarding() -> None:
+    story = after(CompleteOnboardingStep)
+
+    assert story.when(OURS, example(CompleteOnboardingStep, plan_day=60)) != []
+
+
+def test_the_channels_may_be_agreed_anew() -> None:
+    story = after(AgreeCommunicationPolicy)
+
+    assert story.when(THEIRS, example(AgreeCommunicationPolicy)) == []
+    story.when(THEIRS, example(AgreeCommunicationPolicy, channels={"urgent": "pager"}))
+
+    assert len(story.facts(CommunicationPolicyAgreed)) == 2
+
+
+@pytest.mark.parametrize(
+    ("command", "field"),
+    [(ReachMilestone, "milestone"), (HoldReview, "review"), (ResolveIssue, "issue")],
+)
+def test_only_what_was_begun_can_be_done(command: type[Command], field: str) -> None:
+    story = after(PlanMilestone)
+
+    refusal = story.refuses(OURS, example(command, **{field: "unknown"}))
+
+    assert refusal.rule == "nothing-planned"
+
+
+def test_a_milestone_may_still_be_reached_after_its_day() -> None:
+    story = after(PlanMilestone)
+    story.on("2026-02-01")
+
+    reached = story.when(OURS, example(ReachMilestone))
+
+    assert reached == [MilestoneReached(milestone="creative-final")]
+
+
+def test_an_improvement_plan_answers_a_diagnosis() -> None:
+    story = before(ProposeImprovementPlan, without=DiagnoseRootCause)
+
+    refusal = story.refuses(OURS, example(ProposeImprovementPlan))
+    story.when(THEIRS, example(DiagnoseRootCause))
+    story.when(OURS, example(ProposeImprovementPlan))
+
+    assert refusal.rule == "diagnose-first"
+
+
+def test_an_improvement_plan_binds_once_the_other_party_agrees() -> None:
+    story = after(ProposeImprovementPlan)
+
+    assert story.refuses(OURS, example(AgreeImprovementPlan)).rule == "own-proposal"
+    agreed = story.when(THEIRS, example(AgreeImprovementPlan))
+
+    assert agreed == [ImprovementPlanAgreed(plan="plan-1", deadline=date(2026, 3, 31))]
+    assert story.partnership.execution.plan_deadline == date(2026, 3, 31)
+    assert story.when(THEIRS, example(AgreeImprovementPlan)) == []
+
+
+@pytest.mark.parametrize("stage", [Stage.SCALING, Stage.RENEWAL])
+def test_work_goes_on_while_the_partnership_scales_or_renews(stage: Stage) -> None:
+    story = at(stage)
+
+    assert story.when(OURS, example(PlanMilestone, milestone="later", due=date(2027, 1, 1)))
+    assert story.partnership.stage is stage

@@ -1,0 +1,296 @@
+"""Exploration: who may become the partner, and what the gate to formation asks (C1, C2, C4, C6)."""
+
+import pytest
+
+from domain.exploration import (
+    QUESTIONS,
+    AgreeBridgingPlan,
+    AlignmentAssessed,
+    ApproachCandidate,
+    AssessAlignment,
+    AudienceOverlapMeasured,
+    BeginExploration,
+    BridgingPlanAgreed,
+    CandidateApproached,
+    CandidateIdentified,
+    CandidateScored,
+    ChoosePartner,
+    CloseExploration,
+    CommitIntegrationSpend,
+    CompleteDecisionChecklist,
+    DefineIdealPartnerProfile,
+    Dimension,
+    ExplorationBegun,
+    ExplorationClosed,
+    IdealPartnerProfileDefined,
+    IdentifyCandidate,
+    IntegrationSpendCommitted,
+    MeasureAudienceOverlap,
+    PartnerChosen,
+    ScoreCandidate,
+)
+from domain.gates import GrantWaiver, WaiverGranted
+from domain.kernel import CLOCK_PARTY, Stage, Waiver
+from tests.life import OURS, THEIRS, after, at, before, example
+
+ALL_THREES = example(
+    AssessAlignment,
+    strategic_fit=3,
+    operational_capacity=3,
+    cultural_compatibility=3,
+    shared_vision=3,
+)
+
+
+def test_who_begins_is_the_initiator() -> None:
+    story = at(None)
+
+    begun = story.when(OURS, example(BeginExploration))
+
+    assert begun == [ExplorationBegun.of(example(BeginExploration))]
+    assert story.partnership.parties == (OURS,)
+    assert story.partnership.stage is Stage.EXPLORATION
+
+
+def test_a_partnership_is_begun_once() -> None:
+    story = after(BeginExploration)
+
+    assert story.when(OURS, example(BeginExploration)) == []
+    assert story.refuses(THEIRS, example(BeginExploration)).rule == "partnership-exists"
+
+
+def test_a_partnership_is_not_begun_anew_for_another_purpose() -> None:
+    story = after(BeginExploration)
+
+    refusal = story.refuses(OURS, example(BeginExploration, purpose="Something else"))
+
+    assert refusal.rule == "partnership-exists"
+
+
+def test_nobody_passes_for_the_clock() -> None:
+    listed = example(IdentifyCandidate, candidate=CLOCK_PARTY)
+
+    assert at(None).refuses(CLOCK_PARTY, example(BeginExploration)).rule == "reserved-party"
+    assert at(Stage.EXPLORATION).refuses(OURS, listed).rule == "reserved-party"
+
+
+def test_another_profile_is_the_next_version_and_the_same_one_is_none() -> None:
+    story = after(DefineIdealPartnerProfile)
+
+    assert story.when(OURS, example(DefineIdealPartnerProfile)) == []
+    larger = story.when(OURS, example(DefineIdealPartnerProfile, staff_to=500))
+
+    assert [each.profile_version for each in story.facts(IdealPartnerProfileDefined)] == [1, 2]
+    assert larger == story.facts(IdealPartnerProfileDefined)[1:]
+
+
+def test_a_staff_range_runs_upwards() -> None:
+    upside_down = example(DefineIdealPartnerProfile, staff_from=200, staff_to=50)
+
+    assert at(Stage.EXPLORATION).refuses(OURS, upside_down).rule == "staff-range"
+
+
+def test_a_candidate_is_put_on_the_list_once() -> None:
+    story = after(IdentifyCandidate)
+
+    assert story.when(OURS, example(IdentifyCandidate)) == []
+    assert story.refuses(OURS, example(IdentifyCandidate, staff=90)).rule == "candidate-exists"
+    assert len(story.facts(CandidateIdentified)) == 1
+
+
+def test_a_score_names_the_version_of_the_profile_it_was_given_under() -> None:
+    story = before(ScoreCandidate)
+
+    refusal = story.refuses(OURS, example(ScoreCandidate, profile_version=2))
+    story.when(OURS, example(ScoreCandidate))
+
+    assert refusal.rule == "no-such-profile"
+    assert [each.profile_version for each in story.facts(CandidateScored)] == [1]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ScoreCandidate,
+        MeasureAudienceOverlap,
+        ApproachCandidate,
+        CommitIntegrationSpend,
+        AssessAlignment,
+        AgreeBridgingPlan,
+        CompleteDecisionChecklist,
+        ChoosePartner,
+    ],
+)
+def test_only_a_candidate_on_the_list_is_spoken_of(command: type[ChoosePartner]) -> None:
+    story = after(DefineIdealPartnerProfile)
+
+    assert story.refuses(OURS, example(command, candidate="nobody")).rule == "no-such-candidate"
+
+
+def test_the_shared_customers_are_within_the_own_list() -> None:
+    story = before(MeasureAudienceOverlap)
+
+    too_many = example(MeasureAudienceOverlap, own_customers=40, shared_customers=41)
+    story.when(OURS, example(MeasureAudienceOverlap, own_customers=40, shared_customers=40))
+
+    assert story.refuses(OURS, too_many).rule == "overlap-exceeds-list"
+
+
+def test_nothing_is_spent_on_integration_before_the_overlap_is_known() -> None:
+    story = before(CommitIntegrationSpend, without=MeasureAudienceOverlap)
+
+    refusal = story.refuses(OURS, example(CommitIntegrationSpend))
+    story.when(OURS, example(MeasureAudienceOverlap))
+    story.when(OURS, example(CommitIntegrationSpend))
+
+    assert refusal.rule == "overlap-known"
+    assert len(story.facts(IntegrationSpendCommitted)) == 1
+
+
+@pytest.mark.parametrize(
+    ("command", "fact"),
+    [
+        (ScoreCandidate, CandidateScored),
+        (MeasureAudienceOverlap, AudienceOverlapMeasured),
+        (ApproachCandidate, CandidateApproached),
+        (CommitIntegrationSpend, IntegrationSpendCommitted),
+        (AssessAlignment, AlignmentAssessed),
+        (AgreeBridgingPlan, BridgingPlanAgreed),
+    ],
+)
+def test_what_is_said_of_a_candidate_twice_is_kept_once(
+    command: type[ScoreCandidate], fact: type[CandidateScored]
+) -> None:
+    story = after(command)
+
+    assert story.when(OURS, example(command)) == []
+    assert len(story.facts(fact)) == 1
+
+
+def test_three_passes_on_every_dimension() -> None:
+    story = before(ChoosePartner, without=(AssessAlignment, AgreeBridgingPlan))
+
+    story.when(OURS, ALL_THREES)
+
+    assert story.when(OURS, example(ChoosePartner)) == [
+        PartnerChosen(candidate=THEIRS, name="Brightpath")
+    ]
+
+
+@pytest.mark.parametrize("dimension", Dimension)
+@pytest.mark.parametrize("rating", [1, 2])
+def test_below_three_on_any_dimension_needs_a_bridging_plan(
+    dimension: Dimension, rating: int
+) -> None:
+    story = before(ChoosePartner, without=(AssessAlignment, AgreeBridgingPlan))
+    story.when(OURS, example(AssessAlignment, **{**dict(ALL_THREES), dimension: rating}))
+
+    refusal = story.refuses(OURS, example(ChoosePartner))
+    story.when(OURS, example(AgreeBridgingPlan, dimension=dimension))
+
+    assert refusal.rule == f"alignment:{dimension}"
+    assert refusal.facts["unmet"] == [f"alignment:{dimension}"]
+    assert story.when(OURS, example(ChoosePartner))
+    assert story.partnership.stage is Stage.FORMATION
+
+
+def test_a_plan_bridges_its_own_dimension_only() -> None:
+    story = before(ChoosePartner, without=AgreeBridgingPlan)
+
+    story.when(OURS, example(AgreeBridgingPlan, dimension=Dimension.SHARED_VISION))
+    refusal = story.refuses(OURS, example(ChoosePartner))
+
+    assert refusal.rule == "alignment:cultural_compatibility"
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_any_no_of_the_eight_questions_blocks(question: str) -> None:
+    story = before(ChoosePartner)
+
+    story.when(OURS, example(CompleteDecisionChecklist, **{question: False}))
+    refusal = story.refuses(OURS, example(ChoosePartner))
+
+    assert refusal.rule == f"checklist:{question}"
+    assert refusal.facts["unmet"] == refusal.facts["waivable"] == [f"checklist:{question}"]
+
+
+def test_the_checklist_has_eight_questions_and_unanswered_they_all_block() -> None:
+    story = before(ChoosePartner, without=CompleteDecisionChecklist)
+
+    refusal = story.refuses(OURS, example(ChoosePartner))
+
+    assert len(QUESTIONS) == 8
+    assert refusal.facts["unmet"] == [f"checklist:{question}" for question in QUESTIONS]
+
+
+def test_a_waiver_passes_a_no_and_shows_who_and_why_and_which_rule() -> None:
+    story = before(ChoosePartner)
+    story.when(OURS, example(CompleteDecisionChecklist, exit_clause=False))
+    rule, reason = "checklist:exit_clause", "The lawyers write it this week."
+
+    story.when(OURS, GrantWaiver(rule=rule, reason=reason))
+    [chosen] = story.when(OURS, example(ChoosePartner))
+
+    assert isinstance(chosen, PartnerChosen)
+    assert chosen.waived == [rule]
+    assert story.facts(WaiverGranted) == [WaiverGranted(rule=rule, reason=reason)]
+    waiver = story.partnership.standing.waivers[rule]
+    assert waiver == Waiver(rule, party=OURS, actor="growthos-manager", reason=reason)
+
+
+def test_a_waiver_passes_no_rule_but_its_own() -> None:
+    story = before(ChoosePartner)
+    story.when(OURS, example(CompleteDecisionChecklist, exit_clause=False, economics_fair=False))
+
+    story.when(OURS, GrantWaiver(rule="checklist:exit_clause", reason="It is written this week."))
+
+    assert story.refuses(OURS, example(ChoosePartner)).facts["unmet"] == [
+        "checklist:economics_fair"
+    ]
+
+
+def test_the_same_waiver_again_says_nothing_new() -> None:
+    story = at(Stage.EXPLORATION)
+    waiver = GrantWaiver(rule="checklist:exit_clause", reason="It is written this week.")
+
+    story.when(OURS, waiver)
+
+    assert story.when(OURS, waiver) == []
+    assert story.when(OURS, GrantWaiver(rule=waiver.rule, reason="It is signed apart.")) != []
+
+
+@pytest.mark.parametrize(
+    ("missing", "rule"),
+    [
+        (ScoreCandidate, "candidate-scored"),
+        (MeasureAudienceOverlap, "overlap-known"),
+        (AssessAlignment, "alignment-assessed"),
+    ],
+)
+def test_the_data_must_speak_for_a_partner(missing: type[ScoreCandidate], rule: str) -> None:
+    story = before(ChoosePartner, without=(missing, CommitIntegrationSpend))
+
+    assert story.refuses(OURS, example(ChoosePartner)).rule == rule
+
+
+def test_nobody_is_its_own_partner() -> None:
+    story = before(ChoosePartner)
+
+    assert story.refuses(OURS, ChoosePartner(candidate=OURS)).rule == "two-parties"
+
+
+def test_the_chosen_candidate_becomes_the_counterparty() -> None:
+    story = after(ChoosePartner)
+
+    assert story.partnership.parties == (OURS, THEIRS)
+    assert story.partnership.standing.other(OURS) == THEIRS
+    assert story.partnership.standing.other(THEIRS) == OURS
+
+
+def test_an_exploration_may_end_without_a_partner() -> None:
+    story = before(ChoosePartner)
+
+    closed = story.when(OURS, example(CloseExploration))
+
+    assert closed == [ExplorationClosed(reason="The market is too small.")]
+    assert story.partnership.stage is Stage.ENDED

@@ -1,0 +1,523 @@
+"""Formation: what binds both needs both, and what the gate to execution asks (C7 to C12, C15)."""
+
+from datetime import date
+from decimal import Decimal
+
+import pytest
+from pydantic import ValidationError
+
+from domain.agreement import Sections
+from domain.execution import HoldKickoff, KickoffHeld
+from domain.formation import (
+    AcceptTerms,
+    AgreeCharter,
+    AgreeDecisionRule,
+    AgreementAmended,
+    AgreementDrafted,
+    AgreementSigned,
+    AttachEvidence,
+    CharterAgreed,
+    CommercialTermsAgreed,
+    CounterTerms,
+    DecisionRuleAgreed,
+    DecisionRuleProposed,
+    DeclareBestAlternative,
+    DeclareNonNegotiable,
+    DraftAgreement,
+    NonNegotiableDeclared,
+    ObjectiveAgreed,
+    ProposeCharter,
+    ProposeDecisionRule,
+    ProposeTerms,
+    SignAgreement,
+    TermsAccepted,
+)
+from domain.gates import GrantWaiver
+from domain.governance import (
+    AssignContact,
+    AssignSponsor,
+    CommitResources,
+    EstablishGovernance,
+    Function,
+    SponsorAssigned,
+)
+from domain.kernel import Command, Stage
+from domain.rules import OWN_RULES
+from domain.terms import (
+    CostShare,
+    Hybrid,
+    LicenceFee,
+    Penalty,
+    ReferralFee,
+    Retainer,
+    Terms,
+    Trigger,
+)
+from tests.life import (
+    CHARTER,
+    CO_BRANDED_REVENUE,
+    CONVERSION_FLOOR,
+    OURS,
+    SECTIONS,
+    STRANGER,
+    TERMS,
+    THEIRS,
+    after,
+    at,
+    before,
+    changed,
+    example,
+    referral_share,
+    split,
+    usd,
+)
+from tests.stories import Story
+
+
+def terms_of(*economics: object) -> Terms:
+    return changed(TERMS, economics=list(economics))
+
+
+# --- terms -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shares", [("70", "30"), ("60", "40"), ("33.3", "66.7")])
+def test_splits_that_add_up_are_taken(shares: tuple[str, str]) -> None:
+    story = at(Stage.FORMATION)
+
+    assert story.when(OURS, example(ProposeTerms, terms=terms_of(split(*shares))))
+
+
+@pytest.mark.parametrize("shares", [("70", "20"), ("70", "40"), ("100", "0.000000001")])
+def test_splits_that_do_not_add_up_are_refused(shares: tuple[str, str]) -> None:
+    story = at(Stage.FORMATION)
+
+    refusal = story.refuses(OURS, example(ProposeTerms, terms=terms_of(split(*shares))))
+
+    assert refusal.rule == "splits-add-up"
+    assert refusal.facts["shares"] == dict(zip((OURS, THEIRS), shares, strict=True))
+
+
+def test_shares_of_a_cost_add_up_too() -> None:
+    travel = CostShare(cost="Travel", shares={OURS: Decimal(50), THEIRS: Decimal(49)})
+
+    refusal = at(Stage.FORMATION).refuses(OURS, example(ProposeTerms, terms=terms_of(travel)))
+
+    assert refusal.rule == "splits-add-up"
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        changed(referral_share("15"), to=STRANGER),
+        CostShare(cost="Travel", shares={OURS: Decimal(50), STRANGER: Decimal(50)}),
+        ReferralFee(to=STRANGER, fee=usd("500.00"), trigger=Trigger.SALE),
+        Retainer(to=STRANGER, fee=usd("2000.00"), every="P1M"),
+        LicenceFee(to=STRANGER, fee=usd("2000.00"), every="P1Y"),
+        Hybrid(
+            to=STRANGER,
+            base=usd("1000.00"),
+            every="P1M",
+            bonus=usd("500.00"),
+            bonus_metric="deals_won",
+            bonus_threshold=5,
+        ),
+        Penalty(on=STRANGER, condition="No referral in a quarter", fee=usd("1000.00")),
+    ],
+)
+def test_terms_name_only_the_two_parties(item: object) -> None:
+    refusal = at(Stage.FORMATION).refuses(OURS, example(ProposeTerms, terms=terms_of(item)))
+
+    assert refusal.rule == "unknown-party"
+
+
+def test_three_years_from_2026_end_on_2029_01_01_and_leave_notice_until_2028_11_02() -> None:
+    assert TERMS.ends_on() == date(2029, 1, 1)
+    assert TERMS.last_notice_day() == date(2028, 11, 2)
+
+
+@pytest.mark.parametrize(("notice", "fits"), [("P3M", True), ("P91D", False), ("P1Y", False)])
+def test_the_notice_fits_into_the_duration(notice: str, fits: bool) -> None:  # noqa: FBT001 - a column
+    story = at(Stage.FORMATION)
+    proposal = example(ProposeTerms, terms=changed(TERMS, duration="P3M", notice=notice))
+
+    if fits:
+        assert story.when(OURS, proposal)
+    else:
+        assert story.refuses(OURS, proposal).rule == "notice-exceeds-duration"
+
+
+def test_terms_last_for_a_day_or_longer() -> None:
+    with pytest.raises(ValidationError, match="a day or longer"):
+        changed(TERMS, duration="P0D", notice="P0D")
+
+
+def test_a_counter_proposal_is_accepted_by_the_one_who_was_countered() -> None:
+    story = before(AcceptTerms)
+
+    agreed = story.when(OURS, example(AcceptTerms))
+
+    assert agreed == [
+        TermsAccepted(proposal="terms-2"),
+        CommercialTermsAgreed(
+            proposal="terms-2", terms_version=1, effective_from=date(2026, 1, 1), terms=TERMS
+        ),
+    ]
+    assert story.when(OURS, example(AcceptTerms)) == []
+
+
+def test_nobody_accepts_its_own_proposal() -> None:
+    story = before(AcceptTerms)
+
+    assert story.refuses(THEIRS, AcceptTerms(proposal="terms-2")).rule == "own-proposal"
+    assert story.refuses(OURS, AcceptTerms(proposal="terms-1")).rule == "own-proposal"
+    assert story.refuses(OURS, example(CounterTerms, counters="terms-1")).rule == "own-proposal"
+
+
+@pytest.mark.parametrize("command", [AcceptTerms, AgreeCharter, AgreeDecisionRule])
+def test_only_what_was_put_forward_can_be_accepted(command: type[AcceptTerms]) -> None:
+    story = at(Stage.FORMATION)
+
+    assert story.refuses(THEIRS, example(command, proposal="none")).rule == "no-such-proposal"
+
+
+@pytest.mark.parametrize(
+    ("command", "party", "other"),
+    [
+        (ProposeTerms, OURS, {"effective_from": date(2026, 2, 1)}),
+        (CounterTerms, THEIRS, {"effective_from": date(2026, 2, 1)}),
+        (ProposeCharter, OURS, {"charter": changed(CHARTER, purpose="Another")}),
+        (ProposeDecisionRule, OURS, {"rule": changed(CONVERSION_FLOOR, consecutive=1)}),
+    ],
+)
+def test_a_proposal_keeps_its_content(
+    command: type[Command], party: str, other: dict[str, object]
+) -> None:
+    story = after(command)
+
+    assert story.when(party, example(command)) == []
+    assert story.refuses(party, example(command, **other)).rule == "proposal-exists"
+
+
+def test_the_other_party_cannot_make_a_standing_proposal_its_own() -> None:
+    story = after(ProposeTerms)
+
+    assert story.refuses(THEIRS, example(ProposeTerms)).rule == "proposal-exists"
+
+
+def amended(story: Story, effective_from: date, percent: str) -> Story:
+    """The terms become `percent` from a day on, proposed by one party and accepted by the other."""
+    name = f"amendment-{percent}"
+    terms = terms_of(referral_share(percent))
+    story.when(OURS, ProposeTerms(proposal=name, terms=terms, effective_from=effective_from))
+    story.when(THEIRS, AcceptTerms(proposal=name))
+    return story
+
+
+def test_the_terms_in_force_are_those_of_the_day() -> None:
+    story = amended(at(Stage.EXECUTION), date(2026, 7, 1), "10")
+
+    def version(day: date) -> int | None:
+        agreed = story.partnership.formation.terms_at(day)
+        return agreed.terms_version if agreed else None
+
+    assert version(date(2025, 12, 31)) is None
+    assert version(date(2026, 1, 1)) == 1
+    assert version(date(2026, 6, 30)) == 1
+    assert version(date(2026, 7, 1)) == 2
+
+
+def test_of_two_versions_from_one_day_the_later_holds() -> None:
+    story = amended(at(Stage.EXECUTION), date(2026, 7, 1), "10")
+    story = amended(story, date(2026, 7, 1), "11")
+
+    agreed = story.partnership.formation.terms_at(date(2026, 7, 1))
+
+    assert agreed is not None
+    assert agreed.terms_version == 3
+
+
+def test_an_amendment_never_takes_effect_before_the_standing_version() -> None:
+    story = amended(at(Stage.EXECUTION), date(2026, 7, 1), "10")
+    backwards = example(ProposeTerms, proposal="late", effective_from=date(2026, 6, 30))
+
+    story.when(OURS, backwards)
+
+    assert story.refuses(THEIRS, AcceptTerms(proposal="late")).rule == "terms-never-backwards"
+
+
+# --- charter and rules -------------------------------------------------------------------------
+
+
+def test_the_charter_binds_once_the_other_party_signs_it_too() -> None:
+    story = after(ProposeCharter)
+    assert story.partnership.formation.charter is None
+
+    assert story.refuses(OURS, example(AgreeCharter)).rule == "own-proposal"
+    story.when(THEIRS, example(AgreeCharter))
+
+    assert story.facts(CharterAgreed) == [CharterAgreed(proposal="charter-1", charter=CHARTER)]
+    agreed = [each.objective for each in story.facts(ObjectiveAgreed)]
+    assert agreed == CHARTER.objectives
+    assert story.when(THEIRS, example(AgreeCharter)) == []
+
+
+@pytest.mark.parametrize(
+    ("count", "warnings"),
+    [
+        (2, ["2 objectives; 3 to 5 are advised (C8)"]),
+        (3, []),
+        (5, []),
+        (6, ["6 objectives; 3 to 5 are advised (C8)"]),
+    ],
+)
+def test_three_to_five_objectives_and_any_other_number_is_a_warning(
+    count: int, warnings: list[str]
+) -> None:
+    story = before(ProposeCharter)
+    objectives = [
+        changed(CO_BRANDED_REVENUE, objective=f"objective-{each}") for each in range(count)
+    ]
+
+    charter = changed(CHARTER, objectives=objectives)
+    story.when(OURS, example(ProposeCharter, charter=charter))
+    story.when(THEIRS, example(AgreeCharter))
+
+    assert story.facts(CharterAgreed)[0].warnings == warnings
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "rule"),
+    [("metric", "happiness", "unknown-metric"), ("unit", "percent", "wrong-unit")],
+)
+def test_an_objective_can_be_measured(field: str, value: str, rule: str) -> None:
+    charter = changed(CHARTER, objectives=[changed(CO_BRANDED_REVENUE, **{field: value})])
+
+    refusal = at(Stage.FORMATION).refuses(OURS, example(ProposeCharter, charter=charter))
+
+    assert refusal.rule == rule
+
+
+def test_the_goals_of_a_charter_are_the_parties_own() -> None:
+    charter = changed(CHARTER, goals={STRANGER: "To gain from it."})
+
+    refusal = at(Stage.FORMATION).refuses(OURS, example(ProposeCharter, charter=charter))
+
+    assert refusal.rule == "unknown-party"
+
+
+def test_a_rule_binds_from_its_agreement_and_not_from_its_proposal() -> None:
+    story = after(ProposeDecisionRule)
+    assert story.facts(DecisionRuleProposed)
+    assert not story.partnership.formation.rules
+
+    story.on("2025-11-25")
+    story.when(THEIRS, example(AgreeDecisionRule))
+
+    agreed = DecisionRuleAgreed(proposal="rule-1", rule=CONVERSION_FLOOR, rule_version=1)
+    assert story.partnership.formation.rules == (agreed,)
+    assert story.history[-1].act.occurred_at.date() == date(2025, 11, 25)
+    assert story.when(THEIRS, example(AgreeDecisionRule)) == []
+
+
+def test_a_changed_rule_is_the_next_version_and_leaves_the_former_on_record() -> None:
+    story = after(AgreeDecisionRule)
+    stricter = changed(CONVERSION_FLOOR, threshold=Decimal(6))
+
+    story.when(THEIRS, ProposeDecisionRule(proposal="rule-2", rule=stricter))
+    story.when(OURS, AgreeDecisionRule(proposal="rule-2"))
+
+    versions = [
+        (each.rule_version, each.rule.threshold) for each in story.partnership.formation.rules
+    ]
+    assert versions == [(1, Decimal(5)), (2, Decimal(6))]
+
+
+def test_a_rule_rests_on_a_metric_of_the_catalogue() -> None:
+    unheard_of = changed(CONVERSION_FLOOR, metric="happiness")
+
+    refusal = at(Stage.FORMATION).refuses(OURS, example(ProposeDecisionRule, rule=unheard_of))
+
+    assert refusal.rule == "unknown-metric"
+
+
+@pytest.mark.parametrize("name", sorted(OWN_RULES))
+def test_an_agreed_rule_has_a_name_of_its_own(name: str) -> None:
+    homonym = changed(CONVERSION_FLOOR, rule=name)
+
+    refusal = at(Stage.FORMATION).refuses(OURS, example(ProposeDecisionRule, rule=homonym))
+
+    assert refusal.rule == "rule-name-taken"
+
+
+# --- each side for itself ----------------------------------------------------------------------
+
+
+def test_each_party_names_its_own_sponsor_and_none_for_the_other() -> None:
+    story = at(Stage.FORMATION)
+
+    story.when(OURS, example(AssignSponsor, name="Ada"))
+    story.when(OURS, example(AssignSponsor, name="Grace"))
+
+    facts = story.partnership.formation.facts
+    assert facts.of(SponsorAssigned, OURS) == [
+        SponsorAssigned(name="Grace", title="Chief executive")
+    ]
+    assert facts.of(SponsorAssigned, THEIRS) == []
+
+
+def test_a_non_negotiable_is_declared_for_ones_own_side_and_not_edited() -> None:
+    story = after(DeclareNonNegotiable)
+
+    refusal = story.refuses(OURS, example(DeclareNonNegotiable, flexible=True))
+    theirs = story.when(THEIRS, example(DeclareNonNegotiable, flexible=True))
+
+    assert refusal.rule == "already-recorded"
+    assert len(theirs) == 1
+    assert len(story.partnership.formation.facts.of(NonNegotiableDeclared)) == 2
+
+
+def test_evidence_keeps_its_content() -> None:
+    story = after(AttachEvidence)
+
+    assert story.when(THEIRS, example(AttachEvidence)) == []
+    assert story.refuses(OURS, example(AttachEvidence, title="Other")).rule == "already-recorded"
+
+
+def test_a_best_alternative_may_change() -> None:
+    story = after(DeclareBestAlternative)
+
+    assert story.when(THEIRS, example(DeclareBestAlternative)) == []
+    assert story.when(THEIRS, example(DeclareBestAlternative, statement="We wait.")) != []
+
+
+# --- the agreement -----------------------------------------------------------------------------
+
+
+def test_a_party_signs_for_itself_once_and_never_for_the_other() -> None:
+    story = before(SignAgreement)
+
+    story.when(OURS, example(SignAgreement))
+    assert story.when(OURS, example(SignAgreement)) == []
+
+    assert story.partnership.formation.agreement.signed_by == {OURS}
+    refusal = story.refuses(OURS, example(HoldKickoff))
+    assert refusal.rule == "terms-not-signed"
+    assert THEIRS in refusal.detail
+
+
+def test_a_stranger_signs_nothing() -> None:
+    story = before(SignAgreement)
+
+    assert story.refuses(STRANGER, example(SignAgreement)).rule == "unknown-party"
+
+
+@pytest.mark.parametrize("version", [0, 2])
+def test_only_the_current_version_can_be_signed(version: int) -> None:
+    story = before(SignAgreement)
+
+    refusal = story.refuses(OURS, SignAgreement(agreement_version=version))
+
+    assert refusal.rule == "not-the-current-version"
+
+
+def test_nothing_can_be_signed_before_something_is_drafted() -> None:
+    for version in (0, 1):
+        refusal = before(DraftAgreement).refuses(OURS, SignAgreement(agreement_version=version))
+        assert refusal.rule == "not-the-current-version"
+
+
+def test_a_new_draft_is_unsigned() -> None:
+    story = before(HoldKickoff)
+
+    assert story.when(OURS, example(DraftAgreement)) == []
+    story.when(OURS, DraftAgreement(sections=changed(SECTIONS, roles="As before, with a deputy.")))
+
+    assert story.refuses(OURS, example(HoldKickoff)).rule == "terms-not-signed"
+    assert [each.agreement_version for each in story.facts(AgreementDrafted)] == [1, 2]
+
+
+def test_a_later_version_that_both_sign_amends_the_agreement() -> None:
+    story = at(Stage.EXECUTION)
+    story.when(OURS, DraftAgreement(sections=changed(SECTIONS, roles="As before, with a deputy.")))
+
+    first = story.when(OURS, SignAgreement(agreement_version=2))
+    second = story.when(THEIRS, SignAgreement(agreement_version=2))
+
+    signed = AgreementSigned(agreement_version=2)
+    assert first == [signed]
+    assert second == [signed, AgreementAmended(agreement_version=2)]
+
+
+# --- the gate to execution ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("section", Sections.model_fields)
+def test_a_missing_section_blocks_execution(section: str) -> None:
+    story = before(HoldKickoff, without=(DraftAgreement, SignAgreement))
+    story.when(OURS, DraftAgreement(sections=changed(SECTIONS, **{section: None})))
+    for party in (OURS, THEIRS):
+        story.when(party, SignAgreement(agreement_version=1))
+
+    refusal = story.refuses(OURS, example(HoldKickoff))
+
+    assert refusal.rule == "agreement-sections"
+    assert section in refusal.detail
+
+
+MISSING = [
+    ((CounterTerms, AcceptTerms), None, "terms-agreed"),
+    ((DraftAgreement, SignAgreement), None, "agreement-sections"),
+    (SignAgreement, OURS, "terms-not-signed"),
+    (SignAgreement, THEIRS, "terms-not-signed"),
+    (AgreeCharter, None, "charter-agreed"),
+    (EstablishGovernance, None, "governance-established"),
+    *(
+        (command, party, f"{rule}:{party}")
+        for command, rule in [
+            (AssignContact, "manager"),
+            (AssignSponsor, "sponsor"),
+            (CommitResources, "resources"),
+        ]
+        for party in (OURS, THEIRS)
+    ),
+]
+
+
+@pytest.mark.parametrize(("missing", "party", "rule"), MISSING)
+def test_execution_begins_once_all_is_agreed_and_staffed(
+    missing: type[Command], party: str | None, rule: str
+) -> None:
+    story = before(HoldKickoff, without=missing, of=party)
+
+    assert story.refuses(OURS, example(HoldKickoff)).rule == rule
+
+
+def test_a_contact_of_another_function_is_no_manager() -> None:
+    story = before(HoldKickoff, without=AssignContact, of=THEIRS)
+
+    story.when(THEIRS, AssignContact(function=Function.LEGAL, name="Boris"))
+
+    assert story.refuses(OURS, example(HoldKickoff)).rule == f"manager:{THEIRS}"
+
+
+@pytest.mark.parametrize("rule", ["terms-agreed", "agreement-sections", "terms-not-signed"])
+def test_what_protects_both_is_waived_by_neither(rule: str) -> None:
+    story = before(HoldKickoff, without=(AcceptTerms, DraftAgreement, SignAgreement))
+
+    for party in (OURS, THEIRS):
+        story.when(party, GrantWaiver(rule=rule, reason="There is no time."))
+    refusal = story.refuses(OURS, example(HoldKickoff))
+
+    assert rule in refusal.facts["unmet"]
+    assert rule not in refusal.facts["waivable"]
+
+
+def test_the_kickoff_shows_what_was_waived() -> None:
+    story = before(HoldKickoff, without=CommitResources, of=THEIRS)
+
+    story.when(THEIRS, GrantWaiver(rule=f"resources:{THEIRS}", reason="Budget comes in May."))
+    story.when(OURS, example(HoldKickoff))
+
+    assert story.facts(KickoffHeld)[0].waived == [f"resources:{THEIRS}"]
+    assert story.partnership.stage is Stage.EXECUTION

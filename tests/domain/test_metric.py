@@ -1,0 +1,200 @@
+"""A metric's figure: reported once for each period and tool, and restated by corrections (C19)."""
+
+from decimal import Decimal
+
+import pytest
+from pydantic import ValidationError
+
+from domain.metric import (
+    CorrectMetric,
+    Figure,
+    MetricCorrected,
+    MetricReported,
+    ReportMetric,
+)
+from domain.metrics import CATALOGUE, Adds, Direction, Unit
+from tests.life import OURS, after, before, example
+
+
+def figure(unit: str, value: str) -> Figure:
+    return Figure(unit=unit, value=Decimal(value))
+
+
+def ratio(numerator: str, denominator: str, unit: str = "percent") -> Figure:
+    return Figure(unit=unit, numerator=Decimal(numerator), denominator=Decimal(denominator))
+
+
+def test_a_figure_is_reported_once() -> None:
+    story = after(ReportMetric)
+
+    assert story.when(OURS, example(ReportMetric)) == []
+    other = example(ReportMetric, figure=ratio("12", "150"))
+    assert story.refuses(OURS, other).rule == "already-reported"
+    assert len(story.facts(MetricReported)) == 1
+
+
+def test_another_figure_for_the_same_period_is_a_correction_and_both_stay_on_record() -> None:
+    story = after(ReportMetric)
+
+    corrected = story.when(OURS, example(CorrectMetric))
+
+    assert corrected == [MetricCorrected.of(example(CorrectMetric))]
+    assert story.when(OURS, example(CorrectMetric)) == []
+    assert [str(each.figure) for each in story.facts(MetricReported)] == ["11/150 (percent)"]
+    assert [str(each.figure) for each in story.facts(MetricCorrected)] == ["12/150 (percent)"]
+
+
+def test_only_what_was_reported_can_be_corrected() -> None:
+    story = before(ReportMetric)
+
+    assert story.refuses(OURS, example(CorrectMetric)).rule == "nothing-to-correct"
+
+
+@pytest.mark.parametrize(
+    "elsewhere",
+    [{"tool": "survey"}, {"segment": "other-firm"}, {"segment": None}, {"period": "2025-08"}],
+)
+def test_each_tool_segment_and_period_has_a_figure_of_its_own(elsewhere: dict[str, str]) -> None:
+    story = after(ReportMetric)
+
+    assert story.when(OURS, example(ReportMetric, figure=ratio("3", "80"), **elsewhere))
+
+
+def test_a_period_is_reported_once_it_has_begun() -> None:
+    story = before(ReportMetric)
+
+    assert story.refuses(OURS, example(ReportMetric, period="2025-11")).rule == "period-not-begun"
+    assert story.when(OURS, example(ReportMetric, period="2025-10"))
+
+
+def test_a_metric_outside_the_catalogue_is_refused_with_those_it_resembles() -> None:
+    story = before(ReportMetric)
+
+    near = story.refuses(OURS, example(ReportMetric, metric="click_rat"))
+    far = story.refuses(OURS, example(ReportMetric, metric="zzz"))
+
+    assert near.rule == far.rule == "unknown-metric"
+    assert "click_rate" in near.mend
+
+
+@pytest.mark.parametrize(
+    ("metric", "unit"),
+    [
+        ("demo_request_rate", "count"),
+        ("new_users", "percent"),
+        ("co_branded_revenue", "count"),
+        ("co_branded_revenue", "money"),
+        ("watch_time", "minutes"),
+    ],
+)
+def test_a_figure_comes_in_the_metrics_unit(metric: str, unit: str) -> None:
+    story = before(ReportMetric)
+
+    refusal = story.refuses(OURS, example(ReportMetric, metric=metric, figure=figure(unit, "5")))
+
+    assert refusal.rule == "wrong-unit"
+
+
+def test_money_is_reported_in_a_currency() -> None:
+    story = before(ReportMetric)
+    revenue = example(ReportMetric, metric="co_branded_revenue", figure=figure("EUR", "5.50"))
+
+    assert story.when(OURS, revenue)
+
+
+@pytest.mark.parametrize(
+    "shapeless",
+    [
+        Figure(unit="percent"),
+        Figure(unit="percent", numerator=Decimal(1)),
+        Figure(unit="percent", denominator=Decimal(1)),
+        Figure(unit="percent", value=Decimal(8), denominator=Decimal(150)),
+        Figure(unit="percent", value=Decimal(8), numerator=Decimal(12), denominator=Decimal(150)),
+    ],
+)
+def test_a_figure_is_a_value_or_a_numerator_with_its_denominator(shapeless: Figure) -> None:
+    refusal = before(ReportMetric).refuses(OURS, example(ReportMetric, figure=shapeless))
+
+    assert refusal.rule == "figure-shape"
+
+
+def test_a_count_has_no_denominator() -> None:
+    refusal = before(ReportMetric).refuses(
+        OURS, example(ReportMetric, metric="new_users", figure=ratio("5", "10", "count"))
+    )
+
+    assert refusal.rule == "figure-shape"
+
+
+@pytest.mark.parametrize(
+    ("numerator", "denominator"), [("151", "150"), ("1", "0"), ("-1", "150"), ("0", "-1")]
+)
+def test_successes_never_exceed_trials(numerator: str, denominator: str) -> None:
+    command = example(ReportMetric, figure=ratio(numerator, denominator))
+
+    assert before(ReportMetric).refuses(OURS, command).rule == "successes-exceed-trials"
+
+
+@pytest.mark.parametrize(
+    ("numerator", "denominator"),
+    [("12", "150"), ("3", "80"), ("0", "40"), ("40", "40"), ("0", "0")],
+)
+def test_the_webinars_of_the_documents_are_taken(numerator: str, denominator: str) -> None:
+    command = example(ReportMetric, figure=ratio(numerator, denominator))
+
+    assert before(ReportMetric).when(OURS, command)
+
+
+def test_a_return_may_exceed_what_was_spent_and_may_be_a_loss() -> None:
+    story = before(ReportMetric)
+    returned = example(ReportMetric, metric="return_on_investment", figure=ratio("300", "100"))
+    lost = example(
+        ReportMetric, metric="return_on_investment", figure=ratio("-50", "100"), tool="other"
+    )
+
+    assert story.when(OURS, returned)
+    assert story.when(OURS, lost)
+
+
+def test_a_claim_without_denominators_stays_without() -> None:
+    claim = example(ReportMetric, metric="click_rate", figure=figure("percent", "11"))
+
+    [reported] = before(ReportMetric).when(OURS, claim)
+
+    assert isinstance(reported, MetricReported)
+    assert str(reported.figure) == "11 percent"
+    assert reported.figure.denominator is None
+
+
+@pytest.mark.parametrize("period", ["2026-13", "2026-Q5", "26-01", "2026-1", "2026-01-01", ""])
+def test_a_period_is_a_month_a_quarter_or_a_year(period: str) -> None:
+    with pytest.raises(ValidationError):
+        example(ReportMetric, period=period)
+
+
+# --- the catalogue -----------------------------------------------------------------------------
+
+
+def test_every_ratio_says_of_what_it_is_made() -> None:
+    for metric in CATALOGUE.values():
+        made = bool(metric.numerator) and bool(metric.denominator)
+        assert made is (metric.adds is Adds.RATIO), metric.name
+
+
+def test_a_ratio_counted_from_deals_is_made_of_counts_of_the_catalogue() -> None:
+    for metric in CATALOGUE.values():
+        if metric.counted and metric.adds is Adds.RATIO:
+            assert CATALOGUE[metric.numerator].adds is Adds.SUM, metric.name
+            assert CATALOGUE[metric.denominator].adds is Adds.SUM, metric.name
+
+
+def test_only_percentages_are_of_a_hundred() -> None:
+    for metric in CATALOGUE.values():
+        assert metric.scale == (100 if metric.unit is Unit.PERCENT else 1)
+
+
+def test_costs_losses_and_delays_are_better_when_fewer() -> None:
+    down = {metric.name for metric in CATALOGUE.values() if metric.direction is Direction.DOWN}
+
+    assert {"customer_acquisition_cost", "churn_rate", "bounce_rate", "time_to_close"} <= down
+    assert {"leads", "retention_rate", "co_branded_revenue"}.isdisjoint(down)

@@ -1,0 +1,294 @@
+"""Renewal and exit: both renew, or one leaves in good order (C11, C27)."""
+
+from datetime import date
+
+import pytest
+
+from domain.execution import (
+    AgreeImprovementPlan,
+    DiagnoseRootCause,
+    ProposeImprovementPlan,
+    RaiseIssue,
+    ResolveIssue,
+)
+from domain.formation import AcceptTerms, ProposeTerms
+from domain.gates import GrantWaiver
+from domain.governance import AssignSponsor
+from domain.kernel import Stage
+from domain.renewal import (
+    AcceptRenewal,
+    AssetsDispositioned,
+    CompleteExit,
+    DeclineRenewal,
+    DispositionAssets,
+    ExitNoticeGiven,
+    ExitReason,
+    FinalSettlementIssued,
+    GiveExitNotice,
+    HoldRenewalReview,
+    IssueFinalSettlement,
+    PartnershipExited,
+    PartnershipRenewed,
+    ProposeRenewal,
+    RenewalDeclined,
+    RenewalReviewHeld,
+)
+from domain.terms import Assets
+from tests.life import OURS, STRANGER, TERMS, THEIRS, after, at, before, changed, example
+from tests.stories import Story
+
+# --- renewal -----------------------------------------------------------------------------------
+
+
+def test_a_review_of_outcomes_and_relevance_opens_renewal() -> None:
+    story = after(HoldRenewalReview)
+
+    assert story.partnership.stage is Stage.RENEWAL
+    assert story.when(OURS, example(HoldRenewalReview)) == []
+    assert len(story.facts(RenewalReviewHeld)) == 1
+
+
+def test_a_renewal_review_is_not_edited() -> None:
+    story = after(HoldRenewalReview)
+
+    refusal = story.refuses(THEIRS, example(HoldRenewalReview, recommendation="exit"))
+
+    assert refusal.rule == "already-recorded"
+
+
+def renewed(story: Story, duration: str) -> PartnershipRenewed:
+    story.when(OURS, example(HoldRenewalReview, review=f"outlook-{duration}"))
+    story.when(OURS, ProposeRenewal(proposal=duration, duration=duration))
+    [event] = story.when(THEIRS, AcceptRenewal(proposal=duration))
+    assert isinstance(event, PartnershipRenewed)
+    return event
+
+
+def test_a_renewal_runs_from_where_the_present_term_ends() -> None:
+    story = at(Stage.EXECUTION)
+
+    assert renewed(story, "P1Y").ends_on == date(2030, 1, 1)
+    assert renewed(story, "P6M").ends_on == date(2030, 7, 1)
+    assert renewed(story, "P1M").notice == "P60D"
+
+
+def test_terms_agreed_after_a_renewal_say_when_it_ends() -> None:
+    story = at(Stage.EXECUTION)
+    renewed(story, "P1Y")
+
+    terms = changed(TERMS, starts_on=date(2030, 1, 1), duration="P2Y")
+    story.when(OURS, ProposeTerms(proposal="new", terms=terms, effective_from=date(2030, 1, 1)))
+    story.when(THEIRS, AcceptTerms(proposal="new"))
+
+    assert story.partnership.renewal.holds_until == date(2032, 1, 1)
+
+
+@pytest.mark.parametrize("stage", [Stage.EXECUTION, Stage.SCALING])
+def test_a_renewed_partnership_goes_on_where_it_was(stage: Stage) -> None:
+    story = at(stage)
+
+    renewed(story, "P1Y")
+
+    assert story.partnership.stage is stage
+
+
+def test_renewal_is_by_mutual_consent() -> None:
+    story = after(ProposeRenewal)
+
+    assert story.refuses(OURS, AcceptRenewal(proposal="renewal-1")).rule == "own-proposal"
+    assert story.refuses(OURS, example(DeclineRenewal)).rule == "own-proposal"
+    assert story.refuses(THEIRS, AcceptRenewal(proposal="none")).rule == "no-such-proposal"
+
+
+def test_a_renewal_once_declined_is_not_accepted() -> None:
+    story = after(DeclineRenewal)
+
+    assert story.when(THEIRS, example(DeclineRenewal)) == []
+    assert story.refuses(THEIRS, AcceptRenewal(proposal="renewal-1")).rule == "proposal-declined"
+    otherwise = example(DeclineRenewal, reason="Something else")
+    assert story.refuses(THEIRS, otherwise).rule == "proposal-declined"
+    assert story.facts(RenewalDeclined) == [
+        RenewalDeclined(proposal="renewal-1", reason="Five years is long.")
+    ]
+    assert story.partnership.stage is Stage.RENEWAL
+
+
+# --- notice ------------------------------------------------------------------------------------
+
+
+def notice(reason: ExitReason, effective_on: date = date(2029, 1, 1)) -> GiveExitNotice:
+    return example(GiveExitNotice, reason=reason, effective_on=effective_on)
+
+
+@pytest.mark.parametrize("day", ["2028-11-01", "2028-11-02T23:59"])
+def test_notice_until_2028_11_02_ends_three_years_from_2026_on_time(day: str) -> None:
+    story = at(Stage.EXECUTION)
+    story.on(day)
+
+    given = story.when(THEIRS, notice(ExitReason.TERM_ENDS))
+
+    assert isinstance(given[0], ExitNoticeGiven)
+    assert story.partnership.stage is Stage.EXIT
+
+
+def test_notice_on_2028_11_03_is_a_day_late_and_nobody_waives_that() -> None:
+    story = at(Stage.EXECUTION)
+    story.on("2028-11-03T00:00")
+
+    refusal = story.refuses(THEIRS, notice(ExitReason.TERM_ENDS))
+    story.when(THEIRS, GrantWaiver(rule="notice-period", reason="It was a holiday."))
+
+    assert refusal.rule == "notice-period"
+    assert "2028-11-02" in refusal.detail
+    assert story.refuses(THEIRS, notice(ExitReason.TERM_ENDS)).rule == "notice-period"
+    assert story.when(THEIRS, notice(ExitReason.TERM_ENDS, date(2029, 1, 2)))
+
+
+def test_the_last_day_for_notice_is_one_and_the_same_where_months_differ_in_length() -> None:
+    # Three months before 28 February 2029 is 28 November 2028, and not the 30th.
+    story = at(Stage.EXECUTION)
+    terms = changed(TERMS, starts_on=date(2026, 2, 28), notice="P3M")
+    story.when(OURS, ProposeTerms(proposal="new", terms=terms, effective_from=date(2026, 2, 28)))
+    story.when(THEIRS, AcceptTerms(proposal="new"))
+    story.on("2028-11-29")
+
+    refusal = story.refuses(OURS, notice(ExitReason.TERM_ENDS, terms.ends_on()))
+
+    assert terms.last_notice_day() == date(2028, 11, 28)
+    assert refusal.rule == "notice-period"
+
+
+def test_a_breach_ends_it_at_once_but_never_backwards() -> None:
+    story = at(Stage.EXECUTION)
+    story.on("2026-05-05")
+
+    refusal = story.refuses(THEIRS, notice(ExitReason.BREACH, date(2026, 5, 4)))
+
+    assert refusal.rule == "notice-period"
+    assert story.when(THEIRS, notice(ExitReason.BREACH, date(2026, 5, 5)))
+
+
+def test_nobody_leaves_for_underperformance_without_a_diagnosis_and_a_plan() -> None:
+    story = at(Stage.EXECUTION)
+    weak = notice(ExitReason.UNDERPERFORMANCE)
+
+    assert story.refuses(OURS, weak).rule == "improvement-plan-first"
+    assert story.refuses(OURS, example(ProposeImprovementPlan)).rule == "diagnose-first"
+    story.when(OURS, example(DiagnoseRootCause))
+    assert story.refuses(OURS, weak).rule == "improvement-plan-first"
+    story.when(OURS, example(ProposeImprovementPlan))
+    assert story.refuses(OURS, weak).rule == "improvement-plan-first"
+
+
+@pytest.mark.parametrize("rule", ["improvement-plan-first", "improvement-deadline"])
+def test_who_leaves_cannot_waive_the_other_sides_chance_to_improve(rule: str) -> None:
+    story = at(Stage.EXECUTION) if rule == "improvement-plan-first" else after(AgreeImprovementPlan)
+
+    story.when(OURS, GrantWaiver(rule=rule, reason="We have seen enough."))
+
+    assert story.refuses(OURS, notice(ExitReason.UNDERPERFORMANCE)).rule == rule
+
+
+def test_nobody_leaves_for_underperformance_before_the_plans_deadline_went_by() -> None:
+    story = after(AgreeImprovementPlan)
+    weak = notice(ExitReason.UNDERPERFORMANCE)
+
+    story.on("2026-03-31")
+    refusal = story.refuses(OURS, weak)
+    story.on("2026-04-01T00:00")
+
+    assert refusal.rule == "improvement-deadline"
+    assert story.when(OURS, weak)
+
+
+def test_one_may_leave_with_good_numbers() -> None:
+    story = at(Stage.SCALING)
+
+    assert story.when(OURS, notice(ExitReason.NO_LONGER_RELEVANT))
+
+
+# --- exit --------------------------------------------------------------------------------------
+
+
+def test_an_exit_is_complete_once_its_day_has_come_and_all_is_settled() -> None:
+    story = before(CompleteExit)
+
+    exited = story.when(OURS, example(CompleteExit))
+
+    assert exited == [PartnershipExited(tail_obligations=["Confidentiality for two years"])]
+    assert story.partnership.stage is Stage.ENDED
+    assert story.partnership.deadlines == {}
+
+
+def test_an_exit_waits_for_its_effective_date() -> None:
+    story = after(GiveExitNotice)
+    story.when(OURS, example(IssueFinalSettlement))
+    story.when(OURS, example(DispositionAssets))
+    story.on("2026-11-30T23:59")
+
+    refusal = story.refuses(OURS, example(CompleteExit))
+    story.on("2026-12-01T00:00")
+
+    assert refusal.rule == "effective-date"
+    assert story.when(OURS, example(CompleteExit))
+
+
+@pytest.mark.parametrize(
+    ("missing", "rule"),
+    [(IssueFinalSettlement, "final-settlement"), (DispositionAssets, "assets-dispositioned")],
+)
+def test_an_exit_waits_for_settlement_and_assets(
+    missing: type[IssueFinalSettlement], rule: str
+) -> None:
+    story = before(CompleteExit, without=(missing, GrantWaiver))
+
+    assert story.refuses(OURS, example(CompleteExit)).rule == rule
+
+
+def test_an_exit_with_a_waiver_says_what_was_waived() -> None:
+    story = before(CompleteExit, without=DispositionAssets)
+
+    story.when(OURS, example(CompleteExit))
+
+    assert story.facts(PartnershipExited)[0].waived == ["assets-dispositioned"]
+
+
+def test_the_final_settlement_is_immutable() -> None:
+    story = after(IssueFinalSettlement)
+
+    assert story.when(OURS, example(IssueFinalSettlement)) == []
+    refusal = story.refuses(THEIRS, example(IssueFinalSettlement, settlement="S-2"))
+    assert refusal.rule == "settlement-issued"
+    assert len(story.facts(FinalSettlementIssued)) == 1
+
+
+def test_a_settlement_may_find_nothing_owed() -> None:
+    story = before(IssueFinalSettlement)
+
+    assert story.when(OURS, example(IssueFinalSettlement, balances=[], payer=None))
+
+
+def test_an_asset_goes_to_one_party_once() -> None:
+    story = after(DispositionAssets)
+
+    assert story.when(OURS, example(DispositionAssets)) == []
+    refusal = story.refuses(OURS, example(DispositionAssets, disposition=Assets.RETAIN, to=OURS))
+    assert refusal.rule == "already-recorded"
+    assert len(story.facts(AssetsDispositioned)) == 1
+
+
+@pytest.mark.parametrize(
+    "command",
+    [example(IssueFinalSettlement, payer=STRANGER), example(DispositionAssets, to=STRANGER)],
+)
+def test_what_is_left_is_settled_between_the_two(command: IssueFinalSettlement) -> None:
+    assert after(GiveExitNotice).refuses(OURS, command).rule == "unknown-party"
+
+
+def test_issues_survive_the_notice() -> None:
+    story = after(GiveExitNotice)
+
+    story.when(THEIRS, example(RaiseIssue, issue="late"))
+
+    assert story.when(OURS, example(ResolveIssue, issue="late"))
+    assert story.when(OURS, example(AssignSponsor, name="Grace"))

@@ -1,0 +1,115 @@
+"""Scaling: evidence and amended terms first, and both agree (C26)."""
+
+from decimal import Decimal
+
+import pytest
+
+from domain.formation import AttachEvidence, EvidenceKind
+from domain.gates import GrantWaiver
+from domain.kernel import Stage
+from domain.scaling import (
+    AgreeJointInvestment,
+    ExpandScope,
+    JointInvestmentAgreed,
+    ProposeJointInvestment,
+    ProposeScope,
+    ScopeExpanded,
+)
+from tests.life import OURS, STRANGER, THEIRS, after, at, before, example
+
+
+def test_a_wider_scope_that_both_agree_begins_scaling() -> None:
+    story = before(ExpandScope)
+
+    expanded = story.when(OURS, example(ExpandScope))
+
+    assert expanded == [ScopeExpanded(proposal="scope-1", scope="The same offer in Spain")]
+    assert story.partnership.stage is Stage.SCALING
+    assert story.when(OURS, example(ExpandScope)) == []
+
+
+def test_nobody_widens_the_scope_alone() -> None:
+    assert before(ExpandScope).refuses(THEIRS, example(ExpandScope)).rule == "own-proposal"
+
+
+@pytest.mark.parametrize(
+    ("kind", "shows_a_result"),
+    [
+        (EvidenceKind.EXPERIMENT, True),
+        (EvidenceKind.OUTCOME, True),
+        (EvidenceKind.STUDY, False),
+        (EvidenceKind.PROJECTION, False),
+    ],
+)
+def test_the_outcome_of_something_tried_comes_before_a_wider_scope(
+    kind: EvidenceKind,
+    shows_a_result: bool,  # noqa: FBT001 - a column of the table above
+) -> None:
+    story = before(ProposeScope)
+    story.when(OURS, example(AttachEvidence, evidence="grounds", kind=kind))
+    story.when(THEIRS, example(ProposeScope, evidence=["grounds"]))
+
+    if shows_a_result:
+        assert story.when(OURS, example(ExpandScope))
+    else:
+        assert story.refuses(OURS, example(ExpandScope)).rule == "evidence-first"
+
+
+def test_evidence_that_nobody_attached_is_none() -> None:
+    story = before(ProposeScope)
+    story.when(THEIRS, example(ProposeScope, evidence=["hearsay"]))
+
+    assert story.refuses(OURS, example(ExpandScope)).rule == "evidence-first"
+
+
+@pytest.mark.parametrize("version", [1, 3])
+def test_a_wider_scope_rests_on_the_latest_amendment(version: int) -> None:
+    story = before(ProposeScope)
+    story.when(THEIRS, example(ProposeScope, terms_version=version))
+
+    assert story.refuses(OURS, example(ExpandScope)).rule == "amended-terms-first"
+
+
+def test_the_first_terms_are_no_amendment() -> None:
+    story = at(Stage.EXECUTION)
+    story.when(OURS, example(AttachEvidence, evidence="pilot", kind=EvidenceKind.EXPERIMENT))
+    story.when(THEIRS, example(ProposeScope, evidence=["pilot"], terms_version=1))
+
+    assert story.refuses(OURS, example(ExpandScope)).rule == "amended-terms-first"
+
+
+def test_a_waived_gate_to_scaling_names_what_was_waived() -> None:
+    story = at(Stage.EXECUTION)
+    story.when(THEIRS, example(ProposeScope, terms_version=1))
+
+    for rule in ("evidence-first", "amended-terms-first"):
+        story.when(THEIRS, GrantWaiver(rule=rule, reason="The window is two weeks."))
+    [expanded] = story.when(OURS, example(ExpandScope))
+
+    assert isinstance(expanded, ScopeExpanded)
+    assert expanded.waived == ["evidence-first", "amended-terms-first"]
+
+
+@pytest.mark.parametrize("field", ["investment_shares", "reward_shares"])
+@pytest.mark.parametrize(
+    ("other", "theirs", "rule"),
+    [(THEIRS, "30", "splits-add-up"), (STRANGER, "40", "unknown-party")],
+)
+def test_what_is_invested_and_won_is_split_between_the_two(
+    field: str, other: str, theirs: str, rule: str
+) -> None:
+    shares = {OURS: Decimal(60), other: Decimal(theirs)}
+
+    refusal = at(Stage.SCALING).refuses(OURS, example(ProposeJointInvestment, **{field: shares}))
+
+    assert refusal.rule == rule
+
+
+def test_a_joint_investment_needs_both() -> None:
+    story = after(ProposeJointInvestment)
+
+    assert story.refuses(OURS, example(AgreeJointInvestment)).rule == "own-proposal"
+    agreed = story.when(THEIRS, example(AgreeJointInvestment))
+
+    assert agreed == [JointInvestmentAgreed(proposal="investment-1")]
+    assert story.when(THEIRS, example(AgreeJointInvestment)) == []

@@ -1,0 +1,598 @@
+"""One partnership's whole life, in which every command of the domain comes at least once.
+
+A story begins somewhere in it: `at(Stage.EXECUTION)`, `before(ChoosePartner, without=...)`,
+`after(WinDeal)`; what is not in it is an example with a change: `example(ProposeTerms, ...)`.
+GrowthOS and its partner are the seed case of a software firm and a consulting firm [001].
+"""
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import TypeVar
+
+from domain.agreement import DataProtection, Sections
+from domain.charter import Charter, Expectations, Objective
+from domain.deal import (
+    AttributeReferral,
+    CreateOpportunity,
+    HoldDemo,
+    IssueRefund,
+    LoseDeal,
+    Method,
+    QualifyLead,
+    ReceivePayment,
+    SubmitReferral,
+    WinDeal,
+)
+from domain.execution import (
+    AgreeCommunicationPolicy,
+    AgreeImprovementPlan,
+    Cause,
+    CompleteOnboardingStep,
+    CompleteTraining,
+    DiagnoseRootCause,
+    HoldKickoff,
+    HoldReview,
+    IntroduceIncentive,
+    IssueCause,
+    PlanMilestone,
+    ProposeImprovementPlan,
+    RaiseIssue,
+    ReachMilestone,
+    RecordLesson,
+    ReduceInvestment,
+    ResolveIssue,
+    ScheduleReview,
+)
+from domain.exploration import (
+    AgreeBridgingPlan,
+    ApproachCandidate,
+    AssessAlignment,
+    BeginExploration,
+    CandidateSource,
+    ChoosePartner,
+    CloseExploration,
+    CommitIntegrationSpend,
+    CompleteDecisionChecklist,
+    DefineIdealPartnerProfile,
+    Dimension,
+    IdentifyCandidate,
+    MeasureAudienceOverlap,
+    ScoreCandidate,
+)
+from domain.formation import (
+    AcceptTerms,
+    AgreeCharter,
+    AgreeDecisionRule,
+    AttachEvidence,
+    CounterTerms,
+    DeclareBestAlternative,
+    DeclareNonNegotiable,
+    DraftAgreement,
+    EvidenceKind,
+    ProposeCharter,
+    ProposeDecisionRule,
+    ProposeTerms,
+    SignAgreement,
+)
+from domain.gates import GrantWaiver
+from domain.governance import (
+    AssignContact,
+    AssignSponsor,
+    CommitResources,
+    EstablishGovernance,
+    Function,
+)
+from domain.kernel import Command, Stage, Value
+from domain.metric import CorrectMetric, Figure, ReportMetric
+from domain.partnership import PassTime
+from domain.renewal import (
+    AcceptRenewal,
+    CompleteExit,
+    DeclineRenewal,
+    DispositionAssets,
+    ExitReason,
+    GiveExitNotice,
+    HoldRenewalReview,
+    IssueFinalSettlement,
+    ProposeRenewal,
+)
+from domain.rules import Action, Comparison, DecisionRule, Window
+from domain.scaling import (
+    AgreeJointInvestment,
+    ExpandScope,
+    ProposeJointInvestment,
+    ProposeScope,
+)
+from domain.terms import Assets, RevenueShare, RevenueSplit, Terms, Trigger
+from domain.values import Money
+from tests.stories import Step, Story
+
+OURS = "growthos"
+THEIRS = "brightpath"
+STRANGER = "passer-by"
+
+V = TypeVar("V", bound=Value)
+
+
+def changed(value: V, /, **changes: object) -> V:
+    """Give the value with some fields otherwise, validated."""
+    return type(value)(**{**dict(value), **changes})
+
+
+def usd(amount: str) -> Money:
+    """Give an amount of dollars."""
+    return Money(amount=Decimal(amount), currency="USD")
+
+
+def split(ours: str, theirs: str) -> RevenueSplit:
+    """Give a split of joint revenue, in percent."""
+    shares = {OURS: Decimal(ours), THEIRS: Decimal(theirs)}
+    return RevenueSplit(shares=shares, trigger=Trigger.PAYMENT)
+
+
+def referral_share(percent: str) -> RevenueShare:
+    """Give the partner's share of what a referred client pays in its first year."""
+    return RevenueShare(
+        to=THEIRS, share=Decimal(percent), basis="first-year", trigger=Trigger.PAYMENT
+    )
+
+
+TERMS = Terms(
+    economics=[referral_share("15")],
+    minimum_referrals_per_quarter=10,
+    starts_on=date(2026, 1, 1),
+    duration="P3Y",
+    notice="P60D",
+    assets_at_exit=Assets.RETAIN,
+    if_sales_double="The share is looked at again.",
+)
+CO_BRANDED_REVENUE = Objective(
+    objective="co-branded-revenue",
+    metric="co_branded_revenue",
+    baseline=Decimal(100_000),
+    unit="USD",
+    target=Decimal(120_000),
+    deadline=date(2026, 12, 31),
+    method="Invoices with the joint product on them",
+    frequency="monthly",
+    tool="billing",
+)
+CHARTER = Charter(
+    purpose="Clients get software and the advice to use it from one hand.",
+    goals={OURS: "Reach mid-market firms.", THEIRS: "Offer a tool with the advice."},
+    expectations=Expectations(speed="A launch in week 4", investment="Equal", patience="A year"),
+    objectives=[
+        CO_BRANDED_REVENUE,
+        changed(
+            CO_BRANDED_REVENUE,
+            objective="new-users",
+            metric="new_users",
+            unit="count",
+            baseline=Decimal(0),
+            target=Decimal(10_000),
+        ),
+        changed(
+            CO_BRANDED_REVENUE,
+            objective="subscribers",
+            metric="new_subscribers",
+            unit="count",
+            baseline=Decimal(0),
+            target=Decimal(10_000),
+        ),
+    ],
+)
+CONVERSION_FLOOR = DecisionRule(
+    rule="conversion-floor",
+    metric="lead_to_opportunity",
+    window=Window.QUARTER,
+    comparison=Comparison.BELOW,
+    threshold=Decimal(5),
+    consecutive=2,
+    action=Action.ESCALATE_TO_REVIEW,
+)
+SECTIONS = Sections(
+    roles="Each side has a manager and a sponsor.",
+    contributions="Software on one side, advice on the other.",
+    deliverables="A joint offer by week 4.",
+    confidentiality="Both keep what they learn to themselves.",
+    data_protection=[DataProtection.GDPR],
+    ip_ownership="Each keeps its own.",
+    revenue_and_costs="As in the terms.",
+    governance="As established.",
+    duration_and_exit="Three years, 60 days' notice.",
+)
+
+_EXPLORATION = [
+    Step(
+        "2025-09-01",
+        OURS,
+        BeginExploration(party_name="GrowthOS", purpose="Consulting firms that refer clients"),
+    ),
+    Step(
+        "2025-09-02",
+        OURS,
+        DefineIdealPartnerProfile(
+            staff_from=50,
+            staff_to=200,
+            client_segments=["technology", "professional services"],
+            practice="digital transformation",
+            same_buyer=True,
+            competing_product=False,
+        ),
+    ),
+    Step(
+        "2025-09-03",
+        OURS,
+        IdentifyCandidate(
+            candidate=THEIRS, name="Brightpath", found_through=CandidateSource.TRADE_SHOW, staff=120
+        ),
+    ),
+    Step(
+        "2025-09-10",
+        OURS,
+        ScoreCandidate(
+            candidate=THEIRS,
+            profile_version=1,
+            market_reach=4,
+            brand_alignment=4,
+            technical_compatibility=3,
+        ),
+    ),
+    Step(
+        "2025-09-12",
+        OURS,
+        MeasureAudienceOverlap(candidate=THEIRS, own_customers=400, shared_customers=60),
+    ),
+    Step("2025-09-15", OURS, ApproachCandidate(candidate=THEIRS)),
+    Step(
+        "2025-09-20",
+        OURS,
+        CommitIntegrationSpend(candidate=THEIRS, purpose="A joint webinar", amount=usd("800.00")),
+    ),
+    Step(
+        "2025-10-01",
+        OURS,
+        ReportMetric(
+            metric="demo_request_rate",
+            period="2025-09",
+            tool="webinar",
+            segment=THEIRS,
+            figure=Figure(unit="percent", numerator=Decimal(11), denominator=Decimal(150)),
+        ),
+    ),
+    Step(
+        "2025-10-02",
+        OURS,
+        CorrectMetric(
+            metric="demo_request_rate",
+            period="2025-09",
+            tool="webinar",
+            segment=THEIRS,
+            figure=Figure(unit="percent", numerator=Decimal(12), denominator=Decimal(150)),
+            reason="One request came by telephone.",
+        ),
+    ),
+    Step(
+        "2025-10-06",
+        OURS,
+        AssessAlignment(
+            candidate=THEIRS,
+            strategic_fit=4,
+            operational_capacity=3,
+            cultural_compatibility=2,
+            shared_vision=3,
+        ),
+    ),
+    Step(
+        "2025-10-07",
+        OURS,
+        AgreeBridgingPlan(
+            candidate=THEIRS,
+            dimension=Dimension.CULTURAL_COMPATIBILITY,
+            plan="The teams work a week at each other's office.",
+        ),
+    ),
+    Step(
+        "2025-10-20",
+        OURS,
+        CompleteDecisionChecklist(
+            candidate=THEIRS,
+            objectives_defined=True,
+            alignment_sufficient=True,
+            governance_agreed=True,
+            economics_fair=True,
+            resources_available=True,
+            risks_mitigated=True,
+            exit_clause=True,
+            sponsors_on_both_sides=True,
+        ),
+    ),
+    Step("2025-11-01", OURS, ChoosePartner(candidate=THEIRS)),
+]
+
+_FORMATION = [
+    Step(
+        "2025-11-03",
+        OURS,
+        DeclareNonNegotiable(term="brand", statement="Our name stands on the offer."),
+    ),
+    Step("2025-11-03", THEIRS, DeclareBestAlternative(statement="We build a tool ourselves.")),
+    Step(
+        "2025-11-04",
+        OURS,
+        AttachEvidence(
+            evidence="market-study",
+            kind=EvidenceKind.STUDY,
+            title="What mid-market firms buy",
+            reference="study-2025-17",
+        ),
+    ),
+    *(
+        Step("2025-11-05", party, command)
+        for party, name in [(OURS, "Ada"), (THEIRS, "Boris")]
+        for command in (
+            AssignContact(function=Function.PARTNERSHIP_MANAGER, name=name),
+            AssignSponsor(name=f"{name} senior", title="Chief executive"),
+            CommitResources(attention=Decimal(15), costs=[usd("1200.00")]),
+        )
+    ),
+    Step(
+        "2025-11-06",
+        OURS,
+        EstablishGovernance(
+            dispute_path=["managers", "sponsors", "mediation"],
+            operational_review="weekly",
+            strategic_review="quarterly",
+            decision_rights="Managers decide within the budget.",
+        ),
+    ),
+    Step(
+        "2025-11-10",
+        OURS,
+        ProposeTerms(
+            proposal="terms-1",
+            terms=changed(TERMS, economics=[referral_share("12")]),
+            effective_from=date(2026, 1, 1),
+        ),
+    ),
+    Step(
+        "2025-11-12",
+        THEIRS,
+        CounterTerms(
+            proposal="terms-2", counters="terms-1", terms=TERMS, effective_from=date(2026, 1, 1)
+        ),
+    ),
+    Step("2025-11-14", OURS, AcceptTerms(proposal="terms-2")),
+    Step("2025-11-17", OURS, ProposeCharter(proposal="charter-1", charter=CHARTER)),
+    Step("2025-11-18", THEIRS, AgreeCharter(proposal="charter-1")),
+    Step("2025-11-19", OURS, ProposeDecisionRule(proposal="rule-1", rule=CONVERSION_FLOOR)),
+    Step("2025-11-20", THEIRS, AgreeDecisionRule(proposal="rule-1")),
+    Step("2025-12-01", OURS, DraftAgreement(sections=SECTIONS)),
+    Step("2025-12-10", OURS, SignAgreement(agreement_version=1)),
+    Step("2025-12-11", THEIRS, SignAgreement(agreement_version=1)),
+    Step("2026-01-05", OURS, HoldKickoff(attendees=["Ada", "Boris"])),
+]
+
+_EXECUTION = [
+    Step("2026-01-06", THEIRS, CompleteOnboardingStep(step="access", plan_day=30)),
+    Step("2026-01-06", THEIRS, CompleteTraining(department="sales", attendees=8)),
+    Step("2026-01-07", OURS, AgreeCommunicationPolicy(channels={"urgent": "telephone"})),
+    Step(
+        "2026-01-07",
+        OURS,
+        PlanMilestone(
+            milestone="creative-final",
+            workstream="launch",
+            title="The creative is final",
+            due=date(2026, 1, 19),
+        ),
+    ),
+    Step(
+        "2026-01-07",
+        OURS,
+        ScheduleReview(
+            review="operations-1", kind="operational", at=datetime(2026, 1, 30, 10, tzinfo=UTC)
+        ),
+    ),
+    Step("2026-01-12", THEIRS, SubmitReferral(deal="D-1", lead="lead-1", campaign="launch")),
+    Step(
+        "2026-01-12",
+        OURS,
+        AttributeReferral(deal="D-1", method=Method.REFERRAL_CODE, evidence="BRIGHT15"),
+    ),
+    Step("2026-01-13", OURS, QualifyLead(deal="D-1")),
+    Step("2026-01-14", OURS, CreateOpportunity(deal="D-1")),
+    Step("2026-01-16", OURS, HoldDemo(deal="D-1")),
+    Step("2026-01-19", OURS, ReachMilestone(milestone="creative-final")),
+    Step("2026-01-26", OURS, WinDeal(deal="D-1", annual_contract_value=usd("10000.00"))),
+    Step("2026-01-28", OURS, ReceivePayment(deal="D-1", payment="P-1", amount=usd("10000.00"))),
+    Step(
+        "2026-01-29",
+        OURS,
+        IssueRefund(deal="D-1", refund="R-1", payment="P-1", amount=usd("400.00")),
+    ),
+    Step("2026-01-29", THEIRS, SubmitReferral(deal="D-2", lead="lead-2")),
+    Step("2026-01-30", OURS, LoseDeal(deal="D-2", reason="No budget this year.")),
+    Step("2026-01-30", OURS, HoldReview(review="operations-1", minutes="All is on its way.")),
+    Step("2026-02-02", THEIRS, RecordLesson(lesson="L-1", text="Codes are read out wrong.")),
+    Step(
+        "2026-02-02",
+        OURS,
+        IntroduceIncentive(
+            incentive="gift-card", description="A card a referral", per_referral=usd("100.00")
+        ),
+    ),
+    Step(
+        "2026-02-02",
+        OURS,
+        ReduceInvestment(
+            reduction="cut-1", campaign="launch", by=Decimal(50), reason="Below 100 leads."
+        ),
+    ),
+    Step(
+        "2026-02-03",
+        THEIRS,
+        RaiseIssue(issue="I-1", cause=IssueCause.MONEY, description="A fee is missing."),
+    ),
+    Step("2026-02-04", OURS, ResolveIssue(issue="I-1", resolution="The fee was paid.")),
+    Step(
+        "2026-02-05",
+        OURS,
+        DiagnoseRootCause(
+            diagnosis="why-1", cause=Cause.RESOURCES, temporary=True, finding="Sales had no time."
+        ),
+    ),
+    Step(
+        "2026-02-06",
+        OURS,
+        ProposeImprovementPlan(
+            plan="plan-1",
+            diagnosis="why-1",
+            actions=["Two days a week for referrals"],
+            deadline=date(2026, 3, 31),
+        ),
+    ),
+    Step("2026-02-07", THEIRS, AgreeImprovementPlan(plan="plan-1")),
+    Step("2026-04-01", OURS, PassTime()),
+    Step(
+        "2026-04-10",
+        OURS,
+        AttachEvidence(
+            evidence="first-quarter",
+            kind=EvidenceKind.OUTCOME,
+            title="What the referrals came to",
+            reference="report-2026-Q1",
+        ),
+    ),
+    Step(
+        "2026-04-13",
+        OURS,
+        ProposeTerms(
+            proposal="terms-3",
+            terms=changed(TERMS, economics=[referral_share("10")]),
+            effective_from=date(2026, 7, 1),
+        ),
+    ),
+    Step("2026-04-14", THEIRS, AcceptTerms(proposal="terms-3")),
+    Step(
+        "2026-04-15",
+        THEIRS,
+        ProposeScope(
+            proposal="scope-1",
+            scope="The same offer in Spain",
+            evidence=["first-quarter"],
+            terms_version=2,
+        ),
+    ),
+    Step("2026-04-20", OURS, ExpandScope(proposal="scope-1")),
+]
+
+_SCALING = [
+    Step(
+        "2026-05-04",
+        OURS,
+        ProposeJointInvestment(
+            proposal="investment-1",
+            purpose="A Spanish edition",
+            capabilities={OURS: "Software", THEIRS: "Advisers in Madrid"},
+            success_metric="new_users",
+            investment=usd("50000.00"),
+            investment_shares={OURS: Decimal(60), THEIRS: Decimal(40)},
+            reward_shares={OURS: Decimal(70), THEIRS: Decimal(30)},
+        ),
+    ),
+    Step("2026-05-05", THEIRS, AgreeJointInvestment(proposal="investment-1")),
+    Step(
+        "2026-09-01",
+        OURS,
+        HoldRenewalReview(
+            review="outlook-1",
+            outcomes="Two of three objectives are met.",
+            relevance="The buyers are the same.",
+            recommendation="renew",
+        ),
+    ),
+]
+
+_RENEWAL = [
+    Step("2026-09-02", OURS, ProposeRenewal(proposal="renewal-1", duration="P5Y")),
+    Step("2026-09-03", THEIRS, DeclineRenewal(proposal="renewal-1", reason="Five years is long.")),
+    Step("2026-09-04", OURS, ProposeRenewal(proposal="renewal-2", duration="P1Y")),
+    Step("2026-09-05", THEIRS, AcceptRenewal(proposal="renewal-2")),
+    Step(
+        "2026-10-01",
+        THEIRS,
+        GiveExitNotice(
+            reason=ExitReason.NO_LONGER_RELEVANT,
+            explanation="We leave the mid-market.",
+            effective_on=date(2026, 12, 1),
+        ),
+    ),
+]
+
+_EXIT = [
+    Step(
+        "2026-12-01",
+        OURS,
+        IssueFinalSettlement(settlement="S-1", balances=[usd("1440.00")], payer=OURS),
+    ),
+    Step(
+        "2026-12-01",
+        THEIRS,
+        GrantWaiver(rule="assets-dispositioned", reason="The shared list is still being counted."),
+    ),
+    Step(
+        "2026-12-02",
+        OURS,
+        DispositionAssets(asset="webinar-recordings", disposition=Assets.TRANSFER, to=THEIRS),
+    ),
+    Step("2026-12-03", OURS, CompleteExit(tail_obligations=["Confidentiality for two years"])),
+]
+
+LIFE = (*_EXPLORATION, *_FORMATION, *_EXECUTION, *_SCALING, *_RENEWAL, *_EXIT)
+"""From the beginning to the end, each step legal after those before it."""
+
+ELSEWHERE = Step("2025-10-21", OURS, CloseExploration(reason="The market is too small."))
+"""The one command for which such a life has no place."""
+
+EXAMPLES: dict[type[Command], Step] = {
+    type(step.command): step for step in reversed((*LIFE, ELSEWHERE))
+}
+"""For each command, the first step of the life that asks for it."""
+
+C = TypeVar("C", bound=Command)
+
+
+def example(kind: type[C], /, **changes: object) -> C:
+    """Give the life's first command of a kind, with some fields otherwise."""
+    command = EXAMPLES[kind].command
+    assert isinstance(command, kind)
+    return changed(command, **changes)
+
+
+Kinds = type[Command] | tuple[type[Command], ...]
+
+
+def before(kind: type[Command], *, without: Kinds = (), of: str | None = None) -> Story:
+    """Give the story up to the first command of a kind; `without` some steps (`of` one party)."""
+    steps = LIFE[: LIFE.index(EXAMPLES[kind])]
+    left_out = [
+        step for step in steps if isinstance(step.command, without) and of in {None, step.party}
+    ]
+    story = Story().given(step for step in steps if step not in left_out)
+    story.on(EXAMPLES[kind].at)
+    return story
+
+
+def after(kind: type[Command]) -> Story:
+    """Give the story up to the first command of a kind, and with it."""
+    return Story().given(LIFE[: LIFE.index(EXAMPLES[kind]) + 1])
+
+
+def at(stage: Stage | None) -> Story:
+    """Give the story up to where the partnership enters a stage; nothing happened before any."""
+    story = Story()
+    steps = iter(LIFE)
+    while story.partnership.stage != stage:
+        story.given([next(steps)])
+    return story

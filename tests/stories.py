@@ -1,0 +1,140 @@
+"""Stories told in memory: given what was done, when a party asks for something, then these facts.
+
+A `Story` does what a service does, without a store: it records the deadlines that went by, then
+decides the command and folds its events. `life.py` has a whole life to begin a story from.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple, Self, TypeVar
+
+import pytest
+
+from domain import aggregates
+from domain.aggregates import State, initial, stream_of
+from domain.deal import Deal
+from domain.kernel import Act, Command, Event, Refused
+from domain.partnership import Partnership
+from domain.recorded import Recorded
+
+E = TypeVar("E", bound=Event)
+
+
+def moment(text: str) -> datetime:
+    """Give the moment that `text` names in UTC: `2026-01-05T09:30`, or nine o'clock of a day."""
+    return datetime.fromisoformat(text if "T" in text else f"{text}T09:00").replace(tzinfo=UTC)
+
+
+BEGINNING = moment("2025-09-01")
+
+
+class Step(NamedTuple):
+    """Something that a party asks for at a moment."""
+
+    at: str
+    party: str
+    command: Command
+
+
+@dataclass(repr=False)
+class Story:
+    """One partnership's history as it grows."""
+
+    id: str = "growthos-brightpath"
+    now: datetime = BEGINNING
+    history: list[Recorded] = field(default_factory=list)
+    states: dict[str, State] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        """Give what a failing test needs to show: when it is, and what happened."""
+        return f"Story({self.now:%Y-%m-%dT%H:%M}: {[each.event.wire for each in self.history]})"
+
+    @property
+    def partnership(self) -> Partnership:
+        """What its own stream comes to."""
+        state = self.states.get(self.id, Partnership())
+        assert isinstance(state, Partnership)
+        return state
+
+    def deal(self, name: str) -> Deal:
+        """What one deal's stream comes to."""
+        state = self.states[f"{self.id}/deal/{name}"]
+        assert isinstance(state, Deal)
+        return state
+
+    def facts(self, kind: type[E]) -> list[E]:
+        """Every event of a kind, in order."""
+        return [each.event for each in self.history if isinstance(each.event, kind)]
+
+    def copy(self) -> Self:
+        """Give a story that goes on from here by itself."""
+        return replace(self, history=[*self.history], states={**self.states})
+
+    def given(self, steps: Iterable[Step]) -> Self:
+        """Let the steps happen, each at its moment."""
+        for step in steps:
+            self.on(step.at)
+            self.when(step.party, step.command)
+        return self
+
+    def on(self, at: str) -> list[Event]:
+        """Let it be `at`, and give what the clock recorded by then."""
+        return self._until(moment(at))
+
+    def wait(self, **duration: float) -> list[Event]:
+        """Let time pass (`hours=48`), and give what the clock recorded by then."""
+        return self._until(self.now + timedelta(**duration))
+
+    def when(self, party: str, command: Command, *, happened: str | None = None) -> list[Event]:
+        """Give the events that the command decides, once they are recorded."""
+        self._until(self.now)
+        occurred = moment(happened) if happened else self.now
+        act = Act(party, f"{party}-manager", occurred, self.now)
+        stream = stream_of(self.id, command)
+        state = self.states.get(stream, initial(stream))
+        events = aggregates.decide(command, state, act, self.partnership)
+        self._record(stream, events, act)
+        return events
+
+    def refuses(self, party: str, command: Command, *, happened: str | None = None) -> Refused:
+        """Give the refusal of a command that must be refused, and that leaves no trace."""
+        self._until(self.now)
+        before = len(self.history)
+        with pytest.raises(Refused) as refusal:
+            self.when(party, command, happened=happened)
+        assert len(self.history) == before
+        assert refusal.value.detail
+        assert refusal.value.mend
+        return refusal.value
+
+    def _until(self, now: datetime) -> list[Event]:
+        assert now >= self.now, "a story does not run backwards"
+        self.now = now
+        recorded: list[Event] = []
+        while due := aggregates.next_due(self.partnership.deadlines, now):
+            events = aggregates.passed(due)
+            self._record(self.id, events, aggregates.clock_act(due.due, now))
+            recorded += events
+        return recorded
+
+    def _record(self, stream: str, events: list[Event], act: Act) -> None:
+        cause = f"cause-{len(self.history)}"
+        for ordinal, event in enumerate(events):
+            state = self.states.get(stream, initial(stream))
+            self.states[stream] = aggregates.evolve(state, event, act)
+            index = len(self.history)
+            self.history.append(
+                Recorded(
+                    partnership=self.id,
+                    stream=stream,
+                    version=1 + sum(each.stream == stream for each in self.history),
+                    event_id=f"{cause}-{ordinal}",
+                    act=act,
+                    source="story",
+                    source_id=cause,
+                    event=event,
+                    index=index,
+                    position=index,
+                )
+            )
