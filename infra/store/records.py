@@ -1,0 +1,254 @@
+"""What a store keeps and what it promises: `History` for facts, `Views` for folds of them."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal, Protocol
+
+from domain.recorded import Recorded
+
+Key = tuple[str, str]
+"""A pair of names: (source, source id) of a receipt, (partnership, key) of a row."""
+
+Row = dict[str, Any]
+"""The body of a row: a JSON object within the profile of `infra.codec`."""
+
+NOTHING = -1
+"""The index or position before the first one: nothing has been folded or read yet."""
+
+
+class Conflict(Exception):
+    """Another writer was first, or time would run backwards; nothing was written. Decide afresh."""
+
+
+class Stale(Exception):
+    """Another runner has saved this projection meanwhile; nothing was written. Read afresh."""
+
+
+class UnknownSchema(Exception):
+    """The store was written by a release whose tables have another form."""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What came of one input, told apart by its source and the identifier it has there.
+
+    `refused` names the rule that refused it. `first` is the index of its first event in
+    `partnership`, filled in by the store, and `count` how many events it caused.
+    """
+
+    source: str
+    source_id: str
+    fingerprint: bytes
+    refused: str | None
+    partnership: str
+    first: int | None = None
+    count: int = 0
+
+
+RefusalState = Literal["open", "retried"]
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """An input that was refused, kept as it came (`raw`) so that it can be mended and retried.
+
+    `pointer` says where in the input the trouble is (RFC 6901), if it is at one place. `number`
+    is given by the store.
+    """
+
+    source: str
+    source_id: str
+    subject: str | None
+    type: str | None
+    rule: str
+    detail: str
+    mend: str
+    pointer: str | None
+    received_at: datetime
+    raw: bytes
+    number: int = 0
+    state: RefusalState = "open"
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """How many events a partnership has, and when the last of them was recorded."""
+
+    size: int
+    recorded_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """What a projection says to the outside, once: `id` is made from what caused it.
+
+    `cause_index` is the index of the event that made it; `number`, given by the store, orders
+    the outputs of all projections.
+    """
+
+    id: str
+    projection: str
+    partnership: str
+    kind: str
+    body: Row
+    cause_index: int
+    number: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """What folding some events changed in one projection; it is saved whole or not at all.
+
+    `positions` gives for each partnership the index up to which it was folded before, and the
+    one it is folded to now. A row that is None goes away. Rows are under a partnership that
+    has a position.
+    """
+
+    projection: str
+    positions: Mapping[str, tuple[int, int]]
+    rows: Mapping[Key, Row | None] = field(default_factory=dict)
+    outputs: Sequence[Output] = ()
+
+
+class Bell:
+    """Wakes whoever waits in this process for something to have been written."""
+
+    def __init__(self) -> None:
+        self._callbacks: list[Callable[[], None]] = []
+
+    def subscribe(self, callback: Callable[[], None]) -> Callable[[], None]:
+        """Have `callback` called at each ring; the function given back ends that.
+
+        It is called in the writer's thread after the commit, so it must be quick and not raise.
+        """
+        self._callbacks.append(callback)
+        return lambda: self._callbacks.remove(callback)
+
+    def ring(self) -> None:
+        """Call all subscribers."""
+        for callback in tuple(self._callbacks):
+            callback()
+
+
+class History(Protocol):
+    """The facts, in the order they were recorded; they are only ever appended to.
+
+    Positions count all events and indexes those of a partnership, both from 0 without gaps.
+    """
+
+    def append(
+        self,
+        events: Sequence[Recorded],
+        receipts: Sequence[Receipt] = (),
+        refusals: Sequence[Refusal] = (),
+    ) -> list[Recorded]:
+        """Write all of these in one transaction; give the events with their index and position.
+
+        A receipt takes the place of an earlier one only if that one was refused. Raises
+        `Conflict`, with nothing written, if a stream has that version already, if an input has a
+        receipt already, or if a partnership's `recorded_at` would run backwards.
+        """
+
+    def streams(self, names: Iterable[str]) -> dict[str, list[Recorded]]:
+        """Give all events of each of these streams, by version; an unknown stream has none."""
+
+    def heads(self, partnerships: Iterable[str]) -> dict[str, Head]:
+        """Give the head of each of these partnerships that has events."""
+
+    def receipts(self, keys: Iterable[Key]) -> dict[Key, Receipt]:
+        """Give the receipts that stand under these pairs of source and source id."""
+
+    def after(self, position: int, limit: int) -> list[Recorded]:
+        """Give the next events after `position`, at most `limit`; `NOTHING` is before the first."""
+
+    def of(self, partnership: str, start: int = 0, stop: int | None = None) -> Iterator[Recorded]:
+        """Give a partnership's events from index `start` up to, without, `stop`."""
+
+    def bodies(self, partnership: str, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
+        """Give the canonical bytes of the same events, as they are stored."""
+
+    def partnerships(self, after: str = "", limit: int = 1000) -> list[str]:
+        """Give the names of partnerships that have events, sorted, beginning after `after`."""
+
+    def size(self) -> int:
+        """Give the number of all events."""
+
+    def refusals(
+        self, state: RefusalState | None = "open", after: int = 0, limit: int = 100
+    ) -> list[Refusal]:
+        """Give refused inputs in this state (None: in any) whose number is beyond `after`."""
+
+    def refusal(self, number: int) -> Refusal | None:
+        """Give one refused input, or None if there is none of that number."""
+
+    def mark_retried(self, number: int) -> None:
+        """Record that a refused input was sent again, so it no longer waits for anybody."""
+
+    def meta(self, key: str) -> str | None:
+        """Give what is noted about this store as a whole under `key`."""
+
+    def set_meta(self, key: str, value: str) -> None:
+        """Note something about this store as a whole."""
+
+    def subscribe(self, callback: Callable[[], None]) -> Callable[[], None]:
+        """Have `callback` called after each commit of this object (see `Bell.subscribe`)."""
+
+    def close(self) -> None:
+        """Give back what the store holds of the outside."""
+
+
+class Views(Protocol):
+    """What projections have folded so far: rows, how far they are, and what they said."""
+
+    def positions(self, projection: str, partnerships: Iterable[str]) -> dict[str, int]:
+        """Give the last folded index of each of these partnerships that was folded at all."""
+
+    def rows(self, projection: str, keys: Iterable[Key]) -> dict[Key, Row]:
+        """Give the rows that stand under these pairs of partnership and key."""
+
+    def save(self, change: Saved) -> None:
+        """Save one change; see `save_all`."""
+
+    def save_all(self, changes: Sequence[Saved], tail: tuple[str, int] | None = None) -> None:
+        """Save all of these, and how far a tail was read, in one transaction.
+
+        An output whose id stands already is not repeated. Raises `Stale`, with nothing written,
+        if a position is not the expected one (`NOTHING` expects that there is none).
+        """
+
+    def select(
+        self,
+        projection: str,
+        partnership: str,
+        prefix: str = "",
+        after: str = "",
+        limit: int | None = None,
+    ) -> Iterator[tuple[str, Row]]:
+        """Give a partnership's rows by key: those that begin with `prefix` and follow `after`."""
+
+    def everywhere(self, projection: str, key: str) -> Iterator[tuple[str, Row]]:
+        """Give the row of one key from each partnership that has it, by partnership."""
+
+    def due(self, projection: str, until: str) -> list[str]:
+        """Give partnerships with a row whose `wake` is `until` or before, the earliest first.
+
+        Both are written as `domain.values.instant` writes a moment.
+        """
+
+    def outputs(
+        self, after: int = 0, limit: int = 500, partnership: str | None = None
+    ) -> list[Output]:
+        """Give the next outputs after the one of number `after`, of one partnership or of all."""
+
+    def tail(self, name: str) -> int:
+        """Give how far this tail was read, `NOTHING` if it was not."""
+
+    def clear(self, projection: str, partnership: str | None = None) -> None:
+        """Forget rows and positions, so that they are folded anew; outputs were said and stay."""
+
+    def subscribe(self, callback: Callable[[], None]) -> Callable[[], None]:
+        """Have `callback` called after each save that had outputs (see `Bell.subscribe`)."""
+
+    def close(self) -> None:
+        """Give back what the store holds of the outside."""

@@ -1,0 +1,329 @@
+import multiprocessing
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from eventsourcing.persistence import EventStore
+
+from domain.recorded import Recorded
+from infra.codec import encode
+from infra.store.mapper import EventMapper
+from infra.store.records import Conflict, Head, Receipt, Refusal, UnknownSchema
+from infra.store.sqlite import PAGE, SqliteStore
+from tests.infra.noted import NOON, Noted, noted, noted_is_known
+
+WRITERS = 2
+ROUNDS = 150
+
+
+def receipt(source_id: str, *, refused: str | None = None, count: int = 1) -> Receipt:
+    return Receipt("crm", source_id, b"fingerprint", refused, "acme", None, count)
+
+
+def refusal(source_id: str) -> Refusal:
+    return Refusal(
+        source="crm",
+        source_id=source_id,
+        subject="acme",
+        type="ChoosePartner",
+        rule="not-scored",
+        detail="The candidate has no score.",
+        mend="Score it first.",
+        pointer="/candidate",
+        received_at=NOON + timedelta(milliseconds=1),
+        raw=b'{"candidate": "c-1"}',
+    )
+
+
+def all_of(store: SqliteStore) -> list[Recorded]:
+    return store.after(-1, 100_000)
+
+
+# --- appending ---------------------------------------------------------------------------------
+
+
+def test_positions_count_all_events_and_indexes_those_of_a_partnership(store: SqliteStore) -> None:
+    store.append([noted("acme"), noted("globex"), noted("acme/deal/1")])
+    written = store.append([noted("globex", 2), noted("acme", 2)])
+
+    assert [(event.position, event.index) for event in written] == [(3, 1), (4, 2)]
+    assert [(event.stream, event.position, event.index) for event in all_of(store)] == [
+        ("acme", 0, 0),
+        ("globex", 1, 0),
+        ("acme/deal/1", 2, 1),
+        ("globex", 3, 1),
+        ("acme", 4, 2),
+    ]
+
+
+def test_what_append_gives_is_what_is_read_afterwards(store: SqliteStore) -> None:
+    written = store.append([noted("acme"), noted("acme/deal/1", seconds=0.25)])
+    assert all_of(store) == written
+
+
+def test_the_history_is_there_when_the_file_is_opened_again(
+    tmp_path: Path, store: SqliteStore
+) -> None:
+    written = store.append([noted()])
+    store.close()
+    with closing(SqliteStore.open(tmp_path / "accord.db")) as again:
+        assert all_of(again) == written
+        assert again.append([noted(version=2)])[0].index == 1
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        pytest.param([noted("globex"), noted("acme", 1)], id="another-wrote-that-version"),
+        pytest.param([noted("globex"), noted("globex", 1)], id="one-version-twice"),
+        pytest.param([noted("globex"), noted("acme", 2, seconds=-1)], id="time-runs-backwards"),
+    ],
+)
+def test_an_append_that_fails_leaves_nothing(store: SqliteStore, events: list[Recorded]) -> None:
+    before = store.append([noted("acme")])
+
+    with pytest.raises(Conflict):
+        store.append(events, [receipt("1")], [refusal("2")])
+
+    assert all_of(store) == before
+    assert store.heads(["acme", "globex"]) == {"acme": Head(1, NOON)}
+    assert store.receipts([("crm", "1")]) == {}
+    assert store.refusals() == []
+
+
+def test_time_may_run_apart_in_different_partnerships(store: SqliteStore) -> None:
+    store.append([noted("acme", seconds=60), noted("globex", seconds=1)])
+    assert store.heads(["acme", "globex", "initech"]) == {
+        "acme": Head(1, NOON + timedelta(seconds=60)),
+        "globex": Head(1, NOON + timedelta(seconds=1)),
+    }
+
+
+def test_subscribers_are_called_after_each_commit_and_no_other_time(store: SqliteStore) -> None:
+    sizes: list[int] = []
+    end = store.subscribe(lambda: sizes.append(store.size()))
+
+    store.append([noted()])
+    with pytest.raises(Conflict):
+        store.append([noted()])
+    store.append([noted(version=2)])
+    end()
+    store.append([noted(version=3)])
+
+    assert sizes == [1, 2]
+
+
+# --- receipts and refusals ---------------------------------------------------------------------
+
+
+def test_a_receipt_names_the_first_event_of_its_input(store: SqliteStore) -> None:
+    store.append([noted("acme", 1)])
+    store.append(
+        [noted("acme", 2, cause="a"), noted("acme", 3, cause="b"), noted("acme", 4, cause="b")],
+        [receipt("a"), receipt("b", count=2), receipt("idle", count=0)],
+    )
+    assert store.receipts([("crm", "a"), ("crm", "b"), ("crm", "idle"), ("crm", "never")]) == {
+        ("crm", "a"): replace(receipt("a"), first=1),
+        ("crm", "b"): replace(receipt("b", count=2), first=2),
+        ("crm", "idle"): receipt("idle", count=0),
+    }
+
+
+def test_an_input_is_accepted_once(store: SqliteStore) -> None:
+    store.append([noted("acme", cause="a")], [receipt("a")])
+    with pytest.raises(Conflict, match="receipt"):
+        store.append([noted("acme", 2, cause="a")], [receipt("a")])
+    assert store.size() == 1
+
+
+def test_an_input_that_was_refused_may_come_again_and_be_accepted(store: SqliteStore) -> None:
+    store.append([], [receipt("a", refused="not-scored", count=0)], [refusal("a")])
+    store.append([], [receipt("a", refused="not-ranked", count=0)])
+    store.append([noted(cause="a")], [receipt("a")])
+    assert store.receipts([("crm", "a")]) == {("crm", "a"): replace(receipt("a"), first=0)}
+
+
+def test_receipts_are_found_among_many(store: SqliteStore) -> None:
+    store.append([], [receipt(f"{n}", count=0) for n in range(1200)])
+    found = store.receipts(("crm", f"{n}") for n in range(0, 2400, 2))
+    assert sorted(int(source_id) for _, source_id in found) == list(range(0, 1200, 2))
+
+
+def test_a_refused_input_is_kept_as_it_came_until_it_is_retried(store: SqliteStore) -> None:
+    store.append([], refusals=[refusal("a"), refusal("b"), refusal("c")])
+    store.mark_retried(2)
+
+    assert store.refusals() == [
+        replace(refusal("a"), number=1),
+        replace(refusal("c"), number=3),
+    ]
+    assert store.refusals("retried") == [replace(refusal("b"), number=2, state="retried")]
+    assert [each.number for each in store.refusals(None, after=1, limit=1)] == [2]
+    assert store.refusal(2) == replace(refusal("b"), number=2, state="retried")
+    assert store.refusal(4) is None
+
+
+# --- reading -----------------------------------------------------------------------------------
+
+
+def test_streams_are_read_together_each_by_version(store: SqliteStore) -> None:
+    store.append([noted("acme/b", 1), noted("acme/a", 1), noted("acme/b", 2), noted("acme")])
+    streams = store.streams(["acme/a", "acme/b", "acme/none"])
+    assert {name: [event.version for event in events] for name, events in streams.items()} == {
+        "acme/a": [1],
+        "acme/b": [1, 2],
+        "acme/none": [],
+    }
+
+
+def test_a_partnership_is_read_in_its_own_order_from_any_index(store: SqliteStore) -> None:
+    many = 2 * PAGE + 7
+    store.append([noted(name, n + 1) for n in range(many) for name in ("acme", "globex")])
+
+    assert [event.index for event in store.of("globex")] == list(range(many))
+    assert {event.partnership for event in store.of("globex")} == {"globex"}
+    assert [event.index for event in store.of("acme", PAGE - 1, PAGE + 2)] == [499, 500, 501]
+    assert list(store.of("acme", many)) == []
+    assert list(store.of("initech")) == []
+
+
+def test_stored_bytes_are_the_canonical_bytes(store: SqliteStore) -> None:
+    events = [noted("acme", n, text=f"é {n}") for n in (1, 2, 3)]
+    store.append(events)
+    assert list(store.bodies("acme", 1)) == [encode(event) for event in events[1:]]
+
+
+def test_the_whole_history_is_read_on_from_any_position(store: SqliteStore) -> None:
+    store.append([noted(version=n) for n in range(1, 8)])
+    assert [event.position for event in store.after(-1, 3)] == [0, 1, 2]
+    assert [event.position for event in store.after(2, 100)] == [3, 4, 5, 6]
+    assert store.after(6, 100) == []
+    assert store.size() == 7
+
+
+def test_partnerships_are_listed_by_name(store: SqliteStore) -> None:
+    store.append([noted("globex"), noted("acme"), noted("initech")])
+    assert store.partnerships() == ["acme", "globex", "initech"]
+    assert store.partnerships(after="acme", limit=1) == ["globex"]
+
+
+# --- the file ----------------------------------------------------------------------------------
+
+
+def test_a_store_keeps_notes_about_itself(store: SqliteStore) -> None:
+    assert store.meta("simulated") is None
+    store.set_meta("simulated", "yes")
+    store.set_meta("simulated", "no")
+    assert store.meta("simulated") == "no"
+
+
+def test_a_file_of_another_schema_is_refused(tmp_path: Path, store: SqliteStore) -> None:
+    store.set_meta("schema", "0")
+    with pytest.raises(UnknownSchema, match="schema 0"):
+        SqliteStore.open(tmp_path / "accord.db")
+
+
+def test_the_librarys_own_event_store_reads_and_appends(store: SqliteStore) -> None:
+    written = store.append([noted("acme/deal/1")])
+    library: EventStore[str] = EventStore(EventMapper(), store.recorder)
+
+    recordings = library.put([noted("acme/deal/1", 2)])  # type: ignore[list-item]  # see EventMapper
+
+    assert [recording.notification.id for recording in recordings] == [1]
+    assert [each.originator_version for each in store.recorder.select_events("acme/deal/1")] == [
+        1,
+        2,
+    ]
+    assert [str(each) for each in library.get("acme/deal/1")] == [
+        str(replace(each, index=-1, position=-1)) for each in store.of("acme")
+    ]
+    assert [event.index for event in store.of("acme")] == [0, 1]
+    notifications = store.recorder.select_notifications(start=0, limit=10)
+    assert [each.topic for each in notifications] == ["TestNoted"] * 2
+    found = EventMapper().to_domain_event(notifications[0])
+    assert replace(found, index=0) == written[0]
+
+
+# --- many writers ------------------------------------------------------------------------------
+
+
+def test_threads_of_one_process_share_a_store(store: SqliteStore) -> None:
+    def write(name: str) -> None:
+        for version in range(1, 51):
+            store.append([noted(name, version)])
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(write, ["acme", "globex", "initech", "hooli"]))
+
+    assert [event.position for event in all_of(store)] == list(range(200))
+
+
+def in_turn(writer: int, number: int, store: SqliteStore) -> list[Recorded]:
+    """Give what a writer wants to say: on a stream that all share, and on one of its own."""
+    shared = store.heads(["shared"]).get("shared")
+    version = len(store.streams(["shared"])["shared"]) + 1
+    now = max(datetime.now(UTC), shared.recorded_at) if shared else datetime.now(UTC)
+    events = [
+        noted("shared", version, text=f"{writer}:{number}"),
+        noted(f"own-{writer}", number + 1, text=f"{writer}:{number}"),
+        noted(f"shared/deal/{writer}", number + 1, text=f"{writer}:{number}"),
+    ]
+    return [replace(each, act=replace(each.act, recorded_at=now)) for each in events]
+
+
+def write_many(path: Path, writer: int) -> None:
+    """Append in a process of its own, again after each conflict."""
+    with noted_is_known(), closing(SqliteStore.open(path)) as store:
+        for number in range(ROUNDS):
+            while True:
+                try:
+                    store.append(in_turn(writer, number, store))
+                    break
+                except Conflict:
+                    continue
+
+
+@pytest.fixture(scope="module")
+def crowded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SqliteStore]:
+    path = tmp_path_factory.mktemp("crowded") / "accord.db"
+    spawn = multiprocessing.get_context("spawn")
+    writers = [spawn.Process(target=write_many, args=(path, n)) for n in range(WRITERS)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join(120)
+    assert [writer.exitcode for writer in writers] == [0] * WRITERS
+    with noted_is_known(), closing(SqliteStore.open(path)) as store:
+        yield store
+
+
+def test_processes_that_write_at_once_leave_no_gap_in_positions(crowded: SqliteStore) -> None:
+    total = 3 * WRITERS * ROUNDS
+    assert [event.position for event in all_of(crowded)] == list(range(total))
+
+
+def test_processes_that_write_at_once_leave_no_gap_in_indexes(crowded: SqliteStore) -> None:
+    for partnership, head in crowded.heads(crowded.partnerships()).items():
+        events = list(crowded.of(partnership))
+        assert [event.index for event in events] == list(range(head.size))
+        moments = [event.act.recorded_at for event in events]
+        assert moments == sorted(moments)
+
+
+def test_processes_that_write_at_once_lose_and_repeat_nothing(crowded: SqliteStore) -> None:
+    shared = crowded.streams(["shared"])["shared"]
+    assert [event.version for event in shared] == list(range(1, WRITERS * ROUNDS + 1))
+    for writer in range(WRITERS):
+        wanted = [f"{writer}:{number}" for number in range(ROUNDS)]
+        own = crowded.streams([f"own-{writer}"])[f"own-{writer}"]
+        assert [text_of(event) for event in own] == wanted
+        assert [text for text in map(text_of, shared) if text in set(wanted)] == wanted
+
+
+def text_of(recorded: Recorded) -> str:
+    assert isinstance(recorded.event, Noted)
+    return recorded.event.text

@@ -1,0 +1,218 @@
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from infra.store.records import NOTHING, Output, Saved, Stale
+from infra.store.sqlite import SqliteStore
+from infra.store.sqlite_views import PAGE, SqliteViews
+from tests.infra.noted import noted
+
+
+def alert(name: str, partnership: str = "acme") -> Output:
+    return Output(name, "alerts", partnership, "alert", {"state": "firing"}, cause_index=4)
+
+
+# --- saving ------------------------------------------------------------------------------------
+
+
+def test_rows_outputs_and_position_are_saved_together(views: SqliteViews) -> None:
+    views.save(
+        Saved(
+            "alerts",
+            {"acme": (NOTHING, 4)},
+            {("acme", "2026-03"): {"leads": 3, "rate": "0.05"}},
+            [alert("a")],
+        )
+    )
+    assert views.positions("alerts", ["acme", "globex"]) == {"acme": 4}
+    assert views.rows("alerts", [("acme", "2026-03"), ("acme", "2026-04")]) == {
+        ("acme", "2026-03"): {"leads": 3, "rate": "0.05"}
+    }
+    assert views.outputs() == [replace(alert("a"), number=1)]
+
+
+def test_the_next_save_goes_on_where_the_last_one_ended(views: SqliteViews) -> None:
+    views.save(Saved("kpis", {"acme": (NOTHING, 0)}, {("acme", "a"): {"n": 1}}))
+    views.save(
+        Saved(
+            "kpis",
+            {"acme": (0, 2), "globex": (NOTHING, 1)},
+            {("acme", "a"): None, ("acme", "b"): {"n": 2}},
+        )
+    )
+    assert views.positions("kpis", ["acme", "globex"]) == {"acme": 2, "globex": 1}
+    assert views.rows("kpis", [("acme", "a"), ("acme", "b")]) == {("acme", "b"): {"n": 2}}
+
+
+@pytest.mark.parametrize(
+    "position",
+    [
+        pytest.param({"acme": (NOTHING, 5)}, id="believes-that-nothing-was-folded"),
+        pytest.param({"acme": (1, 5)}, id="is-behind"),
+        pytest.param({"acme": (3, 5)}, id="is-ahead"),
+        pytest.param({"globex": (0, 5)}, id="believes-that-something-was-folded"),
+    ],
+)
+def test_a_runner_that_was_overtaken_writes_nothing(
+    views: SqliteViews, position: dict[str, tuple[int, int]]
+) -> None:
+    views.save(Saved("kpis", {"acme": (NOTHING, 2)}, {("acme", "a"): {"n": 1}}))
+    fresh = Saved("alerts", {"acme": (NOTHING, 5)}, {("acme", "a"): {"n": 9}}, [alert("a")])
+    stale = Saved("kpis", {"initech": (NOTHING, 0)} | position, {("acme", "a"): {"n": 9}})
+
+    with pytest.raises(Stale):
+        views.save_all([fresh, stale], tail=("events", 7))
+
+    assert views.positions("kpis", ["acme", "globex", "initech"]) == {"acme": 2}
+    assert views.positions("alerts", ["acme"]) == {}
+    assert views.rows("kpis", [("acme", "a")]) == {("acme", "a"): {"n": 1}}
+    assert views.outputs() == []
+    assert views.tail("events") == NOTHING
+
+
+def test_of_two_runners_at_once_one_is_told_that_it_was_overtaken(views: SqliteViews) -> None:
+    at_once = threading.Barrier(2)
+
+    def save(_: int) -> bool:
+        at_once.wait()
+        try:
+            views.save(Saved("kpis", {"acme": (NOTHING, 0)}))
+        except Stale:
+            return False
+        return True
+
+    with ThreadPoolExecutor(2) as pool:
+        assert sorted(pool.map(save, range(2))) == [False, True]
+
+
+def test_an_output_is_said_once_however_often_it_is_made(views: SqliteViews) -> None:
+    views.save(Saved("alerts", {"acme": (NOTHING, 4)}, {}, [alert("a")]))
+    views.clear("alerts")
+    views.save(Saved("alerts", {"acme": (NOTHING, 5)}, {}, [alert("a"), alert("b")]))
+    assert [output.id for output in views.outputs()] == ["a", "b"]
+
+
+def test_a_tail_is_remembered_with_what_was_folded(views: SqliteViews) -> None:
+    views.save_all([Saved("kpis", {"acme": (NOTHING, 0)})], tail=("events", 3))
+    views.save_all([], tail=("events", 8))
+    assert (views.tail("events"), views.tail("other")) == (8, NOTHING)
+
+
+def test_subscribers_are_called_when_something_was_said(views: SqliteViews) -> None:
+    heard: list[int] = []
+    views.subscribe(lambda: heard.append(len(views.outputs())))
+    views.save(Saved("alerts", {"acme": (NOTHING, 0)}))
+    views.save(Saved("alerts", {"acme": (0, 1)}, {}, [alert("a")]))
+    assert heard == [1]
+
+
+def test_views_are_there_when_the_file_is_opened_again(tmp_path: Path, views: SqliteViews) -> None:
+    views.save(Saved("kpis", {"acme": (NOTHING, 0)}, {("acme", "a"): {"n": "é"}}))
+    views.close()
+    with closing(SqliteViews.open(tmp_path / "accord.db")) as again:
+        assert again.rows("kpis", [("acme", "a")]) == {("acme", "a"): {"n": "é"}}
+
+
+def test_views_live_beside_the_history_and_may_share_its_connections(store: SqliteStore) -> None:
+    views = SqliteViews(store.datastore)
+    store.append([noted()])
+    views.save(Saved("kpis", {"acme": (NOTHING, 0)}))
+    assert (store.size(), views.positions("kpis", ["acme"])) == (1, {"acme": 0})
+
+
+# --- reading -----------------------------------------------------------------------------------
+
+
+def keys(found: object) -> list[str]:
+    return [key for key, _ in found]  # type: ignore[attr-defined]
+
+
+def test_a_partnerships_rows_are_read_by_key(views: SqliteViews) -> None:
+    names = ["kpi/a", "kpi/b", "kpi/é", "kpj", "deal/1"]
+    rows = {(who, name): {"key": name} for who in ("acme", "globex") for name in names}
+    views.save(Saved("kpis", {"acme": (NOTHING, 0), "globex": (NOTHING, 0)}, dict(rows)))
+
+    assert keys(views.select("kpis", "acme")) == ["deal/1", "kpi/a", "kpi/b", "kpi/é", "kpj"]
+    assert keys(views.select("kpis", "acme", "kpi/")) == ["kpi/a", "kpi/b", "kpi/é"]
+    assert keys(views.select("kpis", "acme", "kpi/", after="kpi/a", limit=1)) == ["kpi/b"]
+    assert keys(views.select("kpis", "acme", limit=0)) == []
+    assert list(views.select("kpis", "acme", "deal/")) == [("deal/1", {"key": "deal/1"})]
+    assert keys(views.select("other", "acme")) == []
+
+
+def test_more_rows_than_a_page_are_read_to_the_end(views: SqliteViews) -> None:
+    names = [f"{n:06}" for n in range(2 * PAGE + 1)]
+    views.save(Saved("kpis", {"acme": (NOTHING, 0)}, {("acme", name): {} for name in names}))
+    assert keys(views.select("kpis", "acme")) == names
+    assert keys(views.select("kpis", "acme", limit=PAGE + 1)) == names[: PAGE + 1]
+    assert len(views.rows("kpis", [("acme", name) for name in names])) == len(names)
+
+
+def test_one_key_is_read_from_all_partnerships(views: SqliteViews) -> None:
+    views.save(
+        Saved(
+            "overview",
+            {"acme": (NOTHING, 0), "globex": (NOTHING, 0), "initech": (NOTHING, 0)},
+            {("globex", "card"): {"n": 2}, ("acme", "card"): {"n": 1}, ("initech", "other"): {}},
+        )
+    )
+    assert list(views.everywhere("overview", "card")) == [("acme", {"n": 1}), ("globex", {"n": 2})]
+
+
+def test_partnerships_wake_when_their_time_has_come(views: SqliteViews) -> None:
+    wakes = {
+        "acme": "2026-03-02T00:00:00Z",
+        "globex": "2026-03-01T00:00:00Z",
+        "hooli": "2026-03-02T00:00:00.500000Z",
+        "initech": None,
+    }
+    views.save(
+        Saved(
+            "deadlines",
+            dict.fromkeys(wakes, (NOTHING, 0)),
+            {(who, "next"): {"wake": wake} if wake else {} for who, wake in wakes.items()}
+            | {("acme", "later"): {"wake": "2026-03-02T00:00:00Z"}},
+        )
+    )
+    assert views.due("deadlines", "2026-02-28T23:59:59.999999Z") == []
+    assert views.due("deadlines", "2026-03-02T00:00:00Z") == ["globex", "acme"]
+    assert views.due("deadlines", "2026-03-02T00:00:00.250000Z") == ["globex", "acme"]
+    assert views.due("deadlines", "2026-03-03T00:00:00Z") == ["globex", "acme", "hooli"]
+    assert views.due("other", "2026-03-03T00:00:00Z") == []
+
+
+def test_a_partnership_that_was_woken_sleeps_again(views: SqliteViews) -> None:
+    due = {("acme", "next"): {"wake": "2026-03-01T00:00:00Z"}}
+    views.save(Saved("deadlines", {"acme": (NOTHING, 0)}, dict(due)))
+    views.save(Saved("deadlines", {"acme": (0, 1)}, {("acme", "next"): {"done": True}}))
+    assert views.due("deadlines", "2026-03-02T00:00:00Z") == []
+
+
+def test_outputs_are_read_on_in_the_order_they_were_said(views: SqliteViews) -> None:
+    said = [alert("a"), alert("b", "globex"), alert("c")]
+    views.save(Saved("alerts", {"acme": (NOTHING, 0)}, {}, said))
+    assert [output.id for output in views.outputs(limit=2)] == ["a", "b"]
+    assert [output.id for output in views.outputs(after=2)] == ["c"]
+    assert [output.id for output in views.outputs(partnership="acme")] == ["a", "c"]
+
+
+def test_a_projection_is_cleared_for_one_partnership_or_for_all(views: SqliteViews) -> None:
+    for projection in ("kpis", "alerts"):
+        views.save(
+            Saved(
+                projection,
+                {"acme": (NOTHING, 0), "globex": (NOTHING, 0)},
+                {("acme", "a"): {}, ("globex", "a"): {}},
+            )
+        )
+    views.clear("kpis", "acme")
+    assert views.positions("kpis", ["acme", "globex"]) == {"globex": 0}
+    assert [name for name, _ in views.everywhere("kpis", "a")] == ["globex"]
+
+    views.clear("kpis")
+    assert views.positions("kpis", ["globex"]) == {}
+    assert views.positions("alerts", ["acme", "globex"]) == {"acme": 0, "globex": 0}
