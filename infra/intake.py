@@ -1,0 +1,303 @@
+"""The way in: CloudEvents 1.0 become commands, or a refusal that says where and how to mend it.
+
+``type`` is ``accord.<Command>``, ``subject`` the partnership, ``time`` when it happened;
+``party`` and ``actor`` say who acts. Reading is strict, because what is misread once stays wrong
+for ever: types and fields must be known, numbers of money are strings, times have a zone.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import cache
+from hashlib import sha256
+from typing import Annotated, Any, Literal
+from urllib.parse import unquote
+
+import orjson
+from pydantic import StringConstraints, ValidationError, create_model
+from pydantic_core import ErrorDetails
+
+from domain.aggregates import command_types
+from domain.kernel import Command, Refused, Value
+from domain.values import Instant, Slug
+from infra import codec
+
+PREFIX = "accord."
+"""What the type of a CloudEvent for Accord begins with."""
+
+Name = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]{1,200}$")]
+
+
+class Envelope(Value):
+    """The attributes of a CloudEvent that Accord knows (CloudEvents 1.0, section 3)."""
+
+    specversion: Literal["1.0"]
+    id: Name
+    source: Name
+    type: str
+    subject: Slug
+    """The partnership."""
+    time: Instant
+    """When it happened."""
+    party: Slug
+    """The party that acts."""
+    actor: Name
+    """The person or service that acts for it."""
+    datacontenttype: Literal["application/json"] = "application/json"
+    dataschema: Name | None = None
+    correlationid: Name | None = None
+    causationid: Name | None = None
+    recordedtime: Instant | None = None
+    """When it was recorded: told by feeds of the past, to simulated stores alone."""
+    traceparent: Name | None = None
+    tracestate: Name | None = None
+    data: Command
+
+
+# What only tells how a message travelled does not make it another message.
+_OF_TRANSPORT = ("specversion", "datacontenttype", "dataschema", "traceparent", "tracestate")
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """What one message asks for, and how to tell it from every other."""
+
+    envelope: Envelope
+    fingerprint: bytes
+    raw: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A message that cannot be decided upon, and why; its identity as far as it could be read."""
+
+    refused: Refused
+    source: str
+    source_id: str
+    subject: str
+    type: str
+    fingerprint: bytes
+    raw: bytes
+
+
+@cache
+def envelope_types() -> dict[str, type[Envelope]]:
+    """Give the model of each wire type's CloudEvent, by its ``type``."""
+    return {
+        PREFIX + name: create_model(
+            f"{name}Event",
+            __base__=Envelope,
+            __doc__=command.__doc__,
+            # Its fields are described already; to look for their words again takes half the time.
+            __cls_kwargs__={"use_attribute_docstrings": False},
+            type=(Literal[PREFIX + name], ...),  # type: ignore[arg-type] # made while running
+            data=(command, ...),
+        )
+        for name, command in command_types().items()
+    }
+
+
+def schema(name: str) -> dict[str, Any]:
+    """Give the JSON Schema of a wire type, named with or without its prefix.
+
+    Raises `Refused` for a type that is not known.
+    """
+    wire = name if name.startswith(PREFIX) else PREFIX + name
+    model = envelope_types().get(wire)
+    if model is None:
+        raise _unknown_type(wire)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema"} | model.model_json_schema()
+
+
+# --- reading -----------------------------------------------------------------------------------
+
+
+def read(raw: bytes) -> Input | Unreadable:
+    """Read one CloudEvent in structured JSON."""
+    try:
+        value = codec.parse(raw)
+    except codec.OutsideProfile as error:
+        twice = "stands twice" in error.detail
+        refused = Refused(
+            "duplicate-key" if twice else "not-json",
+            f"The message is unreadable: {error.detail}.",
+            "Give each key once." if twice else "Send one CloudEvent as a JSON object.",
+            pointer=error.pointer,
+        )
+        return _unreadable(refused, {}, raw)
+    if not isinstance(value, dict):
+        refused = Refused(
+            "not-an-event",
+            "The message is no JSON object.",
+            "Send one CloudEvent as a JSON object.",
+            pointer="",
+        )
+        return _unreadable(refused, {}, raw)
+    return _read_object(value, raw)
+
+
+def _read_object(value: dict[str, Any], raw: bytes) -> Input | Unreadable:
+    wire = value.get("type")
+    model = envelope_types().get(wire) if isinstance(wire, str) else None
+    if model is None:
+        return _unreadable(_unknown_type(wire), value, raw)
+    try:
+        envelope = model.model_validate_json(raw, strict=True)
+    except ValidationError as error:
+        return _unreadable(_refusal(error, value, model), value, raw)
+    return Input(envelope, _fingerprint(value), raw)
+
+
+def _fingerprint(value: dict[str, Any]) -> bytes:
+    told = {key: each for key, each in value.items() if key not in _OF_TRANSPORT}
+    return sha256(orjson.dumps(told, option=orjson.OPT_SORT_KEYS)).digest()
+
+
+def _unreadable(refused: Refused, value: dict[str, Any], raw: bytes) -> Unreadable:
+    def text(name: str) -> str:
+        found = value.get(name)
+        return found[:200] if isinstance(found, str) else ""
+
+    digest = sha256(raw).digest()
+    # A message without an identity is known by its bytes, so that it too is kept only once.
+    known = text("source") and text("id")
+    return Unreadable(
+        refused,
+        text("source") if known else "",
+        text("id") if known else digest.hex(),
+        text("subject"),
+        text("type"),
+        digest,
+        raw,
+    )
+
+
+def _unknown_type(wire: object) -> Refused:
+    near = get_close_matches(str(wire), envelope_types(), 3, 0.6)
+    return Refused(
+        "unknown-type",
+        f"There is no type {wire}." if wire is not None else "The event has no type.",
+        f"Perhaps {' or '.join(near)}?" if near else "See the types: accord schema.",
+        pointer="/type",
+    )
+
+
+# --- saying what is wrong ----------------------------------------------------------------------
+
+_RULES = {
+    "extra_forbidden": "unknown-field",
+    "missing": "missing-field",
+    "timezone_aware": "time-without-zone",
+    "literal_error": "wrong-value",
+    "enum": "wrong-value",
+}
+
+
+def _refusal(error: ValidationError, value: dict[str, Any], model: type[Envelope]) -> Refused:
+    errors = error.errors(include_url=False, include_context=False)
+    described = [f"{pointer(each['loc'], value) or '/'}: {each['msg']}" for each in errors]
+    first = errors[0]
+    at = pointer(first["loc"], value)
+    return Refused(
+        _rule(first),
+        f"{'; '.join(described)}.",
+        _mend(first, at, value, model),
+        pointer=at,
+    )
+
+
+def _rule(error: ErrorDetails) -> str:
+    if "decimal written as a string" in error["msg"]:
+        return "decimal-as-string"
+    return _RULES.get(error["type"], "wrong-value")
+
+
+def _mend(error: ErrorDetails, at: str, value: dict[str, Any], model: type[Envelope]) -> str:
+    name = value["type"].removeprefix(PREFIX)
+    match error["type"]:
+        case "extra_forbidden":
+            data = model.model_fields["data"].annotation
+            known: list[str] = list(model.model_fields)
+            if at.startswith("/data/") and isinstance(data, type) and issubclass(data, Command):
+                known = list(data.model_fields)
+            near = get_close_matches(str(error["loc"][-1]), known, 1, 0.6)
+            guess = f" Perhaps {near[0]}?" if near else ""
+            return f"Leave it out, or see the fields: accord schema {name}.{guess}"
+        case "missing":
+            return f"Add it; see accord schema {name}."
+        case "timezone_aware":
+            return "Write the zone, as in 2026-01-01T09:00:00Z."
+        case _ if "decimal written as a string" in error["msg"]:
+            return 'Write it in quotes, as in "10.50": a float has lost its digits already.'
+        case _:
+            return f"See accord schema {name}."
+
+
+def pointer(loc: Sequence[int | str], value: Any) -> str:  # noqa: ANN401 - any JSON document
+    """Give the JSON pointer (RFC 6901) of a validator's location in the document `value`.
+
+    A validator also names the branch of a union that it took; that is no part of the document.
+    """
+    steps = []
+    for place, step in enumerate(loc):
+        last = place == len(loc) - 1
+        if isinstance(value, dict) and isinstance(step, str) and (step in value or last):
+            value = value.get(step)
+        elif isinstance(value, list) and isinstance(step, int) and step < len(value):
+            value = value[step]
+        else:
+            continue
+        steps.append(str(step).replace("~", "~0").replace("/", "~1"))
+    return "".join(f"/{step}" for step in steps)
+
+
+# --- forms of transport ------------------------------------------------------------------------
+
+
+def split(body: bytes) -> Iterator[bytes]:
+    """Give the single messages of a body: one object, a batch (an array), or JSON lines.
+
+    A batch is taken apart into the very bytes of its members only as far as JSON allows: each is
+    written again. What is no JSON comes back whole, to be refused as such.
+    """
+    stripped = body.strip()
+    if stripped.startswith(b"["):
+        try:
+            members = codec.parse(stripped)
+        except codec.OutsideProfile:
+            yield stripped
+            return
+        yield from (orjson.dumps(member) for member in members)
+        return
+    lines = [line for line in stripped.splitlines() if line.strip()]
+    if len(lines) > 1 and not _is_one_value(stripped):
+        yield from lines
+    else:
+        yield stripped
+
+
+def _is_one_value(body: bytes) -> bool:
+    try:
+        orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return False
+    return True
+
+
+def from_binary(headers: Mapping[str, str], body: bytes) -> bytes:
+    """Give the structured form of a message in binary mode (CloudEvents HTTP binding, 3.1).
+
+    Attributes are the ``ce-`` headers, percent-encoded; the body is the data.
+    """
+    attributes = {
+        name.lower().removeprefix("ce-"): unquote(value)
+        for name, value in headers.items()
+        if name.lower().startswith("ce-")
+    }
+    attributes["datacontenttype"] = headers.get("content-type", "application/json").split(";")[0]
+    data = body.strip()
+    if not _is_one_value(data):
+        # Spliced in it could add attributes; as a string it is refused, and by its own identity.
+        data = orjson.dumps(data.decode(errors="replace"))
+    # The data's own bytes are kept, so that a key that stands twice is still seen.
+    return orjson.dumps(attributes)[:-1] + b',"data":' + data + b"}"

@@ -1,0 +1,488 @@
+"""The one place where commands are decided: load, decide, append, however they came in.
+
+Many inputs share one transaction. What each comes to is written with it: the events, a receipt
+(so that the same input again returns its first outcome), the refusal if it was refused. Writers
+race; the one that comes second finds a conflict and decides afresh.
+"""
+
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Literal
+
+import orjson
+
+from domain import aggregates
+from domain.aggregates import State
+from domain.deadlines import Deadline
+from domain.kernel import Act, Event, Refused
+from domain.partnership import Partnership, PassTime
+from domain.recorded import Recorded
+from domain.values import instant
+from infra import codec, intake
+from infra.intake import Input, Unreadable
+from infra.store.records import Conflict, Head, History, Receipt, Refusal
+
+log = logging.getLogger(__name__)
+
+CLOCK_SOURCE = "accord:clock"
+"""The source of events that time itself causes."""
+
+ATTEMPTS = 8
+"""How often a batch is decided afresh after losing a race, before its inputs are tried alone."""
+
+_CACHED_STREAMS = 100_000
+"""How many streams' states are kept at hand; beyond that all are let go and read again."""
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What came of one input. `first` is the index of its first event, if it caused any."""
+
+    status: Literal["accepted", "duplicate", "refused"]
+    source: str
+    id: str
+    partnership: str = ""
+    first: int | None = None
+    count: int = 0
+    rule: str | None = None
+    detail: str | None = None
+    mend: str | None = None
+    pointer: str | None = None
+
+    @property
+    def retryable(self) -> bool:
+        """Whether the very same input may be sent again, because it was never decided."""
+        return self.rule == "conflict"
+
+
+def wall_clock() -> datetime:
+    """Give the time, UTC."""
+    return datetime.now(UTC)
+
+
+@dataclass(slots=True)
+class _Known:
+    """What is at hand of one partnership: its head, and the states of its streams."""
+
+    size: int = 0
+    recorded_at: datetime | None = None
+    states: dict[str, tuple[int, State]] = field(default_factory=dict)
+
+
+class Service:
+    """Decides inputs on a history. Safe in several threads only behind one `GroupCommit`."""
+
+    def __init__(self, history: History, clock: Callable[[], datetime], *, simulated: bool) -> None:
+        self._history = history
+        self._clock = clock
+        self._simulated = simulated
+        self._known: dict[str, _Known] = {}
+
+    def handle(self, raws: Sequence[bytes]) -> list[Outcome]:
+        """Decide messages, each a CloudEvent in structured JSON; give their outcomes in order."""
+        return self._commit([intake.read(raw) for raw in raws])
+
+    def pass_time(self, partnerships: Iterable[str]) -> int:
+        """Record every deadline of these partnerships that has passed; give how many events."""
+        return sum(self._pass_time(each) for each in partnerships)
+
+    def retry(self, number: int) -> Outcome | None:
+        """Decide a refused input again; nothing if there is none of that number."""
+        refusal = self._history.refusal(number)
+        if refusal is None:
+            return None
+        (outcome,) = self._commit([intake.read(refusal.raw)], again=True)
+        if outcome.status != "refused":
+            self._history.mark_retried(number)
+        return outcome
+
+    def _pass_time(self, partnership: str) -> int:
+        for _ in range(ATTEMPTS):
+            batch = self._batch([partnership], [])
+            batch.pass_time(partnership, self._clock())
+            if self._append(batch):
+                return len(batch.events)
+        return 0
+
+    def _commit(
+        self, inputs: Sequence[Input | Unreadable], *, again: bool = False
+    ) -> list[Outcome]:
+        for _ in range(ATTEMPTS):
+            batch = self._decided(inputs, again=again)
+            if self._append(batch):
+                return batch.placed()
+        if len(inputs) > 1:
+            return [outcome for each in inputs for outcome in self._commit([each], again=again)]
+        return [_unsettled(each) for each in inputs]
+
+    def _decided(self, inputs: Sequence[Input | Unreadable], *, again: bool) -> "_Batch":
+        readable = [each for each in inputs if isinstance(each, Input)]
+        subjects = dict.fromkeys(each.envelope.subject for each in readable)
+        streams = [
+            aggregates.stream_of(each.envelope.subject, each.envelope.data) for each in readable
+        ]
+        batch = self._batch(subjects, streams)
+        receipts = self._history.receipts(map(_identity, inputs))
+        # To try again is to set aside that it was refused; what was accepted stands.
+        batch.receipts = {
+            key: each for key, each in receipts.items() if not (again and each.refused)
+        }
+        for each in inputs:
+            batch.take(each, keep=not again)
+        return batch
+
+    def _batch(self, partnerships: Iterable[str], streams: Iterable[str]) -> "_Batch":
+        partnerships = list(partnerships)
+        heads = self._history.heads(partnerships)
+        for name in partnerships:
+            head = heads.get(name)
+            known = self._known.get(name)
+            if known is None or known.size != (head.size if head else 0):
+                # Somebody else wrote to it, so nothing that is at hand can be relied on.
+                self._known[name] = _fresh(head)
+        needed = list(dict.fromkeys([*partnerships, *streams]))
+        self._load(needed)
+        return _Batch(
+            {each: self._known[_partnership(each)].states[each] for each in needed},
+            {name: self._known[name].recorded_at for name in partnerships},
+            self._clock(),
+            simulated=self._simulated,
+        )
+
+    def _load(self, streams: Iterable[str]) -> None:
+        missing = [
+            stream for stream in streams if stream not in self._known[_partnership(stream)].states
+        ]
+        # A partnership without events has no streams to read.
+        stored = [each for each in missing if self._known[_partnership(each)].size]
+        found = self._history.streams(stored) if stored else {}
+        for stream in missing:
+            state, version = aggregates.initial(stream), 0
+            for recorded in found.get(stream, ()):
+                state = aggregates.evolve(state, recorded.event, recorded.act)
+                version = recorded.version
+            self._known[_partnership(stream)].states[stream] = (version, state)
+
+    def _append(self, batch: "_Batch") -> bool:
+        if not batch.anything():
+            return True
+        try:
+            batch.events = self._history.append(batch.events, batch.written, batch.refusals)
+        except Conflict:
+            for name in batch.recorded_at:
+                self._known.pop(name, None)
+            return False
+        self._remember(batch)
+        if sum(len(known.states) for known in self._known.values()) > _CACHED_STREAMS:
+            self._known.clear()
+        return True
+
+    def _remember(self, batch: "_Batch") -> None:
+        """Keep the states at hand that are now those of the store."""
+        for stream, state in batch.states.items():
+            self._known[_partnership(stream)].states[stream] = state
+        for event in batch.events:
+            known = self._known[event.partnership]
+            known.size, known.recorded_at = event.index + 1, event.act.recorded_at
+
+
+def _partnership(stream: str) -> str:
+    return stream.partition("/")[0]
+
+
+def _fresh(head: Head | None) -> _Known:
+    return _Known(head.size, head.recorded_at) if head else _Known()
+
+
+def _identity(each: Input | Unreadable) -> tuple[str, str]:
+    if isinstance(each, Input):
+        return each.envelope.source, each.envelope.id
+    return each.source, each.source_id
+
+
+def _unsettled(each: Input | Unreadable) -> Outcome:
+    source, source_id = _identity(each)
+    return Outcome(
+        "refused",
+        source,
+        source_id,
+        rule="conflict",
+        detail="Others wrote to the same partnership again and again meanwhile.",
+        mend="Send the same again; it was not decided and nothing was recorded.",
+    )
+
+
+class _Batch:
+    """Inputs decided together, on states that run ahead of the store until it is written.
+
+    `states` are those of all streams that they touch, each with its version, and `recorded_at`
+    says of each partnership when its last event was recorded.
+    """
+
+    def __init__(
+        self,
+        states: dict[str, tuple[int, State]],
+        recorded_at: dict[str, datetime | None],
+        now: datetime,
+        *,
+        simulated: bool,
+    ) -> None:
+        self.states = states
+        self.recorded_at = recorded_at
+        self._now = now
+        self._simulated = simulated
+        self._outcomes: list[tuple[Outcome, int]] = []
+        self._starts: dict[tuple[str, str], int] = {}
+        self.receipts: dict[tuple[str, str], Receipt] = {}
+        self.events: list[Recorded] = []
+        self.written: list[Receipt] = []
+        self.refusals: list[Refusal] = []
+
+    # --- what is to be written ---
+
+    def anything(self) -> bool:
+        """Whether there is anything to write."""
+        return bool(self.events or self.written or self.refusals)
+
+    def placed(self) -> list[Outcome]:
+        """Give the outcomes, with the indexes that the store gave to their events."""
+        for outcome, start in self._outcomes:
+            if outcome.count and start >= 0:
+                outcome.first = self.events[start].index
+        return [outcome for outcome, _ in self._outcomes]
+
+    # --- one input ---
+
+    def take(self, each: Input | Unreadable, *, keep: bool) -> None:
+        """Decide an input, unless it was decided before; `keep` its refusal for later."""
+        before = self.receipts.get(_identity(each))
+        if before is not None and before.fingerprint == each.fingerprint:
+            self._outcomes.append((_again(before), self._starts.get(_identity(each), -1)))
+            return
+        try:
+            self._accept(each, before)
+        except Refused as refused:
+            # What was accepted under this identity stands, so its receipt does too.
+            self._refuse(
+                each, refused, keep=keep, stands=before if before and not before.refused else None
+            )
+        except Exception:
+            # A fault of ours must neither stop the others nor lose this one: it is kept.
+            log.exception("deciding %s failed", _identity(each))
+            fault = Refused(
+                "internal-error",
+                "Deciding this failed by a fault of the program.",
+                "It is kept; retry it once the fault is mended (accord rejected).",
+            )
+            self._refuse(each, fault, keep=keep, stands=None)
+
+    def _accept(self, each: Input | Unreadable, before: Receipt | None) -> None:
+        if before is not None and before.refused is None:
+            raise _another_content(before)
+        if isinstance(each, Unreadable):
+            raise each.refused
+        envelope = each.envelope
+        if envelope.source == CLOCK_SOURCE:
+            raise _reserved_source()
+        name = envelope.subject
+        now = self._told(each)
+        self.pass_time(name, now)
+        within = self._partnership(name)
+        act = Act(envelope.party, envelope.actor, envelope.time, self._not_before(name, now))
+        stream = aggregates.stream_of(name, envelope.data)
+        _, state = self.states[stream]
+        decided = aggregates.decide(envelope.data, state, act, within)
+        start = len(self.events)
+        self._record(stream, decided, act, (envelope.source, envelope.id), each)
+        receipt = Receipt(
+            envelope.source, envelope.id, each.fingerprint, None, name, None, len(decided)
+        )
+        self._answer(
+            receipt,
+            Outcome("accepted", envelope.source, envelope.id, name, None, len(decided)),
+            start,
+        )
+
+    def _answer(self, receipt: Receipt, outcome: Outcome, start: int) -> None:
+        self.written.append(receipt)
+        self.receipts[receipt.source, receipt.source_id] = receipt
+        self._starts[receipt.source, receipt.source_id] = start
+        self._outcomes.append((outcome, start))
+
+    def _refuse(
+        self, each: Input | Unreadable, refused: Refused, *, keep: bool, stands: Receipt | None
+    ) -> None:
+        source, source_id = _identity(each)
+        subject, wire = _about(each)
+        # The domain names a field of its command, which is the event's data.
+        field = refused.facts.get("field")
+        pointer = f"/data/{field}" if field else refused.facts.get("pointer")
+        outcome = Outcome(
+            "refused",
+            source,
+            source_id,
+            subject,
+            rule=refused.rule,
+            detail=refused.detail,
+            mend=refused.mend,
+            pointer=pointer,
+        )
+        if keep:
+            self.refusals.append(
+                Refusal(
+                    source,
+                    source_id,
+                    subject,
+                    wire,
+                    refused.rule,
+                    refused.detail,
+                    refused.mend,
+                    pointer,
+                    self._now,
+                    each.raw,
+                )
+            )
+        if stands is not None:
+            self._outcomes.append((outcome, -1))
+            return
+        why = {"rule": refused.rule, "detail": refused.detail, "mend": refused.mend}
+        text = orjson.dumps(why | ({} if pointer is None else {"pointer": pointer})).decode()
+        self._answer(Receipt(source, source_id, each.fingerprint, text, subject), outcome, -1)
+
+    # --- time ---
+
+    def _told(self, each: Input) -> datetime:
+        """Give the moment at which an input is recorded: the clock's, or a simulated feed's."""
+        told = each.envelope.recordedtime
+        if not self._simulated:
+            if told is not None:
+                raise Refused(
+                    "recordedtime-is-the-operators",
+                    "A client cannot say when an event was recorded.",
+                    "Leave recordedtime out, or feed a store made with accord init --simulated.",
+                    pointer="/recordedtime",
+                )
+            if isinstance(each.envelope.data, PassTime):
+                raise Refused(
+                    "time-passes-by-itself",
+                    "In an ordinary store nobody lets time pass.",
+                    "Send PassTime to simulated stores alone.",
+                    pointer="/type",
+                )
+            return self._now
+        last = self.recorded_at[each.envelope.subject]
+        if told is None:
+            return max(each.envelope.time, last) if last else each.envelope.time
+        if last is not None and told < last:
+            raise Refused(
+                "recordedtime-runs-backwards",
+                f"{each.envelope.subject} has an event recorded at {instant(last)}.",
+                "Give the lines of a feed in the order in which they were recorded.",
+                pointer="/recordedtime",
+            )
+        return told
+
+    def _not_before(self, partnership: str, moment: datetime) -> datetime:
+        # Clocks of several machines differ; the record never runs backwards within a partnership.
+        last = self.recorded_at[partnership]
+        return moment if last is None or last < moment else last
+
+    def pass_time(self, partnership: str, now: datetime) -> None:
+        """Record each of a partnership's deadlines that has passed by `now`, in order (C20)."""
+        while deadline := aggregates.next_due(self._partnership(partnership).deadlines, now):
+            self._pass(partnership, deadline, deadline.due if self._simulated else now)
+
+    def _pass(self, partnership: str, deadline: Deadline, recorded_at: datetime) -> None:
+        act = aggregates.clock_act(deadline.due, self._not_before(partnership, recorded_at))
+        cause = f"{partnership}/{deadline.id}@{instant(deadline.due)}"
+        self._record(partnership, aggregates.passed(deadline), act, (CLOCK_SOURCE, cause))
+
+    # --- states ---
+
+    def _partnership(self, name: str) -> Partnership:
+        _, state = self.states[name]
+        if not isinstance(state, Partnership):
+            raise TypeError(name)
+        return state
+
+    def _record(
+        self,
+        stream: str,
+        decided: list[Event],
+        act: Act,
+        cause: tuple[str, str],
+        by: Input | None = None,
+    ) -> None:
+        if not decided:
+            return
+        version, state = self.states[stream]
+        name = _partnership(stream)
+        source, source_id = cause
+        recorded = []
+        for ordinal, event in enumerate(decided):
+            version += 1
+            state = aggregates.evolve(state, event, act)
+            recorded.append(
+                Recorded(
+                    name,
+                    stream,
+                    version,
+                    codec.event_id(source, source_id, ordinal),
+                    act,
+                    source,
+                    source_id,
+                    event,
+                    by.envelope.causationid if by else None,
+                    by.envelope.correlationid if by else None,
+                )
+            )
+        # All of them or, should one fail, none.
+        self.events += recorded
+        self.states[stream] = (version, state)
+        self.recorded_at[name] = act.recorded_at
+
+
+def _about(each: Input | Unreadable) -> tuple[str, str]:
+    if isinstance(each, Input):
+        return each.envelope.subject, each.envelope.type
+    return each.subject, each.type
+
+
+def _again(before: Receipt) -> Outcome:
+    """Give the first outcome again (the same input, sent once more)."""
+    if before.refused is None:
+        return Outcome(
+            "duplicate",
+            before.source,
+            before.source_id,
+            before.partnership,
+            before.first,
+            before.count,
+        )
+    return Outcome(
+        "refused",
+        before.source,
+        before.source_id,
+        before.partnership,
+        **orjson.loads(before.refused),
+    )
+
+
+def _another_content(before: Receipt) -> Refused:
+    return Refused(
+        "id-conflict",
+        f"{before.source} sent {before.source_id} before, with other content.",
+        "Give each event an id of its own; the first one stands.",
+        pointer="/id",
+    )
+
+
+def _reserved_source() -> Refused:
+    return Refused(
+        "reserved-source",
+        f"{CLOCK_SOURCE} is the source of events that time itself causes.",
+        "Name the service that sends the event as its source.",
+        pointer="/source",
+    )

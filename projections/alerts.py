@@ -1,0 +1,454 @@
+"""Alerts: what the agreed rules say of the figures, and what was missed (C10, C11, C17, C20, C24).
+
+An alert is known by its rule and version, its partnership and its window, so a replay repeats
+none. It is ``firing``, then ``resolved`` (things got better) or ``retracted`` (a late fact or a
+correction showed that it should not have fired). Each change is said once, and names the events
+that witness it.
+"""
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+
+from domain.calendar import bounds, following, midnight, preceding, quarter_of
+from domain.deadlines import ESCALATE_AFTER, DeadlinePassed, Kind, PeriodClosed
+from domain.execution import (
+    IssueEscalated,
+    IssueResolved,
+    MilestoneMissed,
+    MilestoneReached,
+    ReviewHeld,
+    ReviewMissed,
+)
+from domain.formation import CommercialTermsAgreed, DecisionRuleAgreed
+from domain.metric import OTHER_CHANNELS
+from domain.metrics import CATALOGUE, Adds
+from domain.recorded import Recorded
+from domain.renewal import ExitNoticeGiven, PartnershipExited, PartnershipRenewed
+from domain.values import instant, plain
+from projections import kpis
+from projections.fold import NOTHING, Change, Output, Projection, Row, Rows
+
+STATE = "state"
+"""The key of the row that rules are judged from; each alert has a row of its own besides."""
+
+FIRING, RESOLVED, RETRACTED = "firing", "resolved", "retracted"
+
+REFERRAL_MINIMUM = "referral-minimum"
+MILESTONE_MISSED = "milestone-missed"
+REVIEW_MISSED = "review-missed"
+ISSUE_ESCALATED = "issue-escalated"
+NOTICE_DUE = "notice-due"
+TERM_ENDED = "term-ended"
+LEADS = "leads"
+"""The metric of the referral minimum, which needs no agreed rule (C10)."""
+
+_ONE_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A rule as it is judged: when it binds from, and what it asks of a window's figures."""
+
+    name: str
+    version: int
+    index: int
+    """The event that agreed it."""
+    binds_from: str
+    metric: str
+    below: bool
+    threshold: str
+    consecutive: int
+    by_segment: bool
+    quarterly: bool
+    action: str
+
+    def binds_in(self, window: str) -> bool:
+        """Whether a window began after the rule was agreed (C15)."""
+        return bounds(window)[0].isoformat() >= self.binds_from
+
+    def breached_by(self, figure: kpis.Figure | None) -> bool:
+        """Whether a figure breaks the rule; none is no breach, nor is one equal to it (C20)."""
+        if figure is None or figure.value is None:
+            return False
+        threshold = Decimal(self.threshold)
+        return figure.value < threshold if self.below else figure.value > threshold
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a rule says of a window: a breach, soundness, or, where figures are missing, neither."""
+
+    rule: str
+    version: int
+    window: str
+    breached: bool
+    sound: bool
+    text: str
+    facts: Row
+    witnesses: list[int]
+
+
+def alert_id(rule: str, version: int, partnership: str, window: str) -> str:
+    """Give an alert's identity: rule and version, partnership, window."""
+    return f"{rule}@{version}/{partnership}/{window}"
+
+
+# --- fold --------------------------------------------------------------------------------------
+
+
+def keys(_: Recorded) -> tuple[str, ...]:
+    """Give the rows that an event touches."""
+    return (STATE,)
+
+
+def apply(rows: Rows, recorded: Recorded) -> Change:
+    """Take an event in: judge the windows it touches, fire or end the alerts it is about."""
+    state = rows.get(STATE, {})
+    if type(recorded.event) in kpis.MEASURED and not _rests_on(recorded, state):
+        return NOTHING
+    judging = _Judging(state, recorded)
+    _take(judging, recorded)
+    if judging.state is state:
+        return NOTHING
+    return Change({STATE: judging.state, **judging.alerts}, judging.outputs)
+
+
+def _rests_on(recorded: Recorded, state: Row) -> bool:
+    """Whether some rule rests on what an event measures; other figures are not kept here."""
+    needed = state.get("needed", ())
+    return any(metric == LEADS or metric in needed for metric in kpis.measures(recorded))
+
+
+def _take(judging: "_Judging", recorded: Recorded) -> None:
+    event = recorded.event
+    match event:
+        case PeriodClosed(period=period):
+            judging.close(period)
+        case CommercialTermsAgreed():
+            judging.state = _agree_terms(judging.state, recorded)
+            judging.end_all("New terms were agreed.", NOTICE_DUE, TERM_ENDED)
+        case DecisionRuleAgreed():
+            judging.state = _agree_rule(judging.state, event, recorded)
+        case MilestoneMissed(milestone=ref, due=due):
+            judging.fire(MILESTONE_MISSED, ref, f"Milestone {ref} was due on {due}.", due=str(due))
+        case MilestoneReached(milestone=ref):
+            judging.done(MILESTONE_MISSED, ref, f"Milestone {ref} was reached.")
+        case ReviewMissed(review=ref, at=at):
+            text = f"Review {ref} of {at:%Y-%m-%d} was not held."
+            judging.fire(REVIEW_MISSED, ref, text, due=f"{at:%Y-%m-%d}")
+        case ReviewHeld(review=ref):
+            judging.done(REVIEW_MISSED, ref, f"Review {ref} was held.")
+        case IssueEscalated(issue=ref, raised_at=raised):
+            text = f"Issue {ref} is open for 48 hours and goes to the executive sponsors."
+            judging.fire(ISSUE_ESCALATED, ref, text, until=(raised + ESCALATE_AFTER).isoformat())
+        case IssueResolved(issue=ref):
+            judging.done(ISSUE_ESCALATED, ref, f"Issue {ref} was resolved.")
+        case DeadlinePassed(kind=Kind.NOTICE_WARNING, ref=ref):
+            judging.fire(NOTICE_DUE, ref, f"The last day to give notice is {ref}.", last_day=ref)
+        case DeadlinePassed(kind=Kind.NOTICE, ref=ref):
+            judging.end(NOTICE_DUE, ref, RESOLVED, f"The last day for notice, {ref}, went by.")
+        case DeadlinePassed(kind=Kind.TERM_END, ref=ref):
+            judging.fire(TERM_ENDED, ref, f"The term ended on {ref} without renewal or notice.")
+        case PartnershipRenewed():
+            judging.end_all("The partnership was renewed.", NOTICE_DUE, TERM_ENDED)
+        case ExitNoticeGiven():
+            judging.end_all("Notice was given.", NOTICE_DUE, TERM_ENDED)
+        case PartnershipExited():
+            judging.end_all("The partnership has ended.")
+        case _ if type(event) in kpis.MEASURED:
+            judging.count()
+        case _:
+            return
+
+
+def _agree_terms(state: Row, recorded: Recorded) -> Row:
+    agreed = kpis.agreed_with(state.get("agreed", {}), recorded)
+    return {**state, "agreed": agreed}
+
+
+def _agree_rule(state: Row, event: DecisionRuleAgreed, recorded: Recorded) -> Row:
+    rule = event.rule
+    agreed = {
+        "name": rule.rule,
+        "version": event.rule_version,
+        "index": recorded.index,
+        # Not from when its authors say that they agreed: a rule never reaches backwards (C15).
+        "binds_from": recorded.act.recorded_at.isoformat(),
+        "metric": rule.metric,
+        "below": rule.comparison == "below",
+        "threshold": plain(rule.threshold),
+        "consecutive": rule.consecutive,
+        "by_segment": rule.each_campaign,
+        "quarterly": rule.window == "quarter",
+        "action": rule.action.value,
+    }
+    metric = CATALOGUE[rule.metric]
+    needed = {*state.get("needed", ()), metric.name}
+    if metric.counted and metric.adds is Adds.RATIO:
+        needed |= {metric.numerator, metric.denominator}
+    return {
+        **state,
+        "rules": {**state.get("rules", {}), f"{rule.rule}@{event.rule_version}": agreed},
+        "needed": sorted(needed),
+    }
+
+
+class _Judging:
+    """One event's judgement: the state as it becomes, the alerts it changes, what is said."""
+
+    def __init__(self, state: Row, recorded: Recorded) -> None:
+        self.state = state
+        self.recorded = recorded
+        self.alerts: dict[str, Row] = {}
+        self.outputs: list[Output] = []
+
+    # The figures that rules rest on.
+
+    def count(self) -> None:
+        """Take a measured fact into its period; if that has closed, judge it afresh."""
+        (period,) = kpis.keys(self.recorded)
+        periods = self.state.get("periods", {})
+        row = kpis.period_with(periods.get(period, {}), self.recorded)
+        self.state = {**self.state, "periods": {**periods, period: row}}
+        for window in dict.fromkeys((period, quarter_of(period)) if "-" in period else ()):
+            self._judge_from(window)
+
+    def close(self, window: str) -> None:
+        """Close a period, and judge the rules that look at periods of its length."""
+        self.state = {**self.state, "closed": {**self.state.get("closed", {}), window: self._index}}
+        self._judge(window)
+
+    def _judge_from(self, window: str) -> None:
+        # What changes one window changes those after it that look back on it; and where anything
+        # is said of an old window, those after it say whether it is better since.
+        closed = self.state.get("closed", {})
+        if window not in closed:
+            return
+        reach = max((rule.consecutive for rule in self._rules(window)), default=1)
+        while window in closed and (reach > 0 or self.outputs):
+            self._judge(window)
+            window, reach = following(window), reach - 1
+
+    def _judge(self, window: str) -> None:
+        self._judge_minimum(window)
+        for rule in self._rules(window):
+            for segment in self._segments(rule, window):
+                self._judge_rule(rule, window, segment)
+
+    def _judge_minimum(self, window: str) -> None:
+        """Fewer referrals than the minimum in force when the quarter began (C10)."""
+        minimum = kpis.minimum_for(window, self.state.get("agreed", {})) if "Q" in window else None
+        if minimum is None:
+            return
+        known = kpis.figure(self.state.get("periods", {}), LEADS, window)
+        leads = known.value if known and known.value is not None else Decimal(0)
+        asked = Decimal(minimum["minimum"])
+        self._settle(
+            Verdict(
+                REFERRAL_MINIMUM,
+                minimum["version"],
+                window,
+                breached=leads < asked,
+                sound=leads >= asked,
+                text=f"{plain(leads)} of {plain(asked)} referrals in {window}.",
+                facts={
+                    "value": plain(leads),
+                    "threshold": plain(asked),
+                    "shortfall": plain(max(Decimal(0), asked - leads)),
+                },
+                witnesses=[minimum["index"], self.state["closed"][window]],
+            )
+        )
+
+    def _rules(self, window: str) -> list[Rule]:
+        """Give the rules on windows of this length, in the versions in force when it began."""
+        in_force: dict[str, Rule] = {}
+        for each in self.state.get("rules", {}).values():
+            if each["quarterly"] is not ("Q" in window):
+                continue
+            rule = Rule(**each)
+            latest = in_force.get(rule.name, rule)
+            if rule.binds_in(window) and rule.version >= latest.version:
+                in_force[rule.name] = rule
+        return list(in_force.values())
+
+    def _segments(self, rule: Rule, window: str) -> list[str]:
+        if not rule.by_segment:
+            return [""]
+        found = kpis.segments(self.state.get("periods", {}), rule.metric, window)
+        return [each for each in found if each != OTHER_CHANNELS]
+
+    def _judge_rule(self, rule: Rule, window: str, segment: str) -> None:
+        windows = [window]
+        while len(windows) < rule.consecutive:
+            windows.append(preceding(windows[-1]))
+        rows = self.state.get("periods", {})
+        closed = self.state["closed"]
+        figures = [kpis.figure(rows, rule.metric, each, segment) for each in reversed(windows)]
+        breached = all(rule.binds_in(each) and each in closed for each in windows) and all(
+            rule.breached_by(each) for each in figures
+        )
+        shown = [
+            plain(each.value) if each and each.value is not None else "none" for each in figures
+        ]
+        limit = "not below" if rule.below else "not above"
+        unit = CATALOGUE[rule.metric].unit
+        latest = figures[-1]
+        self._settle(
+            Verdict(
+                rule.name,
+                rule.version,
+                f"{window}/{segment}" if segment else window,
+                breached=breached,
+                sound=latest is not None
+                and latest.value is not None
+                and not rule.breached_by(latest),
+                text=f"{rule.metric} {', '.join(shown)} ({unit}); "
+                f"agreed: {limit} {rule.threshold}.",
+                facts={"values": shown, "threshold": rule.threshold, "action": rule.action},
+                witnesses=[
+                    rule.index,
+                    *(closed[each] for each in reversed(windows) if each in closed),
+                ],
+            )
+        )
+
+    def _settle(self, verdict: Verdict) -> None:
+        alert = alert_id(verdict.rule, verdict.version, self.recorded.partnership, verdict.window)
+        status = self._statuses.get(alert)
+        more: Row = {"facts": verdict.facts, "witnesses": verdict.witnesses}
+        if verdict.breached and status in (None, RETRACTED):
+            self._say(alert, FIRING, verdict.text, more)
+        elif not verdict.breached and status in (FIRING, RESOLVED):
+            self._say(alert, RETRACTED, f"No breach after all: {verdict.text}", more)
+        # That nobody knows a figure is no sign that things got better.
+        if verdict.sound:
+            self._better_since(verdict.rule, verdict.window)
+
+    def _better_since(self, rule: str, window: str) -> None:
+        period, _, segment = window.partition("/")
+        for alert, status in list(self._statuses.items()):
+            name, _, earlier = _parts_of(alert)
+            began, _, part = earlier.partition("/")
+            if (
+                status == FIRING
+                and name == rule
+                and part == segment
+                and bounds(began) < bounds(period)
+            ):
+                self._say(alert, RESOLVED, f"{period} is no longer in breach.", {})
+
+    # What was missed.
+
+    def fire(self, rule: str, window: str, text: str, **facts: str) -> None:
+        """Fire an alert about one thing, unless it is firing."""
+        alert = alert_id(rule, 1, self.recorded.partnership, window)
+        if self._statuses.get(alert) != FIRING:
+            self._say(alert, FIRING, text, {"facts": facts})
+
+    def done(self, rule: str, window: str, text: str) -> None:
+        """End an alert about what was done after all: retracted if in time, else resolved."""
+        alert = alert_id(rule, 1, self.recorded.partnership, window)
+        facts = self.state.get("open", {}).get(alert, {}).get("facts", {})
+        at = self.recorded.act.occurred_at
+        in_time = ("until" in facts and at.isoformat() < facts["until"]) or (
+            "due" in facts and at < midnight(date.fromisoformat(facts["due"])) + _ONE_DAY
+        )
+        if in_time:
+            text = f"{text} It was in time; word of it came late."
+        self.end(rule, window, RETRACTED if in_time else RESOLVED, text)
+
+    def end(self, rule: str, window: str, status: str, text: str) -> None:
+        """End an alert that is firing."""
+        alert = alert_id(rule, 1, self.recorded.partnership, window)
+        if self._statuses.get(alert) == FIRING:
+            self._say(alert, status, text, {})
+
+    def end_all(self, text: str, *rules: str) -> None:
+        """Resolve every firing alert of these rules, or of every rule if none is named."""
+        for alert, status in list(self._statuses.items()):
+            name, _, _ = _parts_of(alert)
+            if status == FIRING and (not rules or name in rules):
+                self._say(alert, RESOLVED, text, {})
+
+    # Saying it.
+
+    @property
+    def _index(self) -> int:
+        return self.recorded.index
+
+    @property
+    def _statuses(self) -> dict[str, str]:
+        statuses: dict[str, str] = self.state.get("alerts", {})
+        return statuses
+
+    def _say(self, alert: str, status: str, text: str, more: Row) -> None:
+        recorded = self.recorded
+        rule, version, window = _parts_of(alert)
+        was_open = self.state.get("open", {})
+        before = was_open.get(alert, {})
+        moment = instant(recorded.act.occurred_at)
+        said = (
+            {"text": text, "since": moment}
+            if status == FIRING
+            else {"ended": text, "until": moment}
+        )
+        body: Row = {
+            **before,
+            "id": alert,
+            "rule": rule,
+            "version": version,
+            "partnership": recorded.partnership,
+            "window": window,
+            **more,
+            **said,
+            "state": status,
+            "recorded_at": instant(recorded.act.recorded_at),
+            "cause": recorded.index,
+            "witnesses": _witnesses(before, more, recorded),
+        }
+        still_open = {key: each for key, each in was_open.items() if key != alert}
+        self.state = {
+            **self.state,
+            "alerts": {**self._statuses, alert: status},
+            "open": still_open | ({alert: body} if status == FIRING else {}),
+        }
+        self.alerts[alert] = body
+        self.outputs.append(Output(f"{alert}/{status}/{recorded.index}", "alert", body))
+
+
+def _parts_of(alert: str) -> tuple[str, int, str]:
+    name, _, window = alert.split("/", 2)
+    rule, version = name.split("@")
+    return rule, int(version), window
+
+
+def _witnesses(before: Row, more: Row, recorded: Recorded) -> list[int]:
+    known = {*before.get("witnesses", ()), *more.get("witnesses", ())}
+    return sorted(known | {recorded.index})
+
+
+ALERTS = Projection(
+    "alerts",
+    keys,
+    apply,
+    frozenset(
+        {
+            *kpis.MEASURED,
+            PeriodClosed,
+            CommercialTermsAgreed,
+            DecisionRuleAgreed,
+            MilestoneMissed,
+            MilestoneReached,
+            ReviewMissed,
+            ReviewHeld,
+            IssueEscalated,
+            IssueResolved,
+            DeadlinePassed,
+            PartnershipRenewed,
+            ExitNoticeGiven,
+            PartnershipExited,
+        }
+    ),
+)

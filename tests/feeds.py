@@ -1,0 +1,41 @@
+"""The demo's feeds, and a store into which they were played."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from infra import intake
+from infra.bootstrap import Accord, bootstrap, init
+from infra.service import Outcome
+from infra.settings import Settings
+from tests.documents import REPOSITORY
+
+FEEDS = sorted((REPOSITORY / "examples").glob("*.jsonl"))
+
+
+def messages(feed: Path) -> list[bytes]:
+    """Give a feed's messages, as the intake takes its body apart."""
+    return list(intake.split(feed.read_bytes()))
+
+
+def play(accord: Accord, feed: Path) -> list[Outcome]:
+    """Play a feed in one batch."""
+    return accord.service.handle(messages(feed))
+
+
+@contextmanager
+def simulated(folder: Path) -> Iterator[Accord]:
+    """Give a simulated store, made in a folder if it is not there."""
+    settings = Settings(store=f"sqlite:///{folder}/accord.db")
+    init(settings, simulated=True)
+    with bootstrap(settings) as accord:
+        yield accord
+
+
+@contextmanager
+def played(folder: Path) -> Iterator[Accord]:
+    """Give a simulated store into which all feeds were played, with nothing folded yet."""
+    with simulated(folder) as accord:
+        for feed in FEEDS:
+            play(accord, feed)
+        yield accord

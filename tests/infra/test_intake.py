@@ -1,0 +1,391 @@
+"""The way in: what is read is read strictly, and what is refused says where and how to mend it."""
+
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain.aggregates import command_types
+from domain.exploration import CommitIntegrationSpend
+from domain.formation import DeclareNonNegotiable, ProposeTerms
+from domain.kernel import Command, Refused
+from infra import intake
+from infra.intake import Input, Unreadable
+from tests.feeds import FEEDS, messages
+from tests.infra.messages import SOURCE, attributes, beginning, message
+from tests.life import EXAMPLES, example
+
+Json = dict[str, Any]
+
+
+def input_of(raw: bytes) -> Input:
+    read = intake.read(raw)
+    assert isinstance(read, Input)
+    return read
+
+
+def refusal_of(raw: bytes) -> Refused:
+    read = intake.read(raw)
+    assert isinstance(read, Unreadable)
+    assert read.refused.detail
+    assert read.refused.mend
+    return read.refused
+
+
+def told(command: Command) -> Json:
+    return attributes("some-id", command)
+
+
+def refused(event: Json) -> tuple[str, str, str]:
+    """The rule, the pointer and the mend."""
+    refusal = refusal_of(orjson.dumps(event))
+    return refusal.rule, refusal.facts["pointer"], refusal.mend
+
+
+# --- what is read ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", EXAMPLES, ids=lambda each: each.__name__)
+def test_each_command_is_read_back_from_its_event(command: type[Command]) -> None:
+    asked = EXAMPLES[command].command
+
+    assert input_of(message("some-id", asked)).envelope.data == asked
+
+
+def test_every_command_has_a_type_and_a_schema() -> None:
+    assert set(intake.envelope_types()) == {f"accord.{name}" for name in command_types()}
+    for name in command_types():
+        schema = intake.schema(name)
+        assert schema == intake.schema(f"accord.{name}")
+        assert schema["properties"]["type"]["const"] == f"accord.{name}"
+        assert schema["description"]
+
+
+def test_the_schema_of_an_unknown_type_names_the_near_ones() -> None:
+    with pytest.raises(Refused) as refusal:
+        intake.schema("ReportMetrics")
+
+    assert "accord.ReportMetric" in refusal.value.mend
+
+
+@pytest.mark.parametrize("feed", FEEDS, ids=lambda each: each.stem)
+def test_every_line_of_the_examples_is_read(feed: Any) -> None:  # noqa: ANN401 - a path
+    for raw in messages(feed):
+        assert isinstance(intake.read(raw), Input)
+
+
+def test_all_that_is_known_of_a_cloudevent_is_taken() -> None:
+    envelope = input_of(
+        beginning(
+            correlationid="c-1",
+            causationid="e-1",
+            datacontenttype="application/json",
+            dataschema="https://example.org/schema",
+            traceparent="00-1-2-01",
+            tracestate="a=b",
+        )
+    ).envelope
+
+    assert (envelope.correlationid, envelope.causationid) == ("c-1", "e-1")
+
+
+def test_times_with_any_zone_are_kept_in_utc() -> None:
+    east = told(example(DeclareNonNegotiable)) | {"time": "2026-01-12T11:30:00+02:30"}
+
+    assert input_of(orjson.dumps(east)).envelope.time.isoformat() == "2026-01-12T09:00:00+00:00"
+
+
+# --- what is refused ---------------------------------------------------------------------------
+
+
+def test_an_unknown_type_suggests_a_near_one() -> None:
+    event = told(example(DeclareNonNegotiable)) | {"type": "accord.DeclareNonNegotable"}
+
+    rule, pointer, mend = refused(event)
+    assert (rule, pointer) == ("unknown-type", "/type")
+    assert mend.startswith("Perhaps accord.DeclareNonNegotiable ")
+
+
+@pytest.mark.parametrize("wire", ["DeclareNonNegotiable", "com.example.paid", "", None, 7, ["x"]])
+def test_a_type_that_is_none_of_ours_is_unknown(wire: object) -> None:
+    rule, pointer, mend = refused(told(example(DeclareNonNegotiable)) | {"type": wire})
+
+    assert (rule, pointer) == ("unknown-type", "/type")
+    assert mend
+
+
+def test_an_unknown_attribute_is_refused() -> None:
+    rule, pointer, mend = refused(told(example(DeclareNonNegotiable)) | {"partyy": "growthos"})
+
+    assert (rule, pointer) == ("unknown-field", "/partyy")
+    assert mend.endswith("Perhaps party?")
+
+
+def test_an_unknown_field_suggests_a_near_one() -> None:
+    event = told(example(DeclareNonNegotiable))
+    event["data"]["statment"] = "Our brand stays."
+
+    rule, pointer, mend = refused(event)
+    assert (rule, pointer) == ("unknown-field", "/data/statment")
+    assert "accord schema DeclareNonNegotiable" in mend
+    assert mend.endswith("Perhaps statement?")
+
+
+@pytest.mark.parametrize("name", ["id", "source", "subject", "time", "party", "actor", "data"])
+def test_a_missing_attribute_is_named(name: str) -> None:
+    event = told(example(DeclareNonNegotiable))
+    del event[name]
+
+    assert refused(event)[:2] == ("missing-field", f"/{name}")
+
+
+def test_a_missing_field_is_named() -> None:
+    event = told(example(DeclareNonNegotiable))
+    del event["data"]["term"]
+
+    assert refused(event) == (
+        "missing-field",
+        "/data/term",
+        "Add it; see accord schema DeclareNonNegotiable.",
+    )
+
+
+def test_all_that_is_wrong_is_told_at_once() -> None:
+    event = told(example(DeclareNonNegotiable)) | {"time": "yesterday"}
+    del event["data"]["term"]
+
+    detail = refusal_of(orjson.dumps(event)).detail
+    assert "/time: " in detail
+    assert "/data/term: " in detail
+
+
+@pytest.mark.parametrize("amount", [10.5, 10, 1e3, True, None, "10,50", "1e3", "NaN", " 1", "01"])
+def test_money_is_a_decimal_in_a_string(amount: object) -> None:
+    event = told(example(CommitIntegrationSpend))
+    event["data"]["amount"]["amount"] = amount
+
+    rule, pointer, mend = refused(event)
+    assert (rule, pointer) == ("decimal-as-string", "/data/amount/amount")
+    assert '"10.50"' in mend
+
+
+def test_a_share_deep_within_a_union_is_pointed_at_in_the_document() -> None:
+    event = told(example(ProposeTerms))
+    event["data"]["terms"]["economics"][0]["share"] = 15.5
+
+    assert refused(event)[:2] == ("decimal-as-string", "/data/terms/economics/0/share")
+
+
+def test_more_digits_than_a_currency_has_are_refused() -> None:
+    event = told(example(CommitIntegrationSpend))
+    event["data"]["amount"] = {"amount": "10.555", "currency": "USD"}
+
+    assert refused(event)[:2] == ("wrong-value", "/data/amount")
+
+
+def test_a_currency_that_is_none_is_refused() -> None:
+    event = told(example(CommitIntegrationSpend))
+    event["data"]["amount"]["currency"] = "usd"
+
+    assert refused(event)[:2] == ("wrong-value", "/data/amount/currency")
+
+
+@pytest.mark.parametrize("name", ["time", "recordedtime"])
+@pytest.mark.parametrize("time", ["2026-01-12T09:00:00", "2026-01-12 09:00:00"])
+def test_a_time_without_a_zone_is_refused(name: str, time: str) -> None:
+    assert refused(told(example(DeclareNonNegotiable)) | {name: time}) == (
+        "time-without-zone",
+        f"/{name}",
+        "Write the zone, as in 2026-01-01T09:00:00Z.",
+    )
+
+
+@pytest.mark.parametrize("time", ["2026-13-01T00:00:00Z", "yesterday", "", 1_700_000_000, None])
+def test_a_time_that_is_none_is_refused(time: object) -> None:
+    assert refused(told(example(DeclareNonNegotiable)) | {"time": time})[:2] == (
+        "wrong-value",
+        "/time",
+    )
+
+
+@pytest.mark.parametrize("subject", ["Growth OS", "-x", "", "a/deal/b", "ä", "x" * 65, 7])
+def test_a_subject_that_is_no_partnership_is_refused(subject: object) -> None:
+    assert refused(told(example(DeclareNonNegotiable)) | {"subject": subject})[1] == "/subject"
+
+
+def test_another_version_of_cloudevents_is_refused() -> None:
+    assert refused(told(example(DeclareNonNegotiable)) | {"specversion": "0.3"})[:2] == (
+        "wrong-value",
+        "/specversion",
+    )
+
+
+@pytest.mark.parametrize(
+    ("raw", "pointer"),
+    [
+        (b'{"id": "1", "id": "2"}', "/id"),
+        (b'{"data": {"amount": {"amount": "1", "amount": "2"}}}', "/data/amount/amount"),
+        (b'{"data": [{}, {"a/b": 1, "a/b": 1}]}', "/data/1/a~1b"),
+    ],
+    ids=["in the event", "in its data", "in a list"],
+)
+def test_a_key_that_stands_twice_is_pointed_at(raw: bytes, pointer: str) -> None:
+    refusal = refusal_of(raw)
+
+    assert (refusal.rule, refusal.facts["pointer"]) == ("duplicate-key", pointer)
+    assert refusal.mend == "Give each key once."
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [b"", b"{", b"{'a': 1}", b"\xff\xfe", b"[" * 5000, b'{"a": NaN}', b'"\\ud800"', b'{"a": 1}}'],
+    ids=lambda each: repr(each[:9]),
+)
+def test_what_is_no_json_is_refused_as_such(raw: bytes) -> None:
+    assert refusal_of(raw).rule == "not-json"
+
+
+@pytest.mark.parametrize("raw", [b"[]", b"null", b"7", b'"x"'], ids=bytes.decode)
+def test_json_that_is_no_object_is_no_event(raw: bytes) -> None:
+    assert refusal_of(raw).rule == "not-an-event"
+
+
+def test_a_refused_message_is_known_by_its_identity_or_else_by_its_bytes() -> None:
+    named = intake.read(orjson.dumps(told(example(DeclareNonNegotiable)) | {"party": 7}))
+    nameless = intake.read(b"no JSON")
+
+    assert isinstance(named, Unreadable)
+    assert (named.source, named.source_id) == (SOURCE, "some-id")
+    assert isinstance(nameless, Unreadable)
+    assert nameless.source == ""
+    assert nameless.source_id != intake.read(b"other").source_id  # type: ignore[union-attr]
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_read_or_refused(raw: bytes) -> None:
+    refusal_of(raw)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
+    max_leaves=5,
+)
+
+
+@given(
+    st.sampled_from(list(EXAMPLES.values())).map(lambda step: told(step.command)),
+    st.data(),
+)
+def test_an_event_with_anything_in_the_place_of_a_field_is_read_or_refused(
+    event: Json, data: st.DataObject
+) -> None:
+    place = event if data.draw(st.booleans()) or not event["data"] else event["data"]
+    place[data.draw(st.sampled_from(sorted(place)))] = data.draw(JSON)
+    try:
+        raw = orjson.dumps(event)
+    except TypeError:  # An integer beyond what JSON readers keep is no message at all.
+        return
+
+    read = intake.read(raw)
+    assert isinstance(read, Input) or read.refused.mend
+
+
+# --- forms of transport ------------------------------------------------------------------------
+
+EVENTS = [beginning("one"), beginning("two"), beginning("three")]
+
+
+def fingerprints(raws: list[bytes]) -> list[bytes]:
+    return [input_of(raw).fingerprint for raw in raws]
+
+
+def test_single_batch_lines_and_binary_mode_give_the_same_input() -> None:
+    expected = fingerprints(EVENTS)
+    batch = b"[" + b",".join(EVENTS) + b"]"
+    indented = [orjson.dumps(orjson.loads(raw), option=orjson.OPT_INDENT_2) for raw in EVENTS]
+
+    assert fingerprints(list(intake.split(b"\n".join(EVENTS)))) == expected
+    assert fingerprints(list(intake.split(b"\r\n\r\n".join(EVENTS) + b"\r\n"))) == expected
+    assert fingerprints(list(intake.split(batch))) == expected
+    assert fingerprints([one for raw in indented for one in intake.split(raw)]) == expected
+    assert fingerprints([binary(raw) for raw in EVENTS]) == expected
+
+
+def binary(raw: bytes) -> bytes:
+    event = orjson.loads(raw)
+    data = event.pop("data")
+    headers = {f"ce-{name}": value for name, value in event.items()}
+    return intake.from_binary(
+        headers | {"content-type": "application/json; charset=utf-8", "host": "localhost"},
+        orjson.dumps(data),
+    )
+
+
+def test_headers_of_binary_mode_are_percent_encoded_and_of_any_case() -> None:
+    headers = {f"CE-{name.title()}": value for name, value in orjson.loads(EVENTS[0]).items()}
+    data = headers.pop("CE-Data")
+    headers["CE-Actor"] = "Andr%C3%A9%20%22A%22"
+
+    envelope = input_of(intake.from_binary(headers, orjson.dumps(data))).envelope
+    assert envelope.actor == 'André "A"'
+
+
+@pytest.mark.parametrize(
+    ("body", "rule"),
+    [
+        (b"", "wrong-value"),
+        (b"{", "wrong-value"),
+        (b'{"purpose": "x", "purpose": "y"}', "duplicate-key"),
+        (b'{}, "party": "other"', "wrong-value"),
+    ],
+)
+def test_the_body_of_binary_mode_is_read_as_strictly(body: bytes, rule: str) -> None:
+    event = orjson.loads(EVENTS[0])
+    del event["data"]
+    headers = {f"ce-{name}": value for name, value in event.items()}
+
+    assert refusal_of(intake.from_binary(headers, body)).rule == rule
+
+
+def test_binary_mode_with_another_content_type_is_refused() -> None:
+    event = orjson.loads(EVENTS[0])
+    data = event.pop("data")
+    headers = {f"ce-{name}": value for name, value in event.items()} | {"content-type": "text/xml"}
+
+    refusal = refusal_of(intake.from_binary(headers, orjson.dumps(data)))
+    assert (refusal.rule, refusal.facts["pointer"]) == ("wrong-value", "/datacontenttype")
+
+
+def test_a_batch_with_a_key_twice_is_refused_whole() -> None:
+    (whole,) = intake.split(b'[{"id": "1", "id": "2"}, ' + EVENTS[0] + b"]")
+
+    assert refusal_of(whole).rule == "duplicate-key"
+
+
+def test_one_bad_line_does_not_spoil_the_others() -> None:
+    lines = [EVENTS[0], b"{bad", EVENTS[1]]
+
+    assert list(intake.split(b"\n".join(lines))) == lines
+
+
+@given(st.lists(st.sampled_from(EVENTS), min_size=1), st.sampled_from([b"\n", b"\r\n", b"\n \n"]))
+def test_lines_come_back_as_they_were_written(lines: list[bytes], end: bytes) -> None:
+    assert list(intake.split(end.join(lines))) == lines
+    assert list(intake.split(end.join(lines) + end)) == lines
+
+
+@given(st.lists(st.sampled_from(EVENTS)))
+def test_a_batch_gives_each_of_its_members(members: list[bytes]) -> None:
+    found = list(intake.split(b" [" + b", ".join(members) + b"]\n"))
+
+    assert fingerprints(found) == fingerprints(members)
+
+
+@given(st.binary(max_size=100))
+def test_any_body_is_taken_apart_and_nothing_of_it_is_lost(body: bytes) -> None:
+    found = list(intake.split(body))
+
+    assert found or orjson.loads(body) == []

@@ -1,0 +1,578 @@
+"""The service: each input is decided once, whoever sends it, how often, and beside whom."""
+
+import logging
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from multiprocessing import get_context
+from pathlib import Path
+from random import Random
+
+import orjson
+import pytest
+
+from domain import aggregates
+from domain.deadlines import PeriodClosed
+from domain.execution import (
+    IssueEscalated,
+    IssueRaised,
+    IssueResolved,
+    MilestoneMissed,
+    RaiseIssue,
+    ResolveIssue,
+    ReviewMissed,
+)
+from domain.exploration import CandidateIdentified, ExplorationBegun, IdentifyCandidate
+from domain.kernel import Act, Command, Event
+from domain.metric import Figure, ReportMetric
+from domain.partnership import Partnership, PassTime
+from domain.recorded import Recorded
+from infra.bootstrap import Accord, bootstrap, init
+from infra.codec import event_id
+from infra.service import ATTEMPTS, CLOCK_SOURCE, Outcome, Service
+from infra.settings import Settings
+from infra.store.records import NOTHING, Conflict, Receipt, Refusal
+from infra.store.sqlite import SqliteStore
+from tests.feeds import simulated
+from tests.infra.messages import SOURCE, beginning, candidate, from_steps, message
+from tests.infra.writers import write
+from tests.life import LIFE, THEIRS, example
+from tests.stories import Story
+
+NAME = "growthos-brightpath"
+
+
+class Told:
+    """A clock that shows what it is told."""
+
+    def __init__(self) -> None:
+        self.now = datetime(2026, 1, 12, 9, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Told:
+    return Told()
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    settings = Settings(store=f"sqlite:///{tmp_path}/ordinary.db")
+    init(settings)
+    return settings
+
+
+@pytest.fixture
+def accord(settings: Settings, clock: Told) -> Iterator[Accord]:
+    with bootstrap(settings, clock) as accord:
+        yield accord
+
+
+@pytest.fixture
+def past(tmp_path: Path) -> Iterator[Accord]:
+    """A store whose time is told by its feed."""
+    with simulated(tmp_path) as accord:
+        yield accord
+
+
+def send(accord: Accord, *raws: bytes) -> list[Outcome]:
+    return accord.service.handle(raws)
+
+
+def one(accord: Accord, raw: bytes) -> Outcome:
+    (outcome,) = send(accord, raw)
+    return outcome
+
+
+def log(accord: Accord, name: str = NAME) -> list[Recorded]:
+    return list(accord.history.of(name))
+
+
+def kept(accord: Accord) -> list[Refusal]:
+    return accord.history.refusals(state=None)
+
+
+def facts(accord: Accord) -> list[str]:
+    return [each.event.wire for each in log(accord)]
+
+
+# --- decided once ------------------------------------------------------------------------------
+
+
+def test_what_is_accepted_says_where_its_events_stand(accord: Accord) -> None:
+    outcomes = send(accord, beginning(), candidate("brightpath"))
+
+    assert outcomes == [
+        Outcome("accepted", SOURCE, f"begin-{NAME}", NAME, 0, 1),
+        Outcome("accepted", SOURCE, "identify-brightpath", NAME, 1, 1),
+    ]
+    assert [each.event_id for each in log(accord)] == [
+        event_id(SOURCE, f"begin-{NAME}", 0),
+        event_id(SOURCE, "identify-brightpath", 0),
+    ]
+
+
+@pytest.mark.parametrize("together", [True, False], ids=["in one batch", "in two"])
+def test_the_same_input_again_is_a_duplicate_with_its_first_outcome(
+    accord: Accord, *, together: bool
+) -> None:
+    raws = [beginning(), candidate("brightpath"), candidate("brightpath")]
+    outcomes = send(accord, *raws) if together else [one(accord, raw) for raw in raws]
+
+    assert outcomes[2] == Outcome("duplicate", SOURCE, "identify-brightpath", NAME, 1, 1)
+    assert facts(accord) == ["ExplorationBegun", "CandidateIdentified"]
+
+
+def test_the_order_of_keys_and_how_a_message_travelled_make_no_other_message(
+    accord: Accord,
+) -> None:
+    send(accord, beginning())
+    told = orjson.loads(beginning())
+    other = dict(reversed(told.items())) | {"traceparent": "00-ab-cd-01"}
+
+    assert one(accord, orjson.dumps(other, option=orjson.OPT_INDENT_2)).status == "duplicate"
+
+
+@pytest.mark.parametrize("together", [True, False], ids=["in one batch", "in two"])
+def test_the_same_id_with_other_content_is_a_conflict_and_the_first_stands(
+    accord: Accord, *, together: bool
+) -> None:
+    raws = [beginning(), candidate("brightpath", 120), candidate("brightpath", 121)]
+    outcomes = send(accord, *raws) if together else [one(accord, raw) for raw in raws]
+
+    assert (outcomes[2].status, outcomes[2].rule, outcomes[2].pointer) == (
+        "refused",
+        "id-conflict",
+        "/id",
+    )
+    assert [each.rule for each in kept(accord)] == ["id-conflict"]
+    assert one(accord, raws[1]).status == "duplicate"
+    assert len(log(accord)) == 2
+
+
+def test_the_same_id_of_another_source_is_another_input(accord: Accord) -> None:
+    send(accord, beginning())
+    raw = orjson.loads(candidate("brightpath", id=f"begin-{NAME}")) | {"source": "//billing"}
+
+    assert one(accord, orjson.dumps(raw)).status == "accepted"
+
+
+def test_what_stands_already_is_accepted_and_decides_nothing(accord: Accord) -> None:
+    send(accord, beginning(), candidate("brightpath"))
+    again = candidate("brightpath", id="another-id")
+
+    assert one(accord, again) == Outcome("accepted", SOURCE, "another-id", NAME, None, 0)
+    assert one(accord, again) == Outcome("duplicate", SOURCE, "another-id", NAME, None, 0)
+    assert len(log(accord)) == 2
+
+
+# --- refused -----------------------------------------------------------------------------------
+
+
+def test_a_refused_input_is_kept_as_it_came_with_the_rule_and_the_mend(accord: Accord) -> None:
+    raw = candidate("brightpath")
+    outcome = one(accord, raw)
+
+    assert (outcome.status, outcome.rule) == ("refused", "no-such-partnership")
+    (refusal,) = kept(accord)
+    assert (refusal.raw, refusal.rule, refusal.state) == (raw, "no-such-partnership", "open")
+    assert (refusal.source, refusal.source_id, refusal.subject, refusal.type) == (
+        SOURCE,
+        "identify-brightpath",
+        NAME,
+        "accord.IdentifyCandidate",
+    )
+    assert refusal.mend == outcome.mend
+
+
+@pytest.mark.parametrize("raw", [candidate("brightpath"), b"no JSON", b"{}"], ids=str)
+def test_a_refused_input_again_is_refused_as_before_and_not_kept_twice(
+    accord: Accord, raw: bytes
+) -> None:
+    first, second, third = (*send(accord, raw, raw), one(accord, raw))
+
+    assert first == second == third
+    assert first.status == "refused"
+    assert len(kept(accord)) == 1
+
+
+def test_a_refusal_stands_though_its_cause_is_gone_until_it_is_retried(accord: Accord) -> None:
+    send(accord, candidate("brightpath"), beginning())
+    assert one(accord, candidate("brightpath")).status == "refused"
+    (refusal,) = kept(accord)
+
+    retried = accord.service.retry(refusal.number)
+
+    assert retried == Outcome("accepted", SOURCE, "identify-brightpath", NAME, 1, 1)
+    assert [each.state for each in kept(accord)] == ["retried"]
+    assert one(accord, candidate("brightpath")).status == "duplicate"
+
+
+def test_a_retry_in_vain_leaves_the_refusal_open_and_keeps_no_second_one(accord: Accord) -> None:
+    send(accord, candidate("brightpath"))
+    (refusal,) = kept(accord)
+
+    retried = accord.service.retry(refusal.number)
+
+    assert retried is not None
+    assert (retried.status, retried.rule) == ("refused", "no-such-partnership")
+    assert kept(accord) == [refusal]
+    assert accord.service.retry(refusal.number + 1) is None
+
+
+@pytest.mark.parametrize("together", [True, False], ids=["in one batch", "in two"])
+def test_a_mended_input_under_the_same_id_is_decided_afresh(
+    accord: Accord, *, together: bool
+) -> None:
+    wrong = orjson.dumps(orjson.loads(candidate("brightpath")) | {"party": "passer-by"})
+    raws = [beginning(), wrong, candidate("brightpath")]
+    outcomes = send(accord, *raws) if together else [one(accord, raw) for raw in raws]
+
+    assert [each.status for each in outcomes] == ["accepted", "refused", "accepted"]
+    assert outcomes[1].rule == "unknown-party"
+    assert one(accord, candidate("brightpath")).status == "duplicate"
+    assert len(log(accord)) == 2
+
+
+def test_a_retry_of_what_was_mended_meanwhile_is_a_conflict_of_ids(accord: Accord) -> None:
+    wrong = orjson.dumps(orjson.loads(candidate("brightpath")) | {"party": "passer-by"})
+    send(accord, beginning(), wrong, candidate("brightpath"))
+    (refusal,) = kept(accord)
+
+    retried = accord.service.retry(refusal.number)
+
+    assert retried is not None
+    assert (retried.rule, retried.retryable) == ("id-conflict", False)
+
+
+def test_a_figure_of_a_wrong_unit_is_pointed_at_with_the_unit_to_give(accord: Accord) -> None:
+    figure = Figure(unit="percent", value=Decimal(1))
+    command = ReportMetric(metric="leads", period="2025-12", tool="crm", figure=figure)
+    _, outcome = send(accord, beginning(), message("figure", command))
+
+    assert (outcome.rule, outcome.pointer) == ("wrong-unit", "/data/figure/unit")
+    assert outcome.mend == 'Give the figure with the unit "count".'
+
+
+def test_one_refusal_does_not_keep_the_others_of_its_batch_back(accord: Accord) -> None:
+    outcomes = send(accord, b"[]", beginning(), candidate("elsewhere", subject="elsewhere"))
+
+    assert [each.status for each in outcomes] == ["refused", "accepted", "refused"]
+    assert len(kept(accord)) == 2
+
+
+# --- whose time --------------------------------------------------------------------------------
+
+
+def test_an_ordinary_store_never_lets_a_client_say_when_it_was_recorded(accord: Accord) -> None:
+    outcome = one(accord, beginning(recordedtime="2020-01-01T00:00:00Z"))
+
+    assert (outcome.rule, outcome.pointer) == ("recordedtime-is-the-operators", "/recordedtime")
+    assert accord.history.size() == 0
+
+
+def test_in_an_ordinary_store_nobody_lets_time_pass(accord: Accord) -> None:
+    send(accord, beginning())
+
+    assert one(accord, message("pass", PassTime())).rule == "time-passes-by-itself"
+
+
+def test_an_ordinary_store_records_by_its_own_clock(accord: Accord, clock: Told) -> None:
+    send(accord, beginning(at="2026-01-02"))
+
+    (begun,) = log(accord)
+    assert begun.act.occurred_at == datetime(2026, 1, 2, 9, tzinfo=UTC)
+    assert begun.act.recorded_at == clock.now
+
+
+def test_what_is_to_happen_yet_is_refused_beyond_five_minutes(accord: Accord, clock: Told) -> None:
+    soon, later = (clock.now + timedelta(seconds=each) for each in (300, 301))
+
+    assert one(accord, beginning("later", at=later)).rule == "not-yet-happened"
+    assert one(accord, beginning("soon", at=soon)).status == "accepted"
+
+
+def test_the_record_never_runs_backwards_though_the_clock_does(accord: Accord, clock: Told) -> None:
+    first = clock.now
+    send(accord, beginning())
+    clock.now -= timedelta(minutes=3)
+    send(accord, candidate("brightpath"))
+    clock.now += timedelta(minutes=10)
+    send(accord, candidate("northlight"))
+
+    assert [each.act.recorded_at for each in log(accord)] == [
+        first,
+        first,
+        first + timedelta(minutes=7),
+    ]
+
+
+def test_a_simulated_store_takes_the_time_of_recording_from_its_feed(past: Accord) -> None:
+    send(
+        past,
+        beginning(at="2025-01-02"),
+        candidate("brightpath", at="2025-01-03", recordedtime="2025-02-05T10:00:00Z"),
+        candidate("northlight", at="2025-01-04"),
+    )
+
+    assert [each.act.recorded_at for each in log(past)] == [
+        datetime(2025, 1, 2, 9, tzinfo=UTC),
+        datetime(2025, 2, 5, 10, tzinfo=UTC),
+        datetime(2025, 2, 5, 10, tzinfo=UTC),
+    ]
+    assert [each.late for each in log(past)] == [False, True, True]
+
+
+def test_a_feed_cannot_be_recorded_backwards(past: Accord) -> None:
+    send(past, beginning(at="2025-01-02", recordedtime="2025-01-05T00:00:00Z"))
+    outcome = one(
+        past, candidate("brightpath", at="2025-01-02", recordedtime="2025-01-04T23:59:59Z")
+    )
+
+    assert (outcome.rule, outcome.pointer) == ("recordedtime-runs-backwards", "/recordedtime")
+
+
+# --- time as events ----------------------------------------------------------------------------
+
+
+def test_a_whole_life_through_the_service_is_what_the_domain_alone_makes_of_it(
+    past: Accord,
+) -> None:
+    story = Story(id=NAME).given(LIFE)
+    outcomes = send(past, *from_steps(LIFE))
+
+    assert {each.status for each in outcomes} == {"accepted"}
+    assert [
+        (each.stream, each.version, each.event, each.act.party, each.act.occurred_at)
+        for each in log(past)
+    ] == [
+        (each.stream, each.version, each.event, each.act.party, each.act.occurred_at)
+        for each in story.history
+    ]
+
+
+def test_one_message_at_a_time_records_what_one_batch_records(past: Accord, tmp_path: Path) -> None:
+    messages = from_steps(LIFE)
+    send(past, *messages)
+    (tmp_path / "single").mkdir()
+    with simulated(tmp_path / "single") as single:
+        for raw in messages:
+            one(single, raw)
+
+        assert list(single.history.bodies(NAME)) == list(past.history.bodies(NAME))
+
+
+def until_execution() -> list[bytes]:
+    return from_steps(step for step in LIFE if step.at < "2026-01-08")
+
+
+def test_deadlines_due_before_a_command_are_recorded_before_it(past: Accord) -> None:
+    send(past, *until_execution())
+    before = len(log(past))
+    send(past, message("issue", example(RaiseIssue), party=THEIRS, at="2026-02-02"))
+
+    *passed, raised = log(past)[before:]
+    assert [type(each.event) for each in passed] == [MilestoneMissed, ReviewMissed, PeriodClosed]
+    assert isinstance(raised.event, IssueRaised)
+    for each in passed:
+        assert (each.source, each.act.party) == (CLOCK_SOURCE, "accord")
+        assert each.act.occurred_at == each.act.recorded_at < raised.act.recorded_at
+
+
+def test_a_command_at_the_very_moment_of_a_deadline_comes_after_it(past: Accord) -> None:
+    send(past, *until_execution())
+    send(past, message("issue", example(RaiseIssue), party=THEIRS, at="2026-01-09T12:00"))
+    send(past, message("pass-1", PassTime(), at="2026-01-11T11:59"))
+    assert "IssueEscalated" not in facts(past)
+    send(past, message("solved", example(ResolveIssue), at="2026-01-11T12:00"))
+
+    escalated, resolved = log(past)[-2:]
+    assert isinstance(escalated.event, IssueEscalated)
+    assert isinstance(resolved.event, IssueResolved)
+    assert escalated.act.occurred_at == datetime(2026, 1, 11, 12, tzinfo=UTC)
+
+
+def test_the_clock_gives_the_same_deadline_the_same_identifier_everywhere(
+    past: Accord, tmp_path: Path
+) -> None:
+    send(past, *until_execution(), message("pass", PassTime(), at="2026-04-01"))
+    (tmp_path / "other").mkdir()
+    with simulated(tmp_path / "other") as other:
+        send(other, *until_execution(), message("another", PassTime(), at="2026-06-01"))
+        of_other = {each.event_id for each in log(other)}
+
+    closed = [each for each in log(past) if isinstance(each.event, PeriodClosed)]
+    assert [each.event for each in closed] == [
+        PeriodClosed(period=period) for period in ("2026-01", "2026-02", "2026-03", "2026-Q1")
+    ]
+    assert {each.event_id for each in closed} <= of_other
+
+
+def test_an_ordinary_store_records_what_passed_once_and_when_it_came_to_know(
+    accord: Accord, clock: Told
+) -> None:
+    clock.now = datetime(2026, 1, 8, tzinfo=UTC)
+    assert {each.status for each in send(accord, *until_execution())} == {"accepted"}
+    clock.now = datetime(2026, 3, 5, 7, tzinfo=UTC)
+
+    assert accord.service.pass_time([NAME]) > 0
+    assert accord.service.pass_time([NAME]) == 0
+    closed = [each for each in log(accord) if isinstance(each.event, PeriodClosed)]
+    assert [each.act.occurred_at.month for each in closed] == [2, 3]
+    assert {each.act.recorded_at for each in closed} == {clock.now}
+
+
+# --- faults ------------------------------------------------------------------------------------
+
+
+def test_a_fault_in_one_decision_is_kept_and_does_not_stop_the_rest(
+    accord: Accord, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    sound = aggregates.decide
+
+    def faulty(
+        command: Command, state: aggregates.State, act: Act, within: Partnership
+    ) -> list[Event]:
+        if isinstance(command, IdentifyCandidate) and command.candidate == "northlight":
+            raise ZeroDivisionError
+        return sound(command, state, act, within)
+
+    with monkeypatch.context() as patch, caplog.at_level(logging.CRITICAL, "infra.service"):
+        patch.setattr(aggregates, "decide", faulty)
+        outcomes = send(accord, beginning(), candidate("northlight"), candidate("brightpath"))
+    assert [each.status for each in outcomes] == ["accepted", "refused", "accepted"]
+    assert outcomes[1].rule == "internal-error"
+    (refusal,) = kept(accord)
+    assert refusal.raw == candidate("northlight")
+
+    retried = accord.service.retry(refusal.number)
+    assert retried is not None
+    assert retried.status == "accepted"
+
+
+def test_a_fault_in_folding_leaves_no_half_of_what_was_decided(
+    accord: Accord, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    sound, sound_decide = aggregates.evolve, aggregates.decide
+
+    def twice(*args: object) -> list[Event]:
+        decided = sound_decide(*args)  # type: ignore[arg-type]
+        return [*decided, *decided]
+
+    def faulty(state: aggregates.State, event: Event, act: Act) -> aggregates.State:
+        after = sound(state, event, act)
+        if isinstance(event, CandidateIdentified) and after == state:
+            raise ZeroDivisionError
+        return after
+
+    with monkeypatch.context() as patch, caplog.at_level(logging.CRITICAL, "infra.service"):
+        patch.setattr(aggregates, "decide", twice)
+        patch.setattr(aggregates, "evolve", faulty)
+        outcomes = send(accord, beginning(), candidate("northlight"))
+    assert [each.rule for each in outcomes] == [None, "internal-error"]
+    assert set(facts(accord)) == {ExplorationBegun.wire}
+
+    assert one(accord, candidate("brightpath")).status == "accepted"
+
+
+# --- several writers ---------------------------------------------------------------------------
+
+
+class Contested(SqliteStore):
+    """A store in which somebody else is always first."""
+
+    tries = 0
+
+    def append(
+        self,
+        events: Sequence[Recorded],
+        receipts: Sequence[Receipt] = (),
+        refusals: Sequence[Refusal] = (),
+    ) -> list[Recorded]:
+        self.tries += 1
+        raise Conflict(f"{len(events)} events, {len(receipts)} receipts, {len(refusals)} refusals")
+
+
+def test_who_always_loses_the_race_hears_so_and_may_send_the_same_again(
+    tmp_path: Path, clock: Told
+) -> None:
+    with closing(Contested.open(tmp_path / "contested.db")) as store:
+        service = Service(store, clock, simulated=False)
+        outcomes = service.handle([beginning("a"), beginning("b")])
+
+        assert [(each.status, each.rule, each.retryable) for each in outcomes] == [
+            ("refused", "conflict", True)
+        ] * 2
+        assert store.tries == ATTEMPTS * 3  # Together, then each alone.
+        assert store.size() == 0
+        assert store.refusals(state=None) == []
+
+
+def test_the_loser_of_a_race_decides_afresh_on_what_the_winner_wrote(
+    settings: Settings, clock: Told
+) -> None:
+    with bootstrap(settings, clock) as ours, bootstrap(settings, clock) as theirs:
+        send(ours, beginning())
+        send(theirs, candidate("brightpath", 120))
+        outcome = one(ours, candidate("brightpath", 90, id="mine"))
+
+        assert outcome.rule == "candidate-exists"
+        assert one(ours, candidate("northlight")).first == 2
+        assert one(theirs, candidate("eastwind")).first == 3
+
+
+def test_two_processes_that_write_the_same_partnership_lose_nothing_and_leave_no_gap(
+    settings: Settings,
+) -> None:
+    now = datetime.now(UTC) - timedelta(minutes=1)
+    shared = [
+        candidate(f"shared-{number}", subject=subject, at=now, id=f"{subject}-{number}")
+        for subject in (NAME, "another-one")
+        for number in range(60)
+    ]
+    begun = [beginning(subject, at=now) for subject in (NAME, "another-one")]
+    with bootstrap(settings) as accord:
+        send(accord, *begun)
+
+    context = get_context("spawn")
+    start, queue = context.Barrier(2), context.Queue()
+    writers = []
+    for name in ("one", "two"):
+        own = [candidate(f"{name}-{number}", at=now) for number in range(60)]
+        messages = [*shared, *own]
+        Random(name).shuffle(messages)  # noqa: S311 - repeatable, not secret
+        writers.append(context.Process(target=write, args=(settings, messages, start, queue)))
+    for writer in writers:
+        writer.start()
+    outcomes: list[list[Outcome]] = [queue.get(timeout=60) for _ in writers]
+    for writer in writers:
+        writer.join(60)
+        assert writer.exitcode == 0
+
+    by_status = Counter(each.status for both in outcomes for each in both)
+    assert by_status == {"accepted": 120 + 120, "duplicate": 120}
+    every = [each for both in outcomes for each in both]
+    firsts = {each.id: each.first for each in every if each.status == "accepted"}
+    assert len(firsts) == 240
+    assert all(each.first == firsts[each.id] for each in every)
+    with bootstrap(settings) as accord:
+        everything = accord.history.after(NOTHING, 1000)
+        assert [each.position for each in everything] == list(range(242))
+        for name, size in ((NAME, 181), ("another-one", 61)):
+            assert [each.index for each in log(accord, name)] == list(range(size))
+            assert [each.version for each in log(accord, name)] == list(range(1, size + 1))
+            recorded = [each.act.recorded_at for each in log(accord, name)]
+            assert recorded == sorted(recorded)
+
+
+def test_attributes_of_a_message_reach_the_record(accord: Accord) -> None:
+    send(accord, beginning(correlationid="campaign-7", causationid="crm-99"))
+
+    (begun,) = log(accord)
+    assert (begun.correlation_id, begun.causation_id) == ("campaign-7", "crm-99")
+    assert (begun.act.party, begun.act.actor) == ("growthos", "growthos-manager")
+    assert (begun.source, begun.source_id) == (SOURCE, f"begin-{NAME}")

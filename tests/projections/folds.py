@@ -1,0 +1,144 @@
+"""What the tests of the folds share: a story's facts, and the views that they come to."""
+
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from domain.deal import (
+    AttributeReferral,
+    CreateOpportunity,
+    HoldDemo,
+    Method,
+    SubmitReferral,
+    WinDeal,
+)
+from domain.formation import AcceptTerms, ProposeTerms
+from domain.kernel import Event
+from domain.metric import CorrectMetric, Figure, ReportMetric
+from domain.values import Money
+from projections import ALERTS, KPIS, kpis
+from projections.fold import Output, Row, Rows, replay
+from tests.life import OURS, TERMS, THEIRS, changed
+from tests.stories import Story
+
+
+def count(value: str | int) -> Figure:
+    """Give a figure of things counted."""
+    return Figure(unit="count", value=Decimal(value))
+
+
+def percent(numerator: int, denominator: int) -> Figure:
+    """Give a rate with what it was divided from."""
+    return Figure(unit="percent", numerator=Decimal(numerator), denominator=Decimal(denominator))
+
+
+def bare_percent(value: str) -> Figure:
+    """Give a rate that comes without its denominator."""
+    return Figure(unit="percent", value=Decimal(value))
+
+
+def report(
+    story: Story,
+    metric: str,
+    period: str,
+    figure: Figure,
+    segment: str | None = None,
+    tool: str = "crm",
+) -> list[Event]:
+    """Let our side report a figure."""
+    command = ReportMetric(metric=metric, period=period, tool=tool, segment=segment, figure=figure)
+    return story.when(OURS, command)
+
+
+def correct(
+    story: Story, metric: str, period: str, figure: Figure, segment: str | None = None
+) -> list[Event]:
+    """Let our side restate a figure that it reported."""
+    command = CorrectMetric(
+        metric=metric, period=period, tool="crm", segment=segment, figure=figure, reason="Recount."
+    )
+    return story.when(OURS, command)
+
+
+def refer(
+    story: Story, name: str, *, campaign: str | None = None, happened: str | None = None
+) -> None:
+    """Let the partner submit a referral that is known by a name."""
+    command = SubmitReferral(deal=name, lead=f"lead {name}", campaign=campaign)
+    story.when(THEIRS, command, happened=happened)
+
+
+def refer_many(
+    story: Story, names: range, *, campaign: str | None = None, happened: str | None = None
+) -> None:
+    """Let the partner submit a referral for each number."""
+    for number in names:
+        refer(story, f"D-{number}", campaign=campaign, happened=happened)
+
+
+def attribute(story: Story, name: str) -> None:
+    """Tie a referral to the partner."""
+    story.when(OURS, AttributeReferral(deal=name, method=Method.UTM, evidence="utm_source=b"))
+
+
+def win(story: Story, name: str, value: str = "1000.00", currency: str = "USD") -> None:
+    """Make an opportunity of a referral, and win it."""
+    story.when(OURS, CreateOpportunity(deal=name))
+    price = Money(amount=Decimal(value), currency=currency)
+    story.when(OURS, WinDeal(deal=name, annual_contract_value=price))
+
+
+def sell(story: Story, name: str, value: str | None, currency: str = "USD") -> None:
+    """Take a new referral through a demo, and win it if it has a value."""
+    refer(story, name)
+    attribute(story, name)
+    story.when(OURS, HoldDemo(deal=name))
+    if value is not None:
+        win(story, name, value, currency)
+
+
+def agree_minimum(story: Story, minimum: int, since: date) -> None:
+    """Let both agree new terms that differ in the minimum of referrals a quarter."""
+    name = f"minimum-{minimum}"
+    terms = changed(TERMS, minimum_referrals_per_quarter=minimum)
+    story.when(OURS, ProposeTerms(proposal=name, terms=terms, effective_from=since))
+    story.when(THEIRS, AcceptTerms(proposal=name))
+
+
+# --- views -------------------------------------------------------------------------------------
+
+
+def figures(story: Story) -> Rows:
+    """Give the rows of KPIs that a story comes to."""
+    return replay(KPIS, story.history).rows
+
+
+def lines(story: Story, metric: str, period: str) -> dict[tuple[str, str], Row]:
+    """Give a metric's lines of a period by segment and unit."""
+    return {
+        (each.get("segment", ""), each["unit"]): each
+        for each in kpis.report(figures(story), period)
+        if each["metric"] == metric
+    }
+
+
+def line(story: Story, metric: str, period: str, segment: str = "") -> Row:
+    """Give a metric's only line of a period and segment."""
+    (found,) = [each for (part, _), each in lines(story, metric, period).items() if part == segment]
+    return found
+
+
+def alerts(story: Story) -> dict[str, Row]:
+    """Give the alerts that a story comes to, by what they are about: rule and window."""
+    rows = replay(ALERTS, story.history).rows
+    return {f"{each['rule']} {each['window']}": each for each in rows.values() if "rule" in each}
+
+
+def states(story: Story) -> dict[str, Any]:
+    """Give only the state of each alert."""
+    return {name: each["state"] for name, each in alerts(story).items()}
+
+
+def said(story: Story) -> list[Output]:
+    """Give all that the alerts said, in order."""
+    return [output for output, _ in replay(ALERTS, story.history).outputs]

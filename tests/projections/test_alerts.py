@@ -1,0 +1,641 @@
+"""Alerts: what fires, what ends it and how; each change is said once and names its witnesses."""
+
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+
+from domain.deadlines import DeadlinePassed, Kind, PeriodClosed
+from domain.execution import (
+    HoldReview,
+    MilestonePlanned,
+    PlanMilestone,
+    RaiseIssue,
+    ReachMilestone,
+    ResolveIssue,
+    ScheduleReview,
+)
+from domain.formation import AgreeDecisionRule, DecisionRuleAgreed, ProposeDecisionRule
+from domain.kernel import Event, Stage
+from domain.metric import OTHER_CHANNELS
+from domain.renewal import (
+    AcceptRenewal,
+    CompleteExit,
+    DispositionAssets,
+    ExitReason,
+    GiveExitNotice,
+    HoldRenewalReview,
+    IssueFinalSettlement,
+    ProposeRenewal,
+)
+from domain.rules import Action, Comparison, DecisionRule, Window
+from projections import ALERTS
+from projections.fold import fold, replay
+from tests.life import CONVERSION_FLOOR, OURS, THEIRS, at, changed, example
+from tests.projections.folds import (
+    agree_minimum,
+    alerts,
+    correct,
+    count,
+    percent,
+    refer,
+    refer_many,
+    report,
+    said,
+    states,
+)
+from tests.stories import Story
+
+CAMPAIGN_LEADS = DecisionRule(
+    rule="campaign-leads",
+    metric="leads",
+    window=Window.MONTH,
+    comparison=Comparison.BELOW,
+    threshold=Decimal(100),
+    each_campaign=True,
+    action=Action.REDUCE_INVESTMENT,
+)
+
+
+def running(on: str = "2026-01-05") -> Story:
+    """A partnership in execution since 5 January 2026: 10 referrals a quarter, a floor of 5 %."""
+    story = at(Stage.EXECUTION)
+    story.on(on)
+    return story
+
+
+def agree(story: Story, rule: DecisionRule, proposal: str = "rule-2") -> None:
+    story.when(OURS, ProposeDecisionRule(proposal=proposal, rule=rule))
+    story.when(THEIRS, AgreeDecisionRule(proposal=proposal))
+
+
+def index_of(story: Story, fact: Event) -> int:
+    (index,) = [each.index for each in story.history if each.event == fact]
+    return index
+
+
+# --- the referral minimum (C10) ----------------------------------------------------------------
+
+
+def test_eight_of_ten_referrals_fire_when_the_quarter_closes() -> None:
+    story = running()
+    refer_many(story, range(8))
+    story.on("2026-03-31")
+    assert states(story) == {}
+    story.on("2026-04-01T00:00")
+
+    alert = alerts(story)["referral-minimum 2026-Q1"]
+    assert alert["id"] == "referral-minimum@1/growthos-brightpath/2026-Q1"
+    assert alert["state"] == "firing"
+    assert alert["since"] == "2026-04-01T00:00:00Z"
+    assert alert["facts"] == {"value": "8", "threshold": "10", "shortfall": "2"}
+
+
+def test_as_many_referrals_as_agreed_are_no_breach() -> None:
+    story = running()
+    refer_many(story, range(10))
+    story.on("2026-04-01")
+
+    assert states(story) == {}
+
+
+def test_none_at_all_fall_short_of_a_minimum() -> None:
+    story = running("2026-04-01")
+
+    assert alerts(story)["referral-minimum 2026-Q1"]["facts"]["shortfall"] == "10"
+
+
+def test_a_better_quarter_resolves_the_alert_of_the_one_before() -> None:
+    story = running()
+    refer_many(story, range(8))
+    story.on("2026-05-04")
+    refer_many(story, range(8, 22))
+    story.on("2026-07-01")
+
+    alert = alerts(story)["referral-minimum 2026-Q1"]
+    assert (alert["state"], alert["until"]) == ("resolved", "2026-07-01T00:00:00Z")
+    assert "referral-minimum 2026-Q2" not in states(story)
+
+
+def test_late_referrals_of_the_quarter_retract_it_with_the_one_that_reached_the_minimum() -> None:
+    story = running()
+    refer_many(story, range(8))
+    story.on("2026-04-03")
+    refer(story, "late-1", happened="2026-03-31T23:00")
+    assert states(story) == {"referral-minimum 2026-Q1": "firing"}
+    refer(story, "late-2", happened="2026-03-31T23:30")
+
+    alert = alerts(story)["referral-minimum 2026-Q1"]
+    assert alert["state"] == "retracted"
+    assert alert["ended"] == "No breach after all: 10 of 10 referrals in 2026-Q1."
+    assert story.history[-1].index in alert["witnesses"]
+
+
+def test_a_late_referral_of_another_quarter_changes_nothing() -> None:
+    story = running()
+    refer_many(story, range(9))
+    story.on("2026-04-03")
+    refer(story, "next", happened="2026-04-01T00:00")
+
+    assert states(story) == {"referral-minimum 2026-Q1": "firing"}
+
+
+def test_a_new_minimum_binds_from_the_next_quarter_and_has_an_alert_of_its_own_version() -> None:
+    story = running("2026-02-02")
+    agree_minimum(story, 20, date(2026, 2, 10))
+    refer_many(story, range(10))
+    story.on("2026-04-02")
+    refer_many(story, range(10, 25))
+    story.on("2026-07-01")
+
+    assert "referral-minimum 2026-Q1" not in states(story)
+    alert = alerts(story)["referral-minimum 2026-Q2"]
+    assert alert["state"] == "firing"
+    assert (alert["version"], alert["facts"]["threshold"]) == (2, "20")
+    assert alert["facts"]["value"] == "15"
+
+
+# --- the conversion rule (C20): below 5 % in two consecutive quarters --------------------------
+
+
+def conversion(story: Story, quarter: str, per_mille: int) -> None:
+    report(story, "lead_to_opportunity", quarter, percent(per_mille, 1000))
+
+
+def two_quarters(first: int, second: int) -> Story:
+    story = running("2026-03-31")
+    conversion(story, "2026-Q1", first)
+    refer_many(story, range(10))
+    story.on("2026-06-30")
+    conversion(story, "2026-Q2", second)
+    refer_many(story, range(10, 20))
+    story.on("2026-07-01")
+    return story
+
+
+def conversion_states(story: Story) -> dict[str, str]:
+    return {
+        name.removeprefix("conversion-floor "): state
+        for name, state in states(story).items()
+        if name.startswith("conversion-floor")
+    }
+
+
+def test_twice_4_9_percent_is_a_breach_that_names_its_witnesses() -> None:
+    story = two_quarters(49, 49)
+
+    assert conversion_states(story) == {"2026-Q2": "firing"}
+    alert = alerts(story)["conversion-floor 2026-Q2"]
+    assert alert["facts"] == {
+        "values": ["4.9000", "4.9000"],
+        "threshold": "5",
+        "action": "escalate-to-review",
+    }
+    agreed = index_of(story, story.facts(DecisionRuleAgreed)[0])
+    first, second = (index_of(story, PeriodClosed(period=f"2026-Q{each}")) for each in (1, 2))
+    assert alert["witnesses"] == [agreed, first, second]
+    assert alert["cause"] == second
+
+
+@pytest.mark.parametrize(
+    ("first", "second"), [(49, 50), (50, 49), (50, 50), (49, 51)], ids=lambda each: f"{each / 10}"
+)
+def test_a_quarter_at_the_floor_or_above_is_no_breach(first: int, second: int) -> None:
+    assert conversion_states(two_quarters(first, second)) == {}
+
+
+def test_4_9_then_5_0_then_4_9_is_no_breach() -> None:
+    story = two_quarters(49, 50)
+    story.on("2026-09-30")
+    conversion(story, "2026-Q3", 49)
+    story.on("2026-10-01")
+
+    assert conversion_states(story) == {}
+
+
+def test_a_late_correction_to_the_floor_retracts_the_breach_and_both_facts_stand() -> None:
+    story = two_quarters(49, 49)
+    fired = said(story)
+    story.on("2026-07-21")
+    correct(story, "lead_to_opportunity", "2026-Q1", percent(50, 1000))
+
+    assert conversion_states(story) == {"2026-Q2": "retracted"}
+    alert = alerts(story)["conversion-floor 2026-Q2"]
+    assert alert["facts"]["values"] == ["5.0000", "4.9000"]
+    assert story.history[-1].index in alert["witnesses"]
+    assert said(story)[: len(fired)] == fired
+    assert [each.body["state"] for each in said(story)] == ["firing", "retracted"]
+
+
+def test_a_correction_back_below_the_floor_fires_again() -> None:
+    story = two_quarters(49, 49)
+    story.on("2026-07-21")
+    correct(story, "lead_to_opportunity", "2026-Q1", percent(50, 1000))
+    correct(story, "lead_to_opportunity", "2026-Q1", percent(48, 1000))
+
+    assert conversion_states(story) == {"2026-Q2": "firing"}
+    assert len({each.id for each in said(story)}) == len(said(story)) == 3
+
+
+def test_no_leads_in_one_of_the_quarters_is_no_breach() -> None:
+    story = running("2026-06-30")
+    conversion(story, "2026-Q2", 49)
+    story.on("2026-07-01")
+
+    assert conversion_states(story) == {}
+
+
+def test_a_quarter_without_leads_is_no_breach_even_where_it_is_reported() -> None:
+    story = running("2026-06-30")
+    report(story, "lead_to_opportunity", "2026-Q1", percent(0, 0))
+    conversion(story, "2026-Q2", 49)
+    story.on("2026-07-01")
+
+    assert conversion_states(story) == {}
+
+
+def test_a_rate_counted_from_deals_breaks_the_rule_as_a_reported_one_does() -> None:
+    story = running()
+    refer_many(story, range(20))
+    story.on("2026-04-10")
+    refer_many(story, range(20, 40))
+    story.on("2026-07-01")
+
+    assert conversion_states(story) == {"2026-Q2": "firing"}
+
+
+def test_a_quarter_that_nobody_reported_is_no_sign_that_things_got_better() -> None:
+    story = two_quarters(49, 49)
+    story.on("2026-10-01")
+    assert conversion_states(story) == {"2026-Q2": "firing"}
+    conversion(story, "2026-Q3", 56)
+
+    assert conversion_states(story) == {"2026-Q2": "resolved"}
+
+
+def test_three_quarters_below_the_floor_fire_for_each_second_one() -> None:
+    story = two_quarters(49, 49)
+    story.on("2026-09-30")
+    conversion(story, "2026-Q3", 48)
+    story.on("2026-10-01")
+
+    assert conversion_states(story) == {"2026-Q2": "firing", "2026-Q3": "firing"}
+
+
+def test_a_rule_never_looks_at_a_window_that_began_before_it_was_agreed() -> None:
+    story = running("2026-04-01T00:01")
+    agree(story, changed(CONVERSION_FLOOR, rule="later-floor"))
+    story.on("2026-12-31")
+    for quarter in ("2026-Q2", "2026-Q3", "2026-Q4"):
+        conversion(story, quarter, 10)
+    story.on("2027-01-01")
+
+    later = {name: state for name, state in states(story).items() if "later-floor" in name}
+    assert later == {"later-floor 2026-Q4": "firing"}
+
+
+def test_a_rule_agreed_at_the_moment_a_quarter_begins_binds_in_it() -> None:
+    story = running("2026-04-01T00:00")
+    agree(story, changed(CONVERSION_FLOOR, rule="later-floor", consecutive=1))
+    story.on("2026-06-30")
+    conversion(story, "2026-Q2", 10)
+    story.on("2026-07-01")
+
+    assert "later-floor 2026-Q2" in states(story)
+
+
+def test_what_closed_under_one_version_of_a_rule_is_judged_by_that_version() -> None:
+    story = running("2026-05-04")
+    agree(story, changed(CONVERSION_FLOOR, threshold=Decimal(3)))
+    story.on("2026-06-30")
+    conversion(story, "2026-Q1", 49)
+    conversion(story, "2026-Q2", 49)
+    story.on("2026-07-01")
+
+    # Both quarters began before version 2 was agreed, so the floor of 5 % bound in them.
+    alert = alerts(story)["conversion-floor 2026-Q2"]
+    assert (alert["version"], alert["facts"]["threshold"]) == (1, "5")
+
+    story.on("2026-12-31")
+    conversion(story, "2026-Q3", 49)
+    conversion(story, "2026-Q4", 49)
+    story.on("2027-01-01")
+    assert conversion_states(story) == {"2026-Q2": "resolved"}
+
+
+def test_a_correction_retracts_a_breach_of_a_version_that_no_longer_binds() -> None:
+    story = two_quarters(49, 49)
+    agree(story, changed(CONVERSION_FLOOR, threshold=Decimal(3)))
+    correct(story, "lead_to_opportunity", "2026-Q1", percent(50, 1000))
+
+    assert conversion_states(story) == {"2026-Q2": "retracted"}
+
+
+# --- campaigns below 100 leads a month (C20) ---------------------------------------------------
+
+
+def campaigns(**leads: int) -> Story:
+    story = running("2026-01-31")
+    agree(story, CAMPAIGN_LEADS)
+    story.on("2026-02-28")
+    for campaign, number in leads.items():
+        report(story, "leads", "2026-02", count(number), campaign)
+    story.on("2026-03-01")
+    return story
+
+
+def test_each_campaign_below_100_leads_a_month_fires_by_itself() -> None:
+    story = campaigns(webinars=80, podcast=99, fair=100, newsletter=250)
+
+    assert states(story) == {
+        "campaign-leads 2026-02/podcast": "firing",
+        "campaign-leads 2026-02/webinars": "firing",
+    }
+    alert = alerts(story)["campaign-leads 2026-02/webinars"]
+    assert alert["facts"]["action"] == "reduce-investment-50"
+    assert alert["facts"]["values"] == ["80"]
+
+
+def test_referrals_tagged_with_a_campaign_count_for_it() -> None:
+    story = running("2026-01-31")
+    agree(story, changed(CAMPAIGN_LEADS, threshold=Decimal(3)))
+    story.on("2026-02-10")
+    refer_many(story, range(2), campaign="webinars")
+    refer_many(story, range(2, 5), campaign="podcast")
+    story.on("2026-03-01")
+
+    assert states(story) == {"campaign-leads 2026-02/webinars": "firing"}
+
+
+def test_a_campaign_without_any_leads_that_month_is_no_breach() -> None:
+    story = campaigns(webinars=120)
+    story.on("2026-04-01")
+
+    assert "campaign-leads 2026-03/webinars" not in states(story)
+
+
+def test_other_channels_are_no_campaign() -> None:
+    assert states(campaigns(**{OTHER_CHANNELS: 10})) == {}
+
+
+def test_a_good_month_of_one_campaign_resolves_only_its_own_alert() -> None:
+    story = campaigns(webinars=80, podcast=90)
+    story.on("2026-03-31")
+    report(story, "leads", "2026-03", count(130), "webinars")
+    report(story, "leads", "2026-03", count(60), "podcast")
+    story.on("2026-04-01")
+
+    assert {name: state for name, state in states(story).items() if "campaign" in name} == {
+        "campaign-leads 2026-02/podcast": "firing",
+        "campaign-leads 2026-02/webinars": "resolved",
+        "campaign-leads 2026-03/podcast": "firing",
+    }
+
+
+def test_a_correction_of_a_month_that_is_over_fires_what_it_shows() -> None:
+    story = campaigns(webinars=120)
+    correct(story, "leads", "2026-02", count(97), "webinars")
+
+    assert states(story) == {"campaign-leads 2026-02/webinars": "firing"}
+
+
+def test_a_breach_found_late_is_resolved_by_the_good_month_that_followed_it() -> None:
+    story = campaigns(webinars=120)
+    story.on("2026-03-31")
+    report(story, "leads", "2026-03", count(130), "webinars")
+    story.on("2026-04-02")
+    correct(story, "leads", "2026-02", count(97), "webinars")
+
+    assert states(story)["campaign-leads 2026-02/webinars"] == "resolved"
+
+
+# --- milestones and reviews (C17, C22) ---------------------------------------------------------
+
+
+def with_milestone() -> Story:
+    story = running()
+    story.when(OURS, example(PlanMilestone, due=date(2026, 1, 19)))
+    return story
+
+
+def test_a_milestone_is_missed_when_its_day_is_over() -> None:
+    story = with_milestone()
+    story.on("2026-01-19T23:59")
+    assert states(story) == {}
+    story.on("2026-01-20T00:00")
+
+    alert = alerts(story)["milestone-missed creative-final"]
+    assert (alert["state"], alert["facts"]) == ("firing", {"due": "2026-01-19"})
+
+
+def test_a_milestone_reached_late_resolves_its_alert() -> None:
+    story = with_milestone()
+    story.on("2026-01-21")
+    story.when(OURS, example(ReachMilestone), happened="2026-01-20T00:00")
+
+    assert states(story) == {"milestone-missed creative-final": "resolved"}
+
+
+def test_word_that_comes_late_of_a_milestone_reached_in_time_retracts_its_alert() -> None:
+    story = with_milestone()
+    story.on("2026-01-21")
+    story.when(OURS, example(ReachMilestone), happened="2026-01-19T23:59")
+
+    alert = alerts(story)["milestone-missed creative-final"]
+    assert alert["state"] == "retracted"
+    assert alert["ended"].endswith("It was in time; word of it came late.")
+    assert len(said(story)) == 2
+
+
+def test_a_milestone_reached_in_time_says_nothing() -> None:
+    story = with_milestone()
+    story.on("2026-01-19")
+    story.when(OURS, example(ReachMilestone))
+    story.on("2026-02-01")
+
+    assert len(story.facts(MilestonePlanned)) == 1
+    assert said(story) == []
+
+
+@pytest.mark.parametrize(
+    ("happened", "state"),
+    [("2026-01-30T10:00", "retracted"), ("2026-01-31T00:00", "resolved")],
+)
+def test_a_missed_review_ends_by_the_day_on_which_it_was_held(happened: str, state: str) -> None:
+    story = running()
+    story.when(OURS, example(ScheduleReview, at=datetime(2026, 1, 30, 10, tzinfo=UTC)))
+    story.on("2026-02-02")
+    assert states(story) == {"review-missed operations-1": "firing"}
+    story.when(OURS, example(HoldReview), happened=happened)
+
+    assert states(story) == {"review-missed operations-1": state}
+
+
+# --- issues: 48 hours (C24) --------------------------------------------------------------------
+
+
+def with_issue() -> Story:
+    story = running()
+    story.when(THEIRS, example(RaiseIssue))
+    return story
+
+
+def test_an_issue_open_for_47_59_is_not_escalated_and_at_48_00_it_is() -> None:
+    story = with_issue()
+    raised = story.now
+    story.wait(hours=47, minutes=59)
+    assert states(story) == {}
+    story.wait(minutes=1)
+
+    alert = alerts(story)["issue-escalated I-1"]
+    assert alert["state"] == "firing"
+    assert alert["since"] == f"{raised + timedelta(hours=48):%Y-%m-%dT%H:%M:%SZ}"
+
+
+@pytest.mark.parametrize(
+    ("minutes", "state"), [(48 * 60 - 1, "retracted"), (48 * 60, "resolved")], ids=str
+)
+def test_a_late_resolution_ends_the_escalation_by_when_it_happened(
+    minutes: int, state: str
+) -> None:
+    story = with_issue()
+    happened = f"{story.now + timedelta(minutes=minutes):%Y-%m-%dT%H:%M}"
+    story.wait(hours=60)
+    story.when(OURS, example(ResolveIssue), happened=happened)
+
+    assert states(story) == {"issue-escalated I-1": state}
+
+
+# --- notice and term (C11) ---------------------------------------------------------------------
+
+
+def notice(story: Story) -> str | None:
+    state: str | None = states(story).get("notice-due 2028-11-02")
+    return state
+
+
+def test_the_last_day_for_notice_of_three_years_from_2026_is_2_november_2028() -> None:
+    story = running("2028-10-02T23:59")
+    assert notice(story) is None
+    story.on("2028-10-03T00:00")
+    assert notice(story) == "firing"
+    assert alerts(story)["notice-due 2028-11-02"]["facts"] == {"last_day": "2028-11-02"}
+    story.on("2028-11-02T23:59")
+    assert notice(story) == "firing"
+    story.on("2028-11-03T00:00")
+    assert notice(story) == "resolved"
+
+
+def test_notice_given_resolves_the_reminder() -> None:
+    story = running("2028-10-10")
+    story.when(
+        THEIRS,
+        GiveExitNotice(
+            reason=ExitReason.NO_LONGER_RELEVANT,
+            explanation="We leave the market.",
+            effective_on=date(2029, 1, 1),
+        ),
+    )
+
+    assert notice(story) == "resolved"
+    assert alerts(story)["notice-due 2028-11-02"]["ended"] == "Notice was given."
+
+
+def test_a_renewal_resolves_the_reminder() -> None:
+    story = running("2028-10-10")
+    story.when(OURS, example(HoldRenewalReview))
+    story.when(OURS, ProposeRenewal(proposal="renewal-1", duration="P1Y"))
+    story.when(THEIRS, AcceptRenewal(proposal="renewal-1"))
+
+    assert notice(story) == "resolved"
+
+
+def test_new_terms_with_the_same_last_day_leave_the_reminder_standing() -> None:
+    story = running("2028-10-10")
+    agree_minimum(story, 12, date(2028, 10, 10))
+    story.on("2028-10-11")
+
+    assert notice(story) == "firing"
+
+
+def test_a_term_that_ends_without_renewal_or_notice_fires() -> None:
+    story = running("2028-12-31")
+    assert "term-ended 2029-01-01" not in states(story)
+    story.on("2029-01-01T00:00")
+
+    assert states(story)["term-ended 2029-01-01"] == "firing"
+    ended = index_of(story, DeadlinePassed(kind=Kind.TERM_END, ref="2029-01-01"))
+    assert alerts(story)["term-ended 2029-01-01"]["witnesses"] == [ended]
+
+
+def test_terms_agreed_after_the_end_of_the_term_end_the_alert() -> None:
+    story = running("2029-01-02")
+    agree_minimum(story, 10, date(2029, 1, 1))
+
+    assert states(story)["term-ended 2029-01-01"] == "resolved"
+
+
+def test_an_ended_partnership_leaves_nothing_firing() -> None:
+    story = two_quarters(49, 49)
+    story.when(OURS, changed(example(GiveExitNotice), effective_on=date(2026, 12, 31)))
+    story.on("2026-12-31")
+    story.when(OURS, example(IssueFinalSettlement))
+    story.when(OURS, example(DispositionAssets))
+    assert conversion_states(story) == {"2026-Q2": "firing"}
+    story.when(OURS, example(CompleteExit))
+
+    assert "firing" not in states(story).values()
+
+
+# --- identity ----------------------------------------------------------------------------------
+
+
+def eventful() -> Story:
+    story = two_quarters(49, 49)
+    story.on("2026-07-21")
+    correct(story, "lead_to_opportunity", "2026-Q1", percent(50, 1000))
+    story.on("2028-12-01")
+    return story
+
+
+def test_a_replay_says_the_very_same_and_nothing_twice() -> None:
+    history = eventful().history
+    once, again = replay(ALERTS, history), replay(ALERTS, history)
+
+    assert once.outputs == again.outputs
+    names = [output.id for output, _ in once.outputs]
+    assert len(set(names)) == len(names) > 10
+
+
+def test_what_was_said_is_named_by_alert_state_and_cause() -> None:
+    for output, index in replay(ALERTS, eventful().history).outputs:
+        body = output.body
+        assert output.id == f"{body['id']}/{body['state']}/{index}"
+        assert body["cause"] == index
+        assert body["id"] == f"{body['rule']}@{body['version']}/{body['partnership']}/" + str(
+            body["window"]
+        )
+
+
+def test_every_witness_is_an_event_on_record_at_that_time() -> None:
+    for output, index in replay(ALERTS, eventful().history).outputs:
+        witnesses = output.body["witnesses"]
+        assert witnesses == sorted(set(witnesses))
+        assert witnesses[0] >= 0
+        assert witnesses[-1] == index
+
+
+def test_the_row_of_an_alert_is_what_was_last_said_of_it() -> None:
+    folded = replay(ALERTS, eventful().history)
+    latest = {output.body["id"]: output.body for output, _ in folded.outputs}
+
+    assert {key: row for key, row in folded.rows.items() if key != "state"} == latest
+
+
+def test_folding_in_two_parts_says_what_folding_at_once_says() -> None:
+    history = eventful().history
+    whole = replay(ALERTS, history)
+    for cut in range(0, len(history), 7):
+        first = replay(ALERTS, history[:cut])
+        both = fold(ALERTS, first, history[cut:])
+        assert (both.rows, both.outputs) == (whole.rows, whole.outputs)

@@ -1,0 +1,464 @@
+"""KPIs: the documents' own numbers, how periods add up, and what late facts and corrections do."""
+
+from datetime import date
+from decimal import Decimal
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain.calendar import months_of, quarters_of
+from domain.deal import IssueRefund, LoseDeal, QualifyLead, ReceivePayment
+from domain.exploration import BeginExploration
+from domain.formation import AgreeCharter, ProposeCharter
+from domain.kernel import Stage
+from domain.metric import OTHER_CHANNELS, Figure
+from domain.metrics import CATALOGUE, Adds, Unit
+from projections import kpis
+from tests.life import CHARTER, CO_BRANDED_REVENUE, OURS, THEIRS, after, at, changed, usd
+from tests.projections.folds import (
+    agree_minimum,
+    attribute,
+    bare_percent,
+    correct,
+    count,
+    figures,
+    line,
+    lines,
+    percent,
+    refer,
+    refer_many,
+    report,
+    sell,
+    win,
+)
+from tests.stories import Story
+
+# --- the documents' own numbers ----------------------------------------------------------------
+
+
+def test_three_webinars_give_each_its_rate_and_together_15_of_270() -> None:
+    story = after(BeginExploration)
+    story.on("2025-10-30")
+    for firm, figure in {
+        "northbridge": percent(12, 150),
+        "calder-lane": percent(3, 80),
+        "ostra": percent(0, 40),
+    }.items():
+        report(story, "demo_request_rate", "2025-10", figure, firm)
+
+    for period in ("2025-10", "2025-Q4", "2025"):
+        rates = lines(story, "demo_request_rate", period)
+        assert {firm: each["value"] for (firm, _), each in rates.items()} == {
+            "": "5.5556",
+            "northbridge": "8.0000",
+            "calder-lane": "3.7500",
+            "ostra": "0.0000",
+        }
+        assert (rates["", "percent"]["numerator"], rates["", "percent"]["denominator"]) == (
+            "15",
+            "270",
+        )
+
+
+def test_demo_to_paid_and_contract_value_are_set_against_other_channels() -> None:
+    story = at(Stage.EXECUTION)
+    story.on("2026-03-10")
+    for number in range(5):
+        sell(story, f"D-{number}", "12500.00" if number == 0 else None)
+    story.on("2026-04-02")
+    report(story, "demo_to_paid", "2026-Q1", percent(15, 100), OTHER_CHANNELS)
+    dollars = Figure(unit="USD", numerator=Decimal(150_000), denominator=Decimal(15))
+    report(story, "average_contract_value", "2026-Q1", dollars, OTHER_CHANNELS)
+
+    conversion = line(story, "demo_to_paid", "2026-Q1")
+    assert conversion["value"] == "20.0000"
+    assert conversion["against_other_channels"] == {"difference": "5.0000", "factor": "1.3333"}
+    value = line(story, "average_contract_value", "2026-Q1")
+    assert value["value"] == "12500.00"
+    assert value["against_other_channels"] == {"difference": "2500.00", "factor": "1.2500"}
+
+
+def test_eight_of_ten_referrals_are_80_percent_and_fourteen_are_140() -> None:
+    story = at(Stage.EXECUTION)
+    story.on("2026-03-10")
+    refer_many(story, range(8))
+    story.on("2026-05-10")
+    refer_many(story, range(8, 22))
+
+    first, second = (line(story, "leads", quarter) for quarter in ("2026-Q1", "2026-Q2"))
+    assert first["target"] == {
+        "minimum": "10",
+        "terms_version": 1,
+        "attainment_percent": "80",
+        "shortfall": "2",
+    }
+    assert (first["value"], second["value"]) == ("8", "14")
+    assert second["target"]["attainment_percent"] == "140"
+    assert second["target"]["shortfall"] == "0"
+    assert second["change_percent"] == "75"
+
+
+def test_two_bare_rates_show_nine_points_and_a_factor_but_are_no_evidence() -> None:
+    story = at(Stage.EXECUTION)
+    for month, rate in {"2026-02": "2", "2026-05": "11"}.items():
+        story.on("2026-03-02" if month == "2026-02" else "2026-06-02")
+        report(story, "subscription_conversion", month, bare_percent(rate), "influencers")
+
+    later = line(story, "subscription_conversion", "2026-05", "influencers")
+    assert later["change"] == {"since": "2026-02", "difference": "9", "factor": "5.5000"}
+    assert "insufficient evidence" in later["note"]
+    assert "denominator" not in later
+
+    year = line(story, "subscription_conversion", "2026", "influencers")
+    assert year["value"] is None
+    assert "insufficient evidence" in year["note"]
+
+
+def test_rates_add_up_through_their_numerators_never_as_rates() -> None:
+    story = at(Stage.EXECUTION)
+    story.on("2026-03-31")
+    report(story, "click_rate", "2026-01", percent(1, 10))
+    report(story, "click_rate", "2026-02", percent(90, 100))
+
+    quarter = line(story, "click_rate", "2026-Q1")
+    assert (quarter["value"], quarter["numerator"], quarter["denominator"]) == (
+        "82.7273",
+        "91",
+        "110",
+    )
+
+
+# --- nothing is not zero -----------------------------------------------------------------------
+
+
+def test_no_leads_at_all_are_no_rate_rather_than_zero_percent() -> None:
+    story = at(Stage.EXECUTION)
+    story.on("2026-03-31")
+
+    assert lines(story, "lead_to_opportunity", "2026-Q1") == {}
+
+
+def test_a_rate_over_nothing_has_no_value_and_says_why() -> None:
+    story = at(Stage.EXECUTION)
+    refer(story, "D-1")
+    story.on("2026-02-02")
+    story.when(OURS, QualifyLead(deal="D-1"))
+
+    february = line(story, "lead_to_qualified", "2026-02")
+    assert (february["value"], february["numerator"], february["denominator"]) == (None, "1", "0")
+    assert february["note"] == "nothing to divide by"
+    assert line(story, "lead_to_qualified", "2026-Q1")["value"] == "100.0000"
+
+
+def test_nothing_is_compared_with_a_figure_of_zero() -> None:
+    story = at(Stage.EXECUTION)
+    story.on("2026-03-31")
+    report(story, "click_rate", "2026-01", percent(0, 10))
+    report(story, "click_rate", "2026-02", percent(5, 10))
+
+    assert "change_percent" not in line(story, "click_rate", "2026-02")
+
+
+# --- how periods add up ------------------------------------------------------------------------
+
+
+def of_kind(adds: Adds) -> list[str]:
+    return [each.name for each in CATALOGUE.values() if each.adds is adds and not each.counted]
+
+
+def units_of(name: str) -> str:
+    unit = CATALOGUE[name].unit
+    return "EUR" if unit is Unit.MONEY else unit.value
+
+
+def year_of(name: str, figures_by_month: dict[str, Figure]) -> Story:
+    story = after(BeginExploration)
+    story.on("2027-01-01")
+    for month, figure in figures_by_month.items():
+        report(story, name, month, figure)
+    return story
+
+
+def value(story: Story, name: str, period: str) -> Decimal | None:
+    found = kpis.figure(figures(story), name, period, unit=units_of(name))
+    return found.value if found else None
+
+
+MONTHS = st.sampled_from(months_of("2026"))
+AMOUNTS = st.integers(0, 10**6)
+
+
+@given(st.sampled_from(of_kind(Adds.SUM)), st.dictionaries(MONTHS, AMOUNTS, min_size=1))
+def test_counts_and_amounts_add_up_from_months_to_quarters_to_the_year(
+    name: str, amounts: dict[str, int]
+) -> None:
+    story = year_of(
+        name,
+        {m: Figure(unit=units_of(name), value=Decimal(each)) for m, each in amounts.items()},
+    )
+
+    assert value(story, name, "2026") == sum(amounts.values())
+    for quarter in quarters_of("2026"):
+        within = [amounts[month] for month in months_of(quarter) if month in amounts]
+        assert value(story, name, quarter) == (sum(within) if within else None)
+
+
+@given(st.dictionaries(MONTHS, st.tuples(st.integers(0, 500), st.integers(500, 900)), min_size=1))
+def test_ratios_add_up_by_numerator_and_denominator(parts: dict[str, tuple[int, int]]) -> None:
+    story = year_of("click_rate", {month: percent(*part) for month, part in parts.items()})
+
+    for period in (*quarters_of("2026"), "2026"):
+        within = [parts[month] for month in months_of(period) if month in parts]
+        found = kpis.figure(figures(story), "click_rate", period)
+        if not within:
+            assert found is None
+            continue
+        assert found is not None
+        assert found.numerator == sum(numerator for numerator, _ in within)
+        assert found.denominator == sum(denominator for _, denominator in within)
+        exact = found.numerator * 100 / found.denominator
+        assert found.value is not None
+        assert abs(found.value - exact) <= Decimal("0.00005")
+
+
+@given(st.dictionaries(MONTHS, AMOUNTS, min_size=1))
+def test_of_a_level_the_last_one_stands(levels: dict[str, int]) -> None:
+    story = year_of("followers", {month: count(level) for month, level in levels.items()})
+
+    assert value(story, "followers", "2026") == levels[max(levels)]
+
+
+def test_a_quarter_of_reported_and_counted_months_adds_up_both() -> None:
+    story = at(Stage.EXECUTION)
+    story.on("2026-02-01")
+    report(story, "leads", "2026-01", count(5))
+    story.on("2026-02-10")
+    refer_many(story, range(3))
+
+    by_month = [value(story, "leads", month) for month in months_of("2026-Q1")]
+    assert by_month == [5, 3, None]
+    assert value(story, "leads", "2026-Q1") == 8
+    assert value(story, "leads", "2026") == 8
+
+
+def test_a_campaigns_own_leads_are_not_taken_for_the_partners_referrals() -> None:
+    story = at(Stage.EXECUTION)
+    story.on("2026-02-01")
+    report(story, "leads", "2026-01", count(112), "webinars")
+    story.on("2026-02-10")
+    refer_many(story, range(3))
+
+    assert [value(story, "leads", month) for month in months_of("2026-Q1")] == [None, 3, None]
+    assert value(story, "leads", "2026-Q1") == 3
+    assert line(story, "leads", "2026-Q1", "webinars")["value"] == "112"
+
+
+def test_a_figure_reported_for_the_quarter_goes_before_its_months() -> None:
+    story = at(Stage.EXECUTION)
+    story.on("2026-04-01")
+    report(story, "impressions", "2026-01", count(5))
+    report(story, "impressions", "2026-Q1", count(100))
+
+    assert value(story, "impressions", "2026-01") == 5
+    assert value(story, "impressions", "2026-Q1") == 100
+    assert value(story, "impressions", "2026") == 100
+
+
+def test_a_reported_figure_goes_before_what_is_counted_and_names_its_tool() -> None:
+    story = at(Stage.EXECUTION)
+    refer(story, "D-1")
+    story.on("2026-02-01")
+    report(story, "leads", "2026-01", count(7), tool="their-crm")
+
+    assert line(story, "leads", "2026-01")["source"] == "their-crm"
+    assert line(story, "leads", "2026-01")["value"] == "7"
+
+
+# --- late facts and corrections ----------------------------------------------------------------
+
+
+def test_a_late_fact_counts_in_the_month_in_which_it_happened() -> None:
+    story = at(Stage.EXECUTION)
+    story.on("2026-04-05")
+    refer(story, "D-1", happened="2026-03-31T23:59")
+    refer(story, "D-2", happened="2026-04-01T00:00")
+
+    assert [value(story, "leads", month) for month in ("2026-03", "2026-04")] == [1, 1]
+    assert [value(story, "leads", quarter) for quarter in ("2026-Q1", "2026-Q2")] == [1, 1]
+
+
+def test_what_counts_of_a_tagged_lead_is_when_it_arrived() -> None:
+    story = at(Stage.EXECUTION)
+    story.on("2026-03-31")
+    refer(story, "D-1")
+    refer(story, "D-2")
+    story.on("2026-04-02")
+    sell(story, "D-3", None)
+    attribute(story, "D-1")
+
+    share = line(story, "tagged_share", "2026-03")
+    assert (share["value"], share["numerator"], share["denominator"]) == ("50.0000", "1", "2")
+    assert line(story, "tagged_share", "2026-04")["value"] == "100.0000"
+
+
+def test_a_correction_restates_the_figure_and_all_that_is_made_from_it() -> None:
+    story = at(Stage.EXECUTION)
+    story.on("2026-04-01")
+    report(story, "click_rate", "2026-01", percent(49, 1000))
+    report(story, "click_rate", "2026-02", percent(51, 1000))
+    assert value(story, "click_rate", "2026-Q1") == 5
+    correct(story, "click_rate", "2026-01", percent(149, 1000))
+
+    assert value(story, "click_rate", "2026-01") == Decimal("14.9")
+    assert value(story, "click_rate", "2026-Q1") == 10
+
+
+# --- money -------------------------------------------------------------------------------------
+
+
+def test_currencies_are_never_added() -> None:
+    story = at(Stage.EXECUTION)
+    sell(story, "D-1", "10000.00")
+    sell(story, "D-2", "5000.00", "EUR")
+    sell(story, "D-3", "7000.00", "EUR")
+
+    won = lines(story, "won_value", "2026-01")
+    assert {unit: each["value"] for (_, unit), each in won.items()} == {
+        "USD": "10000.00",
+        "EUR": "12000.00",
+    }
+    mean = lines(story, "average_contract_value", "2026-Q1")
+    assert {unit: each["value"] for (_, unit), each in mean.items()} == {
+        "USD": "10000.00",
+        "EUR": "6000.00",
+    }
+    assert value(story, "deals_won", "2026-Q1") == 3
+
+
+def test_payments_and_refunds_are_told_apart() -> None:
+    story = at(Stage.EXECUTION)
+    sell(story, "D-1", "10000.00")
+    story.when(OURS, ReceivePayment(deal="D-1", payment="P-1", amount=usd("9000.00")))
+    story.on("2026-02-01")
+    story.when(OURS, IssueRefund(deal="D-1", refund="R-1", payment="P-1", amount=usd("400.00")))
+
+    assert line(story, "payments", "2026-Q1")["value"] == "9000.00"
+    assert line(story, "refunds", "2026-Q1")["value"] == "400.00"
+    assert lines(story, "refunds", "2026-01") == {}
+
+
+def test_days_to_close_are_divided_by_the_deals_won() -> None:
+    story = at(Stage.EXECUTION)
+    refer(story, "D-1")
+    story.on("2026-01-15")
+    refer(story, "D-2")
+    story.on("2026-01-25")
+    for name in ("D-1", "D-2"):
+        win(story, name)
+    refer(story, "D-3")
+    story.when(OURS, LoseDeal(deal="D-3", reason="No budget."))
+
+    assert line(story, "time_to_close", "2026-01")["value"] == "15.0000"
+    assert line(story, "deals_lost", "2026-01")["direction"] == "down"
+
+
+# --- what was agreed ---------------------------------------------------------------------------
+
+
+def charter(story: Story, **objective: object) -> None:
+    agreed = changed(CO_BRANDED_REVENUE, **objective)
+    others = CHARTER.objectives[1:]
+    proposed = changed(CHARTER, objectives=[agreed, *others])
+    story.when(OURS, ProposeCharter(proposal="charter-2", charter=proposed))
+    story.when(THEIRS, AgreeCharter(proposal="charter-2"))
+
+
+def objective(story: Story, name: str) -> tuple[str | None, bool]:
+    (found,) = [each for each in kpis.objectives(figures(story)) if each["objective"] == name]
+    return found["actual"], found["met"]
+
+
+@pytest.mark.parametrize("periods", [("2026-03", "2026-06"), ("2026-Q1", "2026-Q2")])
+def test_an_objective_adds_up_what_came_in_by_month_or_by_quarter(periods: list[str]) -> None:
+    story = at(Stage.EXECUTION)
+    story.on("2026-07-01")
+    for period, amount in zip(periods, (58_000, 74_000), strict=True):
+        dollars = Figure(unit="USD", value=Decimal(amount))
+        report(story, "co_branded_revenue", period, dollars)
+
+    assert objective(story, "co-branded-revenue") == ("132000", True)
+
+
+def test_nothing_known_meets_no_objective() -> None:
+    assert objective(at(Stage.EXECUTION), "new-users") == (None, False)
+
+
+def test_what_came_before_the_charter_or_after_its_deadline_is_not_counted() -> None:
+    story = at(Stage.EXECUTION)
+    story.on("2027-02-01")
+    for month, users in {"2025-10": 1, "2025-11": 20, "2026-12": 300, "2027-01": 4000}.items():
+        report(story, "new_users", month, count(users))
+
+    assert objective(story, "new-users") == ("320", False)
+
+
+def test_an_objective_that_is_to_sink_is_met_from_above() -> None:
+    story = at(Stage.FORMATION)
+    charter(
+        story,
+        objective="churn",
+        metric="churn_rate",
+        unit="percent",
+        baseline=Decimal(8),
+        target=Decimal(5),
+    )
+    story.on("2026-03-01")
+    report(story, "churn_rate", "2026-01", percent(6, 100))
+    assert objective(story, "churn") == ("6.0000", False)
+    report(story, "churn_rate", "2026-02", percent(8, 200))
+
+    # 14 of 300 lost: under 5 % of all, whatever each month says by itself.
+    assert objective(story, "churn") == ("4.6667", True)
+
+
+def test_the_minimum_of_the_terms_in_force_when_the_quarter_began_is_the_target() -> None:
+    story = at(Stage.EXECUTION)
+    story.on("2026-02-02")
+    agree_minimum(story, 20, date(2026, 2, 10))
+    refer_many(story, range(10))
+    story.on("2026-04-02")
+    refer_many(story, range(10, 20))
+
+    targets = [line(story, "leads", quarter)["target"] for quarter in ("2026-Q1", "2026-Q2")]
+    assert [(each["minimum"], each["terms_version"]) for each in targets] == [("10", 1), ("20", 2)]
+    assert [each["attainment_percent"] for each in targets] == ["100", "50"]
+
+
+def test_every_quarter_with_a_figure_is_listed_in_order() -> None:
+    story = at(Stage.EXECUTION)
+    story.on("2026-08-01")
+    for period in ("2026-07", "2025-11", "2026-Q2"):
+        report(story, "impressions", period, count(1))
+
+    listed = kpis.periods(figures(story))
+    assert [each for each in listed if "Q" in each] == ["2025-Q3", "2025-Q4", "2026-Q2", "2026-Q3"]
+    assert all(one < other for one, other in pairwise(listed))
+
+
+def test_the_catalogue_names_what_a_counted_ratio_is_made_of() -> None:
+    for metric in CATALOGUE.values():
+        if metric.counted and metric.adds is Adds.RATIO:
+            assert CATALOGUE[metric.numerator].counted
+            assert CATALOGUE[metric.denominator].counted
+
+
+def test_a_report_of_another_tool_stands_beside_and_the_latest_is_shown() -> None:
+    story = at(Stage.EXECUTION)
+    story.on("2026-02-01")
+    report(story, "impressions", "2026-01", count(10), tool="ours")
+    report(story, "impressions", "2026-01", count(12), tool="theirs")
+
+    shown = line(story, "impressions", "2026-01")
+    assert (shown["value"], shown["source"]) == ("12", "theirs")
