@@ -1,0 +1,359 @@
+"""The demo's feeds, played in order: what they come to, by the ordinary parts alone."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from domain import aggregates
+from domain.execution import IncentiveIntroduced
+from domain.recorded import Recorded
+from domain.renewal import PartnershipRenewed
+from infra import queries
+from infra.bootstrap import Accord
+from infra.codec import canonical, decode, encode
+from infra.queries.logs import AsOf
+from infra.runner import partnerships
+from infra.service import Outcome
+from infra.store.records import NOTHING
+from projections import PROJECTIONS, kpis
+from projections.fold import replay
+from tests.feeds import FEEDS, messages, play, simulated
+
+Row = dict[str, Any]
+
+REFUSED = {
+    "1-growthos": {"grw-0043": "overlap-known", "grw-0104": "not-the-current-version"},
+    "2-spring-launch": {
+        "spr-0028": "alignment:cultural_compatibility",
+        "spr-0109": "improvement-deadline",
+    },
+    "3-producer-renewal": {"aur-0013": "checklist:exit_clause", "aur-0071": "own-proposal"},
+    "4-producer-exit": {
+        "cob-0010": "splits-add-up",
+        "cob-0050": "notice-period",
+        "cob-0058": "after-exit",
+    },
+}
+STAGES = {
+    "growthos-consulting": "scaling",
+    "spring-spain": "scaling",
+    "spring-france": "ended",
+    "spring-germany": "ended",
+    "aurora-series": "scaling",
+    "cobalt-docs": "ended",
+}
+ALERTS = {
+    "aurora-series": {
+        "conversion-floor@1 2026-Q2": "retracted",
+        "notice-due@1 2026-11-02": "resolved",
+    },
+    "cobalt-docs": {
+        "campaign-leads@1 2026-06/docs-week": "resolved",
+        "campaign-leads@1 2026-07/docs-week": "retracted",
+    },
+    "growthos-consulting": {
+        "issue-escalated@1 issue-2": "resolved",
+        "milestone-missed@1 first-review": "retracted",
+        "milestone-missed@1 launch": "resolved",
+        "referral-minimum@1 2026-Q1": "resolved",
+        "referral-minimum@1 2026-Q2": "resolved",
+        "review-missed@1 review-2026-q1": "resolved",
+    },
+    "spring-france": {
+        "subscription-floor@1 2026-05": "resolved",
+        "subscription-floor@1 2026-06": "resolved",
+    },
+    "spring-germany": {},
+    "spring-spain": {"milestone-missed@1 es-review": "retracted"},
+}
+
+
+Played = tuple[Accord, dict[str, list[Outcome]]]
+
+
+@pytest.fixture(scope="module")
+def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Played]:
+    """A store into which each feed was played in order, and what came of each."""
+    with simulated(tmp_path_factory.mktemp("examples")) as accord:
+        outcomes = {feed.stem: play(accord, feed) for feed in FEEDS}
+        accord.runner.catch_up()
+        yield accord, outcomes
+
+
+@pytest.fixture(scope="module")
+def accord(played: Played) -> Accord:
+    return played[0]
+
+
+@pytest.fixture(scope="module")
+def outcomes(played: Played) -> dict[str, list[Outcome]]:
+    return played[1]
+
+
+def log(accord: Accord, name: str) -> list[Recorded]:
+    return list(accord.history.of(name))
+
+
+def figures(accord: Accord, name: str, period: str, metric: str) -> dict[str, Row]:
+    """A metric's lines of a period by segment, from the stored view."""
+    rows = dict(accord.views.select("kpis", name))
+    return {
+        each.get("segment", ""): each
+        for each in kpis.report(rows, period)
+        if each["metric"] == metric
+    }
+
+
+# --- what the feeds come to --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("feed", FEEDS, ids=lambda feed: feed.stem)
+def test_a_feed_is_accepted_but_for_the_refusals_it_shows(
+    outcomes: dict[str, list[Outcome]], feed: Path
+) -> None:
+    came_of = outcomes[feed.stem]
+
+    assert len(came_of) == len(messages(feed))
+    assert {each.status for each in came_of} == {"accepted", "refused"}
+    refused = {each.id: each.rule for each in came_of if each.status == "refused"}
+    assert refused == REFUSED[feed.stem]
+
+
+def test_what_was_refused_is_kept_with_its_mend(accord: Accord) -> None:
+    kept = accord.history.refusals()
+
+    assert {each.source_id: each.rule for each in kept} == {
+        name: rule for refused in REFUSED.values() for name, rule in refused.items()
+    }
+    assert all(each.mend for each in kept)
+
+
+def test_every_partnership_reaches_its_last_stage(accord: Accord) -> None:
+    found = {name: row["stage"] for name, row in accord.views.everywhere("overview", "overview")}
+
+    assert found == STAGES
+
+
+def test_every_alert_of_the_stories_fired_and_ended(accord: Accord) -> None:
+    found = {
+        name: {
+            f"{row['rule']}@{row['version']} {row['window']}": row["state"]
+            for key, row in accord.views.select("alerts", name)
+            if key != "state"
+        }
+        for name in partnerships(accord.history)
+    }
+
+    assert found == ALERTS
+
+
+def test_each_alert_was_said_as_firing_before_it_ended(accord: Accord) -> None:
+    said: dict[str, list[str]] = {}
+    for output in accord.views.outputs(limit=1000):
+        said.setdefault(output.body["id"], []).append(output.body["state"])
+
+    assert sum(map(len, ALERTS.values())) == len(said)
+    assert all(states[0] == "firing" and len(states) == 2 for states in said.values())
+
+
+@pytest.mark.parametrize("feed", FEEDS, ids=lambda feed: feed.stem)
+def test_each_feed_has_a_late_fact_and_a_correction(
+    accord: Accord, outcomes: dict[str, list[Outcome]], feed: Path
+) -> None:
+    names = {each.partnership for each in outcomes[feed.stem]}
+    events = [each for name in names for each in log(accord, name)]
+
+    assert any(each.late for each in events)
+    assert any(each.event.wire == "MetricCorrected" for each in events)
+
+
+def test_played_again_everything_is_a_duplicate_and_nothing_is_added(played: Played) -> None:
+    accord, outcomes = played
+    size = accord.history.size()
+    for feed in FEEDS:
+        for before, after in zip(outcomes[feed.stem], play(accord, feed), strict=True):
+            assert after.status == {"accepted": "duplicate"}.get(before.status, "refused")
+            assert after == replace(before, status=after.status)
+
+    assert accord.history.size() == size
+    assert len(accord.history.refusals()) == sum(map(len, REFUSED.values()))
+
+
+# --- the documents' numbers --------------------------------------------------------------------
+
+
+def test_the_three_webinars(accord: Accord) -> None:
+    rates = figures(accord, "growthos-consulting", "2025-10", "demo_request_rate")
+
+    assert {firm: each["value"] for firm, each in rates.items()} == {
+        "": "5.5556",
+        "northbridge": "8.0000",
+        "calder-lane": "3.7500",
+        "ostra-partners": "0.0000",
+    }
+    assert (rates[""]["numerator"], rates[""]["denominator"]) == ("15", "270")
+
+
+def test_after_six_months_the_partners_leads_do_better(accord: Accord) -> None:
+    for quarter in ("2026-Q1", "2026-Q2"):
+        paid = figures(accord, "growthos-consulting", quarter, "demo_to_paid")
+        assert (paid[""]["value"], paid["other-channels"]["value"]) == ("20.0000", "15.0000")
+        assert paid[""]["against_other_channels"] == {"difference": "5.0000", "factor": "1.3333"}
+        value = figures(accord, "growthos-consulting", quarter, "average_contract_value")
+        assert value[""]["against_other_channels"]["factor"] == "1.2500"
+
+
+def test_eight_of_ten_referrals_and_then_fourteen(accord: Accord) -> None:
+    second, third = (
+        figures(accord, "growthos-consulting", quarter, "leads")[""]
+        for quarter in ("2026-Q2", "2026-Q3")
+    )
+
+    assert second["target"]["attainment_percent"] == "80"
+    assert second["target"]["shortfall"] == "2"
+    assert (third["value"], third["change_percent"]) == ("14", "75")
+    assert third["target"]["attainment_percent"] == "140"
+
+
+def test_fourteen_gift_cards_of_100_dollars_are_1400(accord: Accord) -> None:
+    (incentive,) = (
+        each.event
+        for each in log(accord, "growthos-consulting")
+        if isinstance(each.event, IncentiveIntroduced) and each.event.per_referral
+    )
+    leads = figures(accord, "growthos-consulting", "2026-Q3", "leads")[""]["value"]
+
+    assert incentive.per_referral is not None
+    assert incentive.per_referral.amount * Decimal(leads) == 1400
+
+
+def test_influencers_in_spain_gain_nine_points_without_evidence(accord: Accord) -> None:
+    may = figures(accord, "spring-spain", "2026-05", "subscription_conversion")
+    line = may["influencer-campaign"]
+
+    assert line["value"] == "11"
+    assert line["change"] == {"since": "2026-02", "difference": "9", "factor": "5.5000"}
+    assert "insufficient evidence" in line["note"]
+    quarter = figures(accord, "spring-spain", "2026-Q2", "subscription_conversion")
+    assert quarter["influencer-campaign"]["value"] is None
+
+
+def test_a_corrected_first_quarter_retracts_the_breach_and_both_facts_stand(
+    accord: Accord,
+) -> None:
+    said = [
+        (each.body["state"], each.body["facts"]["values"])
+        for each in accord.views.outputs(limit=1000, partnership="aurora-series")
+        if each.body["rule"] == "conversion-floor"
+    ]
+
+    assert said == [("firing", ["4.9000", "4.9000"]), ("retracted", ["5.0000", "4.9000"])]
+
+
+def test_the_quarters_of_a_year_add_up_to_the_year(accord: Accord) -> None:
+    for name in partnerships(accord.history):
+        rows = dict(accord.views.select("kpis", name))
+        for metric in ("leads", "deals_won", "new_subscribers", "watch_time"):
+            parts = [kpis.figure(rows, metric, f"2026-Q{each}") for each in (1, 2, 3, 4)]
+            known = [each.value for each in parts if each and each.value is not None]
+            whole = kpis.figure(rows, metric, "2026")
+            assert (whole.value if whole else None) == (sum(known) if known else None)
+
+
+def test_the_renewed_series_runs_two_years_more(accord: Accord) -> None:
+    (renewed,) = (
+        each.event
+        for each in log(accord, "aurora-series")
+        if isinstance(each.event, PartnershipRenewed)
+    )
+
+    assert renewed.ends_on.year == 2029
+
+
+# --- laws over the examples --------------------------------------------------------------------
+
+
+def test_stored_bytes_are_what_is_encoded_again(accord: Accord) -> None:
+    for name in partnerships(accord.history):
+        for body in accord.history.bodies(name):
+            assert encode(decode(body)) == body
+
+
+def test_two_plays_of_the_feeds_give_the_same_bytes(
+    accord: Accord, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    with simulated(tmp_path_factory.mktemp("again")) as again:
+        for feed in FEEDS:
+            for raw in messages(feed):
+                again.service.handle([raw])
+        for name in partnerships(accord.history):
+            assert list(again.history.bodies(name)) == list(accord.history.bodies(name))
+
+
+def moments(accord: Accord) -> list[datetime]:
+    events = accord.history.after(NOTHING, 10_000)
+    return sorted({each.act.recorded_at for each in events})
+
+
+@settings(max_examples=30)
+@given(st.data())
+def test_as_of_a_time_is_the_fold_of_the_prefix_where_no_fact_came_late(
+    accord: Accord, data: st.DataObject
+) -> None:
+    time = data.draw(st.sampled_from(moments(accord)))
+    name = data.draw(st.sampled_from(list(partnerships(accord.history))))
+    events = log(accord, name)
+    known = [each for each in events if each.act.recorded_at <= time]
+    as_of = list(AsOf(at=time).of(events))
+    late = [each for each in events if each.act.occurred_at <= time < each.act.recorded_at]
+
+    assert [each for each in as_of if each not in late] == known
+    assert known == events[: len(known)] == list(AsOf(known=time).of(events))
+    if not late:
+        assert aggregates.fold(as_of) == aggregates.fold(events[: len(known)])
+        for projection in PROJECTIONS:
+            one, other = replay(projection, as_of), replay(projection, known)
+            assert {key: canonical(row) for key, row in one.rows.items()} == {
+                key: canonical(row) for key, row in other.rows.items()
+            }
+
+
+@settings(max_examples=20)
+@given(st.data())
+def test_what_was_known_of_a_time_is_never_more_than_what_happened_by_it(
+    accord: Accord, data: st.DataObject
+) -> None:
+    happened, known = (data.draw(st.sampled_from(moments(accord))) for _ in range(2))
+    events = log(accord, "growthos-consulting")
+    both = list(AsOf(at=happened, known=known).of(events))
+
+    assert both == [
+        each
+        for each in events
+        if each.act.occurred_at <= happened and each.act.recorded_at <= known
+    ]
+    aggregates.fold(both)
+
+
+def test_the_share_of_the_terms_in_force_when_a_late_sale_happened(accord: Accord) -> None:
+    events = log(accord, "growthos-consulting")
+    (sale,) = [each for each in events if each.late and each.event.wire == "DealWon"]
+
+    assert (sale.act.occurred_at.day, sale.act.occurred_at.month) == (30, 6)
+    assert (sale.act.recorded_at.day, sale.act.recorded_at.month) == (5, 7)
+    rows = dict(accord.views.select("kpis", "growthos-consulting"))
+    won = kpis.figure(rows, "deals_won", "2026-Q2")
+    assert won is not None
+    assert won.value == 1
+
+
+def test_the_queries_show_the_same_stages(accord: Accord) -> None:
+    for name, stage in STAGES.items():
+        assert queries.show(accord, name)["stage"] == stage
