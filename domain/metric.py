@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import assert_never
+from typing import Annotated, assert_never
+
+from pydantic import Field
 
 from domain.calendar import Period, bounds
 from domain.kernel import AFTER_KICKOFF, Act, Command, Event, Refused, Stage, Value
@@ -36,7 +38,7 @@ class MetricCommand(Command):
     """What is asked of the figure of one metric, segment, period and tool."""
 
     stages = AFTER_KICKOFF | {Stage.EXPLORATION, Stage.FORMATION}
-    metric: Slug
+    metric: Annotated[Slug, Field(json_schema_extra={"enum": [*CATALOGUE]})]
     period: Period
     tool: Slug
     """The system that the figure comes from."""

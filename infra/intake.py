@@ -195,7 +195,10 @@ _RULES = {
 
 def _refusal(error: ValidationError, value: dict[str, Any], model: type[Envelope]) -> Refused:
     errors = error.errors(include_url=False, include_context=False)
-    described = [f"{pointer(each['loc'], value) or '/'}: {each['msg']}" for each in errors]
+    described = [
+        f"{pointer(each['loc'], value) or '/'}: {each['msg'].removeprefix('Value error, ')}"
+        for each in errors
+    ]
     first = errors[0]
     at = pointer(first["loc"], value)
     return Refused(

@@ -7,9 +7,10 @@ race; the one that comes second finds a conflict and decides afresh.
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Literal
+from itertools import islice
+from typing import Any, Literal
 
 import orjson
 
@@ -32,8 +33,8 @@ CLOCK_SOURCE = "accord:clock"
 ATTEMPTS = 8
 """How often a batch is decided afresh after losing a race, before its inputs are tried alone."""
 
-_CACHED_STREAMS = 100_000
-"""How many streams' states are kept at hand; beyond that all are let go and read again."""
+AT_HAND = 10_000
+"""Partnerships and streams kept at hand; what was not used for longest is read again if needed."""
 
 
 @dataclass(slots=True)
@@ -51,6 +52,17 @@ class Outcome:
     mend: str | None = None
     pointer: str | None = None
 
+    def refusal(self) -> dict[str, str | None]:
+        """Give which input was refused, by which rule, why, where, and what mends it."""
+        return {
+            "source": self.source,
+            "id": self.id,
+            "rule": self.rule,
+            "detail": self.detail,
+            "mend": self.mend,
+            "pointer": self.pointer,
+        }
+
     @property
     def retryable(self) -> bool:
         """Whether the very same input may be sent again, because it was never decided."""
@@ -64,11 +76,10 @@ def wall_clock() -> datetime:
 
 @dataclass(slots=True)
 class _Known:
-    """What is at hand of one partnership: its head, and the states of its streams."""
+    """The head of a partnership, as this process knows it."""
 
     size: int = 0
     recorded_at: datetime | None = None
-    states: dict[str, tuple[int, State]] = field(default_factory=dict)
 
 
 class Service:
@@ -79,6 +90,9 @@ class Service:
         self._clock = clock
         self._simulated = simulated
         self._known: dict[str, _Known] = {}
+        # The states of streams, each with its version; they hold as long as what is known of their
+        # partnership is still the same object.
+        self._states: dict[str, tuple[_Known, tuple[int, State]]] = {}
 
     def handle(self, raws: Sequence[bytes]) -> list[Outcome]:
         """Decide messages, each a CloudEvent in structured JSON; give their outcomes in order."""
@@ -138,54 +152,66 @@ class Service:
         heads = self._history.heads(partnerships)
         for name in partnerships:
             head = heads.get(name)
-            known = self._known.get(name)
+            known = self._known.pop(name, None)
             if known is None or known.size != (head.size if head else 0):
                 # Somebody else wrote to it, so nothing that is at hand can be relied on.
-                self._known[name] = _fresh(head)
-        needed = list(dict.fromkeys([*partnerships, *streams]))
-        self._load(needed)
+                known = _fresh(head)
+            self._known[name] = known
         return _Batch(
-            {each: self._known[_partnership(each)].states[each] for each in needed},
+            self._loaded(dict.fromkeys([*partnerships, *streams])),
             {name: self._known[name].recorded_at for name in partnerships},
             self._clock(),
             simulated=self._simulated,
         )
 
-    def _load(self, streams: Iterable[str]) -> None:
-        missing = [
-            stream for stream in streams if stream not in self._known[_partnership(stream)].states
-        ]
+    def _loaded(self, streams: Iterable[str]) -> dict[str, tuple[int, State]]:
+        """Give the states of these streams, read from the history where they are not at hand."""
+        states: dict[str, tuple[int, State]] = {}
+        missing = []
+        for stream in streams:
+            held = self._states.get(stream)
+            if held and held[0] is self._known[_partnership(stream)]:
+                states[stream] = held[1]
+            else:
+                missing.append(stream)
         # A partnership without events has no streams to read.
         stored = [each for each in missing if self._known[_partnership(each)].size]
         found = self._history.streams(stored) if stored else {}
         for stream in missing:
-            state, version = aggregates.initial(stream), 0
+            version, state = 0, aggregates.initial(stream)
             for recorded in found.get(stream, ()):
                 state = aggregates.evolve(state, recorded.event, recorded.act)
                 version = recorded.version
-            self._known[_partnership(stream)].states[stream] = (version, state)
+            states[stream] = (version, state)
+        return states
 
     def _append(self, batch: "_Batch") -> bool:
-        if not batch.anything():
-            return True
-        try:
-            batch.events = self._history.append(batch.events, batch.written, batch.refusals)
-        except Conflict:
-            for name in batch.recorded_at:
-                self._known.pop(name, None)
-            return False
+        if batch.anything():
+            try:
+                batch.events = self._history.append(batch.events, batch.written, batch.refusals)
+            except Conflict:
+                for name in batch.recorded_at:
+                    self._known.pop(name, None)
+                return False
         self._remember(batch)
-        if sum(len(known.states) for known in self._known.values()) > _CACHED_STREAMS:
-            self._known.clear()
         return True
 
     def _remember(self, batch: "_Batch") -> None:
         """Keep the states at hand that are now those of the store."""
-        for stream, state in batch.states.items():
-            self._known[_partnership(stream)].states[stream] = state
         for event in batch.events:
             known = self._known[event.partnership]
             known.size, known.recorded_at = event.index + 1, event.act.recorded_at
+        for stream, state in batch.states.items():
+            # What was used last stands last, so what is let go is what was not used for longest.
+            self._states.pop(stream, None)
+            self._states[stream] = (self._known[_partnership(stream)], state)
+        _let_go(self._states)
+        _let_go(self._known)
+
+
+def _let_go(at_hand: dict[str, Any]) -> None:
+    for name in list(islice(at_hand, max(0, len(at_hand) - AT_HAND))):
+        del at_hand[name]
 
 
 def _partnership(stream: str) -> str:

@@ -1,7 +1,5 @@
 """What can be set from outside, and nothing else."""
 
-import os
-from collections.abc import Mapping
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
@@ -21,11 +19,6 @@ class Settings(BaseModel):
 
     store: str = DEFAULT_STORE
     """The store's address: ``sqlite:///`` and a path; four slashes make it absolute."""
-
-    @classmethod
-    def read(cls, store: str | None = None, environ: Mapping[str, str] = os.environ) -> "Settings":
-        """Give the settings: what is named here, else the environment's (``ACCORD_STORE``)."""
-        return cls(store=store or environ.get("ACCORD_STORE") or DEFAULT_STORE)
 
     @property
     def path(self) -> Path:

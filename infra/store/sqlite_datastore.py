@@ -20,6 +20,12 @@ LOCK_TIMEOUT = 30
 """Seconds that a writer waits for another one, in this process or another, before it gives up."""
 
 
+_CACHE = 16 * 1024
+"""KiB of the file that each connection keeps in memory, so that it need not ask for it again."""
+
+_LOG = 8192
+"""Pages that are written ahead before the file itself is: a page is then written less often."""
+
 _PAUSE = 0.01
 """Seconds between two attempts at what SQLite does not wait for by itself."""
 
@@ -76,8 +82,11 @@ class _Transaction(SQLiteTransaction):
 class _Pool(SQLiteConnectionPool):
     def _create_connection(self) -> SQLiteConnection:
         connection = super()._create_connection()
+        cursor = connection.cursor()
         # What was acknowledged survives a power cut.
-        connection.cursor().execute("PRAGMA synchronous=FULL")
+        cursor.execute("PRAGMA synchronous=FULL")
+        cursor.execute(f"PRAGMA cache_size=-{_CACHE}")
+        cursor.execute(f"PRAGMA wal_autocheckpoint={_LOG}")
         return connection
 
 

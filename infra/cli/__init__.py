@@ -1,0 +1,491 @@
+"""The command `accord`: what can be asked, with which options, and how it ends.
+
+Data goes to stdout; notes, progress and errors to stderr. What answers is imported when it is
+asked for, so that the help stays quick.
+"""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, time
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from infra.settings import DEFAULT_STORE, NoSuchStore, Settings
+
+if TYPE_CHECKING:
+    from infra.bootstrap import Accord
+
+DONE, FAILED, NOT_UNDERSTOOD, REFUSED = 0, 1, 2, 3
+EXIT_CODES = {
+    DONE: "done",
+    FAILED: "something failed, or verify found a difference",
+    NOT_UNDERSTOOD: "the command was not understood",
+    REFUSED: "done, and some of the input was refused",
+}
+"""How every command ends."""
+
+PORT = 8000
+HOST = "127.0.0.1"
+
+app = typer.Typer(
+    name="accord",
+    help="The life of business partnerships, as a history that neither side can quietly rewrite.",
+    epilog="Exit codes: " + "; ".join(f"{code} {what}" for code, what in EXIT_CODES.items()) + ".",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _moment(text: str) -> datetime:
+    """Read a date, as the last moment of that day, or a moment with its zone."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        moment = None
+    if moment is not None and len(text) == len("2026-03-31"):
+        return datetime.combine(moment.date(), time.max, UTC)
+    if moment is None or moment.tzinfo is None:
+        raise typer.BadParameter(
+            f"{text!r} is no date and no moment; write 2026-03-31, or 2026-03-31T12:00:00Z."
+        )
+    return moment.astimezone(UTC)
+
+
+def _period(text: str | None) -> str | None:
+    import re
+
+    from domain.calendar import PERIOD_PATTERN
+
+    if text is not None and not re.fullmatch(PERIOD_PATTERN, text):
+        raise typer.BadParameter(f"{text!r} is no period; write 2026-03, 2026-Q1 or 2026.")
+    return text
+
+
+class AlertState(StrEnum):
+    """The states of an alert."""
+
+    FIRING = "firing"
+    RESOLVED = "resolved"
+    RETRACTED = "retracted"
+
+
+Store = Annotated[
+    str,
+    typer.Option(
+        "--store",
+        envvar="ACCORD_STORE",
+        metavar="URL",
+        help="The store: sqlite:/// and a path; four slashes make the path absolute.",
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Id = Annotated[str, typer.Argument(metavar="ID", help="The partnership.", show_default=False)]
+At = Annotated[
+    datetime | None,
+    typer.Option(
+        "--at",
+        parser=_moment,
+        metavar="WHEN",
+        help="What had happened by then: a date means the whole of that day (UTC), "
+        "2026-03-31T12:00:00Z that moment.",
+        show_default=False,
+    ),
+]
+Known = Annotated[
+    datetime | None,
+    typer.Option(
+        "--known",
+        parser=_moment,
+        metavar="WHEN",
+        help="What had been recorded by then: a date or a moment, as for --at.",
+        show_default=False,
+    ),
+]
+
+
+@contextmanager
+def _opened(store: str, *, as_json: bool) -> Iterator["Accord"]:
+    """Give everything on a store; say so where its time is told by feeds."""
+    from infra.bootstrap import bootstrap
+    from infra.cli.printing import note
+
+    with bootstrap(Settings(store=store)) as accord:
+        if accord.simulated and not as_json:
+            note("This is a simulated store: its feeds say when things were recorded.")
+        yield accord
+
+
+def _marked(accord: "Accord", row: dict[str, Any]) -> dict[str, Any]:
+    """Give a JSON object that says so where the store is simulated."""
+    return {**row, "simulated": True} if accord.simulated else row
+
+
+# --- what goes in ------------------------------------------------------------------------------
+
+
+@app.command(rich_help_panel="What goes in")
+def init(
+    simulated: Annotated[
+        bool,
+        typer.Option("--simulated", help="For feeds of the past: they say when it was recorded."),
+    ] = False,
+    store: Store = DEFAULT_STORE,
+    as_json: Json = False,
+) -> None:
+    """Make a store. One that is there stays as it is."""
+    from infra import bootstrap
+    from infra.cli.printing import document, say
+
+    made = bootstrap.init(Settings(store=store), simulated=simulated)
+    if as_json:
+        answer = {"store": store, "made": made}
+        document({**answer, "simulated": True} if simulated else answer)
+        return
+    kind = "a simulated store" if simulated else "a store"
+    say(f"Made {kind}: {store}." if made else f"There is {kind} already: {store}.")
+
+
+@app.command(rich_help_panel="What goes in", epilog=f"Exit code {REFUSED}: {EXIT_CODES[REFUSED]}.")
+def ingest(
+    files: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="FILE...",
+            help="CloudEvents: JSON lines, an array, or one object; - is standard input.",
+            show_default=False,
+        ),
+    ],
+    store: Store = DEFAULT_STORE,
+    as_json: Json = False,
+) -> None:
+    """Decide the events of files, once each, and tell what came of them."""
+    from infra.cli import feeding
+    from infra.cli.printing import document
+
+    with _opened(store, as_json=as_json) as accord:
+        tally = feeding.ingest(accord, files)
+        if as_json:
+            document(_marked(accord, tally.as_json()))
+        else:
+            feeding.print_tally(tally)
+    if tally.refused:
+        raise typer.Exit(REFUSED)
+
+
+@app.command(rich_help_panel="What goes in")
+def rejected(
+    retry: Annotated[
+        int | None,
+        typer.Option("--retry", metavar="NUMBER", help="Decide this one again, as it is."),
+    ] = None,
+    every: Annotated[
+        bool, typer.Option("--all", help="Also those that were retried with success.")
+    ] = False,
+    store: Store = DEFAULT_STORE,
+    as_json: Json = False,
+) -> None:
+    """List inputs that were refused and are kept, or retry one."""
+    from infra.cli import feeding
+    from infra.cli.printing import array, document
+
+    with _opened(store, as_json=as_json) as accord:
+        if retry is None:
+            found = feeding.refusals(accord, every=every)
+            if as_json:
+                array(_marked(accord, feeding.as_json(each)) for each in found)
+            else:
+                feeding.print_rejected(found)
+            return
+        tally = feeding.Tally()
+        tally.add([feeding.retry(accord, retry)])
+        if as_json:
+            document(_marked(accord, tally.as_json()))
+        else:
+            feeding.print_tally(tally)
+    if tally.refused:
+        raise typer.Exit(REFUSED)
+
+
+@app.command(rich_help_panel="What goes in")
+def schema(
+    name: Annotated[
+        str | None,
+        typer.Argument(metavar="TYPE", help="Such as SignAgreement.", show_default=False),
+    ] = None,
+    metrics: Annotated[
+        bool, typer.Option("--metrics", help="List the metrics that figures can be reported of.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """List the types of events that can be sent, or give the JSON Schema of one."""
+    from infra import intake
+    from infra.cli import reading
+    from infra.cli.printing import array, document, note
+
+    if metrics:
+        array(reading.metrics()) if as_json else reading.print_metrics()
+    elif name is None:
+        array(reading.wire_types()) if as_json else reading.print_types()
+    else:
+        document(intake.schema(name), pretty=not as_json)
+        if "Metric" in name and not as_json:
+            note("The metrics and their units: accord schema --metrics.")
+
+
+# --- what comes out ----------------------------------------------------------------------------
+
+
+@app.command("list", rich_help_panel="What comes out")
+def list_(store: Store = DEFAULT_STORE, as_json: Json = False) -> None:
+    """List the partnerships: stage, parties, events, alerts that are firing."""
+    from infra import queries
+    from infra.cli import reading
+    from infra.cli.printing import array
+
+    with _opened(store, as_json=as_json) as accord:
+        accord.runner.catch_up()
+        rows = queries.overview(accord)
+        if as_json:
+            array(_marked(accord, row) for row in rows)
+        else:
+            reading.print_list(rows)
+
+
+@app.command(rich_help_panel="What comes out")
+def show(
+    id: Id,
+    at: At = None,
+    known: Known = None,
+    version: Annotated[
+        int | None,
+        typer.Option("--version", metavar="N", min=1, help="The first N events of its log."),
+    ] = None,
+    store: Store = DEFAULT_STORE,
+    as_json: Json = False,
+) -> None:
+    """Show all that a partnership stands as, now or at a time."""
+    from infra import queries
+    from infra.cli import standing
+    from infra.cli.printing import document
+
+    with _opened(store, as_json=as_json) as accord:
+        row = queries.show(accord, id, queries.AsOf(at, known, version))
+        document(_marked(accord, row)) if as_json else standing.print_standing(row)
+
+
+@app.command(rich_help_panel="What comes out")
+def history(
+    id: Id,
+    at: At = None,
+    known: Known = None,
+    store: Store = DEFAULT_STORE,
+    as_json: Json = False,
+) -> None:
+    """Tell who did what when; with --json, each event as it is stored."""
+    from infra import queries
+    from infra.cli import reading
+    from infra.cli.printing import array
+
+    with _opened(store, as_json=as_json) as accord:
+        rows = queries.history(accord, id, queries.AsOf(at, known))
+        if as_json:
+            array(_marked(accord, row) for row in rows)
+        else:
+            reading.print_history(rows)
+
+
+@app.command(rich_help_panel="What comes out")
+def kpis(
+    id: Id,
+    period: Annotated[
+        str | None,
+        typer.Option(
+            "--period",
+            callback=_period,
+            metavar="PERIOD",
+            help="A month, a quarter or a year: 2026-03, 2026-Q1, 2026. Else every quarter.",
+            show_default=False,
+        ),
+    ] = None,
+    at: At = None,
+    known: Known = None,
+    store: Store = DEFAULT_STORE,
+    as_json: Json = False,
+) -> None:
+    """Give the figures by period, and each objective's target against the actual."""
+    from infra import queries
+    from infra.cli import reading
+    from infra.cli.printing import document
+
+    with _opened(store, as_json=as_json) as accord:
+        accord.runner.catch_up()
+        answer = queries.kpis(accord, id, period, queries.AsOf(at, known))
+        document(_marked(accord, answer)) if as_json else reading.print_kpis(answer)
+
+
+@app.command(rich_help_panel="What comes out")
+def alerts(
+    id: Annotated[
+        str | None, typer.Argument(metavar="ID", help="One partnership.", show_default=False)
+    ] = None,
+    state: Annotated[
+        AlertState | None, typer.Option("--state", help="Only those in this state.")
+    ] = None,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="Then print each change as it comes, until Ctrl-C.")
+    ] = False,
+    store: Store = DEFAULT_STORE,
+    as_json: Json = False,
+) -> None:
+    """Give the alerts as they stand; with --follow and --json, a JSON object to a line."""
+    from infra import queries
+    from infra.cli import reading
+    from infra.cli.printing import array, document
+
+    with _opened(store, as_json=as_json) as accord:
+        accord.runner.catch_up()
+        wanted = state.value if state else None
+        if follow:
+            shown = (
+                (lambda row: document(_marked(accord, row)))
+                if as_json
+                else reading.print_transition
+            )
+            reading.follow(accord, id, wanted, shown)
+            return
+        rows = queries.alerts(accord, id, wanted)
+        if as_json:
+            array(_marked(accord, row) for row in rows)
+        else:
+            reading.print_alerts(rows)
+
+
+@app.command(rich_help_panel="What comes out")
+def explain(
+    reference: Annotated[
+        str,
+        typer.Argument(
+            metavar="ALERT|KPI",
+            help="An alert's id, or a KPI: ID/METRIC/PERIOD, a segment behind it if need be.",
+            show_default=False,
+        ),
+    ],
+    store: Store = DEFAULT_STORE,
+    as_json: Json = False,
+) -> None:
+    """Tell why, from the events alone: the rule in force, the inputs, the events behind them.
+
+    Such as referral-minimum@1/growthos-consulting/2026-Q1, or growthos-consulting/leads/2026-Q1.
+    """
+    from infra import queries
+    from infra.cli import standing
+    from infra.cli.printing import document
+
+    with _opened(store, as_json=as_json) as accord:
+        answer = queries.explain(accord, reference)
+        document(_marked(accord, answer)) if as_json else standing.print_explanation(answer)
+
+
+@app.command(rich_help_panel="What comes out", epilog=f"Exit code {FAILED}: there is a difference.")
+def verify(store: Store = DEFAULT_STORE, as_json: Json = False) -> None:
+    """Rebuild every view from the history and compare; name the first difference."""
+    from infra.cli import reading
+    from infra.cli.printing import document
+
+    with _opened(store, as_json=as_json) as accord:
+        answer = reading.verify(accord)
+        document(_marked(accord, answer)) if as_json else reading.print_verified(answer)
+    if not answer["verified"]:
+        raise typer.Exit(FAILED)
+
+
+# --- all together ------------------------------------------------------------------------------
+
+
+@app.command(rich_help_panel="All together")
+def demo(
+    examples: Annotated[
+        Path, typer.Option("--examples", metavar="DIR", help="The folder of feeds (*.jsonl).")
+    ] = Path("examples"),
+    store: Store = DEFAULT_STORE,
+    as_json: Json = False,
+) -> None:
+    """Play the examples into a simulated store, made if need be, and tell what came of them."""
+    from infra import bootstrap
+    from infra.cli import feeding, story
+    from infra.cli.printing import document, note
+
+    feeds = story.feeds(examples)
+    bootstrap.init(Settings(store=store), simulated=True)
+    with _opened(store, as_json=as_json) as accord:
+        tally = feeding.ingest(accord, feeds)
+        told = story.tell(accord, tally)
+        if as_json:
+            document(_marked(accord, told))
+        else:
+            story.print_story(told, tally, len(feeds))
+            note(f"Go on with accord list --store {store}, then show, history, kpis and explain.")
+
+
+@app.command(rich_help_panel="All together")
+def up(
+    host: Annotated[str, typer.Option("--host", help="The address to listen on.")] = HOST,
+    port: Annotated[
+        int, typer.Option("--port", envvar="ACCORD_PORT", min=0, max=65535, help="The port.")
+    ] = PORT,
+    store: Store = DEFAULT_STORE,
+) -> None:
+    """Serve: intake over HTTP, live views, deadlines as they pass, alerts as a stream."""
+    from infra import http
+
+    http.serve(Settings(store=store), host, port)
+
+
+# --- how it ends -------------------------------------------------------------------------------
+
+
+def main() -> None:
+    """Run the command; say what went wrong in one line, with the mend."""
+    try:
+        app(prog_name="accord")
+    except Exception as error:
+        told = _told(error)
+        if told is None:
+            raise
+        sys.stderr.write(f"accord: {told}\n")
+        sys.exit(FAILED)
+
+
+def _told(error: Exception) -> str | None:
+    """Give what went wrong in words; nothing for a fault of the program itself."""
+    import sqlite3
+
+    from eventsourcing.persistence import PersistenceError
+
+    from domain.kernel import Refused
+    from infra.queries import NotFound
+    from infra.store.records import UnknownSchema
+
+    told: str | None = None
+    match error:
+        case NotFound() | NoSuchStore():
+            told = str(error)
+        case UnknownSchema():
+            told = f"{error}. Use the release that made the store, or a newer one."
+        case Refused(detail=detail, mend=mend):
+            told = f"{detail} {mend}"
+        case sqlite3.Error() | PersistenceError() if "locked" in str(error):
+            told = "The store is locked by another process. Try again when that has finished."
+        case sqlite3.Error() | PersistenceError():
+            told = f"The store cannot be used: {error}. Check that accord init made it."
+        case OSError(filename=name, strerror=reason):
+            told = f"{name or 'a file'}: {reason}. Check the path and who may read it."
+        case _:
+            pass
+    return told

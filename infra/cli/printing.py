@@ -1,0 +1,221 @@
+"""How answers look: data on stdout, as text or JSON; notes and progress on stderr.
+
+What is printed came from feeds, so it is printed as it is: no markup is read in it, and control
+characters, which a terminal would obey, are shown as their codes.
+"""
+
+import os
+import re
+import sys
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+from textwrap import wrap
+from typing import Any, Literal
+
+import orjson
+from rich.console import Console
+from rich.padding import Padding
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from domain.values import MINOR_UNITS, plain
+
+Row = dict[str, Any]
+
+WITHOUT_END = 10_000
+"""Columns where no terminal sets a width: what goes to a pipe or a file is not wrapped."""
+
+GAP = 2
+"""Columns between the cells of a table."""
+
+SHORT = len("2026-03-31 12:00")
+"""Characters of a cell that is not folded if another can be."""
+
+NARROWEST = 24
+"""Columns that a folded text keeps, however long what stands to its left."""
+
+STYLES = {
+    "firing": "bold red",
+    "resolved": "green",
+    "retracted": "yellow",
+    "refused": "yellow",
+    "missed": "red",
+    "escalated": "red",
+}
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+def _console(*, stderr: bool = False) -> Console:
+    stream = sys.stderr if stderr else sys.stdout
+    unbounded = not stream.isatty() and "COLUMNS" not in os.environ
+    return Console(
+        file=stream,
+        width=WITHOUT_END if unbounded else None,
+        markup=False,
+        highlight=False,
+        emoji=False,
+    )
+
+
+def clean(text: object) -> str:
+    """Give text without what a terminal would obey."""
+    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", str(text))
+
+
+def styled(text: object, style: str = "") -> Text:
+    """Give text to print, in the style of the state that it names if no other is given."""
+    shown = clean(text)
+    return Text(shown, style or STYLES.get(shown.partition(" ")[0], ""))
+
+
+def note(text: str) -> None:
+    """Say something beside the data, on stderr."""
+    _console(stderr=True).print(clean(text), soft_wrap=True)
+
+
+def say(text: object = "", style: str = "", indent: int = 0) -> None:
+    """Print a line of text, wrapped between words where the terminal ends."""
+    _print(styled(text or " ", style), indent)
+
+
+def table(
+    columns: Sequence[str], rows: Iterable[Sequence[object]], *, indent: int = 0, title: str = ""
+) -> None:
+    """Print a table, below its title if it has one; a column named ``>...`` is set to the right.
+
+    Nothing is printed where there are no rows. Where the terminal is too narrow, cells are folded
+    between words, those of the widest columns first; nothing is cut off.
+    """
+    cells = [[each if isinstance(each, Text) else styled(each) for each in row] for row in rows]
+    if not cells:
+        return
+    if title:
+        say(title, "bold", indent)
+        indent += 2
+    heads = [name.removeprefix(">") for name in columns]
+    texts = [[head, *(row[at].plain for row in cells)] for at, head in enumerate(heads)]
+    widths = _fit(texts, width() - indent - GAP * len(columns))
+    grid = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0), header_style="bold")
+    for name, head, wide in zip(columns, heads, widths, strict=True):
+        justify: Literal["left", "right"] = "right" if name.startswith(">") else "left"
+        grid.add_column(head, justify=justify, overflow="fold", width=wide)
+    for row in cells:
+        grid.add_row(*row)
+    _print(grid, indent)
+
+
+def _fit(texts: list[list[str]], room: int) -> list[int]:
+    """Give each column's width so that all fit: the widest are made narrower, between words.
+
+    First long cells give way, then short ones, then names, which stand first; words are broken
+    only where there is no other way.
+    """
+    widths = [max(map(len, column)) for column in texts]
+    words = [_longest_word(column) for column in texts]
+    names_whole = [widths[0], *words[1:]]
+    short_whole = [
+        wide if wide <= SHORT else least for wide, least in zip(widths, names_whole, strict=True)
+    ]
+    for least in (short_whole, names_whole, words, [1] * len(texts)):
+        while sum(widths) > room and widths != least:
+            spare = [at for at, wide in enumerate(widths) if wide > least[at]]
+            widths[max(spare, key=lambda at: widths[at])] -= 1
+    return widths
+
+
+def _longest_word(texts: list[str]) -> int:
+    return max((len(word) for text in texts for word in text.split()), default=1)
+
+
+def _print(shown: Text | Table, indent: int) -> None:
+    console = _console()
+    with console.capture() as captured:
+        console.print(Padding(shown, (0, 0, 0, indent), expand=False))
+    # Cells are padded to their column's width, which the last column need not be.
+    console.file.write("".join(f"{line.rstrip()}\n" for line in captured.get().split("\n")[:-1]))
+    console.file.flush()
+
+
+def width() -> int:
+    """Give how many columns a line has."""
+    return _console().width
+
+
+def hanging(head: str, text: str, columns: int) -> None:
+    """Print a line that begins with `head`; its text, if it is folded, stays to the right of it."""
+    lines = wrap(clean(text), max(columns - len(head), NARROWEST)) or [""]
+    sys.stdout.write(clean(head) + f"\n{' ' * len(head)}".join(lines) + "\n")
+
+
+def document(value: object, *, pretty: bool = False) -> None:
+    """Print one JSON document, on one line unless it is to be read by people."""
+    text = orjson.dumps(value, option=orjson.OPT_INDENT_2 if pretty else None).decode()
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+def array(values: Iterable[object]) -> None:
+    """Print a JSON array, an element to a line, as its elements come."""
+    before = "["
+    for value in values:
+        sys.stdout.write(before + orjson.dumps(value).decode())
+        before = ",\n"
+    sys.stdout.write("[]\n" if before == "[" else "]\n")
+
+
+def progress() -> Progress:
+    """Give a progress bar on stderr; where that is no terminal, it stays silent."""
+    return Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeRemainingColumn(),
+        console=_console(stderr=True),
+        transient=True,
+        disable=not sys.stderr.isatty(),
+    )
+
+
+# --- values ------------------------------------------------------------------------------------
+
+
+def day(moment: str | None) -> str:
+    """Give the day of a moment."""
+    return (moment or "")[:10]
+
+
+def minute(moment: str) -> str:
+    """Give a moment to the minute, UTC."""
+    return moment[:16].replace("T", " ")
+
+
+def number(text: str) -> str:
+    """Give a decimal without zeros that say nothing."""
+    value = Decimal(text)
+    return plain(value.quantize(Decimal(1)) if value == value.to_integral() else value.normalize())
+
+
+def amount(value: str | None, unit: str) -> str:
+    """Give a figure's value with its unit."""
+    if value is None:
+        return "none"
+    if unit in MINOR_UNITS:
+        return f"{value} {unit}"
+    if unit == "percent":
+        return f"{number(value)} %"
+    return number(value) if unit == "count" else f"{number(value)} {unit}"
+
+
+def figure(line: Row) -> str:
+    """Give a figure with what it was divided from; money says enough by itself."""
+    value = amount(line["value"], line["unit"])
+    if "numerator" not in line or line["unit"] in MINOR_UNITS:
+        return value
+    return f"{value} ({number(line['numerator'])}/{number(line['denominator'])})"
+
+
+def money(value: Row) -> str:
+    """Give an amount of money."""
+    return f"{value['amount']} {value['currency']}"

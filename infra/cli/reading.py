@@ -1,0 +1,348 @@
+"""What comes out: lists, histories, figures, alerts, and whether all of it is true."""
+
+import signal
+import time
+from collections.abc import Callable, Iterable
+from itertools import groupby
+
+from domain import (
+    deal,
+    execution,
+    exploration,
+    formation,
+    gates,
+    metric,
+    partnership,
+    renewal,
+    scaling,
+)
+from domain.aggregates import command_types
+from domain.calendar import preceding
+from domain.kernel import Command, Stage
+from domain.metrics import CATALOGUE, Adds
+from infra import intake, queries
+from infra.bootstrap import Accord
+from infra.cli.printing import (
+    Row,
+    amount,
+    day,
+    hanging,
+    minute,
+    note,
+    number,
+    progress,
+    say,
+    styled,
+    table,
+    width,
+)
+from infra.queries import Difference
+from infra.store.records import Views
+
+POLL_SECONDS = 0.5
+"""How often a follower looks for what was said meanwhile."""
+
+
+def print_list(rows: Iterable[Row]) -> None:
+    """Print each partnership on a line."""
+    table(
+        ["ID", "STAGE", "PARTIES", ">EVENTS", ">FIRING", "LAST RECORDED"],
+        (
+            (
+                row["id"],
+                row["stage"],
+                " and ".join(row["names"].get(each, each) for each in row["parties"]),
+                row["events"],
+                styled(row["firing"], "bold red" if row["firing"] else ""),
+                minute(row["last_recorded_at"]),
+            )
+            for row in rows
+        ),
+    )
+
+
+def print_history(rows: Iterable[Row]) -> None:
+    """Print each event as it comes: its index, when it happened, who did what; late ones say so."""
+    columns = width()
+    for row in rows:
+        head = f"{row['index']:>5}  {minute(row['occurred_at'])}  {who(row):<24}  "
+        hanging(head, row["text"] + late(row), columns)
+
+
+def who(row: Row) -> str:
+    """Give the party that acted, and who acted for it."""
+    return "(clock)" if row["actor"] == "clock" else f"{row['party']} ({row['actor']})"
+
+
+def late(row: Row) -> str:
+    """Give a mark for what was recorded in a later month than it happened in."""
+    return f" [late: recorded {minute(row['recorded_at'])}]" if row.get("late") else ""
+
+
+# --- figures -----------------------------------------------------------------------------------
+
+
+def print_kpis(answer: Row) -> None:
+    """Print the figures of each period, then each objective with what came of it."""
+    if not answer["figures"]:
+        note("There are no figures.")
+    for period, lines in groupby(answer["figures"], key=lambda line: line["period"]):
+        print_figures(period, lines)
+        say()
+    print_objectives(answer["objectives"])
+
+
+def print_figures(title: str, lines: Iterable[Row], indent: int = 0) -> None:
+    """Print figures, those of segments below that of the whole."""
+    table(
+        ["METRIC", ">VALUE", "FROM", "CHANGE", "BESIDE"],
+        (
+            (
+                f"  in {line['segment']}" if "segment" in line else line["metric"],
+                amount(line["value"], line["unit"]),
+                _source(line),
+                _change(line),
+                beside(line),
+            )
+            for line in lines
+        ),
+        title=title,
+        indent=indent,
+    )
+
+
+def _source(line: Row) -> str:
+    if "numerator" in line:
+        return f"{number(line['numerator'])}/{number(line['denominator'])} {line['source']}"
+    return str(line["source"])
+
+
+def _change(line: Row) -> str:
+    change = line.get("change")
+    if change is None:
+        return ""
+    since = "" if change["since"] == preceding(line["period"]) else f" since {change['since']}"
+    percent = line.get("change_percent")
+    if line["unit"] != "percent" and percent is not None:
+        return f"{_signed(percent)} %{since}"
+    unit = " points" if line["unit"] == "percent" else ""
+    return f"{_signed(change['difference'])}{unit}, ×{number(change['factor'])}{since}"
+
+
+def _signed(text: str) -> str:
+    value = number(text)
+    return value if value.startswith("-") or value == "0" else f"+{value}"
+
+
+def beside(line: Row) -> str:
+    """Give what a figure is to be read beside: a minimum, other channels, a doubt."""
+    parts = []
+    if target := line.get("target"):
+        short = f", short by {target['shortfall']}" if target["shortfall"] != "0" else ""
+        parts.append(
+            f"minimum {target['minimum']} (terms version {target['terms_version']}): "
+            f"{target['attainment_percent']} %{short}"
+        )
+    if other := line.get("against_other_channels"):
+        unit = "points" if line["unit"] == "percent" else line["unit"]
+        difference = f"{_signed(other['difference'])} {unit}"
+        parts.append(f"against other channels: {difference}, ×{number(other['factor'])}")
+    if "note" in line:
+        parts.append(line["note"])
+    return "; ".join(parts)
+
+
+def print_objectives(objectives: Iterable[Row], indent: int = 0) -> None:
+    """Print each objective: where it began, where it should come to and by when, where it is."""
+    table(
+        ["METRIC", ">FROM", ">TARGET", "BY", ">ACTUAL", "MET"],
+        (
+            (
+                each["metric"],
+                amount(each["baseline"], each["unit"]),
+                amount(each["target"], each["unit"]),
+                each["deadline"],
+                "no figure" if each["actual"] is None else amount(each["actual"], each["unit"]),
+                styled("yes", "green") if each["met"] else "not yet",
+            )
+            for each in objectives
+        ),
+        title="objectives",
+        indent=indent,
+    )
+
+
+# --- alerts ------------------------------------------------------------------------------------
+
+
+def print_alerts(rows: Iterable[Row], indent: int = 0) -> None:
+    """Print each alert as it stands: its state and id, what it says and what ended it."""
+    columns = width()
+    shown = False
+    for row in rows:
+        shown = True
+        say(styled(f"{row['state']:9}  {day(row['since'])}  {row['id']}"), indent=indent)
+        hanging(" " * (indent + 11), what_came_of(row), columns)
+    if not shown:
+        note("There are no such alerts.")
+
+
+def what_came_of(row: Row) -> str:
+    """Give an alert in words: what it says and, once it has ended, what ended it."""
+    if row["state"] == "firing":
+        return str(row["text"])
+    return f"{row['text']} {row['state'].capitalize()} {day(row['until'])}: {row['ended']}"
+
+
+def follow(accord: Accord, of: str | None, state: str | None, show: Callable[[Row], None]) -> None:
+    """Show the alerts as they stand, then each change as it comes, until interrupted."""
+    # A shell has what it starts in the background ignore the very signal that ends this.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        # Where the outputs end is looked up first, so that no change falls between the two.
+        last = _last_output(accord.views)
+        for row in queries.alerts(accord, of, state):
+            show(row)
+        while True:
+            for output in accord.views.outputs(last, partnership=of):
+                last = output.number
+                if output.kind == "alert" and state in (None, output.body["state"]):
+                    show(output.body)
+            time.sleep(POLL_SECONDS)
+    except KeyboardInterrupt:
+        return
+
+
+def _last_output(views: Views) -> int:
+    last = 0
+    while page := views.outputs(last):
+        last = page[-1].number
+    return last
+
+
+def print_transition(row: Row) -> None:
+    """Print one change of an alert on a line."""
+    said = row["text"] if row["state"] == "firing" else row["ended"]
+    say(f"{row['state']:9}  {minute(row['recorded_at'])}  {row['id']}  {said}")
+
+
+# --- verify ------------------------------------------------------------------------------------
+
+
+def verify(accord: Accord) -> Row:
+    """Give what a rebuild of all views came to, with the first difference if there is one."""
+    partnerships = events = rows = 0
+    difference: Difference | None = None
+    with progress() as bar:
+        task = bar.add_task("verifying", total=accord.history.size())
+        for checked in queries.verify(accord):
+            partnerships += bool(checked.partnership)
+            events += checked.events
+            rows += checked.rows
+            difference = checked.difference
+            bar.advance(task, checked.events)
+    return {
+        "verified": difference is None,
+        "partnerships": partnerships,
+        "events": events,
+        "rows": rows,
+        "difference": None
+        if difference is None
+        else {
+            "partnership": difference.partnership,
+            "where": difference.where,
+            "key": difference.key,
+            "stored": difference.stored,
+            "rebuilt": difference.rebuilt,
+        },
+    }
+
+
+def print_verified(answer: Row) -> None:
+    """Print what a rebuild came to."""
+    if answer["verified"]:
+        say(
+            f"Every view is what the history says: {answer['partnerships']} partnerships, "
+            f"{answer['events']} events, {answer['rows']} rows rebuilt and compared."
+        )
+        return
+    found = answer["difference"]
+    whose = found["partnership"] or "the whole store"
+    say(f"Different in {whose}: {found['where']}, {found['key']}.", "bold red")
+    say(f"stored:  {_shown(found['stored'])}", indent=2)
+    say(f"rebuilt: {_shown(found['rebuilt'])}", indent=2)
+
+
+def _shown(value: object) -> str:
+    return "nothing" if value is None else str(value)
+
+
+# --- schema ------------------------------------------------------------------------------------
+
+
+def wire_types() -> list[Row]:
+    """Give each wire type, in the order of a partnership's life, with what it asks for."""
+    in_order = sorted(command_types().items(), key=lambda each: _chapter(each[1]))
+    return [
+        {
+            "type": intake.PREFIX + name,
+            "summary": (command.__doc__ or "").partition("\n")[0],
+            "stages": [stage.value for stage in Stage if stage in command.stages],
+        }
+        for name, command in in_order
+    ]
+
+
+CHAPTERS = (exploration, formation, execution, scaling, renewal, gates, partnership, deal, metric)
+"""Where commands are told of, in the order in which they are of use."""
+
+
+def _chapter(command: type[Command]) -> int:
+    names = [chapter.__name__ for chapter in CHAPTERS]
+    return names.index(command.__module__) if command.__module__ in names else len(names)
+
+
+def metrics() -> list[Row]:
+    """Give the catalogue of metrics: unit, direction, and how periods add up (C19)."""
+    return [
+        {
+            "metric": each.name,
+            "unit": each.unit.value,
+            "better": each.direction.value,
+            "adds": each.adds.value,
+            "numerator": each.numerator or None,
+            "denominator": each.denominator or None,
+            "counted": each.counted,
+        }
+        for each in CATALOGUE.values()
+    ]
+
+
+def print_types() -> None:
+    """Print the wire types."""
+    table(["TYPE", "WHAT IT ASKS FOR"], ((row["type"], row["summary"]) for row in wire_types()))
+    note("The JSON Schema of one: accord schema TYPE. The metrics: accord schema --metrics.")
+
+
+def print_metrics() -> None:
+    """Print the catalogue of metrics."""
+    table(
+        ["METRIC", "UNIT", "BETTER", "SEVERAL PERIODS", "FIGURES"],
+        (
+            (
+                each.name,
+                each.unit.value,
+                each.direction.value,
+                _ADDS[each.adds].format(each=each),
+                "counted or reported" if each.counted else "reported",
+            )
+            for each in CATALOGUE.values()
+        ),
+    )
+
+
+_ADDS = {
+    Adds.SUM: "the sum",
+    Adds.RATIO: "{each.numerator} / {each.denominator}, each summed",
+    Adds.LAST: "the last",
+}

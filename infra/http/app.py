@@ -1,0 +1,108 @@
+"""The application: its routes, what it says of itself, and what holds for every answer."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from fastapi import FastAPI, Response
+from fastapi.responses import FileResponse, RedirectResponse
+from starlette.datastructures import MutableHeaders
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from infra.bootstrap import Accord
+from infra.http import alerts, events
+from infra.http.openapi import DescribedApp, problem
+from infra.http.problems import Problem, handle_problems
+from infra.http.served import Served, ServedHere
+from infra.live import Live
+
+ASSETS = Path(__file__).parent / "assets"
+
+# Pages take everything from here and nothing from any other host; nobody may frame them.
+_ALLOWED = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
+SAFETY: Final = {
+    "Content-Security-Policy": _ALLOWED,
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+"""Headers of every answer."""
+
+IS_SIMULATED: Final = {"Accord-Simulated": "true"}
+"""The header of every answer of a simulated store."""
+
+_ABOUT = "The life of business partnerships as a history of events."
+_TOLD = " **This store is simulated:** its time is told by the feeds that it was given."
+
+
+def create_app(accord: Accord, live: Live, hosts: Sequence[str] = ("*",)) -> FastAPI:
+    """Give the application over one store; `hosts` are the names under which it may be asked.
+
+    `live` must be running while the application is.
+    """
+    app = DescribedApp(
+        title="Accord",
+        version="1",
+        description=_ABOUT + (_TOLD if accord.simulated else ""),
+        docs_url=None,
+        redoc_url=None,
+        generate_unique_id_function=lambda route: route.name,
+    )
+    app.state.served = Served(accord, live)
+    handle_problems(app)
+    app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(hosts), www_redirect=False)
+    headers = SAFETY | (IS_SIMULATED if accord.simulated else {})
+    app.add_middleware(_WithHeaders, headers=headers)
+    app.include_router(events.router)
+    app.include_router(alerts.router)
+    _add_health(app)
+    _add_docs(app)
+    return app
+
+
+def _add_health(app: FastAPI) -> None:
+    @app.get("/healthz", tags=["Health"])
+    async def healthz(served: ServedHere) -> Response:
+        """Say that the process is alive."""
+        return served.answer({"status": "alive"})
+
+    @app.get("/readyz", tags=["Health"], responses={503: problem("What keeps it from serving.")})
+    def readyz(served: ServedHere) -> Response:
+        """Say whether events can be recorded and the views follow; if not, why not."""
+        reasons = served.live.ailments()
+        if reasons:
+            raise Problem(503, "; ".join(reasons), reasons=reasons)
+        return served.answer({"status": "ready"})
+
+
+def _add_docs(app: FastAPI) -> None:
+    app.mount("/assets", StaticFiles(directory=ASSETS))
+
+    @app.get("/", include_in_schema=False)
+    async def root() -> Response:
+        return RedirectResponse("docs")
+
+    @app.get("/docs", include_in_schema=False)
+    async def docs() -> Response:
+        return FileResponse(ASSETS / "docs.html")
+
+
+class _WithHeaders:
+    """Sets headers on every answer."""
+
+    def __init__(self, app: ASGIApp, headers: Mapping[str, str]) -> None:
+        self._app = app
+        self._headers = headers
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).update(self._headers)
+            await send(message)
+
+        await self._app(scope, receive, send_with_headers)

@@ -1,0 +1,128 @@
+"""Events in: ``POST /v1/events``, the HTTP binding of CloudEvents 1.0 in all its modes."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from starlette.datastructures import Headers
+
+from infra import intake
+from infra.http import openapi
+from infra.http.problems import AGAIN_SOON, Problem, refusal
+from infra.http.served import Served, ServedHere
+from infra.live import GATHERED, Busy
+from infra.service import Outcome
+
+log = logging.getLogger(__name__)
+
+LARGEST_BODY = 8 * 2**20
+"""Bytes of the largest body that is taken."""
+
+_READ_AT_MOST = 8 * LARGEST_BODY
+"""Bytes that are still read of a body too large, so that its sender is there for the answer."""
+
+_, BATCH, LINES, JSON = openapi.MEDIA_TYPES
+
+router = APIRouter(tags=["Events"])
+
+
+@router.post("/v1/events", openapi_extra=openapi.POST_EVENTS, responses=openapi.POST_ANSWERS)
+async def post_events(request: Request, served: ServedHere) -> Response:
+    """Record events.
+
+    One event (structured or binary mode) is answered with its outcome; a batch or JSON lines
+    with how many were accepted, how many had been sent before, and each that was refused, why,
+    and what mends it. The same event (by `source` and `id`) may be sent again at any time.
+    """
+    media_type = _media_type(request.headers)
+    body = await _body(request)
+    if media_type == JSON and any(name.startswith("ce-") for name in request.headers):
+        return await _one(served, intake.from_binary(request.headers, body))
+    if media_type == LINES:
+        return await _many(served, [line for line in body.splitlines() if line.strip()])
+    if media_type == BATCH or (media_type == JSON and body.lstrip().startswith(b"[")):
+        return await _many(served, list(intake.split(body)))
+    return await _one(served, body)
+
+
+async def _one(served: Served, raw: bytes) -> Response:
+    (outcome,) = await _decide(served, [raw])
+    if outcome.status == "refused":
+        raise refusal(outcome)
+    return served.answer(
+        {
+            "status": outcome.status,
+            "source": outcome.source,
+            "id": outcome.id,
+            "partnership": outcome.partnership,
+            "events": {"first": outcome.first, "count": outcome.count},
+        }
+    )
+
+
+async def _many(served: Served, raws: Sequence[bytes]) -> Response:
+    count = {"accepted": 0, "duplicate": 0, "refused": 0}
+    refused: list[dict[str, Any]] = []
+    # In parts, so that other senders get their turns between.
+    for start in range(0, len(raws), GATHERED):
+        for outcome in await _decide(served, raws[start : start + GATHERED]):
+            count[outcome.status] += 1
+            if outcome.status == "refused":
+                refused.append(outcome.refusal())
+    return served.answer(
+        {"accepted": count["accepted"], "duplicates": count["duplicate"], "refused": refused}
+    )
+
+
+async def _decide(served: Served, raws: Sequence[bytes]) -> list[Outcome]:
+    again = "Send the same again; what was recorded already is told apart by source and id."
+    try:
+        return await asyncio.wrap_future(served.live.writer.submit(raws))
+    except Busy as busy:
+        raise Problem(503, str(busy), headers=AGAIN_SOON, mend=again) from busy
+    except Exception as error:
+        log.exception("events could not be recorded")
+        detail = "The store could not be written."
+        raise Problem(503, detail, headers=AGAIN_SOON, mend=again) from error
+
+
+# --- what came in ------------------------------------------------------------------------------
+
+
+def _media_type(headers: Headers) -> str:
+    """Give the body's media type. Raises a problem for one that is not understood."""
+    media_type, _, parameters = headers.get("content-type", "").lower().partition(";")
+    charset = parameters.replace('"', "").partition("charset=")[2].partition(";")[0].strip()
+    if (
+        media_type.strip() not in openapi.MEDIA_TYPES
+        or charset not in {"", "utf-8"}
+        or headers.get("content-encoding", "identity") != "identity"
+    ):
+        raise Problem(
+            415,
+            "Events are taken as JSON in UTF-8 that is not compressed.",
+            headers={"Accept": ", ".join(openapi.MEDIA_TYPES)},
+            mend=f"Give the Content-Type as one of {', '.join(openapi.MEDIA_TYPES)}.",
+        )
+    return media_type.strip()
+
+
+async def _body(request: Request) -> bytes:
+    """Give the whole body. Raises a problem for one that is too large."""
+    parts: list[bytes] = []
+    size = 0
+    async for part in request.stream():
+        size += len(part)
+        if size > _READ_AT_MOST:
+            break
+        if size <= LARGEST_BODY:
+            parts.append(part)
+    if size > LARGEST_BODY:
+        raise Problem(
+            413,
+            f"A body has at most {LARGEST_BODY} bytes.",
+            mend="Send the events in several requests.",
+        )
+    return b"".join(parts)

@@ -1,0 +1,26 @@
+"""Questions asked of a store, and their answers as JSON objects, for the command line and HTTP.
+
+What was so at some time, and why something is so, is answered from the events alone, by replay.
+Lists, and what stands now, come from the views.
+"""
+
+from infra.queries.explaining import explain
+from infra.queries.listing import alerts, history, kpis, overview
+from infra.queries.logs import NOW, AsOf, NotFound
+from infra.queries.standing import show
+from infra.queries.verifying import Checked, Difference, verify
+
+__all__ = [
+    "NOW",
+    "AsOf",
+    "Checked",
+    "Difference",
+    "NotFound",
+    "alerts",
+    "explain",
+    "history",
+    "kpis",
+    "overview",
+    "show",
+    "verify",
+]

@@ -1,0 +1,96 @@
+"""Lists of what there is: partnerships, their events, their figures, their alerts."""
+
+from collections.abc import Iterator
+from itertools import islice
+
+import orjson
+
+from domain.recorded import Recorded
+from domain.values import instant
+from infra.bootstrap import Accord
+from infra.codec import encode
+from infra.queries.logs import NOW, AsOf, Row, entry, log, size_of
+from infra.runner import partnerships
+from projections import ALERTS, KPIS, OVERVIEW
+from projections import alerts as judged
+from projections import kpis as figures
+from projections.fold import replay
+from projections.overview import OVERVIEW_ROW
+
+PAGE = 500
+"""Partnerships looked up at a time."""
+
+
+def overview(accord: Accord) -> Iterator[Row]:
+    """Give each partnership: parties, stage, how many events, how many alerts are firing."""
+    views = accord.views
+    firing = {
+        name: len(row.get("open", ())) for name, row in views.everywhere(ALERTS.name, judged.STATE)
+    }
+    rows = views.everywhere(OVERVIEW.name, OVERVIEW_ROW)
+    while page := list(islice(rows, PAGE)):
+        heads = accord.history.heads([name for name, _ in page])
+        for name, row in page:
+            yield {
+                **row,
+                "events": heads[name].size,
+                "last_recorded_at": instant(heads[name].recorded_at),
+                "firing": firing.get(name, 0),
+            }
+
+
+def history(accord: Accord, partnership: str, when: AsOf = NOW) -> Iterator[Row]:
+    """Give a partnership's events in order, each with its envelope, its place and its words.
+
+    Raises `NotFound`.
+    """
+    return map(envelope, log(accord.history, partnership, when))
+
+
+def envelope(recorded: Recorded) -> Row:
+    """Give an event as it is stored, with what stands beside the stored bytes."""
+    stored: Row = orjson.loads(encode(recorded))
+    return {
+        "index": recorded.index,
+        "position": recorded.position,
+        **stored,
+        "late": recorded.late,
+        "text": entry(recorded)["text"],
+    }
+
+
+def kpis(accord: Accord, partnership: str, period: str | None = None, when: AsOf = NOW) -> Row:
+    """Give the figures of a period, or of each there is, and each objective with its outcome (C19).
+
+    Raises `NotFound`.
+    """
+    size_of(accord.history, partnership)
+    if when == NOW:
+        rows = dict(accord.views.select(KPIS.name, partnership))
+    else:
+        rows = replay(KPIS, log(accord.history, partnership, when)).rows
+    asked = [period] if period else figures.periods(rows)
+    return {
+        "id": partnership,
+        "as_of": when.as_json(),
+        "figures": [line for each in asked for line in figures.report(rows, each)],
+        "objectives": figures.objectives(rows),
+    }
+
+
+def alerts(
+    accord: Accord, partnership: str | None = None, state: str | None = None
+) -> Iterator[Row]:
+    """Give the alerts of one partnership or of all, those that fired first before the others.
+
+    `state` is ``firing``, ``resolved`` or ``retracted``. Raises `NotFound`.
+    """
+    if partnership is not None:
+        size_of(accord.history, partnership)
+    for name in [partnership] if partnership else partnerships(accord.history):
+        found = [
+            row
+            for key, row in accord.views.select(ALERTS.name, name)
+            if "/" in key and state in (None, row["state"])
+        ]
+        yield from sorted(found, key=lambda row: (row["since"], row["id"]))

@@ -1,0 +1,453 @@
+"""Questions asked of the demo's store: each answer can be checked against the log itself."""
+
+# The statements that tamper with a store are this file's own.
+# ruff: noqa: S608
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from domain import aggregates
+from domain.gates import GrantWaiver
+from domain.metrics import CATALOGUE, Adds
+from domain.rules import OWN_RULES
+from domain.values import plain
+from infra import queries
+from infra.bootstrap import Accord
+from infra.queries import AsOf, Checked, Difference, NotFound
+from infra.queries.explaining import STANDING_RULES
+from infra.runner import partnerships
+from projections import alerts as judged
+from tests.feeds import FEEDS, messages, play, played, simulated
+from tests.infra.messages import beginning, message
+
+Row = dict[str, Any]
+
+CONSULTING = "growthos-consulting"
+AURORA = "aurora-series"
+
+
+@pytest.fixture(scope="module")
+def accord(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Accord]:
+    with played(tmp_path_factory.mktemp("played")) as accord:
+        accord.runner.catch_up()
+        yield accord
+
+
+def day(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+def row_of(rows: list[Row], name: str) -> Row:
+    (found,) = (row for row in rows if name in (row.get("id"), row.get("milestone")))
+    return found
+
+
+# --- lists -------------------------------------------------------------------------------------
+
+
+def test_the_list_has_each_partnership_with_its_stage_its_parties_and_its_size(
+    accord: Accord,
+) -> None:
+    rows = list(queries.overview(accord))
+
+    assert [row["id"] for row in rows] == list(partnerships(accord.history))
+    consulting = row_of(rows, CONSULTING)
+    assert consulting["stage"] == "scaling"
+    assert consulting["names"] == {"growthos": "GrowthOS", "northbridge": "Northbridge Advisory"}
+    assert consulting["events"] == len(list(accord.history.of(CONSULTING)))
+    assert sum(row["events"] for row in rows) == accord.history.size()
+
+
+def test_the_list_counts_the_alerts_that_fire_now(tmp_path: Path) -> None:
+    with simulated(tmp_path) as accord:
+        accord.service.handle(messages(FEEDS[0])[:230])
+        accord.runner.catch_up()
+
+        (row,) = queries.overview(accord)
+        firing = list(queries.alerts(accord, state="firing"))
+
+    assert row["firing"] == len(firing) == 2
+    assert {each["rule"] for each in firing} == {"referral-minimum"}
+
+
+def test_an_event_of_the_history_is_what_is_stored_with_its_place_and_its_words(
+    accord: Accord,
+) -> None:
+    rows = list(queries.history(accord, CONSULTING))
+
+    for place, (row, body) in enumerate(zip(rows, accord.history.bodies(CONSULTING), strict=True)):
+        beside = {name: row.pop(name) for name in ("index", "position", "late", "text")}
+        assert row == orjson.loads(body)
+        assert beside["index"] == place
+        assert beside["text"]
+
+
+def test_what_came_in_a_later_month_than_it_happened_is_marked_late(accord: Accord) -> None:
+    late = [row for row in queries.history(accord, CONSULTING) if row["late"]]
+
+    assert [(row["occurred_at"][:10], row["recorded_at"][:10]) for row in late] == [
+        ("2026-06-30", "2026-07-05"),
+        ("2026-06-30", "2026-07-05"),
+    ]
+
+
+def test_figures_from_the_views_are_those_of_a_replay(accord: Accord) -> None:
+    everything = AsOf(known=day("2100-01-01"))
+    for name in partnerships(accord.history):
+        live, replayed = (queries.kpis(accord, name, when=when) for when in (AsOf(), everything))
+
+        assert live["figures"] == replayed["figures"]
+        assert live["objectives"] == replayed["objectives"]
+
+
+@pytest.mark.parametrize(("known", "value"), [("2026-07-20", "4.9000"), ("2026-07-22", "5.0000")])
+def test_a_figure_is_given_as_it_was_known_before_and_after_its_correction(
+    accord: Accord, known: str, value: str
+) -> None:
+    answer = queries.kpis(accord, AURORA, "2026-Q1", AsOf(known=day(known)))
+
+    (line,) = (each for each in answer["figures"] if each["metric"] == "lead_to_opportunity")
+    assert line["value"] == value
+
+
+# --- where a partnership stands ----------------------------------------------------------------
+
+
+@settings(max_examples=25)
+@given(st.data())
+def test_a_version_shows_the_fold_of_so_many_events(accord: Accord, data: st.DataObject) -> None:
+    name = data.draw(st.sampled_from(list(partnerships(accord.history))))
+    events = list(accord.history.of(name))
+    version = data.draw(st.integers(1, len(events)))
+
+    shown = queries.show(accord, name, AsOf(version=version))
+
+    state = aggregates.fold(events[:version])
+    assert shown["stage"] == state.stage
+    assert [each["party"] for each in shown["parties"]] == list(state.parties)
+    assert len(shown["deadlines"]) == len(state.deadlines)
+    assert shown["as_of"]["events"] == version
+
+
+@pytest.mark.parametrize(("at", "version"), [("2026-06-30", 1), ("2026-07-01", 2)])
+def test_the_terms_in_force_are_those_of_the_day_that_is_asked_about(
+    accord: Accord, at: str, version: int
+) -> None:
+    terms = queries.show(accord, CONSULTING, AsOf(at=day(at)))["terms"]
+
+    assert terms["day"] == at
+    assert terms["in_force"]["version"] == version
+
+
+@pytest.mark.parametrize(
+    ("when", "state"),
+    [
+        (AsOf(known=day("2026-03-30")), {"state": "open"}),
+        (AsOf(known=day("2026-03-31")), {"state": "missed"}),
+        (AsOf(), {"state": "reached", "was": "missed", "in_time": True}),
+        (AsOf(at=day("2026-03-28")), {"state": "reached"}),
+    ],
+)
+def test_a_milestone_reached_in_time_and_told_late_was_missed_as_far_as_was_known(
+    accord: Accord, when: AsOf, state: Row
+) -> None:
+    milestone = row_of(queries.show(accord, "spring-spain", when)["milestones"], "es-review")
+
+    assert {name: milestone[name] for name in state} == state
+    assert ("was" in milestone) is ("was" in state)
+
+
+def test_what_a_party_keeps_to_itself_is_not_shown(accord: Accord) -> None:
+    shown = orjson.dumps(queries.show(accord, CONSULTING, AsOf(at=day("2025-12-01"))))
+
+    assert b"Between 12 and 18 percent" not in shown
+    assert b"Recommend tools without a partnership" not in shown
+
+
+def test_a_waiver_shows_who_granted_it_why_and_for_which_rule(tmp_path: Path) -> None:
+    with simulated(tmp_path) as accord:
+        waiver = GrantWaiver(rule="overlap-known", reason="The lists cannot be compared by law.")
+        accord.service.handle([beginning("acme"), message("waive", waiver, subject="acme")])
+
+        (shown,) = queries.show(accord, "acme")["waivers"]
+
+    assert shown == {
+        "rule": "overlap-known",
+        "party": "growthos",
+        "actor": "growthos-manager",
+        "reason": "The lists cannot be compared by law.",
+    }
+
+
+def test_before_its_beginning_nothing_can_be_shown(accord: Accord) -> None:
+    with pytest.raises(NotFound, match=r"begins at 2025-09-15T09:00:00Z"):
+        queries.show(accord, CONSULTING, AsOf(at=day("2025-09-15")))
+
+
+def test_an_unknown_name_brings_those_that_are_near(accord: Accord) -> None:
+    for ask in (queries.show, queries.history, queries.kpis, lambda *of: list(queries.alerts(*of))):
+        with pytest.raises(NotFound, match=f"Perhaps {CONSULTING}?"):
+            ask(accord, "growth-consulting")
+
+
+# --- why ---------------------------------------------------------------------------------------
+
+
+def every_figure(accord: Accord) -> Iterator[tuple[str, Row]]:
+    for name in partnerships(accord.history):
+        for line in queries.kpis(accord, name)["figures"]:
+            segment = f"/{line['segment']}" if "segment" in line else ""
+            yield f"{name}/{line['metric']}/{line['period']}{segment}", line
+
+
+def test_the_events_behind_every_counted_figure_add_up_to_it(accord: Accord) -> None:
+    checked = 0
+    for reference, line in every_figure(accord):
+        if line["source"] != "counted":
+            continue
+        (explained,) = queries.explain(accord, reference)["figures"]
+        sums: dict[str, Decimal] = {}
+        for event in explained["events"]:
+            for each in event["adds"]:
+                sums[each["to"]] = sums.get(each["to"], Decimal(0)) + Decimal(each["amount"])
+
+        told = "numerator" if "numerator" in line else "value"
+        part = "numerator" if "numerator" in line else "sum"
+        assert plain(sums.get(part, Decimal(0))) == line[told], reference
+        assert plain(sums.get("denominator", Decimal(0))) == line.get("denominator", "0")
+        checked += 1
+    assert checked >= 50
+
+
+def test_the_reports_behind_every_reported_figure_add_up_to_it(accord: Accord) -> None:
+    checked = 0
+    for reference, line in every_figure(accord):
+        if line["source"] == "counted" or line["value"] is None:
+            continue
+        (explained,) = queries.explain(accord, reference)["figures"]
+        standing = [event for event in explained["events"] if event["stands"]]
+
+        assert standing, reference
+        if CATALOGUE[line["metric"]].adds is Adds.SUM:
+            said = [Decimal(event["figure"].split()[0]) for event in standing]
+            assert sum(said) == Decimal(line["value"]), reference
+        checked += 1
+    assert checked >= 50
+
+
+def test_a_corrected_figure_is_explained_by_both_facts(accord: Accord) -> None:
+    (figure,) = queries.explain(accord, f"{AURORA}/lead_to_opportunity/2026-Q1")["figures"]
+
+    assert [(event["type"], event["figure"], event["stands"]) for event in figure["events"]] == [
+        ("MetricReported", "49/1000 (percent)", False),
+        ("MetricCorrected", "50/1000 (percent)", True),
+    ]
+
+
+def test_a_figure_is_explained_with_the_rule_in_force_when_its_period_began(
+    accord: Accord,
+) -> None:
+    for quarter, version in (("2026-Q2", 1), ("2026-Q3", 2)):
+        (rule,) = queries.explain(accord, f"{CONSULTING}/leads/{quarter}")["rules"]
+
+        assert (rule["rule"], rule["version"]) == ("referral-minimum", version)
+        assert rule["agreed"]["type"] == "CommercialTermsAgreed"
+
+
+def test_a_period_without_figures_is_explained_by_nothing(accord: Accord) -> None:
+    assert queries.explain(accord, f"{CONSULTING}/leads/2024-Q1")["figures"] == []
+
+
+def test_every_alert_is_explained_from_the_log_as_it_stands_in_the_view(accord: Accord) -> None:
+    for row in queries.alerts(accord):
+        answer = queries.explain(accord, row["id"])
+
+        states = [each["state"] for each in answer["transitions"]]
+        assert states[0] == "firing"
+        assert states[-1] == answer["state"] == row["state"]
+        assert answer["transitions"][-1]["because_of"]["index"] == row["cause"]
+        assert [event["index"] for event in answer["witnesses"]] == row["witnesses"]
+        if row["rule"] in STANDING_RULES:
+            assert answer["about"]
+        else:
+            fired = answer["transitions"][0]["because_of"]["index"]
+            assert answer["rule"]["agreed"]["index"] < fired
+            assert answer["inputs"][-1]["period"] == row["window"].partition("/")[0]
+
+
+def test_an_alert_on_two_quarters_is_explained_by_the_figures_of_both(accord: Accord) -> None:
+    answer = queries.explain(accord, f"conversion-floor@1/{AURORA}/2026-Q2")
+
+    assert [each["facts"]["values"] for each in answer["transitions"]] == [
+        ["4.9000", "4.9000"],
+        ["5.0000", "4.9000"],
+    ]
+    known_now = [(each["period"], each["figures"][0]["value"]) for each in answer["inputs"]]
+    assert known_now == [("2026-Q1", "5.0000"), ("2026-Q2", "4.9000")]
+    assert "below 5 (percent) in 2 quarters on end" in answer["rule"]["text"]
+
+
+def test_the_missed_minimum_is_explained_by_the_eight_referrals_there_were(
+    accord: Accord,
+) -> None:
+    answer = queries.explain(accord, f"referral-minimum@1/{CONSULTING}/2026-Q1")
+
+    ((figure,),) = (each["figures"] for each in answer["inputs"])
+    assert [event["type"] for event in figure["events"]] == ["ReferralSubmitted"] * 8
+    assert answer["rule"]["text"].startswith("at least 10 referrals")
+
+
+@pytest.mark.parametrize(
+    ("reference", "mend"),
+    [
+        ("leads", "Write an alert's id"),
+        (f"{CONSULTING}/leads", "Write an alert's id"),
+        ("referral-minimum@1", "Write an alert's id"),
+        (f"{CONSULTING}/leeds/2026-Q1", "Perhaps leads"),
+        (f"{CONSULTING}/leads/soon", "Write 2026-03, 2026-Q1 or 2026"),
+        ("growthos/leads/2026-Q1", f"Perhaps {CONSULTING}"),
+        (f"referral-minimum@1/{CONSULTING}/2026-Q9", f"Perhaps referral-minimum@1/{CONSULTING}/"),
+        ("referral-minimum@1/spring-germany/2026-Q1", "accord alerts spring-germany"),
+    ],
+)
+def test_a_reference_to_nothing_says_what_to_ask_instead(
+    accord: Accord, reference: str, mend: str
+) -> None:
+    with pytest.raises(NotFound) as refused:
+        queries.explain(accord, reference)
+
+    assert mend in refused.value.mend
+
+
+# --- whether it is true ------------------------------------------------------------------------
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Iterator[Accord]:
+    with simulated(tmp_path) as accord:
+        play(accord, FEEDS[3])
+        accord.runner.catch_up()
+        yield accord
+
+
+def tamper(folder: Path, statement: str) -> None:
+    with closing(sqlite3.connect(folder / "accord.db")) as connection:
+        changed = connection.execute(statement).rowcount
+        connection.commit()
+    assert changed == 1
+
+
+def difference(accord: Accord) -> Difference | None:
+    return list(queries.verify(accord))[-1].difference
+
+
+def test_what_was_folded_live_is_what_the_history_says(accord: Accord) -> None:
+    checked = list(queries.verify(accord))
+
+    assert [each.partnership for each in checked] == list(partnerships(accord.history))
+    assert sum(each.events for each in checked) == accord.history.size()
+    assert not any(each.difference for each in checked)
+
+
+def test_views_that_are_behind_are_caught_up_and_are_no_difference(tmp_path: Path) -> None:
+    with simulated(tmp_path) as accord:
+        play(accord, FEEDS[3])
+
+        assert difference(accord) is None
+        assert list(queries.overview(accord))
+
+
+ONE_ROW = "projection = 'kpis' AND key = '2026-06'"
+SEVENTH = "partnership = 'cobalt-docs' AND idx = 7"
+SAID = "outputs campaign-leads@1/cobalt-docs/2026-06/docs-week/firing/40"
+
+
+def rewritten(old: str, new: str) -> str:
+    return f"UPDATE events SET body = CAST(replace(body, '{old}', '{new}') AS BLOB) WHERE {SEVENTH}"
+
+
+@pytest.mark.parametrize(
+    ("statement", "where", "key"),
+    [
+        (f"UPDATE rows SET body = '{{}}' WHERE {ONE_ROW}", "kpis", "2026-06"),
+        (f"DELETE FROM rows WHERE {ONE_ROW}", "kpis", "2026-06"),
+        (
+            "INSERT INTO rows VALUES ('kpis', 'cobalt-docs', '2020-01', '{}', NULL)",
+            "kpis",
+            "2020-01",
+        ),
+        ("UPDATE positions SET idx = 3 WHERE projection = 'timeline'", "timeline", "position"),
+        ("DELETE FROM outputs WHERE number = 1", "alerts", SAID),
+        ("UPDATE outputs SET body = '{}' WHERE number = 1", "alerts", SAID),
+        (
+            f"UPDATE events SET body = CAST('{{}}' AS BLOB) WHERE {SEVENTH}",
+            "history",
+            "cobalt-docs#7",
+        ),
+        (rewritten(":", ": "), "history", "cobalt-docs#7"),
+        (
+            rewritten('"partnership":"cobalt-docs"', '"partnership":"cobalt-dogs"'),
+            "history",
+            "cobalt-docs#7",
+        ),
+        (rewritten("ruth", "mara"), "timeline", "0000000007"),
+        (f"DELETE FROM events WHERE {SEVENTH}", "history", "events"),
+        ("DELETE FROM events WHERE position = 71", "history", "events"),
+    ],
+)
+def test_the_first_thing_that_is_not_as_the_history_says_is_named(
+    small: Accord, tmp_path: Path, statement: str, where: str, key: str
+) -> None:
+    tamper(tmp_path, statement)
+
+    found = difference(small)
+
+    assert found is not None
+    assert (found.partnership, found.where, found.key) == ("cobalt-docs", where, key)
+    assert found.stored != found.rebuilt
+
+
+def test_a_partnership_that_is_gone_whole_is_missed(accord: Accord, tmp_path: Path) -> None:
+    with simulated(tmp_path) as other:
+        other.service.handle([beginning("acme"), beginning("zenith")])
+        with closing(sqlite3.connect(tmp_path / "accord.db")) as connection:
+            for table in ("events", "heads"):
+                connection.execute(f"DELETE FROM {table} WHERE partnership = 'acme'")
+            connection.commit()
+
+        found = difference(other)
+
+    assert accord.history.size() > 2
+    assert found == Difference("", "history", "events", 1, 2)
+
+
+def test_what_is_written_while_it_is_verified_is_no_difference(
+    small: Accord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real: Callable[..., Iterator[Any]] = small.views.select
+    more = beginning("another")
+
+    def select(*given: Any, **named: Any) -> Iterator[Any]:  # noqa: ANN401 - as it is called
+        small.service.handle([more])
+        small.runner.catch_up()
+        return real(*given, **named)
+
+    monkeypatch.setattr(small.views, "select", select)
+
+    checked: list[Checked] = list(queries.verify(small))
+
+    assert not any(each.difference for each in checked)
+
+
+def test_every_standing_rule_has_its_words() -> None:
+    assert set(STANDING_RULES) == OWN_RULES - {judged.REFERRAL_MINIMUM}

@@ -1,0 +1,571 @@
+"""People at a terminal: what they type, what is printed where, and how it ends."""
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from infra import cli
+from infra.bootstrap import bootstrap, init
+from infra.cli import feeding
+from infra.settings import Settings
+from tests.documents import REPOSITORY
+from tests.feeds import FEEDS, played
+from tests.infra.messages import beginning, candidate
+
+CONSULTING = "growthos-consulting"
+SIMULATED = "This is a simulated store"
+
+PROGRAM = [sys.executable, "-c", "from infra.cli import main; main()"]
+
+
+class Ran(NamedTuple):
+    """What came of a command."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:  # noqa: ANN401 - a JSON document
+        return json.loads(self.out)
+
+
+Accord = Callable[..., Ran]
+
+
+@pytest.fixture
+def accord(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Accord:
+    """Give the command `accord`, as it is typed in a folder of its own; the store is accord.db."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("COLUMNS", "ACCORD_STORE", "ACCORD_PORT"):
+        monkeypatch.delenv(name, raising=False)
+
+    def run(*typed: str, stdin: bytes = b"", columns: int | None = None) -> Ran:
+        if columns:
+            monkeypatch.setenv("COLUMNS", str(columns))
+        monkeypatch.setattr(sys, "argv", ["accord", *typed])
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        captured = capsys.readouterr()
+        code = ended.value.code
+        assert code is None or isinstance(code, int)
+        return Ran(code or 0, captured.out, captured.err)
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A store into which all examples were played."""
+    folder = tmp_path_factory.mktemp("demo")
+    with played(folder) as store:
+        store.runner.catch_up()
+    return f"sqlite:///{folder}/accord.db"
+
+
+# --- what goes in ------------------------------------------------------------------------------
+
+
+def test_a_store_is_made_once(accord: Accord) -> None:
+    assert "Made a store" in accord("init").out
+    assert accord("init").out.startswith("There is a store already")
+    assert accord("init", "--json").json == {"store": "sqlite:///accord.db", "made": False}
+
+
+def test_a_store_keeps_time_in_the_way_it_was_made_for(accord: Accord) -> None:
+    assert accord("init", "--simulated", "--json").json["simulated"] is True
+
+    ran = accord("init")
+
+    assert ran.code == 1
+    assert "is a simulated store" in ran.err
+
+
+def test_accepted_inputs_end_well_and_the_same_again_does_nothing(accord: Accord) -> None:
+    accord("init")
+    feed = beginning("acme") + b"\n" + candidate("north", subject="acme")
+    first = accord("ingest", "-", "--json", stdin=feed)
+    again = accord("ingest", "-", "--json", stdin=feed)
+
+    assert (first.code, first.json) == (0, {"accepted": 2, "duplicates": 0, "refused": []})
+    assert (again.code, again.json) == (0, {"accepted": 0, "duplicates": 2, "refused": []})
+
+
+def test_a_refusal_names_the_rule_and_the_mend_and_the_exit_code_tells(accord: Accord) -> None:
+    accord("init")
+    ran = accord("ingest", "-", "--json", stdin=candidate("north", subject="acme"))
+    (refused,) = ran.json["refused"]
+
+    assert ran.code == 3
+    assert set(refused) == {"source", "id", "rule", "detail", "mend", "pointer"}
+    assert refused["rule"] == "no-such-partnership"
+
+    words = accord("ingest", "-", stdin=candidate("north", subject="acme"))
+    assert "0 accepted, 1 refused." in words.out
+    assert f"Mend: {refused['mend']}" in words.out
+    assert words.code == 3
+
+
+@pytest.mark.parametrize("name", ["feed.json", "-"])
+@pytest.mark.parametrize(
+    "written",
+    [
+        b"\n\n".join,
+        lambda events: b"[" + b",".join(events) + b"]",
+        lambda events: b"[\n" + b",\n".join(events) + b"\n]\n",
+    ],
+    ids=["lines", "one array", "an array over lines"],
+)
+def test_a_feed_is_read_in_whichever_form_it_comes(
+    accord: Accord, tmp_path: Path, name: str, written: Callable[[list[bytes]], bytes]
+) -> None:
+    feed = written([beginning("acme"), beginning("zenith")])
+    (tmp_path / "feed.json").write_bytes(feed)
+    accord("init")
+
+    assert accord("ingest", name, "--json", stdin=feed).json["accepted"] == 2
+
+
+def test_one_object_over_many_lines_is_one_event(accord: Accord) -> None:
+    accord("init")
+    event = json.dumps(json.loads(beginning("acme")), indent=2).encode()
+
+    assert accord("ingest", "-", "--json", stdin=event).json["accepted"] == 1
+
+
+def test_json_lines_are_read_as_they_come_and_never_all_at_once() -> None:
+    class Endless(io.BytesIO):
+        def __iter__(self) -> Iterator[bytes]:
+            while True:
+                yield beginning("acme") + b"\n"
+
+        def read(self, size: int | None = -1) -> bytes:
+            raise AssertionError(size)
+
+    messages = feeding.messages(Endless())
+
+    assert [next(messages) for _ in range(3)] == [beginning("acme")] * 3
+
+
+def test_a_line_that_cannot_be_read_stops_no_other(accord: Accord) -> None:
+    accord("init")
+    feed = b"\n".join([b"{not json", beginning("acme"), b"[1]", beginning("zenith")])
+    (Path("feed.jsonl")).write_bytes(feed)
+
+    ran = accord("ingest", "feed.jsonl", "--json")
+
+    assert ran.json["accepted"] == 2
+    assert [each["rule"] for each in ran.json["refused"]] == ["not-json", "not-an-event"]
+
+
+def test_files_are_opened_before_anything_is_decided(accord: Accord) -> None:
+    accord("init")
+    Path("good.jsonl").write_bytes(beginning("acme"))
+
+    ran = accord("ingest", "good.jsonl", "missing.jsonl")
+
+    assert ran.code == 1
+    assert accord("list", "--json").json == []
+
+
+def test_what_was_refused_is_kept_and_can_be_retried_once_its_reason_is_gone(
+    accord: Accord,
+) -> None:
+    accord("init")
+    accord("ingest", "-", stdin=candidate("north", subject="acme"))
+    kept = accord("rejected", "--json").json
+    early = accord("rejected", "--retry", "1")
+    accord("ingest", "-", stdin=beginning("acme"))
+    later = accord("rejected", "--retry", "1", "--json")
+
+    assert [(each["number"], each["rule"]) for each in kept] == [(1, "no-such-partnership")]
+    assert json.loads(kept[0]["message"])["type"] == "accord.IdentifyCandidate"
+    assert early.code == 3
+    assert (later.code, later.json["accepted"]) == (0, 1)
+    assert accord("rejected", "--json").json == []
+    assert [each["state"] for each in accord("rejected", "--all", "--json").json] == ["retried"]
+    assert accord("list", "--json").json[0]["events"] == 2
+
+
+def test_the_types_that_can_be_sent_are_listed_in_the_order_of_a_partnerships_life(
+    accord: Accord,
+) -> None:
+    types = [each["type"] for each in accord("schema", "--json").json]
+
+    assert types[0] == "accord.BeginExploration"
+    assert types.index("accord.ChoosePartner") < types.index("accord.SignAgreement")
+    assert types.index("accord.HoldKickoff") < types.index("accord.CompleteExit")
+    assert set(accord("schema").out.split()) >= set(types)
+
+
+def test_a_type_has_its_schema_and_the_metrics_their_units(accord: Accord) -> None:
+    sign = accord("schema", "SignAgreement")
+    report = accord("schema", "ReportMetric")
+    metrics = {each["metric"]: each for each in accord("schema", "--metrics", "--json").json}
+
+    assert sign.json["properties"]["type"]["const"] == "accord.SignAgreement"
+    assert "demo_to_paid" in report.out
+    assert "accord schema --metrics" in report.err
+    assert metrics["demo_to_paid"]["unit"] == "percent"
+    assert "demos, each summed" in accord("schema", "--metrics").out
+
+
+# --- what comes out ----------------------------------------------------------------------------
+
+
+def test_the_list_is_an_array_of_partnerships_each_with_its_id(accord: Accord, demo: str) -> None:
+    rows = accord("list", "--json", "--store", demo).json
+
+    assert CONSULTING in [row["id"] for row in rows]
+    assert all(row["simulated"] is True for row in rows)
+
+
+READERS = [
+    ("list",),
+    ("show", CONSULTING),
+    ("history", CONSULTING),
+    ("kpis", CONSULTING),
+    ("alerts",),
+    ("explain", f"referral-minimum@1/{CONSULTING}/2026-Q1"),
+    ("explain", f"{CONSULTING}/demo_to_paid/2026-Q1"),
+    ("explain", f"issue-escalated@1/{CONSULTING}/issue-2"),
+    ("verify",),
+    ("rejected",),
+]
+
+
+@pytest.mark.parametrize("typed", READERS, ids=" ".join)
+def test_a_simulated_store_says_so_in_all_that_is_printed(
+    accord: Accord, demo: str, typed: tuple[str, ...]
+) -> None:
+    words = accord(*typed, "--store", demo)
+    answer = accord(*typed, "--store", demo, "--json")
+
+    assert words.code == answer.code == 0
+    assert words.out
+    assert SIMULATED in words.err
+    found = answer.json if isinstance(answer.json, list) else [answer.json]
+    assert all(each["simulated"] is True for each in found)
+    assert answer.err == ""
+
+
+@pytest.mark.parametrize("typed", [("list",), ("show", "acme"), ("history", "acme"), ("verify",)])
+def test_an_ordinary_store_says_nothing_of_simulation(
+    accord: Accord, typed: tuple[str, ...]
+) -> None:
+    accord("init")
+    accord("ingest", "-", stdin=beginning("acme"))
+
+    words, answer = accord(*typed), accord(*typed, "--json")
+
+    assert words.err == answer.err == ""
+    assert "simulated" not in words.out + answer.out
+
+
+def test_a_date_means_the_whole_of_its_day_and_a_moment_itself(accord: Accord, demo: str) -> None:
+    def stage(*when: str) -> str:
+        return str(accord("show", CONSULTING, *when, "--store", demo, "--json").json["stage"])
+
+    assert stage("--at", "2026-01-07") == "execution"
+    assert stage("--at", "2026-01-07T08:59:59Z") == "formation"
+    assert stage("--at", "2026-01-07T10:00:00+01:00") == "execution"
+    assert stage("--known", "2026-01-06") == "formation"
+    assert stage("--version", "1") == "exploration"
+
+
+def test_what_stands_is_shown_in_words(accord: Accord, demo: str) -> None:
+    shown = accord("show", CONSULTING, "--at", "2026-03-31", "--store", demo).out
+
+    assert shown.startswith(f"{CONSULTING}: execution\nGrowthOS and Northbridge Advisory\n")
+    assert "candidates: 20 identified, 3 approached, northbridge chosen" in shown
+    assert "terms in force on 2026-03-31: version 1" in shown
+    assert "15 % of first-year revenue to northbridge, due on payment" in shown
+    assert "holds until 2029-01-01; the last day for notice is 2028-11-02" in shown
+
+
+@pytest.mark.parametrize("name", ["spring-france", "spring-germany", "aurora-series"])
+def test_every_kind_of_partnership_can_be_shown(accord: Accord, demo: str, name: str) -> None:
+    assert accord("show", name, "--store", demo).out.startswith(f"{name}: ")
+
+
+def test_the_history_says_who_did_what_when_and_what_came_late(accord: Accord, demo: str) -> None:
+    lines = accord("history", CONSULTING, "--store", demo).out.splitlines()
+
+    assert lines[0].split(maxsplit=3)[:3] == ["0", "2025-09-15", "09:00"]
+    assert "growthos (maya.ortiz)" in lines[0]
+    late = [line for line in lines if "[late: recorded 2026-07-05" in line]
+    assert len(late) == 2
+    early = accord("history", CONSULTING, "--known", "2026-07-04", "--store", demo).out
+    assert "late: recorded" not in early
+
+
+def test_figures_stand_beside_their_minimum_their_change_and_other_channels(
+    accord: Accord, demo: str
+) -> None:
+    third = accord("kpis", CONSULTING, "--period", "2026-Q3", "--store", demo).out
+    second = accord("kpis", CONSULTING, "--period", "2026-Q2", "--store", demo).out
+    spain = accord("kpis", "spring-spain", "--period", "2026-05", "--store", demo).out
+
+    assert "minimum 10 (terms version 2): 140 %" in third
+    assert "+75 %" in third
+    assert "minimum 10 (terms version 1): 80 %, short by 2" in second
+    assert "against other channels: +5 points, ×1.3333" in second
+    assert "+9 points, ×5.5 since 2026-02" in spain
+    assert "insufficient evidence" in spain
+
+
+def test_an_alert_is_explained_in_words(accord: Accord, demo: str) -> None:
+    reference = "conversion-floor@1/aurora-series/2026-Q2"
+    told = accord("explain", reference, "--store", demo).out
+
+    assert told.startswith(f"{reference}: retracted\n")
+    assert "lead_to_opportunity below 5 (percent) in 2 quarters on end" in told
+    assert "restated since" in told
+
+
+def test_alerts_are_filtered_by_state(accord: Accord, demo: str) -> None:
+    states = ("firing", "resolved", "retracted")
+    found = {
+        state: accord("alerts", "--state", state, "--json", "--store", demo).json
+        for state in states
+    }
+
+    assert {state: len(rows) for state, rows in found.items()} == {
+        "firing": 0,
+        "resolved": 9,
+        "retracted": 4,
+    }
+    assert "There are no such alerts." in accord("alerts", "--state", "firing", "--store", demo).err
+
+
+@pytest.fixture
+def growing(tmp_path: Path) -> Settings:
+    """A store with the beginning of the first example, as far as two alerts that fire."""
+    settings = Settings(store=f"sqlite:///{tmp_path}/growing.db")
+    init(settings, simulated=True)
+    grow(settings, slice(230))
+    return settings
+
+
+def grow(settings: Settings, part: slice) -> None:
+    with bootstrap(settings) as store:
+        store.service.handle(FEEDS[0].read_bytes().splitlines()[part])
+        store.runner.catch_up()
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+def test_a_follower_sees_what_stands_and_then_each_change_until_it_is_interrupted(
+    growing: Settings, *, as_json: bool
+) -> None:
+    typed = ["alerts", CONSULTING, "--follow", "--store", growing.store]
+    follower = subprocess.Popen(
+        [*PROGRAM, *typed, *(["--json"] if as_json else [])],
+        cwd=REPOSITORY,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env={name: value for name, value in os.environ.items() if name != "COLUMNS"},
+    )
+    assert follower.stdout is not None
+    with follower, closing(follower.stdout) as lines:
+        stands = [next(lines) for _ in range(6)]
+        grow(growing, slice(230, None))
+        changes = [next(lines) for _ in range(2)]
+        follower.send_signal(signal.SIGINT)
+        ended = follower.wait(20)
+
+    if as_json:
+        stands = [json.loads(line)["state"] for line in stands]
+        changes = [json.loads(line)["state"] for line in changes]
+    assert sum("firing" in line for line in stands) == 2
+    assert all("resolved" in line for line in changes)
+    assert ended == 0
+
+
+def test_verify_finds_a_changed_row_and_names_it(accord: Accord, growing: Settings) -> None:
+    whole = accord("verify", "--store", growing.store)
+    with bootstrap(growing) as store:
+        store.views.clear("kpis", CONSULTING)
+    broken = accord("verify", "--store", growing.store)
+    answer = accord("verify", "--store", growing.store, "--json")
+
+    assert whole.code == 0
+    assert whole.out.startswith("Every view is what the history says: 1 partnerships")
+    assert broken.code == answer.code == 1
+    assert f"Different in {CONSULTING}: kpis, position." in broken.out
+    assert answer.json["verified"] is False
+    assert answer.json["difference"]["where"] == "kpis"
+
+
+# --- all together ------------------------------------------------------------------------------
+
+
+def test_the_demo_makes_its_store_and_tells_what_came_of_the_examples(accord: Accord) -> None:
+    examples = str(REPOSITORY / "examples")
+    told = accord("demo", "--examples", examples)
+    again = accord("demo", "--examples", examples, "--json").json
+
+    assert told.code == 0
+    assert told.out.startswith("Played 4 feeds: 539 accepted, 9 refused.")
+    assert "GrowthOS and Northbridge Advisory (growthos-consulting)" in told.out
+    for number in (
+        "5.5556 % (15/270)",
+        "8 % (12/150)",
+        "20 % (1/5)",
+        "14 of 10",
+        "11 % in 2026-05",
+    ):
+        assert number in told.out
+    assert f"resolved   2026-04-01  referral-minimum@1/{CONSULTING}/2026-Q1" in told.out
+    assert "notice-period: The gate to exit is closed" in told.out
+    assert SIMULATED in told.err
+    assert (again["accepted"], again["duplicates"], len(again["refused"])) == (0, 539, 9)
+    assert len(again["partnerships"]) == 6
+    assert again["simulated"] is True
+
+
+# --- how it ends -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("typed", "says"),
+    [
+        (("list", "--store", "sqlite:///none.db"), "make it with accord init"),
+        (("list", "--store", "postgres://x"), "write sqlite:///accord.db"),
+        (("list", "--store", "sqlite:///text.db"), "Check that accord init made it"),
+        (("show", "growthos-consultng"), f"Perhaps {CONSULTING}?"),
+        (("show", CONSULTING, "--version", "999"), "Ask for version 1 to 313"),
+        (("show", CONSULTING, "--at", "2020-01-01"), "begins at 2025-09-15"),
+        (("explain", f"{CONSULTING}/leeds/2026-Q1"), "Perhaps leads"),
+        (("ingest", "missing.jsonl"), "missing.jsonl: No such file"),
+        (("ingest", "."), "Is a directory"),
+        (("rejected", "--retry", "99"), "See them: accord rejected"),
+        (("schema", "SignAgreemant"), "Perhaps accord.SignAgreement"),
+        (("demo", "--examples", "nowhere"), "accord demo --examples DIR"),
+    ],
+)
+def test_what_goes_wrong_is_one_line_that_names_the_mend(
+    accord: Accord, demo: str, monkeypatch: pytest.MonkeyPatch, typed: tuple[str, ...], says: str
+) -> None:
+    Path("text.db").write_text("This is no database, and long enough not to look like one.")
+    monkeypatch.setenv("ACCORD_STORE", demo)
+
+    ran = accord(*typed)
+
+    (line,) = [each for each in ran.err.splitlines() if not each.startswith(SIMULATED)]
+    assert ran.code == 1
+    assert line.startswith("accord: ")
+    assert says in line
+    assert ran.out == ""
+
+
+def test_a_locked_store_is_told_as_such(
+    accord: Accord, demo: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from infra.store import sqlite_datastore  # noqa: PLC0415 - only this test needs it
+
+    monkeypatch.setattr(sqlite_datastore, "LOCK_TIMEOUT", 0)
+    store = Settings(store=demo)
+    with bootstrap(store) as other, other.history.datastore.writing():  # type: ignore[attr-defined]
+        ran = accord("ingest", "-", "--store", demo, stdin=beginning("acme", at="2027-02-01"))
+
+    assert ran.code == 1
+    assert "locked by another process" in ran.err
+
+
+def test_a_fault_of_the_program_is_not_hidden(
+    accord: Accord, demo: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fault(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("infra.queries.overview", fault)
+
+    with pytest.raises(ZeroDivisionError):
+        accord("list", "--store", demo)
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        ("frobnicate",),
+        ("ingest",),
+        ("show", CONSULTING, "--at", "yesterday"),
+        ("show", CONSULTING, "--at", "2026-01-01T00:00:00"),
+        ("show", CONSULTING, "--version", "0"),
+        ("kpis", CONSULTING, "--period", "2026-13"),
+        ("alerts", "--state", "smouldering"),
+    ],
+)
+def test_a_command_that_is_not_understood_ends_with_2(
+    accord: Accord, typed: tuple[str, ...]
+) -> None:
+    assert accord(*typed).code == 2
+
+
+def test_the_help_tells_every_exit_code_and_what_a_date_means(accord: Accord) -> None:
+    told = " ".join(accord("--help", columns=100).out.split())
+
+    for code, what in cli.EXIT_CODES.items():
+        assert f"{code} {what}" in told
+    assert "the whole of that day" in accord("show", "--help", columns=200).out
+
+
+def test_the_reader_of_a_pipe_may_leave(demo: str) -> None:
+    reader = subprocess.Popen(
+        [*PROGRAM, "history", CONSULTING, "--json", "--store", demo],
+        cwd=REPOSITORY,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert reader.stdout is not None
+    assert reader.stderr is not None
+    with reader:
+        reader.stdout.read(10)
+        reader.stdout.close()
+        said = reader.stderr.read()
+
+    assert b"Traceback" not in said
+
+
+# --- how it looks ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("columns", [40, 80])
+@pytest.mark.parametrize("typed", [*READERS, ("schema",), ("schema", "--metrics")], ids=" ".join)
+def test_nothing_is_cut_off_where_the_terminal_is_narrow(
+    accord: Accord, demo: str, monkeypatch: pytest.MonkeyPatch, typed: tuple[str, ...], columns: int
+) -> None:
+    monkeypatch.setenv("ACCORD_STORE", demo)
+    wide = accord(*typed).out
+    narrow = accord(*typed, columns=columns).out
+
+    def letters(text: str) -> list[str]:
+        return sorted("".join(text.split()))
+
+    assert letters(narrow) == letters(wide)
+    assert max(map(len, narrow.splitlines())) <= max(columns, 80)
+    assert not any(line.endswith(" ") for line in narrow.splitlines())
+
+
+def test_what_a_terminal_would_obey_is_shown_as_its_code(accord: Accord) -> None:
+    accord("init")
+    event = json.dumps({"id": "\x1b[2J", "source": "x", "type": "y", "specversion": "1.0"})
+    ran = accord("ingest", "-", stdin=event.encode())
+    kept = accord("rejected")
+
+    assert "\x1b" not in ran.out + kept.out
+    assert r"\x1b[2J" in ran.out
+    assert r"\x1b[2J" in kept.out

@@ -1,0 +1,570 @@
+"""Partners' systems speak HTTP with a served store, over a real socket."""
+
+import re
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import httpx2
+import orjson
+import pytest
+
+from infra import intake
+from infra import live as live_module
+from infra.bootstrap import Accord, bootstrap, init
+from infra.http import create_app
+from infra.http.app import ASSETS
+from infra.http.openapi import EXAMPLE
+from infra.http.problems import UNREADABLE
+from infra.http.server import Server, listening
+from infra.live import Live
+from infra.settings import Settings
+from tests.documents import REPOSITORY
+
+FEED = (REPOSITORY / "examples" / "1-growthos.jsonl").read_bytes()
+CONSULTING = "growthos-consulting"
+
+EVENT = {"content-type": "application/cloudevents+json"}
+BATCH = {"content-type": "application/cloudevents-batch+json"}
+LINES = {"content-type": "application/x-ndjson"}
+JSON = {"content-type": "application/json"}
+PROBLEM = "application/problem+json"
+
+
+class Served(NamedTuple):
+    """A served store: how to ask it, and what it is made of."""
+
+    client: httpx2.Client
+    settings: Settings
+    accord: Accord
+    live: Live
+    server: Server
+
+
+@contextmanager
+def serving(settings: Settings, hosts: tuple[str, ...] = ("*",)) -> Iterator[Served]:
+    with (
+        bootstrap(settings) as accord,
+        accord.live() as live,
+        listening("127.0.0.1", 0) as sock,
+        httpx2.Client(base_url=f"http://127.0.0.1:{sock.getsockname()[1]}") as client,
+    ):
+        server = Server(create_app(accord, live, hosts))
+        thread = threading.Thread(target=server.run, args=([sock],))
+        thread.start()
+        try:
+            yield Served(client, settings, accord, live, server)
+        finally:
+            client.close()
+            server.should_exit = True
+            thread.join(10)
+            assert not thread.is_alive()
+
+
+def made(tmp_path: Path, *, simulated: bool) -> Settings:
+    settings = Settings(store=f"sqlite:///{tmp_path}/accord.db")
+    init(settings, simulated=simulated)
+    return settings
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[Served]:
+    with serving(made(tmp_path, simulated=True)) as served:
+        yield served
+
+
+@pytest.fixture
+def ordinary(tmp_path: Path) -> Iterator[Served]:
+    with serving(made(tmp_path, simulated=False)) as served:
+        yield served
+
+
+def event(**changed: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON value
+    """An event that every store accepts, with changes; None leaves an attribute out."""
+    return {key: value for key, value in {**EXAMPLE, **changed}.items() if value is not None}
+
+
+def post(served: Served, body: object, headers: dict[str, str] = EVENT) -> httpx2.Response:
+    content = body if isinstance(body, bytes) else orjson.dumps(body)
+    return served.client.post("/v1/events", content=content, headers=headers)
+
+
+def refused(answer: httpx2.Response) -> dict[str, Any]:
+    """Give the problem that an answer is."""
+    assert answer.headers["content-type"] == PROBLEM
+    problem: dict[str, Any] = answer.json()
+    assert problem["status"] == answer.status_code
+    return problem
+
+
+# --- one event ---------------------------------------------------------------------------------
+
+
+def test_an_event_is_accepted_and_the_same_again_gives_its_first_outcome(
+    ordinary: Served,
+) -> None:
+    accepted = post(ordinary, event())
+    assert accepted.status_code == 200
+    assert accepted.json() == {
+        "status": "accepted",
+        "source": EXAMPLE["source"],
+        "id": EXAMPLE["id"],
+        "partnership": EXAMPLE["subject"],
+        "events": {"first": 0, "count": 1},
+    }
+    again = post(ordinary, event(), JSON)
+    assert again.json() == accepted.json() | {"status": "duplicate"}
+    assert ordinary.accord.history.size() == 1
+
+
+def test_an_event_in_binary_mode_is_the_same_as_in_structured_mode(ordinary: Served) -> None:
+    attributes = {f"ce-{key}": value for key, value in EXAMPLE.items() if key != "data"}
+    attributes["ce-actor"] = "maya%2Eortiz"
+    answer = post(ordinary, EXAMPLE["data"], JSON | attributes)
+    assert answer.json()["status"] == "accepted"
+    assert post(ordinary, event()).json()["status"] == "duplicate"
+
+
+def test_an_unreadable_event_is_a_problem_that_points_at_the_place(ordinary: Served) -> None:
+    data = {**EXAMPLE["data"], "purpose": 7}
+    answer = post(ordinary, event(data=data))
+    assert answer.status_code == 400
+    assert refused(answer) == {
+        "type": "urn:accord:refused:wrong-value",
+        "title": "Refused by the rule wrong-value",
+        "status": 400,
+        "detail": "/data/purpose: Input should be a valid string.",
+        "source": EXAMPLE["source"],
+        "id": EXAMPLE["id"],
+        "rule": "wrong-value",
+        "mend": "See accord schema BeginExploration.",
+        "pointer": "/data/purpose",
+    }
+
+
+@pytest.mark.parametrize(
+    ("body", "rule", "pointer"),
+    [
+        (b"{", "not-json", ""),
+        (b"7", "not-an-event", ""),
+        (b'{"id":"a","id":"b"}', "duplicate-key", "/id"),
+        (event(type="accord.BeginExplorations"), "unknown-type", "/type"),
+        (event(colour="red"), "unknown-field", "/colour"),
+        (event(party=None), "missing-field", "/party"),
+        (event(time="2026-01-12T09:00:00"), "time-without-zone", "/time"),
+    ],
+)
+def test_what_breaks_a_rule_of_reading_is_a_bad_request(
+    ordinary: Served, body: object, rule: str, pointer: str
+) -> None:
+    problem = refused(post(ordinary, body))
+    assert (problem["status"], problem["rule"], problem["pointer"]) == (400, rule, pointer)
+    assert problem["mend"]
+
+
+def test_every_rule_of_reading_is_known_to_be_one() -> None:
+    source = Path(intake.__file__).read_text(encoding="utf-8")
+    named = re.findall(r'Refused\(\s*"([a-z-]+)"', source)
+    assert {*named, *intake._RULES.values()} <= UNREADABLE
+
+
+def test_what_the_domain_refuses_is_unprocessable_and_says_what_mends_it(
+    ordinary: Served,
+) -> None:
+    candidate = {"candidate": "northbridge", "name": "Northbridge", "found_through": "directory"}
+    problem = refused(post(ordinary, event(type="accord.IdentifyCandidate", data=candidate)))
+    assert problem["status"] == 422
+    assert problem["type"] == f"urn:accord:refused:{problem['rule']}"
+    assert problem["mend"]
+    assert problem["id"] == EXAMPLE["id"]
+
+
+def test_the_same_id_with_other_content_is_a_conflict(ordinary: Served) -> None:
+    post(ordinary, event())
+    problem = refused(post(ordinary, event(actor="someone.else")))
+    assert (problem["status"], problem["rule"]) == (409, "id-conflict")
+    assert (problem["pointer"], problem["id"]) == ("/id", EXAMPLE["id"])
+
+
+# --- many events -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("headers", "together"),
+    [
+        (BATCH, orjson.dumps),
+        (JSON, orjson.dumps),
+        (LINES, lambda events: b"\n".join(map(orjson.dumps, events)) + b"\n\n"),
+    ],
+    ids=["batch", "plain-json", "json-lines"],
+)
+def test_many_events_are_each_decided_and_the_refused_are_told(
+    ordinary: Served, headers: dict[str, str], together: Callable[[list[object]], bytes]
+) -> None:
+    unknown = event(id="crm-0003", type="accord.Begin")
+    events: list[object] = [event(), event(), event(id="crm-0002", subject="other"), unknown]
+    answer = post(ordinary, together(events), headers)
+    assert answer.status_code == 200
+    report = answer.json()
+    assert (report["accepted"], report["duplicates"]) == (2, 1)
+    (told,) = report["refused"]
+    assert told == {
+        "source": EXAMPLE["source"],
+        "id": "crm-0003",
+        "rule": "unknown-type",
+        "detail": "There is no type accord.Begin.",
+        "mend": told["mend"],
+        "pointer": "/type",
+    }
+
+
+@pytest.mark.parametrize(("headers", "body"), [(BATCH, b"[]"), (LINES, b"")])
+def test_no_events_are_no_mistake(ordinary: Served, headers: dict[str, str], body: bytes) -> None:
+    answer = post(ordinary, body, headers)
+    assert answer.json() == {"accepted": 0, "duplicates": 0, "refused": []}
+
+
+def test_more_events_than_one_transaction_takes_are_all_decided(ordinary: Served) -> None:
+    lines = b"\n".join(
+        orjson.dumps(event(id=f"crm-{number}", subject=f"p{number}")) for number in range(2500)
+    )
+    answer = ordinary.client.post("/v1/events", content=lines, headers=LINES, timeout=30)
+    assert answer.json() == {"accepted": 2500, "duplicates": 0, "refused": []}
+    assert ordinary.accord.history.size() == 2500
+
+
+# --- what is no event --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        # What a page of another site can send without asking is among these.
+        {"content-type": "text/plain"},
+        {"content-type": "application/x-www-form-urlencoded"},
+        {},
+        {"content-type": "application/json; charset=latin-1"},
+        {"content-type": "application/json", "content-encoding": "gzip"},
+    ],
+)
+def test_other_media_types_are_turned_away(ordinary: Served, headers: dict[str, str]) -> None:
+    answer = post(ordinary, event(), headers)
+    assert refused(answer)["status"] == 415
+    assert "application/cloudevents+json" in answer.headers["accept"]
+    assert ordinary.accord.history.size() == 0
+
+
+def test_a_media_type_may_name_its_charset(ordinary: Served) -> None:
+    headers = {"content-type": 'Application/CloudEvents+JSON; charset="UTF-8"'}
+    assert post(ordinary, event(), headers).json()["status"] == "accepted"
+
+
+def test_a_body_that_is_too_large_is_turned_away(ordinary: Served) -> None:
+    problem = refused(post(ordinary, b" " * (9 * 2**20), LINES))
+    assert problem["status"] == 413
+    assert problem["mend"]
+
+
+def test_while_the_writer_has_too_much_to_do_senders_are_asked_to_come_again(
+    ordinary: Served,
+) -> None:
+    ordinary.live.writer.stop()
+    answer = post(ordinary, event())
+    assert refused(answer)["status"] == 503
+    assert answer.headers["retry-after"] == "1"
+
+
+def test_unknown_paths_and_methods_are_problems(ordinary: Served) -> None:
+    assert refused(ordinary.client.get("/v1/nothing"))["status"] == 404
+    assert refused(ordinary.client.get("/v1/events"))["status"] == 405
+
+
+# --- alerts ------------------------------------------------------------------------------------
+
+
+class Change(NamedTuple):
+    """One change of an alert, as the stream tells it."""
+
+    number: int
+    state: str
+    alert: dict[str, Any]
+
+
+def changes(stream: httpx2.Response) -> Iterator[Change]:
+    """Give the changes that a stream tells."""
+    told: dict[str, str] = {}
+    for line in stream.iter_lines():
+        if line and not line.startswith(":"):
+            field, _, value = line.partition(": ")
+            told[field] = value
+        elif "data" in told:
+            yield Change(int(told["id"]), told["event"], orjson.loads(told["data"]))
+            told = {}
+
+
+def eventually(true: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 5
+    while not true():
+        assert time.monotonic() < deadline, "it did not come true"
+        time.sleep(0.01)
+
+
+def test_the_alerts_of_a_whole_feed_begin_to_be_told_within_a_second(served: Served) -> None:
+    with served.client.stream("GET", "/v1/alerts/stream") as stream:
+        assert stream.headers["content-type"].startswith("text/event-stream")
+        told = changes(stream)
+        post(served, FEED, LINES)
+        began = time.monotonic()
+        first = next(told)
+        assert time.monotonic() - began < 1
+    assert (first.state, first.alert["state"]) == ("firing", "firing")
+    assert first.alert["id"] == f"milestone-missed@1/{CONSULTING}/launch"
+    assert first.alert["simulated"] is True
+
+
+def test_one_event_that_causes_an_alert_has_it_told_within_a_second(served: Served) -> None:
+    lines = FEED.splitlines()
+    with served.client.stream("GET", "/v1/alerts/stream") as stream:
+        told = changes(stream)
+        before = next(
+            number for number, line in enumerate(lines) if orjson.loads(line)["time"] > "2026-02-05"
+        )
+        post(served, b"\n".join(lines[:before]), LINES)
+        began = time.monotonic()
+        assert post(served, lines[before]).status_code == 200
+        assert next(told).state == "firing"
+        assert time.monotonic() - began < 1
+
+
+def test_a_stream_goes_on_after_the_last_change_that_was_seen(served: Served) -> None:
+    post(served, FEED, LINES)
+    with served.client.stream("GET", "/v1/alerts/stream") as stream:
+        told = changes(stream)
+        seen = [next(told) for _ in range(5)]
+    with served.client.stream(
+        "GET", "/v1/alerts/stream", headers={"last-event-id": str(seen[2].number)}
+    ) as stream:
+        assert next(changes(stream)) == seen[3]
+
+
+def test_a_stream_can_be_of_one_partnership(served: Served) -> None:
+    spain = (REPOSITORY / "examples" / "2-spring-launch.jsonl").read_bytes()
+    post(served, FEED, LINES)
+    post(served, spain, LINES)
+    path = "/v1/alerts/stream?partnership=spring-spain"
+    with served.client.stream("GET", path) as stream:
+        assert next(changes(stream)).alert["partnership"] == "spring-spain"
+
+
+def test_an_alert_that_another_process_told_reaches_the_stream_too(served: Served) -> None:
+    with (
+        served.client.stream("GET", "/v1/alerts/stream") as stream,
+        # Another object over the same file wakes nobody here, as another process would not.
+        bootstrap(served.settings) as other,
+    ):
+        other.service.handle(FEED.splitlines())
+        other.runner.catch_up()
+        began = time.monotonic()
+        assert next(changes(stream)).state == "firing"
+        assert time.monotonic() - began < 3
+
+
+def test_alerts_are_listed_by_partnership_and_state(served: Served) -> None:
+    post(served, FEED, LINES)
+    eventually(lambda: served.live.follower.lag() == 0)
+    everything = served.client.get("/v1/alerts").json()
+    ended = {"partnership": CONSULTING, "state": "retracted"}
+    assert {each["state"] for each in everything} == {"resolved", "retracted"}
+    assert served.client.get("/v1/alerts", params=ended).json() == [
+        each for each in everything if each["state"] == "retracted"
+    ]
+    assert served.client.get("/v1/alerts", params={"state": "firing"}).json() == []
+
+
+def test_a_partnership_or_a_state_that_is_not_known_is_a_problem(served: Served) -> None:
+    assert refused(served.client.get("/v1/alerts?partnership=nobody"))["status"] == 404
+    problem = refused(served.client.get("/v1/alerts?state=loud"))
+    assert problem["status"] == 422
+    assert problem["errors"][0]["parameter"] == "state"
+
+
+# --- what it says of itself --------------------------------------------------------------------
+
+PATHS = ["/healthz", "/readyz", "/v1/alerts", "/v1/alerts?partnership=nobody", "/v1/nothing"]
+
+
+def test_a_simulated_store_says_so_in_every_answer(served: Served) -> None:
+    post(served, FEED, LINES)
+    eventually(lambda: served.live.follower.lag() == 0)
+    for path in PATHS:
+        answer = served.client.get(path)
+        body = answer.json()
+        assert answer.headers["accord-simulated"] == "true"
+        told = body if isinstance(body, list) else [body]
+        assert all(each["simulated"] is True for each in told), path
+
+
+def test_the_answers_to_events_of_a_simulated_store_say_so_too(served: Served) -> None:
+    for answer in (post(served, event()), post(served, b"{"), post(served, b"", LINES)):
+        assert answer.json()["simulated"] is True
+        assert answer.headers["accord-simulated"] == "true"
+
+
+def test_an_ordinary_store_says_nothing_of_the_kind(ordinary: Served) -> None:
+    for path in PATHS:
+        answer = ordinary.client.get(path)
+        assert "accord-simulated" not in answer.headers
+        assert "simulated" not in answer.json()
+
+
+def test_it_is_alive_and_ready(ordinary: Served) -> None:
+    assert ordinary.client.get("/healthz").json() == {"status": "alive"}
+    assert ordinary.client.get("/readyz").json() == {"status": "ready"}
+
+
+def test_it_is_alive_but_not_ready_while_nothing_can_be_written(
+    ordinary: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live_module, "PROBE", 0.1)
+    with closing(sqlite3.connect(ordinary.settings.path)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        assert ordinary.client.get("/healthz").status_code == 200
+        problem = refused(ordinary.client.get("/readyz"))
+        other.rollback()
+    assert (problem["status"], problem["reasons"]) == (503, ["the writer is busy"])
+
+
+def test_a_page_of_another_site_that_points_its_name_here_reads_nothing(tmp_path: Path) -> None:
+    with serving(made(tmp_path, simulated=False), ("127.0.0.1", "localhost")) as served:
+        assert served.client.get("/healthz").status_code == 200
+        foreign = served.client.get("/healthz", headers={"host": "elsewhere.example"})
+        assert foreign.status_code == 400
+        assert "access-control-allow-origin" not in foreign.headers
+
+
+# --- the document and its page -----------------------------------------------------------------
+
+
+def references(part: object) -> Iterator[str]:
+    """Give every reference in a JSON document."""
+    if isinstance(part, dict):
+        for key, value in part.items():
+            if key == "$ref":
+                yield value
+            yield from references(value)
+    elif isinstance(part, list):
+        for each in part:
+            yield from references(each)
+
+
+def test_the_document_describes_every_event_that_can_be_sent(ordinary: Served) -> None:
+    document = ordinary.client.get("/openapi.json").json()
+    known = document["components"]["schemas"]
+    mapping = known["Event"]["discriminator"]["mapping"]
+    assert mapping.keys() == intake.envelope_types().keys()
+    assert {ref.removeprefix("#/components/schemas/") for ref in references(document)} <= set(known)
+    content = document["paths"]["/v1/events"]["post"]["requestBody"]["content"]
+    assert {headers["content-type"] for headers in (EVENT, BATCH, LINES, JSON)} == set(content)
+
+
+def test_the_documents_examples_are_accepted(ordinary: Served) -> None:
+    document = ordinary.client.get("/openapi.json").json()
+    content = document["paths"]["/v1/events"]["post"]["requestBody"]["content"]
+    for media_type, described in content.items():
+        example = described["example"]
+        body = example.encode() if isinstance(example, str) else orjson.dumps(example)
+        answer = post(ordinary, body, {"content-type": media_type}).json()
+        assert answer.get("status") in {"accepted", "duplicate"} or answer["duplicates"] == 1
+
+
+def test_the_page_of_the_document_needs_no_other_host(ordinary: Served) -> None:
+    page = ordinary.client.get("/", follow_redirects=True)
+    assert page.url.path == "/docs"
+    for name in re.findall(r'(?:src|href)="([^"]+)"', page.text):
+        if name != "data:,":
+            assert "//" not in name
+            assert ordinary.client.get(f"/{name}").status_code == 200, name
+    allowed = page.headers["content-security-policy"]
+    assert allowed.startswith("default-src 'none'")
+    assert "http" not in allowed
+    assert "unsafe" not in allowed
+
+
+def test_what_was_taken_from_others_is_as_they_published_it() -> None:
+    viewer = ASSETS / "swagger-ui"
+    sums = (viewer / "SHA256SUMS").read_text(encoding="utf-8").splitlines()
+    lines = [line.split("  ") for line in sums if not line.startswith("#")]
+    known = {name: digest for digest, name in lines}
+    found = {
+        path.name: sha256(path.read_bytes()).hexdigest()
+        for path in viewer.iterdir()
+        if path.name != "SHA256SUMS"
+    }
+    assert found == known
+    assert "LICENSE" in known
+
+
+# --- beginning and end -------------------------------------------------------------------------
+
+SERVE = """
+import sys
+from infra.http import serve
+from infra.settings import Settings
+serve(Settings(store=sys.argv[1]), port=0)
+"""
+
+
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGINT])
+def test_it_says_where_it_listens_and_ends_soon_even_with_a_stream_open(
+    tmp_path: Path, end: signal.Signals
+) -> None:
+    settings = made(tmp_path, simulated=True)
+    command = [sys.executable, "-c", SERVE, settings.store]
+    with subprocess.Popen(command, cwd=REPOSITORY, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        line = process.stderr.readline()
+        where = re.search(r"http://127\.0\.0\.1:\d+", line)
+        assert where, line
+        assert "simulated" in line
+        with (
+            httpx2.Client(base_url=where[0]) as client,
+            client.stream("GET", "/v1/alerts/stream") as stream,
+        ):
+            lines = stream.iter_lines()
+            assert next(lines) == ": alerts of a simulated store"
+            posted = client.post("/v1/events", content=orjson.dumps(event()), headers=EVENT)
+            assert posted.json()["status"] == "accepted"
+            began = time.monotonic()
+            process.send_signal(end)
+            list(lines)
+            assert process.wait(10) == 0
+            assert time.monotonic() - began < 3
+        assert process.stderr.read() == ""
+    with bootstrap(settings) as accord:
+        assert accord.history.size() == 1
+        assert accord.views.positions("timeline", [EXAMPLE["subject"]])
+
+
+def test_a_server_on_loopback_answers_to_loopbacks_names_alone(tmp_path: Path) -> None:
+    settings = made(tmp_path, simulated=False)
+    command = [sys.executable, "-c", SERVE, settings.store]
+    with subprocess.Popen(command, cwd=REPOSITORY, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        line = process.stderr.readline()
+        where = line.split()[3]
+        assert "simulated" not in line
+        try:
+            assert httpx2.get(f"{where}/healthz").status_code == 200
+            foreign = httpx2.get(f"{where}/healthz", headers={"host": "elsewhere.example"})
+            assert foreign.status_code == 400
+        finally:
+            process.terminate()
+        assert process.wait(10) == 0

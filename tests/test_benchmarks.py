@@ -1,0 +1,36 @@
+"""The benchmarks run, and their feed is what they say it is; how fast is for them to tell."""
+
+import json
+
+import orjson
+import pytest
+
+from benchmarks.__main__ import INGEST, INSERT, main
+from benchmarks.feed import feed
+
+
+def test_a_quick_run_measures_every_contender_and_memory(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    main(["--quick", "--json"])
+
+    found = json.loads(capsys.readouterr().out)
+    assert found["feed"]["events"] > found["feed"]["lines"] == 2000
+    assert all(rate > 0 for rate in found["events_per_second"].values())
+    assert (INGEST, INSERT) in {(each["of"], each["to"]) for each in found["ratios"]}
+    assert [each["lines"] for each in found["peak_memory"]] == [1000, 2000]
+    assert all(each["ingest"] > 2**20 < each["rebuild"] for each in found["peak_memory"])
+
+
+def test_a_feed_is_the_same_for_the_same_seed_and_another_for_another() -> None:
+    once = list(feed(500, 5, seed=1))
+    assert list(feed(500, 5, seed=1)) == once
+    assert list(feed(500, 5, seed=2)) != once
+
+
+def test_a_feed_tells_its_partnerships_in_turn_each_in_the_order_of_time() -> None:
+    lines = [orjson.loads(line) for line in feed(1000, 10)]
+    times = [line["time"] for line in lines]
+    assert times == sorted(times)
+    assert {sum(line["subject"] == f"partner-{n:04}" for line in lines) for n in range(10)} == {100}
+    assert len({line["id"] for line in lines}) == len(lines)
