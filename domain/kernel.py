@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict
 
@@ -33,8 +33,7 @@ NOT_ENDED = frozenset(Stage) - {Stage.ENDED}
 AFTER_KICKOFF = IN_FORCE | {Stage.ENDED}
 
 
-@dataclass(frozen=True, slots=True)
-class Act:
+class Act(NamedTuple):
     """Who did something, when it happened (their claim) and was recorded (the operator's)."""
 
     party: str

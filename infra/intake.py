@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
 from hashlib import sha256
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 from urllib.parse import unquote
 
 import orjson
 from pydantic import StringConstraints, ValidationError, create_model
 from pydantic_core import ErrorDetails
 
-from domain.aggregates import command_types
+from domain.aggregates import command_types, stream_of
 from domain.kernel import Command, Refused, Value
 from domain.values import Instant, Slug
 from infra import codec
@@ -58,11 +58,11 @@ class Envelope(Value):
 _OF_TRANSPORT = ("specversion", "datacontenttype", "dataschema", "traceparent", "tracestate")
 
 
-@dataclass(frozen=True, slots=True)
-class Input:
-    """What one message asks for, and how to tell it from every other."""
+class Input(NamedTuple):
+    """What one message asks for, the stream that it is for, and how to tell it from every other."""
 
     envelope: Envelope
+    stream: str
     fingerprint: bytes
     raw: bytes
 
@@ -142,14 +142,17 @@ def _read_object(value: dict[str, Any], raw: bytes) -> Input | Unreadable:
     if model is None:
         return _unreadable(_unknown_type(wire), value, raw)
     try:
-        envelope = model.model_validate_json(raw, strict=True)
+        envelope: Envelope = model.__pydantic_validator__.validate_json(raw, strict=True)
     except ValidationError as error:
         return _unreadable(_refusal(error, value, model), value, raw)
-    return Input(envelope, _fingerprint(value), raw)
+    stream = stream_of(envelope.subject, envelope.data)
+    return Input(envelope, stream, _fingerprint(value), raw)
 
 
 def _fingerprint(value: dict[str, Any]) -> bytes:
-    told = {key: each for key, each in value.items() if key not in _OF_TRANSPORT}
+    told = value.copy()
+    for name in _OF_TRANSPORT:
+        told.pop(name, None)
     return sha256(orjson.dumps(told, option=orjson.OPT_SORT_KEYS)).digest()
 
 

@@ -99,36 +99,47 @@ class Runner:
     def rebuild(self) -> int:
         """Forget all views and fold them anew from the history; give how many events.
 
-        Partnership by partnership, so that each row is written once.
+        Partnership by partnership, so that each row is written once; small ones are saved together.
         """
         for projection in self._projections:
             self._views.clear(projection.name)
         end = self._history.size() - 1
-        count = 0
+        count, folded, size = 0, {}, 0
         for name in partnerships(self._history):
-            count += self._rebuild(name)
+            folded[name] = self._replayed(name)
+            size += folded[name].last + 1
+            if size >= BATCH:
+                self._save_anew(folded)
+                count, folded, size = count + size, {}, 0
+        self._save_anew(folded)
         self._views.save_all([], (TAIL, end))
-        return count
+        return count + size
 
-    def _rebuild(self, partnership: str) -> int:
+    def _replayed(self, partnership: str) -> "Replayed":
+        return replay_all(self._projections, self._history.of(partnership))
+
+    def _save_anew(self, folded: dict[str, "Replayed"]) -> None:
         for _ in range(_ATTEMPTS):
             with suppress(Stale):
-                return self._fold_anew(partnership)
-            # A live runner has begun to fold it anew meanwhile, so both begin once more.
-            for projection in self._projections:
-                self._views.clear(projection.name, partnership)
-        return self._fold_anew(partnership)
+                self._views.save_all(self._saved_anew(folded))
+                return
+            # A live runner has begun to fold some of them anew meanwhile, so both begin once more.
+            for name in folded:
+                for projection in self._projections:
+                    self._views.clear(projection.name, name)
+                folded[name] = self._replayed(name)
+        self._views.save_all(self._saved_anew(folded))
 
-    def _fold_anew(self, partnership: str) -> int:
-        results = replay_all(self._projections, self._history.of(partnership))
-        last = results.last
-        self._views.save_all(
-            [
-                saved_of(projection, {partnership: folded}, {partnership: (NOTHING, last)})
-                for projection, folded in results.folded
-            ]
-        )
-        return last + 1
+    def _saved_anew(self, folded: dict[str, "Replayed"]) -> list[Saved]:
+        positions = {name: (NOTHING, replayed.last) for name, replayed in folded.items()}
+        return [
+            saved_of(
+                projection,
+                {name: replayed.folded[place][1] for name, replayed in folded.items()},
+                positions,
+            )
+            for place, projection in enumerate(self._projections)
+        ]
 
 
 class Replayed:

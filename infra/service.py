@@ -134,10 +134,7 @@ class Service:
     def _decided(self, inputs: Sequence[Input | Unreadable], *, again: bool) -> "_Batch":
         readable = [each for each in inputs if isinstance(each, Input)]
         subjects = dict.fromkeys(each.envelope.subject for each in readable)
-        streams = [
-            aggregates.stream_of(each.envelope.subject, each.envelope.data) for each in readable
-        ]
-        batch = self._batch(subjects, streams)
+        batch = self._batch(subjects, [each.stream for each in readable])
         receipts = self._history.receipts(map(_identity, inputs))
         # To try again is to set aside that it was refused; what was accepted stands.
         batch.receipts = {
@@ -317,11 +314,10 @@ class _Batch:
         self.pass_time(name, now)
         within = self._partnership(name)
         act = Act(envelope.party, envelope.actor, envelope.time, self._not_before(name, now))
-        stream = aggregates.stream_of(name, envelope.data)
-        _, state = self.states[stream]
+        _, state = self.states[each.stream]
         decided = aggregates.decide(envelope.data, state, act, within)
         start = len(self.events)
-        self._record(stream, decided, act, (envelope.source, envelope.id), each)
+        self._record(each.stream, decided, act, (envelope.source, envelope.id), each)
         receipt = Receipt(
             envelope.source, envelope.id, each.fingerprint, None, name, None, len(decided)
         )

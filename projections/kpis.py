@@ -123,12 +123,25 @@ def counts(recorded: Recorded) -> list[Count]:
     return count(recorded, recorded.event) if count else []
 
 
-def measures(recorded: Recorded) -> set[str]:
-    """Give the metrics whose figures an event counts or reports."""
+_COUNTED_BY: dict[type[Event], tuple[str, ...]] = {
+    ReferralSubmitted: ("leads",),
+    ReferralAttributed: ("attributed_leads",),
+    LeadQualified: ("qualified_leads",),
+    OpportunityCreated: ("opportunities",),
+    DemoHeld: ("demos",),
+    DealWon: ("deals_won", "won_value", "days_to_close"),
+    DealLost: ("deals_lost",),
+    PaymentReceived: ("payments",),
+    RefundIssued: ("refunds",),
+}
+
+
+def measures(recorded: Recorded) -> tuple[str, ...]:
+    """Give the metrics whose figures an event counts or reports; none if it measures nothing."""
     event = recorded.event
     if isinstance(event, REPORTS):
-        return {event.metric}
-    return {count.metric for count in counts(recorded)}
+        return (event.metric,)
+    return _COUNTED_BY.get(type(event), ())
 
 
 # --- fold --------------------------------------------------------------------------------------

@@ -20,10 +20,10 @@ LOCK_TIMEOUT = 30
 """Seconds that a writer waits for another one, in this process or another, before it gives up."""
 
 
-_CACHE = 16 * 1024
+CACHE = 16 * 1024
 """KiB of the file that each connection keeps in memory, so that it need not ask for it again."""
 
-_LOG = 8192
+LOG = 8192
 """Pages that are written ahead before the file itself is: a page is then written less often."""
 
 _PAUSE = 0.01
@@ -85,8 +85,8 @@ class _Pool(SQLiteConnectionPool):
         cursor = connection.cursor()
         # What was acknowledged survives a power cut.
         cursor.execute("PRAGMA synchronous=FULL")
-        cursor.execute(f"PRAGMA cache_size=-{_CACHE}")
-        cursor.execute(f"PRAGMA wal_autocheckpoint={_LOG}")
+        cursor.execute(f"PRAGMA cache_size=-{CACHE}")
+        cursor.execute(f"PRAGMA wal_autocheckpoint={LOG}")
         return connection
 
 

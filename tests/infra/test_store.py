@@ -272,7 +272,7 @@ def in_turn(writer: int, number: int, store: SqliteStore) -> list[Recorded]:
         noted(f"own-{writer}", number + 1, text=f"{writer}:{number}"),
         noted(f"shared/deal/{writer}", number + 1, text=f"{writer}:{number}"),
     ]
-    return [replace(each, act=replace(each.act, recorded_at=now)) for each in events]
+    return [replace(each, act=each.act._replace(recorded_at=now)) for each in events]
 
 
 def write_many(path: Path, writer: int) -> None:
