@@ -137,7 +137,7 @@ def evolve(deadlines: Deadlines, event: Event, act: Act) -> Deadlines:
         return deadlines
     if isinstance(event, PartnershipExited):
         return {}
-    closed = _closed_by(event, deadlines)
+    closed = deadlines.keys() & _closed_by(event, deadlines)
     opened = {each.id: each for each in _opened_by(event, act)}
     if not closed and not opened:
         return deadlines

@@ -26,7 +26,7 @@ def apply(rows: Rows, recorded: Recorded) -> Change:
     lines = {_read(*line): line for line in rows.get(OPEN, {}).get("open", ())}
     before = {each.id: each for each in lines}
     after = time.evolve(before, recorded.event, recorded.act)
-    if after == before:
+    if after is before or after == before:
         return NOTHING
     still_open = [lines.get(each) or _write(each) for each in sorted(after.values())]
     row = {"wake": still_open[0][0], "open": still_open} if still_open else None

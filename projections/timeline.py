@@ -20,8 +20,8 @@ from domain.recorded import Recorded
 from domain.values import instant
 from projections.fold import Change, Projection, Rows
 
-Words = str | Callable[[Any], str]
-"""A sentence's rest, filled in with the event's fields; or a function where it must look closer."""
+Words = Callable[[Any], str]
+"""Gives the rest of a sentence whose subject is the party."""
 
 
 def _checklist(event: exploration.DecisionChecklistCompleted) -> str:
@@ -31,118 +31,142 @@ def _checklist(event: exploration.DecisionChecklistCompleted) -> str:
     )
 
 
-def _passing(text: str) -> Callable[[Any], str]:
-    def words(event: Any) -> str:  # noqa: ANN401 - any event that names the waivers it rests on
-        waived = f" (waived: {', '.join(event.waived)})" if event.waived else ""
-        return text.format(e=event) + waived
-
-    return words
+def _waived(event: Any) -> str:  # noqa: ANN401 - any event that names the waivers it rests on
+    return f" (waived: {', '.join(event.waived)})" if event.waived else ""
 
 
 WORDS: dict[type[Event], Words] = {
-    exploration.ExplorationBegun: "began to look for a partner: {e.purpose}",
-    exploration.IdealPartnerProfileDefined: (
-        "described the ideal partner (profile {e.profile_version}): {e.practice}"
+    exploration.ExplorationBegun: lambda e: f"began to look for a partner: {e.purpose}",
+    exploration.IdealPartnerProfileDefined: lambda e: (
+        f"described the ideal partner (profile {e.profile_version}): {e.practice}"
     ),
-    exploration.CandidateIdentified: "put {e.name} on the list ({e.found_through})",
-    exploration.CandidateScored: (
-        "scored {e.candidate} under profile {e.profile_version}: reach {e.market_reach}, "
-        "brand {e.brand_alignment}, technology {e.technical_compatibility}"
+    exploration.CandidateIdentified: lambda e: f"put {e.name} on the list ({e.found_through})",
+    exploration.CandidateScored: lambda e: (
+        f"scored {e.candidate} under profile {e.profile_version}: reach "
+        f"{e.market_reach}, brand {e.brand_alignment}, technology "
+        f"{e.technical_compatibility}"
     ),
-    exploration.AudienceOverlapMeasured: (
-        "measured {e.shared_customers} shared of {e.own_customers} customers with {e.candidate}"
+    exploration.AudienceOverlapMeasured: lambda e: (
+        f"measured {e.shared_customers} shared of {e.own_customers} customers with {e.candidate}"
     ),
-    exploration.CandidateApproached: "approached {e.candidate}",
-    exploration.IntegrationSpendCommitted: "committed {e.amount} to integrating {e.candidate}",
-    exploration.AlignmentAssessed: (
-        "rated {e.candidate}: fit {e.strategic_fit}, capacity {e.operational_capacity}, "
-        "culture {e.cultural_compatibility}, vision {e.shared_vision}"
+    exploration.CandidateApproached: lambda e: f"approached {e.candidate}",
+    exploration.IntegrationSpendCommitted: lambda e: (
+        f"committed {e.amount} to integrating {e.candidate}"
     ),
-    exploration.BridgingPlanAgreed: "agreed how to bridge {e.dimension} with {e.candidate}",
+    exploration.AlignmentAssessed: lambda e: (
+        f"rated {e.candidate}: fit {e.strategic_fit}, capacity {e.operational_capacity},"
+        f" culture {e.cultural_compatibility}, vision {e.shared_vision}"
+    ),
+    exploration.BridgingPlanAgreed: lambda e: (
+        f"agreed how to bridge {e.dimension} with {e.candidate}"
+    ),
     exploration.DecisionChecklistCompleted: _checklist,
-    exploration.PartnerChosen: _passing("chose {e.name} as the partner; formation began"),
-    exploration.ExplorationClosed: "ended the exploration: {e.reason}",
-    gates.WaiverGranted: "waived {e.rule}: {e.reason}",
-    formation.NonNegotiableDeclared: "declared on {e.term}: {e.statement}",
-    formation.BestAlternativeDeclared: "stated its best alternative",
-    formation.EvidenceAttached: "put evidence {e.evidence} on record: {e.title}",
-    governance.ContactAssigned: "named {e.name} for {e.function}",
-    governance.SponsorAssigned: "named {e.name}, {e.title}, as executive sponsor",
-    governance.ResourcesCommitted: "committed {e.attention} % of a person's time",
-    governance.GovernanceEstablished: "established governance; {e.operational_review} reviews",
-    formation.TermsProposed: "proposed terms {e.proposal}",
-    formation.TermsCountered: "answered {e.counters} with terms {e.proposal}",
-    formation.TermsAccepted: "accepted terms {e.proposal}",
-    formation.CommercialTermsAgreed: (
-        "and its partner agreed terms, version {e.terms_version}, from {e.effective_from}"
+    exploration.PartnerChosen: lambda e: (
+        f"chose {e.name} as the partner; formation began" + _waived(e)
     ),
-    formation.CharterProposed: "proposed charter {e.proposal}",
-    formation.CharterAgreed: "and its partner signed charter {e.proposal}",
-    formation.ObjectiveAgreed: (
-        "and its partner agreed: {e.objective.metric} from {e.objective.baseline} to "
-        "{e.objective.target} {e.objective.unit} by {e.objective.deadline}"
+    exploration.ExplorationClosed: lambda e: f"ended the exploration: {e.reason}",
+    gates.WaiverGranted: lambda e: f"waived {e.rule}: {e.reason}",
+    formation.NonNegotiableDeclared: lambda e: f"declared on {e.term}: {e.statement}",
+    formation.BestAlternativeDeclared: lambda _: "stated its best alternative",
+    formation.EvidenceAttached: lambda e: f"put evidence {e.evidence} on record: {e.title}",
+    governance.ContactAssigned: lambda e: f"named {e.name} for {e.function}",
+    governance.SponsorAssigned: lambda e: f"named {e.name}, {e.title}, as executive sponsor",
+    governance.ResourcesCommitted: lambda e: f"committed {e.attention} % of a person's time",
+    governance.GovernanceEstablished: lambda e: (
+        f"established governance; {e.operational_review} reviews"
     ),
-    formation.DecisionRuleProposed: "proposed decision rule {e.rule.rule}",
-    formation.DecisionRuleAgreed: (
-        "and its partner agreed decision rule {e.rule.rule}, version {e.rule_version}"
+    formation.TermsProposed: lambda e: f"proposed terms {e.proposal}",
+    formation.TermsCountered: lambda e: f"answered {e.counters} with terms {e.proposal}",
+    formation.TermsAccepted: lambda e: f"accepted terms {e.proposal}",
+    formation.CommercialTermsAgreed: lambda e: (
+        f"and its partner agreed terms, version {e.terms_version}, from {e.effective_from}"
     ),
-    formation.AgreementDrafted: "drafted the agreement, version {e.agreement_version}",
-    formation.AgreementSigned: "signed the agreement, version {e.agreement_version}",
-    formation.AgreementAmended: "completed the amendment, version {e.agreement_version}",
-    execution.KickoffHeld: _passing("held the kickoff; execution began"),
-    execution.OnboardingStepCompleted: "completed {e.step} (day {e.plan_day} plan)",
-    execution.TrainingCompleted: "trained {e.attendees} people of {e.department}",
-    execution.CommunicationPolicyAgreed: "set the channels for messages",
-    execution.LessonRecorded: "recorded a lesson: {e.text}",
-    execution.IncentiveIntroduced: "introduced an incentive: {e.description}",
-    execution.InvestmentReduced: "reduced the investment in {e.campaign} by {e.by} %: {e.reason}",
-    execution.RootCauseDiagnosed: "diagnosed {e.cause}: {e.finding}",
-    execution.MilestonePlanned: "planned {e.title} for {e.due}",
-    execution.MilestoneReached: "reached milestone {e.milestone}",
-    execution.MilestoneMissed: "milestone {e.milestone}, due {e.due}, was missed",
-    execution.ReviewScheduled: "scheduled {e.kind} review {e.review} for {e.at:%Y-%m-%d}",
-    execution.ReviewHeld: "held review {e.review}: {e.minutes}",
-    execution.ReviewMissed: "review {e.review} of {e.at:%Y-%m-%d} was missed",
-    execution.IssueRaised: "raised issue {e.issue} ({e.cause}): {e.description}",
-    execution.IssueResolved: "resolved issue {e.issue}: {e.resolution}",
-    execution.IssueEscalated: "issue {e.issue} was open for 48 hours and went to the sponsors",
-    execution.ImprovementPlanProposed: "proposed improvement plan {e.plan} until {e.deadline}",
-    execution.ImprovementPlanAgreed: (
-        "and its partner agreed improvement plan {e.plan} until {e.deadline}"
+    formation.CharterProposed: lambda e: f"proposed charter {e.proposal}",
+    formation.CharterAgreed: lambda e: f"and its partner signed charter {e.proposal}",
+    formation.ObjectiveAgreed: lambda e: (
+        f"and its partner agreed: {e.objective.metric} from {e.objective.baseline} to "
+        f"{e.objective.target} {e.objective.unit} by {e.objective.deadline}"
     ),
-    scaling.ScopeProposed: "proposed a wider scope {e.proposal}: {e.scope}",
-    scaling.ScopeExpanded: _passing("and its partner widened the scope: {e.scope}; scaling began"),
-    scaling.JointInvestmentProposed: "proposed to invest {e.investment} jointly: {e.purpose}",
-    scaling.JointInvestmentAgreed: "and its partner agreed joint investment {e.proposal}",
-    renewal.RenewalReviewHeld: "held renewal review {e.review}: recommends to {e.recommendation}",
-    renewal.RenewalProposed: "proposed to renew for {e.duration}",
-    renewal.PartnershipRenewed: "and its partner renewed until {e.ends_on}",
-    renewal.RenewalDeclined: "declined renewal {e.proposal}: {e.reason}",
-    renewal.ExitNoticeGiven: _passing("gave notice ({e.reason}), effective {e.effective_on}"),
-    renewal.FinalSettlementIssued: "issued final settlement {e.settlement}",
-    renewal.AssetsDispositioned: "{e.asset}: {e.disposition} ({e.to})",
-    renewal.PartnershipExited: _passing("completed the exit; the partnership ended"),
-    deadlines.PeriodClosed: "{e.period} closed",
-    deadlines.DeadlinePassed: "{e.kind} {e.ref} passed",
-    deal.ReferralSubmitted: "submitted referral {e.deal}",
-    deal.ReferralAttributed: "attributed referral {e.deal} ({e.method})",
-    deal.LeadQualified: "qualified lead {e.deal}",
-    deal.OpportunityCreated: "opened an opportunity on {e.deal}",
-    deal.DemoHeld: "held a demo for {e.deal}",
-    deal.DealWon: "won deal {e.deal}: {e.annual_contract_value} a year",
-    deal.DealLost: "lost deal {e.deal}: {e.reason}",
-    deal.PaymentReceived: "received {e.amount} on deal {e.deal}",
-    deal.RefundIssued: "refunded {e.amount} on deal {e.deal}",
-    metric.MetricReported: "reported {e.metric} for {e.period}: {e.figure}",
-    metric.MetricCorrected: "corrected {e.metric} for {e.period} to {e.figure}: {e.reason}",
+    formation.DecisionRuleProposed: lambda e: f"proposed decision rule {e.rule.rule}",
+    formation.DecisionRuleAgreed: lambda e: (
+        f"and its partner agreed decision rule {e.rule.rule}, version {e.rule_version}"
+    ),
+    formation.AgreementDrafted: lambda e: f"drafted the agreement, version {e.agreement_version}",
+    formation.AgreementSigned: lambda e: f"signed the agreement, version {e.agreement_version}",
+    formation.AgreementAmended: lambda e: f"completed the amendment, version {e.agreement_version}",
+    execution.KickoffHeld: lambda e: "held the kickoff; execution began" + _waived(e),
+    execution.OnboardingStepCompleted: lambda e: f"completed {e.step} (day {e.plan_day} plan)",
+    execution.TrainingCompleted: lambda e: f"trained {e.attendees} people of {e.department}",
+    execution.CommunicationPolicyAgreed: lambda _: "set the channels for messages",
+    execution.LessonRecorded: lambda e: f"recorded a lesson: {e.text}",
+    execution.IncentiveIntroduced: lambda e: f"introduced an incentive: {e.description}",
+    execution.InvestmentReduced: lambda e: (
+        f"reduced the investment in {e.campaign} by {e.by} %: {e.reason}"
+    ),
+    execution.RootCauseDiagnosed: lambda e: f"diagnosed {e.cause}: {e.finding}",
+    execution.MilestonePlanned: lambda e: f"planned {e.title} for {e.due}",
+    execution.MilestoneReached: lambda e: f"reached milestone {e.milestone}",
+    execution.MilestoneMissed: lambda e: f"milestone {e.milestone}, due {e.due}, was missed",
+    execution.ReviewScheduled: lambda e: (
+        f"scheduled {e.kind} review {e.review} for {e.at:%Y-%m-%d}"
+    ),
+    execution.ReviewHeld: lambda e: f"held review {e.review}: {e.minutes}",
+    execution.ReviewMissed: lambda e: f"review {e.review} of {e.at:%Y-%m-%d} was missed",
+    execution.IssueRaised: lambda e: f"raised issue {e.issue} ({e.cause}): {e.description}",
+    execution.IssueResolved: lambda e: f"resolved issue {e.issue}: {e.resolution}",
+    execution.IssueEscalated: lambda e: (
+        f"issue {e.issue} was open for 48 hours and went to the sponsors"
+    ),
+    execution.ImprovementPlanProposed: lambda e: (
+        f"proposed improvement plan {e.plan} until {e.deadline}"
+    ),
+    execution.ImprovementPlanAgreed: lambda e: (
+        f"and its partner agreed improvement plan {e.plan} until {e.deadline}"
+    ),
+    scaling.ScopeProposed: lambda e: f"proposed a wider scope {e.proposal}: {e.scope}",
+    scaling.ScopeExpanded: lambda e: (
+        f"and its partner widened the scope: {e.scope}; scaling began" + _waived(e)
+    ),
+    scaling.JointInvestmentProposed: lambda e: (
+        f"proposed to invest {e.investment} jointly: {e.purpose}"
+    ),
+    scaling.JointInvestmentAgreed: lambda e: (
+        f"and its partner agreed joint investment {e.proposal}"
+    ),
+    renewal.RenewalReviewHeld: lambda e: (
+        f"held renewal review {e.review}: recommends to {e.recommendation}"
+    ),
+    renewal.RenewalProposed: lambda e: f"proposed to renew for {e.duration}",
+    renewal.PartnershipRenewed: lambda e: f"and its partner renewed until {e.ends_on}",
+    renewal.RenewalDeclined: lambda e: f"declined renewal {e.proposal}: {e.reason}",
+    renewal.ExitNoticeGiven: lambda e: (
+        f"gave notice ({e.reason}), effective {e.effective_on}" + _waived(e)
+    ),
+    renewal.FinalSettlementIssued: lambda e: f"issued final settlement {e.settlement}",
+    renewal.AssetsDispositioned: lambda e: f"{e.asset}: {e.disposition} ({e.to})",
+    renewal.PartnershipExited: lambda e: "completed the exit; the partnership ended" + _waived(e),
+    deadlines.PeriodClosed: lambda e: f"{e.period} closed",
+    deadlines.DeadlinePassed: lambda e: f"{e.kind} {e.ref} passed",
+    deal.ReferralSubmitted: lambda e: f"submitted referral {e.deal}",
+    deal.ReferralAttributed: lambda e: f"attributed referral {e.deal} ({e.method})",
+    deal.LeadQualified: lambda e: f"qualified lead {e.deal}",
+    deal.OpportunityCreated: lambda e: f"opened an opportunity on {e.deal}",
+    deal.DemoHeld: lambda e: f"held a demo for {e.deal}",
+    deal.DealWon: lambda e: f"won deal {e.deal}: {e.annual_contract_value} a year",
+    deal.DealLost: lambda e: f"lost deal {e.deal}: {e.reason}",
+    deal.PaymentReceived: lambda e: f"received {e.amount} on deal {e.deal}",
+    deal.RefundIssued: lambda e: f"refunded {e.amount} on deal {e.deal}",
+    metric.MetricReported: lambda e: f"reported {e.metric} for {e.period}: {e.figure}",
+    metric.MetricCorrected: lambda e: (
+        f"corrected {e.metric} for {e.period} to {e.figure}: {e.reason}"
+    ),
 }
 """What each event says; a test holds that none is left without words."""
 
 
 def words(event: Event) -> str:
     """Give an event in words, without its subject."""
-    say = WORDS[type(event)]
-    return say.format(e=event) if isinstance(say, str) else say(event)
+    return WORDS[type(event)](event)
 
 
 def keys(_: Recorded) -> tuple[str, ...]:
