@@ -26,7 +26,7 @@ from domain.metrics import CATALOGUE, Adds
 from domain.recorded import Recorded
 from domain.renewal import ExitNoticeGiven, PartnershipExited, PartnershipRenewed
 from domain.values import instant, plain
-from projections import kpis
+from projections import figures, kpis
 from projections.fold import NOTHING, Change, Output, Projection, Row, Rows
 
 STATE = "state"
@@ -67,7 +67,7 @@ class Rule:
         """Whether a window began after the rule was agreed (C15)."""
         return bounds(window)[0].isoformat() >= self.binds_from
 
-    def breached_by(self, figure: kpis.Figure | None) -> bool:
+    def breached_by(self, figure: figures.Figure | None) -> bool:
         """Whether a figure breaks the rule; none is no breach, nor is one equal to it (C20)."""
         if figure is None or figure.value is None:
             return False
@@ -241,7 +241,7 @@ class _Judging:
         minimum = kpis.minimum_for(window, self.state.get("agreed", {})) if "Q" in window else None
         if minimum is None:
             return
-        known = kpis.figure(self.state.get("periods", {}), LEADS, window)
+        known = figures.figure(self.state.get("periods", {}), LEADS, window)
         leads = known.value if known and known.value is not None else Decimal(0)
         asked = Decimal(minimum["minimum"])
         self._settle(
@@ -276,7 +276,7 @@ class _Judging:
     def _segments(self, rule: Rule, window: str) -> list[str]:
         if not rule.by_segment:
             return [""]
-        found = kpis.segments(self.state.get("periods", {}), rule.metric, window)
+        found = figures.segments(self.state.get("periods", {}), rule.metric, window)
         return [each for each in found if each != OTHER_CHANNELS]
 
     def _judge_rule(self, rule: Rule, window: str, segment: str) -> None:
@@ -285,16 +285,14 @@ class _Judging:
             windows.append(preceding(windows[-1]))
         rows = self.state.get("periods", {})
         closed = self.state["closed"]
-        figures = [kpis.figure(rows, rule.metric, each, segment) for each in reversed(windows)]
+        known = [figures.figure(rows, rule.metric, each, segment) for each in reversed(windows)]
         breached = all(rule.binds_in(each) and each in closed for each in windows) and all(
-            rule.breached_by(each) for each in figures
+            rule.breached_by(each) for each in known
         )
-        shown = [
-            plain(each.value) if each and each.value is not None else "none" for each in figures
-        ]
+        shown = [plain(each.value) if each and each.value is not None else "none" for each in known]
         limit = "not below" if rule.below else "not above"
         unit = CATALOGUE[rule.metric].unit
-        latest = figures[-1]
+        latest = known[-1]
         self._settle(
             Verdict(
                 rule.name,

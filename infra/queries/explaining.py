@@ -17,9 +17,8 @@ from domain.rules import DecisionRule
 from domain.values import MINOR_UNITS, instant, plain
 from infra.bootstrap import Accord
 from infra.queries.logs import NotFound, Row, entry, log, perhaps, size_of
-from projections import ALERTS, KPIS
+from projections import ALERTS, KPIS, figures, kpis
 from projections import alerts as judged
-from projections import kpis as figures
 from projections.fold import Rows, replay
 
 HOW_TO_ASK = (
@@ -129,7 +128,7 @@ def _resting_on(
     """Give the events that agreed the rules which look at this figure, each in force then."""
     minimum = None
     if metric.name == judged.LEADS and "Q" in period and not segment:
-        minimum = figures.minimum_for(period, rows.get(figures.AGREED, {}))
+        minimum = kpis.minimum_for(period, rows.get(kpis.AGREED, {}))
     found: dict[str, Recorded] = {}
     for recorded in log_.rules():
         event = recorded.event
@@ -312,7 +311,7 @@ class _Log:
         for recorded in self.events():
             adds = [
                 {"to": parts[count.metric], "metric": count.metric, "amount": str(count.amount)}
-                for count in figures.counts(recorded)
+                for count in kpis.counts(recorded)
                 if count.metric in parts
                 and count.period in months
                 and segment in ("", count.segment)

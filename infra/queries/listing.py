@@ -11,9 +11,8 @@ from infra.bootstrap import Accord
 from infra.codec import encode
 from infra.queries.logs import NOW, AsOf, Row, entry, log, size_of
 from infra.runner import partnerships
-from projections import ALERTS, KPIS, OVERVIEW
+from projections import ALERTS, KPIS, OVERVIEW, figures
 from projections import alerts as judged
-from projections import kpis as figures
 from projections.fold import replay
 from projections.overview import OVERVIEW_ROW
 

@@ -22,7 +22,8 @@ from infra.queries.logs import AsOf
 from infra.runner import partnerships
 from infra.service import Outcome
 from infra.store.records import NOTHING
-from projections import PROJECTIONS, kpis
+from projections import PROJECTIONS
+from projections import figures as reading
 from projections.fold import replay
 from tests.feeds import FEEDS, messages, play, simulated
 
@@ -106,7 +107,7 @@ def figures(accord: Accord, name: str, period: str, metric: str) -> dict[str, Ro
     rows = dict(accord.views.select("kpis", name))
     return {
         each.get("segment", ""): each
-        for each in kpis.report(rows, period)
+        for each in reading.report(rows, period)
         if each["metric"] == metric
     }
 
@@ -261,9 +262,9 @@ def test_the_quarters_of_a_year_add_up_to_the_year(accord: Accord) -> None:
     for name in partnerships(accord.history):
         rows = dict(accord.views.select("kpis", name))
         for metric in ("leads", "deals_won", "new_subscribers", "watch_time"):
-            parts = [kpis.figure(rows, metric, f"2026-Q{each}") for each in (1, 2, 3, 4)]
+            parts = [reading.figure(rows, metric, f"2026-Q{each}") for each in (1, 2, 3, 4)]
             known = [each.value for each in parts if each and each.value is not None]
-            whole = kpis.figure(rows, metric, "2026")
+            whole = reading.figure(rows, metric, "2026")
             assert (whole.value if whole else None) == (sum(known) if known else None)
 
 
@@ -349,7 +350,7 @@ def test_the_share_of_the_terms_in_force_when_a_late_sale_happened(accord: Accor
     assert (sale.act.occurred_at.day, sale.act.occurred_at.month) == (30, 6)
     assert (sale.act.recorded_at.day, sale.act.recorded_at.month) == (5, 7)
     rows = dict(accord.views.select("kpis", "growthos-consulting"))
-    won = kpis.figure(rows, "deals_won", "2026-Q2")
+    won = reading.figure(rows, "deals_won", "2026-Q2")
     assert won is not None
     assert won.value == 1
 

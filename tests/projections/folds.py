@@ -16,7 +16,8 @@ from domain.formation import AcceptTerms, ProposeTerms
 from domain.kernel import Event
 from domain.metric import CorrectMetric, Figure, ReportMetric
 from domain.values import Money
-from projections import ALERTS, KPIS, kpis
+from projections import ALERTS, KPIS
+from projections import figures as reading
 from projections.fold import Output, Row, Rows, replay
 from tests.life import OURS, TERMS, THEIRS, changed
 from tests.stories import Story
@@ -117,7 +118,7 @@ def lines(story: Story, metric: str, period: str) -> dict[tuple[str, str], Row]:
     """Give a metric's lines of a period by segment and unit."""
     return {
         (each.get("segment", ""), each["unit"]): each
-        for each in kpis.report(figures(story), period)
+        for each in reading.report(figures(story), period)
         if each["metric"] == metric
     }
 

@@ -15,7 +15,7 @@ from domain.formation import AgreeCharter, ProposeCharter
 from domain.kernel import Stage
 from domain.metric import OTHER_CHANNELS, Figure
 from domain.metrics import CATALOGUE, Adds, Unit
-from projections import kpis
+from projections import figures as reading
 from tests.life import CHARTER, CO_BRANDED_REVENUE, OURS, THEIRS, after, at, changed, usd
 from tests.projections.folds import (
     agree_minimum,
@@ -182,7 +182,7 @@ def year_of(name: str, figures_by_month: dict[str, Figure]) -> Story:
 
 
 def value(story: Story, name: str, period: str) -> Decimal | None:
-    found = kpis.figure(figures(story), name, period, unit=units_of(name))
+    found = reading.figure(figures(story), name, period, unit=units_of(name))
     return found.value if found else None
 
 
@@ -211,7 +211,7 @@ def test_ratios_add_up_by_numerator_and_denominator(parts: dict[str, tuple[int, 
 
     for period in (*quarters_of("2026"), "2026"):
         within = [parts[month] for month in months_of(period) if month in parts]
-        found = kpis.figure(figures(story), "click_rate", period)
+        found = reading.figure(figures(story), "click_rate", period)
         if not within:
             assert found is None
             continue
@@ -376,7 +376,7 @@ def charter(story: Story, **objective: object) -> None:
 
 
 def objective(story: Story, name: str) -> tuple[str | None, bool]:
-    (found,) = [each for each in kpis.objectives(figures(story)) if each["objective"] == name]
+    (found,) = [each for each in reading.objectives(figures(story)) if each["objective"] == name]
     return found["actual"], found["met"]
 
 
@@ -442,7 +442,7 @@ def test_every_quarter_with_a_figure_is_listed_in_order() -> None:
     for period in ("2026-07", "2025-11", "2026-Q2"):
         report(story, "impressions", period, count(1))
 
-    listed = kpis.periods(figures(story))
+    listed = reading.periods(figures(story))
     assert [each for each in listed if "Q" in each] == ["2025-Q3", "2025-Q4", "2026-Q2", "2026-Q3"]
     assert all(one < other for one, other in pairwise(listed))
 
