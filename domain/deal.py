@@ -7,7 +7,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import assert_never
 
-from domain.kernel import AFTER_KICKOFF, Act, Command, Event, Refused, Value
+from domain.kernel import AFTER_KICKOFF, Act, Command, Event, Refused, Value, once
 from domain.values import Count, Instant, Money, Ref, Slug, Text, plain
 
 
@@ -272,7 +272,7 @@ def pay(command: ReceivePayment, state: Deal) -> list[Event]:
             f"the payment in {command.amount.currency}.",
             "Give the payment in the deal's currency.",
         )
-    return _once(PaymentReceived.of(command), state.payments.get(command.payment), "payment")
+    return _of_deal(PaymentReceived.of(command), state.payments.get(command.payment), "payment")
 
 
 def refund(command: IssueRefund, state: Deal) -> list[Event]:
@@ -287,7 +287,7 @@ def refund(command: IssueRefund, state: Deal) -> list[Event]:
     event = RefundIssued.of(command)
     standing = state.refunds.get(command.refund)
     if standing is not None:
-        return _once(event, standing, "refund")
+        return _of_deal(event, standing, "refund")
     _positive(command.amount)
     given_back = sum(
         (each.amount.amount for each in state.refunds.values() if each.payment == command.payment),
@@ -305,19 +305,16 @@ def refund(command: IssueRefund, state: Deal) -> list[Event]:
 
 
 def _step(step: Step, event: Event, state: Deal) -> list[Event]:
-    return _once(event, state.steps.get(step), step)
+    return _of_deal(event, state.steps.get(step), step)
 
 
-def _once(event: Event, standing: Event | None, what: str) -> list[Event]:
-    if standing is None:
-        return [event]
-    if standing == event:
-        return []
-    raise Refused(
+def _of_deal(event: Event, standing: Event | None, what: str) -> list[Event]:
+    return once(
+        event,
+        standing,
         "already-recorded",
         f"Another {what} of this deal is on record.",
         "History is not edited: give a new fact an identifier of its own.",
-        standing=standing.model_dump(mode="json"),
     )
 
 

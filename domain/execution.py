@@ -21,6 +21,7 @@ from domain.kernel import (
     Refused,
     Standing,
     Value,
+    once,
 )
 from domain.values import Day, Instant, Money, Percent, Ref, Slug, Text
 
@@ -445,15 +446,12 @@ def decide(
 
 def _plan(name: str, planned: Event, tasks: Tasks) -> list[Event]:
     standing = tasks.get(name)
-    if standing is None:
-        return [planned]
-    if standing.planned == planned:
-        return []
-    raise Refused(
+    return once(
+        planned,
+        standing.planned if standing else None,
         "already-recorded",
         f"{name} was recorded with other content.",
         "History is not edited: give the new one an identifier of its own.",
-        standing=standing.planned.model_dump(mode="json"),
     )
 
 
@@ -466,15 +464,12 @@ def _do(name: str, done: Event, tasks: Tasks) -> list[Event]:
             "Record its beginning first, under this identifier.",
             known=sorted(tasks),
         )
-    if standing.done is None:
-        return [done]
-    if standing.done == done:
-        return []
-    raise Refused(
+    return once(
+        done,
+        standing.done,
         "already-recorded",
         f"{name} was done already, with other content.",
         "History is not edited: state a new fact under an identifier of its own.",
-        standing=standing.done.model_dump(mode="json"),
     )
 
 

@@ -16,6 +16,7 @@ from domain.kernel import (
     Stage,
     Standing,
     Value,
+    once,
 )
 from domain.values import Count, Money, Rating, Slug, Text
 
@@ -391,13 +392,10 @@ def define_profile(command: DefineIdealPartnerProfile, state: Exploration) -> li
 def identify(command: IdentifyCandidate, state: Exploration) -> list[Event]:
     """Put a candidate on the list once (C1)."""
     _not_the_clock(command.candidate)
-    event = CandidateIdentified.of(command)
     known = state.candidates.get(command.candidate)
-    if known is None:
-        return [event]
-    if known.identified == event:
-        return []
-    raise Refused(
+    return once(
+        CandidateIdentified.of(command),
+        known.identified if known else None,
         "candidate-exists",
         f"{command.candidate} is on the list with other particulars.",
         "Give the new candidate an identifier of its own.",

@@ -7,7 +7,7 @@ again it decides nothing; stated otherwise it is refused, because history is not
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from domain.kernel import Act, Command, Event, Refused
+from domain.kernel import Act, Command, Event, once
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,17 +40,14 @@ class Facts:
     def state(self, kind: Kind, command: Command, act: Act) -> list[Event]:
         """Decide to keep a fact: nothing if it stands already, a refusal if it stands otherwise."""
         fact = kind.event.of(command)
-        standing = self.stated.get(kind.key(fact, act))
-        if standing == fact:
-            return []
-        if standing is not None:
-            raise Refused(
-                "already-recorded",
-                f"{kind.key(fact, act)} was recorded with other content.",
-                "History is not edited: state a new fact under an identity of its own.",
-                standing=standing.model_dump(mode="json"),
-            )
-        return [fact]
+        key = kind.key(fact, act)
+        return once(
+            fact,
+            self.stated.get(key),
+            "already-recorded",
+            f"{key} was recorded with other content.",
+            "History is not edited: state a new fact under an identity of its own.",
+        )
 
     def restate(self, kind: Kind, command: Command, act: Act) -> list[Event]:
         """Decide to keep a fact that may change: nothing if the latest says the same."""

@@ -94,6 +94,18 @@ class Event(Value):
         return cls(**command.__dict__, **more)
 
 
+def once(event: Event, standing: Event | None, rule: str, detail: str, mend: str) -> list[Event]:
+    """Decide a fact that is stated once: nothing if it stands already.
+
+    Raises `Refused` under `rule` if it stands with other content, because history is not edited.
+    """
+    if standing is None:
+        return [event]
+    if standing == event:
+        return []
+    raise Refused(rule, detail, mend, standing=standing.model_dump(mode="json"))
+
+
 @dataclass(frozen=True, slots=True)
 class Waiver:
     """An attributed, reasoned permission to pass one rule of a gate (C6)."""

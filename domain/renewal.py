@@ -11,8 +11,8 @@ from domain.consent import Proposals, acceptable, propose, with_acceptance, with
 from domain.execution import Execution
 from domain.formation import CommercialTermsAgreed, Formation
 from domain.gates import Requirement, passing
-from domain.kernel import RUNNING, Act, Command, Event, Refused, Stage, Standing, Value
-from domain.terms import Assets
+from domain.kernel import RUNNING, Act, Command, Event, Refused, Stage, Standing, Value, once
+from domain.terms import Assets, check_parties
 from domain.values import Day, Money, Ref, Slug, Text
 
 IN_RENEWAL = frozenset({Stage.RENEWAL})
@@ -223,13 +223,9 @@ def decide(  # noqa: PLR0913, PLR0917 - what earlier stages settled
 
 def review(command: HoldRenewalReview, state: Renewal) -> list[Event]:
     """Hold a renewal review once under its identifier."""
-    event = RenewalReviewHeld.of(command)
-    standing = state.reviews.get(command.review)
-    if standing is None:
-        return [event]
-    if standing == event:
-        return []
-    raise Refused(
+    return once(
+        RenewalReviewHeld.of(command),
+        state.reviews.get(command.review),
         "already-recorded",
         f"Renewal review {command.review} was held with another outcome.",
         "Hold another review under an identifier of its own.",
@@ -321,7 +317,7 @@ def _improvement_was_tried(execution: Execution, day: date) -> list[Requirement]
 def settle(command: IssueFinalSettlement, state: Renewal, standing: Standing) -> list[Event]:
     """Issue one final settlement; it is immutable (C27)."""
     event = FinalSettlementIssued.of(command)
-    _is_party(command.payer, standing)
+    check_parties([command.payer] if command.payer else [], standing.parties)
     if state.settlement is None:
         return [event]
     if state.settlement == event:
@@ -336,7 +332,7 @@ def settle(command: IssueFinalSettlement, state: Renewal, standing: Standing) ->
 def disposition(command: DispositionAssets, state: Renewal, standing: Standing) -> list[Event]:
     """Say once what becomes of an asset (C27)."""
     event = AssetsDispositioned.of(command)
-    _is_party(command.to, standing)
+    check_parties([command.to], standing.parties)
     known = state.assets.get(command.asset)
     if known is None:
         return [event]
@@ -347,15 +343,6 @@ def disposition(command: DispositionAssets, state: Renewal, standing: Standing) 
         f"{command.asset} went to {known.to} already.",
         "History is not edited; name another asset.",
     )
-
-
-def _is_party(party: str | None, standing: Standing) -> None:
-    if party is not None and party not in standing.parties:
-        raise Refused(
-            "unknown-party",
-            f"{party} is no party of this partnership.",
-            f"Name {' or '.join(standing.parties)}.",
-        )
 
 
 def complete(command: CompleteExit, state: Renewal, standing: Standing, act: Act) -> list[Event]:

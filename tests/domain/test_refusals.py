@@ -13,7 +13,7 @@ TESTS = sorted(Path(__file__).parent.glob("test_*.py"))
 
 
 def rules() -> Iterator[str]:
-    """Give the first argument of each `Refused(...)` and `Requirement(...)` in the domain.
+    """Give the rule of each `Refused(...)`, `Requirement(...)` and `once(...)` in the domain.
 
     Of a name that is made for a dimension, a question or a party (`sponsor:brightpath`), what
     comes before the colon.
@@ -29,6 +29,8 @@ def rules() -> Iterator[str]:
                     ],
                 ):
                     yield rule.removesuffix(":")
+                case ast.Call(func=ast.Name("once"), args=[_, _, ast.Constant(str(rule)), *_]):
+                    yield rule
                 case _:
                     pass
 

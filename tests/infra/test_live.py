@@ -2,7 +2,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, closing
 from datetime import UTC, datetime
@@ -19,36 +19,9 @@ from infra.codec import moment
 from infra.live import GATHERED, Busy, GroupCommit
 from infra.settings import Settings
 from tests.documents import REPOSITORY
+from tests.infra.told import Told
 
 Opening = Callable[[], AbstractContextManager[Accord]]
-
-
-class Told:
-    """A clock that shows what it is told."""
-
-    def __init__(self) -> None:
-        self.now = datetime(2026, 1, 12, 9, tzinfo=UTC)
-
-    def __call__(self) -> datetime:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Told:
-    return Told()
-
-
-@pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    settings = Settings(store=f"sqlite:///{tmp_path}/accord.db")
-    init(settings)
-    return settings
-
-
-@pytest.fixture
-def accord(settings: Settings, clock: Told) -> Iterator[Accord]:
-    with bootstrap(settings, clock) as accord:
-        yield accord
 
 
 def beginning(partnership: str, at: str = "2026-01-12T09:00:00Z") -> bytes:

@@ -29,7 +29,7 @@ from domain.kernel import Act, Command, Event
 from domain.metric import Figure, ReportMetric
 from domain.partnership import Partnership, PassTime
 from domain.recorded import Recorded
-from infra.bootstrap import Accord, bootstrap, init
+from infra.bootstrap import Accord, bootstrap
 from infra.codec import event_id
 from infra.service import ATTEMPTS, CLOCK_SOURCE, Outcome, Service
 from infra.settings import Settings
@@ -37,39 +37,12 @@ from infra.store.records import NOTHING, Conflict, Receipt, Refusal
 from infra.store.sqlite import SqliteStore
 from tests.feeds import simulated
 from tests.infra.messages import SOURCE, beginning, candidate, from_steps, message
+from tests.infra.told import Told
 from tests.infra.writers import write
 from tests.life import LIFE, THEIRS, example
 from tests.stories import Story
 
 NAME = "growthos-brightpath"
-
-
-class Told:
-    """A clock that shows what it is told."""
-
-    def __init__(self) -> None:
-        self.now = datetime(2026, 1, 12, 9, tzinfo=UTC)
-
-    def __call__(self) -> datetime:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Told:
-    return Told()
-
-
-@pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    settings = Settings(store=f"sqlite:///{tmp_path}/ordinary.db")
-    init(settings)
-    return settings
-
-
-@pytest.fixture
-def accord(settings: Settings, clock: Told) -> Iterator[Accord]:
-    with bootstrap(settings, clock) as accord:
-        yield accord
 
 
 @pytest.fixture
