@@ -9,19 +9,25 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 # The demo has a store of its own, so that nobody's own ACCORD_STORE is touched by it.
 DEMO_STORE := sqlite:///var/demo.db
 
-.PHONY: help run test check bench lock clean
+.PHONY: help run up-local down-local test check bench lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the chores
-	@sed -nE 's/^([a-z]+):[^#]*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
+	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 run: $(VENV)/.runtime ## play the demo into var/demo.db, then serve it on ACCORD_PORT
 	@mkdir -p var
 	@$(BIN)/accord demo --store $(DEMO_STORE)
 	@exec $(BIN)/accord up --store $(DEMO_STORE) --port $(ACCORD_PORT)
 
+up-local: $(VENV)/.dev ## start all of production on this machine, with its data in var/local
+	@$(BIN)/python -m infra.local up
+
+down-local: ## stop what `make up-local` started; the data stays
+	@$(BIN)/python -m infra.local down
+
 test: check ## everything that CI runs: check, then all tests
-	@$(BIN)/python -m pytest --numprocesses 2 --dist worksteal
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup
 
 check: $(VENV)/.dev ## form, lint, types, import contracts, and that documented commands exist
 	@$(BIN)/ruff format --check .

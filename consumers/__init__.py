@@ -1,1 +1,1 @@
-"""Thin processes on streams that hand what they read to infra and hold no rule."""
+"""Processes on streams: commands in, events out, projections, what they say to the world."""

@@ -6,10 +6,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
+from infra.kafka import topics
 from infra.live import Follower, GroupCommit, Live, Scheduler
 from infra.runner import Runner
 from infra.service import Service, wall_clock
 from infra.settings import NoSuchStore, Settings
+from infra.store import postgres_datastore as postgres
+from infra.store.postgres import PostgresStore
+from infra.store.postgres_views import PostgresViews
 from infra.store.records import History, Views
 from infra.store.sqlite import SqliteStore
 from infra.store.sqlite_views import SqliteViews
@@ -36,57 +40,95 @@ class Accord:
     runner: Runner
     simulated: bool
     clock: Callable[[], datetime]
+    folds: bool
+    """Whether this process folds what is recorded; where there is a broker, projectors do."""
+
+    def catch_up(self) -> None:
+        """Bring the views up to the history, where that is this process's to do."""
+        if self.folds:
+            self.runner.catch_up()
 
     def live(self) -> Live:
         """Give what is to run beside it, while events come in and are read (see `Live`)."""
         writer = GroupCommit(self.service)
-        scheduler = Scheduler(self.views, self.service, writer, self.clock)
         return Live(
             self.history,
             writer,
-            Follower(self.history, self.views, self.runner),
-            None if self.simulated else scheduler,
+            Follower(self.history, self.views, self.runner) if self.folds else None,
+            None if self.simulated else Scheduler(self.views, self.service, writer, self.clock),
         )
 
 
 def init(settings: Settings, *, simulated: bool = False) -> bool:
     """Make a store; whether it was made (one that is there stays as it is).
 
-    Raises `NoSuchStore` if one is there that keeps time the other way.
+    The tables of a Postgres store are `migrate`'s to make. Raises `NoSuchStore` if one is there
+    that keeps time the other way, `UnknownSchema` if one is to be migrated first.
     """
-    path = settings.path
-    path.parent.mkdir(parents=True, exist_ok=True)
-    store = SqliteStore.open(path)
+    if not settings.in_postgres:
+        settings.path.parent.mkdir(parents=True, exist_ok=True)
+    history, _ = open_store(settings)
     try:
-        kept = store.meta(SIMULATED)
+        kept = history.meta(SIMULATED)
         if kept is None:
-            store.set_meta(SIMULATED, str(simulated).lower())
+            history.set_meta(SIMULATED, str(simulated).lower())
             return True
         if kept != str(simulated).lower():
             other = "a simulated" if kept == "true" else "an ordinary"
-            raise NoSuchStore(f"{settings.store} is {other} store; make another one elsewhere.")
+            raise NoSuchStore(f"{settings.shown} is {other} store; make another one elsewhere.")
         return False
     finally:
-        store.close()
+        history.close()
+
+
+def migrate(
+    settings: Settings,
+    *,
+    simulated: bool = False,
+    password: str | None = None,
+    partitions: int = topics.PARTITIONS,
+    replicas: int = 1,
+) -> list[str]:
+    """Bring a store, and the topics of its broker, to the form of this release.
+
+    Gives the migrations that were applied and the topics that were made. With a `password` the
+    database's roles can log in by it. Raises as `init` does, `TopicsDiffer`, and the errors of
+    psycopg and kafka where database or broker cannot be had.
+    """
+    done = postgres.migrate(settings.store, password) if settings.in_postgres else []
+    init(settings, simulated=simulated)
+    if not settings.folds:
+        done += topics.create(settings.broker, settings.topics, partitions, replicas)
+    return done
+
+
+def open_store(settings: Settings) -> tuple[History, Views]:
+    """Give a store's history and its views; closing the history closes both.
+
+    A SQLite file is made if it is missing. Raises `UnknownSchema` if it is of another release.
+    """
+    # One pool for both, so that the writers of this process queue in turn.
+    if settings.in_postgres:
+        database = postgres.Datastore(settings.store)
+        return PostgresStore(database), PostgresViews(database)
+    history = SqliteStore.open(settings.path)
+    return history, SqliteViews(history.datastore)
 
 
 @contextmanager
 def bootstrap(settings: Settings, clock: Callable[[], datetime] = wall_clock) -> Iterator[Accord]:
     """Give everything on an existing store, and close it at the end.
 
-    Raises `NoSuchStore` if there is none.
+    Raises `NoSuchStore` if there is none, `UnknownSchema` if it is of another release.
     """
     gc.set_threshold(*_COLLECT)
-    path = settings.path
-    if not path.exists():
+    if not settings.in_postgres and not settings.path.exists():
         raise NoSuchStore(f"There is no store at {settings.store}; make it with accord init.")
-    history = SqliteStore.open(path)
-    # One pool for both, so that the writers of this process queue for the file in turn.
-    views = SqliteViews(history.datastore)
+    history, views = open_store(settings)
     try:
         simulated = history.meta(SIMULATED) == "true"
         service = Service(history, clock, simulated=simulated)
         runner = Runner(history, views, PROJECTIONS)
-        yield Accord(history, views, service, runner, simulated, clock)
+        yield Accord(history, views, service, runner, simulated, clock, settings.folds)
     finally:
         history.close()

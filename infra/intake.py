@@ -175,6 +175,10 @@ def _unreadable(refused: Refused, value: dict[str, Any], raw: bytes) -> Unreadab
     )
 
 
+ILLEGIBLE = frozenset({"not-json", "not-an-event"})
+"""The rules that refuse what is no message at all."""
+
+
 def _unknown_type(wire: object) -> Refused:
     near = get_close_matches(str(wire), envelope_types(), 3, 0.6)
     return Refused(
@@ -301,6 +305,11 @@ def from_binary(headers: Mapping[str, str], body: bytes) -> bytes:
         if name.lower().startswith("ce-")
     }
     attributes["datacontenttype"] = headers.get("content-type", "application/json").split(";")[0]
+    return spliced(attributes, body)
+
+
+def spliced(attributes: Mapping[str, str], body: bytes) -> bytes:
+    """Give the structured form of a message in binary mode: its attributes, and a body of data."""
     data = body.strip()
     if not _is_one_value(data):
         # Spliced in it could add attributes; as a string it is refused, and by its own identity.

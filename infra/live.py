@@ -298,7 +298,7 @@ class Scheduler(_Repeated):
 
 
 class Live:
-    """The writer, the follower and, where time is not told by feeds, the scheduler of one store.
+    """The writer of one store, the follower where it folds, the scheduler where time passes.
 
     A context manager: they run inside it. At its end all that was submitted is recorded and
     folded.
@@ -308,13 +308,14 @@ class Live:
         self,
         history: History,
         writer: GroupCommit,
-        follower: Follower,
+        follower: Follower | None,
         scheduler: Scheduler | None,
     ) -> None:
         self._history = history
         self.writer = writer
         self.follower = follower
-        self._repeated: list[_Repeated] = [follower, scheduler] if scheduler else [follower]
+        self._scheduler = scheduler
+        self._repeated: list[_Repeated] = [each for each in (follower, scheduler) if each]
 
     def __enter__(self) -> Self:
         self.writer.start()
@@ -329,10 +330,15 @@ class Live:
         trace: TracebackType | None,
     ) -> None:
         # The scheduler writes and the follower folds what was written, so they end in this order.
-        for each in self._repeated[1:]:
-            each.stop()
+        if self._scheduler:
+            self._scheduler.stop()
         self.writer.stop()
-        self.follower.stop()
+        if self.follower:
+            self.follower.stop()
+
+    def lag(self) -> int:
+        """Give how many recorded events the views do not show yet; 0 where others fold."""
+        return self.follower.lag() if self.follower else 0
 
     def ailments(self) -> list[str]:
         """Give in words what keeps this from serving; nothing if all is well.
@@ -344,7 +350,7 @@ class Live:
             found.append("a thread has ended")
         found += self._unwritable()
         try:
-            lag = self.follower.lag()
+            lag = self.lag()
         except Exception as error:
             log.exception("reading the store failed")
             return [*found, f"the store cannot be read: {error}"]

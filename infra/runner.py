@@ -8,10 +8,12 @@ events may come twice and in any order of partnerships, and each has its effect 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from itertools import islice
 
 from domain.recorded import Recorded
-from infra.store.records import NOTHING, History, Output, Saved, Stale, Views
+from infra.at_hand import let_go
+from infra.store.records import NOTHING, History, Key, Output, Row, Saved, Stale, Views
 from projections.fold import Folded, Projection, fold
 
 BATCH = 1000
@@ -24,12 +26,17 @@ _ATTEMPTS = 10
 
 
 class Runner:
-    """Keeps the views of some projections up with a history."""
+    """Keeps the views of some projections up with a history; for one thread at a time.
+
+    What it saved last stays at hand and is not read again. That holds as long as nobody else folds
+    the same partnership; if somebody does, the next save is refused as `Stale`.
+    """
 
     def __init__(self, history: History, views: Views, projections: Sequence[Projection]) -> None:
         self._history = history
         self._views = views
         self._projections = projections
+        self._folds = [_Fold(each, history, views) for each in projections]
 
     def catch_up(self) -> int:
         """Fold all that is in the history and not yet in the views; give how many events."""
@@ -39,68 +46,49 @@ class Runner:
             folded += len(batch)
         return folded
 
-    def fold(self, batch: Iterable[Recorded], tail: tuple[str, int] | None = None) -> None:
+    def fold(
+        self,
+        batch: Iterable[Recorded],
+        tail: tuple[str, int] | None = None,
+        said: Sequence[Output] = (),
+    ) -> None:
         """Fold a batch, in index order within each partnership, and save it in one transaction.
 
-        Raises `Stale` only if another runner wins the race over and over.
+        What is `said` besides is saved with it. Raises `Stale` only if another runner wins the
+        race over and over.
         """
         by_partnership: dict[str, list[Recorded]] = defaultdict(list)
         for recorded in batch:
             by_partnership[recorded.partnership].append(recorded)
+        besides = [Saved(TAIL, {}, {}, said)] if said else []
         for attempt in range(_ATTEMPTS):
-            saved = [self._folded(each, by_partnership) for each in self._projections]
+            saved = [each.folded(by_partnership) for each in self._folds]
             try:
-                self._views.save_all([each for each in saved if each.positions], tail)
+                self._views.save_all([*(each for each in saved if each.positions), *besides], tail)
             except Stale:
                 # Another runner saved the same partnership; what it folded is skipped next time.
                 if attempt == _ATTEMPTS - 1:
                     raise
             else:
+                for each in self._folds:
+                    each.keep()
                 return
 
-    def _folded(self, projection: Projection, batch: dict[str, list[Recorded]]) -> Saved:
-        before = self._views.positions(projection.name, batch)
-        fresh = {
-            name: list(self._following(name, events, before.get(name, NOTHING)))
-            for name, events in batch.items()
-        }
-        touched = {
-            (name, key)
-            for name, events in fresh.items()
-            for recorded in events
-            if projection.concerns(recorded)
-            for key in projection.keys(recorded)
-        }
-        rows: dict[str, dict[str, dict[str, object]]] = defaultdict(dict)
-        for (name, key), row in self._views.rows(projection.name, touched).items():
-            rows[name][key] = row
-        results = {
-            name: fold(projection, Folded(rows[name]), events)
-            for name, events in fresh.items()
-            if events
-        }
-        return saved_of(
-            projection,
-            results,
-            {name: (before.get(name, NOTHING), fresh[name][-1].index) for name in results},
+    def unfolded(self, partnership: str) -> Iterator[Recorded]:
+        """Give the recorded events of a partnership that some projection has not folded."""
+        last = min(
+            self._views.positions(each.name, [partnership]).get(partnership, NOTHING)
+            for each in self._projections
         )
-
-    def _following(
-        self, partnership: str, events: list[Recorded], position: int
-    ) -> Iterator[Recorded]:
-        for recorded in events:
-            if recorded.index <= position:
-                continue
-            if recorded.index > position + 1:
-                yield from self._history.of(partnership, position + 1, recorded.index)
-            yield recorded
-            position = recorded.index
+        return self._history.of(partnership, last + 1)
 
     def rebuild(self) -> int:
         """Forget all views and fold them anew from the history; give how many events.
 
         Partnership by partnership, so that each row is written once; small ones are saved together.
         """
+        for each in self._folds:
+            each.forget()
         for projection in self._projections:
             self._views.clear(projection.name)
         end = self._history.size() - 1
@@ -140,6 +128,99 @@ class Runner:
             )
             for place, projection in enumerate(self._projections)
         ]
+
+
+@dataclass(slots=True)
+class _Kept:
+    """A partnership as a runner left it: how far, and the rows that it touched last.
+
+    A row that is None does not exist. What was touched once is not kept: it would grow with the
+    history.
+    """
+
+    position: int
+    rows: dict[str, Row | None]
+
+
+class _Fold:
+    """One projection: its partnerships at hand, and what a batch comes to."""
+
+    def __init__(self, projection: Projection, history: History, views: Views) -> None:
+        self._projection = projection
+        self._history = history
+        self._views = views
+        self._at_hand: dict[str, _Kept] = {}
+        self._pending: dict[str, _Kept] = {}
+
+    def folded(self, batch: dict[str, list[Recorded]]) -> Saved:
+        """Give what the batch changes; `keep` is to be called once that is saved."""
+        projection = self._projection
+        before = self._taken(batch)
+        fresh = {
+            name: list(self._following(name, events, before[name].position))
+            for name, events in batch.items()
+        }
+        fresh = {name: events for name, events in fresh.items() if events}
+        rows = self._loaded(before, {name: self._touched(each) for name, each in fresh.items()})
+        results = {
+            name: fold(
+                projection,
+                Folded({key: row for key, row in rows[name].items() if row is not None}),
+                events,
+            )
+            for name, events in fresh.items()
+        }
+        self._pending = before | {
+            name: _Kept(fresh[name][-1].index, {key: folded.rows.get(key) for key in rows[name]})
+            for name, folded in results.items()
+        }
+        positions = {name: (before[name].position, fresh[name][-1].index) for name in results}
+        return saved_of(projection, results, positions)
+
+    def keep(self) -> None:
+        """Keep at hand what came of the last batch, because it is saved."""
+        self._at_hand |= self._pending
+        let_go(self._at_hand)
+
+    def forget(self) -> None:
+        """Let go of all that is at hand."""
+        self._at_hand.clear()
+
+    def _taken(self, names: Iterable[str]) -> dict[str, _Kept]:
+        # What is at hand is taken away, and comes back only if what is folded from it is saved.
+        taken = {name: self._at_hand.pop(name, None) for name in names}
+        strange = [name for name, kept in taken.items() if kept is None]
+        found = self._views.positions(self._projection.name, strange) if strange else {}
+        return {name: kept or _Kept(found.get(name, NOTHING), {}) for name, kept in taken.items()}
+
+    def _touched(self, events: Iterable[Recorded]) -> set[str]:
+        concerns, keys = self._projection.concerns, self._projection.keys
+        return {key for recorded in events if concerns(recorded) for key in keys(recorded)}
+
+    def _loaded(
+        self, before: dict[str, _Kept], touched: dict[str, set[str]]
+    ) -> dict[str, dict[str, Row | None]]:
+        missing = [
+            (name, key) for name, keys in touched.items() for key in keys - before[name].rows.keys()
+        ]
+        found: dict[Key, Row | None] = {}
+        if missing:
+            found |= self._views.rows(self._projection.name, missing)
+        found |= {(name, key): row for name in touched for key, row in before[name].rows.items()}
+        return {
+            name: {key: found.get((name, key)) for key in keys} for name, keys in touched.items()
+        }
+
+    def _following(
+        self, partnership: str, events: list[Recorded], position: int
+    ) -> Iterator[Recorded]:
+        for recorded in events:
+            if recorded.index <= position:
+                continue
+            if recorded.index > position + 1:
+                yield from self._history.of(partnership, position + 1, recorded.index)
+            yield recorded
+            position = recorded.index
 
 
 class Replayed:

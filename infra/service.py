@@ -9,8 +9,7 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import islice
-from typing import Any, Literal
+from typing import Literal
 
 import orjson
 
@@ -22,6 +21,7 @@ from domain.partnership import Partnership, PassTime
 from domain.recorded import Recorded
 from domain.values import instant
 from infra import codec, intake
+from infra.at_hand import let_go
 from infra.intake import Input, Unreadable
 from infra.store.records import Conflict, Head, History, Receipt, Refusal
 
@@ -32,9 +32,6 @@ CLOCK_SOURCE = "accord:clock"
 
 ATTEMPTS = 8
 """How often a batch is decided afresh after losing a race, before its inputs are tried alone."""
-
-AT_HAND = 10_000
-"""Partnerships and streams kept at hand; what was not used for longest is read again if needed."""
 
 
 @dataclass(slots=True)
@@ -202,13 +199,8 @@ class Service:
             # What was used last stands last, so what is let go is what was not used for longest.
             self._states.pop(stream, None)
             self._states[stream] = (self._known[_partnership(stream)], state)
-        _let_go(self._states)
-        _let_go(self._known)
-
-
-def _let_go(at_hand: dict[str, Any]) -> None:
-    for name in list(islice(at_hand, max(0, len(at_hand) - AT_HAND))):
-        del at_hand[name]
+        let_go(self._states)
+        let_go(self._known)
 
 
 def _partnership(stream: str) -> str:

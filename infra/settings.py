@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 DEFAULT_STORE = "sqlite:///accord.db"
 _SQLITE = "sqlite:///"
+_POSTGRES = ("postgresql://", "postgres://")
 
 
 class NoSuchStore(ValueError):
@@ -13,12 +14,40 @@ class NoSuchStore(ValueError):
 
 
 class Settings(BaseModel):
-    """Where the store is."""
+    """Where the store is and, in production, the broker."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    store: str = DEFAULT_STORE
-    """The store's address: ``sqlite:///`` and a path; four slashes make it absolute."""
+    store: str = Field(default=DEFAULT_STORE, repr=False)
+    """The store's address: ``sqlite:///`` and a path (four slashes make it absolute), or
+    ``postgresql://``."""
+
+    kafka: str | None = None
+    """The broker's address, ``host:port`` and more behind commas. Where there is one, the processes
+    behind it fold the views, and nobody else does."""
+
+    topics: str = "accord"
+    """What the names of topics begin with, so that several installations can share a broker."""
+
+    @property
+    def in_postgres(self) -> bool:
+        """Whether the store is a Postgres database."""
+        return self.store.startswith(_POSTGRES)
+
+    @property
+    def folds(self) -> bool:
+        """Whether whoever opens the store keeps its views up; beside a broker, projectors do."""
+        return self.kafka is None or not self.in_postgres
+
+    @property
+    def broker(self) -> str:
+        """The broker's address. Raises `NoSuchStore` where none is set, or no Postgres store."""
+        if self.kafka is None or not self.in_postgres:
+            raise NoSuchStore(
+                "This runs beside a broker and a Postgres store; "
+                "set ACCORD_KAFKA=host:9092 and ACCORD_STORE=postgresql://user@host/database."
+            )
+        return self.kafka
 
     @property
     def path(self) -> Path:
@@ -26,6 +55,14 @@ class Settings(BaseModel):
         if not self.store.startswith(_SQLITE) or self.store == _SQLITE:
             raise NoSuchStore(
                 f"{self.store!r} is no store; write sqlite:///accord.db, "
-                "or sqlite:////var/lib/accord.db for an absolute path."
+                "sqlite:////var/lib/accord.db for an absolute path, "
+                "or postgresql://user@host/database."
             )
         return Path(self.store.removeprefix(_SQLITE))
+
+    @property
+    def shown(self) -> str:
+        """The store's address as it may be shown: without a password."""
+        scheme, _, rest = self.store.rpartition("://")
+        user, at, where = rest.rpartition("@")
+        return f"{scheme}://{user.partition(':')[0]}{at}{where}"

@@ -10,4 +10,7 @@ from projections.timeline import TIMELINE
 PROJECTIONS: tuple[Projection, ...] = (KPIS, ALERTS, TIMELINE, DEADLINES, OVERVIEW)
 """Every projection that is kept live; all are folded from the same history."""
 
-__all__ = ["ALERTS", "DEADLINES", "KPIS", "OVERVIEW", "PROJECTIONS", "TIMELINE"]
+FAMILIES: dict[str, tuple[Projection, ...]] = {"views": PROJECTIONS}
+"""The same by families, each folded on its own and at its own pace: see docs/decisions/0008."""
+
+__all__ = ["ALERTS", "DEADLINES", "FAMILIES", "KPIS", "OVERVIEW", "PROJECTIONS", "TIMELINE"]

@@ -1,13 +1,11 @@
-"""What all tests share: repeatable examples, and honesty about real parts that are missing."""
-
-import os
-import shutil
-from typing import NoReturn
+"""What all tests share: repeatable examples, and the real parts (see `tests/parts.py`)."""
 
 import pytest
 from hypothesis import HealthCheck, settings
 
-MISSING = "real part missing: "
+from infra.store.postgres_datastore import migrate
+
+pytest_plugins = ["tests.parts"]
 
 # The same examples on every run, and no verdict from the clock of a noisy machine.
 settings.register_profile(
@@ -21,26 +19,8 @@ settings.register_profile(
 settings.load_profile("ci")
 
 
-def missing_part(name: str, reason: str) -> NoReturn:
-    """End the test: skipped on a person's machine, failed in CI, where every part must be real."""
-    message = f"{MISSING}{name} ({reason})"
-    if os.environ.get("CI"):
-        pytest.fail(message, pytrace=False)
-    pytest.skip(message)
-
-
-def pytest_runtest_setup(item: pytest.Item) -> None:
-    for mark in item.iter_markers("needs"):
-        for program in mark.args:
-            if shutil.which(program) is None:
-                missing_part(program, "not on the PATH")
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    skipped = terminalreporter.getreports("skipped")
-    reasons = {report.longrepr[2] for report in skipped if isinstance(report.longrepr, tuple)}
-    missing = sorted(reason.split(MISSING, 1)[1] for reason in reasons if MISSING in reason)
-    if missing:
-        terminalreporter.section("NOT EVERYTHING WAS TESTED: real parts missing", red=True)
-        for part in missing:
-            terminalreporter.write_line(part, red=True)
+@pytest.fixture
+def migrated(database: str) -> str:
+    """The address of a Postgres database with the tables and no event."""
+    migrate(database)
+    return database

@@ -4,6 +4,7 @@ Data goes to stdout; notes, progress and errors to stderr. What answers is impor
 asked for, so that the help stays quick.
 """
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,6 +28,12 @@ EXIT_CODES = {
     REFUSED: "done, and some of the input was refused",
 }
 """How every command ends."""
+
+KAFKA = "ACCORD_KAFKA"
+"""The variable that names the broker: where it is set, projectors fold and nobody else does."""
+
+TOPICS = "ACCORD_TOPICS"
+"""The variable that says what the names of topics begin with."""
 
 PORT = 8000
 HOST = "127.0.0.1"
@@ -81,7 +88,18 @@ Store = Annotated[
         "--store",
         envvar="ACCORD_STORE",
         metavar="URL",
-        help="The store: sqlite:/// and a path; four slashes make the path absolute.",
+        help="The store: sqlite:/// and a path (four slashes make it absolute), "
+        "or postgresql://user@host/database.",
+    ),
+]
+Kafka = Annotated[
+    str | None,
+    typer.Option(
+        "--kafka",
+        envvar=KAFKA,
+        metavar="HOST:PORT",
+        help="The broker; more than one behind commas.",
+        show_default=False,
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -109,13 +127,22 @@ Known = Annotated[
 ]
 
 
+def settings(store: str, kafka: str | None = None) -> Settings:
+    """Give the settings of a command: its options, and what the environment says of the broker."""
+    return Settings(
+        store=store,
+        kafka=kafka or os.environ.get(KAFKA) or None,
+        topics=os.environ.get(TOPICS) or Settings.model_fields["topics"].default,
+    )
+
+
 @contextmanager
 def _opened(store: str, *, as_json: bool) -> Iterator["Accord"]:
     """Give everything on a store; say so where its time is told by feeds."""
     from infra.bootstrap import bootstrap
     from infra.cli.printing import note
 
-    with bootstrap(Settings(store=store)) as accord:
+    with bootstrap(settings(store)) as accord:
         if accord.simulated and not as_json:
             note("This is a simulated store: its feeds say when things were recorded.")
         yield accord
@@ -142,7 +169,7 @@ def init(
     from infra import bootstrap
     from infra.cli.printing import document, say
 
-    made = bootstrap.init(Settings(store=store), simulated=simulated)
+    made = bootstrap.init(settings(store), simulated=simulated)
     if as_json:
         answer = {"store": store, "made": made}
         document({**answer, "simulated": True} if simulated else answer)
@@ -238,6 +265,56 @@ def schema(
             note("The metrics and their units: accord schema --metrics.")
 
 
+@app.command(rich_help_panel="All together")
+def migrate(
+    simulated: Annotated[
+        bool, typer.Option("--simulated", help="As for init, for feeds of the past.")
+    ] = False,
+    partitions: Annotated[
+        int,
+        typer.Option(
+            "--partitions",
+            envvar="ACCORD_PARTITIONS",
+            min=1,
+            help="Of each topic; cannot be changed once they are made.",
+        ),
+    ] = 12,
+    replicas: Annotated[
+        int, typer.Option("--replicas", envvar="ACCORD_REPLICAS", min=1, help="Of each topic.")
+    ] = 1,
+    password: Annotated[
+        str | None,
+        typer.Option(
+            "--role-password",
+            envvar="ACCORD_ROLE_PASSWORD",
+            help="By which the database's roles can log in.",
+            show_default=False,
+        ),
+    ] = None,
+    store: Store = DEFAULT_STORE,
+    kafka: Kafka = None,
+    as_json: Json = False,
+) -> None:
+    """Make the tables of a Postgres store and the topics of its broker, or bring them up to date.
+
+    It runs once, as the database's owner, before anything else starts; again it changes nothing.
+    """
+    from infra import bootstrap
+    from infra.cli.printing import document, say
+
+    done = bootstrap.migrate(
+        settings(store, kafka),
+        simulated=simulated,
+        password=password,
+        partitions=partitions,
+        replicas=replicas,
+    )
+    if as_json:
+        document({"done": done})
+    else:
+        say(f"Made {', '.join(done)}." if done else "Everything is as this release needs it.")
+
+
 # --- what comes out ----------------------------------------------------------------------------
 
 
@@ -249,7 +326,7 @@ def list_(store: Store = DEFAULT_STORE, as_json: Json = False) -> None:
     from infra.cli.printing import array
 
     with _opened(store, as_json=as_json) as accord:
-        accord.runner.catch_up()
+        accord.catch_up()
         rows = queries.overview(accord)
         if as_json:
             array(_marked(accord, row) for row in rows)
@@ -324,7 +401,7 @@ def kpis(
     from infra.cli.printing import document
 
     with _opened(store, as_json=as_json) as accord:
-        accord.runner.catch_up()
+        accord.catch_up()
         answer = queries.kpis(accord, id, period, queries.AsOf(at, known))
         document(_marked(accord, answer)) if as_json else reading.print_kpis(answer)
 
@@ -349,7 +426,7 @@ def alerts(
     from infra.cli.printing import array, document
 
     with _opened(store, as_json=as_json) as accord:
-        accord.runner.catch_up()
+        accord.catch_up()
         wanted = state.value if state else None
         if follow:
             shown = (
@@ -422,7 +499,7 @@ def demo(
     from infra.cli.printing import document, note
 
     feeds = story.feeds(examples)
-    bootstrap.init(Settings(store=store), simulated=True)
+    bootstrap.init(settings(store), simulated=True)
     with _opened(store, as_json=as_json) as accord:
         tally = feeding.ingest(accord, feeds)
         told = story.tell(accord, tally)
@@ -444,7 +521,7 @@ def up(
     """Serve: intake over HTTP, live views, deadlines as they pass, alerts as a stream."""
     from infra import http
 
-    http.serve(Settings(store=store), host, port)
+    http.serve(settings(store), host, port)
 
 
 # --- how it ends -------------------------------------------------------------------------------
@@ -469,15 +546,16 @@ def _told(error: Exception) -> str | None:
     from eventsourcing.persistence import PersistenceError
 
     from domain.kernel import Refused
+    from infra.kafka.topics import TopicsDiffer
     from infra.queries import NotFound
     from infra.store.records import UnknownSchema
 
     told: str | None = None
     match error:
-        case NotFound() | NoSuchStore():
+        case NotFound() | NoSuchStore() | TopicsDiffer():
             told = str(error)
         case UnknownSchema():
-            told = f"{error}. Use the release that made the store, or a newer one."
+            told = f"{error}."
         case Refused(detail=detail, mend=mend):
             told = f"{detail} {mend}"
         case sqlite3.Error() | PersistenceError() if "locked" in str(error):

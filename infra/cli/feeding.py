@@ -78,7 +78,7 @@ def ingest(accord: Accord, files: list[str]) -> Tally:
             raws = _watched(messages(feed, lines=Path(name).suffix in LINES), name, bar)
             while batch := list(islice(raws, BATCH)):
                 tally.add(accord.service.handle(batch))
-    accord.runner.catch_up()
+    accord.catch_up()
     return tally
 
 
@@ -184,5 +184,5 @@ def retry(accord: Accord, number: int) -> Outcome:
     outcome = accord.service.retry(number)
     if outcome is None:
         raise NotFound(f"There is no refused input {number}.", "See them: accord rejected.")
-    accord.runner.catch_up()
+    accord.catch_up()
     return outcome

@@ -111,6 +111,33 @@ class Saved:
     outputs: Sequence[Output] = ()
 
 
+def placed_at(event: Recorded, index: int, position: int) -> Recorded:
+    """Give an event at its place in the history."""
+    # `dataclasses.replace` would do the same in four times the time.
+    return Recorded(
+        event.partnership,
+        event.stream,
+        event.version,
+        event.event_id,
+        event.act,
+        event.source,
+        event.source_id,
+        event.event,
+        event.causation_id,
+        event.correlation_id,
+        index,
+        position,
+    )
+
+
+def sortable(instant: str | None) -> str | None:
+    """Give a moment as text that sorts by time.
+
+    Without its Z, a moment on the second sorts before the fractions that follow it.
+    """
+    return instant and instant.removesuffix("Z")
+
+
 class Bell:
     """Wakes whoever waits in this process for something to have been written."""
 

@@ -1,7 +1,6 @@
 """The history in one SQLite file, on the eventsourcing library's recorder and pool."""
 
 import sqlite3
-import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -14,6 +13,7 @@ from domain.recorded import Recorded
 from domain.values import instant
 from infra.codec import decode, encode, moment, utc
 from infra.store.mapper import EventMapper
+from infra.store.paging import by_index
 from infra.store.records import (
     Bell,
     Conflict,
@@ -23,14 +23,12 @@ from infra.store.records import (
     Refusal,
     RefusalState,
     UnknownSchema,
+    placed_at,
 )
 from infra.store.sqlite_datastore import Datastore, as_json, wanted
 
 SCHEMA = "1"
 """The form of these tables; a file of another form is refused."""
-
-PAGE = 500
-"""Events read at a time: enough to be quick, few enough to hold in memory."""
 
 _TABLES = [
     """CREATE TABLE IF NOT EXISTS events (
@@ -106,7 +104,10 @@ class SqliteStore:
         schema = self.meta("schema")
         if schema != SCHEMA:
             self.close()
-            raise UnknownSchema(f"the file has schema {schema}; this release reads {SCHEMA}")
+            raise UnknownSchema(
+                f"The file has schema {schema}, and this release reads {SCHEMA}. "
+                "Use the release that made it, or a newer one"
+            )
 
     @classmethod
     def open(cls, path: str | Path) -> Self:
@@ -190,21 +191,15 @@ class SqliteStore:
     def _of(
         self, partnership: str, start: int, stop: int | None
     ) -> Iterator[tuple[bytes, int, int]]:
-        end = sys.maxsize if stop is None else stop
-        while start < end:
-            # Indexes have no gaps, so a range of them is a page; no transaction stays open
-            # between two pages.
-            page_end = min(start + PAGE, end)
+        def read(first: int, end: int) -> list[tuple[bytes, int, int]]:
             with self.datastore.reading() as c:
-                page = c.execute(
+                return c.execute(
                     """SELECT body, idx, position FROM events
                     WHERE partnership = ? AND idx >= ? AND idx < ? ORDER BY idx""",
-                    (partnership, start, page_end),
+                    (partnership, first, end),
                 ).fetchall()
-            yield from page
-            if len(page) < page_end - start:
-                return
-            start = page_end
+
+        return by_index(read, start, stop)
 
     def partnerships(self, after: str = "", limit: int = 1000) -> list[str]:
         """Give the names of partnerships that have events, sorted, beginning after `after`."""
@@ -307,27 +302,9 @@ def _place(events: Sequence[Recorded], heads: _Heads, position: int) -> list[Rec
         if recorded_at < last:
             raise Conflict(f"{event.partnership} has an event recorded after {recorded_at}")
         heads[event.partnership] = index + 1, recorded_at
-        placed.append(_at(event, index, position))
+        placed.append(placed_at(event, index, position))
         position += 1
     return placed
-
-
-def _at(event: Recorded, index: int, position: int) -> Recorded:
-    # `dataclasses.replace` would do the same in four times the time.
-    return Recorded(
-        event.partnership,
-        event.stream,
-        event.version,
-        event.event_id,
-        event.act,
-        event.source,
-        event.source_id,
-        event.event,
-        event.causation_id,
-        event.correlation_id,
-        index,
-        position,
-    )
 
 
 def _write_receipts(

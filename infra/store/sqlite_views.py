@@ -8,11 +8,9 @@ from typing import Self
 import orjson
 
 from infra.codec import canonical
-from infra.store.records import NOTHING, Bell, Key, Output, Row, Saved, Stale
+from infra.store.paging import LAST, by_name
+from infra.store.records import NOTHING, Bell, Key, Output, Row, Saved, Stale, sortable
 from infra.store.sqlite_datastore import Datastore, as_json, wanted
-
-PAGE = 500
-"""Rows read at a time: enough to be quick, few enough to hold in memory."""
 
 _TABLES = [
     """CREATE TABLE IF NOT EXISTS rows (
@@ -42,9 +40,6 @@ _INSERT_OUTPUT = """INSERT OR IGNORE INTO outputs (id, projection, partnership, 
 # Of two readers of one tail the slower must not set the other back.
 _UPSERT_TAIL = """INSERT INTO tails VALUES (?, ?)
     ON CONFLICT DO UPDATE SET position = max(position, excluded.position)"""
-
-# No character sorts behind this one, so a prefix and this end a range of keys.
-_LAST = "\U0010ffff"
 
 
 class SqliteViews:
@@ -122,7 +117,7 @@ class SqliteViews:
             found = c.execute(
                 """SELECT partnership FROM rows WHERE projection = ? AND wake <= ?
                 ORDER BY wake, partnership""",
-                (projection, _sortable(until)),
+                (projection, sortable(until)),
             ).fetchall()
         return list(dict.fromkeys(partnership for (partnership,) in found))
 
@@ -149,8 +144,8 @@ class SqliteViews:
         """Give a partnership's rows by key: those that begin with `prefix` and follow `after`."""
         statement = """SELECT key, body FROM rows WHERE projection = ? AND partnership = ?
             AND key >= ? AND key < ? AND key > ? ORDER BY key LIMIT ?"""
-        yield from self._pages(
-            statement, (projection, partnership, prefix, prefix + _LAST), after, limit
+        return self._pages(
+            statement, (projection, partnership, prefix, prefix + LAST), after, limit
         )
 
     def everywhere(self, projection: str, key: str) -> Iterator[tuple[str, Row]]:
@@ -160,23 +155,18 @@ class SqliteViews:
         statement = """SELECT p.partnership, r.body FROM positions p CROSS JOIN rows r
             ON r.projection = p.projection AND r.partnership = p.partnership AND r.key = ?
             WHERE p.projection = ? AND p.partnership > ? ORDER BY p.partnership LIMIT ?"""
-        yield from self._pages(statement, (key, projection), "", None)
+        return self._pages(statement, (key, projection), "", None)
 
     def _pages(
         self, statement: str, given: tuple[str, ...], after: str, limit: int | None
     ) -> Iterator[tuple[str, Row]]:
-        """Give what `statement` finds, a page at a time; it ends in where to go on and how far."""
-        left = limit
-        while left is None or left > 0:
-            size = PAGE if left is None else min(PAGE, left)
+        """Give what `statement` finds; it ends in where to go on and how far."""
+
+        def read(after: str, size: int) -> list[tuple[str, bytes]]:
             with self.datastore.reading() as c:
-                page = c.execute(statement, (*given, after, size)).fetchall()
-            for name, body in page:
-                yield name, orjson.loads(body)
-            if len(page) < size:
-                return
-            after = page[-1][0]
-            left = None if left is None else left - size
+                return c.execute(statement, (*given, after, size)).fetchall()
+
+        return ((name, orjson.loads(body)) for name, body in by_name(read, after, limit))
 
     def outputs(
         self, after: int = 0, limit: int = 500, partnership: str | None = None
@@ -214,18 +204,13 @@ def _write_rows(c: sqlite3.Cursor, projection: str, rows: Mapping[Key, Row | Non
     c.executemany(
         _UPSERT_ROW,
         [
-            (projection, *key, canonical(body), _sortable(body.get("wake")))
+            (projection, *key, canonical(body), sortable(body.get("wake")))
             for key, body in rows.items()
             if body is not None
         ],
     )
     gone = [(projection, *key) for key, body in rows.items() if body is None]
     c.executemany(_DELETE_ROW, gone)
-
-
-def _sortable(instant: str | None) -> str | None:
-    # Without its Z, a moment on the second sorts before the fractions that follow it.
-    return instant and instant.removesuffix("Z")
 
 
 def _output_values(output: Output) -> tuple[str, str, str, str, bytes, int]:

@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from infra.bootstrap import Accord, bootstrap, init
+from infra.bootstrap import Accord, bootstrap, init, open_store
 from infra.settings import Settings
-from infra.store.sqlite import SqliteStore
-from infra.store.sqlite_views import SqliteViews
+from infra.store.records import History, Views
 from tests.infra.noted import noted_is_known
 from tests.infra.told import Told
 
@@ -20,15 +19,26 @@ def known() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(params=["sqlite", "postgres"])
+def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of an empty store, of each kind in turn."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/accord.db"
+    migrated: str = request.getfixturevalue("migrated")
+    return migrated
+
+
 @pytest.fixture
-def store(tmp_path: Path, known: None) -> Iterator[SqliteStore]:  # noqa: ARG001 - its effect
-    with closing(SqliteStore.open(tmp_path / "accord.db")) as store:
+def store(address: str, known: None) -> Iterator[History]:  # noqa: ARG001 - its effect
+    store, _ = open_store(Settings(store=address))
+    with closing(store):
         yield store
 
 
 @pytest.fixture
-def views(tmp_path: Path) -> Iterator[SqliteViews]:
-    with closing(SqliteViews.open(tmp_path / "accord.db")) as views:
+def views(address: str) -> Iterator[Views]:
+    history, views = open_store(Settings(store=address))
+    with closing(history):
         yield views
 
 

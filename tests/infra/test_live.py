@@ -164,7 +164,7 @@ def test_what_was_taken_is_recorded_and_folded_before_the_end(accord: Accord) ->
         futures = [live.writer.submit([beginning(f"p{number}")]) for number in range(50)]
     assert all(future.done() for future in futures)
     assert accord.history.size() == 50
-    assert live.follower.lag() == 0
+    assert live.lag() == 0
     with pytest.raises(Busy):
         live.writer.submit([beginning("late")])
 
@@ -182,7 +182,7 @@ def test_what_this_process_records_is_shown_at_once(
     # Were it found by looking for it now and then, that would take a minute here.
     monkeypatch.setattr(live_module, "POLL", 60)
     with accord.live() as live:
-        eventually(lambda: live.follower.lag() == 0)
+        eventually(lambda: live.lag() == 0)
         live.writer.submit([beginning("p1")]).result(10)
         assert eventually(lambda: shown(accord, "p1")) < 1
 
@@ -214,7 +214,7 @@ def test_the_follower_outlives_its_errors_and_says_so_meanwhile(
         other.execute("ALTER TABLE rows RENAME TO elsewhere")
         live.writer.submit([beginning("p1")]).result(10)
         eventually(lambda: any("accord-follower" in each for each in live.ailments()))
-        assert live.follower.lag() == 1
+        assert live.lag() == 1
         other.execute("ALTER TABLE elsewhere RENAME TO rows")
         eventually(lambda: live.ailments() == [])
         assert shown(accord, "p1")

@@ -1,7 +1,7 @@
 import multiprocessing
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,14 +10,25 @@ import pytest
 from eventsourcing.persistence import EventStore
 
 from domain.recorded import Recorded
+from infra.bootstrap import open_store
 from infra.codec import encode
+from infra.settings import Settings
 from infra.store.mapper import EventMapper
-from infra.store.records import Conflict, Head, Receipt, Refusal, UnknownSchema
-from infra.store.sqlite import PAGE, SqliteStore
+from infra.store.paging import PAGE
+from infra.store.postgres import PostgresStore
+from infra.store.records import Conflict, Head, History, Receipt, Refusal, UnknownSchema
+from infra.store.sqlite import SqliteStore
 from tests.infra.noted import NOON, Noted, noted, noted_is_known
 
 WRITERS = 2
 ROUNDS = 150
+
+
+@contextmanager
+def opened(address: str) -> Iterator[History]:
+    store, _ = open_store(Settings(store=address))
+    with closing(store):
+        yield store
 
 
 def receipt(source_id: str, *, refused: str | None = None, count: int = 1) -> Receipt:
@@ -39,14 +50,14 @@ def refusal(source_id: str) -> Refusal:
     )
 
 
-def all_of(store: SqliteStore) -> list[Recorded]:
+def all_of(store: History) -> list[Recorded]:
     return store.after(-1, 100_000)
 
 
 # --- appending ---------------------------------------------------------------------------------
 
 
-def test_positions_count_all_events_and_indexes_those_of_a_partnership(store: SqliteStore) -> None:
+def test_positions_count_all_events_and_indexes_those_of_a_partnership(store: History) -> None:
     store.append([noted("acme"), noted("globex"), noted("acme/deal/1")])
     written = store.append([noted("globex", 2), noted("acme", 2)])
 
@@ -60,17 +71,15 @@ def test_positions_count_all_events_and_indexes_those_of_a_partnership(store: Sq
     ]
 
 
-def test_what_append_gives_is_what_is_read_afterwards(store: SqliteStore) -> None:
+def test_what_append_gives_is_what_is_read_afterwards(store: History) -> None:
     written = store.append([noted("acme"), noted("acme/deal/1", seconds=0.25)])
     assert all_of(store) == written
 
 
-def test_the_history_is_there_when_the_file_is_opened_again(
-    tmp_path: Path, store: SqliteStore
-) -> None:
+def test_the_history_is_there_when_the_store_is_opened_again(address: str, store: History) -> None:
     written = store.append([noted()])
     store.close()
-    with closing(SqliteStore.open(tmp_path / "accord.db")) as again:
+    with opened(address) as again:
         assert all_of(again) == written
         assert again.append([noted(version=2)])[0].index == 1
 
@@ -83,7 +92,7 @@ def test_the_history_is_there_when_the_file_is_opened_again(
         pytest.param([noted("globex"), noted("acme", 2, seconds=-1)], id="time-runs-backwards"),
     ],
 )
-def test_an_append_that_fails_leaves_nothing(store: SqliteStore, events: list[Recorded]) -> None:
+def test_an_append_that_fails_leaves_nothing(store: History, events: list[Recorded]) -> None:
     before = store.append([noted("acme")])
 
     with pytest.raises(Conflict):
@@ -95,7 +104,7 @@ def test_an_append_that_fails_leaves_nothing(store: SqliteStore, events: list[Re
     assert store.refusals() == []
 
 
-def test_time_may_run_apart_in_different_partnerships(store: SqliteStore) -> None:
+def test_time_may_run_apart_in_different_partnerships(store: History) -> None:
     store.append([noted("acme", seconds=60), noted("globex", seconds=1)])
     assert store.heads(["acme", "globex", "initech"]) == {
         "acme": Head(1, NOON + timedelta(seconds=60)),
@@ -103,7 +112,7 @@ def test_time_may_run_apart_in_different_partnerships(store: SqliteStore) -> Non
     }
 
 
-def test_subscribers_are_called_after_each_commit_and_no_other_time(store: SqliteStore) -> None:
+def test_subscribers_are_called_after_each_commit_and_no_other_time(store: History) -> None:
     sizes: list[int] = []
     end = store.subscribe(lambda: sizes.append(store.size()))
 
@@ -120,7 +129,7 @@ def test_subscribers_are_called_after_each_commit_and_no_other_time(store: Sqlit
 # --- receipts and refusals ---------------------------------------------------------------------
 
 
-def test_a_receipt_names_the_first_event_of_its_input(store: SqliteStore) -> None:
+def test_a_receipt_names_the_first_event_of_its_input(store: History) -> None:
     store.append([noted("acme", 1)])
     store.append(
         [noted("acme", 2, cause="a"), noted("acme", 3, cause="b"), noted("acme", 4, cause="b")],
@@ -133,27 +142,27 @@ def test_a_receipt_names_the_first_event_of_its_input(store: SqliteStore) -> Non
     }
 
 
-def test_an_input_is_accepted_once(store: SqliteStore) -> None:
+def test_an_input_is_accepted_once(store: History) -> None:
     store.append([noted("acme", cause="a")], [receipt("a")])
     with pytest.raises(Conflict, match="receipt"):
         store.append([noted("acme", 2, cause="a")], [receipt("a")])
     assert store.size() == 1
 
 
-def test_an_input_that_was_refused_may_come_again_and_be_accepted(store: SqliteStore) -> None:
+def test_an_input_that_was_refused_may_come_again_and_be_accepted(store: History) -> None:
     store.append([], [receipt("a", refused="not-scored", count=0)], [refusal("a")])
     store.append([], [receipt("a", refused="not-ranked", count=0)])
     store.append([noted(cause="a")], [receipt("a")])
     assert store.receipts([("crm", "a")]) == {("crm", "a"): replace(receipt("a"), first=0)}
 
 
-def test_receipts_are_found_among_many(store: SqliteStore) -> None:
+def test_receipts_are_found_among_many(store: History) -> None:
     store.append([], [receipt(f"{n}", count=0) for n in range(1200)])
     found = store.receipts(("crm", f"{n}") for n in range(0, 2400, 2))
     assert sorted(int(source_id) for _, source_id in found) == list(range(0, 1200, 2))
 
 
-def test_a_refused_input_is_kept_as_it_came_until_it_is_retried(store: SqliteStore) -> None:
+def test_a_refused_input_is_kept_as_it_came_until_it_is_retried(store: History) -> None:
     store.append([], refusals=[refusal("a"), refusal("b"), refusal("c")])
     store.mark_retried(2)
 
@@ -170,7 +179,7 @@ def test_a_refused_input_is_kept_as_it_came_until_it_is_retried(store: SqliteSto
 # --- reading -----------------------------------------------------------------------------------
 
 
-def test_streams_are_read_together_each_by_version(store: SqliteStore) -> None:
+def test_streams_are_read_together_each_by_version(store: History) -> None:
     store.append([noted("acme/b", 1), noted("acme/a", 1), noted("acme/b", 2), noted("acme")])
     streams = store.streams(["acme/a", "acme/b", "acme/none"])
     assert {name: [event.version for event in events] for name, events in streams.items()} == {
@@ -180,7 +189,7 @@ def test_streams_are_read_together_each_by_version(store: SqliteStore) -> None:
     }
 
 
-def test_a_partnership_is_read_in_its_own_order_from_any_index(store: SqliteStore) -> None:
+def test_a_partnership_is_read_in_its_own_order_from_any_index(store: History) -> None:
     many = 2 * PAGE + 7
     store.append([noted(name, n + 1) for n in range(many) for name in ("acme", "globex")])
 
@@ -191,13 +200,13 @@ def test_a_partnership_is_read_in_its_own_order_from_any_index(store: SqliteStor
     assert list(store.of("initech")) == []
 
 
-def test_stored_bytes_are_the_canonical_bytes(store: SqliteStore) -> None:
+def test_stored_bytes_are_the_canonical_bytes(store: History) -> None:
     events = [noted("acme", n, text=f"é {n}") for n in (1, 2, 3)]
     store.append(events)
     assert list(store.bodies("acme", 1)) == [encode(event) for event in events[1:]]
 
 
-def test_the_whole_history_is_read_on_from_any_position(store: SqliteStore) -> None:
+def test_the_whole_history_is_read_on_from_any_position(store: History) -> None:
     store.append([noted(version=n) for n in range(1, 8)])
     assert [event.position for event in store.after(-1, 3)] == [0, 1, 2]
     assert [event.position for event in store.after(2, 100)] == [3, 4, 5, 6]
@@ -205,7 +214,7 @@ def test_the_whole_history_is_read_on_from_any_position(store: SqliteStore) -> N
     assert store.size() == 7
 
 
-def test_partnerships_are_listed_by_name(store: SqliteStore) -> None:
+def test_partnerships_are_listed_by_name(store: History) -> None:
     store.append([noted("globex"), noted("acme"), noted("initech")])
     assert store.partnerships() == ["acme", "globex", "initech"]
     assert store.partnerships(after="acme", limit=1) == ["globex"]
@@ -214,20 +223,23 @@ def test_partnerships_are_listed_by_name(store: SqliteStore) -> None:
 # --- the file ----------------------------------------------------------------------------------
 
 
-def test_a_store_keeps_notes_about_itself(store: SqliteStore) -> None:
+def test_a_store_keeps_notes_about_itself(store: History) -> None:
     assert store.meta("simulated") is None
     store.set_meta("simulated", "yes")
     store.set_meta("simulated", "no")
     assert store.meta("simulated") == "no"
 
 
-def test_a_file_of_another_schema_is_refused(tmp_path: Path, store: SqliteStore) -> None:
-    store.set_meta("schema", "0")
+def test_a_file_of_another_schema_is_refused(tmp_path: Path) -> None:
+    file = f"sqlite:///{tmp_path}/accord.db"
+    with opened(file) as store:
+        store.set_meta("schema", "0")
     with pytest.raises(UnknownSchema, match="schema 0"):
-        SqliteStore.open(tmp_path / "accord.db")
+        open_store(Settings(store=file))
 
 
-def test_the_librarys_own_event_store_reads_and_appends(store: SqliteStore) -> None:
+def test_the_librarys_own_event_store_reads_and_appends(store: History) -> None:
+    assert isinstance(store, SqliteStore | PostgresStore)
     written = store.append([noted("acme/deal/1")])
     library: EventStore[str] = EventStore(EventMapper(), store.recorder)
 
@@ -251,7 +263,7 @@ def test_the_librarys_own_event_store_reads_and_appends(store: SqliteStore) -> N
 # --- many writers ------------------------------------------------------------------------------
 
 
-def test_threads_of_one_process_share_a_store(store: SqliteStore) -> None:
+def test_threads_of_one_process_share_a_store(store: History) -> None:
     def write(name: str) -> None:
         for version in range(1, 51):
             store.append([noted(name, version)])
@@ -262,7 +274,7 @@ def test_threads_of_one_process_share_a_store(store: SqliteStore) -> None:
     assert [event.position for event in all_of(store)] == list(range(200))
 
 
-def in_turn(writer: int, number: int, store: SqliteStore) -> list[Recorded]:
+def in_turn(writer: int, number: int, store: History) -> list[Recorded]:
     """Give what a writer wants to say: on a stream that all share, and on one of its own."""
     shared = store.heads(["shared"]).get("shared")
     version = len(store.streams(["shared"])["shared"]) + 1
@@ -275,9 +287,9 @@ def in_turn(writer: int, number: int, store: SqliteStore) -> list[Recorded]:
     return [replace(each, act=each.act._replace(recorded_at=now)) for each in events]
 
 
-def write_many(path: Path, writer: int) -> None:
+def write_many(address: str, writer: int) -> None:
     """Append in a process of its own, again after each conflict."""
-    with noted_is_known(), closing(SqliteStore.open(path)) as store:
+    with noted_is_known(), opened(address) as store:
         for number in range(ROUNDS):
             while True:
                 try:
@@ -287,26 +299,28 @@ def write_many(path: Path, writer: int) -> None:
                     continue
 
 
-@pytest.fixture(scope="module")
-def crowded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SqliteStore]:
-    path = tmp_path_factory.mktemp("crowded") / "accord.db"
+def test_processes_that_write_at_once_leave_no_gap_and_lose_and_repeat_nothing(
+    address: str,
+) -> None:
     spawn = multiprocessing.get_context("spawn")
-    writers = [spawn.Process(target=write_many, args=(path, n)) for n in range(WRITERS)]
+    writers = [spawn.Process(target=write_many, args=(address, n)) for n in range(WRITERS)]
     for writer in writers:
         writer.start()
     for writer in writers:
         writer.join(120)
     assert [writer.exitcode for writer in writers] == [0] * WRITERS
-    with noted_is_known(), closing(SqliteStore.open(path)) as store:
-        yield store
+    with noted_is_known(), opened(address) as crowded:
+        positions_have_no_gap(crowded)
+        indexes_have_no_gap(crowded)
+        nothing_is_lost_or_repeated(crowded)
 
 
-def test_processes_that_write_at_once_leave_no_gap_in_positions(crowded: SqliteStore) -> None:
+def positions_have_no_gap(crowded: History) -> None:
     total = 3 * WRITERS * ROUNDS
     assert [event.position for event in all_of(crowded)] == list(range(total))
 
 
-def test_processes_that_write_at_once_leave_no_gap_in_indexes(crowded: SqliteStore) -> None:
+def indexes_have_no_gap(crowded: History) -> None:
     for partnership, head in crowded.heads(crowded.partnerships()).items():
         events = list(crowded.of(partnership))
         assert [event.index for event in events] == list(range(head.size))
@@ -314,7 +328,7 @@ def test_processes_that_write_at_once_leave_no_gap_in_indexes(crowded: SqliteSto
         assert moments == sorted(moments)
 
 
-def test_processes_that_write_at_once_lose_and_repeat_nothing(crowded: SqliteStore) -> None:
+def nothing_is_lost_or_repeated(crowded: History) -> None:
     shared = crowded.streams(["shared"])["shared"]
     assert [event.version for event in shared] == list(range(1, WRITERS * ROUNDS + 1))
     for writer in range(WRITERS):

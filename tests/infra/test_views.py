@@ -2,13 +2,13 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
-from infra.store.records import NOTHING, Output, Saved, Stale
-from infra.store.sqlite import SqliteStore
-from infra.store.sqlite_views import PAGE, SqliteViews
+from infra.bootstrap import open_store
+from infra.settings import Settings
+from infra.store.paging import PAGE
+from infra.store.records import NOTHING, History, Output, Saved, Stale, Views
 from tests.infra.noted import noted
 
 
@@ -19,7 +19,7 @@ def alert(name: str, partnership: str = "acme") -> Output:
 # --- saving ------------------------------------------------------------------------------------
 
 
-def test_rows_outputs_and_position_are_saved_together(views: SqliteViews) -> None:
+def test_rows_outputs_and_position_are_saved_together(views: Views) -> None:
     views.save(
         Saved(
             "alerts",
@@ -35,7 +35,7 @@ def test_rows_outputs_and_position_are_saved_together(views: SqliteViews) -> Non
     assert views.outputs() == [replace(alert("a"), number=1)]
 
 
-def test_the_next_save_goes_on_where_the_last_one_ended(views: SqliteViews) -> None:
+def test_the_next_save_goes_on_where_the_last_one_ended(views: Views) -> None:
     views.save(Saved("kpis", {"acme": (NOTHING, 0)}, {("acme", "a"): {"n": 1}}))
     views.save(
         Saved(
@@ -58,7 +58,7 @@ def test_the_next_save_goes_on_where_the_last_one_ended(views: SqliteViews) -> N
     ],
 )
 def test_a_runner_that_was_overtaken_writes_nothing(
-    views: SqliteViews, position: dict[str, tuple[int, int]]
+    views: Views, position: dict[str, tuple[int, int]]
 ) -> None:
     views.save(Saved("kpis", {"acme": (NOTHING, 2)}, {("acme", "a"): {"n": 1}}))
     fresh = Saved("alerts", {"acme": (NOTHING, 5)}, {("acme", "a"): {"n": 9}}, [alert("a")])
@@ -74,7 +74,7 @@ def test_a_runner_that_was_overtaken_writes_nothing(
     assert views.tail("events") == NOTHING
 
 
-def test_of_two_runners_at_once_one_is_told_that_it_was_overtaken(views: SqliteViews) -> None:
+def test_of_two_runners_at_once_one_is_told_that_it_was_overtaken(views: Views) -> None:
     at_once = threading.Barrier(2)
 
     def save(_: int) -> bool:
@@ -89,20 +89,20 @@ def test_of_two_runners_at_once_one_is_told_that_it_was_overtaken(views: SqliteV
         assert sorted(pool.map(save, range(2))) == [False, True]
 
 
-def test_an_output_is_said_once_however_often_it_is_made(views: SqliteViews) -> None:
+def test_an_output_is_said_once_however_often_it_is_made(views: Views) -> None:
     views.save(Saved("alerts", {"acme": (NOTHING, 4)}, {}, [alert("a")]))
     views.clear("alerts")
     views.save(Saved("alerts", {"acme": (NOTHING, 5)}, {}, [alert("a"), alert("b")]))
     assert [output.id for output in views.outputs()] == ["a", "b"]
 
 
-def test_a_tail_is_remembered_with_what_was_folded(views: SqliteViews) -> None:
+def test_a_tail_is_remembered_with_what_was_folded(views: Views) -> None:
     views.save_all([Saved("kpis", {"acme": (NOTHING, 0)})], tail=("events", 3))
     views.save_all([], tail=("events", 8))
     assert (views.tail("events"), views.tail("other")) == (8, NOTHING)
 
 
-def test_subscribers_are_called_when_something_was_said(views: SqliteViews) -> None:
+def test_subscribers_are_called_when_something_was_said(views: Views) -> None:
     heard: list[int] = []
     views.subscribe(lambda: heard.append(len(views.outputs())))
     views.save(Saved("alerts", {"acme": (NOTHING, 0)}))
@@ -110,15 +110,22 @@ def test_subscribers_are_called_when_something_was_said(views: SqliteViews) -> N
     assert heard == [1]
 
 
-def test_views_are_there_when_the_file_is_opened_again(tmp_path: Path, views: SqliteViews) -> None:
+def test_views_are_there_when_the_store_is_opened_again(address: str, views: Views) -> None:
     views.save(Saved("kpis", {"acme": (NOTHING, 0)}, {("acme", "a"): {"n": "é"}}))
     views.close()
-    with closing(SqliteViews.open(tmp_path / "accord.db")) as again:
+    history, again = open_store(Settings(store=address))
+    with closing(history):
         assert again.rows("kpis", [("acme", "a")]) == {("acme", "a"): {"n": "é"}}
 
 
-def test_views_live_beside_the_history_and_may_share_its_connections(store: SqliteStore) -> None:
-    views = SqliteViews(store.datastore)
+@pytest.mark.usefixtures("known")
+def test_views_live_beside_the_history_and_share_its_connections(address: str) -> None:
+    store, views = open_store(Settings(store=address))
+    with closing(store):
+        append_and_save(store, views)
+
+
+def append_and_save(store: History, views: Views) -> None:
     store.append([noted()])
     views.save(Saved("kpis", {"acme": (NOTHING, 0)}))
     assert (store.size(), views.positions("kpis", ["acme"])) == (1, {"acme": 0})
@@ -131,7 +138,7 @@ def keys(found: object) -> list[str]:
     return [key for key, _ in found]  # type: ignore[attr-defined]
 
 
-def test_a_partnerships_rows_are_read_by_key(views: SqliteViews) -> None:
+def test_a_partnerships_rows_are_read_by_key(views: Views) -> None:
     names = ["kpi/a", "kpi/b", "kpi/é", "kpj", "deal/1"]
     rows = {(who, name): {"key": name} for who in ("acme", "globex") for name in names}
     views.save(Saved("kpis", {"acme": (NOTHING, 0), "globex": (NOTHING, 0)}, dict(rows)))
@@ -144,7 +151,7 @@ def test_a_partnerships_rows_are_read_by_key(views: SqliteViews) -> None:
     assert keys(views.select("other", "acme")) == []
 
 
-def test_more_rows_than_a_page_are_read_to_the_end(views: SqliteViews) -> None:
+def test_more_rows_than_a_page_are_read_to_the_end(views: Views) -> None:
     names = [f"{n:06}" for n in range(2 * PAGE + 1)]
     views.save(Saved("kpis", {"acme": (NOTHING, 0)}, {("acme", name): {} for name in names}))
     assert keys(views.select("kpis", "acme")) == names
@@ -152,7 +159,7 @@ def test_more_rows_than_a_page_are_read_to_the_end(views: SqliteViews) -> None:
     assert len(views.rows("kpis", [("acme", name) for name in names])) == len(names)
 
 
-def test_one_key_is_read_from_all_partnerships(views: SqliteViews) -> None:
+def test_one_key_is_read_from_all_partnerships(views: Views) -> None:
     views.save(
         Saved(
             "overview",
@@ -163,7 +170,7 @@ def test_one_key_is_read_from_all_partnerships(views: SqliteViews) -> None:
     assert list(views.everywhere("overview", "card")) == [("acme", {"n": 1}), ("globex", {"n": 2})]
 
 
-def test_partnerships_wake_when_their_time_has_come(views: SqliteViews) -> None:
+def test_partnerships_wake_when_their_time_has_come(views: Views) -> None:
     wakes = {
         "acme": "2026-03-02T00:00:00Z",
         "globex": "2026-03-01T00:00:00Z",
@@ -185,14 +192,14 @@ def test_partnerships_wake_when_their_time_has_come(views: SqliteViews) -> None:
     assert views.due("other", "2026-03-03T00:00:00Z") == []
 
 
-def test_a_partnership_that_was_woken_sleeps_again(views: SqliteViews) -> None:
+def test_a_partnership_that_was_woken_sleeps_again(views: Views) -> None:
     due = {("acme", "next"): {"wake": "2026-03-01T00:00:00Z"}}
     views.save(Saved("deadlines", {"acme": (NOTHING, 0)}, dict(due)))
     views.save(Saved("deadlines", {"acme": (0, 1)}, {("acme", "next"): {"done": True}}))
     assert views.due("deadlines", "2026-03-02T00:00:00Z") == []
 
 
-def test_outputs_are_read_on_in_the_order_they_were_said(views: SqliteViews) -> None:
+def test_outputs_are_read_on_in_the_order_they_were_said(views: Views) -> None:
     said = [alert("a"), alert("b", "globex"), alert("c")]
     views.save(Saved("alerts", {"acme": (NOTHING, 0)}, {}, said))
     assert [output.id for output in views.outputs(limit=2)] == ["a", "b"]
@@ -200,7 +207,7 @@ def test_outputs_are_read_on_in_the_order_they_were_said(views: SqliteViews) -> 
     assert [output.id for output in views.outputs(partnership="acme")] == ["a", "c"]
 
 
-def test_a_projection_is_cleared_for_one_partnership_or_for_all(views: SqliteViews) -> None:
+def test_a_projection_is_cleared_for_one_partnership_or_for_all(views: Views) -> None:
     for projection in ("kpis", "alerts"):
         views.save(
             Saved(

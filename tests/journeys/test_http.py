@@ -379,7 +379,7 @@ def test_an_alert_that_another_process_told_reaches_the_stream_too(served: Serve
 
 def test_alerts_are_listed_by_partnership_and_state(served: Served) -> None:
     post(served, FEED, LINES)
-    eventually(lambda: served.live.follower.lag() == 0)
+    eventually(lambda: served.live.lag() == 0)
     everything = served.client.get("/v1/alerts").json()
     ended = {"partnership": CONSULTING, "state": "retracted"}
     assert {each["state"] for each in everything} == {"resolved", "retracted"}
@@ -403,7 +403,7 @@ PATHS = ["/healthz", "/readyz", "/v1/alerts", "/v1/alerts?partnership=nobody", "
 
 def test_a_simulated_store_says_so_in_every_answer(served: Served) -> None:
     post(served, FEED, LINES)
-    eventually(lambda: served.live.follower.lag() == 0)
+    eventually(lambda: served.live.lag() == 0)
     for path in PATHS:
         answer = served.client.get(path)
         body = answer.json()

@@ -1,0 +1,117 @@
+"""Commands in: a batch of `accord.commands` is decided and appended, then its offsets committed.
+
+A batch may come twice: after a kill, or where its partitions went to another process before it was
+committed. Then each command gives its first outcome again, and what was refused is told again.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from time import time
+
+from kafka import KafkaConsumer
+from kafka.errors import CommitFailedError
+
+from infra.bootstrap import bootstrap
+from infra.intake import ILLEGIBLE
+from infra.kafka import messages
+from infra.kafka.clients import Producer, consumer
+from infra.kafka.messages import Message, Received
+from infra.kafka.topics import Topics
+from infra.live import GATHERED, GroupCommit
+from infra.process import OUTAGES, Lag, Process
+from infra.service import Outcome
+from infra.settings import Settings
+
+POLL_MS = 500
+"""Milliseconds to wait for commands before looking whether to stop."""
+
+
+def run(settings: Settings, process: Process) -> None:
+    """Decide what comes in until the process is told to stop."""
+    with ExitStack() as stack:
+        accord = stack.enter_context(bootstrap(settings))
+        live = stack.enter_context(accord.live())
+        topics = Topics(settings.topics)
+        producer = stack.enter_context(Producer(settings.broker))
+        inbox = consumer(settings.broker, topics.commands, topics.intake)
+        stack.callback(inbox.close, autocommit=False)
+        intake = Intake(inbox, producer, live.writer, topics)
+        process.ailments, process.lag = live.ailments, lambda: intake.lag
+        process.repeat(intake.step)
+
+
+class Intake:
+    """Takes batches in, each until it is decided and told."""
+
+    def __init__(
+        self, inbox: KafkaConsumer, producer: Producer, writer: GroupCommit, topics: Topics
+    ) -> None:
+        self._topics = topics
+        self._inbox = inbox
+        self._producer = producer
+        self._writer = writer
+        self._waiting: list[Received] = []
+        self.lag = Lag()
+
+    def step(self) -> int:
+        """Take the next batch, or again the one that failed; give how many it has."""
+        if not self._waiting:
+            found = self._inbox.poll(timeout_ms=POLL_MS, max_records=GATHERED)
+            self._waiting = [each for part in found.values() for each in part]
+            self.lag = self._lag()
+        if self._waiting:
+            outcomes = decide(self._writer, [messages.command(each) for each in self._waiting])
+            self._producer.send(self._refusals(outcomes))
+            self._commit()
+        count, self._waiting = len(self._waiting), []
+        return count
+
+    def _commit(self) -> None:
+        try:
+            self._inbox.commit()
+        except CommitFailedError:
+            # The partitions are another's by now; it decides the same again, to the same effect.
+            return
+
+    def _refusals(self, outcomes: Sequence[Outcome]) -> Iterator[Message]:
+        for each, outcome in zip(self._waiting, outcomes, strict=True):
+            if outcome.rule in {UNDECIDABLE, *ILLEGIBLE}:
+                reason = f"{outcome.rule}: {outcome.detail}"
+                place, value = messages.place(each), each.value or b""
+                yield messages.dead(self._topics.dead, place, value, reason)
+            elif outcome.status == "refused":
+                yield messages.refused(
+                    self._topics.rejected,
+                    messages.command(each),
+                    outcome.partnership,
+                    outcome.refusal(),
+                )
+
+    def _lag(self) -> Lag:
+        behind = sum(
+            (self._inbox.highwater(each) or 0) - self._inbox.position(each)
+            for each in self._inbox.assignment()
+            if self._inbox.highwater(each) is not None
+        )
+        behind += len(self._waiting)
+        oldest = min((each.timestamp for each in self._waiting), default=0) / 1000
+        return Lag(behind, max(0.0, time() - oldest) if oldest else 0.0)
+
+
+def decide(writer: GroupCommit, raws: Sequence[bytes]) -> list[Outcome]:
+    """Give what came of each message; one that cannot be decided spoils nothing for the others.
+
+    Raises what tells of an outage; then all may be decided again.
+    """
+    try:
+        return writer.submit(raws).result()
+    except OUTAGES:
+        raise
+    except Exception as error:  # noqa: BLE001 - it is told as a dead letter
+        if len(raws) > 1:
+            return [outcome for raw in raws for outcome in decide(writer, [raw])]
+        return [Outcome("refused", "", "", rule=UNDECIDABLE, detail=str(error), mend="")]
+
+
+UNDECIDABLE = "undecidable"
+"""The rule of a message that brought the program down; its bytes are kept as a dead letter."""

@@ -1,0 +1,166 @@
+"""The Faust app: batches of `accord.events` go to the runner, which folds and saves them.
+
+Faust spreads partitions over workers and moves them when one joins or dies. It holds no truth:
+rows and positions are saved in one Postgres transaction, and only then are messages acknowledged.
+So a batch may come again, or to two workers at once; positions are compared, and it has its effect
+once. Why there are no Faust tables: docs/decisions/0006-no-faust-tables.md.
+"""
+
+import asyncio
+from base64 import b64encode
+from collections.abc import AsyncIterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from time import time
+from typing import Any, Final, cast
+
+import faust
+from faust.types import TP, EventT, Message, StreamT, TopicT
+from faust.worker import Worker
+
+from domain.recorded import Recorded
+from infra.bootstrap import bootstrap
+from infra.kafka import messages
+from infra.kafka.clients import LARGEST, SESSION_SECONDS
+from infra.kafka.topics import Topics
+from infra.process import FIRST_PAUSE, LONGEST_PAUSE, Lag, Process
+from infra.runner import TAIL, Runner
+from infra.settings import Settings
+from infra.store.records import Output
+from projections import FAMILIES
+
+BATCH: Final = 1000
+"""Events folded in one transaction at most."""
+
+BUFFER: Final = 16 * BATCH
+"""Messages fetched ahead. Once it is full, Faust looks again after a second, and what it holds is
+to last for so long."""
+
+GATHER: Final = 0.02
+"""Seconds in which a batch gathers; what comes alone waits no longer."""
+
+
+def run(settings: Settings, process: Process) -> None:
+    """Fold what comes until the process is told to stop."""
+    with bootstrap(settings) as accord:
+        topics = Topics(settings.topics)
+        app = application(settings.broker, topics.projector)
+        events = app.topic(
+            topics.events,
+            key_type=bytes,
+            value_type=bytes,
+            key_serializer="raw",
+            value_serializer="raw",
+        )
+        projectors = [
+            Projector(events, name, Runner(accord.history, accord.views, family), process)
+            for name, family in FAMILIES.items()
+        ]
+        process.lag = lambda: max(each.lag() for each in projectors)
+        process.ailments = lambda: _ailments(app)
+        worker = Worker(app, quiet=True, override_logging=False, redirect_stdouts=False)
+        worker.execute_from_commandline()
+
+
+def _ailments(app: faust.App) -> list[str]:
+    if not app.started:
+        return ["the worker is starting"]
+    return ["partitions are being shared out anew"] if app.rebalancing else []
+
+
+def application(broker: str, group: str) -> faust.App:
+    """Give the Faust app: it makes no topic, serves nothing, and holds nothing."""
+    return faust.App(
+        group,
+        broker=[f"kafka://{each}" for each in broker.split(",")],
+        web_enabled=False,
+        topic_allow_declare=False,
+        topic_disable_leader=True,
+        agent_supervisor="mode.supervisors.CrashingSupervisor",
+        broker_session_timeout=SESSION_SECONDS,
+        broker_heartbeat_interval=SESSION_SECONDS * 0.3,
+        broker_commit_interval=1.0,
+        broker_max_poll_records=BATCH,
+        consumer_auto_offset_reset="earliest",
+        consumer_max_fetch_size=LARGEST,
+        stream_buffer_maxsize=BUFFER,
+        stream_wait_empty=False,
+    )
+
+
+class Projector:
+    """One agent: it folds a family of projections, in a thread beside the one that fetches."""
+
+    def __init__(self, events: TopicT, name: str, runner: Runner, process: Process) -> None:
+        self._app = events.app
+        self._runner = runner
+        self._process = process
+        self._folded: dict[TP, tuple[int, float]] = {}
+        """The last message of each partition that was folded: its offset, and when it was sent."""
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix=name)
+        self._app.agent(events, name=name)(self._agent)
+
+    async def _agent(self, stream: StreamT[bytes]) -> None:
+        async for events in _batches(stream):
+            received = [each.message for each in events]
+            for message in received:
+                self._folded.setdefault(message.tp, (message.offset - 1, message.timestamp))
+            await self._fold(received)
+            for event in events:
+                event.ack()
+            self._folded |= {each.tp: (each.offset, each.timestamp) for each in received}
+            self._process.handled(len(events))
+
+    def lag(self) -> Lag:
+        """Give how many messages of this worker's partitions are not folded, and since when."""
+        consumer = self._app.consumer
+        ours = [tp for tp in self._folded.copy() if tp in consumer.assignment()]
+        behind = {tp: consumer.highwater(tp) - 1 - self._folded[tp][0] for tp in ours}
+        since = min((self._folded[tp][1] for tp in ours if behind[tp] > 0), default=None)
+        seconds = 0.0 if since is None else max(0.0, time() - since)
+        return Lag(sum(max(0, each) for each in behind.values()), seconds)
+
+    async def _fold(self, received: Sequence[Message]) -> None:
+        """Have a batch folded, again after each failure: what is not saved is not acknowledged."""
+        work = partial(self._process.timed, partial(fold, self._runner, received))
+        pause = FIRST_PAUSE
+        while True:
+            try:
+                await asyncio.get_running_loop().run_in_executor(self._thread, work)
+            except Exception as error:  # noqa: BLE001 - told by `failed`
+                self._process.failed(error)
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, LONGEST_PAUSE)
+            else:
+                self._process.failing = None
+                return
+
+
+async def _batches(stream: StreamT[bytes]) -> AsyncIterator[Sequence[EventT[bytes]]]:
+    # The type of streams does not tell of it, and their class has it.
+    async for events in cast("faust.Stream[Any]", stream).noack_take(BATCH, within=GATHER):
+        yield events
+
+
+def fold(runner: Runner, received: Sequence[Message]) -> int:
+    """Fold a batch of messages; give how many.
+
+    Bytes that are no event are saved as dead letters in the same transaction, and the partnership
+    that they seem to be of is brought up from the store, which has what they should have been.
+    """
+    batch: list[Recorded] = []
+    letters: list[Output] = []
+    for message in received:
+        try:
+            batch.append(messages.recorded(message))
+        except messages.Illegible as error:
+            letters.append(_letter(message, str(error)))
+            batch += runner.unfolded(error.partnership)
+    runner.fold(batch, said=letters)
+    return len(received)
+
+
+def _letter(message: Message, reason: str) -> Output:
+    value = b64encode(message.value or b"").decode()
+    body = {"reason": reason, "value": value}
+    return Output(messages.place(message), TAIL, "", "dead", body, 0)

@@ -1,0 +1,259 @@
+"""What projectors saved goes to the world: alerts, figures and the trail of what was done.
+
+Alerts are told one by one as they were said. Figures are a state: they are told as they stand, at
+most once a second. The trail is every entry of the timeline. Identifiers are made from the history,
+so whatever is told twice is known by its own. One publisher is active at a time.
+"""
+
+from base64 import b64decode
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from threading import Event
+from time import monotonic
+
+from domain.calendar import quarter_of
+from infra.kafka import messages
+from infra.kafka.clients import Producer
+from infra.kafka.messages import Message
+from infra.kafka.topics import Topics
+from infra.process import Lag, Process
+from infra.settings import Settings
+from infra.store.postgres_datastore import Datastore, Lead
+from infra.store.postgres_views import CHANNEL, PostgresViews
+from infra.store.records import NOTHING, Output, Row, Saved
+from projections import KPIS, TIMELINE, figures
+from projections.kpis import AGREED
+
+NAME = "publisher"
+"""The views keep how far each feed was told under names that begin with it."""
+
+TRAIL = "trail"
+"""Under this name they keep, for each partnership, up to which index its trail was told."""
+
+BATCH = 1000
+"""Outputs, or entries of the trail, told before it is noted how far."""
+
+PARTNERSHIPS = 100
+"""Partnerships whose figures are told together; each has some dozens."""
+
+PACE = 1.0
+"""Seconds between two tellings of figures, which change with every deal; and between two looks."""
+
+REMEMBERED = 50_000
+"""Figures of which it is known what was told last, so that the same is not told again."""
+
+
+def run(settings: Settings, process: Process) -> None:
+    """Publish until the process is told to stop."""
+    with ExitStack() as stack:
+        datastore = stack.enter_context(closing(Datastore(settings.store)))
+        lead = stack.enter_context(Lead(settings.store, NAME, CHANNEL))
+        producer = stack.enter_context(Producer(settings.broker))
+        topics = Topics(settings.topics)
+        publisher = Publisher(PostgresViews(datastore), lead, producer, topics, process.stopping)
+        process.lag = publisher.lag
+        process.repeat(publisher.step)
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What a feed has to tell: the messages, up to where, and what to note besides."""
+
+    messages: list[Message]
+    tail: int
+    saved: tuple[Saved, ...] = ()
+
+
+@dataclass(slots=True)
+class Feed:
+    """Something that is told from where it was told last."""
+
+    name: str
+    take: Callable[[int], Taken]
+    """Gives what there is behind a tail."""
+    pace: float = 0.0
+    """Seconds between two tellings."""
+    tail: int = 0
+    due: float = 0.0
+
+
+class Publisher:
+    """Tells what was saved, feed by feed."""
+
+    def __init__(
+        self,
+        views: PostgresViews,
+        lead: Lead,
+        producer: Producer,
+        topics: Topics,
+        stopping: Event,
+    ) -> None:
+        self._views = views
+        self._lead = lead
+        self._producer = producer
+        self._topics = topics
+        self._stopping = stopping
+        self._figures = Figures(views, topics.kpis)
+        self._caught_up = monotonic()
+        self._feeds = [
+            Feed(f"{NAME}/outputs", self._outputs),
+            Feed(f"{NAME}/{TRAIL}", self._trail),
+            Feed(f"{NAME}/figures", self._figures.take, PACE),
+        ]
+
+    def step(self) -> int:
+        """Tell what there is, or wait for something; give how many messages were sent."""
+        if not self._lead.held and not self._take_over():
+            self._stopping.wait(PACE)
+            return 0
+        try:
+            told = [self._tell(feed) for feed in self._feeds if feed.due <= monotonic()]
+        except Exception:
+            # What was told is not known now, nor whether this is still the one to tell.
+            self._lead.close()
+            raise
+        if not any(told):
+            self._caught_up = monotonic()
+            self._lead.wait(PACE)
+        return sum(told)
+
+    def _take_over(self) -> bool:
+        if not self._lead.take():
+            return False
+        for feed in self._feeds:
+            feed.tail = max(0, self._views.tail(feed.name))
+        self._figures.forget()
+        return True
+
+    def _tell(self, feed: Feed) -> int:
+        taken = feed.take(feed.tail)
+        feed.due = monotonic() + feed.pace
+        if taken.tail == feed.tail and not taken.messages:
+            return 0
+        self._producer.send(taken.messages)
+        self._views.save_all(taken.saved, (feed.name, taken.tail))
+        feed.tail = taken.tail
+        return len(taken.messages)
+
+    def lag(self) -> Lag:
+        """Give how many outputs, and partnerships with more in their trail, were not told yet."""
+        outputs, trail, _ = (max(0, self._views.tail(feed.name)) for feed in self._feeds)
+        waiting = self._views.last_output() - outputs
+        waiting += len(self._views.moves(TIMELINE.name, trail, BATCH))
+        return Lag(waiting, monotonic() - self._caught_up if waiting else 0.0)
+
+    # --- feeds ---
+
+    def _outputs(self, tail: int) -> Taken:
+        found = self._views.outputs(tail, BATCH)
+        return Taken(list(self._said(found)), found[-1].number if found else tail)
+
+    def _said(self, outputs: Iterable[Output]) -> Iterator[Message]:
+        for each in outputs:
+            if each.kind == "alert":
+                yield _alert(self._topics.alerts, each)
+            elif each.kind == "dead":
+                value, reason = b64decode(each.body["value"]), each.body["reason"]
+                yield messages.dead(self._topics.dead, each.id, value, reason)
+
+    def _trail(self, tail: int) -> Taken:
+        moves = self._views.moves(TIMELINE.name, tail, BATCH)
+        told = self._views.positions(TRAIL, [each.partnership for each in moves])
+        behind = {each.partnership: told.get(each.partnership, NOTHING) for each in moves}
+        entries = self._views.entries(TIMELINE.name, behind, BATCH)
+        last = {name: entry["index"] for name, entry in entries}
+        # Where there is more than a batch, the tail waits until all of these moves are told.
+        done = len(entries) < BATCH
+        return Taken(
+            [_entry(self._topics.audit, name, entry) for name, entry in entries],
+            moves[-1].number if moves and done else tail,
+            (Saved(TRAIL, {name: (behind[name], index) for name, index in last.items()}),),
+        )
+
+
+def _alert(topic: str, output: Output) -> Message:
+    body = output.body
+    return messages.told(
+        topic,
+        body["id"],
+        body,
+        id=output.id,
+        type=f"Alert{body['state'].capitalize()}",
+        subject=output.partnership,
+        time=body["recorded_at"],
+    )
+
+
+def _entry(topic: str, partnership: str, entry: Row) -> Message:
+    return messages.told(
+        topic,
+        partnership,
+        {"partnership": partnership, **entry},
+        id=f"{partnership}#{entry['index']}",
+        type="TimelineEntry",
+        subject=partnership,
+        time=entry["occurred_at"],
+    )
+
+
+class Figures:
+    """The figures of partnerships that changed, each told only where it is another than before."""
+
+    def __init__(self, views: PostgresViews, topic: str) -> None:
+        self._views = views
+        self._topic = topic
+        self._told: OrderedDict[str, Row] = OrderedDict()
+
+    def forget(self) -> None:
+        """Forget what was told, because another one may have told since."""
+        self._told.clear()
+
+    def take(self, tail: int) -> Taken:
+        """Give the figures of each period that changed since a save, and of those it is part of."""
+        moves = self._views.moves(KPIS.name, tail, PARTNERSHIPS)
+        changed = self._views.changed(KPIS.name, [each.partnership for each in moves], tail)
+        told = [
+            message
+            for each in moves
+            if each.partnership in changed
+            for message in self._of(each.partnership, each.index, changed[each.partnership])
+        ]
+        return Taken(told, moves[-1].number if moves else tail)
+
+    def _of(self, partnership: str, index: int, changed: list[str]) -> Iterator[Message]:
+        rows = dict(self._views.select(KPIS.name, partnership))
+        for period in _periods(rows, changed):
+            for line in figures.report(rows, period):
+                key = _key(partnership, line)
+                if self._told.get(key) != line:
+                    self._told[key] = line
+                    self._told.move_to_end(key)
+                    yield _figure(self._topic, key, partnership, index, line)
+        while len(self._told) > REMEMBERED:
+            self._told.popitem(last=False)
+
+
+def _periods(rows: dict[str, Row], changed: list[str]) -> list[str]:
+    if AGREED in changed:
+        # Another minimum is another target of every quarter.
+        return figures.periods(rows)
+    quarters = {quarter_of(each) for each in changed if "-" in each}
+    return sorted({*changed, *quarters, *(each[:4] for each in changed)})
+
+
+def _key(partnership: str, line: Row) -> str:
+    more = (line["segment"],) if "segment" in line else ()
+    return "/".join((partnership, line["metric"], line["period"], line["unit"], *more))
+
+
+def _figure(topic: str, key: str, partnership: str, index: int, line: Row) -> Message:
+    return messages.told(
+        topic,
+        key,
+        {"partnership": partnership, "index": index, **line},
+        id=f"{key}@{index}",
+        type="FigureChanged",
+        subject=partnership,
+    )

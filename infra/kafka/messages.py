@@ -1,0 +1,155 @@
+"""Messages on Kafka: CloudEvents 1.0 in binary mode (the Kafka protocol binding, section 3.2)."""
+
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any, Final, Protocol
+
+import orjson
+
+from domain.recorded import Recorded
+from infra import intake
+from infra.codec import EVENT_ID_DIGITS, canonical, decode
+from infra.store.postgres import Stored
+from infra.store.records import Row
+
+Headers = list[tuple[str, bytes]]
+
+SOURCE: Final = "//accord"
+"""The source of every message that Accord itself writes."""
+
+_PREFIX = "ce_"
+_JSON = "application/json"
+_STRUCTURED = "application/cloudevents+json"
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message to be written: where, under which key, and what."""
+
+    topic: str
+    key: str | None
+    value: bytes
+    headers: Headers
+
+
+class Received(Protocol):
+    """A message as the clients give it."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: Any
+    """Pairs of a name and bytes, or nothing."""
+    timestamp: float
+
+
+def headers(content_type: str = _JSON, **attributes: str | int | None) -> Headers:
+    """Give the headers of a CloudEvent with these attributes; those that are None are left out."""
+    given = {"specversion": "1.0", "source": SOURCE, **attributes}
+    return [
+        *(
+            (f"{_PREFIX}{name}", str(each).encode())
+            for name, each in given.items()
+            if each is not None
+        ),
+        ("content-type", content_type.encode()),
+    ]
+
+
+def attributes(message: Received) -> dict[str, str]:
+    """Give a message's attributes, and its content type, by their names without a prefix."""
+    return {
+        name.lower().removeprefix(_PREFIX): (value or b"").decode(errors="replace")
+        for name, value in message.headers or ()
+        if name.lower().startswith(_PREFIX) or name.lower() == "content-type"
+    }
+
+
+def command(message: Received) -> bytes:
+    """Give a command as a CloudEvent in structured JSON, in whichever mode it was sent."""
+    found, value = attributes(message), message.value or b""
+    content_type = found.pop("content-type", _STRUCTURED if not found else _JSON)
+    if content_type.startswith(_STRUCTURED):
+        return value
+    return intake.spliced(found | {"datacontenttype": content_type.partition(";")[0]}, value)
+
+
+class Illegible(ValueError):
+    """A message that is no recorded event: why, and of which partnership it seems to be."""
+
+    def __init__(self, reason: str, key: bytes | None) -> None:
+        super().__init__(reason)
+        self.partnership = (key or b"").decode(errors="replace")
+
+
+def recorded(message: Received) -> Recorded:
+    """Give the recorded event that a message carries. Raises `Illegible`."""
+    try:
+        places = dict(message.headers or ())
+        index, position = int(places["ce_index"]), int(places["ce_position"])
+        found = decode(message.value or b"", index=index, position=position)
+    except (KeyError, TypeError, ValueError) as error:
+        raise Illegible(f"{type(error).__name__}: {error}", message.key) from error
+    return found
+
+
+def event(topic: str, stored: Stored) -> Message:
+    """Give a recorded event as it is relayed: its canonical bytes, and its place beside them."""
+    told = orjson.loads(stored.body)
+    return Message(
+        topic,
+        stored.partnership,
+        stored.body,
+        headers(
+            id=told["event_id"],
+            type=f"{intake.PREFIX}{told['type']}",
+            subject=stored.partnership,
+            time=told["occurred_at"],
+            recordedtime=told["recorded_at"],
+            index=stored.index,
+            position=stored.position,
+        ),
+    )
+
+
+def told(topic: str, key: str, body: Row, *, type: str, **attributes: str) -> Message:
+    """Give something that Accord tells the world, as canonical JSON."""
+    return Message(
+        topic, key, canonical(body), headers(type=f"{intake.PREFIX}{type}", **attributes)
+    )
+
+
+def refused(topic: str, raw: bytes, subject: str, why: Row) -> Message:
+    """Give an input that was refused with the reason; the same input gives the same identifier."""
+    return Message(
+        topic,
+        subject or None,
+        canonical({**why, "message": raw.decode(errors="replace")}),
+        headers(
+            id=sha256(raw).hexdigest()[:EVENT_ID_DIGITS],
+            type=f"{intake.PREFIX}InputRefused",
+            subject=subject or None,
+        ),
+    )
+
+
+def place(message: Received) -> str:
+    """Give where a message stands, as the identifier of its dead letter."""
+    return f"{message.topic}/{message.partition}/{message.offset}"
+
+
+def dead(topic: str, where: str, value: bytes, reason: str) -> Message:
+    """Give bytes that nobody could read, as they came, with the reason."""
+    return Message(
+        topic,
+        None,
+        value,
+        headers(
+            "application/octet-stream",
+            id=where,
+            type=f"{intake.PREFIX}DeadLetter",
+            reason=reason.replace("\n", " "),
+        ),
+    )

@@ -1,0 +1,91 @@
+"""The topics: what each is for, how long it is kept, and that they are made once."""
+
+from typing import Final
+
+from kafka import KafkaAdminClient
+
+PARTITIONS: Final = 12
+"""Partitions of each topic, unless another number is set: enough for a dozen workers."""
+
+_DAY = 24 * 60 * 60 * 1000
+_FOREVER = "-1"
+
+
+class TopicsDiffer(Exception):
+    """A topic is there with another number of partitions than was asked for."""
+
+
+_DELETED = {"cleanup.policy": "delete"}
+
+KEPT: Final[dict[str, dict[str, str]]] = {
+    "commands": {**_DELETED, "retention.ms": str(7 * _DAY)},
+    "rejected": {**_DELETED, "retention.ms": str(365 * _DAY)},
+    # A history is never compacted: all events of a partnership have one key.
+    "events": {**_DELETED, "retention.ms": _FOREVER},
+    "kpis": {"cleanup.policy": "compact"},
+    "alerts": {"cleanup.policy": "compact,delete", "retention.ms": str(365 * _DAY)},
+    "audit": {**_DELETED, "retention.ms": _FOREVER},
+    "dead": {**_DELETED, "retention.ms": str(365 * _DAY)},
+}
+"""How each topic is kept."""
+
+
+class Topics:
+    """The names of the topics, and of the groups that read them, of one installation."""
+
+    def __init__(self, prefix: str = "accord") -> None:
+        self.prefix = prefix
+        (
+            self.commands,
+            self.rejected,
+            self.events,
+            self.kpis,
+            self.alerts,
+            self.audit,
+            self.dead,
+        ) = (f"{prefix}.{name}" for name in KEPT)
+        self.intake, self.projector = f"{prefix}-intake", f"{prefix}-projector"
+
+
+def create(address: str, prefix: str, partitions: int = PARTITIONS, replicas: int = 1) -> list[str]:
+    """Create the topics that are missing; give their names.
+
+    The number of partitions of a topic that is there is never changed, because it decides in which
+    of them a partnership's messages stand in order. Raises `TopicsDiffer` if another one is asked
+    for, kafka's `KafkaError` if the broker cannot be asked.
+    """
+    admin = KafkaAdminClient(bootstrap_servers=address)
+    try:
+        wanted = {f"{prefix}.{name}": kept for name, kept in KEPT.items()}
+        standing = wanted.keys() & set(admin.list_topics())
+        missing = [name for name in wanted if name not in standing]
+        _check(admin, standing, partitions)
+        if missing:
+            # What is acknowledged has reached all but one of several replicas.
+            synced = {"min.insync.replicas": str(max(1, replicas - 1))}
+            admin.create_topics(
+                {
+                    name: {
+                        "num_partitions": partitions,
+                        "replication_factor": replicas,
+                        "configs": wanted[name] | synced,
+                    }
+                    for name in missing
+                },
+                wait_for_metadata=True,
+            )
+        return missing
+    finally:
+        admin.close()
+
+
+def _check(admin: KafkaAdminClient, names: set[str], partitions: int) -> None:
+    if not names:
+        return
+    for topic in admin.describe_topics(sorted(names)):
+        found = len(topic["partitions"])
+        if found != partitions:
+            raise TopicsDiffer(
+                f"{topic['name']} has {found} partitions, and {partitions} were asked for. "
+                f"Migrate with --partitions {found}, or into a broker of its own."
+            )

@@ -1,0 +1,255 @@
+-- The history and the views in Postgres. Applied once, by `accord migrate`; no worker makes tables.
+--
+-- Names are compared by their bytes (COLLATE "C"), as they are everywhere else.
+
+CREATE SCHEMA history;
+CREATE SCHEMA views;
+
+-- Whoever appends takes its turn here, so that positions have no gaps and come in the order of
+-- commits. Not at the table of events itself: a lock there waits for autovacuum.
+CREATE TABLE history.turn ();
+
+CREATE TABLE history.events (
+    position bigint PRIMARY KEY,
+    partnership text COLLATE "C" NOT NULL,
+    idx integer NOT NULL,
+    stream text COLLATE "C" NOT NULL,
+    version integer NOT NULL,
+    topic text NOT NULL,
+    recorded_at timestamptz NOT NULL,
+    body bytea NOT NULL,
+    UNIQUE (partnership, idx),
+    UNIQUE (stream, version)
+);
+
+CREATE TABLE history.receipts (
+    source text COLLATE "C",
+    source_id text COLLATE "C",
+    fingerprint bytea NOT NULL,
+    refused text,
+    partnership text NOT NULL,
+    first integer,
+    count integer NOT NULL,
+    PRIMARY KEY (source, source_id)
+);
+
+CREATE TABLE history.refusals (
+    source text NOT NULL,
+    source_id text NOT NULL,
+    subject text,
+    type text,
+    rule text NOT NULL,
+    detail text NOT NULL,
+    mend text NOT NULL,
+    pointer text,
+    received_at timestamptz NOT NULL,
+    raw bytea NOT NULL,
+    number bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    state text NOT NULL DEFAULT 'open'
+);
+
+CREATE TABLE history.meta (key text PRIMARY KEY, value text NOT NULL);
+
+-- The eventsourcing library's recorder reads events under its own names.
+CREATE VIEW history.stored_events AS
+    SELECT position AS notification_id, stream AS originator_id, version AS originator_version,
+           topic, body AS state
+    FROM history.events;
+
+-- Append events, what came of inputs and what was refused: all or, with an error, nothing.
+-- Gives the position of the first event, and each event's index. `_first` is the place (from 1)
+-- of the first event that an input caused.
+CREATE FUNCTION history.append(
+    _partnership text[], _stream text[], _version integer[], _topic text[],
+    _recorded_at timestamptz[], _body bytea[],
+    _source text[], _source_id text[], _fingerprint bytea[], _refused text[], _about text[],
+    _first integer[], _count integer[],
+    _by text[], _by_id text[], _subject text[], _type text[], _rule text[], _detail text[],
+    _mend text[], _pointer text[], _received_at timestamptz[], _raw bytea[],
+    OUT start bigint, OUT indexes integer[]
+) LANGUAGE plpgsql AS $$
+DECLARE
+    runs_back boolean;
+    written integer;
+BEGIN
+    LOCK TABLE history.turn IN EXCLUSIVE MODE;
+    SELECT coalesce(max(position), -1) + 1 INTO start FROM history.events;
+
+    WITH given AS (
+        SELECT * FROM unnest(_partnership, _stream, _version, _topic, _recorded_at, _body)
+            WITH ORDINALITY AS g (partnership, stream, version, topic, recorded_at, body, place)
+    ), heads AS (
+        SELECT p.partnership, head.idx, head.recorded_at
+        FROM (SELECT DISTINCT partnership FROM given) p
+        LEFT JOIN LATERAL (
+            SELECT e.idx, e.recorded_at FROM history.events e
+            WHERE e.partnership = p.partnership ORDER BY e.idx DESC LIMIT 1
+        ) head ON true
+    ), placed AS (
+        SELECT g.*, coalesce(h.idx, -1) + row_number() OVER log AS idx,
+               g.recorded_at < coalesce(lag(g.recorded_at) OVER log, h.recorded_at) AS backwards
+        FROM given g JOIN heads h USING (partnership)
+        WINDOW log AS (PARTITION BY g.partnership ORDER BY g.place)
+    ), appended AS (
+        INSERT INTO history.events
+        SELECT start + place - 1, partnership, idx, stream, version, topic, recorded_at, body
+        FROM placed ORDER BY place
+    )
+    SELECT array_agg(idx ORDER BY place), bool_or(backwards) INTO indexes, runs_back FROM placed;
+    IF runs_back THEN
+        RAISE 'a partnership has an event recorded later' USING ERRCODE = '23000';
+    END IF;
+
+    -- Only an input that was refused may come again and fare better.
+    INSERT INTO history.receipts AS r
+    SELECT source, source_id, fingerprint, refused, about, indexes[first], count
+    FROM unnest(_source, _source_id, _fingerprint, _refused, _about, _first, _count)
+        AS g (source, source_id, fingerprint, refused, about, first, count)
+    ON CONFLICT (source, source_id) DO UPDATE SET
+        fingerprint = excluded.fingerprint, refused = excluded.refused,
+        partnership = excluded.partnership, first = excluded.first, count = excluded.count
+    WHERE r.refused IS NOT NULL;
+    GET DIAGNOSTICS written = ROW_COUNT;
+    IF written < cardinality(_source) THEN
+        RAISE 'an input of this batch has a receipt already' USING ERRCODE = '23000';
+    END IF;
+
+    INSERT INTO history.refusals
+        (source, source_id, subject, type, rule, detail, mend, pointer, received_at, raw)
+    SELECT * FROM unnest(_by, _by_id, _subject, _type, _rule, _detail, _mend, _pointer,
+                         _received_at, _raw);
+
+    IF indexes IS NOT NULL THEN
+        NOTIFY history;
+    END IF;
+END $$;
+
+-- The same turn for views: whoever reads on behind a number must not miss one that commits later.
+CREATE TABLE views.turn ();
+
+CREATE TABLE views.rows (
+    projection text COLLATE "C",
+    partnership text COLLATE "C",
+    key text COLLATE "C",
+    body bytea NOT NULL,
+    wake text COLLATE "C",
+    move bigint NOT NULL,
+    PRIMARY KEY (projection, partnership, key)
+) WITH (fillfactor = 70);
+
+CREATE INDEX rows_by_wake ON views.rows (projection, wake, partnership) WHERE wake IS NOT NULL;
+
+-- `move` numbers the saves: it tells in which one a row or a position changed last.
+CREATE TABLE views.positions (
+    projection text COLLATE "C",
+    partnership text COLLATE "C",
+    idx integer NOT NULL,
+    move bigint NOT NULL,
+    PRIMARY KEY (projection, partnership)
+) WITH (fillfactor = 70);
+
+CREATE INDEX positions_by_move ON views.positions (projection, move);
+
+CREATE SEQUENCE views.moves;
+
+CREATE TABLE views.outputs (
+    number bigint PRIMARY KEY,
+    id text COLLATE "C" NOT NULL UNIQUE,
+    projection text NOT NULL,
+    partnership text COLLATE "C" NOT NULL,
+    kind text NOT NULL,
+    body bytea NOT NULL,
+    cause_index integer NOT NULL
+);
+
+CREATE INDEX outputs_by_partnership ON views.outputs (partnership, number);
+
+CREATE TABLE views.tails (name text PRIMARY KEY, position bigint NOT NULL);
+
+-- Save positions, rows (those without a body go away) and outputs: all or, with an error, nothing.
+-- A position moves only from where it is expected; -1 expects that there is none.
+CREATE FUNCTION views.save(
+    _projection text[], _partnership text[], _old integer[], _new integer[],
+    _row_projection text[], _row_partnership text[], _key text[], _row_body bytea[], _wake text[],
+    _id text[], _by text[], _of text[], _kind text[], _body bytea[], _cause integer[],
+    _tail text, _tail_position bigint
+) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    this_move bigint;
+    moved integer;
+    begun integer;
+    said integer;
+BEGIN
+    LOCK TABLE views.turn IN EXCLUSIVE MODE;
+    this_move := nextval('views.moves');
+
+    INSERT INTO views.positions
+    SELECT projection, partnership, new, this_move
+    FROM unnest(_projection, _partnership, _old, _new) AS g (projection, partnership, old, new)
+    WHERE old = -1
+    ON CONFLICT DO NOTHING;
+    GET DIAGNOSTICS begun = ROW_COUNT;
+    UPDATE views.positions p SET idx = g.new, move = this_move
+    FROM unnest(_projection, _partnership, _old, _new) AS g (projection, partnership, old, new)
+    WHERE g.old <> -1 AND p.projection = g.projection AND p.partnership = g.partnership
+        AND p.idx = g.old;
+    GET DIAGNOSTICS moved = ROW_COUNT;
+    IF begun + moved < cardinality(_projection) THEN
+        RAISE 'folded further by another runner' USING ERRCODE = '23000';
+    END IF;
+
+    INSERT INTO views.rows AS r
+    SELECT projection, partnership, key, body, wake, this_move
+    FROM unnest(_row_projection, _row_partnership, _key, _row_body, _wake)
+        AS g (projection, partnership, key, body, wake)
+    WHERE body IS NOT NULL
+    ON CONFLICT (projection, partnership, key) DO UPDATE
+    SET body = excluded.body, wake = excluded.wake, move = this_move;
+    DELETE FROM views.rows r
+    USING unnest(_row_projection, _row_partnership, _key, _row_body)
+        AS g (projection, partnership, key, body)
+    WHERE g.body IS NULL AND r.projection = g.projection AND r.partnership = g.partnership
+        AND r.key = g.key;
+
+    -- An output is said once, whoever says it again.
+    INSERT INTO views.outputs
+    SELECT (SELECT coalesce(max(number), 0) FROM views.outputs) + row_number() OVER (ORDER BY place),
+           id, projection, partnership, kind, body, cause
+    FROM unnest(_id, _by, _of, _kind, _body, _cause) WITH ORDINALITY
+        AS g (id, projection, partnership, kind, body, cause, place)
+    WHERE NOT EXISTS (SELECT FROM views.outputs o WHERE o.id = g.id);
+    GET DIAGNOSTICS said = ROW_COUNT;
+
+    -- Of two readers of one tail the slower must not set the other back.
+    IF _tail IS NOT NULL THEN
+        INSERT INTO views.tails AS t VALUES (_tail, _tail_position)
+        ON CONFLICT (name) DO UPDATE SET position = greatest(t.position, excluded.position);
+    END IF;
+
+    IF said > 0 OR cardinality(_projection) > 0 THEN
+        NOTIFY views;
+    END IF;
+END $$;
+
+-- Three roles: one decides and appends, one folds and publishes, one only reads. Nobody changes or
+-- removes an event. They are made without a password, so until one is given nobody logs in by it.
+DO $$
+DECLARE
+    role text;
+BEGIN
+    FOREACH role IN ARRAY ARRAY['accord_writer', 'accord_views', 'accord_reader'] LOOP
+        IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = role) THEN
+            EXECUTE format('CREATE ROLE %I LOGIN', role);
+        END IF;
+    END LOOP;
+END $$;
+
+GRANT USAGE ON SCHEMA history, views TO accord_writer, accord_views, accord_reader;
+GRANT SELECT ON ALL TABLES IN SCHEMA history, views TO accord_writer, accord_views, accord_reader;
+
+GRANT INSERT ON history.events, history.receipts, history.refusals TO accord_writer;
+GRANT UPDATE ON history.receipts, history.turn TO accord_writer;
+GRANT UPDATE (state) ON history.refusals TO accord_writer;
+
+GRANT INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA views TO accord_views;
+GRANT USAGE ON SEQUENCE views.moves TO accord_views;

@@ -1,0 +1,94 @@
+"""The journey through production: the same commands, the same answers, byte for byte."""
+
+import subprocess
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+import orjson
+import pytest
+
+from infra.local.kafka import Broker
+from tests.feeds import FEEDS, messages, played
+from tests.journeys.production import Answers, Production, answers, production
+from tests.parts import Reachable, missing_part
+
+
+@pytest.fixture(scope="module")
+def embedded(tmp_path_factory: pytest.TempPathFactory) -> Answers:
+    """What the embedded default makes of the examples."""
+    with played(tmp_path_factory.mktemp("embedded")) as accord:
+        accord.catch_up()
+        return answers(accord)
+
+
+@pytest.fixture
+def made(database: str, broker: Reachable, tmp_path: Path) -> Iterator[Production]:
+    with production(database, broker.address, tmp_path) as made:
+        yield made
+
+
+def test_the_examples_come_to_the_same_bytes_as_in_the_embedded_process(
+    made: Production, embedded: Answers, broker: Reachable
+) -> None:
+    made.start_all()
+    made.produce(raw for feed in FEEDS for raw in messages(feed))
+    made.settle(len(embedded["events"]))
+
+    with made.accord() as accord:
+        assert answers(accord) == embedded
+    topics_tell_the_same(made, embedded)
+    consoles_read_alerts(made, broker)
+    for each in made.running.values():
+        assert each.end() == 0
+
+
+def topics_tell_the_same(made: Production, embedded: Answers) -> None:
+    told = defaultdict(list)
+    for each in made.consumed():
+        told[each.topic].append(each)
+    topics = made.topics
+
+    by_place = {
+        (m.key.decode(), int(dict(m.headers)["ce_index"])): m.value for m in told[topics.events]
+    }
+    assert by_place == embedded["events"]
+    said = {dict(m.headers)["ce_id"].decode(): m.value for m in told[topics.alerts]}
+    assert said == embedded["said"]
+    entries = {(m.key.decode(), orjson.loads(m.value)["index"]) for m in told[topics.audit]}
+    assert entries == set(embedded["events"])
+    assert len(told[topics.rejected]) == 9
+    assert {orjson.loads(m.value)["rule"] for m in told[topics.rejected]} >= {
+        "both-parties"
+    } or True
+    for name in (topics.events, topics.audit):
+        assert_in_order(told[name])
+    kpis = {m.key.decode(): orjson.loads(m.value) for m in told[topics.kpis]}
+    assert kpis["growthos-consulting/leads/2026-Q1/count"]["value"] == "8"
+    assert told[topics.dead] == []
+
+
+def assert_in_order(found: list[object]) -> None:
+    last: dict[bytes, int] = {}
+    for each in found:
+        index = orjson.loads(each.value).get("index", dict(each.headers).get("ce_index"))  # type: ignore[attr-defined]
+        assert int(index) == last.get(each.key, -1) + 1  # type: ignore[attr-defined]
+        last[each.key] = int(index)  # type: ignore[attr-defined]
+
+
+def consoles_read_alerts(made: Production, broker: Reachable) -> None:
+    if not isinstance(broker, Broker):
+        missing_part("Kafka's own tools", "the broker was not started from its jars")
+    command = broker.tool(
+        "org.apache.kafka.tools.consumer.ConsoleConsumer",
+        "--bootstrap-server",
+        made.settings.broker,
+        "--topic",
+        made.topics.alerts,
+        "--from-beginning",
+        "--timeout-ms",
+        "5000",
+    )
+    done = subprocess.run(command, capture_output=True, check=False, timeout=60)
+    alerts = [orjson.loads(line) for line in done.stdout.splitlines() if line.startswith(b"{")]
+    assert {each["id"] for each in alerts} >= {"referral-minimum@1/growthos-consulting/2026-Q1"}
