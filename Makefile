@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 # The demo has a store of its own, so that nobody's own ACCORD_STORE is touched by it.
 DEMO_STORE := sqlite:///var/demo.db
 
-.PHONY: help run up-local down-local test check bench lock clean
+.PHONY: help run up-local down-local test check faults bench bench-kafka lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the chores
@@ -36,8 +36,14 @@ check: $(VENV)/.dev ## form, lint, types, import contracts, and that documented 
 	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/python -m pytest --quiet tests/test_project.py
 
+faults: $(VENV)/.dev ## kill and restart everything while 20,000 events flow (about nine minutes)
+	@ACCORD_FAULTS=full $(BIN)/python -m pytest --capture=no tests/faults
+
 bench: $(VENV)/.runtime ## measure ingest, replay and rebuild beside the plain limits
 	@$(BIN)/python -m benchmarks
+
+bench-kafka: $(VENV)/.dev ## measure the processes on Kafka beside bare loops of the same clients
+	@$(BIN)/python -m benchmarks.kafka
 
 lock: ## write both lock files anew from pyproject.toml
 	@tools=$$(mktemp -d) && trap 'rm -rf "$$tools"' EXIT \

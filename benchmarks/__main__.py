@@ -5,23 +5,19 @@ machine does meets them alike; what is printed are medians of the rounds.
 """
 
 import argparse
-import gc
 import json
 import os
 import platform
 import sqlite3
-import sys
 import tempfile
-from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
-from time import perf_counter
 from typing import Any
 
 from benchmarks import beside, memory, ours
 from benchmarks.feed import feed
+from benchmarks.rates import Rates, say, table
 
 INGEST = "ingest: parse, decide, idempotency, durable write"
 INSERT = "plain SQLite insert of the same bytes"
@@ -74,49 +70,13 @@ FULL = Scale(100_000, 1000, 5, (25_000, 50_000, 100_000, 200_000))
 QUICK = Scale(2000, 20, 1, (1000, 2000))
 
 
-class Rates:
-    """Events per second of each contender, a figure for each round."""
-
-    def __init__(self) -> None:
-        self.rounds: dict[str, list[float]] = defaultdict(list)
-
-    def time(self, name: str, work: Callable[[], object], count: Callable[[], int]) -> None:
-        """Time `work`; once it is done, `count` gives how many events it handled."""
-        gc.collect()
-        # What was prepared before is not the work's own, so it need not look through it.
-        gc.freeze()
-        start = perf_counter()
-        work()
-        seconds = perf_counter() - start
-        gc.unfreeze()
-        self.add(name, count(), seconds)
-
-    def add(self, name: str, events: int, seconds: float) -> None:
-        """Note that a contender handled so many events in so many seconds."""
-        self.rounds[name].append(events / seconds)
-        _say(f"{name}: {self.rounds[name][-1]:,.0f} events/s")
-
-    def rate(self, name: str) -> float:
-        """Give events per second, the median of the rounds."""
-        return median(self.rounds[name])
-
-    def ratio(self, one: str, other: str) -> float:
-        """Give how many times as fast one is as the other, the median of the rounds."""
-        pairs = zip(self.rounds[one], self.rounds[other], strict=False)
-        return median(first / second for first, second in pairs)
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr)
-
-
 def measure(scale: Scale) -> dict[str, Any]:
     """Measure everything at this scale; give all that there is to print."""
     lines = list(feed(scale.lines, scale.partnerships))
     rates = Rates()
     events = 0
     for number in range(scale.rounds):
-        _say(f"round {number + 1} of {scale.rounds}")
+        say(f"round {number + 1} of {scale.rounds}")
         with tempfile.TemporaryDirectory() as folder:
             events = _round(rates, lines, Path(folder), slow=number < SLOW_ROUNDS)
     return {
@@ -171,7 +131,7 @@ def _memory(lines: int, partnerships: int) -> dict[str, int]:
         with path.open("wb") as file:
             file.writelines(line + b"\n" for line in feed(lines, partnerships))
         tasks = {task: memory.peak(task, store, path) for task in memory.TASKS}
-        _say(f"memory at {lines:,} lines: {tasks}")
+        say(f"memory at {lines:,} lines: {tasks}")
         return {"lines": lines, **tasks}
 
 
@@ -193,16 +153,11 @@ def show(found: dict[str, Any]) -> str:
 {of["lines"]:,} lines of {of["partnerships"]:,} partnerships made {of["events"]:,} events.
 {machine["cores"]} cores, Python {machine["python"]}, SQLite {machine["sqlite"]}.
 
-{_table(("events/s", "what", "aim"), rates)}
+{table(("events/s", "what", "aim"), rates)}
 
-{_table(("ratio", "of", "to", "aim"), ratios)}
+{table(("ratio", "of", "to", "aim"), ratios)}
 
-{_table(("lines", *(f"peak memory of {task}" for task in tasks)), peaks)}"""
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    ruled = [head, ["---:", *["---"] * (len(head) - 1)], *rows]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in ruled)
+{table(("lines", *(f"peak memory of {task}" for task in tasks)), peaks)}"""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

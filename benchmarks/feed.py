@@ -21,6 +21,9 @@ OPENED = datetime(2025, 1, 6, 9, tzinfo=UTC)
 RUNNING = timedelta(days=400)
 """For how long deals arrive after the kickoff."""
 
+FORMING = 25
+"""The first lines of each partnership: with the last of them it is formed."""
+
 OURS = "initiator"
 SEGMENTS = ("webinar", "newsletter", "workshop", "events")
 

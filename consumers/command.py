@@ -1,15 +1,28 @@
 """The command `accord` with all that it can do, the processes on streams among it."""
 
 from enum import StrEnum
+from functools import partial
 from importlib import import_module
 from typing import Annotated
 
 import typer
 
-from infra.cli import Kafka, Store, app, main, settings
-from infra.settings import DEFAULT_STORE
+from infra.cli import KAFKA, Json, Store, app, main, settings
+from infra.settings import DEFAULT_STORE, PARTITIONS
 
 __all__ = ["main"]
+
+
+Kafka = Annotated[
+    str | None,
+    typer.Option(
+        "--kafka",
+        envvar=KAFKA,
+        metavar="HOST:PORT",
+        help="The broker; more than one behind commas.",
+        show_default=False,
+    ),
+]
 
 
 class Role(StrEnum):
@@ -30,7 +43,57 @@ HEALTH = {
 """The port of each one's health page, unless another is set."""
 
 
-@app.command(rich_help_panel="All together")
+@app.command(rich_help_panel="Beside a broker")
+def migrate(
+    simulated: Annotated[
+        bool, typer.Option("--simulated", help="As for init, for feeds of the past.")
+    ] = False,
+    partitions: Annotated[
+        int,
+        typer.Option(
+            "--partitions",
+            envvar="ACCORD_PARTITIONS",
+            min=1,
+            help="Of each topic; cannot be changed once they are made.",
+        ),
+    ] = PARTITIONS,
+    replicas: Annotated[
+        int, typer.Option("--replicas", envvar="ACCORD_REPLICAS", min=1, help="Of each topic.")
+    ] = 1,
+    password: Annotated[
+        str | None,
+        typer.Option(
+            "--role-password",
+            envvar="ACCORD_ROLE_PASSWORD",
+            help="By which the database's roles can log in.",
+            show_default=False,
+        ),
+    ] = None,
+    store: Store = DEFAULT_STORE,
+    kafka: Kafka = None,
+    as_json: Json = False,
+) -> None:
+    """Make the tables of a Postgres store and the topics of its broker, or bring them up to date.
+
+    It runs once, as the database's owner, before anything else starts; again it changes nothing.
+    """
+    from infra import bootstrap
+    from infra.cli.printing import document, say
+
+    done = bootstrap.migrate(
+        settings(store, kafka),
+        simulated=simulated,
+        password=password,
+        partitions=partitions,
+        replicas=replicas,
+    )
+    if as_json:
+        document({"done": done})
+    else:
+        say(f"Made {', '.join(done)}." if done else "Everything is as this release needs it.")
+
+
+@app.command(rich_help_panel="Beside a broker")
 def run(
     role: Annotated[Role, typer.Argument(metavar="|".join(Role), show_default=False)],
     health: Annotated[
@@ -55,6 +118,7 @@ def run(
     """
     from infra.process import Process
 
+    given = settings(store, kafka).beside_broker()
     with Process(role.value, health or f"127.0.0.1:{HEALTH[role]}") as process:
         consumer = import_module(f"consumers.{role}")
-        consumer.run(settings(store, kafka), process)
+        process.keep(partial(consumer.run, given, process))

@@ -13,7 +13,7 @@ from kafka.errors import CommitFailedError
 
 from infra.bootstrap import bootstrap
 from infra.intake import ILLEGIBLE
-from infra.kafka import messages
+from infra.kafka import clients, messages
 from infra.kafka.clients import Producer, consumer
 from infra.kafka.messages import Message, Received
 from infra.kafka.topics import Topics
@@ -36,7 +36,8 @@ def run(settings: Settings, process: Process) -> None:
         inbox = consumer(settings.broker, topics.commands, topics.intake)
         stack.callback(inbox.close, autocommit=False)
         intake = Intake(inbox, producer, live.writer, topics)
-        process.ailments, process.lag = live.ailments, lambda: intake.lag
+        process.ailments = lambda: [*live.ailments(), *clients.ailments(settings.broker)]
+        process.lag = lambda: intake.lag
         process.repeat(intake.step)
 
 

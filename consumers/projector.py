@@ -11,6 +11,7 @@ from base64 import b64encode
 from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from threading import Event
 from time import time
 from typing import Any, Final, cast
 
@@ -20,7 +21,7 @@ from faust.worker import Worker
 
 from domain.recorded import Recorded
 from infra.bootstrap import bootstrap
-from infra.kafka import messages
+from infra.kafka import clients, messages
 from infra.kafka.clients import LARGEST, SESSION_SECONDS
 from infra.kafka.topics import Topics
 from infra.process import FIRST_PAUSE, LONGEST_PAUSE, Lag, Process
@@ -32,7 +33,7 @@ from projections import FAMILIES
 BATCH: Final = 1000
 """Events folded in one transaction at most."""
 
-BUFFER: Final = 16 * BATCH
+BUFFER: Final = 32 * BATCH
 """Messages fetched ahead. Once it is full, Faust looks again after a second, and what it holds is
 to last for so long."""
 
@@ -57,9 +58,32 @@ def run(settings: Settings, process: Process) -> None:
             for name, family in FAMILIES.items()
         ]
         process.lag = lambda: max(each.lag() for each in projectors)
-        process.ailments = lambda: _ailments(app)
-        worker = Worker(app, quiet=True, override_logging=False, redirect_stdouts=False)
+        process.ailments = lambda: [*_ailments(app), *clients.ailments(settings.broker)]
+        _work(app, process.stopping)
+
+
+class _Worker(Worker):
+    """Faust's worker, which also hears of a signal that came before it could listen itself."""
+
+    def __init__(self, app: faust.App, stopping: Event) -> None:
+        loop = asyncio.new_event_loop()
+        super().__init__(app, loop=loop, quiet=True, override_logging=False, redirect_stdouts=False)
+        self._told_before = stopping
+
+    def install_signal_handlers(self) -> None:
+        super().install_signal_handlers()
+        if self._told_before.is_set():
+            self._on_sigterm()
+
+
+def _work(app: faust.App, stopping: Event) -> None:
+    """Run the worker until a signal stops it. Raises `ConnectionError` if it ends by itself."""
+    worker = _Worker(app, stopping)
+    try:
         worker.execute_from_commandline()
+    except SystemExit as ended:
+        if ended.code:
+            raise ConnectionError(f"the worker ended: {ended.__context__!r}") from ended
 
 
 def _ailments(app: faust.App) -> list[str]:
@@ -68,9 +92,16 @@ def _ailments(app: faust.App) -> list[str]:
     return ["partitions are being shared out anew"] if app.rebalancing else []
 
 
+class _App(faust.App):
+    """A Faust app without tables, so that it needs no folder for them."""
+
+    def _create_directories(self) -> None:
+        """Make none."""
+
+
 def application(broker: str, group: str) -> faust.App:
     """Give the Faust app: it makes no topic, serves nothing, and holds nothing."""
-    return faust.App(
+    return _App(
         group,
         broker=[f"kafka://{each}" for each in broker.split(",")],
         web_enabled=False,

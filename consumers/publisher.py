@@ -10,11 +10,11 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from functools import partial
 from threading import Event
 from time import monotonic
 
-from domain.calendar import quarter_of
-from infra.kafka import messages
+from infra.kafka import clients, messages
 from infra.kafka.clients import Producer
 from infra.kafka.messages import Message
 from infra.kafka.topics import Topics
@@ -24,7 +24,6 @@ from infra.store.postgres_datastore import Datastore, Lead
 from infra.store.postgres_views import CHANNEL, PostgresViews
 from infra.store.records import NOTHING, Output, Row, Saved
 from projections import KPIS, TIMELINE, figures
-from projections.kpis import AGREED
 
 NAME = "publisher"
 """The views keep how far each feed was told under names that begin with it."""
@@ -54,6 +53,7 @@ def run(settings: Settings, process: Process) -> None:
         topics = Topics(settings.topics)
         publisher = Publisher(PostgresViews(datastore), lead, producer, topics, process.stopping)
         process.lag = publisher.lag
+        process.ailments = partial(clients.ailments, settings.broker)
         process.repeat(publisher.step)
 
 
@@ -224,7 +224,7 @@ class Figures:
 
     def _of(self, partnership: str, index: int, changed: list[str]) -> Iterator[Message]:
         rows = dict(self._views.select(KPIS.name, partnership))
-        for period in _periods(rows, changed):
+        for period in figures.concerned(rows, changed):
             for line in figures.report(rows, period):
                 key = _key(partnership, line)
                 if self._told.get(key) != line:
@@ -233,14 +233,6 @@ class Figures:
                     yield _figure(self._topic, key, partnership, index, line)
         while len(self._told) > REMEMBERED:
             self._told.popitem(last=False)
-
-
-def _periods(rows: dict[str, Row], changed: list[str]) -> list[str]:
-    if AGREED in changed:
-        # Another minimum is another target of every quarter.
-        return figures.periods(rows)
-    quarters = {quarter_of(each) for each in changed if "-" in each}
-    return sorted({*changed, *quarters, *(each[:4] for each in changed)})
 
 
 def _key(partnership: str, line: Row) -> str:

@@ -6,9 +6,10 @@ goes out once more; the order for each partnership stays, and readers know an ev
 
 from contextlib import ExitStack, closing
 from datetime import UTC, datetime
+from functools import partial
 from threading import Event
 
-from infra.kafka import messages
+from infra.kafka import clients, messages
 from infra.kafka.clients import Producer
 from infra.kafka.topics import Topics
 from infra.process import Lag, Process
@@ -36,6 +37,7 @@ def run(settings: Settings, process: Process) -> None:
         topic = Topics(settings.topics).events
         relay = Relay(store, lead, producer, topic, process.stopping)
         process.lag = relay.lag
+        process.ailments = partial(clients.ailments, settings.broker)
         process.repeat(relay.step)
 
 

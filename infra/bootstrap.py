@@ -6,14 +6,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
-from infra.kafka import topics
 from infra.live import Follower, GroupCommit, Live, Scheduler
 from infra.runner import Runner
 from infra.service import Service, wall_clock
-from infra.settings import NoSuchStore, Settings
-from infra.store import postgres_datastore as postgres
-from infra.store.postgres import PostgresStore
-from infra.store.postgres_views import PostgresViews
+from infra.settings import PARTITIONS, NoSuchStore, Settings
 from infra.store.records import History, Views
 from infra.store.sqlite import SqliteStore
 from infra.store.sqlite_views import SqliteViews
@@ -86,7 +82,7 @@ def migrate(
     *,
     simulated: bool = False,
     password: str | None = None,
-    partitions: int = topics.PARTITIONS,
+    partitions: int = PARTITIONS,
     replicas: int = 1,
 ) -> list[str]:
     """Bring a store, and the topics of its broker, to the form of this release.
@@ -95,9 +91,15 @@ def migrate(
     database's roles can log in by it. Raises as `init` does, `TopicsDiffer`, and the errors of
     psycopg and kafka where database or broker cannot be had.
     """
-    done = postgres.migrate(settings.store, password) if settings.in_postgres else []
+    done: list[str] = []
+    if settings.in_postgres:
+        from infra.store import postgres_datastore as postgres
+
+        done += postgres.migrate(settings.store, password)
     init(settings, simulated=simulated)
     if not settings.folds:
+        from infra.kafka import topics
+
         done += topics.create(settings.broker, settings.topics, partitions, replicas)
     return done
 
@@ -109,7 +111,11 @@ def open_store(settings: Settings) -> tuple[History, Views]:
     """
     # One pool for both, so that the writers of this process queue in turn.
     if settings.in_postgres:
-        database = postgres.Datastore(settings.store)
+        from infra.store.postgres import PostgresStore
+        from infra.store.postgres_datastore import Datastore
+        from infra.store.postgres_views import PostgresViews
+
+        database = Datastore(settings.store)
         return PostgresStore(database), PostgresViews(database)
     history = SqliteStore.open(settings.path)
     return history, SqliteViews(history.datastore)

@@ -159,7 +159,8 @@ def _fingerprint(value: dict[str, Any]) -> bytes:
 def _unreadable(refused: Refused, value: dict[str, Any], raw: bytes) -> Unreadable:
     def text(name: str) -> str:
         found = value.get(name)
-        return found[:200] if isinstance(found, str) else ""
+        # A zero byte is no character to a database, so no name can have one.
+        return found[:200] if isinstance(found, str) and "\0" not in found else ""
 
     digest = sha256(raw).digest()
     # A message without an identity is known by its bytes, so that it too is kept only once.

@@ -4,8 +4,8 @@ import logging
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterable, Mapping, MutableMapping
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from time import monotonic
 from types import FrameType, TracebackType
@@ -25,11 +25,18 @@ log = logging.getLogger(__name__)
 OUTAGES: Final = (OperationalError, InterfaceError, KafkaError, OSError)
 """What is raised while the database or the broker cannot be reached; it passes."""
 
+SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
+"""What tells a process to stop."""
+
 FIRST_PAUSE: Final = 0.2
 """Seconds before what failed is tried again; each further pause is twice as long."""
 
 LONGEST_PAUSE: Final = 10.0
 """Seconds between two attempts at most."""
+
+
+_LOOK = 0.1
+"""Seconds between two looks of the health page at whether it is to end."""
 
 
 @dataclass(frozen=True, order=True, slots=True)
@@ -54,7 +61,7 @@ class Process:
         """What went wrong the last time, or None if it went well."""
         self.lag: Callable[[], Lag] = Lag
         """Tells how far behind it is, when somebody asks."""
-        self.ailments: Callable[[], Iterable[str]] = tuple
+        self.ailments: Callable[[], Iterable[str]] = _starting
         """Tells what else keeps it from working."""
         registry = CollectorRegistry()
         self._handled = Counter(
@@ -71,7 +78,30 @@ class Process:
         self._health = _Health(self, health, registry)
         self._stack = ExitStack()
 
+    @property
+    def address(self) -> str:
+        """Where the health page is."""
+        return self._health.address
+
     # --- working ---
+
+    def keep(self, work: Callable[[], None]) -> None:
+        """Do `work`, which goes on until told to stop; what an outage ends is begun anew."""
+        pause = FIRST_PAUSE
+        while not self.stopping.is_set():
+            # Again each time, because an event loop that was closed meanwhile has taken them.
+            self._listen()
+            self.failing = None
+            try:
+                work()
+            except OUTAGES as error:
+                self.failed(error)
+                self.ailments = _starting
+                self._listen()
+                self.stopping.wait(pause)
+                pause = min(2 * pause, LONGEST_PAUSE)
+            else:
+                return
 
     def repeat(self, step: Callable[[], int]) -> None:
         """Do `step` until told to stop; it waits for its work itself and gives how much it did.
@@ -119,13 +149,18 @@ class Process:
     # --- beginning and ending ---
 
     def __enter__(self) -> Self:
-        log_as_json(self.name)
-        for each in (signal.SIGTERM, signal.SIGINT):
-            self._stack.callback(signal.signal, each, signal.signal(each, self._stop))
+        self._stack.enter_context(logged_as_json(self.name))
+        for each in SIGNALS:
+            self._stack.callback(signal.signal, each, signal.getsignal(each))
+        self._listen()
         self._health.start()
         self._stack.callback(self._health.stop)
-        log.info("started", extra={"health": self._health.address})
+        log.info("started", extra={"health": self.address})
         return self
+
+    def _listen(self) -> None:
+        for each in SIGNALS:
+            signal.signal(each, self._stop)
 
     def _stop(self, number: int, _: FrameType | None) -> None:
         log.info("stopping", extra={"signal": signal.Signals(number).name})
@@ -137,8 +172,12 @@ class Process:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._stack.close()
         log.info("stopped")
+        self._stack.close()
+
+
+def _starting() -> list[str]:
+    return ["it is starting"]
 
 
 class _Lags:
@@ -178,7 +217,9 @@ class _Health:
             host or "127.0.0.1", int(port), self._answer, ThreadingWSGIServer, _Quiet
         )
         self.address = f"http://{host}:{self._server.server_port}"
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(_LOOK,), daemon=True
+        )
 
     def start(self) -> None:
         self._thread.start()
@@ -206,7 +247,8 @@ def _json(start: Any, status: str, body: dict[str, Any]) -> list[bytes]:  # noqa
     return [orjson.dumps(body)]
 
 
-def log_as_json(process: str) -> None:
+@contextmanager
+def logged_as_json(process: str) -> Iterator[None]:
     """Have everything that is logged, by whichever library, written to stderr as lines of JSON."""
 
     def named(_: object, __: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
@@ -230,7 +272,15 @@ def log_as_json(process: str) -> None:
         )
     )
     root = logging.getLogger()
+    before, level = root.handlers[:], root.level
     root.handlers[:] = [handler]
     root.setLevel(logging.INFO)
-    # Each of them tells of every connection that it makes.
+    # One tells of every connection that it makes; the other, ten times a second, of each that it
+    # cannot make, which the health page says once.
     logging.getLogger("kafka").setLevel(logging.WARNING)
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        root.handlers[:] = before
+        root.setLevel(level)

@@ -1,12 +1,17 @@
 """What can be set from outside, and nothing else."""
 
 from pathlib import Path
+from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
 DEFAULT_STORE = "sqlite:///accord.db"
 _SQLITE = "sqlite:///"
 _POSTGRES = ("postgresql://", "postgres://")
+
+
+PARTITIONS = 12
+"""Partitions of each topic, unless another number is set: enough for a dozen workers."""
 
 
 class NoSuchStore(ValueError):
@@ -48,6 +53,12 @@ class Settings(BaseModel):
                 "set ACCORD_KAFKA=host:9092 and ACCORD_STORE=postgresql://user@host/database."
             )
         return self.kafka
+
+    def beside_broker(self) -> Self:
+        """Give these settings. Raises `NoSuchStore` unless they name a broker and Postgres."""
+        if not self.broker:
+            raise NoSuchStore("ACCORD_KAFKA is empty; set it to host:9092.")
+        return self
 
     @property
     def path(self) -> Path:

@@ -12,6 +12,7 @@ from typing import Any
 
 from domain.calendar import (
     bounds,
+    following,
     month_of,
     months_of,
     preceding,
@@ -233,10 +234,15 @@ def _line(metric: Metric, period: str, segment: str, known: Figure) -> Row:
     return line
 
 
+def _a_year(period: str) -> range:
+    """Count the periods of this length that make a year."""
+    return range(12 // len(months_of(period)))
+
+
 def _changed(rows: Rows, metric: Metric, period: str, segment: str, known: Figure) -> Row:
     """Set a figure against the latest earlier one, of a period as long, no more than a year ago."""
     earlier = preceding(period)
-    for _ in range(12 // len(months_of(period))):
+    for _ in _a_year(period):
         before = figure(rows, metric.name, earlier, segment, known.unit)
         if before and before.value is not None:
             break
@@ -288,6 +294,32 @@ def periods(rows: Rows, *, closed: Iterable[str] = ()) -> list[str]:
     named = {key for key in rows if key != AGREED} | set(closed)
     quarters = {quarter_of(each) if "-" in each else each for each in named}
     return sorted(quarters, key=bounds)
+
+
+def concerned(rows: Rows, changed: Iterable[str]) -> list[str]:
+    """Give the periods whose report may be another once these of the rows have changed.
+
+    They are the periods of the rows, those that they are part of, and later ones with any figure
+    that are set against them.
+    """
+    touched = _with_wholes(key for key in changed if key != AGREED)
+    known = _with_wholes(key for key in rows if key != AGREED)
+    found = set(touched)
+    for period in touched:
+        later = period
+        for _ in _a_year(period):
+            later = following(later)
+            found |= {later} & known
+    # Another minimum is another target of every quarter.
+    return sorted(found.union(periods(rows) if AGREED in changed else ()))
+
+
+def _with_wholes(named: Iterable[str]) -> set[str]:
+    return {
+        whole
+        for period in named
+        for whole in (period, period[:4], *([quarter_of(period)] if "-" in period else []))
+    }
 
 
 def objectives(rows: Rows) -> list[Row]:

@@ -62,10 +62,17 @@ def postgres_server() -> Iterator[Server]:
 @pytest.fixture
 def database(postgres_server: Server) -> Iterator[str]:
     """The address of an empty database of this test's own."""
+    with empty_database(postgres_server) as address:
+        yield address
+
+
+@contextmanager
+def empty_database(server: Server) -> Iterator[str]:
+    """Give the address of an empty database, which is removed at the end."""
     name = f"accord_test_{uuid.uuid4().hex}"
-    postgres.create(postgres_server.admin, name)
-    yield postgres_server.url(name)
-    postgres.drop(postgres_server.admin, name)
+    postgres.create(server.admin, name)
+    yield server.url(name)
+    postgres.drop(server.admin, name)
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,11 @@ import orjson
 import pytest
 
 from benchmarks.__main__ import INGEST, INSERT, main
-from benchmarks.feed import feed
+from benchmarks.feed import FORMING, feed
+from benchmarks.kafka import __main__ as beside_kafka
+from benchmarks.kafka import latency, throughput
+from infra.local import Missing
+from tests.parts import missing_part
 
 
 def test_a_quick_run_measures_every_contender_and_memory(
@@ -20,6 +24,32 @@ def test_a_quick_run_measures_every_contender_and_memory(
     assert (INGEST, INSERT) in {(each["of"], each["to"]) for each in found["ratios"]}
     assert [each["lines"] for each in found["peak_memory"]] == [1000, 2000]
     assert all(each["ingest"] > 2**20 < each["rebuild"] for each in found["peak_memory"])
+
+
+@pytest.mark.xdist_group("kafka")
+def test_a_quick_run_beside_kafka_measures_every_contender_and_misses_no_alert() -> None:
+    try:
+        found = beside_kafka.measure(beside_kafka.QUICK)
+    except Missing as error:
+        missing_part(error.part, f"{error.why}. {error.mend}")
+
+    assert found["feed"]["events"] > found["feed"]["lines"]
+    assert all(rate > 0 for rate in found["per_second"].values())
+    assert {each["of"] for each in found["ratios"]} <= found["per_second"].keys()
+    assert found["per_second"].keys() >= {throughput.INTAKE, throughput.RELAY, throughput.PROJECTOR}
+    for each in found["steady"]["milliseconds"].values():
+        assert each["arrived"] == each["sent"]
+        assert 0 < each["p50"] <= each["p99"] <= each["max"]
+    assert all(each["batches"] > 0 for each in found["steady"]["batches"].values())
+    assert latency.ALERTED in beside_kafka.show(found)
+
+
+def test_a_feed_forms_each_partnership_by_its_first_lines() -> None:
+    formed = [orjson.loads(line) for line in feed(2 * FORMING, 2)]
+    for name in ("partner-0000", "partner-0001"):
+        types = [line["type"] for line in formed if line["subject"] == name]
+        assert types[0] == "accord.BeginExploration"
+        assert types[-1] == "accord.HoldKickoff"
 
 
 def test_a_feed_is_the_same_for_the_same_seed_and_another_for_another() -> None:

@@ -10,7 +10,7 @@ from itertools import chain
 import pytest
 from packaging.requirements import Requirement
 
-from infra import cli
+from consumers import command as cli
 from tests.documents import DOCUMENTS, REPOSITORY, inline_code, steps
 
 PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))

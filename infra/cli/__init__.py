@@ -92,16 +92,6 @@ Store = Annotated[
         "or postgresql://user@host/database.",
     ),
 ]
-Kafka = Annotated[
-    str | None,
-    typer.Option(
-        "--kafka",
-        envvar=KAFKA,
-        metavar="HOST:PORT",
-        help="The broker; more than one behind commas.",
-        show_default=False,
-    ),
-]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Id = Annotated[str, typer.Argument(metavar="ID", help="The partnership.", show_default=False)]
 At = Annotated[
@@ -263,56 +253,6 @@ def schema(
         document(intake.schema(name), pretty=not as_json)
         if "Metric" in name and not as_json:
             note("The metrics and their units: accord schema --metrics.")
-
-
-@app.command(rich_help_panel="All together")
-def migrate(
-    simulated: Annotated[
-        bool, typer.Option("--simulated", help="As for init, for feeds of the past.")
-    ] = False,
-    partitions: Annotated[
-        int,
-        typer.Option(
-            "--partitions",
-            envvar="ACCORD_PARTITIONS",
-            min=1,
-            help="Of each topic; cannot be changed once they are made.",
-        ),
-    ] = 12,
-    replicas: Annotated[
-        int, typer.Option("--replicas", envvar="ACCORD_REPLICAS", min=1, help="Of each topic.")
-    ] = 1,
-    password: Annotated[
-        str | None,
-        typer.Option(
-            "--role-password",
-            envvar="ACCORD_ROLE_PASSWORD",
-            help="By which the database's roles can log in.",
-            show_default=False,
-        ),
-    ] = None,
-    store: Store = DEFAULT_STORE,
-    kafka: Kafka = None,
-    as_json: Json = False,
-) -> None:
-    """Make the tables of a Postgres store and the topics of its broker, or bring them up to date.
-
-    It runs once, as the database's owner, before anything else starts; again it changes nothing.
-    """
-    from infra import bootstrap
-    from infra.cli.printing import document, say
-
-    done = bootstrap.migrate(
-        settings(store, kafka),
-        simulated=simulated,
-        password=password,
-        partitions=partitions,
-        replicas=replicas,
-    )
-    if as_json:
-        document({"done": done})
-    else:
-        say(f"Made {', '.join(done)}." if done else "Everything is as this release needs it.")
 
 
 # --- what comes out ----------------------------------------------------------------------------
@@ -544,6 +484,8 @@ def _told(error: Exception) -> str | None:
     import sqlite3
 
     from eventsourcing.persistence import PersistenceError
+    from kafka.errors import KafkaError
+    from psycopg import Error as DatabaseError
 
     from domain.kernel import Refused
     from infra.kafka.topics import TopicsDiffer
@@ -560,10 +502,16 @@ def _told(error: Exception) -> str | None:
             told = f"{detail} {mend}"
         case sqlite3.Error() | PersistenceError() if "locked" in str(error):
             told = "The store is locked by another process. Try again when that has finished."
-        case sqlite3.Error() | PersistenceError():
-            told = f"The store cannot be used: {error}. Check that accord init made it."
+        case sqlite3.Error() | PersistenceError() | DatabaseError():
+            told = f"The store cannot be used: {_line(error)}. Check its address and its state."
+        case KafkaError():
+            told = f"The broker cannot be used: {_line(error)}. Check ACCORD_KAFKA and its state."
         case OSError(filename=name, strerror=reason):
             told = f"{name or 'a file'}: {reason}. Check the path and who may read it."
         case _:
             pass
     return told
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split()).rstrip(".")

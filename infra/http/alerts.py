@@ -83,8 +83,9 @@ async def stream_alerts(
                 served.accord.views.outputs, last_event_id, partnership=partnership
             )
             for output in outputs:
-                yield _event(output, served.mark)
                 last_event_id = output.number
+                if output.kind == "alert":
+                    yield _event(output, served.mark)
             if not outputs:
                 # What this process says wakes us at once; other processes' words are looked for.
                 with suppress(TimeoutError):

@@ -1,10 +1,13 @@
 """The clients: one producer and one consumer for all processes, with the settings that matter."""
 
+import socket
 from collections.abc import Iterable
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
 from kafka import KafkaConsumer, KafkaProducer
+from kafka.errors import KafkaError
 
 from infra.kafka.messages import Message
 
@@ -14,7 +17,7 @@ LARGEST = 8 * 2**20
 SESSION_SECONDS = 10
 """A process that is silent for so long has its partitions taken over."""
 
-ACKNOWLEDGED_WITHIN = 30
+ACKNOWLEDGED_WITHIN = 15
 """Seconds in which the broker has to acknowledge what is sent."""
 
 
@@ -27,21 +30,33 @@ class Producer:
     """
 
     def __init__(self, address: str) -> None:
-        self._producer = KafkaProducer(
-            bootstrap_servers=address,
-            max_request_size=LARGEST,
-            batch_size=256 * 1024,
-            linger_ms=1,
-            delivery_timeout_ms=ACKNOWLEDGED_WITHIN * 1000,
-            request_timeout_ms=ACKNOWLEDGED_WITHIN * 500,
-            allow_auto_create_topics=False,
-        )
+        self._address = address
+        self._producer: KafkaProducer | None = None
 
     def send(self, messages: Iterable[Message]) -> int:
         """Send these and wait for the acknowledgement of all; give how many.
 
         Raises kafka's `KafkaError` if any was not acknowledged; then all may be sent again.
         """
+        try:
+            return self._sent(messages)
+        except KafkaError:
+            # What it still holds would be sent behind what is sent again, so it is let go.
+            self.close()
+            raise
+
+    def _sent(self, messages: Iterable[Message]) -> int:
+        if self._producer is None:
+            self._producer = KafkaProducer(
+                bootstrap_servers=self._address,
+                bootstrap_timeout_ms=ACKNOWLEDGED_WITHIN * 1000,
+                max_request_size=LARGEST,
+                batch_size=256 * 1024,
+                linger_ms=1,
+                delivery_timeout_ms=ACKNOWLEDGED_WITHIN * 1000,
+                request_timeout_ms=ACKNOWLEDGED_WITHIN * 500,
+                allow_auto_create_topics=False,
+            )
         sent = [
             self._producer.send(
                 each.topic,
@@ -57,6 +72,12 @@ class Producer:
             each.get(ACKNOWLEDGED_WITHIN)
         return len(sent)
 
+    def close(self) -> None:
+        """Let go of what was not sent, and of the connections."""
+        if self._producer is not None:
+            self._producer.close(0)
+            self._producer = None
+
     def __enter__(self) -> Self:
         return self
 
@@ -66,7 +87,17 @@ class Producer:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._producer.close(ACKNOWLEDGED_WITHIN if kind is None else 0)
+        # Nothing waits: each send ends with the acknowledgement of all.
+        self.close()
+
+
+def ailments(address: str) -> list[str]:
+    """Give in words that no broker answers; nothing if one does."""
+    for each in address.split(","):
+        host, _, port = each.rpartition(":")
+        with suppress(OSError), socket.create_connection((host, int(port)), timeout=1):
+            return []
+    return [f"no broker answers at {address}"]
 
 
 def consumer(address: str, topic: str, group: str) -> KafkaConsumer:
@@ -75,6 +106,7 @@ def consumer(address: str, topic: str, group: str) -> KafkaConsumer:
         topic,
         bootstrap_servers=address,
         group_id=group,
+        bootstrap_timeout_ms=ACKNOWLEDGED_WITHIN * 1000,
         auto_offset_reset="earliest",
         enable_auto_commit=False,
         session_timeout_ms=SESSION_SECONDS * 1000,

@@ -17,6 +17,13 @@ Headers = list[tuple[str, bytes]]
 SOURCE: Final = "//accord"
 """The source of every message that Accord itself writes."""
 
+TOLD_BACK: Final = 2**17
+"""Characters of a text that somebody else wrote that are told back at most: in JSON each may take
+six bytes, and the message has several. What was refused is kept whole in the store."""
+
+LETTER: Final = 2**22
+"""Bytes of a dead letter at most."""
+
 _PREFIX = "ce_"
 _JSON = "application/json"
 _STRUCTURED = "application/cloudevents+json"
@@ -81,7 +88,9 @@ class Illegible(ValueError):
 
     def __init__(self, reason: str, key: bytes | None) -> None:
         super().__init__(reason)
-        self.partnership = (key or b"").decode(errors="replace")
+        # A database refuses to look for a zero byte, and it is in no name.
+        name = (key or b"").decode(errors="replace")
+        self.partnership = name.replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
 def recorded(message: Received) -> Recorded:
@@ -123,10 +132,11 @@ def told(topic: str, key: str, body: Row, *, type: str, **attributes: str) -> Me
 
 def refused(topic: str, raw: bytes, subject: str, why: Row) -> Message:
     """Give an input that was refused with the reason; the same input gives the same identifier."""
+    told = {**why, "message": raw.decode(errors="replace")}
     return Message(
         topic,
         subject or None,
-        canonical({**why, "message": raw.decode(errors="replace")}),
+        canonical({name: each and each[:TOLD_BACK] for name, each in told.items()}),
         headers(
             id=sha256(raw).hexdigest()[:EVENT_ID_DIGITS],
             type=f"{intake.PREFIX}InputRefused",
@@ -141,15 +151,15 @@ def place(message: Received) -> str:
 
 
 def dead(topic: str, where: str, value: bytes, reason: str) -> Message:
-    """Give bytes that nobody could read, as they came, with the reason."""
+    """Give bytes that nobody could read, as they came (at most `LETTER`), with the reason."""
     return Message(
         topic,
         None,
-        value,
+        value[:LETTER],
         headers(
             "application/octet-stream",
             id=where,
             type=f"{intake.PREFIX}DeadLetter",
-            reason=reason.replace("\n", " "),
+            reason=reason.replace("\n", " ")[:TOLD_BACK],
         ),
     )

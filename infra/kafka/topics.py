@@ -4,11 +4,12 @@ from typing import Final
 
 from kafka import KafkaAdminClient
 
-PARTITIONS: Final = 12
-"""Partitions of each topic, unless another number is set: enough for a dozen workers."""
+from infra.settings import PARTITIONS
 
 _DAY = 24 * 60 * 60 * 1000
 _FOREVER = "-1"
+_PATIENCE = 10_000
+"""Milliseconds in which a broker has to be found."""
 
 
 class TopicsDiffer(Exception):
@@ -54,7 +55,7 @@ def create(address: str, prefix: str, partitions: int = PARTITIONS, replicas: in
     of them a partnership's messages stand in order. Raises `TopicsDiffer` if another one is asked
     for, kafka's `KafkaError` if the broker cannot be asked.
     """
-    admin = KafkaAdminClient(bootstrap_servers=address)
+    admin = KafkaAdminClient(bootstrap_servers=address, bootstrap_timeout_ms=_PATIENCE)
     try:
         wanted = {f"{prefix}.{name}": kept for name, kept in KEPT.items()}
         standing = wanted.keys() & set(admin.list_topics())

@@ -96,7 +96,8 @@ class Broker(Server):
             return
         self._configure()
         # A cluster's identifier is sixteen bytes; Kafka's own tool for it would be one more JVM.
-        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        # The tool takes one that begins with a hyphen for an option, so the first bytes are given.
+        cluster = base64.urlsafe_b64encode(b"accord" + uuid.uuid4().bytes[:10]).decode().rstrip("=")
         asked = ("format", "--cluster-id", cluster, "--config", str(self._properties))
         done = _run(*self.tool("kafka.tools.StorageTool", *asked))
         if done.returncode:
@@ -225,7 +226,7 @@ def _fetch(folder: Path) -> None:
     unfinished = folder.with_suffix(".unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
     goal = ("dependency:copy-dependencies", f"-DoutputDirectory={unfinished}")
-    done = _run(maven, "-q", "-B", "-f", str(POM), *goal)
+    done = _run(maven, "-q", "-B", "-Dstyle.color=never", "-f", str(POM), *goal)
     if done.returncode:
         told = (done.stdout + done.stderr).strip().splitlines() or ["nothing was said"]
         raise Missing("Kafka", f"Maven could not fetch its jars: {told[0]}", _MEND)

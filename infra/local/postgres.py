@@ -3,12 +3,12 @@
 import os
 import pwd
 import shutil
-import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
+from signal import Signals
 from urllib.parse import quote
 
 import psycopg
@@ -19,6 +19,9 @@ from infra.local.processes import LOOPBACK, Account, DidNotStart, Server
 
 OWNER = "postgres"
 """The role that may do everything."""
+
+STOP = Signals.SIGINT
+"""What stops it in order and cuts off who is connected; SIGTERM would wait for the last of them."""
 
 INSTALLED = Path("/usr/lib/postgresql")
 """Where Debian and its kin put the servers, each version in its own folder and off the PATH."""
@@ -57,8 +60,7 @@ class Postgres(Server):
 
     def stop(self) -> None:
         """Stop it in order; who is connected is cut off."""
-        # SIGTERM would wait until the last client has gone.
-        self.process.stop(signal.SIGINT)
+        self.process.stop(STOP)
 
     def prepare(self) -> None:
         """Make its data folder."""
@@ -137,9 +139,13 @@ class Postgres(Server):
         return programs
 
 
-def create(admin: str, database: str) -> None:
-    """Make an empty database on the server at this address."""
-    _execute(admin, sql.SQL("CREATE DATABASE {}").format(sql.Identifier(database)))
+def create(admin: str, database: str, owner: str | None = None) -> None:
+    """Make an empty database on the server at this address, for whoever asks or another owner."""
+    whose = sql.SQL("DEFAULT") if owner is None else sql.Identifier(owner)
+    _execute(
+        admin,
+        sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(database), whose),
+    )
 
 
 def drop(admin: str, database: str) -> None:

@@ -76,6 +76,8 @@ class Process:
     name: str
     folder: Path
     log: Path
+    guarded: bool = False
+    """Whether it is killed when who started it is gone, even if that was killed itself."""
 
     @property
     def running(self) -> bool:
@@ -124,7 +126,7 @@ class Process:
             )
             pid.truncate(0)
             pid.write(str(process.pid).encode("ascii"))
-        _CHILDREN[process.pid] = process
+        _CHILDREN[process.pid] = [process, *([_guard(process.pid)] if self.guarded else [])]
 
     def wait_until(self, ready: Callable[[], bool], seconds: float) -> None:
         """Wait until it is ready. Raises `DidNotStart` if it ends before, or is too slow."""
@@ -164,12 +166,24 @@ class Process:
 
     def _reap(self) -> None:
         pid = self._pid_file.read_text(encoding="ascii") if self._pid_file.exists() else ""
-        if child := _CHILDREN.pop(int(pid or 0), None):
-            child.wait()
+        for child in reversed(_CHILDREN.pop(int(pid or 0), [])):
+            with child:
+                child.kill()
 
 
 # What this very process started has to be waited for, so that it leaves no zombie.
-_CHILDREN: dict[int, subprocess.Popen[bytes]] = {}
+_CHILDREN: dict[int, list[subprocess.Popen[bytes]]] = {}
+
+
+def _guard(pid: int) -> subprocess.Popen[bytes]:
+    """Kill a process once this one is gone: then nobody holds the other end of the pipe."""
+    return subprocess.Popen(  # noqa: S603 - a number is all that is put in
+        ["/bin/sh", "-c", 'read -r _; kill -KILL "$0"', str(pid)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
 
 
 @dataclass(frozen=True)
@@ -195,13 +209,15 @@ class Server(ABC):
     """A server on the loopback whose data and address outlive `stop` and `kill`.
 
     Its folder is a temporary one, removed at the end of the context, unless one is given to keep.
+    Only with a folder of its own does it outlive who started it.
     """
 
     def __init__(self, name: str, folder: Path | None, ports: int) -> None:
         self._temporary = folder is None
         self.folder = (folder or Path(tempfile.mkdtemp(prefix=f"accord-{name}-"))).absolute()
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.process = Process(name, self.folder, self.folder / f"{name}.log")
+        log = self.folder / f"{name}.log"
+        self.process = Process(name, self.folder, log, guarded=self._temporary)
         self._ports = _Ports(self.folder / "ports", ports)
         self._started = False
 

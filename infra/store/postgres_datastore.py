@@ -88,8 +88,8 @@ def columns(rows: Iterable[Sequence[Any]], width: int) -> list[list[Any] | None]
 
 def arrays(*types: str) -> str:
     """Give the marks of a statement that takes an array of each of these types."""
-    # Bytes go as they are; as text each would be written as two digits.
-    return ", ".join(f"{'%b' if each == 'bytea' else '%t'}::{each}[]" for each in types)
+    # In binary form, which costs half of what text does, and for bytes and times a twentieth.
+    return ", ".join(f"%b::{each}[]" for each in types)
 
 
 # --- migrations ----------------------------------------------------------------------------------
@@ -180,13 +180,16 @@ class Lead:
 
     def take(self) -> bool:
         """Try to become the one; whether it worked. Raises `OperationalError`."""
-        with _told_as_outage():
-            if self._connection is None or self._connection.closed:
+        try:
+            if self._connection is None:
                 self._connection = psycopg.connect(self._url, autocommit=True)
                 self._connection.execute(SQL("LISTEN {}").format(Identifier(self._channel)))
             found = self._connection.execute(
                 "SELECT pg_try_advisory_lock(%s, %s)", (_ADVISORY, self._key)
             ).fetchone()
+        except psycopg.OperationalError as error:
+            self.close()
+            raise OperationalError(str(error)) from error
         self.held = found == (True,)
         return self.held
 
@@ -194,11 +197,14 @@ class Lead:
         """Wait until something is written, at most so long. Raises `OperationalError`."""
         if self._connection is None:
             raise OperationalError("not connected")
-        with _told_as_outage():
+        try:
             for _ in self._connection.notifies(timeout=seconds, stop_after=1):
                 pass
             # Silence may be that of a dead connection.
             self._connection.execute("SELECT")
+        except psycopg.OperationalError as error:
+            self.close()
+            raise OperationalError(str(error)) from error
 
     def close(self) -> None:
         """Let another one be it."""
@@ -218,11 +224,3 @@ class Lead:
         trace: TracebackType | None,
     ) -> None:
         self.close()
-
-
-@contextmanager
-def _told_as_outage() -> Iterator[None]:
-    try:
-        yield
-    except psycopg.OperationalError as error:
-        raise OperationalError(str(error)) from error

@@ -1,7 +1,10 @@
 """The real parts on this machine do what tests rely on: they answer and keep what they had."""
 
 import os
+import shutil
+import signal
 import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -10,10 +13,10 @@ import psycopg
 import pytest
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 
-from infra.local import Missing, kafka, postgres
+from infra.local import REPOSITORY, Missing, kafka, postgres
 from infra.local.kafka import Broker
 from infra.local.postgres import Postgres
-from infra.local.processes import DidNotStart, Process
+from infra.local.processes import DidNotStart, Process, until
 from tests.parts import Reachable, Server
 
 TOPIC = "local"
@@ -162,6 +165,25 @@ def test_what_runs_is_known_by_its_pid_file_alone_and_not_what_has_its_number_no
     own_postgres.stop()
     (process.folder / "postgres.pid").write_text(str(os.getpid()))
     assert process.pid is None
+
+
+def test_a_server_in_a_temporary_folder_dies_with_who_started_it() -> None:
+    starter = (
+        "import os, signal\n"
+        "from infra.local.postgres import Postgres\n"
+        "server = Postgres()\n"
+        "server.start()\n"
+        "print(server.folder, flush=True)\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    started = subprocess.run(
+        [sys.executable, "-c", starter], cwd=REPOSITORY, capture_output=True, text=True, check=False
+    )
+    folder = Path(started.stdout.strip())
+    process = Process("postgres", folder, folder / "postgres.log")
+    assert started.returncode == -signal.SIGKILL
+    assert until(lambda: not process.running, 10)
+    shutil.rmtree(folder)
 
 
 def test_each_test_has_an_empty_database_of_its_own(database: str, postgres_server: Server) -> None:

@@ -29,7 +29,7 @@ from domain.kernel import Act, Command, Event
 from domain.metric import Figure, ReportMetric
 from domain.partnership import Partnership, PassTime
 from domain.recorded import Recorded
-from infra.bootstrap import Accord, bootstrap
+from infra.bootstrap import Accord, bootstrap, init
 from infra.codec import event_id
 from infra.service import ATTEMPTS, CLOCK_SOURCE, Outcome, Service
 from infra.settings import Settings
@@ -43,6 +43,14 @@ from tests.life import LIFE, THEIRS, example
 from tests.stories import Story
 
 NAME = "growthos-brightpath"
+
+
+@pytest.fixture
+def settings(address: str) -> Settings:
+    """An ordinary store, in each of the engines."""
+    settings = Settings(store=address)
+    init(settings)
+    return settings
 
 
 @pytest.fixture

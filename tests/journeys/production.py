@@ -14,6 +14,7 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import orjson
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
@@ -27,6 +28,14 @@ from projections import PROJECTIONS
 
 ACCORD = Path(sys.executable).parent / "accord"
 ROLES = ("intake", "relay", "projector", "publisher")
+USERS = {
+    "intake": "accord_writer",
+    "relay": "accord_views",
+    "projector": "accord_views",
+    "publisher": "accord_views",
+}
+"""Which user of the database each process is, as in docker-compose.yml."""
+PASSWORD = "accord"  # noqa: S105 - of a database that lives for one test
 PARTITIONS = 4
 READY_SECONDS = 60
 SETTLED_SECONDS = 120
@@ -86,19 +95,21 @@ class Production:
     def topics(self) -> Topics:
         return Topics(self.settings.topics)
 
-    def start(self, role: str, name: str | None = None) -> Running:
+    def start(
+        self, role: str, name: str | None = None, command: Sequence[str | Path] = (ACCORD,)
+    ) -> Running:
         """Start a process; several of one role have names of their own."""
         name = name or role
         log = self.folder / f"{name}-{uuid.uuid4().hex[:6]}.log"
         environment = os.environ | {
-            "ACCORD_STORE": self.settings.store,
+            "ACCORD_STORE": as_user(self.settings.store, USERS[role]),
             "ACCORD_KAFKA": self.settings.broker,
             "ACCORD_TOPICS": self.settings.topics,
             "ACCORD_HEALTH": "127.0.0.1:0",
         }
         with log.open("wb") as output:
             process = subprocess.Popen(
-                [ACCORD, "run", role],
+                [*command, "run", role],
                 env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -110,8 +121,11 @@ class Production:
     def start_all(self) -> None:
         for role in ROLES:
             self.start(role)
-        for each in self.running.values():
-            wait_for(each.ready, READY_SECONDS, each.told)
+        for name in self.running:
+            self.wait_until_ready(name)
+
+    def wait_until_ready(self, name: str) -> None:
+        wait_for(self.running[name].ready, READY_SECONDS, self.running[name].told)
 
     def stop_all(self) -> None:
         for each in self.running.values():
@@ -123,6 +137,13 @@ class Production:
             except subprocess.TimeoutExpired:
                 each.process.kill()
                 each.process.wait()
+
+    def reads(self, role: str) -> tuple[str, str]:
+        """The group and the topic that a role reads."""
+        topics = self.topics
+        if role == "intake":
+            return topics.intake, topics.commands
+        return topics.projector, topics.events
 
     # --- what goes in and comes out ---
 
@@ -177,6 +198,19 @@ class Production:
                 read_to_end(consumer, topics or [f"{self.settings.topics}.{n}" for n in KEPT])
             )
 
+    def ends(self, topic: str) -> dict[TopicPartition, int]:
+        """How many messages are in each partition of a topic."""
+        with closing(KafkaConsumer(bootstrap_servers=self.settings.broker)) as consumer:
+            parts = [TopicPartition(topic, p) for p in range(PARTITIONS)]
+            return dict(consumer.end_offsets(parts))
+
+
+def as_user(database: str, user: str) -> str:
+    """The address of a database for another user."""
+    where = urlsplit(database)
+    host = where.netloc.rpartition("@")[2]
+    return where._replace(netloc=f"{user}:{PASSWORD}@{host}").geturl()
+
 
 def read_to_end(consumer: KafkaConsumer, topics: Sequence[str]) -> Iterator[Any]:
     """Give what is in topics now."""
@@ -209,7 +243,7 @@ def production(
 ) -> Iterator[Production]:
     """Give an empty installation with its topics; at the end its processes are stopped."""
     settings = Settings(store=database, kafka=broker, topics=f"t{uuid.uuid4().hex[:8]}")
-    migrate(settings, simulated=simulated, partitions=PARTITIONS)
+    migrate(settings, simulated=simulated, password=PASSWORD, partitions=PARTITIONS)
     made = Production(settings, folder)
     try:
         yield made

@@ -444,7 +444,7 @@ def test_the_demo_makes_its_store_and_tells_what_came_of_the_examples(accord: Ac
     [
         (("list", "--store", "sqlite:///none.db"), "make it with accord init"),
         (("list", "--store", "postgres://x"), "write sqlite:///accord.db"),
-        (("list", "--store", "sqlite:///text.db"), "Check that accord init made it"),
+        (("list", "--store", "sqlite:///text.db"), "Check its address and its state"),
         (("show", "growthos-consultng"), f"Perhaps {CONSULTING}?"),
         (("show", CONSULTING, "--version", "999"), "Ask for version 1 to 313"),
         (("show", CONSULTING, "--at", "2020-01-01"), "begins at 2025-09-15"),

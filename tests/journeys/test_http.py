@@ -27,6 +27,7 @@ from infra.http.problems import UNREADABLE
 from infra.http.server import Server, listening
 from infra.live import Live
 from infra.settings import Settings
+from infra.store.records import Output
 from tests.documents import REPOSITORY
 
 FEED = (REPOSITORY / "examples" / "1-growthos.jsonl").read_bytes()
@@ -377,6 +378,18 @@ def test_an_alert_that_another_process_told_reaches_the_stream_too(served: Serve
         assert time.monotonic() - began < 3
 
 
+def test_what_is_no_alert_is_not_in_the_stream_of_alerts(served: Served) -> None:
+    with (
+        served.client.stream("GET", "/v1/alerts/stream") as stream,
+        bootstrap(served.settings) as other,
+    ):
+        letter = Output("accord.events/0/7", "runner", "", "dead", {"reason": "no JSON"}, 0)
+        other.runner.fold([], said=[letter])
+        other.service.handle(FEED.splitlines())
+        other.runner.catch_up()
+        assert next(changes(stream)).state == "firing"
+
+
 def test_alerts_are_listed_by_partnership_and_state(served: Served) -> None:
     post(served, FEED, LINES)
     eventually(lambda: served.live.lag() == 0)
@@ -518,6 +531,7 @@ SERVE = """
 import sys
 from infra.http import serve
 from infra.settings import Settings
+from infra.store.records import Output
 serve(Settings(store=sys.argv[1]), port=0)
 """
 

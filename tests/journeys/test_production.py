@@ -1,6 +1,9 @@
 """The journey through production: the same commands, the same answers, byte for byte."""
 
+import os
+import re
 import subprocess
+import sys
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,8 +12,16 @@ import orjson
 import pytest
 
 from infra.local.kafka import Broker
+from tests.documents import REPOSITORY
 from tests.feeds import FEEDS, messages, played
-from tests.journeys.production import Answers, Production, answers, production
+from tests.journeys.production import (
+    SETTLED_SECONDS,
+    Answers,
+    Production,
+    answers,
+    production,
+    wait_for,
+)
 from tests.parts import Reachable, missing_part
 
 
@@ -41,6 +52,21 @@ def test_the_examples_come_to_the_same_bytes_as_in_the_embedded_process(
     consoles_read_alerts(made, broker)
     for each in made.running.values():
         assert each.end() == 0
+
+
+def test_the_producer_that_the_documents_show_emits_a_command(made: Production) -> None:
+    guide = (REPOSITORY / "docs" / "production.md").read_text(encoding="utf-8")
+    (shown,) = re.findall(r"```python\n(.*?)```", guide, re.DOTALL)
+    made.start("intake")
+    given = {"ACCORD_KAFKA": made.settings.broker, "ACCORD_TOPICS": made.settings.topics}
+    for _ in range(2):
+        subprocess.run(
+            [sys.executable, "-"], input=shown.encode(), env=os.environ | given, check=True
+        )
+    with made.accord() as accord:
+        wait_for(lambda: accord.history.size() > 0, SETTLED_SECONDS, made.logs)
+        (begun,) = accord.history.of("acme-search")
+    assert (begun.source, begun.source_id) == ("//crm.example", "4711")
 
 
 def topics_tell_the_same(made: Production, embedded: Answers) -> None:

@@ -1,0 +1,51 @@
+"""How fast each contender was, round by round, and how that is printed."""
+
+import gc
+import sys
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from statistics import median
+from time import perf_counter
+
+
+class Rates:
+    """How many each contender handled in a second, a figure for each round."""
+
+    def __init__(self) -> None:
+        self.rounds: dict[str, list[float]] = defaultdict(list)
+
+    def time(self, name: str, work: Callable[[], object], count: Callable[[], int]) -> None:
+        """Time `work`; once it is done, `count` gives how many events it handled."""
+        gc.collect()
+        # What was prepared before is not the work's own, so it need not look through it.
+        gc.freeze()
+        start = perf_counter()
+        work()
+        seconds = perf_counter() - start
+        gc.unfreeze()
+        self.add(name, count(), seconds)
+
+    def add(self, name: str, events: int, seconds: float) -> None:
+        """Note that a contender handled so many events in so many seconds."""
+        self.rounds[name].append(events / seconds)
+        say(f"{name}: {self.rounds[name][-1]:,.0f}/s")
+
+    def rate(self, name: str) -> float:
+        """Give events per second, the median of the rounds."""
+        return median(self.rounds[name])
+
+    def ratio(self, one: str, other: str) -> float:
+        """Give how many times as fast one is as the other, the median of the rounds."""
+        pairs = zip(self.rounds[one], self.rounds[other], strict=False)
+        return median(first / second for first, second in pairs)
+
+
+def say(text: str) -> None:
+    """Tell whoever waits how far it is."""
+    print(text, file=sys.stderr)
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Give rows under a head as a table of Markdown, its first column of numbers."""
+    ruled = [head, ["---:", *["---"] * (len(head) - 1)], *rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in ruled)

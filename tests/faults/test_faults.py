@@ -1,0 +1,318 @@
+"""Nothing is lost and nothing has its effect twice, whatever is killed, restarted or sent again.
+
+`make faults` runs the large form of the flow, and this the small one, as a part of all tests.
+"""
+
+import gc
+import logging
+import os
+import re
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import closing
+from functools import partial
+from operator import attrgetter
+from pathlib import Path
+from signal import SIGKILL, SIGTERM
+
+import pytest
+from kafka import KafkaProducer
+
+from infra.kafka import messages
+from infra.kafka.clients import LARGEST
+from infra.local.kafka import Broker
+from infra.local.postgres import Postgres
+from infra.runner import partnerships
+from projections import PROJECTIONS
+from tests.faults import careless, hasty
+from tests.faults.check import Told, differences, embedded
+from tests.faults.flow import (
+    Faults,
+    Flow,
+    Size,
+    befall,
+    behind,
+    commands,
+    from_the_beginning,
+    settle,
+)
+from tests.journeys.production import (
+    ACCORD,
+    READY_SECONDS,
+    ROLES,
+    STOP_SECONDS,
+    Production,
+    Running,
+    production,
+    wait_for,
+)
+from tests.parts import Reachable, Server, empty_database
+
+SIZE = (
+    Size(lines=20_000, partnerships=100, seconds=420, rounds=20, restarts=4)
+    if os.environ.get("ACCORD_FAULTS") == "full"
+    else Size(lines=1_500, partnerships=12, seconds=40, rounds=2, restarts=1)
+)
+SEED = 20_261
+
+RAWS = commands(lines=1_000, partnerships=4)
+PIECE = 150
+"""Of these commands a test produces so many, where it needs some that are new."""
+
+# kafka-python leaves sockets open that a stopped broker refused.
+pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
+
+
+@pytest.fixture(autouse=True)
+def refused_connections(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """Those sockets are let go before others look for what was left open; the log holds them."""
+    caplog.set_level(logging.CRITICAL, "kafka")
+    yield
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
+
+
+class Story:
+    """An installation in which everything runs, and what was produced into it so far.
+
+    Each test leaves it settled and with the right answers, so that the next one need not start it
+    anew.
+    """
+
+    def __init__(self, made: Production) -> None:
+        self.made = made
+        self._raws: list[bytes] = []
+
+    def go_on(self) -> None:
+        start = len(self._raws)
+        piece = RAWS[start : start + PIECE]
+        assert len(piece) == PIECE
+        self._raws += piece
+        self.made.produce(piece)
+
+    def wrong(self) -> list[str]:
+        """What differs from the embedded default, once all is settled."""
+        expected = embedded(self._raws, self.made.folder / f"embedded-{len(self._raws)}")
+        settle(self.made, len(expected.answers["events"]))
+        return differences(self.made, expected)
+
+
+@pytest.fixture(scope="module")
+def story(
+    postgres_server: Server, broker: Reachable, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Story]:
+    folder = tmp_path_factory.mktemp("story")
+    with (
+        empty_database(postgres_server) as database,
+        production(database, broker.address, folder) as made,
+    ):
+        made.start_all()
+        story = Story(made)
+        story.go_on()
+        assert story.wrong() == []
+        yield story
+
+
+# --- the flow ------------------------------------------------------------------------------------
+
+
+def test_nothing_is_lost_and_nothing_counts_twice_whatever_dies_while_events_flow(
+    own_broker: Broker, own_postgres: Postgres, tmp_path: Path
+) -> None:
+    raws = commands(SIZE.lines, SIZE.partnerships, SEED)
+    expected = embedded(raws, tmp_path / "embedded")
+    with production(own_postgres.create("accord"), own_broker.address, tmp_path) as made:
+        made.start_all()
+        faults = Faults(made, Flow(made, raws, SIZE.seconds, SEED))
+        befall(faults, SIZE, {"broker": own_broker, "database": own_postgres}, SEED)
+        settled = settle(made, len(expected.answers["events"]))
+        assert expected.alerts
+        assert differences(made, expected) == []
+        faults.end_all()
+        assert faults.astray == []
+    for line in (*faults.told(), f"settled {settled:.1f} s after the last of {len(raws)} commands"):
+        print(line)  # noqa: T201 - the figures are for who asked for them
+
+
+def test_who_is_told_to_stop_while_it_starts_stops(story: Story) -> None:
+    made = story.made
+    started = {role: made.start(role, f"early {role}") for role in ROLES}
+    for each in started.values():
+        wait_for(partial(listens, each), READY_SECONDS, made.logs)
+        each.process.send_signal(SIGTERM)
+    started["hasty projector"] = made.start(
+        "projector", "early hasty projector", (sys.executable, hasty.__file__)
+    )
+    ended = {name: each.process.wait(STOP_SECONDS) for name, each in started.items()}
+    for name in started:
+        del made.running[f"early {name}"]
+    assert ended == dict.fromkeys(started, 0)
+
+
+def listens(running: Running) -> bool:
+    """Whether a process has begun to hear signals."""
+    return running.health() is not None
+
+
+# --- what comes again ----------------------------------------------------------------------------
+
+
+def test_what_was_handled_comes_again_from_the_beginning_and_changes_nothing(story: Story) -> None:
+    again(story.made, "intake")
+    again(story.made, "projector")
+    assert story.wrong() == []
+
+
+def test_events_come_again_in_another_order_of_partitions_and_change_nothing(story: Story) -> None:
+    copy_by_partition(story.made)
+    assert story.wrong() == []
+
+
+def test_a_projector_that_looks_not_at_what_was_folded_is_found_out(story: Story) -> None:
+    again(story.made, "projector", sys.executable, careless.__file__)
+    found = story.wrong()
+    assert [each for each in found if each.startswith("rows: ")]
+    assert [each for each in found if each.startswith("told figures: ")]
+
+    # What it spoiled is folded anew from the history, and told anew.
+    assert story.made.running["projector"].end() == 0
+    story.made.start("projector")
+    with story.made.accord() as accord:
+        accord.runner.rebuild()
+    assert story.wrong() == []
+
+
+def again(made: Production, role: str, *command: str) -> None:
+    """Have everything come to a role once more, and wait until it has handled it."""
+    group, topic = made.reads(role)
+    assert made.running[role].end() == 0
+    from_the_beginning(made, group, topic)
+    assert behind(made, group, topic)
+    made.start(role, command=command or (ACCORD,))
+    wait_for(lambda: not behind(made, group, topic), READY_SECONDS, made.logs)
+
+
+def copy_by_partition(made: Production) -> None:
+    """Send all events once more, one partition after the other, the last one first."""
+    events = sorted(made.consumed(made.topics.events), key=attrgetter("offset"))
+    with closing(KafkaProducer(bootstrap_servers=made.settings.broker)) as producer:
+        for each in sorted(events, key=attrgetter("partition"), reverse=True):
+            producer.send(
+                each.topic,
+                value=each.value,
+                key=each.key,
+                headers=each.headers,
+                partition=each.partition,
+            )
+        producer.flush()
+
+
+# --- what cannot be read -------------------------------------------------------------------------
+
+
+def test_bytes_that_are_no_command_are_told_with_the_reason(story: Story) -> None:
+    letters = Told(story.made).letters(story.made.topics.commands)
+    assert letters[b"no JSON, like \xff: 50"].startswith("not-json: The message is unreadable")
+
+
+def test_what_is_no_event_is_told_and_its_partnership_brought_up_from_the_store(
+    story: Story,
+) -> None:
+    made = story.made
+    # What comes from now on is recorded, and nobody tells the projector so.
+    assert made.running["relay"].end() == 0
+    story.go_on()
+    wait_for(lambda: not behind(made, *made.reads("intake")), READY_SECONDS, made.logs)
+    with made.accord() as accord:
+        garbage = [*map(no_event, partnerships(accord.history)), *strangers(made)]
+    assert not folded(made)
+    send(made, made.topics.events, garbage)
+    wait_for(lambda: folded(made), READY_SECONDS, made.logs)
+
+    made.start("relay")
+    assert story.wrong() == []
+    letters = Told(made).letters(made.topics.events)
+    assert letters.keys() >= {value or b"" for _, value, _ in garbage}
+    assert all(letters.values())
+
+
+def test_what_is_told_back_of_the_largest_message_is_no_larger_than_a_message_may_be() -> None:
+    for raw in (b'"' * LARGEST, b"\x01" * LARGEST, b"\xff" * LARGEST):
+        text = raw.decode(errors="replace")
+        why = {"rule": "unknown-type", "detail": text, "id": text, "mend": None}
+        for each in (
+            messages.refused("rejected", raw, "acme", why),
+            messages.dead("dead", "commands/0/1", raw, text),
+        ):
+            assert len(each.value) + sum(len(value) for _, value in each.headers) < LARGEST
+
+
+Sent = tuple[bytes | None, bytes | None, list[tuple[str, bytes]]]
+"""A key, a value and headers."""
+
+
+def no_event(partnership: str) -> Sent:
+    place = [("ce_index", b"0"), ("ce_position", b"0")]
+    return partnership.encode(), f"no event of {partnership}".encode(), place
+
+
+def strangers(made: Production) -> list[Sent]:
+    """Messages of no partnership that there is, and an event that does not say its place."""
+    event = made.consumed(made.topics.events)[0]
+    return [
+        (event.key, event.value, []),
+        (event.key, None, event.headers),
+        (None, b"of nobody", []),
+        (b"unheard-of", b"of a stranger", []),
+        (b"\xff\x00", b"of what is no name", []),
+    ]
+
+
+def send(made: Production, topic: str, given: list[Sent]) -> None:
+    with closing(KafkaProducer(bootstrap_servers=made.settings.broker)) as producer:
+        sent = [
+            producer.send(topic, key=key, value=value, headers=headers)
+            for key, value, headers in given
+        ]
+        producer.flush()
+        for each in sent:
+            each.get(30)
+
+
+def folded(made: Production) -> bool:
+    """Whether all that is recorded is folded."""
+    with made.accord() as accord:
+        heads = accord.history.heads(partnerships(accord.history))
+        last = {name: head.size - 1 for name, head in heads.items()}
+        return all(accord.views.positions(each.name, heads) == last for each in PROJECTIONS)
+
+
+# --- who stands by -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("role", ["relay", "publisher"])
+def test_a_second_one_stands_by_and_takes_over_when_the_first_is_killed(
+    story: Story, role: str
+) -> None:
+    made = story.made
+    made.start(role, "second")
+    made.wait_until_ready("second")
+    story.go_on()
+    assert story.wrong() == []
+    assert handled(made, role)
+    assert not handled(made, "second")
+
+    made.running[role].end(SIGKILL)
+    story.go_on()
+    assert story.wrong() == []
+    assert handled(made, "second")
+    made.running[role] = made.running.pop("second")
+
+
+def handled(made: Production, name: str) -> float:
+    """How much a process has done."""
+    _, metrics = made.running[name].ask("/metrics")
+    (found,) = re.findall(r"^accord_handled_total\{.*\} (.+)$", metrics, re.MULTILINE)
+    return float(found)

@@ -1,0 +1,149 @@
+"""Every engine gives the same bytes: what differs is only where they are kept."""
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from random import Random
+
+import pytest
+
+from infra.bootstrap import Accord, bootstrap, init
+from infra.runner import TAIL, Runner
+from infra.settings import Settings
+from infra.store.postgres_views import PostgresViews
+from infra.store.records import NOTHING, Output, Row, Saved
+from projections import FAMILIES, PROJECTIONS
+from tests.feeds import FEEDS, play, played
+from tests.journeys.production import Answers, answers
+
+
+@pytest.fixture(scope="module")
+def embedded(tmp_path_factory: pytest.TempPathFactory) -> Answers:
+    with played(tmp_path_factory.mktemp("embedded")) as accord:
+        accord.catch_up()
+        return answers(accord)
+
+
+@contextmanager
+def simulated(address: str) -> Iterator[Accord]:
+    settings = Settings(store=address)
+    init(settings, simulated=True)
+    with bootstrap(settings) as accord:
+        yield accord
+
+
+@pytest.fixture
+def accord(migrated: str) -> Iterator[Accord]:
+    """A simulated store in Postgres into which the examples were played, with nothing folded."""
+    with simulated(migrated) as accord:
+        for feed in FEEDS:
+            play(accord, feed)
+        yield accord
+
+
+def test_postgres_keeps_and_folds_the_bytes_of_sqlite(accord: Accord, embedded: Answers) -> None:
+    assert accord.runner.catch_up() == len(embedded["events"])
+    assert answers(accord) == embedded
+
+    assert accord.runner.rebuild() == len(embedded["events"])
+    assert answers(accord) == embedded
+
+
+def test_batches_twice_with_gaps_and_in_another_order_come_to_the_same(
+    accord: Accord, embedded: Answers
+) -> None:
+    chance = Random(5)  # noqa: S311 - repeatable, not secret
+    events = accord.history.after(NOTHING, 10_000)
+    runners = [Runner(accord.history, accord.views, PROJECTIONS) for _ in range(2)]
+    for _ in range(40):
+        some = sorted(chance.sample(events, 60), key=lambda each: each.index)
+        chance.choice(runners).fold(some)
+    runners[0].fold({each.partnership: each for each in events}.values())
+
+    assert answers(accord) == embedded
+
+
+def test_families_are_all_projections_and_fold_apart_what_they_fold_together(
+    accord: Accord, embedded: Answers
+) -> None:
+    assert sorted(each.name for family in FAMILIES.values() for each in family) == sorted(
+        each.name for each in PROJECTIONS
+    )
+    events = accord.history.after(NOTHING, 10_000)
+    for projection in PROJECTIONS:
+        Runner(accord.history, accord.views, (projection,)).fold(events)
+    assert answers(accord) == embedded
+
+
+# --- what a publisher asks of the views in Postgres --------------------------------------------
+
+
+@pytest.fixture
+def views(migrated: str) -> Iterator[PostgresViews]:
+    with closing(PostgresViews.open(migrated)) as views:
+        yield views
+
+
+def rows(partnership: str, *keys: str) -> dict[tuple[str, str], Row | None]:
+    return {(partnership, key): {"key": key} for key in keys}
+
+
+def test_a_save_moves_all_its_partnerships_by_one_number(views: PostgresViews) -> None:
+    views.save(Saved("kpis", {"acme": (NOTHING, 3), "globex": (NOTHING, 1)}))
+    views.save(Saved("kpis", {"initech": (NOTHING, 0)}))
+    first, second, third = views.moves("kpis", 0)
+
+    assert [each.partnership for each in (first, second, third)] == ["acme", "globex", "initech"]
+    assert [each.index for each in (first, second, third)] == [3, 1, 0]
+    assert first.number == second.number < third.number
+    assert views.moves("kpis", first.number) == [third]
+    assert views.moves("kpis", 0, limit=1) == [first, second]
+    assert views.moves("alerts", 0) == []
+
+
+def test_what_is_folded_further_moves_behind_what_was_read(views: PostgresViews) -> None:
+    views.save(Saved("kpis", {"acme": (NOTHING, 3), "globex": (NOTHING, 1)}))
+    (read, _) = views.moves("kpis", 0)
+    views.save(Saved("kpis", {"acme": (3, 4)}))
+
+    assert [(each.partnership, each.index) for each in views.moves("kpis", read.number)] == [
+        ("acme", 4)
+    ]
+
+
+def test_rows_tell_since_which_save_they_changed(views: PostgresViews) -> None:
+    views.save(Saved("kpis", {"acme": (NOTHING, 0)}, rows("acme", "2026-01", "2026-02")))
+    (read,) = views.moves("kpis", 0)
+    views.save(Saved("kpis", {"acme": (0, 1)}, rows("acme", "2026-02")))
+
+    assert views.changed("kpis", ["acme", "globex"], 0) == {"acme": ["2026-01", "2026-02"]}
+    assert views.changed("kpis", ["acme"], read.number) == {"acme": ["2026-02"]}
+
+
+def test_entries_are_read_on_behind_an_index(views: PostgresViews) -> None:
+    for name in ("acme", "globex"):
+        entries = rows(name, *(f"{index:010}" for index in range(3)))
+        views.save(Saved("timeline", {name: (NOTHING, 2)}, entries))
+
+    found = views.entries("timeline", {"acme": NOTHING, "globex": 1}, 10)
+    assert [(name, int(row["key"])) for name, row in found] == [
+        ("acme", 0),
+        ("acme", 1),
+        ("acme", 2),
+        ("globex", 2),
+    ]
+    assert len(views.entries("timeline", {"acme": NOTHING, "globex": NOTHING}, 4)) == 4
+
+
+def test_outputs_are_numbered_without_gaps_whoever_says_one_again(views: PostgresViews) -> None:
+    said = [Output(name, "alerts", "acme", "alert", {}, 0) for name in "abc"]
+    views.save(Saved("alerts", {"acme": (NOTHING, 0)}, {}, said[:2]))
+    views.save(Saved("alerts", {"acme": (0, 1)}, {}, said))
+    assert [(each.number, each.id) for each in views.outputs()] == [(1, "a"), (2, "b"), (3, "c")]
+    assert views.last_output() == 3
+
+
+def test_a_dead_letter_is_saved_with_the_batch_it_came_in(accord: Accord) -> None:
+    letter = Output("accord.events/0/7", TAIL, "", "dead", {"reason": "no JSON"}, 0)
+    accord.runner.fold(accord.history.after(NOTHING, 5), said=[letter])
+    accord.runner.fold([], said=[letter])
+    assert [each.id for each in accord.views.outputs() if each.kind == "dead"] == [letter.id]

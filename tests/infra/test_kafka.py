@@ -1,0 +1,250 @@
+"""Messages and topics: CloudEvents on Kafka, keys that every client places alike."""
+
+import subprocess
+from collections import defaultdict
+from contextlib import closing
+from dataclasses import dataclass, field
+from itertools import islice
+from types import SimpleNamespace
+from typing import Any
+from uuid import uuid4
+
+import orjson
+import pytest
+from aiokafka.partitioner import DefaultPartitioner as Faust
+from hypothesis import given
+from hypothesis import strategies as st
+from kafka import KafkaAdminClient, KafkaConsumer
+from kafka.admin import ConfigResource
+from kafka.partitioner import DefaultPartitioner as Ours
+
+from domain.partnership import PassTime
+from infra import intake
+from infra.codec import decode, encode
+from infra.intake import Input
+from infra.kafka import messages, topics
+from infra.kafka.clients import Producer
+from infra.kafka.messages import Illegible, Message
+from infra.kafka.topics import KEPT, Topics, TopicsDiffer
+from infra.local.kafka import Broker
+from infra.store.postgres import Stored
+from tests.infra.messages import attributes, message
+from tests.infra.noted import noted
+from tests.parts import Reachable, missing_part
+
+
+@dataclass
+class Got:
+    """A message as a client gives it."""
+
+    value: bytes | None
+    headers: list[tuple[str, bytes]] = field(default_factory=list)
+    key: bytes | None = b"acme"
+    topic: str = "accord.events"
+    partition: int = 3
+    offset: int = 41
+    timestamp: float = 0.0
+
+
+def received(sent: Message) -> Got:
+    return Got(sent.value, sent.headers, sent.key and sent.key.encode())  # type: ignore[arg-type]
+
+
+# --- commands in -------------------------------------------------------------------------------
+
+
+def test_a_command_without_headers_is_a_cloud_event_in_structured_mode() -> None:
+    raw = message("some-id", PassTime())
+    assert messages.command(Got(raw)) == raw
+
+
+@pytest.mark.parametrize(
+    "kind", ["application/cloudevents+json", "application/cloudevents+json; x"]
+)
+def test_a_content_type_names_the_structured_mode(kind: str) -> None:
+    raw = message("some-id", PassTime())
+    assert messages.command(Got(raw, [("content-type", kind.encode())])) == raw
+
+
+def test_a_command_in_binary_mode_is_the_same_input_as_in_structured_mode() -> None:
+    told = attributes("some-id", PassTime())
+    data = orjson.dumps(told.pop("data"))
+    headers = [(f"ce_{name}", str(value).encode()) for name, value in told.items()]
+    binary = intake.read(
+        messages.command(Got(data, [*headers, ("content-type", b"application/json")]))
+    )
+    structured = intake.read(message("some-id", PassTime()))
+
+    assert isinstance(binary, Input)
+    assert isinstance(structured, Input)
+    assert binary.fingerprint == structured.fingerprint
+
+
+@given(st.binary(max_size=40), st.lists(st.tuples(st.text(max_size=8), st.binary(max_size=8))))
+def test_whatever_comes_is_read_or_refused(value: bytes, headers: list[tuple[str, bytes]]) -> None:
+    assert intake.read(messages.command(Got(value, headers)))
+
+
+def test_a_message_without_a_value_is_refused_as_no_json() -> None:
+    read = intake.read(messages.command(Got(None)))
+    assert not isinstance(read, Input)
+    assert read.refused.rule in intake.ILLEGIBLE
+
+
+# --- events ------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("known")
+def test_an_event_is_relayed_as_it_is_stored_and_read_back_at_its_place() -> None:
+    body = encode(noted("acme/deal/1"))
+    sent = messages.event("accord.events", Stored(7, "acme", 2, body))
+
+    assert (sent.topic, sent.key, sent.value) == ("accord.events", "acme", body)
+    attributes = messages.attributes(received(sent))
+    assert attributes["specversion"] == "1.0"
+    assert attributes["id"] == "acme/deal/1-1"
+    assert attributes["type"] == "accord.TestNoted"
+    assert attributes["subject"] == "acme"
+    assert attributes["time"] == attributes["recordedtime"] == "2026-03-01T12:00:00Z"
+    assert messages.recorded(received(sent)) == decode(body, index=2, position=7)
+
+
+@pytest.mark.usefixtures("known")
+@pytest.mark.parametrize(
+    "broken",
+    [
+        pytest.param({"headers": []}, id="no-place"),
+        pytest.param({"headers": [("ce_index", b"x"), ("ce_position", b"7")]}, id="no-number"),
+        pytest.param({"value": b"{"}, id="no-json"),
+        pytest.param({"value": b"[]"}, id="no-object"),
+        pytest.param({"value": b"{}"}, id="no-event"),
+        pytest.param({"value": None}, id="nothing"),
+        pytest.param({"value": b'{"type":"Unheard"}'}, id="unheard-of"),
+    ],
+)
+def test_what_is_no_event_is_illegible_and_names_the_partnership_of_its_key(
+    broken: dict[str, Any],
+) -> None:
+    got = received(messages.event("accord.events", Stored(7, "acme", 2, encode(noted()))))
+    for name, value in broken.items():
+        setattr(got, name, value)
+    with pytest.raises(Illegible) as raised:
+        messages.recorded(got)
+    assert raised.value.partnership == "acme"
+
+
+# --- what is refused ---------------------------------------------------------------------------
+
+
+def test_a_refusal_has_the_same_identifier_each_time_it_is_told() -> None:
+    once, again = (messages.refused("t", b"raw", "acme", {"rule": "some"}) for _ in range(2))
+    assert once == again
+    assert messages.refused("t", b"other", "acme", {"rule": "some"}).headers != once.headers
+    assert orjson.loads(once.value) == {"rule": "some", "message": "raw"}
+    assert messages.refused("t", b"raw", "", {}).key is None
+
+
+def test_a_dead_letter_keeps_the_bytes_and_says_where_they_stood_and_why() -> None:
+    letter = messages.dead("t", messages.place(Got(b"\xff")), b"\xff", "no JSON:\nline 2")
+    told = messages.attributes(received(letter))
+    assert (letter.key, letter.value) == (None, b"\xff")
+    assert (told["id"], told["reason"]) == ("accord.events/3/41", "no JSON: line 2")
+
+
+# --- keys --------------------------------------------------------------------------------------
+
+
+@given(st.from_regex(r"[a-z0-9][a-z0-9._-]{0,60}", fullmatch=True), st.integers(1, 64))
+def test_a_partnership_has_one_partition_whichever_client_writes(name: str, count: int) -> None:
+    parts = list(range(count))
+    assert placed(name, count) == Faust()(name.encode(), parts, parts)
+
+
+def placed(name: str, count: int) -> int:
+    """The partition in which our producer places a partnership, of so many."""
+    cluster = SimpleNamespace(
+        topics=lambda: {"t"},
+        partitions_for_topic=lambda _: set(range(count)),
+        available_partitions_for_topic=lambda _: set(range(count)),
+    )
+    part: int = Ours().partition("t", name, name.encode(), None, b"", cluster)
+    return part
+
+
+# --- a real broker -----------------------------------------------------------------------------
+
+
+def test_topics_are_made_once_with_the_settings_of_the_design(broker: Reachable) -> None:
+    prefix = f"t{uuid4().hex[:8]}"
+    names = [f"{prefix}.{name}" for name in KEPT]
+    assert topics.create(broker.address, prefix, 3) == names
+    assert topics.create(broker.address, prefix, 3) == []
+    with pytest.raises(
+        TopicsDiffer, match=r"has 3 partitions, and 4 were asked for.*--partitions 3"
+    ):
+        topics.create(broker.address, prefix, 4)
+
+    found = kept(broker.address, names)
+    made = Topics(prefix)
+    assert found[made.events] == ("delete", "-1")
+    assert found[made.audit] == ("delete", "-1")
+    assert found[made.kpis][0] == "compact"
+    assert found[made.alerts][0] == "compact,delete"
+    assert found[made.commands] == ("delete", str(7 * 24 * 3600 * 1000))
+
+
+def kept(address: str, names: list[str]) -> dict[str, tuple[str, str]]:
+    with closing(KafkaAdminClient(bootstrap_servers=address)) as admin:
+        resources = [ConfigResource("topic", name) for name in names]
+        told = admin.describe_configs(resources, config_filter="all")["topic"]
+    return {
+        name: (settings["cleanup.policy"]["value"], settings["retention.ms"]["value"])
+        for name, settings in told.items()
+    }
+
+
+def test_what_is_sent_is_acknowledged_in_the_order_of_each_key(broker: Reachable) -> None:
+    prefix = f"t{uuid4().hex[:8]}"
+    topics.create(broker.address, prefix, 3)
+    topic = Topics(prefix).audit
+    sent = [messages.told(topic, f"p{n % 5}", {"n": n}, id=str(n), type="X") for n in range(500)]
+    with Producer(broker.address) as producer:
+        assert producer.send(sent) == 500
+        assert producer.send([]) == 0
+    found = defaultdict(list)
+    for each in all_of(broker.address, topic, 500):
+        found[each.key].append(orjson.loads(each.value)["n"])
+    assert {key: sorted(values) for key, values in found.items()} == found
+    assert sum(map(len, found.values())) == 500
+
+
+def test_javas_producer_places_a_partnership_where_ours_does(broker: Reachable) -> None:
+    if not isinstance(broker, Broker):
+        missing_part("Kafka's own tools", "the broker was not started from its jars")
+    prefix = f"t{uuid4().hex[:8]}"
+    topics.create(broker.address, prefix, 5)
+    topic = Topics(prefix).commands
+    names = [f"partner-{number}" for number in range(20)]
+    command = broker.tool(
+        "org.apache.kafka.tools.ConsoleProducer",
+        *("--bootstrap-server", broker.address, "--topic", topic),
+        *("--reader-property", "parse.key=true", "--reader-property", "key.separator=="),
+    )
+    lines = "".join(f"{name}={{}}\n" for name in names)
+    subprocess.run(command, input=lines.encode(), check=True, timeout=60, capture_output=True)
+
+    found = {each.key.decode(): each.partition for each in all_of(broker.address, topic, 20)}
+    assert found == {name: placed(name, 5) for name in names}
+
+
+def all_of(address: str, topic: str, count: int) -> list[Any]:
+    """The first `count` messages of a topic; fewer if no more come."""
+    consumer = KafkaConsumer(
+        topic,
+        bootstrap_servers=address,
+        auto_offset_reset="earliest",
+        consumer_timeout_ms=5000,
+        enable_auto_commit=False,
+    )
+    with closing(consumer):
+        return list(islice(consumer, count))

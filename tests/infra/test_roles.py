@@ -1,0 +1,98 @@
+"""Who may do what in the database: nobody who serves changes or removes an event."""
+
+import psycopg
+import pytest
+from psycopg.errors import InsufficientPrivilege
+
+from infra.bootstrap import open_store
+from infra.settings import Settings
+from infra.store.postgres_datastore import ROLES, migrate
+from infra.store.records import Output, Saved
+from tests.infra.noted import noted
+from tests.journeys.production import PASSWORD, as_user
+
+WRITER, VIEWS, READER = ROLES
+
+DENIED_TO_ALL = (
+    "UPDATE history.events SET body = ''",
+    "DELETE FROM history.events",
+    "TRUNCATE history.events",
+    "DROP TABLE history.events",
+    "ALTER TABLE history.events DISABLE TRIGGER ALL",
+    "DELETE FROM history.receipts",
+    "DELETE FROM history.refusals",
+    "UPDATE history.refusals SET raw = ''",
+    "UPDATE history.meta SET value = 'false'",
+    "UPDATE public.accord_migrations SET number = 0",
+    "CREATE TABLE history.another ()",
+    "SET ROLE postgres",
+)
+OF_HISTORY = (
+    "INSERT INTO history.events VALUES (9, 'acme', 9, 'acme', 9, 'x', now(), '')",
+    "INSERT INTO history.receipts VALUES ('crm', '9', '', NULL, 'acme', NULL, 0)",
+    "UPDATE history.receipts SET refused = NULL",
+    "UPDATE history.refusals SET state = 'retried'",
+    "LOCK TABLE history.turn IN EXCLUSIVE MODE",
+)
+OF_VIEWS = (
+    "INSERT INTO views.rows VALUES ('kpis', 'acme', 'k', '', NULL, 1)",
+    "UPDATE views.positions SET idx = 0",
+    "DELETE FROM views.outputs",
+    "SELECT nextval('views.moves')",
+    "LOCK TABLE views.turn IN EXCLUSIVE MODE",
+)
+
+
+@pytest.fixture
+def address(database: str) -> str:
+    migrate(database, PASSWORD)
+    return database
+
+
+def attempt(address: str, user: str, statement: str) -> None:
+    with psycopg.connect(as_user(address, user)) as client:
+        client.execute(statement)
+        client.rollback()
+
+
+@pytest.mark.parametrize(
+    ("user", "denied"),
+    [
+        pytest.param(WRITER, (*DENIED_TO_ALL, *OF_VIEWS), id="writer"),
+        pytest.param(VIEWS, (*DENIED_TO_ALL, *OF_HISTORY), id="views"),
+        pytest.param(READER, (*DENIED_TO_ALL, *OF_HISTORY, *OF_VIEWS), id="reader"),
+    ],
+)
+def test_each_role_is_denied_what_is_not_its_own(
+    address: str, user: str, denied: tuple[str, ...]
+) -> None:
+    for statement in denied:
+        with pytest.raises(InsufficientPrivilege):
+            attempt(address, user, statement)
+
+
+@pytest.mark.parametrize(("user", "granted"), [(WRITER, OF_HISTORY), (VIEWS, OF_VIEWS)])
+def test_what_is_denied_to_the_others_is_granted_to_one(
+    address: str, user: str, granted: tuple[str, ...]
+) -> None:
+    for statement in granted:
+        attempt(address, user, statement)
+
+
+@pytest.mark.usefixtures("known")
+def test_the_writer_appends_the_folder_saves_and_the_reader_reads_both(address: str) -> None:
+    said = Output("alert@0", "alerts", "acme", "alert", {"id": "alert"}, 0)
+    saved = Saved("alerts", {"acme": (-1, 0)}, {("acme", "row"): {"a": 1}}, [said])
+    writer, _ = open_store(Settings(store=as_user(address, WRITER)))
+    folder, views = open_store(Settings(store=as_user(address, VIEWS)))
+    history, seen = open_store(Settings(store=as_user(address, READER)))
+    try:
+        (appended,) = writer.append([noted("acme")])
+        assert list(folder.of("acme")) == [appended]
+        views.save_all([saved], ("runner", 0))
+        assert list(history.of("acme")) == [appended]
+        assert [each.id for each in seen.outputs()] == ["alert@0"]
+        assert list(seen.select("alerts", "acme")) == [("row", {"a": 1})]
+    finally:
+        for each in (writer, folder, history):
+            each.close()
