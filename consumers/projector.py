@@ -7,6 +7,7 @@ once. Why there are no Faust tables: docs/decisions/0006-no-faust-tables.md.
 """
 
 import asyncio
+import logging
 from base64 import b64encode
 from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,16 +20,20 @@ import faust
 from faust.types import TP, EventT, Message, StreamT, TopicT
 from faust.worker import Worker
 
+from consumers.sweep import EVERY, Sweep
 from domain.recorded import Recorded
 from infra.bootstrap import bootstrap
 from infra.kafka import clients, messages
-from infra.kafka.clients import LARGEST, SESSION_SECONDS
+from infra.kafka.clients import HEARTBEAT_SECONDS, LARGEST, SESSION_SECONDS
 from infra.kafka.topics import Topics
 from infra.process import FIRST_PAUSE, LONGEST_PAUSE, Lag, Process
 from infra.runner import TAIL, Runner
 from infra.settings import Settings
+from infra.store.postgres import PostgresStore
 from infra.store.records import Output
 from projections import FAMILIES
+
+log = logging.getLogger(__name__)
 
 BATCH: Final = 1000
 """Events folded in one transaction at most."""
@@ -53,8 +58,9 @@ def run(settings: Settings, process: Process) -> None:
             key_serializer="raw",
             value_serializer="raw",
         )
+        store = cast("PostgresStore", accord.history)
         projectors = [
-            Projector(events, name, Runner(accord.history, accord.views, family), process)
+            Projector(events, name, store, Runner(store, accord.views, family), process)
             for name, family in FAMILIES.items()
         ]
         process.lag = lambda: max(each.lag() for each in projectors)
@@ -109,7 +115,7 @@ def application(broker: str, group: str) -> faust.App:
         topic_disable_leader=True,
         agent_supervisor="mode.supervisors.CrashingSupervisor",
         broker_session_timeout=SESSION_SECONDS,
-        broker_heartbeat_interval=SESSION_SECONDS * 0.3,
+        broker_heartbeat_interval=HEARTBEAT_SECONDS,
         broker_commit_interval=1.0,
         broker_max_poll_records=BATCH,
         consumer_auto_offset_reset="earliest",
@@ -122,14 +128,19 @@ def application(broker: str, group: str) -> faust.App:
 class Projector:
     """One agent: it folds a family of projections, in a thread beside the one that fetches."""
 
-    def __init__(self, events: TopicT, name: str, runner: Runner, process: Process) -> None:
+    def __init__(
+        self, events: TopicT, name: str, store: PostgresStore, runner: Runner, process: Process
+    ) -> None:
         self._app = events.app
         self._runner = runner
         self._process = process
         self._folded: dict[TP, tuple[int, float]] = {}
         """The last message of each partition that was folded: its offset, and when it was sent."""
+        # A runner is for one thread at a time, so what folds takes turns in this one.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=name)
         self._app.agent(events, name=name)(self._agent)
+        self._sweep = Sweep(name, store, runner)
+        self._app.timer(EVERY)(self._sweep_up)
 
     async def _agent(self, stream: StreamT[bytes]) -> None:
         async for events in _batches(stream):
@@ -150,6 +161,18 @@ class Projector:
         since = min((self._folded[tp][1] for tp in ours if behind[tp] > 0), default=None)
         seconds = 0.0 if since is None else max(0.0, time() - since)
         return Lag(sum(max(0, each) for each in behind.values()), seconds)
+
+    async def _sweep_up(self) -> None:
+        """Fold what never came as a message, unless there is enough to do as it is."""
+        if self.lag().events:
+            return
+        try:
+            found = await asyncio.get_running_loop().run_in_executor(self._thread, self._sweep)
+        except Exception as error:  # noqa: BLE001 - told by `failed`; the next one tries again
+            self._process.failed(error)
+        else:
+            if found:
+                log.warning("events never came as messages", extra={"partnerships": found})
 
     async def _fold(self, received: Sequence[Message]) -> None:
         """Have a batch folded, again after each failure: what is not saved is not acknowledged."""

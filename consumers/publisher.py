@@ -6,7 +6,7 @@ so whatever is told twice is known by its own. One publisher is active at a time
 """
 
 from base64 import b64decode
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ from infra.kafka.topics import Topics
 from infra.process import Lag, Process
 from infra.settings import Settings
 from infra.store.postgres_datastore import Datastore, Lead
-from infra.store.postgres_views import CHANNEL, PostgresViews
+from infra.store.postgres_views import CHANNEL, Move, PostgresViews
 from infra.store.records import NOTHING, Output, Row, Saved
 from projections import KPIS, TIMELINE, figures
 
@@ -34,8 +34,8 @@ TRAIL = "trail"
 BATCH = 1000
 """Outputs, or entries of the trail, told before it is noted how far."""
 
-PARTNERSHIPS = 100
-"""Partnerships whose figures are told together; each has some dozens."""
+PARTNERSHIPS = 10
+"""Partnerships whose figures are told together; each takes some milliseconds."""
 
 PACE = 1.0
 """Seconds between two tellings of figures, which change with every deal; and between two looks."""
@@ -73,10 +73,7 @@ class Feed:
     name: str
     take: Callable[[int], Taken]
     """Gives what there is behind a tail."""
-    pace: float = 0.0
-    """Seconds between two tellings."""
     tail: int = 0
-    due: float = 0.0
 
 
 class Publisher:
@@ -100,7 +97,7 @@ class Publisher:
         self._feeds = [
             Feed(f"{NAME}/outputs", self._outputs),
             Feed(f"{NAME}/{TRAIL}", self._trail),
-            Feed(f"{NAME}/figures", self._figures.take, PACE),
+            Feed(f"{NAME}/figures", self._figures.take),
         ]
 
     def step(self) -> int:
@@ -109,15 +106,15 @@ class Publisher:
             self._stopping.wait(PACE)
             return 0
         try:
-            told = [self._tell(feed) for feed in self._feeds if feed.due <= monotonic()]
+            told = sum(self._tell(feed) for feed in self._feeds)
         except Exception:
             # What was told is not known now, nor whether this is still the one to tell.
             self._lead.close()
             raise
-        if not any(told):
+        if not told and not self._figures.waiting:
             self._caught_up = monotonic()
             self._lead.wait(PACE)
-        return sum(told)
+        return told
 
     def _take_over(self) -> bool:
         if not self._lead.take():
@@ -129,7 +126,6 @@ class Publisher:
 
     def _tell(self, feed: Feed) -> int:
         taken = feed.take(feed.tail)
-        feed.due = monotonic() + feed.pace
         if taken.tail == feed.tail and not taken.messages:
             return 0
         self._producer.send(taken.messages)
@@ -199,31 +195,48 @@ def _entry(topic: str, partnership: str, entry: Row) -> Message:
 
 
 class Figures:
-    """The figures of partnerships that changed, each told only where it is another than before."""
+    """The figures of partnerships that changed, each told only where it is another than before.
+
+    They are put together for a few partnerships at a time, so that alerts never wait for long.
+    """
 
     def __init__(self, views: PostgresViews, topic: str) -> None:
         self._views = views
         self._topic = topic
         self._told: OrderedDict[str, Row] = OrderedDict()
+        self._moved: deque[Move] = deque()
+        self._due = 0.0
+
+    @property
+    def waiting(self) -> bool:
+        """Whether there are partnerships whose figures are to be told now."""
+        return bool(self._moved)
 
     def forget(self) -> None:
         """Forget what was told, because another one may have told since."""
         self._told.clear()
+        self._moved.clear()
 
     def take(self, tail: int) -> Taken:
-        """Give the figures of each period that changed since a save, and of those it is part of."""
-        moves = self._views.moves(KPIS.name, tail, PARTNERSHIPS)
-        changed = self._views.changed(KPIS.name, [each.partnership for each in moves], tail)
+        """Give the figures of some partnerships that have changed since a save."""
+        if not self._moved and self._due <= monotonic():
+            self._due = monotonic() + PACE
+            self._moved.extend(self._views.moves(KPIS.name, tail, BATCH))
+        some = [self._moved.popleft() for _ in range(min(PARTNERSHIPS, len(self._moved)))]
+        if not some:
+            return Taken([], tail)
+        changed = self._views.changed(KPIS.name, [each.partnership for each in some], tail)
         told = [
             message
-            for each in moves
+            for each in some
             if each.partnership in changed
             for message in self._of(each.partnership, each.index, changed[each.partnership])
         ]
-        return Taken(told, moves[-1].number if moves else tail)
+        # The tail waits until all of these moves are told.
+        return Taken(told, tail if self._moved else some[-1].number)
 
     def _of(self, partnership: str, index: int, changed: list[str]) -> Iterator[Message]:
-        rows = dict(self._views.select(KPIS.name, partnership))
+        rows = figures.Read(dict(self._views.select(KPIS.name, partnership)))
         for period in figures.concerned(rows, changed):
             for line in figures.report(rows, period):
                 key = _key(partnership, line)

@@ -25,6 +25,9 @@ from infra import codec
 PREFIX = "accord."
 """What the type of a CloudEvent for Accord begins with."""
 
+LARGEST = 2**20
+"""Bytes of a message at most: what comes of it has to pass every broker (1 MiB)."""
+
 Name = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]{1,200}$")]
 
 
@@ -114,6 +117,14 @@ def schema(name: str) -> dict[str, Any]:
 
 def read(raw: bytes) -> Input | Unreadable:
     """Read one CloudEvent in structured JSON."""
+    if len(raw) > LARGEST:
+        refused = Refused(
+            "too-large",
+            f"The message has {len(raw)} bytes; {LARGEST} are the most.",
+            "Attach what is long as evidence, by its address.",
+            pointer="",
+        )
+        return _unreadable(refused, {}, raw)
     try:
         value = codec.parse(raw)
     except codec.OutsideProfile as error:

@@ -6,7 +6,7 @@ events may come twice and in any order of partnerships, and each has its effect 
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
@@ -73,6 +73,14 @@ class Runner:
                 for each in self._folds:
                     each.keep()
                 return
+
+    def behind(self, newest: Mapping[str, int]) -> set[str]:
+        """Give those partnerships that some projection has not folded up to these indexes."""
+        found: set[str] = set()
+        for each in self._projections:
+            positions = self._views.positions(each.name, newest)
+            found |= {n for n, index in newest.items() if positions.get(n, NOTHING) < index}
+        return found
 
     def unfolded(self, partnership: str) -> Iterator[Recorded]:
         """Give the recorded events of a partnership that some projection has not folded."""

@@ -46,6 +46,16 @@ class Figure:
     """The indexes of the events that reported it, where it was not counted."""
 
 
+class Read(dict[str, Row]):
+    """Rows that are read for several reports: what a period comes to is put together once."""
+
+    def __init__(self, rows: Rows) -> None:
+        super().__init__(rows)
+        self.known = _with_wholes(key for key in rows if key != AGREED)
+        """The periods in which there is any figure."""
+        self.wholes: dict[tuple[str, str, str, str], Figure | None] = {}
+
+
 def ratio(
     metric: Metric, numerator: Decimal, denominator: Decimal, unit: str, source: str
 ) -> Figure:
@@ -86,6 +96,19 @@ def _parts(period: str) -> tuple[str, ...]:
 
 def _whole(rows: Rows, metric: Metric, period: str, segment: str, unit: str) -> Figure | None:
     """Give what was reported for a period, else what its parts come to, else what was counted."""
+    if not isinstance(rows, Read):
+        return _put_together(rows, metric, period, segment, unit)
+    if period not in rows.known:
+        return None
+    asked = (metric.name, period, segment, unit)
+    if asked not in rows.wholes:
+        rows.wholes[asked] = _put_together(rows, metric, period, segment, unit)
+    return rows.wholes[asked]
+
+
+def _put_together(
+    rows: Rows, metric: Metric, period: str, segment: str, unit: str
+) -> Figure | None:
     by_tool = rows.get(period, {}).get("figures", {}).get(f"{metric.name}|{segment}|{unit}")
     if by_tool:
         tool, latest = max(by_tool.items(), key=lambda each: each[1]["index"])
@@ -303,7 +326,7 @@ def concerned(rows: Rows, changed: Iterable[str]) -> list[str]:
     that are set against them.
     """
     touched = _with_wholes(key for key in changed if key != AGREED)
-    known = _with_wholes(key for key in rows if key != AGREED)
+    known = Read(rows).known
     found = set(touched)
     for period in touched:
         later = period

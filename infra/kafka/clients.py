@@ -14,8 +14,11 @@ from infra.kafka.messages import Message
 LARGEST = 8 * 2**20
 """Bytes of the largest message that is written."""
 
-SESSION_SECONDS = 10
-"""A process that is silent for so long has its partitions taken over."""
+SESSION_SECONDS = 6
+"""A process that is silent for so long has its partitions taken over: decision 7."""
+
+HEARTBEAT_SECONDS = 1
+"""Seconds between two signs of life; members hear with the next one that partitions move."""
 
 ACKNOWLEDGED_WITHIN = 15
 """Seconds in which the broker has to acknowledge what is sent."""
@@ -110,7 +113,7 @@ def consumer(address: str, topic: str, group: str) -> KafkaConsumer:
         auto_offset_reset="earliest",
         enable_auto_commit=False,
         session_timeout_ms=SESSION_SECONDS * 1000,
-        heartbeat_interval_ms=SESSION_SECONDS * 300,
+        heartbeat_interval_ms=HEARTBEAT_SECONDS * 1000,
         max_partition_fetch_bytes=LARGEST,
         allow_auto_create_topics=False,
     )

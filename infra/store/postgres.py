@@ -166,6 +166,16 @@ class PostgresStore:
         )
         return [Stored(*row) for row in found]
 
+    def newest(self, start: int, end: int) -> dict[str, int]:
+        """Give the largest index of each partnership among positions behind `start`, to `end`."""
+        found = self.datastore.all(
+            """SELECT partnership, max(idx) FROM history.events
+            WHERE position > %s AND position <= %s GROUP BY partnership""",
+            start,
+            end,
+        )
+        return dict(found)
+
     def of(self, partnership: str, start: int = 0, stop: int | None = None) -> Iterator[Recorded]:
         """Give a partnership's events from index `start` up to, without, `stop`."""
         for body, index, position in self._of(partnership, start, stop):

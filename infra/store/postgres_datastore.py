@@ -22,6 +22,9 @@ CONNECTIONS = 10
 CONNECT_TIMEOUT = 30
 """Seconds to wait for a connection, so that a restart of the database is waited out."""
 
+REACHED_WITHIN = 5
+"""Seconds in which a server has to answer when a store is opened."""
+
 ROLES = ("accord_writer", "accord_views", "accord_reader")
 """The roles that a migration makes: to decide and append, to fold and publish, to read."""
 
@@ -36,6 +39,7 @@ class Datastore(PostgresDatastore):
 
     def __init__(self, url: str) -> None:
         self.url = url
+        _reach(url)
         known = conninfo_to_dict(url, options="-c timezone=UTC")
         super().__init__(
             dbname=str(known.pop("dbname", "")),
@@ -78,6 +82,14 @@ class Datastore(PostgresDatastore):
         """Run a statement that gives nothing back."""
         with self.tuples() as c:
             c.execute(statement, values, prepare=True)
+
+
+def _reach(url: str) -> None:
+    # The pool tries for long, and in the end does not say what was wrong.
+    try:
+        psycopg.connect(url, connect_timeout=REACHED_WITHIN).close()
+    except psycopg.OperationalError as error:
+        raise OperationalError(str(error)) from error
 
 
 def columns(rows: Iterable[Sequence[Any]], width: int) -> list[list[Any] | None]:
@@ -211,7 +223,9 @@ class Lead:
         self.held = False
         if self._connection is not None:
             with suppress(psycopg.Error):
-                self._connection.close()
+                # The server hears of a closed connection a little later, and somebody is waiting.
+                self._connection.execute("SELECT pg_advisory_unlock_all()")
+            self._connection.close()
             self._connection = None
 
     def __enter__(self) -> Self:

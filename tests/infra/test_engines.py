@@ -6,9 +6,11 @@ from random import Random
 
 import pytest
 
+from consumers.sweep import Sweep
 from infra.bootstrap import Accord, bootstrap, init
 from infra.runner import TAIL, Runner
 from infra.settings import Settings
+from infra.store.postgres import PostgresStore
 from infra.store.postgres_views import PostgresViews
 from infra.store.records import NOTHING, Output, Row, Saved
 from projections import FAMILIES, PROJECTIONS
@@ -72,6 +74,25 @@ def test_families_are_all_projections_and_fold_apart_what_they_fold_together(
     for projection in PROJECTIONS:
         Runner(accord.history, accord.views, (projection,)).fold(events)
     assert answers(accord) == embedded
+
+
+def test_what_never_came_as_a_message_is_found_by_a_sweep_and_folded_from_the_store(
+    accord: Accord, embedded: Answers
+) -> None:
+    store = accord.history
+    assert isinstance(store, PostgresStore)
+    events = store.after(NOTHING, 10_000)
+    last = {each.partnership: each for each in events}.values()
+    came = [each for each in events if each not in last]
+    accord.runner.fold(came)
+    sweep = Sweep("views", store, Runner(store, accord.views, PROJECTIONS))
+
+    assert sweep() == 0  # What is new may still be on its way.
+    assert answers(accord) != embedded
+    assert sweep() == len(last)
+    assert answers(accord) == embedded
+    assert sweep() == 0
+    assert Sweep("views", store, accord.runner)() == 0
 
 
 # --- what a publisher asks of the views in Postgres --------------------------------------------

@@ -11,6 +11,7 @@ from domain.aggregates import command_types
 from domain.exploration import CommitIntegrationSpend
 from domain.formation import DeclareNonNegotiable, ProposeTerms
 from domain.kernel import Command, Refused
+from domain.partnership import PassTime
 from infra import intake
 from infra.intake import Input, Unreadable
 from tests.feeds import FEEDS, messages
@@ -52,6 +53,12 @@ def test_each_command_is_read_back_from_its_event(command: type[Command]) -> Non
     asked = EXAMPLES[command].command
 
     assert input_of(message("some-id", asked)).envelope.data == asked
+
+
+def test_a_message_that_no_broker_would_pass_on_is_refused_whole() -> None:
+    told = attributes("some-id", PassTime()) | {"correlationid": "x" * intake.LARGEST}
+    refusal = refusal_of(orjson.dumps(told))
+    assert (refusal.rule, refusal.facts["pointer"]) == ("too-large", "")
 
 
 def test_every_command_has_a_type_and_a_schema() -> None:

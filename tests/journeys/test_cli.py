@@ -443,7 +443,8 @@ def test_the_demo_makes_its_store_and_tells_what_came_of_the_examples(accord: Ac
     ("typed", "says"),
     [
         (("list", "--store", "sqlite:///none.db"), "make it with accord init"),
-        (("list", "--store", "postgres://x"), "write sqlite:///accord.db"),
+        (("list", "--store", "mysql://x"), "write sqlite:///accord.db"),
+        (("list", "--store", "postgresql://127.0.0.1:1/x"), "Connection refused"),
         (("list", "--store", "sqlite:///text.db"), "Check its address and its state"),
         (("show", "growthos-consultng"), f"Perhaps {CONSULTING}?"),
         (("show", CONSULTING, "--version", "999"), "Ask for version 1 to 313"),
