@@ -5,11 +5,11 @@ committed. Then each command gives its first outcome again, and what was refused
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from time import time
 
 from kafka import KafkaConsumer
-from kafka.errors import CommitFailedError
+from kafka.errors import KafkaError
 
 from infra.bootstrap import bootstrap
 from infra.intake import ILLEGIBLE
@@ -36,6 +36,7 @@ def run(settings: Settings, process: Process) -> None:
         inbox = consumer(settings.broker, topics.commands, topics.intake)
         stack.callback(inbox.close, autocommit=False)
         intake = Intake(inbox, producer, live.writer, topics)
+        stack.callback(intake.commit)
         process.ailments = lambda: [*live.ailments(), *clients.ailments(settings.broker)]
         process.lag = lambda: intake.lag
         process.repeat(intake.step)
@@ -52,6 +53,7 @@ class Intake:
         self._producer = producer
         self._writer = writer
         self._waiting: list[Received] = []
+        self._committing = False
         self.lag = Lag()
 
     def step(self) -> int:
@@ -63,16 +65,20 @@ class Intake:
         if self._waiting:
             outcomes = decide(self._writer, [messages.command(each) for each in self._waiting])
             self._producer.send(self._refusals(outcomes))
-            self._commit()
+            # Nobody waits for it: what is not committed is decided again, to the same effect.
+            self._inbox.commit_async()
+            self._committing = True
+        else:
+            self.commit()
         count, self._waiting = len(self._waiting), []
         return count
 
-    def _commit(self) -> None:
-        try:
-            self._inbox.commit()
-        except CommitFailedError:
-            # The partitions are another's by now; it decides the same again, to the same effect.
-            return
+    def commit(self) -> None:
+        """Make sure that all that was told is committed, unless the partitions are another's."""
+        if self._committing:
+            with suppress(KafkaError):
+                self._inbox.commit()
+            self._committing = False
 
     def _refusals(self, outcomes: Sequence[Outcome]) -> Iterator[Message]:
         for each, outcome in zip(self._waiting, outcomes, strict=True):

@@ -7,13 +7,14 @@ so whatever is told twice is known by its own. One publisher is active at a time
 
 from base64 import b64decode
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from functools import partial
 from threading import Event
 from time import monotonic
 
+from domain.metrics import CATALOGUE
 from infra.kafka import clients, messages
 from infra.kafka.clients import Producer
 from infra.kafka.messages import Message
@@ -24,6 +25,8 @@ from infra.store.postgres_datastore import Datastore, Lead
 from infra.store.postgres_views import CHANNEL, Move, PostgresViews
 from infra.store.records import NOTHING, Output, Row, Saved
 from projections import KPIS, TIMELINE, figures
+from projections.fold import Rows
+from projections.kpis import AGREED
 
 NAME = "publisher"
 """The views keep how far each feed was told under names that begin with it."""
@@ -38,10 +41,16 @@ PARTNERSHIPS = 10
 """Partnerships whose figures are told together; each takes some milliseconds."""
 
 PACE = 1.0
-"""Seconds between two tellings of figures, which change with every deal; and between two looks."""
+"""Seconds between two looks for figures, which change with every deal."""
+
+TRAIL_PACE = 0.25
+"""Seconds between two tellings of the trail: entries told together cost less."""
+
+SHARE = 0.1
+"""The share of the time that goes into figures at most."""
 
 REMEMBERED = 50_000
-"""Figures of which it is known what was told last, so that the same is not told again."""
+"""Figures, and rows, of which it is known what was told last, so that it is not told again."""
 
 
 def run(settings: Settings, process: Process) -> None:
@@ -64,6 +73,8 @@ class Taken:
     messages: list[Message]
     tail: int
     saved: tuple[Saved, ...] = ()
+    pause: float = 0.0
+    """Seconds until more is to be taken."""
 
 
 @dataclass(slots=True)
@@ -74,6 +85,7 @@ class Feed:
     take: Callable[[int], Taken]
     """Gives what there is behind a tail."""
     tail: int = 0
+    due: float = 0.0
 
 
 class Publisher:
@@ -94,11 +106,11 @@ class Publisher:
         self._stopping = stopping
         self._figures = Figures(views, topics.kpis)
         self._caught_up = monotonic()
-        self._feeds = [
+        self._feeds = (
             Feed(f"{NAME}/outputs", self._outputs),
             Feed(f"{NAME}/{TRAIL}", self._trail),
             Feed(f"{NAME}/figures", self._figures.take),
-        ]
+        )
 
     def step(self) -> int:
         """Tell what there is, or wait for something; give how many messages were sent."""
@@ -106,14 +118,14 @@ class Publisher:
             self._stopping.wait(PACE)
             return 0
         try:
-            told = sum(self._tell(feed) for feed in self._feeds)
+            told = sum(self._tell(feed) for feed in self._feeds if feed.due <= monotonic())
         except Exception:
             # What was told is not known now, nor whether this is still the one to tell.
             self._lead.close()
             raise
-        if not told and not self._figures.waiting:
-            self._caught_up = monotonic()
-            self._lead.wait(PACE)
+        if not told:
+            self._caught_up = now = monotonic()
+            self._lead.wait(min(feed.due - now for feed in self._feeds if feed.due > now))
         return told
 
     def _take_over(self) -> bool:
@@ -126,6 +138,7 @@ class Publisher:
 
     def _tell(self, feed: Feed) -> int:
         taken = feed.take(feed.tail)
+        feed.due = monotonic() + taken.pause
         if taken.tail == feed.tail and not taken.messages:
             return 0
         self._producer.send(taken.messages)
@@ -166,6 +179,7 @@ class Publisher:
             [_entry(self._topics.audit, name, entry) for name, entry in entries],
             moves[-1].number if moves and done else tail,
             (Saved(TRAIL, {name: (behind[name], index) for name, index in last.items()}),),
+            TRAIL_PACE if done else 0.0,
         )
 
 
@@ -197,34 +211,31 @@ def _entry(topic: str, partnership: str, entry: Row) -> Message:
 class Figures:
     """The figures of partnerships that changed, each told only where it is another than before.
 
-    They are put together for a few partnerships at a time, so that alerts never wait for long.
+    They are put together for a few partnerships at a time, and for no more than a share of the
+    time, so that alerts never wait for them: whoever changes again meanwhile is told once.
     """
 
     def __init__(self, views: PostgresViews, topic: str) -> None:
         self._views = views
         self._topic = topic
         self._told: OrderedDict[str, Row] = OrderedDict()
+        self._read: OrderedDict[str, Row] = OrderedDict()
+        """The rows of periods as they were read last."""
         self._moved: deque[Move] = deque()
-        self._due = 0.0
-
-    @property
-    def waiting(self) -> bool:
-        """Whether there are partnerships whose figures are to be told now."""
-        return bool(self._moved)
 
     def forget(self) -> None:
         """Forget what was told, because another one may have told since."""
-        self._told.clear()
-        self._moved.clear()
+        for each in (self._told, self._read, self._moved):
+            each.clear()
 
     def take(self, tail: int) -> Taken:
         """Give the figures of some partnerships that have changed since a save."""
-        if not self._moved and self._due <= monotonic():
-            self._due = monotonic() + PACE
+        start = monotonic()
+        if not self._moved:
             self._moved.extend(self._views.moves(KPIS.name, tail, BATCH))
         some = [self._moved.popleft() for _ in range(min(PARTNERSHIPS, len(self._moved)))]
         if not some:
-            return Taken([], tail)
+            return Taken([], tail, pause=PACE)
         changed = self._views.changed(KPIS.name, [each.partnership for each in some], tail)
         told = [
             message
@@ -232,20 +243,37 @@ class Figures:
             if each.partnership in changed
             for message in self._of(each.partnership, each.index, changed[each.partnership])
         ]
+        if not self._moved:
+            return Taken(told, some[-1].number, pause=PACE)
         # The tail waits until all of these moves are told.
-        return Taken(told, tail if self._moved else some[-1].number)
+        return Taken(told, tail, pause=(monotonic() - start) * (1 / SHARE - 1))
 
     def _of(self, partnership: str, index: int, changed: list[str]) -> Iterator[Message]:
         rows = figures.Read(dict(self._views.select(KPIS.name, partnership)))
+        metrics = self._differing(partnership, rows, changed)
         for period in figures.concerned(rows, changed):
-            for line in figures.report(rows, period):
+            for line in figures.report(rows, period, metrics):
                 key = _key(partnership, line)
                 if self._told.get(key) != line:
-                    self._told[key] = line
-                    self._told.move_to_end(key)
+                    _remember(self._told, key, line)
                     yield _figure(self._topic, key, partnership, index, line)
-        while len(self._told) > REMEMBERED:
-            self._told.popitem(last=False)
+
+    def _differing(self, partnership: str, rows: Rows, changed: list[str]) -> Container[str]:
+        """Give the metrics that these changed rows concern; all, where it is not known before."""
+        before = [self._read.get(f"{partnership}/{key}") for key in changed]
+        for key in changed:
+            _remember(self._read, f"{partnership}/{key}", rows[key])
+        if AGREED in changed or None in before:
+            return CATALOGUE
+        pairs = zip(before, changed, strict=True)
+        return set().union(*(figures.differing(row or {}, rows[key]) for row, key in pairs))
+
+
+def _remember(kept: OrderedDict[str, Row], key: str, row: Row) -> None:
+    kept[key] = row
+    kept.move_to_end(key)
+    if len(kept) > REMEMBERED:
+        kept.popitem(last=False)
 
 
 def _key(partnership: str, line: Row) -> str:

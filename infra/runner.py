@@ -22,6 +22,10 @@ BATCH = 1000
 TAIL = "runner"
 """Under this name the views keep how far the history was read."""
 
+ROWS_AT_HAND = 4
+"""Rows of a partnership in one projection kept at hand: those of this month and the last one, of
+the quarter and of the year."""
+
 _ATTEMPTS = 10
 
 
@@ -142,12 +146,16 @@ class Runner:
 class _Kept:
     """A partnership as a runner left it: how far, and the rows that it touched last.
 
-    A row that is None does not exist. What was touched once is not kept: it would grow with the
-    history.
+    A row that is None does not exist. Only a few are kept: all of them would grow with the history.
     """
 
     position: int
     rows: dict[str, Row | None]
+
+    def then(self, position: int, touched: dict[str, Row | None]) -> "_Kept":
+        """Give how it is left after these rows were touched, which stand last."""
+        rows = {key: row for key, row in self.rows.items() if key not in touched} | touched
+        return _Kept(position, dict(list(rows.items())[-ROWS_AT_HAND:]))
 
 
 class _Fold:
@@ -179,7 +187,9 @@ class _Fold:
             for name, events in fresh.items()
         }
         self._pending = before | {
-            name: _Kept(fresh[name][-1].index, {key: folded.rows.get(key) for key in rows[name]})
+            name: before[name].then(
+                fresh[name][-1].index, {key: folded.rows.get(key) for key in rows[name]}
+            )
             for name, folded in results.items()
         }
         positions = {name: (before[name].position, fresh[name][-1].index) for name in results}
@@ -214,9 +224,12 @@ class _Fold:
         found: dict[Key, Row | None] = {}
         if missing:
             found |= self._views.rows(self._projection.name, missing)
-        found |= {(name, key): row for name in touched for key, row in before[name].rows.items()}
         return {
-            name: {key: found.get((name, key)) for key in keys} for name, keys in touched.items()
+            name: {
+                key: kept[key] if key in (kept := before[name].rows) else found.get((name, key))
+                for key in keys
+            }
+            for name, keys in touched.items()
         }
 
     def _following(

@@ -5,7 +5,7 @@ read, each metric in its own way: counts add up, ratios add their numerators and
 levels keep the last.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
@@ -222,10 +222,15 @@ def _only_unit(rows: Rows, metric: Metric, period: str) -> str:
     return next(iter(_units(rows, metric, period)), metric.unit.value)
 
 
-def report(rows: Rows, period: str) -> list[Row]:
-    """Give every figure of a period, each with its target and its change where there are any."""
+def report(rows: Rows, period: str, metrics: Container[str] = CATALOGUE) -> list[Row]:
+    """Give every figure of a period, each with its target and its change where there are any.
+
+    `metrics` names those that are asked for; all, unless it is given.
+    """
     found = []
     for metric in CATALOGUE.values():
+        if metric.name not in metrics:
+            continue
         for unit in _units(rows, metric, period):
             other = figure(rows, metric.name, period, OTHER_CHANNELS, unit)
             for segment in ("", *segments(rows, metric.name, period)):
@@ -335,6 +340,21 @@ def concerned(rows: Rows, changed: Iterable[str]) -> list[str]:
             found |= {later} & known
     # Another minimum is another target of every quarter.
     return sorted(found.union(periods(rows) if AGREED in changed else ()))
+
+
+def differing(before: Row, after: Row) -> set[str]:
+    """Give the metrics whose figures may differ between two states of a period's row."""
+    named = {
+        key.partition("|")[0]
+        for part in ("figures", "sums")
+        for key, value in after.get(part, {}).items()
+        if before.get(part, {}).get(key) != value
+    }
+    return {
+        each.name
+        for each in CATALOGUE.values()
+        if not named.isdisjoint((each.name, each.numerator, each.denominator))
+    }
 
 
 def _with_wholes(named: Iterable[str]) -> set[str]:

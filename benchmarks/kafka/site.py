@@ -52,7 +52,7 @@ class Servers:
 @contextmanager
 def servers(folder: Path) -> Iterator[Servers]:
     """Start both, with a disk that is waited for. Raises `Missing` where one cannot be had."""
-    with Postgres(fsync=True) as postgres, Broker() as broker:
+    with Postgres(fsync=True) as postgres, Broker(lasting=True) as broker:
         yield Servers(broker, postgres, folder)
 
 

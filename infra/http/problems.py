@@ -28,6 +28,7 @@ UNREADABLE = frozenset(
         "not-an-event",
         "not-json",
         "time-without-zone",
+        "too-large",
         "unknown-field",
         "unknown-type",
         "wrong-value",

@@ -3,11 +3,13 @@
 import socket
 from collections.abc import Iterable
 from contextlib import suppress
+from functools import lru_cache
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from kafka import KafkaConsumer, KafkaProducer
 from kafka.errors import KafkaError
+from kafka.partitioner.default import DefaultPartitioner, murmur2
 
 from infra.kafka.messages import Message
 
@@ -22,6 +24,23 @@ HEARTBEAT_SECONDS = 1
 
 ACKNOWLEDGED_WITHIN = 15
 """Seconds in which the broker has to acknowledge what is sent."""
+
+
+class _Placed(DefaultPartitioner):  # type: ignore[misc] # it comes without types
+    """The client's own choice of partitions, which takes longest of all that it does, at hand."""
+
+    def partition(self, topic: str, key: Any, serialized_key: bytes | None, *more: Any) -> int:  # noqa: ANN401
+        *_, cluster = more
+        if serialized_key is None:
+            found: int = super().partition(topic, key, serialized_key, *more)
+            return found
+        return _hash(serialized_key) % len(cluster.partitions_for_topic(topic))
+
+
+@lru_cache(maxsize=100_000)
+def _hash(key: bytes) -> int:
+    hashed: int = murmur2(key)
+    return hashed & 0x7FFFFFFF
 
 
 class Producer:
@@ -56,6 +75,7 @@ class Producer:
                 max_request_size=LARGEST,
                 batch_size=256 * 1024,
                 linger_ms=1,
+                partitioner=_Placed(),
                 delivery_timeout_ms=ACKNOWLEDGED_WITHIN * 1000,
                 request_timeout_ms=ACKNOWLEDGED_WITHIN * 500,
                 allow_auto_create_topics=False,
@@ -114,6 +134,8 @@ def consumer(address: str, topic: str, group: str) -> KafkaConsumer:
         enable_auto_commit=False,
         session_timeout_ms=SESSION_SECONDS * 1000,
         heartbeat_interval_ms=HEARTBEAT_SECONDS * 1000,
+        fetch_min_bytes=32 * 1024,
+        fetch_max_wait_ms=25,
         max_partition_fetch_bytes=LARGEST,
         allow_auto_create_topics=False,
     )

@@ -25,11 +25,12 @@ JARS = REPOSITORY / "var" / "kafka"
 _ANSWERS_WITHIN = 10
 """Seconds from when it listens to its answer; on two idle cores it takes a tenth of one."""
 
-# Half the time to a first answer goes into compiling, so the compiler's first level has to do for a
-# broker that lives for minutes. Throughput is that of a broker with a small heap on one machine.
-_JAVA = ("-XX:TieredStopAtLevel=1", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn")
+_JAVA = ("-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",)
+# Half the time to a first answer goes into compiling, so the compiler's first level has to do for
+# what lives for minutes only.
+_BRIEF_JAVA = ("-XX:TieredStopAtLevel=1",)
 _BROKER_JAVA = ("-Xms256m", "-Xmx512m", "-XX:+UseG1GC")
-_TOOL_JAVA = ("-XX:+UseSerialGC",)
+_TOOL_JAVA = ("-XX:+UseSerialGC", *_BRIEF_JAVA)
 
 _CLIENTS_IN_CONTAINER, _QUORUM_IN_CONTAINER = 9092, 9093
 
@@ -79,8 +80,10 @@ class Broker(Server):
     Raises `Missing` if there is no Java or the jars cannot be had.
     """
 
-    def __init__(self, folder: Path | None = None) -> None:
+    def __init__(self, folder: Path | None = None, *, lasting: bool = False) -> None:
+        """Prepare a broker; a `lasting` one starts more slowly and then works faster."""
         self._java, self._libraries = _java(), _libraries()
+        self._options = _BROKER_JAVA if lasting else (*_BROKER_JAVA, *_BRIEF_JAVA)
         super().__init__("kafka", folder, ports=2)
 
     def tool(self, name: str, *arguments: str) -> list[str]:
@@ -106,7 +109,7 @@ class Broker(Server):
     def launch(self) -> None:
         """Start its process on the ports as they are now."""
         self._configure()
-        command = self._command(_BROKER_JAVA, "kafka.Kafka", str(self._properties))
+        command = self._command(self._options, "kafka.Kafka", str(self._properties))
         self.process.start(command, dict(os.environ))
 
     def answers(self) -> bool:

@@ -121,7 +121,10 @@ def up() -> None:
     """
     for name in ("run", "log"):
         (FOLDER / name).mkdir(parents=True, exist_ok=True)
-    postgres, broker = Postgres(FOLDER / "postgres", fsync=True), Broker(FOLDER / "kafka")
+    postgres, broker = (
+        Postgres(FOLDER / "postgres", fsync=True),
+        Broker(FOLDER / "kafka", lasting=True),
+    )
     for server in (postgres, broker):
         _start(server)
     _make_database(postgres)

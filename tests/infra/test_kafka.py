@@ -16,14 +16,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kafka import KafkaAdminClient, KafkaConsumer
 from kafka.admin import ConfigResource
-from kafka.partitioner import DefaultPartitioner as Ours
 
 from domain.partnership import PassTime
 from infra import intake
 from infra.codec import decode, encode
 from infra.intake import Input
 from infra.kafka import messages, topics
-from infra.kafka.clients import Producer
+from infra.kafka.clients import Producer, _Placed
 from infra.kafka.messages import Illegible, Message
 from infra.kafka.topics import KEPT, Topics, TopicsDiffer
 from infra.local.kafka import Broker
@@ -167,8 +166,7 @@ def placed(name: str, count: int) -> int:
         partitions_for_topic=lambda _: set(range(count)),
         available_partitions_for_topic=lambda _: set(range(count)),
     )
-    part: int = Ours().partition("t", name, name.encode(), None, b"", cluster)
-    return part
+    return _Placed().partition("t", name, name.encode(), None, b"", cluster)
 
 
 # --- a real broker -----------------------------------------------------------------------------
