@@ -9,7 +9,7 @@ once. Why there are no Faust tables: docs/decisions/0006-no-faust-tables.md.
 import asyncio
 import logging
 from base64 import b64encode
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from threading import Event
@@ -41,9 +41,6 @@ BATCH: Final = 1000
 BUFFER: Final = 32 * BATCH
 """Messages fetched ahead. Once it is full, Faust looks again after a second, and what it holds is
 to last for so long."""
-
-GATHER: Final = 0.02
-"""Seconds in which a batch gathers; what comes alone waits no longer."""
 
 
 def run(settings: Settings, process: Process) -> None:
@@ -143,7 +140,21 @@ class Projector:
         self._app.timer(EVERY)(self._sweep_up)
 
     async def _agent(self, stream: StreamT[bytes]) -> None:
-        async for events in _batches(stream):
+        """Gather events while others are folded, so that batches are as large as what waits."""
+        gathered: asyncio.Queue[EventT[bytes]] = asyncio.Queue(BATCH)
+        folding = asyncio.create_task(self._fold_gathered(gathered))
+        try:
+            # The type of streams does not tell of it, and their class has it.
+            async for event in cast("faust.Stream[Any]", stream).noack().events():
+                await gathered.put(event)
+        finally:
+            folding.cancel()
+
+    async def _fold_gathered(self, gathered: asyncio.Queue[EventT[bytes]]) -> None:
+        while True:
+            events = [await gathered.get()]
+            while not gathered.empty():
+                events.append(gathered.get_nowait())
             received = [each.message for each in events]
             for message in received:
                 self._folded.setdefault(message.tp, (message.offset - 1, message.timestamp))
@@ -188,12 +199,6 @@ class Projector:
             else:
                 self._process.failing = None
                 return
-
-
-async def _batches(stream: StreamT[bytes]) -> AsyncIterator[Sequence[EventT[bytes]]]:
-    # The type of streams does not tell of it, and their class has it.
-    async for events in cast("faust.Stream[Any]", stream).noack_take(BATCH, within=GATHER):
-        yield events
 
 
 def fold(runner: Runner, received: Sequence[Message]) -> int:

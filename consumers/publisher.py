@@ -125,7 +125,8 @@ class Publisher:
             raise
         if not told:
             self._caught_up = now = monotonic()
-            self._lead.wait(min(feed.due - now for feed in self._feeds if feed.due > now))
+            pauses = (feed.due - now for feed in self._feeds if feed.due > now)
+            self._lead.wait(min(pauses, default=0.0))
         return told
 
     def _take_over(self) -> bool:

@@ -37,10 +37,11 @@ def test_a_quick_run_beside_kafka_measures_every_contender_and_misses_no_alert()
     assert all(rate > 0 for rate in found["per_second"].values())
     assert {each["of"] for each in found["ratios"]} <= found["per_second"].keys()
     assert found["per_second"].keys() >= {throughput.INTAKE, throughput.RELAY, throughput.PROJECTOR}
-    for each in found["steady"]["milliseconds"].values():
+    (steady,) = found["steady"]
+    for each in steady["milliseconds"].values():
         assert each["arrived"] == each["sent"]
         assert 0 < each["p50"] <= each["p99"] <= each["max"]
-    assert all(each["batches"] > 0 for each in found["steady"]["batches"].values())
+    assert all(each["batches"] > 0 for each in steady["batches"].values())
     assert latency.ALERTED in beside_kafka.show(found)
 
 

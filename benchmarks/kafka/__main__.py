@@ -38,11 +38,16 @@ class Scale:
     lines: int
     partnerships: int
     rounds: int
-    flow: Flow
+    flows: tuple[Flow, ...]
 
 
-FULL = Scale(50_000, 500, 3, Flow(rate=1000, seconds=60, bare_seconds=20, partnerships=500))
-QUICK = Scale(3000, 30, 1, Flow(rate=1000, seconds=5, bare_seconds=2, partnerships=50))
+FULL = Scale(
+    50_000,
+    500,
+    3,
+    tuple(Flow(rate, seconds=60, bare_seconds=20, partnerships=500) for rate in (500, 1000)),
+)
+QUICK = Scale(3000, 30, 1, (Flow(rate=1000, seconds=5, bare_seconds=2, partnerships=50),))
 
 
 def measure(scale: Scale) -> dict[str, Any]:
@@ -55,8 +60,10 @@ def measure(scale: Scale) -> dict[str, Any]:
         for number in range(scale.rounds):
             say(f"round {number + 1} of {scale.rounds}")
             events = throughput.measure(rates, both, f"round{number + 1}", lines)
-        say(f"{scale.flow.rate:,} commands a second for {scale.flow.seconds} s")
-        steady = latency.measure(both, "steady", scale.flow)
+        steady = []
+        for flow in scale.flows:
+            say(f"{flow.rate:,} commands a second for {flow.seconds} s")
+            steady.append(latency.measure(both, f"steady{flow.rate}", flow))
     return {
         "machine": machine,
         "feed": {"lines": scale.lines, "partnerships": scale.partnerships, "events": events},
@@ -87,14 +94,14 @@ def _machine(on: Servers) -> dict[str, Any]:
 
 def show(found: dict[str, Any]) -> str:
     """Give what was measured as tables of Markdown."""
-    machine, of, steady = found["machine"], found["feed"], found["steady"]
+    machine, of = found["machine"], found["feed"]
     clients = ", ".join(f"{name} {each}" for name, each in machine["clients"].items())
     rates = [
         (f"{rate:,}", name, throughput.AIMS.get(name, ""))
         for name, rate in found["per_second"].items()
     ]
     ratios = [(f"{r['ratio']:.2f}", r["of"], r["to"], r["aim"]) for r in found["ratios"]]
-    waiting = ", ".join(f"{count:,} for {role}" for role, count in steady["waiting"].items())
+    steady = "\n\n".join(map(_flow, found["steady"]))
     return f"""\
 {of["lines"]:,} commands of {of["partnerships"]:,} partnerships made {of["events"]:,} events, in \
 topics of {PARTITIONS} partitions.
@@ -105,6 +112,12 @@ Postgres {machine["postgres"]} (fsync on), {clients}.
 
 {table(("ratio", "of", "to", "aim"), ratios)}
 
+{steady}"""
+
+
+def _flow(steady: dict[str, Any]) -> str:
+    waiting = ", ".join(f"{count:,} for {role}" for role, count in steady["waiting"].items())
+    return f"""\
 {steady["asked"]:,} commands a second were asked for and {steady["achieved"]:,} sent, for \
 {steady["seconds"]} s; one in {EVERY} made an alert.
 As the last was sent, there waited: {waiting}.

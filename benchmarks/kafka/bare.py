@@ -25,6 +25,9 @@ from infra.live import GATHERED
 from infra.settings import PARTITIONS
 from infra.store.postgres import PostgresStore
 
+TICK: Final = 0.02
+"""Seconds after which Faust hands over the batch that has gathered."""
+
 TABLE: Final = "counts"
 """The name of the Faust table; its changelog is the topic `changelog` of its group."""
 
@@ -106,10 +109,10 @@ def acknowledge(broker: str, topic: str, clock: Clock) -> None:
 
 
 def gather(broker: str, topic: str, clock: Clock) -> None:
-    """Take batches as the projector does, and do nothing but acknowledge them."""
+    """Take batches as Faust gives them, and do nothing but acknowledge them."""
 
     async def agent(stream: StreamT[bytes]) -> None:
-        batches = cast("faust.Stream[Any]", stream).noack_take(projector.BATCH, projector.GATHER)
+        batches = cast("faust.Stream[Any]", stream).noack_take(projector.BATCH, TICK)
         async for events in batches:
             for event in events:
                 event.ack()
