@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 import orjson
@@ -24,7 +24,8 @@ from infra.codec import canonical
 from infra.kafka.topics import KEPT, Topics
 from infra.runner import partnerships
 from infra.settings import Settings
-from projections import PROJECTIONS
+from infra.store.postgres_views import PostgresViews
+from projections import KPIS, PROJECTIONS
 
 ACCORD = Path(sys.executable).parent / "accord"
 ROLES = ("intake", "relay", "projector", "publisher")
@@ -175,8 +176,12 @@ class Production:
             for name, size in sizes.items():
                 if positions.get(name, -1) != size - 1:
                     return f"{projection} of {name} is at {positions.get(name, -1)} of {size - 1}"
-        said = accord.views.outputs(max(0, accord.views.tail("publisher/outputs")))
-        return f"{len(said)} outputs are not told" if said else ""
+        views = cast("PostgresViews", accord.views)
+        said = views.outputs(max(0, views.tail("publisher/outputs")))
+        figures = views.moves(KPIS.name, max(0, views.tail("publisher/figures")), 1)
+        return (
+            f"{len(said)} outputs and figures of {figures} are not told" if said or figures else ""
+        )
 
     def logs(self) -> str:
         return "\n".join(each.told() for each in self.running.values())
