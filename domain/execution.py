@@ -9,103 +9,78 @@ from typing import Annotated, Literal, assert_never
 from pydantic import Field
 
 from domain.consent import Proposals, acceptable, propose, with_acceptance, with_proposal
-from domain.facts import Facts, Kind
+from domain.facts import Fact
 from domain.gates import Requirement, passing
-from domain.kernel import (
-    IN_FORCE,
-    NEGOTIATING,
-    RUNNING,
-    Act,
-    Command,
-    Event,
-    Refused,
-    Standing,
-    Value,
-    once,
-)
+from domain.kernel import IN_FORCE, NEGOTIATING, RUNNING, Act, Command, Event, Refused, Value, once
+from domain.standing import Standing
 from domain.values import Day, Instant, Money, Percent, Ref, Slug, Text
 
 # --- what is simply stated ---------------------------------------------------------------------
 
 
-class _OnboardingStep(Value):
+class OnboardingStepCompleted(
+    Fact, command="CompleteOnboardingStep", stages=RUNNING, identity=("step",), by_party=True
+):
+    """A step of the onboarding plan was completed (C16)."""
+
     step: Slug
     plan_day: Literal[30, 60, 90]
     """The part of the 30-60-90-day plan that the step belongs to."""
 
 
-class CompleteOnboardingStep(_OnboardingStep, Command):
-    """Complete a step of the 30-60-90-day plan (C16)."""
-
-    stages = RUNNING
+CompleteOnboardingStep = OnboardingStepCompleted.asks
 
 
-class OnboardingStepCompleted(_OnboardingStep, Event):
-    """A step of the onboarding plan was completed (C16)."""
+class TrainingCompleted(
+    Fact, command="CompleteTraining", stages=RUNNING, identity=("department",), by_party=True
+):
+    """A department was trained (C16)."""
 
-
-class _Training(Value):
     department: Slug
     attendees: Annotated[int, Field(ge=1, le=1_000_000)]
 
 
-class CompleteTraining(_Training, Command):
-    """Complete the training of a department (C16)."""
-
-    stages = RUNNING
+CompleteTraining = TrainingCompleted.asks
 
 
-class TrainingCompleted(_Training, Event):
-    """A department was trained (C16)."""
+class CommunicationPolicyAgreed(
+    Fact, command="AgreeCommunicationPolicy", stages=RUNNING, restated=True
+):
+    """The channel for each kind of message was set (C16)."""
 
-
-class _CommunicationPolicy(Value):
     channels: dict[Slug, Text]
     """The channel for each kind of message."""
 
 
-class AgreeCommunicationPolicy(_CommunicationPolicy, Command):
-    """Set the channel for each kind of message (C16)."""
-
-    stages = RUNNING
+AgreeCommunicationPolicy = CommunicationPolicyAgreed.asks
 
 
-class CommunicationPolicyAgreed(_CommunicationPolicy, Event):
-    """The channel for each kind of message was set (C16)."""
+class LessonRecorded(Fact, command="RecordLesson", stages=IN_FORCE, identity=("lesson",)):
+    """A lesson was recorded (C17)."""
 
-
-class _Lesson(Value):
     lesson: Ref
     text: Text
 
 
-class RecordLesson(_Lesson, Command):
-    """Record what was learned (C17)."""
-
-    stages = IN_FORCE
+RecordLesson = LessonRecorded.asks
 
 
-class LessonRecorded(_Lesson, Event):
-    """A lesson was recorded (C17)."""
+class IncentiveIntroduced(
+    Fact, command="IntroduceIncentive", stages=RUNNING, identity=("incentive",)
+):
+    """An incentive was introduced (C23)."""
 
-
-class _Incentive(Value):
     incentive: Ref
     description: Text
     per_referral: Money | None = None
 
 
-class IntroduceIncentive(_Incentive, Command):
-    """Offer an incentive, such as a gift card for each referral (C23)."""
-
-    stages = RUNNING
+IntroduceIncentive = IncentiveIntroduced.asks
 
 
-class IncentiveIntroduced(_Incentive, Event):
-    """An incentive was introduced (C23)."""
+class InvestmentReduced(Fact, command="ReduceInvestment", stages=RUNNING, identity=("reduction",)):
+    """The investment in a campaign was reduced (C20)."""
 
-
-class _Reduction(Value):
     reduction: Ref
     campaign: Slug
     by: Percent
@@ -113,14 +88,7 @@ class _Reduction(Value):
     reason: Text
 
 
-class ReduceInvestment(_Reduction, Command):
-    """Reduce the investment in a campaign, as a rule asks (C20)."""
-
-    stages = RUNNING
-
-
-class InvestmentReduced(_Reduction, Event):
-    """The investment in a campaign was reduced (C20)."""
+ReduceInvestment = InvestmentReduced.asks
 
 
 class Cause(StrEnum):
@@ -133,7 +101,11 @@ class Cause(StrEnum):
     PRIORITIES = "priorities"
 
 
-class _Diagnosis(Value):
+class RootCauseDiagnosed(
+    Fact, command="DiagnoseRootCause", stages=RUNNING, identity=("diagnosis",)
+):
+    """The cause of underperformance was diagnosed (C23)."""
+
     diagnosis: Ref
     cause: Cause
     temporary: bool
@@ -141,25 +113,7 @@ class _Diagnosis(Value):
     finding: Text
 
 
-class DiagnoseRootCause(_Diagnosis, Command):
-    """Diagnose why the partnership underperforms, before anything else (C23)."""
-
-    stages = RUNNING
-
-
-class RootCauseDiagnosed(_Diagnosis, Event):
-    """The cause of underperformance was diagnosed (C23)."""
-
-
-STATED = {
-    CompleteOnboardingStep: Kind(OnboardingStepCompleted, ("step",), by_party=True),
-    CompleteTraining: Kind(TrainingCompleted, ("department",), by_party=True),
-    RecordLesson: Kind(LessonRecorded, ("lesson",)),
-    IntroduceIncentive: Kind(IncentiveIntroduced, ("incentive",)),
-    ReduceInvestment: Kind(InvestmentReduced, ("reduction",)),
-    DiagnoseRootCause: Kind(RootCauseDiagnosed, ("diagnosis",)),
-}
-RESTATED = {AgreeCommunicationPolicy: Kind(CommunicationPolicyAgreed, ())}
+DiagnoseRootCause = RootCauseDiagnosed.asks
 
 
 # --- kickoff -----------------------------------------------------------------------------------
@@ -370,7 +324,6 @@ class Execution:
     """What is under way."""
 
     kickoff: datetime | None = None
-    facts: Facts = field(default_factory=Facts)
     milestones: Tasks = field(default_factory=dict)
     reviews: Tasks = field(default_factory=dict)
     issues: Tasks = field(default_factory=dict)
@@ -382,14 +335,7 @@ class Execution:
 # --- decisions ---------------------------------------------------------------------------------
 
 ExecutionCommand = (
-    CompleteOnboardingStep
-    | CompleteTraining
-    | AgreeCommunicationPolicy
-    | RecordLesson
-    | IntroduceIncentive
-    | ReduceInvestment
-    | DiagnoseRootCause
-    | HoldKickoff
+    HoldKickoff
     | PlanMilestone
     | ReachMilestone
     | ScheduleReview
@@ -410,17 +356,6 @@ def decide(
 ) -> list[Event]:
     """Decide a command of this stage; `gate` is what formation owes. Raises `Refused`."""
     match command:
-        case (
-            CompleteOnboardingStep()
-            | CompleteTraining()
-            | RecordLesson()
-            | IntroduceIncentive()
-            | ReduceInvestment()
-            | DiagnoseRootCause()
-        ):
-            return state.facts.state(STATED[type(command)], command, act)
-        case AgreeCommunicationPolicy():
-            return state.facts.restate(RESTATED[type(command)], command, act)
         case HoldKickoff():
             waived = passing("execution", gate, standing)
             return [KickoffHeld.of(command, waived=waived)]
@@ -437,7 +372,7 @@ def decide(
         case ResolveIssue():
             return _do(command.issue, IssueResolved.of(command), state.issues)
         case ProposeImprovementPlan():
-            return propose_plan(command, state, act)
+            return propose_plan(command, state, standing, act)
         case AgreeImprovementPlan():
             return agree_plan(command, state, act)
         case _:
@@ -473,13 +408,11 @@ def _do(name: str, done: Event, tasks: Tasks) -> list[Event]:
     )
 
 
-def propose_plan(command: ProposeImprovementPlan, state: Execution, act: Act) -> list[Event]:
+def propose_plan(
+    command: ProposeImprovementPlan, state: Execution, standing: Standing, act: Act
+) -> list[Event]:
     """Put a plan forward that answers a diagnosis (C23)."""
-    diagnoses = [
-        each.diagnosis
-        for each in state.facts.of(RootCauseDiagnosed)
-        if isinstance(each, RootCauseDiagnosed)
-    ]
+    diagnoses = [each.diagnosis for each in standing.facts.of(RootCauseDiagnosed)]
     if command.diagnosis not in diagnoses:
         raise Refused(
             "diagnose-first",
@@ -499,8 +432,6 @@ def agree_plan(command: AgreeImprovementPlan, state: Execution, act: Act) -> lis
 
 
 # --- fold --------------------------------------------------------------------------------------
-
-_KINDS = {kind.event: kind for kind in [*STATED.values(), *RESTATED.values()]}
 
 
 def evolve(state: Execution, event: Event, act: Act) -> Execution:
@@ -525,8 +456,6 @@ def evolve(state: Execution, event: Event, act: Act) -> Execution:
         case ImprovementPlanAgreed(plan=name, deadline=deadline):
             latest = max(deadline, state.plan_deadline or deadline)
             return replace(state, plans=with_acceptance(name, state.plans), plan_deadline=latest)
-        case _ if kind := _KINDS.get(type(event)):
-            return replace(state, facts=state.facts.with_fact(kind, event, act))
         case _:
             return state
 

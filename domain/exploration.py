@@ -14,10 +14,10 @@ from domain.kernel import (
     Event,
     Refused,
     Stage,
-    Standing,
     Value,
     once,
 )
+from domain.standing import Standing
 from domain.values import Count, Money, Rating, Slug, Text
 
 PASSING_RATING = 3

@@ -10,61 +10,40 @@ from domain import governance, rules, terms
 from domain.agreement import Agreement, Sections
 from domain.charter import Charter, Objective
 from domain.consent import Proposals, acceptable, propose, with_acceptance, with_proposal
-from domain.facts import Facts, Kind
+from domain.facts import Fact
 from domain.gates import Requirement
-from domain.governance import (
-    AssignContact,
-    AssignSponsor,
-    CommitResources,
-    EstablishGovernance,
-    GovernanceCommand,
-)
-from domain.kernel import (
-    NEGOTIATING,
-    UNTIL_EXIT,
-    Act,
-    Command,
-    Event,
-    Refused,
-    Standing,
-    Value,
-)
+from domain.kernel import NEGOTIATING, UNTIL_EXIT, Act, Command, Event, Refused, Value
 from domain.rules import DecisionRule
+from domain.standing import Standing
 from domain.terms import Terms
 from domain.values import Count, Day, Ref, Slug, Text
 
 # --- what is simply stated ---------------------------------------------------------------------
 
 
-class _NonNegotiable(Value):
+class NonNegotiableDeclared(
+    Fact, command="DeclareNonNegotiable", stages=NEGOTIATING, identity=("term",), by_party=True
+):
+    """A party said where it will and will not move (C7)."""
+
     term: Slug
     statement: Text
     flexible: bool = False
     """Whether there is room to move; a non-negotiable term has none."""
 
 
-class DeclareNonNegotiable(_NonNegotiable, Command):
-    """Say where one's own side will and will not move (C7)."""
-
-    stages = NEGOTIATING
+DeclareNonNegotiable = NonNegotiableDeclared.asks
 
 
-class NonNegotiableDeclared(_NonNegotiable, Event):
-    """A party said where it will and will not move (C7)."""
+class BestAlternativeDeclared(
+    Fact, command="DeclareBestAlternative", stages=NEGOTIATING, by_party=True, restated=True
+):
+    """A party stated its best alternative to an agreement (C7)."""
 
-
-class _BestAlternative(Value):
     statement: Text
 
 
-class DeclareBestAlternative(_BestAlternative, Command):
-    """Say what one's own side does without an agreement: its BATNA, private to it (C7)."""
-
-    stages = NEGOTIATING
-
-
-class BestAlternativeDeclared(_BestAlternative, Event):
-    """A party stated its best alternative to an agreement (C7)."""
+DeclareBestAlternative = BestAlternativeDeclared.asks
 
 
 class EvidenceKind(StrEnum):
@@ -78,7 +57,9 @@ class EvidenceKind(StrEnum):
     OUTCOME = "outcome"
 
 
-class _Evidence(Value):
+class EvidenceAttached(Fact, command="AttachEvidence", stages=UNTIL_EXIT, identity=("evidence",)):
+    """Evidence was put on record (C7)."""
+
     evidence: Ref
     kind: EvidenceKind
     title: Text
@@ -86,25 +67,7 @@ class _Evidence(Value):
     """Where it is kept: a link, a document's number, a digest."""
 
 
-class AttachEvidence(_Evidence, Command):
-    """Put a study, a projection, a case or an experiment's outcome on record (C7, C26)."""
-
-    stages = UNTIL_EXIT
-
-
-class EvidenceAttached(_Evidence, Event):
-    """Evidence was put on record (C7)."""
-
-
-# What each side states for itself may be restated: people and means change.
-RESTATED = {
-    DeclareBestAlternative: Kind(BestAlternativeDeclared, (), by_party=True),
-    **governance.RESTATED,
-}
-STATED = {
-    DeclareNonNegotiable: Kind(NonNegotiableDeclared, ("term",), by_party=True),
-    AttachEvidence: Kind(EvidenceAttached, ("evidence",)),
-}
+AttachEvidence = EvidenceAttached.asks
 
 
 # --- terms -------------------------------------------------------------------------------------
@@ -277,9 +240,8 @@ class AgreementAmended(Event):
 
 @dataclass(frozen=True, slots=True)
 class Formation:
-    """What is stated, proposed and agreed."""
+    """What is proposed and agreed."""
 
-    facts: Facts = field(default_factory=Facts)
     term_proposals: Proposals = field(default_factory=dict)
     agreed_terms: tuple[CommercialTermsAgreed, ...] = ()
     charter_proposals: Proposals = field(default_factory=dict)
@@ -303,11 +265,7 @@ class Formation:
 # --- decisions ---------------------------------------------------------------------------------
 
 FormationCommand = (
-    DeclareNonNegotiable
-    | DeclareBestAlternative
-    | AttachEvidence
-    | GovernanceCommand
-    | ProposeTerms
+    ProposeTerms
     | CounterTerms
     | AcceptTerms
     | ProposeCharter
@@ -324,16 +282,6 @@ def decide(
 ) -> list[Event]:
     """Decide a command of this stage. Raises `Refused`."""
     match command:
-        case DeclareNonNegotiable() | AttachEvidence():
-            return state.facts.state(STATED[type(command)], command, act)
-        case (
-            DeclareBestAlternative()
-            | AssignContact()
-            | AssignSponsor()
-            | CommitResources()
-            | EstablishGovernance()
-        ):
-            return state.facts.restate(RESTATED[type(command)], command, act)
         case ProposeTerms():
             return propose_terms(command, state, standing, act)
         case CounterTerms():
@@ -501,13 +449,11 @@ def requirements(state: Formation, standing: Standing) -> list[Requirement]:
             "No charter of objectives is agreed.",
             "One party proposes a charter, the other signs it (ProposeCharter, AgreeCharter).",
         ),
-        *governance.requirements(state.facts, standing),
+        *governance.requirements(standing),
     ]
 
 
 # --- fold --------------------------------------------------------------------------------------
-
-_KINDS = {kind.event: kind for kind in [*STATED.values(), *RESTATED.values()]}
 
 
 def evolve(state: Formation, event: Event, act: Act) -> Formation:
@@ -540,7 +486,5 @@ def evolve(state: Formation, event: Event, act: Act) -> Formation:
             return replace(state, agreement=drafted)
         case AgreementSigned():
             return replace(state, agreement=state.agreement.signed(act.party))
-        case _ if kind := _KINDS.get(type(event)):
-            return replace(state, facts=state.facts.with_fact(kind, event, act))
         case _:
             return state

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from domain.kernel import NOT_ENDED, Act, Command, Event, Refused, Standing, Value
+from domain.kernel import NOT_ENDED, Act, Command, Event, Refused, Value
+from domain.standing import Standing
 from domain.values import Text
 
 

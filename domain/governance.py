@@ -5,9 +5,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from domain.facts import Facts, Kind
+from domain.facts import Fact
 from domain.gates import Requirement
-from domain.kernel import NEGOTIATING, SIGNED_OR_SIGNING, Command, Event, Standing, Value
+from domain.kernel import NEGOTIATING, SIGNED_OR_SIGNING
+from domain.standing import Standing
 from domain.values import Money, Percent, Text
 
 
@@ -23,82 +24,63 @@ class Function(StrEnum):
     SUPPORT = "support"
 
 
-class _Contact(Value):
+class ContactAssigned(
+    Fact,
+    command="AssignContact",
+    stages=SIGNED_OR_SIGNING,
+    identity=("function",),
+    by_party=True,
+    restated=True,
+):
+    """A party named its contact for a function (C12)."""
+
     function: Function
     name: Text
 
 
-class AssignContact(_Contact, Command):
-    """Name who answers for a function on one's own side (C12)."""
-
-    stages = SIGNED_OR_SIGNING
+AssignContact = ContactAssigned.asks
 
 
-class ContactAssigned(_Contact, Event):
-    """A party named its contact for a function (C12)."""
+class SponsorAssigned(
+    Fact, command="AssignSponsor", stages=SIGNED_OR_SIGNING, by_party=True, restated=True
+):
+    """A party named its executive sponsor (C12)."""
 
-
-class _Sponsor(Value):
     name: Text
     title: Text
 
 
-class AssignSponsor(_Sponsor, Command):
-    """Name the executive sponsor of one's own side (C12)."""
-
-    stages = SIGNED_OR_SIGNING
+AssignSponsor = SponsorAssigned.asks
 
 
-class SponsorAssigned(_Sponsor, Event):
-    """A party named its executive sponsor (C12)."""
+class ResourcesCommitted(
+    Fact, command="CommitResources", stages=SIGNED_OR_SIGNING, by_party=True, restated=True
+):
+    """A party committed time and money (C12)."""
 
-
-class _Resources(Value):
     attention: Percent
     """The share of one person's time, in percent; 10 to 20 is usual."""
     costs: list[Money] = []
 
 
-class CommitResources(_Resources, Command):
-    """Commit one's own time and money to the partnership (C12)."""
-
-    stages = SIGNED_OR_SIGNING
+CommitResources = ResourcesCommitted.asks
 
 
-class ResourcesCommitted(_Resources, Event):
-    """A party committed time and money (C12)."""
+class GovernanceEstablished(Fact, command="EstablishGovernance", stages=NEGOTIATING, restated=True):
+    """Governance was set up (C12)."""
 
-
-class _Governance(Value):
     dispute_path: Annotated[list[Text], Field(min_length=1)]
     operational_review: Literal["weekly", "biweekly", "monthly"]
     strategic_review: Literal["monthly", "quarterly"]
     decision_rights: Text
 
 
-class EstablishGovernance(_Governance, Command):
-    """Set the path for disputes, decision rights and the cadence of reviews (C12, C13)."""
-
-    stages = NEGOTIATING
+EstablishGovernance = GovernanceEstablished.asks
 
 
-class GovernanceEstablished(_Governance, Event):
-    """Governance was set up (C12)."""
-
-
-# People and means change, so each side may restate its own.
-RESTATED = {
-    AssignContact: Kind(ContactAssigned, ("function",), by_party=True),
-    AssignSponsor: Kind(SponsorAssigned, (), by_party=True),
-    CommitResources: Kind(ResourcesCommitted, (), by_party=True),
-    EstablishGovernance: Kind(GovernanceEstablished, ()),
-}
-
-GovernanceCommand = AssignContact | AssignSponsor | CommitResources | EstablishGovernance
-
-
-def requirements(facts: Facts, standing: Standing) -> list[Requirement]:
+def requirements(standing: Standing) -> list[Requirement]:
     """Give what the gate to execution asks of governance: a manager, a sponsor, means (C12)."""
+    facts = standing.facts
     asked = [
         Requirement(
             "governance-established",
@@ -112,11 +94,7 @@ def requirements(facts: Facts, standing: Standing) -> list[Requirement]:
         asked += [
             Requirement(
                 f"manager:{party}",
-                any(
-                    isinstance(each, ContactAssigned)
-                    and each.function is Function.PARTNERSHIP_MANAGER
-                    for each in contacts
-                ),
+                any(each.function is Function.PARTNERSHIP_MANAGER for each in contacts),
                 f"{party} has no partnership manager.",
                 "Each party names its own (AssignContact).",
             ),

@@ -1,6 +1,5 @@
 """What every aggregate of the domain is made of: acts, commands, events and refusals."""
 
-from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, ClassVar, NamedTuple, Self
@@ -78,9 +77,13 @@ class Event(Value):
     version: ClassVar[int]
     registry: ClassVar[dict[str, type["Event"]]] = {}
 
-    def __init_subclass__(cls, *, wire: str | None = None, version: int = 1) -> None:
-        """Enter the class in the registry under its wire name."""
+    def __init_subclass__(
+        cls, *, wire: str | None = None, version: int = 1, abstract: bool = False
+    ) -> None:
+        """Enter the class in the registry under its wire name, unless it is only a base."""
         super().__init_subclass__()
+        if abstract:
+            return
         cls.wire = wire or cls.__name__
         cls.version = version
         if cls.wire in Event.registry:
@@ -104,31 +107,3 @@ def once(event: Event, standing: Event | None, rule: str, detail: str, mend: str
     if standing == event:
         return []
     raise Refused(rule, detail, mend, standing=standing.model_dump(mode="json"))
-
-
-@dataclass(frozen=True, slots=True)
-class Waiver:
-    """An attributed, reasoned permission to pass one rule of a gate (C6)."""
-
-    rule: str
-    party: str
-    actor: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """What every stage needs to know: whose partnership it is, where it stands, what was waived."""
-
-    stage: Stage | None = None
-    parties: tuple[str, ...] = ()
-    waivers: dict[str, Waiver] = field(default_factory=dict)
-
-    @property
-    def initiator(self) -> str:
-        """The party that began the exploration."""
-        return self.parties[0]
-
-    def other(self, party: str) -> str:
-        """Give the counterparty of `party`."""
-        return next(each for each in self.parties if each != party)

@@ -22,9 +22,10 @@ from domain.exploration import (
     ExplorationCommand,
     PartnerChosen,
 )
+from domain.facts import Fact, FactCommand
 from domain.formation import Formation, FormationCommand
 from domain.gates import GrantWaiver, WaiverGranted, grant
-from domain.kernel import Act, Command, Event, Refused, Stage, Standing, Waiver
+from domain.kernel import Act, Command, Event, Refused, Stage
 from domain.renewal import (
     ExitNoticeGiven,
     PartnershipExited,
@@ -34,6 +35,7 @@ from domain.renewal import (
     RenewalReviewHeld,
 )
 from domain.scaling import Scaling, ScalingCommand, ScopeExpanded
+from domain.standing import Standing, Waiver
 
 
 class PassTime(Command):
@@ -46,6 +48,7 @@ PartnershipCommand = (
     | ExecutionCommand
     | ScalingCommand
     | RenewalCommand
+    | FactCommand
     | GrantWaiver
     | PassTime
 )
@@ -111,12 +114,20 @@ def admit(command: Command, state: Partnership, act: Act) -> None:
 def decide(command: PartnershipCommand, state: Partnership, act: Act) -> list[Event]:
     """Decide a command: the facts that come of it, or nothing if they stand. Raises `Refused`."""
     admit(command, state, act)
-    return _DECISIONS[type(command)](command, state, act)
+    return _decision(command)(command, state, act)
 
 
 def decides(command: Command) -> TypeGuard[PartnershipCommand]:
     """Whether a command is one on the partnership itself."""
-    return type(command) in _DECISIONS
+    return isinstance(command, FactCommand) or type(command) in _DECISIONS
+
+
+def _decision(command: Command) -> Callable[[Any, Partnership, Act], list[Event]]:
+    return _keep if isinstance(command, FactCommand) else _DECISIONS[type(command)]
+
+
+def _keep(command: FactCommand, state: Partnership, act: Act) -> list[Event]:
+    return state.standing.facts.decide(command, state.parties, act)
 
 
 def _explore(command: ExplorationCommand, state: Partnership, act: Act) -> list[Event]:
@@ -166,6 +177,10 @@ _DECISIONS: dict[type[Command], Callable[[Any, Partnership, Act], list[Event]]] 
 def evolve(state: Partnership, event: Event, act: Act) -> Partnership:
     """Take a fact into the partnership's state. It believes every fact."""
     deadlines = time.evolve(state.deadlines, event, act)
+    if isinstance(event, Fact):
+        facts = state.standing.facts.with_fact(event, act)
+        standing = replace(state.standing, facts=facts)
+        return replace(state, standing=standing, deadlines=deadlines)
     if isinstance(event, time.PeriodClosed | time.DeadlinePassed):
         # What time says for itself, month by month, moves nothing else.
         return replace(state, deadlines=deadlines)

@@ -11,7 +11,8 @@ from domain.consent import Proposals, acceptable, propose, with_acceptance, with
 from domain.execution import Execution
 from domain.formation import CommercialTermsAgreed, Formation
 from domain.gates import Requirement, passing
-from domain.kernel import RUNNING, Act, Command, Event, Refused, Stage, Standing, Value, once
+from domain.kernel import RUNNING, Act, Command, Event, Refused, Stage, Value, once
+from domain.standing import Standing
 from domain.terms import Assets, check_parties
 from domain.values import Day, Money, Ref, Slug, Text
 

@@ -8,7 +8,8 @@ from pydantic import Field
 from domain.consent import Proposals, acceptable, propose, with_acceptance, with_proposal
 from domain.formation import EvidenceAttached, EvidenceKind, Formation
 from domain.gates import Requirement, passing
-from domain.kernel import Act, Command, Event, Stage, Standing, Value
+from domain.kernel import Act, Command, Event, Stage, Value
+from domain.standing import Standing
 from domain.terms import check_shares
 from domain.values import Count, Money, Percent, Ref, Slug, Text
 
@@ -126,17 +127,15 @@ def expand(
     if proposal is None or not isinstance(proposal.proposed, ScopeProposed):
         return []
     proposed = proposal.proposed
-    waived = passing("scaling", requirements(proposed, formation), standing)
+    waived = passing("scaling", requirements(proposed, formation, standing), standing)
     return [ScopeExpanded(proposal=command.proposal, scope=proposed.scope, waived=waived)]
 
 
-def requirements(proposed: ScopeProposed, formation: Formation) -> list[Requirement]:
+def requirements(
+    proposed: ScopeProposed, formation: Formation, standing: Standing
+) -> list[Requirement]:
     """Give what the gate to scaling asks of a proposed scope (C26)."""
-    attached = {
-        each.evidence: each.kind
-        for each in formation.facts.of(EvidenceAttached)
-        if isinstance(each, EvidenceAttached)
-    }
+    attached = {each.evidence: each.kind for each in standing.facts.of(EvidenceAttached)}
     latest = formation.latest_terms()
     return [
         Requirement(

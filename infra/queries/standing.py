@@ -120,7 +120,7 @@ def _of(state: Partnership, seen: _Seen, day: date) -> Row:
             for each in formation.rules
         ],
         "agreement": _agreement(formation),
-        "governance": next(map(_json, formation.facts.of(GovernanceEstablished)), None),
+        "governance": next(map(_json, state.standing.facts.of(GovernanceEstablished)), None),
         "waivers": [
             {"rule": each.rule, "party": each.party, "actor": each.actor, "reason": each.reason}
             for each in state.standing.waivers.values()
@@ -148,7 +148,7 @@ def _parties(state: Partnership) -> list[Row]:
     names = {name: each.identified.name for name, each in candidates.items()}
     found = []
     for place, party in enumerate(state.parties):
-        facts = state.formation.facts
+        facts = state.standing.facts
         found.append(
             {
                 "party": party,

@@ -30,7 +30,8 @@ from domain.exploration import (
     ScoreCandidate,
 )
 from domain.gates import GrantWaiver, WaiverGranted
-from domain.kernel import CLOCK_PARTY, Stage, Waiver
+from domain.kernel import CLOCK_PARTY, Stage
+from domain.standing import Waiver
 from tests.life import OURS, THEIRS, after, at, before, example
 
 ALL_THREES = example(

@@ -64,10 +64,9 @@ def test_a_party_acts_for_its_own_side() -> None:
 
     story.when(THEIRS, example(AssignSponsor, name="Boris"))
 
-    facts = story.partnership.formation.facts
+    facts = story.partnership.standing.facts
     names = {
-        party: [each.name for each in facts.of(SponsorAssigned, party)]  # type: ignore[attr-defined] # of that kind
-        for party in (OURS, THEIRS)
+        party: [each.name for each in facts.of(SponsorAssigned, party)] for party in (OURS, THEIRS)
     }
     assert names == {OURS: ["Ada senior"], THEIRS: ["Boris"]}
     assert not [
