@@ -4,18 +4,24 @@ The partnership's own stream stays short and its gates strongly consistent; meas
 are many, live in small aggregates of their own. Each stream's name begins with its partnership.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import assert_never
 
-from domain import deadlines, deal, metric, partnership
+from domain import deadlines, deal, entry, metric, partnership
+from domain.agreement import Agreed
 from domain.deal import Deal, DealCommand
+from domain.entry import Entry, EntryCommand
 from domain.kernel import CLOCK_PARTY, Act, Command, Event, Refused
 from domain.metric import MetricCommand, Reported
 from domain.partnership import Partnership
 from domain.recorded import Recorded
+from domain.settlement import FinalSettlementIssued, Ledger, StatementIssued
 
-State = Partnership | Deal | Reported
+State = Partnership | Deal | Entry | Reported
+
+RESTING_ON_THE_LOG = (StatementIssued, FinalSettlementIssued)
+"""Facts that are true of the whole log before them, so nothing may come between."""
 
 CLOCK_SKEW_SECONDS = 300
 """How far ahead of the operator's clock a sender's may run: five minutes."""
@@ -38,6 +44,8 @@ def stream_of(partnership_id: str, command: Command) -> str:
     """Give the name of the stream that a command writes to."""
     if isinstance(command, DealCommand):
         return f"{partnership_id}/deal/{command.deal}"
+    if isinstance(command, EntryCommand):
+        return f"{partnership_id}/entry/{command.entry}"
     if isinstance(command, MetricCommand):
         where = f"{command.metric}/{command.segment or '-'}/{command.period}/{command.tool}"
         return f"{partnership_id}/metric/{where}"
@@ -50,29 +58,43 @@ def initial(stream: str) -> State:
     match kind:
         case "deal":
             return Deal()
+        case "entry":
+            return Entry()
         case "metric":
             return Reported()
         case _:
             return Partnership()
 
 
-def decide(command: Command, state: State, act: Act, within: Partnership) -> list[Event]:
-    """Decide a command on its own state, `within` its partnership. Raises `Refused`."""
+def decide(
+    command: Command, state: State, act: Act, within: Partnership, ledger: Callable[[], Ledger]
+) -> list[Event]:
+    """Decide a command on its own state, `within` its partnership. Raises `Refused`.
+
+    `ledger` gives what accrued up to the partnership's last event (see `RESTING_ON_THE_LOG`).
+    """
     check_time(act)
     match state:
         case Partnership() if partnership.decides(command):
-            return partnership.decide(command, state, act)
+            return partnership.decide(command, state, act, ledger)
         case Deal() if isinstance(command, DealCommand):
             partnership.admit(command, within, act)
-            return deal.decide(command, state, act, within.ends_at())
+            return deal.decide(command, state, act, _agreed(within, act))
+        case Entry() if isinstance(command, EntryCommand):
+            partnership.admit(command, within, act)
+            return entry.decide(command, state, act, _agreed(within, act))
         case Reported() if isinstance(command, MetricCommand):
             partnership.admit(command, within, act)
             return metric.decide(command, state, act)
-        case Partnership() | Deal() | Reported():
+        case Partnership() | Deal() | Entry() | Reported():
             msg = f"{type(command).__name__} was routed to {type(state).__name__}"
             raise TypeError(msg)
         case _:
             assert_never(state)
+
+
+def _agreed(within: Partnership, act: Act) -> Agreed:
+    return within.agreed_on(act.occurred_at.date())
 
 
 def check_time(act: Act) -> None:
@@ -94,6 +116,8 @@ def evolve(state: State, event: Event, act: Act) -> State:
             return partnership.evolve(state, event, act)
         case Deal():
             return deal.evolve(state, event, act)
+        case Entry():
+            return entry.evolve(state, event)
         case Reported():
             return metric.evolve(state, event)
         case _:

@@ -1,13 +1,19 @@
-"""The agreement: its sections, and who signed which version (C9)."""
+"""The agreement: its sections, who signed which version, and which terms hold when (C9, C10)."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from datetime import date, datetime
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from pydantic import Field
 
-from domain.kernel import Value
-from domain.values import Text
+from domain.attribution import AttributionPolicy
+from domain.kernel import Event, Refused, Value
+from domain.terms import Terms
+from domain.values import Count, Day, Ref, Text
+
+Item = TypeVar("Item")
 
 
 class DataProtection(StrEnum):
@@ -52,3 +58,114 @@ class Agreement:
         # Only the two parties ever sign, so two signatures are both.
         in_force = self.version if len(signed_by) > 1 else self.in_force
         return replace(self, signed_by=signed_by, in_force=in_force)
+
+
+# --- terms by time -----------------------------------------------------------------------------
+
+
+class TermsFor(Value):
+    """Terms, and the days on which they hold."""
+
+    terms: Terms
+    effective_from: Day
+    """The day from which these terms hold."""
+    until: Day | None = None
+    """The first day on which they no longer do, if they hold for a time only (C27)."""
+
+
+class CommercialTermsAgreed(TermsFor, Event):
+    """Both agreed terms, which hold from a day on as the next version (C10, C11)."""
+
+    proposal: Ref
+    terms_version: Count
+
+
+def in_force(versions: Iterable[CommercialTermsAgreed], day: date) -> CommercialTermsAgreed | None:
+    """Give the terms that hold on a day: those agreed for a time before those that they adjust.
+
+    Money and rules are computed under the terms in force when a fact happened, so this is asked
+    for the day of the fact, never for that of its arrival.
+    """
+    holding = [
+        each
+        for each in versions
+        if each.effective_from <= day and (each.until is None or day < each.until)
+    ]
+    return max(holding, key=_precedence, default=None)
+
+
+def _precedence(version: CommercialTermsAgreed) -> tuple[bool, date, int]:
+    return version.until is not None, version.effective_from, version.terms_version
+
+
+def check_schedule(
+    proposed: TermsFor, versions: Iterable[CommercialTermsAgreed], agreed_on: date
+) -> None:
+    """Raise `Refused` where terms reach back, or overlap others so that either could hold.
+
+    Accruals stand on the terms in force when they were made, so an amendment begins on the day on
+    which it is agreed or later. An adjustment for a time lies within the version that it adjusts.
+    """
+    standing = list(versions)
+    start, end = proposed.effective_from, proposed.until
+    if end is not None and end <= start:
+        raise Refused(
+            "terms-end-first",
+            f"Terms from {start} until {end} would never hold.",
+            "Let them end after they begin.",
+        )
+    if end is not None and not standing:
+        raise Refused(
+            "nothing-to-adjust",
+            f"Terms for a time (until {end}) adjust others, and none are agreed.",
+            "Agree terms without an end first.",
+        )
+    if standing and start < agreed_on:
+        raise Refused(
+            "terms-never-backwards",
+            f"Terms from {start} would go back behind {agreed_on}, when both agreed.",
+            "Let an amendment take effect on the day it is agreed or later.",
+        )
+    for each in standing:
+        _check_overlap(proposed, each)
+
+
+def _check_overlap(proposed: TermsFor, standing: CommercialTermsAgreed) -> None:
+    start, end = proposed.effective_from, proposed.until
+    other, until = standing.effective_from, standing.until
+    if until is None:
+        overlaps = start <= other if end is None else start < other < end
+    else:
+        overlaps = start < until and (other <= start if end is None else other < end)
+    if overlaps:
+        span = f"from {other}" + (f" until {until}" if until else " on")
+        raise Refused(
+            "terms-overlap",
+            f"Version {standing.terms_version} is agreed {span}, and the two would overlap.",
+            "Let the new terms begin after it begins, and keep terms for a time apart.",
+            terms_version=standing.terms_version,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Agreed:
+    """What facts about money rest on: the parties, and what holds on the day of the fact."""
+
+    parties: tuple[str, ...] = ()
+    terms: Terms | None = None
+    version: int = 0
+    investments: frozenset[str] = frozenset()
+    """The joint investments that both agreed (C26)."""
+    ends_at: datetime | None = None
+    """When the partnership's exit takes effect, if notice was given (C27)."""
+
+    def items(self, kind: type[Item]) -> list[Item]:
+        """Give the economics of a kind that are in force."""
+        return (
+            [each for each in self.terms.economics if isinstance(each, kind)] if self.terms else []
+        )
+
+    @property
+    def policy(self) -> AttributionPolicy | None:
+        """The attribution policy in force."""
+        return self.terms.attribution if self.terms else None

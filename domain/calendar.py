@@ -6,6 +6,7 @@ midnight UTC, the end exclusive. Durations are those of ISO 8601: ``P3Y``, ``P6M
 
 import re
 from calendar import monthrange
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from typing import Annotated
@@ -74,6 +75,20 @@ def subtract(day: date, duration: str) -> date:
     """Give `day` minus `duration`: first the months, then the days."""
     months, days = _parts(duration)
     return add_months(day, -months) - timedelta(days=days)
+
+
+def occurrences(first: date, every: str, start: date, end: date) -> Iterator[date]:
+    """Give the days from `first` on, each `every` apart, that lie from `start` up to `end`.
+
+    Each is counted from the first, so that the 31st of a month comes back after a shorter one.
+    """
+    months, days = _parts(every)
+    # No step is longer than this, so none that could lie in the span is passed over.
+    step = max(0, (start - first).days // (31 * months + days))
+    while (day := add_months(first, step * months) + timedelta(days=step * days)) < end:
+        if day >= start:
+            yield day
+        step += 1
 
 
 @lru_cache(maxsize=4096)

@@ -9,6 +9,7 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 
+from domain.agreement import CommercialTermsAgreed
 from domain.calendar import bounds, following, midnight, month_of, quarter_of, subtract
 from domain.execution import (
     ImprovementPlanAgreed,
@@ -23,7 +24,6 @@ from domain.execution import (
     ReviewMissed,
     ReviewScheduled,
 )
-from domain.formation import CommercialTermsAgreed
 from domain.kernel import Act, Event
 from domain.renewal import ExitNoticeGiven, PartnershipExited, PartnershipRenewed
 

@@ -5,20 +5,14 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import assert_never
+from typing import Literal, assert_never
 
+from domain.agreement import Agreed
+from domain.attribution import Claim, Method, credit
+from domain.consent import Proposals, acceptable, propose, with_acceptance, with_proposal
 from domain.kernel import AFTER_KICKOFF, Act, Command, Event, Refused, Value, once
-from domain.values import Count, Instant, Money, Ref, Slug, Text, plain
-
-
-class Method(StrEnum):
-    """How a referral is tied to the partner (C18)."""
-
-    UTM = "utm"
-    REFERRAL_CODE = "referral-code"
-    PROMO_CODE = "promo-code"
-    LANDING_PAGE = "landing-page"
-    MANUAL = "manual"
+from domain.terms import check_parties, check_shares
+from domain.values import Count, Day, Instant, Money, Percent, Ref, Slug, Text, plain
 
 
 class DealCommand(Command):
@@ -51,15 +45,58 @@ class _Attribution(Value):
 
 
 class AttributeReferral(_Attribution, DealCommand):
-    """Tie a lead to the partner by a code, a tag or a page (C18)."""
+    """Tie a lead to a party by a code, a tag or a page (C18).
+
+    Another party's claim on the same lead is kept beside it: the agreed policy weighs them.
+    """
+
+    to: Slug | None = None
+    """The party that is credited; the one that submitted the referral, if it is left out."""
+    touched_at: Instant | None = None
+    """When it touched the lead; when the lead arrived, if it is left out."""
 
 
 class ReferralAttributed(_Attribution, Event):
-    """A lead was tied to the partner; nothing accrues without (C18)."""
+    """A lead was tied to a party; nothing accrues without (C18)."""
 
     deal: Ref
+    to: Slug
+    touched_at: Instant
+    contests: list[Slug] = []
+    """The parties that claim the same lead already."""
+    undecided: bool = False
+    """Whether no policy in force tells between the claims: then nothing accrues to anybody."""
     referred_at: Instant
     """When the lead had arrived: the share of tagged leads counts by that day."""
+
+
+class ProposeAttribution(DealCommand):
+    """Put forward who is credited with a lead that both claim, in percent (C18)."""
+
+    proposal: Ref
+    shares: dict[Slug, Percent]
+
+
+class AttributionProposed(Event):
+    """A party put forward who is credited with a lead (C18)."""
+
+    deal: Ref
+    proposal: Ref
+    shares: dict[Slug, Percent]
+
+
+class AgreeAttribution(DealCommand):
+    """Accept the other party's proposal of who is credited (C18)."""
+
+    proposal: Ref
+
+
+class AttributionSettled(Event):
+    """Both settled who is credited with a lead, whatever the policy says (C18)."""
+
+    deal: Ref
+    proposal: Ref
+    shares: dict[Slug, Percent]
 
 
 class QualifyLead(DealCommand):
@@ -125,6 +162,10 @@ class ReceivePayment(DealCommand):
 
     payment: Ref
     amount: Money
+    collected_by: Slug | None = None
+    """The party that got the money; the one that says so, if it is left out."""
+    covers_from: Day | None = None
+    """The first day that is paid for; the day of the payment, if it is left out."""
 
 
 class PaymentReceived(Event):
@@ -133,6 +174,8 @@ class PaymentReceived(Event):
     deal: Ref
     payment: Ref
     amount: Money
+    collected_by: Slug
+    covers_from: Day
 
 
 class IssueRefund(DealCommand):
@@ -141,10 +184,28 @@ class IssueRefund(DealCommand):
     refund: Ref
     payment: Ref
     amount: Money
+    kind: Literal["refund", "chargeback"] = "refund"
+    """A chargeback is taken by the customer's bank, and may be won back (`ReverseChargeback`)."""
 
 
 class RefundIssued(Event):
     """A payment was given back, in full or in part (C18)."""
+
+    deal: Ref
+    refund: Ref
+    payment: Ref
+    amount: Money
+    kind: Literal["refund", "chargeback"]
+
+
+class ReverseChargeback(DealCommand):
+    """Say that a chargeback was won: the payment stands again (C18)."""
+
+    refund: Ref
+
+
+class ChargebackReversed(Event):
+    """A chargeback was won, and its payment stands again (C18)."""
 
     deal: Ref
     refund: Ref
@@ -155,7 +216,6 @@ class RefundIssued(Event):
 class Step(StrEnum):
     """The steps of the funnel that a deal takes at most once."""
 
-    ATTRIBUTED = "attributed"
     QUALIFIED = "qualified"
     OPPORTUNITY = "opportunity"
     DEMO = "demo"
@@ -168,19 +228,25 @@ class Deal:
     """Where one referral stands."""
 
     referral: ReferralSubmitted | None = None
+    referred_by: str = ""
     referred_at: datetime | None = None
+    claims: Mapping[str, ReferralAttributed] = field(default_factory=dict)
+    settlements: Proposals = field(default_factory=dict)
     steps: Mapping[Step, Event] = field(default_factory=dict)
     payments: Mapping[str, PaymentReceived] = field(default_factory=dict)
     refunds: Mapping[str, RefundIssued] = field(default_factory=dict)
+    won_back: Mapping[str, ChargebackReversed] = field(default_factory=dict)
 
 
-def decide(command: DealCommand, state: Deal, act: Act, ends_at: datetime | None) -> list[Event]:
-    """Decide a command on a deal. `ends_at` is when the partnership's exit takes effect, if ever.
-
-    Raises `Refused`.
-    """
+def decide(
+    command: DealCommand,
+    state: Deal,
+    act: Act,
+    agreed: Agreed,
+) -> list[Event]:
+    """Decide a command on a deal. Raises `Refused`."""
     if isinstance(command, SubmitReferral):
-        return submit(command, state, act, ends_at)
+        return submit(command, state, act, agreed.ends_at)
     referred_at = state.referred_at
     if state.referral is None or referred_at is None:
         raise Refused(
@@ -190,8 +256,13 @@ def decide(command: DealCommand, state: Deal, act: Act, ends_at: datetime | None
         )
     match command:
         case AttributeReferral():
-            event = ReferralAttributed.of(command, referred_at=referred_at)
-            return _step(Step.ATTRIBUTED, event, state)
+            return attribute(command, state, referred_at, agreed)
+        case ProposeAttribution():
+            check_shares(command.shares, agreed.parties)
+            proposed = AttributionProposed.of(command)
+            return propose(command.proposal, proposed, state.settlements, act)
+        case AgreeAttribution():
+            return settle_attribution(command, state, act)
         case QualifyLead():
             return _step(Step.QUALIFIED, LeadQualified.of(command), state)
         case CreateOpportunity():
@@ -203,9 +274,11 @@ def decide(command: DealCommand, state: Deal, act: Act, ends_at: datetime | None
         case LoseDeal():
             return lose(command, state)
         case ReceivePayment():
-            return pay(command, state)
+            return pay(command, state, act, agreed.parties)
         case IssueRefund():
             return refund(command, state)
+        case ReverseChargeback():
+            return win_back(command, state)
         case _:
             assert_never(command)  # type: ignore[arg-type] # DealCommand is closed by this module
 
@@ -229,6 +302,43 @@ def submit(command: SubmitReferral, state: Deal, act: Act, ends_at: datetime | N
             "Only what happened before the effective date counts.",
         )
     return [event]
+
+
+def attribute(
+    command: AttributeReferral, state: Deal, referred_at: datetime, agreed: Agreed
+) -> list[Event]:
+    """Keep a party's one claim on a lead, beside those of others (C18)."""
+    to = command.to or state.referred_by
+    check_parties([to], agreed.parties)
+    event = ReferralAttributed(
+        deal=command.deal,
+        method=command.method,
+        evidence=command.evidence,
+        to=to,
+        touched_at=command.touched_at or referred_at,
+        contests=[each for each in state.claims if each != to],
+        referred_at=referred_at,
+    )
+    standing = state.claims.get(to)
+    if standing is not None:
+        # Others may claim it since; that does not make the same claim another one.
+        same = {"contests": standing.contests, "undecided": standing.undecided}
+        return _of_deal(event.model_copy(update=same), standing, "attribution")
+    claims = [claim_of(each) for each in (*state.claims.values(), event)]
+    return [event.model_copy(update={"undecided": credit(claims, agreed.policy) is None})]
+
+
+def claim_of(attributed: ReferralAttributed) -> Claim:
+    """Give the claim that an attribution states."""
+    return Claim(attributed.to, attributed.method, attributed.touched_at)
+
+
+def settle_attribution(command: AgreeAttribution, state: Deal, act: Act) -> list[Event]:
+    """Bind both to who is credited with a lead (C18)."""
+    proposal = acceptable(command.proposal, state.settlements, act)
+    if proposal is None or not isinstance(proposal.proposed, AttributionProposed):
+        return []
+    return [AttributionSettled.of(command, shares=proposal.proposed.shares)]
 
 
 def win(command: WinDeal, state: Deal, act: Act, referred_at: datetime) -> list[Event]:
@@ -255,7 +365,7 @@ def lose(command: LoseDeal, state: Deal) -> list[Event]:
     return _step(Step.LOST, DealLost.of(command), state)
 
 
-def pay(command: ReceivePayment, state: Deal) -> list[Event]:
+def pay(command: ReceivePayment, state: Deal, act: Act, parties: tuple[str, ...]) -> list[Event]:
     """Take a payment on a won deal, in the deal's currency, once."""
     won = state.steps.get(Step.WON)
     if not isinstance(won, DealWon):
@@ -272,7 +382,20 @@ def pay(command: ReceivePayment, state: Deal) -> list[Event]:
             f"the payment in {command.amount.currency}.",
             "Give the payment in the deal's currency.",
         )
-    return _of_deal(PaymentReceived.of(command), state.payments.get(command.payment), "payment")
+    collected_by = command.collected_by or act.party
+    check_parties([collected_by], parties)
+    standing = state.payments.get(command.payment)
+    event = PaymentReceived(
+        deal=command.deal,
+        payment=command.payment,
+        amount=command.amount,
+        collected_by=collected_by,
+        covers_from=command.covers_from or act.occurred_at.date(),
+    )
+    if standing is not None and command.covers_from is None:
+        # A second report of the same payment may come on another day; the first day stands.
+        event = event.model_copy(update={"covers_from": standing.covers_from})
+    return _of_deal(event, standing, "payment")
 
 
 def refund(command: IssueRefund, state: Deal) -> list[Event]:
@@ -290,7 +413,11 @@ def refund(command: IssueRefund, state: Deal) -> list[Event]:
         return _of_deal(event, standing, "refund")
     _positive(command.amount)
     given_back = sum(
-        (each.amount.amount for each in state.refunds.values() if each.payment == command.payment),
+        (
+            each.amount.amount
+            for name, each in state.refunds.items()
+            if each.payment == command.payment and name not in state.won_back
+        ),
         Decimal(0),
     )
     left = paid.amount.amount - given_back
@@ -302,6 +429,19 @@ def refund(command: IssueRefund, state: Deal) -> list[Event]:
             "Refund at most what is left, in the payment's currency.",
         )
     return [event]
+
+
+def win_back(command: ReverseChargeback, state: Deal) -> list[Event]:
+    """Let a payment stand again whose chargeback was won, once."""
+    lost = state.refunds.get(command.refund)
+    if lost is None or lost.kind != "chargeback":
+        raise Refused(
+            "no-such-chargeback",
+            f"Deal {command.deal} has no chargeback {command.refund}.",
+            "Name a chargeback on record; a refund that was given is not taken back.",
+        )
+    event = ChargebackReversed.of(command, payment=lost.payment, amount=lost.amount)
+    return _of_deal(event, state.won_back.get(command.refund), "reversal")
 
 
 def _step(step: Step, event: Event, state: Deal) -> list[Event]:
@@ -338,9 +478,17 @@ def evolve(state: Deal, event: Event, act: Act) -> Deal:
     """Take a fact into a deal's state."""
     match event:
         case ReferralSubmitted():
-            return replace(state, referral=event, referred_at=act.occurred_at)
+            return replace(
+                state, referral=event, referred_by=act.party, referred_at=act.occurred_at
+            )
         case ReferralAttributed():
-            return _taken(state, Step.ATTRIBUTED, event)
+            return replace(state, claims={**state.claims, event.to: event})
+        case AttributionProposed():
+            proposals = with_proposal(event.proposal, event, state.settlements, act)
+            return replace(state, settlements=proposals)
+        case AttributionSettled():
+            proposals = with_acceptance(event.proposal, state.settlements)
+            return replace(state, settlements=proposals)
         case LeadQualified():
             return _taken(state, Step.QUALIFIED, event)
         case OpportunityCreated():
@@ -355,10 +503,11 @@ def evolve(state: Deal, event: Event, act: Act) -> Deal:
             return replace(state, payments={**state.payments, event.payment: event})
         case RefundIssued():
             return replace(state, refunds={**state.refunds, event.refund: event})
+        case ChargebackReversed():
+            return replace(state, won_back={**state.won_back, event.refund: event})
         case _:
             return state
 
 
 def _taken(state: Deal, step: Step, event: Event) -> Deal:
-    steps = {**state.steps, step: event}
-    return Deal(state.referral, state.referred_at, steps, state.payments, state.refunds)
+    return replace(state, steps={**state.steps, step: event})

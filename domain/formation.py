@@ -7,16 +7,22 @@ from typing import assert_never
 
 from domain import charter as charters
 from domain import governance, rules, terms
-from domain.agreement import Agreement, Sections
+from domain.agreement import (
+    Agreement,
+    CommercialTermsAgreed,
+    Sections,
+    TermsFor,
+    check_schedule,
+    in_force,
+)
 from domain.charter import Charter, Objective
 from domain.consent import Proposals, acceptable, propose, with_acceptance, with_proposal
 from domain.facts import Fact
 from domain.gates import Requirement
-from domain.kernel import NEGOTIATING, UNTIL_EXIT, Act, Command, Event, Refused, Value
+from domain.kernel import NEGOTIATING, UNTIL_EXIT, Act, Command, Event, Refused
 from domain.rules import DecisionRule
 from domain.standing import Standing
-from domain.terms import Terms
-from domain.values import Count, Day, Ref, Slug, Text
+from domain.values import Count, Ref, Slug, Text
 
 # --- what is simply stated ---------------------------------------------------------------------
 
@@ -73,11 +79,8 @@ AttachEvidence = EvidenceAttached.asks
 # --- terms -------------------------------------------------------------------------------------
 
 
-class _ProposedTerms(Value):
+class _ProposedTerms(TermsFor):
     proposal: Ref
-    terms: Terms
-    effective_from: Day
-    """The day from which these terms hold."""
 
 
 class ProposeTerms(_ProposedTerms, Command):
@@ -116,15 +119,6 @@ class TermsAccepted(Event):
     """A party accepted the other's terms (C7)."""
 
     proposal: Ref
-
-
-class CommercialTermsAgreed(Event):
-    """Both agreed terms, which hold from a day on as the next version (C10, C11)."""
-
-    proposal: Ref
-    terms_version: Count
-    effective_from: date
-    terms: Terms
 
 
 # --- charter -----------------------------------------------------------------------------------
@@ -251,11 +245,8 @@ class Formation:
     agreement: Agreement = field(default_factory=Agreement)
 
     def terms_at(self, day: date) -> CommercialTermsAgreed | None:
-        """Give the terms in force on a day: the latest version that holds from then or before."""
-        holding = [each for each in self.agreed_terms if each.effective_from <= day]
-        return max(
-            holding, key=lambda each: (each.effective_from, each.terms_version), default=None
-        )
+        """Give the terms in force on a day (see `agreement.in_force`)."""
+        return in_force(self.agreed_terms, day)
 
     def latest_terms(self) -> CommercialTermsAgreed | None:
         """Give the last version of the terms that both agreed."""
@@ -329,27 +320,18 @@ def accept_terms(command: AcceptTerms, state: Formation, act: Act) -> list[Event
     proposed = proposal.proposed
     if not isinstance(proposed, _ProposedTerms):
         return []
-    _not_backwards(proposed.effective_from, state)
+    # What binds both counts from the record, not from what one says of the day.
+    check_schedule(proposed, state.agreed_terms, act.recorded_at.date())
     return [
         TermsAccepted.of(command),
         CommercialTermsAgreed(
             proposal=command.proposal,
             terms_version=len(state.agreed_terms) + 1,
             effective_from=proposed.effective_from,
+            until=proposed.until,
             terms=proposed.terms,
         ),
     ]
-
-
-def _not_backwards(effective_from: date, state: Formation) -> None:
-    standing = state.latest_terms()
-    if standing and effective_from < standing.effective_from:
-        raise Refused(
-            "terms-never-backwards",
-            f"Terms from {effective_from} would go before version {standing.terms_version}, "
-            f"which holds from {standing.effective_from}.",
-            "Let an amendment take effect on the standing version's day or later.",
-        )
 
 
 def propose_charter(

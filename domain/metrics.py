@@ -124,6 +124,8 @@ _METRICS = (
     _mean("time_to_close", Unit.DAYS, "days_to_close", "deals_won", _DOWN, counted=True),
     # Growth [001].
     _sum("impressions"),
+    _sum("clicks"),
+    _sum("posts"),
     _sum("referral_traffic"),
     _sum("registrations"),
     _share("demo_request_rate", "demo requests", "registrations"),

@@ -6,11 +6,12 @@ partnership or to exit. Each stage tells its own story in a file of its own; her
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, TypeGuard, get_args
 
 from domain import deadlines as time
-from domain import execution, exploration, formation, renewal, scaling
+from domain import execution, exploration, formation, renewal, scaling, settlement
+from domain.agreement import Agreed
 from domain.calendar import midnight
 from domain.deadlines import Deadlines
 from domain.execution import Execution, ExecutionCommand, HoldKickoff, KickoffHeld
@@ -35,6 +36,7 @@ from domain.renewal import (
     RenewalReviewHeld,
 )
 from domain.scaling import Scaling, ScalingCommand, ScopeExpanded
+from domain.settlement import Ledger, Settlement, SettlementCommand
 from domain.standing import Standing, Waiver
 
 
@@ -48,6 +50,7 @@ PartnershipCommand = (
     | ExecutionCommand
     | ScalingCommand
     | RenewalCommand
+    | SettlementCommand
     | FactCommand
     | GrantWaiver
     | PassTime
@@ -65,6 +68,7 @@ class Partnership:
     execution: Execution = field(default_factory=Execution)
     scaling: Scaling = field(default_factory=Scaling)
     renewal: Renewal = field(default_factory=Renewal)
+    settlement: Settlement = field(default_factory=Settlement)
     deadlines: Deadlines = field(default_factory=dict)
 
     @property
@@ -81,6 +85,17 @@ class Partnership:
         """Give the moment from which nothing more happens in it, once notice was given (C27)."""
         notice = self.renewal.notice
         return midnight(notice.effective_on) if notice else None
+
+    def agreed_on(self, day: date) -> Agreed:
+        """Give what facts about money of a day rest on."""
+        held = self.formation.terms_at(day)
+        return Agreed(
+            self.parties,
+            held.terms if held else None,
+            held.terms_version if held else 0,
+            frozenset(name for name, each in self.scaling.investments.items() if each.accepted),
+            self.ends_at(),
+        )
 
 
 def admit(command: Command, state: Partnership, act: Act) -> None:
@@ -111,15 +126,25 @@ def admit(command: Command, state: Partnership, act: Act) -> None:
         )
 
 
-def decide(command: PartnershipCommand, state: Partnership, act: Act) -> list[Event]:
-    """Decide a command: the facts that come of it, or nothing if they stand. Raises `Refused`."""
+def decide(
+    command: PartnershipCommand, state: Partnership, act: Act, ledger: Callable[[], Ledger]
+) -> list[Event]:
+    """Decide a command: the facts that come of it, or nothing if they stand. Raises `Refused`.
+
+    `ledger` gives what accrued up to the last event; only few commands ask it.
+    """
     admit(command, state, act)
+    if isinstance(command, SettlementCommand):
+        notice = state.renewal.notice
+        effective_on = notice.effective_on if notice else None
+        standing = state.standing
+        return settlement.decide(command, state.settlement, ledger(), effective_on, standing, act)
     return _decision(command)(command, state, act)
 
 
 def decides(command: Command) -> TypeGuard[PartnershipCommand]:
     """Whether a command is one on the partnership itself."""
-    return isinstance(command, FactCommand) or type(command) in _DECISIONS
+    return isinstance(command, FactCommand | SettlementCommand) or type(command) in _DECISIONS
 
 
 def _decision(command: Command) -> Callable[[Any, Partnership, Act], list[Event]]:
@@ -191,6 +216,7 @@ def evolve(state: Partnership, event: Event, act: Act) -> Partnership:
         execution.evolve(state.execution, event, act),
         scaling.evolve(state.scaling, event, act),
         renewal.evolve(state.renewal, event, act),
+        settlement.evolve(state.settlement, event),
         deadlines,
     )
 

@@ -6,18 +6,19 @@ from datetime import date
 from enum import StrEnum
 from typing import Literal, assert_never
 
+from domain.agreement import CommercialTermsAgreed
 from domain.calendar import Duration, Span, add, midnight, subtract
 from domain.consent import Proposals, acceptable, propose, with_acceptance, with_proposal
 from domain.execution import Execution
-from domain.formation import CommercialTermsAgreed, Formation
+from domain.formation import Formation
 from domain.gates import Requirement, passing
 from domain.kernel import RUNNING, Act, Command, Event, Refused, Stage, Value, once
+from domain.settlement import LEAVING, FinalSettlementIssued
 from domain.standing import Standing
 from domain.terms import Assets, check_parties
-from domain.values import Day, Money, Ref, Slug, Text
+from domain.values import Day, Ref, Slug, Text
 
 IN_RENEWAL = frozenset({Stage.RENEWAL})
-LEAVING = frozenset({Stage.EXIT})
 
 
 class _RenewalReview(Value):
@@ -114,24 +115,6 @@ class ExitNoticeGiven(Event):
     waived: list[str] = []
 
 
-class IssueFinalSettlement(Command):
-    """Issue the final settlement (C11, C27)."""
-
-    stages = LEAVING
-    settlement: Ref
-    balances: list[Money]
-    payer: Slug | None = None
-    """The party that pays; nobody where nothing is owed."""
-
-
-class FinalSettlementIssued(Event):
-    """The final settlement was issued (C27)."""
-
-    settlement: Ref
-    balances: list[Money]
-    payer: Slug | None = None
-
-
 class DispositionAssets(Command):
     """Say what becomes of shared assets (C11, C27)."""
 
@@ -186,7 +169,6 @@ RenewalCommand = (
     | AcceptRenewal
     | DeclineRenewal
     | GiveExitNotice
-    | IssueFinalSettlement
     | DispositionAssets
     | CompleteExit
 )
@@ -212,8 +194,6 @@ def decide(  # noqa: PLR0913, PLR0917 - what earlier stages settled
             return decline(command, state, act)
         case GiveExitNotice():
             return give_notice(command, formation, execution, standing, act)
-        case IssueFinalSettlement():
-            return settle(command, state, standing)
         case DispositionAssets():
             return disposition(command, state, standing)
         case CompleteExit():
@@ -313,21 +293,6 @@ def _improvement_was_tried(execution: Execution, day: date) -> list[Requirement]
             waivable=False,
         ),
     ]
-
-
-def settle(command: IssueFinalSettlement, state: Renewal, standing: Standing) -> list[Event]:
-    """Issue one final settlement; it is immutable (C27)."""
-    event = FinalSettlementIssued.of(command)
-    check_parties([command.payer] if command.payer else [], standing.parties)
-    if state.settlement is None:
-        return [event]
-    if state.settlement == event:
-        return []
-    raise Refused(
-        "settlement-issued",
-        f"Settlement {state.settlement.settlement} was issued and is immutable.",
-        "Record what came later as a payment or a refund.",
-    )
 
 
 def disposition(command: DispositionAssets, state: Renewal, standing: Standing) -> list[Event]:

@@ -3,15 +3,21 @@
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Literal, assert_never
 
 from pydantic import Field
 
+from domain.attribution import AttributionPolicy, PolicyKind
 from domain.calendar import Duration, Span, add, subtract
 from domain.kernel import Refused, Value
-from domain.values import Count, Day, Money, Percent, Slug, Text
+from domain.metrics import CATALOGUE
+from domain.rules import Window
+from domain.values import Count, Currency, Day, Money, Number, Percent, Slug, Text, plain
 
 HUNDRED = Decimal(100)
+
+WINDOWS = {"P1M": "month", "P3M": "quarter", "P1Y": "year"}
+"""Durations that are periods of the calendar, which close."""
 
 
 class Trigger(StrEnum):
@@ -23,6 +29,18 @@ class Trigger(StrEnum):
     PAYMENT = "payment"
 
 
+PaidOn = Literal[Trigger.SALE, Trigger.PAYMENT]
+"""What brings an amount to share: a sale its annual value, a payment what was paid."""
+
+
+class Tier(Value):
+    """Another share of all that is beyond an amount, so that tiers have neither gap nor overlap."""
+
+    above: Annotated[Number, Field(gt=0)]
+    """In the currency of the payments, each currency by itself."""
+    share: Percent
+
+
 class RevenueShare(Value):
     """A share of what a referred client pays (C10): 15 % of first-year subscription revenue."""
 
@@ -31,7 +49,28 @@ class RevenueShare(Value):
     """The party that earns the share."""
     share: Percent
     basis: Literal["first-year", "all-payments"]
-    trigger: Trigger
+    trigger: PaidOn
+    tiers: list[Tier] = []
+    """Shares beyond the first amount, in rising order; `share` holds below."""
+    cap: Annotated[Number, Field(gt=0)] | None = None
+    """The most that is earned within a window, in the currency of the payments."""
+    window: Literal["month", "quarter", "year"] = "year"
+    """The time over which payments are added up for tiers and cap."""
+
+    def earned(self, total: Decimal) -> Decimal:
+        """Give what a total of payments within a window earns, exactly, before rounding."""
+        limits = [Decimal(0), *(each.above for each in self.tiers)]
+        shares = [self.share, *(each.share for each in self.tiers)]
+        ends = [*limits[1:], max(total, limits[-1])]
+        earned = sum(
+            (
+                (min(total, end) - start) * share
+                for start, end, share in zip(limits, ends, shares, strict=True)
+                if total > start or start == 0
+            ),
+            Decimal(0),
+        )
+        return min(earned / HUNDRED, self.cap) if self.cap is not None else earned / HUNDRED
 
 
 class RevenueSplit(Value):
@@ -39,11 +78,11 @@ class RevenueSplit(Value):
 
     kind: Literal["revenue-split"] = "revenue-split"
     shares: dict[Slug, Percent]
-    trigger: Trigger
+    trigger: PaidOn
 
 
 class ReferralFee(Value):
-    """A fixed fee for each referral that signs (C10)."""
+    """A fixed fee for each referral that signs or pays, or for each click or post (C10)."""
 
     kind: Literal["referral-fee"] = "referral-fee"
     to: Slug
@@ -89,8 +128,22 @@ class CostShare(Value):
     shares: dict[Slug, Percent]
 
 
+class Minimum(Value):
+    """What a party brings at least in each window, and what falling short costs it (C10)."""
+
+    kind: Literal["minimum"] = "minimum"
+    on: Slug
+    """The party that pays."""
+    metric: Slug
+    window: Window
+    at_least: Count
+    fee: Money
+    per: Literal["window", "missing"]
+    """Whether the fee is due once for a window, or for each that is missing."""
+
+
 class Penalty(Value):
-    """What non-performance costs (C10)."""
+    """What non-performance costs, once its party concedes it (C10, `ConcedePenalty`)."""
 
     kind: Literal["penalty"] = "penalty"
     on: Slug
@@ -107,6 +160,7 @@ Economics = Annotated[
     | LicenceFee
     | Hybrid
     | CostShare
+    | Minimum
     | Penalty,
     Field(discriminator="kind"),
 ]
@@ -130,6 +184,10 @@ class Terms(Value):
     renewal: Literal["mutual-consent"] = "mutual-consent"
     assets_at_exit: Assets
     if_sales_double: Text | None = None
+    attribution: AttributionPolicy | None = None
+    """How competing claims on a referral are weighed; without it they are a conflict (C18)."""
+    settles_in: Currency | None = None
+    """The currency of the statements, at each month's captured rate; else each by itself."""
 
     def ends_on(self) -> date:
         """Give the first day on which these terms no longer hold (C11)."""
@@ -143,11 +201,9 @@ class Terms(Value):
 def check(terms: Terms, parties: tuple[str, ...]) -> None:
     """Raise `Refused` where terms name strangers, do not add up, or leave no time for notice."""
     for item in terms.economics:
-        if isinstance(item, RevenueSplit | CostShare):
-            check_shares(item.shares, parties)
-        else:
-            party = item.on if isinstance(item, Penalty) else item.to
-            check_parties([party], parties)
+        _check_item(item, parties)
+    if terms.attribution is not None:
+        _check_attribution(terms.attribution, parties)
     if terms.last_notice_day() < terms.starts_on:
         raise Refused(
             "notice-exceeds-duration",
@@ -156,16 +212,74 @@ def check(terms: Terms, parties: tuple[str, ...]) -> None:
         )
 
 
+def _check_item(item: Economics, parties: tuple[str, ...]) -> None:
+    match item:
+        case RevenueSplit() | CostShare():
+            check_shares(item.shares, parties)
+        case Penalty():
+            check_parties([item.on], parties)
+        case Minimum():
+            check_parties([item.on], parties)
+            _check_metric(item.metric)
+        case Hybrid():
+            check_parties([item.to], parties)
+            _check_metric(item.bonus_metric)
+            if item.every not in WINDOWS:
+                raise Refused(
+                    "bonus-window",
+                    f"A bonus each {item.every} looks at no period that closes.",
+                    f"Pay it every {', '.join(WINDOWS)}.",
+                )
+        case RevenueShare():
+            check_parties([item.to], parties)
+            _check_tiers(item)
+        case ReferralFee() | Retainer() | LicenceFee():
+            check_parties([item.to], parties)
+        case _:
+            assert_never(item)
+
+
+def _check_metric(metric: str) -> None:
+    if metric not in CATALOGUE:
+        raise Refused(
+            "unknown-metric",
+            f"Terms cannot rest on {metric}: the catalogue of metrics does not have it.",
+            "Name a metric of the catalogue (accord schema --metrics lists them).",
+        )
+
+
+def _check_tiers(item: RevenueShare) -> None:
+    limits = [each.above for each in item.tiers]
+    if limits != sorted(set(limits)):
+        raise Refused(
+            "tiers-in-order",
+            f"The tiers begin above {', '.join(map(plain, limits))}.",
+            "Give each tier a higher beginning than the one before it.",
+        )
+
+
+def _check_attribution(policy: AttributionPolicy, parties: tuple[str, ...]) -> None:
+    split = policy.kind is PolicyKind.SPLIT
+    if split is not (policy.weights is not None):
+        raise Refused(
+            "weights-of-a-split",
+            f"A policy of {policy.kind} comes {'without' if split else 'with'} weights.",
+            "Give weights to a split, and to no other policy.",
+        )
+    if policy.weights is not None:
+        check_shares(policy.weights, parties)
+
+
 def check_shares(shares: dict[str, Decimal], parties: tuple[str, ...]) -> None:
     """Raise `Refused` unless the shares name the parties and add up to 100 (C10, C26)."""
     check_parties(shares, parties)
     if sum(shares.values()) != HUNDRED:
-        total = "+".join(format(share, "f") for share in shares.values())
+        total = "+".join(plain(share) for share in shares.values())
         raise Refused(
             "splits-add-up",
             f"The shares {total} do not add up to 100.",
             "Give shares that add up to 100 %.",
-            shares={party: format(share, "f") for party, share in shares.items()},
+            shares={party: plain(share) for party, share in shares.items()},
         )
 
 

@@ -6,7 +6,7 @@ race; the one that comes second finds a conflict and decides afresh.
 """
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
@@ -23,7 +23,9 @@ from domain.values import instant
 from infra import codec, intake
 from infra.at_hand import let_go
 from infra.intake import Input, Unreadable
-from infra.store.records import Conflict, Head, History, Receipt, Refusal
+from infra.store.records import NOTHING, Conflict, Head, History, Receipt, Refusal, placed_at
+from projections.fold import Rows, replay
+from projections.settlement import SETTLEMENT, ledger
 
 log = logging.getLogger(__name__)
 
@@ -153,8 +155,9 @@ class Service:
             self._known[name] = known
         return _Batch(
             self._loaded(dict.fromkeys([*partnerships, *streams])),
-            {name: self._known[name].recorded_at for name in partnerships},
+            {name: self._known[name] for name in partnerships},
             self._clock(),
+            self._history,
             simulated=self._simulated,
         )
 
@@ -233,20 +236,24 @@ class _Batch:
     """Inputs decided together, on states that run ahead of the store until it is written.
 
     `states` are those of all streams that they touch, each with its version, and `recorded_at`
-    says of each partnership when its last event was recorded.
+    says of each partnership when its last event was recorded. `history` and the `sizes` of the
+    partnerships' logs in it serve the few decisions that rest on a whole log.
     """
 
     def __init__(
         self,
         states: dict[str, tuple[int, State]],
-        recorded_at: dict[str, datetime | None],
+        known: dict[str, _Known],
         now: datetime,
+        history: History,
         *,
         simulated: bool,
     ) -> None:
         self.states = states
-        self.recorded_at = recorded_at
+        self.recorded_at = {name: each.recorded_at for name, each in known.items()}
         self._now = now
+        self._history = history
+        self._sizes = {name: each.size for name, each in known.items()}
         self._simulated = simulated
         self._outcomes: list[tuple[Outcome, int]] = []
         self._starts: dict[tuple[str, str], int] = {}
@@ -307,7 +314,9 @@ class _Batch:
         within = self._partnership(name)
         act = Act(envelope.party, envelope.actor, envelope.time, self._not_before(name, now))
         _, state = self.states[each.stream]
-        decided = aggregates.decide(envelope.data, state, act, within)
+        decided = aggregates.decide(
+            envelope.data, state, act, within, lambda: ledger(self._folded(name))
+        )
         start = len(self.events)
         self._record(each.stream, decided, act, (envelope.source, envelope.id), each)
         receipt = Receipt(
@@ -421,6 +430,21 @@ class _Batch:
             raise TypeError(name)
         return state
 
+    def _log(self, name: str) -> Iterator[Recorded]:
+        """Give a partnership's log as it would be if this batch were written now."""
+        size = self._sizes[name]
+        if size:
+            yield from self._history.of(name, 0, size)
+        mine = (each for each in self.events if each.partnership == name)
+        for index, each in enumerate(mine, size):
+            yield placed_at(each, index, NOTHING)
+
+    def _folded(self, name: str) -> Rows:
+        return replay(SETTLEMENT, self._log(name)).rows
+
+    def _next_index(self, name: str) -> int:
+        return self._sizes[name] + sum(each.partnership == name for each in self.events)
+
     def _record(
         self,
         stream: str,
@@ -452,6 +476,10 @@ class _Batch:
                     by.envelope.correlationid if by else None,
                 )
             )
+        if any(isinstance(event, aggregates.RESTING_ON_THE_LOG) for event in decided):
+            # The store takes them at this place alone, because they are true of what is before.
+            for index, each in enumerate(recorded, self._next_index(name)):
+                each.index = index
         # All of them or, should one fail, none.
         self.events += recorded
         self.states[stream] = (version, state)

@@ -1,16 +1,33 @@
-"""Pure folds over recorded events: figures, alerts, timeline, open deadlines, an overview."""
+"""Pure folds over recorded events: figures, alerts, ledger, timeline, deadlines, an overview."""
 
 from projections.alerts import ALERTS
 from projections.deadlines import DEADLINES
 from projections.fold import Projection
 from projections.kpis import KPIS
 from projections.overview import OVERVIEW
+from projections.settlement import SETTLEMENT
 from projections.timeline import TIMELINE
 
-PROJECTIONS: tuple[Projection, ...] = (KPIS, ALERTS, TIMELINE, DEADLINES, OVERVIEW)
+PROJECTIONS: tuple[Projection, ...] = (
+    KPIS,
+    ALERTS,
+    SETTLEMENT,
+    TIMELINE,
+    DEADLINES,
+    OVERVIEW,
+)
 """Every projection that is kept live; all are folded from the same history."""
 
 FAMILIES: dict[str, tuple[Projection, ...]] = {"views": PROJECTIONS}
 """The same by families, each folded on its own and at its own pace: see docs/decisions/0008."""
 
-__all__ = ["ALERTS", "DEADLINES", "FAMILIES", "KPIS", "OVERVIEW", "PROJECTIONS", "TIMELINE"]
+__all__ = [
+    "ALERTS",
+    "DEADLINES",
+    "FAMILIES",
+    "KPIS",
+    "OVERVIEW",
+    "PROJECTIONS",
+    "SETTLEMENT",
+    "TIMELINE",
+]

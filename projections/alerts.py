@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 
+from domain.agreement import CommercialTermsAgreed
 from domain.calendar import bounds, following, midnight, preceding, quarter_of
 from domain.deadlines import ESCALATE_AFTER, DeadlinePassed, Kind, PeriodClosed
 from domain.execution import (
@@ -20,7 +21,7 @@ from domain.execution import (
     ReviewHeld,
     ReviewMissed,
 )
-from domain.formation import CommercialTermsAgreed, DecisionRuleAgreed
+from domain.formation import DecisionRuleAgreed
 from domain.metric import OTHER_CHANNELS
 from domain.metrics import CATALOGUE, Adds
 from domain.recorded import Recorded

@@ -8,8 +8,10 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any, NamedTuple
 
+from domain.agreement import CommercialTermsAgreed
 from domain.calendar import bounds, month_of
 from domain.deal import (
+    ChargebackReversed,
     DealLost,
     DealWon,
     DemoHeld,
@@ -20,7 +22,7 @@ from domain.deal import (
     ReferralSubmitted,
     RefundIssued,
 )
-from domain.formation import CharterAgreed, CommercialTermsAgreed
+from domain.formation import CharterAgreed
 from domain.kernel import Event
 from domain.metric import MetricCorrected, MetricReported
 from domain.recorded import Recorded
@@ -66,7 +68,8 @@ def _submitted(recorded: Recorded, event: ReferralSubmitted) -> list[Count]:
 
 
 def _attributed(_: Recorded, event: ReferralAttributed) -> list[Count]:
-    return [Count(month_of(event.referred_at), "attributed_leads", 1)]
+    # A lead that another claims too is one tagged lead all the same.
+    return [] if event.contests else [Count(month_of(event.referred_at), "attributed_leads", 1)]
 
 
 def _won(recorded: Recorded, event: DealWon) -> list[Count]:
@@ -89,6 +92,11 @@ def _refunded(recorded: Recorded, event: RefundIssued) -> list[Count]:
     return [_money(recorded, "refunds", event.amount)]
 
 
+def _won_back(recorded: Recorded, event: ChargebackReversed) -> list[Count]:
+    lost = _money(recorded, "refunds", event.amount)
+    return [lost._replace(amount=-event.amount.amount)]
+
+
 _COUNTS: dict[type[Event], Callable[[Recorded, Any], list[Count]]] = {
     ReferralSubmitted: _submitted,
     ReferralAttributed: _attributed,
@@ -99,6 +107,7 @@ _COUNTS: dict[type[Event], Callable[[Recorded, Any], list[Count]]] = {
     DealLost: _one("deals_lost"),
     PaymentReceived: _paid,
     RefundIssued: _refunded,
+    ChargebackReversed: _won_back,
 }
 
 
@@ -127,6 +136,7 @@ _COUNTED_BY: dict[type[Event], tuple[str, ...]] = {
     DealLost: ("deals_lost",),
     PaymentReceived: ("payments",),
     RefundIssued: ("refunds",),
+    ChargebackReversed: ("refunds",),
 }
 
 

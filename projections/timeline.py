@@ -4,8 +4,11 @@ from collections.abc import Callable
 from typing import Any
 
 from domain import (
+    agreement,
     deadlines,
     deal,
+    dispute,
+    entry,
     execution,
     exploration,
     formation,
@@ -14,6 +17,7 @@ from domain import (
     metric,
     renewal,
     scaling,
+    settlement,
 )
 from domain.kernel import Event
 from domain.recorded import Recorded
@@ -35,7 +39,19 @@ def _waived(event: Any) -> str:  # noqa: ANN401 - any event that names the waive
     return f" (waived: {', '.join(event.waived)})" if event.waived else ""
 
 
+def _shares(shares: dict[str, Any]) -> str:
+    return ", ".join(f"{share} % to {party}" for party, share in shares.items())
+
+
+def _balance(balance: settlement.Balance) -> str:
+    if balance.payer is None:
+        return f"nobody owes anything in {balance.currency}"
+    return f"{balance.payer} owes {balance.payee} {balance.amount} {balance.currency}"
+
+
 WORDS: dict[type[Event], Words] = {
+    dispute.DisputeOpened: lambda e: f"opened dispute {e.dispute} ({e.cause}): {e.description}",
+    dispute.DisputeResolved: lambda e: f"ended dispute {e.dispute} ({e.outcome}): {e.resolution}",
     exploration.ExplorationBegun: lambda e: f"began to look for a partner: {e.purpose}",
     exploration.IdealPartnerProfileDefined: lambda e: (
         f"described the ideal partner (profile {e.profile_version}): {e.practice}"
@@ -78,8 +94,9 @@ WORDS: dict[type[Event], Words] = {
     formation.TermsProposed: lambda e: f"proposed terms {e.proposal}",
     formation.TermsCountered: lambda e: f"answered {e.counters} with terms {e.proposal}",
     formation.TermsAccepted: lambda e: f"accepted terms {e.proposal}",
-    formation.CommercialTermsAgreed: lambda e: (
+    agreement.CommercialTermsAgreed: lambda e: (
         f"and its partner agreed terms, version {e.terms_version}, from {e.effective_from}"
+        + (f" until {e.until}" if e.until else "")
     ),
     formation.CharterProposed: lambda e: f"proposed charter {e.proposal}",
     formation.CharterAgreed: lambda e: f"and its partner signed charter {e.proposal}",
@@ -142,20 +159,50 @@ WORDS: dict[type[Event], Words] = {
     renewal.ExitNoticeGiven: lambda e: (
         f"gave notice ({e.reason}), effective {e.effective_on}" + _waived(e)
     ),
-    renewal.FinalSettlementIssued: lambda e: f"issued final settlement {e.settlement}",
+    settlement.RateCaptured: lambda e: (
+        f"captured the rate of {e.month}: 1 {e.base} is {e.rate} {e.quote} ({e.source})"
+    ),
+    settlement.StatementIssued: lambda e: f"issued statement {e.statement}: {_balance(e.balance)}",
+    settlement.PayoutRecorded: lambda e: (
+        f"recorded that {e.payer} paid {e.amount} on {e.statement}"
+    ),
+    settlement.FinalSettlementIssued: lambda e: (
+        f"issued final settlement {e.settlement}: "
+        + ("; ".join(map(_balance, e.balances)) or "nothing is open")
+    ),
     renewal.AssetsDispositioned: lambda e: f"{e.asset}: {e.disposition} ({e.to})",
     renewal.PartnershipExited: lambda e: "completed the exit; the partnership ended" + _waived(e),
     deadlines.PeriodClosed: lambda e: f"{e.period} closed",
     deadlines.DeadlinePassed: lambda e: f"{e.kind} {e.ref} passed",
     deal.ReferralSubmitted: lambda e: f"submitted referral {e.deal}",
-    deal.ReferralAttributed: lambda e: f"attributed referral {e.deal} ({e.method})",
+    deal.ReferralAttributed: lambda e: (
+        f"attributed referral {e.deal} to {e.to} ({e.method})"
+        + (f", which {' and '.join(e.contests)} claims too" if e.contests else "")
+    ),
+    deal.AttributionProposed: lambda e: f"proposed to credit {e.deal} by {_shares(e.shares)}",
+    deal.AttributionSettled: lambda e: (
+        f"and its partner settled to credit {e.deal} by {_shares(e.shares)}"
+    ),
     deal.LeadQualified: lambda e: f"qualified lead {e.deal}",
     deal.OpportunityCreated: lambda e: f"opened an opportunity on {e.deal}",
     deal.DemoHeld: lambda e: f"held a demo for {e.deal}",
     deal.DealWon: lambda e: f"won deal {e.deal}: {e.annual_contract_value} a year",
     deal.DealLost: lambda e: f"lost deal {e.deal}: {e.reason}",
     deal.PaymentReceived: lambda e: f"received {e.amount} on deal {e.deal}",
-    deal.RefundIssued: lambda e: f"refunded {e.amount} on deal {e.deal}",
+    deal.RefundIssued: lambda e: (
+        f"refunded {e.amount} on deal {e.deal}"
+        if e.kind == "refund"
+        else f"lost {e.amount} on deal {e.deal} by a chargeback"
+    ),
+    deal.ChargebackReversed: lambda e: f"won back {e.amount} on deal {e.deal}",
+    entry.JointRevenueReceived: lambda e: (
+        f"recorded joint revenue {e.entry} of {e.amount}, collected by {e.collected_by}"
+    ),
+    entry.SharedCostIncurred: lambda e: (
+        f"recorded a shared cost {e.entry} of {e.amount} for {e.cost}, paid by {e.paid_by}"
+    ),
+    entry.PenaltyConceded: lambda e: f"conceded a penalty of {e.amount}: {e.condition}",
+    entry.EntryReversed: lambda e: f"took {e.amount} of entry {e.entry} back: {e.reason}",
     metric.MetricReported: lambda e: f"reported {e.metric} for {e.period}: {e.figure}",
     metric.MetricCorrected: lambda e: (
         f"corrected {e.metric} for {e.period} to {e.figure}: {e.reason}"

@@ -10,19 +10,23 @@ from decimal import Decimal
 from typing import TypeVar
 
 from domain.agreement import DataProtection, Sections
+from domain.attribution import Method
 from domain.charter import Charter, Expectations, Objective
 from domain.deal import (
+    AgreeAttribution,
     AttributeReferral,
     CreateOpportunity,
     HoldDemo,
     IssueRefund,
     LoseDeal,
-    Method,
+    ProposeAttribution,
     QualifyLead,
     ReceivePayment,
+    ReverseChargeback,
     SubmitReferral,
     WinDeal,
 )
+from domain.entry import ConcedePenalty, RecordJointRevenue, RecordSharedCost, ReverseEntry
 from domain.execution import (
     AgreeCommunicationPolicy,
     AgreeImprovementPlan,
@@ -93,7 +97,6 @@ from domain.renewal import (
     ExitReason,
     GiveExitNotice,
     HoldRenewalReview,
-    IssueFinalSettlement,
     ProposeRenewal,
 )
 from domain.rules import Action, Comparison, DecisionRule, Window
@@ -103,7 +106,8 @@ from domain.scaling import (
     ProposeJointInvestment,
     ProposeScope,
 )
-from domain.terms import Assets, RevenueShare, RevenueSplit, Terms, Trigger
+from domain.settlement import CaptureRate, IssueFinalSettlement, IssueStatement, RecordPayout
+from domain.terms import Assets, Penalty, RevenueShare, RevenueSplit, Terms, Trigger
 from domain.values import Money
 from tests.stories import Step, Story
 
@@ -137,6 +141,7 @@ def referral_share(percent: str) -> RevenueShare:
     )
 
 
+NO_REPORT = Penalty(on=THEIRS, condition="A month's report is missing.", fee=usd("250.00"))
 TERMS = Terms(
     economics=[referral_share("15")],
     minimum_referrals_per_quarter=10,
@@ -411,6 +416,27 @@ _EXECUTION = [
         OURS,
         IssueRefund(deal="D-1", refund="R-1", payment="P-1", amount=usd("400.00")),
     ),
+    Step(
+        "2026-01-29",
+        OURS,
+        IssueRefund(
+            deal="D-1", refund="C-1", payment="P-1", amount=usd("600.00"), kind="chargeback"
+        ),
+    ),
+    Step("2026-01-29", OURS, ReverseChargeback(deal="D-1", refund="C-1")),
+    Step(
+        "2026-01-29",
+        OURS,
+        AttributeReferral(deal="D-1", method=Method.REFERRAL_CODE, evidence="OWN-LIST", to=OURS),
+    ),
+    Step(
+        "2026-01-29",
+        OURS,
+        ProposeAttribution(
+            deal="D-1", proposal="credit-1", shares={OURS: Decimal(20), THEIRS: Decimal(80)}
+        ),
+    ),
+    Step("2026-01-29", THEIRS, AgreeAttribution(deal="D-1", proposal="credit-1")),
     Step("2026-01-29", THEIRS, SubmitReferral(deal="D-2", lead="lead-2")),
     Step("2026-01-30", OURS, LoseDeal(deal="D-2", reason="No budget this year.")),
     Step("2026-01-30", OURS, HoldReview(review="operations-1", minutes="All is on its way.")),
@@ -454,6 +480,19 @@ _EXECUTION = [
     ),
     Step("2026-02-07", THEIRS, AgreeImprovementPlan(plan="plan-1")),
     Step("2026-04-01", OURS, PassTime()),
+    Step("2026-04-02", OURS, IssueStatement(period="2026-Q1")),
+    Step(
+        "2026-04-03",
+        OURS,
+        RecordPayout(payout="out-1", statement="2026-Q1:USD", amount=usd("1000.00")),
+    ),
+    Step(
+        "2026-04-03",
+        OURS,
+        CaptureRate(
+            base="EUR", quote="USD", month="2026-03", rate=Decimal("1.0834"), source="Central bank"
+        ),
+    ),
     Step(
         "2026-04-10",
         OURS,
@@ -469,7 +508,7 @@ _EXECUTION = [
         OURS,
         ProposeTerms(
             proposal="terms-3",
-            terms=changed(TERMS, economics=[referral_share("10")]),
+            terms=changed(TERMS, economics=[referral_share("10"), NO_REPORT]),
             effective_from=date(2026, 7, 1),
         ),
     ),
@@ -503,6 +542,24 @@ _SCALING = [
     ),
     Step("2026-05-05", THEIRS, AgreeJointInvestment(proposal="investment-1")),
     Step(
+        "2026-05-20",
+        OURS,
+        RecordSharedCost(
+            entry="E-1", cost="Translation", amount=usd("3000.00"), under="investment-1"
+        ),
+    ),
+    Step(
+        "2026-06-20",
+        OURS,
+        RecordJointRevenue(entry="E-2", amount=usd("1000.00"), under="investment-1"),
+    ),
+    Step(
+        "2026-06-21",
+        OURS,
+        ReverseEntry(entry="E-2", reversal="V-1", amount=usd("100.00"), reason="Counted twice."),
+    ),
+    Step("2026-08-03", THEIRS, ConcedePenalty(entry="E-3", condition=NO_REPORT.condition)),
+    Step(
         "2026-09-01",
         OURS,
         HoldRenewalReview(
@@ -534,7 +591,7 @@ _EXIT = [
     Step(
         "2026-12-01",
         OURS,
-        IssueFinalSettlement(settlement="S-1", balances=[usd("1440.00")], payer=OURS),
+        IssueFinalSettlement(settlement="S-1"),
     ),
     Step(
         "2026-12-01",

@@ -17,6 +17,9 @@ from domain.deal import Deal
 from domain.kernel import Act, Command, Event, Refused
 from domain.partnership import Partnership
 from domain.recorded import Recorded
+from domain.settlement import Ledger
+from projections.fold import replay
+from projections.settlement import SETTLEMENT, ledger
 
 E = TypeVar("E", bound=Event)
 
@@ -63,6 +66,10 @@ class Story:
         assert isinstance(state, Deal)
         return state
 
+    def ledger(self) -> Ledger:
+        """What accrued between the parties so far."""
+        return ledger(replay(SETTLEMENT, self.history).rows)
+
     def facts(self, kind: type[E]) -> list[E]:
         """Every event of a kind, in order."""
         return [each.event for each in self.history if isinstance(each.event, kind)]
@@ -93,7 +100,7 @@ class Story:
         act = Act(party, f"{party}-manager", occurred, self.now)
         stream = stream_of(self.id, command)
         state = self.states.get(stream, initial(stream))
-        events = aggregates.decide(command, state, act, self.partnership)
+        events = aggregates.decide(command, state, act, self.partnership, self.ledger)
         self._record(stream, events, act)
         return events
 

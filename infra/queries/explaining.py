@@ -5,9 +5,10 @@ from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
+from domain.agreement import CommercialTermsAgreed
 from domain.calendar import PERIOD_PATTERN, bounds, months_of, preceding, quarters_of
 from domain.deadlines import DeadlinePassed
-from domain.formation import CommercialTermsAgreed, DecisionRuleAgreed
+from domain.formation import DecisionRuleAgreed
 from domain.kernel import Event
 from domain.metric import MetricCorrected, MetricReported
 from domain.metrics import CATALOGUE, Adds, Metric

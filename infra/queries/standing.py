@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from datetime import date, datetime
 
 from domain import aggregates
+from domain.agreement import CommercialTermsAgreed
 from domain.calendar import subtract
 from domain.consent import Proposals
 from domain.execution import (
@@ -21,7 +22,7 @@ from domain.exploration import (
     CandidateApproached,
     CandidateScored,
 )
-from domain.formation import CommercialTermsAgreed, Formation
+from domain.formation import Formation
 from domain.governance import (
     ContactAssigned,
     GovernanceEstablished,

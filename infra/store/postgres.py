@@ -20,6 +20,7 @@ from infra.store.postgres_datastore import (
     columns,
 )
 from infra.store.records import (
+    NOTHING,
     Bell,
     Conflict,
     Head,
@@ -34,7 +35,7 @@ from infra.store.records import (
 CHANNEL = "history"
 """Where Postgres tells that events were appended."""
 
-_EVENT = ("text", "text", "int", "text", "timestamptz", "bytea")
+_EVENT = ("text", "text", "int", "text", "timestamptz", "bytea", "int")
 _RECEIPT = ("text", "text", "bytea", "text", "text", "int", "int")
 _REFUSAL = (*["text"] * 8, "timestamptz", "bytea")
 _APPEND = f"SELECT start, indexes FROM history.append({arrays(*_EVENT, *_RECEIPT, *_REFUSAL)})"  # noqa: S608 - marks
@@ -289,7 +290,9 @@ def _append(
 
 
 def _event_values(e: Recorded) -> tuple[object, ...]:
-    return e.partnership, e.stream, e.version, e.event.wire, utc(e.act.recorded_at), encode(e)
+    wanted = None if e.index == NOTHING else e.index
+    recorded_at = utc(e.act.recorded_at)
+    return e.partnership, e.stream, e.version, e.event.wire, recorded_at, encode(e), wanted
 
 
 def _receipt_values(

@@ -15,6 +15,7 @@ from infra.codec import decode, encode, moment, utc
 from infra.store.mapper import EventMapper
 from infra.store.paging import by_index
 from infra.store.records import (
+    NOTHING,
     Bell,
     Conflict,
     Head,
@@ -299,6 +300,8 @@ def _place(events: Sequence[Recorded], heads: _Heads, position: int) -> list[Rec
     for event in events:
         recorded_at = event.act.recorded_at
         index, last = heads.get(event.partnership, (0, recorded_at))
+        if event.index not in (NOTHING, index):
+            raise Conflict(f"{event.partnership} has other events than {event.event_id} rests on")
         if recorded_at < last:
             raise Conflict(f"{event.partnership} has an event recorded after {recorded_at}")
         heads[event.partnership] = index + 1, recorded_at

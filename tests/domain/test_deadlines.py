@@ -207,7 +207,7 @@ def test_amended_terms_move_the_end_and_the_notice() -> None:
     story = at(Stage.EXECUTION)
     shorter = changed(TERMS, duration="P1Y", notice="P30D")
 
-    proposal = example(ProposeTerms, proposal="new", terms=shorter)
+    proposal = example(ProposeTerms, proposal="new", terms=shorter, effective_from=date(2026, 2, 1))
     story.when(OURS, proposal)
     story.when(THEIRS, AcceptTerms(proposal="new"))
     events = story.on("2029-06-01")

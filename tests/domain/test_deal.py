@@ -4,6 +4,7 @@ from decimal import Decimal
 
 import pytest
 
+from domain.attribution import Method
 from domain.deal import (
     AttributeReferral,
     CreateOpportunity,
@@ -13,7 +14,6 @@ from domain.deal import (
     HoldDemo,
     IssueRefund,
     LoseDeal,
-    Method,
     PaymentReceived,
     QualifyLead,
     ReceivePayment,
@@ -51,7 +51,6 @@ def test_nothing_happens_to_a_deal_that_nobody_referred(command: type[DealComman
 @pytest.mark.parametrize(
     ("command", "step"),
     [
-        (AttributeReferral, Step.ATTRIBUTED),
         (QualifyLead, Step.QUALIFIED),
         (CreateOpportunity, Step.OPPORTUNITY),
         (HoldDemo, Step.DEMO),

@@ -1,12 +1,13 @@
 """Formation: what binds both needs both, and what the gate to execution asks (C7 to C12, C15)."""
 
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
 from pydantic import ValidationError
 
-from domain.agreement import Sections
+from domain.agreement import CommercialTermsAgreed, Sections
+from domain.attribution import AttributionPolicy, PolicyKind
 from domain.execution import HoldKickoff, KickoffHeld
 from domain.formation import (
     AcceptTerms,
@@ -17,7 +18,6 @@ from domain.formation import (
     AgreementSigned,
     AttachEvidence,
     CharterAgreed,
-    CommercialTermsAgreed,
     CounterTerms,
     DecisionRuleAgreed,
     DecisionRuleProposed,
@@ -42,15 +42,19 @@ from domain.governance import (
     SponsorAssigned,
 )
 from domain.kernel import Command, Stage
-from domain.rules import OWN_RULES
+from domain.rules import OWN_RULES, Window
 from domain.terms import (
     CostShare,
+    Economics,
     Hybrid,
     LicenceFee,
+    Minimum,
     Penalty,
     ReferralFee,
     Retainer,
+    RevenueShare,
     Terms,
+    Tier,
     Trigger,
 )
 from tests.life import (
@@ -227,23 +231,146 @@ def test_the_terms_in_force_are_those_of_the_day() -> None:
     assert version(date(2026, 7, 1)) == 2
 
 
-def test_of_two_versions_from_one_day_the_later_holds() -> None:
-    story = amended(at(Stage.EXECUTION), date(2026, 7, 1), "10")
-    story = amended(story, date(2026, 7, 1), "11")
+def test_an_amendment_never_takes_effect_before_it_is_agreed() -> None:
+    story = at(Stage.EXECUTION)
+    yesterday = story.now.date() - timedelta(days=1)
 
-    agreed = story.partnership.formation.terms_at(date(2026, 7, 1))
-
-    assert agreed is not None
-    assert agreed.terms_version == 3
-
-
-def test_an_amendment_never_takes_effect_before_the_standing_version() -> None:
-    story = amended(at(Stage.EXECUTION), date(2026, 7, 1), "10")
-    backwards = example(ProposeTerms, proposal="late", effective_from=date(2026, 6, 30))
-
-    story.when(OURS, backwards)
+    story.when(OURS, example(ProposeTerms, proposal="late", effective_from=yesterday))
 
     assert story.refuses(THEIRS, AcceptTerms(proposal="late")).rule == "terms-never-backwards"
+
+
+def test_an_amendment_signed_by_one_side_only_changes_nothing() -> None:
+    story = at(Stage.EXECUTION)
+    terms = terms_of(referral_share("10"))
+
+    story.when(OURS, ProposeTerms(proposal="a", terms=terms, effective_from=date(2026, 7, 1)))
+
+    held = story.partnership.formation.terms_at(date(2026, 7, 1))
+    assert held is not None
+    assert held.terms_version == 1
+    assert story.refuses(OURS, AcceptTerms(proposal="a")).rule == "own-proposal"
+
+
+def scheduled(story: Story, start: date, until: date | None = None) -> None:
+    """Both agree terms from a day on, or for a time."""
+    name = f"from-{start}-{until}"
+    terms = terms_of(referral_share("12"))
+    story.when(OURS, ProposeTerms(proposal=name, terms=terms, effective_from=start, until=until))
+    story.when(THEIRS, AcceptTerms(proposal=name))
+
+
+JULY, AUGUST, OCTOBER = date(2026, 7, 1), date(2026, 8, 1), date(2026, 10, 1)
+
+
+def test_terms_for_a_time_adjust_those_that_hold_and_then_give_way_to_them() -> None:
+    story = at(Stage.EXECUTION)
+
+    scheduled(story, JULY, OCTOBER)
+
+    formation = story.partnership.formation
+    days = [JULY - timedelta(days=1), JULY, OCTOBER - timedelta(days=1), OCTOBER]
+    held = [formation.terms_at(day) for day in days]
+    assert [each.terms_version if each else None for each in held] == [1, 2, 2, 1]
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ((JULY, None), (JULY, None)),
+        ((OCTOBER, None), (JULY, None)),
+        ((JULY, OCTOBER), (AUGUST, None)),
+        ((JULY, OCTOBER), (AUGUST, date(2026, 9, 1))),
+        ((AUGUST, None), (JULY, OCTOBER)),
+    ],
+)
+def test_overlapping_scheduled_terms_are_refused(
+    first: tuple[date, date | None], second: tuple[date, date | None]
+) -> None:
+    story = at(Stage.EXECUTION)
+    scheduled(story, *first)
+
+    start, until = second
+    proposal = ProposeTerms(
+        proposal="b", terms=terms_of(referral_share("9")), effective_from=start, until=until
+    )
+    story.when(OURS, proposal)
+
+    assert story.refuses(THEIRS, AcceptTerms(proposal="b")).rule == "terms-overlap"
+
+
+def test_terms_that_would_never_hold_are_refused() -> None:
+    story = at(Stage.EXECUTION)
+    story.when(OURS, example(ProposeTerms, proposal="b", effective_from=JULY, until=JULY))
+
+    assert story.refuses(THEIRS, AcceptTerms(proposal="b")).rule == "terms-end-first"
+
+
+def test_terms_for_a_time_need_terms_to_adjust() -> None:
+    story = before(AcceptTerms)
+    story.when(OURS, example(ProposeTerms, proposal="b", until=OCTOBER))
+
+    assert story.refuses(THEIRS, AcceptTerms(proposal="b")).rule == "nothing-to-adjust"
+
+
+@pytest.mark.parametrize(
+    ("item", "rule"),
+    [
+        (
+            RevenueShare(
+                to=THEIRS,
+                share=Decimal(10),
+                basis="all-payments",
+                trigger=Trigger.PAYMENT,
+                tiers=[
+                    Tier(above=Decimal(5000), share=Decimal(12)),
+                    Tier(above=Decimal(5000), share=Decimal(15)),
+                ],
+            ),
+            "tiers-in-order",
+        ),
+        (
+            Hybrid(
+                to=THEIRS,
+                base=usd("100.00"),
+                every="P2M",
+                bonus=usd("50.00"),
+                bonus_metric="leads",
+                bonus_threshold=10,
+            ),
+            "bonus-window",
+        ),
+        (
+            Minimum(
+                on=THEIRS,
+                metric="smiles",
+                window=Window.QUARTER,
+                at_least=10,
+                fee=usd("50.00"),
+                per="missing",
+            ),
+            "unknown-metric",
+        ),
+    ],
+)
+def test_an_item_that_cannot_be_computed_is_refused(item: Economics, rule: str) -> None:
+    story = before(ProposeTerms)
+
+    assert story.refuses(OURS, example(ProposeTerms, terms=terms_of(item))).rule == rule
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [
+        AttributionPolicy(kind=PolicyKind.SPLIT),
+        AttributionPolicy(kind=PolicyKind.LAST_TOUCH, weights={OURS: Decimal(100)}),
+    ],
+)
+def test_a_split_has_weights_and_no_other_policy(policy: AttributionPolicy) -> None:
+    story = before(ProposeTerms)
+    terms = changed(TERMS, attribution=policy)
+
+    assert story.refuses(OURS, example(ProposeTerms, terms=terms)).rule == "weights-of-a-split"
 
 
 # --- charter and rules -------------------------------------------------------------------------

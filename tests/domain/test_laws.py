@@ -13,14 +13,10 @@ from hypothesis import strategies as st
 
 from domain import aggregates
 from domain.aggregates import State, initial
+from domain.agreement import CommercialTermsAgreed
 from domain.deadlines import DeadlinePassed
 from domain.exploration import BeginExploration
-from domain.formation import (
-    AgreementSigned,
-    CharterAgreed,
-    CommercialTermsAgreed,
-    DecisionRuleAgreed,
-)
+from domain.formation import AgreementSigned, CharterAgreed, DecisionRuleAgreed
 from domain.kernel import CLOCK_PARTY, Command, Event, Refused, Stage
 from domain.partnership import Partnership
 from domain.recorded import Recorded

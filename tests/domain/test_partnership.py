@@ -14,6 +14,7 @@ from domain.kernel import Act, Command, Event, Stage
 from domain.metric import ReportMetric
 from domain.partnership import PassTime
 from domain.recorded import Recorded
+from domain.settlement import Ledger
 from tests.life import LIFE, OURS, STRANGER, THEIRS, at, before, example
 from tests.stories import Story
 
@@ -142,7 +143,7 @@ def test_a_command_on_the_wrong_stream_is_a_fault_of_the_program() -> None:
     act = Act(OURS, "ada", story.now, story.now)
 
     with pytest.raises(TypeError, match="PassTime was routed to Deal"):
-        aggregates.decide(PassTime(), Deal(), act, story.partnership)
+        aggregates.decide(PassTime(), Deal(), act, story.partnership, Ledger)
 
 
 # --- what is stored ----------------------------------------------------------------------------

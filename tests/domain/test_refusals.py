@@ -9,7 +9,7 @@ import pytest
 import domain
 
 SOURCES = sorted(Path(*domain.__path__).glob("*.py"))
-TESTS = sorted(Path(__file__).parent.glob("test_*.py"))
+TESTS = sorted(Path(__file__).parents[1].rglob("test_*.py"))
 
 
 def rules() -> Iterator[str]:

@@ -23,16 +23,15 @@ from domain.renewal import (
     DispositionAssets,
     ExitNoticeGiven,
     ExitReason,
-    FinalSettlementIssued,
     GiveExitNotice,
     HoldRenewalReview,
-    IssueFinalSettlement,
     PartnershipExited,
     PartnershipRenewed,
     ProposeRenewal,
     RenewalDeclined,
     RenewalReviewHeld,
 )
+from domain.settlement import FinalSettlementIssued, IssueFinalSettlement
 from domain.terms import Assets
 from tests.life import OURS, STRANGER, TERMS, THEIRS, after, at, before, changed, example
 from tests.stories import Story
@@ -222,14 +221,15 @@ def test_an_exit_is_complete_once_its_day_has_come_and_all_is_settled() -> None:
 
 def test_an_exit_waits_for_its_effective_date() -> None:
     story = after(GiveExitNotice)
-    story.when(OURS, example(IssueFinalSettlement))
     story.when(OURS, example(DispositionAssets))
     story.on("2026-11-30T23:59")
 
+    settling = story.refuses(OURS, example(IssueFinalSettlement))
     refusal = story.refuses(OURS, example(CompleteExit))
     story.on("2026-12-01T00:00")
+    story.when(OURS, example(IssueFinalSettlement))
 
-    assert refusal.rule == "effective-date"
+    assert settling.rule == refusal.rule == "effective-date"
     assert story.when(OURS, example(CompleteExit))
 
 
@@ -262,12 +262,6 @@ def test_the_final_settlement_is_immutable() -> None:
     assert len(story.facts(FinalSettlementIssued)) == 1
 
 
-def test_a_settlement_may_find_nothing_owed() -> None:
-    story = before(IssueFinalSettlement)
-
-    assert story.when(OURS, example(IssueFinalSettlement, balances=[], payer=None))
-
-
 def test_an_asset_goes_to_one_party_once() -> None:
     story = after(DispositionAssets)
 
@@ -277,11 +271,9 @@ def test_an_asset_goes_to_one_party_once() -> None:
     assert len(story.facts(AssetsDispositioned)) == 1
 
 
-@pytest.mark.parametrize(
-    "command",
-    [example(IssueFinalSettlement, payer=STRANGER), example(DispositionAssets, to=STRANGER)],
-)
-def test_what_is_left_is_settled_between_the_two(command: IssueFinalSettlement) -> None:
+def test_what_is_left_goes_to_one_of_the_two() -> None:
+    command = example(DispositionAssets, to=STRANGER)
+
     assert after(GiveExitNotice).refuses(OURS, command).rule == "unknown-party"
 
 

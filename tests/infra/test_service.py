@@ -9,6 +9,7 @@ from decimal import Decimal
 from multiprocessing import get_context
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import orjson
 import pytest
@@ -27,7 +28,7 @@ from domain.execution import (
 from domain.exploration import CandidateIdentified, ExplorationBegun, IdentifyCandidate
 from domain.kernel import Act, Command, Event
 from domain.metric import Figure, ReportMetric
-from domain.partnership import Partnership, PassTime
+from domain.partnership import PassTime
 from domain.recorded import Recorded
 from infra.bootstrap import Accord, bootstrap, init
 from infra.codec import event_id
@@ -415,12 +416,10 @@ def test_a_fault_in_one_decision_is_kept_and_does_not_stop_the_rest(
 ) -> None:
     sound = aggregates.decide
 
-    def faulty(
-        command: Command, state: aggregates.State, act: Act, within: Partnership
-    ) -> list[Event]:
+    def faulty(command: Command, *others: Any) -> list[Event]:  # noqa: ANN401 - as `decide`
         if isinstance(command, IdentifyCandidate) and command.candidate == "northlight":
             raise ZeroDivisionError
-        return sound(command, state, act, within)
+        return sound(command, *others)
 
     with monkeypatch.context() as patch, caplog.at_level(logging.CRITICAL, "infra.service"):
         patch.setattr(aggregates, "decide", faulty)

@@ -4,14 +4,8 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from domain.deal import (
-    AttributeReferral,
-    CreateOpportunity,
-    HoldDemo,
-    Method,
-    SubmitReferral,
-    WinDeal,
-)
+from domain.attribution import Method
+from domain.deal import AttributeReferral, CreateOpportunity, HoldDemo, SubmitReferral, WinDeal
 from domain.formation import AcceptTerms, ProposeTerms
 from domain.kernel import Event
 from domain.metric import CorrectMetric, Figure, ReportMetric

@@ -25,10 +25,10 @@ from domain.renewal import (
     ExitReason,
     GiveExitNotice,
     HoldRenewalReview,
-    IssueFinalSettlement,
     ProposeRenewal,
 )
 from domain.rules import Action, Comparison, DecisionRule, Window
+from domain.settlement import IssueFinalSettlement
 from projections import ALERTS
 from projections.fold import fold, replay
 from tests.life import CONVERSION_FLOOR, OURS, THEIRS, at, changed, example
@@ -570,7 +570,7 @@ def test_a_term_that_ends_without_renewal_or_notice_fires() -> None:
 
 def test_terms_agreed_after_the_end_of_the_term_end_the_alert() -> None:
     story = running("2029-01-02")
-    agree_minimum(story, 10, date(2029, 1, 1))
+    agree_minimum(story, 10, date(2029, 1, 2))
 
     assert states(story)["term-ended 2029-01-01"] == "resolved"
 

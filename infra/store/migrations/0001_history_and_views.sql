@@ -61,7 +61,7 @@ CREATE VIEW history.stored_events AS
 -- of the first event that an input caused.
 CREATE FUNCTION history.append(
     _partnership text[], _stream text[], _version integer[], _topic text[],
-    _recorded_at timestamptz[], _body bytea[],
+    _recorded_at timestamptz[], _body bytea[], _wanted integer[],
     _source text[], _source_id text[], _fingerprint bytea[], _refused text[], _about text[],
     _first integer[], _count integer[],
     _by text[], _by_id text[], _subject text[], _type text[], _rule text[], _detail text[],
@@ -70,14 +70,17 @@ CREATE FUNCTION history.append(
 ) LANGUAGE plpgsql AS $$
 DECLARE
     runs_back boolean;
+    others boolean;
     written integer;
 BEGIN
     LOCK TABLE history.turn IN EXCLUSIVE MODE;
     SELECT coalesce(max(position), -1) + 1 INTO start FROM history.events;
 
     WITH given AS (
-        SELECT * FROM unnest(_partnership, _stream, _version, _topic, _recorded_at, _body)
-            WITH ORDINALITY AS g (partnership, stream, version, topic, recorded_at, body, place)
+        SELECT *
+        FROM unnest(_partnership, _stream, _version, _topic, _recorded_at, _body, _wanted)
+            WITH ORDINALITY AS
+            g (partnership, stream, version, topic, recorded_at, body, wanted, place)
     ), heads AS (
         SELECT p.partnership, head.idx, head.recorded_at
         FROM (SELECT DISTINCT partnership FROM given) p
@@ -95,9 +98,13 @@ BEGIN
         SELECT start + place - 1, partnership, idx, stream, version, topic, recorded_at, body
         FROM placed ORDER BY place
     )
-    SELECT array_agg(idx ORDER BY place), bool_or(backwards) INTO indexes, runs_back FROM placed;
+    SELECT array_agg(idx ORDER BY place), bool_or(backwards), bool_or(wanted <> idx)
+    INTO indexes, runs_back, others FROM placed;
     IF runs_back THEN
         RAISE 'a partnership has an event recorded later' USING ERRCODE = '23000';
+    END IF;
+    IF others THEN
+        RAISE 'a partnership has other events than one rests on' USING ERRCODE = '23000';
     END IF;
 
     -- Only an input that was refused may come again and fare better.

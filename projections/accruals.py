@@ -1,0 +1,380 @@
+"""What the terms owe for what is known: pure functions of facts, claims and the terms of their day.
+
+A deal, an entry, a month and a window each have such a function. It is asked again whenever
+something more is known (see `settlement`), so it must not depend on the order of what it is given.
+"""
+
+from collections.abc import Iterator
+from datetime import date, datetime
+from decimal import Decimal
+from functools import lru_cache
+from typing import NamedTuple
+
+from domain.agreement import CommercialTermsAgreed, in_force
+from domain.attribution import AttributionPolicy, Claim, Credit, credit
+from domain.calendar import add, bounds, months_of, occurrences, quarter_of
+from domain.metrics import CATALOGUE, Adds
+from domain.settlement import rounded, split
+from domain.terms import (
+    HUNDRED,
+    WINDOWS,
+    CostShare,
+    Economics,
+    Hybrid,
+    LicenceFee,
+    Minimum,
+    ReferralFee,
+    Retainer,
+    RevenueShare,
+    RevenueSplit,
+    Trigger,
+)
+from domain.values import plain
+from projections import figures
+from projections.fold import Row, Rows
+
+FIRST_YEAR = "P1Y"
+"""How long a first year's revenue is counted from the day of the sale (C10)."""
+
+COUNTED_ON = {Trigger.CLICK: "clicks", Trigger.POST: "posts"}
+"""The metric that counts what a fee for each click or post is due on."""
+
+
+class Due(NamedTuple):
+    """What one item of the terms owes for one fact.
+
+    `amount` is rounded; where payments are added up over a window (`adds_up`) it is what this one
+    adds, and the window's whole is rounded instead.
+    """
+
+    fact: str
+    to: str
+    amount: Decimal
+    currency: str
+    month: str
+    version: int
+    item: str
+    said: Row
+    """What the line says of itself: what it is a share of, and which share."""
+    window: str = ""
+
+    @property
+    def key(self) -> str:
+        """Give what tells this due from the others of its deal or entry."""
+        parts = (self.fact, f"{self.version}.{self.item}", self.to, self.currency, self.month)
+        return "|".join([*parts, self.window])
+
+
+# --- the terms of a day ------------------------------------------------------------------------
+
+
+@lru_cache(maxsize=1024)
+def _parsed(version: str) -> CommercialTermsAgreed:
+    return CommercialTermsAgreed.model_validate_json(version)
+
+
+def versions(agreed: Row) -> list[CommercialTermsAgreed]:
+    """Give the versions of the terms, as the row of what was agreed has them."""
+    return [_parsed(each) for each in agreed.get("versions", ())]
+
+
+def item_of(agreed: Row, version: int, item: str) -> Economics | None:
+    """Give an item of a version of the terms by its name, as lines have it."""
+    for each in versions(agreed):
+        if each.terms_version == version:
+            return each.terms.economics[int(item.partition("-")[0])]
+    return None
+
+
+def _in_force(agreed: Row, day: str) -> CommercialTermsAgreed | None:
+    return in_force(versions(agreed), date.fromisoformat(day))
+
+
+def before_end(agreed: Row, day: str) -> bool:
+    """Whether a day lies before the exit takes effect: nothing accrues from then on (C27)."""
+    return "ends" not in agreed or day < agreed["ends"]
+
+
+def _items(agreed: Row, day: str) -> Iterator[tuple[CommercialTermsAgreed, str, Economics]]:
+    """Give the items in force on a day, each with its place and kind as its name."""
+    if not before_end(agreed, day):
+        return
+    if held := _in_force(agreed, day):
+        for place, item in enumerate(held.terms.economics):
+            yield held, f"{place}-{item.kind}", item
+
+
+def _other(agreed: Row, party: str) -> str | None:
+    return next((each for each in agreed.get("parties", ()) if each != party), None)
+
+
+class _Paid(NamedTuple):
+    """A sale or a payment of a deal, less what was given back of it."""
+
+    name: str
+    trigger: Trigger
+    day: str
+    net: Decimal
+    currency: str
+    by: str
+    covers: str
+
+
+def _paid(deal: Row) -> Iterator[_Paid]:
+    back: dict[str, Decimal] = {}
+    for payment, amount in deal.get("back", {}).values():
+        back[payment] = back.get(payment, Decimal(0)) + Decimal(amount)
+    if won := deal.get("won"):
+        day, value, currency, by = won
+        left = Decimal(value) - sum(back.values(), Decimal(0))
+        yield _Paid("sale", Trigger.SALE, day, left, currency, by, day)
+    for name, each in sorted(deal.get("payments", {}).items()):
+        left = Decimal(each["amount"]) - back.get(name, Decimal(0))
+        yield _Paid(
+            f"payment {name}",
+            Trigger.PAYMENT,
+            each["day"],
+            left,
+            each["currency"],
+            each["by"],
+            each["covers"],
+        )
+
+
+def _credit(deal: Row, agreed: Row, day: str, policy: AttributionPolicy | None) -> Credit | None:
+    if settled := deal.get("settled"):
+        return {party: Decimal(share) for party, share in settled.items()}
+    claims = [
+        Claim(party, method, datetime.fromisoformat(touched))
+        for party, method, touched in deal.get("claims", {}).values()
+    ]
+    held = _in_force(agreed, day)
+    return credit(claims, policy or (held.terms.attribution if held else None))
+
+
+def dues_of_deal(deal: Row, agreed: Row, policy: AttributionPolicy | None) -> list[Due]:
+    """Give all that a deal earns by what is known of it (C10, C18)."""
+    if "claims" not in deal and "settled" not in deal:
+        return []  # No accrual without attribution.
+    facts = list(_paid(deal))
+    dues = [
+        due
+        for fact in facts
+        for due in _dues_of_fact(fact, deal, agreed, _credit(deal, agreed, fact.day, policy) or {})
+    ]
+    dues += _first_paymentfees_of_month(facts, deal, agreed, policy)
+    return [*dues, *_incentives(deal, agreed, policy)]
+
+
+def _dues_of_fact(fact: _Paid, deal: Row, agreed: Row, credited: Credit) -> Iterator[Due]:
+    month = fact.day[:7]
+    for held, name, item in _items(agreed, fact.day):
+        version = held.terms_version
+        said: Row = {"basis": plain(fact.net)}
+        match item:
+            case RevenueShare(to=to) if item.trigger is fact.trigger:
+                weight = credited.get(to, Decimal(0))
+                if not weight or not _counts(item, fact, deal):
+                    continue
+                base = fact.net * weight / HUNDRED
+                said |= {"share": plain(item.share), "credited": plain(weight)}
+                window, amount = "", rounded(base * item.share / HUNDRED, fact.currency)
+                if item.tiers or item.cap is not None:
+                    window, amount = _window(item.window, month), base
+                yield Due(fact.name, to, amount, fact.currency, month, version, name, said, window)
+            case RevenueSplit(shares=shares) if item.trigger is fact.trigger and credited:
+                other = _other(agreed, fact.by)
+                if other is not None:
+                    part = split(fact.net, shares, fact.currency)[other]
+                    said |= {"share": plain(shares[other])}
+                    yield Due(fact.name, other, part, fact.currency, month, version, name, said)
+            case ReferralFee(to=to) if item.trigger is fact.trigger is Trigger.SALE:
+                if weight := credited.get(to, Decimal(0)):
+                    yield _fee(item, weight, fact.name, month, version, name)
+            case _:
+                pass
+
+
+def _window(length: str, month: str) -> str:
+    return {"month": month, "quarter": quarter_of(month), "year": month[:4]}[length]
+
+
+def _counts(item: RevenueShare, fact: _Paid, deal: Row) -> bool:
+    """Whether a payment counts: all do, or those for the first year from the sale (C10)."""
+    if item.basis == "all-payments" or "won" not in deal:
+        return True
+    return fact.covers < add(date.fromisoformat(deal["won"][0]), FIRST_YEAR).isoformat()
+
+
+def _fee(  # noqa: PLR0913, PLR0917 - what a due is
+    item: ReferralFee, weight: Decimal, fact: str, month: str, version: int, name: str
+) -> Due:
+    fee = item.fee
+    amount = rounded(fee.amount * weight / HUNDRED, fee.currency)
+    said: Row = {"basis": plain(fee.amount), "credited": plain(weight)}
+    return Due(fact, item.to, amount, fee.currency, month, version, name, said)
+
+
+def _first_paymentfees_of_month(
+    facts: list[_Paid], deal: Row, agreed: Row, policy: AttributionPolicy | None
+) -> Iterator[Due]:
+    """Give the fees that are due once for a deal, on the first payment that stands."""
+    standing = [each for each in facts if each.trigger is Trigger.PAYMENT and each.net > 0]
+    if not standing:
+        return
+    first = min(standing, key=lambda each: (each.day, each.name))
+    credited = _credit(deal, agreed, first.day, policy) or {}
+    for held, name, item in _items(agreed, first.day):
+        if isinstance(item, ReferralFee) and item.trigger is Trigger.PAYMENT:
+            weight = credited.get(item.to, Decimal(0))
+            if weight:
+                yield _fee(item, weight, "first payment", first.day[:7], held.terms_version, name)
+
+
+def _incentives(deal: Row, agreed: Row, policy: AttributionPolicy | None) -> Iterator[Due]:
+    """Give what each incentive pays for a referral that came after it was offered (C23)."""
+    if "at" not in deal or not before_end(agreed, deal["at"][:10]):
+        return
+    credited = _credit(deal, agreed, deal["at"][:10], policy) or {}
+    for each in agreed.get("incentives", ()):
+        to = _other(agreed, each["by"])
+        if to is None or to not in credited or deal["at"] < each["since"]:
+            continue
+        said = {"basis": each["amount"]}
+        month, amount = deal["at"][:7], Decimal(each["amount"])
+        name = f"incentive {each['name']}"
+        yield Due("referral", to, amount, each["currency"], month, 0, name, said)
+
+
+def dues_of_entry(entry: Row, agreed: Row, _: AttributionPolicy | None) -> list[Due]:
+    """Give what the parties owe each other for joint revenue, a shared cost or a penalty (C10)."""
+    if "kind" not in entry or not before_end(agreed, entry["day"]):
+        return []
+    other = _other(agreed, entry["by"])
+    if other is None:
+        return []
+    back = sum(map(Decimal, entry.get("back", {}).values()), Decimal(0))
+    net, currency, month = Decimal(entry["amount"]) - back, entry["currency"], entry["day"][:7]
+    said: Row = {"basis": plain(net)}
+    if entry["kind"] == "penalty":
+        held = _in_force(agreed, entry["day"])
+        version = held.terms_version if held else 0
+        return [Due("penalty", other, net, currency, month, version, "penalty", said)]
+    version, name, shares = _shares(entry, agreed)
+    if not shares:
+        return []
+    said["share"] = plain(shares[other])
+    part = split(net, shares, currency)[other]
+    # Who collected owes the other its part; who paid is owed the other's part.
+    to = other if entry["kind"] == "revenue" else entry["by"]
+    return [Due(entry["kind"], to, part, currency, month, version, name, said)]
+
+
+def _shares(entry: Row, agreed: Row) -> tuple[int, str, dict[str, Decimal]]:
+    """Give the shares that hold for an entry: of a joint investment, or of the terms."""
+    cost = entry["kind"] == "cost"
+    if under := entry.get("under"):
+        known = agreed.get("investments", {}).get(under, {})
+        shares = known.get("cost" if cost else "reward", {})
+        return 0, f"investment {under}", {party: Decimal(x) for party, x in shares.items()}
+    for held, name, item in _items(agreed, entry["day"]):
+        if cost and isinstance(item, CostShare) and item.cost == entry["cost"]:
+            return held.terms_version, name, item.shares
+        if not cost and isinstance(item, RevenueSplit):
+            return held.terms_version, name, item.shares
+    return 0, "", {}
+
+
+# --- what falls due with time ------------------------------------------------------------------
+
+
+def fees_of_month(agreed: Row, month: str) -> Iterator[Due]:
+    """Give the fees that fall due in a month, each under the terms in force on its day (C10)."""
+    start, end = (each.date() for each in bounds(month))
+    for held in versions(agreed):
+        for place, item in enumerate(held.terms.economics):
+            if not isinstance(item, Retainer | LicenceFee | Hybrid):
+                continue
+            fee = item.base if isinstance(item, Hybrid) else item.fee
+            for day in occurrences(held.terms.starts_on, item.every, start, end):
+                if in_force(versions(agreed), day) is not held:
+                    continue
+                if not before_end(agreed, day.isoformat()):
+                    continue
+                fact, name = f"fee of {day}", f"{place}-{item.kind}"
+                said: Row = {"basis": plain(fee.amount)}
+                version = held.terms_version
+                yield Due(fact, item.to, fee.amount, fee.currency, month, version, name, said)
+
+
+def dues_of_window(agreed: Row, windowed: Row, window: str) -> Iterator[Due]:
+    """Give what a window that is over owes: bonuses, shortfalls, fees for clicks and posts (C10).
+
+    The terms are those in force when it began; one that the exit cuts short is not judged.
+    """
+    start, end = bounds(window)
+    if "ends" in agreed and end.date().isoformat() > agreed["ends"]:
+        return
+    months = months_of(window)
+    length = {1: "month", 3: "quarter", 12: "year"}[len(months)]
+    rows: Rows = windowed.get("periods", {})
+    for held, name, item in _items(agreed, start.date().isoformat()):
+        found = _judged(item, length, rows, window, agreed)
+        if found is not None:
+            to, amount, currency, said = found
+            version, last = held.terms_version, months[-1]
+            yield Due(window, to, amount, currency, last, version, name, said)
+
+
+def _judged(
+    item: Economics, length: str, rows: Rows, window: str, agreed: Row
+) -> tuple[str, Decimal, str, Row] | None:
+    match item:
+        case Hybrid() if WINDOWS[item.every] == length:
+            value = _value(rows, item.bonus_metric, window)
+            reached = value is not None and value >= item.bonus_threshold
+            amount = item.bonus.amount if reached else Decimal(0)
+            to, currency = item.to, item.bonus.currency
+            said = {"figure": plain(value or Decimal(0)), "threshold": str(item.bonus_threshold)}
+        case Minimum() if item.window.value == length:
+            other = _other(agreed, item.on)
+            if other is None:
+                return None
+            value = _value(rows, item.metric, window) or Decimal(0)
+            missing = max(Decimal(0), item.at_least - value)
+            times = missing if item.per == "missing" else Decimal(missing > 0)
+            amount = rounded(item.fee.amount * times, item.fee.currency)
+            to, currency = other, item.fee.currency
+            said = {"figure": plain(value), "threshold": str(item.at_least)}
+        case ReferralFee() if item.trigger in COUNTED_ON and length == "month":
+            value = _value(rows, COUNTED_ON[item.trigger], window) or Decimal(0)
+            amount = rounded(item.fee.amount * value, item.fee.currency)
+            to, currency = item.to, item.fee.currency
+            said = {"basis": plain(item.fee.amount), "figure": plain(value)}
+        case _:
+            return None
+    return to, amount, currency, said
+
+
+def _value(rows: Rows, metric: str, window: str) -> Decimal | None:
+    known = figures.figure(rows, metric, window)
+    return known.value if known else None
+
+
+def metrics_of(agreed: CommercialTermsAgreed) -> Iterator[str]:
+    """Give the metrics that terms rest on, and of a counted ratio those that it is made of."""
+    for item in agreed.terms.economics:
+        match item:
+            case Hybrid():
+                names = [item.bonus_metric]
+            case Minimum():
+                names = [item.metric]
+            case ReferralFee() if item.trigger in COUNTED_ON:
+                names = [COUNTED_ON[item.trigger]]
+            case _:
+                names = []
+        for name in names:
+            yield name
+            metric = CATALOGUE[name]
+            if metric.counted and metric.adds is Adds.RATIO:
+                yield from (metric.numerator, metric.denominator)

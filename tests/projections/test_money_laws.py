@@ -1,0 +1,316 @@
+"""Laws of money, for whatever both agreed and whatever happened, in whatever order it was told."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain.attribution import Method
+from domain.deal import (
+    AttributeReferral,
+    CreateOpportunity,
+    IssueRefund,
+    ReceivePayment,
+    ReverseChargeback,
+    SubmitReferral,
+    WinDeal,
+)
+from domain.entry import RecordJointRevenue, ReverseEntry
+from domain.kernel import Command, Refused
+from domain.settlement import FinalSettlementIssued, StatementIssued, rounded, split
+from domain.terms import Economics, PaidOn, ReferralFee, RevenueShare, RevenueSplit, Tier, Trigger
+from domain.values import MINOR_UNITS, Money
+from projections.fold import Row, replay
+from projections.settlement import SETTLEMENT
+from tests.life import OURS, THEIRS
+from tests.projections.money import amend, lines, state, under
+from tests.stories import Story
+
+CURRENCIES = ("USD", "JPY", "BHD")
+
+
+def sums(found: Iterable[Row]) -> dict[tuple[str, str, str], Decimal]:
+    """What lines come to for each party, month and currency; what comes to nothing is left out."""
+    summed: dict[tuple[str, str, str], Decimal] = defaultdict(Decimal)
+    for each in found:
+        summed[each["to"], each["month"], each["currency"]] += Decimal(each["amount"])
+    return {key: amount for key, amount in summed.items() if amount}
+
+
+# --- splits ------------------------------------------------------------------------------------
+
+shares = st.lists(st.integers(0, 1000), min_size=2, max_size=5).filter(any)
+
+
+@given(
+    st.decimals("-99999", "99999", places=3, allow_nan=False),
+    shares,
+    st.sampled_from(CURRENCIES),
+)
+def test_the_parts_of_a_split_add_up_to_it_always(
+    amount: Decimal, weights: list[int], currency: str
+) -> None:
+    whole = rounded(amount, currency)
+    unit = Decimal(1).scaleb(-MINOR_UNITS[currency])
+    each = [Decimal(100 * weight) / sum(weights) for weight in weights[:-1]]
+    percents = {
+        f"p{place}": share for place, share in enumerate([*each, 100 - sum(each, Decimal(0))])
+    }
+
+    parts = split(whole, percents, currency)
+
+    assert sum(parts.values()) == whole
+    assert all(part == rounded(part, currency) for part in parts.values())
+    assert all(abs(part - whole * percents[party] / 100) <= unit for party, part in parts.items())
+
+
+# --- a random business -------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Fact:
+    """Something that happened on a day, and may be told later."""
+
+    day: int
+    command: Command
+    after: tuple[int, ...] = ()
+    """The places of the facts that must be told before."""
+
+
+BEGIN = datetime(2026, 1, 8, 9, tzinfo=UTC)
+AMENDED = date(2026, 4, 1)
+DAYS = 170
+KNOWN = 200
+"""Days after which all facts are told."""
+
+
+def cents(amount: int, currency: str) -> Money:
+    return Money(amount=Decimal(amount).scaleb(-MINOR_UNITS[currency]), currency=currency)
+
+
+amounts = st.integers(1, 2_000_000)
+
+
+@st.composite
+def a_deal(draw: st.DrawFn, place: int, first: int) -> list[Fact]:
+    """A referral with its sale, payments, refunds and chargebacks won back."""
+    name, currency = f"D-{place}", draw(st.sampled_from(CURRENCIES))
+    day = draw(st.integers(0, DAYS))
+    facts = [Fact(day, SubmitReferral(deal=name, lead=name))]
+
+    def add(command: Command, *after: int) -> int:
+        facts.append(Fact(min(DAYS, day + draw(st.integers(0, 60))), command, after))
+        return first + len(facts) - 1
+
+    tag = AttributeReferral(deal=name, method=Method.UTM, evidence="a tag")
+    if draw(st.booleans()):
+        add(tag, first)
+    opened = add(CreateOpportunity(deal=name), first)
+    price = cents(draw(amounts), currency)
+    won = add(WinDeal(deal=name, annual_contract_value=price), opened)
+    for number in range(draw(st.integers(0, 3))):
+        amount = draw(amounts)
+        payment = f"P-{number}"
+        paid = add(ReceivePayment(deal=name, payment=payment, amount=cents(amount, currency)), won)
+        for part in range(draw(st.integers(0, 2))):
+            back = draw(st.integers(1, max(1, amount // 2)))
+            refund = f"R-{number}-{part}"
+            lost = add(
+                IssueRefund(
+                    deal=name,
+                    refund=refund,
+                    payment=payment,
+                    amount=cents(back, currency),
+                    kind="chargeback",
+                ),
+                paid,
+            )
+            if draw(st.booleans()):
+                add(ReverseChargeback(deal=name, refund=refund), lost)
+    return facts
+
+
+@st.composite
+def an_entry(draw: st.DrawFn, place: int, first: int) -> list[Fact]:
+    """Joint revenue, some of it taken back."""
+    name, currency = f"E-{place}", draw(st.sampled_from(CURRENCIES))
+    amount, day = draw(amounts), draw(st.integers(0, DAYS))
+    collected = draw(st.sampled_from([OURS, THEIRS]))
+    revenue = RecordJointRevenue(entry=name, amount=cents(amount, currency), collected_by=collected)
+    facts = [Fact(day, revenue)]
+    if draw(st.booleans()):
+        back = cents(draw(st.integers(1, amount)), currency)
+        reversal = ReverseEntry(entry=name, reversal="V", amount=back, reason="Counted twice.")
+        facts.append(Fact(min(DAYS, day + 20), reversal, (first,)))
+    return facts
+
+
+@st.composite
+def a_business(draw: st.DrawFn) -> list[Fact]:
+    facts: list[Fact] = []
+    for place in range(draw(st.integers(1, 4))):
+        make: Callable[..., Any] = draw(st.sampled_from([a_deal, an_entry]))
+        facts += draw(make(place, len(facts)))
+    return facts
+
+
+percents = st.decimals("0", "100", places=2, allow_nan=False)
+
+
+@st.composite
+def agreements(draw: st.DrawFn, *, adds_up: bool) -> list[Economics]:
+    """Terms with a split and some others; those that add payments up only where asked for."""
+    first = draw(percents)
+    joint = RevenueSplit(shares={OURS: first, THEIRS: 100 - first}, trigger=Trigger.PAYMENT)
+    triggers: list[PaidOn] = [Trigger.SALE, Trigger.PAYMENT]
+    trigger = draw(st.sampled_from(triggers))
+    share = RevenueShare(
+        to=draw(st.sampled_from([OURS, THEIRS])),
+        share=draw(percents),
+        basis=draw(st.sampled_from(["first-year", "all-payments"])),
+        trigger=trigger,
+    )
+    if adds_up:
+        tiers = [Tier(above=Decimal(1000), share=draw(percents))]
+        cap = draw(st.sampled_from([None, Decimal(500)]))
+        share = share.model_copy(update={"tiers": tiers, "cap": cap})
+    fee = ReferralFee(to=THEIRS, fee=cents(draw(amounts), "USD"), trigger=trigger)
+    return [joint, share, fee]
+
+
+def told(
+    economics: tuple[list[Economics], list[Economics]],
+    facts: list[Fact],
+    delays: list[int],
+    *,
+    stating: bool = True,
+) -> Story:
+    """A partnership that hears of each fact some days after it happened, and states each month."""
+    before, later = economics
+    story = under(*before)
+    amend(story, *later, since=AMENDED)
+    when: dict[int, int] = {}
+    for place, fact in enumerate(facts):
+        due = fact.day + delays[place % len(delays)]
+        when[place] = max([due, *(when[each] for each in fact.after)])
+    stated: set[str] = set()
+    for place in sorted(when, key=lambda each: (when[each], each)):
+        story.on(f"{BEGIN + timedelta(days=when[place]):%Y-%m-%dT%H:%M}")
+        if stating:
+            _state_what_is_over(story, stated)
+        try:
+            story.when(
+                OURS if not isinstance(facts[place].command, SubmitReferral) else THEIRS,
+                facts[place].command,
+                happened=f"{BEGIN + timedelta(days=facts[place].day):%Y-%m-%dT%H:%M}",
+            )
+        except Refused as refused:
+            if refused.rule != "refund-exceeds-payment":
+                raise
+    story.on(f"{BEGIN + timedelta(days=2 * KNOWN):%Y-%m-%dT%H:%M}")
+    if stating:
+        _state_what_is_over(story, stated)
+    return story
+
+
+def _state_what_is_over(story: Story, stated: set[str]) -> None:
+    for number in range(1, story.now.month if story.now.year == 2026 else 13):
+        period = f"2026-{number:02}"
+        if period in stated:
+            continue
+        stated.add(period)
+        try:
+            state(story, period)
+        except Refused as refused:
+            if refused.rule != "nothing-to-state":
+                raise
+
+
+delays = st.lists(st.sampled_from([0, 0, 1, 9, 40, 90]), min_size=1, max_size=12)
+plain_terms = st.tuples(agreements(adds_up=False), agreements(adds_up=False))
+any_terms = st.tuples(agreements(adds_up=True), agreements(adds_up=True))
+
+
+@given(any_terms, a_business(), delays)
+def test_the_lines_add_up_to_the_statements_to_the_last_unit(
+    terms: tuple[list[Economics], list[Economics]], facts: list[Fact], late: list[int]
+) -> None:
+    story = told(terms, facts, late)
+    posted = lines(story.history)
+    stated: dict[tuple[str, str, str], Decimal] = defaultdict(Decimal)
+    for each in story.facts(StatementIssued):
+        net: dict[str, Decimal] = defaultdict(Decimal)
+        for part in each.balance.parts:
+            for party, amount in part.earned.items():
+                stated[party, part.month, part.currency] += amount
+                net[party] += amount
+        sign = 1 if each.balance.payee == OURS else -1
+        assert net[OURS] - net[THEIRS] == sign * each.balance.amount
+
+    assert {key: amount for key, amount in stated.items() if amount} == sums(posted)
+    for line in posted:
+        assert Decimal(line["amount"]) == rounded(Decimal(line["amount"]), line["currency"])
+
+
+@given(plain_terms, a_business(), delays, delays)
+def test_what_is_earned_does_not_depend_on_the_order_in_which_it_was_told(
+    terms: tuple[list[Economics], list[Economics]],
+    facts: list[Fact],
+    one: list[int],
+    other: list[int],
+) -> None:
+    first, second = (
+        lines(told(terms, facts, late, stating=False).history) for late in (one, other)
+    )
+
+    assert sums(first) == sums(second)
+
+
+@given(any_terms, a_business(), delays, delays)
+def test_even_tiers_and_caps_come_to_the_same_sum_in_any_order(
+    terms: tuple[list[Economics], list[Economics]],
+    facts: list[Fact],
+    one: list[int],
+    other: list[int],
+) -> None:
+    def whole(late: list[int]) -> dict[tuple[str, str], Decimal]:
+        summed: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
+        for each in lines(told(terms, facts, late, stating=False).history):
+            summed[each["to"], each["currency"]] += Decimal(each["amount"])
+        return {key: amount for key, amount in summed.items() if amount}
+
+    assert whole(one) == whole(other)
+
+
+@given(any_terms, a_business(), delays)
+def test_what_was_issued_never_changes(
+    terms: tuple[list[Economics], list[Economics]], facts: list[Fact], late: list[int]
+) -> None:
+    story = told(terms, facts, late)
+    kinds = (StatementIssued, FinalSettlementIssued)
+    issued = [place for place, each in enumerate(story.history) if isinstance(each.event, kinds)]
+    after = replay(SETTLEMENT, story.history).rows
+
+    for place in issued:
+        row = replay(SETTLEMENT, story.history[: place + 1]).rows
+        (name,) = [key for key in row if row[key].get("index") == place]
+        assert after[name] == row[name]
+
+
+@given(any_terms, a_business(), delays)
+def test_no_row_holds_a_float(
+    terms: tuple[list[Economics], list[Economics]], facts: list[Fact], late: list[int]
+) -> None:
+    def floats(value: object) -> bool:
+        if isinstance(value, dict):
+            return any(map(floats, value.values()))
+        if isinstance(value, list):
+            return any(map(floats, value))
+        return isinstance(value, float)
+
+    assert not floats(replay(SETTLEMENT, told(terms, facts, late).history).rows)

@@ -1,0 +1,607 @@
+"""What accrues, under the terms in force when it happened; what is held, stated and paid (C10)."""
+
+from datetime import date
+from decimal import Decimal
+
+import pytest
+
+from domain.attribution import AttributionPolicy, Method, PolicyKind
+from domain.calendar import occurrences
+from domain.deal import (
+    AgreeAttribution,
+    ProposeAttribution,
+    ReceivePayment,
+    ReferralAttributed,
+    ReverseChargeback,
+    SubmitReferral,
+)
+from domain.entry import ConcedePenalty, RecordJointRevenue, RecordSharedCost, ReverseEntry
+from domain.execution import IntroduceIncentive
+from domain.metric import CorrectMetric, ReportMetric
+from domain.renewal import ExitReason, GiveExitNotice
+from domain.rules import Window
+from domain.settlement import (
+    CaptureRate,
+    FinalSettlementIssued,
+    IssueFinalSettlement,
+    IssueStatement,
+    RecordPayout,
+)
+from domain.terms import (
+    CostShare,
+    Hybrid,
+    LicenceFee,
+    Minimum,
+    Penalty,
+    ReferralFee,
+    Retainer,
+    Tier,
+    Trigger,
+)
+from tests.life import OURS, THEIRS, after, before, split, usd
+from tests.projections.folds import count
+from tests.projections.money import (
+    USD_1000,
+    amend,
+    amounts,
+    attribute,
+    lines,
+    money,
+    pay,
+    refer,
+    refund,
+    sell,
+    share,
+    state,
+    total,
+    under,
+    win,
+)
+from tests.stories import Story
+
+# --- shares ------------------------------------------------------------------------------------
+
+
+def test_a_referred_client_earns_its_partner_15_percent_of_the_first_year() -> None:
+    story = under(share(basis="first-year"))
+
+    sell(story, "D-1", usd("10000.00"))
+
+    (line,) = lines(story.history)
+    assert (line["to"], line["amount"], line["share"]) == (THEIRS, "1500.00", "15")
+    assert (line["basis"], line["terms_version"], line["fact"]) == ("10000.00", 2, "payment D-1-P")
+
+
+def test_the_second_year_earns_nothing_under_a_share_of_the_first() -> None:
+    story = under(share(basis="first-year"))
+    sell(story, "D-1", usd("10000.00"))
+    story.on("2027-01-20")
+
+    pay(story, "D-1", "P-2", usd("10000.00"))
+
+    assert total(story.history) == 1500
+
+
+def test_a_renewal_paid_early_still_covers_the_second_year() -> None:
+    story = under(share(basis="first-year"))
+    sell(story, "D-1", usd("10000.00"))
+    story.on("2026-12-20")
+    early = ReceivePayment(
+        deal="D-1", payment="P-2", amount=usd("10000.00"), covers_from=date(2027, 1, 7)
+    )
+
+    story.when(OURS, early)
+
+    assert total(story.history) == 1500
+
+
+def test_a_late_sale_earns_the_share_in_force_when_it_was_made() -> None:
+    story = under(share("15"))
+    amend(story, share("10"), since=date(2026, 7, 1))
+    story.on("2026-07-05")
+
+    refer(story, "D-1")
+    win(story, "D-1", usd("12500.00"), happened="2026-06-30T15:00")
+    pay(story, "D-1", "P-1", usd("12500.00"), happened="2026-06-30T16:00")
+    sell(story, "D-2", usd("12500.00"))
+
+    late, ordinary = lines(story.history)
+    assert (late["amount"], late["share"], late["month"], late["late"]) == (
+        "1875.00",
+        "15",
+        "2026-06",
+        True,
+    )
+    assert (ordinary["amount"], ordinary["share"]) == ("1250.00", "10")
+
+
+def test_a_lower_share_for_a_time_gives_way_to_the_one_before() -> None:
+    story = under(share("15"))
+    amend(story, share("10"), since=date(2026, 4, 1), until=date(2026, 7, 1))
+
+    for deal, day in [("D-1", "2026-03-31"), ("D-2", "2026-04-01"), ("D-3", "2026-07-01")]:
+        story.on(day)
+        sell(story, deal, USD_1000)
+
+    assert [each["share"] for each in lines(story.history)] == ["15", "10", "15"]
+
+
+def test_tiers_have_no_gap_at_their_boundary() -> None:
+    tiers = [Tier(above=Decimal(1000), share=Decimal(20))]
+    story = under(share("10", tiers=tiers))
+
+    sell(story, "D-1", usd("1000.00"))
+    sell(story, "D-2", usd("0.10"))
+    sell(story, "D-3", usd("999.90"))
+
+    assert [each["amount"] for each in lines(story.history)] == ["100.00", "0.02", "199.98"]
+
+
+def test_a_cap_is_the_most_that_a_year_earns_and_a_refund_makes_room_below_it() -> None:
+    story = under(share("15", cap=Decimal(200)))
+    sell(story, "D-1", USD_1000)
+    sell(story, "D-2", USD_1000)
+
+    refund(story, "D-1", "D-1-P", usd("900.00"))
+    story.on("2027-01-01")
+    sell(story, "D-3", USD_1000)
+
+    assert [each["amount"] for each in lines(story.history)] == [
+        "150.00",
+        "50.00",
+        "-35.00",
+        "150.00",
+    ]
+
+
+@pytest.mark.parametrize(("shares", "part"), [(("70", "30"), "30.00"), (("60", "40"), "40.00")])
+def test_joint_revenue_is_split_and_who_collected_owes_the_rest(
+    shares: tuple[str, str], part: str
+) -> None:
+    story = under(split(*shares))
+
+    story.when(OURS, RecordJointRevenue(entry="E-1", amount=usd("100.00")))
+
+    (line,) = lines(story.history)
+    assert (line["to"], line["amount"]) == (THEIRS, part)
+
+
+def test_who_paid_a_shared_cost_is_owed_the_others_share() -> None:
+    story = under(CostShare(cost="Travel", shares={OURS: Decimal(25), THEIRS: Decimal(75)}))
+
+    story.when(OURS, RecordSharedCost(entry="E-1", cost="Travel", amount=usd("100.01")))
+
+    (line,) = lines(story.history)
+    assert (line["to"], line["amount"]) == (OURS, "75.01")
+
+
+def test_a_joint_investment_has_splits_of_its_own() -> None:
+    story = before(ReverseEntry)
+
+    assert [(each["to"], each["amount"]) for each in lines(story.history)[-2:]] == [
+        (OURS, "1200.00"),
+        (THEIRS, "300.00"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency", "expected"),
+    [("1001", "JPY", "150"), ("10.001", "BHD", "1.500"), ("10.01", "USD", "1.50")],
+)
+def test_amounts_are_rounded_to_the_digits_of_their_currency(
+    amount: str, currency: str, expected: str
+) -> None:
+    story = under(share("15"))
+
+    sell(story, "D-1", money(amount, currency))
+
+    assert [each["amount"] for each in lines(story.history)] == [expected]
+
+
+# --- attribution -------------------------------------------------------------------------------
+
+
+def test_nothing_accrues_without_attribution_and_what_waited_accrues_with_it() -> None:
+    story = under(share("15"))
+    refer(story, "D-1", attributed=False)
+    win(story, "D-1", USD_1000)
+    pay(story, "D-1", "P-1", USD_1000)
+    assert lines(story.history) == []
+
+    attribute(story, "D-1")
+
+    assert amounts(lines(story.history)) == [("revenue-share", "150.00")]
+
+
+def claimed_by_both(story: Story) -> Story:
+    refer(story, "D-1", attributed=False)
+    attribute(story, "D-1", THEIRS, Method.REFERRAL_CODE)
+    attribute(story, "D-1", OURS)
+    win(story, "D-1", USD_1000)
+    pay(story, "D-1", "P-1", USD_1000)
+    return story
+
+
+def test_competing_claims_without_a_policy_are_a_conflict_until_both_settle_it() -> None:
+    story = claimed_by_both(under(share("15")))
+    assert total(story.history) == 0
+    assert [each.undecided for each in story.facts(ReferralAttributed)] == [False, True]
+
+    shares = {OURS: Decimal(40), THEIRS: Decimal(60)}
+    story.when(OURS, ProposeAttribution(deal="D-1", proposal="S-1", shares=shares))
+    assert total(story.history) == 0
+    story.when(THEIRS, AgreeAttribution(deal="D-1", proposal="S-1"))
+
+    assert total(story.history) == 90
+
+
+@pytest.mark.parametrize(
+    ("policy", "earned"),
+    [
+        (AttributionPolicy(kind=PolicyKind.CODE_WINS), 150),
+        (
+            AttributionPolicy(
+                kind=PolicyKind.SPLIT, weights={OURS: Decimal(30), THEIRS: Decimal(70)}
+            ),
+            105,
+        ),
+        (AttributionPolicy(kind=PolicyKind.FIRST_TOUCH), 0),
+    ],
+)
+def test_the_agreed_policy_weighs_competing_claims(policy: AttributionPolicy, earned: int) -> None:
+    story = claimed_by_both(under(share("15"), attribution=policy))
+
+    assert total(story.history) == earned
+
+
+def test_another_policy_is_replayed_beside_the_one_in_force() -> None:
+    in_force = AttributionPolicy(kind=PolicyKind.FIRST_TOUCH)
+    story = claimed_by_both(under(share("15"), attribution=in_force))
+
+    other = lines(story.history, AttributionPolicy(kind=PolicyKind.CODE_WINS))
+
+    assert total(story.history) == 0
+    assert amounts(other) == [("revenue-share", "150.00")]
+
+
+# --- fees --------------------------------------------------------------------------------------
+
+
+def test_a_referral_fee_is_due_once_and_to_the_party_that_referred() -> None:
+    fee = ReferralFee(to=OURS, fee=usd("500.00"), trigger=Trigger.SALE)
+    story = under(fee)
+    sell(story, "D-1", USD_1000)
+    refer(story, "D-2", by=OURS)
+    win(story, "D-2", USD_1000)
+
+    assert total(story.history, THEIRS) == 0
+    assert total(story.history, OURS) == 500
+
+
+def test_a_fee_on_payment_is_due_on_the_first_that_stands() -> None:
+    story = under(ReferralFee(to=THEIRS, fee=usd("500.00"), trigger=Trigger.PAYMENT))
+    sell(story, "D-1", USD_1000)
+    pay(story, "D-1", "P-2", USD_1000)
+    assert total(story.history) == 500
+
+    refund(story, "D-1", "D-1-P", USD_1000)
+    assert total(story.history) == 500
+    refund(story, "D-1", "P-2", USD_1000)
+
+    assert total(story.history) == 0
+
+
+def test_clicks_are_paid_by_the_month_and_a_correction_pays_the_difference() -> None:
+    story = under(ReferralFee(to=THEIRS, fee=usd("0.05"), trigger=Trigger.CLICK))
+    story.on("2026-03-01")
+
+    report = ReportMetric(metric="clicks", period="2026-02", tool="ads", figure=count(1201))
+    story.when(THEIRS, report)
+    correction = CorrectMetric(
+        metric="clicks", period="2026-02", tool="ads", figure=count(1200), reason="A robot."
+    )
+    story.when(THEIRS, correction)
+
+    assert amounts(lines(story.history)) == [("referral-fee", "60.05"), ("referral-fee", "-0.05")]
+
+
+def test_retainers_and_licences_fall_due_on_their_days() -> None:
+    story = under(
+        Retainer(to=THEIRS, fee=usd("100.00"), every="P1M"),
+        LicenceFee(to=OURS, fee=usd("700.00"), every="P3M"),
+    )
+
+    story.on("2026-05-01")
+
+    # Each first of a month from the day of these terms on, and the quarter that began in April.
+    assert total(story.history, THEIRS) == 300
+    assert total(story.history, OURS) == 700
+    assert next(each["fact"] for each in lines(story.history)) == "fee of 2026-02-01"
+
+
+def test_a_fee_of_every_31st_comes_back_after_a_shorter_month() -> None:
+    days = list(occurrences(date(2026, 1, 31), "P1M", date(2026, 2, 1), date(2026, 4, 1)))
+
+    assert days == [date(2026, 2, 28), date(2026, 3, 31)]
+
+
+def test_a_hybrid_pays_its_base_and_a_bonus_for_what_was_reached() -> None:
+    story = under(
+        Hybrid(
+            to=THEIRS,
+            base=usd("300.00"),
+            every="P3M",
+            bonus=usd("150.00"),
+            bonus_metric="new_users",
+            bonus_threshold=14,
+        )
+    )
+    story.on("2026-06-30")
+    figures = {"metric": "new_users", "period": "2026-05", "tool": "crm"}
+    story.when(OURS, ReportMetric(**figures, figure=count(13)))
+    story.on("2026-07-01")
+    assert amounts(lines(story.history)) == [("hybrid", "300.00")]
+
+    story.when(OURS, CorrectMetric(**figures, figure=count(14), reason="One more."))
+    assert amounts(lines(story.history))[1:] == [("hybrid", "150.00")]
+    story.when(OURS, CorrectMetric(**figures, figure=count(12), reason="Two were tests."))
+
+    assert amounts(lines(story.history))[2:] == [("hybrid", "-150.00")]
+
+
+def test_a_shortfall_of_the_minimum_costs_what_was_agreed_and_late_referrals_lessen_it() -> None:
+    minimum = Minimum(
+        on=THEIRS,
+        metric="leads",
+        window=Window.QUARTER,
+        at_least=10,
+        fee=usd("50.00"),
+        per="missing",
+    )
+    story = under(minimum)
+    story.on("2026-05-01")
+    for number in range(8):
+        refer(story, f"D-{number}")
+    story.on("2026-07-01")
+    assert total(story.history, OURS) == 100
+
+    late = SubmitReferral(deal="late", lead="A late lead")
+    story.when(THEIRS, late, happened="2026-06-30")
+
+    assert total(story.history, OURS) == 50
+
+
+def test_fourteen_referrals_at_a_gift_card_of_100_dollars_are_1400() -> None:
+    story = under(share("15"))
+    refer(story, "before")
+    story.on("2026-02-01")
+    card = IntroduceIncentive(
+        incentive="card", description="A card a referral", per_referral=usd("100.00")
+    )
+    story.when(OURS, card)
+    story.wait(hours=1)
+
+    for number in range(14):
+        refer(story, f"D-{number}")
+
+    assert total(story.history) == 1400
+
+
+def test_a_penalty_is_owed_once_it_is_conceded() -> None:
+    penalty = Penalty(on=THEIRS, condition="A report is missing.", fee=usd("250.00"))
+    story = under(penalty)
+    assert lines(story.history) == []
+
+    refusal = story.refuses(OURS, ConcedePenalty(entry="E-1", condition=penalty.condition))
+    story.when(THEIRS, ConcedePenalty(entry="E-1", condition=penalty.condition))
+
+    assert refusal.rule == "nothing-agreed"
+    assert total(story.history, OURS) == 250
+
+
+# --- taking back -------------------------------------------------------------------------------
+
+
+def test_a_partial_refund_after_the_payout_is_an_adjustment_in_the_next_statement() -> None:
+    story = under(share("15"))
+    sell(story, "D-1", USD_1000)
+    story.on("2026-02-01")
+    (january,) = state(story, "2026-01")
+    paid = RecordPayout(payout="O-1", statement=january.statement, amount=usd("150.00"))
+    story.when(OURS, paid)
+    story.on("2026-02-10")
+    refund(story, "D-1", "D-1-P", usd("333.33"))
+    story.on("2026-03-01")
+
+    (february,) = state(story, "2026-02")
+
+    assert january.balance.amount == 150
+    assert (february.balance.payer, february.balance.amount) == (THEIRS, Decimal("50.00"))
+    assert [part.month for part in february.balance.parts] == ["2026-01"]
+
+
+def test_a_chargeback_takes_all_back_and_winning_it_restores_all() -> None:
+    story = under(share("15"))
+    sell(story, "D-1", usd("333.33"))
+    refund(story, "D-1", "D-1-P", usd("333.33"), chargeback=True)
+    assert total(story.history) == 0
+
+    lost = next(iter(story.deal("D-1").refunds))
+    story.when(OURS, ReverseChargeback(deal="D-1", refund=lost))
+
+    assert [each["amount"] for each in lines(story.history)] == ["50.00", "-50.00", "50.00"]
+
+
+def test_an_entry_is_taken_back_at_most_once_in_full() -> None:
+    story = under(split("70", "30"))
+    story.when(OURS, RecordJointRevenue(entry="E-1", amount=usd("100.00")))
+    part = ReverseEntry(entry="E-1", reversal="V-1", amount=usd("60.00"), reason="Counted twice.")
+    story.when(OURS, part)
+
+    again = ReverseEntry(entry="E-1", reversal="V-2", amount=usd("40.01"), reason="Again.")
+    nowhere = ReverseEntry(entry="E-9", reversal="V-2", amount=usd("1.00"), reason="Again.")
+
+    assert total(story.history) == 12
+    assert story.refuses(OURS, again).rule == "reversal-exceeds-entry"
+    assert story.refuses(OURS, nowhere).rule == "no-such-entry"
+
+
+def test_an_entry_that_nothing_agreed_covers_is_refused() -> None:
+    story = under(share("15"))
+
+    revenue = RecordJointRevenue(entry="E-1", amount=usd("100.00"))
+    cost = RecordSharedCost(entry="E-1", cost="Travel", amount=usd("1.00"))
+    invested = RecordSharedCost(entry="E-1", cost="Rent", amount=usd("1.00"), under="none")
+
+    for command in (revenue, cost, invested):
+        assert story.refuses(OURS, command).rule == "nothing-agreed"
+
+
+def test_a_refund_is_not_won_back() -> None:
+    story = under(share("15"))
+    sell(story, "D-1", USD_1000)
+    refund(story, "D-1", "D-1-P", USD_1000)
+    given = next(iter(story.deal("D-1").refunds))
+
+    refusal = story.refuses(OURS, ReverseChargeback(deal="D-1", refund=given))
+
+    assert refusal.rule == "no-such-chargeback"
+
+
+# --- statements --------------------------------------------------------------------------------
+
+
+def test_a_statement_waits_for_its_period_to_be_over() -> None:
+    story = under(share("15"))
+    sell(story, "D-1", USD_1000)
+    story.on("2026-01-31T23:59")
+
+    assert story.refuses(OURS, IssueStatement(period="2026-01")).rule == "period-not-over"
+
+
+def test_a_statement_is_immutable_and_what_comes_later_is_in_the_next_one() -> None:
+    story = under(share("15"))
+    sell(story, "D-1", USD_1000)
+    story.on("2026-02-01")
+    (january,) = state(story, "2026-01")
+    story.on("2026-02-03")
+    refer(story, "D-2")
+    win(story, "D-2", USD_1000, happened="2026-01-31")
+    pay(story, "D-2", "P-2", USD_1000, happened="2026-01-31")
+
+    assert state(story, "2026-01") == []
+    assert story.facts(type(january)) == [january]
+    story.on("2026-03-01")
+    (february,) = state(story, "2026-02")
+    assert [(each.month, each.earned) for each in february.balance.parts] == [
+        ("2026-01", {THEIRS: Decimal("150.00")})
+    ]
+
+
+def test_nothing_is_stated_where_nothing_accrued_and_no_period_twice() -> None:
+    story = under(share("15"))
+    story.on("2026-02-01")
+    assert story.refuses(OURS, IssueStatement(period="2026-01")).rule == "nothing-to-state"
+
+    sell(story, "D-1", USD_1000)
+    story.on("2026-04-01")
+    state(story, "2026-Q1")
+
+    refusal = story.refuses(OURS, IssueStatement(period="2026-03"))
+    assert refusal.rule in {"nothing-to-state", "statement-out-of-order"}
+    story.on("2026-04-05")
+    refer(story, "D-2")
+    win(story, "D-2", USD_1000, happened="2026-03-31")
+    pay(story, "D-2", "P-2", USD_1000, happened="2026-03-31")
+    assert story.refuses(OURS, IssueStatement(period="2026-03")).rule == "statement-out-of-order"
+
+
+def test_each_currency_has_a_statement_of_its_own() -> None:
+    story = under(share("15"))
+    sell(story, "D-1", USD_1000)
+    sell(story, "D-2", money("1000.00", "EUR"))
+    story.on("2026-02-01")
+
+    assert [each.statement for each in state(story, "2026-01")] == ["2026-01:EUR", "2026-01:USD"]
+
+
+def test_without_a_rate_nothing_is_settled_and_with_it_the_month_is_converted() -> None:
+    story = under(share("15"), settles_in="USD")
+    sell(story, "D-1", USD_1000)
+    sell(story, "D-2", money("1000.00", "EUR"))
+    story.on("2026-02-01")
+    refusal = story.refuses(OURS, IssueStatement(period="2026-01"))
+    rate = CaptureRate(
+        base="EUR", quote="USD", month="2026-01", rate=Decimal("1.0834"), source="Central bank"
+    )
+    story.when(OURS, rate)
+
+    (statement,) = state(story, "2026-01")
+
+    assert refusal.rule == "no-exchange-rate"
+    assert (refusal.facts["base"], refusal.facts["month"]) == ("EUR", "2026-01")
+    euros, _ = statement.balance.parts
+    assert (euros.rate, euros.converted) == (Decimal("1.0834"), {THEIRS: Decimal("162.51")})
+    assert statement.balance.amount == Decimal("312.51")
+
+
+def test_at_most_the_balance_is_paid_out() -> None:
+    story = under(share("15"))
+    sell(story, "D-1", USD_1000)
+    story.on("2026-02-01")
+    state(story, "2026-01")
+
+    def pays(amount: str, statement: str = "2026-01:USD") -> RecordPayout:
+        return RecordPayout(payout=f"O-{amount}", statement=statement, amount=usd(amount))
+
+    story.when(OURS, pays("100.00"))
+
+    assert story.refuses(OURS, pays("50.01")).rule == "payout-exceeds-balance"
+    assert story.refuses(OURS, pays("1.00", "2026-02:USD")).rule == "nothing-owed"
+    assert story.when(OURS, pays("50.00"))
+    assert story.partnership.settlement.owing["2026-01:USD"].left == 0
+
+
+# --- the exit ----------------------------------------------------------------------------------
+
+
+def leaving(story: Story, effective_on: date) -> None:
+    notice = GiveExitNotice(
+        reason=ExitReason.NO_LONGER_RELEVANT, explanation="We part.", effective_on=effective_on
+    )
+    story.when(THEIRS, notice)
+
+
+def owed(story: Story) -> list[tuple[str | None, Decimal]]:
+    (final,) = story.facts(FinalSettlementIssued)
+    return [(each.payer, each.amount) for each in final.balances]
+
+
+def test_nothing_accrues_from_the_effective_date_on() -> None:
+    story = under(share("15"), Retainer(to=THEIRS, fee=usd("100.00"), every="P1M"))
+    sell(story, "D-1", USD_1000)
+    leaving(story, date(2026, 4, 1))
+    story.on("2026-04-02")
+
+    pay(story, "D-1", "P-2", USD_1000)
+    pay(story, "D-1", "P-3", USD_1000, happened="2026-03-31")
+    story.on("2026-06-01")
+
+    assert total(story.history) == 150 + 150 + 2 * 100
+
+
+def test_the_final_settlement_states_all_that_is_open() -> None:
+    story = under(share("15"), Retainer(to=THEIRS, fee=usd("100.00"), every="P1M"))
+    sell(story, "D-1", USD_1000)
+    leaving(story, date(2026, 3, 15))
+    story.on("2026-03-15")
+
+    story.when(OURS, IssueFinalSettlement(settlement="final"))
+
+    assert owed(story) == [(OURS, Decimal("350.00"))]
+
+
+def test_a_life_ends_settled() -> None:
+    story = after(IssueFinalSettlement)
+
+    assert owed(story) == [(THEIRS, Decimal("1180.00"))]
