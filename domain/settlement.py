@@ -5,7 +5,7 @@ history (`projections.settlement`). A statement is decided on what that ledger k
 asked for, and carries what it says; what comes later is an adjustment in the next one.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import ROUND_HALF_EVEN, Decimal
@@ -248,9 +248,11 @@ def issue(
             known = True
             continue
         _check_order(command.period, currency, state)
-        balance = _balance(currency, open_, ledger, standing)
-        if balance.parts:
-            events.append(StatementIssued(statement=name, period=command.period, balance=balance))
+        of_currency = balance(currency, open_, ledger, standing.parties)
+        if of_currency.parts:
+            events.append(
+                StatementIssued(statement=name, period=command.period, balance=of_currency)
+            )
     if not events and not known:
         raise Refused(
             "nothing-to-state",
@@ -278,23 +280,29 @@ def _check_order(period: str, currency: str, state: Settlement) -> None:
             )
 
 
-def _balance(currency: str, open_: list[Accrued], ledger: Ledger, standing: Standing) -> Balance:
+def balance(
+    currency: str, open_: Iterable[Accrued], ledger: Ledger, parties: tuple[str, ...]
+) -> Balance:
+    """Give what comes of open accruals in one currency: who pays how much.
+
+    Raises `Refused` where something is to be converted and its month has no rate.
+    """
     parts = [
         _part(each, currency, ledger)
         for each in open_
         if ledger.settles_in or each.currency == currency
     ]
-    totals = dict.fromkeys(standing.parties, Decimal(0))
+    totals = dict.fromkeys(parties, Decimal(0))
     for part in parts:
         for party, amount in (part.converted or part.earned).items():
             totals[party] += amount
-    first, other = standing.parties
+    first, other = parties
     net = totals[first] - totals[other]
     payee = None if net == 0 else first if net > 0 else other
     return Balance(
         currency=currency,
         parts=parts,
-        payer=standing.other(payee) if payee else None,
+        payer=None if payee is None else other if payee == first else first,
         payee=payee,
         amount=rounded(abs(net), currency),
         held=[
@@ -354,13 +362,13 @@ def issue_final(  # noqa: PLR0913, PLR0917 - as `decide`
             "Issue the final settlement on that day or later.",
         )
     open_ = list(ledger.accrued)
-    balances = [
-        _balance(currency, open_, ledger, standing)
+    found = [
+        balance(currency, open_, ledger, standing.parties)
         for currency in _currencies(open_, ledger, state)
     ]
     return [
         FinalSettlementIssued.of(
-            command, balances=[each for each in balances if each.parts or each.held]
+            command, balances=[each for each in found if each.parts or each.held]
         )
     ]
 

@@ -126,11 +126,11 @@ def _take(posting: "Posting", recorded: Recorded) -> None:
             posting.close(period)
         case DeadlinePassed(kind=Kind.EXIT, ref=ref):
             posting.fall_due(month_of(date.fromisoformat(ref)))
-        case StatementIssued(statement=name, balance=balance):
-            posting.state(name, balance)
+        case StatementIssued(statement=name, period=period, balance=balance):
+            posting.state(name, period, balance)
         case FinalSettlementIssued():
             for name, balance in _balances(event):
-                posting.state(name, balance)
+                posting.state(name, "", balance)
         case PayoutRecorded():
             posting.pay_out(event)
         case _:
@@ -392,7 +392,7 @@ class Posting:
 
     # What is stated.
 
-    def state(self, name: str, balance: Balance) -> None:
+    def state(self, name: str, period: str, balance: Balance) -> None:
         """Take the sums that a statement says out of those that are open."""
         totals = self.row(TOTALS)
         open_, stated = dict(totals.get("open", {})), dict(totals.get("stated", {}))
@@ -408,6 +408,7 @@ class Posting:
         self.put(
             f"statement/{name}",
             statement=name,
+            period=period,
             index=self.recorded.index,
             issued_at=instant(self.recorded.act.recorded_at),
             **balance.model_dump(mode="json", exclude_none=True),

@@ -82,6 +82,14 @@ class AlertState(StrEnum):
     RETRACTED = "retracted"
 
 
+class Policy(StrEnum):
+    """Policies by which claims can be weighed anew."""
+
+    FIRST_TOUCH = "first-touch"
+    LAST_TOUCH = "last-touch"
+    CODE_WINS = "code-wins"
+
+
 Store = Annotated[
     str,
     typer.Option(
@@ -407,6 +415,79 @@ def explain(
     with _opened(store, as_json=as_json) as accord:
         answer = queries.explain(accord, reference)
         document(_marked(accord, answer)) if as_json else standing.print_explanation(answer)
+
+
+@app.command(rich_help_panel="What comes out")
+def statement(
+    id: Id,
+    period: Annotated[
+        str,
+        typer.Option(
+            "--period",
+            metavar="PERIOD",
+            help="Up to the end of this month, quarter or year; or a statement's name.",
+            show_default=False,
+        ),
+    ],
+    policy: Annotated[
+        Policy | None,
+        typer.Option("--policy", help="As if competing claims were weighed by this policy."),
+    ] = None,
+    at: At = None,
+    known: Known = None,
+    store: Store = DEFAULT_STORE,
+    as_json: Json = False,
+) -> None:
+    """Give what accrued between the parties, issued or not yet, and why, line by line."""
+    from domain.attribution import AttributionPolicy, PolicyKind
+    from infra import queries
+    from infra.cli import money
+    from infra.cli.printing import document
+
+    other = AttributionPolicy(kind=PolicyKind(policy.value)) if policy else None
+    with _opened(store, as_json=as_json) as accord:
+        answer = queries.statement(accord, id, period, queries.AsOf(at, known), other)
+        document(_marked(accord, answer)) if as_json else money.print_statement(answer)
+
+
+@app.command(rich_help_panel="What goes in", epilog=f"Exit code {REFUSED}: {EXIT_CODES[REFUSED]}.")
+def settle(
+    id: Id,
+    period: Annotated[
+        str,
+        typer.Option(
+            "--period",
+            callback=_period,
+            metavar="PERIOD",
+            help="A month, a quarter or a year that is over.",
+            show_default=False,
+        ),
+    ],
+    party: Annotated[
+        str | None,
+        typer.Option(
+            "--party", metavar="PARTY", help="The party that asks; the initiator, if left out."
+        ),
+    ] = None,
+    store: Store = DEFAULT_STORE,
+    as_json: Json = False,
+) -> None:
+    """Issue the statements of a period that is over, one for each currency."""
+    from infra import queries
+    from infra.cli import feeding, money
+    from infra.cli.printing import document
+
+    with _opened(store, as_json=as_json) as accord:
+        tally = feeding.Tally()
+        tally.add([queries.settle(accord, id, period, party)])
+        issued = [row for row in queries.statements(accord, id) if row["period"] == period]
+        if as_json:
+            document(_marked(accord, {**tally.as_json(), "statements": issued}))
+        else:
+            feeding.print_tally(tally)
+            money.print_statements(issued)
+    if tally.refused:
+        raise typer.Exit(REFUSED)
 
 
 @app.command(rich_help_panel="What comes out", epilog=f"Exit code {FAILED}: there is a difference.")

@@ -8,6 +8,7 @@ from infra.queries.explaining import explain
 from infra.queries.listing import alerts, history, kpis, overview
 from infra.queries.logs import NOW, AsOf, NotFound
 from infra.queries.standing import show
+from infra.queries.stating import settle, statement, statements
 from infra.queries.verifying import Checked, Difference, verify
 
 __all__ = [
@@ -21,6 +22,9 @@ __all__ = [
     "history",
     "kpis",
     "overview",
+    "settle",
     "show",
+    "statement",
+    "statements",
     "verify",
 ]
