@@ -15,12 +15,18 @@ from domain.entry import Entry, EntryCommand
 from domain.kernel import CLOCK_PARTY, Act, Command, Event, Refused
 from domain.metric import MetricCommand, Reported
 from domain.partnership import Partnership
+from domain.process import RuleBreached, RuleBreachRetracted
 from domain.recorded import Recorded
 from domain.settlement import FinalSettlementIssued, Ledger, StatementIssued
 
 State = Partnership | Deal | Entry | Reported
 
-RESTING_ON_THE_LOG = (StatementIssued, FinalSettlementIssued)
+RESTING_ON_THE_LOG = (
+    StatementIssued,
+    FinalSettlementIssued,
+    RuleBreached,
+    RuleBreachRetracted,
+)
 """Facts that are true of the whole log before them, so nothing may come between."""
 
 CLOCK_SKEW_SECONDS = 300
@@ -138,5 +144,13 @@ def clock_act(due: datetime, recorded_at: datetime) -> Act:
     return Act(CLOCK_PARTY, "clock", due, recorded_at)
 
 
+def rules_act(cause: Act) -> Act:
+    """Give the act by which agreed rules speak: of a closed period, then; of late figures, now."""
+    by_clock = cause.party == CLOCK_PARTY
+    moment = cause.occurred_at if by_clock else cause.recorded_at
+    return Act(CLOCK_PARTY, "rules", moment, cause.recorded_at)
+
+
+carry_out = partnership.carry_out
 next_due = deadlines.due
 passed = deadlines.passed

@@ -27,6 +27,7 @@ from domain.facts import Fact, FactCommand
 from domain.formation import Formation, FormationCommand
 from domain.gates import GrantWaiver, WaiverGranted, grant
 from domain.kernel import Act, Command, Event, Refused, Stage
+from domain.process import Breaches, RuleBreached, RuleBreachRetracted, next_action
 from domain.renewal import (
     ExitNoticeGiven,
     PartnershipExited,
@@ -69,6 +70,7 @@ class Partnership:
     scaling: Scaling = field(default_factory=Scaling)
     renewal: Renewal = field(default_factory=Renewal)
     settlement: Settlement = field(default_factory=Settlement)
+    breaches: Breaches = field(default_factory=Breaches)
     deadlines: Deadlines = field(default_factory=dict)
 
     @property
@@ -142,6 +144,12 @@ def decide(
     return _decision(command)(command, state, act)
 
 
+def carry_out(state: Partnership, act: Act) -> list[Event]:
+    """Decide the next action that an agreed rule asks for; nothing where all is done (C20)."""
+    command = next_action(state.breaches, state.execution, state.standing)
+    return _decision(command)(command, state, act) if command is not None else []
+
+
 def decides(command: Command) -> TypeGuard[PartnershipCommand]:
     """Whether a command is one on the partnership itself."""
     return isinstance(command, FactCommand | SettlementCommand) or type(command) in _DECISIONS
@@ -206,6 +214,9 @@ def evolve(state: Partnership, event: Event, act: Act) -> Partnership:
         facts = state.standing.facts.with_fact(event, act)
         standing = replace(state.standing, facts=facts)
         return replace(state, standing=standing, deadlines=deadlines)
+    if isinstance(event, RuleBreached | RuleBreachRetracted):
+        breaches = state.breaches.evolve(event, act.occurred_at)
+        return replace(state, breaches=breaches)
     if isinstance(event, time.PeriodClosed | time.DeadlinePassed):
         # What time says for itself, month by month, moves nothing else.
         return replace(state, deadlines=deadlines)
@@ -217,6 +228,7 @@ def evolve(state: Partnership, event: Event, act: Act) -> Partnership:
         scaling.evolve(state.scaling, event, act),
         renewal.evolve(state.renewal, event, act),
         settlement.evolve(state.settlement, event),
+        state.breaches,
         deadlines,
     )
 

@@ -54,6 +54,7 @@ OWN_RULES = frozenset(
         "issue-escalated",
         "notice-due",
         "term-ended",
+        "attribution-contested",
     }
 )
 """The rules that every partnership has; agreed ones have names of their own."""

@@ -13,6 +13,7 @@ from decimal import Decimal
 from domain.agreement import CommercialTermsAgreed
 from domain.calendar import bounds, following, midnight, preceding, quarter_of
 from domain.deadlines import ESCALATE_AFTER, DeadlinePassed, Kind, PeriodClosed
+from domain.deal import AttributionSettled, ReferralAttributed
 from domain.execution import (
     IssueEscalated,
     IssueResolved,
@@ -22,6 +23,7 @@ from domain.execution import (
     ReviewMissed,
 )
 from domain.formation import DecisionRuleAgreed
+from domain.kernel import Event
 from domain.metric import OTHER_CHANNELS
 from domain.metrics import CATALOGUE, Adds
 from domain.recorded import Recorded
@@ -41,6 +43,7 @@ REVIEW_MISSED = "review-missed"
 ISSUE_ESCALATED = "issue-escalated"
 NOTICE_DUE = "notice-due"
 TERM_ENDED = "term-ended"
+ATTRIBUTION_CONTESTED = "attribution-contested"
 LEADS = "leads"
 """The metric of the referral minimum, which needs no agreed rule (C10)."""
 
@@ -106,13 +109,19 @@ def keys(_: Recorded) -> tuple[str, ...]:
 def apply(rows: Rows, recorded: Recorded) -> Change:
     """Take an event in: judge the windows it touches, fire or end the alerts it is about."""
     state = rows.get(STATE, {})
-    if type(recorded.event) in kpis.MEASURED and not _rests_on(recorded, state):
+    if not _is_contested(recorded.event) and (
+        type(recorded.event) in kpis.MEASURED and not _rests_on(recorded, state)
+    ):
         return NOTHING
     judging = _Judging(state, recorded)
     _take(judging, recorded)
     if judging.state is state:
         return NOTHING
     return Change({STATE: judging.state, **judging.alerts}, judging.outputs)
+
+
+def _is_contested(event: Event) -> bool:
+    return isinstance(event, ReferralAttributed) and event.undecided
 
 
 def _rests_on(recorded: Recorded, state: Row) -> bool:
@@ -123,6 +132,8 @@ def _rests_on(recorded: Recorded, state: Row) -> bool:
 
 def _take(judging: "_Judging", recorded: Recorded) -> None:
     event = recorded.event
+    if type(event) in kpis.MEASURED and _rests_on(recorded, judging.state):
+        judging.count()
     match event:
         case PeriodClosed(period=period):
             judging.close(period)
@@ -157,8 +168,12 @@ def _take(judging: "_Judging", recorded: Recorded) -> None:
             judging.end_all("Notice was given.", NOTICE_DUE, TERM_ENDED)
         case PartnershipExited():
             judging.end_all("The partnership has ended.")
-        case _ if type(event) in kpis.MEASURED:
-            judging.count()
+        case ReferralAttributed(deal=ref, undecided=True):
+            parties = " and ".join([*event.contests, event.to])
+            text = f"{parties} claim {ref}, and no policy in force tells between them."
+            judging.fire(ATTRIBUTION_CONTESTED, ref, text)
+        case AttributionSettled(deal=ref):
+            judging.done(ATTRIBUTION_CONTESTED, ref, f"Both settled who is credited with {ref}.")
         case _:
             return
 
@@ -448,6 +463,7 @@ ALERTS = Projection(
             PartnershipRenewed,
             ExitNoticeGiven,
             PartnershipExited,
+            AttributionSettled,
         }
     ),
 )

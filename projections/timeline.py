@@ -15,6 +15,7 @@ from domain import (
     gates,
     governance,
     metric,
+    process,
     renewal,
     scaling,
     settlement,
@@ -158,6 +159,12 @@ WORDS: dict[type[Event], Words] = {
     renewal.RenewalDeclined: lambda e: f"declined renewal {e.proposal}: {e.reason}",
     renewal.ExitNoticeGiven: lambda e: (
         f"gave notice ({e.reason}), effective {e.effective_on}" + _waived(e)
+    ),
+    process.RuleBreached: lambda e: (
+        f"rule {e.rule}, version {e.rule_version}, was broken in {e.window}: {e.finding}"
+    ),
+    process.RuleBreachRetracted: lambda e: (
+        f"rule {e.rule}, version {e.rule_version}, was not broken in {e.window}: {e.finding}"
     ),
     settlement.RateCaptured: lambda e: (
         f"captured the rate of {e.month}: 1 {e.base} is {e.rate} {e.quote} ({e.source})"

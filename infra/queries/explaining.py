@@ -32,6 +32,7 @@ STANDING_RULES = {
     judged.REVIEW_MISSED: "a review is held on its day (C22)",
     judged.ISSUE_ESCALATED: "an issue open for 48 hours goes to the executive sponsors (C24)",
     judged.NOTICE_DUE: "thirty days before the last day for notice the parties are told (C11)",
+    judged.ATTRIBUTION_CONTESTED: "a lead that both claim is credited by policy, or by both (C18)",
     judged.TERM_ENDED: "a term ends in renewal or after notice (C27)",
 }
 """The rules that every partnership has without agreeing them."""
@@ -40,6 +41,7 @@ _NAMED_BY = {
     judged.MILESTONE_MISSED: "milestone",
     judged.REVIEW_MISSED: "review",
     judged.ISSUE_ESCALATED: "issue",
+    judged.ATTRIBUTION_CONTESTED: "deal",
 }
 """The field by which events tell what these rules are about."""
 
