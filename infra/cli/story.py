@@ -8,6 +8,7 @@ from domain.metric import MetricCorrected
 from infra import queries
 from infra.bootstrap import Accord
 from infra.cli.feeding import Tally, print_refusals
+from infra.cli.money import print_statements
 from infra.cli.printing import Row, amount, day, figure, minute, number, say, table
 from infra.cli.reading import print_alerts, print_objectives
 from infra.queries import NotFound
@@ -53,6 +54,7 @@ def _story(accord: Accord, row: Row, refused: Iterable[Outcome]) -> Row:
         "figures": [_told(accord, name, line) for line in answer["figures"] if _is_told(line)],
         "objectives": answer["objectives"],
         "alerts": list(queries.alerts(accord, name)),
+        "statements": list(queries.statements(accord, name)),
         "late": [each for each in events if each.get("late")],
         "corrections": [each for each in events if each["type"] == MetricCorrected.wire],
         "refused": [each.refusal() for each in refused if each.partnership == name],
@@ -94,6 +96,7 @@ def _print_one(row: Row, refused: list[Outcome]) -> None:
     if row["alerts"]:
         say("alerts", "bold", 2)
         print_alerts(row["alerts"], indent=4)
+    print_statements(row["statements"], indent=2)
     table(
         [">#", "HAPPENED", "RECORDED", "WHAT"],
         (

@@ -33,12 +33,12 @@ REFUSED = {
     "1-growthos": {"grw-0043": "overlap-known", "grw-0104": "not-the-current-version"},
     "2-spring-launch": {
         "spr-0028": "alignment:cultural_compatibility",
-        "spr-0109": "improvement-deadline",
+        "spr-0118": "improvement-deadline",
     },
-    "3-producer-renewal": {"aur-0013": "checklist:exit_clause", "aur-0071": "own-proposal"},
+    "3-producer-renewal": {"aur-0013": "checklist:exit_clause", "aur-0077": "own-proposal"},
     "4-producer-exit": {
         "cob-0010": "splits-add-up",
-        "cob-0050": "notice-period",
+        "cob-0049": "notice-period",
         "cob-0058": "after-exit",
     },
 }
