@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import assert_never
 
-from domain import deadlines, deal, entry, metric, partnership
+from domain import deadlines, deal, dispute, entry, metric, partnership
 from domain.agreement import Agreed
 from domain.deal import Deal, DealCommand
+from domain.dispute import Dispute, DisputeCommand
 from domain.entry import Entry, EntryCommand
 from domain.kernel import CLOCK_PARTY, Act, Command, Event, Refused
 from domain.metric import MetricCommand, Reported
@@ -19,7 +20,7 @@ from domain.process import RuleBreached, RuleBreachRetracted
 from domain.recorded import Recorded
 from domain.settlement import FinalSettlementIssued, Ledger, StatementIssued
 
-State = Partnership | Deal | Entry | Reported
+State = Partnership | Deal | Entry | Dispute | Reported
 
 RESTING_ON_THE_LOG = (
     StatementIssued,
@@ -52,6 +53,8 @@ def stream_of(partnership_id: str, command: Command) -> str:
         return f"{partnership_id}/deal/{command.deal}"
     if isinstance(command, EntryCommand):
         return f"{partnership_id}/entry/{command.entry}"
+    if isinstance(command, DisputeCommand):
+        return f"{partnership_id}/dispute/{command.dispute}"
     if isinstance(command, MetricCommand):
         where = f"{command.metric}/{command.segment or '-'}/{command.period}/{command.tool}"
         return f"{partnership_id}/metric/{where}"
@@ -66,6 +69,8 @@ def initial(stream: str) -> State:
             return Deal()
         case "entry":
             return Entry()
+        case "dispute":
+            return Dispute()
         case "metric":
             return Reported()
         case _:
@@ -89,10 +94,13 @@ def decide(
         case Entry() if isinstance(command, EntryCommand):
             partnership.admit(command, within, act)
             return entry.decide(command, state, act, _agreed(within, act))
+        case Dispute() if isinstance(command, DisputeCommand):
+            partnership.admit(command, within, act)
+            return dispute.decide(command, state, act)
         case Reported() if isinstance(command, MetricCommand):
             partnership.admit(command, within, act)
             return metric.decide(command, state, act)
-        case Partnership() | Deal() | Entry() | Reported():
+        case Partnership() | Deal() | Entry() | Dispute() | Reported():
             msg = f"{type(command).__name__} was routed to {type(state).__name__}"
             raise TypeError(msg)
         case _:
@@ -124,6 +132,8 @@ def evolve(state: State, event: Event, act: Act) -> State:
             return deal.evolve(state, event, act)
         case Entry():
             return entry.evolve(state, event)
+        case Dispute():
+            return dispute.evolve(state, event, act)
         case Reported():
             return metric.evolve(state, event)
         case _:

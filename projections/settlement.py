@@ -28,7 +28,7 @@ from domain.deal import (
     ReferralSubmitted,
     RefundIssued,
 )
-from domain.dispute import DisputeOpened, DisputeResolved
+from domain.dispute import DisputeOpened, DisputeResolved, Outcome
 from domain.entry import EntryReversed, JointRevenueReceived, PenaltyConceded, SharedCostIncurred
 from domain.execution import IncentiveIntroduced
 from domain.exploration import ExplorationBegun, PartnerChosen
@@ -231,8 +231,7 @@ class Posting:
         self.changed[subject] = _with_fact(self.row(subject), event, self.recorded)
         row, agreed = self.row(subject), self.row(AGREED)
         dues = dues_of_deal if subject.startswith("deal/") else dues_of_entry
-        found = [] if row.get("void") else dues(row, agreed, self.policy)
-        self._post_dues(subject, found)
+        self._post_dues(subject, dues(row, agreed, self.policy))
         self._post_disputes(subject)
 
     def _post_dues(self, subject: str, dues: Iterable[Due]) -> None:
@@ -267,7 +266,7 @@ class Posting:
         row = self.row(subject)
         earned = {key: Decimal(each) for key, each in row.get("earned", {}).items()}
         disputes: dict[str, Row] = row.get("disputes", {})
-        if not disputes:
+        if not (disputes or row.get("held") or row.get("awarded")):
             return
         taken = _share_out(earned, [each for each in disputes.values() if each["state"] == "over"])
         self._move(subject, "awarded", {key: -each for key, each in taken.items()})
@@ -536,13 +535,13 @@ def _with_dispute(row: Row, name: str, state: str, amount: Any) -> Row:  # noqa:
 
 def _resolved(row: Row, event: DisputeResolved) -> Row:
     match event.outcome:
-        case "upheld":
+        case Outcome.UPHELD:
             return _with_dispute(row, event.dispute, "over", event.amount)
-        case "settled":
+        case Outcome.SETTLED:
             return _with_dispute(row, event.dispute, "over", event.award)
         case _:
             rest = {key: x for key, x in row.get("disputes", {}).items() if key != event.dispute}
-            return {**row, "disputes": rest, "held": row.get("held", {})}
+            return {**row, "disputes": rest}
 
 
 # --- what a decision asks ----------------------------------------------------------------------

@@ -52,6 +52,13 @@ def _balance(balance: settlement.Balance) -> str:
 
 WORDS: dict[type[Event], Words] = {
     dispute.DisputeOpened: lambda e: f"opened dispute {e.dispute} ({e.cause}): {e.description}",
+    dispute.EvidenceSubmitted: lambda e: (
+        f"submitted evidence {e.evidence} in dispute {e.dispute}: {e.title}"
+    ),
+    dispute.MediationStarted: lambda e: f"brought {e.mediator} into dispute {e.dispute}",
+    dispute.ResolutionProposed: lambda e: (
+        f"proposed to end dispute {e.dispute} ({e.outcome}): {e.resolution}"
+    ),
     dispute.DisputeResolved: lambda e: f"ended dispute {e.dispute} ({e.outcome}): {e.resolution}",
     exploration.ExplorationBegun: lambda e: f"began to look for a partner: {e.purpose}",
     exploration.IdealPartnerProfileDefined: lambda e: (

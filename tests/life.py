@@ -26,6 +26,15 @@ from domain.deal import (
     SubmitReferral,
     WinDeal,
 )
+from domain.dispute import (
+    AcceptResolution,
+    OpenDispute,
+    Outcome,
+    ProposeResolution,
+    StartMediation,
+    SubmitEvidence,
+    WithdrawDispute,
+)
 from domain.entry import ConcedePenalty, RecordJointRevenue, RecordSharedCost, ReverseEntry
 from domain.execution import (
     AgreeCommunicationPolicy,
@@ -461,6 +470,42 @@ _EXECUTION = [
         RaiseIssue(issue="I-1", cause=IssueCause.MONEY, description="A fee is missing."),
     ),
     Step("2026-02-04", OURS, ResolveIssue(issue="I-1", resolution="The fee was paid.")),
+    Step(
+        "2026-02-04",
+        OURS,
+        OpenDispute(
+            dispute="Q-1",
+            cause=IssueCause.MONEY,
+            description="The client was ours before.",
+            deal="D-1",
+            amount=usd("200.00"),
+        ),
+    ),
+    Step(
+        "2026-02-04",
+        OURS,
+        SubmitEvidence(
+            dispute="Q-1", evidence="mail-1", title="A mail of 2025", reference="archive-17"
+        ),
+    ),
+    Step("2026-02-04", THEIRS, StartMediation(dispute="Q-1", mediator="The chamber")),
+    Step(
+        "2026-02-05",
+        THEIRS,
+        ProposeResolution(
+            dispute="Q-1",
+            proposal="end-1",
+            outcome=Outcome.REJECTED,
+            resolution="The mail is about another client.",
+        ),
+    ),
+    Step("2026-02-05", OURS, AcceptResolution(dispute="Q-1", proposal="end-1")),
+    Step(
+        "2026-02-05",
+        THEIRS,
+        OpenDispute(dispute="Q-2", cause=IssueCause.EXPECTATIONS, description="Nobody calls back."),
+    ),
+    Step("2026-02-05", THEIRS, WithdrawDispute(dispute="Q-2", reason="They did call.")),
     Step(
         "2026-02-05",
         OURS,
