@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import assert_never
 
-from domain import deadlines, deal, dispute, entry, metric, partnership
+from domain import deadlines, deal, dispute, entry, health, metric, partnership, sharing  # noqa: F401 - their commands are known once they are read
 from domain.agreement import Agreed
 from domain.deal import Deal, DealCommand
 from domain.dispute import Dispute, DisputeCommand

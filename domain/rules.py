@@ -55,6 +55,10 @@ OWN_RULES = frozenset(
         "notice-due",
         "term-ended",
         "attribution-contested",
+        "review-due",
+        "cadence-missed",
+        "action-overdue",
+        "improvement-due",
     }
 )
 """The rules that every partnership has; agreed ones have names of their own."""

@@ -14,11 +14,13 @@ from domain import (
     formation,
     gates,
     governance,
+    health,
     metric,
     process,
     renewal,
     scaling,
     settlement,
+    sharing,
 )
 from domain.kernel import Event
 from domain.recorded import Recorded
@@ -51,6 +53,37 @@ def _balance(balance: settlement.Balance) -> str:
 
 
 WORDS: dict[type[Event], Words] = {
+    sharing.DataSharingAgreed.proposed: lambda e: f"proposed to share {', '.join(e.metrics)}",
+    sharing.DataSharingAgreed: lambda e: (
+        f"and its partner agreed to share {', '.join(e.metrics)} ({e.form}, {e.frequency})"
+    ),
+    health.ContributionRecorded: lambda e: f"contributed {e.kind} in {e.period}: {e.what}",
+    health.HealthCheckRecorded: lambda e: (
+        f"rated {e.period}: trust {e.trust}, communication {e.communication}, value "
+        f"{e.value_delivery}"
+    ),
+    health.RiskIdentified: lambda e: f"put risk {e.risk} on the register: {e.description}",
+    health.RiskMitigated: lambda e: f"dealt with risk {e.risk}: {e.how}",
+    health.ComplianceAudited: lambda e: (
+        f"audited {e.subject}: {'passed' if e.passed else '; '.join(e.findings) or 'not passed'}"
+    ),
+    health.ManagerRotated: lambda e: (
+        f"passed the partnership from {e.former} to {e.successor} on {e.effective_on}"
+    ),
+    health.WinCelebrated: lambda e: f"celebrated: {e.text}",
+    health.ActivityPaused: lambda e: f"paused {e.activity}: {e.reason}",
+    health.ActivityResumed: lambda e: f"went on with what was paused ({e.pause})",
+    health.TargetAdjusted.proposed: lambda e: (
+        f"proposed a target of {e.target} for {e.objective}: {e.reason}"
+    ),
+    health.TargetAdjusted: lambda e: (
+        f"and its partner set the target of {e.objective} to {e.target} by {e.deadline}"
+    ),
+    execution.ActionAgreed: lambda e: f"agreed that {e.owner} does by {e.due}: {e.text}",
+    execution.ActionCompleted: lambda e: f"did what was agreed ({e.action})",
+    execution.ImprovementPlanCompleted: lambda e: (
+        f"closed improvement plan {e.plan} ({'met' if e.met else 'missed'}): {e.outcome}"
+    ),
     dispute.DisputeOpened: lambda e: f"opened dispute {e.dispute} ({e.cause}): {e.description}",
     dispute.EvidenceSubmitted: lambda e: (
         f"submitted evidence {e.evidence} in dispute {e.dispute}: {e.title}"

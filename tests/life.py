@@ -37,9 +37,12 @@ from domain.dispute import (
 )
 from domain.entry import ConcedePenalty, RecordJointRevenue, RecordSharedCost, ReverseEntry
 from domain.execution import (
+    AgreeAction,
     AgreeCommunicationPolicy,
     AgreeImprovementPlan,
     Cause,
+    CompleteAction,
+    CompleteImprovementPlan,
     CompleteOnboardingStep,
     CompleteTraining,
     DiagnoseRootCause,
@@ -95,6 +98,21 @@ from domain.governance import (
     EstablishGovernance,
     Function,
 )
+from domain.health import (
+    AgreeTarget,
+    AuditSubject,
+    CelebrateWin,
+    ContributionKind,
+    IdentifyRisk,
+    MitigateRisk,
+    PauseActivity,
+    ProposeTarget,
+    RecordAudit,
+    RecordContribution,
+    RecordHealthCheck,
+    ResumeActivity,
+    RotateManager,
+)
 from domain.kernel import Command, Stage, Value
 from domain.metric import CorrectMetric, Figure, ReportMetric
 from domain.partnership import PassTime
@@ -116,6 +134,7 @@ from domain.scaling import (
     ProposeScope,
 )
 from domain.settlement import CaptureRate, IssueFinalSettlement, IssueStatement, RecordPayout
+from domain.sharing import AgreeDataSharing, Form, ProposeDataSharing
 from domain.terms import Assets, Penalty, RevenueShare, RevenueSplit, Terms, Trigger
 from domain.values import Money
 from tests.stories import Step, Story
@@ -381,6 +400,18 @@ _FORMATION = [
     Step("2025-11-18", THEIRS, AgreeCharter(proposal="charter-1")),
     Step("2025-11-19", OURS, ProposeDecisionRule(proposal="rule-1", rule=CONVERSION_FLOOR)),
     Step("2025-11-20", THEIRS, AgreeDecisionRule(proposal="rule-1")),
+    Step(
+        "2025-11-21",
+        OURS,
+        ProposeDataSharing(
+            proposal="sharing-1",
+            metrics=["leads", "demo_to_paid"],
+            frequency="monthly",
+            tool="A shared dashboard",
+            form=Form.AGGREGATED,
+        ),
+    ),
+    Step("2025-11-22", THEIRS, AgreeDataSharing(proposal="sharing-1")),
     Step("2025-12-01", OURS, DraftAgreement(sections=SECTIONS)),
     Step("2025-12-10", OURS, SignAgreement(agreement_version=1)),
     Step("2025-12-11", THEIRS, SignAgreement(agreement_version=1)),
@@ -449,6 +480,54 @@ _EXECUTION = [
     Step("2026-01-29", THEIRS, SubmitReferral(deal="D-2", lead="lead-2")),
     Step("2026-01-30", OURS, LoseDeal(deal="D-2", reason="No budget this year.")),
     Step("2026-01-30", OURS, HoldReview(review="operations-1", minutes="All is on its way.")),
+    Step(
+        "2026-01-30",
+        OURS,
+        AgreeAction(
+            action="A-1",
+            review="operations-1",
+            owner=THEIRS,
+            text="Read the code out slowly",
+            due=date(2026, 2, 10),
+        ),
+    ),
+    Step("2026-02-02", THEIRS, CompleteAction(action="A-1")),
+    Step("2026-02-02", OURS, CelebrateWin(win="W-1", text="The first client signed.")),
+    Step(
+        "2026-02-02",
+        THEIRS,
+        RecordContribution(
+            contribution="C-1",
+            period="2026-01",
+            kind=ContributionKind.TIME,
+            what="Training of our sales",
+            hours=Decimal(16),
+        ),
+    ),
+    Step(
+        "2026-02-02",
+        OURS,
+        IdentifyRisk(
+            risk="R-1", description="One client only", likelihood=3, impact=4, owner=THEIRS
+        ),
+    ),
+    Step("2026-02-02", THEIRS, MitigateRisk(risk="R-1", how="Three more are in talks.")),
+    Step(
+        "2026-02-02",
+        OURS,
+        RecordAudit(audit="U-1", subject=AuditSubject.ETHICS, auditor="A lawyer", passed=True),
+    ),
+    Step(
+        "2026-02-02",
+        OURS,
+        PauseActivity(pause="Z-1", activity="The newsletter", reason="Nobody reads it."),
+    ),
+    Step("2026-02-02", OURS, ResumeActivity(pause="Z-1")),
+    Step(
+        "2026-02-02",
+        THEIRS,
+        RotateManager(effective_on=date(2026, 3, 1), former="Boris", successor="Bella"),
+    ),
     Step("2026-02-02", THEIRS, RecordLesson(lesson="L-1", text="Codes are read out wrong.")),
     Step(
         "2026-02-02",
@@ -524,7 +603,29 @@ _EXECUTION = [
         ),
     ),
     Step("2026-02-07", THEIRS, AgreeImprovementPlan(plan="plan-1")),
+    Step(
+        "2026-03-30",
+        OURS,
+        CompleteImprovementPlan(plan="plan-1", met=True, outcome="Two days a week it is."),
+    ),
     Step("2026-04-01", OURS, PassTime()),
+    Step(
+        "2026-04-01",
+        OURS,
+        RecordHealthCheck(period="2026-Q1", trust=4, communication=3, value_delivery=4),
+    ),
+    Step(
+        "2026-04-01",
+        OURS,
+        ProposeTarget(
+            proposal="target-1",
+            objective="new-users",
+            target=Decimal(8000),
+            deadline=date(2026, 12, 31),
+            reason="The launch was a month late.",
+        ),
+    ),
+    Step("2026-04-01", THEIRS, AgreeTarget(proposal="target-1")),
     Step("2026-04-02", OURS, IssueStatement(period="2026-Q1")),
     Step(
         "2026-04-03",

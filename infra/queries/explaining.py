@@ -33,6 +33,10 @@ STANDING_RULES = {
     judged.ISSUE_ESCALATED: "an issue open for 48 hours goes to the executive sponsors (C24)",
     judged.NOTICE_DUE: "thirty days before the last day for notice the parties are told (C11)",
     judged.ATTRIBUTION_CONTESTED: "a lead that both claim is credited by policy, or by both (C18)",
+    judged.REVIEW_DUE: "both are reminded of a review 48 hours before it (C22)",
+    judged.CADENCE_MISSED: "a review of each agreed kind is held in the agreed time (C13)",
+    judged.ACTION_OVERDUE: "an action of a review is done by its day (C22)",
+    judged.IMPROVEMENT_DUE: "an improvement plan is looked at once its time is over (C23)",
     judged.TERM_ENDED: "a term ends in renewal or after notice (C27)",
 }
 """The rules that every partnership has without agreeing them."""
@@ -42,6 +46,9 @@ _NAMED_BY = {
     judged.REVIEW_MISSED: "review",
     judged.ISSUE_ESCALATED: "issue",
     judged.ATTRIBUTION_CONTESTED: "deal",
+    judged.REVIEW_DUE: "review",
+    judged.ACTION_OVERDUE: "action",
+    judged.IMPROVEMENT_DUE: "plan",
 }
 """The field by which events tell what these rules are about."""
 

@@ -18,6 +18,7 @@ from domain.deadlines import DeadlinePassed
 from domain.exploration import BeginExploration
 from domain.formation import AgreementSigned, CharterAgreed, DecisionRuleAgreed
 from domain.kernel import CLOCK_PARTY, Command, Event, Refused, Stage
+from domain.pacts import Pact
 from domain.partnership import Partnership
 from domain.recorded import Recorded
 from domain.renewal import PartnershipRenewed
@@ -32,6 +33,7 @@ BINDING = (
     ScopeExpanded,
     JointInvestmentAgreed,
     PartnershipRenewed,
+    Pact,
 )
 """What binds both, and so needs both."""
 

@@ -479,10 +479,10 @@ def test_a_missed_review_ends_by_the_day_on_which_it_was_held(happened: str, sta
     story = running()
     story.when(OURS, example(ScheduleReview, at=datetime(2026, 1, 30, 10, tzinfo=UTC)))
     story.on("2026-02-02")
-    assert states(story) == {"review-missed operations-1": "firing"}
+    assert states(story)["review-missed operations-1"] == "firing"
     story.when(OURS, example(HoldReview), happened=happened)
 
-    assert states(story) == {"review-missed operations-1": state}
+    assert states(story)["review-missed operations-1"] == state
 
 
 # --- issues: 48 hours (C24) --------------------------------------------------------------------
