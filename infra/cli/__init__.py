@@ -418,6 +418,25 @@ def explain(
 
 
 @app.command(rich_help_panel="What comes out")
+def review(
+    id: Id,
+    name: Annotated[str, typer.Argument(metavar="REVIEW", help="The review.", show_default=False)],
+    at: At = None,
+    known: Known = None,
+    store: Store = DEFAULT_STORE,
+    as_json: Json = False,
+) -> None:
+    """Give the page for a review, as things stood when it was to begin."""
+    from infra import queries
+    from infra.cli import pack
+    from infra.cli.printing import document
+
+    with _opened(store, as_json=as_json) as accord:
+        answer = queries.review_pack(accord, id, name, queries.AsOf(at, known))
+        document(_marked(accord, answer)) if as_json else pack.print_pack(answer)
+
+
+@app.command(rich_help_panel="What comes out")
 def statement(
     id: Id,
     period: Annotated[

@@ -4,11 +4,13 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from domain.calendar import months_of
+from domain.execution import ReviewHeld
 from domain.metric import MetricCorrected
 from infra import queries
 from infra.bootstrap import Accord
 from infra.cli.feeding import Tally, print_refusals
 from infra.cli.money import print_statements
+from infra.cli.pack import print_pack
 from infra.cli.printing import Row, amount, day, figure, minute, number, say, table
 from infra.cli.reading import print_alerts, print_objectives
 from infra.queries import NotFound
@@ -35,14 +37,22 @@ def feeds(folder: Path) -> list[str]:
 def tell(accord: Accord, tally: Tally) -> Row:
     """Give what came of the feeds: the counts, and the story of each partnership in them."""
     overview = {row["id"]: row for row in queries.overview(accord)}
+    names = [name for name in tally.partnerships if name in overview]
     return {
         **tally.as_json(),
-        "partnerships": [
-            _story(accord, overview[name], tally.refused)
-            for name in tally.partnerships
-            if name in overview
-        ],
+        "partnerships": [_story(accord, overview[name], tally.refused) for name in names],
+        "review": next(filter(None, (_last_review(accord, name) for name in names)), None),
     }
+
+
+def _last_review(accord: Accord, name: str) -> Row | None:
+    """Give the page for the last review that was held of a partnership, if there was one."""
+    held = [
+        each["data"]["review"]
+        for each in queries.history(accord, name)
+        if each["type"] == ReviewHeld.wire
+    ]
+    return queries.review_pack(accord, name, held[-1]) if held else None
 
 
 def _story(accord: Accord, row: Row, refused: Iterable[Outcome]) -> Row:
@@ -85,6 +95,9 @@ def print_story(story: Row, tally: Tally, played: int) -> None:
     for row in story["partnerships"]:
         say()
         _print_one(row, [each for each in tally.refused if each.partnership == row["id"]])
+    if story["review"]:
+        say()
+        print_pack(story["review"])
 
 
 def _print_one(row: Row, refused: list[Outcome]) -> None:

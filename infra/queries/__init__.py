@@ -7,6 +7,7 @@ Lists, and what stands now, come from the views.
 from infra.queries.explaining import explain
 from infra.queries.listing import alerts, history, kpis, overview
 from infra.queries.logs import NOW, AsOf, NotFound
+from infra.queries.reviewing import review_pack
 from infra.queries.standing import show
 from infra.queries.stating import settle, statement, statements
 from infra.queries.verifying import Checked, Difference, verify
@@ -22,6 +23,7 @@ __all__ = [
     "history",
     "kpis",
     "overview",
+    "review_pack",
     "settle",
     "show",
     "statement",
