@@ -17,10 +17,11 @@ import orjson
 from domain import aggregates
 from domain.aggregates import State
 from domain.deadlines import Deadline
-from domain.kernel import Act, Event, Refused
+from domain.kernel import CLOCK_PARTY, Act, Event, Refused
 from domain.partnership import Partnership, PassTime
 from domain.recorded import Recorded
 from domain.values import instant
+from domain.viewing import FullViewTaken
 from infra import codec, intake
 from infra.at_hand import let_go
 from infra.intake import Envelope, Input, Unreadable
@@ -34,8 +35,14 @@ log = logging.getLogger(__name__)
 CLOCK_SOURCE = "accord:clock"
 """The source of events that time itself causes."""
 
+VIEW_SOURCE = "accord:view"
+"""The source of what the operator itself does: that it looked at everything (C14)."""
+
 RULES_SOURCE = "accord:rules"
 """The source of events that agreed rules cause, each with the fact that made it so as its cause."""
+
+RESERVED_SOURCES = frozenset({CLOCK_SOURCE, RULES_SOURCE, VIEW_SOURCE})
+"""The sources under which nobody else may speak."""
 
 ATTEMPTS = 8
 """How often a batch is decided afresh after losing a race, before its inputs are tried alone."""
@@ -106,6 +113,18 @@ class Service:
     def pass_time(self, partnerships: Iterable[str]) -> int:
         """Record every deadline of these partnerships that has passed; give how many events."""
         return sum(self._pass_time(each) for each in partnerships)
+
+    def record_view(self, partnership: str, actor: str, question: str, reason: str) -> None:
+        """Record that the operator looks at both sides' private facts, before it does (C14).
+
+        Raises `Conflict` only if others write to the same partnership again and again meanwhile.
+        """
+        for _ in range(ATTEMPTS):
+            batch = self._batch([partnership], [])
+            batch.view(partnership, actor, FullViewTaken(question=question, reason=reason))
+            if self._append(batch):
+                return
+        raise Conflict(f"others write to {partnership} again and again")
 
     def retry(self, number: int) -> Outcome | None:
         """Decide a refused input again; nothing if there is none of that number."""
@@ -336,7 +355,7 @@ class _Batch:
         if isinstance(each, Unreadable):
             raise each.refused
         envelope = each.envelope
-        if envelope.source in (CLOCK_SOURCE, RULES_SOURCE):
+        if envelope.source in RESERVED_SOURCES:
             raise _reserved_source(envelope.source)
         name = envelope.subject
         now = self._told(each)
@@ -403,6 +422,13 @@ class _Batch:
         why = {"rule": refused.rule, "detail": refused.detail, "mend": refused.mend}
         text = orjson.dumps(why | ({} if pointer is None else {"pointer": pointer})).decode()
         self._answer(Receipt(source, source_id, each.fingerprint, text, subject), outcome, -1)
+
+    def view(self, name: str, actor: str, taken: FullViewTaken) -> None:
+        """Take the operator's look at everything."""
+        last = self.recorded_at[name]
+        now = self._not_before(name, last if self._simulated and last else self._now)
+        cause = _Cause(VIEW_SOURCE, f"{name}/{self._sizes[name]}")
+        self._record(name, [taken], Act(CLOCK_PARTY, actor, now, now), cause)
 
     # --- time ---
 
@@ -577,7 +603,7 @@ def _another_content(before: Receipt) -> Refused:
 def _reserved_source(source: str) -> Refused:
     return Refused(
         "reserved-source",
-        f"{source} is the source of events that time and agreed rules cause by themselves.",
+        f"{source} is the source of events that time, agreed rules and the operator cause.",
         "Name the service that sends the event as its source.",
         pointer="/source",
     )

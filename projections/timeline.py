@@ -21,6 +21,7 @@ from domain import (
     scaling,
     settlement,
     sharing,
+    viewing,
 )
 from domain.kernel import Event
 from domain.recorded import Recorded
@@ -53,6 +54,9 @@ def _balance(balance: settlement.Balance) -> str:
 
 
 WORDS: dict[type[Event], Words] = {
+    viewing.FullViewTaken: lambda e: (
+        f"looked at both sides' private facts ({e.question}): {e.reason}"
+    ),
     sharing.DataSharingAgreed.proposed: lambda e: f"proposed to share {', '.join(e.metrics)}",
     sharing.DataSharingAgreed: lambda e: (
         f"and its partner agreed to share {', '.join(e.metrics)} ({e.form}, {e.frequency})"
