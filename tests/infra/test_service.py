@@ -15,7 +15,7 @@ import orjson
 import pytest
 
 from domain import aggregates
-from domain.deadlines import PeriodClosed
+from domain.deadlines import DeadlinePassed, PeriodClosed
 from domain.deal import ReceivePayment
 from domain.execution import (
     IssueEscalated,
@@ -371,7 +371,12 @@ def test_deadlines_due_before_a_command_are_recorded_before_it(past: Accord) -> 
     send(past, message("issue", example(RaiseIssue), party=THEIRS, at="2026-02-02"))
 
     *passed, raised = log(past)[before:]
-    assert [type(each.event) for each in passed] == [MilestoneMissed, ReviewMissed, PeriodClosed]
+    assert [type(each.event) for each in passed] == [
+        MilestoneMissed,
+        DeadlinePassed,
+        ReviewMissed,
+        PeriodClosed,
+    ]
     assert isinstance(raised.event, IssueRaised)
     for each in passed:
         assert (each.source, each.act.party) == (CLOCK_SOURCE, "accord")
