@@ -15,6 +15,7 @@ from domain import (
     gates,
     governance,
     metric,
+    priors,
     renewal,
     scaling,
     settlement,
@@ -107,6 +108,13 @@ WORDS: dict[type[Event], Words] = {
     formation.DecisionRuleProposed: lambda e: f"proposed decision rule {e.rule.rule}",
     formation.DecisionRuleAgreed: lambda e: (
         f"and its partner agreed decision rule {e.rule.rule}, version {e.rule_version}"
+    ),
+    priors.PriorProposed: lambda e: (
+        f"proposed to believe of {e.prior.metric}: {e.prior.successes} successes and "
+        f"{e.prior.failures} failures ({e.prior.source})"
+    ),
+    priors.PriorAgreed: lambda e: (
+        f"and its partner agreed the prior of {e.prior.metric}, version {e.prior_version}"
     ),
     formation.AgreementDrafted: lambda e: f"drafted the agreement, version {e.agreement_version}",
     formation.AgreementSigned: lambda e: f"signed the agreement, version {e.agreement_version}",

@@ -89,6 +89,7 @@ from domain.governance import (
 from domain.kernel import Command, Stage, Value
 from domain.metric import CorrectMetric, Figure, ReportMetric
 from domain.partnership import PassTime
+from domain.priors import AgreePrior, Prior, ProposePrior
 from domain.renewal import (
     AcceptRenewal,
     CompleteExit,
@@ -194,6 +195,12 @@ CONVERSION_FLOOR = DecisionRule(
     threshold=Decimal(5),
     consecutive=2,
     action=Action.ESCALATE_TO_REVIEW,
+)
+BENCHMARK = Prior(
+    metric="lead_to_opportunity",
+    successes=2,
+    failures=18,
+    source="Referral programmes of six software firms; those that had given up are not in it",
 )
 SECTIONS = Sections(
     roles="Each side has a manager and a sponsor.",
@@ -372,6 +379,8 @@ _FORMATION = [
     Step("2025-11-18", THEIRS, AgreeCharter(proposal="charter-1")),
     Step("2025-11-19", OURS, ProposeDecisionRule(proposal="rule-1", rule=CONVERSION_FLOOR)),
     Step("2025-11-20", THEIRS, AgreeDecisionRule(proposal="rule-1")),
+    Step("2025-11-21", THEIRS, ProposePrior(proposal="prior-1", prior=BENCHMARK)),
+    Step("2025-11-22", OURS, AgreePrior(proposal="prior-1")),
     Step("2025-12-01", OURS, DraftAgreement(sections=SECTIONS)),
     Step("2025-12-10", OURS, SignAgreement(agreement_version=1)),
     Step("2025-12-11", THEIRS, SignAgreement(agreement_version=1)),

@@ -19,6 +19,7 @@ from domain.exploration import BeginExploration
 from domain.formation import AgreementSigned, CharterAgreed, DecisionRuleAgreed
 from domain.kernel import CLOCK_PARTY, Command, Event, Refused, Stage
 from domain.partnership import Partnership
+from domain.priors import PriorAgreed
 from domain.recorded import Recorded
 from domain.renewal import PartnershipRenewed
 from domain.scaling import JointInvestmentAgreed, ScopeExpanded
@@ -29,6 +30,7 @@ BINDING = (
     CommercialTermsAgreed,
     CharterAgreed,
     DecisionRuleAgreed,
+    PriorAgreed,
     ScopeExpanded,
     JointInvestmentAgreed,
     PartnershipRenewed,
