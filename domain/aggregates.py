@@ -8,17 +8,18 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import assert_never
 
-from domain import deadlines, deal, entry, metric, partnership
+from domain import deadlines, deal, entry, experiment, metric, partnership
 from domain.agreement import Agreed
 from domain.deal import Deal, DealCommand
 from domain.entry import Entry, EntryCommand
+from domain.experiment import Experiment, ExperimentCommand
 from domain.kernel import CLOCK_PARTY, Act, Command, Event, Refused
 from domain.metric import MetricCommand, Reported
 from domain.partnership import Partnership
 from domain.recorded import Recorded
 from domain.settlement import FinalSettlementIssued, Ledger, StatementIssued
 
-State = Partnership | Deal | Entry | Reported
+State = Partnership | Deal | Entry | Experiment | Reported
 
 RESTING_ON_THE_LOG = (StatementIssued, FinalSettlementIssued)
 """Facts that are true of the whole log before them, so nothing may come between."""
@@ -46,10 +47,21 @@ def stream_of(partnership_id: str, command: Command) -> str:
         return f"{partnership_id}/deal/{command.deal}"
     if isinstance(command, EntryCommand):
         return f"{partnership_id}/entry/{command.entry}"
+    if isinstance(command, ExperimentCommand):
+        return f"{partnership_id}/experiment/{command.experiment}"
     if isinstance(command, MetricCommand):
         where = f"{command.metric}/{command.segment or '-'}/{command.period}/{command.tool}"
         return f"{partnership_id}/metric/{where}"
     return partnership_id
+
+
+def rests_on(partnership_id: str, command: Command) -> str | None:
+    """Give the other stream that a command is decided by too, if there is one.
+
+    What is asked of that stream, once it is so, is on record there for good.
+    """
+    cited = experiment.cited_by(command)
+    return None if cited is None else f"{partnership_id}/experiment/{cited}"
 
 
 def initial(stream: str) -> State:
@@ -60,33 +72,47 @@ def initial(stream: str) -> State:
             return Deal()
         case "entry":
             return Entry()
+        case "experiment":
+            return Experiment()
         case "metric":
             return Reported()
         case _:
             return Partnership()
 
 
-def decide(
-    command: Command, state: State, act: Act, within: Partnership, ledger: Callable[[], Ledger]
+def decide(  # noqa: PLR0913, PLR0917 - a command, its state, and all that it may look at besides
+    command: Command,
+    state: State,
+    act: Act,
+    within: Partnership,
+    ledger: Callable[[], Ledger],
+    beside: State | None = None,
 ) -> list[Event]:
     """Decide a command on its own state, `within` its partnership. Raises `Refused`.
 
-    `ledger` gives what accrued up to the partnership's last event (see `RESTING_ON_THE_LOG`).
+    `ledger` gives what accrued up to the partnership's last event (see `RESTING_ON_THE_LOG`), and
+    `beside` is the state of the other stream that it rests on (see `rests_on`).
     """
     check_time(act)
     match state:
         case Partnership() if partnership.decides(command):
-            return partnership.decide(command, state, act, ledger)
+            events = partnership.decide(command, state, act, ledger)
+            if events and isinstance(beside, Experiment):
+                experiment.check_cited(experiment.cited_by(command) or "", beside)
+            return events
         case Deal() if isinstance(command, DealCommand):
             partnership.admit(command, within, act)
             return deal.decide(command, state, act, _agreed(within, act))
         case Entry() if isinstance(command, EntryCommand):
             partnership.admit(command, within, act)
             return entry.decide(command, state, act, _agreed(within, act))
+        case Experiment() if isinstance(command, ExperimentCommand):
+            partnership.admit(command, within, act)
+            return experiment.decide(command, state, within.priors, within.parties, act)
         case Reported() if isinstance(command, MetricCommand):
             partnership.admit(command, within, act)
             return metric.decide(command, state, act)
-        case Partnership() | Deal() | Entry() | Reported():
+        case Partnership() | Deal() | Entry() | Experiment() | Reported():
             msg = f"{type(command).__name__} was routed to {type(state).__name__}"
             raise TypeError(msg)
         case _:
@@ -118,6 +144,8 @@ def evolve(state: State, event: Event, act: Act) -> State:
             return deal.evolve(state, event, act)
         case Entry():
             return entry.evolve(state, event)
+        case Experiment():
+            return experiment.evolve(state, event, act)
         case Reported():
             return metric.evolve(state, event)
         case _:

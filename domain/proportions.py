@@ -30,6 +30,19 @@ and still narrower than anybody asks, in a time that is bounded."""
 
 _KEPT = 4096
 
+_DIGITS = Decimal("0.0001")
+"""What is told of a probability, and of a rate in percent."""
+
+
+def rounded(probability: Decimal) -> Decimal:
+    """Give a probability, from 0 to 1, to four digits."""
+    return probability.quantize(_DIGITS, ROUND_HALF_EVEN)
+
+
+def in_percent(rate: Decimal) -> Decimal:
+    """Give a proportion in percent, to four digits."""
+    return (rate * 100).quantize(_DIGITS, ROUND_HALF_EVEN)
+
 
 # --- the incomplete beta function --------------------------------------------------------------
 

@@ -6,14 +6,14 @@ rate is as likely as any other, and the answer says so.
 """
 
 from collections.abc import Iterable
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import Decimal
 from typing import NamedTuple
 
 from domain.calendar import bounds
 from domain.metric import OTHER_CHANNELS
 from domain.metrics import CATALOGUE, Metric
 from domain.priors import uniform
-from domain.proportions import Beta, Interval
+from domain.proportions import Beta, Interval, in_percent, rounded
 from domain.values import plain
 from projections.fold import Row, Rows
 from projections.kpis import AGREED
@@ -23,9 +23,6 @@ CREDIBILITY = Decimal(95)
 
 _NO_TRIALS = "not so many of so many: insufficient evidence"
 """Said where the deals of a month are those of leads before it, so that there are more of them."""
-
-_PERCENT_DIGITS = Decimal("0.0001")
-_PROBABILITY_DIGITS = Decimal("0.0001")
 
 
 class Belief(NamedTuple):
@@ -81,12 +78,12 @@ def numerator_fits(numerator: Decimal | None, denominator: Decimal | None) -> bo
 
 def probability(value: Decimal) -> str:
     """Give a probability, from 0 to 1, as rows hold it."""
-    return plain(value.quantize(_PROBABILITY_DIGITS, ROUND_HALF_EVEN))
+    return plain(rounded(value))
 
 
 def percent(rate: Decimal) -> str:
     """Give a rate in percent, as rows hold it."""
-    return plain((rate * 100).quantize(_PERCENT_DIGITS, ROUND_HALF_EVEN))
+    return plain(in_percent(rate))
 
 
 def bounds_in_percent(interval: Interval) -> Row:

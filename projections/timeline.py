@@ -10,6 +10,7 @@ from domain import (
     dispute,
     entry,
     execution,
+    experiment,
     exploration,
     formation,
     gates,
@@ -203,6 +204,21 @@ WORDS: dict[type[Event], Words] = {
         else f"lost {e.amount} on deal {e.deal} by a chargeback"
     ),
     deal.ChargebackReversed: lambda e: f"won back {e.amount} on deal {e.deal}",
+    experiment.HypothesisRegistered: lambda e: (
+        f"registered experiment {e.experiment} on {e.metric}: {e.hypothesis}"
+    ),
+    experiment.PilotStarted: lambda e: f"started the pilot of {e.experiment}",
+    experiment.VariantObserved: lambda e: (
+        f"observed {e.successes} of {e.trials} for {e.variant} in {e.experiment}"
+    ),
+    experiment.ObservationCorrected: lambda e: (
+        f"corrected observation {e.observation} in {e.experiment} to {e.successes} of "
+        f"{e.trials}: {e.reason}"
+    ),
+    experiment.PilotConcluded: lambda e: (
+        f"concluded {e.experiment} ({e.ending}), {e.winner or 'nothing'} wins: {e.conclusion}"
+    ),
+    experiment.VariantPromoted: lambda e: f"promoted {e.variant} of {e.experiment} into {e.into}",
     entry.JointRevenueReceived: lambda e: (
         f"recorded joint revenue {e.entry} of {e.amount}, collected by {e.collected_by}"
     ),

@@ -12,6 +12,7 @@ from typing import TypeVar
 from domain.agreement import DataProtection, Sections
 from domain.attribution import Method
 from domain.charter import Charter, Expectations, Objective
+from domain.comparison import FixedSample
 from domain.deal import (
     AgreeAttribution,
     AttributeReferral,
@@ -46,6 +47,15 @@ from domain.execution import (
     ReduceInvestment,
     ResolveIssue,
     ScheduleReview,
+)
+from domain.experiment import (
+    ConcludePilot,
+    CorrectObservation,
+    ObserveVariant,
+    PromoteVariant,
+    RegisterHypothesis,
+    StartPilot,
+    Variant,
 )
 from domain.exploration import (
     AgreeBridgingPlan,
@@ -201,6 +211,17 @@ BENCHMARK = Prior(
     successes=2,
     failures=18,
     source="Referral programmes of six software firms; those that had given up are not in it",
+)
+OFFER_TRIAL = RegisterHypothesis(
+    experiment="offer-trial",
+    hypothesis="A page with a client's figures brings more requests than the plain one",
+    metric="demo_request_rate",
+    variants=[
+        Variant(variant="plain", description="The page as it is", control=True),
+        Variant(variant="figures", description="The page with a client's figures"),
+    ],
+    assignment="Visitors by the parity of their session's number",
+    stop=FixedSample(trials=200),
 )
 SECTIONS = Sections(
     roles="Each side has a manager and a sponsor.",
@@ -488,6 +509,46 @@ _EXECUTION = [
         ),
     ),
     Step("2026-02-07", THEIRS, AgreeImprovementPlan(plan="plan-1")),
+    Step("2026-02-09", OURS, OFFER_TRIAL),
+    Step("2026-02-10", THEIRS, StartPilot(experiment="offer-trial")),
+    *(
+        Step(
+            "2026-03-02",
+            OURS,
+            ObserveVariant(
+                experiment="offer-trial",
+                observation=f"O-{variant}",
+                variant=variant,
+                day=date(2026, 3, 1),
+                trials=200,
+                successes=successes,
+            ),
+        )
+        for variant, successes in [("plain", 8), ("figures", 25)]
+    ),
+    Step(
+        "2026-03-03",
+        OURS,
+        CorrectObservation(
+            experiment="offer-trial",
+            observation="O-figures",
+            trials=200,
+            successes=24,
+            reason="One request was a test.",
+        ),
+    ),
+    Step(
+        "2026-03-04",
+        THEIRS,
+        ConcludePilot(experiment="offer-trial", conclusion="Figures of one's own kind convince."),
+    ),
+    Step(
+        "2026-03-05",
+        OURS,
+        PromoteVariant(
+            experiment="offer-trial", variant="figures", into="The joint page from April on"
+        ),
+    ),
     Step("2026-04-01", OURS, PassTime()),
     Step("2026-04-02", OURS, IssueStatement(period="2026-Q1")),
     Step(
@@ -510,6 +571,16 @@ _EXECUTION = [
             kind=EvidenceKind.OUTCOME,
             title="What the referrals came to",
             reference="report-2026-Q1",
+        ),
+    ),
+    Step(
+        "2026-04-11",
+        OURS,
+        AttachEvidence(
+            evidence="offer-trial",
+            kind=EvidenceKind.EXPERIMENT,
+            title="A page with figures against the plain one",
+            reference="experiment:offer-trial",
         ),
     ),
     Step(

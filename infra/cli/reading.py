@@ -9,11 +9,13 @@ from itertools import groupby
 from domain import (
     deal,
     execution,
+    experiment,
     exploration,
     formation,
     gates,
     metric,
     partnership,
+    priors,
     renewal,
     scaling,
 )
@@ -328,7 +330,19 @@ def wire_types() -> list[Row]:
     ]
 
 
-CHAPTERS = (exploration, formation, execution, scaling, renewal, gates, partnership, deal, metric)
+CHAPTERS = (
+    exploration,
+    formation,
+    priors,
+    execution,
+    experiment,
+    scaling,
+    renewal,
+    gates,
+    partnership,
+    deal,
+    metric,
+)
 """Where commands are told of, in the order in which they are of use."""
 
 
