@@ -8,11 +8,22 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import assert_never
 
-from domain import deadlines, deal, dispute, entry, health, metric, partnership, sharing  # noqa: F401 - their commands are known once they are read
+from domain import (
+    deadlines,
+    deal,
+    dispute,
+    entry,
+    experiment,
+    health,  # noqa: F401 - its commands are known once it is read
+    metric,
+    partnership,
+    sharing,  # noqa: F401 - as health
+)
 from domain.agreement import Agreed
 from domain.deal import Deal, DealCommand
 from domain.dispute import Dispute, DisputeCommand
 from domain.entry import Entry, EntryCommand
+from domain.experiment import Experiment, ExperimentCommand
 from domain.kernel import CLOCK_PARTY, Act, Command, Event, Refused
 from domain.metric import MetricCommand, Reported
 from domain.partnership import Partnership
@@ -20,7 +31,7 @@ from domain.process import RuleBreached, RuleBreachRetracted
 from domain.recorded import Recorded
 from domain.settlement import FinalSettlementIssued, Ledger, StatementIssued
 
-State = Partnership | Deal | Entry | Dispute | Reported
+State = Partnership | Deal | Entry | Dispute | Experiment | Reported
 
 RESTING_ON_THE_LOG = (
     StatementIssued,
@@ -55,10 +66,21 @@ def stream_of(partnership_id: str, command: Command) -> str:
         return f"{partnership_id}/entry/{command.entry}"
     if isinstance(command, DisputeCommand):
         return f"{partnership_id}/dispute/{command.dispute}"
+    if isinstance(command, ExperimentCommand):
+        return f"{partnership_id}/experiment/{command.experiment}"
     if isinstance(command, MetricCommand):
         where = f"{command.metric}/{command.segment or '-'}/{command.period}/{command.tool}"
         return f"{partnership_id}/metric/{where}"
     return partnership_id
+
+
+def rests_on(partnership_id: str, command: Command) -> str | None:
+    """Give the other stream that a command is decided by too, if there is one.
+
+    What is asked of that stream, once it is so, is on record there for good.
+    """
+    cited = experiment.cited_by(command)
+    return None if cited is None else f"{partnership_id}/experiment/{cited}"
 
 
 def initial(stream: str) -> State:
@@ -71,23 +93,34 @@ def initial(stream: str) -> State:
             return Entry()
         case "dispute":
             return Dispute()
+        case "experiment":
+            return Experiment()
         case "metric":
             return Reported()
         case _:
             return Partnership()
 
 
-def decide(
-    command: Command, state: State, act: Act, within: Partnership, ledger: Callable[[], Ledger]
+def decide(  # noqa: PLR0913, PLR0917 - a command, its state, and all that it may look at besides
+    command: Command,
+    state: State,
+    act: Act,
+    within: Partnership,
+    ledger: Callable[[], Ledger],
+    beside: State | None = None,
 ) -> list[Event]:
     """Decide a command on its own state, `within` its partnership. Raises `Refused`.
 
-    `ledger` gives what accrued up to the partnership's last event (see `RESTING_ON_THE_LOG`).
+    `ledger` gives what accrued up to the partnership's last event (see `RESTING_ON_THE_LOG`), and
+    `beside` is the state of the other stream that it rests on (see `rests_on`).
     """
     check_time(act)
     match state:
         case Partnership() if partnership.decides(command):
-            return partnership.decide(command, state, act, ledger)
+            events = partnership.decide(command, state, act, ledger)
+            if events and isinstance(beside, Experiment):
+                experiment.check_cited(experiment.cited_by(command) or "", beside)
+            return events
         case Deal() if isinstance(command, DealCommand):
             partnership.admit(command, within, act)
             return deal.decide(command, state, act, _agreed(within, act))
@@ -97,10 +130,13 @@ def decide(
         case Dispute() if isinstance(command, DisputeCommand):
             partnership.admit(command, within, act)
             return dispute.decide(command, state, act)
+        case Experiment() if isinstance(command, ExperimentCommand):
+            partnership.admit(command, within, act)
+            return experiment.decide(command, state, within.priors, within.parties, act)
         case Reported() if isinstance(command, MetricCommand):
             partnership.admit(command, within, act)
             return metric.decide(command, state, act)
-        case Partnership() | Deal() | Entry() | Dispute() | Reported():
+        case Partnership() | Deal() | Entry() | Dispute() | Experiment() | Reported():
             msg = f"{type(command).__name__} was routed to {type(state).__name__}"
             raise TypeError(msg)
         case _:
@@ -134,6 +170,8 @@ def evolve(state: State, event: Event, act: Act) -> State:
             return entry.evolve(state, event)
         case Dispute():
             return dispute.evolve(state, event, act)
+        case Experiment():
+            return experiment.evolve(state, event, act)
         case Reported():
             return metric.evolve(state, event)
         case _:

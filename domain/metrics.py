@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from domain.kernel import Refused
 from domain.values import MINOR_UNITS
 
 
@@ -67,6 +68,14 @@ class Metric:
     def scale(self) -> int:
         """Give the factor from the bare ratio to the unit: a percentage is of a hundred."""
         return 100 if self.unit is Unit.PERCENT else 1
+
+    @property
+    def of_trials(self) -> bool:
+        """Whether it is so many successes of so many trials, of which few say little (C21).
+
+        What is counted from deals is, though the deals of a month may be those of leads before.
+        """
+        return self.proportion or (self.counted and self.unit is Unit.PERCENT)
 
 
 _UP, _DOWN = Direction.UP, Direction.DOWN
@@ -173,3 +182,19 @@ _METRICS = (
 
 CATALOGUE: dict[str, Metric] = {metric.name: metric for metric in _METRICS}
 """Every metric that Accord knows, by name (C19)."""
+
+
+def proportion(name: str) -> Metric:
+    """Give a metric that is so many successes of so many trials (C21). Raises `Refused`."""
+    metric = CATALOGUE.get(name)
+    if metric is None or not metric.of_trials:
+        raise Refused(
+            "no-proportion",
+            f"{name} is not so many successes of so many trials, so nothing says how much few "
+            "of them are worth.",
+            "Name one that is: "
+            + ", ".join(each.name for each in CATALOGUE.values() if each.of_trials)
+            + ".",
+            metric=name,
+        )
+    return metric

@@ -10,7 +10,7 @@ from datetime import date, datetime
 from typing import Any, TypeGuard, get_args
 
 from domain import deadlines as time
-from domain import execution, exploration, formation, renewal, scaling, settlement
+from domain import execution, exploration, formation, priors, renewal, scaling, settlement
 from domain.agreement import Agreed
 from domain.calendar import midnight
 from domain.deadlines import Deadlines
@@ -28,6 +28,7 @@ from domain.formation import Formation, FormationCommand
 from domain.gates import GrantWaiver, WaiverGranted, grant
 from domain.kernel import Act, Command, Event, Refused, Stage
 from domain.pacts import Pact, PactCommand, PactProposed
+from domain.priors import PriorCommand, Priors
 from domain.process import Breaches, RuleBreached, RuleBreachRetracted, next_action
 from domain.renewal import (
     ExitNoticeGiven,
@@ -49,6 +50,7 @@ class PassTime(Command):
 PartnershipCommand = (
     ExplorationCommand
     | FormationCommand
+    | PriorCommand
     | ExecutionCommand
     | ScalingCommand
     | RenewalCommand
@@ -68,6 +70,7 @@ class Partnership:
     standing: Standing = field(default_factory=Standing)
     exploration: Exploration = field(default_factory=Exploration)
     formation: Formation = field(default_factory=Formation)
+    priors: Priors = field(default_factory=Priors)
     execution: Execution = field(default_factory=Execution)
     scaling: Scaling = field(default_factory=Scaling)
     renewal: Renewal = field(default_factory=Renewal)
@@ -179,6 +182,10 @@ def _form(command: FormationCommand, state: Partnership, act: Act) -> list[Event
     return formation.decide(command, state.formation, state.standing, act)
 
 
+def _believe(command: PriorCommand, state: Partnership, act: Act) -> list[Event]:
+    return priors.decide(command, state.priors, act)
+
+
 def _execute(command: ExecutionCommand, state: Partnership, act: Act) -> list[Event]:
     formed = Formed([], None)
     if isinstance(command, HoldKickoff):
@@ -210,6 +217,7 @@ def _pass_time(_: PassTime, state: Partnership, act: Act) -> list[Event]:  # noq
 _DECISIONS: dict[type[Command], Callable[[Any, Partnership, Act], list[Event]]] = {
     **dict.fromkeys(get_args(ExplorationCommand), _explore),
     **dict.fromkeys(get_args(FormationCommand), _form),
+    **dict.fromkeys(get_args(PriorCommand), _believe),
     **dict.fromkeys(get_args(ExecutionCommand), _execute),
     **dict.fromkeys(get_args(ScalingCommand), _scale),
     **dict.fromkeys(get_args(RenewalCommand), _renew),
@@ -234,6 +242,7 @@ def evolve(state: Partnership, event: Event, act: Act) -> Partnership:
         _standing(state, event, act),
         exploration.evolve(state.exploration, event),
         formation.evolve(state.formation, event, act),
+        priors.evolve(state.priors, event, act),
         execution.evolve(state.execution, event, act),
         scaling.evolve(state.scaling, event, act),
         renewal.evolve(state.renewal, event, act),

@@ -6,8 +6,8 @@ from typing import Annotated
 from pydantic import Field
 
 from domain.kernel import Refused, Value
-from domain.metrics import CATALOGUE
-from domain.values import Number, Slug
+from domain.metrics import CATALOGUE, proportion
+from domain.values import Number, Percent, Slug
 
 
 class Window(StrEnum):
@@ -33,7 +33,11 @@ class Action(StrEnum):
 
 
 class DecisionRule(Value):
-    """A rule on one metric (C15): a figure beyond the threshold in so many windows on end."""
+    """A rule on one metric (C15): a figure beyond the threshold in so many windows on end.
+
+    Of a proportion it can ask for a minimum sample and for a credibility (C21); where either is
+    wanting in a window, the evidence is insufficient, and that is no breach.
+    """
 
     rule: Slug
     metric: Slug
@@ -43,6 +47,10 @@ class DecisionRule(Value):
     consecutive: Annotated[int, Field(ge=1, le=4)] = 1
     each_campaign: bool = False
     """Whether the rule looks at each campaign by itself."""
+    minimum_sample: Annotated[int, Field(ge=1, le=2**53 - 1)] | None = None
+    """How many trials (the denominator) a window needs to be judged at all (C21)."""
+    credibility: Annotated[Percent, Field(ge=50, lt=100)] | None = None
+    """How likely the rate must be beyond the threshold, given the prior and the trials (C21)."""
     action: Action
 
 
@@ -65,7 +73,7 @@ OWN_RULES = frozenset(
 
 
 def check(rule: DecisionRule) -> None:
-    """Raise `Refused` where a rule takes a standing name or rests on no metric of the catalogue."""
+    """Raise `Refused` where a rule takes a standing name or rests on what is not measured so."""
     if rule.rule in OWN_RULES:
         raise Refused(
             "rule-name-taken",
@@ -78,3 +86,5 @@ def check(rule: DecisionRule) -> None:
             f"A rule cannot rest on {rule.metric}: the catalogue of metrics does not have it.",
             "Name a metric of the catalogue (accord schema ReportMetric lists them).",
         )
+    if rule.minimum_sample is not None or rule.credibility is not None:
+        proportion(rule.metric)

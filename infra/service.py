@@ -158,7 +158,10 @@ class Service:
     def _decided(self, inputs: Sequence[Input | Unreadable], *, again: bool) -> "_Batch":
         readable = [each for each in inputs if isinstance(each, Input)]
         subjects = dict.fromkeys(each.envelope.subject for each in readable)
-        batch = self._batch(subjects, [each.stream for each in readable])
+        others = (
+            aggregates.rests_on(each.envelope.subject, each.envelope.data) for each in readable
+        )
+        batch = self._batch(subjects, [*(each.stream for each in readable), *filter(None, others)])
         receipts = self._history.receipts(map(_identity, inputs))
         # To try again is to set aside that it was refused; what was accepted stands.
         batch.receipts = {
@@ -363,8 +366,10 @@ class _Batch:
         within = self._partnership(name)
         act = Act(envelope.party, envelope.actor, envelope.time, self._not_before(name, now))
         _, state = self.states[each.stream]
+        other = aggregates.rests_on(name, envelope.data)
+        beside = self.states[other][1] if other else None
         decided = aggregates.decide(
-            envelope.data, state, act, within, lambda: ledger(self._folded(name))
+            envelope.data, state, act, within, lambda: ledger(self._folded(name)), beside
         )
         start = len(self.events)
         self._record(each.stream, decided, act, _cause_of(envelope))

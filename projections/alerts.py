@@ -28,10 +28,12 @@ from domain.formation import DecisionRuleAgreed
 from domain.kernel import Event
 from domain.metric import OTHER_CHANNELS
 from domain.metrics import CATALOGUE, Adds
+from domain.priors import PriorAgreed
 from domain.recorded import Recorded
 from domain.renewal import ExitNoticeGiven, PartnershipExited, PartnershipRenewed
 from domain.values import instant, plain
-from projections import figures, kpis
+from projections import beliefs, figures, kpis
+from projections.beliefs import Belief
 from projections.fold import NOTHING, Change, Output, Projection, Row, Rows
 
 STATE = "state"
@@ -72,17 +74,79 @@ class Rule:
     by_segment: bool
     quarterly: bool
     action: str
+    minimum_sample: int | None
+    credibility: str | None
 
     def binds_in(self, window: str) -> bool:
         """Whether a window began after the rule was agreed (C15)."""
         return bounds(window)[0].isoformat() >= self.binds_from
 
-    def breached_by(self, figure: figures.Figure | None) -> bool:
-        """Whether a figure breaks the rule; none is no breach, nor is one equal to it (C20)."""
+    def passed_by(self, figure: figures.Figure | None) -> bool:
+        """Whether a figure is beyond the threshold; none is not, nor is one equal to it (C20)."""
         if figure is None or figure.value is None:
             return False
         threshold = Decimal(self.threshold)
         return figure.value < threshold if self.below else figure.value > threshold
+
+    def has_sample(self, figure: figures.Figure | None) -> bool:
+        """Whether a figure rests on as many trials as the rule asks for (C21)."""
+        if self.minimum_sample is None:
+            return True
+        trials = figure.denominator if figure else None
+        return trials is not None and trials >= self.minimum_sample
+
+    def likelihood(self, known: Belief | None) -> Decimal | None:
+        """Give how likely the rate itself is beyond the threshold, from 0 to 1 (C21)."""
+        if known is None:
+            return None
+        below = known.posterior.probability_below(Decimal(self.threshold) / 100)
+        return below if self.below else 1 - below
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a rule sees in one window: the figure, and what that says of its rate (C20, C21)."""
+
+    rule: Rule
+    figure: figures.Figure | None
+    known: Belief | None
+    """What is believed of the rate, where the rule asks for a credibility."""
+
+    @property
+    def value(self) -> Decimal | None:
+        """Give the figure's value, if anybody knows one."""
+        return self.figure.value if self.figure else None
+
+    @property
+    def shown(self) -> str:
+        """Give the figure's value as text."""
+        return "none" if self.value is None else plain(self.value)
+
+    @property
+    def probability(self) -> Decimal | None:
+        """Give how likely the rate is beyond the threshold, where the rule asks for it."""
+        return self.rule.likelihood(self.known)
+
+    @property
+    def suffices(self) -> bool:
+        """Whether the evidence is what the rule asks for."""
+        if not self.rule.has_sample(self.figure):
+            return False
+        if self.rule.credibility is None:
+            return True
+        likely = self.probability
+        return likely is not None and likely * 100 >= Decimal(self.rule.credibility)
+
+    @property
+    def breaks(self) -> bool:
+        """Whether the figure is beyond the threshold, on evidence that suffices."""
+        return self.rule.passed_by(self.figure) and self.suffices
+
+    @property
+    def keeps(self) -> bool:
+        """Whether the figure is not beyond the threshold, on a sample that suffices."""
+        passed = self.value is None or self.rule.passed_by(self.figure)
+        return not passed and self.rule.has_sample(self.figure)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,8 +210,10 @@ def _take(judging: "_Judging", recorded: Recorded) -> None:
         case DeadlinePassed():
             _let_pass(judging, event)
         case CommercialTermsAgreed():
-            judging.state = _agree_terms(judging.state, recorded)
+            judging.state = _agree(judging.state, recorded)
             judging.end_all("New terms were agreed.", NOTICE_DUE, TERM_ENDED)
+        case PriorAgreed():
+            judging.state = _agree(judging.state, recorded)
         case DecisionRuleAgreed():
             judging.state = _agree_rule(judging.state, event, recorded)
         case PartnershipRenewed():
@@ -223,9 +289,8 @@ def _meeting(kind: str) -> str:
     return "strategic" if kind == "quarterly-business-review" else kind
 
 
-def _agree_terms(state: Row, recorded: Recorded) -> Row:
-    agreed = kpis.agreed_with(state.get("agreed", {}), recorded)
-    return {**state, "agreed": agreed}
+def _agree(state: Row, recorded: Recorded) -> Row:
+    return {**state, "agreed": kpis.agreed_with(state.get("agreed", {}), recorded)}
 
 
 def _agree_rule(state: Row, event: DecisionRuleAgreed, recorded: Recorded) -> Row:
@@ -243,6 +308,8 @@ def _agree_rule(state: Row, event: DecisionRuleAgreed, recorded: Recorded) -> Ro
         "by_segment": rule.each_campaign,
         "quarterly": rule.window == "quarter",
         "action": rule.action.value,
+        "minimum_sample": rule.minimum_sample,
+        "credibility": None if rule.credibility is None else plain(rule.credibility),
     }
     metric = CATALOGUE[rule.metric]
     needed = {*state.get("needed", ()), metric.name}
@@ -344,34 +411,36 @@ class _Judging:
         windows = [window]
         while len(windows) < rule.consecutive:
             windows.append(preceding(windows[-1]))
-        rows = self.state.get("periods", {})
         closed = self.state["closed"]
-        known = [figures.figure(rows, rule.metric, each, segment) for each in reversed(windows)]
+        looks = [self._look(rule, each, segment) for each in reversed(windows)]
         breached = all(rule.binds_in(each) and each in closed for each in windows) and all(
-            rule.breached_by(each) for each in known
+            each.breaks for each in looks
         )
-        shown = [plain(each.value) if each and each.value is not None else "none" for each in known]
-        limit = "not below" if rule.below else "not above"
-        unit = CATALOGUE[rule.metric].unit
-        latest = known[-1]
         self._settle(
             Verdict(
                 rule.name,
                 rule.version,
                 f"{window}/{segment}" if segment else window,
                 breached=breached,
-                sound=latest is not None
-                and latest.value is not None
-                and not rule.breached_by(latest),
-                text=f"{rule.metric} {', '.join(shown)} ({unit}); "
-                f"agreed: {limit} {rule.threshold}.",
-                facts={"values": shown, "threshold": rule.threshold, "action": rule.action},
+                sound=looks[-1].keeps,
+                text=_text(rule, looks),
+                facts=_facts(rule, looks),
                 witnesses=[
-                    rule.index,
+                    *_agreed_by(rule, looks),
                     *(closed[each] for each in reversed(windows) if each in closed),
                 ],
             )
         )
+
+    def _look(self, rule: Rule, window: str, segment: str) -> Look:
+        found = figures.figure(self.state.get("periods", {}), rule.metric, window, segment)
+        known = None
+        # What is believed takes long to find, and a figure within the threshold breaks nothing.
+        if rule.credibility is not None and found and rule.passed_by(found):
+            agreed = self.state.get("agreed", {})
+            metric = CATALOGUE[rule.metric]
+            known = beliefs.belief(metric, window, found.numerator, found.denominator, agreed)
+        return Look(rule, found, known)
 
     def _settle(self, verdict: Verdict) -> None:
         alert = alert_id(verdict.rule, verdict.version, self.recorded.partnership, verdict.window)
@@ -477,6 +546,44 @@ class _Judging:
         self.outputs.append(Output(f"{alert}/{status}/{recorded.index}", "alert", body))
 
 
+def _text(rule: Rule, looks: list[Look]) -> str:
+    shown = ", ".join(each.shown for each in looks)
+    limit = "not below" if rule.below else "not above"
+    unit = CATALOGUE[rule.metric].unit
+    lacking = any(rule.passed_by(each.figure) and not each.suffices for each in looks)
+    return (
+        f"{rule.metric} {shown} ({unit}); agreed: {limit} {rule.threshold}"
+        + (f" with {rule.credibility} % credibility" if rule.credibility is not None else "")
+        + (f" of {rule.minimum_sample} or more" if rule.minimum_sample is not None else "")
+        + ("; insufficient evidence." if lacking else ".")
+    )
+
+
+def _facts(rule: Rule, looks: list[Look]) -> Row:
+    facts: Row = {
+        "values": [each.shown for each in looks],
+        "threshold": rule.threshold,
+        "action": rule.action,
+    }
+    if rule.minimum_sample is not None:
+        trials = [each.figure.denominator if each.figure else None for each in looks]
+        facts["minimum_sample"] = str(rule.minimum_sample)
+        facts["samples"] = ["none" if each is None else plain(each) for each in trials]
+    if rule.credibility is not None:
+        facts["credibility"] = rule.credibility
+        likely = [each.probability for each in looks]
+        facts["probabilities"] = [
+            "none" if each is None else beliefs.probability(each) for each in likely
+        ]
+    return facts
+
+
+def _agreed_by(rule: Rule, looks: list[Look]) -> list[int]:
+    """Give the events that agreed what was judged by: the rule, and the priors it used."""
+    priors = [each.known.prior for each in looks if each.known]
+    return [rule.index, *(each["index"] for each in priors if "index" in each)]
+
+
 def _parts_of(alert: str) -> tuple[str, int, str]:
     name, _, window = alert.split("/", 2)
     rule, version = name.split("@")
@@ -498,6 +605,7 @@ ALERTS = Projection(
             PeriodClosed,
             CommercialTermsAgreed,
             DecisionRuleAgreed,
+            PriorAgreed,
             MilestoneMissed,
             MilestoneReached,
             ReviewMissed,

@@ -26,12 +26,13 @@ from domain.formation import CharterAgreed
 from domain.health import TargetAdjusted
 from domain.kernel import Event
 from domain.metric import MetricCorrected, MetricReported
+from domain.priors import PriorAgreed
 from domain.recorded import Recorded
 from domain.values import Money, plain
 from projections.fold import NOTHING, Change, Projection, Row, Rows
 
 AGREED = "agreed"
-"""The key of the row that holds objectives and minimums."""
+"""The key of the row that holds objectives, minimums and priors."""
 
 
 class Count(NamedTuple):
@@ -119,7 +120,7 @@ MEASURED: frozenset[type[Event]] = frozenset({*_COUNTS, *REPORTS})
 """The events that change a figure."""
 
 _AGREEMENTS: frozenset[type[Event]] = frozenset(
-    {CharterAgreed, CommercialTermsAgreed, TargetAdjusted}
+    {CharterAgreed, CommercialTermsAgreed, PriorAgreed, TargetAdjusted}
 )
 
 
@@ -205,7 +206,7 @@ def _with_figure(figures: Row, event: MetricReported | MetricCorrected, index: i
 
 
 def agreed_with(row: Row, recorded: Recorded) -> Row:
-    """Give the row of what was agreed, with new objectives or a new minimum."""
+    """Give the row of what was agreed, with new objectives, a new minimum or a new prior."""
     event = recorded.event
     if isinstance(event, CharterAgreed):
         since = recorded.act.occurred_at.date().isoformat()
@@ -226,6 +227,15 @@ def agreed_with(row: Row, recorded: Recorded) -> Row:
             "index": recorded.index,
         }
         return {**row, "minimums": [*row.get("minimums", []), minimum]}
+    if isinstance(event, PriorAgreed):
+        prior = {
+            # Not from when its authors say that they agreed: it never reaches backwards (C21).
+            "from": recorded.act.recorded_at.isoformat(),
+            "version": event.prior_version,
+            "index": recorded.index,
+            **event.prior.model_dump(mode="json"),
+        }
+        return {**row, "priors": [*row.get("priors", []), prior]}
     return row
 
 

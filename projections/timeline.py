@@ -10,12 +10,14 @@ from domain import (
     dispute,
     entry,
     execution,
+    experiment,
     exploration,
     formation,
     gates,
     governance,
     health,
     metric,
+    priors,
     process,
     renewal,
     scaling,
@@ -153,6 +155,13 @@ WORDS: dict[type[Event], Words] = {
     formation.DecisionRuleAgreed: lambda e: (
         f"and its partner agreed decision rule {e.rule.rule}, version {e.rule_version}"
     ),
+    priors.PriorProposed: lambda e: (
+        f"proposed to believe of {e.prior.metric}: {e.prior.successes} successes and "
+        f"{e.prior.failures} failures ({e.prior.source})"
+    ),
+    priors.PriorAgreed: lambda e: (
+        f"and its partner agreed the prior of {e.prior.metric}, version {e.prior_version}"
+    ),
     formation.AgreementDrafted: lambda e: f"drafted the agreement, version {e.agreement_version}",
     formation.AgreementSigned: lambda e: f"signed the agreement, version {e.agreement_version}",
     formation.AgreementAmended: lambda e: f"completed the amendment, version {e.agreement_version}",
@@ -246,6 +255,21 @@ WORDS: dict[type[Event], Words] = {
         else f"lost {e.amount} on deal {e.deal} by a chargeback"
     ),
     deal.ChargebackReversed: lambda e: f"won back {e.amount} on deal {e.deal}",
+    experiment.HypothesisRegistered: lambda e: (
+        f"registered experiment {e.experiment} on {e.metric}: {e.hypothesis}"
+    ),
+    experiment.PilotStarted: lambda e: f"started the pilot of {e.experiment}",
+    experiment.VariantObserved: lambda e: (
+        f"observed {e.successes} of {e.trials} for {e.variant} in {e.experiment}"
+    ),
+    experiment.ObservationCorrected: lambda e: (
+        f"corrected observation {e.observation} in {e.experiment} to {e.successes} of "
+        f"{e.trials}: {e.reason}"
+    ),
+    experiment.PilotConcluded: lambda e: (
+        f"concluded {e.experiment} ({e.ending}), {e.winner or 'nothing'} wins: {e.conclusion}"
+    ),
+    experiment.VariantPromoted: lambda e: f"promoted {e.variant} of {e.experiment} into {e.into}",
     entry.JointRevenueReceived: lambda e: (
         f"recorded joint revenue {e.entry} of {e.amount}, collected by {e.collected_by}"
     ),

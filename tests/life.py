@@ -12,6 +12,7 @@ from typing import TypeVar
 from domain.agreement import DataProtection, Sections
 from domain.attribution import Method
 from domain.charter import Charter, Expectations, Objective
+from domain.comparison import FixedSample
 from domain.deal import (
     AgreeAttribution,
     AttributeReferral,
@@ -58,6 +59,15 @@ from domain.execution import (
     ReduceInvestment,
     ResolveIssue,
     ScheduleReview,
+)
+from domain.experiment import (
+    ConcludePilot,
+    CorrectObservation,
+    ObserveVariant,
+    PromoteVariant,
+    RegisterHypothesis,
+    StartPilot,
+    Variant,
 )
 from domain.exploration import (
     AgreeBridgingPlan,
@@ -116,6 +126,7 @@ from domain.health import (
 from domain.kernel import Command, Stage, Value
 from domain.metric import CorrectMetric, Figure, ReportMetric
 from domain.partnership import PassTime
+from domain.priors import AgreePrior, Prior, ProposePrior
 from domain.renewal import (
     AcceptRenewal,
     CompleteExit,
@@ -222,6 +233,23 @@ CONVERSION_FLOOR = DecisionRule(
     threshold=Decimal(5),
     consecutive=2,
     action=Action.ESCALATE_TO_REVIEW,
+)
+BENCHMARK = Prior(
+    metric="lead_to_opportunity",
+    successes=2,
+    failures=18,
+    source="Referral programmes of six software firms; those that had given up are not in it",
+)
+OFFER_TRIAL = RegisterHypothesis(
+    experiment="offer-trial",
+    hypothesis="A page with a client's figures brings more requests than the plain one",
+    metric="demo_request_rate",
+    variants=[
+        Variant(variant="plain", description="The page as it is", control=True),
+        Variant(variant="figures", description="The page with a client's figures"),
+    ],
+    assignment="Visitors by the parity of their session's number",
+    stop=FixedSample(trials=200),
 )
 SECTIONS = Sections(
     roles="Each side has a manager and a sponsor.",
@@ -412,6 +440,8 @@ _FORMATION = [
         ),
     ),
     Step("2025-11-22", THEIRS, AgreeDataSharing(proposal="sharing-1")),
+    Step("2025-11-22", THEIRS, ProposePrior(proposal="prior-1", prior=BENCHMARK)),
+    Step("2025-11-23", OURS, AgreePrior(proposal="prior-1")),
     Step("2025-12-01", OURS, DraftAgreement(sections=SECTIONS)),
     Step("2025-12-10", OURS, SignAgreement(agreement_version=1)),
     Step("2025-12-11", THEIRS, SignAgreement(agreement_version=1)),
@@ -603,6 +633,46 @@ _EXECUTION = [
         ),
     ),
     Step("2026-02-07", THEIRS, AgreeImprovementPlan(plan="plan-1")),
+    Step("2026-02-09", OURS, OFFER_TRIAL),
+    Step("2026-02-10", THEIRS, StartPilot(experiment="offer-trial")),
+    *(
+        Step(
+            "2026-03-02",
+            OURS,
+            ObserveVariant(
+                experiment="offer-trial",
+                observation=f"O-{variant}",
+                variant=variant,
+                day=date(2026, 3, 1),
+                trials=200,
+                successes=successes,
+            ),
+        )
+        for variant, successes in [("plain", 8), ("figures", 25)]
+    ),
+    Step(
+        "2026-03-03",
+        OURS,
+        CorrectObservation(
+            experiment="offer-trial",
+            observation="O-figures",
+            trials=200,
+            successes=24,
+            reason="One request was a test.",
+        ),
+    ),
+    Step(
+        "2026-03-04",
+        THEIRS,
+        ConcludePilot(experiment="offer-trial", conclusion="Figures of one's own kind convince."),
+    ),
+    Step(
+        "2026-03-05",
+        OURS,
+        PromoteVariant(
+            experiment="offer-trial", variant="figures", into="The joint page from April on"
+        ),
+    ),
     Step(
         "2026-03-30",
         OURS,
@@ -647,6 +717,16 @@ _EXECUTION = [
             kind=EvidenceKind.OUTCOME,
             title="What the referrals came to",
             reference="report-2026-Q1",
+        ),
+    ),
+    Step(
+        "2026-04-11",
+        OURS,
+        AttachEvidence(
+            evidence="offer-trial",
+            kind=EvidenceKind.EXPERIMENT,
+            title="A page with figures against the plain one",
+            reference="experiment:offer-trial",
         ),
     ),
     Step(

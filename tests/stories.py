@@ -14,6 +14,7 @@ import pytest
 from domain import aggregates
 from domain.aggregates import State, initial, stream_of
 from domain.deal import Deal
+from domain.experiment import Experiment
 from domain.kernel import Act, Command, Event, Refused
 from domain.partnership import Partnership
 from domain.recorded import Recorded
@@ -68,6 +69,12 @@ class Story:
         assert isinstance(state, Deal)
         return state
 
+    def experiment(self, name: str) -> Experiment:
+        """What one experiment's stream comes to."""
+        state = self.states[f"{self.id}/experiment/{name}"]
+        assert isinstance(state, Experiment)
+        return state
+
     def ledger(self) -> Ledger:
         """What accrued between the parties so far."""
         return ledger(replay(SETTLEMENT, self.history).rows)
@@ -102,7 +109,9 @@ class Story:
         act = Act(party, f"{party}-manager", occurred, self.now)
         stream = stream_of(self.id, command)
         state = self.states.get(stream, initial(stream))
-        events = aggregates.decide(command, state, act, self.partnership, self.ledger)
+        other = aggregates.rests_on(self.id, command)
+        beside = self.states.get(other, initial(other)) if other else None
+        events = aggregates.decide(command, state, act, self.partnership, self.ledger, beside)
         return events + self._record(stream, events, act)
 
     def refuses(self, party: str, command: Command, *, happened: str | None = None) -> Refused:

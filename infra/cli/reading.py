@@ -3,16 +3,19 @@
 import signal
 import time
 from collections.abc import Callable, Iterable
+from decimal import ROUND_HALF_EVEN, Decimal
 from itertools import groupby
 
 from domain import (
     deal,
     execution,
+    experiment,
     exploration,
     formation,
     gates,
     metric,
     partnership,
+    priors,
     renewal,
     scaling,
 )
@@ -38,6 +41,8 @@ from infra.cli.printing import (
 )
 from infra.queries import Difference
 from infra.store.records import Views
+
+_TENTH = Decimal("0.1")
 
 POLL_SECONDS = 0.5
 """How often a follower looks for what was said meanwhile."""
@@ -95,20 +100,52 @@ def print_kpis(answer: Row) -> None:
 def print_figures(title: str, lines: Iterable[Row], indent: int = 0) -> None:
     """Print figures, those of segments below that of the whole."""
     table(
-        ["METRIC", ">VALUE", "FROM", "CHANGE", "BESIDE"],
+        ["METRIC", ">VALUE", "LIKELY", "FROM", "CHANGE", "BESIDE"],
         (
             (
                 f"  in {line['segment']}" if "segment" in line else line["metric"],
                 amount(line["value"], line["unit"]),
+                likely(line.get("posterior")),
                 _source(line),
                 _change(line),
-                beside(line),
+                "; ".join(filter(None, (beside(line), _above(line)))),
             )
             for line in lines
         ),
         title=title,
         indent=indent,
     )
+
+
+def likely(posterior: Row | None) -> str:
+    """Give the interval in which a rate lies with 95 % (C21), to a tenth of a percent."""
+    if posterior is None:
+        return ""
+    low, high = (
+        number(str(Decimal(posterior[bound]).quantize(_TENTH, ROUND_HALF_EVEN)))
+        for bound in ("low", "high")
+    )
+    return f"{low}–{high} %"
+
+
+def _above(line: Row) -> str:
+    above = line.get("above_other_channels")
+    return "" if above is None else f"higher than theirs with probability {above}"
+
+
+def believed(line: Row) -> str:
+    """Give what trials say of a rate in words, and what was believed before them (C21)."""
+    posterior = line["posterior"]
+    prior = posterior["prior"]
+    version = f" version {prior['version']}" if "version" in prior else ""
+    low, high = number(posterior["low"]), number(posterior["high"])
+    parts = [
+        f"the rate: {number(posterior['mean'])} % expected",
+        f"{posterior['credibility']} % likely from {low} to {high} %",
+        _above(line),
+        f"prior{version}: Beta({prior['successes']}, {prior['failures']}), {prior['source']}",
+    ]
+    return "; ".join(filter(None, parts))
 
 
 def _source(line: Row) -> str:
@@ -293,7 +330,19 @@ def wire_types() -> list[Row]:
     ]
 
 
-CHAPTERS = (exploration, formation, execution, scaling, renewal, gates, partnership, deal, metric)
+CHAPTERS = (
+    exploration,
+    formation,
+    priors,
+    execution,
+    experiment,
+    scaling,
+    renewal,
+    gates,
+    partnership,
+    deal,
+    metric,
+)
 """Where commands are told of, in the order in which they are of use."""
 
 

@@ -14,7 +14,7 @@ from infra.cli.printing import (
     styled,
     table,
 )
-from infra.cli.reading import beside, late, print_objectives, who
+from infra.cli.reading import believed, beside, late, print_objectives, who
 
 # --- where a partnership stands ----------------------------------------------------------------
 
@@ -330,6 +330,8 @@ def _figures(lines: Iterable[Row], indent: int = 2) -> None:
         say(f"{at}: {figure(line)}, {by}", "bold", indent)
         if more := beside(line):
             say(more, indent=indent)
+        if "posterior" in line:
+            say(believed(line), indent=indent)
         table(
             [">#", "HAPPENED", "WHO", "WHAT", ">COUNTS"],
             ((*_event(each), _counts(each)) for each in line["events"]),

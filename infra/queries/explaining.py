@@ -18,7 +18,7 @@ from domain.rules import DecisionRule
 from domain.values import MINOR_UNITS, instant, plain
 from infra.bootstrap import Accord
 from infra.queries.logs import NotFound, Row, entry, log, perhaps, size_of
-from projections import ALERTS, KPIS, figures, kpis
+from projections import ALERTS, KPIS, beliefs, figures, kpis
 from projections import alerts as judged
 from projections.fold import Rows, replay
 
@@ -123,8 +123,8 @@ def _made_of(log_: "_Log", rows: Rows, metric: Metric, period: str, segment: str
     """Give the figure in each of its units, with the events that made it."""
     lines = [
         line
-        for line in figures.report(rows, period)
-        if line["metric"] == metric.name and line.get("segment", "") == segment
+        for line in beliefs.with_posteriors(rows, figures.report(rows, period, {metric.name}))
+        if line.get("segment", "") == segment
     ]
     return [
         {**line, "events": log_.behind(rows, metric, period, segment, line["unit"])}
@@ -245,7 +245,17 @@ def rule_in_words(rule: DecisionRule) -> str:
     unit = CATALOGUE[rule.metric].unit
     of = " of any one campaign" if rule.each_campaign else ""
     limit = f"{rule.comparison} {plain(rule.threshold)} ({unit})"
-    return f"{rule.metric}{of} {limit} in {windows}: {rule.action}"
+    return f"{rule.metric}{of} {limit} in {windows}{_evidence_asked(rule)}: {rule.action}"
+
+
+def _evidence_asked(rule: DecisionRule) -> str:
+    """Give what a rule asks of its evidence (C21)."""
+    asked = []
+    if rule.minimum_sample is not None:
+        asked.append(f"{rule.minimum_sample} or more {CATALOGUE[rule.metric].denominator}")
+    if rule.credibility is not None:
+        asked.append(f"{plain(rule.credibility)} % credibility")
+    return f", given {' and '.join(asked)}" if asked else ""
 
 
 def _inputs(log_: "_Log", agreed: Recorded, window: str) -> list[Row]:

@@ -11,7 +11,7 @@ from infra.bootstrap import Accord
 from infra.codec import encode
 from infra.queries.logs import NOW, AsOf, Row, entry, log, size_of
 from infra.runner import partnerships
-from projections import ALERTS, KPIS, OVERVIEW, figures
+from projections import ALERTS, KPIS, OVERVIEW, beliefs, figures
 from projections import alerts as judged
 from projections.fold import replay
 from projections.overview import OVERVIEW_ROW
@@ -61,6 +61,8 @@ def envelope(recorded: Recorded) -> Row:
 def kpis(accord: Accord, partnership: str, period: str | None = None, when: AsOf = NOW) -> Row:
     """Give the figures of a period, or of each there is, and each objective with its outcome (C19).
 
+    A proportion has what it says of its rate beside it (C21).
+
     Raises `NotFound`.
     """
     size_of(accord.history, partnership)
@@ -72,7 +74,9 @@ def kpis(accord: Accord, partnership: str, period: str | None = None, when: AsOf
     return {
         "id": partnership,
         "as_of": when.as_json(),
-        "figures": [line for each in asked for line in figures.report(rows, each)],
+        "figures": beliefs.with_posteriors(
+            rows, [line for each in asked for line in figures.report(rows, each)]
+        ),
         "objectives": figures.objectives(rows),
     }
 

@@ -20,6 +20,7 @@ from domain.formation import AgreementSigned, CharterAgreed, DecisionRuleAgreed
 from domain.kernel import CLOCK_PARTY, Command, Event, Refused, Stage
 from domain.pacts import Pact
 from domain.partnership import Partnership
+from domain.priors import PriorAgreed
 from domain.recorded import Recorded
 from domain.renewal import PartnershipRenewed
 from domain.scaling import JointInvestmentAgreed, ScopeExpanded
@@ -30,6 +31,7 @@ BINDING = (
     CommercialTermsAgreed,
     CharterAgreed,
     DecisionRuleAgreed,
+    PriorAgreed,
     ScopeExpanded,
     JointInvestmentAgreed,
     PartnershipRenewed,

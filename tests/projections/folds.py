@@ -6,14 +6,20 @@ from typing import Any
 
 from domain.attribution import Method
 from domain.deal import AttributeReferral, CreateOpportunity, HoldDemo, SubmitReferral, WinDeal
-from domain.formation import AcceptTerms, ProposeTerms
-from domain.kernel import Event
+from domain.formation import (
+    AcceptTerms,
+    AgreeDecisionRule,
+    ProposeDecisionRule,
+    ProposeTerms,
+)
+from domain.kernel import Event, Stage
 from domain.metric import CorrectMetric, Figure, ReportMetric
+from domain.rules import DecisionRule
 from domain.values import Money
 from projections import ALERTS, KPIS
 from projections import figures as reading
 from projections.fold import Output, Row, Rows, replay
-from tests.life import OURS, TERMS, THEIRS, changed
+from tests.life import OURS, TERMS, THEIRS, at, changed
 from tests.stories import Story
 
 
@@ -90,6 +96,19 @@ def sell(story: Story, name: str, value: str | None, currency: str = "USD") -> N
     story.when(OURS, HoldDemo(deal=name))
     if value is not None:
         win(story, name, value, currency)
+
+
+def running(on: str = "2026-01-05") -> Story:
+    """Give one in execution since 5 January 2026: 10 referrals a quarter, a floor of 5 %."""
+    story = at(Stage.EXECUTION)
+    story.on(on)
+    return story
+
+
+def agree(story: Story, rule: DecisionRule, proposal: str = "rule-2") -> None:
+    """Let both agree a decision rule."""
+    story.when(OURS, ProposeDecisionRule(proposal=proposal, rule=rule))
+    story.when(THEIRS, AgreeDecisionRule(proposal=proposal))
 
 
 def agree_minimum(story: Story, minimum: int, since: date) -> None:

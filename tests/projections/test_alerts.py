@@ -15,8 +15,8 @@ from domain.execution import (
     ResolveIssue,
     ScheduleReview,
 )
-from domain.formation import AgreeDecisionRule, DecisionRuleAgreed, ProposeDecisionRule
-from domain.kernel import Event, Stage
+from domain.formation import DecisionRuleAgreed
+from domain.kernel import Event
 from domain.metric import OTHER_CHANNELS, MetricCorrected
 from domain.process import RuleBreached, RuleBreachRetracted
 from domain.renewal import (
@@ -32,8 +32,9 @@ from domain.rules import Action, Comparison, DecisionRule, Window
 from domain.settlement import IssueFinalSettlement
 from projections import ALERTS
 from projections.fold import fold, replay
-from tests.life import CONVERSION_FLOOR, OURS, THEIRS, at, changed, example
+from tests.life import CONVERSION_FLOOR, OURS, THEIRS, changed, example
 from tests.projections.folds import (
+    agree,
     agree_minimum,
     alerts,
     correct,
@@ -42,6 +43,7 @@ from tests.projections.folds import (
     refer,
     refer_many,
     report,
+    running,
     said,
     states,
 )
@@ -58,18 +60,6 @@ CAMPAIGN_LEADS = DecisionRule(
     each_campaign=True,
     action=Action.REDUCE_INVESTMENT,
 )
-
-
-def running(on: str = "2026-01-05") -> Story:
-    """A partnership in execution since 5 January 2026: 10 referrals a quarter, a floor of 5 %."""
-    story = at(Stage.EXECUTION)
-    story.on(on)
-    return story
-
-
-def agree(story: Story, rule: DecisionRule, proposal: str = "rule-2") -> None:
-    story.when(OURS, ProposeDecisionRule(proposal=proposal, rule=rule))
-    story.when(THEIRS, AgreeDecisionRule(proposal=proposal))
 
 
 def index_of(story: Story, fact: Event) -> int:

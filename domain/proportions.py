@@ -1,0 +1,272 @@
+"""What few trials say of a rate: exact arithmetic of the beta distribution (C20, C21).
+
+A rate is what so many successes of so many trials come to, and ten trials say less of it than a
+thousand. Beside a rate stands therefore what is believed of it after the trials: a beta
+distribution (Beta-binomial, with whole numbers), its mean and its credible interval. All of it is
+decimal with 38 digits, and `decimal` rounds `ln` and `exp` correctly, so that every machine gives
+the same digits.
+
+Rates are proportions here, from 0 to 1. The formulas: NIST's Digital Library of Mathematical
+Functions, 5.11 (Stirling's series) and 8.17 (the incomplete beta function).
+"""
+
+from collections.abc import Callable
+from decimal import ROUND_HALF_EVEN, Context, Decimal, localcontext
+from fractions import Fraction
+from functools import lru_cache
+from math import comb
+from typing import NamedTuple
+
+_EXACT = Context(prec=38, rounding=ROUND_HALF_EVEN, Emin=-(10**9), Emax=10**9)
+_ONE = Decimal(1)
+_HALF = Decimal("0.5")
+_CONVERGED = Decimal("1e-32")
+_NEAR = Decimal("1e-9")
+"""How near a quantile or a bound is to the exact one: a ten-millionth of a percentage point."""
+
+MOST_TRIALS = 10**8
+"""More trials count as so many at the same rate: an interval is then a little wider than need be,
+and still narrower than anybody asks, in a time that is bounded."""
+
+_KEPT = 4096
+
+_DIGITS = Decimal("0.0001")
+"""What is told of a probability, and of a rate in percent."""
+
+
+def rounded(probability: Decimal) -> Decimal:
+    """Give a probability, from 0 to 1, to four digits."""
+    return probability.quantize(_DIGITS, ROUND_HALF_EVEN)
+
+
+def in_percent(rate: Decimal) -> Decimal:
+    """Give a proportion in percent, to four digits."""
+    return (rate * 100).quantize(_DIGITS, ROUND_HALF_EVEN)
+
+
+# --- the incomplete beta function --------------------------------------------------------------
+
+
+def _bernoulli(count: int) -> list[Fraction]:
+    """Give the Bernoulli numbers from B(0) to B(count)."""
+    numbers: list[Fraction] = []
+    for at in range(count + 1):
+        below = sum((comb(at + 1, k) * each for k, each in enumerate(numbers)), Fraction(0))
+        numbers.append(Fraction(1) if at == 0 else -below / (at + 1))
+    return numbers
+
+
+_TERMS = 16
+_SHIFTED = 40
+"""From here on so many terms of Stirling's series are exact to 38 digits."""
+
+with localcontext(_EXACT):
+    _STIRLING = [
+        Decimal(each.numerator) / (each.denominator * (2 * k + 1) * (2 * k + 2))
+        for k, each in enumerate(_bernoulli(2 * _TERMS)[2::2])
+    ]
+    _PI = Decimal("3.1415926535897932384626433832795028841972")
+    _LN_ROOT_2_PI = (2 * _PI).ln() / 2
+
+
+def _ln_gamma(x: Decimal) -> Decimal:
+    product = _ONE
+    while x < _SHIFTED:
+        product *= x
+        x += 1
+    inverse_square = 1 / (x * x)
+    series = Decimal(0)
+    for term in reversed(_STIRLING):
+        series = series * inverse_square + term
+    return (x - _HALF) * x.ln() - x + _LN_ROOT_2_PI + series / x - product.ln()
+
+
+def _ln_beta(a: Decimal, b: Decimal) -> Decimal:
+    return _ln_gamma(a) + _ln_gamma(b) - _ln_gamma(a + b)
+
+
+def regularised_beta(x: Decimal, a: Decimal, b: Decimal) -> Decimal:
+    """Give I_x(a, b) of positive `a` and `b`: how likely a Beta(a, b) is at most `x`.
+
+    For whole numbers that is how likely at least `a` of ``a + b - 1`` trials of rate `x` succeed.
+    It takes time as the root of the larger parameter grows.
+    """
+    if x <= 0:
+        return Decimal(0)
+    if x >= 1:
+        return Decimal(1)
+    with localcontext(_EXACT):
+        return _regularised(x, a, b, _weight(x, a, b, _ln_beta(a, b)))
+
+
+def _weight(x: Decimal, a: Decimal, b: Decimal, scale: Decimal) -> Decimal:
+    """Give x^a (1 - x)^b / B(a, b), of which `scale` is ln B(a, b)."""
+    return (a * x.ln() + b * (1 - x).ln() - scale).exp()
+
+
+def _regularised(x: Decimal, a: Decimal, b: Decimal, weight: Decimal) -> Decimal:
+    # The fraction converges fast on the side of the mean where there is less.
+    if x * (a + b + 2) < a + 1:
+        return weight * _fraction(x, a, b) / a
+    return 1 - weight * _fraction(1 - x, b, a) / b
+
+
+def _fraction(x: Decimal, a: Decimal, b: Decimal) -> Decimal:
+    """Give the continued fraction of the incomplete beta function, by Lentz's method."""
+    both, above, below = a + b, a + 1, a - 1
+    c, d = _ONE, 1 / (1 - both * x / above)
+    value, m, change = d, 0, Decimal(0)
+    while abs(change - 1) > _CONVERGED:
+        m += 1
+        even = m * (b - m) * x / ((below + 2 * m) * (a + 2 * m))
+        c, d = 1 + even / c, 1 / (1 + even * d)
+        value *= c * d
+        odd = -(a + m) * (both + m) * x / ((a + 2 * m) * (above + 2 * m))
+        c, d = 1 + odd / c, 1 / (1 + odd * d)
+        change = c * d
+        value *= change
+    return value
+
+
+# --- what is believed of a rate ----------------------------------------------------------------
+
+
+class Interval(NamedTuple):
+    """Two bounds of a rate."""
+
+    low: Decimal
+    high: Decimal
+
+
+class Beta(NamedTuple):
+    """What is believed of a rate: as if so many successes and failures had been seen, each ≥ 1.
+
+    ``Beta(1, 1)`` is to know nothing: every rate is as likely as any other (C21).
+    """
+
+    successes: int
+    failures: int
+
+    def after(self, successes: int, trials: int) -> "Beta":
+        """Give what is believed once `successes` of `trials` more are seen."""
+        if trials > MOST_TRIALS:
+            successes, trials = successes * MOST_TRIALS // trials, MOST_TRIALS
+        return Beta(self.successes + successes, self.failures + trials - successes)
+
+    @property
+    def mean(self) -> Decimal:
+        """Give the rate that is expected."""
+        with localcontext(_EXACT):
+            return Decimal(self.successes) / (self.successes + self.failures)
+
+    def probability_below(self, rate: Decimal) -> Decimal:
+        """Give how likely the rate is below `rate`."""
+        return _below(self, rate)
+
+    def interval(self, credibility: Decimal) -> Interval:
+        """Give the equal-tailed interval in which the rate lies with `credibility`, from 0 to 1."""
+        tail = (1 - credibility) / 2
+        return Interval(_quantile(self, tail), _quantile(self, 1 - tail))
+
+    def probability_above(self, other: "Beta") -> Decimal:
+        """Give how likely this rate is higher than an independent `other`."""
+        # The sum is the shorter, and its terms fall away the faster, for the one less likely.
+        if self.mean <= other.mean:
+            return _exceeds(self, other)
+        with localcontext(_EXACT):
+            return 1 - _exceeds(other, self)
+
+
+UNIFORM = Beta(1, 1)
+"""What is believed of a rate of which nothing is known (C21)."""
+
+
+@lru_cache(_KEPT)
+def _below(belief: Beta, rate: Decimal) -> Decimal:
+    return regularised_beta(rate, Decimal(belief.successes), Decimal(belief.failures))
+
+
+@lru_cache(_KEPT)
+def _quantile(belief: Beta, probability: Decimal) -> Decimal:
+    """Give the rate below which the true one lies with a probability, by Halley's method."""
+    a, b = Decimal(belief.successes), Decimal(belief.failures)
+    with localcontext(_EXACT):
+        scale = _ln_beta(a, b)
+        low, high, rate, step = Decimal(0), _ONE, a / (a + b), _ONE
+        while abs(step) > _NEAR and high - low > _NEAR:
+            weight = _weight(rate, a, b, scale)
+            beyond = _regularised(rate, a, b, weight) - probability
+            low, high = (low, rate) if beyond > 0 else (rate, high)
+            newton = beyond * rate * (1 - rate) / weight
+            bend = newton * ((a - 1) / rate - (b - 1) / (1 - rate)) / 2
+            step = newton / max(_HALF, 1 - bend)
+            rate -= step
+            if not low < rate < high:
+                # Where the curve is flat a step leads astray; the middle is always nearer.
+                step, rate = high - low, (low + high) / 2
+        return rate
+
+
+def _exceeds(one: Beta, other: Beta) -> Decimal:
+    """Give how likely `one` exceeds `other`, as a sum over the successes of `one`.
+
+    The terms are the probabilities of a beta negative binomial distribution. They are summed from
+    the last one down, and fall away from there if `one` is the less likely to be the higher.
+    """
+    with localcontext(_EXACT):
+        a, b = Decimal(other.successes), Decimal(other.failures)
+        failures = Decimal(one.failures)
+        last = Decimal(one.successes - 1)
+        term = (
+            _ln_beta(a + last, b + failures)
+            - _ln_beta(a, b)
+            - _ln_beta(1 + last, failures)
+            - (failures + last).ln()
+        ).exp()
+        total, both = term, a + b + failures
+        for i in range(one.successes - 1, 0, -1):
+            term *= i * (both + i - 1) / ((a + i - 1) * (failures + i - 1))
+            total += term
+            if term * i < total * _CONVERGED:
+                break
+        return total
+
+
+# --- looking early -----------------------------------------------------------------------------
+
+
+@lru_cache(_KEPT)
+def confidence_sequence(successes: int, trials: int, level: Decimal) -> Interval:
+    """Give bounds that hold a rate at all times at once with `level`, from 0 to 1.
+
+    Whoever looks after every trial, and stops when the bounds say enough, errs no more often than
+    one who looks once. They are the rates that the mixture martingale of a uniform prior does not
+    refute (Robbins 1970; Ville's inequality). Without trials every rate is possible.
+    """
+    if trials > MOST_TRIALS:
+        successes, trials = successes * MOST_TRIALS // trials, MOST_TRIALS
+    failures = trials - successes
+    with localcontext(_EXACT):
+        # The martingale is B(s + 1, f + 1) / (p^s (1 - p)^f); it refutes p from 1 / (1 - level) on.
+        limit = _ln_beta(Decimal(successes + 1), Decimal(failures + 1)) + (1 - level).ln()
+
+        def is_refuted(rate: Decimal) -> bool:
+            likelihood = Decimal(0)
+            likelihood += successes * rate.ln() if successes else 0
+            likelihood += failures * (1 - rate).ln() if failures else 0
+            return likelihood <= limit
+
+        best = Decimal(successes) / trials if trials else _HALF
+        low = _boundary(is_refuted, Decimal(0), best) if successes else Decimal(0)
+        high = _boundary(is_refuted, Decimal(1), best) if failures else Decimal(1)
+        return Interval(low, high)
+
+
+def _boundary(is_refuted: Callable[[Decimal], bool], outside: Decimal, inside: Decimal) -> Decimal:
+    while abs(inside - outside) > _NEAR:
+        middle = (inside + outside) / 2
+        if is_refuted(middle):
+            outside = middle
+        else:
+            inside = middle
+    return outside

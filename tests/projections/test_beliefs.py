@@ -1,0 +1,295 @@
+"""What figures say of their rates, and rules that ask how sure that is (C15, C20, C21)."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain.deal import HoldDemo
+from domain.kernel import Stage
+from domain.metric import OTHER_CHANNELS
+from domain.priors import AgreePrior, PriorAgreed, ProposePrior
+from domain.proportions import UNIFORM, Beta
+from domain.rules import DecisionRule
+from projections.beliefs import with_posteriors
+from projections.figures import report as report_of
+from projections.fold import Row
+from tests.life import BENCHMARK, CONVERSION_FLOOR, OURS, THEIRS, at, changed
+from tests.projections.folds import (
+    agree,
+    alerts,
+    bare_percent,
+    correct,
+    figures,
+    percent,
+    refer,
+    report,
+    running,
+    said,
+    win,
+)
+from tests.stories import Story
+
+
+def believed(story: Story, metric: str, period: str, segment: str = "") -> Row:
+    """Give a metric's line with what it says of its rate."""
+    rows = figures(story)
+    (found,) = [
+        line
+        for line in with_posteriors(rows, report_of(rows, period, {metric}))
+        if line.get("segment", "") == segment
+    ]
+    return found
+
+
+def agree_prior(story: Story, successes: int, failures: int, proposal: str = "prior-2") -> None:
+    prior = changed(BENCHMARK, successes=successes, failures=failures)
+    story.when(OURS, ProposePrior(proposal=proposal, prior=prior))
+    story.when(THEIRS, AgreePrior(proposal=proposal))
+
+
+# --- figures -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("successes", "trials", "mean", "low", "high"),
+    [
+        (12, 150, "8.5526", "4.6639", "13.4703"),
+        (3, 80, "4.8780", "1.3617", "10.4444"),
+        (0, 40, "2.3810", "0.0617", "8.6044"),
+    ],
+)
+def test_a_webinar_says_as_much_of_its_rate_as_its_trials_do(
+    successes: int, trials: int, mean: str, low: str, high: str
+) -> None:
+    story = at(Stage.FORMATION)
+    story.on("2025-11-03")
+    report(story, "demo_request_rate", "2025-10", percent(successes, trials), "firm-a")
+
+    posterior = believed(story, "demo_request_rate", "2025-10", "firm-a")["posterior"]
+
+    assert posterior == {
+        "mean": mean,
+        "low": low,
+        "high": high,
+        "credibility": "95",
+        "prior": {
+            "successes": 1,
+            "failures": 1,
+            "source": "none agreed: every rate is as likely",
+        },
+    }
+
+
+def test_an_agreed_prior_is_used_and_named() -> None:
+    story = running("2026-03-31")
+    report(story, "lead_to_opportunity", "2026-Q1", percent(1, 20))
+
+    posterior = believed(story, "lead_to_opportunity", "2026-Q1")["posterior"]
+
+    assert posterior["mean"] == "7.5000"  # Beta(2 + 1, 18 + 19): 3 of 40.
+    assert posterior["prior"]["version"] == 1
+    assert posterior["prior"]["source"] == BENCHMARK.source
+
+
+def test_a_prior_never_holds_for_a_period_that_had_begun() -> None:
+    story = running("2026-04-01T00:01")
+    agree_prior(story, 50, 50)
+    story.on("2026-09-30")
+    for quarter in ("2026-Q1", "2026-Q2", "2026-Q3"):
+        report(story, "lead_to_opportunity", quarter, percent(1, 20))
+
+    versions = [
+        believed(story, "lead_to_opportunity", quarter)["posterior"]["prior"]["version"]
+        for quarter in ("2026-Q1", "2026-Q2", "2026-Q3")
+    ]
+    assert versions == [1, 1, 2]
+
+
+@pytest.mark.parametrize("metric", ["click_rate", "net_promoter_score", "return_on_investment"])
+def test_what_is_no_share_or_has_no_denominator_says_nothing_of_a_rate(metric: str) -> None:
+    story = running("2026-03-31")
+    figure = bare_percent("11")
+    if metric == "net_promoter_score":
+        figure = changed(percent(40, 100), unit="score")
+    if metric == "return_on_investment":
+        figure = percent(3, 10)
+    report(story, metric, "2026-Q1", figure)
+
+    line = believed(story, metric, "2026-Q1")
+
+    assert "posterior" not in line
+    if metric == "click_rate":
+        assert line["note"] == "no denominator: insufficient evidence"
+
+
+def test_no_trials_say_nothing_of_a_rate() -> None:
+    story = running("2026-03-31")
+    report(story, "click_rate", "2026-Q1", percent(0, 0))
+
+    assert "posterior" not in believed(story, "click_rate", "2026-Q1")
+
+
+def test_a_month_that_wins_more_than_it_demonstrates_says_nothing_of_a_rate() -> None:
+    story = running()
+    for name in ("D-10", "D-11"):
+        refer(story, name)
+        win(story, name)
+    story.when(OURS, HoldDemo(deal="D-10"))
+
+    line = believed(story, "demo_to_paid", "2026-01")
+
+    assert line["value"] == "200.0000"
+    assert "posterior" not in line
+    assert line["note"] == "not so many of so many: insufficient evidence"
+
+
+def test_the_partners_rate_is_set_against_that_of_other_channels() -> None:
+    story = running("2026-03-31")
+    report(story, "demo_request_rate", "2026-Q1", percent(12, 150))
+    assert "above_other_channels" not in believed(story, "demo_request_rate", "2026-Q1")
+    report(story, "demo_request_rate", "2026-Q1", percent(3, 80), OTHER_CHANNELS)
+
+    line = believed(story, "demo_request_rate", "2026-Q1")
+
+    assert line["above_other_channels"] == "0.8735"
+
+
+# --- rules -------------------------------------------------------------------------------------
+
+RULE = changed(CONVERSION_FLOOR, rule="sure-floor", consecutive=1)
+FEW = changed(RULE, minimum_sample=30)
+SURE = changed(RULE, credibility="95")
+
+
+def quarter(rule: DecisionRule, successes: int, trials: int, *, prior: Beta = UNIFORM) -> Story:
+    """Give a story with a rule and a prior, whose second quarter brings so many of so many."""
+    story = running()
+    agree(story, rule)
+    agree_prior(story, *prior)
+    story.on("2026-06-30")
+    report(story, "lead_to_opportunity", "2026-Q2", percent(successes, trials))
+    story.on("2026-07-01")
+    return story
+
+
+def fired(story: Story) -> dict[str, Row]:
+    """Give the alerts of the rule by window."""
+    mine = (each for each in alerts(story).values() if each["rule"] == RULE.rule)
+    return {each["window"]: each for each in mine}
+
+
+@pytest.mark.parametrize(("trials", "breach"), [(29, False), (30, True)])
+def test_too_small_a_sample_breaks_no_rule(trials: int, breach: bool) -> None:  # noqa: FBT001
+    story = quarter(FEW, 0, trials)
+
+    assert bool(fired(story)) is breach
+    assert fired(quarter(RULE, 0, trials))
+
+
+def test_an_alert_names_the_sample_that_it_rests_on() -> None:
+    alert = fired(quarter(FEW, 1, 40))["2026-Q2"]
+
+    assert alert["facts"]["minimum_sample"] == "30"
+    assert alert["facts"]["samples"] == ["40"]
+    assert alert["text"] == (
+        "lead_to_opportunity 2.5000 (percent); agreed: not below 5 of 30 or more."
+    )
+
+
+@pytest.mark.parametrize(
+    ("successes", "trials", "probability"),
+    [(0, 40, None), (0, 57, None), (0, 58, "0.9515"), (30, 1000, "0.9988"), (45, 1000, None)],
+)
+def test_a_rule_that_asks_for_a_credibility_fires_only_when_it_is_that_sure(
+    successes: int, trials: int, probability: str | None
+) -> None:
+    found = fired(quarter(SURE, successes, trials))
+
+    if probability is None:
+        assert found == {}
+    else:
+        facts = found["2026-Q2"]["facts"]
+        assert facts["credibility"] == "95"
+        assert facts["probabilities"] == [probability]
+
+
+def test_a_prior_can_make_up_for_few_trials_and_is_named_as_a_witness() -> None:
+    story = quarter(SURE, 0, 10, prior=Beta(2, 98))
+
+    alert = fired(story)["2026-Q2"]
+
+    (prior,) = [
+        each.index
+        for each in story.history
+        if isinstance(each.event, PriorAgreed) and each.event.prior_version == 2
+    ]
+    assert prior in alert["witnesses"]
+    assert fired(quarter(SURE, 0, 10)) == {}
+
+
+def test_a_prior_alone_breaks_no_rule() -> None:
+    assert fired(quarter(SURE, 5, 100, prior=Beta(1, 999))) == {}
+
+
+def test_a_rate_without_its_denominator_is_insufficient_evidence() -> None:
+    for rule in (FEW, SURE):
+        story = running()
+        agree(story, rule)
+        story.on("2026-06-30")
+        report(story, "lead_to_opportunity", "2026-Q2", bare_percent("1"))
+        story.on("2026-07-01")
+
+        assert fired(story) == {}
+
+
+def test_each_of_the_windows_must_be_sure() -> None:
+    story = running()
+    agree(story, changed(SURE, consecutive=2))
+    agree_prior(story, 1, 1)
+    story.on("2026-12-31")
+    for period, trials in (("2026-Q2", 1000), ("2026-Q3", 20), ("2026-Q4", 1000)):
+        report(story, "lead_to_opportunity", period, percent(trials // 100, trials))
+    story.on("2027-01-01")
+    assert fired(story) == {}
+
+    correct(story, "lead_to_opportunity", "2026-Q3", percent(10, 1000))
+
+    assert sorted(fired(story)) == ["2026-Q3", "2026-Q4"]
+    assert fired(story)["2026-Q4"]["facts"]["probabilities"] == ["1.0000", "1.0000"]
+
+
+def test_a_correction_that_leaves_too_little_evidence_retracts_the_breach() -> None:
+    story = quarter(SURE, 30, 1000)
+    correct(story, "lead_to_opportunity", "2026-Q2", percent(3, 100))
+
+    assert fired(story)["2026-Q2"]["state"] == "retracted"
+    assert said(story)[-1].body["ended"].endswith("with 95 % credibility; insufficient evidence.")
+
+
+def test_insufficient_evidence_is_no_sign_that_things_got_better() -> None:
+    story = quarter(SURE, 30, 1000)
+    story.on("2026-12-31")
+    report(story, "lead_to_opportunity", "2026-Q3", percent(1, 40))
+    story.on("2027-01-01")
+    assert {name: each["state"] for name, each in fired(story).items()} == {"2026-Q2": "firing"}
+
+    correct(story, "lead_to_opportunity", "2026-Q3", percent(60, 1000))
+
+    assert fired(story)["2026-Q2"]["state"] == "resolved"
+
+
+@given(st.integers(0, 300), st.integers(0, 300), st.sampled_from([0, 1, 30, 100]))
+def test_to_ask_for_evidence_never_makes_a_breach(
+    successes: int, failures: int, minimum: int
+) -> None:
+    story = running()
+    for name, asked in (("plain", {}), ("sure", {"credibility": "90"})):
+        more = {"minimum_sample": minimum} if name == "sure" and minimum else {}
+        agree(story, changed(RULE, rule=name, **asked, **more), f"rule-{name}")
+    story.on("2026-06-30")
+    figure = percent(successes, successes + failures)
+    report(story, "lead_to_opportunity", "2026-Q2", figure)
+    story.on("2026-07-01")
+
+    names = {each["rule"] for each in alerts(story).values()}
+    assert "sure" not in names or "plain" in names
