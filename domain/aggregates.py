@@ -8,14 +8,15 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import assert_never
 
-from domain import deadlines, deal, metric, partnership
+from domain import deadlines, deal, metric, partnership, program
 from domain.deal import Deal, DealCommand
 from domain.kernel import CLOCK_PARTY, Act, Command, Event, Refused
 from domain.metric import MetricCommand, Reported
 from domain.partnership import Partnership
+from domain.program import DefinePortfolio, Program
 from domain.recorded import Recorded
 
-State = Partnership | Deal | Reported
+State = Partnership | Deal | Reported | Program
 
 CLOCK_SKEW_SECONDS = 300
 """How far ahead of the operator's clock a sender's may run: five minutes."""
@@ -41,6 +42,8 @@ def stream_of(partnership_id: str, command: Command) -> str:
     if isinstance(command, MetricCommand):
         where = f"{command.metric}/{command.segment or '-'}/{command.period}/{command.tool}"
         return f"{partnership_id}/metric/{where}"
+    if isinstance(command, DefinePortfolio):
+        return f"{partnership_id}/{program.STREAM}"
     return partnership_id
 
 
@@ -52,6 +55,8 @@ def initial(stream: str) -> State:
             return Deal()
         case "metric":
             return Reported()
+        case program.STREAM:
+            return Program()
         case _:
             return Partnership()
 
@@ -68,7 +73,9 @@ def decide(command: Command, state: State, act: Act, within: Partnership) -> lis
         case Reported() if isinstance(command, MetricCommand):
             partnership.admit(command, within, act)
             return metric.decide(command, state, act)
-        case Partnership() | Deal() | Reported():
+        case Program() if isinstance(command, DefinePortfolio):
+            return program.decide(command, state, within.stage, act)
+        case Partnership() | Deal() | Reported() | Program():
             msg = f"{type(command).__name__} was routed to {type(state).__name__}"
             raise TypeError(msg)
         case _:
@@ -96,6 +103,8 @@ def evolve(state: State, event: Event, act: Act) -> State:
             return deal.evolve(state, event, act)
         case Reported():
             return metric.evolve(state, event)
+        case Program():
+            return program.evolve(state, event, act)
         case _:
             assert_never(state)
 

@@ -11,8 +11,10 @@ from domain import (
     exploration,
     formation,
     gates,
+    markets,
     metric,
     partnership,
+    program,
     renewal,
     scaling,
 )
@@ -293,7 +295,19 @@ def wire_types() -> list[Row]:
     ]
 
 
-CHAPTERS = (exploration, formation, execution, scaling, renewal, gates, partnership, deal, metric)
+CHAPTERS = (
+    exploration,
+    markets,
+    formation,
+    execution,
+    scaling,
+    renewal,
+    gates,
+    partnership,
+    deal,
+    metric,
+    program,
+)
 """Where commands are told of, in the order in which they are of use."""
 
 
