@@ -15,8 +15,10 @@ from domain import (
     entry,
     experiment,
     health,  # noqa: F401 - its commands are known once it is read
+    markets,  # noqa: F401 - as health
     metric,
     partnership,
+    program,
     sharing,  # noqa: F401 - as health
 )
 from domain.agreement import Agreed
@@ -28,10 +30,11 @@ from domain.kernel import CLOCK_PARTY, Act, Command, Event, Refused
 from domain.metric import MetricCommand, Reported
 from domain.partnership import Partnership
 from domain.process import RuleBreached, RuleBreachRetracted
+from domain.program import DefinePortfolio, Program
 from domain.recorded import Recorded
 from domain.settlement import FinalSettlementIssued, Ledger, StatementIssued
 
-State = Partnership | Deal | Entry | Dispute | Experiment | Reported
+State = Partnership | Deal | Entry | Dispute | Experiment | Reported | Program
 
 RESTING_ON_THE_LOG = (
     StatementIssued,
@@ -71,6 +74,8 @@ def stream_of(partnership_id: str, command: Command) -> str:
     if isinstance(command, MetricCommand):
         where = f"{command.metric}/{command.segment or '-'}/{command.period}/{command.tool}"
         return f"{partnership_id}/metric/{where}"
+    if isinstance(command, DefinePortfolio):
+        return f"{partnership_id}/{program.STREAM}"
     return partnership_id
 
 
@@ -97,6 +102,8 @@ def initial(stream: str) -> State:
             return Experiment()
         case "metric":
             return Reported()
+        case program.STREAM:
+            return Program()
         case _:
             return Partnership()
 
@@ -136,7 +143,9 @@ def decide(  # noqa: PLR0913, PLR0917 - a command, its state, and all that it ma
         case Reported() if isinstance(command, MetricCommand):
             partnership.admit(command, within, act)
             return metric.decide(command, state, act)
-        case Partnership() | Deal() | Entry() | Dispute() | Experiment() | Reported():
+        case Program() if isinstance(command, DefinePortfolio):
+            return program.decide(command, state, within.stage, act)
+        case Partnership() | Deal() | Entry() | Dispute() | Experiment() | Reported() | Program():
             msg = f"{type(command).__name__} was routed to {type(state).__name__}"
             raise TypeError(msg)
         case _:
@@ -174,6 +183,8 @@ def evolve(state: State, event: Event, act: Act) -> State:
             return experiment.evolve(state, event, act)
         case Reported():
             return metric.evolve(state, event)
+        case Program():
+            return program.evolve(state, event, act)
         case _:
             assert_never(state)
 

@@ -16,9 +16,11 @@ from domain import (
     gates,
     governance,
     health,
+    markets,
     metric,
     priors,
     process,
+    program,
     renewal,
     scaling,
     settlement,
@@ -53,6 +55,10 @@ def _balance(balance: settlement.Balance) -> str:
     if balance.payer is None:
         return f"nobody owes anything in {balance.currency}"
     return f"{balance.payer} owes {balance.payee} {balance.amount} {balance.currency}"
+
+
+def _where(event: Any) -> str:  # noqa: ANN401 - any event of one market, or of all
+    return f" in {event.market}" if event.market else ""
 
 
 WORDS: dict[type[Event], Words] = {
@@ -128,6 +134,21 @@ WORDS: dict[type[Event], Words] = {
         f"chose {e.name} as the partner; formation began" + _waived(e)
     ),
     exploration.ExplorationClosed: lambda e: f"ended the exploration: {e.reason}",
+    markets.MarketTargeted: lambda e: f"named {e.market} as a market of the partnership",
+    markets.LocalFeedbackRecorded: lambda e: (
+        f"recorded feedback from {e.market}: {e.score} of 5, by {e.given_by}"
+    ),
+    markets.MarketRanked: lambda e: (
+        f"ranked {e.market}: viability {e.viability}, cultural fit {e.cultural_fit}"
+    ),
+    markets.RoleAssigned: lambda e: f"named {e.name} as {e.role}{_where(e)}",
+    markets.MetricOwnerAssigned: lambda e: (
+        f"named {e.owner} ({e.role}) as the owner of {e.metric}{_where(e)}"
+    ),
+    program.PortfolioDefined: lambda e: (
+        f"set the limits of its portfolio: {e.fewest_active} to {e.most_active} active, at most "
+        f"{e.largest_share} % from one partner, {e.capacity} people"
+    ),
     gates.WaiverGranted: lambda e: f"waived {e.rule}: {e.reason}",
     formation.NonNegotiableDeclared: lambda e: f"declared on {e.term}: {e.statement}",
     formation.BestAlternativeDeclared: lambda _: "stated its best alternative",

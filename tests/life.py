@@ -124,9 +124,18 @@ from domain.health import (
     RotateManager,
 )
 from domain.kernel import Command, Stage, Value
+from domain.markets import (
+    AssignMetricOwner,
+    AssignRole,
+    RankMarket,
+    RecordLocalFeedback,
+    Role,
+    TargetMarket,
+)
 from domain.metric import CorrectMetric, Figure, ReportMetric
 from domain.partnership import PassTime
 from domain.priors import AgreePrior, Prior, ProposePrior
+from domain.program import DefinePortfolio
 from domain.renewal import (
     AcceptRenewal,
     CompleteExit,
@@ -286,6 +295,40 @@ _EXPLORATION = [
         OURS,
         IdentifyCandidate(
             candidate=THEIRS, name="Brightpath", found_through=CandidateSource.TRADE_SHOW, staff=120
+        ),
+    ),
+    Step("2025-09-04", OURS, TargetMarket(market="spain")),
+    Step(
+        "2025-09-05",
+        OURS,
+        RecordLocalFeedback(
+            market="spain",
+            feedback="survey-1",
+            given_by="Twelve firms in Madrid",
+            score=4,
+            text="They want advice in Spanish.",
+        ),
+    ),
+    Step(
+        "2025-09-06",
+        OURS,
+        RankMarket(
+            market="spain",
+            viability=4,
+            cultural_fit=3,
+            reasons=["Firms there pay for such tools already."],
+        ),
+    ),
+    Step(
+        "2025-09-06",
+        OURS,
+        AssignRole(role=Role.REGIONAL_MANAGER, market="spain", name="Carmen"),
+    ),
+    Step(
+        "2025-09-06",
+        OURS,
+        AssignMetricOwner(
+            metric="leads", market="spain", owner="Carmen", local=True, role=Role.REGIONAL_MANAGER
         ),
     ),
     Step(
@@ -835,11 +878,20 @@ _EXIT = [
 LIFE = (*_EXPLORATION, *_FORMATION, *_EXECUTION, *_SCALING, *_RENEWAL, *_EXIT)
 """From the beginning to the end, each step legal after those before it."""
 
-ELSEWHERE = Step("2025-10-21", OURS, CloseExploration(reason="The market is too small."))
-"""The one command for which such a life has no place."""
+ELSEWHERE = (
+    Step("2025-10-21", OURS, CloseExploration(reason="The market is too small.")),
+    Step(
+        "2025-09-01",
+        OURS,
+        DefinePortfolio(
+            fewest_active=5, most_active=10, largest_share=Decimal(40), capacity=Decimal("1.5")
+        ),
+    ),
+)
+"""The commands for which such a life has no place: another end, and what is no partnership's."""
 
 EXAMPLES: dict[type[Command], Step] = {
-    type(step.command): step for step in reversed((*LIFE, ELSEWHERE))
+    type(step.command): step for step in reversed((*LIFE, *ELSEWHERE))
 }
 """For each command, the first step of the life that asks for it."""
 

@@ -13,9 +13,11 @@ from domain import (
     exploration,
     formation,
     gates,
+    markets,
     metric,
     partnership,
     priors,
+    program,
     renewal,
     scaling,
 )
@@ -332,6 +334,7 @@ def wire_types() -> list[Row]:
 
 CHAPTERS = (
     exploration,
+    markets,
     formation,
     priors,
     execution,
@@ -342,6 +345,7 @@ CHAPTERS = (
     partnership,
     deal,
     metric,
+    program,
 )
 """Where commands are told of, in the order in which they are of use."""
 

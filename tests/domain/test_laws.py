@@ -60,7 +60,7 @@ class Move(NamedTuple):
     hours: int
 
 
-POOL = [step.command for step in (*LIFE, ELSEWHERE)]
+POOL = [step.command for step in (*LIFE, *ELSEWHERE)]
 
 
 def anything(party: str, place: int, hours: int) -> Move:

@@ -54,13 +54,13 @@ ALERTS = {
     "aurora-series": {
         "conversion-floor@1 2026-Q2": "retracted",
         "notice-due@1 2026-11-02": "resolved",
-        "review-due@1 GONE-aur-2026-q1": "resolved",
+        "review-due@1 aur-2026-q1": "resolved",
         "review-due@1 conversion-floor:1:2026-Q2": "resolved",
     },
     "cobalt-docs": {
         "campaign-leads@1 2026-06/docs-week": "resolved",
         "campaign-leads@1 2026-07/docs-week": "retracted",
-        "review-due@1 GONE-cob-2026-q3": "resolved",
+        "review-due@1 cob-2026-q3": "resolved",
     },
     "growthos-consulting": {
         "issue-escalated@1 issue-2": "resolved",
