@@ -1,4 +1,4 @@
-"""Pure folds over recorded events: figures, alerts, timeline, open deadlines, an overview."""
+"""Pure folds over recorded events: figures, alerts, timeline, open deadlines, overview, traits."""
 
 from projections.alerts import ALERTS
 from projections.deadlines import DEADLINES
@@ -6,11 +6,21 @@ from projections.fold import Projection
 from projections.kpis import KPIS
 from projections.overview import OVERVIEW
 from projections.timeline import TIMELINE
+from projections.traits import TRAITS
 
-PROJECTIONS: tuple[Projection, ...] = (KPIS, ALERTS, TIMELINE, DEADLINES, OVERVIEW)
+PROJECTIONS: tuple[Projection, ...] = (KPIS, ALERTS, TIMELINE, DEADLINES, OVERVIEW, TRAITS)
 """Every projection that is kept live; all are folded from the same history."""
 
 FAMILIES: dict[str, tuple[Projection, ...]] = {"views": PROJECTIONS}
 """The same by families, each folded on its own and at its own pace: see docs/decisions/0008."""
 
-__all__ = ["ALERTS", "DEADLINES", "FAMILIES", "KPIS", "OVERVIEW", "PROJECTIONS", "TIMELINE"]
+__all__ = [
+    "ALERTS",
+    "DEADLINES",
+    "FAMILIES",
+    "KPIS",
+    "OVERVIEW",
+    "PROJECTIONS",
+    "TIMELINE",
+    "TRAITS",
+]
