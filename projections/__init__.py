@@ -1,4 +1,4 @@
-"""Pure folds over recorded events: figures, alerts, ledger, timeline, deadlines, an overview."""
+"""Pure folds over recorded events: figures, alerts, ledger, timeline, deadlines, and more."""
 
 from projections.alerts import ALERTS
 from projections.deadlines import DEADLINES
@@ -7,6 +7,7 @@ from projections.kpis import KPIS
 from projections.overview import OVERVIEW
 from projections.settlement import SETTLEMENT
 from projections.timeline import TIMELINE
+from projections.traits import TRAITS
 
 PROJECTIONS: tuple[Projection, ...] = (
     KPIS,
@@ -15,6 +16,7 @@ PROJECTIONS: tuple[Projection, ...] = (
     TIMELINE,
     DEADLINES,
     OVERVIEW,
+    TRAITS,
 )
 """Every projection that is kept live; all are folded from the same history."""
 
@@ -30,4 +32,5 @@ __all__ = [
     "PROJECTIONS",
     "SETTLEMENT",
     "TIMELINE",
+    "TRAITS",
 ]

@@ -1,9 +1,10 @@
 """Questions asked of a store, and their answers as JSON objects, for the command line and HTTP.
 
 What was so at some time, and why something is so, is answered from the events alone, by replay.
-Lists, and what stands now, come from the views.
+Lists of what is so now come from the views.
 """
 
+from infra.queries.comparing import attributes, candidates, markets, portfolio
 from infra.queries.explaining import explain
 from infra.queries.listing import alerts, history, kpis, overview
 from infra.queries.logs import NOW, AsOf, NotFound
@@ -19,10 +20,14 @@ __all__ = [
     "Difference",
     "NotFound",
     "alerts",
+    "attributes",
+    "candidates",
     "explain",
     "history",
     "kpis",
+    "markets",
     "overview",
+    "portfolio",
     "review_pack",
     "settle",
     "show",
