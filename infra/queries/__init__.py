@@ -7,7 +7,7 @@ Lists of what is so now come from the views.
 from infra.queries.comparing import attributes, candidates, markets, portfolio
 from infra.queries.explaining import explain
 from infra.queries.listing import alerts, history, kpis, overview
-from infra.queries.logs import NOW, AsOf, NotFound
+from infra.queries.logs import NOW, AsOf, NotFound, size_of
 from infra.queries.reviewing import review_pack
 from infra.queries.standing import show
 from infra.queries.stating import settle, statement, statements
@@ -31,6 +31,7 @@ __all__ = [
     "review_pack",
     "settle",
     "show",
+    "size_of",
     "statement",
     "statements",
     "verify",
