@@ -4,6 +4,7 @@ What was so at some time, and why something is so, is answered from the events a
 Lists, and what stands now, come from the views.
 """
 
+from infra.queries.evidence import experiments, funnel, rules, try_rule
 from infra.queries.explaining import explain
 from infra.queries.listing import alerts, history, kpis, overview
 from infra.queries.logs import NOW, AsOf, NotFound
@@ -18,13 +19,17 @@ __all__ = [
     "Difference",
     "NotFound",
     "alerts",
+    "experiments",
     "explain",
+    "funnel",
     "history",
     "kpis",
     "overview",
+    "rules",
     "settle",
     "show",
     "statement",
     "statements",
+    "try_rule",
     "verify",
 ]
