@@ -10,7 +10,7 @@ import typer
 from infra.cli import KAFKA, Json, Store, app, main, settings
 from infra.settings import DEFAULT_STORE, PARTITIONS
 
-__all__ = ["main"]
+__all__ = ["app", "main"]
 
 
 Kafka = Annotated[

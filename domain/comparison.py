@@ -89,7 +89,7 @@ class Comparison:
             return self.belief(variant).interval(self.stop.credibility / 100)
         error = (100 - self.stop.level) / 100 / len(self.tallies)
         trials, successes = self.tallies[variant]
-        return confidence_sequence(successes, trials, 1 - error)
+        return confidence_sequence(successes, trials, 1 - error, self.prior)
 
     def winner(self) -> str | None:
         """Give the variant that the stop rule finds the best, if there is one by now."""

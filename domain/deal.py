@@ -176,6 +176,8 @@ class PaymentReceived(Event):
     amount: Money
     collected_by: Slug
     covers_from: Day
+    first: bool
+    """Whether it is the deal's first, which makes it a paid one (C19)."""
 
 
 class IssueRefund(DealCommand):
@@ -391,6 +393,7 @@ def pay(command: ReceivePayment, state: Deal, act: Act, parties: tuple[str, ...]
         amount=command.amount,
         collected_by=collected_by,
         covers_from=command.covers_from or act.occurred_at.date(),
+        first=standing.first if standing else not state.payments,
     )
     if standing is not None and command.covers_from is None:
         # A second report of the same payment may come on another day; the first day stands.

@@ -119,6 +119,7 @@ _METRICS = (
     _sum("demos", counted=True),
     _sum("deals_won", counted=True),
     _sum("deals_lost", counted=True, direction=_DOWN),
+    _sum("deals_paid", counted=True),
     _sum("won_value", _MONEY, counted=True),
     _sum("payments", _MONEY, counted=True),
     _sum("refunds", _MONEY, counted=True, direction=_DOWN),

@@ -236,19 +236,25 @@ def _exceeds(one: Beta, other: Beta) -> Decimal:
 
 
 @lru_cache(_KEPT)
-def confidence_sequence(successes: int, trials: int, level: Decimal) -> Interval:
+def confidence_sequence(
+    successes: int, trials: int, level: Decimal, prior: Beta = UNIFORM
+) -> Interval:
     """Give bounds that hold a rate at all times at once with `level`, from 0 to 1.
 
     Whoever looks after every trial, and stops when the bounds say enough, errs no more often than
-    one who looks once. They are the rates that the mixture martingale of a uniform prior does not
-    refute (Robbins 1970; Ville's inequality). Without trials every rate is possible.
+    one who looks once. They are the rates that the mixture martingale of a prior does not refute
+    (Robbins 1970; Ville's inequality). That holds for every prior named ahead; one near the truth
+    makes them narrower. Without trials every rate is possible.
     """
     if trials > MOST_TRIALS:
         successes, trials = successes * MOST_TRIALS // trials, MOST_TRIALS
     failures = trials - successes
     with localcontext(_EXACT):
-        # The martingale is B(s + 1, f + 1) / (p^s (1 - p)^f); it refutes p from 1 / (1 - level) on.
-        limit = _ln_beta(Decimal(successes + 1), Decimal(failures + 1)) + (1 - level).ln()
+        # For Beta(a, b) the martingale is B(a + s, b + f) / B(a, b) / (p^s (1 - p)^f), and it
+        # refutes p from 1 / (1 - level) on.
+        after = prior.after(successes, trials)
+        mixture = _ln_beta(*map(Decimal, after)) - _ln_beta(*map(Decimal, prior))
+        limit = mixture + (1 - level).ln()
 
         def is_refuted(rate: Decimal) -> bool:
             likelihood = Decimal(0)

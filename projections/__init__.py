@@ -1,7 +1,8 @@
-"""Pure folds over recorded events: figures, alerts, ledger, timeline, deadlines, and more."""
+"""Pure folds over recorded events: figures, alerts, ledger, experiments, timeline, and more."""
 
 from projections.alerts import ALERTS
 from projections.deadlines import DEADLINES
+from projections.experiments import EXPERIMENTS
 from projections.fold import Projection
 from projections.kpis import KPIS
 from projections.overview import OVERVIEW
@@ -13,6 +14,7 @@ PROJECTIONS: tuple[Projection, ...] = (
     KPIS,
     ALERTS,
     SETTLEMENT,
+    EXPERIMENTS,
     TIMELINE,
     DEADLINES,
     OVERVIEW,
@@ -26,6 +28,7 @@ FAMILIES: dict[str, tuple[Projection, ...]] = {"views": PROJECTIONS}
 __all__ = [
     "ALERTS",
     "DEADLINES",
+    "EXPERIMENTS",
     "FAMILIES",
     "KPIS",
     "OVERVIEW",

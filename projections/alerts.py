@@ -7,7 +7,7 @@ that witness it.
 """
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from domain.agreement import CommercialTermsAgreed
@@ -31,6 +31,7 @@ from domain.metrics import CATALOGUE, Adds
 from domain.priors import PriorAgreed
 from domain.recorded import Recorded
 from domain.renewal import ExitNoticeGiven, PartnershipExited, PartnershipRenewed
+from domain.rules import DecisionRule
 from domain.values import instant, plain
 from projections import beliefs, figures, kpis
 from projections.beliefs import Belief
@@ -64,8 +65,8 @@ class Rule:
 
     name: str
     version: int
-    index: int
-    """The event that agreed it."""
+    index: int | None
+    """The event that agreed it; none where it is only tried."""
     binds_from: str
     metric: str
     below: bool
@@ -294,13 +295,20 @@ def _agree(state: Row, recorded: Recorded) -> Row:
 
 
 def _agree_rule(state: Row, event: DecisionRuleAgreed, recorded: Recorded) -> Row:
-    rule = event.rule
+    # Not from when its authors say that they agreed: a rule never reaches backwards (C15).
+    since = recorded.act.recorded_at
+    return with_rule(state, event.rule, event.rule_version, recorded.index, since)
+
+
+def with_rule(
+    state: Row, rule: DecisionRule, version: int, index: int | None, since: datetime
+) -> Row:
+    """Give the state with a rule that binds `since` a moment; `index` is of what agreed it."""
     agreed = {
         "name": rule.rule,
-        "version": event.rule_version,
-        "index": recorded.index,
-        # Not from when its authors say that they agreed: a rule never reaches backwards (C15).
-        "binds_from": recorded.act.recorded_at.isoformat(),
+        "version": version,
+        "index": index,
+        "binds_from": since.isoformat(),
         "metric": rule.metric,
         "below": rule.comparison == "below",
         "threshold": plain(rule.threshold),
@@ -317,9 +325,28 @@ def _agree_rule(state: Row, event: DecisionRuleAgreed, recorded: Recorded) -> Ro
         needed |= {metric.numerator, metric.denominator}
     return {
         **state,
-        "rules": {**state.get("rules", {}), f"{rule.rule}@{event.rule_version}": agreed},
+        "rules": {**state.get("rules", {}), f"{rule.rule}@{version}": agreed},
         "needed": sorted(needed),
     }
+
+
+def looked_at(state: Row, rule: Rule, window: str, segment: str) -> Look:
+    """Give what a rule sees in a window."""
+    found = figures.figure(state.get("periods", {}), rule.metric, window, segment)
+    known = None
+    # What is believed takes long to find, and a figure within the threshold breaks nothing.
+    if rule.credibility is not None and found and rule.passed_by(found):
+        agreed, metric = state.get("agreed", {}), CATALOGUE[rule.metric]
+        known = beliefs.belief(metric, window, found.numerator, found.denominator, agreed)
+    return Look(rule, found, known)
+
+
+def segments_of(state: Row, rule: Rule, window: str) -> list[str]:
+    """Give the segments of a window that a rule looks at by themselves; or the whole."""
+    if not rule.by_segment:
+        return [""]
+    found = figures.segments(state.get("periods", {}), rule.metric, window)
+    return [each for each in found if each != OTHER_CHANNELS]
 
 
 class _Judging:
@@ -361,7 +388,7 @@ class _Judging:
     def _judge(self, window: str) -> None:
         self._judge_minimum(window)
         for rule in self._rules(window):
-            for segment in self._segments(rule, window):
+            for segment in segments_of(self.state, rule, window):
                 self._judge_rule(rule, window, segment)
 
     def _judge_minimum(self, window: str) -> None:
@@ -401,18 +428,12 @@ class _Judging:
                 in_force[rule.name] = rule
         return list(in_force.values())
 
-    def _segments(self, rule: Rule, window: str) -> list[str]:
-        if not rule.by_segment:
-            return [""]
-        found = figures.segments(self.state.get("periods", {}), rule.metric, window)
-        return [each for each in found if each != OTHER_CHANNELS]
-
     def _judge_rule(self, rule: Rule, window: str, segment: str) -> None:
         windows = [window]
         while len(windows) < rule.consecutive:
             windows.append(preceding(windows[-1]))
         closed = self.state["closed"]
-        looks = [self._look(rule, each, segment) for each in reversed(windows)]
+        looks = [looked_at(self.state, rule, each, segment) for each in reversed(windows)]
         breached = all(rule.binds_in(each) and each in closed for each in windows) and all(
             each.breaks for each in looks
         )
@@ -431,16 +452,6 @@ class _Judging:
                 ],
             )
         )
-
-    def _look(self, rule: Rule, window: str, segment: str) -> Look:
-        found = figures.figure(self.state.get("periods", {}), rule.metric, window, segment)
-        known = None
-        # What is believed takes long to find, and a figure within the threshold breaks nothing.
-        if rule.credibility is not None and found and rule.passed_by(found):
-            agreed = self.state.get("agreed", {})
-            metric = CATALOGUE[rule.metric]
-            known = beliefs.belief(metric, window, found.numerator, found.denominator, agreed)
-        return Look(rule, found, known)
 
     def _settle(self, verdict: Verdict) -> None:
         alert = alert_id(verdict.rule, verdict.version, self.recorded.partnership, verdict.window)
@@ -514,8 +525,9 @@ class _Judging:
     def _say(self, alert: str, status: str, text: str, more: Row) -> None:
         recorded = self.recorded
         rule, version, window = _parts_of(alert)
-        was_open = self.state.get("open", {})
-        before = was_open.get(alert, {})
+        was_open, was_resolved = (self.state.get(part, {}) for part in ("open", "resolved"))
+        # What things getting better ended may be retracted yet, and still tells since when it was.
+        before = was_open.get(alert) or was_resolved.get(alert, {})
         moment = instant(recorded.act.occurred_at)
         said = (
             {"text": text, "since": moment}
@@ -536,11 +548,15 @@ class _Judging:
             "cause": recorded.index,
             "witnesses": _witnesses(before, more, recorded),
         }
-        still_open = {key: each for key, each in was_open.items() if key != alert}
+        still_open, resolved = (
+            {key: each for key, each in kept.items() if key != alert}
+            for kept in (was_open, was_resolved)
+        )
         self.state = {
             **self.state,
             "alerts": {**self._statuses, alert: status},
             "open": still_open | ({alert: body} if status == FIRING else {}),
+            "resolved": resolved | ({alert: body} if status == RESOLVED else {}),
         }
         self.alerts[alert] = body
         self.outputs.append(Output(f"{alert}/{status}/{recorded.index}", "alert", body))
@@ -581,7 +597,8 @@ def _facts(rule: Rule, looks: list[Look]) -> Row:
 def _agreed_by(rule: Rule, looks: list[Look]) -> list[int]:
     """Give the events that agreed what was judged by: the rule, and the priors it used."""
     priors = [each.known.prior for each in looks if each.known]
-    return [rule.index, *(each["index"] for each in priors if "index" in each)]
+    agreed = [rule.index, *(each.get("index") for each in priors)]
+    return [index for index in agreed if index is not None]
 
 
 def _parts_of(alert: str) -> tuple[str, int, str]:

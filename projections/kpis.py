@@ -87,7 +87,8 @@ def _won(recorded: Recorded, event: DealWon) -> list[Count]:
 
 
 def _paid(recorded: Recorded, event: PaymentReceived) -> list[Count]:
-    return [_money(recorded, "payments", event.amount)]
+    paid = [Count(_month(recorded), "deals_paid", 1)] if event.first else []
+    return [_money(recorded, "payments", event.amount), *paid]
 
 
 def _refunded(recorded: Recorded, event: RefundIssued) -> list[Count]:
@@ -138,7 +139,7 @@ _COUNTED_BY: dict[type[Event], tuple[str, ...]] = {
     DemoHeld: ("demos",),
     DealWon: ("deals_won", "won_value", "days_to_close"),
     DealLost: ("deals_lost",),
-    PaymentReceived: ("payments",),
+    PaymentReceived: ("payments", "deals_paid"),
     RefundIssued: ("refunds",),
     ChargebackReversed: ("refunds",),
 }

@@ -89,12 +89,24 @@ def test_every_chore_in_the_documents_is_in_the_makefile() -> None:
 
 
 def help_of(command: str, capsys: pytest.CaptureFixture[str], patch: pytest.MonkeyPatch) -> str:
-    patch.setattr(sys, "argv", ["accord", command, "--help"])
+    patch.setattr(sys, "argv", ["accord", *command.split(), "--help"])
     with pytest.raises(SystemExit) as ended:
         cli.main()
     captured = capsys.readouterr()
     assert not ended.value.code, f"accord {command} is no command: {captured.err}"
     return captured.out
+
+
+def command_of(use: str) -> str:
+    """Give the command that is used, with the one below it where it is a group (`rules try`)."""
+    words = use.split()
+    groups = {
+        each.name: {below.name for below in each.typer_instance.registered_commands}
+        for each in cli.app.registered_groups
+        if each.typer_instance
+    }
+    in_group = words[1:2] and words[1] in groups.get(words[0], ())
+    return " ".join(words[: 2 if in_group else 1])
 
 
 def test_every_command_and_option_in_the_documents_exists(
@@ -103,12 +115,12 @@ def test_every_command_and_option_in_the_documents_exists(
     monkeypatch.setenv("COLUMNS", "200")
     an_option = r"(?<![\w-])--?[a-z][a-z-]*"
     uses = documented(r"(?m)(?:^|[|&;(]) *(?:\w+=\S+ +)*accord ([a-z]+\b[^|&;)#\n]*)")
-    for command in {use.split()[0] for use in uses}:
+    for command in set(map(command_of, uses)):
         known = set(re.findall(an_option, help_of(command, capsys, monkeypatch)))
         named = {
             option
             for use in uses
-            if use.split()[0] == command
+            if command_of(use) == command
             for option in re.findall(an_option, use)
         }
         assert named <= known, f"accord {command} has no {sorted(named - known)}"

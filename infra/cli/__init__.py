@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from infra.settings import DEFAULT_STORE, NoSuchStore, Settings
 
@@ -494,6 +495,132 @@ def review(
         when = queries.AsOf(at, known, viewer=_viewer(accord, id, party, None))
         answer = queries.review_pack(accord, id, name, when)
         document(_marked(accord, answer)) if as_json else pack.print_pack(answer)
+
+
+@app.command(rich_help_panel="What comes out")
+def experiments(
+    id: Id,
+    at: At = None,
+    known: Known = None,
+    store: Store = DEFAULT_STORE,
+    as_json: Json = False,
+) -> None:
+    """Set the variants of each experiment side by side: how sure it is which is better."""
+    from infra import queries
+    from infra.cli import evidence
+    from infra.cli.printing import document
+
+    with _opened(store, as_json=as_json) as accord:
+        accord.catch_up()
+        answer = queries.experiments(accord, id, queries.AsOf(at, known))
+        document(_marked(accord, answer)) if as_json else evidence.print_experiments(answer)
+
+
+@app.command(rich_help_panel="What comes out")
+def funnel(
+    id: Id,
+    period: Annotated[
+        str | None,
+        typer.Option(
+            "--period",
+            callback=_period,
+            metavar="PERIOD",
+            help="What happened in a month, a quarter or a year. Else all time.",
+            show_default=False,
+        ),
+    ] = None,
+    at: At = None,
+    known: Known = None,
+    store: Store = DEFAULT_STORE,
+    as_json: Json = False,
+) -> None:
+    """Tell how many deals go on at each step, where most stop, and how other channels do."""
+    from infra import queries
+    from infra.cli import evidence
+    from infra.cli.printing import document
+
+    with _opened(store, as_json=as_json) as accord:
+        accord.catch_up()
+        answer = queries.funnel(accord, id, period, queries.AsOf(at, known))
+        document(_marked(accord, answer)) if as_json else evidence.print_funnel(answer)
+
+
+class _ListsByDefault(TyperGroup):
+    """A group of commands in which what is no command's name is what `list` is asked for."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - typer's own
+        """Put `list` before anything that names no command."""
+        named = args and (args[0] in self.commands or args[0] in ctx.help_option_names)
+        return super().parse_args(ctx, args if named or not args else ["list", *args])
+
+
+rules = typer.Typer(
+    cls=_ListsByDefault,
+    no_args_is_help=True,
+    help="List the decision rules and priors that were agreed (accord rules ID), "
+    "or try a rule on the past.",
+)
+app.add_typer(rules, name="rules", rich_help_panel="What comes out")
+
+
+@rules.command("list")
+def list_rules(
+    id: Id,
+    at: At = None,
+    known: Known = None,
+    store: Store = DEFAULT_STORE,
+    as_json: Json = False,
+) -> None:
+    """List every version of the decision rules and priors that were agreed."""
+    from infra import queries
+    from infra.cli import evidence
+    from infra.cli.printing import document
+
+    with _opened(store, as_json=as_json) as accord:
+        answer = queries.rules(accord, id, queries.AsOf(at, known))
+        document(_marked(accord, answer)) if as_json else evidence.print_rules(answer)
+
+
+@rules.command("try")
+def try_rule(
+    id: Id,
+    rule: Annotated[
+        str,
+        typer.Argument(
+            metavar="FILE|RULE",
+            help="A file with a rule, as ProposeDecisionRule has it, or an agreed rule's name.",
+            show_default=False,
+        ),
+    ],
+    since: Annotated[
+        str,
+        typer.Option(
+            "--since",
+            callback=_period,
+            metavar="PERIOD",
+            help="As if it had been agreed when this month, quarter or year began.",
+            show_default=False,
+        ),
+    ],
+    at: At = None,
+    known: Known = None,
+    store: Store = DEFAULT_STORE,
+    as_json: Json = False,
+) -> None:
+    """Show what a rule would have raised on the past. Nothing is recorded."""
+    from infra import queries
+    from infra.cli import evidence
+    from infra.cli.printing import document
+
+    try:
+        asked = evidence.rule(rule)
+    except ValueError as error:
+        raise typer.BadParameter(
+            f"{rule} holds no decision rule ({error}). See accord schema ProposeDecisionRule."
+        ) from None
+    with _opened(store, as_json=as_json) as accord:
+        answer = queries.try_rule(accord, id, asked, since, queries.AsOf(at, known))
+        document(_marked(accord, answer)) if as_json else evidence.print_tried(answer)
 
 
 @app.command(rich_help_panel="What comes out")

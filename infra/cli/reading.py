@@ -123,11 +123,12 @@ def likely(posterior: Row | None) -> str:
     """Give the interval in which a rate lies with 95 % (C21), to a tenth of a percent."""
     if posterior is None:
         return ""
-    low, high = (
-        number(str(Decimal(posterior[bound]).quantize(_TENTH, ROUND_HALF_EVEN)))
-        for bound in ("low", "high")
-    )
-    return f"{low}–{high} %"
+    return f"{tenth(posterior['low'])}–{tenth(posterior['high'])} %"
+
+
+def tenth(percent: str) -> str:
+    """Give a percentage to a tenth."""
+    return number(str(Decimal(percent).quantize(_TENTH, ROUND_HALF_EVEN)))
 
 
 def _above(line: Row) -> str:

@@ -5,6 +5,7 @@ Lists of what is so now come from the views.
 """
 
 from infra.queries.comparing import attributes, candidates, markets, portfolio
+from infra.queries.evidence import experiments, funnel, rules, try_rule
 from infra.queries.explaining import explain
 from infra.queries.listing import alerts, history, kpis, overview
 from infra.queries.logs import NOW, AsOf, NotFound, size_of
@@ -22,17 +23,21 @@ __all__ = [
     "alerts",
     "attributes",
     "candidates",
+    "experiments",
     "explain",
+    "funnel",
     "history",
     "kpis",
     "markets",
     "overview",
     "portfolio",
     "review_pack",
+    "rules",
     "settle",
     "show",
     "size_of",
     "statement",
     "statements",
+    "try_rule",
     "verify",
 ]

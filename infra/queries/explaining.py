@@ -85,7 +85,7 @@ def _kpi(accord: Accord, reference: str, when: AsOf) -> Row:
         "period": period,
         **({"segment": segment} if segment else {}),
         "figures": _made_of(log_, rows, metric, period, segment),
-        "rules": [_agreed(each) for each in _resting_on(log_, rows, metric, period, segment)],
+        "rules": [agreed_rule(each) for each in _resting_on(log_, rows, metric, period, segment)],
         "objectives": [
             each
             for each in figures.objectives(rows)
@@ -159,7 +159,7 @@ def _looks_at(
         rule.metric == metric.name
         and (rule.window == "quarter") is ("Q" in period)
         and rule.each_campaign is bool(segment)
-        and agreed.act.occurred_at <= bounds(period)[0]
+        and agreed.act.recorded_at <= bounds(period)[0]
     )
 
 
@@ -185,7 +185,7 @@ def _alert(accord: Accord, reference: str, when: AsOf) -> Row:
         "alert": reference,
         "id": partnership,
         "state": last["state"],
-        "rule": _agreed(agreed) if agreed else {"rule": rule, "text": STANDING_RULES[rule]},
+        "rule": agreed_rule(agreed) if agreed else {"rule": rule, "text": STANDING_RULES[rule]},
         "window": window,
         "transitions": [
             {
@@ -213,7 +213,7 @@ def _is_version(recorded: Recorded, rule: str, version: int) -> bool:
     )
 
 
-def _agreed(recorded: Recorded) -> Row:
+def agreed_rule(recorded: Recorded) -> Row:
     """Give an agreed rule: its text, its version, and the event that agreed it."""
     event = recorded.event
     if isinstance(event, CommercialTermsAgreed):
@@ -231,7 +231,7 @@ def _agreed(recorded: Recorded) -> Row:
         "rule": event.rule.rule,
         "version": event.rule_version,
         "text": rule_in_words(event.rule),
-        "binds_from": instant(recorded.act.occurred_at),
+        "binds_from": instant(recorded.act.recorded_at),
         "agreed": entry(recorded),
     }
 

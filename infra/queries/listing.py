@@ -13,7 +13,7 @@ from infra.queries.logs import NOW, AsOf, Row, entry, log, sight_of, size_of, wh
 from infra.runner import partnerships, replay_all
 from projections import ALERTS, KPIS, OVERVIEW, beliefs, figures
 from projections import alerts as judged
-from projections.fold import replay
+from projections.fold import Projection, replay
 from projections.overview import OVERVIEW_ROW
 from projections.visibility import HIDDEN, Sight
 
@@ -112,11 +112,7 @@ def kpis(accord: Accord, partnership: str, period: str | None = None, when: AsOf
 
     Raises `NotFound`.
     """
-    size_of(accord.history, partnership)
-    if when == NOW:
-        rows = dict(accord.views.select(KPIS.name, partnership))
-    else:
-        rows = replay(KPIS, log(accord.history, partnership, when)).rows
+    rows = rows_of(KPIS, accord, partnership, when)
     asked = [period] if period else figures.periods(rows)
     lines = [line for each in asked for line in figures.report(rows, each)]
     sight = sight_of(accord.history, partnership, when)
@@ -126,6 +122,16 @@ def kpis(accord: Accord, partnership: str, period: str | None = None, when: AsOf
         "figures": [sight.line(line) for line in beliefs.with_posteriors(rows, lines)],
         "objectives": figures.objectives(rows),
     }
+
+
+def rows_of(
+    projection: Projection, accord: Accord, partnership: str, when: AsOf = NOW
+) -> dict[str, Row]:
+    """Give a partnership's rows: those of the view, or replayed as of a time. Raises `NotFound`."""
+    size_of(accord.history, partnership)
+    if when == NOW:
+        return dict(accord.views.select(projection.name, partnership))
+    return replay(projection, log(accord.history, partnership, when)).rows
 
 
 def alerts(

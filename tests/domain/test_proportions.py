@@ -9,7 +9,7 @@ from math import comb
 from time import perf_counter
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.proportions import (
@@ -195,14 +195,15 @@ def test_a_million_trials_take_milliseconds_and_more_than_there_are_count_as_the
 # --- looking early -----------------------------------------------------------------------------
 
 
-@given(RATES, st.sampled_from(["0.5", "0.8", "0.9"]).map(Decimal))
+@settings(max_examples=20)  # Each follows some hundred courses to their end.
+@given(RATES, st.sampled_from(["0.5", "0.8", "0.9"]).map(Decimal), BELIEFS)
 def test_who_looks_after_every_trial_is_misled_no_more_often_than_agreed(
-    rate: Decimal, level: Decimal
+    rate: Decimal, level: Decimal, prior: Beta
 ) -> None:
-    """Every course of up to 25 trials is followed, with how likely it is."""
+    """Every course of up to 20 trials is followed, with how likely it is."""
     chance = Fraction(rate)
     courses, misled = {0: Fraction(1)}, Fraction(0)
-    for trials in range(1, 26):
+    for trials in range(1, 21):
         following: dict[int, Fraction] = {}
         for successes, likely in courses.items():
             for more, of in ((1, chance), (0, 1 - chance)):
@@ -210,7 +211,7 @@ def test_who_looks_after_every_trial_is_misled_no_more_often_than_agreed(
                 following[now] = following.get(now, Fraction(0)) + likely * of
         courses = {}
         for successes, likely in following.items():
-            low, high = confidence_sequence(successes, trials, level)
+            low, high = confidence_sequence(successes, trials, level, prior)
             if low <= rate <= high:
                 courses[successes] = likely
             else:
@@ -236,6 +237,14 @@ def test_without_trials_every_rate_is_possible() -> None:
     assert tuple(confidence_sequence(0, 0, Decimal("0.95"))) == (Decimal(0), Decimal(1))
     assert confidence_sequence(0, 3, Decimal("0.95")).low == 0
     assert confidence_sequence(3, 3, Decimal("0.95")).high == 1
+
+
+def test_a_prior_near_the_truth_makes_a_sequence_narrower() -> None:
+    level = Decimal("0.95")
+    plain = confidence_sequence(40, 1000, level)
+    told = confidence_sequence(40, 1000, level, Beta(4, 96))
+
+    assert plain.low < told.low < told.high < plain.high
 
 
 def test_a_sequence_closes_in_on_the_rate() -> None:

@@ -28,12 +28,13 @@ from domain.viewing import FullViewTaken
 from infra import queries
 from infra.bootstrap import Accord
 from infra.queries import AsOf, Checked, Difference, NotFound
-from infra.queries.explaining import STANDING_RULES
+from infra.queries.explaining import STANDING_RULES, rule_in_words
 from infra.runner import partnerships
 from projections import alerts as judged
 from projections.visibility import Viewer
 from tests.feeds import FEEDS, messages, play, played, simulated
 from tests.infra.messages import beginning, message
+from tests.life import CONVERSION_FLOOR, changed
 
 Row = dict[str, Any]
 
@@ -104,6 +105,23 @@ def test_what_came_in_a_later_month_than_it_happened_is_marked_late(accord: Acco
         ("2026-06-30", "2026-07-05"),
         ("2026-06-30", "2026-07-05"),
     ]
+
+
+def test_a_rule_says_in_words_what_evidence_it_asks_for() -> None:
+    asking = changed(CONVERSION_FLOOR, minimum_sample=30, credibility="95")
+
+    assert rule_in_words(CONVERSION_FLOOR) == (
+        "lead_to_opportunity below 5 (percent) in 2 quarters on end: escalate-to-review"
+    )
+    assert "on end, given 30 or more leads and 95 % credibility: " in rule_in_words(asking)
+
+
+def test_experiments_and_funnels_from_the_views_are_those_of_a_replay(accord: Accord) -> None:
+    everything = AsOf(known=day("2100-01-01"))
+    for name in partnerships(accord.history):
+        for ask in (queries.experiments, queries.funnel):
+            live, replayed = ask(accord, name), ask(accord, name, when=everything)
+            assert {**live, "as_of": None} == {**replayed, "as_of": None}
 
 
 def test_figures_from_the_views_are_those_of_a_replay(accord: Accord) -> None:

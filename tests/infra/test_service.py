@@ -27,7 +27,9 @@ from domain.execution import (
     ReviewMissed,
     ReviewScheduled,
 )
+from domain.experiment import ConcludePilot
 from domain.exploration import CandidateIdentified, ExplorationBegun, IdentifyCandidate
+from domain.formation import AttachEvidence
 from domain.kernel import Act, Command, Event
 from domain.metric import Figure, MetricReported, ReportMetric
 from domain.partnership import PassTime
@@ -53,7 +55,7 @@ from tests.feeds import simulated
 from tests.infra.messages import SOURCE, beginning, candidate, from_steps, message
 from tests.infra.told import Told
 from tests.infra.writers import write
-from tests.life import LIFE, THEIRS, example
+from tests.life import EXAMPLES, LIFE, THEIRS, example
 from tests.stories import Story
 
 NAME = "growthos-brightpath"
@@ -424,6 +426,28 @@ def test_an_ordinary_store_records_what_passed_once_and_when_it_came_to_know(
     closed = [each for each in log(accord) if isinstance(each.event, PeriodClosed)]
     assert [each.act.occurred_at.month for each in closed] == [2, 3]
     assert {each.act.recorded_at for each in closed} == {clock.now}
+
+
+# --- what a decision rests on besides ----------------------------------------------------------
+
+
+@pytest.mark.parametrize("together", [True, False], ids=["in one batch", "in two"])
+def test_an_experiment_is_evidence_from_its_conclusion_on(past: Accord, *, together: bool) -> None:
+    steps = LIFE[: LIFE.index(EXAMPLES[ConcludePilot]) + 1]
+    *before, conclusion = from_steps(steps)
+    cited = example(
+        AttachEvidence, evidence="trial", kind="experiment", reference="experiment:offer-trial"
+    )
+    early, late = (
+        message(name, cited, at=steps[-1].at, party=THEIRS) for name in ("too-early", "in-time")
+    )
+    past.service.handle(before)
+
+    raws = [early, conclusion, late]
+    outcomes = send(past, *raws) if together else [one(past, raw) for raw in raws]
+
+    assert [each.rule for each in outcomes] == ["experiment-shows-nothing", None, None]
+    assert facts(past)[-1] == "EvidenceAttached"
 
 
 # --- faults ------------------------------------------------------------------------------------

@@ -19,9 +19,11 @@ from infra.cli import feeding
 from infra.settings import Settings
 from tests.documents import REPOSITORY
 from tests.feeds import FEEDS, played
-from tests.infra.messages import beginning, candidate
+from tests.infra.messages import beginning, candidate, from_steps
+from tests.life import LIFE
 
 CONSULTING = "growthos-consulting"
+NAME = "growthos-brightpath"
 SIMULATED = "This is a simulated store"
 
 PROGRAM = [sys.executable, "-c", "from infra.cli import main; main()"]
@@ -237,6 +239,9 @@ READERS = [
     ("show", CONSULTING),
     ("history", CONSULTING),
     ("kpis", CONSULTING),
+    ("funnel", CONSULTING),
+    ("rules", CONSULTING),
+    ("rules", "try", CONSULTING, "conversion-floor", "--since", "2026-Q1"),
     ("alerts",),
     ("explain", f"referral-minimum@1/{CONSULTING}/2026-Q1"),
     ("explain", f"{CONSULTING}/demo_to_paid/2026-Q1"),
@@ -329,6 +334,73 @@ def test_figures_stand_beside_their_minimum_their_change_and_other_channels(
     assert "against other channels: +5 points, ×1.3333" in second
     assert "+9 points, ×5.5 since 2026-02" in spain
     assert "insufficient evidence" in spain
+
+
+def test_a_rate_stands_beside_where_it_likely_is(accord: Accord, demo: str) -> None:
+    webinars = accord("kpis", CONSULTING, "--period", "2025-10", "--store", demo).out
+    explained = accord("explain", f"{CONSULTING}/demo_to_paid/2026-Q1", "--store", demo).out
+
+    assert "in northbridge" in webinars
+    assert "8 %  4.7–13.5 %" in webinars
+    assert "95 % likely from 4.3272 to 64.1235 %" in explained
+    assert "prior: Beta(1, 1), none agreed" in explained
+
+
+def test_the_funnel_names_its_worst_step_and_other_channels(accord: Accord, demo: str) -> None:
+    words = accord("funnel", CONSULTING, "--period", "2026-Q3", "--store", demo)
+    answer = accord("funnel", CONSULTING, "--store", demo, "--json").json
+
+    assert words.out.startswith(f"{CONSULTING}, 2026-Q3")
+    assert "the worst step" in words.out
+    assert answer["worst"] == "won"
+    assert [each["metric"] for each in answer["cohorts"]] == ["demo_to_paid"]
+    early = accord("funnel", CONSULTING, "--known", "2026-01-31", "--store", demo, "--json").json
+    assert early["steps"][0]["count"] < answer["steps"][0]["count"]
+
+
+def test_agreed_rules_are_listed_and_any_rule_can_be_tried(accord: Accord, demo: str) -> None:
+    rules = accord("rules", "aurora-series", "--store", demo)
+    assert rules.out == accord("rules", "list", "aurora-series", "--store", demo).out
+    assert "conversion-floor        1" in rules.out
+
+    def tried(rule: str, *when: str) -> Ran:
+        typed = ("rules", "try", "aurora-series", rule, "--since", "2026-Q1", *when)
+        return accord(*typed, "--store", demo)
+
+    assert "retracted  2026-07-01  2026-Q2" in tried("conversion-floor").out
+    assert (
+        "firing     2026-07-01  2026-Q2" in tried("conversion-floor", "--known", "2026-07-15").out
+    )
+    (agreed,) = accord("rules", "aurora-series", "--store", demo, "--json").json["rules"]
+    rule = {**agreed["data"], "credibility": "95"}
+    Path("sure.json").write_text(json.dumps(rule), encoding="utf-8")
+    assert "It would have raised no alert." in tried("sure.json").out
+    assert "Perhaps conversion-floor?" in tried("conversion-flor").err
+
+
+def test_a_file_that_holds_no_rule_says_what_is_wrong(accord: Accord, demo: str) -> None:
+    Path("bad.json").write_text('{"rule": "x"}', encoding="utf-8")
+
+    ran = accord("rules", "try", "aurora-series", "bad.json", "--since", "2026", "--store", demo)
+
+    assert ran.code == 2
+    assert "metric: Field required" in " ".join(ran.err.replace("│", "").split())
+
+
+def test_an_experiment_sets_its_variants_side_by_side(accord: Accord) -> None:
+    accord("init", "--simulated")
+    accord("ingest", "-", stdin=b"\n".join(from_steps(LIFE)))
+
+    words = accord("experiments", NAME).out
+    early = accord("experiments", NAME, "--known", "2026-02-10", "--json").json
+
+    assert "plain (control)   8/200   4 %" in words
+    assert "+8 points, ×3" in words
+    assert "stop: 200 trials of each variant, 95 % credibility; met, figures wins" in words
+    assert "figures was promoted into: The joint page from April on" in words
+    assert early["experiments"][0]["state"] == "running"
+    assert "There are no experiments." in accord("experiments", NAME, "--known", "2026-01-01").err
+    assert "Beta(2, 18)" in accord("rules", NAME).out
 
 
 def test_an_alert_is_explained_in_words(accord: Accord, demo: str) -> None:

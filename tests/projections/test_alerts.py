@@ -225,6 +225,21 @@ def test_a_late_correction_to_the_floor_retracts_the_breach_and_both_facts_stand
     ] == ["firing", "retracted"]
 
 
+def test_a_breach_that_is_retracted_once_things_are_better_still_says_since_when_it_was() -> None:
+    story = two_quarters(49, 49)
+    story.on("2026-09-30")
+    conversion(story, "2026-Q3", 56)
+    story.on("2026-10-01")
+    resolved = alerts(story)["conversion-floor 2026-Q2"]
+    correct(story, "lead_to_opportunity", "2026-Q1", percent(50, 1000))
+
+    alert = alerts(story)["conversion-floor 2026-Q2"]
+
+    assert (resolved["state"], alert["state"]) == ("resolved", "retracted")
+    assert (alert["since"], alert["text"]) == (resolved["since"], resolved["text"])
+    assert set(resolved["witnesses"]) < set(alert["witnesses"])
+
+
 def test_a_correction_back_below_the_floor_fires_again() -> None:
     story = two_quarters(49, 49)
     story.on("2026-07-21")
