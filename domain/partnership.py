@@ -10,7 +10,14 @@ from datetime import datetime
 from typing import Any, TypeGuard, get_args
 
 from domain import deadlines as time
-from domain import execution, exploration, formation, renewal, scaling
+from domain import (
+    execution,
+    exploration,
+    formation,
+    markets,  # noqa: F401 - what it defines is known once it is imported, and needs no more
+    renewal,
+    scaling,
+)
 from domain.calendar import midnight
 from domain.deadlines import Deadlines
 from domain.execution import Execution, ExecutionCommand, HoldKickoff, KickoffHeld
