@@ -14,12 +14,9 @@ from domain import (
     dispute,
     entry,
     experiment,
-    health,  # noqa: F401 - its commands are known once it is read
-    markets,  # noqa: F401 - as health
     metric,
     partnership,
     program,
-    sharing,  # noqa: F401 - as health
 )
 from domain.agreement import Agreed
 from domain.deal import Deal, DealCommand

@@ -10,7 +10,19 @@ from datetime import date, datetime
 from typing import Any, TypeGuard, get_args
 
 from domain import deadlines as time
-from domain import execution, exploration, formation, priors, renewal, scaling, settlement
+from domain import (
+    execution,
+    exploration,
+    formation,
+    health,  # noqa: F401 - what it defines is known once it is imported, and needs no more
+    markets,  # noqa: F401 - as health
+    priors,
+    renewal,
+    scaling,
+    settlement,
+    sharing,  # noqa: F401 - as health
+    viewing,  # noqa: F401 - as health
+)
 from domain.agreement import Agreed
 from domain.calendar import midnight
 from domain.deadlines import Deadlines

@@ -12,7 +12,7 @@ from domain.values import plain
 from projections import figures
 from projections.fold import Row
 from projections.portfolio import Member
-from projections.ranking import overlap_percent
+from projections.ranking import SCORED, overlap_percent
 from projections.regression import FEWEST, Fit, fit
 
 ENOUGH = 10
@@ -20,8 +20,6 @@ ENOUGH = 10
 
 _SHOWN = Context(prec=6)
 """Six digits that count are shown, whatever the unit."""
-
-_SCORED = ("market_reach", "brand_alignment", "technical_compatibility")
 
 
 def _part(of: str, *names: str) -> Callable[[Row], Decimal | None]:
@@ -46,8 +44,8 @@ def _overlap(candidate: Row) -> Decimal | None:
 ATTRIBUTES: dict[str, Callable[[Row], Decimal | None]] = {
     "staff": _staff,
     "audience_overlap_percent": _overlap,
-    "score": _part("score", *_SCORED),
-    **{each: _part("score", each) for each in _SCORED},
+    "score": _part("score", *SCORED),
+    **{each: _part("score", each) for each in SCORED},
     "alignment": _part("alignment", *(each.value for each in Dimension)),
     **{each.value: _part("alignment", each.value) for each in Dimension},
 }

@@ -152,7 +152,8 @@ def _checked(check: Check, seen: Iterable[_Seen]) -> Row:
 
 # --- candidates --------------------------------------------------------------------------------
 
-_SCORED = ("market_reach", "brand_alignment", "technical_compatibility")
+SCORED = ("market_reach", "brand_alignment", "technical_compatibility")
+"""The parts of a candidate's score, each from 1 to 5 (C2)."""
 
 
 def candidates(member: Member) -> list[Row]:
@@ -179,7 +180,7 @@ def _candidate(name: str, known: Row, latest: int, *, chosen: bool) -> Row:
         "name": known.get("name", name),
         "approached": known.get("approached", False),
         "chosen": chosen,
-        "score": sum(score[each] for each in _SCORED) if score else None,
+        "score": sum(score[each] for each in SCORED) if score else None,
         "profile_version": score["profile_version"] if score else None,
         "overlap_percent": overlap_percent(overlap),
         "alignment": sum(alignment[each] for each in Dimension) if alignment else None,

@@ -29,6 +29,7 @@ def print_standing(row: Row) -> None:
         _objectives(row["charter"]["objectives"])
     _rules(row["rules"])
     _agreement(row["agreement"])
+    _markets(row)
     _waivers(row["waivers"])
     _tasks(row)
     _plans(row)
@@ -227,6 +228,39 @@ def _agreement(agreement: Row | None) -> None:
         say(f"lacks {', '.join(agreement['missing_sections'])}", indent=4)
     if agreement["in_force"] not in {None, agreement["version"]}:
         say(f"version {agreement['in_force']} is in force", indent=4)
+
+
+def _markets(row: Row) -> None:
+    table(
+        ["MARKET", ">FEEDBACK", "RANKED"],
+        (
+            (
+                each["market"],
+                len(each["feedback"]),
+                "; ".join(
+                    f"viability {rated['viability']}, cultural fit {rated['cultural_fit']}"
+                    for rated in each["ranked"]
+                ),
+            )
+            for each in row["markets"]
+        ),
+        title="markets",
+        indent=2,
+    )
+    owners = ((each["metric"], each) for each in row["metric_owners"])
+    table(
+        ["ROLE OR METRIC", "MARKET", "WHO"],
+        (
+            *((each["role"], each.get("market", "all"), each["name"]) for each in row["roles"]),
+            *((metric, each.get("market", "all"), _owner(each)) for metric, each in owners),
+        ),
+        title="roles and owners of metrics",
+        indent=2,
+    )
+
+
+def _owner(owner: Row) -> str:
+    return f"{owner['owner']} ({owner['role']}{', local' if owner['local'] else ''})"
 
 
 def _waivers(waivers: Iterable[Row]) -> None:

@@ -22,6 +22,7 @@ from domain.exploration import (
     CandidateApproached,
     CandidateScored,
 )
+from domain.facts import Facts
 from domain.formation import BestAlternativeDeclared, Formation, NonNegotiableDeclared
 from domain.governance import (
     ContactAssigned,
@@ -30,6 +31,13 @@ from domain.governance import (
     SponsorAssigned,
 )
 from domain.kernel import Value
+from domain.markets import (
+    LocalFeedbackRecorded,
+    MarketRanked,
+    MarketTargeted,
+    MetricOwnerAssigned,
+    RoleAssigned,
+)
 from domain.partnership import Partnership
 from domain.recorded import Recorded
 from domain.renewal import Renewal
@@ -144,6 +152,9 @@ def _of(state: Partnership, seen: _Seen, day: date) -> Row:
         ],
         "agreement": _agreement(formation),
         "governance": next(map(_json, state.standing.facts.of(GovernanceEstablished)), None),
+        "markets": _markets(state.standing.facts),
+        "roles": [_json(each) for each in state.standing.facts.of(RoleAssigned)],
+        "metric_owners": [_json(each) for each in state.standing.facts.of(MetricOwnerAssigned)],
         "waivers": [
             {"rule": each.rule, "party": each.party, "actor": each.actor, "reason": each.reason}
             for each in state.standing.waivers.values()
@@ -206,6 +217,21 @@ def _candidate(name: str, candidate: Candidate, state: Partnership) -> Row:
 
 def _small(told: str | None) -> Row:
     return {"overlap": {"shared_customers": told}} if told else {}
+
+
+def _markets(facts: Facts) -> list[Row]:
+    """Give each market that was named, heard or ranked, with what is known of it (C3)."""
+    heard, ranked = facts.of(LocalFeedbackRecorded), facts.of(MarketRanked)
+    targeted = [each.market for each in facts.of(MarketTargeted)]
+    evidence = [each.market for each in heard] + [each.market for each in ranked]
+    return [
+        {
+            "market": market,
+            "feedback": [_json(each) for each in heard if each.market == market],
+            "ranked": [_json(each) for each in ranked if each.market == market],
+        }
+        for market in dict.fromkeys(targeted + evidence)
+    ]
 
 
 def _terms(formation: Formation, day: date) -> Row:

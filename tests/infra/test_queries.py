@@ -19,7 +19,13 @@ from hypothesis import strategies as st
 from domain import aggregates
 from domain.formation import BestAlternativeDeclared
 from domain.gates import GrantWaiver
-from domain.markets import TargetMarket
+from domain.markets import (
+    AssignMetricOwner,
+    AssignRole,
+    RankMarket,
+    RecordLocalFeedback,
+    TargetMarket,
+)
 from domain.metrics import CATALOGUE, Adds
 from domain.program import DefinePortfolio
 from domain.rules import OWN_RULES
@@ -34,7 +40,7 @@ from projections import alerts as judged
 from projections.visibility import Viewer
 from tests.feeds import FEEDS, messages, play, played, simulated
 from tests.infra.messages import beginning, message
-from tests.life import CONVERSION_FLOOR, changed
+from tests.life import CONVERSION_FLOOR, changed, example
 
 Row = dict[str, Any]
 
@@ -357,6 +363,27 @@ def test_what_a_party_keeps_to_itself_is_not_shown(accord: Accord) -> None:
 
     assert b"Between 12 and 18 percent" not in shown
     assert b"Recommend tools without a partnership" not in shown
+
+
+def test_markets_roles_and_owners_are_shown_with_what_is_known_of_each(tmp_path: Path) -> None:
+    story = [
+        example(RecordLocalFeedback, market="spain"),
+        example(RankMarket, market="spain"),
+        TargetMarket(market="france"),
+        example(AssignRole),
+        example(AssignMetricOwner),
+    ]
+    sent = [message(str(at), each, subject="acme") for at, each in enumerate(story)]
+    with simulated(tmp_path) as accord:
+        accord.service.handle([beginning("acme"), *sent])
+
+        shown = queries.show(accord, "acme")
+
+    (france, spain) = shown["markets"]
+    assert (france["market"], france["feedback"], france["ranked"]) == ("france", [], [])
+    assert (spain["market"], len(spain["feedback"]), len(spain["ranked"])) == ("spain", 1, 1)
+    assert [each["name"] for each in shown["roles"]] == ["Carmen"]
+    assert [each["metric"] for each in shown["metric_owners"]] == ["leads"]
 
 
 def test_a_waiver_shows_who_granted_it_why_and_for_which_rule(tmp_path: Path) -> None:
