@@ -8,20 +8,40 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import assert_never
 
-from domain import deadlines, deal, entry, experiment, metric, partnership
+from domain import (
+    deadlines,
+    deal,
+    dispute,
+    entry,
+    experiment,
+    health,  # noqa: F401 - its commands are known once it is read
+    markets,  # noqa: F401 - as health
+    metric,
+    partnership,
+    program,
+    sharing,  # noqa: F401 - as health
+)
 from domain.agreement import Agreed
 from domain.deal import Deal, DealCommand
+from domain.dispute import Dispute, DisputeCommand
 from domain.entry import Entry, EntryCommand
 from domain.experiment import Experiment, ExperimentCommand
 from domain.kernel import CLOCK_PARTY, Act, Command, Event, Refused
 from domain.metric import MetricCommand, Reported
 from domain.partnership import Partnership
+from domain.process import RuleBreached, RuleBreachRetracted
+from domain.program import DefinePortfolio, Program
 from domain.recorded import Recorded
 from domain.settlement import FinalSettlementIssued, Ledger, StatementIssued
 
-State = Partnership | Deal | Entry | Experiment | Reported
+State = Partnership | Deal | Entry | Dispute | Experiment | Reported | Program
 
-RESTING_ON_THE_LOG = (StatementIssued, FinalSettlementIssued)
+RESTING_ON_THE_LOG = (
+    StatementIssued,
+    FinalSettlementIssued,
+    RuleBreached,
+    RuleBreachRetracted,
+)
 """Facts that are true of the whole log before them, so nothing may come between."""
 
 CLOCK_SKEW_SECONDS = 300
@@ -47,11 +67,15 @@ def stream_of(partnership_id: str, command: Command) -> str:
         return f"{partnership_id}/deal/{command.deal}"
     if isinstance(command, EntryCommand):
         return f"{partnership_id}/entry/{command.entry}"
+    if isinstance(command, DisputeCommand):
+        return f"{partnership_id}/dispute/{command.dispute}"
     if isinstance(command, ExperimentCommand):
         return f"{partnership_id}/experiment/{command.experiment}"
     if isinstance(command, MetricCommand):
         where = f"{command.metric}/{command.segment or '-'}/{command.period}/{command.tool}"
         return f"{partnership_id}/metric/{where}"
+    if isinstance(command, DefinePortfolio):
+        return f"{partnership_id}/{program.STREAM}"
     return partnership_id
 
 
@@ -72,10 +96,14 @@ def initial(stream: str) -> State:
             return Deal()
         case "entry":
             return Entry()
+        case "dispute":
+            return Dispute()
         case "experiment":
             return Experiment()
         case "metric":
             return Reported()
+        case program.STREAM:
+            return Program()
         case _:
             return Partnership()
 
@@ -106,13 +134,18 @@ def decide(  # noqa: PLR0913, PLR0917 - a command, its state, and all that it ma
         case Entry() if isinstance(command, EntryCommand):
             partnership.admit(command, within, act)
             return entry.decide(command, state, act, _agreed(within, act))
+        case Dispute() if isinstance(command, DisputeCommand):
+            partnership.admit(command, within, act)
+            return dispute.decide(command, state, act)
         case Experiment() if isinstance(command, ExperimentCommand):
             partnership.admit(command, within, act)
             return experiment.decide(command, state, within.priors, within.parties, act)
         case Reported() if isinstance(command, MetricCommand):
             partnership.admit(command, within, act)
             return metric.decide(command, state, act)
-        case Partnership() | Deal() | Entry() | Experiment() | Reported():
+        case Program() if isinstance(command, DefinePortfolio):
+            return program.decide(command, state, within.stage, act)
+        case Partnership() | Deal() | Entry() | Dispute() | Experiment() | Reported() | Program():
             msg = f"{type(command).__name__} was routed to {type(state).__name__}"
             raise TypeError(msg)
         case _:
@@ -144,10 +177,14 @@ def evolve(state: State, event: Event, act: Act) -> State:
             return deal.evolve(state, event, act)
         case Entry():
             return entry.evolve(state, event)
+        case Dispute():
+            return dispute.evolve(state, event, act)
         case Experiment():
             return experiment.evolve(state, event, act)
         case Reported():
             return metric.evolve(state, event)
+        case Program():
+            return program.evolve(state, event, act)
         case _:
             assert_never(state)
 
@@ -166,5 +203,13 @@ def clock_act(due: datetime, recorded_at: datetime) -> Act:
     return Act(CLOCK_PARTY, "clock", due, recorded_at)
 
 
+def rules_act(cause: Act) -> Act:
+    """Give the act by which agreed rules speak: of a closed period, then; of late figures, now."""
+    by_clock = cause.party == CLOCK_PARTY
+    moment = cause.occurred_at if by_clock else cause.recorded_at
+    return Act(CLOCK_PARTY, "rules", moment, cause.recorded_at)
+
+
+carry_out = partnership.carry_out
 next_due = deadlines.due
 passed = deadlines.passed

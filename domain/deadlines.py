@@ -10,9 +10,12 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from domain.agreement import CommercialTermsAgreed
-from domain.calendar import bounds, following, midnight, month_of, quarter_of, subtract
+from domain.calendar import add, bounds, following, midnight, month_of, quarter_of, subtract
 from domain.execution import (
+    ActionAgreed,
+    ActionCompleted,
     ImprovementPlanAgreed,
+    ImprovementPlanCompleted,
     IssueEscalated,
     IssueRaised,
     IssueResolved,
@@ -26,12 +29,19 @@ from domain.execution import (
 )
 from domain.kernel import Act, Event
 from domain.renewal import ExitNoticeGiven, PartnershipExited, PartnershipRenewed
+from domain.terms import Cadence
 
 ESCALATE_AFTER = timedelta(hours=48)  # C24
 WARN_OF_NOTICE = timedelta(days=30)
 """How long before the last day for notice the parties are reminded (C11)."""
 
+REMIND_BEFORE = timedelta(hours=48)
+"""How long before a review both are reminded: 24 to 48 hours (C22)."""
+
 _DAY = timedelta(days=1)
+
+_OF_THE_TERM = frozenset({"notice-warning", "notice", "term-end"})
+"""The kinds of deadlines that other terms, a renewal or a notice replace."""
 
 
 class Kind(StrEnum):
@@ -46,6 +56,9 @@ class Kind(StrEnum):
     TERM_END = "term-end"
     EXIT = "exit"
     IMPROVEMENT = "improvement"
+    REMINDER = "review-reminder"
+    CADENCE = "cadence"
+    ACTION = "action"
 
 
 class Deadline(NamedTuple):
@@ -57,7 +70,7 @@ class Deadline(NamedTuple):
     since: datetime
     """The moment that it counts from, or the one that was missed."""
     notice: str = ""
-    """The agreed notice, where the deadline follows from the term."""
+    """The agreed notice, or the agreed time between two reviews, where it follows from one."""
 
     @property
     def id(self) -> str:
@@ -102,6 +115,9 @@ CONCERNED: frozenset[type[Event]] = frozenset(
         ExitNoticeGiven,
         PartnershipExited,
         DeadlinePassed,
+        ActionAgreed,
+        ActionCompleted,
+        ImprovementPlanCompleted,
     }
 )
 """The events that open or close a deadline."""
@@ -138,7 +154,7 @@ def evolve(deadlines: Deadlines, event: Event, act: Act) -> Deadlines:
     if isinstance(event, PartnershipExited):
         return {}
     closed = deadlines.keys() & _closed_by(event, deadlines)
-    opened = {each.id: each for each in _opened_by(event, act)}
+    opened = {each.id: each for each in (*_opened_by(event, act), *_again(event, deadlines, act))}
     if not closed and not opened:
         return deadlines
     return {key: each for key, each in deadlines.items() if key not in closed} | opened
@@ -148,6 +164,7 @@ def _opened_by(event: Event, act: Act) -> Iterator[Deadline]:
     match event:
         case KickoffHeld():
             yield _period(month_of(act.occurred_at))
+            yield from _reviews_due(event.cadence, act)
         case PeriodClosed(period=period) if "Q" not in period:
             yield _period(following(period))
         case MilestonePlanned():
@@ -156,6 +173,12 @@ def _opened_by(event: Event, act: Act) -> Iterator[Deadline]:
         case ReviewScheduled():
             end_of_day = midnight(event.at.date()) + _DAY
             yield Deadline(end_of_day, Kind.REVIEW, event.review, event.at)
+            reminder = max(event.at - REMIND_BEFORE, act.occurred_at)
+            if reminder < event.at:
+                yield Deadline(reminder, Kind.REMINDER, event.review, event.at)
+        case ActionAgreed():
+            last = midnight(event.due)
+            yield Deadline(last + _DAY, Kind.ACTION, event.action, last)
         case IssueRaised():
             raised = act.occurred_at
             yield Deadline(raised + ESCALATE_AFTER, Kind.ISSUE, event.issue, raised)
@@ -173,6 +196,36 @@ def _opened_by(event: Event, act: Act) -> Iterator[Deadline]:
             return
 
 
+def _reviews_due(cadence: Cadence | None, act: Act) -> Iterator[Deadline]:
+    """Give by when the next review of each agreed kind is to be held (C13)."""
+    spans = cadence.spans() if cadence else {}
+    for kind, span in spans.items():
+        yield _next_review(kind, span, act.occurred_at)
+
+
+def _next_review(kind: str, span: str, since: datetime) -> Deadline:
+    due = midnight(add(since.date(), span)) + _DAY
+    return Deadline(due, Kind.CADENCE, kind, since, span)
+
+
+def _again(event: Event, deadlines: Deadlines, act: Act) -> Iterator[Deadline]:
+    """Count anew to the next review once one was held, or the agreed time went by without."""
+    match event:
+        case ReviewHeld(kind=kind) | DeadlinePassed(kind=Kind.CADENCE, ref=kind):
+            name = "strategic" if kind == "quarterly-business-review" else kind
+            standing = deadlines.get(f"{Kind.CADENCE}/{name}")
+            if standing is not None:
+                yield _next_review(name, standing.notice, act.occurred_at)
+        case CommercialTermsAgreed(terms=terms) if _running(deadlines):
+            yield from _reviews_due(terms.cadence, act)
+        case _:
+            return
+
+
+def _running(deadlines: Deadlines) -> bool:
+    return any(each.kind is Kind.PERIOD for each in deadlines.values())
+
+
 def _closed_by(event: Event, deadlines: Deadlines) -> set[str]:
     match event:
         case PeriodClosed(period=period):
@@ -180,13 +233,20 @@ def _closed_by(event: Event, deadlines: Deadlines) -> set[str]:
         case MilestoneReached(milestone=ref) | MilestoneMissed(milestone=ref):
             return {f"{Kind.MILESTONE}/{ref}"}
         case ReviewHeld(review=ref) | ReviewMissed(review=ref):
-            return {f"{Kind.REVIEW}/{ref}"}
+            return {f"{Kind.REVIEW}/{ref}", f"{Kind.REMINDER}/{ref}"}
+        case ActionCompleted(action=ref):
+            return {f"{Kind.ACTION}/{ref}"}
+        case ImprovementPlanCompleted(plan=ref):
+            return {f"{Kind.IMPROVEMENT}/{ref}"}
         case IssueResolved(issue=ref) | IssueEscalated(issue=ref):
             return {f"{Kind.ISSUE}/{ref}"}
         case DeadlinePassed(kind=kind, ref=ref):
             return {f"{kind}/{ref}"}
+        case CommercialTermsAgreed() if _running(deadlines):
+            replaced = {*_OF_THE_TERM, Kind.CADENCE}
+            return {key for key, each in deadlines.items() if each.kind in replaced}
         case CommercialTermsAgreed() | PartnershipRenewed() | ExitNoticeGiven():
-            return {key for key, each in deadlines.items() if each.notice}
+            return {key for key, each in deadlines.items() if each.kind in _OF_THE_TERM}
         case _:
             return set()
 

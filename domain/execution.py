@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Annotated, Literal, assert_never
+from typing import Annotated, Literal, NamedTuple, assert_never
 
 from pydantic import Field
 
@@ -13,6 +13,7 @@ from domain.facts import Fact
 from domain.gates import Requirement, passing
 from domain.kernel import IN_FORCE, NEGOTIATING, RUNNING, Act, Command, Event, Refused, Value, once
 from domain.standing import Standing
+from domain.terms import Cadence, check_parties
 from domain.values import Day, Instant, Money, Percent, Ref, Slug, Text
 
 # --- what is simply stated ---------------------------------------------------------------------
@@ -130,6 +131,8 @@ class KickoffHeld(Event):
     """The kickoff was held, and execution began (C16)."""
 
     attendees: list[str]
+    cadence: Cadence | None = None
+    """How often reviews are held, by the terms of that day (C13)."""
     waived: list[str] = []
     """The rules passed by waiver."""
 
@@ -178,9 +181,12 @@ class MilestoneMissed(Event):
 # --- reviews -----------------------------------------------------------------------------------
 
 
+ReviewKind = Literal["operational", "strategic", "quarterly-business-review"]
+
+
 class _Review(Value):
     review: Ref
-    kind: Literal["operational", "strategic", "quarterly-business-review"]
+    kind: ReviewKind
     at: Instant
     reason: Text | None = None
 
@@ -201,13 +207,17 @@ class HoldReview(Command):
     stages = IN_FORCE
     review: Ref
     minutes: Text
+    recorded_with_consent: bool = False
+    """Whether it was recorded, which takes the consent of all who took part."""
 
 
 class ReviewHeld(Event):
     """A review was held (C22)."""
 
     review: Ref
+    kind: ReviewKind
     minutes: Text
+    recorded_with_consent: bool = False
 
 
 class ReviewMissed(Event):
@@ -215,6 +225,36 @@ class ReviewMissed(Event):
 
     review: Ref
     at: Instant
+
+
+class ActionAgreed(Fact, command="AgreeAction", stages=RUNNING, identity=("action",)):
+    """A review agreed that a party does something by a day (C22)."""
+
+    action: Ref
+    review: Ref
+    owner: Slug
+    """The party that does it."""
+    text: Text
+    due: Day
+    """The last day on which it is in time."""
+
+    def check(self, parties: tuple[str, ...]) -> None:
+        """Raise `Refused` where a stranger is to do it."""
+        check_parties([self.owner], parties)
+
+
+AgreeAction = ActionAgreed.asks
+
+
+class ActionCompleted(
+    Fact, command="CompleteAction", stages=IN_FORCE, identity=("action",), follows=ActionAgreed
+):
+    """What a review agreed was done (C22)."""
+
+    action: Ref
+
+
+CompleteAction = ActionCompleted.asks
 
 
 # --- issues ------------------------------------------------------------------------------------
@@ -304,6 +344,19 @@ class ImprovementPlanAgreed(Event):
     deadline: date
 
 
+class ImprovementPlanCompleted(
+    Fact, command="CompleteImprovementPlan", stages=IN_FORCE, identity=("plan",)
+):
+    """Both looked at what an improvement plan had come to (C23)."""
+
+    plan: Ref
+    met: bool
+    outcome: Text
+
+
+CompleteImprovementPlan = ImprovementPlanCompleted.asks
+
+
 # --- state -------------------------------------------------------------------------------------
 
 
@@ -347,18 +400,27 @@ ExecutionCommand = (
 )
 
 
+class Formed(NamedTuple):
+    """What formation leaves to execution."""
+
+    gate: list[Requirement]
+    """What the gate between the two asks for."""
+    cadence: Cadence | None
+    """How often reviews are held, by the terms."""
+
+
 def decide(
     command: ExecutionCommand,
     state: Execution,
-    gate: list[Requirement],
+    formed: Formed,
     standing: Standing,
     act: Act,
 ) -> list[Event]:
-    """Decide a command of this stage; `gate` is what formation owes. Raises `Refused`."""
+    """Decide a command of this stage; `formed` is what formation left. Raises `Refused`."""
     match command:
         case HoldKickoff():
-            waived = passing("execution", gate, standing)
-            return [KickoffHeld.of(command, waived=waived)]
+            waived = passing("execution", formed.gate, standing)
+            return [KickoffHeld.of(command, waived=waived, cadence=formed.cadence)]
         case PlanMilestone():
             return _plan(command.milestone, MilestonePlanned.of(command), state.milestones)
         case ReachMilestone():
@@ -366,7 +428,7 @@ def decide(
         case ScheduleReview():
             return _plan(command.review, ReviewScheduled.of(command), state.reviews)
         case HoldReview():
-            return _do(command.review, ReviewHeld.of(command), state.reviews)
+            return hold_review(command, state)
         case RaiseIssue():
             return _plan(command.issue, IssueRaised.of(command), state.issues)
         case ResolveIssue():
@@ -406,6 +468,14 @@ def _do(name: str, done: Event, tasks: Tasks) -> list[Event]:
         f"{name} was done already, with other content.",
         "History is not edited: state a new fact under an identifier of its own.",
     )
+
+
+def hold_review(command: HoldReview, state: Execution) -> list[Event]:
+    """Hold a review that was scheduled, once (C22)."""
+    task = state.reviews.get(command.review)
+    planned = task.planned if task else None
+    kind = planned.kind if isinstance(planned, ReviewScheduled) else "operational"
+    return _do(command.review, ReviewHeld.of(command, kind=kind), state.reviews)
 
 
 def propose_plan(

@@ -352,7 +352,7 @@ def begin(
     command: BeginExploration, state: Exploration, standing: Standing, act: Act
 ) -> list[Event]:
     """Begin, unless this party already has, in these words (the same again decides nothing)."""
-    _not_the_clock(act.party)
+    not_the_clock(act.party)
     event = ExplorationBegun.of(command)
     if not standing.parties:
         return [event]
@@ -365,7 +365,8 @@ def begin(
     )
 
 
-def _not_the_clock(party: str) -> None:
+def not_the_clock(party: str) -> None:
+    """Raise `Refused` for a party that would be called what the clock is."""
     if party == CLOCK_PARTY:
         raise Refused(
             "reserved-party",
@@ -391,7 +392,7 @@ def define_profile(command: DefineIdealPartnerProfile, state: Exploration) -> li
 
 def identify(command: IdentifyCandidate, state: Exploration) -> list[Event]:
     """Put a candidate on the list once (C1)."""
-    _not_the_clock(command.candidate)
+    not_the_clock(command.candidate)
     known = state.candidates.get(command.candidate)
     return once(
         CandidateIdentified.of(command),

@@ -81,6 +81,9 @@ class Fact(Event, abstract=True):
     def check(self, parties: tuple[str, ...]) -> None:
         """Raise `Refused` where what the fact says cannot be."""
 
+    def rest_on(self, facts: "Facts") -> None:
+        """Raise `Refused` where what it rests on was not stated before."""
+
 
 @dataclass(frozen=True, slots=True)
 class Facts:
@@ -101,6 +104,7 @@ class Facts:
         """Decide to keep a fact: nothing if it stands already. Raises `Refused`."""
         fact = command.fact.of(command)
         fact.check(parties)
+        fact.rest_on(self)
         known = self.stated.get(key := fact.key(act))
         if fact.restated:
             return [] if known == fact else [fact]

@@ -14,7 +14,7 @@ from domain import execution, exploration, formation, priors, renewal, scaling, 
 from domain.agreement import Agreed
 from domain.calendar import midnight
 from domain.deadlines import Deadlines
-from domain.execution import Execution, ExecutionCommand, HoldKickoff, KickoffHeld
+from domain.execution import Execution, ExecutionCommand, Formed, HoldKickoff, KickoffHeld
 from domain.exploration import (
     BeginExploration,
     Exploration,
@@ -27,7 +27,9 @@ from domain.facts import Fact, FactCommand
 from domain.formation import Formation, FormationCommand
 from domain.gates import GrantWaiver, WaiverGranted, grant
 from domain.kernel import Act, Command, Event, Refused, Stage
+from domain.pacts import Pact, PactCommand, PactProposed
 from domain.priors import PriorCommand, Priors
+from domain.process import Breaches, RuleBreached, RuleBreachRetracted, next_action
 from domain.renewal import (
     ExitNoticeGiven,
     PartnershipExited,
@@ -54,6 +56,7 @@ PartnershipCommand = (
     | RenewalCommand
     | SettlementCommand
     | FactCommand
+    | PactCommand
     | GrantWaiver
     | PassTime
 )
@@ -72,6 +75,7 @@ class Partnership:
     scaling: Scaling = field(default_factory=Scaling)
     renewal: Renewal = field(default_factory=Renewal)
     settlement: Settlement = field(default_factory=Settlement)
+    breaches: Breaches = field(default_factory=Breaches)
     deadlines: Deadlines = field(default_factory=dict)
 
     @property
@@ -145,17 +149,29 @@ def decide(
     return _decision(command)(command, state, act)
 
 
+def carry_out(state: Partnership, act: Act) -> list[Event]:
+    """Decide the next action that an agreed rule asks for; nothing where all is done (C20)."""
+    command = next_action(state.breaches, state.execution, state.standing)
+    return _decision(command)(command, state, act) if command is not None else []
+
+
 def decides(command: Command) -> TypeGuard[PartnershipCommand]:
     """Whether a command is one on the partnership itself."""
-    return isinstance(command, FactCommand | SettlementCommand) or type(command) in _DECISIONS
+    kept = FactCommand | PactCommand | SettlementCommand
+    return isinstance(command, kept) or type(command) in _DECISIONS
 
 
 def _decision(command: Command) -> Callable[[Any, Partnership, Act], list[Event]]:
-    return _keep if isinstance(command, FactCommand) else _DECISIONS[type(command)]
+    if isinstance(command, FactCommand | PactCommand):
+        return _keep
+    return _DECISIONS[type(command)]
 
 
-def _keep(command: FactCommand, state: Partnership, act: Act) -> list[Event]:
-    return state.standing.facts.decide(command, state.parties, act)
+def _keep(command: FactCommand | PactCommand, state: Partnership, act: Act) -> list[Event]:
+    standing = state.standing
+    if isinstance(command, FactCommand):
+        return standing.facts.decide(command, standing.parties, act)
+    return standing.pacts.decide(command, standing.parties, act)
 
 
 def _explore(command: ExplorationCommand, state: Partnership, act: Act) -> list[Event]:
@@ -171,9 +187,12 @@ def _believe(command: PriorCommand, state: Partnership, act: Act) -> list[Event]
 
 
 def _execute(command: ExecutionCommand, state: Partnership, act: Act) -> list[Event]:
-    kickoff = isinstance(command, HoldKickoff)
-    gate = formation.requirements(state.formation, state.standing) if kickoff else []
-    return execution.decide(command, state.execution, gate, state.standing, act)
+    formed = Formed([], None)
+    if isinstance(command, HoldKickoff):
+        held = state.formation.terms_at(act.occurred_at.date()) or state.formation.latest_terms()
+        cadence = held.terms.cadence if held else None
+        formed = Formed(formation.requirements(state.formation, state.standing), cadence)
+    return execution.decide(command, state.execution, formed, state.standing, act)
 
 
 def _scale(command: ScalingCommand, state: Partnership, act: Act) -> list[Event]:
@@ -210,10 +229,12 @@ _DECISIONS: dict[type[Command], Callable[[Any, Partnership, Act], list[Event]]] 
 def evolve(state: Partnership, event: Event, act: Act) -> Partnership:
     """Take a fact into the partnership's state. It believes every fact."""
     deadlines = time.evolve(state.deadlines, event, act)
-    if isinstance(event, Fact):
-        facts = state.standing.facts.with_fact(event, act)
-        standing = replace(state.standing, facts=facts)
+    if isinstance(event, Fact | Pact | PactProposed):
+        standing = _kept(state.standing, event, act)
         return replace(state, standing=standing, deadlines=deadlines)
+    if isinstance(event, RuleBreached | RuleBreachRetracted):
+        breaches = state.breaches.evolve(event, act.occurred_at)
+        return replace(state, breaches=breaches)
     if isinstance(event, time.PeriodClosed | time.DeadlinePassed):
         # What time says for itself, month by month, moves nothing else.
         return replace(state, deadlines=deadlines)
@@ -226,8 +247,15 @@ def evolve(state: Partnership, event: Event, act: Act) -> Partnership:
         scaling.evolve(state.scaling, event, act),
         renewal.evolve(state.renewal, event, act),
         settlement.evolve(state.settlement, event),
+        state.breaches,
         deadlines,
     )
+
+
+def _kept(standing: Standing, event: Fact | Pact | PactProposed, act: Act) -> Standing:
+    if isinstance(event, Fact):
+        return replace(standing, facts=standing.facts.with_fact(event, act))
+    return replace(standing, pacts=standing.pacts.evolve(event, act))
 
 
 def _standing(state: Partnership, event: Event, act: Act) -> Standing:

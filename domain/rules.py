@@ -62,6 +62,11 @@ OWN_RULES = frozenset(
         "issue-escalated",
         "notice-due",
         "term-ended",
+        "attribution-contested",
+        "review-due",
+        "cadence-missed",
+        "action-overdue",
+        "improvement-due",
     }
 )
 """The rules that every partnership has; agreed ones have names of their own."""

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from domain.facts import Facts
 from domain.kernel import Stage
+from domain.pacts import Pacts
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,7 @@ class Standing:
     parties: tuple[str, ...] = ()
     waivers: dict[str, Waiver] = field(default_factory=dict)
     facts: Facts = field(default_factory=Facts)
+    pacts: Pacts = field(default_factory=Pacts)
 
     @property
     def initiator(self) -> str:

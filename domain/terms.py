@@ -166,6 +166,21 @@ Economics = Annotated[
 ]
 
 
+class Cadence(Value):
+    """How often both meet, by the kind of review (C13)."""
+
+    operational: Literal["weekly", "biweekly", "monthly"] | None = None
+    strategic: Literal["monthly", "quarterly"] | None = None
+
+    def spans(self) -> dict[str, Duration]:
+        """Give the duration within which each agreed kind of review is held."""
+        return {kind: SPANS[every] for kind, every in self if every is not None}
+
+
+SPANS = {"weekly": "P1W", "biweekly": "P2W", "monthly": "P1M", "quarterly": "P3M"}
+"""Each cadence as a duration."""
+
+
 class Assets(StrEnum):
     """What becomes of shared assets at exit (C11)."""
 
@@ -184,6 +199,8 @@ class Terms(Value):
     renewal: Literal["mutual-consent"] = "mutual-consent"
     assets_at_exit: Assets
     if_sales_double: Text | None = None
+    cadence: Cadence | None = None
+    """How often reviews are held; without it none is expected (C13)."""
     attribution: AttributionPolicy | None = None
     """How competing claims on a referral are weighed; without it they are a conflict (C18)."""
     settles_in: Currency | None = None

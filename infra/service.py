@@ -9,21 +9,24 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Literal
+from itertools import islice
+from typing import Literal, NamedTuple
 
 import orjson
 
 from domain import aggregates
 from domain.aggregates import State
 from domain.deadlines import Deadline
-from domain.kernel import Act, Event, Refused
+from domain.kernel import CLOCK_PARTY, Act, Event, Refused
 from domain.partnership import Partnership, PassTime
 from domain.recorded import Recorded
 from domain.values import instant
+from domain.viewing import FullViewTaken
 from infra import codec, intake
 from infra.at_hand import let_go
-from infra.intake import Input, Unreadable
+from infra.intake import Envelope, Input, Unreadable
 from infra.store.records import NOTHING, Conflict, Head, History, Receipt, Refusal, placed_at
+from projections.breaches import judge
 from projections.fold import Rows, replay
 from projections.settlement import SETTLEMENT, ledger
 
@@ -31,6 +34,15 @@ log = logging.getLogger(__name__)
 
 CLOCK_SOURCE = "accord:clock"
 """The source of events that time itself causes."""
+
+VIEW_SOURCE = "accord:view"
+"""The source of what the operator itself does: that it looked at everything (C14)."""
+
+RULES_SOURCE = "accord:rules"
+"""The source of events that agreed rules cause, each with the fact that made it so as its cause."""
+
+RESERVED_SOURCES = frozenset({CLOCK_SOURCE, RULES_SOURCE, VIEW_SOURCE})
+"""The sources under which nobody else may speak."""
 
 ATTEMPTS = 8
 """How often a batch is decided afresh after losing a race, before its inputs are tried alone."""
@@ -92,6 +104,7 @@ class Service:
         # The states of streams, each with its version; they hold as long as what is known of their
         # partnership is still the same object.
         self._states: dict[str, tuple[_Known, tuple[int, State]]] = {}
+        self._judged: dict[str, tuple[_Known, Rows]] = {}
 
     def handle(self, raws: Sequence[bytes]) -> list[Outcome]:
         """Decide messages, each a CloudEvent in structured JSON; give their outcomes in order."""
@@ -100,6 +113,18 @@ class Service:
     def pass_time(self, partnerships: Iterable[str]) -> int:
         """Record every deadline of these partnerships that has passed; give how many events."""
         return sum(self._pass_time(each) for each in partnerships)
+
+    def record_view(self, partnership: str, actor: str, question: str, reason: str) -> None:
+        """Record that the operator looks at both sides' private facts, before it does (C14).
+
+        Raises `Conflict` only if others write to the same partnership again and again meanwhile.
+        """
+        for _ in range(ATTEMPTS):
+            batch = self._batch([partnership], [])
+            batch.view(partnership, actor, FullViewTaken(question=question, reason=reason))
+            if self._append(batch):
+                return
+        raise Conflict(f"others write to {partnership} again and again")
 
     def retry(self, number: int) -> Outcome | None:
         """Decide a refused input again; nothing if there is none of that number."""
@@ -156,13 +181,18 @@ class Service:
                 # Somebody else wrote to it, so nothing that is at hand can be relied on.
                 known = _fresh(head)
             self._known[name] = known
-        return _Batch(
+        batch = _Batch(
             self._loaded(dict.fromkeys([*partnerships, *streams])),
             {name: self._known[name] for name in partnerships},
             self._clock(),
             self._history,
             simulated=self._simulated,
         )
+        for name in partnerships:
+            held = self._judged.get(name)
+            if held and held[0] is self._known[name]:
+                batch.judged[name] = held[1]
+        return batch
 
     def _loaded(self, streams: Iterable[str]) -> dict[str, tuple[int, State]]:
         """Give the states of these streams, read from the history where they are not at hand."""
@@ -205,7 +235,11 @@ class Service:
             # What was used last stands last, so what is let go is what was not used for longest.
             self._states.pop(stream, None)
             self._states[stream] = (self._known[_partnership(stream)], state)
+        for name, rows in batch.judged.items():
+            self._judged.pop(name, None)
+            self._judged[name] = (self._known[name], rows)
         let_go(self._states)
+        let_go(self._judged)
         let_go(self._known)
 
 
@@ -235,6 +269,19 @@ def _unsettled(each: Input | Unreadable) -> Outcome:
     )
 
 
+class _Cause(NamedTuple):
+    """What an event is recorded because of: its source and id there, the event that led to it."""
+
+    source: str
+    source_id: str
+    causation_id: str | None = None
+    correlation_id: str | None = None
+
+
+def _cause_of(envelope: Envelope) -> _Cause:
+    return _Cause(envelope.source, envelope.id, envelope.causationid, envelope.correlationid)
+
+
 class _Batch:
     """Inputs decided together, on states that run ahead of the store until it is written.
 
@@ -256,7 +303,9 @@ class _Batch:
         self.recorded_at = {name: each.recorded_at for name, each in known.items()}
         self._now = now
         self._history = history
-        self._sizes = {name: each.size for name, each in known.items()}
+        self._stored = {name: each.size for name, each in known.items()}
+        self._sizes = dict(self._stored)
+        self.judged: dict[str, Rows] = {}
         self._simulated = simulated
         self._outcomes: list[tuple[Outcome, int]] = []
         self._starts: dict[tuple[str, str], int] = {}
@@ -309,8 +358,8 @@ class _Batch:
         if isinstance(each, Unreadable):
             raise each.refused
         envelope = each.envelope
-        if envelope.source == CLOCK_SOURCE:
-            raise _reserved_source()
+        if envelope.source in RESERVED_SOURCES:
+            raise _reserved_source(envelope.source)
         name = envelope.subject
         now = self._told(each)
         self.pass_time(name, now)
@@ -323,7 +372,7 @@ class _Batch:
             envelope.data, state, act, within, lambda: ledger(self._folded(name)), beside
         )
         start = len(self.events)
-        self._record(each.stream, decided, act, (envelope.source, envelope.id), each)
+        self._record(each.stream, decided, act, _cause_of(envelope))
         receipt = Receipt(
             envelope.source, envelope.id, each.fingerprint, None, name, None, len(decided)
         )
@@ -379,6 +428,13 @@ class _Batch:
         text = orjson.dumps(why | ({} if pointer is None else {"pointer": pointer})).decode()
         self._answer(Receipt(source, source_id, each.fingerprint, text, subject), outcome, -1)
 
+    def view(self, name: str, actor: str, taken: FullViewTaken) -> None:
+        """Take the operator's look at everything."""
+        last = self.recorded_at[name]
+        now = self._not_before(name, last if self._simulated and last else self._now)
+        cause = _Cause(VIEW_SOURCE, f"{name}/{self._sizes[name]}")
+        self._record(name, [taken], Act(CLOCK_PARTY, actor, now, now), cause)
+
     # --- time ---
 
     def _told(self, each: Input) -> datetime:
@@ -424,8 +480,8 @@ class _Batch:
 
     def _pass(self, partnership: str, deadline: Deadline, recorded_at: datetime) -> None:
         act = aggregates.clock_act(deadline.due, self._not_before(partnership, recorded_at))
-        cause = f"{partnership}/{deadline.id}@{instant(deadline.due)}"
-        self._record(partnership, aggregates.passed(deadline), act, (CLOCK_SOURCE, cause))
+        cause = _Cause(CLOCK_SOURCE, f"{partnership}/{deadline.id}@{instant(deadline.due)}")
+        self._record(partnership, aggregates.passed(deadline), act, cause)
 
     # --- states ---
 
@@ -437,32 +493,27 @@ class _Batch:
 
     def _log(self, name: str) -> Iterator[Recorded]:
         """Give a partnership's log as it would be if this batch were written now."""
-        size = self._sizes[name]
-        if size:
-            yield from self._history.of(name, 0, size)
+        stored = self._stored[name]
+        if stored:
+            yield from self._history.of(name, 0, stored)
         mine = (each for each in self.events if each.partnership == name)
-        for index, each in enumerate(mine, size):
+        for index, each in enumerate(mine, stored):
             yield placed_at(each, index, NOTHING)
 
     def _folded(self, name: str) -> Rows:
         return replay(SETTLEMENT, self._log(name)).rows
-
-    def _next_index(self, name: str) -> int:
-        return self._sizes[name] + sum(each.partnership == name for each in self.events)
 
     def _record(
         self,
         stream: str,
         decided: list[Event],
         act: Act,
-        cause: tuple[str, str],
-        by: Input | None = None,
+        cause: _Cause,
     ) -> None:
         if not decided:
             return
         version, state = self.states[stream]
         name = _partnership(stream)
-        source, source_id = cause
         recorded = []
         for ordinal, event in enumerate(decided):
             version += 1
@@ -472,23 +523,51 @@ class _Batch:
                     name,
                     stream,
                     version,
-                    codec.event_id(source, source_id, ordinal),
+                    codec.event_id(cause.source, cause.source_id, ordinal),
                     act,
-                    source,
-                    source_id,
+                    cause.source,
+                    cause.source_id,
                     event,
-                    by.envelope.causationid if by else None,
-                    by.envelope.correlationid if by else None,
+                    cause.causation_id,
+                    cause.correlation_id,
                 )
             )
         if any(isinstance(event, aggregates.RESTING_ON_THE_LOG) for event in decided):
             # The store takes them at this place alone, because they are true of what is before.
-            for index, each in enumerate(recorded, self._next_index(name)):
+            for index, each in enumerate(recorded, self._sizes[name]):
                 each.index = index
         # All of them or, should one fail, none.
+        first = self._sizes[name]
         self.events += recorded
         self.states[stream] = (version, state)
         self.recorded_at[name] = act.recorded_at
+        self._sizes[name] += len(recorded)
+        if name in self.judged or self._partnership(name).formation.rules:
+            self._judge(name, recorded, first)
+
+    def _judge(self, name: str, recorded: list[Recorded], first: int) -> None:
+        """Let the agreed rules look at new facts, and do what they ask for (C20)."""
+        rows = self.judged.get(name)
+        if rows is None:
+            rows = {}
+            for each in islice(self._log(name), first):
+                rows, _ = judge(rows, each)
+        for index, each in enumerate(recorded, first):
+            rows, breaches = judge(rows, placed_at(each, index, NOTHING))
+            self.judged[name] = rows
+            if breaches:
+                act = aggregates.rules_act(each.act)
+                cause = _Cause(RULES_SOURCE, each.event_id, each.event_id)
+                self._record(name, breaches, act, cause)
+                self._carry_out(name, act, self.events[-1].event_id)
+                rows = self.judged[name]
+
+    def _carry_out(self, name: str, act: Act, because: str) -> None:
+        number = 0
+        while actions := aggregates.carry_out(self._partnership(name), act):
+            number += 1
+            cause = _Cause(RULES_SOURCE, f"{because}/{number}", because)
+            self._record(name, actions, act, cause)
 
 
 def _about(each: Input | Unreadable) -> tuple[str, str]:
@@ -526,10 +605,10 @@ def _another_content(before: Receipt) -> Refused:
     )
 
 
-def _reserved_source() -> Refused:
+def _reserved_source(source: str) -> Refused:
     return Refused(
         "reserved-source",
-        f"{CLOCK_SOURCE} is the source of events that time itself causes.",
+        f"{source} is the source of events that time, agreed rules and the operator cause.",
         "Name the service that sends the event as its source.",
         pointer="/source",
     )

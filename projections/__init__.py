@@ -8,6 +8,7 @@ from projections.kpis import KPIS
 from projections.overview import OVERVIEW
 from projections.settlement import SETTLEMENT
 from projections.timeline import TIMELINE
+from projections.traits import TRAITS
 
 PROJECTIONS: tuple[Projection, ...] = (
     KPIS,
@@ -17,6 +18,7 @@ PROJECTIONS: tuple[Projection, ...] = (
     TIMELINE,
     DEADLINES,
     OVERVIEW,
+    TRAITS,
 )
 """Every projection that is kept live; all are folded from the same history."""
 
@@ -33,4 +35,5 @@ __all__ = [
     "PROJECTIONS",
     "SETTLEMENT",
     "TIMELINE",
+    "TRAITS",
 ]

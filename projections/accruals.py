@@ -68,6 +68,9 @@ class Due(NamedTuple):
 # --- the terms of a day ------------------------------------------------------------------------
 
 
+_FEES = (Retainer, LicenceFee, Hybrid)
+
+
 @lru_cache(maxsize=1024)
 def _parsed(version: str) -> CommercialTermsAgreed:
     return CommercialTermsAgreed.model_validate_json(version)
@@ -87,7 +90,12 @@ def item_of(agreed: Row, version: int, item: str) -> Economics | None:
 
 
 def _in_force(agreed: Row, day: str) -> CommercialTermsAgreed | None:
-    return in_force(versions(agreed), date.fromisoformat(day))
+    return _held(tuple(agreed.get("versions", ())), day)
+
+
+@lru_cache(maxsize=4096)
+def _held(known: tuple[str, ...], day: str) -> CommercialTermsAgreed | None:
+    return in_force(map(_parsed, known), date.fromisoformat(day))
 
 
 def before_end(agreed: Row, day: str) -> bool:
@@ -156,13 +164,15 @@ def dues_of_deal(deal: Row, agreed: Row, policy: AttributionPolicy | None) -> li
     """Give all that a deal earns by what is known of it (C10, C18)."""
     if "claims" not in deal and "settled" not in deal:
         return []  # No accrual without attribution.
+    if not (deal.get("won") or deal.get("payments") or agreed.get("incentives")):
+        return []
     facts = list(_paid(deal))
     dues = [
         due
         for fact in facts
         for due in _dues_of_fact(fact, deal, agreed, _credit(deal, agreed, fact.day, policy) or {})
     ]
-    dues += _first_paymentfees_of_month(facts, deal, agreed, policy)
+    dues += _first_payment_fees(facts, deal, agreed, policy)
     return [*dues, *_incentives(deal, agreed, policy)]
 
 
@@ -215,7 +225,7 @@ def _fee(  # noqa: PLR0913, PLR0917 - what a due is
     return Due(fact, item.to, amount, fee.currency, month, version, name, said)
 
 
-def _first_paymentfees_of_month(
+def _first_payment_fees(
     facts: list[_Paid], deal: Row, agreed: Row, policy: AttributionPolicy | None
 ) -> Iterator[Due]:
     """Give the fees that are due once for a deal, on the first payment that stands."""
@@ -288,12 +298,17 @@ def _shares(entry: Row, agreed: Row) -> tuple[int, str, dict[str, Decimal]]:
 # --- what falls due with time ------------------------------------------------------------------
 
 
+def owes_fees(agreed: CommercialTermsAgreed) -> bool:
+    """Whether some item of the terms falls due with time alone."""
+    return any(isinstance(item, _FEES) for item in agreed.terms.economics)
+
+
 def fees_of_month(agreed: Row, month: str) -> Iterator[Due]:
     """Give the fees that fall due in a month, each under the terms in force on its day (C10)."""
     start, end = (each.date() for each in bounds(month))
     for held in versions(agreed):
         for place, item in enumerate(held.terms.economics):
-            if not isinstance(item, Retainer | LicenceFee | Hybrid):
+            if not isinstance(item, _FEES):
                 continue
             fee = item.base if isinstance(item, Hybrid) else item.fee
             for day in occurrences(held.terms.starts_on, item.every, start, end):

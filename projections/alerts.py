@@ -13,7 +13,10 @@ from decimal import Decimal
 from domain.agreement import CommercialTermsAgreed
 from domain.calendar import bounds, following, midnight, preceding, quarter_of
 from domain.deadlines import ESCALATE_AFTER, DeadlinePassed, Kind, PeriodClosed
+from domain.deal import AttributionSettled, ReferralAttributed
 from domain.execution import (
+    ActionCompleted,
+    ImprovementPlanCompleted,
     IssueEscalated,
     IssueResolved,
     MilestoneMissed,
@@ -22,6 +25,7 @@ from domain.execution import (
     ReviewMissed,
 )
 from domain.formation import DecisionRuleAgreed
+from domain.kernel import Event
 from domain.metric import OTHER_CHANNELS
 from domain.metrics import CATALOGUE, Adds
 from domain.priors import PriorAgreed
@@ -44,6 +48,11 @@ REVIEW_MISSED = "review-missed"
 ISSUE_ESCALATED = "issue-escalated"
 NOTICE_DUE = "notice-due"
 TERM_ENDED = "term-ended"
+ATTRIBUTION_CONTESTED = "attribution-contested"
+REVIEW_DUE = "review-due"
+CADENCE_MISSED = "cadence-missed"
+ACTION_OVERDUE = "action-overdue"
+IMPROVEMENT_DUE = "improvement-due"
 LEADS = "leads"
 """The metric of the referral minimum, which needs no agreed rule (C10)."""
 
@@ -171,13 +180,19 @@ def keys(_: Recorded) -> tuple[str, ...]:
 def apply(rows: Rows, recorded: Recorded) -> Change:
     """Take an event in: judge the windows it touches, fire or end the alerts it is about."""
     state = rows.get(STATE, {})
-    if type(recorded.event) in kpis.MEASURED and not _rests_on(recorded, state):
+    if not _is_contested(recorded.event) and (
+        type(recorded.event) in kpis.MEASURED and not _rests_on(recorded, state)
+    ):
         return NOTHING
     judging = _Judging(state, recorded)
     _take(judging, recorded)
     if judging.state is state:
         return NOTHING
     return Change({STATE: judging.state, **judging.alerts}, judging.outputs)
+
+
+def _is_contested(event: Event) -> bool:
+    return isinstance(event, ReferralAttributed) and event.undecided
 
 
 def _rests_on(recorded: Recorded, state: Row) -> bool:
@@ -188,9 +203,13 @@ def _rests_on(recorded: Recorded, state: Row) -> bool:
 
 def _take(judging: "_Judging", recorded: Recorded) -> None:
     event = recorded.event
+    if type(event) in kpis.MEASURED and _rests_on(recorded, judging.state):
+        judging.count()
     match event:
         case PeriodClosed(period=period):
             judging.close(period)
+        case DeadlinePassed():
+            _let_pass(judging, event)
         case CommercialTermsAgreed():
             judging.state = _agree(judging.state, recorded)
             judging.end_all("New terms were agreed.", NOTICE_DUE, TERM_ENDED)
@@ -198,6 +217,42 @@ def _take(judging: "_Judging", recorded: Recorded) -> None:
             judging.state = _agree(judging.state, recorded)
         case DecisionRuleAgreed():
             judging.state = _agree_rule(judging.state, event, recorded)
+        case PartnershipRenewed():
+            judging.end_all("The partnership was renewed.", NOTICE_DUE, TERM_ENDED)
+        case ExitNoticeGiven():
+            judging.end_all("Notice was given.", NOTICE_DUE, TERM_ENDED)
+        case PartnershipExited():
+            judging.end_all("The partnership has ended.")
+        case _:
+            _watch(judging, event)
+
+
+def _let_pass(judging: "_Judging", passed: DeadlinePassed) -> None:
+    """Say what it means that a deadline went by."""
+    ref = passed.ref
+    match passed.kind:
+        case Kind.NOTICE_WARNING:
+            judging.fire(NOTICE_DUE, ref, f"The last day to give notice is {ref}.", last_day=ref)
+        case Kind.NOTICE:
+            judging.end(NOTICE_DUE, ref, RESOLVED, f"The last day for notice, {ref}, went by.")
+        case Kind.TERM_END:
+            judging.fire(TERM_ENDED, ref, f"The term ended on {ref} without renewal or notice.")
+        case Kind.REMINDER:
+            judging.fire(REVIEW_DUE, ref, f"Review {ref} is within 48 hours.")
+        case Kind.CADENCE:
+            text = f"No {ref} review was held in the time that both agreed."
+            judging.fire(CADENCE_MISSED, ref, text)
+        case Kind.ACTION:
+            judging.fire(ACTION_OVERDUE, ref, f"Action {ref} was not done by its day.")
+        case Kind.IMPROVEMENT:
+            judging.fire(IMPROVEMENT_DUE, ref, f"The time of improvement plan {ref} is over.")
+        case _:
+            return
+
+
+def _watch(judging: "_Judging", event: Event) -> None:
+    """Fire and end alerts about one thing: a milestone, a review, an issue, an action, a lead."""
+    match event:
         case MilestoneMissed(milestone=ref, due=due):
             judging.fire(MILESTONE_MISSED, ref, f"Milestone {ref} was due on {due}.", due=str(due))
         case MilestoneReached(milestone=ref):
@@ -205,29 +260,34 @@ def _take(judging: "_Judging", recorded: Recorded) -> None:
         case ReviewMissed(review=ref, at=at):
             text = f"Review {ref} of {at:%Y-%m-%d} was not held."
             judging.fire(REVIEW_MISSED, ref, text, due=f"{at:%Y-%m-%d}")
-        case ReviewHeld(review=ref):
-            judging.done(REVIEW_MISSED, ref, f"Review {ref} was held.")
+            judging.end(REVIEW_DUE, ref, RESOLVED, text)
+        case ReviewHeld(review=ref, kind=kind):
+            text = f"Review {ref} was held."
+            judging.done(REVIEW_MISSED, ref, text)
+            judging.end(REVIEW_DUE, ref, RESOLVED, text)
+            judging.end(CADENCE_MISSED, _meeting(kind), RESOLVED, text)
         case IssueEscalated(issue=ref, raised_at=raised):
             text = f"Issue {ref} is open for 48 hours and goes to the executive sponsors."
             judging.fire(ISSUE_ESCALATED, ref, text, until=(raised + ESCALATE_AFTER).isoformat())
         case IssueResolved(issue=ref):
             judging.done(ISSUE_ESCALATED, ref, f"Issue {ref} was resolved.")
-        case DeadlinePassed(kind=Kind.NOTICE_WARNING, ref=ref):
-            judging.fire(NOTICE_DUE, ref, f"The last day to give notice is {ref}.", last_day=ref)
-        case DeadlinePassed(kind=Kind.NOTICE, ref=ref):
-            judging.end(NOTICE_DUE, ref, RESOLVED, f"The last day for notice, {ref}, went by.")
-        case DeadlinePassed(kind=Kind.TERM_END, ref=ref):
-            judging.fire(TERM_ENDED, ref, f"The term ended on {ref} without renewal or notice.")
-        case PartnershipRenewed():
-            judging.end_all("The partnership was renewed.", NOTICE_DUE, TERM_ENDED)
-        case ExitNoticeGiven():
-            judging.end_all("Notice was given.", NOTICE_DUE, TERM_ENDED)
-        case PartnershipExited():
-            judging.end_all("The partnership has ended.")
-        case _ if type(event) in kpis.MEASURED:
-            judging.count()
+        case ActionCompleted(action=ref):
+            judging.end(ACTION_OVERDUE, ref, RESOLVED, f"Action {ref} was done.")
+        case ImprovementPlanCompleted(plan=ref, outcome=outcome):
+            judging.end(IMPROVEMENT_DUE, ref, RESOLVED, f"Plan {ref}: {outcome}")
+        case ReferralAttributed(deal=ref, undecided=True):
+            parties = " and ".join([*event.contests, event.to])
+            text = f"{parties} claim {ref}, and no policy in force tells between them."
+            judging.fire(ATTRIBUTION_CONTESTED, ref, text)
+        case AttributionSettled(deal=ref):
+            judging.done(ATTRIBUTION_CONTESTED, ref, f"Both settled who is credited with {ref}.")
         case _:
             return
+
+
+def _meeting(kind: str) -> str:
+    """Give the kind of review whose cadence a review counts for (C13)."""
+    return "strategic" if kind == "quarterly-business-review" else kind
 
 
 def _agree(state: Row, recorded: Recorded) -> Row:
@@ -573,6 +633,9 @@ ALERTS = Projection(
             PartnershipRenewed,
             ExitNoticeGiven,
             PartnershipExited,
+            AttributionSettled,
+            ActionCompleted,
+            ImprovementPlanCompleted,
         }
     ),
 )

@@ -87,6 +87,19 @@ def figure(
     return _of_segments(rows, metric, period, unit)
 
 
+def ever(rows: Rows, name: str, unit: str) -> Figure | None:
+    """Give a metric's figure over all the time of which there are figures, or nothing."""
+    years = sorted({each[:4] for each in rows if each != AGREED})
+    known = [figure(rows, name, year, unit=unit) for year in years]
+    return _together(CATALOGUE[name], [each for each in known if each], unit)
+
+
+def units(rows: Rows, name: str) -> list[str]:
+    """Give the units that a metric has figures in: one, or the currencies of money."""
+    years = sorted({each[:4] for each in rows if each != AGREED})
+    return sorted({unit for year in years for unit in _units(rows, CATALOGUE[name], year)})
+
+
 def _parts(period: str) -> tuple[str, ...]:
     quarters = quarters_of(period)
     if len(quarters) > 1:

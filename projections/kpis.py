@@ -23,6 +23,7 @@ from domain.deal import (
     RefundIssued,
 )
 from domain.formation import CharterAgreed
+from domain.health import TargetAdjusted
 from domain.kernel import Event
 from domain.metric import MetricCorrected, MetricReported
 from domain.priors import PriorAgreed
@@ -119,7 +120,9 @@ REPORTS = (MetricReported, MetricCorrected)
 MEASURED: frozenset[type[Event]] = frozenset({*_COUNTS, *REPORTS})
 """The events that change a figure."""
 
-_AGREEMENTS: frozenset[type[Event]] = frozenset({CharterAgreed, CommercialTermsAgreed, PriorAgreed})
+_AGREEMENTS: frozenset[type[Event]] = frozenset(
+    {CharterAgreed, CommercialTermsAgreed, PriorAgreed, TargetAdjusted}
+)
 
 
 def counts(recorded: Recorded) -> list[Count]:
@@ -210,6 +213,13 @@ def agreed_with(row: Row, recorded: Recorded) -> Row:
         since = recorded.act.occurred_at.date().isoformat()
         objectives = [each.model_dump(mode="json") for each in event.charter.objectives]
         return {**row, "objectives": objectives, "since": since}
+    if isinstance(event, TargetAdjusted):
+        target = {"target": plain(event.target), "deadline": event.deadline.isoformat()}
+        adjusted = [
+            each | target if each["objective"] == event.objective else each
+            for each in row.get("objectives", [])
+        ]
+        return {**row, "objectives": adjusted}
     if isinstance(event, CommercialTermsAgreed):
         minimum = {
             "from": event.effective_from.isoformat(),

@@ -28,7 +28,7 @@ from domain.deal import (
     ReferralSubmitted,
     RefundIssued,
 )
-from domain.dispute import DisputeOpened, DisputeResolved
+from domain.dispute import DisputeOpened, DisputeResolved, Outcome
 from domain.entry import EntryReversed, JointRevenueReceived, PenaltyConceded, SharedCostIncurred
 from domain.execution import IncentiveIntroduced
 from domain.exploration import ExplorationBegun, PartnerChosen
@@ -57,6 +57,7 @@ from projections.accruals import (
     fees_of_month,
     item_of,
     metrics_of,
+    owes_fees,
     versions,
 )
 from projections.fold import NOTHING, Change, Projection, Row, Rows
@@ -75,6 +76,9 @@ _DEALS = (
 )
 _ENTRIES = (JointRevenueReceived, SharedCostIncurred, PenaltyConceded, EntryReversed)
 _DISPUTES = (DisputeOpened, DisputeResolved)
+_ABOUT: frozenset[type[Event]] = frozenset({*_DEALS, *_ENTRIES, *_DISPUTES})
+"""The facts about one deal or entry."""
+
 _ISSUED = (StatementIssued, FinalSettlementIssued, PayoutRecorded)
 
 
@@ -99,6 +103,9 @@ def keys(recorded: Recorded) -> tuple[str, ...]:
 
 def apply(rows: Rows, recorded: Recorded) -> Change:
     """Take an event into the ledger."""
+    kind = type(recorded.event)
+    if kind in kpis.MEASURED and kind not in _ABOUT and not rows.get(AGREED, {}).get("needed"):
+        return NOTHING  # Terms mostly rest on no metric, and most facts measure one.
     posting = post(rows, recorded)
     return Change(posting.changed, []) if posting.changed else NOTHING
 
@@ -115,12 +122,15 @@ def post(rows: Rows, recorded: Recorded, policy: AttributionPolicy | None = None
 
 def _take(posting: "Posting", recorded: Recorded) -> None:
     event = recorded.event
-    if isinstance(event, (*_DEALS, *_ENTRIES, *_DISPUTES)):
+    kind = type(event)
+    if kind in _ABOUT:
         subject = _disputed(event) if isinstance(event, _DISPUTES) else keys(recorded)[-1]
         if subject:
             posting.about(subject, event)
-    if type(event) in kpis.MEASURED:
+    if kind in kpis.MEASURED:
         posting.count()
+    if kind in _ABOUT or kind in kpis.MEASURED:
+        return
     match event:
         case PeriodClosed(period=period):
             posting.close(period)
@@ -183,7 +193,8 @@ class Posting:
             case CommercialTermsAgreed():
                 versions = [*agreed.get("versions", ()), event.model_dump_json()]
                 needed = {*agreed.get("needed", ()), *metrics_of(event)}
-                self.put(AGREED, versions=versions, needed=sorted(needed))
+                fees = agreed.get("fees", False) or owes_fees(event)
+                self.put(AGREED, versions=versions, needed=sorted(needed), fees=fees)
             case JointInvestmentProposed() | JointInvestmentAgreed():
                 self._invest(event)
             case IncentiveIntroduced(per_referral=per_referral) if per_referral is not None:
@@ -220,13 +231,14 @@ class Posting:
         self.changed[subject] = _with_fact(self.row(subject), event, self.recorded)
         row, agreed = self.row(subject), self.row(AGREED)
         dues = dues_of_deal if subject.startswith("deal/") else dues_of_entry
-        found = [] if row.get("void") else dues(row, agreed, self.policy)
-        self._post_dues(subject, found)
+        self._post_dues(subject, dues(row, agreed, self.policy))
         self._post_disputes(subject)
 
     def _post_dues(self, subject: str, dues: Iterable[Due]) -> None:
         before: dict[str, str] = self.row(subject).get("due", {})
         after = {due.key: due for due in dues}
+        if not before and not after:
+            return
         for key in dict.fromkeys([*before, *after]):
             due = after.get(key) or _gone(key)
             change = due.amount - Decimal(before.get(key, 0))
@@ -254,7 +266,7 @@ class Posting:
         row = self.row(subject)
         earned = {key: Decimal(each) for key, each in row.get("earned", {}).items()}
         disputes: dict[str, Row] = row.get("disputes", {})
-        if not disputes:
+        if not (disputes or row.get("held") or row.get("awarded")):
             return
         taken = _share_out(earned, [each for each in disputes.values() if each["state"] == "over"])
         self._move(subject, "awarded", {key: -each for key, each in taken.items()})
@@ -337,14 +349,16 @@ class Posting:
 
     def close(self, period: str) -> None:
         """Post the fees of a month that is over, and judge the windows that end with it."""
-        if "Q" not in period:
+        agreed = self.row(AGREED)
+        if agreed.get("fees") and "Q" not in period:
             self.fall_due(period)
+        if not agreed.get("needed"):
+            return
         windowed = self.row(WINDOWED)
         ended = [period, *([period[:4]] if period.endswith("Q4") else [])]
         closed = dict.fromkeys([*windowed.get("closed", ()), *ended])
-        if self.row(AGREED).get("needed"):
-            self.put(WINDOWED, closed=[*closed])
-            self._judge(ended)
+        self.put(WINDOWED, closed=[*closed])
+        self._judge(ended)
 
     def fall_due(self, month: str) -> None:
         """Post the fees that fell due in a month: retainers, licences, the base of a hybrid."""
@@ -521,13 +535,13 @@ def _with_dispute(row: Row, name: str, state: str, amount: Any) -> Row:  # noqa:
 
 def _resolved(row: Row, event: DisputeResolved) -> Row:
     match event.outcome:
-        case "upheld":
+        case Outcome.UPHELD:
             return _with_dispute(row, event.dispute, "over", event.amount)
-        case "settled":
+        case Outcome.SETTLED:
             return _with_dispute(row, event.dispute, "over", event.award)
         case _:
             rest = {key: x for key, x in row.get("disputes", {}).items() if key != event.dispute}
-            return {**row, "disputes": rest, "held": row.get("held", {})}
+            return {**row, "disputes": rest}
 
 
 # --- what a decision asks ----------------------------------------------------------------------

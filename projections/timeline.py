@@ -15,11 +15,17 @@ from domain import (
     formation,
     gates,
     governance,
+    health,
+    markets,
     metric,
     priors,
+    process,
+    program,
     renewal,
     scaling,
     settlement,
+    sharing,
+    viewing,
 )
 from domain.kernel import Event
 from domain.recorded import Recorded
@@ -51,8 +57,53 @@ def _balance(balance: settlement.Balance) -> str:
     return f"{balance.payer} owes {balance.payee} {balance.amount} {balance.currency}"
 
 
+def _where(event: Any) -> str:  # noqa: ANN401 - any event of one market, or of all
+    return f" in {event.market}" if event.market else ""
+
+
 WORDS: dict[type[Event], Words] = {
+    viewing.FullViewTaken: lambda e: (
+        f"looked at both sides' private facts ({e.question}): {e.reason}"
+    ),
+    sharing.DataSharingAgreed.proposed: lambda e: f"proposed to share {', '.join(e.metrics)}",
+    sharing.DataSharingAgreed: lambda e: (
+        f"and its partner agreed to share {', '.join(e.metrics)} ({e.form}, {e.frequency})"
+    ),
+    health.ContributionRecorded: lambda e: f"contributed {e.kind} in {e.period}: {e.what}",
+    health.HealthCheckRecorded: lambda e: (
+        f"rated {e.period}: trust {e.trust}, communication {e.communication}, value "
+        f"{e.value_delivery}"
+    ),
+    health.RiskIdentified: lambda e: f"put risk {e.risk} on the register: {e.description}",
+    health.RiskMitigated: lambda e: f"dealt with risk {e.risk}: {e.how}",
+    health.ComplianceAudited: lambda e: (
+        f"audited {e.subject}: {'passed' if e.passed else '; '.join(e.findings) or 'not passed'}"
+    ),
+    health.ManagerRotated: lambda e: (
+        f"passed the partnership from {e.former} to {e.successor} on {e.effective_on}"
+    ),
+    health.WinCelebrated: lambda e: f"celebrated: {e.text}",
+    health.ActivityPaused: lambda e: f"paused {e.activity}: {e.reason}",
+    health.ActivityResumed: lambda e: f"went on with what was paused ({e.pause})",
+    health.TargetAdjusted.proposed: lambda e: (
+        f"proposed a target of {e.target} for {e.objective}: {e.reason}"
+    ),
+    health.TargetAdjusted: lambda e: (
+        f"and its partner set the target of {e.objective} to {e.target} by {e.deadline}"
+    ),
+    execution.ActionAgreed: lambda e: f"agreed that {e.owner} does by {e.due}: {e.text}",
+    execution.ActionCompleted: lambda e: f"did what was agreed ({e.action})",
+    execution.ImprovementPlanCompleted: lambda e: (
+        f"closed improvement plan {e.plan} ({'met' if e.met else 'missed'}): {e.outcome}"
+    ),
     dispute.DisputeOpened: lambda e: f"opened dispute {e.dispute} ({e.cause}): {e.description}",
+    dispute.EvidenceSubmitted: lambda e: (
+        f"submitted evidence {e.evidence} in dispute {e.dispute}: {e.title}"
+    ),
+    dispute.MediationStarted: lambda e: f"brought {e.mediator} into dispute {e.dispute}",
+    dispute.ResolutionProposed: lambda e: (
+        f"proposed to end dispute {e.dispute} ({e.outcome}): {e.resolution}"
+    ),
     dispute.DisputeResolved: lambda e: f"ended dispute {e.dispute} ({e.outcome}): {e.resolution}",
     exploration.ExplorationBegun: lambda e: f"began to look for a partner: {e.purpose}",
     exploration.IdealPartnerProfileDefined: lambda e: (
@@ -83,6 +134,21 @@ WORDS: dict[type[Event], Words] = {
         f"chose {e.name} as the partner; formation began" + _waived(e)
     ),
     exploration.ExplorationClosed: lambda e: f"ended the exploration: {e.reason}",
+    markets.MarketTargeted: lambda e: f"named {e.market} as a market of the partnership",
+    markets.LocalFeedbackRecorded: lambda e: (
+        f"recorded feedback from {e.market}: {e.score} of 5, by {e.given_by}"
+    ),
+    markets.MarketRanked: lambda e: (
+        f"ranked {e.market}: viability {e.viability}, cultural fit {e.cultural_fit}"
+    ),
+    markets.RoleAssigned: lambda e: f"named {e.name} as {e.role}{_where(e)}",
+    markets.MetricOwnerAssigned: lambda e: (
+        f"named {e.owner} ({e.role}) as the owner of {e.metric}{_where(e)}"
+    ),
+    program.PortfolioDefined: lambda e: (
+        f"set the limits of its portfolio: {e.fewest_active} to {e.most_active} active, at most "
+        f"{e.largest_share} % from one partner, {e.capacity} people"
+    ),
     gates.WaiverGranted: lambda e: f"waived {e.rule}: {e.reason}",
     formation.NonNegotiableDeclared: lambda e: f"declared on {e.term}: {e.statement}",
     formation.BestAlternativeDeclared: lambda _: "stated its best alternative",
@@ -167,6 +233,12 @@ WORDS: dict[type[Event], Words] = {
     renewal.RenewalDeclined: lambda e: f"declined renewal {e.proposal}: {e.reason}",
     renewal.ExitNoticeGiven: lambda e: (
         f"gave notice ({e.reason}), effective {e.effective_on}" + _waived(e)
+    ),
+    process.RuleBreached: lambda e: (
+        f"rule {e.rule}, version {e.rule_version}, was broken in {e.window}: {e.finding}"
+    ),
+    process.RuleBreachRetracted: lambda e: (
+        f"rule {e.rule}, version {e.rule_version}, was not broken in {e.window}: {e.finding}"
     ),
     settlement.RateCaptured: lambda e: (
         f"captured the rate of {e.month}: 1 {e.base} is {e.rate} {e.quote} ({e.source})"

@@ -27,11 +27,23 @@ from domain.deal import (
     SubmitReferral,
     WinDeal,
 )
+from domain.dispute import (
+    AcceptResolution,
+    OpenDispute,
+    Outcome,
+    ProposeResolution,
+    StartMediation,
+    SubmitEvidence,
+    WithdrawDispute,
+)
 from domain.entry import ConcedePenalty, RecordJointRevenue, RecordSharedCost, ReverseEntry
 from domain.execution import (
+    AgreeAction,
     AgreeCommunicationPolicy,
     AgreeImprovementPlan,
     Cause,
+    CompleteAction,
+    CompleteImprovementPlan,
     CompleteOnboardingStep,
     CompleteTraining,
     DiagnoseRootCause,
@@ -96,10 +108,34 @@ from domain.governance import (
     EstablishGovernance,
     Function,
 )
+from domain.health import (
+    AgreeTarget,
+    AuditSubject,
+    CelebrateWin,
+    ContributionKind,
+    IdentifyRisk,
+    MitigateRisk,
+    PauseActivity,
+    ProposeTarget,
+    RecordAudit,
+    RecordContribution,
+    RecordHealthCheck,
+    ResumeActivity,
+    RotateManager,
+)
 from domain.kernel import Command, Stage, Value
+from domain.markets import (
+    AssignMetricOwner,
+    AssignRole,
+    RankMarket,
+    RecordLocalFeedback,
+    Role,
+    TargetMarket,
+)
 from domain.metric import CorrectMetric, Figure, ReportMetric
 from domain.partnership import PassTime
 from domain.priors import AgreePrior, Prior, ProposePrior
+from domain.program import DefinePortfolio
 from domain.renewal import (
     AcceptRenewal,
     CompleteExit,
@@ -118,6 +154,7 @@ from domain.scaling import (
     ProposeScope,
 )
 from domain.settlement import CaptureRate, IssueFinalSettlement, IssueStatement, RecordPayout
+from domain.sharing import AgreeDataSharing, Form, ProposeDataSharing
 from domain.terms import Assets, Penalty, RevenueShare, RevenueSplit, Terms, Trigger
 from domain.values import Money
 from tests.stories import Step, Story
@@ -260,6 +297,40 @@ _EXPLORATION = [
             candidate=THEIRS, name="Brightpath", found_through=CandidateSource.TRADE_SHOW, staff=120
         ),
     ),
+    Step("2025-09-04", OURS, TargetMarket(market="spain")),
+    Step(
+        "2025-09-05",
+        OURS,
+        RecordLocalFeedback(
+            market="spain",
+            feedback="survey-1",
+            given_by="Twelve firms in Madrid",
+            score=4,
+            text="They want advice in Spanish.",
+        ),
+    ),
+    Step(
+        "2025-09-06",
+        OURS,
+        RankMarket(
+            market="spain",
+            viability=4,
+            cultural_fit=3,
+            reasons=["Firms there pay for such tools already."],
+        ),
+    ),
+    Step(
+        "2025-09-06",
+        OURS,
+        AssignRole(role=Role.REGIONAL_MANAGER, market="spain", name="Carmen"),
+    ),
+    Step(
+        "2025-09-06",
+        OURS,
+        AssignMetricOwner(
+            metric="leads", market="spain", owner="Carmen", local=True, role=Role.REGIONAL_MANAGER
+        ),
+    ),
     Step(
         "2025-09-10",
         OURS,
@@ -400,8 +471,20 @@ _FORMATION = [
     Step("2025-11-18", THEIRS, AgreeCharter(proposal="charter-1")),
     Step("2025-11-19", OURS, ProposeDecisionRule(proposal="rule-1", rule=CONVERSION_FLOOR)),
     Step("2025-11-20", THEIRS, AgreeDecisionRule(proposal="rule-1")),
-    Step("2025-11-21", THEIRS, ProposePrior(proposal="prior-1", prior=BENCHMARK)),
-    Step("2025-11-22", OURS, AgreePrior(proposal="prior-1")),
+    Step(
+        "2025-11-21",
+        OURS,
+        ProposeDataSharing(
+            proposal="sharing-1",
+            metrics=["leads", "demo_to_paid"],
+            frequency="monthly",
+            tool="A shared dashboard",
+            form=Form.AGGREGATED,
+        ),
+    ),
+    Step("2025-11-22", THEIRS, AgreeDataSharing(proposal="sharing-1")),
+    Step("2025-11-22", THEIRS, ProposePrior(proposal="prior-1", prior=BENCHMARK)),
+    Step("2025-11-23", OURS, AgreePrior(proposal="prior-1")),
     Step("2025-12-01", OURS, DraftAgreement(sections=SECTIONS)),
     Step("2025-12-10", OURS, SignAgreement(agreement_version=1)),
     Step("2025-12-11", THEIRS, SignAgreement(agreement_version=1)),
@@ -470,6 +553,54 @@ _EXECUTION = [
     Step("2026-01-29", THEIRS, SubmitReferral(deal="D-2", lead="lead-2")),
     Step("2026-01-30", OURS, LoseDeal(deal="D-2", reason="No budget this year.")),
     Step("2026-01-30", OURS, HoldReview(review="operations-1", minutes="All is on its way.")),
+    Step(
+        "2026-01-30",
+        OURS,
+        AgreeAction(
+            action="A-1",
+            review="operations-1",
+            owner=THEIRS,
+            text="Read the code out slowly",
+            due=date(2026, 2, 10),
+        ),
+    ),
+    Step("2026-02-02", THEIRS, CompleteAction(action="A-1")),
+    Step("2026-02-02", OURS, CelebrateWin(win="W-1", text="The first client signed.")),
+    Step(
+        "2026-02-02",
+        THEIRS,
+        RecordContribution(
+            contribution="C-1",
+            period="2026-01",
+            kind=ContributionKind.TIME,
+            what="Training of our sales",
+            hours=Decimal(16),
+        ),
+    ),
+    Step(
+        "2026-02-02",
+        OURS,
+        IdentifyRisk(
+            risk="R-1", description="One client only", likelihood=3, impact=4, owner=THEIRS
+        ),
+    ),
+    Step("2026-02-02", THEIRS, MitigateRisk(risk="R-1", how="Three more are in talks.")),
+    Step(
+        "2026-02-02",
+        OURS,
+        RecordAudit(audit="U-1", subject=AuditSubject.ETHICS, auditor="A lawyer", passed=True),
+    ),
+    Step(
+        "2026-02-02",
+        OURS,
+        PauseActivity(pause="Z-1", activity="The newsletter", reason="Nobody reads it."),
+    ),
+    Step("2026-02-02", OURS, ResumeActivity(pause="Z-1")),
+    Step(
+        "2026-02-02",
+        THEIRS,
+        RotateManager(effective_on=date(2026, 3, 1), former="Boris", successor="Bella"),
+    ),
     Step("2026-02-02", THEIRS, RecordLesson(lesson="L-1", text="Codes are read out wrong.")),
     Step(
         "2026-02-02",
@@ -491,6 +622,42 @@ _EXECUTION = [
         RaiseIssue(issue="I-1", cause=IssueCause.MONEY, description="A fee is missing."),
     ),
     Step("2026-02-04", OURS, ResolveIssue(issue="I-1", resolution="The fee was paid.")),
+    Step(
+        "2026-02-04",
+        OURS,
+        OpenDispute(
+            dispute="Q-1",
+            cause=IssueCause.MONEY,
+            description="The client was ours before.",
+            deal="D-1",
+            amount=usd("200.00"),
+        ),
+    ),
+    Step(
+        "2026-02-04",
+        OURS,
+        SubmitEvidence(
+            dispute="Q-1", evidence="mail-1", title="A mail of 2025", reference="archive-17"
+        ),
+    ),
+    Step("2026-02-04", THEIRS, StartMediation(dispute="Q-1", mediator="The chamber")),
+    Step(
+        "2026-02-05",
+        THEIRS,
+        ProposeResolution(
+            dispute="Q-1",
+            proposal="end-1",
+            outcome=Outcome.REJECTED,
+            resolution="The mail is about another client.",
+        ),
+    ),
+    Step("2026-02-05", OURS, AcceptResolution(dispute="Q-1", proposal="end-1")),
+    Step(
+        "2026-02-05",
+        THEIRS,
+        OpenDispute(dispute="Q-2", cause=IssueCause.EXPECTATIONS, description="Nobody calls back."),
+    ),
+    Step("2026-02-05", THEIRS, WithdrawDispute(dispute="Q-2", reason="They did call.")),
     Step(
         "2026-02-05",
         OURS,
@@ -549,7 +716,29 @@ _EXECUTION = [
             experiment="offer-trial", variant="figures", into="The joint page from April on"
         ),
     ),
+    Step(
+        "2026-03-30",
+        OURS,
+        CompleteImprovementPlan(plan="plan-1", met=True, outcome="Two days a week it is."),
+    ),
     Step("2026-04-01", OURS, PassTime()),
+    Step(
+        "2026-04-01",
+        OURS,
+        RecordHealthCheck(period="2026-Q1", trust=4, communication=3, value_delivery=4),
+    ),
+    Step(
+        "2026-04-01",
+        OURS,
+        ProposeTarget(
+            proposal="target-1",
+            objective="new-users",
+            target=Decimal(8000),
+            deadline=date(2026, 12, 31),
+            reason="The launch was a month late.",
+        ),
+    ),
+    Step("2026-04-01", THEIRS, AgreeTarget(proposal="target-1")),
     Step("2026-04-02", OURS, IssueStatement(period="2026-Q1")),
     Step(
         "2026-04-03",
@@ -689,11 +878,20 @@ _EXIT = [
 LIFE = (*_EXPLORATION, *_FORMATION, *_EXECUTION, *_SCALING, *_RENEWAL, *_EXIT)
 """From the beginning to the end, each step legal after those before it."""
 
-ELSEWHERE = Step("2025-10-21", OURS, CloseExploration(reason="The market is too small."))
-"""The one command for which such a life has no place."""
+ELSEWHERE = (
+    Step("2025-10-21", OURS, CloseExploration(reason="The market is too small.")),
+    Step(
+        "2025-09-01",
+        OURS,
+        DefinePortfolio(
+            fewest_active=5, most_active=10, largest_share=Decimal(40), capacity=Decimal("1.5")
+        ),
+    ),
+)
+"""The commands for which such a life has no place: another end, and what is no partnership's."""
 
 EXAMPLES: dict[type[Command], Step] = {
-    type(step.command): step for step in reversed((*LIFE, ELSEWHERE))
+    type(step.command): step for step in reversed((*LIFE, *ELSEWHERE))
 }
 """For each command, the first step of the life that asks for it."""
 

@@ -19,7 +19,8 @@ from domain.kernel import Act, Command, Event, Refused
 from domain.partnership import Partnership
 from domain.recorded import Recorded
 from domain.settlement import Ledger
-from projections.fold import replay
+from projections.breaches import judge
+from projections.fold import Rows, replay
 from projections.settlement import SETTLEMENT, ledger
 
 E = TypeVar("E", bound=Event)
@@ -49,6 +50,7 @@ class Story:
     now: datetime = BEGINNING
     history: list[Recorded] = field(default_factory=list)
     states: dict[str, State] = field(default_factory=dict)
+    judged: Rows = field(default_factory=dict)
 
     def __repr__(self) -> str:
         """Give what a failing test needs to show: when it is, and what happened."""
@@ -110,8 +112,7 @@ class Story:
         other = aggregates.rests_on(self.id, command)
         beside = self.states.get(other, initial(other)) if other else None
         events = aggregates.decide(command, state, act, self.partnership, self.ledger, beside)
-        self._record(stream, events, act)
-        return events
+        return events + self._record(stream, events, act)
 
     def refuses(self, party: str, command: Command, *, happened: str | None = None) -> Refused:
         """Give the refusal of a command that must be refused, and that leaves no trace."""
@@ -130,11 +131,26 @@ class Story:
         recorded: list[Event] = []
         while due := aggregates.next_due(self.partnership.deadlines, now):
             events = aggregates.passed(due)
-            self._record(self.id, events, aggregates.clock_act(due.due, now))
             recorded += events
+            recorded += self._record(self.id, events, aggregates.clock_act(due.due, now))
         return recorded
 
-    def _record(self, stream: str, events: list[Event], act: Act) -> None:
+    def _record(self, stream: str, events: list[Event], act: Act) -> list[Event]:
+        """Record events, and give what agreed rules had recorded because of them."""
+        start = len(self.history)
+        self._write(stream, events, act)
+        said: list[Event] = []
+        for recorded in self.history[start:]:
+            self.judged, breaches = judge(self.judged, recorded)
+            if not breaches:
+                continue
+            by_rules = aggregates.rules_act(act)
+            said += breaches + self._record(self.id, breaches, by_rules)
+            while actions := aggregates.carry_out(self.partnership, by_rules):
+                said += actions + self._record(self.id, actions, by_rules)
+        return said
+
+    def _write(self, stream: str, events: list[Event], act: Act) -> None:
         cause = f"cause-{len(self.history)}"
         for ordinal, event in enumerate(events):
             state = self.states.get(stream, initial(stream))

@@ -125,6 +125,17 @@ Known = Annotated[
     ),
 ]
 
+Period = Annotated[
+    str | None,
+    typer.Option(
+        "--period",
+        callback=_period,
+        metavar="PERIOD",
+        help="A month, a quarter or a year: 2026-03, 2026-Q1, 2026. Else all there is.",
+        show_default=False,
+    ),
+]
+
 
 def settings(store: str, kafka: str | None = None) -> Settings:
     """Give the settings of a command: its options, and what the environment says of the broker."""
@@ -268,7 +279,12 @@ def schema(
 
 
 @app.command("list", rich_help_panel="What comes out")
-def list_(store: Store = DEFAULT_STORE, as_json: Json = False) -> None:
+def list_(
+    at: At = None,
+    known: Known = None,
+    store: Store = DEFAULT_STORE,
+    as_json: Json = False,
+) -> None:
     """List the partnerships: stage, parties, events, alerts that are firing."""
     from infra import queries
     from infra.cli import reading
@@ -276,7 +292,7 @@ def list_(store: Store = DEFAULT_STORE, as_json: Json = False) -> None:
 
     with _opened(store, as_json=as_json) as accord:
         accord.catch_up()
-        rows = queries.overview(accord)
+        rows = queries.overview(accord, queries.AsOf(at, known))
         if as_json:
             array(_marked(accord, row) for row in rows)
         else:
@@ -329,16 +345,7 @@ def history(
 @app.command(rich_help_panel="What comes out")
 def kpis(
     id: Id,
-    period: Annotated[
-        str | None,
-        typer.Option(
-            "--period",
-            callback=_period,
-            metavar="PERIOD",
-            help="A month, a quarter or a year: 2026-03, 2026-Q1, 2026. Else every quarter.",
-            show_default=False,
-        ),
-    ] = None,
+    period: Period = None,
     at: At = None,
     known: Known = None,
     store: Store = DEFAULT_STORE,
@@ -366,6 +373,8 @@ def alerts(
     follow: Annotated[
         bool, typer.Option("--follow", help="Then print each change as it comes, until Ctrl-C.")
     ] = False,
+    at: At = None,
+    known: Known = None,
     store: Store = DEFAULT_STORE,
     as_json: Json = False,
 ) -> None:
@@ -374,6 +383,8 @@ def alerts(
     from infra.cli import reading
     from infra.cli.printing import array, document
 
+    if follow and (at or known):
+        raise typer.BadParameter("--follow is for what comes; --at and --known are for what was.")
     with _opened(store, as_json=as_json) as accord:
         accord.catch_up()
         wanted = state.value if state else None
@@ -385,7 +396,7 @@ def alerts(
             )
             reading.follow(accord, id, wanted, shown)
             return
-        rows = queries.alerts(accord, id, wanted)
+        rows = queries.alerts(accord, id, wanted, queries.AsOf(at, known))
         if as_json:
             array(_marked(accord, row) for row in rows)
         else:
@@ -402,6 +413,8 @@ def explain(
             show_default=False,
         ),
     ],
+    at: At = None,
+    known: Known = None,
     store: Store = DEFAULT_STORE,
     as_json: Json = False,
 ) -> None:
@@ -414,8 +427,27 @@ def explain(
     from infra.cli.printing import document
 
     with _opened(store, as_json=as_json) as accord:
-        answer = queries.explain(accord, reference)
+        answer = queries.explain(accord, reference, queries.AsOf(at, known))
         document(_marked(accord, answer)) if as_json else standing.print_explanation(answer)
+
+
+@app.command(rich_help_panel="What comes out")
+def review(
+    id: Id,
+    name: Annotated[str, typer.Argument(metavar="REVIEW", help="The review.", show_default=False)],
+    at: At = None,
+    known: Known = None,
+    store: Store = DEFAULT_STORE,
+    as_json: Json = False,
+) -> None:
+    """Give the page for a review, as things stood when it was to begin."""
+    from infra import queries
+    from infra.cli import pack
+    from infra.cli.printing import document
+
+    with _opened(store, as_json=as_json) as accord:
+        answer = queries.review_pack(accord, id, name, queries.AsOf(at, known))
+        document(_marked(accord, answer)) if as_json else pack.print_pack(answer)
 
 
 @app.command(rich_help_panel="What comes out")
@@ -628,6 +660,94 @@ def verify(store: Store = DEFAULT_STORE, as_json: Json = False) -> None:
         document(_marked(accord, answer)) if as_json else reading.print_verified(answer)
     if not answer["verified"]:
         raise typer.Exit(FAILED)
+
+
+@app.command(rich_help_panel="Side by side")
+def portfolio(
+    at: At = None,
+    known: Known = None,
+    store: Store = DEFAULT_STORE,
+    as_json: Json = False,
+) -> None:
+    """Set all partnerships side by side: the sheet, laggards, load, dependency on one."""
+    from infra import queries
+    from infra.cli import comparing
+    from infra.cli.printing import document
+
+    with _opened(store, as_json=as_json) as accord:
+        accord.catch_up()
+        answer = queries.portfolio(accord, queries.AsOf(at, known))
+        document(_marked(accord, answer)) if as_json else comparing.print_portfolio(answer)
+
+
+@app.command(rich_help_panel="Side by side")
+def markets(
+    ids: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="ID...", help="Only these partnerships.", show_default=False),
+    ] = None,
+    at: At = None,
+    known: Known = None,
+    store: Store = DEFAULT_STORE,
+    as_json: Json = False,
+) -> None:
+    """Rank the markets, each by its own evidence, and check for five common mistakes."""
+    from infra import queries
+    from infra.cli import comparing
+    from infra.cli.printing import array
+
+    with _opened(store, as_json=as_json) as accord:
+        accord.catch_up()
+        rows = queries.markets(accord, ids or (), queries.AsOf(at, known))
+        if as_json:
+            array(_marked(accord, row) for row in rows)
+        else:
+            comparing.print_markets(rows)
+
+
+@app.command(rich_help_panel="Side by side")
+def candidates(
+    id: Id,
+    at: At = None,
+    known: Known = None,
+    store: Store = DEFAULT_STORE,
+    as_json: Json = False,
+) -> None:
+    """Rank the candidates of a partnership, with the reasons for each one's place."""
+    from infra import queries
+    from infra.cli import comparing
+    from infra.cli.printing import array
+
+    with _opened(store, as_json=as_json) as accord:
+        accord.catch_up()
+        rows = queries.candidates(accord, id, queries.AsOf(at, known))
+        if as_json:
+            array(_marked(accord, row) for row in rows)
+        else:
+            comparing.print_candidates(rows)
+
+
+@app.command(rich_help_panel="Side by side")
+def attributes(
+    metric: Annotated[
+        str,
+        typer.Argument(metavar="METRIC", help="Such as demo_to_paid.", show_default=False),
+    ],
+    period: Period = None,
+    at: At = None,
+    known: Known = None,
+    store: Store = DEFAULT_STORE,
+    as_json: Json = False,
+) -> None:
+    """Set what partners are like (staff, score, alignment) against their figures of a metric."""
+    from infra import queries
+    from infra.cli import comparing
+    from infra.cli.printing import document
+
+    with _opened(store, as_json=as_json) as accord:
+        accord.catch_up()
+        answer = queries.attributes(accord, metric, period, queries.AsOf(at, known))
+        document(_marked(accord, answer)) if as_json else comparing.print_attributes(answer)
 
 
 # --- all together ------------------------------------------------------------------------------

@@ -58,6 +58,8 @@ def balance(row: Row) -> str:
         return "not settled"
     if "payer" not in row:
         return "nobody owes anything"
+    if row.get("paid", "0") != "0" and is_settled(row):
+        return f"{row['payer']} paid {row['payee']} {row['amount']} {row['currency']}"
     paid = f", {row['paid']} of it paid" if row.get("paid", "0") != "0" else ""
     return f"{row['payer']} owes {row['payee']} {row['amount']} {row['currency']}{paid}"
 

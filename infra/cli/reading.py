@@ -13,9 +13,11 @@ from domain import (
     exploration,
     formation,
     gates,
+    markets,
     metric,
     partnership,
     priors,
+    program,
     renewal,
     scaling,
 )
@@ -333,6 +335,7 @@ def wire_types() -> list[Row]:
 
 CHAPTERS = (
     exploration,
+    markets,
     formation,
     priors,
     execution,
@@ -343,6 +346,7 @@ CHAPTERS = (
     partnership,
     deal,
     metric,
+    program,
 )
 """Where commands are told of, in the order in which they are of use."""
 

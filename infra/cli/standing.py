@@ -385,7 +385,8 @@ def _explain_alert(answer: Row) -> None:
         indent=2,
     )
     if answer["inputs"]:
-        say("the figures that the rule looked at, as they are known now", "bold", 2)
+        then = "were known then" if answer["as_of"] else "are known now"
+        say(f"the figures that the rule looked at, as they {then}", "bold", 2)
     for window in answer["inputs"]:
         if not window["figures"]:
             say(f"{window['period']}: no figure", indent=4)

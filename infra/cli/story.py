@@ -4,10 +4,13 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from domain.calendar import months_of
+from domain.execution import ReviewHeld
 from domain.metric import MetricCorrected
 from infra import queries
 from infra.bootstrap import Accord
 from infra.cli.feeding import Tally, print_refusals
+from infra.cli.money import print_statements
+from infra.cli.pack import print_pack
 from infra.cli.printing import Row, amount, day, figure, minute, number, say, table
 from infra.cli.reading import print_alerts, print_objectives
 from infra.queries import NotFound
@@ -34,14 +37,22 @@ def feeds(folder: Path) -> list[str]:
 def tell(accord: Accord, tally: Tally) -> Row:
     """Give what came of the feeds: the counts, and the story of each partnership in them."""
     overview = {row["id"]: row for row in queries.overview(accord)}
+    names = [name for name in tally.partnerships if name in overview]
     return {
         **tally.as_json(),
-        "partnerships": [
-            _story(accord, overview[name], tally.refused)
-            for name in tally.partnerships
-            if name in overview
-        ],
+        "partnerships": [_story(accord, overview[name], tally.refused) for name in names],
+        "review": next(filter(None, (_last_review(accord, name) for name in names)), None),
     }
+
+
+def _last_review(accord: Accord, name: str) -> Row | None:
+    """Give the page for the last review that was held of a partnership, if there was one."""
+    held = [
+        each["data"]["review"]
+        for each in queries.history(accord, name)
+        if each["type"] == ReviewHeld.wire
+    ]
+    return queries.review_pack(accord, name, held[-1]) if held else None
 
 
 def _story(accord: Accord, row: Row, refused: Iterable[Outcome]) -> Row:
@@ -53,6 +64,7 @@ def _story(accord: Accord, row: Row, refused: Iterable[Outcome]) -> Row:
         "figures": [_told(accord, name, line) for line in answer["figures"] if _is_told(line)],
         "objectives": answer["objectives"],
         "alerts": list(queries.alerts(accord, name)),
+        "statements": list(queries.statements(accord, name)),
         "late": [each for each in events if each.get("late")],
         "corrections": [each for each in events if each["type"] == MetricCorrected.wire],
         "refused": [each.refusal() for each in refused if each.partnership == name],
@@ -83,6 +95,9 @@ def print_story(story: Row, tally: Tally, played: int) -> None:
     for row in story["partnerships"]:
         say()
         _print_one(row, [each for each in tally.refused if each.partnership == row["id"]])
+    if story["review"]:
+        say()
+        print_pack(story["review"])
 
 
 def _print_one(row: Row, refused: list[Outcome]) -> None:
@@ -94,6 +109,7 @@ def _print_one(row: Row, refused: list[Outcome]) -> None:
     if row["alerts"]:
         say("alerts", "bold", 2)
         print_alerts(row["alerts"], indent=4)
+    print_statements(row["statements"], indent=2)
     table(
         [">#", "HAPPENED", "RECORDED", "WHAT"],
         (

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Header, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from starlette.concurrency import run_in_threadpool
 
-from domain.values import Slug
+from domain.values import Instant, Slug
 from infra import queries
 from infra.http import openapi
 from infra.http.problems import Problem
@@ -45,10 +45,16 @@ def list_alerts(
     served: ServedHere,
     partnership: Slug | None = None,
     state: Literal["firing", "resolved", "retracted"] | None = None,
+    at: Instant | None = None,
+    known: Instant | None = None,
 ) -> Response:
-    """List alerts as they stand now: of one partnership or of all, in one state or in any."""
+    """List alerts as they stand now: of one partnership or of all, in one state or in any.
+
+    Or as they stood: `at` takes what had happened by a moment, `known` what had been recorded by
+    one. Both are RFC 3339 with a zone, and may be given together.
+    """
     try:
-        rows = list(queries.alerts(served.accord, partnership, state))
+        rows = list(queries.alerts(served.accord, partnership, state, queries.AsOf(at, known)))
     except queries.NotFound as error:
         raise Problem(404, error.detail, mend=error.mend) from error
     return Response(orjson.dumps([row | served.mark for row in rows]), media_type=JSON)

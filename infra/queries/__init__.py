@@ -1,13 +1,15 @@
 """Questions asked of a store, and their answers as JSON objects, for the command line and HTTP.
 
 What was so at some time, and why something is so, is answered from the events alone, by replay.
-Lists, and what stands now, come from the views.
+Lists of what is so now come from the views.
 """
 
+from infra.queries.comparing import attributes, candidates, markets, portfolio
 from infra.queries.evidence import experiments, funnel, rules, try_rule
 from infra.queries.explaining import explain
 from infra.queries.listing import alerts, history, kpis, overview
 from infra.queries.logs import NOW, AsOf, NotFound
+from infra.queries.reviewing import review_pack
 from infra.queries.standing import show
 from infra.queries.stating import settle, statement, statements
 from infra.queries.verifying import Checked, Difference, verify
@@ -19,12 +21,17 @@ __all__ = [
     "Difference",
     "NotFound",
     "alerts",
+    "attributes",
+    "candidates",
     "experiments",
     "explain",
     "funnel",
     "history",
     "kpis",
+    "markets",
     "overview",
+    "portfolio",
+    "review_pack",
     "rules",
     "settle",
     "show",

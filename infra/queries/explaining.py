@@ -17,7 +17,7 @@ from domain.renewal import ExitNoticeGiven, PartnershipExited, PartnershipRenewe
 from domain.rules import DecisionRule
 from domain.values import MINOR_UNITS, instant, plain
 from infra.bootstrap import Accord
-from infra.queries.logs import NotFound, Row, entry, log, perhaps, size_of
+from infra.queries.logs import NOW, AsOf, NotFound, Row, entry, log, perhaps, size_of
 from projections import ALERTS, KPIS, beliefs, figures, kpis
 from projections import alerts as judged
 from projections.fold import Rows, replay
@@ -32,6 +32,11 @@ STANDING_RULES = {
     judged.REVIEW_MISSED: "a review is held on its day (C22)",
     judged.ISSUE_ESCALATED: "an issue open for 48 hours goes to the executive sponsors (C24)",
     judged.NOTICE_DUE: "thirty days before the last day for notice the parties are told (C11)",
+    judged.ATTRIBUTION_CONTESTED: "a lead that both claim is credited by policy, or by both (C18)",
+    judged.REVIEW_DUE: "both are reminded of a review 48 hours before it (C22)",
+    judged.CADENCE_MISSED: "a review of each agreed kind is held in the agreed time (C13)",
+    judged.ACTION_OVERDUE: "an action of a review is done by its day (C22)",
+    judged.IMPROVEMENT_DUE: "an improvement plan is looked at once its time is over (C23)",
     judged.TERM_ENDED: "a term ends in renewal or after notice (C27)",
 }
 """The rules that every partnership has without agreeing them."""
@@ -40,6 +45,10 @@ _NAMED_BY = {
     judged.MILESTONE_MISSED: "milestone",
     judged.REVIEW_MISSED: "review",
     judged.ISSUE_ESCALATED: "issue",
+    judged.ATTRIBUTION_CONTESTED: "deal",
+    judged.REVIEW_DUE: "review",
+    judged.ACTION_OVERDUE: "action",
+    judged.IMPROVEMENT_DUE: "plan",
 }
 """The field by which events tell what these rules are about."""
 
@@ -52,21 +61,22 @@ _ON_THE_TERM = (
 )
 
 
-def explain(accord: Accord, reference: str) -> Row:
-    """Give why an alert fired and ended, or what a figure is made of.
+def explain(accord: Accord, reference: str, when: AsOf = NOW) -> Row:
+    """Give why an alert fired and ended, or what a figure is made of, as of a time.
 
     An alert is named by its id, a figure as ``partnership/metric/period``, a segment behind it
     if need be. Raises `NotFound`.
     """
-    return _alert(accord, reference) if "@" in reference else _kpi(accord, reference)
+    of = _alert if "@" in reference else _kpi
+    return {**of(accord, reference, when), "as_of": when.as_json()}
 
 
 # --- figures -----------------------------------------------------------------------------------
 
 
-def _kpi(accord: Accord, reference: str) -> Row:
+def _kpi(accord: Accord, reference: str, when: AsOf) -> Row:
     partnership, metric, period, segment = _parts(accord, reference)
-    log_ = _Log(accord, partnership)
+    log_ = _Log(accord, partnership, when)
     rows = replay(KPIS, log_.events()).rows
     return {
         "kpi": reference,
@@ -156,11 +166,11 @@ def _looks_at(
 # --- alerts ------------------------------------------------------------------------------------
 
 
-def _alert(accord: Accord, reference: str) -> Row:
+def _alert(accord: Accord, reference: str, when: AsOf) -> Row:
     _, partnership, window = (*reference.split("/", 2), "", "")[:3]
     if not window:
         raise NotFound(f"{reference} names neither an alert nor a KPI.", HOW_TO_ASK)
-    log_ = _Log(accord, partnership)
+    log_ = _Log(accord, partnership, when)
     said = [output.body for output, _ in replay(ALERTS, log_.events()).outputs]
     transitions = [body for body in said if body["id"] == reference]
     if not transitions:
@@ -274,10 +284,11 @@ class _Log:
 
     accord: Accord
     partnership: str
+    when: AsOf
 
     def events(self) -> Iterator[Recorded]:
-        """Give all events. Raises `NotFound`."""
-        return log(self.accord.history, self.partnership)
+        """Give the events as of the time that is asked about. Raises `NotFound`."""
+        return log(self.accord.history, self.partnership, self.when)
 
     def entries(self, indexes: AbstractSet[int]) -> dict[int, Row]:
         """Give these events as the timeline has them."""

@@ -1,6 +1,6 @@
 """Lists of what there is: partnerships, their events, their figures, their alerts."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 
 import orjson
@@ -10,7 +10,7 @@ from domain.values import instant
 from infra.bootstrap import Accord
 from infra.codec import encode
 from infra.queries.logs import NOW, AsOf, Row, entry, log, size_of
-from infra.runner import partnerships
+from infra.runner import partnerships, replay_all
 from projections import ALERTS, KPIS, OVERVIEW, beliefs, figures
 from projections import alerts as judged
 from projections.fold import Projection, replay
@@ -20,8 +20,12 @@ PAGE = 500
 """Partnerships looked up at a time."""
 
 
-def overview(accord: Accord) -> Iterator[Row]:
+def overview(accord: Accord, when: AsOf = NOW) -> Iterator[Row]:
     """Give each partnership: parties, stage, how many events, how many alerts are firing."""
+    return _overview(accord) if when == NOW else _overview_then(accord, when)
+
+
+def _overview(accord: Accord) -> Iterator[Row]:
     views = accord.views
     firing = {
         name: len(row.get("open", ())) for name, row in views.everywhere(ALERTS.name, judged.STATE)
@@ -36,6 +40,37 @@ def overview(accord: Accord) -> Iterator[Row]:
                 "last_recorded_at": instant(heads[name].recorded_at),
                 "firing": firing.get(name, 0),
             }
+
+
+def _overview_then(accord: Accord, when: AsOf) -> Iterator[Row]:
+    for name in partnerships(accord.history):
+        counted = _Counted(log(accord.history, name, when))
+        replayed = {
+            each.name: of.rows for each, of in replay_all((OVERVIEW, ALERTS), counted).folded
+        }
+        row = replayed[OVERVIEW.name].get(OVERVIEW_ROW)
+        if row and counted.last:
+            yield {
+                **row,
+                "events": counted.events,
+                "last_recorded_at": instant(counted.last.act.recorded_at),
+                "firing": len(replayed[ALERTS.name].get(judged.STATE, {}).get("open", ())),
+            }
+
+
+class _Counted:
+    """Events as they go by: how many, and which was the last."""
+
+    def __init__(self, events: Iterable[Recorded]) -> None:
+        self._of = events
+        self.events = 0
+        self.last: Recorded | None = None
+
+    def __iter__(self) -> Iterator[Recorded]:
+        for recorded in self._of:
+            self.events += 1
+            self.last = recorded
+            yield recorded
 
 
 def history(accord: Accord, partnership: str, when: AsOf = NOW) -> Iterator[Row]:
@@ -88,7 +123,10 @@ def rows_of(
 
 
 def alerts(
-    accord: Accord, partnership: str | None = None, state: str | None = None
+    accord: Accord,
+    partnership: str | None = None,
+    state: str | None = None,
+    when: AsOf = NOW,
 ) -> Iterator[Row]:
     """Give the alerts of one partnership or of all, those that fired first before the others.
 
@@ -97,9 +135,10 @@ def alerts(
     if partnership is not None:
         size_of(accord.history, partnership)
     for name in [partnership] if partnership else partnerships(accord.history):
-        found = [
-            row
-            for key, row in accord.views.select(ALERTS.name, name)
-            if "/" in key and state in (None, row["state"])
-        ]
+        rows = (
+            dict(accord.views.select(ALERTS.name, name))
+            if when == NOW
+            else replay(ALERTS, log(accord.history, name, when)).rows
+        )
+        found = [row for key, row in rows.items() if "/" in key and state in (None, row["state"])]
         yield from sorted(found, key=lambda row: (row["since"], row["id"]))

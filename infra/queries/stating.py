@@ -174,11 +174,11 @@ _MOVES = {
 
 def words(line: Row) -> str:
     """Give what a line is for, in words: of what, which share, under which terms, since when."""
-    kind = line["item"].partition("-")[2] or line["item"]
+    kind = line["item"].lstrip("0123456789-")
     about = line["about"].replace("/", " ")
     if kind in _MOVES:
         return f"{about}: {_MOVES[kind]}"
-    parts = [f"{kind} of {line['fact']}"]
+    parts = [kind if line["fact"] in kind else f"{kind} of {line['fact']}"]
     if line["about"].startswith(("deal/", "entry/")):
         parts[0] += f", {about}"
     if "share" in line:
@@ -192,7 +192,8 @@ def words(line: Row) -> str:
     if "window" in line:
         window = line["window"]
         parts.append(f"{window['total']} in {window['name']} earn {window['earned']}")
-    parts.append(f"terms version {line['terms_version']}")
+    if line["terms_version"]:
+        parts.append(f"terms version {line['terms_version']}")
     if line["late"]:
         parts.append("late")
     return "; ".join(parts)

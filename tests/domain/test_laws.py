@@ -18,6 +18,7 @@ from domain.deadlines import DeadlinePassed
 from domain.exploration import BeginExploration
 from domain.formation import AgreementSigned, CharterAgreed, DecisionRuleAgreed
 from domain.kernel import CLOCK_PARTY, Command, Event, Refused, Stage
+from domain.pacts import Pact
 from domain.partnership import Partnership
 from domain.priors import PriorAgreed
 from domain.recorded import Recorded
@@ -34,6 +35,7 @@ BINDING = (
     ScopeExpanded,
     JointInvestmentAgreed,
     PartnershipRenewed,
+    Pact,
 )
 """What binds both, and so needs both."""
 
@@ -58,7 +60,7 @@ class Move(NamedTuple):
     hours: int
 
 
-POOL = [step.command for step in (*LIFE, ELSEWHERE)]
+POOL = [step.command for step in (*LIFE, *ELSEWHERE)]
 
 
 def anything(party: str, place: int, hours: int) -> Move:

@@ -12,6 +12,7 @@ import pytest
 from domain.aggregates import command_types
 from domain.exploration import BeginExploration
 from domain.kernel import Command, Refused, Stage
+from domain.program import DefinePortfolio
 from tests.life import EXAMPLES, OURS, THEIRS, at, example
 from tests.stories import Story
 
@@ -24,6 +25,8 @@ def cell(command: type[Command], stage: Stage | None) -> str:
     """Give `yes`, or the rule that refuses the command in a stage."""
     if command is BeginExploration:
         return "yes" if stage is None else "partnership-exists"
+    if command is DefinePortfolio:
+        return "yes" if stage is None else "not-a-program"
     if stage is None:
         return "no-such-partnership"
     return "yes" if stage in command.stages else "wrong-stage"

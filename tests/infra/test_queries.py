@@ -18,7 +18,9 @@ from hypothesis import strategies as st
 
 from domain import aggregates
 from domain.gates import GrantWaiver
+from domain.markets import TargetMarket
 from domain.metrics import CATALOGUE, Adds
+from domain.program import DefinePortfolio
 from domain.rules import OWN_RULES
 from domain.values import plain
 from infra import queries
@@ -136,6 +138,168 @@ def test_a_figure_is_given_as_it_was_known_before_and_after_its_correction(
 
     (line,) = (each for each in answer["figures"] if each["metric"] == "lead_to_opportunity")
     assert line["value"] == value
+
+
+# --- lists as of a time ------------------------------------------------------------------------
+
+EVERYTHING = AsOf(known=day("2100-01-01"))
+
+
+def test_lists_by_replay_of_all_there_is_are_those_of_the_views(accord: Accord) -> None:
+    assert list(queries.overview(accord, EVERYTHING)) == list(queries.overview(accord))
+    assert list(queries.alerts(accord, when=EVERYTHING)) == list(queries.alerts(accord))
+    assert queries.markets(accord, when=EVERYTHING) == queries.markets(accord)
+    for name in partnerships(accord.history):
+        then = queries.candidates(accord, name, EVERYTHING)
+        assert then == queries.candidates(accord, name)
+    fitted = queries.attributes(accord, "payments", when=EVERYTHING)
+    assert {**fitted, "as_of": {}} == queries.attributes(accord, "payments")
+
+
+def test_the_portfolio_by_replay_of_all_there_is_is_that_of_the_views(accord: Accord) -> None:
+    now = queries.portfolio(accord)
+    moment = datetime.fromisoformat(now["as_of"]["moment"])
+
+    then = queries.portfolio(accord, AsOf(known=moment))
+
+    assert then["portfolios"] == now["portfolios"]
+
+
+def test_the_list_of_an_earlier_day_has_what_had_begun_by_then(accord: Accord) -> None:
+    then = AsOf(at=day("2026-02-28"))
+    rows = {row["id"]: row for row in queries.overview(accord, then)}
+
+    assert rows["cobalt-docs"]["stage"] == "formation"
+    assert rows[CONSULTING]["events"] == queries.show(accord, CONSULTING, then)["as_of"]["events"]
+    assert rows[CONSULTING]["last_recorded_at"] < "2026-03"
+    assert list(queries.overview(accord, AsOf(at=day("2020-01-01")))) == []
+
+
+def test_alerts_are_given_as_they_were_known_before_a_correction(accord: Accord) -> None:
+    def states(known: str) -> dict[str, str]:
+        found = queries.alerts(accord, AURORA, when=AsOf(known=day(known)))
+        return {row["rule"]: row["state"] for row in found}
+
+    assert "conversion-floor" not in states("2026-06-30")
+    assert states("2026-07-20")["conversion-floor"] == "firing"
+    assert states("2026-07-22")["conversion-floor"] == "retracted"
+    firing = queries.alerts(accord, AURORA, "firing", AsOf(known=day("2026-07-20")))
+    assert [row["rule"] for row in firing] == ["conversion-floor"]
+
+
+def test_the_list_counts_the_alerts_that_were_firing_then(accord: Accord) -> None:
+    (row,) = (
+        row
+        for row in queries.overview(accord, AsOf(known=day("2026-07-20")))
+        if row["id"] == AURORA
+    )
+
+    assert row["firing"] == 1
+
+
+def test_an_alert_is_explained_as_it_was_known_and_not_before_it_fired(accord: Accord) -> None:
+    reference = f"conversion-floor@1/{AURORA}/2026-Q2"
+
+    before = queries.explain(accord, reference, AsOf(known=day("2026-07-20")))
+
+    assert before["state"] == "firing"
+    assert [each["figures"][0]["value"] for each in before["inputs"]] == ["4.9000", "4.9000"]
+    assert before["as_of"] == {"known": "2026-07-20T00:00:00Z"}
+    with pytest.raises(NotFound):
+        queries.explain(accord, reference, AsOf(known=day("2026-06-30")))
+
+
+def test_a_figure_is_explained_by_the_report_that_stood_then(accord: Accord) -> None:
+    reference = f"{AURORA}/lead_to_opportunity/2026-Q1"
+
+    (figure,) = queries.explain(accord, reference, AsOf(known=day("2026-07-20")))["figures"]
+
+    assert [(event["type"], event["stands"]) for event in figure["events"]] == [
+        ("MetricReported", True)
+    ]
+
+
+# --- side by side ------------------------------------------------------------------------------
+
+
+def test_each_initiator_has_a_portfolio_of_its_own(accord: Accord) -> None:
+    answer = queries.portfolio(accord)
+
+    assert {each["initiator"]: len(each["partners"]) for each in answer["portfolios"]} == {
+        "cobalt-films": 1,
+        "growthos": 1,
+        "helio-plus": 1,
+        "lumastream": 2,
+    }
+    lumastream = answer["portfolios"][-1]
+    assert lumastream["searching"] == ["spring-germany"]
+    assert lumastream["load"]["active"] == 1
+
+
+def test_of_two_spring_launches_the_one_that_barely_moves_shows(accord: Accord) -> None:
+    whole = queries.portfolio(accord, AsOf(at=day("2026-06-30T23:59:59")))["portfolios"][-1]
+
+    assert whole["laggards"]["performing"] == 1
+    assert [each["id"] for each in whole["laggards"]["lagging"]] == ["spring-france"]
+
+
+def test_a_program_sets_the_limits_of_its_partys_portfolio_and_is_in_no_list(
+    tmp_path: Path,
+) -> None:
+    limits = DefinePortfolio(
+        fewest_active=1, most_active=3, largest_share=Decimal(40), capacity=Decimal("0.5")
+    )
+    tighter = limits.model_copy(update={"most_active": 2})
+    with simulated(tmp_path) as accord:
+        accord.service.handle(
+            [
+                beginning("acme"),
+                message("limits", limits, subject="growthos-program"),
+                message("tighter", tighter, subject="growthos-program", at="2026-01-13"),
+            ]
+        )
+        accord.runner.catch_up()
+
+        (whole,) = queries.portfolio(accord)["portfolios"]
+        listed = [row["id"] for row in queries.overview(accord)]
+
+    assert whole["limits"]["party"] == "growthos"
+    assert (whole["load"]["fewest"], whole["load"]["most"]) == (1, 2)
+    assert listed == ["acme"]
+
+
+def test_markets_are_those_of_the_partnerships_that_are_asked_for(tmp_path: Path) -> None:
+    with simulated(tmp_path) as accord:
+        target = TargetMarket(market="spain")
+        subjects = ("acme", "zenith")
+        accord.service.handle([beginning(each) for each in subjects])
+        accord.service.handle([message(f"to-{each}", target, subject=each) for each in subjects])
+        accord.runner.catch_up()
+
+        (both,) = queries.markets(accord)
+        (one,) = queries.markets(accord, ["zenith"])
+        with pytest.raises(NotFound):
+            queries.markets(accord, ["nobody"])
+
+    assert both["partnerships"] == ["acme", "zenith"]
+    assert one["partnerships"] == ["zenith"]
+
+
+def test_the_candidates_of_the_seed_case_begin_with_the_firm_that_was_chosen(
+    accord: Accord,
+) -> None:
+    rows = queries.candidates(accord, CONSULTING)
+
+    assert len(rows) == 20
+    assert (rows[0]["candidate"], rows[0]["chosen"]) == ("northbridge", True)
+
+
+def test_attributes_are_of_a_metric_of_the_catalogue(accord: Accord) -> None:
+    answer = queries.attributes(accord, "payments")
+
+    assert len(answer["partnerships"]) == 3
+    with pytest.raises(NotFound, match="Perhaps payments"):
+        queries.attributes(accord, "payment")
 
 
 # --- where a partnership stands ----------------------------------------------------------------

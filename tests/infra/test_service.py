@@ -15,7 +15,8 @@ import orjson
 import pytest
 
 from domain import aggregates
-from domain.deadlines import PeriodClosed
+from domain.deadlines import DeadlinePassed, PeriodClosed
+from domain.deal import ReceivePayment
 from domain.execution import (
     IssueEscalated,
     IssueRaised,
@@ -24,17 +25,29 @@ from domain.execution import (
     RaiseIssue,
     ResolveIssue,
     ReviewMissed,
+    ReviewScheduled,
 )
 from domain.experiment import ConcludePilot
 from domain.exploration import CandidateIdentified, ExplorationBegun, IdentifyCandidate
 from domain.formation import AttachEvidence
 from domain.kernel import Act, Command, Event
-from domain.metric import Figure, ReportMetric
+from domain.metric import Figure, MetricReported, ReportMetric
 from domain.partnership import PassTime
+from domain.process import RuleBreached
 from domain.recorded import Recorded
+from domain.renewal import ProposeRenewal
+from domain.settlement import IssueStatement, StatementIssued
+from domain.values import Money
 from infra.bootstrap import Accord, bootstrap, init
 from infra.codec import event_id
-from infra.service import ATTEMPTS, CLOCK_SOURCE, Outcome, Service
+from infra.service import (
+    ATTEMPTS,
+    CLOCK_SOURCE,
+    RULES_SOURCE,
+    Outcome,
+    Service,
+    wall_clock,
+)
 from infra.settings import Settings
 from infra.store.records import NOTHING, Conflict, Receipt, Refusal
 from infra.store.sqlite import SqliteStore
@@ -360,7 +373,12 @@ def test_deadlines_due_before_a_command_are_recorded_before_it(past: Accord) -> 
     send(past, message("issue", example(RaiseIssue), party=THEIRS, at="2026-02-02"))
 
     *passed, raised = log(past)[before:]
-    assert [type(each.event) for each in passed] == [MilestoneMissed, ReviewMissed, PeriodClosed]
+    assert [type(each.event) for each in passed] == [
+        MilestoneMissed,
+        DeadlinePassed,
+        ReviewMissed,
+        PeriodClosed,
+    ]
     assert isinstance(raised.event, IssueRaised)
     for each in passed:
         assert (each.source, each.act.party) == (CLOCK_SOURCE, "accord")
@@ -580,3 +598,116 @@ def test_attributes_of_a_message_reach_the_record(accord: Accord) -> None:
     assert (begun.correlation_id, begun.causation_id) == ("campaign-7", "crm-99")
     assert (begun.act.party, begun.act.actor) == ("growthos", "growthos-manager")
     assert (begun.source, begun.source_id) == (SOURCE, f"begin-{NAME}")
+
+
+# --- what rests on the whole log ---------------------------------------------------------------
+
+
+def lived_until(accord: Accord, kind: type[Command]) -> None:
+    """Play the life of the examples up to the first command of a kind."""
+    steps = LIFE[: [type(step.command) for step in LIFE].index(kind)]
+    outcomes = send(accord, *from_steps(steps))
+    assert {each.status for each in outcomes} == {"accepted"}
+
+
+def ask(period: str = "2026-Q1") -> bytes:
+    return message("ask", IssueStatement(period=period), at="2026-04-02")
+
+
+def test_a_statement_says_what_accrued_up_to_its_place_in_the_log(past: Accord) -> None:
+    lived_until(past, IssueStatement)
+
+    outcome = one(past, ask())
+
+    issued = log(past)[-1]
+    assert outcome.status == "accepted"
+    assert isinstance(issued.event, StatementIssued)
+    assert issued.event.balance.amount == Decimal(1152)
+    assert outcome.first == issued.index == len(log(past)) - 1
+
+
+def test_what_accrues_in_the_same_batch_is_stated_too(past: Accord) -> None:
+    lived_until(past, IssueStatement)
+    payment = ReceivePayment(
+        deal="D-1", payment="P-9", amount=Money(amount=Decimal(1000), currency="USD")
+    )
+    late = message("late", payment, at="2026-03-30", recordedtime="2026-04-01T12:00:00Z")
+
+    send(past, late, ask())
+
+    (issued,) = (each.event for each in log(past) if isinstance(each.event, StatementIssued))
+    assert issued.balance.amount == 1152 + 1000 * 15 * 80 // 10000
+
+
+def test_a_statement_is_decided_afresh_when_something_accrued_meanwhile(
+    past: Accord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lived_until(past, IssueStatement)
+    history, sound = past.history, past.history.append
+    other = Service(history, wall_clock, simulated=True)
+    payment = ReceivePayment(
+        deal="D-1", payment="P-9", amount=Money(amount=Decimal(1000), currency="USD")
+    )
+    late = message("late", payment, at="2026-03-30", recordedtime="2026-04-02T08:00:00Z")
+
+    def raced(*args: Any) -> list[Recorded]:  # noqa: ANN401 - as `append`
+        monkeypatch.setattr(history, "append", sound)
+        other.handle([late])
+        return sound(*args)
+
+    monkeypatch.setattr(history, "append", raced)
+    one(past, ask())
+
+    (issued,) = (each.event for each in log(past) if isinstance(each.event, StatementIssued))
+    assert issued.balance.amount == 1272
+
+
+def breaking(accord: Accord) -> Recorded:
+    """Report two quarters below the floor that both agreed, one before and one after its close."""
+    lived_until(accord, ProposeRenewal)
+    figure = Figure(unit="percent", numerator=Decimal(1), denominator=Decimal(100))
+    for number, quarter in enumerate(("2026-Q1", "2026-Q2")):
+        report = ReportMetric(
+            metric="lead_to_opportunity", period=quarter, tool="crm", figure=figure
+        )
+        one(accord, message(f"report-{number}", report, at=f"2026-09-0{number + 1}"))
+    return next(each for each in log(accord) if isinstance(each.event, RuleBreached))
+
+
+def test_what_a_rule_does_has_the_fact_that_broke_it_as_its_cause(past: Accord) -> None:
+    breach = breaking(past)
+    (review,) = (each for each in log(past) if each.causation_id == breach.event_id)
+    fact = next(each for each in log(past) if each.event_id == breach.causation_id)
+
+    assert isinstance(fact.event, MetricReported)
+    assert isinstance(review.event, ReviewScheduled)
+    assert {breach.source, review.source} == {RULES_SOURCE}
+
+
+def test_a_service_that_begins_anew_judges_as_one_that_was_there(
+    past: Accord, tmp_path: Path
+) -> None:
+    breaking(past)
+    with simulated(tmp_path / "anew") as again:
+        steps = LIFE[: [type(step.command) for step in LIFE].index(ProposeRenewal)]
+        figure = Figure(unit="percent", numerator=Decimal(1), denominator=Decimal(100))
+        reports = [
+            message(
+                f"report-{number}",
+                ReportMetric(
+                    metric="lead_to_opportunity", period=quarter, tool="crm", figure=figure
+                ),
+                at=f"2026-09-0{number + 1}",
+            )
+            for number, quarter in enumerate(("2026-Q1", "2026-Q2"))
+        ]
+        for raw in [*from_steps(steps), *reports]:
+            Service(again.history, wall_clock, simulated=True).handle([raw])
+
+        assert list(again.history.bodies(NAME)) == list(past.history.bodies(NAME))
+
+
+def test_nobody_else_speaks_for_the_rules(past: Accord) -> None:
+    outcome = one(past, beginning(source=RULES_SOURCE))
+
+    assert outcome.rule == "reserved-source"

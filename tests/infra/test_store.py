@@ -126,6 +126,22 @@ def test_subscribers_are_called_after_each_commit_and_no_other_time(store: Histo
     assert sizes == [1, 2]
 
 
+def test_an_event_that_rests_on_the_log_before_it_is_taken_at_its_place_alone(
+    store: History,
+) -> None:
+    first, second = noted("acme", 1), noted("acme", 2)
+    store.append([first])
+
+    with pytest.raises(Conflict):
+        store.append([replace(second, index=0)])
+    with pytest.raises(Conflict):
+        store.append([replace(second, index=2)])
+    (placed,) = store.append([replace(second, index=1)])
+
+    assert placed.index == 1
+    assert len(all_of(store)) == 2
+
+
 # --- receipts and refusals ---------------------------------------------------------------------
 
 

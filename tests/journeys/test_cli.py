@@ -246,6 +246,11 @@ READERS = [
     ("explain", f"referral-minimum@1/{CONSULTING}/2026-Q1"),
     ("explain", f"{CONSULTING}/demo_to_paid/2026-Q1"),
     ("explain", f"issue-escalated@1/{CONSULTING}/issue-2"),
+    ("list", "--at", "2026-06-30"),
+    ("alerts", "--known", "2026-06-30"),
+    ("portfolio",),
+    ("candidates", CONSULTING),
+    ("attributes", "payments"),
     ("verify",),
     ("rejected",),
 ]
@@ -422,6 +427,47 @@ def test_alerts_are_filtered_by_state(accord: Accord, demo: str) -> None:
     assert "There are no such alerts." in accord("alerts", "--state", "firing", "--store", demo).err
 
 
+def test_lists_are_given_as_of_a_time(accord: Accord, demo: str) -> None:
+    def typed(*words: str) -> Ran:
+        return accord(*words, "--store", demo)
+
+    assert "cobalt-docs formation" in " ".join(typed("list", "--at", "2026-02-28").out.split())
+    firing = typed("alerts", "aurora-series", "--state", "firing", "--known", "2026-07-20")
+    assert "conversion-floor@1/aurora-series/2026-Q2" in firing.out
+    told = typed("explain", "conversion-floor@1/aurora-series/2026-Q2", "--known", "2026-07-20")
+    assert "as they were known then" in told.out
+
+
+def test_what_was_cannot_be_followed(accord: Accord, demo: str) -> None:
+    ran = accord("alerts", "--follow", "--at", "2026-06-30", "--store", demo)
+
+    assert ran.code == 2
+    assert "--follow is for what comes" in ran.err
+
+
+def test_the_portfolio_says_who_lags_and_on_whom_one_depends(accord: Accord, demo: str) -> None:
+    told = accord("portfolio", "--at", "2026-06-30", "--store", demo).out
+
+    assert "1 of 2 active perform" in told
+    assert "spring-france lags: new_subscribers: 15.50 % of the target" in told
+    assert "All of it comes from one partnership, growthos-consulting." in told
+    assert "without a partner: spring-germany" in told
+
+
+def test_candidates_are_ranked_with_their_reasons(accord: Accord, demo: str) -> None:
+    told = accord("candidates", CONSULTING, "--store", demo).out.splitlines()
+
+    assert told[1].split()[:3] == ["1", "northbridge", "chosen"]
+    assert "score 13 of 15 under profile 1" in told[1]
+
+
+def test_few_partners_are_no_proof(accord: Accord, demo: str) -> None:
+    told = accord("attributes", "new_subscribers", "--period", "2026-Q2", "--store", demo).out
+
+    assert "Few partners (2)" in told
+    assert "fewer than 3 partners: no line" in told
+
+
 @pytest.fixture
 def growing(tmp_path: Path) -> Settings:
     """A store with the beginning of the first example, as far as two alerts that fire."""
@@ -490,7 +536,7 @@ def test_the_demo_makes_its_store_and_tells_what_came_of_the_examples(accord: Ac
     again = accord("demo", "--examples", examples, "--json").json
 
     assert told.code == 0
-    assert told.out.startswith("Played 4 feeds: 539 accepted, 9 refused.")
+    assert told.out.startswith("Played 4 feeds: 572 accepted, 9 refused.")
     assert "GrowthOS and Northbridge Advisory (growthos-consulting)" in told.out
     for number in (
         "5.5556 % (15/270)",
@@ -503,7 +549,7 @@ def test_the_demo_makes_its_store_and_tells_what_came_of_the_examples(accord: Ac
     assert f"resolved   2026-04-01  referral-minimum@1/{CONSULTING}/2026-Q1" in told.out
     assert "notice-period: The gate to exit is closed" in told.out
     assert SIMULATED in told.err
-    assert (again["accepted"], again["duplicates"], len(again["refused"])) == (0, 539, 9)
+    assert (again["accepted"], again["duplicates"], len(again["refused"])) == (0, 572, 9)
     assert len(again["partnerships"]) == 6
     assert again["simulated"] is True
 

@@ -30,15 +30,15 @@ from tests.feeds import FEEDS, messages, play, simulated
 Row = dict[str, Any]
 
 REFUSED = {
-    "1-growthos": {"grw-0043": "overlap-known", "grw-0104": "not-the-current-version"},
+    "1-growthos": {"grw-0043": "overlap-known", "grw-0106": "not-the-current-version"},
     "2-spring-launch": {
         "spr-0028": "alignment:cultural_compatibility",
-        "spr-0109": "improvement-deadline",
+        "spr-0118": "improvement-deadline",
     },
-    "3-producer-renewal": {"aur-0013": "checklist:exit_clause", "aur-0071": "own-proposal"},
+    "3-producer-renewal": {"aur-0013": "checklist:exit_clause", "aur-0077": "own-proposal"},
     "4-producer-exit": {
         "cob-0010": "splits-add-up",
-        "cob-0050": "notice-period",
+        "cob-0049": "notice-period",
         "cob-0058": "after-exit",
     },
 }
@@ -54,10 +54,13 @@ ALERTS = {
     "aurora-series": {
         "conversion-floor@1 2026-Q2": "retracted",
         "notice-due@1 2026-11-02": "resolved",
+        "review-due@1 aur-2026-q1": "resolved",
+        "review-due@1 conversion-floor:1:2026-Q2": "resolved",
     },
     "cobalt-docs": {
         "campaign-leads@1 2026-06/docs-week": "resolved",
         "campaign-leads@1 2026-07/docs-week": "retracted",
+        "review-due@1 cob-2026-q3": "resolved",
     },
     "growthos-consulting": {
         "issue-escalated@1 issue-2": "resolved",
@@ -65,14 +68,23 @@ ALERTS = {
         "milestone-missed@1 launch": "resolved",
         "referral-minimum@1 2026-Q1": "resolved",
         "referral-minimum@1 2026-Q2": "resolved",
+        "review-due@1 review-2026-q1": "resolved",
+        "review-due@1 review-2026-q2": "resolved",
+        "review-due@1 review-2026-q3": "resolved",
         "review-missed@1 review-2026-q1": "resolved",
     },
     "spring-france": {
+        "improvement-due@1 fr-plan": "resolved",
+        "review-due@1 fr-review-may": "resolved",
+        "review-due@1 subscription-floor:1:2026-05": "resolved",
+        "review-due@1 subscription-floor:1:2026-06": "resolved",
         "subscription-floor@1 2026-05": "resolved",
         "subscription-floor@1 2026-06": "resolved",
     },
     "spring-germany": {},
-    "spring-spain": {"milestone-missed@1 es-review": "retracted"},
+    "spring-spain": {
+        "milestone-missed@1 es-review": "retracted",
+    },
 }
 
 

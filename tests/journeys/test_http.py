@@ -402,6 +402,18 @@ def test_alerts_are_listed_by_partnership_and_state(served: Served) -> None:
     assert served.client.get("/v1/alerts", params={"state": "firing"}).json() == []
 
 
+def test_alerts_are_listed_as_they_stood_at_a_time(served: Served) -> None:
+    post(served, FEED, LINES)
+    # Unlike the list of what stands now, this one needs no views, so nothing is waited for.
+    then = {"known": "2026-04-30T00:00:00Z", "state": "firing"}
+    firing = served.client.get("/v1/alerts", params=then).json()
+    assert [each["window"] for each in firing] == ["2026-Q1"]
+    happened = {"at": "2026-02-05T12:00:00+01:00"}
+    (missed,) = served.client.get("/v1/alerts", params=happened).json()
+    assert missed["rule"] == "milestone-missed"
+    assert refused(served.client.get("/v1/alerts?at=yesterday"))["status"] == 422
+
+
 def test_a_partnership_or_a_state_that_is_not_known_is_a_problem(served: Served) -> None:
     assert refused(served.client.get("/v1/alerts?partnership=nobody"))["status"] == 404
     problem = refused(served.client.get("/v1/alerts?state=loud"))

@@ -16,9 +16,12 @@ from domain.kernel import Event, Stage
 from domain.metric import CorrectMetric, Figure, ReportMetric
 from domain.rules import DecisionRule
 from domain.values import Money
-from projections import ALERTS, KPIS
+from projections import ALERTS, KPIS, OVERVIEW, TRAITS
 from projections import figures as reading
 from projections.fold import Output, Row, Rows, replay
+from projections.overview import OVERVIEW_ROW
+from projections.portfolio import Member
+from projections.traits import TRAITS_ROW
 from tests.life import OURS, TERMS, THEIRS, at, changed
 from tests.stories import Story
 
@@ -156,3 +159,14 @@ def states(story: Story) -> dict[str, Any]:
 def said(story: Story) -> list[Output]:
     """Give all that the alerts said, in order."""
     return [output for output, _ in replay(ALERTS, story.history).outputs]
+
+
+def member(story: Story, name: str | None = None) -> Member:
+    """Give what a story comes to as a member of a portfolio, under a name of its own if need be."""
+    return Member(
+        name or story.id,
+        replay(OVERVIEW, story.history).rows.get(OVERVIEW_ROW, {}),
+        replay(TRAITS, story.history).rows.get(TRAITS_ROW, {}),
+        figures(story),
+        [each for each in alerts(story).values() if each["state"] == "firing"],
+    )

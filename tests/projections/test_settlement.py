@@ -39,7 +39,7 @@ from domain.terms import (
     Trigger,
 )
 from tests.life import OURS, THEIRS, after, before, split, usd
-from tests.projections.folds import count
+from tests.projections.folds import count, states
 from tests.projections.money import (
     USD_1000,
     amend,
@@ -227,12 +227,15 @@ def test_competing_claims_without_a_policy_are_a_conflict_until_both_settle_it()
     assert total(story.history) == 0
     assert [each.undecided for each in story.facts(ReferralAttributed)] == [False, True]
 
+    assert states(story) == {"attribution-contested D-1": "firing"}
+
     shares = {OURS: Decimal(40), THEIRS: Decimal(60)}
     story.when(OURS, ProposeAttribution(deal="D-1", proposal="S-1", shares=shares))
     assert total(story.history) == 0
     story.when(THEIRS, AgreeAttribution(deal="D-1", proposal="S-1"))
 
     assert total(story.history) == 90
+    assert states(story) == {"attribution-contested D-1": "resolved"}
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,114 @@
+"""Who sees what: each party its own, and of the other what both agreed to share (C7, C14).
+
+What a party declares of its own position is private to it. Figures that the other party reports
+are seen as the protocol says that both agreed; without one nothing is hidden but what is private.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+
+from domain.exploration import AudienceOverlapMeasured
+from domain.formation import BestAlternativeDeclared, NonNegotiableDeclared
+from domain.metric import MetricCorrected, MetricReported
+from domain.recorded import Recorded
+from domain.sharing import SMALLEST_CELL, DataSharingAgreed, Form
+from projections.fold import Row
+
+PRIVATE = (BestAlternativeDeclared, NonNegotiableDeclared)
+"""Facts that stay with the party that stated them (C7)."""
+
+HIDDEN = "hidden"
+"""What stands where something is not shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """Who looks: one of the parties, or the operator, who sees private facts only in `full`."""
+
+    party: str | None = None
+    full: bool = False
+
+    def as_json(self) -> Row:
+        """Give who looks, where it is not the operator as always."""
+        if self.party is not None:
+            return {"party": self.party}
+        return {"full": True} if self.full else {}
+
+
+OPERATOR = Viewer()
+"""The operator as always: both sides' figures, neither side's private facts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What a viewer sees of a partnership, by the protocol that holds."""
+
+    viewer: Viewer
+    protocol: DataSharingAgreed | None = None
+    own: frozenset[str] = frozenset()
+    """The metrics that the viewer reported itself."""
+
+    @classmethod
+    def of(cls, viewer: Viewer, events: Iterable[Recorded]) -> "Sight":
+        """Give what `viewer` sees of a log, by the last protocol that it knows."""
+        protocol, own = None, set()
+        for recorded in events:
+            event = recorded.event
+            if isinstance(event, DataSharingAgreed):
+                protocol = event
+            elif isinstance(event, MetricReported) and recorded.act.party == viewer.party:
+                own.add(event.metric)
+        return cls(viewer, protocol, frozenset(own))
+
+    def shows(self, recorded: Recorded) -> bool:
+        """Whether a fact is shown at all."""
+        event, party = recorded.event, recorded.act.party
+        if self.viewer.full:
+            return True
+        if isinstance(event, PRIVATE):
+            return party == self.viewer.party
+        if self.viewer.party is None or party == self.viewer.party:
+            return True
+        return not isinstance(event, MetricReported | MetricCorrected) or self.shares(event.metric)
+
+    def shares(self, metric: str) -> bool:
+        """Whether the protocol lets the other party's figures of a metric be seen (C14)."""
+        if self.protocol is None:
+            return True
+        return metric in self.protocol.metrics and self.protocol.form is not Form.OWN_TRACKING
+
+    @property
+    def smallest(self) -> int:
+        """Give the smallest count that is shown as it is; 0 where all are."""
+        if self.viewer.party is None:
+            return 0
+        if self.protocol is None or self.protocol.form is Form.FULL:
+            return 0
+        return self.protocol.smallest_cell
+
+    def line(self, line: Row) -> Row:
+        """Give a line of a report, with counts below the smallest cell left out (C14)."""
+        if line["source"] == "counted" or line["metric"] in self.own or not self.smallest:
+            return line
+        counts = [line[name] for name in ("numerator", "denominator") if name in line]
+        if line["unit"] == "count" and line["value"] is not None:
+            counts.append(line["value"])
+        if not any(0 < Decimal(each) < self.smallest for each in counts):
+            return line
+        kept = ("metric", "period", "unit", "source", "direction", "segment")
+        left = {name: line[name] for name in kept if name in line}
+        return left | {"value": None, "note": f"fewer than {self.smallest}: not shown"}
+
+    def overlap(self, recorded: Recorded) -> str | None:
+        """Give how a small overlap is told to the other party; nothing if it is shown as it is.
+
+        A handful of shared customers could be named one by one.
+        """
+        event = recorded.event
+        if not isinstance(event, AudienceOverlapMeasured) or self.viewer.full:
+            return None
+        if self.viewer.party in (None, recorded.act.party):
+            return None
+        cell = self.protocol.smallest_cell if self.protocol else SMALLEST_CELL
+        return f"fewer than {cell}" if event.shared_customers < cell else None

@@ -1,0 +1,231 @@
+"""A dispute holds what is disputed until both settle it; it survives the exit (C24, C27)."""
+
+from decimal import Decimal
+
+import pytest
+
+from domain.dispute import (
+    AcceptResolution,
+    DisputeOpened,
+    DisputeResolved,
+    OpenDispute,
+    Outcome,
+    ProposeResolution,
+    StartMediation,
+    SubmitEvidence,
+    WithdrawDispute,
+)
+from domain.execution import IssueCause
+from domain.kernel import Stage
+from domain.renewal import CompleteExit, DispositionAssets
+from domain.settlement import FinalSettlementIssued, IssueFinalSettlement, RecordPayout
+from domain.values import Money
+from tests.life import OURS, THEIRS, after, at, before, changed, example, usd
+from tests.projections.money import lines, pay, refund, sell, share, state, total, under
+from tests.stories import Story
+
+
+def disputed(amount: Money | None = None, deal: str | None = "D-1") -> Story:
+    """A deal of 1,000 dollars at 15 %, of which the partner's opponent disputes an amount."""
+    story = under(share("15"))
+    sell(story, "D-1", usd("1000.00"))
+    open_dispute(story, amount, deal)
+    return story
+
+
+def open_dispute(
+    story: Story, amount: Money | None = None, deal: str | None = "D-1", name: str = "Q-1"
+) -> None:
+    command = OpenDispute(
+        dispute=name,
+        cause=IssueCause.MONEY,
+        description="The client was ours.",
+        deal=deal,
+        amount=amount,
+    )
+    story.when(OURS, command)
+
+
+def end(story: Story, outcome: Outcome, award: Money | None = None) -> None:
+    story.when(OURS, proposes(outcome, award))
+    story.when(THEIRS, AcceptResolution(dispute="Q-1", proposal="E-1"))
+
+
+def proposes(outcome: Outcome, award: Money | None = None) -> ProposeResolution:
+    return ProposeResolution(
+        dispute="Q-1", proposal="E-1", outcome=outcome, award=award, resolution="As found."
+    )
+
+
+# --- money -------------------------------------------------------------------------------------
+
+
+def test_the_disputed_part_is_held_and_the_rest_is_stated() -> None:
+    story = disputed(usd("50.00"))
+    story.on("2026-02-01")
+
+    (statement,) = state(story, "2026-01")
+
+    assert statement.balance.amount == 100
+    (held,) = statement.balance.held
+    assert held.earned == {THEIRS: Decimal("50.00")}
+
+
+@pytest.mark.parametrize(
+    ("outcome", "award", "earned"),
+    [
+        (Outcome.UPHELD, None, 100),
+        (Outcome.REJECTED, None, 150),
+        (Outcome.SETTLED, usd("20.00"), 130),
+    ],
+)
+def test_how_a_dispute_ends_says_what_is_paid(
+    outcome: Outcome, award: Money | None, earned: int
+) -> None:
+    story = disputed(usd("50.00"))
+
+    end(story, outcome, award)
+
+    assert total(story.history) == earned
+    assert story.ledger().held == ()
+
+
+def test_a_dispute_about_all_of_a_deal_holds_all_of_it_and_what_comes_later() -> None:
+    story = disputed()
+    pay(story, "D-1", "P-2", usd("1000.00"))
+    assert total(story.history) == 0
+
+    end(story, Outcome.REJECTED)
+
+    assert total(story.history) == 300
+
+
+def test_a_refund_lessens_what_is_held() -> None:
+    story = disputed()
+
+    refund(story, "D-1", "D-1-P", usd("1000.00"))
+
+    assert total(story.history) == 0
+    assert story.ledger().held == ()
+    assert [each["amount"] for each in lines(story.history)] == [
+        "150.00",
+        "-150.00",
+        "-150.00",
+        "150.00",
+    ]
+
+
+def test_a_dispute_upheld_after_the_payout_is_taken_back_in_the_next_statement() -> None:
+    story = under(share("15"))
+    sell(story, "D-1", usd("1000.00"))
+    story.on("2026-02-01")
+    state(story, "2026-01")
+    story.when(OURS, RecordPayout(payout="O-1", statement="2026-01:USD", amount=usd("150.00")))
+    open_dispute(story)
+    end(story, Outcome.UPHELD)
+    story.on("2026-03-01")
+
+    (february,) = state(story, "2026-02")
+
+    assert (february.balance.payer, february.balance.amount) == (THEIRS, Decimal("150.00"))
+
+
+def test_a_dispute_about_no_money_moves_none() -> None:
+    story = disputed(deal=None)
+
+    assert total(story.history) == 150
+
+
+def test_an_exit_with_an_open_dispute_settles_the_rest_and_the_dispute_survives() -> None:
+    story = before(IssueFinalSettlement)
+    open_dispute(story, name="Q-9")
+    story.when(OURS, example(IssueFinalSettlement))
+    (final,) = story.facts(FinalSettlementIssued)
+    (balance,) = final.balances
+    assert [part.earned for part in balance.held] == [{THEIRS: Decimal("1152.00")}]
+    story.when(THEIRS, example(DispositionAssets))
+    story.when(OURS, changed(example(CompleteExit), tail_obligations=["Dispute Q-9"]))
+
+    withdrawn = story.when(OURS, WithdrawDispute(dispute="Q-9", reason="Settled by phone."))
+
+    assert story.partnership.stage is Stage.ENDED
+    assert [each.wire for each in withdrawn] == ["DisputeResolved"]
+
+
+# --- who may do what ---------------------------------------------------------------------------
+
+
+def test_nobody_ends_a_dispute_alone() -> None:
+    story = disputed()
+    story.when(OURS, proposes(Outcome.UPHELD))
+
+    refusal = story.refuses(OURS, AcceptResolution(dispute="Q-1", proposal="E-1"))
+
+    assert refusal.rule == "own-proposal"
+    assert story.facts(DisputeResolved) == []
+
+
+def test_only_who_opened_it_withdraws_it() -> None:
+    story = disputed()
+    command = WithdrawDispute(dispute="Q-1", reason="Let us go on.")
+
+    assert story.refuses(THEIRS, command).rule == "not-ones-own-dispute"
+    assert story.when(OURS, command)
+    assert story.when(OURS, command) == []
+
+
+def test_a_resolved_dispute_takes_nothing_more() -> None:
+    story = disputed()
+    end(story, Outcome.UPHELD)
+
+    for command in (
+        SubmitEvidence(dispute="Q-1", evidence="late", title="Late", reference="r-1"),
+        StartMediation(dispute="Q-1", mediator="The chamber"),
+        changed(proposes(Outcome.REJECTED), proposal="E-2"),
+        WithdrawDispute(dispute="Q-1", reason="Too late."),
+    ):
+        assert story.refuses(OURS, command).rule == "dispute-resolved"
+
+
+def test_a_dispute_is_about_one_thing_and_an_amount_above_zero() -> None:
+    story = at(Stage.EXECUTION)
+    command = example(OpenDispute)
+
+    both = changed(command, entry="E-1")
+    nothing = changed(command, amount=usd("0.00"))
+
+    assert story.refuses(OURS, both).rule == "one-thing-disputed"
+    assert story.refuses(OURS, nothing).rule == "amount-not-positive"
+
+
+def test_what_was_not_opened_cannot_be_ended() -> None:
+    story = at(Stage.EXECUTION)
+
+    assert story.refuses(OURS, proposes(Outcome.UPHELD)).rule == "no-such-dispute"
+
+
+@pytest.mark.parametrize(
+    ("outcome", "award", "rule"),
+    [
+        (Outcome.SETTLED, None, "award-of-a-settlement"),
+        (Outcome.UPHELD, usd("1.00"), "award-of-a-settlement"),
+        (Outcome.WITHDRAWN, None, "award-of-a-settlement"),
+        (Outcome.SETTLED, usd("50.01"), "award-exceeds-dispute"),
+        (Outcome.SETTLED, Money(amount=Decimal(1), currency="EUR"), "award-exceeds-dispute"),
+    ],
+)
+def test_an_award_is_part_of_what_is_disputed(
+    outcome: Outcome, award: Money | None, rule: str
+) -> None:
+    story = disputed(usd("50.00"))
+
+    assert story.refuses(OURS, proposes(outcome, award)).rule == rule
+
+
+def test_the_same_dispute_is_opened_once() -> None:
+    story = after(OpenDispute)
+
+    assert story.when(OURS, example(OpenDispute)) == []
+    other = changed(example(OpenDispute), description="Something else.")
+    assert story.refuses(OURS, other).rule == "already-recorded"
+    assert len(story.facts(DisputeOpened)) == 1

@@ -1,0 +1,210 @@
+"""What both sides give and say of each other, pacts that bind both, and reviews in time (C13, C14,
+C22 to C25)."""
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+import pytest
+
+from domain.deadlines import DeadlinePassed, Kind
+from domain.execution import (
+    ActionCompleted,
+    AgreeAction,
+    CompleteAction,
+    CompleteImprovementPlan,
+    HoldReview,
+    ReviewHeld,
+    ScheduleReview,
+)
+from domain.health import (
+    ContributionRecorded,
+    HealthCheckRecorded,
+    IdentifyRisk,
+    MitigateRisk,
+    ProposeTarget,
+    RecordContribution,
+    RecordHealthCheck,
+    ResumeActivity,
+    TargetAdjusted,
+)
+from domain.kernel import Event, Stage
+from domain.metric import Figure
+from domain.sharing import AgreeDataSharing, DataSharingAgreed, ProposeDataSharing
+from domain.terms import Cadence
+from projections import figures
+from tests.life import OURS, STRANGER, THEIRS, after, at, before, changed, example
+from tests.projections import folds
+from tests.projections.folds import states
+from tests.projections.money import amend, share
+from tests.stories import Story
+
+# --- facts of each side ------------------------------------------------------------------------
+
+
+def test_each_side_records_what_it_gives() -> None:
+    story = after(RecordContribution)
+    ours = changed(example(RecordContribution), what="Two engineers")
+
+    story.when(OURS, ours)
+
+    given = story.partnership.standing.facts
+    assert [each.what for each in given.of(ContributionRecorded, THEIRS)] == [
+        "Training of our sales"
+    ]
+    assert [each.what for each in given.of(ContributionRecorded, OURS)] == ["Two engineers"]
+
+
+def test_each_side_rates_a_quarter_once() -> None:
+    story = after(RecordHealthCheck)
+    check = example(RecordHealthCheck)
+
+    assert story.when(OURS, check) == []
+    assert story.when(THEIRS, changed(check, trust=2))
+    assert story.refuses(OURS, changed(check, trust=2)).rule == "already-recorded"
+    assert len(story.facts(HealthCheckRecorded)) == 2
+
+
+@pytest.mark.parametrize("command", [MitigateRisk, ResumeActivity, CompleteAction])
+def test_what_never_began_does_not_end(command: type) -> None:
+    story = at(Stage.EXECUTION)
+
+    assert story.refuses(OURS, example(command)).rule == "nothing-planned"
+
+
+@pytest.mark.parametrize("command", [IdentifyRisk, AgreeAction])
+def test_a_stranger_owns_nothing(command: type) -> None:
+    story = before(command)
+
+    assert story.refuses(OURS, changed(example(command), owner=STRANGER)).rule == "unknown-party"
+
+
+# --- pacts -------------------------------------------------------------------------------------
+
+
+def test_a_protocol_binds_once_the_other_agrees_and_a_new_one_takes_its_place() -> None:
+    story = after(ProposeDataSharing)
+    assert story.refuses(OURS, example(AgreeDataSharing)).rule == "own-proposal"
+    assert story.partnership.standing.pacts.of(DataSharingAgreed) == []
+    story.when(THEIRS, example(AgreeDataSharing))
+
+    story.when(OURS, changed(example(ProposeDataSharing), proposal="sharing-2", metrics=["leads"]))
+    story.when(THEIRS, AgreeDataSharing(proposal="sharing-2"))
+
+    (protocol,) = story.partnership.standing.pacts.of(DataSharingAgreed)
+    assert (protocol.metrics, protocol.agreed_version) == (["leads"], 2)
+
+
+def test_a_protocol_names_metrics_that_exist() -> None:
+    story = before(ProposeDataSharing)
+    command = changed(example(ProposeDataSharing), metrics=["leads", "smiles"])
+
+    assert story.refuses(OURS, command).rule == "unknown-metric"
+
+
+def test_an_adjusted_target_is_what_the_objective_is_measured_by() -> None:
+    story = before(ProposeTarget)
+    folds.report(story, "new_users", "2026-03", Figure(unit="count", value=Decimal(8000)))
+
+    def met() -> tuple[str, bool]:
+        rows = folds.figures(story)
+        (line,) = [x for x in figures.objectives(rows) if x["objective"] == "new-users"]
+        return line["target"], line["met"]
+
+    assert met() == ("10000", False)
+    story.when(OURS, example(ProposeTarget))
+    assert met() == ("10000", False)
+    story.when(THEIRS, TargetAdjusted.agrees(proposal="target-1"))
+
+    assert met() == ("8000", True)
+
+
+# --- reviews in time ---------------------------------------------------------------------------
+
+
+def with_cadence(**cadence: str) -> Story:
+    story = at(Stage.EXECUTION)
+    agreed = Cadence.model_validate(cadence)
+    amend(story, share(), since=date(2026, 1, 6), until=None, cadence=agreed)
+    return story
+
+
+def passed(events: list[Event], kind: Kind) -> list[str]:
+    return [each.ref for each in events if isinstance(each, DeadlinePassed) and each.kind is kind]
+
+
+def hold(story: Story, name: str, kind: str = "operational") -> None:
+    review = changed(example(ScheduleReview), review=name, kind=kind, at=story.now)
+    story.when(OURS, review)
+    story.when(OURS, HoldReview(review=name, minutes="As it should be."))
+
+
+def test_without_an_agreed_cadence_no_review_is_missed() -> None:
+    assert passed(at(Stage.EXECUTION).on("2026-12-31"), Kind.CADENCE) == []
+
+
+def test_a_week_without_an_operational_review_is_said_and_ends_with_the_next_one() -> None:
+    story = with_cadence(operational="weekly")
+
+    events = story.on("2026-01-13T00:00")
+    assert passed(events, Kind.CADENCE) == ["operational"]
+    assert states(story) == {"cadence-missed operational": "firing"}
+    story.on("2026-01-14")
+    hold(story, "late")
+
+    assert states(story)["cadence-missed operational"] == "resolved"
+    assert passed(story.on("2026-01-21T23:59"), Kind.CADENCE) == []
+    assert passed(story.on("2026-01-22T00:00"), Kind.CADENCE) == ["operational"]
+
+
+def test_a_business_review_counts_as_a_strategic_one() -> None:
+    story = with_cadence(strategic="quarterly")
+    story.on("2026-03-31")
+
+    hold(story, "qbr", "quarterly-business-review")
+
+    assert passed(story.on("2026-06-30"), Kind.CADENCE) == []
+    assert passed(story.on("2026-07-01"), Kind.CADENCE) == ["strategic"]
+
+
+def test_an_amendment_without_a_cadence_expects_no_more_reviews() -> None:
+    story = with_cadence(operational="weekly")
+    amend(story, share(), since=date(2026, 1, 8), cadence=None)
+
+    assert passed(story.on("2026-03-01"), Kind.CADENCE) == []
+
+
+def test_both_are_reminded_of_a_review_48_hours_before_it() -> None:
+    story = at(Stage.EXECUTION)
+    at_ten = datetime(2026, 1, 30, 10, tzinfo=UTC)
+    story.when(OURS, changed(example(ScheduleReview), at=at_ten))
+
+    assert passed(story.on("2026-01-28T09:59"), Kind.REMINDER) == []
+    assert passed(story.on("2026-01-28T10:00"), Kind.REMINDER) == ["operations-1"]
+    assert states(story) == {"review-due operations-1": "firing"}
+    story.on("2026-01-30T12:00")
+    story.when(OURS, HoldReview(review="operations-1", minutes="Held.", recorded_with_consent=True))
+
+    assert states(story) == {"review-due operations-1": "resolved"}
+    assert story.facts(ReviewHeld)[0].recorded_with_consent
+
+
+def test_an_action_that_is_not_done_by_its_day_is_overdue_until_it_is() -> None:
+    story = after(AgreeAction)
+
+    assert passed(story.on("2026-02-10T23:59"), Kind.ACTION) == []
+    assert passed(story.on("2026-02-11T00:00"), Kind.ACTION) == ["A-1"]
+    assert states(story)["action-overdue A-1"] == "firing"
+    story.when(THEIRS, example(CompleteAction))
+
+    assert states(story)["action-overdue A-1"] == "resolved"
+    assert len(story.facts(ActionCompleted)) == 1
+
+
+def test_an_improvement_plan_is_looked_at_once_its_time_is_over() -> None:
+    story = before(CompleteImprovementPlan)
+    story.on("2026-04-01")
+    assert states(story)["improvement-due plan-1"] == "firing"
+
+    story.when(OURS, example(CompleteImprovementPlan))
+
+    assert states(story)["improvement-due plan-1"] == "resolved"

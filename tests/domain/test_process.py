@@ -1,0 +1,129 @@
+"""What both agreed to do about a breach is done, once, with the breach as its cause (C15, C20)."""
+
+from datetime import timedelta
+from decimal import Decimal
+
+from domain.execution import IntroduceIncentive, InvestmentReduced, ReviewScheduled
+from domain.formation import AgreeDecisionRule, ProposeDecisionRule
+from domain.kernel import CLOCK_PARTY, Stage
+from domain.process import REVIEW_WITHIN, RuleBreached, RuleBreachRetracted, next_action
+from domain.recorded import Recorded
+from domain.renewal import GiveExitNotice
+from domain.rules import Action, Comparison, DecisionRule, Window
+from tests.life import OURS, THEIRS, at, example
+from tests.projections.folds import correct, count, percent, report
+from tests.stories import Story
+
+
+def agreed(story: Story, **more: object) -> Story:
+    """Both agree a rule on leads of a month, or one that differs from it."""
+    rule = DecisionRule(
+        rule="line",
+        metric="leads",
+        window=Window.MONTH,
+        comparison=Comparison.BELOW,
+        threshold=Decimal(100),
+        each_campaign=True,
+        action=Action.REDUCE_INVESTMENT,
+    ).model_copy(update=more)
+    story.when(OURS, ProposeDecisionRule(proposal="line", rule=rule))
+    story.when(THEIRS, AgreeDecisionRule(proposal="line"))
+    return story
+
+
+def last(story: Story, kind: type) -> Recorded:
+    return next(each for each in reversed(story.history) if isinstance(each.event, kind))
+
+
+def test_a_campaign_below_its_line_has_its_investment_halved_by_the_rule() -> None:
+    story = agreed(at(Stage.EXECUTION))
+    story.on("2026-02-27")
+    report(story, "leads", "2026-02", count(80), "spring")
+
+    story.on("2026-03-01")
+
+    (breach,) = story.facts(RuleBreached)
+    (reduced,) = story.facts(InvestmentReduced)
+    assert (breach.window, breach.finding) == (
+        "2026-02/spring",
+        "leads 80 (count); agreed: not below 100.",
+    )
+    assert (reduced.campaign, reduced.by) == ("spring", Decimal(50))
+    assert breach.finding in reduced.reason
+    assert last(story, InvestmentReduced).act.party == CLOCK_PARTY
+
+
+def test_a_late_figure_breaks_the_rule_when_it_comes() -> None:
+    story = agreed(at(Stage.EXECUTION))
+    story.on("2026-03-02")
+
+    events = report(story, "leads", "2026-02", count(80), "spring")
+
+    assert [each.wire for each in events] == [
+        "MetricReported",
+        "RuleBreached",
+        "InvestmentReduced",
+    ]
+    assert last(story, RuleBreached).act.occurred_at == story.now
+
+
+def test_what_was_done_about_a_breach_is_not_done_again() -> None:
+    story = agreed(at(Stage.EXECUTION))
+    story.on("2026-03-02")
+    report(story, "leads", "2026-02", count(80), "spring")
+
+    correct(story, "leads", "2026-02", count(100), "spring")
+    correct(story, "leads", "2026-02", count(99), "spring")
+
+    assert len(story.facts(RuleBreached)) == 2
+    assert len(story.facts(RuleBreachRetracted)) == 1
+    assert len(story.facts(InvestmentReduced)) == 1
+
+
+def test_two_quarters_below_the_floor_lead_to_a_review_within_two_weeks() -> None:
+    story = at(Stage.EXECUTION)
+    story.on("2026-06-30")
+    for quarter in ("2026-Q1", "2026-Q2"):
+        report(story, "lead_to_opportunity", quarter, percent(49, 1000))
+
+    story.on("2026-07-01")
+
+    breach = last(story, RuleBreached)
+    review = story.facts(ReviewScheduled)[-1]
+    assert review.kind == "quarterly-business-review"
+    assert review.at == breach.act.occurred_at + REVIEW_WITHIN
+    assert review.review == "conversion-floor:1:2026-Q2"
+
+
+def test_a_rule_that_only_notifies_asks_for_nothing() -> None:
+    story = agreed(at(Stage.EXECUTION), action=Action.NOTIFY)
+    story.on("2026-03-02")
+
+    events = report(story, "leads", "2026-02", count(80), "spring")
+
+    assert [each.wire for each in events] == ["MetricReported", "RuleBreached"]
+
+
+def test_nothing_is_asked_of_a_partnership_that_is_leaving() -> None:
+    story = agreed(at(Stage.EXECUTION))
+    story.when(OURS, example(GiveExitNotice))
+    story.on("2026-03-02")
+
+    report(story, "leads", "2026-02", count(80), "spring")
+
+    state = story.partnership
+    assert len(story.facts(RuleBreached)) == 1
+    assert story.facts(InvestmentReduced) == []
+    assert next_action(state.breaches, state.execution, state.standing) is None
+
+
+def test_a_rule_never_acts_on_what_was_before_it() -> None:
+    story = at(Stage.EXECUTION)
+    story.on("2026-02-10")
+    agreed(story)
+    story.wait(hours=timedelta(days=20) / timedelta(hours=1))
+
+    report(story, "leads", "2026-02", count(80), "spring")
+
+    assert story.facts(RuleBreached) == []
+    assert story.when(OURS, example(IntroduceIncentive))

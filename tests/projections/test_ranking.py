@@ -1,0 +1,232 @@
+"""Rankings: markets by their own evidence, candidates by what was measured (C1 to C4)."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain.exploration import (
+    AgreeBridgingPlan,
+    AssessAlignment,
+    BeginExploration,
+    ChoosePartner,
+    DefineIdealPartnerProfile,
+    IdentifyCandidate,
+    MeasureAudienceOverlap,
+    ScoreCandidate,
+)
+from domain.formation import AttachEvidence, EvidenceKind
+from domain.kernel import Stage
+from domain.markets import (
+    AssignMetricOwner,
+    AssignRole,
+    RankMarket,
+    RecordLocalFeedback,
+    Role,
+    TargetMarket,
+)
+from projections.fold import Row
+from projections.portfolio import Member
+from projections.ranking import CHECKS, candidates, markets
+from tests.life import OURS, THEIRS, after, at, example
+from tests.projections.folds import member
+from tests.stories import Story
+
+# --- markets -----------------------------------------------------------------------------------
+
+
+def heard_and_ranked(story: Story, market: str, viability: int, fit: int = 3) -> None:
+    story.when(OURS, example(RecordLocalFeedback, market=market))
+    ranked = example(RankMarket, market=market, viability=viability, cultural_fit=fit)
+    story.when(OURS, ranked)
+
+
+def made(row: Row) -> set[str]:
+    """Give the mistakes that were made in a market."""
+    return {each["mistake"] for each in row["checks"] if each["made"]}
+
+
+def test_markets_are_ranked_by_viability_and_fit_with_the_reasons_behind() -> None:
+    story = after(BeginExploration)
+    heard_and_ranked(story, "france", 2)
+    heard_and_ranked(story, "spain", 5)
+    story.when(OURS, TargetMarket(market="germany"))
+
+    rows = markets([member(story)])
+
+    assert [(each["rank"], each["market"]) for each in rows] == [
+        (1, "spain"),
+        (2, "france"),
+        (None, "germany"),
+    ]
+    assert rows[0]["reasons"] == [
+        {"text": "Firms there pay for such tools already.", "shown_by": "growthos-brightpath#4"}
+    ]
+
+
+def test_a_market_named_and_nothing_else_makes_all_five_mistakes() -> None:
+    story = after(BeginExploration)
+    story.when(OURS, TargetMarket(market="germany"))
+
+    (row,) = markets([member(story)])
+
+    assert made(row) == {each.mistake for each in CHECKS}
+    assert all(each["mend"] for each in row["checks"])
+
+
+def test_each_mistake_is_undone_by_the_fact_that_shows_it() -> None:
+    story = at(Stage.EXECUTION)
+    assert made(markets([member(story)])[0]) == {"no-experiment"}
+
+    story.when(OURS, example(AttachEvidence, evidence="ab-test", kind=EvidenceKind.EXPERIMENT))
+
+    (row,) = markets([member(story)])
+    assert made(row) == set()
+    assert row["checks"][-1]["shown_by"] == f"growthos-brightpath#{len(story.history) - 1}"
+
+
+def test_an_experiment_in_several_markets_at_once_shows_nothing_of_one() -> None:
+    story = at(Stage.EXECUTION)
+    story.when(OURS, example(AttachEvidence, evidence="ab-test", kind=EvidenceKind.EXPERIMENT))
+    story.when(OURS, TargetMarket(market="france"))
+
+    assert all("no-experiment" in made(row) for row in markets([member(story)]))
+
+
+def test_evidence_from_one_market_mends_no_mistake_in_another() -> None:
+    story = at(Stage.EXECUTION)
+    story.when(OURS, TargetMarket(market="france"))
+
+    france, spain = sorted(markets([member(story)]), key=lambda each: str(each["market"]))
+
+    assert france["feedback"] == 0
+    assert {"market-extrapolated", "no-local-feedback", "no-regional-owner"} <= made(france)
+    assert spain["feedback"] == 1
+
+
+def test_an_owner_who_is_not_local_is_no_regional_owner() -> None:
+    story = after(BeginExploration)
+    owner = example(AssignMetricOwner, market="france", local=False)
+    story.when(OURS, owner)
+    assert "no-regional-owner" in made(markets([member(story)])[0])
+
+    role = AssignRole(role=Role.REGIONAL_MANAGER, market="france", name="Luc")
+    story.when(OURS, role)
+    assert "no-regional-owner" not in made(markets([member(story)])[0])
+
+
+def test_several_partnerships_in_one_market_speak_of_it_together() -> None:
+    one, other = after(BeginExploration), after(BeginExploration)
+    heard_and_ranked(one, "spain", 5)
+    heard_and_ranked(other, "spain", 2)
+
+    (row,) = markets([member(one, "a"), member(other, "b")])
+
+    assert (row["viability"], row["feedback"]) == ("3.50", 2)
+    assert row["partnerships"] == ["a", "b"]
+
+
+def test_both_sides_rank_and_the_mean_counts() -> None:
+    story = at(Stage.EXECUTION)
+    story.when(THEIRS, example(RankMarket, viability=2))
+
+    (row,) = markets([member(story)])
+
+    assert (row["viability"], row["rated"]) == ("3.00", 2)
+
+
+# --- candidates --------------------------------------------------------------------------------
+
+
+def scored(story: Story, name: str, reach: int, shared: int = 40) -> None:
+    story.when(OURS, example(IdentifyCandidate, candidate=name, name=name.title()))
+    story.when(OURS, example(ScoreCandidate, candidate=name, market_reach=reach))
+    story.when(OURS, example(MeasureAudienceOverlap, candidate=name, shared_customers=shared))
+
+
+def names(rows: list[Row]) -> list[str]:
+    return [each["candidate"] for each in rows]
+
+
+def test_candidates_are_ranked_by_score_then_by_overlap() -> None:
+    story = after(DefineIdealPartnerProfile)
+    scored(story, "low", 2)
+    scored(story, "narrow", 4, shared=10)
+    scored(story, "wide", 4, shared=80)
+
+    rows = candidates(member(story))
+
+    assert names(rows) == ["wide", "narrow", "low"]
+    assert rows[0]["reasons"] == [
+        "score 11 of 15 under profile 1",
+        "20.00 % of our customers shared",
+        "alignment not assessed",
+    ]
+
+
+def test_a_low_dimension_without_a_plan_comes_after_all_others_until_it_is_bridged() -> None:
+    story = after(DefineIdealPartnerProfile)
+    scored(story, "good", 5)
+    scored(story, "plain", 1)
+    story.when(OURS, example(AssessAlignment, candidate="good"))
+
+    unfit = candidates(member(story))
+    story.when(OURS, example(AgreeBridgingPlan, candidate="good"))
+    bridged = candidates(member(story))
+
+    assert names(unfit) == ["plain", "good"]
+    assert "cultural_compatibility is below 3 and not bridged" in unfit[1]["reasons"]
+    assert names(bridged) == ["good", "plain"]
+
+
+def test_a_score_under_an_older_profile_comes_after_those_under_the_present_one() -> None:
+    story = after(DefineIdealPartnerProfile)
+    scored(story, "old", 5)
+    story.when(OURS, example(DefineIdealPartnerProfile, staff_to=300))
+    story.when(OURS, example(IdentifyCandidate, candidate="new", name="New"))
+    story.when(OURS, example(ScoreCandidate, candidate="new", market_reach=1, profile_version=2))
+
+    rows = candidates(member(story))
+
+    assert names(rows) == ["new", "old"]
+    assert "under profile 1, which is now 2" in rows[1]["reasons"][0]
+
+
+def test_who_was_chosen_is_marked() -> None:
+    (row,) = candidates(member(after(ChoosePartner)))
+
+    assert row["chosen"]
+    assert row["unbridged"] == []
+
+
+CANDIDATE = st.fixed_dictionaries(
+    {"name": st.just("N")},
+    optional={
+        "score": st.fixed_dictionaries(
+            {
+                "profile_version": st.integers(1, 2),
+                "market_reach": st.integers(1, 5),
+                "brand_alignment": st.integers(1, 5),
+                "technical_compatibility": st.integers(1, 5),
+            }
+        ),
+        "overlap": st.fixed_dictionaries(
+            {"own_customers": st.integers(0, 9), "shared_customers": st.integers(0, 9)}
+        ),
+    },
+)
+
+
+@given(st.dictionaries(st.sampled_from("abcdefgh"), CANDIDATE), st.randoms())
+def test_a_ranking_is_total_and_does_not_depend_on_the_order_of_what_is_ranked(
+    known: dict[str, Row], random: object
+) -> None:
+    def ranked(candidates_of: dict[str, Row]) -> list[Row]:
+        traits = {"candidates": candidates_of, "profiles": [{"profile_version": 2}]}
+        return candidates(Member("p", {}, traits, {}, []))
+
+    shuffled = list(known.items())
+    random.shuffle(shuffled)  # type: ignore[attr-defined] # hypothesis gives a Random
+
+    rows = ranked(known)
+    assert [each["rank"] for each in rows] == list(range(1, len(known) + 1))
+    assert {each["candidate"] for each in rows} == set(known)
+    assert ranked(dict(shuffled)) == rows
