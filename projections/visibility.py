@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
-from domain.exploration import AudienceOverlapMeasured
+from domain.exploration import AudienceOverlapMeasured, ExplorationBegun, PartnerChosen
 from domain.formation import BestAlternativeDeclared, NonNegotiableDeclared
 from domain.metric import MetricCorrected, MetricReported
 from domain.recorded import Recorded
@@ -48,18 +48,23 @@ class Sight:
     protocol: DataSharingAgreed | None = None
     own: frozenset[str] = frozenset()
     """The metrics that the viewer reported itself."""
+    parties: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, viewer: Viewer, events: Iterable[Recorded]) -> "Sight":
         """Give what `viewer` sees of a log, by the last protocol that it knows."""
-        protocol, own = None, set()
+        protocol, own, parties = None, set(), []
         for recorded in events:
             event = recorded.event
-            if isinstance(event, DataSharingAgreed):
+            if isinstance(event, ExplorationBegun):
+                parties.append(recorded.act.party)
+            elif isinstance(event, PartnerChosen):
+                parties.append(event.candidate)
+            elif isinstance(event, DataSharingAgreed):
                 protocol = event
             elif isinstance(event, MetricReported) and recorded.act.party == viewer.party:
                 own.add(event.metric)
-        return cls(viewer, protocol, frozenset(own))
+        return cls(viewer, protocol, frozenset(own), tuple(parties))
 
     def shows(self, recorded: Recorded) -> bool:
         """Whether a fact is shown at all."""

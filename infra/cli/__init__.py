@@ -20,6 +20,7 @@ from infra.settings import DEFAULT_STORE, NoSuchStore, Settings
 
 if TYPE_CHECKING:
     from infra.bootstrap import Accord
+    from projections.visibility import Viewer
 
 DONE, FAILED, NOT_UNDERSTOOD, REFUSED = 0, 1, 2, 3
 EXIT_CODES = {
@@ -135,6 +136,39 @@ Period = Annotated[
         show_default=False,
     ),
 ]
+
+
+Party = Annotated[
+    str | None,
+    typer.Option("--party", metavar="PARTY", help="As this party sees it.", show_default=False),
+]
+Full = Annotated[
+    str | None,
+    typer.Option(
+        "--full",
+        metavar="REASON",
+        help="Both sides' private facts too, for this reason; the look is itself recorded.",
+        show_default=False,
+    ),
+]
+
+
+def _viewer(accord: "Accord", id: str, party: str | None, full: str | None) -> "Viewer":
+    """Give who asks; the operator's look at everything is recorded before it is taken."""
+    from getpass import getuser
+
+    from infra import queries
+    from projections.visibility import Viewer
+
+    if full is None:
+        return Viewer(party)
+    if party is not None:
+        raise typer.BadParameter("A party sees its own; --full is the operator's.")
+    queries.size_of(accord.history, id)
+    command = " ".join(["accord", *sys.argv[1:]])[:2000]
+    accord.service.record_view(id, getuser(), command, full)
+    accord.catch_up()
+    return Viewer(full=True)
 
 
 def settings(store: str, kafka: str | None = None) -> Settings:
@@ -308,6 +342,8 @@ def show(
         int | None,
         typer.Option("--version", metavar="N", min=1, help="The first N events of its log."),
     ] = None,
+    party: Party = None,
+    full: Full = None,
     store: Store = DEFAULT_STORE,
     as_json: Json = False,
 ) -> None:
@@ -317,7 +353,8 @@ def show(
     from infra.cli.printing import document
 
     with _opened(store, as_json=as_json) as accord:
-        row = queries.show(accord, id, queries.AsOf(at, known, version))
+        viewer = _viewer(accord, id, party, full)
+        row = queries.show(accord, id, queries.AsOf(at, known, version, viewer))
         document(_marked(accord, row)) if as_json else standing.print_standing(row)
 
 
@@ -326,6 +363,8 @@ def history(
     id: Id,
     at: At = None,
     known: Known = None,
+    party: Party = None,
+    full: Full = None,
     store: Store = DEFAULT_STORE,
     as_json: Json = False,
 ) -> None:
@@ -335,7 +374,8 @@ def history(
     from infra.cli.printing import array
 
     with _opened(store, as_json=as_json) as accord:
-        rows = queries.history(accord, id, queries.AsOf(at, known))
+        viewer = _viewer(accord, id, party, full)
+        rows = queries.history(accord, id, queries.AsOf(at, known, viewer=viewer))
         if as_json:
             array(_marked(accord, row) for row in rows)
         else:
@@ -348,6 +388,7 @@ def kpis(
     period: Period = None,
     at: At = None,
     known: Known = None,
+    party: Party = None,
     store: Store = DEFAULT_STORE,
     as_json: Json = False,
 ) -> None:
@@ -358,7 +399,8 @@ def kpis(
 
     with _opened(store, as_json=as_json) as accord:
         accord.catch_up()
-        answer = queries.kpis(accord, id, period, queries.AsOf(at, known))
+        when = queries.AsOf(at, known, viewer=_viewer(accord, id, party, None))
+        answer = queries.kpis(accord, id, period, when)
         document(_marked(accord, answer)) if as_json else reading.print_kpis(answer)
 
 
@@ -415,6 +457,7 @@ def explain(
     ],
     at: At = None,
     known: Known = None,
+    party: Party = None,
     store: Store = DEFAULT_STORE,
     as_json: Json = False,
 ) -> None:
@@ -427,7 +470,9 @@ def explain(
     from infra.cli.printing import document
 
     with _opened(store, as_json=as_json) as accord:
-        answer = queries.explain(accord, reference, queries.AsOf(at, known))
+        from projections.visibility import Viewer
+
+        answer = queries.explain(accord, reference, queries.AsOf(at, known, viewer=Viewer(party)))
         document(_marked(accord, answer)) if as_json else standing.print_explanation(answer)
 
 
@@ -437,6 +482,7 @@ def review(
     name: Annotated[str, typer.Argument(metavar="REVIEW", help="The review.", show_default=False)],
     at: At = None,
     known: Known = None,
+    party: Party = None,
     store: Store = DEFAULT_STORE,
     as_json: Json = False,
 ) -> None:
@@ -446,7 +492,8 @@ def review(
     from infra.cli.printing import document
 
     with _opened(store, as_json=as_json) as accord:
-        answer = queries.review_pack(accord, id, name, queries.AsOf(at, known))
+        when = queries.AsOf(at, known, viewer=_viewer(accord, id, party, None))
+        answer = queries.review_pack(accord, id, name, when)
         document(_marked(accord, answer)) if as_json else pack.print_pack(answer)
 
 

@@ -34,6 +34,15 @@ def print_standing(row: Row) -> None:
     _plans(row)
     _renewal(row["renewal"])
     table(
+        ["PARTY", "ON", "WHAT IT SAID"],
+        (
+            (each["party"], each.get("term", "its best alternative"), each["statement"])
+            for each in row["private"]
+        ),
+        title="private to its party",
+        indent=2,
+    )
+    table(
         ["DUE", "WHAT", "OF"],
         ((minute(each["due"]), each["kind"], each["ref"]) for each in row["deadlines"]),
         title="open deadlines",
@@ -126,7 +135,10 @@ def _ratings(rated: Row | None, names: dict[str, str]) -> str:
 
 
 def _overlap(overlap: Row | None) -> str:
-    return f"{overlap['shared_customers']} of {overlap['own_customers']}" if overlap else ""
+    if not overlap:
+        return ""
+    of = f" of {overlap['own_customers']}" if "own_customers" in overlap else ""
+    return f"{overlap['shared_customers']}{of}"
 
 
 def _terms(terms: Row) -> None:

@@ -8,7 +8,7 @@ from infra.queries.comparing import attributes, candidates, markets, portfolio
 from infra.queries.evidence import experiments, funnel, rules, try_rule
 from infra.queries.explaining import explain
 from infra.queries.listing import alerts, history, kpis, overview
-from infra.queries.logs import NOW, AsOf, NotFound
+from infra.queries.logs import NOW, AsOf, NotFound, size_of
 from infra.queries.reviewing import review_pack
 from infra.queries.standing import show
 from infra.queries.stating import settle, statement, statements
@@ -35,6 +35,7 @@ __all__ = [
     "rules",
     "settle",
     "show",
+    "size_of",
     "statement",
     "statements",
     "try_rule",

@@ -9,12 +9,13 @@ from domain.recorded import Recorded
 from domain.values import instant
 from infra.bootstrap import Accord
 from infra.codec import encode
-from infra.queries.logs import NOW, AsOf, Row, entry, log, size_of
+from infra.queries.logs import NOW, AsOf, Row, entry, log, sight_of, size_of, whole_log
 from infra.runner import partnerships, replay_all
 from projections import ALERTS, KPIS, OVERVIEW, beliefs, figures
 from projections import alerts as judged
 from projections.fold import Projection, replay
 from projections.overview import OVERVIEW_ROW
+from projections.visibility import HIDDEN, Sight
 
 PAGE = 500
 """Partnerships looked up at a time."""
@@ -44,7 +45,7 @@ def _overview(accord: Accord) -> Iterator[Row]:
 
 def _overview_then(accord: Accord, when: AsOf) -> Iterator[Row]:
     for name in partnerships(accord.history):
-        counted = _Counted(log(accord.history, name, when))
+        counted = _Counted(whole_log(accord.history, name, when))
         replayed = {
             each.name: of.rows for each, of in replay_all((OVERVIEW, ALERTS), counted).folded
         }
@@ -78,7 +79,18 @@ def history(accord: Accord, partnership: str, when: AsOf = NOW) -> Iterator[Row]
 
     Raises `NotFound`.
     """
-    return map(envelope, log(accord.history, partnership, when))
+    sight = sight_of(accord.history, partnership, when)
+    events = whole_log(accord.history, partnership, when)
+    return (_seen(envelope(recorded), recorded, sight) for recorded in events)
+
+
+def _seen(row: Row, recorded: Recorded, sight: Sight) -> Row:
+    """Give an event's row without what the viewer is not to see; its place stays."""
+    if not sight.shows(recorded):
+        return row | {"data": {}, "text": f"({HIDDEN}: private to {recorded.act.party})"}
+    if told := sight.overlap(recorded):
+        return row | {"data": {}, "text": f"measured {told} shared customers"}
+    return row
 
 
 def envelope(recorded: Recorded) -> Row:
@@ -102,12 +114,12 @@ def kpis(accord: Accord, partnership: str, period: str | None = None, when: AsOf
     """
     rows = rows_of(KPIS, accord, partnership, when)
     asked = [period] if period else figures.periods(rows)
+    lines = [line for each in asked for line in figures.report(rows, each)]
+    sight = sight_of(accord.history, partnership, when)
     return {
         "id": partnership,
         "as_of": when.as_json(),
-        "figures": beliefs.with_posteriors(
-            rows, [line for each in asked for line in figures.report(rows, each)]
-        ),
+        "figures": [sight.line(line) for line in beliefs.with_posteriors(rows, lines)],
         "objectives": figures.objectives(rows),
     }
 

@@ -11,6 +11,7 @@ from domain.values import instant
 from infra.runner import partnerships
 from infra.store.records import History
 from projections.timeline import TIMELINE
+from projections.visibility import OPERATOR, Sight, Viewer
 
 Row = dict[str, Any]
 """A JSON object."""
@@ -29,12 +30,14 @@ class NotFound(LookupError):
 class AsOf:
     """The time that is asked about: what had happened by `at`, as far as it was `known` by then.
 
-    Both moments are included. `version` asks about the first so many events of the log.
+    Both moments are included. `version` asks about the first so many events of the log. `viewer`
+    is who asks: what is private to others is left out of the answer.
     """
 
     at: datetime | None = None
     known: datetime | None = None
     version: int | None = None
+    viewer: Viewer = OPERATOR
 
     def of(self, events: Iterable[Recorded]) -> Iterator[Recorded]:
         """Give those events of a log, in its order, that belong to this time."""
@@ -55,7 +58,8 @@ class AsOf:
             "known": self.known and instant(self.known),
             "version": self.version,
         }
-        return {name: value for name, value in asked.items() if value is not None}
+        known = {name: value for name, value in asked.items() if value is not None}
+        return known | self.viewer.as_json()
 
 
 NOW = AsOf()
@@ -63,7 +67,27 @@ NOW = AsOf()
 
 
 def log(history: History, partnership: str, when: AsOf = NOW) -> Iterator[Recorded]:
-    """Give a partnership's events as of a time. Raises `NotFound`."""
+    """Give a partnership's events as of a time, as far as the viewer sees. Raises `NotFound`."""
+    sight = sight_of(history, partnership, when)
+    return filter(sight.shows, whole_log(history, partnership, when))
+
+
+def sight_of(history: History, partnership: str, when: AsOf) -> Sight:
+    """Give what the viewer sees of a partnership. Raises `NotFound` if it is no party of it."""
+    viewer = when.viewer
+    if viewer.party is None:
+        return Sight(viewer)
+    sight = Sight.of(viewer, whole_log(history, partnership, when))
+    if viewer.party not in sight.parties:
+        raise NotFound(
+            f"{viewer.party} is no party of {partnership}.",
+            f"Ask as {' or '.join(sight.parties)}.",
+        )
+    return sight
+
+
+def whole_log(history: History, partnership: str, when: AsOf = NOW) -> Iterator[Recorded]:
+    """Give a partnership's events as of a time, whoever asks. Raises `NotFound`."""
     events = size_of(history, partnership)
     if when.version is not None and not 1 <= when.version <= events:
         raise NotFound(

@@ -56,7 +56,7 @@ def review_pack(accord: Accord, partnership: str, review: str, when: AsOf = NOW)
         otherwise = "Schedule it first (ScheduleReview); accord show lists the reviews."
         raise NotFound(f"There is no review {review}.", perhaps(review, scheduled, otherwise))
     at = scheduled[review].at
-    moment = AsOf(min(when.at or at, at), min(when.known or at, at))
+    moment = AsOf(min(when.at or at, at), min(when.known or at, at), viewer=when.viewer)
     events = list(log(accord.history, partnership, moment))
     return _Pack(partnership, scheduled[review], at, events).as_json()
 

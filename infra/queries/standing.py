@@ -22,7 +22,7 @@ from domain.exploration import (
     CandidateApproached,
     CandidateScored,
 )
-from domain.formation import Formation
+from domain.formation import BestAlternativeDeclared, Formation, NonNegotiableDeclared
 from domain.governance import (
     ContactAssigned,
     GovernanceEstablished,
@@ -36,17 +36,21 @@ from domain.renewal import Renewal
 from domain.values import instant
 from infra.bootstrap import Accord
 from infra.queries.explaining import rule_in_words
-from infra.queries.logs import NOW, AsOf, NotFound, Row, log, size_of
+from infra.queries.logs import NOW, AsOf, NotFound, Row, sight_of, size_of, whole_log
 from infra.service import wall_clock
+from projections.visibility import Sight
 
 
 def show(accord: Accord, partnership: str, when: AsOf = NOW) -> Row:
     """Give what a partnership's history comes to as of a time.
 
-    What each party keeps to itself (its best alternative, C7) is left out. Raises `NotFound`.
+    What each party keeps to itself (C7) is shown to that party, and to the operator only in full.
+    Raises `NotFound`.
     """
-    seen = _Seen()
-    state = aggregates.fold(seen.each(log(accord.history, partnership, when)))
+    sight = sight_of(accord.history, partnership, when)
+    seen = _Seen(sight)
+    events = seen.each(whole_log(accord.history, partnership, when))
+    state = aggregates.fold(filter(sight.shows, events))
     if seen.last is None:
         first = next(accord.history.of(partnership, 0, 1)).act.occurred_at
         raise NotFound(
@@ -68,13 +72,27 @@ def show(accord: Accord, partnership: str, when: AsOf = NOW) -> Row:
             "last_recorded_at": instant(seen.last.act.recorded_at),
         },
         **_of(state, seen, moment.date()),
+        "private": list(_private(state)),
     }
+
+
+def _private(state: Partnership) -> Iterator[Row]:
+    """Give what parties keep to themselves, as far as the asked log has it."""
+    for party in state.parties:
+        for fact in (
+            *state.standing.facts.of(NonNegotiableDeclared, party),
+            *state.standing.facts.of(BestAlternativeDeclared, party),
+        ):
+            yield {"party": party, "kind": fact.wire, **_json(fact)}
 
 
 class _Seen:
     """What a fold of states does not keep, noted while the events go by."""
 
-    def __init__(self) -> None:
+    def __init__(self, sight: Sight) -> None:
+        self._sight = sight
+        self.small: dict[str, str] = {}
+        """How an overlap that is too small to be shown is told, by candidate (C14)."""
         self.events = 0
         self.last: Recorded | None = None
         self.missed: dict[tuple[str, str], tuple[str, datetime]] = {}
@@ -87,7 +105,10 @@ class _Seen:
             self.events += 1
             self.last = recorded
             at = recorded.act.occurred_at
+            told = self._sight.overlap(recorded)
             match recorded.event:
+                case AudienceOverlapMeasured(candidate=name) if told:
+                    self.small[name] = told
                 case MilestoneMissed(milestone=name):
                     self.missed["reached", name] = "missed", at
                 case ReviewMissed(review=name):
@@ -112,7 +133,8 @@ def _of(state: Partnership, seen: _Seen, day: date) -> Row:
         "purpose": begun.purpose if begun else None,
         "parties": _parties(state),
         "candidates": [
-            _candidate(name, each, state) for name, each in state.exploration.candidates.items()
+            _candidate(name, each, state) | _small(seen.small.get(name))
+            for name, each in state.exploration.candidates.items()
         ],
         "terms": _terms(formation, day),
         "charter": _json(formation.charter.charter) if formation.charter else None,
@@ -180,6 +202,10 @@ def _candidate(name: str, candidate: Candidate, state: Partnership) -> Row:
             if fact is not None
         },
     }
+
+
+def _small(told: str | None) -> Row:
+    return {"overlap": {"shared_customers": told}} if told else {}
 
 
 def _terms(formation: Formation, day: date) -> Row:

@@ -17,18 +17,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain import aggregates
+from domain.formation import BestAlternativeDeclared
 from domain.gates import GrantWaiver
 from domain.markets import TargetMarket
 from domain.metrics import CATALOGUE, Adds
 from domain.program import DefinePortfolio
 from domain.rules import OWN_RULES
 from domain.values import plain
+from domain.viewing import FullViewTaken
 from infra import queries
 from infra.bootstrap import Accord
 from infra.queries import AsOf, Checked, Difference, NotFound
 from infra.queries.explaining import STANDING_RULES, rule_in_words
 from infra.runner import partnerships
 from projections import alerts as judged
+from projections.visibility import Viewer
 from tests.feeds import FEEDS, messages, play, played, simulated
 from tests.infra.messages import beginning, message
 from tests.life import CONVERSION_FLOOR, changed
@@ -86,7 +89,7 @@ def test_the_list_counts_the_alerts_that_fire_now(tmp_path: Path) -> None:
 def test_an_event_of_the_history_is_what_is_stored_with_its_place_and_its_words(
     accord: Accord,
 ) -> None:
-    rows = list(queries.history(accord, CONSULTING))
+    rows = list(queries.history(accord, CONSULTING, AsOf(viewer=Viewer(full=True))))
 
     for place, (row, body) in enumerate(zip(rows, accord.history.bodies(CONSULTING), strict=True)):
         beside = {name: row.pop(name) for name in ("index", "position", "late", "text")}
@@ -633,3 +636,61 @@ def test_what_is_written_while_it_is_verified_is_no_difference(
 
 def test_every_standing_rule_has_its_words() -> None:
     assert set(STANDING_RULES) == OWN_RULES - {judged.REFERRAL_MINIMUM}
+
+
+# --- who sees what -----------------------------------------------------------------------------
+
+PARTNER = "northbridge"
+
+
+def test_a_party_is_shown_its_own_private_facts_and_the_operator_none(accord: Accord) -> None:
+    ours = queries.show(accord, CONSULTING, AsOf(viewer=Viewer(PARTNER)))["private"]
+
+    assert {row["party"] for row in ours} == {PARTNER}
+    assert {row["kind"] for row in ours} == {"NonNegotiableDeclared", "BestAlternativeDeclared"}
+    assert queries.show(accord, CONSULTING)["private"] == []
+    full = queries.show(accord, CONSULTING, AsOf(viewer=Viewer(full=True)))["private"]
+    assert {row["party"] for row in full} == {PARTNER, "growthos"}
+
+
+@pytest.mark.parametrize("viewer", [Viewer(), Viewer(PARTNER)], ids=["operator", "partner"])
+def test_a_history_keeps_the_place_of_what_it_does_not_show(accord: Accord, viewer: Viewer) -> None:
+    secrets = [
+        each.event.statement
+        for each in accord.history.of(CONSULTING)
+        if isinstance(each.event, BestAlternativeDeclared) and each.act.party != viewer.party
+    ]
+    rows = list(queries.history(accord, CONSULTING, AsOf(viewer=viewer)))
+
+    assert secrets
+    assert [row["index"] for row in rows] == list(range(len(rows)))
+    assert not any(secret in orjson.dumps(rows).decode() for secret in secrets)
+    assert any("(hidden: private to growthos)" in row["text"] for row in rows)
+
+
+def test_figures_outside_the_protocol_are_not_shown_to_the_other_party(accord: Accord) -> None:
+    def metrics(viewer: Viewer) -> set[str]:
+        answer = queries.kpis(accord, CONSULTING, when=AsOf(viewer=viewer))
+        return {line["metric"] for line in answer["figures"]}
+
+    assert "internal_survey_score" in metrics(Viewer("growthos"))
+    assert "internal_survey_score" not in metrics(Viewer(PARTNER))
+    assert "co_branded_revenue" in metrics(Viewer(PARTNER))
+
+
+def test_a_stranger_is_told_who_the_parties_are(accord: Accord) -> None:
+    with pytest.raises(NotFound, match="Ask as growthos or northbridge"):
+        list(queries.history(accord, CONSULTING, AsOf(viewer=Viewer("passer-by"))))
+
+
+def test_the_operators_look_at_everything_is_on_record(tmp_path: Path) -> None:
+    with played(tmp_path) as accord:
+        accord.service.record_view(AURORA, "sam", "accord show aurora-series", "A complaint.")
+
+        last = list(accord.history.of(AURORA))[-1]
+        assert isinstance(last.event, FullViewTaken)
+        assert (last.act.party, last.act.actor, last.event.reason) == (
+            "accord",
+            "sam",
+            "A complaint.",
+        )

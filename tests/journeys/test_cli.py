@@ -536,7 +536,7 @@ def test_the_demo_makes_its_store_and_tells_what_came_of_the_examples(accord: Ac
     again = accord("demo", "--examples", examples, "--json").json
 
     assert told.code == 0
-    assert told.out.startswith("Played 4 feeds: 572 accepted, 9 refused.")
+    assert told.out.startswith("Played 4 feeds: 611 accepted, 10 refused.")
     assert "GrowthOS and Northbridge Advisory (growthos-consulting)" in told.out
     for number in (
         "5.5556 % (15/270)",
@@ -549,7 +549,7 @@ def test_the_demo_makes_its_store_and_tells_what_came_of_the_examples(accord: Ac
     assert f"resolved   2026-04-01  referral-minimum@1/{CONSULTING}/2026-Q1" in told.out
     assert "notice-period: The gate to exit is closed" in told.out
     assert SIMULATED in told.err
-    assert (again["accepted"], again["duplicates"], len(again["refused"])) == (0, 572, 9)
+    assert (again["accepted"], again["duplicates"], len(again["refused"])) == (0, 611, 10)
     assert len(again["partnerships"]) == 6
     assert again["simulated"] is True
 

@@ -30,10 +30,11 @@ from tests.feeds import FEEDS, messages, play, simulated
 Row = dict[str, Any]
 
 REFUSED = {
-    "1-growthos": {"grw-0043": "overlap-known", "grw-0106": "not-the-current-version"},
+    "1-growthos": {"grw-0043": "overlap-known", "grw-0108": "not-the-current-version"},
     "2-spring-launch": {
-        "spr-0028": "alignment:cultural_compatibility",
-        "spr-0118": "improvement-deadline",
+        "spr-0016": "local-feedback-first",
+        "spr-0041": "alignment:cultural_compatibility",
+        "spr-0131": "improvement-deadline",
     },
     "3-producer-renewal": {"aur-0013": "checklist:exit_clause", "aur-0077": "own-proposal"},
     "4-producer-exit": {
