@@ -81,7 +81,7 @@ def test_the_alerts_are_those_that_every_partnership_has() -> None:
 def test_every_command_line_and_file_that_is_named_exists() -> None:
     known = {
         each.name or getattr(each.callback, "__name__", "") for each in app.registered_commands
-    }
+    } | {each.name for each in app.registered_groups}
     for row in rows():
         for name in code(row.seen):
             if "/" in name:
