@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain import aggregates
-from domain.execution import IncentiveIntroduced
 from domain.recorded import Recorded
 from domain.renewal import PartnershipRenewed
 from infra import queries
@@ -201,74 +199,6 @@ def test_played_again_everything_is_a_duplicate_and_nothing_is_added(played: Pla
 
 
 # --- the documents' numbers --------------------------------------------------------------------
-
-
-def test_the_three_webinars(accord: Accord) -> None:
-    rates = figures(accord, "growthos-consulting", "2025-10", "demo_request_rate")
-
-    assert {firm: each["value"] for firm, each in rates.items()} == {
-        "": "5.5556",
-        "northbridge": "8.0000",
-        "calder-lane": "3.7500",
-        "ostra-partners": "0.0000",
-    }
-    assert (rates[""]["numerator"], rates[""]["denominator"]) == ("15", "270")
-
-
-def test_after_six_months_the_partners_leads_do_better(accord: Accord) -> None:
-    for quarter in ("2026-Q1", "2026-Q2"):
-        paid = figures(accord, "growthos-consulting", quarter, "demo_to_paid")
-        assert (paid[""]["value"], paid["other-channels"]["value"]) == ("20.0000", "15.0000")
-        assert paid[""]["against_other_channels"] == {"difference": "5.0000", "factor": "1.3333"}
-        value = figures(accord, "growthos-consulting", quarter, "average_contract_value")
-        assert value[""]["against_other_channels"]["factor"] == "1.2500"
-
-
-def test_eight_of_ten_referrals_and_then_fourteen(accord: Accord) -> None:
-    second, third = (
-        figures(accord, "growthos-consulting", quarter, "leads")[""]
-        for quarter in ("2026-Q2", "2026-Q3")
-    )
-
-    assert second["target"]["attainment_percent"] == "80"
-    assert second["target"]["shortfall"] == "2"
-    assert (third["value"], third["change_percent"]) == ("14", "75")
-    assert third["target"]["attainment_percent"] == "140"
-
-
-def test_fourteen_gift_cards_of_100_dollars_are_1400(accord: Accord) -> None:
-    (incentive,) = (
-        each.event
-        for each in log(accord, "growthos-consulting")
-        if isinstance(each.event, IncentiveIntroduced) and each.event.per_referral
-    )
-    leads = figures(accord, "growthos-consulting", "2026-Q3", "leads")[""]["value"]
-
-    assert incentive.per_referral is not None
-    assert incentive.per_referral.amount * Decimal(leads) == 1400
-
-
-def test_influencers_in_spain_gain_nine_points_without_evidence(accord: Accord) -> None:
-    may = figures(accord, "spring-spain", "2026-05", "subscription_conversion")
-    line = may["influencer-campaign"]
-
-    assert line["value"] == "11"
-    assert line["change"] == {"since": "2026-02", "difference": "9", "factor": "5.5000"}
-    assert "insufficient evidence" in line["note"]
-    quarter = figures(accord, "spring-spain", "2026-Q2", "subscription_conversion")
-    assert quarter["influencer-campaign"]["value"] is None
-
-
-def test_a_corrected_first_quarter_retracts_the_breach_and_both_facts_stand(
-    accord: Accord,
-) -> None:
-    said = [
-        (each.body["state"], each.body["facts"]["values"])
-        for each in accord.views.outputs(limit=1000, partnership="aurora-series")
-        if each.body["rule"] == "conversion-floor"
-    ]
-
-    assert said == [("firing", ["4.9000", "4.9000"]), ("retracted", ["5.0000", "4.9000"])]
 
 
 def test_the_quarters_of_a_year_add_up_to_the_year(accord: Accord) -> None:

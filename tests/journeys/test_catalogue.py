@@ -1,0 +1,198 @@
+"""The worked examples of the documents, to the digit, from the feeds by the ordinary parts."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from domain.governance import ResourcesCommitted
+from domain.proportions import Beta, rounded
+from domain.values import plain
+from infra import queries
+from infra.bootstrap import Accord
+from infra.runner import partnerships
+from projections.portfolio import load
+from tests.feeds import played
+
+Row = dict[str, Any]
+
+CONSULTING, AURORA, COBALT, SPAIN = (
+    "growthos-consulting",
+    "aurora-series",
+    "cobalt-docs",
+    "spring-spain",
+)
+
+
+@pytest.fixture(scope="module")
+def accord(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Accord]:
+    with played(tmp_path_factory.mktemp("catalogue")) as accord:
+        accord.runner.catch_up()
+        yield accord
+
+
+def figure(accord: Accord, name: str, period: str, metric: str, segment: str = "") -> Row:
+    """The one line of a metric, period and segment."""
+    found: list[Row] = queries.kpis(accord, name, period)["figures"]
+    (line,) = (
+        each for each in found if (each["metric"], each.get("segment", "")) == (metric, segment)
+    )
+    return line
+
+
+def lines(accord: Accord, name: str, period: str) -> list[Row]:
+    return [
+        line
+        for each in queries.statement(accord, name, period)["statements"]
+        for line in each["lines"]
+    ]
+
+
+def amount(found: list[Row], text: str) -> Decimal:
+    """What the lines come to that say a text."""
+    return sum((Decimal(line["amount"]) for line in found if text in line["text"]), Decimal(0))
+
+
+# --- small samples -----------------------------------------------------------------------------
+
+WEBINARS = {
+    "northbridge": (12, 150, "8.0000", "8.55", "0.040"),
+    "calder-lane": (3, 80, "3.7500", "4.88", "0.581"),
+    "ostra-partners": (0, 40, "0.0000", "2.38", "0.878"),
+}
+
+
+def test_three_webinars_together_make_5_56_percent(accord: Accord) -> None:
+    whole = figure(accord, CONSULTING, "2025-10", "demo_request_rate")
+
+    assert (whole["numerator"], whole["denominator"], whole["value"]) == ("15", "270", "5.5556")
+
+
+@pytest.mark.parametrize("firm", WEBINARS)
+def test_a_webinar_and_what_it_says_under_a_uniform_prior(accord: Accord, firm: str) -> None:
+    successes, trials, rate, mean, below = WEBINARS[firm]
+    line = figure(accord, CONSULTING, "2025-10", "demo_request_rate", firm)
+    posterior = Beta(1, 1).after(int(line["numerator"]), int(line["denominator"]))
+
+    assert (line["numerator"], line["denominator"]) == (str(successes), str(trials))
+    assert line["value"] == rate
+    assert Decimal(line["posterior"]["mean"]).quantize(Decimal("0.01")) == Decimal(mean)
+    sure = posterior.probability_below(Decimal("0.05"))
+    assert rounded(sure).quantize(Decimal("0.001")) == Decimal(below)
+    assert sure < Decimal("0.95"), "even 0 of 40 does not establish below 5 percent"
+
+
+def test_influencers_in_spain_gain_nine_points_and_no_interval(accord: Accord) -> None:
+    line = figure(accord, SPAIN, "2026-05", "subscription_conversion", "influencer-campaign")
+
+    assert line["value"] == "11"
+    assert (line["change"]["difference"], line["change"]["factor"]) == ("9", "5.5000")
+    assert "posterior" not in line
+    assert "insufficient evidence" in line["note"]
+
+
+# --- after six months --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("quarter", ["2026-Q1", "2026-Q2"])
+def test_the_partners_demos_bring_two_thirds_more_revenue(accord: Accord, quarter: str) -> None:
+    paid = figure(accord, CONSULTING, quarter, "demo_to_paid")
+    value = figure(accord, CONSULTING, quarter, "average_contract_value")
+    better, dearer = paid["against_other_channels"], value["against_other_channels"]
+
+    assert (paid["value"], better["difference"], better["factor"]) == (
+        "20.0000",
+        "5.0000",
+        "1.3333",
+    )
+    assert dearer["factor"] == "1.2500"
+    revenue_per_demo = Decimal(better["factor"]) * Decimal(dearer["factor"])
+    assert revenue_per_demo.quantize(Decimal("0.001")) == Decimal("1.667")
+
+
+def test_eight_of_ten_referrals_then_fourteen_and_their_gift_cards(accord: Accord) -> None:
+    second, third = (
+        figure(accord, CONSULTING, quarter, "leads") for quarter in ("2026-Q2", "2026-Q3")
+    )
+
+    assert (second["target"]["shortfall"], second["target"]["attainment_percent"]) == ("2", "80")
+    assert (third["target"]["attainment_percent"], third["change_percent"]) == ("140", "75")
+    assert amount(lines(accord, CONSULTING, "2026-Q3"), "gift-card") == 1400
+
+
+# --- money -------------------------------------------------------------------------------------
+
+
+def test_the_first_years_10000_dollars_earn_1500_and_the_second_years_nothing(
+    accord: Accord,
+) -> None:
+    assert amount(lines(accord, CONSULTING, "2026-Q1"), "payment pay-0001") == 1500
+    assert amount(lines(accord, CONSULTING, "2026-Q3"), "payment pay-0006") == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "period", "payment", "part"),
+    [(AURORA, "2026", "aur-pay-0001", 70), (COBALT, "cob-final", "cob-pay-0001", 60)],
+)
+def test_100_dollars_are_split_as_agreed(
+    accord: Accord, name: str, period: str, payment: str, part: int
+) -> None:
+    assert amount(lines(accord, name, period), f"payment {payment}") == part
+
+
+def test_a_sale_of_30_june_that_arrives_on_5_july_earns_15_percent(accord: Accord) -> None:
+    (late,) = (line for line in lines(accord, CONSULTING, "2026-Q2") if "pay-0003" in line["text"])
+
+    assert (late["occurred_at"][:10], late["late"], late["share"]) == ("2026-06-30", True, "15")
+    assert Decimal(late["amount"]) == Decimal(12500) * 15 / 100
+
+
+# --- rules and time ----------------------------------------------------------------------------
+
+
+def test_two_quarters_at_4_9_are_a_breach_until_one_is_corrected_to_5_0(accord: Accord) -> None:
+    answer = queries.explain(accord, "conversion-floor@1/aurora-series/2026-Q2")
+
+    assert [(each["state"], each["facts"]["values"]) for each in answer["transitions"]] == [
+        ("firing", ["4.9000", "4.9000"]),
+        ("retracted", ["5.0000", "4.9000"]),
+    ]
+    breaches = [
+        each["type"]
+        for each in queries.history(accord, AURORA)
+        if each["type"].startswith("RuleBreach")
+    ]
+    assert breaches == ["RuleBreached", "RuleBreachRetracted"]
+
+
+def test_an_issue_of_47_59_hours_is_not_escalated_and_one_of_48_is(accord: Accord) -> None:
+    issues = {row["issue"]: row for row in queries.show(accord, CONSULTING)["issues"]}
+    escalated = [
+        each["data"]["issue"]
+        for each in queries.history(accord, CONSULTING)
+        if each["type"] == "IssueEscalated"
+    ]
+
+    assert (issues["issue-1"]["state"], "was" in issues["issue-1"]) == ("resolved", False)
+    assert escalated == ["issue-2"]
+
+
+def test_three_years_from_2026_with_60_days_notice(accord: Accord) -> None:
+    renewal = queries.show(accord, CONSULTING)["renewal"]
+
+    assert (renewal["holds_until"], renewal["last_day_for_notice"]) == ("2029-01-01", "2028-11-02")
+
+
+def test_ten_partnerships_take_one_to_two_full_time_people(accord: Accord) -> None:
+    committed = {
+        each.event.attention
+        for name in partnerships(accord.history)
+        for each in accord.history.of(name)
+        if isinstance(each.event, ResourcesCommitted)
+    }
+
+    assert (min(committed), max(committed)) == (Decimal(10), Decimal(20))
+    for percent, people in [(min(committed), "1.00"), (max(committed), "2.00")]:
+        active = [{"attention": plain(percent)}] * 10
+        assert load(active)["people_committed"] == people
