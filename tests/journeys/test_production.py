@@ -83,7 +83,7 @@ def topics_tell_the_same(made: Production, embedded: Answers) -> None:
     assert said == embedded["said"]
     entries = {(m.key.decode(), orjson.loads(m.value)["index"]) for m in told[topics.audit]}
     assert entries == set(embedded["events"])
-    assert len(told[topics.rejected]) == 9
+    assert len(told[topics.rejected]) == 10
     assert all(orjson.loads(m.value)["mend"] for m in told[topics.rejected])
     for name in (topics.events, topics.audit):
         assert_in_order(told[name])
