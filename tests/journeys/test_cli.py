@@ -696,3 +696,62 @@ def test_what_a_terminal_would_obey_is_shown_as_its_code(accord: Accord) -> None
     assert "\x1b" not in ran.out + kept.out
     assert r"\x1b[2J" in ran.out
     assert r"\x1b[2J" in kept.out
+
+
+# --- money, reviews, who sees what -------------------------------------------------------------
+
+
+def test_a_statement_says_who_owes_whom_and_why(accord: Accord, demo: str) -> None:
+    asked = ("statement", CONSULTING, "--period", "2026-Q2", "--store", demo)
+    told, answer = accord(*asked), accord(*asked, "--json").json
+
+    assert "growthos paid northbridge 2175.00 USD" in told.out
+    assert "terms version 1; late" in told.out
+    (issued,) = answer["statements"]
+    assert (issued["state"], issued["amount"], len(issued["lines"])) == ("settled", "2175.00", 3)
+    assert answer["simulated"] is True
+
+
+def test_to_settle_too_early_is_refused_and_to_settle_again_adds_nothing(
+    accord: Accord, demo: str
+) -> None:
+    early = accord("settle", CONSULTING, "--period", "2030", "--store", demo)
+    again = accord("settle", CONSULTING, "--period", "2026-Q1", "--store", demo, "--json")
+
+    assert early.code == 3
+    assert "period-not-over" in early.out
+    assert again.code == 0
+    assert [each["statement"] for each in again.json["statements"]] == ["2026-Q1:USD"]
+
+
+def test_a_review_is_one_page(accord: Accord, demo: str) -> None:
+    told = accord("review", CONSULTING, "review-2026-q3", "--store", demo)
+    unknown = accord("review", CONSULTING, "review-2026-q9", "--store", demo)
+
+    assert len(told.out.splitlines()) < 60
+    assert "contributions of both sides" in told.out
+    assert "Perhaps review-2026-q" in unknown.err
+
+
+def test_a_party_and_everything_are_not_asked_for_at_once(accord: Accord, demo: str) -> None:
+    both = accord("show", CONSULTING, "--party", "growthos", "--full", "why", "--store", demo)
+
+    assert both.code == 2
+    assert "--full is the operator's" in both.err
+
+
+def test_a_look_at_everything_is_recorded_before_it_is_answered(
+    accord: Accord, growing: Settings
+) -> None:
+    def events() -> int:
+        with bootstrap(growing) as store:
+            return store.history.size()
+
+    before = events()
+    told = accord("show", CONSULTING, "--full", "A complaint.", "--store", growing.store)
+
+    assert "its best alternative" in told.out
+    assert events() == before + 1
+    history = accord("history", CONSULTING, "--store", growing.store).out
+    assert "looked at both sides' private facts" in history
+    assert "A complaint." in history
