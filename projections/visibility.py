@@ -1,146 +1,119 @@
-"""Who sees what: each party its own, the other's as far as the protocol lets it (C7, C14).
+"""Who sees what: each party its own, and of the other what both agreed to share (C7, C14).
 
-What stands in an event may be withheld, never that it happened: places and counts of events stay
-what they are, so that a view can still be checked against the log.
+What a party declares of its own position is private to it. Figures that the other party reports
+are seen as the protocol says that both agreed; without one nothing is hidden but what is private.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
-from domain.arrangements import SMALLEST_CELL, DataSharing, DataSharingAgreed, Form
 from domain.exploration import AudienceOverlapMeasured, ExplorationBegun, PartnerChosen
 from domain.formation import BestAlternativeDeclared, NonNegotiableDeclared
 from domain.metric import MetricCorrected, MetricReported
-from domain.metrics import CATALOGUE, Unit
 from domain.recorded import Recorded
-from projections import KPIS, figures
-from projections.fold import Row, Rows, replay
+from domain.sharing import SMALLEST_CELL, DataSharingAgreed, Form
+from projections.fold import Row
 
 PRIVATE = (BestAlternativeDeclared, NonNegotiableDeclared)
-"""What a party declares for itself alone (C7)."""
+"""Facts that stay with the party that stated them (C7)."""
+
+HIDDEN = "hidden"
+"""What stands where something is not shown."""
 
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """Who asks: a party, or the operator, who sees what is private only in a `full` view."""
+    """Who looks: one of the parties, or the operator, who sees private facts only in `full`."""
 
     party: str | None = None
     full: bool = False
 
+    def as_json(self) -> Row:
+        """Give who looks, where it is not the operator as always."""
+        if self.party is not None:
+            return {"party": self.party}
+        return {"full": True} if self.full else {}
+
 
 OPERATOR = Viewer()
-"""Who runs it, and has no business with what is private to a party."""
+"""The operator as always: both sides' figures, neither side's private facts."""
 
 
 @dataclass(frozen=True, slots=True)
-class View:
-    """What a viewer sees of a partnership under the protocols that hold now."""
+class Sight:
+    """What a viewer sees of a partnership, by the protocol that holds."""
 
-    viewer: Viewer = OPERATOR
+    viewer: Viewer
+    protocol: DataSharingAgreed | None = None
+    own: frozenset[str] = frozenset()
+    """The metrics that the viewer reported itself."""
     parties: tuple[str, ...] = ()
-    protocols: Mapping[str, DataSharing] = MappingProxyType({})
-    """The protocol for the figures of each party that agreed one."""
 
     @classmethod
-    def of(cls, viewer: Viewer, log: Iterable[Recorded]) -> "View":
-        """Give the view of a viewer on a whole log.
+    def of(cls, viewer: Viewer, events: Iterable[Recorded]) -> "Sight":
+        """Give what `viewer` sees of a log, by the last protocol that it knows."""
+        protocol, own, parties = None, set(), []
+        for recorded in events:
+            event = recorded.event
+            if isinstance(event, ExplorationBegun):
+                parties.append(recorded.act.party)
+            elif isinstance(event, PartnerChosen):
+                parties.append(event.candidate)
+            elif isinstance(event, DataSharingAgreed):
+                protocol = event
+            elif isinstance(event, MetricReported) and recorded.act.party == viewer.party:
+                own.add(event.metric)
+        return cls(viewer, protocol, frozenset(own), tuple(parties))
 
-        The protocols are the latest ones, whatever time is asked about: who could ask about the
-        time before a protocol would go around it.
-        """
-        parties: tuple[str, ...] = ()
-        protocols: dict[str, DataSharing] = {}
-        for recorded in log:
-            match recorded.event:
-                case ExplorationBegun():
-                    parties = (recorded.act.party,)
-                case PartnerChosen(candidate=partner):
-                    parties = (*parties, partner)
-                case DataSharingAgreed(sharing=sharing):
-                    protocols[sharing.of] = sharing
-                case _:
-                    pass
-        return cls(viewer, parties, protocols)
+    def shows(self, recorded: Recorded) -> bool:
+        """Whether a fact is shown at all."""
+        event, party = recorded.event, recorded.act.party
+        if self.viewer.full:
+            return True
+        if isinstance(event, PRIVATE):
+            return party == self.viewer.party
+        if self.viewer.party is None or party == self.viewer.party:
+            return True
+        return not isinstance(event, MetricReported | MetricCorrected) or self.shares(event.metric)
+
+    def shares(self, metric: str) -> bool:
+        """Whether the protocol lets the other party's figures of a metric be seen (C14)."""
+        if self.protocol is None:
+            return True
+        return metric in self.protocol.metrics and self.protocol.form is not Form.OWN_TRACKING
 
     @property
-    def limited(self) -> bool:
-        """Whether figures of the other party may be withheld from this viewer."""
-        return self.viewer.party is not None and bool(self.protocols.keys() - {self.viewer.party})
+    def smallest(self) -> int:
+        """Give the smallest count that is shown as it is; 0 where all are."""
+        if self.viewer.party is None:
+            return 0
+        if self.protocol is None or self.protocol.form is Form.FULL:
+            return 0
+        return self.protocol.smallest_cell
 
-    def withheld(self, recorded: Recorded) -> str | None:
-        """Give why the content of an event is withheld; nothing where it is shown."""
-        event, party = recorded.event, recorded.act.party
-        if self.viewer.full or party == self.viewer.party:
+    def line(self, line: Row) -> Row:
+        """Give a line of a report, with counts below the smallest cell left out (C14)."""
+        if line["source"] == "counted" or line["metric"] in self.own or not self.smallest:
+            return line
+        counts = [line[name] for name in ("numerator", "denominator") if name in line]
+        if line["unit"] == "count" and line["value"] is not None:
+            counts.append(line["value"])
+        if not any(0 < Decimal(each) < self.smallest for each in counts):
+            return line
+        kept = ("metric", "period", "unit", "source", "direction", "segment")
+        left = {name: line[name] for name in kept if name in line}
+        return left | {"value": None, "note": f"fewer than {self.smallest}: not shown"}
+
+    def overlap(self, recorded: Recorded) -> str | None:
+        """Give how a small overlap is told to the other party; nothing if it is shown as it is.
+
+        A handful of shared customers could be named one by one.
+        """
+        event = recorded.event
+        if not isinstance(event, AudienceOverlapMeasured) or self.viewer.full:
             return None
-        if isinstance(event, PRIVATE):
-            return f"private to {party}"
-        if isinstance(event, AudienceOverlapMeasured):
-            cell = self._cell(party)
-            return f"fewer than {cell} shared" if event.shared_customers < cell else None
-        if isinstance(event, MetricReported | MetricCorrected):
-            return self._not_shared(event, party)
-        return None
-
-    def seen(self, log: Iterable[Recorded]) -> Iterator[Recorded]:
-        """Give the events of a log whose content is shown."""
-        return (recorded for recorded in log if self.withheld(recorded) is None)
-
-    def overlap(self, measured: Row, by: str) -> Row:
-        """Give a measured overlap, a small count of it as "fewer than" to all but who counted."""
-        cell = self._cell(by)
-        if self.viewer.full or by == self.viewer.party or measured["shared_customers"] >= cell:
-            return measured
-        return {**measured, "shared_customers": f"fewer than {cell}"}
-
-    def _cell(self, party: str) -> int:
-        protocol = self.protocols.get(party)
-        return protocol.minimum_cell if protocol else SMALLEST_CELL
-
-    def _protocol(self, party: str) -> DataSharing | None:
-        """Give the protocol that limits what this viewer sees of a party's figures."""
-        return self.protocols.get(party) if self.viewer.party not in {None, party} else None
-
-    def _not_shared(self, event: MetricReported | MetricCorrected, party: str) -> str | None:
-        protocol = self._protocol(party)
-        if protocol is None:
+        if self.viewer.party in (None, recorded.act.party):
             return None
-        if not _lets(protocol, event):
-            return f"not shared by {party}"
-        if protocol.form is not Form.AGGREGATED:
-            return None
-        if event.segment:
-            return f"shared by {party} as a whole alone"
-        figure = event.figure
-        cell = protocol.minimum_cell
-        small = _small(figure.unit, figure.value, figure.numerator, figure.denominator, cell)
-        return f"fewer than {cell}" if small else None
-
-    # --- figures -------------------------------------------------------------------------------
-
-    def figures(self, log: Iterable[Recorded], periods: Iterable[str] | None) -> tuple[list[Row], list[Row]]:
-        """Give the figures and the objectives as this viewer sees them."""
-        raise NotImplementedError
-
-
-def _lets(protocol: DataSharing, event: MetricReported | MetricCorrected) -> bool:
-    """Whether a protocol lets the other party see anything of a figure."""
-    return (
-        protocol.form is not Form.OWN_TRACKING
-        and event.metric in protocol.metrics
-        and (protocol.form is not Form.THIRD_PARTY or event.tool == protocol.tool)
-    )
-
-
-def _small(
-    unit: str,
-    value: Decimal | None,
-    numerator: Decimal | None,
-    denominator: Decimal | None,
-    cell: int,
-) -> bool:
-    """Whether a figure tells of so few that somebody might be known by it."""
-    counted = [denominator, numerator if unit == Unit.PERCENT else None]
-    if unit == Unit.COUNT:
-        counted.append(value)
-    return any(each is not None and each < cell for each in counted)
+        cell = self.protocol.smallest_cell if self.protocol else SMALLEST_CELL
+        return f"fewer than {cell}" if event.shared_customers < cell else None

@@ -279,6 +279,8 @@ def _tasks(row: Row) -> None:
         *(("review", each["review"], each["kind"], day(each["at"]), each)
           for each in row["reviews"]),
         *(("issue", each["issue"], each["description"], "", each) for each in row["issues"]),
+        *(("dispute", each["dispute"], each.get("description", ""), "", each)
+          for each in row["disputes"]),
     ]  # fmt: skip
     table(
         ["KIND", "ID", "WHAT", "DUE", "STATE"],
@@ -286,7 +288,7 @@ def _tasks(row: Row) -> None:
             (kind, name, what, due, styled(task["state"] + _was(task)))
             for kind, name, what, due, task in tasks
         ),
-        title="milestones, reviews, issues",
+        title="milestones, reviews, issues, disputes",
         indent=2,
     )
 

@@ -7,6 +7,7 @@ from domain import aggregates
 from domain.agreement import CommercialTermsAgreed
 from domain.calendar import subtract
 from domain.consent import Proposals
+from domain.dispute import DisputeOpened, DisputeResolved
 from domain.execution import (
     IssueEscalated,
     IssueResolved,
@@ -106,6 +107,8 @@ class _Seen:
         self.missed: dict[tuple[str, str], tuple[str, datetime]] = {}
         """What went by and when, by the word for having done it."""
         self.done: dict[tuple[str, str], datetime] = {}
+        self.disputes: dict[str, Row] = {}
+        """Each dispute, which has a stream of its own, with how it ended."""
 
     def each(self, events: Iterable[Recorded]) -> Iterator[Recorded]:
         """Give the events as they come, and note them."""
@@ -117,6 +120,12 @@ class _Seen:
             match recorded.event:
                 case AudienceOverlapMeasured(candidate=name) if told:
                     self.small[name] = told
+                case DisputeOpened(dispute=name):
+                    opened_by = {"opened_by": recorded.act.party, "state": "open"}
+                    self.disputes[name] = _json(recorded.event) | opened_by
+                case DisputeResolved(dispute=name, outcome=outcome):
+                    known = self.disputes.get(name, {"dispute": name})
+                    self.disputes[name] = known | {"state": outcome.value}
                 case MilestoneMissed(milestone=name):
                     self.missed["reached", name] = "missed", at
                 case ReviewMissed(review=name):
@@ -166,6 +175,7 @@ def _of(state: Partnership, seen: _Seen, day: date) -> Row:
         "milestones": _tasks(execution.milestones, "reached", seen),
         "reviews": _tasks(execution.reviews, "held", seen),
         "issues": _tasks(execution.issues, "resolved", seen),
+        "disputes": list(seen.disputes.values()),
         "improvement_plans": _proposals(execution.plans),
         "scopes": _proposals(state.scaling.scopes),
         "joint_investments": _proposals(state.scaling.investments),

@@ -665,6 +665,15 @@ def test_every_standing_rule_has_its_words() -> None:
     assert set(STANDING_RULES) == OWN_RULES - {judged.REFERRAL_MINIMUM}
 
 
+def test_a_dispute_is_shown_with_how_it_stands(accord: Accord) -> None:
+    def state(when: AsOf) -> list[tuple[str, str]]:
+        shown = queries.show(accord, CONSULTING, when)["disputes"]
+        return [(row["dispute"], row["state"]) for row in shown]
+
+    assert state(AsOf(known=day("2026-09-20"))) == [("trial", "open")]
+    assert state(AsOf()) == [("trial", "rejected")]
+
+
 # --- who sees what -----------------------------------------------------------------------------
 
 PARTNER = "northbridge"
