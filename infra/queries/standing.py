@@ -115,17 +115,12 @@ class _Seen:
         for recorded in events:
             self.events += 1
             self.last = recorded
+            self._dispute(recorded)
             at = recorded.act.occurred_at
             told = self._sight.overlap(recorded)
             match recorded.event:
                 case AudienceOverlapMeasured(candidate=name) if told:
                     self.small[name] = told
-                case DisputeOpened(dispute=name):
-                    opened_by = {"opened_by": recorded.act.party, "state": "open"}
-                    self.disputes[name] = _json(recorded.event) | opened_by
-                case DisputeResolved(dispute=name, outcome=outcome):
-                    known = self.disputes.get(name, {"dispute": name})
-                    self.disputes[name] = known | {"state": outcome.value}
                 case MilestoneMissed(milestone=name):
                     self.missed["reached", name] = "missed", at
                 case ReviewMissed(review=name):
@@ -141,6 +136,15 @@ class _Seen:
                 case _:
                     pass
             yield recorded
+
+    def _dispute(self, recorded: Recorded) -> None:
+        event = recorded.event
+        if isinstance(event, DisputeOpened):
+            row = _json(event) | {"opened_by": recorded.act.party, "state": "open"}
+            self.disputes[event.dispute] = row
+        elif isinstance(event, DisputeResolved):
+            known = self.disputes.get(event.dispute, {"dispute": event.dispute})
+            self.disputes[event.dispute] = known | {"state": event.outcome.value}
 
 
 def _of(state: Partnership, seen: _Seen, day: date) -> Row:
