@@ -35,7 +35,7 @@ from domain.exploration import ExplorationBegun, PartnerChosen
 from domain.kernel import Event
 from domain.recorded import Recorded
 from domain.renewal import ExitNoticeGiven
-from domain.scaling import JointInvestmentAgreed, JointInvestmentProposed
+from domain.scaling import JointInvestmentProposed
 from domain.settlement import (
     Accrued,
     Balance,
@@ -195,8 +195,14 @@ class Posting:
                 needed = {*agreed.get("needed", ()), *metrics_of(event)}
                 fees = agreed.get("fees", False) or owes_fees(event)
                 self.put(AGREED, versions=versions, needed=sorted(needed), fees=fees)
-            case JointInvestmentProposed() | JointInvestmentAgreed():
-                self._invest(event)
+            case JointInvestmentProposed():
+                # An entry names it only once both have agreed it.
+                shares = {
+                    "cost": _amounts_of(event.investment_shares),
+                    "reward": _amounts_of(event.reward_shares),
+                }
+                known = agreed.get("investments", {})
+                self.put(AGREED, investments={**known, event.proposal: shares})
             case IncentiveIntroduced(per_referral=per_referral) if per_referral is not None:
                 offered = {
                     "name": event.incentive,
@@ -214,15 +220,6 @@ class Posting:
                 self.put(AGREED, ends=event.effective_on.isoformat())
             case _:
                 return
-
-    def _invest(self, event: JointInvestmentProposed | JointInvestmentAgreed) -> None:
-        known = self.row(AGREED).get("investments", {})
-        if isinstance(event, JointInvestmentProposed):
-            shares = {
-                "cost": {party: plain(share) for party, share in event.investment_shares.items()},
-                "reward": {party: plain(share) for party, share in event.reward_shares.items()},
-            }
-            self.put(AGREED, investments={**known, event.proposal: shares})
 
     # What deals and entries earn.
 
@@ -284,7 +281,7 @@ class Posting:
                 continue
             if what == "held":
                 kind = "hold" if change > 0 else "release"
-                self._hold(currency, month, to, change)
+                self._add("held", currency, month, to, change)
                 self._line(subject, kind, currency, month, to, -change)
             else:
                 self._line(subject, "dispute", currency, month, to, change)
@@ -341,9 +338,6 @@ class Posting:
         now = {**earned, party: plain(Decimal(earned.get(party, 0)) + amount)}
         lines = known["lines"] + 1
         self.put(TOTALS, **{what: {**sums, key: {"earned": now, "lines": lines}}})
-
-    def _hold(self, currency: str, month: str, party: str, amount: Decimal) -> None:
-        self._add("held", currency, month, party, amount)
 
     # What falls due with time.
 
@@ -436,6 +430,10 @@ class Posting:
         self.put(key, paid=plain(paid))
 
 
+def _amounts_of(amounts: Mapping[str, Decimal]) -> dict[str, str]:
+    return {party: plain(amount) for party, amount in amounts.items()}
+
+
 def _added(sums: Mapping[str, str], more: Mapping[str, Decimal]) -> dict[str, str]:
     return {
         **sums,
@@ -478,7 +476,7 @@ def _with_fact(row: Row, event: Event, recorded: Recorded) -> Row:
             claim = [event.to, event.method.value, event.touched_at.isoformat()]
             return {**row, "claims": {**row.get("claims", {}), event.to: claim}}
         case AttributionSettled():
-            return {**row, "settled": {party: plain(x) for party, x in event.shares.items()}}
+            return {**row, "settled": _amounts_of(event.shares)}
         case DealWon(annual_contract_value=value):
             won = [day, plain(value.amount), value.currency, act.party]
             return {**row, "won": won}

@@ -9,6 +9,7 @@ from typing import Any
 
 from domain.agreement import CommercialTermsAgreed
 from domain.execution import LessonRecorded
+from domain.experiment import PilotConcluded
 from domain.exploration import (
     AlignmentAssessed,
     AudienceOverlapMeasured,
@@ -119,8 +120,8 @@ def _managed(row: Row, recorded: Recorded, event: RoleAssigned) -> Row:
     return _with_market(row, event.market, {"manager": manager})
 
 
-def _tried(row: Row, recorded: Recorded, event: EvidenceAttached) -> Row:
-    if event.kind is not EvidenceKind.EXPERIMENT:
+def _tried(row: Row, recorded: Recorded, event: EvidenceAttached | PilotConcluded) -> Row:
+    if isinstance(event, EvidenceAttached) and event.kind is not EvidenceKind.EXPERIMENT:
         return row
     return {**row, "experiment": recorded.index}
 
@@ -177,6 +178,7 @@ _TAKES: dict[type[Event], Callable[[Row, Recorded, Any], Row]] = {
     MetricOwnerAssigned: _owned,
     RoleAssigned: _managed,
     EvidenceAttached: _tried,
+    PilotConcluded: _tried,
     CommercialTermsAgreed: _agreed,
     ResourcesCommitted: _committed,
     JointInvestmentProposed: _invested,

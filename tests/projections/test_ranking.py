@@ -3,6 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from domain.experiment import ConcludePilot
 from domain.exploration import (
     AgreeBridgingPlan,
     AssessAlignment,
@@ -26,7 +27,7 @@ from domain.markets import (
 from projections.fold import Row
 from projections.portfolio import Member
 from projections.ranking import CHECKS, candidates, markets
-from tests.life import OURS, THEIRS, after, at, example
+from tests.life import OURS, THEIRS, after, at, before, example
 from tests.projections.folds import member
 from tests.stories import Story
 
@@ -81,6 +82,11 @@ def test_each_mistake_is_undone_by_the_fact_that_shows_it() -> None:
     (row,) = markets([member(story)])
     assert made(row) == set()
     assert row["checks"][-1]["shown_by"] == f"growthos-brightpath#{len(story.history) - 1}"
+
+
+def test_a_concluded_pilot_is_an_experiment_as_evidence_of_one_is() -> None:
+    assert "no-experiment" in made(markets([member(before(ConcludePilot))])[0])
+    assert "no-experiment" not in made(markets([member(after(ConcludePilot))])[0])
 
 
 def test_an_experiment_in_several_markets_at_once_shows_nothing_of_one() -> None:
