@@ -33,11 +33,8 @@ from domain.settlement import FinalSettlementIssued, Ledger, StatementIssued
 
 State = Partnership | Deal | Entry | Dispute | Experiment | Reported | Program
 
-RESTING_ON_THE_LOG = (
-    StatementIssued,
-    FinalSettlementIssued,
-    RuleBreached,
-    RuleBreachRetracted,
+RESTING_ON_THE_LOG: frozenset[type[Event]] = frozenset(
+    {StatementIssued, FinalSettlementIssued, RuleBreached, RuleBreachRetracted}
 )
 """Facts that are true of the whole log before them, so nothing may come between."""
 
@@ -60,20 +57,8 @@ def _leaves(cls: type[Command]) -> Iterable[type[Command]]:
 
 def stream_of(partnership_id: str, command: Command) -> str:
     """Give the name of the stream that a command writes to."""
-    if isinstance(command, DealCommand):
-        return f"{partnership_id}/deal/{command.deal}"
-    if isinstance(command, EntryCommand):
-        return f"{partnership_id}/entry/{command.entry}"
-    if isinstance(command, DisputeCommand):
-        return f"{partnership_id}/dispute/{command.dispute}"
-    if isinstance(command, ExperimentCommand):
-        return f"{partnership_id}/experiment/{command.experiment}"
-    if isinstance(command, MetricCommand):
-        where = f"{command.metric}/{command.segment or '-'}/{command.period}/{command.tool}"
-        return f"{partnership_id}/metric/{where}"
-    if isinstance(command, DefinePortfolio):
-        return f"{partnership_id}/{program.STREAM}"
-    return partnership_id
+    name = command.substream()
+    return f"{partnership_id}/{name}" if name else partnership_id
 
 
 def rests_on(partnership_id: str, command: Command) -> str | None:

@@ -21,6 +21,10 @@ class DealCommand(Command):
     stages = AFTER_KICKOFF
     deal: Ref
 
+    def substream(self) -> str:
+        """Give the name of its stream below the partnership's."""
+        return f"deal/{self.deal}"
+
 
 class _Referral(Value):
     lead: Text

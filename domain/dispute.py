@@ -33,6 +33,10 @@ class DisputeCommand(Command):
     stages = AFTER_KICKOFF
     dispute: Ref
 
+    def substream(self) -> str:
+        """Give the name of its stream below the partnership's."""
+        return f"dispute/{self.dispute}"
+
 
 class _Dispute(Value):
     cause: IssueCause

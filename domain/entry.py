@@ -20,6 +20,10 @@ class EntryCommand(Command):
     stages = AFTER_KICKOFF
     entry: Ref
 
+    def substream(self) -> str:
+        """Give the name of its stream below the partnership's."""
+        return f"entry/{self.entry}"
+
 
 class RecordJointRevenue(EntryCommand):
     """Record revenue that both share, by the agreed split (C10)."""

@@ -55,6 +55,10 @@ class ExperimentCommand(Command):
     stages = UNTIL_EXIT | {Stage.EXPLORATION}
     experiment: Ref
 
+    def substream(self) -> str:
+        """Give the name of its stream below the partnership's."""
+        return f"experiment/{self.experiment}"
+
 
 class _Hypothesis(Value):
     hypothesis: Text
@@ -459,11 +463,10 @@ def _check(trials: int, successes: int) -> None:
 
 def cited_by(command: Command) -> str | None:
     """Give the experiment that a command puts on record as evidence, if it does."""
-    fact = getattr(command, "fact", None)
-    reference = getattr(command, "reference", "")
-    if fact is not EvidenceAttached or not reference.startswith(EVIDENCE):
+    if type(command) is not EvidenceAttached.asks:
         return None
-    return str(reference).removeprefix(EVIDENCE)
+    reference: str = command.reference  # type: ignore[attr-defined] # it has the fact's fields
+    return reference.removeprefix(EVIDENCE) if reference.startswith(EVIDENCE) else None
 
 
 def check_cited(name: str, state: Experiment) -> None:

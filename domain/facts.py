@@ -31,6 +31,7 @@ class Fact(Event, abstract=True):
     that `follows` another needs a fact of that kind under the same identity first.
     """
 
+    kept = True
     asks: ClassVar[Any]
     """The command's class. What takes its fields is made, so no checker knows them."""
     identity: ClassVar[tuple[str, ...]]

@@ -65,6 +65,10 @@ class Command(Value):
 
     stages: ClassVar[frozenset[Stage]] = NOT_ENDED
 
+    def substream(self) -> str:
+        """Give the name of its stream below the partnership's; none for that one itself."""
+        return ""
+
 
 class Event(Value):
     """A fact. Its wire name and version are promises: stored bytes carry them for ever.
@@ -75,6 +79,8 @@ class Event(Value):
 
     wire: ClassVar[str]
     version: ClassVar[int]
+    kept: ClassVar[bool] = False
+    """Whether it is simply kept, by a mechanism that does so for many (`Fact`, `Pact`)."""
     registry: ClassVar[dict[str, type["Event"]]] = {}
 
     def __init_subclass__(

@@ -46,6 +46,10 @@ class MetricCommand(Command):
     """A part of the whole: a candidate, a market, an offer, a campaign."""
     figure: Figure
 
+    def substream(self) -> str:
+        """Give the name of its stream below the partnership's."""
+        return f"metric/{self.metric}/{self.segment or '-'}/{self.period}/{self.tool}"
+
 
 class ReportMetric(MetricCommand):
     """Report the figure of a period (C19). The metrics: see the catalogue."""

@@ -38,6 +38,7 @@ class AgreePact(PactCommand):
 class PactProposed(Event, abstract=True):
     """A pact was put forward."""
 
+    kept = True
     pact: ClassVar[type["Pact"]]
     proposal: Ref
 
@@ -49,6 +50,7 @@ class Pact(Event, abstract=True):
     ``NameProposed``. `identity` are the fields that tell one pact of its kind from another.
     """
 
+    kept = True
     proposal: Ref
     agreed_version: Count
     proposes: ClassVar[Any]

@@ -39,7 +39,7 @@ from domain.facts import Fact, FactCommand
 from domain.formation import Formation, FormationCommand
 from domain.gates import GrantWaiver, WaiverGranted, grant
 from domain.kernel import Act, Command, Event, Refused, Stage
-from domain.pacts import Pact, PactCommand, PactProposed
+from domain.pacts import PactCommand
 from domain.priors import PriorCommand, Priors
 from domain.process import Breaches, RuleBreached, RuleBreachRetracted, next_action
 from domain.renewal import (
@@ -153,7 +153,7 @@ def decide(
     `ledger` gives what accrued up to the last event; only few commands ask it.
     """
     admit(command, state, act)
-    if isinstance(command, SettlementCommand):
+    if _settles(command):
         notice = state.renewal.notice
         effective_on = notice.effective_on if notice else None
         standing = state.standing
@@ -169,14 +169,19 @@ def carry_out(state: Partnership, act: Act) -> list[Event]:
 
 def decides(command: Command) -> TypeGuard[PartnershipCommand]:
     """Whether a command is one on the partnership itself."""
-    kept = FactCommand | PactCommand | SettlementCommand
-    return isinstance(command, kept) or type(command) in _DECISIONS
+    return (
+        type(command) in _DECISIONS
+        or _settles(command)
+        or isinstance(command, FactCommand | PactCommand)
+    )
+
+
+def _settles(command: Command) -> TypeGuard[SettlementCommand]:
+    return type(command) in _SETTLING
 
 
 def _decision(command: Command) -> Callable[[Any, Partnership, Act], list[Event]]:
-    if isinstance(command, FactCommand | PactCommand):
-        return _keep
-    return _DECISIONS[type(command)]
+    return _DECISIONS.get(type(command), _keep)
 
 
 def _keep(command: FactCommand | PactCommand, state: Partnership, act: Act) -> list[Event]:
@@ -238,16 +243,22 @@ _DECISIONS: dict[type[Command], Callable[[Any, Partnership, Act], list[Event]]] 
 }
 
 
+# As with commands, asking an event for its type at once is what keeps a long history cheap.
+_SETTLING = frozenset(get_args(SettlementCommand))
+_OF_RULES: frozenset[type[Event]] = frozenset({RuleBreached, RuleBreachRetracted})
+_OF_TIME: frozenset[type[Event]] = frozenset({time.PeriodClosed, time.DeadlinePassed})
+
+
 def evolve(state: Partnership, event: Event, act: Act) -> Partnership:
     """Take a fact into the partnership's state. It believes every fact."""
     deadlines = time.evolve(state.deadlines, event, act)
-    if isinstance(event, Fact | Pact | PactProposed):
-        standing = _kept(state.standing, event, act)
+    if event.kept:
+        standing = _with_kept(state.standing, event, act)
         return replace(state, standing=standing, deadlines=deadlines)
-    if isinstance(event, RuleBreached | RuleBreachRetracted):
+    if type(event) in _OF_RULES:
         breaches = state.breaches.evolve(event, act.occurred_at)
         return replace(state, breaches=breaches)
-    if isinstance(event, time.PeriodClosed | time.DeadlinePassed):
+    if type(event) in _OF_TIME:
         # What time says for itself, month by month, moves nothing else.
         return replace(state, deadlines=deadlines)
     return Partnership(
@@ -264,7 +275,7 @@ def evolve(state: Partnership, event: Event, act: Act) -> Partnership:
     )
 
 
-def _kept(standing: Standing, event: Fact | Pact | PactProposed, act: Act) -> Standing:
+def _with_kept(standing: Standing, event: Event, act: Act) -> Standing:
     if isinstance(event, Fact):
         return replace(standing, facts=standing.facts.with_fact(event, act))
     return replace(standing, pacts=standing.pacts.evolve(event, act))

@@ -32,6 +32,10 @@ class DefinePortfolio(_Limits, Command):
 
     stages = BEFORE_BEGINNING
 
+    def substream(self) -> str:
+        """Give the name of its stream below the partnership's."""
+        return STREAM
+
 
 class PortfolioDefined(_Limits, Event):
     """A party set the limits of its portfolio (C28)."""

@@ -532,7 +532,7 @@ class _Batch:
                     cause.correlation_id,
                 )
             )
-        if any(isinstance(event, aggregates.RESTING_ON_THE_LOG) for event in decided):
+        if any(type(event) in aggregates.RESTING_ON_THE_LOG for event in decided):
             # The store takes them at this place alone, because they are true of what is before.
             for index, each in enumerate(recorded, self._sizes[name]):
                 each.index = index
