@@ -8,11 +8,15 @@ from itertools import groupby
 
 from domain import (
     deal,
+    dispute,
+    entry,
     execution,
     experiment,
     exploration,
     formation,
     gates,
+    governance,
+    health,
     markets,
     metric,
     partnership,
@@ -20,6 +24,8 @@ from domain import (
     program,
     renewal,
     scaling,
+    settlement,
+    sharing,
 )
 from domain.aggregates import command_types
 from domain.calendar import preceding
@@ -337,14 +343,20 @@ CHAPTERS = (
     exploration,
     markets,
     formation,
+    governance,
     priors,
+    sharing,
     execution,
+    health,
     experiment,
     scaling,
     renewal,
     gates,
     partnership,
     deal,
+    entry,
+    settlement,
+    dispute,
     metric,
     program,
 )
