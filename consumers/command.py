@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from infra.cli import KAFKA, Json, Store, app, main, settings
+from infra.cli import main
+from infra.cli.options import KAFKA, Json, Store, app, settings
 from infra.settings import DEFAULT_STORE, PARTITIONS
 
 __all__ = ["app", "main"]

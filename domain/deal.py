@@ -10,7 +10,7 @@ from typing import Literal, assert_never
 from domain.agreement import Agreed
 from domain.attribution import Claim, Method, credit
 from domain.consent import Proposals, acceptable, propose, with_acceptance, with_proposal
-from domain.kernel import AFTER_KICKOFF, Act, Command, Event, Refused, Value, once
+from domain.kernel import AFTER_KICKOFF, Act, Command, Event, Refused, Value, recorded_once
 from domain.terms import check_parties, check_shares
 from domain.values import Count, Day, Instant, Money, Percent, Ref, Slug, Text, plain
 
@@ -329,7 +329,9 @@ def attribute(
     if standing is not None:
         # Others may claim it since; that does not make the same claim another one.
         same = {"contests": standing.contests, "undecided": standing.undecided}
-        return _of_deal(event.model_copy(update=same), standing, "attribution")
+        return recorded_once(
+            event.model_copy(update=same), standing, f"The attribution of deal {command.deal}"
+        )
     claims = [claim_of(each) for each in (*state.claims.values(), event)]
     return [event.model_copy(update={"undecided": credit(claims, agreed.policy) is None})]
 
@@ -402,7 +404,7 @@ def pay(command: ReceivePayment, state: Deal, act: Act, parties: tuple[str, ...]
     if standing is not None and command.covers_from is None:
         # A second report of the same payment may come on another day; the first day stands.
         event = event.model_copy(update={"covers_from": standing.covers_from})
-    return _of_deal(event, standing, "payment")
+    return recorded_once(event, standing, f"The payment of deal {command.deal}")
 
 
 def refund(command: IssueRefund, state: Deal) -> list[Event]:
@@ -417,7 +419,7 @@ def refund(command: IssueRefund, state: Deal) -> list[Event]:
     event = RefundIssued.of(command)
     standing = state.refunds.get(command.refund)
     if standing is not None:
-        return _of_deal(event, standing, "refund")
+        return recorded_once(event, standing, f"The refund of deal {command.deal}")
     _positive(command.amount)
     given_back = sum(
         (
@@ -448,21 +450,13 @@ def win_back(command: ReverseChargeback, state: Deal) -> list[Event]:
             "Name a chargeback on record; a refund that was given is not taken back.",
         )
     event = ChargebackReversed.of(command, payment=lost.payment, amount=lost.amount)
-    return _of_deal(event, state.won_back.get(command.refund), "reversal")
+    return recorded_once(
+        event, state.won_back.get(command.refund), f"The reversal of deal {command.deal}"
+    )
 
 
 def _step(step: Step, event: Event, state: Deal) -> list[Event]:
-    return _of_deal(event, state.steps.get(step), step)
-
-
-def _of_deal(event: Event, standing: Event | None, what: str) -> list[Event]:
-    return once(
-        event,
-        standing,
-        "already-recorded",
-        f"Another {what} of this deal is on record.",
-        "History is not edited: give a new fact an identifier of its own.",
-    )
+    return recorded_once(event, state.steps.get(step), f"That the deal is {step}")
 
 
 def _still_open(closed: Step, deal: str, state: Deal) -> None:

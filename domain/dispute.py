@@ -11,7 +11,7 @@ from typing import assert_never
 
 from domain.consent import Proposals, acceptable, propose, with_acceptance, with_proposal
 from domain.execution import IssueCause
-from domain.kernel import AFTER_KICKOFF, Act, Command, Event, Refused, Value, once
+from domain.kernel import AFTER_KICKOFF, Act, Command, Event, Refused, Value, recorded_once
 from domain.values import Money, Ref, Text
 
 
@@ -187,7 +187,7 @@ def open_(command: OpenDispute, state: Dispute) -> list[Event]:
             f"{command.amount} is no amount to dispute.",
             "Give an amount above zero, or leave it out to dispute all.",
         )
-    return _once(DisputeOpened.of(command), state.opened, "dispute")
+    return recorded_once(DisputeOpened.of(command), state.opened, f"Dispute {command.dispute}")
 
 
 def submit(command: SubmitEvidence, state: Dispute) -> list[Event]:
@@ -195,14 +195,14 @@ def submit(command: SubmitEvidence, state: Dispute) -> list[Event]:
     event, standing = EvidenceSubmitted.of(command), state.evidence.get(command.evidence)
     if standing is None:
         _still_open(state)
-    return _once(event, standing, "evidence")
+    return recorded_once(event, standing, f"Evidence {command.evidence}")
 
 
 def mediate(command: StartMediation, state: Dispute) -> list[Event]:
     """Bring in one mediator, while the dispute is open."""
     if state.mediation is None:
         _still_open(state)
-    return _once(MediationStarted.of(command), state.mediation, "mediator")
+    return recorded_once(MediationStarted.of(command), state.mediation, "The mediator")
 
 
 def propose_resolution(
@@ -258,7 +258,7 @@ def withdraw(
     event = _resolved(opened, Outcome.WITHDRAWN, command.reason)
     if state.resolved != event:
         _still_open(state)
-    return _once(event, state.resolved, "end")
+    return recorded_once(event, state.resolved, f"The end of {command.dispute}")
 
 
 def _resolved(opened: DisputeOpened, outcome: Outcome, resolution: str) -> DisputeResolved:
@@ -279,16 +279,6 @@ def _still_open(state: Dispute) -> None:
             f"Dispute {state.resolved.dispute} was {state.resolved.outcome}.",
             "Open another one if something new is disputed.",
         )
-
-
-def _once(event: Event, standing: Event | None, what: str) -> list[Event]:
-    return once(
-        event,
-        standing,
-        "already-recorded",
-        f"This {what} of the dispute was recorded with other content.",
-        "History is not edited: state a new fact under an identifier of its own.",
-    )
 
 
 def evolve(state: Dispute, event: Event, act: Act) -> Dispute:

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import assert_never
 
 from domain.agreement import Agreed
-from domain.kernel import AFTER_KICKOFF, Act, Command, Event, Refused, once
+from domain.kernel import AFTER_KICKOFF, Act, Command, Event, Refused, once, recorded_once
 from domain.terms import CostShare, Penalty, RevenueSplit, check_parties
 from domain.values import Money, Ref, Slug, Text, plain
 
@@ -213,13 +213,7 @@ def reverse(command: ReverseEntry, state: Entry) -> list[Event]:
     standing = state.reversals.get(command.reversal)
     if standing is None:
         _check_left(command, state.recorded.amount, state)
-    return once(
-        event,
-        standing,
-        "already-recorded",
-        f"Reversal {command.reversal} was recorded with other content.",
-        "Give another reversal an identifier of its own.",
-    )
+    return recorded_once(event, standing, f"Reversal {command.reversal}")
 
 
 def _check_left(command: ReverseEntry, recorded: Money, state: Entry) -> None:

@@ -11,7 +11,17 @@ from pydantic import Field
 from domain.consent import Proposals, acceptable, propose, with_acceptance, with_proposal
 from domain.facts import Fact
 from domain.gates import Requirement, passing
-from domain.kernel import IN_FORCE, NEGOTIATING, RUNNING, Act, Command, Event, Refused, Value, once
+from domain.kernel import (
+    IN_FORCE,
+    NEGOTIATING,
+    RUNNING,
+    Act,
+    Command,
+    Event,
+    Refused,
+    Value,
+    recorded_once,
+)
 from domain.standing import Standing
 from domain.terms import Cadence, check_parties
 from domain.values import Day, Instant, Money, Percent, Ref, Slug, Text
@@ -443,13 +453,7 @@ def decide(
 
 def _plan(name: str, planned: Event, tasks: Tasks) -> list[Event]:
     standing = tasks.get(name)
-    return once(
-        planned,
-        standing.planned if standing else None,
-        "already-recorded",
-        f"{name} was recorded with other content.",
-        "History is not edited: give the new one an identifier of its own.",
-    )
+    return recorded_once(planned, standing.planned if standing else None, name)
 
 
 def _do(name: str, done: Event, tasks: Tasks) -> list[Event]:
@@ -461,13 +465,7 @@ def _do(name: str, done: Event, tasks: Tasks) -> list[Event]:
             "Record its beginning first, under this identifier.",
             known=sorted(tasks),
         )
-    return once(
-        done,
-        standing.done,
-        "already-recorded",
-        f"{name} was done already, with other content.",
-        "History is not edited: state a new fact under an identifier of its own.",
-    )
+    return recorded_once(done, standing.done, f"What was done of {name}")
 
 
 def hold_review(command: HoldReview, state: Execution) -> list[Event]:

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, TypeVar
 
 from pydantic import create_model
 
-from domain.kernel import NOT_ENDED, Act, Command, Event, Refused, Stage, once
+from domain.kernel import NOT_ENDED, Act, Command, Event, Refused, Stage, recorded_once
 
 F = TypeVar("F", bound="Fact")
 
@@ -111,13 +111,7 @@ class Facts:
             return [] if known == fact else [fact]
         if known is None and fact.follows:
             self._follow(fact, fact.follows, act)
-        return once(
-            fact,
-            known,
-            "already-recorded",
-            f"{key} was recorded with other content.",
-            "History is not edited: state a new fact under an identity of its own.",
-        )
+        return recorded_once(fact, known, key)
 
     def _follow(self, fact: Fact, first: type[Fact], act: Act) -> None:
         if (key := fact.key(act, first)) not in self.stated:

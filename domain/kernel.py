@@ -113,3 +113,14 @@ def once(event: Event, standing: Event | None, rule: str, detail: str, mend: str
     if standing == event:
         return []
     raise Refused(rule, detail, mend, standing=standing.model_dump(mode="json"))
+
+
+def recorded_once(event: Event, standing: Event | None, what: str) -> list[Event]:
+    """Decide a fact that is stated once under its identifier; `what` names it in the refusal."""
+    return once(
+        event,
+        standing,
+        "already-recorded",
+        f"{what} was recorded with other content.",
+        "History is not edited: state a new fact under an identifier of its own.",
+    )

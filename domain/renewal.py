@@ -12,7 +12,7 @@ from domain.consent import Proposals, acceptable, propose, with_acceptance, with
 from domain.execution import Execution
 from domain.formation import Formation
 from domain.gates import Requirement, passing
-from domain.kernel import RUNNING, Act, Command, Event, Refused, Stage, Value, once
+from domain.kernel import RUNNING, Act, Command, Event, Refused, Stage, Value, recorded_once
 from domain.settlement import LEAVING, FinalSettlementIssued
 from domain.standing import Standing
 from domain.terms import Assets, check_parties
@@ -204,13 +204,8 @@ def decide(  # noqa: PLR0913, PLR0917 - what earlier stages settled
 
 def review(command: HoldRenewalReview, state: Renewal) -> list[Event]:
     """Hold a renewal review once under its identifier."""
-    return once(
-        RenewalReviewHeld.of(command),
-        state.reviews.get(command.review),
-        "already-recorded",
-        f"Renewal review {command.review} was held with another outcome.",
-        "Hold another review under an identifier of its own.",
-    )
+    event = RenewalReviewHeld.of(command)
+    return recorded_once(event, state.reviews.get(command.review), f"Review {command.review}")
 
 
 def renew(command: AcceptRenewal, state: Renewal, formation: Formation, act: Act) -> list[Event]:
@@ -299,16 +294,7 @@ def disposition(command: DispositionAssets, state: Renewal, standing: Standing) 
     """Say once what becomes of an asset (C27)."""
     event = AssetsDispositioned.of(command)
     check_parties([command.to], standing.parties)
-    known = state.assets.get(command.asset)
-    if known is None:
-        return [event]
-    if known == event:
-        return []
-    raise Refused(
-        "already-recorded",
-        f"{command.asset} went to {known.to} already.",
-        "History is not edited; name another asset.",
-    )
+    return recorded_once(event, state.assets.get(command.asset), f"What became of {command.asset}")
 
 
 def complete(command: CompleteExit, state: Renewal, standing: Standing, act: Act) -> list[Event]:

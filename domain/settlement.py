@@ -15,7 +15,7 @@ from pydantic import Field, StringConstraints
 
 from domain.calendar import Period, bounds, midnight
 from domain.facts import Fact
-from domain.kernel import AFTER_KICKOFF, Act, Command, Event, Refused, Stage, Value, once
+from domain.kernel import AFTER_KICKOFF, Act, Command, Event, Refused, Stage, Value, recorded_once
 from domain.standing import Standing
 from domain.values import MINOR_UNITS, Count, Currency, Money, Number, Ref, Slug, Text, plain
 
@@ -394,13 +394,7 @@ def pay_out(command: RecordPayout, state: Settlement) -> list[Event]:
             f"{command.statement}.",
             "Pay an amount above zero, at most what is left, in the statement's currency.",
         )
-    return once(
-        event,
-        standing,
-        "already-recorded",
-        f"Payout {command.payout} was recorded with other content.",
-        "Give another payment an identifier of its own.",
-    )
+    return recorded_once(event, standing, f"Payout {command.payout}")
 
 
 def _unpaid(state: Settlement) -> list[str]:

@@ -11,7 +11,7 @@ import typer
 import yaml
 
 from consumers import command as _  # noqa: F401 - adds its commands to those of the command line
-from infra.cli import app
+from infra.cli.options import app
 from infra.local import kafka, production
 from tests.documents import REPOSITORY
 

@@ -12,7 +12,7 @@ import domain
 from domain.aggregates import command_types
 from domain.kernel import Event
 from domain.rules import OWN_RULES
-from infra.cli import app
+from infra.cli.options import app
 from tests.documents import REPOSITORY
 
 PAGE = REPOSITORY / "docs" / "coverage.md"

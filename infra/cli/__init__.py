@@ -1,201 +1,39 @@
-"""The command `accord`: what can be asked, with which options, and how it ends.
+"""The command `accord`: what can be asked, with which options.
 
-Data goes to stdout; notes, progress and errors to stderr. What answers is imported when it is
-asked for, so that the help stays quick.
+Data goes to stdout; notes, progress and errors to stderr.
 """
 
-import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import UTC, datetime, time
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
-from infra.settings import DEFAULT_STORE, NoSuchStore, Settings
-
-if TYPE_CHECKING:
-    from infra.bootstrap import Accord
-    from projections.visibility import Viewer
-
-DONE, FAILED, NOT_UNDERSTOOD, REFUSED = 0, 1, 2, 3
-EXIT_CODES = {
-    DONE: "done",
-    FAILED: "something failed, or verify found a difference",
-    NOT_UNDERSTOOD: "the command was not understood",
-    REFUSED: "done, and some of the input was refused",
-}
-"""How every command ends."""
-
-KAFKA = "ACCORD_KAFKA"
-"""The variable that names the broker: where it is set, projectors fold and nobody else does."""
-
-TOPICS = "ACCORD_TOPICS"
-"""The variable that says what the names of topics begin with."""
-
-PORT = 8000
-HOST = "127.0.0.1"
-
-app = typer.Typer(
-    name="accord",
-    help="The life of business partnerships, as a history that neither side can quietly rewrite.",
-    epilog="Exit codes: " + "; ".join(f"{code} {what}" for code, what in EXIT_CODES.items()) + ".",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+from infra.cli.options import (
+    EXIT_CODES,
+    FAILED,
+    HOST,
+    PORT,
+    REFUSED,
+    AlertState,
+    At,
+    Full,
+    Id,
+    Json,
+    Known,
+    Party,
+    Period,
+    Policy,
+    Store,
+    app,
+    checked_period,
+    marked,
+    opened,
+    settings,
+    viewer_of,
 )
-
-
-def _moment(text: str) -> datetime:
-    """Read a date, as the last moment of that day, or a moment with its zone."""
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        moment = None
-    if moment is not None and len(text) == len("2026-03-31"):
-        return datetime.combine(moment.date(), time.max, UTC)
-    if moment is None or moment.tzinfo is None:
-        raise typer.BadParameter(
-            f"{text!r} is no date and no moment; write 2026-03-31, or 2026-03-31T12:00:00Z."
-        )
-    return moment.astimezone(UTC)
-
-
-def _period(text: str | None) -> str | None:
-    import re
-
-    from domain.calendar import PERIOD_PATTERN
-
-    if text is not None and not re.fullmatch(PERIOD_PATTERN, text):
-        raise typer.BadParameter(f"{text!r} is no period; write 2026-03, 2026-Q1 or 2026.")
-    return text
-
-
-class AlertState(StrEnum):
-    """The states of an alert."""
-
-    FIRING = "firing"
-    RESOLVED = "resolved"
-    RETRACTED = "retracted"
-
-
-class Policy(StrEnum):
-    """Policies by which claims can be weighed anew."""
-
-    FIRST_TOUCH = "first-touch"
-    LAST_TOUCH = "last-touch"
-    CODE_WINS = "code-wins"
-
-
-Store = Annotated[
-    str,
-    typer.Option(
-        "--store",
-        envvar="ACCORD_STORE",
-        metavar="URL",
-        help="The store: sqlite:/// and a path (four slashes make it absolute), "
-        "or postgresql://user@host/database.",
-    ),
-]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Id = Annotated[str, typer.Argument(metavar="ID", help="The partnership.", show_default=False)]
-At = Annotated[
-    datetime | None,
-    typer.Option(
-        "--at",
-        parser=_moment,
-        metavar="WHEN",
-        help="What had happened by then: a date means the whole of that day (UTC), "
-        "2026-03-31T12:00:00Z that moment.",
-        show_default=False,
-    ),
-]
-Known = Annotated[
-    datetime | None,
-    typer.Option(
-        "--known",
-        parser=_moment,
-        metavar="WHEN",
-        help="What had been recorded by then: a date or a moment, as for --at.",
-        show_default=False,
-    ),
-]
-
-Period = Annotated[
-    str | None,
-    typer.Option(
-        "--period",
-        callback=_period,
-        metavar="PERIOD",
-        help="A month, a quarter or a year: 2026-03, 2026-Q1, 2026. Else all there is.",
-        show_default=False,
-    ),
-]
-
-
-Party = Annotated[
-    str | None,
-    typer.Option("--party", metavar="PARTY", help="As this party sees it.", show_default=False),
-]
-Full = Annotated[
-    str | None,
-    typer.Option(
-        "--full",
-        metavar="REASON",
-        help="Both sides' private facts too, for this reason; the look is itself recorded.",
-        show_default=False,
-    ),
-]
-
-
-def _viewer(accord: "Accord", id: str, party: str | None, full: str | None) -> "Viewer":
-    """Give who asks; the operator's look at everything is recorded before it is taken."""
-    from getpass import getuser
-
-    from infra import queries
-    from projections.visibility import Viewer
-
-    if full is None:
-        return Viewer(party)
-    if party is not None:
-        raise typer.BadParameter("A party sees its own; --full is the operator's.")
-    queries.size_of(accord.history, id)
-    command = " ".join(["accord", *sys.argv[1:]])[:2000]
-    accord.service.record_view(id, getuser(), command, full)
-    accord.catch_up()
-    return Viewer(full=True)
-
-
-def settings(store: str, kafka: str | None = None) -> Settings:
-    """Give the settings of a command: its options, and what the environment says of the broker."""
-    return Settings(
-        store=store,
-        kafka=kafka or os.environ.get(KAFKA) or None,
-        topics=os.environ.get(TOPICS) or Settings.model_fields["topics"].default,
-    )
-
-
-@contextmanager
-def _opened(store: str, *, as_json: bool) -> Iterator["Accord"]:
-    """Give everything on a store; say so where its time is told by feeds."""
-    from infra.bootstrap import bootstrap
-    from infra.cli.printing import note
-
-    with bootstrap(settings(store)) as accord:
-        if accord.simulated and not as_json:
-            note("This is a simulated store: its feeds say when things were recorded.")
-        yield accord
-
-
-def _marked(accord: "Accord", row: dict[str, Any]) -> dict[str, Any]:
-    """Give a JSON object that says so where the store is simulated."""
-    return {**row, "simulated": True} if accord.simulated else row
-
+from infra.settings import DEFAULT_STORE, NoSuchStore
 
 # --- what goes in ------------------------------------------------------------------------------
 
@@ -239,10 +77,10 @@ def ingest(
     from infra.cli import feeding
     from infra.cli.printing import document
 
-    with _opened(store, as_json=as_json) as accord:
+    with opened(store, as_json=as_json) as accord:
         tally = feeding.ingest(accord, files)
         if as_json:
-            document(_marked(accord, tally.as_json()))
+            document(marked(accord, tally.as_json()))
         else:
             feeding.print_tally(tally)
     if tally.refused:
@@ -265,18 +103,18 @@ def rejected(
     from infra.cli import feeding
     from infra.cli.printing import array, document
 
-    with _opened(store, as_json=as_json) as accord:
+    with opened(store, as_json=as_json) as accord:
         if retry is None:
             found = feeding.refusals(accord, every=every)
             if as_json:
-                array(_marked(accord, feeding.as_json(each)) for each in found)
+                array(marked(accord, feeding.as_json(each)) for each in found)
             else:
                 feeding.print_rejected(found)
             return
         tally = feeding.Tally()
         tally.add([feeding.retry(accord, retry)])
         if as_json:
-            document(_marked(accord, tally.as_json()))
+            document(marked(accord, tally.as_json()))
         else:
             feeding.print_tally(tally)
     if tally.refused:
@@ -324,11 +162,11 @@ def list_(
     from infra.cli import reading
     from infra.cli.printing import array
 
-    with _opened(store, as_json=as_json) as accord:
+    with opened(store, as_json=as_json) as accord:
         accord.catch_up()
         rows = queries.overview(accord, queries.AsOf(at, known))
         if as_json:
-            array(_marked(accord, row) for row in rows)
+            array(marked(accord, row) for row in rows)
         else:
             reading.print_list(rows)
 
@@ -352,10 +190,10 @@ def show(
     from infra.cli import standing
     from infra.cli.printing import document
 
-    with _opened(store, as_json=as_json) as accord:
-        viewer = _viewer(accord, id, party, full)
+    with opened(store, as_json=as_json) as accord:
+        viewer = viewer_of(accord, id, party, full)
         row = queries.show(accord, id, queries.AsOf(at, known, version, viewer))
-        document(_marked(accord, row)) if as_json else standing.print_standing(row)
+        document(marked(accord, row)) if as_json else standing.print_standing(row)
 
 
 @app.command(rich_help_panel="What comes out")
@@ -373,11 +211,11 @@ def history(
     from infra.cli import reading
     from infra.cli.printing import array
 
-    with _opened(store, as_json=as_json) as accord:
-        viewer = _viewer(accord, id, party, full)
+    with opened(store, as_json=as_json) as accord:
+        viewer = viewer_of(accord, id, party, full)
         rows = queries.history(accord, id, queries.AsOf(at, known, viewer=viewer))
         if as_json:
-            array(_marked(accord, row) for row in rows)
+            array(marked(accord, row) for row in rows)
         else:
             reading.print_history(rows)
 
@@ -397,11 +235,11 @@ def kpis(
     from infra.cli import reading
     from infra.cli.printing import document
 
-    with _opened(store, as_json=as_json) as accord:
+    with opened(store, as_json=as_json) as accord:
         accord.catch_up()
-        when = queries.AsOf(at, known, viewer=_viewer(accord, id, party, None))
+        when = queries.AsOf(at, known, viewer=viewer_of(accord, id, party, None))
         answer = queries.kpis(accord, id, period, when)
-        document(_marked(accord, answer)) if as_json else reading.print_kpis(answer)
+        document(marked(accord, answer)) if as_json else reading.print_kpis(answer)
 
 
 @app.command(rich_help_panel="What comes out")
@@ -427,20 +265,18 @@ def alerts(
 
     if follow and (at or known):
         raise typer.BadParameter("--follow is for what comes; --at and --known are for what was.")
-    with _opened(store, as_json=as_json) as accord:
+    with opened(store, as_json=as_json) as accord:
         accord.catch_up()
         wanted = state.value if state else None
         if follow:
             shown = (
-                (lambda row: document(_marked(accord, row)))
-                if as_json
-                else reading.print_transition
+                (lambda row: document(marked(accord, row))) if as_json else reading.print_transition
             )
             reading.follow(accord, id, wanted, shown)
             return
         rows = queries.alerts(accord, id, wanted, queries.AsOf(at, known))
         if as_json:
-            array(_marked(accord, row) for row in rows)
+            array(marked(accord, row) for row in rows)
         else:
             reading.print_alerts(rows)
 
@@ -469,11 +305,11 @@ def explain(
     from infra.cli import standing
     from infra.cli.printing import document
 
-    with _opened(store, as_json=as_json) as accord:
+    with opened(store, as_json=as_json) as accord:
         from projections.visibility import Viewer
 
         answer = queries.explain(accord, reference, queries.AsOf(at, known, viewer=Viewer(party)))
-        document(_marked(accord, answer)) if as_json else standing.print_explanation(answer)
+        document(marked(accord, answer)) if as_json else standing.print_explanation(answer)
 
 
 @app.command(rich_help_panel="What comes out")
@@ -491,10 +327,10 @@ def review(
     from infra.cli import pack
     from infra.cli.printing import document
 
-    with _opened(store, as_json=as_json) as accord:
-        when = queries.AsOf(at, known, viewer=_viewer(accord, id, party, None))
+    with opened(store, as_json=as_json) as accord:
+        when = queries.AsOf(at, known, viewer=viewer_of(accord, id, party, None))
         answer = queries.review_pack(accord, id, name, when)
-        document(_marked(accord, answer)) if as_json else pack.print_pack(answer)
+        document(marked(accord, answer)) if as_json else pack.print_pack(answer)
 
 
 @app.command(rich_help_panel="What comes out")
@@ -510,10 +346,10 @@ def experiments(
     from infra.cli import evidence
     from infra.cli.printing import document
 
-    with _opened(store, as_json=as_json) as accord:
+    with opened(store, as_json=as_json) as accord:
         accord.catch_up()
         answer = queries.experiments(accord, id, queries.AsOf(at, known))
-        document(_marked(accord, answer)) if as_json else evidence.print_experiments(answer)
+        document(marked(accord, answer)) if as_json else evidence.print_experiments(answer)
 
 
 @app.command(rich_help_panel="What comes out")
@@ -523,7 +359,7 @@ def funnel(
         str | None,
         typer.Option(
             "--period",
-            callback=_period,
+            callback=checked_period,
             metavar="PERIOD",
             help="What happened in a month, a quarter or a year. Else all time.",
             show_default=False,
@@ -539,10 +375,10 @@ def funnel(
     from infra.cli import evidence
     from infra.cli.printing import document
 
-    with _opened(store, as_json=as_json) as accord:
+    with opened(store, as_json=as_json) as accord:
         accord.catch_up()
         answer = queries.funnel(accord, id, period, queries.AsOf(at, known))
-        document(_marked(accord, answer)) if as_json else evidence.print_funnel(answer)
+        document(marked(accord, answer)) if as_json else evidence.print_funnel(answer)
 
 
 class _ListsByDefault(TyperGroup):
@@ -576,9 +412,9 @@ def list_rules(
     from infra.cli import evidence
     from infra.cli.printing import document
 
-    with _opened(store, as_json=as_json) as accord:
+    with opened(store, as_json=as_json) as accord:
         answer = queries.rules(accord, id, queries.AsOf(at, known))
-        document(_marked(accord, answer)) if as_json else evidence.print_rules(answer)
+        document(marked(accord, answer)) if as_json else evidence.print_rules(answer)
 
 
 @rules.command("try")
@@ -596,7 +432,7 @@ def try_rule(
         str,
         typer.Option(
             "--since",
-            callback=_period,
+            callback=checked_period,
             metavar="PERIOD",
             help="As if it had been agreed when this month, quarter or year began.",
             show_default=False,
@@ -618,9 +454,9 @@ def try_rule(
         raise typer.BadParameter(
             f"{rule} holds no decision rule ({error}). See accord schema ProposeDecisionRule."
         ) from None
-    with _opened(store, as_json=as_json) as accord:
+    with opened(store, as_json=as_json) as accord:
         answer = queries.try_rule(accord, id, asked, since, queries.AsOf(at, known))
-        document(_marked(accord, answer)) if as_json else evidence.print_tried(answer)
+        document(marked(accord, answer)) if as_json else evidence.print_tried(answer)
 
 
 @app.command(rich_help_panel="What comes out")
@@ -651,9 +487,9 @@ def statement(
     from infra.cli.printing import document
 
     other = AttributionPolicy(kind=PolicyKind(policy.value)) if policy else None
-    with _opened(store, as_json=as_json) as accord:
+    with opened(store, as_json=as_json) as accord:
         answer = queries.statement(accord, id, period, queries.AsOf(at, known), other)
-        document(_marked(accord, answer)) if as_json else money.print_statement(answer)
+        document(marked(accord, answer)) if as_json else money.print_statement(answer)
 
 
 @app.command(rich_help_panel="What goes in", epilog=f"Exit code {REFUSED}: {EXIT_CODES[REFUSED]}.")
@@ -663,7 +499,7 @@ def settle(
         str,
         typer.Option(
             "--period",
-            callback=_period,
+            callback=checked_period,
             metavar="PERIOD",
             help="A month, a quarter or a year that is over.",
             show_default=False,
@@ -683,12 +519,12 @@ def settle(
     from infra.cli import feeding, money
     from infra.cli.printing import document
 
-    with _opened(store, as_json=as_json) as accord:
+    with opened(store, as_json=as_json) as accord:
         tally = feeding.Tally()
         tally.add([queries.settle(accord, id, period, party)])
         issued = [row for row in queries.statements(accord, id) if row["period"] == period]
         if as_json:
-            document(_marked(accord, {**tally.as_json(), "statements": issued}))
+            document(marked(accord, {**tally.as_json(), "statements": issued}))
         else:
             feeding.print_tally(tally)
             money.print_statements(issued)
@@ -702,9 +538,9 @@ def verify(store: Store = DEFAULT_STORE, as_json: Json = False) -> None:
     from infra.cli import reading
     from infra.cli.printing import document
 
-    with _opened(store, as_json=as_json) as accord:
+    with opened(store, as_json=as_json) as accord:
         answer = reading.verify(accord)
-        document(_marked(accord, answer)) if as_json else reading.print_verified(answer)
+        document(marked(accord, answer)) if as_json else reading.print_verified(answer)
     if not answer["verified"]:
         raise typer.Exit(FAILED)
 
@@ -721,10 +557,10 @@ def portfolio(
     from infra.cli import comparing
     from infra.cli.printing import document
 
-    with _opened(store, as_json=as_json) as accord:
+    with opened(store, as_json=as_json) as accord:
         accord.catch_up()
         answer = queries.portfolio(accord, queries.AsOf(at, known))
-        document(_marked(accord, answer)) if as_json else comparing.print_portfolio(answer)
+        document(marked(accord, answer)) if as_json else comparing.print_portfolio(answer)
 
 
 @app.command(rich_help_panel="Side by side")
@@ -743,11 +579,11 @@ def markets(
     from infra.cli import comparing
     from infra.cli.printing import array
 
-    with _opened(store, as_json=as_json) as accord:
+    with opened(store, as_json=as_json) as accord:
         accord.catch_up()
         rows = queries.markets(accord, ids or (), queries.AsOf(at, known))
         if as_json:
-            array(_marked(accord, row) for row in rows)
+            array(marked(accord, row) for row in rows)
         else:
             comparing.print_markets(rows)
 
@@ -765,11 +601,11 @@ def candidates(
     from infra.cli import comparing
     from infra.cli.printing import array
 
-    with _opened(store, as_json=as_json) as accord:
+    with opened(store, as_json=as_json) as accord:
         accord.catch_up()
         rows = queries.candidates(accord, id, queries.AsOf(at, known))
         if as_json:
-            array(_marked(accord, row) for row in rows)
+            array(marked(accord, row) for row in rows)
         else:
             comparing.print_candidates(rows)
 
@@ -791,10 +627,10 @@ def attributes(
     from infra.cli import comparing
     from infra.cli.printing import document
 
-    with _opened(store, as_json=as_json) as accord:
+    with opened(store, as_json=as_json) as accord:
         accord.catch_up()
         answer = queries.attributes(accord, metric, period, queries.AsOf(at, known))
-        document(_marked(accord, answer)) if as_json else comparing.print_attributes(answer)
+        document(marked(accord, answer)) if as_json else comparing.print_attributes(answer)
 
 
 # --- all together ------------------------------------------------------------------------------
@@ -815,11 +651,11 @@ def demo(
 
     feeds = story.feeds(examples)
     bootstrap.init(settings(store), simulated=True)
-    with _opened(store, as_json=as_json) as accord:
+    with opened(store, as_json=as_json) as accord:
         tally = feeding.ingest(accord, feeds)
         told = story.tell(accord, tally)
         if as_json:
-            document(_marked(accord, told))
+            document(marked(accord, told))
         else:
             story.print_story(told, tally, len(feeds))
             note(f"Go on with accord list --store {store}, then show, history, kpis and explain.")

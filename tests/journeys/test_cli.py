@@ -15,7 +15,7 @@ import pytest
 
 from infra import cli
 from infra.bootstrap import bootstrap, init
-from infra.cli import feeding
+from infra.cli import feeding, options
 from infra.settings import Settings
 from tests.documents import REPOSITORY
 from tests.feeds import FEEDS, played
@@ -645,7 +645,7 @@ def test_a_command_that_is_not_understood_ends_with_2(
 def test_the_help_tells_every_exit_code_and_what_a_date_means(accord: Accord) -> None:
     told = " ".join(accord("--help", columns=100).out.split())
 
-    for code, what in cli.EXIT_CODES.items():
+    for code, what in options.EXIT_CODES.items():
         assert f"{code} {what}" in told
     assert "the whole of that day" in accord("show", "--help", columns=200).out
 

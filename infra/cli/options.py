@@ -1,0 +1,195 @@
+"""What the commands of `accord` share: the application, the options, how each of them ends.
+
+What answers is imported when it is asked for, so that the help stays quick.
+"""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, time
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from infra.settings import Settings
+
+if TYPE_CHECKING:
+    from infra.bootstrap import Accord
+    from projections.visibility import Viewer
+
+DONE, FAILED, NOT_UNDERSTOOD, REFUSED = 0, 1, 2, 3
+EXIT_CODES = {
+    DONE: "done",
+    FAILED: "something failed, or verify found a difference",
+    NOT_UNDERSTOOD: "the command was not understood",
+    REFUSED: "done, and some of the input was refused",
+}
+"""How every command ends."""
+
+KAFKA = "ACCORD_KAFKA"
+"""The variable that names the broker: where it is set, projectors fold and nobody else does."""
+
+TOPICS = "ACCORD_TOPICS"
+"""The variable that says what the names of topics begin with."""
+
+PORT = 8000
+HOST = "127.0.0.1"
+
+app = typer.Typer(
+    name="accord",
+    help="The life of business partnerships, as a history that neither side can quietly rewrite.",
+    epilog="Exit codes: " + "; ".join(f"{code} {what}" for code, what in EXIT_CODES.items()) + ".",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _moment(text: str) -> datetime:
+    """Read a date, as the last moment of that day, or a moment with its zone."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        moment = None
+    if moment is not None and len(text) == len("2026-03-31"):
+        return datetime.combine(moment.date(), time.max, UTC)
+    if moment is None or moment.tzinfo is None:
+        raise typer.BadParameter(
+            f"{text!r} is no date and no moment; write 2026-03-31, or 2026-03-31T12:00:00Z."
+        )
+    return moment.astimezone(UTC)
+
+
+def checked_period(text: str | None) -> str | None:
+    """Give a period as it was typed. Raises `typer.BadParameter` if it is none."""
+    import re
+
+    from domain.calendar import PERIOD_PATTERN
+
+    if text is not None and not re.fullmatch(PERIOD_PATTERN, text):
+        raise typer.BadParameter(f"{text!r} is no period; write 2026-03, 2026-Q1 or 2026.")
+    return text
+
+
+class AlertState(StrEnum):
+    """The states of an alert."""
+
+    FIRING = "firing"
+    RESOLVED = "resolved"
+    RETRACTED = "retracted"
+
+
+class Policy(StrEnum):
+    """Policies by which claims can be weighed anew."""
+
+    FIRST_TOUCH = "first-touch"
+    LAST_TOUCH = "last-touch"
+    CODE_WINS = "code-wins"
+
+
+Store = Annotated[
+    str,
+    typer.Option(
+        "--store",
+        envvar="ACCORD_STORE",
+        metavar="URL",
+        help="The store: sqlite:/// and a path (four slashes make it absolute), "
+        "or postgresql://user@host/database.",
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Id = Annotated[str, typer.Argument(metavar="ID", help="The partnership.", show_default=False)]
+At = Annotated[
+    datetime | None,
+    typer.Option(
+        "--at",
+        parser=_moment,
+        metavar="WHEN",
+        help="What had happened by then: a date means the whole of that day (UTC), "
+        "2026-03-31T12:00:00Z that moment.",
+        show_default=False,
+    ),
+]
+Known = Annotated[
+    datetime | None,
+    typer.Option(
+        "--known",
+        parser=_moment,
+        metavar="WHEN",
+        help="What had been recorded by then: a date or a moment, as for --at.",
+        show_default=False,
+    ),
+]
+
+Period = Annotated[
+    str | None,
+    typer.Option(
+        "--period",
+        callback=checked_period,
+        metavar="PERIOD",
+        help="A month, a quarter or a year: 2026-03, 2026-Q1, 2026. Else all there is.",
+        show_default=False,
+    ),
+]
+
+
+Party = Annotated[
+    str | None,
+    typer.Option("--party", metavar="PARTY", help="As this party sees it.", show_default=False),
+]
+Full = Annotated[
+    str | None,
+    typer.Option(
+        "--full",
+        metavar="REASON",
+        help="Both sides' private facts too, for this reason; the look is itself recorded.",
+        show_default=False,
+    ),
+]
+
+
+def viewer_of(accord: "Accord", id: str, party: str | None, full: str | None) -> "Viewer":
+    """Give who asks; the operator's look at everything is recorded before it is taken."""
+    from getpass import getuser
+
+    from infra import queries
+    from projections.visibility import Viewer
+
+    if full is None:
+        return Viewer(party)
+    if party is not None:
+        raise typer.BadParameter("A party sees its own; --full is the operator's.")
+    queries.size_of(accord.history, id)
+    command = " ".join(["accord", *sys.argv[1:]])[:2000]
+    accord.service.record_view(id, getuser(), command, full)
+    accord.catch_up()
+    return Viewer(full=True)
+
+
+def settings(store: str, kafka: str | None = None) -> Settings:
+    """Give the settings of a command: its options, and what the environment says of the broker."""
+    return Settings(
+        store=store,
+        kafka=kafka or os.environ.get(KAFKA) or None,
+        topics=os.environ.get(TOPICS) or Settings.model_fields["topics"].default,
+    )
+
+
+@contextmanager
+def opened(store: str, *, as_json: bool) -> Iterator["Accord"]:
+    """Give everything on a store; say so where its time is told by feeds."""
+    from infra.bootstrap import bootstrap
+    from infra.cli.printing import note
+
+    with bootstrap(settings(store)) as accord:
+        if accord.simulated and not as_json:
+            note("This is a simulated store: its feeds say when things were recorded.")
+        yield accord
+
+
+def marked(accord: "Accord", row: dict[str, Any]) -> dict[str, Any]:
+    """Give a JSON object that says so where the store is simulated."""
+    return {**row, "simulated": True} if accord.simulated else row
