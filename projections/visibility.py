@@ -96,24 +96,32 @@ class Sight:
         """Give a line of a report, with counts below the smallest cell left out (C14)."""
         if line["source"] == "counted" or line["metric"] in self.own or not self.smallest:
             return line
-        counts = [line[name] for name in ("numerator", "denominator") if name in line]
-        if line["unit"] == "count" and line["value"] is not None:
-            counts.append(line["value"])
-        if not any(0 < Decimal(each) < self.smallest for each in counts):
+        if not _has_fewer(line, self.smallest):
             return line
         kept = ("metric", "period", "unit", "source", "direction", "segment")
         left = {name: line[name] for name in kept if name in line}
         return left | {"value": None, "note": f"fewer than {self.smallest}: not shown"}
 
-    def overlap(self, recorded: Recorded) -> str | None:
-        """Give how a small overlap is told to the other party; nothing if it is shown as it is.
+    def told(self, recorded: Recorded) -> str | None:
+        """Give how a fact with a small count is told to the other party; nothing if as it is.
 
-        A handful of shared customers could be named one by one.
+        A handful of customers could be named one by one.
         """
         event = recorded.event
-        if not isinstance(event, AudienceOverlapMeasured) or self.viewer.full:
+        if self.viewer.full or self.viewer.party in (None, recorded.act.party):
             return None
-        if self.viewer.party in (None, recorded.act.party):
-            return None
-        cell = self.protocol.smallest_cell if self.protocol else SMALLEST_CELL
-        return f"fewer than {cell}" if event.shared_customers < cell else None
+        if isinstance(event, AudienceOverlapMeasured):
+            cell = self.protocol.smallest_cell if self.protocol else SMALLEST_CELL
+            return f"fewer than {cell}" if event.shared_customers < cell else None
+        if isinstance(event, MetricReported | MetricCorrected):
+            figure = event.figure.model_dump(mode="json", exclude_none=True)
+            return f"fewer than {self.smallest}" if _has_fewer(figure, self.smallest) else None
+        return None
+
+
+def _has_fewer(figure: Row, smallest: int) -> bool:
+    """Whether a figure is, or is made of, a count above zero and below the smallest cell."""
+    counts = [figure[name] for name in ("numerator", "denominator") if name in figure]
+    if figure["unit"] == "count" and figure.get("value") is not None:
+        counts.append(figure["value"])
+    return any(0 < Decimal(each) < smallest for each in counts)

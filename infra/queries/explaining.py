@@ -17,10 +17,11 @@ from domain.renewal import ExitNoticeGiven, PartnershipExited, PartnershipRenewe
 from domain.rules import DecisionRule
 from domain.values import MINOR_UNITS, instant, plain
 from infra.bootstrap import Accord
-from infra.queries.logs import NOW, AsOf, NotFound, Row, entry, log, perhaps, size_of
+from infra.queries.logs import NOW, AsOf, NotFound, Row, entry, log, perhaps, sight_of, size_of
 from projections import ALERTS, KPIS, beliefs, figures, kpis
 from projections import alerts as judged
 from projections.fold import Rows, replay
+from projections.visibility import Sight
 
 HOW_TO_ASK = (
     "Write an alert's id as accord alerts gives it, or a KPI as PARTNERSHIP/METRIC/PERIOD, "
@@ -129,6 +130,9 @@ def _made_of(log_: "_Log", rows: Rows, metric: Metric, period: str, segment: str
     ]
     return [
         {**line, "events": log_.behind(rows, metric, period, segment, line["unit"])}
+        # What is too small to be shown is not told by its events either (C14).
+        if (seen := log_.sight().line(line)) is line
+        else {**seen, "events": []}
         for line in lines
     ]
 
@@ -289,6 +293,10 @@ class _Log:
     def events(self) -> Iterator[Recorded]:
         """Give the events as of the time that is asked about. Raises `NotFound`."""
         return log(self.accord.history, self.partnership, self.when)
+
+    def sight(self) -> Sight:
+        """Give what the viewer sees of the partnership."""
+        return sight_of(self.accord.history, self.partnership, self.when)
 
     def entries(self, indexes: AbstractSet[int]) -> dict[int, Row]:
         """Give these events as the timeline has them."""

@@ -88,8 +88,8 @@ def _seen(row: Row, recorded: Recorded, sight: Sight) -> Row:
     """Give an event's row without what the viewer is not to see; its place stays."""
     if not sight.shows(recorded):
         return row | {"data": {}, "text": f"({HIDDEN}: private to {recorded.act.party})"}
-    if told := sight.overlap(recorded):
-        return row | {"data": {}, "text": f"measured {told} shared customers"}
+    if told := sight.told(recorded):
+        return row | {"data": {}, "text": f"({told}: not shown)"}
     return row
 
 

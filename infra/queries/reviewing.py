@@ -30,10 +30,11 @@ from domain.partnership import Partnership
 from domain.recorded import Recorded
 from domain.values import instant, plain
 from infra.bootstrap import Accord
-from infra.queries.logs import NOW, AsOf, NotFound, Row, log, perhaps
+from infra.queries.logs import NOW, AsOf, NotFound, Row, log, perhaps, sight_of
+from infra.runner import replay_all
 from projections import ALERTS, KPIS, SETTLEMENT, figures
 from projections.alerts import FIRING
-from projections.fold import replay
+from projections.fold import Folded, Rows
 from projections.settlement import ledger
 
 NEXT_DEADLINES = 5
@@ -57,36 +58,41 @@ def review_pack(accord: Accord, partnership: str, review: str, when: AsOf = NOW)
         raise NotFound(f"There is no review {review}.", perhaps(review, scheduled, otherwise))
     at = scheduled[review].at
     moment = AsOf(min(when.at or at, at), min(when.known or at, at), viewer=when.viewer)
-    events = list(log(accord.history, partnership, moment))
-    return _Pack(partnership, scheduled[review], at, events).as_json()
+    return _Pack(accord, partnership, scheduled[review], moment).as_json()
 
 
 @dataclass(slots=True)
 class _Pack:
+    """Reads the log anew for each part of the page, rather than hold all of it in memory."""
+
+    accord: Accord
     partnership: str
     review: ReviewScheduled
-    at: datetime
-    events: list[Recorded]
+    when: AsOf
+
+    def _events(self) -> Iterator[Recorded]:
+        return log(self.accord.history, self.partnership, self.when)
 
     def as_json(self) -> Row:
         """Give the page as a JSON object."""
-        state = aggregates.fold(self.events)
+        state = aggregates.fold(self._events())
         since, before = self._since()
-        rows = replay(KPIS, self.events).rows
+        folded = replay_all((KPIS, ALERTS, SETTLEMENT), self._events()).folded
+        kpis, alerts, sums = (each for _, each in folded)
         period = self._period()
         return {
             "id": self.partnership,
             "review": self.review.review,
             "kind": self.review.kind,
-            "at": instant(self.at),
+            "at": instant(self.review.at),
             "reason": self.review.reason,
             "since": {"at": instant(since), "review": before} if since else None,
             "stage": state.stage.value if state.stage else None,
             "parties": list(state.parties),
             "period": period,
-            "figures": self._figures(rows, period, state),
-            "objectives": figures.objectives(rows),
-            "alerts": list(self._alerts(since)),
+            "figures": self._figures(kpis.rows, period, state),
+            "objectives": figures.objectives(kpis.rows),
+            "alerts": list(self._alerts(alerts, since)),
             "actions": list(self._actions(state)),
             "milestones": _open(state.execution.milestones, "milestone", "due"),
             "issues": _open(state.execution.issues, "issue", "description"),
@@ -94,7 +100,7 @@ class _Pack:
             "contributions": list(self._contributions(state, since)),
             "health": list(_health(state)),
             "risks": _risks(state),
-            "money": self._money(),
+            "money": _money(sums.rows),
             "deadlines": [
                 {"due": instant(each.due), "kind": each.kind.value, "ref": each.ref}
                 for each in sorted(state.deadlines.values())
@@ -105,7 +111,7 @@ class _Pack:
     def _since(self) -> tuple[datetime | None, str | None]:
         """Give when the last review was held, and which; else when the kickoff was."""
         found: tuple[datetime | None, str | None] = (None, None)
-        for each in self.events:
+        for each in self._events():
             if isinstance(each.event, KickoffHeld):
                 found = (each.act.occurred_at, None)
             elif isinstance(each.event, ReviewHeld) and each.event.review != self.review.review:
@@ -114,22 +120,24 @@ class _Pack:
 
     def _period(self) -> str:
         """Give the last period that was over: a month, or a quarter where strategy is at stake."""
-        month = month_of(self.at)
+        month = month_of(self.review.at)
         if self.review.kind == "operational":
             return preceding(month)
         return preceding(quarter_of(month))
 
-    def _figures(self, rows: dict[str, Row], period: str, state: Partnership) -> list[Row]:
+    def _figures(self, rows: Rows, period: str, state: Partnership) -> list[Row]:
         """Give what both agreed to look at: the metrics of objectives, rules and the minimum."""
         charter = state.formation.charter
         asked = {each.rule.metric for each in state.formation.rules} | {"leads"}
         if charter:
             asked |= {each.metric for each in charter.charter.objectives}
-        return [line for line in figures.report(rows, period, asked) if "segment" not in line]
+        sight = sight_of(self.accord.history, self.partnership, self.when)
+        lines = figures.report(rows, period, asked)
+        return [sight.line(line) for line in lines if "segment" not in line]
 
-    def _alerts(self, since: datetime | None) -> Iterator[Row]:
+    def _alerts(self, alerts: Folded, since: datetime | None) -> Iterator[Row]:
         """Give each alert that is open, or ended since the last review."""
-        last = {output.body["id"]: output.body for output, _ in replay(ALERTS, self.events).outputs}
+        last = {output.body["id"]: output.body for output, _ in alerts.outputs}
         begin = instant(since) if since else ""
         for body in sorted(last.values(), key=lambda each: (each["since"], each["id"])):
             if body["window"] == self.review.review:
@@ -148,7 +156,7 @@ class _Pack:
 
     def _disputes(self) -> list[Row]:
         opened: dict[str, Row] = {}
-        for each in self.events:
+        for each in self._events():
             if isinstance(each.event, DisputeOpened):
                 opened[each.event.dispute] = each.event.model_dump(mode="json", exclude_none=True)
             elif isinstance(each.event, DisputeResolved):
@@ -158,7 +166,7 @@ class _Pack:
     def _contributions(self, state: Partnership, since: datetime | None) -> Iterator[Row]:
         """Set what each party gave since the last review beside what the other did (C24)."""
         given: dict[str, list[Row]] = {party: [] for party in state.parties}
-        for each in self.events:
+        for each in self._events():
             if isinstance(each.event, ContributionRecorded) and (
                 since is None or each.act.occurred_at >= since
             ):
@@ -167,31 +175,6 @@ class _Pack:
         for party, rows in given.items():
             hours = sum((Decimal(row.get("hours", 0)) for row in rows), Decimal(0))
             yield {"party": party, "hours": plain(hours), "given": rows}
-
-    def _money(self) -> Row:
-        rows = replay(SETTLEMENT, self.events).rows
-        open_: dict[str, dict[str, Decimal]] = {}
-        for each in ledger(rows).accrued:
-            sums = open_.setdefault(each.currency, {})
-            for party, amount in each.earned.items():
-                sums[party] = sums.get(party, Decimal(0)) + amount
-        issued = [row for key, row in rows.items() if key.startswith("statement/")]
-        return {
-            "open": [
-                {"currency": currency, "earned": {p: plain(x) for p, x in sums.items()}}
-                for currency, sums in sorted(open_.items())
-            ],
-            "to_be_paid": [
-                {
-                    "statement": row["statement"],
-                    "payer": row["payer"],
-                    "amount": plain(Decimal(row["amount"]) - Decimal(row["paid"])),
-                    "currency": row["currency"],
-                }
-                for row in issued
-                if "payer" in row and Decimal(row["paid"]) < Decimal(row["amount"])
-            ],
-        }
 
 
 def _open(tasks: Tasks, name: str, said: str) -> list[Row]:
@@ -230,3 +213,28 @@ def _risks(state: Partnership) -> list[Row]:
         )
         if each.risk not in dealt_with
     ]
+
+
+def _money(rows: Rows) -> Row:
+    open_: dict[str, dict[str, Decimal]] = {}
+    for each in ledger(rows).accrued:
+        sums = open_.setdefault(each.currency, {})
+        for party, amount in each.earned.items():
+            sums[party] = sums.get(party, Decimal(0)) + amount
+    issued = [row for key, row in rows.items() if key.startswith("statement/")]
+    return {
+        "open": [
+            {"currency": currency, "earned": {p: plain(x) for p, x in sums.items()}}
+            for currency, sums in sorted(open_.items())
+        ],
+        "to_be_paid": [
+            {
+                "statement": row["statement"],
+                "payer": row["payer"],
+                "amount": plain(Decimal(row["amount"]) - Decimal(row["paid"])),
+                "currency": row["currency"],
+            }
+            for row in issued
+            if "payer" in row and Decimal(row["paid"]) < Decimal(row["amount"])
+        ],
+    }

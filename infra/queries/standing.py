@@ -117,7 +117,7 @@ class _Seen:
             self.last = recorded
             self._dispute(recorded)
             at = recorded.act.occurred_at
-            told = self._sight.overlap(recorded)
+            told = self._sight.told(recorded)
             match recorded.event:
                 case AudienceOverlapMeasured(candidate=name) if told:
                     self.small[name] = told

@@ -26,6 +26,7 @@ from domain.markets import (
     RecordLocalFeedback,
     TargetMarket,
 )
+from domain.metric import Figure, ReportMetric
 from domain.metrics import CATALOGUE, Adds
 from domain.program import DefinePortfolio
 from domain.rules import OWN_RULES
@@ -730,3 +731,26 @@ def test_the_operators_look_at_everything_is_on_record(tmp_path: Path) -> None:
             "sam",
             "A complaint.",
         )
+
+
+def test_a_small_figure_is_in_no_answer_to_the_other_party(tmp_path: Path) -> None:
+    few = ReportMetric(
+        metric="leads",
+        period="2026-10",
+        tool="crm",
+        figure=Figure(unit="count", value=Decimal(3)),
+    )
+    with played(tmp_path) as accord:
+        sent = message("few", few, subject=CONSULTING, at="2026-10-20")
+        assert accord.service.handle([sent])[0].status == "accepted"
+        accord.runner.catch_up()
+        theirs, ours = AsOf(viewer=Viewer(PARTNER)), AsOf(viewer=Viewer("growthos"))
+        reference = f"{CONSULTING}/leads/2026-10"
+
+        (shown,) = queries.explain(accord, reference, theirs)["figures"]
+        last = list(queries.history(accord, CONSULTING, theirs))[-1]
+        (whole,) = queries.explain(accord, reference, ours)["figures"]
+
+    assert (shown["value"], shown["events"]) == (None, [])
+    assert last["text"] == "(fewer than 5: not shown)"
+    assert (whole["value"], len(whole["events"])) == ("3", 1)

@@ -125,6 +125,19 @@ def test_a_count_below_the_smallest_cell_is_told_as_fewer(form: Form) -> None:
     assert lines(story, OURS)["new_users"]["value"] == "7"
 
 
+def test_a_small_figure_is_told_as_fewer_where_its_report_is_told() -> None:
+    story = sharing(Form.AGGREGATED, "new_users", "web_visits")
+    sight = Sight.of(Viewer(THEIRS), story.history)
+
+    told = {
+        each.event.metric: sight.told(each)
+        for each in story.history
+        if isinstance(each.event, MetricReported) and each.act.party == OURS
+    }
+
+    assert (told["new_users"], told["web_visits"]) == ("fewer than 10", None)
+
+
 def test_in_full_even_small_counts_are_shown() -> None:
     story = sharing(Form.FULL, "new_users")
 
@@ -142,6 +155,6 @@ def test_an_overlap_of_a_handful_is_told_to_the_other_as_fewer_than_ten() -> Non
     )
 
     theirs = Sight.of(Viewer(THEIRS), story.history)
-    assert theirs.overlap(small) == "fewer than 10"
-    assert theirs.overlap(measured) is None
-    assert Sight.of(Viewer(OURS), story.history).overlap(small) is None
+    assert theirs.told(small) == "fewer than 10"
+    assert theirs.told(measured) is None
+    assert Sight.of(Viewer(OURS), story.history).told(small) is None
