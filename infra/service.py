@@ -119,12 +119,9 @@ class Service:
 
         Raises `Conflict` only if others write to the same partnership again and again meanwhile.
         """
-        for _ in range(ATTEMPTS):
-            batch = self._batch([partnership], [])
-            batch.view(partnership, actor, FullViewTaken(question=question, reason=reason))
-            if self._append(batch):
-                return
-        raise Conflict(f"others write to {partnership} again and again")
+        taken = FullViewTaken(question=question, reason=reason)
+        if not self._of_ones_own(partnership, lambda batch: batch.view(partnership, actor, taken)):
+            raise Conflict(f"others write to {partnership} again and again")
 
     def retry(self, number: int) -> Outcome | None:
         """Decide a refused input again; nothing if there is none of that number."""
@@ -137,9 +134,15 @@ class Service:
         return outcome
 
     def _pass_time(self, partnership: str) -> int:
+        return self._of_ones_own(
+            partnership, lambda batch: batch.pass_time(partnership, self._clock())
+        )
+
+    def _of_ones_own(self, partnership: str, record: Callable[["_Batch"], None]) -> int:
+        """Record what no input asks for; give how many events, none where others were faster."""
         for _ in range(ATTEMPTS):
             batch = self._batch([partnership], [])
-            batch.pass_time(partnership, self._clock())
+            record(batch)
             if self._append(batch):
                 return len(batch.events)
         return 0

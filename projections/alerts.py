@@ -180,11 +180,13 @@ def keys(_: Recorded) -> tuple[str, ...]:
 def apply(rows: Rows, recorded: Recorded) -> Change:
     """Take an event in: judge the windows it touches, fire or end the alerts it is about."""
     state = rows.get(STATE, {})
-    if not _is_contested(recorded.event) and (
-        type(recorded.event) in kpis.MEASURED and not _rests_on(recorded, state)
-    ):
+    measured = type(recorded.event) in kpis.MEASURED
+    rests = measured and _rests_on(recorded, state)
+    if measured and not rests and not _is_contested(recorded.event):
         return NOTHING
     judging = _Judging(state, recorded)
+    if rests:
+        judging.count()
     _take(judging, recorded)
     if judging.state is state:
         return NOTHING
@@ -203,8 +205,6 @@ def _rests_on(recorded: Recorded, state: Row) -> bool:
 
 def _take(judging: "_Judging", recorded: Recorded) -> None:
     event = recorded.event
-    if type(event) in kpis.MEASURED and _rests_on(recorded, judging.state):
-        judging.count()
     match event:
         case PeriodClosed(period=period):
             judging.close(period)

@@ -9,11 +9,14 @@ from dataclasses import dataclass
 from decimal import Context, Decimal, localcontext
 from fractions import Fraction
 
+from domain.proportions import regularised_beta
+
 FEWEST = 3
 """Pairs below which nothing is left to judge a line by: two points always lie on one."""
 
 _ZERO = Fraction(0)
 _CONTEXT = Context(prec=40)
+_HALF = Decimal("0.5")
 _BISECTIONS = 120
 """Halvings of the interval in which a quantile lies: more than enough for the digits kept."""
 
@@ -89,35 +92,6 @@ def t_quantile(probability: Decimal, degrees: int) -> Decimal:
 
 
 def _within(t: Decimal, degrees: int) -> Decimal:
-    """Give the probability that T lies between -t and t (Abramowitz and Stegun, 26.7.3, 26.7.4).
-
-    With n degrees and θ = arctan(t/√n), it is a finite sum of powers of cos θ, another for odd n
-    than for even.
-    """
-    root = Decimal(degrees).sqrt()
-    length = (t * t + degrees).sqrt()
-    sine, cosine = t / length, root / length
-    odd = degrees % 2
-    term = cosine if odd else Decimal(1)
-    total = term if degrees > 1 else Decimal(0)
-    for power in range(2 + odd, degrees - 1, 2):
-        term *= cosine * cosine * (power - 1) / power
-        total += term
-    return 2 / _PI * (_arctan(t / root) + sine * total) if odd else sine * total
-
-
-def _arctan(x: Decimal) -> Decimal:
-    """Give the arc whose tangent is x, by halving it until the series is short."""
-    halvings = 6
-    for _ in range(halvings):
-        x /= 1 + (1 + x * x).sqrt()
-    total, term, odd = Decimal(0), x, 1
-    while total + term / odd != total:
-        total += term / odd
-        term *= -x * x
-        odd += 2
-    return total * (1 << halvings)
-
-
-with localcontext(_CONTEXT):
-    _PI = 4 * _arctan(Decimal(1))
+    """Give the probability that T lies between -t and t (DLMF 8.17; A. and S. 26.5.27)."""
+    beyond = regularised_beta(degrees / (degrees + t * t), Decimal(degrees) / 2, _HALF)
+    return 1 - beyond

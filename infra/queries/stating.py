@@ -67,11 +67,15 @@ def statement(
         "period": period,
         "as_of": when.as_json(),
         "rounding": ROUNDING,
-        "statements": [*found, *open_],
+        "statements": [_in_words(each) for each in (*found, *open_)],
     }
     if policy is not None:
         answer["policy"] = policy.model_dump(mode="json", exclude_none=True)
     return answer
+
+
+def _in_words(shown: Row) -> Row:
+    return shown | {"lines": [line | {"text": words(line)} for line in shown["lines"]]}
 
 
 def _is_period(text: str) -> bool:
@@ -98,7 +102,7 @@ class _Posted:
             return
         posting = post(self.rows, recorded, self.policy)
         self.rows |= posting.changed
-        self.open += [line | {"text": words(line)} for line in posting.lines]
+        self.open += posting.lines
         match event:
             case StatementIssued(statement=name, period=period, balance=balance):
                 self._issue(recorded, name, period, "", balance)
@@ -112,8 +116,11 @@ class _Posted:
         self, recorded: Recorded, name: str, period: str, final: str, balance: Balance
     ) -> None:
         parts = {(part.month, part.currency) for part in balance.parts}
-        taken = [line for line in self.open if (line["month"], line["currency"]) in parts]
-        self.open = [line for line in self.open if line not in taken]
+        taken: list[Row] = []
+        left: list[Row] = []
+        for line in self.open:
+            (taken if (line["month"], line["currency"]) in parts else left).append(line)
+        self.open = left
         self.issued.append(
             {
                 "statement": name,
