@@ -42,6 +42,10 @@ BUFFER: Final = 32 * BATCH
 """Messages fetched ahead. Once it is full, Faust looks again after a second, and what it holds is
 to last for so long."""
 
+METADATA_SECONDS: Final = 2
+"""A broker that has just come back may not tell of a topic yet, and its partitions are then shared
+out among nobody, until somebody looks again: so often."""
+
 
 def run(settings: Settings, process: Process) -> None:
     """Fold what comes until the process is told to stop."""
@@ -61,7 +65,10 @@ def run(settings: Settings, process: Process) -> None:
             for name, family in FAMILIES.items()
         ]
         process.lag = lambda: max(each.lag() for each in projectors)
-        process.ailments = lambda: [*_ailments(app), *clients.ailments(settings.broker)]
+        process.ailments = lambda: [
+            *_ailments(app, topics.events),
+            *clients.ailments(settings.broker),
+        ]
         _work(app, process.stopping)
 
 
@@ -89,10 +96,15 @@ def _work(app: faust.App, stopping: Event) -> None:
             raise ConnectionError(f"the worker ended: {ended.__context__!r}") from ended
 
 
-def _ailments(app: faust.App) -> list[str]:
+def _ailments(app: faust.App, topic: str) -> list[str]:
     if not app.started:
         return ["the worker is starting"]
-    return ["partitions are being shared out anew"] if app.rebalancing else []
+    if app.rebalancing:
+        return ["partitions are being shared out anew"]
+    # Who shares partitions out knows of those it saw; the others of the group know of none.
+    if app.consumer.topic_partitions(topic) == 0:
+        return [f"the broker does not tell of {topic} yet"]
+    return []
 
 
 class _App(faust.App):
@@ -115,6 +127,7 @@ def application(broker: str, group: str) -> faust.App:
         broker_heartbeat_interval=HEARTBEAT_SECONDS,
         broker_commit_interval=1.0,
         broker_max_poll_records=BATCH,
+        consumer_metadata_max_age_ms=METADATA_SECONDS * 1000,
         consumer_auto_offset_reset="earliest",
         consumer_max_fetch_size=LARGEST,
         stream_buffer_maxsize=BUFFER,

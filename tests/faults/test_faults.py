@@ -19,7 +19,7 @@ from signal import SIGKILL, SIGTERM
 import pytest
 from kafka import KafkaProducer
 
-from infra.kafka import messages
+from infra.kafka import messages, topics
 from infra.kafka.clients import LARGEST
 from infra.local.kafka import Broker
 from infra.local.postgres import Postgres
@@ -154,6 +154,26 @@ def test_who_is_told_to_stop_while_it_starts_stops(story: Story) -> None:
 def listens(running: Running) -> bool:
     """Whether a process has begun to hear signals."""
     return running.health() is not None
+
+
+def test_a_projector_that_is_told_of_no_topic_at_first_reads_it_once_it_is_there(
+    story: Story,
+) -> None:
+    prefix = f"{story.made.settings.topics}-late"
+    settings = story.made.settings.model_copy(update={"topics": prefix})
+    late = Production(settings, story.made.folder)
+    try:
+        projector = late.start("projector", "late projector")
+        wait_for(
+            lambda: "does not tell of" in projector.ask("/readyz")[1], READY_SECONDS, late.logs
+        )
+        topics.create(settings.broker, prefix)
+        late.wait_until_ready("late projector")
+        send(late, late.topics.events, [(None, b"of nobody", [])])
+        group, topic = late.reads("projector")
+        wait_for(lambda: not behind(late, group, topic), READY_SECONDS, late.logs)
+    finally:
+        late.stop_all()
 
 
 # --- what comes again ----------------------------------------------------------------------------
