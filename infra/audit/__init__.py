@@ -1,0 +1,1 @@
+"""What makes the record hold in a dispute: the verifiable log, signatures, and bundles of them."""

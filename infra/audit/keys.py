@@ -1,0 +1,99 @@
+"""Ed25519 keys (RFC 8032): those that sign, and which public ones are admitted at all."""
+
+from base64 import b64decode, b64encode
+from binascii import Error as NoBase64
+from hashlib import sha256
+from pathlib import Path
+from typing import Self
+
+from nacl.bindings import crypto_core_ed25519_is_valid_point
+from nacl.exceptions import BadSignatureError, CryptoError
+from nacl.signing import SigningKey, VerifyKey
+
+PUBLIC, SIGNATURE = 32, 64
+"""Bytes of a public key and of a signature."""
+
+_FIELD = 2**255 - 19
+_WRITTEN = "accord-key:"
+"""What the line of a key file begins with, so that nobody takes it for something else."""
+
+
+class NoKey(ValueError):
+    """A key file or key that cannot be used: what is wrong, and what mends it."""
+
+
+class Signer:
+    """A private key. It is never shown: only `save` writes it, for its owner alone to read."""
+
+    def __init__(self, seed: bytes) -> None:
+        self._key = SigningKey(seed)
+        self.public = bytes(self._key.verify_key)
+        """The public key, 32 bytes."""
+
+    @classmethod
+    def new(cls) -> Self:
+        """Make a key from the system's chance."""
+        return cls(bytes(SigningKey.generate()))
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read the key in a file that `save` wrote. Raises `NoKey`."""
+        try:
+            text = path.read_text().strip()
+        except OSError as error:
+            raise NoKey(
+                f"{path} cannot be read ({error.strerror}); make it: accord keygen."
+            ) from None
+        try:
+            seed = b64decode(text.removeprefix(_WRITTEN), validate=True)
+        except NoBase64:
+            seed = b""
+        if not text.startswith(_WRITTEN) or len(seed) != PUBLIC:
+            raise NoKey(f"{path} holds no key; make one: accord keygen.")
+        return cls(seed)
+
+    def save(self, path: Path) -> None:
+        """Write the key to a new file that its owner alone can read. Raises `FileExistsError`."""
+        path.touch(mode=0o600, exist_ok=False)
+        path.write_text(f"{_WRITTEN}{b64encode(bytes(self._key)).decode()}\n")
+
+    def sign(self, message: bytes) -> bytes:
+        """Give the signature over a message, 64 bytes."""
+        return self._key.sign(message).signature
+
+
+def verified(public: bytes, message: bytes, signature: bytes) -> bool:
+    """Whether a signature is right (RFC 8032, section 5.1.7, without cofactor)."""
+    try:
+        VerifyKey(public).verify(message, signature)
+    except (BadSignatureError, CryptoError, ValueError, TypeError):
+        return False
+    return True
+
+
+def admitted(public: bytes) -> bool:
+    """Whether a public key may sign for anybody: a point of the main group, in its one form.
+
+    A point of small order would take one signature for every message.
+    """
+    if len(public) != PUBLIC or int.from_bytes(public, "little") % 2**255 >= _FIELD:
+        return False
+    return crypto_core_ed25519_is_valid_point(public)
+
+
+def key_id(public: bytes) -> str:
+    """Give how a party's key is named: the first 16 hex digits of its SHA-256."""
+    return sha256(public).hexdigest()[:16]
+
+
+def read_public(text: str) -> bytes:
+    """Read a public key in base64. Raises `NoKey` for anything but an admitted one."""
+    try:
+        public = b64decode(text, validate=True)
+    except (NoBase64, ValueError):
+        public = b""
+    if len(public) != PUBLIC or b64encode(public).decode() != text:
+        raise NoKey(f"{text!r} is no Ed25519 key of 32 bytes in base64.")
+    if not admitted(public):
+        raise NoKey(f"{text!r} is a weak point: it would take one signature for every message.")
+    return public

@@ -1,0 +1,188 @@
+"""The mathematics of a verifiable log: the Merkle tree of RFC 6962, section 2.1, and its proofs.
+
+Pure: hashes in, hashes out. A tree is known by its **frontier**, the roots of the perfect subtrees
+that it is made of, the largest first; one more leaf changes it in O(log n). Nodes are named by
+level (0 for leaves) and place in it: ``(level, number)`` covers the leaves from
+``number * 2**level`` on, ``2**level`` of them.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+
+EMPTY = sha256().digest()
+"""The root of the tree without leaves."""
+
+Node = tuple[int, int]
+"""A level, and the place of a node in it."""
+
+
+def leaf_hash(entry: bytes) -> bytes:
+    """Give the hash of a leaf: the entry behind a zero byte (RFC 6962, section 2.1)."""
+    return sha256(b"\0" + entry).digest()
+
+
+def node_hash(left: bytes, right: bytes) -> bytes:
+    """Give the hash of an inner node: both below it behind a byte of one."""
+    return sha256(b"\1" + left + right).digest()
+
+
+@dataclass(slots=True)
+class Tree:
+    """A tree as it grows: how many leaves it has, and its frontier."""
+
+    size: int = 0
+    frontier: list[bytes] = field(default_factory=list)
+
+    def add(self, leaf: bytes) -> list[tuple[Node, bytes]]:
+        """Take one more leaf; give the inner nodes that it completes, from the lowest up."""
+        made: list[tuple[Node, bytes]] = []
+        number, level, node = self.size, 0, leaf
+        while number & 1:
+            node = node_hash(self.frontier.pop(), node)
+            number >>= 1
+            level += 1
+            made.append(((level, number), node))
+        self.frontier.append(node)
+        self.size += 1
+        return made
+
+    def root(self) -> bytes:
+        """Give the root over all leaves."""
+        return root_of(self.frontier)
+
+
+def root_of(frontier: Sequence[bytes]) -> bytes:
+    """Give the root of the tree that is made of these perfect subtrees, the largest first."""
+    if not frontier:
+        return EMPTY
+    *rest, root = frontier
+    for each in reversed(rest):
+        root = node_hash(each, root)
+    return root
+
+
+# --- which nodes a proof is made of ------------------------------------------------------------
+
+
+def perfect(start: int, end: int) -> Iterator[Node]:
+    """Give the perfect subtrees that the leaves from `start` to, without, `end` are made of.
+
+    `start` is where a subtree of that length can begin, as those of a tree do.
+    """
+    while start < end:
+        level = (end - start).bit_length() - 1
+        yield level, start >> level
+        start += 1 << level
+
+
+def _split(size: int) -> int:
+    """Give the largest power of two below `size`: so many leaves stand on the left."""
+    return 1 << ((size - 1).bit_length() - 1)
+
+
+Part = tuple[int, int]
+"""The leaves from one index to, without, another."""
+
+
+def inclusion_parts(index: int, size: int) -> list[Part]:
+    """Give the parts of the tree whose roots prove a leaf, from its sibling up (2.1.1).
+
+    Raises `ValueError` if the tree has no such leaf.
+    """
+    if not 0 <= index < size:
+        raise ValueError(f"a tree of {size} leaves has none of index {index}")
+    parts: list[Part] = []
+    start, end = 0, size
+    while end - start > 1:
+        middle = start + _split(end - start)
+        if index < middle:
+            parts.append((middle, end))
+            end = middle
+        else:
+            parts.append((start, middle))
+            start = middle
+    return parts[::-1]
+
+
+def consistency_parts(old: int, size: int) -> list[Part]:
+    """Give the parts of the tree whose roots prove that it grew from `old` leaves (2.1.2).
+
+    Raises `ValueError` unless 0 < old <= size.
+    """
+    if not 0 < old <= size:
+        raise ValueError(f"a tree of {size} leaves did not grow from one of {old}")
+    parts: list[Part] = []
+    start, end, known = 0, size, True
+    while old - start != end - start:
+        middle = start + _split(end - start)
+        if old <= middle:
+            parts.append((middle, end))
+            end = middle
+        else:
+            parts.append((start, middle))
+            start, known = middle, False
+    # Whoever checks knows the root of the old tree, unless it is only a part of what is left.
+    return [*([] if known else [(start, end)]), *parts[::-1]]
+
+
+def proof(parts: Iterable[Part], node: Callable[[Node], bytes]) -> list[bytes]:
+    """Give the roots of these parts; `node` gives those of perfect subtrees."""
+    return [root_of([node(each) for each in perfect(*part)]) for part in parts]
+
+
+# --- checking ----------------------------------------------------------------------------------
+
+
+def included(index: int, size: int, leaf: bytes, path: Sequence[bytes], root: bytes) -> bool:
+    """Whether a proof shows that the tree of this root has this leaf (RFC 9162, 2.1.3.2)."""
+    if not 0 <= index < size or not _hashes(leaf, root, *path):
+        return False
+    sides = _sides(index, size - 1, len(path))
+    found = leaf
+    for each, left in zip(path, sides or (), strict=sides is not None):
+        found = node_hash(each, found) if left else node_hash(found, each)
+    return sides is not None and found == root
+
+
+def consistent(old: int, size: int, old_root: bytes, root: bytes, path: Sequence[bytes]) -> bool:
+    """Whether a proof shows that one tree grew into the other (RFC 9162, 2.1.4.2).
+
+    From no leaves nothing can be proved, so `old` = 0 is never shown.
+    """
+    if not 0 < old <= size:
+        return False
+    if old == size:
+        return not path and old_root == root
+    # Of a perfect tree the proof leaves out the root, which is known.
+    first, *rest = [old_root, *path] if old & (old - 1) == 0 else path or (b"",)
+    if not _hashes(old_root, root, first, *rest):
+        return False
+    whole = (old & -old).bit_length() - 1
+    sides = _sides((old - 1) >> whole, (size - 1) >> whole, len(rest))
+    before = after = first
+    for each, left in zip(rest, sides or (), strict=sides is not None):
+        if left:
+            before = node_hash(each, before)
+        after = node_hash(each, after) if left else node_hash(after, each)
+    return sides is not None and before == old_root and after == root
+
+
+def _sides(at: int, last: int, length: int) -> list[bool] | None:
+    """Give for each hash of a proof whether it stands on the left; nothing if its length is wrong.
+
+    The way goes from place `at` up to the root of a level whose last place is `last`.
+    """
+    sides: list[bool] = []
+    while last:
+        left = bool(at & 1) or at == last
+        sides.append(left)
+        # A node without a sibling is the one above it, too.
+        while left and not at & 1 and at:
+            at, last = at >> 1, last >> 1
+        at, last = at >> 1, last >> 1
+    return sides if len(sides) == length else None
+
+
+def _hashes(*given: bytes) -> bool:
+    return all(len(each) == len(EMPTY) for each in given)
