@@ -12,7 +12,8 @@ class Recorded:
     """One recorded event with its envelope.
 
     `position` counts all events of the store and `index` those of the partnership, both from 0
-    without gaps; they stand beside the canonical bytes, all else is in them. `stream` is the
+    without gaps; they stand beside the canonical bytes, all else is in them. `signed` is the digest
+    of the signed command that asked for it, if it was signed. `stream` is the
     aggregate's own sequence (the partnership's id, or ``id/deal/…``, ``id/metric/…``) and
     `version` the place in it, from 1.
     """
@@ -27,6 +28,7 @@ class Recorded:
     event: Event
     causation_id: str | None = None
     correlation_id: str | None = None
+    signed: str | None = None
     index: int = -1
     position: int = -1
 

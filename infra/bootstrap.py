@@ -10,8 +10,9 @@ from infra.live import Follower, GroupCommit, Live, Scheduler
 from infra.runner import Runner
 from infra.service import Service, wall_clock
 from infra.settings import PARTITIONS, NoSuchStore, Settings
-from infra.store.records import History, Views
+from infra.store.records import History, Trees, Views
 from infra.store.sqlite import SqliteStore
+from infra.store.sqlite_trees import SqliteTrees
 from infra.store.sqlite_views import SqliteViews
 from projections import PROJECTIONS
 
@@ -32,6 +33,7 @@ class Accord:
 
     history: History
     views: Views
+    trees: Trees
     service: Service
     runner: Runner
     simulated: bool
@@ -63,7 +65,7 @@ def init(settings: Settings, *, simulated: bool = False) -> bool:
     """
     if not settings.in_postgres:
         settings.path.parent.mkdir(parents=True, exist_ok=True)
-    history, _ = open_store(settings)
+    history, *_ = open_store(settings)
     try:
         kept = history.meta(SIMULATED)
         if kept is None:
@@ -104,21 +106,22 @@ def migrate(
     return done
 
 
-def open_store(settings: Settings) -> tuple[History, Views]:
-    """Give a store's history and its views; closing the history closes both.
+def open_store(settings: Settings) -> tuple[History, Views, Trees]:
+    """Give a store's history, its views and its trees; closing the history closes all.
 
     A SQLite file is made if it is missing. Raises `UnknownSchema` if it is of another release.
     """
-    # One pool for both, so that the writers of this process queue in turn.
+    # One pool for all, so that the writers of this process queue in turn.
     if settings.in_postgres:
         from infra.store.postgres import PostgresStore
         from infra.store.postgres_datastore import Datastore
+        from infra.store.postgres_trees import PostgresTrees
         from infra.store.postgres_views import PostgresViews
 
         database = Datastore(settings.store)
-        return PostgresStore(database), PostgresViews(database)
+        return PostgresStore(database), PostgresViews(database), PostgresTrees(database)
     history = SqliteStore.open(settings.path)
-    return history, SqliteViews(history.datastore)
+    return history, SqliteViews(history.datastore), SqliteTrees(history.datastore)
 
 
 @contextmanager
@@ -130,11 +133,11 @@ def bootstrap(settings: Settings, clock: Callable[[], datetime] = wall_clock) ->
     gc.set_threshold(*_COLLECT)
     if not settings.in_postgres and not settings.path.exists():
         raise NoSuchStore(f"There is no store at {settings.store}; make it with accord init.")
-    history, views = open_store(settings)
+    history, views, trees = open_store(settings)
     try:
         simulated = history.meta(SIMULATED) == "true"
         service = Service(history, clock, simulated=simulated)
         runner = Runner(history, views, PROJECTIONS)
-        yield Accord(history, views, service, runner, simulated, clock, settings.folds)
+        yield Accord(history, views, trees, service, runner, simulated, clock, settings.folds)
     finally:
         history.close()

@@ -204,6 +204,8 @@ def encode(recorded: Recorded) -> bytes:
         envelope["causation_id"] = recorded.causation_id
     if recorded.correlation_id is not None:
         envelope["correlation_id"] = recorded.correlation_id
+    if recorded.signed is not None:
+        envelope["signed"] = recorded.signed
     return orjson.dumps(envelope, option=_ENVELOPE)
 
 
@@ -230,6 +232,7 @@ def decode(body: bytes, *, index: int = -1, position: int = -1) -> Recorded:
         _event(envelope["type"], envelope["schema_version"], envelope["data"]),
         envelope.get("causation_id"),
         envelope.get("correlation_id"),
+        envelope.get("signed"),
         index,
         position,
     )

@@ -9,6 +9,7 @@ from eventsourcing.persistence import IntegrityError, StoredEvent
 from eventsourcing.postgres import PostgresApplicationRecorder
 
 from domain.recorded import Recorded
+from infra.audit.merkle import leaf_hash
 from infra.codec import decode, encode, utc
 from infra.store.mapper import EventMapper
 from infra.store.paging import by_index
@@ -24,6 +25,7 @@ from infra.store.records import (
     Bell,
     Conflict,
     Head,
+    Kept,
     Key,
     Receipt,
     Refusal,
@@ -35,10 +37,12 @@ from infra.store.records import (
 CHANNEL = "history"
 """Where Postgres tells that events were appended."""
 
-_EVENT = ("text", "text", "int", "text", "timestamptz", "bytea", "int")
+_EVENT = ("text", "text", "int", "text", "timestamptz", "bytea", "bytea", "int")
 _RECEIPT = ("text", "text", "bytea", "text", "text", "int", "int")
 _REFUSAL = (*["text"] * 8, "timestamptz", "bytea")
-_APPEND = f"SELECT start, indexes FROM history.append({arrays(*_EVENT, *_RECEIPT, *_REFUSAL)})"  # noqa: S608 - marks
+_KEPT = ("text", "text", "text", "bytea")
+_ALL = arrays(*_EVENT, *_RECEIPT, *_REFUSAL, *_KEPT)
+_APPEND = f"SELECT start, indexes FROM history.append({_ALL})"  # noqa: S608 - marks
 
 _SIZE = "SELECT coalesce(max(position), -1) + 1 FROM history.events"
 
@@ -72,7 +76,7 @@ class PostgresRecorder(PostgresApplicationRecorder):
     ) -> Sequence[int]:
         """Append events; give their positions."""
         events = [self._mapper.to_domain_event(each) for each in stored_events]
-        return [each.position for each in _append(self._history, events, [], [])]
+        return [each.position for each in _append(self._history, events, [], [], [])]
 
 
 class PostgresStore:
@@ -112,10 +116,11 @@ class PostgresStore:
         events: Sequence[Recorded],
         receipts: Sequence[Receipt] = (),
         refusals: Sequence[Refusal] = (),
+        kept: Sequence[Kept] = (),
     ) -> list[Recorded]:
         """Write all of these or, with `Conflict`, nothing (see `History.append`)."""
         try:
-            placed = _append(self.datastore, events, receipts, refusals)
+            placed = _append(self.datastore, events, receipts, refusals, kept)
         except IntegrityError as error:
             raise Conflict(f"another writer was first: {error}") from error
         self._appended.ring()
@@ -125,6 +130,15 @@ class PostgresStore:
         """Record that a refused input was sent again."""
         self.datastore.run(
             "UPDATE history.refusals SET state = 'retried' WHERE number = %s", number
+        )
+
+    def forget(self, kind: str, partnership: str, keys: Iterable[str]) -> None:
+        """Forget what is kept under these keys."""
+        self.datastore.run(
+            "DELETE FROM history.kept WHERE kind = %s AND partnership = %s AND key = ANY(%s)",
+            kind,
+            partnership,
+            list(keys),
         )
 
     def set_meta(self, key: str, value: str) -> None:
@@ -186,6 +200,21 @@ class PostgresStore:
         """Give the canonical bytes of the same events, as they are stored."""
         for body, _, _ in self._of(partnership, start, stop):
             yield body
+
+    def leaves(self, partnership: str, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
+        """Give the leaf hashes of the same events, as they were noted when they were recorded."""
+
+        def read(first: int, end: int) -> list[bytes]:
+            found = self.datastore.all(
+                """SELECT leaf FROM history.events
+                WHERE partnership = %s AND idx >= %s AND idx < %s ORDER BY idx""",
+                partnership,
+                first,
+                end,
+            )
+            return [leaf for (leaf,) in found]
+
+        return by_index(read, start, stop)
 
     def _of(self, partnership: str, start: int, stop: int | None) -> Iterator[tuple[Any, ...]]:
         def read(first: int, end: int) -> list[tuple[Any, ...]]:
@@ -261,6 +290,15 @@ class PostgresStore:
         found = self.refusals(state=None, after=number - 1, limit=1)
         return found[0] if found and found[0].number == number else None
 
+    def kept(self, kind: str, partnership: str) -> dict[str, bytes]:
+        """Give what of a kind is kept of a partnership, by its key."""
+        found = self.datastore.all(
+            "SELECT key, body FROM history.kept WHERE kind = %s AND partnership = %s ORDER BY key",
+            kind,
+            partnership,
+        )
+        return dict(found)
+
     def meta(self, key: str) -> str | None:
         """Give what is noted about this store as a whole under `key`."""
         found = self.datastore.one("SELECT value FROM history.meta WHERE key = %s", key)
@@ -275,12 +313,14 @@ def _append(
     events: Sequence[Recorded],
     receipts: Sequence[Receipt],
     refusals: Sequence[Refusal],
+    kept: Sequence[Kept],
 ) -> list[Recorded]:
     found = datastore.one(
         _APPEND,
         *columns(map(_event_values, events), len(_EVENT)),
         *columns(_receipt_values(receipts, events), len(_RECEIPT)),
         *columns(map(_refusal_values, refusals), len(_REFUSAL)),
+        *columns([(k.kind, k.partnership, k.key, k.body) for k in kept], len(_KEPT)),
     )
     start, indexes = found or (0, None)
     return [
@@ -292,7 +332,9 @@ def _append(
 def _event_values(e: Recorded) -> tuple[object, ...]:
     wanted = None if e.index == NOTHING else e.index
     recorded_at = utc(e.act.recorded_at)
-    return e.partnership, e.stream, e.version, e.event.wire, recorded_at, encode(e), wanted
+    body = encode(e)
+    at = e.partnership, e.stream, e.version, e.event.wire, recorded_at
+    return *at, body, leaf_hash(body), wanted
 
 
 def _receipt_values(

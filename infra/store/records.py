@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, Literal, Protocol
 
 from domain.recorded import Recorded
+from infra.audit.merkle import Node, Tree
 
 Key = tuple[str, str]
 """A pair of names: (source, source id) of a receipt, (partnership, key) of a row."""
@@ -72,6 +73,19 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True)
+class Kept:
+    """Something kept beside the log, where it can be forgotten: the log holds its hash alone.
+
+    `kind` says what it is (a signed command, a person's name) and `key` is the hash.
+    """
+
+    kind: str
+    partnership: str
+    key: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Head:
     """How many events a partnership has, and when the last of them was recorded."""
 
@@ -125,6 +139,7 @@ def placed_at(event: Recorded, index: int, position: int) -> Recorded:
         event.event,
         event.causation_id,
         event.correlation_id,
+        event.signed,
         index,
         position,
     )
@@ -169,8 +184,12 @@ class History(Protocol):
         events: Sequence[Recorded],
         receipts: Sequence[Receipt] = (),
         refusals: Sequence[Refusal] = (),
+        kept: Sequence[Kept] = (),
     ) -> list[Recorded]:
         """Write all of these in one transaction; give the events with their index and position.
+
+        Beside each event stands its leaf hash, made of the bytes that were meant. What is kept
+        under a key already stays as it is.
 
         A receipt takes the place of an earlier one only if that one was refused. Raises
         `Conflict`, with nothing written, if a stream has that version already, if an input has a
@@ -194,6 +213,15 @@ class History(Protocol):
 
     def bodies(self, partnership: str, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
         """Give the canonical bytes of the same events, as they are stored."""
+
+    def leaves(self, partnership: str, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
+        """Give the leaf hashes of the same events, as they were noted when they were recorded."""
+
+    def kept(self, kind: str, partnership: str) -> dict[str, bytes]:
+        """Give what of a kind is kept of a partnership, by its key."""
+
+    def forget(self, kind: str, partnership: str, keys: Iterable[str]) -> None:
+        """Forget what is kept under these keys."""
 
     def partnerships(self, after: str = "", limit: int = 1000) -> list[str]:
         """Give the names of partnerships that have events, sorted, beginning after `after`."""
@@ -223,6 +251,41 @@ class History(Protocol):
 
     def close(self) -> None:
         """Give back what the store holds of the outside."""
+
+
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """How the tree of a partnership's log grew: its size before, its form now, its new nodes.
+
+    `frontier` is that of `infra.audit.merkle.Tree`; `nodes` are those by which proofs are found.
+    """
+
+    before: int
+    size: int
+    frontier: Sequence[bytes]
+    nodes: Sequence[tuple[Node, bytes]] = ()
+
+
+class Trees(Protocol):
+    """The Merkle trees of all partnerships' logs, as far as they were built, and checkpoints."""
+
+    def tree(self, partnership: str) -> Tree:
+        """Give the tree as far as it was built; an empty one where it was not begun."""
+
+    def grow(self, partnership: str, growth: Growth) -> None:
+        """Save how a tree grew. Raises `Stale`, with nothing written, if it has another size."""
+
+    def nodes(self, partnership: str, wanted: Iterable[Node]) -> dict[Node, bytes]:
+        """Give those of these nodes that were saved."""
+
+    def checkpoints(self, partnership: str) -> list[str]:
+        """Give the signed notes of a partnership, by size."""
+
+    def sizes(self, partnerships: Iterable[str]) -> dict[str, int]:
+        """Give the size of the latest checkpoint of each of these that has one."""
+
+    def keep(self, partnership: str, size: int, note: str) -> None:
+        """Keep the note of a checkpoint; one of the same size is replaced (it was cosigned)."""
 
 
 class Views(Protocol):

@@ -11,6 +11,7 @@ from eventsourcing.sqlite import SQLiteApplicationRecorder, SQLiteCursor
 
 from domain.recorded import Recorded
 from domain.values import instant
+from infra.audit.merkle import leaf_hash
 from infra.codec import decode, encode, moment, utc
 from infra.store.mapper import EventMapper
 from infra.store.paging import by_index
@@ -19,6 +20,7 @@ from infra.store.records import (
     Bell,
     Conflict,
     Head,
+    Kept,
     Key,
     Receipt,
     Refusal,
@@ -27,15 +29,16 @@ from infra.store.records import (
     placed_at,
 )
 from infra.store.sqlite_datastore import Datastore, as_json, wanted
+from infra.store.sqlite_trees import TREES
 
-SCHEMA = "1"
+SCHEMA = "2"
 """The form of these tables; a file of another form is refused."""
 
 _TABLES = [
     """CREATE TABLE IF NOT EXISTS events (
         position INTEGER PRIMARY KEY, partnership TEXT NOT NULL, idx INTEGER NOT NULL,
         stream TEXT NOT NULL, version INTEGER NOT NULL, topic TEXT NOT NULL, body BLOB NOT NULL,
-        UNIQUE (partnership, idx), UNIQUE (stream, version))""",
+        leaf BLOB NOT NULL, UNIQUE (partnership, idx), UNIQUE (stream, version))""",
     """CREATE TABLE IF NOT EXISTS heads (
         partnership TEXT PRIMARY KEY, size INTEGER NOT NULL, recorded_at TEXT NOT NULL)
         WITHOUT ROWID""",
@@ -48,6 +51,10 @@ _TABLES = [
         rule TEXT NOT NULL, detail TEXT NOT NULL, mend TEXT NOT NULL, pointer TEXT,
         received_at TEXT NOT NULL, raw BLOB NOT NULL,
         number INTEGER PRIMARY KEY AUTOINCREMENT, state TEXT NOT NULL)""",
+    """CREATE TABLE IF NOT EXISTS kept (
+        kind TEXT, partnership TEXT, key TEXT, body BLOB NOT NULL,
+        PRIMARY KEY (kind, partnership, key)) WITHOUT ROWID""",
+    *TREES,
     "CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
     f"INSERT OR IGNORE INTO meta VALUES ('schema', '{SCHEMA}')",  # noqa: S608 - written above
     # The library's recorder reads events under its own names.
@@ -57,7 +64,7 @@ _TABLES = [
 ]
 
 _NEXT_POSITION = "SELECT COALESCE(MAX(position), -1) + 1 FROM events"
-_INSERT_EVENT = "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?)"
+_INSERT_EVENT = "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 _UPSERT_HEAD = """INSERT INTO heads VALUES (?, ?, ?)
     ON CONFLICT DO UPDATE SET size = excluded.size, recorded_at = excluded.recorded_at"""
 # Only an input that was refused may come again and fare better.
@@ -65,6 +72,7 @@ _UPSERT_RECEIPT = """INSERT INTO receipts VALUES (?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT DO UPDATE SET fingerprint = excluded.fingerprint, refused = excluded.refused,
     partnership = excluded.partnership, first = excluded.first, count = excluded.count
     WHERE refused IS NOT NULL"""
+_INSERT_KEPT = "INSERT OR IGNORE INTO kept VALUES (?, ?, ?, ?)"
 _INSERT_REFUSAL = "INSERT INTO refusals VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, ?)"
 
 
@@ -130,6 +138,7 @@ class SqliteStore:
         events: Sequence[Recorded],
         receipts: Sequence[Receipt] = (),
         refusals: Sequence[Refusal] = (),
+        kept: Sequence[Kept] = (),
     ) -> list[Recorded]:
         """Write all of these or, with `Conflict`, nothing (see `History.append`)."""
         # The bytes are made before the lock is taken, so that others wait less.
@@ -139,6 +148,7 @@ class SqliteStore:
                 placed = _write_events(c, events, bodies)
                 _write_receipts(c, receipts, placed)
                 c.executemany(_INSERT_REFUSAL, map(_refusal_values, refusals))
+                c.executemany(_INSERT_KEPT, [(k.kind, k.partnership, k.key, k.body) for k in kept])
         except IntegrityError as error:
             raise Conflict(f"another writer was first: {error}") from error
         self._appended.ring()
@@ -148,6 +158,16 @@ class SqliteStore:
         """Record that a refused input was sent again."""
         with self.datastore.writing() as c:
             c.execute("UPDATE refusals SET state = 'retried' WHERE number = ?", (number,))
+
+    def forget(self, kind: str, partnership: str, keys: Iterable[str]) -> None:
+        """Forget what is kept under these keys; the file no longer holds its bytes."""
+        with self.datastore.writing() as c:
+            c.execute("PRAGMA secure_delete=ON")
+            c.execute(
+                """DELETE FROM kept WHERE kind = ? AND partnership = ?
+                AND key IN (SELECT value FROM json_each(?))""",
+                (kind, partnership, as_json(keys)),
+            )
 
     def set_meta(self, key: str, value: str) -> None:
         """Note something about this store as a whole."""
@@ -188,6 +208,20 @@ class SqliteStore:
         """Give the canonical bytes of the same events, as they are stored."""
         for body, _, _ in self._of(partnership, start, stop):
             yield body
+
+    def leaves(self, partnership: str, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
+        """Give the leaf hashes of the same events, as they were noted when they were recorded."""
+
+        def read(first: int, end: int) -> list[bytes]:
+            with self.datastore.reading() as c:
+                found = c.execute(
+                    """SELECT leaf FROM events
+                    WHERE partnership = ? AND idx >= ? AND idx < ? ORDER BY idx""",
+                    (partnership, first, end),
+                ).fetchall()
+            return [leaf for (leaf,) in found]
+
+        return by_index(read, start, stop)
 
     def _of(
         self, partnership: str, start: int, stop: int | None
@@ -254,6 +288,15 @@ class SqliteStore:
         found = self.refusals(state=None, after=number - 1, limit=1)
         return found[0] if found and found[0].number == number else None
 
+    def kept(self, kind: str, partnership: str) -> dict[str, bytes]:
+        """Give what of a kind is kept of a partnership, by its key."""
+        with self.datastore.reading() as c:
+            found = c.execute(
+                "SELECT key, body FROM kept WHERE kind = ? AND partnership = ? ORDER BY key",
+                (kind, partnership),
+            ).fetchall()
+        return dict(found)
+
     def meta(self, key: str) -> str | None:
         """Give what is noted about this store as a whole under `key`."""
         with self.datastore.reading() as c:
@@ -284,7 +327,16 @@ def _write_events(
     c.executemany(
         _INSERT_EVENT,
         [
-            (e.position, e.partnership, e.index, e.stream, e.version, e.event.wire, body)
+            (
+                e.position,
+                e.partnership,
+                e.index,
+                e.stream,
+                e.version,
+                e.event.wire,
+                body,
+                leaf_hash(body),
+            )
             for e, body in zip(placed, bodies, strict=True)
         ],
     )

@@ -30,14 +30,14 @@ def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 @pytest.fixture
 def store(address: str, known: None) -> Iterator[History]:  # noqa: ARG001 - its effect
-    store, _ = open_store(Settings(store=address))
+    store, *_ = open_store(Settings(store=address))
     with closing(store):
         yield store
 
 
 @pytest.fixture
 def views(address: str) -> Iterator[Views]:
-    history, views = open_store(Settings(store=address))
+    history, views, _ = open_store(Settings(store=address))
     with closing(history):
         yield views
 

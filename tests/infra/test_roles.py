@@ -28,7 +28,7 @@ DENIED_TO_ALL = (
     "SET ROLE postgres",
 )
 OF_HISTORY = (
-    "INSERT INTO history.events VALUES (9, 'acme', 9, 'acme', 9, 'x', now(), '')",
+    "INSERT INTO history.events VALUES (9, 'acme', 9, 'acme', 9, 'x', now(), '', '')",
     "INSERT INTO history.receipts VALUES ('crm', '9', '', NULL, 'acme', NULL, 0)",
     "UPDATE history.receipts SET refused = NULL",
     "UPDATE history.refusals SET state = 'retried'",
@@ -83,9 +83,9 @@ def test_what_is_denied_to_the_others_is_granted_to_one(
 def test_the_writer_appends_the_folder_saves_and_the_reader_reads_both(address: str) -> None:
     said = Output("alert@0", "alerts", "acme", "alert", {"id": "alert"}, 0)
     saved = Saved("alerts", {"acme": (-1, 0)}, {("acme", "row"): {"a": 1}}, [said])
-    writer, _ = open_store(Settings(store=as_user(address, WRITER)))
-    folder, views = open_store(Settings(store=as_user(address, VIEWS)))
-    history, seen = open_store(Settings(store=as_user(address, READER)))
+    writer, *_ = open_store(Settings(store=as_user(address, WRITER)))
+    folder, views, _ = open_store(Settings(store=as_user(address, VIEWS)))
+    history, seen, _ = open_store(Settings(store=as_user(address, READER)))
     try:
         (appended,) = writer.append([noted("acme")])
         assert list(folder.of("acme")) == [appended]

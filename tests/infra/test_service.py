@@ -49,7 +49,7 @@ from infra.service import (
     wall_clock,
 )
 from infra.settings import Settings
-from infra.store.records import NOTHING, Conflict, Receipt, Refusal
+from infra.store.records import NOTHING, Conflict, Kept, Receipt, Refusal
 from infra.store.sqlite import SqliteStore
 from tests.feeds import simulated
 from tests.infra.messages import SOURCE, beginning, candidate, from_steps, message
@@ -514,9 +514,11 @@ class Contested(SqliteStore):
         events: Sequence[Recorded],
         receipts: Sequence[Receipt] = (),
         refusals: Sequence[Refusal] = (),
+        kept: Sequence[Kept] = (),
     ) -> list[Recorded]:
         self.tries += 1
-        raise Conflict(f"{len(events)} events, {len(receipts)} receipts, {len(refusals)} refusals")
+        given = (events, receipts, refusals, kept)
+        raise Conflict(" and ".join(str(len(each)) for each in given))
 
 
 def test_who_always_loses_the_race_hears_so_and_may_send_the_same_again(

@@ -26,7 +26,7 @@ ROUNDS = 150
 
 @contextmanager
 def opened(address: str) -> Iterator[History]:
-    store, _ = open_store(Settings(store=address))
+    store, *_ = open_store(Settings(store=address))
     with closing(store):
         yield store
 

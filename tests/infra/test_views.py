@@ -113,14 +113,14 @@ def test_subscribers_are_called_when_something_was_said(views: Views) -> None:
 def test_views_are_there_when_the_store_is_opened_again(address: str, views: Views) -> None:
     views.save(Saved("kpis", {"acme": (NOTHING, 0)}, {("acme", "a"): {"n": "é"}}))
     views.close()
-    history, again = open_store(Settings(store=address))
+    history, again, _ = open_store(Settings(store=address))
     with closing(history):
         assert again.rows("kpis", [("acme", "a")]) == {("acme", "a"): {"n": "é"}}
 
 
 @pytest.mark.usefixtures("known")
 def test_views_live_beside_the_history_and_share_its_connections(address: str) -> None:
-    store, views = open_store(Settings(store=address))
+    store, views, _ = open_store(Settings(store=address))
     with closing(store):
         append_and_save(store, views)
 

@@ -18,6 +18,7 @@ CREATE TABLE history.events (
     topic text NOT NULL,
     recorded_at timestamptz NOT NULL,
     body bytea NOT NULL,
+    leaf bytea NOT NULL,
     UNIQUE (partnership, idx),
     UNIQUE (stream, version)
 );
@@ -48,6 +49,37 @@ CREATE TABLE history.refusals (
     state text NOT NULL DEFAULT 'open'
 );
 
+-- What stands beside the log and may be forgotten; the log holds its hash alone.
+CREATE TABLE history.kept (
+    kind text COLLATE "C",
+    partnership text COLLATE "C",
+    key text COLLATE "C",
+    body bytea NOT NULL,
+    PRIMARY KEY (kind, partnership, key)
+);
+
+-- The Merkle trees of the logs, as far as they were built, and their signed checkpoints.
+CREATE TABLE history.trees (
+    partnership text COLLATE "C" PRIMARY KEY,
+    size integer NOT NULL,
+    frontier bytea NOT NULL
+);
+
+CREATE TABLE history.nodes (
+    partnership text COLLATE "C",
+    level integer,
+    number integer,
+    hash bytea NOT NULL,
+    PRIMARY KEY (partnership, level, number)
+);
+
+CREATE TABLE history.checkpoints (
+    partnership text COLLATE "C",
+    size integer,
+    note text NOT NULL,
+    PRIMARY KEY (partnership, size)
+);
+
 CREATE TABLE history.meta (key text PRIMARY KEY, value text NOT NULL);
 
 -- The eventsourcing library's recorder reads events under its own names.
@@ -61,11 +93,12 @@ CREATE VIEW history.stored_events AS
 -- of the first event that an input caused.
 CREATE FUNCTION history.append(
     _partnership text[], _stream text[], _version integer[], _topic text[],
-    _recorded_at timestamptz[], _body bytea[], _wanted integer[],
+    _recorded_at timestamptz[], _body bytea[], _leaf bytea[], _wanted integer[],
     _source text[], _source_id text[], _fingerprint bytea[], _refused text[], _about text[],
     _first integer[], _count integer[],
     _by text[], _by_id text[], _subject text[], _type text[], _rule text[], _detail text[],
     _mend text[], _pointer text[], _received_at timestamptz[], _raw bytea[],
+    _kind text[], _of text[], _key text[], _kept bytea[],
     OUT start bigint, OUT indexes integer[]
 ) LANGUAGE plpgsql AS $$
 DECLARE
@@ -78,9 +111,9 @@ BEGIN
 
     WITH given AS (
         SELECT *
-        FROM unnest(_partnership, _stream, _version, _topic, _recorded_at, _body, _wanted)
+        FROM unnest(_partnership, _stream, _version, _topic, _recorded_at, _body, _leaf, _wanted)
             WITH ORDINALITY AS
-            g (partnership, stream, version, topic, recorded_at, body, wanted, place)
+            g (partnership, stream, version, topic, recorded_at, body, leaf, wanted, place)
     ), heads AS (
         SELECT p.partnership, head.idx, head.recorded_at
         FROM (SELECT DISTINCT partnership FROM given) p
@@ -95,7 +128,8 @@ BEGIN
         WINDOW log AS (PARTITION BY g.partnership ORDER BY g.place)
     ), appended AS (
         INSERT INTO history.events
-        SELECT start + place - 1, partnership, idx, stream, version, topic, recorded_at, body
+        SELECT start + place - 1, partnership, idx, stream, version, topic, recorded_at, body,
+               leaf
         FROM placed ORDER BY place
     )
     SELECT array_agg(idx ORDER BY place), bool_or(backwards), bool_or(wanted <> idx)
@@ -125,6 +159,8 @@ BEGIN
         (source, source_id, subject, type, rule, detail, mend, pointer, received_at, raw)
     SELECT * FROM unnest(_by, _by_id, _subject, _type, _rule, _detail, _mend, _pointer,
                          _received_at, _raw);
+
+    INSERT INTO history.kept SELECT * FROM unnest(_kind, _of, _key, _kept) ON CONFLICT DO NOTHING;
 
     IF indexes IS NOT NULL THEN
         NOTIFY history;
@@ -255,6 +291,8 @@ GRANT USAGE ON SCHEMA history, views TO accord_writer, accord_views, accord_read
 GRANT SELECT ON ALL TABLES IN SCHEMA history, views TO accord_writer, accord_views, accord_reader;
 
 GRANT INSERT ON history.events, history.receipts, history.refusals TO accord_writer;
+GRANT INSERT, DELETE ON history.kept TO accord_writer;
+GRANT INSERT, UPDATE ON history.trees, history.nodes, history.checkpoints TO accord_writer;
 GRANT UPDATE ON history.receipts, history.turn TO accord_writer;
 GRANT UPDATE (state) ON history.refusals TO accord_writer;
 

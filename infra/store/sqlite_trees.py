@@ -1,0 +1,98 @@
+"""The Merkle trees and checkpoints of the logs in one SQLite file."""
+
+from collections.abc import Iterable
+from typing import Final
+
+import orjson
+
+from infra.audit.merkle import Node, Tree
+from infra.store.records import Growth, Stale
+from infra.store.sqlite_datastore import Datastore, as_json
+
+TREES: Final = (
+    """CREATE TABLE IF NOT EXISTS trees (
+        partnership TEXT PRIMARY KEY, size INTEGER NOT NULL, frontier BLOB NOT NULL)
+        WITHOUT ROWID""",
+    """CREATE TABLE IF NOT EXISTS nodes (
+        partnership TEXT, level INTEGER, number INTEGER, hash BLOB NOT NULL,
+        PRIMARY KEY (partnership, level, number)) WITHOUT ROWID""",
+    """CREATE TABLE IF NOT EXISTS checkpoints (
+        partnership TEXT, size INTEGER, note TEXT NOT NULL, PRIMARY KEY (partnership, size))
+        WITHOUT ROWID""",
+)
+"""The statements that make the tables."""
+
+_HASH = 32
+
+
+class SqliteTrees:
+    """The `Trees` in one SQLite file."""
+
+    def __init__(self, datastore: Datastore) -> None:
+        self._datastore = datastore
+
+    def tree(self, partnership: str) -> Tree:
+        """Give the tree as far as it was built; an empty one where it was not begun."""
+        with self._datastore.reading() as c:
+            found = c.execute(
+                "SELECT size, frontier FROM trees WHERE partnership = ?", (partnership,)
+            ).fetchone()
+        return tree_of(*found) if found else Tree()
+
+    def grow(self, partnership: str, growth: Growth) -> None:
+        """Save how a tree grew. Raises `Stale`, with nothing written, if it has another size."""
+        with self._datastore.writing() as c:
+            found = c.execute(
+                "SELECT size FROM trees WHERE partnership = ?", (partnership,)
+            ).fetchone()
+            if (found[0] if found else 0) != growth.before:
+                raise Stale(f"the tree of {partnership} grew meanwhile")
+            c.execute(
+                "INSERT OR REPLACE INTO trees VALUES (?, ?, ?)",
+                (partnership, growth.size, b"".join(growth.frontier)),
+            )
+            c.executemany(
+                "INSERT OR REPLACE INTO nodes VALUES (?, ?, ?, ?)",
+                [(partnership, *node, hashed) for node, hashed in growth.nodes],
+            )
+
+    def nodes(self, partnership: str, wanted: Iterable[Node]) -> dict[Node, bytes]:
+        """Give those of these nodes that were saved."""
+        with self._datastore.reading() as c:
+            found = c.execute(
+                """SELECT level, number, hash FROM json_each(?2) AS wanted
+                JOIN nodes ON partnership = ?1 AND level = wanted.value ->> 0
+                AND number = wanted.value ->> 1""",
+                (partnership, orjson.dumps(list(wanted)).decode()),
+            ).fetchall()
+        return {(level, number): hashed for level, number, hashed in found}
+
+    def checkpoints(self, partnership: str) -> list[str]:
+        """Give the signed notes of a partnership, by size."""
+        with self._datastore.reading() as c:
+            found = c.execute(
+                "SELECT note FROM checkpoints WHERE partnership = ? ORDER BY size", (partnership,)
+            ).fetchall()
+        return [note for (note,) in found]
+
+    def sizes(self, partnerships: Iterable[str]) -> dict[str, int]:
+        """Give the size of the latest checkpoint of each of these that has one."""
+        with self._datastore.reading() as c:
+            found = c.execute(
+                """SELECT partnership, max(size) FROM checkpoints
+                WHERE partnership IN (SELECT value FROM json_each(?)) GROUP BY partnership""",
+                (as_json(partnerships),),
+            ).fetchall()
+        return dict(found)
+
+    def keep(self, partnership: str, size: int, note: str) -> None:
+        """Keep the note of a checkpoint; one of the same size is replaced (it was cosigned)."""
+        with self._datastore.writing() as c:
+            c.execute(
+                "INSERT OR REPLACE INTO checkpoints VALUES (?, ?, ?)", (partnership, size, note)
+            )
+
+
+def tree_of(size: int, frontier: bytes) -> Tree:
+    """Give the tree of this size whose frontier stands in one row of bytes."""
+    return Tree(size, [frontier[at : at + _HASH] for at in range(0, len(frontier), _HASH)])
