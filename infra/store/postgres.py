@@ -201,6 +201,22 @@ class PostgresStore:
         for body, _, _ in self._of(partnership, start, stop):
             yield body
 
+    def entries(
+        self, partnership: str, start: int = 0, stop: int | None = None
+    ) -> Iterator[tuple[int, bytes, bytes]]:
+        """Give the index, the bytes and the noted leaf hash of each, just as they stand there."""
+
+        def read(first: int, end: int) -> list[Any]:
+            return self.datastore.all(
+                """SELECT idx, body, leaf FROM history.events
+                WHERE partnership = %s AND idx >= %s AND idx < %s ORDER BY idx""",
+                partnership,
+                first,
+                end,
+            )
+
+        return by_index(read, start, stop)
+
     def leaves(self, partnership: str, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
         """Give the leaf hashes of the same events, as they were noted when they were recorded."""
 
@@ -289,6 +305,16 @@ class PostgresStore:
         """Give one refused input, or None if there is none of that number."""
         found = self.refusals(state=None, after=number - 1, limit=1)
         return found[0] if found and found[0].number == number else None
+
+    def naming(self, types: Sequence[str], after: int) -> list[str]:
+        """Give the partnerships with events of these types behind position `after`, in order."""
+        found = self.datastore.all(
+            """SELECT partnership FROM history.events
+            WHERE position > %s AND topic = ANY(%s) ORDER BY position""",
+            after,
+            list(types),
+        )
+        return [partnership for (partnership,) in found]
 
     def kept(self, kind: str, partnership: str) -> dict[str, bytes]:
         """Give what of a kind is kept of a partnership, by its key."""

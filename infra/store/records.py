@@ -214,8 +214,16 @@ class History(Protocol):
     def bodies(self, partnership: str, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
         """Give the canonical bytes of the same events, as they are stored."""
 
+    def entries(
+        self, partnership: str, start: int = 0, stop: int | None = None
+    ) -> Iterator[tuple[int, bytes, bytes]]:
+        """Give the index, the bytes and the noted leaf hash of each, just as they stand there."""
+
     def leaves(self, partnership: str, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
         """Give the leaf hashes of the same events, as they were noted when they were recorded."""
+
+    def naming(self, types: Sequence[str], after: int) -> list[str]:
+        """Give the partnerships with events of these types behind position `after`, in order."""
 
     def kept(self, kind: str, partnership: str) -> dict[str, bytes]:
         """Give what of a kind is kept of a partnership, by its key."""

@@ -209,6 +209,21 @@ class SqliteStore:
         for body, _, _ in self._of(partnership, start, stop):
             yield body
 
+    def entries(
+        self, partnership: str, start: int = 0, stop: int | None = None
+    ) -> Iterator[tuple[int, bytes, bytes]]:
+        """Give the index, the bytes and the noted leaf hash of each, just as they stand there."""
+
+        def read(first: int, end: int) -> list[tuple[int, bytes, bytes]]:
+            with self.datastore.reading() as c:
+                return c.execute(
+                    """SELECT idx, body, leaf FROM events
+                    WHERE partnership = ? AND idx >= ? AND idx < ? ORDER BY idx""",
+                    (partnership, first, end),
+                ).fetchall()
+
+        return by_index(read, start, stop)
+
     def leaves(self, partnership: str, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
         """Give the leaf hashes of the same events, as they were noted when they were recorded."""
 
@@ -287,6 +302,16 @@ class SqliteStore:
         """Give one refused input, or None if there is none of that number."""
         found = self.refusals(state=None, after=number - 1, limit=1)
         return found[0] if found and found[0].number == number else None
+
+    def naming(self, types: Sequence[str], after: int) -> list[str]:
+        """Give the partnerships with events of these types behind position `after`, in order."""
+        with self.datastore.reading() as c:
+            found = c.execute(
+                """SELECT partnership FROM events WHERE position > ?
+                AND topic IN (SELECT value FROM json_each(?)) ORDER BY position""",
+                (after, as_json(types)),
+            ).fetchall()
+        return [partnership for (partnership,) in found]
 
     def kept(self, kind: str, partnership: str) -> dict[str, bytes]:
         """Give what of a kind is kept of a partnership, by its key."""

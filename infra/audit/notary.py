@@ -1,0 +1,157 @@
+"""Checkpoints: what a log has come to, signed by its operator, and by who looks over its shoulder.
+
+One is signed at each statement, at an interval while there is news, and when somebody asks. Before
+it is signed, what came since the last one is hashed again, and the last one must still hold.
+"""
+
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from typing import Final
+
+from domain.settlement import FinalSettlementIssued, StatementIssued
+from infra.audit.keys import Signer
+from infra.audit.log import Altered, Log
+from infra.audit.notes import Checkpoint, Kind, Note, Verifier
+from infra.runner import partnerships
+from infra.store.records import History, Trees
+
+log = logging.getLogger(__name__)
+
+INTERVAL: Final = 60
+"""Seconds between two rounds over all that has news: an event is bounded in time so closely."""
+
+AT_ONCE: Final = (StatementIssued.wire, FinalSettlementIssued.wire)
+"""The facts at which a checkpoint is signed at once: what is owed rests on all before it."""
+
+MANY: Final = 1000
+"""Partnerships that are looked at together."""
+
+Cosign = Callable[[Note, Callable[[int], list[bytes]]], Note]
+"""Gives a note with the cosignatures that could be had; it is given what proves its growth."""
+
+
+def by_nobody(note: Note, _: Callable[[int], list[bytes]]) -> Note:
+    """Ask no witness."""
+    return note
+
+
+@dataclass(frozen=True, slots=True)
+class Seal:
+    """Who signs: the operator's name, its key, and when it is."""
+
+    operator: str
+    signer: Signer
+    clock: Callable[[], datetime] | None
+    """Tells the time; where feeds tell it, it is that of the last event."""
+
+    def origin(self, partnership: str) -> str:
+        """Give the name of a partnership's log."""
+        return f"{self.operator}/{partnership}"
+
+    def verifier(self, partnership: str) -> Verifier:
+        """Give the key by which a partnership's checkpoints are checked."""
+        return Verifier(self.origin(partnership), Kind.NOTE, self.signer.public)
+
+
+class Notary:
+    """Signs the checkpoints of all partnerships' logs."""
+
+    def __init__(
+        self, history: History, trees: Trees, seal: Seal, cosign: Cosign = by_nobody
+    ) -> None:
+        self._history = history
+        self._trees = trees
+        self.seal = seal
+        self._cosign = cosign
+        # What came before is signed by the first round.
+        self._read = history.size() - 1
+        self._subscribers: list[Callable[[str, Note], None]] = []
+
+    def subscribe(self, told: Callable[[str, Note], None]) -> None:
+        """Have `told` called with each partnership and note that is kept anew."""
+        self._subscribers.append(told)
+
+    def log(self, partnership: str) -> Log:
+        """Give a partnership's log."""
+        return Log(self._history, self._trees, partnership)
+
+    def latest(self, partnership: str) -> Note | None:
+        """Give the latest checkpoint of a partnership, if one was signed."""
+        notes = self._trees.checkpoints(partnership)
+        return Note.read(notes[-1]) if notes else None
+
+    def checkpoint(self, partnership: str) -> Note:
+        """Give the checkpoint of all that is recorded, signed now if it was not.
+
+        Raises `Altered`; `LookupError` where there are no events.
+        """
+        held = self.log(partnership)
+        tree = held.grow()
+        if not tree.size:
+            raise LookupError(f"{partnership} has no events.")
+        last = self.latest(partnership)
+        standing = Checkpoint.read(last.text) if last else None
+        if standing and held.root(standing.size) != standing.root:
+            raise Altered(partnership, standing.size - 1, "or one before it is not what was signed")
+        if last and standing and standing.size == tree.size:
+            return last
+        checkpoint = Checkpoint(
+            self.seal.origin(partnership),
+            tree.size,
+            tree.root(),
+            self._now(partnership, standing),
+        )
+        note = Note(checkpoint.text).signed(checkpoint.origin, self.seal.signer)
+        return self._keep(partnership, tree.size, note)
+
+    def _keep(self, partnership: str, size: int, note: Note) -> Note:
+        # It is kept before anybody else sees it: what was shown once is never signed otherwise.
+        self._trees.keep(partnership, size, str(note))
+        held = self.log(partnership)
+        cosigned = self._cosign(note, lambda old: held.consistency(old, size))
+        if cosigned != note:
+            self._trees.keep(partnership, size, str(cosigned))
+        for told in self._subscribers:
+            told(partnership, cosigned)
+        return cosigned
+
+    def _now(self, partnership: str, last: Checkpoint | None) -> datetime:
+        head = self._history.heads([partnership])[partnership]
+        # Clocks of several machines differ; what was recorded before is not signed as later.
+        now = max(self.seal.clock(), head.recorded_at) if self.seal.clock else head.recorded_at
+        return now if last is None or last.time is None else max(now, last.time)
+
+    # --- when ---
+
+    def at_once(self) -> int:
+        """Sign where a statement was issued since the last look; give how many."""
+        size = self._history.size()
+        found = self._history.naming(AT_ONCE, self._read)
+        count = self._sign(dict.fromkeys(found))
+        self._read = size - 1
+        return count
+
+    def round(self) -> int:
+        """Sign wherever there is news; give how many."""
+        count = 0
+        names = partnerships(self._history)
+        while some := list(islice(names, MANY)):
+            heads, signed = self._history.heads(some), self._trees.sizes(some)
+            news = [name for name in some if heads[name].size != signed.get(name, 0)]
+            count += self._sign(news)
+        return count
+
+    def _sign(self, names: Iterable[str]) -> int:
+        count = 0
+        for name in names:
+            try:
+                self.checkpoint(name)
+            except Altered as error:
+                # The others' logs are as they should be, and go on.
+                log.error("%s", error)  # noqa: TRY400 - it says all, and where it was seen nothing
+            else:
+                count += 1
+        return count
