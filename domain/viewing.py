@@ -1,7 +1,7 @@
-"""Looking at everything: whoever sees both sides' private facts does so on record (C7, C14)."""
+"""What the operator does with the record: whoever sees or hands out much does so on record (C14)."""
 
 from domain.kernel import Event
-from domain.values import Text
+from domain.values import Slug, Text
 
 
 class FullViewTaken(Event):
@@ -10,3 +10,11 @@ class FullViewTaken(Event):
     question: Text
     """What was asked for."""
     reason: Text
+
+
+class BundleExported(Event):
+    """The operator handed out an evidence bundle: to whom, and what for."""
+
+    reason: Text
+    party: Slug | None = None
+    """The party that it was made for; what the other keeps to itself is not in it."""

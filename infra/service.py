@@ -21,7 +21,6 @@ from domain.kernel import CLOCK_PARTY, Act, Event, Refused
 from domain.partnership import Partnership, PassTime
 from domain.recorded import Recorded
 from domain.values import instant
-from domain.viewing import FullViewTaken
 from infra import codec, intake
 from infra.at_hand import let_go
 from infra.intake import Envelope, Input, Unreadable
@@ -114,13 +113,12 @@ class Service:
         """Record every deadline of these partnerships that has passed; give how many events."""
         return sum(self._pass_time(each) for each in partnerships)
 
-    def record_view(self, partnership: str, actor: str, question: str, reason: str) -> None:
-        """Record that the operator looks at both sides' private facts, before it does (C14).
+    def record_own(self, partnership: str, actor: str, event: Event) -> None:
+        """Record what the operator itself does with a partnership's record, before it does (C14).
 
         Raises `Conflict` only if others write to the same partnership again and again meanwhile.
         """
-        taken = FullViewTaken(question=question, reason=reason)
-        if not self._of_ones_own(partnership, lambda batch: batch.view(partnership, actor, taken)):
+        if not self._of_ones_own(partnership, lambda batch: batch.own(partnership, actor, event)):
             raise Conflict(f"others write to {partnership} again and again")
 
     def retry(self, number: int) -> Outcome | None:
@@ -431,12 +429,12 @@ class _Batch:
         text = orjson.dumps(why | ({} if pointer is None else {"pointer": pointer})).decode()
         self._answer(Receipt(source, source_id, each.fingerprint, text, subject), outcome, -1)
 
-    def view(self, name: str, actor: str, taken: FullViewTaken) -> None:
-        """Take the operator's look at everything."""
+    def own(self, name: str, actor: str, event: Event) -> None:
+        """Take what the operator does."""
         last = self.recorded_at[name]
         now = self._not_before(name, last if self._simulated and last else self._now)
         cause = _Cause(VIEW_SOURCE, f"{name}/{self._sizes[name]}")
-        self._record(name, [taken], Act(CLOCK_PARTY, actor, now, now), cause)
+        self._record(name, [event], Act(CLOCK_PARTY, actor, now, now), cause)
 
     # --- time ---
 

@@ -65,6 +65,9 @@ WORDS: dict[type[Event], Words] = {
     viewing.FullViewTaken: lambda e: (
         f"looked at both sides' private facts ({e.question}): {e.reason}"
     ),
+    viewing.BundleExported: lambda e: (
+        f"handed out an evidence bundle{f' for {e.party}' if e.party else ''}: {e.reason}"
+    ),
     sharing.DataSharingAgreed.proposed: lambda e: f"proposed to share {', '.join(e.metrics)}",
     sharing.DataSharingAgreed: lambda e: (
         f"and its partner agreed to share {', '.join(e.metrics)} ({e.form}, {e.frequency})"

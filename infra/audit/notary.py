@@ -74,6 +74,10 @@ class Notary:
         """Have `told` called with each partnership and note that is kept anew."""
         self._subscribers.append(told)
 
+    def policy_of(self, partnership: str) -> str:
+        """Give the policy that the operator proposes for a partnership's log."""
+        return f"log {self.seal.verifier(partnership)}\nquorum none\n"
+
     def log(self, partnership: str) -> Log:
         """Give a partnership's log."""
         return Log(self._history, self._trees, partnership)

@@ -155,6 +155,7 @@ def viewer_of(accord: "Accord", id: str, party: str | None, full: str | None) ->
     """Give who asks; the operator's look at everything is recorded before it is taken."""
     from getpass import getuser
 
+    from domain.viewing import FullViewTaken
     from infra import queries
     from projections.visibility import Viewer
 
@@ -164,7 +165,7 @@ def viewer_of(accord: "Accord", id: str, party: str | None, full: str | None) ->
         raise typer.BadParameter("A party sees its own; --full is the operator's.")
     queries.size_of(accord.history, id)
     command = " ".join(["accord", *sys.argv[1:]])[:2000]
-    accord.service.record_view(id, getuser(), command, full)
+    accord.service.record_own(id, getuser(), FullViewTaken(question=command, reason=full))
     accord.catch_up()
     return Viewer(full=True)
 

@@ -50,18 +50,16 @@ def statement(
     `period` may also be the name of a final settlement. `policy` weighs competing claims by
     another policy than those agreed, and then nothing counts as issued. Raises `NotFound`.
     """
-    posted = _Posted(policy)
-    for recorded in log(accord.history, partnership, when):
-        posted.take(recorded)
+    known = posted(log(accord.history, partnership, when), policy)
     found = [
-        posted.as_paid(each)
-        for each in posted.issued
+        known.as_paid(each)
+        for each in known.issued
         if period in (each["period"], each["settlement"], each["statement"])
     ]
     if not found and not _is_period(period):
-        names = ", ".join(f"{each['statement']}" for each in posted.issued) or "none was issued"
+        names = ", ".join(f"{each['statement']}" for each in known.issued) or "none was issued"
         raise NotFound(f"There is no statement {period}.", f"Statements: {names}.")
-    open_ = [] if not _is_period(period) else list(posted.drafts(period))
+    open_ = [] if not _is_period(period) else list(known.drafts(period))
     answer: Row = {
         "id": partnership,
         "period": period,
@@ -74,7 +72,16 @@ def statement(
     return answer
 
 
-def _in_words(shown: Row) -> Row:
+def posted(events: Iterable[Recorded], policy: AttributionPolicy | None = None) -> "Posted":
+    """Give the lines of a log, and the statements that took them up."""
+    found = Posted(policy)
+    for recorded in events:
+        found.take(recorded)
+    return found
+
+
+def _in_words(issued: Row) -> Row:
+    shown = {name: value for name, value in issued.items() if name != "balance"}
     return shown | {"lines": [line | {"text": words(line)} for line in shown["lines"]]}
 
 
@@ -87,7 +94,7 @@ def _is_period(text: str) -> bool:
 
 
 @dataclass(slots=True)
-class _Posted:
+class Posted:
     """The lines of a log as it goes by, and the statements that took them up."""
 
     policy: AttributionPolicy | None
@@ -130,6 +137,7 @@ class _Posted:
                 "issued_at": instant(recorded.act.recorded_at),
                 "index": recorded.index,
                 **_balance(balance),
+                "balance": _balance(balance),
                 "lines": taken,
             }
         )

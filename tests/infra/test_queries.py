@@ -722,7 +722,8 @@ def test_a_stranger_is_told_who_the_parties_are(accord: Accord) -> None:
 
 def test_the_operators_look_at_everything_is_on_record(tmp_path: Path) -> None:
     with played(tmp_path) as accord:
-        accord.service.record_view(AURORA, "sam", "accord show aurora-series", "A complaint.")
+        taken = FullViewTaken(question="accord show aurora-series", reason="A complaint.")
+        accord.service.record_own(AURORA, "sam", taken)
 
         last = list(accord.history.of(AURORA))[-1]
         assert isinstance(last.event, FullViewTaken)
