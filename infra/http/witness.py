@@ -4,7 +4,6 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from time import time
-from typing import Final
 
 import uvicorn
 from starlette.applications import Starlette
@@ -17,9 +16,6 @@ from starlette.routing import Route
 
 from infra.audit.witness import LARGEST, Seen, Witness
 from infra.http.server import address, configured, listening, names, signals_only_end_the_server
-
-DEFAULT_PORT: Final = 8010
-"""Beside the port of `accord up`, so that a party can run both."""
 
 
 def create_app(witness: Witness, seen: Seen, hosts: Sequence[str] = ("*",)) -> Starlette:
