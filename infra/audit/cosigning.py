@@ -74,10 +74,10 @@ def _cosignature(asked: Witness, note: Note, proof_from: Proof, timeout: float) 
         told = _size(body)
         if told > size:
             raise _Unsigned(f"It has seen {told} events of this log, and this says {size}.")
-        if told == old:
+        if told == old == size:
             raise _Unsigned(f"It has seen another root of {told} events: this log was forked.")
         old, proof = told, proof_from(told) if told else []
-    raise _Unsigned("It named another size each time; others ask it, too.")
+    raise _Unsigned("It refused each size that it had named itself, the last one too.")
 
 
 def _right(asked: Witness, note: Note, lines: str) -> Signature:

@@ -145,6 +145,7 @@ def test_a_fork_and_a_smaller_log_are_told_apart(served: str, log: Log) -> None:
         (200, b"\xff", "no signature line"),
         (409, b"many\n", "conflict and no size"),
         (409, b"9" * 5000, "conflict and no size"),
+        (409, b"0\n", "refused each size that it had named"),
         (404, b"no such log\n", "It answered 404: no such log"),
         (500, b"", "It answered 500"),
     ],
@@ -173,10 +174,10 @@ def test_only_the_right_cosignature_of_the_witness_itself_is_taken_over(log: Log
 
 
 def test_one_that_names_another_size_each_time_is_given_up(log: Log) -> None:
-    sizes = iter(b"123")
+    sizes = iter(b"121")
     with answering(409, lambda _: bytes([next(sizes), 10])) as url:
         found = collected(log, policy(url))
-    assert "another size each time" in found.lacking["w1"]
+    assert "refused each size" in found.lacking["w1"]
 
 
 # --- the server ----------------------------------------------------------------------------------
