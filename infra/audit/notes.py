@@ -219,11 +219,22 @@ class Checkpoint:
         if len(lines) < 4 or lines[-1]:  # noqa: PLR2004 - three lines, and nothing behind the last
             raise Malformed("A checkpoint has three lines: origin, size and root.")
         origin, size, root, *more = lines[:-1]
-        if not size.isascii() or not size.isdigit() or str(int(size)) != size:
-            raise Malformed(f"{size!r} is no size of a log.")
+        leaves = read_size(size)
         if not origin or len(hashed := _decoded(root)) != sha256().digest_size or "" in more:
             raise Malformed("The origin, the root or an extension is empty or no hash.")
-        return cls(origin, int(size), hashed, _time(more))
+        return cls(origin, leaves, hashed, _time(more))
+
+
+def read_size(text: str) -> int:
+    """Read the size of a log in decimal, up to the largest whole number that JSON keeps exact.
+
+    Raises `Malformed`.
+    """
+    # Its length is looked at first, because Python reads no number of thousands of digits.
+    short = text.isascii() and text.isdigit() and len(text) <= len(str(codec.LARGEST_INTEGER))
+    if not short or str(int(text)) != text or int(text) > codec.LARGEST_INTEGER:
+        raise Malformed(f"{text[:20]!r} is no size of a log.")
+    return int(text)
 
 
 def _time(extensions: Iterable[str]) -> datetime | None:

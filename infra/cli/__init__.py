@@ -675,6 +675,9 @@ def up(
     http.serve(settings(store), host, port)
 
 
+# Its commands come after these in the help.
+import infra.cli.witnessing  # noqa: E402, F401
+
 # --- how it ends -------------------------------------------------------------------------------
 
 
@@ -699,13 +702,15 @@ def _told(error: Exception) -> str | None:
     from psycopg import Error as DatabaseError
 
     from domain.kernel import Refused
+    from infra.audit.keys import NoKey
+    from infra.audit.notes import Malformed
     from infra.kafka.topics import TopicsDiffer
     from infra.queries import NotFound
     from infra.store.records import UnknownSchema
 
     told: str | None = None
     match error:
-        case NotFound() | NoSuchStore() | TopicsDiffer():
+        case NotFound() | NoSuchStore() | TopicsDiffer() | NoKey() | Malformed():
             told = str(error)
         case UnknownSchema():
             told = f"{error}."

@@ -11,6 +11,7 @@ from typing import Final
 
 import uvicorn
 from fastapi import FastAPI
+from starlette.applications import Starlette
 
 from infra.bootstrap import bootstrap
 from infra.http.app import create_app
@@ -27,23 +28,26 @@ PATIENCE: Final = 10
 _LOOPBACK_NAMES: Final = ("localhost", "127.0.0.1", "[::1]", "::1")
 
 
+def configured(app: Starlette) -> uvicorn.Config:
+    """Give how uvicorn runs an application here."""
+    return uvicorn.Config(
+        app,
+        access_log=False,
+        lifespan="off",
+        log_config=None,
+        log_level="warning",
+        proxy_headers=False,
+        server_header=False,
+        timeout_graceful_shutdown=PATIENCE,
+        ws="none",
+    )
+
+
 class Server(uvicorn.Server):
     """uvicorn, with an end that open streams hear of."""
 
     def __init__(self, app: FastAPI) -> None:
-        super().__init__(
-            uvicorn.Config(
-                app,
-                access_log=False,
-                lifespan="off",
-                log_config=None,
-                log_level="warning",
-                proxy_headers=False,
-                server_header=False,
-                timeout_graceful_shutdown=PATIENCE,
-                ws="none",
-            )
-        )
+        super().__init__(configured(app))
         self._served: Served = app.state.served
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
@@ -68,9 +72,9 @@ def serve(
         bootstrap(settings, clock) as accord,
         accord.live() as live,
     ):
-        server = Server(create_app(accord, live, _names(host)))
+        server = Server(create_app(accord, live, names(host)))
         sys.stderr.write(_announcement(sock, simulated=accord.simulated))
-        with _signals_only_end_the_server():
+        with signals_only_end_the_server():
             server.run([sock])
 
 
@@ -88,7 +92,7 @@ def listening(host: str, port: int) -> Iterator[socket.socket]:
         yield sock
 
 
-def _names(host: str) -> Sequence[str]:
+def names(host: str) -> Sequence[str]:
     """Give the names under which a server that listens at `host` may be asked.
 
     A page of another site can have its own name point here, and would then read as one of ours
@@ -101,15 +105,21 @@ def _names(host: str) -> Sequence[str]:
     return (host, *_LOOPBACK_NAMES) if loopback else ("*",)
 
 
-def _announcement(sock: socket.socket, *, simulated: bool) -> str:
+def address(sock: socket.socket) -> str:
+    """Give where a socket listens, as it is written in a browser."""
     host, port = sock.getsockname()[:2]
-    where = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _announcement(sock: socket.socket, *, simulated: bool) -> str:
+    where = address(sock)
     told = " This store is simulated: its time is told by its feeds." if simulated else ""
     return f"Accord listens at {where} (API: {where}/docs).{told}\n"
 
 
 @contextmanager
-def _signals_only_end_the_server() -> Iterator[None]:
+def signals_only_end_the_server() -> Iterator[None]:
+    """Have SIGINT and SIGTERM end a server that runs in this, and nothing besides."""
     # uvicorn raises a signal again once it has ended, and by default that would end the process
     # before what it holds is given back.
     before = {

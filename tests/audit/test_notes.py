@@ -92,6 +92,8 @@ def test_what_is_no_note_is_told_as_such(raw: str) -> None:
         "origin\n3\n",
         "origin\n03\nAAAA\n",
         f"origin\n-1\n{b64encode(b'r' * 32).decode()}\n",
+        f"origin\n{2**53}\n{b64encode(b'r' * 32).decode()}\n",
+        f"origin\n{'9' * 5000}\n{b64encode(b'r' * 32).decode()}\n",
         f"\n3\n{b64encode(b'r' * 32).decode()}\n",
         f"origin\n3\n{b64encode(b'r' * 31).decode()}\n",
         f"origin\n3\n{b64encode(b'r' * 32).decode()}\ntime yesterday\n",

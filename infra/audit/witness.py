@@ -1,0 +1,224 @@
+"""A witness: it cosigns the checkpoints of logs that it knows, as long as they only grow.
+
+It speaks C2SP `tlog-witness`. Either party can be one, with its own key. What it decides is a
+function of the request and of what it last cosigned (`Witness.answer`); `Seen` keeps that in a
+file, together with every checkpoint that contradicts it.
+"""
+
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from http import HTTPStatus
+from pathlib import Path
+from typing import Self
+
+from infra.audit import merkle, notes
+from infra.audit.keys import Signer
+from infra.audit.notes import Checkpoint, Malformed, Note, Verifier, read_proof, read_size
+
+LONGEST_PROOF = 63
+"""Hashes of a proof at most (C2SP `tlog-witness`)."""
+
+LARGEST = notes.LARGEST + 4096
+"""Bytes of a request at most: a note, and 63 lines of 45 bytes with the size before them."""
+
+_OLD = "old "
+_LOCKED = 10.0
+"""Seconds to wait for another process that writes to the file."""
+
+
+def written(old: int, proof: Iterable[bytes], note: Note) -> bytes:
+    """Give the request that a checkpoint be cosigned, which a proof shows to go on from `old`."""
+    return "\n".join([f"{_OLD}{old}", *notes.written_proof(proof), "", str(note)]).encode()
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A checkpoint to cosign, and the proof that its log grew into it from the `old` size."""
+
+    old: int
+    proof: tuple[bytes, ...]
+    note: Note
+    checkpoint: Checkpoint
+
+    @classmethod
+    def read(cls, body: bytes) -> Self:
+        """Read a request. Raises `Malformed`."""
+        if len(body) > LARGEST:
+            raise Malformed(f"The request has more than {LARGEST} bytes.")
+        try:
+            head, _, raw = body.decode().partition("\n\n")
+        except UnicodeDecodeError:
+            raise Malformed("The request is no UTF-8.") from None
+        first, *lines = head.split("\n")
+        if not first.startswith(_OLD) or len(lines) > LONGEST_PROOF:
+            raise Malformed(
+                f"Above the note stand 'old', a size, and up to {LONGEST_PROOF} hashes."
+            )
+        note = Note.read(raw)
+        old, proof = read_size(first.removeprefix(_OLD)), read_proof(lines)
+        return cls(old, tuple(proof), note, Checkpoint.read(note.text))
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What is answered, and what is kept before that: the cosigned note, or one that forks."""
+
+    status: HTTPStatus
+    body: str
+    cosigned: Note | None = None
+    fork: Note | None = None
+
+    @property
+    def media_type(self) -> str:
+        """What the body is."""
+        is_size = self.status == HTTPStatus.CONFLICT
+        return "text/x.tlog.size" if is_size else "text/plain; charset=utf-8"
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Logs by their verifier keys, and operators: each log right below an operator's name is its.
+
+    Every partnership is a log of its own, ``<operator>/<partnership>``, with the same public key.
+    """
+
+    logs: tuple[Verifier, ...] = ()
+    operators: tuple[Verifier, ...] = ()
+
+    def verifiers(self, origin: str) -> list[Verifier]:
+        """Give the keys that may sign for an origin; none if it is not known."""
+        operator, _, partnership = origin.rpartition("/")
+        theirs = [
+            Verifier(origin, each.kind, each.public)
+            for each in self.operators
+            if each.name == operator and partnership
+        ]
+        return [*(each for each in self.logs if each.name == origin), *theirs]
+
+
+@dataclass(frozen=True, slots=True)
+class Witness:
+    """A cosigner: its name, its key and the logs that it knows."""
+
+    name: str
+    signer: Signer
+    known: Known
+
+    def answer(self, request: Request, seen: Note | None, at: int) -> Answer:
+        """Give the answer to a request, by what was cosigned last of its origin, at a POSIX time.
+
+        The checks and their order are those of C2SP `tlog-witness`.
+        """
+        new = request.checkpoint
+        last = Checkpoint.read(seen.text) if seen else Checkpoint(new.origin, 0, merkle.EMPTY)
+        verifiers = self.known.verifiers(new.origin)
+        signed = [found for each in verifiers if (found := request.note.by(each))]
+        # Signatures of others say nothing to whoever reads this note later, so they are left out.
+        note = Note(request.note.text, tuple(signed))
+        if not verifiers:
+            return Answer(HTTPStatus.NOT_FOUND, f"The log {new.origin} is not known here.\n")
+        if not signed:
+            return Answer(HTTPStatus.FORBIDDEN, f"No key known of {new.origin} signed it.\n")
+        if request.old > new.size:
+            return Answer(HTTPStatus.BAD_REQUEST, "The old size is greater than the new one.\n")
+        forks = new.size == last.size and new.root != last.root
+        if forks or request.old != last.size:
+            return Answer(HTTPStatus.CONFLICT, f"{last.size}\n", fork=note if forks else None)
+        if not _grew(last, new, request.proof):
+            return Answer(
+                HTTPStatus.UNPROCESSABLE_ENTITY, "The proof does not lead to this root.\n"
+            )
+        cosigned = note.cosigned(self.name, self.signer, at)
+        return Answer(HTTPStatus.OK, str(cosigned.signatures[-1]), cosigned)
+
+
+def _grew(last: Checkpoint, new: Checkpoint, proof: tuple[bytes, ...]) -> bool:
+    # Every log grew from none, so of that there is no proof.
+    if not last.size:
+        return not proof
+    return merkle.consistent(last.size, new.size, last.root, new.root, proof)
+
+
+# --- what it keeps -----------------------------------------------------------------------------
+
+_TABLES = (
+    "CREATE TABLE IF NOT EXISTS seen (origin TEXT PRIMARY KEY, note TEXT NOT NULL) WITHOUT ROWID",
+    """CREATE TABLE IF NOT EXISTS forks (
+        origin TEXT, text TEXT, note TEXT NOT NULL, seen TEXT NOT NULL, at INTEGER NOT NULL,
+        PRIMARY KEY (origin, text)) WITHOUT ROWID""",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Fork:
+    """Two checkpoints of one log that cannot both be: its operator's signature is under each.
+
+    `seen` was cosigned; `note` came afterwards, first at a POSIX time.
+    """
+
+    origin: str
+    note: Note
+    seen: Note
+    at: int
+
+
+class Seen:
+    """The file of a witness: the last note that it cosigned of each log, and forks.
+
+    Any number of threads and processes may use it. Raises `sqlite3.Error` if it is no such file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        with self._writing() as c:
+            for table in _TABLES:
+                c.execute(table)
+
+    def answer(self, witness: Witness, body: bytes, at: int) -> Answer:
+        """Answer a request; what comes of it is in the file before the answer is given."""
+        try:
+            request = Request.read(body)
+        except Malformed as error:
+            return Answer(HTTPStatus.BAD_REQUEST, f"{error}\n")
+        origin = request.checkpoint.origin
+        # The lock is taken before the old size is compared, so that nobody moves it meanwhile.
+        with self._writing() as c:
+            seen = _last(c, origin)
+            answer = witness.answer(request, seen, at)
+            if answer.cosigned:
+                c.execute(
+                    "INSERT OR REPLACE INTO seen VALUES (?, ?)", (origin, str(answer.cosigned))
+                )
+            if answer.fork and seen:
+                c.execute(
+                    "INSERT OR IGNORE INTO forks VALUES (?, ?, ?, ?, ?)",
+                    (origin, answer.fork.text, str(answer.fork), str(seen), at),
+                )
+        return answer
+
+    def last(self, origin: str) -> Note | None:
+        """Give the last note of a log that was cosigned."""
+        with self._writing() as c:
+            return _last(c, origin)
+
+    def forks(self) -> list[Fork]:
+        """Give all forks that were seen, by origin and time."""
+        with self._writing() as c:
+            found = c.execute("SELECT origin, note, seen, at FROM forks ORDER BY origin, at")
+            return [
+                Fork(origin, Note.read(note), Note.read(seen), at)
+                for origin, note, seen, at in found
+            ]
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        with closing(sqlite3.connect(self._path, timeout=_LOCKED, isolation_level=None)) as c, c:
+            c.execute("BEGIN IMMEDIATE")
+            yield c
+
+
+def _last(c: sqlite3.Connection, origin: str) -> Note | None:
+    found = c.execute("SELECT note FROM seen WHERE origin = ?", (origin,)).fetchone()
+    return Note.read(found[0]) if found else None

@@ -1,0 +1,64 @@
+"""A witness over HTTP: C2SP `tlog-witness`, and what it cosigned for whoever wants to compare."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from time import time
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from infra.audit.witness import LARGEST, Seen, Witness
+from infra.http.server import address, configured, listening, names, signals_only_end_the_server
+
+
+def create_app(witness: Witness, seen: Seen, hosts: Sequence[str] = ("*",)) -> Starlette:
+    """Give the application of a witness; `hosts` are the names under which it may be asked."""
+
+    async def add_checkpoint(request: Request) -> Response:
+        """Cosign a checkpoint, or say by the status why not."""
+        body = bytearray()
+        async for chunk in request.stream():
+            body += chunk
+            # What is too large is refused by whoever reads it, so it need not all be here.
+            if len(body) > LARGEST:
+                break
+        answer = await run_in_threadpool(seen.answer, witness, bytes(body), int(time()))
+        return Response(answer.body, answer.status, {"content-type": answer.media_type})
+
+    def checkpoint(request: Request) -> Response:
+        """Give the last note of an origin that was cosigned here."""
+        note = seen.last(request.query_params.get("origin", ""))
+        if note is None:
+            return PlainTextResponse("No checkpoint of this origin was cosigned here.\n", 404)
+        return PlainTextResponse(str(note))
+
+    async def healthz(_: Request) -> Response:
+        """Say that the process is alive."""
+        return JSONResponse({"status": "alive"})
+
+    return Starlette(
+        routes=[
+            Route("/add-checkpoint", add_checkpoint, methods=["POST"]),
+            Route("/checkpoint", checkpoint),
+            Route("/healthz", healthz),
+        ],
+        middleware=[
+            Middleware(TrustedHostMiddleware, allowed_hosts=list(hosts), www_redirect=False)
+        ],
+    )
+
+
+def serve(witness: Witness, state: Path, host: str, port: int) -> None:
+    """Serve a witness until SIGINT or SIGTERM; port 0 is any free one. Raises `OSError`."""
+    with listening(host, port) as sock:
+        server = uvicorn.Server(configured(create_app(witness, Seen(state), names(host))))
+        sys.stderr.write(f"The witness {witness.name} listens at {address(sock)}.\n")
+        with signals_only_end_the_server():
+            server.run([sock])

@@ -1,0 +1,51 @@
+"""A small log for tests: it grows, signs what it has come to, and proves how it grew."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from infra.audit import merkle
+from infra.audit.keys import Signer
+from infra.audit.merkle import Tree
+from infra.audit.notes import Checkpoint, Kind, Note, Verifier
+
+OPERATOR = Signer(b"o" * 32)
+NAME = "accord.example"
+ORIGIN = f"{NAME}/acme"
+LOG = Verifier(ORIGIN, Kind.NOTE, OPERATOR.public)
+AT = 1_700_000_000
+
+
+@dataclass
+class Log:
+    """Leaves, and what can be said of them."""
+
+    entries: list[bytes] = field(default_factory=list)
+    origin: str = ORIGIN
+    signer: Signer = OPERATOR
+
+    def grow(self, *entries: bytes) -> Note:
+        """Take more leaves; give the checkpoint."""
+        self.entries.extend(entries)
+        return self.checkpoint()
+
+    def checkpoint(self, size: int | None = None) -> Note:
+        leaves = self.entries[:size]
+        tree, _ = self._tree(len(leaves))
+        time = datetime(2026, 1, 31, 9, tzinfo=UTC)
+        text = Checkpoint(self.origin, len(leaves), tree.root(), time).text
+        return Note(text).signed(self.origin, self.signer)
+
+    def proof(self, old: int, size: int | None = None) -> list[bytes]:
+        """Give the proof that the log grew from `old` leaves."""
+        size = len(self.entries) if size is None else size
+        if not 0 < old <= size:
+            return []
+        _, nodes = self._tree(size)
+        return merkle.proof(merkle.consistency_parts(old, size), nodes.__getitem__)
+
+    def _tree(self, size: int) -> tuple[Tree, dict[merkle.Node, bytes]]:
+        tree, nodes = Tree(), dict[merkle.Node, bytes]()
+        for place, entry in enumerate(self.entries[:size]):
+            leaf = merkle.leaf_hash(entry)
+            nodes |= {(0, place): leaf} | dict(tree.add(leaf))
+        return tree, nodes

@@ -1,0 +1,149 @@
+"""A policy is read as it was written, is met by whom it names, and says what is wrong with it."""
+
+from base64 import b64encode
+from datetime import UTC, datetime
+from itertools import combinations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from infra.audit.keys import Signer
+from infra.audit.notes import Checkpoint, Kind, Note, Verifier
+from infra.audit.policy import Group, NoPolicy, Policy, Witness
+
+ORIGIN = "accord.example/acme"
+OPERATOR = Signer(b"o" * 32)
+SIGNERS = {name: Signer(name.encode() * 16) for name in ("w1", "w2", "w3", "p1", "p2")}
+VERIFIERS = {
+    name: Verifier(f"{name}.example", Kind.COSIGNATURE, signer.public)
+    for name, signer in SIGNERS.items()
+}
+LOG = Verifier(ORIGIN, Kind.NOTE, OPERATOR.public)
+PARTY = b64encode(SIGNERS["p1"].public).decode()
+NOTE = Note(
+    Checkpoint(ORIGIN, 3, b"r" * 32, datetime(2026, 1, 31, 9, tzinfo=UTC)).text
+).signed(ORIGIN, OPERATOR)  # fmt: skip
+
+TEXT = f"""\
+# Two of three witnesses, and either party.
+log {LOG}
+witness w1 {VERIFIERS["w1"]} https://w1.example/accord
+witness w2 {VERIFIERS["w2"]}   # by a friend
+witness w3 {VERIFIERS["w3"]}
+witness p1 {VERIFIERS["p1"]}
+witness p2 {VERIFIERS["p2"]}
+
+group witnesses 2 w1 w2 w3
+group parties any p1 p2
+group both all witnesses parties
+quorum both
+party acme {PARTY}
+verifier {"ab" * 32} verify.py
+"""
+POLICY = Policy.read(TEXT)
+
+
+def cosigned_by(*names: str) -> Note:
+    note = NOTE
+    for name in names:
+        note = note.cosigned(VERIFIERS[name].name, SIGNERS[name], 1_700_000_000)
+    return note
+
+
+def test_a_policy_says_whom_it_trusts() -> None:
+    assert POLICY.log == LOG
+    assert POLICY.witnesses[0] == Witness("w1", VERIFIERS["w1"], "https://w1.example/accord")
+    assert POLICY.witnesses[1].url is None
+    assert POLICY.groups[2] == Group("both", 2, ("witnesses", "parties"))
+    assert POLICY.quorum == "both"
+    assert POLICY.parties == {"acme": SIGNERS["p1"].public}
+    assert POLICY.verifiers == {"verify.py": "ab" * 32}
+
+
+def test_what_is_written_is_read_as_the_same_policy() -> None:
+    assert Policy.read(str(POLICY)) == POLICY
+
+
+def test_an_operators_policy_for_all_its_logs_becomes_a_bundles_without_addresses() -> None:
+    own = Policy.read(TEXT.replace(f"log {LOG}\n", ""))
+    assert own.log is None
+    bundled = Policy.read(str(own.bundled(LOG)))
+    assert bundled.log == LOG
+    assert "https:" not in str(bundled)
+    assert bundled.quorum == own.quorum
+
+
+def test_the_quorum_is_met_by_two_witnesses_and_a_party_and_by_nothing_less() -> None:
+    for count in range(len(SIGNERS) + 1):
+        for names in combinations(SIGNERS, count):
+            note = cosigned_by(*names)
+            enough = sum(name[0] == "w" for name in names) >= 2 and {"p1", "p2"} & {*names}
+            assert POLICY.met(note) is bool(enough), names
+            assert POLICY.signed(note) == list(names)
+
+
+def test_a_cosignature_that_is_wrong_or_there_twice_counts_for_nothing_more() -> None:
+    twice = cosigned_by("w1", "w1", "p1")
+    assert not POLICY.met(twice)
+    other = Note(NOTE.text.replace("\n3\n", "\n4\n"), cosigned_by("w1", "w2", "p1").signatures)
+    assert POLICY.signed(other) == []
+
+
+def test_no_quorum_is_met_by_any_note_and_one_witness_can_be_the_quorum() -> None:
+    assert Policy.read("quorum none\n").met(NOTE)
+    one = Policy.read(f"witness w1 {VERIFIERS['w1']}\nquorum w1\n")
+    assert one.met(cosigned_by("w1"))
+    assert not one.met(cosigned_by("w2"))
+
+
+W1, W2 = (f"witness {word} {VERIFIERS[word]}\n" for word in ("w1", "w2"))
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", "has no quorum"),
+        ("watch w1\n", "Line 1 .* 'watch' begins no line"),
+        (f"{W1}witness  w2 {VERIFIERS['w2']}\n", "Line 2 .* single spaces: witness <word>"),
+        ("log\n", "single spaces: log <verifier key>"),
+        (f"log {LOG}\nlog {LOG}\n", "Line 2 .* A log stands above already"),
+        (f"log {VERIFIERS['w1']}\n", "w1.example has a key that cosigns; take the one that signs"),
+        (f"witness w1 {LOG}\n", "take the one that cosigns"),
+        ("witness w1 w1.example+00+AA\n", "Line 1 .* is no verifier key"),
+        (f"{W1}witness w1 {VERIFIERS['w2']}\n", "'w1' names something else already"),
+        (f"witness none {VERIFIERS['w1']}\n", "'none' names something else already"),
+        (f"{W1}witness again {VERIFIERS['w1']}\n", "stands above under another word"),
+        (f"witness w1 {VERIFIERS['w1']} file:///etc/passwd\n", "is no address"),
+        (f"{W1}group g 1 w1 w2\n", "'w2' is named nowhere above"),
+        (f"{W1}group g any g\n", "'g' is named nowhere above"),
+        (f"{W1}group g any\n", "single spaces: group <word>"),
+        (f"{W1}group w1 any w1\n", "'w1' names something else already"),
+        (f"{W1}group g 2 w1 w1\n", "is in a group already"),
+        (f"{W1}{W2}group g any w1\ngroup h any w1 w2\n", "Line 4 .* is in a group already"),
+        (f"{W1}group g 2 w1\n", "'2' of 1 members cannot be met"),
+        (f"{W1}group g 0 w1\n", "'0' of 1 members cannot be met"),
+        (f"{W1}group g ² w1\n", "'²' of 1 members cannot be met"),
+        (f"quorum w1\n{W1}", "Line 1 .* 'w1' is named nowhere above"),
+        ("quorum none\nquorum none\n", "Line 2 .* A quorum stands above"),
+        (f"party acme {PARTY[:-4]}\n", "is no Ed25519 key"),
+        (f"party a {PARTY}\nparty a {PARTY}\n", "a has a key above already"),
+        ("verifier abcd verify.py\n", "sha256sum verify.py"),
+        (f"verifier {'ab' * 32} f\nverifier {'cd' * 32} f\n", "f has a hash above already"),
+    ],
+)
+def test_what_is_no_policy_is_told_with_its_line_and_the_mend(text: str, told: str) -> None:
+    with pytest.raises(NoPolicy, match=told):
+        Policy.read(text)
+
+
+LINES = st.lists(st.sampled_from(TEXT.splitlines()), max_size=12).map("\n".join)
+
+
+@given(st.text(max_size=200) | LINES)
+def test_whatever_is_read_is_a_policy_or_is_told_as_none(text: str) -> None:
+    try:
+        policy = Policy.read(text)
+    except NoPolicy:
+        return
+    assert Policy.read(str(policy)) == policy

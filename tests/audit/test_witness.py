@@ -1,0 +1,259 @@
+"""A witness cosigns a log that only grows; whatever else comes, its word and its file stay true."""
+
+import sqlite3
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from http import HTTPStatus
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from infra.audit import merkle, witness
+from infra.audit.keys import Signer
+from infra.audit.notes import Checkpoint, Kind, Note, Verifier, signatures
+from infra.audit.witness import Known, Seen, Witness
+from tests.audit.logs import AT, LOG, NAME, OPERATOR, ORIGIN, Log
+
+SIGNER = Signer(b"w" * 32)
+WITNESS = Witness("witness.example", SIGNER, Known((LOG,)))
+VERIFIER = Verifier(WITNESS.name, Kind.COSIGNATURE, SIGNER.public)
+SIZE = "text/x.tlog.size"
+STATUSES = {200, 400, 403, 404, 409, 422}
+
+
+@pytest.fixture
+def seen(tmp_path: Path) -> Seen:
+    return Seen(tmp_path / "witness.db")
+
+
+@pytest.fixture
+def log() -> Log:
+    return Log([b"one", b"two", b"three"])
+
+
+def told(seen: Seen, log: Log, old: int = 0, size: int | None = None) -> witness.Answer:
+    """Show a log, as it stands or as it stood, to the witness."""
+    proof = log.proof(old, size)
+    return seen.answer(WITNESS, witness.written(old, proof, log.checkpoint(size)), AT)
+
+
+def size_of(seen: Seen, origin: str = ORIGIN) -> int:
+    note = seen.last(origin)
+    return 0 if note is None else Checkpoint.read(note.text).size
+
+
+# --- what it cosigns -----------------------------------------------------------------------------
+
+
+def test_the_first_checkpoint_of_a_known_log_is_cosigned_and_kept(seen: Seen, log: Log) -> None:
+    answer = told(seen, log)
+
+    assert answer.status == 200
+    note = log.checkpoint().joined(signatures(answer.body))
+    assert note.time_by(VERIFIER) == AT
+    assert seen.last(ORIGIN) == note
+
+
+def test_a_log_that_grew_is_cosigned_and_the_same_again_is_too(seen: Seen, log: Log) -> None:
+    told(seen, log)
+    log.grow(b"four", b"five")
+    assert told(seen, log, old=3).status == 200
+    assert told(seen, log, old=5).status == 200
+    assert size_of(seen) == 5
+
+
+def test_an_empty_log_is_cosigned_and_grows_without_a_proof(seen: Seen) -> None:
+    log = Log()
+    assert told(seen, log).status == 200
+    log.grow(b"one")
+    assert told(seen, log).status == 200
+    assert size_of(seen) == 1
+
+
+def test_signatures_of_strangers_are_neither_looked_at_nor_kept(seen: Seen, log: Log) -> None:
+    note = log.checkpoint().signed("stranger.example", SIGNER)
+    answer = seen.answer(WITNESS, witness.written(0, [], note), AT)
+    assert answer.status == 200
+    kept = seen.last(ORIGIN)
+    assert kept is not None
+    assert [each.name for each in kept.signatures] == [ORIGIN, WITNESS.name]
+
+
+def test_an_operators_key_signs_for_each_partnership_right_below_its_name() -> None:
+    known = Known(operators=(Verifier(NAME, Kind.NOTE, OPERATOR.public),))
+    assert known.verifiers(ORIGIN) == [LOG]
+    for origin in (NAME, f"{NAME}/", f"{NAME}/acme/more", "other.example/acme", "acme"):
+        assert known.verifiers(origin) == []
+
+
+# --- what it refuses -----------------------------------------------------------------------------
+
+
+def test_an_unknown_log_is_not_found(seen: Seen) -> None:
+    assert told(seen, Log([b"one"], "elsewhere.example/acme")).status == 404
+
+
+def test_a_checkpoint_that_its_log_did_not_sign_is_forbidden(seen: Seen) -> None:
+    assert told(seen, Log([b"one"], signer=SIGNER)).status == 403
+    assert size_of(seen) == 0
+
+
+def test_another_old_size_than_the_last_is_answered_with_the_last(seen: Seen, log: Log) -> None:
+    told(seen, log)
+    log.grow(b"four", b"five")
+    for old in (0, 1, 4):
+        answer = told(seen, log, old=old)
+        assert (answer.status, answer.body, answer.media_type) == (409, "3\n", SIZE)
+    assert seen.forks() == []
+
+
+def test_a_smaller_checkpoint_is_answered_with_the_last_size(seen: Seen, log: Log) -> None:
+    told(seen, log)
+    assert told(seen, log, old=2, size=2).body == "3\n"
+    assert told(seen, log, old=3, size=2).status == 400
+    assert size_of(seen) == 3
+
+
+def test_a_growth_that_is_not_proved_is_refused(seen: Seen, log: Log) -> None:
+    told(seen, log)
+    other = Log([b"one", b"2", b"three", b"four"])
+    assert told(seen, other, old=3).status == 422
+    short = witness.written(3, [], log.grow(b"four"))
+    assert seen.answer(WITNESS, short, AT).status == 422
+    assert size_of(seen) == 3
+
+
+def test_a_proof_from_nothing_is_refused(seen: Seen, log: Log) -> None:
+    proof = [merkle.EMPTY]
+    assert seen.answer(WITNESS, witness.written(0, proof, log.checkpoint()), AT).status == 422
+
+
+@pytest.mark.parametrize("old", [0, 2, 3])
+def test_a_fork_is_refused_and_both_checkpoints_are_kept(seen: Seen, log: Log, old: int) -> None:
+    told(seen, log)
+    other = Log([b"one", b"two", b"3"])
+    for _ in range(2):
+        answer = told(seen, other, old=old)
+        assert (answer.status, answer.body, answer.media_type) == (409, "3\n", SIZE)
+
+    (fork,) = seen.forks()
+    assert fork.note == other.checkpoint()
+    assert fork.note.by(LOG)
+    assert fork.seen.by(LOG)
+    assert fork.seen.time_by(VERIFIER) == AT
+    assert fork.at == AT
+    assert seen.last(ORIGIN) == fork.seen
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"\xff",
+        b"old 0\n",
+        b"old 00\n\n%s",
+        b"old -1\n\n%s",
+        b"new 0\n\n%s",
+        b"old 0\nAAAA\n\n%s",
+        b"old 0\n" + b"A" * 43 + b"=\n" * 64 + b"\n%s",
+        b"old 0\n" + (b"A" * 43 + b"=\n") * 64 + b"\n%s",
+        b"old " + b"9" * 5000 + b"\n\n%s",
+        b"old 0\n\nno checkpoint\n\n\xe2\x80\x94 name AAAAAAAA\n",
+        b"old 0\n\n%s" + b" " * witness.LARGEST,
+    ],
+)
+def test_what_is_no_request_is_told_as_such(seen: Seen, log: Log, body: bytes) -> None:
+    filled = body.replace(b"%s", str(log.checkpoint()).encode())
+    assert seen.answer(WITNESS, filled, AT).status == 400
+
+
+# --- laws ----------------------------------------------------------------------------------------
+
+TRUNK = [bytes([each]) for each in range(12)]
+LOGS = (Log(TRUNK), Log([*TRUNK[:5], *TRUNK]), Log(TRUNK, "elsewhere.example/acme"))
+
+ASKED = st.builds(
+    lambda log, old, size, at, cut: witness.written(old, log.proof(at, size), log.checkpoint(size))[
+        : -cut or None
+    ],
+    log=st.sampled_from(LOGS),
+    old=st.integers(0, 13),
+    size=st.integers(0, 12),
+    at=st.integers(0, 12),
+    cut=st.sampled_from([0, 0, 0, 0, 0, 1, 50]),
+)
+HONEST = st.builds(lambda size: ("honest", size), st.integers(0, 12))
+
+
+@given(st.lists(st.binary(max_size=100) | ASKED | HONEST, max_size=30))
+def test_whatever_comes_is_answered_and_what_was_seen_never_goes_back(
+    asked: list[bytes | tuple[str, int]],
+) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        seen = Seen(Path(folder) / "witness.db")
+        cosigned: list[Checkpoint] = []
+        for each in asked:
+            before = size_of(seen)
+            if isinstance(each, bytes):
+                answer = seen.answer(WITNESS, each, AT)
+            else:
+                # One who knows where the witness stands gets on with it.
+                answer = told(seen, LOGS[0], before, max(each[1], before))
+            assert answer.status in STATUSES
+            assert size_of(seen) >= before
+            if answer.status == HTTPStatus.OK:
+                last = seen.last(ORIGIN)
+                assert last is not None
+                assert last.by(VERIFIER)
+                cosigned.append(Checkpoint.read(last.text))
+            else:
+                assert size_of(seen) == before
+        # All that was ever cosigned is of one history.
+        assert any(
+            all(Checkpoint.read(log.checkpoint(each.size).text) == each for each in cosigned)
+            for log in LOGS
+        )
+
+
+@given(st.binary(max_size=200))
+def test_whatever_bytes_come_are_answered(body: bytes) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        seen = Seen(Path(folder) / "witness.db")
+        for each in (body, b"old 0\n\n" + body):
+            assert seen.answer(WITNESS, each, AT).status == 400
+
+
+def test_of_two_that_ask_at_once_one_is_first_and_the_other_is_told_so(
+    tmp_path: Path, log: Log
+) -> None:
+    path = tmp_path / "witness.db"
+    told(Seen(path), log)
+    log.grow(b"four", b"five")
+
+    def ask(size: int) -> HTTPStatus:
+        return told(Seen(path), log, old=3, size=size).status
+
+    with ThreadPoolExecutor(8) as threads:
+        statuses = list(threads.map(ask, [4, 5] * 8))
+    assert statuses.count(HTTPStatus.OK) == 1
+    assert statuses.count(HTTPStatus.CONFLICT) == 15
+
+
+def test_what_was_seen_is_there_when_the_witness_comes_back(tmp_path: Path, log: Log) -> None:
+    path = tmp_path / "witness.db"
+    told(Seen(path), log)
+    assert told(Seen(path), log).body == "3\n"
+
+
+def test_a_file_that_is_none_of_a_witness_is_no_answer(tmp_path: Path) -> None:
+    (tmp_path / "other").write_text("no database at all")
+    with pytest.raises(sqlite3.DatabaseError):
+        Seen(tmp_path / "other")
+
+
+def test_the_note_of_another_origin_says_nothing_of_this_one(seen: Seen, log: Log) -> None:
+    told(seen, log)
+    assert seen.last("elsewhere.example/acme") is None
+    assert isinstance(seen.last(ORIGIN), Note)

@@ -1,0 +1,138 @@
+"""Either party watches over the log: it makes a key, cosigns what grew, and proves a fork."""
+
+import os
+import re
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from infra.audit import cosigning
+from infra.audit.keys import Signer
+from infra.audit.notes import Note, Verifier, written_proof
+from infra.audit.policy import Policy
+from tests.audit.logs import LOG, NAME, OPERATOR, ORIGIN, Log
+from tests.journeys.typed import PROGRAM, Accord
+
+BRIGHTPATH = ("--name", "brightpath.example", "--key", "key", "--state", "seen.db")
+
+
+@pytest.fixture
+def party(accord: Accord) -> Verifier:
+    """A party with a key, as others know it."""
+    told = accord("keygen", "key", "--name", "brightpath.example", "--json").json
+    return Verifier.read(told["cosigns"])
+
+
+def given(name: str, text: object) -> str:
+    Path(name).write_text(str(text))
+    return name
+
+
+def test_a_key_is_made_once_and_tells_what_others_may_know(accord: Accord) -> None:
+    made = accord("keygen", "key", "--name", NAME)
+    again = accord("keygen", "key", "--name", NAME, "--json")
+
+    assert "Made a key: key." in made.err
+    assert "There is a key already" in accord("keygen", "key").err
+    public = Signer.load(Path("key")).public
+    assert Verifier.read(again.json["signs"]).public == public
+    assert list(again.json) == ["file", "made", "public", "signs", "cosigns"]
+    for text in (again.json["public"], again.json["signs"], again.json["cosigns"]):
+        assert f" {text}\n" in made.out
+    assert "PRIVATE" not in made.out
+    assert Path("key").read_text().strip().partition(":")[2] not in made.out
+
+
+def test_a_name_that_cannot_be_written_makes_no_key(accord: Accord) -> None:
+    ran = accord("keygen", "key", "--name", "two words")
+    assert ran.code == 1
+    assert "is no name of a key" in ran.err
+    assert not Path("key").exists()
+
+
+def test_a_party_cosigns_by_hand_what_grew(accord: Accord, party: Verifier) -> None:
+    log = Log([b"one", b"two", b"three"])
+    asked = ("cosign", "note", *BRIGHTPATH, "--log", str(LOG))
+    given("note", log.checkpoint())
+    first = accord(*asked)
+    assert first.code == 0
+    assert Note.read(first.out).by(party)
+    assert Note.read(first.out).by(LOG)
+
+    given("note", log.grow(b"four", b"five"))
+    without = accord(*asked)
+    assert without.code == 3
+    assert "The last one that was cosigned is of 3 events." in without.err
+    given("proof", "\n".join(written_proof(log.proof(3))))
+    assert Note.read(accord(*asked, "--proof", "proof").out).by(party)
+
+
+def test_a_fork_is_refused_and_shown_with_both_signatures(accord: Accord, party: Verifier) -> None:
+    asked = ("cosign", "note", *BRIGHTPATH, "--log", str(LOG))
+    given("note", Log([b"one", b"two"]).checkpoint())
+    accord(*asked)
+    assert accord("forks", "seen.db").code == 0
+
+    given("note", Log([b"one", b"2"]).checkpoint())
+    refused = accord(*asked)
+    assert refused.code == 3
+    assert "accord forks seen.db" in refused.err
+    told = accord("forks", "seen.db", "--json")
+    assert told.code == 1
+    (fork,) = told.json
+    assert fork["origin"] == ORIGIN
+    cosigned, other = Note.read(fork["cosigned"]), Note.read(fork["contradicting"])
+    assert cosigned.by(party)
+    assert cosigned.by(LOG)
+    assert other.by(LOG)
+    assert cosigned.text != other.text
+    assert str(other) in accord("forks", "seen.db").out
+
+
+def test_a_witness_is_told_which_logs_it_is_to_know(accord: Accord, party: Verifier) -> None:
+    nothing = accord("witness", *BRIGHTPATH)
+    assert (nothing.code, "Name a log" in nothing.err) == (2, True)
+    cosigner = accord("witness", *BRIGHTPATH, "--log", str(party))
+    assert (cosigner.code, "this one cosigns" in cosigner.err) == (2, True)
+    no_key = accord("witness", *BRIGHTPATH, "--operator", "accord.example")
+    assert (no_key.code, "is no verifier key" in no_key.err) == (1, True)
+
+
+@contextmanager
+def serving(*typed: str) -> Iterator[str]:
+    """Run a witness as a process of its own; give its address."""
+    with subprocess.Popen(
+        [*PROGRAM, "witness", *typed, "--port", "0"], stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stderr
+        told = process.stderr.readline()
+        found = re.search(r"listens at (http://\S+)\.$", told)
+        try:
+            assert found, told + process.stderr.read()
+            yield found[1]
+        finally:
+            os.kill(process.pid, signal.SIGTERM)
+            assert process.wait(20) == 0
+
+
+def test_a_served_witness_cosigns_every_log_of_an_operator_and_remembers_over_a_restart(
+    party: Verifier, accord: Accord
+) -> None:
+    operator = Verifier(NAME, LOG.kind, OPERATOR.public)
+    asked = (*BRIGHTPATH, "--operator", str(operator))
+    logs = [Log([b"one"], f"{NAME}/{each}") for each in ("acme", "zenith")]
+    for entries in ([], [b"two", b"three"]):
+        with serving(*asked) as url:
+            policy = Policy.read(f"witness brightpath {party} {url}\nquorum brightpath\n")
+            for log in logs:
+                found = cosigning.collect(log.grow(*entries), policy, log.proof)
+                assert found.lacking == {}
+                assert policy.met(found.note)
+            forked = Log([b"1", *logs[0].entries[1:]])
+            told = cosigning.collect(forked.checkpoint(), policy, forked.proof)
+            assert "forked" in told.lacking["brightpath"]
+    assert len(accord("forks", "seen.db", "--json").json) == 2
