@@ -14,7 +14,7 @@ COPY infra infra
 RUN /opt/accord/bin/pip install --no-deps --no-build-isolation .
 
 FROM python:3.12-slim
-RUN useradd --create-home --uid 10001 accord
+RUN useradd --create-home --uid 10001 accord && install -d -o accord /var/lib/accord
 COPY --from=build /opt/accord /opt/accord
 ENV PATH=/opt/accord/bin:$PATH PYTHONUNBUFFERED=1
 USER accord

@@ -33,6 +33,7 @@ class Role(StrEnum):
     RELAY = "relay"
     PROJECTOR = "projector"
     PUBLISHER = "publisher"
+    NOTARY = "notary"
 
 
 HEALTH = {
@@ -40,6 +41,7 @@ HEALTH = {
     Role.RELAY: 9102,
     Role.PROJECTOR: 9103,
     Role.PUBLISHER: 9104,
+    Role.NOTARY: 9105,
 }
 """The port of each one's health page, unless another is set."""
 
@@ -115,7 +117,8 @@ def run(
     """Run one process beside a broker, until SIGTERM.
 
     intake decides commands, relay sends recorded events, projector folds them, publisher tells
-    alerts, figures and the trail. Any number of each may run.
+    alerts, figures and the trail, notary signs checkpoints of all logs (ACCORD_KEY, and
+    ACCORD_POLICY for who cosigns). Any number of each may run.
     """
     from infra.process import Process
 

@@ -1,4 +1,4 @@
-"""What the operator does with the record: whoever sees or hands out much does so on record (C14)."""
+"""What the operator does with the record: who looks at all or hands it out does so on record."""
 
 from domain.kernel import Event
 from domain.values import Slug, Text

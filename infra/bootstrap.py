@@ -6,10 +6,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
-from infra.live import Follower, GroupCommit, Live, Scheduler
+from infra.audit.keys import NoKey, Signer
+from infra.audit.notary import ALONE, Notary, Seal
+from infra.audit.notes import checked_name
+from infra.audit.policy import Policy
+from infra.live import Follower, GroupCommit, Live, Scheduler, Sealer
 from infra.runner import Runner
 from infra.service import Service, wall_clock
-from infra.settings import PARTITIONS, NoSuchStore, Settings
+from infra.settings import OPERATOR, PARTITIONS, NoSuchStore, Settings
 from infra.store.records import History, Trees, Views
 from infra.store.sqlite import SqliteStore
 from infra.store.sqlite_trees import SqliteTrees
@@ -23,8 +27,8 @@ A batch makes tens of thousands of objects that live until its end, and hardly a
 700 a fifth of the time goes into looking through them.
 """
 
-SIMULATED = "simulated"
-"""Under this name the store keeps whether its time is told by feeds."""
+SIMULATED, NAMED = "simulated", "operator"
+"""Under these names the store keeps whether its time is told by feeds, and who operates it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,17 @@ class Accord:
     clock: Callable[[], datetime]
     folds: bool
     """Whether this process folds what is recorded; where there is a broker, projectors do."""
+    notary: Notary | None = None
+    """Who signs checkpoints here; nobody in a process without a key."""
+
+    def signing(self) -> Notary:
+        """Give who signs here. Raises `NoKey` in a process without a key."""
+        if self.notary is None:
+            raise NoKey(
+                "This store has no signing key here. Make one with accord keygen, "
+                "and name its file in ACCORD_KEY."
+            )
+        return self.notary
 
     def catch_up(self) -> None:
         """Bring the views up to the history, where that is this process's to do."""
@@ -54,11 +69,16 @@ class Accord:
             writer,
             Follower(self.history, self.views, self.runner) if self.folds else None,
             None if self.simulated else Scheduler(self.views, self.service, writer, self.clock),
+            # Where there is a broker, a notary of its own signs.
+            Sealer(self.history, self.notary) if self.folds and self.notary else None,
         )
 
 
-def init(settings: Settings, *, simulated: bool = False) -> bool:
+def init(settings: Settings, *, simulated: bool = False, operator: str | None = None) -> bool:
     """Make a store; whether it was made (one that is there stays as it is).
+
+    Its signing key is made where the settings say, if it is not there. `operator` is the name
+    under which it signs.
 
     The tables of a Postgres store are `migrate`'s to make. Raises `NoSuchStore` if one is there
     that keeps time the other way, `UnknownSchema` if one is to be migrated first.
@@ -67,6 +87,7 @@ def init(settings: Settings, *, simulated: bool = False) -> bool:
         settings.path.parent.mkdir(parents=True, exist_ok=True)
     history, *_ = open_store(settings)
     try:
+        _identify(history, settings, operator)
         kept = history.meta(SIMULATED)
         if kept is None:
             history.set_meta(SIMULATED, str(simulated).lower())
@@ -79,10 +100,22 @@ def init(settings: Settings, *, simulated: bool = False) -> bool:
         history.close()
 
 
-def migrate(
+def _identify(history: History, settings: Settings, operator: str | None) -> None:
+    """Keep by which name and key the store signs; both stand for good."""
+    kept = history.meta(NAMED)
+    if kept is None:
+        history.set_meta(NAMED, checked_name(operator or OPERATOR))
+    elif operator not in {None, kept}:
+        raise NoSuchStore(f"{settings.shown} is operated by {kept}; make another store elsewhere.")
+    if settings.key_file and not settings.key_file.exists():
+        Signer.new().save(settings.key_file)
+
+
+def migrate(  # noqa: PLR0913 - what a store is made with
     settings: Settings,
     *,
     simulated: bool = False,
+    operator: str | None = None,
     password: str | None = None,
     partitions: int = PARTITIONS,
     replicas: int = 1,
@@ -98,7 +131,7 @@ def migrate(
         from infra.store import postgres_datastore as postgres
 
         done += postgres.migrate(settings.store, password)
-    init(settings, simulated=simulated)
+    init(settings, simulated=simulated, operator=operator)
     if not settings.folds:
         from infra.kafka import topics
 
@@ -138,6 +171,21 @@ def bootstrap(settings: Settings, clock: Callable[[], datetime] = wall_clock) ->
         simulated = history.meta(SIMULATED) == "true"
         service = Service(history, clock, simulated=simulated)
         runner = Runner(history, views, PROJECTIONS)
-        yield Accord(history, views, trees, service, runner, simulated, clock, settings.folds)
+        notary = _notary(settings, history, trees, None if simulated else clock)
+        yield Accord(
+            history, views, trees, service, runner, simulated, clock, settings.folds, notary
+        )
     finally:
         history.close()
+
+
+def _notary(
+    settings: Settings, history: History, trees: Trees, clock: Callable[[], datetime] | None
+) -> Notary | None:
+    """Give who signs for a store. Raises `NoKey`, `NoPolicy` for a file that holds none."""
+    path = settings.key_file
+    if path is None or (settings.key is None and not path.exists()):
+        return None
+    seal = Seal(history.meta(NAMED) or OPERATOR, Signer.load(path), clock)
+    policy = Policy.read(settings.policy.read_text()) if settings.policy else ALONE
+    return Notary(history, trees, seal, policy)

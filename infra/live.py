@@ -13,10 +13,12 @@ from concurrent.futures import TimeoutError as TookTooLong
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
+from time import monotonic
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
 from domain.values import instant
+from infra.audit.notary import INTERVAL, Notary
 from infra.runner import TAIL, Runner
 from infra.service import Outcome, Service
 from infra.store.records import History, Views
@@ -294,11 +296,42 @@ class Scheduler(_Repeated):
         )
 
 
+class Sealer(_Repeated):
+    """Has checkpoints signed: at once where a statement was issued, else at an interval."""
+
+    def __init__(self, history: History, notary: Notary) -> None:
+        super().__init__("accord-sealer", self.check)
+        self._history = history
+        self._notary = notary
+        self._due = 0.0
+
+    def start(self) -> None:
+        """Begin to sign what is recorded."""
+        self._unsubscribe = self._history.subscribe(self.wake)
+        super().start()
+
+    def stop(self) -> None:
+        """Sign what was recorded last, and end."""
+        self._unsubscribe()
+        self._due = 0.0
+        super().stop()
+
+    def check(self) -> int:
+        """Sign what is due; give how many checkpoints."""
+        signed = self._notary.at_once()
+        if monotonic() < self._due:
+            return signed
+        self._due = monotonic() + INTERVAL
+        return signed + self._notary.round()
+
+
 # --- all of it -----------------------------------------------------------------------------------
 
 
 class Live:
     """The writer of one store, the follower where it folds, the scheduler where time passes.
+
+    Where this process signs, the sealer does.
 
     A context manager: they run inside it. At its end all that was submitted is recorded and
     folded.
@@ -310,12 +343,14 @@ class Live:
         writer: GroupCommit,
         follower: Follower | None,
         scheduler: Scheduler | None,
+        sealer: Sealer | None = None,
     ) -> None:
         self._history = history
         self.writer = writer
         self.follower = follower
         self._scheduler = scheduler
-        self._repeated: list[_Repeated] = [each for each in (follower, scheduler) if each]
+        self._sealer = sealer
+        self._repeated: list[_Repeated] = [each for each in (follower, scheduler, sealer) if each]
 
     def __enter__(self) -> Self:
         self.writer.start()
@@ -335,6 +370,8 @@ class Live:
         self.writer.stop()
         if self.follower:
             self.follower.stop()
+        if self._sealer:
+            self._sealer.stop()
 
     def lag(self) -> int:
         """Give how many recorded events the views do not show yet; 0 where others fold."""

@@ -10,6 +10,9 @@ _SQLITE = "sqlite:///"
 _POSTGRES = ("postgresql://", "postgres://")
 
 
+OPERATOR = "accord.local"
+"""The operator's name unless another is given; the names of its logs begin with it."""
+
 PARTITIONS = 12
 """Partitions of each topic, unless another number is set: enough for a dozen workers."""
 
@@ -30,6 +33,13 @@ class Settings(BaseModel):
     kafka: str | None = None
     """The broker's address, ``host:port`` and more behind commas. Where there is one, the processes
     behind it fold the views, and nobody else does."""
+
+    key: Path | None = None
+    """The file of the operator's signing key. A store in a file has it beside it, unless it is
+    said to be elsewhere."""
+
+    policy: Path | None = None
+    """The file of the operator's policy: who cosigns checkpoints, and where they answer."""
 
     topics: str = "accord"
     """What the names of topics begin with, so that several installations can share a broker."""
@@ -70,6 +80,13 @@ class Settings(BaseModel):
                 "or postgresql://user@host/database."
             )
         return Path(self.store.removeprefix(_SQLITE))
+
+    @property
+    def key_file(self) -> Path | None:
+        """Where the signing key is, if it is said or known by itself."""
+        if self.key is not None or self.in_postgres:
+            return self.key
+        return self.path.with_name(f"{self.path.name}.key")
 
     @property
     def shown(self) -> str:

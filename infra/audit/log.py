@@ -87,9 +87,14 @@ class Log:
 
     # --- proofs ---
 
+    def at(self, size: int) -> Tree:
+        """Give the tree of the first so many leaves, as far as they are in it."""
+        node = self._node()
+        return Tree(size, [node(each) for each in merkle.perfect(0, size)])
+
     def root(self, size: int) -> bytes:
         """Give the root of the first so many leaves."""
-        return merkle.root_of([self._node()(each) for each in merkle.perfect(0, size)])
+        return self.at(size).root()
 
     def inclusion(self, index: int, size: int) -> list[bytes]:
         """Give the proof that an event is in the tree of this size. Raises `ValueError`."""

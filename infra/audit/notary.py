@@ -5,16 +5,18 @@ it is signed, what came since the last one is hashed again, and the last one mus
 """
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 from typing import Final
 
 from domain.settlement import FinalSettlementIssued, StatementIssued
+from infra.audit import cosigning
 from infra.audit.keys import Signer
 from infra.audit.log import Altered, Log
 from infra.audit.notes import Checkpoint, Kind, Note, Verifier
+from infra.audit.policy import Policy
 from infra.runner import partnerships
 from infra.store.records import History, Trees
 
@@ -28,14 +30,6 @@ AT_ONCE: Final = (StatementIssued.wire, FinalSettlementIssued.wire)
 
 MANY: Final = 1000
 """Partnerships that are looked at together."""
-
-Cosign = Callable[[Note, Callable[[int], list[bytes]]], Note]
-"""Gives a note with the cosignatures that could be had; it is given what proves its growth."""
-
-
-def by_nobody(note: Note, _: Callable[[int], list[bytes]]) -> Note:
-    """Ask no witness."""
-    return note
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,16 +50,18 @@ class Seal:
         return Verifier(self.origin(partnership), Kind.NOTE, self.signer.public)
 
 
+ALONE = Policy()
+"""The policy of an operator whom nobody looks over the shoulder."""
+
+
 class Notary:
     """Signs the checkpoints of all partnerships' logs."""
 
-    def __init__(
-        self, history: History, trees: Trees, seal: Seal, cosign: Cosign = by_nobody
-    ) -> None:
+    def __init__(self, history: History, trees: Trees, seal: Seal, policy: Policy = ALONE) -> None:
         self._history = history
         self._trees = trees
         self.seal = seal
-        self._cosign = cosign
+        self._policy = policy
         # What came before is signed by the first round.
         self._read = history.size() - 1
         self._subscribers: list[Callable[[str, Note], None]] = []
@@ -76,7 +72,7 @@ class Notary:
 
     def policy_of(self, partnership: str) -> str:
         """Give the policy that the operator proposes for a partnership's log."""
-        return f"log {self.seal.verifier(partnership)}\nquorum none\n"
+        return str(self._policy.bundled(self.seal.verifier(partnership)))
 
     def log(self, partnership: str) -> Log:
         """Give a partnership's log."""
@@ -86,6 +82,12 @@ class Notary:
         """Give the latest checkpoint of a partnership, if one was signed."""
         notes = self._trees.checkpoints(partnership)
         return Note.read(notes[-1]) if notes else None
+
+    def signed(self) -> Iterator[tuple[str, Note]]:
+        """Give the latest checkpoint of each partnership that has one."""
+        for name in partnerships(self._history):
+            if latest := self.latest(name):
+                yield name, latest
 
     def checkpoint(self, partnership: str) -> Note:
         """Give the checkpoint of all that is recorded, signed now if it was not.
@@ -101,7 +103,8 @@ class Notary:
         if standing and held.root(standing.size) != standing.root:
             raise Altered(partnership, standing.size - 1, "or one before it is not what was signed")
         if last and standing and standing.size == tree.size:
-            return last
+            # Who could not be reached when it was signed may be there now.
+            return last if self._policy.met(last) else self._keep(partnership, tree.size, last)
         checkpoint = Checkpoint(
             self.seal.origin(partnership),
             tree.size,
@@ -115,8 +118,10 @@ class Notary:
         # It is kept before anybody else sees it: what was shown once is never signed otherwise.
         self._trees.keep(partnership, size, str(note))
         held = self.log(partnership)
-        cosigned = self._cosign(note, lambda old: held.consistency(old, size))
-        if cosigned != note:
+        found = cosigning.collect(note, self._policy, lambda old: held.consistency(old, size))
+        for word, reason in found.lacking.items():
+            log.warning("not cosigned", extra={"witness": word, "error": reason})
+        if (cosigned := found.note) != note:
             self._trees.keep(partnership, size, str(cosigned))
         for told in self._subscribers:
             told(partnership, cosigned)

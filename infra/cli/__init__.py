@@ -44,6 +44,15 @@ def init(
         bool,
         typer.Option("--simulated", help="For feeds of the past: they say when it was recorded."),
     ] = False,
+    operator: Annotated[
+        str | None,
+        typer.Option(
+            "--operator",
+            metavar="NAME",
+            help="The name under which checkpoints are signed, such as accord.example; for good.",
+            show_default=False,
+        ),
+    ] = None,
     store: Store = DEFAULT_STORE,
     as_json: Json = False,
 ) -> None:
@@ -51,7 +60,7 @@ def init(
     from infra import bootstrap
     from infra.cli.printing import document, say
 
-    made = bootstrap.init(settings(store), simulated=simulated)
+    made = bootstrap.init(settings(store), simulated=simulated, operator=operator)
     if as_json:
         answer = {"store": store, "made": made}
         document({**answer, "simulated": True} if simulated else answer)
@@ -533,13 +542,25 @@ def settle(
 
 
 @app.command(rich_help_panel="What comes out", epilog=f"Exit code {FAILED}: there is a difference.")
-def verify(store: Store = DEFAULT_STORE, as_json: Json = False) -> None:
-    """Rebuild every view from the history and compare; name the first difference."""
+def verify(
+    memory: Annotated[
+        Path | None,
+        typer.Option(
+            "--memory",
+            metavar="FILE",
+            help="Remember here what was found good, and go on from there the next time.",
+            show_default=False,
+        ),
+    ] = None,
+    store: Store = DEFAULT_STORE,
+    as_json: Json = False,
+) -> None:
+    """Check the log and what was signed of it, rebuild every view; name the first difference."""
     from infra.cli import reading
     from infra.cli.printing import document
 
     with opened(store, as_json=as_json) as accord:
-        answer = reading.verify(accord)
+        answer = reading.verify(accord, memory)
         document(marked(accord, answer)) if as_json else reading.print_verified(answer)
     if not answer["verified"]:
         raise typer.Exit(FAILED)
@@ -676,6 +697,7 @@ def up(
 
 
 # Its commands come after these in the help.
+import infra.cli.proving  # noqa: E402
 import infra.cli.witnessing  # noqa: E402, F401
 
 # --- how it ends -------------------------------------------------------------------------------
@@ -702,15 +724,21 @@ def _told(error: Exception) -> str | None:
     from psycopg import Error as DatabaseError
 
     from domain.kernel import Refused
+    from infra.audit.forks import NoAccount
     from infra.audit.keys import NoKey
+    from infra.audit.log import Altered
     from infra.audit.notes import Malformed
+    from infra.audit.policy import NoPolicy
     from infra.kafka.topics import TopicsDiffer
     from infra.queries import NotFound
     from infra.store.records import UnknownSchema
 
     told: str | None = None
     match error:
-        case NotFound() | NoSuchStore() | TopicsDiffer() | NoKey() | Malformed():
+        # These say by themselves what is wrong and what mends it.
+        case Altered() | NoAccount() | NoKey() | NoPolicy() | Malformed():
+            told = str(error)
+        case NotFound() | NoSuchStore() | TopicsDiffer():
             told = str(error)
         case UnknownSchema():
             told = f"{error}."

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, time
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -34,6 +35,9 @@ KAFKA = "ACCORD_KAFKA"
 TOPICS = "ACCORD_TOPICS"
 """The variable that says what the names of topics begin with."""
 
+KEY, POLICY = "ACCORD_KEY", "ACCORD_POLICY"
+"""The variables that name the files of the operator's signing key and of its policy."""
+
 PORT = 8000
 HOST = "127.0.0.1"
 
@@ -48,7 +52,7 @@ app = typer.Typer(
 )
 
 
-def _moment(text: str) -> datetime:
+def moment_of(text: str) -> datetime:
     """Read a date, as the last moment of that day, or a moment with its zone."""
     try:
         moment = datetime.fromisoformat(text)
@@ -106,7 +110,7 @@ At = Annotated[
     datetime | None,
     typer.Option(
         "--at",
-        parser=_moment,
+        parser=moment_of,
         metavar="WHEN",
         help="What had happened by then: a date means the whole of that day (UTC), "
         "2026-03-31T12:00:00Z that moment.",
@@ -117,7 +121,7 @@ Known = Annotated[
     datetime | None,
     typer.Option(
         "--known",
-        parser=_moment,
+        parser=moment_of,
         metavar="WHEN",
         help="What had been recorded by then: a date or a moment, as for --at.",
         show_default=False,
@@ -174,9 +178,16 @@ def settings(store: str, kafka: str | None = None) -> Settings:
     """Give the settings of a command: its options, and what the environment says of the broker."""
     return Settings(
         store=store,
+        key=_file(KEY),
+        policy=_file(POLICY),
         kafka=kafka or os.environ.get(KAFKA) or None,
         topics=os.environ.get(TOPICS) or Settings.model_fields["topics"].default,
     )
+
+
+def _file(variable: str) -> Path | None:
+    found = os.environ.get(variable)
+    return Path(found) if found else None
 
 
 @contextmanager

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterable
 from decimal import ROUND_HALF_EVEN, Decimal
 from itertools import groupby
+from pathlib import Path
 
 from domain import (
     deal,
@@ -275,13 +276,13 @@ def print_transition(row: Row) -> None:
 # --- verify ------------------------------------------------------------------------------------
 
 
-def verify(accord: Accord) -> Row:
+def verify(accord: Accord, memory: Path | None = None) -> Row:
     """Give what a rebuild of all views came to, with the first difference if there is one."""
     partnerships = events = rows = 0
     difference: Difference | None = None
     with progress() as bar:
         task = bar.add_task("verifying", total=accord.history.size())
-        for checked in queries.verify(accord):
+        for checked in queries.verify(accord, queries.Memory(memory)):
             partnerships += bool(checked.partnership)
             events += checked.events
             rows += checked.rows
@@ -308,7 +309,8 @@ def print_verified(answer: Row) -> None:
     """Print what a rebuild came to."""
     if answer["verified"]:
         say(
-            f"Every view is what the history says: {answer['partnerships']} partnerships, "
+            "Every log is as it was recorded and signed, every view as its log says:\n"
+            f"{answer['partnerships']} partnerships, "
             f"{answer['events']} events, {answer['rows']} rows rebuilt and compared."
         )
         return

@@ -12,7 +12,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from infra.bootstrap import Accord
-from infra.http import alerts, events
+from infra.http import alerts, events, log
 from infra.http.openapi import DescribedApp, problem
 from infra.http.problems import Problem, handle_problems
 from infra.http.served import Served, ServedHere
@@ -60,6 +60,7 @@ def create_app(accord: Accord, live: Live, hosts: Sequence[str] = ("*",)) -> Fas
     app.add_middleware(_WithHeaders, headers=headers)
     app.include_router(events.router)
     app.include_router(alerts.router)
+    app.include_router(log.router)
     _add_health(app)
     _add_docs(app)
     return app

@@ -58,6 +58,7 @@ SERVICES: Final = (
     Service("relay", ("run", "relay"), "accord_views", 9102),
     Service("projector", ("run", "projector"), "accord_views", 9103, replicas=2),
     Service("publisher", ("run", "publisher"), "accord_views", 9104),
+    Service("notary", ("run", "notary"), "accord_writer", 9105),
 )
 
 
@@ -215,7 +216,10 @@ def _environment(postgres: Postgres, broker: Broker, role: str) -> dict[str, str
     """Give the environment with what `docker-compose.yml` sets, and nothing else of Accord's."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("ACCORD_")}
     # Whoever is on this machine is trusted, so no role has a password.
-    return kept | {"ACCORD_STORE": postgres.url(OWNER, role), "ACCORD_KAFKA": broker.address}
+    given = {"ACCORD_STORE": postgres.url(OWNER, role), "ACCORD_KAFKA": broker.address}
+    # Who only folds and tells has no use for the key.
+    signs = {} if role == "accord_views" else {"ACCORD_KEY": str(FOLDER / "accord.key")}
+    return kept | given | signs
 
 
 def _accord() -> Path:

@@ -12,13 +12,14 @@ from infra.queries.logs import NOW, AsOf, NotFound, size_of
 from infra.queries.reviewing import review_pack
 from infra.queries.standing import show
 from infra.queries.stating import settle, statement, statements
-from infra.queries.verifying import Checked, Difference, verify
+from infra.queries.verifying import Checked, Difference, Memory, verify
 
 __all__ = [
     "NOW",
     "AsOf",
     "Checked",
     "Difference",
+    "Memory",
     "NotFound",
     "alerts",
     "attributes",

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -10,6 +11,10 @@ from pydantic import ValidationError
 from domain.kernel import Event
 from domain.recorded import Recorded
 from infra import codec
+from infra.audit import merkle
+from infra.audit.log import Log
+from infra.audit.merkle import Tree, leaf_hash
+from infra.audit.notes import Checkpoint, Malformed, Note
 from infra.bootstrap import Accord
 from infra.runner import Replayed, partnerships, replay_all
 from infra.store.records import NOTHING
@@ -45,16 +50,45 @@ class Checked:
     difference: Difference | None = None
 
 
-def verify(accord: Accord) -> Iterator[Checked]:
+class Memory:
+    """What an auditor found good before, in a file of its own: the size and root of each log.
+
+    It is not kept in the store, because whoever can alter that could alter this with it.
+    """
+
+    def __init__(self, path: Path | None = None) -> None:
+        self._path = path
+        self._good: dict[str, tuple[int, bytes]] = {}
+        if path is not None and path.exists():
+            for line in path.read_text().splitlines():
+                name, size, root = line.split(" ")
+                self._good[name] = int(size), bytes.fromhex(root)
+
+    def of(self, partnership: str) -> tuple[int, bytes]:
+        """Give how many events of a log were good, and their root; none where it is not known."""
+        return self._good.get(partnership, (0, merkle.EMPTY))
+
+    def remember(self, partnership: str, tree: Tree) -> None:
+        """Keep that a log was good so far; at once, so that a run that is ended can go on."""
+        self._good[partnership] = tree.size, tree.root()
+        if self._path is not None:
+            with self._path.open("a") as file:
+                file.write(f"{partnership} {tree.size} {tree.root().hex()}\n")
+
+
+def verify(accord: Accord, memory: Memory | None = None) -> Iterator[Checked]:
     """Rebuild every view from the history and compare; end at the first difference.
 
-    Views that are merely behind are caught up first. Each stored event is also read and written
-    again, which must give the stored bytes, and places must be without gaps.
+    Views that are merely behind are caught up first. Each stored event is hashed and must be what
+    was noted when it was recorded; it is read and written again, which must give the stored bytes;
+    places must be without gaps; and the roots that were signed must be those of the events. What
+    `memory` knows to be good is not hashed again, but must still have the same root.
     """
-    accord.runner.catch_up()
+    memory = memory or Memory()
+    accord.catch_up()
     size, events = accord.history.size(), 0
     for name in partnerships(accord.history):
-        checked = _settled(accord, name)
+        checked = _settled(accord, name, memory)
         yield checked
         if checked.difference:
             return
@@ -64,62 +98,105 @@ def verify(accord: Accord) -> Iterator[Checked]:
         yield Checked("", 0, 0, missing)
 
 
-def _settled(accord: Accord, partnership: str) -> Checked:
+def _settled(accord: Accord, partnership: str, memory: Memory) -> Checked:
     """Check a partnership; if it differs and was written to meanwhile, look again."""
     size = accord.history.heads([partnership])[partnership].size
-    checked = _check(accord, partnership, size)
+    checked = _check(accord, partnership, size, memory)
     for _ in range(_ATTEMPTS):
         now = accord.history.heads([partnership])[partnership].size
         if not checked.difference or now == size:
             break
         accord.runner.catch_up()
-        size, checked = now, _check(accord, partnership, now)
+        size, checked = now, _check(accord, partnership, now, memory)
     return checked
 
 
-def _check(accord: Accord, partnership: str, size: int) -> Checked:
-    reading = _Reading(accord, partnership, size)
+def _check(accord: Accord, partnership: str, size: int, memory: Memory) -> Checked:
+    reading = _Reading(accord, partnership, size, memory)
     replayed = replay_all(PROJECTIONS, reading.events())
-    difference = reading.difference or (
-        Difference(partnership, "history", "events", reading.read, size)
-        if reading.read < size
-        else next(_differences(accord, partnership, replayed), None)
-    )
+    difference = reading.difference or next(_differences(accord, partnership, replayed), None)
     rows = sum(len(folded.rows) for _, folded in replayed.folded)
+    if not difference:
+        memory.remember(partnership, reading.tree)
     return Checked(partnership, reading.read, rows, difference)
 
 
 class _Reading:
     """Reads a partnership's stored bytes, and notes the first that are not as they were written."""
 
-    def __init__(self, accord: Accord, partnership: str, size: int) -> None:
-        self._bodies = accord.history.bodies(partnership, 0, size)
+    def __init__(self, accord: Accord, partnership: str, size: int, memory: Memory) -> None:
+        self._entries = accord.history.entries(partnership, 0, size)
         self._partnership = partnership
+        self._size = size
         self.read = 0
         self.difference: Difference | None = None
+        self._good, root = memory.of(partnership)
+        self.tree = Log(accord.history, accord.trees, partnership).at(min(self._good, size))
+        self._signed = self._checkpoints(accord)
+        if self.tree.root() != root:
+            self._differs(self._good, self.tree.root().hex(), root.hex())
+
+    def _checkpoints(self, accord: Accord) -> dict[int, bytes]:
+        """Give the roots that were signed, by size; note the first that is not signed as it is."""
+        signed: dict[int, bytes] = {}
+        key = accord.notary.seal.verifier(self._partnership) if accord.notary else None
+        for text in accord.trees.checkpoints(self._partnership):
+            try:
+                note = Note.read(text)
+                checkpoint = Checkpoint.read(note.text)
+            except Malformed as error:
+                self._differs(0, text, f"a checkpoint: {error}")
+                break
+            if key and note.by(key) is None:
+                self._differs(checkpoint.size, text, f"a checkpoint signed by {key}")
+                break
+            signed[checkpoint.size] = checkpoint.root
+        return signed
 
     def events(self) -> Iterator[Recorded]:
         """Give the events up to the first that cannot be what was written."""
-        for body in self._bodies:
-            try:
-                recorded = codec.decode(body, index=self.read)
-            except (ValueError, KeyError, ValidationError) as error:
-                self._differs(body, f"an event that can be read: {error}")
-                return
-            again = codec.encode(recorded)
-            if again != body and not _is_of_old(body):
-                self._differs(body, again.decode())
-                return
-            if recorded.partnership != self._partnership:
-                self._differs(recorded.partnership, self._partnership)
+        if self.difference:
+            return
+        for index, body, leaf in self._entries:
+            if index != self.read:
+                break
+            recorded = self._checked(body, leaf)
+            if recorded is None:
                 return
             self.read += 1
             yield recorded
+        last = max([self._size, *self._signed])
+        if self.read < last:
+            self._differs(self.read, None, f"one of {last} events")
 
-    def _differs(self, stored: bytes | str, rebuilt: str) -> None:
+    def _checked(self, body: bytes, leaf: bytes) -> Recorded | None:
+        """Give the event that is stored, if it is what was written."""
+        try:
+            recorded = codec.decode(body, index=self.read)
+        except (ValueError, KeyError, ValidationError) as error:
+            self._differs(self.read, body, f"an event that can be read: {error}")
+            return None
+        if self.read < self._good:
+            return recorded
+        again = codec.encode(recorded)
+        if again != body and not _is_of_old(body):
+            self._differs(self.read, body, again.decode())
+        elif recorded.partnership != self._partnership:
+            self._differs(self.read, recorded.partnership, self._partnership)
+        elif leaf_hash(body) != leaf:
+            self._differs(self.read, body, f"an event whose hash is {leaf.hex()}")
+        else:
+            self.tree.add(leaf)
+            root = self._signed.get(self.tree.size)
+            if root is not None and root != self.tree.root():
+                signed = f"{root.hex()}, which was signed over {self.tree.size} events"
+                self._differs(self.read, self.tree.root().hex(), signed)
+        return None if self.difference else recorded
+
+    def _differs(self, index: int, stored: bytes | str | None, rebuilt: str) -> None:
         shown = stored.decode(errors="replace") if isinstance(stored, bytes) else stored
         self.difference = Difference(
-            self._partnership, "history", f"{self._partnership}#{self.read}", shown, rebuilt
+            self._partnership, "history", f"{self._partnership}#{index}", shown, rebuilt
         )
 
 

@@ -9,12 +9,14 @@ from datetime import timedelta
 import psycopg
 import pytest
 
-from infra.audit import merkle
+from infra.audit import cosigning, merkle
+from infra.audit.cosigning import Collected
 from infra.audit.keys import Signer
 from infra.audit.log import TILE, Altered, Log
 from infra.audit.merkle import leaf_hash
 from infra.audit.notary import Notary, Seal
-from infra.audit.notes import Checkpoint, Note
+from infra.audit.notes import Checkpoint, Kind, Note, Verifier
+from infra.audit.policy import Policy, Witness
 from infra.bootstrap import open_store
 from infra.settings import Settings
 from infra.store.records import History, Trees
@@ -191,19 +193,27 @@ def test_where_feeds_tell_the_time_so_does_the_last_event(both: Store) -> None:
 
 
 def test_a_note_is_kept_before_a_witness_sees_it_and_with_what_the_witness_adds(
-    both: Store, clock: Told
+    both: Store, clock: Told, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     other = Signer(b"2" * 32)
+    witness = Verifier("witness.example", Kind.COSIGNATURE, other.public)
+    policy = Policy(witnesses=(Witness("w", witness),), quorum="w")
     seen: list[Note | None] = []
+    down = Collected(Note(""), {"w": "nobody answers"})
 
-    def cosign(note: Note, proof: object) -> Note:
-        assert callable(proof)
+    def collect(note: Note, *_: object) -> Collected:
         seen.append(notary.latest("acme"))
-        return note.cosigned("witness.example", other, 1)
+        if len(seen) == 1:
+            return replace(down, note=note)
+        return Collected(note.cosigned("witness.example", other, 1), {})
 
-    notary = Notary(*both, Seal("accord.example", SIGNER, clock), cosign)
+    monkeypatch.setattr(cosigning, "collect", collect)
+    notary = Notary(*both, Seal("accord.example", SIGNER, clock), policy)
     record(both[0], 1)
+    alone = notary.checkpoint("acme")
+    assert len(alone.signatures) == 1
+    # The witness is there again, so whoever asks now gets its cosignature, too.
     note = notary.checkpoint("acme")
-    assert seen == [replace(note, signatures=note.signatures[:1])]
-    assert notary.latest("acme") == note
-    assert len(note.signatures) == 2
+    assert note.by(witness)
+    assert seen == [alone, alone]
+    assert notary.latest("acme") == note == notary.checkpoint("acme")

@@ -613,9 +613,9 @@ def rewritten(old: str, new: str) -> str:
             "history",
             "cobalt-docs#7",
         ),
-        (rewritten("ruth", "mara"), "timeline", "0000000007"),
-        (f"DELETE FROM events WHERE {SEVENTH}", "history", "events"),
-        ("DELETE FROM events WHERE position = 71", "history", "events"),
+        (rewritten("ruth", "mara"), "history", "cobalt-docs#7"),
+        (f"DELETE FROM events WHERE {SEVENTH}", "history", "cobalt-docs#7"),
+        ("DELETE FROM events WHERE position = 71", "history", "cobalt-docs#71"),
     ],
 )
 def test_the_first_thing_that_is_not_as_the_history_says_is_named(

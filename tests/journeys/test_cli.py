@@ -485,7 +485,7 @@ def test_verify_finds_a_changed_row_and_names_it(accord: Accord, growing: Settin
     answer = accord("verify", "--store", growing.store, "--json")
 
     assert whole.code == 0
-    assert whole.out.startswith("Every view is what the history says: 1 partnerships")
+    assert whole.out.startswith("Every log is as it was recorded and signed")
     assert broken.code == answer.code == 1
     assert f"Different in {CONSULTING}: kpis, position." in broken.out
     assert answer.json["verified"] is False
