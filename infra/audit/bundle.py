@@ -98,7 +98,7 @@ class _Bag:
         # The moment of writing is in the bag itself; the archive's own says nothing.
         info = ZipInfo(name)
         info.compress_type = ZIP_DEFLATED
-        with self._archive.open(info, "w", force_zip64=True) as target:
+        with self._archive.open(info, "w") as target:
 
             def write(data: bytes) -> None:
                 digest.update(data)
