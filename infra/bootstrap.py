@@ -6,10 +6,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
+from infra.audit.keys import Signer
+from infra.audit.receipts import Receipts
 from infra.live import Follower, GroupCommit, Live, Scheduler
 from infra.runner import Runner
 from infra.service import Service, wall_clock
-from infra.settings import PARTITIONS, NoSuchStore, Settings
+from infra.settings import OPERATOR, PARTITIONS, NoSuchStore, Settings
 from infra.store.records import History, Trees, Views
 from infra.store.sqlite import SqliteStore
 from infra.store.sqlite_trees import SqliteTrees
@@ -26,6 +28,9 @@ A batch makes tens of thousands of objects that live until its end, and hardly a
 SIMULATED = "simulated"
 """Under this name the store keeps whether its time is told by feeds."""
 
+KEPT_BY = "operator"
+"""Under this name the store keeps who operates it: its logs' origins begin with that."""
+
 
 @dataclass(frozen=True, slots=True)
 class Accord:
@@ -40,6 +45,14 @@ class Accord:
     clock: Callable[[], datetime]
     folds: bool
     """Whether this process folds what is recorded; where there is a broker, projectors do."""
+    operator: str = OPERATOR
+    signer: Signer | None = None
+    """The operator's key, where this process has it."""
+
+    @property
+    def receipts(self) -> Receipts | None:
+        """What signs for all that is accepted; nothing where this process has no key."""
+        return Receipts(self.history, self.operator, self.signer) if self.signer else None
 
     def catch_up(self) -> None:
         """Bring the views up to the history, where that is this process's to do."""
@@ -57,32 +70,45 @@ class Accord:
         )
 
 
-def init(settings: Settings, *, simulated: bool = False) -> bool:
+def init(settings: Settings, *, simulated: bool = False, operator: str | None = None) -> bool:
     """Make a store; whether it was made (one that is there stays as it is).
 
-    The tables of a Postgres store are `migrate`'s to make. Raises `NoSuchStore` if one is there
-    that keeps time the other way, `UnknownSchema` if one is to be migrated first.
+    One in a file gets a key beside it, if it has none. The tables of a Postgres store are
+    `migrate`'s to make. Raises `NoSuchStore` if one is there that keeps time the other way or is
+    another operator's, `UnknownSchema` if one is to be migrated first.
     """
     if not settings.in_postgres:
         settings.path.parent.mkdir(parents=True, exist_ok=True)
     history, *_ = open_store(settings)
     try:
-        kept = history.meta(SIMULATED)
-        if kept is None:
+        made = history.meta(SIMULATED) is None
+        if made:
             history.set_meta(SIMULATED, str(simulated).lower())
-            return True
-        if kept != str(simulated).lower():
-            other = "a simulated" if kept == "true" else "an ordinary"
+        elif history.meta(SIMULATED) != str(simulated).lower():
+            other = "an ordinary" if simulated else "a simulated"
             raise NoSuchStore(f"{settings.shown} is {other} store; make another one elsewhere.")
-        return False
+        _name(settings, history, operator)
+        if not settings.in_postgres and not settings.path_of_key.exists():
+            Signer.new().save(settings.path_of_key)
+        return made
     finally:
         history.close()
 
 
-def migrate(
+def _name(settings: Settings, history: History, operator: str | None) -> None:
+    # What was signed bears the name, so it never changes.
+    kept = history.meta(KEPT_BY)
+    if kept is None:
+        history.set_meta(KEPT_BY, operator or OPERATOR)
+    elif operator not in {None, kept}:
+        raise NoSuchStore(f"{settings.shown} is kept by {kept}; make another store elsewhere.")
+
+
+def migrate(  # noqa: PLR0913 - all of them by name
     settings: Settings,
     *,
     simulated: bool = False,
+    operator: str | None = None,
     password: str | None = None,
     partitions: int = PARTITIONS,
     replicas: int = 1,
@@ -98,7 +124,7 @@ def migrate(
         from infra.store import postgres_datastore as postgres
 
         done += postgres.migrate(settings.store, password)
-    init(settings, simulated=simulated)
+    init(settings, simulated=simulated, operator=operator)
     if not settings.folds:
         from infra.kafka import topics
 
@@ -128,7 +154,8 @@ def open_store(settings: Settings) -> tuple[History, Views, Trees]:
 def bootstrap(settings: Settings, clock: Callable[[], datetime] = wall_clock) -> Iterator[Accord]:
     """Give everything on an existing store, and close it at the end.
 
-    Raises `NoSuchStore` if there is none, `UnknownSchema` if it is of another release.
+    Raises `NoSuchStore` if there is none, `UnknownSchema` if it is of another release, `NoKey` if
+    the operator's key cannot be read.
     """
     gc.set_threshold(*_COLLECT)
     if not settings.in_postgres and not settings.path.exists():
@@ -136,8 +163,19 @@ def bootstrap(settings: Settings, clock: Callable[[], datetime] = wall_clock) ->
     history, views, trees = open_store(settings)
     try:
         simulated = history.meta(SIMULATED) == "true"
-        service = Service(history, clock, simulated=simulated)
-        runner = Runner(history, views, PROJECTIONS)
-        yield Accord(history, views, trees, service, runner, simulated, clock, settings.folds)
+        operator = history.meta(KEPT_BY) or OPERATOR
+        signer = Signer.load(settings.key_file) if settings.key_file else None
+        yield Accord(
+            history,
+            views,
+            trees,
+            Service(history, clock, simulated=simulated, operator=operator),
+            Runner(history, views, PROJECTIONS),
+            simulated,
+            clock,
+            settings.folds,
+            operator,
+            signer,
+        )
     finally:
         history.close()

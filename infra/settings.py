@@ -1,5 +1,6 @@
 """What can be set from outside, and nothing else."""
 
+import os
 from pathlib import Path
 from typing import Self
 
@@ -12,6 +13,10 @@ _POSTGRES = ("postgresql://", "postgres://")
 
 PARTITIONS = 12
 """Partitions of each topic, unless another number is set: enough for a dozen workers."""
+
+
+OPERATOR = "accord.local"
+"""Who keeps a store, unless another name is given: what the origins of its logs begin with."""
 
 
 class NoSuchStore(ValueError):
@@ -33,6 +38,24 @@ class Settings(BaseModel):
 
     topics: str = "accord"
     """What the names of topics begin with, so that several installations can share a broker."""
+
+    key: Path | None = None
+    """The file of the operator's key; a store in a file has one beside it."""
+
+    @property
+    def key_file(self) -> Path | None:
+        """The file that the operator's key is read from, if there is one.
+
+        That beside a store is passed over by whoever may not read it.
+        """
+        if self.key is None and not self.in_postgres and os.access(self.path_of_key, os.R_OK):
+            return self.path_of_key
+        return self.key
+
+    @property
+    def path_of_key(self) -> Path:
+        """Where the key of a store in a file is made. Raises as `path` does."""
+        return self.key or self.path.with_name(f"{self.path.name}.key")
 
     @property
     def in_postgres(self) -> bool:

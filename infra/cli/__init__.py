@@ -10,7 +10,9 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from infra.cli import signing  # noqa: F401 - its commands are known once it is imported
 from infra.cli.options import (
+    DISPUTE,
     EXIT_CODES,
     FAILED,
     HOST,
@@ -22,6 +24,7 @@ from infra.cli.options import (
     Id,
     Json,
     Known,
+    Operator,
     Party,
     Period,
     Policy,
@@ -44,14 +47,15 @@ def init(
         bool,
         typer.Option("--simulated", help="For feeds of the past: they say when it was recorded."),
     ] = False,
+    operator: Operator = None,
     store: Store = DEFAULT_STORE,
     as_json: Json = False,
 ) -> None:
-    """Make a store. One that is there stays as it is."""
+    """Make a store, with a key beside it if it is a file. One that is there stays as it is."""
     from infra import bootstrap
     from infra.cli.printing import document, say
 
-    made = bootstrap.init(settings(store), simulated=simulated)
+    made = bootstrap.init(settings(store), simulated=simulated, operator=operator)
     if as_json:
         answer = {"store": store, "made": made}
         document({**answer, "simulated": True} if simulated else answer)
@@ -70,6 +74,14 @@ def ingest(
             show_default=False,
         ),
     ],
+    receipts: Annotated[
+        Path | None,
+        typer.Option(
+            "--receipts",
+            metavar="FILE",
+            help="Append the operator's receipt of each accepted event, as JSON lines.",
+        ),
+    ] = None,
     store: Store = DEFAULT_STORE,
     as_json: Json = False,
 ) -> None:
@@ -78,7 +90,7 @@ def ingest(
     from infra.cli.printing import document
 
     with opened(store, as_json=as_json) as accord:
-        tally = feeding.ingest(accord, files)
+        tally = feeding.ingest(accord, files, receipts)
         if as_json:
             document(marked(accord, tally.as_json()))
         else:
@@ -675,6 +687,32 @@ def up(
     http.serve(settings(store), host, port)
 
 
+# --- what holds in a dispute -------------------------------------------------------------------
+
+
+@app.command(rich_help_panel=DISPUTE)
+def receipt(
+    source: Annotated[
+        str, typer.Argument(metavar="SOURCE", help="The event's source.", show_default=False)
+    ],
+    id: Annotated[
+        str, typer.Argument(metavar="SOURCE_ID", help="The event's id.", show_default=False)
+    ],
+    store: Store = DEFAULT_STORE,
+    as_json: Json = False,
+) -> None:
+    """Print the operator's receipt of an event that was accepted, again, byte for byte."""
+    from infra.cli import feeding
+    from infra.cli.printing import document
+
+    with opened(store, as_json=as_json) as accord:
+        note = feeding.receipt(accord, source, id)
+        if as_json:
+            document(marked(accord, {"source": source, "id": id, "receipt": note}))
+        else:
+            typer.echo(note, nl=False)
+
+
 # --- how it ends -------------------------------------------------------------------------------
 
 
@@ -699,13 +737,14 @@ def _told(error: Exception) -> str | None:
     from psycopg import Error as DatabaseError
 
     from domain.kernel import Refused
+    from infra.audit.keys import NoKey
     from infra.kafka.topics import TopicsDiffer
     from infra.queries import NotFound
     from infra.store.records import UnknownSchema
 
     told: str | None = None
     match error:
-        case NotFound() | NoSuchStore() | TopicsDiffer():
+        case NotFound() | NoSuchStore() | NoKey() | TopicsDiffer():
             told = str(error)
         case UnknownSchema():
             told = f"{error}."

@@ -9,11 +9,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, time
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from infra.settings import Settings
+from infra.settings import OPERATOR, Settings
 
 if TYPE_CHECKING:
     from infra.bootstrap import Accord
@@ -34,6 +35,12 @@ KAFKA = "ACCORD_KAFKA"
 TOPICS = "ACCORD_TOPICS"
 """The variable that says what the names of topics begin with."""
 
+KEY = "ACCORD_KEY"
+"""The variable that names the file of the operator's key; a store in a file has one beside it."""
+
+DISPUTE = "What holds in a dispute"
+"""The chapter of commands by which nobody has to be trusted."""
+
 PORT = 8000
 HOST = "127.0.0.1"
 
@@ -48,19 +55,19 @@ app = typer.Typer(
 )
 
 
-def _moment(text: str) -> datetime:
+def moment(text: str) -> datetime:
     """Read a date, as the last moment of that day, or a moment with its zone."""
     try:
-        moment = datetime.fromisoformat(text)
+        found = datetime.fromisoformat(text)
     except ValueError:
-        moment = None
-    if moment is not None and len(text) == len("2026-03-31"):
-        return datetime.combine(moment.date(), time.max, UTC)
-    if moment is None or moment.tzinfo is None:
+        found = None
+    if found is not None and len(text) == len("2026-03-31"):
+        return datetime.combine(found.date(), time.max, UTC)
+    if found is None or found.tzinfo is None:
         raise typer.BadParameter(
             f"{text!r} is no date and no moment; write 2026-03-31, or 2026-03-31T12:00:00Z."
         )
-    return moment.astimezone(UTC)
+    return found.astimezone(UTC)
 
 
 def checked_period(text: str | None) -> str | None:
@@ -72,6 +79,27 @@ def checked_period(text: str | None) -> str | None:
     if text is not None and not re.fullmatch(PERIOD_PATTERN, text):
         raise typer.BadParameter(f"{text!r} is no period; write 2026-03, 2026-Q1 or 2026.")
     return text
+
+
+def _operator(name: str | None) -> str | None:
+    from infra.audit.notes import Malformed, checked_name
+
+    try:
+        return name and checked_name(name)
+    except Malformed as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+Operator = Annotated[
+    str | None,
+    typer.Option(
+        "--operator",
+        callback=_operator,
+        metavar="NAME",
+        help=f"Who keeps it, as its signatures say: {OPERATOR} unless given; it never changes.",
+        show_default=False,
+    ),
+]
 
 
 class AlertState(StrEnum):
@@ -106,7 +134,7 @@ At = Annotated[
     datetime | None,
     typer.Option(
         "--at",
-        parser=_moment,
+        parser=moment,
         metavar="WHEN",
         help="What had happened by then: a date means the whole of that day (UTC), "
         "2026-03-31T12:00:00Z that moment.",
@@ -117,7 +145,7 @@ Known = Annotated[
     datetime | None,
     typer.Option(
         "--known",
-        parser=_moment,
+        parser=moment,
         metavar="WHEN",
         help="What had been recorded by then: a date or a moment, as for --at.",
         show_default=False,
@@ -175,6 +203,7 @@ def settings(store: str, kafka: str | None = None) -> Settings:
         store=store,
         kafka=kafka or os.environ.get(KAFKA) or None,
         topics=os.environ.get(TOPICS) or Settings.model_fields["topics"].default,
+        key=Path(os.environ[KEY]) if os.environ.get(KEY) else None,
     )
 
 

@@ -217,8 +217,10 @@ class History(Protocol):
     def leaves(self, partnership: str, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
         """Give the leaf hashes of the same events, as they were noted when they were recorded."""
 
-    def kept(self, kind: str, partnership: str) -> dict[str, bytes]:
-        """Give what of a kind is kept of a partnership, by its key."""
+    def kept(
+        self, kind: str, partnership: str, keys: Iterable[str] | None = None
+    ) -> dict[str, bytes]:
+        """Give what of a kind is kept of a partnership, by its key: all, or what these name."""
 
     def forget(self, kind: str, partnership: str, keys: Iterable[str]) -> None:
         """Forget what is kept under these keys."""
