@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from infra.cli import main
-from infra.cli.options import KAFKA, Json, Store, app, settings
+from infra.cli.options import KAFKA, Json, Operator, Store, app, settings
 from infra.settings import DEFAULT_STORE, PARTITIONS
 
 __all__ = ["app", "main"]
@@ -51,6 +51,7 @@ def migrate(
     simulated: Annotated[
         bool, typer.Option("--simulated", help="As for init, for feeds of the past.")
     ] = False,
+    operator: Operator = None,
     partitions: Annotated[
         int,
         typer.Option(
@@ -86,6 +87,7 @@ def migrate(
     done = bootstrap.migrate(
         settings(store, kafka),
         simulated=simulated,
+        operator=operator,
         password=password,
         partitions=partitions,
         replicas=replicas,

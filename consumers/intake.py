@@ -11,6 +11,7 @@ from time import time
 from kafka import KafkaConsumer
 from kafka.errors import KafkaError
 
+from infra.audit.receipts import Receipts
 from infra.bootstrap import bootstrap
 from infra.intake import ILLEGIBLE
 from infra.kafka import clients, messages
@@ -35,7 +36,7 @@ def run(settings: Settings, process: Process) -> None:
         producer = stack.enter_context(Producer(settings.broker))
         inbox = consumer(settings.broker, topics.commands, topics.intake)
         stack.callback(inbox.close, autocommit=False)
-        intake = Intake(inbox, producer, live.writer, topics)
+        intake = Intake(inbox, producer, live.writer, topics, accord.receipts)
         stack.callback(intake.commit)
         process.ailments = lambda: [*live.ailments(), *clients.ailments(settings.broker)]
         process.lag = lambda: intake.lag
@@ -46,8 +47,14 @@ class Intake:
     """Takes batches in, each until it is decided and told."""
 
     def __init__(
-        self, inbox: KafkaConsumer, producer: Producer, writer: GroupCommit, topics: Topics
+        self,
+        inbox: KafkaConsumer,
+        producer: Producer,
+        writer: GroupCommit,
+        topics: Topics,
+        receipts: Receipts | None = None,
     ) -> None:
+        self._receipts = receipts
         self._topics = topics
         self._inbox = inbox
         self._producer = producer
@@ -64,7 +71,7 @@ class Intake:
             self.lag = self._lag()
         if self._waiting:
             outcomes = decide(self._writer, [messages.command(each) for each in self._waiting])
-            self._producer.send(self._refusals(outcomes))
+            self._producer.send([*self._refusals(outcomes), *self._signed(outcomes)])
             # Nobody waits for it: what is not committed is decided again, to the same effect.
             self._inbox.commit_async()
             self._committing = True
@@ -93,6 +100,13 @@ class Intake:
                     outcome.partnership,
                     outcome.refusal(),
                 )
+
+    def _signed(self, outcomes: Sequence[Outcome]) -> Iterator[Message]:
+        """Give the receipts of what was accepted; of duplicates too, as a batch may come twice."""
+        notes = self._receipts.of(outcomes) if self._receipts else {}
+        about = {(each.source, each.id): each.partnership for each in outcomes}
+        for key, note in notes.items():
+            yield messages.receipt(self._topics.receipts, about[key], *key, note)
 
     def _lag(self) -> Lag:
         behind = sum(

@@ -24,6 +24,7 @@ from domain.dispute import Dispute, DisputeCommand
 from domain.entry import Entry, EntryCommand
 from domain.experiment import Experiment, ExperimentCommand
 from domain.kernel import CLOCK_PARTY, Act, Command, Event, Refused
+from domain.keyring import BINDING
 from domain.metric import MetricCommand, Reported
 from domain.partnership import Partnership
 from domain.process import RuleBreached, RuleBreachRetracted
@@ -33,10 +34,14 @@ from domain.settlement import FinalSettlementIssued, Ledger, StatementIssued
 
 State = Partnership | Deal | Entry | Dispute | Experiment | Reported | Program
 
-RESTING_ON_THE_LOG: frozenset[type[Event]] = frozenset(
-    {StatementIssued, FinalSettlementIssued, RuleBreached, RuleBreachRetracted}
-)
-"""Facts that are true of the whole log before them, so nothing may come between."""
+RESTING_ON_THE_LOG: frozenset[type[Event]] = BINDING | {
+    StatementIssued,
+    FinalSettlementIssued,
+    RuleBreached,
+    RuleBreachRetracted,
+}
+"""Facts that are true of the whole log before them, so nothing may come between: what binds rests
+on which keys there are, in whatever stream it stands."""
 
 CLOCK_SKEW_SECONDS = 300
 """How far ahead of the operator's clock a sender's may run: five minutes."""

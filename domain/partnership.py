@@ -15,6 +15,7 @@ from domain import (
     exploration,
     formation,
     health,  # noqa: F401 - what it defines is known once it is imported, and needs no more
+    keyring,
     markets,  # noqa: F401 - as health
     priors,
     renewal,
@@ -39,6 +40,7 @@ from domain.facts import Fact, FactCommand
 from domain.formation import Formation, FormationCommand
 from domain.gates import GrantWaiver, WaiverGranted, grant
 from domain.kernel import Act, Command, Event, Refused, Stage
+from domain.keyring import KeyCommand, KeyRegistered, KeyRevoked, Keyring, KeyRotated
 from domain.pacts import PactCommand
 from domain.priors import PriorCommand, Priors
 from domain.process import Breaches, RuleBreached, RuleBreachRetracted, next_action
@@ -69,6 +71,7 @@ PartnershipCommand = (
     | SettlementCommand
     | FactCommand
     | PactCommand
+    | KeyCommand
     | GrantWaiver
     | PassTime
 )
@@ -88,6 +91,7 @@ class Partnership:
     renewal: Renewal = field(default_factory=Renewal)
     settlement: Settlement = field(default_factory=Settlement)
     breaches: Breaches = field(default_factory=Breaches)
+    keyring: Keyring = field(default_factory=Keyring)
     deadlines: Deadlines = field(default_factory=dict)
 
     @property
@@ -222,6 +226,10 @@ def _renew(command: RenewalCommand, state: Partnership, act: Act) -> list[Event]
     )
 
 
+def _hold(command: KeyCommand, state: Partnership, act: Act) -> list[Event]:
+    return keyring.decide(command, state.keyring, act)
+
+
 def _waive(command: GrantWaiver, state: Partnership, act: Act) -> list[Event]:
     return grant(command, state.standing, act)
 
@@ -238,6 +246,7 @@ _DECISIONS: dict[type[Command], Callable[[Any, Partnership, Act], list[Event]]] 
     **dict.fromkeys(get_args(ExecutionCommand), _execute),
     **dict.fromkeys(get_args(ScalingCommand), _scale),
     **dict.fromkeys(get_args(RenewalCommand), _renew),
+    **dict.fromkeys(get_args(KeyCommand), _hold),
     GrantWaiver: _waive,
     PassTime: _pass_time,
 }
@@ -246,6 +255,7 @@ _DECISIONS: dict[type[Command], Callable[[Any, Partnership, Act], list[Event]]] 
 # As with commands, asking an event for its type at once is what keeps a long history cheap.
 _SETTLING = frozenset(get_args(SettlementCommand))
 _OF_RULES: frozenset[type[Event]] = frozenset({RuleBreached, RuleBreachRetracted})
+_OF_KEYS: frozenset[type[Event]] = frozenset({KeyRegistered, KeyRotated, KeyRevoked})
 _OF_TIME: frozenset[type[Event]] = frozenset({time.PeriodClosed, time.DeadlinePassed})
 
 
@@ -258,6 +268,9 @@ def evolve(state: Partnership, event: Event, act: Act) -> Partnership:
     if type(event) in _OF_RULES:
         breaches = state.breaches.evolve(event, act.occurred_at)
         return replace(state, breaches=breaches)
+    if type(event) in _OF_KEYS:
+        keys = keyring.evolve(state.keyring, event, act)
+        return replace(state, keyring=keys, deadlines=deadlines)
     if type(event) in _OF_TIME:
         # What time says for itself, month by month, moves nothing else.
         return replace(state, deadlines=deadlines)
@@ -271,6 +284,7 @@ def evolve(state: Partnership, event: Event, act: Act) -> Partnership:
         renewal.evolve(state.renewal, event, act),
         settlement.evolve(state.settlement, event),
         state.breaches,
+        state.keyring,
         deadlines,
     )
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from infra.audit.keys import NoKey, Signer
+from infra.audit.log import Log
 from infra.audit.notary import ALONE, Notary, Seal
-from infra.audit.notes import checked_name
 from infra.audit.policy import Policy
+from infra.audit.receipts import Receipts
 from infra.live import Follower, GroupCommit, Live, Scheduler, Sealer
 from infra.runner import Runner
 from infra.service import Service, wall_clock
@@ -27,8 +28,11 @@ A batch makes tens of thousands of objects that live until its end, and hardly a
 700 a fifth of the time goes into looking through them.
 """
 
-SIMULATED, NAMED = "simulated", "operator"
-"""Under these names the store keeps whether its time is told by feeds, and who operates it."""
+SIMULATED = "simulated"
+"""Under this name the store keeps whether its time is told by feeds."""
+
+KEPT_BY = "operator"
+"""Under this name the store keeps who operates it: its logs' origins begin with that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +49,13 @@ class Accord:
     folds: bool
     """Whether this process folds what is recorded; where there is a broker, projectors do."""
     notary: Notary | None = None
-    """Who signs checkpoints here; nobody in a process without a key."""
+    """Who signs here; nobody in a process without the operator's key."""
+
+    @property
+    def receipts(self) -> Receipts | None:
+        """What signs for all that is accepted; nothing where this process has no key."""
+        seal = self.notary.seal if self.notary else None
+        return Receipts(self.history, seal.operator, seal.signer) if seal else None
 
     def signing(self) -> Notary:
         """Give who signs here. Raises `NoKey` in a process without a key."""
@@ -78,40 +88,38 @@ def init(settings: Settings, *, simulated: bool = False, operator: str | None = 
     """Make a store; whether it was made (one that is there stays as it is).
 
     Its signing key is made where the settings say, if it is not there. `operator` is the name
-    under which it signs.
-
-    The tables of a Postgres store are `migrate`'s to make. Raises `NoSuchStore` if one is there
-    that keeps time the other way, `UnknownSchema` if one is to be migrated first.
+    under which it signs. The tables of a Postgres store are `migrate`'s to make. Raises
+    `NoSuchStore` if one is there that keeps time the other way or is another operator's,
+    `UnknownSchema` if one is to be migrated first.
     """
     if not settings.in_postgres:
         settings.path.parent.mkdir(parents=True, exist_ok=True)
     history, *_ = open_store(settings)
     try:
-        _identify(history, settings, operator)
-        kept = history.meta(SIMULATED)
-        if kept is None:
+        made = history.meta(SIMULATED) is None
+        if made:
             history.set_meta(SIMULATED, str(simulated).lower())
-            return True
-        if kept != str(simulated).lower():
-            other = "a simulated" if kept == "true" else "an ordinary"
+        elif history.meta(SIMULATED) != str(simulated).lower():
+            other = "an ordinary" if simulated else "a simulated"
             raise NoSuchStore(f"{settings.shown} is {other} store; make another one elsewhere.")
-        return False
+        _name(settings, history, operator)
+        if (key := settings.path_of_key) and not key.exists():
+            Signer.new().save(key)
+        return made
     finally:
         history.close()
 
 
-def _identify(history: History, settings: Settings, operator: str | None) -> None:
-    """Keep by which name and key the store signs; both stand for good."""
-    kept = history.meta(NAMED)
+def _name(settings: Settings, history: History, operator: str | None) -> None:
+    # What was signed bears the name, so it never changes.
+    kept = history.meta(KEPT_BY)
     if kept is None:
-        history.set_meta(NAMED, checked_name(operator or OPERATOR))
+        history.set_meta(KEPT_BY, operator or OPERATOR)
     elif operator not in {None, kept}:
-        raise NoSuchStore(f"{settings.shown} is operated by {kept}; make another store elsewhere.")
-    if settings.key_file and not settings.key_file.exists():
-        Signer.new().save(settings.key_file)
+        raise NoSuchStore(f"{settings.shown} is kept by {kept}; make another store elsewhere.")
 
 
-def migrate(  # noqa: PLR0913 - what a store is made with
+def migrate(  # noqa: PLR0913 - all of them by name
     settings: Settings,
     *,
     simulated: bool = False,
@@ -161,7 +169,8 @@ def open_store(settings: Settings) -> tuple[History, Views, Trees]:
 def bootstrap(settings: Settings, clock: Callable[[], datetime] = wall_clock) -> Iterator[Accord]:
     """Give everything on an existing store, and close it at the end.
 
-    Raises `NoSuchStore` if there is none, `UnknownSchema` if it is of another release.
+    Raises `NoSuchStore` if there is none, `UnknownSchema` if it is of another release, `NoKey` if
+    the operator's key cannot be read.
     """
     gc.set_threshold(*_COLLECT)
     if not settings.in_postgres and not settings.path.exists():
@@ -169,9 +178,20 @@ def bootstrap(settings: Settings, clock: Callable[[], datetime] = wall_clock) ->
     history, views, trees = open_store(settings)
     try:
         simulated = history.meta(SIMULATED) == "true"
-        service = Service(history, clock, simulated=simulated)
+        operator = history.meta(KEPT_BY) or OPERATOR
+        service = Service(
+            history,
+            clock,
+            simulated=simulated,
+            operator=operator,
+            root_at=lambda name, size: Log(history, trees, name).root(size),
+        )
         runner = Runner(history, views, PROJECTIONS)
-        notary = _notary(settings, history, trees, None if simulated else clock)
+        signer = Signer.load(settings.key_file) if settings.key_file else None
+        notary = None
+        if signer:
+            seal = Seal(operator, signer, None if simulated else clock)
+            notary = Notary(history, trees, seal, _policy(settings))
         yield Accord(
             history, views, trees, service, runner, simulated, clock, settings.folds, notary
         )
@@ -179,13 +199,6 @@ def bootstrap(settings: Settings, clock: Callable[[], datetime] = wall_clock) ->
         history.close()
 
 
-def _notary(
-    settings: Settings, history: History, trees: Trees, clock: Callable[[], datetime] | None
-) -> Notary | None:
-    """Give who signs for a store. Raises `NoKey`, `NoPolicy` for a file that holds none."""
-    path = settings.key_file
-    if path is None or (settings.key is None and not path.exists()):
-        return None
-    seal = Seal(history.meta(NAMED) or OPERATOR, Signer.load(path), clock)
-    policy = Policy.read(settings.policy.read_text()) if settings.policy else ALONE
-    return Notary(history, trees, seal, policy)
+def _policy(settings: Settings) -> Policy:
+    """Give who cosigns. Raises `NoPolicy` for a file that holds no policy."""
+    return Policy.read(settings.policy.read_text()) if settings.policy else ALONE

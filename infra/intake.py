@@ -21,6 +21,8 @@ from domain.aggregates import command_types, stream_of
 from domain.kernel import Command, Refused, Value
 from domain.values import Instant, Slug
 from infra import codec
+from infra.audit import dsse
+from infra.audit.dsse import Signed
 
 PREFIX = "accord."
 """What the type of a CloudEvent for Accord begins with."""
@@ -68,6 +70,15 @@ class Input(NamedTuple):
     stream: str
     fingerprint: bytes
     raw: bytes
+    signed: Signed | None = None
+    """The signed command that the event came in, if it was signed."""
+
+    @property
+    def attempt(self) -> bytes:
+        """What tells this way of asking from others: signed anew, what was refused may be taken."""
+        if self.signed is None:
+            return self.fingerprint
+        return sha256(self.fingerprint + self.signed.body).digest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +92,11 @@ class Unreadable:
     type: str
     fingerprint: bytes
     raw: bytes
+
+    @property
+    def attempt(self) -> bytes:
+        """As that of an input; it is the only attempt."""
+        return self.fingerprint
 
 
 @cache
@@ -116,7 +132,7 @@ def schema(name: str) -> dict[str, Any]:
 
 
 def read(raw: bytes) -> Input | Unreadable:
-    """Read one CloudEvent in structured JSON."""
+    """Read one CloudEvent in structured JSON, or one in a signed command."""
     if len(raw) > LARGEST:
         refused = Refused(
             "too-large",
@@ -144,7 +160,19 @@ def read(raw: bytes) -> Input | Unreadable:
             pointer="",
         )
         return _unreadable(refused, {}, raw)
-    return _read_object(value, raw)
+    return _read_signed(value, raw) if dsse.MARK in value else _read_object(value, raw)
+
+
+def _read_signed(value: dict[str, Any], raw: bytes) -> Input | Unreadable:
+    try:
+        signed = dsse.read(value)
+    except Refused as refused:
+        return _unreadable(refused, {}, raw)
+    event = signed.payload.event
+    found = _read_object(event, codec.canonical(event))
+    if isinstance(found, Unreadable):
+        return _unreadable(found.refused, event, raw)
+    return found._replace(raw=raw, signed=signed)
 
 
 def _read_object(value: dict[str, Any], raw: bytes) -> Input | Unreadable:

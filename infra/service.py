@@ -9,7 +9,7 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import islice
+from itertools import chain, islice
 from typing import Literal, NamedTuple
 
 import orjson
@@ -23,8 +23,11 @@ from domain.recorded import Recorded
 from domain.values import instant
 from infra import codec, intake
 from infra.at_hand import let_go
-from infra.intake import Envelope, Input, Unreadable
-from infra.store.records import NOTHING, Conflict, Head, History, Receipt, Refusal, placed_at
+from infra.audit import admission
+from infra.audit.merkle import Tree, leaf_hash
+from infra.intake import Input, Unreadable
+from infra.settings import OPERATOR
+from infra.store.records import NOTHING, Conflict, Head, History, Kept, Receipt, Refusal, placed_at
 from projections.breaches import judge
 from projections.fold import Rows, replay
 from projections.settlement import SETTLEMENT, ledger
@@ -40,8 +43,12 @@ VIEW_SOURCE = "accord:view"
 RULES_SOURCE = "accord:rules"
 """The source of events that agreed rules cause, each with the fact that made it so as its cause."""
 
-RESERVED_SOURCES = frozenset({CLOCK_SOURCE, RULES_SOURCE, VIEW_SOURCE})
-"""The sources under which nobody else may speak."""
+OPERATORS = "accord:"
+"""What the sources of the operator's own events begin with; nobody else may speak under them, and
+what the operator states needs no party's signature."""
+
+RootAt = Callable[[str, int], bytes | None]
+"""Gives the root of a partnership's log at a size, if it is at hand."""
 
 ATTEMPTS = 8
 """How often a batch is decided afresh after losing a race, before its inputs are tried alone."""
@@ -93,12 +100,27 @@ class _Known:
 
 
 class Service:
-    """Decides inputs on a history. Safe in several threads only behind one `GroupCommit`."""
+    """Decides inputs on a history. Safe in several threads only behind one `GroupCommit`.
 
-    def __init__(self, history: History, clock: Callable[[], datetime], *, simulated: bool) -> None:
+    `operator` is who keeps it: the origin of a partnership's log is that name, a slash and the
+    partnership. `root_at` gives the root over the first leaves of a partnership's log, where a tree
+    of it is at hand; else it is made of all these leaves.
+    """
+
+    def __init__(
+        self,
+        history: History,
+        clock: Callable[[], datetime],
+        *,
+        simulated: bool,
+        operator: str = OPERATOR,
+        root_at: RootAt | None = None,
+    ) -> None:
         self._history = history
         self._clock = clock
         self._simulated = simulated
+        self._operator = operator
+        self._root_at = root_at
         self._known: dict[str, _Known] = {}
         # The states of streams, each with its version; they hold as long as what is known of their
         # partnership is still the same object.
@@ -109,6 +131,11 @@ class Service:
         """Decide messages, each a CloudEvent in structured JSON; give their outcomes in order."""
         return self._commit([intake.read(raw) for raw in raws])
 
+    def ask(self, raw: bytes) -> Outcome:
+        """Decide a message of the operator's own, whose source only it may use."""
+        (outcome,) = self._commit([intake.read(raw)], own=True)
+        return outcome
+
     def pass_time(self, partnerships: Iterable[str]) -> int:
         """Record every deadline of these partnerships that has passed; give how many events."""
         return sum(self._pass_time(each) for each in partnerships)
@@ -118,7 +145,7 @@ class Service:
 
         Raises `Conflict` only if others write to the same partnership again and again meanwhile.
         """
-        if not self._of_ones_own(partnership, lambda batch: batch.own(partnership, actor, event)):
+        if not self._of_ones_own(partnership, lambda batch: batch.note(partnership, actor, event)):
             raise Conflict(f"others write to {partnership} again and again")
 
     def retry(self, number: int) -> Outcome | None:
@@ -146,17 +173,17 @@ class Service:
         return 0
 
     def _commit(
-        self, inputs: Sequence[Input | Unreadable], *, again: bool = False
+        self, inputs: Sequence[Input | Unreadable], *, again: bool = False, own: bool = False
     ) -> list[Outcome]:
         for _ in range(ATTEMPTS):
-            batch = self._decided(inputs, again=again)
+            batch = self._decided(inputs, again=again, own=own)
             if self._append(batch):
                 return batch.placed()
         if len(inputs) > 1:
             return [outcome for each in inputs for outcome in self._commit([each], again=again)]
         return [_unsettled(each) for each in inputs]
 
-    def _decided(self, inputs: Sequence[Input | Unreadable], *, again: bool) -> "_Batch":
+    def _decided(self, inputs: Sequence[Input | Unreadable], *, again: bool, own: bool) -> "_Batch":
         readable = [each for each in inputs if isinstance(each, Input)]
         subjects = dict.fromkeys(each.envelope.subject for each in readable)
         others = (
@@ -168,6 +195,9 @@ class Service:
         batch.receipts = {
             key: each for key, each in receipts.items() if not (again and each.refused)
         }
+        batch.own, batch.operator, batch.root_at = own, self._operator, self._root_at
+        for name in dict.fromkeys(each.envelope.subject for each in readable if each.signed):
+            batch.nonces |= self._history.kept(admission.NONCE, name, _nonces(readable)).keys()
         for each in inputs:
             batch.take(each, keep=not again)
         return batch
@@ -219,7 +249,9 @@ class Service:
     def _append(self, batch: "_Batch") -> bool:
         if batch.anything():
             try:
-                batch.events = self._history.append(batch.events, batch.written, batch.refusals)
+                batch.events = self._history.append(
+                    batch.events, batch.written, batch.refusals, batch.kept
+                )
             except Conflict:
                 for name in batch.recorded_at:
                     self._known.pop(name, None)
@@ -252,6 +284,10 @@ def _fresh(head: Head | None) -> _Known:
     return _Known(head.size, head.recorded_at) if head else _Known()
 
 
+def _nonces(inputs: Iterable[Input]) -> list[str]:
+    return [admission.nonce_key(each.signed.payload) for each in inputs if each.signed]
+
+
 def _identity(each: Input | Unreadable) -> tuple[str, str]:
     if isinstance(each, Input):
         return each.envelope.source, each.envelope.id
@@ -277,10 +313,15 @@ class _Cause(NamedTuple):
     source_id: str
     causation_id: str | None = None
     correlation_id: str | None = None
+    signed: str | None = None
 
 
-def _cause_of(envelope: Envelope) -> _Cause:
-    return _Cause(envelope.source, envelope.id, envelope.causationid, envelope.correlationid)
+def _cause_of(each: Input) -> _Cause:
+    envelope = each.envelope
+    signed = each.signed.digest if each.signed else None
+    return _Cause(
+        envelope.source, envelope.id, envelope.causationid, envelope.correlationid, signed
+    )
 
 
 class _Batch:
@@ -311,9 +352,14 @@ class _Batch:
         self._outcomes: list[tuple[Outcome, int]] = []
         self._starts: dict[tuple[str, str], int] = {}
         self.receipts: dict[tuple[str, str], Receipt] = {}
+        self.own = False
+        self.operator = OPERATOR
+        self.root_at: RootAt | None = None
+        self.nonces: set[str] = set()
         self.events: list[Recorded] = []
         self.written: list[Receipt] = []
         self.refusals: list[Refusal] = []
+        self.kept: list[Kept] = []
 
     # --- what is to be written ---
 
@@ -333,7 +379,7 @@ class _Batch:
     def take(self, each: Input | Unreadable, *, keep: bool) -> None:
         """Decide an input, unless it was decided before; `keep` its refusal for later."""
         before = self.receipts.get(_identity(each))
-        if before is not None and before.fingerprint == each.fingerprint:
+        if before is not None and before.fingerprint == _told_apart(each, before):
             self._outcomes.append((_again(before), self._starts.get(_identity(each), -1)))
             return
         try:
@@ -359,21 +405,26 @@ class _Batch:
         if isinstance(each, Unreadable):
             raise each.refused
         envelope = each.envelope
-        if envelope.source in RESERVED_SOURCES:
+        if envelope.source.startswith(OPERATORS) and not self.own:
             raise _reserved_source(envelope.source)
         name = envelope.subject
         now = self._told(each)
         self.pass_time(name, now)
         within = self._partnership(name)
         act = Act(envelope.party, envelope.actor, envelope.time, self._not_before(name, now))
+        self._check_signature(each, act)
         _, state = self.states[each.stream]
         other = aggregates.rests_on(name, envelope.data)
         beside = self.states[other][1] if other else None
         decided = aggregates.decide(
             envelope.data, state, act, within, lambda: ledger(self._folded(name)), beside
         )
+        self._check_signed(each, decided)
         start = len(self.events)
-        self._record(each.stream, decided, act, _cause_of(envelope))
+        self._record(each.stream, decided, act, _cause_of(each))
+        if each.signed and decided:
+            self.kept += admission.kept(each.signed)
+            self.nonces.add(admission.nonce_key(each.signed.payload))
         receipt = Receipt(
             envelope.source, envelope.id, each.fingerprint, None, name, None, len(decided)
         )
@@ -382,6 +433,47 @@ class _Batch:
             Outcome("accepted", envelope.source, envelope.id, name, None, len(decided)),
             start,
         )
+
+    # --- signatures ---
+
+    def _check_signature(self, each: Input, act: Act) -> None:
+        admission.check_key(each.envelope)
+        if each.signed is None:
+            return
+        name = each.envelope.subject
+        place = admission.Place(
+            f"{self.operator}/{name}",
+            self._partnership(name).keyring,
+            act.recorded_at,
+            self.states[each.stream][0],
+            self._sizes[name],
+            lambda size: self._root(name, size),
+            self.nonces,
+        )
+        admission.admit(each.signed, each.envelope, place)
+
+    def _check_signed(self, each: Input, decided: list[Event]) -> None:
+        """Look at what was decided: whether it needs a signature, or is what was signed."""
+        if each.signed is None:
+            if not self.own:
+                keyring = self._partnership(each.envelope.subject).keyring
+                keyring.check_signed(decided, each.envelope.party)
+            return
+        admission.check_same(each.signed, each.envelope, decided)
+
+    def _root(self, name: str, size: int) -> bytes:
+        """Give the root over the first leaves of a log, as it would be if this were written now."""
+        known = self.root_at(name, size) if self.root_at and size <= self._stored[name] else None
+        if known:
+            return known
+        stored = self._history.leaves(name, 0, self._stored[name])
+        mine = (leaf_hash(codec.encode(each)) for each in self.events if each.partnership == name)
+        tree = Tree()
+        for leaf in islice(chain(stored, mine), size):
+            tree.add(leaf)
+        return tree.root()
+
+    # --- what came of it ---
 
     def _answer(self, receipt: Receipt, outcome: Outcome, start: int) -> None:
         self.written.append(receipt)
@@ -427,9 +519,9 @@ class _Batch:
             return
         why = {"rule": refused.rule, "detail": refused.detail, "mend": refused.mend}
         text = orjson.dumps(why | ({} if pointer is None else {"pointer": pointer})).decode()
-        self._answer(Receipt(source, source_id, each.fingerprint, text, subject), outcome, -1)
+        self._answer(Receipt(source, source_id, each.attempt, text, subject), outcome, -1)
 
-    def own(self, name: str, actor: str, event: Event) -> None:
+    def note(self, name: str, actor: str, event: Event) -> None:
         """Take what the operator does."""
         last = self.recorded_at[name]
         now = self._not_before(name, last if self._simulated and last else self._now)
@@ -531,10 +623,12 @@ class _Batch:
                     event,
                     cause.causation_id,
                     cause.correlation_id,
+                    cause.signed,
                 )
             )
-        if any(type(event) in aggregates.RESTING_ON_THE_LOG for event in decided):
-            # The store takes them at this place alone, because they are true of what is before.
+        if cause.signed or any(type(event) in aggregates.RESTING_ON_THE_LOG for event in decided):
+            # The store takes them at this place alone, because they are true of what is before:
+            # of the keys that were active then, too.
             for index, each in enumerate(recorded, self._sizes[name]):
                 each.index = index
         # All of them or, should one fail, none.
@@ -569,6 +663,11 @@ class _Batch:
             number += 1
             cause = _Cause(RULES_SOURCE, f"{because}/{number}", because)
             self._record(name, actions, act, cause)
+
+
+def _told_apart(each: Input | Unreadable, before: Receipt) -> bytes:
+    """Give the fingerprint to compare: what is taken is the event, what is refused an attempt."""
+    return each.attempt if before.refused else each.fingerprint
 
 
 def _about(each: Input | Unreadable) -> tuple[str, str]:

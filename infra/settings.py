@@ -1,5 +1,6 @@
 """What can be set from outside, and nothing else."""
 
+import os
 from pathlib import Path
 from typing import Self
 
@@ -45,6 +46,22 @@ class Settings(BaseModel):
     """What the names of topics begin with, so that several installations can share a broker."""
 
     @property
+    def key_file(self) -> Path | None:
+        """The file that the operator's key is read from, if there is one.
+
+        That beside a store is passed over by whoever may not read it.
+        """
+        beside = self.path_of_key
+        return beside if self.key or (beside and os.access(beside, os.R_OK)) else None
+
+    @property
+    def path_of_key(self) -> Path | None:
+        """Where the operator's key is made: where it is said to be, or beside a store in a file."""
+        if self.key is not None or self.in_postgres:
+            return self.key
+        return self.path.with_name(f"{self.path.name}.key")
+
+    @property
     def in_postgres(self) -> bool:
         """Whether the store is a Postgres database."""
         return self.store.startswith(_POSTGRES)
@@ -80,13 +97,6 @@ class Settings(BaseModel):
                 "or postgresql://user@host/database."
             )
         return Path(self.store.removeprefix(_SQLITE))
-
-    @property
-    def key_file(self) -> Path | None:
-        """Where the signing key is, if it is said or known by itself."""
-        if self.key is not None or self.in_postgres:
-            return self.key
-        return self.path.with_name(f"{self.path.name}.key")
 
     @property
     def shown(self) -> str:

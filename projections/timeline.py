@@ -16,6 +16,7 @@ from domain import (
     gates,
     governance,
     health,
+    keyring,
     markets,
     metric,
     priors,
@@ -68,6 +69,9 @@ WORDS: dict[type[Event], Words] = {
     viewing.BundleExported: lambda e: (
         f"handed out an evidence bundle{f' for {e.party}' if e.party else ''}: {e.reason}"
     ),
+    keyring.KeyRegistered: lambda e: f"registered the key {e.name}, and signs with it from now on",
+    keyring.KeyRotated: lambda e: f"put the key {e.name} in the place of {e.replaces}",
+    keyring.KeyRevoked: lambda e: f"revoked the key {e.keyid}: {e.reason}",
     sharing.DataSharingAgreed.proposed: lambda e: f"proposed to share {', '.join(e.metrics)}",
     sharing.DataSharingAgreed: lambda e: (
         f"and its partner agreed to share {', '.join(e.metrics)} ({e.form}, {e.frequency})"

@@ -124,6 +124,7 @@ from domain.health import (
     RotateManager,
 )
 from domain.kernel import Command, Stage, Value
+from domain.keyring import RegisterKey, RevokeKey, RotateKey
 from domain.markets import (
     AssignMetricOwner,
     AssignRole,
@@ -878,6 +879,11 @@ _EXIT = [
 LIFE = (*_EXPLORATION, *_FORMATION, *_EXECUTION, *_SCALING, *_RENEWAL, *_EXIT)
 """From the beginning to the end, each step legal after those before it."""
 
+FIRST_KEY, SECOND_KEY = "A" * 42 + "A=", "B" * 42 + "A="
+"""Two keys in form; whether a key is any good is not the domain's to say."""
+
+PROOF = "C" * 85 + "A=="
+
 ELSEWHERE = (
     Step("2025-10-21", OURS, CloseExploration(reason="The market is too small.")),
     Step(
@@ -887,8 +893,16 @@ ELSEWHERE = (
             fewest_active=5, most_active=10, largest_share=Decimal(40), capacity=Decimal("1.5")
         ),
     ),
+    Step("2026-01-06", OURS, RegisterKey(key=FIRST_KEY, proof=PROOF)),
+    Step(
+        "2026-01-06",
+        OURS,
+        RotateKey(key=SECOND_KEY, proof=PROOF, replaces="66687aadf862bd77"),
+    ),
+    Step("2026-01-06", OURS, RevokeKey(keyid="66687aadf862bd77", reason="A laptop was lost.")),
 )
-"""The commands for which such a life has no place: another end, and what is no partnership's."""
+"""The commands for which such a life has no place: another end, what is no partnership's, and keys,
+since what follows a key is signed."""
 
 EXAMPLES: dict[type[Command], Step] = {
     type(step.command): step for step in reversed((*LIFE, *ELSEWHERE))

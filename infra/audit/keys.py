@@ -2,13 +2,14 @@
 
 from base64 import b64decode, b64encode
 from binascii import Error as NoBase64
-from hashlib import sha256
 from pathlib import Path
 from typing import Self
 
 from nacl.bindings import crypto_core_ed25519_is_valid_point
 from nacl.exceptions import BadSignatureError, CryptoError
 from nacl.signing import SigningKey, VerifyKey
+
+from domain import keyring
 
 PUBLIC, SIGNATURE = 32, 64
 """Bytes of a public key and of a signature."""
@@ -44,10 +45,7 @@ class Signer:
             raise NoKey(
                 f"{path} cannot be read ({error.strerror}); make it: accord keygen."
             ) from None
-        try:
-            seed = b64decode(text.removeprefix(_WRITTEN), validate=True)
-        except NoBase64:
-            seed = b""
+        seed = decoded(text.removeprefix(_WRITTEN))
         if not text.startswith(_WRITTEN) or len(seed) != PUBLIC:
             raise NoKey(f"{path} holds no key; make one: accord keygen.")
         return cls(seed)
@@ -81,19 +79,28 @@ def admitted(public: bytes) -> bool:
     return crypto_core_ed25519_is_valid_point(public)
 
 
-def key_id(public: bytes) -> str:
-    """Give how a party's key is named: the first 16 hex digits of its SHA-256."""
-    return sha256(public).hexdigest()[:16]
+key_id = keyring.key_id
+
+
+def possession(partnership: str, party: str, public: bytes) -> bytes:
+    """Give what a key signs to show that the party that registers it holds it."""
+    return f"accord/key@v1\n{partnership}\n{party}\n{b64encode(public).decode()}\n".encode()
 
 
 def read_public(text: str) -> bytes:
     """Read a public key in base64. Raises `NoKey` for anything but an admitted one."""
-    try:
-        public = b64decode(text, validate=True)
-    except (NoBase64, ValueError):
-        public = b""
-    if len(public) != PUBLIC or b64encode(public).decode() != text:
+    public = decoded(text)
+    if len(public) != PUBLIC:
         raise NoKey(f"{text!r} is no Ed25519 key of 32 bytes in base64.")
     if not admitted(public):
         raise NoKey(f"{text!r} is a weak point: it would take one signature for every message.")
     return public
+
+
+def decoded(text: str) -> bytes:
+    """Give the bytes that a text is the base64 of, in its one form; none for any other text."""
+    try:
+        found = b64decode(text, validate=True)
+    except (NoBase64, ValueError):
+        return b""
+    return found if b64encode(found).decode() == text else b""

@@ -5,8 +5,7 @@ which log it is of (the origin), how many leaves that has, and the root over the
 time, too.
 """
 
-from base64 import b64decode, b64encode
-from binascii import Error as NoBase64
+from base64 import b64encode
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -18,7 +17,7 @@ from typing import Self
 from domain.values import instant
 from infra import codec
 from infra.audit import keys
-from infra.audit.keys import Signer
+from infra.audit.keys import Signer, decoded
 
 LARGEST = 64 * 1024
 """Bytes of a note at most."""
@@ -63,7 +62,7 @@ class Verifier:
     def read(cls, text: str) -> Self:
         """Read a verifier key. Raises `Malformed`, also for a weak key."""
         parts = text.split("+", 2)
-        material = _decoded(parts[-1])
+        material = decoded(parts[-1])
         if len(parts) != 3 or len(material) != 1 + keys.PUBLIC:  # noqa: PLR2004 - name, id, key
             raise Malformed(f"{text!r} is no verifier key (name+id+key).")
         if material[0] not in tuple(Kind) or not keys.admitted(material[1:]):
@@ -169,7 +168,7 @@ def _cosigned(text: str, at: int) -> bytes:
 
 def _signature(line: str) -> Signature:
     name, _, encoded = line.removeprefix(_DASH).partition(" ")
-    blob = _decoded(encoded)
+    blob = decoded(encoded)
     if not line.startswith(_DASH) or len(blob) <= _ID:
         raise Malformed(f"{line!r} is no signature line.")
     return Signature(checked_name(name), blob[:_ID], blob[_ID:])
@@ -178,14 +177,6 @@ def _signature(line: str) -> Signature:
 def signatures(lines: str) -> list[Signature]:
     """Read signature lines, as a witness answers with them. Raises `Malformed`."""
     return [_signature(each) for each in lines.splitlines()]
-
-
-def _decoded(text: str) -> bytes:
-    try:
-        found = b64decode(text, validate=True)
-    except (NoBase64, ValueError):
-        return b""
-    return found if b64encode(found).decode() == text else b""
 
 
 # --- checkpoints -------------------------------------------------------------------------------
@@ -220,7 +211,7 @@ class Checkpoint:
             raise Malformed("A checkpoint has three lines: origin, size and root.")
         origin, size, root, *more = lines[:-1]
         leaves = read_size(size)
-        if not origin or len(hashed := _decoded(root)) != sha256().digest_size or "" in more:
+        if not origin or len(hashed := decoded(root)) != sha256().digest_size or "" in more:
             raise Malformed("The origin, the root or an extension is empty or no hash.")
         return cls(origin, leaves, hashed, _time(more))
 
@@ -249,7 +240,7 @@ def _time(extensions: Iterable[str]) -> datetime | None:
 
 def read_proof(lines: Iterable[str]) -> list[bytes]:
     """Read the hashes of a proof, one to a line in base64. Raises `Malformed`."""
-    found = [_decoded(each) for each in lines]
+    found = [decoded(each) for each in lines]
     if any(len(each) != sha256().digest_size for each in found):
         raise Malformed("A line of the proof is no SHA-256 hash in base64.")
     return found

@@ -11,6 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from infra.cli.options import (
+    DISPUTE,
     EXIT_CODES,
     FAILED,
     HOST,
@@ -22,6 +23,7 @@ from infra.cli.options import (
     Id,
     Json,
     Known,
+    Operator,
     Party,
     Period,
     Policy,
@@ -44,19 +46,11 @@ def init(
         bool,
         typer.Option("--simulated", help="For feeds of the past: they say when it was recorded."),
     ] = False,
-    operator: Annotated[
-        str | None,
-        typer.Option(
-            "--operator",
-            metavar="NAME",
-            help="The name under which checkpoints are signed, such as accord.example; for good.",
-            show_default=False,
-        ),
-    ] = None,
+    operator: Operator = None,
     store: Store = DEFAULT_STORE,
     as_json: Json = False,
 ) -> None:
-    """Make a store. One that is there stays as it is."""
+    """Make a store, with a key beside it if it is a file. One that is there stays as it is."""
     from infra import bootstrap
     from infra.cli.printing import document, say
 
@@ -79,6 +73,14 @@ def ingest(
             show_default=False,
         ),
     ],
+    receipts: Annotated[
+        Path | None,
+        typer.Option(
+            "--receipts",
+            metavar="FILE",
+            help="Append the operator's receipt of each accepted event, as JSON lines.",
+        ),
+    ] = None,
     store: Store = DEFAULT_STORE,
     as_json: Json = False,
 ) -> None:
@@ -87,7 +89,7 @@ def ingest(
     from infra.cli.printing import document
 
     with opened(store, as_json=as_json) as accord:
-        tally = feeding.ingest(accord, files)
+        tally = feeding.ingest(accord, files, receipts)
         if as_json:
             document(marked(accord, tally.as_json()))
         else:
@@ -698,7 +700,34 @@ def up(
 
 # Its commands come after these in the help.
 import infra.cli.proving  # noqa: E402
+import infra.cli.signing  # noqa: E402
 import infra.cli.witnessing  # noqa: E402, F401
+
+# --- what holds in a dispute -------------------------------------------------------------------
+
+
+@app.command(rich_help_panel=DISPUTE)
+def receipt(
+    source: Annotated[
+        str, typer.Argument(metavar="SOURCE", help="The event's source.", show_default=False)
+    ],
+    id: Annotated[
+        str, typer.Argument(metavar="SOURCE_ID", help="The event's id.", show_default=False)
+    ],
+    store: Store = DEFAULT_STORE,
+    as_json: Json = False,
+) -> None:
+    """Print the operator's receipt of an event that was accepted, again, byte for byte."""
+    from infra.cli import feeding
+    from infra.cli.printing import document
+
+    with opened(store, as_json=as_json) as accord:
+        note = feeding.receipt(accord, source, id)
+        if as_json:
+            document(marked(accord, {"source": source, "id": id, "receipt": note}))
+        else:
+            typer.echo(note, nl=False)
+
 
 # --- how it ends -------------------------------------------------------------------------------
 

@@ -13,6 +13,8 @@ from rich.progress import Progress
 
 from domain.values import instant
 from infra import intake
+from infra.audit.keys import NoKey
+from infra.audit.receipts import Receipts
 from infra.bootstrap import Accord
 from infra.cli.printing import Row, note, progress, say
 from infra.queries import NotFound
@@ -65,21 +67,44 @@ class Tally:
         return f"{counts}, {self.duplicates} known already" if self.duplicates else counts
 
 
-def ingest(accord: Accord, files: list[str]) -> Tally:
+def ingest(accord: Accord, files: list[str], receipts: Path | None = None) -> Tally:
     """Decide all messages of these files, in order, and bring the views up to them.
 
-    Raises `OSError` where a file cannot be read, before anything is decided.
+    The receipts of what was accepted are appended to a file, if one is given. Raises `OSError`
+    where a file cannot be read and `NoKey` where nothing can sign, before anything is decided.
     """
     tally = Tally()
+    signed = _receipts(accord) if receipts else None
     with ExitStack() as stack:
+        told = stack.enter_context(receipts.open("ab")) if receipts else None
         feeds = [(name, stack.enter_context(_open(name))) for name in files]
         bar = stack.enter_context(progress())
         for name, feed in feeds:
             raws = _watched(messages(feed, lines=Path(name).suffix in LINES), name, bar)
             while batch := list(islice(raws, BATCH)):
-                tally.add(accord.service.handle(batch))
+                outcomes = accord.service.handle(batch)
+                tally.add(outcomes)
+                if signed and told:
+                    told.writelines(orjson.dumps(x) + b"\n" for x in signed.rows(outcomes))
     accord.catch_up()
     return tally
+
+
+def receipt(accord: Accord, source: str, id: str) -> str:
+    """Give the receipt of an accepted event. Raises `NotFound` and `NoKey`."""
+    note = _receipts(accord).again([(source, id)]).get((source, id))
+    if note is None:
+        raise NotFound(
+            f"{source} sent no {id} from which anything was recorded.",
+            "What was refused is listed by accord rejected.",
+        )
+    return str(note)
+
+
+def _receipts(accord: Accord) -> Receipts:
+    if accord.receipts is None:
+        raise NoKey("There is no key to sign with; set ACCORD_KEY=FILE (accord keygen makes one).")
+    return accord.receipts
 
 
 def _open(name: str) -> IO[bytes]:

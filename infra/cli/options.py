@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from infra.settings import Settings
+from infra.settings import OPERATOR, Settings
 
 if TYPE_CHECKING:
     from infra.bootstrap import Accord
@@ -36,7 +36,11 @@ TOPICS = "ACCORD_TOPICS"
 """The variable that says what the names of topics begin with."""
 
 KEY, POLICY = "ACCORD_KEY", "ACCORD_POLICY"
-"""The variables that name the files of the operator's signing key and of its policy."""
+"""The variables that name the files of the operator's signing key and of its policy. A store in a
+file has its key beside it."""
+
+DISPUTE = "What holds in a dispute"
+"""The chapter of commands by which nobody has to be trusted."""
 
 PORT = 8000
 HOST = "127.0.0.1"
@@ -52,19 +56,19 @@ app = typer.Typer(
 )
 
 
-def moment_of(text: str) -> datetime:
+def moment(text: str) -> datetime:
     """Read a date, as the last moment of that day, or a moment with its zone."""
     try:
-        moment = datetime.fromisoformat(text)
+        found = datetime.fromisoformat(text)
     except ValueError:
-        moment = None
-    if moment is not None and len(text) == len("2026-03-31"):
-        return datetime.combine(moment.date(), time.max, UTC)
-    if moment is None or moment.tzinfo is None:
+        found = None
+    if found is not None and len(text) == len("2026-03-31"):
+        return datetime.combine(found.date(), time.max, UTC)
+    if found is None or found.tzinfo is None:
         raise typer.BadParameter(
             f"{text!r} is no date and no moment; write 2026-03-31, or 2026-03-31T12:00:00Z."
         )
-    return moment.astimezone(UTC)
+    return found.astimezone(UTC)
 
 
 def checked_period(text: str | None) -> str | None:
@@ -76,6 +80,27 @@ def checked_period(text: str | None) -> str | None:
     if text is not None and not re.fullmatch(PERIOD_PATTERN, text):
         raise typer.BadParameter(f"{text!r} is no period; write 2026-03, 2026-Q1 or 2026.")
     return text
+
+
+def _operator(name: str | None) -> str | None:
+    from infra.audit.notes import Malformed, checked_name
+
+    try:
+        return name and checked_name(name)
+    except Malformed as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+Operator = Annotated[
+    str | None,
+    typer.Option(
+        "--operator",
+        callback=_operator,
+        metavar="NAME",
+        help=f"Who keeps it, as its signatures say: {OPERATOR} unless given; it never changes.",
+        show_default=False,
+    ),
+]
 
 
 class AlertState(StrEnum):
@@ -110,7 +135,7 @@ At = Annotated[
     datetime | None,
     typer.Option(
         "--at",
-        parser=moment_of,
+        parser=moment,
         metavar="WHEN",
         help="What had happened by then: a date means the whole of that day (UTC), "
         "2026-03-31T12:00:00Z that moment.",
@@ -121,7 +146,7 @@ Known = Annotated[
     datetime | None,
     typer.Option(
         "--known",
-        parser=moment_of,
+        parser=moment,
         metavar="WHEN",
         help="What had been recorded by then: a date or a moment, as for --at.",
         show_default=False,

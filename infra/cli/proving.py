@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from infra.cli.options import (
+    DISPUTE,
     EXIT_CODES,
     FAILED,
     REFUSED,
@@ -16,7 +17,7 @@ from infra.cli.options import (
     Store,
     app,
     marked,
-    moment_of,
+    moment,
     opened,
 )
 from infra.settings import DEFAULT_STORE
@@ -25,14 +26,12 @@ if TYPE_CHECKING:
     from infra.audit.forks import Compared
     from infra.audit.notes import Verifier
 
-PANEL = "What holds in a dispute"
-
 
 def _moment(name: str, about: str) -> Any:  # noqa: ANN401 - typer's own option
-    return typer.Option(name, parser=moment_of, metavar="WHEN", help=about, show_default=False)
+    return typer.Option(name, parser=moment, metavar="WHEN", help=about, show_default=False)
 
 
-@app.command("log-key", rich_help_panel=PANEL)
+@app.command("log-key", rich_help_panel=DISPUTE)
 def log_key(id: Id, store: Store = DEFAULT_STORE, as_json: Json = False) -> None:
     """Give the key by which a partnership's checkpoints are checked; a verifier pins it."""
     from infra.cli.printing import document, say
@@ -44,7 +43,7 @@ def log_key(id: Id, store: Store = DEFAULT_STORE, as_json: Json = False) -> None
     document({"partnership": id, "key": key}) if as_json else say(key)
 
 
-@app.command(rich_help_panel=PANEL)
+@app.command(rich_help_panel=DISPUTE)
 def checkpoint(id: Id, store: Store = DEFAULT_STORE, as_json: Json = False) -> None:
     """Sign what a partnership's log has come to, and print it: size, root, time, signatures."""
     from infra.cli.printing import document, say
@@ -58,7 +57,7 @@ def checkpoint(id: Id, store: Store = DEFAULT_STORE, as_json: Json = False) -> N
         )
 
 
-@app.command(rich_help_panel=PANEL)
+@app.command(rich_help_panel=DISPUTE)
 def bundle(
     id: Id,
     out: Annotated[Path, typer.Option("-o", "--out", metavar="FILE.zip", help="A new file.")],
@@ -129,7 +128,7 @@ def bundle(
 
 
 @app.command(
-    rich_help_panel=PANEL,
+    rich_help_panel=DISPUTE,
     epilog=f"Exit code {REFUSED}: {EXIT_CODES[REFUSED]}; here, a fork.",
 )
 def diff(

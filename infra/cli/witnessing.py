@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from infra.cli.options import EXIT_CODES, FAILED, HOST, REFUSED, Json, app
+from infra.cli.options import DISPUTE, EXIT_CODES, FAILED, HOST, REFUSED, Json, app
 
 if TYPE_CHECKING:
     from infra.audit.witness import Known, Witness
 
-PANEL = "What holds in a dispute"
+
 WITNESS_PORT = 8010
 """Beside the port of `accord up`, so that a party can run both."""
 
@@ -49,7 +49,7 @@ Operators = Annotated[
 ]
 
 
-@app.command(rich_help_panel=PANEL)
+@app.command(rich_help_panel=DISPUTE)
 def keygen(
     file: Annotated[Path, typer.Argument(metavar="FILE", show_default=False)],
     name: Annotated[
@@ -84,7 +84,7 @@ def keygen(
     sys.stdout.writelines(f"{what:8} {text}\n" for what, text in told.items())
 
 
-@app.command(rich_help_panel=PANEL)
+@app.command(rich_help_panel=DISPUTE)
 def witness(
     name: Name,
     key: Key,
@@ -105,7 +105,7 @@ def witness(
     serve(_witness(name, key, log, operator), state, host, port)
 
 
-@app.command(rich_help_panel=PANEL, epilog=f"Exit code {REFUSED}: {EXIT_CODES[REFUSED]}.")
+@app.command(rich_help_panel=DISPUTE, epilog=f"Exit code {REFUSED}: {EXIT_CODES[REFUSED]}.")
 def cosign(
     file: Annotated[
         Path,
@@ -149,7 +149,7 @@ def cosign(
     raise typer.Exit(REFUSED)
 
 
-@app.command(rich_help_panel=PANEL, epilog=f"Exit code {FAILED}: there is one.")
+@app.command(rich_help_panel=DISPUTE, epilog=f"Exit code {FAILED}: there is one.")
 def forks(
     state: Annotated[
         Path,

@@ -34,7 +34,8 @@ async def post_events(request: Request, served: ServedHere) -> Response:
 
     One event (structured or binary mode) is answered with its outcome; a batch or JSON lines
     with how many were accepted, how many had been sent before, and each that was refused, why,
-    and what mends it. The same event (by `source` and `id`) may be sent again at any time.
+    and what mends it. The same event (by `source` and `id`) may be sent again at any time. An
+    event may come signed, in a DSSE envelope. What is accepted has the operator's receipt.
     """
     media_type = _media_type(request.headers)
     body = await _body(request)
@@ -51,29 +52,38 @@ async def _one(served: Served, raw: bytes) -> Response:
     (outcome,) = await _decide(served, [raw])
     if outcome.status == "refused":
         raise refusal(outcome)
-    return served.answer(
-        {
-            "status": outcome.status,
-            "source": outcome.source,
-            "id": outcome.id,
-            "partnership": outcome.partnership,
-            "events": {"first": outcome.first, "count": outcome.count},
-        }
-    )
+    answer = {
+        "status": outcome.status,
+        "source": outcome.source,
+        "id": outcome.id,
+        "partnership": outcome.partnership,
+        "events": {"first": outcome.first, "count": outcome.count},
+    }
+    for each in await _receipts(served, [outcome]):
+        answer["receipt"] = each["receipt"]
+    return served.answer(answer)
 
 
 async def _many(served: Served, raws: Sequence[bytes]) -> Response:
     count = {"accepted": 0, "duplicate": 0, "refused": 0}
     refused: list[dict[str, Any]] = []
+    receipts: list[dict[str, str]] = []
     # In parts, so that other senders get their turns between.
     for start in range(0, len(raws), GATHERED):
-        for outcome in await _decide(served, raws[start : start + GATHERED]):
+        outcomes = await _decide(served, raws[start : start + GATHERED])
+        receipts += await _receipts(served, outcomes)
+        for outcome in outcomes:
             count[outcome.status] += 1
             if outcome.status == "refused":
                 refused.append(outcome.refusal())
-    return served.answer(
-        {"accepted": count["accepted"], "duplicates": count["duplicate"], "refused": refused}
-    )
+    answer = {"accepted": count["accepted"], "duplicates": count["duplicate"], "refused": refused}
+    return served.answer(answer | ({"receipts": receipts} if receipts else {}))
+
+
+async def _receipts(served: Served, outcomes: Sequence[Outcome]) -> list[dict[str, str]]:
+    """Give the receipts of what was accepted, now or before; none where there is no key."""
+    signed = served.accord.receipts
+    return [] if signed is None else await asyncio.to_thread(signed.rows, outcomes)
 
 
 async def _decide(served: Served, raws: Sequence[bytes]) -> list[Outcome]:

@@ -7,6 +7,7 @@ from fastapi import FastAPI
 from pydantic.json_schema import models_json_schema
 
 from infra import intake
+from infra.audit import dsse
 from infra.http import problems
 
 MEDIA_TYPES: Final = (
@@ -52,6 +53,7 @@ _A_LINE = {"type": "string", "description": "One event in structured JSON on eac
 _PLAIN = {
     "anyOf": [
         _ref("Event"),
+        _ref("SignedCommand"),
         {"type": "array", "items": _ref("Event")},
         {"type": "object", "description": "The event's `data` alone, in binary mode."},
     ]
@@ -126,12 +128,36 @@ _POINTER: Schema = {
     "type": ["string", "null"],
     "description": "Where in the event the trouble is (RFC 6901), if it is at one place.",
 }
+_RECEIPT: Schema = {
+    "type": "string",
+    "description": "The operator's signed note that its events stand there, in each checkpoint "
+    "from the deadline on; there where the operator's key is.",
+}
 _REASONS: Schema = {
     **dict.fromkeys(("source", "id", "rule", "detail", "mend"), _TEXT),
     "pointer": _POINTER,
 }
 
 _ANSWERS: Final[Schema] = {
+    "SignedCommand": {
+        "type": "object",
+        "description": "A DSSE envelope: an event, signed by its party (`accord sign`).",
+        "properties": {
+            "payload": _TEXT,
+            dsse.MARK: {"const": dsse.TYPE},
+            "signatures": {
+                "type": "array",
+                "minItems": 1,
+                "maxItems": 1,
+                "items": {
+                    "type": "object",
+                    "properties": {"keyid": _TEXT, "sig": _TEXT},
+                    "required": ["keyid", "sig"],
+                },
+            },
+        },
+        "required": ["payload", dsse.MARK, "signatures"],
+    },
     "Decided": _object(
         {
             "status": {"enum": ["accepted", "duplicate"]},
@@ -143,7 +169,8 @@ _ANSWERS: Final[Schema] = {
                 "required": ["first", "count"],
             },
         },
-        description="What came of one event.",
+        {"receipt": _RECEIPT},
+        "What came of one event.",
     ),
     "Report": _object(
         {
@@ -158,7 +185,17 @@ _ANSWERS: Final[Schema] = {
                 },
             },
         },
-        description="What came of many events; those not refused are recorded.",
+        {
+            "receipts": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "properties": {"source": _TEXT, "id": _TEXT, "receipt": _RECEIPT},
+                    "required": ["source", "id", "receipt"],
+                },
+            }
+        },
+        "What came of many events; those not refused are recorded.",
     ),
     "Problem": _object(
         {"type": _TEXT, "title": _TEXT, "status": {"type": "integer"}, "detail": _TEXT},

@@ -22,6 +22,7 @@ AGAIN_SOON = {"Retry-After": "1"}
 
 UNREADABLE = frozenset(
     {
+        "command-malformed",
         "decimal-as-string",
         "duplicate-key",
         "missing-field",

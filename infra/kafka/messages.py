@@ -8,6 +8,7 @@ import orjson
 
 from domain.recorded import Recorded
 from infra import intake
+from infra.audit.notes import Note
 from infra.codec import EVENT_ID_DIGITS, canonical, decode
 from infra.store.postgres import Stored
 from infra.store.records import Row
@@ -141,6 +142,24 @@ def refused(topic: str, raw: bytes, subject: str, why: Row) -> Message:
             id=sha256(raw).hexdigest()[:EVENT_ID_DIGITS],
             type=f"{intake.PREFIX}InputRefused",
             subject=subject or None,
+        ),
+    )
+
+
+def receipt(topic: str, partnership: str, source: str, id: str, note: Note) -> Message:
+    """Give the operator's receipt of a command; the same receipt gives the same identifier."""
+    text = str(note).encode()
+    return Message(
+        topic,
+        partnership,
+        text,
+        headers(
+            "text/plain; charset=utf-8",
+            id=sha256(text).hexdigest()[:EVENT_ID_DIGITS],
+            type=f"{intake.PREFIX}CommandReceipt",
+            subject=partnership,
+            commandsource=source,
+            commandid=id,
         ),
     )
 

@@ -26,6 +26,7 @@ KEPT: Final[dict[str, dict[str, str]]] = {
     "kpis": {"cleanup.policy": "compact"},
     "alerts": {"cleanup.policy": "compact,delete", "retention.ms": str(365 * _DAY)},
     "audit": {**_DELETED, "retention.ms": _FOREVER},
+    "receipts": {**_DELETED, "retention.ms": str(365 * _DAY)},
     "dead": {**_DELETED, "retention.ms": str(365 * _DAY)},
 }
 """How each topic is kept."""
@@ -43,6 +44,7 @@ class Topics:
             self.kpis,
             self.alerts,
             self.audit,
+            self.receipts,
             self.dead,
         ) = (f"{prefix}.{name}" for name in KEPT)
         self.intake, self.projector = f"{prefix}-intake", f"{prefix}-projector"

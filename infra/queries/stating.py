@@ -239,6 +239,6 @@ def settle(accord: Accord, partnership: str, period: str, party: str | None = No
         "actor": "accord settle",
         "data": {"period": period},
     }
-    (outcome,) = accord.service.handle([orjson.dumps(event)])
+    outcome = accord.service.ask(orjson.dumps(event))
     accord.catch_up()
     return outcome

@@ -316,12 +316,18 @@ class PostgresStore:
         )
         return [partnership for (partnership,) in found]
 
-    def kept(self, kind: str, partnership: str) -> dict[str, bytes]:
-        """Give what of a kind is kept of a partnership, by its key."""
+    def kept(
+        self, kind: str, partnership: str, keys: Iterable[str] | None = None
+    ) -> dict[str, bytes]:
+        """Give what of a kind is kept of a partnership, by its key: all, or what these name."""
+        wanted = None if keys is None else list(keys)
         found = self.datastore.all(
-            "SELECT key, body FROM history.kept WHERE kind = %s AND partnership = %s ORDER BY key",
+            """SELECT key, body FROM history.kept WHERE kind = %s AND partnership = %s
+            AND (%s::text[] IS NULL OR key = ANY(%s::text[])) ORDER BY key""",
             kind,
             partnership,
+            wanted,
+            wanted,
         )
         return dict(found)
 

@@ -225,8 +225,10 @@ class History(Protocol):
     def naming(self, types: Sequence[str], after: int) -> list[str]:
         """Give the partnerships with events of these types behind position `after`, in order."""
 
-    def kept(self, kind: str, partnership: str) -> dict[str, bytes]:
-        """Give what of a kind is kept of a partnership, by its key."""
+    def kept(
+        self, kind: str, partnership: str, keys: Iterable[str] | None = None
+    ) -> dict[str, bytes]:
+        """Give what of a kind is kept of a partnership, by its key: all, or what these name."""
 
     def forget(self, kind: str, partnership: str, keys: Iterable[str]) -> None:
         """Forget what is kept under these keys."""

@@ -313,12 +313,16 @@ class SqliteStore:
             ).fetchall()
         return [partnership for (partnership,) in found]
 
-    def kept(self, kind: str, partnership: str) -> dict[str, bytes]:
-        """Give what of a kind is kept of a partnership, by its key."""
+    def kept(
+        self, kind: str, partnership: str, keys: Iterable[str] | None = None
+    ) -> dict[str, bytes]:
+        """Give what of a kind is kept of a partnership, by its key: all, or what these name."""
+        named = "" if keys is None else "AND key IN (SELECT value FROM json_each(?))"
         with self.datastore.reading() as c:
             found = c.execute(
-                "SELECT key, body FROM kept WHERE kind = ? AND partnership = ? ORDER BY key",
-                (kind, partnership),
+                f"""SELECT key, body FROM kept WHERE kind = ? AND partnership = ? {named}
+                ORDER BY key""",  # noqa: S608 - one of two texts above
+                (kind, partnership, *([] if keys is None else [as_json(keys)])),
             ).fetchall()
         return dict(found)
 

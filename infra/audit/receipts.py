@@ -1,0 +1,142 @@
+"""Receipts: the operator's signed promise that what it accepted will stand in its checkpoints.
+
+The text is that of the bundle's format (section 12). It follows from what is stored, so it can be
+made again at any time, byte for byte; whoever holds one can show that a command was dropped.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import Self
+
+from domain.values import instant
+from infra import codec
+from infra.audit.keys import Signer
+from infra.audit.notes import Malformed, Note, read_proof, written_proof
+from infra.service import Outcome
+from infra.store.records import History, Receipt
+
+DEADLINE = timedelta(hours=24)
+"""After it was recorded, until an event must stand in a checkpoint: a checkpoint a day is what even
+a store has that nobody serves, whose operator makes one by hand."""
+
+_TITLE = "accord/receipt@v1"
+_GAP = 64
+"""Indexes that are read although nobody asked, rather than reading twice."""
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """What a receipt says: which command, whose log, where its events stand, and by when."""
+
+    origin: str
+    command: bytes
+    """The fingerprint of the CloudEvent: the SHA-256 of its canonical form (see `intake`)."""
+    first: int
+    leaves: tuple[bytes, ...]
+    deadline: datetime
+
+    @property
+    def text(self) -> str:
+        """The text that is signed."""
+        lines = [
+            _TITLE,
+            self.origin,
+            f"command {self.command.hex()}",
+            f"events {self.first} {len(self.leaves)}",
+            *(f"leaf {each}" for each in written_proof(self.leaves)),
+            f"deadline {instant(self.deadline)}",
+        ]
+        return "".join(f"{line}\n" for line in lines)
+
+    @classmethod
+    def read(cls, text: str) -> Self:
+        """Read the text of a receipt. Raises `Malformed` for any other text."""
+        try:
+            title, origin, command, events, *leaves, deadline = text.removesuffix("\n").split("\n")
+            found = cls(
+                origin,
+                bytes.fromhex(command.removeprefix("command ")),
+                int(events.split(" ")[1]),
+                tuple(read_proof(each.removeprefix("leaf ") for each in leaves)),
+                codec.moment(deadline.removeprefix("deadline ")),
+            )
+        except (ValueError, IndexError) as error:
+            raise Malformed(f"This is no receipt: {error}.") from None
+        # There is one form: what is not written so was not read right.
+        if title != _TITLE or found.text != text or len(found.command) != sha256().digest_size:
+            raise Malformed("This is no receipt: it is not in its one form.")
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Receipts:
+    """The receipts of one store, as its operator signs them."""
+
+    history: History
+    operator: str
+    signer: Signer
+
+    def of(self, outcomes: Sequence[Outcome]) -> dict[tuple[str, str], Note]:
+        """Give the receipts of those that were accepted, by source and id.
+
+        What decided nothing has none: there is nothing that could be dropped.
+        """
+        accepted = [(each.source, each.id) for each in outcomes if each.count]
+        return self.again(accepted)
+
+    def rows(self, outcomes: Sequence[Outcome]) -> list[dict[str, str]]:
+        """Give the same as JSON objects."""
+        return [
+            {"source": source, "id": source_id, "receipt": str(note)}
+            for (source, source_id), note in self.of(outcomes).items()
+        ]
+
+    def again(self, keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Note]:
+        """Give the receipts of commands that were accepted at some time, by source and id."""
+        found = self.history.receipts(keys) if keys else {}
+        given = [each for each in found.values() if each.refused is None and each.count]
+        return {
+            (each.source, each.source_id): note
+            for run in _runs(given)
+            for each, note in self._signed(run)
+        }
+
+    def _signed(self, run: list[Receipt]) -> Iterator[tuple[Receipt, Note]]:
+        partnership, start = run[0].partnership, _first(run[0])
+        stop = max(map(_end, run))
+        leaves = list(self.history.leaves(partnership, start, stop))
+        events = list(self.history.of(partnership, start, stop))
+        origin = f"{self.operator}/{partnership}"
+        for each in run:
+            at = _first(each) - start
+            promise = Promise(
+                origin,
+                each.fingerprint,
+                _first(each),
+                tuple(leaves[at : at + each.count]),
+                events[at].act.recorded_at + DEADLINE,
+            )
+            yield each, Note(promise.text).signed(origin, self.signer)
+
+
+def _runs(receipts: list[Receipt]) -> Iterator[list[Receipt]]:
+    """Give receipts in parts that stand close together in one log, so that each is read once."""
+    run: list[Receipt] = []
+    for each in sorted(receipts, key=lambda each: (each.partnership, _first(each))):
+        near = run and run[-1].partnership == each.partnership
+        if run and not (near and _first(each) - _end(run[-1]) <= _GAP):
+            yield run
+            run = []
+        run.append(each)
+    if run:
+        yield run
+
+
+def _first(receipt: Receipt) -> int:
+    return receipt.first or 0
+
+
+def _end(receipt: Receipt) -> int:
+    return _first(receipt) + receipt.count
