@@ -1,0 +1,345 @@
+"""A store in which two parties sign, a witness cosigns, and a history is to be disputed.
+
+It is made from the first feed of the examples: once a partner is chosen, both parties register a
+key and sign whatever they send. Checkpoints are signed on the way, and cosigned by a real witness.
+"""
+
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+import threading
+from base64 import b64encode
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, NamedTuple
+from zipfile import ZIP_DEFLATED, ZipFile
+
+import orjson
+import uvicorn
+
+from domain.kernel import Act, Event
+from domain.recorded import Recorded
+from domain.values import instant
+from infra import codec, intake
+from infra.audit import dsse, keys
+from infra.audit.bundle import Asked, export
+from infra.audit.keys import Signer
+from infra.audit.merkle import leaf_hash
+from infra.audit.notary import Notary, Seal
+from infra.audit.notes import Kind, Note, Verifier
+from infra.audit.policy import Policy
+from infra.audit.witness import Known, Seen, Witness
+from infra.bootstrap import Accord, bootstrap, init
+from infra.http.server import address, configured, listening, names
+from infra.http.witness import create_app
+from infra.intake import Input
+from infra.settings import Settings
+from tests.documents import REPOSITORY
+from tests.feeds import FEEDS, messages
+
+CONSULTING = "growthos-consulting"
+OPERATOR = "accord.example"
+PARTIES = ("growthos", "northbridge")
+SIGNERS = {party: Signer(sha256(party.encode()).digest()) for party in PARTIES}
+WITNESS = Signer(b"w" * 32)
+WITNESS_NAME = "witness.example"
+WITNESSED = Verifier(WITNESS_NAME, Kind.COSIGNATURE, WITNESS.public)
+EVERY = 60
+"""Lines of the feed between two checkpoints."""
+
+CHOSEN = "accord.ChoosePartner"
+"""After this line there are two parties, and each registers a key."""
+
+VERIFIERS = REPOSITORY / "infra" / "audit" / "verifiers"
+NODE = shutil.which("node")
+
+
+# --- what the parties send ----------------------------------------------------------------------
+
+
+def signed(event: dict[str, Any], *, by: Signer | None = None, **changed: Any) -> bytes:  # noqa: ANN401 - any member
+    """Give an event as its party signs it; `changed` members of the payload are another's doing."""
+    read = intake.read(orjson.dumps(event))
+    if isinstance(read, Input):
+        # It is signed as it will be recorded, with all that is left to its default.
+        data = read.envelope.data.model_dump(mode="json", exclude_none=True)
+        event = event | {"time": instant(read.envelope.time), "data": data}
+    expires = codec.moment(event["time"]) + timedelta(days=1)
+    payload = dsse.asked(event, OPERATOR, expires)
+    nonce = sha256(event["id"].encode()).hexdigest()[:32]
+    return dsse.sign(
+        by or SIGNERS[event["party"]], payload.model_copy(update={"nonce": nonce} | changed)
+    )
+
+
+def registration(party: str, at: str, signer: Signer | None = None) -> dict[str, Any]:
+    signer = signer or SIGNERS[party]
+    proof = signer.sign(keys.possession(CONSULTING, party, signer.public))
+    data = {"key": b64encode(signer.public).decode(), "proof": b64encode(proof).decode()}
+    return {
+        "specversion": "1.0",
+        "id": f"key-of-{party}-{keys.key_id(signer.public)}",
+        "source": f"//{party}.example",
+        "type": "accord.RegisterKey",
+        "subject": CONSULTING,
+        "time": at,
+        "party": party,
+        "actor": f"admin@{party}",
+        "data": data,
+    }
+
+
+def feed() -> Iterator[bytes]:
+    """Give the feed, with keys, and with signatures from then on."""
+    registered = False
+    for raw in messages(FEEDS[0]):
+        event = orjson.loads(raw)
+        if not registered:
+            yield raw
+        elif "recordedtime" in event:
+            # Who signs says when it happened; when it is recorded is the operator's to say.
+            late = event.pop("recordedtime")
+            yield _late(event, late)
+        else:
+            yield signed(event)
+        if event["type"] == CHOSEN:
+            registered = True
+            for party in PARTIES:
+                yield orjson.dumps(registration(party, event["time"]))
+
+
+def _late(event: dict[str, Any], at: str) -> bytes:
+    expires = codec.moment(at) + timedelta(days=1)
+    return signed(event | {"recordedtime": at}, expires=instant(expires))
+
+
+# --- the store ----------------------------------------------------------------------------------
+
+
+@dataclass
+class World:
+    """A store, who signs for it, and what was shown of it so far."""
+
+    folder: Path
+    witness: str | None = None
+    """Where the witness answers."""
+    shown: list[Note] = field(default_factory=list)
+
+    @property
+    def settings(self) -> Settings:
+        return Settings(store=f"sqlite:///{self.folder}/accord.db")
+
+    @property
+    def signer(self) -> Signer:
+        return Signer.load(self.folder / "accord.db.key")
+
+    @property
+    def log(self) -> Verifier:
+        return Verifier(f"{OPERATOR}/{CONSULTING}", Kind.NOTE, self.signer.public)
+
+    @contextmanager
+    def opened(self) -> Iterator[tuple[Accord, Notary]]:
+        with bootstrap(self.settings) as accord:
+            line = f"witness w {WITNESSED} {self.witness}\n" if self.witness else ""
+            policy = Policy.read(f"{line}quorum {'w' if line else 'none'}\n")
+            seal = Seal(OPERATOR, self.signer, None)
+            yield accord, Notary(accord.history, accord.trees, seal, policy)
+
+    def copy(self, folder: Path) -> "World":
+        """Give another store with the same content."""
+        folder.mkdir(parents=True)
+        with (
+            closing(sqlite3.connect(self.folder / "accord.db")) as source,
+            closing(sqlite3.connect(folder / "accord.db")) as target,
+        ):
+            source.backup(target)
+        shutil.copy(self.folder / "accord.db.key", folder)
+        return World(folder, self.witness, list(self.shown))
+
+    def sql(self, *statements: str) -> None:
+        """Do what somebody does who goes around the store."""
+        with closing(sqlite3.connect(self.folder / "accord.db")) as connection:
+            connection.create_function("leaf", 1, lambda body: leaf_hash(body))
+            for statement in statements:
+                connection.execute(statement)
+            connection.commit()
+
+    def event(self, index: int) -> dict[str, Any]:
+        with self.opened() as (accord, _):
+            (body,) = accord.history.bodies(CONSULTING, index, index + 1)
+        found: dict[str, Any] = orjson.loads(body)
+        return found
+
+    def find(self, wire: str) -> int:
+        """Give the index of the first event of a type."""
+        with self.opened() as (accord, _):
+            return next(e.index for e in accord.history.of(CONSULTING) if e.event.wire == wire)
+
+    def forge(self, *events: Recorded) -> None:
+        """Record what was never decided, as an operator can who lies."""
+        with self.opened() as (accord, _):
+            accord.history.append(events)
+
+    def forged(self, event: Event, party: str, **changed: Any) -> Recorded:  # noqa: ANN401 - any field
+        """Give an event that seems to stand where the next one would."""
+        with self.opened() as (accord, _):
+            last = list(accord.history.of(CONSULTING))[-1]
+            stream = changed.pop("stream", CONSULTING)
+            version = len(accord.history.streams([stream])[stream]) + 1
+        at = changed.pop("at", last.act.recorded_at)
+        source, source_id = changed.pop("cause", (f"//{party}.example", f"forged-{version}"))
+        act = Act(party, changed.pop("actor", f"admin@{party}"), at, at)
+        recorded = Recorded(
+            CONSULTING,
+            stream,
+            version,
+            codec.event_id(source, source_id, changed.pop("ordinal", 0)),
+            act,
+            source,
+            source_id,
+            event,
+        )
+        for name, value in changed.items():
+            setattr(recorded, name, value)
+        return recorded
+
+    def checkpoint(self) -> Note:
+        with self.opened() as (_, notary):
+            self.shown.append(notary.checkpoint(CONSULTING))
+        return self.shown[-1]
+
+    def bundle(self, name: str = "bundle.zip", **asked: Any) -> Path:  # noqa: ANN401 - as `Asked`
+        path = self.folder / name
+        path.unlink(missing_ok=True)
+        with self.opened() as (accord, notary):
+            export(accord, notary, CONSULTING, Asked("sam", "A dispute.", **asked), path)
+        return path
+
+    def policy(self, *, quorum: str = "w", more: Sequence[str] = ()) -> str:
+        """Give what a party pins, who trusts nobody but the witness and itself."""
+        lines = [f"log {self.log}", f"witness w {WITNESSED}", f"quorum {quorum}"]
+        return "\n".join([*lines, *more]) + "\n"
+
+
+@contextmanager
+def witnessing(folder: Path) -> Iterator[str]:
+    """Run a witness of all this operator's logs; give its address."""
+    world = World(folder)
+    operator = Verifier(OPERATOR, Kind.NOTE, world.signer.public)
+    witness = Witness(WITNESS_NAME, WITNESS, Known(operators=(operator,)))
+    with listening("127.0.0.1", 0) as sock:
+        app = create_app(witness, Seen(folder / "witness.db"), names("127.0.0.1"))
+        server = uvicorn.Server(configured(app))
+        thread = threading.Thread(target=server.run, args=([sock],))
+        thread.start()
+        try:
+            yield address(sock)
+        finally:
+            server.should_exit = True
+            thread.join(10)
+
+
+def build(folder: Path) -> World:
+    """Make the store, and play the feed into it; the witness must run for `cosigned`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    world = World(folder)
+    init(world.settings, simulated=True, operator=OPERATOR)
+    return world
+
+
+def play(world: World) -> None:
+    """Play the feed, with a checkpoint every so many lines."""
+    raws = list(feed())
+    with world.opened() as (accord, notary):
+        for start in range(0, len(raws), EVERY):
+            outcomes = accord.service.handle(raws[start : start + EVERY])
+            # The feed has what is refused, but nothing is for its signature.
+            rules = {each.rule for each in outcomes if each.rule}
+            assert not [each for each in rules if each.startswith(("command-", "signature-"))]
+            world.shown.append(notary.checkpoint(CONSULTING))
+
+
+# --- verifiers ----------------------------------------------------------------------------------
+
+
+class Verdict(NamedTuple):
+    """What a verifier says: verified or not, the fault's code and index."""
+
+    verdict: str
+    code: str | None = None
+    index: int | None = None
+
+
+VERIFIED = Verdict("VERIFIED")
+
+
+def fault(code: str, index: int | None = None) -> Verdict:
+    return Verdict("FAULT", code, index)
+
+
+def told(command: Sequence[str | Path], bundle: Path, *given: str | Path) -> dict[str, Any]:
+    """Run a verifier as its user does, with nothing of this project; give what it says."""
+    done = subprocess.run(
+        [*command, bundle, *given, "--json"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=bundle.parent,
+        env={"PATH": os.environ["PATH"], "LANG": "C.UTF-8"},
+    )
+    assert done.returncode in {0, 3}, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    assert (done.returncode == 0) is (found["verdict"] == "VERIFIED")
+    return found
+
+
+PYTHON: tuple[str | Path, ...] = (sys.executable, "-I", VERIFIERS / "verify.py")
+SCRIPT: tuple[str | Path, ...] = (NODE or "node", VERIFIERS / "verify.mjs")
+
+
+def verdict(bundle: Path, policy: str, *given: str | Path) -> Verdict:
+    """Give what both verifiers say; they must agree."""
+    pinned = bundle.with_suffix(".policy")
+    pinned.write_text(policy)
+    one, other = (
+        told(command, bundle, "--policy", pinned, *given) for command in (PYTHON, SCRIPT)
+    )
+    found = [Verdict(each["verdict"], each["code"], each["index"]) for each in (one, other)]
+    assert found[0] == found[1], (one["detail"], other["detail"], found)
+    return found[0]
+
+
+def rewritten(bundle: Path, change: Callable[[dict[str, bytes]], None]) -> Path:
+    """Give a bundle whose files were changed, with manifests that say nothing of it."""
+    with ZipFile(bundle) as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    change(files)
+    payload = {name: data for name, data in files.items() if name.startswith("data/")}
+    files["manifest-sha256.txt"] = _manifest(payload)
+    octets = sum(map(len, payload.values()))
+    info = files["bag-info.txt"].decode().splitlines()
+    kept = [line for line in info if not line.startswith("Payload-Oxum")]
+    files["bag-info.txt"] = "\n".join([*kept, f"Payload-Oxum: {octets}.{len(payload)}", ""]).encode()
+    tags = ("bagit.txt", "bag-info.txt", "manifest-sha256.txt")
+    files["tagmanifest-sha256.txt"] = _manifest({name: files[name] for name in tags})
+    path = bundle.with_name(f"rewritten-{bundle.name}")
+    with ZipFile(path, "w", ZIP_DEFLATED) as archive:
+        for name, data in files.items():
+            archive.writestr(name, data)
+    return path
+
+
+def _manifest(files: dict[str, bytes]) -> bytes:
+    lines = (f"{sha256(data).hexdigest()}  {name}\n" for name, data in sorted(files.items()))
+    return "".join(lines).encode()
+
+
+def moment(text: str) -> datetime:
+    return codec.moment(text)
