@@ -16,6 +16,7 @@ from domain import (
     formation,
     health,  # noqa: F401 - what it defines is known once it is imported, and needs no more
     markets,  # noqa: F401 - as health
+    people,  # noqa: F401 - as health
     priors,
     renewal,
     scaling,

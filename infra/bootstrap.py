@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
+from infra import people
 from infra.live import Follower, GroupCommit, Live, Scheduler
 from infra.runner import Runner
 from infra.service import Service, wall_clock
@@ -48,6 +49,7 @@ class Accord:
 
     def live(self) -> Live:
         """Give what is to run beside it, while events come in and are read (see `Live`)."""
+        self.service.forget()
         writer = GroupCommit(self.service)
         return Live(
             self.history,
@@ -136,7 +138,8 @@ def bootstrap(settings: Settings, clock: Callable[[], datetime] = wall_clock) ->
     history, views, trees = open_store(settings)
     try:
         simulated = history.meta(SIMULATED) == "true"
-        service = Service(history, clock, simulated=simulated)
+        salts = people.derived if simulated else people.by_chance
+        service = Service(history, clock, simulated=simulated, salts=salts)
         runner = Runner(history, views, PROJECTIONS)
         yield Accord(history, views, trees, service, runner, simulated, clock, settings.folds)
     finally:

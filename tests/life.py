@@ -134,6 +134,7 @@ from domain.markets import (
 )
 from domain.metric import CorrectMetric, Figure, ReportMetric
 from domain.partnership import PassTime
+from domain.people import ErasePerson
 from domain.priors import AgreePrior, Prior, ProposePrior
 from domain.program import DefinePortfolio
 from domain.renewal import (
@@ -887,8 +888,10 @@ ELSEWHERE = (
             fewest_active=5, most_active=10, largest_share=Decimal(40), capacity=Decimal("1.5")
         ),
     ),
+    Step("2026-03-02", THEIRS, ErasePerson(person="person:" + "b0" * 32, reason="Boris asked.")),
 )
-"""The commands for which such a life has no place: another end, and what is no partnership's."""
+"""The commands for which such a life has no place: another end, what is no partnership's, and what
+names a person as only the door knows them."""
 
 EXAMPLES: dict[type[Command], Step] = {
     type(step.command): step for step in reversed((*LIFE, *ELSEWHERE))

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from infra.cli import erasing  # noqa: F401 - its command joins the others
 from infra.cli.options import (
     EXIT_CODES,
     FAILED,

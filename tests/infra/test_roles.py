@@ -21,7 +21,7 @@ DENIED_TO_ALL = (
     "ALTER TABLE history.events DISABLE TRIGGER ALL",
     "DELETE FROM history.receipts",
     "DELETE FROM history.refusals",
-    "UPDATE history.refusals SET raw = ''",
+    "UPDATE history.refusals SET rule = ''",
     "UPDATE history.meta SET value = 'false'",
     "UPDATE public.accord_migrations SET number = 0",
     "CREATE TABLE history.another ()",
@@ -32,8 +32,11 @@ OF_HISTORY = (
     "INSERT INTO history.receipts VALUES ('crm', '9', '', NULL, 'acme', NULL, 0)",
     "UPDATE history.receipts SET refused = NULL",
     "UPDATE history.refusals SET state = 'retried'",
+    "UPDATE history.refusals SET detail = '', mend = '', pointer = NULL, raw = ''",
+    "DELETE FROM history.kept",
     "LOCK TABLE history.turn IN EXCLUSIVE MODE",
 )
+OF_PEOPLE = ("SELECT * FROM history.kept",)
 OF_VIEWS = (
     "INSERT INTO views.rows VALUES ('kpis', 'acme', 'k', '', NULL, 1)",
     "UPDATE views.positions SET idx = 0",
@@ -59,7 +62,7 @@ def attempt(address: str, user: str, statement: str) -> None:
     ("user", "denied"),
     [
         pytest.param(WRITER, (*DENIED_TO_ALL, *OF_VIEWS), id="writer"),
-        pytest.param(VIEWS, (*DENIED_TO_ALL, *OF_HISTORY), id="views"),
+        pytest.param(VIEWS, (*DENIED_TO_ALL, *OF_HISTORY, *OF_PEOPLE), id="views"),
         pytest.param(READER, (*DENIED_TO_ALL, *OF_HISTORY, *OF_VIEWS), id="reader"),
     ],
 )
