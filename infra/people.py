@@ -237,6 +237,7 @@ def _refusals(history: History) -> Iterator[Refusal]:
 def _redacted(refusal: Refusal) -> Refusal:
     return replace(
         refusal,
+        type=None,
         detail="It named a person whose name was erased.",
         mend="Whoever sent it may send it anew.",
         pointer=None,

@@ -147,12 +147,12 @@ class PostgresStore:
             self.datastore.run(
                 """WITH redacted AS (
                     UPDATE history.refusals
-                    SET detail = %s, mend = %s, pointer = %s, raw = %s, state = %s
+                    SET type = %s, detail = %s, mend = %s, pointer = %s, raw = %s, state = %s
                     WHERE number = %s
                 )
                 UPDATE history.receipts SET refused = %s
                 WHERE source = %s AND source_id = %s AND refused IS NOT NULL""",
-                *(r.detail, r.mend, r.pointer, r.raw, r.state, r.number),
+                *(r.type, r.detail, r.mend, r.pointer, r.raw, r.state, r.number),
                 *(r.words, r.source, r.source_id),
             )
 

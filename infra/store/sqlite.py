@@ -174,9 +174,10 @@ class SqliteStore:
         found = list(refusals)
         with self.datastore.writing() as c:
             c.executemany(
-                """UPDATE refusals SET detail = ?, mend = ?, pointer = ?, raw = ?, state = ?
+                """UPDATE refusals
+                SET type = ?, detail = ?, mend = ?, pointer = ?, raw = ?, state = ?
                 WHERE number = ?""",
-                [(r.detail, r.mend, r.pointer, r.raw, r.state, r.number) for r in found],
+                [(r.type, r.detail, r.mend, r.pointer, r.raw, r.state, r.number) for r in found],
             )
             c.executemany(
                 """UPDATE receipts SET refused = ?

@@ -32,7 +32,7 @@ OF_HISTORY = (
     "INSERT INTO history.receipts VALUES ('crm', '9', '', NULL, 'acme', NULL, 0)",
     "UPDATE history.receipts SET refused = NULL",
     "UPDATE history.refusals SET state = 'retried'",
-    "UPDATE history.refusals SET detail = '', mend = '', pointer = NULL, raw = ''",
+    "UPDATE history.refusals SET type = NULL, detail = '', mend = '', pointer = NULL, raw = ''",
     "DELETE FROM history.kept",
     "LOCK TABLE history.turn IN EXCLUSIVE MODE",
 )
