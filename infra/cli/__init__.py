@@ -10,7 +10,6 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from infra.cli import erasing  # noqa: F401 - its command joins the others
 from infra.cli.options import (
     EXIT_CODES,
     FAILED,
@@ -633,6 +632,10 @@ def attributes(
         answer = queries.attributes(accord, metric, period, queries.AsOf(at, known))
         document(marked(accord, answer)) if as_json else comparing.print_attributes(answer)
 
+
+# --- what holds in a dispute -------------------------------------------------------------------
+
+from infra.cli import erasing  # noqa: E402, F401 - here, so that its panel comes in this order
 
 # --- all together ------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""Erasing a person: the name goes, and every proof stays."""
+"""Erasing a person: the name goes, and every proof stays (docs/people.md)."""
 
 from typing import Annotated
 
