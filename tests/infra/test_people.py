@@ -42,9 +42,10 @@ from infra.people import (
 from infra.service import Outcome, Service
 from infra.settings import Settings
 from infra.store.records import Kept
-from tests.feeds import simulated
+from tests.feeds import played, simulated
 from tests.infra.messages import attributes, beginning, from_steps, message
 from tests.infra.told import Told
+from tests.journeys.production import answers
 from tests.life import LIFE, THEIRS, example
 
 NAME = "growthos-brightpath"
@@ -126,6 +127,16 @@ def test_a_whole_life_names_nobody_outside_of_the_fields_that_say_so(tmp_path: P
             assert told["actor"] in known or told["party"] == "accord"
 
     assert {"growthos-manager", "Ada", "Boris", "Bella", "The chamber"} <= set(known.values())
+
+
+def test_no_alert_names_anybody_so_none_has_to_be_told_by_name(tmp_path: Path) -> None:
+    with played(tmp_path) as accord:
+        accord.service.handle(from_steps(LIFE))
+        accord.runner.catch_up()
+        said = b"".join(answers(accord)["said"].values())
+
+    assert said
+    assert not COMMITMENT.search(said.decode())
 
 
 # --- commitments -------------------------------------------------------------------------------
@@ -390,7 +401,7 @@ def test_an_erasure_that_was_interrupted_is_finished_by_the_next_run(
 
 
 def test_a_simulated_store_gives_the_same_commitments_each_time(tmp_path: Path) -> None:
-    def played(folder: Path) -> list[bytes]:
+    def bodies(folder: Path) -> list[bytes]:
         folder.mkdir()
         with simulated(folder) as accord:
             accord.service.handle([beginning(), role("Ada", "1")])
@@ -400,20 +411,20 @@ def test_a_simulated_store_gives_the_same_commitments_each_time(tmp_path: Path) 
             assert queries.commitments(accord, NAME, "Ada") != [ada]
             return list(accord.history.bodies(NAME))
 
-    assert played(tmp_path / "one") == played(tmp_path / "other")
+    assert bodies(tmp_path / "one") == bodies(tmp_path / "other")
 
 
 # --- answers -----------------------------------------------------------------------------------
 
 
 def test_answers_name_people_until_they_are_erased(told: Accord) -> None:
-    def answers() -> str:
+    def everything() -> str:
         rows = [queries.show(told, NAME), *queries.history(told, NAME)]
         return orjson.dumps(rows).decode()
 
-    assert all(each in answers() for each in (CARMEN, DORA, "Ada"))
+    assert all(each in everything() for each in (CARMEN, DORA, "Ada"))
     (person,) = erase(told, CARMEN)
-    shown = answers()
+    shown = everything()
     assert CARMEN not in shown
     assert f"(erased person {person[7:15]})" in shown
     assert DORA in shown

@@ -344,6 +344,8 @@ def test_an_erased_person_is_in_no_answer_and_everything_still_holds(
         forms = [(*each, *more, *own) for each in asked for more in ((), ("--json",))]
         return "".join(accord(*each).out for each in forms)
 
+    words = "".join(accord(*each, *own).out for each in asked)
+    assert "person:" not in words
     before = answers()
     assert all(each in before for each in ("Sam Adeyemi", "sam.adeyemi"))
     reasoned = ("--reason", "R", *own)
