@@ -12,7 +12,7 @@ from typing import assert_never
 from domain.consent import Proposals, acceptable, propose, with_acceptance, with_proposal
 from domain.execution import IssueCause
 from domain.kernel import AFTER_KICKOFF, Act, Command, Event, Refused, Value, recorded_once
-from domain.values import Money, Ref, Text
+from domain.values import Money, PersonName, Ref, Text
 
 
 class Outcome(StrEnum):
@@ -81,14 +81,14 @@ class EvidenceSubmitted(_Submission, Event):
 class StartMediation(DisputeCommand):
     """Bring in a mediator (C24)."""
 
-    mediator: Text
+    mediator: PersonName
 
 
 class MediationStarted(Event):
     """A mediator was brought in (C24)."""
 
     dispute: Ref
-    mediator: Text
+    mediator: PersonName
 
 
 class _Resolution(Value):

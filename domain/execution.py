@@ -24,7 +24,7 @@ from domain.kernel import (
 )
 from domain.standing import Standing
 from domain.terms import Cadence, check_parties
-from domain.values import Day, Instant, Money, Percent, Ref, Slug, Text
+from domain.values import Day, Instant, Money, Percent, PersonName, Ref, Slug, Text
 
 # --- what is simply stated ---------------------------------------------------------------------
 
@@ -134,13 +134,13 @@ class HoldKickoff(Command):
     """Hold the kickoff: the gate to execution (C9, C16)."""
 
     stages = NEGOTIATING
-    attendees: Annotated[list[Text], Field(min_length=1)]
+    attendees: Annotated[list[PersonName], Field(min_length=1)]
 
 
 class KickoffHeld(Event):
     """The kickoff was held, and execution began (C16)."""
 
-    attendees: list[str]
+    attendees: list[PersonName]
     cadence: Cadence | None = None
     """How often reviews are held, by the terms of that day (C13)."""
     waived: list[str] = []

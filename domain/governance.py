@@ -9,7 +9,7 @@ from domain.facts import Fact
 from domain.gates import Requirement
 from domain.kernel import NEGOTIATING, SIGNED_OR_SIGNING
 from domain.standing import Standing
-from domain.values import Money, Percent, Text
+from domain.values import Money, Percent, PersonName, Text
 
 
 class Function(StrEnum):
@@ -35,7 +35,7 @@ class ContactAssigned(
     """A party named its contact for a function (C12)."""
 
     function: Function
-    name: Text
+    name: PersonName
 
 
 AssignContact = ContactAssigned.asks
@@ -46,7 +46,7 @@ class SponsorAssigned(
 ):
     """A party named its executive sponsor (C12)."""
 
-    name: Text
+    name: PersonName
     title: Text
 
 

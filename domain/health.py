@@ -10,7 +10,7 @@ from domain.facts import Fact
 from domain.kernel import IN_FORCE, RUNNING
 from domain.pacts import Pact
 from domain.terms import check_parties
-from domain.values import Day, Money, Number, Rating, Ref, Slug, Text
+from domain.values import Day, Money, Number, PersonName, Rating, Ref, Slug, Text
 
 
 class ContributionKind(StrEnum):
@@ -92,7 +92,7 @@ class ComplianceAudited(Fact, command="RecordAudit", stages=IN_FORCE, identity=(
 
     audit: Ref
     subject: AuditSubject
-    auditor: Text
+    auditor: PersonName
     passed: bool
     findings: list[Text] = []
 
@@ -107,8 +107,8 @@ class ManagerRotated(
     """A party passed the partnership to another manager, with time to hand over (C25)."""
 
     effective_on: Day
-    former: Text
-    successor: Text
+    former: PersonName
+    successor: PersonName
 
 
 class WinCelebrated(Fact, command="CelebrateWin", stages=RUNNING, identity=("win",)):

@@ -12,7 +12,7 @@ from pydantic import Field
 from domain.facts import Fact, Facts
 from domain.kernel import Refused
 from domain.metrics import CATALOGUE
-from domain.values import Rating, Ref, Slug, Text
+from domain.values import PersonName, Rating, Ref, Slug, Text
 
 
 class MarketTargeted(Fact, command="TargetMarket", identity=("market",)):
@@ -32,7 +32,7 @@ class LocalFeedbackRecorded(
     market: Slug
     feedback: Ref
     """The feedback's own identifier, such as the survey's and the answer's."""
-    given_by: Text
+    given_by: PersonName
     """Who said so: a person, a panel, the respondents of a survey."""
     score: Rating
     text: Text
@@ -80,14 +80,14 @@ class RoleAssigned(
 
     role: Role
     market: Slug | None = None
-    name: Text
+    name: PersonName
 
     def check(self, parties: tuple[str, ...]) -> None:  # noqa: ARG002 - as every fact's
         """Raise `Refused` for a regional manager of no region."""
         if self.role is Role.REGIONAL_MANAGER and self.market is None:
             raise Refused(
                 "regional-needs-market",
-                f"{self.name} cannot manage a region that is not named.",
+                "A regional manager has no region that is named.",
                 "Name the market, or give the role of central lead.",
             )
 
@@ -102,7 +102,7 @@ class MetricOwnerAssigned(
 
     metric: Slug
     market: Slug | None = None
-    owner: Text
+    owner: PersonName
     local: bool
     """Whether the owner sits in the market that the figures are of."""
     role: Role
@@ -118,7 +118,7 @@ class MetricOwnerAssigned(
         if self.local and self.market is None:
             raise Refused(
                 "local-to-a-market",
-                f"{self.owner} is said to be local, and no market is named.",
+                "The owner is said to be local, and no market is named.",
                 "Name the market that the owner is local to.",
             )
 

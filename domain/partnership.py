@@ -17,6 +17,7 @@ from domain import (
     health,  # noqa: F401 - what it defines is known once it is imported, and needs no more
     keyring,
     markets,  # noqa: F401 - as health
+    people,  # noqa: F401 - as health
     priors,
     renewal,
     scaling,

@@ -1,6 +1,7 @@
 """Values that carry their unit: money, shares, names, periods."""
 
 import re
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Annotated, TypeVar
@@ -83,6 +84,18 @@ Text = Annotated[
     str, StringConstraints(min_length=1, max_length=2000, pattern=r"^[^\x00-\x08\x0b-\x1f\x7f]*$")
 ]
 """A few words or paragraphs, not empty, without control characters."""
+
+
+@dataclass(frozen=True, slots=True)
+class Personal:
+    """Marks a field that names a natural person: what is recorded is a commitment to the name."""
+
+
+PersonName = Annotated[Text, Personal()]
+"""A person's name as it is sent; in a recorded event, the commitment in its place."""
+
+Commitment = Annotated[str, StringConstraints(pattern=r"^person:[0-9a-f]{64}$")]
+"""What stands for a person's name in the history: a hash of it with a salt kept apart."""
 
 Rating = Annotated[int, Field(ge=1, le=5)]
 """A whole number from 1 to 5 (C4)."""

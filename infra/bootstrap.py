@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
+from infra import people
 from infra.audit.keys import NoKey, Signer
 from infra.audit.log import Log
 from infra.audit.notary import ALONE, Notary, Seal
@@ -73,6 +74,7 @@ class Accord:
 
     def live(self) -> Live:
         """Give what is to run beside it, while events come in and are read (see `Live`)."""
+        self.service.forget()
         writer = GroupCommit(self.service)
         return Live(
             self.history,
@@ -183,6 +185,7 @@ def bootstrap(settings: Settings, clock: Callable[[], datetime] = wall_clock) ->
             history,
             clock,
             simulated=simulated,
+            salts=people.derived if simulated else people.by_chance,
             operator=operator,
             root_at=lambda name, size: Log(history, trees, name).root(size),
         )

@@ -19,13 +19,15 @@ from domain.aggregates import State
 from domain.deadlines import Deadline
 from domain.kernel import CLOCK_PARTY, Act, Event, Refused
 from domain.partnership import Partnership, PassTime
+from domain.people import PersonErased
 from domain.recorded import Recorded
 from domain.values import instant
-from infra import codec, intake
+from infra import codec, intake, people
 from infra.at_hand import let_go
 from infra.audit import admission
 from infra.audit.merkle import Tree, leaf_hash
 from infra.intake import Input, Unreadable
+from infra.people import Door, People, Salts
 from infra.settings import OPERATOR
 from infra.store.records import NOTHING, Conflict, Head, History, Kept, Receipt, Refusal, placed_at
 from projections.breaches import judge
@@ -38,7 +40,7 @@ CLOCK_SOURCE = "accord:clock"
 """The source of events that time itself causes."""
 
 VIEW_SOURCE = "accord:view"
-"""The source of what the operator itself does: that it looked at everything (C14)."""
+"""The source of what the operator itself does: it looked at everything (C14), erased a name."""
 
 RULES_SOURCE = "accord:rules"
 """The source of events that agreed rules cause, each with the fact that made it so as its cause."""
@@ -107,18 +109,20 @@ class Service:
     of it is at hand; else it is made of all these leaves.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what is told to it from outside
         self,
         history: History,
         clock: Callable[[], datetime],
         *,
         simulated: bool,
+        salts: Salts,
         operator: str = OPERATOR,
         root_at: RootAt | None = None,
     ) -> None:
         self._history = history
         self._clock = clock
         self._simulated = simulated
+        self._salts = salts
         self._operator = operator
         self._root_at = root_at
         self._known: dict[str, _Known] = {}
@@ -126,6 +130,7 @@ class Service:
         # partnership is still the same object.
         self._states: dict[str, tuple[_Known, tuple[int, State]]] = {}
         self._judged: dict[str, tuple[_Known, Rows]] = {}
+        self._people: dict[str, tuple[_Known, People]] = {}
 
     def handle(self, raws: Sequence[bytes]) -> list[Outcome]:
         """Decide messages, each a CloudEvent in structured JSON; give their outcomes in order."""
@@ -145,13 +150,22 @@ class Service:
 
         Raises `Conflict` only if others write to the same partnership again and again meanwhile.
         """
-        if not self._of_ones_own(partnership, lambda batch: batch.note(partnership, actor, event)):
+
+        def record(batch: _Batch) -> None:
+            self._meet(batch, [partnership])
+            batch.note(partnership, actor, event)
+
+        if not self._of_ones_own(partnership, record):
             raise Conflict(f"others write to {partnership} again and again")
+
+    def forget(self) -> None:
+        """Forget the names of all whose erasure is recorded, should a run have been interrupted."""
+        people.forget(self._history)
 
     def retry(self, number: int) -> Outcome | None:
         """Decide a refused input again; nothing if there is none of that number."""
         refusal = self._history.refusal(number)
-        if refusal is None:
+        if refusal is None or refusal.state == "erased":
             return None
         (outcome,) = self._commit([intake.read(refusal.raw)], again=True)
         if outcome.status != "refused":
@@ -190,6 +204,7 @@ class Service:
             aggregates.rests_on(each.envelope.subject, each.envelope.data) for each in readable
         )
         batch = self._batch(subjects, [*(each.stream for each in readable), *filter(None, others)])
+        self._meet(batch, subjects)
         receipts = self._history.receipts(map(_identity, inputs))
         # To try again is to set aside that it was refused; what was accepted stands.
         batch.receipts = {
@@ -225,6 +240,17 @@ class Service:
                 batch.judged[name] = held[1]
         return batch
 
+    def _meet(self, batch: "_Batch", partnerships: Iterable[str]) -> None:
+        """Have a batch know the people of these, read from the history where not at hand."""
+        for name in partnerships:
+            known, held = self._known[name], self._people.get(name)
+            if held and held[0] is known:
+                batch.people[name] = held[1]
+            elif known.size:
+                batch.people[name] = People.of(self._history, name, self._salts, batch.erased(name))
+            else:
+                batch.people[name] = People(name, self._salts)
+
     def _loaded(self, streams: Iterable[str]) -> dict[str, tuple[int, State]]:
         """Give the states of these streams, read from the history where they are not at hand."""
         states: dict[str, tuple[int, State]] = {}
@@ -257,6 +283,8 @@ class Service:
                     self._known.pop(name, None)
                 return False
         self._remember(batch)
+        if any(each.kind == people.ERASING for each in batch.kept):
+            self.forget()
         return True
 
     def _remember(self, batch: "_Batch") -> None:
@@ -271,8 +299,12 @@ class Service:
         for name, rows in batch.judged.items():
             self._judged.pop(name, None)
             self._judged[name] = (self._known[name], rows)
+        for name, met in batch.people.items():
+            self._people.pop(name, None)
+            self._people[name] = (self._known[name], met)
         let_go(self._states)
         let_go(self._judged)
+        let_go(self._people)
         let_go(self._known)
 
 
@@ -348,6 +380,7 @@ class _Batch:
         self._stored = {name: each.size for name, each in known.items()}
         self._sizes = dict(self._stored)
         self.judged: dict[str, Rows] = {}
+        self.people: dict[str, People] = {}
         self._simulated = simulated
         self._outcomes: list[tuple[Outcome, int]] = []
         self._starts: dict[tuple[str, str], int] = {}
@@ -411,17 +444,19 @@ class _Batch:
         now = self._told(each)
         self.pass_time(name, now)
         within = self._partnership(name)
-        act = Act(envelope.party, envelope.actor, envelope.time, self._not_before(name, now))
+        door = Door(self.people[name])
+        actor, command = door(envelope.actor), people.renamed(envelope.data, door)
+        act = Act(envelope.party, actor, envelope.time, self._not_before(name, now))
         self._check_signature(each, act)
         _, state = self.states[each.stream]
         other = aggregates.rests_on(name, envelope.data)
         beside = self.states[other][1] if other else None
         decided = aggregates.decide(
-            envelope.data, state, act, within, lambda: ledger(self._folded(name)), beside
+            command, state, act, within, lambda: ledger(self._folded(name)), beside
         )
         self._check_signed(each, decided)
         start = len(self.events)
-        self._record(each.stream, decided, act, _cause_of(each))
+        self._record(each.stream, decided, act, _cause_of(each), door)
         if each.signed and decided:
             self.kept += admission.kept(each.signed)
             self.nonces.add(admission.nonce_key(each.signed.payload))
@@ -499,34 +534,33 @@ class _Batch:
             mend=refused.mend,
             pointer=pointer,
         )
+        refusal = Refusal(
+            source,
+            source_id,
+            subject,
+            wire,
+            refused.rule,
+            refused.detail,
+            refused.mend,
+            pointer,
+            self._now,
+            each.raw,
+        )
         if keep:
-            self.refusals.append(
-                Refusal(
-                    source,
-                    source_id,
-                    subject,
-                    wire,
-                    refused.rule,
-                    refused.detail,
-                    refused.mend,
-                    pointer,
-                    self._now,
-                    each.raw,
-                )
-            )
+            self.refusals.append(refusal)
         if stands is not None:
             self._outcomes.append((outcome, -1))
             return
-        why = {"rule": refused.rule, "detail": refused.detail, "mend": refused.mend}
-        text = orjson.dumps(why | ({} if pointer is None else {"pointer": pointer})).decode()
-        self._answer(Receipt(source, source_id, each.attempt, text, subject), outcome, -1)
+        receipt = Receipt(source, source_id, each.attempt, refusal.words, subject)
+        self._answer(receipt, outcome, -1)
 
     def note(self, name: str, actor: str, event: Event) -> None:
-        """Take what the operator does."""
+        """Take what the operator itself does, by one of its own people."""
         last = self.recorded_at[name]
         now = self._not_before(name, last if self._simulated and last else self._now)
         cause = _Cause(VIEW_SOURCE, f"{name}/{self._sizes[name]}")
-        self._record(name, [event], Act(CLOCK_PARTY, actor, now, now), cause)
+        door = Door(self.people[name])
+        self._record(name, [event], Act(CLOCK_PARTY, door(actor), now, now), cause, door)
 
     # --- time ---
 
@@ -576,6 +610,23 @@ class _Batch:
         cause = _Cause(CLOCK_SOURCE, f"{partnership}/{deadline.id}@{instant(deadline.due)}")
         self._record(partnership, aggregates.passed(deadline), act, cause)
 
+    # --- people ---
+
+    def erased(self, name: str) -> list[str]:
+        """Give the commitments of those whose erasure a partnership has on record."""
+        facts = self._partnership(name).standing.facts
+        return [each.person for each in facts.of(PersonErased)]
+
+    def _let_in(self, name: str, door: Door, decided: Iterable[Event]) -> None:
+        """Keep the names that are new, and those of the erased until they are forgotten."""
+        met = door.people()
+        self.kept += door.fresh.values()
+        for event in decided:
+            if isinstance(event, PersonErased):
+                met = met.without(event.person)
+                self.kept.append(people.to_forget(name, event.person))
+        self.people[name] = met
+
     # --- states ---
 
     def _partnership(self, name: str) -> Partnership:
@@ -602,6 +653,7 @@ class _Batch:
         decided: list[Event],
         act: Act,
         cause: _Cause,
+        door: Door | None = None,
     ) -> None:
         if not decided:
             return
@@ -626,9 +678,11 @@ class _Batch:
                     cause.signed,
                 )
             )
-        if cause.signed or any(type(event) in aggregates.RESTING_ON_THE_LOG for event in decided):
-            # The store takes them at this place alone, because they are true of what is before:
-            # of the keys that were active then, too.
+        named = door is not None and bool(door.fresh)
+        resting = any(type(event) in aggregates.RESTING_ON_THE_LOG for event in decided)
+        if named or cause.signed or resting:
+            # The store takes them at this place alone: they are true of what is before, of the
+            # keys that were active then, and no other writer has met the same person meanwhile.
             for index, each in enumerate(recorded, self._sizes[name]):
                 each.index = index
         # All of them or, should one fail, none.
@@ -637,6 +691,8 @@ class _Batch:
         self.states[stream] = (version, state)
         self.recorded_at[name] = act.recorded_at
         self._sizes[name] += len(recorded)
+        if door is not None:
+            self._let_in(name, door, decided)
         if name in self.judged or self._partnership(name).formation.rules:
             self._judge(name, recorded, first)
 

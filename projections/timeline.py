@@ -19,6 +19,7 @@ from domain import (
     keyring,
     markets,
     metric,
+    people,
     priors,
     process,
     program,
@@ -63,6 +64,7 @@ def _where(event: Any) -> str:  # noqa: ANN401 - any event of one market, or of 
 
 
 WORDS: dict[type[Event], Words] = {
+    people.PersonErased: lambda e: f"erased the name of {e.person}: {e.reason}",
     viewing.FullViewTaken: lambda e: (
         f"looked at both sides' private facts ({e.question}): {e.reason}"
     ),

@@ -135,6 +135,7 @@ from domain.markets import (
 )
 from domain.metric import CorrectMetric, Figure, ReportMetric
 from domain.partnership import PassTime
+from domain.people import ErasePerson
 from domain.priors import AgreePrior, Prior, ProposePrior
 from domain.program import DefinePortfolio
 from domain.renewal import (
@@ -900,9 +901,10 @@ ELSEWHERE = (
         RotateKey(key=SECOND_KEY, proof=PROOF, replaces="66687aadf862bd77"),
     ),
     Step("2026-01-06", OURS, RevokeKey(keyid="66687aadf862bd77", reason="A laptop was lost.")),
+    Step("2026-03-02", THEIRS, ErasePerson(person="person:" + "b0" * 32, reason="Boris asked.")),
 )
-"""The commands for which such a life has no place: another end, what is no partnership's, and keys,
-since what follows a key is signed."""
+"""The commands for which such a life has no place: another end, what is no partnership's, keys,
+since what follows a key is signed, and what names a person as only the door knows them."""
 
 EXAMPLES: dict[type[Command], Step] = {
     type(step.command): step for step in reversed((*LIFE, *ELSEWHERE))

@@ -18,6 +18,7 @@ import orjson
 from pydantic import ValidationError
 
 from domain.kernel import Event
+from domain.keyring import KeyRegistered, KeyRevoked, KeyRotated
 from domain.recorded import Recorded
 from domain.values import instant
 from domain.viewing import BundleExported
@@ -32,6 +33,9 @@ from infra.store.records import Head
 from projections.visibility import Sight, Viewer
 
 FORMAT: Final = "accord-bundle/1"
+
+_KEYS = (KeyRegistered, KeyRotated, KeyRevoked)
+"""Facts that are in every bundle, because signatures are checked by them."""
 
 COMMAND, PERSON, TIMESTAMP = "command", "person", "timestamp"
 """What is kept beside a log under these kinds goes into its bundles."""
@@ -203,7 +207,7 @@ class _Bundle:
         except (ValueError, KeyError, TypeError, ValidationError):
             return None  # It was altered, and that is what is to be seen.
         self.events.append(recorded)
-        if not self._within(recorded.act.recorded_at):
+        if not self._within(recorded.act.recorded_at) and not isinstance(recorded.event, _KEYS):
             return "range"
         if not sight.shows(recorded) or sight.told(recorded):
             return "private"

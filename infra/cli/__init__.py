@@ -656,6 +656,10 @@ def attributes(
         document(marked(accord, answer)) if as_json else comparing.print_attributes(answer)
 
 
+# --- what holds in a dispute -------------------------------------------------------------------
+
+from infra.cli import erasing  # noqa: E402, F401 - here, so that its panel comes in this order
+
 # --- all together ------------------------------------------------------------------------------
 
 

@@ -21,6 +21,7 @@ from domain import (
     markets,
     metric,
     partnership,
+    people,
     priors,
     program,
     renewal,
@@ -85,7 +86,8 @@ def print_history(rows: Iterable[Row]) -> None:
 
 def who(row: Row) -> str:
     """Give the party that acted, and who acted for it."""
-    return "(clock)" if row["actor"] == "clock" else f"{row['party']} ({row['actor']})"
+    actor = row.get("people", {}).get(row["actor"], row["actor"])
+    return "(clock)" if actor == "clock" else f"{row['party']} ({actor})"
 
 
 def late(row: Row) -> str:
@@ -359,6 +361,7 @@ CHAPTERS = (
     entry,
     settlement,
     dispute,
+    people,
     metric,
     program,
 )

@@ -132,12 +132,14 @@ def told(topic: str, key: str, body: Row, *, type: str, **attributes: str) -> Me
 
 
 def refused(topic: str, raw: bytes, subject: str, why: Row) -> Message:
-    """Give an input that was refused with the reason; the same input gives the same identifier."""
-    told = {**why, "message": raw.decode(errors="replace")}
+    """Give why an input was refused; the same input gives the same identifier, a hash of it.
+
+    The input itself is kept in the store alone, where what it says of people can be erased.
+    """
     return Message(
         topic,
         subject or None,
-        canonical({name: each and each[:TOLD_BACK] for name, each in told.items()}),
+        canonical({name: each and each[:TOLD_BACK] for name, each in why.items()}),
         headers(
             id=sha256(raw).hexdigest()[:EVENT_ID_DIGITS],
             type=f"{intake.PREFIX}InputRefused",

@@ -5,6 +5,7 @@ Lists of what is so now come from the views.
 """
 
 from infra.queries.comparing import attributes, candidates, markets, portfolio
+from infra.queries.erasing import commitments, erase
 from infra.queries.evidence import experiments, funnel, rules, try_rule
 from infra.queries.explaining import explain
 from infra.queries.listing import alerts, history, kpis, overview
@@ -24,6 +25,8 @@ __all__ = [
     "alerts",
     "attributes",
     "candidates",
+    "commitments",
+    "erase",
     "experiments",
     "explain",
     "funnel",

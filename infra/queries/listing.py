@@ -9,7 +9,18 @@ from domain.recorded import Recorded
 from domain.values import instant
 from infra.bootstrap import Accord
 from infra.codec import encode
-from infra.queries.logs import NOW, AsOf, Row, entry, log, sight_of, size_of, whole_log
+from infra.people import Names
+from infra.queries.logs import (
+    NOW,
+    AsOf,
+    Row,
+    entry,
+    log,
+    sight_of,
+    size_of,
+    stored_log,
+    whole_log,
+)
 from infra.runner import partnerships, replay_all
 from projections import ALERTS, KPIS, OVERVIEW, beliefs, figures
 from projections import alerts as judged
@@ -77,11 +88,16 @@ class _Counted:
 def history(accord: Accord, partnership: str, when: AsOf = NOW) -> Iterator[Row]:
     """Give a partnership's events in order, each with its envelope, its place and its words.
 
-    Raises `NotFound`.
+    Each is as it is stored, with the names of its people beside it. Raises `NotFound`.
     """
     sight = sight_of(accord.history, partnership, when)
-    events = whole_log(accord.history, partnership, when)
-    return (_seen(envelope(recorded), recorded, sight) for recorded in events)
+    names = Names(accord.history, partnership)
+
+    def told(recorded: Recorded) -> Row:
+        row = _seen(envelope(recorded, names), recorded, sight)
+        return row | {"people": names.told_apart(row)}
+
+    return map(told, stored_log(accord.history, partnership, when))
 
 
 def _seen(row: Row, recorded: Recorded, sight: Sight) -> Row:
@@ -93,7 +109,7 @@ def _seen(row: Row, recorded: Recorded, sight: Sight) -> Row:
     return row
 
 
-def envelope(recorded: Recorded) -> Row:
+def envelope(recorded: Recorded, names: Names) -> Row:
     """Give an event as it is stored, with what stands beside the stored bytes."""
     stored: Row = orjson.loads(encode(recorded))
     return {
@@ -101,7 +117,7 @@ def envelope(recorded: Recorded) -> Row:
         "position": recorded.position,
         **stored,
         "late": recorded.late,
-        "text": entry(recorded)["text"],
+        "text": entry(names.recorded(recorded))["text"],
     }
 
 

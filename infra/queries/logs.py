@@ -8,6 +8,7 @@ from typing import Any
 
 from domain.recorded import Recorded
 from domain.values import instant
+from infra.people import Names
 from infra.runner import partnerships
 from infra.store.records import History
 from projections.timeline import TIMELINE
@@ -87,7 +88,12 @@ def sight_of(history: History, partnership: str, when: AsOf) -> Sight:
 
 
 def whole_log(history: History, partnership: str, when: AsOf = NOW) -> Iterator[Recorded]:
-    """Give a partnership's events as of a time, whoever asks. Raises `NotFound`."""
+    """Give a partnership's events as of a time, whoever asks: people by name. Raises `NotFound`."""
+    return map(Names(history, partnership).recorded, stored_log(history, partnership, when))
+
+
+def stored_log(history: History, partnership: str, when: AsOf = NOW) -> Iterator[Recorded]:
+    """Give the same events as they are stored: people by commitment. Raises `NotFound`."""
     events = size_of(history, partnership)
     if when.version is not None and not 1 <= when.version <= events:
         raise NotFound(

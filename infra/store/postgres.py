@@ -141,6 +141,21 @@ class PostgresStore:
             list(keys),
         )
 
+    def redact(self, refusals: Iterable[Refusal]) -> None:
+        """Put these in the place of the refused inputs of their numbers, and in their receipts."""
+        for r in refusals:
+            self.datastore.run(
+                """WITH redacted AS (
+                    UPDATE history.refusals
+                    SET type = %s, detail = %s, mend = %s, pointer = %s, raw = %s, state = %s
+                    WHERE number = %s
+                )
+                UPDATE history.receipts SET refused = %s
+                WHERE source = %s AND source_id = %s AND refused IS NOT NULL""",
+                *(r.type, r.detail, r.mend, r.pointer, r.raw, r.state, r.number),
+                *(r.words, r.source, r.source_id),
+            )
+
     def set_meta(self, key: str, value: str) -> None:
         """Note something about this store as a whole."""
         self.datastore.run(

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
+import orjson
+
 from domain.recorded import Recorded
 from infra.audit.merkle import Node, Tree
 
@@ -47,7 +49,7 @@ class Receipt:
     count: int = 0
 
 
-RefusalState = Literal["open", "retried"]
+RefusalState = Literal["open", "retried", "erased"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,13 @@ class Refusal:
     raw: bytes
     number: int = 0
     state: RefusalState = "open"
+
+    @property
+    def words(self) -> str:
+        """Give why it was refused and what mends it, as its receipt says it (JSON)."""
+        why = {"rule": self.rule, "detail": self.detail, "mend": self.mend}
+        where = {} if self.pointer is None else {"pointer": self.pointer}
+        return orjson.dumps(why | where).decode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,6 +258,9 @@ class History(Protocol):
 
     def mark_retried(self, number: int) -> None:
         """Record that a refused input was sent again, so it no longer waits for anybody."""
+
+    def redact(self, refusals: Iterable[Refusal]) -> None:
+        """Put these in the place of the refused inputs of their numbers, and in their receipts."""
 
     def meta(self, key: str) -> str | None:
         """Give what is noted about this store as a whole under `key`."""

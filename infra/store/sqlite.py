@@ -162,12 +162,29 @@ class SqliteStore:
     def forget(self, kind: str, partnership: str, keys: Iterable[str]) -> None:
         """Forget what is kept under these keys; the file no longer holds its bytes."""
         with self.datastore.writing() as c:
-            c.execute("PRAGMA secure_delete=ON")
             c.execute(
                 """DELETE FROM kept WHERE kind = ? AND partnership = ?
                 AND key IN (SELECT value FROM json_each(?))""",
                 (kind, partnership, as_json(keys)),
             )
+        self.datastore.settle()
+
+    def redact(self, refusals: Iterable[Refusal]) -> None:
+        """Put these in the place of the refused inputs of their numbers, and in their receipts."""
+        found = list(refusals)
+        with self.datastore.writing() as c:
+            c.executemany(
+                """UPDATE refusals
+                SET type = ?, detail = ?, mend = ?, pointer = ?, raw = ?, state = ?
+                WHERE number = ?""",
+                [(r.type, r.detail, r.mend, r.pointer, r.raw, r.state, r.number) for r in found],
+            )
+            c.executemany(
+                """UPDATE receipts SET refused = ?
+                WHERE source = ? AND source_id = ? AND refused IS NOT NULL""",
+                [(r.words, r.source, r.source_id) for r in found],
+            )
+        self.datastore.settle()
 
     def set_meta(self, key: str, value: str) -> None:
         """Note something about this store as a whole."""

@@ -60,6 +60,17 @@ class Datastore(SQLiteDatastore):
         with self.transaction(commit=True) as cursor:
             yield _tuples(cursor)
 
+    def settle(self) -> None:
+        """Write what was changed to the file itself, so that nothing deleted is left beside it.
+
+        Raises sqlite3's `OperationalError` where others read or write without a pause meanwhile.
+        """
+        with self.get_connection(commit=True) as connection:
+            c = _tuples(connection.cursor())
+            busy, *_ = c.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        if busy:
+            raise sqlite3.OperationalError("the file is locked, so what was deleted is still there")
+
     def ensure(self, table: str, statements: Sequence[str]) -> None:
         """Run `statements` in one transaction, unless `table` is there already."""
         with self.reading() as c:
@@ -87,6 +98,8 @@ class _Pool(SQLiteConnectionPool):
         cursor.execute("PRAGMA synchronous=FULL")
         cursor.execute(f"PRAGMA cache_size=-{CACHE}")
         cursor.execute(f"PRAGMA wal_autocheckpoint={LOG}")
+        # What is forgotten is overwritten, and not only let go.
+        cursor.execute("PRAGMA secure_delete=ON")
         return connection
 
 

@@ -166,7 +166,7 @@ class World:
     def sql(self, *statements: str) -> None:
         """Do what somebody does who goes around the store."""
         with closing(sqlite3.connect(self.folder / "accord.db")) as connection:
-            connection.create_function("leaf", 1, lambda body: leaf_hash(body))
+            connection.create_function("leaf", 1, leaf_hash)
             for statement in statements:
                 connection.execute(statement)
             connection.commit()
@@ -274,14 +274,14 @@ class Verdict(NamedTuple):
 
     verdict: str
     code: str | None = None
-    index: int | None = None
+    at: int | None = None
 
 
 VERIFIED = Verdict("VERIFIED")
 
 
-def fault(code: str, index: int | None = None) -> Verdict:
-    return Verdict("FAULT", code, index)
+def fault(code: str, at: int | None = None) -> Verdict:
+    return Verdict("FAULT", code, at)
 
 
 def told(command: Sequence[str | Path], bundle: Path, *given: str | Path) -> dict[str, Any]:
@@ -308,9 +308,7 @@ def verdict(bundle: Path, policy: str, *given: str | Path) -> Verdict:
     """Give what both verifiers say; they must agree."""
     pinned = bundle.with_suffix(".policy")
     pinned.write_text(policy)
-    one, other = (
-        told(command, bundle, "--policy", pinned, *given) for command in (PYTHON, SCRIPT)
-    )
+    one, other = (told(command, bundle, "--policy", pinned, *given) for command in (PYTHON, SCRIPT))
     found = [Verdict(each["verdict"], each["code"], each["index"]) for each in (one, other)]
     assert found[0] == found[1], (one["detail"], other["detail"], found)
     return found[0]
@@ -326,7 +324,9 @@ def rewritten(bundle: Path, change: Callable[[dict[str, bytes]], None]) -> Path:
     octets = sum(map(len, payload.values()))
     info = files["bag-info.txt"].decode().splitlines()
     kept = [line for line in info if not line.startswith("Payload-Oxum")]
-    files["bag-info.txt"] = "\n".join([*kept, f"Payload-Oxum: {octets}.{len(payload)}", ""]).encode()
+    files["bag-info.txt"] = "\n".join(
+        [*kept, f"Payload-Oxum: {octets}.{len(payload)}", ""]
+    ).encode()
     tags = ("bagit.txt", "bag-info.txt", "manifest-sha256.txt")
     files["tagmanifest-sha256.txt"] = _manifest({name: files[name] for name in tags})
     path = bundle.with_name(f"rewritten-{bundle.name}")

@@ -34,8 +34,8 @@ class Stated(NamedTuple):
     """Every figure of every period, under the key of its message."""
     refused: Counter[tuple[str, str, str]]
     """Which inputs were refused by which rule, and how often that was kept."""
-    rejected: dict[str, bytes]
-    """The bytes of what was refused, under the identifier of its message."""
+    rejected: dict[str, str]
+    """The rules that refused, under the identifier of each input's message."""
     unread: set[bytes]
     """What was no command at all."""
 
@@ -62,7 +62,7 @@ def stated(accord: Accord) -> Stated:
         dict(reported(accord)),
         Counter((each.source, each.source_id, each.rule) for each in refusals),
         {
-            sha256(each.raw).hexdigest()[:EVENT_ID_DIGITS]: each.raw
+            sha256(each.raw).hexdigest()[:EVENT_ID_DIGITS]: each.rule
             for each in refusals
             if each.rule not in ILLEGIBLE
         },
@@ -179,8 +179,7 @@ class Told:
 
     def rejected(self, expected: Stated) -> Iterator[str]:
         found = {
-            header(each, "ce_id"): body(each)["message"].encode()
-            for each in self.of(self._topics.rejected)
+            header(each, "ce_id"): body(each)["rule"] for each in self.of(self._topics.rejected)
         }
         yield from apart("rejected inputs", found, expected.rejected)
 

@@ -1,5 +1,7 @@
 """Who may do what in the database: nobody who serves changes or removes an event."""
 
+from dataclasses import replace
+
 import psycopg
 import pytest
 from psycopg.errors import InsufficientPrivilege
@@ -7,8 +9,8 @@ from psycopg.errors import InsufficientPrivilege
 from infra.bootstrap import open_store
 from infra.settings import Settings
 from infra.store.postgres_datastore import ROLES, migrate
-from infra.store.records import Output, Saved
-from tests.infra.noted import noted
+from infra.store.records import Kept, Output, Refusal, Saved
+from tests.infra.noted import NOON, noted
 from tests.journeys.production import PASSWORD, as_user
 
 WRITER, VIEWS, READER = ROLES
@@ -21,7 +23,7 @@ DENIED_TO_ALL = (
     "ALTER TABLE history.events DISABLE TRIGGER ALL",
     "DELETE FROM history.receipts",
     "DELETE FROM history.refusals",
-    "UPDATE history.refusals SET raw = ''",
+    "UPDATE history.refusals SET rule = ''",
     "UPDATE history.meta SET value = 'false'",
     "UPDATE public.accord_migrations SET number = 0",
     "CREATE TABLE history.another ()",
@@ -32,8 +34,11 @@ OF_HISTORY = (
     "INSERT INTO history.receipts VALUES ('crm', '9', '', NULL, 'acme', NULL, 0)",
     "UPDATE history.receipts SET refused = NULL",
     "UPDATE history.refusals SET state = 'retried'",
+    "UPDATE history.refusals SET type = NULL, detail = '', mend = '', pointer = NULL, raw = ''",
+    "DELETE FROM history.kept",
     "LOCK TABLE history.turn IN EXCLUSIVE MODE",
 )
+OF_PEOPLE = ("SELECT * FROM history.kept",)
 OF_VIEWS = (
     "INSERT INTO views.rows VALUES ('kpis', 'acme', 'k', '', NULL, 1)",
     "UPDATE views.positions SET idx = 0",
@@ -59,7 +64,7 @@ def attempt(address: str, user: str, statement: str) -> None:
     ("user", "denied"),
     [
         pytest.param(WRITER, (*DENIED_TO_ALL, *OF_VIEWS), id="writer"),
-        pytest.param(VIEWS, (*DENIED_TO_ALL, *OF_HISTORY), id="views"),
+        pytest.param(VIEWS, (*DENIED_TO_ALL, *OF_HISTORY, *OF_PEOPLE), id="views"),
         pytest.param(READER, (*DENIED_TO_ALL, *OF_HISTORY, *OF_VIEWS), id="reader"),
     ],
 )
@@ -89,6 +94,12 @@ def test_the_writer_appends_the_folder_saves_and_the_reader_reads_both(address: 
     try:
         (appended,) = writer.append([noted("acme")])
         assert list(folder.of("acme")) == [appended]
+        refused = Refusal("crm", "9", None, None, "r", "d", "m", None, NOON, b"x")
+        writer.append([], [], [refused], [Kept("person", "acme", "k", b"x")])
+        writer.redact([replace(each, raw=b"", state="erased") for each in writer.refusals()])
+        writer.forget("person", "acme", ["k"])
+        assert [each.state for each in writer.refusals(None)] == ["erased"]
+        assert writer.kept("person", "acme") == {}
         views.save_all([saved], ("runner", 0))
         assert list(history.of("acme")) == [appended]
         assert [each.id for each in seen.outputs()] == ["alert@0"]

@@ -40,6 +40,7 @@ from domain.settlement import IssueStatement, StatementIssued
 from domain.values import Money
 from infra.bootstrap import Accord, bootstrap, init
 from infra.codec import event_id
+from infra.people import Names, by_chance, derived
 from infra.service import (
     ATTEMPTS,
     CLOCK_SOURCE,
@@ -341,11 +342,12 @@ def test_a_whole_life_through_the_service_is_what_the_domain_alone_makes_of_it(
 ) -> None:
     story = Story(id=NAME).given(LIFE)
     outcomes = send(past, *from_steps(LIFE))
+    named = map(Names(past.history, NAME).recorded, log(past))
 
     assert {each.status for each in outcomes} == {"accepted"}
     assert [
         (each.stream, each.version, each.event, each.act.party, each.act.occurred_at)
-        for each in log(past)
+        for each in named
     ] == [
         (each.stream, each.version, each.event, each.act.party, each.act.occurred_at)
         for each in story.history
@@ -525,7 +527,7 @@ def test_who_always_loses_the_race_hears_so_and_may_send_the_same_again(
     tmp_path: Path, clock: Told
 ) -> None:
     with closing(Contested.open(tmp_path / "contested.db")) as store:
-        service = Service(store, clock, simulated=False)
+        service = Service(store, clock, simulated=False, salts=by_chance)
         outcomes = service.handle([beginning("a"), beginning("b")])
 
         assert [(each.status, each.rule, each.retryable) for each in outcomes] == [
@@ -596,7 +598,7 @@ def test_two_processes_that_write_the_same_partnership_lose_nothing_and_leave_no
 def test_attributes_of_a_message_reach_the_record(accord: Accord) -> None:
     send(accord, beginning(correlationid="campaign-7", causationid="crm-99"))
 
-    (begun,) = log(accord)
+    (begun,) = map(Names(accord.history, NAME).recorded, log(accord))
     assert (begun.correlation_id, begun.causation_id) == ("campaign-7", "crm-99")
     assert (begun.act.party, begun.act.actor) == ("growthos", "growthos-manager")
     assert (begun.source, begun.source_id) == (SOURCE, f"begin-{NAME}")
@@ -646,7 +648,7 @@ def test_a_statement_is_decided_afresh_when_something_accrued_meanwhile(
 ) -> None:
     lived_until(past, IssueStatement)
     history, sound = past.history, past.history.append
-    other = Service(history, wall_clock, simulated=True)
+    other = Service(history, wall_clock, simulated=True, salts=derived)
     payment = ReceivePayment(
         deal="D-1", payment="P-9", amount=Money(amount=Decimal(1000), currency="USD")
     )
@@ -704,7 +706,8 @@ def test_a_service_that_begins_anew_judges_as_one_that_was_there(
             for number, quarter in enumerate(("2026-Q1", "2026-Q2"))
         ]
         for raw in [*from_steps(steps), *reports]:
-            Service(again.history, wall_clock, simulated=True).handle([raw])
+            service = Service(again.history, wall_clock, simulated=True, salts=derived)
+            service.handle([raw])
 
         assert list(again.history.bodies(NAME)) == list(past.history.bodies(NAME))
 

@@ -278,6 +278,57 @@ def test_the_history_says_who_did_what_when_and_what_came_late(accord: Accord, d
     assert "late: recorded" not in early
 
 
+def test_an_erased_person_is_in_no_answer_and_everything_still_holds(
+    accord: Accord, tmp_path: Path
+) -> None:
+    with played(tmp_path) as store:
+        store.runner.catch_up()
+    own = ("--store", f"sqlite:///{tmp_path}/accord.db")
+    asked: list[tuple[str, ...]] = [
+        ("history", CONSULTING),
+        ("show", CONSULTING),
+        ("explain", f"{CONSULTING}/leads/2026-Q1"),
+        ("explain", f"referral-minimum@1/{CONSULTING}/2026-Q1"),
+        ("rules", CONSULTING),
+        ("kpis", CONSULTING),
+        ("alerts",),
+        ("list",),
+        ("portfolio",),
+        ("rejected", "--all"),
+    ]
+
+    def answers() -> str:
+        forms = [(*each, *more, *own) for each in asked for more in ((), ("--json",))]
+        return "".join(accord(*each).out for each in forms)
+
+    words = "".join(accord(*each, *own).out for each in asked)
+    assert "person:" not in words
+    before = answers()
+    assert all(each in before for each in ("Sam Adeyemi", "sam.adeyemi"))
+    reasoned = ("--reason", "R", *own)
+    by_party = accord("erase", CONSULTING, "Sam Adeyemi", *reasoned, "--party", "northbridge")
+    by_operator = accord("erase", CONSULTING, "sam.adeyemi", *reasoned, "--json")
+
+    assert (by_party.code, by_operator.code) == (0, 0)
+    assert by_operator.json["erased"][0] in before
+    after = answers()
+    assert "Sam Adeyemi" not in after
+    assert "sam.adeyemi" not in after
+    assert f"(erased person {by_operator.json['erased'][0][7:15]})" in after
+    assert accord("verify", *own).code == 0
+    again = accord("erase", CONSULTING, "sam.adeyemi", *reasoned)
+    assert (again.code, "Nobody in" in again.err) == (1, True)
+
+
+def test_who_is_no_party_erases_nobody(accord: Accord, tmp_path: Path) -> None:
+    with played(tmp_path):
+        own = ("--store", f"sqlite:///{tmp_path}/accord.db")
+    asked = ("erase", CONSULTING, "Sam Adeyemi", "--reason", "R", "--party", "passer-by", *own)
+
+    assert accord(*asked).code == 3
+    assert "Sam Adeyemi" in accord("show", CONSULTING, *own).out
+
+
 def test_figures_stand_beside_their_minimum_their_change_and_other_channels(
     accord: Accord, demo: str
 ) -> None:

@@ -24,6 +24,9 @@ from tests.journeys.production import (
 )
 from tests.parts import Reachable, missing_part
 
+NAMES = re.compile(rb"maya[. ]ortiz|sam[. ]adeyemi|elise[. ]garnier|Anders Vik", re.IGNORECASE)
+"""People of the examples, as they act and as they are named."""
+
 
 @pytest.fixture(scope="module")
 def embedded(tmp_path_factory: pytest.TempPathFactory) -> Answers:
@@ -90,6 +93,8 @@ def topics_tell_the_same(made: Production, embedded: Answers) -> None:
     kpis = {m.key.decode(): orjson.loads(m.value) for m in told[topics.kpis]}
     assert kpis["growthos-consulting/leads/2026-Q1/count"]["value"] == "8"
     assert told[topics.dead] == []
+    for name in set(told) - {topics.commands}:
+        assert not NAMES.search(b"".join(m.value for m in told[name])), name
 
 
 def assert_in_order(found: list[object]) -> None:

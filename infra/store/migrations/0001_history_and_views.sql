@@ -289,12 +289,15 @@ END $$;
 
 GRANT USAGE ON SCHEMA history, views TO accord_writer, accord_views, accord_reader;
 GRANT SELECT ON ALL TABLES IN SCHEMA history, views TO accord_writer, accord_views, accord_reader;
+-- Whoever folds and publishes does without the names of people.
+REVOKE SELECT ON history.kept FROM accord_views;
 
 GRANT INSERT ON history.events, history.receipts, history.refusals TO accord_writer;
 GRANT INSERT, DELETE ON history.kept TO accord_writer;
 GRANT INSERT, UPDATE ON history.trees, history.nodes, history.checkpoints TO accord_writer;
 GRANT UPDATE ON history.receipts, history.turn TO accord_writer;
-GRANT UPDATE (state) ON history.refusals TO accord_writer;
+-- A refused input that names a person who is erased keeps its number, and why it was refused.
+GRANT UPDATE (state, type, detail, mend, pointer, raw) ON history.refusals TO accord_writer;
 
 GRANT INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA views TO accord_views;
 GRANT USAGE ON SEQUENCE views.moves TO accord_views;

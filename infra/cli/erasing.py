@@ -1,0 +1,55 @@
+"""Erasing a person: the name goes, and every proof stays (docs/people.md)."""
+
+from typing import Annotated
+
+import typer
+
+from infra.cli.options import DISPUTE, EXIT_CODES, REFUSED, Id, Json, Store, app, marked, opened
+from infra.settings import DEFAULT_STORE
+
+
+@app.command(
+    rich_help_panel=DISPUTE,
+    epilog=f"Exit code {REFUSED}: {EXIT_CODES[REFUSED]}.",
+)
+def erase(
+    id: Id,
+    name: Annotated[
+        str,
+        typer.Argument(metavar="NAME", help="The person, as sent.", show_default=False),
+    ],
+    reason: Annotated[
+        str,
+        typer.Option("--reason", metavar="TEXT", help="It stays on record, so without a name."),
+    ],
+    party: Annotated[
+        str | None,
+        typer.Option("--party", metavar="PARTY", help="The party that asks; else the operator."),
+    ] = None,
+    store: Store = DEFAULT_STORE,
+    as_json: Json = False,
+) -> None:
+    """Erase a person's name. What they did stays on record, and every proof of it holds."""
+    from getpass import getuser
+
+    from domain.people import PersonErased
+    from infra import queries
+    from infra.cli.feeding import Tally, print_tally
+    from infra.cli.printing import document, say
+
+    with opened(store, as_json=as_json) as accord:
+        found = queries.commitments(accord, id, name)
+        tally = Tally()
+        for person in found:
+            if party is None:
+                accord.service.record_own(id, getuser(), PersonErased(person=person, reason=reason))
+            else:
+                tally.add([queries.erase(accord, id, person, reason, party)])
+        accord.catch_up()
+        if tally.refused:
+            document(marked(accord, tally.as_json())) if as_json else print_tally(tally)
+            raise typer.Exit(REFUSED)
+        if as_json:
+            document(marked(accord, {"id": id, "erased": found}))
+        else:
+            say(f"Erased in {id}. Its history says {' and '.join(found)}.")

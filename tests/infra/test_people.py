@@ -1,0 +1,438 @@
+"""People are in the history by commitment, and once erased their names are nowhere."""
+
+# The statements that look through a store are this file's own.
+# ruff: noqa: S608
+
+import json
+import sqlite3
+from base64 import b64encode
+from collections.abc import Iterable
+from contextlib import closing
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import orjson
+import psycopg
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain.aggregates import command_types
+from domain.execution import HoldKickoff
+from domain.kernel import Event, Value
+from domain.markets import AssignRole
+from domain.metric import ReportMetric
+from domain.people import ErasePerson, PersonErased
+from domain.recorded import Recorded
+from infra import queries
+from infra.bootstrap import Accord, bootstrap, init
+from infra.codec import canonical
+from infra.people import (
+    COMMAND,
+    COMMITMENT,
+    ERASING,
+    by_chance,
+    commit,
+    derived,
+    names,
+    personal,
+)
+from infra.service import Outcome, Service
+from infra.settings import Settings
+from infra.store.records import Kept
+from tests.feeds import played, simulated
+from tests.infra.messages import attributes, beginning, from_steps, message
+from tests.infra.told import Told
+from tests.journeys.production import answers
+from tests.life import LIFE, THEIRS, example
+
+NAME = "growthos-brightpath"
+CARMEN = "Carmen Fuentes-Ñíguez"
+DORA = "Dorothea Quist"
+WORDS = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), min_size=1)
+
+
+@pytest.fixture
+def settings(address: str) -> Settings:
+    """An ordinary store, in each of the engines."""
+    settings = Settings(store=address)
+    init(settings)
+    return settings
+
+
+def one(accord: Accord, raw: bytes) -> Outcome:
+    (outcome,) = accord.service.handle([raw])
+    return outcome
+
+
+def role(name: str, id: str, **more: Any) -> bytes:  # noqa: ANN401 - any attribute
+    return message(id, example(AssignRole, name=name), **more)
+
+
+def actors(accord: Accord, partnership: str = NAME) -> list[str]:
+    return [each.act.actor for each in accord.history.of(partnership)]
+
+
+def last(accord: Accord, partnership: str = NAME) -> dict[str, Any]:
+    *_, body = accord.history.bodies(partnership)
+    found: dict[str, Any] = orjson.loads(body)
+    return found
+
+
+# --- which fields name people ------------------------------------------------------------------
+
+PERSONAL = {
+    "AssignContact": ("name",),
+    "AssignMetricOwner": ("owner",),
+    "AssignRole": ("name",),
+    "AssignSponsor": ("name",),
+    "ComplianceAudited": ("auditor",),
+    "ContactAssigned": ("name",),
+    "ErasePerson": ("person",),
+    "HoldKickoff": ("attendees",),
+    "KickoffHeld": ("attendees",),
+    "LocalFeedbackRecorded": ("given_by",),
+    "ManagerRotated": ("former", "successor"),
+    "MediationStarted": ("mediator",),
+    "MetricOwnerAssigned": ("owner",),
+    "PersonErased": ("person",),
+    "RecordAudit": ("auditor",),
+    "RecordLocalFeedback": ("given_by",),
+    "RoleAssigned": ("name",),
+    "RotateManager": ("former", "successor"),
+    "SponsorAssigned": ("name",),
+    "StartMediation": ("mediator",),
+}
+
+
+def test_the_fields_that_name_people_are_these() -> None:
+    known: dict[str, type[Value]] = {**Event.registry, **command_types()}
+    found = {name: personal(model) for name, model in sorted(known.items())}
+    assert {name: fields for name, fields in found.items() if fields} == PERSONAL
+
+
+def test_a_whole_life_names_nobody_outside_of_the_fields_that_say_so(tmp_path: Path) -> None:
+    with simulated(tmp_path) as accord:
+        accord.service.handle(from_steps(LIFE))
+        known = names(accord.history, NAME)
+        for recorded, body in zip(
+            accord.history.of(NAME), accord.history.bodies(NAME), strict=True
+        ):
+            told = orjson.loads(body)
+            fields = personal(type(recorded.event))
+            rest = {key: each for key, each in told["data"].items() if key not in fields}
+            assert not COMMITMENT.search(orjson.dumps(rest).decode())
+            assert told["actor"] in known or told["party"] == "accord"
+
+    assert {"growthos-manager", "Ada", "Boris", "Bella", "The chamber"} <= set(known.values())
+
+
+def test_no_alert_names_anybody_so_none_has_to_be_told_by_name(tmp_path: Path) -> None:
+    with played(tmp_path) as accord:
+        accord.service.handle(from_steps(LIFE))
+        accord.runner.catch_up()
+        said = b"".join(answers(accord)["said"].values())
+
+    assert said
+    assert not COMMITMENT.search(said.decode())
+
+
+# --- commitments -------------------------------------------------------------------------------
+
+
+@given(WORDS, st.binary(min_size=32, max_size=32))
+def test_a_commitment_is_the_hash_that_the_format_says(name: str, salt: bytes) -> None:
+    kept = commit("acme", name, salt)
+    encoded = b64encode(salt).decode()
+    said = f"accord/person@v1\nacme\n{encoded}\n{name}".encode()
+
+    assert kept.key == "person:" + sha256(said).hexdigest()
+    assert orjson.loads(kept.body) == {"name": name, "salt": encoded}
+    assert len(kept.key) == len("person:") + 64
+    assert set(name) <= set("person:0123456789abcdef") or name not in kept.key
+
+
+@given(WORDS, WORDS, st.binary(min_size=32, max_size=32), st.binary(min_size=32, max_size=32))
+def test_only_its_own_salt_and_name_give_a_commitment(
+    name: str, other: str, salt: bytes, another: bytes
+) -> None:
+    kept = commit("acme", name, salt)
+    assert (commit("acme", other, salt).key == kept.key) is (other == name)
+    assert (commit("acme", name, another).key == kept.key) is (another == salt)
+    assert commit("globex", name, salt).key != kept.key
+
+
+def test_salts_are_of_chance_but_in_a_simulated_store_follow_from_the_name() -> None:
+    assert by_chance("acme", "Ada", 0) != by_chance("acme", "Ada", 0)
+    assert derived("acme", "Ada", 0) == derived("acme", "Ada", 0)
+    assert len({derived("acme", "Ada", 0), derived("acme", "Ada", 1), derived("b", "Ada", 0)}) == 3
+
+
+# --- at the door -------------------------------------------------------------------------------
+
+
+def test_a_name_has_one_commitment_in_a_partnership_and_another_elsewhere(
+    accord: Accord, settings: Settings, clock: Told
+) -> None:
+    raws = [beginning(actor="Ada"), role("Ada", "1"), beginning("another", actor="Ada")]
+    accord.service.handle(raws)
+    with bootstrap(settings, clock) as later:
+        one(later, role("Bo", "2", actor="Ada"))
+
+    (begun, _, assigned) = actors(accord)
+    (elsewhere,) = actors(accord, "another")
+    assert begun == assigned != elsewhere
+    assert names(accord.history, NAME)[begun] == "Ada"
+    assert sorted(names(accord.history, NAME).values()) == ["Ada", "Bo", "growthos-manager"]
+
+
+def test_what_is_refused_or_decides_nothing_keeps_no_name(accord: Accord) -> None:
+    one(accord, beginning())
+    kickoff = HoldKickoff(attendees=["Ada"])
+    outcomes = [
+        one(accord, message("too-early", kickoff, actor="Zoe")),
+        one(accord, beginning(id="again", actor="Zoe")),
+    ]
+
+    assert [(each.status, each.count) for each in outcomes] == [("refused", 0), ("accepted", 0)]
+    assert list(names(accord.history, NAME).values()) == ["growthos-manager"]
+
+
+def test_a_known_commitment_passes_and_another_is_refused(accord: Accord) -> None:
+    accord.service.handle([beginning(actor="Ada"), beginning("another", actor="Ada")])
+    (ada,), (elsewhere,) = actors(accord), actors(accord, "another")
+
+    assert one(accord, role(ada, "1", actor=ada)).status == "accepted"
+    assert (last(accord)["actor"], last(accord)["data"]["name"]) == (ada, ada)
+    for number, (name, actor) in enumerate([("Bo", elsewhere), (elsewhere, "Bo")]):
+        assert one(accord, role(name, f"strange-{number}", actor=actor)).rule == "unknown-person"
+
+
+def test_two_writers_who_meet_a_person_at_once_give_one_commitment(
+    accord: Accord, clock: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock.now = datetime(2026, 2, 1, tzinfo=UTC)
+    accord.service.handle(from_steps(step for step in LIFE if step.at < "2026-01-08"))
+    history, sound = accord.history, accord.history.append
+    other = Service(history, clock, simulated=False, salts=by_chance)
+    # Each writes to a stream of its own, so that nothing else keeps them apart.
+    here, there = (
+        message(period, example(ReportMetric, period=period), actor="Ada", at="2026-01-31")
+        for period in ("2025-11", "2025-12")
+    )
+
+    def raced(*args: Any) -> list[Recorded]:  # noqa: ANN401 - as `append`
+        monkeypatch.setattr(history, "append", sound)
+        assert other.handle([there])[0].status == "accepted"
+        return sound(*args)
+
+    monkeypatch.setattr(history, "append", raced)
+    assert one(accord, here).status == "accepted"
+
+    assert list(names(history, NAME).values()).count("Ada") == 1
+    assert len(set(actors(accord)[-2:])) == 1
+
+
+# --- erasure -----------------------------------------------------------------------------------
+
+SECRETS = ("Carmen Fuentes", "Dorothea Quist")
+"""What names two people that nobody else is named by."""
+
+
+def rows(settings: Settings) -> dict[str, bytes]:
+    """Give all that each table of a store has."""
+    if settings.in_postgres:
+        with psycopg.connect(settings.store) as client:
+            tables = client.execute(
+                """SELECT format('%I.%I', schemaname, tablename) FROM pg_tables
+                WHERE schemaname IN ('history', 'views', 'public')"""
+            ).fetchall()
+            return {table: dumped(client.execute(f"SELECT * FROM {table}")) for (table,) in tables}
+    with closing(sqlite3.connect(settings.path)) as client:
+        tables = client.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+        return {table: dumped(client.execute(f"SELECT * FROM {table}")) for (table,) in tables}
+
+
+def dumped(found: Iterable[Iterable[object]]) -> bytes:
+    return b"\n".join(
+        bytes(value) if isinstance(value, bytes) else str(value).encode()
+        for row in found
+        for value in row
+    )
+
+
+def holding(settings: Settings) -> set[str]:
+    """Give the tables that have one of the secrets, in plain or as a signed command wraps it."""
+    wrapped = [
+        b64encode(b"xx"[:shift] + each.encode())[4:-4] for each in SECRETS for shift in range(3)
+    ]
+    plain = [each.encode() for each in SECRETS]
+    return {
+        table for table, body in rows(settings).items() if any(x in body for x in plain + wrapped)
+    }
+
+
+def files(settings: Settings) -> bytes:
+    """Give the bytes of a SQLite store's files."""
+    return b"".join(path.read_bytes() for path in settings.path.parent.glob("*.db*"))
+
+
+def signed(name: str) -> bytes:
+    """Give what is kept of a signed command by this actor."""
+    payload = canonical({"event": {"actor": name, "data": {}}, "nonce": "12345678"})
+    return canonical({"payload": b64encode(payload).decode(), "payloadType": "x", "signatures": []})
+
+
+@pytest.fixture
+def told(accord: Accord, clock: Told) -> Accord:
+    """A store in which two people act, are named, are refused and have signed."""
+    clock.now = datetime(2026, 2, 1, tzinfo=UTC)
+    steps = (step for step in LIFE if step.at < "2026-01-08")
+    assert {each.status for each in accord.service.handle(from_steps(steps))} == {"accepted"}
+    accord.service.handle(
+        [
+            role(CARMEN, "carmen-1", actor=DORA),
+            role(DORA, "dora-1", actor=CARMEN, at="2026-01-13", party=THEIRS),
+            # Refused: by its rules, by its form, as no JSON at all, and in JSON's own letters.
+            message("r-1", example(HoldKickoff, attendees=["Ada", CARMEN]), actor=DORA),
+            message("r-2", example(AssignRole, name=CARMEN), actor=DORA, type=f"accord.{CARMEN}"),
+            role(CARMEN, "r-3")[:-2],
+            json.dumps(attributes("r-4", example(AssignRole, name=CARMEN)) | {"x": 1}).encode(),
+            json.dumps(attributes("r-5", example(AssignRole, name=CARMEN))).encode()[:-2],
+            message("kept", HoldKickoff(attendees=["Carmenia Fuentesson"])),
+        ]
+    )
+    keys = {CARMEN: "c1", "Bo Lund": "b1"}
+    commands = [Kept(COMMAND, NAME, key, signed(name)) for name, key in keys.items()]
+    accord.history.append([], kept=commands)
+    accord.runner.catch_up()
+    return accord
+
+
+def erase(accord: Accord, *secrets: str) -> list[str]:
+    found = [each for name in secrets for each in queries.commitments(accord, NAME, name)]
+    for person in found:
+        erased = PersonErased(person=person, reason="They asked for it.")
+        accord.service.record_own(NAME, "operator", erased)
+    return found
+
+
+def test_a_name_is_kept_apart_and_where_inputs_were_refused_until_it_is_erased(
+    told: Accord, settings: Settings
+) -> None:
+    schema = "history." if settings.in_postgres else ""
+    # A receipt says why an input was refused, in words that may be those of the input.
+    assert holding(settings) == {f"{schema}{name}" for name in ("kept", "refusals", "receipts")}
+    before = list(told.history.bodies(NAME)), list(told.history.leaves(NAME))
+
+    erased = erase(told, CARMEN, DORA)
+    told.runner.catch_up()
+
+    assert holding(settings) == set()
+    if not settings.in_postgres:
+        assert not any(each.encode() in files(settings) for each in SECRETS)
+    size = len(before[0])
+    assert list(told.history.bodies(NAME, 0, size)) == before[0]
+    assert list(told.history.leaves(NAME, 0, size)) == before[1]
+    assert [each.event for each in told.history.of(NAME, size)] == [
+        PersonErased(person=person, reason="They asked for it.") for person in erased
+    ]
+    told.runner.rebuild()
+    assert holding(settings) == set()
+
+
+def test_what_names_others_alone_stays(told: Accord) -> None:
+    erase(told, CARMEN)
+
+    refusals = told.history.refusals(state=None)
+    assert [each.state for each in refusals] == ["erased"] * 5 + ["open"]
+    assert {each.raw for each in refusals[:-1]} == {b""}
+    assert told.service.retry(refusals[0].number) is None
+    assert told.history.kept(COMMAND, NAME).keys() == {"b1"}
+    assert DORA in names(told.history, NAME).values()
+
+
+def test_an_erased_person_sent_again_is_another_one(told: Accord) -> None:
+    (before,) = erase(told, CARMEN)
+    assert one(told, role(CARMEN, "carmen-2")).status == "accepted"
+
+    (after,) = queries.commitments(told, NAME, CARMEN)
+    assert last(told)["data"]["name"] == after != before
+
+
+def test_erasing_in_the_batch_that_names_again_gives_another_one(told: Accord) -> None:
+    (before,) = queries.commitments(told, NAME, CARMEN)
+    asked = message("erase", ErasePerson(person=before, reason="She asked."), party=THEIRS)
+    outcomes = told.service.handle([asked, role(CARMEN, "carmen-2"), asked])
+
+    assert [each.status for each in outcomes] == ["accepted", "accepted", "duplicate"]
+    assert queries.commitments(told, NAME, CARMEN) == [last(told)["data"]["name"]] != [before]
+
+
+def test_the_same_erasure_again_decides_nothing(told: Accord) -> None:
+    (person,) = erase(told, CARMEN)
+    again = ErasePerson(person=person, reason="They asked for it.")
+    assert one(told, message("again", again)).count == 0
+    stranger = one(told, message("stranger", again, party="passer-by"))
+    assert stranger.rule == "unknown-party"
+
+
+@pytest.mark.parametrize("step", ["redact", "forget"])
+def test_an_erasure_that_was_interrupted_is_finished_by_the_next_run(
+    told: Accord, settings: Settings, clock: Told, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    def broken(*_: object) -> None:
+        raise OSError
+
+    monkeypatch.setattr(told.history, step, broken)
+    with pytest.raises(OSError):  # noqa: PT011 - it says nothing
+        erase(told, CARMEN)
+    assert last(told)["type"] == "PersonErased"
+    assert CARMEN in names(told.history, NAME).values()
+
+    with bootstrap(settings, clock) as later:
+        # What was erased is nobody's any more, even while the name is still there.
+        assert one(later, role(CARMEN, "carmen-2")).status == "accepted"
+        with later.live():
+            assert list(names(later.history, NAME).values()).count(CARMEN) == 1
+            assert later.history.kept(ERASING, "") == {}
+    assert "erased" in {each.state for each in told.history.refusals(state=None)}
+
+
+def test_a_simulated_store_gives_the_same_commitments_each_time(tmp_path: Path) -> None:
+    def bodies(folder: Path) -> list[bytes]:
+        folder.mkdir()
+        with simulated(folder) as accord:
+            accord.service.handle([beginning(), role("Ada", "1")])
+            (ada,) = queries.commitments(accord, NAME, "Ada")
+            erasure = ErasePerson(person=ada, reason="She asked.")
+            accord.service.handle([message("2", erasure), role("Ada", "3")])
+            assert queries.commitments(accord, NAME, "Ada") != [ada]
+            return list(accord.history.bodies(NAME))
+
+    assert bodies(tmp_path / "one") == bodies(tmp_path / "other")
+
+
+# --- answers -----------------------------------------------------------------------------------
+
+
+def test_answers_name_people_until_they_are_erased(told: Accord) -> None:
+    def everything() -> str:
+        rows = [queries.show(told, NAME), *queries.history(told, NAME)]
+        return orjson.dumps(rows).decode()
+
+    assert all(each in everything() for each in (CARMEN, DORA, "Ada"))
+    (person,) = erase(told, CARMEN)
+    shown = everything()
+    assert CARMEN not in shown
+    assert f"(erased person {person[7:15]})" in shown
+    assert DORA in shown
+
+
+def test_the_history_has_what_is_stored_and_the_names_beside_it(told: Accord) -> None:
+    row = next(row for row in queries.history(told, NAME) if row["source_id"] == "carmen-1")
+
+    assert row["people"] == {row["actor"]: DORA, row["data"]["name"]: CARMEN}
+    assert row["text"].startswith(f"named {CARMEN} as")
