@@ -76,10 +76,13 @@ def attributes(message: Received) -> dict[str, str]:
 
 
 def command(message: Received) -> bytes:
-    """Give a command as a CloudEvent in structured JSON, in whichever mode it was sent."""
+    """Give a command as a CloudEvent in structured JSON, in whichever mode it was sent.
+
+    One without attributes has them inside; so it is with a signed command.
+    """
     found, value = attributes(message), message.value or b""
-    content_type = found.pop("content-type", _STRUCTURED if not found else _JSON)
-    if content_type.startswith(_STRUCTURED):
+    content_type = found.pop("content-type", _JSON)
+    if not found or content_type.startswith(_STRUCTURED):
         return value
     return intake.spliced(found | {"datacontenttype": content_type.partition(";")[0]}, value)
 

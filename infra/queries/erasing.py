@@ -44,5 +44,4 @@ def erase(accord: Accord, partnership: str, person: str, reason: str, party: str
         "actor": "accord erase",
         "data": {"person": person, "reason": reason},
     }
-    (outcome,) = accord.service.handle([orjson.dumps(event)])
-    return outcome
+    return accord.service.ask(orjson.dumps(event))

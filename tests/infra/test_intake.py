@@ -1,9 +1,11 @@
 """The way in: what is read is read strictly, and what is refused says where and how to mend it."""
 
+from hashlib import sha256
 from typing import Any
 
 import orjson
 import pytest
+import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -53,6 +55,17 @@ def test_each_command_is_read_back_from_its_event(command: type[Command]) -> Non
     asked = EXAMPLES[command].command
 
     assert input_of(message("some-id", asked)).envelope.data == asked
+
+
+@pytest.mark.parametrize("command", EXAMPLES, ids=lambda each: each.__name__)
+def test_an_event_is_told_apart_by_the_hash_of_its_canonical_form(command: type[Command]) -> None:
+    told = attributes("some-id", EXAMPLES[command].command)
+    del told["specversion"]
+
+    canonical = rfc8785.dumps(told)
+    assert input_of(message("some-id", EXAMPLES[command].command)).fingerprint == (
+        sha256(canonical).digest()
+    )
 
 
 def test_a_message_that_no_broker_would_pass_on_is_refused_whole() -> None:

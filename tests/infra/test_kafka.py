@@ -5,6 +5,7 @@ from collections import defaultdict
 from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import islice
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
@@ -17,17 +18,20 @@ from hypothesis import strategies as st
 from kafka import KafkaAdminClient, KafkaConsumer
 from kafka.admin import ConfigResource
 
+from consumers.intake import Intake
 from domain.partnership import PassTime
 from infra import intake
+from infra.bootstrap import bootstrap, init
 from infra.codec import decode, encode
 from infra.intake import Input
 from infra.kafka import messages, topics
-from infra.kafka.clients import Producer, _Placed
+from infra.kafka.clients import Producer, _Placed, consumer
 from infra.kafka.messages import Illegible, Message
 from infra.kafka.topics import KEPT, Topics, TopicsDiffer
 from infra.local.kafka import Broker
+from infra.settings import Settings
 from infra.store.postgres import Stored
-from tests.infra.messages import attributes, message
+from tests.infra.messages import SOURCE, attributes, beginning, message
 from tests.infra.noted import noted
 from tests.parts import Reachable, missing_part
 
@@ -52,9 +56,14 @@ def received(sent: Message) -> Got:
 # --- commands in -------------------------------------------------------------------------------
 
 
-def test_a_command_without_headers_is_a_cloud_event_in_structured_mode() -> None:
+@pytest.mark.parametrize(
+    "headers", [[], [("content-type", b"application/json")], [("trace", b"1")]], ids=str
+)
+def test_a_command_without_attributes_is_a_cloud_event_in_structured_mode_or_a_signed_one(
+    headers: list[tuple[str, bytes]],
+) -> None:
     raw = message("some-id", PassTime())
-    assert messages.command(Got(raw)) == raw
+    assert messages.command(Got(raw, headers)) == raw
 
 
 @pytest.mark.parametrize(
@@ -188,6 +197,7 @@ def test_topics_are_made_once_with_the_settings_of_the_design(broker: Reachable)
     assert found[made.audit] == ("delete", "-1")
     assert found[made.kpis][0] == "compact"
     assert found[made.alerts][0] == "compact,delete"
+    assert found[made.receipts] == ("delete", str(365 * 24 * 3600 * 1000))
     assert found[made.commands] == ("delete", str(7 * 24 * 3600 * 1000))
 
 
@@ -199,6 +209,40 @@ def kept(address: str, names: list[str]) -> dict[str, tuple[str, str]]:
         name: (settings["cleanup.policy"]["value"], settings["retention.ms"]["value"])
         for name, settings in told.items()
     }
+
+
+def test_whoever_takes_commands_in_tells_the_receipts_of_what_it_accepted(
+    broker: Reachable, tmp_path: Path
+) -> None:
+    prefix = f"t{uuid4().hex[:8]}"
+    topics.create(broker.address, prefix, 1)
+    names = Topics(prefix)
+    raws = [beginning("acme"), b"no command", beginning("acme")]
+    sent = [Message(names.commands, "acme", each, []) for each in raws]
+    settings = Settings(store=f"sqlite:///{tmp_path}/accord.db")
+    init(settings)
+    with (
+        Producer(broker.address) as producer,
+        bootstrap(settings) as accord,
+        accord.live() as live,
+        closing(consumer(broker.address, names.commands, names.intake)) as inbox,
+    ):
+        producer.send(sent)
+        intake = Intake(inbox, producer, live.writer, names, accord.receipts)
+        taken = 0
+        while taken < len(sent):
+            taken += intake.step()
+        intake.commit()
+        assert accord.receipts
+        ((key, note),) = accord.receipts.again([(SOURCE, "begin-acme")]).items()
+
+    (told,) = {(each.key, each.value) for each in all_of(broker.address, names.receipts, 2)}
+    assert told == (b"acme", str(note).encode())
+    headers = dict(messages.receipt(names.receipts, "acme", *key, note).headers)
+    assert (headers["ce_commandsource"], headers["ce_commandid"]) == (
+        SOURCE.encode(),
+        b"begin-acme",
+    )
 
 
 def test_what_is_sent_is_acknowledged_in_the_order_of_each_key(broker: Reachable) -> None:

@@ -75,5 +75,7 @@ def test_what_is_kept_is_found_until_it_is_forgotten(store: History) -> None:
     assert store.kept("person", "acme") == {"k1": b"k1", "k2": b"k2"}
     assert store.kept("command", "acme") == {}
     assert store.kept("person", "another") == {}
+    assert store.kept("person", "acme", ["k1", "unknown"]).keys() == {"k1"}
+    assert store.kept("person", "acme", []) == {}
     store.forget("person", "acme", ["k1", "unknown"])
     assert store.kept("person", "acme") == {"k2": b"k2"}

@@ -11,14 +11,21 @@ from pathlib import Path
 
 import pytest
 
+from domain.gates import GrantWaiver
+from domain.keyring import key_id
+from infra.audit import dsse
+from infra.audit.keys import Signer
+from infra.audit.merkle import node_hash
+from infra.audit.notes import Checkpoint, Note
+from infra.audit.receipts import Promise
 from infra.bootstrap import bootstrap, init
 from infra.cli import feeding, options
 from infra.settings import Settings
 from tests.documents import REPOSITORY
 from tests.feeds import FEEDS, played
-from tests.infra.messages import beginning, candidate, from_steps
+from tests.infra.messages import SOURCE, beginning, candidate, from_steps, message
 from tests.journeys.typed import PROGRAM, Accord, Ran
-from tests.life import LIFE
+from tests.life import LIFE, example
 
 CONSULTING = "growthos-consulting"
 NAME = "growthos-brightpath"
@@ -179,6 +186,139 @@ def test_a_type_has_its_schema_and_the_metrics_their_units(accord: Accord) -> No
     assert "accord schema --metrics" in report.err
     assert metrics["demo_to_paid"]["unit"] == "percent"
     assert "demos, each summed" in accord("schema", "--metrics").out
+
+
+# --- what holds in a dispute -------------------------------------------------------------------
+
+WAIVER = message("waiver", example(GrantWaiver), subject="acme")
+
+
+@pytest.fixture
+def key(accord: Accord, tmp_path: Path) -> str:
+    """The key of a party that has registered it."""
+    Signer(b"1" * 32).save(tmp_path / "party.key")
+    assert accord("init").code == 0
+    accord("ingest", "-", stdin=beginning("acme"))
+    event = accord(*REGISTER, "--key", "party.key").out.encode()
+    assert accord("ingest", "-", "--json", stdin=event).json["accepted"] == 1
+    return "party.key"
+
+
+REGISTER = ("register-key", "acme", "--party", "growthos", "--actor", "maya.ortiz")
+
+
+def test_a_party_signs_what_binds_it_from_the_command_line_alone(accord: Accord, key: str) -> None:
+    unsigned = accord("ingest", "-", "--json", stdin=WAIVER)
+    assert unsigned.json["refused"][0]["rule"] == "signature-needed"
+
+    signed = accord("sign", "-", "--key", key, stdin=WAIVER).out.encode()
+    assert accord("ingest", "-", "--json", stdin=signed).json["accepted"] == 1
+    assert accord("ingest", "-", "--json", stdin=signed).json["duplicates"] == 1
+
+
+def test_what_is_signed_is_written_as_it_will_be_recorded(
+    accord: Accord, key: str, tmp_path: Path
+) -> None:
+    told = json.loads(WAIVER) | {"time": "2026-01-12T10:00:00+01:00"}
+    (tmp_path / "feed.jsonl").write_text(json.dumps(told) + "\n" + json.dumps(told))
+    assert accord("sign", "feed.jsonl", "--key", key, "-o", "signed.jsonl").out == ""
+
+    lines = (tmp_path / "signed.jsonl").read_bytes().splitlines()
+    payloads = [dsse.read(json.loads(line)).payload for line in lines]
+    assert [each.event["time"] for each in payloads] == ["2026-01-12T09:00:00Z"] * 2
+    assert len({each.nonce for each in payloads}) == 2
+
+
+def test_a_key_takes_the_place_of_another_by_a_signed_event(
+    accord: Accord, key: str, tmp_path: Path
+) -> None:
+    Signer(b"2" * 32).save(tmp_path / "next.key")
+    old = key_id(Signer(b"1" * 32).public)
+    rotate = accord(*REGISTER, "--key", "next.key", "--replaces", old).out.encode()
+    signed = accord("sign", "-", "--key", key, stdin=rotate).out.encode()
+    assert accord("ingest", "-", "--json", stdin=signed).json["accepted"] == 1
+
+    waiver = accord("sign", "-", "--key", key, stdin=WAIVER).out.encode()
+    (refused,) = accord("ingest", "-", "--json", stdin=waiver).json["refused"]
+    assert refused["rule"] == "command-key"
+
+
+def test_what_can_only_be_refused_is_not_signed(accord: Accord, key: str) -> None:
+    ran = accord(
+        "sign", "-", "--key", key, stdin=WAIVER.replace(b"accord.GrantWaiver", b"accord.G")
+    )
+    assert (ran.code, ran.out) == (3, "")
+    assert "unknown-type" in ran.err
+
+
+@pytest.mark.parametrize(("expires", "code"), [("15m", 0), ("2d", 0), ("soon", 2), ("2030", 2)])
+def test_a_signature_lasts_for_a_while_or_until_a_moment(
+    accord: Accord, key: str, expires: str, code: int
+) -> None:
+    assert accord("sign", "-", "--key", key, "--expires", expires, stdin=WAIVER).code == code
+
+
+def test_what_expired_is_refused(accord: Accord, key: str) -> None:
+    ran = accord("sign", "-", "--key", key, "--expires", "2026-01-12T10:00:00Z", stdin=WAIVER)
+    (refused,) = accord("ingest", "-", "--json", stdin=ran.out.encode()).json["refused"]
+    assert refused["rule"] == "command-expired"
+
+
+def test_a_party_binds_the_log_to_the_checkpoint_that_it_saw(
+    accord: Accord, key: str, tmp_path: Path
+) -> None:
+    with bootstrap(Settings(store="sqlite:///accord.db")) as store:
+        leaves = list(store.history.leaves("acme"))
+        signer = store.signing().seal.signer
+        origin, root = "accord.local/acme", node_hash(*leaves)
+        seen = Note(Checkpoint(origin, 2, root).text).signed(origin, signer)
+        forked = Note(Checkpoint(origin, 2, bytes(32)).text).signed(origin, signer)
+    for name, note in (("seen", seen), ("forked", forked)):
+        (tmp_path / name).write_text(str(note), encoding="utf-8")
+
+    def asked(seen: str, *more: str) -> Ran:
+        return accord("sign", "-", "--key", key, "--seen", seen, *more, stdin=WAIVER)
+
+    lines = asked("forked").out.encode()
+    (refused,) = accord("ingest", "-", "--json", stdin=lines).json["refused"]
+    assert refused["rule"] == "command-seen"
+    lines = asked("seen").out.encode()
+    assert accord("ingest", "-", "--json", stdin=lines).json["accepted"] == 1
+    for wrong in (asked("seen", "--operator", "elsewhere"), asked(key)):
+        assert (wrong.code, wrong.out) == (2, "")
+
+
+def test_receipts_are_kept_in_a_file_and_made_again(accord: Accord, tmp_path: Path) -> None:
+    accord("init", "--operator", "accord.example")
+    feed = beginning("acme") + b"\n" + candidate("north", subject="acme")
+    assert accord("ingest", "-", "--receipts", "receipts", stdin=feed).code == 0
+    assert accord("ingest", "-", "--receipts", "receipts", stdin=feed).code == 0
+
+    rows = [json.loads(line) for line in (tmp_path / "receipts").read_bytes().splitlines()]
+    assert [each["id"] for each in rows] == 2 * ["begin-acme", "identify-north"]
+    again = accord("receipt", SOURCE, "identify-north").out
+    assert again == rows[1]["receipt"] == rows[3]["receipt"]
+    assert Promise.read(Note.read(again).text).origin == "accord.example/acme"
+    assert accord("receipt", SOURCE, "identify-north", "--json").json == rows[1]
+
+
+def test_there_is_no_receipt_of_what_was_not_recorded_or_without_a_key(
+    accord: Accord, tmp_path: Path
+) -> None:
+    accord("init")
+    assert accord("receipt", SOURCE, "nothing").code == 1
+
+    (tmp_path / "accord.db.key").unlink()
+    ran = accord("ingest", "-", "--receipts", "receipts", stdin=beginning("acme"))
+    assert (ran.code, "There is no key" in ran.err) == (1, True)
+    assert accord("ingest", "-", "--json", stdin=beginning("acme")).json["accepted"] == 1
+
+
+def test_an_operators_name_fits_a_signature_and_never_changes(accord: Accord) -> None:
+    assert accord("init", "--operator", "two words").code == 2
+    assert accord("init", "--operator", "accord.example").code == 0
+    assert accord("init").code == 0
+    assert "is kept by accord.example" in accord("init", "--operator", "other").err
 
 
 # --- what comes out ----------------------------------------------------------------------------

@@ -17,8 +17,11 @@ import httpx2
 import orjson
 import pytest
 
+from domain.keyring import RevokeKey
 from infra import intake
 from infra import live as live_module
+from infra.audit.notes import Kind, Note, Verifier
+from infra.audit.receipts import Promise
 from infra.bootstrap import Accord, bootstrap, init
 from infra.http import create_app
 from infra.http.app import ASSETS
@@ -26,9 +29,10 @@ from infra.http.openapi import EXAMPLE
 from infra.http.problems import UNREADABLE
 from infra.http.server import Server, listening
 from infra.live import Live
-from infra.settings import Settings
+from infra.settings import OPERATOR, Settings
 from infra.store.records import Output
 from tests.documents import REPOSITORY
+from tests.infra.signing import signatory
 
 FEED = (REPOSITORY / "examples" / "1-growthos.jsonl").read_bytes()
 CONSULTING = "growthos-consulting"
@@ -120,10 +124,45 @@ def test_an_event_is_accepted_and_the_same_again_gives_its_first_outcome(
         "id": EXAMPLE["id"],
         "partnership": EXAMPLE["subject"],
         "events": {"first": 0, "count": 1},
+        "receipt": accepted.json()["receipt"],
     }
     again = post(ordinary, event(), JSON)
     assert again.json() == accepted.json() | {"status": "duplicate"}
     assert ordinary.accord.history.size() == 1
+
+
+def test_what_is_accepted_has_the_operators_receipt_and_without_a_key_has_none(
+    ordinary: Served,
+) -> None:
+    note = Note.read(post(ordinary, event()).json()["receipt"])
+    origin = f"{OPERATOR}/{EXAMPLE['subject']}"
+    assert note.by(Verifier(origin, Kind.NOTE, ordinary.accord.signing().seal.signer.public))
+    assert Promise.read(note.text).leaves == tuple(
+        ordinary.accord.history.leaves(EXAMPLE["subject"])
+    )
+
+    key = ordinary.settings.path_of_key
+    assert key
+    key.rename(key.with_suffix(".away"))
+    with serving(ordinary.settings) as keyless:
+        assert "receipt" not in post(keyless, event()).json()
+
+
+def test_a_signed_command_is_posted_like_any_event(ordinary: Served) -> None:
+    party = signatory(EXAMPLE["party"], 1)
+    register = party.register(EXAMPLE["subject"])
+    asked = {"subject": EXAMPLE["subject"]}
+    post(ordinary, event())
+    assert post(ordinary, party.unsigned(register, **asked), JSON).status_code == 200
+
+    revoke = RevokeKey(keyid=party.keyid, reason="A laptop was lost.")
+    problem = refused(post(ordinary, party.unsigned(revoke, **asked), JSON))
+    assert (problem["status"], problem["rule"]) == (422, "signature-needed")
+    raw = party.signs(revoke, **asked)
+    wrong = raw.replace(b'"sig"', b'"sag"')
+    assert refused(post(ordinary, wrong, JSON))["status"] == 400
+    assert post(ordinary, raw, JSON).json()["status"] == "accepted"
+    assert post(ordinary, raw + b"\n" + raw, LINES).json()["duplicates"] == 2
 
 
 def test_an_event_in_binary_mode_is_the_same_as_in_structured_mode(ordinary: Served) -> None:
@@ -216,6 +255,7 @@ def test_many_events_are_each_decided_and_the_refused_are_told(
     assert answer.status_code == 200
     report = answer.json()
     assert (report["accepted"], report["duplicates"]) == (2, 1)
+    assert [each["id"] for each in report["receipts"]] == [EXAMPLE["id"], "crm-0002"]
     (told,) = report["refused"]
     assert told == {
         "source": EXAMPLE["source"],
@@ -238,7 +278,10 @@ def test_more_events_than_one_transaction_takes_are_all_decided(ordinary: Served
         orjson.dumps(event(id=f"crm-{number}", subject=f"p{number}")) for number in range(2500)
     )
     answer = ordinary.client.post("/v1/events", content=lines, headers=LINES, timeout=30)
-    assert answer.json() == {"accepted": 2500, "duplicates": 0, "refused": []}
+    report = answer.json()
+    assert (report["accepted"], report["duplicates"], report["refused"]) == (2500, 0, [])
+    assert [each["id"] for each in report["receipts"]][:2] == ["crm-0", "crm-1"]
+    assert len(report["receipts"]) == 2500
     assert ordinary.accord.history.size() == 2500
 
 
@@ -542,7 +585,7 @@ def test_what_was_taken_from_others_is_as_they_published_it() -> None:
 SERVE = """
 import sys
 from infra.http import serve
-from infra.settings import Settings
+from infra.settings import OPERATOR, Settings
 from infra.store.records import Output
 serve(Settings(store=sys.argv[1]), port=0)
 """

@@ -35,7 +35,7 @@ def accord(
 ) -> Accord:
     """Give the command `accord`, as it is typed in a folder of its own; the store is accord.db."""
     monkeypatch.chdir(tmp_path)
-    for name in ("COLUMNS", "ACCORD_STORE", "ACCORD_PORT"):
+    for name in ("COLUMNS", "ACCORD_KEY", "ACCORD_STORE", "ACCORD_PORT"):
         monkeypatch.delenv(name, raising=False)
 
     def run(*typed: str, stdin: bytes = b"", columns: int | None = None) -> Ran:
