@@ -167,6 +167,8 @@ class _Bundle:
         history, asked = self.accord.history, self.asked
         event = BundleExported(reason=asked.reason, party=asked.party)
         try:
+            # Over what was altered nothing more is recorded, so that its end stays where it is.
+            self._log().grow()
             self.accord.service.record_own(self.partnership, asked.by, event)
             size = size_of(history, self.partnership)
             self.notary.checkpoint(self.partnership)
@@ -191,6 +193,10 @@ class _Bundle:
         leaves: list[bytes] = []
         with bag.file("data/events.jsonl") as write:
             for index, body, leaf in entries:
+                for _ in range(len(leaves), index):
+                    # What is gone leaves its place empty, so that it is missed there.
+                    leaves.append(bytes(len(leaf)))
+                    write(b"{}\n")
                 leaves.append(leaf)
                 why = self._why_not(sight, index, body)
                 if why is None:
@@ -339,12 +345,13 @@ class _Bundle:
         if len(self.events) == self.exported.size:
             self.statements = claims.statements(self.events)
             self.alerts = claims.alerts(self.events)
+        # What only a part is shown of cannot be found again from that.
         ranged = self.asked.start is not None or self.asked.end is not None
         bag.document("data/keys.json", claims.keys(self.shown))
         bag.document("data/agreements.json", claims.agreements(self.shown))
         bag.document("data/figures.json", [] if ranged else claims.figures_of(self.shown))
         bag.document("data/statements.json", self.statements)
-        bag.document("data/alerts.json", self.alerts)
+        bag.document("data/alerts.json", [] if ranged else self.alerts)
 
     def _write_tags(self, bag: _Bag) -> None:
         payload = [each for each in bag.sums if each.startswith("data/")]

@@ -171,7 +171,7 @@ def test_a_round_signs_where_there_is_news_and_one_bad_log_keeps_no_other_waitin
     record(both[0], 2, "a")
     record(both[0], 2, "b")
     blob = "CAST('x' AS BLOB)" if address.startswith("sqlite") else "'x'::bytea"
-    sql(address, f"UPDATE events SET body = {blob} WHERE partnership = 'a' AND idx = 2")  # noqa: S608
+    sql(address, f"UPDATE events SET body = {blob} WHERE partnership = 'a' AND idx = 2")
     assert notary.round() == 1
     assert told == ["a", "b", "c", "b"]
 

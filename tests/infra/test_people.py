@@ -1,7 +1,6 @@
 """People are in the history by commitment, and once erased their names are nowhere."""
 
 # The statements that look through a store are this file's own.
-# ruff: noqa: S608
 
 import json
 import sqlite3

@@ -1,0 +1,504 @@
+"""What somebody may do to the record, each on a real store, and how a counterparty finds it out.
+
+Both verifiers look at the bundle offline and with nothing of this project; they must agree on the
+fault and where it is. Beside each attack stands what it takes to go unseen: the defence that is
+left out, so that nobody takes it for one that does nothing.
+"""
+
+import json
+from base64 import b64encode
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from hashlib import sha256
+from pathlib import Path
+
+import orjson
+import pytest
+
+from domain.execution import LessonRecorded
+from domain.keyring import KeyRegistered
+from domain.settlement import PayoutRecorded
+from infra.audit import dsse, keys
+from infra.audit.keys import Signer
+from infra.audit.notes import Checkpoint, Note
+from infra.bootstrap import Accord
+from infra.store.records import Kept
+from tests.audit import world as made
+from tests.audit.world import (
+    CONSULTING,
+    PARTIES,
+    SIGNERS,
+    VERIFIED,
+    World,
+    build,
+    fault,
+    play,
+    rewritten,
+    signed,
+    verdict,
+    witnessing,
+)
+from tests.feeds import FEEDS, messages
+
+pytestmark = [pytest.mark.needs("node"), pytest.mark.xdist_group("attacks")]
+
+IDENTITY = b64encode(bytes([1]) + bytes(31)).decode()
+"""The point that takes one signature for every message."""
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """The store as it should be, with a witness that goes on running."""
+    folder = tmp_path_factory.mktemp("attacks")
+    world = build(folder / "whole")
+    with witnessing(world.folder) as url:
+        world.witness = url
+        play(world)
+        yield world
+
+
+@pytest.fixture
+def world(whole: World, tmp_path: Path) -> World:
+    """A copy, to do something to; nobody has seen more of it than of the whole."""
+    copy = whole.copy(tmp_path / "store")
+    # A witness that was shown one copy's end would take every other one for a fork.
+    copy.witness = None
+    return copy
+
+
+def alone(world: World) -> str:
+    """What a party pins who asks for no cosignature."""
+    return world.policy(quorum="none")
+
+
+# --- as it should be -----------------------------------------------------------------------------
+
+
+def test_what_nobody_touched_is_verified_with_everything_pinned(whole: World) -> None:
+    pins = [f"party {each} {b64encode(SIGNERS[each].public).decode()}" for each in PARTIES]
+    for name in ("verify.py", "verify.mjs"):
+        digest = sha256((made.VERIFIERS / name).read_bytes()).hexdigest()
+        pins.append(f"verifier {digest} {name}")
+    seen = whole.folder / "seen"
+    seen.write_text(str(whole.shown[2]))
+    bundle = whole.bundle(statement="2026-Q2", alert=f"referral-minimum@1/{CONSULTING}/2026-Q1")
+    assert verdict(bundle, whole.policy(more=pins), "--seen", seen) == VERIFIED
+
+
+@pytest.mark.parametrize("party", PARTIES)
+def test_what_is_made_for_a_party_is_verified_too(world: World, party: str) -> None:
+    assert verdict(world.bundle(party=party), alone(world)) == VERIFIED
+
+
+def test_a_part_is_verified_with_the_rest_as_hashes(world: World) -> None:
+    bundle = world.bundle(start=made.moment("2026-04-01T00:00:00Z"))
+    assert verdict(bundle, alone(world)) == VERIFIED
+
+
+# --- who goes around the store -------------------------------------------------------------------
+
+
+def test_an_edit_is_found_where_it_was_made(world: World) -> None:
+    index = world.find("PaymentReceived")
+    world.sql(
+        "UPDATE events SET body = CAST(replace(body, '10000.00', '19000.00') AS BLOB) "
+        f"WHERE idx = {index} AND partnership = '{CONSULTING}'"
+    )
+    assert verdict(world.bundle(), alone(world)) == fault("event-altered", index)
+
+
+def test_an_edit_with_its_hash_is_found_by_what_was_signed_before(world: World) -> None:
+    index = world.find("PaymentReceived")
+    world.sql(
+        "UPDATE events SET body = CAST(replace(body, '10000.00', '19000.00') AS BLOB) "
+        f"WHERE idx = {index} AND partnership = '{CONSULTING}'",
+        f"UPDATE events SET leaf = leaf(body) WHERE idx = {index}",
+        "DELETE FROM trees",
+        "DELETE FROM nodes",
+    )
+    size = next(each.size for each in sizes(world) if each.size > index)
+    found = verdict(world.bundle(), alone(world))
+    # The event is signed by its party, and nothing before that is looked at yet.
+    assert found == fault("checkpoint-root", size)
+
+
+def sizes(world: World) -> list[Checkpoint]:
+    return [Checkpoint.read(each.text) for each in world.shown]
+
+
+def test_a_deletion_is_found_where_it_was_made(world: World) -> None:
+    index = world.find("RefundIssued")
+    world.sql(f"DELETE FROM events WHERE idx = {index} AND partnership = '{CONSULTING}'")
+    assert verdict(world.bundle(), alone(world)) == fault("event-altered", index)
+
+
+def test_an_insertion_is_found_at_the_checkpoint_before_which_it_was_made(world: World) -> None:
+    index = sizes(world)[2].size - 3
+    before = made.moment(world.event(index - 1)["recorded_at"])
+    forged = world.forged(lesson(), "growthos", stream=f"{CONSULTING}/deal/x", at=before)
+    # A store that was filled by hand takes it; the service would not.
+    world.sql("UPDATE heads SET recorded_at = '2025-01-01T00:00:00Z'")
+    world.forge(forged)
+    move(world, newest(world), index)
+    found = verdict(world.bundle(), alone(world))
+    assert found == fault("checkpoint-root", sizes(world)[2].size)
+
+
+def newest(world: World) -> int:
+    with world.opened() as (accord, _):
+        return accord.history.heads([CONSULTING])[CONSULTING].size - 1
+
+
+def move(world: World, one: int, other: int) -> None:
+    """Put the event of one index at another, and move on those between."""
+    at = f"partnership = '{CONSULTING}' AND idx"
+    world.sql(
+        f"UPDATE events SET idx = -1 WHERE {at} = {one}",
+        f"UPDATE events SET idx = -2 - idx WHERE {at} >= {other}",
+        f"UPDATE events SET idx = -1 - idx WHERE {at} < -1",
+        f"UPDATE events SET idx = {other} WHERE {at} = -1",
+        "DELETE FROM trees",
+        "DELETE FROM nodes",
+    )
+
+
+def test_a_change_of_order_is_found(world: World) -> None:
+    index = world.find("PaymentReceived")
+    at = f"partnership = '{CONSULTING}' AND idx"
+    world.sql(
+        f"UPDATE events SET idx = -1 WHERE {at} = {index}",
+        f"UPDATE events SET idx = {index} WHERE {at} = {index + 1}",
+        f"UPDATE events SET idx = {index + 1} WHERE {at} = -1",
+    )
+    size = next(each.size for each in sizes(world) if each.size > index)
+    found = verdict(world.bundle(), alone(world))
+    assert found in {
+        fault("event", index),
+        fault("event", index + 1),
+        fault("checkpoint-root", size),
+    }
+
+
+def test_a_log_that_was_cut_off_is_found_where_it_ends(world: World) -> None:
+    index = newest(world) - 20
+    world.sql(
+        f"DELETE FROM events WHERE idx >= {index} AND partnership = '{CONSULTING}'",
+        f"UPDATE heads SET size = {index} WHERE partnership = '{CONSULTING}'",
+    )
+    assert verdict(world.bundle(), alone(world)) == fault("events-missing", index)
+
+
+def test_two_partnerships_events_that_were_swapped_are_found(world: World) -> None:
+    index = world.find("PaymentReceived")
+    with world.opened() as (accord, _):
+        accord.service.handle(list(messages(FEEDS[2])))
+    one = f"(SELECT position FROM events WHERE partnership = '{CONSULTING}' AND idx = {index})"
+    other = "(SELECT position FROM events WHERE partnership = 'aurora-series' AND idx = 7)"
+    world.sql(
+        f"CREATE TEMP TABLE swapped AS SELECT body, leaf FROM events WHERE position = {one}",
+        f"UPDATE events SET (body, leaf) = (SELECT body, leaf FROM events WHERE position = {other})"
+        f" WHERE position = {one}",
+    )
+    assert verdict(world.bundle(), alone(world)) == fault("event", index)
+
+
+def test_whoever_can_sign_again_goes_unseen_where_nobody_else_looks(world: World) -> None:
+    """The control of all of these: the operator itself, without a witness or a memory."""
+    rewrite(world, unsigned(world))
+    assert verdict(world.bundle(), alone(world)) == VERIFIED
+
+
+def rewrite(world: World, index: int) -> None:
+    """Rewrite an event that nobody signed, and sign the whole history again."""
+    at = f"idx = {index} AND partnership = '{CONSULTING}'"
+    world.sql(
+        "UPDATE events SET body = CAST(json_set(CAST(body AS TEXT), '$.occurred_at', "
+        f"'2026-02-01T09:00:00Z') AS BLOB) WHERE {at}",
+        f"UPDATE events SET leaf = leaf(body) WHERE {at}",
+        "DELETE FROM trees",
+        "DELETE FROM nodes",
+        "DELETE FROM checkpoints",
+    )
+
+
+# --- an operator who lies ------------------------------------------------------------------------
+
+
+def unsigned(world: World) -> int:
+    """Give the index of an event that no party signed."""
+    with world.opened() as (accord, _):
+        return next(each.index for each in accord.history.of(CONSULTING, 5) if not each.signed)
+
+
+def test_a_history_that_was_signed_again_is_found_by_what_somebody_saw(world: World) -> None:
+    rewrite(world, unsigned(world))
+    seen = world.folder / "seen"
+    seen.write_text(str(world.shown[0]))
+    bundle = world.bundle()
+    assert verdict(bundle, alone(world)) == VERIFIED
+    found = verdict(bundle, alone(world), "--seen", seen)
+    assert found == fault("fork", sizes(world)[0].size)
+
+
+def test_a_history_that_was_signed_again_has_no_quorum(whole: World, world: World) -> None:
+    rewrite(world, unsigned(world))
+    world.witness = whole.witness  # It has seen the other history, and cosigns none beside it.
+    bundle = world.bundle()
+    assert verdict(bundle, alone(world)) == VERIFIED
+    assert verdict(bundle, world.policy()) == fault("quorum", newest(world) + 1)
+
+
+def test_an_old_end_is_found_by_who_has_seen_a_newer_one(world: World) -> None:
+    old = world.bundle("old.zip")
+    size = newest(world) + 1
+    world.bundle("new.zip")
+    newer = world.folder / "newer"
+    newer.write_text(str(world.checkpoint()))
+    assert verdict(old, alone(world)) == VERIFIED
+    assert verdict(old, alone(world), "--seen", newer) == fault("stale", size)
+    assert verdict(old, alone(world), "--not-before", "2027-01-01T00:00:00Z") == fault(
+        "stale", size
+    )
+
+
+def test_what_is_recorded_as_of_long_ago_is_found(world: World) -> None:
+    # Somebody looked on a quiet day, so the operator had to sign that nothing had come.
+    later = sizes(world)[-1].time
+    assert later
+    quiet(world, later + timedelta(days=30))
+    forged = world.forged(lesson(), "growthos", at=later + timedelta(days=1))
+    world.forge(forged)
+    assert verdict(world.bundle(), alone(world)) == fault("checkpoint-time", forged_at(world))
+
+
+def lesson() -> LessonRecorded:
+    return LessonRecorded(lesson="forged", text="It was never said.")
+
+
+def forged_at(world: World) -> int:
+    """Give the index of what was forged: the last before its bundle."""
+    return newest(world) - 1
+
+
+def quiet(world: World, at: object) -> None:
+    """Sign the same end once more, on a later day."""
+    with world.opened() as (accord, notary):
+        note = notary.checkpoint(CONSULTING)
+        checkpoint = Checkpoint.read(note.text)
+        later = type(checkpoint)(checkpoint.origin, checkpoint.size, checkpoint.root, at)  # type: ignore[arg-type]
+        again = Note(later.text).signed(checkpoint.origin, notary.seal.signer)
+        accord.trees.keep(CONSULTING, checkpoint.size, str(again))
+
+
+def test_what_is_recorded_as_of_long_ago_goes_unseen_where_nobody_looked(world: World) -> None:
+    later = sizes(world)[-1].time
+    assert later
+    world.forge(world.forged(lesson(), "growthos", at=later + timedelta(days=1)))
+    assert verdict(world.bundle(), alone(world)) == VERIFIED
+
+
+def test_a_binding_act_that_was_never_signed_is_found(world: World) -> None:
+    world.forge(world.forged(payout(), "growthos"))
+    assert verdict(world.bundle(), alone(world)) == fault("command-missing", forged_at(world))
+
+
+def payout() -> PayoutRecorded:
+    return PayoutRecorded.model_validate(
+        {
+            "payout": "forged",
+            "statement": "2026-Q2:USD",
+            "payer": "growthos",
+            "amount": {"amount": "1.00", "currency": "USD"},
+        }
+    )
+
+
+def test_what_binds_nobody_may_be_said_unsigned(world: World) -> None:
+    world.forge(world.forged(lesson(), "growthos"))
+    assert verdict(world.bundle(), alone(world)) == VERIFIED
+
+
+def test_a_command_that_was_recorded_twice_is_found(world: World) -> None:
+    index = world.find("PayoutRecorded")
+    event = world.event(index)
+    world.forge(world.forged(payout(), event["party"], signed=event["signed"]))
+    assert verdict(world.bundle(), alone(world)) == fault("command-replayed", forged_at(world))
+
+
+def test_a_command_for_another_partnership_is_found(world: World) -> None:
+    found = attributed(world, partnership="another", origin=f"{made.OPERATOR}/another")
+    assert found == fault("command-elsewhere", forged_at(world))
+
+
+def test_a_command_for_another_operators_log_is_found(world: World) -> None:
+    found = attributed(world, origin=f"elsewhere.example/{CONSULTING}")
+    assert found == fault("command-elsewhere", forged_at(world))
+
+
+def test_a_key_that_nobody_registered_is_found(world: World) -> None:
+    found = attributed(world, by=Signer(b"x" * 32))
+    assert found == fault("command-key", forged_at(world))
+
+
+def test_a_signature_of_the_right_key_over_the_right_command_goes_through(world: World) -> None:
+    """The control of the four above."""
+    assert attributed(world) == VERIFIED
+
+
+def test_a_command_that_is_signed_over_another_history_is_found(world: World) -> None:
+    seen = dsse.Seen(root=b64encode(bytes(32)).decode(), size=100)
+    assert attributed(world, seen=seen) == fault("command-seen", forged_at(world))
+
+
+def test_a_command_after_its_time_is_found(world: World) -> None:
+    found = attributed(world, expires="2026-01-01T00:00:00Z")
+    assert found == fault("command-expired", forged_at(world))
+
+
+def test_another_content_than_was_signed_is_found(world: World) -> None:
+    found = attributed(world, recorded={"amount": {"amount": "9.00", "currency": "USD"}})
+    assert found == fault("command-differs", forged_at(world))
+
+
+def attributed(
+    world: World,
+    *,
+    by: Signer | None = None,
+    recorded: dict[str, object] | None = None,
+    **changed: object,
+) -> object:
+    """Record a payout that seems signed by its party; what is wrong with it is told."""
+    event = payout()
+    last = sizes(world)[-1].time
+    assert last
+    at = last + timedelta(hours=1)
+    told = {
+        "specversion": "1.0",
+        "id": "signed-payout",
+        "source": "//growthos.example",
+        "type": "accord.RecordPayout",
+        "subject": CONSULTING,
+        "time": at.isoformat().replace("+00:00", "Z"),
+        "party": "growthos",
+        "actor": "admin@growthos",
+        "data": event.model_dump(mode="json", exclude={"payer"}),
+    }
+    body = signed(told, by=by, **changed)
+    digest = sha256(body).hexdigest()
+    if recorded:
+        event = PayoutRecorded.model_validate({**event.model_dump(mode="json"), **recorded})
+    forged = world.forged(
+        event, "growthos", cause=(told["source"], told["id"]), signed=digest, at=at
+    )
+    with world.opened() as (accord, _):
+        accord.history.append([forged], kept=[Kept("command", CONSULTING, digest, body)])
+    return verdict(world.bundle(), alone(world))
+
+
+def test_a_revoked_key_signs_nothing_more(world: World) -> None:
+    second = Signer(b"s" * 32)
+    at = sizes(world)[-1].time
+    assert at
+    when = at.isoformat().replace("+00:00", "Z")
+    revoke = made.registration("growthos", when) | {
+        "id": "revoke",
+        "type": "accord.RevokeKey",
+        "data": {"keyid": keys.key_id(SIGNERS["growthos"].public), "reason": "It was lost."},
+    }
+    with world.opened() as (accord, _):
+        asked = [made.registration("growthos", when, second), revoke]
+        outcomes = accord.service.handle([signed(each) for each in asked])
+        assert [each.status for each in outcomes] == ["accepted", "accepted"]
+    assert attributed(world) == fault("command-key", forged_at(world))
+
+
+def test_a_weak_key_is_found(world: World) -> None:
+    proof = b64encode(IDENTITY.encode()[:32] + bytes(32)).decode()
+    weak = KeyRegistered.model_construct(key=IDENTITY, proof=proof)
+    world.forge(world.forged(weak, "northbridge"))
+    assert verdict(world.bundle(), alone(world)) == fault("key-weak", forged_at(world))
+
+
+# --- who changes a bundle ------------------------------------------------------------------------
+
+
+def changed(name: str, old: bytes, new: bytes) -> Callable[[dict[str, bytes]], None]:
+    def change(files: dict[str, bytes]) -> None:
+        assert old in files[f"data/{name}"]
+        files[f"data/{name}"] = files[f"data/{name}"].replace(old, new, 1)
+
+    return change
+
+
+def test_a_statement_that_says_more_is_found(world: World) -> None:
+    bundle = world.bundle()
+    tampered = rewritten(
+        bundle, changed("statements.json", b'"amount":"2175.00"', b'"amount":"3175.00"')
+    )
+    found = verdict(tampered, alone(world))
+    assert (found.verdict, found.code) == ("FAULT", "claim-statement")
+    assert found.at is not None
+
+
+def test_a_figure_that_says_more_is_found(world: World) -> None:
+    def change(files: dict[str, bytes]) -> None:
+        figures = json.loads(files["data/figures.json"])
+        one = next(each for each in figures if each["metric"] == "leads" and each["value"])
+        one["value"] = str(int(one["value"]) + 1)
+        files["data/figures.json"] = orjson.dumps(figures, option=orjson.OPT_SORT_KEYS) + b"\n"
+
+    assert verdict(rewritten(world.bundle(), change), alone(world)) == fault("claim-figure")
+
+
+def test_what_is_not_in_the_log_is_the_operators_word(world: World) -> None:
+    """The control of these: nothing holds the list of refused inputs."""
+
+    def change(files: dict[str, bytes]) -> None:
+        files["data/rejected.jsonl"] = b""
+
+    assert verdict(rewritten(world.bundle(), change), alone(world)) == VERIFIED
+
+
+def test_a_bundle_with_a_verifier_that_lies_is_found_by_one_of_ones_own(world: World) -> None:
+    def change(files: dict[str, bytes]) -> None:
+        files["data/verify.py"] = b"print('VERIFIED')\n"
+
+    lying = rewritten(world.bundle(), change)
+    digest = sha256((made.VERIFIERS / "verify.py").read_bytes()).hexdigest()
+    pinned = world.policy(quorum="none", more=[f"verifier {digest} verify.py"])
+    assert verdict(lying, alone(world)) == VERIFIED
+    assert verdict(lying, pinned) == fault("verifier")
+
+
+def test_a_dropped_command_is_proved_by_its_receipt(world: World) -> None:
+    with world.opened() as (accord, _):
+        receipt = receipt_of(accord, newest(world) - 30)
+    path = world.folder / "receipt"
+    path.write_text(receipt)
+    index = newest(world) - 30
+    assert verdict(world.bundle(), alone(world), "--receipt", path) == VERIFIED
+    # The operator lets it fall, and signs a history without it.
+    drop(world, index)
+    found = verdict(world.bundle(), alone(world), "--receipt", path)
+    assert (found.code, found.at) == ("receipt", index)
+
+
+def receipt_of(accord: Accord, index: int) -> str:
+    (event,) = accord.history.of(CONSULTING, index, index + 1)
+    assert accord.receipts
+    found = accord.receipts.again([(event.source, event.source_id)])
+    return str(found[event.source, event.source_id])
+
+
+def drop(world: World, index: int) -> None:
+    at = f"partnership = '{CONSULTING}' AND idx"
+    world.sql(
+        f"DELETE FROM events WHERE {at} >= {index}",
+        f"UPDATE heads SET size = {index} WHERE partnership = '{CONSULTING}'",
+        "DELETE FROM trees",
+        "DELETE FROM nodes",
+        f"DELETE FROM checkpoints WHERE size > {index}",
+    )
+    last = sizes(world)[-1].time
+    assert last
+    world.forge(world.forged(lesson(), "growthos", at=last))
