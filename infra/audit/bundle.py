@@ -28,7 +28,7 @@ from infra.audit.log import Altered, Log
 from infra.audit.notary import Notary
 from infra.audit.notes import Checkpoint, Note, tlog_proof, written_proof
 from infra.bootstrap import Accord
-from infra.queries.logs import AsOf, Row, sight_of, size_of
+from infra.queries.logs import AsOf, NotFound, Row, sight_of, size_of
 from infra.store.records import Head
 from projections.visibility import Sight, Viewer
 
@@ -78,7 +78,12 @@ def export(accord: Accord, notary: Notary, partnership: str, asked: Asked, path:
     size_of(accord.history, partnership)
     sight_of(accord.history, partnership, AsOf(viewer=Viewer(asked.party)))
     if asked.statement:
-        queries.statement(accord, partnership, asked.statement)
+        found = queries.statement(accord, partnership, asked.statement)["statements"]
+        if not any(each["state"] != "open" for each in found):
+            raise NotFound(
+                f"{partnership} has no statement {asked.statement}.",
+                f"See what was issued: accord statement {partnership}.",
+            )
     if asked.alert:
         queries.explain(accord, asked.alert)
     bundle = _Bundle(accord, notary, partnership, asked)

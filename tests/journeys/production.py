@@ -34,6 +34,7 @@ USERS = {
     "relay": "accord_views",
     "projector": "accord_views",
     "publisher": "accord_views",
+    "notary": "accord_writer",
 }
 """Which user of the database each process is, as in docker-compose.yml."""
 PASSWORD = "accord"  # noqa: S105 - of a database that lives for one test
@@ -108,6 +109,8 @@ class Production:
             "ACCORD_TOPICS": self.settings.topics,
             "ACCORD_HEALTH": "127.0.0.1:0",
         }
+        if USERS[role] == "accord_writer":
+            environment["ACCORD_KEY"] = str(self.settings.key)
         with log.open("wb") as output:
             process = subprocess.Popen(
                 [*command, "run", role],
@@ -247,7 +250,12 @@ def production(
     database: str, broker: str, folder: Path, *, simulated: bool = True
 ) -> Iterator[Production]:
     """Give an empty installation with its topics; at the end its processes are stopped."""
-    settings = Settings(store=database, kafka=broker, topics=f"t{uuid.uuid4().hex[:8]}")
+    settings = Settings(
+        store=database,
+        kafka=broker,
+        topics=f"t{uuid.uuid4().hex[:8]}",
+        key=folder / f"operator-{uuid.uuid4().hex[:8]}.key",
+    )
     migrate(settings, simulated=simulated, password=PASSWORD, partitions=PARTITIONS)
     made = Production(settings, folder)
     try:

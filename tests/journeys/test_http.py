@@ -20,7 +20,8 @@ import pytest
 from domain.keyring import RevokeKey
 from infra import intake
 from infra import live as live_module
-from infra.audit.notes import Kind, Note, Verifier
+from infra.audit import merkle
+from infra.audit.notes import Checkpoint, Kind, Note, Verifier, read_proof
 from infra.audit.receipts import Promise
 from infra.bootstrap import Accord, bootstrap, init
 from infra.http import create_app
@@ -129,6 +130,43 @@ def test_an_event_is_accepted_and_the_same_again_gives_its_first_outcome(
     again = post(ordinary, event(), JSON)
     assert again.json() == accepted.json() | {"status": "duplicate"}
     assert ordinary.accord.history.size() == 1
+
+
+def test_who_asks_is_given_checkpoints_and_their_proofs(served: Served) -> None:
+    served.client.post("/v1/events", content=FEED, headers=LINES)
+    base = f"/v1/partnerships/{CONSULTING}"
+    key = Verifier.read(served.client.get(f"{base}/key").text.strip())
+    first = Note.read(served.client.get(f"{base}/checkpoint").text)
+    checkpoint = Checkpoint.read(first.text)
+    assert first.by(key)
+    assert checkpoint.size == len(list(served.accord.history.bodies(CONSULTING)))
+    assert served.client.get(f"{base}/checkpoint").text == str(first)
+
+    proof, _, note = served.client.get(f"{base}/proofs/12").text.partition("\n\n")
+    (body,) = served.accord.history.bodies(CONSULTING, 12, 13)
+    path = read_proof(proof.split("\n")[2:])
+    assert note == str(first)
+    assert merkle.included(12, checkpoint.size, merkle.leaf_hash(body), path, checkpoint.root)
+
+    growth = served.client.get(f"{base}/consistency", params={"old": 100}).text
+    lines, _, note = growth.partition("\n\n")
+    old, *hashes = lines.split("\n")
+    then = served.accord.signing().log(CONSULTING).root(100)
+    assert (old, note) == ("old 100", str(first))
+    assert merkle.consistent(100, checkpoint.size, then, checkpoint.root, read_proof(hashes))
+
+
+def test_proofs_of_what_is_not_there_are_refused(served: Served) -> None:
+    served.client.post("/v1/events", content=FEED, headers=LINES)
+    base = f"/v1/partnerships/{CONSULTING}"
+    for page in (
+        "/v1/partnerships/nobody/checkpoint",
+        f"{base}/proofs/99999",
+        f"{base}/consistency?old=99999",
+    ):
+        answer = served.client.get(page)
+        assert (answer.status_code, answer.headers["content-type"]) == (404, PROBLEM)
+    assert served.client.get(f"{base}/proofs/first").status_code == 422
 
 
 def test_what_is_accepted_has_the_operators_receipt_and_without_a_key_has_none(

@@ -11,6 +11,8 @@ from pathlib import Path
 import orjson
 import pytest
 
+from infra.audit.log import Log
+from infra.audit.notes import Checkpoint, Note
 from infra.local.kafka import Broker
 from tests.documents import REPOSITORY
 from tests.feeds import FEEDS, messages, played
@@ -23,6 +25,8 @@ from tests.journeys.production import (
     wait_for,
 )
 from tests.parts import Reachable, missing_part
+
+CONSULTING = "growthos-consulting"
 
 NAMES = re.compile(rb"maya[. ]ortiz|sam[. ]adeyemi|elise[. ]garnier|Anders Vik", re.IGNORECASE)
 """People of the examples, as they act and as they are named."""
@@ -70,6 +74,38 @@ def test_the_producer_that_the_documents_show_emits_a_command(made: Production) 
         wait_for(lambda: accord.history.size() > 0, SETTLED_SECONDS, made.logs)
         (begun,) = accord.history.of("acme-search")
     assert (begun.source, begun.source_id) == ("//crm.example", "4711")
+
+
+def test_checkpoints_of_every_log_are_told_and_told_again_by_who_takes_over(
+    made: Production,
+) -> None:
+    made.start("intake")
+    made.start("notary")
+    made.wait_until_ready("notary")
+    made.produce(messages(FEEDS[0]))
+    with made.accord() as accord:
+        key = accord.signing().seal.verifier(CONSULTING)
+
+        def told() -> list[Checkpoint]:
+            notes = [orjson.loads(m.value) for m in made.consumed(made.topics.audit)]
+            read = [Note.read(each["note"]) for each in notes]
+            assert all(each.by(key) for each in read)
+            return [Checkpoint.read(each.text) for each in read]
+
+        # One at each statement, and one for what came last once a minute is over.
+        wait_for(lambda: len(told()) > 0, SETTLED_SECONDS, made.logs)
+        sizes = [each.size for each in told()]
+        assert sizes == sorted(set(sizes))
+        held = Log(accord.history, accord.trees, CONSULTING)
+        assert all(held.root(each.size) == each.root for each in told())
+
+        latest = told()[-1]
+        assert made.running["notary"].end() == 0
+        made.start("notary")
+        made.wait_until_ready("notary")
+        wait_for(lambda: told()[-1].size >= latest.size, SETTLED_SECONDS, made.logs)
+        wait_for(lambda: len(told()) > len(sizes), SETTLED_SECONDS, made.logs)
+    assert made.running["notary"].end() == 0
 
 
 def topics_tell_the_same(made: Production, embedded: Answers) -> None:

@@ -1,0 +1,125 @@
+"""The operator's commands for a dispute, as they are typed."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from infra.audit.notes import Note, Verifier
+from tests.documents import REPOSITORY
+from tests.journeys.typed import Accord
+
+CONSULTING = "growthos-consulting"
+
+
+@pytest.fixture
+def store(accord: Accord, tmp_path: Path) -> Path:
+    """A store with the first feed in it; it is the one that is meant where none is named."""
+    accord("init", "--simulated", "--operator", "accord.example")
+    accord("ingest", str(REPOSITORY / "examples" / "1-growthos.jsonl"))
+    return tmp_path / "accord.db"
+
+
+def tamper(store: Path, statement: str) -> None:
+    with closing(sqlite3.connect(store)) as connection:
+        connection.execute(statement)
+        connection.commit()
+
+
+def test_a_checkpoint_is_signed_by_the_key_that_is_told(accord: Accord, store: Path) -> None:
+    key = accord("log-key", CONSULTING)
+    note = accord("checkpoint", CONSULTING)
+    again = accord("checkpoint", CONSULTING, "--json")
+
+    assert store.with_name("accord.db.key").stat().st_mode & 0o777 == 0o600
+    assert key.out.startswith(f"accord.example/{CONSULTING}+")
+    assert Note.read(note.out).by(Verifier.read(key.out.strip()))
+    assert again.json["note"] == note.out
+    unknown = accord("checkpoint", "nobody")
+    assert (unknown.code, "There is no partnership nobody." in unknown.err) == (1, True)
+
+
+def test_a_bundle_is_written_once_and_says_what_is_to_be_pinned(
+    accord: Accord, store: Path
+) -> None:
+    asked = ("bundle", CONSULTING, "--reason", "A dispute.", "-o", "evidence.zip")
+    made = accord(*asked, "--statement", "2026-Q2")
+    assert made.code == 0
+    assert accord("log-key", CONSULTING).out.strip() in made.out
+    assert store.with_name("evidence.zip").exists()
+    last = accord("history", CONSULTING).out.strip().splitlines()[-1]
+    assert "handed out an evidence bundle: A dispute." in last
+
+    again = accord(*asked)
+    assert (again.code, "evidence.zip: File exists" in again.err) == (1, True)
+    for wrong in (("--for", "nobody"), ("--statement", "2031-Q1x"), ("--alert", "no@1/alert/x")):
+        refused = accord(*asked[:-1], "other.zip", *wrong)
+        assert refused.code == 1
+        assert not store.with_name("other.zip").exists()
+
+
+def test_what_no_longer_is_what_was_signed_is_handed_out_with_a_warning(
+    accord: Accord, store: Path
+) -> None:
+    accord("checkpoint", CONSULTING)
+    accord("bundle", CONSULTING, "--reason", "Before.", "-o", "before.zip")
+    tamper(
+        store,
+        "UPDATE events SET body = CAST(replace(body, 'lesson', 'lesion') AS BLOB), leaf = leaf",
+    )
+    found = accord("verify")
+    assert found.code == 1
+    tamper(store, "DELETE FROM events WHERE idx > 340")
+    tamper(store, "UPDATE heads SET size = 341")
+    made = accord("bundle", CONSULTING, "--reason", "After.", "-o", "after.zip")
+    assert made.code == 1
+    assert "The store is not what was signed" in made.err
+
+
+def test_an_auditor_goes_on_from_what_it_found_good(accord: Accord, store: Path) -> None:
+    accord("checkpoint", CONSULTING)
+    assert accord("verify", "--memory", "good").code == 0
+    name, size, _ = store.with_name("good").read_text().split()
+    assert (name, int(size) > 300) == (CONSULTING, True)
+    assert accord("verify", "--memory", "good").code == 0
+    # It goes on from there, but what it remembers must still be so.
+    tamper(
+        store,
+        "UPDATE events SET body = CAST(replace(body, 'GrowthOS', 'Growths') AS BLOB), "
+        "leaf = zeroblob(32) WHERE idx = 0",
+    )
+    assert accord("verify", "--memory", "good").code == 1
+
+
+def test_two_accounts_of_one_log_are_told_apart(accord: Accord, store: Path) -> None:
+    key = accord("log-key", CONSULTING).out.strip()
+    Path("first").write_text(accord("checkpoint", CONSULTING).out)
+    accord("bundle", CONSULTING, "--reason", "One.", "-o", "one.zip")
+    grown = accord("diff", "first", "one.zip", "--log", key)
+    assert (grown.code, "has grown from" in grown.out) == (0, True)
+
+    # The operator tells another history, and signs that, too.
+    tamper(
+        store,
+        "UPDATE events SET body = CAST(replace(body, '2025-09-16T', '2025-09-15T') AS BLOB) "
+        "WHERE idx = 1",
+    )
+    from infra.audit.merkle import leaf_hash  # noqa: PLC0415 - what it takes to lie
+
+    with closing(sqlite3.connect(store)) as connection:
+        connection.create_function("leaf", 1, leaf_hash)
+        connection.execute("UPDATE events SET leaf = leaf(body)")
+        for table in ("trees", "nodes", "checkpoints"):
+            connection.execute(f"DELETE FROM {table}")
+        connection.commit()
+    accord("bundle", CONSULTING, "--reason", "Two.", "-o", "two.zip")
+    forked = accord("diff", "one.zip", "two.zip", "--log", key, "-o", "fork.json")
+    assert (forked.code, "two histories" in forked.out) == (3, True)
+    assert "part at index 1" in forked.out
+    assert accord("diff", "fork.json", "--log", key).code == 3
+
+    stranger = accord("diff", "one.zip", "two.zip")
+    assert (stranger.code, "--log" in stranger.err) == (2, True)
+    wrong = accord("diff", "first", "accord.db", "--log", key)
+    assert (wrong.code, "is no bundle and no checkpoint" in wrong.err) == (1, True)
