@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 # The demo has a store of its own, so that nobody's own ACCORD_STORE is touched by it.
 DEMO_STORE := sqlite:///var/demo.db
 
-.PHONY: help run up-local down-local test check faults bench bench-kafka lock clean
+.PHONY: help run up-local down-local test check faults audit-faults bench bench-kafka lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the chores
@@ -38,6 +38,9 @@ check: $(VENV)/.dev ## form, lint, types, import contracts, and that documented 
 
 faults: $(VENV)/.dev ## kill and restart everything while 20,000 events flow (about nine minutes)
 	@ACCORD_FAULTS=full $(BIN)/python -m pytest --capture=no tests/faults
+
+audit-faults: $(VENV)/.dev ## change ten thousand evidence bundles; both verifiers must agree on each
+	@ACCORD_FAULTS=full $(BIN)/python -m pytest --capture=no tests/audit/test_mutations.py
 
 bench: $(VENV)/.runtime ## measure ingest, replay and rebuild beside the plain limits
 	@$(BIN)/python -m benchmarks

@@ -1,6 +1,6 @@
 """What a bundle says follows from the events, so that whoever checks it can find it again.
 
-The rules by which each is found are written down in docs/bundle-format.md, section 10 and 13.
+The rules by which each is found are written down in `verifiers/FORMAT.md`, sections 10 and 13.
 """
 
 from base64 import b64decode

@@ -757,11 +757,13 @@ def _told(error: Exception) -> str | None:
     from psycopg import Error as DatabaseError
 
     from domain.kernel import Refused
+    from infra.audit.asking import NotReached
     from infra.audit.forks import NoAccount
     from infra.audit.keys import NoKey
     from infra.audit.log import Altered
     from infra.audit.notes import Malformed
     from infra.audit.policy import NoPolicy
+    from infra.audit.timestamps import NoTimestamp
     from infra.kafka.topics import TopicsDiffer
     from infra.queries import NotFound
     from infra.store.records import UnknownSchema
@@ -769,9 +771,9 @@ def _told(error: Exception) -> str | None:
     told: str | None = None
     match error:
         # These say by themselves what is wrong and what mends it.
-        case Altered() | NoAccount() | NoKey() | NoPolicy() | Malformed():
+        case Altered() | NoAccount() | NoKey() | NoPolicy() | NoTimestamp() | Malformed():
             told = str(error)
-        case NotFound() | NoSuchStore() | TopicsDiffer():
+        case NotFound() | NotReached() | NoSuchStore() | TopicsDiffer():
             told = str(error)
         case UnknownSchema():
             told = f"{error}."

@@ -127,6 +127,44 @@ def bundle(
         raise typer.Exit(FAILED)
 
 
+@app.command(rich_help_panel=DISPUTE)
+def timestamp(
+    id: Id,
+    authority: Annotated[
+        str, typer.Option("--authority", metavar="URL", help="Who tells the time (RFC 3161).")
+    ],
+    roots: Annotated[
+        Path,
+        typer.Option("--roots", metavar="FILE", help="The certificates that it is checked by."),
+    ],
+    store: Store = DEFAULT_STORE,
+    as_json: Json = False,
+) -> None:
+    """Have an outside authority tell when a partnership's checkpoint was there; bundles bring it.
+
+    The answer is checked before it is kept. It is over the text of the latest checkpoint.
+    """
+    from infra.audit import timestamps
+    from infra.audit.bundle import TIMESTAMP
+    from infra.audit.notes import Checkpoint
+    from infra.cli.printing import document, say
+    from infra.queries import size_of
+    from infra.store.records import Kept
+
+    trusted = timestamps.roots(roots.read_bytes())
+    with opened(store, as_json=as_json) as accord:
+        size_of(accord.history, id)
+        text = accord.signing().checkpoint(id).text
+        answer = timestamps.fetch(authority, timestamps.request(text))
+        at = timestamps.verify(answer, text, trusted).isoformat()
+        size = Checkpoint.read(text).size
+        accord.history.append([], kept=[Kept(TIMESTAMP, id, str(size), answer)])
+        if as_json:
+            document(marked(accord, {"partnership": id, "size": size, "at": at}))
+        else:
+            say(f"The checkpoint of {size} events of {id} was there at {at}.")
+
+
 @app.command(
     rich_help_panel=DISPUTE,
     epilog=f"Exit code {REFUSED}: {EXIT_CODES[REFUSED]}; here, a fork.",

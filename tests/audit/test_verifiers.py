@@ -37,7 +37,7 @@ const ask = {
     verifier.ed25519Verify(bytes(key), bytes(message), bytes(signature)),
   admitted: ([key]) => verifier.admitted(bytes(key)),
   json: ([text]) => {
-    try { verifier.strictJson(bytes(text)); } catch { return false; }
+    try { verifier.canonicalJson(bytes(text)); } catch { return false; }
     return true;
   },
 };
@@ -87,7 +87,7 @@ def of_python(module: ModuleType, case: Case) -> bool:
             return bool(module.admitted(key))
         case _:
             try:
-                module.strict_json(*case.given)
+                module.parse(*(each.decode() for each in case.given))
             except ValueError:
                 return False
             return True

@@ -17,6 +17,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hashlib import sha256
+from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple
 from zipfile import ZIP_DEFLATED, ZipFile
@@ -319,21 +320,28 @@ def rewritten(bundle: Path, change: Callable[[dict[str, bytes]], None]) -> Path:
     with ZipFile(bundle) as archive:
         files = {name: archive.read(name) for name in archive.namelist()}
     change(files)
+    path = bundle.with_name(f"rewritten-{bundle.name}")
+    path.write_bytes(zipped(files))
+    return path
+
+
+def zipped(files: dict[str, bytes]) -> bytes:
+    """Give files as a bag whose manifests fit them."""
+    files = dict(files)
     payload = {name: data for name, data in files.items() if name.startswith("data/")}
     files["manifest-sha256.txt"] = _manifest(payload)
     octets = sum(map(len, payload.values()))
-    info = files["bag-info.txt"].decode().splitlines()
-    kept = [line for line in info if not line.startswith("Payload-Oxum")]
-    files["bag-info.txt"] = "\n".join(
-        [*kept, f"Payload-Oxum: {octets}.{len(payload)}", ""]
-    ).encode()
+    told = files["bag-info.txt"].splitlines()
+    kept = [line for line in told if not line.startswith(b"Payload-Oxum")]
+    oxum = b"Payload-Oxum: %d.%d" % (octets, len(payload))
+    files["bag-info.txt"] = b"\n".join([*kept, oxum, b""])
     tags = ("bagit.txt", "bag-info.txt", "manifest-sha256.txt")
     files["tagmanifest-sha256.txt"] = _manifest({name: files[name] for name in tags})
-    path = bundle.with_name(f"rewritten-{bundle.name}")
-    with ZipFile(path, "w", ZIP_DEFLATED) as archive:
+    made = BytesIO()
+    with ZipFile(made, "w", ZIP_DEFLATED) as archive:
         for name, data in files.items():
             archive.writestr(name, data)
-    return path
+    return made.getvalue()
 
 
 def _manifest(files: dict[str, bytes]) -> bytes:
