@@ -1,8 +1,9 @@
 """People by name at the doors alone: the history holds commitments, and the names are kept apart.
 
-A commitment (`audit/verifiers/FORMAT.md`, section 11) is a hash of a name with a salt. The same name in
-the same partnership has the same commitment, until it is erased: then name and salt are forgotten,
-all that was signed, hashed and proven stays as it is, and the same name comes under another one.
+A commitment (`audit/verifiers/FORMAT.md`, section 11) is a hash of a name with a salt. The same
+name in the same partnership has the same commitment, until it is erased: then name and salt are
+forgotten, all that was signed, hashed and proven stays as it is, and the same name comes under
+another one.
 """
 
 import json

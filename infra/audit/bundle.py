@@ -1,7 +1,7 @@
 """Evidence bundles: a ZIP file by which a counterparty checks the record offline, trusting nobody.
 
-What is in it, and what a verifier does with it, is written down in `verifiers/FORMAT.md`; tests hold
-this module and both verifiers to that page.
+What is in it, and what a verifier does with it, is written down in `verifiers/FORMAT.md`; tests
+hold this module and both verifiers to that page.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping

@@ -8,14 +8,17 @@ from typing import Any
 import orjson
 from pydantic import ValidationError
 
-from domain.kernel import Event
+from domain import keyring
+from domain.kernel import Event, Refused
+from domain.keyring import KeyRegistered, Keyring
 from domain.recorded import Recorded
 from infra import codec
-from infra.audit import merkle
+from infra.audit import dsse, merkle
 from infra.audit.log import Log
 from infra.audit.merkle import Tree, leaf_hash
 from infra.audit.notes import Checkpoint, Malformed, Note
 from infra.bootstrap import Accord
+from infra.people import COMMAND
 from infra.runner import Replayed, partnerships, replay_all
 from infra.store.records import NOTHING
 from projections import PROJECTIONS
@@ -81,8 +84,9 @@ def verify(accord: Accord, memory: Memory | None = None) -> Iterator[Checked]:
 
     Views that are merely behind are caught up first. Each stored event is hashed and must be what
     was noted when it was recorded; it is read and written again, which must give the stored bytes;
-    places must be without gaps; and the roots that were signed must be those of the events. What
-    `memory` knows to be good is not hashed again, but must still have the same root.
+    places must be without gaps; what a party signed must be by a key of its own; and the roots that
+    were signed must be those of the events. What `memory` knows to be good is not hashed again, but
+    must still have the same root.
     """
     memory = memory or Memory()
     accord.catch_up()
@@ -121,6 +125,35 @@ def _check(accord: Accord, partnership: str, size: int, memory: Memory) -> Check
     return Checked(partnership, reading.read, rows, difference)
 
 
+class _Signatures:
+    """What parties signed, as far as it is kept: each by a key that was active at its place."""
+
+    def __init__(self, accord: Accord, partnership: str) -> None:
+        self._kept = accord.history.kept(COMMAND, partnership)
+        self._keyring = Keyring()
+
+    def wrong(self, recorded: Recorded) -> str | None:
+        """Give what is wrong with the signature of an event, and take it into account."""
+        found = self._wrong(recorded) if recorded.signed else None
+        self._keyring = keyring.evolve(self._keyring, recorded.event, recorded.act)
+        return found
+
+    def _wrong(self, recorded: Recorded) -> str | None:
+        body = self._kept.get(recorded.signed or "")
+        if body is None:
+            return None  # It was erased with a person whom it named.
+        try:
+            signed = dsse.read(orjson.loads(body))
+        except (Refused, ValueError) as error:
+            return f"a signed command: {error}"
+        held = self._keyring.of(recorded.act.party).get(signed.keyid)
+        first = recorded.event if isinstance(recorded.event, KeyRegistered) else None
+        active = held.came if held and held.active else None if held else first
+        if signed.digest != recorded.signed or active is None or not signed.by(active.public):
+            return f"a command that {recorded.act.party} signed with a key that was active"
+        return None
+
+
 class _Reading:
     """Reads a partnership's stored bytes, and notes the first that are not as they were written."""
 
@@ -130,6 +163,7 @@ class _Reading:
         self._size = size
         self.read = 0
         self.difference: Difference | None = None
+        self._signatures = _Signatures(accord, partnership)
         self._good, root = memory.of(partnership)
         self.tree = Log(accord.history, accord.trees, partnership).at(min(self._good, size))
         self._signed = self._checkpoints(accord)
@@ -176,6 +210,7 @@ class _Reading:
         except (ValueError, KeyError, ValidationError) as error:
             self._differs(self.read, body, f"an event that can be read: {error}")
             return None
+        unsigned = self._signatures.wrong(recorded)
         if self.read < self._good:
             return recorded
         again = codec.encode(recorded)
@@ -183,6 +218,8 @@ class _Reading:
             self._differs(self.read, body, again.decode())
         elif recorded.partnership != self._partnership:
             self._differs(self.read, recorded.partnership, self._partnership)
+        elif unsigned:
+            self._differs(self.read, body, unsigned)
         elif leaf_hash(body) != leaf:
             self._differs(self.read, body, f"an event whose hash is {leaf.hex()}")
         else:

@@ -6,18 +6,21 @@ left out, so that nobody takes it for one that does nothing.
 """
 
 import json
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
+from zipfile import ZipFile
 
 import orjson
 import pytest
 
 from domain.execution import LessonRecorded
 from domain.keyring import KeyRegistered
+from domain.people import PersonErased
 from domain.settlement import PayoutRecorded
+from infra import queries
 from infra.audit import dsse, keys
 from infra.audit.keys import Signer
 from infra.audit.notes import Checkpoint, Note
@@ -71,6 +74,13 @@ def alone(world: World) -> str:
     return world.policy(quorum="none")
 
 
+def found_live(world: World) -> str | None:
+    """Give what `accord verify` finds in the store itself."""
+    with world.opened() as (accord, _):
+        difference = list(queries.verify(accord))[-1].difference
+        return difference.key if difference else None
+
+
 # --- as it should be -----------------------------------------------------------------------------
 
 
@@ -83,6 +93,7 @@ def test_what_nobody_touched_is_verified_with_everything_pinned(whole: World) ->
     seen.write_text(str(whole.shown[2]))
     bundle = whole.bundle(statement="2026-Q2", alert=f"referral-minimum@1/{CONSULTING}/2026-Q1")
     assert verdict(bundle, whole.policy(more=pins), "--seen", seen) == VERIFIED
+    assert found_live(whole) is None
 
 
 @pytest.mark.parametrize("party", PARTIES)
@@ -340,6 +351,7 @@ def test_a_command_for_another_operators_log_is_found(world: World) -> None:
 def test_a_key_that_nobody_registered_is_found(world: World) -> None:
     found = attributed(world, by=Signer(b"x" * 32))
     assert found == fault("command-key", forged_at(world))
+    assert found_live(world) == f"{CONSULTING}#{forged_at(world)}"
 
 
 def test_a_signature_of_the_right_key_over_the_right_command_goes_through(world: World) -> None:
@@ -504,3 +516,29 @@ def drop(world: World, index: int) -> None:
     last = sizes(world)[-1].time
     assert last
     world.forge(world.forged(lesson(), "growthos", at=last))
+
+
+def test_who_was_erased_is_in_no_new_bundle_and_all_of_it_holds(world: World) -> None:
+    name = b"sam.adeyemi"
+    assert name in everything(world.bundle("before.zip"))
+    with world.opened() as (accord, _):
+        for person in queries.commitments(accord, CONSULTING, name.decode()):
+            accord.service.record_own(
+                CONSULTING, "sam", PersonErased(person=person, reason="They asked for it.")
+            )
+    bundle = world.bundle("after.zip")
+    assert name not in everything(bundle)
+    assert b64encode(name)[:12] not in everything(bundle)
+    assert verdict(bundle, alone(world)) == VERIFIED
+    told = made.told(made.PYTHON, bundle)
+    assert any("erased" in each for each in told["not_checked"])
+    assert found_live(world) is None
+
+
+def everything(bundle: Path) -> bytes:
+    """Give all that is in a bundle, what is encoded in its signed commands too."""
+    with ZipFile(bundle) as archive:
+        files = [archive.read(each) for each in archive.namelist()]
+        lines = archive.read("data/commands.jsonl").splitlines()
+    payloads = [orjson.loads(each).get("envelope", {}).get("payload", "") for each in lines]
+    return b"\n".join([*files, *map(b64decode, payloads)])
