@@ -3,10 +3,14 @@
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from zipfile import ZipFile
 
+import orjson
 import pytest
 
-from infra.audit.notes import Note, Verifier
+from infra.audit import timestamps
+from infra.audit.notes import Checkpoint, Note, Verifier
+from tests.audit.test_timestamps import Authority, serving
 from tests.documents import REPOSITORY
 from tests.journeys.typed import Accord
 
@@ -123,3 +127,29 @@ def test_two_accounts_of_one_log_are_told_apart(accord: Accord, store: Path) -> 
     assert (stranger.code, "--log" in stranger.err) == (2, True)
     wrong = accord("diff", "first", "accord.db", "--log", key)
     assert (wrong.code, "is no bundle and no checkpoint" in wrong.err) == (1, True)
+
+
+@pytest.mark.needs("openssl")
+def test_an_outside_authority_tells_when_a_checkpoint_was_there(
+    accord: Accord, store: Path, tmp_path: Path
+) -> None:
+    authority = Authority(tmp_path / "authority")
+    (tmp_path / "roots.pem").write_bytes(authority.root)
+    with serving(authority) as url:
+        asked = ("timestamp", CONSULTING, "--authority", url, "--roots")
+        told = accord(*asked, "roots.pem")
+        wrong = accord(*asked, "evidence.zip")
+    assert told.code == 0, told.err
+    assert "was there at 20" in told.out
+    assert wrong.code == 1
+
+    accord("bundle", CONSULTING, "--reason", "A dispute.", "-o", "evidence.zip")
+    with ZipFile(store.with_name("evidence.zip")) as archive:
+        (stamp,) = [each for each in archive.namelist() if each.endswith(".tsr")]
+        lines = archive.read("data/checkpoints.jsonl").splitlines()
+        size = int(Path(stamp).stem)
+        texts = [Note.read(orjson.loads(each)["note"]).text for each in lines]
+        (text,) = [each for each in texts if Checkpoint.read(each).size == size]
+        answer = archive.read(stamp)
+    at = timestamps.verify(answer, text, timestamps.roots(authority.root))
+    assert at.isoformat() in told.out
