@@ -34,6 +34,8 @@ class Collected:
 
     note: Note
     lacking: Mapping[str, str]
+    away: frozenset[str] = frozenset()
+    """Those among the lacking that could not be reached at all."""
 
 
 def collect(note: Note, policy: Policy, proof_from: Proof, timeout: float = PATIENCE) -> Collected:
@@ -49,16 +51,17 @@ def collect(note: Note, policy: Policy, proof_from: Proof, timeout: float = PATI
         answers = dict(zip(asked, threads.map(ask, asked), strict=True))
     return Collected(
         note.joined(each for each in answers.values() if isinstance(each, Signature)),
-        {each.word: why for each, why in answers.items() if isinstance(why, str)},
+        {each.word: str(why) for each, why in answers.items() if isinstance(why, Exception)},
+        frozenset(each.word for each, why in answers.items() if isinstance(why, NotReached)),
     )
 
 
-def _ask(asked: Witness, note: Note, proof_from: Proof, timeout: float) -> Signature | str:
+def _ask(asked: Witness, note: Note, proof_from: Proof, timeout: float) -> Signature | Exception:
     """Give a witness's cosignature, or why it gave none."""
     try:
         return _cosignature(asked, note, proof_from, timeout)
     except (_Unsigned, NotReached) as error:
-        return str(error)
+        return error
 
 
 def _cosignature(asked: Witness, note: Note, proof_from: Proof, timeout: float) -> Signature:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
+from time import monotonic
 from typing import Final
 
 from domain.settlement import FinalSettlementIssued, StatementIssued
@@ -27,6 +28,9 @@ INTERVAL: Final = 60
 
 AT_ONCE: Final = (StatementIssued.wire, FinalSettlementIssued.wire)
 """The facts at which a checkpoint is signed at once: what is owed rests on all before it."""
+
+REST: Final = 30.0
+"""Seconds for which a witness that could not be reached is left alone: other logs wait, too."""
 
 MANY: Final = 1000
 """Partnerships that are looked at together."""
@@ -62,6 +66,8 @@ class Notary:
         self._trees = trees
         self.seal = seal
         self._policy = policy
+        self._away: dict[str, float] = {}
+        """Witnesses that could not be reached, and until when nobody waits for them again."""
         # What came before is signed by the first round.
         self._read = history.size() - 1
         self._subscribers: list[Callable[[str, Note], None]] = []
@@ -118,7 +124,10 @@ class Notary:
         # It is kept before anybody else sees it: what was shown once is never signed otherwise.
         self._trees.keep(partnership, size, str(note))
         held = self.log(partnership)
-        found = cosigning.collect(note, self._policy, lambda old: held.consistency(old, size))
+        away = {word for word, until in self._away.items() if until > monotonic()}
+        asked = self._policy.without(away)
+        found = cosigning.collect(note, asked, lambda old: held.consistency(old, size))
+        self._away |= dict.fromkeys(found.away, monotonic() + REST)
         for word, reason in found.lacking.items():
             log.warning("not cosigned", extra={"witness": word, "error": reason})
         if (cosigned := found.note) != note:

@@ -8,7 +8,7 @@ answers: ``witness <word> <verifier key> <url>``.
 
 import re
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Self
 
@@ -98,7 +98,16 @@ class Policy:
 
     def bundled(self, log: Verifier) -> Self:
         """Give it as a bundle of this log proposes it: without addresses."""
-        return replace(self, log=log, witnesses=tuple(replace(w, url=None) for w in self.witnesses))
+        return replace(self.without([each.word for each in self.witnesses]), log=log)
+
+    def without(self, words: Container[str]) -> Self:
+        """Give it with nobody to be asked at these witnesses; whoever signs still counts."""
+        return replace(
+            self,
+            witnesses=tuple(
+                replace(each, url=None) if each.word in words else each for each in self.witnesses
+            ),
+        )
 
     def signed(self, note: Note) -> list[str]:
         """Give the words of the witnesses whose cosignature is under a note and right."""

@@ -5,11 +5,12 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import psycopg
 import pytest
 
-from infra.audit import cosigning, merkle
+from infra.audit import asking, cosigning, merkle
 from infra.audit.cosigning import Collected
 from infra.audit.keys import Signer
 from infra.audit.log import TILE, Altered, Log
@@ -217,3 +218,24 @@ def test_a_note_is_kept_before_a_witness_sees_it_and_with_what_the_witness_adds(
     assert note.by(witness)
     assert seen == [alone, alone]
     assert notary.latest("acme") == note == notary.checkpoint("acme")
+
+
+def test_a_witness_that_cannot_be_reached_is_waited_for_once_and_not_by_every_log(
+    both: Store, clock: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    witness = Verifier("witness.example", Kind.COSIGNATURE, Signer(b"2" * 32).public)
+    nobody = "http://127.0.0.1:9"
+    policy = Policy(witnesses=(Witness("w", witness, nobody),), quorum="w")
+    asked: list[str] = []
+    real = asking.post
+
+    def post(url: str, *given: Any) -> Any:  # noqa: ANN401 - as it is called
+        asked.append(url)
+        return real(url, *given)
+
+    monkeypatch.setattr(cosigning, "post", post)
+    notary = Notary(*both, Seal("accord.example", SIGNER, clock), policy)
+    for name in ("a", "b", "c"):
+        record(both[0], 1, name)
+    assert notary.round() == 3
+    assert asked == [f"{nobody}/add-checkpoint"]
