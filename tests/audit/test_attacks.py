@@ -22,6 +22,7 @@ from domain.people import PersonErased
 from domain.settlement import PayoutRecorded
 from infra import queries
 from infra.audit import dsse, keys
+from infra.audit.bundle import Asked, export
 from infra.audit.keys import Signer
 from infra.audit.notes import Checkpoint, Note
 from infra.bootstrap import Accord
@@ -452,6 +453,56 @@ def test_a_statement_that_says_more_is_found(world: World) -> None:
     found = verdict(tampered, alone(world))
     assert (found.verdict, found.code) == ("FAULT", "claim-statement")
     assert found.at is not None
+
+
+@pytest.mark.parametrize("item", ["0-revenue-share", "incentive gift-card"])
+def test_a_line_that_moves_money_from_one_to_another_is_found(world: World, item: str) -> None:
+    """The sums stay as they are; what a line itself comes to does not."""
+
+    def change(files: dict[str, bytes]) -> None:
+        claims = json.loads(files["data/statements.json"])
+        lines = [line for each in claims for line in each["lines"] if line["item"] == item]
+        one, other = (
+            next(
+                (each, beside)
+                for each in lines
+                for beside in lines
+                if each["about"] != beside["about"]
+                and (each["month"], each["currency"]) == (beside["month"], beside["currency"])
+            )
+            if item.startswith("incentive")
+            else (lines[0], lines[0])
+        )
+        one["amount"] = f"{float(one['amount']) + 1:.2f}"
+        if one is not other:
+            other["amount"] = f"{float(other['amount']) - 1:.2f}"
+        files["data/statements.json"] = orjson.dumps(claims, option=orjson.OPT_SORT_KEYS) + b"\n"
+
+    found = verdict(rewritten(world.bundle(), change), alone(world))
+    assert (found.verdict, found.code) == ("FAULT", "claim-statement")
+
+
+@pytest.mark.parametrize(
+    "name", ["aurora-series", "cobalt-docs", "spring-france", "spring-germany", "spring-spain"]
+)
+def test_every_partnership_of_the_examples_is_verified(
+    examples: World, tmp_path: Path, name: str
+) -> None:
+    bundle = tmp_path / "bundle.zip"
+    with examples.opened() as (accord, notary):
+        export(accord, notary, name, Asked("sam", "A look."), bundle)
+        key = notary.seal.verifier(name)
+    assert verdict(bundle, f"log {key}\nquorum none\n") == VERIFIED
+
+
+@pytest.fixture(scope="module")
+def examples(tmp_path_factory: pytest.TempPathFactory) -> World:
+    """All feeds but the first, as they are."""
+    world = build(tmp_path_factory.mktemp("examples"))
+    with world.opened() as (accord, _):
+        for each in FEEDS[1:]:
+            accord.service.handle(list(messages(each)))
+    return world
 
 
 def test_a_figure_that_says_more_is_found(world: World) -> None:

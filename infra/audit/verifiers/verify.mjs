@@ -2289,6 +2289,8 @@ function checkFigures({ claims, figures, checked }) {
 // ---------------------------------------------------------------------------------------------
 
 const REVENUE_SHARE = '-revenue-share';
+const REFERRAL_FEE = '-referral-fee';
+const INCENTIVE = 'incentive ';
 
 /** Payments and what became of them, as the events tell. */
 class Payments {
@@ -2323,6 +2325,11 @@ class StatementChecker {
     this.payments = new Payments(log);
     const earliestLast = agreements.toReversed();
     this.terms = new Map(earliestLast.map((agreed) => [keyOf(agreed.terms_version), agreed.terms]));
+    this.incentives = new Map();
+    for (const [index, { data }] of log.ofTypes(new Set(['IncentiveIntroduced']))) {
+      const { incentive, per_referral: offered } = data;
+      if (!this.incentives.has(incentive)) this.incentives.set(incentive, { index, offered });
+    }
     this.totals = new Map();
     this.lines = 0;
     this.linesNotChecked = 0;
@@ -2399,8 +2406,41 @@ class StatementChecker {
     const head = this.log.heads[line.index];
     const isCause = head === null || head.type === line.because_of;
     refuseUnless(isCause, 'A line is because of another event than it says.');
-    const isComputed = line.item.endsWith(REVENUE_SHARE) && line.window === undefined;
-    return head !== null && isComputed && this.isShareRight(line, total);
+    if (head === null || line.window !== undefined) return false;
+    if (line.item.endsWith(REVENUE_SHARE)) return this.isShareRight(line, total);
+    if (line.item.endsWith(REFERRAL_FEE)) return this.isFeeRight(line, total);
+    return line.item.startsWith(INCENTIVE) && this.isIncentiveRight(line, total);
+  }
+
+  /** Computes a referral fee again; false where it is none of those, or its terms are withheld. */
+  isFeeRight({ item, to, basis, credited, currency, terms_version: version }, total) {
+    if (basis !== undefined && credited === undefined) return false;
+    const terms = this.terms.get(keyOf(version));
+    if (version !== undefined && terms === undefined && this.log.hidden.length > 0) return false;
+    if (basis === undefined) {
+      refuseUnless(total.digits === 0n, 'What fell away is not what was earned.');
+      return true;
+    }
+    const agreed = terms?.economics?.[readSize(item.slice(0, -REFERRAL_FEE.length))];
+    const isAgreed = agreed?.kind === 'referral-fee' && agreed.to === to;
+    refuseUnless(isAgreed && isMoney(agreed.fee, basis, currency), 'No such fee was agreed.');
+    const due = divide(times(decimal(basis), decimal(credited)), HUNDRED, minorDigits(currency));
+    refuseUnless(sameNumber(total, due), 'A line is not the fee that was agreed.');
+    return true;
+  }
+
+  /** Computes an incentive again; false where the event that offered it is withheld. */
+  isIncentiveRight({ item, index, basis, currency }, total) {
+    const known = this.incentives.get(item.slice(INCENTIVE.length));
+    if (known === undefined && this.log.hidden.length > 0) return false;
+    if (basis === undefined) {
+      refuseUnless(total.digits === 0n, 'What fell away is not what was earned.');
+      return true;
+    }
+    const isOffered = known !== undefined && known.index < index;
+    const isRight = isOffered && isMoney(known.offered, basis, currency);
+    refuseUnless(isRight && sameNumber(total, decimal(basis)), 'No such incentive was offered.');
+    return true;
   }
 
   /** The amounts of all lines up to this one that are about the same. */
@@ -2446,6 +2486,9 @@ class StatementChecker {
     return true;
   }
 }
+
+const isMoney = (money, amount, currency) =>
+  sameNumber(readMoney(money), decimal(amount)) && money.currency === currency;
 
 const isBehind = (claim, last) => {
   const isSameEvent = claim.index === last.index;

@@ -2086,6 +2086,8 @@ def check_figures(claims: list[Object], figures: Figures, size: int) -> None:
 
 
 SHARE: Final = "-revenue-share"
+FEE: Final = "-referral-fee"
+INCENTIVE: Final = "incentive "
 _PAYMENT: Final = "payment "
 _LINE_KEY: Final = ("about", "item", "fact", "to", "month", "currency", "terms_version")
 
@@ -2099,6 +2101,7 @@ class Statements:
         self._paid: dict[str, Event] = {}
         self._changes: dict[str, Series[Decimal]] = {}  # of what is left of a payment
         self._terms: dict[str, Json] = {}
+        self._incentives: dict[str, Event] = {}
         self._sums: dict[str, Decimal] = {}
         self.converted = 0  # balances with a rate
         self.not_shown = 0  # lines that name events that are withheld
@@ -2110,6 +2113,8 @@ class Statements:
         data = event.data
         if event.type == "CommercialTermsAgreed":
             self._terms.setdefault(_write(data.get("terms_version")), data.get("terms"))
+        elif event.type == "IncentiveIntroduced":
+            self._incentives.setdefault(_text(data.get("incentive")), event)
         elif event.type == "PaymentReceived":
             self._paid.setdefault(_text(data.get("payment")), event)
         elif event.type in {"RefundIssued", "ChargebackReversed"}:
@@ -2167,7 +2172,7 @@ class Statements:
                 self.not_shown += 1
             elif event.type != line["because_of"]:
                 raise _wrong(index, "a line names another type than its event has")
-            elif not _text(line["item"]).endswith(SHARE) or "window" in line:
+            elif not _is_computed(line):
                 self.others += 1
             elif self._names_withheld(line):
                 self.not_shown += 1
@@ -2186,9 +2191,14 @@ class Statements:
                 return True
             if bisect_left(withheld, paid.number) < bisect_left(withheld, _whole(line["index"])):
                 return True
+        item = _text(line["item"])
+        if item.startswith(INCENTIVE):
+            return item.removeprefix(INCENTIVE) not in self._incentives
         return "terms_version" in line and _write(line["terms_version"]) not in self._terms
 
     def _comes_out(self, line: Object, total: Decimal) -> bool:
+        if not _text(line["item"]).endswith(SHARE):
+            return self._is_fee(line, total)
         if "share" not in line:  # What was earned fell away.
             return total == 0
         if not self._is_of_terms(line) or not self._is_basis(line) or "basis" not in line:
@@ -2198,12 +2208,32 @@ class Statements:
         product *= Fraction(_number(line["share"])) / (100 * 100)
         return total == _rounded(product, _minor_digits(_text(line["currency"])))
 
-    def _is_of_terms(self, line: Object) -> bool:
+    def _is_fee(self, line: Object, total: Decimal) -> bool:
+        """Whether an incentive or a referral fee is as it was offered or agreed."""
+        if "basis" not in line:
+            return total == 0
+        basis, item = _number(line["basis"]), _text(line["item"])
+        if item.startswith(INCENTIVE):
+            offered = self._incentives.get(item.removeprefix(INCENTIVE))
+            if offered is None or offered.number >= _whole(line["index"]):
+                return False
+            agreed, due = offered.data.get("per_referral"), basis
+        else:
+            fee = self._item(line, FEE)
+            if fee.get("kind") != "referral-fee" or fee.get("to") != line["to"]:
+                return False
+            digits = _minor_digits(_text(line["currency"]))
+            part = Fraction(basis) * Fraction(_number(line["credited"])) / 100
+            agreed, due = fee.get("fee"), _rounded(part, digits)
+        return _money(agreed) == (basis, line["currency"]) and total == due
+
+    def _item(self, line: Object, suffix: str) -> Object:
         items = _list(_object(self._terms.get(_write(line.get("terms_version")))).get("economics"))
-        number = whole(_text(line["item"]).removesuffix(SHARE))
-        if number is None or number >= len(items):
-            return False
-        item = _object(items[number])
+        number = whole(_text(line["item"]).removesuffix(suffix))
+        return {} if number is None or number >= len(items) else _object(items[number])
+
+    def _is_of_terms(self, line: Object) -> bool:
+        item = self._item(line, SHARE)
         share = decimal(item.get("share"))
         return (
             item.get("kind") == "revenue-share"
@@ -2225,6 +2255,13 @@ class Statements:
             return False
         change = _as_of(self._changes.get(name), index) or Decimal(0)
         return amount + change == decimal(line.get("basis"))
+
+
+def _is_computed(line: Object) -> bool:
+    item = _text(line["item"])
+    if item.endswith(FEE):
+        return "window" not in line and ("credited" in line or "basis" not in line)
+    return "window" not in line and (item.endswith(SHARE) or item.startswith(INCENTIVE))
 
 
 def _wrong(index: int | None, detail: str) -> Fault:
@@ -2513,7 +2550,7 @@ def _examine_claims(files: Files, log: Log, keys: Keyring, report: Report) -> No
     report.skip(withheld, "agreements whose events are not shown")
     report.skip(statements.converted, "balances with a rate of exchange")
     report.skip(statements.not_shown, "lines of statements whose events are not shown")
-    report.skip(statements.others, "lines of statements of other items than revenue shares")
+    report.skip(statements.others, "lines of statements whose rule is none of the format")
     report.skip(alerts.not_shown, "changes of alerts whose events are not shown")
     report.skip(alerts.others, "alerts of other rules: their figures")
     report.not_checked.append("rejected.jsonl: what was refused is the operator's word")
