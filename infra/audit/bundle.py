@@ -87,8 +87,14 @@ def export(accord: Accord, notary: Notary, partnership: str, asked: Asked, path:
     if asked.alert:
         queries.explain(accord, asked.alert)
     bundle = _Bundle(accord, notary, partnership, asked)
-    with path.open("xb") as file, ZipFile(file, "w", ZIP_DEFLATED) as archive:
-        bundle.write(_Bag(archive))
+    with path.open("xb") as file:
+        try:
+            with ZipFile(file, "w", ZIP_DEFLATED) as archive:
+                bundle.write(_Bag(archive))
+        except BaseException:
+            # Half a bundle would only look like one that was tampered with.
+            path.unlink()
+            raise
     return bundle.exported
 
 
