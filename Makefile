@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 # The demo has a store of its own, so that nobody's own ACCORD_STORE is touched by it.
 DEMO_STORE := sqlite:///var/demo.db
 
-.PHONY: help run up-local down-local test check faults audit-faults bench bench-kafka lock clean
+.PHONY: help run up-local down-local test check faults audit-faults bench bench-audit bench-kafka lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the chores
@@ -44,6 +44,9 @@ audit-faults: $(VENV)/.dev ## change ten thousand evidence bundles; both verifie
 
 bench: $(VENV)/.runtime ## measure ingest, replay and rebuild beside the plain limits
 	@$(BIN)/python -m benchmarks
+
+bench-audit: $(VENV)/.runtime ## measure what the verifiable log costs, and how fast it is checked
+	@$(BIN)/python -m benchmarks.audit
 
 bench-kafka: $(VENV)/.dev ## measure the processes on Kafka beside bare loops of the same clients
 	@$(BIN)/python -m benchmarks.kafka

@@ -33,6 +33,7 @@ class Stored(NamedTuple):
     version: int
     topic: str
     body: bytes
+    leaf: bytes
 
 
 def stored(path: Path) -> list[Stored]:
@@ -50,7 +51,7 @@ PLAIN = """CREATE TABLE events (position INTEGER PRIMARY KEY, stream TEXT NOT NU
 
 KEYED = """CREATE TABLE events (position INTEGER PRIMARY KEY, partnership TEXT NOT NULL,
     idx INTEGER NOT NULL, stream TEXT NOT NULL, version INTEGER NOT NULL, topic TEXT NOT NULL,
-    body BLOB NOT NULL, UNIQUE (partnership, idx), UNIQUE (stream, version))"""
+    body BLOB NOT NULL, leaf BLOB NOT NULL, UNIQUE (partnership, idx), UNIQUE (stream, version))"""
 """The columns and keys that Accord's own table of events has."""
 
 

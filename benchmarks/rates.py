@@ -5,30 +5,45 @@ import sys
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from statistics import median
-from time import perf_counter
+from time import perf_counter, process_time
+from typing import NamedTuple
+
+
+class Took(NamedTuple):
+    """Seconds that something took: those that passed, and those that it ran on any core."""
+
+    wall: float
+    cpu: float
+
+
+def took(work: Callable[[], object]) -> Took:
+    """Do `work`; give the seconds that it took."""
+    gc.collect()
+    # What was prepared before is not the work's own, so it need not look through it.
+    gc.freeze()
+    start, ran = perf_counter(), process_time()
+    work()
+    seconds = Took(perf_counter() - start, process_time() - ran)
+    gc.unfreeze()
+    return seconds
 
 
 class Rates:
     """How many each contender handled in a second, a figure for each round."""
 
-    def __init__(self) -> None:
+    def __init__(self, unit: str = "/s") -> None:
+        self._unit = unit
         self.rounds: dict[str, list[float]] = defaultdict(list)
 
     def time(self, name: str, work: Callable[[], object], count: Callable[[], int]) -> None:
         """Time `work`; once it is done, `count` gives how many events it handled."""
-        gc.collect()
-        # What was prepared before is not the work's own, so it need not look through it.
-        gc.freeze()
-        start = perf_counter()
-        work()
-        seconds = perf_counter() - start
-        gc.unfreeze()
+        seconds = took(work).wall
         self.add(name, count(), seconds)
 
     def add(self, name: str, events: int, seconds: float) -> None:
         """Note that a contender handled so many events in so many seconds."""
         self.rounds[name].append(events / seconds)
-        say(f"{name}: {self.rounds[name][-1]:,.0f}/s")
+        say(f"{name}: {self.rounds[name][-1]:,.0f}{self._unit}")
 
     def rate(self, name: str) -> float:
         """Give events per second, the median of the rounds."""

@@ -6,6 +6,9 @@ import orjson
 import pytest
 
 from benchmarks.__main__ import INGEST, INSERT, main
+from benchmarks.audit import __main__ as beside_audit
+from benchmarks.audit.appending import APPEND_ON
+from benchmarks.audit.proofs import INCLUSION_BUILT, LONGEST
 from benchmarks.feed import FORMING, feed
 from benchmarks.kafka import __main__ as beside_kafka
 from benchmarks.kafka import latency, throughput
@@ -24,6 +27,24 @@ def test_a_quick_run_measures_every_contender_and_memory(
     assert (INGEST, INSERT) in {(each["of"], each["to"]) for each in found["ratios"]}
     assert [each["lines"] for each in found["peak_memory"]] == [1000, 2000]
     assert all(each["ingest"] > 2**20 < each["rebuild"] for each in found["peak_memory"])
+
+
+def test_a_quick_run_on_the_log_hands_out_what_is_verified(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    beside_audit.main(["--quick", "--json"])
+
+    found = json.loads(capsys.readouterr().out)
+    assert found["feed"]["events"] > found["feed"]["lines"] == 2000
+    unsigned, signed = found["bundles"]
+    assert unsigned["signed"] == 0
+    # What time causes, and what comes before there are keys, nobody signs.
+    assert signed["events"] > signed["signed"] > 0.9 * signed["events"]
+    assert all(rate > 0 for rate in found["per_second"].values())
+    assert all(each["ran"] > 0 for each in found["verified_per_second"].values())
+    assert {each["of"] for each in found["ratios"]} >= {APPEND_ON, INCLUSION_BUILT}
+    assert all(each["bytes"] < LONGEST for each in found["lengths"])
+    assert "verify.py" in beside_audit.show(found)
 
 
 @pytest.mark.xdist_group("kafka")

@@ -58,10 +58,11 @@ class SqliteTrees:
 
     def nodes(self, partnership: str, wanted: Iterable[Node]) -> dict[Node, bytes]:
         """Give those of these nodes that were saved."""
+        # A cross join keeps its order; SQLite would look through all of the partnership's instead.
         with self._datastore.reading() as c:
             found = c.execute(
                 """SELECT level, number, hash FROM json_each(?2) AS wanted
-                JOIN nodes ON partnership = ?1 AND level = wanted.value ->> 0
+                CROSS JOIN nodes ON partnership = ?1 AND level = wanted.value ->> 0
                 AND number = wanted.value ->> 1""",
                 (partnership, orjson.dumps(list(wanted)).decode()),
             ).fetchall()

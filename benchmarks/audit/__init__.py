@@ -1,0 +1,1 @@
+"""What the verifiable log costs, and how fast it is checked."""

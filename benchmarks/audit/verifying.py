@@ -1,0 +1,174 @@
+"""How fast a bundle is verified offline, as its user does it: by the verifiers that are in it.
+
+They run in processes of their own. What counts is the time that these ran on any core, because
+others may want the same cores; the time that passed is told beside it. The plain limits run here.
+"""
+
+import resource
+import shutil
+import subprocess
+import sys
+from base64 import b64encode
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from hashlib import sha256
+from pathlib import Path
+from time import perf_counter
+from typing import Final
+from zipfile import ZipFile
+
+import orjson
+from nacl.signing import VerifyKey
+
+from benchmarks import ours
+from benchmarks.audit.signing import signed, signer
+from benchmarks.feed import OURS, feed
+from benchmarks.rates import Rates, Took, say, took
+from infra.audit import dsse
+from infra.audit.bundle import Asked, export
+
+PARTNERSHIP: Final = "partner-0000"
+PARTIES: Final = (OURS, f"{PARTNERSHIP}-ltd")
+
+EVERY: Final = 1000
+"""Lines of the feed between two checkpoints."""
+
+HASH: Final = "plain SHA-256 of the same lines"
+VERIFY: Final = "plain PyNaCl verification of as many signatures"
+UNSIGNED, SIGNED = "no signatures", "all signed"
+
+_VERIFIERS: Final = {"verify.py": (sys.executable, "-I"), "verify.mjs": ("node",)}
+
+AIMS: Final = {
+    f"{name}, {kind}": aim
+    for name in _VERIFIERS
+    for kind, aim in ((UNSIGNED, "100,000 or more"), (SIGNED, "10,000 or more"))
+}
+"""What is aimed at in events per second on one core."""
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A bundle as it was handed out, with its verifiers beside it, and what is in it."""
+
+    path: Path
+    policy: Path
+    signed: int
+    """How many of the events name a signed command."""
+    lines: list[bytes]
+    """The events, a line each."""
+    signatures: list[tuple[bytes, bytes, bytes]] = field(repr=False)
+    """Key, message and signature of each signed command."""
+
+    @property
+    def kind(self) -> str:
+        """What tells it from the other."""
+        return SIGNED if self.signed else UNSIGNED
+
+    @property
+    def store(self) -> Path:
+        """The store that it was handed out of."""
+        return self.path.with_name("accord.db")
+
+
+def made(folder: Path, size: int, *, signing: bool) -> Bundle:
+    """Hand out a bundle of at least `size` events of one partnership, from a store at `folder`."""
+    folder.mkdir()
+    lines = list(feed(size, 1))
+    with ours.store(folder / "accord.db") as accord:
+        notary = accord.signing()
+        lines = list(signed(lines, PARTIES)) if signing else lines
+        for start in range(0, len(lines), EVERY):
+            ours.ingest(accord, lines[start : start + EVERY])
+            notary.checkpoint(PARTNERSHIP)
+        path = folder / "bundle.zip"
+        export(accord, notary, PARTNERSHIP, Asked("auditor", "To be verified."), path)
+        policy = folder / "policy.txt"
+        policy.write_text(notary.policy_of(PARTNERSHIP) + "".join(_pins() if signing else ()))
+    with ZipFile(path) as archive:
+        for name in _VERIFIERS:
+            (folder / name).write_bytes(archive.read(f"data/{name}"))
+        events = archive.read("data/events.jsonl").splitlines()
+        commands = archive.read("data/commands.jsonl").splitlines()
+    names = sum("signed" in orjson.loads(event) for event in events)
+    return Bundle(path, policy, names, events, [_signature(each) for each in commands])
+
+
+def measure(ran: Rates, passed: Rates, bundle: Bundle) -> None:
+    """Verify a bundle by each verifier, and do the plain part of it; note both kinds of seconds.
+
+    Raises `ValueError` unless it is verified.
+    """
+    for name in contenders():
+        _note(ran, passed, f"{name}, {bundle.kind}", bundle, _verified(name, bundle))
+    _note(ran, passed, f"{HASH}, {bundle.kind}", bundle, took(partial(_hash, bundle.lines)))
+    if bundle.signatures:
+        _note(ran, passed, VERIFY, bundle, took(partial(_check, bundle.signatures)))
+
+
+def contenders() -> list[str]:
+    """Give the verifiers that can be run here."""
+    found = [name for name, (program, *_) in _VERIFIERS.items() if shutil.which(program)]
+    for each in _VERIFIERS.keys() - set(found):
+        say(f"{each} is left out: {_VERIFIERS[each][0]} is not installed")
+    return found
+
+
+def ratios(measured: Collection[str]) -> list[tuple[str, str, str]]:
+    """Give what is set beside what of all that was measured; nothing is aimed at."""
+    beside = {UNSIGNED: f"{HASH}, {UNSIGNED}", SIGNED: VERIFY}
+    pairs = [(f"{name}, {kind}", plain) for name in _VERIFIERS for kind, plain in beside.items()]
+    return [(one, other, "") for one, other in pairs if one in measured]
+
+
+def node() -> str:
+    """Give the version of Node.js, or that it is missing."""
+    if not shutil.which("node"):
+        return "missing"
+    found = subprocess.run(["node", "--version"], check=True, capture_output=True, text=True)  # noqa: S607 - the user's
+    return found.stdout.strip().removeprefix("v")
+
+
+def _pins() -> Iterator[str]:
+    return (f"party {each} {b64encode(signer(each).public).decode()}\n" for each in PARTIES)
+
+
+def _signature(line: bytes) -> tuple[bytes, bytes, bytes]:
+    read = dsse.read(orjson.loads(line)["envelope"])
+    return signer(read.payload.party).public, read.message, read.signature
+
+
+def _note(ran: Rates, passed: Rates, name: str, bundle: Bundle, seconds: Took) -> None:
+    # All of them do what they do for these events, so all count as many.
+    ran.add(name, len(bundle.lines), seconds.cpu)
+    passed.add(name, len(bundle.lines), seconds.wall)
+
+
+def _verified(name: str, bundle: Bundle) -> Took:
+    verifier = [*_VERIFIERS[name], str(bundle.path.with_name(name))]
+    start, before = perf_counter(), _children()
+    done = subprocess.run(  # noqa: S603 - a verifier of ours
+        [*verifier, bundle.path, "--policy", bundle.policy, "--json"],
+        capture_output=True,
+        check=False,
+    )
+    seconds = Took(perf_counter() - start, _children() - before)
+    if done.returncode:
+        raise ValueError(f"{name}: {done.stdout.decode()}{done.stderr.decode()}")
+    return seconds
+
+
+def _children() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def _hash(lines: Sequence[bytes]) -> None:
+    for line in lines:
+        sha256(line).digest()
+
+
+def _check(signatures: Sequence[tuple[bytes, bytes, bytes]]) -> None:
+    for public, message, signature in signatures:
+        VerifyKey(public).verify(message, signature)
