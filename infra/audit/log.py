@@ -6,13 +6,13 @@ altered meanwhile. Of the inner nodes only those over `TILE` leaves and more are
 below is computed from the leaf hashes when a proof asks for it.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from itertools import islice
 from typing import Final
 
 from infra.audit import merkle
-from infra.audit.merkle import Node, Tree, leaf_hash
+from infra.audit.merkle import Node, Part, Tree, leaf_hash
 from infra.store.records import Growth, History, Stale, Trees
 
 LOWEST: Final = 8
@@ -89,7 +89,7 @@ class Log:
 
     def at(self, size: int) -> Tree:
         """Give the tree of the first so many leaves, as far as they are in it."""
-        node = self._node()
+        node = self._node([(0, size)])
         return Tree(size, [node(each) for each in merkle.perfect(0, size)])
 
     def root(self, size: int) -> bytes:
@@ -98,22 +98,26 @@ class Log:
 
     def inclusion(self, index: int, size: int) -> list[bytes]:
         """Give the proof that an event is in the tree of this size. Raises `ValueError`."""
-        return merkle.proof(merkle.inclusion_parts(index, size), self._node())
+        parts = merkle.inclusion_parts(index, size)
+        return merkle.proof(parts, self._node(parts))
 
     def consistency(self, old: int, size: int) -> list[bytes]:
         """Give the proof that the tree grew from `old` leaves; nothing of none, as C2SP has it."""
         if old in {0, size}:
             return []
-        return merkle.proof(merkle.consistency_parts(old, size), self._node())
+        parts = merkle.consistency_parts(old, size)
+        return merkle.proof(parts, self._node(parts))
 
-    def _node(self) -> Callable[[Node], bytes]:
-        """Give what finds nodes: from what is saved, else from the leaves below."""
+    def _node(self, parts: Iterable[Part]) -> Callable[[Node], bytes]:
+        """Give what finds the nodes of these parts: among those saved, else from the leaves."""
+        whole = (each for part in parts for each in merkle.perfect(*part))
+        saved = self._trees.nodes(self.partnership, [each for each in whole if each[0] >= LOWEST])
 
         @cache
         def node(at: Node) -> bytes:
             level, number = at
-            if level >= LOWEST and (found := self._trees.nodes(self.partnership, [at])):
-                return found[at]
+            if found := saved.get(at):
+                return found
             if level > LOWEST:
                 left, right = ((level - 1, 2 * number), (level - 1, 2 * number + 1))
                 return merkle.node_hash(node(left), node(right))
