@@ -33,7 +33,7 @@ THIRD = b64encode(bytes(31) + b"3").decode()
 def binding_types() -> set[str]:
     """The types that the bundle's format says must be signed."""
     text = FORMAT.read_text(encoding="utf-8")
-    (listed,) = re.findall(r"\*\*Which events must be signed\.\*\*.* registration: (.*)", text)
+    (listed,) = re.findall(r"\*\*Which events must be signed\.\*\*.* `accord:settle`: (.*)", text)
     return set(re.findall(r"`(\w+)`", listed))
 
 
