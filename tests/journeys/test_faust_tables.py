@@ -98,6 +98,21 @@ def read(broker: str, topic: str) -> list[tuple[bytes, bytes]]:
         return found
 
 
+def goes_on(table: Count) -> None:
+    """Let another worker read what was not committed.
+
+    One that has restored its table now and then says that it is ready and reads nothing, which is
+    one reason more to do without tables; the next one reads.
+    """
+    told = []
+    for _ in range(3):
+        with table.worker(SOON) as worker:
+            if until(lambda: table.committed() == EVENTS, WITHIN / 2):
+                return
+            told.append(worker.tail())
+    raise AssertionError("\n".join(told))
+
+
 def test_a_faust_table_counts_twice_what_it_had_not_committed_when_its_worker_was_killed(
     broker: Reachable, topic: str, tmp_path: Path
 ) -> None:
@@ -111,9 +126,9 @@ def test_a_faust_table_counts_twice_what_it_had_not_committed_when_its_worker_wa
         )
     assert table.committed() == rows.committed() == 0
 
-    with table.worker(SOON) as second, rows.worker(SOON) as other:
-        assert until(lambda: table.committed() == EVENTS, WITHIN), second.tail()
+    with rows.worker(SOON) as other:
         assert until(lambda: rows.committed() == EVENTS, WITHIN), other.tail()
+    goes_on(table)
 
     tabled = table.tabled()
     assert all(tabled[key] > count for key, count in TRUTH.items())
