@@ -9,6 +9,7 @@ import json
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from decimal import Decimal
 from hashlib import sha256
 from pathlib import Path
 from zipfile import ZipFile
@@ -473,9 +474,9 @@ def test_a_line_that_moves_money_from_one_to_another_is_found(world: World, item
             if item.startswith("incentive")
             else (lines[0], lines[0])
         )
-        one["amount"] = f"{float(one['amount']) + 1:.2f}"
+        one["amount"] = str(Decimal(one["amount"]) + 1)
         if one is not other:
-            other["amount"] = f"{float(other['amount']) - 1:.2f}"
+            other["amount"] = str(Decimal(other["amount"]) - 1)
         files["data/statements.json"] = orjson.dumps(claims, option=orjson.OPT_SORT_KEYS) + b"\n"
 
     found = verdict(rewritten(world.bundle(), change), alone(world))
