@@ -4,7 +4,6 @@ Every round runs all contenders one after the other on the same events, so that 
 machine does meets them alike; what is printed are medians of the rounds.
 """
 
-import argparse
 import json
 import os
 import platform
@@ -17,7 +16,7 @@ from typing import Any
 
 from benchmarks import beside, memory, ours
 from benchmarks.feed import feed
-from benchmarks.rates import Rates, say, table
+from benchmarks.rates import Rates, asked, say, table
 
 INGEST = "ingest: parse, decide, idempotency, durable write"
 INSERT = "plain SQLite insert of the same bytes"
@@ -162,10 +161,7 @@ def show(found: dict[str, Any]) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the benchmarks and print what came of them."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="a small run that shows it works")
-    parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
-    given = parser.parse_args(arguments)
+    given = asked("python -m benchmarks", __doc__, arguments)
     found = measure(QUICK if given.quick else FULL)
     print(json.dumps(found, indent=2) if given.json else show(found))
 

@@ -1,5 +1,6 @@
 """How fast each contender was, round by round, and how that is printed."""
 
+import argparse
 import gc
 import sys
 from collections import defaultdict
@@ -64,3 +65,11 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Give rows under a head as a table of Markdown, its first column of numbers."""
     ruled = [head, ["---:", *["---"] * (len(head) - 1)], *rows]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in ruled)
+
+
+def asked(program: str, about: str | None, arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Read how a benchmark was asked for: whole or `quick`, in tables or as `json`."""
+    parser = argparse.ArgumentParser(prog=program, description=about)
+    parser.add_argument("--quick", action="store_true", help="a small run that shows it works")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
+    return parser.parse_args(arguments)

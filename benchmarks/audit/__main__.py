@@ -4,7 +4,6 @@ Every round runs all contenders one after the other on the same events; what is 
 of the rounds.
 """
 
-import argparse
 import json
 import os
 import platform
@@ -20,7 +19,7 @@ from benchmarks import ours
 from benchmarks.audit import appending, proofs, verifying
 from benchmarks.audit.verifying import PARTNERSHIP, Bundle
 from benchmarks.feed import feed
-from benchmarks.rates import Rates, say, table
+from benchmarks.rates import Rates, asked, say, table
 
 RATIOS = (
     (appending.APPEND_HASHED, appending.APPEND_OFF, "0.8 or more"),
@@ -165,10 +164,7 @@ PyNaCl {machine["pynacl"]}, Node.js {machine["node"]}.
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the benchmarks and print what came of them."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.audit", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="a small run that shows it works")
-    parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
-    given = parser.parse_args(arguments)
+    given = asked("python -m benchmarks.audit", __doc__, arguments)
     found = measure(QUICK if given.quick else FULL)
     print(json.dumps(found, indent=2) if given.json else show(found))
 

@@ -4,7 +4,6 @@ One broker and one database server are started for it. In every round all conten
 messages, one contender after the other; what is printed are medians of the rounds.
 """
 
-import argparse
 import json
 import os
 import platform
@@ -19,7 +18,7 @@ from benchmarks.feed import feed
 from benchmarks.kafka import latency, throughput
 from benchmarks.kafka.latency import EVERY, Flow
 from benchmarks.kafka.site import Servers, servers
-from benchmarks.rates import Rates, say, table
+from benchmarks.rates import Rates, asked, say, table
 from infra.local import Missing
 from infra.local.kafka import version as kafka_version
 from infra.local.postgres import OWNER
@@ -151,10 +150,7 @@ def _batches(found: dict[str, dict[str, float]]) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the benchmarks and print what came of them."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.kafka", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="a small run that shows it works")
-    parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
-    given = parser.parse_args(arguments)
+    given = asked("python -m benchmarks.kafka", __doc__, arguments)
     try:
         found = measure(QUICK if given.quick else FULL)
     except Missing as error:

@@ -17,10 +17,11 @@ from infra import codec
 from infra.audit import keys
 from infra.audit.dsse import Payload, Seen, Signed
 from infra.intake import Envelope
+from infra.people import COMMAND
 from infra.store.records import Kept
 
-COMMAND, NONCE = "command", "nonce"
-"""The kinds under which a signed command is kept, and that its nonce was used."""
+NONCE = "nonce"
+"""The kind under which it is kept that a party used a nonce."""
 
 _COMMITMENT = "person:"
 """What stands where the log does not tell a person's name begins with this."""

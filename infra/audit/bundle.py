@@ -19,6 +19,7 @@ from pydantic import ValidationError
 
 from domain.kernel import Event
 from domain.keyring import KeyRegistered, KeyRevoked, KeyRotated
+from domain.people import PersonErased
 from domain.recorded import Recorded
 from domain.values import instant
 from domain.viewing import BundleExported
@@ -28,6 +29,7 @@ from infra.audit.log import Altered, Log
 from infra.audit.notary import Notary
 from infra.audit.notes import Checkpoint, Note, tlog_proof, written_proof
 from infra.bootstrap import Accord
+from infra.people import COMMAND, PERSON
 from infra.queries.logs import AsOf, NotFound, Row, sight_of, size_of
 from infra.store.records import Head
 from projections.visibility import Sight, Viewer
@@ -37,8 +39,8 @@ FORMAT: Final = "accord-bundle/1"
 _KEYS = (KeyRegistered, KeyRotated, KeyRevoked)
 """Facts that are in every bundle, because signatures are checked by them."""
 
-COMMAND, PERSON, TIMESTAMP = "command", "person", "timestamp"
-"""What is kept beside a log under these kinds goes into its bundles."""
+TIMESTAMP = "timestamp"
+"""The kind under which an authority's answer is kept, by the size of the checkpoint."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,9 +322,9 @@ class _Bundle:
     def _people(self) -> Iterator[Row]:
         kept = self.accord.history.kept(PERSON, self.partnership)
         erased = {
-            each.event.model_dump(mode="json")["person"]: each.index
+            each.event.person: each.index
             for each in self.shown
-            if each.event.wire == "PersonErased"
+            if isinstance(each.event, PersonErased)
         }
         told = b"\n".join(codec.encode(each) for each in self.shown)
         for commitment in sorted(kept.keys() | erased.keys()):

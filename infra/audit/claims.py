@@ -3,25 +3,20 @@
 The rules by which each is found are written down in `verifiers/FORMAT.md`, sections 10 and 13.
 """
 
-from base64 import b64decode
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from domain.agreement import CommercialTermsAgreed
 from domain.kernel import Event
+from domain.keyring import KeyRegistered, KeyRevoked, KeyRotated
 from domain.recorded import Recorded
 from domain.values import instant
-from infra.audit.keys import key_id
 from infra.queries.logs import Row
 from infra.queries.stating import posted
 from projections import ALERTS, KPIS, figures
 from projections.fold import replay
 
 _FIGURE = ("metric", "period", "unit", "segment", "value", "numerator", "denominator")
-_BEGINNING = ("KeyRegistered", "KeyRotated")
-_ENDING = {"KeyRotated": "replaces", "KeyRevoked": "keyid"}
-"""The events that end a key, and the field by which they name it."""
-
 _LINE = (
     "index", "because_of", "about", "item", "month", "to", "currency", "amount", "fact",
     "terms_version", "basis", "share", "credited", "window",
@@ -97,15 +92,15 @@ def keys(events: Iterable[Recorded]) -> list[Row]:
     """Give each key of a party, by the events that registered it and that ended it."""
     known: dict[str, Row] = {}
     for each in events:
-        wire, data = each.event.wire, _data(each.event)
-        if ended := data.get(_ENDING.get(wire, "")):
+        event = each.event
+        if isinstance(event, KeyRotated | KeyRevoked):
+            ended = event.replaces if isinstance(event, KeyRotated) else event.keyid
             known[ended]["until"] = each.index
-        if wire in _BEGINNING:
-            keyid = key_id(b64decode(data["key"]))
-            known[keyid] = {
+        if isinstance(event, KeyRegistered | KeyRotated):
+            known[event.name] = {
                 "party": each.act.party,
-                "key": data["key"],
-                "keyid": keyid,
+                "key": event.key,
+                "keyid": event.name,
                 "since": each.index,
                 "until": None,
             }

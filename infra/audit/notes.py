@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import IntEnum
 from hashlib import sha256
-from itertools import pairwise
 from typing import Self
 
 from domain.values import instant
@@ -257,8 +256,3 @@ _PROOF = "c2sp.org/tlog-proof@v1"
 def tlog_proof(index: int, path: Iterable[bytes], note: Note) -> str:
     """Give a proof that stands by itself: place, hashes, checkpoint (C2SP `tlog-proof`)."""
     return "\n".join([_PROOF, f"index {index}", *written_proof(path), "", str(note)])
-
-
-def ascending(sizes: Iterable[int]) -> bool:
-    """Whether sizes never get smaller."""
-    return all(one <= other for one, other in pairwise(sizes))

@@ -208,29 +208,20 @@ class PostgresStore:
 
     def of(self, partnership: str, start: int = 0, stop: int | None = None) -> Iterator[Recorded]:
         """Give a partnership's events from index `start` up to, without, `stop`."""
-        for body, index, position in self._of(partnership, start, stop):
+        for body, index, position, _ in self._of(partnership, start, stop):
             yield decode(body, index=index, position=position)
 
     def bodies(self, partnership: str, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
         """Give the canonical bytes of the same events, as they are stored."""
-        for body, _, _ in self._of(partnership, start, stop):
+        for body, _, _, _ in self._of(partnership, start, stop):
             yield body
 
     def entries(
         self, partnership: str, start: int = 0, stop: int | None = None
     ) -> Iterator[tuple[int, bytes, bytes]]:
         """Give the index, the bytes and the noted leaf hash of each, just as they stand there."""
-
-        def read(first: int, end: int) -> list[Any]:
-            return self.datastore.all(
-                """SELECT idx, body, leaf FROM history.events
-                WHERE partnership = %s AND idx >= %s AND idx < %s ORDER BY idx""",
-                partnership,
-                first,
-                end,
-            )
-
-        return by_index(read, start, stop)
+        for body, index, _, leaf in self._of(partnership, start, stop):
+            yield index, body, leaf
 
     def leaves(self, partnership: str, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
         """Give the leaf hashes of the same events, as they were noted when they were recorded."""
@@ -250,7 +241,7 @@ class PostgresStore:
     def _of(self, partnership: str, start: int, stop: int | None) -> Iterator[tuple[Any, ...]]:
         def read(first: int, end: int) -> list[tuple[Any, ...]]:
             return self.datastore.all(
-                """SELECT body, idx, position FROM history.events
+                """SELECT body, idx, position, leaf FROM history.events
                 WHERE partnership = %s AND idx >= %s AND idx < %s ORDER BY idx""",
                 partnership,
                 first,

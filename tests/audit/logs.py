@@ -1,12 +1,21 @@
 """A small log for tests: it grows, signs what it has come to, and proves how it grew."""
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
+
+import uvicorn
 
 from infra.audit import merkle
 from infra.audit.keys import Signer
 from infra.audit.merkle import Tree
 from infra.audit.notes import Checkpoint, Kind, Note, Verifier
+from infra.audit.witness import Seen, Witness
+from infra.http.server import address, configured, listening, names
+from infra.http.witness import create_app
 
 OPERATOR = Signer(b"o" * 32)
 NAME = "accord.example"
@@ -49,3 +58,19 @@ class Log:
             leaf = merkle.leaf_hash(entry)
             nodes |= {(0, place): leaf} | dict(tree.add(leaf))
         return tree, nodes
+
+
+@contextmanager
+def serving(witness: Witness, state: Path) -> Iterator[str]:
+    """Run a witness; give its address."""
+    with listening("127.0.0.1", 0) as sock:
+        app = create_app(witness, Seen(state), names("127.0.0.1"))
+        server = uvicorn.Server(configured(app))
+        thread = threading.Thread(target=server.run, args=([sock],))
+        thread.start()
+        try:
+            yield address(sock)
+        finally:
+            server.should_exit = True
+            thread.join(10)
+            assert not thread.is_alive()

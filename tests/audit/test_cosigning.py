@@ -8,15 +8,13 @@ from pathlib import Path
 
 import httpx2
 import pytest
-import uvicorn
 
 from infra.audit import cosigning, witness
 from infra.audit.keys import Signer
 from infra.audit.notes import Kind, Note, Verifier
 from infra.audit.policy import Policy
-from infra.audit.witness import Known, Seen, Witness
-from infra.http.server import address, configured, listening, names
-from infra.http.witness import create_app
+from infra.audit.witness import Known, Witness
+from tests.audit import logs
 from tests.audit.logs import LOG, ORIGIN, Log
 
 NAMES = ("w1", "w2", "w3")
@@ -31,17 +29,8 @@ VERIFIERS = {
 def serving(path: Path, name: str = "w1") -> Iterator[str]:
     """Run a witness; give its address."""
     told = Witness(f"{name}.example", SIGNERS[name], Known((LOG,)))
-    with listening("127.0.0.1", 0) as sock:
-        app = create_app(told, Seen(path / f"{name}.db"), names("127.0.0.1"))
-        server = uvicorn.Server(configured(app))
-        thread = threading.Thread(target=server.run, args=([sock],))
-        thread.start()
-        try:
-            yield address(sock)
-        finally:
-            server.should_exit = True
-            thread.join(10)
-            assert not thread.is_alive()
+    with logs.serving(told, path / f"{name}.db") as url:
+        yield url
 
 
 @contextmanager

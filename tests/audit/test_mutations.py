@@ -4,11 +4,9 @@
 tests.
 """
 
-import importlib.util
 import json
 import os
 import subprocess
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -27,7 +25,17 @@ from infra.audit.keys import Signer
 from infra.audit.merkle import Tree
 from infra.audit.notes import Checkpoint, Note, written_proof
 from tests.audit import world as made
-from tests.audit.world import NODE, VERIFIERS, Verdict, World, build, feed, witnessing, zipped
+from tests.audit.world import (
+    NODE,
+    VERIFIERS,
+    Verdict,
+    World,
+    build,
+    feed,
+    imported,
+    witnessing,
+    zipped,
+)
 
 CHANGES = 10_000 if os.environ.get("ACCORD_FAULTS") == "full" else 200
 SEED = 20_269
@@ -287,13 +295,7 @@ def _asked(stdin: IO[str], stdout: IO[str], path: Path) -> Verdict:
 
 @pytest.fixture(scope="module")
 def python() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("accord_verify_all", VERIFIERS / "verify.py")
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
+    return imported()
 
 
 def test_nothing_that_is_proved_can_be_changed_and_both_always_agree(

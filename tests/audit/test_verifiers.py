@@ -1,6 +1,5 @@
 """Both verifiers, part by part: trees, signatures and JSON, against what was published."""
 
-import importlib.util
 import json
 import subprocess
 from base64 import b64decode
@@ -14,7 +13,7 @@ import pytest
 
 from infra.audit import merkle
 from tests.audit.test_merkle import LEAVES, NODES, ROOTS, SIZES, mutations
-from tests.audit.world import NODE, VERIFIERS
+from tests.audit.world import NODE, VERIFIERS, imported
 
 VECTORS = Path(__file__).parents[3] / "shared" / "vectors"
 
@@ -64,15 +63,7 @@ def hexed(value: Any) -> Any:  # noqa: ANN401 - bytes, lists of them, numbers
 
 @pytest.fixture(scope="module")
 def python() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("accord_verify", VERIFIERS / "verify.py")
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    import sys  # noqa: PLC0415 - a module that defines dataclasses must be findable
-
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
+    return imported()
 
 
 def of_python(module: ModuleType, case: Case) -> bool:

@@ -4,13 +4,13 @@ It is made from the first feed of the examples: once a partner is chosen, both p
 key and sign whatever they send. Checkpoints are signed on the way, and cosigned by a real witness.
 """
 
+import importlib.util
 import json
 import os
 import shutil
 import sqlite3
 import subprocess
 import sys
-import threading
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -19,11 +19,11 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
+from types import ModuleType
 from typing import Any, NamedTuple
 from zipfile import ZIP_DEFLATED, ZipFile
 
 import orjson
-import uvicorn
 
 from domain.kernel import Act, Event
 from domain.recorded import Recorded
@@ -36,12 +36,11 @@ from infra.audit.merkle import leaf_hash
 from infra.audit.notary import Notary, Seal
 from infra.audit.notes import Kind, Note, Verifier
 from infra.audit.policy import Policy
-from infra.audit.witness import Known, Seen, Witness
+from infra.audit.witness import Known, Witness
 from infra.bootstrap import Accord, bootstrap, init
-from infra.http.server import address, configured, listening, names
-from infra.http.witness import create_app
 from infra.intake import Input
 from infra.settings import Settings
+from tests.audit.logs import serving
 from tests.documents import REPOSITORY
 from tests.feeds import FEEDS, messages
 
@@ -235,16 +234,8 @@ def witnessing(folder: Path) -> Iterator[str]:
     world = World(folder)
     operator = Verifier(OPERATOR, Kind.NOTE, world.signer.public)
     witness = Witness(WITNESS_NAME, WITNESS, Known(operators=(operator,)))
-    with listening("127.0.0.1", 0) as sock:
-        app = create_app(witness, Seen(folder / "witness.db"), names("127.0.0.1"))
-        server = uvicorn.Server(configured(app))
-        thread = threading.Thread(target=server.run, args=([sock],))
-        thread.start()
-        try:
-            yield address(sock)
-        finally:
-            server.should_exit = True
-            thread.join(10)
+    with serving(witness, folder / "witness.db") as url:
+        yield url
 
 
 def build(folder: Path) -> World:
@@ -303,6 +294,18 @@ def told(command: Sequence[str | Path], bundle: Path, *given: str | Path) -> dic
 
 PYTHON: tuple[str | Path, ...] = (sys.executable, "-I", VERIFIERS / "verify.py")
 SCRIPT: tuple[str | Path, ...] = (NODE or "node", VERIFIERS / "verify.mjs")
+
+
+def imported() -> ModuleType:
+    """Give the one verifier as a module, as nothing of this project would find it."""
+    spec = importlib.util.spec_from_file_location("accord_verify", VERIFIERS / "verify.py")
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    # A module that defines dataclasses must be findable while it is made.
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
 
 
 def verdict(bundle: Path, policy: str, *given: str | Path) -> Verdict:
