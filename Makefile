@@ -21,10 +21,10 @@ run: $(VENV)/.runtime ## play the demo into var/demo.db, then serve it on ACCORD
 	@exec $(BIN)/accord up --store $(DEMO_STORE) --port $(ACCORD_PORT)
 
 up-local: $(VENV)/.dev ## start all of production on this machine, with its data in var/local
-	@$(BIN)/python -m infra.local up
+	@$(BIN)/python -m dev.local up
 
 down-local: ## stop what `make up-local` started; the data stays
-	@$(BIN)/python -m infra.local down
+	@$(BIN)/python -m dev.local down
 
 test: check ## everything that CI runs: check, then all tests
 	@$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup

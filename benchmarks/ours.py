@@ -9,7 +9,7 @@ from time import perf_counter
 
 from benchmarks.beside import BATCH
 from infra.bootstrap import Accord, bootstrap, init
-from infra.runner import partnerships, replay_all
+from infra.projecting.runner import partnerships, replay_all
 from infra.settings import Settings
 from projections import PROJECTIONS
 

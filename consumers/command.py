@@ -122,7 +122,7 @@ def run(
     alerts, figures and the trail, notary signs checkpoints of all logs (ACCORD_KEY, and
     ACCORD_POLICY for who cosigns). Any number of each may run.
     """
-    from infra.process import Process
+    from infra.running.process import Process
 
     given = settings(store, kafka).beside_broker()
     with Process(role.value, health or f"127.0.0.1:{HEALTH[role]}") as process:

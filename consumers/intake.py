@@ -13,14 +13,14 @@ from kafka.errors import KafkaError
 
 from infra.audit.receipts import Receipts
 from infra.bootstrap import bootstrap
-from infra.intake import ILLEGIBLE
+from infra.deciding.group_commit import GATHERED, GroupCommit
+from infra.deciding.intake import ILLEGIBLE
+from infra.deciding.service import Outcome
 from infra.kafka import clients, messages
 from infra.kafka.clients import Producer, consumer
 from infra.kafka.messages import Message, Received
 from infra.kafka.topics import Topics
-from infra.live import GATHERED, GroupCommit
-from infra.process import OUTAGES, Lag, Process
-from infra.service import Outcome
+from infra.running.process import OUTAGES, Lag, Process
 from infra.settings import Settings
 
 POLL_MS = 500
@@ -31,14 +31,14 @@ def run(settings: Settings, process: Process) -> None:
     """Decide what comes in until the process is told to stop."""
     with ExitStack() as stack:
         accord = stack.enter_context(bootstrap(settings))
-        live = stack.enter_context(accord.live())
+        workers = stack.enter_context(accord.workers())
         topics = Topics(settings.topics)
         producer = stack.enter_context(Producer(settings.broker))
         inbox = consumer(settings.broker, topics.commands, topics.intake)
         stack.callback(inbox.close, autocommit=False)
-        intake = Intake(inbox, producer, live.writer, topics, accord.receipts)
+        intake = Intake(inbox, producer, workers.writer, topics, accord.receipts)
         stack.callback(intake.commit)
-        process.ailments = lambda: [*live.ailments(), *clients.ailments(settings.broker)]
+        process.ailments = lambda: [*workers.ailments(), *clients.ailments(settings.broker)]
         process.lag = lambda: intake.lag
         process.repeat(intake.step)
 

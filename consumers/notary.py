@@ -11,16 +11,16 @@ from time import monotonic
 
 from domain.values import instant
 from infra.audit.notary import INTERVAL, Notary
-from infra.audit.notes import Checkpoint, Note
 from infra.bootstrap import bootstrap
 from infra.kafka import clients, messages
 from infra.kafka.clients import Producer
 from infra.kafka.messages import Message
 from infra.kafka.topics import Topics
-from infra.process import Process
+from infra.running.process import Process
 from infra.settings import Settings
 from infra.store.postgres import CHANNEL
 from infra.store.postgres_datastore import Lead
+from infra.tlog.notes import Checkpoint, Note
 
 NAME = "notary"
 

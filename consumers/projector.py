@@ -26,8 +26,8 @@ from infra.bootstrap import bootstrap
 from infra.kafka import clients, messages
 from infra.kafka.clients import HEARTBEAT_SECONDS, LARGEST, SESSION_SECONDS
 from infra.kafka.topics import Topics
-from infra.process import FIRST_PAUSE, LONGEST_PAUSE, Lag, Process
-from infra.runner import TAIL, Runner
+from infra.projecting.runner import TAIL, Runner
+from infra.running.process import FIRST_PAUSE, LONGEST_PAUSE, Lag, Process
 from infra.settings import Settings
 from infra.store.postgres import PostgresStore
 from infra.store.records import Output

@@ -19,7 +19,7 @@ from infra.kafka import clients, messages
 from infra.kafka.clients import Producer
 from infra.kafka.messages import Message
 from infra.kafka.topics import Topics
-from infra.process import Lag, Process
+from infra.running.process import Lag, Process
 from infra.settings import Settings
 from infra.store.postgres_datastore import Datastore, Lead
 from infra.store.postgres_views import CHANNEL, Move, PostgresViews

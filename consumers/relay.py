@@ -12,7 +12,7 @@ from threading import Event
 from infra.kafka import clients, messages
 from infra.kafka.clients import Producer
 from infra.kafka.topics import Topics
-from infra.process import Lag, Process
+from infra.running.process import Lag, Process
 from infra.settings import Settings
 from infra.store.postgres import CHANNEL, PostgresStore
 from infra.store.postgres_datastore import Lead

@@ -6,7 +6,7 @@ after it. So now and then a projector that is up to date compares positions with
 
 from typing import Final
 
-from infra.runner import Runner
+from infra.projecting.runner import Runner
 from infra.store.postgres import PostgresStore
 from infra.store.postgres_views import PostgresViews
 from infra.store.records import NOTHING

@@ -6,20 +6,24 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
-from infra import people
-from infra.audit.keys import NoKey, Signer
 from infra.audit.log import Log
 from infra.audit.notary import ALONE, Notary, Seal
-from infra.audit.policy import Policy
 from infra.audit.receipts import Receipts
-from infra.live import Follower, GroupCommit, Live, Scheduler, Sealer
-from infra.runner import Runner
-from infra.service import Service, wall_clock
+from infra.audit.sealer import Sealer
+from infra.deciding import people
+from infra.deciding.group_commit import GroupCommit
+from infra.deciding.scheduler import Scheduler
+from infra.deciding.service import Service, wall_clock
+from infra.projecting.follower import Follower
+from infra.projecting.runner import Runner
 from infra.settings import OPERATOR, PARTITIONS, NoSuchStore, Settings
 from infra.store.records import History, Trees, Views
 from infra.store.sqlite import SqliteStore
 from infra.store.sqlite_trees import SqliteTrees
 from infra.store.sqlite_views import SqliteViews
+from infra.tlog.keys import NoKey, Signer
+from infra.tlog.policy import Policy
+from infra.workers import Workers
 from projections import PROJECTIONS
 
 _COLLECT = (100_000, 50, 1000)
@@ -72,11 +76,11 @@ class Accord:
         if self.folds:
             self.runner.catch_up()
 
-    def live(self) -> Live:
-        """Give what is to run beside it, while events come in and are read (see `Live`)."""
+    def workers(self) -> Workers:
+        """Give what is to run beside it, while events come in and are read (see `Workers`)."""
         self.service.forget()
         writer = GroupCommit(self.service)
-        return Live(
+        return Workers(
             self.history,
             writer,
             Follower(self.history, self.views, self.runner) if self.folds else None,

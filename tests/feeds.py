@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from infra import intake
 from infra.bootstrap import Accord, bootstrap, init
-from infra.service import Outcome
+from infra.deciding.service import Outcome
 from infra.settings import Settings
+from infra.tlog import cloudevents
 from tests.documents import REPOSITORY
 
 FEEDS = sorted((REPOSITORY / "examples").glob("*.jsonl"))
@@ -15,7 +15,7 @@ FEEDS = sorted((REPOSITORY / "examples").glob("*.jsonl"))
 
 def messages(feed: Path) -> list[bytes]:
     """Give a feed's messages, as the intake takes its body apart."""
-    return list(intake.split(feed.read_bytes()))
+    return list(cloudevents.split(feed.read_bytes()))
 
 
 def play(accord: Accord, feed: Path) -> list[Outcome]:

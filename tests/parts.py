@@ -16,9 +16,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from infra.local import Missing, kafka, postgres
-from infra.local.kafka import Broker
-from infra.local.postgres import Postgres
+from dev.local import Missing, kafka, postgres
+from dev.local.kafka import Broker
+from dev.local.postgres import Postgres
 
 MISSING = "real part missing: "
 

@@ -12,7 +12,7 @@ from benchmarks.audit.proofs import INCLUSION_BUILT, LONGEST
 from benchmarks.feed import FORMING, feed
 from benchmarks.kafka import __main__ as beside_kafka
 from benchmarks.kafka import latency, throughput
-from infra.local import Missing
+from dev.local import Missing
 from tests.parts import missing_part
 
 

@@ -11,8 +11,8 @@ import typer
 import yaml
 
 from consumers import command as _  # noqa: F401 - adds its commands to those of the command line
+from dev.local import kafka, production
 from infra.cli.options import app
-from infra.local import kafka, production
 from tests.documents import REPOSITORY
 
 COMPOSE = REPOSITORY / "docker-compose.yml"

@@ -10,12 +10,12 @@ from typing import Any
 from unittest.mock import patch
 
 from benchmarks.rates import Rates
-from infra.audit import merkle
-from infra.audit.keys import Signer
 from infra.audit.log import Log
-from infra.audit.merkle import leaf_hash, node_hash
-from infra.audit.notes import Checkpoint, Note, tlog_proof
 from infra.settings import OPERATOR
+from infra.tlog import merkle
+from infra.tlog.keys import Signer
+from infra.tlog.merkle import leaf_hash, node_hash
+from infra.tlog.notes import Checkpoint, Note, tlog_proof
 
 INCLUSION_BUILT = "inclusion proofs built from the store"
 INCLUSION_CHECKED = "inclusion proofs checked"
@@ -80,7 +80,7 @@ def _hashed(work: Callable[[], object]) -> int:
         count += 1
         return node_hash(left, right)
 
-    with patch("infra.audit.merkle.node_hash", counting):
+    with patch("infra.tlog.merkle.node_hash", counting):
         work()
     return count
 

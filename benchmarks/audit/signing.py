@@ -13,11 +13,11 @@ from typing import Any
 import orjson
 
 from domain.values import instant
-from infra import intake
-from infra.audit import dsse, keys
-from infra.audit.keys import Signer
-from infra.intake import Input
+from infra.deciding import intake
+from infra.deciding.intake import Input
 from infra.settings import OPERATOR
+from infra.tlog import dsse, keys
+from infra.tlog.keys import Signer
 
 CHOSEN = "accord.ChoosePartner"
 """The line with which there are two parties."""

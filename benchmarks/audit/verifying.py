@@ -25,8 +25,8 @@ from benchmarks import ours
 from benchmarks.audit.signing import signed, signer
 from benchmarks.feed import OURS, feed
 from benchmarks.rates import Rates, Took, say, took
-from infra.audit import dsse
-from infra.audit.bundle import Asked, export
+from infra.evidence.bundle import Asked, export
+from infra.tlog import dsse
 
 PARTNERSHIP: Final = "partner-0000"
 PARTIES: Final = (OURS, f"{PARTNERSHIP}-ltd")

@@ -19,9 +19,9 @@ from benchmarks.kafka import latency, throughput
 from benchmarks.kafka.latency import EVERY, Flow
 from benchmarks.kafka.site import Servers, servers
 from benchmarks.rates import Rates, asked, say, table
-from infra.local import Missing
-from infra.local.kafka import version as kafka_version
-from infra.local.postgres import OWNER
+from dev.local import Missing
+from dev.local.kafka import version as kafka_version
+from dev.local.postgres import OWNER
 from infra.settings import PARTITIONS
 from infra.store.postgres_datastore import Datastore
 

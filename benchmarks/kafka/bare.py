@@ -20,8 +20,8 @@ from kafka import KafkaProducer
 
 from consumers import projector, relay
 from consumers.projector import application
+from infra.deciding.group_commit import GATHERED
 from infra.kafka import clients, messages
-from infra.live import GATHERED
 from infra.settings import PARTITIONS
 from infra.store.postgres import PostgresStore
 

@@ -17,10 +17,10 @@ from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from benchmarks.feed import FORMING, feed
 from benchmarks.kafka import probes
 from benchmarks.kafka.site import Servers, Site, Work, Worker, partnership, site
-from infra.codec import canonical
-from infra.local.processes import STARTS_WITHIN, DidNotStart, until
+from dev.local.processes import STARTS_WITHIN, DidNotStart, until
 from infra.store.postgres_datastore import Lead
 from infra.store.postgres_views import CHANNEL, PostgresViews
+from infra.tlog.codec import canonical
 
 ROLES = ("intake", "relay", "projector", "publisher")
 

@@ -19,11 +19,11 @@ from urllib.request import urlopen
 import orjson
 from kafka import KafkaAdminClient, KafkaProducer
 
+from dev.local.kafka import Broker
+from dev.local.postgres import Postgres
+from dev.local.processes import STARTS_WITHIN, DidNotStart, Process, until
 from infra.bootstrap import migrate
 from infra.kafka.topics import Topics
-from infra.local.kafka import Broker
-from infra.local.postgres import Postgres
-from infra.local.processes import STARTS_WITHIN, DidNotStart, Process, until
 from infra.settings import PARTITIONS, Settings
 from infra.store.postgres import PostgresStore
 from infra.store.postgres_datastore import Datastore

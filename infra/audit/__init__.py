@@ -1,1 +1,1 @@
-"""What makes the record hold in a dispute: the verifiable log, signatures, and bundles of them."""
+"""What makes the record provable: its log, checkpoints, witnesses, receipts, timestamps."""

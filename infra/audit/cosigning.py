@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
 
-from infra.audit import notes, witness
+from infra.audit import witness
 from infra.audit.asking import NotReached, post
-from infra.audit.notes import Checkpoint, Malformed, Note, Signature
-from infra.audit.policy import Policy, Witness
+from infra.tlog import notes
+from infra.tlog.notes import Checkpoint, Malformed, Note, Signature
+from infra.tlog.policy import Policy, Witness
 
 PATIENCE = 5.0
 """Seconds to wait for each answer of a witness."""

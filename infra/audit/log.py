@@ -11,9 +11,9 @@ from functools import cache
 from itertools import islice
 from typing import Final
 
-from infra.audit import merkle
-from infra.audit.merkle import Node, Part, Tree, leaf_hash
 from infra.store.records import Growth, History, Stale, Trees
+from infra.tlog import merkle
+from infra.tlog.merkle import Node, Part, Tree, leaf_hash
 
 LOWEST: Final = 8
 """The lowest level whose nodes are saved: one of 256 leaves."""

@@ -14,12 +14,12 @@ from typing import Final
 
 from domain.settlement import FinalSettlementIssued, StatementIssued
 from infra.audit import cosigning
-from infra.audit.keys import Signer
 from infra.audit.log import Altered, Log
-from infra.audit.notes import Checkpoint, Kind, Note, Verifier
-from infra.audit.policy import Policy
-from infra.runner import partnerships
+from infra.projecting.runner import partnerships
 from infra.store.records import History, Trees
+from infra.tlog.keys import Signer
+from infra.tlog.notes import Checkpoint, Kind, Note, Verifier
+from infra.tlog.policy import Policy
 
 log = logging.getLogger(__name__)
 

@@ -11,11 +11,11 @@ from hashlib import sha256
 from typing import Self
 
 from domain.values import instant
-from infra import codec
-from infra.audit.keys import Signer
-from infra.audit.notes import Malformed, Note, read_proof, written_proof
-from infra.service import Outcome
+from infra.deciding.service import Outcome
 from infra.store.records import History, Receipt
+from infra.tlog import codec
+from infra.tlog.keys import Signer
+from infra.tlog.notes import Malformed, Note, read_proof, written_proof
 
 DEADLINE = timedelta(hours=24)
 """After it was recorded, until an event must stand in a checkpoint: a checkpoint a day is what even

@@ -13,9 +13,9 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Self
 
-from infra.audit import merkle, notes
-from infra.audit.keys import Signer
-from infra.audit.notes import Checkpoint, Malformed, Note, Verifier, read_proof, read_size
+from infra.tlog import merkle, notes
+from infra.tlog.keys import Signer
+from infra.tlog.notes import Checkpoint, Malformed, Note, Verifier, read_proof, read_size
 
 LONGEST_PROOF = 63
 """Hashes of a proof at most (C2SP `tlog-witness`)."""

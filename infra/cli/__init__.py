@@ -144,9 +144,9 @@ def schema(
     as_json: Json = False,
 ) -> None:
     """List the types of events that can be sent, or give the JSON Schema of one."""
-    from infra import intake
     from infra.cli import reading
     from infra.cli.printing import array, document, note
+    from infra.deciding import intake
 
     if metrics:
         array(reading.metrics()) if as_json else reading.print_metrics()
@@ -169,13 +169,13 @@ def list_(
     as_json: Json = False,
 ) -> None:
     """List the partnerships: stage, parties, events, alerts that are firing."""
-    from infra import queries
+    from infra import answers
     from infra.cli import reading
     from infra.cli.printing import array
 
     with opened(store, as_json=as_json) as accord:
         accord.catch_up()
-        rows = queries.overview(accord, queries.AsOf(at, known))
+        rows = answers.overview(accord, answers.AsOf(at, known))
         if as_json:
             array(marked(accord, row) for row in rows)
         else:
@@ -197,13 +197,13 @@ def show(
     as_json: Json = False,
 ) -> None:
     """Show all that a partnership stands as, now or at a time."""
-    from infra import queries
+    from infra import answers
     from infra.cli import standing
     from infra.cli.printing import document
 
     with opened(store, as_json=as_json) as accord:
         viewer = viewer_of(accord, id, party, full)
-        row = queries.show(accord, id, queries.AsOf(at, known, version, viewer))
+        row = answers.show(accord, id, answers.AsOf(at, known, version, viewer))
         document(marked(accord, row)) if as_json else standing.print_standing(row)
 
 
@@ -218,13 +218,13 @@ def history(
     as_json: Json = False,
 ) -> None:
     """Tell who did what when; with --json, each event as it is stored."""
-    from infra import queries
+    from infra import answers
     from infra.cli import reading
     from infra.cli.printing import array
 
     with opened(store, as_json=as_json) as accord:
         viewer = viewer_of(accord, id, party, full)
-        rows = queries.history(accord, id, queries.AsOf(at, known, viewer=viewer))
+        rows = answers.history(accord, id, answers.AsOf(at, known, viewer=viewer))
         if as_json:
             array(marked(accord, row) for row in rows)
         else:
@@ -242,14 +242,14 @@ def kpis(
     as_json: Json = False,
 ) -> None:
     """Give the figures by period, and each objective's target against the actual."""
-    from infra import queries
+    from infra import answers
     from infra.cli import reading
     from infra.cli.printing import document
 
     with opened(store, as_json=as_json) as accord:
         accord.catch_up()
-        when = queries.AsOf(at, known, viewer=viewer_of(accord, id, party, None))
-        answer = queries.kpis(accord, id, period, when)
+        when = answers.AsOf(at, known, viewer=viewer_of(accord, id, party, None))
+        answer = answers.kpis(accord, id, period, when)
         document(marked(accord, answer)) if as_json else reading.print_kpis(answer)
 
 
@@ -270,7 +270,7 @@ def alerts(
     as_json: Json = False,
 ) -> None:
     """Give the alerts as they stand; with --follow and --json, a JSON object to a line."""
-    from infra import queries
+    from infra import answers
     from infra.cli import reading
     from infra.cli.printing import array, document
 
@@ -285,7 +285,7 @@ def alerts(
             )
             reading.follow(accord, id, wanted, shown)
             return
-        rows = queries.alerts(accord, id, wanted, queries.AsOf(at, known))
+        rows = answers.alerts(accord, id, wanted, answers.AsOf(at, known))
         if as_json:
             array(marked(accord, row) for row in rows)
         else:
@@ -312,14 +312,14 @@ def explain(
 
     Such as referral-minimum@1/growthos-consulting/2026-Q1, or growthos-consulting/leads/2026-Q1.
     """
-    from infra import queries
+    from infra import answers
     from infra.cli import standing
     from infra.cli.printing import document
 
     with opened(store, as_json=as_json) as accord:
         from projections.visibility import Viewer
 
-        answer = queries.explain(accord, reference, queries.AsOf(at, known, viewer=Viewer(party)))
+        answer = answers.explain(accord, reference, answers.AsOf(at, known, viewer=Viewer(party)))
         document(marked(accord, answer)) if as_json else standing.print_explanation(answer)
 
 
@@ -334,13 +334,13 @@ def review(
     as_json: Json = False,
 ) -> None:
     """Give the page for a review, as things stood when it was to begin."""
-    from infra import queries
+    from infra import answers
     from infra.cli import pack
     from infra.cli.printing import document
 
     with opened(store, as_json=as_json) as accord:
-        when = queries.AsOf(at, known, viewer=viewer_of(accord, id, party, None))
-        answer = queries.review_pack(accord, id, name, when)
+        when = answers.AsOf(at, known, viewer=viewer_of(accord, id, party, None))
+        answer = answers.review_pack(accord, id, name, when)
         document(marked(accord, answer)) if as_json else pack.print_pack(answer)
 
 
@@ -353,13 +353,13 @@ def experiments(
     as_json: Json = False,
 ) -> None:
     """Set the variants of each experiment side by side: how sure it is which is better."""
-    from infra import queries
+    from infra import answers
     from infra.cli import evidence
     from infra.cli.printing import document
 
     with opened(store, as_json=as_json) as accord:
         accord.catch_up()
-        answer = queries.experiments(accord, id, queries.AsOf(at, known))
+        answer = answers.experiments(accord, id, answers.AsOf(at, known))
         document(marked(accord, answer)) if as_json else evidence.print_experiments(answer)
 
 
@@ -382,13 +382,13 @@ def funnel(
     as_json: Json = False,
 ) -> None:
     """Tell how many deals go on at each step, where most stop, and how other channels do."""
-    from infra import queries
+    from infra import answers
     from infra.cli import evidence
     from infra.cli.printing import document
 
     with opened(store, as_json=as_json) as accord:
         accord.catch_up()
-        answer = queries.funnel(accord, id, period, queries.AsOf(at, known))
+        answer = answers.funnel(accord, id, period, answers.AsOf(at, known))
         document(marked(accord, answer)) if as_json else evidence.print_funnel(answer)
 
 
@@ -419,12 +419,12 @@ def list_rules(
     as_json: Json = False,
 ) -> None:
     """List every version of the decision rules and priors that were agreed."""
-    from infra import queries
+    from infra import answers
     from infra.cli import evidence
     from infra.cli.printing import document
 
     with opened(store, as_json=as_json) as accord:
-        answer = queries.rules(accord, id, queries.AsOf(at, known))
+        answer = answers.rules(accord, id, answers.AsOf(at, known))
         document(marked(accord, answer)) if as_json else evidence.print_rules(answer)
 
 
@@ -455,7 +455,7 @@ def try_rule(
     as_json: Json = False,
 ) -> None:
     """Show what a rule would have raised on the past. Nothing is recorded."""
-    from infra import queries
+    from infra import answers
     from infra.cli import evidence
     from infra.cli.printing import document
 
@@ -466,7 +466,7 @@ def try_rule(
             f"{rule} holds no decision rule ({error}). See accord schema ProposeDecisionRule."
         ) from None
     with opened(store, as_json=as_json) as accord:
-        answer = queries.try_rule(accord, id, asked, since, queries.AsOf(at, known))
+        answer = answers.try_rule(accord, id, asked, since, answers.AsOf(at, known))
         document(marked(accord, answer)) if as_json else evidence.print_tried(answer)
 
 
@@ -493,13 +493,13 @@ def statement(
 ) -> None:
     """Give what accrued between the parties, issued or not yet, and why, line by line."""
     from domain.attribution import AttributionPolicy, PolicyKind
-    from infra import queries
+    from infra import answers
     from infra.cli import money
     from infra.cli.printing import document
 
     other = AttributionPolicy(kind=PolicyKind(policy.value)) if policy else None
     with opened(store, as_json=as_json) as accord:
-        answer = queries.statement(accord, id, period, queries.AsOf(at, known), other)
+        answer = answers.statement(accord, id, period, answers.AsOf(at, known), other)
         document(marked(accord, answer)) if as_json else money.print_statement(answer)
 
 
@@ -526,14 +526,14 @@ def settle(
     as_json: Json = False,
 ) -> None:
     """Issue the statements of a period that is over, one for each currency."""
-    from infra import queries
+    from infra import answers
     from infra.cli import feeding, money
     from infra.cli.printing import document
 
     with opened(store, as_json=as_json) as accord:
         tally = feeding.Tally()
-        tally.add([queries.settle(accord, id, period, party)])
-        issued = [row for row in queries.statements(accord, id) if row["period"] == period]
+        tally.add([answers.settle(accord, id, period, party)])
+        issued = [row for row in answers.statements(accord, id) if row["period"] == period]
         if as_json:
             document(marked(accord, {**tally.as_json(), "statements": issued}))
         else:
@@ -576,13 +576,13 @@ def portfolio(
     as_json: Json = False,
 ) -> None:
     """Set all partnerships side by side: the sheet, laggards, load, dependency on one."""
-    from infra import queries
+    from infra import answers
     from infra.cli import comparing
     from infra.cli.printing import document
 
     with opened(store, as_json=as_json) as accord:
         accord.catch_up()
-        answer = queries.portfolio(accord, queries.AsOf(at, known))
+        answer = answers.portfolio(accord, answers.AsOf(at, known))
         document(marked(accord, answer)) if as_json else comparing.print_portfolio(answer)
 
 
@@ -598,13 +598,13 @@ def markets(
     as_json: Json = False,
 ) -> None:
     """Rank the markets, each by its own evidence, and check for five common mistakes."""
-    from infra import queries
+    from infra import answers
     from infra.cli import comparing
     from infra.cli.printing import array
 
     with opened(store, as_json=as_json) as accord:
         accord.catch_up()
-        rows = queries.markets(accord, ids or (), queries.AsOf(at, known))
+        rows = answers.markets(accord, ids or (), answers.AsOf(at, known))
         if as_json:
             array(marked(accord, row) for row in rows)
         else:
@@ -620,13 +620,13 @@ def candidates(
     as_json: Json = False,
 ) -> None:
     """Rank the candidates of a partnership, with the reasons for each one's place."""
-    from infra import queries
+    from infra import answers
     from infra.cli import comparing
     from infra.cli.printing import array
 
     with opened(store, as_json=as_json) as accord:
         accord.catch_up()
-        rows = queries.candidates(accord, id, queries.AsOf(at, known))
+        rows = answers.candidates(accord, id, answers.AsOf(at, known))
         if as_json:
             array(marked(accord, row) for row in rows)
         else:
@@ -646,13 +646,13 @@ def attributes(
     as_json: Json = False,
 ) -> None:
     """Set what partners are like (staff, score, alignment) against their figures of a metric."""
-    from infra import queries
+    from infra import answers
     from infra.cli import comparing
     from infra.cli.printing import document
 
     with opened(store, as_json=as_json) as accord:
         accord.catch_up()
-        answer = queries.attributes(accord, metric, period, queries.AsOf(at, known))
+        answer = answers.attributes(accord, metric, period, answers.AsOf(at, known))
         document(marked(accord, answer)) if as_json else comparing.print_attributes(answer)
 
 
@@ -757,16 +757,16 @@ def _told(error: Exception) -> str | None:
     from psycopg import Error as DatabaseError
 
     from domain.kernel import Refused
+    from infra.answers import NotFound
     from infra.audit.asking import NotReached
-    from infra.audit.forks import NoAccount
-    from infra.audit.keys import NoKey
     from infra.audit.log import Altered
-    from infra.audit.notes import Malformed
-    from infra.audit.policy import NoPolicy
     from infra.audit.timestamps import NoTimestamp
+    from infra.evidence.forks import NoAccount
     from infra.kafka.topics import TopicsDiffer
-    from infra.queries import NotFound
     from infra.store.records import UnknownSchema
+    from infra.tlog.keys import NoKey
+    from infra.tlog.notes import Malformed
+    from infra.tlog.policy import NoPolicy
 
     told: str | None = None
     match error:

@@ -33,18 +33,18 @@ def erase(
     from getpass import getuser
 
     from domain.people import PersonErased
-    from infra import queries
+    from infra import answers
     from infra.cli.feeding import Tally, print_tally
     from infra.cli.printing import document, say
 
     with opened(store, as_json=as_json) as accord:
-        found = queries.commitments(accord, id, name)
+        found = answers.commitments(accord, id, name)
         tally = Tally()
         for person in found:
             if party is None:
                 accord.service.record_own(id, getuser(), PersonErased(person=person, reason=reason))
             else:
-                tally.add([queries.erase(accord, id, person, reason, party)])
+                tally.add([answers.erase(accord, id, person, reason, party)])
         accord.catch_up()
         if tally.refused:
             document(marked(accord, tally.as_json())) if as_json else print_tally(tally)

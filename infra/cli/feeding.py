@@ -12,14 +12,14 @@ import orjson
 from rich.progress import Progress
 
 from domain.values import instant
-from infra import intake
-from infra.audit.keys import NoKey
+from infra.answers import NotFound
 from infra.audit.receipts import Receipts
 from infra.bootstrap import Accord
 from infra.cli.printing import Row, note, progress, say
-from infra.queries import NotFound
-from infra.service import Outcome
+from infra.deciding.service import Outcome
 from infra.store.records import Refusal
+from infra.tlog import cloudevents
+from infra.tlog.keys import NoKey
 
 BATCH = 1000
 """Messages decided in one transaction."""
@@ -121,7 +121,7 @@ def messages(feed: IO[bytes], *, lines: bool = False) -> Iterator[bytes]:
     if lines or _is_object(first):
         yield from filter(None, chain([first], rest))
     elif first:
-        yield from intake.split(first + b"\n" + feed.read())
+        yield from cloudevents.split(first + b"\n" + feed.read())
 
 
 def _is_object(line: bytes) -> bool:

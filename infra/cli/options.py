@@ -83,7 +83,7 @@ def checked_period(text: str | None) -> str | None:
 
 
 def _operator(name: str | None) -> str | None:
-    from infra.audit.notes import Malformed, checked_name
+    from infra.tlog.notes import Malformed, checked_name
 
     try:
         return name and checked_name(name)
@@ -185,14 +185,14 @@ def viewer_of(accord: "Accord", id: str, party: str | None, full: str | None) ->
     from getpass import getuser
 
     from domain.viewing import FullViewTaken
-    from infra import queries
+    from infra import answers
     from projections.visibility import Viewer
 
     if full is None:
         return Viewer(party)
     if party is not None:
         raise typer.BadParameter("A party sees its own; --full is the operator's.")
-    queries.size_of(accord.history, id)
+    answers.size_of(accord.history, id)
     command = " ".join(["accord", *sys.argv[1:]])[:2000]
     accord.service.record_own(id, getuser(), FullViewTaken(question=command, reason=full))
     accord.catch_up()

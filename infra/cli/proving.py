@@ -23,8 +23,8 @@ from infra.cli.options import (
 from infra.settings import DEFAULT_STORE
 
 if TYPE_CHECKING:
-    from infra.audit.forks import Compared
-    from infra.audit.notes import Verifier
+    from infra.evidence.forks import Compared
+    from infra.tlog.notes import Verifier
 
 
 def _moment(name: str, about: str) -> Any:  # noqa: ANN401 - typer's own option
@@ -34,8 +34,8 @@ def _moment(name: str, about: str) -> Any:  # noqa: ANN401 - typer's own option
 @app.command("log-key", rich_help_panel=DISPUTE)
 def log_key(id: Id, store: Store = DEFAULT_STORE, as_json: Json = False) -> None:
     """Give the key by which a partnership's checkpoints are checked; a verifier pins it."""
+    from infra.answers import size_of
     from infra.cli.printing import document, say
-    from infra.queries import size_of
 
     with opened(store, as_json=True) as accord:
         size_of(accord.history, id)
@@ -46,8 +46,8 @@ def log_key(id: Id, store: Store = DEFAULT_STORE, as_json: Json = False) -> None
 @app.command(rich_help_panel=DISPUTE)
 def checkpoint(id: Id, store: Store = DEFAULT_STORE, as_json: Json = False) -> None:
     """Sign what a partnership's log has come to, and print it: size, root, time, signatures."""
+    from infra.answers import size_of
     from infra.cli.printing import document, say
-    from infra.queries import size_of
 
     with opened(store, as_json=as_json) as accord:
         size_of(accord.history, id)
@@ -105,8 +105,8 @@ def bundle(
     In it: events, proofs, checkpoints, keys, terms, figures, statements, alerts, the written
     format and two verifiers (docs/auditor.md).
     """
-    from infra.audit.bundle import Asked, export
     from infra.cli.printing import document, note, say
+    from infra.evidence.bundle import Asked, export
 
     asked = Asked(getuser(), reason, party, statement, alert, start, end)
     with opened(store, as_json=as_json) as accord:
@@ -144,12 +144,12 @@ def timestamp(
 
     The answer is checked before it is kept. It is over the text of the latest checkpoint.
     """
+    from infra.answers import size_of
     from infra.audit import timestamps
-    from infra.audit.bundle import TIMESTAMP
-    from infra.audit.notes import Checkpoint
     from infra.cli.printing import document, say
-    from infra.queries import size_of
+    from infra.evidence.bundle import TIMESTAMP
     from infra.store.records import Kept
+    from infra.tlog.notes import Checkpoint
 
     trusted = timestamps.roots(roots.read_bytes())
     with opened(store, as_json=as_json) as accord:
@@ -187,9 +187,9 @@ def diff(
 
     What is proved is that the operator signed both.
     """
-    from infra.audit import forks
     from infra.cli.printing import document, say
-    from infra.codec import canonical
+    from infra.evidence import forks
+    from infra.tlog.codec import canonical
 
     operator = _key(key)
     if other is None:
@@ -204,7 +204,7 @@ def diff(
 
 
 def _key(text: str) -> "Verifier":
-    from infra.audit import forks
+    from infra.evidence import forks
 
     if not text:
         raise typer.BadParameter("Give the log's key: --log, as accord log-key printed it.")

@@ -33,7 +33,8 @@ from domain.aggregates import command_types
 from domain.calendar import preceding
 from domain.kernel import Command, Stage
 from domain.metrics import CATALOGUE, Adds
-from infra import intake, queries
+from infra import answers
+from infra.answers import Difference
 from infra.bootstrap import Accord
 from infra.cli.printing import (
     Row,
@@ -49,8 +50,8 @@ from infra.cli.printing import (
     table,
     width,
 )
-from infra.queries import Difference
 from infra.store.records import Views
+from infra.tlog import cloudevents
 
 _TENTH = Decimal("0.1")
 
@@ -250,7 +251,7 @@ def follow(accord: Accord, of: str | None, state: str | None, show: Callable[[Ro
     try:
         # Where the outputs end is looked up first, so that no change falls between the two.
         last = _last_output(accord.views)
-        for row in queries.alerts(accord, of, state):
+        for row in answers.alerts(accord, of, state):
             show(row)
         while True:
             for output in accord.views.outputs(last, partnership=of):
@@ -284,7 +285,7 @@ def verify(accord: Accord, memory: Path | None = None) -> Row:
     difference: Difference | None = None
     with progress() as bar:
         task = bar.add_task("verifying", total=accord.history.size())
-        for checked in queries.verify(accord, queries.Memory(memory)):
+        for checked in answers.verify(accord, answers.Memory(memory)):
             partnerships += bool(checked.partnership)
             events += checked.events
             rows += checked.rows
@@ -335,7 +336,7 @@ def wire_types() -> list[Row]:
     in_order = sorted(command_types().items(), key=lambda each: _chapter(each[1]))
     return [
         {
-            "type": intake.PREFIX + name,
+            "type": cloudevents.PREFIX + name,
             "summary": (command.__doc__ or "").partition("\n")[0],
             "stages": [stage.value for stage in Stage if stage in command.stages],
         }

@@ -16,7 +16,7 @@ from infra.cli.options import DISPUTE, REFUSED, Id, app, moment
 from infra.settings import OPERATOR
 
 if TYPE_CHECKING:
-    from infra.audit.dsse import Seen
+    from infra.tlog.dsse import Seen
 
 KeyFile = Annotated[
     Path, typer.Option("--key", metavar="FILE", help="The party's key.", show_default=False)
@@ -27,7 +27,7 @@ _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 def _until(text: str) -> datetime:
     """Read how long from now (15m, 1h, 7d), or a moment."""
-    from infra.service import wall_clock
+    from infra.deciding.service import wall_clock
 
     if found := re.fullmatch(r"([1-9][0-9]{0,3})([mhd])", text):
         return wall_clock() + timedelta(**{_UNITS[found[2]]: int(found[1])})
@@ -56,10 +56,10 @@ def register_key(
     The first is sent as it is; what replaces a key or adds one is signed by one that is active.
     """
     from domain.values import instant
-    from infra.audit import keys
-    from infra.audit.keys import Signer
     from infra.cli.printing import document
-    from infra.service import wall_clock
+    from infra.deciding.service import wall_clock
+    from infra.tlog import keys
+    from infra.tlog.keys import Signer
 
     signer = Signer.load(key)
     proof = signer.sign(keys.possession(id, party, signer.public))
@@ -120,8 +120,8 @@ def sign(
 
     They are signed as they will be recorded, with all that is left to its default.
     """
-    from infra.audit import dsse
-    from infra.audit.keys import Signer
+    from infra.tlog import dsse
+    from infra.tlog.keys import Signer
 
     signer = Signer.load(key)
     for event in _events(file.read()):
@@ -136,11 +136,12 @@ def _events(feed: bytes) -> Iterator[dict[str, Any]]:
     import orjson
 
     from domain.values import instant
-    from infra import intake
     from infra.cli.printing import note
-    from infra.intake import Unreadable
+    from infra.deciding import intake
+    from infra.deciding.intake import Unreadable
+    from infra.tlog import cloudevents
 
-    for raw in intake.split(feed):
+    for raw in cloudevents.split(feed):
         read = intake.read(raw)
         if isinstance(read, Unreadable):
             why = read.refused
@@ -152,8 +153,8 @@ def _events(feed: bytes) -> Iterator[dict[str, Any]]:
 
 
 def _seen(file: Path, origin: str) -> "Seen":
-    from infra.audit.dsse import Seen
-    from infra.audit.notes import Checkpoint, Malformed, Note
+    from infra.tlog.dsse import Seen
+    from infra.tlog.notes import Checkpoint, Malformed, Note
 
     try:
         found = Checkpoint.read(Note.read(file.read_text(encoding="utf-8")).text)

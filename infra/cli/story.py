@@ -6,15 +6,15 @@ from pathlib import Path
 from domain.calendar import months_of
 from domain.execution import ReviewHeld
 from domain.metric import MetricCorrected
-from infra import queries
+from infra import answers
+from infra.answers import NotFound
 from infra.bootstrap import Accord
 from infra.cli.feeding import Tally, print_refusals
 from infra.cli.money import print_statements
 from infra.cli.pack import print_pack
 from infra.cli.printing import Row, amount, day, figure, minute, number, say, table
 from infra.cli.reading import print_alerts, print_objectives
-from infra.queries import NotFound
-from infra.service import Outcome
+from infra.deciding.service import Outcome
 
 HEADLINES = {"leads", "lead_to_opportunity", "demo_to_paid", "average_contract_value", "payments"}
 """Of what is counted from deals, the figures that tell a story; what is reported is all told."""
@@ -36,7 +36,7 @@ def feeds(folder: Path) -> list[str]:
 
 def tell(accord: Accord, tally: Tally) -> Row:
     """Give what came of the feeds: the counts, and the story of each partnership in them."""
-    overview = {row["id"]: row for row in queries.overview(accord)}
+    overview = {row["id"]: row for row in answers.overview(accord)}
     names = [name for name in tally.partnerships if name in overview]
     return {
         **tally.as_json(),
@@ -49,22 +49,22 @@ def _last_review(accord: Accord, name: str) -> Row | None:
     """Give the page for the last review that was held of a partnership, if there was one."""
     held = [
         each["data"]["review"]
-        for each in queries.history(accord, name)
+        for each in answers.history(accord, name)
         if each["type"] == ReviewHeld.wire
     ]
-    return queries.review_pack(accord, name, held[-1]) if held else None
+    return answers.review_pack(accord, name, held[-1]) if held else None
 
 
 def _story(accord: Accord, row: Row, refused: Iterable[Outcome]) -> Row:
     name = row["id"]
-    answer = queries.kpis(accord, name)
-    events = list(queries.history(accord, name))
+    answer = answers.kpis(accord, name)
+    events = list(answers.history(accord, name))
     return {
         **row,
         "figures": [_told(accord, name, line) for line in answer["figures"] if _is_told(line)],
         "objectives": answer["objectives"],
-        "alerts": list(queries.alerts(accord, name)),
-        "statements": list(queries.statements(accord, name)),
+        "alerts": list(answers.alerts(accord, name)),
+        "statements": list(answers.statements(accord, name)),
         "late": [each for each in events if each.get("late")],
         "corrections": [each for each in events if each["type"] == MetricCorrected.wire],
         "refused": [each.refusal() for each in refused if each.partnership == name],
@@ -82,7 +82,7 @@ def _told(accord: Accord, name: str, line: Row) -> Row:
     known = [
         each
         for month in months_of(line["period"])
-        for each in queries.kpis(accord, name, month)["figures"]
+        for each in answers.kpis(accord, name, month)["figures"]
         if (each["metric"], each.get("segment")) == (line["metric"], line.get("segment"))
         and each["value"] is not None
     ]

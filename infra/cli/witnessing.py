@@ -64,9 +64,9 @@ def keygen(
     """
     from base64 import b64encode
 
-    from infra.audit.keys import Signer
-    from infra.audit.notes import Kind, Verifier, checked_name
     from infra.cli.printing import document, note
+    from infra.tlog.keys import Signer
+    from infra.tlog.notes import Kind, Verifier, checked_name
 
     kinds = {"signs": Kind.NOTE, "cosigns": Kind.COSIGNATURE} if name else {}
     named = checked_name(name) if name else ""
@@ -129,9 +129,9 @@ def cosign(
     """Cosign one checkpoint as a witness would, and print it with the cosignature."""
     from time import time
 
-    from infra.audit.notes import Checkpoint, Note, read_proof
     from infra.audit.witness import Seen, written
     from infra.cli.printing import note
+    from infra.tlog.notes import Checkpoint, Note, read_proof
 
     cosigner, seen = _witness(name, key, log, operator), Seen(state)
     shown = Note.read(file.read_text(encoding="utf-8"))
@@ -193,16 +193,16 @@ def forks(
 def _witness(
     name: str, key: Path, logs: list[str] | None, operators: list[str] | None
 ) -> "Witness":
-    from infra.audit.keys import Signer
-    from infra.audit.notes import checked_name
     from infra.audit.witness import Witness
+    from infra.tlog.keys import Signer
+    from infra.tlog.notes import checked_name
 
     return Witness(checked_name(name), Signer.load(key), _known(logs or [], operators or []))
 
 
 def _known(logs: list[str], operators: list[str]) -> "Known":
-    from infra.audit.notes import Kind, Verifier
     from infra.audit.witness import Known
+    from infra.tlog.notes import Kind, Verifier
 
     if not logs and not operators:
         raise typer.BadParameter("Name a log (--log KEY) or an operator (--operator KEY).")

@@ -11,11 +11,11 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from starlette.concurrency import run_in_threadpool
 
 from domain.values import Instant, Slug
-from infra import queries
+from infra import answers
 from infra.http import openapi
 from infra.http.problems import Problem
 from infra.http.served import Served, ServedHere
-from infra.live import POLL
+from infra.running.repeated import POLL
 from infra.store.records import Output
 
 JSON: Final = "application/json"
@@ -54,13 +54,13 @@ def list_alerts(
     one. Both are RFC 3339 with a zone, and may be given together.
     """
     try:
-        rows = list(queries.alerts(served.accord, partnership, state, queries.AsOf(at, known)))
-    except queries.NotFound as error:
+        rows = list(answers.alerts(served.accord, partnership, state, answers.AsOf(at, known)))
+    except answers.NotFound as error:
         raise Problem(404, error.detail, mend=error.mend) from error
     return Response(orjson.dumps([row | served.mark for row in rows]), media_type=JSON)
 
 
-# --- live --------------------------------------------------------------------------------------
+# --- the stream ----------------------------------------------------------------------------------
 
 
 @router.get(

@@ -16,7 +16,7 @@ from infra.http import alerts, events, log
 from infra.http.openapi import DescribedApp, problem
 from infra.http.problems import Problem, handle_problems
 from infra.http.served import Served, ServedHere
-from infra.live import Live
+from infra.workers import Workers
 
 ASSETS = Path(__file__).parent / "assets"
 
@@ -40,10 +40,10 @@ _ABOUT = "The life of business partnerships as a history of events."
 _TOLD = " **This store is simulated:** its time is told by the feeds that it was given."
 
 
-def create_app(accord: Accord, live: Live, hosts: Sequence[str] = ("*",)) -> FastAPI:
+def create_app(accord: Accord, workers: Workers, hosts: Sequence[str] = ("*",)) -> FastAPI:
     """Give the application over one store; `hosts` are the names under which it may be asked.
 
-    `live` must be running while the application is.
+    `workers` must be running while the application is.
     """
     app = DescribedApp(
         title="Accord",
@@ -53,7 +53,7 @@ def create_app(accord: Accord, live: Live, hosts: Sequence[str] = ("*",)) -> Fas
         redoc_url=None,
         generate_unique_id_function=lambda route: route.name,
     )
-    app.state.served = Served(accord, live)
+    app.state.served = Served(accord, workers)
     handle_problems(app)
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(hosts), www_redirect=False)
     headers = SAFETY | (IS_SIMULATED if accord.simulated else {})
@@ -75,7 +75,7 @@ def _add_health(app: FastAPI) -> None:
     @app.get("/readyz", tags=["Health"], responses={503: problem("What keeps it from serving.")})
     def readyz(served: ServedHere) -> Response:
         """Say whether events can be recorded and the views follow; if not, why not."""
-        reasons = served.live.ailments()
+        reasons = served.workers.ailments()
         if reasons:
             raise Problem(503, "; ".join(reasons), reasons=reasons)
         return served.answer({"status": "ready"})

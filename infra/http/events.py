@@ -8,12 +8,12 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from starlette.datastructures import Headers
 
-from infra import intake
+from infra.deciding.group_commit import GATHERED, Busy
+from infra.deciding.service import Outcome
 from infra.http import openapi
 from infra.http.problems import AGAIN_SOON, Problem, refusal
 from infra.http.served import Served, ServedHere
-from infra.live import GATHERED, Busy
-from infra.service import Outcome
+from infra.tlog import cloudevents
 
 log = logging.getLogger(__name__)
 
@@ -40,11 +40,11 @@ async def post_events(request: Request, served: ServedHere) -> Response:
     media_type = _media_type(request.headers)
     body = await _body(request)
     if media_type == JSON and any(name.startswith("ce-") for name in request.headers):
-        return await _one(served, intake.from_binary(request.headers, body))
+        return await _one(served, cloudevents.from_binary(request.headers, body))
     if media_type == LINES:
         return await _many(served, [line for line in body.splitlines() if line.strip()])
     if media_type == BATCH or (media_type == JSON and body.lstrip().startswith(b"[")):
-        return await _many(served, list(intake.split(body)))
+        return await _many(served, list(cloudevents.split(body)))
     return await _one(served, body)
 
 
@@ -89,7 +89,7 @@ async def _receipts(served: Served, outcomes: Sequence[Outcome]) -> list[dict[st
 async def _decide(served: Served, raws: Sequence[bytes]) -> list[Outcome]:
     again = "Send the same again; what was recorded already is told apart by source and id."
     try:
-        return await asyncio.wrap_future(served.live.writer.submit(raws))
+        return await asyncio.wrap_future(served.workers.writer.submit(raws))
     except Busy as busy:
         raise Problem(503, str(busy), headers=AGAIN_SOON, mend=again) from busy
     except Exception as error:

@@ -7,10 +7,10 @@ from fastapi import APIRouter, Path, Query, Response
 from domain.values import Slug
 from infra.audit.log import Altered
 from infra.audit.notary import Notary
-from infra.audit.notes import Checkpoint, Note, tlog_proof, written_proof
 from infra.http import openapi
 from infra.http.problems import Problem
 from infra.http.served import Served, ServedHere
+from infra.tlog.notes import Checkpoint, Note, tlog_proof, written_proof
 
 TEXT: Final = "text/plain; charset=utf-8"
 

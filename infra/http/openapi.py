@@ -6,9 +6,9 @@ import orjson
 from fastapi import FastAPI
 from pydantic.json_schema import models_json_schema
 
-from infra import intake
-from infra.audit import dsse
+from infra.deciding import intake
 from infra.http import problems
+from infra.tlog import dsse
 
 MEDIA_TYPES: Final = (
     "application/cloudevents+json",

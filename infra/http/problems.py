@@ -9,8 +9,8 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
+from infra.deciding.service import Outcome
 from infra.http.served import served
-from infra.service import Outcome
 
 MEDIA_TYPE = "application/problem+json"
 

@@ -8,8 +8,8 @@ import orjson
 from fastapi import Depends, Request, Response
 
 from infra.bootstrap import Accord
-from infra.live import Live
 from infra.store.records import Bell
+from infra.workers import Workers
 
 SIMULATED = {"simulated": True}
 """What every JSON object says that comes from a simulated store."""
@@ -31,7 +31,7 @@ class Served:
     """One store as it is served."""
 
     accord: Accord
-    live: Live
+    workers: Workers
     closing: Closing = field(default_factory=Closing)
 
     @property

@@ -14,9 +14,9 @@ from fastapi import FastAPI
 from starlette.applications import Starlette
 
 from infra.bootstrap import bootstrap
+from infra.deciding.service import wall_clock
 from infra.http.app import create_app
 from infra.http.served import Served
-from infra.service import wall_clock
 from infra.settings import Settings
 
 DEFAULT_HOST: Final = "127.0.0.1"
@@ -70,9 +70,9 @@ def serve(
     with (
         listening(host, port) as sock,
         bootstrap(settings, clock) as accord,
-        accord.live() as live,
+        accord.workers() as workers,
     ):
-        server = Server(create_app(accord, live, names(host)))
+        server = Server(create_app(accord, workers, names(host)))
         sys.stderr.write(_announcement(sock, simulated=accord.simulated))
         with signals_only_end_the_server():
             server.run([sock])

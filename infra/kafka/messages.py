@@ -7,11 +7,11 @@ from typing import Any, Final, Protocol
 import orjson
 
 from domain.recorded import Recorded
-from infra import intake
-from infra.audit.notes import Note
-from infra.codec import EVENT_ID_DIGITS, canonical, decode
 from infra.store.postgres import Stored
 from infra.store.records import Row
+from infra.tlog import cloudevents
+from infra.tlog.codec import EVENT_ID_DIGITS, canonical, decode
+from infra.tlog.notes import Note
 
 Headers = list[tuple[str, bytes]]
 
@@ -84,7 +84,7 @@ def command(message: Received) -> bytes:
     content_type = found.pop("content-type", _JSON)
     if not found or content_type.startswith(_STRUCTURED):
         return value
-    return intake.spliced(found | {"datacontenttype": content_type.partition(";")[0]}, value)
+    return cloudevents.spliced(found | {"datacontenttype": content_type.partition(";")[0]}, value)
 
 
 class Illegible(ValueError):
@@ -117,7 +117,7 @@ def event(topic: str, stored: Stored) -> Message:
         stored.body,
         headers(
             id=told["event_id"],
-            type=f"{intake.PREFIX}{told['type']}",
+            type=f"{cloudevents.PREFIX}{told['type']}",
             subject=stored.partnership,
             time=told["occurred_at"],
             recordedtime=told["recorded_at"],
@@ -130,7 +130,7 @@ def event(topic: str, stored: Stored) -> Message:
 def told(topic: str, key: str, body: Row, *, type: str, **attributes: str) -> Message:
     """Give something that Accord tells the world, as canonical JSON."""
     return Message(
-        topic, key, canonical(body), headers(type=f"{intake.PREFIX}{type}", **attributes)
+        topic, key, canonical(body), headers(type=f"{cloudevents.PREFIX}{type}", **attributes)
     )
 
 
@@ -145,7 +145,7 @@ def refused(topic: str, raw: bytes, subject: str, why: Row) -> Message:
         canonical({name: each and each[:TOLD_BACK] for name, each in why.items()}),
         headers(
             id=sha256(raw).hexdigest()[:EVENT_ID_DIGITS],
-            type=f"{intake.PREFIX}InputRefused",
+            type=f"{cloudevents.PREFIX}InputRefused",
             subject=subject or None,
         ),
     )
@@ -161,7 +161,7 @@ def receipt(topic: str, partnership: str, source: str, id: str, note: Note) -> M
         headers(
             "text/plain; charset=utf-8",
             id=sha256(text).hexdigest()[:EVENT_ID_DIGITS],
-            type=f"{intake.PREFIX}CommandReceipt",
+            type=f"{cloudevents.PREFIX}CommandReceipt",
             subject=partnership,
             commandsource=source,
             commandid=id,
@@ -183,7 +183,7 @@ def dead(topic: str, where: str, value: bytes, reason: str) -> Message:
         headers(
             "application/octet-stream",
             id=where,
-            type=f"{intake.PREFIX}DeadLetter",
+            type=f"{cloudevents.PREFIX}DeadLetter",
             reason=reason.replace("\n", " ")[:TOLD_BACK],
         ),
     )

@@ -3,7 +3,7 @@
 from eventsourcing.persistence import Mapper, Notification, StoredEvent
 
 from domain.recorded import Recorded
-from infra.codec import decode, encode
+from infra.tlog.codec import decode, encode
 
 
 class EventMapper(Mapper[str]):

@@ -9,8 +9,6 @@ from eventsourcing.persistence import IntegrityError, StoredEvent
 from eventsourcing.postgres import PostgresApplicationRecorder
 
 from domain.recorded import Recorded
-from infra.audit.merkle import leaf_hash
-from infra.codec import decode, encode, utc
 from infra.store.mapper import EventMapper
 from infra.store.paging import by_index
 from infra.store.postgres_datastore import (
@@ -33,6 +31,8 @@ from infra.store.records import (
     UnknownSchema,
     placed_at,
 )
+from infra.tlog.codec import decode, encode, utc
+from infra.tlog.merkle import leaf_hash
 
 CHANNEL = "history"
 """Where Postgres tells that events were appended."""

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable
 
-from infra.audit.merkle import Node, Tree
 from infra.store.postgres_datastore import Datastore, columns
 from infra.store.records import Growth, Stale
 from infra.store.sqlite_trees import tree_of
+from infra.tlog.merkle import Node, Tree
 
 
 class PostgresTrees:

@@ -7,10 +7,10 @@ from typing import Any, Self
 import orjson
 from eventsourcing.persistence import IntegrityError
 
-from infra.codec import canonical
 from infra.store.paging import LAST, by_name
 from infra.store.postgres_datastore import Datastore, arrays, columns
 from infra.store.records import NOTHING, Bell, Key, Output, Row, Saved, Stale, sortable
+from infra.tlog.codec import canonical
 
 CHANNEL = "views"
 """Where Postgres tells that views were saved."""

@@ -8,13 +8,13 @@ from typing import Any, Literal, Protocol
 import orjson
 
 from domain.recorded import Recorded
-from infra.audit.merkle import Node, Tree
+from infra.tlog.merkle import Node, Tree
 
 Key = tuple[str, str]
 """A pair of names: (source, source id) of a receipt, (partnership, key) of a row."""
 
 Row = dict[str, Any]
-"""The body of a row: a JSON object within the profile of `infra.codec`."""
+"""The body of a row: a JSON object within the profile of `infra.tlog.codec`."""
 
 NOTHING = -1
 """The index or position before the first one: nothing has been folded or read yet."""
@@ -279,7 +279,7 @@ class History(Protocol):
 class Growth:
     """How the tree of a partnership's log grew: its size before, its form now, its new nodes.
 
-    `frontier` is that of `infra.audit.merkle.Tree`; `nodes` are those by which proofs are found.
+    `frontier` is that of `infra.tlog.merkle.Tree`; `nodes` are those by which proofs are found.
     """
 
     before: int

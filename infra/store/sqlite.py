@@ -11,8 +11,6 @@ from eventsourcing.sqlite import SQLiteApplicationRecorder, SQLiteCursor
 
 from domain.recorded import Recorded
 from domain.values import instant
-from infra.audit.merkle import leaf_hash
-from infra.codec import decode, encode, moment, utc
 from infra.store.mapper import EventMapper
 from infra.store.paging import by_index
 from infra.store.records import (
@@ -30,6 +28,8 @@ from infra.store.records import (
 )
 from infra.store.sqlite_datastore import Datastore, as_json, wanted
 from infra.store.sqlite_trees import TREES
+from infra.tlog.codec import decode, encode, moment, utc
+from infra.tlog.merkle import leaf_hash
 
 SCHEMA = "2"
 """The form of these tables; a file of another form is refused."""

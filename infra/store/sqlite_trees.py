@@ -5,9 +5,9 @@ from typing import Final
 
 import orjson
 
-from infra.audit.merkle import Node, Tree
 from infra.store.records import Growth, Stale
 from infra.store.sqlite_datastore import Datastore, as_json
+from infra.tlog.merkle import Node, Tree
 
 TREES: Final = (
     """CREATE TABLE IF NOT EXISTS trees (

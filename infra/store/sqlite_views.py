@@ -7,10 +7,10 @@ from typing import Self
 
 import orjson
 
-from infra.codec import canonical
 from infra.store.paging import LAST, by_name
 from infra.store.records import NOTHING, Bell, Key, Output, Row, Saved, Stale, sortable
 from infra.store.sqlite_datastore import Datastore, as_json, wanted
+from infra.tlog.codec import canonical
 
 _TABLES = [
     """CREATE TABLE IF NOT EXISTS rows (

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import uvicorn
 
-from infra.audit import merkle
-from infra.audit.keys import Signer
-from infra.audit.merkle import Tree
-from infra.audit.notes import Checkpoint, Kind, Note, Verifier
 from infra.audit.witness import Seen, Witness
 from infra.http.server import address, configured, listening, names
 from infra.http.witness import create_app
+from infra.tlog import merkle
+from infra.tlog.keys import Signer
+from infra.tlog.merkle import Tree
+from infra.tlog.notes import Checkpoint, Kind, Note, Verifier
 
 OPERATOR = Signer(b"o" * 32)
 NAME = "accord.example"

@@ -21,13 +21,13 @@ from domain.execution import LessonRecorded
 from domain.keyring import KeyRegistered
 from domain.people import PersonErased
 from domain.settlement import PayoutRecorded
-from infra import queries
-from infra.audit import dsse, keys
-from infra.audit.bundle import Asked, export
-from infra.audit.keys import Signer
-from infra.audit.notes import Checkpoint, Note
+from infra import answers
 from infra.bootstrap import Accord
+from infra.evidence.bundle import Asked, export
 from infra.store.records import Kept
+from infra.tlog import dsse, keys
+from infra.tlog.keys import Signer
+from infra.tlog.notes import Checkpoint, Note
 from tests.audit import world as made
 from tests.audit.world import (
     CONSULTING,
@@ -79,7 +79,7 @@ def alone(world: World) -> str:
 def found_live(world: World) -> str | None:
     """Give what `accord verify` finds in the store itself."""
     with world.opened() as (accord, _):
-        difference = list(queries.verify(accord))[-1].difference
+        difference = list(answers.verify(accord))[-1].difference
         return difference.key if difference else None
 
 
@@ -574,7 +574,7 @@ def test_who_was_erased_is_in_no_new_bundle_and_all_of_it_holds(world: World) ->
     name = b"sam.adeyemi"
     assert name in everything(world.bundle("before.zip"))
     with world.opened() as (accord, _):
-        for person in queries.commitments(accord, CONSULTING, name.decode()):
+        for person in answers.commitments(accord, CONSULTING, name.decode()):
             accord.service.record_own(
                 CONSULTING, "sam", PersonErased(person=person, reason="They asked for it.")
             )

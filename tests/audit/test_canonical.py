@@ -11,7 +11,7 @@ import orjson
 import pytest
 import rfc8785
 
-from infra.codec import OutsideProfile, canonical, check
+from infra.tlog.codec import OutsideProfile, canonical, check
 
 VECTORS = Path(__file__).parents[3] / "shared" / "vectors" / "jcs"
 NAMES = ("arrays", "french", "structures", "unicode", "values", "weird")

@@ -10,10 +10,10 @@ import httpx2
 import pytest
 
 from infra.audit import cosigning, witness
-from infra.audit.keys import Signer
-from infra.audit.notes import Kind, Note, Verifier
-from infra.audit.policy import Policy
 from infra.audit.witness import Known, Witness
+from infra.tlog.keys import Signer
+from infra.tlog.notes import Kind, Note, Verifier
+from infra.tlog.policy import Policy
 from tests.audit import logs
 from tests.audit.logs import LOG, ORIGIN, Log
 

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from domain.formation import SignAgreement
 from domain.kernel import Refused
 from domain.values import instant
-from infra import codec, intake
-from infra.audit import dsse
-from infra.audit.dsse import Seen
-from infra.intake import Input, Unreadable
+from infra.deciding import intake
+from infra.deciding.intake import Input, Unreadable
+from infra.tlog import codec, dsse
+from infra.tlog.dsse import Seen
 from tests.infra.signing import signatory
 from tests.life import OURS, example
 

@@ -7,11 +7,11 @@ from zipfile import ZipFile
 import orjson
 import pytest
 
-from infra.audit import forks
-from infra.audit.forks import Account, NoAccount, compare
-from infra.audit.keys import Signer
-from infra.audit.merkle import Tree, leaf_hash
-from infra.audit.notes import Checkpoint, Kind, Malformed, Note, Verifier
+from infra.evidence import forks
+from infra.evidence.forks import Account, NoAccount, compare
+from infra.tlog.keys import Signer
+from infra.tlog.merkle import Tree, leaf_hash
+from infra.tlog.notes import Checkpoint, Kind, Malformed, Note, Verifier
 
 SIGNER = Signer(b"1" * 32)
 ORIGIN = "accord.example/acme"

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra.audit import merkle
-from infra.audit.merkle import Tree
+from infra.tlog import merkle
+from infra.tlog.merkle import Tree
 
 SIZES = 130
 """The sizes up to which every proof is tried."""

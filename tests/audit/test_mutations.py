@@ -20,10 +20,10 @@ from zipfile import ZipFile
 import orjson
 import pytest
 
-from infra.audit import merkle
-from infra.audit.keys import Signer
-from infra.audit.merkle import Tree
-from infra.audit.notes import Checkpoint, Note, written_proof
+from infra.tlog import merkle
+from infra.tlog.keys import Signer
+from infra.tlog.merkle import Tree
+from infra.tlog.notes import Checkpoint, Note, written_proof
 from tests.audit import world as made
 from tests.audit.world import (
     NODE,

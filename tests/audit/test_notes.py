@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra.audit import keys
-from infra.audit.keys import NoKey, Signer
-from infra.audit.notes import Checkpoint, Kind, Malformed, Note, Verifier, signatures
+from infra.tlog import keys
+from infra.tlog.keys import NoKey, Signer
+from infra.tlog.notes import Checkpoint, Kind, Malformed, Note, Verifier, signatures
 
 SIGNER = Signer(b"1" * 32)
 OTHER = Signer(b"2" * 32)

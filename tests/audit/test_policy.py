@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra.audit.keys import Signer
-from infra.audit.notes import Checkpoint, Kind, Note, Verifier
-from infra.audit.policy import Group, NoPolicy, Policy, Witness
+from infra.tlog.keys import Signer
+from infra.tlog.notes import Checkpoint, Kind, Note, Verifier
+from infra.tlog.policy import Group, NoPolicy, Policy, Witness
 
 ORIGIN = "accord.example/acme"
 OPERATOR = Signer(b"o" * 32)

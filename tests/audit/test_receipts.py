@@ -8,12 +8,12 @@ import orjson
 import pytest
 import rfc8785
 
-from infra.audit import dsse
-from infra.audit.merkle import leaf_hash
-from infra.audit.notes import Kind, Malformed, Note, Verifier
 from infra.audit.receipts import DEADLINE, Promise, Receipts
 from infra.bootstrap import Accord, bootstrap, init
 from infra.settings import OPERATOR, NoSuchStore, Settings
+from infra.tlog import dsse
+from infra.tlog.merkle import leaf_hash
+from infra.tlog.notes import Kind, Malformed, Note, Verifier
 from tests.infra.messages import beginning, candidate, from_steps
 from tests.infra.signing import NAME, signatory
 from tests.life import LIFE

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from infra.audit import merkle
+from infra.tlog import merkle
 from tests.audit.test_merkle import LEAVES, NODES, ROOTS, SIZES, mutations
 from tests.audit.world import NODE, VERIFIERS, imported
 
@@ -203,7 +203,7 @@ SMALL = (
 
 def test_no_weak_key_is_admitted(python: ModuleType) -> None:
     good = sha256(b"a key").digest()
-    from infra.audit.keys import Signer  # noqa: PLC0415 - only to have a key that is one
+    from infra.tlog.keys import Signer  # noqa: PLC0415 - only to have a key that is one
 
     cases = [Case("admitted", [bytes.fromhex(each)], right=False) for each in SMALL]
     cases += [Case("admitted", [Signer(good).public], right=True)]

@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra.audit import merkle, witness
-from infra.audit.keys import Signer
-from infra.audit.notes import Checkpoint, Kind, Note, Verifier, signatures
+from infra.audit import witness
 from infra.audit.witness import Known, Seen, Witness
+from infra.tlog import merkle
+from infra.tlog.keys import Signer
+from infra.tlog.notes import Checkpoint, Kind, Note, Verifier, signatures
 from tests.audit.logs import AT, LOG, NAME, OPERATOR, ORIGIN, Log
 
 SIGNER = Signer(b"w" * 32)

@@ -28,18 +28,18 @@ import orjson
 from domain.kernel import Act, Event
 from domain.recorded import Recorded
 from domain.values import instant
-from infra import codec, intake
-from infra.audit import dsse, keys
-from infra.audit.bundle import Asked, export
-from infra.audit.keys import Signer
-from infra.audit.merkle import leaf_hash
 from infra.audit.notary import Notary, Seal
-from infra.audit.notes import Kind, Note, Verifier
-from infra.audit.policy import Policy
 from infra.audit.witness import Known, Witness
 from infra.bootstrap import Accord, bootstrap, init
-from infra.intake import Input
+from infra.deciding import intake
+from infra.deciding.intake import Input
+from infra.evidence.bundle import Asked, export
 from infra.settings import Settings
+from infra.tlog import codec, dsse, keys
+from infra.tlog.keys import Signer
+from infra.tlog.merkle import leaf_hash
+from infra.tlog.notes import Kind, Note, Verifier
+from infra.tlog.policy import Policy
 from tests.audit.logs import serving
 from tests.documents import REPOSITORY
 from tests.feeds import FEEDS, messages
@@ -57,7 +57,7 @@ EVERY = 60
 CHOSEN = "accord.ChoosePartner"
 """After this line there are two parties, and each registers a key."""
 
-VERIFIERS = REPOSITORY / "infra" / "audit" / "verifiers"
+VERIFIERS = REPOSITORY / "infra" / "evidence" / "verifiers"
 NODE = shutil.which("node")
 
 

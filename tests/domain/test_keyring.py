@@ -24,7 +24,7 @@ from tests.documents import REPOSITORY
 from tests.life import FIRST_KEY, OURS, PROOF, SECOND_KEY, STRANGER, THEIRS, after, at, example
 from tests.stories import Story
 
-FORMAT = REPOSITORY / "infra" / "audit" / "verifiers" / "FORMAT.md"
+FORMAT = REPOSITORY / "infra" / "evidence" / "verifiers" / "FORMAT.md"
 REGISTER, ROTATE, REVOKE = example(RegisterKey), example(RotateKey), example(RevokeKey)
 FIRST, SECOND = key_id(bytes(32)), KeyRotated.of(ROTATE).name
 THIRD = b64encode(bytes(31) + b"3").decode()

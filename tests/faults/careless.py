@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from consumers.command import main
 from domain.recorded import Recorded
-from infra import runner
+from infra.projecting import runner
 
 
 class Careless(runner._Fold):

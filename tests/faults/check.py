@@ -10,11 +10,11 @@ import orjson
 
 from domain.calendar import quarter_of
 from infra.bootstrap import Accord
-from infra.codec import EVENT_ID_DIGITS, canonical
-from infra.intake import ILLEGIBLE
+from infra.deciding.intake import ILLEGIBLE
 from infra.kafka.messages import place
-from infra.runner import partnerships
+from infra.projecting.runner import partnerships
 from infra.store.records import Output, Refusal, Row
+from infra.tlog.codec import EVENT_ID_DIGITS, canonical
 from projections import KPIS, figures
 from projections.kpis import AGREED
 from tests.feeds import simulated

@@ -18,7 +18,7 @@ from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
 from kafka.errors import CoordinatorNotAvailableError, NotCoordinatorError
 
 from benchmarks.feed import feed
-from infra.local.processes import Server
+from dev.local.processes import Server
 from infra.store.postgres_views import PostgresViews
 from projections import KPIS
 from tests.journeys.production import READY_SECONDS, ROLES, Production, subject, wait_for

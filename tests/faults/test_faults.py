@@ -19,11 +19,11 @@ from signal import SIGKILL, SIGTERM
 import pytest
 from kafka import KafkaProducer
 
+from dev.local.kafka import Broker
+from dev.local.postgres import Postgres
 from infra.kafka import messages, topics
 from infra.kafka.clients import LARGEST
-from infra.local.kafka import Broker
-from infra.local.postgres import Postgres
-from infra.runner import partnerships
+from infra.projecting.runner import partnerships
 from projections import PROJECTIONS
 from tests.faults import careless, hasty
 from tests.faults.check import Told, differences, embedded

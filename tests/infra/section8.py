@@ -8,9 +8,9 @@ from base64 import b64decode, b64encode
 from hashlib import sha256
 from typing import Any
 
-from infra.audit.keys import admitted, verified
 from infra.bootstrap import Accord
 from infra.settings import OPERATOR
+from infra.tlog.keys import admitted, verified
 from tests.domain.test_keyring import binding_types
 
 Json = dict[str, Any]

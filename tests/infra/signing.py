@@ -10,9 +10,9 @@ import orjson
 
 from domain.kernel import Command
 from domain.keyring import RegisterKey, RotateKey, key_id
-from infra.audit import dsse, keys
-from infra.audit.keys import Signer
 from infra.settings import OPERATOR
+from infra.tlog import dsse, keys
+from infra.tlog.keys import Signer
 from tests.infra.messages import attributes
 
 NAME = "growthos-brightpath"

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from domain.kernel import Act
 from domain.recorded import Recorded
 from domain.values import Money, instant
-from infra.codec import (
+from infra.tlog.codec import (
     LARGEST_INTEGER,
     UPCASTERS,
     OutsideProfile,

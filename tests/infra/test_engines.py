@@ -8,7 +8,7 @@ import pytest
 
 from consumers.sweep import Sweep
 from infra.bootstrap import Accord, bootstrap, init
-from infra.runner import TAIL, Runner
+from infra.projecting.runner import TAIL, Runner
 from infra.settings import Settings
 from infra.store.postgres import PostgresStore
 from infra.store.postgres_views import PostgresViews

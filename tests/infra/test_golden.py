@@ -16,7 +16,7 @@ import pytest
 import domain
 from domain.kernel import Act, Event
 from domain.recorded import Recorded
-from infra.codec import decode, encode, event_id
+from infra.tlog.codec import decode, encode, event_id
 from tests.infra.examples import example
 from tests.infra.noted import NOON
 

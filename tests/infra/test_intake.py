@@ -14,8 +14,9 @@ from domain.exploration import CommitIntegrationSpend
 from domain.formation import DeclareNonNegotiable, ProposeTerms
 from domain.kernel import Command, Refused
 from domain.partnership import PassTime
-from infra import intake
-from infra.intake import Input, Unreadable
+from infra.deciding import intake
+from infra.deciding.intake import Input, Unreadable
+from infra.tlog import cloudevents
 from tests.feeds import FEEDS, messages
 from tests.infra.messages import SOURCE, attributes, beginning, message
 from tests.life import EXAMPLES, example
@@ -327,10 +328,10 @@ def test_single_batch_lines_and_binary_mode_give_the_same_input() -> None:
     batch = b"[" + b",".join(EVENTS) + b"]"
     indented = [orjson.dumps(orjson.loads(raw), option=orjson.OPT_INDENT_2) for raw in EVENTS]
 
-    assert fingerprints(list(intake.split(b"\n".join(EVENTS)))) == expected
-    assert fingerprints(list(intake.split(b"\r\n\r\n".join(EVENTS) + b"\r\n"))) == expected
-    assert fingerprints(list(intake.split(batch))) == expected
-    assert fingerprints([one for raw in indented for one in intake.split(raw)]) == expected
+    assert fingerprints(list(cloudevents.split(b"\n".join(EVENTS)))) == expected
+    assert fingerprints(list(cloudevents.split(b"\r\n\r\n".join(EVENTS) + b"\r\n"))) == expected
+    assert fingerprints(list(cloudevents.split(batch))) == expected
+    assert fingerprints([one for raw in indented for one in cloudevents.split(raw)]) == expected
     assert fingerprints([binary(raw) for raw in EVENTS]) == expected
 
 
@@ -338,7 +339,7 @@ def binary(raw: bytes) -> bytes:
     event = orjson.loads(raw)
     data = event.pop("data")
     headers = {f"ce-{name}": value for name, value in event.items()}
-    return intake.from_binary(
+    return cloudevents.from_binary(
         headers | {"content-type": "application/json; charset=utf-8", "host": "localhost"},
         orjson.dumps(data),
     )
@@ -349,7 +350,7 @@ def test_headers_of_binary_mode_are_percent_encoded_and_of_any_case() -> None:
     data = headers.pop("CE-Data")
     headers["CE-Actor"] = "Andr%C3%A9%20%22A%22"
 
-    envelope = input_of(intake.from_binary(headers, orjson.dumps(data))).envelope
+    envelope = input_of(cloudevents.from_binary(headers, orjson.dumps(data))).envelope
     assert envelope.actor == 'André "A"'
 
 
@@ -367,7 +368,7 @@ def test_the_body_of_binary_mode_is_read_as_strictly(body: bytes, rule: str) -> 
     del event["data"]
     headers = {f"ce-{name}": value for name, value in event.items()}
 
-    assert refusal_of(intake.from_binary(headers, body)).rule == rule
+    assert refusal_of(cloudevents.from_binary(headers, body)).rule == rule
 
 
 def test_binary_mode_with_another_content_type_is_refused() -> None:
@@ -375,12 +376,12 @@ def test_binary_mode_with_another_content_type_is_refused() -> None:
     data = event.pop("data")
     headers = {f"ce-{name}": value for name, value in event.items()} | {"content-type": "text/xml"}
 
-    refusal = refusal_of(intake.from_binary(headers, orjson.dumps(data)))
+    refusal = refusal_of(cloudevents.from_binary(headers, orjson.dumps(data)))
     assert (refusal.rule, refusal.facts["pointer"]) == ("wrong-value", "/datacontenttype")
 
 
 def test_a_batch_with_a_key_twice_is_refused_whole() -> None:
-    (whole,) = intake.split(b'[{"id": "1", "id": "2"}, ' + EVENTS[0] + b"]")
+    (whole,) = cloudevents.split(b'[{"id": "1", "id": "2"}, ' + EVENTS[0] + b"]")
 
     assert refusal_of(whole).rule == "duplicate-key"
 
@@ -388,24 +389,24 @@ def test_a_batch_with_a_key_twice_is_refused_whole() -> None:
 def test_one_bad_line_does_not_spoil_the_others() -> None:
     lines = [EVENTS[0], b"{bad", EVENTS[1]]
 
-    assert list(intake.split(b"\n".join(lines))) == lines
+    assert list(cloudevents.split(b"\n".join(lines))) == lines
 
 
 @given(st.lists(st.sampled_from(EVENTS), min_size=1), st.sampled_from([b"\n", b"\r\n", b"\n \n"]))
 def test_lines_come_back_as_they_were_written(lines: list[bytes], end: bytes) -> None:
-    assert list(intake.split(end.join(lines))) == lines
-    assert list(intake.split(end.join(lines) + end)) == lines
+    assert list(cloudevents.split(end.join(lines))) == lines
+    assert list(cloudevents.split(end.join(lines) + end)) == lines
 
 
 @given(st.lists(st.sampled_from(EVENTS)))
 def test_a_batch_gives_each_of_its_members(members: list[bytes]) -> None:
-    found = list(intake.split(b" [" + b", ".join(members) + b"]\n"))
+    found = list(cloudevents.split(b" [" + b", ".join(members) + b"]\n"))
 
     assert fingerprints(found) == fingerprints(members)
 
 
 @given(st.binary(max_size=100))
 def test_any_body_is_taken_apart_and_nothing_of_it_is_lost(body: bytes) -> None:
-    found = list(intake.split(body))
+    found = list(cloudevents.split(body))
 
     assert found or orjson.loads(body) == []

@@ -19,18 +19,18 @@ from kafka import KafkaAdminClient, KafkaConsumer
 from kafka.admin import ConfigResource
 
 from consumers.intake import Intake
+from dev.local.kafka import Broker
 from domain.partnership import PassTime
-from infra import intake
 from infra.bootstrap import bootstrap, init
-from infra.codec import decode, encode
-from infra.intake import Input
+from infra.deciding import intake
+from infra.deciding.intake import Input
 from infra.kafka import messages, topics
 from infra.kafka.clients import Producer, _Placed, consumer
 from infra.kafka.messages import Illegible, Message
 from infra.kafka.topics import KEPT, Topics, TopicsDiffer
-from infra.local.kafka import Broker
 from infra.settings import Settings
 from infra.store.postgres import Stored
+from infra.tlog.codec import decode, encode
 from tests.infra.messages import SOURCE, attributes, beginning, message
 from tests.infra.noted import noted
 from tests.parts import Reachable, missing_part
@@ -224,11 +224,11 @@ def test_whoever_takes_commands_in_tells_the_receipts_of_what_it_accepted(
     with (
         Producer(broker.address) as producer,
         bootstrap(settings) as accord,
-        accord.live() as live,
+        accord.workers() as workers,
         closing(consumer(broker.address, names.commands, names.intake)) as inbox,
     ):
         producer.send(sent)
-        intake = Intake(inbox, producer, live.writer, names, accord.receipts)
+        intake = Intake(inbox, producer, workers.writer, names, accord.receipts)
         taken = 0
         while taken < len(sent):
             taken += intake.step()

@@ -13,10 +13,10 @@ import psycopg
 import pytest
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 
-from infra.local import REPOSITORY, Missing, kafka, postgres
-from infra.local.kafka import Broker
-from infra.local.postgres import Postgres
-from infra.local.processes import DidNotStart, Process, until
+from dev.local import REPOSITORY, Missing, kafka, postgres
+from dev.local.kafka import Broker
+from dev.local.postgres import Postgres
+from dev.local.processes import DidNotStart, Process, until
 from tests.parts import Reachable, Server
 
 TOPIC = "local"
@@ -170,7 +170,7 @@ def test_what_runs_is_known_by_its_pid_file_alone_and_not_what_has_its_number_no
 def test_a_server_in_a_temporary_folder_dies_with_who_started_it() -> None:
     starter = (
         "import os, signal\n"
-        "from infra.local.postgres import Postgres\n"
+        "from dev.local.postgres import Postgres\n"
         "server = Postgres()\n"
         "server.start()\n"
         "print(server.folder, flush=True)\n"

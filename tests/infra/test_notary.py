@@ -10,17 +10,18 @@ from typing import Any
 import psycopg
 import pytest
 
-from infra.audit import asking, cosigning, merkle
+from infra.audit import asking, cosigning
 from infra.audit.cosigning import Collected
-from infra.audit.keys import Signer
 from infra.audit.log import TILE, Altered, Log
-from infra.audit.merkle import leaf_hash
 from infra.audit.notary import Notary, Seal
-from infra.audit.notes import Checkpoint, Kind, Note, Verifier
-from infra.audit.policy import Policy, Witness
 from infra.bootstrap import open_store
 from infra.settings import Settings
 from infra.store.records import History, Trees
+from infra.tlog import merkle
+from infra.tlog.keys import Signer
+from infra.tlog.merkle import leaf_hash
+from infra.tlog.notes import Checkpoint, Kind, Note, Verifier
+from infra.tlog.policy import Policy, Witness
 from tests.infra.noted import NOON, noted, noted_is_known
 from tests.infra.told import Told
 

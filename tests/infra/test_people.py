@@ -25,10 +25,9 @@ from domain.markets import AssignRole
 from domain.metric import ReportMetric
 from domain.people import ErasePerson, PersonErased
 from domain.recorded import Recorded
-from infra import queries
+from infra import answers
 from infra.bootstrap import Accord, bootstrap, init
-from infra.codec import canonical
-from infra.people import (
+from infra.deciding.people import (
     COMMAND,
     COMMITMENT,
     ERASING,
@@ -38,13 +37,14 @@ from infra.people import (
     names,
     personal,
 )
-from infra.service import Outcome, Service
+from infra.deciding.service import Outcome, Service
 from infra.settings import Settings
 from infra.store.records import Kept
+from infra.tlog.codec import canonical
 from tests.feeds import played, simulated
 from tests.infra.messages import attributes, beginning, from_steps, message
 from tests.infra.told import Told
-from tests.journeys.production import answers
+from tests.journeys.production import answers as answers_of
 from tests.life import LIFE, THEIRS, example
 
 NAME = "growthos-brightpath"
@@ -132,7 +132,7 @@ def test_no_alert_names_anybody_so_none_has_to_be_told_by_name(tmp_path: Path) -
     with played(tmp_path) as accord:
         accord.service.handle(from_steps(LIFE))
         accord.runner.catch_up()
-        said = b"".join(answers(accord)["said"].values())
+        said = b"".join(answers_of(accord)["said"].values())
 
     assert said
     assert not COMMITMENT.search(said.decode())
@@ -311,7 +311,7 @@ def told(accord: Accord, clock: Told) -> Accord:
 
 
 def erase(accord: Accord, *secrets: str) -> list[str]:
-    found = [each for name in secrets for each in queries.commitments(accord, NAME, name)]
+    found = [each for name in secrets for each in answers.commitments(accord, NAME, name)]
     for person in found:
         erased = PersonErased(person=person, reason="They asked for it.")
         accord.service.record_own(NAME, "operator", erased)
@@ -357,17 +357,17 @@ def test_an_erased_person_sent_again_is_another_one(told: Accord) -> None:
     (before,) = erase(told, CARMEN)
     assert one(told, role(CARMEN, "carmen-2")).status == "accepted"
 
-    (after,) = queries.commitments(told, NAME, CARMEN)
+    (after,) = answers.commitments(told, NAME, CARMEN)
     assert last(told)["data"]["name"] == after != before
 
 
 def test_erasing_in_the_batch_that_names_again_gives_another_one(told: Accord) -> None:
-    (before,) = queries.commitments(told, NAME, CARMEN)
+    (before,) = answers.commitments(told, NAME, CARMEN)
     asked = message("erase", ErasePerson(person=before, reason="She asked."), party=THEIRS)
     outcomes = told.service.handle([asked, role(CARMEN, "carmen-2"), asked])
 
     assert [each.status for each in outcomes] == ["accepted", "accepted", "duplicate"]
-    assert queries.commitments(told, NAME, CARMEN) == [last(told)["data"]["name"]] != [before]
+    assert answers.commitments(told, NAME, CARMEN) == [last(told)["data"]["name"]] != [before]
 
 
 def test_the_same_erasure_again_decides_nothing(told: Accord) -> None:
@@ -394,7 +394,7 @@ def test_an_erasure_that_was_interrupted_is_finished_by_the_next_run(
     with bootstrap(settings, clock) as later:
         # What was erased is nobody's any more, even while the name is still there.
         assert one(later, role(CARMEN, "carmen-2")).status == "accepted"
-        with later.live():
+        with later.workers():
             assert list(names(later.history, NAME).values()).count(CARMEN) == 1
             assert later.history.kept(ERASING, "") == {}
     assert "erased" in {each.state for each in told.history.refusals(state=None)}
@@ -405,10 +405,10 @@ def test_a_simulated_store_gives_the_same_commitments_each_time(tmp_path: Path) 
         folder.mkdir()
         with simulated(folder) as accord:
             accord.service.handle([beginning(), role("Ada", "1")])
-            (ada,) = queries.commitments(accord, NAME, "Ada")
+            (ada,) = answers.commitments(accord, NAME, "Ada")
             erasure = ErasePerson(person=ada, reason="She asked.")
             accord.service.handle([message("2", erasure), role("Ada", "3")])
-            assert queries.commitments(accord, NAME, "Ada") != [ada]
+            assert answers.commitments(accord, NAME, "Ada") != [ada]
             return list(accord.history.bodies(NAME))
 
     assert bodies(tmp_path / "one") == bodies(tmp_path / "other")
@@ -419,7 +419,7 @@ def test_a_simulated_store_gives_the_same_commitments_each_time(tmp_path: Path) 
 
 def test_answers_name_people_until_they_are_erased(told: Accord) -> None:
     def everything() -> str:
-        rows = [queries.show(told, NAME), *queries.history(told, NAME)]
+        rows = [answers.show(told, NAME), *answers.history(told, NAME)]
         return orjson.dumps(rows).decode()
 
     assert all(each in everything() for each in (CARMEN, DORA, "Ada"))
@@ -431,7 +431,7 @@ def test_answers_name_people_until_they_are_erased(told: Accord) -> None:
 
 
 def test_the_history_has_what_is_stored_and_the_names_beside_it(told: Accord) -> None:
-    row = next(row for row in queries.history(told, NAME) if row["source_id"] == "carmen-1")
+    row = next(row for row in answers.history(told, NAME) if row["source_id"] == "carmen-1")
 
     assert row["people"] == {row["actor"]: DORA, row["data"]["name"]: CARMEN}
     assert row["text"].startswith(f"named {CARMEN} as")

@@ -73,7 +73,7 @@ def test_beside_a_broker_nobody_but_a_projector_folds(migrated: str) -> None:
     settings = Settings(store=migrated, kafka="127.0.0.1:1")
     with bootstrap(settings) as accord:
         assert not accord.folds
-        assert accord.live().lag() == 0
+        assert accord.workers().lag() == 0
         accord.catch_up()
         assert accord.views.tail("runner") == NOTHING
 

@@ -14,8 +14,8 @@ import pytest
 from eventsourcing.persistence import OperationalError
 from prometheus_client.parser import text_string_to_metric_families
 
-from infra import process as process_module
-from infra.process import Lag, Process
+from infra.running import process as process_module
+from infra.running.process import Lag, Process
 from infra.settings import NoSuchStore
 
 

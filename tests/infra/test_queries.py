@@ -31,12 +31,12 @@ from domain.program import DefinePortfolio
 from domain.rules import OWN_RULES
 from domain.values import plain
 from domain.viewing import FullViewTaken
-from infra import queries
+from infra import answers
+from infra.answers import AsOf, Checked, Difference, NotFound
+from infra.answers.explaining import STANDING_RULES, rule_in_words
+from infra.answers.logs import whole_log
 from infra.bootstrap import Accord
-from infra.queries import AsOf, Checked, Difference, NotFound
-from infra.queries.explaining import STANDING_RULES, rule_in_words
-from infra.queries.logs import whole_log
-from infra.runner import partnerships
+from infra.projecting.runner import partnerships
 from projections import alerts as judged
 from projections.visibility import Viewer
 from tests.feeds import FEEDS, messages, play, played, simulated
@@ -71,7 +71,7 @@ def row_of(rows: list[Row], name: str) -> Row:
 def test_the_list_has_each_partnership_with_its_stage_its_parties_and_its_size(
     accord: Accord,
 ) -> None:
-    rows = list(queries.overview(accord))
+    rows = list(answers.overview(accord))
 
     assert [row["id"] for row in rows] == list(partnerships(accord.history))
     consulting = row_of(rows, CONSULTING)
@@ -86,8 +86,8 @@ def test_the_list_counts_the_alerts_that_fire_now(tmp_path: Path) -> None:
         accord.service.handle(messages(FEEDS[0])[:230])
         accord.runner.catch_up()
 
-        (row,) = queries.overview(accord)
-        firing = list(queries.alerts(accord, state="firing"))
+        (row,) = answers.overview(accord)
+        firing = list(answers.alerts(accord, state="firing"))
 
     assert row["firing"] == len(firing) == 2
     assert {each["rule"] for each in firing} == {"referral-minimum"}
@@ -96,7 +96,7 @@ def test_the_list_counts_the_alerts_that_fire_now(tmp_path: Path) -> None:
 def test_an_event_of_the_history_is_what_is_stored_with_its_place_and_its_words(
     accord: Accord,
 ) -> None:
-    rows = list(queries.history(accord, CONSULTING, AsOf(viewer=Viewer(full=True))))
+    rows = list(answers.history(accord, CONSULTING, AsOf(viewer=Viewer(full=True))))
 
     for place, (row, body) in enumerate(zip(rows, accord.history.bodies(CONSULTING), strict=True)):
         beside = {name: row.pop(name) for name in ("index", "position", "late", "text", "people")}
@@ -106,7 +106,7 @@ def test_an_event_of_the_history_is_what_is_stored_with_its_place_and_its_words(
 
 
 def test_what_came_in_a_later_month_than_it_happened_is_marked_late(accord: Accord) -> None:
-    late = [row for row in queries.history(accord, CONSULTING) if row["late"]]
+    late = [row for row in answers.history(accord, CONSULTING) if row["late"]]
 
     assert [(row["occurred_at"][:10], row["recorded_at"][:10]) for row in late] == [
         ("2026-06-30", "2026-07-05"),
@@ -126,7 +126,7 @@ def test_a_rule_says_in_words_what_evidence_it_asks_for() -> None:
 def test_experiments_and_funnels_from_the_views_are_those_of_a_replay(accord: Accord) -> None:
     everything = AsOf(known=day("2100-01-01"))
     for name in partnerships(accord.history):
-        for ask in (queries.experiments, queries.funnel):
+        for ask in (answers.experiments, answers.funnel):
             live, replayed = ask(accord, name), ask(accord, name, when=everything)
             assert {**live, "as_of": None} == {**replayed, "as_of": None}
 
@@ -134,7 +134,7 @@ def test_experiments_and_funnels_from_the_views_are_those_of_a_replay(accord: Ac
 def test_figures_from_the_views_are_those_of_a_replay(accord: Accord) -> None:
     everything = AsOf(known=day("2100-01-01"))
     for name in partnerships(accord.history):
-        live, replayed = (queries.kpis(accord, name, when=when) for when in (AsOf(), everything))
+        live, replayed = (answers.kpis(accord, name, when=when) for when in (AsOf(), everything))
 
         assert live["figures"] == replayed["figures"]
         assert live["objectives"] == replayed["objectives"]
@@ -144,7 +144,7 @@ def test_figures_from_the_views_are_those_of_a_replay(accord: Accord) -> None:
 def test_a_figure_is_given_as_it_was_known_before_and_after_its_correction(
     accord: Accord, known: str, value: str
 ) -> None:
-    answer = queries.kpis(accord, AURORA, "2026-Q1", AsOf(known=day(known)))
+    answer = answers.kpis(accord, AURORA, "2026-Q1", AsOf(known=day(known)))
 
     (line,) = (each for each in answer["figures"] if each["metric"] == "lead_to_opportunity")
     assert line["value"] == value
@@ -156,51 +156,51 @@ EVERYTHING = AsOf(known=day("2100-01-01"))
 
 
 def test_lists_by_replay_of_all_there_is_are_those_of_the_views(accord: Accord) -> None:
-    assert list(queries.overview(accord, EVERYTHING)) == list(queries.overview(accord))
-    assert list(queries.alerts(accord, when=EVERYTHING)) == list(queries.alerts(accord))
-    assert queries.markets(accord, when=EVERYTHING) == queries.markets(accord)
+    assert list(answers.overview(accord, EVERYTHING)) == list(answers.overview(accord))
+    assert list(answers.alerts(accord, when=EVERYTHING)) == list(answers.alerts(accord))
+    assert answers.markets(accord, when=EVERYTHING) == answers.markets(accord)
     for name in partnerships(accord.history):
-        then = queries.candidates(accord, name, EVERYTHING)
-        assert then == queries.candidates(accord, name)
-    fitted = queries.attributes(accord, "payments", when=EVERYTHING)
-    assert {**fitted, "as_of": {}} == queries.attributes(accord, "payments")
+        then = answers.candidates(accord, name, EVERYTHING)
+        assert then == answers.candidates(accord, name)
+    fitted = answers.attributes(accord, "payments", when=EVERYTHING)
+    assert {**fitted, "as_of": {}} == answers.attributes(accord, "payments")
 
 
 def test_the_portfolio_by_replay_of_all_there_is_is_that_of_the_views(accord: Accord) -> None:
-    now = queries.portfolio(accord)
+    now = answers.portfolio(accord)
     moment = datetime.fromisoformat(now["as_of"]["moment"])
 
-    then = queries.portfolio(accord, AsOf(known=moment))
+    then = answers.portfolio(accord, AsOf(known=moment))
 
     assert then["portfolios"] == now["portfolios"]
 
 
 def test_the_list_of_an_earlier_day_has_what_had_begun_by_then(accord: Accord) -> None:
     then = AsOf(at=day("2026-02-28"))
-    rows = {row["id"]: row for row in queries.overview(accord, then)}
+    rows = {row["id"]: row for row in answers.overview(accord, then)}
 
     assert rows["cobalt-docs"]["stage"] == "formation"
-    assert rows[CONSULTING]["events"] == queries.show(accord, CONSULTING, then)["as_of"]["events"]
+    assert rows[CONSULTING]["events"] == answers.show(accord, CONSULTING, then)["as_of"]["events"]
     assert rows[CONSULTING]["last_recorded_at"] < "2026-03"
-    assert list(queries.overview(accord, AsOf(at=day("2020-01-01")))) == []
+    assert list(answers.overview(accord, AsOf(at=day("2020-01-01")))) == []
 
 
 def test_alerts_are_given_as_they_were_known_before_a_correction(accord: Accord) -> None:
     def states(known: str) -> dict[str, str]:
-        found = queries.alerts(accord, AURORA, when=AsOf(known=day(known)))
+        found = answers.alerts(accord, AURORA, when=AsOf(known=day(known)))
         return {row["rule"]: row["state"] for row in found}
 
     assert "conversion-floor" not in states("2026-06-30")
     assert states("2026-07-20")["conversion-floor"] == "firing"
     assert states("2026-07-22")["conversion-floor"] == "retracted"
-    firing = queries.alerts(accord, AURORA, "firing", AsOf(known=day("2026-07-20")))
+    firing = answers.alerts(accord, AURORA, "firing", AsOf(known=day("2026-07-20")))
     assert [row["rule"] for row in firing] == ["conversion-floor"]
 
 
 def test_the_list_counts_the_alerts_that_were_firing_then(accord: Accord) -> None:
     (row,) = (
         row
-        for row in queries.overview(accord, AsOf(known=day("2026-07-20")))
+        for row in answers.overview(accord, AsOf(known=day("2026-07-20")))
         if row["id"] == AURORA
     )
 
@@ -210,19 +210,19 @@ def test_the_list_counts_the_alerts_that_were_firing_then(accord: Accord) -> Non
 def test_an_alert_is_explained_as_it_was_known_and_not_before_it_fired(accord: Accord) -> None:
     reference = f"conversion-floor@1/{AURORA}/2026-Q2"
 
-    before = queries.explain(accord, reference, AsOf(known=day("2026-07-20")))
+    before = answers.explain(accord, reference, AsOf(known=day("2026-07-20")))
 
     assert before["state"] == "firing"
     assert [each["figures"][0]["value"] for each in before["inputs"]] == ["4.9000", "4.9000"]
     assert before["as_of"] == {"known": "2026-07-20T00:00:00Z"}
     with pytest.raises(NotFound):
-        queries.explain(accord, reference, AsOf(known=day("2026-06-30")))
+        answers.explain(accord, reference, AsOf(known=day("2026-06-30")))
 
 
 def test_a_figure_is_explained_by_the_report_that_stood_then(accord: Accord) -> None:
     reference = f"{AURORA}/lead_to_opportunity/2026-Q1"
 
-    (figure,) = queries.explain(accord, reference, AsOf(known=day("2026-07-20")))["figures"]
+    (figure,) = answers.explain(accord, reference, AsOf(known=day("2026-07-20")))["figures"]
 
     assert [(event["type"], event["stands"]) for event in figure["events"]] == [
         ("MetricReported", True)
@@ -233,7 +233,7 @@ def test_a_figure_is_explained_by_the_report_that_stood_then(accord: Accord) -> 
 
 
 def test_each_initiator_has_a_portfolio_of_its_own(accord: Accord) -> None:
-    answer = queries.portfolio(accord)
+    answer = answers.portfolio(accord)
 
     assert {each["initiator"]: len(each["partners"]) for each in answer["portfolios"]} == {
         "cobalt-films": 1,
@@ -247,7 +247,7 @@ def test_each_initiator_has_a_portfolio_of_its_own(accord: Accord) -> None:
 
 
 def test_of_two_spring_launches_the_one_that_barely_moves_shows(accord: Accord) -> None:
-    whole = queries.portfolio(accord, AsOf(at=day("2026-06-30T23:59:59")))["portfolios"][-1]
+    whole = answers.portfolio(accord, AsOf(at=day("2026-06-30T23:59:59")))["portfolios"][-1]
 
     assert whole["laggards"]["performing"] == 1
     assert [each["id"] for each in whole["laggards"]["lagging"]] == ["spring-france"]
@@ -270,8 +270,8 @@ def test_a_program_sets_the_limits_of_its_partys_portfolio_and_is_in_no_list(
         )
         accord.runner.catch_up()
 
-        (whole,) = queries.portfolio(accord)["portfolios"]
-        listed = [row["id"] for row in queries.overview(accord)]
+        (whole,) = answers.portfolio(accord)["portfolios"]
+        listed = [row["id"] for row in answers.overview(accord)]
 
     assert whole["limits"]["party"] == "growthos"
     assert (whole["load"]["fewest"], whole["load"]["most"]) == (1, 2)
@@ -286,10 +286,10 @@ def test_markets_are_those_of_the_partnerships_that_are_asked_for(tmp_path: Path
         accord.service.handle([message(f"to-{each}", target, subject=each) for each in subjects])
         accord.runner.catch_up()
 
-        (both,) = queries.markets(accord)
-        (one,) = queries.markets(accord, ["zenith"])
+        (both,) = answers.markets(accord)
+        (one,) = answers.markets(accord, ["zenith"])
         with pytest.raises(NotFound):
-            queries.markets(accord, ["nobody"])
+            answers.markets(accord, ["nobody"])
 
     assert both["partnerships"] == ["acme", "zenith"]
     assert one["partnerships"] == ["zenith"]
@@ -298,18 +298,18 @@ def test_markets_are_those_of_the_partnerships_that_are_asked_for(tmp_path: Path
 def test_the_candidates_of_the_seed_case_begin_with_the_firm_that_was_chosen(
     accord: Accord,
 ) -> None:
-    rows = queries.candidates(accord, CONSULTING)
+    rows = answers.candidates(accord, CONSULTING)
 
     assert len(rows) == 20
     assert (rows[0]["candidate"], rows[0]["chosen"]) == ("northbridge", True)
 
 
 def test_attributes_are_of_a_metric_of_the_catalogue(accord: Accord) -> None:
-    answer = queries.attributes(accord, "payments")
+    answer = answers.attributes(accord, "payments")
 
     assert len(answer["partnerships"]) == 3
     with pytest.raises(NotFound, match="Perhaps payments"):
-        queries.attributes(accord, "payment")
+        answers.attributes(accord, "payment")
 
 
 # --- where a partnership stands ----------------------------------------------------------------
@@ -322,7 +322,7 @@ def test_a_version_shows_the_fold_of_so_many_events(accord: Accord, data: st.Dat
     events = list(accord.history.of(name))
     version = data.draw(st.integers(1, len(events)))
 
-    shown = queries.show(accord, name, AsOf(version=version))
+    shown = answers.show(accord, name, AsOf(version=version))
 
     state = aggregates.fold(events[:version])
     assert shown["stage"] == state.stage
@@ -335,7 +335,7 @@ def test_a_version_shows_the_fold_of_so_many_events(accord: Accord, data: st.Dat
 def test_the_terms_in_force_are_those_of_the_day_that_is_asked_about(
     accord: Accord, at: str, version: int
 ) -> None:
-    terms = queries.show(accord, CONSULTING, AsOf(at=day(at)))["terms"]
+    terms = answers.show(accord, CONSULTING, AsOf(at=day(at)))["terms"]
 
     assert terms["day"] == at
     assert terms["in_force"]["version"] == version
@@ -353,14 +353,14 @@ def test_the_terms_in_force_are_those_of_the_day_that_is_asked_about(
 def test_a_milestone_reached_in_time_and_told_late_was_missed_as_far_as_was_known(
     accord: Accord, when: AsOf, state: Row
 ) -> None:
-    milestone = row_of(queries.show(accord, "spring-spain", when)["milestones"], "es-review")
+    milestone = row_of(answers.show(accord, "spring-spain", when)["milestones"], "es-review")
 
     assert {name: milestone[name] for name in state} == state
     assert ("was" in milestone) is ("was" in state)
 
 
 def test_what_a_party_keeps_to_itself_is_not_shown(accord: Accord) -> None:
-    shown = orjson.dumps(queries.show(accord, CONSULTING, AsOf(at=day("2025-12-01"))))
+    shown = orjson.dumps(answers.show(accord, CONSULTING, AsOf(at=day("2025-12-01"))))
 
     assert b"Between 12 and 18 percent" not in shown
     assert b"Recommend tools without a partnership" not in shown
@@ -378,7 +378,7 @@ def test_markets_roles_and_owners_are_shown_with_what_is_known_of_each(tmp_path:
     with simulated(tmp_path) as accord:
         accord.service.handle([beginning("acme"), *sent])
 
-        shown = queries.show(accord, "acme")
+        shown = answers.show(accord, "acme")
 
     (france, spain) = shown["markets"]
     assert (france["market"], france["feedback"], france["ranked"]) == ("france", [], [])
@@ -392,7 +392,7 @@ def test_a_waiver_shows_who_granted_it_why_and_for_which_rule(tmp_path: Path) ->
         waiver = GrantWaiver(rule="overlap-known", reason="The lists cannot be compared by law.")
         accord.service.handle([beginning("acme"), message("waive", waiver, subject="acme")])
 
-        (shown,) = queries.show(accord, "acme")["waivers"]
+        (shown,) = answers.show(accord, "acme")["waivers"]
 
     assert shown == {
         "rule": "overlap-known",
@@ -404,11 +404,11 @@ def test_a_waiver_shows_who_granted_it_why_and_for_which_rule(tmp_path: Path) ->
 
 def test_before_its_beginning_nothing_can_be_shown(accord: Accord) -> None:
     with pytest.raises(NotFound, match=r"begins at 2025-09-15T09:00:00Z"):
-        queries.show(accord, CONSULTING, AsOf(at=day("2025-09-15")))
+        answers.show(accord, CONSULTING, AsOf(at=day("2025-09-15")))
 
 
 def test_an_unknown_name_brings_those_that_are_near(accord: Accord) -> None:
-    for ask in (queries.show, queries.history, queries.kpis, lambda *of: list(queries.alerts(*of))):
+    for ask in (answers.show, answers.history, answers.kpis, lambda *of: list(answers.alerts(*of))):
         with pytest.raises(NotFound, match=f"Perhaps {CONSULTING}?"):
             ask(accord, "growth-consulting")
 
@@ -418,7 +418,7 @@ def test_an_unknown_name_brings_those_that_are_near(accord: Accord) -> None:
 
 def every_figure(accord: Accord) -> Iterator[tuple[str, Row]]:
     for name in partnerships(accord.history):
-        for line in queries.kpis(accord, name)["figures"]:
+        for line in answers.kpis(accord, name)["figures"]:
             segment = f"/{line['segment']}" if "segment" in line else ""
             yield f"{name}/{line['metric']}/{line['period']}{segment}", line
 
@@ -428,7 +428,7 @@ def test_the_events_behind_every_counted_figure_add_up_to_it(accord: Accord) -> 
     for reference, line in every_figure(accord):
         if line["source"] != "counted":
             continue
-        (explained,) = queries.explain(accord, reference)["figures"]
+        (explained,) = answers.explain(accord, reference)["figures"]
         sums: dict[str, Decimal] = {}
         for event in explained["events"]:
             for each in event["adds"]:
@@ -447,7 +447,7 @@ def test_the_reports_behind_every_reported_figure_add_up_to_it(accord: Accord) -
     for reference, line in every_figure(accord):
         if line["source"] == "counted" or line["value"] is None:
             continue
-        (explained,) = queries.explain(accord, reference)["figures"]
+        (explained,) = answers.explain(accord, reference)["figures"]
         standing = [event for event in explained["events"] if event["stands"]]
 
         assert standing, reference
@@ -459,7 +459,7 @@ def test_the_reports_behind_every_reported_figure_add_up_to_it(accord: Accord) -
 
 
 def test_a_corrected_figure_is_explained_by_both_facts(accord: Accord) -> None:
-    (figure,) = queries.explain(accord, f"{AURORA}/lead_to_opportunity/2026-Q1")["figures"]
+    (figure,) = answers.explain(accord, f"{AURORA}/lead_to_opportunity/2026-Q1")["figures"]
 
     assert [(event["type"], event["figure"], event["stands"]) for event in figure["events"]] == [
         ("MetricReported", "49/1000 (percent)", False),
@@ -471,19 +471,19 @@ def test_a_figure_is_explained_with_the_rule_in_force_when_its_period_began(
     accord: Accord,
 ) -> None:
     for quarter, version in (("2026-Q2", 1), ("2026-Q3", 2)):
-        (rule,) = queries.explain(accord, f"{CONSULTING}/leads/{quarter}")["rules"]
+        (rule,) = answers.explain(accord, f"{CONSULTING}/leads/{quarter}")["rules"]
 
         assert (rule["rule"], rule["version"]) == ("referral-minimum", version)
         assert rule["agreed"]["type"] == "CommercialTermsAgreed"
 
 
 def test_a_period_without_figures_is_explained_by_nothing(accord: Accord) -> None:
-    assert queries.explain(accord, f"{CONSULTING}/leads/2024-Q1")["figures"] == []
+    assert answers.explain(accord, f"{CONSULTING}/leads/2024-Q1")["figures"] == []
 
 
 def test_every_alert_is_explained_from_the_log_as_it_stands_in_the_view(accord: Accord) -> None:
-    for row in queries.alerts(accord):
-        answer = queries.explain(accord, row["id"])
+    for row in answers.alerts(accord):
+        answer = answers.explain(accord, row["id"])
 
         states = [each["state"] for each in answer["transitions"]]
         assert states[0] == "firing"
@@ -499,7 +499,7 @@ def test_every_alert_is_explained_from_the_log_as_it_stands_in_the_view(accord: 
 
 
 def test_an_alert_on_two_quarters_is_explained_by_the_figures_of_both(accord: Accord) -> None:
-    answer = queries.explain(accord, f"conversion-floor@1/{AURORA}/2026-Q2")
+    answer = answers.explain(accord, f"conversion-floor@1/{AURORA}/2026-Q2")
 
     assert [each["facts"]["values"] for each in answer["transitions"]] == [
         ["4.9000", "4.9000"],
@@ -513,7 +513,7 @@ def test_an_alert_on_two_quarters_is_explained_by_the_figures_of_both(accord: Ac
 def test_the_missed_minimum_is_explained_by_the_eight_referrals_there_were(
     accord: Accord,
 ) -> None:
-    answer = queries.explain(accord, f"referral-minimum@1/{CONSULTING}/2026-Q1")
+    answer = answers.explain(accord, f"referral-minimum@1/{CONSULTING}/2026-Q1")
 
     ((figure,),) = (each["figures"] for each in answer["inputs"])
     assert [event["type"] for event in figure["events"]] == ["ReferralSubmitted"] * 8
@@ -537,7 +537,7 @@ def test_a_reference_to_nothing_says_what_to_ask_instead(
     accord: Accord, reference: str, mend: str
 ) -> None:
     with pytest.raises(NotFound) as refused:
-        queries.explain(accord, reference)
+        answers.explain(accord, reference)
 
     assert mend in refused.value.mend
 
@@ -561,11 +561,11 @@ def tamper(folder: Path, statement: str) -> None:
 
 
 def difference(accord: Accord) -> Difference | None:
-    return list(queries.verify(accord))[-1].difference
+    return list(answers.verify(accord))[-1].difference
 
 
 def test_what_was_folded_live_is_what_the_history_says(accord: Accord) -> None:
-    checked = list(queries.verify(accord))
+    checked = list(answers.verify(accord))
 
     assert [each.partnership for each in checked] == list(partnerships(accord.history))
     assert sum(each.events for each in checked) == accord.history.size()
@@ -577,7 +577,7 @@ def test_views_that_are_behind_are_caught_up_and_are_no_difference(tmp_path: Pat
         play(accord, FEEDS[3])
 
         assert difference(accord) is None
-        assert list(queries.overview(accord))
+        assert list(answers.overview(accord))
 
 
 ONE_ROW = "projection = 'kpis' AND key = '2026-06'"
@@ -657,7 +657,7 @@ def test_what_is_written_while_it_is_verified_is_no_difference(
 
     monkeypatch.setattr(small.views, "select", select)
 
-    checked: list[Checked] = list(queries.verify(small))
+    checked: list[Checked] = list(answers.verify(small))
 
     assert not any(each.difference for each in checked)
 
@@ -668,7 +668,7 @@ def test_every_standing_rule_has_its_words() -> None:
 
 def test_a_dispute_is_shown_with_how_it_stands(accord: Accord) -> None:
     def state(when: AsOf) -> list[tuple[str, str]]:
-        shown = queries.show(accord, CONSULTING, when)["disputes"]
+        shown = answers.show(accord, CONSULTING, when)["disputes"]
         return [(row["dispute"], row["state"]) for row in shown]
 
     assert state(AsOf(known=day("2026-09-20"))) == [("trial", "open")]
@@ -681,12 +681,12 @@ PARTNER = "northbridge"
 
 
 def test_a_party_is_shown_its_own_private_facts_and_the_operator_none(accord: Accord) -> None:
-    ours = queries.show(accord, CONSULTING, AsOf(viewer=Viewer(PARTNER)))["private"]
+    ours = answers.show(accord, CONSULTING, AsOf(viewer=Viewer(PARTNER)))["private"]
 
     assert {row["party"] for row in ours} == {PARTNER}
     assert {row["kind"] for row in ours} == {"NonNegotiableDeclared", "BestAlternativeDeclared"}
-    assert queries.show(accord, CONSULTING)["private"] == []
-    full = queries.show(accord, CONSULTING, AsOf(viewer=Viewer(full=True)))["private"]
+    assert answers.show(accord, CONSULTING)["private"] == []
+    full = answers.show(accord, CONSULTING, AsOf(viewer=Viewer(full=True)))["private"]
     assert {row["party"] for row in full} == {PARTNER, "growthos"}
 
 
@@ -697,7 +697,7 @@ def test_a_history_keeps_the_place_of_what_it_does_not_show(accord: Accord, view
         for each in accord.history.of(CONSULTING)
         if isinstance(each.event, BestAlternativeDeclared) and each.act.party != viewer.party
     ]
-    rows = list(queries.history(accord, CONSULTING, AsOf(viewer=viewer)))
+    rows = list(answers.history(accord, CONSULTING, AsOf(viewer=viewer)))
 
     assert secrets
     assert [row["index"] for row in rows] == list(range(len(rows)))
@@ -707,7 +707,7 @@ def test_a_history_keeps_the_place_of_what_it_does_not_show(accord: Accord, view
 
 def test_figures_outside_the_protocol_are_not_shown_to_the_other_party(accord: Accord) -> None:
     def metrics(viewer: Viewer) -> set[str]:
-        answer = queries.kpis(accord, CONSULTING, when=AsOf(viewer=viewer))
+        answer = answers.kpis(accord, CONSULTING, when=AsOf(viewer=viewer))
         return {line["metric"] for line in answer["figures"]}
 
     assert "internal_survey_score" in metrics(Viewer("growthos"))
@@ -717,7 +717,7 @@ def test_figures_outside_the_protocol_are_not_shown_to_the_other_party(accord: A
 
 def test_a_stranger_is_told_who_the_parties_are(accord: Accord) -> None:
     with pytest.raises(NotFound, match="Ask as growthos or northbridge"):
-        list(queries.history(accord, CONSULTING, AsOf(viewer=Viewer("passer-by"))))
+        list(answers.history(accord, CONSULTING, AsOf(viewer=Viewer("passer-by"))))
 
 
 def test_the_operators_look_at_everything_is_on_record(tmp_path: Path) -> None:
@@ -748,9 +748,9 @@ def test_a_small_figure_is_in_no_answer_to_the_other_party(tmp_path: Path) -> No
         theirs, ours = AsOf(viewer=Viewer(PARTNER)), AsOf(viewer=Viewer("growthos"))
         reference = f"{CONSULTING}/leads/2026-10"
 
-        (shown,) = queries.explain(accord, reference, theirs)["figures"]
-        last = list(queries.history(accord, CONSULTING, theirs))[-1]
-        (whole,) = queries.explain(accord, reference, ours)["figures"]
+        (shown,) = answers.explain(accord, reference, theirs)["figures"]
+        last = list(answers.history(accord, CONSULTING, theirs))[-1]
+        (whole,) = answers.explain(accord, reference, ours)["figures"]
 
     assert (shown["value"], shown["events"]) == (None, [])
     assert last["text"] == "(fewer than 5: not shown)"

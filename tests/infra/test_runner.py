@@ -13,12 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.recorded import Recorded
-from infra import runner as runner_module
 from infra.bootstrap import Accord
-from infra.codec import canonical
-from infra.runner import TAIL, Runner, partnerships, replay_all
+from infra.projecting import runner as runner_module
+from infra.projecting.runner import TAIL, Runner, partnerships, replay_all
 from infra.store.records import NOTHING, History, Output, Row, Saved, Stale
 from infra.store.sqlite_views import SqliteViews
+from infra.tlog.codec import canonical
 from projections import ALERTS, KPIS, PROJECTIONS
 from projections.fold import replay
 from tests.feeds import played

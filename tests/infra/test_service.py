@@ -39,9 +39,8 @@ from domain.renewal import ProposeRenewal
 from domain.settlement import IssueStatement, StatementIssued
 from domain.values import Money
 from infra.bootstrap import Accord, bootstrap, init
-from infra.codec import event_id
-from infra.people import Names, by_chance, derived
-from infra.service import (
+from infra.deciding.people import Names, by_chance, derived
+from infra.deciding.service import (
     ATTEMPTS,
     CLOCK_SOURCE,
     RULES_SOURCE,
@@ -52,6 +51,7 @@ from infra.service import (
 from infra.settings import Settings
 from infra.store.records import NOTHING, Conflict, Kept, Receipt, Refusal
 from infra.store.sqlite import SqliteStore
+from infra.tlog.codec import event_id
 from tests.feeds import simulated
 from tests.infra.messages import SOURCE, beginning, candidate, from_steps, message
 from tests.infra.told import Told
@@ -465,7 +465,10 @@ def test_a_fault_in_one_decision_is_kept_and_does_not_stop_the_rest(
             raise ZeroDivisionError
         return sound(command, *others)
 
-    with monkeypatch.context() as patch, caplog.at_level(logging.CRITICAL, "infra.service"):
+    with (
+        monkeypatch.context() as patch,
+        caplog.at_level(logging.CRITICAL, "infra.deciding.service"),
+    ):
         patch.setattr(aggregates, "decide", faulty)
         outcomes = send(accord, beginning(), candidate("northlight"), candidate("brightpath"))
     assert [each.status for each in outcomes] == ["accepted", "refused", "accepted"]
@@ -493,7 +496,10 @@ def test_a_fault_in_folding_leaves_no_half_of_what_was_decided(
             raise ZeroDivisionError
         return after
 
-    with monkeypatch.context() as patch, caplog.at_level(logging.CRITICAL, "infra.service"):
+    with (
+        monkeypatch.context() as patch,
+        caplog.at_level(logging.CRITICAL, "infra.deciding.service"),
+    ):
         patch.setattr(aggregates, "decide", twice)
         patch.setattr(aggregates, "evolve", faulty)
         outcomes = send(accord, beginning(), candidate("northlight"))

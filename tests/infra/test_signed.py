@@ -17,14 +17,14 @@ from domain.formation import AcceptTerms, DeclareBestAlternative, ProposeTerms
 from domain.kernel import Command
 from domain.keyring import RegisterKey, RevokeKey
 from domain.settlement import IssueStatement
-from infra import queries
-from infra.audit import dsse
-from infra.audit.dsse import Payload, Seen
-from infra.audit.merkle import Tree
+from infra import answers
 from infra.bootstrap import Accord, bootstrap, init
-from infra.people import derived
-from infra.service import Outcome, Service
+from infra.deciding.people import derived
+from infra.deciding.service import Outcome, Service
 from infra.settings import Settings
+from infra.tlog import dsse
+from infra.tlog.dsse import Payload, Seen
+from infra.tlog.merkle import Tree
 from tests.feeds import simulated
 from tests.infra import section8
 from tests.infra.messages import from_steps
@@ -431,7 +431,7 @@ def test_statements_that_the_operator_issues_need_no_signature(tmp_path: Path) -
     until = [type(each.command) for each in LIFE].index(IssueStatement)
     with simulated(tmp_path) as accord:
         accord.service.handle(raws[: until + 2])
-        assert queries.settle(accord, NAME, "2026-Q1").status == "accepted"
+        assert answers.settle(accord, NAME, "2026-Q1").status == "accepted"
         assert section8.faults(accord, NAME) == []
 
 

@@ -11,13 +11,13 @@ from eventsourcing.persistence import EventStore
 
 from domain.recorded import Recorded
 from infra.bootstrap import open_store
-from infra.codec import encode
 from infra.settings import Settings
 from infra.store.mapper import EventMapper
 from infra.store.paging import PAGE
 from infra.store.postgres import PostgresStore
 from infra.store.records import Conflict, Head, History, Receipt, Refusal, UnknownSchema
 from infra.store.sqlite import SqliteStore
+from infra.tlog.codec import encode
 from tests.infra.noted import NOON, Noted, noted, noted_is_known
 
 WRITERS = 2

@@ -5,11 +5,11 @@ from contextlib import closing
 
 import pytest
 
-from infra.audit.merkle import Tree, leaf_hash
 from infra.bootstrap import open_store
-from infra.codec import encode
 from infra.settings import Settings
 from infra.store.records import Growth, History, Kept, Stale, Trees
+from infra.tlog.codec import encode
+from infra.tlog.merkle import Tree, leaf_hash
 from tests.infra.noted import noted
 
 

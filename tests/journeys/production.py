@@ -20,11 +20,11 @@ import orjson
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
 from infra.bootstrap import Accord, bootstrap, migrate
-from infra.codec import canonical
 from infra.kafka.topics import KEPT, Topics
-from infra.runner import partnerships
+from infra.projecting.runner import partnerships
 from infra.settings import Settings
 from infra.store.postgres_views import PostgresViews
+from infra.tlog.codec import canonical
 from projections import KPIS, PROJECTIONS
 
 ACCORD = Path(sys.executable).parent / "accord"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.audit.bundle import Asked, export
+from infra.evidence.bundle import Asked, export
 from tests.documents import REPOSITORY, steps
 from tests.feeds import played
 from tests.test_documents import matches
@@ -80,7 +80,7 @@ def test_the_counterpartys_walk_needs_nothing_of_this_project(
 
 
 def test_the_page_names_every_fault_that_a_verifier_can_find() -> None:
-    folder = REPOSITORY / "infra" / "audit" / "verifiers"
+    folder = REPOSITORY / "infra" / "evidence" / "verifiers"
     codes = set(re.findall(r"\"((?:claim|command|checkpoint|key|event)s?-[a-z]+|fork|stale|bag"
                            r"|quorum|receipt|person|custody|identity|verifier|malformed)\"",
                            (folder / "verify.py").read_text()))  # fmt: skip

@@ -9,9 +9,9 @@ import pytest
 from domain.governance import ResourcesCommitted
 from domain.proportions import Beta, rounded
 from domain.values import plain
-from infra import queries
+from infra import answers
 from infra.bootstrap import Accord
-from infra.runner import partnerships
+from infra.projecting.runner import partnerships
 from projections.portfolio import load
 from tests.feeds import played
 
@@ -34,7 +34,7 @@ def accord(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Accord]:
 
 def figure(accord: Accord, name: str, period: str, metric: str, segment: str = "") -> Row:
     """The one line of a metric, period and segment."""
-    found: list[Row] = queries.kpis(accord, name, period)["figures"]
+    found: list[Row] = answers.kpis(accord, name, period)["figures"]
     (line,) = (
         each for each in found if (each["metric"], each.get("segment", "")) == (metric, segment)
     )
@@ -44,7 +44,7 @@ def figure(accord: Accord, name: str, period: str, metric: str, segment: str = "
 def lines(accord: Accord, name: str, period: str) -> list[Row]:
     return [
         line
-        for each in queries.statement(accord, name, period)["statements"]
+        for each in answers.statement(accord, name, period)["statements"]
         for line in each["lines"]
     ]
 
@@ -152,7 +152,7 @@ def test_a_sale_of_30_june_that_arrives_on_5_july_earns_15_percent(accord: Accor
 
 
 def test_two_quarters_at_4_9_are_a_breach_until_one_is_corrected_to_5_0(accord: Accord) -> None:
-    answer = queries.explain(accord, "conversion-floor@1/aurora-series/2026-Q2")
+    answer = answers.explain(accord, "conversion-floor@1/aurora-series/2026-Q2")
 
     assert [(each["state"], each["facts"]["values"]) for each in answer["transitions"]] == [
         ("firing", ["4.9000", "4.9000"]),
@@ -160,17 +160,17 @@ def test_two_quarters_at_4_9_are_a_breach_until_one_is_corrected_to_5_0(accord: 
     ]
     breaches = [
         each["type"]
-        for each in queries.history(accord, AURORA)
+        for each in answers.history(accord, AURORA)
         if each["type"].startswith("RuleBreach")
     ]
     assert breaches == ["RuleBreached", "RuleBreachRetracted"]
 
 
 def test_an_issue_of_47_59_hours_is_not_escalated_and_one_of_48_is(accord: Accord) -> None:
-    issues = {row["issue"]: row for row in queries.show(accord, CONSULTING)["issues"]}
+    issues = {row["issue"]: row for row in answers.show(accord, CONSULTING)["issues"]}
     escalated = [
         each["data"]["issue"]
-        for each in queries.history(accord, CONSULTING)
+        for each in answers.history(accord, CONSULTING)
         if each["type"] == "IssueEscalated"
     ]
 
@@ -179,7 +179,7 @@ def test_an_issue_of_47_59_hours_is_not_escalated_and_one_of_48_is(accord: Accor
 
 
 def test_three_years_from_2026_with_60_days_notice(accord: Accord) -> None:
-    renewal = queries.show(accord, CONSULTING)["renewal"]
+    renewal = answers.show(accord, CONSULTING)["renewal"]
 
     assert (renewal["holds_until"], renewal["last_day_for_notice"]) == ("2029-01-01", "2028-11-02")
 

@@ -13,14 +13,14 @@ import pytest
 
 from domain.gates import GrantWaiver
 from domain.keyring import key_id
-from infra.audit import dsse
-from infra.audit.keys import Signer
-from infra.audit.merkle import node_hash
-from infra.audit.notes import Checkpoint, Note
 from infra.audit.receipts import Promise
 from infra.bootstrap import bootstrap, init
 from infra.cli import feeding, options
 from infra.settings import Settings
+from infra.tlog import dsse
+from infra.tlog.keys import Signer
+from infra.tlog.merkle import node_hash
+from infra.tlog.notes import Checkpoint, Note
 from tests.documents import REPOSITORY
 from tests.feeds import FEEDS, played
 from tests.infra.messages import SOURCE, beginning, candidate, from_steps, message
@@ -766,7 +766,7 @@ def test_a_fault_of_the_program_is_not_hidden(
     def fault(*_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("infra.queries.overview", fault)
+    monkeypatch.setattr("infra.answers.overview", fault)
 
     with pytest.raises(ZeroDivisionError):
         accord("list", "--store", demo)

@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 from domain import aggregates
 from domain.recorded import Recorded
 from domain.renewal import PartnershipRenewed
-from infra import queries
+from infra import answers
+from infra.answers.logs import AsOf
 from infra.bootstrap import Accord
-from infra.codec import canonical, decode, encode
-from infra.queries.logs import AsOf
-from infra.runner import partnerships
-from infra.service import Outcome
+from infra.deciding.service import Outcome
+from infra.projecting.runner import partnerships
 from infra.store.records import NOTHING
+from infra.tlog.codec import canonical, decode, encode
 from projections import PROJECTIONS
 from projections import figures as reading
 from projections.fold import replay
@@ -300,4 +300,4 @@ def test_the_share_of_the_terms_in_force_when_a_late_sale_happened(accord: Accor
 
 def test_the_queries_show_the_same_stages(accord: Accord) -> None:
     for name, stage in STAGES.items():
-        assert queries.show(accord, name)["stage"] == stage
+        assert answers.show(accord, name)["stage"] == stage

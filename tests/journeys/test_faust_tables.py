@@ -12,8 +12,8 @@ import orjson
 import pytest
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 
-from infra.local import REPOSITORY
-from infra.local.processes import Process, until
+from dev.local import REPOSITORY
+from dev.local.processes import Process, until
 from tests.journeys import faust_tables
 from tests.journeys.faust_tables import PARTITIONS
 from tests.parts import Reachable

@@ -18,20 +18,20 @@ import orjson
 import pytest
 
 from domain.keyring import RevokeKey
-from infra import intake
-from infra import live as live_module
-from infra.audit import merkle
-from infra.audit.notes import Checkpoint, Kind, Note, Verifier, read_proof
+from infra import workers as workers_module
 from infra.audit.receipts import Promise
 from infra.bootstrap import Accord, bootstrap, init
+from infra.deciding import intake
 from infra.http import create_app
 from infra.http.app import ASSETS
 from infra.http.openapi import EXAMPLE
 from infra.http.problems import UNREADABLE
 from infra.http.server import Server, listening
-from infra.live import Live
 from infra.settings import OPERATOR, Settings
 from infra.store.records import Output
+from infra.tlog import merkle
+from infra.tlog.notes import Checkpoint, Kind, Note, Verifier, read_proof
+from infra.workers import Workers
 from tests.documents import REPOSITORY
 from tests.infra.signing import signatory
 
@@ -51,7 +51,7 @@ class Served(NamedTuple):
     client: httpx2.Client
     settings: Settings
     accord: Accord
-    live: Live
+    workers: Workers
     server: Server
 
 
@@ -59,15 +59,15 @@ class Served(NamedTuple):
 def serving(settings: Settings, hosts: tuple[str, ...] = ("*",)) -> Iterator[Served]:
     with (
         bootstrap(settings) as accord,
-        accord.live() as live,
+        accord.workers() as workers,
         listening("127.0.0.1", 0) as sock,
         httpx2.Client(base_url=f"http://127.0.0.1:{sock.getsockname()[1]}") as client,
     ):
-        server = Server(create_app(accord, live, hosts))
+        server = Server(create_app(accord, workers, hosts))
         thread = threading.Thread(target=server.run, args=([sock],))
         thread.start()
         try:
-            yield Served(client, settings, accord, live, server)
+            yield Served(client, settings, accord, workers, server)
         finally:
             client.close()
             server.should_exit = True
@@ -358,7 +358,7 @@ def test_a_body_that_is_too_large_is_turned_away(ordinary: Served) -> None:
 def test_while_the_writer_has_too_much_to_do_senders_are_asked_to_come_again(
     ordinary: Served,
 ) -> None:
-    ordinary.live.writer.stop()
+    ordinary.workers.writer.stop()
     answer = post(ordinary, event())
     assert refused(answer)["status"] == 503
     assert answer.headers["retry-after"] == "1"
@@ -473,7 +473,7 @@ def test_what_is_no_alert_is_not_in_the_stream_of_alerts(served: Served) -> None
 
 def test_alerts_are_listed_by_partnership_and_state(served: Served) -> None:
     post(served, FEED, LINES)
-    eventually(lambda: served.live.lag() == 0)
+    eventually(lambda: served.workers.lag() == 0)
     everything = served.client.get("/v1/alerts").json()
     ended = {"partnership": CONSULTING, "state": "retracted"}
     assert {each["state"] for each in everything} == {"resolved", "retracted"}
@@ -509,7 +509,7 @@ PATHS = ["/healthz", "/readyz", "/v1/alerts", "/v1/alerts?partnership=nobody", "
 
 def test_a_simulated_store_says_so_in_every_answer(served: Served) -> None:
     post(served, FEED, LINES)
-    eventually(lambda: served.live.lag() == 0)
+    eventually(lambda: served.workers.lag() == 0)
     for path in PATHS:
         answer = served.client.get(path)
         body = answer.json()
@@ -539,7 +539,7 @@ def test_it_is_alive_and_ready(ordinary: Served) -> None:
 def test_it_is_alive_but_not_ready_while_nothing_can_be_written(
     ordinary: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(live_module, "PROBE", 0.1)
+    monkeypatch.setattr(workers_module, "PROBE", 0.1)
     with closing(sqlite3.connect(ordinary.settings.path)) as other:
         other.execute("BEGIN IMMEDIATE")
         assert ordinary.client.get("/healthz").status_code == 200

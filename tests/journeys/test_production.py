@@ -11,9 +11,9 @@ from pathlib import Path
 import orjson
 import pytest
 
+from dev.local.kafka import Broker
 from infra.audit.log import Log
-from infra.audit.notes import Checkpoint, Note
-from infra.local.kafka import Broker
+from infra.tlog.notes import Checkpoint, Note
 from tests.documents import REPOSITORY
 from tests.feeds import FEEDS, messages, played
 from tests.journeys.production import (

@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from infra.audit import timestamps
-from infra.audit.notes import Checkpoint, Note, Verifier
+from infra.tlog.notes import Checkpoint, Note, Verifier
 from tests.audit.test_timestamps import Authority, serving
 from tests.documents import REPOSITORY
 from tests.journeys.typed import Accord
@@ -109,7 +109,7 @@ def test_two_accounts_of_one_log_are_told_apart(accord: Accord, store: Path) -> 
         "UPDATE events SET body = CAST(replace(body, '2025-09-16T', '2025-09-15T') AS BLOB) "
         "WHERE idx = 1",
     )
-    from infra.audit.merkle import leaf_hash  # noqa: PLC0415 - what it takes to lie
+    from infra.tlog.merkle import leaf_hash  # noqa: PLC0415 - what it takes to lie
 
     with closing(sqlite3.connect(store)) as connection:
         connection.create_function("leaf", 1, leaf_hash)

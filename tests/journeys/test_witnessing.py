@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from infra.audit import cosigning
-from infra.audit.keys import Signer
-from infra.audit.notes import Note, Verifier, written_proof
-from infra.audit.policy import Policy
+from infra.tlog.keys import Signer
+from infra.tlog.notes import Note, Verifier, written_proof
+from infra.tlog.policy import Policy
 from tests.audit.logs import LOG, NAME, OPERATOR, ORIGIN, Log
 from tests.journeys.typed import PROGRAM, Accord
 

@@ -1,0 +1,1 @@
+"""Tools for developing Accord; not part of the installed application."""

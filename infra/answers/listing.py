@@ -1,0 +1,172 @@
+"""Lists of what there is: partnerships, their events, their figures, their alerts."""
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+
+import orjson
+
+from domain.recorded import Recorded
+from domain.values import instant
+from infra.answers.logs import (
+    NOW,
+    AsOf,
+    Row,
+    entry,
+    log,
+    sight_of,
+    size_of,
+    stored_log,
+    whole_log,
+)
+from infra.bootstrap import Accord
+from infra.deciding.people import Names
+from infra.projecting.runner import partnerships, replay_all
+from infra.tlog.codec import encode
+from projections import ALERTS, KPIS, OVERVIEW, beliefs, figures
+from projections import alerts as judged
+from projections.fold import Projection, replay
+from projections.overview import OVERVIEW_ROW
+from projections.visibility import HIDDEN, Sight
+
+PAGE = 500
+"""Partnerships looked up at a time."""
+
+
+def overview(accord: Accord, when: AsOf = NOW) -> Iterator[Row]:
+    """Give each partnership: parties, stage, how many events, how many alerts are firing."""
+    return _overview(accord) if when == NOW else _overview_then(accord, when)
+
+
+def _overview(accord: Accord) -> Iterator[Row]:
+    views = accord.views
+    firing = {
+        name: len(row.get("open", ())) for name, row in views.everywhere(ALERTS.name, judged.STATE)
+    }
+    rows = views.everywhere(OVERVIEW.name, OVERVIEW_ROW)
+    while page := list(islice(rows, PAGE)):
+        heads = accord.history.heads([name for name, _ in page])
+        for name, row in page:
+            yield {
+                **row,
+                "events": heads[name].size,
+                "last_recorded_at": instant(heads[name].recorded_at),
+                "firing": firing.get(name, 0),
+            }
+
+
+def _overview_then(accord: Accord, when: AsOf) -> Iterator[Row]:
+    for name in partnerships(accord.history):
+        counted = _Counted(whole_log(accord.history, name, when))
+        replayed = {
+            each.name: of.rows for each, of in replay_all((OVERVIEW, ALERTS), counted).folded
+        }
+        row = replayed[OVERVIEW.name].get(OVERVIEW_ROW)
+        if row and counted.last:
+            yield {
+                **row,
+                "events": counted.events,
+                "last_recorded_at": instant(counted.last.act.recorded_at),
+                "firing": len(replayed[ALERTS.name].get(judged.STATE, {}).get("open", ())),
+            }
+
+
+class _Counted:
+    """Events as they go by: how many, and which was the last."""
+
+    def __init__(self, events: Iterable[Recorded]) -> None:
+        self._of = events
+        self.events = 0
+        self.last: Recorded | None = None
+
+    def __iter__(self) -> Iterator[Recorded]:
+        for recorded in self._of:
+            self.events += 1
+            self.last = recorded
+            yield recorded
+
+
+def history(accord: Accord, partnership: str, when: AsOf = NOW) -> Iterator[Row]:
+    """Give a partnership's events in order, each with its envelope, its place and its words.
+
+    Each is as it is stored, with the names of its people beside it. Raises `NotFound`.
+    """
+    sight = sight_of(accord.history, partnership, when)
+    names = Names(accord.history, partnership)
+
+    def told(recorded: Recorded) -> Row:
+        row = _seen(envelope(recorded, names), recorded, sight)
+        return row | {"people": names.told_apart(row)}
+
+    return map(told, stored_log(accord.history, partnership, when))
+
+
+def _seen(row: Row, recorded: Recorded, sight: Sight) -> Row:
+    """Give an event's row without what the viewer is not to see; its place stays."""
+    if not sight.shows(recorded):
+        return row | {"data": {}, "text": f"({HIDDEN}: private to {recorded.act.party})"}
+    if told := sight.told(recorded):
+        return row | {"data": {}, "text": f"({told}: not shown)"}
+    return row
+
+
+def envelope(recorded: Recorded, names: Names) -> Row:
+    """Give an event as it is stored, with what stands beside the stored bytes."""
+    stored: Row = orjson.loads(encode(recorded))
+    return {
+        "index": recorded.index,
+        "position": recorded.position,
+        **stored,
+        "late": recorded.late,
+        "text": entry(names.recorded(recorded))["text"],
+    }
+
+
+def kpis(accord: Accord, partnership: str, period: str | None = None, when: AsOf = NOW) -> Row:
+    """Give the figures of a period, or of each there is, and each objective with its outcome (C19).
+
+    A proportion has what it says of its rate beside it (C21).
+
+    Raises `NotFound`.
+    """
+    rows = rows_of(KPIS, accord, partnership, when)
+    asked = [period] if period else figures.periods(rows)
+    lines = [line for each in asked for line in figures.report(rows, each)]
+    sight = sight_of(accord.history, partnership, when)
+    return {
+        "id": partnership,
+        "as_of": when.as_json(),
+        "figures": [sight.line(line) for line in beliefs.with_posteriors(rows, lines)],
+        "objectives": figures.objectives(rows),
+    }
+
+
+def rows_of(
+    projection: Projection, accord: Accord, partnership: str, when: AsOf = NOW
+) -> dict[str, Row]:
+    """Give a partnership's rows: those of the view, or replayed as of a time. Raises `NotFound`."""
+    size_of(accord.history, partnership)
+    if when == NOW:
+        return dict(accord.views.select(projection.name, partnership))
+    return replay(projection, log(accord.history, partnership, when)).rows
+
+
+def alerts(
+    accord: Accord,
+    partnership: str | None = None,
+    state: str | None = None,
+    when: AsOf = NOW,
+) -> Iterator[Row]:
+    """Give the alerts of one partnership or of all, those that fired first before the others.
+
+    `state` is ``firing``, ``resolved`` or ``retracted``. Raises `NotFound`.
+    """
+    if partnership is not None:
+        size_of(accord.history, partnership)
+    for name in [partnership] if partnership else partnerships(accord.history):
+        rows = (
+            dict(accord.views.select(ALERTS.name, name))
+            if when == NOW
+            else replay(ALERTS, log(accord.history, name, when)).rows
+        )
+        found = [row for key, row in rows.items() if "/" in key and state in (None, row["state"])]
+        yield from sorted(found, key=lambda row: (row["since"], row["id"]))

@@ -1,0 +1,36 @@
+"""The thread that has checkpoints signed in an embedded process."""
+
+from time import monotonic
+
+from infra.audit.notary import INTERVAL, Notary
+from infra.running.repeated import Repeated
+from infra.store.records import History
+
+
+class Sealer(Repeated):
+    """Has checkpoints signed: at once where a statement was issued, else at an interval."""
+
+    def __init__(self, history: History, notary: Notary) -> None:
+        super().__init__("accord-sealer", self.check)
+        self._history = history
+        self._notary = notary
+        self._due = 0.0
+
+    def start(self) -> None:
+        """Begin to sign what is recorded."""
+        self._unsubscribe = self._history.subscribe(self.wake)
+        super().start()
+
+    def stop(self) -> None:
+        """Sign what was recorded last, and end."""
+        self._unsubscribe()
+        self._due = 0.0
+        super().stop()
+
+    def check(self) -> int:
+        """Sign what is due; give how many checkpoints."""
+        signed = self._notary.at_once()
+        if monotonic() < self._due:
+            return signed
+        self._due = monotonic() + INTERVAL
+        return signed + self._notary.round()

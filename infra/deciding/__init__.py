@@ -1,0 +1,1 @@
+"""A message becomes events: it is read, admitted, decided and appended."""

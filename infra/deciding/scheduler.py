@@ -1,0 +1,40 @@
+"""The thread that has deadlines recorded as they pass."""
+
+from collections.abc import Callable
+from datetime import datetime
+from functools import partial
+
+from domain.values import instant
+from infra.deciding.group_commit import GroupCommit
+from infra.deciding.service import Service
+from infra.running.repeated import Repeated
+from infra.store.records import Views
+from projections import DEADLINES
+
+
+class Scheduler(Repeated):
+    """Has deadlines recorded as they pass.
+
+    What is due stands in the store, so after a stop it finds all that passed meanwhile.
+    """
+
+    def __init__(
+        self,
+        views: Views,
+        service: Service,
+        writer: GroupCommit,
+        clock: Callable[[], datetime],
+    ) -> None:
+        super().__init__("accord-scheduler", self.check)
+        self._views = views
+        self._service = service
+        self._writer = writer
+        self._clock = clock
+
+    def check(self) -> int:
+        """Record every deadline that has passed by now; give how many events that made."""
+        due = self._views.due(DEADLINES.name, instant(self._clock()))
+        # One partnership at a time, so that after a long stop senders get their turns between.
+        return sum(
+            self._writer.call(partial(self._service.pass_time, [name])).result() for name in due
+        )

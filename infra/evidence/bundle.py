@@ -1,0 +1,396 @@
+"""Evidence bundles: a ZIP file by which a counterparty checks the record offline, trusting nobody.
+
+What is in it, and what a verifier does with it, is written down in `verifiers/FORMAT.md`; tests
+hold this module and both verifiers to that page.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from hashlib import sha256
+from importlib import resources
+from pathlib import Path
+from typing import Any, Final
+from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
+
+import orjson
+from pydantic import ValidationError
+
+from domain.kernel import Event
+from domain.keyring import KeyRegistered, KeyRevoked, KeyRotated
+from domain.people import PersonErased
+from domain.recorded import Recorded
+from domain.values import instant
+from domain.viewing import BundleExported
+from infra import answers
+from infra.answers.logs import AsOf, NotFound, Row, sight_of, size_of
+from infra.audit.log import Altered, Log
+from infra.audit.notary import Notary
+from infra.bootstrap import Accord
+from infra.deciding.people import COMMAND, PERSON
+from infra.evidence import claims
+from infra.store.records import Head
+from infra.tlog import codec
+from infra.tlog.notes import Checkpoint, Note, tlog_proof, written_proof
+from projections.visibility import Sight, Viewer
+
+FORMAT: Final = "accord-bundle/1"
+
+_KEYS = (KeyRegistered, KeyRotated, KeyRevoked)
+"""Facts that are in every bundle, because signatures are checked by them."""
+
+TIMESTAMP = "timestamp"
+"""The kind under which an authority's answer is kept, by the size of the checkpoint."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is to be handed out: for whom and what for, and which part of the log.
+
+    `party` sees what the other does not keep to itself; without one neither side's private facts
+    are in it. Events recorded before `start` or after `end` are in it as hashes alone.
+    """
+
+    by: str
+    reason: str
+    party: str | None = None
+    statement: str | None = None
+    alert: str | None = None
+    start: datetime | None = None
+    end: datetime | None = None
+
+
+@dataclass(slots=True)
+class Exported:
+    """What was handed out: how much, up to which event, and what is wrong with the store."""
+
+    size: int
+    withheld: int = 0
+    warning: str | None = None
+
+
+def export(accord: Accord, notary: Notary, partnership: str, asked: Asked, path: Path) -> Exported:
+    """Write the evidence bundle of a partnership to a new file.
+
+    That it is handed out is recorded first, so the log itself tells of it. Where the store no
+    longer is what was signed, what stands there is handed out with the last checkpoints, and the
+    warning says what is wrong: a verifier finds it. Raises `NotFound`, `FileExistsError`.
+    """
+    # Whatever is not there is told before anything is recorded or written.
+    size_of(accord.history, partnership)
+    sight_of(accord.history, partnership, AsOf(viewer=Viewer(asked.party)))
+    if asked.statement:
+        found = answers.statement(accord, partnership, asked.statement)["statements"]
+        if not any(each["state"] != "open" for each in found):
+            raise NotFound(
+                f"{partnership} has no statement {asked.statement}.",
+                f"See what was issued: accord statement {partnership}.",
+            )
+    if asked.alert:
+        answers.explain(accord, asked.alert)
+    bundle = _Bundle(accord, notary, partnership, asked)
+    with path.open("xb") as file:
+        try:
+            with ZipFile(file, "w", ZIP_DEFLATED) as archive:
+                bundle.write(_Bag(archive))
+        except BaseException:
+            # Half a bundle would only look like one that was tampered with.
+            path.unlink()
+            raise
+    return bundle.exported
+
+
+class _Bag:
+    """A BagIt bag as it is written: each file with its checksum (RFC 8493)."""
+
+    def __init__(self, archive: ZipFile) -> None:
+        self._archive = archive
+        self.sums: dict[str, str] = {}
+        self.octets = 0
+
+    @contextmanager
+    def file(self, name: str) -> Iterator[Callable[[bytes], None]]:
+        """Give what writes to a file of the bag."""
+        digest = sha256()
+        # The moment of writing is in the bag itself; the archive's own says nothing.
+        info = ZipInfo(name)
+        info.compress_type = ZIP_DEFLATED
+        with self._archive.open(info, "w") as target:
+
+            def write(data: bytes) -> None:
+                digest.update(data)
+                self.octets += len(data)
+                target.write(data)
+
+            yield write
+        self.sums[name] = digest.hexdigest()
+
+    def put(self, name: str, data: bytes) -> None:
+        """Write a whole file."""
+        with self.file(name) as write:
+            write(data)
+
+    def lines(self, name: str, rows: Iterable[Row]) -> None:
+        """Write a file of canonical JSON, a row to a line."""
+        with self.file(name) as write:
+            for row in rows:
+                write(codec.canonical(row) + b"\n")
+
+    def document(self, name: str, value: object) -> None:
+        """Write a file with one canonical JSON value."""
+        self.put(name, codec.canonical(value) + b"\n")
+
+    def manifest(self, name: str, of: Iterable[str]) -> None:
+        """Write the checksums of these files."""
+        self.put(name, "".join(f"{self.sums[each]}  {each}\n" for each in sorted(of)).encode())
+
+
+@dataclass(slots=True)
+class _Bundle:
+    accord: Accord
+    notary: Notary
+    partnership: str
+    asked: Asked
+    exported: Exported = field(init=False)
+    custody: Recorded | None = field(init=False, default=None)
+    events: list[Recorded] = field(init=False, default_factory=list)
+    """All events that can be read; the claims are made from them."""
+    shown: list[Recorded] = field(init=False, default_factory=list)
+    statements: list[Row] = field(init=False, default_factory=list)
+    alerts: list[Row] = field(init=False, default_factory=list)
+
+    def write(self, bag: _Bag) -> None:
+        """Write all of it."""
+        notes = self._sealed()
+        self._write_events(bag)
+        self._write_checkpoints(bag, notes)
+        self._write_beside(bag)
+        self._write_claims(bag)
+        if self.custody:
+            self._write_proofs(bag, notes[-1])
+        bag.document("data/bundle.json", self._about())
+        for name, data in _guides().items():
+            bag.put(f"data/{name}", data)
+        self._write_tags(bag)
+
+    # --- what is handed out ---
+
+    def _sealed(self) -> list[Note]:
+        """Record that it is handed out, and give the checkpoints up to then."""
+        history, asked = self.accord.history, self.asked
+        event = BundleExported(reason=asked.reason, party=asked.party)
+        try:
+            # Over what was altered nothing more is recorded, so that its end stays where it is.
+            self._log().grow()
+            self.accord.service.record_own(self.partnership, asked.by, event)
+            size = size_of(history, self.partnership)
+            self.notary.checkpoint(self.partnership)
+        except Altered as error:
+            size = self._intact()
+            self.exported = Exported(size, warning=str(error))
+        else:
+            (self.custody,) = history.of(self.partnership, size - 1, size)
+            self.exported = Exported(size)
+        return [Note.read(each) for each in self.accord.trees.checkpoints(self.partnership)]
+
+    def _intact(self) -> int:
+        """Give the size that was signed last, which is what can be held against the events."""
+        last = self.notary.latest(self.partnership)
+        return Checkpoint.read(last.text).size if last else 0
+
+    def _write_events(self, bag: _Bag) -> None:
+        sight = sight_of(
+            self.accord.history, self.partnership, AsOf(viewer=Viewer(self.asked.party))
+        )
+        entries = self.accord.history.entries(self.partnership, 0, self.exported.size)
+        leaves: list[bytes] = []
+        with bag.file("data/events.jsonl") as write:
+            for index, body, leaf in entries:
+                for _ in range(len(leaves), index):
+                    # What is gone leaves its place empty, so that it is missed there.
+                    leaves.append(bytes(len(leaf)))
+                    write(b"{}\n")
+                leaves.append(leaf)
+                why = self._why_not(sight, index, body)
+                if why is None:
+                    write(body + b"\n")
+                else:
+                    self.exported.withheld += 1
+                    write(codec.canonical({"why": why, "withheld": leaf.hex()}) + b"\n")
+        bag.put("data/hashes.txt", "".join(f"{each.hex()}\n" for each in leaves).encode())
+
+    def _why_not(self, sight: Sight, index: int, body: bytes) -> str | None:
+        """Give why an event is not shown, or nothing if it is."""
+        try:
+            recorded = codec.decode(body, index=index)
+        except (ValueError, KeyError, TypeError, ValidationError):
+            return None  # It was altered, and that is what is to be seen.
+        self.events.append(recorded)
+        if not self._within(recorded.act.recorded_at) and not isinstance(recorded.event, _KEYS):
+            return "range"
+        if not sight.shows(recorded) or sight.told(recorded):
+            return "private"
+        self.shown.append(recorded)
+        return None
+
+    def _within(self, moment: datetime) -> bool:
+        start, end = self.asked.start, self.asked.end
+        return (start is None or start <= moment) and (end is None or moment <= end)
+
+    def _about(self) -> Row:
+        asked, custody = self.asked, self.custody
+        at = custody.act.recorded_at if custody else self._head().recorded_at
+        return {
+            "format": FORMAT,
+            "origin": self.notary.seal.origin(self.partnership),
+            "partnership": self.partnership,
+            "size": self.exported.size,
+            "exported_at": instant(at),
+            "exported_by": custody.act.actor if custody else asked.by,
+            "reason": asked.reason,
+            "for": asked.party,
+            "custody": custody.index if custody else None,
+            "about": {
+                "statement": asked.statement,
+                "alert": asked.alert,
+                "from": asked.start and instant(asked.start),
+                "to": asked.end and instant(asked.end),
+            },
+            "simulated": self.accord.simulated,
+        }
+
+    def _head(self) -> Head:
+        return self.accord.history.heads([self.partnership])[self.partnership]
+
+    # --- what proves it ---
+
+    def _log(self) -> Log:
+        return self.notary.log(self.partnership)
+
+    def _write_checkpoints(self, bag: _Bag, notes: list[Note]) -> None:
+        def rows() -> Iterator[Row]:
+            before = 0
+            for note in notes:
+                size = Checkpoint.read(note.text).size
+                path = written_proof(self._log().consistency(before, size))
+                yield {"consistency": path, "note": str(note)}
+                before = size
+
+        bag.lines("data/checkpoints.jsonl", rows())
+        for key, token in self.accord.history.kept(TIMESTAMP, self.partnership).items():
+            bag.put(f"data/timestamps/{key}.tsr", token)
+        bag.put("data/policy.txt", self.notary.policy_of(self.partnership).encode())
+
+    def _write_proofs(self, bag: _Bag, last: Note) -> None:
+        """Write the proofs of what is in question, which stand by themselves."""
+        for index in sorted(self._in_question()):
+            path = self._log().inclusion(index, self.exported.size)
+            proof = tlog_proof(index, path, last)
+            bag.put(f"data/proofs/{index}.tlog-proof", proof.encode())
+
+    def _in_question(self) -> set[int]:
+        stated = {
+            each["index"]
+            for each in self.statements
+            if self.asked.statement in (each["statement"], each["settlement"], each["period"])
+        }
+        alerted = {
+            transition["index"]
+            for each in self.alerts
+            if each["id"] == self.asked.alert
+            for transition in each["transitions"]
+        }
+        return (stated | alerted) - {None}
+
+    # --- what stands beside the log ---
+
+    def _write_beside(self, bag: _Bag) -> None:
+        bag.lines("data/commands.jsonl", self._commands())
+        bag.lines("data/people.jsonl", self._people())
+        bag.lines("data/rejected.jsonl", self._rejected())
+        for kind in sorted({type(each.event) for each in self.shown}, key=lambda each: each.wire):
+            bag.document(f"data/schemas/{kind.wire}.json", _schema(kind))
+
+    def _commands(self) -> Iterator[Row]:
+        kept = self.accord.history.kept(COMMAND, self.partnership)
+        for digest in sorted({each.signed for each in self.shown if each.signed}):
+            if digest in kept:
+                yield {"digest": digest, "envelope": orjson.loads(kept[digest])}
+            else:
+                yield {"digest": digest, "erased": True}
+
+    def _people(self) -> Iterator[Row]:
+        kept = self.accord.history.kept(PERSON, self.partnership)
+        erased = {
+            each.event.person: each.index
+            for each in self.shown
+            if isinstance(each.event, PersonErased)
+        }
+        told = b"\n".join(codec.encode(each) for each in self.shown)
+        for commitment in sorted(kept.keys() | erased.keys()):
+            if commitment in erased:
+                yield {"commitment": commitment, "erased": erased[commitment]}
+            elif commitment.encode() in told:
+                yield {"commitment": commitment, **orjson.loads(kept[commitment])}
+
+    def _rejected(self) -> Iterator[Row]:
+        number = 0
+        while page := self.accord.history.refusals(state=None, after=number):
+            for each in page:
+                if each.subject == self.partnership:
+                    yield {
+                        "source": each.source,
+                        "source_id": each.source_id,
+                        "type": each.type,
+                        "rule": each.rule,
+                        "detail": each.detail,
+                        "mend": each.mend,
+                        "pointer": each.pointer,
+                        "received_at": instant(codec.utc(each.received_at)),
+                        "sha256": sha256(each.raw).hexdigest(),
+                    }
+            number = page[-1].number
+
+    # --- what follows from it ---
+
+    def _write_claims(self, bag: _Bag) -> None:
+        # What follows from a log needs all of it, so where some of it was altered nothing does.
+        if len(self.events) == self.exported.size:
+            self.statements = claims.statements(self.events)
+            self.alerts = claims.alerts(self.events)
+        # What only a part is shown of cannot be found again from that.
+        ranged = self.asked.start is not None or self.asked.end is not None
+        bag.document("data/keys.json", claims.keys(self.shown))
+        bag.document("data/agreements.json", claims.agreements(self.shown))
+        bag.document("data/figures.json", [] if ranged else claims.figures_of(self.shown))
+        bag.document("data/statements.json", self.statements)
+        bag.document("data/alerts.json", [] if ranged else self.alerts)
+
+    def _write_tags(self, bag: _Bag) -> None:
+        payload = [each for each in bag.sums if each.startswith("data/")]
+        octets = bag.octets
+        bag.put("bagit.txt", b"BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n")
+        about: Mapping[str, Any] = self._about()
+        info = (
+            f"Bagging-Date: {about['exported_at'][:10]}\n"
+            f"Contact-Name: {about['exported_by']}\n"
+            f"External-Description: Evidence of {about['origin']}\n"
+            f"Payload-Oxum: {octets}.{len(payload)}\n"
+        )
+        bag.put("bag-info.txt", info.encode())
+        bag.manifest("manifest-sha256.txt", payload)
+        bag.manifest("tagmanifest-sha256.txt", ("bagit.txt", "bag-info.txt", "manifest-sha256.txt"))
+
+
+def _schema(kind: type[Event]) -> Row:
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **kind.model_json_schema(mode="serialization"),
+    }
+
+
+def _guides() -> dict[str, bytes]:
+    """Give the verifiers and the written format, which travel in every bundle."""
+    folder = resources.files("infra.evidence") / "verifiers"
+    return {name: (folder / name).read_bytes() for name in ("FORMAT.md", "verify.py", "verify.mjs")}

@@ -1,0 +1,107 @@
+"""What a bundle says follows from the events, so that whoever checks it can find it again.
+
+The rules by which each is found are written down in `verifiers/FORMAT.md`, sections 10 and 13.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from domain.agreement import CommercialTermsAgreed
+from domain.kernel import Event
+from domain.keyring import KeyRegistered, KeyRevoked, KeyRotated
+from domain.recorded import Recorded
+from domain.values import instant
+from infra.answers.logs import Row
+from infra.answers.stating import posted
+from projections import ALERTS, KPIS, figures
+from projections.fold import replay
+
+_FIGURE = ("metric", "period", "unit", "segment", "value", "numerator", "denominator")
+_LINE = (
+    "index", "because_of", "about", "item", "month", "to", "currency", "amount", "fact",
+    "terms_version", "basis", "share", "credited", "window",
+)  # fmt: skip
+
+
+def agreements(events: Iterable[Recorded]) -> list[Row]:
+    """Give each version of the terms, with the event that made it."""
+    return [
+        {"index": each.index}
+        | {name: _data(each.event)[name] for name in ("terms_version", "effective_from", "terms")}
+        for each in events
+        if isinstance(each.event, CommercialTermsAgreed)
+    ]
+
+
+def _data(event: Event) -> dict[str, Any]:
+    return event.model_dump(mode="json", exclude_none=True)
+
+
+def figures_of(events: Iterable[Recorded]) -> list[Row]:
+    """Give the figures of every period that these events come to."""
+    rows = replay(KPIS, events).rows
+    return [
+        {name: line[name] for name in _FIGURE if name in line}
+        for period in figures.periods(rows)
+        for line in figures.report(rows, period)
+    ]
+
+
+def statements(events: Iterable[Recorded]) -> list[Row]:
+    """Give each statement with the lines that it took up; at the end what none has stated yet."""
+    found = posted(events)
+    claims = [
+        {name: each[name] for name in ("statement", "index", "period", "settlement", "balance")}
+        | {"lines": [_line(line) for line in each["lines"]]}
+        for each in found.issued
+    ]
+    if found.open:
+        nothing = {
+            "statement": None,
+            "index": None,
+            "period": "",
+            "settlement": "",
+            "balance": None,
+        }
+        claims.append(nothing | {"lines": [_line(line) for line in found.open]})
+    return claims
+
+
+def _line(line: Row) -> Row:
+    return {name: line[name] for name in _LINE if name in line}
+
+
+def alerts(events: Sequence[Recorded]) -> list[Row]:
+    """Give each alert with the events at which it fired and ended, in the order of firing."""
+    found: dict[str, Row] = {}
+    for output, index in replay(ALERTS, events).outputs:
+        body, cause = output.body, events[index]
+        alert = {name: body[name] for name in ("id", "rule", "version", "window")}
+        transition = {
+            "state": body["state"],
+            "index": index,
+            "type": cause.event.wire,
+            "recorded_at": instant(cause.act.recorded_at),
+            "facts": body["facts"],
+        }
+        found.setdefault(body["id"], alert | {"transitions": []})["transitions"].append(transition)
+    return list(found.values())
+
+
+def keys(events: Iterable[Recorded]) -> list[Row]:
+    """Give each key of a party, by the events that registered it and that ended it."""
+    known: dict[str, Row] = {}
+    for each in events:
+        event = each.event
+        if isinstance(event, KeyRotated | KeyRevoked):
+            ended = event.replaces if isinstance(event, KeyRotated) else event.keyid
+            known[ended]["until"] = each.index
+        if isinstance(event, KeyRegistered | KeyRotated):
+            known[event.name] = {
+                "party": each.act.party,
+                "key": event.key,
+                "keyid": event.name,
+                "since": each.index,
+                "until": None,
+            }
+    return list(known.values())

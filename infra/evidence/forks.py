@@ -1,0 +1,205 @@
+"""Where two accounts of one log part ways: a proof that its operator told two histories.
+
+An account is a bundle, or a checkpoint alone. The proof stands by itself: two checkpoints that the
+operator signed, and, where they are of different sizes, the leaf at the first index at which they
+differ with its proof of inclusion in each.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Literal
+from zipfile import BadZipFile, ZipFile, is_zipfile
+
+import orjson
+
+from infra.tlog import codec, merkle
+from infra.tlog.merkle import Tree
+from infra.tlog.notes import (
+    Checkpoint,
+    Kind,
+    Malformed,
+    Note,
+    Verifier,
+    read_proof,
+    written_proof,
+)
+
+FORMAT: Final = "accord-fork/1"
+
+_HASHES, _NOTES = "data/hashes.txt", "data/checkpoints.jsonl"
+_LARGEST = 2**30
+"""Bytes of one of these files at most."""
+
+
+class NoAccount(ValueError):
+    """A file that is neither a bundle nor a checkpoint, or not one of the log in question."""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What somebody was shown of a log: the checkpoint, and the leaf hashes if they are known."""
+
+    note: Note
+    checkpoint: Checkpoint
+    leaves: tuple[bytes, ...] | None = None
+
+    @classmethod
+    def read(cls, path: Path) -> "Account":
+        """Read a bundle or a note. Raises `NoAccount`, `OSError`."""
+        try:
+            return cls._of_bundle(path) if is_zipfile(path) else cls._of_note(path.read_text())
+        except (Malformed, BadZipFile, KeyError, IndexError, ValueError, EOFError) as error:
+            raise NoAccount(f"{path} is no bundle and no checkpoint: {error}") from error
+
+    @classmethod
+    def _of_note(cls, text: str) -> "Account":
+        note = Note.read(text)
+        return cls(note, Checkpoint.read(note.text))
+
+    @classmethod
+    def _of_bundle(cls, path: Path) -> "Account":
+        with ZipFile(path) as archive:
+            if any(archive.getinfo(name).file_size > _LARGEST for name in (_HASHES, _NOTES)):
+                raise NoAccount(f"{path} unpacks to more than can be read.")
+            hashes, notes = archive.read(_HASHES), archive.read(_NOTES)
+        leaves = tuple(bytes.fromhex(each) for each in hashes.decode().split())
+        last = cls._of_note(orjson.loads(notes.splitlines()[-1])["note"])
+        leaves = leaves[: last.checkpoint.size]
+        if len(leaves) != last.checkpoint.size or _root(leaves) != last.checkpoint.root:
+            raise NoAccount(f"{path} holds other hashes than its checkpoint was signed over.")
+        return cls(last.note, last.checkpoint, leaves)
+
+
+def _root(leaves: tuple[bytes, ...]) -> bytes:
+    tree = Tree()
+    for leaf in leaves:
+        tree.add(leaf)
+    return tree.root()
+
+
+Verdict = Literal["same", "grown", "fork", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """What comparing two accounts came to, in a sentence, and the proof where it is a fork."""
+
+    verdict: Verdict
+    text: str
+    index: int | None = None
+    proof: dict[str, Any] | None = None
+
+
+def compare(one: Account, other: Account, operator: Verifier) -> Compared:
+    """Compare two accounts of one log. Raises `NoAccount` where `operator` did not sign one."""
+    for each in (one, other):
+        if each.note.by(operator) is None:
+            raise NoAccount(
+                f"The checkpoint of {each.checkpoint.size} events is not signed by "
+                f"{operator.name}; it shows nothing. Ask for the log's key (accord log-key)."
+            )
+    small, large = sorted((one, other), key=lambda each: each.checkpoint.size)
+    if small.checkpoint.size == large.checkpoint.size:
+        return _of_one_size(small, large)
+    if large.leaves is None:
+        text = (
+            "One is larger, and without its bundle nobody can tell whether it grew from the other."
+        )
+        return Compared("unknown", text)
+    size = small.checkpoint.size
+    if _root(large.leaves[:size]) == small.checkpoint.root:
+        text = f"The one of {large.checkpoint.size} events has grown from the one of {size}."
+        return Compared("grown", text)
+    if small.leaves is None:
+        return Compared("fork", _told(None), None, _proof(small, large, None))
+    index = _first(small.leaves, large.leaves)
+    return Compared("fork", _told(index), index, _proof(small, large, index))
+
+
+def _of_one_size(one: Account, other: Account) -> Compared:
+    if one.checkpoint.root == other.checkpoint.root:
+        return Compared("same", f"Both are of the same {one.checkpoint.size} events.")
+    if one.leaves is None or other.leaves is None:
+        return Compared("fork", _told(None), None, _proof(one, other, None))
+    index = _first(one.leaves, other.leaves)
+    return Compared("fork", _told(index), index, _proof(one, other, index))
+
+
+def _told(index: int | None) -> str:
+    where = "" if index is None else f" They part at index {index}."
+    return f"The operator signed two histories of one log.{where}"
+
+
+def _first(one: tuple[bytes, ...], other: tuple[bytes, ...]) -> int:
+    pairs = zip(one, other, strict=False)
+    return next(index for index, (left, right) in enumerate(pairs) if left != right)
+
+
+def _proof(one: Account, other: Account, index: int | None) -> dict[str, Any]:
+    return {
+        "format": FORMAT,
+        "origin": one.checkpoint.origin,
+        "index": index,
+        "accounts": [_side(each, one, index) for each in (one, other)],
+    }
+
+
+def _side(account: Account, small: Account, index: int | None) -> dict[str, Any]:
+    side: dict[str, Any] = {"note": str(account.note)}
+    if account.leaves is None:
+        return side
+    leaves = account.leaves
+    if index is not None:
+        parts = merkle.inclusion_parts(index, len(leaves))
+        path = merkle.proof(parts, lambda node: _node(leaves, node))
+        return side | {"leaf": leaves[index].hex(), "inclusion": written_proof(path)}
+    # What the larger one was when it was as small as the other, and that it grew from that.
+    size = small.checkpoint.size
+    if size == len(leaves):
+        return side
+    path = merkle.proof(
+        merkle.consistency_parts(size, len(leaves)), lambda node: _node(leaves, node)
+    )
+    return side | {"root": _root(leaves[:size]).hex(), "consistency": written_proof(path)}
+
+
+def _node(leaves: tuple[bytes, ...], node: merkle.Node) -> bytes:
+    level, number = node
+    return _root(leaves[number << level : (number + 1) << level])
+
+
+def check(raw: bytes, operator: Verifier) -> Compared:
+    """Check a proof that `compare` gave. Raises `NoAccount` where it proves nothing."""
+    try:
+        proof = codec.parse(raw)
+        index, sides = proof["index"], proof["accounts"]
+        one, other = (Account._of_note(each["note"]) for each in sides)  # noqa: SLF001 - same file
+        shown = _shows(sides, one.checkpoint, other.checkpoint, index)
+    except (Malformed, KeyError, ValueError, TypeError) as error:
+        raise NoAccount(f"This is no proof of a fork: {error}") from error
+    signed = all(each.note.by(operator) for each in (one, other))
+    if not (signed and shown and one.checkpoint.origin == other.checkpoint.origin == operator.name):
+        raise NoAccount(f"This does not prove that {operator.name} told two histories.")
+    return Compared("fork", _told(index), index, proof)
+
+
+def _shows(sides: list[dict[str, Any]], one: Checkpoint, other: Checkpoint, index: Any) -> bool:  # noqa: ANN401 - whatever stands there
+    if index is not None:
+        leaves = [bytes.fromhex(each["leaf"]) for each in sides]
+        return leaves[0] != leaves[1] and all(
+            merkle.included(index, at.size, leaf, read_proof(side["inclusion"]), at.root)
+            for side, at, leaf in zip(sides, (one, other), leaves, strict=True)
+        )
+    if one.size == other.size:
+        return one.root != other.root
+    then = bytes.fromhex(sides[1]["root"])
+    path = read_proof(sides[1]["consistency"])
+    return then != one.root and merkle.consistent(one.size, other.size, then, other.root, path)
+
+
+def key_of(text: str) -> Verifier:
+    """Read the key of a log. Raises `Malformed`."""
+    found = Verifier.read(text)
+    if found.kind is not Kind.NOTE:
+        raise Malformed(f"{text!r} is the key of a witness; give that of the log (accord log-key).")
+    return found

@@ -1,0 +1,1 @@
+"""Recorded events become rows of views."""

@@ -1,0 +1,1 @@
+"""How long-running work starts, repeats, backs off, leads and stops."""

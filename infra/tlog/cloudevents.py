@@ -1,0 +1,65 @@
+"""The forms in which CloudEvents 1.0 travel: structured, binary, batches, JSON lines."""
+
+from collections.abc import Iterator, Mapping
+from urllib.parse import unquote
+
+import orjson
+
+from infra.tlog import codec
+
+PREFIX = "accord."
+"""What the type of a CloudEvent for Accord begins with."""
+
+
+def split(body: bytes) -> Iterator[bytes]:
+    """Give the single messages of a body: one object, a batch (an array), or JSON lines.
+
+    A batch is taken apart into the very bytes of its members only as far as JSON allows: each is
+    written again. What is no JSON comes back whole, to be refused as such.
+    """
+    stripped = body.strip()
+    if stripped.startswith(b"["):
+        try:
+            members = codec.parse(stripped)
+        except codec.OutsideProfile:
+            yield stripped
+            return
+        yield from (orjson.dumps(member) for member in members)
+        return
+    lines = [line for line in stripped.splitlines() if line.strip()]
+    if len(lines) > 1 and not _is_one_value(stripped):
+        yield from lines
+    else:
+        yield stripped
+
+
+def _is_one_value(body: bytes) -> bool:
+    try:
+        orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return False
+    return True
+
+
+def from_binary(headers: Mapping[str, str], body: bytes) -> bytes:
+    """Give the structured form of a message in binary mode (CloudEvents HTTP binding, 3.1).
+
+    Attributes are the ``ce-`` headers, percent-encoded; the body is the data.
+    """
+    attributes = {
+        name.lower().removeprefix("ce-"): unquote(value)
+        for name, value in headers.items()
+        if name.lower().startswith("ce-")
+    }
+    attributes["datacontenttype"] = headers.get("content-type", "application/json").split(";")[0]
+    return spliced(attributes, body)
+
+
+def spliced(attributes: Mapping[str, str], body: bytes) -> bytes:
+    """Give the structured form of a message in binary mode: its attributes, and a body of data."""
+    data = body.strip()
+    if not _is_one_value(data):
+        # Spliced in it could add attributes; as a string it is refused, and by its own identity.
+        data = orjson.dumps(data.decode(errors="replace"))
+    # The data's own bytes are kept, so that a key that stands twice is still seen.
+    return orjson.dumps(attributes)[:-1] + b',"data":' + data + b"}"

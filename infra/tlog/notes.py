@@ -1,0 +1,257 @@
+"""Signed notes, checkpoints and cosignatures, as C2SP has them.
+
+A note is a text with signature lines behind an empty line. A checkpoint is a note whose text says
+which log it is of (the origin), how many leaves that has, and the root over them; ours say the
+time, too.
+"""
+
+from base64 import b64encode
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import IntEnum
+from hashlib import sha256
+from typing import Self
+
+from domain.values import instant
+from infra.tlog import codec, keys
+from infra.tlog.keys import Signer, decoded
+
+LARGEST = 64 * 1024
+"""Bytes of a note at most."""
+
+MOST_SIGNATURES = 64
+_DASH = "\N{EM DASH} "
+_TIME = "time "
+_ID = 4
+_STAMP = 8
+
+
+class Malformed(ValueError):
+    """A text that is no note, no checkpoint or no verifier key: what is wrong with it."""
+
+
+class Kind(IntEnum):
+    """What a key signs (the signature types of `signed-note`)."""
+
+    NOTE = 1
+    COSIGNATURE = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Verifier:
+    """A public key under a name, for one kind of signature; written as a verifier key."""
+
+    name: str
+    kind: Kind
+    public: bytes
+
+    @property
+    def key_id(self) -> bytes:
+        """The four bytes by which signature lines tell keys apart."""
+        named = self.name.encode() + b"\n" + bytes([self.kind]) + self.public
+        return sha256(named).digest()[:_ID]
+
+    def __str__(self) -> str:
+        material = b64encode(bytes([self.kind]) + self.public).decode()
+        return f"{self.name}+{self.key_id.hex()}+{material}"
+
+    @classmethod
+    def read(cls, text: str) -> Self:
+        """Read a verifier key. Raises `Malformed`, also for a weak key."""
+        parts = text.split("+", 2)
+        material = decoded(parts[-1])
+        if len(parts) != 3 or len(material) != 1 + keys.PUBLIC:  # noqa: PLR2004 - name, id, key
+            raise Malformed(f"{text!r} is no verifier key (name+id+key).")
+        if material[0] not in tuple(Kind) or not keys.admitted(material[1:]):
+            raise Malformed(f"{text!r} holds a key that is not admitted.")
+        found = cls(checked_name(parts[0]), Kind(material[0]), material[1:])
+        if found.key_id.hex() != parts[1]:
+            raise Malformed(f"{text!r} has another key under its name and id.")
+        return found
+
+
+def checked_name(name: str) -> str:
+    """Give a key's name. Raises `Malformed` where it has a space or a plus."""
+    if not name or "+" in name or any(each.isspace() or each < " " for each in name):
+        raise Malformed(f"{name!r} is no name of a key: it has a space or a plus, or is empty.")
+    return name
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """A line of a note: whose it is, and the signature with what its kind has before it."""
+
+    name: str
+    key_id: bytes
+    blob: bytes
+
+    def __str__(self) -> str:
+        return f"{_DASH}{self.name} {b64encode(self.key_id + self.blob).decode()}\n"
+
+    def of(self, verifier: Verifier) -> bool:
+        """Whether it says that it is by this key."""
+        return self.name == verifier.name and self.key_id == verifier.key_id
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A text and the signatures under it."""
+
+    text: str
+    signatures: tuple[Signature, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.text}\n{''.join(map(str, self.signatures))}"
+
+    @classmethod
+    def read(cls, raw: str) -> Self:
+        """Read a signed note. Raises `Malformed`."""
+        if len(raw.encode(errors="replace")) > LARGEST:
+            raise Malformed(f"The note has more than {LARGEST} bytes.")
+        text, empty, lines = raw.rpartition("\n\n")
+        if not empty or not lines.endswith("\n"):
+            raise Malformed("No signature lines stand behind an empty line.")
+        if any(each < " " and each != "\n" for each in raw):
+            raise Malformed("The note has control characters.")
+        found = tuple(map(_signature, lines.removesuffix("\n").split("\n")))
+        if len(found) > MOST_SIGNATURES:
+            raise Malformed(f"The note has more than {MOST_SIGNATURES} signatures.")
+        return cls(f"{text}\n", found)
+
+    def by(self, verifier: Verifier) -> Signature | None:
+        """Give the signature by this key, if there is a right one."""
+        return next((each for each in self.signatures if self._right(each, verifier)), None)
+
+    def time_by(self, verifier: Verifier) -> int | None:
+        """Give when this key cosigned it (POSIX time), if it did."""
+        found = self.by(verifier)
+        return None if found is None else int.from_bytes(found.blob[:_STAMP])
+
+    def _right(self, signature: Signature, verifier: Verifier) -> bool:
+        if not signature.of(verifier):
+            return False
+        match verifier.kind:
+            case Kind.NOTE:
+                return keys.verified(verifier.public, self.text.encode(), signature.blob)
+            case Kind.COSIGNATURE:
+                stamp, signed = signature.blob[:_STAMP], signature.blob[_STAMP:]
+                message = _cosigned(self.text, int.from_bytes(stamp))
+                return keys.verified(verifier.public, message, signed)
+
+    def signed(self, name: str, signer: Signer) -> Self:
+        """Give this note with a signature under its text."""
+        verifier = Verifier(checked_name(name), Kind.NOTE, signer.public)
+        return self._with(verifier, signer.sign(self.text.encode()))
+
+    def cosigned(self, name: str, signer: Signer, at: int) -> Self:
+        """Give this note with a cosignature of a POSIX time."""
+        verifier = Verifier(checked_name(name), Kind.COSIGNATURE, signer.public)
+        stamp = at.to_bytes(_STAMP)
+        return self._with(verifier, stamp + signer.sign(_cosigned(self.text, at)))
+
+    def _with(self, verifier: Verifier, blob: bytes) -> Self:
+        added = Signature(verifier.name, verifier.key_id, blob)
+        return replace(self, signatures=(*self.signatures, added))
+
+    def joined(self, others: Iterable[Signature]) -> Self:
+        """Give this note with more signature lines; one that stands already is not repeated."""
+        new = dict.fromkeys(each for each in others if each not in self.signatures)
+        return replace(self, signatures=(*self.signatures, *new))
+
+
+def _cosigned(text: str, at: int) -> bytes:
+    return f"cosignature/v1\ntime {at}\n{text}".encode()
+
+
+def _signature(line: str) -> Signature:
+    name, _, encoded = line.removeprefix(_DASH).partition(" ")
+    blob = decoded(encoded)
+    if not line.startswith(_DASH) or len(blob) <= _ID:
+        raise Malformed(f"{line!r} is no signature line.")
+    return Signature(checked_name(name), blob[:_ID], blob[_ID:])
+
+
+def signatures(lines: str) -> list[Signature]:
+    """Read signature lines, as a witness answers with them. Raises `Malformed`."""
+    return [_signature(each) for each in lines.splitlines()]
+
+
+# --- checkpoints -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """What a log has come to: the origin, the number of leaves, their root, and when that was so.
+
+    `time` is None in checkpoints of other operators, who do not say it.
+    """
+
+    origin: str
+    size: int
+    root: bytes
+    time: datetime | None = None
+
+    @property
+    def text(self) -> str:
+        """The text that is signed."""
+        time = "" if self.time is None else f"{_TIME}{instant(self.time)}\n"
+        return f"{self.origin}\n{self.size}\n{b64encode(self.root).decode()}\n{time}"
+
+    @classmethod
+    def read(cls, text: str) -> Self:
+        """Read the text of a checkpoint; extensions other than the time are passed over.
+
+        Raises `Malformed`.
+        """
+        lines = text.split("\n")
+        if len(lines) < 4 or lines[-1]:  # noqa: PLR2004 - three lines, and nothing behind the last
+            raise Malformed("A checkpoint has three lines: origin, size and root.")
+        origin, size, root, *more = lines[:-1]
+        leaves = read_size(size)
+        if not origin or len(hashed := decoded(root)) != sha256().digest_size or "" in more:
+            raise Malformed("The origin, the root or an extension is empty or no hash.")
+        return cls(origin, leaves, hashed, _time(more))
+
+
+def read_size(text: str) -> int:
+    """Read the size of a log in decimal, up to the largest whole number that JSON keeps exact.
+
+    Raises `Malformed`.
+    """
+    # Its length is looked at first, because Python reads no number of thousands of digits.
+    short = text.isascii() and text.isdigit() and len(text) <= len(str(codec.LARGEST_INTEGER))
+    if not short or str(int(text)) != text or int(text) > codec.LARGEST_INTEGER:
+        raise Malformed(f"{text[:20]!r} is no size of a log.")
+    return int(text)
+
+
+def _time(extensions: Iterable[str]) -> datetime | None:
+    for each in extensions:
+        if each.startswith(_TIME):
+            try:
+                return codec.moment(each.removeprefix(_TIME))
+            except ValueError:
+                raise Malformed(f"{each!r} names no moment.") from None
+    return None
+
+
+def read_proof(lines: Iterable[str]) -> list[bytes]:
+    """Read the hashes of a proof, one to a line in base64. Raises `Malformed`."""
+    found = [decoded(each) for each in lines]
+    if any(len(each) != sha256().digest_size for each in found):
+        raise Malformed("A line of the proof is no SHA-256 hash in base64.")
+    return found
+
+
+def written_proof(path: Iterable[bytes]) -> list[str]:
+    """Give the hashes of a proof in base64."""
+    return [b64encode(each).decode() for each in path]
+
+
+_PROOF = "c2sp.org/tlog-proof@v1"
+
+
+def tlog_proof(index: int, path: Iterable[bytes], note: Note) -> str:
+    """Give a proof that stands by itself: place, hashes, checkpoint (C2SP `tlog-proof`)."""
+    return "\n".join([_PROOF, f"index {index}", *written_proof(path), "", str(note)])

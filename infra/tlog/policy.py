@@ -1,0 +1,212 @@
+"""Whom a verifier trusts: the log's key, who must have cosigned, and the parties' keys.
+
+The text is that of section 7 of the bundle's format, which is a C2SP `tlog-policy` with two more
+kinds of lines: the parties' keys, and the hashes of verifiers. An operator's own policy may leave
+the log out, if it holds for all its partnerships, and may say behind a witness's key where that
+answers: ``witness <word> <verifier key> <url>``.
+"""
+
+import re
+from base64 import b64encode
+from collections.abc import Container, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Self
+
+from infra.tlog import keys
+from infra.tlog.keys import NoKey
+from infra.tlog.notes import Kind, Malformed, Note, Verifier
+
+NONE = "none"
+"""The quorum that asks for no cosignature; a word of nothing else."""
+
+_FORMS = {
+    "log": "log <verifier key>",
+    "witness": "witness <word> <verifier key> [<url>]",
+    "group": "group <word> <all|any|number> <word>...",
+    "quorum": f"quorum <word>|{NONE}",
+    "party": "party <party> <key in base64>",
+    "verifier": "verifier <sha256 in hex> <file name>",
+}
+
+
+class NoPolicy(ValueError):
+    """A text that is no policy: the line, what is wrong there, and what mends it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Witness:
+    """A cosigner, by a word of the policy's own, and where it answers if that is known."""
+
+    word: str
+    verifier: Verifier
+    url: str | None = None
+
+    def __str__(self) -> str:
+        return " ".join(["witness", self.word, str(self.verifier), *filter(None, [self.url])])
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A number of witnesses or groups, at least so many of which must have cosigned."""
+
+    word: str
+    least: int
+    members: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return " ".join(["group", self.word, str(self.least), *self.members])
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What is trusted; the quorum is the word of a witness or group, or `NONE`."""
+
+    log: Verifier | None = None
+    witnesses: tuple[Witness, ...] = ()
+    groups: tuple[Group, ...] = ()
+    quorum: str = NONE
+    parties: Mapping[str, bytes] = field(default_factory=dict)
+    """The first public key of each party."""
+    verifiers: Mapping[str, str] = field(default_factory=dict)
+    """The SHA-256 (hex) of each verifier, by its file's name."""
+
+    @classmethod
+    def read(cls, text: str) -> Self:
+        """Read a policy. Raises `NoPolicy` with the number of the line."""
+        policy = cls(quorum="")
+        for number, line in enumerate(text.split("\n"), 1):
+            told = line.partition("#")[0].rstrip()
+            try:
+                policy = policy._with(told) if told else policy
+            except (NoPolicy, NoKey, Malformed) as error:
+                raise NoPolicy(f"Line {number} of the policy: {error}") from None
+        if not policy.quorum:
+            raise NoPolicy(
+                "The policy has no quorum. Add a line at its end: quorum and the word of a "
+                f"witness or group, or quorum {NONE}."
+            )
+        return policy
+
+    def __str__(self) -> str:
+        log = [] if self.log is None else [f"log {self.log}"]
+        parties = (
+            f"party {party} {b64encode(key).decode()}" for party, key in self.parties.items()
+        )
+        verifiers = (f"verifier {hashed} {name}" for name, hashed in self.verifiers.items())
+        lines = [*log, *map(str, self.witnesses), *map(str, self.groups), f"quorum {self.quorum}"]
+        return "".join(f"{line}\n" for line in (*lines, *parties, *verifiers))
+
+    def bundled(self, log: Verifier) -> Self:
+        """Give it as a bundle of this log proposes it: without addresses."""
+        return replace(self.without([each.word for each in self.witnesses]), log=log)
+
+    def without(self, words: Container[str]) -> Self:
+        """Give it with nobody to be asked at these witnesses; whoever signs still counts."""
+        return replace(
+            self,
+            witnesses=tuple(
+                replace(each, url=None) if each.word in words else each for each in self.witnesses
+            ),
+        )
+
+    def signed(self, note: Note) -> list[str]:
+        """Give the words of the witnesses whose cosignature is under a note and right."""
+        return [each.word for each in self.witnesses if note.by(each.verifier)]
+
+    def met(self, note: Note) -> bool:
+        """Whether the right cosignatures under a note meet the quorum."""
+        met = {NONE, *self.signed(note)}
+        # A group's members stand before it, so one pass knows of each when its group comes.
+        for group in self.groups:
+            if len(met.intersection(group.members)) >= group.least:
+                met.add(group.word)
+        return self.quorum in met
+
+    # --- reading, line by line ---
+
+    def _with(self, line: str) -> Self:
+        words = line.split(" ")
+        match words if "" not in words else words[:1]:
+            case [kind, *_] if kind not in _FORMS:
+                raise NoPolicy(f"{kind!r} begins no line; write {', '.join(_FORMS)}.")
+            case ["log", key]:
+                return self._with_log(key)
+            case ["witness", word, key, *url] if len(url) <= 1:
+                return self._with_witness(word, key, *url)
+            case ["group", word, least, *members] if members:
+                return self._with_group(word, least, members)
+            case ["quorum", word]:
+                return self._with_quorum(word)
+            case ["party", party, key]:
+                return self._with_party(party, key)
+            case ["verifier", hashed, name]:
+                return self._with_verifier(hashed, name)
+            case _:
+                raise NoPolicy(f"Write it with single spaces: {_FORMS[words[0]]}.")
+
+    def _with_log(self, key: str) -> Self:
+        if self.log is not None:
+            raise NoPolicy("A log stands above already; leave one of them out.")
+        return replace(self, log=_key(key, Kind.NOTE))
+
+    def _with_witness(self, word: str, key: str, url: str | None = None) -> Self:
+        verifier = _key(key, Kind.COSIGNATURE)
+        self._unnamed(word)
+        if any(each.verifier.public == verifier.public for each in self.witnesses):
+            raise NoPolicy("Its key stands above under another word; each counts once. Remove one.")
+        if url is not None and not url.startswith(("https://", "http://")):
+            raise NoPolicy(f"{url!r} is no address; write https:// and a host, or leave it out.")
+        return replace(self, witnesses=(*self.witnesses, Witness(word, verifier, url)))
+
+    def _with_group(self, word: str, least: str, members: list[str]) -> Self:
+        for each in members:
+            self._named(each)
+        grouped = {each for group in self.groups for each in group.members}
+        if len(set(members)) < len(members) or grouped.intersection(members):
+            raise NoPolicy("A member is in a group already; each counts once. Leave it out here.")
+        count = {"any": "1", "all": str(len(members))}.get(least, least)
+        if not re.fullmatch("[1-9][0-9]{0,3}", count) or int(count) > len(members):
+            raise NoPolicy(f"{least!r} of {len(members)} members cannot be met; write all or any.")
+        self._unnamed(word)
+        return replace(self, groups=(*self.groups, Group(word, int(count), tuple(members))))
+
+    def _with_quorum(self, word: str) -> Self:
+        if self.quorum:
+            raise NoPolicy("A quorum stands above already; leave one of them out.")
+        if word != NONE:
+            self._named(word)
+        return replace(self, quorum=word)
+
+    def _with_party(self, party: str, key: str) -> Self:
+        if party in self.parties:
+            raise NoPolicy(f"{party} has a key above already; only its first one stands here.")
+        return replace(self, parties={**self.parties, party: keys.read_public(key)})
+
+    def _with_verifier(self, hashed: str, name: str) -> Self:
+        if not re.fullmatch("[0-9a-f]{64}", hashed):
+            raise NoPolicy(f"{hashed!r} is no SHA-256 in hex; see sha256sum {name}.")
+        if name in self.verifiers:
+            raise NoPolicy(f"{name} has a hash above already; leave one of them out.")
+        return replace(self, verifiers={**self.verifiers, name: hashed})
+
+    def _words(self) -> set[str]:
+        return {each.word for each in self.witnesses} | {each.word for each in self.groups}
+
+    def _unnamed(self, word: str) -> None:
+        if word == NONE or word in self._words():
+            raise NoPolicy(f"{word!r} names something else already; choose another word.")
+
+    def _named(self, word: str) -> None:
+        if word not in self._words():
+            raise NoPolicy(f"{word!r} is named nowhere above; name it before it is used.")
+
+
+def _key(text: str, kind: Kind) -> Verifier:
+    found = Verifier.read(text)
+    if found.kind != kind:
+        kinds = {Kind.NOTE: "signs notes", Kind.COSIGNATURE: "cosigns"}
+        raise NoPolicy(
+            f"{found.name} has a key that {kinds[found.kind]}; take the one that {kinds[kind]} "
+            "(accord keygen tells both)."
+        )
+    return found
