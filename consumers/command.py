@@ -122,9 +122,9 @@ def run(
     alerts, figures and the trail, notary signs checkpoints of all logs (ACCORD_KEY, and
     ACCORD_POLICY for who cosigns). Any number of each may run.
     """
-    from infra.running.process import Process
+    from infra.running.worker import WorkerProcess
 
     given = settings(store, kafka).beside_broker()
-    with Process(role.value, health or f"127.0.0.1:{HEALTH[role]}") as process:
+    with WorkerProcess(role.value, health or f"127.0.0.1:{HEALTH[role]}") as process:
         consumer = import_module(f"consumers.{role}")
         process.keep(partial(consumer.run, given, process))

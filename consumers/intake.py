@@ -11,7 +11,7 @@ from time import time
 from kafka import KafkaConsumer
 from kafka.errors import KafkaError
 
-from infra.audit.receipts import Receipts
+from infra.audit.receipts import SignedReceipts
 from infra.bootstrap import bootstrap
 from infra.deciding.group_commit import GATHERED, GroupCommit
 from infra.deciding.intake import ILLEGIBLE
@@ -20,14 +20,14 @@ from infra.kafka import clients, messages
 from infra.kafka.clients import Producer, consumer
 from infra.kafka.messages import Message, Received
 from infra.kafka.topics import Topics
-from infra.running.process import OUTAGES, Lag, Process
+from infra.running.worker import OUTAGES, Lag, WorkerProcess
 from infra.settings import Settings
 
 POLL_MS = 500
 """Milliseconds to wait for commands before looking whether to stop."""
 
 
-def run(settings: Settings, process: Process) -> None:
+def run(settings: Settings, process: WorkerProcess) -> None:
     """Decide what comes in until the process is told to stop."""
     with ExitStack() as stack:
         accord = stack.enter_context(bootstrap(settings))
@@ -38,7 +38,10 @@ def run(settings: Settings, process: Process) -> None:
         stack.callback(inbox.close, autocommit=False)
         intake = Intake(inbox, producer, workers.writer, topics, accord.receipts)
         stack.callback(intake.commit)
-        process.ailments = lambda: [*workers.ailments(), *clients.ailments(settings.broker)]
+        process.unready_reasons = lambda: [
+            *workers.unready_reasons(),
+            *clients.unready_reasons(settings.broker),
+        ]
         process.lag = lambda: intake.lag
         process.repeat(intake.step)
 
@@ -52,7 +55,7 @@ class Intake:
         producer: Producer,
         writer: GroupCommit,
         topics: Topics,
-        receipts: Receipts | None = None,
+        receipts: SignedReceipts | None = None,
     ) -> None:
         self._receipts = receipts
         self._topics = topics
@@ -131,7 +134,7 @@ def decide(writer: GroupCommit, raws: Sequence[bytes]) -> list[Outcome]:
     except Exception as error:  # noqa: BLE001 - it is told as a dead letter
         if len(raws) > 1:
             return [outcome for raw in raws for outcome in decide(writer, [raw])]
-        return [Outcome("refused", "", "", rule=UNDECIDABLE, detail=str(error), mend="")]
+        return [Outcome("refused", "", "", rule=UNDECIDABLE, detail=str(error), hint="")]
 
 
 UNDECIDABLE = "undecidable"

@@ -16,10 +16,10 @@ from infra.kafka import clients, messages
 from infra.kafka.clients import Producer
 from infra.kafka.messages import Message
 from infra.kafka.topics import Topics
-from infra.running.process import Process
+from infra.running.worker import WorkerProcess
 from infra.settings import Settings
 from infra.store.postgres import CHANNEL
-from infra.store.postgres_datastore import Lead
+from infra.store.postgres_datastore import LeaderLock
 from infra.tlog.notes import Checkpoint, Note
 
 NAME = "notary"
@@ -28,21 +28,21 @@ POLL = 1.0
 """Seconds between two looks for statements, should no notice of them come."""
 
 
-def run(settings: Settings, process: Process) -> None:
+def run(settings: Settings, process: WorkerProcess) -> None:
     """Sign and tell until the process is told to stop. Raises `NoKey` where there is no key."""
     with ExitStack() as stack:
         accord = stack.enter_context(bootstrap(settings))
-        lead = stack.enter_context(Lead(settings.store, NAME, CHANNEL))
+        lead = stack.enter_context(LeaderLock(settings.store, NAME, CHANNEL))
         producer = stack.enter_context(Producer(settings.broker))
         sealing = Sealing(accord.signing(), lead, producer, Topics(settings.topics).audit)
-        process.ailments = partial(clients.ailments, settings.broker)
+        process.unready_reasons = partial(clients.unready_reasons, settings.broker)
         process.repeat(partial(sealing.step, process.stopping))
 
 
 class Sealing:
     """The notary's work, step by step."""
 
-    def __init__(self, notary: Notary, lead: Lead, producer: Producer, topic: str) -> None:
+    def __init__(self, notary: Notary, lead: LeaderLock, producer: Producer, topic: str) -> None:
         self._notary = notary
         self._lead = lead
         self._producer = producer

@@ -26,8 +26,8 @@ from infra.bootstrap import bootstrap
 from infra.kafka import clients, messages
 from infra.kafka.clients import HEARTBEAT_SECONDS, LARGEST, SESSION_SECONDS
 from infra.kafka.topics import Topics
-from infra.projecting.runner import TAIL, Runner
-from infra.running.process import FIRST_PAUSE, LONGEST_PAUSE, Lag, Process
+from infra.projecting.runner import CURSOR, Runner
+from infra.running.worker import FIRST_PAUSE, LONGEST_PAUSE, Lag, WorkerProcess
 from infra.settings import Settings
 from infra.store.postgres import PostgresStore
 from infra.store.records import Output
@@ -47,7 +47,7 @@ METADATA_SECONDS: Final = 2
 out among nobody, until somebody looks again: so often."""
 
 
-def run(settings: Settings, process: Process) -> None:
+def run(settings: Settings, process: WorkerProcess) -> None:
     """Fold what comes until the process is told to stop."""
     with bootstrap(settings) as accord:
         topics = Topics(settings.topics)
@@ -65,9 +65,9 @@ def run(settings: Settings, process: Process) -> None:
             for name, family in FAMILIES.items()
         ]
         process.lag = lambda: max(each.lag() for each in projectors)
-        process.ailments = lambda: [
+        process.unready_reasons = lambda: [
             *_ailments(app, topics.events),
-            *clients.ailments(settings.broker),
+            *clients.unready_reasons(settings.broker),
         ]
         _work(app, process.stopping)
 
@@ -139,7 +139,12 @@ class Projector:
     """One agent: it folds a family of projections, in a thread beside the one that fetches."""
 
     def __init__(
-        self, events: TopicT, name: str, store: PostgresStore, runner: Runner, process: Process
+        self,
+        events: TopicT,
+        name: str,
+        store: PostgresStore,
+        runner: Runner,
+        process: WorkerProcess,
     ) -> None:
         self._app = events.app
         self._runner = runner
@@ -235,4 +240,4 @@ def fold(runner: Runner, received: Sequence[Message]) -> int:
 def _letter(message: Message, reason: str) -> Output:
     value = b64encode(message.value or b"").decode()
     body = {"reason": reason, "value": value}
-    return Output(messages.place(message), TAIL, "", "dead", body, 0)
+    return Output(messages.place(message), CURSOR, "", "dead", body, 0)

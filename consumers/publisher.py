@@ -14,14 +14,14 @@ from functools import partial
 from threading import Event
 from time import monotonic
 
-from domain.metrics import CATALOGUE
+from domain.metric_catalogue import CATALOGUE
 from infra.kafka import clients, messages
 from infra.kafka.clients import Producer
 from infra.kafka.messages import Message
 from infra.kafka.topics import Topics
-from infra.running.process import Lag, Process
+from infra.running.worker import Lag, WorkerProcess
 from infra.settings import Settings
-from infra.store.postgres_datastore import Datastore, Lead
+from infra.store.postgres_datastore import Datastore, LeaderLock
 from infra.store.postgres_views import CHANNEL, Move, PostgresViews
 from infra.store.records import NOTHING, Output, Row, Saved
 from projections import KPIS, TIMELINE, figures
@@ -53,16 +53,16 @@ REMEMBERED = 50_000
 """Figures, and rows, of which it is known what was told last, so that it is not told again."""
 
 
-def run(settings: Settings, process: Process) -> None:
+def run(settings: Settings, process: WorkerProcess) -> None:
     """Publish until the process is told to stop."""
     with ExitStack() as stack:
         datastore = stack.enter_context(closing(Datastore(settings.store)))
-        lead = stack.enter_context(Lead(settings.store, NAME, CHANNEL))
+        lead = stack.enter_context(LeaderLock(settings.store, NAME, CHANNEL))
         producer = stack.enter_context(Producer(settings.broker))
         topics = Topics(settings.topics)
         publisher = Publisher(PostgresViews(datastore), lead, producer, topics, process.stopping)
         process.lag = publisher.lag
-        process.ailments = partial(clients.ailments, settings.broker)
+        process.unready_reasons = partial(clients.unready_reasons, settings.broker)
         process.repeat(publisher.step)
 
 
@@ -71,7 +71,7 @@ class Taken:
     """What a feed has to tell: the messages, up to where, and what to note besides."""
 
     messages: list[Message]
-    tail: int
+    cursor: int
     saved: tuple[Saved, ...] = ()
     pause: float = 0.0
     """Seconds until more is to be taken."""
@@ -83,8 +83,8 @@ class Feed:
 
     name: str
     take: Callable[[int], Taken]
-    """Gives what there is behind a tail."""
-    tail: int = 0
+    """Gives what there is behind a cursor."""
+    cursor: int = 0
     due: float = 0.0
 
 
@@ -94,7 +94,7 @@ class Publisher:
     def __init__(
         self,
         views: PostgresViews,
-        lead: Lead,
+        lead: LeaderLock,
         producer: Producer,
         topics: Topics,
         stopping: Event,
@@ -133,32 +133,32 @@ class Publisher:
         if not self._lead.take():
             return False
         for feed in self._feeds:
-            feed.tail = max(0, self._views.tail(feed.name))
+            feed.cursor = max(0, self._views.cursor(feed.name))
         self._figures.forget()
         return True
 
     def _tell(self, feed: Feed) -> int:
-        taken = feed.take(feed.tail)
+        taken = feed.take(feed.cursor)
         feed.due = monotonic() + taken.pause
-        if taken.tail == feed.tail and not taken.messages:
+        if taken.cursor == feed.cursor and not taken.messages:
             return 0
         self._producer.send(taken.messages)
-        self._views.save_all(taken.saved, (feed.name, taken.tail))
-        feed.tail = taken.tail
+        self._views.save_all(taken.saved, (feed.name, taken.cursor))
+        feed.cursor = taken.cursor
         return len(taken.messages)
 
     def lag(self) -> Lag:
         """Give how many outputs, and partnerships with more in their trail, were not told yet."""
-        outputs, trail, _ = (max(0, self._views.tail(feed.name)) for feed in self._feeds)
+        outputs, trail, _ = (max(0, self._views.cursor(feed.name)) for feed in self._feeds)
         waiting = self._views.last_output() - outputs
         waiting += len(self._views.moves(TIMELINE.name, trail, BATCH))
         return Lag(waiting, monotonic() - self._caught_up if waiting else 0.0)
 
     # --- feeds ---
 
-    def _outputs(self, tail: int) -> Taken:
-        found = self._views.outputs(tail, BATCH)
-        return Taken(list(self._said(found)), found[-1].number if found else tail)
+    def _outputs(self, cursor: int) -> Taken:
+        found = self._views.outputs(cursor, BATCH)
+        return Taken(list(self._said(found)), found[-1].number if found else cursor)
 
     def _said(self, outputs: Iterable[Output]) -> Iterator[Message]:
         for each in outputs:
@@ -168,17 +168,17 @@ class Publisher:
                 value, reason = b64decode(each.body["value"]), each.body["reason"]
                 yield messages.dead(self._topics.dead, each.id, value, reason)
 
-    def _trail(self, tail: int) -> Taken:
-        moves = self._views.moves(TIMELINE.name, tail, BATCH)
+    def _trail(self, cursor: int) -> Taken:
+        moves = self._views.moves(TIMELINE.name, cursor, BATCH)
         told = self._views.positions(TRAIL, [each.partnership for each in moves])
         behind = {each.partnership: told.get(each.partnership, NOTHING) for each in moves}
         entries = self._views.entries(TIMELINE.name, behind, BATCH)
         last = {name: entry["index"] for name, entry in entries}
-        # Where there is more than a batch, the tail waits until all of these moves are told.
+        # Where there is more than a batch, the cursor waits until all of these moves are told.
         done = len(entries) < BATCH
         return Taken(
             [_entry(self._topics.audit, name, entry) for name, entry in entries],
-            moves[-1].number if moves and done else tail,
+            moves[-1].number if moves and done else cursor,
             (Saved(TRAIL, {name: (behind[name], index) for name, index in last.items()}),),
             TRAIL_PACE if done else 0.0,
         )
@@ -229,15 +229,15 @@ class Figures:
         for each in (self._told, self._read, self._moved):
             each.clear()
 
-    def take(self, tail: int) -> Taken:
+    def take(self, cursor: int) -> Taken:
         """Give the figures of some partnerships that have changed since a save."""
         start = monotonic()
         if not self._moved:
-            self._moved.extend(self._views.moves(KPIS.name, tail, BATCH))
+            self._moved.extend(self._views.moves(KPIS.name, cursor, BATCH))
         some = [self._moved.popleft() for _ in range(min(PARTNERSHIPS, len(self._moved)))]
         if not some:
-            return Taken([], tail, pause=PACE)
-        changed = self._views.changed(KPIS.name, [each.partnership for each in some], tail)
+            return Taken([], cursor, pause=PACE)
+        changed = self._views.changed(KPIS.name, [each.partnership for each in some], cursor)
         told = [
             message
             for each in some
@@ -246,8 +246,8 @@ class Figures:
         ]
         if not self._moved:
             return Taken(told, some[-1].number, pause=PACE)
-        # The tail waits until all of these moves are told.
-        return Taken(told, tail, pause=(monotonic() - start) * (1 / SHARE - 1))
+        # The cursor waits until all of these moves are told.
+        return Taken(told, cursor, pause=(monotonic() - start) * (1 / SHARE - 1))
 
     def _of(self, partnership: str, index: int, changed: list[str]) -> Iterator[Message]:
         rows = figures.Read(dict(self._views.select(KPIS.name, partnership)))

@@ -12,10 +12,10 @@ from threading import Event
 from infra.kafka import clients, messages
 from infra.kafka.clients import Producer
 from infra.kafka.topics import Topics
-from infra.running.process import Lag, Process
+from infra.running.worker import Lag, WorkerProcess
 from infra.settings import Settings
 from infra.store.postgres import CHANNEL, PostgresStore
-from infra.store.postgres_datastore import Lead
+from infra.store.postgres_datastore import LeaderLock
 from infra.store.postgres_views import PostgresViews
 
 NAME = "relay"
@@ -28,16 +28,16 @@ POLL = 1.0
 """Seconds between two looks for new events, should no notice of them come."""
 
 
-def run(settings: Settings, process: Process) -> None:
+def run(settings: Settings, process: WorkerProcess) -> None:
     """Relay events until the process is told to stop."""
     with ExitStack() as stack:
         store = stack.enter_context(closing(PostgresStore.open(settings.store)))
-        lead = stack.enter_context(Lead(settings.store, NAME, CHANNEL))
+        lead = stack.enter_context(LeaderLock(settings.store, NAME, CHANNEL))
         producer = stack.enter_context(Producer(settings.broker))
         topic = Topics(settings.topics).events
         relay = Relay(store, lead, producer, topic, process.stopping)
         process.lag = relay.lag
-        process.ailments = partial(clients.ailments, settings.broker)
+        process.unready_reasons = partial(clients.unready_reasons, settings.broker)
         process.repeat(relay.step)
 
 
@@ -47,7 +47,7 @@ class Relay:
     def __init__(
         self,
         store: PostgresStore,
-        lead: Lead,
+        lead: LeaderLock,
         producer: Producer,
         topic: str,
         stopping: Event,
@@ -66,7 +66,7 @@ class Relay:
             if not self._lead.take():
                 self._stopping.wait(POLL)
                 return 0
-            self._position = self._views.tail(NAME)
+            self._position = self._views.cursor(NAME)
         batch = self._store.stored_after(self._position, BATCH)
         if not batch:
             self._lead.wait(POLL)
@@ -78,7 +78,7 @@ class Relay:
 
     def lag(self) -> Lag:
         """Give how many events were recorded and not relayed, and for how long the first waits."""
-        position = self._views.tail(NAME)
+        position = self._views.cursor(NAME)
         waiting = self._store.after(position, 1)
         if not waiting:
             return Lag()

@@ -29,7 +29,7 @@ class Sweep:
     def __call__(self) -> int:
         """Fold what was left out since the sweep before the last; give how many partnerships."""
         end, self._end = self._end, self._store.size() - 1
-        start = self._views.tail(self._name)
+        start = self._views.cursor(self._name)
         if end <= start:
             return 0
         behind = self._runner.behind(self._store.newest(start, end))

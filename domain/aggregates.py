@@ -14,22 +14,22 @@ from domain import (
     dispute,
     entry,
     experiment,
-    metric,
     partnership,
     program,
+    reported_figure,
 )
 from domain.agreement import Agreed
+from domain.breach_actions import RuleBreached, RuleBreachRetracted
 from domain.deal import Deal, DealCommand
 from domain.dispute import Dispute, DisputeCommand
 from domain.entry import Entry, EntryCommand
 from domain.experiment import Experiment, ExperimentCommand
 from domain.kernel import CLOCK_PARTY, Act, Command, Event, Refused
 from domain.keyring import BINDING
-from domain.metric import MetricCommand, Reported
 from domain.partnership import Partnership
-from domain.process import RuleBreached, RuleBreachRetracted
 from domain.program import DefinePortfolio, Program
 from domain.recorded import Recorded
+from domain.reported_figure import MetricCommand, Reported
 from domain.settlement import FinalSettlementIssued, Ledger, StatementIssued
 
 State = Partnership | Deal | Entry | Dispute | Experiment | Reported | Program
@@ -129,7 +129,7 @@ def decide(  # noqa: PLR0913, PLR0917 - a command, its state, and all that it ma
             return experiment.decide(command, state, within.priors, within.parties, act)
         case Reported() if isinstance(command, MetricCommand):
             partnership.admit(command, within, act)
-            return metric.decide(command, state, act)
+            return reported_figure.decide(command, state, act)
         case Program() if isinstance(command, DefinePortfolio):
             return program.decide(command, state, within.stage, act)
         case Partnership() | Deal() | Entry() | Dispute() | Experiment() | Reported() | Program():
@@ -169,7 +169,7 @@ def evolve(state: State, event: Event, act: Act) -> State:
         case Experiment():
             return experiment.evolve(state, event, act)
         case Reported():
-            return metric.evolve(state, event)
+            return reported_figure.evolve(state, event)
         case Program():
             return program.evolve(state, event, act)
         case _:

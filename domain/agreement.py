@@ -106,7 +106,7 @@ def check_schedule(
     Accruals stand on the terms in force when they were made, so an amendment begins on the day on
     which it is agreed or later. An adjustment for a time lies within the version that it adjusts.
     """
-    standing = list(versions)
+    existing = list(versions)
     start, end = proposed.effective_from, proposed.until
     if end is not None and end <= start:
         raise Refused(
@@ -114,25 +114,25 @@ def check_schedule(
             f"Terms from {start} until {end} would never hold.",
             "Let them end after they begin.",
         )
-    if end is not None and not standing:
+    if end is not None and not existing:
         raise Refused(
             "nothing-to-adjust",
             f"Terms for a time (until {end}) adjust others, and none are agreed.",
             "Agree terms without an end first.",
         )
-    if standing and start < agreed_on:
+    if existing and start < agreed_on:
         raise Refused(
             "terms-never-backwards",
             f"Terms from {start} would go back behind {agreed_on}, when both agreed.",
             "Let an amendment take effect on the day it is agreed or later.",
         )
-    for each in standing:
+    for each in existing:
         _check_overlap(proposed, each)
 
 
-def _check_overlap(proposed: TermsFor, standing: CommercialTermsAgreed) -> None:
+def _check_overlap(proposed: TermsFor, existing: CommercialTermsAgreed) -> None:
     start, end = proposed.effective_from, proposed.until
-    other, until = standing.effective_from, standing.until
+    other, until = existing.effective_from, existing.until
     if until is None:
         overlaps = start <= other if end is None else start < other < end
     else:
@@ -141,9 +141,9 @@ def _check_overlap(proposed: TermsFor, standing: CommercialTermsAgreed) -> None:
         span = f"from {other}" + (f" until {until}" if until else " on")
         raise Refused(
             "terms-overlap",
-            f"Version {standing.terms_version} is agreed {span}, and the two would overlap.",
+            f"Version {existing.terms_version} is agreed {span}, and the two would overlap.",
             "Let the new terms begin after it begins, and keep terms for a time apart.",
-            terms_version=standing.terms_version,
+            terms_version=existing.terms_version,
         )
 
 

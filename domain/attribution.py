@@ -61,8 +61,8 @@ def credit(claims: Iterable[Claim], policy: AttributionPolicy | None) -> Credit 
     Gives None for a conflict: several claim it, and the policy (or its absence) cannot tell
     between them. What is not settled accrues to nobody until both settle it.
     """
-    standing = list(claims)
-    claimants = {each.party for each in standing}
+    existing = list(claims)
+    claimants = {each.party for each in existing}
     if not claimants:
         return {}
     if len(claimants) == 1:
@@ -71,7 +71,7 @@ def credit(claims: Iterable[Claim], policy: AttributionPolicy | None) -> Credit 
         return None
     if policy.kind is PolicyKind.SPLIT:
         return policy.weights
-    winners = _winners(standing, policy.kind)
+    winners = _winners(existing, policy.kind)
     return dict.fromkeys(winners, ALL) if len(winners) == 1 else None
 
 

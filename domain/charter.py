@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from domain.kernel import Refused, Value
-from domain.metrics import CATALOGUE
+from domain.metric_catalogue import CATALOGUE
 from domain.terms import check_parties
 from domain.values import Day, Number, Slug, Text
 

@@ -13,7 +13,7 @@ from typing import Annotated, Literal, NamedTuple
 from pydantic import Field
 
 from domain.kernel import Value
-from domain.metrics import CATALOGUE, Direction
+from domain.metric_catalogue import CATALOGUE, Direction
 from domain.proportions import Beta, Interval, confidence_sequence
 from domain.values import Count, Percent
 

@@ -21,14 +21,14 @@ Proposals = Mapping[str, Proposal]
 
 def propose(proposal: str, event: Event, proposals: Proposals, act: Act) -> list[Event]:
     """Decide a proposal: nothing if it stands, a refusal if its identifier names another."""
-    standing = proposals.get(proposal)
-    if standing is None:
+    existing = proposals.get(proposal)
+    if existing is None:
         return [event]
-    if standing.proposed == event and standing.party == act.party:
+    if existing.proposed == event and existing.party == act.party:
         return []
     raise Refused(
         "proposal-exists",
-        f"Proposal {proposal} by {standing.party} already stands with other content.",
+        f"Proposal {proposal} by {existing.party} already stands with other content.",
         "Put the new content forward under a new identifier.",
         proposal=proposal,
     )
@@ -39,15 +39,15 @@ def acceptable(proposal: str, proposals: Proposals, act: Act) -> Proposal | None
 
     Raises `Refused` if there is none, or if the accepting party made it.
     """
-    standing = proposals.get(proposal)
-    if standing is None:
+    existing = proposals.get(proposal)
+    if existing is None:
         raise Refused(
             "no-such-proposal",
             f"There is no proposal {proposal} to accept.",
             "Name a proposal that was put forward: " + (", ".join(proposals) or "there is none."),
             proposal=proposal,
         )
-    if standing.party == act.party:
+    if existing.party == act.party:
         raise Refused(
             "own-proposal",
             f"{act.party} put proposal {proposal} forward and cannot accept it alone.",
@@ -55,7 +55,7 @@ def acceptable(proposal: str, proposals: Proposals, act: Act) -> Proposal | None
             proposal=proposal,
             party=act.party,
         )
-    return None if standing.accepted else standing
+    return None if existing.accepted else existing
 
 
 def with_proposal(proposal: str, event: Event, proposals: Proposals, act: Act) -> Proposals:
@@ -65,7 +65,7 @@ def with_proposal(proposal: str, event: Event, proposals: Proposals, act: Act) -
 
 def with_acceptance(proposal: str, proposals: Proposals) -> Proposals:
     """Give the proposals, one of them accepted."""
-    standing = proposals.get(proposal)
-    if standing is None:  # A replay as of a moment may know the acceptance alone.
+    existing = proposals.get(proposal)
+    if existing is None:  # A replay as of a moment may know the acceptance alone.
         return proposals
-    return {**proposals, proposal: Proposal(standing.proposed, standing.party, accepted=True)}
+    return {**proposals, proposal: Proposal(existing.proposed, existing.party, accepted=True)}

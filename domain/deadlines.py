@@ -213,9 +213,9 @@ def _again(event: Event, deadlines: Deadlines, act: Act) -> Iterator[Deadline]:
     match event:
         case ReviewHeld(kind=kind) | DeadlinePassed(kind=Kind.CADENCE, ref=kind):
             name = "strategic" if kind == "quarterly-business-review" else kind
-            standing = deadlines.get(f"{Kind.CADENCE}/{name}")
-            if standing is not None:
-                yield _next_review(name, standing.notice, act.occurred_at)
+            existing = deadlines.get(f"{Kind.CADENCE}/{name}")
+            if existing is not None:
+                yield _next_review(name, existing.notice, act.occurred_at)
         case CommercialTermsAgreed(terms=terms) if _running(deadlines):
             yield from _reviews_due(terms.cadence, act)
         case _:

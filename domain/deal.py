@@ -325,12 +325,12 @@ def attribute(
         contests=[each for each in state.claims if each != to],
         referred_at=referred_at,
     )
-    standing = state.claims.get(to)
-    if standing is not None:
+    existing = state.claims.get(to)
+    if existing is not None:
         # Others may claim it since; that does not make the same claim another one.
-        same = {"contests": standing.contests, "undecided": standing.undecided}
+        same = {"contests": existing.contests, "undecided": existing.undecided}
         return recorded_once(
-            event.model_copy(update=same), standing, f"The attribution of deal {command.deal}"
+            event.model_copy(update=same), existing, f"The attribution of deal {command.deal}"
         )
     claims = [claim_of(each) for each in (*state.claims.values(), event)]
     return [event.model_copy(update={"undecided": credit(claims, agreed.policy) is None})]
@@ -360,10 +360,10 @@ def win(command: WinDeal, state: Deal, act: Act, referred_at: datetime) -> list[
     _still_open(Step.LOST, command.deal, state)
     days = max(0, (act.occurred_at - referred_at).days)
     event = DealWon.of(command, days_to_close=days)
-    standing = state.steps.get(Step.WON)
-    if isinstance(standing, DealWon):
+    existing = state.steps.get(Step.WON)
+    if isinstance(existing, DealWon):
         # A second report of the same win may come on another day; the first day stands.
-        event = event.model_copy(update={"days_to_close": standing.days_to_close})
+        event = event.model_copy(update={"days_to_close": existing.days_to_close})
     return _step(Step.WON, event, state)
 
 
@@ -392,19 +392,19 @@ def pay(command: ReceivePayment, state: Deal, act: Act, parties: tuple[str, ...]
         )
     collected_by = command.collected_by or act.party
     check_parties([collected_by], parties)
-    standing = state.payments.get(command.payment)
+    existing = state.payments.get(command.payment)
     event = PaymentReceived(
         deal=command.deal,
         payment=command.payment,
         amount=command.amount,
         collected_by=collected_by,
         covers_from=command.covers_from or act.occurred_at.date(),
-        first=standing.first if standing else not state.payments,
+        first=existing.first if existing else not state.payments,
     )
-    if standing is not None and command.covers_from is None:
+    if existing is not None and command.covers_from is None:
         # A second report of the same payment may come on another day; the first day stands.
-        event = event.model_copy(update={"covers_from": standing.covers_from})
-    return recorded_once(event, standing, f"The payment of deal {command.deal}")
+        event = event.model_copy(update={"covers_from": existing.covers_from})
+    return recorded_once(event, existing, f"The payment of deal {command.deal}")
 
 
 def refund(command: IssueRefund, state: Deal) -> list[Event]:
@@ -417,9 +417,9 @@ def refund(command: IssueRefund, state: Deal) -> list[Event]:
             "Name the payment that is given back.",
         )
     event = RefundIssued.of(command)
-    standing = state.refunds.get(command.refund)
-    if standing is not None:
-        return recorded_once(event, standing, f"The refund of deal {command.deal}")
+    existing = state.refunds.get(command.refund)
+    if existing is not None:
+        return recorded_once(event, existing, f"The refund of deal {command.deal}")
     _positive(command.amount)
     given_back = sum(
         (

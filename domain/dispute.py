@@ -192,10 +192,10 @@ def open_(command: OpenDispute, state: Dispute) -> list[Event]:
 
 def submit(command: SubmitEvidence, state: Dispute) -> list[Event]:
     """Take evidence once under its identifier, while the dispute is open."""
-    event, standing = EvidenceSubmitted.of(command), state.evidence.get(command.evidence)
-    if standing is None:
+    event, existing = EvidenceSubmitted.of(command), state.evidence.get(command.evidence)
+    if existing is None:
         _still_open(state)
-    return recorded_once(event, standing, f"Evidence {command.evidence}")
+    return recorded_once(event, existing, f"Evidence {command.evidence}")
 
 
 def mediate(command: StartMediation, state: Dispute) -> list[Event]:

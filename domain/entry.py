@@ -210,10 +210,10 @@ def reverse(command: ReverseEntry, state: Entry) -> list[Event]:
             "Name the entry that is taken back.",
         )
     event = EntryReversed.of(command)
-    standing = state.reversals.get(command.reversal)
-    if standing is None:
+    existing = state.reversals.get(command.reversal)
+    if existing is None:
         _check_left(command, state.recorded.amount, state)
-    return recorded_once(event, standing, f"Reversal {command.reversal}")
+    return recorded_once(event, existing, f"Reversal {command.reversal}")
 
 
 def _check_left(command: ReverseEntry, recorded: Money, state: Entry) -> None:

@@ -9,7 +9,8 @@ from typing import Annotated, Literal, NamedTuple, assert_never
 from pydantic import Field
 
 from domain.consent import Proposals, acceptable, propose, with_acceptance, with_proposal
-from domain.facts import Fact
+from domain.context import PartnershipContext
+from domain.declarations import Declaration
 from domain.gates import Requirement, passing
 from domain.kernel import (
     IN_FORCE,
@@ -22,7 +23,6 @@ from domain.kernel import (
     Value,
     recorded_once,
 )
-from domain.standing import Standing
 from domain.terms import Cadence, check_parties
 from domain.values import Day, Instant, Money, Percent, PersonName, Ref, Slug, Text
 
@@ -30,7 +30,7 @@ from domain.values import Day, Instant, Money, Percent, PersonName, Ref, Slug, T
 
 
 class OnboardingStepCompleted(
-    Fact, command="CompleteOnboardingStep", stages=RUNNING, identity=("step",), by_party=True
+    Declaration, command="CompleteOnboardingStep", stages=RUNNING, identity=("step",), by_party=True
 ):
     """A step of the onboarding plan was completed (C16)."""
 
@@ -43,7 +43,7 @@ CompleteOnboardingStep = OnboardingStepCompleted.asks
 
 
 class TrainingCompleted(
-    Fact, command="CompleteTraining", stages=RUNNING, identity=("department",), by_party=True
+    Declaration, command="CompleteTraining", stages=RUNNING, identity=("department",), by_party=True
 ):
     """A department was trained (C16)."""
 
@@ -55,7 +55,7 @@ CompleteTraining = TrainingCompleted.asks
 
 
 class CommunicationPolicyAgreed(
-    Fact, command="AgreeCommunicationPolicy", stages=RUNNING, restated=True
+    Declaration, command="AgreeCommunicationPolicy", stages=RUNNING, restated=True
 ):
     """The channel for each kind of message was set (C16)."""
 
@@ -66,7 +66,7 @@ class CommunicationPolicyAgreed(
 AgreeCommunicationPolicy = CommunicationPolicyAgreed.asks
 
 
-class LessonRecorded(Fact, command="RecordLesson", stages=IN_FORCE, identity=("lesson",)):
+class LessonRecorded(Declaration, command="RecordLesson", stages=IN_FORCE, identity=("lesson",)):
     """A lesson was recorded (C17)."""
 
     lesson: Ref
@@ -77,7 +77,7 @@ RecordLesson = LessonRecorded.asks
 
 
 class IncentiveIntroduced(
-    Fact, command="IntroduceIncentive", stages=RUNNING, identity=("incentive",)
+    Declaration, command="IntroduceIncentive", stages=RUNNING, identity=("incentive",)
 ):
     """An incentive was introduced (C23)."""
 
@@ -89,7 +89,9 @@ class IncentiveIntroduced(
 IntroduceIncentive = IncentiveIntroduced.asks
 
 
-class InvestmentReduced(Fact, command="ReduceInvestment", stages=RUNNING, identity=("reduction",)):
+class InvestmentReduced(
+    Declaration, command="ReduceInvestment", stages=RUNNING, identity=("reduction",)
+):
     """The investment in a campaign was reduced (C20)."""
 
     reduction: Ref
@@ -113,7 +115,7 @@ class Cause(StrEnum):
 
 
 class RootCauseDiagnosed(
-    Fact, command="DiagnoseRootCause", stages=RUNNING, identity=("diagnosis",)
+    Declaration, command="DiagnoseRootCause", stages=RUNNING, identity=("diagnosis",)
 ):
     """The cause of underperformance was diagnosed (C23)."""
 
@@ -237,7 +239,7 @@ class ReviewMissed(Event):
     at: Instant
 
 
-class ActionAgreed(Fact, command="AgreeAction", stages=RUNNING, identity=("action",)):
+class ActionAgreed(Declaration, command="AgreeAction", stages=RUNNING, identity=("action",)):
     """A review agreed that a party does something by a day (C22)."""
 
     action: Ref
@@ -257,7 +259,11 @@ AgreeAction = ActionAgreed.asks
 
 
 class ActionCompleted(
-    Fact, command="CompleteAction", stages=IN_FORCE, identity=("action",), follows=ActionAgreed
+    Declaration,
+    command="CompleteAction",
+    stages=IN_FORCE,
+    identity=("action",),
+    follows=ActionAgreed,
 ):
     """What a review agreed was done (C22)."""
 
@@ -355,7 +361,7 @@ class ImprovementPlanAgreed(Event):
 
 
 class ImprovementPlanCompleted(
-    Fact, command="CompleteImprovementPlan", stages=IN_FORCE, identity=("plan",)
+    Declaration, command="CompleteImprovementPlan", stages=IN_FORCE, identity=("plan",)
 ):
     """Both looked at what an improvement plan had come to (C23)."""
 
@@ -423,13 +429,13 @@ def decide(
     command: ExecutionCommand,
     state: Execution,
     formed: Formed,
-    standing: Standing,
+    context: PartnershipContext,
     act: Act,
 ) -> list[Event]:
     """Decide a command of this stage; `formed` is what formation left. Raises `Refused`."""
     match command:
         case HoldKickoff():
-            waived = passing("execution", formed.gate, standing)
+            waived = passing("execution", formed.gate, context)
             return [KickoffHeld.of(command, waived=waived, cadence=formed.cadence)]
         case PlanMilestone():
             return _plan(command.milestone, MilestonePlanned.of(command), state.milestones)
@@ -444,7 +450,7 @@ def decide(
         case ResolveIssue():
             return _do(command.issue, IssueResolved.of(command), state.issues)
         case ProposeImprovementPlan():
-            return propose_plan(command, state, standing, act)
+            return propose_plan(command, state, context, act)
         case AgreeImprovementPlan():
             return agree_plan(command, state, act)
         case _:
@@ -452,20 +458,20 @@ def decide(
 
 
 def _plan(name: str, planned: Event, tasks: Tasks) -> list[Event]:
-    standing = tasks.get(name)
-    return recorded_once(planned, standing.planned if standing else None, name)
+    existing = tasks.get(name)
+    return recorded_once(planned, existing.planned if existing else None, name)
 
 
 def _do(name: str, done: Event, tasks: Tasks) -> list[Event]:
-    standing = tasks.get(name)
-    if standing is None:
+    existing = tasks.get(name)
+    if existing is None:
         raise Refused(
             "nothing-planned",
             f"There is no {name} to do this to.",
             "Record its beginning first, under this identifier.",
             known=sorted(tasks),
         )
-    return recorded_once(done, standing.done, f"What was done of {name}")
+    return recorded_once(done, existing.done, f"What was done of {name}")
 
 
 def hold_review(command: HoldReview, state: Execution) -> list[Event]:
@@ -477,10 +483,10 @@ def hold_review(command: HoldReview, state: Execution) -> list[Event]:
 
 
 def propose_plan(
-    command: ProposeImprovementPlan, state: Execution, standing: Standing, act: Act
+    command: ProposeImprovementPlan, state: Execution, context: PartnershipContext, act: Act
 ) -> list[Event]:
     """Put a plan forward that answers a diagnosis (C23)."""
-    diagnoses = [each.diagnosis for each in standing.facts.of(RootCauseDiagnosed)]
+    diagnoses = [each.diagnosis for each in context.declarations.of(RootCauseDiagnosed)]
     if command.diagnosis not in diagnoses:
         raise Refused(
             "diagnose-first",

@@ -25,7 +25,7 @@ from domain.comparison import Comparison, StopRule, Tally
 from domain.consent import Proposals, acceptable, propose, with_acceptance, with_proposal
 from domain.formation import EvidenceAttached
 from domain.kernel import UNTIL_EXIT, Act, Command, Event, Refused, Stage, Value, once
-from domain.metrics import proportion
+from domain.metric_catalogue import proportion
 from domain.priors import Prior, Priors
 from domain.proportions import in_percent, rounded
 from domain.values import Count, Day, Number, Ref, Slug, Text
@@ -275,8 +275,8 @@ def register(
             "Name each variant once, and exactly one of them the control: things as they are.",
             field="variants",
         )
-    standing = state.hypothesis()
-    prior = standing.prior if standing else priors.of(command.metric)
+    existing = state.hypothesis()
+    prior = existing.prior if existing else priors.of(command.metric)
     event = HypothesisRegistered.of(command, prior=prior)
     return propose(command.experiment, event, state.hypotheses, act)
 
@@ -297,11 +297,11 @@ def observe(command: ObserveVariant, state: Experiment, act: Act) -> list[Event]
     """Take data of a pilot that runs, each once (C5)."""
     hypothesis, since = _running(command, state)
     event = VariantObserved.of(command)
-    standing = state.observations.get(command.observation)
-    if standing is not None:
+    existing = state.observations.get(command.observation)
+    if existing is not None:
         return once(
             event,
-            standing,
+            existing,
             "already-recorded",
             f"Observation {command.observation} is on record with other content.",
             "Restate it with a reason (CorrectObservation).",
@@ -328,15 +328,15 @@ def observe(command: ObserveVariant, state: Experiment, act: Act) -> list[Event]
 
 def correct(command: CorrectObservation, state: Experiment) -> list[Event]:
     """Restate what was observed, also after the conclusion, which stays on record (C19)."""
-    standing = state.observations.get(command.observation)
-    if standing is None:
+    existing = state.observations.get(command.observation)
+    if existing is None:
         raise Refused(
             "nothing-to-correct",
             f"There is no observation {command.observation}.",
             "Report it (ObserveVariant).",
         )
     _check(command.trials, command.successes)
-    if (standing.trials, standing.successes) == (command.trials, command.successes):
+    if (existing.trials, existing.successes) == (command.trials, command.successes):
         return []
     return [ObservationCorrected.of(command)]
 
@@ -507,8 +507,8 @@ def evolve(state: Experiment, event: Event, act: Act) -> Experiment:
 
 
 def _corrected(state: Experiment, event: ObservationCorrected) -> Experiment:
-    standing = state.observations.get(event.observation)
-    if standing is None:  # A replay as of a moment may know the correction alone.
+    existing = state.observations.get(event.observation)
+    if existing is None:  # A replay as of a moment may know the correction alone.
         return state
-    restated = standing.model_copy(update={"trials": event.trials, "successes": event.successes})
+    restated = existing.model_copy(update={"trials": event.trials, "successes": event.successes})
     return replace(state, observations={**state.observations, event.observation: restated})

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import assert_never
 
+from domain.context import PartnershipContext
 from domain.gates import Requirement, passing
 from domain.kernel import (
     BEFORE_BEGINNING,
@@ -17,7 +18,6 @@ from domain.kernel import (
     Value,
     once,
 )
-from domain.standing import Standing
 from domain.values import Count, Money, Rating, Slug, Text
 
 PASSING_RATING = 3
@@ -316,12 +316,12 @@ ExplorationCommand = (
 
 
 def decide(
-    command: ExplorationCommand, state: Exploration, standing: Standing, act: Act
+    command: ExplorationCommand, state: Exploration, context: PartnershipContext, act: Act
 ) -> list[Event]:
     """Decide a command of this stage. Raises `Refused`."""
     match command:
         case BeginExploration():
-            return begin(command, state, standing, act)
+            return begin(command, state, context, act)
         case DefineIdealPartnerProfile():
             return define_profile(command, state)
         case IdentifyCandidate():
@@ -333,7 +333,7 @@ def decide(
         case ApproachCandidate():
             return _note(CandidateApproached.of(command), state)
         case CommitIntegrationSpend():
-            return spend(command, state, standing)
+            return spend(command, state, context)
         case AssessAlignment():
             return _note(AlignmentAssessed.of(command), state)
         case AgreeBridgingPlan():
@@ -341,7 +341,7 @@ def decide(
         case CompleteDecisionChecklist():
             return _note(DecisionChecklistCompleted.of(command), state)
         case ChoosePartner():
-            return choose(command, state, standing, act)
+            return choose(command, state, context, act)
         case CloseExploration():
             return [ExplorationClosed.of(command)]
         case _:
@@ -349,18 +349,18 @@ def decide(
 
 
 def begin(
-    command: BeginExploration, state: Exploration, standing: Standing, act: Act
+    command: BeginExploration, state: Exploration, context: PartnershipContext, act: Act
 ) -> list[Event]:
     """Begin, unless this party already has, in these words (the same again decides nothing)."""
     not_the_clock(act.party)
     event = ExplorationBegun.of(command)
-    if not standing.parties:
+    if not context.parties:
         return [event]
-    if standing.initiator == act.party and state.begun == event:
+    if context.initiator == act.party and state.begun == event:
         return []
     raise Refused(
         "partnership-exists",
-        f"{standing.initiator} already began this partnership.",
+        f"{context.initiator} already began this partnership.",
         "Begin under another identifier, or act as one of its parties.",
     )
 
@@ -384,8 +384,8 @@ def define_profile(command: DefineIdealPartnerProfile, state: Exploration) -> li
             "Give the smaller number first.",
         )
     event = IdealPartnerProfileDefined.of(command, profile_version=len(state.profiles) + 1)
-    standing = state.profiles[-1] if state.profiles else None
-    if standing and standing.model_copy(update={"profile_version": event.profile_version}) == event:
+    existing = state.profiles[-1] if state.profiles else None
+    if existing and existing.model_copy(update={"profile_version": event.profile_version}) == event:
         return []
     return [event]
 
@@ -426,10 +426,12 @@ def measure_overlap(command: MeasureAudienceOverlap, state: Exploration) -> list
     return _note(AudienceOverlapMeasured.of(command), state)
 
 
-def spend(command: CommitIntegrationSpend, state: Exploration, standing: Standing) -> list[Event]:
+def spend(
+    command: CommitIntegrationSpend, state: Exploration, context: PartnershipContext
+) -> list[Event]:
     """Spend nothing on integration before the overlap is known (C2)."""
     candidate = _known(command.candidate, state)
-    passing("integration", [_overlap_known(candidate)], standing)
+    passing("integration", [_overlap_known(candidate)], context)
     return _note(IntegrationSpendCommitted.of(command), state)
 
 
@@ -440,7 +442,9 @@ def bridge(command: AgreeBridgingPlan, state: Exploration) -> list[Event]:
     return [] if candidate.bridged.get(command.dimension) == event else [event]
 
 
-def choose(command: ChoosePartner, state: Exploration, standing: Standing, act: Act) -> list[Event]:
+def choose(
+    command: ChoosePartner, state: Exploration, context: PartnershipContext, act: Act
+) -> list[Event]:
     """Open the gate to formation for a candidate that the data speaks for (C2, C4, C6)."""
     if command.candidate == act.party:
         raise Refused(
@@ -449,7 +453,7 @@ def choose(command: ChoosePartner, state: Exploration, standing: Standing, act: 
             "Choose a candidate other than the initiator.",
         )
     candidate = _known(command.candidate, state)
-    waived = passing("formation", requirements(candidate), standing)
+    waived = passing("formation", requirements(candidate), context)
     name = candidate.identified.name
     return [PartnerChosen(candidate=command.candidate, name=name, waived=waived)]
 
@@ -476,7 +480,7 @@ def requirements(candidate: Candidate) -> list[Requirement]:
                 f"alignment:{dimension}",
                 met=False,
                 detail=f"Alignment on {dimension} is below {PASSING_RATING} and not bridged.",
-                mend="Agree a bridging plan (AgreeBridgingPlan), or waive it with a reason.",
+                hint="Agree a bridging plan (AgreeBridgingPlan), or waive it with a reason.",
             )
             for dimension in candidate.unbridged()
         ),
@@ -485,7 +489,7 @@ def requirements(candidate: Candidate) -> list[Requirement]:
                 f"checklist:{question}",
                 met=False,
                 detail=f"The checklist's answer on {question} is not yes.",
-                mend="Close the gap and complete the checklist, or waive it with a reason.",
+                hint="Close the gap and complete the checklist, or waive it with a reason.",
             )
             for question in candidate.answered_no()
         ),

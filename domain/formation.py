@@ -17,18 +17,22 @@ from domain.agreement import (
 )
 from domain.charter import Charter, Objective
 from domain.consent import Proposals, acceptable, propose, with_acceptance, with_proposal
-from domain.facts import Fact
+from domain.context import PartnershipContext
+from domain.declarations import Declaration
 from domain.gates import Requirement
 from domain.kernel import NEGOTIATING, UNTIL_EXIT, Act, Command, Event, Refused
 from domain.rules import DecisionRule
-from domain.standing import Standing
 from domain.values import Count, Ref, Slug, Text
 
 # --- what is simply stated ---------------------------------------------------------------------
 
 
 class NonNegotiableDeclared(
-    Fact, command="DeclareNonNegotiable", stages=NEGOTIATING, identity=("term",), by_party=True
+    Declaration,
+    command="DeclareNonNegotiable",
+    stages=NEGOTIATING,
+    identity=("term",),
+    by_party=True,
 ):
     """A party said where it will and will not move (C7)."""
 
@@ -42,7 +46,7 @@ DeclareNonNegotiable = NonNegotiableDeclared.asks
 
 
 class BestAlternativeDeclared(
-    Fact, command="DeclareBestAlternative", stages=NEGOTIATING, by_party=True, restated=True
+    Declaration, command="DeclareBestAlternative", stages=NEGOTIATING, by_party=True, restated=True
 ):
     """A party stated its best alternative to an agreement (C7)."""
 
@@ -63,7 +67,9 @@ class EvidenceKind(StrEnum):
     OUTCOME = "outcome"
 
 
-class EvidenceAttached(Fact, command="AttachEvidence", stages=UNTIL_EXIT, identity=("evidence",)):
+class EvidenceAttached(
+    Declaration, command="AttachEvidence", stages=UNTIL_EXIT, identity=("evidence",)
+):
     """Evidence was put on record (C7)."""
 
     evidence: Ref
@@ -269,18 +275,18 @@ FormationCommand = (
 
 
 def decide(
-    command: FormationCommand, state: Formation, standing: Standing, act: Act
+    command: FormationCommand, state: Formation, context: PartnershipContext, act: Act
 ) -> list[Event]:
     """Decide a command of this stage. Raises `Refused`."""
     match command:
         case ProposeTerms():
-            return propose_terms(command, state, standing, act)
+            return propose_terms(command, state, context, act)
         case CounterTerms():
-            return counter_terms(command, state, standing, act)
+            return counter_terms(command, state, context, act)
         case AcceptTerms():
             return accept_terms(command, state, act)
         case ProposeCharter():
-            return propose_charter(command, state, standing, act)
+            return propose_charter(command, state, context, act)
         case AgreeCharter():
             return agree_charter(command, state, act)
         case ProposeDecisionRule():
@@ -290,24 +296,24 @@ def decide(
         case DraftAgreement():
             return draft(command, state)
         case SignAgreement():
-            return sign(command, state, standing, act)
+            return sign(command, state, context, act)
         case _:
             assert_never(command)
 
 
 def propose_terms(
-    command: ProposeTerms, state: Formation, standing: Standing, act: Act
+    command: ProposeTerms, state: Formation, context: PartnershipContext, act: Act
 ) -> list[Event]:
     """Put terms forward that name the parties and add up (C7, C10)."""
-    terms.check(command.terms, standing.parties)
+    terms.check(command.terms, context.parties)
     return propose(command.proposal, TermsProposed.of(command), state.term_proposals, act)
 
 
 def counter_terms(
-    command: CounterTerms, state: Formation, standing: Standing, act: Act
+    command: CounterTerms, state: Formation, context: PartnershipContext, act: Act
 ) -> list[Event]:
     """Answer the other party's open proposal (C7)."""
-    terms.check(command.terms, standing.parties)
+    terms.check(command.terms, context.parties)
     acceptable(command.counters, state.term_proposals, act)
     return propose(command.proposal, TermsCountered.of(command), state.term_proposals, act)
 
@@ -335,10 +341,10 @@ def accept_terms(command: AcceptTerms, state: Formation, act: Act) -> list[Event
 
 
 def propose_charter(
-    command: ProposeCharter, state: Formation, standing: Standing, act: Act
+    command: ProposeCharter, state: Formation, context: PartnershipContext, act: Act
 ) -> list[Event]:
     """Put a charter forward whose objectives can be measured (C8)."""
-    charters.check(command.charter, standing.parties)
+    charters.check(command.charter, context.parties)
     return propose(command.proposal, CharterProposed.of(command), state.charter_proposals, act)
 
 
@@ -378,7 +384,9 @@ def draft(command: DraftAgreement, state: Formation) -> list[Event]:
     return [AgreementDrafted(agreement_version=version, sections=command.sections)]
 
 
-def sign(command: SignAgreement, state: Formation, standing: Standing, act: Act) -> list[Event]:
+def sign(
+    command: SignAgreement, state: Formation, context: PartnershipContext, act: Act
+) -> list[Event]:
     """Sign the current version for one's own side, once (C9)."""
     agreement = state.agreement
     if agreement.version == 0 or command.agreement_version != agreement.version:
@@ -392,16 +400,16 @@ def sign(command: SignAgreement, state: Formation, standing: Standing, act: Act)
     if act.party in agreement.signed_by:
         return []
     signed = AgreementSigned.of(command)
-    completes = agreement.signed_by | {act.party} == set(standing.parties)
+    completes = agreement.signed_by | {act.party} == set(context.parties)
     if completes and agreement.in_force:
         return [signed, AgreementAmended(agreement_version=agreement.version)]
     return [signed]
 
 
-def requirements(state: Formation, standing: Standing) -> list[Requirement]:
+def requirements(state: Formation, context: PartnershipContext) -> list[Requirement]:
     """Give what the gate to execution asks for (C8, C9, C10, C12)."""
     agreement = state.agreement
-    unsigned = [party for party in standing.parties if party not in agreement.signed_by]
+    unsigned = [party for party in context.parties if party not in agreement.signed_by]
     missing = agreement.sections.missing()
     return [
         Requirement(
@@ -431,7 +439,7 @@ def requirements(state: Formation, standing: Standing) -> list[Requirement]:
             "No charter of objectives is agreed.",
             "One party proposes a charter, the other signs it (ProposeCharter, AgreeCharter).",
         ),
-        *governance.requirements(standing),
+        *governance.requirements(context),
     ]
 
 

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
+from domain.context import PartnershipContext
 from domain.kernel import NOT_ENDED, Act, Command, Event, Refused, Value
-from domain.standing import Standing
 from domain.values import Text
 
 
@@ -30,31 +30,31 @@ class Requirement:
     rule: str
     met: bool
     detail: str
-    mend: str
+    hint: str
     waivable: bool = True
 
 
-def grant(command: GrantWaiver, standing: Standing, act: Act) -> list[Event]:
+def grant(command: GrantWaiver, context: PartnershipContext, act: Act) -> list[Event]:
     """Decide a waiver: nothing if the same party already waived that rule."""
-    waiver = standing.waivers.get(command.rule)
+    waiver = context.waivers.get(command.rule)
     if waiver and (waiver.party, waiver.reason) == (act.party, command.reason):
         return []
     return [WaiverGranted.of(command)]
 
 
-def passing(gate: str, requirements: list[Requirement], standing: Standing) -> list[str]:
+def passing(gate: str, requirements: list[Requirement], context: PartnershipContext) -> list[str]:
     """Give the rules that were passed by waiver.
 
     Raises `Refused` with the first unmet rule's name, listing all that is unmet.
     """
     unmet = [each for each in requirements if not each.met]
-    blocking = [each for each in unmet if not (each.waivable and each.rule in standing.waivers)]
+    blocking = [each for each in unmet if not (each.waivable and each.rule in context.waivers)]
     if blocking:
         first = blocking[0]
         raise Refused(
             first.rule,
             f"The gate to {gate} is closed: " + " ".join(each.detail for each in blocking),
-            " ".join(dict.fromkeys(each.mend for each in blocking)),
+            " ".join(dict.fromkeys(each.hint for each in blocking)),
             gate=gate,
             unmet=[each.rule for each in blocking],
             waivable=[each.rule for each in blocking if each.waivable],

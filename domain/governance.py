@@ -5,10 +5,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from domain.facts import Fact
+from domain.context import PartnershipContext
+from domain.declarations import Declaration
 from domain.gates import Requirement
 from domain.kernel import NEGOTIATING, SIGNED_OR_SIGNING
-from domain.standing import Standing
 from domain.values import Money, Percent, PersonName, Text
 
 
@@ -25,7 +25,7 @@ class Function(StrEnum):
 
 
 class ContactAssigned(
-    Fact,
+    Declaration,
     command="AssignContact",
     stages=SIGNED_OR_SIGNING,
     identity=("function",),
@@ -42,7 +42,7 @@ AssignContact = ContactAssigned.asks
 
 
 class SponsorAssigned(
-    Fact, command="AssignSponsor", stages=SIGNED_OR_SIGNING, by_party=True, restated=True
+    Declaration, command="AssignSponsor", stages=SIGNED_OR_SIGNING, by_party=True, restated=True
 ):
     """A party named its executive sponsor (C12)."""
 
@@ -54,7 +54,7 @@ AssignSponsor = SponsorAssigned.asks
 
 
 class ResourcesCommitted(
-    Fact, command="CommitResources", stages=SIGNED_OR_SIGNING, by_party=True, restated=True
+    Declaration, command="CommitResources", stages=SIGNED_OR_SIGNING, by_party=True, restated=True
 ):
     """A party committed time and money (C12)."""
 
@@ -66,7 +66,9 @@ class ResourcesCommitted(
 CommitResources = ResourcesCommitted.asks
 
 
-class GovernanceEstablished(Fact, command="EstablishGovernance", stages=NEGOTIATING, restated=True):
+class GovernanceEstablished(
+    Declaration, command="EstablishGovernance", stages=NEGOTIATING, restated=True
+):
     """Governance was set up (C12)."""
 
     dispute_path: Annotated[list[Text], Field(min_length=1)]
@@ -78,9 +80,9 @@ class GovernanceEstablished(Fact, command="EstablishGovernance", stages=NEGOTIAT
 EstablishGovernance = GovernanceEstablished.asks
 
 
-def requirements(standing: Standing) -> list[Requirement]:
+def requirements(context: PartnershipContext) -> list[Requirement]:
     """Give what the gate to execution asks of governance: a manager, a sponsor, means (C12)."""
-    facts = standing.facts
+    facts = context.declarations
     asked = [
         Requirement(
             "governance-established",
@@ -89,7 +91,7 @@ def requirements(standing: Standing) -> list[Requirement]:
             "Set the path for disputes and the cadence (EstablishGovernance).",
         )
     ]
-    for party in standing.parties:
+    for party in context.parties:
         contacts = facts.of(ContactAssigned, party)
         asked += [
             Requirement(

@@ -5,10 +5,10 @@ Volume is balanced by quality and satisfaction, and numbers by what both say of 
 
 from enum import StrEnum
 
+from domain.bilateral import BilateralAgreement
 from domain.calendar import Period
-from domain.facts import Fact
+from domain.declarations import Declaration
 from domain.kernel import IN_FORCE, RUNNING
-from domain.pacts import Pact
 from domain.terms import check_parties
 from domain.values import Day, Money, Number, PersonName, Rating, Ref, Slug, Text
 
@@ -24,7 +24,7 @@ class ContributionKind(StrEnum):
 
 
 class ContributionRecorded(
-    Fact,
+    Declaration,
     command="RecordContribution",
     stages=IN_FORCE,
     identity=("contribution",),
@@ -41,7 +41,7 @@ class ContributionRecorded(
 
 
 class HealthCheckRecorded(
-    Fact, command="RecordHealthCheck", stages=RUNNING, identity=("period",), by_party=True
+    Declaration, command="RecordHealthCheck", stages=RUNNING, identity=("period",), by_party=True
 ):
     """A party filled in the scorecard of a quarter (C25)."""
 
@@ -54,7 +54,7 @@ class HealthCheckRecorded(
     remarks: Text | None = None
 
 
-class RiskIdentified(Fact, command="IdentifyRisk", stages=IN_FORCE, identity=("risk",)):
+class RiskIdentified(Declaration, command="IdentifyRisk", stages=IN_FORCE, identity=("risk",)):
     """A risk was put on the joint register (C25)."""
 
     risk: Ref
@@ -70,7 +70,7 @@ class RiskIdentified(Fact, command="IdentifyRisk", stages=IN_FORCE, identity=("r
 
 
 class RiskMitigated(
-    Fact, command="MitigateRisk", stages=IN_FORCE, identity=("risk",), follows=RiskIdentified
+    Declaration, command="MitigateRisk", stages=IN_FORCE, identity=("risk",), follows=RiskIdentified
 ):
     """A risk of the register was dealt with (C25)."""
 
@@ -87,7 +87,7 @@ class AuditSubject(StrEnum):
     SECURITY = "security"
 
 
-class ComplianceAudited(Fact, command="RecordAudit", stages=IN_FORCE, identity=("audit",)):
+class ComplianceAudited(Declaration, command="RecordAudit", stages=IN_FORCE, identity=("audit",)):
     """Quality or ethics were audited (C25)."""
 
     audit: Ref
@@ -98,7 +98,7 @@ class ComplianceAudited(Fact, command="RecordAudit", stages=IN_FORCE, identity=(
 
 
 class ManagerRotated(
-    Fact,
+    Declaration,
     command="RotateManager",
     stages=RUNNING,
     identity=("effective_on",),
@@ -111,7 +111,7 @@ class ManagerRotated(
     successor: PersonName
 
 
-class WinCelebrated(Fact, command="CelebrateWin", stages=RUNNING, identity=("win",)):
+class WinCelebrated(Declaration, command="CelebrateWin", stages=RUNNING, identity=("win",)):
     """A small win was celebrated (C17)."""
 
     win: Ref
@@ -121,7 +121,7 @@ class WinCelebrated(Fact, command="CelebrateWin", stages=RUNNING, identity=("win
 # --- underperformance --------------------------------------------------------------------------
 
 
-class ActivityPaused(Fact, command="PauseActivity", stages=RUNNING, identity=("pause",)):
+class ActivityPaused(Declaration, command="PauseActivity", stages=RUNNING, identity=("pause",)):
     """An activity was paused, rather than the partnership ended (C23)."""
 
     pause: Ref
@@ -130,14 +130,18 @@ class ActivityPaused(Fact, command="PauseActivity", stages=RUNNING, identity=("p
 
 
 class ActivityResumed(
-    Fact, command="ResumeActivity", stages=RUNNING, identity=("pause",), follows=ActivityPaused
+    Declaration,
+    command="ResumeActivity",
+    stages=RUNNING,
+    identity=("pause",),
+    follows=ActivityPaused,
 ):
     """A paused activity goes on (C23)."""
 
     pause: Ref
 
 
-class TargetAdjusted(Pact, name="Target", stages=RUNNING, identity=("objective",)):
+class TargetAdjusted(BilateralAgreement, name="Target", stages=RUNNING, identity=("objective",)):
     """Both agreed another target for an objective of the charter, with the reason (C23)."""
 
     objective: Slug

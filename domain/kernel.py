@@ -43,13 +43,13 @@ class Act(NamedTuple):
 
 
 class Refused(Exception):
-    """A command that the rules do not allow: the rule's name, the facts that broke it, the mend."""
+    """A command that the rules do not allow: the rule's name, the facts that broke it, the hint."""
 
-    def __init__(self, rule: str, detail: str, mend: str, **facts: Any) -> None:  # noqa: ANN401
-        super().__init__(f"{rule}: {detail} {mend}")
+    def __init__(self, rule: str, detail: str, hint: str, **facts: Any) -> None:  # noqa: ANN401
+        super().__init__(f"{rule}: {detail} {hint}")
         self.rule = rule
         self.detail = detail
-        self.mend = mend
+        self.hint = hint
         self.facts = facts
 
 
@@ -81,7 +81,7 @@ class Event(Value):
     wire: ClassVar[str]
     version: ClassVar[int]
     kept: ClassVar[bool] = False
-    """Whether it is simply kept, by a mechanism that does so for many (`Fact`, `Pact`)."""
+    """Whether one shared mechanism stores it (`Declaration`, `BilateralAgreement`)."""
     registry: ClassVar[dict[str, type["Event"]]] = {}
 
     def __init_subclass__(
@@ -104,23 +104,23 @@ class Event(Value):
         return cls(**command.__dict__, **more)
 
 
-def once(event: Event, standing: Event | None, rule: str, detail: str, mend: str) -> list[Event]:
+def once(event: Event, existing: Event | None, rule: str, detail: str, hint: str) -> list[Event]:
     """Decide a fact that is stated once: nothing if it stands already.
 
     Raises `Refused` under `rule` if it stands with other content, because history is not edited.
     """
-    if standing is None:
+    if existing is None:
         return [event]
-    if standing == event:
+    if existing == event:
         return []
-    raise Refused(rule, detail, mend, standing=standing.model_dump(mode="json"))
+    raise Refused(rule, detail, hint, existing=existing.model_dump(mode="json"))
 
 
-def recorded_once(event: Event, standing: Event | None, what: str) -> list[Event]:
+def recorded_once(event: Event, existing: Event | None, what: str) -> list[Event]:
     """Decide a fact that is stated once under its identifier; `what` names it in the refusal."""
     return once(
         event,
-        standing,
+        existing,
         "already-recorded",
         f"{what} was recorded with other content.",
         "History is not edited: state a new fact under an identifier of its own.",

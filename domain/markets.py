@@ -9,13 +9,13 @@ from typing import Annotated
 
 from pydantic import Field
 
-from domain.facts import Fact, Facts
+from domain.declarations import Declaration, Declarations
 from domain.kernel import Refused
-from domain.metrics import CATALOGUE
+from domain.metric_catalogue import CATALOGUE
 from domain.values import PersonName, Rating, Ref, Slug, Text
 
 
-class MarketTargeted(Fact, command="TargetMarket", identity=("market",)):
+class MarketTargeted(Declaration, command="TargetMarket", identity=("market",)):
     """The partnership is for this market, perhaps among others (C3)."""
 
     market: Slug
@@ -25,7 +25,7 @@ TargetMarket = MarketTargeted.asks
 
 
 class LocalFeedbackRecorded(
-    Fact, command="RecordLocalFeedback", identity=("market", "feedback"), by_party=True
+    Declaration, command="RecordLocalFeedback", identity=("market", "feedback"), by_party=True
 ):
     """Somebody in a market said what they think of the offer there (C3)."""
 
@@ -41,7 +41,9 @@ class LocalFeedbackRecorded(
 RecordLocalFeedback = LocalFeedbackRecorded.asks
 
 
-class MarketRanked(Fact, command="RankMarket", identity=("market",), by_party=True, restated=True):
+class MarketRanked(
+    Declaration, command="RankMarket", identity=("market",), by_party=True, restated=True
+):
     """A party rated a market's viability and cultural fit, and said why (C3)."""
 
     market: Slug
@@ -49,7 +51,7 @@ class MarketRanked(Fact, command="RankMarket", identity=("market",), by_party=Tr
     cultural_fit: Rating
     reasons: Annotated[list[Text], Field(min_length=1)]
 
-    def rest_on(self, facts: Facts) -> None:
+    def rest_on(self, facts: Declarations) -> None:
         """Raise `Refused` before anybody in this very market was heard (C3)."""
         heard = [each.market for each in facts.of(LocalFeedbackRecorded)]
         if self.market not in heard:
@@ -74,7 +76,7 @@ class Role(StrEnum):
 
 
 class RoleAssigned(
-    Fact, command="AssignRole", identity=("role", "market"), by_party=True, restated=True
+    Declaration, command="AssignRole", identity=("role", "market"), by_party=True, restated=True
 ):
     """A party named who has a role, in one market or across all (C29)."""
 
@@ -96,7 +98,7 @@ AssignRole = RoleAssigned.asks
 
 
 class MetricOwnerAssigned(
-    Fact, command="AssignMetricOwner", identity=("metric", "market"), restated=True
+    Declaration, command="AssignMetricOwner", identity=("metric", "market"), restated=True
 ):
     """A metric has an owner, in one market or across all (C29)."""
 

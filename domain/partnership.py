@@ -26,8 +26,12 @@ from domain import (
     viewing,  # noqa: F401 - as health
 )
 from domain.agreement import Agreed
+from domain.bilateral import BilateralCommand
+from domain.breach_actions import Breaches, RuleBreached, RuleBreachRetracted, next_action
 from domain.calendar import midnight
+from domain.context import PartnershipContext, Waiver
 from domain.deadlines import Deadlines
+from domain.declarations import Declaration, DeclarationCommand
 from domain.execution import Execution, ExecutionCommand, Formed, HoldKickoff, KickoffHeld
 from domain.exploration import (
     BeginExploration,
@@ -37,14 +41,11 @@ from domain.exploration import (
     ExplorationCommand,
     PartnerChosen,
 )
-from domain.facts import Fact, FactCommand
 from domain.formation import Formation, FormationCommand
 from domain.gates import GrantWaiver, WaiverGranted, grant
 from domain.kernel import Act, Command, Event, Refused, Stage
 from domain.keyring import KeyCommand, KeyRegistered, KeyRevoked, Keyring, KeyRotated
-from domain.pacts import PactCommand
 from domain.priors import PriorCommand, Priors
-from domain.process import Breaches, RuleBreached, RuleBreachRetracted, next_action
 from domain.renewal import (
     ExitNoticeGiven,
     PartnershipExited,
@@ -55,7 +56,6 @@ from domain.renewal import (
 )
 from domain.scaling import Scaling, ScalingCommand, ScopeExpanded
 from domain.settlement import Ledger, Settlement, SettlementCommand
-from domain.standing import Standing, Waiver
 
 
 class PassTime(Command):
@@ -70,8 +70,8 @@ PartnershipCommand = (
     | ScalingCommand
     | RenewalCommand
     | SettlementCommand
-    | FactCommand
-    | PactCommand
+    | DeclarationCommand
+    | BilateralCommand
     | KeyCommand
     | GrantWaiver
     | PassTime
@@ -83,7 +83,7 @@ PartnershipCommand = (
 class Partnership:
     """What the history of one partnership comes to."""
 
-    standing: Standing = field(default_factory=Standing)
+    context: PartnershipContext = field(default_factory=PartnershipContext)
     exploration: Exploration = field(default_factory=Exploration)
     formation: Formation = field(default_factory=Formation)
     priors: Priors = field(default_factory=Priors)
@@ -98,12 +98,12 @@ class Partnership:
     @property
     def stage(self) -> Stage | None:
         """Where it stands in its life; nothing before it began."""
-        return self.standing.stage
+        return self.context.stage
 
     @property
     def parties(self) -> tuple[str, ...]:
         """The initiator, and its partner once chosen."""
-        return self.standing.parties
+        return self.context.parties
 
     def ends_at(self) -> datetime | None:
         """Give the moment from which nothing more happens in it, once notice was given (C27)."""
@@ -161,14 +161,14 @@ def decide(
     if _settles(command):
         notice = state.renewal.notice
         effective_on = notice.effective_on if notice else None
-        standing = state.standing
-        return settlement.decide(command, state.settlement, ledger(), effective_on, standing, act)
+        context = state.context
+        return settlement.decide(command, state.settlement, ledger(), effective_on, context, act)
     return _decision(command)(command, state, act)
 
 
 def carry_out(state: Partnership, act: Act) -> list[Event]:
     """Decide the next action that an agreed rule asks for; nothing where all is done (C20)."""
-    command = next_action(state.breaches, state.execution, state.standing)
+    command = next_action(state.breaches, state.execution, state.context)
     return _decision(command)(command, state, act) if command is not None else []
 
 
@@ -177,7 +177,7 @@ def decides(command: Command) -> TypeGuard[PartnershipCommand]:
     return (
         type(command) in _DECISIONS
         or _settles(command)
-        or isinstance(command, FactCommand | PactCommand)
+        or isinstance(command, DeclarationCommand | BilateralCommand)
     )
 
 
@@ -189,19 +189,21 @@ def _decision(command: Command) -> Callable[[Any, Partnership, Act], list[Event]
     return _DECISIONS.get(type(command), _keep)
 
 
-def _keep(command: FactCommand | PactCommand, state: Partnership, act: Act) -> list[Event]:
-    standing = state.standing
-    if isinstance(command, FactCommand):
-        return standing.facts.decide(command, standing.parties, act)
-    return standing.pacts.decide(command, standing.parties, act)
+def _keep(
+    command: DeclarationCommand | BilateralCommand, state: Partnership, act: Act
+) -> list[Event]:
+    context = state.context
+    if isinstance(command, DeclarationCommand):
+        return context.declarations.decide(command, context.parties, act)
+    return context.agreements.decide(command, context.parties, act)
 
 
 def _explore(command: ExplorationCommand, state: Partnership, act: Act) -> list[Event]:
-    return exploration.decide(command, state.exploration, state.standing, act)
+    return exploration.decide(command, state.exploration, state.context, act)
 
 
 def _form(command: FormationCommand, state: Partnership, act: Act) -> list[Event]:
-    return formation.decide(command, state.formation, state.standing, act)
+    return formation.decide(command, state.formation, state.context, act)
 
 
 def _believe(command: PriorCommand, state: Partnership, act: Act) -> list[Event]:
@@ -213,17 +215,17 @@ def _execute(command: ExecutionCommand, state: Partnership, act: Act) -> list[Ev
     if isinstance(command, HoldKickoff):
         held = state.formation.terms_at(act.occurred_at.date()) or state.formation.latest_terms()
         cadence = held.terms.cadence if held else None
-        formed = Formed(formation.requirements(state.formation, state.standing), cadence)
-    return execution.decide(command, state.execution, formed, state.standing, act)
+        formed = Formed(formation.requirements(state.formation, state.context), cadence)
+    return execution.decide(command, state.execution, formed, state.context, act)
 
 
 def _scale(command: ScalingCommand, state: Partnership, act: Act) -> list[Event]:
-    return scaling.decide(command, state.scaling, state.formation, state.standing, act)
+    return scaling.decide(command, state.scaling, state.formation, state.context, act)
 
 
 def _renew(command: RenewalCommand, state: Partnership, act: Act) -> list[Event]:
     return renewal.decide(
-        command, state.renewal, state.formation, state.execution, state.standing, act
+        command, state.renewal, state.formation, state.execution, state.context, act
     )
 
 
@@ -232,7 +234,7 @@ def _hold(command: KeyCommand, state: Partnership, act: Act) -> list[Event]:
 
 
 def _waive(command: GrantWaiver, state: Partnership, act: Act) -> list[Event]:
-    return grant(command, state.standing, act)
+    return grant(command, state.context, act)
 
 
 def _pass_time(_: PassTime, state: Partnership, act: Act) -> list[Event]:  # noqa: ARG001
@@ -264,8 +266,8 @@ def evolve(state: Partnership, event: Event, act: Act) -> Partnership:
     """Take a fact into the partnership's state. It believes every fact."""
     deadlines = time.evolve(state.deadlines, event, act)
     if event.kept:
-        standing = _with_kept(state.standing, event, act)
-        return replace(state, standing=standing, deadlines=deadlines)
+        context = _with_kept(state.context, event, act)
+        return replace(state, context=context, deadlines=deadlines)
     if type(event) in _OF_RULES:
         breaches = state.breaches.evolve(event, act.occurred_at)
         return replace(state, breaches=breaches)
@@ -290,26 +292,26 @@ def evolve(state: Partnership, event: Event, act: Act) -> Partnership:
     )
 
 
-def _with_kept(standing: Standing, event: Event, act: Act) -> Standing:
-    if isinstance(event, Fact):
-        return replace(standing, facts=standing.facts.with_fact(event, act))
-    return replace(standing, pacts=standing.pacts.evolve(event, act))
+def _with_kept(context: PartnershipContext, event: Event, act: Act) -> PartnershipContext:
+    if isinstance(event, Declaration):
+        return replace(context, declarations=context.declarations.with_declaration(event, act))
+    return replace(context, agreements=context.agreements.evolve(event, act))
 
 
-def _standing(state: Partnership, event: Event, act: Act) -> Standing:
-    standing = state.standing
-    stage = stage_after(event, standing.stage, scaled=_scaled(state))
+def _standing(state: Partnership, event: Event, act: Act) -> PartnershipContext:
+    context = state.context
+    stage = stage_after(event, context.stage, scaled=_scaled(state))
     match event:
         case ExplorationBegun():
-            return Standing(stage, (act.party,))
+            return PartnershipContext(stage, (act.party,))
         case PartnerChosen():
-            parties = (*standing.parties[:1], event.candidate)
-            return replace(standing, stage=stage, parties=parties)
+            parties = (*context.parties[:1], event.candidate)
+            return replace(context, stage=stage, parties=parties)
         case WaiverGranted():
             waiver = Waiver(event.rule, act.party, act.actor, event.reason)
-            return replace(standing, waivers={**standing.waivers, event.rule: waiver})
+            return replace(context, waivers={**context.waivers, event.rule: waiver})
         case _:
-            return standing if stage is standing.stage else replace(standing, stage=stage)
+            return context if stage is context.stage else replace(context, stage=stage)
 
 
 def _scaled(state: Partnership) -> bool:

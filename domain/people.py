@@ -6,12 +6,12 @@ like any other; what follows from it, that the name is forgotten, is for whoever
 
 from typing import Annotated
 
-from domain.facts import Fact
+from domain.declarations import Declaration
 from domain.kernel import ALWAYS
 from domain.values import Commitment, Personal, Text
 
 
-class PersonErased(Fact, command="ErasePerson", stages=ALWAYS, identity=("person",)):
+class PersonErased(Declaration, command="ErasePerson", stages=ALWAYS, identity=("person",)):
     """A person's name was erased; what they did stays on record."""
 
     person: Annotated[Commitment, Personal()]

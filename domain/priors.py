@@ -12,7 +12,7 @@ from pydantic import Field
 
 from domain.consent import Proposals, acceptable, propose, with_acceptance, with_proposal
 from domain.kernel import UNTIL_EXIT, Act, Command, Event, Value
-from domain.metrics import proportion
+from domain.metric_catalogue import proportion
 from domain.proportions import UNIFORM, Beta
 from domain.values import Count, Ref, Slug, Text
 

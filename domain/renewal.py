@@ -9,12 +9,12 @@ from typing import Literal, assert_never
 from domain.agreement import CommercialTermsAgreed
 from domain.calendar import Duration, Span, add, midnight, subtract
 from domain.consent import Proposals, acceptable, propose, with_acceptance, with_proposal
+from domain.context import PartnershipContext
 from domain.execution import Execution
 from domain.formation import Formation
 from domain.gates import Requirement, passing
 from domain.kernel import RUNNING, Act, Command, Event, Refused, Stage, Value, recorded_once
 from domain.settlement import LEAVING, FinalSettlementIssued
-from domain.standing import Standing
 from domain.terms import Assets, check_parties
 from domain.values import Day, Ref, Slug, Text
 
@@ -179,7 +179,7 @@ def decide(  # noqa: PLR0913, PLR0917 - what earlier stages settled
     state: Renewal,
     formation: Formation,
     execution: Execution,
-    standing: Standing,
+    context: PartnershipContext,
     act: Act,
 ) -> list[Event]:
     """Decide a command of this stage. Raises `Refused`."""
@@ -193,11 +193,11 @@ def decide(  # noqa: PLR0913, PLR0917 - what earlier stages settled
         case DeclineRenewal():
             return decline(command, state, act)
         case GiveExitNotice():
-            return give_notice(command, formation, execution, standing, act)
+            return give_notice(command, formation, execution, context, act)
         case DispositionAssets():
-            return disposition(command, state, standing)
+            return disposition(command, state, context)
         case CompleteExit():
-            return complete(command, state, standing, act)
+            return complete(command, state, context, act)
         case _:
             assert_never(command)
 
@@ -244,7 +244,7 @@ def give_notice(
     command: GiveExitNotice,
     formation: Formation,
     execution: Execution,
-    standing: Standing,
+    context: PartnershipContext,
     act: Act,
 ) -> list[Event]:
     """Give notice in time, and for underperformance only after diagnosis and a deadline (C27)."""
@@ -265,7 +265,7 @@ def give_notice(
     ]
     if command.reason is ExitReason.UNDERPERFORMANCE:
         asked += _improvement_was_tried(execution, day)
-    waived = passing("exit", asked, standing)
+    waived = passing("exit", asked, context)
     return [ExitNoticeGiven.of(command, waived=waived)]
 
 
@@ -290,14 +290,18 @@ def _improvement_was_tried(execution: Execution, day: date) -> list[Requirement]
     ]
 
 
-def disposition(command: DispositionAssets, state: Renewal, standing: Standing) -> list[Event]:
+def disposition(
+    command: DispositionAssets, state: Renewal, context: PartnershipContext
+) -> list[Event]:
     """Say once what becomes of an asset (C27)."""
     event = AssetsDispositioned.of(command)
-    check_parties([command.to], standing.parties)
+    check_parties([command.to], context.parties)
     return recorded_once(event, state.assets.get(command.asset), f"What became of {command.asset}")
 
 
-def complete(command: CompleteExit, state: Renewal, standing: Standing, act: Act) -> list[Event]:
+def complete(
+    command: CompleteExit, state: Renewal, context: PartnershipContext, act: Act
+) -> list[Event]:
     """End the partnership once its date has come and it is settled (C27)."""
     effective_on = state.notice.effective_on if state.notice else act.occurred_at.date()
     asked = [
@@ -322,7 +326,7 @@ def complete(command: CompleteExit, state: Renewal, standing: Standing, act: Act
             "Say what becomes of them (DispositionAssets).",
         ),
     ]
-    waived = passing("the end", asked, standing)
+    waived = passing("the end", asked, context)
     return [PartnershipExited.of(command, waived=waived)]
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import Field
 
 from domain.kernel import Refused, Value
-from domain.metrics import CATALOGUE, proportion
+from domain.metric_catalogue import CATALOGUE, proportion
 from domain.values import Number, Percent, Slug
 
 

@@ -6,10 +6,10 @@ from typing import Annotated, assert_never
 from pydantic import Field
 
 from domain.consent import Proposals, acceptable, propose, with_acceptance, with_proposal
+from domain.context import PartnershipContext
 from domain.formation import EvidenceAttached, EvidenceKind, Formation
 from domain.gates import Requirement, passing
 from domain.kernel import Act, Command, Event, Stage, Value
-from domain.standing import Standing
 from domain.terms import check_shares
 from domain.values import Count, Money, Percent, Ref, Slug, Text
 
@@ -99,17 +99,21 @@ ScalingCommand = ProposeScope | ExpandScope | ProposeJointInvestment | AgreeJoin
 
 
 def decide(
-    command: ScalingCommand, state: Scaling, formation: Formation, standing: Standing, act: Act
+    command: ScalingCommand,
+    state: Scaling,
+    formation: Formation,
+    context: PartnershipContext,
+    act: Act,
 ) -> list[Event]:
     """Decide a command of this stage. Raises `Refused`."""
     match command:
         case ProposeScope():
             return propose(command.proposal, ScopeProposed.of(command), state.scopes, act)
         case ExpandScope():
-            return expand(command, state, formation, standing, act)
+            return expand(command, state, formation, context, act)
         case ProposeJointInvestment():
-            check_shares(command.investment_shares, standing.parties)
-            check_shares(command.reward_shares, standing.parties)
+            check_shares(command.investment_shares, context.parties)
+            check_shares(command.reward_shares, context.parties)
             event = JointInvestmentProposed.of(command)
             return propose(command.proposal, event, state.investments, act)
         case AgreeJointInvestment():
@@ -120,22 +124,26 @@ def decide(
 
 
 def expand(
-    command: ExpandScope, state: Scaling, formation: Formation, standing: Standing, act: Act
+    command: ExpandScope,
+    state: Scaling,
+    formation: Formation,
+    context: PartnershipContext,
+    act: Act,
 ) -> list[Event]:
     """Open the gate to scaling: evidence first, and terms that cover it (C26)."""
     proposal = acceptable(command.proposal, state.scopes, act)
     if proposal is None or not isinstance(proposal.proposed, ScopeProposed):
         return []
     proposed = proposal.proposed
-    waived = passing("scaling", requirements(proposed, formation, standing), standing)
+    waived = passing("scaling", requirements(proposed, formation, context), context)
     return [ScopeExpanded(proposal=command.proposal, scope=proposed.scope, waived=waived)]
 
 
 def requirements(
-    proposed: ScopeProposed, formation: Formation, standing: Standing
+    proposed: ScopeProposed, formation: Formation, context: PartnershipContext
 ) -> list[Requirement]:
     """Give what the gate to scaling asks of a proposed scope (C26)."""
-    attached = {each.evidence: each.kind for each in standing.facts.of(EvidenceAttached)}
+    attached = {each.evidence: each.kind for each in context.declarations.of(EvidenceAttached)}
     latest = formation.latest_terms()
     return [
         Requirement(

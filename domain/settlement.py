@@ -14,9 +14,9 @@ from typing import Annotated, NamedTuple, assert_never
 from pydantic import Field, StringConstraints
 
 from domain.calendar import Period, bounds, midnight
-from domain.facts import Fact
+from domain.context import PartnershipContext
+from domain.declarations import Declaration
 from domain.kernel import AFTER_KICKOFF, Act, Command, Event, Refused, Stage, Value, recorded_once
-from domain.standing import Standing
 from domain.values import MINOR_UNITS, Count, Currency, Money, Number, Ref, Slug, Text, plain
 
 LEAVING = frozenset({Stage.EXIT})
@@ -57,7 +57,7 @@ def split(amount: Decimal, shares: Mapping[str, Decimal], currency: str) -> dict
 
 
 class RateCaptured(
-    Fact, command="CaptureRate", stages=AFTER_KICKOFF, identity=("base", "quote", "month")
+    Declaration, command="CaptureRate", stages=AFTER_KICKOFF, identity=("base", "quote", "month")
 ):
     """The rate of a month was captured: one unit of `base` is so many of `quote`."""
 
@@ -211,15 +211,15 @@ def decide(  # noqa: PLR0913, PLR0917 - what stands, what accrued, and when it m
     state: Settlement,
     ledger: Ledger,
     effective_on: date | None,
-    standing: Standing,
+    context: PartnershipContext,
     act: Act,
 ) -> list[Event]:
     """Decide a command on what accrued; `effective_on` is the day of the exit. Raises `Refused`."""
     match command:
         case IssueStatement():
-            return issue(command, state, ledger, standing, act)
+            return issue(command, state, ledger, context, act)
         case IssueFinalSettlement():
-            return issue_final(command, state, ledger, effective_on, standing, act)
+            return issue_final(command, state, ledger, effective_on, context, act)
         case RecordPayout():
             return pay_out(command, state)
         case _:
@@ -227,7 +227,11 @@ def decide(  # noqa: PLR0913, PLR0917 - what stands, what accrued, and when it m
 
 
 def issue(
-    command: IssueStatement, state: Settlement, ledger: Ledger, standing: Standing, act: Act
+    command: IssueStatement,
+    state: Settlement,
+    ledger: Ledger,
+    context: PartnershipContext,
+    act: Act,
 ) -> list[Event]:
     """State each currency once for a period that is over; refuse what has no rate."""
     end = bounds(command.period)[1]
@@ -248,7 +252,7 @@ def issue(
             known = True
             continue
         _check_order(command.period, currency, state)
-        of_currency = balance(currency, open_, ledger, standing.parties)
+        of_currency = balance(currency, open_, ledger, context.parties)
         if of_currency.parts:
             events.append(
                 StatementIssued(statement=name, period=command.period, balance=of_currency)
@@ -343,7 +347,7 @@ def issue_final(  # noqa: PLR0913, PLR0917 - as `decide`
     state: Settlement,
     ledger: Ledger,
     effective_on: date | None,
-    standing: Standing,
+    context: PartnershipContext,
     act: Act,
 ) -> list[Event]:
     """State all that is open, once, after the exit took effect (C27)."""
@@ -363,7 +367,7 @@ def issue_final(  # noqa: PLR0913, PLR0917 - as `decide`
         )
     open_ = list(ledger.accrued)
     found = [
-        balance(currency, open_, ledger, standing.parties)
+        balance(currency, open_, ledger, context.parties)
         for currency in _currencies(open_, ledger, state)
     ]
     return [
@@ -383,9 +387,9 @@ def pay_out(command: RecordPayout, state: Settlement) -> list[Event]:
             f"Name one that is: {', '.join(_unpaid(state)) or 'there is none'}.",
         )
     event = PayoutRecorded.of(command, payer=owing.balance.payer)
-    standing = state.payouts.get(command.payout)
+    existing = state.payouts.get(command.payout)
     money = command.amount
-    if standing is None and (
+    if existing is None and (
         money.currency != owing.balance.currency or not 0 < money.amount <= owing.left
     ):
         raise Refused(
@@ -394,7 +398,7 @@ def pay_out(command: RecordPayout, state: Settlement) -> list[Event]:
             f"{command.statement}.",
             "Pay an amount above zero, at most what is left, in the statement's currency.",
         )
-    return recorded_once(event, standing, f"Payout {command.payout}")
+    return recorded_once(event, existing, f"Payout {command.payout}")
 
 
 def _unpaid(state: Settlement) -> list[str]:
@@ -416,9 +420,9 @@ def evolve(state: Settlement, event: Event) -> Settlement:
         case PayoutRecorded():
             payouts = {**state.payouts, event.payout: event}
             owing = dict(state.owing)
-            if standing := owing.get(event.statement):
-                paid = standing.paid + event.amount.amount
-                owing[event.statement] = replace(standing, paid=paid)
+            if existing := owing.get(event.statement):
+                paid = existing.paid + event.amount.amount
+                owing[event.statement] = replace(existing, paid=paid)
             return replace(state, payouts=payouts, owing=owing)
         case _:
             return state

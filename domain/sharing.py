@@ -5,9 +5,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from domain.bilateral import BilateralAgreement
 from domain.kernel import UNTIL_EXIT, Refused
-from domain.metrics import CATALOGUE
-from domain.pacts import Pact
+from domain.metric_catalogue import CATALOGUE
 from domain.values import Count, Slug, Text
 
 SMALLEST_CELL = 10
@@ -26,7 +26,7 @@ class Form(StrEnum):
     """A neutral third party sees all, each party the sums: for partners who compete."""
 
 
-class DataSharingAgreed(Pact, name="DataSharing", stages=UNTIL_EXIT):
+class DataSharingAgreed(BilateralAgreement, name="DataSharing", stages=UNTIL_EXIT):
     """Both agreed a protocol of which metrics are shared, how often and in which form (C14)."""
 
     metrics: Annotated[list[Slug], Field(min_length=1)]

@@ -10,7 +10,7 @@ from pydantic import Field
 from domain.attribution import AttributionPolicy, PolicyKind
 from domain.calendar import Duration, Span, add, subtract
 from domain.kernel import Refused, Value
-from domain.metrics import CATALOGUE
+from domain.metric_catalogue import CATALOGUE
 from domain.rules import Window
 from domain.values import Count, Currency, Day, Money, Number, Percent, Slug, Text, plain
 

@@ -8,9 +8,9 @@ from datetime import datetime
 
 from infra.audit.log import Log
 from infra.audit.notary import ALONE, Notary, Seal
-from infra.audit.receipts import Receipts
+from infra.audit.receipts import SignedReceipts
 from infra.audit.sealer import Sealer
-from infra.deciding import people
+from infra.deciding import pseudonyms
 from infra.deciding.group_commit import GroupCommit
 from infra.deciding.scheduler import Scheduler
 from infra.deciding.service import Service, wall_clock
@@ -51,16 +51,16 @@ class Accord:
     runner: Runner
     simulated: bool
     clock: Callable[[], datetime]
-    folds: bool
+    folds_views: bool
     """Whether this process folds what is recorded; where there is a broker, projectors do."""
     notary: Notary | None = None
     """Who signs here; nobody in a process without the operator's key."""
 
     @property
-    def receipts(self) -> Receipts | None:
+    def receipts(self) -> SignedReceipts | None:
         """What signs for all that is accepted; nothing where this process has no key."""
         seal = self.notary.seal if self.notary else None
-        return Receipts(self.history, seal.operator, seal.signer) if seal else None
+        return SignedReceipts(self.history, seal.operator, seal.signer) if seal else None
 
     def signing(self) -> Notary:
         """Give who signs here. Raises `NoKey` in a process without a key."""
@@ -73,7 +73,7 @@ class Accord:
 
     def catch_up(self) -> None:
         """Bring the views up to the history, where that is this process's to do."""
-        if self.folds:
+        if self.folds_views:
             self.runner.catch_up()
 
     def workers(self) -> Workers:
@@ -83,10 +83,10 @@ class Accord:
         return Workers(
             self.history,
             writer,
-            Follower(self.history, self.views, self.runner) if self.folds else None,
+            Follower(self.history, self.views, self.runner) if self.folds_views else None,
             None if self.simulated else Scheduler(self.views, self.service, writer, self.clock),
             # Where there is a broker, a notary of its own signs.
-            Sealer(self.history, self.notary) if self.folds and self.notary else None,
+            Sealer(self.history, self.notary) if self.folds_views and self.notary else None,
         )
 
 
@@ -146,7 +146,7 @@ def migrate(  # noqa: PLR0913 - all of them by name
 
         done += postgres.migrate(settings.store, password)
     init(settings, simulated=simulated, operator=operator)
-    if not settings.folds:
+    if not settings.folds_views:
         from infra.kafka import topics
 
         done += topics.create(settings.broker, settings.topics, partitions, replicas)
@@ -189,7 +189,7 @@ def bootstrap(settings: Settings, clock: Callable[[], datetime] = wall_clock) ->
             history,
             clock,
             simulated=simulated,
-            salts=people.derived if simulated else people.by_chance,
+            salts=pseudonyms.derived if simulated else pseudonyms.by_chance,
             operator=operator,
             root_at=lambda name, size: Log(history, trees, name).root(size),
         )
@@ -200,7 +200,7 @@ def bootstrap(settings: Settings, clock: Callable[[], datetime] = wall_clock) ->
             seal = Seal(operator, signer, None if simulated else clock)
             notary = Notary(history, trees, seal, _policy(settings))
         yield Accord(
-            history, views, trees, service, runner, simulated, clock, settings.folds, notary
+            history, views, trees, service, runner, simulated, clock, settings.folds_views, notary
         )
     finally:
         history.close()

@@ -67,7 +67,7 @@ class Settings(BaseModel):
         return self.store.startswith(_POSTGRES)
 
     @property
-    def folds(self) -> bool:
+    def folds_views(self) -> bool:
         """Whether whoever opens the store keeps its views up; beside a broker, projectors do."""
         return self.kafka is None or not self.in_postgres
 

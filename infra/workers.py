@@ -74,7 +74,7 @@ class Workers:
         """Give how many recorded events the views do not show yet; 0 where others fold."""
         return self.follower.lag() if self.follower else 0
 
-    def ailments(self) -> list[str]:
+    def unready_reasons(self) -> list[str]:
         """Give in words what keeps this from serving; nothing if all is well.
 
         It waits for the writer up to `PROBE` seconds.

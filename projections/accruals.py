@@ -13,7 +13,7 @@ from typing import NamedTuple
 from domain.agreement import CommercialTermsAgreed, in_force
 from domain.attribution import AttributionPolicy, Claim, Credit, credit
 from domain.calendar import add, bounds, months_of, occurrences, quarter_of
-from domain.metrics import CATALOGUE, Adds
+from domain.metric_catalogue import CATALOGUE, Adds
 from domain.settlement import rounded, split
 from domain.terms import (
     HUNDRED,
@@ -229,10 +229,10 @@ def _first_payment_fees(
     facts: list[_Paid], deal: Row, agreed: Row, policy: AttributionPolicy | None
 ) -> Iterator[Due]:
     """Give the fees that are due once for a deal, on the first payment that stands."""
-    standing = [each for each in facts if each.trigger is Trigger.PAYMENT and each.net > 0]
-    if not standing:
+    existing = [each for each in facts if each.trigger is Trigger.PAYMENT and each.net > 0]
+    if not existing:
         return
-    first = min(standing, key=lambda each: (each.day, each.name))
+    first = min(existing, key=lambda each: (each.day, each.name))
     credited = _credit(deal, agreed, first.day, policy) or {}
     for held, name, item in _items(agreed, first.day):
         if isinstance(item, ReferralFee) and item.trigger is Trigger.PAYMENT:

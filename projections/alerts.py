@@ -26,11 +26,11 @@ from domain.execution import (
 )
 from domain.formation import DecisionRuleAgreed
 from domain.kernel import Event
-from domain.metric import OTHER_CHANNELS
-from domain.metrics import CATALOGUE, Adds
+from domain.metric_catalogue import CATALOGUE, Adds
 from domain.priors import PriorAgreed
 from domain.recorded import Recorded
 from domain.renewal import ExitNoticeGiven, PartnershipExited, PartnershipRenewed
+from domain.reported_figure import OTHER_CHANNELS
 from domain.rules import DecisionRule
 from domain.values import instant, plain
 from projections import beliefs, figures, kpis

@@ -10,10 +10,10 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from domain.calendar import bounds
-from domain.metric import OTHER_CHANNELS
-from domain.metrics import CATALOGUE, Metric
+from domain.metric_catalogue import CATALOGUE, Metric
 from domain.priors import uniform
 from domain.proportions import Beta, Interval, in_percent, rounded
+from domain.reported_figure import OTHER_CHANNELS
 from domain.values import plain
 from projections.fold import Row, Rows
 from projections.kpis import AGREED

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
+from domain.breach_actions import RuleBreached, RuleBreachRetracted
 from domain.kernel import Event
-from domain.process import RuleBreached, RuleBreachRetracted
 from domain.recorded import Recorded
 from domain.rules import OWN_RULES, Action
 from projections.alerts import ALERTS, FIRING, RETRACTED, STATE

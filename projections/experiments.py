@@ -50,12 +50,12 @@ def apply(rows: Rows, recorded: Recorded) -> Change:
             observed = {"variant": event.variant, **_outcome(event)}
             more = _observed(rows, event, observed, Tally(event.trials, event.successes))
         case ObservationCorrected() as event:
-            standing = rows.get(_observation(event))
-            if standing is None:  # A replay as of a moment may know the correction alone.
+            existing = rows.get(_observation(event))
+            if existing is None:  # A replay as of a moment may know the correction alone.
                 return Change({}, [])
-            observed = {**standing, **_outcome(event)}
+            observed = {**existing, **_outcome(event)}
             difference = Tally(
-                event.trials - standing["trials"], event.successes - standing["successes"]
+                event.trials - existing["trials"], event.successes - existing["successes"]
             )
             more = _observed(rows, event, observed, difference)
         case event if isinstance(event, _EVENTS):

@@ -19,8 +19,8 @@ from domain.calendar import (
     quarter_of,
     quarters_of,
 )
-from domain.metric import OTHER_CHANNELS
-from domain.metrics import CATALOGUE, Adds, Metric, Unit
+from domain.metric_catalogue import CATALOGUE, Adds, Metric, Unit
+from domain.reported_figure import OTHER_CHANNELS
 from domain.values import MINOR_UNITS, plain
 from projections.fold import Row, Rows
 from projections.kpis import AGREED, minimum_for

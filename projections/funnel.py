@@ -8,9 +8,9 @@ share stands its interval, with nothing believed beforehand (C19, C21).
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
 
-from domain.metric import OTHER_CHANNELS
-from domain.metrics import CATALOGUE
+from domain.metric_catalogue import CATALOGUE
 from domain.proportions import UNIFORM
+from domain.reported_figure import OTHER_CHANNELS
 from domain.values import plain
 from projections import figures
 from projections.beliefs import (

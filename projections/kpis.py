@@ -25,9 +25,9 @@ from domain.deal import (
 from domain.formation import CharterAgreed
 from domain.health import TargetAdjusted
 from domain.kernel import Event
-from domain.metric import MetricCorrected, MetricReported
 from domain.priors import PriorAgreed
 from domain.recorded import Recorded
+from domain.reported_figure import MetricCorrected, MetricReported
 from domain.values import Money, plain
 from projections.fold import NOTHING, Change, Projection, Row, Rows
 

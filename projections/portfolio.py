@@ -14,7 +14,7 @@ from typing import Any
 
 from domain.calendar import bounds
 from domain.kernel import IN_FORCE, Stage
-from domain.metrics import CATALOGUE, Adds
+from domain.metric_catalogue import CATALOGUE, Adds
 from domain.values import MINOR_UNITS, plain
 from projections import alerts as judged
 from projections import figures

@@ -91,11 +91,11 @@ def _market_order(row: Row) -> tuple[str, bool, Decimal, Decimal, str]:
 
 
 class Check(NamedTuple):
-    """One of the five mistakes: what shows that it was not made, and what would mend it (C3)."""
+    """One of the five mistakes: what shows that it was not made, and a hint (C3)."""
 
     mistake: str
     shown_by: Callable[[_Seen], str | None]
-    mend: str
+    hint: str
 
 
 def _ranked_itself(seen: _Seen) -> str | None:
@@ -146,7 +146,7 @@ CHECKS = (
 
 def _checked(check: Check, seen: Iterable[_Seen]) -> Row:
     shown = next(filter(None, map(check.shown_by, seen)), None)
-    told = {"shown_by": shown} if shown else {"mend": check.mend}
+    told = {"shown_by": shown} if shown else {"hint": check.hint}
     return {"mistake": check.mistake, "made": shown is None, **told}
 
 

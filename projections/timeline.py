@@ -5,6 +5,7 @@ from typing import Any
 
 from domain import (
     agreement,
+    breach_actions,
     deadlines,
     deal,
     dispute,
@@ -18,12 +19,11 @@ from domain import (
     health,
     keyring,
     markets,
-    metric,
     people,
     priors,
-    process,
     program,
     renewal,
+    reported_figure,
     scaling,
     settlement,
     sharing,
@@ -243,10 +243,10 @@ WORDS: dict[type[Event], Words] = {
     renewal.ExitNoticeGiven: lambda e: (
         f"gave notice ({e.reason}), effective {e.effective_on}" + _waived(e)
     ),
-    process.RuleBreached: lambda e: (
+    breach_actions.RuleBreached: lambda e: (
         f"rule {e.rule}, version {e.rule_version}, was broken in {e.window}: {e.finding}"
     ),
-    process.RuleBreachRetracted: lambda e: (
+    breach_actions.RuleBreachRetracted: lambda e: (
         f"rule {e.rule}, version {e.rule_version}, was not broken in {e.window}: {e.finding}"
     ),
     settlement.RateCaptured: lambda e: (
@@ -308,8 +308,8 @@ WORDS: dict[type[Event], Words] = {
     ),
     entry.PenaltyConceded: lambda e: f"conceded a penalty of {e.amount}: {e.condition}",
     entry.EntryReversed: lambda e: f"took {e.amount} of entry {e.entry} back: {e.reason}",
-    metric.MetricReported: lambda e: f"reported {e.metric} for {e.period}: {e.figure}",
-    metric.MetricCorrected: lambda e: (
+    reported_figure.MetricReported: lambda e: f"reported {e.metric} for {e.period}: {e.figure}",
+    reported_figure.MetricCorrected: lambda e: (
         f"corrected {e.metric} for {e.period} to {e.figure}: {e.reason}"
     ),
 }

@@ -10,8 +10,8 @@ from decimal import Decimal
 
 from domain.exploration import AudienceOverlapMeasured, ExplorationBegun, PartnerChosen
 from domain.formation import BestAlternativeDeclared, NonNegotiableDeclared
-from domain.metric import MetricCorrected, MetricReported
 from domain.recorded import Recorded
+from domain.reported_figure import MetricCorrected, MetricReported
 from domain.sharing import SMALLEST_CELL, DataSharingAgreed, Form
 from projections.fold import Row
 

@@ -133,7 +133,6 @@ from domain.markets import (
     Role,
     TargetMarket,
 )
-from domain.metric import CorrectMetric, Figure, ReportMetric
 from domain.partnership import PassTime
 from domain.people import ErasePerson
 from domain.priors import AgreePrior, Prior, ProposePrior
@@ -148,6 +147,7 @@ from domain.renewal import (
     HoldRenewalReview,
     ProposeRenewal,
 )
+from domain.reported_figure import CorrectMetric, Figure, ReportMetric
 from domain.rules import Action, Comparison, DecisionRule, Window
 from domain.scaling import (
     AgreeJointInvestment,

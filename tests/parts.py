@@ -101,7 +101,7 @@ def _or_missing() -> Iterator[None]:
     try:
         yield
     except Missing as error:
-        missing_part(error.part, f"{error.why}. {error.mend}")
+        missing_part(error.part, f"{error.why}. {error.hint}")
 
 
 @contextmanager

@@ -122,7 +122,7 @@ class Story:
             self.when(party, command, happened=happened)
         assert len(self.history) == before
         assert refusal.value.detail
-        assert refusal.value.mend
+        assert refusal.value.hint
         return refusal.value
 
     def _until(self, now: datetime) -> list[Event]:

@@ -52,7 +52,7 @@ def test_a_quick_run_beside_kafka_measures_every_contender_and_misses_no_alert()
     try:
         found = beside_kafka.measure(beside_kafka.QUICK)
     except Missing as error:
-        missing_part(error.part, f"{error.why}. {error.mend}")
+        missing_part(error.part, f"{error.why}. {error.hint}")
 
     assert found["feed"]["events"] > found["feed"]["lines"]
     assert all(rate > 0 for rate in found["per_second"].values())

@@ -18,7 +18,7 @@ from benchmarks.feed import FORMING, feed
 from benchmarks.kafka import probes
 from benchmarks.kafka.site import Servers, Site, Work, Worker, partnership, site
 from dev.local.processes import STARTS_WITHIN, DidNotStart, until
-from infra.store.postgres_datastore import Lead
+from infra.store.postgres_datastore import LeaderLock
 from infra.store.postgres_views import CHANNEL, PostgresViews
 from infra.tlog.codec import canonical
 
@@ -216,7 +216,10 @@ def _consumed(broker: str, topic: str) -> Iterator[Arrivals]:
 @contextmanager
 def _saved(store: str) -> Iterator[Arrivals]:
     """Give what a projector saves from now on for a publisher to tell."""
-    with closing(PostgresViews.open(store)) as views, Lead(store, "benchmark", CHANNEL) as lead:
+    with (
+        closing(PostgresViews.open(store)) as views,
+        LeaderLock(store, "benchmark", CHANNEL) as lead,
+    ):
         lead.take()
         last = views.last_output()
 

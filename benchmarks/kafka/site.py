@@ -37,7 +37,7 @@ LOOK = 0.1
 SILENCE = 60
 """Seconds without any progress after which a measurement is given up."""
 
-_TO_BE_FOLDED_ANEW = "TRUNCATE views.rows, views.positions, views.outputs, views.tails"
+_TO_BE_FOLDED_ANEW = "TRUNCATE views.rows, views.positions, views.outputs, views.cursors"
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,10 @@ REPOSITORY = Path(__file__).parents[2]
 
 
 class Missing(Exception):
-    """A real part that this machine cannot have; its text names the part, why, and the mend."""
+    """A real part that this machine cannot have; its text names the part, why, and the hint."""
 
-    def __init__(self, part: str, why: str, mend: str) -> None:
-        super().__init__(f"{part}: {why}. {mend}")
+    def __init__(self, part: str, why: str, hint: str) -> None:
+        super().__init__(f"{part}: {why}. {hint}")
         self.part = part
         self.why = why
-        self.mend = mend
+        self.hint = hint

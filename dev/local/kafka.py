@@ -1,4 +1,4 @@
-"""Apache Kafka as a single node on this machine, from the jars that `infra/kafka/pom.xml` pins."""
+"""Apache Kafka as a single node on this machine, from the jars that `dev/local/pom.xml` pins."""
 
 import base64
 import fcntl

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from itertools import islice
 
-from domain.metrics import CATALOGUE
+from domain.metric_catalogue import CATALOGUE
 from domain.values import instant
 from infra.answers.logs import NOW, AsOf, NotFound, Row, log, perhaps, size_of
 from infra.bootstrap import Accord

@@ -7,7 +7,7 @@ import orjson
 from domain.values import instant
 from infra.answers.logs import NotFound, perhaps, size_of
 from infra.bootstrap import Accord
-from infra.deciding.people import names
+from infra.deciding.pseudonyms import names
 from infra.deciding.service import Outcome, wall_clock
 
 SOURCE = "accord:erase"
@@ -22,9 +22,9 @@ def commitments(accord: Accord, partnership: str, name: str) -> list[str]:
     known = names(accord.history, partnership)
     found = [commitment for commitment, each in known.items() if each == name]
     if not found:
-        mend = "Names are told apart as they were sent; one that was erased is not kept."
+        hint = "Names are told apart as they were sent; one that was erased is not kept."
         raise NotFound(
-            f"Nobody in {partnership} is called so.", perhaps(name, known.values(), mend)
+            f"Nobody in {partnership} is called so.", perhaps(name, known.values(), hint)
         )
     return found
 

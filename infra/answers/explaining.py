@@ -10,10 +10,10 @@ from domain.calendar import PERIOD_PATTERN, bounds, months_of, preceding, quarte
 from domain.deadlines import DeadlinePassed
 from domain.formation import DecisionRuleAgreed
 from domain.kernel import Event
-from domain.metric import MetricCorrected, MetricReported
-from domain.metrics import CATALOGUE, Adds, Metric
+from domain.metric_catalogue import CATALOGUE, Adds, Metric
 from domain.recorded import Recorded
 from domain.renewal import ExitNoticeGiven, PartnershipExited, PartnershipRenewed
+from domain.reported_figure import MetricCorrected, MetricReported
 from domain.rules import DecisionRule
 from domain.values import MINOR_UNITS, instant, plain
 from infra.answers.logs import NOW, AsOf, NotFound, Row, entry, log, perhaps, sight_of, size_of

@@ -19,7 +19,7 @@ from infra.answers.logs import (
     whole_log,
 )
 from infra.bootstrap import Accord
-from infra.deciding.people import Names
+from infra.deciding.pseudonyms import Names
 from infra.projecting.runner import partnerships, replay_all
 from infra.tlog.codec import encode
 from projections import ALERTS, KPIS, OVERVIEW, beliefs, figures

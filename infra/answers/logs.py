@@ -8,7 +8,7 @@ from typing import Any
 
 from domain.recorded import Recorded
 from domain.values import instant
-from infra.deciding.people import Names
+from infra.deciding.pseudonyms import Names
 from infra.projecting.runner import partnerships
 from infra.store.records import History
 from projections.timeline import TIMELINE
@@ -21,10 +21,10 @@ Row = dict[str, Any]
 class NotFound(LookupError):
     """What was asked about is not there: what is missing, and what to ask instead."""
 
-    def __init__(self, detail: str, mend: str) -> None:
-        super().__init__(f"{detail} {mend}")
+    def __init__(self, detail: str, hint: str) -> None:
+        super().__init__(f"{detail} {hint}")
         self.detail = detail
-        self.mend = mend
+        self.hint = hint
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +115,7 @@ def size_of(history: History, partnership: str) -> int:
 
 
 def perhaps(name: str, known: Iterable[str], otherwise: str) -> str:
-    """Give the mend of a name that is not known: those nearest to it, or else what to do."""
+    """Give the hint of a name that is not known: those nearest to it, or else what to do."""
     near = get_close_matches(name, known if isinstance(known, list) else list(known), 3, 0.5)
     return f"Perhaps {' or '.join(near)}?" if near else otherwise
 

@@ -148,7 +148,7 @@ class _Pack:
                 )
 
     def _actions(self, state: Partnership) -> Iterator[Row]:
-        facts = state.standing.facts
+        facts = state.context.declarations
         done = {each.action for each in facts.of(ActionCompleted)}
         for each in facts.of(ActionAgreed):
             row = each.model_dump(mode="json", exclude_none=True)
@@ -185,7 +185,7 @@ def _open(tasks: Tasks, name: str, said: str) -> list[Row]:
 def _health(state: Partnership) -> Iterator[Row]:
     """Give each party's last scorecard, with the change against the one before (C25)."""
     for party in state.parties:
-        checks = state.standing.facts.of(HealthCheckRecorded, party)
+        checks = state.context.declarations.of(HealthCheckRecorded, party)
         if not checks:
             continue
         last, before = checks[-1], checks[-2] if len(checks) > 1 else None
@@ -204,7 +204,7 @@ def _health(state: Partnership) -> Iterator[Row]:
 
 
 def _risks(state: Partnership) -> list[Row]:
-    facts = state.standing.facts
+    facts = state.context.declarations
     dealt_with = {each.risk for each in facts.of(RiskMitigated)}
     return [
         each.model_dump(mode="json") | {"weight": each.likelihood * each.impact}

@@ -7,6 +7,7 @@ from domain import aggregates
 from domain.agreement import CommercialTermsAgreed
 from domain.calendar import subtract
 from domain.consent import Proposals
+from domain.declarations import Declarations
 from domain.dispute import DisputeOpened, DisputeResolved
 from domain.execution import (
     IssueEscalated,
@@ -23,7 +24,6 @@ from domain.exploration import (
     CandidateApproached,
     CandidateScored,
 )
-from domain.facts import Facts
 from domain.formation import BestAlternativeDeclared, Formation, NonNegotiableDeclared
 from domain.governance import (
     ContactAssigned,
@@ -89,8 +89,8 @@ def _private(state: Partnership) -> Iterator[Row]:
     """Give what parties keep to themselves, as far as the asked log has it."""
     for party in state.parties:
         for fact in (
-            *state.standing.facts.of(NonNegotiableDeclared, party),
-            *state.standing.facts.of(BestAlternativeDeclared, party),
+            *state.context.declarations.of(NonNegotiableDeclared, party),
+            *state.context.declarations.of(BestAlternativeDeclared, party),
         ):
             yield {"party": party, "kind": fact.wire, **_json(fact)}
 
@@ -164,13 +164,15 @@ def _of(state: Partnership, seen: _Seen, day: date) -> Row:
             for each in formation.rules
         ],
         "agreement": _agreement(formation),
-        "governance": next(map(_json, state.standing.facts.of(GovernanceEstablished)), None),
-        "markets": _markets(state.standing.facts),
-        "roles": [_json(each) for each in state.standing.facts.of(RoleAssigned)],
-        "metric_owners": [_json(each) for each in state.standing.facts.of(MetricOwnerAssigned)],
+        "governance": next(map(_json, state.context.declarations.of(GovernanceEstablished)), None),
+        "markets": _markets(state.context.declarations),
+        "roles": [_json(each) for each in state.context.declarations.of(RoleAssigned)],
+        "metric_owners": [
+            _json(each) for each in state.context.declarations.of(MetricOwnerAssigned)
+        ],
         "waivers": [
             {"rule": each.rule, "party": each.party, "actor": each.actor, "reason": each.reason}
-            for each in state.standing.waivers.values()
+            for each in state.context.waivers.values()
         ],
         "deadlines": [
             {"due": instant(each.due), "kind": each.kind.value, "ref": each.ref}
@@ -196,7 +198,7 @@ def _parties(state: Partnership) -> list[Row]:
     names = {name: each.identified.name for name, each in candidates.items()}
     found = []
     for place, party in enumerate(state.parties):
-        facts = state.standing.facts
+        facts = state.context.declarations
         found.append(
             {
                 "party": party,
@@ -233,7 +235,7 @@ def _small(told: str | None) -> Row:
     return {"overlap": {"shared_customers": told}} if told else {}
 
 
-def _markets(facts: Facts) -> list[Row]:
+def _markets(facts: Declarations) -> list[Row]:
     """Give each market that was named, heard or ranked, with what is known of it (C3)."""
     heard, ranked = facts.of(LocalFeedbackRecorded), facts.of(MarketRanked)
     targeted = [each.market for each in facts.of(MarketTargeted)]

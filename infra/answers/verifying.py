@@ -14,7 +14,7 @@ from domain.keyring import KeyRegistered, Keyring
 from domain.recorded import Recorded
 from infra.audit.log import Log
 from infra.bootstrap import Accord
-from infra.deciding.people import COMMAND
+from infra.deciding.pseudonyms import COMMAND
 from infra.projecting.runner import Replayed, partnerships, replay_all
 from infra.store.records import NOTHING
 from infra.tlog import codec, dsse, merkle

@@ -105,17 +105,17 @@ class Notary:
         if not tree.size:
             raise LookupError(f"{partnership} has no events.")
         last = self.latest(partnership)
-        standing = Checkpoint.read(last.text) if last else None
-        if standing and held.root(standing.size) != standing.root:
-            raise Altered(partnership, standing.size - 1, "or one before it is not what was signed")
-        if last and standing and standing.size == tree.size:
+        existing = Checkpoint.read(last.text) if last else None
+        if existing and held.root(existing.size) != existing.root:
+            raise Altered(partnership, existing.size - 1, "or one before it is not what was signed")
+        if last and existing and existing.size == tree.size:
             # Who could not be reached when it was signed may be there now.
             return last if self._policy.met(last) else self._keep(partnership, tree.size, last)
         checkpoint = Checkpoint(
             self.seal.origin(partnership),
             tree.size,
             tree.root(),
-            self._now(partnership, standing),
+            self._now(partnership, existing),
         )
         note = Note(checkpoint.text).signed(checkpoint.origin, self.seal.signer)
         return self._keep(partnership, tree.size, note)

@@ -12,7 +12,7 @@ from typing import Self
 
 from domain.values import instant
 from infra.deciding.service import Outcome
-from infra.store.records import History, Receipt
+from infra.store.records import CommandResult, History
 from infra.tlog import codec
 from infra.tlog.keys import Signer
 from infra.tlog.notes import Malformed, Note, read_proof, written_proof
@@ -71,7 +71,7 @@ class Promise:
 
 
 @dataclass(frozen=True, slots=True)
-class Receipts:
+class SignedReceipts:
     """The receipts of one store, as its operator signs them."""
 
     history: History
@@ -95,7 +95,7 @@ class Receipts:
 
     def again(self, keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Note]:
         """Give the receipts of commands that were accepted at some time, by source and id."""
-        found = self.history.receipts(keys) if keys else {}
+        found = self.history.results(keys) if keys else {}
         given = [each for each in found.values() if each.refused is None and each.count]
         return {
             (each.source, each.source_id): note
@@ -103,7 +103,7 @@ class Receipts:
             for each, note in self._signed(run)
         }
 
-    def _signed(self, run: list[Receipt]) -> Iterator[tuple[Receipt, Note]]:
+    def _signed(self, run: list[CommandResult]) -> Iterator[tuple[CommandResult, Note]]:
         partnership, start = run[0].partnership, _first(run[0])
         stop = max(map(_end, run))
         leaves = list(self.history.leaves(partnership, start, stop))
@@ -121,9 +121,9 @@ class Receipts:
             yield each, Note(promise.text).signed(origin, self.signer)
 
 
-def _runs(receipts: list[Receipt]) -> Iterator[list[Receipt]]:
+def _runs(receipts: list[CommandResult]) -> Iterator[list[CommandResult]]:
     """Give receipts in parts that stand close together in one log, so that each is read once."""
-    run: list[Receipt] = []
+    run: list[CommandResult] = []
     for each in sorted(receipts, key=lambda each: (each.partnership, _first(each))):
         near = run and run[-1].partnership == each.partnership
         if run and not (near and _first(each) - _end(run[-1]) <= _GAP):
@@ -134,9 +134,9 @@ def _runs(receipts: list[Receipt]) -> Iterator[list[Receipt]]:
         yield run
 
 
-def _first(receipt: Receipt) -> int:
+def _first(receipt: CommandResult) -> int:
     return receipt.first or 0
 
 
-def _end(receipt: Receipt) -> int:
+def _end(receipt: CommandResult) -> int:
     return _first(receipt) + receipt.count

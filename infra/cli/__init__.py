@@ -737,7 +737,7 @@ def receipt(
 
 
 def main() -> None:
-    """Run the command; say what went wrong in one line, with the mend."""
+    """Run the command; say what went wrong in one line, with the hint."""
     try:
         app(prog_name="accord")
     except Exception as error:
@@ -777,8 +777,8 @@ def _told(error: Exception) -> str | None:
             told = str(error)
         case UnknownSchema():
             told = f"{error}."
-        case Refused(detail=detail, mend=mend):
-            told = f"{detail} {mend}"
+        case Refused(detail=detail, hint=hint):
+            told = f"{detail} {hint}"
         case sqlite3.Error() | PersistenceError() if "locked" in str(error):
             told = "The store is locked by another process. Try again when that has finished."
         case sqlite3.Error() | PersistenceError() | DatabaseError():

@@ -177,7 +177,7 @@ def print_markets(rows: list[Row]) -> None:
         say(f"{row['market']}: {', '.join(row['partnerships'])}", "bold")
         for each in row["checks"]:
             if each["made"]:
-                say(f"{each['mistake']}. {each['mend']}", indent=2)
+                say(f"{each['mistake']}. {each['hint']}", indent=2)
             else:
                 say(f"not {each['mistake']}: {each['shown_by']}", indent=2)
 

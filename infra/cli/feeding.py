@@ -13,7 +13,7 @@ from rich.progress import Progress
 
 from domain.values import instant
 from infra.answers import NotFound
-from infra.audit.receipts import Receipts
+from infra.audit.receipts import SignedReceipts
 from infra.bootstrap import Accord
 from infra.cli.printing import Row, note, progress, say
 from infra.deciding.service import Outcome
@@ -54,7 +54,7 @@ class Tally:
                     self.refused.append(outcome)
 
     def as_json(self) -> Row:
-        """Give the counts, and each refusal with its rule and its mend."""
+        """Give the counts, and each refusal with its rule and its hint."""
         return {
             "accepted": self.accepted,
             "duplicates": self.duplicates,
@@ -101,7 +101,7 @@ def receipt(accord: Accord, source: str, id: str) -> str:
     return str(note)
 
 
-def _receipts(accord: Accord) -> Receipts:
+def _receipts(accord: Accord) -> SignedReceipts:
     if accord.receipts is None:
         raise NoKey("There is no key to sign with; set ACCORD_KEY=FILE (accord keygen makes one).")
     return accord.receipts
@@ -142,7 +142,7 @@ def _watched(raws: Iterator[bytes], name: str, bar: Progress) -> Iterator[bytes]
 
 
 def print_tally(tally: Tally) -> None:
-    """Print the counts, then each refusal with its rule and its mend."""
+    """Print the counts, then each refusal with its rule and its hint."""
     say(f"{tally}.")
     if tally.refused:
         say("refused", "bold")
@@ -150,12 +150,12 @@ def print_tally(tally: Tally) -> None:
 
 
 def print_refusals(refused: Iterable[Outcome], indent: int) -> None:
-    """Print refusals, each with its rule and how to mend it."""
+    """Print refusals, each with its rule and its hint."""
     for each in refused:
         at = f" at {each.pointer}" if each.pointer else ""
         say(f"{each.id or '(no id)'} ({each.source or 'no source'})", indent=indent)
         say(f"{each.rule}{at}: {each.detail}", indent=indent + 2)
-        say(f"Mend: {each.mend}", indent=indent + 2)
+        say(f"Hint: {each.hint}", indent=indent + 2)
 
 
 # --- what was refused --------------------------------------------------------------------------
@@ -170,7 +170,7 @@ def refusals(accord: Accord, *, every: bool) -> Iterator[Refusal]:
 
 
 def print_rejected(found: Iterable[Refusal]) -> None:
-    """Print refused inputs, each with its number, its rule and its mend."""
+    """Print refused inputs, each with its number, its rule and its hint."""
     shown = False
     for each in found:
         shown = True
@@ -179,7 +179,7 @@ def print_rejected(found: Iterable[Refusal]) -> None:
         what = f"{each.type or 'no type'} on {each.subject or 'no partnership'}"
         say(f"{each.number}  {what}: {each.source_id} ({each.source or 'no source'}){state}")
         say(f"{each.rule}{at}: {each.detail}", indent=4)
-        say(f"Mend: {each.mend}", indent=4)
+        say(f"Hint: {each.hint}", indent=4)
     if not shown:
         note("Nothing that was refused waits for anybody.")
     else:
@@ -197,7 +197,7 @@ def as_json(each: Refusal) -> Row:
         "type": each.type,
         "rule": each.rule,
         "detail": each.detail,
-        "mend": each.mend,
+        "hint": each.hint,
         "pointer": each.pointer,
         "received_at": instant(each.received_at),
         "message": each.raw.decode(errors="replace"),

@@ -19,12 +19,12 @@ from domain import (
     governance,
     health,
     markets,
-    metric,
     partnership,
     people,
     priors,
     program,
     renewal,
+    reported_figure,
     scaling,
     settlement,
     sharing,
@@ -32,7 +32,7 @@ from domain import (
 from domain.aggregates import command_types
 from domain.calendar import preceding
 from domain.kernel import Command, Stage
-from domain.metrics import CATALOGUE, Adds
+from domain.metric_catalogue import CATALOGUE, Adds
 from infra import answers
 from infra.answers import Difference
 from infra.bootstrap import Accord
@@ -363,7 +363,7 @@ CHAPTERS = (
     settlement,
     dispute,
     people,
-    metric,
+    reported_figure,
     program,
 )
 """Where commands are told of, in the order in which they are of use."""

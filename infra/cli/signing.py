@@ -145,7 +145,7 @@ def _events(feed: bytes) -> Iterator[dict[str, Any]]:
         read = intake.read(raw)
         if isinstance(read, Unreadable):
             why = read.refused
-            note(f"{read.source_id}: {why.rule}: {why.detail} Mend: {why.mend}")
+            note(f"{read.source_id}: {why.rule}: {why.detail} Hint: {why.hint}")
             raise typer.Exit(REFUSED)
         told = read.envelope
         data = told.data.model_dump(mode="json", exclude_none=True)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from domain.calendar import months_of
 from domain.execution import ReviewHeld
-from domain.metric import MetricCorrected
+from domain.reported_figure import MetricCorrected
 from infra import answers
 from infra.answers import NotFound
 from infra.bootstrap import Accord

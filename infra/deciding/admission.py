@@ -14,7 +14,7 @@ from domain.kernel import Event, Refused
 from domain.keyring import Key, Keyring, RegisterKey
 from domain.values import instant
 from infra.deciding.intake import Envelope
-from infra.deciding.people import COMMAND
+from infra.deciding.pseudonyms import COMMAND
 from infra.store.records import Kept
 from infra.tlog import codec, keys
 from infra.tlog.dsse import Payload, Seen, Signed

@@ -1,4 +1,4 @@
-"""The way in: CloudEvents 1.0 become commands, or a refusal that says where and how to mend it.
+"""The way in: CloudEvents 1.0 become commands, or a refusal that says where, with a hint.
 
 ``type`` is ``accord.<Command>``, ``subject`` the partnership, ``time`` when it happened;
 ``party`` and ``actor`` say who acts. Reading is strict, because what is misread once stays wrong

@@ -1,6 +1,6 @@
 """The one place where commands are decided: load, decide, append, however they came in.
 
-Many inputs share one transaction. What each comes to is written with it: the events, a receipt
+Many inputs share one transaction. What each comes to is written with it: the events, a result
 (so that the same input again returns its first outcome), the refusal if it was refused. Writers
 race; the one that comes second finds a conflict and decides afresh.
 """
@@ -22,12 +22,21 @@ from domain.partnership import Partnership, PassTime
 from domain.people import PersonErased
 from domain.recorded import Recorded
 from domain.values import instant
-from infra.deciding import admission, intake, people
+from infra.deciding import admission, intake, pseudonyms
 from infra.deciding.intake import Input, Unreadable
-from infra.deciding.people import Door, People, Salts
-from infra.running.at_hand import let_go
+from infra.deciding.pseudonyms import Pseudonymizer, Pseudonyms, SaltSource
+from infra.running.cache import evict
 from infra.settings import OPERATOR
-from infra.store.records import NOTHING, Conflict, Head, History, Kept, Receipt, Refusal, placed_at
+from infra.store.records import (
+    NOTHING,
+    CommandResult,
+    Conflict,
+    Head,
+    History,
+    Kept,
+    Refusal,
+    placed_at,
+)
 from infra.tlog import codec
 from infra.tlog.merkle import Tree, leaf_hash
 from projections.breaches import judge
@@ -68,7 +77,7 @@ class Outcome:
     count: int = 0
     rule: str | None = None
     detail: str | None = None
-    mend: str | None = None
+    hint: str | None = None
     pointer: str | None = None
 
     def refusal(self) -> dict[str, str | None]:
@@ -78,7 +87,7 @@ class Outcome:
             "id": self.id,
             "rule": self.rule,
             "detail": self.detail,
-            "mend": self.mend,
+            "hint": self.hint,
             "pointer": self.pointer,
         }
 
@@ -115,7 +124,7 @@ class Service:
         clock: Callable[[], datetime],
         *,
         simulated: bool,
-        salts: Salts,
+        salts: SaltSource,
         operator: str = OPERATOR,
         root_at: RootAt | None = None,
     ) -> None:
@@ -130,7 +139,7 @@ class Service:
         # partnership is still the same object.
         self._states: dict[str, tuple[_Known, tuple[int, State]]] = {}
         self._judged: dict[str, tuple[_Known, Rows]] = {}
-        self._people: dict[str, tuple[_Known, People]] = {}
+        self._people: dict[str, tuple[_Known, Pseudonyms]] = {}
 
     def handle(self, raws: Sequence[bytes]) -> list[Outcome]:
         """Decide messages, each a CloudEvent in structured JSON; give their outcomes in order."""
@@ -160,7 +169,7 @@ class Service:
 
     def forget(self) -> None:
         """Forget the names of all whose erasure is recorded, should a run have been interrupted."""
-        people.forget(self._history)
+        pseudonyms.forget(self._history)
 
     def retry(self, number: int) -> Outcome | None:
         """Decide a refused input again; nothing if there is none of that number."""
@@ -205,11 +214,9 @@ class Service:
         )
         batch = self._batch(subjects, [*(each.stream for each in readable), *filter(None, others)])
         self._meet(batch, subjects)
-        receipts = self._history.receipts(map(_identity, inputs))
+        results = self._history.results(map(_identity, inputs))
         # To try again is to set aside that it was refused; what was accepted stands.
-        batch.receipts = {
-            key: each for key, each in receipts.items() if not (again and each.refused)
-        }
+        batch.results = {key: each for key, each in results.items() if not (again and each.refused)}
         batch.own, batch.operator, batch.root_at = own, self._operator, self._root_at
         for name in dict.fromkeys(each.envelope.subject for each in readable if each.signed):
             batch.nonces |= self._history.kept(admission.NONCE, name, _nonces(readable)).keys()
@@ -247,9 +254,11 @@ class Service:
             if held and held[0] is known:
                 batch.people[name] = held[1]
             elif known.size:
-                batch.people[name] = People.of(self._history, name, self._salts, batch.erased(name))
+                batch.people[name] = Pseudonyms.of(
+                    self._history, name, self._salts, batch.erased(name)
+                )
             else:
-                batch.people[name] = People(name, self._salts)
+                batch.people[name] = Pseudonyms(name, self._salts)
 
     def _loaded(self, streams: Iterable[str]) -> dict[str, tuple[int, State]]:
         """Give the states of these streams, read from the history where they are not at hand."""
@@ -283,7 +292,7 @@ class Service:
                     self._known.pop(name, None)
                 return False
         self._remember(batch)
-        if any(each.kind == people.ERASING for each in batch.kept):
+        if any(each.kind == pseudonyms.ERASING for each in batch.kept):
             self.forget()
         return True
 
@@ -302,10 +311,10 @@ class Service:
         for name, met in batch.people.items():
             self._people.pop(name, None)
             self._people[name] = (self._known[name], met)
-        let_go(self._states)
-        let_go(self._judged)
-        let_go(self._people)
-        let_go(self._known)
+        evict(self._states)
+        evict(self._judged)
+        evict(self._people)
+        evict(self._known)
 
 
 def _partnership(stream: str) -> str:
@@ -334,7 +343,7 @@ def _unsettled(each: Input | Unreadable) -> Outcome:
         source_id,
         rule="conflict",
         detail="Others wrote to the same partnership again and again meanwhile.",
-        mend="Send the same again; it was not decided and nothing was recorded.",
+        hint="Send the same again; it was not decided and nothing was recorded.",
     )
 
 
@@ -380,17 +389,17 @@ class _Batch:
         self._stored = {name: each.size for name, each in known.items()}
         self._sizes = dict(self._stored)
         self.judged: dict[str, Rows] = {}
-        self.people: dict[str, People] = {}
+        self.people: dict[str, Pseudonyms] = {}
         self._simulated = simulated
         self._outcomes: list[tuple[Outcome, int]] = []
         self._starts: dict[tuple[str, str], int] = {}
-        self.receipts: dict[tuple[str, str], Receipt] = {}
+        self.results: dict[tuple[str, str], CommandResult] = {}
         self.own = False
         self.operator = OPERATOR
         self.root_at: RootAt | None = None
         self.nonces: set[str] = set()
         self.events: list[Recorded] = []
-        self.written: list[Receipt] = []
+        self.written: list[CommandResult] = []
         self.refusals: list[Refusal] = []
         self.kept: list[Kept] = []
 
@@ -411,14 +420,14 @@ class _Batch:
 
     def take(self, each: Input | Unreadable, *, keep: bool) -> None:
         """Decide an input, unless it was decided before; `keep` its refusal for later."""
-        before = self.receipts.get(_identity(each))
+        before = self.results.get(_identity(each))
         if before is not None and before.fingerprint == _told_apart(each, before):
             self._outcomes.append((_again(before), self._starts.get(_identity(each), -1)))
             return
         try:
             self._accept(each, before)
         except Refused as refused:
-            # What was accepted under this identity stands, so its receipt does too.
+            # What was accepted under this identity stands, so its result does too.
             self._refuse(
                 each, refused, keep=keep, stands=before if before and not before.refused else None
             )
@@ -432,7 +441,7 @@ class _Batch:
             )
             self._refuse(each, fault, keep=keep, stands=None)
 
-    def _accept(self, each: Input | Unreadable, before: Receipt | None) -> None:
+    def _accept(self, each: Input | Unreadable, before: CommandResult | None) -> None:
         if before is not None and before.refused is None:
             raise _another_content(before)
         if isinstance(each, Unreadable):
@@ -444,8 +453,8 @@ class _Batch:
         now = self._told(each)
         self.pass_time(name, now)
         within = self._partnership(name)
-        door = Door(self.people[name])
-        actor, command = door(envelope.actor), people.renamed(envelope.data, door)
+        door = Pseudonymizer(self.people[name])
+        actor, command = door(envelope.actor), pseudonyms.renamed(envelope.data, door)
         act = Act(envelope.party, actor, envelope.time, self._not_before(name, now))
         self._check_signature(each, act)
         _, state = self.states[each.stream]
@@ -460,11 +469,11 @@ class _Batch:
         if each.signed and decided:
             self.kept += admission.kept(each.signed)
             self.nonces.add(admission.nonce_key(each.signed.payload))
-        receipt = Receipt(
+        result = CommandResult(
             envelope.source, envelope.id, each.fingerprint, None, name, None, len(decided)
         )
         self._answer(
-            receipt,
+            result,
             Outcome("accepted", envelope.source, envelope.id, name, None, len(decided)),
             start,
         )
@@ -510,14 +519,19 @@ class _Batch:
 
     # --- what came of it ---
 
-    def _answer(self, receipt: Receipt, outcome: Outcome, start: int) -> None:
-        self.written.append(receipt)
-        self.receipts[receipt.source, receipt.source_id] = receipt
-        self._starts[receipt.source, receipt.source_id] = start
+    def _answer(self, result: CommandResult, outcome: Outcome, start: int) -> None:
+        self.written.append(result)
+        self.results[result.source, result.source_id] = result
+        self._starts[result.source, result.source_id] = start
         self._outcomes.append((outcome, start))
 
     def _refuse(
-        self, each: Input | Unreadable, refused: Refused, *, keep: bool, stands: Receipt | None
+        self,
+        each: Input | Unreadable,
+        refused: Refused,
+        *,
+        keep: bool,
+        stands: CommandResult | None,
     ) -> None:
         source, source_id = _identity(each)
         subject, wire = _about(each)
@@ -531,7 +545,7 @@ class _Batch:
             subject,
             rule=refused.rule,
             detail=refused.detail,
-            mend=refused.mend,
+            hint=refused.hint,
             pointer=pointer,
         )
         refusal = Refusal(
@@ -541,7 +555,7 @@ class _Batch:
             wire,
             refused.rule,
             refused.detail,
-            refused.mend,
+            refused.hint,
             pointer,
             self._now,
             each.raw,
@@ -551,15 +565,15 @@ class _Batch:
         if stands is not None:
             self._outcomes.append((outcome, -1))
             return
-        receipt = Receipt(source, source_id, each.attempt, refusal.words, subject)
-        self._answer(receipt, outcome, -1)
+        result = CommandResult(source, source_id, each.attempt, refusal.words, subject)
+        self._answer(result, outcome, -1)
 
     def note(self, name: str, actor: str, event: Event) -> None:
         """Take what the operator itself does, by one of its own people."""
         last = self.recorded_at[name]
         now = self._not_before(name, last if self._simulated and last else self._now)
         cause = _Cause(VIEW_SOURCE, f"{name}/{self._sizes[name]}")
-        door = Door(self.people[name])
+        door = Pseudonymizer(self.people[name])
         self._record(name, [event], Act(CLOCK_PARTY, door(actor), now, now), cause, door)
 
     # --- time ---
@@ -614,17 +628,17 @@ class _Batch:
 
     def erased(self, name: str) -> list[str]:
         """Give the commitments of those whose erasure a partnership has on record."""
-        facts = self._partnership(name).standing.facts
+        facts = self._partnership(name).context.declarations
         return [each.person for each in facts.of(PersonErased)]
 
-    def _let_in(self, name: str, door: Door, decided: Iterable[Event]) -> None:
+    def _let_in(self, name: str, door: Pseudonymizer, decided: Iterable[Event]) -> None:
         """Keep the names that are new, and those of the erased until they are forgotten."""
         met = door.people()
         self.kept += door.fresh.values()
         for event in decided:
             if isinstance(event, PersonErased):
                 met = met.without(event.person)
-                self.kept.append(people.to_forget(name, event.person))
+                self.kept.append(pseudonyms.to_forget(name, event.person))
         self.people[name] = met
 
     # --- states ---
@@ -653,7 +667,7 @@ class _Batch:
         decided: list[Event],
         act: Act,
         cause: _Cause,
-        door: Door | None = None,
+        door: Pseudonymizer | None = None,
     ) -> None:
         if not decided:
             return
@@ -721,7 +735,7 @@ class _Batch:
             self._record(name, actions, act, cause)
 
 
-def _told_apart(each: Input | Unreadable, before: Receipt) -> bytes:
+def _told_apart(each: Input | Unreadable, before: CommandResult) -> bytes:
     """Give the fingerprint to compare: what is taken is the event, what is refused an attempt."""
     return each.attempt if before.refused else each.fingerprint
 
@@ -732,7 +746,7 @@ def _about(each: Input | Unreadable) -> tuple[str, str]:
     return each.subject, each.type
 
 
-def _again(before: Receipt) -> Outcome:
+def _again(before: CommandResult) -> Outcome:
     """Give the first outcome again (the same input, sent once more)."""
     if before.refused is None:
         return Outcome(
@@ -752,7 +766,7 @@ def _again(before: Receipt) -> Outcome:
     )
 
 
-def _another_content(before: Receipt) -> Refused:
+def _another_content(before: CommandResult) -> Refused:
     return Refused(
         "id-conflict",
         f"{before.source} sent {before.source_id} before, with other content.",

@@ -28,7 +28,7 @@ from infra.answers.logs import AsOf, NotFound, Row, sight_of, size_of
 from infra.audit.log import Altered, Log
 from infra.audit.notary import Notary
 from infra.bootstrap import Accord
-from infra.deciding.people import COMMAND, PERSON
+from infra.deciding.pseudonyms import COMMAND, PERSON
 from infra.evidence import claims
 from infra.store.records import Head
 from infra.tlog import codec
@@ -345,7 +345,7 @@ class _Bundle:
                         "type": each.type,
                         "rule": each.rule,
                         "detail": each.detail,
-                        "mend": each.mend,
+                        "hint": each.hint,
                         "pointer": each.pointer,
                         "received_at": instant(codec.utc(each.received_at)),
                         "sha256": sha256(each.raw).hexdigest(),

@@ -56,7 +56,7 @@ def list_alerts(
     try:
         rows = list(answers.alerts(served.accord, partnership, state, answers.AsOf(at, known)))
     except answers.NotFound as error:
-        raise Problem(404, error.detail, mend=error.mend) from error
+        raise Problem(404, error.detail, hint=error.hint) from error
     return Response(orjson.dumps([row | served.mark for row in rows]), media_type=JSON)
 
 

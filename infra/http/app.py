@@ -75,7 +75,7 @@ def _add_health(app: FastAPI) -> None:
     @app.get("/readyz", tags=["Health"], responses={503: problem("What keeps it from serving.")})
     def readyz(served: ServedHere) -> Response:
         """Say whether events can be recorded and the views follow; if not, why not."""
-        reasons = served.workers.ailments()
+        reasons = served.workers.unready_reasons()
         if reasons:
             raise Problem(503, "; ".join(reasons), reasons=reasons)
         return served.answer({"status": "ready"})

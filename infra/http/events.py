@@ -91,11 +91,11 @@ async def _decide(served: Served, raws: Sequence[bytes]) -> list[Outcome]:
     try:
         return await asyncio.wrap_future(served.workers.writer.submit(raws))
     except Busy as busy:
-        raise Problem(503, str(busy), headers=AGAIN_SOON, mend=again) from busy
+        raise Problem(503, str(busy), headers=AGAIN_SOON, hint=again) from busy
     except Exception as error:
         log.exception("events could not be recorded")
         detail = "The store could not be written."
-        raise Problem(503, detail, headers=AGAIN_SOON, mend=again) from error
+        raise Problem(503, detail, headers=AGAIN_SOON, hint=again) from error
 
 
 # --- what came in ------------------------------------------------------------------------------
@@ -114,7 +114,7 @@ def _media_type(headers: Headers) -> str:
             415,
             "Events are taken as JSON in UTF-8 that is not compressed.",
             headers={"Accept": ", ".join(openapi.MEDIA_TYPES)},
-            mend=f"Give the Content-Type as one of {', '.join(openapi.MEDIA_TYPES)}.",
+            hint=f"Give the Content-Type as one of {', '.join(openapi.MEDIA_TYPES)}.",
         )
     return media_type.strip()
 
@@ -133,6 +133,6 @@ async def _body(request: Request) -> bytes:
         raise Problem(
             413,
             f"A body has at most {LARGEST_BODY} bytes.",
-            mend="Send the events in several requests.",
+            hint="Send the events in several requests.",
         )
     return b"".join(parts)

@@ -27,7 +27,7 @@ router = APIRouter(tags=["Log"], prefix="/v1/partnerships/{partnership}")
 def _notary(served: Served) -> Notary:
     notary = served.accord.notary
     if notary is None:
-        raise Problem(503, "This process has no signing key.", mend="Set ACCORD_KEY to its file.")
+        raise Problem(503, "This process has no signing key.", hint="Set ACCORD_KEY to its file.")
     return notary
 
 
@@ -36,7 +36,7 @@ def _signed(served: Served, partnership: str) -> tuple[Notary, Note, Checkpoint]
     try:
         note = notary.checkpoint(partnership)
     except LookupError as error:
-        raise Problem(404, str(error), mend="See what there is: accord list.") from error
+        raise Problem(404, str(error), hint="See what there is: accord list.") from error
     except Altered as error:
         raise Problem(409, str(error), index=error.index) from error
     return notary, note, Checkpoint.read(note.text)

@@ -102,7 +102,7 @@ POST_ANSWERS: Final[dict[int | str, Schema]] = {
     409: problem("The id was used for other content, or others wrote meanwhile (`Retry-After`)."),
     413: problem("The body is too large."),
     415: problem("The body is of another media type, or compressed."),
-    422: problem("The rule that refused the event is in `rule`, and how to mend it in `mend`."),
+    422: problem("The rule that refused the event is in `rule`, and a hint in `hint`."),
     503: problem("Nothing can be recorded at the moment (`Retry-After`)."),
 }
 """What comes back, for FastAPI to take into the document."""
@@ -134,7 +134,7 @@ _RECEIPT: Schema = {
     "from the deadline on; there where the operator's key is.",
 }
 _REASONS: Schema = {
-    **dict.fromkeys(("source", "id", "rule", "detail", "mend"), _TEXT),
+    **dict.fromkeys(("source", "id", "rule", "detail", "hint"), _TEXT),
     "pointer": _POINTER,
 }
 

@@ -8,14 +8,14 @@ import orjson
 from fastapi import Depends, Request, Response
 
 from infra.bootstrap import Accord
-from infra.store.records import Bell
+from infra.store.records import Signal
 from infra.workers import Workers
 
 SIMULATED = {"simulated": True}
 """What every JSON object says that comes from a simulated store."""
 
 
-class Closing(Bell):
+class Closing(Signal):
     """Rung once, when the server begins to close; streams that never end by themselves end then."""
 
     begun = False
@@ -23,7 +23,7 @@ class Closing(Bell):
     def begin(self) -> None:
         """Let all open streams end."""
         self.begun = True
-        self.ring()
+        self.notify()
 
 
 @dataclass(frozen=True, slots=True)

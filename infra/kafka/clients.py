@@ -114,7 +114,7 @@ class Producer:
         self.close()
 
 
-def ailments(address: str) -> list[str]:
+def unready_reasons(address: str) -> list[str]:
     """Give in words that no broker answers; nothing if one does."""
     for each in address.split(","):
         host, _, port = each.rpartition(":")

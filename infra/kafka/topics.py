@@ -60,9 +60,9 @@ def create(address: str, prefix: str, partitions: int = PARTITIONS, replicas: in
     admin = KafkaAdminClient(bootstrap_servers=address, bootstrap_timeout_ms=_PATIENCE)
     try:
         wanted = {f"{prefix}.{name}": kept for name, kept in KEPT.items()}
-        standing = wanted.keys() & set(admin.list_topics())
-        missing = [name for name in wanted if name not in standing]
-        _check(admin, standing, partitions)
+        existing = wanted.keys() & set(admin.list_topics())
+        missing = [name for name in wanted if name not in existing]
+        _check(admin, existing, partitions)
         if missing:
             # What is acknowledged has reached all but one of several replicas.
             synced = {"min.insync.replicas": str(max(1, replicas - 1))}

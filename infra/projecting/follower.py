@@ -1,6 +1,6 @@
 """The thread that keeps the views of an embedded process up with its history."""
 
-from infra.projecting.runner import TAIL, Runner
+from infra.projecting.runner import CURSOR, Runner
 from infra.running.repeated import Repeated
 from infra.store.records import History, Views
 
@@ -25,4 +25,4 @@ class Follower(Repeated):
 
     def lag(self) -> int:
         """Give how many recorded events the views do not show yet."""
-        return self._history.size() - 1 - self._views.tail(TAIL)
+        return self._history.size() - 1 - self._views.cursor(CURSOR)

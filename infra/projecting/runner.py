@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from itertools import islice
 
 from domain.recorded import Recorded
-from infra.running.at_hand import let_go
+from infra.running.cache import evict
 from infra.store.records import NOTHING, History, Key, Output, Row, Saved, Stale, Views
 from projections.fold import Folded, Projection, fold
 
 BATCH = 1000
 """Events folded in one transaction."""
 
-TAIL = "runner"
+CURSOR = "runner"
 """Under this name the views keep how far the history was read."""
 
 ROWS_AT_HAND = 4
@@ -45,15 +45,15 @@ class Runner:
     def catch_up(self) -> int:
         """Fold all that is in the history and not yet in the views; give how many events."""
         folded = 0
-        while batch := self._history.after(self._views.tail(TAIL), BATCH):
-            self.fold(batch, tail=(TAIL, batch[-1].position))
+        while batch := self._history.after(self._views.cursor(CURSOR), BATCH):
+            self.fold(batch, cursor=(CURSOR, batch[-1].position))
             folded += len(batch)
         return folded
 
     def fold(
         self,
         batch: Iterable[Recorded],
-        tail: tuple[str, int] | None = None,
+        cursor: tuple[str, int] | None = None,
         said: Sequence[Output] = (),
     ) -> None:
         """Fold a batch, in index order within each partnership, and save it in one transaction.
@@ -64,11 +64,13 @@ class Runner:
         by_partnership: dict[str, list[Recorded]] = defaultdict(list)
         for recorded in batch:
             by_partnership[recorded.partnership].append(recorded)
-        besides = [Saved(TAIL, {}, {}, said)] if said else []
+        besides = [Saved(CURSOR, {}, {}, said)] if said else []
         for attempt in range(_ATTEMPTS):
             saved = [each.folded(by_partnership) for each in self._folds]
             try:
-                self._views.save_all([*(each for each in saved if each.positions), *besides], tail)
+                self._views.save_all(
+                    [*(each for each in saved if each.positions), *besides], cursor
+                )
             except Stale:
                 # Another runner saved the same partnership; what it folded is skipped next time.
                 if attempt == _ATTEMPTS - 1:
@@ -112,7 +114,7 @@ class Runner:
                 self._save_anew(folded)
                 count, folded, size = count + size, {}, 0
         self._save_anew(folded)
-        self._views.save_all([], (TAIL, end))
+        self._views.save_all([], (CURSOR, end))
         return count + size
 
     def _replayed(self, partnership: str) -> "Replayed":
@@ -198,7 +200,7 @@ class _Fold:
     def keep(self) -> None:
         """Keep at hand what came of the last batch, because it is saved."""
         self._at_hand |= self._pending
-        let_go(self._at_hand)
+        evict(self._at_hand)
 
     def forget(self) -> None:
         """Let go of all that is at hand."""

@@ -20,14 +20,14 @@ from infra.store.postgres_datastore import (
 )
 from infra.store.records import (
     NOTHING,
-    Bell,
+    CommandResult,
     Conflict,
     Head,
     Kept,
     Key,
-    Receipt,
     Refusal,
     RefusalState,
+    Signal,
     UnknownSchema,
     placed_at,
 )
@@ -38,10 +38,10 @@ CHANNEL = "history"
 """Where Postgres tells that events were appended."""
 
 _EVENT = ("text", "text", "int", "text", "timestamptz", "bytea", "bytea", "int")
-_RECEIPT = ("text", "text", "bytea", "text", "text", "int", "int")
+_RESULT = ("text", "text", "bytea", "text", "text", "int", "int")
 _REFUSAL = (*["text"] * 8, "timestamptz", "bytea")
 _KEPT = ("text", "text", "text", "bytea")
-_ALL = arrays(*_EVENT, *_RECEIPT, *_REFUSAL, *_KEPT)
+_ALL = arrays(*_EVENT, *_RESULT, *_REFUSAL, *_KEPT)
 _APPEND = f"SELECT start, indexes FROM history.append({_ALL})"  # noqa: S608 - marks
 
 _SIZE = "SELECT coalesce(max(position), -1) + 1 FROM history.events"
@@ -84,7 +84,7 @@ class PostgresStore:
 
     def __init__(self, datastore: Datastore) -> None:
         self.datastore = datastore
-        self._appended = Bell()
+        self._appended = Signal()
         try:
             check_schema(applied_migration(datastore))
         except UnknownSchema:
@@ -106,7 +106,7 @@ class PostgresStore:
         self.datastore.close()
 
     def subscribe(self, callback: Callable[[], None]) -> Callable[[], None]:
-        """Have `callback` called after each commit of this object (see `Bell.subscribe`)."""
+        """Have `callback` called after each commit of this object (see `Signal.subscribe`)."""
         return self._appended.subscribe(callback)
 
     # --- writing ---
@@ -114,16 +114,16 @@ class PostgresStore:
     def append(
         self,
         events: Sequence[Recorded],
-        receipts: Sequence[Receipt] = (),
+        results: Sequence[CommandResult] = (),
         refusals: Sequence[Refusal] = (),
         kept: Sequence[Kept] = (),
     ) -> list[Recorded]:
         """Write all of these or, with `Conflict`, nothing (see `History.append`)."""
         try:
-            placed = _append(self.datastore, events, receipts, refusals, kept)
+            placed = _append(self.datastore, events, results, refusals, kept)
         except IntegrityError as error:
             raise Conflict(f"another writer was first: {error}") from error
-        self._appended.ring()
+        self._appended.notify()
         return placed
 
     def mark_retried(self, number: int) -> None:
@@ -142,17 +142,17 @@ class PostgresStore:
         )
 
     def redact(self, refusals: Iterable[Refusal]) -> None:
-        """Put these in the place of the refused inputs of their numbers, and in their receipts."""
+        """Put these in the place of the refused inputs of their numbers, and in their results."""
         for r in refusals:
             self.datastore.run(
                 """WITH redacted AS (
                     UPDATE history.refusals
-                    SET type = %s, detail = %s, mend = %s, pointer = %s, raw = %s, state = %s
+                    SET type = %s, detail = %s, hint = %s, pointer = %s, raw = %s, state = %s
                     WHERE number = %s
                 )
-                UPDATE history.receipts SET refused = %s
+                UPDATE history.results SET refused = %s
                 WHERE source = %s AND source_id = %s AND refused IS NOT NULL""",
-                *(r.type, r.detail, r.mend, r.pointer, r.raw, r.state, r.number),
+                *(r.type, r.detail, r.hint, r.pointer, r.raw, r.state, r.number),
                 *(r.words, r.source, r.source_id),
             )
 
@@ -284,14 +284,14 @@ class PostgresStore:
         )
         return {name: Head(size, utc(recorded_at)) for name, size, recorded_at in found}
 
-    def receipts(self, keys: Iterable[Key]) -> dict[Key, Receipt]:
-        """Give the receipts that stand under these pairs of source and source id."""
+    def results(self, keys: Iterable[Key]) -> dict[Key, CommandResult]:
+        """Give the results that stand under these pairs of source and source id."""
         found = self.datastore.all(
             """SELECT r.* FROM unnest(%s::text[], %s::text[]) AS wanted (source, source_id)
-            JOIN history.receipts r USING (source, source_id)""",
+            JOIN history.results r USING (source, source_id)""",
             *columns(set(keys), 2),
         )
-        return {(row[0], row[1]): Receipt(*row) for row in found}
+        return {(row[0], row[1]): CommandResult(*row) for row in found}
 
     def refusals(
         self, state: RefusalState | None = "open", after: int = 0, limit: int = 100
@@ -349,14 +349,14 @@ class PostgresStore:
 def _append(
     datastore: Datastore,
     events: Sequence[Recorded],
-    receipts: Sequence[Receipt],
+    results: Sequence[CommandResult],
     refusals: Sequence[Refusal],
     kept: Sequence[Kept],
 ) -> list[Recorded]:
     found = datastore.one(
         _APPEND,
         *columns(map(_event_values, events), len(_EVENT)),
-        *columns(_receipt_values(receipts, events), len(_RECEIPT)),
+        *columns(_result_values(results, events), len(_RESULT)),
         *columns(map(_refusal_values, refusals), len(_REFUSAL)),
         *columns([(k.kind, k.partnership, k.key, k.body) for k in kept], len(_KEPT)),
     )
@@ -375,21 +375,21 @@ def _event_values(e: Recorded) -> tuple[object, ...]:
     return *at, body, leaf_hash(body), wanted
 
 
-def _receipt_values(
-    receipts: Sequence[Receipt], events: Sequence[Recorded]
+def _result_values(
+    results: Sequence[CommandResult], events: Sequence[Recorded]
 ) -> Iterator[tuple[object, ...]]:
     # Arrays begin at 1 there.
     first: dict[Key, int] = {}
     for place, event in enumerate(events, 1):
         first.setdefault((event.source, event.source_id), place)
     # An input that was refused and then mended in one batch has two; the later one stands.
-    latest = {(r.source, r.source_id): r for r in receipts}
+    latest = {(r.source, r.source_id): r for r in results}
     for key, r in latest.items():
         yield (*key, r.fingerprint, r.refused, r.partnership, first.get(key), r.count)
 
 
 def _refusal_values(r: Refusal) -> tuple[object, ...]:
-    said = (r.source, r.source_id, r.subject, r.type, r.rule, r.detail, r.mend, r.pointer)
+    said = (r.source, r.source_id, r.subject, r.type, r.rule, r.detail, r.hint, r.pointer)
     # What was refused may hold what no text here can; the message itself is kept as it came.
     legible = (each and each.replace("\0", "\N{REPLACEMENT CHARACTER}") for each in said)
     return (*legible, utc(r.received_at), r.raw)

@@ -159,9 +159,9 @@ def _applied(connection: psycopg.Connection[Any]) -> int:
 def check_schema(applied: int, *, or_older: bool = False) -> None:
     """Raise `UnknownSchema` unless a database has the form of this release."""
     if applied > newest() or (applied < newest() and not or_older):
-        mend = "Run accord migrate" if applied < newest() else "Use a newer release"
+        hint = "Run accord migrate" if applied < newest() else "Use a newer release"
         raise UnknownSchema(
-            f"The database is at migration {applied}, and this release works at {newest()}. {mend}"
+            f"The database is at migration {applied}, and this release works at {newest()}. {hint}"
         )
 
 
@@ -176,7 +176,7 @@ def applied_migration(datastore: Datastore) -> int:
 # --- who acts ------------------------------------------------------------------------------------
 
 
-class Lead:
+class LeaderLock:
     """The one process that may act under a name, and what wakes it.
 
     It holds an advisory lock and hears of what is written on one and the same connection, so that

@@ -9,7 +9,7 @@ from eventsourcing.persistence import IntegrityError
 
 from infra.store.paging import LAST, by_name
 from infra.store.postgres_datastore import Datastore, arrays, columns
-from infra.store.records import NOTHING, Bell, Key, Output, Row, Saved, Stale, sortable
+from infra.store.records import NOTHING, Key, Output, Row, Saved, Signal, Stale, sortable
 from infra.tlog.codec import canonical
 
 CHANNEL = "views"
@@ -35,7 +35,7 @@ class PostgresViews:
 
     def __init__(self, datastore: Datastore) -> None:
         self.datastore = datastore
-        self._said = Bell()
+        self._said = Signal()
 
     @classmethod
     def open(cls, url: str) -> Self:
@@ -47,7 +47,7 @@ class PostgresViews:
         self.datastore.close()
 
     def subscribe(self, callback: Callable[[], None]) -> Callable[[], None]:
-        """Have `callback` called after each save that had outputs (see `Bell.subscribe`)."""
+        """Have `callback` called after each save that had outputs (see `Signal.subscribe`)."""
         return self._said.subscribe(callback)
 
     # --- what a runner needs ---
@@ -77,8 +77,8 @@ class PostgresViews:
         """Save one change; see `save_all`."""
         self.save_all([change])
 
-    def save_all(self, changes: Sequence[Saved], tail: tuple[str, int] | None = None) -> None:
-        """Save all of these and how far a tail was read or, with `Stale`, nothing."""
+    def save_all(self, changes: Sequence[Saved], cursor: tuple[str, int] | None = None) -> None:
+        """Save all of these and how far a cursor was read or, with `Stale`, nothing."""
         positions = (
             (change.projection, name, old, new)
             for change in changes
@@ -96,16 +96,16 @@ class PostgresViews:
                 *columns(positions, len(_POSITION)),
                 *columns(rows, len(_ROW)),
                 *columns(map(_output_values, outputs.values()), len(_OUTPUT)),
-                *(tail or (None, None)),
+                *(cursor or (None, None)),
             )
         except IntegrityError as error:
             raise Stale(str(error)) from error
         if outputs:
-            self._said.ring()
+            self._said.notify()
 
-    def tail(self, name: str) -> int:
-        """Give how far this tail was read, `NOTHING` if it was not."""
-        found = self.datastore.one("SELECT position FROM views.tails WHERE name = %s", name)
+    def cursor(self, name: str) -> int:
+        """Give how far this cursor was read, `NOTHING` if it was not."""
+        found = self.datastore.one("SELECT position FROM views.cursors WHERE name = %s", name)
         return found[0] if found else NOTHING
 
     def due(self, projection: str, until: str) -> list[str]:

@@ -11,7 +11,7 @@ from domain.recorded import Recorded
 from infra.tlog.merkle import Node, Tree
 
 Key = tuple[str, str]
-"""A pair of names: (source, source id) of a receipt, (partnership, key) of a row."""
+"""A pair of names: (source, source id) of a result, (partnership, key) of a row."""
 
 Row = dict[str, Any]
 """The body of a row: a JSON object within the profile of `infra.tlog.codec`."""
@@ -33,7 +33,7 @@ class UnknownSchema(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Receipt:
+class CommandResult:
     """What came of one input, told apart by its source and the identifier it has there.
 
     `refused` names the rule that refused it. `first` is the index of its first event in
@@ -66,7 +66,7 @@ class Refusal:
     type: str | None
     rule: str
     detail: str
-    mend: str
+    hint: str
     pointer: str | None
     received_at: datetime
     raw: bytes
@@ -75,8 +75,8 @@ class Refusal:
 
     @property
     def words(self) -> str:
-        """Give why it was refused and what mends it, as its receipt says it (JSON)."""
-        why = {"rule": self.rule, "detail": self.detail, "mend": self.mend}
+        """Give why it was refused and what mends it, as its result says it (JSON)."""
+        why = {"rule": self.rule, "detail": self.detail, "hint": self.hint}
         where = {} if self.pointer is None else {"pointer": self.pointer}
         return orjson.dumps(why | where).decode()
 
@@ -162,7 +162,7 @@ def sortable(instant: str | None) -> str | None:
     return instant and instant.removesuffix("Z")
 
 
-class Bell:
+class Signal:
     """Wakes whoever waits in this process for something to have been written."""
 
     def __init__(self) -> None:
@@ -176,7 +176,7 @@ class Bell:
         self._callbacks.append(callback)
         return lambda: self._callbacks.remove(callback)
 
-    def ring(self) -> None:
+    def notify(self) -> None:
         """Call all subscribers."""
         for callback in tuple(self._callbacks):
             callback()
@@ -191,7 +191,7 @@ class History(Protocol):
     def append(
         self,
         events: Sequence[Recorded],
-        receipts: Sequence[Receipt] = (),
+        results: Sequence[CommandResult] = (),
         refusals: Sequence[Refusal] = (),
         kept: Sequence[Kept] = (),
     ) -> list[Recorded]:
@@ -200,9 +200,9 @@ class History(Protocol):
         Beside each event stands its leaf hash, made of the bytes that were meant. What is kept
         under a key already stays as it is.
 
-        A receipt takes the place of an earlier one only if that one was refused. Raises
+        A result takes the place of an earlier one only if that one was refused. Raises
         `Conflict`, with nothing written, if a stream has that version already, if an input has a
-        receipt already, or if a partnership's `recorded_at` would run backwards.
+        result already, or if a partnership's `recorded_at` would run backwards.
         """
 
     def streams(self, names: Iterable[str]) -> dict[str, list[Recorded]]:
@@ -211,8 +211,8 @@ class History(Protocol):
     def heads(self, partnerships: Iterable[str]) -> dict[str, Head]:
         """Give the head of each of these partnerships that has events."""
 
-    def receipts(self, keys: Iterable[Key]) -> dict[Key, Receipt]:
-        """Give the receipts that stand under these pairs of source and source id."""
+    def results(self, keys: Iterable[Key]) -> dict[Key, CommandResult]:
+        """Give the results that stand under these pairs of source and source id."""
 
     def after(self, position: int, limit: int) -> list[Recorded]:
         """Give the next events after `position`, at most `limit`; `NOTHING` is before the first."""
@@ -260,7 +260,7 @@ class History(Protocol):
         """Record that a refused input was sent again, so it no longer waits for anybody."""
 
     def redact(self, refusals: Iterable[Refusal]) -> None:
-        """Put these in the place of the refused inputs of their numbers, and in their receipts."""
+        """Put these in the place of the refused inputs of their numbers, and in their results."""
 
     def meta(self, key: str) -> str | None:
         """Give what is noted about this store as a whole under `key`."""
@@ -269,7 +269,7 @@ class History(Protocol):
         """Note something about this store as a whole."""
 
     def subscribe(self, callback: Callable[[], None]) -> Callable[[], None]:
-        """Have `callback` called after each commit of this object (see `Bell.subscribe`)."""
+        """Have `callback` called after each commit of this object (see `Signal.subscribe`)."""
 
     def close(self) -> None:
         """Give back what the store holds of the outside."""
@@ -322,8 +322,8 @@ class Views(Protocol):
     def save(self, change: Saved) -> None:
         """Save one change; see `save_all`."""
 
-    def save_all(self, changes: Sequence[Saved], tail: tuple[str, int] | None = None) -> None:
-        """Save all of these, and how far a tail was read, in one transaction.
+    def save_all(self, changes: Sequence[Saved], cursor: tuple[str, int] | None = None) -> None:
+        """Save all of these, and how far a cursor was read, in one transaction.
 
         An output whose id stands already is not repeated. Raises `Stale`, with nothing written,
         if a position is not the expected one (`NOTHING` expects that there is none).
@@ -353,14 +353,14 @@ class Views(Protocol):
     ) -> list[Output]:
         """Give the next outputs after the one of number `after`, of one partnership or of all."""
 
-    def tail(self, name: str) -> int:
-        """Give how far this tail was read, `NOTHING` if it was not."""
+    def cursor(self, name: str) -> int:
+        """Give how far this cursor was read, `NOTHING` if it was not."""
 
     def clear(self, projection: str, partnership: str | None = None) -> None:
         """Forget rows and positions, so that they are folded anew; outputs were said and stay."""
 
     def subscribe(self, callback: Callable[[], None]) -> Callable[[], None]:
-        """Have `callback` called after each save that had outputs (see `Bell.subscribe`)."""
+        """Have `callback` called after each save that had outputs (see `Signal.subscribe`)."""
 
     def close(self) -> None:
         """Give back what the store holds of the outside."""

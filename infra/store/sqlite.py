@@ -15,14 +15,14 @@ from infra.store.mapper import EventMapper
 from infra.store.paging import by_index
 from infra.store.records import (
     NOTHING,
-    Bell,
+    CommandResult,
     Conflict,
     Head,
     Kept,
     Key,
-    Receipt,
     Refusal,
     RefusalState,
+    Signal,
     UnknownSchema,
     placed_at,
 )
@@ -42,13 +42,13 @@ _TABLES = [
     """CREATE TABLE IF NOT EXISTS heads (
         partnership TEXT PRIMARY KEY, size INTEGER NOT NULL, recorded_at TEXT NOT NULL)
         WITHOUT ROWID""",
-    """CREATE TABLE IF NOT EXISTS receipts (
+    """CREATE TABLE IF NOT EXISTS results (
         source TEXT, source_id TEXT, fingerprint BLOB NOT NULL, refused TEXT,
         partnership TEXT NOT NULL, first INTEGER, count INTEGER NOT NULL,
         PRIMARY KEY (source, source_id)) WITHOUT ROWID""",
     """CREATE TABLE IF NOT EXISTS refusals (
         source TEXT NOT NULL, source_id TEXT NOT NULL, subject TEXT, type TEXT,
-        rule TEXT NOT NULL, detail TEXT NOT NULL, mend TEXT NOT NULL, pointer TEXT,
+        rule TEXT NOT NULL, detail TEXT NOT NULL, hint TEXT NOT NULL, pointer TEXT,
         received_at TEXT NOT NULL, raw BLOB NOT NULL,
         number INTEGER PRIMARY KEY AUTOINCREMENT, state TEXT NOT NULL)""",
     """CREATE TABLE IF NOT EXISTS kept (
@@ -68,7 +68,7 @@ _INSERT_EVENT = "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 _UPSERT_HEAD = """INSERT INTO heads VALUES (?, ?, ?)
     ON CONFLICT DO UPDATE SET size = excluded.size, recorded_at = excluded.recorded_at"""
 # Only an input that was refused may come again and fare better.
-_UPSERT_RECEIPT = """INSERT INTO receipts VALUES (?, ?, ?, ?, ?, ?, ?)
+_UPSERT_RESULT = """INSERT INTO results VALUES (?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT DO UPDATE SET fingerprint = excluded.fingerprint, refused = excluded.refused,
     partnership = excluded.partnership, first = excluded.first, count = excluded.count
     WHERE refused IS NOT NULL"""
@@ -108,7 +108,7 @@ class SqliteStore:
     def __init__(self, datastore: Datastore) -> None:
         self.datastore = datastore
         self.recorder = SqliteRecorder(datastore)
-        self._appended = Bell()
+        self._appended = Signal()
         datastore.ensure("meta", self.recorder.create_table_statements)
         schema = self.meta("schema")
         if schema != SCHEMA:
@@ -128,7 +128,7 @@ class SqliteStore:
         self.datastore.close()
 
     def subscribe(self, callback: Callable[[], None]) -> Callable[[], None]:
-        """Have `callback` called after each commit of this object (see `Bell.subscribe`)."""
+        """Have `callback` called after each commit of this object (see `Signal.subscribe`)."""
         return self._appended.subscribe(callback)
 
     # --- writing ---
@@ -136,7 +136,7 @@ class SqliteStore:
     def append(
         self,
         events: Sequence[Recorded],
-        receipts: Sequence[Receipt] = (),
+        results: Sequence[CommandResult] = (),
         refusals: Sequence[Refusal] = (),
         kept: Sequence[Kept] = (),
     ) -> list[Recorded]:
@@ -146,12 +146,12 @@ class SqliteStore:
         try:
             with self.datastore.writing() as c:
                 placed = _write_events(c, events, bodies)
-                _write_receipts(c, receipts, placed)
+                _write_results(c, results, placed)
                 c.executemany(_INSERT_REFUSAL, map(_refusal_values, refusals))
                 c.executemany(_INSERT_KEPT, [(k.kind, k.partnership, k.key, k.body) for k in kept])
         except IntegrityError as error:
             raise Conflict(f"another writer was first: {error}") from error
-        self._appended.ring()
+        self._appended.notify()
         return placed
 
     def mark_retried(self, number: int) -> None:
@@ -170,17 +170,17 @@ class SqliteStore:
         self.datastore.settle()
 
     def redact(self, refusals: Iterable[Refusal]) -> None:
-        """Put these in the place of the refused inputs of their numbers, and in their receipts."""
+        """Put these in the place of the refused inputs of their numbers, and in their results."""
         found = list(refusals)
         with self.datastore.writing() as c:
             c.executemany(
                 """UPDATE refusals
-                SET type = ?, detail = ?, mend = ?, pointer = ?, raw = ?, state = ?
+                SET type = ?, detail = ?, hint = ?, pointer = ?, raw = ?, state = ?
                 WHERE number = ?""",
-                [(r.type, r.detail, r.mend, r.pointer, r.raw, r.state, r.number) for r in found],
+                [(r.type, r.detail, r.hint, r.pointer, r.raw, r.state, r.number) for r in found],
             )
             c.executemany(
-                """UPDATE receipts SET refused = ?
+                """UPDATE results SET refused = ?
                 WHERE source = ? AND source_id = ? AND refused IS NOT NULL""",
                 [(r.words, r.source, r.source_id) for r in found],
             )
@@ -282,18 +282,18 @@ class SqliteStore:
         with self.datastore.reading() as c:
             return {name: Head(*head) for name, head in _heads(c, partnerships).items()}
 
-    def receipts(self, keys: Iterable[Key]) -> dict[Key, Receipt]:
-        """Give the receipts that stand under these pairs of source and source id."""
-        receipts: dict[Key, Receipt] = {}
+    def results(self, keys: Iterable[Key]) -> dict[Key, CommandResult]:
+        """Give the results that stand under these pairs of source and source id."""
+        results: dict[Key, CommandResult] = {}
         with self.datastore.reading() as c:
             for table, pairs in wanted(keys):
                 found = c.execute(
-                    f"""{table} SELECT receipts.* FROM wanted CROSS JOIN receipts
+                    f"""{table} SELECT results.* FROM wanted CROSS JOIN results
                     ON source = wanted.one AND source_id = wanted.other""",  # noqa: S608 - only marks
                     pairs,
                 )
-                receipts.update({(row[0], row[1]): Receipt(*row) for row in found})
-        return receipts
+                results.update({(row[0], row[1]): CommandResult(*row) for row in found})
+        return results
 
     def refusals(
         self, state: RefusalState | None = "open", after: int = 0, limit: int = 100
@@ -400,26 +400,26 @@ def _place(events: Sequence[Recorded], heads: _Heads, position: int) -> list[Rec
     return placed
 
 
-def _write_receipts(
-    c: sqlite3.Cursor, receipts: Sequence[Receipt], placed: Sequence[Recorded]
+def _write_results(
+    c: sqlite3.Cursor, results: Sequence[CommandResult], placed: Sequence[Recorded]
 ) -> None:
     first = {(event.source, event.source_id): event.index for event in reversed(placed)}
     c.executemany(
-        _UPSERT_RECEIPT,
+        _UPSERT_RESULT,
         [
             (r.source, r.source_id, r.fingerprint, r.refused, r.partnership,
              first.get((r.source, r.source_id)), r.count)
-            for r in receipts
+            for r in results
         ],
     )  # fmt: skip
-    if receipts and c.rowcount < len(receipts):
-        raise Conflict("an input of this batch has a receipt already")
+    if results and c.rowcount < len(results):
+        raise Conflict("an input of this batch has a result already")
 
 
 def _refusal_values(refusal: Refusal) -> tuple[object, ...]:
     r = refusal
     return (
-        r.source, r.source_id, r.subject, r.type, r.rule, r.detail, r.mend, r.pointer,
+        r.source, r.source_id, r.subject, r.type, r.rule, r.detail, r.hint, r.pointer,
         instant(utc(r.received_at)), r.raw, r.state,
     )  # fmt: skip
 

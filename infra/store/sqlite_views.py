@@ -8,7 +8,7 @@ from typing import Self
 import orjson
 
 from infra.store.paging import LAST, by_name
-from infra.store.records import NOTHING, Bell, Key, Output, Row, Saved, Stale, sortable
+from infra.store.records import NOTHING, Key, Output, Row, Saved, Signal, Stale, sortable
 from infra.store.sqlite_datastore import Datastore, as_json, wanted
 from infra.tlog.codec import canonical
 
@@ -26,7 +26,7 @@ _TABLES = [
         projection TEXT NOT NULL, partnership TEXT NOT NULL, kind TEXT NOT NULL,
         body BLOB NOT NULL, cause_index INTEGER NOT NULL)""",
     "CREATE INDEX IF NOT EXISTS outputs_by_partnership ON outputs (partnership)",
-    "CREATE TABLE IF NOT EXISTS tails (name TEXT PRIMARY KEY, position INTEGER) WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS cursors (name TEXT PRIMARY KEY, position INTEGER) WITHOUT ROWID",
 ]
 
 _UPSERT_ROW = """INSERT INTO rows VALUES (?, ?, ?, ?, ?)
@@ -37,8 +37,8 @@ _MOVE_POSITION = """UPDATE positions SET idx = ?
     WHERE projection = ? AND partnership = ? AND idx = ?"""
 _INSERT_OUTPUT = """INSERT OR IGNORE INTO outputs (id, projection, partnership, kind, body,
     cause_index) VALUES (?, ?, ?, ?, ?, ?)"""
-# Of two readers of one tail the slower must not set the other back.
-_UPSERT_TAIL = """INSERT INTO tails VALUES (?, ?)
+# Of two readers of one cursor the slower must not set the other back.
+_UPSERT_CURSOR = """INSERT INTO cursors VALUES (?, ?)
     ON CONFLICT DO UPDATE SET position = max(position, excluded.position)"""
 
 
@@ -47,8 +47,8 @@ class SqliteViews:
 
     def __init__(self, datastore: Datastore) -> None:
         self.datastore = datastore
-        self._said = Bell()
-        datastore.ensure("tails", _TABLES)
+        self._said = Signal()
+        datastore.ensure("cursors", _TABLES)
 
     @classmethod
     def open(cls, path: str | Path) -> Self:
@@ -60,7 +60,7 @@ class SqliteViews:
         self.datastore.close()
 
     def subscribe(self, callback: Callable[[], None]) -> Callable[[], None]:
-        """Have `callback` called after each save that had outputs (see `Bell.subscribe`)."""
+        """Have `callback` called after each save that had outputs (see `Signal.subscribe`)."""
         return self._said.subscribe(callback)
 
     # --- what a runner needs ---
@@ -93,22 +93,22 @@ class SqliteViews:
         """Save one change; see `save_all`."""
         self.save_all([change])
 
-    def save_all(self, changes: Sequence[Saved], tail: tuple[str, int] | None = None) -> None:
-        """Save all of these and how far a tail was read or, with `Stale`, nothing."""
+    def save_all(self, changes: Sequence[Saved], cursor: tuple[str, int] | None = None) -> None:
+        """Save all of these and how far a cursor was read or, with `Stale`, nothing."""
         with self.datastore.writing() as c:
             for change in changes:
                 _move(c, change.projection, change.positions)
                 _write_rows(c, change.projection, change.rows)
                 c.executemany(_INSERT_OUTPUT, map(_output_values, change.outputs))
-            if tail is not None:
-                c.execute(_UPSERT_TAIL, tail)
+            if cursor is not None:
+                c.execute(_UPSERT_CURSOR, cursor)
         if any(change.outputs for change in changes):
-            self._said.ring()
+            self._said.notify()
 
-    def tail(self, name: str) -> int:
-        """Give how far this tail was read, `NOTHING` if it was not."""
+    def cursor(self, name: str) -> int:
+        """Give how far this cursor was read, `NOTHING` if it was not."""
         with self.datastore.reading() as c:
-            found = c.execute("SELECT position FROM tails WHERE name = ?", (name,)).fetchone()
+            found = c.execute("SELECT position FROM cursors WHERE name = ?", (name,)).fetchone()
         return found[0] if found else NOTHING
 
     def due(self, projection: str, until: str) -> list[str]:

@@ -157,7 +157,7 @@ def test_any_other_form_is_refused_as_malformed(raw: bytes) -> None:
     refusal = refused(raw)
     assert refusal.rule == "command-malformed"
     assert refusal.detail
-    assert refusal.mend
+    assert refusal.hint
 
 
 @pytest.mark.parametrize(

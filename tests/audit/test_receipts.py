@@ -8,7 +8,7 @@ import orjson
 import pytest
 import rfc8785
 
-from infra.audit.receipts import DEADLINE, Promise, Receipts
+from infra.audit.receipts import DEADLINE, Promise, SignedReceipts
 from infra.bootstrap import Accord, bootstrap, init
 from infra.settings import OPERATOR, NoSuchStore, Settings
 from infra.tlog import dsse
@@ -30,7 +30,7 @@ def accord(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Accord]:
         yield accord
 
 
-def receipts(accord: Accord) -> Receipts:
+def receipts(accord: Accord) -> SignedReceipts:
     assert accord.receipts
     return accord.receipts
 

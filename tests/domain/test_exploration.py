@@ -2,6 +2,7 @@
 
 import pytest
 
+from domain.context import Waiver
 from domain.exploration import (
     QUESTIONS,
     AgreeBridgingPlan,
@@ -31,7 +32,6 @@ from domain.exploration import (
 )
 from domain.gates import GrantWaiver, WaiverGranted
 from domain.kernel import CLOCK_PARTY, Stage
-from domain.standing import Waiver
 from tests.life import OURS, THEIRS, after, at, before, example
 
 ALL_THREES = example(
@@ -235,7 +235,7 @@ def test_a_waiver_passes_a_no_and_shows_who_and_why_and_which_rule() -> None:
     assert isinstance(chosen, PartnerChosen)
     assert chosen.waived == [rule]
     assert story.facts(WaiverGranted) == [WaiverGranted(rule=rule, reason=reason)]
-    waiver = story.partnership.standing.waivers[rule]
+    waiver = story.partnership.context.waivers[rule]
     assert waiver == Waiver(rule, party=OURS, actor="growthos-manager", reason=reason)
 
 
@@ -284,8 +284,8 @@ def test_the_chosen_candidate_becomes_the_counterparty() -> None:
     story = after(ChoosePartner)
 
     assert story.partnership.parties == (OURS, THEIRS)
-    assert story.partnership.standing.other(OURS) == THEIRS
-    assert story.partnership.standing.other(THEIRS) == OURS
+    assert story.partnership.context.other(OURS) == THEIRS
+    assert story.partnership.context.other(THEIRS) == OURS
 
 
 def test_an_exploration_may_end_without_a_partner() -> None:

@@ -486,7 +486,7 @@ def test_each_party_names_its_own_sponsor_and_none_for_the_other() -> None:
     story.when(OURS, example(AssignSponsor, name="Ada"))
     story.when(OURS, example(AssignSponsor, name="Grace"))
 
-    facts = story.partnership.standing.facts
+    facts = story.partnership.context.declarations
     assert facts.of(SponsorAssigned, OURS) == [
         SponsorAssigned(name="Grace", title="Chief executive")
     ]
@@ -501,7 +501,7 @@ def test_a_non_negotiable_is_declared_for_ones_own_side_and_not_edited() -> None
 
     assert refusal.rule == "already-recorded"
     assert len(theirs) == 1
-    assert len(story.partnership.standing.facts.of(NonNegotiableDeclared)) == 2
+    assert len(story.partnership.context.declarations.of(NonNegotiableDeclared)) == 2
 
 
 def test_evidence_keeps_its_content() -> None:

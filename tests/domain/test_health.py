@@ -28,7 +28,7 @@ from domain.health import (
     TargetAdjusted,
 )
 from domain.kernel import Event, Stage
-from domain.metric import Figure
+from domain.reported_figure import Figure
 from domain.sharing import AgreeDataSharing, DataSharingAgreed, ProposeDataSharing
 from domain.terms import Cadence
 from projections import figures
@@ -47,7 +47,7 @@ def test_each_side_records_what_it_gives() -> None:
 
     story.when(OURS, ours)
 
-    given = story.partnership.standing.facts
+    given = story.partnership.context.declarations
     assert [each.what for each in given.of(ContributionRecorded, THEIRS)] == [
         "Training of our sales"
     ]
@@ -84,13 +84,13 @@ def test_a_stranger_owns_nothing(command: type) -> None:
 def test_a_protocol_binds_once_the_other_agrees_and_a_new_one_takes_its_place() -> None:
     story = after(ProposeDataSharing)
     assert story.refuses(OURS, example(AgreeDataSharing)).rule == "own-proposal"
-    assert story.partnership.standing.pacts.of(DataSharingAgreed) == []
+    assert story.partnership.context.agreements.of(DataSharingAgreed) == []
     story.when(THEIRS, example(AgreeDataSharing))
 
     story.when(OURS, changed(example(ProposeDataSharing), proposal="sharing-2", metrics=["leads"]))
     story.when(THEIRS, AgreeDataSharing(proposal="sharing-2"))
 
-    (protocol,) = story.partnership.standing.pacts.of(DataSharingAgreed)
+    (protocol,) = story.partnership.context.agreements.of(DataSharingAgreed)
     assert (protocol.metrics, protocol.agreed_version) == (["leads"], 2)
 
 

@@ -170,7 +170,7 @@ def test_a_party_whose_every_key_is_revoked_binds_itself_to_nothing_more(story: 
     story.when(OURS, REVOKE)
     refusal = needed(story, OURS, AgreementSigned)
     assert refusal
-    assert "second key" in refusal.mend
+    assert "second key" in refusal.hint
 
 
 def test_the_types_that_need_a_signature_are_those_of_the_bundles_format() -> None:

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from domain import aggregates
 from domain.aggregates import State, initial
 from domain.agreement import CommercialTermsAgreed
+from domain.bilateral import BilateralAgreement
 from domain.deadlines import DeadlinePassed
 from domain.exploration import BeginExploration
 from domain.formation import AgreementSigned, CharterAgreed, DecisionRuleAgreed
 from domain.kernel import CLOCK_PARTY, Command, Event, Refused, Stage
-from domain.pacts import Pact
 from domain.partnership import Partnership
 from domain.priors import PriorAgreed
 from domain.recorded import Recorded
@@ -35,7 +35,7 @@ BINDING = (
     ScopeExpanded,
     JointInvestmentAgreed,
     PartnershipRenewed,
-    Pact,
+    BilateralAgreement,
 )
 """What binds both, and so needs both."""
 

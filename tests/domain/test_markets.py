@@ -87,7 +87,7 @@ def test_each_market_has_a_regional_manager_of_its_own() -> None:
     for market, name in (("spain", "Carmen"), ("france", "Luc"), ("spain", "Inés")):
         story.when(OURS, AssignRole(role=Role.REGIONAL_MANAGER, market=market, name=name))
 
-    known = story.partnership.standing.facts.of(RoleAssigned, OURS)
+    known = story.partnership.context.declarations.of(RoleAssigned, OURS)
     assert {each.market: each.name for each in known} == {"spain": "Inés", "france": "Luc"}
 
 
@@ -96,7 +96,7 @@ def test_a_metric_has_one_owner_in_a_market_and_the_latest_stands() -> None:
 
     assert story.when(OURS, example(AssignMetricOwner, owner="Inés"))
 
-    (known,) = story.partnership.standing.facts.of(MetricOwnerAssigned)
+    (known,) = story.partnership.context.declarations.of(MetricOwnerAssigned)
     assert (known.metric, known.market, known.owner) == ("leads", "spain", "Inés")
 
 

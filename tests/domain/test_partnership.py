@@ -11,9 +11,9 @@ from domain.exploration import BeginExploration, IdentifyCandidate
 from domain.formation import AgreeCharter
 from domain.governance import AssignSponsor, SponsorAssigned
 from domain.kernel import Act, Command, Event, Stage
-from domain.metric import ReportMetric
 from domain.partnership import PassTime
 from domain.recorded import Recorded
+from domain.reported_figure import ReportMetric
 from domain.settlement import Ledger
 from tests.life import LIFE, OURS, STRANGER, THEIRS, at, before, example
 from tests.stories import Story
@@ -65,7 +65,7 @@ def test_a_party_acts_for_its_own_side() -> None:
 
     story.when(THEIRS, example(AssignSponsor, name="Boris"))
 
-    facts = story.partnership.standing.facts
+    facts = story.partnership.context.declarations
     names = {
         party: [each.name for each in facts.of(SponsorAssigned, party)] for party in (OURS, THEIRS)
     }

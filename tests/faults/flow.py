@@ -200,7 +200,7 @@ def reached(made: Production) -> dict[str, int]:
         with suppress(psycopg.OperationalError), psycopg.connect(made.settings.store) as client:
             found = client.execute("""
                 SELECT (SELECT coalesce(max(position), -1) FROM history.events),
-                    (SELECT coalesce(max(position), -1) FROM views.tails WHERE name = 'relay'),
+                    (SELECT coalesce(max(position), -1) FROM views.cursors WHERE name = 'relay'),
                     (SELECT coalesce(max(move), -1) FROM views.positions WHERE projection = 'kpis'),
                     (SELECT coalesce(sum(idx), -1) FROM views.positions WHERE projection = 'trail')
             """).fetchone()
@@ -254,8 +254,8 @@ def settle(made: Production, events: int, seconds: float = 120) -> float:
         assert isinstance(views, PostgresViews)
 
         def told() -> bool:
-            figures = max(0, views.tail("publisher/figures"))
-            relayed = views.tail("relay") == accord.history.size() - 1
+            figures = max(0, views.cursor("publisher/figures"))
+            relayed = views.cursor("relay") == accord.history.size() - 1
             return relayed and not views.moves(KPIS.name, figures, 1)
 
         wait_for(told, seconds, made.logs)

@@ -261,7 +261,7 @@ def test_what_is_no_event_is_told_and_its_partnership_brought_up_from_the_store(
 def test_what_is_told_back_of_the_largest_message_is_no_larger_than_a_message_may_be() -> None:
     for raw in (b'"' * LARGEST, b"\x01" * LARGEST, b"\xff" * LARGEST):
         text = raw.decode(errors="replace")
-        why = {"rule": "unknown-type", "detail": text, "id": text, "mend": None}
+        why = {"rule": "unknown-type", "detail": text, "id": text, "hint": None}
         for each in (
             messages.refused("rejected", raw, "acme", why),
             messages.dead("dead", "commands/0/1", raw, text),

@@ -8,7 +8,7 @@ import pytest
 
 from consumers.sweep import Sweep
 from infra.bootstrap import Accord, bootstrap, init
-from infra.projecting.runner import TAIL, Runner
+from infra.projecting.runner import CURSOR, Runner
 from infra.settings import Settings
 from infra.store.postgres import PostgresStore
 from infra.store.postgres_views import PostgresViews
@@ -164,7 +164,7 @@ def test_outputs_are_numbered_without_gaps_whoever_says_one_again(views: Postgre
 
 
 def test_a_dead_letter_is_saved_with_the_batch_it_came_in(accord: Accord) -> None:
-    letter = Output("accord.events/0/7", TAIL, "", "dead", {"reason": "no JSON"}, 0)
+    letter = Output("accord.events/0/7", CURSOR, "", "dead", {"reason": "no JSON"}, 0)
     accord.runner.fold(accord.history.after(NOTHING, 5), said=[letter])
     accord.runner.fold([], said=[letter])
     assert [each.id for each in accord.views.outputs() if each.kind == "dead"] == [letter.id]

@@ -1,4 +1,4 @@
-"""The way in: what is read is read strictly, and what is refused says where and how to mend it."""
+"""The way in: what is read is read strictly, and what is refused says where, with a hint."""
 
 from hashlib import sha256
 from typing import Any
@@ -34,7 +34,7 @@ def refusal_of(raw: bytes) -> Refused:
     read = intake.read(raw)
     assert isinstance(read, Unreadable)
     assert read.refused.detail
-    assert read.refused.mend
+    assert read.refused.hint
     return read.refused
 
 
@@ -43,9 +43,9 @@ def told(command: Command) -> Json:
 
 
 def refused(event: Json) -> tuple[str, str, str]:
-    """The rule, the pointer and the mend."""
+    """The rule, the pointer and the hint."""
     refusal = refusal_of(orjson.dumps(event))
-    return refusal.rule, refusal.facts["pointer"], refusal.mend
+    return refusal.rule, refusal.facts["pointer"], refusal.hint
 
 
 # --- what is read ------------------------------------------------------------------------------
@@ -88,7 +88,7 @@ def test_the_schema_of_an_unknown_type_names_the_near_ones() -> None:
     with pytest.raises(Refused) as refusal:
         intake.schema("ReportMetrics")
 
-    assert "accord.ReportMetric" in refusal.value.mend
+    assert "accord.ReportMetric" in refusal.value.hint
 
 
 @pytest.mark.parametrize("feed", FEEDS, ids=lambda each: each.stem)
@@ -124,34 +124,34 @@ def test_times_with_any_zone_are_kept_in_utc() -> None:
 def test_an_unknown_type_suggests_a_near_one() -> None:
     event = told(example(DeclareNonNegotiable)) | {"type": "accord.DeclareNonNegotable"}
 
-    rule, pointer, mend = refused(event)
+    rule, pointer, hint = refused(event)
     assert (rule, pointer) == ("unknown-type", "/type")
-    assert mend.startswith("Perhaps accord.DeclareNonNegotiable ")
+    assert hint.startswith("Perhaps accord.DeclareNonNegotiable ")
 
 
 @pytest.mark.parametrize("wire", ["DeclareNonNegotiable", "com.example.paid", "", None, 7, ["x"]])
 def test_a_type_that_is_none_of_ours_is_unknown(wire: object) -> None:
-    rule, pointer, mend = refused(told(example(DeclareNonNegotiable)) | {"type": wire})
+    rule, pointer, hint = refused(told(example(DeclareNonNegotiable)) | {"type": wire})
 
     assert (rule, pointer) == ("unknown-type", "/type")
-    assert mend
+    assert hint
 
 
 def test_an_unknown_attribute_is_refused() -> None:
-    rule, pointer, mend = refused(told(example(DeclareNonNegotiable)) | {"partyy": "growthos"})
+    rule, pointer, hint = refused(told(example(DeclareNonNegotiable)) | {"partyy": "growthos"})
 
     assert (rule, pointer) == ("unknown-field", "/partyy")
-    assert mend.endswith("Perhaps party?")
+    assert hint.endswith("Perhaps party?")
 
 
 def test_an_unknown_field_suggests_a_near_one() -> None:
     event = told(example(DeclareNonNegotiable))
     event["data"]["statment"] = "Our brand stays."
 
-    rule, pointer, mend = refused(event)
+    rule, pointer, hint = refused(event)
     assert (rule, pointer) == ("unknown-field", "/data/statment")
-    assert "accord schema DeclareNonNegotiable" in mend
-    assert mend.endswith("Perhaps statement?")
+    assert "accord schema DeclareNonNegotiable" in hint
+    assert hint.endswith("Perhaps statement?")
 
 
 @pytest.mark.parametrize("name", ["id", "source", "subject", "time", "party", "actor", "data"])
@@ -187,9 +187,9 @@ def test_money_is_a_decimal_in_a_string(amount: object) -> None:
     event = told(example(CommitIntegrationSpend))
     event["data"]["amount"]["amount"] = amount
 
-    rule, pointer, mend = refused(event)
+    rule, pointer, hint = refused(event)
     assert (rule, pointer) == ("decimal-as-string", "/data/amount/amount")
-    assert '"10.50"' in mend
+    assert '"10.50"' in hint
 
 
 def test_a_share_deep_within_a_union_is_pointed_at_in_the_document() -> None:
@@ -256,7 +256,7 @@ def test_a_key_that_stands_twice_is_pointed_at(raw: bytes, pointer: str) -> None
     refusal = refusal_of(raw)
 
     assert (refusal.rule, refusal.facts["pointer"]) == ("duplicate-key", pointer)
-    assert refusal.mend == "Give each key once."
+    assert refusal.hint == "Give each key once."
 
 
 @pytest.mark.parametrize(
@@ -311,7 +311,7 @@ def test_an_event_with_anything_in_the_place_of_a_field_is_read_or_refused(
         return
 
     read = intake.read(raw)
-    assert isinstance(read, Input) or read.refused.mend
+    assert isinstance(read, Input) or read.refused.hint
 
 
 # --- forms of transport ------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from eventsourcing.persistence import OperationalError
 from infra.bootstrap import bootstrap, init
 from infra.settings import NoSuchStore, Settings
 from infra.store.postgres import CHANNEL, PostgresStore
-from infra.store.postgres_datastore import Lead, migrate
+from infra.store.postgres_datastore import LeaderLock, migrate
 from infra.store.records import NOTHING, UnknownSchema
 from tests.infra.noted import noted
 
@@ -72,10 +72,10 @@ def test_a_store_that_keeps_time_the_other_way_is_refused_without_its_password(
 def test_beside_a_broker_nobody_but_a_projector_folds(migrated: str) -> None:
     settings = Settings(store=migrated, kafka="127.0.0.1:1")
     with bootstrap(settings) as accord:
-        assert not accord.folds
+        assert not accord.folds_views
         assert accord.workers().lag() == 0
         accord.catch_up()
-        assert accord.views.tail("runner") == NOTHING
+        assert accord.views.cursor("runner") == NOTHING
 
 
 # --- what is refused may hold anything ---------------------------------------------------------
@@ -95,12 +95,17 @@ def test_a_refused_message_may_hold_what_no_text_can(migrated: str) -> None:
 
 
 @pytest.fixture
-def leads(migrated: str) -> Iterator[tuple[Lead, Lead]]:
-    with Lead(migrated, "relay", CHANNEL) as one, Lead(migrated, "relay", CHANNEL) as other:
+def leads(migrated: str) -> Iterator[tuple[LeaderLock, LeaderLock]]:
+    with (
+        LeaderLock(migrated, "relay", CHANNEL) as one,
+        LeaderLock(migrated, "relay", CHANNEL) as other,
+    ):
         yield one, other
 
 
-def test_one_leads_and_the_other_takes_over_when_it_lets_go(leads: tuple[Lead, Lead]) -> None:
+def test_one_leads_and_the_other_takes_over_when_it_lets_go(
+    leads: tuple[LeaderLock, LeaderLock],
+) -> None:
     one, other = leads
     assert one.take()
     assert not other.take()
@@ -110,16 +115,16 @@ def test_one_leads_and_the_other_takes_over_when_it_lets_go(leads: tuple[Lead, L
 
 
 def test_another_name_and_another_database_have_leaders_of_their_own(
-    migrated: str, leads: tuple[Lead, Lead]
+    migrated: str, leads: tuple[LeaderLock, LeaderLock]
 ) -> None:
     one, _ = leads
     assert one.take()
-    with Lead(migrated, "publisher", CHANNEL) as publisher:
+    with LeaderLock(migrated, "publisher", CHANNEL) as publisher:
         assert publisher.take()
 
 
 def test_who_lost_its_connection_hears_so_and_no_longer_leads(
-    migrated: str, leads: tuple[Lead, Lead]
+    migrated: str, leads: tuple[LeaderLock, LeaderLock]
 ) -> None:
     one, other = leads
     assert one.take()
@@ -135,7 +140,10 @@ def test_who_lost_its_connection_hears_so_and_no_longer_leads(
 
 @pytest.mark.usefixtures("known")
 def test_what_is_appended_wakes_the_leader_at_once(migrated: str) -> None:
-    with Lead(migrated, "relay", CHANNEL) as lead, closing(PostgresStore.open(migrated)) as store:
+    with (
+        LeaderLock(migrated, "relay", CHANNEL) as lead,
+        closing(PostgresStore.open(migrated)) as store,
+    ):
         assert lead.take()
         store.append([noted()])
         began = time.monotonic()
@@ -144,7 +152,7 @@ def test_what_is_appended_wakes_the_leader_at_once(migrated: str) -> None:
 
 
 def test_silence_ends_a_wait(migrated: str) -> None:
-    with Lead(migrated, "relay", CHANNEL) as lead:
+    with LeaderLock(migrated, "relay", CHANNEL) as lead:
         assert lead.take()
         lead.wait(0.05)
         assert lead.held
@@ -152,7 +160,7 @@ def test_silence_ends_a_wait(migrated: str) -> None:
 
 def test_a_lead_without_a_database_is_an_outage() -> None:
     with (
-        Lead("postgresql://127.0.0.1:1/none", "relay", CHANNEL) as lead,
+        LeaderLock("postgresql://127.0.0.1:1/none", "relay", CHANNEL) as lead,
         pytest.raises(OperationalError),
     ):
         lead.take()

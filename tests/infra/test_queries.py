@@ -25,9 +25,9 @@ from domain.markets import (
     RecordLocalFeedback,
     TargetMarket,
 )
-from domain.metric import Figure, ReportMetric
-from domain.metrics import CATALOGUE, Adds
+from domain.metric_catalogue import CATALOGUE, Adds
 from domain.program import DefinePortfolio
+from domain.reported_figure import Figure, ReportMetric
 from domain.rules import OWN_RULES
 from domain.values import plain
 from domain.viewing import FullViewTaken
@@ -448,11 +448,11 @@ def test_the_reports_behind_every_reported_figure_add_up_to_it(accord: Accord) -
         if line["source"] == "counted" or line["value"] is None:
             continue
         (explained,) = answers.explain(accord, reference)["figures"]
-        standing = [event for event in explained["events"] if event["stands"]]
+        existing = [event for event in explained["events"] if event["stands"]]
 
-        assert standing, reference
+        assert existing, reference
         if CATALOGUE[line["metric"]].adds is Adds.SUM:
-            said = [Decimal(event["figure"].split()[0]) for event in standing]
+            said = [Decimal(event["figure"].split()[0]) for event in existing]
             assert sum(said) == Decimal(line["value"]), reference
         checked += 1
     assert checked >= 50
@@ -521,7 +521,7 @@ def test_the_missed_minimum_is_explained_by_the_eight_referrals_there_were(
 
 
 @pytest.mark.parametrize(
-    ("reference", "mend"),
+    ("reference", "hint"),
     [
         ("leads", "Write an alert's id"),
         (f"{CONSULTING}/leads", "Write an alert's id"),
@@ -534,12 +534,12 @@ def test_the_missed_minimum_is_explained_by_the_eight_referrals_there_were(
     ],
 )
 def test_a_reference_to_nothing_says_what_to_ask_instead(
-    accord: Accord, reference: str, mend: str
+    accord: Accord, reference: str, hint: str
 ) -> None:
     with pytest.raises(NotFound) as refused:
         answers.explain(accord, reference)
 
-    assert mend in refused.value.mend
+    assert hint in refused.value.hint
 
 
 # --- whether it is true ------------------------------------------------------------------------

@@ -21,7 +21,7 @@ DENIED_TO_ALL = (
     "TRUNCATE history.events",
     "DROP TABLE history.events",
     "ALTER TABLE history.events DISABLE TRIGGER ALL",
-    "DELETE FROM history.receipts",
+    "DELETE FROM history.results",
     "DELETE FROM history.refusals",
     "UPDATE history.refusals SET rule = ''",
     "UPDATE history.meta SET value = 'false'",
@@ -31,10 +31,10 @@ DENIED_TO_ALL = (
 )
 OF_HISTORY = (
     "INSERT INTO history.events VALUES (9, 'acme', 9, 'acme', 9, 'x', now(), '', '')",
-    "INSERT INTO history.receipts VALUES ('crm', '9', '', NULL, 'acme', NULL, 0)",
-    "UPDATE history.receipts SET refused = NULL",
+    "INSERT INTO history.results VALUES ('crm', '9', '', NULL, 'acme', NULL, 0)",
+    "UPDATE history.results SET refused = NULL",
     "UPDATE history.refusals SET state = 'retried'",
-    "UPDATE history.refusals SET type = NULL, detail = '', mend = '', pointer = NULL, raw = ''",
+    "UPDATE history.refusals SET type = NULL, detail = '', hint = '', pointer = NULL, raw = ''",
     "DELETE FROM history.kept",
     "LOCK TABLE history.turn IN EXCLUSIVE MODE",
 )

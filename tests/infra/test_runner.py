@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from domain.recorded import Recorded
 from infra.bootstrap import Accord
 from infra.projecting import runner as runner_module
-from infra.projecting.runner import TAIL, Runner, partnerships, replay_all
+from infra.projecting.runner import CURSOR, Runner, partnerships, replay_all
 from infra.store.records import NOTHING, History, Output, Row, Saved, Stale
 from infra.store.sqlite_views import SqliteViews
 from infra.tlog.codec import canonical
@@ -101,7 +101,7 @@ def test_what_is_kept_live_is_what_a_replay_gives_byte_for_byte(
     with fresh_views() as views:
         assert Runner(accord.history, views, PROJECTIONS).catch_up() == len(events)
         assert stored(views, accord.history) == expected
-        assert views.tail(TAIL) == events[-1].position
+        assert views.cursor(CURSOR) == events[-1].position
 
 
 def test_a_rebuild_is_what_was_live_byte_for_byte_and_says_nothing_again(
@@ -229,11 +229,11 @@ class Racing(SqliteViews):
         self._quicker = quicker
         self.lost = 0
 
-    def save_all(self, changes: Sequence[Saved], tail: tuple[str, int] | None = None) -> None:
+    def save_all(self, changes: Sequence[Saved], cursor: tuple[str, int] | None = None) -> None:
         if self._quicker:
             self._quicker.pop().catch_up()
         try:
-            super().save_all(changes, tail)
+            super().save_all(changes, cursor)
         except Stale:
             self.lost += 1
             raise
@@ -252,8 +252,8 @@ def test_a_runner_that_was_overtaken_reads_afresh_and_repeats_nothing(
 
 def test_a_runner_that_always_loses_says_so(accord: Accord, events: list[Recorded]) -> None:
     class AlwaysStale(SqliteViews):
-        def save_all(self, changes: Sequence[Saved], tail: tuple[str, int] | None = None) -> None:
-            raise Stale(f"{len(changes)} changes, {tail}")
+        def save_all(self, changes: Sequence[Saved], cursor: tuple[str, int] | None = None) -> None:
+            raise Stale(f"{len(changes)} changes, {cursor}")
 
     with fresh_views() as views:
         runner = Runner(accord.history, AlwaysStale(views.datastore), PROJECTIONS)
@@ -318,21 +318,21 @@ def test_rows_positions_outputs_and_the_tail_are_saved_whole_or_not_at_all(
     accord: Accord, events: list[Recorded]
 ) -> None:
     class Dying(SqliteViews):
-        def save_all(self, changes: Sequence[Saved], tail: tuple[str, int] | None = None) -> None:
+        def save_all(self, changes: Sequence[Saved], cursor: tuple[str, int] | None = None) -> None:
             broken = [
                 *changes,
                 Saved("broken", {"p": (NOTHING, 0)}, {("p", "k"): {"no JSON": object()}}),
             ]
-            super().save_all(broken, tail)
+            super().save_all(broken, cursor)
 
     with fresh_views() as views:
         with pytest.raises(TypeError):
             Runner(accord.history, Dying(views.datastore), PROJECTIONS).fold(
-                events, tail=(TAIL, events[-1].position)
+                events, cursor=(CURSOR, events[-1].position)
             )
 
         assert stored(views, accord.history) == ({}, {})
-        assert views.tail(TAIL) == NOTHING
+        assert views.cursor(CURSOR) == NOTHING
         assert views.positions(KPIS.name, partnerships(accord.history)) == {}
 
 

@@ -15,6 +15,7 @@ import orjson
 import pytest
 
 from domain import aggregates
+from domain.breach_actions import RuleBreached
 from domain.deadlines import DeadlinePassed, PeriodClosed
 from domain.deal import ReceivePayment
 from domain.execution import (
@@ -31,15 +32,14 @@ from domain.experiment import ConcludePilot
 from domain.exploration import CandidateIdentified, ExplorationBegun, IdentifyCandidate
 from domain.formation import AttachEvidence
 from domain.kernel import Act, Command, Event
-from domain.metric import Figure, MetricReported, ReportMetric
 from domain.partnership import PassTime
-from domain.process import RuleBreached
 from domain.recorded import Recorded
 from domain.renewal import ProposeRenewal
+from domain.reported_figure import Figure, MetricReported, ReportMetric
 from domain.settlement import IssueStatement, StatementIssued
 from domain.values import Money
 from infra.bootstrap import Accord, bootstrap, init
-from infra.deciding.people import Names, by_chance, derived
+from infra.deciding.pseudonyms import Names, by_chance, derived
 from infra.deciding.service import (
     ATTEMPTS,
     CLOCK_SOURCE,
@@ -49,7 +49,7 @@ from infra.deciding.service import (
     wall_clock,
 )
 from infra.settings import Settings
-from infra.store.records import NOTHING, Conflict, Kept, Receipt, Refusal
+from infra.store.records import NOTHING, CommandResult, Conflict, Kept, Refusal
 from infra.store.sqlite import SqliteStore
 from infra.tlog.codec import event_id
 from tests.feeds import simulated
@@ -184,7 +184,7 @@ def test_a_refused_input_is_kept_as_it_came_with_the_rule_and_the_mend(accord: A
         NAME,
         "accord.IdentifyCandidate",
     )
-    assert refusal.mend == outcome.mend
+    assert refusal.hint == outcome.hint
 
 
 @pytest.mark.parametrize("raw", [candidate("brightpath"), b"no JSON", b"{}"], ids=str)
@@ -253,7 +253,7 @@ def test_a_figure_of_a_wrong_unit_is_pointed_at_with_the_unit_to_give(accord: Ac
     _, outcome = send(accord, beginning(), message("figure", command))
 
     assert (outcome.rule, outcome.pointer) == ("wrong-unit", "/data/figure/unit")
-    assert outcome.mend == 'Give the figure with the unit "count".'
+    assert outcome.hint == 'Give the figure with the unit "count".'
 
 
 def test_one_refusal_does_not_keep_the_others_of_its_batch_back(accord: Accord) -> None:
@@ -520,7 +520,7 @@ class Contested(SqliteStore):
     def append(
         self,
         events: Sequence[Recorded],
-        receipts: Sequence[Receipt] = (),
+        receipts: Sequence[CommandResult] = (),
         refusals: Sequence[Refusal] = (),
         kept: Sequence[Kept] = (),
     ) -> list[Recorded]:

@@ -19,7 +19,7 @@ from domain.keyring import RegisterKey, RevokeKey
 from domain.settlement import IssueStatement
 from infra import answers
 from infra.bootstrap import Accord, bootstrap, init
-from infra.deciding.people import derived
+from infra.deciding.pseudonyms import derived
 from infra.deciding.service import Outcome, Service
 from infra.settings import Settings
 from infra.tlog import dsse
@@ -74,7 +74,7 @@ def rule(accord: Accord, raw: bytes) -> str | None:
     """Give the rule by which it is refused; it leaves no event and holds nothing up."""
     before = accord.history.heads([NAME])[NAME].size
     outcome = one(accord, raw)
-    assert (outcome.status, bool(outcome.mend)) == ("refused", True)
+    assert (outcome.status, bool(outcome.hint)) == ("refused", True)
     assert accord.history.heads([NAME])[NAME].size == before
     return outcome.rule
 

@@ -15,7 +15,7 @@ from infra.settings import Settings
 from infra.store.mapper import EventMapper
 from infra.store.paging import PAGE
 from infra.store.postgres import PostgresStore
-from infra.store.records import Conflict, Head, History, Receipt, Refusal, UnknownSchema
+from infra.store.records import CommandResult, Conflict, Head, History, Refusal, UnknownSchema
 from infra.store.sqlite import SqliteStore
 from infra.tlog.codec import encode
 from tests.infra.noted import NOON, Noted, noted, noted_is_known
@@ -31,8 +31,8 @@ def opened(address: str) -> Iterator[History]:
         yield store
 
 
-def receipt(source_id: str, *, refused: str | None = None, count: int = 1) -> Receipt:
-    return Receipt("crm", source_id, b"fingerprint", refused, "acme", None, count)
+def result(source_id: str, *, refused: str | None = None, count: int = 1) -> CommandResult:
+    return CommandResult("crm", source_id, b"fingerprint", refused, "acme", None, count)
 
 
 def refusal(source_id: str) -> Refusal:
@@ -43,7 +43,7 @@ def refusal(source_id: str) -> Refusal:
         type="ChoosePartner",
         rule="not-scored",
         detail="The candidate has no score.",
-        mend="Score it first.",
+        hint="Score it first.",
         pointer="/candidate",
         received_at=NOON + timedelta(milliseconds=1),
         raw=b'{"candidate": "c-1"}',
@@ -96,11 +96,11 @@ def test_an_append_that_fails_leaves_nothing(store: History, events: list[Record
     before = store.append([noted("acme")])
 
     with pytest.raises(Conflict):
-        store.append(events, [receipt("1")], [refusal("2")])
+        store.append(events, [result("1")], [refusal("2")])
 
     assert all_of(store) == before
     assert store.heads(["acme", "globex"]) == {"acme": Head(1, NOON)}
-    assert store.receipts([("crm", "1")]) == {}
+    assert store.results([("crm", "1")]) == {}
     assert store.refusals() == []
 
 
@@ -142,39 +142,39 @@ def test_an_event_that_rests_on_the_log_before_it_is_taken_at_its_place_alone(
     assert len(all_of(store)) == 2
 
 
-# --- receipts and refusals ---------------------------------------------------------------------
+# --- results and refusals ---------------------------------------------------------------------
 
 
 def test_a_receipt_names_the_first_event_of_its_input(store: History) -> None:
     store.append([noted("acme", 1)])
     store.append(
         [noted("acme", 2, cause="a"), noted("acme", 3, cause="b"), noted("acme", 4, cause="b")],
-        [receipt("a"), receipt("b", count=2), receipt("idle", count=0)],
+        [result("a"), result("b", count=2), result("idle", count=0)],
     )
-    assert store.receipts([("crm", "a"), ("crm", "b"), ("crm", "idle"), ("crm", "never")]) == {
-        ("crm", "a"): replace(receipt("a"), first=1),
-        ("crm", "b"): replace(receipt("b", count=2), first=2),
-        ("crm", "idle"): receipt("idle", count=0),
+    assert store.results([("crm", "a"), ("crm", "b"), ("crm", "idle"), ("crm", "never")]) == {
+        ("crm", "a"): replace(result("a"), first=1),
+        ("crm", "b"): replace(result("b", count=2), first=2),
+        ("crm", "idle"): result("idle", count=0),
     }
 
 
 def test_an_input_is_accepted_once(store: History) -> None:
-    store.append([noted("acme", cause="a")], [receipt("a")])
-    with pytest.raises(Conflict, match="receipt"):
-        store.append([noted("acme", 2, cause="a")], [receipt("a")])
+    store.append([noted("acme", cause="a")], [result("a")])
+    with pytest.raises(Conflict, match="result"):
+        store.append([noted("acme", 2, cause="a")], [result("a")])
     assert store.size() == 1
 
 
 def test_an_input_that_was_refused_may_come_again_and_be_accepted(store: History) -> None:
-    store.append([], [receipt("a", refused="not-scored", count=0)], [refusal("a")])
-    store.append([], [receipt("a", refused="not-ranked", count=0)])
-    store.append([noted(cause="a")], [receipt("a")])
-    assert store.receipts([("crm", "a")]) == {("crm", "a"): replace(receipt("a"), first=0)}
+    store.append([], [result("a", refused="not-scored", count=0)], [refusal("a")])
+    store.append([], [result("a", refused="not-ranked", count=0)])
+    store.append([noted(cause="a")], [result("a")])
+    assert store.results([("crm", "a")]) == {("crm", "a"): replace(result("a"), first=0)}
 
 
 def test_receipts_are_found_among_many(store: History) -> None:
-    store.append([], [receipt(f"{n}", count=0) for n in range(1200)])
-    found = store.receipts(("crm", f"{n}") for n in range(0, 2400, 2))
+    store.append([], [result(f"{n}", count=0) for n in range(1200)])
+    found = store.results(("crm", f"{n}") for n in range(0, 2400, 2))
     assert sorted(int(source_id) for _, source_id in found) == list(range(0, 1200, 2))
 
 

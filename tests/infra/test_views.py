@@ -65,13 +65,13 @@ def test_a_runner_that_was_overtaken_writes_nothing(
     stale = Saved("kpis", {"initech": (NOTHING, 0)} | position, {("acme", "a"): {"n": 9}})
 
     with pytest.raises(Stale):
-        views.save_all([fresh, stale], tail=("events", 7))
+        views.save_all([fresh, stale], cursor=("events", 7))
 
     assert views.positions("kpis", ["acme", "globex", "initech"]) == {"acme": 2}
     assert views.positions("alerts", ["acme"]) == {}
     assert views.rows("kpis", [("acme", "a")]) == {("acme", "a"): {"n": 1}}
     assert views.outputs() == []
-    assert views.tail("events") == NOTHING
+    assert views.cursor("events") == NOTHING
 
 
 def test_of_two_runners_at_once_one_is_told_that_it_was_overtaken(views: Views) -> None:
@@ -97,9 +97,9 @@ def test_an_output_is_said_once_however_often_it_is_made(views: Views) -> None:
 
 
 def test_a_tail_is_remembered_with_what_was_folded(views: Views) -> None:
-    views.save_all([Saved("kpis", {"acme": (NOTHING, 0)})], tail=("events", 3))
-    views.save_all([], tail=("events", 8))
-    assert (views.tail("events"), views.tail("other")) == (8, NOTHING)
+    views.save_all([Saved("kpis", {"acme": (NOTHING, 0)})], cursor=("events", 3))
+    views.save_all([], cursor=("events", 8))
+    assert (views.cursor("events"), views.cursor("other")) == (8, NOTHING)
 
 
 def test_subscribers_are_called_when_something_was_said(views: Views) -> None:

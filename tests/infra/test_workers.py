@@ -65,7 +65,7 @@ class Held:
         self._gate = Event()
         self.gone = writer.call(lambda: self._gate.wait(10))
 
-    def let_go(self) -> None:
+    def evict(self) -> None:
         self._gate.set()
         self.gone.result(10)
 
@@ -83,7 +83,7 @@ def test_what_waits_together_is_one_transaction_and_each_sender_gets_its_own_out
         messages += [messages[0], b"no event"]
         with ThreadPoolExecutor(20) as senders:
             futures = list(senders.map(lambda raw: workers.writer.submit([raw]), messages))
-        held.let_go()
+        held.evict()
         outcomes = [outcome for future in futures for outcome in future.result(10)]
     assert len(counted) == 1
     assert sorted(each.partnership for each in outcomes if each.status == "accepted") == sorted(
@@ -102,7 +102,7 @@ def test_a_transaction_gathers_no_more_than_its_share(accord: Accord) -> None:
             workers.writer.submit([beginning(f"p{part}-{number}") for number in range(half)])
             for part in range(3)
         ]
-        held.let_go()
+        held.evict()
         assert [len(future.result(20)) for future in futures] == [half] * 3
     assert len(counted) == 2
 
@@ -113,7 +113,7 @@ def test_a_fault_reaches_the_one_who_caused_it_and_the_writer_goes_on(accord: Ac
         before = workers.writer.submit([beginning("p1")])
         faulty = workers.writer.submit(cast("list[bytes]", ["text"]))
         after = workers.writer.submit([beginning("p2")])
-        held.let_go()
+        held.evict()
         assert before.result(10)[0].status == "accepted"
         assert isinstance(faulty.exception(10), Exception)
         assert after.result(10)[0].status == "accepted"
@@ -156,7 +156,7 @@ def test_a_sender_that_went_away_has_nothing_decided(accord: Accord) -> None:
     with accord.workers() as workers:
         held = Held(workers.writer)
         assert workers.writer.submit([beginning("p1")]).cancel()
-        held.let_go()
+        held.evict()
     assert accord.history.size() == 0
 
 
@@ -214,10 +214,10 @@ def test_the_follower_outlives_its_errors_and_says_so_meanwhile(
     with accord.workers() as workers, closing(sqlite3.connect(settings.path)) as other:
         other.execute("ALTER TABLE rows RENAME TO elsewhere")
         workers.writer.submit([beginning("p1")]).result(10)
-        eventually(lambda: any("accord-follower" in each for each in workers.ailments()))
+        eventually(lambda: any("accord-follower" in each for each in workers.unready_reasons()))
         assert workers.lag() == 1
         other.execute("ALTER TABLE elsewhere RENAME TO rows")
-        eventually(lambda: workers.ailments() == [])
+        eventually(lambda: workers.unready_reasons() == [])
         assert shown(accord, "p1")
 
 
@@ -298,13 +298,16 @@ def test_in_a_simulated_store_no_time_passes_by_itself(tmp_path: Path, clock: To
 
 def test_nothing_ails_what_runs(accord: Accord) -> None:
     with accord.workers() as workers:
-        assert workers.ailments() == []
+        assert workers.unready_reasons() == []
 
 
 def test_what_has_ended_cannot_serve(accord: Accord) -> None:
     with accord.workers() as workers:
         pass
-    assert workers.ailments() == ["a thread has ended", "the writer is busy: Accord is stopping."]
+    assert workers.unready_reasons() == [
+        "a thread has ended",
+        "the writer is busy: Accord is stopping.",
+    ]
 
 
 def test_a_store_that_another_process_holds_cannot_be_written(
@@ -313,9 +316,9 @@ def test_a_store_that_another_process_holds_cannot_be_written(
     monkeypatch.setattr(workers_module, "PROBE", 0.1)
     with accord.workers() as workers, closing(sqlite3.connect(settings.path)) as other:
         other.execute("BEGIN IMMEDIATE")
-        assert workers.ailments() == ["the writer is busy"]
+        assert workers.unready_reasons() == ["the writer is busy"]
         other.rollback()
-        eventually(lambda: workers.ailments() == [])
+        eventually(lambda: workers.unready_reasons() == [])
 
 
 def test_views_that_are_far_behind_are_not_served(
@@ -325,5 +328,5 @@ def test_views_that_are_far_behind_are_not_served(
     with accord.workers() as workers, closing(sqlite3.connect(settings.path)) as other:
         other.execute("ALTER TABLE rows RENAME TO elsewhere")
         workers.writer.submit([beginning("p1")]).result(10)
-        assert "the views are 1 events behind the history" in workers.ailments()
+        assert "the views are 1 events behind the history" in workers.unready_reasons()
         other.execute("ALTER TABLE elsewhere RENAME TO rows")

@@ -180,8 +180,8 @@ class Production:
                 if positions.get(name, -1) != size - 1:
                     return f"{projection} of {name} is at {positions.get(name, -1)} of {size - 1}"
         views = cast("PostgresViews", accord.views)
-        said = views.outputs(max(0, views.tail("publisher/outputs")))
-        figures = views.moves(KPIS.name, max(0, views.tail("publisher/figures")), 1)
+        said = views.outputs(max(0, views.cursor("publisher/outputs")))
+        figures = views.moves(KPIS.name, max(0, views.cursor("publisher/figures")), 1)
         return (
             f"{len(said)} outputs and figures of {figures} are not told" if said or figures else ""
         )

@@ -75,12 +75,12 @@ def test_a_refusal_names_the_rule_and_the_mend_and_the_exit_code_tells(accord: A
     (refused,) = ran.json["refused"]
 
     assert ran.code == 3
-    assert set(refused) == {"source", "id", "rule", "detail", "mend", "pointer"}
+    assert set(refused) == {"source", "id", "rule", "detail", "hint", "pointer"}
     assert refused["rule"] == "no-such-partnership"
 
     words = accord("ingest", "-", stdin=candidate("north", subject="acme"))
     assert "0 accepted, 1 refused." in words.out
-    assert f"Mend: {refused['mend']}" in words.out
+    assert f"Hint: {refused['hint']}" in words.out
     assert words.code == 3
 
 

@@ -144,7 +144,7 @@ def test_what_was_refused_is_kept_with_its_mend(accord: Accord) -> None:
     assert {each.source_id: each.rule for each in kept} == {
         name: rule for refused in REFUSED.values() for name, rule in refused.items()
     }
-    assert all(each.mend for each in kept)
+    assert all(each.hint for each in kept)
 
 
 def test_every_partnership_reaches_its_last_stage(accord: Accord) -> None:

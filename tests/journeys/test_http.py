@@ -223,7 +223,7 @@ def test_an_unreadable_event_is_a_problem_that_points_at_the_place(ordinary: Ser
         "source": EXAMPLE["source"],
         "id": EXAMPLE["id"],
         "rule": "wrong-value",
-        "mend": "See accord schema BeginExploration.",
+        "hint": "See accord schema BeginExploration.",
         "pointer": "/data/purpose",
     }
 
@@ -245,7 +245,7 @@ def test_what_breaks_a_rule_of_reading_is_a_bad_request(
 ) -> None:
     problem = refused(post(ordinary, body))
     assert (problem["status"], problem["rule"], problem["pointer"]) == (400, rule, pointer)
-    assert problem["mend"]
+    assert problem["hint"]
 
 
 def test_every_rule_of_reading_is_known_to_be_one() -> None:
@@ -261,7 +261,7 @@ def test_what_the_domain_refuses_is_unprocessable_and_says_what_mends_it(
     problem = refused(post(ordinary, event(type="accord.IdentifyCandidate", data=candidate)))
     assert problem["status"] == 422
     assert problem["type"] == f"urn:accord:refused:{problem['rule']}"
-    assert problem["mend"]
+    assert problem["hint"]
     assert problem["id"] == EXAMPLE["id"]
 
 
@@ -300,7 +300,7 @@ def test_many_events_are_each_decided_and_the_refused_are_told(
         "id": "crm-0003",
         "rule": "unknown-type",
         "detail": "There is no type accord.Begin.",
-        "mend": told["mend"],
+        "hint": told["hint"],
         "pointer": "/type",
     }
 
@@ -352,7 +352,7 @@ def test_a_media_type_may_name_its_charset(ordinary: Served) -> None:
 def test_a_body_that_is_too_large_is_turned_away(ordinary: Served) -> None:
     problem = refused(post(ordinary, b" " * (9 * 2**20), LINES))
     assert problem["status"] == 413
-    assert problem["mend"]
+    assert problem["hint"]
 
 
 def test_while_the_writer_has_too_much_to_do_senders_are_asked_to_come_again(

@@ -123,7 +123,7 @@ def topics_tell_the_same(made: Production, embedded: Answers) -> None:
     entries = {(m.key.decode(), orjson.loads(m.value)["index"]) for m in told[topics.audit]}
     assert entries == set(embedded["events"])
     assert len(told[topics.rejected]) == 10
-    assert all(orjson.loads(m.value)["mend"] for m in told[topics.rejected])
+    assert all(orjson.loads(m.value)["hint"] for m in told[topics.rejected])
     for name in (topics.events, topics.audit):
         assert_in_order(told[name])
     kpis = {m.key.decode(): orjson.loads(m.value) for m in told[topics.kpis]}

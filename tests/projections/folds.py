@@ -13,7 +13,7 @@ from domain.formation import (
     ProposeTerms,
 )
 from domain.kernel import Event, Stage
-from domain.metric import CorrectMetric, Figure, ReportMetric
+from domain.reported_figure import CorrectMetric, Figure, ReportMetric
 from domain.rules import DecisionRule
 from domain.values import Money
 from projections import ALERTS, KPIS, OVERVIEW, TRAITS

@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import pytest
 
+from domain.breach_actions import RuleBreached, RuleBreachRetracted
 from domain.deadlines import DeadlinePassed, Kind, PeriodClosed
 from domain.execution import (
     HoldReview,
@@ -17,8 +18,6 @@ from domain.execution import (
 )
 from domain.formation import DecisionRuleAgreed
 from domain.kernel import Event
-from domain.metric import OTHER_CHANNELS, MetricCorrected
-from domain.process import RuleBreached, RuleBreachRetracted
 from domain.renewal import (
     AcceptRenewal,
     CompleteExit,
@@ -28,6 +27,7 @@ from domain.renewal import (
     HoldRenewalReview,
     ProposeRenewal,
 )
+from domain.reported_figure import OTHER_CHANNELS, MetricCorrected
 from domain.rules import Action, Comparison, DecisionRule, Window
 from domain.settlement import IssueFinalSettlement
 from projections import ALERTS

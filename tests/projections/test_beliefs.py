@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 
 from domain.deal import HoldDemo
 from domain.kernel import Stage
-from domain.metric import OTHER_CHANNELS
 from domain.priors import AgreePrior, PriorAgreed, ProposePrior
 from domain.proportions import UNIFORM, Beta
+from domain.reported_figure import OTHER_CHANNELS
 from domain.rules import DecisionRule
 from projections.beliefs import with_posteriors
 from projections.figures import report as report_of

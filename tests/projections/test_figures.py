@@ -1,6 +1,6 @@
 """Which periods a changed row concerns: all that are told anew when it changes."""
 
-from domain.metrics import CATALOGUE
+from domain.metric_catalogue import CATALOGUE
 from projections.figures import Read, concerned, differing, report
 from projections.fold import Row
 from projections.kpis import AGREED

@@ -4,7 +4,7 @@ import pytest
 
 from domain.deal import QualifyLead, ReceivePayment
 from domain.kernel import Stage
-from domain.metric import OTHER_CHANNELS
+from domain.reported_figure import OTHER_CHANNELS
 from projections.fold import Row
 from projections.funnel import report as funnel_of
 from tests.life import OURS, at, usd

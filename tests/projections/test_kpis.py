@@ -13,8 +13,8 @@ from domain.deal import IssueRefund, LoseDeal, QualifyLead, ReceivePayment
 from domain.exploration import BeginExploration
 from domain.formation import AgreeCharter, ProposeCharter
 from domain.kernel import Stage
-from domain.metric import OTHER_CHANNELS, Figure
-from domain.metrics import CATALOGUE, Adds, Unit
+from domain.metric_catalogue import CATALOGUE, Adds, Unit
+from domain.reported_figure import OTHER_CHANNELS, Figure
 from projections import figures as reading
 from tests.life import CHARTER, CO_BRANDED_REVENUE, OURS, THEIRS, after, at, changed, usd
 from tests.projections.folds import (

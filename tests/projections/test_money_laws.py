@@ -73,7 +73,7 @@ def test_the_parts_of_a_split_add_up_to_it_always(
 
 
 @dataclass(frozen=True)
-class Fact:
+class Declaration:
     """Something that happened on a day, and may be told later."""
 
     day: int
@@ -97,14 +97,14 @@ amounts = st.integers(1, 2_000_000)
 
 
 @st.composite
-def a_deal(draw: st.DrawFn, place: int, first: int) -> list[Fact]:
+def a_deal(draw: st.DrawFn, place: int, first: int) -> list[Declaration]:
     """A referral with its sale, payments, refunds and chargebacks won back."""
     name, currency = f"D-{place}", draw(st.sampled_from(CURRENCIES))
     day = draw(st.integers(0, DAYS))
-    facts = [Fact(day, SubmitReferral(deal=name, lead=name))]
+    facts = [Declaration(day, SubmitReferral(deal=name, lead=name))]
 
     def add(command: Command, *after: int) -> int:
-        facts.append(Fact(min(DAYS, day + draw(st.integers(0, 60))), command, after))
+        facts.append(Declaration(min(DAYS, day + draw(st.integers(0, 60))), command, after))
         return first + len(facts) - 1
 
     tag = AttributeReferral(deal=name, method=Method.UTM, evidence="a tag")
@@ -136,23 +136,23 @@ def a_deal(draw: st.DrawFn, place: int, first: int) -> list[Fact]:
 
 
 @st.composite
-def an_entry(draw: st.DrawFn, place: int, first: int) -> list[Fact]:
+def an_entry(draw: st.DrawFn, place: int, first: int) -> list[Declaration]:
     """Joint revenue, some of it taken back."""
     name, currency = f"E-{place}", draw(st.sampled_from(CURRENCIES))
     amount, day = draw(amounts), draw(st.integers(0, DAYS))
     collected = draw(st.sampled_from([OURS, THEIRS]))
     revenue = RecordJointRevenue(entry=name, amount=cents(amount, currency), collected_by=collected)
-    facts = [Fact(day, revenue)]
+    facts = [Declaration(day, revenue)]
     if draw(st.booleans()):
         back = cents(draw(st.integers(1, amount)), currency)
         reversal = ReverseEntry(entry=name, reversal="V", amount=back, reason="Counted twice.")
-        facts.append(Fact(min(DAYS, day + 20), reversal, (first,)))
+        facts.append(Declaration(min(DAYS, day + 20), reversal, (first,)))
     return facts
 
 
 @st.composite
-def a_business(draw: st.DrawFn) -> list[Fact]:
-    facts: list[Fact] = []
+def a_business(draw: st.DrawFn) -> list[Declaration]:
+    facts: list[Declaration] = []
     for place in range(draw(st.integers(1, 4))):
         make: Callable[..., Any] = draw(st.sampled_from([a_deal, an_entry]))
         facts += draw(make(place, len(facts)))
@@ -185,7 +185,7 @@ def agreements(draw: st.DrawFn, *, adds_up: bool) -> list[Economics]:
 
 def told(
     economics: tuple[list[Economics], list[Economics]],
-    facts: list[Fact],
+    facts: list[Declaration],
     delays: list[int],
     *,
     stating: bool = True,
@@ -238,7 +238,7 @@ any_terms = st.tuples(agreements(adds_up=True), agreements(adds_up=True))
 
 @given(any_terms, a_business(), delays)
 def test_the_lines_add_up_to_the_statements_to_the_last_unit(
-    terms: tuple[list[Economics], list[Economics]], facts: list[Fact], late: list[int]
+    terms: tuple[list[Economics], list[Economics]], facts: list[Declaration], late: list[int]
 ) -> None:
     story = told(terms, facts, late)
     posted = lines(story.history)
@@ -260,7 +260,7 @@ def test_the_lines_add_up_to_the_statements_to_the_last_unit(
 @given(plain_terms, a_business(), delays, delays)
 def test_what_is_earned_does_not_depend_on_the_order_in_which_it_was_told(
     terms: tuple[list[Economics], list[Economics]],
-    facts: list[Fact],
+    facts: list[Declaration],
     one: list[int],
     other: list[int],
 ) -> None:
@@ -274,7 +274,7 @@ def test_what_is_earned_does_not_depend_on_the_order_in_which_it_was_told(
 @given(any_terms, a_business(), delays, delays)
 def test_even_tiers_and_caps_come_to_the_same_sum_in_any_order(
     terms: tuple[list[Economics], list[Economics]],
-    facts: list[Fact],
+    facts: list[Declaration],
     one: list[int],
     other: list[int],
 ) -> None:
@@ -289,7 +289,7 @@ def test_even_tiers_and_caps_come_to_the_same_sum_in_any_order(
 
 @given(any_terms, a_business(), delays)
 def test_what_was_issued_never_changes(
-    terms: tuple[list[Economics], list[Economics]], facts: list[Fact], late: list[int]
+    terms: tuple[list[Economics], list[Economics]], facts: list[Declaration], late: list[int]
 ) -> None:
     story = told(terms, facts, late)
     kinds = (StatementIssued, FinalSettlementIssued)
@@ -304,7 +304,7 @@ def test_what_was_issued_never_changes(
 
 @given(any_terms, a_business(), delays)
 def test_no_row_holds_a_float(
-    terms: tuple[list[Economics], list[Economics]], facts: list[Fact], late: list[int]
+    terms: tuple[list[Economics], list[Economics]], facts: list[Declaration], late: list[int]
 ) -> None:
     def floats(value: object) -> bool:
         if isinstance(value, dict):

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from domain.deal import IssueRefund, ReceivePayment
 from domain.exploration import BeginExploration
 from domain.kernel import Stage
-from domain.metric import Figure
+from domain.reported_figure import Figure
 from domain.scaling import AgreeJointInvestment
 from projections.fold import Row
 from projections.portfolio import dependency, herfindahl, line, load, matches, portfolio, shares

@@ -70,7 +70,7 @@ def test_a_market_named_and_nothing_else_makes_all_five_mistakes() -> None:
     (row,) = markets([member(story)])
 
     assert made(row) == {each.mistake for each in CHECKS}
-    assert all(each["mend"] for each in row["checks"])
+    assert all(each["hint"] for each in row["checks"])
 
 
 def test_each_mistake_is_undone_by_the_fact_that_shows_it() -> None:

@@ -17,8 +17,8 @@ from domain.deal import (
 )
 from domain.entry import ConcedePenalty, RecordJointRevenue, RecordSharedCost, ReverseEntry
 from domain.execution import IntroduceIncentive
-from domain.metric import CorrectMetric, ReportMetric
 from domain.renewal import ExitReason, GiveExitNotice
+from domain.reported_figure import CorrectMetric, ReportMetric
 from domain.rules import Window
 from domain.settlement import (
     CaptureRate,

@@ -10,8 +10,8 @@ from domain.execution import HoldKickoff
 from domain.exploration import AudienceOverlapMeasured, ChoosePartner
 from domain.formation import DeclareBestAlternative, DeclareNonNegotiable
 from domain.kernel import Stage
-from domain.metric import Figure, MetricReported, ReportMetric
-from domain.metrics import CATALOGUE
+from domain.metric_catalogue import CATALOGUE
+from domain.reported_figure import Figure, MetricReported, ReportMetric
 from domain.sharing import AgreeDataSharing, Form, ProposeDataSharing
 from projections import figures as reading
 from projections.fold import Row

@@ -23,7 +23,7 @@ CREATE TABLE history.events (
     UNIQUE (stream, version)
 );
 
-CREATE TABLE history.receipts (
+CREATE TABLE history.results (
     source text COLLATE "C",
     source_id text COLLATE "C",
     fingerprint bytea NOT NULL,
@@ -41,7 +41,7 @@ CREATE TABLE history.refusals (
     type text,
     rule text NOT NULL,
     detail text NOT NULL,
-    mend text NOT NULL,
+    hint text NOT NULL,
     pointer text,
     received_at timestamptz NOT NULL,
     raw bytea NOT NULL,
@@ -97,7 +97,7 @@ CREATE FUNCTION history.append(
     _source text[], _source_id text[], _fingerprint bytea[], _refused text[], _about text[],
     _first integer[], _count integer[],
     _by text[], _by_id text[], _subject text[], _type text[], _rule text[], _detail text[],
-    _mend text[], _pointer text[], _received_at timestamptz[], _raw bytea[],
+    _hint text[], _pointer text[], _received_at timestamptz[], _raw bytea[],
     _kind text[], _of text[], _key text[], _kept bytea[],
     OUT start bigint, OUT indexes integer[]
 ) LANGUAGE plpgsql AS $$
@@ -142,7 +142,7 @@ BEGIN
     END IF;
 
     -- Only an input that was refused may come again and fare better.
-    INSERT INTO history.receipts AS r
+    INSERT INTO history.results AS r
     SELECT source, source_id, fingerprint, refused, about, indexes[first], count
     FROM unnest(_source, _source_id, _fingerprint, _refused, _about, _first, _count)
         AS g (source, source_id, fingerprint, refused, about, first, count)
@@ -152,12 +152,12 @@ BEGIN
     WHERE r.refused IS NOT NULL;
     GET DIAGNOSTICS written = ROW_COUNT;
     IF written < cardinality(_source) THEN
-        RAISE 'an input of this batch has a receipt already' USING ERRCODE = '23000';
+        RAISE 'an input of this batch has a result already' USING ERRCODE = '23000';
     END IF;
 
     INSERT INTO history.refusals
-        (source, source_id, subject, type, rule, detail, mend, pointer, received_at, raw)
-    SELECT * FROM unnest(_by, _by_id, _subject, _type, _rule, _detail, _mend, _pointer,
+        (source, source_id, subject, type, rule, detail, hint, pointer, received_at, raw)
+    SELECT * FROM unnest(_by, _by_id, _subject, _type, _rule, _detail, _hint, _pointer,
                          _received_at, _raw);
 
     INSERT INTO history.kept SELECT * FROM unnest(_kind, _of, _key, _kept) ON CONFLICT DO NOTHING;
@@ -207,7 +207,7 @@ CREATE TABLE views.outputs (
 
 CREATE INDEX outputs_by_partnership ON views.outputs (partnership, number);
 
-CREATE TABLE views.tails (name text PRIMARY KEY, position bigint NOT NULL);
+CREATE TABLE views.cursors (name text PRIMARY KEY, position bigint NOT NULL);
 
 -- Save positions, rows (those without a body go away) and outputs: all or, with an error, nothing.
 -- A position moves only from where it is expected; -1 expects that there is none.
@@ -215,7 +215,7 @@ CREATE FUNCTION views.save(
     _projection text[], _partnership text[], _old integer[], _new integer[],
     _row_projection text[], _row_partnership text[], _key text[], _row_body bytea[], _wake text[],
     _id text[], _by text[], _of text[], _kind text[], _body bytea[], _cause integer[],
-    _tail text, _tail_position bigint
+    _cursor text, _cursor_position bigint
 ) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     this_move bigint;
@@ -263,9 +263,9 @@ BEGIN
     WHERE NOT EXISTS (SELECT FROM views.outputs o WHERE o.id = g.id);
     GET DIAGNOSTICS said = ROW_COUNT;
 
-    -- Of two readers of one tail the slower must not set the other back.
-    IF _tail IS NOT NULL THEN
-        INSERT INTO views.tails AS t VALUES (_tail, _tail_position)
+    -- Of two readers of one cursor the slower must not set the other back.
+    IF _cursor IS NOT NULL THEN
+        INSERT INTO views.cursors AS t VALUES (_cursor, _cursor_position)
         ON CONFLICT (name) DO UPDATE SET position = greatest(t.position, excluded.position);
     END IF;
 
@@ -292,12 +292,12 @@ GRANT SELECT ON ALL TABLES IN SCHEMA history, views TO accord_writer, accord_vie
 -- Whoever folds and publishes does without the names of people.
 REVOKE SELECT ON history.kept FROM accord_views;
 
-GRANT INSERT ON history.events, history.receipts, history.refusals TO accord_writer;
+GRANT INSERT ON history.events, history.results, history.refusals TO accord_writer;
 GRANT INSERT, DELETE ON history.kept TO accord_writer;
 GRANT INSERT, UPDATE ON history.trees, history.nodes, history.checkpoints TO accord_writer;
-GRANT UPDATE ON history.receipts, history.turn TO accord_writer;
+GRANT UPDATE ON history.results, history.turn TO accord_writer;
 -- A refused input that names a person who is erased keeps its number, and why it was refused.
-GRANT UPDATE (state, type, detail, mend, pointer, raw) ON history.refusals TO accord_writer;
+GRANT UPDATE (state, type, detail, hint, pointer, raw) ON history.refusals TO accord_writer;
 
 GRANT INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA views TO accord_views;
 GRANT USAGE ON SEQUENCE views.moves TO accord_views;

@@ -47,7 +47,7 @@ class Lag:
     seconds: float = 0.0
 
 
-class Process:
+class WorkerProcess:
     """One process on a stream, by its name: it repeats a step until SIGTERM or SIGINT.
 
     A context manager. Inside it the health page at `health` (``host:port``) answers: ``/healthz``
@@ -61,7 +61,7 @@ class Process:
         """What went wrong the last time, or None if it went well."""
         self.lag: Callable[[], Lag] = Lag
         """Tells how far behind it is, when somebody asks."""
-        self.ailments: Callable[[], Iterable[str]] = _starting
+        self.unready_reasons: Callable[[], Iterable[str]] = _starting
         """Tells what else keeps it from working."""
         registry = CollectorRegistry()
         self._handled = Counter(
@@ -96,7 +96,7 @@ class Process:
                 work()
             except OUTAGES as error:
                 self.failed(error)
-                self.ailments = _starting
+                self.unready_reasons = _starting
                 self._listen()
                 self.stopping.wait(pause)
                 pause = min(2 * pause, LONGEST_PAUSE)
@@ -144,7 +144,7 @@ class Process:
 
     def unready(self) -> list[str]:
         """Give in words what keeps it from working; nothing if all is well."""
-        return [*([self.failing] if self.failing else []), *self.ailments()]
+        return [*([self.failing] if self.failing else []), *self.unready_reasons()]
 
     # --- beginning and ending ---
 
@@ -183,7 +183,7 @@ def _starting() -> list[str]:
 class _Lags:
     """Asks a process for its lag once for each scrape."""
 
-    def __init__(self, process: Process) -> None:
+    def __init__(self, process: WorkerProcess) -> None:
         self._process = process
 
     def collect(self) -> Iterable[GaugeMetricFamily]:
@@ -209,7 +209,7 @@ class _Quiet(WSGIRequestHandler):
 class _Health:
     """The health page, in a thread of its own."""
 
-    def __init__(self, process: Process, address: str, registry: CollectorRegistry) -> None:
+    def __init__(self, process: WorkerProcess, address: str, registry: CollectorRegistry) -> None:
         self._process = process
         self._metrics = make_wsgi_app(registry)
         host, _, port = address.rpartition(":")

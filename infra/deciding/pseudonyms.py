@@ -43,7 +43,7 @@ COMMITMENT = re.compile(r"person:[0-9a-f]{64}")
 _SHOWN = slice(len("person:"), len("person:") + 8)
 """The digits by which people tell erased persons apart."""
 
-Salts = Callable[[str, str, int], bytes]
+SaltSource = Callable[[str, str, int], bytes]
 """Gives the salt of a name that is new: by its partnership, the name, and how many were erased."""
 
 
@@ -109,36 +109,36 @@ def renamed(value: V, told: Callable[[str], str]) -> V:
 
 
 @dataclass(frozen=True, slots=True)
-class People:
+class Pseudonyms:
     """Who is known in one partnership, and the salts of those who will be."""
 
     partnership: str
-    salts: Salts
+    salts: SaltSource
     by_name: Mapping[str, str] = field(default_factory=dict)
     """The commitments of those that are not erased."""
     erased: frozenset[str] = frozenset()
 
     @classmethod
     def of(
-        cls, history: History, partnership: str, salts: Salts, erased: Iterable[str]
-    ) -> "People":
+        cls, history: History, partnership: str, salts: SaltSource, erased: Iterable[str]
+    ) -> "Pseudonyms":
         """Give those whose names are kept, but for those whose erasure is recorded."""
         gone = frozenset(erased)
         kept = names(history, partnership).items()
         by_name = {name: key for key, name in kept if key not in gone}
         return cls(partnership, salts, by_name, gone)
 
-    def without(self, commitment: str) -> "People":
+    def without(self, commitment: str) -> "Pseudonyms":
         """Give those that are left when one is erased."""
         left = {name: key for name, key in self.by_name.items() if key != commitment}
         return replace(self, by_name=left, erased=self.erased | {commitment})
 
 
 @dataclass(slots=True)
-class Door:
+class Pseudonymizer:
     """Gives commitments for the names in one command, known ones or new ones."""
 
-    known: People
+    known: Pseudonyms
     fresh: dict[str, Kept] = field(default_factory=dict)
     """What is to be kept of names that are new, by name."""
 
@@ -154,7 +154,7 @@ class Door:
             self.fresh[name] = commit(known.partnership, name, salt)
         return self.fresh[name].key
 
-    def people(self) -> People:
+    def people(self) -> Pseudonyms:
         """Give who is known once the command has come in."""
         if not self.fresh:
             return self.known
@@ -240,7 +240,7 @@ def _redacted(refusal: Refusal) -> Refusal:
         refusal,
         type=None,
         detail="It named a person whose name was erased.",
-        mend="Whoever sent it may send it anew.",
+        hint="Whoever sent it may send it anew.",
         pointer=None,
         raw=b"",
         state="erased",

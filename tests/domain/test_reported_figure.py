@@ -5,14 +5,14 @@ from decimal import Decimal
 import pytest
 from pydantic import ValidationError
 
-from domain.metric import (
+from domain.metric_catalogue import CATALOGUE, Adds, Direction, Unit
+from domain.reported_figure import (
     CorrectMetric,
     Figure,
     MetricCorrected,
     MetricReported,
     ReportMetric,
 )
-from domain.metrics import CATALOGUE, Adds, Direction, Unit
 from tests.life import OURS, after, before, example
 
 
@@ -74,7 +74,7 @@ def test_a_metric_outside_the_catalogue_is_refused_with_those_it_resembles() -> 
     far = story.refuses(OURS, example(ReportMetric, metric="zzz"))
 
     assert near.rule == far.rule == "unknown-metric"
-    assert "click_rate" in near.mend
+    assert "click_rate" in near.hint
 
 
 @pytest.mark.parametrize(

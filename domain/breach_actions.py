@@ -10,10 +10,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from domain.context import PartnershipContext
 from domain.execution import Execution, InvestmentReduced, ReduceInvestment, ScheduleReview
 from domain.kernel import Command, Event, Value
 from domain.rules import Action
-from domain.standing import Standing
 from domain.values import Count, Slug, Text
 
 REVIEW_WITHIN = timedelta(days=14)
@@ -52,31 +52,34 @@ class RuleBreachRetracted(_Breach, Event):
 class Breaches:
     """The breaches on record, by what tells them apart, and when each was seen."""
 
-    standing: Mapping[str, tuple[RuleBreached, datetime]] = field(default_factory=dict)
+    open: Mapping[str, tuple[RuleBreached, datetime]] = field(default_factory=dict)
 
     def evolve(self, event: Event, at: datetime) -> "Breaches":
         """Take a breach, or its retraction, into the record."""
         match event:
             case RuleBreached():
-                return replace(self, standing={**self.standing, event.breach: (event, at)})
+                return replace(self, open={**self.open, event.breach: (event, at)})
             case RuleBreachRetracted():
-                left = {key: each for key, each in self.standing.items() if key != event.breach}
-                return replace(self, standing=left)
+                left = {key: each for key, each in self.open.items() if key != event.breach}
+                return replace(self, open=left)
             case _:
                 return self
 
 
-def next_action(breaches: Breaches, execution: Execution, standing: Standing) -> Command | None:
+def next_action(
+    breaches: Breaches, execution: Execution, context: PartnershipContext
+) -> Command | None:
     """Give the next command that an agreed rule asks for, or nothing where all is done."""
-    for breach, seen_at in breaches.standing.values():
+    for breach, seen_at in breaches.open.values():
         command = _asked_by(breach, seen_at)
-        if command is None or standing.stage not in command.stages:
+        if command is None or context.stage not in command.stages:
             continue
         if isinstance(command, ScheduleReview):
             if command.review not in execution.reviews:
                 return command
         elif not any(
-            each.reduction == _name_of(breach) for each in standing.facts.of(InvestmentReduced)
+            each.reduction == _name_of(breach)
+            for each in context.declarations.of(InvestmentReduced)
         ):
             return command
     return None

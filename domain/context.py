@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass, field
 
-from domain.facts import Facts
+from domain.bilateral import BilateralAgreements
+from domain.declarations import Declarations
 from domain.kernel import Stage
-from domain.pacts import Pacts
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,14 +18,14 @@ class Waiver:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class PartnershipContext:
     """What every stage needs to know: whose partnership it is, where it stands, what was stated."""
 
     stage: Stage | None = None
     parties: tuple[str, ...] = ()
     waivers: dict[str, Waiver] = field(default_factory=dict)
-    facts: Facts = field(default_factory=Facts)
-    pacts: Pacts = field(default_factory=Pacts)
+    declarations: Declarations = field(default_factory=Declarations)
+    agreements: BilateralAgreements = field(default_factory=BilateralAgreements)
 
     @property
     def initiator(self) -> str:

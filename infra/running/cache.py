@@ -3,11 +3,11 @@
 from itertools import islice
 from typing import Any
 
-AT_HAND = 10_000
+CAPACITY = 10_000
 """Partnerships and streams kept at hand; what was not used for longest is read again if needed."""
 
 
-def let_go(at_hand: dict[str, Any]) -> None:
-    """Let go of what was put in first, down to `AT_HAND`."""
-    for name in list(islice(at_hand, max(0, len(at_hand) - AT_HAND))):
+def evict(at_hand: dict[str, Any]) -> None:
+    """Let go of what was put in first, down to `CAPACITY`."""
+    for name in list(islice(at_hand, max(0, len(at_hand) - CAPACITY))):
         del at_hand[name]

@@ -3,10 +3,10 @@
 from datetime import timedelta
 from decimal import Decimal
 
+from domain.breach_actions import REVIEW_WITHIN, RuleBreached, RuleBreachRetracted, next_action
 from domain.execution import IntroduceIncentive, InvestmentReduced, ReviewScheduled
 from domain.formation import AgreeDecisionRule, ProposeDecisionRule
 from domain.kernel import CLOCK_PARTY, Stage
-from domain.process import REVIEW_WITHIN, RuleBreached, RuleBreachRetracted, next_action
 from domain.recorded import Recorded
 from domain.renewal import GiveExitNotice
 from domain.rules import Action, Comparison, DecisionRule, Window
@@ -114,7 +114,7 @@ def test_nothing_is_asked_of_a_partnership_that_is_leaving() -> None:
     state = story.partnership
     assert len(story.facts(RuleBreached)) == 1
     assert story.facts(InvestmentReduced) == []
-    assert next_action(state.breaches, state.execution, state.standing) is None
+    assert next_action(state.breaches, state.execution, state.context) is None
 
 
 def test_a_rule_never_acts_on_what_was_before_it() -> None:

@@ -15,35 +15,35 @@ from domain.consent import Proposals, acceptable, propose, with_acceptance, with
 from domain.kernel import NOT_ENDED, Act, Command, Event, Stage
 from domain.values import Count, Ref
 
-P = TypeVar("P", bound="Pact")
+P = TypeVar("P", bound="BilateralAgreement")
 
 _OWN = ("proposal", "agreed_version")
 
 
-class PactCommand(Command):
+class BilateralCommand(Command):
     """What proposes a pact, or agrees to one."""
 
-    pact: ClassVar[type["Pact"]]
+    pact: ClassVar[type["BilateralAgreement"]]
     proposal: Ref
 
 
-class ProposePact(PactCommand):
+class ProposeBilateral(BilateralCommand):
     """What puts a pact forward; it has the pact's fields."""
 
 
-class AgreePact(PactCommand):
+class AgreeBilateral(BilateralCommand):
     """What agrees to the pact that the other party put forward."""
 
 
-class PactProposed(Event, abstract=True):
+class BilateralProposed(Event, abstract=True):
     """A pact was put forward."""
 
     kept = True
-    pact: ClassVar[type["Pact"]]
+    pact: ClassVar[type["BilateralAgreement"]]
     proposal: Ref
 
 
-class Pact(Event, abstract=True):
+class BilateralAgreement(Event, abstract=True):
     """Something that both agreed, and the commands and the event that lead to it.
 
     `name` is what the commands and the proposal are called by: ``ProposeName``, ``AgreeName``,
@@ -56,7 +56,7 @@ class Pact(Event, abstract=True):
     proposes: ClassVar[Any]
     """The command's class. What takes its fields is made, so no checker knows them."""
     agrees: ClassVar[Any]
-    proposed: ClassVar[type[PactProposed]]
+    proposed: ClassVar[type[BilateralProposed]]
     identity: ClassVar[tuple[str, ...]]
 
     def __init_subclass__(cls, *, wire: str | None = None, version: int = 1, **_: object) -> None:
@@ -80,11 +80,13 @@ class Pact(Event, abstract=True):
             if field_ not in _OWN
         }
         said = (cls.__doc__ or "").strip().removeprefix("Both agreed ").removesuffix(".")
-        cls.proposes = _made(f"Propose{name}", ProposePact, cls, f"Put forward {said}.", **fields)
-        cls.agrees = _made(f"Agree{name}", AgreePact, cls, f"Agree to {said}.")
+        cls.proposes = _made(
+            f"Propose{name}", ProposeBilateral, cls, f"Put forward {said}.", **fields
+        )
+        cls.agrees = _made(f"Agree{name}", AgreeBilateral, cls, f"Agree to {said}.")
         cls.proposes.stages = cls.agrees.stages = stages
         cls.proposed = _made(
-            f"{name}Proposed", PactProposed, cls, f"A party put forward {said}.", **fields
+            f"{name}Proposed", BilateralProposed, cls, f"A party put forward {said}.", **fields
         )
 
     def key(self) -> str:
@@ -96,7 +98,7 @@ class Pact(Event, abstract=True):
         """Raise `Refused` where what is proposed cannot be."""
 
 
-def _made(name: str, base: type, pact: type[Pact], doc: str, **fields: Any) -> Any:  # noqa: ANN401
+def _made(name: str, base: type, pact: type[BilateralAgreement], doc: str, **fields: Any) -> Any:  # noqa: ANN401
     made: Any = create_model(
         name,
         __base__=base,
@@ -110,40 +112,40 @@ def _made(name: str, base: type, pact: type[Pact], doc: str, **fields: Any) -> A
 
 
 @dataclass(frozen=True, slots=True)
-class Pacts:
+class BilateralAgreements:
     """What was proposed, and what both agreed: the latest version of each."""
 
     proposals: Mapping[str, Proposals] = field(default_factory=dict)
     """The proposals of each kind, by the kind's name."""
-    agreed: Mapping[str, Pact] = field(default_factory=dict)
+    agreed: Mapping[str, BilateralAgreement] = field(default_factory=dict)
 
     def of(self, kind: type[P]) -> list[P]:
         """Give the pacts of one kind, each in its latest version."""
         return [each for each in self.agreed.values() if isinstance(each, kind)]
 
-    def decide(self, command: PactCommand, parties: tuple[str, ...], act: Act) -> list[Event]:
+    def decide(self, command: BilateralCommand, parties: tuple[str, ...], act: Act) -> list[Event]:
         """Decide a proposal or an agreement. Raises `Refused`."""
         pact, proposals = command.pact, self.proposals.get(command.pact.wire, {})
-        if isinstance(command, ProposePact):
+        if isinstance(command, ProposeBilateral):
             pact.check(command, parties)
             return propose(command.proposal, pact.proposed.of(command), proposals, act)
         proposal = acceptable(command.proposal, proposals, act)
         if proposal is None:
             return []
         agreed = pact(**proposal.proposed.__dict__, agreed_version=1)
-        standing = self.agreed.get(agreed.key())
-        version = standing.agreed_version + 1 if standing else 1
+        existing = self.agreed.get(agreed.key())
+        version = existing.agreed_version + 1 if existing else 1
         return [agreed.model_copy(update={"agreed_version": version})]
 
-    def evolve(self, event: Event, act: Act) -> "Pacts":
+    def evolve(self, event: Event, act: Act) -> "BilateralAgreements":
         """Take a proposal or a pact in."""
-        if isinstance(event, PactProposed):
+        if isinstance(event, BilateralProposed):
             kind = event.pact.wire
             known = with_proposal(event.proposal, event, self.proposals.get(kind, {}), act)
             return replace(self, proposals={**self.proposals, kind: known})
-        if isinstance(event, Pact):
+        if isinstance(event, BilateralAgreement):
             kind = event.wire
             known = with_acceptance(event.proposal, self.proposals.get(kind, {}))
             agreed = {**self.agreed, event.key(): event}
-            return Pacts({**self.proposals, kind: known}, agreed)
+            return BilateralAgreements({**self.proposals, kind: known}, agreed)
         return self

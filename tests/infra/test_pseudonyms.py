@@ -22,12 +22,12 @@ from domain.aggregates import command_types
 from domain.execution import HoldKickoff
 from domain.kernel import Event, Value
 from domain.markets import AssignRole
-from domain.metric import ReportMetric
 from domain.people import ErasePerson, PersonErased
 from domain.recorded import Recorded
+from domain.reported_figure import ReportMetric
 from infra import answers
 from infra.bootstrap import Accord, bootstrap, init
-from infra.deciding.people import (
+from infra.deciding.pseudonyms import (
     COMMAND,
     COMMITMENT,
     ERASING,

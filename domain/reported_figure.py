@@ -8,7 +8,7 @@ from pydantic import Field
 
 from domain.calendar import Period, bounds
 from domain.kernel import AFTER_KICKOFF, Act, Command, Event, Refused, Stage, Value
-from domain.metrics import CATALOGUE, Adds, Metric
+from domain.metric_catalogue import CATALOGUE, Adds, Metric
 from domain.values import Number, Slug, Text, plain
 
 OTHER_CHANNELS = "other-channels"

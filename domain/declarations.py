@@ -14,16 +14,16 @@ from pydantic import create_model
 
 from domain.kernel import NOT_ENDED, Act, Command, Event, Refused, Stage, recorded_once
 
-F = TypeVar("F", bound="Fact")
+F = TypeVar("F", bound="Declaration")
 
 
-class FactCommand(Command):
+class DeclarationCommand(Command):
     """What asks for a fact to be kept."""
 
-    fact: ClassVar[type["Fact"]]
+    fact: ClassVar[type["Declaration"]]
 
 
-class Fact(Event, abstract=True):
+class Declaration(Event, abstract=True):
     """A fact that is simply kept, and the command of the same fields that asks for it.
 
     `command` is the command's name, `identity` the fields that tell one fact of its kind from
@@ -37,7 +37,7 @@ class Fact(Event, abstract=True):
     identity: ClassVar[tuple[str, ...]]
     by_party: ClassVar[bool]
     restated: ClassVar[bool]
-    follows: ClassVar[type["Fact"] | None]
+    follows: ClassVar[type["Declaration"] | None]
 
     def __init_subclass__(cls, *, wire: str | None = None, version: int = 1, **_: object) -> None:
         """Enter the fact in the registry; what else it is made with is for its command."""
@@ -52,7 +52,7 @@ class Fact(Event, abstract=True):
         identity: tuple[str, ...] = (),
         by_party: bool = False,
         restated: bool = False,
-        follows: type["Fact"] | None = None,
+        follows: type["Declaration"] | None = None,
         **_: object,
     ) -> None:
         """Make the command, once the fields are known."""
@@ -64,7 +64,7 @@ class Fact(Event, abstract=True):
         said = (cls.__doc__ or "").strip()
         cls.asks = create_model(
             command,
-            __base__=FactCommand,
+            __base__=DeclarationCommand,
             __module__=cls.__module__,
             __doc__=f"Record: {said[:1].lower()}{said[1:]}",
             __cls_kwargs__={"use_attribute_docstrings": False},
@@ -73,7 +73,7 @@ class Fact(Event, abstract=True):
         cls.asks.stages = stages
         cls.asks.fact = cls
 
-    def key(self, act: Act, kind: type["Fact"] | None = None) -> str:
+    def key(self, act: Act, kind: type["Declaration"] | None = None) -> str:
         """Give the fact's identity, as text; or that of a fact of another `kind` that it names."""
         kind = kind or type(self)
         parts = [str(getattr(self, name)) for name in kind.identity]
@@ -82,15 +82,15 @@ class Fact(Event, abstract=True):
     def check(self, parties: tuple[str, ...]) -> None:
         """Raise `Refused` where what the fact says cannot be."""
 
-    def rest_on(self, facts: "Facts") -> None:
+    def rest_on(self, facts: "Declarations") -> None:
         """Raise `Refused` where what it rests on was not stated before."""
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class Declarations:
     """What has been stated so far, by identity; the latest where it was restated."""
 
-    stated: Mapping[str, Fact] = field(default_factory=dict)
+    stated: Mapping[str, Declaration] = field(default_factory=dict)
 
     def of(self, kind: type[F], party: str | None = None) -> list[F]:
         """Give the facts of one kind, in the order they were stated; `party` narrows to its own."""
@@ -101,7 +101,9 @@ class Facts:
             if isinstance(fact, kind) and (key == named or key.startswith(named + "/"))
         ]
 
-    def decide(self, command: FactCommand, parties: tuple[str, ...], act: Act) -> list[Event]:
+    def decide(
+        self, command: DeclarationCommand, parties: tuple[str, ...], act: Act
+    ) -> list[Event]:
         """Decide to keep a fact: nothing if it stands already. Raises `Refused`."""
         fact = command.fact.of(command)
         fact.check(parties)
@@ -113,7 +115,7 @@ class Facts:
             self._follow(fact, fact.follows, act)
         return recorded_once(fact, known, key)
 
-    def _follow(self, fact: Fact, first: type[Fact], act: Act) -> None:
+    def _follow(self, fact: Declaration, first: type[Declaration], act: Act) -> None:
         if (key := fact.key(act, first)) not in self.stated:
             raise Refused(
                 "nothing-planned",
@@ -122,6 +124,6 @@ class Facts:
                 known=sorted(each for each in self.stated if each.startswith(f"{first.wire}/")),
             )
 
-    def with_fact(self, fact: Fact, act: Act) -> "Facts":
+    def with_declaration(self, fact: Declaration, act: Act) -> "Declarations":
         """Give these facts and one more."""
-        return Facts({**self.stated, fact.key(act): fact})
+        return Declarations({**self.stated, fact.key(act): fact})

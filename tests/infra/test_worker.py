@@ -14,8 +14,8 @@ import pytest
 from eventsourcing.persistence import OperationalError
 from prometheus_client.parser import text_string_to_metric_families
 
-from infra.running import process as process_module
-from infra.running.process import Lag, Process
+from infra.running import worker as worker_module
+from infra.running.worker import Lag, WorkerProcess
 from infra.settings import NoSuchStore
 
 
@@ -27,16 +27,16 @@ def logged(monkeypatch: pytest.MonkeyPatch) -> StringIO:
 
 
 @pytest.fixture
-def process(logged: StringIO, monkeypatch: pytest.MonkeyPatch) -> Iterator[Process]:
-    monkeypatch.setattr(process_module, "FIRST_PAUSE", 0.01)
-    with Process("relay", "127.0.0.1:0") as process:
-        process.ailments = tuple
+def process(logged: StringIO, monkeypatch: pytest.MonkeyPatch) -> Iterator[WorkerProcess]:
+    monkeypatch.setattr(worker_module, "FIRST_PAUSE", 0.01)
+    with WorkerProcess("relay", "127.0.0.1:0") as process:
+        process.unready_reasons = tuple
         logged.truncate(0)
         logged.seek(0)
         yield process
 
 
-def page(process: Process, path: str) -> tuple[int, str]:
+def page(process: WorkerProcess, path: str) -> tuple[int, str]:
     try:
         with urllib.request.urlopen(f"{process.address}{path}", timeout=5) as answer:  # noqa: S310
             return answer.status, answer.read().decode()
@@ -45,7 +45,7 @@ def page(process: Process, path: str) -> tuple[int, str]:
             return error.code, error.read().decode()
 
 
-def metrics(process: Process) -> dict[str, float]:
+def metrics(process: WorkerProcess) -> dict[str, float]:
     _, text = page(process, "/metrics")
     return {
         sample.name: sample.value
@@ -55,7 +55,7 @@ def metrics(process: Process) -> dict[str, float]:
     }
 
 
-def test_a_process_repeats_its_step_until_it_is_told_to_stop(process: Process) -> None:
+def test_a_process_repeats_its_step_until_it_is_told_to_stop(process: WorkerProcess) -> None:
     done = []
 
     def step() -> int:
@@ -72,7 +72,7 @@ def test_a_process_repeats_its_step_until_it_is_told_to_stop(process: Process) -
 
 @pytest.mark.parametrize("fault", [OperationalError("no database"), ZeroDivisionError("ours")])
 def test_what_fails_is_told_and_tried_again(
-    process: Process, fault: Exception, logged: StringIO
+    process: WorkerProcess, fault: Exception, logged: StringIO
 ) -> None:
     answers: list[tuple[int, str]] = []
     faults = [fault, fault]
@@ -97,7 +97,9 @@ def test_what_fails_is_told_and_tried_again(
     assert ["exception" in each for each in told] == [isinstance(fault, ZeroDivisionError)] * 2
 
 
-def test_what_an_outage_ends_is_begun_anew_and_said_until_it_goes_on(process: Process) -> None:
+def test_what_an_outage_ends_is_begun_anew_and_said_until_it_goes_on(
+    process: WorkerProcess,
+) -> None:
     outages: list[Exception] = [OperationalError("no database"), ConnectionError("no broker")]
     told = []
 
@@ -105,7 +107,7 @@ def test_what_an_outage_ends_is_begun_anew_and_said_until_it_goes_on(process: Pr
         told.append(json.loads(page(process, "/readyz")[1]).get("reasons"))
         if outages:
             raise outages.pop()
-        process.ailments = tuple
+        process.unready_reasons = tuple
         told.append(json.loads(page(process, "/readyz")[1]).get("reasons"))
 
     process.keep(work)
@@ -113,7 +115,7 @@ def test_what_an_outage_ends_is_begun_anew_and_said_until_it_goes_on(process: Pr
     assert metrics(process)["accord_failures_total"] == 2
 
 
-def test_what_no_waiting_mends_ends_the_process(process: Process) -> None:
+def test_what_no_waiting_mends_ends_the_process(process: WorkerProcess) -> None:
     def work() -> None:
         raise NoSuchStore("set ACCORD_KAFKA")
 
@@ -121,9 +123,9 @@ def test_what_no_waiting_mends_ends_the_process(process: Process) -> None:
         process.keep(work)
 
 
-def test_it_says_how_far_behind_it_is_and_what_else_ails(process: Process) -> None:
+def test_it_says_how_far_behind_it_is_and_what_else_ails(process: WorkerProcess) -> None:
     process.lag = lambda: Lag(7, 1.5)
-    process.ailments = lambda: ["the views are far behind"]
+    process.unready_reasons = lambda: ["the views are far behind"]
 
     found = metrics(process)
     assert (found["accord_lag_events"], found["accord_lag_seconds"]) == (7, 1.5)
@@ -133,7 +135,7 @@ def test_it_says_how_far_behind_it_is_and_what_else_ails(process: Process) -> No
     assert page(process, "/elsewhere")[0] == 404
 
 
-def test_a_lag_that_cannot_be_told_leaves_the_other_metrics(process: Process) -> None:
+def test_a_lag_that_cannot_be_told_leaves_the_other_metrics(process: WorkerProcess) -> None:
     def lag() -> Lag:
         raise OperationalError("no database")
 
@@ -142,13 +144,13 @@ def test_a_lag_that_cannot_be_told_leaves_the_other_metrics(process: Process) ->
     assert metrics(process)["accord_handled_total"] == 0
 
 
-def test_a_second_signal_while_it_stops_is_no_harm(process: Process) -> None:
+def test_a_second_signal_while_it_stops_is_no_harm(process: WorkerProcess) -> None:
     for _ in range(2):
         os.kill(os.getpid(), signal.SIGTERM)
     assert process.stopping.wait(1)
 
 
-def test_its_logs_are_lines_of_json(process: Process, logged: StringIO) -> None:
+def test_its_logs_are_lines_of_json(process: WorkerProcess, logged: StringIO) -> None:
     logging.getLogger("elsewhere").warning("took %s s", 3, extra={"batch": 12})
     (line,) = logged.getvalue().splitlines()
     told = json.loads(line)
@@ -158,7 +160,7 @@ def test_its_logs_are_lines_of_json(process: Process, logged: StringIO) -> None:
 
 def test_at_its_end_nobody_listens_and_signals_are_as_they_were() -> None:
     before = signal.getsignal(signal.SIGTERM)
-    with Process("relay", "127.0.0.1:0") as process:
+    with WorkerProcess("relay", "127.0.0.1:0") as process:
         assert signal.getsignal(signal.SIGTERM) != before
     assert signal.getsignal(signal.SIGTERM) == before
     with pytest.raises(OSError, match="refused"):
