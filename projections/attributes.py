@@ -69,7 +69,7 @@ def observe(member: Member, metric: str, period: str | None) -> list[Observed]:
     """
     if member.partner is None:
         return []
-    ended = member.overview.get("stage") == Stage.ENDED
+    ended = member.overview.stage is Stage.ENDED
     found = []
     for unit in figures.units(member.kpis, metric):
         if period:

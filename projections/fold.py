@@ -7,7 +7,10 @@ table, a dictionary) it does not know.
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, NamedTuple
+
+from pydantic import TypeAdapter
 
 from domain.kernel import Event
 from domain.recorded import Recorded
@@ -15,8 +18,8 @@ from domain.recorded import Recorded
 Row = dict[str, Any]
 """A JSON object of the canonical profile: ASCII keys, no floats. Never changed in place."""
 
-Rows = Mapping[str, Row]
-"""Rows by key; one that does not exist is absent."""
+Rows = Mapping[str, Any]
+"""Rows by key, each of its projection's type; one that does not exist is absent."""
 
 
 class Output(NamedTuple):
@@ -30,7 +33,7 @@ class Output(NamedTuple):
 class Change(NamedTuple):
     """The rows that an event changed (nothing in a row's place deletes it), and what it says."""
 
-    rows: Mapping[str, Row | None]
+    rows: Mapping[str, Any]
     outputs: list[Output]
 
 
@@ -47,17 +50,39 @@ class Projection:
     apply: Callable[[Rows, Recorded], Change]
     handles: frozenset[type[Event]] | None = None
     """The events that concern it; all where it is not given."""
+    version: int = 1
+    """The version of the fold: a release that changes what it gives raises this number."""
+    row_type: Callable[[str], Any] | None = None
+    """The type of the row under a key, a dataclass; without it, rows are JSON objects."""
+
+    def load(self, key: str, stored: Row) -> Any:  # noqa: ANN401 - the type is the projection's
+        """Give a stored row as its type. Raises `pydantic.ValidationError` for another shape."""
+        if self.row_type is None:
+            return stored
+        return _adapter(self.row_type(key)).validate_python(stored)
+
+    def dump(self, key: str, row: Any) -> Row:  # noqa: ANN401 - as above
+        """Give a row as the JSON object that is stored."""
+        if self.row_type is None:
+            return row  # type: ignore[no-any-return]
+        dumped: Row = _adapter(self.row_type(key)).dump_python(row, mode="json", exclude_none=True)
+        return dumped
 
     def concerns(self, recorded: Recorded) -> bool:
         """Whether an event can change anything here."""
         return self.handles is None or type(recorded.event) in self.handles
 
 
+@cache
+def _adapter(row_type: Any) -> TypeAdapter[Any]:  # noqa: ANN401 - any dataclass
+    return TypeAdapter(row_type)
+
+
 @dataclass(slots=True)
 class Folded:
     """What came of folding: rows as they now are, which of them changed, what was said."""
 
-    rows: dict[str, Row] = field(default_factory=dict)
+    rows: dict[str, Any] = field(default_factory=dict)
     changed: set[str] = field(default_factory=set)
     outputs: list[tuple[Output, int]] = field(default_factory=list)
     """Each output with the index of the event that caused it."""

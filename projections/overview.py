@@ -1,4 +1,8 @@
-"""An overview of each partnership: its parties, its stage, and how it came to it."""
+"""One row for each partnership: its parties, its stage, and the stages it went through."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from domain.execution import KickoffHeld
 from domain.exploration import ExplorationBegun, ExplorationClosed, PartnerChosen
@@ -12,11 +16,38 @@ from domain.renewal import (
     RenewalReviewHeld,
 )
 from domain.scaling import ScopeExpanded
-from domain.values import instant
-from projections.fold import Change, Projection, Row, Rows
+from projections.fold import Change, Projection, Rows
 
 OVERVIEW_ROW = "overview"
 """The key of the one row."""
+
+
+@dataclass(frozen=True, slots=True)
+class StageEntered:
+    """A stage, and the moment it was entered."""
+
+    stage: Stage
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """The parties and the stages of one partnership.
+
+    An answer as of a moment may lack the beginning: then `purpose` and `began` are None.
+    """
+
+    parties: tuple[str, ...] = ()
+    names: Mapping[str, str] = field(default_factory=dict)
+    """The name of each party, by its identifier."""
+    purpose: str | None = None
+    began: datetime | None = None
+    stages: tuple[StageEntered, ...] = ()
+
+    @property
+    def stage(self) -> Stage | None:
+        """The stage now, or None before the first."""
+        return self.stages[-1].stage if self.stages else None
 
 
 def keys(_: Recorded) -> tuple[str, ...]:
@@ -25,37 +56,29 @@ def keys(_: Recorded) -> tuple[str, ...]:
 
 
 def apply(rows: Rows, recorded: Recorded) -> Change:
-    """Take a fact that moves the partnership into its overview."""
+    """Take an event that moves the partnership into its overview."""
     event = recorded.event
-    row = rows.get(OVERVIEW_ROW, {})
+    row: Overview = rows.get(OVERVIEW_ROW, Overview())
     if isinstance(event, ExplorationBegun):
-        row = {
-            "id": recorded.partnership,
-            "parties": [recorded.act.party],
-            "names": {recorded.act.party: event.party_name},
-            "purpose": event.purpose,
-            "began": instant(recorded.act.occurred_at),
-            "stages": [],
-        }
+        party = recorded.act.party
+        row = Overview(
+            (party,), {party: event.party_name}, event.purpose, recorded.act.occurred_at, ()
+        )
     elif isinstance(event, PartnerChosen):
-        row = {
-            **row,
-            # A replay as of a moment may leave out the beginning.
-            "parties": [*row.get("parties", ())[:1], event.candidate],
-            "names": {**row.get("names", {}), event.candidate: event.name},
-        }
+        row = replace(
+            row,
+            parties=(*row.parties[:1], event.candidate),
+            names={**row.names, event.candidate: event.name},
+        )
     return Change({OVERVIEW_ROW: _moved(row, recorded)}, [])
 
 
-def _moved(row: Row, recorded: Recorded) -> Row:
-    stages = row.get("stages", [])
-    scaled = any(each["stage"] == Stage.SCALING for each in stages)
-    before = Stage(row["stage"]) if "stage" in row else None
-    stage = stage_after(recorded.event, before, scaled=scaled)
-    if stage is None or stage is before:
+def _moved(row: Overview, recorded: Recorded) -> Overview:
+    scaled = any(each.stage is Stage.SCALING for each in row.stages)
+    stage = stage_after(recorded.event, row.stage, scaled=scaled)
+    if stage is None or stage is row.stage:
         return row
-    entered = {"stage": stage.value, "since": instant(recorded.act.occurred_at)}
-    return {**row, "stage": stage.value, "stages": [*stages, entered]}
+    return replace(row, stages=(*row.stages, StageEntered(stage, recorded.act.occurred_at)))
 
 
 OVERVIEW = Projection(
@@ -75,4 +98,5 @@ OVERVIEW = Projection(
             ExplorationClosed,
         }
     ),
+    row_type=lambda _: Overview,
 )

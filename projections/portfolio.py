@@ -20,6 +20,7 @@ from projections import alerts as judged
 from projections import figures
 from projections.fold import Row, Rows
 from projections.kpis import AGREED
+from projections.overview import Overview
 
 FEWEST_ACTIVE, MOST_ACTIVE = 5, 10
 """Active partnerships that a small team can manage (C28), where a program set no limits."""
@@ -45,7 +46,7 @@ class Member:
     """What is known of one partnership: its overview, traits, figures and firing alerts."""
 
     id: str
-    overview: Row
+    overview: Overview
     traits: Row
     kpis: Rows
     firing: Sequence[Row]
@@ -53,12 +54,12 @@ class Member:
     @property
     def initiator(self) -> str:
         """The party whose portfolio it belongs to; nobody's where its beginning is not known."""
-        return next(iter(self.overview.get("parties", ())), "")
+        return next(iter(self.overview.parties), "")
 
     @property
     def partner(self) -> str | None:
         """The chosen partner."""
-        return next(iter(self.overview.get("parties", ())[1:]), None)
+        return next(iter(self.overview.parties[1:]), None)
 
     @property
     def candidate(self) -> Row:
@@ -73,7 +74,7 @@ class Member:
 def line(member: Member, moment: datetime) -> Row:
     """Give a partnership as a line of the sheet, as of a moment."""
     rows = figures.Read(member.kpis)
-    stage = member.overview.get("stage")
+    stage = member.overview.stage
     active = stage in IN_FORCE
     joined = _joined(member.overview)
     objectives = _objectives(rows, moment.date(), ended=stage == Stage.ENDED)
@@ -81,7 +82,7 @@ def line(member: Member, moment: datetime) -> Row:
         "id": member.id,
         "initiator": member.initiator,
         "partner": member.partner,
-        "name": member.overview.get("names", {}).get(member.partner),
+        "name": member.overview.names.get(member.partner or ""),
         "stage": stage,
         "active": active,
         "joined": joined,
@@ -101,12 +102,10 @@ def line(member: Member, moment: datetime) -> Row:
     }
 
 
-def _joined(overview: Row) -> str | None:
+def _joined(overview: Overview) -> str | None:
     """Give the day on which the partner joined: that of the kickoff, from which both work."""
-    since: list[str] = [
-        each["since"] for each in overview.get("stages", ()) if each["stage"] == Stage.EXECUTION
-    ]
-    return since[0][:10] if since else None
+    since = [each.since for each in overview.stages if each.stage is Stage.EXECUTION]
+    return since[0].date().isoformat() if since else None
 
 
 def _count(rows: Rows, metric: str) -> str | None:

@@ -8,7 +8,7 @@ from infra.answers.comparing import attributes, candidates, markets, portfolio
 from infra.answers.erasing import commitments, erase
 from infra.answers.evidence import experiments, funnel, rules, try_rule
 from infra.answers.explaining import explain
-from infra.answers.listing import alerts, history, kpis, overview
+from infra.answers.listing import alerts, history, kpis
 from infra.answers.logs import NOW, AsOf, NotFound, size_of
 from infra.answers.reviewing import review_pack
 from infra.answers.standing import show
@@ -33,7 +33,6 @@ __all__ = [
     "history",
     "kpis",
     "markets",
-    "overview",
     "portfolio",
     "review_pack",
     "rules",

@@ -6,7 +6,7 @@ from itertools import islice
 
 from domain.metric_catalogue import CATALOGUE
 from domain.values import instant
-from infra.answers.logs import NOW, AsOf, NotFound, Row, log, perhaps, size_of
+from infra.answers.logs import NOW, AsOf, NotFound, Row, log, perhaps, size_of, view_rows
 from infra.bootstrap import Accord
 from infra.deciding.service import wall_clock
 from infra.projecting.runner import partnerships, replay_all
@@ -15,7 +15,7 @@ from projections import alerts as judged
 from projections import attributes as performing
 from projections import portfolio as side_by_side
 from projections.fold import Rows
-from projections.overview import OVERVIEW_ROW
+from projections.overview import OVERVIEW_ROW, Overview
 from projections.portfolio import Member
 from projections.traits import TRAITS_ROW
 
@@ -37,7 +37,7 @@ def portfolio(accord: Accord, when: AsOf = NOW) -> Row:
             _set_later(limits, found)
         elif whose := member.initiator:
             lines.setdefault(whose, []).append(side_by_side.line(member, moment))
-            names[whose] = member.overview["names"][whose]
+            names[whose] = member.overview.names[whose]
     return {
         "as_of": {**when.as_json(), "moment": instant(moment)},
         "portfolios": [
@@ -108,7 +108,7 @@ def _members(accord: Accord, names: Iterable[str], when: AsOf) -> Iterator[Membe
         if overview or traits:
             yield Member(
                 name,
-                overview.get(OVERVIEW_ROW, {}),
+                overview.get(OVERVIEW_ROW, Overview()),
                 traits.get(TRAITS_ROW, {}),
                 kpis,
                 [
@@ -120,7 +120,7 @@ def _members(accord: Accord, names: Iterable[str], when: AsOf) -> Iterator[Membe
 
 
 def _from_views(accord: Accord, name: str) -> dict[str, Rows]:
-    return {each.name: dict(accord.views.select(each.name, name)) for each in _READ}
+    return {each.name: view_rows(accord, each, name) for each in _READ}
 
 
 def _from_log(accord: Accord, name: str, when: AsOf) -> dict[str, Rows]:

@@ -1,12 +1,10 @@
 """Lists of what there is: partnerships, their events, their figures, their alerts."""
 
-from collections.abc import Iterable, Iterator
-from itertools import islice
+from collections.abc import Iterator
 
 import orjson
 
 from domain.recorded import Recorded
-from domain.values import instant
 from infra.answers.logs import (
     NOW,
     AsOf,
@@ -16,73 +14,14 @@ from infra.answers.logs import (
     sight_of,
     size_of,
     stored_log,
-    whole_log,
 )
 from infra.bootstrap import Accord
 from infra.deciding.pseudonyms import Names
-from infra.projecting.runner import partnerships, replay_all
+from infra.projecting.runner import partnerships
 from infra.tlog.codec import encode
-from projections import ALERTS, KPIS, OVERVIEW, beliefs, figures
-from projections import alerts as judged
+from projections import ALERTS, KPIS, beliefs, figures
 from projections.fold import Projection, replay
-from projections.overview import OVERVIEW_ROW
 from projections.visibility import HIDDEN, Sight
-
-PAGE = 500
-"""Partnerships looked up at a time."""
-
-
-def overview(accord: Accord, when: AsOf = NOW) -> Iterator[Row]:
-    """Give each partnership: parties, stage, how many events, how many alerts are firing."""
-    return _overview(accord) if when == NOW else _overview_then(accord, when)
-
-
-def _overview(accord: Accord) -> Iterator[Row]:
-    views = accord.views
-    firing = {
-        name: len(row.get("open", ())) for name, row in views.everywhere(ALERTS.name, judged.STATE)
-    }
-    rows = views.everywhere(OVERVIEW.name, OVERVIEW_ROW)
-    while page := list(islice(rows, PAGE)):
-        heads = accord.history.heads([name for name, _ in page])
-        for name, row in page:
-            yield {
-                **row,
-                "events": heads[name].size,
-                "last_recorded_at": instant(heads[name].recorded_at),
-                "firing": firing.get(name, 0),
-            }
-
-
-def _overview_then(accord: Accord, when: AsOf) -> Iterator[Row]:
-    for name in partnerships(accord.history):
-        counted = _Counted(whole_log(accord.history, name, when))
-        replayed = {
-            each.name: of.rows for each, of in replay_all((OVERVIEW, ALERTS), counted).folded
-        }
-        row = replayed[OVERVIEW.name].get(OVERVIEW_ROW)
-        if row and counted.last:
-            yield {
-                **row,
-                "events": counted.events,
-                "last_recorded_at": instant(counted.last.act.recorded_at),
-                "firing": len(replayed[ALERTS.name].get(judged.STATE, {}).get("open", ())),
-            }
-
-
-class _Counted:
-    """Events as they go by: how many, and which was the last."""
-
-    def __init__(self, events: Iterable[Recorded]) -> None:
-        self._of = events
-        self.events = 0
-        self.last: Recorded | None = None
-
-    def __iter__(self) -> Iterator[Recorded]:
-        for recorded in self._of:
-            self.events += 1
-            self.last = recorded
-            yield recorded
 
 
 def history(accord: Accord, partnership: str, when: AsOf = NOW) -> Iterator[Row]:

@@ -6,11 +6,15 @@ from datetime import datetime
 from difflib import get_close_matches
 from typing import Any
 
+from pydantic import BaseModel, ConfigDict
+
 from domain.recorded import Recorded
 from domain.values import instant
+from infra.bootstrap import Accord
 from infra.deciding.pseudonyms import Names
 from infra.projecting.runner import partnerships
 from infra.store.records import History
+from projections.fold import Projection
 from projections.timeline import TIMELINE
 from projections.visibility import OPERATOR, Sight, Viewer
 
@@ -62,6 +66,29 @@ class AsOf:
         known = {name: value for name, value in asked.items() if value is not None}
         return known | self.viewer.as_json()
 
+    @property
+    def asked(self) -> "Asked":
+        """What was asked, as an answer repeats it."""
+        party, full = self.viewer.party, self.viewer.full
+        return Asked(at=self.at, known=self.known, version=self.version, party=party, full=full)
+
+
+class Asked(BaseModel):
+    """The moment and the viewer of an answer; null where they were not given."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    at: datetime | None = None
+    """What had happened by then."""
+    known: datetime | None = None
+    """What had been recorded by then."""
+    version: int | None = None
+    """The first so many events of the log."""
+    party: str | None = None
+    """The party whose view it is; the operator's without one."""
+    full: bool = False
+    """Whether both parties' private facts are shown."""
+
 
 NOW = AsOf()
 """All that is recorded."""
@@ -112,6 +139,12 @@ def size_of(history: History, partnership: str) -> int:
             perhaps(partnership, partnerships(history), "See what there is: accord list."),
         )
     return head.size
+
+
+def view_rows(accord: Accord, projection: Projection, partnership: str) -> dict[str, Any]:
+    """Give a partnership's saved rows of a projection, by key, each as its type."""
+    stored = accord.views.select(projection.name, partnership)
+    return {key: projection.load(key, row) for key, row in stored}
 
 
 def perhaps(name: str, known: Iterable[str], otherwise: str) -> str:

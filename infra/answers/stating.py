@@ -14,7 +14,7 @@ from domain.kernel import Refused
 from domain.recorded import Recorded
 from domain.settlement import ROUNDING, Balance, FinalSettlementIssued, StatementIssued
 from domain.values import instant
-from infra.answers.logs import NOW, AsOf, NotFound, Row, log, size_of
+from infra.answers.logs import NOW, AsOf, NotFound, Row, log, size_of, view_rows
 from infra.bootstrap import Accord
 from infra.deciding.service import Outcome, wall_clock
 from projections import OVERVIEW, SETTLEMENT
@@ -225,7 +225,7 @@ def settle(accord: Accord, partnership: str, period: str, party: str | None = No
     """
     size_of(accord.history, partnership)
     accord.catch_up()
-    overview = dict(accord.views.select(OVERVIEW.name, partnership))[OVERVIEW_ROW]
+    overview = view_rows(accord, OVERVIEW, partnership)[OVERVIEW_ROW]
     last = accord.history.heads([partnership])[partnership].recorded_at
     moment = instant(last if accord.simulated else wall_clock())
     event: dict[str, Any] = {
@@ -235,7 +235,7 @@ def settle(accord: Accord, partnership: str, period: str, party: str | None = No
         "type": "accord.IssueStatement",
         "subject": partnership,
         "time": moment,
-        "party": party or overview["parties"][0],
+        "party": party or overview.parties[0],
         "actor": "accord settle",
         "data": {"period": period},
     }

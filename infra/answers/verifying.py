@@ -251,7 +251,8 @@ def _differences(accord: Accord, partnership: str, replayed: Replayed) -> Iterat
         if position != replayed.last:
             yield Difference(partnership, name, "position", position, replayed.last)
         stored = dict(views.select(name, partnership))
-        yield from _compared(partnership, name, "", stored, folded.rows)
+        rows = {key: projection.dump(key, row) for key, row in folded.rows.items()}
+        yield from _compared(partnership, name, "", stored, rows)
         rebuilt = {
             output.id: _output(output.kind, output.body, index) for output, index in folded.outputs
         }

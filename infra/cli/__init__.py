@@ -10,6 +10,8 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from infra.answers.table import QUESTIONS
+from infra.cli import questions
 from infra.cli.options import (
     DISPUTE,
     EXIT_CODES,
@@ -40,7 +42,7 @@ from infra.settings import DEFAULT_STORE, NoSuchStore
 # --- what goes in ------------------------------------------------------------------------------
 
 
-@app.command(rich_help_panel="What goes in")
+@app.command(rich_help_panel="Ingest")
 def init(
     simulated: Annotated[
         bool,
@@ -63,7 +65,7 @@ def init(
     say(f"Made {kind}: {store}." if made else f"There is {kind} already: {store}.")
 
 
-@app.command(rich_help_panel="What goes in", epilog=f"Exit code {REFUSED}: {EXIT_CODES[REFUSED]}.")
+@app.command(rich_help_panel="Ingest", epilog=f"Exit code {REFUSED}: {EXIT_CODES[REFUSED]}.")
 def ingest(
     files: Annotated[
         list[str],
@@ -98,7 +100,7 @@ def ingest(
         raise typer.Exit(REFUSED)
 
 
-@app.command(rich_help_panel="What goes in")
+@app.command(rich_help_panel="Ingest")
 def rejected(
     retry: Annotated[
         int | None,
@@ -132,7 +134,7 @@ def rejected(
         raise typer.Exit(REFUSED)
 
 
-@app.command(rich_help_panel="What goes in")
+@app.command(rich_help_panel="Ingest")
 def schema(
     name: Annotated[
         str | None,
@@ -161,28 +163,11 @@ def schema(
 # --- what comes out ----------------------------------------------------------------------------
 
 
-@app.command("list", rich_help_panel="What comes out")
-def list_(
-    at: At = None,
-    known: Known = None,
-    store: Store = DEFAULT_STORE,
-    as_json: Json = False,
-) -> None:
-    """List the partnerships: stage, parties, events, alerts that are firing."""
-    from infra import answers
-    from infra.cli import reading
-    from infra.cli.printing import array
-
-    with opened(store, as_json=as_json) as accord:
-        accord.catch_up()
-        rows = answers.overview(accord, answers.AsOf(at, known))
-        if as_json:
-            array(marked(accord, row) for row in rows)
-        else:
-            reading.print_list(rows)
+for question in QUESTIONS:
+    questions.add(question)
 
 
-@app.command(rich_help_panel="What comes out")
+@app.command(rich_help_panel="Query")
 def show(
     id: Id,
     at: At = None,
@@ -207,7 +192,7 @@ def show(
         document(marked(accord, row)) if as_json else standing.print_standing(row)
 
 
-@app.command(rich_help_panel="What comes out")
+@app.command(rich_help_panel="Query")
 def history(
     id: Id,
     at: At = None,
@@ -231,7 +216,7 @@ def history(
             reading.print_history(rows)
 
 
-@app.command(rich_help_panel="What comes out")
+@app.command(rich_help_panel="Query")
 def kpis(
     id: Id,
     period: Period = None,
@@ -253,7 +238,7 @@ def kpis(
         document(marked(accord, answer)) if as_json else reading.print_kpis(answer)
 
 
-@app.command(rich_help_panel="What comes out")
+@app.command(rich_help_panel="Query")
 def alerts(
     id: Annotated[
         str | None, typer.Argument(metavar="ID", help="One partnership.", show_default=False)
@@ -292,7 +277,7 @@ def alerts(
             reading.print_alerts(rows)
 
 
-@app.command(rich_help_panel="What comes out")
+@app.command(rich_help_panel="Query")
 def explain(
     reference: Annotated[
         str,
@@ -323,7 +308,7 @@ def explain(
         document(marked(accord, answer)) if as_json else standing.print_explanation(answer)
 
 
-@app.command(rich_help_panel="What comes out")
+@app.command(rich_help_panel="Query")
 def review(
     id: Id,
     name: Annotated[str, typer.Argument(metavar="REVIEW", help="The review.", show_default=False)],
@@ -344,7 +329,7 @@ def review(
         document(marked(accord, answer)) if as_json else pack.print_pack(answer)
 
 
-@app.command(rich_help_panel="What comes out")
+@app.command(rich_help_panel="Query")
 def experiments(
     id: Id,
     at: At = None,
@@ -363,7 +348,7 @@ def experiments(
         document(marked(accord, answer)) if as_json else evidence.print_experiments(answer)
 
 
-@app.command(rich_help_panel="What comes out")
+@app.command(rich_help_panel="Query")
 def funnel(
     id: Id,
     period: Annotated[
@@ -407,7 +392,7 @@ rules = typer.Typer(
     help="List the decision rules and priors that were agreed (accord rules ID), "
     "or try a rule on the past.",
 )
-app.add_typer(rules, name="rules", rich_help_panel="What comes out")
+app.add_typer(rules, name="rules", rich_help_panel="Query")
 
 
 @rules.command("list")
@@ -470,7 +455,7 @@ def try_rule(
         document(marked(accord, answer)) if as_json else evidence.print_tried(answer)
 
 
-@app.command(rich_help_panel="What comes out")
+@app.command(rich_help_panel="Query")
 def statement(
     id: Id,
     period: Annotated[
@@ -503,7 +488,7 @@ def statement(
         document(marked(accord, answer)) if as_json else money.print_statement(answer)
 
 
-@app.command(rich_help_panel="What goes in", epilog=f"Exit code {REFUSED}: {EXIT_CODES[REFUSED]}.")
+@app.command(rich_help_panel="Ingest", epilog=f"Exit code {REFUSED}: {EXIT_CODES[REFUSED]}.")
 def settle(
     id: Id,
     period: Annotated[
@@ -543,7 +528,7 @@ def settle(
         raise typer.Exit(REFUSED)
 
 
-@app.command(rich_help_panel="What comes out", epilog=f"Exit code {FAILED}: there is a difference.")
+@app.command(rich_help_panel="Query", epilog=f"Exit code {FAILED}: there is a difference.")
 def verify(
     memory: Annotated[
         Path | None,
@@ -568,7 +553,7 @@ def verify(
         raise typer.Exit(FAILED)
 
 
-@app.command(rich_help_panel="Side by side")
+@app.command(rich_help_panel="Compare")
 def portfolio(
     at: At = None,
     known: Known = None,
@@ -586,7 +571,7 @@ def portfolio(
         document(marked(accord, answer)) if as_json else comparing.print_portfolio(answer)
 
 
-@app.command(rich_help_panel="Side by side")
+@app.command(rich_help_panel="Compare")
 def markets(
     ids: Annotated[
         list[str] | None,
@@ -611,7 +596,7 @@ def markets(
             comparing.print_markets(rows)
 
 
-@app.command(rich_help_panel="Side by side")
+@app.command(rich_help_panel="Compare")
 def candidates(
     id: Id,
     at: At = None,
@@ -633,7 +618,7 @@ def candidates(
             comparing.print_candidates(rows)
 
 
-@app.command(rich_help_panel="Side by side")
+@app.command(rich_help_panel="Compare")
 def attributes(
     metric: Annotated[
         str,

@@ -39,7 +39,7 @@ KEY, POLICY = "ACCORD_KEY", "ACCORD_POLICY"
 """The variables that name the files of the operator's signing key and of its policy. A store in a
 file has its key beside it."""
 
-DISPUTE = "What holds in a dispute"
+DISPUTE = "Evidence"
 """The chapter of commands by which nobody has to be trusted."""
 
 PORT = 8000

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from textwrap import wrap
-from typing import Any, Literal
+from typing import Any, Literal, assert_never
 
 import orjson
 from rich.console import Console
@@ -20,6 +20,8 @@ from rich.table import Table
 from rich.text import Text
 
 from domain.values import MINOR_UNITS, plain
+from infra.answers.text import Block, Hanging, Line, Note, Styled
+from infra.answers.text import Table as Tabled
 
 Row = dict[str, Any]
 
@@ -64,9 +66,9 @@ def clean(text: object) -> str:
     return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", str(text))
 
 
-def styled(text: object, style: str = "") -> Text:
+def styled(value: object, style: str = "") -> Text:
     """Give text to print, in the style of the state that it names if no other is given."""
-    shown = clean(text)
+    shown = clean(value)
     return Text(shown, style or STYLES.get(shown.partition(" ")[0], ""))
 
 
@@ -147,6 +149,33 @@ def hanging(head: str, text: str, columns: int) -> None:
     """Print a line that begins with `head`; its text, if it is folded, stays to the right of it."""
     lines = wrap(clean(text), max(columns - len(head), NARROWEST)) or [""]
     sys.stdout.write(clean(head) + f"\n{' ' * len(head)}".join(lines) + "\n")
+
+
+def blocks(shown: Iterable[Block]) -> None:
+    """Print an answer's text."""
+    columns = width()
+    for block in shown:
+        match block:
+            case Line():
+                say(styled(block.text, block.style), indent=block.indent)
+            case Hanging():
+                hanging(block.head, block.text, columns)
+            case Tabled():
+                rows = [[_cell(each) for each in row] for row in block.rows]
+                table(block.columns, rows, indent=block.indent, title=block.title)
+            case Note():
+                note(block.text)
+            case _:
+                assert_never(block)
+
+
+def _cell(value: object) -> Text:
+    return styled(value.text, value.style) if isinstance(value, Styled) else styled(value)
+
+
+def write(part: str) -> None:
+    """Print a part of a JSON document that is written piece by piece."""
+    sys.stdout.write(part)
 
 
 def document(value: object, *, pretty: bool = False) -> None:

@@ -1,13 +1,15 @@
 """The demo: feeds are played through the intake, then each partnership's story is told."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from domain.calendar import months_of
 from domain.execution import ReviewHeld
 from domain.reported_figure import MetricCorrected
 from infra import answers
-from infra.answers import NotFound
+from infra.answers import NotFound, partnerships
+from infra.answers.logs import view_rows
+from infra.answers.question import LONGEST_PAGE, Paging
 from infra.bootstrap import Accord
 from infra.cli.feeding import Tally, print_refusals
 from infra.cli.money import print_statements
@@ -15,6 +17,8 @@ from infra.cli.pack import print_pack
 from infra.cli.printing import Row, amount, day, figure, minute, number, say, table
 from infra.cli.reading import print_alerts, print_objectives
 from infra.deciding.service import Outcome
+from projections import OVERVIEW
+from projections.overview import OVERVIEW_ROW
 
 HEADLINES = {"leads", "lead_to_opportunity", "demo_to_paid", "average_contract_value", "payments"}
 """Of what is counted from deals, the figures that tell a story; what is reported is all told."""
@@ -36,13 +40,20 @@ def feeds(folder: Path) -> list[str]:
 
 def tell(accord: Accord, tally: Tally) -> Row:
     """Give what came of the feeds: the counts, and the story of each partnership in them."""
-    overview = {row["id"]: row for row in answers.overview(accord)}
+    overview = {row["id"]: row for row in _partnerships(accord)}
     names = [name for name in tally.partnerships if name in overview]
     return {
         **tally.as_json(),
         "partnerships": [_story(accord, overview[name], tally.refused) for name in names],
         "review": next(filter(None, (_last_review(accord, name) for name in names)), None),
     }
+
+
+def _partnerships(accord: Accord) -> Iterator[Row]:
+    for each in partnerships.ask(accord, page=Paging(limit=LONGEST_PAGE)).items:
+        row = view_rows(accord, OVERVIEW, each.id)[OVERVIEW_ROW]
+        stages = OVERVIEW.dump(OVERVIEW_ROW, row)["stages"]
+        yield {**each.model_dump(mode="json"), "stages": stages}
 
 
 def _last_review(accord: Accord, name: str) -> Row | None:

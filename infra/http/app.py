@@ -11,8 +11,9 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from infra.answers.table import QUESTIONS
 from infra.bootstrap import Accord
-from infra.http import alerts, events, log
+from infra.http import alerts, events, log, questions
 from infra.http.openapi import DescribedApp, problem
 from infra.http.problems import Problem, handle_problems
 from infra.http.served import Served, ServedHere
@@ -61,6 +62,7 @@ def create_app(accord: Accord, workers: Workers, hosts: Sequence[str] = ("*",)) 
     app.include_router(events.router)
     app.include_router(alerts.router)
     app.include_router(log.router)
+    app.include_router(questions.router(QUESTIONS))
     _add_health(app)
     _add_docs(app)
     return app

@@ -10,10 +10,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
+from typing import Any
 
 from domain.recorded import Recorded
 from infra.running.cache import evict
-from infra.store.records import NOTHING, History, Key, Output, Row, Saved, Stale, Views
+from infra.store.records import NOTHING, History, Key, Output, Saved, Stale, Views
 from projections.fold import Folded, Projection, fold
 
 BATCH = 1000
@@ -152,9 +153,9 @@ class _Kept:
     """
 
     position: int
-    rows: dict[str, Row | None]
+    rows: dict[str, Any]
 
-    def then(self, position: int, touched: dict[str, Row | None]) -> "_Kept":
+    def then(self, position: int, touched: dict[str, Any]) -> "_Kept":
         """Give how it is left after these rows were touched, which stand last."""
         rows = {key: row for key, row in self.rows.items() if key not in touched} | touched
         return _Kept(position, dict(list(rows.items())[-ROWS_AT_HAND:]))
@@ -219,13 +220,15 @@ class _Fold:
 
     def _loaded(
         self, before: dict[str, _Kept], touched: dict[str, set[str]]
-    ) -> dict[str, dict[str, Row | None]]:
+    ) -> dict[str, dict[str, Any]]:
         missing = [
             (name, key) for name, keys in touched.items() for key in keys - before[name].rows.keys()
         ]
-        found: dict[Key, Row | None] = {}
+        found: dict[Key, Any] = {}
         if missing:
-            found |= self._views.rows(self._projection.name, missing)
+            load = self._projection.load
+            stored = self._views.rows(self._projection.name, missing)
+            found |= {(name, key): load(key, row) for (name, key), row in stored.items()}
         return {
             name: {
                 key: kept[key] if key in (kept := before[name].rows) else found.get((name, key))
@@ -281,7 +284,9 @@ def saved_of(
         projection.name,
         positions,
         {
-            (name, key): folded.rows.get(key)
+            (name, key): None
+            if (row := folded.rows.get(key)) is None
+            else projection.dump(key, row)
             for name, folded in results.items()
             for key in folded.changed
         },

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from domain import aggregates
 from domain.formation import BestAlternativeDeclared
 from domain.gates import GrantWaiver
+from domain.kernel import Stage
 from domain.markets import (
     AssignMetricOwner,
     AssignRole,
@@ -33,8 +34,11 @@ from domain.values import plain
 from domain.viewing import FullViewTaken
 from infra import answers
 from infra.answers import AsOf, Checked, Difference, NotFound
+from infra.answers import partnerships as partnerships_answer
 from infra.answers.explaining import STANDING_RULES, rule_in_words
-from infra.answers.logs import whole_log
+from infra.answers.logs import NOW, whole_log
+from infra.answers.partnerships import Partnership
+from infra.answers.question import Paging
 from infra.bootstrap import Accord
 from infra.projecting.runner import partnerships
 from projections import alerts as judged
@@ -68,17 +72,27 @@ def row_of(rows: list[Row], name: str) -> Row:
 # --- lists -------------------------------------------------------------------------------------
 
 
+def listed(accord: Accord, when: AsOf = NOW) -> list[Partnership]:
+    pages: list[Partnership] = []
+    page = partnerships_answer.ask(accord, when, Paging(limit=2))
+    while True:
+        pages += page.items
+        if page.next is None:
+            return pages
+        page = partnerships_answer.ask(accord, when, Paging(page.next, 2))
+
+
 def test_the_list_has_each_partnership_with_its_stage_its_parties_and_its_size(
     accord: Accord,
 ) -> None:
-    rows = list(answers.overview(accord))
+    rows = listed(accord)
 
-    assert [row["id"] for row in rows] == list(partnerships(accord.history))
-    consulting = row_of(rows, CONSULTING)
-    assert consulting["stage"] == "scaling"
-    assert consulting["names"] == {"growthos": "GrowthOS", "northbridge": "Northbridge Advisory"}
-    assert consulting["events"] == len(list(accord.history.of(CONSULTING)))
-    assert sum(row["events"] for row in rows) == accord.history.size()
+    assert [row.id for row in rows] == list(partnerships(accord.history))
+    (consulting,) = (row for row in rows if row.id == CONSULTING)
+    assert consulting.stage is Stage.SCALING
+    assert consulting.names == {"growthos": "GrowthOS", "northbridge": "Northbridge Advisory"}
+    assert consulting.events == len(list(accord.history.of(CONSULTING)))
+    assert sum(row.events for row in rows) == accord.history.size()
 
 
 def test_the_list_counts_the_alerts_that_fire_now(tmp_path: Path) -> None:
@@ -86,10 +100,10 @@ def test_the_list_counts_the_alerts_that_fire_now(tmp_path: Path) -> None:
         accord.service.handle(messages(FEEDS[0])[:230])
         accord.runner.catch_up()
 
-        (row,) = answers.overview(accord)
+        (row,) = listed(accord)
         firing = list(answers.alerts(accord, state="firing"))
 
-    assert row["firing"] == len(firing) == 2
+    assert row.open_alerts == len(firing) == 2
     assert {each["rule"] for each in firing} == {"referral-minimum"}
 
 
@@ -156,7 +170,7 @@ EVERYTHING = AsOf(known=day("2100-01-01"))
 
 
 def test_lists_by_replay_of_all_there_is_are_those_of_the_views(accord: Accord) -> None:
-    assert list(answers.overview(accord, EVERYTHING)) == list(answers.overview(accord))
+    assert listed(accord, EVERYTHING) == listed(accord)
     assert list(answers.alerts(accord, when=EVERYTHING)) == list(answers.alerts(accord))
     assert answers.markets(accord, when=EVERYTHING) == answers.markets(accord)
     for name in partnerships(accord.history):
@@ -177,12 +191,12 @@ def test_the_portfolio_by_replay_of_all_there_is_is_that_of_the_views(accord: Ac
 
 def test_the_list_of_an_earlier_day_has_what_had_begun_by_then(accord: Accord) -> None:
     then = AsOf(at=day("2026-02-28"))
-    rows = {row["id"]: row for row in answers.overview(accord, then)}
+    rows = {row.id: row for row in listed(accord, then)}
 
-    assert rows["cobalt-docs"]["stage"] == "formation"
-    assert rows[CONSULTING]["events"] == answers.show(accord, CONSULTING, then)["as_of"]["events"]
-    assert rows[CONSULTING]["last_recorded_at"] < "2026-03"
-    assert list(answers.overview(accord, AsOf(at=day("2020-01-01")))) == []
+    assert rows["cobalt-docs"].stage is Stage.FORMATION
+    assert rows[CONSULTING].events == answers.show(accord, CONSULTING, then)["as_of"]["events"]
+    assert rows[CONSULTING].last_recorded_at < day("2026-03-01")
+    assert listed(accord, AsOf(at=day("2020-01-01"))) == []
 
 
 def test_alerts_are_given_as_they_were_known_before_a_correction(accord: Accord) -> None:
@@ -198,13 +212,9 @@ def test_alerts_are_given_as_they_were_known_before_a_correction(accord: Accord)
 
 
 def test_the_list_counts_the_alerts_that_were_firing_then(accord: Accord) -> None:
-    (row,) = (
-        row
-        for row in answers.overview(accord, AsOf(known=day("2026-07-20")))
-        if row["id"] == AURORA
-    )
+    (row,) = (row for row in listed(accord, AsOf(known=day("2026-07-20"))) if row.id == AURORA)
 
-    assert row["firing"] == 1
+    assert row.open_alerts == 1
 
 
 def test_an_alert_is_explained_as_it_was_known_and_not_before_it_fired(accord: Accord) -> None:
@@ -271,11 +281,11 @@ def test_a_program_sets_the_limits_of_its_partys_portfolio_and_is_in_no_list(
         accord.runner.catch_up()
 
         (whole,) = answers.portfolio(accord)["portfolios"]
-        listed = [row["id"] for row in answers.overview(accord)]
+        names = [row.id for row in listed(accord)]
 
     assert whole["limits"]["party"] == "growthos"
     assert (whole["load"]["fewest"], whole["load"]["most"]) == (1, 2)
-    assert listed == ["acme"]
+    assert names == ["acme"]
 
 
 def test_markets_are_those_of_the_partnerships_that_are_asked_for(tmp_path: Path) -> None:
@@ -577,7 +587,7 @@ def test_views_that_are_behind_are_caught_up_and_are_no_difference(tmp_path: Pat
         play(accord, FEEDS[3])
 
         assert difference(accord) is None
-        assert list(answers.overview(accord))
+        assert listed(accord)
 
 
 ONE_ROW = "projection = 'kpis' AND key = '2026-06'"

@@ -51,7 +51,8 @@ def expected(accord: Accord) -> tuple[Bytes, Said]:
         for projection in PROJECTIONS:
             folded = replay(projection, log)
             rows |= {
-                (projection.name, name, key): canonical(row) for key, row in folded.rows.items()
+                (projection.name, name, key): canonical(projection.dump(key, row))
+                for key, row in folded.rows.items()
             }
             outputs |= {
                 output.id: (projection.name, name, canonical(output.body), index)

@@ -19,7 +19,7 @@ from domain.values import Money
 from projections import ALERTS, KPIS, OVERVIEW, TRAITS
 from projections import figures as reading
 from projections.fold import Output, Row, Rows, replay
-from projections.overview import OVERVIEW_ROW
+from projections.overview import OVERVIEW_ROW, Overview
 from projections.portfolio import Member
 from projections.traits import TRAITS_ROW
 from tests.life import OURS, TERMS, THEIRS, at, changed
@@ -165,7 +165,7 @@ def member(story: Story, name: str | None = None) -> Member:
     """Give what a story comes to as a member of a portfolio, under a name of its own if need be."""
     return Member(
         name or story.id,
-        replay(OVERVIEW, story.history).rows.get(OVERVIEW_ROW, {}),
+        replay(OVERVIEW, story.history).rows.get(OVERVIEW_ROW, Overview()),
         replay(TRAITS, story.history).rows.get(TRAITS_ROW, {}),
         figures(story),
         [each for each in alerts(story).values() if each["state"] == "firing"],

@@ -1,13 +1,15 @@
 """The overview: a partnership's parties and its way through the stages."""
 
+from datetime import UTC, datetime
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.exploration import BeginExploration, ChoosePartner, CloseExploration
 from domain.kernel import Stage
 from projections import OVERVIEW, PROJECTIONS
-from projections.fold import Row, replay
-from projections.overview import OVERVIEW_ROW
+from projections.fold import replay
+from projections.overview import OVERVIEW_ROW, Overview, StageEntered
 from tests.life import LIFE, OURS, after, at, before, example
 from tests.projections.folds import refer
 from tests.stories import Story
@@ -15,31 +17,33 @@ from tests.stories import Story
 WHOLE = Story().given(LIFE)
 
 
-def overview(story: Story) -> Row:
-    return replay(OVERVIEW, story.history).rows[OVERVIEW_ROW]
+def overview(story: Story) -> Overview:
+    row: Overview = replay(OVERVIEW, story.history).rows[OVERVIEW_ROW]
+    assert OVERVIEW.load(OVERVIEW_ROW, OVERVIEW.dump(OVERVIEW_ROW, row)) == row
+    return row
 
 
 def test_a_partnership_begins_with_one_party_and_a_purpose() -> None:
-    assert overview(after(BeginExploration)) == {
-        "id": "growthos-brightpath",
-        "parties": ["growthos"],
-        "names": {"growthos": "GrowthOS"},
-        "purpose": "Consulting firms that refer clients",
-        "began": "2025-09-01T09:00:00Z",
-        "stage": "exploration",
-        "stages": [{"stage": "exploration", "since": "2025-09-01T09:00:00Z"}],
-    }
+    began = datetime(2025, 9, 1, 9, tzinfo=UTC)
+
+    assert overview(after(BeginExploration)) == Overview(
+        ("growthos",),
+        {"growthos": "GrowthOS"},
+        "Consulting firms that refer clients",
+        began,
+        (StageEntered(Stage.EXPLORATION, began),),
+    )
 
 
 def test_the_chosen_partner_is_the_other_party() -> None:
     row = overview(after(ChoosePartner))
 
-    assert row["parties"] == ["growthos", "brightpath"]
-    assert row["names"] == {"growthos": "GrowthOS", "brightpath": "Brightpath"}
+    assert row.parties == ("growthos", "brightpath")
+    assert row.names == {"growthos": "GrowthOS", "brightpath": "Brightpath"}
 
 
 def test_a_whole_life_passes_all_stages_each_with_its_day() -> None:
-    stages = [(each["stage"], each["since"][:10]) for each in overview(WHOLE)["stages"]]
+    stages = [(each.stage, each.since.date().isoformat()) for each in overview(WHOLE).stages]
 
     assert stages == [
         ("exploration", "2025-09-01"),
@@ -57,15 +61,15 @@ def test_an_exploration_may_end_before_it_becomes_anything() -> None:
     story = before(ChoosePartner)
     story.when(OURS, example(CloseExploration))
 
-    assert [each["stage"] for each in overview(story)["stages"]] == ["exploration", "ended"]
+    assert [each.stage for each in overview(story).stages] == ["exploration", "ended"]
 
 
 def test_the_overview_stands_where_the_aggregate_stands() -> None:
     for stage in Stage:
         story = at(stage)
         assert story.partnership.stage is stage
-        assert overview(story)["stage"] == stage
-        assert overview(story)["parties"] == list(story.partnership.parties)
+        assert overview(story).stage is stage
+        assert overview(story).parties == story.partnership.parties
 
 
 def test_deals_do_not_move_it() -> None:

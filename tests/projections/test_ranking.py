@@ -25,6 +25,7 @@ from domain.markets import (
     TargetMarket,
 )
 from projections.fold import Row
+from projections.overview import Overview
 from projections.portfolio import Member
 from projections.ranking import CHECKS, candidates, markets
 from tests.life import OURS, THEIRS, after, at, before, example
@@ -227,7 +228,7 @@ def test_a_ranking_is_total_and_does_not_depend_on_the_order_of_what_is_ranked(
 ) -> None:
     def ranked(candidates_of: dict[str, Row]) -> list[Row]:
         traits = {"candidates": candidates_of, "profiles": [{"profile_version": 2}]}
-        return candidates(Member("p", {}, traits, {}, []))
+        return candidates(Member("p", Overview(), traits, {}, []))
 
     shuffled = list(known.items())
     random.shuffle(shuffled)  # type: ignore[attr-defined] # hypothesis gives a Random

@@ -1,0 +1,132 @@
+"""Which partnerships are there: their parties and stage, how many events, how many open alerts."""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+
+from domain.kernel import Stage
+from domain.recorded import Recorded
+from infra.answers import cursors
+from infra.answers.logs import NOW, AsOf, whole_log
+from infra.answers.question import Item, Page, Paging, Question
+from infra.answers.text import Block, Styled, Table, minute
+from infra.bootstrap import Accord
+from infra.projecting.runner import replay_all
+from projections import ALERTS, OVERVIEW
+from projections import alerts as judged
+from projections.fold import Rows
+from projections.overview import OVERVIEW_ROW, Overview
+
+
+class Partnership(Item):
+    """One partnership, as a list shows it."""
+
+    id: str
+    parties: tuple[str, ...]
+    """The party that began it, then the partner it chose."""
+    names: dict[str, str]
+    """The name of each party."""
+    stage: Stage | None
+    purpose: str | None
+    events: int
+    """How many events its log has."""
+    last_recorded_at: datetime
+    open_alerts: int
+
+
+class Partnerships(Page[Partnership]):
+    """The partnerships of a store, by identifier."""
+
+
+def ask(accord: Accord, when: AsOf = NOW, page: Paging = Paging()) -> Partnerships:  # noqa: B008 - frozen
+    """Give a page of partnerships. Raises `NotFound` for a cursor of another question."""
+    after = "" if page.after is None else str(cursors.read("list", page.after)[0])
+    names = accord.history.partnerships(after, page.limit + 1)
+    following = cursors.written("list", names[page.limit - 1]) if names[page.limit :] else None
+    names = names[: page.limit]
+    found = _now(accord, names) if when == NOW else _then(accord, names, when)
+    return Partnerships(
+        simulated=accord.simulated, as_of=when.asked, items=tuple(found), next=following
+    )
+
+
+def _now(accord: Accord, names: list[str]) -> Iterator[Partnership]:
+    heads = accord.history.heads(names)
+    keys = [(name, OVERVIEW_ROW) for name in names]
+    overviews = accord.views.rows(OVERVIEW.name, keys)
+    alerts = accord.views.rows(ALERTS.name, [(name, judged.STATE) for name in names])
+    for name in names:
+        stored = overviews.get((name, OVERVIEW_ROW))
+        if stored is not None:
+            overview = OVERVIEW.load(OVERVIEW_ROW, stored)
+            head = heads[name]
+            state = {judged.STATE: alerts.get((name, judged.STATE), {})}
+            yield _listed(name, overview, head.size, head.recorded_at, state)
+
+
+def _then(accord: Accord, names: list[str], when: AsOf) -> Iterator[Partnership]:
+    for name in names:
+        counted = _Counted(whole_log(accord.history, name, when))
+        replayed = {
+            each.name: of.rows for each, of in replay_all((OVERVIEW, ALERTS), counted).folded
+        }
+        overview = replayed[OVERVIEW.name].get(OVERVIEW_ROW)
+        if overview and counted.last and when.viewer.party in (None, *overview.parties):
+            recorded_at = counted.last.act.recorded_at
+            yield _listed(name, overview, counted.events, recorded_at, replayed[ALERTS.name])
+
+
+def _listed(
+    name: str, overview: Overview, events: int, recorded_at: datetime, alerts: Rows
+) -> Partnership:
+    return Partnership(
+        id=name,
+        parties=overview.parties,
+        names=dict(overview.names),
+        stage=overview.stage,
+        purpose=overview.purpose,
+        events=events,
+        last_recorded_at=recorded_at,
+        open_alerts=len(alerts.get(judged.STATE, {}).get("open", ())),
+    )
+
+
+class _Counted:
+    """Events as they go by: how many, and which was the last."""
+
+    def __init__(self, events: Iterable[Recorded]) -> None:
+        self._of = events
+        self.events = 0
+        self.last: Recorded | None = None
+
+    def __iter__(self) -> Iterator[Recorded]:
+        for recorded in self._of:
+            self.events += 1
+            self.last = recorded
+            yield recorded
+
+
+def text(found: Partnerships) -> Iterator[Block]:
+    """Give a line for each partnership."""
+    yield Table(
+        ["ID", "STAGE", "PARTIES", ">EVENTS", ">OPEN ALERTS", "LAST RECORDED"],
+        [
+            (
+                each.id,
+                each.stage.value if each.stage else "",
+                " and ".join(each.names.get(party, party) for party in each.parties),
+                each.events,
+                Styled(str(each.open_alerts), "bold red" if each.open_alerts else ""),
+                minute(each.last_recorded_at),
+            )
+            for each in found.items
+        ],
+    )
+
+
+PARTNERSHIPS = Question(
+    "list",
+    ask,
+    text,
+    path="/v1/partnerships",
+    help="List the partnerships: stage, parties, events, open alerts.",
+)

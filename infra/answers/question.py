@@ -1,0 +1,162 @@
+"""A question that can be asked of a store: one table entry makes its command and its HTTP route.
+
+A question is a function ``ask`` whose parameters say what is asked, and whose result is a pydantic
+model. The command line turns parameters into arguments and options, HTTP into path and query
+parameters; both print the same JSON document, and its schema is the route's in OpenAPI.
+"""
+
+import inspect
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+from typing import Annotated, Any, Generic, TypeVar, get_args, get_origin, get_type_hints
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from domain.calendar import PERIOD_PATTERN
+from domain.values import Slug
+from infra.answers.logs import Asked, AsOf
+from infra.answers.text import Block
+from infra.bootstrap import Accord
+
+T = TypeVar("T")
+
+LONGEST_PAGE = 1000
+"""Items of one page at most."""
+
+PAGE = 100
+"""Items of a page, unless the reader asks for more or fewer."""
+
+
+class Panel(StrEnum):
+    """The panels of the command line's help."""
+
+    QUERY = "Query"
+    COMPARE = "Compare"
+    EVIDENCE = "Evidence"
+
+
+class Answer(BaseModel):
+    """What a question gives: one JSON document."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    simulated: bool = False
+    """Whether the store is simulated: its feeds say when things were recorded."""
+    as_of: Asked = Field(default_factory=Asked)
+    """The moment and the viewer that were asked about."""
+
+
+class Page(Answer, Generic[T]):
+    """An answer of many items, given a page at a time."""
+
+    next: str | None = None
+    """The cursor of the next page (`after`); null on the last page."""
+    items: tuple[T, ...]
+
+
+class Item(BaseModel):
+    """A part of an answer."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """How a parameter of a question is described to its readers."""
+
+    help: str
+    metavar: str = ""
+    pattern: str = ""
+    """A regular expression that the whole text must match."""
+
+
+@dataclass(frozen=True, slots=True)
+class Paging:
+    """Which page of an answer is asked for."""
+
+    after: str | None = None
+    """The cursor that the page before gave as `next`."""
+    limit: int = PAGE
+
+
+PartnershipId = Annotated[Slug, Parameter("The partnership.", "ID")]
+PeriodName = Annotated[
+    str | None,
+    Parameter(
+        "A month, a quarter or a year: 2026-03, 2026-Q1, 2026. All periods unless given.",
+        "PERIOD",
+        PERIOD_PATTERN,
+    ),
+]
+
+
+@dataclass(frozen=True)
+class Question:
+    """One question: how it is asked, answered and printed.
+
+    `ask` takes the store, then what is asked: parameters annotated with a `Parameter`, an `AsOf`
+    where the answer can be as of a moment, a `Paging` where it comes in pages. A parameter whose
+    name stands in `path` is required. `private` questions can show both parties' private facts
+    to the operator, who gives a reason that is recorded.
+    """
+
+    name: str
+    """The command's name, and the operation's in OpenAPI."""
+    ask: Callable[..., Answer]
+    text: Callable[[Any], Iterator[Block]]
+    """Gives the answer as text for a terminal."""
+    path: str
+    help: str
+    panel: Panel = Panel.QUERY
+    private: bool = False
+
+    @cached_property
+    def parameters(self) -> dict[str, "Asks"]:
+        """What `ask` takes beside the store, by name."""
+        hints = get_type_hints(self.ask, include_extras=True)
+        return {
+            name: Asks.of(hints[name], each.default)
+            for name, each in inspect.signature(self.ask).parameters.items()
+            if hints[name] is not Accord
+        }
+
+    @cached_property
+    def answer(self) -> type[Answer]:
+        """The model of the answer."""
+        found: type[Answer] = get_type_hints(self.ask)["return"]
+        return found
+
+    @cached_property
+    def is_paged(self) -> bool:
+        """Whether the answer comes in pages."""
+        return any(each.type is Paging for each in self.parameters.values())
+
+    @cached_property
+    def asks_when(self) -> bool:
+        """Whether the answer can be as of a moment."""
+        return any(each.type is AsOf for each in self.parameters.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Asks:
+    """One parameter of a question: its type, its default, and how it is described."""
+
+    type: Any
+    default: Any
+    described: Parameter | None
+
+    @classmethod
+    def of(cls, hint: Any, default: Any) -> "Asks":  # noqa: ANN401 - any annotation
+        """Read an annotation."""
+        if get_origin(hint) is not Annotated:
+            return cls(hint, default, None)
+        kind, *notes = get_args(hint)
+        described = [each for each in notes if isinstance(each, Parameter)]
+        return cls(kind, default, described[0] if described else None)
+
+    @property
+    def is_required(self) -> bool:
+        """Whether it must be given."""
+        return self.default is inspect.Parameter.empty

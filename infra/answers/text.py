@@ -1,0 +1,89 @@
+"""Answers as text: blocks that a terminal prints, and how values are written in them.
+
+A block says what to print, not how: the command line fits it to the width of the terminal.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from domain.values import MINOR_UNITS, Money, plain
+
+
+@dataclass(frozen=True, slots=True)
+class Styled:
+    """Text in a style of the `rich` library, such as "bold red"."""
+
+    text: str
+    style: str
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line, wrapped between words where the terminal ends."""
+
+    text: str = ""
+    style: str = ""
+    indent: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Hanging:
+    """A line that begins with `head`; when its text wraps, it stays to the right of the head."""
+
+    head: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table, below its title if it has one; it prints nothing without rows.
+
+    A column named ``>...`` is set to the right.
+    """
+
+    columns: Sequence[str]
+    rows: Iterable[Sequence[object]]
+    """Cells: `Styled`, or anything that has a text."""
+    title: str = ""
+    indent: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A remark beside the data, printed on stderr."""
+
+    text: str
+
+
+Block = Line | Hanging | Table | Note
+
+
+# --- values ------------------------------------------------------------------------------------
+
+
+def minute(moment: datetime) -> str:
+    """Give a moment to the minute, UTC: ``2026-03-31 12:00``."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M")
+
+
+def number(value: Decimal) -> str:
+    """Give a decimal without trailing zeros: ``12.5``, ``1000``."""
+    return plain(value.quantize(Decimal(1)) if value == value.to_integral() else value.normalize())
+
+
+def amount(value: Decimal | None, unit: str) -> str:
+    """Give a figure with its unit: ``12.50 USD``, ``15 %``, ``3``; ``none`` without a value."""
+    if value is None:
+        return "none"
+    if unit in MINOR_UNITS:
+        return f"{plain(value)} {unit}"
+    if unit == "percent":
+        return f"{number(value)} %"
+    return number(value) if unit == "count" else f"{number(value)} {unit}"
+
+
+def money(value: Money) -> str:
+    """Give an amount of money: ``12.50 USD``."""
+    return str(value)

@@ -1,0 +1,161 @@
+"""A command for each question: its arguments and options, and its answer as text or JSON."""
+
+import inspect
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import Annotated, Any
+
+import orjson
+import typer
+
+from infra.answers.logs import AsOf
+from infra.answers.question import LONGEST_PAGE, Answer, Asks, Page, Paging, Question
+from infra.bootstrap import Accord
+from infra.cli import printing
+from infra.cli.options import At, Full, Json, Known, Party, Store, app, opened, viewer_of
+from infra.settings import DEFAULT_STORE
+
+_KEYWORD = inspect.Parameter.KEYWORD_ONLY
+
+Limit = Annotated[
+    int | None,
+    typer.Option(
+        "--limit",
+        min=1,
+        max=LONGEST_PAGE,
+        metavar="N",
+        help="One page of at most N items; all pages unless given.",
+        show_default=False,
+    ),
+]
+After = Annotated[
+    str | None,
+    typer.Option(
+        "--after",
+        metavar="CURSOR",
+        help="The page that follows: the `next` of the page before.",
+        show_default=False,
+    ),
+]
+
+
+def add(question: Question) -> None:
+    """Make the command of a question."""
+
+    def command(**given: Any) -> None:  # noqa: ANN401 - as typer parsed them
+        _answer(question, given)
+
+    command.__signature__ = inspect.Signature(list(_options(question)))  # type: ignore[attr-defined]
+    command.__doc__ = question.help
+    app.command(question.name, rich_help_panel=question.panel.value)(command)
+
+
+def _options(question: Question) -> Iterator[inspect.Parameter]:
+    for name, asks in question.parameters.items():
+        if asks.described:
+            yield _parameter(name, _described(name, asks), asks.default)
+    if question.asks_when:
+        yield _parameter("at", At, None)
+        yield _parameter("known", Known, None)
+        yield _parameter("party", Party, None)
+    if question.private:
+        yield _parameter("full", Full, None)
+    if question.is_paged:
+        yield _parameter("limit", Limit, None)
+        yield _parameter("after", After, None)
+    yield _parameter("store", Store, DEFAULT_STORE)
+    yield _parameter("as_json", Json, False)
+
+
+def _parameter(name: str, annotation: Any, default: Any) -> inspect.Parameter:  # noqa: ANN401
+    return inspect.Parameter(name, _KEYWORD, annotation=annotation, default=default)
+
+
+def _described(name: str, asks: Asks) -> Any:  # noqa: ANN401 - an annotation
+    described = asks.described
+    assert described is not None  # noqa: S101 - only described ones are asked for
+    shown: dict[str, Any] = {"help": described.help, "show_default": False}
+    if described.metavar:
+        shown["metavar"] = described.metavar
+    if described.pattern:
+        shown["callback"] = _checked(described.pattern, described.metavar)
+    if asks.is_required:
+        return Annotated[_plain(asks.type), typer.Argument(**shown)]
+    return Annotated[_plain(asks.type), typer.Option(f"--{name.replace('_', '-')}", **shown)]
+
+
+def _plain(kind: Any) -> Any:  # noqa: ANN401 - an annotation, without pydantic's constraints
+    return getattr(kind, "__origin__", kind) if hasattr(kind, "__metadata__") else kind
+
+
+def _checked(pattern: str, metavar: str) -> Callable[[str | None], str | None]:
+    import re
+
+    def check(text: str | None) -> str | None:
+        if text is not None and not re.fullmatch(pattern, text):
+            raise typer.BadParameter(f"{text!r} is not a {metavar.lower()}.")
+        return text
+
+    return check
+
+
+# --- answering ---------------------------------------------------------------------------------
+
+
+def _answer(question: Question, given: dict[str, Any]) -> None:
+    as_json = given.pop("as_json")
+    with opened(given.pop("store"), as_json=as_json) as accord:
+        accord.catch_up()
+        pages = _pages(question, accord, given)
+        if as_json:
+            _print_json(pages)
+        else:
+            for page in pages:
+                printing.blocks(question.text(page))
+
+
+def _pages(question: Question, accord: Accord, given: dict[str, Any]) -> Iterator[Answer]:
+    """Give the answer; a paged one page after page, unless one page was asked for."""
+    asked = dict(given)
+    if question.asks_when:
+        asked["when"] = _when(accord, asked)
+    if not question.is_paged:
+        yield question.ask(accord, **asked)
+        return
+    limit, after = asked.pop("limit"), asked.pop("after")
+    while True:
+        page = question.ask(accord, **asked, page=Paging(after, limit or LONGEST_PAGE))
+        assert isinstance(page, Page)  # noqa: S101 - what a paged question gives
+        yield page
+        after = page.next
+        if limit or after is None:
+            return
+
+
+def _when(accord: Accord, asked: dict[str, Any]) -> AsOf:
+    at: datetime | None = asked.pop("at")
+    known: datetime | None = asked.pop("known")
+    viewer = viewer_of(accord, asked.get("id", ""), asked.pop("party"), asked.pop("full", None))
+    return AsOf(at, known, viewer=viewer)
+
+
+def _print_json(pages: Iterator[Answer]) -> None:
+    """Print one JSON document; many pages as one, item by item, so that none is held in memory."""
+    first = next(pages)
+    second = next(pages, None)
+    if second is None:
+        printing.write(f"{first.model_dump_json()}\n")
+        return
+    head = first.model_dump(mode="json", exclude={"items"}) | {"next": None}
+    printing.write(orjson.dumps(head).decode()[:-1] + ',"items":[')
+    printing.write(_items(first))
+    page: Answer | None = second
+    while page is not None:
+        printing.write("," + _items(page))
+        page = next(pages, None)
+    printing.write("]}\n")
+
+
+def _items(page: Answer) -> str:
+    dumped = page.model_dump(mode="json", include={"items"})
+    return orjson.dumps(dumped["items"]).decode()[1:-1]

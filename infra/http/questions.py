@@ -1,0 +1,112 @@
+"""A route for each question: ``GET`` with the same parameters as the command, and the same JSON."""
+
+import inspect
+from collections.abc import Iterator
+from hashlib import sha256
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Header, Path, Query, Response
+
+from domain.values import Instant, Slug
+from infra.answers.logs import AsOf, NotFound
+from infra.answers.question import LONGEST_PAGE, PAGE, Asks, Paging, Question
+from infra.http import openapi
+from infra.http.problems import Problem
+from infra.http.served import ServedHere
+from projections.visibility import Viewer
+
+_KEYWORD = inspect.Parameter.KEYWORD_ONLY
+JSON: Final = "application/json"
+
+At = Annotated[
+    Instant | None, Query(description="What had happened by then (RFC 3339, with a zone).")
+]
+Known = Annotated[
+    Instant | None, Query(description="What had been recorded by then (RFC 3339, with a zone).")
+]
+Party = Annotated[
+    Slug | None, Query(description="The view of this party; the operator's if not given.")
+]
+Limit = Annotated[int, Query(ge=1, le=LONGEST_PAGE, description="Items of the page at most.")]
+After = Annotated[str | None, Query(description="The `next` of the page before.")]
+IfNoneMatch = Annotated[
+    str | None,
+    Header(description="The ETag of an answer that the reader has; 304 if it is the same."),
+]
+
+
+def router(questions: tuple[Question, ...]) -> APIRouter:
+    """Give the routes of these questions."""
+    made = APIRouter()
+    for question in questions:
+        made.add_api_route(
+            question.path,
+            _route(question),
+            methods=["GET"],
+            name=question.name,
+            operation_id=question.name,
+            summary=question.help,
+            description=inspect.getdoc(question.ask),
+            response_model=question.answer,
+            tags=[question.panel.value],
+            responses={
+                304: {"description": "The answer is still the one with this ETag."},
+                404: openapi.problem("What is asked about does not exist."),
+                422: openapi.problem("A parameter is wrong."),
+            },
+        )
+    return made
+
+
+def _route(question: Question) -> Any:  # noqa: ANN401 - FastAPI reads its signature
+    def route(**given: Any) -> Response:  # noqa: ANN401 - as FastAPI parsed them
+        served, etag = given.pop("served"), given.pop("if_none_match")
+        if question.asks_when:
+            viewer = Viewer(given.pop("party"))
+            given["when"] = AsOf(given.pop("at"), given.pop("known"), viewer=viewer)
+        if question.is_paged:
+            given["page"] = Paging(given.pop("after"), given.pop("limit"))
+        try:
+            answer = question.ask(served.accord, **given)
+        except NotFound as error:
+            raise Problem(404, error.detail, hint=error.hint) from error
+        return _response(answer.model_dump_json().encode(), etag)
+
+    route.__signature__ = inspect.Signature(list(_parameters(question)))  # type: ignore[attr-defined]
+    return route
+
+
+def _response(body: bytes, known: str | None) -> Response:
+    etag = f'"{sha256(body).hexdigest()[:32]}"'
+    headers = {"ETag": etag, "Cache-Control": "no-cache"}
+    if known is not None and etag in {each.strip() for each in known.split(",")}:
+        return Response(status_code=304, headers=headers)
+    return Response(body, headers=headers, media_type=JSON)
+
+
+def _parameters(question: Question) -> Iterator[inspect.Parameter]:
+    yield _parameter("served", ServedHere, inspect.Parameter.empty)
+    yield _parameter("if_none_match", IfNoneMatch, None)
+    for name, asks in question.parameters.items():
+        if asks.described:
+            in_path = f"{{{name}}}" in question.path
+            yield _parameter(name, _described(asks, in_path=in_path), asks.default)
+    if question.asks_when:
+        yield _parameter("at", At, None)
+        yield _parameter("known", Known, None)
+        yield _parameter("party", Party, None)
+    if question.is_paged:
+        yield _parameter("limit", Limit, PAGE)
+        yield _parameter("after", After, None)
+
+
+def _described(asks: Asks, *, in_path: bool) -> Any:  # noqa: ANN401 - an annotation
+    described = asks.described
+    assert described is not None  # noqa: S101 - only described ones are asked for
+    kind = Path if in_path else Query
+    pattern = described.pattern or None
+    return Annotated[asks.type, kind(description=described.help, pattern=pattern)]
+
+
+def _parameter(name: str, annotation: Any, default: Any) -> inspect.Parameter:  # noqa: ANN401
+    return inspect.Parameter(name, _KEYWORD, annotation=annotation, default=default)
