@@ -108,7 +108,7 @@ class _Counted:
 def text(found: Partnerships) -> Iterator[Block]:
     """Give a line for each partnership."""
     yield Table(
-        ["ID", "STAGE", "PARTIES", ">EVENTS", ">OPEN ALERTS", "LAST RECORDED"],
+        ["ID", "STAGE", "PARTIES", ">EVENTS", ">ALERTS", "LAST RECORDED"],
         [
             (
                 each.id,
