@@ -1,0 +1,203 @@
+"""Every question has one answer: `--json` prints the bytes of the HTTP body.
+
+The tests run over the table of questions, so a new question is tested without a line here. A
+parameter with a new name needs an example in `EXAMPLES`.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import pytest
+from fastapi.testclient import TestClient
+
+from infra.answers.question import LONGEST_PAGE, Question
+from infra.answers.table import QUESTIONS
+from infra.bootstrap import bootstrap
+from infra.http import create_app
+from infra.http.problems import MEDIA_TYPE
+from infra.settings import Settings
+from tests.feeds import played
+from tests.journeys.typed import Accord
+
+CONSULTING = "growthos-consulting"
+STRANGER = "passer-by"
+ONE_OF_THE_PARTIES = "northbridge"
+MOMENT = "2026-06-30T12:00:00Z"
+
+EXAMPLES: dict[str, str] = {"id": CONSULTING}
+"""A value for each parameter, by its name, or by its question's name and its own."""
+
+OPTIONAL: list[tuple[str, dict[str, str]]] = []
+"""More ways to ask: a question's name, and the optional parameters to ask it with."""
+
+
+class Asked(NamedTuple):
+    """One way to ask a question."""
+
+    question: Question
+    options: dict[str, str]
+    """What is given besides the required parameters."""
+
+    def __str__(self) -> str:
+        return " ".join([self.question.name, *(f"{key}={each}" for key, each in self.given)])
+
+    @property
+    def given(self) -> list[tuple[str, str]]:
+        return list(self.options.items())
+
+    @property
+    def required(self) -> dict[str, str]:
+        question = self.question
+        names = [name for name, each in question.parameters.items() if each.described]
+        return {
+            name: EXAMPLES.get(f"{question.name}.{name}") or EXAMPLES[name]
+            for name in names
+            if question.parameters[name].is_required
+        }
+
+    @property
+    def typed(self) -> list[str]:
+        """Give the command's arguments and options."""
+        options = [each for key, value in self.given for each in (f"--{_dashed(key)}", value)]
+        return [*self.question.name.split(), *self.required.values(), *options]
+
+    def url(self) -> str:
+        return self.question.path.format_map(self.required)
+
+    def query(self) -> dict[str, str]:
+        in_path = {name for name in self.required if f"{{{name}}}" in self.question.path}
+        rest = {name: each for name, each in self.required.items() if name not in in_path}
+        return rest | self.options
+
+
+def _dashed(name: str) -> str:
+    return name.replace("_", "-")
+
+
+def _ways(question: Question) -> Iterator[Asked]:
+    # Without a limit the command prints all pages, and HTTP one.
+    page = {"limit": str(LONGEST_PAGE)} if question.is_paged else {}
+    yield Asked(question, page)
+    if question.asks_when:
+        yield Asked(question, page | {"at": MOMENT})
+        yield Asked(question, page | {"known": MOMENT})
+        if "{id}" in question.path:
+            yield Asked(question, page | {"party": ONE_OF_THE_PARTIES})
+    if question.is_paged:
+        yield Asked(question, {"limit": "1"})
+    for name, options in OPTIONAL:
+        if name == question.name:
+            yield Asked(question, page | options)
+
+
+WAYS = [each for question in QUESTIONS for each in _ways(question)]
+PAGED = [Asked(each, {}) for each in QUESTIONS if each.is_paged]
+OF_PARTIES = [Asked(each, {}) for each in QUESTIONS if each.asks_when and "{id}" in each.path]
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A store into which all examples were played."""
+    folder = tmp_path_factory.mktemp("demo")
+    with played(folder) as store:
+        store.runner.catch_up()
+    return f"sqlite:///{folder}/accord.db"
+
+
+@pytest.fixture(scope="module")
+def client(demo: str) -> Iterator[TestClient]:
+    with (
+        bootstrap(Settings(store=demo)) as accord,
+        accord.workers() as workers,
+        TestClient(create_app(accord, workers)) as client,
+    ):
+        yield client
+
+
+@pytest.mark.parametrize("asked", WAYS, ids=str)
+def test_the_command_prints_what_http_answers(
+    accord: Accord, demo: str, client: TestClient, asked: Asked
+) -> None:
+    answer = client.get(asked.url(), params=asked.query())
+    ran = accord(*asked.typed, "--json", "--store", demo)
+
+    assert (ran.code, answer.status_code) == (0, 200), ran.err or answer.text
+    assert ran.out == f"{answer.text}\n"
+    assert answer.json()["simulated"] is True
+    assert asked.question.answer.model_validate_json(answer.content).model_dump_json() == (
+        answer.text
+    )
+
+
+@pytest.mark.parametrize("asked", WAYS, ids=str)
+def test_the_command_prints_an_answer_for_people(accord: Accord, demo: str, asked: Asked) -> None:
+    ran = accord(*asked.typed, "--store", demo)
+
+    assert ran.code == 0, ran.err
+    assert ran.out
+
+
+@pytest.mark.parametrize("asked", WAYS, ids=str)
+def test_an_answer_that_is_still_the_same_is_not_sent_again(
+    client: TestClient, asked: Asked
+) -> None:
+    etag = client.get(asked.url(), params=asked.query()).headers["etag"]
+
+    again = client.get(asked.url(), params=asked.query(), headers={"If-None-Match": etag})
+    other = client.get(asked.url(), params=asked.query(), headers={"If-None-Match": '"other"'})
+
+    assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", etag)
+    assert (other.status_code, other.headers["etag"]) == (200, etag)
+
+
+@pytest.mark.parametrize("asked", PAGED, ids=str)
+def test_pages_hold_every_item_once(
+    accord: Accord, demo: str, client: TestClient, asked: Asked
+) -> None:
+    whole = accord(*asked.typed, "--json", "--store", demo).json["items"]
+    size = len(whole) // 3 + 1
+    items, after, pages = [], None, 0
+    while pages == 0 or after:
+        query = asked.query() | {"limit": str(size)} | ({"after": after} if after else {})
+        page = client.get(asked.url(), params=query).json()
+        items += page["items"]
+        after = page["next"]
+        pages += 1
+
+    assert items == whole
+    assert pages == -(-len(whole) // size)
+
+
+@pytest.mark.parametrize("asked", PAGED, ids=str)
+@pytest.mark.parametrize("cursor", ["nonsense", "!", "WyJvdGhlciIsIDFd"])
+def test_a_cursor_of_another_question_is_not_found(
+    accord: Accord, demo: str, client: TestClient, asked: Asked, cursor: str
+) -> None:
+    answer = client.get(asked.url(), params=asked.query() | {"after": cursor})
+
+    assert (answer.status_code, answer.headers["content-type"]) == (404, MEDIA_TYPE)
+    assert answer.json()["hint"]
+    assert accord(*asked.typed, "--after", cursor, "--store", demo).code == 1
+
+
+@pytest.mark.parametrize("asked", OF_PARTIES, ids=str)
+def test_a_stranger_is_shown_no_partnership(
+    accord: Accord, demo: str, client: TestClient, asked: Asked
+) -> None:
+    answer = client.get(asked.url(), params=asked.query() | {"party": STRANGER})
+    ran = accord(*asked.typed, "--party", STRANGER, "--store", demo)
+
+    assert (answer.status_code, answer.headers["content-type"]) == (404, MEDIA_TYPE)
+    assert ran.code == 1
+    assert answer.json()["detail"] in ran.err
+
+
+@pytest.mark.parametrize("asked", OF_PARTIES, ids=str)
+def test_an_unknown_partnership_is_not_found(client: TestClient, asked: Asked) -> None:
+    url = asked.question.path.format_map(asked.required | {"id": "growth-consulting"})
+    query = {key: each for key, each in asked.query().items() if key != "id"}
+
+    answer = client.get(url, params=query)
+
+    assert answer.status_code == 404
+    assert CONSULTING in answer.json()["hint"]
