@@ -65,6 +65,18 @@ def _parts(duration: str) -> tuple[int, int]:
     return years * _MONTHS_IN_YEAR + months, weeks * 7 + days
 
 
+def in_words(duration: str) -> str:
+    """Write a duration in words: ``P1M`` is "1 month", ``P1Y6M`` "1 year 6 months"."""
+    match = re.fullmatch(DURATION_PATTERN, duration)
+    parts = [part for part in match.groups() if part] if match else []
+    counted = [(int(part[:-1]), _UNITS[part[-1]]) for part in parts]
+    words = [f"{count} {unit}" + ("" if count == 1 else "s") for count, unit in counted if count]
+    return " ".join(words) or "no time"
+
+
+_UNITS = {"Y": "year", "M": "month", "W": "week", "D": "day"}
+
+
 def add(day: date, duration: str) -> date:
     """Give `day` plus `duration`: first the months, then the days."""
     months, days = _parts(duration)

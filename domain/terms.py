@@ -1,5 +1,6 @@
 """Commercial terms: what is paid for what, for how long, and how one leaves (C10, C11)."""
 
+from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
@@ -8,7 +9,7 @@ from typing import Annotated, Literal, assert_never
 from pydantic import Field
 
 from domain.attribution import AttributionPolicy, PolicyKind
-from domain.calendar import Duration, Span, add, subtract
+from domain.calendar import Duration, Span, add, in_words, subtract
 from domain.kernel import Refused, Value
 from domain.metric_catalogue import CATALOGUE
 from domain.rules import Window
@@ -18,6 +19,20 @@ HUNDRED = Decimal(100)
 
 WINDOWS = {"P1M": "month", "P3M": "quarter", "P1Y": "year"}
 """Durations that are periods of the calendar, which close."""
+
+
+class EconomicsKind(StrEnum):
+    """The kinds of economics (C10). `describe` has the words of each."""
+
+    REVENUE_SHARE = "revenue-share"
+    REVENUE_SPLIT = "revenue-split"
+    REFERRAL_FEE = "referral-fee"
+    RETAINER = "retainer"
+    LICENCE_FEE = "licence-fee"
+    HYBRID = "hybrid"
+    COST_SHARE = "cost-share"
+    MINIMUM = "minimum"
+    PENALTY = "penalty"
 
 
 class Trigger(StrEnum):
@@ -44,7 +59,7 @@ class Tier(Value):
 class RevenueShare(Value):
     """A share of what a referred client pays (C10): 15 % of first-year subscription revenue."""
 
-    kind: Literal["revenue-share"] = "revenue-share"
+    kind: Literal[EconomicsKind.REVENUE_SHARE] = EconomicsKind.REVENUE_SHARE
     to: Slug
     """The party that earns the share."""
     share: Percent
@@ -76,7 +91,7 @@ class RevenueShare(Value):
 class RevenueSplit(Value):
     """Joint revenue split between the parties (C10): 70/30, 60/40. Shares add up to 100."""
 
-    kind: Literal["revenue-split"] = "revenue-split"
+    kind: Literal[EconomicsKind.REVENUE_SPLIT] = EconomicsKind.REVENUE_SPLIT
     shares: dict[Slug, Percent]
     trigger: PaidOn
 
@@ -84,7 +99,7 @@ class RevenueSplit(Value):
 class ReferralFee(Value):
     """A fixed fee for each referral that signs or pays, or for each click or post (C10)."""
 
-    kind: Literal["referral-fee"] = "referral-fee"
+    kind: Literal[EconomicsKind.REFERRAL_FEE] = EconomicsKind.REFERRAL_FEE
     to: Slug
     fee: Money
     trigger: Trigger
@@ -93,7 +108,7 @@ class ReferralFee(Value):
 class Retainer(Value):
     """A fixed fee for each period (C10)."""
 
-    kind: Literal["retainer"] = "retainer"
+    kind: Literal[EconomicsKind.RETAINER] = EconomicsKind.RETAINER
     to: Slug
     fee: Money
     every: Span
@@ -102,7 +117,7 @@ class Retainer(Value):
 class LicenceFee(Value):
     """A fee for the use of technology (C10)."""
 
-    kind: Literal["licence-fee"] = "licence-fee"
+    kind: Literal[EconomicsKind.LICENCE_FEE] = EconomicsKind.LICENCE_FEE
     to: Slug
     fee: Money
     every: Span
@@ -111,7 +126,7 @@ class LicenceFee(Value):
 class Hybrid(Value):
     """A base fee and a bonus on performance (C10)."""
 
-    kind: Literal["hybrid"] = "hybrid"
+    kind: Literal[EconomicsKind.HYBRID] = EconomicsKind.HYBRID
     to: Slug
     base: Money
     every: Span
@@ -123,7 +138,7 @@ class Hybrid(Value):
 class CostShare(Value):
     """Costs borne by both (C10). Shares add up to 100."""
 
-    kind: Literal["cost-share"] = "cost-share"
+    kind: Literal[EconomicsKind.COST_SHARE] = EconomicsKind.COST_SHARE
     cost: Text
     shares: dict[Slug, Percent]
 
@@ -131,7 +146,7 @@ class CostShare(Value):
 class Minimum(Value):
     """What a party brings at least in each window, and what falling short costs it (C10)."""
 
-    kind: Literal["minimum"] = "minimum"
+    kind: Literal[EconomicsKind.MINIMUM] = EconomicsKind.MINIMUM
     on: Slug
     """The party that pays."""
     metric: Slug
@@ -145,7 +160,7 @@ class Minimum(Value):
 class Penalty(Value):
     """What non-performance costs, once its party concedes it (C10, `ConcedePenalty`)."""
 
-    kind: Literal["penalty"] = "penalty"
+    kind: Literal[EconomicsKind.PENALTY] = EconomicsKind.PENALTY
     on: Slug
     """The party that pays it."""
     condition: Text
@@ -164,6 +179,98 @@ Economics = Annotated[
     | Penalty,
     Field(discriminator="kind"),
 ]
+
+
+def describe(item: Economics) -> str:
+    """Give one item of the terms as a sentence: who earns, shares or owes what, and when (C10)."""
+    match item:
+        case RevenueShare():
+            return _describe_share(item)
+        case RevenueSplit():
+            return f"joint revenue is split {_shares(item.shares)}, on each {item.trigger}"
+        case ReferralFee():
+            return f"{item.to} earns {item.fee} for each {_EARNS_A_FEE[item.trigger]}"
+        case Retainer():
+            return f"{item.to} earns a retainer of {item.fee} every {_each(item.every)}"
+        case LicenceFee():
+            return f"{item.to} earns a licence fee of {item.fee} every {_each(item.every)}"
+        case Hybrid():
+            return (
+                f"{item.to} earns {item.base} every {_each(item.every)}, and {item.bonus} more "
+                f"when {item.bonus_metric} reaches {item.bonus_threshold} in that time"
+            )
+        case CostShare():
+            return f"costs of {item.cost} are shared {_shares(item.shares)}"
+        case Minimum():
+            each = " for each one missing" if item.per == "missing" else ""
+            return (
+                f"{item.on} brings at least {item.at_least} {item.metric} every {item.window}, "
+                f"or pays {item.fee}{each}"
+            )
+        case Penalty():
+            return f"{item.on} pays a penalty of {item.fee} on this condition: {item.condition}"
+        case _:
+            assert_never(item)
+
+
+_EARNS_A_FEE = {
+    Trigger.CLICK: "click",
+    Trigger.SALE: "referral that signs",
+    Trigger.POST: "post",
+    Trigger.PAYMENT: "referral that pays",
+}
+
+
+def _each(span: str) -> str:
+    return in_words(span).removeprefix("1 ")
+
+
+def _describe_share(item: RevenueShare) -> str:
+    revenue = "the first-year" if item.basis == "first-year" else "all"
+    tiers = "".join(f", {plain(each.share)} % above {plain(each.above)}" for each in item.tiers)
+    cap = f", at most {plain(item.cap)}" if item.cap is not None else ""
+    window = f" a {item.window}" if item.tiers or item.cap is not None else ""
+    return (
+        f"{item.to} earns {plain(item.share)} % of {revenue} revenue from each referred client"
+        f"{tiers}{cap}{window}, on each {item.trigger}"
+    )
+
+
+def _shares(shares: dict[str, Decimal]) -> str:
+    return ", ".join(f"{party} {plain(share)} %" for party, share in shares.items())
+
+
+class Payment(StrEnum):
+    """How terms pay: a fixed amount in any case, or by result (C28)."""
+
+    FIXED = "fixed"
+    BY_RESULT = "by-result"
+    BOTH = "both"
+    NEITHER = "neither"
+    """Nobody earns: costs are shared, or a shortfall is paid for."""
+
+
+def payment_of(kind: EconomicsKind) -> Payment:
+    """Give how one kind of economics pays."""
+    match kind:
+        case EconomicsKind.RETAINER | EconomicsKind.LICENCE_FEE:
+            return Payment.FIXED
+        case EconomicsKind.REVENUE_SHARE | EconomicsKind.REVENUE_SPLIT | EconomicsKind.REFERRAL_FEE:
+            return Payment.BY_RESULT
+        case EconomicsKind.HYBRID:
+            return Payment.BOTH
+        case EconomicsKind.COST_SHARE | EconomicsKind.MINIMUM | EconomicsKind.PENALTY:
+            return Payment.NEITHER
+        case _:
+            assert_never(kind)
+
+
+def payment(kinds: Iterable[EconomicsKind]) -> Payment:
+    """Give how terms of these kinds pay together; terms of no kind pay neither way."""
+    ways = {payment_of(kind) for kind in kinds} - {Payment.NEITHER}
+    if len(ways) > 1:
+        return Payment.BOTH
+    return next(iter(ways), Payment.NEITHER)
 
 
 class Cadence(Value):

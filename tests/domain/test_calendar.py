@@ -15,6 +15,7 @@ from domain.calendar import (
     add_months,
     bounds,
     following,
+    in_words,
     midnight,
     month_of,
     months_of,
@@ -68,6 +69,21 @@ def test_a_span_is_a_day_or_longer_and_a_notice_may_be_none() -> None:
     assert TypeAdapter(Span).validate_python("P1D") == "P1D"
     with pytest.raises(ValidationError):
         TypeAdapter(Span).validate_python("P0Y0M")
+
+
+@pytest.mark.parametrize(
+    ("duration", "words"),
+    [
+        ("P1M", "1 month"),
+        ("P3Y", "3 years"),
+        ("P1Y6M", "1 year 6 months"),
+        ("P2W", "2 weeks"),
+        ("P60D", "60 days"),
+        ("P0D", "no time"),
+    ],
+)
+def test_a_duration_is_written_in_words(duration: str, words: str) -> None:
+    assert in_words(duration) == words
 
 
 def test_a_misspelt_duration_is_named() -> None:
