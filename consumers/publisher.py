@@ -1,8 +1,9 @@
-"""What projectors saved goes to the world: alerts, figures and the trail of what was done.
+"""Publishes alerts, figures and the audit trail to Kafka.
 
-Alerts are told one by one as they were said. Figures are a state: they are told as they stand, at
-most once a second. The trail is every entry of the timeline. Identifiers are made from the history,
-so whatever is told twice is known by its own. One publisher is active at a time.
+Alerts are published one by one, in the order in which they were saved. Figures are a state: they
+are published as they are now, at most once a second. The trail has the timeline item of each
+recorded event. Message identifiers are made from the history, so a message that is published twice
+has the same identifier. One publisher is active at a time.
 """
 
 from base64 import b64decode
@@ -15,27 +16,27 @@ from threading import Event
 from time import monotonic
 
 from domain.metric_catalogue import CATALOGUE
+from domain.recorded import Recorded
+from domain.values import instant
 from infra.kafka import clients, messages
 from infra.kafka.clients import Producer
 from infra.kafka.messages import Message
 from infra.kafka.topics import Topics
 from infra.running.worker import Lag, WorkerProcess
 from infra.settings import Settings
+from infra.store.postgres import PostgresStore
 from infra.store.postgres_datastore import Datastore, LeaderLock
 from infra.store.postgres_views import CHANNEL, Move, PostgresViews
-from infra.store.records import NOTHING, Output, Row, Saved
-from projections import KPIS, TIMELINE, figures
+from infra.store.records import Output, Row
+from projections import KPIS, figures, timeline
 from projections.fold import Rows
 from projections.kpis import AGREED
 
 NAME = "publisher"
-"""The views keep how far each feed was told under names that begin with it."""
-
-TRAIL = "trail"
-"""Under this name they keep, for each partnership, up to which index its trail was told."""
+"""The views keep a cursor for each feed, under names that begin with this."""
 
 BATCH = 1000
-"""Outputs, or entries of the trail, told before it is noted how far."""
+"""Outputs, or items of the trail, that are published before the cursor is saved."""
 
 PARTNERSHIPS = 10
 """Partnerships whose figures are told together; each takes some milliseconds."""
@@ -44,7 +45,7 @@ PACE = 1.0
 """Seconds between two looks for figures, which change with every deal."""
 
 TRAIL_PACE = 0.25
-"""Seconds between two tellings of the trail: entries told together cost less."""
+"""Seconds between two batches of the trail: items sent together cost less."""
 
 SHARE = 0.1
 """The share of the time that goes into figures at most."""
@@ -60,7 +61,7 @@ def run(settings: Settings, process: WorkerProcess) -> None:
         lead = stack.enter_context(LeaderLock(settings.store, NAME, CHANNEL))
         producer = stack.enter_context(Producer(settings.broker))
         topics = Topics(settings.topics)
-        publisher = Publisher(PostgresViews(datastore), lead, producer, topics, process.stopping)
+        publisher = Publisher(PostgresStore(datastore), lead, producer, topics, process.stopping)
         process.lag = publisher.lag
         process.unready_reasons = partial(clients.unready_reasons, settings.broker)
         process.repeat(publisher.step)
@@ -68,11 +69,10 @@ def run(settings: Settings, process: WorkerProcess) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What a feed has to tell: the messages, up to where, and what to note besides."""
+    """The next messages of a feed, and its cursor once they are sent."""
 
     messages: list[Message]
     cursor: int
-    saved: tuple[Saved, ...] = ()
     pause: float = 0.0
     """Seconds until more is to be taken."""
 
@@ -93,22 +93,23 @@ class Publisher:
 
     def __init__(
         self,
-        views: PostgresViews,
+        store: PostgresStore,
         lead: LeaderLock,
         producer: Producer,
         topics: Topics,
         stopping: Event,
     ) -> None:
-        self._views = views
+        self._store = store
+        self._views = PostgresViews(store.datastore)
         self._lead = lead
         self._producer = producer
         self._topics = topics
         self._stopping = stopping
-        self._figures = Figures(views, topics.kpis)
+        self._figures = Figures(self._views, topics.kpis)
         self._caught_up = monotonic()
         self._feeds = (
             Feed(f"{NAME}/outputs", self._outputs),
-            Feed(f"{NAME}/{TRAIL}", self._trail),
+            Feed(f"{NAME}/trail", self._trail),
             Feed(f"{NAME}/figures", self._figures.take),
         )
 
@@ -133,7 +134,7 @@ class Publisher:
         if not self._lead.take():
             return False
         for feed in self._feeds:
-            feed.cursor = max(0, self._views.cursor(feed.name))
+            feed.cursor = self._views.cursor(feed.name)
         self._figures.forget()
         return True
 
@@ -143,15 +144,15 @@ class Publisher:
         if taken.cursor == feed.cursor and not taken.messages:
             return 0
         self._producer.send(taken.messages)
-        self._views.save_all(taken.saved, (feed.name, taken.cursor))
+        self._views.save_all([], (feed.name, taken.cursor))
         feed.cursor = taken.cursor
         return len(taken.messages)
 
     def lag(self) -> Lag:
-        """Give how many outputs, and partnerships with more in their trail, were not told yet."""
-        outputs, trail, _ = (max(0, self._views.cursor(feed.name)) for feed in self._feeds)
-        waiting = self._views.last_output() - outputs
-        waiting += len(self._views.moves(TIMELINE.name, trail, BATCH))
+        """Return how many outputs and items of the trail are not published yet."""
+        outputs, trail, _ = (self._views.cursor(feed.name) for feed in self._feeds)
+        waiting = self._views.last_output() - max(0, outputs)
+        waiting += self._store.size() - 1 - trail
         return Lag(waiting, monotonic() - self._caught_up if waiting else 0.0)
 
     # --- feeds ---
@@ -169,18 +170,11 @@ class Publisher:
                 yield messages.dead(self._topics.dead, each.id, value, reason)
 
     def _trail(self, cursor: int) -> Taken:
-        moves = self._views.moves(TIMELINE.name, cursor, BATCH)
-        told = self._views.positions(TRAIL, [each.partnership for each in moves])
-        behind = {each.partnership: told.get(each.partnership, NOTHING) for each in moves}
-        entries = self._views.entries(TIMELINE.name, behind, BATCH)
-        last = {name: entry["index"] for name, entry in entries}
-        # Where there is more than a batch, the cursor waits until all of these moves are told.
-        done = len(entries) < BATCH
+        events = self._store.after(cursor, BATCH)
         return Taken(
-            [_entry(self._topics.audit, name, entry) for name, entry in entries],
-            moves[-1].number if moves and done else cursor,
-            (Saved(TRAIL, {name: (behind[name], index) for name, index in last.items()}),),
-            TRAIL_PACE if done else 0.0,
+            [_item(self._topics.audit, each) for each in events],
+            events[-1].position if events else cursor,
+            0.0 if len(events) == BATCH else TRAIL_PACE,
         )
 
 
@@ -197,15 +191,27 @@ def _alert(topic: str, output: Output) -> Message:
     )
 
 
-def _entry(topic: str, partnership: str, entry: Row) -> Message:
+def _item(topic: str, recorded: Recorded) -> Message:
+    item = timeline.item(recorded)
+    body: Row = {
+        "partnership": recorded.partnership,
+        "index": item.index,
+        "occurred_at": instant(item.occurred_at),
+        "recorded_at": instant(item.recorded_at),
+        "party": item.party,
+        "actor": item.actor,
+        "type": item.type,
+        "text": item.text,
+        "late": item.late,
+    }
     return messages.told(
         topic,
-        partnership,
-        {"partnership": partnership, **entry},
-        id=f"{partnership}#{entry['index']}",
-        type="TimelineEntry",
-        subject=partnership,
-        time=entry["occurred_at"],
+        recorded.partnership,
+        body,
+        id=recorded.ref,
+        type="TimelineItem",
+        subject=recorded.partnership,
+        time=body["occurred_at"],
     )
 
 

@@ -1,4 +1,4 @@
-"""Pure folds over recorded events: figures, alerts, ledger, experiments, timeline, and more."""
+"""Pure folds over recorded events: figures, alerts, ledger, experiments and more."""
 
 from projections.alerts import ALERTS
 from projections.deadlines import DEADLINES
@@ -7,7 +7,6 @@ from projections.fold import Projection
 from projections.kpis import KPIS
 from projections.overview import OVERVIEW
 from projections.settlement import SETTLEMENT
-from projections.timeline import TIMELINE
 from projections.traits import TRAITS
 
 PROJECTIONS: tuple[Projection, ...] = (
@@ -15,7 +14,6 @@ PROJECTIONS: tuple[Projection, ...] = (
     ALERTS,
     SETTLEMENT,
     EXPERIMENTS,
-    TIMELINE,
     DEADLINES,
     OVERVIEW,
     TRAITS,
@@ -34,6 +32,5 @@ __all__ = [
     "OVERVIEW",
     "PROJECTIONS",
     "SETTLEMENT",
-    "TIMELINE",
     "TRAITS",
 ]

@@ -1,6 +1,12 @@
-"""The timeline: who did what, when, in words that both partners would use."""
+"""The timeline: who did what and when, in words that both partners would use.
+
+An item is a pure function of one recorded event, so it is computed when it is shown and never
+stored.
+"""
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from domain import (
@@ -31,11 +37,9 @@ from domain import (
 )
 from domain.kernel import Event
 from domain.recorded import Recorded
-from domain.values import instant
-from projections.fold import Change, Projection, Rows
 
 Words = Callable[[Any], str]
-"""Gives the rest of a sentence whose subject is the party."""
+"""Returns the rest of a sentence whose subject is the party."""
 
 
 def _checklist(event: exploration.DecisionChecklistCompleted) -> str:
@@ -313,38 +317,41 @@ WORDS: dict[type[Event], Words] = {
         f"corrected {e.metric} for {e.period} to {e.figure}: {e.reason}"
     ),
 }
-"""What each event says; a test holds that none is left without words."""
+"""The words of each event type; a test checks that no type lacks them."""
+
+
+@dataclass(frozen=True, slots=True)
+class TimelineItem:
+    """One event as the timeline shows it."""
+
+    index: int
+    occurred_at: datetime
+    recorded_at: datetime
+    party: str
+    actor: str
+    type: str
+    """The wire name of the event."""
+    text: str
+    """What the party did: a sentence without its subject."""
+    late: bool
+    """Whether the event was recorded in a later month than it happened in."""
+
+
+def item(recorded: Recorded) -> TimelineItem:
+    """Return the timeline item of an event."""
+    act = recorded.act
+    return TimelineItem(
+        recorded.index,
+        act.occurred_at,
+        act.recorded_at,
+        act.party,
+        act.actor,
+        recorded.event.wire,
+        words(recorded.event),
+        recorded.late,
+    )
 
 
 def words(event: Event) -> str:
-    """Give an event in words, without its subject."""
+    """Return an event in words, without the subject of the sentence."""
     return WORDS[type(event)](event)
-
-
-def keys(_: Recorded) -> tuple[str, ...]:
-    """Give no row to look at: an entry is only ever added."""
-    return ()
-
-
-def apply(_: Rows, recorded: Recorded) -> Change:
-    """Add an entry for an event."""
-    act = recorded.act
-    happened = instant(act.occurred_at)
-    # What time itself causes, and feeds of the past, are recorded as they happen.
-    at_once = act.recorded_at == act.occurred_at
-    entry = {
-        "index": recorded.index,
-        "occurred_at": happened,
-        "recorded_at": happened if at_once else instant(act.recorded_at),
-        "party": act.party,
-        "actor": act.actor,
-        "type": recorded.event.wire,
-        "text": words(recorded.event),
-    }
-    if not at_once and recorded.late:
-        entry["late"] = True
-    # Ten digits keep the text's order that of the indexes.
-    return Change({f"{recorded.index:010}": entry}, [])
-
-
-TIMELINE = Projection("timeline", keys, apply)

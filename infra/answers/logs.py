@@ -14,8 +14,8 @@ from infra.bootstrap import Accord
 from infra.deciding.pseudonyms import Names
 from infra.projecting.runner import partnerships
 from infra.store.records import History
+from projections import timeline
 from projections.fold import Projection
-from projections.timeline import TIMELINE
 from projections.visibility import OPERATOR, Sight, Viewer
 
 Row = dict[str, Any]
@@ -154,6 +154,15 @@ def perhaps(name: str, known: Iterable[str], otherwise: str) -> str:
 
 
 def entry(recorded: Recorded) -> Row:
-    """Give an event as the timeline has it: who did what, when, in words."""
-    (row,) = TIMELINE.apply({}, recorded).rows.values()
-    return dict(row or {})
+    """Return the timeline item of an event as a JSON object."""
+    item = timeline.item(recorded)
+    row = {
+        "index": item.index,
+        "occurred_at": instant(item.occurred_at),
+        "recorded_at": instant(item.recorded_at),
+        "party": item.party,
+        "actor": item.actor,
+        "type": item.type,
+        "text": item.text,
+    }
+    return row | ({"late": True} if item.late else {})

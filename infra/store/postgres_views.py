@@ -1,6 +1,6 @@
 """What projections have folded, in the same Postgres database as the history they fold."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -207,21 +207,6 @@ class PostgresViews:
             *(projection, list(partnerships), after),
         )
         return dict(found)
-
-    def entries(
-        self, projection: str, behind: Mapping[str, int], limit: int
-    ) -> list[tuple[str, Row]]:
-        """Give the rows of partnerships behind an index, where keys are indexes of ten digits."""
-        found = self.datastore.all(
-            """SELECT r.partnership, r.body
-            FROM unnest(%s::text[], %s::text[]) AS wanted (partnership, key)
-            JOIN views.rows r ON r.projection = %s
-                AND r.partnership = wanted.partnership AND r.key > wanted.key
-            ORDER BY r.partnership, r.key LIMIT %s""",
-            *columns(((name, f"{index:010}") for name, index in behind.items()), 2),
-            *(projection, limit),
-        )
-        return [(partnership, orjson.loads(body)) for partnership, body in found]
 
     def last_output(self) -> int:
         """Give the number of the last output; 0 if there is none."""

@@ -202,7 +202,8 @@ def reached(made: Production) -> dict[str, int]:
                 SELECT (SELECT coalesce(max(position), -1) FROM history.events),
                     (SELECT coalesce(max(position), -1) FROM views.cursors WHERE name = 'relay'),
                     (SELECT coalesce(max(move), -1) FROM views.positions WHERE projection = 'kpis'),
-                    (SELECT coalesce(sum(idx), -1) FROM views.positions WHERE projection = 'trail')
+                    (SELECT coalesce(max(position), -1) FROM views.cursors
+                        WHERE name = 'publisher/trail')
             """).fetchone()
             return dict(zip(ROLES, found or (), strict=True))
         time.sleep(0.1)

@@ -140,21 +140,6 @@ def test_rows_tell_since_which_save_they_changed(views: PostgresViews) -> None:
     assert views.changed("kpis", ["acme"], read.number) == {"acme": ["2026-02"]}
 
 
-def test_entries_are_read_on_behind_an_index(views: PostgresViews) -> None:
-    for name in ("acme", "globex"):
-        entries = rows(name, *(f"{index:010}" for index in range(3)))
-        views.save(Saved("timeline", {name: (NOTHING, 2)}, entries))
-
-    found = views.entries("timeline", {"acme": NOTHING, "globex": 1}, 10)
-    assert [(name, int(row["key"])) for name, row in found] == [
-        ("acme", 0),
-        ("acme", 1),
-        ("acme", 2),
-        ("globex", 2),
-    ]
-    assert len(views.entries("timeline", {"acme": NOTHING, "globex": NOTHING}, 4)) == 4
-
-
 def test_outputs_are_numbered_without_gaps_whoever_says_one_again(views: PostgresViews) -> None:
     said = [Output(name, "alerts", "acme", "alert", {}, 0) for name in "abc"]
     views.save(Saved("alerts", {"acme": (NOTHING, 0)}, {}, said[:2]))

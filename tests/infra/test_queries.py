@@ -609,7 +609,7 @@ def rewritten(old: str, new: str) -> str:
             "kpis",
             "2020-01",
         ),
-        ("UPDATE positions SET idx = 3 WHERE projection = 'timeline'", "timeline", "position"),
+        ("UPDATE positions SET idx = 3 WHERE projection = 'traits'", "traits", "position"),
         ("DELETE FROM outputs WHERE number = 1", "alerts", SAID),
         ("UPDATE outputs SET body = '{}' WHERE number = 1", "alerts", SAID),
         (

@@ -127,7 +127,7 @@ def test_a_rebuild_mends_rows_that_were_tampered_with(
         runner.catch_up()
         with views.datastore.writing() as c:
             c.execute("""UPDATE rows SET body = '{"sums":{}}' WHERE projection = 'kpis'""")
-            c.execute("DELETE FROM rows WHERE projection = 'timeline'")
+            c.execute("DELETE FROM rows WHERE projection = 'overview'")
         assert stored(views, accord.history) != expected
         runner.rebuild()
 

@@ -124,11 +124,11 @@ def test_a_fault_of_the_store_reaches_its_senders_and_nothing_is_recorded(
     accord: Accord, settings: Settings
 ) -> None:
     with accord.workers() as workers, closing(sqlite3.connect(settings.path)) as other:
-        other.execute("ALTER TABLE receipts RENAME TO elsewhere")
-        with pytest.raises(Exception, match="receipts"):
+        other.execute("ALTER TABLE results RENAME TO elsewhere")
+        with pytest.raises(Exception, match="results"):
             workers.writer.submit([beginning("p1")]).result(10)
         assert accord.history.size() == 0
-        other.execute("ALTER TABLE elsewhere RENAME TO receipts")
+        other.execute("ALTER TABLE elsewhere RENAME TO results")
         assert workers.writer.submit([beginning("p1")]).result(10)[0].status == "accepted"
 
 
@@ -174,7 +174,7 @@ def test_what_was_taken_is_recorded_and_folded_before_the_end(accord: Accord) ->
 
 
 def shown(accord: Accord, partnership: str) -> bool:
-    return any(True for _ in accord.views.select("timeline", partnership))
+    return any(True for _ in accord.views.select("overview", partnership))
 
 
 def test_what_this_process_records_is_shown_at_once(

@@ -174,7 +174,7 @@ class Production:
     def behind(self, accord: Accord) -> str:
         """What is not folded or told yet, in words; nothing if all is."""
         sizes = {n: h.size for n, h in accord.history.heads(partnerships(accord.history)).items()}
-        for projection in (*(each.name for each in PROJECTIONS), "trail"):
+        for projection in (each.name for each in PROJECTIONS):
             positions = accord.views.positions(projection, sizes)
             for name, size in sizes.items():
                 if positions.get(name, -1) != size - 1:
@@ -182,8 +182,11 @@ class Production:
         views = cast("PostgresViews", accord.views)
         said = views.outputs(max(0, views.cursor("publisher/outputs")))
         figures = views.moves(KPIS.name, max(0, views.cursor("publisher/figures")), 1)
+        trail = accord.history.size() - 1 - views.cursor("publisher/trail")
         return (
-            f"{len(said)} outputs and figures of {figures} are not told" if said or figures else ""
+            f"{len(said)} outputs, {trail} items and figures of {figures} are not published"
+            if said or trail or figures
+            else ""
         )
 
     def logs(self) -> str:

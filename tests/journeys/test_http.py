@@ -657,7 +657,7 @@ def test_it_says_where_it_listens_and_ends_soon_even_with_a_stream_open(
         assert process.stderr.read() == ""
     with bootstrap(settings) as accord:
         assert accord.history.size() == 1
-        assert accord.views.positions("timeline", [EXAMPLE["subject"]])
+        assert accord.views.positions("overview", [EXAMPLE["subject"]])
 
 
 def test_a_server_on_loopback_answers_to_loopbacks_names_alone(tmp_path: Path) -> None:

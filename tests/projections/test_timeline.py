@@ -1,5 +1,6 @@
-"""The timeline: who did what, when, in words for every event, and marked where it came late."""
+"""The timeline: who did what and when, in words for every event, with late events marked."""
 
+from datetime import UTC, datetime
 from importlib import import_module
 from pkgutil import walk_packages
 
@@ -10,9 +11,7 @@ from domain.exploration import ChoosePartner, CompleteDecisionChecklist
 from domain.formation import DeclareBestAlternative
 from domain.gates import GrantWaiver
 from domain.kernel import Event, Stage
-from projections import TIMELINE
-from projections.fold import Row, replay
-from projections.timeline import WORDS, words
+from projections.timeline import WORDS, TimelineItem, item, words
 from tests.infra.examples import example as example_of
 from tests.life import LIFE, OURS, after, at, before, example
 from tests.projections.folds import correct, count, refer, report
@@ -23,8 +22,8 @@ for module in walk_packages(domain.__path__, "domain."):
 EVENTS = sorted(Event.registry.values(), key=lambda event: event.wire)
 
 
-def entries(story: Story) -> list[Row]:
-    return list(replay(TIMELINE, story.history).rows.values())
+def items(story: Story) -> list[TimelineItem]:
+    return [item(recorded) for recorded in story.history]
 
 
 @pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.wire)
@@ -43,37 +42,32 @@ def test_there_are_words_for_nothing_else() -> None:
 
 def test_a_whole_life_reads_in_the_order_in_which_it_was_recorded() -> None:
     story = Story().given(LIFE)
-    read = entries(story)
+    read = items(story)
 
-    assert [each["index"] for each in read] == list(range(len(story.history)))
-    assert read[0] == {
-        "index": 0,
-        "occurred_at": "2025-09-01T09:00:00Z",
-        "recorded_at": "2025-09-01T09:00:00Z",
-        "party": "growthos",
-        "actor": "growthos-manager",
-        "type": "ExplorationBegun",
-        "text": "began to look for a partner: Consulting firms that refer clients",
-    }
-    assert (read[-1]["type"], read[-1]["text"]) == (
+    assert [each.index for each in read] == list(range(len(story.history)))
+    began = datetime(2025, 9, 1, 9, tzinfo=UTC)
+    assert read[0] == TimelineItem(
+        index=0,
+        occurred_at=began,
+        recorded_at=began,
+        party="growthos",
+        actor="growthos-manager",
+        type="ExplorationBegun",
+        text="began to look for a partner: Consulting firms that refer clients",
+        late=False,
+    )
+    assert (read[-1].type, read[-1].text) == (
         "PartnershipExited",
         "completed the exit; the partnership ended",
     )
-
-
-def test_keys_sort_as_the_indexes_do() -> None:
-    keys = list(replay(TIMELINE, Story().given(LIFE).history).rows)
-
-    assert keys == sorted(keys)
-    assert len(keys) == len(Story().given(LIFE).history)
 
 
 def test_what_time_itself_records_is_nobodys_act() -> None:
     story = at(Stage.EXECUTION)
     story.on("2026-02-01")
 
-    closed = entries(story)[-1]
-    assert (closed["party"], closed["text"]) == ("accord", "2026-01 closed")
+    closed = items(story)[-1]
+    assert (closed.party, closed.text) == ("accord", "2026-01 closed")
 
 
 def test_a_fact_of_an_earlier_month_is_marked_late() -> None:
@@ -82,11 +76,11 @@ def test_a_fact_of_an_earlier_month_is_marked_late() -> None:
     refer(story, "D-1", happened="2026-01-31T23:59")
     refer(story, "D-2", happened="2026-02-01T00:00")
 
-    late, in_time = entries(story)[-2:]
-    assert late["late"] is True
-    assert late["occurred_at"] == "2026-01-31T23:59:00Z"
-    assert late["recorded_at"] == "2026-02-03T09:00:00Z"
-    assert "late" not in in_time
+    late, in_time = items(story)[-2:]
+    assert late.late
+    assert late.occurred_at == datetime(2026, 1, 31, 23, 59, tzinfo=UTC)
+    assert late.recorded_at == datetime(2026, 2, 3, 9, tzinfo=UTC)
+    assert not in_time.late
 
 
 def test_a_correction_is_read_beside_what_it_corrects() -> None:
@@ -94,7 +88,7 @@ def test_a_correction_is_read_beside_what_it_corrects() -> None:
     report(story, "impressions", "2026-01", count(142))
     correct(story, "impressions", "2026-01", count(150))
 
-    assert [each["text"] for each in entries(story)[-2:]] == [
+    assert [each.text for each in items(story)[-2:]] == [
         "reported impressions for 2026-01: 142 count",
         "corrected impressions for 2026-01 to 150 count: Recount.",
     ]
@@ -105,7 +99,7 @@ def test_a_checklist_tells_which_questions_were_answered_with_no() -> None:
     answers = example(CompleteDecisionChecklist, economics_fair=False, exit_clause=False)
     story.when(OURS, answers)
 
-    assert entries(story)[-1]["text"] == (
+    assert items(story)[-1].text == (
         "answered the decision checklist for brightpath, with no to economics_fair, exit_clause"
     )
 
@@ -116,12 +110,12 @@ def test_what_was_passed_by_waiver_is_named_where_it_was_passed() -> None:
         story.when(OURS, GrantWaiver(rule=rule, reason="The board wants it."))
     story.when(OURS, example(ChoosePartner))
 
-    assert "(waived: checklist" in entries(story)[-1]["text"]
+    assert "(waived: checklist" in items(story)[-1].text
 
 
 def test_a_partys_best_alternative_stays_its_own() -> None:
     story = after(DeclareBestAlternative)
 
     secret = example(DeclareBestAlternative).statement
-    assert entries(story)[-1]["type"] == "BestAlternativeDeclared"
-    assert secret not in str(entries(story))
+    assert items(story)[-1].type == "BestAlternativeDeclared"
+    assert secret not in str(items(story))
