@@ -202,7 +202,7 @@ def _item(topic: str, recorded: Recorded) -> Message:
         "actor": item.actor,
         "type": item.type,
         "text": item.text,
-        "late": item.late,
+        "late_days": item.late_days,
     }
     return messages.told(
         topic,

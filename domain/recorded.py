@@ -38,7 +38,6 @@ class Recorded:
         return f"{self.partnership}#{self.index}"
 
     @property
-    def late(self) -> bool:
-        """Whether it was recorded in a later month than it happened in."""
-        happened, known = self.act.occurred_at, self.act.recorded_at
-        return (happened.year, happened.month) < (known.year, known.month)
+    def late_days(self) -> int:
+        """How many whole days after it happened it was recorded; 0 within the first day."""
+        return max(0, (self.act.recorded_at - self.act.occurred_at).days)

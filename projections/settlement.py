@@ -317,7 +317,7 @@ class Posting:
                 "index": recorded.index,
                 "because_of": recorded.event.wire,
                 "occurred_at": instant(recorded.act.occurred_at),
-                "late": recorded.late,
+                "late_days": recorded.late_days,
                 "about": subject,
                 "item": item,
                 "month": month,

@@ -333,8 +333,8 @@ class TimelineItem:
     """The wire name of the event."""
     text: str
     """What the party did: a sentence without its subject."""
-    late: bool
-    """Whether the event was recorded in a later month than it happened in."""
+    late_days: int
+    """How many whole days after it happened the event was recorded."""
 
 
 def item(recorded: Recorded) -> TimelineItem:
@@ -348,7 +348,7 @@ def item(recorded: Recorded) -> TimelineItem:
         act.actor,
         recorded.event.wire,
         words(recorded.event),
-        recorded.late,
+        recorded.late_days,
     )
 
 

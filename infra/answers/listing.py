@@ -55,7 +55,7 @@ def envelope(recorded: Recorded, names: Names) -> Row:
         "index": recorded.index,
         "position": recorded.position,
         **stored,
-        "late": recorded.late,
+        "late_days": recorded.late_days,
         "text": entry(names.recorded(recorded))["text"],
     }
 

@@ -165,4 +165,4 @@ def entry(recorded: Recorded) -> Row:
         "type": item.type,
         "text": item.text,
     }
-    return row | ({"late": True} if item.late else {})
+    return row | ({"late_days": item.late_days} if item.late_days else {})

@@ -15,6 +15,7 @@ from domain.recorded import Recorded
 from domain.settlement import ROUNDING, Balance, FinalSettlementIssued, StatementIssued
 from domain.values import instant
 from infra.answers.logs import NOW, AsOf, NotFound, Row, log, size_of, view_rows
+from infra.answers.text import late
 from infra.bootstrap import Accord
 from infra.deciding.service import Outcome, wall_clock
 from projections import OVERVIEW, SETTLEMENT
@@ -209,8 +210,8 @@ def words(line: Row) -> str:
         parts.append(f"{window['total']} in {window['name']} earn {window['earned']}")
     if line["terms_version"]:
         parts.append(f"terms version {line['terms_version']}")
-    if line["late"]:
-        parts.append("late")
+    if days := line["late_days"]:
+        parts.append(late(days))
     return "; ".join(parts)
 
 

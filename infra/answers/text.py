@@ -84,6 +84,16 @@ def amount(value: Decimal | None, unit: str) -> str:
     return number(value) if unit == "count" else f"{number(value)} {unit}"
 
 
+def counted(count: int, noun: str) -> str:
+    """Give a number of things: ``1 day``, ``4 days``."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def late(days: int) -> str:
+    """Give by how much an event was recorded late: ``recorded 4 days late``; "" for no days."""
+    return f"recorded {counted(days, 'day')} late" if days else ""
+
+
 def money(value: Money) -> str:
     """Give an amount of money: ``12.50 USD``."""
     return str(value)

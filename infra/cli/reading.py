@@ -34,7 +34,7 @@ from domain.calendar import preceding
 from domain.kernel import Command, Stage
 from domain.metric_catalogue import CATALOGUE, Adds
 from infra import answers
-from infra.answers import Difference
+from infra.answers import Difference, text
 from infra.bootstrap import Accord
 from infra.cli.printing import (
     Row,
@@ -92,8 +92,9 @@ def who(row: Row) -> str:
 
 
 def late(row: Row) -> str:
-    """Give a mark for what was recorded in a later month than it happened in."""
-    return f" [late: recorded {minute(row['recorded_at'])}]" if row.get("late") else ""
+    """Give a mark for an event that was recorded days after it happened."""
+    days = row.get("late_days", 0)
+    return f" [{text.late(days)}]" if days else ""
 
 
 # --- figures -----------------------------------------------------------------------------------

@@ -76,7 +76,7 @@ def _story(accord: Accord, row: Row, refused: Iterable[Outcome]) -> Row:
         "objectives": answer["objectives"],
         "alerts": list(answers.alerts(accord, name)),
         "statements": list(answers.statements(accord, name)),
-        "late": [each for each in events if each.get("late")],
+        "late": [each for each in events if each.get("late_days")],
         "corrections": [each for each in events if each["type"] == MetricCorrected.wire],
         "refused": [each.refusal() for each in refused if each.partnership == name],
     }

@@ -100,14 +100,15 @@ def test_a_senders_clock_may_run_five_minutes_ahead() -> None:
     assert story.when(THEIRS, example(SubmitReferral), happened="2026-01-05T09:05")
 
 
-def test_a_fact_recorded_in_a_later_month_is_late() -> None:
+def test_a_fact_is_late_by_the_whole_days_until_it_was_recorded() -> None:
     story = at(Stage.EXECUTION)
     story.on("2026-07-05")
 
-    story.when(THEIRS, example(SubmitReferral), happened="2026-06-30")
-    story.when(THEIRS, example(SubmitReferral, deal="D-2"), happened="2026-07-01")
+    happened = ["2026-06-30T09:00", "2026-06-30T09:01", "2026-07-04T09:01", "2026-07-05T09:04"]
+    for place, each in enumerate(happened):
+        story.when(THEIRS, example(SubmitReferral, deal=f"D-{place}"), happened=each)
 
-    assert [each.late for each in story.history[-2:]] == [True, False]
+    assert [each.late_days for each in story.history[-4:]] == [5, 4, 0, 0]
     assert story.history[-1].ref == f"{story.id}#{len(story.history) - 1}"
 
 

@@ -113,18 +113,23 @@ def test_an_event_of_the_history_is_what_is_stored_with_its_place_and_its_words(
     rows = list(answers.history(accord, CONSULTING, AsOf(viewer=Viewer(full=True))))
 
     for place, (row, body) in enumerate(zip(rows, accord.history.bodies(CONSULTING), strict=True)):
-        beside = {name: row.pop(name) for name in ("index", "position", "late", "text", "people")}
+        beside = {
+            name: row.pop(name) for name in ("index", "position", "late_days", "text", "people")
+        }
         assert row == orjson.loads(body)
         assert beside["index"] == place
         assert beside["text"]
 
 
-def test_what_came_in_a_later_month_than_it_happened_is_marked_late(accord: Accord) -> None:
-    late = [row for row in answers.history(accord, CONSULTING) if row["late"]]
+def test_what_was_recorded_days_after_it_happened_says_how_many(accord: Accord) -> None:
+    late = [row for row in answers.history(accord, CONSULTING) if row["late_days"]]
 
-    assert [(row["occurred_at"][:10], row["recorded_at"][:10]) for row in late] == [
-        ("2026-06-30", "2026-07-05"),
-        ("2026-06-30", "2026-07-05"),
+    assert [
+        (row["occurred_at"][:10], row["recorded_at"][:10], row["late_days"]) for row in late
+    ] == [
+        ("2026-03-03", "2026-03-10", 7),
+        ("2026-06-30", "2026-07-05", 4),
+        ("2026-06-30", "2026-07-05", 4),
     ]
 
 

@@ -322,7 +322,7 @@ def test_a_simulated_store_takes_the_time_of_recording_from_its_feed(past: Accor
         datetime(2025, 2, 5, 10, tzinfo=UTC),
         datetime(2025, 2, 5, 10, tzinfo=UTC),
     ]
-    assert [each.late for each in log(past)] == [False, True, True]
+    assert [each.late_days for each in log(past)] == [0, 33, 32]
 
 
 def test_a_feed_cannot_be_recorded_backwards(past: Accord) -> None:

@@ -144,7 +144,7 @@ def test_100_dollars_are_split_as_agreed(
 def test_a_sale_of_30_june_that_arrives_on_5_july_earns_15_percent(accord: Accord) -> None:
     (late,) = (line for line in lines(accord, CONSULTING, "2026-Q2") if "pay-0003" in line["text"])
 
-    assert (late["occurred_at"][:10], late["late"], late["share"]) == ("2026-06-30", True, "15")
+    assert (late["occurred_at"][:10], late["late_days"], late["share"]) == ("2026-06-30", 4, "15")
     assert Decimal(late["amount"]) == Decimal(12500) * 15 / 100
 
 

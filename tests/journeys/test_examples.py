@@ -185,7 +185,7 @@ def test_each_feed_has_a_late_fact_and_a_correction(
     names = {each.partnership for each in outcomes[feed.stem]}
     events = [each for name in names for each in log(accord, name)]
 
-    assert any(each.late for each in events)
+    assert any(each.late_days for each in events)
     assert any(each.event.wire == "MetricCorrected" for each in events)
 
 
@@ -289,7 +289,7 @@ def test_what_was_known_of_a_time_is_never_more_than_what_happened_by_it(
 
 def test_the_share_of_the_terms_in_force_when_a_late_sale_happened(accord: Accord) -> None:
     events = log(accord, "growthos-consulting")
-    (sale,) = [each for each in events if each.late and each.event.wire == "DealWon"]
+    (sale,) = [each for each in events if each.late_days and each.event.wire == "DealWon"]
 
     assert (sale.act.occurred_at.day, sale.act.occurred_at.month) == (30, 6)
     assert (sale.act.recorded_at.day, sale.act.recorded_at.month) == (5, 7)

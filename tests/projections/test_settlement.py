@@ -106,11 +106,11 @@ def test_a_late_sale_earns_the_share_in_force_when_it_was_made() -> None:
     sell(story, "D-2", usd("12500.00"))
 
     late, ordinary = lines(story.history)
-    assert (late["amount"], late["share"], late["month"], late["late"]) == (
+    assert (late["amount"], late["share"], late["month"], late["late_days"]) == (
         "1875.00",
         "15",
         "2026-06",
-        True,
+        4,
     )
     assert (ordinary["amount"], ordinary["share"]) == ("1250.00", "10")
 

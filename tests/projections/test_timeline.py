@@ -54,7 +54,7 @@ def test_a_whole_life_reads_in_the_order_in_which_it_was_recorded() -> None:
         actor="growthos-manager",
         type="ExplorationBegun",
         text="began to look for a partner: Consulting firms that refer clients",
-        late=False,
+        late_days=0,
     )
     assert (read[-1].type, read[-1].text) == (
         "PartnershipExited",
@@ -70,17 +70,17 @@ def test_what_time_itself_records_is_nobodys_act() -> None:
     assert (closed.party, closed.text) == ("accord", "2026-01 closed")
 
 
-def test_a_fact_of_an_earlier_month_is_marked_late() -> None:
+def test_an_item_says_how_many_days_late_it_was_recorded() -> None:
     story = at(Stage.EXECUTION)
     story.on("2026-02-03")
     refer(story, "D-1", happened="2026-01-31T23:59")
-    refer(story, "D-2", happened="2026-02-01T00:00")
+    refer(story, "D-2", happened="2026-02-02T12:00")
 
     late, in_time = items(story)[-2:]
-    assert late.late
+    assert late.late_days == 2
     assert late.occurred_at == datetime(2026, 1, 31, 23, 59, tzinfo=UTC)
     assert late.recorded_at == datetime(2026, 2, 3, 9, tzinfo=UTC)
-    assert not in_time.late
+    assert in_time.late_days == 0
 
 
 def test_a_correction_is_read_beside_what_it_corrects() -> None:
