@@ -1,13 +1,15 @@
-"""Time as events: what a partnership waits for, and what its log says once the moment has come.
+"""Deadlines: what a partnership waits for, and what its log records when a deadline passes.
 
-A deadline opens with one fact and closes with another. When it passes first, the passing is itself
-recorded in the partnership's log, so that the log alone gives every alert again on the same day.
+`RULES` is the table: for each kind of deadline the events that open it and close it, the event
+that its passing records, and the alert that opens then. A passed deadline is an event of the
+partnership's own log, so the log alone gives every alert again, on the same day.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from domain.agreement import CommercialTermsAgreed
 from domain.calendar import add, bounds, following, midnight, month_of, quarter_of, subtract
@@ -31,21 +33,22 @@ from domain.kernel import Act, Event
 from domain.renewal import ExitNoticeGiven, PartnershipExited, PartnershipRenewed
 from domain.terms import Cadence
 
-ESCALATE_AFTER = timedelta(hours=48)  # C24
+E = TypeVar("E", bound=Event)
+
+ESCALATE_AFTER = timedelta(hours=48)
+"""How long an issue may stay open before it goes to the executive sponsors (C24)."""
+
 WARN_OF_NOTICE = timedelta(days=30)
 """How long before the last day for notice the parties are reminded (C11)."""
 
 REMIND_BEFORE = timedelta(hours=48)
-"""How long before a review both are reminded: 24 to 48 hours (C22)."""
+"""How long before a review both parties are reminded: 24 to 48 hours (C22)."""
 
 _DAY = timedelta(days=1)
 
-_OF_THE_TERM = frozenset({"notice-warning", "notice", "term-end"})
-"""The kinds of deadlines that other terms, a renewal or a notice replace."""
-
 
 class Kind(StrEnum):
-    """What is waited for."""
+    """The kinds of deadlines."""
 
     PERIOD = "period"
     MILESTONE = "milestone"
@@ -62,19 +65,20 @@ class Kind(StrEnum):
 
 
 class Deadline(NamedTuple):
-    """A moment that matters: `due` is the first at which it has passed."""
+    """An open deadline. It has passed at the moment `due` and at every later one."""
 
     due: datetime
     kind: Kind
     ref: str
+    """What the deadline is for: a review's identifier, a period, a date."""
     since: datetime
-    """The moment that it counts from, or the one that was missed."""
-    notice: str = ""
-    """The agreed notice, or the agreed time between two reviews, where it follows from one."""
+    """The moment that the deadline is counted from, or the last moment that was in time."""
+    span: str = ""
+    """The agreed duration that the deadline follows from: a notice, or the time between reviews."""
 
     @property
     def id(self) -> str:
-        """How the deadline is told from the partnership's others."""
+        """The identifier of the deadline, unique in its partnership."""
         return f"{self.kind.value}/{self.ref}"
 
 
@@ -83,43 +87,445 @@ Deadlines = Mapping[str, Deadline]
 
 
 class PeriodClosed(Event):
-    """A month or a quarter came to its end; agreed rules look at it now (C20)."""
+    """A month or a quarter ended, and the agreed rules are judged on its figures (C20)."""
 
     period: str
+    """The period: `2026-03` or `2026-Q1`."""
 
 
 class DeadlinePassed(Event):
-    """A date that the agreement sets went by (C11, C27)."""
+    """A deadline passed that has no event of its own: a date that was agreed (C11, C27)."""
 
     kind: Kind
     ref: str
-    """The date itself, or what it belongs to."""
+    """The date itself, or the identifier of what was due."""
 
 
-CONCERNED: frozenset[type[Event]] = frozenset(
-    {
-        KickoffHeld,
-        PeriodClosed,
-        MilestonePlanned,
-        MilestoneReached,
-        MilestoneMissed,
-        ReviewScheduled,
-        ReviewHeld,
-        ReviewMissed,
-        IssueRaised,
-        IssueResolved,
-        IssueEscalated,
-        ImprovementPlanAgreed,
-        CommercialTermsAgreed,
-        PartnershipRenewed,
-        ExitNoticeGiven,
-        PartnershipExited,
+# --- the shape of the table --------------------------------------------------------------------
+
+
+class Opening(NamedTuple):
+    """An event that opens deadlines of a kind."""
+
+    event: type[Event]
+    deadlines: Callable[[Any, Act, Deadlines], Iterable[Deadline]]
+    """Takes the event, its act and the deadlines that were open before it."""
+
+
+class Closing(NamedTuple):
+    """An event that closes deadlines of a kind, and the alerts of those that had passed."""
+
+    event: type[Event]
+    ref: Callable[[Any], str | None] | None
+    """Takes the event and gives the `ref` of the deadline it closes, if any. None: it closes all
+    of the kind."""
+    text: Callable[[Any], str]
+    """Takes the event and says what happened: the text with which an alert ends."""
+
+
+class Passing(NamedTuple):
+    """The event that records that a deadline passed."""
+
+    event: type[Event]
+    ref: Callable[[Any], str | None]
+    """Takes the event and gives the `ref` of the deadline, None for one of another kind."""
+    events: Callable[[Deadline], list[Event]]
+    """Takes the deadline and gives the events to record."""
+
+
+class DeadlineAlert(NamedTuple):
+    """The alert that opens when a deadline passes; what closes the deadline resolves the alert."""
+
+    rule: str
+    """The name of the alert's rule."""
+    sentence: str
+    """What the rule expects, as a sentence."""
+    text: Callable[[Any], str]
+    """Takes the event that records the passing and gives the text of the alert."""
+    about: str = ""
+    """The field by which events name what the alert is about; empty for a date of the agreement."""
+    reminder: bool = False
+    """Whether the alert only reminds of something that is still in time."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeadlineRule:
+    """One kind of deadline: what opens it, what closes it, and what its passing means."""
+
+    kind: Kind
+    opened_by: tuple[Opening, ...]
+    passing: Passing
+    closed_by: tuple[Closing, ...] = ()
+    alert: DeadlineAlert | None = None
+
+
+def _opens(event: type[E], deadline: Callable[[E, Act], Deadline]) -> Opening:
+    return Opening(event, lambda fact, act, _: (deadline(fact, act),))
+
+
+def _opens_several(
+    event: type[E], deadlines: Callable[[E, Act, Deadlines], Iterable[Deadline]]
+) -> Opening:
+    return Opening(event, deadlines)
+
+
+def _closes(event: type[E], ref: Callable[[E], str | None], text: Callable[[E], str]) -> Closing:
+    return Closing(event, ref, text)
+
+
+def _replaces(event: type[Event], text: str) -> Closing:
+    return Closing(event, None, lambda _: text)
+
+
+def _records(
+    event: type[E], ref: Callable[[E], str], events: Callable[[Deadline], list[Event]]
+) -> Passing:
+    return Passing(event, ref, events)
+
+
+def _passes(kind: Kind) -> Passing:
+    return Passing(
         DeadlinePassed,
-        ActionAgreed,
-        ActionCompleted,
-        ImprovementPlanCompleted,
-    }
+        lambda event: event.ref if event.kind is kind else None,
+        lambda deadline: [DeadlinePassed(kind=kind, ref=deadline.ref)],
+    )
+
+
+# --- when each kind is due ---------------------------------------------------------------------
+
+
+def _end_of_day(kind: Kind, ref: str, day: date) -> Deadline:
+    """Give a deadline that is in time until the end of `day`."""
+    return Deadline(midnight(day) + _DAY, kind, ref, midnight(day))
+
+
+def _period(period: str) -> Deadline:
+    start, end = bounds(period)
+    return Deadline(end, Kind.PERIOD, period, start)
+
+
+def _next_period(event: PeriodClosed, _: Act, __: Deadlines) -> Iterator[Deadline]:
+    if "Q" not in event.period:
+        yield _period(following(event.period))
+
+
+def _close_period(deadline: Deadline) -> list[Event]:
+    quarter = quarter_of(deadline.ref)
+    ends_quarter = bounds(quarter)[1] == deadline.due
+    closed = [deadline.ref, quarter] if ends_quarter else [deadline.ref]
+    return [PeriodClosed(period=period) for period in closed]
+
+
+def _review(event: ReviewScheduled) -> Deadline:
+    return _end_of_day(Kind.REVIEW, event.review, event.at.date())._replace(since=event.at)
+
+
+def _reminder(event: ReviewScheduled, act: Act, _: Deadlines) -> Iterator[Deadline]:
+    moment = max(event.at - REMIND_BEFORE, act.occurred_at)
+    if moment < event.at:
+        yield Deadline(moment, Kind.REMINDER, event.review, event.at)
+
+
+def cadence_of(kind: str) -> str:
+    """Give the kind of review whose cadence a held review counts for (C13)."""
+    return "strategic" if kind == "quarterly-business-review" else kind
+
+
+def _next_review(kind: str, span: str, since: datetime) -> Deadline:
+    due = midnight(add(since.date(), span)) + _DAY
+    return Deadline(due, Kind.CADENCE, kind, since, span)
+
+
+def _first_reviews(cadence: Cadence | None, since: datetime) -> list[Deadline]:
+    """Give by when a review of each agreed kind is due (C13)."""
+    spans = cadence.spans() if cadence else {}
+    return [_next_review(kind, span, since) for kind, span in spans.items()]
+
+
+def _amended_cadence(event: CommercialTermsAgreed, act: Act, open_: Deadlines) -> list[Deadline]:
+    running = any(each.kind is Kind.PERIOD for each in open_.values())
+    return _first_reviews(event.terms.cadence, act.occurred_at) if running else []
+
+
+def _review_after(
+    event: ReviewHeld | DeadlinePassed, act: Act, open_: Deadlines
+) -> Iterator[Deadline]:
+    """Give the next review of a kind, counted from one that was held or did not happen."""
+    kind = cadence_of(event.kind) if isinstance(event, ReviewHeld) else event.ref
+    existing = open_.get(f"{Kind.CADENCE}/{kind}")
+    if existing is not None:
+        yield _next_review(kind, existing.span, act.occurred_at)
+
+
+def _of_the_term(deadline: Callable[[date, str], Deadline]) -> tuple[Opening, ...]:
+    """Give the events that fix the end of the term and the notice, and so `deadline`."""
+    return (
+        _opens(CommercialTermsAgreed, lambda e, _: deadline(e.terms.ends_on(), e.terms.notice)),
+        _opens(PartnershipRenewed, lambda e, _: deadline(e.ends_on, e.notice)),
+    )
+
+
+_TERM_REPLACED = (
+    _replaces(CommercialTermsAgreed, "New terms were agreed."),
+    _replaces(PartnershipRenewed, "The partnership was renewed."),
+    _replaces(ExitNoticeGiven, "Notice was given."),
 )
+
+
+def _notice_warning(ends_on: date, notice: str) -> Deadline:
+    last = subtract(ends_on, notice)
+    due = midnight(last) - WARN_OF_NOTICE
+    return Deadline(due, Kind.NOTICE_WARNING, last.isoformat(), midnight(last), notice)
+
+
+def _notice(ends_on: date, notice: str) -> Deadline:
+    last = subtract(ends_on, notice)
+    return _end_of_day(Kind.NOTICE, last.isoformat(), last)._replace(span=notice)
+
+
+def _term_end(ends_on: date, notice: str) -> Deadline:
+    ends = midnight(ends_on)
+    return Deadline(ends, Kind.TERM_END, ends_on.isoformat(), ends, notice)
+
+
+def _exit(event: ExitNoticeGiven, act: Act) -> Deadline:
+    effective = event.effective_on
+    return Deadline(midnight(effective), Kind.EXIT, effective.isoformat(), act.occurred_at)
+
+
+# --- the table ---------------------------------------------------------------------------------
+
+RULES = (
+    DeadlineRule(
+        Kind.PERIOD,
+        opened_by=(
+            _opens(KickoffHeld, lambda _, act: _period(month_of(act.occurred_at))),
+            _opens_several(PeriodClosed, _next_period),
+        ),
+        passing=_records(PeriodClosed, lambda e: e.period, _close_period),
+    ),
+    DeadlineRule(
+        Kind.MILESTONE,
+        opened_by=(
+            _opens(MilestonePlanned, lambda e, _: _end_of_day(Kind.MILESTONE, e.milestone, e.due)),
+        ),
+        passing=_records(
+            MilestoneMissed,
+            lambda e: e.milestone,
+            lambda each: [MilestoneMissed(milestone=each.ref, due=each.since.date())],
+        ),
+        closed_by=(
+            _closes(
+                MilestoneReached,
+                lambda e: e.milestone,
+                lambda e: f"Milestone {e.milestone} was reached.",
+            ),
+        ),
+        alert=DeadlineAlert(
+            "milestone-missed",
+            "a milestone is reached by the end of its day (C17)",
+            lambda e: f"Milestone {e.milestone} was due on {e.due}.",
+            about="milestone",
+        ),
+    ),
+    DeadlineRule(
+        Kind.REVIEW,
+        opened_by=(_opens(ReviewScheduled, lambda e, _: _review(e)),),
+        passing=_records(
+            ReviewMissed,
+            lambda e: e.review,
+            lambda each: [ReviewMissed(review=each.ref, at=each.since)],
+        ),
+        closed_by=(
+            _closes(ReviewHeld, lambda e: e.review, lambda e: f"Review {e.review} was held."),
+        ),
+        alert=DeadlineAlert(
+            "review-missed",
+            "a review is held on its day (C22)",
+            lambda e: f"Review {e.review} of {e.at:%Y-%m-%d} was not held.",
+            about="review",
+        ),
+    ),
+    DeadlineRule(
+        Kind.REMINDER,
+        opened_by=(_opens_several(ReviewScheduled, _reminder),),
+        passing=_passes(Kind.REMINDER),
+        closed_by=(
+            _closes(ReviewHeld, lambda e: e.review, lambda e: f"Review {e.review} was held."),
+            _closes(
+                ReviewMissed,
+                lambda e: e.review,
+                lambda e: f"Review {e.review} of {e.at:%Y-%m-%d} was not held.",
+            ),
+        ),
+        alert=DeadlineAlert(
+            "review-due",
+            "both parties are reminded of a review 48 hours before it (C22)",
+            lambda e: f"Review {e.ref} is within 48 hours.",
+            about="review",
+            reminder=True,
+        ),
+    ),
+    DeadlineRule(
+        Kind.CADENCE,
+        opened_by=(
+            _opens_several(
+                KickoffHeld, lambda e, act, _: _first_reviews(e.cadence, act.occurred_at)
+            ),
+            _opens_several(CommercialTermsAgreed, _amended_cadence),
+            _opens_several(ReviewHeld, _review_after),
+            _opens_several(
+                DeadlinePassed,
+                lambda e, act, open_: (
+                    _review_after(e, act, open_) if e.kind is Kind.CADENCE else ()
+                ),
+            ),
+        ),
+        passing=_passes(Kind.CADENCE),
+        closed_by=(
+            _closes(
+                ReviewHeld,
+                lambda e: cadence_of(e.kind),
+                lambda e: f"Review {e.review} was held.",
+            ),
+            _replaces(CommercialTermsAgreed, "New terms were agreed."),
+        ),
+        alert=DeadlineAlert(
+            "cadence-missed",
+            "a review of each agreed kind is held in the agreed time (C13)",
+            lambda e: f"No {e.ref} review was held in the agreed time.",
+        ),
+    ),
+    DeadlineRule(
+        Kind.ACTION,
+        opened_by=(_opens(ActionAgreed, lambda e, _: _end_of_day(Kind.ACTION, e.action, e.due)),),
+        passing=_passes(Kind.ACTION),
+        closed_by=(
+            _closes(ActionCompleted, lambda e: e.action, lambda e: f"Action {e.action} was done."),
+        ),
+        alert=DeadlineAlert(
+            "action-overdue",
+            "an action of a review is done by its day (C22)",
+            lambda e: f"Action {e.ref} was not done by its day.",
+            about="action",
+        ),
+    ),
+    DeadlineRule(
+        Kind.ISSUE,
+        opened_by=(
+            _opens(
+                IssueRaised,
+                lambda e, act: Deadline(
+                    act.occurred_at + ESCALATE_AFTER, Kind.ISSUE, e.issue, act.occurred_at
+                ),
+            ),
+        ),
+        passing=_records(
+            IssueEscalated,
+            lambda e: e.issue,
+            lambda each: [IssueEscalated(issue=each.ref, raised_at=each.since)],
+        ),
+        closed_by=(
+            _closes(IssueResolved, lambda e: e.issue, lambda e: f"Issue {e.issue} was resolved."),
+        ),
+        alert=DeadlineAlert(
+            "issue-escalated",
+            "an issue open for 48 hours goes to the executive sponsors (C24)",
+            lambda e: f"Issue {e.issue} was open for 48 hours and goes to the executive sponsors.",
+            about="issue",
+        ),
+    ),
+    DeadlineRule(
+        Kind.IMPROVEMENT,
+        opened_by=(
+            _opens(
+                ImprovementPlanAgreed,
+                lambda e, _: _end_of_day(Kind.IMPROVEMENT, e.plan, e.deadline),
+            ),
+        ),
+        passing=_passes(Kind.IMPROVEMENT),
+        closed_by=(
+            _closes(
+                ImprovementPlanCompleted,
+                lambda e: e.plan,
+                lambda e: f"Improvement plan {e.plan} was completed: {e.outcome}",
+            ),
+        ),
+        alert=DeadlineAlert(
+            "improvement-due",
+            "an improvement plan is reviewed once its time is over (C23)",
+            lambda e: f"The time of improvement plan {e.ref} is over.",
+            about="plan",
+        ),
+    ),
+    DeadlineRule(
+        Kind.NOTICE_WARNING,
+        opened_by=_of_the_term(_notice_warning),
+        passing=_passes(Kind.NOTICE_WARNING),
+        closed_by=(
+            *_TERM_REPLACED,
+            _closes(
+                DeadlinePassed,
+                lambda e: e.ref if e.kind is Kind.NOTICE else None,
+                lambda e: f"The last day for notice was {e.ref}.",
+            ),
+        ),
+        alert=DeadlineAlert(
+            "notice-due",
+            "the parties are reminded thirty days before the last day for notice (C11)",
+            lambda e: f"The last day to give notice is {e.ref}.",
+            reminder=True,
+        ),
+    ),
+    DeadlineRule(
+        Kind.NOTICE,
+        opened_by=_of_the_term(_notice),
+        passing=_passes(Kind.NOTICE),
+        closed_by=_TERM_REPLACED,
+    ),
+    DeadlineRule(
+        Kind.TERM_END,
+        opened_by=_of_the_term(_term_end),
+        passing=_passes(Kind.TERM_END),
+        closed_by=_TERM_REPLACED,
+        alert=DeadlineAlert(
+            "term-ended",
+            "a term ends in a renewal or after notice (C27)",
+            lambda e: f"The term ended on {e.ref} without renewal or notice.",
+        ),
+    ),
+    DeadlineRule(
+        Kind.EXIT,
+        opened_by=(_opens(ExitNoticeGiven, _exit),),
+        passing=_passes(Kind.EXIT),
+    ),
+)
+"""Every kind of deadline. `PartnershipExited` closes all of them."""
+
+
+# --- what is open, and what passed -------------------------------------------------------------
+
+
+_Closer = tuple[Kind, Callable[[Any], str | None] | None]
+
+
+def _by_event() -> tuple[dict[type[Event], list[Opening]], dict[type[Event], list[_Closer]]]:
+    """Give what each event opens and closes, so that folding looks at no other rule."""
+    opens: dict[type[Event], list[Opening]] = {}
+    closes: dict[type[Event], list[_Closer]] = {}
+    for rule in RULES:
+        for opening in rule.opened_by:
+            opens.setdefault(opening.event, []).append(opening)
+        closes.setdefault(rule.passing.event, []).append((rule.kind, rule.passing.ref))
+        for closing in rule.closed_by:
+            closes.setdefault(closing.event, []).append((rule.kind, closing.ref))
+    return opens, closes
+
+
+_OPENS, _CLOSES = _by_event()
+_PASSING = {rule.kind: rule.passing for rule in RULES}
+
+CONCERNED: frozenset[type[Event]] = frozenset({*_OPENS, *_CLOSES, PartnershipExited})
 """The events that open or close a deadline."""
 
 
@@ -130,136 +536,30 @@ def due(deadlines: Deadlines, now: datetime) -> Deadline | None:
 
 
 def passed(deadline: Deadline) -> list[Event]:
-    """Give what the log says when a deadline passes, each in the partners' words."""
-    match deadline.kind:
-        case Kind.PERIOD:
-            quarter = quarter_of(deadline.ref)
-            ends_quarter = bounds(quarter)[1] == deadline.due
-            closed = [deadline.ref, quarter] if ends_quarter else [deadline.ref]
-            return [PeriodClosed(period=period) for period in closed]
-        case Kind.MILESTONE:
-            return [MilestoneMissed(milestone=deadline.ref, due=deadline.since.date())]
-        case Kind.REVIEW:
-            return [ReviewMissed(review=deadline.ref, at=deadline.since)]
-        case Kind.ISSUE:
-            return [IssueEscalated(issue=deadline.ref, raised_at=deadline.since)]
-        case _:
-            return [DeadlinePassed(kind=deadline.kind, ref=deadline.ref)]
+    """Give the events that record the passing of a deadline."""
+    return _PASSING[deadline.kind].events(deadline)
 
 
 def evolve(deadlines: Deadlines, event: Event, act: Act) -> Deadlines:
-    """Open and close deadlines as facts come."""
+    """Open and close deadlines by one event."""
     if type(event) not in CONCERNED:
         return deadlines
     if isinstance(event, PartnershipExited):
         return {}
-    closed = deadlines.keys() & _closed_by(event, deadlines)
-    opened = {each.id: each for each in (*_opened_by(event, act), *_again(event, deadlines, act))}
+    closed = set(_closed_by(event, deadlines))
+    opened = {
+        each.id: each
+        for opening in _OPENS.get(type(event), ())
+        for each in opening.deadlines(event, act, deadlines)
+    }
     if not closed and not opened:
         return deadlines
     return {key: each for key, each in deadlines.items() if key not in closed} | opened
 
 
-def _opened_by(event: Event, act: Act) -> Iterator[Deadline]:
-    match event:
-        case KickoffHeld():
-            yield _period(month_of(act.occurred_at))
-            yield from _reviews_due(event.cadence, act)
-        case PeriodClosed(period=period) if "Q" not in period:
-            yield _period(following(period))
-        case MilestonePlanned():
-            due_day = midnight(event.due)
-            yield Deadline(due_day + _DAY, Kind.MILESTONE, event.milestone, due_day)
-        case ReviewScheduled():
-            end_of_day = midnight(event.at.date()) + _DAY
-            yield Deadline(end_of_day, Kind.REVIEW, event.review, event.at)
-            reminder = max(event.at - REMIND_BEFORE, act.occurred_at)
-            if reminder < event.at:
-                yield Deadline(reminder, Kind.REMINDER, event.review, event.at)
-        case ActionAgreed():
-            last = midnight(event.due)
-            yield Deadline(last + _DAY, Kind.ACTION, event.action, last)
-        case IssueRaised():
-            raised = act.occurred_at
-            yield Deadline(raised + ESCALATE_AFTER, Kind.ISSUE, event.issue, raised)
-        case ImprovementPlanAgreed():
-            until = midnight(event.deadline)
-            yield Deadline(until + _DAY, Kind.IMPROVEMENT, event.plan, until)
-        case CommercialTermsAgreed():
-            yield from _term(event.terms.ends_on(), event.terms.notice)
-        case PartnershipRenewed():
-            yield from _term(event.ends_on, event.notice)
-        case ExitNoticeGiven():
-            effective = midnight(event.effective_on)
-            yield Deadline(effective, Kind.EXIT, event.effective_on.isoformat(), act.occurred_at)
-        case _:
-            return
-
-
-def _reviews_due(cadence: Cadence | None, act: Act) -> Iterator[Deadline]:
-    """Give by when the next review of each agreed kind is to be held (C13)."""
-    spans = cadence.spans() if cadence else {}
-    for kind, span in spans.items():
-        yield _next_review(kind, span, act.occurred_at)
-
-
-def _next_review(kind: str, span: str, since: datetime) -> Deadline:
-    due = midnight(add(since.date(), span)) + _DAY
-    return Deadline(due, Kind.CADENCE, kind, since, span)
-
-
-def _again(event: Event, deadlines: Deadlines, act: Act) -> Iterator[Deadline]:
-    """Count anew to the next review once one was held, or the agreed time went by without."""
-    match event:
-        case ReviewHeld(kind=kind) | DeadlinePassed(kind=Kind.CADENCE, ref=kind):
-            name = "strategic" if kind == "quarterly-business-review" else kind
-            existing = deadlines.get(f"{Kind.CADENCE}/{name}")
-            if existing is not None:
-                yield _next_review(name, existing.notice, act.occurred_at)
-        case CommercialTermsAgreed(terms=terms) if _running(deadlines):
-            yield from _reviews_due(terms.cadence, act)
-        case _:
-            return
-
-
-def _running(deadlines: Deadlines) -> bool:
-    return any(each.kind is Kind.PERIOD for each in deadlines.values())
-
-
-def _closed_by(event: Event, deadlines: Deadlines) -> set[str]:
-    match event:
-        case PeriodClosed(period=period):
-            return {f"{Kind.PERIOD}/{period}"}
-        case MilestoneReached(milestone=ref) | MilestoneMissed(milestone=ref):
-            return {f"{Kind.MILESTONE}/{ref}"}
-        case ReviewHeld(review=ref) | ReviewMissed(review=ref):
-            return {f"{Kind.REVIEW}/{ref}", f"{Kind.REMINDER}/{ref}"}
-        case ActionCompleted(action=ref):
-            return {f"{Kind.ACTION}/{ref}"}
-        case ImprovementPlanCompleted(plan=ref):
-            return {f"{Kind.IMPROVEMENT}/{ref}"}
-        case IssueResolved(issue=ref) | IssueEscalated(issue=ref):
-            return {f"{Kind.ISSUE}/{ref}"}
-        case DeadlinePassed(kind=kind, ref=ref):
-            return {f"{kind}/{ref}"}
-        case CommercialTermsAgreed() if _running(deadlines):
-            replaced = {*_OF_THE_TERM, Kind.CADENCE}
-            return {key for key, each in deadlines.items() if each.kind in replaced}
-        case CommercialTermsAgreed() | PartnershipRenewed() | ExitNoticeGiven():
-            return {key for key, each in deadlines.items() if each.kind in _OF_THE_TERM}
-        case _:
-            return set()
-
-
-def _period(period: str) -> Deadline:
-    start, end = bounds(period)
-    return Deadline(end, Kind.PERIOD, period, start)
-
-
-def _term(ends_on: date, notice: str) -> Iterator[Deadline]:
-    ends = midnight(ends_on)
-    last_day = midnight(subtract(ends_on, notice))
-    ref = last_day.date().isoformat()
-    yield Deadline(last_day - WARN_OF_NOTICE, Kind.NOTICE_WARNING, ref, last_day, notice)
-    yield Deadline(last_day + _DAY, Kind.NOTICE, ref, last_day, notice)
-    yield Deadline(ends, Kind.TERM_END, ends_on.isoformat(), ends, notice)
+def _closed_by(event: Event, deadlines: Deadlines) -> Iterator[str]:
+    for kind, ref in _CLOSES.get(type(event), ()):
+        if ref is None:
+            yield from (key for key, each in deadlines.items() if each.kind is kind)
+        elif (name := ref(event)) is not None and (key := f"{kind.value}/{name}") in deadlines:
+            yield key

@@ -34,14 +34,14 @@ def apply(rows: Rows, recorded: Recorded) -> Change:
 
 
 @lru_cache(maxsize=4096)
-def _read(due: str, kind: str, ref: str, since: str, notice: str) -> Deadline:
+def _read(due: str, kind: str, ref: str, since: str, span: str) -> Deadline:
     moment = datetime.fromisoformat
-    return Deadline(moment(due), Kind(kind), ref, moment(since), notice)
+    return Deadline(moment(due), Kind(kind), ref, moment(since), span)
 
 
 def _write(deadline: Deadline) -> list[str]:
-    due, kind, ref, since, notice = deadline
-    return [instant(due), kind.value, ref, instant(since), notice]
+    due, kind, ref, since, span = deadline
+    return [instant(due), kind.value, ref, instant(since), span]
 
 
 DEADLINES = Projection("deadlines", keys, apply, time.CONCERNED)

@@ -4,13 +4,18 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
+from domain.aggregates import clock_act
 from domain.calendar import midnight
 from domain.deadlines import (
     ESCALATE_AFTER,
+    RULES,
     WARN_OF_NOTICE,
+    Deadline,
     DeadlinePassed,
+    DeadlineRule,
     Kind,
     PeriodClosed,
+    evolve,
 )
 from domain.execution import (
     AgreeImprovementPlan,
@@ -34,6 +39,8 @@ from domain.renewal import (
     HoldRenewalReview,
     ProposeRenewal,
 )
+from domain.rules import OWN_RULES
+from projections.timeline import words
 from tests.life import OURS, TERMS, THEIRS, after, at, changed, example
 from tests.stories import Story, moment
 
@@ -243,3 +250,27 @@ def test_a_deadline_is_due_at_the_first_moment_at_which_it_has_passed() -> None:
         "notice/2028-11-02": midnight(date(2028, 11, 3)),
         "term-end/2029-01-01": midnight(date(2029, 1, 1)),
     }
+
+
+# --- the table ---------------------------------------------------------------------------------
+
+
+def test_the_table_has_one_rule_for_each_kind_of_deadline() -> None:
+    assert sorted(rule.kind for rule in RULES) == sorted(Kind)
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.kind)
+def test_what_records_a_passed_deadline_names_that_deadline(rule: DeadlineRule) -> None:
+    ref = {Kind.PERIOD: "2026-02", Kind.EXIT: "2026-12-01"}.get(rule.kind, "some-ref")
+    day = datetime(2026, 3, 1, tzinfo=UTC)
+    deadline = Deadline(day, rule.kind, ref, day, "P1M")
+
+    (event,) = rule.passing.events(deadline)
+
+    assert isinstance(event, rule.passing.event)
+    assert rule.passing.ref(event) == ref
+    assert words(event)
+    assert deadline not in evolve({deadline.id: deadline}, event, clock_act(day, day)).values()
+    if rule.alert:
+        assert rule.alert.text(event)
+        assert rule.alert.rule in OWN_RULES

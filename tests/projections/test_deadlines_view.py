@@ -82,6 +82,6 @@ def test_the_view_holds_the_deadlines_that_the_aggregate_holds(stage: Stage) -> 
     assert [
         (due, kind, ref, since, notice) for due, kind, ref, since, notice in open_ones(story)
     ] == [
-        (instant(each.due), each.kind, each.ref, instant(each.since), each.notice)
+        (instant(each.due), each.kind, each.ref, instant(each.since), each.span)
         for each in sorted(story.partnership.deadlines.values())
     ]
