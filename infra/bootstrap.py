@@ -1,6 +1,7 @@
 """The composition root: the one place where parts are put together."""
 
 import gc
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,12 +20,15 @@ from infra.projecting.runner import Runner
 from infra.settings import OPERATOR, PARTITIONS, NoSuchStore, Settings
 from infra.store.records import History, Trees, Views
 from infra.store.sqlite import SqliteStore
+from infra.store.sqlite_datastore import is_new
 from infra.store.sqlite_trees import SqliteTrees
 from infra.store.sqlite_views import SqliteViews
 from infra.tlog.keys import NoKey, Signer
 from infra.tlog.policy import Policy
 from infra.workers import Workers
 from projections import PROJECTIONS
+
+log = logging.getLogger(__name__)
 
 _COLLECT = (100_000, 50, 1000)
 """How many new objects, and rounds, Python looks for garbage after (see `gc.set_threshold`).
@@ -52,18 +56,22 @@ class Accord:
     simulated: bool
     clock: Callable[[], datetime]
     folds_views: bool
-    """Whether this process folds what is recorded; where there is a broker, projectors do."""
+    """Whether this process updates the views; with a broker, projectors do."""
     notary: Notary | None = None
-    """Who signs here; nobody in a process without the operator's key."""
+    """The signer of checkpoints; None in a process without the operator's key."""
+    broken_key: NoKey | None = None
+    """What is wrong with the operator's key file, if it cannot be used."""
 
     @property
     def receipts(self) -> SignedReceipts | None:
-        """What signs for all that is accepted; nothing where this process has no key."""
+        """The signer of receipts; None without a key. Raises `NoKey` for a broken key file."""
+        self._check_key()
         seal = self.notary.seal if self.notary else None
         return SignedReceipts(self.history, seal.operator, seal.signer) if seal else None
 
     def signing(self) -> Notary:
-        """Give who signs here. Raises `NoKey` in a process without a key."""
+        """Return the signer of checkpoints. Raises `NoKey` without a key that can be used."""
+        self._check_key()
         if self.notary is None:
             raise NoKey(
                 "This store has no signing key here. Make one with accord keygen, "
@@ -71,13 +79,21 @@ class Accord:
             )
         return self.notary
 
+    def _check_key(self) -> None:
+        if self.broken_key:
+            raise self.broken_key
+
     def catch_up(self) -> None:
-        """Bring the views up to the history, where that is this process's to do."""
-        if self.folds_views:
+        """Update the views from the history, if this process folds views and may write them."""
+        if self.folds_views and not self.history.read_only:
             self.runner.catch_up()
 
     def workers(self) -> Workers:
-        """Give what is to run beside it, while events come in and are read (see `Workers`)."""
+        """Return the threads of a process that takes events in (see `Workers`).
+
+        Raises `NoKey` for a broken key file, because this process would have to sign.
+        """
+        self._check_key()
         self.service.forget()
         writer = GroupCommit(self.service)
         return Workers(
@@ -175,13 +191,14 @@ def open_store(settings: Settings) -> tuple[History, Views, Trees]:
 def bootstrap(settings: Settings, clock: Callable[[], datetime] = wall_clock) -> Iterator[Accord]:
     """Give everything on an existing store, and close it at the end.
 
-    Raises `NoSuchStore` if there is none, `UnknownSchema` if it is of another release, `NoKey` if
-    the operator's key cannot be read.
+    Raises `NoSuchStore` if there is none, `UnknownSchema` if it is of another release.
     """
     gc.set_threshold(*_COLLECT)
-    if not settings.in_postgres and not settings.path.exists():
+    if not settings.in_postgres and is_new(settings.path):
         raise NoSuchStore(f"There is no store at {settings.store}; make it with accord init.")
     history, views, trees = open_store(settings)
+    if history.read_only:
+        log.warning("This store cannot be written here. Answers show what was saved.")
     try:
         simulated = history.meta(SIMULATED) == "true"
         operator = history.meta(KEPT_BY) or OPERATOR
@@ -194,16 +211,36 @@ def bootstrap(settings: Settings, clock: Callable[[], datetime] = wall_clock) ->
             root_at=lambda name, size: Log(history, trees, name).root(size),
         )
         runner = Runner(history, views, PROJECTIONS)
-        signer = Signer.load(settings.key_file) if settings.key_file else None
+        signer, broken_key = _signer(settings)
         notary = None
         if signer:
             seal = Seal(operator, signer, None if simulated else clock)
             notary = Notary(history, trees, seal, _policy(settings))
         yield Accord(
-            history, views, trees, service, runner, simulated, clock, settings.folds_views, notary
+            history,
+            views,
+            trees,
+            service,
+            runner,
+            simulated,
+            clock,
+            settings.folds_views,
+            notary,
+            broken_key,
         )
     finally:
         history.close()
+
+
+def _signer(settings: Settings) -> tuple[Signer | None, NoKey | None]:
+    # Most commands sign nothing, and a broken key file must not stop those.
+    if settings.key_file is None:
+        return None, None
+    try:
+        return Signer.load(settings.key_file), None
+    except NoKey as error:
+        log.warning("%s Until then nothing can be signed here.", error)
+        return None, error
 
 
 def _policy(settings: Settings) -> Policy:

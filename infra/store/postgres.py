@@ -101,6 +101,11 @@ class PostgresStore:
         """The library's recorder over this history."""
         return PostgresRecorder(self.datastore)
 
+    @property
+    def read_only(self) -> bool:
+        """A database says what a role may write only when it writes."""
+        return False
+
     def close(self) -> None:
         """Close all connections to the database."""
         self.datastore.close()

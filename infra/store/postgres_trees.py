@@ -4,7 +4,6 @@ from collections.abc import Iterable
 
 from infra.store.postgres_datastore import Datastore, columns
 from infra.store.records import Growth, Stale
-from infra.store.sqlite_trees import tree_of
 from infra.tlog.merkle import Node, Tree
 
 
@@ -19,7 +18,7 @@ class PostgresTrees:
         found = self._datastore.one(
             "SELECT size, frontier FROM history.trees WHERE partnership = %s", partnership
         )
-        return tree_of(*found) if found else Tree()
+        return Tree.of(*found) if found else Tree()
 
     def grow(self, partnership: str, growth: Growth) -> None:
         """Save how a tree grew. Raises `Stale`, with nothing written, if it has another size."""

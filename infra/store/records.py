@@ -8,6 +8,7 @@ from typing import Any, Literal, Protocol
 import orjson
 
 from domain.recorded import Recorded
+from infra.settings import NoSuchStore
 from infra.tlog.merkle import Node, Tree
 
 Key = tuple[str, str]
@@ -30,6 +31,10 @@ class Stale(Exception):
 
 class UnknownSchema(Exception):
     """The store was written by a release whose tables have another form."""
+
+
+class ReadOnlyStore(NoSuchStore):
+    """The store is on read-only media, or this user may not write it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,6 +275,10 @@ class History(Protocol):
 
     def subscribe(self, callback: Callable[[], None]) -> Callable[[], None]:
         """Have `callback` called after each commit of this object (see `Signal.subscribe`)."""
+
+    @property
+    def read_only(self) -> bool:
+        """Whether this process may not write to the store; writing raises `ReadOnlyStore`."""
 
     def close(self) -> None:
         """Give back what the store holds of the outside."""

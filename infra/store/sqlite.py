@@ -26,7 +26,7 @@ from infra.store.records import (
     UnknownSchema,
     placed_at,
 )
-from infra.store.sqlite_datastore import Datastore, as_json, wanted
+from infra.store.sqlite_datastore import Datastore, as_json, is_new, wanted
 from infra.store.sqlite_trees import TREES
 from infra.tlog.codec import decode, encode, moment, utc
 from infra.tlog.merkle import leaf_hash
@@ -120,8 +120,17 @@ class SqliteStore:
 
     @classmethod
     def open(cls, path: str | Path) -> Self:
-        """Give the store in the file at `path`, which is made if it is missing."""
+        """Return the store in the file at `path`; a missing or empty file becomes one.
+
+        Raises `NoSuchStore`, with nothing written, for any other file.
+        """
+        is_new(Path(path))
         return cls(Datastore(path))
+
+    @property
+    def read_only(self) -> bool:
+        """Whether this process may not write to the file."""
+        return self.datastore.read_only
 
     def close(self) -> None:
         """Close all connections to the file."""

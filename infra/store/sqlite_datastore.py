@@ -1,11 +1,13 @@
 """Connections to one SQLite file that several threads and processes share."""
 
+import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from itertools import chain, islice
 from pathlib import Path
 from time import monotonic, sleep
+from urllib.parse import quote
 
 import orjson
 from eventsourcing.sqlite import (
@@ -16,31 +18,84 @@ from eventsourcing.sqlite import (
     SQLiteTransaction,
 )
 
-LOCK_TIMEOUT = 30
-"""Seconds that a writer waits for another one, in this process or another, before it gives up."""
+from infra.settings import NoSuchStore
+from infra.store.records import ReadOnlyStore
 
+LOCK_TIMEOUT = 30
+"""Seconds that a writer waits for another writer, in this process or another."""
 
 CACHE = 16 * 1024
-"""KiB of the file that each connection keeps in memory, so that it need not ask for it again."""
+"""KiB of the file that each connection caches."""
 
 LOG = 8192
-"""Pages that are written ahead before the file itself is: a page is then written less often."""
+"""Pages in the write-ahead log before SQLite copies them to the file."""
 
 _PAUSE = 0.01
 """Seconds between two attempts at what SQLite does not wait for by itself."""
 
+_STORE_TABLES = frozenset({"meta", "events", "heads"})
+"""Tables that every Accord store has, in every release."""
+
+
+def is_new(path: Path) -> bool:
+    """Return whether `path` is free for a new store: no file, or a database without tables.
+
+    Never writes. Raises `NoSuchStore` for a file that is neither that nor an Accord store.
+    """
+    if not path.exists():
+        return True
+    try:
+        with closing(sqlite3.connect(_read_only_uri(path), uri=True)) as connection:
+            found = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+            tables = {name for (name,) in found}
+    except sqlite3.DatabaseError as error:
+        raise NoSuchStore(f"{path} is not an Accord store: {error}. Check its address.") from error
+    if tables and not tables >= _STORE_TABLES:
+        raise NoSuchStore(f"{path} is the SQLite database of another program. Choose another path.")
+    return not tables
+
+
+def _read_only_uri(path: Path) -> str:
+    # `immutable` reads a file whose folder cannot take the files of a write-ahead log. SQLite then
+    # ignores such a log, so a file that has one, or is in use, is read in the ordinary way.
+    log, index = (path.with_name(f"{path.name}{end}") for end in ("-wal", "-shm"))
+    has_log = index.exists() or (log.exists() and log.stat().st_size > 0)
+    return f"file:{quote(str(path.absolute()))}?mode=ro{'' if has_log else '&immutable=1'}"
+
 
 class Datastore(SQLiteDatastore):
-    """The library's pool of connections, made safe for several writing processes."""
+    """The library's connection pool, made safe for several writing processes.
+
+    A file that this process may not write is opened read-only. Check with `is_new` before that a
+    file is a store, because opening it can change it.
+    """
 
     def __init__(self, path: str | Path) -> None:
-        super().__init__(str(path), originator_id_type="text")
-        self.pool = _Pool(db_name=str(path), lock_timeout=LOCK_TIMEOUT, pool_timeout=LOCK_TIMEOUT)
-        _use_write_ahead_log(path)
+        path = Path(path)
+        self.path = path
+        self.read_only = path.exists() and not (
+            os.access(path, os.W_OK) and os.access(path.absolute().parent, os.W_OK)
+        )
+        name = _read_only_uri(path) if self.read_only else str(path)
+        super().__init__(name, originator_id_type="text")
+        self.pool = _Pool(db_name=name, lock_timeout=LOCK_TIMEOUT, pool_timeout=LOCK_TIMEOUT)
+        if self.read_only:
+            # Else the library would try to switch the file to the write-ahead log.
+            self.pool.is_journal_mode_wal = True
+        else:
+            _use_write_ahead_log(path)
 
     @contextmanager
     def transaction(self, *, commit: bool) -> Iterator[SQLiteCursor]:
-        """Give a cursor in a transaction, committed at the end unless it only reads."""
+        """Give a cursor in a transaction, committed at the end unless it only reads.
+
+        Raises `ReadOnlyStore` for a transaction that writes to a file opened read-only.
+        """
+        if commit and self.read_only:
+            raise ReadOnlyStore(
+                f"{self.path} cannot be written. Copy it to a folder that can be, or ask its owner "
+                "for write access."
+            )
         with (
             self.get_connection(commit=commit) as connection,
             _Transaction(connection, commit=commit) as cursor,

@@ -22,8 +22,6 @@ TREES: Final = (
 )
 """The statements that make the tables."""
 
-_HASH = 32
-
 
 class SqliteTrees:
     """The `Trees` in one SQLite file."""
@@ -37,7 +35,7 @@ class SqliteTrees:
             found = c.execute(
                 "SELECT size, frontier FROM trees WHERE partnership = ?", (partnership,)
             ).fetchone()
-        return tree_of(*found) if found else Tree()
+        return Tree.of(*found) if found else Tree()
 
     def grow(self, partnership: str, growth: Growth) -> None:
         """Save how a tree grew. Raises `Stale`, with nothing written, if it has another size."""
@@ -92,8 +90,3 @@ class SqliteTrees:
             c.execute(
                 "INSERT OR REPLACE INTO checkpoints VALUES (?, ?, ?)", (partnership, size, note)
             )
-
-
-def tree_of(size: int, frontier: bytes) -> Tree:
-    """Give the tree of this size whose frontier stands in one row of bytes."""
-    return Tree(size, [frontier[at : at + _HASH] for at in range(0, len(frontier), _HASH)])

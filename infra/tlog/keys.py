@@ -20,7 +20,7 @@ _WRITTEN = "accord-key:"
 
 
 class NoKey(ValueError):
-    """A key file or key that cannot be used: what is wrong, and what mends it."""
+    """A key, or a key file, that cannot be used: what is wrong, and a hint."""
 
 
 class Signer:
@@ -43,11 +43,16 @@ class Signer:
             text = path.read_text().strip()
         except OSError as error:
             raise NoKey(
-                f"{path} cannot be read ({error.strerror}); make it: accord keygen."
+                f"The key file {path} cannot be read: {error.strerror}. "
+                "Check its path and permissions, or make a key with accord keygen."
             ) from None
         seed = decoded(text.removeprefix(_WRITTEN))
         if not text.startswith(_WRITTEN) or len(seed) != PUBLIC:
-            raise NoKey(f"{path} holds no key; make one: accord keygen.")
+            fault = "contains no key" if text else "is empty"
+            raise NoKey(
+                f"The key file {path} {fault}. Restore it from a backup, "
+                "or remove it and make a new key with accord keygen."
+            )
         return cls(seed)
 
     def save(self, path: Path) -> None:

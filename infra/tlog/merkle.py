@@ -9,9 +9,13 @@ level (0 for leaves) and place in it: ``(level, number)`` covers the leaves from
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
+from typing import Self
 
 EMPTY = sha256().digest()
 """The root of the tree without leaves."""
+
+_HASH = len(EMPTY)
+"""Bytes of a hash."""
 
 Node = tuple[int, int]
 """A level, and the place of a node in it."""
@@ -33,6 +37,11 @@ class Tree:
 
     size: int = 0
     frontier: list[bytes] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, size: int, frontier: bytes) -> Self:
+        """Return the tree of this size whose frontier was saved as one run of hashes."""
+        return cls(size, [frontier[at : at + _HASH] for at in range(0, len(frontier), _HASH)])
 
     def add(self, leaf: bytes) -> list[tuple[Node, bytes]]:
         """Take one more leaf; give the inner nodes that it completes, from the lowest up."""

@@ -123,11 +123,6 @@ class Note:
         """Give the signature by this key, if there is a right one."""
         return next((each for each in self.signatures if self._right(each, verifier)), None)
 
-    def time_by(self, verifier: Verifier) -> int | None:
-        """Give when this key cosigned it (POSIX time), if it did."""
-        found = self.by(verifier)
-        return None if found is None else int.from_bytes(found.blob[:_STAMP])
-
     def _right(self, signature: Signature, verifier: Verifier) -> bool:
         if not signature.of(verifier):
             return False

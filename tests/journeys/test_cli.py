@@ -721,7 +721,7 @@ def test_the_demo_makes_its_store_and_tells_what_came_of_the_examples(accord: Ac
         (("list", "--store", "sqlite:///none.db"), "make it with accord init"),
         (("list", "--store", "mysql://x"), "write sqlite:///accord.db"),
         (("list", "--store", "postgresql://127.0.0.1:1/x"), "Connection refused"),
-        (("list", "--store", "sqlite:///text.db"), "Check its address and its state"),
+        (("list", "--store", "sqlite:///text.db"), "Check its address"),
         (("show", "growthos-consultng"), f"Perhaps {CONSULTING}?"),
         (("show", CONSULTING, "--version", "999"), "Ask for version 1 to 350"),
         (("show", CONSULTING, "--at", "2020-01-01"), "begins at 2025-09-15"),

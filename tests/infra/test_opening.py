@@ -1,0 +1,159 @@
+"""Opening a store: what is not one stays as it is, and what cannot be written can still be read."""
+
+import os
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing
+from multiprocessing import Pipe, get_context
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import pytest
+
+from infra.bootstrap import bootstrap, init
+from infra.settings import NoSuchStore, Settings
+from infra.store.records import ReadOnlyStore
+from infra.tlog.keys import NoKey
+from projections import OVERVIEW
+from tests.feeds import FEEDS, play
+
+NOBODY = 65534
+"""A user who owns nothing, for tests that run as root, whom no permission stops."""
+
+
+def settings_of(path: Path) -> Settings:
+    return Settings(store=f"sqlite:///{path}")
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A folder that any user can reach, with a played store in it."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        settings = settings_of(folder / "accord.db")
+        init(settings, simulated=True)
+        with bootstrap(settings) as accord:
+            play(accord, FEEDS[0])
+            accord.catch_up()
+        yield folder
+        folder.chmod(0o755)
+
+
+# --- files of other programs ---------------------------------------------------------------------
+
+
+def other_database(path: Path) -> bytes:
+    """Make the database of another program; return its bytes."""
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE meta (key TEXT, value TEXT)")
+        connection.execute("CREATE TABLE invoices (number INTEGER)")
+        connection.commit()
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize("opening", [init, lambda settings: bootstrap(settings).__enter__()])
+def test_a_database_of_another_program_is_refused_and_not_changed(
+    opening: object, tmp_path: Path
+) -> None:
+    path = tmp_path / "billing.db"
+    before = other_database(path)
+
+    with pytest.raises(NoSuchStore, match="another program"):
+        opening(settings_of(path))  # type: ignore[operator]
+
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_file_that_is_no_database_is_refused_and_not_changed(tmp_path: Path) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_text("Call Brightpath on Monday.\n" * 200)
+    before = path.read_bytes()
+
+    for opening in (init, lambda settings: bootstrap(settings).__enter__()):
+        with pytest.raises(NoSuchStore, match=r"is not an Accord store"):
+            opening(settings_of(path))
+
+    assert path.read_bytes() == before
+
+
+def test_only_init_makes_a_store_of_an_empty_file(tmp_path: Path) -> None:
+    path = tmp_path / "accord.db"
+    path.touch()
+
+    with pytest.raises(NoSuchStore, match="There is no store"), bootstrap(settings_of(path)):
+        pass
+    assert path.read_bytes() == b""
+
+    assert init(settings_of(path))
+    with bootstrap(settings_of(path)) as accord:
+        assert accord.history.size() == 0
+
+
+# --- read-only media -----------------------------------------------------------------------------
+
+
+def read_as_another_user(store: str, answer: Connection) -> None:
+    """Read a store in a process whose user may not write it; send what was found."""
+    if os.geteuid() == 0:
+        os.setuid(NOBODY)
+    with bootstrap(Settings(store=store)) as accord:
+        accord.catch_up()
+        (name,) = accord.history.partnerships()
+        rows = sum(1 for _ in accord.views.select(OVERVIEW.name, name))
+        with pytest.raises(ReadOnlyStore) as refusal:
+            accord.history.append([])
+        answer.send((accord.history.size(), rows, str(refusal.value)))
+
+
+def test_a_store_on_read_only_media_answers_from_what_was_saved(folder: Path) -> None:
+    before = {each.name: each.read_bytes() for each in folder.iterdir()}
+    (folder / "accord.db").chmod(0o444)
+    folder.chmod(0o555)
+
+    ours, theirs = Pipe()
+    store = f"sqlite:///{folder}/accord.db"
+    reader = get_context("fork").Process(target=read_as_another_user, args=(store, theirs))
+    reader.start()
+    reader.join(30)
+
+    assert reader.exitcode == 0
+    events, rows, refusal = ours.recv()
+    assert events > 0
+    assert rows > 0
+    assert "cannot be written" in refusal
+    assert {each.name: each.read_bytes() for each in folder.iterdir()} == before
+
+
+def test_what_is_still_in_the_write_ahead_log_is_read_too(folder: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    with bootstrap(settings_of(folder / "accord.db")) as live:
+        play(live, FEEDS[1])
+        live.catch_up()
+        shutil.copytree(folder, copy)
+        expected = live.history.size()
+    (copy / "accord.db").chmod(0o644)
+
+    with bootstrap(settings_of(copy / "accord.db")) as accord:
+        assert accord.history.size() == expected
+
+
+# --- the operator's key --------------------------------------------------------------------------
+
+
+def test_a_broken_key_file_stops_only_what_must_sign(
+    settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    key = settings.path_of_key
+    assert key
+    key.write_text("")
+
+    with bootstrap(settings) as accord:
+        assert accord.history.size() == 0
+        assert f"The key file {key} is empty." in caplog.text
+        for sign in (accord.signing, accord.workers, lambda: accord.receipts):
+            with pytest.raises(NoKey, match=r"Restore it from a backup"):
+                sign()
