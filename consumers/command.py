@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from infra.answers.question import Panel
 from infra.cli import main
 from infra.cli.options import KAFKA, Json, Operator, Store, app, settings
 from infra.settings import DEFAULT_STORE, PARTITIONS
@@ -46,7 +47,7 @@ HEALTH = {
 """The port of each one's health page, unless another is set."""
 
 
-@app.command(rich_help_panel="Beside a broker")
+@app.command(rich_help_panel=Panel.RUN.value)
 def migrate(
     simulated: Annotated[
         bool, typer.Option("--simulated", help="As for init, for feeds of the past.")
@@ -98,7 +99,7 @@ def migrate(
         say(f"Made {', '.join(done)}." if done else "Everything is as this release needs it.")
 
 
-@app.command(rich_help_panel="Beside a broker")
+@app.command(rich_help_panel=Panel.RUN.value)
 def run(
     role: Annotated[Role, typer.Argument(metavar="|".join(Role), show_default=False)],
     health: Annotated[

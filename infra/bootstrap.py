@@ -66,8 +66,12 @@ class Accord:
     def receipts(self) -> SignedReceipts | None:
         """The signer of receipts; None without a key. Raises `NoKey` for a broken key file."""
         self._check_key()
-        seal = self.notary.seal if self.notary else None
-        return SignedReceipts(self.history, seal.operator, seal.signer) if seal else None
+        return self.signed_receipts() if self.notary else None
+
+    def signed_receipts(self) -> SignedReceipts:
+        """Return the signer of receipts. Raises `NoKey` without a key that can be used."""
+        seal = self.signing().seal
+        return SignedReceipts(self.history, seal.operator, seal.signer)
 
     def signing(self) -> Notary:
         """Return the signer of checkpoints. Raises `NoKey` without a key that can be used."""

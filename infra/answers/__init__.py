@@ -12,7 +12,6 @@ from infra.answers.listing import alerts, history, kpis
 from infra.answers.logs import NOW, AsOf, NotFound, size_of
 from infra.answers.reviewing import review_pack
 from infra.answers.standing import show
-from infra.answers.stating import settle, statement, statements
 from infra.answers.verifying import Checked, Difference, Memory, verify
 
 __all__ = [
@@ -36,11 +35,8 @@ __all__ = [
     "portfolio",
     "review_pack",
     "rules",
-    "settle",
     "show",
     "size_of",
-    "statement",
-    "statements",
     "try_rule",
     "verify",
 ]

@@ -30,20 +30,27 @@ PAGE = 100
 
 
 class Panel(StrEnum):
-    """The panels of the command line's help."""
+    """The panels of the command line's help, in their order."""
 
+    INGEST = "Ingest"
     QUERY = "Query"
     COMPARE = "Compare"
     EVIDENCE = "Evidence"
+    RUN = "Run"
 
 
-class Answer(BaseModel):
-    """What a question gives: one JSON document."""
+class Result(BaseModel):
+    """What a command or a request gives: one JSON document."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     simulated: bool = False
     """Whether the store is simulated: its feeds say when things were recorded."""
+
+
+class Answer(Result):
+    """What a question gives: one JSON document."""
+
     as_of: Asked = Field(default_factory=Asked)
     """The moment and the viewer that were asked about."""
 
@@ -70,6 +77,8 @@ class Parameter:
     metavar: str = ""
     pattern: str = ""
     """A regular expression that the whole text must match."""
+    positional: bool | None = None
+    """Whether the command takes it without a name; unless set, if it is required."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,15 +105,15 @@ PeriodName = Annotated[
 class Question:
     """One question: how it is asked, answered and printed.
 
-    `ask` takes the store, then what is asked: parameters annotated with a `Parameter`, an `AsOf`
-    where the answer can be as of a moment, a `Paging` where it comes in pages. A parameter whose
-    name stands in `path` is required. `private` questions can show both parties' private facts
-    to the operator, who gives a reason that is recorded.
+    `ask` takes the store if it reads one, then what is asked: parameters annotated with a
+    `Parameter`, an `AsOf` where the answer can be as of a moment, a `Paging` where it comes in
+    pages. A parameter whose name stands in `path` is required. `private` questions can show both
+    parties' private facts to the operator, who gives a reason that is recorded.
     """
 
     name: str
     """The command's name, and the operation's in OpenAPI."""
-    ask: Callable[..., Answer]
+    ask: Callable[..., BaseModel]
     text: Callable[[Any], Iterator[Block]]
     """Gives the answer as text for a terminal."""
     path: str
@@ -123,9 +132,14 @@ class Question:
         }
 
     @cached_property
-    def answer(self) -> type[Answer]:
+    def reads_store(self) -> bool:
+        """Whether the answer comes from a store, rather than from this release alone."""
+        return Accord in get_type_hints(self.ask).values()
+
+    @cached_property
+    def answer(self) -> type[BaseModel]:
         """The model of the answer."""
-        found: type[Answer] = get_type_hints(self.ask)["return"]
+        found: type[BaseModel] = get_type_hints(self.ask)["return"]
         return found
 
     @cached_property
@@ -160,3 +174,10 @@ class Asks:
     def is_required(self) -> bool:
         """Whether it must be given."""
         return self.default is inspect.Parameter.empty
+
+    @property
+    def is_positional(self) -> bool:
+        """Whether the command takes it without a name."""
+        if self.described is None or self.described.positional is None:
+            return self.is_required
+        return self.described.positional

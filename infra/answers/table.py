@@ -1,6 +1,18 @@
 """The questions of the command line and of HTTP, in the order of the help."""
 
+from infra.answers.metrics import METRICS
 from infra.answers.partnerships import PARTNERSHIPS
 from infra.answers.question import Question
+from infra.answers.refusals import REFUSALS
+from infra.answers.schema import SCHEMA
+from infra.answers.statement import STATEMENT
+from infra.answers.statements import STATEMENTS
 
-QUESTIONS: tuple[Question, ...] = (PARTNERSHIPS,)
+QUESTIONS: tuple[Question, ...] = (
+    REFUSALS,
+    SCHEMA,
+    METRICS,
+    PARTNERSHIPS,
+    STATEMENT,
+    STATEMENTS,
+)

@@ -57,7 +57,21 @@ class Note:
     text: str
 
 
-Block = Line | Hanging | Table | Note
+@dataclass(frozen=True, slots=True)
+class Json:
+    """A JSON document, indented for people to read."""
+
+    value: object
+
+
+@dataclass(frozen=True, slots=True)
+class Verbatim:
+    """Text that is printed as it is, never wrapped, because people copy it or its bytes count."""
+
+    text: str
+
+
+Block = Line | Hanging | Table | Note | Json | Verbatim
 
 
 # --- values ------------------------------------------------------------------------------------

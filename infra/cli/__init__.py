@@ -1,9 +1,8 @@
-"""The command `accord`: what can be asked, with which options.
+"""The command `accord`: each command is made from a question or has a file of its name.
 
 Data goes to stdout; notes, progress and errors to stderr.
 """
 
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,157 +10,44 @@ import typer
 from typer.core import TyperGroup
 
 from infra.answers.table import QUESTIONS
-from infra.cli import questions
+from infra.cli import (  # noqa: F401 - they add their commands
+    bundle,
+    checkpoint,
+    demo,
+    diff,
+    erasing,
+    ingest,
+    init,
+    keys,
+    questions,
+    receipt,
+    retry,
+    settle,
+    sign,
+    up,
+    witness,
+)
+from infra.cli.errors import main
 from infra.cli.options import (
-    DISPUTE,
-    EXIT_CODES,
     FAILED,
-    HOST,
-    PORT,
-    REFUSED,
     AlertState,
     At,
     Full,
     Id,
     Json,
     Known,
-    Operator,
     Party,
     Period,
-    Policy,
     Store,
     app,
     checked_period,
     marked,
     opened,
-    settings,
     viewer_of,
 )
-from infra.settings import DEFAULT_STORE, NoSuchStore
+from infra.settings import DEFAULT_STORE
 
-# --- what goes in ------------------------------------------------------------------------------
-
-
-@app.command(rich_help_panel="Ingest")
-def init(
-    simulated: Annotated[
-        bool,
-        typer.Option("--simulated", help="For feeds of the past: they say when it was recorded."),
-    ] = False,
-    operator: Operator = None,
-    store: Store = DEFAULT_STORE,
-    as_json: Json = False,
-) -> None:
-    """Make a store, with a key beside it if it is a file. One that is there stays as it is."""
-    from infra import bootstrap
-    from infra.cli.printing import document, say
-
-    made = bootstrap.init(settings(store), simulated=simulated, operator=operator)
-    if as_json:
-        answer = {"store": store, "made": made}
-        document({**answer, "simulated": True} if simulated else answer)
-        return
-    kind = "a simulated store" if simulated else "a store"
-    say(f"Made {kind}: {store}." if made else f"There is {kind} already: {store}.")
-
-
-@app.command(rich_help_panel="Ingest", epilog=f"Exit code {REFUSED}: {EXIT_CODES[REFUSED]}.")
-def ingest(
-    files: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="FILE...",
-            help="CloudEvents: JSON lines, an array, or one object; - is standard input.",
-            show_default=False,
-        ),
-    ],
-    receipts: Annotated[
-        Path | None,
-        typer.Option(
-            "--receipts",
-            metavar="FILE",
-            help="Append the operator's receipt of each accepted event, as JSON lines.",
-        ),
-    ] = None,
-    store: Store = DEFAULT_STORE,
-    as_json: Json = False,
-) -> None:
-    """Decide the events of files, once each, and tell what came of them."""
-    from infra.cli import feeding
-    from infra.cli.printing import document
-
-    with opened(store, as_json=as_json) as accord:
-        tally = feeding.ingest(accord, files, receipts)
-        if as_json:
-            document(marked(accord, tally.as_json()))
-        else:
-            feeding.print_tally(tally)
-    if tally.refused:
-        raise typer.Exit(REFUSED)
-
-
-@app.command(rich_help_panel="Ingest")
-def rejected(
-    retry: Annotated[
-        int | None,
-        typer.Option("--retry", metavar="NUMBER", help="Decide this one again, as it is."),
-    ] = None,
-    every: Annotated[
-        bool, typer.Option("--all", help="Also those that were retried with success.")
-    ] = False,
-    store: Store = DEFAULT_STORE,
-    as_json: Json = False,
-) -> None:
-    """List inputs that were refused and are kept, or retry one."""
-    from infra.cli import feeding
-    from infra.cli.printing import array, document
-
-    with opened(store, as_json=as_json) as accord:
-        if retry is None:
-            found = feeding.refusals(accord, every=every)
-            if as_json:
-                array(marked(accord, feeding.as_json(each)) for each in found)
-            else:
-                feeding.print_rejected(found)
-            return
-        tally = feeding.Tally()
-        tally.add([feeding.retry(accord, retry)])
-        if as_json:
-            document(marked(accord, tally.as_json()))
-        else:
-            feeding.print_tally(tally)
-    if tally.refused:
-        raise typer.Exit(REFUSED)
-
-
-@app.command(rich_help_panel="Ingest")
-def schema(
-    name: Annotated[
-        str | None,
-        typer.Argument(metavar="TYPE", help="Such as SignAgreement.", show_default=False),
-    ] = None,
-    metrics: Annotated[
-        bool, typer.Option("--metrics", help="List the metrics that figures can be reported of.")
-    ] = False,
-    as_json: Json = False,
-) -> None:
-    """List the types of events that can be sent, or give the JSON Schema of one."""
-    from infra.cli import reading
-    from infra.cli.printing import array, document, note
-    from infra.deciding import intake
-
-    if metrics:
-        array(reading.metrics()) if as_json else reading.print_metrics()
-    elif name is None:
-        array(reading.wire_types()) if as_json else reading.print_types()
-    else:
-        document(intake.schema(name), pretty=not as_json)
-        if "Metric" in name and not as_json:
-            note("The metrics and their units: accord schema --metrics.")
-
-
-# --- what comes out ----------------------------------------------------------------------------
-
+__all__ = ["main"]
 
 for question in QUESTIONS:
     questions.add(question)
@@ -455,79 +341,6 @@ def try_rule(
         document(marked(accord, answer)) if as_json else evidence.print_tried(answer)
 
 
-@app.command(rich_help_panel="Query")
-def statement(
-    id: Id,
-    period: Annotated[
-        str,
-        typer.Option(
-            "--period",
-            metavar="PERIOD",
-            help="Up to the end of this month, quarter or year; or a statement's name.",
-            show_default=False,
-        ),
-    ],
-    policy: Annotated[
-        Policy | None,
-        typer.Option("--policy", help="As if competing claims were weighed by this policy."),
-    ] = None,
-    at: At = None,
-    known: Known = None,
-    store: Store = DEFAULT_STORE,
-    as_json: Json = False,
-) -> None:
-    """Give what accrued between the parties, issued or not yet, and why, line by line."""
-    from domain.attribution import AttributionPolicy, PolicyKind
-    from infra import answers
-    from infra.cli import money
-    from infra.cli.printing import document
-
-    other = AttributionPolicy(kind=PolicyKind(policy.value)) if policy else None
-    with opened(store, as_json=as_json) as accord:
-        answer = answers.statement(accord, id, period, answers.AsOf(at, known), other)
-        document(marked(accord, answer)) if as_json else money.print_statement(answer)
-
-
-@app.command(rich_help_panel="Ingest", epilog=f"Exit code {REFUSED}: {EXIT_CODES[REFUSED]}.")
-def settle(
-    id: Id,
-    period: Annotated[
-        str,
-        typer.Option(
-            "--period",
-            callback=checked_period,
-            metavar="PERIOD",
-            help="A month, a quarter or a year that is over.",
-            show_default=False,
-        ),
-    ],
-    party: Annotated[
-        str | None,
-        typer.Option(
-            "--party", metavar="PARTY", help="The party that asks; the initiator, if left out."
-        ),
-    ] = None,
-    store: Store = DEFAULT_STORE,
-    as_json: Json = False,
-) -> None:
-    """Issue the statements of a period that is over, one for each currency."""
-    from infra import answers
-    from infra.cli import feeding, money
-    from infra.cli.printing import document
-
-    with opened(store, as_json=as_json) as accord:
-        tally = feeding.Tally()
-        tally.add([answers.settle(accord, id, period, party)])
-        issued = [row for row in answers.statements(accord, id) if row["period"] == period]
-        if as_json:
-            document(marked(accord, {**tally.as_json(), "statements": issued}))
-        else:
-            feeding.print_tally(tally)
-            money.print_statements(issued)
-    if tally.refused:
-        raise typer.Exit(REFUSED)
-
-
 @app.command(rich_help_panel="Query", epilog=f"Exit code {FAILED}: there is a difference.")
 def verify(
     memory: Annotated[
@@ -639,143 +452,3 @@ def attributes(
         accord.catch_up()
         answer = answers.attributes(accord, metric, period, answers.AsOf(at, known))
         document(marked(accord, answer)) if as_json else comparing.print_attributes(answer)
-
-
-# --- what holds in a dispute -------------------------------------------------------------------
-
-from infra.cli import erasing  # noqa: E402, F401 - here, so that its panel comes in this order
-
-# --- all together ------------------------------------------------------------------------------
-
-
-@app.command(rich_help_panel="All together")
-def demo(
-    examples: Annotated[
-        Path, typer.Option("--examples", metavar="DIR", help="The folder of feeds (*.jsonl).")
-    ] = Path("examples"),
-    store: Store = DEFAULT_STORE,
-    as_json: Json = False,
-) -> None:
-    """Play the examples into a simulated store, made if need be, and tell what came of them."""
-    from infra import bootstrap
-    from infra.cli import feeding, story
-    from infra.cli.printing import document, note
-
-    feeds = story.feeds(examples)
-    bootstrap.init(settings(store), simulated=True)
-    with opened(store, as_json=as_json) as accord:
-        tally = feeding.ingest(accord, feeds)
-        told = story.tell(accord, tally)
-        if as_json:
-            document(marked(accord, told))
-        else:
-            story.print_story(told, tally, len(feeds))
-            note(f"Go on with accord list --store {store}, then show, history, kpis and explain.")
-
-
-@app.command(rich_help_panel="All together")
-def up(
-    host: Annotated[str, typer.Option("--host", help="The address to listen on.")] = HOST,
-    port: Annotated[
-        int, typer.Option("--port", envvar="ACCORD_PORT", min=0, max=65535, help="The port.")
-    ] = PORT,
-    store: Store = DEFAULT_STORE,
-) -> None:
-    """Serve: intake over HTTP, live views, deadlines as they pass, alerts as a stream."""
-    from infra import http
-
-    http.serve(settings(store), host, port)
-
-
-# Its commands come after these in the help.
-import infra.cli.proving  # noqa: E402
-import infra.cli.signing  # noqa: E402
-import infra.cli.witnessing  # noqa: E402, F401
-
-# --- what holds in a dispute -------------------------------------------------------------------
-
-
-@app.command(rich_help_panel=DISPUTE)
-def receipt(
-    source: Annotated[
-        str, typer.Argument(metavar="SOURCE", help="The event's source.", show_default=False)
-    ],
-    id: Annotated[
-        str, typer.Argument(metavar="SOURCE_ID", help="The event's id.", show_default=False)
-    ],
-    store: Store = DEFAULT_STORE,
-    as_json: Json = False,
-) -> None:
-    """Print the operator's receipt of an event that was accepted, again, byte for byte."""
-    from infra.cli import feeding
-    from infra.cli.printing import document
-
-    with opened(store, as_json=as_json) as accord:
-        note = feeding.receipt(accord, source, id)
-        if as_json:
-            document(marked(accord, {"source": source, "id": id, "receipt": note}))
-        else:
-            typer.echo(note, nl=False)
-
-
-# --- how it ends -------------------------------------------------------------------------------
-
-
-def main() -> None:
-    """Run the command; say what went wrong in one line, with the hint."""
-    try:
-        app(prog_name="accord")
-    except Exception as error:
-        told = _told(error)
-        if told is None:
-            raise
-        sys.stderr.write(f"accord: {told}\n")
-        sys.exit(FAILED)
-
-
-def _told(error: Exception) -> str | None:
-    """Give what went wrong in words; nothing for a fault of the program itself."""
-    import sqlite3
-
-    from eventsourcing.persistence import PersistenceError
-    from kafka.errors import KafkaError
-    from psycopg import Error as DatabaseError
-
-    from domain.kernel import Refused
-    from infra.answers import NotFound
-    from infra.audit.asking import NotReached
-    from infra.audit.log import Altered
-    from infra.audit.timestamps import NoTimestamp
-    from infra.evidence.forks import NoAccount
-    from infra.kafka.topics import TopicsDiffer
-    from infra.store.records import UnknownSchema
-    from infra.tlog.keys import NoKey
-    from infra.tlog.notes import Malformed
-    from infra.tlog.policy import NoPolicy
-
-    told: str | None = None
-    match error:
-        # These say by themselves what is wrong and what mends it.
-        case Altered() | NoAccount() | NoKey() | NoPolicy() | NoTimestamp() | Malformed():
-            told = str(error)
-        case NotFound() | NotReached() | NoSuchStore() | TopicsDiffer():
-            told = str(error)
-        case UnknownSchema():
-            told = f"{error}."
-        case Refused(detail=detail, hint=hint):
-            told = f"{detail} {hint}"
-        case sqlite3.Error() | PersistenceError() if "locked" in str(error):
-            told = "The store is locked by another process. Try again when that has finished."
-        case sqlite3.Error() | PersistenceError() | DatabaseError():
-            told = f"The store cannot be used: {_line(error)}. Check its address and its state."
-        case KafkaError():
-            told = f"The broker cannot be used: {_line(error)}. Check ACCORD_KAFKA and its state."
-        case OSError(filename=name, strerror=reason):
-            told = f"{name or 'a file'}: {reason}. Check the path and who may read it."
-        case _:
-            pass
-    return told
-
-
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split()).rstrip(".")

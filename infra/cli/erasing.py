@@ -4,12 +4,13 @@ from typing import Annotated
 
 import typer
 
-from infra.cli.options import DISPUTE, EXIT_CODES, REFUSED, Id, Json, Store, app, marked, opened
+from infra.answers.question import Panel
+from infra.cli.options import EXIT_CODES, REFUSED, Id, Json, Store, app, marked, opened
 from infra.settings import DEFAULT_STORE
 
 
 @app.command(
-    rich_help_panel=DISPUTE,
+    rich_help_panel=Panel.EVIDENCE.value,
     epilog=f"Exit code {REFUSED}: {EXIT_CODES[REFUSED]}.",
 )
 def erase(
@@ -34,7 +35,8 @@ def erase(
 
     from domain.people import PersonErased
     from infra import answers
-    from infra.cli.feeding import Tally, print_tally
+    from infra.answers.outcomes import Tally
+    from infra.cli import ingest
     from infra.cli.printing import document, say
 
     with opened(store, as_json=as_json) as accord:
@@ -47,8 +49,7 @@ def erase(
                 tally.add([answers.erase(accord, id, person, reason, party)])
         accord.catch_up()
         if tally.refused:
-            document(marked(accord, tally.as_json())) if as_json else print_tally(tally)
-            raise typer.Exit(REFUSED)
+            ingest.finish(tally.report(accord), as_json=as_json)
         if as_json:
             document(marked(accord, {"id": id, "erased": found}))
         else:

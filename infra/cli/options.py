@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from infra.settings import OPERATOR, Settings
 
@@ -39,14 +40,67 @@ KEY, POLICY = "ACCORD_KEY", "ACCORD_POLICY"
 """The variables that name the files of the operator's signing key and of its policy. A store in a
 file has its key beside it."""
 
-DISPUTE = "Evidence"
-"""The chapter of commands by which nobody has to be trusted."""
-
 PORT = 8000
 HOST = "127.0.0.1"
 
+COMMANDS = (
+    "init",
+    "ingest",
+    "rejected",
+    "retry",
+    "schema",
+    "metrics",
+    "settle",
+    "list",
+    "show",
+    "history",
+    "kpis",
+    "alerts",
+    "explain",
+    "review",
+    "statement",
+    "statements",
+    "experiments",
+    "funnel",
+    "rules",
+    "verify",
+    "portfolio",
+    "markets",
+    "candidates",
+    "attributes",
+    "receipt",
+    "log-key",
+    "checkpoint",
+    "timestamp",
+    "bundle",
+    "diff",
+    "erase",
+    "keygen",
+    "register-key",
+    "sign",
+    "witness",
+    "cosign",
+    "forks",
+    "demo",
+    "up",
+    "migrate",
+    "run",
+)
+"""The commands in the order of the help: those of a panel together, the usual ones first."""
+
+
+class _InOrder(TyperGroup):
+    """The group of all commands, in the order of the help."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ANN401 - typer's own
+        """Give the names of the commands."""
+        names = super().list_commands(ctx)
+        return sorted(names, key=lambda each: COMMANDS.index(each) if each in COMMANDS else 99)
+
+
 app = typer.Typer(
     name="accord",
+    cls=_InOrder,
     help="The life of business partnerships, as a history that neither side can quietly rewrite.",
     epilog="Exit codes: " + "; ".join(f"{code} {what}" for code, what in EXIT_CODES.items()) + ".",
     no_args_is_help=True,
@@ -109,14 +163,6 @@ class AlertState(StrEnum):
     FIRING = "firing"
     RESOLVED = "resolved"
     RETRACTED = "retracted"
-
-
-class Policy(StrEnum):
-    """Policies by which claims can be weighed anew."""
-
-    FIRST_TOUCH = "first-touch"
-    LAST_TOUCH = "last-touch"
-    CODE_WINS = "code-wins"
 
 
 Store = Annotated[

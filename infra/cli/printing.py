@@ -7,12 +7,13 @@ characters, which a terminal would obey, are shown as their codes.
 import os
 import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from textwrap import wrap
-from typing import Any, Literal, assert_never
+from typing import Any, Literal, TypeVar, assert_never
 
 import orjson
+from pydantic import BaseModel
 from rich.console import Console
 from rich.padding import Padding
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
@@ -20,7 +21,7 @@ from rich.table import Table
 from rich.text import Text
 
 from domain.values import MINOR_UNITS, plain
-from infra.answers.text import Block, Hanging, Line, Note, Styled
+from infra.answers.text import Block, Hanging, Json, Line, Note, Styled, Verbatim
 from infra.answers.text import Table as Tabled
 
 Row = dict[str, Any]
@@ -165,8 +166,23 @@ def blocks(shown: Iterable[Block]) -> None:
                 table(block.columns, rows, indent=block.indent, title=block.title)
             case Note():
                 note(block.text)
+            case Json():
+                document(block.value, pretty=True)
+            case Verbatim():
+                write(block.text)
             case _:
                 assert_never(block)
+
+
+T = TypeVar("T", bound=BaseModel)
+
+
+def result(found: T, text: Callable[[T], Iterable[Block]], *, as_json: bool) -> None:
+    """Print what a command gives: its text, or one JSON document."""
+    if as_json:
+        write(f"{found.model_dump_json()}\n")
+    else:
+        blocks(text(found))
 
 
 def _cell(value: object) -> Text:

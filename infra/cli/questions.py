@@ -7,9 +7,10 @@ from typing import Annotated, Any
 
 import orjson
 import typer
+from pydantic import BaseModel
 
 from infra.answers.logs import AsOf
-from infra.answers.question import LONGEST_PAGE, Answer, Asks, Page, Paging, Question
+from infra.answers.question import LONGEST_PAGE, Asks, Page, Paging, Question
 from infra.bootstrap import Accord
 from infra.cli import printing
 from infra.cli.options import At, Full, Json, Known, Party, Store, app, opened, viewer_of
@@ -63,7 +64,8 @@ def _options(question: Question) -> Iterator[inspect.Parameter]:
     if question.is_paged:
         yield _parameter("limit", Limit, None)
         yield _parameter("after", After, None)
-    yield _parameter("store", Store, DEFAULT_STORE)
+    if question.reads_store:
+        yield _parameter("store", Store, DEFAULT_STORE)
     yield _parameter("as_json", Json, False)
 
 
@@ -79,7 +81,7 @@ def _described(name: str, asks: Asks) -> Any:  # noqa: ANN401 - an annotation
         shown["metavar"] = described.metavar
     if described.pattern:
         shown["callback"] = _checked(described.pattern, described.metavar)
-    if asks.is_required:
+    if asks.is_positional:
         return Annotated[_plain(asks.type), typer.Argument(**shown)]
     return Annotated[_plain(asks.type), typer.Option(f"--{name.replace('_', '-')}", **shown)]
 
@@ -104,6 +106,9 @@ def _checked(pattern: str, metavar: str) -> Callable[[str | None], str | None]:
 
 def _answer(question: Question, given: dict[str, Any]) -> None:
     as_json = given.pop("as_json")
+    if not question.reads_store:
+        printing.result(question.ask(**given), question.text, as_json=as_json)
+        return
     with opened(given.pop("store"), as_json=as_json) as accord:
         accord.catch_up()
         pages = _pages(question, accord, given)
@@ -114,7 +119,7 @@ def _answer(question: Question, given: dict[str, Any]) -> None:
                 printing.blocks(question.text(page))
 
 
-def _pages(question: Question, accord: Accord, given: dict[str, Any]) -> Iterator[Answer]:
+def _pages(question: Question, accord: Accord, given: dict[str, Any]) -> Iterator[BaseModel]:
     """Give the answer; a paged one page after page, unless one page was asked for."""
     asked = dict(given)
     if question.asks_when:
@@ -139,7 +144,7 @@ def _when(accord: Accord, asked: dict[str, Any]) -> AsOf:
     return AsOf(at, known, viewer=viewer)
 
 
-def _print_json(pages: Iterator[Answer]) -> None:
+def _print_json(pages: Iterator[BaseModel]) -> None:
     """Print one JSON document; many pages as one, item by item, so that none is held in memory."""
     first = next(pages)
     second = next(pages, None)
@@ -149,13 +154,13 @@ def _print_json(pages: Iterator[Answer]) -> None:
     head = first.model_dump(mode="json", exclude={"items"}) | {"next": None}
     printing.write(orjson.dumps(head).decode()[:-1] + ',"items":[')
     printing.write(_items(first))
-    page: Answer | None = second
+    page: BaseModel | None = second
     while page is not None:
         printing.write("," + _items(page))
         page = next(pages, None)
     printing.write("]}\n")
 
 
-def _items(page: Answer) -> str:
+def _items(page: BaseModel) -> str:
     dumped = page.model_dump(mode="json", include={"items"})
     return orjson.dumps(dumped["items"]).decode()[1:-1]

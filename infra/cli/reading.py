@@ -7,32 +7,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from itertools import groupby
 from pathlib import Path
 
-from domain import (
-    deal,
-    dispute,
-    entry,
-    execution,
-    experiment,
-    exploration,
-    formation,
-    gates,
-    governance,
-    health,
-    markets,
-    partnership,
-    people,
-    priors,
-    program,
-    renewal,
-    reported_figure,
-    scaling,
-    settlement,
-    sharing,
-)
-from domain.aggregates import command_types
 from domain.calendar import preceding
-from domain.kernel import Command, Stage
-from domain.metric_catalogue import CATALOGUE, Adds
 from infra import answers
 from infra.answers import Difference, text
 from infra.bootstrap import Accord
@@ -51,30 +26,11 @@ from infra.cli.printing import (
     width,
 )
 from infra.store.records import Views
-from infra.tlog import cloudevents
 
 _TENTH = Decimal("0.1")
 
 POLL_SECONDS = 0.5
 """How often a follower looks for what was said meanwhile."""
-
-
-def print_list(rows: Iterable[Row]) -> None:
-    """Print each partnership on a line."""
-    table(
-        ["ID", "STAGE", "PARTIES", ">EVENTS", ">FIRING", "LAST RECORDED"],
-        (
-            (
-                row["id"],
-                row["stage"],
-                " and ".join(row["names"].get(each, each) for each in row["parties"]),
-                row["events"],
-                styled(row["firing"], "bold red" if row["firing"] else ""),
-                minute(row["last_recorded_at"]),
-            )
-            for row in rows
-        ),
-    )
 
 
 def print_history(rows: Iterable[Row]) -> None:
@@ -327,95 +283,3 @@ def print_verified(answer: Row) -> None:
 
 def _shown(value: object) -> str:
     return "nothing" if value is None else str(value)
-
-
-# --- schema ------------------------------------------------------------------------------------
-
-
-def wire_types() -> list[Row]:
-    """Give each wire type, in the order of a partnership's life, with what it asks for."""
-    in_order = sorted(command_types().items(), key=lambda each: _chapter(each[1]))
-    return [
-        {
-            "type": cloudevents.PREFIX + name,
-            "summary": (command.__doc__ or "").partition("\n")[0],
-            "stages": [stage.value for stage in Stage if stage in command.stages],
-        }
-        for name, command in in_order
-    ]
-
-
-CHAPTERS = (
-    exploration,
-    markets,
-    formation,
-    governance,
-    priors,
-    sharing,
-    execution,
-    health,
-    experiment,
-    scaling,
-    renewal,
-    gates,
-    partnership,
-    deal,
-    entry,
-    settlement,
-    dispute,
-    people,
-    reported_figure,
-    program,
-)
-"""Where commands are told of, in the order in which they are of use."""
-
-
-def _chapter(command: type[Command]) -> int:
-    names = [chapter.__name__ for chapter in CHAPTERS]
-    return names.index(command.__module__) if command.__module__ in names else len(names)
-
-
-def metrics() -> list[Row]:
-    """Give the catalogue of metrics: unit, direction, and how periods add up (C19)."""
-    return [
-        {
-            "metric": each.name,
-            "unit": each.unit.value,
-            "better": each.direction.value,
-            "adds": each.adds.value,
-            "numerator": each.numerator or None,
-            "denominator": each.denominator or None,
-            "counted": each.counted,
-        }
-        for each in CATALOGUE.values()
-    ]
-
-
-def print_types() -> None:
-    """Print the wire types."""
-    table(["TYPE", "WHAT IT ASKS FOR"], ((row["type"], row["summary"]) for row in wire_types()))
-    note("The JSON Schema of one: accord schema TYPE. The metrics: accord schema --metrics.")
-
-
-def print_metrics() -> None:
-    """Print the catalogue of metrics."""
-    table(
-        ["METRIC", "UNIT", "BETTER", "SEVERAL PERIODS", "FIGURES"],
-        (
-            (
-                each.name,
-                each.unit.value,
-                each.direction.value,
-                _ADDS[each.adds].format(each=each),
-                "counted or reported" if each.counted else "reported",
-            )
-            for each in CATALOGUE.values()
-        ),
-    )
-
-
-_ADDS = {
-    Adds.SUM: "the sum",
-    Adds.RATIO: "{each.numerator} / {each.denominator}, each summed",
-    Adds.LAST: "the last",
-}

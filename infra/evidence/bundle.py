@@ -24,7 +24,9 @@ from domain.recorded import Recorded
 from domain.values import instant
 from domain.viewing import BundleExported
 from infra import answers
+from infra.answers import statement
 from infra.answers.logs import AsOf, NotFound, Row, sight_of, size_of
+from infra.answers.statements import State
 from infra.audit.log import Altered, Log
 from infra.audit.notary import Notary
 from infra.bootstrap import Accord
@@ -81,11 +83,11 @@ def export(accord: Accord, notary: Notary, partnership: str, asked: Asked, path:
     size_of(accord.history, partnership)
     sight_of(accord.history, partnership, AsOf(viewer=Viewer(asked.party)))
     if asked.statement:
-        found = answers.statement(accord, partnership, asked.statement)["statements"]
-        if not any(each["state"] != "open" for each in found):
+        found = statement.ask(accord, partnership, asked.statement).statements
+        if all(each.state is State.OPEN for each in found):
             raise NotFound(
                 f"{partnership} has no statement {asked.statement}.",
-                f"See what was issued: accord statement {partnership}.",
+                f"List the issued ones: accord statements {partnership}.",
             )
     if asked.alert:
         answers.explain(accord, asked.alert)

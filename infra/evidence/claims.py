@@ -12,7 +12,7 @@ from domain.keyring import KeyRegistered, KeyRevoked, KeyRotated
 from domain.recorded import Recorded
 from domain.values import instant
 from infra.answers.logs import Row
-from infra.answers.stating import posted
+from infra.answers.statement import replay as replay_ledger
 from projections import ALERTS, KPIS, figures
 from projections.fold import replay
 
@@ -49,10 +49,16 @@ def figures_of(events: Iterable[Recorded]) -> list[Row]:
 
 def statements(events: Iterable[Recorded]) -> list[Row]:
     """Give each statement with the lines that it took up; at the end what none has stated yet."""
-    found = posted(events)
+    found = replay_ledger(events)
     claims = [
-        {name: each[name] for name in ("statement", "index", "period", "settlement", "balance")}
-        | {"lines": [_line(line) for line in each["lines"]]}
+        {
+            "statement": each.statement,
+            "index": each.index,
+            "period": each.period,
+            "settlement": each.settlement,
+            "balance": each.balance.model_dump(mode="json", exclude_none=True),
+            "lines": [_line(line) for line in each.lines],
+        }
         for each in found.issued
     ]
     if found.open:

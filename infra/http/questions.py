@@ -67,7 +67,8 @@ def _route(question: Question) -> Any:  # noqa: ANN401 - FastAPI reads its signa
         if question.is_paged:
             given["page"] = Paging(given.pop("after"), given.pop("limit"))
         try:
-            answer = question.ask(served.accord, **given)
+            store = (served.accord,) if question.reads_store else ()
+            answer = question.ask(*store, **given)
         except NotFound as error:
             raise Problem(404, error.detail, hint=error.hint) from error
         return _response(answer.model_dump_json().encode(), etag)

@@ -17,6 +17,7 @@ from infra.bootstrap import bootstrap
 from infra.deciding.service import wall_clock
 from infra.http.app import create_app
 from infra.http.served import Served
+from infra.running.listening import listening
 from infra.settings import Settings
 
 DEFAULT_HOST: Final = "127.0.0.1"
@@ -65,7 +66,7 @@ def serve(
     """Serve an existing store until SIGINT or SIGTERM; all that was taken is recorded then.
 
     Port 0 is any free one; a line on stderr says which. Raises `NoSuchStore` if there is no
-    store, `OSError` if nobody can listen there.
+    store, `CannotListen` if the address cannot be used.
     """
     with (
         listening(host, port) as sock,
@@ -76,20 +77,6 @@ def serve(
         sys.stderr.write(_announcement(sock, simulated=accord.simulated))
         with signals_only_end_the_server():
             server.run([sock])
-
-
-@contextmanager
-def listening(host: str, port: int) -> Iterator[socket.socket]:
-    """Give a socket that listens there, and close it at the end. Raises `OSError`."""
-    family, kind, protocol, _, address = socket.getaddrinfo(
-        host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP
-    )[0]
-    # With its protocol named, asyncio lets small answers go at once; without, each waits 40 ms.
-    with socket.socket(family, kind, protocol) as sock:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.bind(address)
-        sock.listen()
-        yield sock
 
 
 def names(host: str) -> Sequence[str]:

@@ -15,7 +15,8 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from infra.audit.witness import LARGEST, Seen, Witness
-from infra.http.server import address, configured, listening, names, signals_only_end_the_server
+from infra.http.server import address, configured, names, signals_only_end_the_server
+from infra.running.listening import listening
 
 
 def create_app(witness: Witness, seen: Seen, hosts: Sequence[str] = ("*",)) -> Starlette:
@@ -56,7 +57,10 @@ def create_app(witness: Witness, seen: Seen, hosts: Sequence[str] = ("*",)) -> S
 
 
 def serve(witness: Witness, state: Path, host: str, port: int) -> None:
-    """Serve a witness until SIGINT or SIGTERM; port 0 is any free one. Raises `OSError`."""
+    """Serve a witness until SIGINT or SIGTERM; port 0 is any free one.
+
+    Raises `CannotListen`.
+    """
     with listening(host, port) as sock:
         server = uvicorn.Server(configured(create_app(witness, Seen(state), names(host))))
         sys.stderr.write(f"The witness {witness.name} listens at {address(sock)}.\n")

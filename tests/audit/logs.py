@@ -10,8 +10,9 @@ from pathlib import Path
 import uvicorn
 
 from infra.audit.witness import Seen, Witness
-from infra.http.server import address, configured, listening, names
+from infra.http.server import address, configured, names
 from infra.http.witness import create_app
+from infra.running.listening import listening
 from infra.tlog import merkle
 from infra.tlog.keys import Signer
 from infra.tlog.merkle import Tree

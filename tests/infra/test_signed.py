@@ -17,8 +17,8 @@ from domain.formation import AcceptTerms, DeclareBestAlternative, ProposeTerms
 from domain.kernel import Command
 from domain.keyring import RegisterKey, RevokeKey
 from domain.settlement import IssueStatement
-from infra import answers
 from infra.bootstrap import Accord, bootstrap, init
+from infra.cli.settle import issue
 from infra.deciding.pseudonyms import derived
 from infra.deciding.service import Outcome, Service
 from infra.settings import Settings
@@ -431,7 +431,7 @@ def test_statements_that_the_operator_issues_need_no_signature(tmp_path: Path) -
     until = [type(each.command) for each in LIFE].index(IssueStatement)
     with simulated(tmp_path) as accord:
         accord.service.handle(raws[: until + 2])
-        assert answers.settle(accord, NAME, "2026-Q1").status == "accepted"
+        assert issue(accord, NAME, "2026-Q1").status == "accepted"
         assert section8.faults(accord, NAME) == []
 
 

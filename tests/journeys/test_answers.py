@@ -24,10 +24,17 @@ STRANGER = "passer-by"
 ONE_OF_THE_PARTIES = "northbridge"
 MOMENT = "2026-06-30T12:00:00Z"
 
-EXAMPLES: dict[str, str] = {"id": CONSULTING}
+EXAMPLES: dict[str, str] = {"id": CONSULTING, "period": "2026-Q2"}
 """A value for each parameter, by its name, or by its question's name and its own."""
 
-OPTIONAL: list[tuple[str, dict[str, str]]] = []
+FLAG = "true"
+"""The value of a parameter that is a flag of the command."""
+
+OPTIONAL: list[tuple[str, dict[str, str]]] = [
+    ("rejected", {"all": FLAG}),
+    ("schema", {"type": "SignAgreement"}),
+    ("statement", {"policy": "first-touch"}),
+]
 """More ways to ask: a question's name, and the optional parameters to ask it with."""
 
 
@@ -58,8 +65,24 @@ class Asked(NamedTuple):
     @property
     def typed(self) -> list[str]:
         """Give the command's arguments and options."""
-        options = [each for key, value in self.given for each in (f"--{_dashed(key)}", value)]
-        return [*self.question.name.split(), *self.required.values(), *options]
+        parameters = self.question.parameters
+        given = self.required | self.options
+        arguments = [
+            value
+            for key, value in given.items()
+            if key in parameters and parameters[key].is_positional
+        ]
+        options = [
+            each
+            for key, value in given.items()
+            if key not in parameters or not parameters[key].is_positional
+            for each in ([f"--{_dashed(key)}"] if value == FLAG else [f"--{_dashed(key)}", value])
+        ]
+        return [*self.question.name.split(), *arguments, *options]
+
+    def of_store(self, store: str) -> list[str]:
+        """Give the option that names the store, if the question reads one."""
+        return ["--store", store] if self.question.reads_store else []
 
     def url(self) -> str:
         return self.question.path.format_map(self.required)
@@ -119,11 +142,11 @@ def test_the_command_prints_what_http_answers(
     accord: Accord, demo: str, client: TestClient, asked: Asked
 ) -> None:
     answer = client.get(asked.url(), params=asked.query())
-    ran = accord(*asked.typed, "--json", "--store", demo)
+    ran = accord(*asked.typed, "--json", *asked.of_store(demo))
 
     assert (ran.code, answer.status_code) == (0, 200), ran.err or answer.text
     assert ran.out == f"{answer.text}\n"
-    assert answer.json()["simulated"] is True
+    assert answer.json().get("simulated", False) is asked.question.reads_store
     assert asked.question.answer.model_validate_json(answer.content).model_dump_json() == (
         answer.text
     )
@@ -131,7 +154,7 @@ def test_the_command_prints_what_http_answers(
 
 @pytest.mark.parametrize("asked", WAYS, ids=str)
 def test_the_command_prints_an_answer_for_people(accord: Accord, demo: str, asked: Asked) -> None:
-    ran = accord(*asked.typed, "--store", demo)
+    ran = accord(*asked.typed, *asked.of_store(demo))
 
     assert ran.code == 0, ran.err
     assert ran.out
@@ -154,7 +177,7 @@ def test_an_answer_that_is_still_the_same_is_not_sent_again(
 def test_pages_hold_every_item_once(
     accord: Accord, demo: str, client: TestClient, asked: Asked
 ) -> None:
-    whole = accord(*asked.typed, "--json", "--store", demo).json["items"]
+    whole = accord(*asked.typed, "--json", *asked.of_store(demo)).json["items"]
     size = len(whole) // 3 + 1
     items, after, pages = [], None, 0
     while pages == 0 or after:

@@ -1,6 +1,7 @@
 """The worked examples of the documents, to the digit, from the feeds by the ordinary parts."""
 
 from collections.abc import Iterator
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -10,6 +11,8 @@ from domain.governance import ResourcesCommitted
 from domain.proportions import Beta, rounded
 from domain.values import plain
 from infra import answers
+from infra.answers import statement
+from infra.answers.statement import LedgerLine
 from infra.bootstrap import Accord
 from infra.projecting.runner import partnerships
 from projections.portfolio import load
@@ -41,17 +44,14 @@ def figure(accord: Accord, name: str, period: str, metric: str, segment: str = "
     return line
 
 
-def lines(accord: Accord, name: str, period: str) -> list[Row]:
-    return [
-        line
-        for each in answers.statement(accord, name, period)["statements"]
-        for line in each["lines"]
-    ]
+def lines(accord: Accord, name: str, period: str) -> list[LedgerLine]:
+    found = statement.ask(accord, name, period).statements
+    return [line for each in found for line in each.lines]
 
 
-def amount(found: list[Row], text: str) -> Decimal:
-    """What the lines come to that say a text."""
-    return sum((Decimal(line["amount"]) for line in found if text in line["text"]), Decimal(0))
+def amount(found: list[LedgerLine], text: str) -> Decimal:
+    """The sum of the lines whose text contains this one."""
+    return sum((line.amount for line in found if text in line.text), Decimal(0))
 
 
 # --- small samples -----------------------------------------------------------------------------
@@ -142,10 +142,11 @@ def test_100_dollars_are_split_as_agreed(
 
 
 def test_a_sale_of_30_june_that_arrives_on_5_july_earns_15_percent(accord: Accord) -> None:
-    (late,) = (line for line in lines(accord, CONSULTING, "2026-Q2") if "pay-0003" in line["text"])
+    (late,) = (line for line in lines(accord, CONSULTING, "2026-Q2") if "pay-0003" in line.text)
 
-    assert (late["occurred_at"][:10], late["late_days"], late["share"]) == ("2026-06-30", 4, "15")
-    assert Decimal(late["amount"]) == Decimal(12500) * 15 / 100
+    assert late.occurred_at.date() == date(2026, 6, 30)
+    assert (late.late_days, late.share) == (4, Decimal(15))
+    assert late.amount == Decimal(12500) * 15 / 100
 
 
 # --- rules and time ----------------------------------------------------------------------------

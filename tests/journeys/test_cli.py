@@ -15,7 +15,7 @@ from domain.gates import GrantWaiver
 from domain.keyring import key_id
 from infra.audit.receipts import Promise
 from infra.bootstrap import bootstrap, init
-from infra.cli import feeding, options
+from infra.cli import ingest, options
 from infra.settings import Settings
 from infra.tlog import dsse
 from infra.tlog.keys import Signer
@@ -46,8 +46,12 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 def test_a_store_is_made_once(accord: Accord) -> None:
     assert "Made a store" in accord("init").out
-    assert accord("init").out.startswith("There is a store already")
-    assert accord("init", "--json").json == {"store": "sqlite:///accord.db", "made": False}
+    assert accord("init").out == "The store sqlite:///accord.db exists already.\n"
+    assert accord("init", "--json").json == {
+        "simulated": False,
+        "store": "sqlite:///accord.db",
+        "made": False,
+    }
 
 
 def test_a_store_keeps_time_in_the_way_it_was_made_for(accord: Accord) -> None:
@@ -65,11 +69,18 @@ def test_accepted_inputs_end_well_and_the_same_again_does_nothing(accord: Accord
     first = accord("ingest", "-", "--json", stdin=feed)
     again = accord("ingest", "-", "--json", stdin=feed)
 
-    assert (first.code, first.json) == (0, {"accepted": 2, "duplicates": 0, "refused": []})
-    assert (again.code, again.json) == (0, {"accepted": 0, "duplicates": 2, "refused": []})
+    assert (first.code, first.json) == (0, report(accepted=2))
+    assert (again.code, again.json) == (0, report(duplicates=2))
+    words = accord("ingest", "-", stdin=feed).out
+    assert words == "0 accepted, 0 refused, 2 duplicates.\n"
 
 
-def test_a_refusal_names_the_rule_and_the_mend_and_the_exit_code_tells(accord: Accord) -> None:
+def report(accepted: int = 0, duplicates: int = 0) -> dict[str, object]:
+    counts = {"accepted": accepted, "duplicates": duplicates}
+    return {"simulated": False, **counts, "refused": []}
+
+
+def test_a_refusal_names_the_rule_and_a_hint_and_has_its_own_exit_code(accord: Accord) -> None:
     accord("init")
     ran = accord("ingest", "-", "--json", stdin=candidate("north", subject="acme"))
     (refused,) = ran.json["refused"]
@@ -120,7 +131,7 @@ def test_json_lines_are_read_as_they_come_and_never_all_at_once() -> None:
         def read(self, size: int | None = -1) -> bytes:
             raise AssertionError(size)
 
-    messages = feeding.messages(Endless())
+    messages = ingest.messages(Endless())
 
     assert [next(messages) for _ in range(3)] == [beginning("acme")] * 3
 
@@ -146,29 +157,30 @@ def test_files_are_opened_before_anything_is_decided(accord: Accord) -> None:
     assert accord("list", "--json").json["items"] == []
 
 
-def test_what_was_refused_is_kept_and_can_be_retried_once_its_reason_is_gone(
+def test_a_refused_input_is_kept_and_can_be_retried_once_its_reason_is_gone(
     accord: Accord,
 ) -> None:
     accord("init")
     accord("ingest", "-", stdin=candidate("north", subject="acme"))
-    kept = accord("rejected", "--json").json
-    early = accord("rejected", "--retry", "1")
+    kept = accord("rejected", "--json").json["items"]
+    early = accord("retry", "1")
     accord("ingest", "-", stdin=beginning("acme"))
-    later = accord("rejected", "--retry", "1", "--json")
+    later = accord("retry", "1", "--json")
 
     assert [(each["number"], each["rule"]) for each in kept] == [(1, "no-such-partnership")]
     assert json.loads(kept[0]["message"])["type"] == "accord.IdentifyCandidate"
     assert early.code == 3
     assert (later.code, later.json["accepted"]) == (0, 1)
-    assert accord("rejected", "--json").json == []
-    assert [each["state"] for each in accord("rejected", "--all", "--json").json] == ["retried"]
+    assert accord("rejected", "--json").json["items"] == []
+    every = accord("rejected", "--all", "--json").json["items"]
+    assert [each["state"] for each in every] == ["retried"]
     assert accord("list", "--json").json["items"][0]["events"] == 2
 
 
 def test_the_types_that_can_be_sent_are_listed_in_the_order_of_a_partnerships_life(
     accord: Accord,
 ) -> None:
-    types = [each["type"] for each in accord("schema", "--json").json]
+    types = [each["type"] for each in accord("schema", "--json").json["items"]]
 
     assert types[0] == "accord.BeginExploration"
     assert types.index("accord.ChoosePartner") < types.index("accord.SignAgreement")
@@ -179,13 +191,15 @@ def test_the_types_that_can_be_sent_are_listed_in_the_order_of_a_partnerships_li
 def test_a_type_has_its_schema_and_the_metrics_their_units(accord: Accord) -> None:
     sign = accord("schema", "SignAgreement")
     report = accord("schema", "ReportMetric")
-    metrics = {each["metric"]: each for each in accord("schema", "--metrics", "--json").json}
+    metrics = {each["metric"]: each for each in accord("metrics", "--json").json["items"]}
+    (one,) = accord("schema", "SignAgreement", "--json").json["items"]
 
+    assert sign.json == one["json_schema"]
     assert sign.json["properties"]["type"]["const"] == "accord.SignAgreement"
     assert "demo_to_paid" in report.out
-    assert "accord schema --metrics" in report.err
+    assert "accord metrics" in report.err
     assert metrics["demo_to_paid"]["unit"] == "percent"
-    assert "demos, each summed" in accord("schema", "--metrics").out
+    assert "demos, each summed" in accord("metrics").out
 
 
 # --- what holds in a dispute -------------------------------------------------------------------
@@ -299,7 +313,8 @@ def test_receipts_are_kept_in_a_file_and_made_again(accord: Accord, tmp_path: Pa
     again = accord("receipt", SOURCE, "identify-north").out
     assert again == rows[1]["receipt"] == rows[3]["receipt"]
     assert Promise.read(Note.read(again).text).origin == "accord.example/acme"
-    assert accord("receipt", SOURCE, "identify-north", "--json").json == rows[1]
+    answer = accord("receipt", SOURCE, "identify-north", "--json").json
+    assert answer == {"simulated": False, **rows[1]}
 
 
 def test_there_is_no_receipt_of_what_was_not_recorded_or_without_a_key(
@@ -310,7 +325,7 @@ def test_there_is_no_receipt_of_what_was_not_recorded_or_without_a_key(
 
     (tmp_path / "accord.db.key").unlink()
     ran = accord("ingest", "-", "--receipts", "receipts", stdin=beginning("acme"))
-    assert (ran.code, "There is no key" in ran.err) == (1, True)
+    assert (ran.code, "no signing key" in ran.err) == (1, True)
     assert accord("ingest", "-", "--json", stdin=beginning("acme")).json["accepted"] == 1
 
 
@@ -690,20 +705,20 @@ def test_verify_finds_a_changed_row_and_names_it(accord: Accord, growing: Settin
 
 def test_the_demo_makes_its_store_and_tells_what_came_of_the_examples(accord: Accord) -> None:
     examples = str(REPOSITORY / "examples")
-    told = accord("demo", "--examples", examples)
+    told = accord("demo")
     again = accord("demo", "--examples", examples, "--json").json
 
     assert told.code == 0
     assert told.out.startswith("Played 4 feeds: 611 accepted, 10 refused.")
     assert "GrowthOS and Northbridge Advisory (growthos-consulting)" in told.out
-    for number in (
+    for figure in (
         "5.5556 % (15/270)",
         "8 % (12/150)",
         "20 % (1/5)",
         "14 of 10",
         "11 % in 2026-05",
     ):
-        assert number in told.out
+        assert figure in told.out
     assert f"resolved   2026-04-01  referral-minimum@1/{CONSULTING}/2026-Q1" in told.out
     assert "notice-period: The gate to exit is closed" in told.out
     assert SIMULATED in told.err
@@ -728,7 +743,7 @@ def test_the_demo_makes_its_store_and_tells_what_came_of_the_examples(accord: Ac
         (("explain", f"{CONSULTING}/leeds/2026-Q1"), "Perhaps leads"),
         (("ingest", "missing.jsonl"), "missing.jsonl: No such file"),
         (("ingest", "."), "Is a directory"),
-        (("rejected", "--retry", "99"), "See them: accord rejected"),
+        (("retry", "99"), "List them: accord rejected"),
         (("schema", "SignAgreemant"), "Perhaps accord.SignAgreement"),
         (("demo", "--examples", "nowhere"), "accord demo --examples DIR"),
     ],
@@ -821,7 +836,7 @@ def test_the_reader_of_a_pipe_may_leave(demo: str) -> None:
 
 
 @pytest.mark.parametrize("columns", [40, 80])
-@pytest.mark.parametrize("typed", [*READERS, ("schema",), ("schema", "--metrics")], ids=" ".join)
+@pytest.mark.parametrize("typed", [*READERS, ("schema",), ("metrics",)], ids=" ".join)
 def test_nothing_is_cut_off_where_the_terminal_is_narrow(
     accord: Accord, demo: str, monkeypatch: pytest.MonkeyPatch, typed: tuple[str, ...], columns: int
 ) -> None:
@@ -856,9 +871,10 @@ def test_a_statement_says_who_owes_whom_and_why(accord: Accord, demo: str) -> No
     told, answer = accord(*asked), accord(*asked, "--json").json
 
     assert "growthos paid northbridge 2175.00 USD" in told.out
-    assert "terms version 1; late" in told.out
+    assert "terms version 1; recorded 4 days late" in told.out
     (issued,) = answer["statements"]
-    assert (issued["state"], issued["amount"], len(issued["lines"])) == ("settled", "2175.00", 3)
+    assert (issued["state"], len(issued["lines"])) == ("settled", 3)
+    assert issued["balance"]["amount"] == "2175.00"
     assert answer["simulated"] is True
 
 

@@ -26,7 +26,8 @@ from infra.http import create_app
 from infra.http.app import ASSETS
 from infra.http.openapi import EXAMPLE
 from infra.http.problems import UNREADABLE
-from infra.http.server import Server, listening
+from infra.http.server import Server
+from infra.running.listening import listening
 from infra.settings import OPERATOR, Settings
 from infra.store.records import Output
 from infra.tlog import merkle

@@ -78,7 +78,7 @@ def test_what_no_longer_is_what_was_signed_is_handed_out_with_a_warning(
     tamper(store, "UPDATE heads SET size = 341")
     made = accord("bundle", CONSULTING, "--reason", "After.", "-o", "after.zip")
     assert made.code == 1
-    assert "The store is not what was signed" in made.err
+    assert "The store differs from what was signed" in made.err
 
 
 def test_an_auditor_goes_on_from_what_it_found_good(accord: Accord, store: Path) -> None:
@@ -140,7 +140,7 @@ def test_an_outside_authority_tells_when_a_checkpoint_was_there(
         told = accord(*asked, "roots.pem")
         wrong = accord(*asked, "evidence.zip")
     assert told.code == 0, told.err
-    assert "was there at 20" in told.out
+    assert "existed at 20" in told.out
     assert wrong.code == 1
 
     accord("bundle", CONSULTING, "--reason", "A dispute.", "-o", "evidence.zip")

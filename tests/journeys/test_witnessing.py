@@ -37,7 +37,7 @@ def test_a_key_is_made_once_and_tells_what_others_may_know(accord: Accord) -> No
     again = accord("keygen", "key", "--name", NAME, "--json")
 
     assert "Made a key: key." in made.err
-    assert "There is a key already" in accord("keygen", "key").err
+    assert "exists already" in accord("keygen", "key").err
     public = Signer.load(Path("key")).public
     assert Verifier.read(again.json["signs"]).public == public
     assert list(again.json) == ["file", "made", "public", "signs", "cosigns"]
@@ -66,7 +66,7 @@ def test_a_party_cosigns_by_hand_what_grew(accord: Accord, party: Verifier) -> N
     given("note", log.grow(b"four", b"five"))
     without = accord(*asked)
     assert without.code == 3
-    assert "The last one that was cosigned is of 3 events." in without.err
+    assert "The last cosigned one has 3 events." in without.err
     given("proof", "\n".join(written_proof(log.proof(3))))
     assert Note.read(accord(*asked, "--proof", "proof").out).by(party)
 
@@ -83,7 +83,7 @@ def test_a_fork_is_refused_and_shown_with_both_signatures(accord: Accord, party:
     assert "accord forks seen.db" in refused.err
     told = accord("forks", "seen.db", "--json")
     assert told.code == 1
-    (fork,) = told.json
+    (fork,) = told.json["items"]
     assert fork["origin"] == ORIGIN
     cosigned, other = Note.read(fork["cosigned"]), Note.read(fork["contradicting"])
     assert cosigned.by(party)
@@ -135,4 +135,4 @@ def test_a_served_witness_cosigns_every_log_of_an_operator_and_remembers_over_a_
             forked = Log([b"1", *logs[0].entries[1:]])
             told = cosigning.collect(forked.checkpoint(), policy, forked.proof)
             assert "forked" in told.lacking["brightpath"]
-    assert len(accord("forks", "seen.db", "--json").json) == 2
+    assert len(accord("forks", "seen.db", "--json").json["items"]) == 2

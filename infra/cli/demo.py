@@ -1,22 +1,38 @@
-"""The demo: feeds are played through the intake, then each partnership's story is told."""
+"""`accord demo`: play example feeds into a simulated store, and tell each partnership's story."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
+from importlib.resources import files
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from domain.calendar import months_of
 from domain.execution import ReviewHeld
 from domain.reported_figure import MetricCorrected
-from infra import answers
-from infra.answers import NotFound, partnerships
-from infra.answers.logs import view_rows
-from infra.answers.question import LONGEST_PAGE, Paging
+from infra import answers, bootstrap
+from infra.answers import partnerships, statements
+from infra.answers.logs import NotFound, view_rows
+from infra.answers.outcomes import RefusedEvent, Report, Tally
+from infra.answers.question import LONGEST_PAGE, Paging, Panel
 from infra.bootstrap import Accord
-from infra.cli.feeding import Tally, print_refusals
-from infra.cli.money import print_statements
+from infra.cli import ingest, printing
+from infra.cli.options import Json, Store, app, marked, opened, settings
 from infra.cli.pack import print_pack
-from infra.cli.printing import Row, amount, day, figure, minute, number, say, table
+from infra.cli.printing import (
+    Row,
+    amount,
+    day,
+    document,
+    figure,
+    minute,
+    note,
+    number,
+    say,
+    table,
+)
 from infra.cli.reading import print_alerts, print_objectives
-from infra.deciding.service import Outcome
+from infra.settings import DEFAULT_STORE
 from projections import OVERVIEW
 from projections.overview import OVERVIEW_ROW
 
@@ -27,24 +43,59 @@ AGAINST = "against other channels"
 """What a line says that sets the partner's figure against that of other channels."""
 
 
-def feeds(folder: Path) -> list[str]:
+@app.command(rich_help_panel=Panel.RUN.value)
+def demo(
+    examples: Annotated[
+        Path | None,
+        typer.Option(
+            "--examples",
+            metavar="DIR",
+            help="A folder of feeds (*.jsonl); the examples that come with Accord unless given.",
+            show_default=False,
+        ),
+    ] = None,
+    store: Store = DEFAULT_STORE,
+    as_json: Json = False,
+) -> None:
+    """Play the examples into a simulated store and show the partnerships in it."""
+    feeds = feeds_of(examples or shipped())
+    bootstrap.init(settings(store), simulated=True)
+    with opened(store, as_json=as_json) as accord:
+        tally = ingest.play(accord, feeds)
+        report = tally.report(accord)
+        story = _story(accord, report, tally)
+        if as_json:
+            document(marked(accord, story))
+        else:
+            say(f"Played {len(feeds)} feeds: {ingest.counts(report)}.")
+            _print(story, tally)
+            note(f"Go on with accord list --store {store}, then show, history, kpis and explain.")
+
+
+def shipped() -> Path:
+    """Give the folder of the examples: inside the installed package, or beside it in a checkout."""
+    packaged = Path(str(files("infra"))) / "examples"
+    return packaged if packaged.is_dir() else packaged.parents[1] / "examples"
+
+
+def feeds_of(folder: Path) -> list[str]:
     """Give the feeds of a folder, in order. Raises `NotFound` where there are none."""
     found = sorted(str(path) for path in folder.glob("*.jsonl"))
     if not found:
         raise NotFound(
             f"There are no feeds (*.jsonl) in {folder.absolute()}.",
-            "Run it where the examples are, or name their folder: accord demo --examples DIR.",
+            "Name a folder of feeds: accord demo --examples DIR.",
         )
     return found
 
 
-def tell(accord: Accord, tally: Tally) -> Row:
-    """Give what came of the feeds: the counts, and the story of each partnership in them."""
+def _story(accord: Accord, report: Report, tally: Tally) -> Row:
+    """Give the counts, and the story of each partnership in the feeds."""
     overview = {row["id"]: row for row in _partnerships(accord)}
     names = [name for name in tally.partnerships if name in overview]
     return {
-        **tally.as_json(),
-        "partnerships": [_story(accord, overview[name], tally.refused) for name in names],
+        **report.model_dump(mode="json"),
+        "partnerships": [_partnership(accord, overview[name], tally) for name in names],
         "review": next(filter(None, (_last_review(accord, name) for name in names)), None),
     }
 
@@ -66,7 +117,7 @@ def _last_review(accord: Accord, name: str) -> Row | None:
     return answers.review_pack(accord, name, held[-1]) if held else None
 
 
-def _story(accord: Accord, row: Row, refused: Iterable[Outcome]) -> Row:
+def _partnership(accord: Accord, row: Row, tally: Tally) -> Row:
     name = row["id"]
     answer = answers.kpis(accord, name)
     events = list(answers.history(accord, name))
@@ -75,10 +126,10 @@ def _story(accord: Accord, row: Row, refused: Iterable[Outcome]) -> Row:
         "figures": [_told(accord, name, line) for line in answer["figures"] if _is_told(line)],
         "objectives": answer["objectives"],
         "alerts": list(answers.alerts(accord, name)),
-        "statements": list(answers.statements(accord, name)),
+        "statements": [each.model_dump(mode="json") for each in statements.ask(accord, name).items],
         "late": [each for each in events if each.get("late_days")],
         "corrections": [each for each in events if each["type"] == MetricCorrected.wire],
-        "refused": [each.refusal() for each in refused if each.partnership == name],
+        "refused": [each.model_dump() for each in tally.partnerships[name]],
     }
 
 
@@ -100,18 +151,16 @@ def _told(accord: Accord, name: str, line: Row) -> Row:
     return {**line, "months": known} if known else line
 
 
-def print_story(story: Row, tally: Tally, played: int) -> None:
-    """Print the counts, then each partnership's story."""
-    say(f"Played {played} feeds: {tally}.")
+def _print(story: Row, tally: Tally) -> None:
     for row in story["partnerships"]:
         say()
-        _print_one(row, [each for each in tally.refused if each.partnership == row["id"]])
+        _print_one(row, tally.partnerships[row["id"]])
     if story["review"]:
         say()
         print_pack(story["review"])
 
 
-def _print_one(row: Row, refused: list[Outcome]) -> None:
+def _print_one(row: Row, refused: Sequence[RefusedEvent]) -> None:
     names = " and ".join(row["names"].get(each, each) for each in row["parties"])
     say(f"{names} ({row['id']})", "bold")
     say(" > ".join(f"{each['stage']} {day(each['since'])}" for each in row["stages"]), indent=2)
@@ -120,7 +169,8 @@ def _print_one(row: Row, refused: list[Outcome]) -> None:
     if row["alerts"]:
         say("alerts", "bold", 2)
         print_alerts(row["alerts"], indent=4)
-    print_statements(row["statements"], indent=2)
+    issued = map(statements.IssuedStatement.model_validate, row["statements"])
+    printing.blocks(statements.blocks(issued, indent=2))
     table(
         [">#", "HAPPENED", "RECORDED", "WHAT"],
         (
@@ -132,7 +182,7 @@ def _print_one(row: Row, refused: list[Outcome]) -> None:
     )
     if refused:
         say("refused", "bold", 2)
-        print_refusals(refused, indent=4)
+        printing.blocks(ingest.refusals(refused, indent=4))
 
 
 def _print_figures(lines: list[Row]) -> None:

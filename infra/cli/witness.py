@@ -1,19 +1,24 @@
-"""Commands of those who watch over a log: keys, a witness, a cosignature by hand, forks."""
+"""Witnesses of logs: `accord witness`, `accord cosign`, `accord forks`."""
 
-import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from infra.cli.options import DISPUTE, EXIT_CODES, FAILED, HOST, REFUSED, Json, app
+from domain.values import instant
+from infra.answers.question import Item, Panel
+from infra.answers.text import Block, Line, Note, Verbatim
+from infra.cli import printing
+from infra.cli.options import EXIT_CODES, FAILED, HOST, REFUSED, Json, app
 
 if TYPE_CHECKING:
     from infra.audit.witness import Known, Witness
 
 
 WITNESS_PORT = 8010
-"""Beside the port of `accord up`, so that a party can run both."""
+"""Another port than that of `accord up`, so that a party can run both."""
 
 Name = Annotated[
     str,
@@ -30,7 +35,7 @@ State = Annotated[
     typer.Option(
         "--state",
         metavar="FILE",
-        help="Where it keeps what it saw; made if it is missing.",
+        help="The file of the checkpoints that it saw; made if missing.",
         show_default=False,
     ),
 ]
@@ -43,48 +48,13 @@ Operators = Annotated[
     typer.Option(
         "--operator",
         metavar="KEY",
-        help="An operator, by a verifier key of its name: each partnership's log below that.",
+        help="An operator, by a verifier key of its name: all of its partnerships' logs.",
         show_default=False,
     ),
 ]
 
 
-@app.command(rich_help_panel=DISPUTE)
-def keygen(
-    file: Annotated[Path, typer.Argument(metavar="FILE", show_default=False)],
-    name: Annotated[
-        str | None,
-        typer.Option("--name", help="Whose key it is: a log's origin, a witness's name."),
-    ] = None,
-    as_json: Json = False,
-) -> None:
-    """Make a key, and tell what others may know of it. One that is there stays as it is.
-
-    The file is for its owner alone. Under a name, the key signs notes or cosigns those of others.
-    """
-    from base64 import b64encode
-
-    from infra.cli.printing import document, note
-    from infra.tlog.keys import Signer
-    from infra.tlog.notes import Kind, Verifier, checked_name
-
-    kinds = {"signs": Kind.NOTE, "cosigns": Kind.COSIGNATURE} if name else {}
-    named = checked_name(name) if name else ""
-    made = not file.exists()
-    if made:
-        Signer.new().save(file)
-    public = Signer.load(file).public
-    keys = {does: str(Verifier(named, kind, public)) for does, kind in kinds.items()}
-    told = {"public": b64encode(public).decode(), **keys}
-    if as_json:
-        document({"file": str(file), "made": made, **told})
-        return
-    note(f"Made a key: {file}." if made else f"There is a key already: {file}.")
-    # Not wrapped where a terminal ends, because they are copied.
-    sys.stdout.writelines(f"{what:8} {text}\n" for what, text in told.items())
-
-
-@app.command(rich_help_panel=DISPUTE)
+@app.command(rich_help_panel=Panel.EVIDENCE.value)
 def witness(
     name: Name,
     key: Key,
@@ -96,7 +66,7 @@ def witness(
         int, typer.Option("--port", min=0, max=65535, help="The port; 0 is any free one.")
     ] = WITNESS_PORT,
 ) -> None:
-    """Serve a witness, which cosigns the checkpoints of logs as long as they only grow.
+    """Serve a witness: it cosigns a log's checkpoint only if the log has grown.
 
     Either party can run one, with its own key. The protocol is C2SP tlog-witness.
     """
@@ -105,7 +75,9 @@ def witness(
     serve(_witness(name, key, log, operator), state, host, port)
 
 
-@app.command(rich_help_panel=DISPUTE, epilog=f"Exit code {REFUSED}: {EXIT_CODES[REFUSED]}.")
+@app.command(
+    rich_help_panel=Panel.EVIDENCE.value, epilog=f"Exit code {REFUSED}: {EXIT_CODES[REFUSED]}."
+)
 def cosign(
     file: Annotated[
         Path,
@@ -121,7 +93,7 @@ def cosign(
         typer.Option(
             "--proof",
             metavar="FILE",
-            help="That the log grew from the last one cosigned: a hash to a line, in base64.",
+            help="The proof that the log grew from the last cosigned one: a base64 hash a line.",
             show_default=False,
         ),
     ] = None,
@@ -130,7 +102,6 @@ def cosign(
     from time import time
 
     from infra.audit.witness import Seen, written
-    from infra.cli.printing import note
     from infra.tlog.notes import Checkpoint, Note, read_proof
 
     cosigner, seen = _witness(name, key, log, operator), Seen(state)
@@ -140,22 +111,38 @@ def cosign(
     path = read_proof(proof.read_text(encoding="utf-8").split()) if proof else []
     answer = seen.answer(cosigner, written(old, path, shown), int(time()))
     if answer.cosigned:
-        sys.stdout.write(str(shown.joined(answer.cosigned.signatures)))
+        printing.write(str(shown.joined(answer.cosigned.signatures)))
         return
     if answer.fork:
-        note(f"It contradicts the one of {old} events that was cosigned: accord forks {state}.")
+        printing.note(f"It contradicts the cosigned one of {old} events: accord forks {state}.")
     else:
-        note(f"{answer.body.strip()} The last one that was cosigned is of {old} events.")
+        printing.note(f"{answer.body.strip()} The last cosigned one has {old} events.")
     raise typer.Exit(REFUSED)
 
 
-@app.command(rich_help_panel=DISPUTE, epilog=f"Exit code {FAILED}: there is one.")
+class Fork(Item):
+    """Two signed checkpoints of one log that contradict each other."""
+
+    origin: str
+    seen_at: datetime
+    cosigned: str
+    """The note that was cosigned."""
+    contradicting: str
+
+
+class Forks(Item):
+    """The forks that a witness saw."""
+
+    items: tuple[Fork, ...]
+
+
+@app.command(rich_help_panel=Panel.EVIDENCE.value, epilog=f"Exit code {FAILED}: there is a fork.")
 def forks(
     state: Annotated[
         Path,
         typer.Argument(
             metavar="FILE",
-            help="What a witness keeps (--state).",
+            help="The state of a witness (--state).",
             exists=True,
             dir_okay=False,
             show_default=False,
@@ -163,31 +150,31 @@ def forks(
     ],
     as_json: Json = False,
 ) -> None:
-    """Show each fork that a witness saw: two signed checkpoints that cannot both be."""
-    from datetime import UTC, datetime
-
-    from domain.values import instant
+    """List the forks that a witness saw: signed checkpoints that contradict each other."""
     from infra.audit.witness import Seen
-    from infra.cli.printing import array, note, say
 
-    found = [
-        {
-            "origin": each.origin,
-            "seen_at": instant(datetime.fromtimestamp(each.at, UTC)),
-            "cosigned": str(each.seen),
-            "contradicting": str(each.note),
-        }
-        for each in Seen(state).forks()
-    ]
-    if as_json:
-        array(found)
-    elif not found:
-        note("No log was forked.")
-    for row in [] if as_json else found:
-        say(f"{row['origin']}, seen at {row['seen_at']}", "bold")
-        sys.stdout.write(f"{row['cosigned']}\n{row['contradicting']}\n")
-    if found:
+    found = Forks(
+        items=tuple(
+            Fork(
+                origin=each.origin,
+                seen_at=datetime.fromtimestamp(each.at, UTC),
+                cosigned=str(each.seen),
+                contradicting=str(each.note),
+            )
+            for each in Seen(state).forks()
+        )
+    )
+    printing.result(found, _forks, as_json=as_json)
+    if found.items:
         raise typer.Exit(FAILED)
+
+
+def _forks(found: Forks) -> Iterator[Block]:
+    if not found.items:
+        yield Note("No log was forked.")
+    for each in found.items:
+        yield Line(f"{each.origin}, seen at {instant(each.seen_at)}", "bold")
+        yield Verbatim(f"{each.cosigned}\n{each.contradicting}\n")
 
 
 def _witness(

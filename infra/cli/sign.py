@@ -1,7 +1,4 @@
-"""What a party does with its own key, away from any store: prove that it holds it, and sign.
-
-Only what is needed here is imported, so that it also runs where a party keeps its key.
-"""
+"""`accord sign`: sign events with a party's key. It needs no store."""
 
 import re
 from base64 import b64encode
@@ -12,15 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from infra.cli.options import DISPUTE, REFUSED, Id, app, moment
+from infra.answers.question import Panel
+from infra.cli.keys import KeyFile
+from infra.cli.options import REFUSED, app, moment
 from infra.settings import OPERATOR
 
 if TYPE_CHECKING:
     from infra.tlog.dsse import Seen
-
-KeyFile = Annotated[
-    Path, typer.Option("--key", metavar="FILE", help="The party's key.", show_default=False)
-]
 
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
@@ -34,53 +29,7 @@ def _until(text: str) -> datetime:
     return moment(text)
 
 
-@app.command("register-key", rich_help_panel=DISPUTE)
-def register_key(
-    id: Id,
-    party: Annotated[
-        str, typer.Option("--party", metavar="PARTY", help="Whose key it is.", show_default=False)
-    ],
-    actor: Annotated[
-        str, typer.Option("--actor", metavar="NAME", help="Who acts for it.", show_default=False)
-    ],
-    key: KeyFile,
-    replaces: Annotated[
-        str | None,
-        typer.Option(
-            "--replaces", metavar="KEYID", help="The key that it takes the place of, if any."
-        ),
-    ] = None,
-) -> None:
-    """Print the event by which a party registers its key, with the proof that it holds it.
-
-    The first is sent as it is; what replaces a key or adds one is signed by one that is active.
-    """
-    from domain.values import instant
-    from infra.cli.printing import document
-    from infra.deciding.service import wall_clock
-    from infra.tlog import keys
-    from infra.tlog.keys import Signer
-
-    signer = Signer.load(key)
-    proof = signer.sign(keys.possession(id, party, signer.public))
-    data = {"key": b64encode(signer.public).decode(), "proof": b64encode(proof).decode()}
-    command = "RegisterKey" if replaces is None else "RotateKey"
-    document(
-        {
-            "specversion": "1.0",
-            "id": f"{id}/{command}/{keys.key_id(signer.public)}",
-            "source": f"//{party}",
-            "type": f"accord.{command}",
-            "subject": id,
-            "time": instant(wall_clock()),
-            "party": party,
-            "actor": actor,
-            "data": data if replaces is None else {**data, "replaces": replaces},
-        }
-    )
-
-
-@app.command(rich_help_panel=DISPUTE)
+@app.command(rich_help_panel=Panel.EVIDENCE.value)
 def sign(
     file: Annotated[
         typer.FileBinaryRead,
@@ -97,7 +46,7 @@ def sign(
             "--expires",
             parser=_until,
             metavar="WHEN",
-            help="Until when they may be recorded: 15m, 1h or 7d from now, or a moment.",
+            help="Until when they can be recorded: 15m, 1h or 7d from now, or a moment.",
         ),
     ] = "1h",  # type: ignore[assignment] # typer reads it as if it were typed
     seen: Annotated[
@@ -105,20 +54,20 @@ def sign(
         typer.Option(
             "--seen",
             metavar="FILE",
-            help="The last checkpoint that the party saw (a note): the log must contain it.",
+            help="The last checkpoint that the party saw (a note); the log must extend it.",
         ),
     ] = None,
     operator: Annotated[
-        str, typer.Option("--operator", metavar="NAME", help="Who keeps the log.")
+        str, typer.Option("--operator", metavar="NAME", help="The operator of the log.")
     ] = OPERATOR,
     out: Annotated[
         typer.FileBinaryWrite,
         typer.Option("--out", "-o", metavar="FILE", help="- is standard output."),
     ] = "-",  # type: ignore[assignment] # as above
 ) -> None:
-    """Sign events: each becomes a line with a DSSE envelope, to be sent in the event's place.
+    """Sign events. Each becomes a line with a DSSE envelope, to be sent instead of the event.
 
-    They are signed as they will be recorded, with all that is left to its default.
+    The signature covers the event as it will be recorded, with every default filled in.
     """
     from infra.tlog import dsse
     from infra.tlog.keys import Signer
@@ -132,7 +81,7 @@ def sign(
 
 
 def _events(feed: bytes) -> Iterator[dict[str, Any]]:
-    """Give the events of a file as they will be recorded; end where one can only be refused."""
+    """Give the events of a file as they will be recorded; exit if one is unreadable."""
     import orjson
 
     from domain.values import instant
@@ -147,9 +96,9 @@ def _events(feed: bytes) -> Iterator[dict[str, Any]]:
             why = read.refused
             note(f"{read.source_id}: {why.rule}: {why.detail} Hint: {why.hint}")
             raise typer.Exit(REFUSED)
-        told = read.envelope
-        data = told.data.model_dump(mode="json", exclude_none=True)
-        yield {**orjson.loads(raw), "time": instant(told.time), "data": data}
+        envelope = read.envelope
+        data = envelope.data.model_dump(mode="json", exclude_none=True)
+        yield {**orjson.loads(raw), "time": instant(envelope.time), "data": data}
 
 
 def _seen(file: Path, origin: str) -> "Seen":
@@ -159,7 +108,7 @@ def _seen(file: Path, origin: str) -> "Seen":
     try:
         found = Checkpoint.read(Note.read(file.read_text(encoding="utf-8")).text)
     except Malformed as error:
-        raise typer.BadParameter(f"{file} is no checkpoint: {error}") from None
+        raise typer.BadParameter(f"{file} is not a checkpoint: {error}") from None
     if found.origin != origin:
         raise typer.BadParameter(f"{file} is a checkpoint of {found.origin}, not of {origin}.")
     return Seen(root=b64encode(found.root).decode(), size=found.size)

@@ -1,0 +1,86 @@
+"""Which metrics can be reported and counted (C19)."""
+
+from collections.abc import Iterator
+from typing import assert_never
+
+from domain.metric_catalogue import CATALOGUE, Adds, Direction, Unit
+from infra.answers.question import Item, Panel, Question
+from infra.answers.text import Block, Table
+
+
+class Metric(Item):
+    """A metric of the catalogue."""
+
+    metric: str
+    unit: Unit
+    better: Direction
+    """Whether a higher or a lower figure is better."""
+    adds: Adds
+    """How the figures of shorter periods make that of a longer one."""
+    numerator: str | None
+    denominator: str | None
+    counted: bool
+    """Whether figures are also counted from deals, rather than reported alone."""
+
+
+class Metrics(Item):
+    """The catalogue of metrics."""
+
+    items: tuple[Metric, ...]
+
+
+def ask() -> Metrics:
+    """Give the catalogue of metrics: unit, direction, and how periods add up (C19)."""
+    return Metrics(
+        items=tuple(
+            Metric(
+                metric=each.name,
+                unit=each.unit,
+                better=each.direction,
+                adds=each.adds,
+                numerator=each.numerator or None,
+                denominator=each.denominator or None,
+                counted=each.counted,
+            )
+            for each in CATALOGUE.values()
+        )
+    )
+
+
+def text(found: Metrics) -> Iterator[Block]:
+    """Give a line for each metric."""
+    yield Table(
+        ["METRIC", "UNIT", "BETTER", "SEVERAL PERIODS", "FIGURES"],
+        [
+            (
+                each.metric,
+                each.unit.value,
+                each.better.value,
+                _several(each),
+                "counted or reported" if each.counted else "reported",
+            )
+            for each in found.items
+        ],
+    )
+
+
+def _several(each: Metric) -> str:
+    match each.adds:
+        case Adds.SUM:
+            return "the sum"
+        case Adds.RATIO:
+            return f"{each.numerator} / {each.denominator}, each summed"
+        case Adds.LAST:
+            return "the last"
+        case _:
+            assert_never(each.adds)
+
+
+METRICS = Question(
+    "metrics",
+    ask,
+    text,
+    path="/v1/metrics",
+    help="List the metrics that can be reported, with their units.",
+    panel=Panel.INGEST,
+)

@@ -1,0 +1,106 @@
+"""Which inputs were refused: each with its rule and a hint, kept so that it can be retried."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Annotated
+
+from infra.answers import cursors
+from infra.answers.logs import NotFound
+from infra.answers.question import Item, Page, Paging, Panel, Parameter, Question
+from infra.answers.text import Block, Line, Note
+from infra.bootstrap import Accord
+from infra.store import records
+from infra.store.records import RefusalState
+
+
+class Refusal(Item):
+    """An input that was refused."""
+
+    number: int
+    """The number to retry it by."""
+    state: RefusalState
+    """Whether it is open, was retried since, or was erased with a person's name."""
+    source: str
+    id: str
+    subject: str | None
+    """The partnership, if the input names one."""
+    type: str | None
+    rule: str
+    """The rule that refused it."""
+    detail: str
+    hint: str
+    """What to do about it."""
+    pointer: str | None
+    """Where in the input the trouble is (RFC 6901), if it is at one place."""
+    received_at: datetime
+    message: str
+    """The input as it came."""
+
+
+class Refusals(Page[Refusal]):
+    """Refused inputs, in the order in which they came."""
+
+
+def ask(
+    accord: Accord,
+    all: Annotated[bool, Parameter("Also those that were retried or erased.")] = False,  # noqa: FBT002 - passed by name
+    page: Paging = Paging(),  # noqa: B008 - frozen
+) -> Refusals:
+    """Give refused inputs, a page at a time. Raises `NotFound` for a cursor of another question."""
+    after = 0 if page.after is None else _number(page.after)
+    found = accord.history.refusals(None if all else "open", after, page.limit + 1)
+    shown = found[: page.limit]
+    return Refusals(
+        simulated=accord.simulated,
+        items=tuple(map(_refusal, shown)),
+        next=cursors.written("rejected", shown[-1].number) if found[page.limit :] else None,
+    )
+
+
+def _number(cursor: str) -> int:
+    (number,) = cursors.read("rejected", cursor)
+    if not isinstance(number, int):
+        raise NotFound(f"The cursor {cursor!r} is damaged.", "Begin with the first page.")
+    return number
+
+
+def _refusal(each: records.Refusal) -> Refusal:
+    return Refusal(
+        number=each.number,
+        state=each.state,
+        source=each.source,
+        id=each.source_id,
+        subject=each.subject,
+        type=each.type,
+        rule=each.rule,
+        detail=each.detail,
+        hint=each.hint,
+        pointer=each.pointer,
+        received_at=each.received_at,
+        message=each.raw.decode(errors="replace"),
+    )
+
+
+def text(found: Refusals) -> Iterator[Block]:
+    """Give each refused input with its number, its rule and its hint."""
+    for each in found.items:
+        state = "" if each.state == "open" else f", {each.state}"
+        at = f" at {each.pointer}" if each.pointer else ""
+        what = f"{each.type or 'no type'} on {each.subject or 'no partnership'}"
+        yield Line(f"{each.number}  {what}: {each.id} ({each.source or 'no source'}){state}")
+        yield Line(f"{each.rule}{at}: {each.detail}", indent=4)
+        yield Line(f"Hint: {each.hint}", indent=4)
+    if not found.items:
+        yield Note("There are no refused inputs.")
+    elif found.next is None:
+        yield Note("Decide one again, unchanged: accord retry NUMBER.")
+
+
+REFUSALS = Question(
+    "rejected",
+    ask,
+    text,
+    path="/v1/refusals",
+    help="List the inputs that were refused. They are kept and can be retried.",
+    panel=Panel.INGEST,
+)

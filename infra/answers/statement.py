@@ -1,0 +1,403 @@
+"""What accrued between the parties up to the end of a period: the statements, line by line (C10).
+
+The ledger's rows hold sums and no lines, so the lines are found again by replay of the log.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Annotated
+
+from domain import settlement
+from domain.attribution import AttributionPolicy, PolicyKind
+from domain.calendar import bounds
+from domain.kernel import Refused
+from domain.recorded import Recorded
+from domain.settlement import ROUNDING, Balance, FinalSettlementIssued, StatementIssued
+from domain.values import Number, plain
+from infra.answers import statements
+from infra.answers import text as words
+from infra.answers.logs import NOW, AsOf, NotFound, Row, log
+from infra.answers.question import Answer, Item, Parameter, PartnershipId, Question
+from infra.answers.statements import State, state_of
+from infra.answers.text import Block, Line, Table
+from infra.bootstrap import Accord
+from projections.settlement import AGREED, ledger, post
+
+
+class Weighing(StrEnum):
+    """The attribution policies that competing claims can be weighed by without more terms."""
+
+    FIRST_TOUCH = PolicyKind.FIRST_TOUCH.value
+    LAST_TOUCH = PolicyKind.LAST_TOUCH.value
+    CODE_WINS = PolicyKind.CODE_WINS.value
+
+
+class WindowTotal(Item):
+    """What a window of a tiered or capped share has earned so far."""
+
+    name: str
+    """The month, quarter or year."""
+    total: Number
+    """What was collected in it."""
+    earned: Number
+    """What that total earns."""
+
+
+class LedgerLine(Item):
+    """One line of the ledger: what one event changed in what a party earned."""
+
+    index: int
+    """The index of the event that posted the line."""
+    because_of: str
+    """The type of that event."""
+    occurred_at: datetime
+    late_days: int
+    """How many whole days after it happened the event was recorded; 0 within the first day."""
+    about: str
+    """The deal or the entry, such as `deal/ref-0001`; `windows` for what a window earned."""
+    item: str
+    """The item of the terms, by its place and kind: `0-revenue-share`."""
+    month: str
+    """The month that the line belongs to."""
+    to: str
+    """The party that earned the amount, or lost it if the amount is negative."""
+    currency: str
+    amount: Number
+    fact: str | None = None
+    """The payment, sale or window that earned it; null where a dispute moved money."""
+    terms_version: int | None = None
+    """The version of the terms in force when it happened; 0 if no version says it."""
+    basis: Number | None = None
+    """What the share or the fee is taken of, in the line's currency."""
+    share: Number | None = None
+    """The share of the basis, in percent."""
+    credited: Number | None = None
+    """How much of the referral is credited to the party, in percent."""
+    figure: Number | None = None
+    """The metric's figure that the line rests on."""
+    threshold: Number | None = None
+    window: WindowTotal | None = None
+    text: str
+    """What the line is for, in words."""
+
+
+class Statement(Item):
+    """A statement that was issued, or a draft of the next one."""
+
+    statement: str | None
+    """The statement's name; null for a draft."""
+    period: str
+    """Empty for a final settlement."""
+    settlement: str | None
+    """The final settlement that it is part of."""
+    state: State
+    issued_at: datetime | None
+    index: int | None
+    """The index of the event that issued it."""
+    currency: str
+    balance: Balance | None
+    """Who pays how much, by month and currency; null if the draft cannot be settled."""
+    refused: str | None
+    """Why the draft cannot be settled."""
+    paid: Number
+    """What was paid on it so far."""
+    lines: tuple[LedgerLine, ...]
+
+
+class PeriodStatements(Answer):
+    """The statements of a period, with every line."""
+
+    id: str
+    period: str
+    policy: PolicyKind | None
+    """The policy that competing claims are weighed by, instead of the agreed ones."""
+    rounding: str
+    """How every amount is rounded."""
+    statements: tuple[Statement, ...]
+
+
+def ask(
+    accord: Accord,
+    id: PartnershipId,
+    period: Annotated[
+        str,
+        Parameter(
+            "Up to the end of this month, quarter or year; or a statement's name.",
+            "PERIOD",
+            positional=False,
+        ),
+    ],
+    policy: Annotated[
+        Weighing | None,
+        Parameter("As if competing claims were weighed by this policy, not the agreed one."),
+    ] = None,
+    when: AsOf = NOW,
+) -> PeriodStatements:
+    """Give what accrued up to the end of a period, issued or not yet, with every line (C10).
+
+    `period` may also be the name of a statement or of a final settlement. With a `policy` nothing
+    counts as issued. Raises `NotFound`.
+    """
+    kind = PolicyKind(policy) if policy else None
+    postings = replay(log(accord.history, id, when), AttributionPolicy(kind=kind) if kind else None)
+    found = [
+        postings.statement(each)
+        for each in postings.issued
+        if period in (each.period, each.settlement, each.statement)
+    ]
+    if _is_period(period):
+        found += postings.drafts(period)
+    elif not found:
+        names = ", ".join(each.statement for each in postings.issued) or "none was issued"
+        raise NotFound(f"There is no statement {period}.", f"Statements: {names}.")
+    return PeriodStatements(
+        simulated=accord.simulated,
+        as_of=when.asked,
+        id=id,
+        period=period,
+        policy=kind,
+        rounding=ROUNDING,
+        statements=tuple(found),
+    )
+
+
+def _is_period(text: str) -> bool:
+    try:
+        bounds(text)
+    except ValueError:
+        return False
+    return True
+
+
+# --- the lines of a log ------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """A statement that was issued, with the ledger's lines that it states."""
+
+    statement: str
+    period: str
+    settlement: str
+    issued_at: datetime
+    index: int
+    balance: Balance
+    lines: list[Row]
+
+
+def replay(events: Iterable[Recorded], policy: AttributionPolicy | None = None) -> "Postings":
+    """Give the lines of a log, and the statements that state them."""
+    postings = Postings(policy)
+    for recorded in events:
+        postings.take(recorded)
+    return postings
+
+
+@dataclass(slots=True)
+class Postings:
+    """The ledger's lines of a log, and the statements that state them."""
+
+    policy: AttributionPolicy | None
+    rows: dict[str, Row] = field(default_factory=dict)
+    open: list[Row] = field(default_factory=list)
+    """Lines that no statement states yet."""
+    issued: list[Issued] = field(default_factory=list)
+
+    def take(self, recorded: Recorded) -> None:
+        """Post an event. An issued statement takes the open lines of its parts."""
+        event = recorded.event
+        if self.policy is not None and isinstance(event, StatementIssued | FinalSettlementIssued):
+            return
+        posting = post(self.rows, recorded, self.policy)
+        self.rows |= posting.changed
+        self.open += posting.lines
+        match event:
+            case StatementIssued(statement=name, period=period, balance=balance):
+                self._issue(recorded, name, period, "", balance)
+            case FinalSettlementIssued(settlement=final):
+                for balance in event.balances:
+                    self._issue(recorded, f"{final}:{balance.currency}", "", final, balance)
+            case _:
+                pass
+
+    def _issue(
+        self, recorded: Recorded, name: str, period: str, final: str, balance: Balance
+    ) -> None:
+        parts = {(part.month, part.currency) for part in balance.parts}
+        stated: list[Row] = []
+        left: list[Row] = []
+        for line in self.open:
+            (stated if (line["month"], line["currency"]) in parts else left).append(line)
+        self.open = left
+        issued_at = recorded.act.recorded_at
+        self.issued.append(Issued(name, period, final, issued_at, recorded.index, balance, stated))
+
+    def statement(self, issued: Issued) -> Statement:
+        """Give an issued statement with what was paid on it since."""
+        paid = Decimal(self.rows[f"statement/{issued.statement}"]["paid"])
+        return Statement(
+            statement=issued.statement,
+            period=issued.period,
+            settlement=issued.settlement or None,
+            state=state_of(issued.balance, paid),
+            issued_at=issued.issued_at,
+            index=issued.index,
+            currency=issued.balance.currency,
+            balance=issued.balance,
+            refused=None,
+            paid=paid,
+            lines=tuple(map(_line, issued.lines)),
+        )
+
+    def drafts(self, period: str) -> Iterator[Statement]:
+        """Give what accrued up to the end of a period and is not stated yet, by currency."""
+        end = bounds(period)[1]
+        known = ledger(self.rows)
+        parties = tuple(self.rows.get(AGREED, {}).get("parties", ()))
+        waiting = [each for each in known.accrued if bounds(each.month)[1] <= end]
+        if not waiting or len(parties) != 2:  # noqa: PLR2004 - a partnership is of two
+            return
+        currencies = sorted({each.currency for each in waiting})
+        for currency in [known.settles_in] if known.settles_in else currencies:
+            balance, refused = None, None
+            try:
+                balance = settlement.balance(currency, waiting, known, parties)
+            except Refused as error:
+                refused = error.detail
+            yield Statement(
+                statement=None,
+                period=period,
+                settlement=None,
+                state=State.OPEN,
+                issued_at=None,
+                index=None,
+                currency=currency,
+                balance=balance,
+                refused=refused,
+                paid=Decimal(0),
+                lines=tuple(
+                    _line(line)
+                    for line in self.open
+                    if bounds(line["month"])[1] <= end
+                    and (known.settles_in or line["currency"] == currency)
+                ),
+            )
+
+
+_MOVES = {
+    "hold": "on hold, because it is disputed",
+    "release": "no longer on hold",
+    "dispute": "taken back by the outcome of a dispute",
+}
+"""The items of lines that disputes post, in words."""
+
+
+def _line(row: Row) -> LedgerLine:
+    """Give a line of the ledger with its text: of what, which share, under which terms."""
+    line = LedgerLine.model_validate({**row, "text": ""})
+    return line.model_copy(update={"text": "; ".join(_parts(line))})
+
+
+def _parts(line: LedgerLine) -> Iterator[str]:
+    kind = line.item.lstrip("0123456789-")
+    about = line.about.replace("/", " ")
+    if line.fact is None:
+        yield f"{about}: {_MOVES[kind]}"
+        return
+    what = kind if line.fact in kind else f"{kind} of {line.fact}"
+    yield f"{what}, {about}" if line.about.startswith(("deal/", "entry/")) else what
+    if line.share is not None:
+        yield f"{plain(line.share)} % of {_plain(line.basis)}"
+    elif line.threshold is not None:
+        yield f"{_plain(line.figure)} against {plain(line.threshold)}"
+    elif line.figure is not None:
+        yield f"{plain(line.figure)} at {_plain(line.basis)}"
+    if line.credited not in {None, Decimal(100)}:
+        yield f"credited with {_plain(line.credited)} %"
+    if line.window:
+        total, earned = plain(line.window.total), plain(line.window.earned)
+        yield f"{total} in {line.window.name} earn {earned}"
+    if line.terms_version:
+        yield f"terms version {line.terms_version}"
+    if line.late_days:
+        yield words.late(line.late_days)
+
+
+def _plain(value: Decimal | None) -> str:
+    return "" if value is None else plain(value)
+
+
+# --- text --------------------------------------------------------------------------------------
+
+
+def text(found: PeriodStatements) -> Iterator[Block]:
+    """Give each statement with its parts and its lines."""
+    yield Line(f"{found.id}, {found.period}", "bold")
+    if found.policy:
+        yield Line(f"as if claims were weighed by {found.policy.value}", indent=2)
+    if not found.statements:
+        yield Line("Nothing accrued up to its end that is not stated already.", indent=2)
+    for each in found.statements:
+        yield Line()
+        yield from _statement(each)
+    yield Line()
+    yield Line(f"rounding: {found.rounding}", indent=2)
+
+
+def _statement(each: Statement) -> Iterator[Block]:
+    title = f"{each.currency}, not issued yet"
+    if each.statement and each.issued_at:
+        title = f"{each.statement}, {each.state.value} ({words.minute(each.issued_at)})"
+    if each.balance is None:
+        yield Line(f"{title}: not settled", "bold", 2)
+        yield Line(each.refused or "", indent=4)
+    else:
+        yield Line(f"{title}: {statements.owed(each.balance, each.paid)}", "bold", 2)
+        yield Table(
+            ["MONTH", "EARNED BY", ">AMOUNT", ">RATE", f">IN {each.currency}"],
+            list(_earned(each.balance)),
+            indent=4,
+        )
+    yield Table(
+        [">#", "MONTH", "TO", ">AMOUNT", "WHAT FOR"],
+        [
+            (
+                line.index,
+                line.month,
+                line.to,
+                f"{plain(line.amount)} {line.currency}",
+                line.text,
+            )
+            for line in each.lines
+        ],
+        title="lines",
+        indent=4,
+    )
+    held = [
+        f"{plain(amount)} {part.currency} to {party} ({part.month})"
+        for part in (each.balance.held if each.balance else ())
+        for party, amount in part.earned.items()
+    ]
+    if held:
+        yield Line(f"on hold, because it is disputed: {'; '.join(held)}", indent=4)
+
+
+def _earned(balance: Balance) -> Iterator[tuple[str, str, str, str, str]]:
+    for part in balance.parts:
+        for party, amount in part.earned.items():
+            converted = (part.converted or {}).get(party, amount)
+            rate = words.number(part.rate) if part.rate is not None else ""
+            earned = f"{plain(amount)} {part.currency}"
+            yield part.month, party, earned, rate, plain(converted)
+
+
+STATEMENT = Question(
+    "statement",
+    ask,
+    text,
+    path="/v1/partnerships/{id}/statement",
+    help="Show what accrued in a period, issued or not yet, line by line.",
+)

@@ -1,0 +1,134 @@
+"""Which statements were issued: who owes whom how much, and what of it was paid."""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+from domain.settlement import Balance
+from domain.values import Number, plain
+from infra.answers.logs import NOW, AsOf, log, sight_of, size_of
+from infra.answers.question import Answer, Item, PartnershipId, Question
+from infra.answers.text import Block, Note, Table, minute
+from infra.bootstrap import Accord
+from projections import SETTLEMENT
+from projections.fold import Row, replay
+
+
+class State(StrEnum):
+    """How far a statement has come."""
+
+    OPEN = "open"
+    """A draft: it is not issued yet."""
+    ISSUED = "issued"
+    """It is issued, and its balance is to be paid."""
+    SETTLED = "settled"
+    """It is issued, and nothing is left to be paid."""
+
+
+class IssuedStatement(Item):
+    """A statement as it was issued, and what was paid on it."""
+
+    statement: str
+    period: str
+    """Empty for a final settlement."""
+    state: State
+    issued_at: datetime
+    index: int
+    """The index of the event that issued it."""
+    balance: Balance
+    paid: Number
+    """What was paid on it so far."""
+
+
+class IssuedStatements(Answer):
+    """The statements of a partnership, in the order of issue."""
+
+    id: str
+    items: tuple[IssuedStatement, ...]
+
+
+def ask(accord: Accord, id: PartnershipId, when: AsOf = NOW) -> IssuedStatements:
+    """Give the statements that were issued, in the order of issue. Raises `NotFound`."""
+    size_of(accord.history, id)
+    sight_of(accord.history, id, when)
+    asked_now = when.at is None and when.known is None
+    rows = _saved(accord, id) if asked_now else _replayed(accord, id, when)
+    found = sorted(map(_issued, rows), key=lambda each: (each.index, each.statement))
+    return IssuedStatements(simulated=accord.simulated, as_of=when.asked, id=id, items=tuple(found))
+
+
+def _saved(accord: Accord, id: str) -> Iterator[Row]:
+    return (row for key, row in accord.views.select(SETTLEMENT.name, id) if _is_issued(key, row))
+
+
+def _replayed(accord: Accord, id: str, when: AsOf) -> Iterator[Row]:
+    rows = replay(SETTLEMENT, log(accord.history, id, when)).rows
+    return (row for key, row in rows.items() if _is_issued(key, row))
+
+
+def _is_issued(key: str, row: Row) -> bool:
+    # A payout alone, as seen of a time before its statement, is a row without an index.
+    return key.startswith("statement/") and "index" in row
+
+
+def _issued(row: Row) -> IssuedStatement:
+    balance = Balance.model_validate(_of(Balance.model_fields, row))
+    paid = Decimal(row["paid"])
+    own = _of(("statement", "period", "issued_at", "index"), row)
+    return IssuedStatement(**own, balance=balance, paid=paid, state=state_of(balance, paid))
+
+
+def _of(names: Iterable[str], row: Row) -> dict[str, Any]:
+    return {name: row[name] for name in names if name in row}
+
+
+def state_of(balance: Balance, paid: Decimal) -> State:
+    """Give the state of an issued statement; one that owes nothing is settled at once."""
+    return State.SETTLED if balance.payer is None or paid == balance.amount else State.ISSUED
+
+
+def owed(balance: Balance, paid: Decimal) -> str:
+    """Give who owes whom how much, and what of it was paid."""
+    if balance.payer is None:
+        return "nobody owes anything"
+    amount = f"{plain(balance.amount)} {balance.currency}"
+    if paid and paid == balance.amount:
+        return f"{balance.payer} paid {balance.payee} {amount}"
+    part = f", {plain(paid)} of it paid" if paid else ""
+    return f"{balance.payer} owes {balance.payee} {amount}{part}"
+
+
+def text(found: IssuedStatements) -> Iterator[Block]:
+    """Give a line for each statement."""
+    yield from blocks(found.items)
+    if not found.items:
+        yield Note("No statement was issued.")
+
+
+def blocks(issued: Iterable[IssuedStatement], indent: int = 0) -> Iterator[Block]:
+    """Give a table with a line for each statement."""
+    yield Table(
+        ["STATEMENT", "ISSUED", "BALANCE", "STATE"],
+        [
+            (
+                each.statement,
+                minute(each.issued_at),
+                owed(each.balance, each.paid),
+                "settled" if each.state is State.SETTLED else "to be paid",
+            )
+            for each in issued
+        ],
+        title="statements",
+        indent=indent,
+    )
+
+
+STATEMENTS = Question(
+    "statements",
+    ask,
+    text,
+    path="/v1/partnerships/{id}/statements",
+    help="List the issued statements: balance, and what was paid.",
+)

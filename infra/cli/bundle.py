@@ -1,0 +1,110 @@
+"""`accord bundle`: write the evidence of a partnership to a file."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from getpass import getuser
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from infra.answers.question import Panel, Result
+from infra.answers.text import Block, Line, Note, Verbatim
+from infra.cli import printing
+from infra.cli.options import FAILED, Id, Json, Store, app, moment, opened
+from infra.settings import DEFAULT_STORE
+
+
+class Written(Result):
+    """A bundle that was written."""
+
+    file: str
+    size: int
+    """The events of the log."""
+    withheld: int
+    """How many of them are in it as hashes alone."""
+    log: str
+    """The key of the log, which a reader pins."""
+    warning: str | None
+    """How the store differs from what was signed; null if it does not."""
+
+
+def _moment(name: str, about: str) -> Any:  # noqa: ANN401 - typer's own option
+    return typer.Option(name, parser=moment, metavar="WHEN", help=about, show_default=False)
+
+
+@app.command(rich_help_panel=Panel.EVIDENCE.value)
+def bundle(
+    id: Id,
+    out: Annotated[Path, typer.Option("-o", "--out", metavar="FILE.zip", help="A new file.")],
+    reason: Annotated[
+        str, typer.Option("--reason", metavar="TEXT", help="What it is for; the log records it.")
+    ],
+    party: Annotated[
+        str | None,
+        typer.Option(
+            "--for",
+            metavar="PARTY",
+            help="Include this party's private facts; without it, no private facts are included.",
+            show_default=False,
+        ),
+    ] = None,
+    statement: Annotated[
+        str | None,
+        typer.Option(
+            "--statement",
+            metavar="STATEMENT",
+            help="Include a proof of this statement, by its name or period.",
+            show_default=False,
+        ),
+    ] = None,
+    alert: Annotated[
+        str | None,
+        typer.Option(
+            "--alert",
+            metavar="ALERT",
+            help="Include proofs of the events behind this alert.",
+            show_default=False,
+        ),
+    ] = None,
+    start: Annotated[
+        datetime | None, _moment("--from", "Include earlier events as hashes alone.")
+    ] = None,
+    end: Annotated[
+        datetime | None, _moment("--to", "Include later events as hashes alone.")
+    ] = None,
+    store: Store = DEFAULT_STORE,
+    as_json: Json = False,
+) -> None:
+    """Write an evidence bundle, which can be checked offline without trusting the operator.
+
+    It contains events, proofs, checkpoints, keys, terms, figures, statements, alerts, the format
+    and two verifiers (docs/auditor.md).
+    """
+    from infra.evidence.bundle import Asked, export
+
+    asked = Asked(getuser(), reason, party, statement, alert, start, end)
+    with opened(store, as_json=as_json) as accord:
+        accord.catch_up()
+        notary = accord.signing()
+        made = export(accord, notary, id, asked, out)
+        written = Written(
+            simulated=accord.simulated,
+            file=str(out),
+            size=made.size,
+            withheld=made.withheld,
+            log=str(notary.seal.verifier(id)),
+            warning=made.warning or None,
+        )
+    printing.result(written, _text, as_json=as_json)
+    if written.warning:
+        raise typer.Exit(FAILED)
+
+
+def _text(written: Written) -> Iterator[Block]:
+    hidden = f", {written.withheld} of them as hashes alone" if written.withheld else ""
+    what = f"Wrote {written.size} events{hidden} to {written.file}."
+    yield Line(f"{what} Its reader pins this key of the log:")
+    yield Verbatim(f"{written.log}\n")
+    if written.warning:
+        yield Note(f"The store differs from what was signed: {written.warning}")

@@ -1,0 +1,83 @@
+"""`accord checkpoint` and `accord timestamp`: sign a log, and have its time confirmed."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from infra.answers.logs import size_of
+from infra.answers.question import Panel, Result
+from infra.answers.text import Block, Line, Verbatim
+from infra.cli import printing
+from infra.cli.options import Id, Json, Store, app, opened
+from infra.settings import DEFAULT_STORE
+
+
+class SignedCheckpoint(Result):
+    """A partnership's checkpoint: the size, the root and the time of its log, signed."""
+
+    partnership: str
+    note: str
+    """A signed note (C2SP `tlog-checkpoint`)."""
+
+
+class Timestamped(Result):
+    """A checkpoint with the time that an outside authority gave it."""
+
+    partnership: str
+    size: int
+    """The events of the checkpoint."""
+    at: datetime
+
+
+@app.command(rich_help_panel=Panel.EVIDENCE.value)
+def checkpoint(id: Id, store: Store = DEFAULT_STORE, as_json: Json = False) -> None:
+    """Sign the current state of a partnership's log, and print it: size, root, time."""
+    with opened(store, as_json=as_json) as accord:
+        size_of(accord.history, id)
+        note = str(accord.signing().checkpoint(id))
+        found = SignedCheckpoint(simulated=accord.simulated, partnership=id, note=note)
+    printing.result(found, lambda _: [Verbatim(note)], as_json=as_json)
+
+
+@app.command(rich_help_panel=Panel.EVIDENCE.value)
+def timestamp(
+    id: Id,
+    authority: Annotated[
+        str, typer.Option("--authority", metavar="URL", help="The time authority (RFC 3161).")
+    ],
+    roots: Annotated[
+        Path,
+        typer.Option("--roots", metavar="FILE", help="The root certificates of the authority."),
+    ],
+    store: Store = DEFAULT_STORE,
+    as_json: Json = False,
+) -> None:
+    """Have an outside authority timestamp the latest checkpoint; later bundles contain the proof.
+
+    The answer is verified before it is kept. It covers the text of the checkpoint.
+    """
+    from infra.audit import timestamps
+    from infra.evidence.bundle import TIMESTAMP
+    from infra.store.records import Kept
+    from infra.tlog.notes import Checkpoint
+
+    trusted = timestamps.roots(roots.read_bytes())
+    with opened(store, as_json=as_json) as accord:
+        size_of(accord.history, id)
+        text = accord.signing().checkpoint(id).text
+        answer = timestamps.fetch(authority, timestamps.request(text))
+        at = timestamps.verify(answer, text, trusted)
+        size = Checkpoint.read(text).size
+        accord.history.append([], kept=[Kept(TIMESTAMP, id, str(size), answer)])
+        found = Timestamped(simulated=accord.simulated, partnership=id, size=size, at=at)
+    printing.result(found, _text, as_json=as_json)
+
+
+def _text(found: Timestamped) -> Iterator[Block]:
+    yield Line(
+        f"The checkpoint of {found.size} events of {found.partnership} "
+        f"existed at {found.at.isoformat()}."
+    )

@@ -1,0 +1,78 @@
+"""`accord diff`: compare two accounts of one log, and prove a fork."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from infra.answers.question import Item, Panel
+from infra.answers.text import Block, Line
+from infra.cli import printing
+from infra.cli.options import EXIT_CODES, REFUSED, Json, app
+
+if TYPE_CHECKING:
+    from infra.tlog.notes import Verifier
+
+
+class Compared(Item):
+    """How two accounts of one log compare."""
+
+    verdict: str
+    text: str
+    index: int | None
+    """The index of the first event that differs."""
+    proof: dict[str, Any] | None
+    """The proof that the operator signed both, if they contradict each other."""
+
+
+@app.command(
+    rich_help_panel=Panel.EVIDENCE.value,
+    epilog=f"Exit code {REFUSED}: {EXIT_CODES[REFUSED]}; here, a fork.",
+)
+def diff(
+    one: Annotated[Path, typer.Argument(metavar="A", help="A bundle, a checkpoint, or a proof.")],
+    other: Annotated[
+        Path | None, typer.Argument(metavar="B", help="Another one.", show_default=False)
+    ] = None,
+    key: Annotated[
+        str, typer.Option("--log", metavar="KEY", help="The log's key, as accord log-key gave it.")
+    ] = "",
+    out: Annotated[
+        Path | None,
+        typer.Option("-o", "--out", metavar="FILE", help="Write the proof of a fork here."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Find where two accounts of one log differ, and prove it; or check such a proof.
+
+    The proof shows that the operator signed both.
+    """
+    from infra.evidence import forks
+    from infra.tlog.codec import canonical
+
+    operator = _key(key)
+    if other is None:
+        found = forks.check(one.read_bytes(), operator)
+    else:
+        found = forks.compare(forks.Account.read(one), forks.Account.read(other), operator)
+    if found.proof and out:
+        out.write_bytes(canonical(found.proof) + b"\n")
+    compared = Compared(
+        verdict=found.verdict, text=found.text, index=found.index, proof=found.proof
+    )
+    printing.result(compared, _text, as_json=as_json)
+    if found.verdict == "fork":
+        raise typer.Exit(REFUSED)
+
+
+def _text(compared: Compared) -> Iterator[Block]:
+    yield Line(compared.text)
+
+
+def _key(text: str) -> "Verifier":
+    from infra.evidence import forks
+
+    if not text:
+        raise typer.BadParameter("Give the log's key: --log, as accord log-key printed it.")
+    return forks.key_of(text)

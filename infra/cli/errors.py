@@ -1,0 +1,69 @@
+"""How the command ends when something goes wrong: what happened, in which detail, and a hint."""
+
+import sys
+
+from infra.cli.options import FAILED, app
+from infra.settings import NoSuchStore
+
+
+def main() -> None:
+    """Run the command. An error ends it with exit code 1 and one line on stderr."""
+    try:
+        app(prog_name="accord")
+    except Exception as error:
+        line = message(error)
+        if line is None:
+            raise
+        sys.stderr.write(f"accord: {line}\n")
+        sys.exit(FAILED)
+
+
+def message(error: Exception) -> str | None:
+    """Give the error as a line for people; None for a fault of the program itself."""
+    import sqlite3
+
+    from eventsourcing.persistence import PersistenceError
+    from kafka.errors import KafkaError
+    from psycopg import Error as DatabaseError
+
+    from domain.kernel import Refused
+    from infra.answers.logs import NotFound
+    from infra.audit.asking import NotReached
+    from infra.audit.log import Altered
+    from infra.audit.timestamps import NoTimestamp
+    from infra.evidence.forks import NoAccount
+    from infra.kafka.topics import TopicsDiffer
+    from infra.running.listening import CannotListen
+    from infra.store.records import UnknownSchema
+    from infra.tlog.keys import NoKey
+    from infra.tlog.notes import Malformed
+    from infra.tlog.policy import NoPolicy
+
+    line: str | None = None
+    match error:
+        # The text of these errors has the detail and the hint.
+        case Altered() | NoAccount() | NoKey() | NoPolicy() | NoTimestamp() | Malformed():
+            line = str(error)
+        case NotFound() | NotReached() | NoSuchStore() | TopicsDiffer() | CannotListen():
+            line = str(error)
+        case UnknownSchema():
+            line = f"{error}."
+        case Refused(detail=detail, hint=hint):
+            line = f"{detail} {hint}"
+        case sqlite3.Error() | PersistenceError() if "locked" in str(error):
+            line = "The store is locked by another process. Try again when that has finished."
+        case sqlite3.Error() | PersistenceError() | DatabaseError():
+            line = f"The store cannot be used: {_line(error)}. Check its address and its state."
+        case KafkaError():
+            line = f"The broker cannot be used: {_line(error)}. Check ACCORD_KAFKA and its state."
+        case OSError(filename=str(name), strerror=reason):
+            line = f"{name}: {reason}. Check the path and its permissions."
+        case OSError(strerror=reason):
+            line = f"{reason or _line(error)}. Check the files and addresses that were given."
+        case _:
+            pass
+    return line
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split()).rstrip(".")

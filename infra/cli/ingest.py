@@ -1,0 +1,151 @@
+"""`accord ingest`: decide the events of files."""
+
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from itertools import chain, islice
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Annotated
+
+import orjson
+import typer
+
+from infra.answers.outcomes import RefusedEvent, Report, Tally
+from infra.answers.question import Panel
+from infra.answers.text import Block, Line
+from infra.cli import printing
+from infra.cli.options import EXIT_CODES, REFUSED, Json, Store, app, opened
+from infra.settings import DEFAULT_STORE
+from infra.tlog import cloudevents
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from infra.bootstrap import Accord
+
+BATCH = 1000
+"""Messages decided in one transaction."""
+
+STANDARD_INPUT = "-"
+
+LINES = {".jsonl", ".ndjson"}
+"""The suffixes of files of JSON lines."""
+
+
+@app.command(
+    rich_help_panel=Panel.INGEST.value, epilog=f"Exit code {REFUSED}: {EXIT_CODES[REFUSED]}."
+)
+def ingest(
+    files: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="FILE...",
+            help="CloudEvents: JSON lines, an array, or one object; - is standard input.",
+            show_default=False,
+        ),
+    ],
+    receipts: Annotated[
+        Path | None,
+        typer.Option(
+            "--receipts",
+            metavar="FILE",
+            help="Append the operator's receipt of each accepted event, as JSON lines.",
+        ),
+    ] = None,
+    store: Store = DEFAULT_STORE,
+    as_json: Json = False,
+) -> None:
+    """Decide the events of files and record those that are accepted."""
+    with opened(store, as_json=as_json) as accord:
+        report = play(accord, files, receipts).report(accord)
+    finish(report, as_json=as_json)
+
+
+def play(accord: "Accord", files: list[str], receipts: Path | None = None) -> Tally:
+    """Decide all messages of these files, in order, and fold them into the views.
+
+    The receipts of accepted events are appended to a file, if one is given. Raises `OSError` if a
+    file cannot be read and `NoKey` if nothing can sign, before anything is decided.
+    """
+    tally = Tally()
+    signed = accord.signed_receipts() if receipts else None
+    with ExitStack() as stack:
+        written = stack.enter_context(receipts.open("ab")) if receipts else None
+        feeds = [(name, stack.enter_context(_open(name))) for name in files]
+        bar = stack.enter_context(printing.progress())
+        for name, feed in feeds:
+            raws = _watched(messages(feed, lines=Path(name).suffix in LINES), name, bar)
+            while batch := list(islice(raws, BATCH)):
+                outcomes = accord.service.handle(batch)
+                tally.add(outcomes)
+                if signed and written:
+                    written.writelines(orjson.dumps(x) + b"\n" for x in signed.rows(outcomes))
+    accord.catch_up()
+    return tally
+
+
+def finish(report: Report, *, as_json: bool) -> None:
+    """Print a report, and end with exit code 3 if any event was refused."""
+    printing.result(report, text, as_json=as_json)
+    if report.refused:
+        raise typer.Exit(REFUSED)
+
+
+def text(report: Report) -> Iterator[Block]:
+    """Give the counts, then each refusal with its rule and its hint."""
+    yield Line(f"{counts(report)}.")
+    if report.refused:
+        yield Line("refused", "bold")
+        yield from refusals(report.refused, indent=2)
+
+
+def counts(report: Report) -> str:
+    """Give the counts in words."""
+    shown = f"{report.accepted} accepted, {len(report.refused)} refused"
+    return f"{shown}, {report.duplicates} duplicates" if report.duplicates else shown
+
+
+def refusals(refused: Iterable[RefusedEvent], indent: int) -> Iterator[Block]:
+    """Give each refusal with its rule and its hint."""
+    for each in refused:
+        at = f" at {each.pointer}" if each.pointer else ""
+        yield Line(f"{each.id or '(no id)'} ({each.source or 'no source'})", indent=indent)
+        yield Line(f"{each.rule}{at}: {each.detail}", indent=indent + 2)
+        yield Line(f"Hint: {each.hint}", indent=indent + 2)
+
+
+# --- files -------------------------------------------------------------------------------------
+
+
+def messages(feed: IO[bytes], *, lines: bool = False) -> Iterator[bytes]:
+    """Give the single messages of a feed; JSON lines are read one at a time.
+
+    A feed whose first line is a whole JSON object is one of JSON lines; so is any if `lines`.
+    """
+    rest = (line.strip() for line in feed)
+    first = next(filter(None, rest), b"")
+    if lines or _is_object(first):
+        yield from filter(None, chain([first], rest))
+    elif first:
+        yield from cloudevents.split(first + b"\n" + feed.read())
+
+
+def _is_object(line: bytes) -> bool:
+    try:
+        return isinstance(orjson.loads(line), dict)
+    except orjson.JSONDecodeError:
+        return False
+
+
+def _open(name: str) -> IO[bytes]:
+    return sys.stdin.buffer if name == STANDARD_INPUT else Path(name).open("rb")
+
+
+def _watched(raws: Iterator[bytes], name: str, bar: "Progress") -> Iterator[bytes]:
+    file = Path(name)
+    size = file.stat().st_size if file.is_file() else None
+    task = bar.add_task("standard input" if name == STANDARD_INPUT else name, total=size)
+    for raw in raws:
+        yield raw
+        bar.advance(task, len(raw) + 1)
+    bar.remove_task(task)

@@ -1,0 +1,44 @@
+"""`accord receipt`: the operator's receipt of an accepted event."""
+
+from typing import Annotated
+
+import typer
+
+from infra.answers.logs import NotFound
+from infra.answers.question import Panel, Result
+from infra.answers.text import Verbatim
+from infra.cli import printing
+from infra.cli.options import Json, Store, app, opened
+from infra.settings import DEFAULT_STORE
+
+
+class Receipt(Result):
+    """The operator's receipt of an accepted event."""
+
+    source: str
+    id: str
+    receipt: str
+    """A signed note: the events stand in every checkpoint from its deadline on."""
+
+
+@app.command(rich_help_panel=Panel.EVIDENCE.value)
+def receipt(
+    source: Annotated[
+        str, typer.Argument(metavar="SOURCE", help="The event's source.", show_default=False)
+    ],
+    id: Annotated[
+        str, typer.Argument(metavar="SOURCE_ID", help="The event's id.", show_default=False)
+    ],
+    store: Store = DEFAULT_STORE,
+    as_json: Json = False,
+) -> None:
+    """Print the operator's receipt of an accepted event, byte for byte as it was given."""
+    with opened(store, as_json=as_json) as accord:
+        note = accord.signed_receipts().again([(source, id)]).get((source, id))
+        if note is None:
+            raise NotFound(
+                f"No event was recorded from {id} of {source}.",
+                "List the refused inputs: accord rejected.",
+            )
+        found = Receipt(simulated=accord.simulated, source=source, id=id, receipt=str(note))
+    printing.result(found, lambda _: [Verbatim(found.receipt)], as_json=as_json)

@@ -1,0 +1,33 @@
+"""`accord retry`: decide a refused input again."""
+
+from typing import Annotated
+
+import typer
+
+from infra.answers.logs import NotFound
+from infra.answers.outcomes import Tally
+from infra.answers.question import Panel
+from infra.cli.ingest import finish
+from infra.cli.options import EXIT_CODES, REFUSED, Json, Store, app, opened
+from infra.settings import DEFAULT_STORE
+
+
+@app.command(
+    rich_help_panel=Panel.INGEST.value, epilog=f"Exit code {REFUSED}: {EXIT_CODES[REFUSED]}."
+)
+def retry(
+    number: Annotated[
+        int,
+        typer.Argument(metavar="NUMBER", help="Its number in accord rejected.", show_default=False),
+    ],
+    store: Store = DEFAULT_STORE,
+    as_json: Json = False,
+) -> None:
+    """Decide a refused input again, unchanged."""
+    with opened(store, as_json=as_json) as accord:
+        outcome = accord.service.retry(number)
+        if outcome is None:
+            raise NotFound(f"There is no refused input {number}.", "List them: accord rejected.")
+        accord.catch_up()
+        report = Tally([outcome]).report(accord)
+    finish(report, as_json=as_json)
