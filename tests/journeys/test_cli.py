@@ -3,7 +3,9 @@
 import io
 import json
 import os
+import re
 import signal
+import socket
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -11,8 +13,10 @@ from pathlib import Path
 
 import pytest
 
+import consumers.command  # noqa: F401 - it adds commands
 from domain.gates import GrantWaiver
 from domain.keyring import key_id
+from infra.answers.question import Panel
 from infra.audit.receipts import Promise
 from infra.bootstrap import bootstrap, init
 from infra.cli import ingest, options
@@ -813,6 +817,42 @@ def test_the_help_tells_every_exit_code_and_what_a_date_means(accord: Accord) ->
     for code, what in options.EXIT_CODES.items():
         assert f"{code} {what}" in told
     assert "the whole of that day" in accord("show", "--help", columns=200).out
+
+
+def test_the_help_shows_every_command_in_its_panel_and_place(accord: Accord) -> None:
+    panels = [each.value for each in Panel]
+    shown = re.findall(r"(?m)^(?:╭─ (\w+) ─|│ ([a-z][a-z-]+) )", accord("--help", columns=200).out)
+
+    assert [panel for panel, _ in shown if panel] == ["Options", *panels]
+    assert [name for _, name in shown if name] == list(options.COMMANDS)
+
+
+@pytest.mark.parametrize("served", ["up", "witness"])
+def test_a_port_in_use_is_reported_as_such(accord: Accord, tmp_path: Path, served: str) -> None:
+    accord("init")
+    Signer.new().save(tmp_path / "w.key")
+    verifier = accord("keygen", "w.key", "--name", "w.example", "--json").json["signs"]
+    mine = ("--name", "w.example", "--key", "w.key", "--state", "seen.db", "--log", verifier)
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = str(other.getsockname()[1])
+        ran = accord(served, "--port", port, *(mine if served == "witness" else ()))
+
+    assert (ran.code, ran.out) == (1, "")
+    assert ran.err == (
+        f"accord: Port {port} of 127.0.0.1 is in use by another process. "
+        "Choose another with --port, or stop that process.\n"
+    )
+
+
+def test_an_address_of_another_machine_is_reported_as_such(accord: Accord) -> None:
+    accord("init")
+    ran = accord("up", "--host", "192.0.2.1", "--port", "0")
+
+    assert ran.code == 1
+    assert ran.err.startswith("accord: Cannot listen on 192.0.2.1: ")
+    assert "Give an address of this machine." in ran.err
 
 
 def test_the_reader_of_a_pipe_may_leave(demo: str) -> None:
