@@ -1,12 +1,13 @@
-"""The way in: CloudEvents 1.0 become commands, or a refusal that says where, with a hint.
+"""Reading messages: a CloudEvent 1.0 becomes a command, or a refusal that says where and why.
 
-``type`` is ``accord.<Command>``, ``subject`` the partnership, ``time`` when it happened;
-``party`` and ``actor`` say who acts. Reading is strict, because what is misread once stays wrong
-for ever: types and fields must be known, numbers of money are strings, times have a zone.
+``type`` is ``accord.<Command>``, ``subject`` the partnership, ``time`` the moment it happened;
+``party`` and ``actor`` name who acts. Reading is strict, because a misread fact stays in the
+history: types and fields must be known, decimals are strings, times have a zone.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from difflib import get_close_matches
 from functools import cache
 from hashlib import sha256
@@ -14,7 +15,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 import orjson
 from pydantic import StringConstraints, ValidationError, create_model
-from pydantic_core import ErrorDetails
+from pydantic_core import CoreSchema, ErrorDetails, SchemaValidator
 
 from domain.aggregates import command_types, stream_of
 from domain.kernel import Command, Refused, Value
@@ -24,7 +25,7 @@ from infra.tlog.cloudevents import PREFIX
 from infra.tlog.dsse import Signed
 
 LARGEST = 2**20
-"""Bytes of a message at most: what comes of it has to pass every broker (1 MiB)."""
+"""The most bytes of a message (1 MiB): its events must pass every broker."""
 
 Name = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]{1,200}$")]
 
@@ -49,29 +50,35 @@ class Envelope(Value):
     correlationid: Name | None = None
     causationid: Name | None = None
     recordedtime: Instant | None = None
-    """When it was recorded: told by feeds of the past, to simulated stores alone."""
+    """When it was recorded; only simulated stores take it."""
     traceparent: Name | None = None
     tracestate: Name | None = None
     data: Command
 
 
-# What only tells how a message travelled does not make it another message.
-_OF_TRANSPORT = ("specversion", "datacontenttype", "dataschema", "traceparent", "tracestate")
+# The same content sent another way is the same message.
+_TRANSPORT_ATTRIBUTES = (
+    "specversion",
+    "datacontenttype",
+    "dataschema",
+    "traceparent",
+    "tracestate",
+)
 
 
 class Input(NamedTuple):
-    """What one message asks for, the stream that it is for, and how to tell it from every other."""
+    """A readable message: its command, the stream it is for, and a fingerprint of its content."""
 
     envelope: Envelope
     stream: str
     fingerprint: bytes
     raw: bytes
     signed: Signed | None = None
-    """The signed command that the event came in, if it was signed."""
+    """The signed command that carried the event, if it was signed."""
 
     @property
     def attempt(self) -> bytes:
-        """What tells this way of asking from others: signed anew, what was refused may be taken."""
+        """The fingerprint of this attempt: a refused input may be accepted when signed anew."""
         if self.signed is None:
             return self.fingerprint
         return sha256(self.fingerprint + self.signed.body).digest()
@@ -79,49 +86,103 @@ class Input(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """A message that cannot be decided upon, and why; its identity as far as it could be read."""
+    """A message that cannot be decided, and why; its identity as far as it could be read."""
 
     refused: Refused
     source: str
     source_id: str
     subject: str
     type: str
+    time: datetime | None
+    """When it was recorded or happened, if it says so."""
     fingerprint: bytes
     raw: bytes
 
     @property
     def attempt(self) -> bytes:
-        """As that of an input; it is the only attempt."""
+        """The fingerprint, as for an `Input`."""
         return self.fingerprint
 
 
-@cache
 def envelope_types() -> dict[str, type[Envelope]]:
-    """Give the model of each wire type's CloudEvent, by its ``type``."""
-    return {
-        PREFIX + name: create_model(
-            f"{name}Event",
-            __base__=Envelope,
-            __doc__=command.__doc__,
-            # Its fields are described already; to look for their words again takes half the time.
-            __cls_kwargs__={"use_attribute_docstrings": False},
-            type=(Literal[PREFIX + name], ...),  # type: ignore[arg-type] # made while running
-            data=(command, ...),
-        )
-        for name, command in command_types().items()
+    """Return the model of each wire type's CloudEvent, by its ``type``."""
+    return {wire: _model(wire) for wire in _wires()}
+
+
+@cache
+def _wires() -> dict[str, type[Command]]:
+    return {PREFIX + name: command for name, command in command_types().items()}
+
+
+@cache
+def _model(wire: str) -> type[Envelope]:
+    command = _wires()[wire]
+    return create_model(
+        f"{command.__name__}Event",
+        __base__=Envelope,
+        __doc__=command.__doc__,
+        # Its fields have descriptions already, and searching for docstrings takes half the time.
+        __cls_kwargs__={"use_attribute_docstrings": False},
+        type=(Literal[wire], ...),  # type: ignore[arg-type] # known only at run time
+        data=(command, ...),
+    )
+
+
+@cache
+def _validator(wire: str) -> SchemaValidator:
+    """Return a validator of parsed JSON that accepts what strict JSON validation accepts.
+
+    Pydantic is strict about JSON only while it parses the bytes itself: on Python values its strict
+    mode refuses every date and enum written as text. This way a message is parsed once.
+    """
+    # A prebuilt validator would be that of the model's own schema, which is not strict.
+    return SchemaValidator(_strict(_model(wire).__pydantic_core_schema__), _use_prebuilt=False)
+
+
+_TEXT: CoreSchema = {"type": "str", "strict": True}
+_DATE_DIGITS = len("2026-01-31")
+_NESTED = frozenset(
+    {
+        *("schema", "items_schema", "keys_schema", "values_schema"),
+        *("fields", "choices", "steps", "definitions"),
     }
+)
+"""The members of a core schema that hold other schemas."""
+
+
+def _strict(schema: Any) -> Any:  # noqa: ANN401 - a core schema is nested dictionaries and lists
+    match schema["type"]:
+        case "datetime" | "enum":
+            return {"type": "chain", "steps": [_TEXT, schema]}
+        case "date":
+            # Longer text is a moment, which pydantic would take for a date if it is midnight.
+            return {"type": "chain", "steps": [{**_TEXT, "max_length": _DATE_DIGITS}, schema]}
+        case "int" | "bool" | "str" | "list" | "dict":
+            schema = {**schema, "strict": True}
+        case _:
+            pass
+    return {key: _strict_within(each) if key in _NESTED else each for key, each in schema.items()}
+
+
+def _strict_within(nested: Any) -> Any:  # noqa: ANN401 - one schema, a list or a table of them
+    if isinstance(nested, list):
+        return [_strict(each) for each in nested]
+    if isinstance(nested.get("type"), str):
+        return _strict(nested)
+    return {name: _strict(each) for name, each in nested.items()}
 
 
 def schema(name: str) -> dict[str, Any]:
-    """Give the JSON Schema of a wire type, named with or without its prefix.
+    """Return the JSON Schema of a wire type, named with or without its prefix.
 
-    Raises `Refused` for a type that is not known.
+    Raises `Refused` for an unknown type.
     """
     wire = name if name.startswith(PREFIX) else PREFIX + name
-    model = envelope_types().get(wire)
-    if model is None:
+    if wire not in _wires():
         raise _unknown_type(wire)
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema"} | model.model_json_schema()
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema"} | _model(
+        wire
+    ).model_json_schema()
 
 
 # --- reading -----------------------------------------------------------------------------------
@@ -129,34 +190,45 @@ def schema(name: str) -> dict[str, Any]:
 
 def read(raw: bytes) -> Input | Unreadable:
     """Read one CloudEvent in structured JSON, or one in a signed command."""
-    if len(raw) > LARGEST:
-        refused = Refused(
-            "too-large",
-            f"The message has {len(raw)} bytes; {LARGEST} are the most.",
-            "Attach what is long as evidence, by its address.",
-            pointer="",
-        )
-        return _unreadable(refused, {}, raw)
     try:
-        value = codec.parse(raw)
-    except codec.OutsideProfile as error:
-        twice = "stands twice" in error.detail
-        refused = Refused(
-            "duplicate-key" if twice else "not-json",
-            f"The message is unreadable: {error.detail}.",
-            "Give each key once." if twice else "Send one CloudEvent as a JSON object.",
-            pointer=error.pointer,
-        )
-        return _unreadable(refused, {}, raw)
-    if not isinstance(value, dict):
-        refused = Refused(
-            "not-an-event",
-            "The message is no JSON object.",
-            "Send one CloudEvent as a JSON object.",
-            pointer="",
-        )
+        value = _object(raw)
+    except Refused as refused:
         return _unreadable(refused, {}, raw)
     return _read_signed(value, raw) if dsse.MARK in value else _read_object(value, raw)
+
+
+def _object(raw: bytes) -> dict[str, Any]:
+    if len(raw) > LARGEST:
+        raise Refused(
+            "too-large",
+            f"The message has {len(raw)} bytes; the limit is {LARGEST}.",
+            "Attach long content as evidence, by its address.",
+            pointer="",
+        )
+    try:
+        value = codec.parse(raw)
+    except codec.DuplicateKey as error:
+        raise Refused(
+            "duplicate-key",
+            f"The message is unreadable: {error.detail}.",
+            "Give each key once.",
+            pointer=error.pointer,
+        ) from None
+    except codec.OutsideProfile as error:
+        raise Refused(
+            "not-json",
+            f"The message is unreadable: {error.detail}.",
+            _SEND_AN_OBJECT,
+            pointer=error.pointer,
+        ) from None
+    if not isinstance(value, dict):
+        raise Refused(
+            "not-an-event", "The message is not a JSON object.", _SEND_AN_OBJECT, pointer=""
+        )
+    return value
+
+
+_SEND_AN_OBJECT = "Send one CloudEvent as a JSON object."
 
 
 def _read_signed(value: dict[str, Any], raw: bytes) -> Input | Unreadable:
@@ -173,59 +245,69 @@ def _read_signed(value: dict[str, Any], raw: bytes) -> Input | Unreadable:
 
 def _read_object(value: dict[str, Any], raw: bytes) -> Input | Unreadable:
     wire = value.get("type")
-    model = envelope_types().get(wire) if isinstance(wire, str) else None
-    if model is None:
+    if not isinstance(wire, str) or wire not in _wires():
         return _unreadable(_unknown_type(wire), value, raw)
     try:
-        envelope: Envelope = model.__pydantic_validator__.validate_json(raw, strict=True)
+        envelope: Envelope = _validator(wire).validate_python(value)
     except ValidationError as error:
-        return _unreadable(_refusal(error, value, model), value, raw)
+        return _unreadable(_refusal(error, value, raw), value, raw)
     stream = stream_of(envelope.subject, envelope.data)
     return Input(envelope, stream, _fingerprint(value), raw)
 
 
 def _fingerprint(value: dict[str, Any]) -> bytes:
-    told = value.copy()
-    for name in _OF_TRANSPORT:
-        told.pop(name, None)
-    return sha256(orjson.dumps(told, option=orjson.OPT_SORT_KEYS)).digest()
+    content = value.copy()
+    for name in _TRANSPORT_ATTRIBUTES:
+        content.pop(name, None)
+    return sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).digest()
 
 
 def _unreadable(refused: Refused, value: dict[str, Any], raw: bytes) -> Unreadable:
     def text(name: str) -> str:
         found = value.get(name)
-        # A zero byte is no character to a database, so no name can have one.
+        # A database cannot store a zero byte, so no name has one.
         return found[:200] if isinstance(found, str) and "\0" not in found else ""
 
     digest = sha256(raw).digest()
-    # A message without an identity is known by its bytes, so that it too is kept only once.
-    known = text("source") and text("id")
+    # A message without an identity gets its hash as its identity, so that it is stored once.
+    identified = text("source") and text("id")
     return Unreadable(
         refused,
-        text("source") if known else "",
-        text("id") if known else digest.hex(),
+        text("source") if identified else "",
+        text("id") if identified else digest.hex(),
         text("subject"),
         text("type"),
+        _moment(text("recordedtime") or text("time")),
         digest,
         raw,
     )
 
 
+def _moment(text: str) -> datetime | None:
+    try:
+        return codec.moment(text)
+    except ValueError:
+        return None
+
+
 ILLEGIBLE = frozenset({"not-json", "not-an-event"})
-"""The rules that refuse what is no message at all."""
+"""The rules that refuse what is not a message at all."""
 
 
 def _unknown_type(wire: object) -> Refused:
-    near = get_close_matches(str(wire), envelope_types(), 3, 0.6)
+    if not isinstance(wire, str):
+        detail = "The event has no type." if wire is None else "The type is not a string."
+        return Refused("unknown-type", detail, "Give one of the known types.", pointer="/type")
+    near = get_close_matches(wire, _wires(), 3, 0.6)
     return Refused(
         "unknown-type",
-        f"There is no type {wire}." if wire is not None else "The event has no type.",
-        f"Perhaps {' or '.join(near)}?" if near else "See the types: accord schema.",
+        f"There is no type {wire}.",
+        f"Perhaps {' or '.join(near)}?" if near else "Give one of the known types.",
         pointer="/type",
     )
 
 
-# --- saying what is wrong ----------------------------------------------------------------------
+# --- explaining a refusal ----------------------------------------------------------------------
 
 _RULES = {
     "extra_forbidden": "unknown-field",
@@ -236,7 +318,13 @@ _RULES = {
 }
 
 
-def _refusal(error: ValidationError, value: dict[str, Any], model: type[Envelope]) -> Refused:
+def _refusal(error: ValidationError, value: dict[str, Any], raw: bytes) -> Refused:
+    model = _model(value["type"])
+    try:
+        # The bytes are read again only here, because pydantic then words its errors for JSON.
+        model.__pydantic_validator__.validate_json(raw, strict=True)
+    except ValidationError as worded:
+        error = worded
     errors = error.errors(include_url=False, include_context=False)
     described = [
         f"{pointer(each['loc'], value) or '/'}: {each['msg'].removeprefix('Value error, ')}"
@@ -245,10 +333,7 @@ def _refusal(error: ValidationError, value: dict[str, Any], model: type[Envelope
     first = errors[0]
     at = pointer(first["loc"], value)
     return Refused(
-        _rule(first),
-        f"{'; '.join(described)}.",
-        _mend(first, at, value, model),
-        pointer=at,
+        _rule(first), f"{'; '.join(described)}.", _hint(first, at, value, model), pointer=at
     )
 
 
@@ -258,8 +343,8 @@ def _rule(error: ErrorDetails) -> str:
     return _RULES.get(error["type"], "wrong-value")
 
 
-def _mend(error: ErrorDetails, at: str, value: dict[str, Any], model: type[Envelope]) -> str:
-    name = value["type"].removeprefix(PREFIX)
+def _hint(error: ErrorDetails, at: str, value: dict[str, Any], model: type[Envelope]) -> str:
+    see = f"the schema of {value['type'].removeprefix(PREFIX)}."
     match error["type"]:
         case "extra_forbidden":
             data = model.model_fields["data"].annotation
@@ -268,21 +353,21 @@ def _mend(error: ErrorDetails, at: str, value: dict[str, Any], model: type[Envel
                 known = list(data.model_fields)
             near = get_close_matches(str(error["loc"][-1]), known, 1, 0.6)
             guess = f" Perhaps {near[0]}?" if near else ""
-            return f"Leave it out, or see the fields: accord schema {name}.{guess}"
+            return f"Leave it out, or see {see}{guess}"
         case "missing":
-            return f"Add it; see accord schema {name}."
+            return f"Add it; see {see}"
         case "timezone_aware":
             return "Write the zone, as in 2026-01-01T09:00:00Z."
         case _ if "decimal written as a string" in error["msg"]:
-            return 'Write it in quotes, as in "10.50": a float has lost its digits already.'
+            return 'Write it in quotes, as in "10.50", because a JSON number can lose digits.'
         case _:
-            return f"See accord schema {name}."
+            return f"See {see}"
 
 
 def pointer(loc: Sequence[int | str], value: Any) -> str:  # noqa: ANN401 - any JSON document
-    """Give the JSON pointer (RFC 6901) of a validator's location in the document `value`.
+    """Return the JSON pointer (RFC 6901) of a validator's location in the document `value`.
 
-    A validator also names the branch of a union that it took; that is no part of the document.
+    A validator's location also names the branches of unions, which are left out.
     """
     steps = []
     for place, step in enumerate(loc):

@@ -557,7 +557,7 @@ class _Batch:
             refused.detail,
             refused.hint,
             pointer,
-            self._now,
+            self._received_at(each, subject),
             each.raw,
         )
         if keep:
@@ -567,6 +567,25 @@ class _Batch:
             return
         result = CommandResult(source, source_id, each.attempt, refusal.words, subject)
         self._answer(result, outcome, -1)
+
+    def _received_at(self, each: Input | Unreadable, partnership: str) -> datetime:
+        """Return when a refused input arrived: in a simulated store, by the time of its feed."""
+        if not self._simulated:
+            return self._now
+        if isinstance(each, Input):
+            said: datetime | None = each.envelope.recordedtime or each.envelope.time
+        else:
+            said = each.time
+        known = [said, self.recorded_at.get(partnership)]
+        moments = [moment for moment in known if moment is not None]
+        return max(moments, default=None) or self._last_recorded() or self._now
+
+    def _last_recorded(self) -> datetime | None:
+        """Return when the last event of the whole store was recorded, this batch included."""
+        if self.events:
+            return self.events[-1].act.recorded_at
+        last = self._history.after(self._history.size() - 2, 1)
+        return last[0].act.recorded_at if last else None
 
     def note(self, name: str, actor: str, event: Event) -> None:
         """Take what the operator itself does, by one of its own people."""

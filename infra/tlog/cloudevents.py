@@ -12,19 +12,17 @@ PREFIX = "accord."
 
 
 def split(body: bytes) -> Iterator[bytes]:
-    """Give the single messages of a body: one object, a batch (an array), or JSON lines.
+    """Split a body into its messages: one object, a batch (an array), or JSON lines.
 
-    A batch is taken apart into the very bytes of its members only as far as JSON allows: each is
-    written again. What is no JSON comes back whole, to be refused as such.
+    The members of a batch are written anew. A batch that is not JSON, or cannot be written anew,
+    is returned whole, so that it is refused as such.
     """
     stripped = body.strip()
     if stripped.startswith(b"["):
         try:
-            members = codec.parse(stripped)
-        except codec.OutsideProfile:
+            yield from [orjson.dumps(member) for member in codec.parse(stripped)]
+        except (codec.OutsideProfile, TypeError):
             yield stripped
-            return
-        yield from (orjson.dumps(member) for member in members)
         return
     lines = [line for line in stripped.splitlines() if line.strip()]
     if len(lines) > 1 and not _is_one_value(stripped):

@@ -123,11 +123,12 @@ def test_a_foreign_document_is_read_however_it_is_laid_out(
 @pytest.mark.parametrize(
     ("body", "reason"),
     [
-        (b'{"a":1,"a":1}', "twice"),
-        (b'{"b": [{"a": 1, "c": 2, "a": 3}]}', "twice"),
-        (b'{"a":1', "no JSON"),
-        (b'{"a":NaN}', "no JSON"),
-        (b"\xff", "no JSON"),
+        (b'{"a":1,"a":1}', "appears twice"),
+        (b'{"b": [{"a": 1, "c": 2, "a": 3}]}', "appears twice"),
+        (b'{"a":1,"a":', "not JSON"),
+        (b'{"a":1', "not JSON"),
+        (b'{"a":NaN}', "not JSON"),
+        (b"\xff", "not JSON"),
         (b"[" * 900 + b"]" * 900, "nested too deeply"),
     ],
 )

@@ -325,6 +325,24 @@ def test_a_simulated_store_takes_the_time_of_recording_from_its_feed(past: Accor
     assert [each.late_days for each in log(past)] == [0, 33, 32]
 
 
+def test_a_simulated_store_dates_its_refusals_by_the_time_of_the_feed(past: Accord) -> None:
+    begun = beginning(time="2026-01-05T09:00:00Z", recordedtime="2026-01-05T09:00:00Z")
+    outcomes = send(
+        past,
+        begun,
+        beginning(id="late", time="2026-01-04T00:00:00Z", recordedtime="2026-01-04T00:00:00Z"),
+        beginning(id="strange", time="2026-01-06T00:00:00Z", party=7),
+        b"not JSON",
+    )
+
+    assert [each.status for each in outcomes] == ["accepted", "refused", "refused", "refused"]
+    assert [each.received_at for each in kept(past)] == [
+        datetime(2026, 1, 5, 9, tzinfo=UTC),
+        datetime(2026, 1, 6, tzinfo=UTC),
+        datetime(2026, 1, 5, 9, tzinfo=UTC),
+    ]
+
+
 def test_a_feed_cannot_be_recorded_backwards(past: Accord) -> None:
     send(past, beginning(at="2025-01-02", recordedtime="2025-01-05T00:00:00Z"))
     outcome = one(

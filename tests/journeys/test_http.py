@@ -224,7 +224,7 @@ def test_an_unreadable_event_is_a_problem_that_points_at_the_place(ordinary: Ser
         "source": EXAMPLE["source"],
         "id": EXAMPLE["id"],
         "rule": "wrong-value",
-        "hint": "See accord schema BeginExploration.",
+        "hint": "See the schema of BeginExploration.",
         "pointer": "/data/purpose",
     }
 
