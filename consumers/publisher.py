@@ -29,6 +29,7 @@ from infra.store.postgres_datastore import Datastore, LeaderLock
 from infra.store.postgres_views import CHANNEL, Move, PostgresViews
 from infra.store.records import Output, Row
 from projections import KPIS, figures, timeline
+from projections.alerts import AlertState
 from projections.fold import Rows
 from projections.kpis import AGREED
 
@@ -178,6 +179,13 @@ class Publisher:
         )
 
 
+_ALERT_TYPES = {
+    AlertState.OPEN: "AlertOpened",
+    AlertState.RESOLVED: "AlertResolved",
+    AlertState.WITHDRAWN: "AlertWithdrawn",
+}
+
+
 def _alert(topic: str, output: Output) -> Message:
     body = output.body
     return messages.told(
@@ -185,7 +193,7 @@ def _alert(topic: str, output: Output) -> Message:
         body["id"],
         body,
         id=output.id,
-        type=f"Alert{body['state'].capitalize()}",
+        type=_ALERT_TYPES[AlertState(body["state"])],
         subject=output.partnership,
         time=body["recorded_at"],
     )

@@ -19,7 +19,7 @@ from domain import (
     reported_figure,
 )
 from domain.agreement import Agreed
-from domain.breach_actions import RuleBreached, RuleBreachRetracted
+from domain.breach_actions import RuleBreached, RuleBreachWithdrawn
 from domain.deal import Deal, DealCommand
 from domain.dispute import Dispute, DisputeCommand
 from domain.entry import Entry, EntryCommand
@@ -38,7 +38,7 @@ RESTING_ON_THE_LOG: frozenset[type[Event]] = BINDING | {
     StatementIssued,
     FinalSettlementIssued,
     RuleBreached,
-    RuleBreachRetracted,
+    RuleBreachWithdrawn,
 }
 """Facts that are true of the whole log before them, so nothing may come between: what binds rests
 on which keys there are, in whatever stream it stands."""

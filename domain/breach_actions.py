@@ -44,7 +44,7 @@ class RuleBreached(_Breach, Event):
     action: Action
 
 
-class RuleBreachRetracted(_Breach, Event):
+class RuleBreachWithdrawn(_Breach, Event):
     """A late fact or a correction showed that there had been no breach (C20)."""
 
 
@@ -55,11 +55,11 @@ class Breaches:
     open: Mapping[str, tuple[RuleBreached, datetime]] = field(default_factory=dict)
 
     def evolve(self, event: Event, at: datetime) -> "Breaches":
-        """Take a breach, or its retraction, into the record."""
+        """Take a breach, or its withdrawal, into the record."""
         match event:
             case RuleBreached():
                 return replace(self, open={**self.open, event.breach: (event, at)})
-            case RuleBreachRetracted():
+            case RuleBreachWithdrawn():
                 left = {key: each for key, each in self.open.items() if key != event.breach}
                 return replace(self, open=left)
             case _:

@@ -145,7 +145,8 @@ class DeadlineAlert(NamedTuple):
     about: str = ""
     """The field by which events name what the alert is about; empty for a date of the agreement."""
     reminder: bool = False
-    """Whether the alert only reminds of something that is still in time."""
+    """Whether the alert only asks for something to be done or decided. A breach counts against a
+    partnership, a reminder does not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -456,6 +457,7 @@ RULES = (
             "an improvement plan is reviewed once its time is over (C23)",
             lambda e: f"The time of improvement plan {e.ref} is over.",
             about="plan",
+            reminder=True,
         ),
     ),
     DeadlineRule(
@@ -492,6 +494,7 @@ RULES = (
             "term-ended",
             "a term ends in a renewal or after notice (C27)",
             lambda e: f"The term ended on {e.ref} without renewal or notice.",
+            reminder=True,
         ),
     ),
     DeadlineRule(

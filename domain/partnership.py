@@ -27,7 +27,7 @@ from domain import (
 )
 from domain.agreement import Agreed
 from domain.bilateral import BilateralCommand
-from domain.breach_actions import Breaches, RuleBreached, RuleBreachRetracted, next_action
+from domain.breach_actions import Breaches, RuleBreached, RuleBreachWithdrawn, next_action
 from domain.calendar import midnight
 from domain.context import PartnershipContext, Waiver
 from domain.deadlines import Deadlines
@@ -257,7 +257,7 @@ _DECISIONS: dict[type[Command], Callable[[Any, Partnership, Act], list[Event]]] 
 
 # As with commands, asking an event for its type at once is what keeps a long history cheap.
 _SETTLING = frozenset(get_args(SettlementCommand))
-_OF_RULES: frozenset[type[Event]] = frozenset({RuleBreached, RuleBreachRetracted})
+_OF_RULES: frozenset[type[Event]] = frozenset({RuleBreached, RuleBreachWithdrawn})
 _OF_KEYS: frozenset[type[Event]] = frozenset({KeyRegistered, KeyRotated, KeyRevoked})
 _OF_TIME: frozenset[type[Event]] = frozenset({time.PeriodClosed, time.DeadlinePassed})
 

@@ -54,27 +54,12 @@ class DecisionRule(Value):
     action: Action
 
 
-OWN_RULES = frozenset(
-    {
-        "referral-minimum",
-        "milestone-missed",
-        "review-missed",
-        "issue-escalated",
-        "notice-due",
-        "term-ended",
-        "attribution-contested",
-        "review-due",
-        "cadence-missed",
-        "action-overdue",
-        "improvement-due",
-    }
-)
-"""The rules that every partnership has; agreed ones have names of their own."""
-
-
 def check(rule: DecisionRule) -> None:
-    """Raise `Refused` where a rule takes a standing name or rests on what is not measured so."""
-    if rule.rule in OWN_RULES:
+    """Raise `Refused` if a rule takes the name of a standing alert or rests on no known metric."""
+    # The table names events of every stage, and those stages import this module.
+    from domain.standing_alerts import BY_RULE  # noqa: PLC0415
+
+    if rule.rule in BY_RULE:
         raise Refused(
             "rule-name-taken",
             f"{rule.rule} is a rule that every partnership has.",

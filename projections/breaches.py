@@ -1,35 +1,431 @@
-"""What agreed rules say of each fact, for the log itself: breaches, and those taken back (C20)."""
+"""Judges the agreed rules: which windows break them, and what the log records (C15, C20, C21).
 
-from collections.abc import Mapping
+`take` brings an event into the figures that rules look at and names the closed windows that it
+may change; `verdicts` judges one window. Both are pure and read nothing but their arguments.
 
-from domain.breach_actions import RuleBreached, RuleBreachRetracted
+Two callers judge. The write path calls `judge` with each new event and appends the events that
+it gives. The fold of alerts calls `take` and `verdicts`, because it also needs to know when a
+figure is sound again. Their state is the same type, and the row of the alerts' state keeps it
+(`projections.alerts.AlertsState.judged`): a write path without a state can start from that row
+and its position, and `take` only the events after it, instead of reading the log from the start.
+"""
+
+from collections.abc import Container, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from decimal import Decimal
+from itertools import islice
+from typing import Annotated
+
+from pydantic import PlainSerializer
+
+from domain.agreement import CommercialTermsAgreed
+from domain.breach_actions import RuleBreached, RuleBreachWithdrawn
+from domain.calendar import bounds, following, preceding, quarter_of
+from domain.deadlines import PeriodClosed
+from domain.formation import DecisionRuleAgreed
 from domain.kernel import Event
+from domain.metric_catalogue import CATALOGUE, Adds
+from domain.priors import PriorAgreed
+from domain.proportions import rounded
 from domain.recorded import Recorded
-from domain.rules import OWN_RULES, Action
-from projections.alerts import ALERTS, FIRING, RETRACTED, STATE
-from projections.fold import Output, Row, Rows
+from domain.reported_figure import OTHER_CHANNELS
+from domain.rules import Action, Comparison, DecisionRule, Window
+from domain.values import plain
+from projections import beliefs, figures, kpis
+from projections.beliefs import Belief
+from projections.fold import Row
+
+Exact = Annotated[Decimal, PlainSerializer(plain, return_type=str)]
+"""A decimal, written as a string without an exponent."""
+
+CONCERNED: frozenset[type[Event]] = kpis.MEASURED | {
+    PeriodClosed,
+    DecisionRuleAgreed,
+    PriorAgreed,
+    CommercialTermsAgreed,
+}
+"""The events that `take` looks at."""
 
 
-def judge(rows: Rows, recorded: Recorded) -> tuple[Mapping[str, Row], list[Event]]:
-    """Give the one row that judging needs, with `recorded` in it, and what the log is to say."""
-    if not ALERTS.concerns(recorded):
-        return rows, []
-    change = ALERTS.apply(rows, recorded)
-    state = change.rows.get(STATE)
-    return (
-        rows if state is None else {STATE: state},
-        [event for output in change.outputs if (event := _said(output)) is not None],
+@dataclass(frozen=True, slots=True)
+class BindingRule:
+    """An agreed rule, and since when it binds."""
+
+    rule: DecisionRule
+    version: int
+    index: int | None
+    """The index of the event that agreed it; None for a rule that is only tried."""
+    binds_from: datetime
+
+    def is_on(self, window: str) -> bool:
+        """Whether the rule looks at windows of this length."""
+        return (self.rule.window is Window.QUARTER) is ("Q" in window)
+
+    def binds_in(self, window: str) -> bool:
+        """Whether a window began after the rule was agreed (C15)."""
+        return bounds(window)[0] >= self.binds_from
+
+    def passed_by(self, figure: figures.Figure | None) -> bool:
+        """Whether a figure is beyond the threshold; one equal to it is not, nor is none (C20)."""
+        if figure is None or figure.value is None:
+            return False
+        below = self.rule.comparison is Comparison.BELOW
+        threshold = self.rule.threshold
+        return figure.value < threshold if below else figure.value > threshold
+
+    def has_sample(self, figure: figures.Figure | None) -> bool:
+        """Whether a figure rests on as many trials as the rule asks for (C21)."""
+        if self.rule.minimum_sample is None:
+            return True
+        trials = figure.denominator if figure else None
+        return trials is not None and trials >= self.rule.minimum_sample
+
+    def likelihood(self, known: Belief | None) -> Decimal | None:
+        """Give how likely the rate itself is beyond the threshold, from 0 to 1 (C21)."""
+        if known is None:
+            return None
+        below = known.posterior.probability_below(self.rule.threshold / 100)
+        return below if self.rule.comparison is Comparison.BELOW else 1 - below
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What rules are judged by: the figures they look at, and which windows have closed."""
+
+    needed: tuple[str, ...] = ()
+    """The metrics whose figures are kept here; events that measure only others change nothing."""
+    rules: tuple[BindingRule, ...] = ()
+    """Every version of every rule, in the order in which they were agreed."""
+    closed: Mapping[str, int] = field(default_factory=dict)
+    """Each closed window with the index of its `PeriodClosed`."""
+    agreed: Row = field(default_factory=dict)
+    """Minimums and priors, as `projections.kpis` keeps them."""
+    periods: Mapping[str, Row] = field(default_factory=dict)
+    """The figures of each period, as `projections.kpis` keeps them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a rule sees in one window: the figure, and what that says of its rate (C20, C21)."""
+
+    rule: BindingRule
+    figure: figures.Figure | None
+    known: Belief | None
+    """What is believed of the rate, where the rule asks for a credibility."""
+
+    @property
+    def value(self) -> Decimal | None:
+        """The figure's value; None if it is not known."""
+        return self.figure.value if self.figure else None
+
+    @property
+    def shown(self) -> str:
+        """The figure's value as text."""
+        return "none" if self.value is None else plain(self.value)
+
+    @property
+    def trials(self) -> Decimal | None:
+        """The figure's denominator; None without one."""
+        return self.figure.denominator if self.figure else None
+
+    @property
+    def probability(self) -> Decimal | None:
+        """How likely the rate is beyond the threshold, from 0 to 1, where the rule asks for it."""
+        return self.rule.likelihood(self.known)
+
+    @property
+    def suffices(self) -> bool:
+        """Whether the evidence is what the rule asks for."""
+        if not self.rule.has_sample(self.figure):
+            return False
+        asked = self.rule.rule.credibility
+        if asked is None:
+            return True
+        likely = self.probability
+        return likely is not None and likely * 100 >= asked
+
+    @property
+    def breaks(self) -> bool:
+        """Whether the figure is beyond the threshold, on evidence that suffices."""
+        return self.rule.passed_by(self.figure) and self.suffices
+
+    @property
+    def keeps(self) -> bool:
+        """Whether the figure is not beyond the threshold, on a sample that suffices."""
+        passed = self.value is None or self.rule.passed_by(self.figure)
+        return not passed and self.rule.has_sample(self.figure)
+
+
+@dataclass(frozen=True, slots=True)
+class RuleFacts:
+    """The figures by which an agreed rule was judged: a value for each window it looks at."""
+
+    values: tuple[Exact | None, ...]
+    threshold: Exact
+    action: Action
+    minimum_sample: int | None = None
+    samples: tuple[Exact | None, ...] | None = None
+    credibility: Exact | None = None
+    probabilities: tuple[Exact | None, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Shortfall:
+    """The referrals of a quarter against the agreed minimum (C10)."""
+
+    value: Exact
+    threshold: Exact
+    shortfall: Exact
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a rule says of a window: breached, sound, or neither where a figure is missing."""
+
+    rule: str
+    version: int
+    window: str
+    """The period, then behind a slash the segment if the rule looks at each by itself."""
+    breached: bool
+    sound: bool
+    text: str
+    facts: RuleFacts | Shortfall
+    evidence: tuple[int, ...]
+    """The indexes of the events that agreed the rule and closed the windows."""
+
+
+# --- taking events in --------------------------------------------------------------------------
+
+
+def take(judged: Judged, recorded: Recorded) -> tuple[Judged, tuple[str, ...]]:
+    """Give the state with an event in it, and the closed windows to judge because of it.
+
+    A window after these can change, too: see `windows_from`.
+    """
+    event = recorded.event
+    if type(event) in kpis.MEASURED:
+        needed = judged.needed
+        if not any(metric in needed for metric in kpis.measures(recorded)):
+            return judged, ()
+        (period,) = kpis.keys(recorded)
+        row = kpis.period_with(judged.periods.get(period, {}), recorded)
+        after = Judged(
+            needed, judged.rules, judged.closed, judged.agreed, {**judged.periods, period: row}
+        )
+        touched = dict.fromkeys((period, quarter_of(period)) if "-" in period else ())
+        return after, tuple(each for each in touched if each in judged.closed)
+    match event:
+        case PeriodClosed(period=period):
+            return replace(judged, closed={**judged.closed, period: recorded.index}), (period,)
+        case DecisionRuleAgreed(rule=rule, rule_version=version):
+            # It binds from when it was recorded, whatever its authors say: a rule never reaches
+            # backwards (C15).
+            since = recorded.act.recorded_at
+            return with_rule(judged, BindingRule(rule, version, recorded.index, since)), ()
+        case CommercialTermsAgreed() | PriorAgreed():
+            return replace(judged, agreed=kpis.agreed_with(judged.agreed, recorded)), ()
+        case _:
+            return judged, ()
+
+
+def with_rule(judged: Judged, rule: BindingRule) -> Judged:
+    """Give the state with one more rule, and with the metrics that it needs."""
+    metric = CATALOGUE[rule.rule.metric]
+    needed = {*judged.needed, metric.name}
+    if metric.counted and metric.adds is Adds.RATIO:
+        needed |= {metric.numerator, metric.denominator}
+    return replace(judged, rules=(*judged.rules, rule), needed=tuple(sorted(needed)))
+
+
+def windows_from(judged: Judged, window: str) -> Iterator[str]:
+    """Give a closed window and those after it, as far as they have closed."""
+    while window in judged.closed:
+        yield window
+        window = following(window)
+
+
+def reach(judged: Judged, window: str) -> int:
+    """Give how many windows, from this one on, can change with it: rules look back on several."""
+    return max((each.rule.consecutive for each in _binding(judged, window)), default=1)
+
+
+# --- judging -----------------------------------------------------------------------------------
+
+
+def verdicts(judged: Judged, window: str) -> Iterator[Verdict]:
+    """Judge a closed window by each agreed rule that binds in it."""
+    for rule in _binding(judged, window):
+        for segment in segments_of(judged, rule, window):
+            yield _verdict(judged, rule, window, segment)
+
+
+def judge(
+    judged: Judged, recorded: Recorded, on_record: Container[str]
+) -> tuple[Judged, list[Event]]:
+    """Give the state with an event in it, and the events that the log must record because of it.
+
+    `on_record` are the breaches that are recorded and not withdrawn (`RuleBreached.breach`).
+    """
+    if type(recorded.event) not in CONCERNED:
+        return judged, []
+    judged, changed = take(judged, recorded)
+    events: list[Event] = []
+    for first in changed if judged.rules else ():
+        for window in islice(windows_from(judged, first), reach(judged, first)):
+            for verdict in verdicts(judged, window):
+                events += _recorded(verdict, on_record)
+    return judged, events
+
+
+def _recorded(verdict: Verdict, on_record: Container[str]) -> Iterator[Event]:
+    facts = verdict.facts
+    assert isinstance(facts, RuleFacts)  # noqa: S101 - the verdict of an agreed rule
+    known = f"{verdict.rule}@{verdict.version}/{verdict.window}" in on_record
+    if verdict.breached and not known:
+        yield RuleBreached(
+            rule=verdict.rule,
+            rule_version=verdict.version,
+            window=verdict.window,
+            finding=verdict.text,
+            action=facts.action,
+        )
+    elif known and not verdict.breached:
+        yield RuleBreachWithdrawn(
+            rule=verdict.rule,
+            rule_version=verdict.version,
+            window=verdict.window,
+            finding=withdrawn(verdict),
+        )
+
+
+def withdrawn(verdict: Verdict) -> str:
+    """Give the words by which a breach is withdrawn."""
+    return f"No breach after all: {verdict.text}"
+
+
+def _binding(judged: Judged, window: str) -> list[BindingRule]:
+    """Give the rules on windows of this length, in the versions in force when it began."""
+    in_force: dict[str, BindingRule] = {}
+    for each in judged.rules:
+        name = each.rule.rule
+        latest = in_force.get(name, each)
+        if each.is_on(window) and each.binds_in(window) and each.version >= latest.version:
+            in_force[name] = each
+    return list(in_force.values())
+
+
+def segments_of(judged: Judged, rule: BindingRule, window: str) -> list[str]:
+    """Give the segments of a window that a rule looks at by themselves; or the whole."""
+    if not rule.rule.each_campaign:
+        return [""]
+    found = figures.segments(judged.periods, rule.rule.metric, window)
+    return [each for each in found if each != OTHER_CHANNELS]
+
+
+def look_at(judged: Judged, rule: BindingRule, window: str, segment: str) -> Look:
+    """Give what a rule sees in a window."""
+    name = rule.rule.metric
+    found = figures.figure(judged.periods, name, window, segment)
+    known = None
+    # A belief takes long to compute, and a figure within the threshold breaks nothing.
+    if rule.rule.credibility is not None and found and rule.passed_by(found):
+        known = beliefs.belief(
+            CATALOGUE[name], window, found.numerator, found.denominator, judged.agreed
+        )
+    return Look(rule, found, known)
+
+
+def _verdict(judged: Judged, rule: BindingRule, window: str, segment: str) -> Verdict:
+    windows = [window]
+    while len(windows) < rule.rule.consecutive:
+        windows.insert(0, preceding(windows[0]))
+    closed = judged.closed
+    looks = [look_at(judged, rule, each, segment) for each in windows]
+    breached = all(rule.binds_in(each) and each in closed for each in windows) and all(
+        each.breaks for each in looks
+    )
+    return Verdict(
+        rule.rule.rule,
+        rule.version,
+        f"{window}/{segment}" if segment else window,
+        breached=breached,
+        sound=looks[-1].keeps,
+        text=_text(rule, looks),
+        facts=_facts(rule.rule, looks),
+        evidence=(
+            *_agreed_by(rule, looks),
+            *(closed[each] for each in windows if each in closed),
+        ),
     )
 
 
-def _said(output: Output) -> Event | None:
-    body = output.body
-    if body["rule"] in OWN_RULES:
+def _text(rule: BindingRule, looks: list[Look]) -> str:
+    agreed = rule.rule
+    shown = ", ".join(each.shown for each in looks)
+    unit = CATALOGUE[agreed.metric].unit
+    lacking = any(rule.passed_by(each.figure) and not each.suffices for each in looks)
+    text = (
+        f"{agreed.metric} {shown} ({unit}); agreed: not {agreed.comparison.value} "
+        f"{plain(agreed.threshold)}"
+    )
+    if agreed.credibility is not None:
+        text += f" with {plain(agreed.credibility)} % credibility"
+    if agreed.minimum_sample is not None:
+        text += f" of {agreed.minimum_sample} or more"
+    return text + ("; insufficient evidence." if lacking else ".")
+
+
+def _facts(agreed: DecisionRule, looks: list[Look]) -> RuleFacts:
+    samples = probabilities = None
+    if agreed.minimum_sample is not None:
+        samples = tuple(each.trials for each in looks)
+    if agreed.credibility is not None:
+        probabilities = tuple(
+            None if (likely := each.probability) is None else rounded(likely) for each in looks
+        )
+    return RuleFacts(
+        tuple(each.value for each in looks),
+        agreed.threshold,
+        agreed.action,
+        agreed.minimum_sample,
+        samples,
+        agreed.credibility,
+        probabilities,
+    )
+
+
+def _agreed_by(rule: BindingRule, looks: list[Look]) -> list[int]:
+    """Give the events that agreed what was judged by: the rule, and the priors it used."""
+    priors = [each.known.prior for each in looks if each.known]
+    agreed = [rule.index, *(each.get("index") for each in priors)]
+    return [index for index in agreed if index is not None]
+
+
+# --- the referral minimum (C10) ----------------------------------------------------------------
+
+LEADS = "leads"
+"""The metric of the referral minimum, which needs no agreed rule (C10)."""
+
+
+def minimum_verdict(judged: Judged, rule: str, window: str) -> Verdict | None:
+    """Judge a closed quarter by the minimum of referrals in force when it began (C10).
+
+    None where no minimum was in force, or for a month.
+    """
+    minimum = kpis.minimum_for(window, judged.agreed) if "Q" in window else None
+    if minimum is None:
         return None
-    breach = {"rule": body["rule"], "rule_version": body["version"], "window": body["window"]}
-    if body["state"] == FIRING:
-        action = Action(body["facts"]["action"])
-        return RuleBreached(**breach, finding=body["text"], action=action)
-    if body["state"] == RETRACTED:
-        return RuleBreachRetracted(**breach, finding=body["ended"])
-    return None
+    known = figures.figure(judged.periods, LEADS, window)
+    leads = known.value if known and known.value is not None else Decimal(0)
+    asked = Decimal(minimum["minimum"])
+    return Verdict(
+        rule,
+        minimum["version"],
+        window,
+        breached=leads < asked,
+        sound=leads >= asked,
+        text=f"{plain(leads)} of {plain(asked)} referrals in {window}.",
+        facts=Shortfall(leads, asked, max(Decimal(0), asked - leads)),
+        evidence=(minimum["index"], judged.closed[window]),
+    )

@@ -27,7 +27,8 @@ class Output(NamedTuple):
 
     id: str
     kind: str
-    body: Row
+    body: Any
+    """One row of the projection, as its type; it is stored and sent as the row is."""
 
 
 class Change(NamedTuple):

@@ -15,9 +15,10 @@ from typing import Any
 from domain.calendar import bounds
 from domain.kernel import IN_FORCE, Stage
 from domain.metric_catalogue import CATALOGUE, Adds
+from domain.standing_alerts import AlertKind
 from domain.values import MINOR_UNITS, plain
-from projections import alerts as judged
 from projections import figures
+from projections.alerts import Alert
 from projections.fold import Row, Rows
 from projections.kpis import AGREED
 from projections.overview import Overview
@@ -37,19 +38,17 @@ payments."""
 
 _PERSON = Decimal(100)
 _CENT = Decimal("0.01")
-_OF_THE_CALENDAR = {judged.NOTICE_DUE, judged.TERM_ENDED}
-"""Alerts that say what day it is, and nothing of how a partnership performs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """What is known of one partnership: its overview, traits, figures and firing alerts."""
+    """What is known of one partnership: its overview, traits, figures and open alerts."""
 
     id: str
     overview: Overview
     traits: Row
     kpis: Rows
-    firing: Sequence[Row]
+    open_alerts: Sequence[Alert]
 
     @property
     def initiator(self) -> str:
@@ -93,12 +92,12 @@ def line(member: Member, moment: datetime) -> Row:
         "margin": _count(rows, "profit_margin") or _count(rows, "margin"),
         "objectives": objectives,
         "goals": _goals([each["outcome"] for each in objectives]),
-        "lagging": _lagging(objectives, member.firing, rows, joined) if active else [],
+        "lagging": _lagging(objectives, member.open_alerts, rows, joined) if active else [],
         "attention": member.traits.get("attention", {}).get(member.initiator),
         **_economics(member.traits.get("terms", ()), moment.date().isoformat()),
         **_sought(member),
-        "firing": [each["id"] for each in member.firing],
-        "notes": [each["text"] for each in member.firing] + _lesson(member.traits),
+        "alerts": [each.id for each in member.open_alerts],
+        "notes": [each.text for each in member.open_alerts] + _lesson(member.traits),
     }
 
 
@@ -177,11 +176,11 @@ def _goals(outcomes: Sequence[str]) -> str:
 
 
 def _lagging(
-    objectives: Iterable[Row], firing: Iterable[Row], rows: Rows, joined: str | None
+    objectives: Iterable[Row], alerts: Iterable[Alert], rows: Rows, joined: str | None
 ) -> list[str]:
     """Give the reasons, if any, to say that a partnership lags."""
     reasons = [reason for each in objectives if (reason := _behind(each))]
-    reasons += [each["text"] for each in firing if each["rule"] not in _OF_THE_CALENDAR]
+    reasons += [each.text for each in alerts if each.kind is AlertKind.BREACH]
     if not _measured_since(joined or "", rows):
         reasons.append("There are no figures since it began: nothing says that it performs.")
     return reasons
@@ -260,7 +259,7 @@ def portfolio(lines: Sequence[Row], limits: Row | None = None) -> Row:
         "dependency": dependency(joined, limits),
         "mix": [_risk(each) for each in active],
         "matches": matches(active),
-        "alerts": [name for each in joined for name in each["firing"]],
+        "alerts": [name for each in joined for name in each["alerts"]],
     }
 
 

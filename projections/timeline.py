@@ -250,7 +250,7 @@ WORDS: dict[type[Event], Words] = {
     breach_actions.RuleBreached: lambda e: (
         f"rule {e.rule}, version {e.rule_version}, was broken in {e.window}: {e.finding}"
     ),
-    breach_actions.RuleBreachRetracted: lambda e: (
+    breach_actions.RuleBreachWithdrawn: lambda e: (
         f"rule {e.rule}, version {e.rule_version}, was not broken in {e.window}: {e.finding}"
     ),
     settlement.RateCaptured: lambda e: (

@@ -10,8 +10,9 @@ from domain.calendar import bounds
 from domain.formation import DecisionRuleAgreed
 from domain.recorded import Recorded
 from domain.rules import DecisionRule
-from projections import alerts, beliefs
-from projections.alerts import ALERTS, STATE, Look, Rule
+from projections import beliefs, breaches
+from projections.alerts import ALERTS, STATE, Alert, AlertsState
+from projections.breaches import BindingRule, Judged, Look
 from projections.fold import Folded, Row, fold
 
 NOBODYS = 0
@@ -24,24 +25,25 @@ def tried(rule: DecisionRule, since: str, events: Iterable[Recorded]) -> Row:
     ``alerts`` are those it would have raised, as they would stand now, and ``windows`` what it
     would have seen in each period that closed, as is known now.
     """
-    seeded = alerts.with_rule({}, rule, NOBODYS, None, bounds(since)[0])
+    tried_rule = BindingRule(rule, NOBODYS, None, bounds(since)[0])
+    seeded = AlertsState(breaches.with_rule(AlertsState().judged, tried_rule))
     others = (each for each in events if not isinstance(each.event, DecisionRuleAgreed))
     rows = fold(ALERTS, Folded(rows={STATE: seeded}), others).rows
-    raised = [each for key, each in rows.items() if key != STATE and each["rule"] == rule.rule]
+    raised = [row for row in rows.values() if isinstance(row, Alert) and row.rule == rule.rule]
     return {
-        "alerts": sorted(raised, key=lambda each: (each["since"], each["id"])),
-        "windows": list(_windows(rows[STATE], rule.rule)),
+        "alerts": [
+            ALERTS.dump(each.id, each)
+            for each in sorted(raised, key=lambda each: (each.since, each.id))
+        ],
+        "windows": list(_windows(rows[STATE].judged, tried_rule)),
     }
 
 
-def _windows(state: Row, name: str) -> Iterator[Row]:
-    rule = Rule(**state["rules"][f"{name}@{NOBODYS}"])
-    closed = [each for each in state.get("closed", {}) if ("Q" in each) is rule.quarterly]
+def _windows(judged: Judged, rule: BindingRule) -> Iterator[Row]:
+    closed = [each for each in judged.closed if rule.is_on(each) and rule.binds_in(each)]
     for window in sorted(closed, key=bounds):
-        if not rule.binds_in(window):
-            continue
-        for segment in alerts.segments_of(state, rule, window):
-            look = alerts.looked_at(state, rule, window, segment)
+        for segment in breaches.segments_of(judged, rule, window):
+            look = breaches.look_at(judged, rule, window, segment)
             yield {
                 "window": f"{window}/{segment}" if segment else window,
                 "value": look.shown,
@@ -51,8 +53,7 @@ def _windows(state: Row, name: str) -> Iterator[Row]:
 
 
 def _evidence(look: Look) -> Row:
-    trials = look.figure.denominator if look.figure else None
-    likely = look.probability
+    trials, likely = look.trials, look.probability
     return ({} if trials is None else {"sample": str(trials)}) | (
         {} if likely is None else {"probability": beliefs.probability(likely)}
     )

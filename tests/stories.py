@@ -19,8 +19,8 @@ from domain.kernel import Act, Command, Event, Refused
 from domain.partnership import Partnership
 from domain.recorded import Recorded
 from domain.settlement import Ledger
-from projections.breaches import judge
-from projections.fold import Rows, replay
+from projections.breaches import Judged, judge
+from projections.fold import replay
 from projections.settlement import SETTLEMENT, ledger
 
 E = TypeVar("E", bound=Event)
@@ -50,7 +50,7 @@ class Story:
     now: datetime = BEGINNING
     history: list[Recorded] = field(default_factory=list)
     states: dict[str, State] = field(default_factory=dict)
-    judged: Rows = field(default_factory=dict)
+    judged: Judged = field(default_factory=Judged)
 
     def __repr__(self) -> str:
         """Give what a failing test needs to show: when it is, and what happened."""
@@ -141,7 +141,8 @@ class Story:
         self._write(stream, events, act)
         said: list[Event] = []
         for recorded in self.history[start:]:
-            self.judged, breaches = judge(self.judged, recorded)
+            on_record = self.partnership.breaches.open
+            self.judged, breaches = judge(self.judged, recorded, on_record)
             if not breaches:
                 continue
             by_rules = aggregates.rules_act(act)

@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from benchmarks.feed import FORMING, OURS, feed
-from projections.alerts import MILESTONE_MISSED, alert_id
+from projections.alerts import alert_id
 
 PARTNERSHIPS = 40
 """How many partnerships these commands are for, in turn."""
@@ -50,7 +50,7 @@ def probe(number: int) -> bytes:
 def alert(number: int) -> str:
     """Give the identity of the alert that it makes."""
     partnership, _ = _partnership(number)
-    return alert_id(MILESTONE_MISSED, 1, partnership, _milestone(number))
+    return alert_id("milestone-missed", 1, partnership, _milestone(number))
 
 
 def _partnership(number: int) -> tuple[str, str]:

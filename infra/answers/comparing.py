@@ -11,9 +11,9 @@ from infra.bootstrap import Accord
 from infra.deciding.service import wall_clock
 from infra.projecting.runner import partnerships, replay_all
 from projections import ALERTS, KPIS, OVERVIEW, TRAITS, ranking
-from projections import alerts as judged
 from projections import attributes as performing
 from projections import portfolio as side_by_side
+from projections.alerts import START, STATE
 from projections.fold import Rows
 from projections.overview import OVERVIEW_ROW, Overview
 from projections.portfolio import Member
@@ -111,11 +111,7 @@ def _members(accord: Accord, names: Iterable[str], when: AsOf) -> Iterator[Membe
                 overview.get(OVERVIEW_ROW, Overview()),
                 traits.get(TRAITS_ROW, {}),
                 kpis,
-                [
-                    row
-                    for key, row in sorted(alerts.items())
-                    if "/" in key and row["state"] == judged.FIRING
-                ],
+                sorted(alerts.get(STATE, START).open.values(), key=lambda each: each.id),
             )
 
 

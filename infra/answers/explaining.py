@@ -7,19 +7,19 @@ from dataclasses import dataclass
 
 from domain.agreement import CommercialTermsAgreed
 from domain.calendar import PERIOD_PATTERN, bounds, months_of, preceding, quarters_of
-from domain.deadlines import DeadlinePassed
 from domain.formation import DecisionRuleAgreed
 from domain.kernel import Event
 from domain.metric_catalogue import CATALOGUE, Adds, Metric
 from domain.recorded import Recorded
-from domain.renewal import ExitNoticeGiven, PartnershipExited, PartnershipRenewed
 from domain.reported_figure import MetricCorrected, MetricReported
 from domain.rules import DecisionRule
+from domain.standing_alerts import BY_RULE, REFERRAL_MINIMUM, is_about
 from domain.values import MINOR_UNITS, instant, plain
 from infra.answers.logs import NOW, AsOf, NotFound, Row, entry, log, perhaps, sight_of, size_of
 from infra.bootstrap import Accord
 from projections import ALERTS, KPIS, beliefs, figures, kpis
-from projections import alerts as judged
+from projections.alerts import AlertState
+from projections.breaches import LEADS
 from projections.fold import Rows, replay
 from projections.visibility import Sight
 
@@ -28,42 +28,9 @@ HOW_TO_ASK = (
     "such as growthos-consulting/leads/2026-Q1; a segment may follow."
 )
 
-STANDING_RULES = {
-    judged.MILESTONE_MISSED: "a milestone is reached by the end of its day (C17)",
-    judged.REVIEW_MISSED: "a review is held on its day (C22)",
-    judged.ISSUE_ESCALATED: "an issue open for 48 hours goes to the executive sponsors (C24)",
-    judged.NOTICE_DUE: "thirty days before the last day for notice the parties are told (C11)",
-    judged.ATTRIBUTION_CONTESTED: "a lead that both claim is credited by policy, or by both (C18)",
-    judged.REVIEW_DUE: "both are reminded of a review 48 hours before it (C22)",
-    judged.CADENCE_MISSED: "a review of each agreed kind is held in the agreed time (C13)",
-    judged.ACTION_OVERDUE: "an action of a review is done by its day (C22)",
-    judged.IMPROVEMENT_DUE: "an improvement plan is looked at once its time is over (C23)",
-    judged.TERM_ENDED: "a term ends in renewal or after notice (C27)",
-}
-"""The rules that every partnership has without agreeing them."""
-
-_NAMED_BY = {
-    judged.MILESTONE_MISSED: "milestone",
-    judged.REVIEW_MISSED: "review",
-    judged.ISSUE_ESCALATED: "issue",
-    judged.ATTRIBUTION_CONTESTED: "deal",
-    judged.REVIEW_DUE: "review",
-    judged.ACTION_OVERDUE: "action",
-    judged.IMPROVEMENT_DUE: "plan",
-}
-"""The field by which events tell what these rules are about."""
-
-_ON_THE_TERM = (
-    CommercialTermsAgreed,
-    PartnershipRenewed,
-    ExitNoticeGiven,
-    PartnershipExited,
-    DeadlinePassed,
-)
-
 
 def explain(accord: Accord, reference: str, when: AsOf = NOW) -> Row:
-    """Give why an alert fired and ended, or what a figure is made of, as of a time.
+    """Give why an alert opened and ended, or what a figure is made of, as of a time.
 
     An alert is named by its id, a figure as ``partnership/metric/period``, a segment behind it
     if need be. Raises `NotFound`.
@@ -142,7 +109,7 @@ def _resting_on(
 ) -> list[Recorded]:
     """Give the events that agreed the rules which look at this figure, each in force then."""
     minimum = None
-    if metric.name == judged.LEADS and "Q" in period and not segment:
+    if metric.name == LEADS and "Q" in period and not segment:
         minimum = kpis.minimum_for(period, rows.get(kpis.AGREED, {}))
     found: dict[str, Recorded] = {}
     for recorded in log_.rules():
@@ -152,7 +119,7 @@ def _resting_on(
                 # A later version takes the former's place.
                 found[event.rule.rule] = recorded
         elif minimum and minimum["index"] == recorded.index:
-            found[judged.REFERRAL_MINIMUM] = recorded
+            found[REFERRAL_MINIMUM] = recorded
     return list(found.values())
 
 
@@ -175,41 +142,41 @@ def _alert(accord: Accord, reference: str, when: AsOf) -> Row:
     if not window:
         raise NotFound(f"{reference} names neither an alert nor a KPI.", HOW_TO_ASK)
     log_ = _Log(accord, partnership, when)
-    said = [output.body for output, _ in replay(ALERTS, log_.events()).outputs]
-    transitions = [body for body in said if body["id"] == reference]
+    changes = [output.body for output, _ in replay(ALERTS, log_.events()).outputs]
+    transitions = [body for body in changes if body.id == reference]
     if not transitions:
-        known = list(dict.fromkeys(body["id"] for body in said))
+        known = list(dict.fromkeys(body.id for body in changes))
         otherwise = f"See its alerts: accord alerts {partnership}."
         raise NotFound(f"There is no alert {reference}.", perhaps(reference, known, otherwise))
     last = transitions[-1]
-    rule, version = last["rule"], last["version"]
+    rule, version = last.rule, last.version
     agreed = next((each for each in log_.rules() if _is_version(each, rule, version)), None)
-    witnesses = log_.entries({*last["witnesses"], *(body["cause"] for body in transitions)})
+    evidence = log_.entries({*last.evidence, *(body.cause for body in transitions)})
     return {
         "alert": reference,
         "id": partnership,
-        "state": last["state"],
-        "rule": agreed_rule(agreed) if agreed else {"rule": rule, "text": STANDING_RULES[rule]},
+        "state": last.state,
+        "rule": agreed_rule(agreed) if agreed else {"rule": rule, "text": BY_RULE[rule].sentence},
         "window": window,
         "transitions": [
             {
-                "state": body["state"],
-                "text": body["text"] if body["state"] == judged.FIRING else body["ended"],
-                "facts": body["facts"],
-                "because_of": witnesses[body["cause"]],
+                "state": body.state,
+                "text": body.text if body.state is AlertState.OPEN else body.ended,
+                "facts": ALERTS.dump(body.id, body).get("facts", {}),
+                "because_of": evidence[body.cause],
             }
             for body in transitions
         ],
         "inputs": _inputs(log_, agreed, window) if agreed else [],
         "about": [] if agreed else log_.about(rule, window),
-        "witnesses": [witnesses[index] for index in last["witnesses"]],
+        "evidence": [evidence[index] for index in last.evidence],
     }
 
 
 def _is_version(recorded: Recorded, rule: str, version: int) -> bool:
     event = recorded.event
     if isinstance(event, CommercialTermsAgreed):
-        return rule == judged.REFERRAL_MINIMUM and event.terms_version == version
+        return rule == REFERRAL_MINIMUM and event.terms_version == version
     return (
         isinstance(event, DecisionRuleAgreed)
         and event.rule.rule == rule
@@ -223,7 +190,7 @@ def agreed_rule(recorded: Recorded) -> Row:
     if isinstance(event, CommercialTermsAgreed):
         minimum = event.terms.minimum_referrals_per_quarter
         return {
-            "rule": judged.REFERRAL_MINIMUM,
+            "rule": REFERRAL_MINIMUM,
             "version": event.terms_version,
             "text": f"at least {minimum} referrals in each quarter that begins on "
             f"{event.effective_from} or later, until other terms hold (C10)",
@@ -267,7 +234,7 @@ def _inputs(log_: "_Log", agreed: Recorded, window: str) -> list[Row]:
     """Give the figures of the windows that the rule looked at, as they are known now."""
     period, _, segment = window.partition("/")
     event = agreed.event
-    metric, back = CATALOGUE[judged.LEADS], 1
+    metric, back = CATALOGUE[LEADS], 1
     if isinstance(event, DecisionRuleAgreed):
         metric, back = CATALOGUE[event.rule.metric], event.rule.consecutive
     rows = replay(KPIS, log_.events()).rows
@@ -307,13 +274,9 @@ class _Log:
         return [each for each in self.events() if _agrees_a_rule(each.event)]
 
     def about(self, rule: str, ref: str) -> list[Row]:
-        """Give the events about what one of the standing rules is about."""
-        name = _NAMED_BY.get(rule)
-        return [
-            entry(each)
-            for each in self.events()
-            if (getattr(each.event, name, None) == ref if name else _on_the_term(each.event))
-        ]
+        """Give the events that explain a standing alert about one thing."""
+        standing = BY_RULE[rule]
+        return [entry(each) for each in self.events() if is_about(standing, ref, each.event)]
 
     def behind(self, rows: Rows, metric: Metric, period: str, segment: str, unit: str) -> list[Row]:
         """Give the events that a figure is made of, and what each adds or says."""
@@ -367,7 +330,3 @@ def _agrees_a_rule(event: Event) -> bool:
     if isinstance(event, CommercialTermsAgreed):
         return event.terms.minimum_referrals_per_quarter is not None
     return isinstance(event, DecisionRuleAgreed)
-
-
-def _on_the_term(event: Event) -> bool:
-    return isinstance(event, _ON_THE_TERM)

@@ -14,12 +14,14 @@ from infra.answers.logs import (
     sight_of,
     size_of,
     stored_log,
+    view_rows,
 )
 from infra.bootstrap import Accord
 from infra.deciding.pseudonyms import Names
 from infra.projecting.runner import partnerships
 from infra.tlog.codec import encode
 from projections import ALERTS, KPIS, beliefs, figures
+from projections.alerts import Alert
 from projections.fold import Projection, replay
 from projections.visibility import HIDDEN, Sight
 
@@ -95,17 +97,19 @@ def alerts(
     state: str | None = None,
     when: AsOf = NOW,
 ) -> Iterator[Row]:
-    """Give the alerts of one partnership or of all, those that fired first before the others.
+    """Give the alerts of one partnership or of all, those that opened first before the others.
 
-    `state` is ``firing``, ``resolved`` or ``retracted``. Raises `NotFound`.
+    `state` is ``open``, ``resolved`` or ``withdrawn``. Raises `NotFound`.
     """
     if partnership is not None:
         size_of(accord.history, partnership)
     for name in [partnership] if partnership else partnerships(accord.history):
         rows = (
-            dict(accord.views.select(ALERTS.name, name))
+            view_rows(accord, ALERTS, name)
             if when == NOW
             else replay(ALERTS, log(accord.history, name, when)).rows
         )
-        found = [row for key, row in rows.items() if "/" in key and state in (None, row["state"])]
-        yield from sorted(found, key=lambda row: (row["since"], row["id"]))
+        found = [row for row in rows.values() if isinstance(row, Alert)]
+        for each in sorted(found, key=lambda row: (row.since, row.id)):
+            if state in (None, each.state):
+                yield ALERTS.dump(each.id, each)

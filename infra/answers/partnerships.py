@@ -12,8 +12,7 @@ from infra.answers.text import Block, Styled, Table, minute
 from infra.bootstrap import Accord
 from infra.projecting.runner import replay_all
 from projections import ALERTS, OVERVIEW
-from projections import alerts as judged
-from projections.fold import Rows
+from projections.alerts import START, STATE, AlertsState
 from projections.overview import OVERVIEW_ROW, Overview
 
 
@@ -53,13 +52,14 @@ def _now(accord: Accord, names: list[str]) -> Iterator[Partnership]:
     heads = accord.history.heads(names)
     keys = [(name, OVERVIEW_ROW) for name in names]
     overviews = accord.views.rows(OVERVIEW.name, keys)
-    alerts = accord.views.rows(ALERTS.name, [(name, judged.STATE) for name in names])
+    alerts = accord.views.rows(ALERTS.name, [(name, STATE) for name in names])
     for name in names:
         stored = overviews.get((name, OVERVIEW_ROW))
         if stored is not None:
             overview = OVERVIEW.load(OVERVIEW_ROW, stored)
             head = heads[name]
-            state = {judged.STATE: alerts.get((name, judged.STATE), {})}
+            found = alerts.get((name, STATE))
+            state = ALERTS.load(STATE, found) if found else START
             yield _listed(name, overview, head.size, head.recorded_at, state)
 
 
@@ -72,11 +72,12 @@ def _then(accord: Accord, names: list[str], when: AsOf) -> Iterator[Partnership]
         overview = replayed[OVERVIEW.name].get(OVERVIEW_ROW)
         if overview and counted.last and when.viewer.party in (None, *overview.parties):
             recorded_at = counted.last.act.recorded_at
-            yield _listed(name, overview, counted.events, recorded_at, replayed[ALERTS.name])
+            state = replayed[ALERTS.name].get(STATE, START)
+            yield _listed(name, overview, counted.events, recorded_at, state)
 
 
 def _listed(
-    name: str, overview: Overview, events: int, recorded_at: datetime, alerts: Rows
+    name: str, overview: Overview, events: int, recorded_at: datetime, alerts: AlertsState
 ) -> Partnership:
     return Partnership(
         id=name,
@@ -86,7 +87,7 @@ def _listed(
         purpose=overview.purpose,
         events=events,
         last_recorded_at=recorded_at,
-        open_alerts=len(alerts.get(judged.STATE, {}).get("open", ())),
+        open_alerts=len(alerts.open),
     )
 
 

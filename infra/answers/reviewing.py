@@ -33,7 +33,7 @@ from infra.answers.logs import NOW, AsOf, NotFound, Row, log, perhaps, sight_of
 from infra.bootstrap import Accord
 from infra.projecting.runner import replay_all
 from projections import ALERTS, KPIS, SETTLEMENT, figures
-from projections.alerts import FIRING
+from projections.alerts import AlertState
 from projections.fold import Folded, Rows
 from projections.settlement import ledger
 
@@ -137,15 +137,18 @@ class _Pack:
 
     def _alerts(self, alerts: Folded, since: datetime | None) -> Iterator[Row]:
         """Give each alert that is open, or ended since the last review."""
-        last = {output.body["id"]: output.body for output, _ in alerts.outputs}
-        begin = instant(since) if since else ""
-        for body in sorted(last.values(), key=lambda each: (each["since"], each["id"])):
-            if body["window"] == self.review.review:
+        last = {output.body.id: output.body for output, _ in alerts.outputs}
+        for each in sorted(last.values(), key=lambda each: (each.since, each.id)):
+            if each.window == self.review.review:
                 continue
-            if body["state"] == FIRING or body["until"] >= begin:
-                yield {key: body[key] for key in ("id", "state", "since", "text")} | (
-                    {"ended": body["ended"]} if body["state"] != FIRING else {}
-                )
+            is_open = each.state is AlertState.OPEN
+            if is_open or since is None or each.until >= since:
+                yield {
+                    "id": each.id,
+                    "state": each.state,
+                    "since": instant(each.since),
+                    "text": each.text,
+                } | ({} if is_open else {"ended": each.ended})
 
     def _actions(self, state: Partnership) -> Iterator[Row]:
         facts = state.context.declarations

@@ -254,7 +254,8 @@ def _differences(accord: Accord, partnership: str, replayed: Replayed) -> Iterat
         rows = {key: projection.dump(key, row) for key, row in folded.rows.items()}
         yield from _compared(partnership, name, "", stored, rows)
         rebuilt = {
-            output.id: _output(output.kind, output.body, index) for output, index in folded.outputs
+            output.id: _output(output.kind, projection.dump(output.id, output.body), index)
+            for output, index in folded.outputs
         }
         yield from _compared(partnership, name, f"{OUTPUTS} ", said.get(name, {}), rebuilt)
 

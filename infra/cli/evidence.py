@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from domain.rules import DecisionRule
 from infra.cli.printing import Row, minute, note, number, say, styled, table
 from infra.cli.reading import likely, tenth, what_came_of
+from projections.alerts import AlertState
 
 # --- experiments -------------------------------------------------------------------------------
 
@@ -205,5 +206,7 @@ def _alerts(rows: Iterable[Row]) -> None:
         return
     say("It would have raised:", "bold", 2)
     for row in rows:
-        say(styled(f"{row['state']:9}  {row['since'][:10]}  {row['window']}"), indent=4)
+        is_open = row["state"] == AlertState.OPEN
+        line = f"{row['state']:9}  {row['since'][:10]}  {row['window']}"
+        say(styled(line, "bold red" if is_open else ""), indent=4)
         say(what_came_of(row), indent=15)

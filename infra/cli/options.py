@@ -160,9 +160,9 @@ Operator = Annotated[
 class AlertState(StrEnum):
     """The states of an alert."""
 
-    FIRING = "firing"
+    OPEN = "open"
     RESOLVED = "resolved"
-    RETRACTED = "retracted"
+    WITHDRAWN = "withdrawn"
 
 
 Store = Annotated[

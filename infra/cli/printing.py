@@ -39,9 +39,8 @@ NARROWEST = 24
 """Columns that a folded text keeps, however long what stands to its left."""
 
 STYLES = {
-    "firing": "bold red",
     "resolved": "green",
-    "retracted": "yellow",
+    "withdrawn": "yellow",
     "refused": "yellow",
     "missed": "red",
     "escalated": "red",

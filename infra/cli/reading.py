@@ -26,6 +26,7 @@ from infra.cli.printing import (
     width,
 )
 from infra.store.records import Views
+from projections.alerts import AlertState
 
 _TENTH = Decimal("0.1")
 
@@ -188,7 +189,9 @@ def print_alerts(rows: Iterable[Row], indent: int = 0) -> None:
     shown = False
     for row in rows:
         shown = True
-        say(styled(f"{row['state']:9}  {day(row['since'])}  {row['id']}"), indent=indent)
+        is_open = row["state"] == AlertState.OPEN
+        line = f"{row['state']:9}  {day(row['since'])}  {row['id']}"
+        say(styled(line, "bold red" if is_open else ""), indent=indent)
         hanging(" " * (indent + 11), what_came_of(row), columns)
     if not shown:
         note("There are no such alerts.")
@@ -196,7 +199,7 @@ def print_alerts(rows: Iterable[Row], indent: int = 0) -> None:
 
 def what_came_of(row: Row) -> str:
     """Give an alert in words: what it says and, once it has ended, what ended it."""
-    if row["state"] == "firing":
+    if row["state"] == AlertState.OPEN:
         return str(row["text"])
     return f"{row['text']} {row['state'].capitalize()} {day(row['until'])}: {row['ended']}"
 
@@ -229,7 +232,7 @@ def _last_output(views: Views) -> int:
 
 def print_transition(row: Row) -> None:
     """Print one change of an alert on a line."""
-    said = row["text"] if row["state"] == "firing" else row["ended"]
+    said = row["text"] if row["state"] == AlertState.OPEN else row["ended"]
     say(f"{row['state']:9}  {minute(row['recorded_at'])}  {row['id']}  {said}")
 
 

@@ -344,7 +344,7 @@ def _renewal(renewal: Row) -> None:
 
 
 def print_explanation(answer: Row) -> None:
-    """Print why an alert fired and ended, or what a figure is made of."""
+    """Print why an alert opened and ended, or what a figure is made of."""
     if "alert" in answer:
         _explain_alert(answer)
     else:
@@ -444,5 +444,5 @@ def _explain_alert(answer: Row) -> None:
         table([">#", "HAPPENED", "WHO", "WHAT"], map(_event, answer["about"]),
               title="the events it is about", indent=2)  # fmt: skip
     say()
-    table([">#", "HAPPENED", "WHO", "WHAT"], map(_event, answer["witnesses"]),
-          title="its witnesses", indent=2)  # fmt: skip
+    table([">#", "HAPPENED", "WHO", "WHAT"], map(_event, answer["evidence"]),
+          title="evidence", indent=2)  # fmt: skip

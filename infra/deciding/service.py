@@ -39,7 +39,7 @@ from infra.store.records import (
 )
 from infra.tlog import codec
 from infra.tlog.merkle import Tree, leaf_hash
-from projections.breaches import judge
+from projections.breaches import Judged, judge, take
 from projections.fold import Rows, replay
 from projections.settlement import SETTLEMENT, ledger
 
@@ -138,7 +138,7 @@ class Service:
         # The states of streams, each with its version; they hold as long as what is known of their
         # partnership is still the same object.
         self._states: dict[str, tuple[_Known, tuple[int, State]]] = {}
-        self._judged: dict[str, tuple[_Known, Rows]] = {}
+        self._judged: dict[str, tuple[_Known, Judged]] = {}
         self._people: dict[str, tuple[_Known, Pseudonyms]] = {}
 
     def handle(self, raws: Sequence[bytes]) -> list[Outcome]:
@@ -305,9 +305,9 @@ class Service:
             # What was used last stands last, so what is let go is what was not used for longest.
             self._states.pop(stream, None)
             self._states[stream] = (self._known[_partnership(stream)], state)
-        for name, rows in batch.judged.items():
+        for name, judged in batch.judged.items():
             self._judged.pop(name, None)
-            self._judged[name] = (self._known[name], rows)
+            self._judged[name] = (self._known[name], judged)
         for name, met in batch.people.items():
             self._people.pop(name, None)
             self._people[name] = (self._known[name], met)
@@ -388,7 +388,7 @@ class _Batch:
         self._history = history
         self._stored = {name: each.size for name, each in known.items()}
         self._sizes = dict(self._stored)
-        self.judged: dict[str, Rows] = {}
+        self.judged: dict[str, Judged] = {}
         self.people: dict[str, Pseudonyms] = {}
         self._simulated = simulated
         self._outcomes: list[tuple[Outcome, int]] = []
@@ -731,20 +731,21 @@ class _Batch:
 
     def _judge(self, name: str, recorded: list[Recorded], first: int) -> None:
         """Let the agreed rules look at new facts, and do what they ask for (C20)."""
-        rows = self.judged.get(name)
-        if rows is None:
-            rows = {}
+        judged = self.judged.get(name)
+        if judged is None:
+            judged = Judged()
             for each in islice(self._log(name), first):
-                rows, _ = judge(rows, each)
+                judged, _ = take(judged, each)
         for index, each in enumerate(recorded, first):
-            rows, breaches = judge(rows, placed_at(each, index, NOTHING))
-            self.judged[name] = rows
+            on_record = self._partnership(name).breaches.open
+            judged, breaches = judge(judged, placed_at(each, index, NOTHING), on_record)
+            self.judged[name] = judged
             if breaches:
                 act = aggregates.rules_act(each.act)
                 cause = _Cause(RULES_SOURCE, each.event_id, each.event_id)
                 self._record(name, breaches, act, cause)
                 self._carry_out(name, act, self.events[-1].event_id)
-                rows = self.judged[name]
+                judged = self.judged[name]
 
     def _carry_out(self, name: str, act: Act, because: str) -> None:
         number = 0

@@ -78,17 +78,17 @@ def _line(line: Row) -> Row:
 
 
 def alerts(events: Sequence[Recorded]) -> list[Row]:
-    """Give each alert with the events at which it fired and ended, in the order of firing."""
+    """Give each alert with the events that opened and ended it, by when it opened."""
     found: dict[str, Row] = {}
     for output, index in replay(ALERTS, events).outputs:
-        body, cause = output.body, events[index]
+        body, cause = ALERTS.dump(output.id, output.body), events[index]
         alert = {name: body[name] for name in ("id", "rule", "version", "window")}
         transition = {
             "state": body["state"],
             "index": index,
             "type": cause.event.wire,
             "recorded_at": instant(cause.act.recorded_at),
-            "facts": body["facts"],
+            "facts": body.get("facts", {}),
         }
         found.setdefault(body["id"], alert | {"transitions": []})["transitions"].append(transition)
     return list(found.values())

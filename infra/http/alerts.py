@@ -44,7 +44,7 @@ router = APIRouter(tags=["Alerts"])
 def list_alerts(
     served: ServedHere,
     partnership: Slug | None = None,
-    state: Literal["firing", "resolved", "retracted"] | None = None,
+    state: Literal["open", "resolved", "withdrawn"] | None = None,
     at: Instant | None = None,
     known: Instant | None = None,
 ) -> Response:

@@ -205,7 +205,8 @@ _ANSWERS: Final[Schema] = {
     "Alert": _object(
         {
             "id": _TEXT,
-            "state": {"enum": ["firing", "resolved", "retracted"]},
+            "state": {"enum": ["open", "resolved", "withdrawn"]},
+            "kind": {"enum": ["breach", "reminder"]},
             "rule": _TEXT,
             "version": _COUNT,
             "partnership": _TEXT,
@@ -214,7 +215,7 @@ _ANSWERS: Final[Schema] = {
             "since": _MOMENT,
             "recorded_at": _MOMENT,
             "cause": {**_COUNT, "description": "The index of the event that changed it last."},
-            "witnesses": {
+            "evidence": {
                 "type": "array",
                 "items": _COUNT,
                 "description": "The indexes of the events that show it.",

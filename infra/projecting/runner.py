@@ -291,7 +291,14 @@ def saved_of(
             for key in folded.changed
         },
         [
-            Output(output.id, projection.name, name, output.kind, output.body, index)
+            Output(
+                output.id,
+                projection.name,
+                name,
+                output.kind,
+                projection.dump(output.id, output.body),
+                index,
+            )
             for name, folded in results.items()
             for output, index in folded.outputs
         ],

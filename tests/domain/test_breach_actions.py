@@ -3,7 +3,7 @@
 from datetime import timedelta
 from decimal import Decimal
 
-from domain.breach_actions import REVIEW_WITHIN, RuleBreached, RuleBreachRetracted, next_action
+from domain.breach_actions import REVIEW_WITHIN, RuleBreached, RuleBreachWithdrawn, next_action
 from domain.execution import IntroduceIncentive, InvestmentReduced, ReviewScheduled
 from domain.formation import AgreeDecisionRule, ProposeDecisionRule
 from domain.kernel import CLOCK_PARTY, Stage
@@ -76,7 +76,7 @@ def test_what_was_done_about_a_breach_is_not_done_again() -> None:
     correct(story, "leads", "2026-02", count(99), "spring")
 
     assert len(story.facts(RuleBreached)) == 2
-    assert len(story.facts(RuleBreachRetracted)) == 1
+    assert len(story.facts(RuleBreachWithdrawn)) == 1
     assert len(story.facts(InvestmentReduced)) == 1
 
 

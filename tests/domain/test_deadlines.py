@@ -39,7 +39,6 @@ from domain.renewal import (
     HoldRenewalReview,
     ProposeRenewal,
 )
-from domain.rules import OWN_RULES
 from projections.timeline import words
 from tests.life import OURS, TERMS, THEIRS, after, at, changed, example
 from tests.stories import Story, moment
@@ -273,4 +272,3 @@ def test_what_records_a_passed_deadline_names_that_deadline(rule: DeadlineRule) 
     assert deadline not in evolve({deadline.id: deadline}, event, clock_act(day, day)).values()
     if rule.alert:
         assert rule.alert.text(event)
-        assert rule.alert.rule in OWN_RULES

@@ -42,7 +42,8 @@ from domain.governance import (
     SponsorAssigned,
 )
 from domain.kernel import Command, Stage
-from domain.rules import OWN_RULES, Window
+from domain.rules import Window
+from domain.standing_alerts import BY_RULE
 from domain.terms import (
     CostShare,
     Economics,
@@ -468,7 +469,7 @@ def test_a_rule_rests_on_a_metric_of_the_catalogue() -> None:
     assert refusal.rule == "unknown-metric"
 
 
-@pytest.mark.parametrize("name", sorted(OWN_RULES))
+@pytest.mark.parametrize("name", sorted(BY_RULE))
 def test_an_agreed_rule_has_a_name_of_its_own(name: str) -> None:
     homonym = changed(CONVERSION_FLOOR, rule=name)
 

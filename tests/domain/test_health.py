@@ -147,7 +147,7 @@ def test_a_week_without_an_operational_review_is_said_and_ends_with_the_next_one
 
     events = story.on("2026-01-13T00:00")
     assert passed(events, Kind.CADENCE) == ["operational"]
-    assert states(story) == {"cadence-missed operational": "firing"}
+    assert states(story) == {"cadence-missed operational": "open"}
     story.on("2026-01-14")
     hold(story, "late")
 
@@ -180,7 +180,7 @@ def test_both_are_reminded_of_a_review_48_hours_before_it() -> None:
 
     assert passed(story.on("2026-01-28T09:59"), Kind.REMINDER) == []
     assert passed(story.on("2026-01-28T10:00"), Kind.REMINDER) == ["operations-1"]
-    assert states(story) == {"review-due operations-1": "firing"}
+    assert states(story) == {"review-due operations-1": "open"}
     story.on("2026-01-30T12:00")
     story.when(OURS, HoldReview(review="operations-1", minutes="Held.", recorded_with_consent=True))
 
@@ -193,7 +193,7 @@ def test_an_action_that_is_not_done_by_its_day_is_overdue_until_it_is() -> None:
 
     assert passed(story.on("2026-02-10T23:59"), Kind.ACTION) == []
     assert passed(story.on("2026-02-11T00:00"), Kind.ACTION) == ["A-1"]
-    assert states(story)["action-overdue A-1"] == "firing"
+    assert states(story)["action-overdue A-1"] == "open"
     story.when(THEIRS, example(CompleteAction))
 
     assert states(story)["action-overdue A-1"] == "resolved"
@@ -203,7 +203,7 @@ def test_an_action_that_is_not_done_by_its_day_is_overdue_until_it_is() -> None:
 def test_an_improvement_plan_is_looked_at_once_its_time_is_over() -> None:
     story = before(CompleteImprovementPlan)
     story.on("2026-04-01")
-    assert states(story)["improvement-due plan-1"] == "firing"
+    assert states(story)["improvement-due plan-1"] == "open"
 
     story.when(OURS, example(CompleteImprovementPlan))
 

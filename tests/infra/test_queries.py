@@ -29,19 +29,18 @@ from domain.markets import (
 from domain.metric_catalogue import CATALOGUE, Adds
 from domain.program import DefinePortfolio
 from domain.reported_figure import Figure, ReportMetric
-from domain.rules import OWN_RULES
+from domain.standing_alerts import BY_RULE, REFERRAL_MINIMUM
 from domain.values import plain
 from domain.viewing import FullViewTaken
 from infra import answers
 from infra.answers import AsOf, Checked, Difference, NotFound
 from infra.answers import partnerships as partnerships_answer
-from infra.answers.explaining import STANDING_RULES, rule_in_words
+from infra.answers.explaining import rule_in_words
 from infra.answers.logs import NOW, whole_log
 from infra.answers.partnerships import Partnership
 from infra.answers.question import Paging
 from infra.bootstrap import Accord
 from infra.projecting.runner import partnerships
-from projections import alerts as judged
 from projections.visibility import Viewer
 from tests.feeds import FEEDS, messages, play, played, simulated
 from tests.infra.messages import beginning, message
@@ -95,16 +94,16 @@ def test_the_list_has_each_partnership_with_its_stage_its_parties_and_its_size(
     assert sum(row.events for row in rows) == accord.history.size()
 
 
-def test_the_list_counts_the_alerts_that_fire_now(tmp_path: Path) -> None:
+def test_the_list_counts_the_alerts_that_are_open_now(tmp_path: Path) -> None:
     with simulated(tmp_path) as accord:
         accord.service.handle(messages(FEEDS[0])[:230])
         accord.runner.catch_up()
 
         (row,) = listed(accord)
-        firing = list(answers.alerts(accord, state="firing"))
+        found = list(answers.alerts(accord, state="open"))
 
-    assert row.open_alerts == len(firing) == 2
-    assert {each["rule"] for each in firing} == {"referral-minimum"}
+    assert row.open_alerts == len(found) == 2
+    assert {each["rule"] for each in found} == {"referral-minimum"}
 
 
 def test_an_event_of_the_history_is_what_is_stored_with_its_place_and_its_words(
@@ -210,13 +209,13 @@ def test_alerts_are_given_as_they_were_known_before_a_correction(accord: Accord)
         return {row["rule"]: row["state"] for row in found}
 
     assert "conversion-floor" not in states("2026-06-30")
-    assert states("2026-07-20")["conversion-floor"] == "firing"
-    assert states("2026-07-22")["conversion-floor"] == "retracted"
-    firing = answers.alerts(accord, AURORA, "firing", AsOf(known=day("2026-07-20")))
-    assert [row["rule"] for row in firing] == ["conversion-floor"]
+    assert states("2026-07-20")["conversion-floor"] == "open"
+    assert states("2026-07-22")["conversion-floor"] == "withdrawn"
+    found = answers.alerts(accord, AURORA, "open", AsOf(known=day("2026-07-20")))
+    assert [row["rule"] for row in found] == ["conversion-floor"]
 
 
-def test_the_list_counts_the_alerts_that_were_firing_then(accord: Accord) -> None:
+def test_the_list_counts_the_alerts_that_were_open_then(accord: Accord) -> None:
     (row,) = (row for row in listed(accord, AsOf(known=day("2026-07-20"))) if row.id == AURORA)
 
     assert row.open_alerts == 1
@@ -227,7 +226,7 @@ def test_an_alert_is_explained_as_it_was_known_and_not_before_it_fired(accord: A
 
     before = answers.explain(accord, reference, AsOf(known=day("2026-07-20")))
 
-    assert before["state"] == "firing"
+    assert before["state"] == "open"
     assert [each["figures"][0]["value"] for each in before["inputs"]] == ["4.9000", "4.9000"]
     assert before["as_of"] == {"known": "2026-07-20T00:00:00Z"}
     with pytest.raises(NotFound):
@@ -501,11 +500,11 @@ def test_every_alert_is_explained_from_the_log_as_it_stands_in_the_view(accord: 
         answer = answers.explain(accord, row["id"])
 
         states = [each["state"] for each in answer["transitions"]]
-        assert states[0] == "firing"
+        assert states[0] == "open"
         assert states[-1] == answer["state"] == row["state"]
         assert answer["transitions"][-1]["because_of"]["index"] == row["cause"]
-        assert [event["index"] for event in answer["witnesses"]] == row["witnesses"]
-        if row["rule"] in STANDING_RULES:
+        assert [event["index"] for event in answer["evidence"]] == row["evidence"]
+        if row["rule"] in BY_RULE and row["rule"] != REFERRAL_MINIMUM:
             assert answer["about"]
         else:
             fired = answer["transitions"][0]["because_of"]["index"]
@@ -597,7 +596,7 @@ def test_views_that_are_behind_are_caught_up_and_are_no_difference(tmp_path: Pat
 
 ONE_ROW = "projection = 'kpis' AND key = '2026-06'"
 SEVENTH = "partnership = 'cobalt-docs' AND idx = 7"
-SAID = "outputs campaign-leads@1/cobalt-docs/2026-06/docs-week/firing/40"
+SAID = "outputs campaign-leads@1/cobalt-docs/2026-06/docs-week/open/40"
 
 
 def rewritten(old: str, new: str) -> str:
@@ -675,10 +674,6 @@ def test_what_is_written_while_it_is_verified_is_no_difference(
     checked: list[Checked] = list(answers.verify(small))
 
     assert not any(each.difference for each in checked)
-
-
-def test_every_standing_rule_has_its_words() -> None:
-    assert set(STANDING_RULES) == OWN_RULES - {judged.REFERRAL_MINIMUM}
 
 
 def test_a_dispute_is_shown_with_how_it_stands(accord: Accord) -> None:

@@ -55,7 +55,12 @@ def expected(accord: Accord) -> tuple[Bytes, Said]:
                 for key, row in folded.rows.items()
             }
             outputs |= {
-                output.id: (projection.name, name, canonical(output.body), index)
+                output.id: (
+                    projection.name,
+                    name,
+                    canonical(projection.dump(output.id, output.body)),
+                    index,
+                )
                 for output, index in folded.outputs
             }
     return rows, outputs

@@ -13,7 +13,7 @@ from tests.infra.noted import noted
 
 
 def alert(name: str, partnership: str = "acme") -> Output:
-    return Output(name, "alerts", partnership, "alert", {"state": "firing"}, cause_index=4)
+    return Output(name, "alerts", partnership, "alert", {"state": "open"}, cause_index=4)
 
 
 # --- saving ------------------------------------------------------------------------------------

@@ -261,7 +261,7 @@ def test_a_deadline_that_passes_is_recorded_while_the_clock_runs(
         time.sleep(0.1)
         assert states(accord) == []
         clock.now = moment("2026-02-05T00:00:01Z")
-        eventually(lambda: states(accord) == ["firing"])
+        eventually(lambda: states(accord) == ["open"])
 
 
 def test_deadlines_that_passed_during_a_stop_are_recorded_after_it_and_once(
@@ -269,7 +269,7 @@ def test_deadlines_that_passed_during_a_stop_are_recorded_after_it_and_once(
 ) -> None:
     clock.now = moment("2026-02-20T08:00:00Z")
     with awaiting_launch() as accord, accord.workers():
-        eventually(lambda: states(accord) == ["firing"])
+        eventually(lambda: states(accord) == ["open"])
     with awaiting_launch() as accord:
         size = accord.history.size()
         ((_, alert),) = accord.views.select("alerts", CONSULTING, LAUNCH_MISSED)

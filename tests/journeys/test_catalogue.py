@@ -156,15 +156,15 @@ def test_two_quarters_at_4_9_are_a_breach_until_one_is_corrected_to_5_0(accord: 
     answer = answers.explain(accord, "conversion-floor@1/aurora-series/2026-Q2")
 
     assert [(each["state"], each["facts"]["values"]) for each in answer["transitions"]] == [
-        ("firing", ["4.9000", "4.9000"]),
-        ("retracted", ["5.0000", "4.9000"]),
+        ("open", ["4.9000", "4.9000"]),
+        ("withdrawn", ["5.0000", "4.9000"]),
     ]
     breaches = [
         each["type"]
         for each in answers.history(accord, AURORA)
         if each["type"].startswith("RuleBreach")
     ]
-    assert breaches == ["RuleBreached", "RuleBreachRetracted"]
+    assert breaches == ["RuleBreached", "RuleBreachWithdrawn"]
 
 
 def test_an_issue_of_47_59_hours_is_not_escalated_and_one_of_48_is(accord: Accord) -> None:

@@ -536,9 +536,9 @@ def test_agreed_rules_are_listed_and_any_rule_can_be_tried(accord: Accord, demo:
         typed = ("rules", "try", "aurora-series", rule, "--since", "2026-Q1", *when)
         return accord(*typed, "--store", demo)
 
-    assert "retracted  2026-07-01  2026-Q2" in tried("conversion-floor").out
+    assert "withdrawn  2026-07-01  2026-Q2" in tried("conversion-floor").out
     assert (
-        "firing     2026-07-01  2026-Q2" in tried("conversion-floor", "--known", "2026-07-15").out
+        "open       2026-07-01  2026-Q2" in tried("conversion-floor", "--known", "2026-07-15").out
     )
     (agreed,) = accord("rules", "aurora-series", "--store", demo, "--json").json["rules"]
     rule = {**agreed["data"], "credibility": "95"}
@@ -576,24 +576,24 @@ def test_an_alert_is_explained_in_words(accord: Accord, demo: str) -> None:
     reference = "conversion-floor@1/aurora-series/2026-Q2"
     told = accord("explain", reference, "--store", demo).out
 
-    assert told.startswith(f"{reference}: retracted\n")
+    assert told.startswith(f"{reference}: withdrawn\n")
     assert "lead_to_opportunity below 5 (percent) in 2 quarters on end" in told
     assert "restated since" in told
 
 
 def test_alerts_are_filtered_by_state(accord: Accord, demo: str) -> None:
-    states = ("firing", "resolved", "retracted")
+    states = ("open", "resolved", "withdrawn")
     found = {
         state: accord("alerts", "--state", state, "--json", "--store", demo).json
         for state in states
     }
 
     assert {state: len(rows) for state, rows in found.items()} == {
-        "firing": 0,
+        "open": 0,
         "resolved": 19,
-        "retracted": 4,
+        "withdrawn": 4,
     }
-    assert "There are no such alerts." in accord("alerts", "--state", "firing", "--store", demo).err
+    assert "There are no such alerts." in accord("alerts", "--state", "open", "--store", demo).err
 
 
 def test_lists_are_given_as_of_a_time(accord: Accord, demo: str) -> None:
@@ -601,8 +601,8 @@ def test_lists_are_given_as_of_a_time(accord: Accord, demo: str) -> None:
         return accord(*words, "--store", demo)
 
     assert "cobalt-docs formation" in " ".join(typed("list", "--at", "2026-02-28").out.split())
-    firing = typed("alerts", "aurora-series", "--state", "firing", "--known", "2026-07-20")
-    assert "conversion-floor@1/aurora-series/2026-Q2" in firing.out
+    found = typed("alerts", "aurora-series", "--state", "open", "--known", "2026-07-20")
+    assert "conversion-floor@1/aurora-series/2026-Q2" in found.out
     told = typed("explain", "conversion-floor@1/aurora-series/2026-Q2", "--known", "2026-07-20")
     assert "as they were known then" in told.out
 
@@ -684,7 +684,7 @@ def test_a_follower_sees_what_stands_and_then_each_change_until_it_is_interrupte
     if as_json:
         stands = [json.loads(line)["state"] for line in stands]
         changes = [json.loads(line)["state"] for line in changes]
-    assert sum("firing" in line for line in stands) == 2
+    assert sum("open" in line for line in stands) == 2
     assert ["resolved" in line for line in changes] == [False, True, True, True]
     assert ended == 0
 

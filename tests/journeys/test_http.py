@@ -408,7 +408,7 @@ def test_the_alerts_of_a_whole_feed_begin_to_be_told_within_a_second(served: Ser
         began = time.monotonic()
         first = next(told)
         assert time.monotonic() - began < 1
-    assert (first.state, first.alert["state"]) == ("firing", "firing")
+    assert (first.state, first.alert["state"]) == ("open", "open")
     assert first.alert["id"] == f"milestone-missed@1/{CONSULTING}/launch"
     assert first.alert["simulated"] is True
 
@@ -423,7 +423,7 @@ def test_one_event_that_causes_an_alert_has_it_told_within_a_second(served: Serv
         post(served, b"\n".join(lines[:before]), LINES)
         began = time.monotonic()
         assert post(served, lines[before]).status_code == 200
-        assert next(told).state == "firing"
+        assert next(told).state == "open"
         assert time.monotonic() - began < 1
 
 
@@ -456,7 +456,7 @@ def test_an_alert_that_another_process_told_reaches_the_stream_too(served: Serve
         other.service.handle(FEED.splitlines())
         other.runner.catch_up()
         began = time.monotonic()
-        assert next(changes(stream)).state == "firing"
+        assert next(changes(stream)).state == "open"
         assert time.monotonic() - began < 3
 
 
@@ -469,27 +469,27 @@ def test_what_is_no_alert_is_not_in_the_stream_of_alerts(served: Served) -> None
         other.runner.fold([], said=[letter])
         other.service.handle(FEED.splitlines())
         other.runner.catch_up()
-        assert next(changes(stream)).state == "firing"
+        assert next(changes(stream)).state == "open"
 
 
 def test_alerts_are_listed_by_partnership_and_state(served: Served) -> None:
     post(served, FEED, LINES)
     eventually(lambda: served.workers.lag() == 0)
     everything = served.client.get("/v1/alerts").json()
-    ended = {"partnership": CONSULTING, "state": "retracted"}
-    assert {each["state"] for each in everything} == {"resolved", "retracted"}
+    ended = {"partnership": CONSULTING, "state": "withdrawn"}
+    assert {each["state"] for each in everything} == {"resolved", "withdrawn"}
     assert served.client.get("/v1/alerts", params=ended).json() == [
-        each for each in everything if each["state"] == "retracted"
+        each for each in everything if each["state"] == "withdrawn"
     ]
-    assert served.client.get("/v1/alerts", params={"state": "firing"}).json() == []
+    assert served.client.get("/v1/alerts", params={"state": "open"}).json() == []
 
 
 def test_alerts_are_listed_as_they_stood_at_a_time(served: Served) -> None:
     post(served, FEED, LINES)
     # Unlike the list of what stands now, this one needs no views, so nothing is waited for.
-    then = {"known": "2026-04-30T00:00:00Z", "state": "firing"}
-    firing = served.client.get("/v1/alerts", params=then).json()
-    assert [each["window"] for each in firing] == ["2026-Q1"]
+    then = {"known": "2026-04-30T00:00:00Z", "state": "open"}
+    found = served.client.get("/v1/alerts", params=then).json()
+    assert [each["window"] for each in found] == ["2026-Q1"]
     happened = {"at": "2026-02-05T12:00:00+01:00"}
     (missed,) = served.client.get("/v1/alerts", params=happened).json()
     assert missed["rule"] == "milestone-missed"

@@ -2,7 +2,6 @@
 
 from datetime import date
 from decimal import Decimal
-from typing import Any
 
 from domain.attribution import Method
 from domain.deal import AttributeReferral, CreateOpportunity, HoldDemo, SubmitReferral, WinDeal
@@ -18,6 +17,8 @@ from domain.rules import DecisionRule
 from domain.values import Money
 from projections import ALERTS, KPIS, OVERVIEW, TRAITS
 from projections import figures as reading
+from projections.alerts import Alert, AlertState
+from projections.breaches import RuleFacts
 from projections.fold import Output, Row, Rows, replay
 from projections.overview import OVERVIEW_ROW, Overview
 from projections.portfolio import Member
@@ -55,13 +56,18 @@ def report(
 
 
 def correct(
-    story: Story, metric: str, period: str, figure: Figure, segment: str | None = None
+    story: Story,
+    metric: str,
+    period: str,
+    figure: Figure,
+    segment: str | None = None,
+    happened: str | None = None,
 ) -> list[Event]:
     """Let our side restate a figure that it reported."""
     command = CorrectMetric(
         metric=metric, period=period, tool="crm", segment=segment, figure=figure, reason="Recount."
     )
-    return story.when(OURS, command)
+    return story.when(OURS, command, happened=happened)
 
 
 def refer(
@@ -145,19 +151,25 @@ def line(story: Story, metric: str, period: str, segment: str = "") -> Row:
     return found
 
 
-def alerts(story: Story) -> dict[str, Row]:
-    """Give the alerts that a story comes to, by what they are about: rule and window."""
-    rows = replay(ALERTS, story.history).rows
-    return {f"{each['rule']} {each['window']}": each for each in rows.values() if "rule" in each}
+def alerts(story: Story) -> dict[str, Alert]:
+    """Give the alerts of a story, by what they are about: rule and window."""
+    rows = replay(ALERTS, story.history).rows.values()
+    return {f"{each.rule} {each.window}": each for each in rows if isinstance(each, Alert)}
 
 
-def states(story: Story) -> dict[str, Any]:
+def rule_facts(alert: Alert) -> RuleFacts:
+    """Give the figures by which an agreed rule was judged."""
+    assert isinstance(alert.facts, RuleFacts)
+    return alert.facts
+
+
+def states(story: Story) -> dict[str, str]:
     """Give only the state of each alert."""
-    return {name: each["state"] for name, each in alerts(story).items()}
+    return {name: each.state.value for name, each in alerts(story).items()}
 
 
 def said(story: Story) -> list[Output]:
-    """Give all that the alerts said, in order."""
+    """Give every change of an alert, in order."""
     return [output for output, _ in replay(ALERTS, story.history).outputs]
 
 
@@ -168,5 +180,5 @@ def member(story: Story, name: str | None = None) -> Member:
         replay(OVERVIEW, story.history).rows.get(OVERVIEW_ROW, Overview()),
         replay(TRAITS, story.history).rows.get(TRAITS_ROW, {}),
         figures(story),
-        [each for each in alerts(story).values() if each["state"] == "firing"],
+        [each for each in alerts(story).values() if each.state is AlertState.OPEN],
     )

@@ -1,11 +1,11 @@
-"""Alerts: what fires, what ends it and how; each change is said once and names its witnesses."""
+"""Alerts: what opens and ends each; each change is emitted once and names its evidence."""
 
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
 
-from domain.breach_actions import RuleBreached, RuleBreachRetracted
+from domain.breach_actions import RuleBreached, RuleBreachWithdrawn
 from domain.deadlines import DeadlinePassed, Kind, PeriodClosed
 from domain.execution import (
     HoldReview,
@@ -30,7 +30,9 @@ from domain.renewal import (
 from domain.reported_figure import OTHER_CHANNELS, MetricCorrected
 from domain.rules import Action, Comparison, DecisionRule, Window
 from domain.settlement import IssueFinalSettlement
+from domain.standing_alerts import AlertKind
 from projections import ALERTS
+from projections.breaches import RuleFacts, Shortfall
 from projections.fold import fold, replay
 from tests.life import CONVERSION_FLOOR, OURS, THEIRS, changed, example
 from tests.projections.folds import (
@@ -43,13 +45,14 @@ from tests.projections.folds import (
     refer,
     refer_many,
     report,
+    rule_facts,
     running,
     said,
     states,
 )
-from tests.stories import Story
+from tests.stories import Story, moment
 
-BREACHES = (RuleBreached, RuleBreachRetracted)
+BREACHES = (RuleBreached, RuleBreachWithdrawn)
 
 CAMPAIGN_LEADS = DecisionRule(
     rule="campaign-leads",
@@ -78,10 +81,10 @@ def test_eight_of_ten_referrals_fire_when_the_quarter_closes() -> None:
     story.on("2026-04-01T00:00")
 
     alert = alerts(story)["referral-minimum 2026-Q1"]
-    assert alert["id"] == "referral-minimum@1/growthos-brightpath/2026-Q1"
-    assert alert["state"] == "firing"
-    assert alert["since"] == "2026-04-01T00:00:00Z"
-    assert alert["facts"] == {"value": "8", "threshold": "10", "shortfall": "2"}
+    assert alert.id == "referral-minimum@1/growthos-brightpath/2026-Q1"
+    assert alert.state == "open"
+    assert alert.since == moment("2026-04-01T00:00")
+    assert alert.facts == Shortfall(Decimal(8), Decimal(10), Decimal(2))
 
 
 def test_as_many_referrals_as_agreed_are_no_breach() -> None:
@@ -95,7 +98,8 @@ def test_as_many_referrals_as_agreed_are_no_breach() -> None:
 def test_none_at_all_fall_short_of_a_minimum() -> None:
     story = running("2026-04-01")
 
-    assert alerts(story)["referral-minimum 2026-Q1"]["facts"]["shortfall"] == "10"
+    facts = alerts(story)["referral-minimum 2026-Q1"].facts
+    assert facts == Shortfall(Decimal(0), Decimal(10), Decimal(10))
 
 
 def test_a_better_quarter_resolves_the_alert_of_the_one_before() -> None:
@@ -106,22 +110,22 @@ def test_a_better_quarter_resolves_the_alert_of_the_one_before() -> None:
     story.on("2026-07-01")
 
     alert = alerts(story)["referral-minimum 2026-Q1"]
-    assert (alert["state"], alert["until"]) == ("resolved", "2026-07-01T00:00:00Z")
+    assert (alert.state, alert.until) == ("resolved", moment("2026-07-01T00:00"))
     assert "referral-minimum 2026-Q2" not in states(story)
 
 
-def test_late_referrals_of_the_quarter_retract_it_with_the_one_that_reached_the_minimum() -> None:
+def test_late_referrals_of_the_quarter_withdraw_it_with_the_one_that_reached_the_minimum() -> None:
     story = running()
     refer_many(story, range(8))
     story.on("2026-04-03")
     refer(story, "late-1", happened="2026-03-31T23:00")
-    assert states(story) == {"referral-minimum 2026-Q1": "firing"}
+    assert states(story) == {"referral-minimum 2026-Q1": "open"}
     refer(story, "late-2", happened="2026-03-31T23:30")
 
     alert = alerts(story)["referral-minimum 2026-Q1"]
-    assert alert["state"] == "retracted"
-    assert alert["ended"] == "No breach after all: 10 of 10 referrals in 2026-Q1."
-    assert story.history[-1].index in alert["witnesses"]
+    assert alert.state == "withdrawn"
+    assert alert.ended == "No breach after all: 10 of 10 referrals in 2026-Q1."
+    assert story.history[-1].index in alert.evidence
 
 
 def test_a_late_referral_of_another_quarter_changes_nothing() -> None:
@@ -130,7 +134,7 @@ def test_a_late_referral_of_another_quarter_changes_nothing() -> None:
     story.on("2026-04-03")
     refer(story, "next", happened="2026-04-01T00:00")
 
-    assert states(story) == {"referral-minimum 2026-Q1": "firing"}
+    assert states(story) == {"referral-minimum 2026-Q1": "open"}
 
 
 def test_a_new_minimum_binds_from_the_next_quarter_and_has_an_alert_of_its_own_version() -> None:
@@ -143,9 +147,9 @@ def test_a_new_minimum_binds_from_the_next_quarter_and_has_an_alert_of_its_own_v
 
     assert "referral-minimum 2026-Q1" not in states(story)
     alert = alerts(story)["referral-minimum 2026-Q2"]
-    assert alert["state"] == "firing"
-    assert (alert["version"], alert["facts"]["threshold"]) == (2, "20")
-    assert alert["facts"]["value"] == "15"
+    assert alert.state == "open"
+    assert alert.version == 2
+    assert alert.facts == Shortfall(Decimal(15), Decimal(20), Decimal(5))
 
 
 # --- the conversion rule (C20): below 5 % in two consecutive quarters --------------------------
@@ -174,20 +178,18 @@ def conversion_states(story: Story) -> dict[str, str]:
     }
 
 
-def test_twice_4_9_percent_is_a_breach_that_names_its_witnesses() -> None:
+def test_twice_4_9_percent_is_a_breach_that_names_its_evidence() -> None:
     story = two_quarters(49, 49)
 
-    assert conversion_states(story) == {"2026-Q2": "firing"}
+    assert conversion_states(story) == {"2026-Q2": "open"}
     alert = alerts(story)["conversion-floor 2026-Q2"]
-    assert alert["facts"] == {
-        "values": ["4.9000", "4.9000"],
-        "threshold": "5",
-        "action": "escalate-to-review",
-    }
+    assert alert.facts == RuleFacts(
+        (Decimal("4.9"), Decimal("4.9")), Decimal(5), Action.ESCALATE_TO_REVIEW
+    )
     agreed = index_of(story, story.facts(DecisionRuleAgreed)[0])
     first, second = (index_of(story, PeriodClosed(period=f"2026-Q{each}")) for each in (1, 2))
-    assert alert["witnesses"] == [agreed, first, second]
-    assert alert["cause"] == second
+    assert alert.evidence == (agreed, first, second)
+    assert alert.cause == second
 
 
 @pytest.mark.parametrize(
@@ -206,26 +208,27 @@ def test_4_9_then_5_0_then_4_9_is_no_breach() -> None:
     assert conversion_states(story) == {}
 
 
-def test_a_late_correction_to_the_floor_retracts_the_breach_and_both_facts_stand() -> None:
+def test_a_late_correction_to_the_floor_withdraws_the_breach_and_both_facts_stand() -> None:
     story = two_quarters(49, 49)
     fired = said(story)
     story.on("2026-07-21")
     correct(story, "lead_to_opportunity", "2026-Q1", percent(50, 1000))
 
-    assert conversion_states(story) == {"2026-Q2": "retracted"}
+    assert conversion_states(story) == {"2026-Q2": "withdrawn"}
     alert = alerts(story)["conversion-floor 2026-Q2"]
-    assert alert["facts"]["values"] == ["5.0000", "4.9000"]
+    assert rule_facts(alert).values == (Decimal(5), Decimal("4.9"))
     correction = max(
         each.index for each in story.history if isinstance(each.event, MetricCorrected)
     )
-    assert correction in alert["witnesses"]
+    assert correction in alert.evidence
     assert said(story)[: len(fired)] == fired
-    assert [
-        each.body["state"] for each in said(story) if each.body["rule"] == "conversion-floor"
-    ] == ["firing", "retracted"]
+    assert [each.body.state for each in said(story) if each.body.rule == "conversion-floor"] == [
+        "open",
+        "withdrawn",
+    ]
 
 
-def test_a_breach_that_is_retracted_once_things_are_better_still_says_since_when_it_was() -> None:
+def test_a_breach_that_is_withdrawn_once_things_are_better_still_says_since_when_it_was() -> None:
     story = two_quarters(49, 49)
     story.on("2026-09-30")
     conversion(story, "2026-Q3", 56)
@@ -235,9 +238,9 @@ def test_a_breach_that_is_retracted_once_things_are_better_still_says_since_when
 
     alert = alerts(story)["conversion-floor 2026-Q2"]
 
-    assert (resolved["state"], alert["state"]) == ("resolved", "retracted")
-    assert (alert["since"], alert["text"]) == (resolved["since"], resolved["text"])
-    assert set(resolved["witnesses"]) < set(alert["witnesses"])
+    assert (resolved.state, alert.state) == ("resolved", "withdrawn")
+    assert (alert.since, alert.text) == (resolved.since, resolved.text)
+    assert set(resolved.evidence) < set(alert.evidence)
 
 
 def test_a_correction_back_below_the_floor_fires_again() -> None:
@@ -246,12 +249,12 @@ def test_a_correction_back_below_the_floor_fires_again() -> None:
     correct(story, "lead_to_opportunity", "2026-Q1", percent(50, 1000))
     correct(story, "lead_to_opportunity", "2026-Q1", percent(48, 1000))
 
-    assert conversion_states(story) == {"2026-Q2": "firing"}
-    of_rule = [each.id for each in said(story) if each.body["rule"] == "conversion-floor"]
+    assert conversion_states(story) == {"2026-Q2": "open"}
+    of_rule = [each.id for each in said(story) if each.body.rule == "conversion-floor"]
     assert len(set(of_rule)) == len(of_rule) == 3
     assert [type(each.event) for each in story.history if isinstance(each.event, BREACHES)] == [
         RuleBreached,
-        RuleBreachRetracted,
+        RuleBreachWithdrawn,
         RuleBreached,
     ]
 
@@ -280,13 +283,13 @@ def test_a_rate_counted_from_deals_breaks_the_rule_as_a_reported_one_does() -> N
     refer_many(story, range(20, 40))
     story.on("2026-07-01")
 
-    assert conversion_states(story) == {"2026-Q2": "firing"}
+    assert conversion_states(story) == {"2026-Q2": "open"}
 
 
 def test_a_quarter_that_nobody_reported_is_no_sign_that_things_got_better() -> None:
     story = two_quarters(49, 49)
     story.on("2026-10-01")
-    assert conversion_states(story) == {"2026-Q2": "firing"}
+    assert conversion_states(story) == {"2026-Q2": "open"}
     conversion(story, "2026-Q3", 56)
 
     assert conversion_states(story) == {"2026-Q2": "resolved"}
@@ -298,7 +301,7 @@ def test_three_quarters_below_the_floor_fire_for_each_second_one() -> None:
     conversion(story, "2026-Q3", 48)
     story.on("2026-10-01")
 
-    assert conversion_states(story) == {"2026-Q2": "firing", "2026-Q3": "firing"}
+    assert conversion_states(story) == {"2026-Q2": "open", "2026-Q3": "open"}
 
 
 def test_a_rule_never_looks_at_a_window_that_began_before_it_was_agreed() -> None:
@@ -310,7 +313,7 @@ def test_a_rule_never_looks_at_a_window_that_began_before_it_was_agreed() -> Non
     story.on("2027-01-01")
 
     later = {name: state for name, state in states(story).items() if "later-floor" in name}
-    assert later == {"later-floor 2026-Q4": "firing"}
+    assert later == {"later-floor 2026-Q4": "open"}
 
 
 def test_a_rule_agreed_at_the_moment_a_quarter_begins_binds_in_it() -> None:
@@ -333,7 +336,7 @@ def test_what_closed_under_one_version_of_a_rule_is_judged_by_that_version() -> 
 
     # Both quarters began before version 2 was agreed, so the floor of 5 % bound in them.
     alert = alerts(story)["conversion-floor 2026-Q2"]
-    assert (alert["version"], alert["facts"]["threshold"]) == (1, "5")
+    assert (alert.version, rule_facts(alert).threshold) == (1, Decimal(5))
 
     story.on("2026-12-31")
     conversion(story, "2026-Q3", 49)
@@ -342,12 +345,20 @@ def test_what_closed_under_one_version_of_a_rule_is_judged_by_that_version() -> 
     assert conversion_states(story) == {"2026-Q2": "resolved"}
 
 
-def test_a_correction_retracts_a_breach_of_a_version_that_no_longer_binds() -> None:
+def test_a_correction_withdraws_a_breach_of_a_version_that_no_longer_binds() -> None:
     story = two_quarters(49, 49)
     agree(story, changed(CONVERSION_FLOOR, threshold=Decimal(3)))
     correct(story, "lead_to_opportunity", "2026-Q1", percent(50, 1000))
 
-    assert conversion_states(story) == {"2026-Q2": "retracted"}
+    assert conversion_states(story) == {"2026-Q2": "withdrawn"}
+
+
+def test_a_breach_that_a_late_fact_shows_is_one_since_the_window_closed() -> None:
+    story = two_quarters(49, 51)
+    story.on("2026-07-03")
+    correct(story, "lead_to_opportunity", "2026-Q2", percent(49, 1000), happened="2026-06-29T10:00")
+
+    assert alerts(story)["conversion-floor 2026-Q2"].since == moment("2026-07-01T00:00")
 
 
 # --- campaigns below 100 leads a month (C20) ---------------------------------------------------
@@ -367,12 +378,12 @@ def test_each_campaign_below_100_leads_a_month_fires_by_itself() -> None:
     story = campaigns(webinars=80, podcast=99, fair=100, newsletter=250)
 
     assert states(story) == {
-        "campaign-leads 2026-02/podcast": "firing",
-        "campaign-leads 2026-02/webinars": "firing",
+        "campaign-leads 2026-02/podcast": "open",
+        "campaign-leads 2026-02/webinars": "open",
     }
     alert = alerts(story)["campaign-leads 2026-02/webinars"]
-    assert alert["facts"]["action"] == "reduce-investment-50"
-    assert alert["facts"]["values"] == ["80"]
+    assert rule_facts(alert).action is Action.REDUCE_INVESTMENT
+    assert rule_facts(alert).values == (Decimal(80),)
 
 
 def test_referrals_tagged_with_a_campaign_count_for_it() -> None:
@@ -383,7 +394,7 @@ def test_referrals_tagged_with_a_campaign_count_for_it() -> None:
     refer_many(story, range(2, 5), campaign="podcast")
     story.on("2026-03-01")
 
-    assert states(story) == {"campaign-leads 2026-02/webinars": "firing"}
+    assert states(story) == {"campaign-leads 2026-02/webinars": "open"}
 
 
 def test_a_campaign_without_any_leads_that_month_is_no_breach() -> None:
@@ -405,9 +416,9 @@ def test_a_good_month_of_one_campaign_resolves_only_its_own_alert() -> None:
     story.on("2026-04-01")
 
     assert {name: state for name, state in states(story).items() if "campaign" in name} == {
-        "campaign-leads 2026-02/podcast": "firing",
+        "campaign-leads 2026-02/podcast": "open",
         "campaign-leads 2026-02/webinars": "resolved",
-        "campaign-leads 2026-03/podcast": "firing",
+        "campaign-leads 2026-03/podcast": "open",
     }
 
 
@@ -415,7 +426,7 @@ def test_a_correction_of_a_month_that_is_over_fires_what_it_shows() -> None:
     story = campaigns(webinars=120)
     correct(story, "leads", "2026-02", count(97), "webinars")
 
-    assert states(story) == {"campaign-leads 2026-02/webinars": "firing"}
+    assert states(story) == {"campaign-leads 2026-02/webinars": "open"}
 
 
 def test_a_breach_found_late_is_resolved_by_the_good_month_that_followed_it() -> None:
@@ -444,7 +455,8 @@ def test_a_milestone_is_missed_when_its_day_is_over() -> None:
     story.on("2026-01-20T00:00")
 
     alert = alerts(story)["milestone-missed creative-final"]
-    assert (alert["state"], alert["facts"]) == ("firing", {"due": "2026-01-19"})
+    assert (alert.state, alert.text) == ("open", "Milestone creative-final was due on 2026-01-19.")
+    assert alert.since == moment("2026-01-20T00:00")
 
 
 def test_a_milestone_reached_late_resolves_its_alert() -> None:
@@ -455,15 +467,24 @@ def test_a_milestone_reached_late_resolves_its_alert() -> None:
     assert states(story) == {"milestone-missed creative-final": "resolved"}
 
 
-def test_word_that_comes_late_of_a_milestone_reached_in_time_retracts_its_alert() -> None:
+def test_word_that_comes_late_of_a_milestone_reached_in_time_withdraws_its_alert() -> None:
     story = with_milestone()
     story.on("2026-01-21")
     story.when(OURS, example(ReachMilestone), happened="2026-01-19T23:59")
 
     alert = alerts(story)["milestone-missed creative-final"]
-    assert alert["state"] == "retracted"
-    assert alert["ended"].endswith("It was in time; word of it came late.")
+    assert alert.state == "withdrawn"
+    assert (alert.ended or "").endswith("It was in time and was recorded late.")
     assert len(said(story)) == 2
+
+
+def test_a_withdrawn_alert_ends_when_that_became_known_and_not_before_it_opened() -> None:
+    story = with_milestone()
+    story.on("2026-01-21")
+    story.when(OURS, example(ReachMilestone), happened="2026-01-12T10:00")
+
+    alert = alerts(story)["milestone-missed creative-final"]
+    assert (alert.since, alert.until) == (moment("2026-01-20T00:00"), story.now)
 
 
 def test_a_milestone_reached_in_time_says_nothing() -> None:
@@ -478,13 +499,13 @@ def test_a_milestone_reached_in_time_says_nothing() -> None:
 
 @pytest.mark.parametrize(
     ("happened", "state"),
-    [("2026-01-30T10:00", "retracted"), ("2026-01-31T00:00", "resolved")],
+    [("2026-01-30T10:00", "withdrawn"), ("2026-01-31T00:00", "resolved")],
 )
 def test_a_missed_review_ends_by_the_day_on_which_it_was_held(happened: str, state: str) -> None:
     story = running()
     story.when(OURS, example(ScheduleReview, at=datetime(2026, 1, 30, 10, tzinfo=UTC)))
     story.on("2026-02-02")
-    assert states(story)["review-missed operations-1"] == "firing"
+    assert states(story)["review-missed operations-1"] == "open"
     story.when(OURS, example(HoldReview), happened=happened)
 
     assert states(story)["review-missed operations-1"] == state
@@ -507,12 +528,12 @@ def test_an_issue_open_for_47_59_is_not_escalated_and_at_48_00_it_is() -> None:
     story.wait(minutes=1)
 
     alert = alerts(story)["issue-escalated I-1"]
-    assert alert["state"] == "firing"
-    assert alert["since"] == f"{raised + timedelta(hours=48):%Y-%m-%dT%H:%M:%SZ}"
+    assert alert.state == "open"
+    assert alert.since == raised + timedelta(hours=48)
 
 
 @pytest.mark.parametrize(
-    ("minutes", "state"), [(48 * 60 - 1, "retracted"), (48 * 60, "resolved")], ids=str
+    ("minutes", "state"), [(48 * 60 - 1, "withdrawn"), (48 * 60, "resolved")], ids=str
 )
 def test_a_late_resolution_ends_the_escalation_by_when_it_happened(
     minutes: int, state: str
@@ -529,18 +550,17 @@ def test_a_late_resolution_ends_the_escalation_by_when_it_happened(
 
 
 def notice(story: Story) -> str | None:
-    state: str | None = states(story).get("notice-due 2028-11-02")
-    return state
+    return states(story).get("notice-due 2028-11-02")
 
 
 def test_the_last_day_for_notice_of_three_years_from_2026_is_2_november_2028() -> None:
     story = running("2028-10-02T23:59")
     assert notice(story) is None
     story.on("2028-10-03T00:00")
-    assert notice(story) == "firing"
-    assert alerts(story)["notice-due 2028-11-02"]["facts"] == {"last_day": "2028-11-02"}
+    assert notice(story) == "open"
+    assert alerts(story)["notice-due 2028-11-02"].kind is AlertKind.REMINDER
     story.on("2028-11-02T23:59")
-    assert notice(story) == "firing"
+    assert notice(story) == "open"
     story.on("2028-11-03T00:00")
     assert notice(story) == "resolved"
 
@@ -557,7 +577,7 @@ def test_notice_given_resolves_the_reminder() -> None:
     )
 
     assert notice(story) == "resolved"
-    assert alerts(story)["notice-due 2028-11-02"]["ended"] == "Notice was given."
+    assert alerts(story)["notice-due 2028-11-02"].ended == "Notice was given."
 
 
 def test_a_renewal_resolves_the_reminder() -> None:
@@ -574,7 +594,7 @@ def test_new_terms_with_the_same_last_day_leave_the_reminder_standing() -> None:
     agree_minimum(story, 12, date(2028, 10, 10))
     story.on("2028-10-11")
 
-    assert notice(story) == "firing"
+    assert notice(story) == "open"
 
 
 def test_a_term_that_ends_without_renewal_or_notice_fires() -> None:
@@ -582,9 +602,9 @@ def test_a_term_that_ends_without_renewal_or_notice_fires() -> None:
     assert "term-ended 2029-01-01" not in states(story)
     story.on("2029-01-01T00:00")
 
-    assert states(story)["term-ended 2029-01-01"] == "firing"
+    assert states(story)["term-ended 2029-01-01"] == "open"
     ended = index_of(story, DeadlinePassed(kind=Kind.TERM_END, ref="2029-01-01"))
-    assert alerts(story)["term-ended 2029-01-01"]["witnesses"] == [ended]
+    assert alerts(story)["term-ended 2029-01-01"].evidence == (ended,)
 
 
 def test_terms_agreed_after_the_end_of_the_term_end_the_alert() -> None:
@@ -594,16 +614,16 @@ def test_terms_agreed_after_the_end_of_the_term_end_the_alert() -> None:
     assert states(story)["term-ended 2029-01-01"] == "resolved"
 
 
-def test_an_ended_partnership_leaves_nothing_firing() -> None:
+def test_an_ended_partnership_leaves_nothing_open() -> None:
     story = two_quarters(49, 49)
     story.when(OURS, changed(example(GiveExitNotice), effective_on=date(2026, 12, 31)))
     story.on("2026-12-31")
     story.when(OURS, example(IssueFinalSettlement))
     story.when(OURS, example(DispositionAssets))
-    assert conversion_states(story) == {"2026-Q2": "firing"}
+    assert conversion_states(story) == {"2026-Q2": "open"}
     story.when(OURS, example(CompleteExit))
 
-    assert "firing" not in states(story).values()
+    assert "open" not in states(story).values()
 
 
 # --- identity ----------------------------------------------------------------------------------
@@ -626,27 +646,25 @@ def test_a_replay_says_the_very_same_and_nothing_twice() -> None:
     assert len(set(names)) == len(names) > 10
 
 
-def test_what_was_said_is_named_by_alert_state_and_cause() -> None:
+def test_an_output_is_named_by_alert_state_and_cause() -> None:
     for output, index in replay(ALERTS, eventful().history).outputs:
-        body = output.body
-        assert output.id == f"{body['id']}/{body['state']}/{index}"
-        assert body["cause"] == index
-        assert body["id"] == f"{body['rule']}@{body['version']}/{body['partnership']}/" + str(
-            body["window"]
-        )
+        alert = output.body
+        assert output.id == f"{alert.id}/{alert.state}/{index}"
+        assert alert.cause == index
+        assert alert.id == f"{alert.rule}@{alert.version}/{alert.partnership}/{alert.window}"
 
 
-def test_every_witness_is_an_event_on_record_at_that_time() -> None:
+def test_all_evidence_is_on_record_at_that_time() -> None:
     for output, index in replay(ALERTS, eventful().history).outputs:
-        witnesses = output.body["witnesses"]
-        assert witnesses == sorted(set(witnesses))
-        assert witnesses[0] >= 0
-        assert witnesses[-1] == index
+        evidence = output.body.evidence
+        assert evidence == tuple(sorted(set(evidence)))
+        assert evidence[0] >= 0
+        assert evidence[-1] == index
 
 
 def test_the_row_of_an_alert_is_what_was_last_said_of_it() -> None:
     folded = replay(ALERTS, eventful().history)
-    latest = {output.body["id"]: output.body for output, _ in folded.outputs}
+    latest = {output.body.id: output.body for output, _ in folded.outputs}
 
     assert {key: row for key, row in folded.rows.items() if key != "state"} == latest
 

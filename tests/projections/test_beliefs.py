@@ -1,5 +1,7 @@
 """What figures say of their rates, and rules that ask how sure that is (C15, C20, C21)."""
 
+from decimal import Decimal
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,6 +12,7 @@ from domain.priors import AgreePrior, PriorAgreed, ProposePrior
 from domain.proportions import UNIFORM, Beta
 from domain.reported_figure import OTHER_CHANNELS
 from domain.rules import DecisionRule
+from projections.alerts import Alert
 from projections.beliefs import with_posteriors
 from projections.figures import report as report_of
 from projections.fold import Row
@@ -23,6 +26,7 @@ from tests.projections.folds import (
     percent,
     refer,
     report,
+    rule_facts,
     running,
     said,
     win,
@@ -172,26 +176,26 @@ def quarter(rule: DecisionRule, successes: int, trials: int, *, prior: Beta = UN
     return story
 
 
-def fired(story: Story) -> dict[str, Row]:
+def opened(story: Story) -> dict[str, Alert]:
     """Give the alerts of the rule by window."""
-    mine = (each for each in alerts(story).values() if each["rule"] == RULE.rule)
-    return {each["window"]: each for each in mine}
+    mine = (each for each in alerts(story).values() if each.rule == RULE.rule)
+    return {each.window: each for each in mine}
 
 
 @pytest.mark.parametrize(("trials", "breach"), [(29, False), (30, True)])
 def test_too_small_a_sample_breaks_no_rule(trials: int, breach: bool) -> None:  # noqa: FBT001
     story = quarter(FEW, 0, trials)
 
-    assert bool(fired(story)) is breach
-    assert fired(quarter(RULE, 0, trials))
+    assert bool(opened(story)) is breach
+    assert opened(quarter(RULE, 0, trials))
 
 
 def test_an_alert_names_the_sample_that_it_rests_on() -> None:
-    alert = fired(quarter(FEW, 1, 40))["2026-Q2"]
+    alert = opened(quarter(FEW, 1, 40))["2026-Q2"]
 
-    assert alert["facts"]["minimum_sample"] == "30"
-    assert alert["facts"]["samples"] == ["40"]
-    assert alert["text"] == (
+    assert rule_facts(alert).minimum_sample == 30
+    assert rule_facts(alert).samples == (Decimal(40),)
+    assert alert.text == (
         "lead_to_opportunity 2.5000 (percent); agreed: not below 5 of 30 or more."
     )
 
@@ -200,35 +204,35 @@ def test_an_alert_names_the_sample_that_it_rests_on() -> None:
     ("successes", "trials", "probability"),
     [(0, 40, None), (0, 57, None), (0, 58, "0.9515"), (30, 1000, "0.9988"), (45, 1000, None)],
 )
-def test_a_rule_that_asks_for_a_credibility_fires_only_when_it_is_that_sure(
+def test_a_rule_that_asks_for_a_credibility_opens_only_when_it_is_that_sure(
     successes: int, trials: int, probability: str | None
 ) -> None:
-    found = fired(quarter(SURE, successes, trials))
+    found = opened(quarter(SURE, successes, trials))
 
     if probability is None:
         assert found == {}
     else:
-        facts = found["2026-Q2"]["facts"]
-        assert facts["credibility"] == "95"
-        assert facts["probabilities"] == [probability]
+        facts = rule_facts(found["2026-Q2"])
+        assert facts.credibility == 95
+        assert facts.probabilities == (Decimal(probability),)
 
 
-def test_a_prior_can_make_up_for_few_trials_and_is_named_as_a_witness() -> None:
+def test_a_prior_can_make_up_for_few_trials_and_is_named_as_evidence() -> None:
     story = quarter(SURE, 0, 10, prior=Beta(2, 98))
 
-    alert = fired(story)["2026-Q2"]
+    alert = opened(story)["2026-Q2"]
 
     (prior,) = [
         each.index
         for each in story.history
         if isinstance(each.event, PriorAgreed) and each.event.prior_version == 2
     ]
-    assert prior in alert["witnesses"]
-    assert fired(quarter(SURE, 0, 10)) == {}
+    assert prior in alert.evidence
+    assert opened(quarter(SURE, 0, 10)) == {}
 
 
 def test_a_prior_alone_breaks_no_rule() -> None:
-    assert fired(quarter(SURE, 5, 100, prior=Beta(1, 999))) == {}
+    assert opened(quarter(SURE, 5, 100, prior=Beta(1, 999))) == {}
 
 
 def test_a_rate_without_its_denominator_is_insufficient_evidence() -> None:
@@ -239,7 +243,7 @@ def test_a_rate_without_its_denominator_is_insufficient_evidence() -> None:
         report(story, "lead_to_opportunity", "2026-Q2", bare_percent("1"))
         story.on("2026-07-01")
 
-        assert fired(story) == {}
+        assert opened(story) == {}
 
 
 def test_each_of_the_windows_must_be_sure() -> None:
@@ -250,20 +254,20 @@ def test_each_of_the_windows_must_be_sure() -> None:
     for period, trials in (("2026-Q2", 1000), ("2026-Q3", 20), ("2026-Q4", 1000)):
         report(story, "lead_to_opportunity", period, percent(trials // 100, trials))
     story.on("2027-01-01")
-    assert fired(story) == {}
+    assert opened(story) == {}
 
     correct(story, "lead_to_opportunity", "2026-Q3", percent(10, 1000))
 
-    assert sorted(fired(story)) == ["2026-Q3", "2026-Q4"]
-    assert fired(story)["2026-Q4"]["facts"]["probabilities"] == ["1.0000", "1.0000"]
+    assert sorted(opened(story)) == ["2026-Q3", "2026-Q4"]
+    assert rule_facts(opened(story)["2026-Q4"]).probabilities == (Decimal(1), Decimal(1))
 
 
-def test_a_correction_that_leaves_too_little_evidence_retracts_the_breach() -> None:
+def test_a_correction_that_leaves_too_little_evidence_withdraws_the_breach() -> None:
     story = quarter(SURE, 30, 1000)
     correct(story, "lead_to_opportunity", "2026-Q2", percent(3, 100))
 
-    assert fired(story)["2026-Q2"]["state"] == "retracted"
-    assert said(story)[-1].body["ended"].endswith("with 95 % credibility; insufficient evidence.")
+    assert opened(story)["2026-Q2"].state == "withdrawn"
+    assert said(story)[-1].body.ended.endswith("with 95 % credibility; insufficient evidence.")
 
 
 def test_insufficient_evidence_is_no_sign_that_things_got_better() -> None:
@@ -271,11 +275,11 @@ def test_insufficient_evidence_is_no_sign_that_things_got_better() -> None:
     story.on("2026-12-31")
     report(story, "lead_to_opportunity", "2026-Q3", percent(1, 40))
     story.on("2027-01-01")
-    assert {name: each["state"] for name, each in fired(story).items()} == {"2026-Q2": "firing"}
+    assert {name: each.state for name, each in opened(story).items()} == {"2026-Q2": "open"}
 
     correct(story, "lead_to_opportunity", "2026-Q3", percent(60, 1000))
 
-    assert fired(story)["2026-Q2"]["state"] == "resolved"
+    assert opened(story)["2026-Q2"].state == "resolved"
 
 
 @given(st.integers(0, 300), st.integers(0, 300), st.sampled_from([0, 1, 30, 100]))
@@ -291,5 +295,5 @@ def test_to_ask_for_evidence_never_makes_a_breach(
     report(story, "lead_to_opportunity", "2026-Q2", figure)
     story.on("2026-07-01")
 
-    names = {each["rule"] for each in alerts(story).values()}
+    names = {each.rule for each in alerts(story).values()}
     assert "sure" not in names or "plain" in names

@@ -227,7 +227,7 @@ def test_competing_claims_without_a_policy_are_a_conflict_until_both_settle_it()
     assert total(story.history) == 0
     assert [each.undecided for each in story.facts(ReferralAttributed)] == [False, True]
 
-    assert states(story) == {"attribution-contested D-1": "firing"}
+    assert states(story) == {"attribution-contested D-1": "open"}
 
     shares = {OURS: Decimal(40), THEIRS: Decimal(60)}
     story.when(OURS, ProposeAttribution(deal="D-1", proposal="S-1", shares=shares))

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from projections.trying import tried
 from tests.life import CONVERSION_FLOOR, changed
-from tests.projections.folds import agree, alerts, correct, percent, report, running, said
+from tests.projections.folds import agree, alerts, correct, percent, report, running
 from tests.stories import Story
 
 STRICTER = changed(CONVERSION_FLOOR, rule="stricter", threshold=Decimal(6), consecutive=1)
@@ -78,14 +78,14 @@ def test_other_rules_keep_silent_meanwhile() -> None:
     assert {each["version"] for each in answer["alerts"]} == {0}
 
 
-def test_a_correction_retracts_what_was_only_tried_too() -> None:
+def test_a_correction_withdraws_what_was_only_tried_too() -> None:
     story = four_quarters(55, 70, 70, 70)
     story.on("2027-01-20")
     correct(story, "lead_to_opportunity", "2026-Q1", percent(60, 1000))
 
     (alert,) = tried(STRICTER, "2026", story.history)["alerts"]
 
-    assert alert["state"] == "retracted"
+    assert alert["state"] == "withdrawn"
 
 
 @given(st.lists(st.integers(40, 80), min_size=3, max_size=3), st.sampled_from([None, "80"]))
@@ -102,8 +102,7 @@ def test_a_rule_that_was_agreed_would_have_said_what_it_said(
 
     answer = tried(rule, "2026-Q2", story.history)["alerts"]
 
-    mine = [each.body for each in said(story) if each.body["rule"] == rule.rule]
-    stands = {each["window"]: each for each in mine}
-    assert {each["window"]: (each["state"], each["text"], each["facts"]) for each in answer} == {
-        window: (each["state"], each["text"], each["facts"]) for window, each in stands.items()
-    }
+    mine = [each for each in alerts(story).values() if each.rule == rule.rule]
+    assert [(each["window"], each["state"], each["text"]) for each in answer] == [
+        (each.window, each.state, each.text) for each in mine
+    ]

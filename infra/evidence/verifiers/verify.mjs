@@ -494,7 +494,7 @@ const isAlertClaim = shape({
   window: isString,
   transitions: arrayOf(
     shape({
-      state: isOneOf('firing', 'resolved', 'retracted'),
+      state: isOneOf('open', 'resolved', 'withdrawn'),
       index: isIndex,
       type: isString,
       recorded_at: isMoment,
@@ -2573,10 +2573,10 @@ function checkAlerts(run, agreements) {
     const code = 'claim-alert';
     const id = `${alert.rule}@${alert.version}/${run.bundle.partnership}/${alert.window}`;
     faultUnless(alert.id === id && first, code, null, 'The alert has another id, or never fired.');
-    faultUnless(first.state === 'firing', code, first.index, 'The alert does not begin firing.');
+    faultUnless(first.state === 'open', code, first.index, 'The alert does not begin open.');
     for (const transition of alert.transitions) {
       if (!within(code, transition.index, () => checkTransition(run, transition))) withheld += 1;
-      if (transition.state !== 'firing') continue;
+      if (transition.state !== 'open') continue;
       if (alert.rule === 'referral-minimum') {
         within(code, transition.index, () => checkMinimum(run, agreements, alert, transition));
       } else {

@@ -273,7 +273,7 @@ _FORMS: Final[dict[str, Form]] = {
     "month": _matching(_MONTH),
     "period": _matching(_PERIOD),
     "commitment": _matching(_COMMITMENT),
-    "state": _matching(re.compile("firing|resolved|retracted").fullmatch),
+    "state": _matching(re.compile("open|resolved|withdrawn").fullmatch),
     "why": _matching(re.compile("private|range").fullmatch),
     "format": _matching(re.compile("accord-bundle/1").fullmatch),
     "command": _matching(re.compile("command/v1").fullmatch),
@@ -2384,7 +2384,7 @@ class Alerts:
             ],
         )
         self.not_shown = 0  # transitions whose events are withheld
-        self.others = 0  # firing, of other rules: what they say is not computed again
+        self.others = 0  # opened, of other rules: what they say is not computed again
 
     def check(self) -> None:
         """Check every alert, in order."""
@@ -2392,22 +2392,22 @@ class Alerts:
             name = f"{claim['rule']}@{claim['version']}/{self._partnership}/{claim['window']}"
             if claim["id"] != name or not claim["transitions"]:
                 raise Fault("claim-alert", None, "an alert has another id, or never fired")
-            allowed = {"firing"}  # the first one
+            allowed = {"open"}  # the first one
             for transition in _objects(claim["transitions"]):
                 self._check_transition(claim, transition, allowed)
-                allowed = {"firing", "resolved", "retracted"}
+                allowed = {"open", "resolved", "withdrawn"}
 
     def _check_transition(self, claim: Object, transition: Object, allowed: set[str]) -> None:
         index, state = _whole(transition["index"]), transition["state"]
         event = self._log.at(index)
         if state not in allowed:
-            raise Fault("claim-alert", index, "an alert does not begin with firing")
+            raise Fault("claim-alert", index, "an alert does not begin with open")
         named = (transition["type"], transition["recorded_at"])
         if self._log.hides(index):
             self.not_shown += 1
         elif event is None or (event.type, event.recorded_at) != named:
             raise Fault("claim-alert", index, "an alert names another event than there is")
-        if state != "firing":
+        if state != "open":
             return
         if claim["rule"] != REFERRAL_MINIMUM:
             self.others += 1

@@ -1,0 +1,139 @@
+"""The alerts that every partnership has without agreeing a rule: one table of them.
+
+An alert is about one thing, its `ref`: a milestone, a review, a day. Events open and close it.
+An alert about a deadline is an entry of that deadline's row in `domain.deadlines.RULES`; the rows
+written here are those of alerts that no deadline opens. Nothing else lists the alerts.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+from domain import deadlines
+from domain.deadlines import DeadlineAlert, DeadlineRule
+from domain.deal import (
+    AttributionProposed,
+    AttributionSettled,
+    ReferralAttributed,
+    ReferralSubmitted,
+)
+from domain.kernel import Event
+
+ALL: Final = "*"
+"""The `ref` of an event that concerns every alert of a rule."""
+
+
+class AlertKind(StrEnum):
+    """What an open alert says of the partnership."""
+
+    BREACH = "breach"
+    """Something that was agreed was not done."""
+    REMINDER = "reminder"
+    """Something is to be done or decided; it counts against nobody."""
+
+
+@dataclass(frozen=True, slots=True)
+class On:
+    """A type of event that concerns an alert."""
+
+    event: type[Event]
+    ref: Callable[[Any], str | None]
+    """Takes the event and gives what it is about; None if it does not concern the rule."""
+    text: Callable[[Any], str] = lambda _: ""
+    """Takes the event and gives the words with which the alert opens or closes."""
+
+
+@dataclass(frozen=True, slots=True)
+class StandingAlert:
+    """One row of the table."""
+
+    rule: str
+    """The name of the rule; no agreed rule can have it."""
+    kind: AlertKind
+    sentence: str
+    """What the rule expects, with its source."""
+    opened_by: tuple[On, ...] = ()
+    closed_by: tuple[On, ...] = ()
+    """An alert that is closed by what happened before it opened is withdrawn, else resolved."""
+    about: tuple[On, ...] = ()
+    """Other events that explain it, such as what was planned or agreed."""
+
+
+def _every(_: Event) -> str:
+    return ALL
+
+
+def _of_deadline(rule: DeadlineRule, alert: DeadlineAlert) -> StandingAlert:
+    def named(event: Event) -> str:
+        return str(getattr(event, alert.about)) if alert.about else ALL
+
+    return StandingAlert(
+        alert.rule,
+        AlertKind.REMINDER if alert.reminder else AlertKind.BREACH,
+        alert.sentence,
+        (On(rule.passing.event, rule.passing.ref, alert.text),),
+        tuple(On(each.event, each.ref or _every, each.text) for each in rule.closed_by),
+        tuple(
+            On(each.event, named)
+            for each in rule.opened_by
+            if each.event not in {rule.passing.event, *(other.event for other in rule.closed_by)}
+        ),
+    )
+
+
+REFERRAL_MINIMUM: Final = "referral-minimum"
+"""Judged from figures when a quarter closes, so its row names no events (`projections.alerts`)."""
+
+STANDING_ALERTS: Final = (
+    StandingAlert(
+        REFERRAL_MINIMUM,
+        AlertKind.BREACH,
+        "each quarter brings as many referrals as the terms ask for (C10)",
+    ),
+    *(_of_deadline(rule, rule.alert) for rule in deadlines.RULES if rule.alert),
+    StandingAlert(
+        "attribution-contested",
+        AlertKind.REMINDER,
+        "a lead that both parties claim is credited by policy, or by both (C18)",
+        (
+            On(
+                ReferralAttributed,
+                lambda e: e.deal if e.undecided else None,
+                lambda e: (
+                    f"{' and '.join([*e.contests, e.to])} claim {e.deal}, "
+                    "and no policy in force decides between them."
+                ),
+            ),
+        ),
+        (
+            On(
+                AttributionSettled,
+                lambda e: e.deal,
+                lambda e: f"Both parties settled who is credited with {e.deal}.",
+            ),
+        ),
+        (
+            On(ReferralSubmitted, lambda e: e.deal),
+            On(ReferralAttributed, lambda e: e.deal),
+            On(AttributionProposed, lambda e: e.deal),
+        ),
+    ),
+)
+"""Every alert that a partnership can have without agreeing a rule."""
+
+BY_RULE: Final = {each.rule: each for each in STANDING_ALERTS}
+
+
+def kind_of(rule: str) -> AlertKind:
+    """Give whether an alert is a breach or a reminder; the alert of an agreed rule is a breach."""
+    standing = BY_RULE.get(rule)
+    return standing.kind if standing else AlertKind.BREACH
+
+
+def is_about(standing: StandingAlert, ref: str, event: Event) -> bool:
+    """Whether an event explains the alert of this rule about this thing."""
+    return any(
+        isinstance(event, each.event) and each.ref(event) in {ref, ALL}
+        for each in (*standing.opened_by, *standing.closed_by, *standing.about)
+    )
