@@ -126,7 +126,7 @@ def decide(  # noqa: PLR0913, PLR0917 - a command, its state, and all that it ma
             return dispute.decide(command, state, act)
         case Experiment() if isinstance(command, ExperimentCommand):
             partnership.admit(command, within, act)
-            return experiment.decide(command, state, within.priors, within.parties, act)
+            return experiment.decide(command, state, within.context, act)
         case Reported() if isinstance(command, MetricCommand):
             partnership.admit(command, within, act)
             return reported_figure.decide(command, state, act)

@@ -1,17 +1,21 @@
 """The agreement: its sections, who signed which version, and which terms hold when (C9, C10)."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 from pydantic import Field
 
 from domain.attribution import AttributionPolicy
-from domain.kernel import Event, Refused, Value
-from domain.terms import Terms
+from domain.bilateral import BilateralAgreement
+from domain.kernel import UNTIL_EXIT, Act, Event, Refused, Value
+from domain.terms import Terms, check
 from domain.values import Count, Day, Ref, Text
+
+if TYPE_CHECKING:
+    from domain.context import PartnershipContext
 
 Item = TypeVar("Item")
 
@@ -73,11 +77,55 @@ class TermsFor(Value):
     """The first day on which they no longer do, if they hold for a time only (C27)."""
 
 
-class CommercialTermsAgreed(TermsFor, Event):
-    """Both agreed terms, which hold from a day on as the next version (C10, C11)."""
+class CommercialTermsAgreed(
+    TermsFor,
+    BilateralAgreement,
+    name="Terms",
+    subject="commercial terms, or an amendment of them (C7, C9, C10, C11)",
+    accepts="AcceptTerms",
+    counters=("CounterTerms", "TermsCountered"),
+    stages=UNTIL_EXIT,
+    counted="terms_version",
+):
+    """Both parties agreed terms, which apply from a day on as the next version (C10, C11)."""
 
     proposal: Ref
     terms_version: Count
+
+    @classmethod
+    def check(cls, proposed: Any, within: "PartnershipContext") -> None:  # noqa: ANN401 - made
+        """Raise `Refused` where terms name other parties or do not add up (C7, C10)."""
+        check(proposed.terms, within.parties)
+
+    @classmethod
+    def complete(
+        cls,
+        proposed: Any,  # noqa: ANN401 - made
+        within: "PartnershipContext",
+        act: Act,
+    ) -> Mapping[str, object]:
+        """Raise `Refused` where the terms cannot apply beside those agreed before."""
+        # An agreement counts from its recording, not from the day that its author states.
+        agreed_on = act.recorded_at.date()
+        check_schedule(proposed, within.agreements.versions(cls), agreed_on)
+        return {}
+
+    def recorded(self) -> list[Event]:
+        """Give the acceptance and the terms."""
+        return [TermsAccepted(proposal=self.proposal), self]
+
+
+ProposeTerms = CommercialTermsAgreed.proposes
+TermsProposed = CommercialTermsAgreed.proposed
+CounterTerms = CommercialTermsAgreed.counters
+TermsCountered = CommercialTermsAgreed.countered
+AcceptTerms = CommercialTermsAgreed.accepts
+
+
+class TermsAccepted(Event):
+    """A party accepted terms of the other party (C7). `CommercialTermsAgreed` follows it."""
+
+    proposal: Ref
 
 
 def in_force(versions: Iterable[CommercialTermsAgreed], day: date) -> CommercialTermsAgreed | None:

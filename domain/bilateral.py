@@ -1,151 +1,316 @@
-"""Pacts: what binds both and is kept as agreed; one mechanism for all that moves nothing else.
+"""Bilateral agreements: one party proposes, the other accepts, and neither can do both.
 
-One party proposes, the other agrees, nobody agrees alone (see `consent`). From the pact that both
-agree come the two commands and the event of the proposal: all have its fields. A pact agreed again
-under the same identity takes the former's place, as the next version.
+This is the one mechanism for all agreements between the two parties. A subclass of
+`BilateralAgreement` is the event that both agreed; the commands and the other events of the
+agreement are made from it. What an agreement decides beyond that is in its three hooks: `check`,
+`complete` and `recorded`.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, TypeVar
 
-from pydantic import create_model
+from pydantic import Field, create_model
 
-from domain.consent import Proposals, acceptable, propose, with_acceptance, with_proposal
-from domain.kernel import NOT_ENDED, Act, Command, Event, Stage
-from domain.values import Count, Ref
+from domain.consent import (
+    Proposals,
+    acceptable,
+    propose,
+    with_acceptance,
+    with_decline,
+    with_proposal,
+)
+from domain.kernel import NOT_ENDED, Act, Command, Event, Stage, Value
+from domain.values import Ref, Text
 
-P = TypeVar("P", bound="BilateralAgreement")
-
-_OWN = ("proposal", "agreed_version")
+A = TypeVar("A", bound="BilateralAgreement")
 
 
 class BilateralCommand(Command):
-    """What proposes a pact, or agrees to one."""
+    """A command on an agreement between the parties."""
 
-    pact: ClassVar[type["BilateralAgreement"]]
-    proposal: Ref
+    agreement: ClassVar[type["BilateralAgreement"]]
 
 
 class ProposeBilateral(BilateralCommand):
-    """What puts a pact forward; it has the pact's fields."""
+    """A command that proposes an agreement. It has the fields of the proposal."""
 
 
-class AgreeBilateral(BilateralCommand):
-    """What agrees to the pact that the other party put forward."""
+class CounterBilateral(ProposeBilateral):
+    """A command that answers a proposal of the other party with another proposal."""
+
+    counters: Ref
+    """The proposal that this one answers."""
+
+
+class AcceptBilateral(BilateralCommand):
+    """A command that accepts a proposal of the other party."""
+
+
+class DeclineBilateral(BilateralCommand):
+    """A command that declines a proposal of the other party."""
+
+    reason: Text
 
 
 class BilateralProposed(Event, abstract=True):
-    """A pact was put forward."""
+    """A proposal was made."""
 
-    kept = True
-    pact: ClassVar[type["BilateralAgreement"]]
-    proposal: Ref
+    context_only = True
+    agreement: ClassVar[type["BilateralAgreement"]]
+
+
+class BilateralCountered(BilateralProposed, abstract=True):
+    """A proposal was answered with another one."""
+
+    counters: Ref
+    """The proposal that this one answers."""
+
+
+class BilateralDeclined(Event, abstract=True):
+    """A proposal was declined."""
+
+    context_only = True
+    agreement: ClassVar[type["BilateralAgreement"]]
+    reason: Text
 
 
 class BilateralAgreement(Event, abstract=True):
-    """Something that both agreed, and the commands and the event that lead to it.
+    """What both parties agreed. The commands and events that lead to it are made from its fields.
 
-    `name` is what the commands and the proposal are called by: ``ProposeName``, ``AgreeName``,
-    ``NameProposed``. `identity` are the fields that tell one pact of its kind from another.
+    A subclass is declared with these keywords:
+
+    - `name` names what is made: the commands ``ProposeName`` and ``AgreeName``, the event
+      ``NameProposed``. `accepts` is another name for the second command.
+    - `subject` says what is agreed, as a noun with its article; it becomes the description of what
+      is made.
+    - `counters`, `declines`: the names of a command and of its event, where a proposal can be
+      answered with another one, or declined.
+    - `stages`: the stages in which the commands are allowed.
+    - `base`: the class of the commands of another aggregate, where that aggregate decides them.
+    - `added`: the fields that are not part of a proposal but follow from it (see `complete`).
+    - `called`: the field that identifies the proposal.
+    - `identity`: the fields that tell one agreement of the kind from another. An agreement with the
+      identity of an earlier one replaces it, as its next version.
+    - `counted`: the field of the version, counted from 1 for each identity.
     """
 
-    kept = True
-    proposal: Ref
-    agreed_version: Count
+    context_only = True
     proposes: ClassVar[Any]
-    """The command's class. What takes its fields is made, so no checker knows them."""
-    agrees: ClassVar[Any]
-    proposed: ClassVar[type[BilateralProposed]]
+    """The command that proposes. Type checkers do not know the fields of a class that is made."""
+    accepts: ClassVar[Any]
+    """The command that accepts."""
+    counters: ClassVar[Any] = None
+    """The command that answers a proposal with another, if there is one."""
+    declines: ClassVar[Any] = None
+    """The command that declines, if there is one."""
+    proposed: ClassVar[Any]
+    """The event that a proposal was made."""
+    countered: ClassVar[Any] = None
+    """The event that a proposal was answered with another, if there is one."""
+    declined: ClassVar[Any] = None
+    """The event that a proposal was declined, if there is one."""
+    called: ClassVar[str]
     identity: ClassVar[tuple[str, ...]]
+    counted: ClassVar[str | None]
 
     def __init_subclass__(cls, *, wire: str | None = None, version: int = 1, **_: object) -> None:
-        """Enter the pact in the registry; what else it is made with is for its commands."""
+        """Enter the event in the registry; the other keywords are for what is made from it."""
         super().__init_subclass__(wire=wire, version=version)
 
     @classmethod
-    def __pydantic_init_subclass__(  # type: ignore[override] # told by name
+    def __pydantic_init_subclass__(  # type: ignore[override] # noqa: PLR0913 - keywords, see above
         cls,
         *,
         name: str,
+        subject: str,
+        accepts: str | None = None,
+        counters: tuple[str, str] | None = None,
+        declines: tuple[str, str] | None = None,
         stages: frozenset[Stage] = NOT_ENDED,
+        base: type[Command] | None = None,
+        added: tuple[str, ...] = (),
+        called: str = "proposal",
         identity: tuple[str, ...] = (),
+        counted: str | None = "agreed_version",
         **_: object,
     ) -> None:
-        """Make the commands and the proposal, once the fields are known."""
-        cls.identity = identity
-        fields: dict[str, Any] = {
+        """Make the commands and the events, once the fields are known."""
+        cls.called, cls.identity, cls.counted = called, identity, counted
+        content: dict[str, Any] = {
             field_: (info.annotation, info)
             for field_, info in cls.model_fields.items()
-            if field_ not in _OWN
+            if field_ not in {*added, counted}
         }
-        said = (cls.__doc__ or "").strip().removeprefix("Both agreed ").removesuffix(".")
-        cls.proposes = _made(
-            f"Propose{name}", ProposeBilateral, cls, f"Put forward {said}.", **fields
-        )
-        cls.agrees = _made(f"Agree{name}", AgreeBilateral, cls, f"Agree to {said}.")
-        cls.proposes.stages = cls.agrees.stages = stages
-        cls.proposed = _made(
-            f"{name}Proposed", BilateralProposed, cls, f"A party put forward {said}.", **fields
-        )
+        ref = (Ref, Field(description="The identifier of the proposal, given by its author."))
+        content[called] = ref
+        reference: dict[str, Any] = {called: ref}
 
-    def key(self) -> str:
-        """Give the pact's identity, as text."""
-        return "/".join([self.wire, *(str(getattr(self, each)) for each in self.identity)])
+        def made(name: str, kind: type[Value], doc: str, fields: dict[str, Any]) -> Any:  # noqa: ANN401
+            bases = (kind, base) if base and issubclass(kind, Command) else (kind,)
+            return _made(name, bases, cls, f"{doc} {subject}.", fields)
+
+        cls.proposes = made(f"Propose{name}", ProposeBilateral, "Propose", content)
+        cls.proposed = made(f"{name}Proposed", BilateralProposed, "A party proposed", content)
+        doc = "Accept a proposal of the other party:"
+        cls.accepts = made(accepts or f"Agree{name}", AcceptBilateral, doc, reference)
+        if counters:
+            doc = "Answer a proposal of the other party with another:"
+            cls.counters = made(counters[0], CounterBilateral, doc, content)
+            doc = "A party answered a proposal with another:"
+            cls.countered = made(counters[1], BilateralCountered, doc, content)
+        if declines:
+            doc = "Decline a proposal of the other party:"
+            cls.declines = made(declines[0], DeclineBilateral, doc, reference)
+            doc = "A party declined a proposal:"
+            cls.declined = made(declines[1], BilateralDeclined, doc, reference)
+        if base is None:
+            for each in (cls.proposes, cls.accepts, cls.counters, cls.declines):
+                if each is not None:
+                    each.stages = stages
+
+    @property
+    def proposal_ref(self) -> str | None:
+        """The proposal that was accepted."""
+        ref: str | None = getattr(self, self.called)
+        return ref
+
+    def same_as(self, other: "BilateralAgreement") -> bool:
+        """Whether another agreement of the kind has the same identity."""
+        return all(getattr(self, each) == getattr(other, each) for each in self.identity)
 
     @classmethod
-    def check(cls, command: Any, parties: tuple[str, ...]) -> None:  # noqa: ANN401 - its proposal
-        """Raise `Refused` where what is proposed cannot be."""
+    def check(cls, proposed: Any, within: Any) -> None:  # noqa: ANN401 - what is made, its aggregate
+        """Raise `Refused` where a new proposal is not allowed.
+
+        `within` is the context that the aggregate gives: `PartnershipContext` for a partnership.
+        """
+
+    @classmethod
+    def complete(cls, proposed: Any, within: Any, act: Act) -> Mapping[str, object]:  # noqa: ANN401, ARG003
+        """Give the `added` fields of the agreement on a proposal.
+
+        Raises `Refused` where the proposal cannot be accepted now.
+        """
+        return {}
+
+    def recorded(self) -> list[Event]:
+        """Give the events that an acceptance records: this agreement and what follows from it."""
+        return [self]
 
 
-def _made(name: str, base: type, pact: type[BilateralAgreement], doc: str, **fields: Any) -> Any:  # noqa: ANN401
+def _made(
+    name: str,
+    bases: tuple[type[Value], ...],
+    agreement: type[BilateralAgreement],
+    doc: str,
+    fields: dict[str, Any],
+) -> Any:  # noqa: ANN401
     made: Any = create_model(
         name,
-        __base__=base,
-        __module__=pact.__module__,
+        __base__=bases,
+        __module__=agreement.__module__,
         __doc__=doc,
         __cls_kwargs__={"use_attribute_docstrings": False},
         **fields,
     )
-    made.pact = pact  # type: ignore[attr-defined] # of the bases above
+    made.agreement = agreement  # type: ignore[attr-defined] # of the bases above
     return made
 
 
 @dataclass(frozen=True, slots=True)
 class BilateralAgreements:
-    """What was proposed, and what both agreed: the latest version of each."""
+    """The proposals and agreements of one aggregate."""
 
     proposals: Mapping[str, Proposals] = field(default_factory=dict)
-    """The proposals of each kind, by the kind's name."""
-    agreed: Mapping[str, BilateralAgreement] = field(default_factory=dict)
+    """The proposals of each kind of agreement, by the kind's wire name."""
+    agreed: Mapping[str, tuple[BilateralAgreement, ...]] = field(default_factory=dict)
+    """The agreements of each kind in every version, in order, by the kind's wire name."""
 
-    def of(self, kind: type[P]) -> list[P]:
-        """Give the pacts of one kind, each in its latest version."""
-        return [each for each in self.agreed.values() if isinstance(each, kind)]
+    def proposals_of(self, kind: type[BilateralAgreement]) -> Proposals:
+        """Give the proposals of one kind of agreement, by their identifiers."""
+        return self.proposals.get(kind.wire, {})
 
-    def decide(self, command: BilateralCommand, parties: tuple[str, ...], act: Act) -> list[Event]:
-        """Decide a proposal or an agreement. Raises `Refused`."""
-        pact, proposals = command.pact, self.proposals.get(command.pact.wire, {})
-        if isinstance(command, ProposeBilateral):
-            pact.check(command, parties)
-            return propose(command.proposal, pact.proposed.of(command), proposals, act)
-        proposal = acceptable(command.proposal, proposals, act)
-        if proposal is None:
-            return []
-        agreed = pact(**proposal.proposed.__dict__, agreed_version=1)
-        existing = self.agreed.get(agreed.key())
-        version = existing.agreed_version + 1 if existing else 1
-        return [agreed.model_copy(update={"agreed_version": version})]
+    def versions(self, kind: type[A]) -> tuple[A, ...]:
+        """Give the agreements of one kind in every version, in the order of agreement."""
+        return self.agreed.get(kind.wire, ())  # type: ignore[return-value] # stored by kind
+
+    def of(self, kind: type[A]) -> list[A]:
+        """Give the agreements of one kind, each in its latest version."""
+        versions = self.versions(kind)
+        return [
+            each
+            for place, each in enumerate(versions)
+            if not any(each.same_as(later) for later in versions[place + 1 :])
+        ]
+
+    def latest(self, kind: type[A]) -> A | None:
+        """Give the last agreement of one kind, None if there is none."""
+        versions = self.versions(kind)
+        return versions[-1] if versions else None
+
+    def decide(self, command: BilateralCommand, within: object, act: Act) -> list[Event]:
+        """Decide a command on an agreement; `within` is for its hooks. Raises `Refused`."""
+        kind, proposals = command.agreement, self.proposals_of(command.agreement)
+        name: str = getattr(command, kind.called)
+        match command:
+            case CounterBilateral():
+                return self._propose(name, kind.countered.of(command), within, act)
+            case ProposeBilateral():
+                return self._propose(name, kind.proposed.of(command), within, act)
+            case DeclineBilateral():
+                event = kind.declined.of(command)
+                existing = proposals.get(name)
+                if existing is not None and existing.declined == event:
+                    return []
+                return [event] if acceptable(name, proposals, act) else []
+            case _:
+                proposal = acceptable(name, proposals, act)
+                return (
+                    [] if proposal is None else self._accept(kind, proposal.proposed, within, act)
+                )
+
+    def _propose(self, name: str, event: Any, within: object, act: Act) -> list[Event]:  # noqa: ANN401 - made
+        kind: type[BilateralAgreement] = event.agreement
+        proposals = self.proposals_of(kind)
+        if isinstance(event, BilateralCountered):
+            acceptable(event.counters, proposals, act)
+        if name not in proposals:
+            kind.check(event, within)
+        return propose(name, event, proposals, act)
+
+    def _accept(
+        self, kind: type[BilateralAgreement], proposed: Event, within: object, act: Act
+    ) -> list[Event]:
+        fields = {
+            **{each: of for each, of in proposed.__dict__.items() if each in kind.model_fields},
+            **kind.complete(proposed, within, act),
+        }
+        if kind.counted is None:
+            return kind(**fields).recorded()
+        agreed = kind(**fields, **{kind.counted: 1})
+        version = 1 + sum(agreed.same_as(each) for each in self.versions(kind))
+        return agreed.model_copy(update={kind.counted: version}).recorded()
 
     def evolve(self, event: Event, act: Act) -> "BilateralAgreements":
-        """Take a proposal or a pact in."""
+        """Take a proposal, an agreement or a refusal of one into the state."""
         if isinstance(event, BilateralProposed):
-            kind = event.pact.wire
-            known = with_proposal(event.proposal, event, self.proposals.get(kind, {}), act)
-            return replace(self, proposals={**self.proposals, kind: known})
+            kind = event.agreement
+            name = getattr(event, kind.called)
+            return self._with(kind, with_proposal(name, event, self.proposals_of(kind), act))
+        if isinstance(event, BilateralDeclined):
+            kind = event.agreement
+            name = getattr(event, kind.called)
+            return self._with(kind, with_decline(name, event, self.proposals_of(kind)))
         if isinstance(event, BilateralAgreement):
-            kind = event.wire
-            known = with_acceptance(event.proposal, self.proposals.get(kind, {}))
-            agreed = {**self.agreed, event.key(): event}
-            return BilateralAgreements({**self.proposals, kind: known}, agreed)
+            of = type(event)
+            agreed = {**self.agreed, of.wire: (*self.versions(of), event)}
+            name = event.proposal_ref
+            if name is None:
+                return replace(self, agreed=agreed)
+            proposals = with_acceptance(name, self.proposals_of(of))
+            return replace(self._with(of, proposals), agreed=agreed)
         return self
+
+    def _with(self, kind: type[BilateralAgreement], proposals: Proposals) -> "BilateralAgreements":
+        return replace(self, proposals={**self.proposals, kind.wire: proposals})

@@ -1,26 +1,31 @@
-"""What binds both parties needs both: one proposes, the other accepts, nobody accepts alone."""
+"""Proposals: what binds both parties is proposed by one and accepted by the other."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from domain.kernel import Act, Event, Refused
 
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """What one party put forward: its event, its author, and whether the other accepted it."""
+    """A proposal of one party, and the other party's answer if it gave one."""
 
     proposed: Event
     party: str
+    """The party that proposed."""
     accepted: bool = False
+    declined: Event | None = None
 
 
 Proposals = Mapping[str, Proposal]
-"""The proposals of one kind, by the identifier their author gave."""
+"""The proposals of one kind, by the identifier that their author gave."""
 
 
 def propose(proposal: str, event: Event, proposals: Proposals, act: Act) -> list[Event]:
-    """Decide a proposal: nothing if it stands, a refusal if its identifier names another."""
+    """Decide a proposal. Proposed again with the same content, it decides nothing.
+
+    Raises `Refused` if the identifier belongs to another proposal.
+    """
     existing = proposals.get(proposal)
     if existing is None:
         return [event]
@@ -28,44 +33,62 @@ def propose(proposal: str, event: Event, proposals: Proposals, act: Act) -> list
         return []
     raise Refused(
         "proposal-exists",
-        f"Proposal {proposal} by {existing.party} already stands with other content.",
-        "Put the new content forward under a new identifier.",
+        f"{existing.party} already made a proposal {proposal} with other content.",
+        "Make the proposal under a new identifier.",
         proposal=proposal,
     )
 
 
 def acceptable(proposal: str, proposals: Proposals, act: Act) -> Proposal | None:
-    """Give the proposal that may be accepted, or nothing if it was accepted already.
+    """Give the proposal that `act.party` may accept, None if it was accepted already.
 
-    Raises `Refused` if there is none, or if the accepting party made it.
+    Raises `Refused` if there is no such proposal, if the accepting party made it, or if it was
+    declined.
     """
     existing = proposals.get(proposal)
     if existing is None:
         raise Refused(
             "no-such-proposal",
-            f"There is no proposal {proposal} to accept.",
-            "Name a proposal that was put forward: " + (", ".join(proposals) or "there is none."),
+            f"There is no proposal {proposal}.",
+            f"Name one of these proposals: {', '.join(proposals)}."
+            if proposals
+            else "Ask the other party to propose it first.",
             proposal=proposal,
         )
     if existing.party == act.party:
         raise Refused(
             "own-proposal",
-            f"{act.party} put proposal {proposal} forward and cannot accept it alone.",
+            f"{act.party} made the proposal {proposal} and cannot accept it.",
             "The other party accepts it.",
             proposal=proposal,
             party=act.party,
+        )
+    if existing.declined is not None:
+        raise Refused(
+            "proposal-declined",
+            f"The proposal {proposal} was declined.",
+            "Make another proposal.",
+            proposal=proposal,
         )
     return None if existing.accepted else existing
 
 
 def with_proposal(proposal: str, event: Event, proposals: Proposals, act: Act) -> Proposals:
-    """Give the proposals and one more."""
+    """Give the proposals with one more."""
     return {**proposals, proposal: Proposal(event, act.party)}
 
 
 def with_acceptance(proposal: str, proposals: Proposals) -> Proposals:
-    """Give the proposals, one of them accepted."""
+    """Give the proposals with one of them accepted."""
     existing = proposals.get(proposal)
-    if existing is None:  # A replay as of a moment may know the acceptance alone.
+    if existing is None:  # A replay as of a moment may have the acceptance without the proposal.
         return proposals
-    return {**proposals, proposal: Proposal(existing.proposed, existing.party, accepted=True)}
+    return {**proposals, proposal: replace(existing, accepted=True)}
+
+
+def with_decline(proposal: str, event: Event, proposals: Proposals) -> Proposals:
+    """Give the proposals with one of them declined by `event`."""
+    existing = proposals.get(proposal)
+    if existing is None:  # As in `with_acceptance`.
+        return proposals
+    return {**proposals, proposal: replace(existing, declined=event)}

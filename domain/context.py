@@ -1,7 +1,9 @@
-"""Where a partnership stands: what every decision about it needs to know."""
+"""The context of a partnership: what the decisions of every stage need to know about it."""
 
 from dataclasses import dataclass, field
+from datetime import date
 
+from domain.agreement import CommercialTermsAgreed, in_force
 from domain.bilateral import BilateralAgreements
 from domain.declarations import Declarations
 from domain.kernel import Stage
@@ -19,13 +21,26 @@ class Waiver:
 
 @dataclass(frozen=True, slots=True)
 class PartnershipContext:
-    """What every stage needs to know: whose partnership it is, where it stands, what was stated."""
+    """What the decisions of every stage need to know about a partnership."""
 
     stage: Stage | None = None
     parties: tuple[str, ...] = ()
+    """The initiator, then its partner once chosen."""
     waivers: dict[str, Waiver] = field(default_factory=dict)
+    """The waivers, by the rule that each waives."""
     declarations: Declarations = field(default_factory=Declarations)
     agreements: BilateralAgreements = field(default_factory=BilateralAgreements)
+    term_ends_on: date | None = None
+    """The first day after the term, as both parties last agreed it: in terms or by a renewal."""
+
+    def terms_at(self, day: date) -> CommercialTermsAgreed | None:
+        """Give the terms in force on a day (see `agreement.in_force`)."""
+        return in_force(self.agreements.versions(CommercialTermsAgreed), day)
+
+    @property
+    def latest_terms(self) -> CommercialTermsAgreed | None:
+        """The last terms that both parties agreed, None if there are none."""
+        return self.agreements.latest(CommercialTermsAgreed)
 
     @property
     def initiator(self) -> str:
@@ -33,5 +48,5 @@ class PartnershipContext:
         return self.parties[0]
 
     def other(self, party: str) -> str:
-        """Give the counterparty of `party`."""
+        """Give the other party than `party`."""
         return next(each for each in self.parties if each != party)

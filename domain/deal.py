@@ -5,11 +5,16 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Literal, assert_never
+from typing import Any, Literal, assert_never
 
 from domain.agreement import Agreed
 from domain.attribution import Claim, Method, credit
-from domain.consent import Proposals, acceptable, propose, with_acceptance, with_proposal
+from domain.bilateral import (
+    BilateralAgreement,
+    BilateralAgreements,
+    BilateralCommand,
+    BilateralProposed,
+)
 from domain.kernel import AFTER_KICKOFF, Act, Command, Event, Refused, Value, recorded_once
 from domain.terms import check_parties, check_shares
 from domain.values import Count, Day, Instant, Money, Percent, Ref, Slug, Text, plain
@@ -74,33 +79,29 @@ class ReferralAttributed(_Attribution, Event):
     """When the lead had arrived: the share of tagged leads counts by that day."""
 
 
-class ProposeAttribution(DealCommand):
-    """Put forward who is credited with a lead that both claim, in percent (C18)."""
-
-    proposal: Ref
-    shares: dict[Slug, Percent]
-
-
-class AttributionProposed(Event):
-    """A party put forward who is credited with a lead (C18)."""
-
-    deal: Ref
-    proposal: Ref
-    shares: dict[Slug, Percent]
-
-
-class AgreeAttribution(DealCommand):
-    """Accept the other party's proposal of who is credited (C18)."""
-
-    proposal: Ref
-
-
-class AttributionSettled(Event):
-    """Both settled who is credited with a lead, whatever the policy says (C18)."""
+class AttributionSettled(
+    BilateralAgreement,
+    name="Attribution",
+    subject="who is credited with a lead that both parties claim (C18)",
+    base=DealCommand,
+    counted=None,
+):
+    """Both parties settled who is credited with a lead, whatever the policy says (C18)."""
 
     deal: Ref
     proposal: Ref
     shares: dict[Slug, Percent]
+    """The share of the lead that each party is credited with; they add up to 100."""
+
+    @classmethod
+    def check(cls, proposed: Any, within: Agreed) -> None:  # noqa: ANN401 - made
+        """Raise `Refused` unless the shares name the parties and add up to 100."""
+        check_shares(proposed.shares, within.parties)
+
+
+ProposeAttribution = AttributionSettled.proposes
+AttributionProposed = AttributionSettled.proposed
+AgreeAttribution = AttributionSettled.accepts
 
 
 class QualifyLead(DealCommand):
@@ -237,7 +238,7 @@ class Deal:
     referred_by: str = ""
     referred_at: datetime | None = None
     claims: Mapping[str, ReferralAttributed] = field(default_factory=dict)
-    settlements: Proposals = field(default_factory=dict)
+    agreements: BilateralAgreements = field(default_factory=BilateralAgreements)
     steps: Mapping[Step, Event] = field(default_factory=dict)
     payments: Mapping[str, PaymentReceived] = field(default_factory=dict)
     refunds: Mapping[str, RefundIssued] = field(default_factory=dict)
@@ -263,12 +264,8 @@ def decide(
     match command:
         case AttributeReferral():
             return attribute(command, state, referred_at, agreed)
-        case ProposeAttribution():
-            check_shares(command.shares, agreed.parties)
-            proposed = AttributionProposed.of(command)
-            return propose(command.proposal, proposed, state.settlements, act)
-        case AgreeAttribution():
-            return settle_attribution(command, state, act)
+        case BilateralCommand():
+            return state.agreements.decide(command, agreed, act)
         case QualifyLead():
             return _step(Step.QUALIFIED, LeadQualified.of(command), state)
         case CreateOpportunity():
@@ -339,14 +336,6 @@ def attribute(
 def claim_of(attributed: ReferralAttributed) -> Claim:
     """Give the claim that an attribution states."""
     return Claim(attributed.to, attributed.method, attributed.touched_at)
-
-
-def settle_attribution(command: AgreeAttribution, state: Deal, act: Act) -> list[Event]:
-    """Bind both to who is credited with a lead (C18)."""
-    proposal = acceptable(command.proposal, state.settlements, act)
-    if proposal is None or not isinstance(proposal.proposed, AttributionProposed):
-        return []
-    return [AttributionSettled.of(command, shares=proposal.proposed.shares)]
 
 
 def win(command: WinDeal, state: Deal, act: Act, referred_at: datetime) -> list[Event]:
@@ -484,12 +473,8 @@ def evolve(state: Deal, event: Event, act: Act) -> Deal:
             )
         case ReferralAttributed():
             return replace(state, claims={**state.claims, event.to: event})
-        case AttributionProposed():
-            proposals = with_proposal(event.proposal, event, state.settlements, act)
-            return replace(state, settlements=proposals)
-        case AttributionSettled():
-            proposals = with_acceptance(event.proposal, state.settlements)
-            return replace(state, settlements=proposals)
+        case BilateralProposed() | BilateralAgreement():
+            return replace(state, agreements=state.agreements.evolve(event, act))
         case LeadQualified():
             return _taken(state, Step.QUALIFIED, event)
         case OpportunityCreated():

@@ -31,7 +31,7 @@ class Declaration(Event, abstract=True):
     that `follows` another needs a fact of that kind under the same identity first.
     """
 
-    kept = True
+    context_only = True
     asks: ClassVar[Any]
     """The command's class. What takes its fields is made, so no checker knows them."""
     identity: ClassVar[tuple[str, ...]]

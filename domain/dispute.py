@@ -7,9 +7,14 @@ open, the disputed money of a deal or an entry is held (`projections.settlement`
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import assert_never
+from typing import Any, assert_never
 
-from domain.consent import Proposals, acceptable, propose, with_acceptance, with_proposal
+from domain.bilateral import (
+    BilateralAgreement,
+    BilateralAgreements,
+    BilateralCommand,
+    BilateralProposed,
+)
 from domain.execution import IssueCause
 from domain.kernel import AFTER_KICKOFF, Act, Command, Event, Refused, Value, recorded_once
 from domain.values import Money, PersonName, Ref, Text
@@ -91,48 +96,53 @@ class MediationStarted(Event):
     mediator: PersonName
 
 
-class _Resolution(Value):
-    proposal: Ref
-    outcome: Outcome
-    award: Money | None = None
-    """Of a settlement alone: how much is taken back."""
-    resolution: Text
-
-
-class ProposeResolution(_Resolution, DisputeCommand):
-    """Put an end to the dispute forward (C24)."""
-
-
-class ResolutionProposed(_Resolution, Event):
-    """A party put an end to the dispute forward (C24)."""
-
-    dispute: Ref
-
-
-class AcceptResolution(DisputeCommand):
-    """Accept the other party's end to the dispute (C24)."""
-
-    proposal: Ref
-
-
 class WithdrawDispute(DisputeCommand):
     """Withdraw a dispute that one's own side opened (C24)."""
 
     reason: Text
 
 
-class DisputeResolved(Event):
-    """A dispute came to its end (C24). It carries what was disputed, so that sums need no look."""
+class DisputeResolved(
+    BilateralAgreement,
+    name="Resolution",
+    subject="how the dispute ends (C24)",
+    accepts="AcceptResolution",
+    base=DisputeCommand,
+    added=("deal", "entry", "amount"),
+    counted=None,
+):
+    """A dispute ended: as both parties agreed, or withdrawn by the one that opened it (C24).
+
+    It repeats what was disputed, so that no reader has to look up the dispute.
+    """
 
     dispute: Ref
     deal: Ref | None = None
     entry: Ref | None = None
     outcome: Outcome
     amount: Money | None = None
+    """The disputed amount; None where all of it was disputed."""
     award: Money | None = None
+    """Only with the outcome `settled`: how much is taken back."""
     resolution: Text
     proposal: Ref | None = None
-    """The proposal that both settled on; none where it was withdrawn."""
+    """The proposal that both parties agreed; None where the dispute was withdrawn."""
+
+    @classmethod
+    def check(cls, proposed: Any, within: "Dispute") -> None:  # noqa: ANN401 - made
+        """Raise `Refused` where the award does not go with the outcome or the dispute."""
+        check_resolution(proposed, within)
+
+    @classmethod
+    def complete(cls, proposed: Any, within: "Dispute", act: Act) -> Mapping[str, object]:  # noqa: ANN401, ARG003 - made
+        """Give what was disputed. Raises `Refused` once the dispute has ended."""
+        _still_open(within)
+        return _disputed(within)
+
+
+ProposeResolution = DisputeResolved.proposes
+ResolutionProposed = DisputeResolved.proposed
+AcceptResolution = DisputeResolved.accepts
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +153,7 @@ class Dispute:
     opened_by: str = ""
     evidence: Mapping[str, EvidenceSubmitted] = field(default_factory=dict)
     mediation: MediationStarted | None = None
-    proposals: Proposals = field(default_factory=dict)
+    agreements: BilateralAgreements = field(default_factory=BilateralAgreements)
     resolved: DisputeResolved | None = None
 
 
@@ -151,8 +161,7 @@ def decide(command: DisputeCommand, state: Dispute, act: Act) -> list[Event]:
     """Decide a command on a dispute. Raises `Refused`."""
     if isinstance(command, OpenDispute):
         return open_(command, state)
-    opened = state.opened
-    if opened is None:
+    if state.opened is None:
         raise Refused(
             "no-such-dispute",
             f"No dispute {command.dispute} was opened.",
@@ -163,12 +172,10 @@ def decide(command: DisputeCommand, state: Dispute, act: Act) -> list[Event]:
             return submit(command, state)
         case StartMediation():
             return mediate(command, state)
-        case ProposeResolution():
-            return propose_resolution(command, state, opened, act)
-        case AcceptResolution():
-            return accept(command, state, opened, act)
+        case BilateralCommand():
+            return state.agreements.decide(command, state, act)
         case WithdrawDispute():
-            return withdraw(command, state, opened, act)
+            return withdraw(command, state, act)
         case _:
             assert_never(command)  # type: ignore[arg-type] # closed by this module
 
@@ -205,49 +212,30 @@ def mediate(command: StartMediation, state: Dispute) -> list[Event]:
     return recorded_once(MediationStarted.of(command), state.mediation, "The mediator")
 
 
-def propose_resolution(
-    command: ProposeResolution, state: Dispute, opened: DisputeOpened, act: Act
-) -> list[Event]:
-    """Put an end forward whose award is that of a settlement, at most what is disputed."""
-    settled, award = command.outcome is Outcome.SETTLED, command.award
-    if settled is not (award is not None) or command.outcome is Outcome.WITHDRAWN:
+def check_resolution(proposed: Any, state: Dispute) -> None:  # noqa: ANN401 - made
+    """Raise `Refused` where a proposed end gives an award that it cannot give."""
+    _still_open(state)
+    settled, award = proposed.outcome is Outcome.SETTLED, proposed.award
+    if settled is not (award is not None) or proposed.outcome is Outcome.WITHDRAWN:
         raise Refused(
             "award-of-a-settlement",
-            f"An outcome of {command.outcome} comes {'with' if award else 'without'} an award.",
-            "Give an award with a settlement alone; to withdraw is another command.",
+            f"The outcome {proposed.outcome} was proposed {'with' if award else 'without'} an "
+            "award.",
+            "Give an award with the outcome settled and with no other. To withdraw a dispute, send "
+            "WithdrawDispute.",
         )
     if award is not None:
-        disputed = opened.amount
+        disputed = state.opened.amount if state.opened else None
         same = disputed is None or disputed.currency == award.currency
         if award.amount <= 0 or not same or (disputed and award.amount > disputed.amount):
             raise Refused(
                 "award-exceeds-dispute",
-                f"{award} cannot be awarded: {disputed or 'all of it'} is disputed.",
-                "Award an amount above zero, at most what is disputed, in its currency.",
+                f"The award is {award}; the disputed amount is {disputed or 'not limited'}.",
+                "Award an amount above zero, at most the disputed amount, in its currency.",
             )
-    event = ResolutionProposed.of(command)
-    if command.proposal not in state.proposals:
-        _still_open(state)
-    return propose(command.proposal, event, state.proposals, act)
 
 
-def accept(
-    command: AcceptResolution, state: Dispute, opened: DisputeOpened, act: Act
-) -> list[Event]:
-    """End the dispute as the other party proposed (C24)."""
-    proposal = acceptable(command.proposal, state.proposals, act)
-    if proposal is None or not isinstance(proposal.proposed, ResolutionProposed):
-        return []
-    _still_open(state)
-    proposed = proposal.proposed
-    resolved = _resolved(opened, proposed.outcome, proposed.resolution)
-    settled_on = {"award": proposed.award, "proposal": proposed.proposal}
-    return [resolved.model_copy(update=settled_on)]
-
-
-def withdraw(
-    command: WithdrawDispute, state: Dispute, opened: DisputeOpened, act: Act
-) -> list[Event]:
+def withdraw(command: WithdrawDispute, state: Dispute, act: Act) -> list[Event]:
     """Withdraw one's own dispute."""
     if act.party != state.opened_by:
         raise Refused(
@@ -255,21 +243,21 @@ def withdraw(
             f"{state.opened_by} opened dispute {command.dispute}.",
             "Only who opened it withdraws it; propose an end instead (ProposeResolution).",
         )
-    event = _resolved(opened, Outcome.WITHDRAWN, command.reason)
+    event = DisputeResolved(
+        dispute=command.dispute,
+        outcome=Outcome.WITHDRAWN,
+        resolution=command.reason,
+        **_disputed(state),
+    )
     if state.resolved != event:
         _still_open(state)
     return recorded_once(event, state.resolved, f"The end of {command.dispute}")
 
 
-def _resolved(opened: DisputeOpened, outcome: Outcome, resolution: str) -> DisputeResolved:
-    return DisputeResolved(
-        dispute=opened.dispute,
-        deal=opened.deal,
-        entry=opened.entry,
-        outcome=outcome,
-        amount=opened.amount,
-        resolution=resolution,
-    )
+def _disputed(state: Dispute) -> dict[str, Any]:
+    """Give the fields by which an end of the dispute repeats what was disputed."""
+    opened = state.opened
+    return {name: getattr(opened, name) for name in ("deal", "entry", "amount")} if opened else {}
 
 
 def _still_open(state: Dispute) -> None:
@@ -290,13 +278,10 @@ def evolve(state: Dispute, event: Event, act: Act) -> Dispute:
             return replace(state, evidence={**state.evidence, event.evidence: event})
         case MediationStarted():
             return replace(state, mediation=event)
-        case ResolutionProposed():
-            proposals = with_proposal(event.proposal, event, state.proposals, act)
-            return replace(state, proposals=proposals)
         case DisputeResolved():
-            proposals = state.proposals
-            if event.proposal is not None:
-                proposals = with_acceptance(event.proposal, proposals)
-            return replace(state, proposals=proposals, resolved=event)
+            agreements = state.agreements.evolve(event, act)
+            return replace(state, agreements=agreements, resolved=event)
+        case BilateralProposed():
+            return replace(state, agreements=state.agreements.evolve(event, act))
         case _:
             return state

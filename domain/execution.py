@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Annotated, Literal, NamedTuple, assert_never
+from typing import Annotated, Any, Literal, NamedTuple, assert_never
 
 from pydantic import Field
 
-from domain.consent import Proposals, acceptable, propose, with_acceptance, with_proposal
+from domain.bilateral import BilateralAgreement, BilateralAgreements
 from domain.context import PartnershipContext
 from domain.declarations import Declaration
 from domain.gates import Requirement, passing
@@ -327,37 +327,46 @@ class IssueEscalated(Event):
 # --- improvement plans -------------------------------------------------------------------------
 
 
-class ProposeImprovementPlan(Command):
-    """Put an improvement plan with a deadline forward (C23, C27)."""
+class ImprovementPlanAgreed(
+    BilateralAgreement,
+    name="ImprovementPlan",
+    subject="an improvement plan with a deadline (C23, C27)",
+    stages=RUNNING,
+    called="plan",
+    identity=("plan",),
+    counted=None,
+):
+    """Both parties agreed an improvement plan with a deadline (C23, C27)."""
 
-    stages = RUNNING
     plan: Ref
     diagnosis: Ref
+    """The diagnosis that the plan answers."""
     actions: Annotated[list[Text], Field(min_length=1)]
     deadline: Day
+    """The last day of the plan."""
+
+    @classmethod
+    def check(cls, proposed: Any, within: PartnershipContext) -> None:  # noqa: ANN401 - made
+        """Raise `Refused` unless the plan answers a diagnosis (C23)."""
+        diagnoses = [each.diagnosis for each in within.declarations.of(RootCauseDiagnosed)]
+        if proposed.diagnosis not in diagnoses:
+            raise Refused(
+                "diagnose-first",
+                f"There is no diagnosis {proposed.diagnosis}.",
+                "Diagnose the root cause first (DiagnoseRootCause).",
+                diagnoses=diagnoses,
+            )
 
 
-class ImprovementPlanProposed(Event):
-    """A party put an improvement plan forward (C23)."""
-
-    plan: Ref
-    diagnosis: Ref
-    actions: list[str]
-    deadline: date
+ProposeImprovementPlan = ImprovementPlanAgreed.proposes
+ImprovementPlanProposed = ImprovementPlanAgreed.proposed
+AgreeImprovementPlan = ImprovementPlanAgreed.accepts
 
 
-class AgreeImprovementPlan(Command):
-    """Agree to the other party's improvement plan (C23)."""
-
-    stages = RUNNING
-    plan: Ref
-
-
-class ImprovementPlanAgreed(Event):
-    """Both agreed an improvement plan with a deadline (C23, C27)."""
-
-    plan: Ref
-    deadline: date
+def plan_deadline(agreements: BilateralAgreements) -> date | None:
+    """Give the latest deadline of an agreed improvement plan, None if no plan is agreed."""
+    plans = agreements.versions(ImprovementPlanAgreed)
+    return max((plan.deadline for plan in plans), default=None)
 
 
 class ImprovementPlanCompleted(
@@ -396,9 +405,6 @@ class Execution:
     milestones: Tasks = field(default_factory=dict)
     reviews: Tasks = field(default_factory=dict)
     issues: Tasks = field(default_factory=dict)
-    plans: Proposals = field(default_factory=dict)
-    plan_deadline: date | None = None
-    """The latest deadline of an agreed improvement plan."""
 
 
 # --- decisions ---------------------------------------------------------------------------------
@@ -411,8 +417,6 @@ ExecutionCommand = (
     | HoldReview
     | RaiseIssue
     | ResolveIssue
-    | ProposeImprovementPlan
-    | AgreeImprovementPlan
 )
 
 
@@ -430,7 +434,6 @@ def decide(
     state: Execution,
     formed: Formed,
     context: PartnershipContext,
-    act: Act,
 ) -> list[Event]:
     """Decide a command of this stage; `formed` is what formation left. Raises `Refused`."""
     match command:
@@ -449,10 +452,6 @@ def decide(
             return _plan(command.issue, IssueRaised.of(command), state.issues)
         case ResolveIssue():
             return _do(command.issue, IssueResolved.of(command), state.issues)
-        case ProposeImprovementPlan():
-            return propose_plan(command, state, context, act)
-        case AgreeImprovementPlan():
-            return agree_plan(command, state, act)
         case _:
             assert_never(command)
 
@@ -482,29 +481,6 @@ def hold_review(command: HoldReview, state: Execution) -> list[Event]:
     return _do(command.review, ReviewHeld.of(command, kind=kind), state.reviews)
 
 
-def propose_plan(
-    command: ProposeImprovementPlan, state: Execution, context: PartnershipContext, act: Act
-) -> list[Event]:
-    """Put a plan forward that answers a diagnosis (C23)."""
-    diagnoses = [each.diagnosis for each in context.declarations.of(RootCauseDiagnosed)]
-    if command.diagnosis not in diagnoses:
-        raise Refused(
-            "diagnose-first",
-            f"There is no diagnosis {command.diagnosis}.",
-            "Diagnose the root cause first (DiagnoseRootCause).",
-            diagnoses=diagnoses,
-        )
-    return propose(command.plan, ImprovementPlanProposed.of(command), state.plans, act)
-
-
-def agree_plan(command: AgreeImprovementPlan, state: Execution, act: Act) -> list[Event]:
-    """Bind both to an improvement plan (C23)."""
-    proposal = acceptable(command.plan, state.plans, act)
-    if proposal is None or not isinstance(proposal.proposed, ImprovementPlanProposed):
-        return []
-    return [ImprovementPlanAgreed(plan=command.plan, deadline=proposal.proposed.deadline)]
-
-
 # --- fold --------------------------------------------------------------------------------------
 
 
@@ -525,11 +501,6 @@ def evolve(state: Execution, event: Event, act: Act) -> Execution:
             return replace(state, issues=_begun(state.issues, name, event, act))
         case IssueResolved(issue=name):
             return replace(state, issues=_finished(state.issues, name, event))
-        case ImprovementPlanProposed(plan=name):
-            return replace(state, plans=with_proposal(name, event, state.plans, act))
-        case ImprovementPlanAgreed(plan=name, deadline=deadline):
-            latest = max(deadline, state.plan_deadline or deadline)
-            return replace(state, plans=with_acceptance(name, state.plans), plan_deadline=latest)
         case _:
             return state
 

@@ -23,10 +23,11 @@ from pydantic import Field
 
 from domain.comparison import Comparison, StopRule, Tally
 from domain.consent import Proposals, acceptable, propose, with_acceptance, with_proposal
+from domain.context import PartnershipContext
 from domain.formation import EvidenceAttached
 from domain.kernel import UNTIL_EXIT, Act, Command, Event, Refused, Stage, Value, once
 from domain.metric_catalogue import proportion
-from domain.priors import Prior, Priors
+from domain.priors import Prior, agreed_prior
 from domain.proportions import in_percent, rounded
 from domain.values import Count, Day, Number, Ref, Slug, Text
 
@@ -239,16 +240,15 @@ class Experiment:
 def decide(
     command: ExperimentCommand,
     state: Experiment,
-    priors: Priors,
-    parties: tuple[str, ...],
+    context: PartnershipContext,
     act: Act,
 ) -> list[Event]:
     """Decide a command on an experiment. Raises `Refused`."""
     match command:
         case RegisterHypothesis():
-            return register(command, state, priors, act)
+            return register(command, state, context, act)
         case StartPilot():
-            return start(command, state, parties, act)
+            return start(command, state, context.parties, act)
         case ObserveVariant():
             return observe(command, state, act)
         case CorrectObservation():
@@ -262,7 +262,7 @@ def decide(
 
 
 def register(
-    command: RegisterHypothesis, state: Experiment, priors: Priors, act: Act
+    command: RegisterHypothesis, state: Experiment, context: PartnershipContext, act: Act
 ) -> list[Event]:
     """Take a hypothesis with exactly one control, on a proportion, once (C5)."""
     proportion(command.metric)
@@ -276,7 +276,7 @@ def register(
             field="variants",
         )
     existing = state.hypothesis()
-    prior = existing.prior if existing else priors.of(command.metric)
+    prior = existing.prior if existing else agreed_prior(command.metric, context.agreements)
     event = HypothesisRegistered.of(command, prior=prior)
     return propose(command.experiment, event, state.hypotheses, act)
 

@@ -10,7 +10,7 @@ from domain.calendar import Period
 from domain.declarations import Declaration
 from domain.kernel import IN_FORCE, RUNNING
 from domain.terms import check_parties
-from domain.values import Day, Money, Number, PersonName, Rating, Ref, Slug, Text
+from domain.values import Count, Day, Money, Number, PersonName, Rating, Ref, Slug, Text
 
 
 class ContributionKind(StrEnum):
@@ -141,8 +141,17 @@ class ActivityResumed(
     pause: Ref
 
 
-class TargetAdjusted(BilateralAgreement, name="Target", stages=RUNNING, identity=("objective",)):
-    """Both agreed another target for an objective of the charter, with the reason (C23)."""
+class TargetAdjusted(
+    BilateralAgreement,
+    name="Target",
+    subject="another target for an objective of the charter, with the reason (C23)",
+    stages=RUNNING,
+    identity=("objective",),
+):
+    """Both parties agreed another target for an objective of the charter, with the reason (C23)."""
+
+    proposal: Ref
+    agreed_version: Count
 
     objective: Slug
     target: Number
@@ -160,4 +169,4 @@ CelebrateWin = WinCelebrated.asks
 PauseActivity = ActivityPaused.asks
 ResumeActivity = ActivityResumed.asks
 ProposeTarget = TargetAdjusted.proposes
-AgreeTarget = TargetAdjusted.agrees
+AgreeTarget = TargetAdjusted.accepts

@@ -80,8 +80,8 @@ class Event(Value):
 
     wire: ClassVar[str]
     version: ClassVar[int]
-    kept: ClassVar[bool] = False
-    """Whether one shared mechanism stores it (`Declaration`, `BilateralAgreement`)."""
+    context_only: ClassVar[bool] = False
+    """Whether it changes only the partnership's context (`Declaration`, `BilateralAgreement`)."""
     registry: ClassVar[dict[str, type["Event"]]] = {}
 
     def __init_subclass__(

@@ -14,6 +14,7 @@ from typing import Annotated, assert_never
 
 from pydantic import StringConstraints
 
+from domain.agreement import TermsAccepted, TermsCountered, TermsProposed
 from domain.deal import AttributionProposed, AttributionSettled
 from domain.dispute import DisputeResolved, ResolutionProposed
 from domain.entry import PenaltyConceded
@@ -24,9 +25,6 @@ from domain.formation import (
     CharterProposed,
     DecisionRuleAgreed,
     DecisionRuleProposed,
-    TermsAccepted,
-    TermsCountered,
-    TermsProposed,
 )
 from domain.gates import WaiverGranted
 from domain.kernel import Act, Command, Event, Refused, Stage, Value

@@ -18,15 +18,19 @@ from domain import (
     keyring,
     markets,  # noqa: F401 - as health
     people,  # noqa: F401 - as health
-    priors,
+    priors,  # noqa: F401 - as health
     renewal,
-    scaling,
     settlement,
     sharing,  # noqa: F401 - as health
     viewing,  # noqa: F401 - as health
 )
-from domain.agreement import Agreed
-from domain.bilateral import BilateralCommand
+from domain.agreement import Agreed, CommercialTermsAgreed
+from domain.bilateral import (
+    BilateralAgreement,
+    BilateralCommand,
+    BilateralDeclined,
+    BilateralProposed,
+)
 from domain.breach_actions import Breaches, RuleBreached, RuleBreachWithdrawn, next_action
 from domain.calendar import midnight
 from domain.context import PartnershipContext, Waiver
@@ -41,11 +45,10 @@ from domain.exploration import (
     ExplorationCommand,
     PartnerChosen,
 )
-from domain.formation import Formation, FormationCommand
+from domain.formation import DecisionRuleAgreed, Formation, FormationCommand
 from domain.gates import GrantWaiver, WaiverGranted, grant
 from domain.kernel import Act, Command, Event, Refused, Stage
 from domain.keyring import KeyCommand, KeyRegistered, KeyRevoked, Keyring, KeyRotated
-from domain.priors import PriorCommand, Priors
 from domain.renewal import (
     ExitNoticeGiven,
     PartnershipExited,
@@ -54,7 +57,7 @@ from domain.renewal import (
     RenewalCommand,
     RenewalReviewHeld,
 )
-from domain.scaling import Scaling, ScalingCommand, ScopeExpanded
+from domain.scaling import JointInvestmentAgreed, ScopeExpanded
 from domain.settlement import Ledger, Settlement, SettlementCommand
 
 
@@ -65,9 +68,7 @@ class PassTime(Command):
 PartnershipCommand = (
     ExplorationCommand
     | FormationCommand
-    | PriorCommand
     | ExecutionCommand
-    | ScalingCommand
     | RenewalCommand
     | SettlementCommand
     | DeclarationCommand
@@ -86,9 +87,7 @@ class Partnership:
     context: PartnershipContext = field(default_factory=PartnershipContext)
     exploration: Exploration = field(default_factory=Exploration)
     formation: Formation = field(default_factory=Formation)
-    priors: Priors = field(default_factory=Priors)
     execution: Execution = field(default_factory=Execution)
-    scaling: Scaling = field(default_factory=Scaling)
     renewal: Renewal = field(default_factory=Renewal)
     settlement: Settlement = field(default_factory=Settlement)
     breaches: Breaches = field(default_factory=Breaches)
@@ -105,6 +104,11 @@ class Partnership:
         """The initiator, and its partner once chosen."""
         return self.context.parties
 
+    @property
+    def rules(self) -> tuple[DecisionRuleAgreed, ...]:
+        """The decision rules that both parties agreed, in every version."""
+        return self.context.agreements.versions(DecisionRuleAgreed)
+
     def ends_at(self) -> datetime | None:
         """Give the moment from which nothing more happens in it, once notice was given (C27)."""
         notice = self.renewal.notice
@@ -112,12 +116,13 @@ class Partnership:
 
     def agreed_on(self, day: date) -> Agreed:
         """Give what facts about money of a day rest on."""
-        held = self.formation.terms_at(day)
+        in_force = self.context.terms_at(day)
+        investments = self.context.agreements.versions(JointInvestmentAgreed)
         return Agreed(
             self.parties,
-            held.terms if held else None,
-            held.terms_version if held else 0,
-            frozenset(name for name, each in self.scaling.investments.items() if each.accepted),
+            in_force.terms if in_force else None,
+            in_force.terms_version if in_force else 0,
+            frozenset(each.proposal for each in investments),
             self.ends_at(),
         )
 
@@ -195,7 +200,7 @@ def _keep(
     context = state.context
     if isinstance(command, DeclarationCommand):
         return context.declarations.decide(command, context.parties, act)
-    return context.agreements.decide(command, context.parties, act)
+    return context.agreements.decide(command, context, act)
 
 
 def _explore(command: ExplorationCommand, state: Partnership, act: Act) -> list[Event]:
@@ -206,27 +211,18 @@ def _form(command: FormationCommand, state: Partnership, act: Act) -> list[Event
     return formation.decide(command, state.formation, state.context, act)
 
 
-def _believe(command: PriorCommand, state: Partnership, act: Act) -> list[Event]:
-    return priors.decide(command, state.priors, act)
-
-
 def _execute(command: ExecutionCommand, state: Partnership, act: Act) -> list[Event]:
     formed = Formed([], None)
     if isinstance(command, HoldKickoff):
-        held = state.formation.terms_at(act.occurred_at.date()) or state.formation.latest_terms()
-        cadence = held.terms.cadence if held else None
+        context = state.context
+        agreed = context.terms_at(act.occurred_at.date()) or context.latest_terms
+        cadence = agreed.terms.cadence if agreed else None
         formed = Formed(formation.requirements(state.formation, state.context), cadence)
-    return execution.decide(command, state.execution, formed, state.context, act)
-
-
-def _scale(command: ScalingCommand, state: Partnership, act: Act) -> list[Event]:
-    return scaling.decide(command, state.scaling, state.formation, state.context, act)
+    return execution.decide(command, state.execution, formed, state.context)
 
 
 def _renew(command: RenewalCommand, state: Partnership, act: Act) -> list[Event]:
-    return renewal.decide(
-        command, state.renewal, state.formation, state.execution, state.context, act
-    )
+    return renewal.decide(command, state.renewal, state.context, act)
 
 
 def _hold(command: KeyCommand, state: Partnership, act: Act) -> list[Event]:
@@ -245,9 +241,7 @@ def _pass_time(_: PassTime, state: Partnership, act: Act) -> list[Event]:  # noq
 _DECISIONS: dict[type[Command], Callable[[Any, Partnership, Act], list[Event]]] = {
     **dict.fromkeys(get_args(ExplorationCommand), _explore),
     **dict.fromkeys(get_args(FormationCommand), _form),
-    **dict.fromkeys(get_args(PriorCommand), _believe),
     **dict.fromkeys(get_args(ExecutionCommand), _execute),
-    **dict.fromkeys(get_args(ScalingCommand), _scale),
     **dict.fromkeys(get_args(RenewalCommand), _renew),
     **dict.fromkeys(get_args(KeyCommand), _hold),
     GrantWaiver: _waive,
@@ -265,9 +259,10 @@ _OF_TIME: frozenset[type[Event]] = frozenset({time.PeriodClosed, time.DeadlinePa
 def evolve(state: Partnership, event: Event, act: Act) -> Partnership:
     """Take a fact into the partnership's state. It believes every fact."""
     deadlines = time.evolve(state.deadlines, event, act)
-    if event.kept:
-        context = _with_kept(state.context, event, act)
-        return replace(state, context=context, deadlines=deadlines)
+    if event.context_only:
+        return replace(
+            state, context=_context_after(state.context, event, act), deadlines=deadlines
+        )
     if type(event) in _OF_RULES:
         breaches = state.breaches.evolve(event, act.occurred_at)
         return replace(state, breaches=breaches)
@@ -275,16 +270,14 @@ def evolve(state: Partnership, event: Event, act: Act) -> Partnership:
         keys = keyring.evolve(state.keyring, event, act)
         return replace(state, keyring=keys, deadlines=deadlines)
     if type(event) in _OF_TIME:
-        # What time says for itself, month by month, moves nothing else.
+        # The events of the clock, a few every month, change nothing else.
         return replace(state, deadlines=deadlines)
     return Partnership(
-        _standing(state, event, act),
+        _context_after(state.context, event, act),
         exploration.evolve(state.exploration, event),
         formation.evolve(state.formation, event, act),
-        priors.evolve(state.priors, event, act),
         execution.evolve(state.execution, event, act),
-        scaling.evolve(state.scaling, event, act),
-        renewal.evolve(state.renewal, event, act),
+        renewal.evolve(state.renewal, event),
         settlement.evolve(state.settlement, event),
         state.breaches,
         state.keyring,
@@ -292,30 +285,37 @@ def evolve(state: Partnership, event: Event, act: Act) -> Partnership:
     )
 
 
-def _with_kept(context: PartnershipContext, event: Event, act: Act) -> PartnershipContext:
-    if isinstance(event, Declaration):
-        return replace(context, declarations=context.declarations.with_declaration(event, act))
-    return replace(context, agreements=context.agreements.evolve(event, act))
-
-
-def _standing(state: Partnership, event: Event, act: Act) -> PartnershipContext:
-    context = state.context
-    stage = stage_after(event, context.stage, scaled=_scaled(state))
+def _context_after(context: PartnershipContext, event: Event, act: Act) -> PartnershipContext:
+    scaled = bool(context.agreements.versions(ScopeExpanded))
+    stage = stage_after(event, context.stage, scaled=scaled)
+    if stage is not context.stage:
+        context = replace(context, stage=stage)
     match event:
+        case Declaration():
+            return replace(context, declarations=context.declarations.with_declaration(event, act))
+        case BilateralProposed() | BilateralDeclined() | BilateralAgreement():
+            ends_on = _term_after(context.term_ends_on, event)
+            agreements = context.agreements.evolve(event, act)
+            return replace(context, agreements=agreements, term_ends_on=ends_on)
         case ExplorationBegun():
             return PartnershipContext(stage, (act.party,))
         case PartnerChosen():
-            parties = (*context.parties[:1], event.candidate)
-            return replace(context, stage=stage, parties=parties)
+            return replace(context, parties=(*context.parties[:1], event.candidate))
         case WaiverGranted():
             waiver = Waiver(event.rule, act.party, act.actor, event.reason)
             return replace(context, waivers={**context.waivers, event.rule: waiver})
         case _:
-            return context if stage is context.stage else replace(context, stage=stage)
+            return context
 
 
-def _scaled(state: Partnership) -> bool:
-    return any(each.accepted for each in state.scaling.scopes.values())
+def _term_after(ends_on: date | None, event: Event) -> date | None:
+    match event:
+        case CommercialTermsAgreed():
+            return event.terms.ends_on()
+        case PartnershipRenewed():
+            return event.ends_on
+        case _:
+            return ends_on
 
 
 _ARROWS: dict[type[Event], Stage] = {

@@ -5,13 +5,12 @@ source, it needs both parties, and it binds from its recording on. Without one n
 beforehand: every rate is as likely as any other.
 """
 
-from dataclasses import dataclass, field, replace
-from typing import Annotated, assert_never
+from typing import Annotated, Any
 
 from pydantic import Field
 
-from domain.consent import Proposals, acceptable, propose, with_acceptance, with_proposal
-from domain.kernel import UNTIL_EXIT, Act, Command, Event, Value
+from domain.bilateral import BilateralAgreement, BilateralAgreements
+from domain.kernel import UNTIL_EXIT, Value
 from domain.metric_catalogue import proportion
 from domain.proportions import UNIFORM, Beta
 from domain.values import Count, Ref, Slug, Text
@@ -42,82 +41,35 @@ def uniform(metric: str) -> Prior:
     return Prior(metric=metric, **UNIFORM._asdict(), source="none agreed: every rate is as likely")
 
 
-class ProposePrior(Command):
-    """Put a prior forward, before the numbers come (C21)."""
-
-    stages = UNTIL_EXIT
-    proposal: Ref
-    prior: Prior
-
-
-class PriorProposed(Event):
-    """A party put a prior forward (C21)."""
-
-    proposal: Ref
-    prior: Prior
-
-
-class AgreePrior(Command):
-    """Accept a prior that the other party put forward (C21)."""
-
-    stages = UNTIL_EXIT
-    proposal: Ref
-
-
-class PriorAgreed(Event):
-    """Both agreed a prior; it holds for what begins from now on and never backwards (C21)."""
+class PriorAgreed(
+    BilateralAgreement,
+    name="Prior",
+    subject="the prior of a rate (C21)",
+    stages=UNTIL_EXIT,
+    counted="prior_version",
+):
+    """Both parties agreed a prior. It applies to what begins from now on, not before (C21)."""
 
     proposal: Ref
     prior: Prior
     prior_version: Count
 
+    def same_as(self, other: BilateralAgreement) -> bool:
+        """Whether another agreed prior is of the same metric, and so a version of this one."""
+        return isinstance(other, PriorAgreed) and other.prior.metric == self.prior.metric
 
-PriorCommand = ProposePrior | AgreePrior
-
-
-@dataclass(frozen=True, slots=True)
-class Priors:
-    """What is proposed and agreed."""
-
-    proposals: Proposals = field(default_factory=dict)
-    agreed: tuple[PriorAgreed, ...] = ()
-
-    def of(self, metric: str) -> Prior:
-        """Give what is agreed now for a metric, or that nothing is."""
-        agreed = [each.prior for each in self.agreed if each.prior.metric == metric]
-        return agreed[-1] if agreed else uniform(metric)
+    @classmethod
+    def check(cls, proposed: Any, within: object) -> None:  # noqa: ANN401, ARG003 - made
+        """Raise `Refused` where the metric is not a proportion."""
+        proportion(proposed.prior.metric)
 
 
-def decide(command: PriorCommand, state: Priors, act: Act) -> list[Event]:
-    """Decide a command on priors. Raises `Refused`."""
-    match command:
-        case ProposePrior():
-            proportion(command.prior.metric)
-            return propose(command.proposal, PriorProposed.of(command), state.proposals, act)
-        case AgreePrior():
-            return agree(command, state, act)
-        case _:
-            assert_never(command)
+ProposePrior = PriorAgreed.proposes
+PriorProposed = PriorAgreed.proposed
+AgreePrior = PriorAgreed.accepts
 
 
-def agree(command: AgreePrior, state: Priors, act: Act) -> list[Event]:
-    """Bind both to a prior, from now on (C21)."""
-    proposal = acceptable(command.proposal, state.proposals, act)
-    if proposal is None or not isinstance(proposal.proposed, PriorProposed):
-        return []
-    prior = proposal.proposed.prior
-    version = 1 + sum(each.prior.metric == prior.metric for each in state.agreed)
-    return [PriorAgreed(proposal=command.proposal, prior=prior, prior_version=version)]
-
-
-def evolve(state: Priors, event: Event, act: Act) -> Priors:
-    """Take a fact into what is agreed."""
-    match event:
-        case PriorProposed():
-            proposals = with_proposal(event.proposal, event, state.proposals, act)
-            return replace(state, proposals=proposals)
-        case PriorAgreed():
-            proposals = with_acceptance(event.proposal, state.proposals)
-            return Priors(proposals, (*state.agreed, event))
-        case _:
-            return state
+def agreed_prior(metric: str, agreements: BilateralAgreements) -> Prior:
+    """Give the prior agreed for a metric, or the uniform one if none is agreed."""
+    agreed = [each.prior for each in agreements.versions(PriorAgreed)]
+    return next((each for each in reversed(agreed) if each.metric == metric), uniform(metric))

@@ -4,16 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import StrEnum
-from typing import Literal, assert_never
+from typing import Any, Literal, assert_never
 
-from domain.agreement import CommercialTermsAgreed
+from domain.bilateral import BilateralAgreement
 from domain.calendar import Duration, Span, add, midnight, subtract
-from domain.consent import Proposals, acceptable, propose, with_acceptance, with_proposal
 from domain.context import PartnershipContext
-from domain.execution import Execution
-from domain.formation import Formation
+from domain.execution import plan_deadline
 from domain.gates import Requirement, passing
-from domain.kernel import RUNNING, Act, Command, Event, Refused, Stage, Value, recorded_once
+from domain.kernel import RUNNING, Act, Command, Event, Stage, Value, recorded_once
 from domain.settlement import LEAVING, FinalSettlementIssued
 from domain.terms import Assets, check_parties
 from domain.values import Day, Ref, Slug, Text
@@ -40,51 +38,41 @@ class RenewalReviewHeld(_RenewalReview, Event):
     """Outcomes and relevance were weighed, and renewal began (C27)."""
 
 
-class ProposeRenewal(Command):
-    """Put a renewal forward (C11, C27)."""
+class PartnershipRenewed(
+    BilateralAgreement,
+    name="Renewal",
+    subject="a renewal of the partnership (C11, C27)",
+    accepts="AcceptRenewal",
+    declines=("DeclineRenewal", "RenewalDeclined"),
+    stages=IN_RENEWAL,
+    added=("ends_on", "notice"),
+    counted=None,
+):
+    """Both parties renewed the partnership (C27)."""
 
-    stages = IN_RENEWAL
     proposal: Ref
     duration: Span
-
-
-class RenewalProposed(Event):
-    """A party put a renewal forward (C27)."""
-
-    proposal: Ref
-    duration: Span
-
-
-class AcceptRenewal(Command):
-    """Consent to the renewal that the other party put forward (C11)."""
-
-    stages = IN_RENEWAL
-    proposal: Ref
-
-
-class PartnershipRenewed(Event):
-    """Both renewed the partnership (C27)."""
-
-    proposal: Ref
+    """How long the partnership is renewed for, from the day on which the present term ends."""
     ends_on: date
-    """The first day on which it no longer holds."""
+    """The first day after the new term."""
     notice: Duration
     """The notice, as agreed before."""
 
+    @classmethod
+    def complete(cls, proposed: Any, within: PartnershipContext, act: Act) -> Mapping[str, object]:  # noqa: ANN401, ARG003 - made
+        """Give the new end of the term, counted from the present one (C11)."""
+        latest, ends = within.latest_terms, within.term_ends_on
+        if latest is None or ends is None:
+            msg = "a partnership in renewal has terms"
+            raise AssertionError(msg)
+        return {"ends_on": add(ends, proposed.duration), "notice": latest.terms.notice}
 
-class DeclineRenewal(Command):
-    """Decline the renewal that the other party put forward (C27)."""
 
-    stages = IN_RENEWAL
-    proposal: Ref
-    reason: Text
-
-
-class RenewalDeclined(Event):
-    """A party declined to renew (C27)."""
-
-    proposal: Ref
-    reason: Text
+ProposeRenewal = PartnershipRenewed.proposes
+RenewalProposed = PartnershipRenewed.proposed
+AcceptRenewal = PartnershipRenewed.accepts
+DeclineRenewal = PartnershipRenewed.declines
+RenewalDeclined = PartnershipRenewed.declined
 
 
 class ExitReason(StrEnum):
@@ -151,49 +139,26 @@ class PartnershipExited(Event):
 
 @dataclass(frozen=True, slots=True)
 class Renewal:
-    """Reviews, proposals, and the notice, if one was given."""
+    """The renewal reviews, the notice if one was given, and what the exit settled."""
 
     reviews: Mapping[str, RenewalReviewHeld] = field(default_factory=dict)
-    proposals: Proposals = field(default_factory=dict)
-    declined: Mapping[str, RenewalDeclined] = field(default_factory=dict)
-    holds_until: date | None = None
-    """The first day on which it no longer holds, by what both agreed last: terms or a renewal."""
     notice: ExitNoticeGiven | None = None
     settlement: FinalSettlementIssued | None = None
     assets: Mapping[str, AssetsDispositioned] = field(default_factory=dict)
 
 
-RenewalCommand = (
-    HoldRenewalReview
-    | ProposeRenewal
-    | AcceptRenewal
-    | DeclineRenewal
-    | GiveExitNotice
-    | DispositionAssets
-    | CompleteExit
-)
+RenewalCommand = HoldRenewalReview | GiveExitNotice | DispositionAssets | CompleteExit
 
 
-def decide(  # noqa: PLR0913, PLR0917 - what earlier stages settled
-    command: RenewalCommand,
-    state: Renewal,
-    formation: Formation,
-    execution: Execution,
-    context: PartnershipContext,
-    act: Act,
+def decide(
+    command: RenewalCommand, state: Renewal, context: PartnershipContext, act: Act
 ) -> list[Event]:
     """Decide a command of this stage. Raises `Refused`."""
     match command:
         case HoldRenewalReview():
             return review(command, state)
-        case ProposeRenewal():
-            return propose(command.proposal, RenewalProposed.of(command), state.proposals, act)
-        case AcceptRenewal():
-            return renew(command, state, formation, act)
-        case DeclineRenewal():
-            return decline(command, state, act)
         case GiveExitNotice():
-            return give_notice(command, formation, execution, context, act)
+            return give_notice(command, context, act)
         case DispositionAssets():
             return disposition(command, state, context)
         case CompleteExit():
@@ -208,49 +173,11 @@ def review(command: HoldRenewalReview, state: Renewal) -> list[Event]:
     return recorded_once(event, state.reviews.get(command.review), f"Review {command.review}")
 
 
-def renew(command: AcceptRenewal, state: Renewal, formation: Formation, act: Act) -> list[Event]:
-    """Renew by mutual consent, from the day the present term ends (C11)."""
-    _not_declined(command.proposal, state)
-    proposal = acceptable(command.proposal, state.proposals, act)
-    latest, ends = formation.latest_terms(), state.holds_until
-    if proposal is None or latest is None or ends is None:
-        return []
-    if not isinstance(proposal.proposed, RenewalProposed):
-        return []
-    ends_on = add(ends, proposal.proposed.duration)
-    notice = latest.terms.notice
-    return [PartnershipRenewed(proposal=command.proposal, ends_on=ends_on, notice=notice)]
-
-
-def decline(command: DeclineRenewal, state: Renewal, act: Act) -> list[Event]:
-    """Decline the other party's renewal, once."""
-    event = RenewalDeclined.of(command)
-    if state.declined.get(command.proposal) == event:
-        return []
-    _not_declined(command.proposal, state)
-    return [event] if acceptable(command.proposal, state.proposals, act) else []
-
-
-def _not_declined(proposal: str, state: Renewal) -> None:
-    if proposal in state.declined:
-        raise Refused(
-            "proposal-declined",
-            f"Renewal {proposal} was declined.",
-            "Put another renewal forward.",
-        )
-
-
-def give_notice(
-    command: GiveExitNotice,
-    formation: Formation,
-    execution: Execution,
-    context: PartnershipContext,
-    act: Act,
-) -> list[Event]:
+def give_notice(command: GiveExitNotice, context: PartnershipContext, act: Act) -> list[Event]:
     """Give notice in time, and for underperformance only after diagnosis and a deadline (C27)."""
     # What binds the other side counts from the record, not from what its author says of the day.
     day = act.recorded_at.date()
-    latest = formation.latest_terms()
+    latest = context.latest_terms
     # A breach asks for no notice, yet nobody leaves as of a day gone by.
     notice = latest.terms.notice if latest and command.reason is not ExitReason.BREACH else "P0D"
     last_day = subtract(command.effective_on, notice)
@@ -264,13 +191,13 @@ def give_notice(
         ),
     ]
     if command.reason is ExitReason.UNDERPERFORMANCE:
-        asked += _improvement_was_tried(execution, day)
+        asked += _improvement_was_tried(context, day)
     waived = passing("exit", asked, context)
     return [ExitNoticeGiven.of(command, waived=waived)]
 
 
-def _improvement_was_tried(execution: Execution, day: date) -> list[Requirement]:
-    deadline = execution.plan_deadline
+def _improvement_was_tried(context: PartnershipContext, day: date) -> list[Requirement]:
+    deadline = plan_deadline(context.agreements)
     return [
         Requirement(
             "improvement-plan-first",
@@ -330,21 +257,11 @@ def complete(
     return [PartnershipExited.of(command, waived=waived)]
 
 
-def evolve(state: Renewal, event: Event, act: Act) -> Renewal:
+def evolve(state: Renewal, event: Event) -> Renewal:
     """Take a fact of this stage into its state."""
     match event:
-        case CommercialTermsAgreed():
-            return replace(state, holds_until=event.terms.ends_on())
         case RenewalReviewHeld():
             return replace(state, reviews={**state.reviews, event.review: event})
-        case RenewalProposed():
-            proposals = with_proposal(event.proposal, event, state.proposals, act)
-            return replace(state, proposals=proposals)
-        case PartnershipRenewed():
-            proposals = with_acceptance(event.proposal, state.proposals)
-            return replace(state, proposals=proposals, holds_until=event.ends_on)
-        case RenewalDeclined():
-            return replace(state, declined={**state.declined, event.proposal: event})
         case ExitNoticeGiven():
             return replace(state, notice=event)
         case FinalSettlementIssued():

@@ -6,9 +6,10 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from domain.bilateral import BilateralAgreement
+from domain.context import PartnershipContext
 from domain.kernel import UNTIL_EXIT, Refused
 from domain.metric_catalogue import CATALOGUE
-from domain.values import Count, Slug, Text
+from domain.values import Count, Ref, Slug, Text
 
 SMALLEST_CELL = 10
 """Counts below this may tell of single customers, so they are not shown unless agreed (C14)."""
@@ -26,8 +27,16 @@ class Form(StrEnum):
     """A neutral third party sees all, each party the sums: for partners who compete."""
 
 
-class DataSharingAgreed(BilateralAgreement, name="DataSharing", stages=UNTIL_EXIT):
-    """Both agreed a protocol of which metrics are shared, how often and in which form (C14)."""
+class DataSharingAgreed(
+    BilateralAgreement,
+    name="DataSharing",
+    subject="which metrics are shared, how often and in which form (C14)",
+    stages=UNTIL_EXIT,
+):
+    """Both parties agreed which metrics are shared, how often and in which form (C14)."""
+
+    proposal: Ref
+    agreed_version: Count
 
     metrics: Annotated[list[Slug], Field(min_length=1)]
     frequency: Literal["live", "weekly", "monthly", "quarterly"]
@@ -37,9 +46,9 @@ class DataSharingAgreed(BilateralAgreement, name="DataSharing", stages=UNTIL_EXI
     """Counts below this are shown as fewer than it, except in full."""
 
     @classmethod
-    def check(cls, command: Any, parties: tuple[str, ...]) -> None:  # noqa: ANN401, ARG003 - as Pact
+    def check(cls, proposed: Any, within: PartnershipContext) -> None:  # noqa: ANN401, ARG003 - made
         """Raise `Refused` where a metric is not in the catalogue."""
-        unknown = [each for each in command.metrics if each not in CATALOGUE]
+        unknown = [each for each in proposed.metrics if each not in CATALOGUE]
         if unknown:
             raise Refused(
                 "unknown-metric",
@@ -50,4 +59,4 @@ class DataSharingAgreed(BilateralAgreement, name="DataSharing", stages=UNTIL_EXI
 
 
 ProposeDataSharing = DataSharingAgreed.proposes
-AgreeDataSharing = DataSharingAgreed.agrees
+AgreeDataSharing = DataSharingAgreed.accepts

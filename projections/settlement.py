@@ -35,7 +35,7 @@ from domain.exploration import ExplorationBegun, PartnerChosen
 from domain.kernel import Event
 from domain.recorded import Recorded
 from domain.renewal import ExitNoticeGiven
-from domain.scaling import JointInvestmentProposed
+from domain.scaling import JointInvestmentAgreed
 from domain.settlement import (
     Accrued,
     Balance,
@@ -195,8 +195,7 @@ class Posting:
                 needed = {*agreed.get("needed", ()), *metrics_of(event)}
                 fees = agreed.get("fees", False) or owes_fees(event)
                 self.put(AGREED, versions=versions, needed=sorted(needed), fees=fees)
-            case JointInvestmentProposed():
-                # An entry names it only once both have agreed it.
+            case JointInvestmentAgreed():
                 shares = {
                     "cost": _amounts_of(event.investment_shares),
                     "reward": _amounts_of(event.reward_shares),
@@ -604,7 +603,7 @@ SETTLEMENT = Projection(
             ExplorationBegun,
             PartnerChosen,
             CommercialTermsAgreed,
-            JointInvestmentProposed,
+            JointInvestmentAgreed,
             IncentiveIntroduced,
             RateCaptured,
             ExitNoticeGiven,

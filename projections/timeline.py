@@ -172,9 +172,9 @@ WORDS: dict[type[Event], Words] = {
     governance.GovernanceEstablished: lambda e: (
         f"established governance; {e.operational_review} reviews"
     ),
-    formation.TermsProposed: lambda e: f"proposed terms {e.proposal}",
-    formation.TermsCountered: lambda e: f"answered {e.counters} with terms {e.proposal}",
-    formation.TermsAccepted: lambda e: f"accepted terms {e.proposal}",
+    agreement.TermsProposed: lambda e: f"proposed terms {e.proposal}",
+    agreement.TermsCountered: lambda e: f"answered {e.counters} with terms {e.proposal}",
+    agreement.TermsAccepted: lambda e: f"accepted terms {e.proposal}",
     agreement.CommercialTermsAgreed: lambda e: (
         f"and its partner agreed terms, version {e.terms_version}, from {e.effective_from}"
         + (f" until {e.until}" if e.until else "")

@@ -32,7 +32,7 @@ from domain.markets import (
 )
 from domain.program import PortfolioDefined
 from domain.recorded import Recorded
-from domain.scaling import JointInvestmentAgreed, JointInvestmentProposed
+from domain.scaling import JointInvestmentAgreed
 from domain.values import instant, plain
 from projections.fold import NOTHING, Change, Projection, Row, Rows
 
@@ -143,14 +143,8 @@ def _committed(row: Row, recorded: Recorded, event: ResourcesCommitted) -> Row:
     return {**row, "attention": attention}
 
 
-def _invested(row: Row, _: Recorded, event: JointInvestmentProposed) -> Row:
-    proposed = {**row.get("proposed", {}), event.proposal: dict(event.capabilities)}
-    return {**row, "proposed": proposed}
-
-
 def _joined(row: Row, _: Recorded, event: JointInvestmentAgreed) -> Row:
-    brought = row.get("proposed", {}).get(event.proposal, {})
-    return {**row, "capabilities": {**row.get("capabilities", {}), **brought}}
+    return {**row, "capabilities": {**row.get("capabilities", {}), **event.capabilities}}
 
 
 def _learned(row: Row, _: Recorded, event: LessonRecorded) -> Row:
@@ -181,7 +175,6 @@ _TAKES: dict[type[Event], Callable[[Row, Recorded, Any], Row]] = {
     PilotConcluded: _tried,
     CommercialTermsAgreed: _agreed,
     ResourcesCommitted: _committed,
-    JointInvestmentProposed: _invested,
     JointInvestmentAgreed: _joined,
     LessonRecorded: _learned,
     PortfolioDefined: _limited,

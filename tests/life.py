@@ -9,7 +9,13 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import TypeVar
 
-from domain.agreement import DataProtection, Sections
+from domain.agreement import (
+    AcceptTerms,
+    CounterTerms,
+    DataProtection,
+    ProposeTerms,
+    Sections,
+)
 from domain.attribution import Method
 from domain.charter import Charter, Expectations, Objective
 from domain.comparison import FixedSample
@@ -86,18 +92,15 @@ from domain.exploration import (
     ScoreCandidate,
 )
 from domain.formation import (
-    AcceptTerms,
     AgreeCharter,
     AgreeDecisionRule,
     AttachEvidence,
-    CounterTerms,
     DeclareBestAlternative,
     DeclareNonNegotiable,
     DraftAgreement,
     EvidenceKind,
     ProposeCharter,
     ProposeDecisionRule,
-    ProposeTerms,
     SignAgreement,
 )
 from domain.gates import GrantWaiver

@@ -20,6 +20,7 @@ from domain.execution import (
     ReviewScheduled,
     Tasks,
 )
+from domain.formation import CharterAgreed, DecisionRuleAgreed
 from domain.health import (
     ContributionRecorded,
     HealthCheckRecorded,
@@ -127,8 +128,9 @@ class _Pack:
 
     def _figures(self, rows: Rows, period: str, state: Partnership) -> list[Row]:
         """Give what both agreed to look at: the metrics of objectives, rules and the minimum."""
-        charter = state.formation.charter
-        asked = {each.rule.metric for each in state.formation.rules} | {"leads"}
+        agreements = state.context.agreements
+        charter = agreements.latest(CharterAgreed)
+        asked = {each.rule.metric for each in agreements.versions(DecisionRuleAgreed)} | {"leads"}
         if charter:
             asked |= {each.metric for each in charter.charter.objectives}
         sight = sight_of(self.accord.history, self.partnership, self.when)

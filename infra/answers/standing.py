@@ -5,11 +5,13 @@ from datetime import date, datetime
 
 from domain import aggregates
 from domain.agreement import CommercialTermsAgreed
+from domain.bilateral import BilateralAgreement
 from domain.calendar import subtract
-from domain.consent import Proposals
+from domain.context import PartnershipContext
 from domain.declarations import Declarations
 from domain.dispute import DisputeOpened, DisputeResolved
 from domain.execution import (
+    ImprovementPlanAgreed,
     IssueEscalated,
     IssueResolved,
     MilestoneMissed,
@@ -24,7 +26,13 @@ from domain.exploration import (
     CandidateApproached,
     CandidateScored,
 )
-from domain.formation import BestAlternativeDeclared, Formation, NonNegotiableDeclared
+from domain.formation import (
+    BestAlternativeDeclared,
+    CharterAgreed,
+    DecisionRuleAgreed,
+    Formation,
+    NonNegotiableDeclared,
+)
 from domain.governance import (
     ContactAssigned,
     GovernanceEstablished,
@@ -41,7 +49,8 @@ from domain.markets import (
 )
 from domain.partnership import Partnership
 from domain.recorded import Recorded
-from domain.renewal import Renewal
+from domain.renewal import PartnershipRenewed, Renewal
+from domain.scaling import JointInvestmentAgreed, ScopeExpanded
 from domain.values import instant
 from infra.answers.explaining import rule_in_words
 from infra.answers.logs import NOW, AsOf, NotFound, Row, sight_of, size_of, whole_log
@@ -150,6 +159,7 @@ class _Seen:
 def _of(state: Partnership, seen: _Seen, day: date) -> Row:
     formation, execution = state.formation, state.execution
     begun = state.exploration.begun
+    charter = state.context.agreements.latest(CharterAgreed)
     return {
         "purpose": begun.purpose if begun else None,
         "parties": _parties(state),
@@ -157,11 +167,11 @@ def _of(state: Partnership, seen: _Seen, day: date) -> Row:
             _candidate(name, each, state) | _small(seen.small.get(name))
             for name, each in state.exploration.candidates.items()
         ],
-        "terms": _terms(formation, day),
-        "charter": _json(formation.charter.charter) if formation.charter else None,
+        "terms": _terms(state.context, day),
+        "charter": _json(charter.charter) if charter else None,
         "rules": [
             {"version": each.rule_version, "text": rule_in_words(each.rule), **_json(each.rule)}
-            for each in formation.rules
+            for each in state.context.agreements.versions(DecisionRuleAgreed)
         ],
         "agreement": _agreement(formation),
         "governance": next(map(_json, state.context.declarations.of(GovernanceEstablished)), None),
@@ -182,10 +192,10 @@ def _of(state: Partnership, seen: _Seen, day: date) -> Row:
         "reviews": _tasks(execution.reviews, "held", seen),
         "issues": _tasks(execution.issues, "resolved", seen),
         "disputes": list(seen.disputes.values()),
-        "improvement_plans": _proposals(execution.plans),
-        "scopes": _proposals(state.scaling.scopes),
-        "joint_investments": _proposals(state.scaling.investments),
-        "renewal": _renewal(state.renewal, formation),
+        "improvement_plans": _proposals(ImprovementPlanAgreed, state.context),
+        "scopes": _proposals(ScopeExpanded, state.context),
+        "joint_investments": _proposals(JointInvestmentAgreed, state.context),
+        "renewal": _renewal(state.renewal, state.context),
     }
 
 
@@ -250,7 +260,7 @@ def _markets(facts: Declarations) -> list[Row]:
     ]
 
 
-def _terms(formation: Formation, day: date) -> Row:
+def _terms(context: PartnershipContext, day: date) -> Row:
     """Give the terms in force on a day, and every version (C10)."""
 
     def version(agreed: CommercialTermsAgreed) -> Row:
@@ -260,11 +270,11 @@ def _terms(formation: Formation, day: date) -> Row:
             **_json(agreed.terms),
         }
 
-    in_force = formation.terms_at(day)
+    in_force = context.terms_at(day)
     return {
         "day": day.isoformat(),
         "in_force": version(in_force) if in_force else None,
-        "versions": [version(each) for each in formation.agreed_terms],
+        "versions": [version(each) for each in context.agreements.versions(CommercialTermsAgreed)],
     }
 
 
@@ -298,22 +308,23 @@ def _tasks(tasks: Tasks, done: str, seen: _Seen) -> list[Row]:
     return found
 
 
-def _proposals(proposals: Proposals) -> list[Row]:
+def _proposals(kind: type[BilateralAgreement], context: PartnershipContext) -> list[Row]:
     return [
         {**_json(each.proposed), "proposed_by": each.party, "accepted": each.accepted}
-        for each in proposals.values()
+        for each in context.agreements.proposals_of(kind).values()
     ]
 
 
-def _renewal(renewal: Renewal, formation: Formation) -> Row:
-    latest, until = formation.latest_terms(), renewal.holds_until
+def _renewal(renewal: Renewal, context: PartnershipContext) -> Row:
+    latest, until = context.latest_terms, context.term_ends_on
+    proposals = context.agreements.proposals_of(PartnershipRenewed)
     last_day = subtract(until, latest.terms.notice) if until and latest else None
     return {
         "holds_until": until and until.isoformat(),
         "last_day_for_notice": last_day and last_day.isoformat(),
         "reviews": [_json(each) for each in renewal.reviews.values()],
-        "proposals": _proposals(renewal.proposals),
-        "declined": [_json(each) for each in renewal.declined.values()],
+        "proposals": _proposals(PartnershipRenewed, context),
+        "declined": [_json(each.declined) for each in proposals.values() if each.declined],
         "notice": _json(renewal.notice) if renewal.notice else None,
         "settlement": _json(renewal.settlement) if renewal.settlement else None,
         "assets": [_json(each) for each in renewal.assets.values()],

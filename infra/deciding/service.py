@@ -726,7 +726,7 @@ class _Batch:
         self._sizes[name] += len(recorded)
         if door is not None:
             self._let_in(name, door, decided)
-        if name in self.judged or self._partnership(name).formation.rules:
+        if name in self.judged or self._partnership(name).rules:
             self._judge(name, recorded, first)
 
     def _judge(self, name: str, recorded: list[Recorded], first: int) -> None:

@@ -5,6 +5,10 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from domain.aggregates import clock_act
+from domain.agreement import (
+    AcceptTerms,
+    ProposeTerms,
+)
 from domain.calendar import midnight
 from domain.deadlines import (
     ESCALATE_AFTER,
@@ -29,7 +33,6 @@ from domain.execution import (
     ReviewMissed,
     ScheduleReview,
 )
-from domain.formation import AcceptTerms, ProposeTerms
 from domain.kernel import CLOCK_PARTY, Event, Stage
 from domain.partnership import PassTime
 from domain.renewal import (

@@ -34,6 +34,7 @@ from domain.execution import (
     RootCauseDiagnosed,
     ScheduleReview,
     TrainingCompleted,
+    plan_deadline,
 )
 from domain.kernel import Command, Event, Stage
 from tests.life import EXAMPLES, OURS, THEIRS, after, at, before, example
@@ -117,8 +118,9 @@ def test_an_improvement_plan_binds_once_the_other_party_agrees() -> None:
     assert story.refuses(OURS, example(AgreeImprovementPlan)).rule == "own-proposal"
     agreed = story.when(THEIRS, example(AgreeImprovementPlan))
 
-    assert agreed == [ImprovementPlanAgreed(plan="plan-1", deadline=date(2026, 3, 31))]
-    assert story.partnership.execution.plan_deadline == date(2026, 3, 31)
+    proposed = example(ProposeImprovementPlan)
+    assert agreed == [ImprovementPlanAgreed.of(proposed)]
+    assert plan_deadline(story.partnership.context.agreements) == proposed.deadline
     assert story.when(THEIRS, example(AgreeImprovementPlan)) == []
 
 

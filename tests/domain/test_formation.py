@@ -6,11 +6,17 @@ from decimal import Decimal
 import pytest
 from pydantic import ValidationError
 
-from domain.agreement import CommercialTermsAgreed, Sections
+from domain.agreement import (
+    AcceptTerms,
+    CommercialTermsAgreed,
+    CounterTerms,
+    ProposeTerms,
+    Sections,
+    TermsAccepted,
+)
 from domain.attribution import AttributionPolicy, PolicyKind
 from domain.execution import HoldKickoff, KickoffHeld
 from domain.formation import (
-    AcceptTerms,
     AgreeCharter,
     AgreeDecisionRule,
     AgreementAmended,
@@ -18,7 +24,6 @@ from domain.formation import (
     AgreementSigned,
     AttachEvidence,
     CharterAgreed,
-    CounterTerms,
     DecisionRuleAgreed,
     DecisionRuleProposed,
     DeclareBestAlternative,
@@ -28,9 +33,7 @@ from domain.formation import (
     ObjectiveAgreed,
     ProposeCharter,
     ProposeDecisionRule,
-    ProposeTerms,
     SignAgreement,
-    TermsAccepted,
 )
 from domain.gates import GrantWaiver
 from domain.governance import (
@@ -223,7 +226,7 @@ def test_the_terms_in_force_are_those_of_the_day() -> None:
     story = amended(at(Stage.EXECUTION), date(2026, 7, 1), "10")
 
     def version(day: date) -> int | None:
-        agreed = story.partnership.formation.terms_at(day)
+        agreed = story.partnership.context.terms_at(day)
         return agreed.terms_version if agreed else None
 
     assert version(date(2025, 12, 31)) is None
@@ -247,7 +250,7 @@ def test_an_amendment_signed_by_one_side_only_changes_nothing() -> None:
 
     story.when(OURS, ProposeTerms(proposal="a", terms=terms, effective_from=date(2026, 7, 1)))
 
-    held = story.partnership.formation.terms_at(date(2026, 7, 1))
+    held = story.partnership.context.terms_at(date(2026, 7, 1))
     assert held is not None
     assert held.terms_version == 1
     assert story.refuses(OURS, AcceptTerms(proposal="a")).rule == "own-proposal"
@@ -269,9 +272,9 @@ def test_terms_for_a_time_adjust_those_that_hold_and_then_give_way_to_them() -> 
 
     scheduled(story, JULY, OCTOBER)
 
-    formation = story.partnership.formation
+    context = story.partnership.context
     days = [JULY - timedelta(days=1), JULY, OCTOBER - timedelta(days=1), OCTOBER]
-    held = [formation.terms_at(day) for day in days]
+    held = [context.terms_at(day) for day in days]
     assert [each.terms_version if each else None for each in held] == [1, 2, 2, 1]
 
 
@@ -379,7 +382,7 @@ def test_a_split_has_weights_and_no_other_policy(policy: AttributionPolicy) -> N
 
 def test_the_charter_binds_once_the_other_party_signs_it_too() -> None:
     story = after(ProposeCharter)
-    assert story.partnership.formation.charter is None
+    assert story.facts(CharterAgreed) == []
 
     assert story.refuses(OURS, example(AgreeCharter)).rule == "own-proposal"
     story.when(THEIRS, example(AgreeCharter))
@@ -437,13 +440,13 @@ def test_the_goals_of_a_charter_are_the_parties_own() -> None:
 def test_a_rule_binds_from_its_agreement_and_not_from_its_proposal() -> None:
     story = after(ProposeDecisionRule)
     assert story.facts(DecisionRuleProposed)
-    assert not story.partnership.formation.rules
+    assert not story.partnership.rules
 
     story.on("2025-11-25")
     story.when(THEIRS, example(AgreeDecisionRule))
 
     agreed = DecisionRuleAgreed(proposal="rule-1", rule=CONVERSION_FLOOR, rule_version=1)
-    assert story.partnership.formation.rules == (agreed,)
+    assert story.partnership.rules == (agreed,)
     assert story.history[-1].act.occurred_at.date() == date(2025, 11, 25)
     assert story.when(THEIRS, example(AgreeDecisionRule)) == []
 
@@ -455,9 +458,7 @@ def test_a_changed_rule_is_the_next_version_and_leaves_the_former_on_record() ->
     story.when(THEIRS, ProposeDecisionRule(proposal="rule-2", rule=stricter))
     story.when(OURS, AgreeDecisionRule(proposal="rule-2"))
 
-    versions = [
-        (each.rule_version, each.rule.threshold) for each in story.partnership.formation.rules
-    ]
+    versions = [(each.rule_version, each.rule.threshold) for each in story.partnership.rules]
     assert versions == [(1, Decimal(5)), (2, Decimal(6))]
 
 

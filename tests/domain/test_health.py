@@ -113,7 +113,7 @@ def test_an_adjusted_target_is_what_the_objective_is_measured_by() -> None:
     assert met() == ("10000", False)
     story.when(OURS, example(ProposeTarget))
     assert met() == ("10000", False)
-    story.when(THEIRS, TargetAdjusted.agrees(proposal="target-1"))
+    story.when(THEIRS, TargetAdjusted.accepts(proposal="target-1"))
 
     assert met() == ("8000", True)
 

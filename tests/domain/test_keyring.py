@@ -6,8 +6,14 @@ from base64 import b64encode
 import pytest
 
 from domain import aggregates
+from domain.agreement import (
+    TermsProposed,
+)
 from domain.execution import KickoffHeld
-from domain.formation import AgreementSigned, SignAgreement, TermsProposed
+from domain.formation import (
+    AgreementSigned,
+    SignAgreement,
+)
 from domain.kernel import Refused, Stage
 from domain.keyring import (
     BINDING,

@@ -13,31 +13,15 @@ from hypothesis import strategies as st
 
 from domain import aggregates
 from domain.aggregates import State, initial
-from domain.agreement import CommercialTermsAgreed
-from domain.bilateral import BilateralAgreement
+from domain.bilateral import BilateralAgreement, BilateralProposed
 from domain.deadlines import DeadlinePassed
 from domain.exploration import BeginExploration
-from domain.formation import AgreementSigned, CharterAgreed, DecisionRuleAgreed
+from domain.formation import AgreementSigned
 from domain.kernel import CLOCK_PARTY, Command, Event, Refused, Stage
 from domain.partnership import Partnership
-from domain.priors import PriorAgreed
 from domain.recorded import Recorded
-from domain.renewal import PartnershipRenewed
-from domain.scaling import JointInvestmentAgreed, ScopeExpanded
 from tests.life import ELSEWHERE, LIFE, OURS, STRANGER, THEIRS
 from tests.stories import Story
-
-BINDING = (
-    CommercialTermsAgreed,
-    CharterAgreed,
-    DecisionRuleAgreed,
-    PriorAgreed,
-    ScopeExpanded,
-    JointInvestmentAgreed,
-    PartnershipRenewed,
-    BilateralAgreement,
-)
-"""What binds both, and so needs both."""
 
 ONWARD = {
     None: {Stage.EXPLORATION},
@@ -249,16 +233,25 @@ def test_nobody_binds_both_alone(party: str, plot: tuple[Story, list[Move]]) -> 
     for move in moves:
         attempt(story, move._replace(party=party))
 
-    bound = [each.event for each in story.history[begun:] if isinstance(each.event, BINDING)]
-    assert all(event.proposal in open_to_it for event in bound)
+    bound = [_accepted(each.event) for each in story.history[begun:]]
+    assert {proposal for proposal in bound if proposal} <= open_to_it
+
+
+def _accepted(event: Event) -> str | None:
+    """Give the proposal that an agreement accepted; a dispute may be withdrawn without one."""
+    return event.proposal_ref if isinstance(event, BilateralAgreement) else None
+
+
+def _proposed(event: Event) -> str | None:
+    if not isinstance(event, BilateralProposed):
+        return None
+    name: str = getattr(event, event.agreement.called)
+    return name
 
 
 def _put_forward_by_other(story: Story, party: str) -> set[str]:
-    return {
-        getattr(each.event, "proposal", "")
-        for each in story.history
-        if each.act.party != party and not isinstance(each.event, BINDING)
-    }
+    proposed = {_proposed(each.event) for each in story.history if each.act.party != party}
+    return {proposal for proposal in proposed if proposal}
 
 
 @pytest.mark.parametrize("party", [OURS, THEIRS])
@@ -272,20 +265,17 @@ def test_a_partnership_of_one_binds_nobody(party: str, moves: list[Move]) -> Non
     for move in moves:
         attempt(story, move._replace(party=party))
 
-    assert not [each for each in story.history if isinstance(each.event, BINDING)]
+    assert not [each for each in story.history if _accepted(each.event)]
 
 
 @given(stories())
 def test_whatever_binds_was_put_forward_by_one_and_accepted_by_the_other(story: Story) -> None:
-    authors: dict[tuple[str, str], str] = {}
+    authors: dict[str, str] = {}
     for each in story.history:
-        proposal = getattr(each.event, "proposal", None)
-        if proposal is None:
-            continue
-        if isinstance(each.event, BINDING):
-            assert {each.act.party, authors[proposal]} == {OURS, THEIRS}
-        else:
-            authors.setdefault(proposal, each.act.party)
+        if accepted := _accepted(each.event):
+            assert {each.act.party, authors[accepted]} == {OURS, THEIRS}
+        if proposed := _proposed(each.event):
+            authors.setdefault(proposed, each.act.party)
 
 
 @given(stories())

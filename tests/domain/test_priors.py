@@ -5,21 +5,27 @@ from pydantic import ValidationError
 
 from domain.formation import ProposeDecisionRule
 from domain.kernel import Stage
-from domain.priors import AgreePrior, PriorAgreed, ProposePrior, uniform
+from domain.priors import AgreePrior, Prior, PriorAgreed, ProposePrior, agreed_prior, uniform
 from domain.proportions import UNIFORM, Beta
 from tests.life import BENCHMARK, CONVERSION_FLOOR, OURS, THEIRS, after, at, changed, example
+from tests.stories import Story
+
+
+def prior_of(metric: str, story: Story) -> Prior:
+    """Give the prior that both agreed for a metric."""
+    return agreed_prior(metric, story.partnership.context.agreements)
 
 
 def test_a_prior_needs_both() -> None:
     story = after(ProposePrior)
-    assert story.partnership.priors.of("lead_to_opportunity").belief == UNIFORM
+    assert prior_of("lead_to_opportunity", story).belief == UNIFORM
     assert story.refuses(THEIRS, example(AgreePrior)).rule == "own-proposal"
 
     agreed = story.when(OURS, example(AgreePrior))
 
     assert agreed == [PriorAgreed(proposal="prior-1", prior=BENCHMARK, prior_version=1)]
     assert story.when(OURS, example(AgreePrior)) == []
-    assert story.partnership.priors.of("lead_to_opportunity").belief == Beta(2, 18)
+    assert prior_of("lead_to_opportunity", story).belief == Beta(2, 18)
 
 
 def test_a_changed_prior_is_the_next_version_and_leaves_the_former_on_record() -> None:
@@ -30,7 +36,7 @@ def test_a_changed_prior_is_the_next_version_and_leaves_the_former_on_record() -
     story.when(THEIRS, AgreePrior(proposal="prior-2"))
 
     assert [each.prior_version for each in story.facts(PriorAgreed)] == [1, 2]
-    assert story.partnership.priors.of("lead_to_opportunity") == stronger
+    assert prior_of("lead_to_opportunity", story) == stronger
 
 
 def test_each_metric_has_a_prior_of_its_own_and_without_one_it_is_said_that_none_was_agreed() -> (
@@ -38,7 +44,7 @@ def test_each_metric_has_a_prior_of_its_own_and_without_one_it_is_said_that_none
 ):
     story = after(AgreePrior)
 
-    assert story.partnership.priors.of("demo_to_paid") == uniform("demo_to_paid")
+    assert prior_of("demo_to_paid", story) == uniform("demo_to_paid")
     assert uniform("demo_to_paid").source.startswith("none agreed")
 
 

@@ -4,6 +4,10 @@ from datetime import date
 
 import pytest
 
+from domain.agreement import (
+    AcceptTerms,
+    ProposeTerms,
+)
 from domain.execution import (
     AgreeImprovementPlan,
     DiagnoseRootCause,
@@ -11,7 +15,6 @@ from domain.execution import (
     RaiseIssue,
     ResolveIssue,
 )
-from domain.formation import AcceptTerms, ProposeTerms
 from domain.gates import GrantWaiver
 from domain.governance import AssignSponsor
 from domain.kernel import Stage
@@ -79,7 +82,7 @@ def test_terms_agreed_after_a_renewal_say_when_it_ends() -> None:
     story.when(OURS, ProposeTerms(proposal="new", terms=terms, effective_from=date(2030, 1, 1)))
     story.when(THEIRS, AcceptTerms(proposal="new"))
 
-    assert story.partnership.renewal.holds_until == date(2032, 1, 1)
+    assert story.partnership.context.term_ends_on == date(2032, 1, 1)
 
 
 @pytest.mark.parametrize("stage", [Stage.EXECUTION, Stage.SCALING])

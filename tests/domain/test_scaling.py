@@ -23,7 +23,7 @@ def test_a_wider_scope_that_both_agree_begins_scaling() -> None:
 
     expanded = story.when(OURS, example(ExpandScope))
 
-    assert expanded == [ScopeExpanded(proposal="scope-1", scope="The same offer in Spain")]
+    assert expanded == [ScopeExpanded.of(example(ProposeScope))]
     assert story.partnership.stage is Stage.SCALING
     assert story.when(OURS, example(ExpandScope)) == []
 
@@ -111,5 +111,5 @@ def test_a_joint_investment_needs_both() -> None:
     assert story.refuses(OURS, example(AgreeJointInvestment)).rule == "own-proposal"
     agreed = story.when(THEIRS, example(AgreeJointInvestment))
 
-    assert agreed == [JointInvestmentAgreed(proposal="investment-1")]
+    assert agreed == [JointInvestmentAgreed.of(example(ProposeJointInvestment))]
     assert story.when(THEIRS, example(AgreeJointInvestment)) == []

@@ -14,8 +14,13 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from domain.aggregates import command_types
+from domain.agreement import (
+    ProposeTerms,
+)
 from domain.exploration import CommitIntegrationSpend
-from domain.formation import DeclareNonNegotiable, ProposeTerms
+from domain.formation import (
+    DeclareNonNegotiable,
+)
 from domain.kernel import Command, Refused
 from domain.partnership import PassTime
 from infra.deciding import intake

@@ -11,9 +11,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from domain.agreement import (
+    AcceptTerms,
+    ProposeTerms,
+)
 from domain.deal import ProposeAttribution
 from domain.exploration import BeginExploration, IdentifyCandidate
-from domain.formation import AcceptTerms, DeclareBestAlternative, ProposeTerms
+from domain.formation import (
+    DeclareBestAlternative,
+)
 from domain.kernel import Command
 from domain.keyring import RegisterKey, RevokeKey
 from domain.settlement import IssueStatement

@@ -3,13 +3,15 @@
 from datetime import date
 from decimal import Decimal
 
+from domain.agreement import (
+    AcceptTerms,
+    ProposeTerms,
+)
 from domain.attribution import Method
 from domain.deal import AttributeReferral, CreateOpportunity, HoldDemo, SubmitReferral, WinDeal
 from domain.formation import (
-    AcceptTerms,
     AgreeDecisionRule,
     ProposeDecisionRule,
-    ProposeTerms,
 )
 from domain.kernel import Event, Stage
 from domain.reported_figure import CorrectMetric, Figure, ReportMetric

@@ -4,6 +4,10 @@ from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
 
+from domain.agreement import (
+    AcceptTerms,
+    ProposeTerms,
+)
 from domain.attribution import AttributionPolicy, Method
 from domain.deal import (
     AttributeReferral,
@@ -13,7 +17,6 @@ from domain.deal import (
     SubmitReferral,
     WinDeal,
 )
-from domain.formation import AcceptTerms, ProposeTerms
 from domain.kernel import Stage
 from domain.recorded import Recorded
 from domain.settlement import IssueStatement, StatementIssued
