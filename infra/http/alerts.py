@@ -6,7 +6,7 @@ from contextlib import contextmanager, suppress
 from typing import Annotated, Any, Final, Literal
 
 import orjson
-from fastapi import APIRouter, Header, Response
+from fastapi import APIRouter, Header, Query, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from starlette.concurrency import run_in_threadpool
 
@@ -56,7 +56,7 @@ def list_alerts(
     try:
         rows = list(answers.alerts(served.accord, partnership, state, answers.AsOf(at, known)))
     except answers.NotFound as error:
-        raise Problem(404, error.detail, hint=error.hint) from error
+        raise Problem(404, error.detail, error.hint) from error
     return Response(orjson.dumps([row | served.mark for row in rows]), media_type=JSON)
 
 
@@ -70,7 +70,7 @@ def list_alerts(
 )
 async def stream_alerts(
     served: ServedHere,
-    partnership: Slug | None = None,
+    partnership: Annotated[Slug | None, Query(description="Of this partnership.")] = None,
     last_event_id: Annotated[
         int, Header(ge=0, description="The number of the last change that was seen.")
     ] = 0,

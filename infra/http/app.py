@@ -1,8 +1,8 @@
-"""The application: its routes, what it says of itself, and what holds for every answer."""
+"""The application: its routes, its document, and the headers of every answer."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 from fastapi import FastAPI, Response
 from fastapi.responses import FileResponse, RedirectResponse
@@ -11,17 +11,18 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from infra.answers.question import Result
 from infra.answers.table import QUESTIONS
 from infra.bootstrap import Accord
 from infra.http import alerts, events, log, questions
 from infra.http.openapi import DescribedApp, problem
 from infra.http.problems import Problem, handle_problems
-from infra.http.served import Served, ServedHere
+from infra.http.served import Served, ServedHere, json
 from infra.workers import Workers
 
 ASSETS = Path(__file__).parent / "assets"
 
-# Pages take everything from here and nothing from any other host; nobody may frame them.
+# Pages load everything from this host and nothing from any other; no site may frame them.
 _ALLOWED = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
@@ -38,18 +39,30 @@ IS_SIMULATED: Final = {"Accord-Simulated": "true"}
 """The header of every answer of a simulated store."""
 
 _ABOUT = "The life of business partnerships as a history of events."
-_TOLD = " **This store is simulated:** its time is told by the feeds that it was given."
+_SIMULATED = " **This store is simulated:** its feeds say when things were recorded."
+
+
+class Health(Result):
+    """That the process is alive."""
+
+    status: Literal["alive"] = "alive"
+
+
+class Readiness(Result):
+    """That the process can serve."""
+
+    status: Literal["ready"] = "ready"
 
 
 def create_app(accord: Accord, workers: Workers, hosts: Sequence[str] = ("*",)) -> FastAPI:
-    """Give the application over one store; `hosts` are the names under which it may be asked.
+    """Give the application of one store; it answers only requests to these `hosts`.
 
-    `workers` must be running while the application is.
+    `workers` must run as long as the application does.
     """
     app = DescribedApp(
         title="Accord",
         version="1",
-        description=_ABOUT + (_TOLD if accord.simulated else ""),
+        description=_ABOUT + (_SIMULATED if accord.simulated else ""),
         docs_url=None,
         redoc_url=None,
         generate_unique_id_function=lambda route: route.name,
@@ -69,18 +82,24 @@ def create_app(accord: Accord, workers: Workers, hosts: Sequence[str] = ("*",)) 
 
 
 def _add_health(app: FastAPI) -> None:
-    @app.get("/healthz", tags=["Health"])
+    @app.get("/healthz", tags=["Run"], response_model=Health)
     async def healthz(served: ServedHere) -> Response:
-        """Say that the process is alive."""
-        return served.answer({"status": "alive"})
+        """Answer 200 while the process is alive."""
+        return json(Health(simulated=served.accord.simulated))
 
-    @app.get("/readyz", tags=["Health"], responses={503: problem("What keeps it from serving.")})
+    @app.get(
+        "/readyz",
+        tags=["Run"],
+        response_model=Readiness,
+        responses={503: problem("What keeps it from serving is in `reasons`.")},
+    )
     def readyz(served: ServedHere) -> Response:
-        """Say whether events can be recorded and the views follow; if not, why not."""
+        """Answer 200 while events can be recorded and the views are up to date."""
         reasons = served.workers.unready_reasons()
         if reasons:
-            raise Problem(503, "; ".join(reasons), reasons=reasons)
-        return served.answer({"status": "ready"})
+            hint = "Wait and ask again; the server's log has the causes."
+            raise Problem(503, f"{'; '.join(reasons)}.", hint, reasons=reasons)
+        return json(Readiness(simulated=served.accord.simulated))
 
 
 def _add_docs(app: FastAPI) -> None:

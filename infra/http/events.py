@@ -3,39 +3,84 @@
 import asyncio
 import logging
 from collections.abc import Sequence
-from typing import Any
+from typing import Literal
 
 from fastapi import APIRouter, Request, Response
 from starlette.datastructures import Headers
 
+from infra.answers.outcomes import Report, Tally
+from infra.answers.question import Item, Result
 from infra.deciding.group_commit import GATHERED, Busy
 from infra.deciding.service import Outcome
 from infra.http import openapi
 from infra.http.problems import AGAIN_SOON, Problem, refusal
-from infra.http.served import Served, ServedHere
+from infra.http.served import Served, ServedHere, json
 from infra.tlog import cloudevents
 
 log = logging.getLogger(__name__)
 
 LARGEST_BODY = 8 * 2**20
-"""Bytes of the largest body that is taken."""
+"""Bytes of the largest body that is accepted."""
 
 _READ_AT_MOST = 8 * LARGEST_BODY
-"""Bytes that are still read of a body too large, so that its sender is there for the answer."""
+"""Bytes that are still read of a larger body, so that its sender waits for the answer."""
 
 _, BATCH, LINES, JSON = openapi.MEDIA_TYPES
 
-router = APIRouter(tags=["Events"])
+router = APIRouter(tags=["Ingest"])
 
 
-@router.post("/v1/events", openapi_extra=openapi.POST_EVENTS, responses=openapi.POST_ANSWERS)
+class Caused(Item):
+    """The events that were recorded."""
+
+    first: int | None
+    """The index of the first one; null if nothing was recorded."""
+    count: int
+
+
+class Decided(Result):
+    """What was decided about one event."""
+
+    status: Literal["accepted", "duplicate"]
+    """`duplicate` if the same event was accepted before."""
+    source: str
+    id: str
+    partnership: str
+    events: Caused
+    receipt: str | None = None
+    """The operator's receipt: a signed note that the events stand in every checkpoint from its
+    deadline on. Null where this process has no signing key."""
+
+
+class SignedReceipt(Item):
+    """The operator's receipt of one event."""
+
+    source: str
+    id: str
+    receipt: str
+
+
+class Decisions(Report):
+    """What was decided about many events. Every event that was not refused is recorded."""
+
+    receipts: tuple[SignedReceipt, ...]
+    """Empty where this process has no signing key."""
+
+
+@router.post(
+    "/v1/events",
+    summary="Record events.",
+    response_model=Decided | Decisions,
+    openapi_extra=openapi.POST_EVENTS,
+    responses=openapi.POST_PROBLEMS,
+)
 async def post_events(request: Request, served: ServedHere) -> Response:
     """Record events.
 
     One event (structured or binary mode) is answered with its outcome; a batch or JSON lines
-    with how many were accepted, how many had been sent before, and each that was refused, why,
-    and what mends it. The same event (by `source` and `id`) may be sent again at any time. An
-    event may come signed, in a DSSE envelope. What is accepted has the operator's receipt.
+    with the counts of accepted events and duplicates, and each refused event with its rule and a
+    hint. The same event (by `source` and `id`) can be sent again at any time. A signed event comes
+    in a DSSE envelope. An accepted event has the operator's receipt.
     """
     media_type = _media_type(request.headers)
     body = await _body(request)
@@ -52,57 +97,55 @@ async def _one(served: Served, raw: bytes) -> Response:
     (outcome,) = await _decide(served, [raw])
     if outcome.status == "refused":
         raise refusal(outcome)
-    answer = {
-        "status": outcome.status,
-        "source": outcome.source,
-        "id": outcome.id,
-        "partnership": outcome.partnership,
-        "events": {"first": outcome.first, "count": outcome.count},
-    }
-    for each in await _receipts(served, [outcome]):
-        answer["receipt"] = each["receipt"]
-    return served.answer(answer)
+    receipts = await _receipts(served, [outcome])
+    return json(
+        Decided(
+            simulated=served.accord.simulated,
+            status=outcome.status,
+            source=outcome.source,
+            id=outcome.id,
+            partnership=outcome.partnership,
+            events=Caused(first=outcome.first, count=outcome.count),
+            receipt=receipts[0].receipt if receipts else None,
+        )
+    )
 
 
 async def _many(served: Served, raws: Sequence[bytes]) -> Response:
-    count = {"accepted": 0, "duplicate": 0, "refused": 0}
-    refused: list[dict[str, Any]] = []
-    receipts: list[dict[str, str]] = []
+    tally = Tally()
+    receipts: list[SignedReceipt] = []
     # In parts, so that other senders get their turns between.
     for start in range(0, len(raws), GATHERED):
         outcomes = await _decide(served, raws[start : start + GATHERED])
         receipts += await _receipts(served, outcomes)
-        for outcome in outcomes:
-            count[outcome.status] += 1
-            if outcome.status == "refused":
-                refused.append(outcome.refusal())
-    answer = {"accepted": count["accepted"], "duplicates": count["duplicate"], "refused": refused}
-    return served.answer(answer | ({"receipts": receipts} if receipts else {}))
+        tally.add(outcomes)
+    return json(Decisions(**dict(tally.report(served.accord)), receipts=tuple(receipts)))
 
 
-async def _receipts(served: Served, outcomes: Sequence[Outcome]) -> list[dict[str, str]]:
-    """Give the receipts of what was accepted, now or before; none where there is no key."""
+async def _receipts(served: Served, outcomes: Sequence[Outcome]) -> list[SignedReceipt]:
+    """Give the receipts of accepted events and duplicates; none in a process without a key."""
     signed = served.accord.receipts
-    return [] if signed is None else await asyncio.to_thread(signed.rows, outcomes)
+    rows = [] if signed is None else await asyncio.to_thread(signed.rows, outcomes)
+    return [SignedReceipt.model_validate(row) for row in rows]
 
 
 async def _decide(served: Served, raws: Sequence[bytes]) -> list[Outcome]:
-    again = "Send the same again; what was recorded already is told apart by source and id."
+    again = "Send the same request again; events that were recorded already become duplicates."
     try:
         return await asyncio.wrap_future(served.workers.writer.submit(raws))
     except Busy as busy:
-        raise Problem(503, str(busy), headers=AGAIN_SOON, hint=again) from busy
+        raise Problem(503, str(busy), again, headers=AGAIN_SOON) from busy
     except Exception as error:
         log.exception("events could not be recorded")
         detail = "The store could not be written."
-        raise Problem(503, detail, headers=AGAIN_SOON, hint=again) from error
+        raise Problem(503, detail, again, headers=AGAIN_SOON) from error
 
 
-# --- what came in ------------------------------------------------------------------------------
+# --- the request -------------------------------------------------------------------------------
 
 
 def _media_type(headers: Headers) -> str:
-    """Give the body's media type. Raises a problem for one that is not understood."""
+    """Give the body's media type. Raises a problem for one that is not supported."""
     media_type, _, parameters = headers.get("content-type", "").lower().partition(";")
     charset = parameters.replace('"', "").partition("charset=")[2].partition(";")[0].strip()
     if (
@@ -112,9 +155,9 @@ def _media_type(headers: Headers) -> str:
     ):
         raise Problem(
             415,
-            "Events are taken as JSON in UTF-8 that is not compressed.",
+            "Events must be JSON in UTF-8, not compressed.",
+            f"Give the Content-Type as one of {', '.join(openapi.MEDIA_TYPES)}.",
             headers={"Accept": ", ".join(openapi.MEDIA_TYPES)},
-            hint=f"Give the Content-Type as one of {', '.join(openapi.MEDIA_TYPES)}.",
         )
     return media_type.strip()
 
@@ -131,8 +174,6 @@ async def _body(request: Request) -> bytes:
             parts.append(part)
     if size > LARGEST_BODY:
         raise Problem(
-            413,
-            f"A body has at most {LARGEST_BODY} bytes.",
-            hint="Send the events in several requests.",
+            413, f"A body has at most {LARGEST_BODY} bytes.", "Send the events in several requests."
         )
     return b"".join(parts)

@@ -1,8 +1,9 @@
-"""The verifiable log over HTTP: what a party or a witness needs to check it without asking us."""
+"""The verifiable log over HTTP: what a party or a witness needs to verify it."""
 
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Path, Query
+from fastapi.responses import PlainTextResponse
 
 from domain.values import Slug
 from infra.audit.log import Altered
@@ -12,22 +13,27 @@ from infra.http.problems import Problem
 from infra.http.served import Served, ServedHere
 from infra.tlog.notes import Checkpoint, Note, tlog_proof, written_proof
 
-TEXT: Final = "text/plain; charset=utf-8"
-
-_TOLD: Final[dict[int | str, dict[str, Any]]] = {
+_PROBLEMS: Final[dict[int | str, dict[str, Any]]] = {
     404: openapi.problem("There is no such partnership, event or checkpoint."),
-    409: openapi.problem("What is stored is not what was recorded, so nothing is signed."),
+    409: openapi.problem("The stored log is not what was recorded, so nothing is signed."),
     422: openapi.problem("A parameter is wrong."),
-    503: openapi.problem("This process has no key to sign with."),
+    503: openapi.problem("This process has no signing key."),
 }
 
-router = APIRouter(tags=["Log"], prefix="/v1/partnerships/{partnership}")
+Id = Annotated[Slug, Path(description="The partnership.")]
+
+router = APIRouter(
+    tags=["Evidence"],
+    prefix="/v1/partnerships/{id}",
+    default_response_class=PlainTextResponse,
+    responses=_PROBLEMS,
+)
 
 
 def _notary(served: Served) -> Notary:
     notary = served.accord.notary
     if notary is None:
-        raise Problem(503, "This process has no signing key.", hint="Set ACCORD_KEY to its file.")
+        raise Problem(503, "This process has no signing key.", "Set ACCORD_KEY to its file.")
     return notary
 
 
@@ -36,53 +42,62 @@ def _signed(served: Served, partnership: str) -> tuple[Notary, Note, Checkpoint]
     try:
         note = notary.checkpoint(partnership)
     except LookupError as error:
-        raise Problem(404, str(error), hint="See what there is: accord list.") from error
+        raise Problem(404, str(error), "GET /v1/partnerships lists all.") from error
     except Altered as error:
-        raise Problem(409, str(error), index=error.index) from error
+        hint = "Compare the store with a backup and with the parties' bundles."
+        raise Problem(409, str(error), hint, index=error.index) from error
     return notary, note, Checkpoint.read(note.text)
 
 
-@router.get("/key", responses=_TOLD)
-def log_key(served: ServedHere, partnership: Slug) -> Response:
-    """Give the key by which the checkpoints of this log are checked (C2SP verifier key)."""
-    return Response(f"{_notary(served).seal.verifier(partnership)}\n", media_type=TEXT)
+@router.get("/key", summary="Get the key of a log.")
+def log_key(served: ServedHere, id: Id) -> PlainTextResponse:
+    """Give the key that verifies the checkpoints of this log (C2SP verifier key)."""
+    return PlainTextResponse(f"{_notary(served).seal.verifier(id)}\n")
 
 
-@router.get("/checkpoint", responses=_TOLD)
-def checkpoint(served: ServedHere, partnership: Slug) -> Response:
-    """Give the checkpoint of all that is recorded, signed now if it was not (C2SP signed note)."""
-    _, note, _ = _signed(served, partnership)
-    return Response(str(note), media_type=TEXT)
+@router.get("/checkpoint", summary="Get the latest checkpoint of a log.")
+def checkpoint(served: ServedHere, id: Id) -> PlainTextResponse:
+    """Give the checkpoint of all that is recorded, signed now if need be (C2SP signed note)."""
+    _, note, _ = _signed(served, id)
+    return PlainTextResponse(str(note))
 
 
-@router.get("/consistency", responses=_TOLD)
+@router.get("/consistency", summary="Prove that a log only grew.")
 def consistency(
     served: ServedHere,
-    partnership: Slug,
-    old: Annotated[int, Query(ge=0, description="The size of the checkpoint that is known.")],
-) -> Response:
-    """Give the checkpoint with the proof that it grew from one that is known.
+    id: Id,
+    old: Annotated[int, Query(ge=0, description="The size of an earlier checkpoint.")],
+) -> PlainTextResponse:
+    """Give the checkpoint with the proof that it extends an earlier one.
 
-    The answer is what a witness takes (C2SP `tlog-witness`): the old size, the proof's hashes, an
-    empty line, the checkpoint.
+    The answer is the request that a witness takes (C2SP `tlog-witness`): the old size, the proof's
+    hashes, an empty line, the checkpoint.
     """
-    notary, note, latest = _signed(served, partnership)
+    notary, note, latest = _signed(served, id)
     if old > latest.size:
-        raise Problem(404, f"The log has {latest.size} events, and none of {old} was signed.")
-    path = notary.log(partnership).consistency(old, latest.size)
+        raise Problem(
+            404,
+            f"The log has {latest.size} events, so no checkpoint of {old} was signed.",
+            f"Ask for a size from 0 to {latest.size}.",
+        )
+    path = notary.log(id).consistency(old, latest.size)
     lines = [f"old {old}", *written_proof(path), "", str(note)]
-    return Response("\n".join(lines), media_type=TEXT)
+    return PlainTextResponse("\n".join(lines))
 
 
-@router.get("/proofs/{index}", responses=_TOLD)
+@router.get("/proofs/{index}", summary="Prove that an event is in a log.")
 def proof(
     served: ServedHere,
-    partnership: Slug,
-    index: Annotated[int, Path(ge=0, description="The event's place in the log.")],
-) -> Response:
-    """Give the proof that an event is in the log (C2SP `tlog-proof`); it stands by itself."""
-    notary, note, latest = _signed(served, partnership)
+    id: Id,
+    index: Annotated[int, Path(ge=0, description="The event's index in the log.")],
+) -> PlainTextResponse:
+    """Give the proof that an event is in the log (C2SP `tlog-proof`), with its checkpoint."""
+    notary, note, latest = _signed(served, id)
     if index >= latest.size:
-        raise Problem(404, f"The log has {latest.size} events, so there is none of index {index}.")
-    path = notary.log(partnership).inclusion(index, latest.size)
-    return Response(tlog_proof(index, path, note), media_type=TEXT)
+        raise Problem(
+            404,
+            f"The log has {latest.size} events, so none has the index {index}.",
+            f"Ask for an index from 0 to {latest.size - 1}.",
+        )
+    path = notary.log(id).inclusion(index, latest.size)
+    return PlainTextResponse(tlog_proof(index, path, note))

@@ -1,13 +1,14 @@
-"""The document that describes the API: what is read and given back, from the models themselves."""
+"""The parts of the API's document that routes do not give: posted events, and problems."""
 
 from typing import Any, Final
 
 import orjson
 from fastapi import FastAPI
+from pydantic import BaseModel, Field
 from pydantic.json_schema import models_json_schema
 
 from infra.deciding import intake
-from infra.http import problems
+from infra.http.problems import MEDIA_TYPE, ProblemDetails
 from infra.tlog import dsse
 
 MEDIA_TYPES: Final = (
@@ -47,7 +48,23 @@ def _content(schema: Schema, example: object, media_type: str = "application/jso
     return {media_type: {"schema": schema, "example": example}}
 
 
-# --- what is said of it ------------------------------------------------------------------------
+# --- what is posted ----------------------------------------------------------------------------
+
+
+class Signature(BaseModel):
+    """The signature of a party."""
+
+    keyid: str
+    sig: str
+
+
+class SignedCommand(BaseModel):
+    """A DSSE envelope: an event, signed by its party (`accord sign`)."""
+
+    payload: str
+    payloadType: str = Field(json_schema_extra={"const": dsse.TYPE})  # noqa: N815 - DSSE's name
+    signatures: list[Signature] = Field(min_length=1, max_length=1)
+
 
 _A_LINE = {"type": "string", "description": "One event in structured JSON on each line."}
 _PLAIN = {
@@ -85,27 +102,24 @@ POST_EVENTS: Final[Schema] = {
 """What is posted, for FastAPI to take into the document."""
 
 
+# --- problems ----------------------------------------------------------------------------------
+
+
 def problem(description: str) -> Schema:
     """Give the description of a response that is a problem."""
-    return {
-        "description": description,
-        "content": {problems.MEDIA_TYPE: {"schema": _ref("Problem")}},
-    }
+    return {"description": description, "content": {MEDIA_TYPE: {"schema": _ref("ProblemDetails")}}}
 
 
-POST_ANSWERS: Final[dict[int | str, Schema]] = {
-    200: {
-        "description": "What came of one event, or of many.",
-        "content": {"application/json": {"schema": {"oneOf": [_ref("Decided"), _ref("Report")]}}},
-    },
+POST_PROBLEMS: Final[dict[int | str, Schema]] = {
+    200: {"description": "What was decided: of one event, or of many."},
     400: problem("The event cannot be read; `pointer` says where."),
-    409: problem("The id was used for other content, or others wrote meanwhile (`Retry-After`)."),
+    409: problem("The id was used for other content, or another writer was first (`Retry-After`)."),
     413: problem("The body is too large."),
-    415: problem("The body is of another media type, or compressed."),
-    422: problem("The rule that refused the event is in `rule`, and a hint in `hint`."),
+    415: problem("The body has another media type, or is compressed."),
+    422: problem("A rule refused the event: `rule` names it, `hint` says what to do."),
     503: problem("Nothing can be recorded at the moment (`Retry-After`)."),
 }
-"""What comes back, for FastAPI to take into the document."""
+"""The responses to posted events besides their models."""
 
 
 def _object(required: Schema, optional: Schema | None = None, description: str = "") -> Schema:
@@ -120,88 +134,9 @@ def _object(required: Schema, optional: Schema | None = None, description: str =
 _TEXT: Schema = {"type": "string"}
 _COUNT: Schema = {"type": "integer", "minimum": 0}
 _MOMENT: Schema = {"type": "string", "format": "date-time"}
-_SIMULATED: Schema = {
-    "const": True,
-    "description": "There on simulated stores alone, whose time is told by feeds.",
-}
-_POINTER: Schema = {
-    "type": ["string", "null"],
-    "description": "Where in the event the trouble is (RFC 6901), if it is at one place.",
-}
-_RECEIPT: Schema = {
-    "type": "string",
-    "description": "The operator's signed note that its events stand there, in each checkpoint "
-    "from the deadline on; there where the operator's key is.",
-}
-_REASONS: Schema = {
-    **dict.fromkeys(("source", "id", "rule", "detail", "hint"), _TEXT),
-    "pointer": _POINTER,
-}
+_SIMULATED: Schema = {"type": "boolean"}
 
 _ANSWERS: Final[Schema] = {
-    "SignedCommand": {
-        "type": "object",
-        "description": "A DSSE envelope: an event, signed by its party (`accord sign`).",
-        "properties": {
-            "payload": _TEXT,
-            dsse.MARK: {"const": dsse.TYPE},
-            "signatures": {
-                "type": "array",
-                "minItems": 1,
-                "maxItems": 1,
-                "items": {
-                    "type": "object",
-                    "properties": {"keyid": _TEXT, "sig": _TEXT},
-                    "required": ["keyid", "sig"],
-                },
-            },
-        },
-        "required": ["payload", dsse.MARK, "signatures"],
-    },
-    "Decided": _object(
-        {
-            "status": {"enum": ["accepted", "duplicate"]},
-            **dict.fromkeys(("source", "id", "partnership"), _TEXT),
-            "events": {
-                "type": "object",
-                "description": "The index of the first event that it caused, and how many.",
-                "properties": {"first": {"type": ["integer", "null"]}, "count": _COUNT},
-                "required": ["first", "count"],
-            },
-        },
-        {"receipt": _RECEIPT},
-        "What came of one event.",
-    ),
-    "Report": _object(
-        {
-            "accepted": _COUNT,
-            "duplicates": _COUNT,
-            "refused": {
-                "type": "array",
-                "items": {
-                    "type": "object",
-                    "properties": _REASONS,
-                    "required": list(_REASONS),
-                },
-            },
-        },
-        {
-            "receipts": {
-                "type": "array",
-                "items": {
-                    "type": "object",
-                    "properties": {"source": _TEXT, "id": _TEXT, "receipt": _RECEIPT},
-                    "required": ["source", "id", "receipt"],
-                },
-            }
-        },
-        "What came of many events; those not refused are recorded.",
-    ),
-    "Problem": _object(
-        {"type": _TEXT, "title": _TEXT, "status": {"type": "integer"}, "detail": _TEXT},
-        {key: schema for key, schema in _REASONS.items() if key != "detail"},
-        "What went wrong (RFC 9457).",
-    ),
     "Alert": _object(
         {
             "id": _TEXT,
@@ -230,11 +165,16 @@ _ANSWERS: Final[Schema] = {
 # --- the document ------------------------------------------------------------------------------
 
 
-def _events() -> Schema:
-    """Give the schemas of every event that can be sent, and `Event`, which is one of them."""
+def _schemas() -> Schema:
+    """Give the schemas of each event that can be sent, of their union `Event`, and of problems."""
     models = intake.envelope_types()
     refs, document = models_json_schema(
-        [(model, "validation") for model in models.values()], ref_template=_REF + "{model}"
+        [
+            *((model, "validation") for model in models.values()),
+            (SignedCommand, "validation"),
+            (ProblemDetails, "serialization"),
+        ],
+        ref_template=_REF + "{model}",
     )
     mapping = {wire: refs[model, "validation"]["$ref"] for wire, model in sorted(models.items())}
     one = {
@@ -245,6 +185,16 @@ def _events() -> Schema:
     return {**document["$defs"], "Event": one}
 
 
+def _describe_streams(document: Schema) -> None:
+    # FastAPI describes an item of a stream as OpenAPI 3.2 does, in a document of version 3.1.
+    for methods in document["paths"].values():
+        for operation in methods.values():
+            for response in operation["responses"].values():
+                for content in response.get("content", {}).values():
+                    if "itemSchema" in content:
+                        content["schema"] = content.pop("itemSchema")
+
+
 class DescribedApp(FastAPI):
     """An application whose document has the schemas that its routes refer to."""
 
@@ -253,5 +203,7 @@ class DescribedApp(FastAPI):
         if self.openapi_schema is None:
             document = super().openapi()
             schemas = document.setdefault("components", {}).setdefault("schemas", {})
-            schemas.update(_events() | _ANSWERS)
+            for name, schema in (_schemas() | _ANSWERS).items():
+                schemas.setdefault(name, schema)
+            _describe_streams(document)
         return super().openapi()

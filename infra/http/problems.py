@@ -2,25 +2,27 @@
 
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Final
 from urllib.parse import quote
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ConfigDict
 from starlette.exceptions import HTTPException
 
+from infra.answers.logs import NotFound
 from infra.deciding.service import Outcome
 from infra.http.served import served
 
-MEDIA_TYPE = "application/problem+json"
+MEDIA_TYPE: Final = "application/problem+json"
 
-REFUSED = "urn:accord:refused:"
-"""What the ``type`` of a refusal begins with; the name of the rule follows."""
+REFUSED: Final = "urn:accord:refused:"
+"""The beginning of the ``type`` of a refusal; the name of the rule follows."""
 
-AGAIN_SOON = {"Retry-After": "1"}
-"""The same request may do better in a second."""
+AGAIN_SOON: Final = {"Retry-After": "1"}
+"""The same request may succeed in a second."""
 
-UNREADABLE = frozenset(
+UNREADABLE: Final = frozenset(
     {
         "command-malformed",
         "decimal-as-string",
@@ -35,53 +37,111 @@ UNREADABLE = frozenset(
         "wrong-value",
     }
 )
-"""Rules of reading: what breaks one was never asked of the partnership."""
+"""Rules of reading: an event that breaks one is not decided."""
 
 _STATUS = {"conflict": 409, "id-conflict": 409, "internal-error": 500}
 
+_HINTS = {
+    400: "Correct the request; the document of the API is at /docs.",
+    404: "The routes are listed at /docs.",
+    405: "Use one of the methods in the header Allow.",
+    422: "The parameters of each route are listed at /docs.",
+    500: "The server's log has the details; report the fault with them.",
+}
+_ANY_HINT = "The document of the API is at /docs."
+
+
+class ParameterError(BaseModel):
+    """A parameter of a request that is wrong."""
+
+    parameter: str
+    detail: str
+
+
+class ProblemDetails(BaseModel):
+    """What went wrong (RFC 9457). Members that do not apply are left out."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    type: str = "about:blank"
+    """`urn:accord:refused:` and the rule for a refused event, else `about:blank`."""
+    title: str
+    status: int
+    detail: str
+    hint: str
+    """What to do about it."""
+    source: str | None = None
+    """The source of a refused event."""
+    id: str | None = None
+    """The id of a refused event."""
+    rule: str | None = None
+    """The rule that refused an event."""
+    pointer: str | None = None
+    """Where in the event the trouble is (RFC 6901), if it is at one place."""
+    errors: tuple[ParameterError, ...] | None = None
+    """The wrong parameters of a request."""
+    reasons: tuple[str, ...] | None = None
+    """What keeps the process from serving."""
+    index: int | None = None
+    """The index of the event at which the log is not what was recorded."""
+    simulated: bool | None = None
+    """True on a simulated store, whose feeds say when things were recorded."""
+
 
 class Problem(Exception):
-    """Raised where a request cannot be done; what is given by name stands in the document too."""
+    """Raised where a request cannot be done; `more` are further members of its document."""
 
     def __init__(
         self,
         status: int,
         detail: str,
+        hint: str = "",
         *,
         headers: Mapping[str, str] | None = None,
-        **more: object,
+        **more: Any,  # noqa: ANN401 - members of the document, which checks them
     ) -> None:
         super().__init__(detail)
         self.status = status
         self.headers = headers
-        self.document = {
-            "type": "about:blank",
-            "title": HTTPStatus(status).phrase,
-            "status": status,
-            "detail": detail,
-            **more,
-        }
+        self.document = ProblemDetails.model_validate(
+            {
+                "title": HTTPStatus(status).phrase,
+                "status": status,
+                "detail": detail,
+                "hint": hint or _HINTS.get(status, _ANY_HINT),
+                **more,
+            }
+        )
 
 
 def refusal(outcome: Outcome) -> Problem:
-    """Give the problem that a refused event is.
+    """Give the problem of a refused event.
 
-    Its status is 400 if the event is unreadable, 409 if it meets another one, 500 if the fault
-    is ours, else 422.
+    Its status is 400 if the event is unreadable, 409 if it conflicts with another one, 500 for a
+    fault of the program, else 422.
     """
     rule = outcome.rule or ""
     return Problem(
         400 if rule in UNREADABLE else _STATUS.get(rule, 422),
         outcome.detail or "",
+        outcome.hint or "",
         headers=AGAIN_SOON if outcome.retryable else None,
         type=REFUSED + quote(rule, safe=":"),
         title=f"Refused by the rule {rule}",
-        **{key: each for key, each in outcome.refusal().items() if key != "detail"},
+        source=outcome.source,
+        id=outcome.id,
+        rule=rule,
+        pointer=outcome.pointer,
     )
 
 
+def not_found(error: NotFound) -> Problem:
+    """Give the problem of something that does not exist."""
+    return Problem(404, error.detail, error.hint)
+
+
 def handle_problems(app: FastAPI) -> None:
-    """Have everything that goes wrong in `app` answered with a problem's document."""
+    """Have every error of `app` answered with problem details."""
     app.exception_handler(Problem)(_answer)
     app.exception_handler(HTTPException)(_of_http)
     app.exception_handler(RequestValidationError)(_of_parameters)
@@ -89,23 +149,25 @@ def handle_problems(app: FastAPI) -> None:
 
 
 def _answer(request: Request, problem: Problem) -> Response:
-    return served(request).answer(
-        problem.document, problem.status, media_type=MEDIA_TYPE, headers=problem.headers
-    )
+    simulated = served(request).accord.simulated or None
+    document = problem.document.model_copy(update={"simulated": simulated})
+    body = document.model_dump_json(exclude_none=True)
+    return Response(body, problem.status, problem.headers, MEDIA_TYPE)
 
 
 def _of_http(request: Request, error: HTTPException) -> Response:
-    return _answer(request, Problem(error.status_code, error.detail, headers=error.headers))
+    return _answer(request, Problem(error.status_code, f"{error.detail}.", headers=error.headers))
 
 
 def _of_parameters(request: Request, error: RequestValidationError) -> Response:
-    wrong: list[dict[str, Any]] = [
-        {"parameter": each["loc"][-1], "detail": each["msg"]} for each in error.errors()
-    ]
-    detail = "; ".join(f"{each['parameter']}: {each['detail']}" for each in wrong)
+    wrong = tuple(
+        ParameterError(parameter=str(each["loc"][-1]), detail=each["msg"])
+        for each in error.errors()
+    )
+    detail = "; ".join(f"{each.parameter}: {each.detail}" for each in wrong)
     return _answer(request, Problem(422, f"{detail}.", errors=wrong))
 
 
 def _of_fault(request: Request, _: Exception) -> Response:
-    # The server's log has the rest, which is nobody else's.
-    return _answer(request, Problem(500, "This failed by a fault of the program."))
+    # The details are in the server's log only: they may name what a client must not see.
+    return _answer(request, Problem(500, "The request failed by a fault of the program."))

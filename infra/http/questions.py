@@ -11,7 +11,7 @@ from domain.values import Instant, Slug
 from infra.answers.logs import AsOf, NotFound
 from infra.answers.question import LONGEST_PAGE, PAGE, Asks, Paging, Question
 from infra.http import openapi
-from infra.http.problems import Problem
+from infra.http.problems import not_found
 from infra.http.served import ServedHere
 from projections.visibility import Viewer
 
@@ -70,7 +70,7 @@ def _route(question: Question) -> Any:  # noqa: ANN401 - FastAPI reads its signa
             store = (served.accord,) if question.reads_store else ()
             answer = question.ask(*store, **given)
         except NotFound as error:
-            raise Problem(404, error.detail, hint=error.hint) from error
+            raise not_found(error) from error
         return _response(answer.model_dump_json().encode(), etag)
 
     route.__signature__ = inspect.Signature(list(_parameters(question)))  # type: ignore[attr-defined]

@@ -1,22 +1,19 @@
-"""What every route needs: the store, what lives beside it, and whether the server is closing."""
+"""What every route needs: the store, its workers, and whether the server is closing."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
-import orjson
 from fastapi import Depends, Request, Response
+from pydantic import BaseModel
 
 from infra.bootstrap import Accord
 from infra.store.records import Signal
 from infra.workers import Workers
 
-SIMULATED = {"simulated": True}
-"""What every JSON object says that comes from a simulated store."""
-
 
 class Closing(Signal):
-    """Rung once, when the server begins to close; streams that never end by themselves end then."""
+    """Notified once, when the server begins to close; open streams end then."""
 
     begun = False
 
@@ -36,25 +33,19 @@ class Served:
 
     @property
     def mark(self) -> dict[str, Any]:
-        """What each JSON object says besides: that the store is simulated, if it is."""
-        return SIMULATED if self.accord.simulated else {}
-
-    def answer(
-        self,
-        body: Mapping[str, Any],
-        status: int = 200,
-        *,
-        media_type: str = "application/json",
-        headers: Mapping[str, str] | None = None,
-    ) -> Response:
-        """Give a JSON object as a response."""
-        return Response(orjson.dumps({**body, **self.mark}), status, headers, media_type)
+        """The member that marks each JSON object of a simulated store; none for others."""
+        return {"simulated": True} if self.accord.simulated else {}
 
 
 def served(request: Request) -> Served:
     """Give what the application of this request serves."""
     found: Served = request.app.state.served
     return found
+
+
+def json(body: BaseModel, headers: Mapping[str, str] | None = None) -> Response:
+    """Give a model as a response."""
+    return Response(body.model_dump_json(), headers=headers, media_type="application/json")
 
 
 ServedHere = Annotated[Served, Depends(served)]

@@ -121,6 +121,7 @@ def test_an_event_is_accepted_and_the_same_again_gives_its_first_outcome(
     accepted = post(ordinary, event())
     assert accepted.status_code == 200
     assert accepted.json() == {
+        "simulated": False,
         "status": "accepted",
         "source": EXAMPLE["source"],
         "id": EXAMPLE["id"],
@@ -184,7 +185,7 @@ def test_what_is_accepted_has_the_operators_receipt_and_without_a_key_has_none(
     assert key
     key.rename(key.with_suffix(".away"))
     with serving(ordinary.settings) as keyless:
-        assert "receipt" not in post(keyless, event()).json()
+        assert post(keyless, event()).json()["receipt"] is None
 
 
 def test_a_signed_command_is_posted_like_any_event(ordinary: Served) -> None:
@@ -309,7 +310,8 @@ def test_many_events_are_each_decided_and_the_refused_are_told(
 @pytest.mark.parametrize(("headers", "body"), [(BATCH, b"[]"), (LINES, b"")])
 def test_no_events_are_no_mistake(ordinary: Served, headers: dict[str, str], body: bytes) -> None:
     answer = post(ordinary, body, headers)
-    assert answer.json() == {"accepted": 0, "duplicates": 0, "refused": []}
+    counts = {"accepted": 0, "duplicates": 0}
+    assert answer.json() == {"simulated": False, **counts, "refused": [], "receipts": []}
 
 
 def test_more_events_than_one_transaction_takes_are_all_decided(ordinary: Served) -> None:
@@ -525,16 +527,16 @@ def test_the_answers_to_events_of_a_simulated_store_say_so_too(served: Served) -
         assert answer.headers["accord-simulated"] == "true"
 
 
-def test_an_ordinary_store_says_nothing_of_the_kind(ordinary: Served) -> None:
+def test_an_ordinary_store_is_not_called_simulated(ordinary: Served) -> None:
     for path in PATHS:
         answer = ordinary.client.get(path)
         assert "accord-simulated" not in answer.headers
-        assert "simulated" not in answer.json()
+        assert b'"simulated":true' not in answer.content
 
 
 def test_it_is_alive_and_ready(ordinary: Served) -> None:
-    assert ordinary.client.get("/healthz").json() == {"status": "alive"}
-    assert ordinary.client.get("/readyz").json() == {"status": "ready"}
+    assert ordinary.client.get("/healthz").json() == {"simulated": False, "status": "alive"}
+    assert ordinary.client.get("/readyz").json() == {"simulated": False, "status": "ready"}
 
 
 def test_it_is_alive_but_not_ready_while_nothing_can_be_written(
