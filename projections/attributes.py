@@ -1,144 +1,198 @@
-"""What partners are like against how they perform: one line for each attribute (C19, C21, C30)."""
+"""Attributes of partners against their figures: one regression line each (C19, C21, C30)."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from decimal import Context, Decimal
 from fractions import Fraction
-from typing import NamedTuple
+from typing import Annotated
+
+from pydantic import PlainSerializer
 
 from domain.exploration import Dimension
 from domain.kernel import Stage
-from domain.values import plain
+from domain.values import Number, plain
 from projections import figures
-from projections.fold import Row
+from projections.fold import DESCRIBED
 from projections.portfolio import Member
-from projections.ranking import SCORED, overlap_percent
+from projections.ranking import SCORED, overlap_percent, score_of
 from projections.regression import FEWEST, Fit, fit
+from projections.traits import Candidate
 
 ENOUGH = 10
 """Partners below which a line is hardly more than a picture of these few (C21)."""
 
 _SHOWN = Context(prec=6)
-"""Six digits that count are shown, whatever the unit."""
+"""Six significant digits are shown, whatever the unit."""
+
+Digits = Annotated[Decimal, PlainSerializer(plain, return_type=str)]
+"""A computed number, in JSON a string of digits without an exponent."""
 
 
-def _part(of: str, *names: str) -> Callable[[Row], Decimal | None]:
-    """Give the sum of some parts of a fact about a candidate, or nothing."""
-
-    def read(candidate: Row) -> Decimal | None:
-        known = candidate.get(of)
-        return Decimal(sum(known[each] for each in names)) if known else None
-
-    return read
+def _staff(known: Candidate) -> int | None:
+    return known.identified.staff if known.identified else None
 
 
-def _staff(candidate: Row) -> Decimal | None:
-    return Decimal(candidate["staff"]) if "staff" in candidate else None
+def _score(part: str) -> Callable[[Candidate], int | None]:
+    return lambda known: getattr(known.score, part) if known.score else None
 
 
-def _overlap(candidate: Row) -> Decimal | None:
-    percent = overlap_percent(candidate.get("overlap"))
-    return None if percent is None else Decimal(percent)
+def _alignment(dimension: Dimension) -> Callable[[Candidate], int | None]:
+    return lambda known: getattr(known.alignment, dimension) if known.alignment else None
 
 
-ATTRIBUTES: dict[str, Callable[[Row], Decimal | None]] = {
+def _whole_alignment(known: Candidate) -> int | None:
+    return sum(getattr(known.alignment, each) for each in Dimension) if known.alignment else None
+
+
+ATTRIBUTES: dict[str, Callable[[Candidate], Decimal | int | None]] = {
     "staff": _staff,
-    "audience_overlap_percent": _overlap,
-    "score": _part("score", *SCORED),
-    **{each: _part("score", each) for each in SCORED},
-    "alignment": _part("alignment", *(each.value for each in Dimension)),
-    **{each.value: _part("alignment", each.value) for each in Dimension},
+    "audience_overlap_percent": lambda known: overlap_percent(known.overlap),
+    "score": lambda known: score_of(known.score),
+    **{each: _score(each) for each in SCORED},
+    "alignment": _whole_alignment,
+    **{each.value: _alignment(each) for each in Dimension},
 }
 """What is recorded of partners before they are chosen (C1, C2, C4), each as a number."""
 
 
-class Observed(NamedTuple):
-    """One partnership's figure, and what its partner was like when it was chosen."""
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """The figure of one partnership, and what its partner was like when it was chosen."""
 
     id: str
-    candidate: Row
+    candidate: Candidate
     ended: bool
     value: Decimal
     unit: str
 
 
-def observe(member: Member, metric: str, period: str | None) -> list[Observed]:
-    """Give a partnership's figures of a metric, one for each unit; none where nobody knows any.
+def observe(member: Member, metric: str, period: str | None) -> Iterator[Observed]:
+    """Give a partnership's figures of a metric, one for each unit; none if there is no partner.
 
-    Of a period, or of all the time of which there are figures.
+    Figures of a period, or of all time.
     """
     if member.partner is None:
-        return []
+        return
     ended = member.overview.stage is Stage.ENDED
-    found = []
     for unit in figures.units(member.kpis, metric):
-        if period:
-            known = figures.figure(member.kpis, metric, period, unit=unit)
-        else:
-            known = figures.ever(member.kpis, metric, unit)
-        if known and known.value is not None:
-            found.append(Observed(member.id, member.candidate, ended, known.value, unit))
-    return found
+        value = member.value(metric, unit, period)
+        if value is not None:
+            yield Observed(member.id, member.candidate, ended, value, unit)
 
 
-def against(observed: Iterable[Observed]) -> Row:
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A regression line: the figure against one attribute."""
+
+    __pydantic_config__ = DESCRIBED
+    slope: Digits
+    """How much more of the figure goes with one more of the attribute."""
+    standard_error: Digits
+    """The standard error of the slope."""
+    interval_from: Digits
+    interval_to: Digits
+    """The 95 % confidence interval of the slope, by Student's t."""
+    r_squared: Digits
+    """The share of the variation that the line explains, from 0 to 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """An attribute of partners against their figures."""
+
+    __pydantic_config__ = DESCRIBED
+    attribute: str
+    n: int
+    """How many partnerships have both the attribute and a figure."""
+    line: Line | None
+    """Null if there are too few partnerships, or if all have the same value."""
+    reading: str
+    """What the line shows, or why there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """The figure of one partnership."""
+
+    __pydantic_config__ = DESCRIBED
+    id: str
+    value: Number
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """The attributes of partners against their figures, in one unit."""
+
+    __pydantic_config__ = DESCRIBED
+    unit: str | None
+    """The unit of the figures; null if there are none."""
+    partnerships: tuple[Figure, ...]
+    in_other_units: int
+    """Figures that are left out because they are in another currency."""
+    attributes: tuple[Attribute, ...]
+    warnings: tuple[str, ...]
+
+
+def against(observed: Iterable[Observed]) -> Comparison:
     """Set each attribute against the figures, by ordinary least squares.
 
-    Figures of several currencies cannot be set side by side: the commonest unit is taken.
+    Figures of several currencies cannot be compared: the most frequent unit is taken.
     """
     everything = list(observed)
     units = Counter(each.unit for each in everything)
     unit = min(units, key=lambda name: (-units[name], name), default=None)
     taken = [each for each in everything if each.unit == unit]
-    return {
-        "unit": unit,
-        "partnerships": [{"id": each.id, "value": plain(each.value)} for each in taken],
-        "in_other_units": len(everything) - len(taken),
-        "attributes": [_against(name, read, taken) for name, read in ATTRIBUTES.items()],
-        "warnings": _warnings(taken),
-    }
+    return Comparison(
+        unit=unit,
+        partnerships=tuple(Figure(each.id, each.value) for each in taken),
+        in_other_units=len(everything) - len(taken),
+        attributes=tuple(_against(name, read, taken) for name, read in ATTRIBUTES.items()),
+        warnings=tuple(_warnings(taken)),
+    )
 
 
-def _against(name: str, read: Callable[[Row], Decimal | None], observed: Sequence[Observed]) -> Row:
+def _against(
+    name: str, read: Callable[[Candidate], Decimal | int | None], observed: Sequence[Observed]
+) -> Attribute:
     pairs = [
-        (value, each.value) for each in observed if (value := read(each.candidate)) is not None
+        (Decimal(value), each.value)
+        for each in observed
+        if (value := read(each.candidate)) is not None
     ]
-    row: Row = {"attribute": name, "n": len(pairs)}
-    line = fit(pairs)
-    if line is None:
+    count = len(pairs)
+    fitted = fit(pairs)
+    if fitted is None:
         few = f"fewer than {FEWEST} partners: no line"
-        return {**row, "note": few if len(pairs) < FEWEST else "all the same: no line"}
-    return {**row, **_shown(line)}
-
-
-def _shown(line: Fit) -> Row:
-    low, high = line.interval
+        return Attribute(name, count, None, few if count < FEWEST else "all the same: no line")
+    low, high = fitted.interval
     if low <= 0 <= high:
-        reading = "not shown: the interval holds 0"
+        reading = "not shown: the interval contains 0"
     else:
         reading = "more goes with " + ("more" if low > 0 else "less")
-    return {
-        "slope": _digits(line.slope),
-        "standard_error": _digits(Fraction(line.standard_error)),
-        "interval": [_digits(Fraction(low)), _digits(Fraction(high))],
-        "r_squared": _digits(line.explained),
-        "reading": reading,
-    }
+    return Attribute(name, count, _line(fitted), reading)
 
 
-def _digits(value: Fraction) -> str:
-    rounded = _SHOWN.divide(Decimal(value.numerator), Decimal(value.denominator)).normalize()
-    return plain(rounded) if rounded else "0"
-
-
-def _warnings(observed: Sequence[Observed]) -> list[str]:
-    count, ended = len(observed), sum(each.ended for each in observed)
-    few = (
-        [f"Few partners ({count}): one more may turn a line round (C21)."] if count < ENOUGH else []
+def _line(fitted: Fit) -> Line:
+    low, high = fitted.interval
+    return Line(
+        _digits(fitted.slope),
+        _digits(Fraction(fitted.standard_error)),
+        _digits(Fraction(low)),
+        _digits(Fraction(high)),
+        _digits(fitted.explained),
     )
-    return [
-        *few,
-        f"Of {len(ATTRIBUTES)} attributes looked at, one in twenty seems to matter by chance.",
-        "What goes together need not be cause and effect.",
-        f"What did well is more likely on record; ended of these: {ended} (C21).",
-    ]
+
+
+def _digits(value: Fraction) -> Decimal:
+    rounded = _SHOWN.divide(Decimal(value.numerator), Decimal(value.denominator)).normalize()
+    return rounded or Decimal(0)
+
+
+def _warnings(observed: Sequence[Observed]) -> Iterator[str]:
+    count, ended = len(observed), sum(each.ended for each in observed)
+    if count < ENOUGH:
+        yield f"Few partners ({count}): one more may reverse a line (C21)."
+    yield f"Of {len(ATTRIBUTES)} attributes, one in twenty seems to matter by chance."
+    yield "Correlation is not causation."
+    yield f"What did well is more likely to be on record; {ended} of these have ended (C21)."

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, NamedTuple
 
-from pydantic import TypeAdapter
+from pydantic import ConfigDict, TypeAdapter
 
 from domain.kernel import Event
 from domain.recorded import Recorded
@@ -20,6 +20,10 @@ Row = dict[str, Any]
 
 Rows = Mapping[str, Any]
 """Rows by key, each of its projection's type; one that does not exist is absent."""
+
+
+DESCRIBED = ConfigDict(use_attribute_docstrings=True, extra="forbid")
+"""How a dataclass that is part of an answer is described in its schema (`__pydantic_config__`)."""
 
 
 class Output(NamedTuple):

@@ -1,27 +1,42 @@
-"""Many partnerships side by side: the sheet that people keep, who lags, load, dependency (C28).
+"""Many partnerships compared: the tracking sheet, which are behind, load, dependency (C28).
 
-A partnership is first brought to a line, then the lines of one initiator to its portfolio; so
-what is held in memory is a line for each, however long their histories are.
+Each partnership is read into a `Line`; the lines of one party make its portfolio. So memory holds
+one line for each partnership, however long their histories are.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
+from enum import StrEnum
 from fractions import Fraction
-from itertools import combinations
-from typing import Any
+from typing import Any, Self
 
 from domain.calendar import bounds
+from domain.exploration import IdealPartnerProfileDefined
 from domain.kernel import IN_FORCE, Stage
 from domain.metric_catalogue import CATALOGUE, Adds
 from domain.standing_alerts import AlertKind
-from domain.values import MINOR_UNITS, plain
+from domain.terms import EconomicsKind, Payment, payment
+from domain.values import MINOR_UNITS, Number, plain
 from projections import figures
-from projections.alerts import Alert
-from projections.fold import Row, Rows
-from projections.kpis import AGREED
-from projections.overview import Overview
+from projections.alerts import ALERTS, START, STATE, Alert
+from projections.fold import DESCRIBED, Row, Rows
+from projections.kpis import AGREED, KPIS
+from projections.matching import Match, Matched, matches
+from projections.overview import OVERVIEW, OVERVIEW_ROW, Overview
+from projections.traits import (
+    CANDIDATE,
+    MARKET,
+    TRAITS,
+    TRAITS_ROW,
+    AgreedEconomics,
+    Candidate,
+    Limits,
+    Market,
+    Traits,
+)
+from projections.visibility import OPERATOR, Sight
 
 FEWEST_ACTIVE, MOST_ACTIVE = 5, 10
 """Active partnerships that a small team can manage (C28), where a program set no limits."""
@@ -33,280 +48,493 @@ HALF = Decimal(50)
 """Percent: beyond it one partner brings more than all others together."""
 
 REVENUE = ("payments", "attributable_revenue", "co_branded_revenue")
-"""What counts as revenue, each by itself: they may speak of the same money. Refunds are taken off
-payments."""
+"""The metrics of revenue, never added: they may count the same money. Refunds reduce payments."""
 
 _PERSON = Decimal(100)
 _CENT = Decimal("0.01")
+READ = (OVERVIEW, TRAITS, KPIS, ALERTS)
+"""The projections that a member is read from."""
+
+SIGHT = Sight(OPERATOR)
+"""The sight of the operator."""
+
+
+# --- what is read ------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """What is known of one partnership: its overview, traits, figures and open alerts."""
+    """One partnership as a viewer sees it: overview, traits, figures and open alerts."""
 
     id: str
     overview: Overview
-    traits: Row
+    traits: Traits
+    candidates: Mapping[str, Candidate]
+    markets: Mapping[str, Market]
     kpis: Rows
-    open_alerts: Sequence[Alert]
+    alerts: tuple[Alert, ...] = ()
+    sight: Sight = SIGHT
+
+    @classmethod
+    def of(cls, id: str, rows: Mapping[str, Rows], sight: Sight = SIGHT) -> Self:
+        """Read a partnership from its rows of each projection in `READ`, by its name."""
+        traits, alerts = rows[TRAITS.name], rows[ALERTS.name]
+        opened = alerts.get(STATE, START).open
+        return cls(
+            id,
+            rows[OVERVIEW.name].get(OVERVIEW_ROW, Overview()),
+            traits.get(TRAITS_ROW, Traits()),
+            _of_kind(traits, CANDIDATE),
+            _of_kind(traits, MARKET),
+            figures.Read(rows[KPIS.name]),
+            tuple(opened[name] for name in sorted(opened)),
+            sight,
+        )
 
     @property
-    def initiator(self) -> str:
-        """The party whose portfolio it belongs to; nobody's where its beginning is not known."""
-        return next(iter(self.overview.parties), "")
+    def is_known(self) -> bool:
+        """Whether it is a partnership that has begun, or a program."""
+        return bool(self.overview.parties) or self.traits.limits is not None
+
+    @property
+    def party(self) -> str:
+        """The party whose portfolio it belongs to: the viewer's, or else the initiator's."""
+        return self.sight.viewer.party or next(iter(self.overview.parties), "")
 
     @property
     def partner(self) -> str | None:
-        """The chosen partner."""
+        """The other party, once there is one."""
+        return next((each for each in self.overview.parties if each != self.party), None)
+
+    @property
+    def chosen(self) -> str | None:
+        """The candidate that the initiator chose."""
         return next(iter(self.overview.parties[1:]), None)
 
     @property
-    def candidate(self) -> Row:
+    def candidate(self) -> Candidate:
         """What was recorded of the chosen partner while it was a candidate."""
-        known: Row = self.traits.get("candidates", {}).get(self.partner, {})
+        return self.shown(self.candidates.get(self.chosen or "", Candidate()))
+
+    def shown(self, known: Candidate) -> Candidate:
+        """Give what the viewer is shown of a candidate: no overlap of a few customers (C14)."""
+        initiator = next(iter(self.overview.parties), "")
+        if known.overlap and self.sight.withholds_overlap(initiator, known.overlap):
+            return replace(known, overlap=None)
         return known
+
+    def value(self, metric: str, unit: str, period: str | None = None) -> Decimal | None:
+        """Give a metric's figure of a period, or of all time; None if unknown or withheld."""
+        if period:
+            known = figures.figure(self.kpis, metric, period, unit=unit)
+        else:
+            known = figures.ever(self.kpis, metric, unit)
+        if known is None or self.sight.withholds(metric, known):
+            return None
+        return known.value
+
+
+def _of_kind(rows: Rows, kind: str) -> dict[str, Any]:
+    return {key.removeprefix(kind): row for key, row in rows.items() if key.startswith(kind)}
 
 
 # --- one partnership ---------------------------------------------------------------------------
 
 
-def line(member: Member, moment: datetime) -> Row:
+class Outcome(StrEnum):
+    """How an objective turned out. The worst comes first: it is that of the partnership."""
+
+    MISSED = "missed"
+    UNMEASURED = "unmeasured"
+    """Its day is over, and there is no figure."""
+    OPEN = "open"
+    MET = "met"
+
+
+@dataclass(frozen=True, slots=True)
+class Revenue:
+    """An amount of money by a metric; refunds are already taken off payments."""
+
+    __pydantic_config__ = DESCRIBED
+    metric: str
+    amount: Number
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """An objective of the charter, with its outcome (C8)."""
+
+    __pydantic_config__ = DESCRIBED
+    objective: str
+    metric: str
+    unit: str
+    target: Number
+    actual: Number | None
+    """Null if nobody reported a figure, or if the viewer is not shown it."""
+    deadline: date
+    outcome: Outcome
+    attained_percent: Number | None = None
+    """The share of the target that is reached, of an open objective that adds up over time."""
+    elapsed_percent: Number | None = None
+    """The share of its time that has passed."""
+
+    @property
+    def behind(self) -> str | None:
+        """Why a partnership with this objective is behind, or None."""
+        match self.outcome:
+            case Outcome.MISSED:
+                target = f"{plain(self.target)} {self.unit}"
+                if self.actual is None:
+                    return f"{self.metric}: the target of {target} was missed by {self.deadline}."
+                return f"{self.metric}: {plain(self.actual)} of {target} by {self.deadline}."
+            case Outcome.UNMEASURED:
+                return f"{self.metric}: no figure, and its deadline, {self.deadline}, has passed."
+            case Outcome.OPEN | Outcome.MET:
+                attained, elapsed = self.attained_percent, self.elapsed_percent
+                if attained is None or elapsed is None or attained >= elapsed:
+                    return None
+                reached = f"{plain(attained)} % of the target in {plain(elapsed)} % of the time"
+                return f"{self.metric}: {reached}."
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One partnership as a line of the sheet."""
+
+    __pydantic_config__ = DESCRIBED
+    id: str
+    partner: str | None
+    name: str | None
+    """The partner's name."""
+    stage: Stage | None
+    active: bool
+    """Whether it takes attention: from execution until it has ended."""
+    joined: date | None
+    """The day of the kickoff."""
+    leads: Number | None
+    conversions: Number | None
+    """Deals won."""
+    revenue: tuple[Revenue, ...]
+    average_contract_value: tuple[Revenue, ...]
+    margin: Number | None
+    """The profit margin, in percent."""
+    objectives: tuple[Objective, ...]
+    goals: Outcome | None
+    """The worst outcome of its objectives; null without any."""
+    behind: tuple[str, ...]
+    """Why an active partnership is behind; empty if it is on track."""
+    attention: Number | None
+    """The percent of a person's time that the party of the portfolio committed."""
+    economics: tuple[EconomicsKind, ...]
+    """The kinds of economics in force."""
+    pays: Payment
+    """Whether they pay a fixed amount or by result."""
+    segments: tuple[str, ...]
+    """The client segments for which the partner was sought."""
+    markets: tuple[str, ...]
+    competes: bool
+    """Whether the partner was sought among those with a competing product."""
+    brings: str | None
+    """What the partner brings, where a joint investment recorded it."""
+    open_alerts: tuple[str, ...]
+    """The identifiers of its open alerts."""
+    notes: tuple[str, ...]
+    """The texts of its open alerts, and the last lesson."""
+
+
+def line(member: Member, moment: datetime) -> Line:
     """Give a partnership as a line of the sheet, as of a moment."""
-    rows = figures.Read(member.kpis)
     stage = member.overview.stage
     active = stage in IN_FORCE
     joined = _joined(member.overview)
-    objectives = _objectives(rows, moment.date(), ended=stage == Stage.ENDED)
-    return {
-        "id": member.id,
-        "initiator": member.initiator,
-        "partner": member.partner,
-        "name": member.overview.names.get(member.partner or ""),
-        "stage": stage,
-        "active": active,
-        "joined": joined,
-        "leads": _count(rows, "leads"),
-        "conversions": _count(rows, "deals_won"),
-        "revenue": _revenue(rows),
-        "average_contract_value": _money(rows, "average_contract_value"),
-        "margin": _count(rows, "profit_margin") or _count(rows, "margin"),
-        "objectives": objectives,
-        "goals": _goals([each["outcome"] for each in objectives]),
-        "lagging": _lagging(objectives, member.open_alerts, rows, joined) if active else [],
-        "attention": member.traits.get("attention", {}).get(member.initiator),
-        **_economics(member.traits.get("terms", ()), moment.date().isoformat()),
-        **_sought(member),
-        "alerts": [each.id for each in member.open_alerts],
-        "notes": [each.text for each in member.open_alerts] + _lesson(member.traits),
-    }
+    today = moment.date()
+    objectives = _objectives(member, today, ended=stage is Stage.ENDED)
+    traits = member.traits
+    profile = _profile(member)
+    economics = _economics(traits.terms, today)
+    margin = _value(member, "profit_margin")
+    return Line(
+        id=member.id,
+        partner=member.partner,
+        name=member.overview.names.get(member.partner or ""),
+        stage=stage,
+        active=active,
+        joined=joined,
+        leads=_value(member, "leads"),
+        conversions=_value(member, "deals_won"),
+        revenue=_revenue(member),
+        average_contract_value=_money(member, "average_contract_value"),
+        margin=_value(member, "margin") if margin is None else margin,
+        objectives=objectives,
+        goals=min((each.outcome for each in objectives), key=list(Outcome).index, default=None),
+        behind=_behind(member, objectives, joined) if active else (),
+        attention=traits.attention.get(member.party),
+        economics=economics,
+        pays=payment(economics),
+        segments=tuple(profile.client_segments) if profile else (),
+        markets=tuple(sorted(member.markets)),
+        competes=profile.competing_product if profile else False,
+        brings=traits.capabilities.get(member.partner or ""),
+        open_alerts=tuple(each.id for each in member.alerts),
+        notes=(
+            *(each.text for each in member.alerts),
+            *((traits.lesson,) if traits.lesson is not None else ()),
+        ),
+    )
 
 
-def _joined(overview: Overview) -> str | None:
+def _joined(overview: Overview) -> date | None:
     """Give the day on which the partner joined: that of the kickoff, from which both work."""
     since = [each.since for each in overview.stages if each.stage is Stage.EXECUTION]
-    return since[0].date().isoformat() if since else None
+    return since[0].date() if since else None
 
 
-def _count(rows: Rows, metric: str) -> str | None:
-    known = figures.ever(rows, metric, CATALOGUE[metric].unit.value)
-    return None if known is None or known.value is None else plain(known.value)
+def _value(member: Member, metric: str) -> Decimal | None:
+    return member.value(metric, CATALOGUE[metric].unit.value)
 
 
-def _money(rows: Rows, metric: str) -> list[Row]:
-    found = []
-    for unit in figures.units(rows, metric):
-        known = figures.ever(rows, metric, unit)
-        if known and known.value is not None:
-            found.append({"amount": plain(known.value), "currency": unit, "from": metric})
-    return found
+def _money(member: Member, metric: str) -> tuple[Revenue, ...]:
+    found = ((unit, member.value(metric, unit)) for unit in figures.units(member.kpis, metric))
+    return tuple(Revenue(metric, value, unit) for unit, value in found if value is not None)
 
 
-def _revenue(rows: Rows) -> list[Row]:
-    """Give what came in, by the metric that says so and by currency."""
-    back = {each["currency"]: Decimal(each["amount"]) for each in _money(rows, "refunds")}
-    found = []
-    for each in (money for metric in REVENUE for money in _money(rows, metric)):
-        less = back.get(each["currency"], Decimal(0)) if each["from"] == "payments" else Decimal(0)
-        found.append({**each, "amount": plain(Decimal(each["amount"]) - less)})
-    return found
+def _revenue(member: Member) -> tuple[Revenue, ...]:
+    """Give the revenue by metric and currency."""
+    refunds = {each.currency: each.amount for each in _money(member, "refunds")}
+    return tuple(
+        replace(each, amount=each.amount - refunds.get(each.currency, Decimal(0)))
+        if each.metric == "payments"
+        else each
+        for metric in REVENUE
+        for each in _money(member, metric)
+    )
 
 
-def _objectives(rows: Rows, day: date, *, ended: bool) -> list[Row]:
-    since = date.fromisoformat(rows.get(AGREED, {}).get("since", day.isoformat()))
-    return [_outcome(each, since, day, ended=ended) for each in figures.objectives(rows)]
+def _objectives(member: Member, today: date, *, ended: bool) -> tuple[Objective, ...]:
+    since = date.fromisoformat(member.kpis.get(AGREED, {}).get("since", today.isoformat()))
+    return tuple(
+        _outcome(member, each, since, today, ended=ended)
+        for each in figures.objectives(member.kpis)
+    )
 
 
-def _outcome(objective: Row, since: date, day: date, *, ended: bool) -> Row:
-    """Give an objective with its outcome: met, missed, open, or unmeasured when its day is over."""
-    deadline = date.fromisoformat(objective["deadline"])
-    known = {
-        name: objective[name] for name in ("objective", "metric", "unit", "target", "actual")
-    } | {"deadline": objective["deadline"]}
-    if objective["met"]:
-        return {**known, "outcome": "met"}
-    if ended or deadline < day:
-        return {**known, "outcome": "unmeasured" if objective["actual"] is None else "missed"}
-    return {**known, "outcome": "open", **_pace(objective, since, deadline, day)}
+def _outcome(member: Member, row: Row, since: date, today: date, *, ended: bool) -> Objective:
+    """Give an objective with its outcome."""
+    deadline = date.fromisoformat(row["deadline"])
+    actual = None if row["actual"] is None else Decimal(row["actual"])
+    if row["met"]:
+        outcome = Outcome.MET
+    elif ended or deadline < today:
+        outcome = Outcome.UNMEASURED if actual is None else Outcome.MISSED
+    else:
+        outcome = Outcome.OPEN
+    metric, unit = row["metric"], row["unit"]
+    source = "counted" if CATALOGUE[metric].counted else "reported"
+    if member.sight.withholds(metric, figures.Figure(actual, unit, source)):
+        actual = None
+    target = Decimal(row["target"])
+    objective = Objective(row["objective"], metric, unit, target, actual, deadline, outcome)
+    return _with_pace(objective, since, today) if outcome is Outcome.OPEN else objective
 
 
-def _pace(objective: Row, since: date, deadline: date, day: date) -> Row:
-    """Give how much of a target is reached in how much of its time.
+def _with_pace(objective: Objective, since: date, today: date) -> Objective:
+    """Add how much of a target is reached in how much of its time.
 
     Only for what adds up and should grow: a level or a rate need not move evenly.
     """
-    metric, target = CATALOGUE[objective["metric"]], Decimal(objective["target"])
+    metric, target, deadline = CATALOGUE[objective.metric], objective.target, objective.deadline
     grows = metric.adds is Adds.SUM and metric.direction.value == "up" and target > 0
-    if not grows or objective["actual"] is None or deadline <= since:
-        return {}
-    attained = Decimal(objective["actual"]) * 100 / target
-    elapsed = Decimal((day - since).days) * 100 / (deadline - since).days
-    return {"attained_percent": _rounded(attained), "elapsed_percent": _rounded(elapsed)}
+    if not grows or objective.actual is None or deadline <= since:
+        return objective
+    return replace(
+        objective,
+        attained_percent=_rounded(objective.actual * 100 / target),
+        elapsed_percent=_rounded(Decimal((today - since).days) * 100 / (deadline - since).days),
+    )
 
 
-def _rounded(value: Decimal) -> str:
-    return plain(value.quantize(_CENT, ROUND_HALF_EVEN))
+def _rounded(value: Decimal) -> Decimal:
+    return value.quantize(_CENT, ROUND_HALF_EVEN)
 
 
-def _goals(outcomes: Sequence[str]) -> str:
-    """Give whether a partnership meets its goals: what was missed weighs more than what was met."""
-    for worst in ("missed", "unmeasured", "open", "met"):
-        if worst in outcomes:
-            return worst
-    return "none"
+def _behind(
+    member: Member, objectives: Iterable[Objective], joined: date | None
+) -> tuple[str, ...]:
+    """Give the reasons, if any, why a partnership is behind."""
+    reasons = [each.behind for each in objectives if each.behind]
+    reasons += [each.text for each in member.alerts if each.kind is AlertKind.BREACH]
+    if not _is_measured_since(joined, member.kpis):
+        reasons.append("There are no figures since the kickoff.")
+    return tuple(reasons)
 
 
-def _lagging(
-    objectives: Iterable[Row], alerts: Iterable[Alert], rows: Rows, joined: str | None
-) -> list[str]:
-    """Give the reasons, if any, to say that a partnership lags."""
-    reasons = [reason for each in objectives if (reason := _behind(each))]
-    reasons += [each.text for each in alerts if each.kind is AlertKind.BREACH]
-    if not _measured_since(joined or "", rows):
-        reasons.append("There are no figures since it began: nothing says that it performs.")
-    return reasons
+def _is_measured_since(day: date | None, rows: Rows) -> bool:
+    return any(day is None or bounds(each)[1].date() > day for each in rows if each != AGREED)
 
 
-def _measured_since(day: str, rows: Rows) -> bool:
-    return any(bounds(each)[1].isoformat() > day for each in rows if each != AGREED)
+def _economics(terms: Sequence[AgreedEconomics], today: date) -> tuple[EconomicsKind, ...]:
+    """Give the kinds of economics in force (C10)."""
+    effective = [each for each in terms if each.effective_from <= today]
+    latest = max(effective, key=lambda each: (each.effective_from, each.version), default=None)
+    return latest.kinds if latest else ()
 
 
-def _behind(objective: Row) -> str | None:
-    what = f"{objective['metric']}: "
-    match objective:
-        case {"outcome": "missed"}:
-            of = f"{objective['actual']} of {objective['target']} {objective['unit']}"
-            return f"{what}{of} by {objective['deadline']}."
-        case {"outcome": "unmeasured"}:
-            return f"{what}no figure, and its day, {objective['deadline']}, is over."
-        case {"attained_percent": attained, "elapsed_percent": elapsed} if Decimal(
-            attained
-        ) < Decimal(elapsed):
-            return f"{what}{attained} % of the target in {elapsed} % of the time."
-        case _:
-            return None
+def _profile(member: Member) -> IdealPartnerProfileDefined | None:
+    """Give the profile that the partner was scored under, or else the last one."""
+    score = member.candidate.score
+    profiles = member.traits.profiles
+    under = [each for each in profiles if score and each.profile_version == score.profile_version]
+    return next(iter(under or profiles[-1:]), None)
 
 
-_FIXED = {"retainer", "licence-fee"}
-_ON_RESULT = {"revenue-share", "revenue-split", "referral-fee"}
+# --- all of one party --------------------------------------------------------------------------
 
 
-def _economics(terms: Sequence[Row], day: str) -> Row:
-    """Give the kinds of economics in force, and whether they pay by result or in any case (C10)."""
-    holding = [each for each in terms if each["effective_from"] <= day]
-    held = max(holding, key=lambda each: (each["effective_from"], each["version"]), default=None)
-    kinds = held["kinds"] if held else []
-    fixed, on_result = _FIXED.intersection(kinds), _ON_RESULT.intersection(kinds)
-    if "hybrid" in kinds or (fixed and on_result):
-        pays = "both"
-    elif fixed or on_result:
-        pays = "in-any-case" if fixed else "by-result"
-    else:
-        pays = "not-agreed"
-    return {"economics": kinds, "pays": pays}
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """An active partnership that is behind, and why."""
+
+    __pydantic_config__ = DESCRIBED
+    id: str
+    reasons: tuple[str, ...]
 
 
-def _sought(member: Member) -> Row:
-    """Give what matches between partners rest on: segments, markets, and what each brings."""
-    profiles = member.traits.get("profiles", ())
-    version = member.candidate.get("score", {}).get("profile_version")
-    under = [each for each in profiles if each["profile_version"] == version] or profiles[-1:]
-    profile = under[0] if under else {}
-    return {
-        "segments": profile.get("client_segments", []),
-        "competes": profile.get("competing_product", False),
-        "markets": sorted(member.traits.get("markets", ())),
-        "brings": member.traits.get("capabilities", {}).get(member.partner),
-    }
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How many active partnerships are on track, and which are behind."""
+
+    __pydantic_config__ = DESCRIBED
+    active: int
+    on_track: int
+    behind: tuple[Behind, ...]
 
 
-def _lesson(traits: Row) -> list[str]:
-    return [traits["lesson"]] if "lesson" in traits else []
+class Level(StrEnum):
+    """Whether the number of active partnerships is manageable."""
+
+    BELOW = "below"
+    WITHIN = "within"
+    ABOVE = "above"
 
 
-# --- all of one initiator ----------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class Load:
+    """How many partnerships are active, and how many full-time people they take (C12, C28)."""
+
+    __pydantic_config__ = DESCRIBED
+    active: int
+    fewest: int
+    most: int
+    """The manageable number of active partnerships is from `fewest` to `most`."""
+    level: Level
+    people_committed: Number
+    without_commitment: int
+    """Active partnerships for which no time was committed."""
+    people_usual_from: Number
+    people_usual_to: Number
+    """So many partnerships usually take from `people_usual_from` to `people_usual_to` people."""
+    capacity: Number | None
+    """The people that the program has; null without a program."""
+    over_capacity: bool
 
 
-def portfolio(lines: Sequence[Row], limits: Row | None = None) -> Row:
-    """Give the portfolio that the lines of one initiator make; `limits` as its program set them."""
-    joined = [each for each in lines if each["partner"]]
-    active = [each for each in joined if each["active"]]
-    return {
-        "partners": joined,
-        "searching": [each["id"] for each in lines if not each["partner"]],
-        "goals": _by(joined, "goals"),
-        "laggards": _laggards(active),
-        "load": load(active, limits),
-        "dependency": dependency(joined, limits),
-        "mix": [_risk(each) for each in active],
-        "matches": matches(active),
-        "alerts": [name for each in joined for name in each["alerts"]],
-    }
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What one partnership brings, and its share of what all bring."""
+
+    __pydantic_config__ = DESCRIBED
+    id: str
+    amount: Number
+    percent: Number
 
 
-def _by(lines: Iterable[Row], field: str) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
-    for each in lines:
-        found.setdefault(each[field], []).append(each["id"])
-    return dict(sorted(found.items()))
+@dataclass(frozen=True, slots=True)
+class Dependency:
+    """How far the revenue of a metric in a currency depends on single partnerships."""
+
+    __pydantic_config__ = DESCRIBED
+    metric: str
+    currency: str
+    total: Number
+    shares: tuple[Share, ...]
+    """The largest first. They add up to exactly 100 %."""
+    herfindahl: Number
+    """The sum of the squared shares: 1/n where n bring the same, 1 where one brings all."""
+    equal_partners: Number
+    """How many partnerships of equal size would give this index."""
+    summary: str
 
 
-def _risk(active: Row) -> Row:
-    """Give what tells risk from reward: how one is paid, how often one sells and at what price."""
-    fields = ("id", "pays", "economics", "conversions", "average_contract_value", "margin")
-    return {name: active[name] for name in fields}
+@dataclass(frozen=True, slots=True)
+class Portfolio:
+    """The partnerships of one party, compared."""
+
+    __pydantic_config__ = DESCRIBED
+    party: str
+    name: str
+    """The party's name."""
+    limits: Limits | None
+    """The limits that its program set."""
+    partners: tuple[Line, ...]
+    searching: tuple[str, ...]
+    """Partnerships that have no partner yet."""
+    progress: Progress
+    load: Load
+    dependency: tuple[Dependency, ...]
+    matches: tuple[Match, ...]
 
 
-def _laggards(active: Sequence[Row]) -> Row:
-    behind = [each for each in active if each["lagging"]]
-    return {
-        "active": len(active),
-        "performing": len(active) - len(behind),
-        "lagging": [{"id": each["id"], "reasons": each["lagging"]} for each in behind],
-    }
+def portfolio(
+    party: str, name: str, lines: Iterable[Line], limits: Limits | None = None
+) -> Portfolio:
+    """Give the portfolio of a party from its lines, with the limits that its program set."""
+    every = list(lines)
+    joined = [each for each in every if each.partner is not None]
+    active = [each for each in joined if each.active]
+    behind = tuple(Behind(each.id, each.behind) for each in active if each.behind)
+    return Portfolio(
+        party=party,
+        name=name,
+        limits=limits,
+        partners=tuple(joined),
+        searching=tuple(each.id for each in every if each.partner is None),
+        progress=Progress(len(active), len(active) - len(behind), behind),
+        load=load([each.attention for each in active], limits),
+        dependency=tuple(dependency(joined, limits)),
+        matches=matches(
+            Matched(
+                each.id,
+                each.partner,
+                frozenset(each.segments),
+                frozenset(each.markets),
+                each.brings,
+            )
+            for each in active
+            if each.partner is not None and not each.competes
+        ),
+    )
 
 
-def load(active: Sequence[Row], limits: Row | None = None) -> Row:
-    """Give how many partnerships are active, and how many full-time people they take (C12, C28)."""
-    count = len(active)
-    fewest = limits["fewest_active"] if limits else FEWEST_ACTIVE
-    most = limits["most_active"] if limits else MOST_ACTIVE
-    committed = [Decimal(each["attention"]) for each in active if each["attention"] is not None]
+def load(attention: Sequence[Decimal | None], limits: Limits | None = None) -> Load:
+    """Give the load of active partnerships, from the percent committed to each, if any."""
+    count = len(attention)
+    fewest = limits.fewest_active if limits else FEWEST_ACTIVE
+    most = limits.most_active if limits else MOST_ACTIVE
+    committed = [each for each in attention if each is not None]
     people = sum(committed, Decimal(0)) / _PERSON
-    row = {
-        "active": count,
-        "fewest": fewest,
-        "most": most,
-        "reading": "below" if count < fewest else "above" if count > most else "within",
-        "people_committed": _rounded(people),
-        "without_commitment": count - len(committed),
-        "people_usual": [
-            _rounded(count * share / _PERSON) for share in (LEAST_ATTENTION, MOST_ATTENTION)
-        ],
-    }
-    if limits:
-        capacity = Decimal(limits["capacity"])
-        row |= {"capacity": limits["capacity"], "over_capacity": people > capacity}
-    return row
+    return Load(
+        active=count,
+        fewest=fewest,
+        most=most,
+        level=Level.BELOW if count < fewest else Level.ABOVE if count > most else Level.WITHIN,
+        people_committed=_rounded(people),
+        without_commitment=count - len(committed),
+        people_usual_from=_rounded(count * LEAST_ATTENTION / _PERSON),
+        people_usual_to=_rounded(count * MOST_ATTENTION / _PERSON),
+        capacity=limits.capacity if limits else None,
+        over_capacity=limits is not None and people > limits.capacity,
+    )
 
 
 # --- dependency --------------------------------------------------------------------------------
@@ -333,35 +561,34 @@ def herfindahl(amounts: Iterable[Decimal]) -> Fraction:
     return sum((each * each for each in exact), Fraction()) / sum(exact) ** 2
 
 
-def dependency(lines: Iterable[Row], limits: Row | None = None) -> list[Row]:
-    """Give each partnership's share in what all bring, for each kind of revenue and currency."""
+def dependency(lines: Iterable[Line], limits: Limits | None = None) -> Iterator[Dependency]:
+    """Give each partnership's share of the revenue, for each metric of revenue and currency."""
     by_kind: dict[tuple[str, str], dict[str, Decimal]] = {}
     for each in lines:
-        for money in each["revenue"]:
-            # Who gave more back than was paid brings nothing that one could depend on.
-            if (amount := Decimal(money["amount"])) > 0:
-                by_kind.setdefault((money["from"], money["currency"]), {})[each["id"]] = amount
-    return [
-        {"metric": metric, "currency": currency, **_depends(currency, amounts, limits)}
-        for (metric, currency), amounts in sorted(by_kind.items())
-    ]
+        for money in each.revenue:
+            # A partnership with more refunds than payments brings nothing to depend on.
+            if money.amount > 0:
+                by_kind.setdefault((money.metric, money.currency), {})[each.id] = money.amount
+    for (metric, currency), amounts in sorted(by_kind.items()):
+        yield _dependency(metric, currency, amounts, limits)
 
 
-def _depends(currency: str, amounts: Mapping[str, Decimal], limits: Row | None) -> Row:
+def _dependency(
+    metric: str, currency: str, amounts: Mapping[str, Decimal], limits: Limits | None
+) -> Dependency:
     parts = shares(amounts)
     ranked = sorted(parts, key=lambda name: (-amounts[name], name))
     index = herfindahl(amounts.values())
     digits = Decimal(1).scaleb(-MINOR_UNITS[currency])
-    return {
-        "total": plain(sum(amounts.values(), Decimal(0)).quantize(digits)),
-        "shares": [
-            {"id": name, "amount": plain(amounts[name]), "percent": plain(parts[name])}
-            for name in ranked
-        ],
-        "herfindahl": plain(_decimal(index, "0.0001")),
-        "equal_partners": plain(_decimal(1 / index, "0.1")),
-        "reading": _read(ranked[0], parts[ranked[0]], len(parts), 1 / index, limits),
-    }
+    return Dependency(
+        metric=metric,
+        currency=currency,
+        total=sum(amounts.values(), Decimal(0)).quantize(digits),
+        shares=tuple(Share(name, amounts[name], parts[name]) for name in ranked),
+        herfindahl=_decimal(index, "0.0001"),
+        equal_partners=_decimal(1 / index, "0.1"),
+        summary=_summary(ranked[0], parts[ranked[0]], len(parts), 1 / index, limits),
+    )
 
 
 def _decimal(value: Fraction, digits: str) -> Decimal:
@@ -369,41 +596,14 @@ def _decimal(value: Fraction, digits: str) -> Decimal:
     return exact.quantize(Decimal(digits), ROUND_HALF_EVEN)
 
 
-def _read(largest: str, share: Decimal, count: int, equal: Fraction, limits: Row | None) -> str:
+def _summary(
+    largest: str, share: Decimal, count: int, equal: Fraction, limits: Limits | None
+) -> str:
     if count == 1:
         return f"All of it comes from one partnership, {largest}."
     spread = f"It is spread as over {plain(_decimal(equal, '0.1'))} partnerships of equal size"
-    if limits and share > (limit := Decimal(limits["largest_share"])):
-        too_much = f", more than the {plain(limit)} % that the program allows"
+    if limits and share > limits.largest_share:
+        too_much = f", more than the {plain(limits.largest_share)} % that the program allows"
     else:
         too_much = ", more than all others together" if share > HALF else ""
     return f"{spread}; the largest, {largest}, brings {plain(share)} %{too_much}."
-
-
-# --- matches -----------------------------------------------------------------------------------
-
-
-def matches(active: Sequence[Row]) -> list[Row]:
-    """Give the pairs of active partners that one might bring together, and what says so (C28).
-
-    They were sought for the same clients or are for the same market, and neither has a product
-    that competes. What each brings is said where a joint investment recorded it.
-    """
-    pairs = combinations([each for each in active if not each["competes"]], 2)
-    found = []
-    for one, other in pairs:
-        segments = sorted(set(one["segments"]) & set(other["segments"]))
-        markets = sorted(set(one["markets"]) & set(other["markets"]))
-        if one["partner"] != other["partner"] and (segments or markets):
-            found.append(_match((one, other), segments, markets))
-    return found
-
-
-def _match(pair: tuple[Row, Row], segments: list[str], markets: list[str]) -> Row:
-    brings: dict[str, Any] = {each["id"]: each["brings"] for each in pair if each["brings"]}
-    return {
-        "of": [each["id"] for each in pair],
-        "shared_segments": segments,
-        "shared_markets": markets,
-        "brings": brings,
-    }

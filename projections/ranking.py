@@ -1,153 +1,202 @@
 """Rankings with their reasons: markets, each by its own evidence, and candidates (C1 to C4)."""
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_EVEN, Decimal
+from enum import StrEnum
 from typing import NamedTuple
 
-from domain.exploration import PASSING_RATING, Dimension
-from domain.values import plain
-from projections.fold import Row
+from domain.exploration import PASSING_RATING, AudienceOverlapMeasured, CandidateScored, Dimension
+from domain.values import Number, plain
+from projections.fold import DESCRIBED
 from projections.kpis import AGREED
 from projections.portfolio import Member
+from projections.traits import Candidate, Market
 
 _DIGITS = Decimal("0.01")
 
 
-def _mean(total: int, count: int) -> str:
-    return plain((Decimal(total) / count).quantize(_DIGITS, ROUND_HALF_EVEN))
+def _mean(total: int, count: int) -> Decimal:
+    return (Decimal(total) / count).quantize(_DIGITS, ROUND_HALF_EVEN)
 
 
 # --- markets -----------------------------------------------------------------------------------
+
+
+class Mistake(StrEnum):
+    """The five mistakes of international partnerships [000] (C3)."""
+
+    EXTRAPOLATED = "market-extrapolated"
+    NO_FEEDBACK = "no-local-feedback"
+    NO_KPI = "no-kpi"
+    NO_OWNER = "no-regional-owner"
+    NO_EXPERIMENT = "no-experiment"
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why a market was rated as it was, and the event that says so."""
+
+    __pydantic_config__ = DESCRIBED
+    text: str
+    shown_by: str
+    """The partnership and the index of the event: ``acme#12``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """Whether a mistake was made in a market: what shows that it was not, or a hint."""
+
+    __pydantic_config__ = DESCRIBED
+    mistake: Mistake
+    shown_by: str | None
+    """What shows that the mistake was not made; null if it was."""
+    hint: str | None
+    """How to put the mistake right; null if it was not made."""
+
+    @property
+    def made(self) -> bool:
+        """Whether the mistake was made."""
+        return self.shown_by is None
+
+
+@dataclass(frozen=True, slots=True)
+class RankedMarket:
+    """A market by its own evidence (C3)."""
+
+    __pydantic_config__ = DESCRIBED
+    market: str
+    party: str
+    """The party whose market it is."""
+    partnerships: tuple[str, ...]
+    """The partnerships that name it."""
+    rank: int | None
+    """Its place among the party's markets; null if nobody rated it."""
+    ratings: int
+    viability: Number | None
+    """The mean of the ratings, from 1 to 5."""
+    cultural_fit: Number | None
+    """The mean of the ratings, from 1 to 5."""
+    feedback: int
+    """How often local feedback was recorded."""
+    feedback_score: Number | None
+    """The mean of the feedback, from 1 to 5."""
+    reasons: tuple[Reason, ...]
+    checks: tuple[Check, ...]
 
 
 class _Seen(NamedTuple):
     """A market as one partnership knows it."""
 
     member: Member
-    known: Row
+    known: Market
     alone: bool
     """Whether it is the only market of the partnership."""
 
-    def ref(self, part: Row) -> str:
-        """Name the event behind a part."""
-        return f"{self.member.id}#{part['index']}"
+    def ref(self, index: int) -> str:
+        """Name an event of the partnership."""
+        return f"{self.member.id}#{index}"
 
 
-def markets(members: Iterable[Member]) -> list[Row]:
-    """Rank the markets of each initiator by their own evidence, the five mistakes beside (C3).
+def markets(members: Iterable[Member]) -> tuple[RankedMarket, ...]:
+    """Rank the markets of each party by their own evidence, with the five mistakes (C3).
 
-    The more viable and the better its culture fits, the higher; what nobody ranked stands last.
+    The higher the sum of viability and cultural fit, the higher the rank; then the feedback
+    counts, then the name. A market that nobody rated has no rank and comes last.
     """
     by_market: dict[tuple[str, str], list[_Seen]] = {}
     for member in members:
-        known = member.traits.get("markets", {})
-        for name, row in known.items():
-            seen = _Seen(member, row, alone=len(known) == 1)
-            by_market.setdefault((member.initiator, name), []).append(seen)
-    found = [_market(whose, name, seen) for (whose, name), seen in by_market.items()]
-    ranked = sorted(found, key=_market_order)
+        for name, known in member.markets.items():
+            seen = _Seen(member, known, alone=len(member.markets) == 1)
+            by_market.setdefault((member.party, name), []).append(seen)
+    found = sorted((_market(*of, seen) for of, seen in by_market.items()), key=_market_order)
     places: dict[str, int] = {}
-    for row in ranked:
-        if row["rated"]:
-            places[row["initiator"]] = row["rank"] = places.get(row["initiator"], 0) + 1
-    return ranked
+    ranked = []
+    for each in found:
+        if each.ratings:
+            places[each.party] = places.get(each.party, 0) + 1
+            each = replace(each, rank=places[each.party])  # noqa: PLW2901 - the same, with its rank
+        ranked.append(each)
+    return tuple(ranked)
 
 
-def _market(initiator: str, name: str, seen: Sequence[_Seen]) -> Row:
-    ratings = [
-        {"by": party, "shown_by": each.ref(rating), **rating}
-        for each in seen
-        for party, rating in sorted(each.known.get("ranked", {}).items())
-    ]
-    feedback = [each.known["feedback"] for each in seen if "feedback" in each.known]
-    heard = sum(each["count"] for each in feedback)
-    return {
-        "market": name,
-        "initiator": initiator,
-        "partnerships": [each.member.id for each in seen],
-        "rank": None,
-        "rated": len(ratings),
-        "viability": _mean_of(ratings, "viability"),
-        "cultural_fit": _mean_of(ratings, "cultural_fit"),
-        "feedback": heard,
-        "feedback_score": _mean(sum(each["sum"] for each in feedback), heard) if heard else None,
-        "reasons": [
-            {"text": text, "shown_by": each["shown_by"]}
-            for each in ratings
-            for text in each["reasons"]
-        ],
-        "checks": [_checked(check, seen) for check in CHECKS],
-    }
+def _market(party: str, name: str, seen: Sequence[_Seen]) -> RankedMarket:
+    ratings = [(each, rating) for each in seen for _, rating in sorted(each.known.ratings.items())]
+    count = len(ratings)
+    feedback = [each.known.feedback for each in seen if each.known.feedback]
+    heard = sum(each.count for each in feedback)
+    return RankedMarket(
+        market=name,
+        party=party,
+        partnerships=tuple(each.member.id for each in seen),
+        rank=None,
+        ratings=count,
+        viability=_mean(sum(each.viability for _, each in ratings), count) if count else None,
+        cultural_fit=_mean(sum(each.cultural_fit for _, each in ratings), count) if count else None,
+        feedback=heard,
+        feedback_score=_mean(sum(each.score_sum for each in feedback), heard) if heard else None,
+        reasons=tuple(
+            Reason(text, each.ref(rating.index))
+            for each, rating in ratings
+            for text in rating.reasons
+        ),
+        checks=tuple(_checked(mistake, seen) for mistake in Mistake),
+    )
 
 
-def _mean_of(ratings: Sequence[Row], part: str) -> str | None:
-    return _mean(sum(each[part] for each in ratings), len(ratings)) if ratings else None
+def _market_order(market: RankedMarket) -> tuple[str, bool, Decimal, Decimal, str]:
+    rated = (market.viability or Decimal(0)) + (market.cultural_fit or Decimal(0))
+    feedback = market.feedback_score or Decimal(0)
+    return market.party, not market.ratings, -rated, -feedback, market.market
 
 
-def _market_order(row: Row) -> tuple[str, bool, Decimal, Decimal, str]:
-    rated = Decimal(row["viability"] or 0) + Decimal(row["cultural_fit"] or 0)
-    feedback = Decimal(row["feedback_score"] or 0)
-    return row["initiator"], not row["rated"], -rated, -feedback, row["market"]
+def _is_rated(seen: _Seen) -> str | None:
+    return next((seen.ref(each.index) for each in seen.known.ratings.values()), None)
 
 
-class Check(NamedTuple):
-    """One of the five mistakes: what shows that it was not made, and a hint (C3)."""
-
-    mistake: str
-    shown_by: Callable[[_Seen], str | None]
-    hint: str
+def _is_heard(seen: _Seen) -> str | None:
+    return seen.ref(seen.known.feedback.last) if seen.known.feedback else None
 
 
-def _ranked_itself(seen: _Seen) -> str | None:
-    return next(map(seen.ref, seen.known.get("ranked", {}).values()), None)
-
-
-def _heard(seen: _Seen) -> str | None:
-    feedback = seen.known.get("feedback")
-    return f"{seen.member.id}#{feedback['last']}" if feedback else None
-
-
-def _measured(seen: _Seen) -> str | None:
+def _is_measured(seen: _Seen) -> str | None:
     agreed = seen.member.kpis.get(AGREED, {})
     if not agreed.get("objectives"):
         return None
     return f"{seen.member.id}, charter of {agreed['since']}"
 
 
-def _owned(seen: _Seen) -> str | None:
-    owners = [each for each in seen.known.get("owners", {}).values() if each["local"]]
-    manager = seen.known.get("manager")
-    return next(map(seen.ref, [*([manager] if manager else []), *owners]), None)
+def _is_owned(seen: _Seen) -> str | None:
+    local = [each.index for each in seen.known.owners.values() if each.local]
+    manager = seen.known.manager
+    return next(map(seen.ref, local if manager is None else [manager]), None)
 
 
-def _tried(seen: _Seen) -> str | None:
-    # What a partnership tried in several markets at once says nothing of any one of them.
-    experiment = seen.member.traits.get("experiment") if seen.alone else None
-    return None if experiment is None else f"{seen.member.id}#{experiment}"
+def _is_tried(seen: _Seen) -> str | None:
+    # What a partnership tried in several markets at once says nothing about any one of them.
+    experiment = seen.member.traits.experiment if seen.alone else None
+    return None if experiment is None else seen.ref(experiment)
 
 
-CHECKS = (
-    Check("market-extrapolated", _ranked_itself, "Rank it by its own evidence (RankMarket)."),
-    Check("no-local-feedback", _heard, "Record what people there say (RecordLocalFeedback)."),
-    Check("no-kpi", _measured, "Agree objectives with their metrics (ProposeCharter)."),
-    Check(
-        "no-regional-owner",
-        _owned,
+CHECKS: dict[Mistake, tuple[Callable[[_Seen], str | None], str]] = {
+    Mistake.EXTRAPOLATED: (_is_rated, "Rank it by its own evidence (RankMarket)."),
+    Mistake.NO_FEEDBACK: (_is_heard, "Record what people there say (RecordLocalFeedback)."),
+    Mistake.NO_KPI: (_is_measured, "Agree objectives with their metrics (ProposeCharter)."),
+    Mistake.NO_OWNER: (
+        _is_owned,
         "Name a regional manager (AssignRole), or a local owner of a metric (AssignMetricOwner).",
     ),
-    Check(
-        "no-experiment",
-        _tried,
-        "Try offers side by side there, and attach what came of it (AttachEvidence).",
+    Mistake.NO_EXPERIMENT: (
+        _is_tried,
+        "Compare offers there, and attach the result as evidence (AttachEvidence).",
     ),
-)
-"""The five mistakes of international partnerships [000]."""
+}
+"""What shows that each mistake was not made, and the hint if it was."""
 
 
-def _checked(check: Check, seen: Iterable[_Seen]) -> Row:
-    shown = next(filter(None, map(check.shown_by, seen)), None)
-    told = {"shown_by": shown} if shown else {"hint": check.hint}
-    return {"mistake": check.mistake, "made": shown is None, **told}
+def _checked(mistake: Mistake, seen: Iterable[_Seen]) -> Check:
+    shown_by, hint = CHECKS[mistake]
+    shown = next(filter(None, map(shown_by, seen)), None)
+    return Check(mistake, shown, None if shown else hint)
 
 
 # --- candidates --------------------------------------------------------------------------------
@@ -156,72 +205,113 @@ SCORED = ("market_reach", "brand_alignment", "technical_compatibility")
 """The parts of a candidate's score, each from 1 to 5 (C2)."""
 
 
-def candidates(member: Member) -> list[Row]:
+class Progress(StrEnum):
+    """How far a candidate came (C1)."""
+
+    IDENTIFIED = "identified"
+    APPROACHED = "approached"
+    CHOSEN = "chosen"
+
+
+@dataclass(frozen=True, slots=True)
+class RankedCandidate:
+    """A candidate with the reasons for its rank (C1, C2, C4)."""
+
+    __pydantic_config__ = DESCRIBED
+    rank: int
+    candidate: str
+    name: str
+    progress: Progress
+    score: int | None
+    """The sum of the three parts of the score, from 3 to 15."""
+    profile_version: int | None
+    """The version of the ideal partner profile that it was scored under."""
+    current: bool
+    """Whether that is the latest version."""
+    overlap_percent: Number | None
+    """The share of the initiator's customers that it serves, too."""
+    alignment: int | None
+    """The sum of the four dimensions of the alignment matrix, from 4 to 20."""
+    unbridged: tuple[Dimension, ...]
+    """Dimensions below the passing rating for which no bridging plan was agreed."""
+    reasons: tuple[str, ...]
+
+
+def candidates(member: Member) -> tuple[RankedCandidate, ...]:
     """Rank the candidates of a partnership, each with the reasons for its place (C1, C2, C4).
 
-    Who is no fit (a low dimension without a plan) comes after all others. Then the score counts
-    (under the profile as it now is, before others), then the overlap, then the alignment.
+    Candidates with a low dimension and no bridging plan come last. Then the score counts (one
+    under the latest profile before others), then the overlap, then the alignment, then the name.
+    The chosen partner sees itself only, not the others that the initiator looked at (C14).
     """
-    traits = member.traits
-    latest = max((each["profile_version"] for each in traits.get("profiles", ())), default=0)
-    found = [
-        _candidate(name, known, latest, chosen=name == member.partner)
-        for name, known in traits.get("candidates", {}).items()
-    ]
-    ranked = sorted(found, key=_candidate_order)
-    return [{"rank": place, **each} for place, each in enumerate(ranked, 1)]
+    latest = max((each.profile_version for each in member.traits.profiles), default=0)
+    ranked = sorted(
+        (
+            _candidate(name, member.shown(known), latest, member.chosen)
+            for name, known in member.candidates.items()
+            if member.party != member.chosen or name == member.chosen
+        ),
+        key=_candidate_order,
+    )
+    return tuple(replace(each, rank=place) for place, each in enumerate(ranked, 1))
 
 
-def _candidate(name: str, known: Row, latest: int, *, chosen: bool) -> Row:
-    score, overlap, alignment = (known.get(part) for part in ("score", "overlap", "alignment"))
-    bridged = known.get("bridged", ())
-    row = {
-        "candidate": name,
-        "name": known.get("name", name),
-        "approached": known.get("approached", False),
-        "chosen": chosen,
-        "score": sum(score[each] for each in SCORED) if score else None,
-        "profile_version": score["profile_version"] if score else None,
-        "overlap_percent": overlap_percent(overlap),
-        "alignment": sum(alignment[each] for each in Dimension) if alignment else None,
-        "unbridged": [
-            each.value
-            for each in Dimension
-            if alignment and alignment[each] < PASSING_RATING and each not in bridged
-        ],
-        "current": score is not None and score["profile_version"] == latest,
-    }
-    return {**row, "reasons": _reasons(row, latest)}
+def _candidate(name: str, known: Candidate, latest: int, chosen: str | None) -> RankedCandidate:
+    score, alignment = known.score, known.alignment
+    version = score.profile_version if score else None
+    low = alignment.low() if alignment else []
+    candidate = RankedCandidate(
+        rank=0,
+        candidate=name,
+        name=known.identified.name if known.identified else name,
+        progress=Progress.CHOSEN
+        if name == chosen
+        else Progress.APPROACHED
+        if known.approached
+        else Progress.IDENTIFIED,
+        score=score_of(score),
+        profile_version=version,
+        current=score is not None and version == latest,
+        overlap_percent=overlap_percent(known.overlap),
+        alignment=sum(getattr(alignment, each) for each in Dimension) if alignment else None,
+        unbridged=tuple(each for each in low if each not in known.bridged),
+        reasons=(),
+    )
+    return replace(candidate, reasons=tuple(_reasons(candidate, latest)))
 
 
-def overlap_percent(overlap: Row | None) -> str | None:
+def score_of(score: CandidateScored | None) -> int | None:
+    """Give the sum of the parts of a score (C2)."""
+    return sum(getattr(score, each) for each in SCORED) if score else None
+
+
+def overlap_percent(overlap: AudienceOverlapMeasured | None) -> Decimal | None:
     """Give the share of one's own customers that a candidate serves too, in percent (C2)."""
-    if not overlap or not overlap["own_customers"]:
+    if not overlap or not overlap.own_customers:
         return None
-    return _mean(100 * overlap["shared_customers"], overlap["own_customers"])
+    return _mean(100 * overlap.shared_customers, overlap.own_customers)
 
 
-def _reasons(row: Row, latest: int) -> list[str]:
-    version = row["profile_version"]
-    under = f" under profile {version}" + ("" if row["current"] else f", which is now {latest}")
+def _reasons(row: RankedCandidate, latest: int) -> list[str]:
+    under = f" under profile {row.profile_version}" + (
+        "" if row.current else f", which is now {latest}"
+    )
     return [
-        "not scored" if row["score"] is None else f"score {row['score']} of 15{under}",
+        "not scored" if row.score is None else f"score {row.score} of 15{under}",
         "overlap not measured"
-        if row["overlap_percent"] is None
-        else f"{row['overlap_percent']} % of our customers shared",
-        "alignment not assessed"
-        if row["alignment"] is None
-        else f"alignment {row['alignment']} of 20",
-        *(f"{each} is below {PASSING_RATING} and not bridged" for each in row["unbridged"]),
+        if row.overlap_percent is None
+        else f"{plain(row.overlap_percent)} % of our customers shared",
+        "alignment not assessed" if row.alignment is None else f"alignment {row.alignment} of 20",
+        *(f"{each} is below {PASSING_RATING} and not bridged" for each in row.unbridged),
     ]
 
 
-def _candidate_order(row: Row) -> tuple[bool, bool, int, Decimal, int, str]:
+def _candidate_order(row: RankedCandidate) -> tuple[bool, bool, int, Decimal, int, str]:
     return (
-        bool(row["unbridged"]),
-        not row["current"],
-        -(row["score"] or 0),
-        -Decimal(row["overlap_percent"] or 0),
-        -(row["alignment"] or 0),
-        row["candidate"],
+        bool(row.unbridged),
+        not row.current,
+        -(row.score or 0),
+        -(row.overlap_percent or Decimal(0)),
+        -(row.alignment or 0),
+        row.candidate,
     )

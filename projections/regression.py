@@ -1,4 +1,4 @@
-"""Ordinary least squares on one attribute, exactly: what a few partners can say, and how surely.
+"""Ordinary least squares on one attribute, in exact arithmetic.
 
 Slope, intercept and the share explained are exact fractions; only roots and the quantile of
 Student's t are rounded, in one fixed context, so that every machine gives the same digits.
@@ -12,13 +12,13 @@ from fractions import Fraction
 from domain.proportions import regularised_beta
 
 FEWEST = 3
-"""Pairs below which nothing is left to judge a line by: two points always lie on one."""
+"""The fewest pairs that a line is fitted to: two points always lie on one."""
 
 _ZERO = Fraction(0)
 _CONTEXT = Context(prec=40)
 _HALF = Decimal("0.5")
 _BISECTIONS = 120
-"""Halvings of the interval in which a quantile lies: more than enough for the digits kept."""
+"""Halvings of the interval that contains a quantile: more than the digits need."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Fit:
 
 
 def fit(pairs: Sequence[tuple[Decimal, Decimal]]) -> Fit | None:
-    """Fit a line; nothing where there are too few pairs, or x or y is the same in all of them."""
+    """Fit a line; None if there are too few pairs, or if all x or all y are the same."""
     count = len(pairs)
     if count < FEWEST:
         return None
@@ -78,20 +78,20 @@ def t_quantile(probability: Decimal, degrees: int) -> Decimal:
     Found by bisection, to about thirty digits.
     """
     with localcontext(_CONTEXT):
-        within = 2 * probability - 1
+        two_sided = 2 * probability - 1
         low, high = Decimal(0), Decimal(1)
-        while _within(high, degrees) < within:
+        while _two_sided(high, degrees) < two_sided:
             low, high = high, 2 * high
         for _ in range(_BISECTIONS):
             middle = (low + high) / 2
-            if _within(middle, degrees) < within:
+            if _two_sided(middle, degrees) < two_sided:
                 low = middle
             else:
                 high = middle
         return (low + high) / 2
 
 
-def _within(t: Decimal, degrees: int) -> Decimal:
+def _two_sided(t: Decimal, degrees: int) -> Decimal:
     """Give the probability that T lies between -t and t (DLMF 8.17; A. and S. 26.5.27)."""
     beyond = regularised_beta(degrees / (degrees + t * t), Decimal(degrees) / 2, _HALF)
     return 1 - beyond

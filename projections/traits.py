@@ -1,11 +1,18 @@
-"""What each partnership is like, to be set beside others: candidates, markets, means, economics.
+"""What each partnership is like, to compare it with others: candidates, markets, means, economics.
 
-One row for each partnership, bounded by what stands in it: the latest fact of each kind, and of
-feedback from a market only how much there is. A program's limits are a row of the same kind.
+A row for each candidate, a row for each market, and one row for the rest. A row keeps the latest
+fact of each kind, and of feedback from a market only how much there is. The limits that a party
+set for its portfolio are a row of the same kind, under the subject of its program.
+
+Rows hold some facts as they were recorded. A release that changes the form of one of these events
+raises the version of the projection.
 """
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, NamedTuple, TypeVar
 
 from domain.agreement import CommercialTermsAgreed
 from domain.execution import LessonRecorded
@@ -17,11 +24,12 @@ from domain.exploration import (
     CandidateApproached,
     CandidateIdentified,
     CandidateScored,
+    Dimension,
     IdealPartnerProfileDefined,
 )
 from domain.formation import EvidenceAttached, EvidenceKind
 from domain.governance import ResourcesCommitted
-from domain.kernel import Event, Value
+from domain.kernel import Event
 from domain.markets import (
     LocalFeedbackRecorded,
     MarketRanked,
@@ -33,165 +41,294 @@ from domain.markets import (
 from domain.program import PortfolioDefined
 from domain.recorded import Recorded
 from domain.scaling import JointInvestmentAgreed
-from domain.values import instant, plain
-from projections.fold import NOTHING, Change, Projection, Row, Rows
+from domain.terms import EconomicsKind
+from domain.values import Number
+from projections.fold import DESCRIBED, NOTHING, Change, Projection, Rows
 
 TRAITS_ROW = "traits"
-"""The key of the one row."""
+"""The key of the row that is about no single candidate or market."""
+
+CANDIDATE, MARKET = "candidate/", "market/"
+"""What the keys of the rows of candidates and of markets begin with."""
 
 
-def _json(value: Value, *without: str) -> Row:
-    return value.model_dump(mode="json", exclude_none=True, exclude=set(without))
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """What is known of one candidate (C1, C2, C4)."""
+
+    identified: CandidateIdentified | None = None
+    approached: bool = False
+    score: CandidateScored | None = None
+    overlap: AudienceOverlapMeasured | None = None
+    alignment: AlignmentAssessed | None = None
+    bridged: tuple[Dimension, ...] = ()
+    """The dimensions for which a bridging plan was agreed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rating:
+    """How one party rates a market, and the event that says so (C3)."""
+
+    index: int
+    viability: int
+    cultural_fit: int
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Feedback:
+    """How much feedback there is from a market, and the last event of it (C3)."""
+
+    count: int
+    score_sum: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Who owns a metric in a market: the event that says so, and whether it is somebody local."""
+
+    index: int
+    local: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Market:
+    """What is known of one market (C3, C29). Numbers are indexes of events."""
+
+    targeted: int | None = None
+    ratings: Mapping[str, Rating] = field(default_factory=dict)
+    """By the party that rates."""
+    feedback: Feedback | None = None
+    owners: Mapping[str, Owner] = field(default_factory=dict)
+    """By metric."""
+    manager: int | None = None
+    """The event that named the regional manager."""
+
+
+@dataclass(frozen=True, slots=True)
+class AgreedEconomics:
+    """The economics of one version of the terms."""
+
+    version: int
+    effective_from: date
+    kinds: tuple[EconomicsKind, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The limits that a party set for its portfolio, and when they were recorded (C28)."""
+
+    __pydantic_config__ = DESCRIBED
+    party: str
+    recorded_at: datetime
+    fewest_active: int
+    most_active: int
+    largest_share: Number
+    """The largest share of the revenue, in percent, that one partner may bring."""
+    capacity: Number
+    """How many full-time people there are for partnerships."""
+
+
+@dataclass(frozen=True, slots=True)
+class Traits:
+    """What is known of a partnership as a whole."""
+
+    profiles: tuple[IdealPartnerProfileDefined, ...] = ()
+    terms: tuple[AgreedEconomics, ...] = ()
+    attention: Mapping[str, Decimal] = field(default_factory=dict)
+    """The percent of a person's time that each party committed (C12)."""
+    capabilities: Mapping[str, str] = field(default_factory=dict)
+    """What each party brings, as both agreed (C26)."""
+    experiment: int | None = None
+    """The last event that shows an experiment."""
+    lesson: str | None = None
+    """The last lesson."""
+    limits: Limits | None = None
+
+
+R = TypeVar("R", Candidate, Market, Traits)
+
+
+def _with(row: R, **changes: object) -> R:
+    """Do what `dataclasses.replace` does, in two thirds of the time."""
+    kind = type(row)
+    made = object.__new__(kind)
+    for name in kind.__slots__:
+        object.__setattr__(made, name, changes[name] if name in changes else getattr(row, name))
+    return made
 
 
 # --- candidates (C1, C2, C4) -------------------------------------------------------------------
 
 
-def _profile(row: Row, _: Recorded, event: IdealPartnerProfileDefined) -> Row:
-    return {**row, "profiles": [*row.get("profiles", []), _json(event)]}
+def _identified(row: Candidate, _: Recorded, event: CandidateIdentified) -> Candidate:
+    return _with(row, identified=event)
 
 
-def _with_candidate(row: Row, name: str, known: Row) -> Row:
-    candidates = row.get("candidates", {})
-    return {**row, "candidates": {**candidates, name: {**candidates.get(name, {}), **known}}}
+def _approached(row: Candidate, _: Recorded, __: CandidateApproached) -> Candidate:
+    return _with(row, approached=True)
 
 
-def _identified(row: Row, _: Recorded, event: CandidateIdentified) -> Row:
-    return _with_candidate(row, event.candidate, _json(event, "candidate"))
+def _scored(row: Candidate, _: Recorded, event: CandidateScored) -> Candidate:
+    return _with(row, score=event)
 
 
-def _approached(row: Row, _: Recorded, event: CandidateApproached) -> Row:
-    return _with_candidate(row, event.candidate, {"approached": True})
+def _overlap(row: Candidate, _: Recorded, event: AudienceOverlapMeasured) -> Candidate:
+    return _with(row, overlap=event)
 
 
-def _latest(part: str) -> Callable[[Row, Recorded, Any], Row]:
-    """Keep the latest fact of a kind about a candidate, under `part`."""
-    return lambda row, _, event: _with_candidate(
-        row, event.candidate, {part: _json(event, "candidate")}
-    )
+def _aligned(row: Candidate, _: Recorded, event: AlignmentAssessed) -> Candidate:
+    return _with(row, alignment=event)
 
 
-def _bridged(row: Row, _: Recorded, event: BridgingPlanAgreed) -> Row:
-    known = row.get("candidates", {}).get(event.candidate, {}).get("bridged", ())
-    bridged = sorted({*known, event.dimension.value})
-    return _with_candidate(row, event.candidate, {"bridged": bridged})
+def _bridged(row: Candidate, _: Recorded, event: BridgingPlanAgreed) -> Candidate:
+    return _with(row, bridged=tuple(sorted({*row.bridged, event.dimension})))
 
 
 # --- markets (C3, C29) -------------------------------------------------------------------------
 
 
-def _with_market(row: Row, name: str, known: Row) -> Row:
-    markets = row.get("markets", {})
-    return {**row, "markets": {**markets, name: {**markets.get(name, {}), **known}}}
+def _targeted(row: Market, recorded: Recorded, _: MarketTargeted) -> Market:
+    return _with(row, targeted=recorded.index)
 
 
-def _targeted(row: Row, recorded: Recorded, event: MarketTargeted) -> Row:
-    return _with_market(row, event.market, {"targeted": recorded.index})
+def _heard(row: Market, recorded: Recorded, event: LocalFeedbackRecorded) -> Market:
+    before = row.feedback or Feedback(0, 0, 0)
+    total = before.score_sum + event.score
+    return _with(row, feedback=Feedback(before.count + 1, total, recorded.index))
 
 
-def _heard(row: Row, recorded: Recorded, event: LocalFeedbackRecorded) -> Row:
-    before = row.get("markets", {}).get(event.market, {}).get("feedback", {})
-    feedback = {
-        "count": before.get("count", 0) + 1,
-        "sum": before.get("sum", 0) + event.score,
-        "last": recorded.index,
-    }
-    return _with_market(row, event.market, {"feedback": feedback})
+def _rated(row: Market, recorded: Recorded, event: MarketRanked) -> Market:
+    rating = Rating(recorded.index, event.viability, event.cultural_fit, tuple(event.reasons))
+    return _with(row, ratings={**row.ratings, recorded.act.party: rating})
 
 
-def _ranked(row: Row, recorded: Recorded, event: MarketRanked) -> Row:
-    by_party = row.get("markets", {}).get(event.market, {}).get("ranked", {})
-    ranked = {**_json(event, "market"), "index": recorded.index}
-    return _with_market(row, event.market, {"ranked": {**by_party, recorded.act.party: ranked}})
+def _owned(row: Market, recorded: Recorded, event: MetricOwnerAssigned) -> Market:
+    owner = Owner(recorded.index, event.local)
+    return _with(row, owners={**row.owners, event.metric: owner})
 
 
-def _owned(row: Row, recorded: Recorded, event: MetricOwnerAssigned) -> Row:
-    if event.market is None:
-        return row
-    owners = row.get("markets", {}).get(event.market, {}).get("owners", {})
-    owner = {**_json(event, "market", "metric"), "index": recorded.index}
-    return _with_market(row, event.market, {"owners": {**owners, event.metric: owner}})
-
-
-def _managed(row: Row, recorded: Recorded, event: RoleAssigned) -> Row:
-    if event.market is None or event.role is not Role.REGIONAL_MANAGER:
-        return row
-    manager = {"name": event.name, "index": recorded.index}
-    return _with_market(row, event.market, {"manager": manager})
-
-
-def _tried(row: Row, recorded: Recorded, event: EvidenceAttached | PilotConcluded) -> Row:
-    if isinstance(event, EvidenceAttached) and event.kind is not EvidenceKind.EXPERIMENT:
-        return row
-    return {**row, "experiment": recorded.index}
+def _managed(row: Market, recorded: Recorded, _: RoleAssigned) -> Market:
+    return _with(row, manager=recorded.index)
 
 
 # --- means and economics (C10, C12, C26) -------------------------------------------------------
 
 
-def _agreed(row: Row, _: Recorded, event: CommercialTermsAgreed) -> Row:
-    terms = {
-        "version": event.terms_version,
-        "effective_from": event.effective_from.isoformat(),
-        "kinds": sorted({each.kind for each in event.terms.economics}),
-    }
-    return {**row, "terms": [*row.get("terms", []), terms]}
+def _sought(row: Traits, _: Recorded, event: IdealPartnerProfileDefined) -> Traits:
+    return _with(row, profiles=(*row.profiles, event))
 
 
-def _committed(row: Row, recorded: Recorded, event: ResourcesCommitted) -> Row:
-    attention = {**row.get("attention", {}), recorded.act.party: plain(event.attention)}
-    return {**row, "attention": attention}
+def _tried(row: Traits, recorded: Recorded, event: EvidenceAttached | PilotConcluded) -> Traits:
+    if isinstance(event, EvidenceAttached) and event.kind is not EvidenceKind.EXPERIMENT:
+        return row
+    return _with(row, experiment=recorded.index)
 
 
-def _joined(row: Row, _: Recorded, event: JointInvestmentAgreed) -> Row:
-    return {**row, "capabilities": {**row.get("capabilities", {}), **event.capabilities}}
+def _agreed(row: Traits, _: Recorded, event: CommercialTermsAgreed) -> Traits:
+    kinds = tuple(sorted({each.kind for each in event.terms.economics}))
+    terms = AgreedEconomics(event.terms_version, event.effective_from, kinds)
+    return _with(row, terms=(*row.terms, terms))
 
 
-def _learned(row: Row, _: Recorded, event: LessonRecorded) -> Row:
-    return {**row, "lesson": event.text}
+def _committed(row: Traits, recorded: Recorded, event: ResourcesCommitted) -> Traits:
+    return _with(row, attention={**row.attention, recorded.act.party: event.attention})
 
 
-def _limited(row: Row, recorded: Recorded, event: PortfolioDefined) -> Row:
-    act = recorded.act
-    return {**row, "limits": {**_json(event), "party": act.party, "set": instant(act.recorded_at)}}
+def _joined(row: Traits, _: Recorded, event: JointInvestmentAgreed) -> Traits:
+    return _with(row, capabilities={**row.capabilities, **event.capabilities})
+
+
+def _learned(row: Traits, _: Recorded, event: LessonRecorded) -> Traits:
+    return _with(row, lesson=event.text)
+
+
+def _limited(row: Traits, recorded: Recorded, event: PortfolioDefined) -> Traits:
+    limits = Limits(
+        recorded.act.party,
+        recorded.act.recorded_at,
+        event.fewest_active,
+        event.most_active,
+        event.largest_share,
+        event.capacity,
+    )
+    return _with(row, limits=limits)
 
 
 # --- fold --------------------------------------------------------------------------------------
 
-_TAKES: dict[type[Event], Callable[[Row, Recorded, Any], Row]] = {
-    IdealPartnerProfileDefined: _profile,
-    CandidateIdentified: _identified,
-    CandidateApproached: _approached,
-    CandidateScored: _latest("score"),
-    AudienceOverlapMeasured: _latest("overlap"),
-    AlignmentAssessed: _latest("alignment"),
-    BridgingPlanAgreed: _bridged,
-    MarketTargeted: _targeted,
-    LocalFeedbackRecorded: _heard,
-    MarketRanked: _ranked,
-    MetricOwnerAssigned: _owned,
-    RoleAssigned: _managed,
-    EvidenceAttached: _tried,
-    PilotConcluded: _tried,
-    CommercialTermsAgreed: _agreed,
-    ResourcesCommitted: _committed,
-    JointInvestmentAgreed: _joined,
-    LessonRecorded: _learned,
-    PortfolioDefined: _limited,
+
+class _Take(NamedTuple):
+    """How an event changes a row: the key of the row, the row before there is one, the change."""
+
+    key: Callable[[Any], str | None]
+    empty: Candidate | Market | Traits
+    change: Callable[[Any, Recorded, Any], Candidate | Market | Traits]
+
+
+def _of_candidate(change: Callable[[Candidate, Recorded, Any], Candidate]) -> _Take:
+    return _Take(lambda event: CANDIDATE + event.candidate, Candidate(), change)
+
+
+def _of_market(change: Callable[[Market, Recorded, Any], Market]) -> _Take:
+    return _Take(lambda event: MARKET + event.market if event.market else None, Market(), change)
+
+
+def _of_all(change: Callable[[Traits, Recorded, Any], Traits]) -> _Take:
+    return _Take(lambda _: TRAITS_ROW, Traits(), change)
+
+
+def _managed_market(event: RoleAssigned) -> str | None:
+    regional = event.role is Role.REGIONAL_MANAGER
+    return MARKET + event.market if event.market and regional else None
+
+
+_TAKES: dict[type[Event], _Take] = {
+    CandidateIdentified: _of_candidate(_identified),
+    CandidateApproached: _of_candidate(_approached),
+    CandidateScored: _of_candidate(_scored),
+    AudienceOverlapMeasured: _of_candidate(_overlap),
+    AlignmentAssessed: _of_candidate(_aligned),
+    BridgingPlanAgreed: _of_candidate(_bridged),
+    MarketTargeted: _of_market(_targeted),
+    LocalFeedbackRecorded: _of_market(_heard),
+    MarketRanked: _of_market(_rated),
+    MetricOwnerAssigned: _of_market(_owned),
+    RoleAssigned: _Take(_managed_market, Market(), _managed),
+    IdealPartnerProfileDefined: _of_all(_sought),
+    EvidenceAttached: _of_all(_tried),
+    PilotConcluded: _of_all(_tried),
+    CommercialTermsAgreed: _of_all(_agreed),
+    ResourcesCommitted: _of_all(_committed),
+    JointInvestmentAgreed: _of_all(_joined),
+    LessonRecorded: _of_all(_learned),
+    PortfolioDefined: _of_all(_limited),
 }
 
 
-def keys(_: Recorded) -> tuple[str, ...]:
-    """Give the one row."""
-    return (TRAITS_ROW,)
+def keys(recorded: Recorded) -> tuple[str, ...]:
+    """Give the row that an event changes, if it changes any."""
+    key = _TAKES[type(recorded.event)].key(recorded.event)
+    return () if key is None else (key,)
 
 
 def apply(rows: Rows, recorded: Recorded) -> Change:
     """Take a fact into what the partnership is like."""
-    before = rows.get(TRAITS_ROW, {})
-    take = _TAKES.get(type(recorded.event))
-    row = take(before, recorded, recorded.event) if take else before
-    return NOTHING if row is before else Change({TRAITS_ROW: row}, [])
+    event = recorded.event
+    key_of, empty, change = _TAKES[type(event)]
+    key = key_of(event)
+    if key is None:
+        return NOTHING
+    before = rows.get(key, empty)
+    row = change(before, recorded, event)
+    return NOTHING if row is before else Change({key: row}, [])
 
 
-TRAITS = Projection("traits", keys, apply, frozenset(_TAKES))
+def _row_type(key: str) -> type[Candidate] | type[Market] | type[Traits]:
+    if key == TRAITS_ROW:
+        return Traits
+    return Candidate if key.startswith(CANDIDATE) else Market
+
+
+TRAITS = Projection("traits", keys, apply, frozenset(_TAKES), version=2, row_type=_row_type)

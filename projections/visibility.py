@@ -13,6 +13,7 @@ from domain.formation import BestAlternativeDeclared, NonNegotiableDeclared
 from domain.recorded import Recorded
 from domain.reported_figure import MetricCorrected, MetricReported
 from domain.sharing import SMALLEST_CELL, DataSharingAgreed, Form
+from projections.figures import Figure
 from projections.fold import Row
 
 PRIVATE = (BestAlternativeDeclared, NonNegotiableDeclared)
@@ -91,6 +92,21 @@ class Sight:
         if self.protocol is None or self.protocol.form is Form.FULL:
             return 0
         return self.protocol.smallest_cell
+
+    def withholds(self, metric: str, figure: Figure) -> bool:
+        """Whether a figure is, or is made of, a count that the viewer is not shown (C14)."""
+        if figure.source == "counted" or metric in self.own:
+            return False
+        counts = [figure.numerator, figure.denominator]
+        counts += [figure.value] if figure.unit == "count" else []
+        return any(0 < each < self.smallest for each in counts if each is not None)
+
+    def withholds_overlap(self, by: str, overlap: AudienceOverlapMeasured) -> bool:
+        """Whether an overlap that a party measured is too small to be shown to the viewer."""
+        if self.viewer.full or self.viewer.party in (None, by):
+            return False
+        cell = self.protocol.smallest_cell if self.protocol else SMALLEST_CELL
+        return overlap.shared_customers < cell
 
     def line(self, line: Row) -> Row:
         """Give a line of a report, with counts below the smallest cell left out (C14)."""

@@ -4,7 +4,6 @@ What was so at some time, and why something is so, is answered from the events a
 Lists of what is so now come from the views.
 """
 
-from infra.answers.comparing import attributes, candidates, markets, portfolio
 from infra.answers.erasing import commitments, erase
 from infra.answers.evidence import experiments, funnel, rules, try_rule
 from infra.answers.explaining import explain
@@ -22,8 +21,6 @@ __all__ = [
     "Memory",
     "NotFound",
     "alerts",
-    "attributes",
-    "candidates",
     "commitments",
     "erase",
     "experiments",
@@ -31,8 +28,6 @@ __all__ = [
     "funnel",
     "history",
     "kpis",
-    "markets",
-    "portfolio",
     "review_pack",
     "rules",
     "show",

@@ -1,7 +1,11 @@
 """The questions of the command line and of HTTP, in the order of the help."""
 
+from infra.answers.attributes import ATTRIBUTES
+from infra.answers.candidates import CANDIDATES
+from infra.answers.markets import MARKETS
 from infra.answers.metrics import METRICS
 from infra.answers.partnerships import PARTNERSHIPS
+from infra.answers.portfolio import PORTFOLIO
 from infra.answers.question import Question
 from infra.answers.refusals import REFUSALS
 from infra.answers.schema import SCHEMA
@@ -15,4 +19,8 @@ QUESTIONS: tuple[Question, ...] = (
     PARTNERSHIPS,
     STATEMENT,
     STATEMENTS,
+    PORTFOLIO,
+    MARKETS,
+    CANDIDATES,
+    ATTRIBUTES,
 )

@@ -3,7 +3,7 @@
 import inspect
 from collections.abc import Callable, Iterator
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args, get_origin
 
 import orjson
 import typer
@@ -87,6 +87,8 @@ def _described(name: str, asks: Asks) -> Any:  # noqa: ANN401 - an annotation
 
 
 def _plain(kind: Any) -> Any:  # noqa: ANN401 - an annotation, without pydantic's constraints
+    if get_origin(kind) is tuple:
+        return list[_plain(get_args(kind)[0])]  # type: ignore[misc] # an annotation, made here
     return getattr(kind, "__origin__", kind) if hasattr(kind, "__metadata__") else kind
 
 

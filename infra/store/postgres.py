@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from typing import Any, Self
 
@@ -276,6 +277,21 @@ class PostgresStore:
         """Give the number of all events."""
         found = self.datastore.one(_SIZE)
         return int(found[0]) if found else 0
+
+    def last_recorded_at(self) -> datetime | None:
+        """Give the latest moment at which an event was recorded; None if there is no event."""
+        # The last event of each partnership is its latest, and the key finds it.
+        found = self.datastore.one(
+            """WITH RECURSIVE names AS (
+                (SELECT partnership FROM history.events ORDER BY partnership LIMIT 1)
+                UNION ALL
+                SELECT (SELECT e.partnership FROM history.events e
+                        WHERE e.partnership > names.partnership ORDER BY e.partnership LIMIT 1)
+                FROM names WHERE names.partnership IS NOT NULL
+            ) SELECT max((SELECT e.recorded_at FROM history.events e
+                WHERE e.partnership = names.partnership ORDER BY e.idx DESC LIMIT 1)) FROM names"""
+        )
+        return utc(found[0]) if found and found[0] else None
 
     # --- reading what stands beside them ---
 

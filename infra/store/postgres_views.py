@@ -149,6 +149,19 @@ class PostgresViews:
 
         return _rows(read, after, limit)
 
+    def rows_of(self, projection: str, partnerships: Iterable[str]) -> dict[str, dict[str, Row]]:
+        """Give all rows of each of these partnerships, by partnership and key."""
+        found = self.datastore.all(
+            """SELECT partnership, key, body FROM views.rows
+            WHERE projection = %s AND partnership = ANY(%s) ORDER BY partnership, key""",
+            projection,
+            list(partnerships),
+        )
+        rows: dict[str, dict[str, Row]] = {}
+        for partnership, key, body in found:
+            rows.setdefault(partnership, {})[key] = orjson.loads(body)
+        return rows
+
     def everywhere(self, projection: str, key: str) -> Iterator[tuple[str, Row]]:
         """Give the row of one key from each partnership that has it, by partnership."""
 

@@ -253,6 +253,9 @@ class History(Protocol):
     def size(self) -> int:
         """Give the number of all events."""
 
+    def last_recorded_at(self) -> datetime | None:
+        """Give the latest moment at which an event was recorded; None if there is no event."""
+
     def refusals(
         self, state: RefusalState | None = "open", after: int = 0, limit: int = 100
     ) -> list[Refusal]:
@@ -347,6 +350,9 @@ class Views(Protocol):
         limit: int | None = None,
     ) -> Iterator[tuple[str, Row]]:
         """Give a partnership's rows by key: those that begin with `prefix` and follow `after`."""
+
+    def rows_of(self, projection: str, partnerships: Iterable[str]) -> dict[str, dict[str, Row]]:
+        """Give all rows of each of these partnerships, by partnership and key."""
 
     def everywhere(self, projection: str, key: str) -> Iterator[tuple[str, Row]]:
         """Give the row of one key from each partnership that has it, by partnership."""

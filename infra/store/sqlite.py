@@ -284,6 +284,13 @@ class SqliteStore:
             size: int = c.execute(_NEXT_POSITION).fetchone()[0]
         return size
 
+    def last_recorded_at(self) -> datetime | None:
+        """Give the latest moment at which an event was recorded; None if there is no event."""
+        with self.datastore.reading() as c:
+            # Without its Z, a moment on the second sorts before the fractions that follow it.
+            (found,) = c.execute("SELECT max(rtrim(recorded_at, 'Z')) FROM heads").fetchone()
+        return None if found is None else moment(f"{found}Z")
+
     # --- reading what stands beside them ---
 
     def heads(self, partnerships: Iterable[str]) -> dict[str, Head]:

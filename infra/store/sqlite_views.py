@@ -148,6 +148,20 @@ class SqliteViews:
             statement, (projection, partnership, prefix, prefix + LAST), after, limit
         )
 
+    def rows_of(self, projection: str, partnerships: Iterable[str]) -> dict[str, dict[str, Row]]:
+        """Give all rows of each of these partnerships, by partnership and key."""
+        rows: dict[str, dict[str, Row]] = {}
+        with self.datastore.reading() as c:
+            found = c.execute(
+                """SELECT r.partnership, r.key, r.body FROM json_each(?) wanted CROSS JOIN rows r
+                ON r.projection = ? AND r.partnership = wanted.value
+                ORDER BY r.partnership, r.key""",
+                (as_json(partnerships), projection),
+            )
+            for partnership, key, body in found:
+                rows.setdefault(partnership, {})[key] = orjson.loads(body)
+        return rows
+
     def everywhere(self, projection: str, key: str) -> Iterator[tuple[str, Row]]:
         """Give the row of one key from each partnership that has it, by partnership."""
         # Partnerships are found by their positions: rows are sorted by partnership before key,

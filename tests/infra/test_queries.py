@@ -27,7 +27,6 @@ from domain.markets import (
     TargetMarket,
 )
 from domain.metric_catalogue import CATALOGUE, Adds
-from domain.program import DefinePortfolio
 from domain.reported_figure import Figure, ReportMetric
 from domain.standing_alerts import BY_RULE, REFERRAL_MINIMUM
 from domain.values import plain
@@ -176,21 +175,6 @@ EVERYTHING = AsOf(known=day("2100-01-01"))
 def test_lists_by_replay_of_all_there_is_are_those_of_the_views(accord: Accord) -> None:
     assert listed(accord, EVERYTHING) == listed(accord)
     assert list(answers.alerts(accord, when=EVERYTHING)) == list(answers.alerts(accord))
-    assert answers.markets(accord, when=EVERYTHING) == answers.markets(accord)
-    for name in partnerships(accord.history):
-        then = answers.candidates(accord, name, EVERYTHING)
-        assert then == answers.candidates(accord, name)
-    fitted = answers.attributes(accord, "payments", when=EVERYTHING)
-    assert {**fitted, "as_of": {}} == answers.attributes(accord, "payments")
-
-
-def test_the_portfolio_by_replay_of_all_there_is_is_that_of_the_views(accord: Accord) -> None:
-    now = answers.portfolio(accord)
-    moment = datetime.fromisoformat(now["as_of"]["moment"])
-
-    then = answers.portfolio(accord, AsOf(known=moment))
-
-    assert then["portfolios"] == now["portfolios"]
 
 
 def test_the_list_of_an_earlier_day_has_what_had_begun_by_then(accord: Accord) -> None:
@@ -241,89 +225,6 @@ def test_a_figure_is_explained_by_the_report_that_stood_then(accord: Accord) -> 
     assert [(event["type"], event["stands"]) for event in figure["events"]] == [
         ("MetricReported", True)
     ]
-
-
-# --- side by side ------------------------------------------------------------------------------
-
-
-def test_each_initiator_has_a_portfolio_of_its_own(accord: Accord) -> None:
-    answer = answers.portfolio(accord)
-
-    assert {each["initiator"]: len(each["partners"]) for each in answer["portfolios"]} == {
-        "cobalt-films": 1,
-        "growthos": 1,
-        "helio-plus": 1,
-        "lumastream": 2,
-    }
-    lumastream = answer["portfolios"][-1]
-    assert lumastream["searching"] == ["spring-germany"]
-    assert lumastream["load"]["active"] == 1
-
-
-def test_of_two_spring_launches_the_one_that_barely_moves_shows(accord: Accord) -> None:
-    whole = answers.portfolio(accord, AsOf(at=day("2026-06-30T23:59:59")))["portfolios"][-1]
-
-    assert whole["laggards"]["performing"] == 1
-    assert [each["id"] for each in whole["laggards"]["lagging"]] == ["spring-france"]
-
-
-def test_a_program_sets_the_limits_of_its_partys_portfolio_and_is_in_no_list(
-    tmp_path: Path,
-) -> None:
-    limits = DefinePortfolio(
-        fewest_active=1, most_active=3, largest_share=Decimal(40), capacity=Decimal("0.5")
-    )
-    tighter = limits.model_copy(update={"most_active": 2})
-    with simulated(tmp_path) as accord:
-        accord.service.handle(
-            [
-                beginning("acme"),
-                message("limits", limits, subject="growthos-program"),
-                message("tighter", tighter, subject="growthos-program", at="2026-01-13"),
-            ]
-        )
-        accord.runner.catch_up()
-
-        (whole,) = answers.portfolio(accord)["portfolios"]
-        names = [row.id for row in listed(accord)]
-
-    assert whole["limits"]["party"] == "growthos"
-    assert (whole["load"]["fewest"], whole["load"]["most"]) == (1, 2)
-    assert names == ["acme"]
-
-
-def test_markets_are_those_of_the_partnerships_that_are_asked_for(tmp_path: Path) -> None:
-    with simulated(tmp_path) as accord:
-        target = TargetMarket(market="spain")
-        subjects = ("acme", "zenith")
-        accord.service.handle([beginning(each) for each in subjects])
-        accord.service.handle([message(f"to-{each}", target, subject=each) for each in subjects])
-        accord.runner.catch_up()
-
-        (both,) = answers.markets(accord)
-        (one,) = answers.markets(accord, ["zenith"])
-        with pytest.raises(NotFound):
-            answers.markets(accord, ["nobody"])
-
-    assert both["partnerships"] == ["acme", "zenith"]
-    assert one["partnerships"] == ["zenith"]
-
-
-def test_the_candidates_of_the_seed_case_begin_with_the_firm_that_was_chosen(
-    accord: Accord,
-) -> None:
-    rows = answers.candidates(accord, CONSULTING)
-
-    assert len(rows) == 20
-    assert (rows[0]["candidate"], rows[0]["chosen"]) == ("northbridge", True)
-
-
-def test_attributes_are_of_a_metric_of_the_catalogue(accord: Accord) -> None:
-    answer = answers.attributes(accord, "payments")
-
-    assert len(answer["partnerships"]) == 3
-    with pytest.raises(NotFound, match="Perhaps payments"):
-        answers.attributes(accord, "payment")
 
 
 # --- where a partnership stands ----------------------------------------------------------------

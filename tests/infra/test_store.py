@@ -112,6 +112,13 @@ def test_time_may_run_apart_in_different_partnerships(store: History) -> None:
     }
 
 
+def test_the_last_moment_of_all_partnerships_is_found_to_the_fraction(store: History) -> None:
+    assert store.last_recorded_at() is None
+    store.append([noted("acme", seconds=60.5), noted("globex", seconds=60), noted("initech")])
+
+    assert store.last_recorded_at() == NOON + timedelta(seconds=60.5)
+
+
 def test_subscribers_are_called_after_each_commit_and_no_other_time(store: History) -> None:
     sizes: list[int] = []
     end = store.subscribe(lambda: sizes.append(store.size()))

@@ -170,6 +170,20 @@ def test_one_key_is_read_from_all_partnerships(views: Views) -> None:
     assert list(views.everywhere("overview", "card")) == [("acme", {"n": 1}), ("globex", {"n": 2})]
 
 
+def test_all_rows_are_read_of_the_partnerships_that_are_named(views: Views) -> None:
+    views.save(
+        Saved(
+            "overview",
+            {"acme": (NOTHING, 0), "globex": (NOTHING, 0), "initech": (NOTHING, 0)},
+            {("globex", "a"): {"n": 2}, ("acme", "b"): {"n": 1}, ("acme", "a"): {}},
+        )
+    )
+    assert views.rows_of("overview", ["acme", "initech", "nobody"]) == {
+        "acme": {"a": {}, "b": {"n": 1}}
+    }
+    assert views.rows_of("kpis", ["acme"]) == {}
+
+
 def test_partnerships_wake_when_their_time_has_come(views: Views) -> None:
     wakes = {
         "acme": "2026-03-02T00:00:00Z",

@@ -24,13 +24,14 @@ STRANGER = "passer-by"
 ONE_OF_THE_PARTIES = "northbridge"
 MOMENT = "2026-06-30T12:00:00Z"
 
-EXAMPLES: dict[str, str] = {"id": CONSULTING, "period": "2026-Q2"}
+EXAMPLES: dict[str, str] = {"id": CONSULTING, "metric": "payments", "period": "2026-Q2"}
 """A value for each parameter, by its name, or by its question's name and its own."""
 
 FLAG = "true"
 """The value of a parameter that is a flag of the command."""
 
 OPTIONAL: list[tuple[str, dict[str, str]]] = [
+    ("attributes", {"period": "2026-Q2"}),
     ("rejected", {"all": FLAG}),
     ("schema", {"type": "SignAgreement"}),
     ("statement", {"policy": "first-touch"}),

@@ -9,7 +9,6 @@ import pytest
 
 from domain.governance import ResourcesCommitted
 from domain.proportions import Beta, rounded
-from domain.values import plain
 from infra import answers
 from infra.answers import statement
 from infra.answers.statement import LedgerLine
@@ -194,6 +193,5 @@ def test_ten_partnerships_take_one_to_two_full_time_people(accord: Accord) -> No
     }
 
     assert (min(committed), max(committed)) == (Decimal(10), Decimal(20))
-    for percent, people in [(min(committed), "1.00"), (max(committed), "2.00")]:
-        active = [{"attention": plain(percent)}] * 10
-        assert load(active)["people_committed"] == people
+    for percent, people in [(min(committed), 1), (max(committed), 2)]:
+        assert load([percent] * 10).people_committed == people

@@ -614,11 +614,13 @@ def test_what_was_cannot_be_followed(accord: Accord, demo: str) -> None:
     assert "--follow is for what comes" in ran.err
 
 
-def test_the_portfolio_says_who_lags_and_on_whom_one_depends(accord: Accord, demo: str) -> None:
+def test_the_portfolio_says_which_are_behind_and_on_which_one_depends(
+    accord: Accord, demo: str
+) -> None:
     told = accord("portfolio", "--at", "2026-06-30", "--store", demo).out
 
-    assert "1 of 2 active perform" in told
-    assert "spring-france lags: new_subscribers: 15.50 % of the target" in told
+    assert "1 of 2 active on track" in told
+    assert "spring-france is behind: new_subscribers: 15.50 % of the target" in told
     assert "All of it comes from one partnership, growthos-consulting." in told
     assert "without a partner: spring-germany" in told
 

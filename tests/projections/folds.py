@@ -17,14 +17,13 @@ from domain.kernel import Event, Stage
 from domain.reported_figure import CorrectMetric, Figure, ReportMetric
 from domain.rules import DecisionRule
 from domain.values import Money
-from projections import ALERTS, KPIS, OVERVIEW, TRAITS
+from projections import ALERTS, KPIS
 from projections import figures as reading
-from projections.alerts import Alert, AlertState
+from projections.alerts import Alert
 from projections.breaches import RuleFacts
 from projections.fold import Output, Row, Rows, replay
-from projections.overview import OVERVIEW_ROW, Overview
-from projections.portfolio import Member
-from projections.traits import TRAITS_ROW
+from projections.portfolio import READ, Member
+from projections.visibility import OPERATOR, Sight, Viewer
 from tests.life import OURS, TERMS, THEIRS, at, changed
 from tests.stories import Story
 
@@ -175,12 +174,10 @@ def said(story: Story) -> list[Output]:
     return [output for output, _ in replay(ALERTS, story.history).outputs]
 
 
-def member(story: Story, name: str | None = None) -> Member:
-    """Give what a story comes to as a member of a portfolio, under a name of its own if need be."""
-    return Member(
-        name or story.id,
-        replay(OVERVIEW, story.history).rows.get(OVERVIEW_ROW, Overview()),
-        replay(TRAITS, story.history).rows.get(TRAITS_ROW, {}),
-        figures(story),
-        [each for each in alerts(story).values() if each.state is AlertState.OPEN],
+def member(story: Story, name: str | None = None, viewer: Viewer = OPERATOR) -> Member:
+    """Give what a viewer sees of a story, as a member of a portfolio, under a name if given."""
+    sight = Sight.of(viewer, story.history) if viewer.party else Sight(viewer)
+    shown = [each for each in story.history if sight.shows(each)]
+    return Member.of(
+        name or story.id, {each.name: replay(each, shown).rows for each in READ}, sight
     )

@@ -1,24 +1,23 @@
-"""What partners are like against how they perform, and how little a few of them say (C19, C21)."""
+"""Attributes of partners against their figures, and how little a few of them say (C19, C21)."""
 
 from decimal import Decimal
 
-from domain.exploration import BeginExploration
+from domain.exploration import BeginExploration, CandidateIdentified, IdentifyCandidate
 from domain.kernel import Stage
-from projections.attributes import ATTRIBUTES, Observed, against, observe
-from projections.fold import Row
-from tests.life import after, at
+from projections.attributes import ATTRIBUTES, Attribute, Comparison, Observed, against, observe
+from projections.traits import Candidate
+from tests.life import after, at, example
 from tests.projections.folds import count, member, report
 
 
 def seen(name: str, staff: int | None, value: int, unit: str = "count") -> Observed:
-    candidate: Row = {"staff": staff} if staff is not None else {}
-    return Observed(name, candidate, ended=False, value=Decimal(value), unit=unit)
+    identified = CandidateIdentified(**example(IdentifyCandidate, staff=staff).model_dump())
+    return Observed(name, Candidate(identified), ended=False, value=Decimal(value), unit=unit)
 
 
-def attribute(answer: Row, name: str) -> Row:
-    found: Row
-    (found,) = (each for each in answer["attributes"] if each["attribute"] == name)
-    return found
+def attribute(found: Comparison, name: str) -> Attribute:
+    (only,) = (each for each in found.attributes if each.attribute == name)
+    return only
 
 
 def test_everything_recorded_of_a_candidate_is_an_attribute() -> None:
@@ -57,29 +56,31 @@ def test_a_figure_is_of_the_period_that_is_asked_for() -> None:
 
 
 def test_without_a_partner_nothing_is_observed() -> None:
-    assert observe(member(after(BeginExploration)), "new_users", None) == []
+    assert list(observe(member(after(BeginExploration)), "new_users", None)) == []
 
 
 def test_more_staff_goes_with_more_where_three_partners_lie_on_a_line() -> None:
     answer = against([seen("a", 50, 110), seen("b", 100, 210), seen("c", 150, 310)])
 
     staff = attribute(answer, "staff")
-    assert (staff["n"], staff["slope"], staff["r_squared"]) == (3, "2", "1")
-    assert staff["reading"] == "more goes with more"
-    assert attribute(answer, "score")["note"] == "fewer than 3 partners: no line"
+    assert staff.line
+    assert staff.n == 3
+    assert [staff.line.slope, staff.line.r_squared] == [2, 1]
+    assert staff.reading == "more goes with more"
+    assert attribute(answer, "score").reading == "fewer than 3 partners: no line"
 
 
-def test_scatter_leaves_it_open_whether_there_is_a_connection() -> None:
+def test_scatter_leaves_it_open_whether_there_is_a_correlation() -> None:
     points = [(50, 100), (80, 300), (120, 90), (200, 310)]
     answer = against([seen(str(staff), staff, value) for staff, value in points])
 
-    assert attribute(answer, "staff")["reading"] == "not shown: the interval holds 0"
+    assert attribute(answer, "staff").reading == "not shown: the interval contains 0"
 
 
 def test_attributes_that_do_not_vary_give_no_line() -> None:
     answer = against([seen(name, 50, place) for place, name in enumerate("abc")])
 
-    assert attribute(answer, "staff")["note"] == "all the same: no line"
+    assert attribute(answer, "staff").reading == "all the same: no line"
 
 
 def test_figures_in_other_currencies_are_left_out_and_counted() -> None:
@@ -87,21 +88,21 @@ def test_figures_in_other_currencies_are_left_out_and_counted() -> None:
 
     answer = against([*dollars, seen("d", 40, 1, "EUR")])
 
-    assert (answer["unit"], answer["in_other_units"]) == ("USD", 1)
-    assert [each["id"] for each in answer["partnerships"]] == ["a", "b", "c"]
+    assert (answer.unit, answer.in_other_units) == ("USD", 1)
+    assert [each.id for each in answer.partnerships] == ["a", "b", "c"]
 
 
-def test_few_partners_are_warned_of_and_a_connection_is_never_called_a_cause() -> None:
-    few = against([seen(str(place), place, place) for place in range(9)])["warnings"]
-    enough = against([seen(str(place), place, place) for place in range(10)])["warnings"]
+def test_few_partners_bring_a_warning_and_correlation_is_never_called_a_cause() -> None:
+    few = against([seen(str(place), place, place) for place in range(9)]).warnings
+    enough = against([seen(str(place), place, place) for place in range(10)]).warnings
 
     assert few[0].startswith("Few partners (9)")
     assert not enough[0].startswith("Few partners")
-    assert any("cause" in each for each in enough)
-    assert any("ended of these: 0" in each for each in enough)
+    assert any("not causation" in each for each in enough)
+    assert any("0 of these have ended" in each for each in enough)
 
 
 def test_nothing_observed_is_an_answer_too() -> None:
     answer = against([])
 
-    assert (answer["unit"], answer["partnerships"]) == (None, [])
+    assert (answer.unit, answer.partnerships) == (None, ())

@@ -1,29 +1,47 @@
 """The portfolio: many partnerships side by side, read from what each of them recorded (C28)."""
 
-from datetime import datetime
+from dataclasses import replace
+from datetime import date, datetime
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from domain.agreement import AcceptTerms, ProposeTerms
 from domain.deal import IssueRefund, ReceivePayment
+from domain.execution import ScheduleReview
 from domain.exploration import BeginExploration
 from domain.kernel import Stage
 from domain.reported_figure import Figure
 from domain.scaling import AgreeJointInvestment
-from projections.fold import Row
-from projections.portfolio import dependency, herfindahl, line, load, matches, portfolio, shares
-from tests.life import OURS, THEIRS, after, at, usd
+from domain.sharing import AgreeDataSharing, Form, ProposeDataSharing
+from domain.terms import EconomicsKind, Payment, payment_of
+from projections.portfolio import (
+    Level,
+    Line,
+    Objective,
+    Outcome,
+    Revenue,
+    dependency,
+    herfindahl,
+    line,
+    load,
+    portfolio,
+    shares,
+)
+from projections.traits import Limits
+from projections.visibility import Viewer
+from tests.domain.test_terms import SENTENCES
+from tests.life import OURS, TERMS, THEIRS, after, at, changed, example, usd
 from tests.projections.folds import attribute, count, member, refer_many, report, sell
 from tests.stories import Story, moment
 
-LIMITS: Row = {"fewest_active": 1, "most_active": 2, "largest_share": "40", "capacity": "0.2"}
+LIMITS = Limits("growthos", moment("2026-01-01"), 1, 2, Decimal(40), Decimal("0.2"))
 
 
-def brought_to_a_line(story: Story, name: str = "p-1", on: datetime | None = None) -> Row:
+def line_of(story: Story, name: str = "p-1", on: datetime | None = None) -> Line:
     return line(member(story, name), on or story.now)
 
 
@@ -34,11 +52,16 @@ def sold(story: Story, name: str, paid: str) -> None:
     story.when(OURS, payment)
 
 
-def dollars(amount: str | None, name: str = "p-1", **more: Any) -> Row:  # noqa: ANN401 - JSON
-    """Give a line with what it brought, and no more than a portfolio reads."""
-    revenue = [{"amount": amount, "currency": "USD", "from": "payments"}] if amount else []
-    base = {"id": name, "partner": name, "active": True, "revenue": revenue, "attention": "15"}
-    return {**base, "competes": False, "segments": [], "markets": [], "brings": None, **more}
+def brings(amount: str, name: str, currency: str = "USD") -> Line:
+    """Give a line of a partnership that brought an amount."""
+    revenue = (Revenue("payments", Decimal(amount), currency),)
+    return replace(EXAMPLE, id=name, partner=name, revenue=revenue)
+
+
+EXAMPLE = line_of(at(Stage.EXECUTION))
+
+ITEMS = {item.kind: item for item, _ in SENTENCES}
+"""Economics of every kind."""
 
 
 # --- the sheet ---------------------------------------------------------------------------------
@@ -49,11 +72,11 @@ def test_the_sheet_has_what_people_write_down_today() -> None:
     sold(story, "D-1", "500.00")
     refer_many(story, range(2, 4))
 
-    row = brought_to_a_line(story)
+    row = line_of(story)
 
-    assert (row["name"], row["joined"]) == ("Brightpath", "2026-01-05")
-    assert (row["leads"], row["conversions"]) == ("3", "1")
-    assert row["revenue"] == [{"amount": "500.00", "currency": "USD", "from": "payments"}]
+    assert (row.name, row.joined) == ("Brightpath", date(2026, 1, 5))
+    assert [row.leads, row.conversions] == [3, 1]
+    assert row.revenue == (Revenue("payments", Decimal("500.00"), "USD"),)
 
 
 def test_refunds_are_taken_off_payments_and_reported_revenue_stands_by_itself() -> None:
@@ -62,25 +85,25 @@ def test_refunds_are_taken_off_payments_and_reported_revenue_stands_by_itself() 
     story.when(OURS, IssueRefund(deal="D-1", refund="R-1", payment="D-1-1", amount=usd("200.00")))
     report(story, "co_branded_revenue", "2026-01", Figure(unit="USD", value=Decimal("900.00")))
 
-    assert [(each["from"], each["amount"]) for each in brought_to_a_line(story)["revenue"]] == [
-        ("payments", "300.00"),
-        ("co_branded_revenue", "900.00"),
-    ]
+    assert line_of(story).revenue == (
+        Revenue("payments", Decimal("300.00"), "USD"),
+        Revenue("co_branded_revenue", Decimal("900.00"), "USD"),
+    )
 
 
-def test_figures_of_several_years_are_told_as_one() -> None:
+def test_figures_of_several_years_are_added_up() -> None:
     story = at(Stage.EXECUTION)
     refer_many(story, range(2))
     story.on("2027-02-01")
     refer_many(story, range(2, 5))
 
-    assert brought_to_a_line(story)["leads"] == "5"
+    assert line_of(story).leads == 5
 
 
 def test_before_the_kickoff_nobody_has_joined() -> None:
-    row = brought_to_a_line(at(Stage.FORMATION))
+    row = line_of(at(Stage.FORMATION))
 
-    assert (row["joined"], row["active"], row["lagging"]) == (None, False, [])
+    assert (row.joined, row.active, row.behind) == (None, False, ())
 
 
 def test_an_objective_is_open_then_met_missed_or_unmeasured() -> None:
@@ -88,107 +111,126 @@ def test_an_objective_is_open_then_met_missed_or_unmeasured() -> None:
     report(story, "new_users", "2026-01", count(10_000))
     report(story, "new_subscribers", "2026-01", count(9_000))
 
-    def outcomes(day: str) -> dict[str, str]:
-        row = brought_to_a_line(story, on=moment(day))
-        return {each["metric"]: each["outcome"] for each in row["objectives"]}
+    def outcomes(day: str) -> dict[str, Outcome]:
+        row = line_of(story, on=moment(day))
+        return {each.metric: each.outcome for each in row.objectives}
 
-    met = {"new_users": "met"}
+    met = {"new_users": Outcome.MET}
     assert outcomes("2026-12-31") == {
         **met,
-        "new_subscribers": "open",
-        "co_branded_revenue": "open",
+        "new_subscribers": Outcome.OPEN,
+        "co_branded_revenue": Outcome.OPEN,
     }
     assert outcomes("2027-01-01") == {
         **met,
-        "new_subscribers": "missed",
-        "co_branded_revenue": "unmeasured",
+        "new_subscribers": Outcome.MISSED,
+        "co_branded_revenue": Outcome.UNMEASURED,
     }
+    assert line_of(story, on=moment("2027-01-01")).goals is Outcome.MISSED
 
 
-def test_what_lags_says_why() -> None:
+def test_a_partnership_that_is_behind_says_why() -> None:
     story = at(Stage.EXECUTION)
-    silent = brought_to_a_line(story)
+    silent = line_of(story)
     refer_many(story, range(8))
     report(story, "new_users", "2026-01", count(100))
     story.on("2026-04-01")
 
-    lagging = brought_to_a_line(story)["lagging"]
-
-    assert silent["lagging"] == [
-        "There are no figures since it began: nothing says that it performs."
-    ]
-    assert lagging == [
+    assert silent.behind == ("There are no figures since the kickoff.",)
+    assert line_of(story).behind == (
         "new_users: 1.00 % of the target in 32.84 % of the time.",
         "8 of 10 referrals in 2026-Q1.",
-    ]
+    )
 
 
-def test_what_is_ahead_of_its_time_does_not_lag() -> None:
+def test_a_partnership_ahead_of_its_time_is_on_track() -> None:
     story = at(Stage.EXECUTION)
     report(story, "new_users", "2026-01", count(5_000))
 
-    assert brought_to_a_line(story)["lagging"] == []
+    assert line_of(story).behind == ()
 
 
-def test_what_has_ended_does_not_lag_and_its_open_objectives_were_missed() -> None:
-    row = brought_to_a_line(at(Stage.ENDED))
+def test_a_reminder_of_a_meeting_puts_no_partnership_behind() -> None:
+    story = at(Stage.EXECUTION)
+    report(story, "new_users", "2026-01", count(5_000))
+    story.when(OURS, example(ScheduleReview, review="R-9", at=moment("2026-02-10")))
+    story.on("2026-02-09")
+    row = line_of(story)
 
-    assert row["lagging"] == []
-    assert {each["outcome"] for each in row["objectives"]} == {"unmeasured"}
+    assert row.notes == ("Review R-9 is within 48 hours.",)
+    assert row.behind == ()
+
+
+def test_an_ended_partnership_is_not_behind_and_its_open_objectives_were_missed() -> None:
+    row = line_of(at(Stage.ENDED))
+
+    assert row.behind == ()
+    assert {each.outcome for each in row.objectives} == {Outcome.UNMEASURED}
 
 
 def test_the_economics_are_those_in_force_on_the_day() -> None:
     story = at(Stage.EXECUTION)
+    before = line_of(story, on=moment("2025-12-31"))
 
-    assert brought_to_a_line(story)["pays"] == "by-result"
-    assert brought_to_a_line(story, on=moment("2025-12-31"))["pays"] == "not-agreed"
+    assert line_of(story).pays is Payment.BY_RESULT
+    assert (before.economics, before.pays) == ((), Payment.NEITHER)
 
 
-def test_of_three_deals_of_which_one_performs_the_others_show() -> None:
+@pytest.mark.parametrize("kind", EconomicsKind)
+def test_every_kind_of_economics_alone_is_agreed_economics(kind: EconomicsKind) -> None:
+    story = at(Stage.EXECUTION)
+    terms = changed(TERMS, economics=[ITEMS[kind]])
+    story.when(OURS, ProposeTerms(proposal="T-9", terms=terms, effective_from=story.now.date()))
+    story.when(THEIRS, AcceptTerms(proposal="T-9"))
+
+    row = line_of(story)
+
+    assert row.economics == (kind,)
+    assert row.pays is payment_of(kind)
+
+
+def test_of_three_partnerships_with_one_on_track_the_others_are_behind() -> None:
     good, silent = at(Stage.EXECUTION), at(Stage.EXECUTION)
     report(good, "new_users", "2026-01", count(9_000))
-    lines = [
-        brought_to_a_line(good, "spain"),
-        brought_to_a_line(silent, "france"),
-        brought_to_a_line(silent, "germany"),
-    ]
+    lines = [line_of(good, "spain"), line_of(silent, "france"), line_of(silent, "germany")]
 
-    laggards = portfolio(lines)["laggards"]
+    progress = portfolio(OURS, "GrowthOS", lines).progress
 
-    assert (laggards["active"], laggards["performing"]) == (3, 1)
-    assert [each["id"] for each in laggards["lagging"]] == ["france", "germany"]
+    assert (progress.active, progress.on_track) == (3, 1)
+    assert [each.id for each in progress.behind] == ["france", "germany"]
 
 
 def test_an_exploration_without_a_partner_is_searching_and_on_no_sheet() -> None:
-    whole = portfolio([brought_to_a_line(after(BeginExploration), "search")])
+    whole = portfolio(OURS, "GrowthOS", [line_of(after(BeginExploration), "search")])
 
-    assert (whole["partners"], whole["searching"]) == ([], ["search"])
+    assert (whole.partners, whole.searching) == ((), ("search",))
 
 
 # --- load --------------------------------------------------------------------------------------
 
 
 def test_ten_partnerships_take_one_to_two_full_time_people() -> None:
-    row = load([dollars(None, attention=share) for share in ["10"] * 5 + ["20"] * 5])
+    row = load([Decimal(10)] * 5 + [Decimal(20)] * 5)
 
-    assert row["people_usual"] == ["1.00", "2.00"]
-    assert row["people_committed"] == "1.50"
-    assert row["reading"] == "within"
+    assert [row.people_usual_from, row.people_usual_to] == [1, 2]
+    assert row.people_committed == Decimal("1.50")
+    assert row.level is Level.WITHIN
 
 
 @pytest.mark.parametrize(
-    ("active", "reading"), [(4, "below"), (5, "within"), (10, "within"), (11, "above")]
+    ("active", "level"),
+    [(4, Level.BELOW), (5, Level.WITHIN), (10, Level.WITHIN), (11, Level.ABOVE)],
 )
-def test_five_to_ten_active_partnerships_are_manageable(active: int, reading: str) -> None:
-    assert load([dollars(None)] * active)["reading"] == reading
+def test_five_to_ten_active_partnerships_are_manageable(active: int, level: Level) -> None:
+    assert load([None] * active).level is level
 
 
 def test_a_program_sets_limits_of_its_own() -> None:
-    row = load([dollars(None), dollars(None, attention=None)], LIMITS)
+    row = load([Decimal(15), None], LIMITS)
 
-    assert (row["most"], row["reading"], row["without_commitment"]) == (2, "within", 1)
-    assert row["over_capacity"] is False
-    assert load([dollars(None)] * 2, LIMITS)["over_capacity"] is True
+    assert (row.most, row.level, row.without_commitment) == (2, Level.WITHIN, 1)
+    assert not row.over_capacity
+    assert load([Decimal(15)] * 2, LIMITS).over_capacity
 
 
 # --- dependency --------------------------------------------------------------------------------
@@ -227,85 +269,89 @@ def test_the_herfindahl_index_lies_between_one_nth_and_one(amounts: dict[str, De
     assert herfindahl([Decimal(7)] * len(amounts)) == Fraction(1, len(amounts))
 
 
-def test_dependency_on_one_partner_is_told_in_words() -> None:
-    (row,) = dependency([dollars("600.00", "a"), dollars("300.00", "b"), dollars("100.00", "c")])
+def test_dependency_on_one_partner_is_summarised() -> None:
+    (row,) = dependency([brings("600.00", "a"), brings("300.00", "b"), brings("100.00", "c")])
 
-    assert row["herfindahl"] == "0.4600"
-    assert [(each["id"], each["percent"]) for each in row["shares"]] == [
-        ("a", "60.00"),
-        ("b", "30.00"),
-        ("c", "10.00"),
-    ]
-    assert row["reading"] == (
+    assert row.herfindahl == Decimal("0.4600")
+    assert {each.id: each.percent for each in row.shares} == {"a": 60, "b": 30, "c": 10}
+    assert [each.id for each in row.shares] == ["a", "b", "c"]
+    assert row.summary == (
         "It is spread as over 2.2 partnerships of equal size; the largest, a, brings 60.00 %, "
         "more than all others together."
     )
 
 
 def test_a_programs_limit_is_named_where_one_partner_passes_it() -> None:
-    (row,) = dependency([dollars("45.00", "a"), dollars("55.00", "b")], LIMITS)
-    (even,) = dependency([dollars("40.00", name) for name in "abc"], LIMITS)
+    (row,) = dependency([brings("45.00", "a"), brings("55.00", "b")], LIMITS)
+    (even,) = dependency([brings("40.00", name) for name in "abc"], LIMITS)
 
-    assert row["reading"].endswith("brings 55.00 %, more than the 40 % that the program allows.")
-    assert even["reading"].endswith("the largest, a, brings 33.34 %.")
+    assert row.summary.endswith("brings 55.00 %, more than the 40 % that the program allows.")
+    assert even.summary.endswith("the largest, a, brings 33.34 %.")
 
 
-def test_currencies_are_not_added_and_who_brings_nothing_has_no_share() -> None:
-    euros = {"amount": "10.00", "currency": "EUR", "from": "payments"}
-    lines = [
-        dollars("10.00", "a"),
-        dollars("-5.00", "b"),
-        {**dollars(None, "c"), "revenue": [euros]},
-    ]
+def test_currencies_are_not_added_and_a_partnership_without_revenue_has_no_share() -> None:
+    lines = [brings("10.00", "a"), brings("-5.00", "b"), brings("10.00", "c", "EUR")]
 
-    kinds = dependency(lines)
+    kinds = list(dependency(lines))
 
-    assert [(each["currency"], [part["id"] for part in each["shares"]]) for each in kinds] == [
+    assert [(each.currency, [part.id for part in each.shares]) for each in kinds] == [
         ("EUR", ["c"]),
         ("USD", ["a"]),
     ]
-    assert dependency([dollars(None)]) == []
+    assert list(dependency([EXAMPLE])) == []
 
 
-# --- matches -----------------------------------------------------------------------------------
-
-
-def test_partners_of_the_same_clients_are_brought_together_unless_they_compete() -> None:
-    one = dollars(None, "a", segments=["technology", "health"], brings="Advisers")
-    other = dollars(None, "b", segments=["technology"])
-    competing = dollars(None, "c", segments=["technology"], competes=True)
-    apart = dollars(None, "d", segments=["retail"], markets=["spain"])
-
-    (match,) = matches([one, other, competing, apart])
-
-    assert match == {
-        "of": ["a", "b"],
-        "shared_segments": ["technology"],
-        "shared_markets": [],
-        "brings": {"a": "Advisers"},
-    }
+# --- what a line has for matches, and whose it is ----------------------------------------------
 
 
 def test_a_match_rests_on_the_profile_the_partner_was_scored_under_and_what_it_brings() -> None:
-    row = brought_to_a_line(after(AgreeJointInvestment))
+    row = line_of(after(AgreeJointInvestment))
 
-    assert row["segments"] == ["technology", "professional services"]
-    assert row["markets"] == ["spain"]
-    assert row["brings"] == "Advisers in Madrid"
+    assert row.segments == ("technology", "professional services")
+    assert row.markets == ("spain",)
+    assert row.brings == "Advisers in Madrid"
 
 
-def test_the_mix_tells_how_each_is_paid_how_often_it_sells_and_at_what_price() -> None:
+def test_a_line_has_how_a_partnership_is_paid_how_often_it_sells_and_at_what_price() -> None:
     story = at(Stage.EXECUTION)
     sold(story, "D-1", "500.00")
     attribute(story, "D-1")
 
-    (row,) = portfolio([brought_to_a_line(story)])["mix"]
+    row = line_of(story)
 
-    assert (row["pays"], row["conversions"]) == ("by-result", "1")
-    assert row["average_contract_value"][0]["amount"] == "1000.00"
+    assert row.pays is Payment.BY_RESULT
+    assert row.conversions == 1
+    assert row.average_contract_value[0].amount == 1000
 
 
-def test_the_initiator_and_its_partner_are_known_by_their_place() -> None:
-    known = member(at(Stage.EXECUTION))
+def test_the_portfolio_is_the_initiators_and_a_viewers_own_if_a_party_asks() -> None:
+    story = at(Stage.EXECUTION)
+    operators, partners = member(story), member(story, viewer=Viewer(THEIRS))
 
-    assert (known.initiator, known.partner) == (OURS, THEIRS)
+    assert (operators.party, operators.partner) == (OURS, THEIRS)
+    assert (partners.party, partners.partner) == (THEIRS, OURS)
+
+
+# --- what a party is not shown -----------------------------------------------------------------
+
+
+def shared(story: Story, form: Form, *metrics: str) -> None:
+    """Let both agree which figures they show each other."""
+    protocol = {"metrics": [*metrics], "form": form, "smallest_cell": 10}
+    story.when(OURS, example(ProposeDataSharing, proposal="S-9", **protocol))
+    story.when(THEIRS, AgreeDataSharing(proposal="S-9"))
+
+
+def test_a_small_count_that_the_other_party_reported_is_withheld_with_its_pace() -> None:
+    story = at(Stage.EXECUTION)
+    shared(story, Form.AGGREGATED, "new_users")
+    report(story, "new_users", "2026-01", count(3))
+
+    def objective(viewer: Viewer) -> Objective:
+        row = line(member(story, viewer=viewer), story.now)
+        return next(each for each in row.objectives if each.metric == "new_users")
+
+    ours, theirs = objective(Viewer(OURS)), objective(Viewer(THEIRS))
+
+    assert [ours.actual, ours.attained_percent] == [3, Decimal("0.03")]
+    assert (theirs.actual, theirs.attained_percent) == (None, None)

@@ -1,5 +1,8 @@
 """Rankings: markets by their own evidence, candidates by what was measured (C1 to C4)."""
 
+from collections.abc import Sequence
+from decimal import Decimal
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -7,9 +10,12 @@ from domain.experiment import ConcludePilot
 from domain.exploration import (
     AgreeBridgingPlan,
     AssessAlignment,
+    AudienceOverlapMeasured,
     BeginExploration,
+    CandidateScored,
     ChoosePartner,
     DefineIdealPartnerProfile,
+    IdealPartnerProfileDefined,
     IdentifyCandidate,
     MeasureAudienceOverlap,
     ScoreCandidate,
@@ -24,10 +30,19 @@ from domain.markets import (
     Role,
     TargetMarket,
 )
-from projections.fold import Row
 from projections.overview import Overview
 from projections.portfolio import Member
-from projections.ranking import CHECKS, candidates, markets
+from projections.ranking import (
+    Mistake,
+    Progress,
+    RankedCandidate,
+    RankedMarket,
+    Reason,
+    candidates,
+    markets,
+)
+from projections.traits import Candidate, Traits
+from projections.visibility import Viewer
 from tests.life import OURS, THEIRS, after, at, before, example
 from tests.projections.folds import member
 from tests.stories import Story
@@ -41,9 +56,9 @@ def heard_and_ranked(story: Story, market: str, viability: int, fit: int = 3) ->
     story.when(OURS, ranked)
 
 
-def made(row: Row) -> set[str]:
+def made(market: RankedMarket) -> set[Mistake]:
     """Give the mistakes that were made in a market."""
-    return {each["mistake"] for each in row["checks"] if each["made"]}
+    return {each.mistake for each in market.checks if each.made}
 
 
 def test_markets_are_ranked_by_viability_and_fit_with_the_reasons_behind() -> None:
@@ -54,14 +69,14 @@ def test_markets_are_ranked_by_viability_and_fit_with_the_reasons_behind() -> No
 
     rows = markets([member(story)])
 
-    assert [(each["rank"], each["market"]) for each in rows] == [
+    assert [(each.rank, each.market) for each in rows] == [
         (1, "spain"),
         (2, "france"),
         (None, "germany"),
     ]
-    assert rows[0]["reasons"] == [
-        {"text": "Firms there pay for such tools already.", "shown_by": "growthos-brightpath#4"}
-    ]
+    assert rows[0].reasons == (
+        Reason("Firms there pay for such tools already.", "growthos-brightpath#4"),
+    )
 
 
 def test_a_market_named_and_nothing_else_makes_all_five_mistakes() -> None:
@@ -70,24 +85,24 @@ def test_a_market_named_and_nothing_else_makes_all_five_mistakes() -> None:
 
     (row,) = markets([member(story)])
 
-    assert made(row) == {each.mistake for each in CHECKS}
-    assert all(each["hint"] for each in row["checks"])
+    assert made(row) == set(Mistake)
+    assert all(each.hint for each in row.checks)
 
 
 def test_each_mistake_is_undone_by_the_fact_that_shows_it() -> None:
     story = at(Stage.EXECUTION)
-    assert made(markets([member(story)])[0]) == {"no-experiment"}
+    assert made(markets([member(story)])[0]) == {Mistake.NO_EXPERIMENT}
 
     story.when(OURS, example(AttachEvidence, evidence="ab-test", kind=EvidenceKind.EXPERIMENT))
 
     (row,) = markets([member(story)])
     assert made(row) == set()
-    assert row["checks"][-1]["shown_by"] == f"growthos-brightpath#{len(story.history) - 1}"
+    assert row.checks[-1].shown_by == f"growthos-brightpath#{len(story.history) - 1}"
 
 
 def test_a_concluded_pilot_is_an_experiment_as_evidence_of_one_is() -> None:
-    assert "no-experiment" in made(markets([member(before(ConcludePilot))])[0])
-    assert "no-experiment" not in made(markets([member(after(ConcludePilot))])[0])
+    assert Mistake.NO_EXPERIMENT in made(markets([member(before(ConcludePilot))])[0])
+    assert Mistake.NO_EXPERIMENT not in made(markets([member(after(ConcludePilot))])[0])
 
 
 def test_an_experiment_in_several_markets_at_once_shows_nothing_of_one() -> None:
@@ -95,29 +110,29 @@ def test_an_experiment_in_several_markets_at_once_shows_nothing_of_one() -> None
     story.when(OURS, example(AttachEvidence, evidence="ab-test", kind=EvidenceKind.EXPERIMENT))
     story.when(OURS, TargetMarket(market="france"))
 
-    assert all("no-experiment" in made(row) for row in markets([member(story)]))
+    assert all(Mistake.NO_EXPERIMENT in made(row) for row in markets([member(story)]))
 
 
-def test_evidence_from_one_market_mends_no_mistake_in_another() -> None:
+def test_evidence_from_one_market_corrects_no_mistake_in_another() -> None:
     story = at(Stage.EXECUTION)
     story.when(OURS, TargetMarket(market="france"))
 
-    france, spain = sorted(markets([member(story)]), key=lambda each: str(each["market"]))
+    france, spain = sorted(markets([member(story)]), key=lambda each: each.market)
 
-    assert france["feedback"] == 0
-    assert {"market-extrapolated", "no-local-feedback", "no-regional-owner"} <= made(france)
-    assert spain["feedback"] == 1
+    assert france.feedback == 0
+    assert {Mistake.EXTRAPOLATED, Mistake.NO_FEEDBACK, Mistake.NO_OWNER} <= made(france)
+    assert spain.feedback == 1
 
 
 def test_an_owner_who_is_not_local_is_no_regional_owner() -> None:
     story = after(BeginExploration)
     owner = example(AssignMetricOwner, market="france", local=False)
     story.when(OURS, owner)
-    assert "no-regional-owner" in made(markets([member(story)])[0])
+    assert Mistake.NO_OWNER in made(markets([member(story)])[0])
 
     role = AssignRole(role=Role.REGIONAL_MANAGER, market="france", name="Luc")
     story.when(OURS, role)
-    assert "no-regional-owner" not in made(markets([member(story)])[0])
+    assert Mistake.NO_OWNER not in made(markets([member(story)])[0])
 
 
 def test_several_partnerships_in_one_market_speak_of_it_together() -> None:
@@ -127,8 +142,8 @@ def test_several_partnerships_in_one_market_speak_of_it_together() -> None:
 
     (row,) = markets([member(one, "a"), member(other, "b")])
 
-    assert (row["viability"], row["feedback"]) == ("3.50", 2)
-    assert row["partnerships"] == ["a", "b"]
+    assert (row.viability, row.feedback) == (Decimal("3.50"), 2)
+    assert row.partnerships == ("a", "b")
 
 
 def test_both_sides_rank_and_the_mean_counts() -> None:
@@ -137,7 +152,8 @@ def test_both_sides_rank_and_the_mean_counts() -> None:
 
     (row,) = markets([member(story)])
 
-    assert (row["viability"], row["rated"]) == ("3.00", 2)
+    assert row.viability == 3
+    assert row.ratings == 2
 
 
 # --- candidates --------------------------------------------------------------------------------
@@ -149,8 +165,8 @@ def scored(story: Story, name: str, reach: int, shared: int = 40) -> None:
     story.when(OURS, example(MeasureAudienceOverlap, candidate=name, shared_customers=shared))
 
 
-def names(rows: list[Row]) -> list[str]:
-    return [each["candidate"] for each in rows]
+def names(rows: Sequence[RankedCandidate]) -> list[str]:
+    return [each.candidate for each in rows]
 
 
 def test_candidates_are_ranked_by_score_then_by_overlap() -> None:
@@ -162,11 +178,11 @@ def test_candidates_are_ranked_by_score_then_by_overlap() -> None:
     rows = candidates(member(story))
 
     assert names(rows) == ["wide", "narrow", "low"]
-    assert rows[0]["reasons"] == [
+    assert rows[0].reasons == (
         "score 11 of 15 under profile 1",
         "20.00 % of our customers shared",
         "alignment not assessed",
-    ]
+    )
 
 
 def test_a_low_dimension_without_a_plan_comes_after_all_others_until_it_is_bridged() -> None:
@@ -180,7 +196,7 @@ def test_a_low_dimension_without_a_plan_comes_after_all_others_until_it_is_bridg
     bridged = candidates(member(story))
 
     assert names(unfit) == ["plain", "good"]
-    assert "cultural_compatibility is below 3 and not bridged" in unfit[1]["reasons"]
+    assert "cultural_compatibility is below 3 and not bridged" in unfit[1].reasons
     assert names(bridged) == ["good", "plain"]
 
 
@@ -194,46 +210,79 @@ def test_a_score_under_an_older_profile_comes_after_those_under_the_present_one(
     rows = candidates(member(story))
 
     assert names(rows) == ["new", "old"]
-    assert "under profile 1, which is now 2" in rows[1]["reasons"][0]
+    assert "under profile 1, which is now 2" in rows[1].reasons[0]
 
 
-def test_who_was_chosen_is_marked() -> None:
+def test_the_chosen_candidate_is_marked() -> None:
     (row,) = candidates(member(after(ChoosePartner)))
 
-    assert row["chosen"]
-    assert row["unbridged"] == []
+    assert row.progress is Progress.CHOSEN
+    assert row.unbridged == ()
 
 
-CANDIDATE = st.fixed_dictionaries(
-    {"name": st.just("N")},
-    optional={
-        "score": st.fixed_dictionaries(
-            {
-                "profile_version": st.integers(1, 2),
-                "market_reach": st.integers(1, 5),
-                "brand_alignment": st.integers(1, 5),
-                "technical_compatibility": st.integers(1, 5),
-            }
-        ),
-        "overlap": st.fixed_dictionaries(
-            {"own_customers": st.integers(0, 9), "shared_customers": st.integers(0, 9)}
-        ),
-    },
+def test_the_chosen_partner_sees_itself_and_no_other_candidate() -> None:
+    story = before(ChoosePartner)
+    scored(story, "rival", 5)
+    story.when(OURS, example(ChoosePartner))
+
+    assert names(candidates(member(story))) == ["rival", THEIRS]
+    assert names(candidates(member(story, viewer=Viewer(OURS)))) == ["rival", THEIRS]
+    assert names(candidates(member(story, viewer=Viewer(THEIRS)))) == [THEIRS]
+
+
+def test_a_small_overlap_is_not_shown_to_the_partner() -> None:
+    story = before(ChoosePartner)
+    story.when(OURS, example(MeasureAudienceOverlap, candidate=THEIRS, shared_customers=3))
+    story.when(OURS, example(ChoosePartner))
+
+    (ours,) = candidates(member(story, viewer=Viewer(OURS)))
+    (theirs,) = candidates(member(story, viewer=Viewer(THEIRS)))
+
+    assert ours.overlap_percent == Decimal("0.75")
+    assert theirs.overlap_percent is None
+
+
+RATING = st.integers(1, 5)
+CANDIDATE = st.builds(
+    Candidate,
+    score=st.none()
+    | st.builds(
+        CandidateScored,
+        candidate=st.just("n"),
+        profile_version=st.integers(1, 2),
+        market_reach=RATING,
+        brand_alignment=RATING,
+        technical_compatibility=RATING,
+    ),
+    overlap=st.none()
+    | st.builds(
+        AudienceOverlapMeasured,
+        candidate=st.just("n"),
+        own_customers=st.integers(0, 9),
+        shared_customers=st.integers(0, 9),
+    ),
+    identified=st.none(),
+    approached=st.booleans(),
+    alignment=st.none(),
+    bridged=st.just(()),
 )
 
 
 @given(st.dictionaries(st.sampled_from("abcdefgh"), CANDIDATE), st.randoms())
 def test_a_ranking_is_total_and_does_not_depend_on_the_order_of_what_is_ranked(
-    known: dict[str, Row], random: object
+    known: dict[str, Candidate], random: object
 ) -> None:
-    def ranked(candidates_of: dict[str, Row]) -> list[Row]:
-        traits = {"candidates": candidates_of, "profiles": [{"profile_version": 2}]}
-        return candidates(Member("p", Overview(), traits, {}, []))
+    profile = IdealPartnerProfileDefined(
+        **example(DefineIdealPartnerProfile).model_dump(), profile_version=2
+    )
+
+    def ranked(candidates_of: dict[str, Candidate]) -> Sequence[RankedCandidate]:
+        return candidates(Member("p", Overview(), Traits((profile,)), candidates_of, {}, {}))
 
     shuffled = list(known.items())
     random.shuffle(shuffled)  # type: ignore[attr-defined] # hypothesis gives a Random
 
     rows = ranked(known)
-    assert [each["rank"] for each in rows] == list(range(1, len(known) + 1))
-    assert {each["candidate"] for each in rows} == set(known)
+    assert [each.rank for each in rows] == list(range(1, len(known) + 1))
+    assert {each.candidate for each in rows} == set(known)
     assert ranked(dict(shuffled)) == rows

@@ -1,0 +1,74 @@
+"""Rank the markets, each by its own evidence, and check for five common mistakes (C3)."""
+
+from collections.abc import Iterator
+from typing import Annotated
+
+from domain.values import Slug
+from infra.answers.logs import NOW, AsOf
+from infra.answers.members import chosen, members
+from infra.answers.question import Answer, Panel, Parameter, Question
+from infra.answers.text import Block, Line, Note, Table, number
+from infra.bootstrap import Accord
+from projections import ranking
+from projections.ranking import RankedMarket
+
+Only = Annotated[
+    tuple[Slug, ...],
+    Parameter("Only these partnerships; all unless given.", "ID", positional=True),
+]
+
+
+class Markets(Answer):
+    """The markets of each party, by rank."""
+
+    markets: tuple[RankedMarket, ...]
+
+
+def ask(accord: Accord, partnership: Only = (), when: AsOf = NOW) -> Markets:
+    """Rank the markets of all partnerships that the viewer is a party of, or of some of them.
+
+    Raises `NotFound` for a partnership that does not exist or that the viewer is no party of.
+    """
+    found = chosen(accord, partnership, when) if partnership else members(accord, when)
+    return Markets(simulated=accord.simulated, as_of=when.asked, markets=ranking.markets(found))
+
+
+def text(answer: Markets) -> Iterator[Block]:
+    """Give the markets by rank, then the mistakes that were made in each."""
+    if not answer.markets:
+        yield Note("No partnership has a market yet (TargetMarket).")
+    yield Table(
+        [">RANK", "MARKET", "OF", ">VIABILITY", ">CULTURE", ">FEEDBACK", "WHY"],
+        [
+            (
+                each.rank or "–",
+                each.market,
+                each.party,
+                "" if each.viability is None else number(each.viability),
+                "" if each.cultural_fit is None else number(each.cultural_fit),
+                ""
+                if each.feedback_score is None
+                else f"{number(each.feedback_score)} ({each.feedback})",
+                "; ".join(f"{reason.text} ({reason.shown_by})" for reason in each.reasons),
+            )
+            for each in answer.markets
+        ],
+    )
+    for each in answer.markets:
+        yield Line()
+        yield Line(f"{each.market}: {', '.join(each.partnerships)}", "bold")
+        for check in each.checks:
+            if check.made:
+                yield Line(f"{check.mistake}. {check.hint}", indent=2)
+            else:
+                yield Line(f"not {check.mistake}: {check.shown_by}", indent=2)
+
+
+MARKETS = Question(
+    "markets",
+    ask,
+    text,
+    path="/v1/markets",
+    help="Rank the markets, each by its own evidence, and check for five common mistakes.",
+    panel=Panel.COMPARE,
+)

@@ -1,0 +1,100 @@
+"""The partnerships that answers compare, read a page at a time, as one viewer sees them."""
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import Any
+
+from infra.answers.logs import NOW, AsOf, sight_of, size_of, whole_log
+from infra.bootstrap import Accord
+from infra.projecting.runner import partnerships, replay_all
+from projections import ALERTS, KPIS, OVERVIEW, TRAITS
+from projections.alerts import STATE
+from projections.fold import Projection
+from projections.overview import OVERVIEW_ROW
+from projections.portfolio import READ, Member
+from projections.traits import TRAITS_ROW
+from projections.visibility import Sight
+
+PAGE = 500
+"""Partnerships that are read at a time."""
+
+
+def members(accord: Accord, when: AsOf) -> Iterator[Member]:
+    """Give all partnerships and programs that the viewer is a party of, by identifier."""
+    names = partnerships(accord.history)
+    while page := list(islice(names, PAGE)):
+        party = when.viewer.party
+        mine = page if party is None else _names_of(accord, page, party)
+        yield from _members(accord, mine, when)
+
+
+def chosen(accord: Accord, names: Iterable[str], when: AsOf) -> Iterator[Member]:
+    """Give these partnerships. Raises `NotFound` for one that the viewer is no party of."""
+    asked = list(names)
+    for name in asked:
+        size_of(accord.history, name)
+        sight_of(accord.history, name, when)
+    while page := asked[:PAGE]:
+        del asked[:PAGE]
+        yield from _members(accord, page, when)
+
+
+def names_of(accord: Accord, party: str) -> Iterator[str]:
+    """Give the partnerships and the programs of a party, by identifier."""
+    names = partnerships(accord.history)
+    while page := list(islice(names, PAGE)):
+        yield from _names_of(accord, page, party)
+
+
+def _names_of(accord: Accord, names: list[str], party: str) -> list[str]:
+    """Give those that are a party's. A party never leaves, so the views say enough of any time."""
+    overviews = _rows(accord, OVERVIEW, OVERVIEW_ROW, names)
+    traits = _rows(accord, TRAITS, TRAITS_ROW, [each for each in names if each not in overviews])
+    return [
+        each
+        for each in names
+        if (each in overviews and party in overviews[each].parties)
+        or (each in traits and traits[each].limits and traits[each].limits.party == party)
+    ]
+
+
+def _rows(accord: Accord, projection: Projection, key: str, names: list[str]) -> dict[str, Any]:
+    stored = accord.views.rows(projection.name, [(name, key) for name in names])
+    return {name: projection.load(key, row) for (name, _), row in stored.items()}
+
+
+def _members(accord: Accord, names: list[str], when: AsOf) -> Iterator[Member]:
+    return _now(accord, names) if when == NOW else _then(accord, names, when)
+
+
+def _now(accord: Accord, names: list[str]) -> Iterator[Member]:
+    """Give partnerships from saved rows: one statement for each projection."""
+    rows = {each.name: accord.views.rows_of(each.name, names) for each in (OVERVIEW, TRAITS, KPIS)}
+    states = accord.views.rows(ALERTS.name, [(name, STATE) for name in names])
+    rows[ALERTS.name] = {name: {key: row} for (name, key), row in states.items()}
+    for name in names:
+        loaded = {
+            each.name: {
+                key: each.load(key, row) for key, row in rows[each.name].get(name, {}).items()
+            }
+            for each in READ
+        }
+        member = Member.of(name, loaded)
+        if member.is_known:
+            yield member
+
+
+def _then(accord: Accord, names: list[str], when: AsOf) -> Iterator[Member]:
+    """Give partnerships by replay of their logs, as far as the viewer sees them."""
+    party = when.viewer.party
+    for name in names:
+        sight = Sight(when.viewer)
+        if party is not None:
+            sight = Sight.of(when.viewer, whole_log(accord.history, name, when))
+            if sight.parties and party not in sight.parties:
+                continue
+        events = filter(sight.shows, whole_log(accord.history, name, when))
+        replayed = replay_all(READ, events).folded
+        member = Member.of(name, {each.name: of.rows for each, of in replayed}, sight)
+        if member.is_known:
+            yield member

@@ -1,0 +1,213 @@
+"""Compare all partnerships: the sheet, which are behind, load, dependency, matches (C28)."""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+
+from domain.terms import Payment
+from infra.answers.logs import NOW, AsOf
+from infra.answers.members import members, names_of
+from infra.answers.question import Answer, Panel, Question
+from infra.answers.text import Block, Line, Note, Table, amount, number
+from infra.bootstrap import Accord
+from infra.deciding.service import wall_clock
+from projections.matching import Match
+from projections.portfolio import Dependency, Load, Outcome, Portfolio, Progress, line, portfolio
+from projections.portfolio import Line as SheetLine
+from projections.traits import Limits
+
+
+class Portfolios(Answer):
+    """The portfolio of each party that began partnerships; a party is shown its own alone."""
+
+    moment: datetime
+    """The moment that deadlines are compared with: the end of what is asked about, or now."""
+    portfolios: tuple[Portfolio, ...]
+
+
+def ask(accord: Accord, when: AsOf = NOW) -> Portfolios:
+    """Compare the partnerships of each party.
+
+    A party is shown one portfolio: all the partnerships that it is a party of.
+    """
+    moment = _moment(accord, when)
+    lines: dict[str, list[SheetLine]] = {}
+    names: dict[str, str] = {}
+    limits: dict[str, Limits] = {}
+    for member in members(accord, when):
+        if found := member.traits.limits:
+            before = limits.get(found.party)
+            # A party may keep several programs: the limits that it set last count.
+            if before is None or before.recorded_at <= found.recorded_at:
+                limits[found.party] = found
+        else:
+            lines.setdefault(member.party, []).append(line(member, moment))
+            names[member.party] = member.overview.names.get(member.party, member.party)
+    return Portfolios(
+        simulated=accord.simulated,
+        as_of=when.asked,
+        moment=moment,
+        portfolios=tuple(
+            portfolio(party, names[party], lines[party], limits.get(party))
+            for party in sorted(lines)
+        ),
+    )
+
+
+def _moment(accord: Accord, when: AsOf) -> datetime:
+    """Give the moment that is asked about; a simulated store's now is its last record."""
+    if asked := when.at or when.known:
+        return asked
+    if not accord.simulated:
+        return wall_clock()
+    if when.viewer.party is None:
+        return accord.history.last_recorded_at() or wall_clock()
+    heads = accord.history.heads(names_of(accord, when.viewer.party))
+    return max((each.recorded_at for each in heads.values()), default=wall_clock())
+
+
+# --- text --------------------------------------------------------------------------------------
+
+
+def text(answer: Portfolios) -> Iterator[Block]:
+    """Give each portfolio: the sheet, then what it says as a whole."""
+    if not answer.portfolios:
+        yield Note("There are no partnerships.")
+    for each in answer.portfolios:
+        yield Line(f"{each.name} ({each.party}), {answer.moment:%Y-%m-%d}", "bold")
+        yield _sheet(each.partners)
+        yield from _progress(each.progress)
+        yield from _load(each.load, each.limits)
+        yield from _dependency(each.dependency)
+        yield _mix([line for line in each.partners if line.active])
+        yield _matches(each.matches)
+        if each.searching:
+            yield Line(f"without a partner: {', '.join(each.searching)}", indent=2)
+        yield Line()
+
+
+def _sheet(lines: Iterable[SheetLine]) -> Table:
+    return Table(
+        [
+            "ID",
+            "PARTNER",
+            "JOINED",
+            "STAGE",
+            ">LEADS",
+            ">CONVERSIONS",
+            "REVENUE",
+            "GOALS",
+            "NOTES",
+        ],
+        [
+            (
+                each.id,
+                each.name or each.partner,
+                each.joined or "",
+                each.stage.value if each.stage else "",
+                "" if each.leads is None else number(each.leads),
+                "" if each.conversions is None else number(each.conversions),
+                ", ".join(f"{amount(of.amount, of.currency)} {of.metric}" for of in each.revenue),
+                _goals(each),
+                "; ".join(each.notes),
+            )
+            for each in lines
+        ],
+        indent=2,
+    )
+
+
+def _goals(line: SheetLine) -> str:
+    outcomes = [each.outcome for each in line.objectives]
+    counts = [f"{outcomes.count(each)} {each}" for each in Outcome if each in outcomes]
+    return ", ".join(counts) or "none agreed"
+
+
+def _progress(progress: Progress) -> Iterator[Block]:
+    if progress.active:
+        yield Line(f"{progress.on_track} of {progress.active} active on track", "bold", 2)
+    for each in progress.behind:
+        for reason in each.reasons:
+            yield Line(f"{each.id} is behind: {reason}", indent=4)
+
+
+def _load(load: Load, limits: Limits | None) -> Iterator[Block]:
+    yield Line("load", "bold", 2)
+    whose = "under the limits of its program" if limits else "for a small team"
+    yield Line(
+        f"{load.active} active, {load.level} the {load.fewest} to {load.most} manageable {whose}",
+        indent=4,
+    )
+    lacking = f" ({load.without_commitment} without)" if load.without_commitment else ""
+    yield Line(
+        f"{load.people_committed} full-time people committed{lacking}; "
+        f"{load.people_usual_from} to {load.people_usual_to} are usual for so many",
+        indent=4,
+    )
+    if load.capacity is not None:
+        over = "more than" if load.over_capacity else "within"
+        yield Line(f"{over} the capacity of {number(load.capacity)}", indent=4)
+
+
+def _dependency(kinds: Iterable[Dependency]) -> Iterator[Block]:
+    for each in kinds:
+        yield Table(
+            ["ID", f">{each.currency}", ">SHARE"],
+            [(part.id, part.amount, f"{part.percent} %") for part in each.shares],
+            title=f"dependency: {each.metric} in {each.currency}",
+            indent=2,
+        )
+        yield Line(f"Herfindahl index {each.herfindahl}. {each.summary}", indent=4)
+
+
+_PAYS = {
+    Payment.BY_RESULT: "by result",
+    Payment.FIXED: "in any case",
+    Payment.BOTH: "by result and in any case",
+    Payment.NEITHER: "neither earns",
+}
+
+
+def _mix(active: Iterable[SheetLine]) -> Table:
+    return Table(
+        ["ID", "PAID", "ECONOMICS", ">CONVERSIONS", ">AVERAGE CONTRACT", ">MARGIN"],
+        [
+            (
+                each.id,
+                _PAYS[each.pays] if each.economics else "nothing agreed",
+                ", ".join(each.economics),
+                "" if each.conversions is None else number(each.conversions),
+                ", ".join(amount(of.amount, of.currency) for of in each.average_contract_value),
+                "" if each.margin is None else amount(each.margin, "percent"),
+            )
+            for each in active
+        ],
+        title="risk and reward",
+        indent=2,
+    )
+
+
+def _matches(matches: Iterable[Match]) -> Table:
+    return Table(
+        ["PARTNERS", "CLIENTS IN COMMON", "MARKETS IN COMMON", "WHAT THEY BRING"],
+        [
+            (
+                " and ".join(each.of),
+                ", ".join(each.shared_segments),
+                ", ".join(each.shared_markets),
+                "; ".join(f"{name}: {what}" for name, what in each.brings.items()),
+            )
+            for each in matches
+        ],
+        title="partners to bring together",
+        indent=2,
+    )
+
+
+PORTFOLIO = Question(
+    "portfolio",
+    ask,
+    text,
+    path="/v1/portfolio",
+    help="Compare all partnerships: the sheet, which are behind, load, dependency.",
+    panel=Panel.COMPARE,
+)

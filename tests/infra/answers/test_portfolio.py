@@ -1,0 +1,144 @@
+"""The portfolio: what each party's partnerships say together, now and as of a time (C28)."""
+
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from domain.kernel import Command
+from domain.program import DefinePortfolio
+from infra.answers import portfolio
+from infra.answers.logs import AsOf
+from infra.answers.portfolio import Portfolios
+from infra.bootstrap import Accord
+from infra.projecting.runner import partnerships
+from infra.store.records import History, Views
+from projections.portfolio import Level, Portfolio
+from projections.visibility import Viewer
+from tests.feeds import simulated
+from tests.infra.answers.demo import day
+from tests.infra.messages import beginning, message
+
+
+def of(answer: Portfolios, party: str) -> Portfolio:
+    (found,) = (each for each in answer.portfolios if each.party == party)
+    return found
+
+
+def test_each_initiator_has_a_portfolio_of_its_own(demo: Accord) -> None:
+    answer = portfolio.ask(demo)
+
+    assert {each.party: len(each.partners) for each in answer.portfolios} == {
+        "cobalt-films": 1,
+        "growthos": 1,
+        "helio-plus": 1,
+        "lumastream": 2,
+    }
+    lumastream = of(answer, "lumastream")
+    assert lumastream.searching == ("spring-germany",)
+    assert lumastream.load.active == 1
+
+
+def test_a_simulated_store_compares_deadlines_with_its_last_record(demo: Accord) -> None:
+    heads = demo.history.heads(partnerships(demo.history))
+
+    assert portfolio.ask(demo).moment == max(each.recorded_at for each in heads.values())
+
+
+def test_of_two_spring_launches_the_one_that_barely_moves_is_behind(demo: Accord) -> None:
+    progress = of(portfolio.ask(demo, AsOf(at=day("2026-06-30T23:59:59"))), "lumastream").progress
+
+    assert progress.on_track == 1
+    assert [each.id for each in progress.behind] == ["spring-france"]
+
+
+def test_the_portfolio_by_replay_of_all_there_is_is_that_of_the_views(demo: Accord) -> None:
+    now = portfolio.ask(demo)
+
+    then = portfolio.ask(demo, AsOf(known=now.moment))
+
+    assert then.portfolios == now.portfolios
+
+
+def test_a_program_sets_the_limits_of_its_partys_portfolio_and_no_other_party_sees_them(
+    tmp_path: Path,
+) -> None:
+    limits = DefinePortfolio(
+        fewest_active=1, most_active=3, largest_share=Decimal(40), capacity=Decimal("0.5")
+    )
+    sent: list[tuple[str, Command, str]] = [
+        ("limits", limits, "2026-01-12"),
+        ("tighter", limits.model_copy(update={"most_active": 2}), "2026-01-13"),
+    ]
+    with simulated(tmp_path) as accord:
+        accord.service.handle([beginning("acme")])
+        accord.service.handle(
+            [message(name, each, subject="growthos-program", at=at) for name, each, at in sent]
+        )
+        accord.runner.catch_up()
+
+        (whole,) = portfolio.ask(accord).portfolios
+        own = of(portfolio.ask(accord, AsOf(viewer=Viewer("growthos"))), "growthos")
+        others = portfolio.ask(accord, AsOf(viewer=Viewer("passer-by"))).portfolios
+
+    assert whole.limits == own.limits
+    assert whole.limits
+    assert whole.limits.party == "growthos"
+    assert (whole.load.fewest, whole.load.most, whole.load.level) == (1, 2, Level.BELOW)
+    assert whole.searching == ("acme",)
+    assert others == ()
+
+
+def test_a_partner_is_shown_one_portfolio_with_the_other_party_as_its_partner(
+    demo: Accord,
+) -> None:
+    (whole,) = portfolio.ask(demo, AsOf(viewer=Viewer("northbridge"))).portfolios
+
+    assert (whole.party, whole.name) == ("northbridge", "Northbridge Advisory")
+    assert [(each.id, each.partner) for each in whole.partners] == [
+        ("growthos-consulting", "growthos")
+    ]
+
+
+# --- work --------------------------------------------------------------------------------------
+
+
+def counted(
+    of: History | Views, calls: list[str], monkeypatch: pytest.MonkeyPatch, *names: str
+) -> None:
+    """Note each call of these methods."""
+
+    def noting(name: str, call: Callable[..., object]) -> Callable[..., object]:
+        def noted(*given: object, **more: object) -> object:
+            calls.append(name)
+            return call(*given, **more)
+
+        return noted
+
+    for name in names:
+        monkeypatch.setattr(of, name, noting(name, getattr(of, name)))
+
+
+def test_the_portfolio_of_now_takes_a_few_statements_and_reads_no_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def calls_for(number: int) -> list[str]:
+        calls: list[str] = []
+        with simulated(tmp_path / str(number)) as accord:
+            accord.service.handle([beginning(f"acme-{at}") for at in range(number)])
+            accord.runner.catch_up()
+            counted(accord.history, calls, monkeypatch, "of", "after", "heads", "last_recorded_at")
+            counted(accord.views, calls, monkeypatch, "rows", "rows_of", "select")
+            (whole,) = portfolio.ask(accord).portfolios
+        assert len(whole.searching) == number
+        return calls
+
+    for number in (3, 30):
+        (tmp_path / str(number)).mkdir()
+
+    few, many = calls_for(3), calls_for(30)
+
+    assert few == many
+    assert sorted(set(few)) == ["last_recorded_at", "rows", "rows_of"]
+    assert len(few) <= 5

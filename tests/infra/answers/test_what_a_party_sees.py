@@ -1,0 +1,143 @@
+"""Laws of every answer that compares partnerships: what a party is shown of others (C14).
+
+A party is shown its own partnerships only, so its answers are those of a store that has no
+others. What the other party withholds changes none of its answers.
+"""
+
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from domain.execution import HoldKickoff
+from domain.exploration import (
+    ChoosePartner,
+    IdentifyCandidate,
+    MeasureAudienceOverlap,
+    ScoreCandidate,
+)
+from domain.program import DefinePortfolio
+from domain.reported_figure import Figure, ReportMetric
+from infra.answers import attributes, candidates, markets, portfolio
+from infra.answers.logs import AsOf
+from infra.answers.question import Answer
+from infra.bootstrap import Accord
+from infra.projecting.runner import partnerships
+from projections import OVERVIEW
+from projections.overview import OVERVIEW_ROW, Overview
+from projections.visibility import Viewer
+from tests.feeds import simulated
+from tests.infra.answers.demo import played_only
+from tests.infra.messages import from_steps, message
+from tests.life import LIFE, OURS, THEIRS, example
+from tests.stories import Step
+
+Ask = Callable[[Accord, AsOf], Answer]
+
+ACROSS: dict[str, Ask] = {
+    "portfolio": portfolio.ask,
+    "markets": lambda accord, when: markets.ask(accord, (), when),
+    "attributes of payments": lambda accord, when: attributes.ask(accord, "payments", when=when),
+    "attributes of users": lambda accord, when: attributes.ask(accord, "new_users", when=when),
+}
+"""Questions about many partnerships."""
+
+
+def partnerships_of(accord: Accord) -> dict[str, Overview]:
+    names = list(partnerships(accord.history))
+    stored = accord.views.rows(OVERVIEW.name, [(name, OVERVIEW_ROW) for name in names])
+    return {name: OVERVIEW.load(key, row) for (name, key), row in stored.items()}
+
+
+PARTIES = ("cobalt-films", "growthos", "lumastream", "northbridge", "pasarela-tv", "helio-plus")
+
+
+@pytest.mark.parametrize("party", PARTIES)
+def test_a_party_is_answered_as_by_a_store_with_its_own_partnerships_alone(
+    demo: Accord, tmp_path: Path, party: str
+) -> None:
+    own = {name for name, each in partnerships_of(demo).items() if party in each.parties}
+    seen = AsOf(viewer=Viewer(party))
+
+    with played_only(tmp_path, own.__contains__) as alone:
+        for name, ask in ACROSS.items():
+            assert ask(demo, seen).model_dump_json() == ask(alone, seen).model_dump_json(), name
+
+    assert 0 < len(own) < len(partnerships_of(demo))
+
+
+def test_the_operator_is_answered_with_all_of_them(demo: Accord) -> None:
+    (own,) = portfolio.ask(demo, AsOf(viewer=Viewer("northbridge"))).portfolios
+
+    assert len(portfolio.ask(demo).portfolios) > 1
+    assert {each.id for each in own.partners} == {"growthos-consulting"}
+
+
+# --- what the other party withholds ------------------------------------------------------------
+
+
+def withheld(number: int) -> list[Step]:
+    """Give a life in which our side records what the partner is not shown, with some number."""
+    chosen, kickoff = (
+        next(at for at, step in enumerate(LIFE) if isinstance(step.command, kind))
+        for kind in (ChoosePartner, HoldKickoff)
+    )
+    rival = example(IdentifyCandidate, candidate="rival", name="Rival", staff=number)
+    score = example(ScoreCandidate, candidate="rival", market_reach=number)
+    few = example(MeasureAudienceOverlap, shared_customers=number)
+    unshared = Figure(unit="count", value=Decimal(1_000 * number))
+    small = Figure(unit="percent", numerator=Decimal(number), denominator=Decimal(7))
+    return [
+        *LIFE[:chosen],
+        *(Step(LIFE[chosen].at, OURS, each) for each in (rival, score, few)),
+        *LIFE[chosen : kickoff + 1],
+        *(
+            Step(
+                "2026-02-01",
+                OURS,
+                ReportMetric(metric=metric, period="2026-01", tool="crm", figure=figure),
+            )
+            for metric, figure in (("new_users", unshared), ("demo_to_paid", small))
+        ),
+    ]
+
+
+LIMITS = DefinePortfolio(
+    fewest_active=1, most_active=3, largest_share=Decimal(40), capacity=Decimal("0.5")
+)
+
+
+def answered(folder: Path, number: int, party: str) -> dict[str, str]:
+    """Give what a party is answered in a life with some number that our side withholds."""
+    folder.mkdir()
+    limits = LIMITS.model_copy(update={"most_active": number})
+    with simulated(folder) as accord:
+        sent = [*from_steps(withheld(number)), message("limits", limits, subject="program")]
+        outcomes = accord.service.handle(sent)
+        assert {each.status for each in outcomes} == {"accepted"}
+        accord.runner.catch_up()
+        seen = AsOf(viewer=Viewer(party))
+        (name,) = partnerships_of(accord)
+        asked = ACROSS | {
+            "candidates": lambda accord, when: candidates.ask(accord, name, when),
+            "markets of it": lambda accord, when: markets.ask(accord, (name,), when),
+            "attributes of demos": lambda accord, when: attributes.ask(
+                accord, "demo_to_paid", when=when
+            ),
+        }
+        return {each: ask(accord, seen).model_dump_json() for each, ask in asked.items()}
+
+
+def test_what_the_other_party_withholds_changes_no_answer(tmp_path: Path) -> None:
+    one, other = (answered(tmp_path / f"theirs-{n}", n, THEIRS) for n in (2, 4))
+
+    assert one == other
+    assert not any("rival" in each.lower() for each in one.values())
+
+
+def test_the_party_that_withholds_it_sees_it(tmp_path: Path) -> None:
+    one, other = (answered(tmp_path / f"ours-{n}", n, OURS) for n in (2, 4))
+
+    same = {name for name in one if one[name] == other[name]}
+    assert same == {"markets", "markets of it", "attributes of payments"}
