@@ -12,7 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Final
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from domain.calendar import bounds
 from domain.kernel import Event
@@ -49,7 +49,10 @@ class AlertState(StrEnum):
 class Alert:
     """One alert as it is now; each change of it is emitted in the same form."""
 
+    __pydantic_config__ = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+
     id: str
+    """Rule and version, partnership, window."""
     rule: str
     version: int
     kind: AlertKind

@@ -4,6 +4,7 @@ What is inside may change between releases, so readers keep a cursor as it is an
 """
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from typing import Any
 
 import orjson
 
@@ -15,15 +16,19 @@ def written(question: str, *place: str | int) -> str:
     return urlsafe_b64encode(orjson.dumps([question, *place])).decode().rstrip("=")
 
 
-def read(question: str, cursor: str) -> list[str | int]:
-    """Give the place that a cursor names. Raises `NotFound` for a cursor of another question."""
+def read(question: str, cursor: str, *parts: type[str] | type[int]) -> list[Any]:
+    """Give the place that a cursor names: its parts, which are of these types.
+
+    Raises `NotFound` for a cursor of another question.
+    """
     try:
         found = orjson.loads(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
     except ValueError:
         found = None
-    if not isinstance(found, list) or found[:1] != [question]:
+    named = isinstance(found, list) and found[:1] == [question]
+    if not named or [type(each) for each in found[1:]] != list(parts):
         raise NotFound(
             f"The cursor {cursor!r} is not one of {question}.",
             "Send the cursor that the page before gave as its next, or none for the first page.",
         )
-    return found[1:]
+    return list(found[1:])

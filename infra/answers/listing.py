@@ -14,14 +14,11 @@ from infra.answers.logs import (
     sight_of,
     size_of,
     stored_log,
-    view_rows,
 )
 from infra.bootstrap import Accord
 from infra.deciding.pseudonyms import Names
-from infra.projecting.runner import partnerships
 from infra.tlog.codec import encode
-from projections import ALERTS, KPIS, beliefs, figures
-from projections.alerts import Alert
+from projections import KPIS, beliefs, figures
 from projections.fold import Projection, replay
 from projections.visibility import HIDDEN, Sight
 
@@ -89,27 +86,3 @@ def rows_of(
     if when == NOW:
         return dict(accord.views.select(projection.name, partnership))
     return replay(projection, log(accord.history, partnership, when)).rows
-
-
-def alerts(
-    accord: Accord,
-    partnership: str | None = None,
-    state: str | None = None,
-    when: AsOf = NOW,
-) -> Iterator[Row]:
-    """Give the alerts of one partnership or of all, those that opened first before the others.
-
-    `state` is ``open``, ``resolved`` or ``withdrawn``. Raises `NotFound`.
-    """
-    if partnership is not None:
-        size_of(accord.history, partnership)
-    for name in [partnership] if partnership else partnerships(accord.history):
-        rows = (
-            view_rows(accord, ALERTS, name)
-            if when == NOW
-            else replay(ALERTS, log(accord.history, name, when)).rows
-        )
-        found = [row for row in rows.values() if isinstance(row, Alert)]
-        for each in sorted(found, key=lambda row: (row.since, row.id)):
-            if state in (None, each.state):
-                yield ALERTS.dump(each.id, each)

@@ -38,7 +38,7 @@ class Partnerships(Page[Partnership]):
 
 def ask(accord: Accord, when: AsOf = NOW, page: Paging = Paging()) -> Partnerships:  # noqa: B008 - frozen
     """Give a page of partnerships. Raises `NotFound` for a cursor of another question."""
-    after = "" if page.after is None else str(cursors.read("list", page.after)[0])
+    after = "" if page.after is None else cursors.read("list", page.after, str)[0]
     names = accord.history.partnerships(after, page.limit + 1)
     following = cursors.written("list", names[page.limit - 1]) if names[page.limit :] else None
     names = names[: page.limit]

@@ -120,6 +120,8 @@ class Question:
     help: str
     panel: Panel = Panel.QUERY
     private: bool = False
+    within: str = ""
+    """A second route, which asks the same of one partnership."""
 
     @cached_property
     def parameters(self) -> dict[str, "Asks"]:

@@ -58,7 +58,7 @@ def ask(
 
 
 def _number(cursor: str) -> int:
-    (number,) = cursors.read("rejected", cursor)
+    (number,) = cursors.read("rejected", cursor, int)
     if not isinstance(number, int):
         raise NotFound(f"The cursor {cursor!r} is damaged.", "Begin with the first page.")
     return number

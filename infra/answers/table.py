@@ -1,5 +1,6 @@
 """The questions of the command line and of HTTP, in the order of the help."""
 
+from infra.answers.alerts import ALERTS_QUESTION
 from infra.answers.attributes import ATTRIBUTES
 from infra.answers.candidates import CANDIDATES
 from infra.answers.markets import MARKETS
@@ -17,6 +18,7 @@ QUESTIONS: tuple[Question, ...] = (
     SCHEMA,
     METRICS,
     PARTNERSHIPS,
+    ALERTS_QUESTION,
     STATEMENT,
     STATEMENTS,
     PORTFOLIO,

@@ -82,6 +82,11 @@ def minute(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M")
 
 
+def day(moment: datetime) -> str:
+    """Give the day of a moment, UTC: ``2026-03-31``."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%d")
+
+
 def number(value: Decimal) -> str:
     """Give a decimal without trailing zeros: ``12.5``, ``1000``."""
     return plain(value.quantize(Decimal(1)) if value == value.to_integral() else value.normalize())

@@ -16,6 +16,7 @@ from infra.cli import (  # noqa: F401 - they add their commands
     demo,
     diff,
     erasing,
+    follow,
     ingest,
     init,
     keys,
@@ -30,7 +31,6 @@ from infra.cli import (  # noqa: F401 - they add their commands
 from infra.cli.errors import main
 from infra.cli.options import (
     FAILED,
-    AlertState,
     At,
     Full,
     Id,
@@ -122,45 +122,6 @@ def kpis(
         when = answers.AsOf(at, known, viewer=viewer_of(accord, id, party, None))
         answer = answers.kpis(accord, id, period, when)
         document(marked(accord, answer)) if as_json else reading.print_kpis(answer)
-
-
-@app.command(rich_help_panel="Query")
-def alerts(
-    id: Annotated[
-        str | None, typer.Argument(metavar="ID", help="One partnership.", show_default=False)
-    ] = None,
-    state: Annotated[
-        AlertState | None, typer.Option("--state", help="Only those in this state.")
-    ] = None,
-    follow: Annotated[
-        bool, typer.Option("--follow", help="Then print each change as it comes, until Ctrl-C.")
-    ] = False,
-    at: At = None,
-    known: Known = None,
-    store: Store = DEFAULT_STORE,
-    as_json: Json = False,
-) -> None:
-    """Give the alerts as they stand; with --follow and --json, a JSON object to a line."""
-    from infra import answers
-    from infra.cli import reading
-    from infra.cli.printing import array, document
-
-    if follow and (at or known):
-        raise typer.BadParameter("--follow is for what comes; --at and --known are for what was.")
-    with opened(store, as_json=as_json) as accord:
-        accord.catch_up()
-        wanted = state.value if state else None
-        if follow:
-            shown = (
-                (lambda row: document(marked(accord, row))) if as_json else reading.print_transition
-            )
-            reading.follow(accord, id, wanted, shown)
-            return
-        rows = answers.alerts(accord, id, wanted, answers.AsOf(at, known))
-        if as_json:
-            array(marked(accord, row) for row in rows)
-        else:
-            reading.print_alerts(rows)
 
 
 @app.command(rich_help_panel="Query")

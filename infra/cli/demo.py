@@ -11,7 +11,7 @@ from domain.calendar import months_of
 from domain.execution import ReviewHeld
 from domain.reported_figure import MetricCorrected
 from infra import answers, bootstrap
-from infra.answers import partnerships, statements
+from infra.answers import alerts, partnerships, statements
 from infra.answers.logs import NotFound, view_rows
 from infra.answers.outcomes import RefusedEvent, Report, Tally
 from infra.answers.question import LONGEST_PAGE, Paging, Panel
@@ -31,9 +31,10 @@ from infra.cli.printing import (
     say,
     table,
 )
-from infra.cli.reading import print_alerts, print_objectives
+from infra.cli.reading import print_objectives
 from infra.settings import DEFAULT_STORE
-from projections import OVERVIEW
+from projections import ALERTS, OVERVIEW
+from projections.alerts import Alert
 from projections.overview import OVERVIEW_ROW
 
 HEADLINES = {"leads", "lead_to_opportunity", "demo_to_paid", "average_contract_value", "payments"}
@@ -125,12 +126,16 @@ def _partnership(accord: Accord, row: Row, tally: Tally) -> Row:
         **row,
         "figures": [_told(accord, name, line) for line in answer["figures"] if _is_told(line)],
         "objectives": answer["objectives"],
-        "alerts": list(answers.alerts(accord, name)),
+        "alerts": [ALERTS.dump(each.id, each) for each in _alerts(accord, name)],
         "statements": [each.model_dump(mode="json") for each in statements.ask(accord, name).items],
         "late": [each for each in events if each.get("late_days")],
         "corrections": [each for each in events if each["type"] == MetricCorrected.wire],
         "refused": [each.model_dump() for each in tally.partnerships[name]],
     }
+
+
+def _alerts(accord: Accord, name: str) -> Sequence[Alert]:
+    return alerts.ask(accord, name, page=Paging(limit=LONGEST_PAGE)).items
 
 
 def _is_told(line: Row) -> bool:
@@ -168,7 +173,8 @@ def _print_one(row: Row, refused: Sequence[RefusedEvent]) -> None:
     print_objectives(row["objectives"], indent=2)
     if row["alerts"]:
         say("alerts", "bold", 2)
-        print_alerts(row["alerts"], indent=4)
+        found = (ALERTS.load(each["id"], each) for each in row["alerts"])
+        printing.blocks(alerts.blocks(found, indent=4))
     issued = map(statements.IssuedStatement.model_validate, row["statements"])
     printing.blocks(statements.blocks(issued, indent=2))
     table(

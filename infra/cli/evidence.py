@@ -7,9 +7,11 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from domain.rules import DecisionRule
-from infra.cli.printing import Row, minute, note, number, say, styled, table
-from infra.cli.reading import likely, tenth, what_came_of
-from projections.alerts import AlertState
+from infra.answers import alerts
+from infra.answers.text import Hanging
+from infra.cli.printing import Row, blocks, minute, note, number, say, table
+from infra.cli.reading import likely, tenth
+from projections import ALERTS
 
 # --- experiments -------------------------------------------------------------------------------
 
@@ -199,14 +201,16 @@ def print_tried(answer: Row) -> None:
 
 
 def _alerts(rows: Iterable[Row]) -> None:
-    rows = list(rows)
+    found = [ALERTS.load(each["id"], each) for each in rows]
     say()
-    if not rows:
+    if not found:
         say("It would have raised no alert.", indent=2)
         return
     say("It would have raised:", "bold", 2)
-    for row in rows:
-        is_open = row["state"] == AlertState.OPEN
-        line = f"{row['state']:9}  {row['since'][:10]}  {row['window']}"
-        say(styled(line, "bold red" if is_open else ""), indent=4)
-        say(what_came_of(row), indent=15)
+    for each in found:
+        blocks(
+            [
+                alerts.heading(each, each.window, each.since, 4),
+                Hanging(" " * 15, alerts.outcome(each)),
+            ]
+        )

@@ -8,7 +8,6 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, time
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -56,6 +55,7 @@ COMMANDS = (
     "history",
     "kpis",
     "alerts",
+    "follow",
     "explain",
     "review",
     "statement",
@@ -155,14 +155,6 @@ Operator = Annotated[
         show_default=False,
     ),
 ]
-
-
-class AlertState(StrEnum):
-    """The states of an alert."""
-
-    OPEN = "open"
-    RESOLVED = "resolved"
-    WITHDRAWN = "withdrawn"
 
 
 Store = Annotated[

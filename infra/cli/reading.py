@@ -1,8 +1,6 @@
 """What comes out: lists, histories, figures, alerts, and whether all of it is true."""
 
-import signal
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from decimal import ROUND_HALF_EVEN, Decimal
 from itertools import groupby
 from pathlib import Path
@@ -14,7 +12,6 @@ from infra.bootstrap import Accord
 from infra.cli.printing import (
     Row,
     amount,
-    day,
     hanging,
     minute,
     note,
@@ -25,8 +22,6 @@ from infra.cli.printing import (
     table,
     width,
 )
-from infra.store.records import Views
-from projections.alerts import AlertState
 
 _TENTH = Decimal("0.1")
 
@@ -178,62 +173,6 @@ def print_objectives(objectives: Iterable[Row], indent: int = 0) -> None:
         title="objectives",
         indent=indent,
     )
-
-
-# --- alerts ------------------------------------------------------------------------------------
-
-
-def print_alerts(rows: Iterable[Row], indent: int = 0) -> None:
-    """Print each alert as it stands: its state and id, what it says and what ended it."""
-    columns = width()
-    shown = False
-    for row in rows:
-        shown = True
-        is_open = row["state"] == AlertState.OPEN
-        line = f"{row['state']:9}  {day(row['since'])}  {row['id']}"
-        say(styled(line, "bold red" if is_open else ""), indent=indent)
-        hanging(" " * (indent + 11), what_came_of(row), columns)
-    if not shown:
-        note("There are no such alerts.")
-
-
-def what_came_of(row: Row) -> str:
-    """Give an alert in words: what it says and, once it has ended, what ended it."""
-    if row["state"] == AlertState.OPEN:
-        return str(row["text"])
-    return f"{row['text']} {row['state'].capitalize()} {day(row['until'])}: {row['ended']}"
-
-
-def follow(accord: Accord, of: str | None, state: str | None, show: Callable[[Row], None]) -> None:
-    """Show the alerts as they stand, then each change as it comes, until interrupted."""
-    # A shell has what it starts in the background ignore the very signal that ends this.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        # Where the outputs end is looked up first, so that no change falls between the two.
-        last = _last_output(accord.views)
-        for row in answers.alerts(accord, of, state):
-            show(row)
-        while True:
-            for output in accord.views.outputs(last, partnership=of):
-                last = output.number
-                if output.kind == "alert" and state in (None, output.body["state"]):
-                    show(output.body)
-            time.sleep(POLL_SECONDS)
-    except KeyboardInterrupt:
-        return
-
-
-def _last_output(views: Views) -> int:
-    last = 0
-    while page := views.outputs(last):
-        last = page[-1].number
-    return last
-
-
-def print_transition(row: Row) -> None:
-    """Print one change of an alert on a line."""
-    said = row["text"] if row["state"] == AlertState.OPEN else row["ended"]
-    say(f"{row['state']:9}  {minute(row['recorded_at'])}  {row['id']}  {said}")
 
 
 # --- verify ------------------------------------------------------------------------------------

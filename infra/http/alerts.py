@@ -1,24 +1,23 @@
-"""Alerts out: how they stand, and each change of them as it is said."""
+"""`GET /v1/alerts/stream`: each change of an alert, as a stream of server-sent events."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager, suppress
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final
 
 import orjson
-from fastapi import APIRouter, Header, Query, Response
+from fastapi import APIRouter, Depends, Header, Query
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from starlette.concurrency import run_in_threadpool
 
-from domain.values import Instant, Slug
-from infra import answers
+from domain.values import Slug
+from infra.answers import alerts
+from infra.answers.alerts import Change
+from infra.answers.logs import NotFound
 from infra.http import openapi
-from infra.http.problems import Problem
+from infra.http.problems import not_found
 from infra.http.served import Served, ServedHere
 from infra.running.repeated import POLL
-from infra.store.records import Output
-
-JSON: Final = "application/json"
 
 RECONNECT: Final = 1000
 """Milliseconds after which a client that lost the stream asks for it again."""
@@ -26,95 +25,70 @@ RECONNECT: Final = 1000
 router = APIRouter(tags=["Alerts"])
 
 
-@router.get(
-    "/v1/alerts",
-    responses={
-        200: {
-            "description": "The alerts, by partnership; an array of objects.",
-            "content": {
-                "application/json": {
-                    "schema": {"type": "array", "items": {"$ref": "#/components/schemas/Alert"}}
-                }
-            },
-        },
-        404: openapi.problem("There is no such partnership."),
-        422: openapi.problem("A parameter is wrong."),
-    },
-)
-def list_alerts(
-    served: ServedHere,
-    partnership: Slug | None = None,
-    state: Literal["open", "resolved", "withdrawn"] | None = None,
-    at: Instant | None = None,
-    known: Instant | None = None,
-) -> Response:
-    """List alerts as they stand now: of one partnership or of all, in one state or in any.
-
-    Or as they stood: `at` takes what had happened by a moment, `known` what had been recorded by
-    one. Both are RFC 3339 with a zone, and may be given together.
-    """
+def _last_seen(
+    last_event_id: Annotated[
+        str | None, Header(description="The id of the last change that the reader has seen.")
+    ] = None,
+) -> str | None:
+    """Give the cursor after which the stream goes on; checked before the stream begins."""
     try:
-        rows = list(answers.alerts(served.accord, partnership, state, answers.AsOf(at, known)))
-    except answers.NotFound as error:
-        raise Problem(404, error.detail, error.hint) from error
-    return Response(orjson.dumps([row | served.mark for row in rows]), media_type=JSON)
-
-
-# --- the stream ----------------------------------------------------------------------------------
+        alerts.number_of(last_event_id)
+    except NotFound as error:
+        raise not_found(error) from error
+    return last_event_id
 
 
 @router.get(
     "/v1/alerts/stream",
     response_class=EventSourceResponse,
-    responses={422: openapi.problem("A parameter is wrong.")},
+    responses={
+        404: openapi.problem("`Last-Event-ID` is not an id of this stream."),
+        422: openapi.problem("A parameter is wrong."),
+    },
 )
 async def stream_alerts(
     served: ServedHere,
-    partnership: Annotated[Slug | None, Query(description="Of this partnership.")] = None,
-    last_event_id: Annotated[
-        int, Header(ge=0, description="The number of the last change that was seen.")
-    ] = 0,
+    last_seen: Annotated[str | None, Depends(_last_seen)],
+    partnership: Annotated[Slug | None, Query(description="Only of this partnership.")] = None,
 ) -> AsyncIterator[ServerSentEvent]:
-    """Stream each change of an alert, in the order in which they were said (Server-Sent Events).
+    """Stream each change of an alert, in the order in which they were recorded.
 
-    The event is the new state, its data the alert, its id a number. The stream goes on after
-    `Last-Event-ID`; without one it begins with the first change of all, so nothing is missed.
+    Server-Sent Events: the event is the new state, the data is the alert, the id is an opaque
+    cursor. The stream goes on after `Last-Event-ID`; without one it begins with the first change
+    of all.
     """
-    told = " of a simulated store" if served.accord.simulated else ""
-    yield ServerSentEvent(comment=f"alerts{told}", retry=RECONNECT)
+    mark = " of a simulated store" if served.accord.simulated else ""
+    yield ServerSentEvent(comment=f"alerts{mark}", retry=RECONNECT)
     with _woken(served) as woken:
         while not served.closing.begun:
             woken.clear()
-            outputs = await run_in_threadpool(
-                served.accord.views.outputs, last_event_id, partnership=partnership
+            changed, last_seen = await run_in_threadpool(
+                alerts.changes, served.accord, last_seen, partnership
             )
-            for output in outputs:
-                last_event_id = output.number
-                if output.kind == "alert":
-                    yield _event(output, served.mark)
-            if not outputs:
-                # What this process says wakes us at once; other processes' words are looked for.
+            for each in changed:
+                yield _event(each, served.mark)
+            if not changed:
+                # Changes by this process wake the stream; those by others are polled for.
                 with suppress(TimeoutError):
                     async with asyncio.timeout(POLL):
                         await woken.wait()
 
 
-def _event(output: Output, mark: dict[str, Any]) -> ServerSentEvent:
+def _event(change: Change, mark: dict[str, Any]) -> ServerSentEvent:
+    body = change.output.body
     return ServerSentEvent(
-        raw_data=orjson.dumps(output.body | mark).decode(),
-        event=output.body["state"],
-        id=str(output.number),
+        raw_data=orjson.dumps(body | mark).decode(), event=body["state"], id=change.cursor
     )
 
 
 @contextmanager
 def _woken(served: Served) -> Iterator[asyncio.Event]:
-    """Give what is set when there may be something to stream, and when the server closes."""
+    """Give an event that is set when there may be changes to send, and when the server closes."""
     loop = asyncio.get_running_loop()
     woken = asyncio.Event()
 
     def wake() -> None:
-        # The views may ring once more while the loop is already gone.
+        # A last notification can come after the loop has closed.
         with suppress(RuntimeError):
             loop.call_soon_threadsafe(woken.set)
 

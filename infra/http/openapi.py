@@ -122,46 +122,6 @@ POST_PROBLEMS: Final[dict[int | str, Schema]] = {
 """The responses to posted events besides their models."""
 
 
-def _object(required: Schema, optional: Schema | None = None, description: str = "") -> Schema:
-    return {
-        "type": "object",
-        "description": description,
-        "properties": {**required, **(optional or {}), "simulated": _SIMULATED},
-        "required": list(required),
-    }
-
-
-_TEXT: Schema = {"type": "string"}
-_COUNT: Schema = {"type": "integer", "minimum": 0}
-_MOMENT: Schema = {"type": "string", "format": "date-time"}
-_SIMULATED: Schema = {"type": "boolean"}
-
-_ANSWERS: Final[Schema] = {
-    "Alert": _object(
-        {
-            "id": _TEXT,
-            "state": {"enum": ["open", "resolved", "withdrawn"]},
-            "kind": {"enum": ["breach", "reminder"]},
-            "rule": _TEXT,
-            "version": _COUNT,
-            "partnership": _TEXT,
-            "window": _TEXT,
-            "text": _TEXT,
-            "since": _MOMENT,
-            "recorded_at": _MOMENT,
-            "cause": {**_COUNT, "description": "The index of the event that changed it last."},
-            "evidence": {
-                "type": "array",
-                "items": _COUNT,
-                "description": "The indexes of the events that show it.",
-            },
-        },
-        {"facts": {"type": "object"}, "ended": _TEXT, "until": _MOMENT},
-        "An alert as it is, and as each change of it is told.",
-    ),
-}
-
-
 # --- the document ------------------------------------------------------------------------------
 
 
@@ -203,7 +163,7 @@ class DescribedApp(FastAPI):
         if self.openapi_schema is None:
             document = super().openapi()
             schemas = document.setdefault("components", {}).setdefault("schemas", {})
-            for name, schema in (_schemas() | _ANSWERS).items():
+            for name, schema in _schemas().items():
                 schemas.setdefault(name, schema)
             _describe_streams(document)
         return super().openapi()

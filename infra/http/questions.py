@@ -3,7 +3,8 @@
 import inspect
 from collections.abc import Iterator
 from hashlib import sha256
-from typing import Annotated, Any, Final
+from types import NoneType
+from typing import Annotated, Any, Final, Union, get_args
 
 from fastapi import APIRouter, Header, Path, Query, Response
 
@@ -38,13 +39,15 @@ IfNoneMatch = Annotated[
 def router(questions: tuple[Question, ...]) -> APIRouter:
     """Give the routes of these questions."""
     made = APIRouter()
-    for question in questions:
+    named = [(each, each.path, each.name) for each in questions]
+    named += [(each, each.within, f"{each.name}-of-one") for each in questions if each.within]
+    for question, path, name in named:
         made.add_api_route(
-            question.path,
-            _route(question),
+            path,
+            _route(question, path),
             methods=["GET"],
-            name=question.name,
-            operation_id=question.name,
+            name=name,
+            operation_id=name,
             summary=question.help,
             description=inspect.getdoc(question.ask),
             response_model=question.answer,
@@ -58,7 +61,7 @@ def router(questions: tuple[Question, ...]) -> APIRouter:
     return made
 
 
-def _route(question: Question) -> Any:  # noqa: ANN401 - FastAPI reads its signature
+def _route(question: Question, path: str) -> Any:  # noqa: ANN401 - FastAPI reads its signature
     def route(**given: Any) -> Response:  # noqa: ANN401 - as FastAPI parsed them
         served, etag = given.pop("served"), given.pop("if_none_match")
         if question.asks_when:
@@ -73,7 +76,7 @@ def _route(question: Question) -> Any:  # noqa: ANN401 - FastAPI reads its signa
             raise not_found(error) from error
         return _response(answer.model_dump_json().encode(), etag)
 
-    route.__signature__ = inspect.Signature(list(_parameters(question)))  # type: ignore[attr-defined]
+    route.__signature__ = inspect.Signature(list(_parameters(question, path)))  # type: ignore[attr-defined]
     return route
 
 
@@ -85,13 +88,14 @@ def _response(body: bytes, known: str | None) -> Response:
     return Response(body, headers=headers, media_type=JSON)
 
 
-def _parameters(question: Question) -> Iterator[inspect.Parameter]:
+def _parameters(question: Question, path: str) -> Iterator[inspect.Parameter]:
     yield _parameter("served", ServedHere, inspect.Parameter.empty)
     yield _parameter("if_none_match", IfNoneMatch, None)
     for name, asks in question.parameters.items():
         if asks.described:
-            in_path = f"{{{name}}}" in question.path
-            yield _parameter(name, _described(asks, in_path=in_path), asks.default)
+            in_path = f"{{{name}}}" in path
+            default = inspect.Parameter.empty if in_path else asks.default
+            yield _parameter(name, _described(asks, in_path=in_path), default)
     if question.asks_when:
         yield _parameter("at", At, None)
         yield _parameter("known", Known, None)
@@ -106,7 +110,15 @@ def _described(asks: Asks, *, in_path: bool) -> Any:  # noqa: ANN401 - an annota
     assert described is not None  # noqa: S101 - only described ones are asked for
     kind = Path if in_path else Query
     pattern = described.pattern or None
-    return Annotated[asks.type, kind(description=described.help, pattern=pattern)]
+    type_ = _without_none(asks.type) if in_path else asks.type
+    return Annotated[type_, kind(description=described.help, pattern=pattern)]
+
+
+def _without_none(kind: Any) -> Any:  # noqa: ANN401 - an annotation
+    """Give the type of a parameter that may be left out elsewhere, and not in a path."""
+    if NoneType not in get_args(kind):
+        return kind
+    return Union[tuple(each for each in get_args(kind) if each is not NoneType)]  # noqa: UP007
 
 
 def _parameter(name: str, annotation: Any, default: Any) -> inspect.Parameter:  # noqa: ANN401

@@ -368,6 +368,9 @@ class Views(Protocol):
     ) -> list[Output]:
         """Give the next outputs after the one of number `after`, of one partnership or of all."""
 
+    def last_output(self) -> int:
+        """Give the number of the last output; 0 if there is none."""
+
     def cursor(self, name: str) -> int:
         """Give how far this cursor was read, `NOTHING` if it was not."""
 

@@ -198,6 +198,11 @@ class SqliteViews:
             for name, projection, of, kind, body, cause, place in found
         ]
 
+    def last_output(self) -> int:
+        """Give the number of the last output; 0 if there is none."""
+        with self.datastore.reading() as c:
+            return int(c.execute("SELECT coalesce(max(number), 0) FROM outputs").fetchone()[0])
+
 
 # --- statements of one transaction ---------------------------------------------------------------
 

@@ -32,7 +32,7 @@ from domain.standing_alerts import BY_RULE, REFERRAL_MINIMUM
 from domain.values import plain
 from domain.viewing import FullViewTaken
 from infra import answers
-from infra.answers import AsOf, Checked, Difference, NotFound
+from infra.answers import AsOf, Checked, Difference, NotFound, alerts
 from infra.answers import partnerships as partnerships_answer
 from infra.answers.explaining import rule_in_words
 from infra.answers.logs import NOW, whole_log
@@ -40,6 +40,7 @@ from infra.answers.partnerships import Partnership
 from infra.answers.question import Paging
 from infra.bootstrap import Accord
 from infra.projecting.runner import partnerships
+from projections.alerts import AlertState
 from projections.visibility import Viewer
 from tests.feeds import FEEDS, messages, play, played, simulated
 from tests.infra.messages import beginning, message
@@ -99,10 +100,10 @@ def test_the_list_counts_the_alerts_that_are_open_now(tmp_path: Path) -> None:
         accord.runner.catch_up()
 
         (row,) = listed(accord)
-        found = list(answers.alerts(accord, state="open"))
+        found = alerts.ask(accord, state=AlertState.OPEN).items
 
     assert row.open_alerts == len(found) == 2
-    assert {each["rule"] for each in found} == {"referral-minimum"}
+    assert {each.rule for each in found} == {"referral-minimum"}
 
 
 def test_an_event_of_the_history_is_what_is_stored_with_its_place_and_its_words(
@@ -174,7 +175,6 @@ EVERYTHING = AsOf(known=day("2100-01-01"))
 
 def test_lists_by_replay_of_all_there_is_are_those_of_the_views(accord: Accord) -> None:
     assert listed(accord, EVERYTHING) == listed(accord)
-    assert list(answers.alerts(accord, when=EVERYTHING)) == list(answers.alerts(accord))
 
 
 def test_the_list_of_an_earlier_day_has_what_had_begun_by_then(accord: Accord) -> None:
@@ -185,18 +185,6 @@ def test_the_list_of_an_earlier_day_has_what_had_begun_by_then(accord: Accord) -
     assert rows[CONSULTING].events == answers.show(accord, CONSULTING, then)["as_of"]["events"]
     assert rows[CONSULTING].last_recorded_at < day("2026-03-01")
     assert listed(accord, AsOf(at=day("2020-01-01"))) == []
-
-
-def test_alerts_are_given_as_they_were_known_before_a_correction(accord: Accord) -> None:
-    def states(known: str) -> dict[str, str]:
-        found = answers.alerts(accord, AURORA, when=AsOf(known=day(known)))
-        return {row["rule"]: row["state"] for row in found}
-
-    assert "conversion-floor" not in states("2026-06-30")
-    assert states("2026-07-20")["conversion-floor"] == "open"
-    assert states("2026-07-22")["conversion-floor"] == "withdrawn"
-    found = answers.alerts(accord, AURORA, "open", AsOf(known=day("2026-07-20")))
-    assert [row["rule"] for row in found] == ["conversion-floor"]
 
 
 def test_the_list_counts_the_alerts_that_were_open_then(accord: Accord) -> None:
@@ -323,7 +311,7 @@ def test_before_its_beginning_nothing_can_be_shown(accord: Accord) -> None:
 
 
 def test_an_unknown_name_brings_those_that_are_near(accord: Accord) -> None:
-    for ask in (answers.show, answers.history, answers.kpis, lambda *of: list(answers.alerts(*of))):
+    for ask in (answers.show, answers.history, answers.kpis, alerts.ask):
         with pytest.raises(NotFound, match=f"Perhaps {CONSULTING}?"):
             ask(accord, "growth-consulting")
 
@@ -397,20 +385,20 @@ def test_a_period_without_figures_is_explained_by_nothing(accord: Accord) -> Non
 
 
 def test_every_alert_is_explained_from_the_log_as_it_stands_in_the_view(accord: Accord) -> None:
-    for row in answers.alerts(accord):
-        answer = answers.explain(accord, row["id"])
+    for row in alerts.ask(accord).items:
+        answer = answers.explain(accord, row.id)
 
         states = [each["state"] for each in answer["transitions"]]
         assert states[0] == "open"
-        assert states[-1] == answer["state"] == row["state"]
-        assert answer["transitions"][-1]["because_of"]["index"] == row["cause"]
-        assert [event["index"] for event in answer["evidence"]] == row["evidence"]
-        if row["rule"] in BY_RULE and row["rule"] != REFERRAL_MINIMUM:
+        assert states[-1] == answer["state"] == row.state
+        assert answer["transitions"][-1]["because_of"]["index"] == row.cause
+        assert [event["index"] for event in answer["evidence"]] == list(row.evidence)
+        if row.rule in BY_RULE and row.rule != REFERRAL_MINIMUM:
             assert answer["about"]
         else:
             fired = answer["transitions"][0]["because_of"]["index"]
             assert answer["rule"]["agreed"]["index"] < fired
-            assert answer["inputs"][-1]["period"] == row["window"].partition("/")[0]
+            assert answer["inputs"][-1]["period"] == row.window.partition("/")[0]
 
 
 def test_an_alert_on_two_quarters_is_explained_by_the_figures_of_both(accord: Accord) -> None:

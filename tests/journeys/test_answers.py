@@ -33,6 +33,9 @@ FLAG = "true"
 OPTIONAL: list[tuple[str, dict[str, str]]] = [
     ("attributes", {"period": "2026-Q2"}),
     ("rejected", {"all": FLAG}),
+    ("alerts", {"state": "resolved"}),
+    ("alerts", {"partnership": CONSULTING}),
+    ("alerts", {"party": ONE_OF_THE_PARTIES}),
     ("schema", {"type": "SignAgreement"}),
     ("statement", {"policy": "first-touch"}),
 ]

@@ -378,7 +378,7 @@ def test_unknown_paths_and_methods_are_problems(ordinary: Served) -> None:
 class Change(NamedTuple):
     """One change of an alert, as the stream tells it."""
 
-    number: int
+    cursor: str
     state: str
     alert: dict[str, Any]
 
@@ -391,7 +391,7 @@ def changes(stream: httpx2.Response) -> Iterator[Change]:
             field, _, value = line.partition(": ")
             told[field] = value
         elif "data" in told:
-            yield Change(int(told["id"]), told["event"], orjson.loads(told["data"]))
+            yield Change(told["id"], told["event"], orjson.loads(told["data"]))
             told = {}
 
 
@@ -435,9 +435,26 @@ def test_a_stream_goes_on_after_the_last_change_that_was_seen(served: Served) ->
         told = changes(stream)
         seen = [next(told) for _ in range(5)]
     with served.client.stream(
-        "GET", "/v1/alerts/stream", headers={"last-event-id": str(seen[2].number)}
+        "GET", "/v1/alerts/stream", headers={"last-event-id": seen[2].cursor}
     ) as stream:
         assert next(changes(stream)) == seen[3]
+
+
+@pytest.mark.parametrize("seen", ["12", "WyJhbGVydHMiLCAxXQ"])
+def test_what_is_no_id_of_the_stream_is_not_found(served: Served, seen: str) -> None:
+    answer = served.client.get("/v1/alerts/stream", headers={"last-event-id": seen})
+
+    assert refused(answer)["status"] == 404
+
+
+def test_the_alerts_of_one_partnership_are_below_it(served: Served) -> None:
+    post(served, FEED, LINES)
+    eventually(lambda: served.workers.lag() == 0)
+    below = served.client.get(f"/v1/partnerships/{CONSULTING}/alerts")
+
+    assert below.json()["items"]
+    assert below.text == served.client.get(f"/v1/alerts?partnership={CONSULTING}").text
+    assert refused(served.client.get("/v1/partnerships/nobody/alerts"))["status"] == 404
 
 
 def test_a_stream_can_be_of_one_partnership(served: Served) -> None:
@@ -477,23 +494,23 @@ def test_what_is_no_alert_is_not_in_the_stream_of_alerts(served: Served) -> None
 def test_alerts_are_listed_by_partnership_and_state(served: Served) -> None:
     post(served, FEED, LINES)
     eventually(lambda: served.workers.lag() == 0)
-    everything = served.client.get("/v1/alerts").json()
+    everything = served.client.get("/v1/alerts").json()["items"]
     ended = {"partnership": CONSULTING, "state": "withdrawn"}
     assert {each["state"] for each in everything} == {"resolved", "withdrawn"}
-    assert served.client.get("/v1/alerts", params=ended).json() == [
+    assert served.client.get("/v1/alerts", params=ended).json()["items"] == [
         each for each in everything if each["state"] == "withdrawn"
     ]
-    assert served.client.get("/v1/alerts", params={"state": "open"}).json() == []
+    assert served.client.get("/v1/alerts", params={"state": "open"}).json()["items"] == []
 
 
 def test_alerts_are_listed_as_they_stood_at_a_time(served: Served) -> None:
     post(served, FEED, LINES)
     # Unlike the list of what stands now, this one needs no views, so nothing is waited for.
     then = {"known": "2026-04-30T00:00:00Z", "state": "open"}
-    found = served.client.get("/v1/alerts", params=then).json()
+    found = served.client.get("/v1/alerts", params=then).json()["items"]
     assert [each["window"] for each in found] == ["2026-Q1"]
     happened = {"at": "2026-02-05T12:00:00+01:00"}
-    (missed,) = served.client.get("/v1/alerts", params=happened).json()
+    (missed,) = served.client.get("/v1/alerts", params=happened).json()["items"]
     assert missed["rule"] == "milestone-missed"
     assert refused(served.client.get("/v1/alerts?at=yesterday"))["status"] == 422
 

@@ -1,0 +1,186 @@
+"""The alerts of one partnership or of all, as they are now or were at a moment, and each change.
+
+An alert has the form of its row (`projections.alerts.Alert`). The stream of server-sent events,
+the topic `accord.alerts` and `accord follow` send each change of an alert in the same form.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from typing import Annotated, Final, NamedTuple
+
+from domain.standing_alerts import AlertKind
+from domain.values import Slug, instant
+from infra.answers import cursors
+from infra.answers.logs import NOW, AsOf, size_of, view_rows, whole_log
+from infra.answers.question import Page, Paging, Parameter, Question
+from infra.answers.text import Block, Hanging, Line, Note, day
+from infra.bootstrap import Accord
+from infra.store.records import Output
+from projections import ALERTS, OVERVIEW
+from projections.alerts import Alert, AlertState
+from projections.fold import replay
+from projections.overview import OVERVIEW_ROW
+
+CHANGES: Final = "alert changes"
+"""What the cursors of `changes` are cursors of."""
+
+_STYLES = {AlertKind.BREACH: "bold red", AlertKind.REMINDER: "yellow"}
+"""The styles of open alerts."""
+
+
+class Alerts(Page[Alert]):
+    """Alerts by partnership, those that opened first before the others."""
+
+
+def ask(
+    accord: Accord,
+    partnership: Annotated[
+        Slug | None, Parameter("One partnership; all unless given.", "ID", positional=True)
+    ] = None,
+    state: Annotated[AlertState | None, Parameter("Only alerts in this state.")] = None,
+    when: AsOf = NOW,
+    page: Paging = Paging(),  # noqa: B008 - frozen
+) -> Alerts:
+    """Give a page of alerts, each as it is now or was at the moment that is asked about.
+
+    Raises `NotFound` for an unknown partnership or a cursor of another question.
+    """
+    start, since, last = ("", "", "")
+    if page.after is not None:
+        start, since, last = cursors.read("alerts", page.after, str, str, str)
+    if partnership is not None:
+        size_of(accord.history, partnership)
+    found: list[Alert] = []
+    for name in _from(accord, start) if partnership is None else [partnership]:
+        for each in _alerts(accord, name, when):
+            seen = name == start and (instant(each.since), each.id) <= (since, last)
+            if not seen and state in {None, each.state}:
+                found.append(each)
+        if len(found) > page.limit:
+            break
+    following = None
+    if len(found) > page.limit:
+        final = found[page.limit - 1]
+        place = (final.partnership, instant(final.since), final.id)
+        following = cursors.written("alerts", *place)
+    return Alerts(
+        simulated=accord.simulated,
+        as_of=when.asked,
+        next=following,
+        items=tuple(found[: page.limit]),
+    )
+
+
+def _from(accord: Accord, start: str) -> Iterator[str]:
+    """Give the partnerships by name, beginning with `start`."""
+    last = start
+    if start:
+        yield start
+    while names := accord.history.partnerships(last):
+        yield from names
+        last = names[-1]
+
+
+def _alerts(accord: Accord, name: str, when: AsOf) -> list[Alert]:
+    party = when.viewer.party
+    if party is not None and party not in _parties(accord, name):
+        return []
+    # Both parties see the alerts of a rule that both agreed, whatever the figures behind it.
+    is_now = (when.at, when.known, when.version) == (None, None, None)
+    rows = (
+        view_rows(accord, ALERTS, name)
+        if is_now
+        else replay(ALERTS, whole_log(accord.history, name, when)).rows
+    )
+    found = [row for row in rows.values() if isinstance(row, Alert)]
+    return sorted(found, key=lambda each: (instant(each.since), each.id))
+
+
+def _parties(accord: Accord, name: str) -> tuple[str, ...]:
+    stored = accord.views.rows(OVERVIEW.name, [(name, OVERVIEW_ROW)]).get((name, OVERVIEW_ROW))
+    return OVERVIEW.load(OVERVIEW_ROW, stored).parties if stored else ()
+
+
+# --- changes -----------------------------------------------------------------------------------
+
+
+class Change(NamedTuple):
+    """One change of an alert as it is stored, and the cursor after which the next one follows."""
+
+    cursor: str
+    output: Output
+
+
+def changes(
+    accord: Accord, after: str | None = None, partnership: str | None = None
+) -> tuple[Sequence[Change], str]:
+    """Give the next changes of alerts in order, and the cursor to ask with next.
+
+    Without `after` it begins with the first change of all. Raises `NotFound` for a cursor of
+    something else.
+    """
+    number = number_of(after)
+    while outputs := accord.views.outputs(number, partnership=partnership):
+        number = outputs[-1].number
+        found = [Change(_written(each.number), each) for each in outputs if each.kind == "alert"]
+        if found:
+            return found, _written(number)
+    return (), _written(number)
+
+
+def number_of(cursor: str | None) -> int:
+    """Give the number of the output that a cursor of `changes` names; 0 without one.
+
+    Raises `NotFound` for a cursor of something else.
+    """
+    return 0 if cursor is None else int(cursors.read(CHANGES, cursor, int)[0])
+
+
+def last_change(accord: Accord) -> str:
+    """Give the cursor after which nothing has changed yet."""
+    return _written(accord.views.last_output())
+
+
+def _written(number: int) -> str:
+    return cursors.written(CHANGES, number)
+
+
+# --- text --------------------------------------------------------------------------------------
+
+
+def text(found: Alerts) -> Iterator[Block]:
+    """Give each alert with its state, its id, and what happened."""
+    if not found.items:
+        yield Note("There are no such alerts.")
+    yield from blocks(found.items)
+
+
+def blocks(alerts: Iterable[Alert], indent: int = 0) -> Iterator[Block]:
+    """Give the lines of alerts, for an answer that lists some."""
+    for each in alerts:
+        yield heading(each, each.id, each.since, indent)
+        yield Hanging(" " * (indent + 11), outcome(each))
+
+
+def heading(alert: Alert, name: str, moment: datetime, indent: int = 0) -> Line:
+    """Give the line that names an alert: its state, a day, a name; open ones stand out."""
+    style = _STYLES[alert.kind] if alert.state is AlertState.OPEN else ""
+    reminder = "  (reminder)" if alert.kind is AlertKind.REMINDER else ""
+    return Line(f"{alert.state:9}  {day(moment)}  {name}{reminder}", style, indent)
+
+
+def outcome(alert: Alert) -> str:
+    """Give an alert in words: what it says and, if it has ended, what ended it."""
+    if alert.until is None:
+        return alert.text
+    return f"{alert.text} {alert.state.capitalize()} {day(alert.until)}: {alert.ended}"
+
+
+ALERTS_QUESTION = Question(
+    "alerts",
+    ask,
+    text,
+    path="/v1/alerts",
+    within="/v1/partnerships/{partnership}/alerts",
+    help="List the alerts: what is open, and what was resolved or withdrawn.",
+)

@@ -1,0 +1,108 @@
+"""The alerts of the demo's store: as they are, as they were, and each change of them."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pytest
+
+from infra.answers import alerts, cursors
+from infra.answers.alerts import Alerts
+from infra.answers.logs import AsOf, NotFound
+from infra.answers.question import Paging
+from infra.bootstrap import Accord
+from projections.alerts import Alert, AlertState
+from projections.visibility import Viewer
+from tests.feeds import played
+
+AURORA, CONSULTING = "aurora-series", "growthos-consulting"
+
+
+@pytest.fixture(scope="module")
+def accord(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Accord]:
+    with played(tmp_path_factory.mktemp("played")) as accord:
+        accord.runner.catch_up()
+        yield accord
+
+
+def known(text: str) -> AsOf:
+    return AsOf(known=datetime.fromisoformat(text).replace(tzinfo=UTC))
+
+
+def states(found: Alerts) -> dict[str, AlertState]:
+    return {each.rule: each.state for each in found.items}
+
+
+def test_the_alerts_of_a_replay_of_everything_are_those_of_the_views(accord: Accord) -> None:
+    replayed = alerts.ask(accord, when=known("2100-01-01"))
+
+    assert replayed.items == alerts.ask(accord).items
+    assert len(replayed.items) == 23
+
+
+def test_alerts_come_by_partnership_and_those_that_opened_first_before_the_others(
+    accord: Accord,
+) -> None:
+    found = alerts.ask(accord).items
+
+    assert list(found) == sorted(found, key=lambda each: (each.partnership, each.since, each.id))
+
+
+def test_alerts_are_given_as_they_were_known_before_a_correction(accord: Accord) -> None:
+    def at(day: str) -> dict[str, AlertState]:
+        return states(alerts.ask(accord, AURORA, when=known(day)))
+
+    assert "conversion-floor" not in at("2026-06-30")
+    assert at("2026-07-20")["conversion-floor"] is AlertState.OPEN
+    assert at("2026-07-22")["conversion-floor"] is AlertState.WITHDRAWN
+    (found,) = alerts.ask(accord, AURORA, AlertState.OPEN, known("2026-07-20")).items
+    assert found.rule == "conversion-floor"
+
+
+def test_no_alert_ends_before_it_opened(accord: Accord) -> None:
+    ended = [each for each in alerts.ask(accord).items if each.until is not None]
+
+    assert len(ended) == 23
+    assert [each.id for each in ended if each.until and each.until < each.since] == []
+
+
+def test_a_party_is_given_the_alerts_of_its_partnerships_alone(accord: Accord) -> None:
+    northbridge = AsOf(viewer=Viewer("northbridge"))
+
+    found = alerts.ask(accord, when=northbridge).items
+
+    assert {each.partnership for each in found} == {CONSULTING}
+    assert found == alerts.ask(accord, CONSULTING).items
+
+
+def test_pages_hold_every_alert_once_in_the_same_order(accord: Accord) -> None:
+    items: list[Alert] = []
+    page = Paging(limit=3)
+    while page.limit:
+        found = alerts.ask(accord, page=page)
+        items += found.items
+        page = Paging(found.next, 3 if found.next else 0)
+
+    assert items == list(alerts.ask(accord).items)
+
+
+def test_changes_go_on_after_any_of_their_cursors(accord: Accord) -> None:
+    everything, last = alerts.changes(accord)
+    assert len(everything) == 46
+
+    for place, each in enumerate(everything):
+        found, cursor = alerts.changes(accord, each.cursor)
+        assert list(found) == list(everything[place + 1 :])
+        assert cursor == last
+    assert alerts.last_change(accord) == last
+
+
+def test_changes_can_be_of_one_partnership(accord: Accord) -> None:
+    found, _ = alerts.changes(accord, partnership=AURORA)
+
+    assert {each.output.partnership for each in found} == {AURORA}
+
+
+@pytest.mark.parametrize("cursor", ["12", "nonsense", cursors.written("alerts", "a", "b", "c")])
+def test_a_cursor_of_something_else_gives_no_changes(accord: Accord, cursor: str) -> None:
+    with pytest.raises(NotFound):
+        alerts.changes(accord, cursor)
