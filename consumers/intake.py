@@ -13,9 +13,9 @@ from kafka.errors import KafkaError
 
 from infra.audit.receipts import SignedReceipts
 from infra.bootstrap import bootstrap
+from infra.deciding.batch import Outcome
 from infra.deciding.group_commit import GATHERED, GroupCommit
 from infra.deciding.intake import ILLEGIBLE
-from infra.deciding.service import Outcome
 from infra.kafka import clients, messages
 from infra.kafka.clients import Producer, consumer
 from infra.kafka.messages import Message, Received

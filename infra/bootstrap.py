@@ -213,6 +213,7 @@ def bootstrap(settings: Settings, clock: Callable[[], datetime] = wall_clock) ->
             salts=pseudonyms.derived if simulated else pseudonyms.by_chance,
             operator=operator,
             root_at=lambda name, size: Log(history, trees, name).root(size),
+            views=views,
         )
         runner = Runner(history, views, PROJECTIONS)
         signer, broken_key = _signer(settings)

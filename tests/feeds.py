@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from infra.bootstrap import Accord, bootstrap, init
-from infra.deciding.service import Outcome
+from infra.deciding.batch import Outcome
 from infra.settings import Settings
 from infra.tlog import cloudevents
 from tests.documents import REPOSITORY

@@ -7,8 +7,9 @@ import orjson
 from domain.values import instant
 from infra.answers.logs import NotFound, perhaps, size_of
 from infra.bootstrap import Accord
+from infra.deciding.batch import Outcome
 from infra.deciding.pseudonyms import names
-from infra.deciding.service import Outcome, wall_clock
+from infra.deciding.service import wall_clock
 
 SOURCE = "accord:erase"
 """The source of erasures that a party asks for by `accord erase`."""

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from infra.answers.question import Item, Result
 from infra.bootstrap import Accord
-from infra.deciding.service import Outcome
+from infra.deciding.batch import Outcome
 
 
 class RefusedEvent(Item):

@@ -11,7 +11,7 @@ from hashlib import sha256
 from typing import Self
 
 from domain.values import instant
-from infra.deciding.service import Outcome
+from infra.deciding.batch import Outcome
 from infra.store.records import CommandResult, History
 from infra.tlog import codec
 from infra.tlog.keys import Signer

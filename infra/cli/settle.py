@@ -24,7 +24,8 @@ from infra.cli.options import (
     checked_period,
     opened,
 )
-from infra.deciding.service import Outcome, wall_clock
+from infra.deciding.batch import Outcome
+from infra.deciding.service import wall_clock
 from infra.settings import DEFAULT_STORE
 from projections import OVERVIEW
 from projections.overview import OVERVIEW_ROW

@@ -8,7 +8,8 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
-from infra.deciding.service import Outcome, Service
+from infra.deciding.batch import Outcome
+from infra.deciding.service import Service
 
 log = logging.getLogger(__name__)
 

@@ -77,6 +77,21 @@ class Input(NamedTuple):
     """The signed command that carried the event, if it was signed."""
 
     @property
+    def identity(self) -> tuple[str, str]:
+        """The source and its id of this message: the same identity is decided once."""
+        return self.envelope.source, self.envelope.id
+
+    @property
+    def subject(self) -> str:
+        """The partnership."""
+        return self.envelope.subject
+
+    @property
+    def type(self) -> str:
+        """The wire type."""
+        return self.envelope.type
+
+    @property
     def attempt(self) -> bytes:
         """The fingerprint of this attempt: a refused input may be accepted when signed anew."""
         if self.signed is None:
@@ -97,6 +112,11 @@ class Unreadable:
     """When it was recorded or happened, if it says so."""
     fingerprint: bytes
     raw: bytes
+
+    @property
+    def identity(self) -> tuple[str, str]:
+        """The source and its id of this message, as for an `Input`."""
+        return self.source, self.source_id
 
     @property
     def attempt(self) -> bytes:

@@ -10,8 +10,8 @@ from starlette.datastructures import Headers
 
 from infra.answers.outcomes import Report, Tally
 from infra.answers.question import Item, Result
+from infra.deciding.batch import Outcome
 from infra.deciding.group_commit import GATHERED, Busy
-from infra.deciding.service import Outcome
 from infra.http import openapi
 from infra.http.problems import AGAIN_SOON, Problem, refusal
 from infra.http.served import Served, ServedHere, json

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from starlette.exceptions import HTTPException
 
 from infra.answers.logs import NotFound
-from infra.deciding.service import Outcome
+from infra.deciding.batch import Outcome
 from infra.http.served import served
 
 MEDIA_TYPE: Final = "application/problem+json"

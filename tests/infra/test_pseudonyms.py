@@ -27,6 +27,7 @@ from domain.recorded import Recorded
 from domain.reported_figure import ReportMetric
 from infra import answers
 from infra.bootstrap import Accord, bootstrap, init
+from infra.deciding.batch import Outcome
 from infra.deciding.pseudonyms import (
     COMMAND,
     COMMITMENT,
@@ -37,7 +38,7 @@ from infra.deciding.pseudonyms import (
     names,
     personal,
 )
-from infra.deciding.service import Outcome, Service
+from infra.deciding.service import Service
 from infra.settings import Settings
 from infra.store.records import Kept
 from infra.tlog.codec import canonical
@@ -322,8 +323,8 @@ def test_a_name_is_kept_apart_and_where_inputs_were_refused_until_it_is_erased(
     told: Accord, settings: Settings
 ) -> None:
     schema = "history." if settings.in_postgres else ""
-    # A receipt says why an input was refused, in words that may be those of the input.
-    assert holding(settings) == {f"{schema}{name}" for name in ("kept", "refusals", "receipts")}
+    # A result says why an input was refused, in words that may be those of the input.
+    assert holding(settings) == {f"{schema}{name}" for name in ("kept", "refusals", "results")}
     before = list(told.history.bodies(NAME)), list(told.history.leaves(NAME))
 
     erased = erase(told, CARMEN, DORA)

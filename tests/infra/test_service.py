@@ -17,8 +17,10 @@ import pytest
 from domain import aggregates
 from domain.breach_actions import RuleBreached
 from domain.deadlines import DeadlinePassed, PeriodClosed
-from domain.deal import ReceivePayment
+from domain.deal import ReceivePayment, SubmitReferral
 from domain.execution import (
+    HoldReview,
+    IssueCause,
     IssueEscalated,
     IssueRaised,
     IssueResolved,
@@ -39,15 +41,11 @@ from domain.reported_figure import Figure, MetricReported, ReportMetric
 from domain.settlement import IssueStatement, StatementIssued
 from domain.values import Money
 from infra.bootstrap import Accord, bootstrap, init
+from infra.deciding.batch import Outcome
+from infra.deciding.decision import CLOCK_SOURCE
 from infra.deciding.pseudonyms import Names, by_chance, derived
-from infra.deciding.service import (
-    ATTEMPTS,
-    CLOCK_SOURCE,
-    RULES_SOURCE,
-    Outcome,
-    Service,
-    wall_clock,
-)
+from infra.deciding.recording import RULES_SOURCE
+from infra.deciding.service import ATTEMPTS, Service, wall_clock
 from infra.settings import Settings
 from infra.store.records import NOTHING, CommandResult, Conflict, Kept, Refusal
 from infra.store.sqlite import SqliteStore
@@ -485,7 +483,7 @@ def test_a_fault_in_one_decision_is_kept_and_does_not_stop_the_rest(
 
     with (
         monkeypatch.context() as patch,
-        caplog.at_level(logging.CRITICAL, "infra.deciding.service"),
+        caplog.at_level(logging.CRITICAL, "infra.deciding.decision"),
     ):
         patch.setattr(aggregates, "decide", faulty)
         outcomes = send(accord, beginning(), candidate("northlight"), candidate("brightpath"))
@@ -516,7 +514,7 @@ def test_a_fault_in_folding_leaves_no_half_of_what_was_decided(
 
     with (
         monkeypatch.context() as patch,
-        caplog.at_level(logging.CRITICAL, "infra.deciding.service"),
+        caplog.at_level(logging.CRITICAL, "infra.deciding.decision"),
     ):
         patch.setattr(aggregates, "decide", twice)
         patch.setattr(aggregates, "evolve", faulty)
@@ -690,15 +688,23 @@ def test_a_statement_is_decided_afresh_when_something_accrued_meanwhile(
     assert issued.balance.amount == 1272
 
 
+QUARTERS = ("2026-Q1", "2026-Q2")
+
+
+def report(number: int) -> bytes:
+    """Report one of two quarters below the floor that both agreed."""
+    figure = Figure(unit="percent", numerator=Decimal(1), denominator=Decimal(100))
+    command = ReportMetric(
+        metric="lead_to_opportunity", period=QUARTERS[number], tool="crm", figure=figure
+    )
+    return message(f"report-{number}", command, at=f"2026-09-0{number + 1}")
+
+
 def breaking(accord: Accord) -> Recorded:
     """Report two quarters below the floor that both agreed, one before and one after its close."""
     lived_until(accord, ProposeRenewal)
-    figure = Figure(unit="percent", numerator=Decimal(1), denominator=Decimal(100))
-    for number, quarter in enumerate(("2026-Q1", "2026-Q2")):
-        report = ReportMetric(
-            metric="lead_to_opportunity", period=quarter, tool="crm", figure=figure
-        )
-        one(accord, message(f"report-{number}", report, at=f"2026-09-0{number + 1}"))
+    for number in range(len(QUARTERS)):
+        one(accord, report(number))
     return next(each for each in log(accord) if isinstance(each.event, RuleBreached))
 
 
@@ -712,28 +718,100 @@ def test_what_a_rule_does_has_the_fact_that_broke_it_as_its_cause(past: Accord) 
     assert {breach.source, review.source} == {RULES_SOURCE}
 
 
-def test_a_service_that_begins_anew_judges_as_one_that_was_there(
-    past: Accord, tmp_path: Path
+@pytest.mark.parametrize("folding", [0, 1, 7], ids=["never", "always", "sometimes"])
+def test_a_service_that_starts_anew_judges_the_same_from_saved_rows_and_from_none(
+    past: Accord, tmp_path: Path, folding: int
 ) -> None:
     breaking(past)
     with simulated(tmp_path / "anew") as again:
         steps = LIFE[: [type(step.command) for step in LIFE].index(ProposeRenewal)]
-        figure = Figure(unit="percent", numerator=Decimal(1), denominator=Decimal(100))
-        reports = [
-            message(
-                f"report-{number}",
-                ReportMetric(
-                    metric="lead_to_opportunity", period=quarter, tool="crm", figure=figure
-                ),
-                at=f"2026-09-0{number + 1}",
+        for number, raw in enumerate([*from_steps(steps), report(0), report(1)]):
+            service = Service(
+                again.history,
+                wall_clock,
+                simulated=True,
+                salts=derived,
+                views=again.views if folding else None,
             )
-            for number, quarter in enumerate(("2026-Q1", "2026-Q2"))
-        ]
-        for raw in [*from_steps(steps), *reports]:
-            service = Service(again.history, wall_clock, simulated=True, salts=derived)
             service.handle([raw])
+            if folding and number % folding == 0:
+                again.catch_up()
 
         assert list(again.history.bodies(NAME)) == list(past.history.bodies(NAME))
+
+
+class Counted(SqliteStore):
+    """A store that counts the events that are read from logs."""
+
+    read = 0
+
+    def of(self, partnership: str, start: int = 0, stop: int | None = None) -> Iterator[Recorded]:
+        for each in super().of(partnership, start, stop):
+            self.read += 1
+            yield each
+
+
+@pytest.mark.parametrize(
+    ("until", "raw"), [(ProposeRenewal, report(0)), (IssueStatement, ask())], ids=["rules", "money"]
+)
+def test_the_first_command_after_a_start_reads_only_what_was_not_folded_yet(
+    past: Accord, until: type[Command], raw: bytes
+) -> None:
+    lived_until(past, until)
+    past.catch_up()
+    one(past, message("more", ISSUE))
+    assert isinstance(past.history, SqliteStore)
+    with closing(Counted(past.history.datastore)) as store:
+        service = Service(store, wall_clock, simulated=True, salts=derived, views=past.views)
+
+        (outcome,) = service.handle([raw])
+
+        assert outcome.status == "accepted"
+        assert 0 < store.read <= len(log(past)) - past.views.positions("alerts", [NAME])[NAME]
+
+
+ISSUE = RaiseIssue(issue="I-9", cause=IssueCause.MONEY, description="A fee is missing.")
+
+
+def raced(
+    monkeypatch: pytest.MonkeyPatch, accord: Accord, mine: bytes, theirs: bytes
+) -> tuple[Outcome, Outcome]:
+    """Decide a message while another service decides and appends one to the same partnership."""
+    history, sound = accord.history, accord.history.append
+    other = Service(history, wall_clock, simulated=True, salts=derived)
+    first: list[Outcome] = []
+
+    def late(*args: Any) -> list[Recorded]:  # noqa: ANN401 - as `append`
+        monkeypatch.setattr(history, "append", sound)
+        first.extend(other.handle([theirs]))
+        return sound(*args)
+
+    monkeypatch.setattr(history, "append", late)
+    return one(accord, mine), first[0]
+
+
+def test_what_another_writer_appended_in_between_is_known_to_the_next_decision(
+    past: Accord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lived_until(past, HoldReview)
+    referral = message("D-9", SubmitReferral(deal="D-9", lead="lead-9"), party=THEIRS)
+    issue = message("I-9", ISSUE)
+
+    outcomes = raced(monkeypatch, past, referral, issue)
+    assert {each.status for each in outcomes} == {"accepted"}
+
+    resolved = ResolveIssue(issue="I-9", resolution="The fee was paid.")
+    assert one(past, message("resolve", resolved)).status == "accepted"
+
+
+def test_two_writers_whose_facts_break_a_rule_only_together_record_the_breach(
+    past: Accord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lived_until(past, ProposeRenewal)
+
+    raced(monkeypatch, past, report(1), report(0))
+
+    assert RuleBreached.wire in facts(past)
 
 
 def test_nobody_else_speaks_for_the_rules(past: Accord) -> None:

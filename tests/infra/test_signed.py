@@ -25,8 +25,9 @@ from domain.keyring import RegisterKey, RevokeKey
 from domain.settlement import IssueStatement
 from infra.bootstrap import Accord, bootstrap, init
 from infra.cli.settle import issue
+from infra.deciding.batch import Outcome
 from infra.deciding.pseudonyms import derived
-from infra.deciding.service import Outcome, Service
+from infra.deciding.service import Service
 from infra.settings import Settings
 from infra.tlog import dsse
 from infra.tlog.dsse import Payload, Seen

@@ -4,7 +4,7 @@ from multiprocessing.queues import Queue
 from multiprocessing.synchronize import Barrier
 
 from infra.bootstrap import bootstrap
-from infra.deciding.service import Outcome
+from infra.deciding.batch import Outcome
 from infra.settings import Settings
 
 BATCH = 20

@@ -16,7 +16,7 @@ from domain.renewal import PartnershipRenewed
 from infra import answers
 from infra.answers.logs import AsOf
 from infra.bootstrap import Accord
-from infra.deciding.service import Outcome
+from infra.deciding.batch import Outcome
 from infra.projecting.runner import partnerships
 from infra.store.records import NOTHING
 from infra.tlog.codec import decode, encode

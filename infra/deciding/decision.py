@@ -1,0 +1,250 @@
+"""One input decided: when it counts as recorded, who signed it, what the domain decides."""
+
+import logging
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+
+from domain import aggregates
+from domain.deadlines import Deadline
+from domain.kernel import CLOCK_PARTY, Act, Event, Refused
+from domain.partnership import PassTime
+from domain.values import instant
+from infra.deciding import admission, pseudonyms
+from infra.deciding.intake import Input, Unreadable
+from infra.deciding.pseudonyms import Pseudonymizer
+from infra.deciding.recording import Cause, Recorder
+from infra.store.records import CommandResult, Conflict
+
+log = logging.getLogger(__name__)
+
+CLOCK_SOURCE = "accord:clock"
+"""The source of events that time itself causes."""
+
+VIEW_SOURCE = "accord:view"
+"""The source of what the operator does itself: it viewed everything (C14), erased a name."""
+
+OPERATORS = "accord:"
+"""The prefix of the operator's own sources. Nobody else may use it, and what the operator states
+needs no party's signature."""
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionContext:
+    """The circumstances in which the inputs of one batch are decided."""
+
+    now: datetime
+    operator: str
+    simulated: bool
+    own: bool = False
+    """Whether the inputs are the operator's own, which may use its sources."""
+    nonces: Collection[str] = ()
+    """The nonces that were used before (see `admission.nonce_key`)."""
+
+
+class Decider:
+    """Decides inputs one after another, each on the states that the ones before it left."""
+
+    def __init__(self, context: DecisionContext, recorder: Recorder) -> None:
+        self._context = context
+        self._recorder = recorder
+        self._states = recorder.states
+        self._batch = recorder.batch
+        self._nonces = set(context.nonces)
+
+    def take(self, message: Input | Unreadable, *, keep: bool) -> None:
+        """Decide an input, unless it was decided before; `keep` stores a refusal for later."""
+        before = self._batch.result_of(message)
+        if before is not None and before.fingerprint == _compared(message, before):
+            self._batch.repeat(before)
+            return
+        if before is not None and before.refused is None:
+            self._refuse(message, _id_conflict(message), keep=keep, decided=False)
+            return
+        try:
+            self._accept(message)
+        except Refused as refused:
+            self._refuse(message, refused, keep=keep, decided=True)
+        except Conflict:
+            raise
+        except Exception:
+            # A fault of the program must not stop the other inputs, nor lose this one.
+            log.exception("deciding %s failed", message.identity)
+            self._refuse(message, _internal_error(), keep=keep, decided=True)
+
+    def _accept(self, message: Input | Unreadable) -> None:
+        if isinstance(message, Unreadable):
+            raise message.refused
+        envelope = message.envelope
+        if envelope.source.startswith(OPERATORS) and not self._context.own:
+            raise _reserved_source(envelope.source)
+        name = envelope.subject
+        now = self._recording_time(message)
+        self.pass_time(name, now)
+        partnership = self._states.partnership(name)
+        names = Pseudonymizer(self._recorder.people[name])
+        actor, command = names(envelope.actor), pseudonyms.renamed(envelope.data, names)
+        act = Act(envelope.party, actor, envelope.time, self._states.not_before(name, now))
+        self._check_signature(message, act)
+        cited = aggregates.rests_on(name, envelope.data)
+        decided = aggregates.decide(
+            command,
+            self._states.state(message.stream),
+            act,
+            partnership,
+            lambda: self._recorder.ledger(name),
+            self._states.state(cited) if cited else None,
+        )
+        self._check_decided(message, decided)
+        start = len(self._batch.events)
+        self._recorder.record(message.stream, decided, act, _cause_of(message), names)
+        if message.signed and decided:
+            self._batch.kept += admission.kept(message.signed)
+            self._nonces.add(admission.nonce_key(message.signed.payload))
+        self._batch.accept(message, start, len(decided))
+
+    def _refuse(
+        self, message: Input | Unreadable, refused: Refused, *, keep: bool, decided: bool
+    ) -> None:
+        received_at = self._received_at(message)
+        self._batch.refuse(message, refused, received_at, keep=keep, decided=decided)
+
+    # --- signatures ---
+
+    def _check_signature(self, message: Input, act: Act) -> None:
+        admission.check_key(message.envelope)
+        if message.signed is None:
+            return
+        name = message.subject
+        place = admission.Place(
+            f"{self._context.operator}/{name}",
+            self._states.partnership(name).keyring,
+            act.recorded_at,
+            self._states.version(message.stream),
+            self._states.ends[name].size,
+            lambda size: self._recorder.root(name, size),
+            self._nonces,
+        )
+        admission.admit(message.signed, message.envelope, place)
+
+    def _check_decided(self, message: Input, decided: list[Event]) -> None:
+        """Check that what was decided is what was signed, or needs no signature."""
+        if message.signed is not None:
+            admission.check_same(message.signed, message.envelope, decided)
+        elif not self._context.own:
+            keyring = self._states.partnership(message.subject).keyring
+            keyring.check_signed(decided, message.envelope.party)
+
+    # --- time ---
+
+    def _recording_time(self, message: Input) -> datetime:
+        """Return when an input counts as recorded: the clock's time, or a simulated feed's."""
+        if not self._context.simulated:
+            _check_ordinary(message)
+            return self._context.now
+        fed = message.envelope.recordedtime
+        last = self._states.ends[message.subject].recorded_at
+        if fed is None:
+            return max(message.envelope.time, last) if last else message.envelope.time
+        if last is not None and fed < last:
+            raise Refused(
+                "recordedtime-runs-backwards",
+                f"{message.subject} has an event recorded at {instant(last)}.",
+                "Give the lines of a feed in the order in which they were recorded.",
+                pointer="/recordedtime",
+            )
+        return fed
+
+    def _received_at(self, message: Input | Unreadable) -> datetime:
+        """Return when a refused input arrived: by the clock, or by the time of its feed."""
+        if not self._context.simulated:
+            return self._context.now
+        if isinstance(message, Input):
+            fed: datetime | None = message.envelope.recordedtime or message.envelope.time
+        else:
+            fed = message.time
+        end = self._states.ends.get(message.subject)
+        known = [each for each in (fed, end.recorded_at if end else None) if each is not None]
+        return max(known, default=None) or self._recorder.last_time() or self._context.now
+
+    def pass_time(self, name: str, now: datetime | None = None) -> None:
+        """Record each of a partnership's deadlines that has passed by `now`, in order (C20)."""
+        now = now or self._context.now
+        while deadline := aggregates.next_due(self._states.partnership(name).deadlines, now):
+            self._pass(name, deadline, deadline.due if self._context.simulated else now)
+
+    def _pass(self, name: str, deadline: Deadline, recorded_at: datetime) -> None:
+        act = aggregates.clock_act(deadline.due, self._states.not_before(name, recorded_at))
+        cause = Cause(CLOCK_SOURCE, f"{name}/{deadline.id}@{instant(deadline.due)}")
+        self._recorder.record(name, aggregates.passed(deadline), act, cause)
+
+    # --- the operator itself ---
+
+    def record_own(self, name: str, actor: str, event: Event) -> None:
+        """Record what one of the operator's own people does with a partnership's record."""
+        last = self._states.ends[name].recorded_at
+        moment = last if self._context.simulated and last else self._context.now
+        at = self._states.not_before(name, moment)
+        names = Pseudonymizer(self._recorder.people[name])
+        act = Act(CLOCK_PARTY, names(actor), at, at)
+        cause = Cause(VIEW_SOURCE, f"{name}/{self._states.ends[name].size}")
+        self._recorder.record(name, [event], act, cause, names)
+
+
+def _cause_of(message: Input) -> Cause:
+    envelope = message.envelope
+    signed = message.signed.digest if message.signed else None
+    return Cause(envelope.source, envelope.id, envelope.causationid, envelope.correlationid, signed)
+
+
+def _compared(message: Input | Unreadable, before: CommandResult) -> bytes:
+    """Return the fingerprint to compare: an event is accepted, an attempt is refused."""
+    return message.attempt if before.refused else message.fingerprint
+
+
+# --- refusals ----------------------------------------------------------------------------------
+
+
+def _check_ordinary(message: Input) -> None:
+    """Raise `Refused` for what only a simulated store takes."""
+    if message.envelope.recordedtime is not None:
+        raise Refused(
+            "recordedtime-is-the-operators",
+            "A client cannot say when an event was recorded.",
+            "Leave recordedtime out; only a simulated store takes it.",
+            pointer="/recordedtime",
+        )
+    if isinstance(message.envelope.data, PassTime):
+        raise Refused(
+            "time-passes-by-itself",
+            "In an ordinary store time passes by the clock.",
+            "Send PassTime only to a simulated store.",
+            pointer="/type",
+        )
+
+
+def _id_conflict(message: Input | Unreadable) -> Refused:
+    source, source_id = message.identity
+    return Refused(
+        "id-conflict",
+        f"{source} sent {source_id} before, with other content.",
+        "Give each event an id of its own. The first event stays recorded.",
+        pointer="/id",
+    )
+
+
+def _reserved_source(source: str) -> Refused:
+    return Refused(
+        "reserved-source",
+        f"{source} is reserved for events that time, agreed rules and the operator cause.",
+        "Name the service that sends the event as its source.",
+        pointer="/source",
+    )
+
+
+def _internal_error() -> Refused:
+    return Refused(
+        "internal-error",
+        "Deciding this failed because of a fault in the program.",
+        "It is stored. Retry it when the fault is corrected.",
+    )

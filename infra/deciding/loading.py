@@ -1,0 +1,148 @@
+"""Loading what a batch is decided on, and caching it as long as nobody else writes."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Generic, TypeVar
+
+from domain import aggregates
+from domain.aggregates import State
+from domain.recorded import Recorded
+from infra.deciding.pseudonyms import Pseudonyms, SaltSource
+from infra.deciding.states import LogEnd, States, partnership_of
+from infra.running.cache import evict
+from infra.store.records import Head, History
+from projections.breaches import Judged
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class _Known:
+    """The end of a partnership's log as this process knows it."""
+
+    size: int = 0
+    recorded_at: datetime | None = None
+
+
+class _Cache(Generic[T]):
+    """Values that are valid while the `_Known` of their partnership is the same object."""
+
+    def __init__(self) -> None:
+        self._values: dict[str, tuple[_Known, T]] = {}
+
+    def get(self, name: str, known: _Known | None) -> T | None:
+        found = self._values.get(name)
+        return found[1] if found and found[0] is known else None
+
+    def put(self, name: str, known: _Known, value: T) -> None:
+        # What was used last is put last, so that what was not used for longest is evicted first.
+        self._values.pop(name, None)
+        self._values[name] = known, value
+
+    def evict(self) -> None:
+        evict(self._values)
+
+
+class Loader:
+    """Reads states and people from the history, and caches them from one batch to the next."""
+
+    def __init__(self, history: History, salts: SaltSource) -> None:
+        self._history = history
+        self._salts = salts
+        self._known: dict[str, _Known] = {}
+        self._streams: _Cache[tuple[int, State]] = _Cache()
+        self._judged: _Cache[Judged] = _Cache()
+        self._people: _Cache[Pseudonyms] = _Cache()
+
+    def states(self, partnerships: Iterable[str], streams: Iterable[str]) -> States:
+        """Return the states of these streams, and of the partnerships' own ones."""
+        partnerships = list(partnerships)
+        heads = self._history.heads(partnerships)
+        for name in partnerships:
+            self._check(name, heads.get(name))
+        ends = {}
+        for name in partnerships:
+            known = self._known[name]
+            ends[name] = LogEnd(known.size, known.size, known.recorded_at)
+        return States(self._loaded(dict.fromkeys([*partnerships, *streams])), ends)
+
+    def _check(self, name: str, head: Head | None) -> None:
+        """Forget all that is cached of a partnership if another writer appended to it."""
+        known = self._known.pop(name, None)
+        if known is None or known.size != (head.size if head else 0):
+            known = _Known(head.size, head.recorded_at) if head else _Known()
+        self._known[name] = known
+
+    def _loaded(self, streams: Iterable[str]) -> dict[str, tuple[int, State]]:
+        states: dict[str, tuple[int, State]] = {}
+        missing = []
+        for stream in streams:
+            cached = self._streams.get(stream, self._known[partnership_of(stream)])
+            if cached:
+                states[stream] = cached
+            else:
+                missing.append(stream)
+        # A partnership without events has no streams to read.
+        stored = [each for each in missing if self._known[partnership_of(each)].size]
+        found = self._history.streams(stored) if stored else {}
+        for stream in missing:
+            version, state = 0, aggregates.initial(stream)
+            for recorded in found.get(stream, ()):
+                state = aggregates.evolve(state, recorded.event, recorded.act)
+                version = recorded.version
+            states[stream] = version, state
+        return states
+
+    def people(self, states: States) -> dict[str, Pseudonyms]:
+        """Return the people known in each partnership of these states."""
+        return {name: self._people_of(name, states) for name in states.ends}
+
+    def _people_of(self, name: str, states: States) -> Pseudonyms:
+        known = self._known[name]
+        cached = self._people.get(name, known)
+        if cached is not None:
+            return cached
+        if not known.size:
+            return Pseudonyms(name, self._salts)
+        return Pseudonyms.of(self._history, name, self._salts, states.erased(name))
+
+    def judged(self, states: States) -> dict[str, Judged]:
+        """Return the cached states by which the rules of these partnerships are judged."""
+        found = {name: self._judged.get(name, self._known[name]) for name in states.ends}
+        return {name: rows for name, rows in found.items() if rows is not None}
+
+    def forget(self, partnerships: Iterable[str]) -> None:
+        """Forget all that is cached of these partnerships: another writer was first."""
+        for name in partnerships:
+            self._known.pop(name, None)
+
+    def remember(
+        self,
+        states: States,
+        people: Mapping[str, Pseudonyms],
+        judged: Mapping[str, Judged],
+        placed: Iterable[Recorded],
+    ) -> None:
+        """Cache what holds after the events of a batch were appended at their places."""
+        expected = {name: end.stored for name, end in states.ends.items()}
+        interleaved = set()
+        for event in placed:
+            name = event.partnership
+            if event.index != expected[name]:
+                interleaved.add(name)
+            expected[name] = event.index + 1
+        for name in states.ends:
+            known = self._known[name]
+            known.size, known.recorded_at = expected[name], states.ends[name].recorded_at
+        for stream, state in states.streams.items():
+            self._streams.put(stream, self._known[partnership_of(stream)], state)
+        for name, each in people.items():
+            self._people.put(name, self._known[name], each)
+        for name, rows in judged.items():
+            self._judged.put(name, self._known[name], rows)
+        # Another writer's events lie between what was read and what was appended.
+        self.forget(interleaved)
+        for cache in (self._streams, self._people, self._judged):
+            cache.evict()
+        evict(self._known)

@@ -1,0 +1,95 @@
+"""What a decision reads of a partnership's whole log, without replaying it from the start."""
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from itertools import chain, islice
+
+from domain.recorded import Recorded
+from infra.store.records import NOTHING, Conflict, History, Views
+from infra.tlog import codec
+from infra.tlog.merkle import Tree, leaf_hash
+from projections.fold import Folded, Projection, Rows, fold, replay
+
+RootAt = Callable[[str, int], bytes | None]
+"""Returns the root of a partnership's log at a size, if a tree of it was saved."""
+
+_ATTEMPTS = 5
+"""How often rows are read again because a runner saved them in between."""
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """A partnership's log as it will be: its first `stored` events, then those of a batch."""
+
+    name: str
+    stored: int
+    pending: Sequence[Recorded]
+
+
+class Logs:
+    """Answers questions about a whole log from what was saved of it and the events after that.
+
+    Without `views` or `root_at`, and where nothing was saved, the whole log is read.
+    """
+
+    def __init__(
+        self, history: History, views: Views | None = None, root_at: RootAt | None = None
+    ) -> None:
+        self._history = history
+        self._views = views
+        self._root_at = root_at
+
+    def rows(self, projection: Projection, log: Log, wanted: Collection[str]) -> Rows:
+        """Return the rows of a projection after a log; those under the keys `wanted`, or more.
+
+        Raises `Conflict` if the saved rows are of a longer log, because another writer was first.
+        """
+        if self._views is not None:
+            for _ in range(_ATTEMPTS):
+                rows = self._from_saved(self._views, projection, log, wanted)
+                if rows is not None:
+                    return rows
+        return replay(
+            projection, chain(self._history.of(log.name, 0, log.stored), log.pending)
+        ).rows
+
+    def _from_saved(
+        self, views: Views, projection: Projection, log: Log, wanted: Collection[str]
+    ) -> Rows | None:
+        position = _position(views, projection, log.name)
+        if position >= log.stored:
+            raise Conflict(f"{log.name} has more events than were read")
+        later = [*self._history.of(log.name, position + 1, log.stored), *log.pending]
+        touched = {
+            key for each in later if projection.concerns(each) for key in projection.keys(each)
+        }
+        keys = sorted(touched | set(wanted))
+        found = views.rows(projection.name, [(log.name, key) for key in keys])
+        # If a runner saved further rows between the reads, these may be of a later time.
+        if _position(views, projection, log.name) != position:
+            return None
+        rows = {key: projection.load(key, row) for (_, key), row in found.items()}
+        return fold(projection, Folded(rows), later).rows
+
+    def root(self, log: Log, size: int) -> bytes:
+        """Return the root over the first `size` leaves of a log."""
+        known = self._root_at(log.name, size) if self._root_at and size <= log.stored else None
+        if known:
+            return known
+        leaves = chain(
+            self._history.leaves(log.name, 0, log.stored),
+            (leaf_hash(codec.encode(each)) for each in log.pending),
+        )
+        tree = Tree()
+        for leaf in islice(leaves, size):
+            tree.add(leaf)
+        return tree.root()
+
+    def last(self) -> Recorded | None:
+        """Return the last event of the whole store."""
+        found = self._history.after(self._history.size() - 2, 1)
+        return found[0] if found else None
+
+
+def _position(views: Views, projection: Projection, name: str) -> int:
+    return views.positions(projection.name, [name]).get(name, NOTHING)

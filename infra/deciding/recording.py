@@ -1,0 +1,184 @@
+"""Recording decided events in a batch, with what agreed rules do because of them (C20)."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import NamedTuple
+
+from domain import aggregates
+from domain.kernel import Act, Event
+from domain.people import PersonErased
+from domain.recorded import Recorded
+from domain.settlement import Ledger
+from infra.deciding import pseudonyms
+from infra.deciding.batch import Batch
+from infra.deciding.logs import Log, Logs
+from infra.deciding.pseudonyms import Pseudonymizer, Pseudonyms
+from infra.deciding.states import States, partnership_of
+from infra.store.records import NOTHING, placed_at
+from infra.tlog import codec
+from projections.alerts import ALERTS, STATE, AlertsState
+from projections.breaches import CONCERNED, Judged, judge
+from projections.settlement import AGREED, SETTLEMENT, TOTALS, ledger
+
+RULES_SOURCE = "accord:rules"
+"""The source of events that agreed rules cause; each names the event that made the rule act."""
+
+
+class Cause(NamedTuple):
+    """Why an event is recorded: the source and its id, the event that led to it, the signature."""
+
+    source: str
+    source_id: str
+    causation_id: str | None = None
+    correlation_id: str | None = None
+    signed: str | None = None
+
+
+class Recorder:
+    """Adds decided events to a batch, and the events that agreed rules cause.
+
+    `people` are those known in each partnership. `judged` is what the rules of a partnership are
+    judged by, where it is cached. Both move on with what is recorded.
+    """
+
+    def __init__(
+        self,
+        logs: Logs,
+        batch: Batch,
+        states: States,
+        people: Mapping[str, Pseudonyms],
+        judged: Mapping[str, Judged],
+    ) -> None:
+        self._logs = logs
+        self.batch = batch
+        self.states = states
+        self.people = dict(people)
+        self.judged = dict(judged)
+
+    def record(
+        self,
+        stream: str,
+        decided: list[Event],
+        act: Act,
+        cause: Cause,
+        names: Pseudonymizer | None = None,
+    ) -> None:
+        """Add what was decided for a stream; all of it or, if an event cannot be folded, nothing.
+
+        `names` holds the people that the command named.
+        """
+        if not decided:
+            return
+        name = partnership_of(stream)
+        first = self.states.ends[name].size
+        after = self.states.evolved(stream, decided, act)
+        recorded = _recorded(stream, after[0] - len(decided), decided, act, cause)
+        if self._depends_on_log(name, decided, cause, names):
+            for index, each in enumerate(recorded, first):
+                each.index = index
+        self.batch.events += recorded
+        self.states.move(stream, after, len(recorded), act)
+        if names is not None:
+            self._remember(name, names, decided)
+        if name in self.judged or self.states.partnership(name).rules:
+            self._judge(name, recorded, first)
+
+    def _depends_on_log(
+        self, name: str, decided: list[Event], cause: Cause, names: Pseudonymizer | None
+    ) -> bool:
+        """Return whether these events must be stored at the index they were decided for.
+
+        They depend on all events before them, on the keys active then, on the people known, or are
+        judged by agreed rules together with all events before them.
+        """
+        if cause.signed or (names is not None and names.fresh):
+            return True
+        judged = CONCERNED if self.states.partnership(name).rules else frozenset()
+        return any(
+            type(event) in aggregates.RESTING_ON_THE_LOG or type(event) in judged
+            for event in decided
+        )
+
+    def _remember(self, name: str, names: Pseudonymizer, decided: list[Event]) -> None:
+        """Keep the new names, and mark the names of erased people to be deleted."""
+        people = names.people()
+        self.batch.kept += names.fresh.values()
+        for event in decided:
+            if isinstance(event, PersonErased):
+                people = people.without(event.person)
+                self.batch.kept.append(pseudonyms.to_forget(name, event.person))
+        self.people[name] = people
+
+    # --- agreed rules ---
+
+    def _judge(self, name: str, recorded: list[Recorded], first: int) -> None:
+        """Judge the agreed rules by new events, and record what they ask for."""
+        judged = self.judged.get(name)
+        if judged is None:
+            judged = self._judged_before(name, first)
+        for index, each in enumerate(recorded, first):
+            on_record = self.states.partnership(name).breaches.open
+            judged, breaches = judge(judged, placed_at(each, index, NOTHING), on_record)
+            self.judged[name] = judged
+            if breaches:
+                act = aggregates.rules_act(each.act)
+                cause = Cause(RULES_SOURCE, each.event_id, each.event_id)
+                self.record(name, breaches, act, cause)
+                self._carry_out(name, act, self.batch.events[-1].event_id)
+                judged = self.judged[name]
+
+    def _judged_before(self, name: str, index: int) -> Judged:
+        log = self._log(name, index)
+        state: AlertsState | None = self._logs.rows(ALERTS, log, [STATE]).get(STATE)
+        return state.judged if state else Judged()
+
+    def _carry_out(self, name: str, act: Act, because: str) -> None:
+        number = 0
+        while actions := aggregates.carry_out(self.states.partnership(name), act):
+            number += 1
+            cause = Cause(RULES_SOURCE, f"{because}/{number}", because)
+            self.record(name, actions, act, cause)
+
+    # --- the log as it will be ---
+
+    def _log(self, name: str, size: int | None = None) -> Log:
+        """Return a partnership's log with this batch appended, or its first events."""
+        stored = self.states.ends[name].stored
+        mine = (each for each in self.batch.events if each.partnership == name)
+        pending = [placed_at(each, index, NOTHING) for index, each in enumerate(mine, stored)]
+        return Log(name, stored, pending if size is None else pending[: size - stored])
+
+    def ledger(self, name: str) -> Ledger:
+        """Return what accrued in a partnership and is not stated yet."""
+        return ledger(self._logs.rows(SETTLEMENT, self._log(name), [TOTALS, AGREED]))
+
+    def root(self, name: str, size: int) -> bytes:
+        """Return the root over the first `size` leaves of a partnership's log."""
+        return self._logs.root(self._log(name), size)
+
+    def last_time(self) -> datetime | None:
+        """Return when the last event of the whole store was recorded, this batch included."""
+        last = self.batch.events[-1] if self.batch.events else self._logs.last()
+        return last.act.recorded_at if last else None
+
+
+def _recorded(
+    stream: str, version: int, decided: list[Event], act: Act, cause: Cause
+) -> list[Recorded]:
+    name = partnership_of(stream)
+    return [
+        Recorded(
+            name,
+            stream,
+            version + ordinal + 1,
+            codec.event_id(cause.source, cause.source_id, ordinal),
+            act,
+            cause.source,
+            cause.source_id,
+            event,
+            cause.causation_id,
+            cause.correlation_id,
+            cause.signed,
+        )
+        for ordinal, event in enumerate(decided)
+    ]

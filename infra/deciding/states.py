@@ -1,0 +1,76 @@
+"""The states that a batch decides on; they run ahead of the store until the batch is appended."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from domain import aggregates
+from domain.aggregates import State
+from domain.kernel import Act, Event
+from domain.partnership import Partnership
+from domain.people import PersonErased
+
+
+def partnership_of(stream: str) -> str:
+    """Return the partnership that a stream belongs to."""
+    return stream.partition("/")[0]
+
+
+@dataclass(slots=True)
+class LogEnd:
+    """The end of a partnership's log: its size in the store, and its size and last time here."""
+
+    stored: int
+    size: int
+    recorded_at: datetime | None
+
+
+class States:
+    """The states of the streams that a batch touches, and the ends of their partnerships' logs."""
+
+    def __init__(self, streams: dict[str, tuple[int, State]], ends: dict[str, LogEnd]) -> None:
+        self.streams = streams
+        self.ends = ends
+
+    def state(self, stream: str) -> State:
+        """Return the state of a stream."""
+        return self.streams[stream][1]
+
+    def version(self, stream: str) -> int:
+        """Return the version of a stream: the number of its events."""
+        return self.streams[stream][0]
+
+    def partnership(self, name: str) -> Partnership:
+        """Return the state of a partnership's own stream."""
+        state = self.streams[name][1]
+        if not isinstance(state, Partnership):
+            raise TypeError(name)
+        return state
+
+    def erased(self, name: str) -> list[str]:
+        """Return the commitments to people whose erasure a partnership has on record."""
+        declarations = self.partnership(name).context.declarations
+        return [each.person for each in declarations.of(PersonErased)]
+
+    def not_before(self, name: str, moment: datetime) -> datetime:
+        """Return a moment, or the time of a partnership's last event if that is later.
+
+        The clocks of machines differ, and a partnership's record never runs backwards.
+        """
+        last = self.ends[name].recorded_at
+        return moment if last is None or last < moment else last
+
+    def evolved(self, stream: str, events: Iterable[Event], act: Act) -> tuple[int, State]:
+        """Return the version and state of a stream after these events."""
+        version, state = self.streams[stream]
+        for event in events:
+            version += 1
+            state = aggregates.evolve(state, event, act)
+        return version, state
+
+    def move(self, stream: str, after: tuple[int, State], count: int, act: Act) -> None:
+        """Take a stream to its next state, with its partnership's log `count` events longer."""
+        self.streams[stream] = after
+        end = self.ends[partnership_of(stream)]
+        end.size += count
+        end.recorded_at = act.recorded_at
