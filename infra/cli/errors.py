@@ -35,6 +35,7 @@ def message(error: Exception) -> str | None:
     from infra.kafka.topics import TopicsDiffer
     from infra.running.listening import CannotListen
     from infra.store.records import UnknownSchema
+    from infra.tlog.codec import UnreadableEvent
     from infra.tlog.keys import NoKey
     from infra.tlog.notes import Malformed
     from infra.tlog.policy import NoPolicy
@@ -42,9 +43,20 @@ def message(error: Exception) -> str | None:
     line: str | None = None
     match error:
         # The text of these errors has the detail and the hint.
-        case Altered() | NoAccount() | NoKey() | NoPolicy() | NoTimestamp() | Malformed():
-            line = str(error)
-        case NotFound() | NotReached() | NoSuchStore() | TopicsDiffer() | CannotListen():
+        case (
+            Altered()
+            | CannotListen()
+            | Malformed()
+            | NoAccount()
+            | NoKey()
+            | NoPolicy()
+            | NoSuchStore()
+            | NoTimestamp()
+            | NotFound()
+            | NotReached()
+            | TopicsDiffer()
+            | UnreadableEvent()
+        ):
             line = str(error)
         case UnknownSchema():
             line = f"{error}."

@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from infra.answers.logs import NotFound
 from infra.deciding.batch import Outcome
 from infra.http.served import served
+from infra.tlog.codec import UnreadableEvent
 
 MEDIA_TYPE: Final = "application/problem+json"
 
@@ -145,6 +146,7 @@ def handle_problems(app: FastAPI) -> None:
     app.exception_handler(Problem)(_answer)
     app.exception_handler(HTTPException)(_of_http)
     app.exception_handler(RequestValidationError)(_of_parameters)
+    app.exception_handler(UnreadableEvent)(_of_event)
     app.exception_handler(Exception)(_of_fault)
 
 
@@ -166,6 +168,10 @@ def _of_parameters(request: Request, error: RequestValidationError) -> Response:
     )
     detail = "; ".join(f"{each.parameter}: {each.detail}" for each in wrong)
     return _answer(request, Problem(422, f"{detail}.", errors=wrong))
+
+
+def _of_event(request: Request, error: UnreadableEvent) -> Response:
+    return _answer(request, Problem(500, error.detail, hint=error.hint))
 
 
 def _of_fault(request: Request, _: Exception) -> Response:

@@ -15,6 +15,7 @@ from typing import Any
 
 import jiter
 import orjson
+from pydantic import ValidationError
 
 from domain.kernel import Act, Event
 from domain.recorded import Recorded
@@ -53,8 +54,27 @@ class DuplicateKey(OutsideProfile):
         super().__init__(f"the key {name!r} appears twice in one object", pointer)
 
 
-class UnknownEvent(ValueError):
-    """Stored bytes of a type or version that this release does not know."""
+class UnreadableEvent(ValueError):
+    """Stored bytes that are not an event: which event it is, what is wrong, and what to do."""
+
+    hint = "Run accord verify. If it finds a difference, restore the store from a backup."
+
+    def __init__(self, event: str, detail: str) -> None:
+        super().__init__(f"{event} {detail} {self.hint}")
+        self.event = event
+        """Its partnership and index, such as ``acme#7``; or what is known of its place."""
+        self.detail = f"{event} {detail}"
+
+
+class UnknownEvent(UnreadableEvent):
+    """Stored bytes of an event type or version that this release does not know."""
+
+    hint = "Upgrade Accord to the release that wrote the event, or to a newer one."
+
+    def __init__(self, event: str, wire: str, version: int, detail: str) -> None:
+        super().__init__(event, f"is {wire}, version {version}, {detail}")
+        self.wire = wire
+        self.version = version
 
 
 # --- canonical JSON ----------------------------------------------------------------------------
@@ -229,9 +249,34 @@ def decode(body: bytes, *, index: int = -1, position: int = -1) -> Recorded:
     """Give the recorded event that `body` holds, at its place; -1 stands for a place unknown.
 
     Old versions come back as the newest one. Raises `UnknownEvent` for a type or version that
-    this release does not know, pydantic's `ValidationError` for data that does not fit its type.
+    this release does not know, `UnreadableEvent` for other bytes that are not an event.
     """
-    envelope = orjson.loads(body)
+    envelope = None
+    try:
+        envelope = orjson.loads(body)
+        return _decoded(envelope, index, position)
+    except UnknownEvent:
+        raise
+    except (ValueError, LookupError, TypeError) as error:
+        detail = f"cannot be read: {_reason(error)}."
+        raise UnreadableEvent(_place(envelope, index), detail) from error
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        first = error.errors(include_url=False)[0]
+        return f"{'/'.join(['data', *map(str, first['loc'])])}: {first['msg']}"
+    return f"it has no {error}" if isinstance(error, KeyError) else str(error)
+
+
+def _place(envelope: object, index: int) -> str:
+    partnership = envelope.get("partnership") if isinstance(envelope, dict) else None
+    if index >= 0:
+        return f"{partnership}#{index}" if partnership else f"The event at index {index}"
+    return f"An event of {partnership}" if partnership else "An event"
+
+
+def _decoded(envelope: dict[str, Any], index: int, position: int) -> Recorded:
     return Recorded(
         envelope["partnership"],
         envelope["stream"],
@@ -245,7 +290,7 @@ def decode(body: bytes, *, index: int = -1, position: int = -1) -> Recorded:
         ),
         envelope["source"],
         envelope["source_id"],
-        _event(envelope["type"], envelope["schema_version"], envelope["data"]),
+        _event(envelope, index),
         envelope.get("causation_id"),
         envelope.get("correlation_id"),
         envelope.get("signed"),
@@ -254,25 +299,31 @@ def decode(body: bytes, *, index: int = -1, position: int = -1) -> Recorded:
     )
 
 
-def _event(wire: str, version: int, data: dict[str, Any]) -> Event:
+def _event(envelope: dict[str, Any], index: int) -> Event:
+    wire, version, data = envelope["type"], envelope["schema_version"], envelope["data"]
     known = Event.registry.get(wire)
-    if known is None:
-        raise UnknownEvent(f"{wire} is no event that this release knows")
-    if version != known.version:
-        data = _upcast(known, version, data)
+    if known is None or version != known.version:
+        known, data = _upcast(known, envelope, index)
     event: Event = known.__pydantic_validator__.validate_python(data)
     return event
 
 
-def _upcast(known: type[Event], version: int, data: dict[str, Any]) -> dict[str, Any]:
+def _upcast(
+    known: type[Event] | None, envelope: dict[str, Any], index: int
+) -> tuple[type[Event], dict[str, Any]]:
+    """Give the type of an event, and its data in the newest version. Raises `UnknownEvent`."""
+    wire, version, data = envelope["type"], envelope["schema_version"], envelope["data"]
+    event = _place(envelope, index)
+    if known is None:
+        raise UnknownEvent(event, wire, version, "a type that this release does not know.")
     if version > known.version:
-        raise UnknownEvent(
-            f"{known.wire} version {version} is newer than version {known.version}, "
-            "the newest that this release knows"
-        )
+        newest = f"and this release knows version {known.version}."
+        raise UnknownEvent(event, wire, version, newest)
     for step in range(version, known.version):
-        upcast = UPCASTERS.get((known.wire, step))
+        upcast = UPCASTERS.get((wire, step))
         if upcast is None:
-            raise UnknownEvent(f"nothing turns {known.wire} version {step} into {step + 1}")
+            raise UnknownEvent(
+                event, wire, version, f"which cannot be converted to version {step + 1}."
+            )
         data = upcast(data)
-    return data
+    return known, data

@@ -18,6 +18,7 @@ from infra.tlog.codec import (
     UPCASTERS,
     OutsideProfile,
     UnknownEvent,
+    UnreadableEvent,
     canonical,
     check,
     decode,
@@ -234,19 +235,35 @@ def test_an_old_version_is_read_as_the_newest(monkeypatch: pytest.MonkeyPatch) -
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"type": "NeverHeardOf"}, "NeverHeardOf is no event"),
-        ({"type": "os:system"}, "os:system is no event"),
-        ({"schema_version": 4}, "version 4 is newer"),
-        ({"schema_version": 1}, "nothing turns TestNoted version 1 into 2"),
+        ({"type": "NeverHeardOf"}, "NeverHeardOf, version 3, a type that this release does not"),
+        ({"type": "os:system"}, "os:system, version 3, a type that this release does not know"),
+        ({"schema_version": 4}, "TestNoted, version 4, and this release knows version 3"),
+        ({"schema_version": 1}, "version 1, which cannot be converted to version 2"),
     ],
 )
 def test_a_type_or_version_that_is_not_known_is_named(
     changes: dict[str, object], reason: str
 ) -> None:
-    with pytest.raises(UnknownEvent, match=reason):
-        decode(stored(**changes))
+    with pytest.raises(UnknownEvent, match=f"^acme#5 is .*{reason}.* Upgrade Accord") as raised:
+        decode(stored(**changes), index=5)
+
+    assert raised.value.wire == changes.get("type", "TestNoted")
 
 
-def test_stored_data_that_does_not_fit_its_type_is_refused() -> None:
-    with pytest.raises(ValueError, match="unheard"):
-        decode(stored(data={"text": "hi", "unheard": 1}))
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (b"{not json", "The event at index 5 cannot be read"),
+        (b"[]", "The event at index 5 cannot be read"),
+        (b"{}", "The event at index 5 cannot be read: it has no 'partnership'"),
+        (stored(data={"text": "hi", "unheard": 1}), "acme#5 cannot be read: data/unheard: Extra"),
+        (stored(data=7), "acme#5 cannot be read: data: Input should be"),
+        (stored(recorded_at=7), "acme#5 cannot be read: "),
+        (stored(recorded_at="2026-03-01"), "acme#5 cannot be read: .* names no zone"),
+    ],
+)
+def test_bytes_that_are_not_an_event_are_named(body: bytes, reason: str) -> None:
+    with pytest.raises(UnreadableEvent, match=f"^{reason}.* Run accord verify") as raised:
+        decode(body, index=5)
+
+    assert not isinstance(raised.value, UnknownEvent)
