@@ -118,20 +118,20 @@ class Sight:
         left = {name: line[name] for name in kept if name in line}
         return left | {"value": None, "note": f"fewer than {self.smallest}: not shown"}
 
-    def told(self, recorded: Recorded) -> str | None:
-        """Give how a fact with a small count is told to the other party; nothing if as it is.
+    def fewer_than(self, recorded: Recorded) -> int | None:
+        """Return the smallest count that is shown if the event's count is smaller; else None.
 
-        A handful of customers could be named one by one.
+        A handful of customers could be named one by one (C14).
         """
         event = recorded.event
         if self.viewer.full or self.viewer.party in (None, recorded.act.party):
             return None
         if isinstance(event, AudienceOverlapMeasured):
             cell = self.protocol.smallest_cell if self.protocol else SMALLEST_CELL
-            return f"fewer than {cell}" if event.shared_customers < cell else None
+            return cell if event.shared_customers < cell else None
         if isinstance(event, MetricReported | MetricCorrected):
             figure = event.figure.model_dump(mode="json", exclude_none=True)
-            return f"fewer than {self.smallest}" if _has_fewer(figure, self.smallest) else None
+            return self.smallest if _has_fewer(figure, self.smallest) else None
         return None
 
 

@@ -10,7 +10,6 @@ from infra.answers.explaining import explain
 from infra.answers.listing import history, kpis
 from infra.answers.logs import NOW, AsOf, NotFound, size_of
 from infra.answers.reviewing import review_pack
-from infra.answers.standing import show
 from infra.answers.verifying import Checked, Difference, Memory, verify
 
 __all__ = [
@@ -29,7 +28,6 @@ __all__ = [
     "kpis",
     "review_pack",
     "rules",
-    "show",
     "size_of",
     "try_rule",
     "verify",

@@ -42,8 +42,8 @@ def _seen(row: Row, recorded: Recorded, sight: Sight) -> Row:
     """Give an event's row without what the viewer is not to see; its place stays."""
     if not sight.shows(recorded):
         return row | {"data": {}, "text": f"({HIDDEN}: private to {recorded.act.party})"}
-    if told := sight.told(recorded):
-        return row | {"data": {}, "text": f"({told}: not shown)"}
+    if smallest := sight.fewer_than(recorded):
+        return row | {"data": {}, "text": f"(fewer than {smallest}: not shown)"}
     return row
 
 

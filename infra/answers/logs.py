@@ -1,11 +1,14 @@
-"""A partnership's log, as it was at a time: the ground of every question about history."""
+"""A partnership's log as of a moment, and what a viewer sees of it."""
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from difflib import get_close_matches
-from typing import Any
+from itertools import chain
+from typing import Any, NamedTuple
 
+import orjson
 from pydantic import BaseModel, ConfigDict
 
 from domain.recorded import Recorded
@@ -14,6 +17,7 @@ from infra.bootstrap import Accord
 from infra.deciding.pseudonyms import Names
 from infra.projecting.runner import partnerships
 from infra.store.records import History
+from infra.tlog.codec import moment
 from projections import timeline
 from projections.fold import Projection
 from projections.visibility import OPERATOR, Sight, Viewer
@@ -23,7 +27,7 @@ Row = dict[str, Any]
 
 
 class NotFound(LookupError):
-    """What was asked about is not there: what is missing, and what to ask instead."""
+    """Something that was asked about does not exist: what is missing, and a hint."""
 
     def __init__(self, detail: str, hint: str) -> None:
         super().__init__(f"{detail} {hint}")
@@ -33,10 +37,11 @@ class NotFound(LookupError):
 
 @dataclass(frozen=True, slots=True)
 class AsOf:
-    """The time that is asked about: what had happened by `at`, as far as it was `known` by then.
+    """The moment that is asked about, and the viewer.
 
-    Both moments are included. `version` asks about the first so many events of the log. `viewer`
-    is who asks: what is private to others is left out of the answer.
+    An answer uses the events that had happened by `at` (`occurred_at`), that had been recorded by
+    `known` (`recorded_at`), and that are among the first `version` events of the log. All three
+    limits are inclusive; None sets no limit.
     """
 
     at: datetime | None = None
@@ -45,19 +50,25 @@ class AsOf:
     viewer: Viewer = OPERATOR
 
     def of(self, events: Iterable[Recorded]) -> Iterator[Recorded]:
-        """Give those events of a log, in its order, that belong to this time."""
+        """Return those of the events, which are in the order of their log, that are in range."""
         for recorded in events:
             act = recorded.act
-            # The record never runs backwards, so nothing that follows was known either.
-            if self.known is not None and act.recorded_at > self.known:
-                return
-            if self.version is not None and recorded.index >= self.version:
+            if self.is_after(recorded.index, act.recorded_at):
                 return
             if self.at is None or act.occurred_at <= self.at:
                 yield recorded
 
+    def is_after(self, index: int, recorded_at: datetime) -> bool:
+        """Whether an event, and so each that follows it in the log, is out of range.
+
+        `recorded_at` never runs backwards within a partnership.
+        """
+        if self.version is not None and index >= self.version:
+            return True
+        return self.known is not None and recorded_at > self.known
+
     def as_json(self) -> Row:
-        """Give what was asked, without what was not."""
+        """Return the limits that are set, and the viewer, as a JSON object."""
         asked = {
             "at": self.at and instant(self.at),
             "known": self.known and instant(self.known),
@@ -68,7 +79,7 @@ class AsOf:
 
     @property
     def asked(self) -> "Asked":
-        """What was asked, as an answer repeats it."""
+        """The moment and the viewer, as an answer repeats them."""
         party, full = self.viewer.party, self.viewer.full
         return Asked(at=self.at, known=self.known, version=self.version, party=party, full=full)
 
@@ -79,76 +90,155 @@ class Asked(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     at: datetime | None = None
-    """What had happened by then."""
+    """Only what had happened by then."""
     known: datetime | None = None
-    """What had been recorded by then."""
+    """Only what had been recorded by then."""
     version: int | None = None
-    """The first so many events of the log."""
+    """Only the first so many events of the log."""
     party: str | None = None
-    """The party whose view it is; the operator's without one."""
+    """The party whose view it is; null for the operator's view."""
     full: bool = False
     """Whether both parties' private facts are shown."""
 
 
 NOW = AsOf()
-"""All that is recorded."""
+"""Everything that is recorded, as the operator sees it."""
+
+
+# --- events ------------------------------------------------------------------------------------
 
 
 def log(history: History, partnership: str, when: AsOf = NOW) -> Iterator[Recorded]:
-    """Give a partnership's events as of a time, as far as the viewer sees. Raises `NotFound`."""
+    """Return the events that the viewer sees, with people by name. Raises `NotFound`."""
     sight = sight_of(history, partnership, when)
     return filter(sight.shows, whole_log(history, partnership, when))
 
 
-def sight_of(history: History, partnership: str, when: AsOf) -> Sight:
-    """Give what the viewer sees of a partnership. Raises `NotFound` if it is no party of it."""
-    viewer = when.viewer
-    if viewer.party is None:
-        return Sight(viewer)
-    sight = Sight.of(viewer, whole_log(history, partnership, when))
-    if viewer.party not in sight.parties:
-        raise NotFound(
-            f"{viewer.party} is no party of {partnership}.",
-            f"Ask as {' or '.join(sight.parties)}.",
-        )
-    return sight
-
-
 def whole_log(history: History, partnership: str, when: AsOf = NOW) -> Iterator[Recorded]:
-    """Give a partnership's events as of a time, whoever asks: people by name. Raises `NotFound`."""
+    """Return the events for every viewer, with people by name. Raises `NotFound`."""
     return map(Names(history, partnership).recorded, stored_log(history, partnership, when))
 
 
 def stored_log(history: History, partnership: str, when: AsOf = NOW) -> Iterator[Recorded]:
-    """Give the same events as they are stored: people by commitment. Raises `NotFound`."""
-    events = size_of(history, partnership)
-    if when.version is not None and not 1 <= when.version <= events:
-        raise NotFound(
-            f"{partnership} has {events} events, so there is no version {when.version}.",
-            f"Ask for version 1 to {events}.",
-        )
-    return when.of(history.of(partnership, 0, events))
+    """Return the events as they are stored, with people by commitment. Raises `NotFound`."""
+    return when.of(history.of(partnership, 0, size_in(history, partnership, when)))
+
+
+def own_stream(history: History, partnership: str, when: AsOf = NOW) -> list[Recorded]:
+    """Return the events of the partnership's own stream, with people by commitment.
+
+    Measured facts (deals, metrics, entries) are in other streams, so it does not grow with them.
+    """
+    return list(when.of(history.streams([partnership])[partnership]))
+
+
+# --- sizes -------------------------------------------------------------------------------------
 
 
 def size_of(history: History, partnership: str) -> int:
-    """Give how many events a partnership has. Raises `NotFound`, with names that are near."""
+    """Return how many events a partnership has. Raises `NotFound`, with similar names."""
     head = history.heads([partnership]).get(partnership)
     if head is None:
         raise NotFound(
             f"There is no partnership {partnership}.",
-            perhaps(partnership, partnerships(history), "See what there is: accord list."),
+            perhaps(partnership, partnerships(history), "List the partnerships: accord list."),
         )
     return head.size
 
 
+def size_in(history: History, partnership: str, when: AsOf) -> int:
+    """Return the size of the log up to the asked version. Raises `NotFound` beyond its end."""
+    size = size_of(history, partnership)
+    if when.version is None:
+        return size
+    if not 1 <= when.version <= size:
+        raise NotFound(
+            f"{partnership} has {size} events, so there is no version {when.version}.",
+            f"Ask for version 1 to {size}.",
+        )
+    return when.version
+
+
+class Extent(NamedTuple):
+    """How many events of a log are in range, and which of them was recorded last."""
+
+    events: int
+    last: int
+    """The index of the last one."""
+    recorded_at: datetime
+
+
+def extent(history: History, partnership: str, when: AsOf = NOW) -> Extent | None:
+    """Return the extent of a log as of a moment; None if no event is in range.
+
+    Only `at` reads the whole log: for `known`, the end is found by bisection. Raises `NotFound`.
+    """
+    size = size_in(history, partnership, when)
+    if when.at is not None:
+        return _extent_at(history, partnership, size, when)
+    if when.known is not None:
+        indexes = range(size)
+        size = bisect_left(
+            indexes,
+            True,  # noqa: FBT003 - the first index that is after the moment
+            key=lambda index: when.is_after(index, _times(history, partnership, index)[1]),
+        )
+    return Extent(size, size - 1, _times(history, partnership, size - 1)[1]) if size else None
+
+
+def _extent_at(history: History, partnership: str, size: int, when: AsOf) -> Extent | None:
+    found, at = None, when.at
+    for index, body in enumerate(history.bodies(partnership, 0, size)):
+        occurred_at, recorded_at = times(body)
+        if when.is_after(index, recorded_at):
+            break
+        if at is None or occurred_at <= at:
+            found = Extent(found.events + 1 if found else 1, index, recorded_at)
+    return found
+
+
+def _times(history: History, partnership: str, index: int) -> tuple[datetime, datetime]:
+    return times(next(iter(history.bodies(partnership, index, index + 1))))
+
+
+def times(body: bytes) -> tuple[datetime, datetime]:
+    """Return when a stored event happened and when it was recorded, of whatever type it is."""
+    envelope = orjson.loads(body)
+    return moment(envelope["occurred_at"]), moment(envelope["recorded_at"])
+
+
+# --- viewers -----------------------------------------------------------------------------------
+
+
+def sight_of(history: History, partnership: str, when: AsOf, *, figures: bool = True) -> Sight:
+    """Return what the viewer sees of a partnership. Raises `NotFound` for no party of it.
+
+    An answer without `figures` does not need to know which metrics the viewer reports itself, so
+    the streams of metrics are not read for it.
+    """
+    viewer = when.viewer
+    if viewer.party is None:
+        return Sight(viewer)
+    size_in(history, partnership, when)
+    reported = history.below(f"{partnership}/metric") if figures else []
+    sight = Sight.of(viewer, chain(own_stream(history, partnership, when), when.of(reported)))
+    if viewer.party not in sight.parties:
+        hint = f"Ask as {' or '.join(sight.parties)}." if sight.parties else "Ask without a party."
+        raise NotFound(f"{viewer.party} is not a party of {partnership}.", hint)
+    return sight
+
+
+# --- views and hints ---------------------------------------------------------------------------
+
+
 def view_rows(accord: Accord, projection: Projection, partnership: str) -> dict[str, Any]:
-    """Give a partnership's saved rows of a projection, by key, each as its type."""
+    """Return a partnership's saved rows of a projection, by key, each as its type."""
     stored = accord.views.select(projection.name, partnership)
     return {key: projection.load(key, row) for key, row in stored}
 
 
 def perhaps(name: str, known: Iterable[str], otherwise: str) -> str:
-    """Give the hint of a name that is not known: those nearest to it, or else what to do."""
+    """Return the hint for an unknown name: the names similar to it, or else `otherwise`."""
     near = get_close_matches(name, known if isinstance(known, list) else list(known), 3, 0.5)
     return f"Perhaps {' or '.join(near)}?" if near else otherwise
 

@@ -79,6 +79,8 @@ class Parameter:
     """A regular expression that the whole text must match."""
     positional: bool | None = None
     """Whether the command takes it without a name; unless set, if it is required."""
+    minimum: int | None = None
+    """The smallest number that is allowed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +124,8 @@ class Question:
     private: bool = False
     within: str = ""
     """A second route, which asks the same of one partnership."""
+    reads_views: bool = True
+    """Whether the answer reads the views, so that they are caught up before it is asked for."""
 
     @cached_property
     def parameters(self) -> dict[str, "Asks"]:

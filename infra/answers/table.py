@@ -10,6 +10,7 @@ from infra.answers.portfolio import PORTFOLIO
 from infra.answers.question import Question
 from infra.answers.refusals import REFUSALS
 from infra.answers.schema import SCHEMA
+from infra.answers.show import SHOW
 from infra.answers.statement import STATEMENT
 from infra.answers.statements import STATEMENTS
 
@@ -18,6 +19,7 @@ QUESTIONS: tuple[Question, ...] = (
     SCHEMA,
     METRICS,
     PARTNERSHIPS,
+    SHOW,
     ALERTS_QUESTION,
     STATEMENT,
     STATEMENTS,

@@ -54,31 +54,6 @@ for question in QUESTIONS:
 
 
 @app.command(rich_help_panel="Query")
-def show(
-    id: Id,
-    at: At = None,
-    known: Known = None,
-    version: Annotated[
-        int | None,
-        typer.Option("--version", metavar="N", min=1, help="The first N events of its log."),
-    ] = None,
-    party: Party = None,
-    full: Full = None,
-    store: Store = DEFAULT_STORE,
-    as_json: Json = False,
-) -> None:
-    """Show all that a partnership stands as, now or at a time."""
-    from infra import answers
-    from infra.cli import standing
-    from infra.cli.printing import document
-
-    with opened(store, as_json=as_json) as accord:
-        viewer = viewer_of(accord, id, party, full)
-        row = answers.show(accord, id, answers.AsOf(at, known, version, viewer))
-        document(marked(accord, row)) if as_json else standing.print_standing(row)
-
-
-@app.command(rich_help_panel="Query")
 def history(
     id: Id,
     at: At = None,

@@ -79,6 +79,8 @@ def _described(name: str, asks: Asks) -> Any:  # noqa: ANN401 - an annotation
     shown: dict[str, Any] = {"help": described.help, "show_default": False}
     if described.metavar:
         shown["metavar"] = described.metavar
+    if described.minimum is not None:
+        shown["min"] = described.minimum
     if described.pattern:
         shown["callback"] = _checked(described.pattern, described.metavar)
     if asks.is_positional:
@@ -112,7 +114,8 @@ def _answer(question: Question, given: dict[str, Any]) -> None:
         printing.result(question.ask(**given), question.text, as_json=as_json)
         return
     with opened(given.pop("store"), as_json=as_json) as accord:
-        accord.catch_up()
+        if question.reads_views:
+            accord.catch_up()
         pages = _pages(question, accord, given)
         if as_json:
             _print_json(pages)

@@ -231,7 +231,7 @@ class _Bundle:
         self.events.append(recorded)
         if not self._within(recorded.act.recorded_at) and not isinstance(recorded.event, _KEYS):
             return "range"
-        if not sight.shows(recorded) or sight.told(recorded):
+        if not sight.shows(recorded) or sight.fewer_than(recorded):
             return "private"
         self.shown.append(recorded)
         return None

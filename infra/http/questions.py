@@ -109,9 +109,9 @@ def _described(asks: Asks, *, in_path: bool) -> Any:  # noqa: ANN401 - an annota
     described = asks.described
     assert described is not None  # noqa: S101 - only described ones are asked for
     kind = Path if in_path else Query
-    pattern = described.pattern or None
+    pattern, least = described.pattern or None, described.minimum
     type_ = _without_none(asks.type) if in_path else asks.type
-    return Annotated[type_, kind(description=described.help, pattern=pattern)]
+    return Annotated[type_, kind(description=described.help, pattern=pattern, ge=least)]
 
 
 def _without_none(kind: Any) -> Any:  # noqa: ANN401 - an annotation

@@ -11,7 +11,7 @@ from eventsourcing.postgres import PostgresApplicationRecorder
 
 from domain.recorded import Recorded
 from infra.store.mapper import EventMapper
-from infra.store.paging import by_index
+from infra.store.paging import LAST, by_index
 from infra.store.postgres_datastore import (
     Datastore,
     applied_migration,
@@ -184,6 +184,16 @@ class PostgresStore:
             event = decode(body, index=index, position=position)
             streams[event.stream].append(event)
         return streams
+
+    def below(self, stream: str) -> list[Recorded]:
+        """Return the events of all streams whose names begin with `stream` and a slash."""
+        found = self.datastore.all(
+            """SELECT body, idx, position FROM history.events
+            WHERE stream > %s AND stream < %s ORDER BY idx""",
+            f"{stream}/",
+            f"{stream}/{LAST}",
+        )
+        return [decode(body, index=index, position=position) for body, index, position in found]
 
     def after(self, position: int, limit: int) -> list[Recorded]:
         """Give the next events after `position`, at most `limit`."""

@@ -213,6 +213,12 @@ class History(Protocol):
     def streams(self, names: Iterable[str]) -> dict[str, list[Recorded]]:
         """Give all events of each of these streams, by version; an unknown stream has none."""
 
+    def below(self, stream: str) -> list[Recorded]:
+        """Return the events of all streams whose names begin with `stream` and a slash, by index.
+
+        The streams are found by their names, so the rest of the log is not read.
+        """
+
     def heads(self, partnerships: Iterable[str]) -> dict[str, Head]:
         """Give the head of each of these partnerships that has events."""
 

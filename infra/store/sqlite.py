@@ -12,7 +12,7 @@ from eventsourcing.sqlite import SQLiteApplicationRecorder, SQLiteCursor
 from domain.recorded import Recorded
 from domain.values import instant
 from infra.store.mapper import EventMapper
-from infra.store.paging import by_index
+from infra.store.paging import LAST, by_index
 from infra.store.records import (
     NOTHING,
     CommandResult,
@@ -214,6 +214,16 @@ class SqliteStore:
                 event = decode(body, index=index, position=position)
                 streams[event.stream].append(event)
         return streams
+
+    def below(self, stream: str) -> list[Recorded]:
+        """Return the events of all streams whose names begin with `stream` and a slash."""
+        with self.datastore.reading() as c:
+            found = c.execute(
+                """SELECT body, idx, position FROM events
+                WHERE stream > ? AND stream < ? ORDER BY idx""",
+                (f"{stream}/", f"{stream}/{LAST}"),
+            ).fetchall()
+        return [decode(body, index=index, position=position) for body, index, position in found]
 
     def after(self, position: int, limit: int) -> list[Recorded]:
         """Give the next events after `position`, at most `limit`."""

@@ -12,27 +12,16 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from domain import aggregates
 from domain.formation import BestAlternativeDeclared
-from domain.gates import GrantWaiver
 from domain.kernel import Stage
-from domain.markets import (
-    AssignMetricOwner,
-    AssignRole,
-    RankMarket,
-    RecordLocalFeedback,
-    TargetMarket,
-)
 from domain.metric_catalogue import CATALOGUE, Adds
 from domain.reported_figure import Figure, ReportMetric
 from domain.standing_alerts import BY_RULE, REFERRAL_MINIMUM
 from domain.values import plain
 from domain.viewing import FullViewTaken
 from infra import answers
-from infra.answers import AsOf, Checked, Difference, NotFound, alerts
+from infra.answers import AsOf, Checked, Difference, NotFound, alerts, show
 from infra.answers import partnerships as partnerships_answer
 from infra.answers.explaining import rule_in_words
 from infra.answers.logs import NOW, whole_log
@@ -44,7 +33,7 @@ from projections.alerts import AlertState
 from projections.visibility import Viewer
 from tests.feeds import FEEDS, messages, play, played, simulated
 from tests.infra.messages import beginning, message
-from tests.life import CONVERSION_FLOOR, changed, example
+from tests.life import CONVERSION_FLOOR, changed
 
 Row = dict[str, Any]
 
@@ -182,7 +171,7 @@ def test_the_list_of_an_earlier_day_has_what_had_begun_by_then(accord: Accord) -
     rows = {row.id: row for row in listed(accord, then)}
 
     assert rows["cobalt-docs"].stage is Stage.FORMATION
-    assert rows[CONSULTING].events == answers.show(accord, CONSULTING, then)["as_of"]["events"]
+    assert rows[CONSULTING].events == show.ask(accord, CONSULTING, when=then).events
     assert rows[CONSULTING].last_recorded_at < day("2026-03-01")
     assert listed(accord, AsOf(at=day("2020-01-01"))) == []
 
@@ -213,107 +202,6 @@ def test_a_figure_is_explained_by_the_report_that_stood_then(accord: Accord) -> 
     assert [(event["type"], event["stands"]) for event in figure["events"]] == [
         ("MetricReported", True)
     ]
-
-
-# --- where a partnership stands ----------------------------------------------------------------
-
-
-@settings(max_examples=25)
-@given(st.data())
-def test_a_version_shows_the_fold_of_so_many_events(accord: Accord, data: st.DataObject) -> None:
-    name = data.draw(st.sampled_from(list(partnerships(accord.history))))
-    events = list(accord.history.of(name))
-    version = data.draw(st.integers(1, len(events)))
-
-    shown = answers.show(accord, name, AsOf(version=version))
-
-    state = aggregates.fold(events[:version])
-    assert shown["stage"] == state.stage
-    assert [each["party"] for each in shown["parties"]] == list(state.parties)
-    assert len(shown["deadlines"]) == len(state.deadlines)
-    assert shown["as_of"]["events"] == version
-
-
-@pytest.mark.parametrize(("at", "version"), [("2026-06-30", 1), ("2026-07-01", 2)])
-def test_the_terms_in_force_are_those_of_the_day_that_is_asked_about(
-    accord: Accord, at: str, version: int
-) -> None:
-    terms = answers.show(accord, CONSULTING, AsOf(at=day(at)))["terms"]
-
-    assert terms["day"] == at
-    assert terms["in_force"]["version"] == version
-
-
-@pytest.mark.parametrize(
-    ("when", "state"),
-    [
-        (AsOf(known=day("2026-03-30")), {"state": "open"}),
-        (AsOf(known=day("2026-03-31")), {"state": "missed"}),
-        (AsOf(), {"state": "reached", "was": "missed", "in_time": True}),
-        (AsOf(at=day("2026-03-28")), {"state": "reached"}),
-    ],
-)
-def test_a_milestone_reached_in_time_and_told_late_was_missed_as_far_as_was_known(
-    accord: Accord, when: AsOf, state: Row
-) -> None:
-    milestone = row_of(answers.show(accord, "spring-spain", when)["milestones"], "es-review")
-
-    assert {name: milestone[name] for name in state} == state
-    assert ("was" in milestone) is ("was" in state)
-
-
-def test_what_a_party_keeps_to_itself_is_not_shown(accord: Accord) -> None:
-    shown = orjson.dumps(answers.show(accord, CONSULTING, AsOf(at=day("2025-12-01"))))
-
-    assert b"Between 12 and 18 percent" not in shown
-    assert b"Recommend tools without a partnership" not in shown
-
-
-def test_markets_roles_and_owners_are_shown_with_what_is_known_of_each(tmp_path: Path) -> None:
-    story = [
-        example(RecordLocalFeedback, market="spain"),
-        example(RankMarket, market="spain"),
-        TargetMarket(market="france"),
-        example(AssignRole),
-        example(AssignMetricOwner),
-    ]
-    sent = [message(str(at), each, subject="acme") for at, each in enumerate(story)]
-    with simulated(tmp_path) as accord:
-        accord.service.handle([beginning("acme"), *sent])
-
-        shown = answers.show(accord, "acme")
-
-    (france, spain) = shown["markets"]
-    assert (france["market"], france["feedback"], france["ranked"]) == ("france", [], [])
-    assert (spain["market"], len(spain["feedback"]), len(spain["ranked"])) == ("spain", 1, 1)
-    assert [each["name"] for each in shown["roles"]] == ["Carmen"]
-    assert [each["metric"] for each in shown["metric_owners"]] == ["leads"]
-
-
-def test_a_waiver_shows_who_granted_it_why_and_for_which_rule(tmp_path: Path) -> None:
-    with simulated(tmp_path) as accord:
-        waiver = GrantWaiver(rule="overlap-known", reason="The lists cannot be compared by law.")
-        accord.service.handle([beginning("acme"), message("waive", waiver, subject="acme")])
-
-        (shown,) = answers.show(accord, "acme")["waivers"]
-
-    assert shown == {
-        "rule": "overlap-known",
-        "party": "growthos",
-        "actor": "growthos-manager",
-        "reason": "The lists cannot be compared by law.",
-    }
-
-
-def test_before_its_beginning_nothing_can_be_shown(accord: Accord) -> None:
-    with pytest.raises(NotFound, match=r"begins at 2025-09-15T09:00:00Z"):
-        answers.show(accord, CONSULTING, AsOf(at=day("2025-09-15")))
-
-
-def test_an_unknown_name_brings_those_that_are_near(accord: Accord) -> None:
-    for ask in (answers.show, answers.history, answers.kpis, alerts.ask):
-        with pytest.raises(NotFound, match=f"Perhaps {CONSULTING}?"):
-            ask(accord, "growth-consulting")
 
 
 # --- why ---------------------------------------------------------------------------------------
@@ -565,28 +453,9 @@ def test_what_is_written_while_it_is_verified_is_no_difference(
     assert not any(each.difference for each in checked)
 
 
-def test_a_dispute_is_shown_with_how_it_stands(accord: Accord) -> None:
-    def state(when: AsOf) -> list[tuple[str, str]]:
-        shown = answers.show(accord, CONSULTING, when)["disputes"]
-        return [(row["dispute"], row["state"]) for row in shown]
-
-    assert state(AsOf(known=day("2026-09-20"))) == [("trial", "open")]
-    assert state(AsOf()) == [("trial", "rejected")]
-
-
 # --- who sees what -----------------------------------------------------------------------------
 
 PARTNER = "northbridge"
-
-
-def test_a_party_is_shown_its_own_private_facts_and_the_operator_none(accord: Accord) -> None:
-    ours = answers.show(accord, CONSULTING, AsOf(viewer=Viewer(PARTNER)))["private"]
-
-    assert {row["party"] for row in ours} == {PARTNER}
-    assert {row["kind"] for row in ours} == {"NonNegotiableDeclared", "BestAlternativeDeclared"}
-    assert answers.show(accord, CONSULTING)["private"] == []
-    full = answers.show(accord, CONSULTING, AsOf(viewer=Viewer(full=True)))["private"]
-    assert {row["party"] for row in full} == {PARTNER, "growthos"}
 
 
 @pytest.mark.parametrize("viewer", [Viewer(), Viewer(PARTNER)], ids=["operator", "partner"])

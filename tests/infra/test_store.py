@@ -212,6 +212,19 @@ def test_streams_are_read_together_each_by_version(store: History) -> None:
     }
 
 
+def test_the_streams_below_a_name_are_read_in_the_order_of_the_log(store: History) -> None:
+    streams = ["acme/deal/2", "acme", "acme/deal/1", "acme/deals/1", "acme/deal", "acme-2/deal/1"]
+    store.append([noted(stream) for stream in streams])
+    store.append([noted("acme/deal/2", 2)])
+
+    assert [event.stream for event in store.below("acme/deal")] == [
+        "acme/deal/2",
+        "acme/deal/1",
+        "acme/deal/2",
+    ]
+    assert store.below("globex") == []
+
+
 def test_a_partnership_is_read_in_its_own_order_from_any_index(store: History) -> None:
     many = 2 * PAGE + 7
     store.append([noted(name, n + 1) for n in range(many) for name in ("acme", "globex")])

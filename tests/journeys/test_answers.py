@@ -37,6 +37,7 @@ OPTIONAL: list[tuple[str, dict[str, str]]] = [
     ("alerts", {"partnership": CONSULTING}),
     ("alerts", {"party": ONE_OF_THE_PARTIES}),
     ("schema", {"type": "SignAgreement"}),
+    ("show", {"version": "40"}),
     ("statement", {"policy": "first-touch"}),
 ]
 """More ways to ask: a question's name, and the optional parameters to ask it with."""

@@ -10,7 +10,8 @@ import pytest
 from domain.governance import ResourcesCommitted
 from domain.proportions import Beta, rounded
 from infra import answers
-from infra.answers import statement
+from infra.answers import show, statement
+from infra.answers.show import TaskState
 from infra.answers.statement import LedgerLine
 from infra.bootstrap import Accord
 from infra.projecting.runner import partnerships
@@ -167,21 +168,22 @@ def test_two_quarters_at_4_9_are_a_breach_until_one_is_corrected_to_5_0(accord: 
 
 
 def test_an_issue_of_47_59_hours_is_not_escalated_and_one_of_48_is(accord: Accord) -> None:
-    issues = {row["issue"]: row for row in answers.show(accord, CONSULTING)["issues"]}
+    issues = {each.planned.issue: each for each in show.ask(accord, CONSULTING).issues}
     escalated = [
         each["data"]["issue"]
         for each in answers.history(accord, CONSULTING)
         if each["type"] == "IssueEscalated"
     ]
 
-    assert (issues["issue-1"]["state"], "was" in issues["issue-1"]) == ("resolved", False)
+    assert (issues["issue-1"].state, issues["issue-1"].overdue_at) == (TaskState.DONE, None)
     assert escalated == ["issue-2"]
 
 
 def test_three_years_from_2026_with_60_days_notice(accord: Accord) -> None:
-    renewal = answers.show(accord, CONSULTING)["renewal"]
+    renewal = show.ask(accord, CONSULTING).renewal
 
-    assert (renewal["holds_until"], renewal["last_day_for_notice"]) == ("2029-01-01", "2028-11-02")
+    assert renewal.term_ends_on == date(2029, 1, 1)
+    assert renewal.last_day_for_notice == date(2028, 11, 2)
 
 
 def test_ten_partnerships_take_one_to_two_full_time_people(accord: Accord) -> None:

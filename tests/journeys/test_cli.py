@@ -414,13 +414,13 @@ def test_a_date_means_the_whole_of_its_day_and_a_moment_itself(accord: Accord, d
     assert stage("--version", "1") == "exploration"
 
 
-def test_what_stands_is_shown_in_words(accord: Accord, demo: str) -> None:
+def test_the_state_is_shown_in_words(accord: Accord, demo: str) -> None:
     shown = accord("show", CONSULTING, "--at", "2026-03-31", "--store", demo).out
 
     assert shown.startswith(f"{CONSULTING}: execution\nGrowthOS and Northbridge Advisory\n")
     assert "candidates: 20 identified, 3 approached, northbridge chosen" in shown
     assert "terms in force on 2026-03-31: version 1" in shown
-    assert "15 % of first-year revenue to northbridge, due on payment" in shown
+    assert "northbridge earns 15 % of the first-year revenue from each referred client" in shown
     assert "holds until 2029-01-01; the last day for notice is 2028-11-02" in shown
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from domain import aggregates
 from domain.recorded import Recorded
 from domain.renewal import PartnershipRenewed
-from infra import answers
+from infra.answers import show
 from infra.answers.logs import AsOf
 from infra.bootstrap import Accord
 from infra.deciding.batch import Outcome
@@ -301,4 +301,4 @@ def test_the_share_of_the_terms_in_force_when_a_late_sale_happened(accord: Accor
 
 def test_the_queries_show_the_same_stages(accord: Accord) -> None:
     for name, stage in STAGES.items():
-        assert answers.show(accord, name)["stage"] == stage
+        assert show.ask(accord, name).stage == stage

@@ -129,13 +129,13 @@ def test_a_small_figure_is_told_as_fewer_where_its_report_is_told() -> None:
     story = sharing(Form.AGGREGATED, "new_users", "web_visits")
     sight = Sight.of(Viewer(THEIRS), story.history)
 
-    told = {
-        each.event.metric: sight.told(each)
+    smallest = {
+        each.event.metric: sight.fewer_than(each)
         for each in story.history
         if isinstance(each.event, MetricReported) and each.act.party == OURS
     }
 
-    assert (told["new_users"], told["web_visits"]) == ("fewer than 10", None)
+    assert (smallest["new_users"], smallest["web_visits"]) == (10, None)
 
 
 def test_in_full_even_small_counts_are_shown() -> None:
@@ -155,6 +155,6 @@ def test_an_overlap_of_a_handful_is_told_to_the_other_as_fewer_than_ten() -> Non
     )
 
     theirs = Sight.of(Viewer(THEIRS), story.history)
-    assert theirs.told(small) == "fewer than 10"
-    assert theirs.told(measured) is None
-    assert Sight.of(Viewer(OURS), story.history).told(small) is None
+    assert theirs.fewer_than(small) == 10
+    assert theirs.fewer_than(measured) is None
+    assert Sight.of(Viewer(OURS), story.history).fewer_than(small) is None

@@ -1,0 +1,393 @@
+"""The state of a partnership, as of any moment, as each viewer sees it."""
+
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import get_args
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from domain import aggregates
+from domain.agreement import CounterTerms, ProposeTerms
+from domain.deadlines import Kind
+from domain.dispute import Outcome
+from domain.exploration import MeasureAudienceOverlap
+from domain.formation import (
+    BestAlternativeDeclared,
+    NonNegotiableDeclared,
+)
+from domain.gates import GrantWaiver
+from domain.kernel import Command, Stage
+from domain.markets import (
+    AssignMetricOwner,
+    AssignRole,
+    RankMarket,
+    RecordLocalFeedback,
+    TargetMarket,
+)
+from domain.rules import Window
+from domain.terms import (
+    CostShare,
+    Economics,
+    EconomicsKind,
+    Hybrid,
+    LicenceFee,
+    Minimum,
+    Penalty,
+    ReferralFee,
+    Retainer,
+    RevenueShare,
+    RevenueSplit,
+    Tier,
+    Trigger,
+    describe,
+)
+from infra.answers.logs import NOW, AsOf, NotFound, extent
+from infra.answers.show import DEADLINES, PartnershipState, TaskState, ask, text
+from infra.bootstrap import Accord
+from infra.projecting.runner import partnerships
+from infra.store.records import History
+from infra.tlog.codec import UnknownEvent, UnreadableEvent
+from projections.visibility import Viewer
+from tests.feeds import played, simulated
+from tests.infra.answers.asking import AURORA, PARTNER, printed, tamper
+from tests.infra.answers.demo import CONSULTING, day
+from tests.infra.messages import beginning, from_steps, message
+from tests.life import LIFE, OURS, TERMS, THEIRS, changed, example, usd
+from tests.stories import Step
+
+NAME = "growthos-brightpath"
+HALVES = {OURS: Decimal(50), THEIRS: Decimal(50)}
+
+
+# --- terms -------------------------------------------------------------------------------------
+
+ITEMS: list[Economics] = [
+    RevenueShare(
+        to=THEIRS,
+        share=Decimal(15),
+        basis="all-payments",
+        trigger=Trigger.PAYMENT,
+        tiers=[Tier(above=Decimal(1000), share=Decimal(20))],
+        cap=Decimal(5000),
+    ),
+    RevenueSplit(shares=HALVES, trigger=Trigger.SALE),
+    ReferralFee(to=THEIRS, fee=usd("100.00"), trigger=Trigger.SALE),
+    Retainer(to=THEIRS, fee=usd("900.00"), every="P1M"),
+    LicenceFee(to=OURS, fee=usd("30.00"), every="P1Y"),
+    Hybrid(
+        to=THEIRS,
+        base=usd("200.00"),
+        every="P3M",
+        bonus=usd("50.00"),
+        bonus_metric="leads",
+        bonus_threshold=10,
+    ),
+    CostShare(cost="the fair", shares=HALVES),
+    Minimum(
+        on=THEIRS, metric="leads", window=Window.QUARTER, at_least=10, fee=usd("50.00"),
+        per="missing",
+    ),
+    Penalty(on=THEIRS, condition="No report is sent.", fee=usd("250.00")),
+]  # fmt: skip
+
+
+def life(kind: type[Command] | tuple[type[Command], ...], **changes: object) -> list[Step]:
+    """Give the steps of a whole life, with each command of a kind changed."""
+    return [
+        step._replace(command=changed(step.command, **changes))
+        if isinstance(step.command, kind)
+        else step
+        for step in LIFE
+    ]
+
+
+@pytest.mark.parametrize("item", ITEMS, ids=lambda item: item.kind)
+def test_every_kind_of_economics_is_shown(tmp_path: Path, item: Economics) -> None:
+    with simulated(tmp_path) as accord:
+        terms = changed(TERMS, economics=[item])
+        accord.service.handle(from_steps(life((ProposeTerms, CounterTerms), terms=terms)))
+        state = ask(accord, NAME, when=AsOf(at=day("2026-01-01")))
+
+    assert state.terms.in_force
+    assert state.terms.versions[0].terms.economics == [item]
+    assert PartnershipState.model_validate_json(state.model_dump_json()) == state
+    (shown,) = state.terms.in_force.terms.economics
+    assert f"    {describe(shown)}\n" in printed(text(state))
+
+
+def test_the_items_of_these_tests_are_of_every_kind() -> None:
+    assert {type(each) for each in ITEMS} == set(get_args(get_args(Economics)[0]))
+    assert {each.kind for each in ITEMS} == set(EconomicsKind)
+
+
+@pytest.mark.parametrize(("at", "version"), [("2026-06-30", 1), ("2026-07-01", 2)])
+def test_the_terms_in_force_are_those_of_the_day_that_is_asked_about(
+    demo: Accord, at: str, version: int
+) -> None:
+    terms = ask(demo, CONSULTING, when=AsOf(at=day(at))).terms
+
+    assert terms.day == day(at).date()
+    assert terms.in_force
+    assert terms.in_force.terms_version == version
+
+
+# --- as of a moment ----------------------------------------------------------------------------
+
+
+@settings(max_examples=25)
+@given(st.data())
+def test_a_version_shows_the_fold_of_so_many_events(demo: Accord, data: st.DataObject) -> None:
+    name = data.draw(st.sampled_from(list(partnerships(demo.history))))
+    events = list(demo.history.of(name))
+    version = data.draw(st.integers(1, len(events)))
+
+    shown = ask(demo, name, version)
+
+    state = aggregates.fold(events[:version])
+    assert shown.stage == state.stage
+    assert tuple(each.party for each in shown.parties) == state.parties
+    assert len(shown.deadlines) == len(state.deadlines)
+    assert (shown.events, shown.last) == (version, f"{name}#{version - 1}")
+    assert shown.last_recorded_at == events[version - 1].act.recorded_at
+
+
+@settings(max_examples=50)
+@given(st.data())
+def test_the_extent_of_a_moment_is_that_of_the_events_in_range(
+    demo: Accord, data: st.DataObject
+) -> None:
+    events = list(demo.history.of(CONSULTING))
+    moments = [each.act.recorded_at for each in events] + [each.act.occurred_at for each in events]
+    moment = st.sampled_from(moments) | st.sampled_from(moments).map(
+        lambda each: each - timedelta(microseconds=1)
+    )
+    when = AsOf(
+        data.draw(st.none() | moment),
+        data.draw(st.none() | moment),
+        data.draw(st.none() | st.integers(1, len(events))),
+    )
+
+    in_range = list(when.of(events))
+
+    found = extent(demo.history, CONSULTING, when)
+    assert (found.events if found else 0) == len(in_range)
+    if found:
+        assert (found.last, found.recorded_at) == (in_range[-1].index, in_range[-1].act.recorded_at)
+
+
+def test_before_its_beginning_nothing_can_be_shown(demo: Accord) -> None:
+    with pytest.raises(NotFound, match=r"begins at 2025-09-15T09:00:00Z"):
+        ask(demo, CONSULTING, when=AsOf(at=day("2025-09-15")))
+
+
+@pytest.mark.parametrize("version", [0, 10_000])
+def test_a_version_that_is_not_there_is_not_found(demo: Accord, version: int) -> None:
+    with pytest.raises(NotFound, match=f"no version {version}"):
+        ask(demo, CONSULTING, version)
+
+
+def test_an_unknown_name_brings_those_that_are_similar(demo: Accord) -> None:
+    with pytest.raises(NotFound, match=f"Perhaps {CONSULTING}?"):
+        ask(demo, "growth-consulting")
+
+
+@pytest.mark.parametrize(
+    ("when", "shown"),
+    [
+        (AsOf(known=day("2026-03-30")), (TaskState.OPEN, False, None)),
+        (AsOf(known=day("2026-03-31")), (TaskState.OVERDUE, True, None)),
+        (NOW, (TaskState.DONE, True, True)),
+        (AsOf(at=day("2026-03-28")), (TaskState.DONE, False, True)),
+    ],
+)
+def test_a_milestone_reached_in_time_and_recorded_late_was_missed_as_far_as_was_known(
+    demo: Accord, when: AsOf, shown: tuple[TaskState, bool, bool | None]
+) -> None:
+    milestones = ask(demo, "spring-spain", when=when).milestones
+    (found,) = (each for each in milestones if each.planned.milestone == "es-review")
+
+    assert (found.state, found.overdue_at is not None, found.in_time) == shown
+
+
+def test_a_dispute_is_shown_with_its_outcome(demo: Accord) -> None:
+    def outcomes(when: AsOf) -> list[tuple[str, Outcome | None]]:
+        found = ask(demo, CONSULTING, when=when).disputes
+        return [(each.dispute, each.resolved.outcome if each.resolved else None) for each in found]
+
+    assert outcomes(AsOf(known=day("2026-09-01"))) == []
+    assert outcomes(AsOf(known=day("2026-09-20"))) == [("trial", None)]
+    assert outcomes(NOW) == [("trial", Outcome.REJECTED)]
+
+
+def test_now_reads_no_measured_facts(demo: Accord, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: set[str] = set()
+    real = type(demo.history).streams, type(demo.history).below
+
+    def streams(self: History, names: list[str]) -> object:
+        found = real[0](self, names)
+        read.update(each.stream for events in found.values() for each in events)
+        return found
+
+    def below(self: History, stream: str) -> object:
+        found = real[1](self, stream)
+        read.update(each.stream for each in found)
+        return found
+
+    def whole(*_: object) -> object:
+        raise AssertionError("the whole log was read")
+
+    monkeypatch.setattr(type(demo.history), "streams", streams)
+    monkeypatch.setattr(type(demo.history), "below", below)
+    monkeypatch.setattr(type(demo.history), "of", whole)
+
+    for viewer in (Viewer(), Viewer(PARTNER)):
+        assert ask(demo, CONSULTING, when=AsOf(viewer=viewer)).stage is Stage.SCALING
+    assert read == {CONSULTING, f"{CONSULTING}/dispute/trial"}
+
+
+# --- what is shown -----------------------------------------------------------------------------
+
+
+def test_markets_roles_and_owners_are_shown_with_what_is_known_of_each(tmp_path: Path) -> None:
+    story = [
+        example(RecordLocalFeedback, market="spain"),
+        example(RankMarket, market="spain"),
+        TargetMarket(market="france"),
+        example(AssignRole),
+        example(AssignMetricOwner),
+    ]
+    sent = [message(str(at), each, subject="acme") for at, each in enumerate(story)]
+    with simulated(tmp_path) as accord:
+        accord.service.handle([beginning("acme"), *sent])
+
+        shown = ask(accord, "acme")
+
+    (france, spain) = shown.markets
+    assert (france.market, france.feedback, france.ranked) == ("france", (), ())
+    assert (spain.market, len(spain.feedback), len(spain.ranked)) == ("spain", 1, 1)
+    assert [each.name for each in shown.roles] == ["Carmen"]
+    assert [each.metric for each in shown.metric_owners] == ["leads"]
+
+
+def test_a_waiver_shows_who_granted_it_why_and_for_which_rule(tmp_path: Path) -> None:
+    with simulated(tmp_path) as accord:
+        waiver = GrantWaiver(rule="overlap-known", reason="The lists cannot be compared by law.")
+        accord.service.handle([beginning("acme"), message("waive", waiver, subject="acme")])
+
+        (shown,) = ask(accord, "acme").waivers
+
+    assert (shown.rule, shown.party, shown.actor, shown.reason) == (
+        "overlap-known",
+        "growthos",
+        "growthos-manager",
+        "The lists cannot be compared by law.",
+    )
+
+
+def test_every_kind_of_deadline_has_words() -> None:
+    assert DEADLINES.keys() == set(Kind)
+    assert all(each.format("REF").count("REF") == 1 for each in DEADLINES.values())
+
+
+def test_every_stage_is_shown(tmp_path: Path) -> None:
+    seen = set()
+    with simulated(tmp_path) as accord:
+        accord.service.handle(from_steps(LIFE))
+        for version in range(1, accord.history.size() + 1):
+            state = ask(accord, NAME, version)
+            if state.stage not in seen:
+                assert state.stage
+                assert printed(text(state)).startswith(f"{NAME}: {state.stage.value}\n")
+                assert PartnershipState.model_validate_json(state.model_dump_json()) == state
+            seen.add(state.stage)
+
+    assert seen == set(Stage)
+
+
+# --- who sees what -----------------------------------------------------------------------------
+
+
+def test_a_party_is_shown_its_own_private_facts_and_the_operator_none(demo: Accord) -> None:
+    def private(viewer: Viewer) -> set[tuple[str, type]]:
+        found = ask(demo, CONSULTING, when=AsOf(viewer=viewer)).private
+        return {(each.party, type(each.fact)) for each in found}
+
+    assert private(Viewer(PARTNER)) == {
+        (PARTNER, NonNegotiableDeclared),
+        (PARTNER, BestAlternativeDeclared),
+    }
+    assert private(Viewer()) == set()
+    assert {party for party, _ in private(Viewer(full=True))} == {PARTNER, "growthos"}
+
+
+def test_what_a_party_keeps_to_itself_is_not_shown(demo: Accord) -> None:
+    shown = ask(demo, CONSULTING, when=AsOf(at=day("2025-12-01"))).model_dump_json()
+
+    assert "Between 12 and 18 percent" not in shown
+    assert "Recommend tools without a partnership" not in shown
+
+
+def test_a_small_overlap_is_not_shown_to_the_other_party(tmp_path: Path) -> None:
+    few = life(MeasureAudienceOverlap, own_customers=2000, shared_customers=3)
+    with simulated(tmp_path) as accord:
+        accord.service.handle(from_steps(few))
+        ours, theirs = (
+            ask(accord, NAME, when=AsOf(viewer=Viewer(party))) for party in (OURS, THEIRS)
+        )
+
+    assert "3 of 2000" in printed(text(ours))
+    assert "fewer than 10" in printed(text(theirs))
+    assert not any(
+        each.overlap.shared_customers or each.overlap.own_customers
+        for each in theirs.candidates
+        if each.overlap
+    )
+
+
+# --- damaged and newer stores ------------------------------------------------------------------
+
+
+def changed_event(folder: Path, index: int, old: str, new: str) -> None:
+    tamper(
+        folder,
+        """UPDATE events SET body = CAST(replace(CAST(body AS TEXT), ?, ?) AS BLOB)
+        WHERE partnership = ? AND idx = ?""",
+        old,
+        new,
+        AURORA,
+        index,
+    )
+
+
+def test_an_event_of_a_newer_release_is_named_and_other_partnerships_are_shown(
+    tmp_path: Path,
+) -> None:
+    with played(tmp_path) as accord:
+        (first,) = accord.history.of(AURORA, 0, 1)
+        changed_event(tmp_path, 0, '"schema_version":1', '"schema_version":7')
+
+        with pytest.raises(UnknownEvent, match=f"^{AURORA}#0 is {first.event.wire}, version 7, "):
+            ask(accord, AURORA)
+        assert ask(accord, CONSULTING).stage is Stage.SCALING
+
+
+def test_a_newer_release_can_measure_facts_that_the_state_does_not_need(tmp_path: Path) -> None:
+    with played(tmp_path) as accord:
+        before = ask(accord, AURORA)
+        index = next(
+            each.index for each in accord.history.of(AURORA) if each.event.wire == "MetricReported"
+        )
+        changed_event(tmp_path, index, '"type":"MetricReported"', '"type":"MetricSeen"')
+
+        assert ask(accord, AURORA) == before
+
+
+def test_a_damaged_event_is_named(tmp_path: Path) -> None:
+    with played(tmp_path) as accord:
+        changed_event(tmp_path, 0, '"party_name"', '"party-name"')
+
+        with pytest.raises(UnreadableEvent, match=f"^{AURORA}#0 cannot be read: data/party_name"):
+            ask(accord, AURORA)
