@@ -9,6 +9,7 @@ from time import perf_counter
 
 from benchmarks.beside import BATCH
 from infra.bootstrap import Accord, bootstrap, init
+from infra.projecting import rebuild as rebuilding
 from infra.projecting.runner import partnerships, replay_all
 from infra.settings import Settings
 from projections import PROJECTIONS
@@ -62,5 +63,5 @@ def catch_up(accord: Accord) -> None:
 
 
 def rebuild(accord: Accord) -> None:
-    """Forget all views, fold them anew and save them."""
-    accord.runner.rebuild()
+    """Fold all views anew, beside the old rows, and replace those."""
+    rebuilding.rebuild(accord.history, accord.views, PROJECTIONS)

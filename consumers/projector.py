@@ -31,9 +31,12 @@ from infra.running.worker import FIRST_PAUSE, LONGEST_PAUSE, Lag, WorkerProcess
 from infra.settings import Settings
 from infra.store.postgres import PostgresStore
 from infra.store.records import Output
-from projections import FAMILIES
+from projections import PROJECTIONS
 
 log = logging.getLogger(__name__)
+
+AGENT: Final = "views"
+"""The name of the one agent, see docs/decisions/0009-one-agent-many-projections.md."""
 
 BATCH: Final = 1000
 """Events folded in one transaction at most."""
@@ -60,11 +63,9 @@ def run(settings: Settings, process: WorkerProcess) -> None:
             value_serializer="raw",
         )
         store = cast("PostgresStore", accord.history)
-        projectors = [
-            Projector(events, name, store, Runner(store, accord.views, family), process)
-            for name, family in FAMILIES.items()
-        ]
-        process.lag = lambda: max(each.lag() for each in projectors)
+        runner = Runner(store, accord.views, PROJECTIONS)
+        projector = Projector(events, store, runner, process)
+        process.lag = projector.lag
         process.unready_reasons = lambda: [
             *_ailments(app, topics.events),
             *clients.unready_reasons(settings.broker),
@@ -136,12 +137,11 @@ def application(broker: str, group: str) -> faust.App:
 
 
 class Projector:
-    """One agent: it folds a family of projections, in a thread beside the one that fetches."""
+    """The agent. It folds in a thread beside the one that fetches."""
 
     def __init__(
         self,
         events: TopicT,
-        name: str,
         store: PostgresStore,
         runner: Runner,
         process: WorkerProcess,
@@ -152,9 +152,9 @@ class Projector:
         self._folded: dict[TP, tuple[int, float]] = {}
         """The last message of each partition that was folded: its offset, and when it was sent."""
         # A runner is for one thread at a time, so what folds takes turns in this one.
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix=name)
-        self._app.agent(events, name=name)(self._agent)
-        self._sweep = Sweep(name, store, runner)
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix=AGENT)
+        self._app.agent(events, name=AGENT)(self._agent)
+        self._sweep = Sweep(store, runner)
         self._app.timer(EVERY)(self._sweep_up)
 
     async def _agent(self, stream: StreamT[bytes]) -> None:
@@ -233,7 +233,7 @@ def fold(runner: Runner, received: Sequence[Message]) -> int:
         except messages.Illegible as error:
             letters.append(_letter(message, str(error)))
             batch += runner.unfolded(error.partnership)
-    runner.fold(batch, said=letters)
+    runner.fold(batch, letters=letters)
     return len(received)
 
 

@@ -36,6 +36,9 @@ from projections.kpis import AGREED
 NAME = "publisher"
 """The views keep a cursor for each feed, under names that begin with this."""
 
+FIGURES = "figures"
+"""The name of the feed of figures; its cursor has the id of the fold behind it."""
+
 BATCH = 1000
 """Outputs, or items of the trail, that are published before the cursor is saved."""
 
@@ -111,7 +114,7 @@ class Publisher:
         self._feeds = (
             Feed(f"{NAME}/outputs", self._outputs),
             Feed(f"{NAME}/trail", self._trail),
-            Feed(f"{NAME}/figures", self._figures.take),
+            Feed(f"{NAME}/{FIGURES}", self._of_figures),
         )
 
     def step(self) -> int:
@@ -145,7 +148,7 @@ class Publisher:
         if taken.cursor == feed.cursor and not taken.messages:
             return 0
         self._producer.send(taken.messages)
-        self._views.save_all([], (feed.name, taken.cursor))
+        self._views.move_cursor(feed.name, taken.cursor)
         feed.cursor = taken.cursor
         return len(taken.messages)
 
@@ -157,6 +160,18 @@ class Publisher:
         return Lag(waiting, monotonic() - self._caught_up if waiting else 0.0)
 
     # --- feeds ---
+
+    def _of_figures(self, cursor: int) -> Taken:
+        fold = self._views.folds().get(KPIS.name)
+        if fold is None:
+            return Taken([], cursor, pause=PACE)
+        feed = self._feeds[-1]
+        # Rows that were rebuilt have their own cursor, so all of them are looked at.
+        if feed.name != f"{NAME}/{FIGURES}/{fold.id}":
+            feed.name = f"{NAME}/{FIGURES}/{fold.id}"
+            cursor = feed.cursor = self._views.cursor(feed.name)
+            self._figures.forget()
+        return self._figures.take(cursor)
 
     def _outputs(self, cursor: int) -> Taken:
         found = self._views.outputs(cursor, BATCH)
@@ -247,7 +262,7 @@ class Figures:
         """Give the figures of some partnerships that have changed since a save."""
         start = monotonic()
         if not self._moved:
-            self._moved.extend(self._views.moves(KPIS.name, cursor, BATCH))
+            self._moved.extend(self._views.moves(cursor, BATCH))
         some = [self._moved.popleft() for _ in range(min(PARTNERSHIPS, len(self._moved)))]
         if not some:
             return Taken([], cursor, pause=PACE)

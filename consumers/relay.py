@@ -72,7 +72,7 @@ class Relay:
             self._lead.wait(POLL)
             return 0
         self._producer.send(messages.event(self._topic, each) for each in batch)
-        self._views.save_all([], (NAME, batch[-1].position))
+        self._views.move_cursor(NAME, batch[-1].position)
         self._position = batch[-1].position
         return len(batch)
 

@@ -11,6 +11,9 @@ from infra.store.postgres import PostgresStore
 from infra.store.postgres_views import PostgresViews
 from infra.store.records import NOTHING
 
+CURSOR: Final = "swept"
+"""The name of the cursor in the history."""
+
 EVERY: Final = 60.0
 """Seconds between two sweeps. What is younger than one may still be on its way."""
 
@@ -18,8 +21,7 @@ EVERY: Final = 60.0
 class Sweep:
     """Goes through the history once, behind those who fold it, and folds what they left out."""
 
-    def __init__(self, name: str, store: PostgresStore, runner: Runner) -> None:
-        self._name = f"swept/{name}"
+    def __init__(self, store: PostgresStore, runner: Runner) -> None:
         self._store = store
         self._views = PostgresViews(store.datastore)
         self._runner = runner
@@ -29,11 +31,11 @@ class Sweep:
     def __call__(self) -> int:
         """Fold what was left out since the sweep before the last; give how many partnerships."""
         end, self._end = self._end, self._store.size() - 1
-        start = self._views.cursor(self._name)
+        start = self._views.cursor(CURSOR)
         if end <= start:
             return 0
         behind = self._runner.behind(self._store.newest(start, end))
         for partnership in sorted(behind):
             self._runner.fold(self._runner.unfolded(partnership))
-        self._views.save_all([], (self._name, end))
+        self._views.move_cursor(CURSOR, end)
         return len(behind)

@@ -3,7 +3,7 @@
 import gc
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -15,6 +15,7 @@ from infra.deciding import pseudonyms
 from infra.deciding.group_commit import GroupCommit
 from infra.deciding.scheduler import Scheduler
 from infra.deciding.service import Service, wall_clock
+from infra.projecting import rebuild
 from infra.projecting.follower import Follower
 from infra.projecting.runner import Runner
 from infra.settings import OPERATOR, PARTITIONS, NoSuchStore, Settings
@@ -88,16 +89,24 @@ class Accord:
             raise self.broken_key
 
     def catch_up(self) -> None:
-        """Update the views from the history, if this process folds views and may write them."""
+        """Bring the views up to the history and to this release.
+
+        Does nothing in a process that does not fold views or may not write them. Raises
+        `OtherFold` for views of a newer release.
+        """
         if self.folds_views and not self.history.read_only:
+            rebuild.bring_up(self.history, self.views, PROJECTIONS)
             self.runner.catch_up()
 
     def workers(self) -> Workers:
         """Return the threads of a process that takes events in (see `Workers`).
 
-        Raises `NoKey` for a broken key file, because this process would have to sign.
+        Raises `NoKey` for a broken key file, because this process would have to sign, and
+        `OtherFold` for views of a newer release, if this process folds them.
         """
         self._check_key()
+        if self.folds_views:
+            rebuild.bring_up(self.history, self.views, PROJECTIONS)
         self.service.forget()
         writer = GroupCommit(self.service)
         return Workers(
@@ -156,9 +165,10 @@ def migrate(  # noqa: PLR0913 - all of them by name
 ) -> list[str]:
     """Bring a store, and the topics of its broker, to the form of this release.
 
-    Gives the migrations that were applied and the topics that were made. With a `password` the
-    database's roles can log in by it. Raises as `init` does, `TopicsDiffer`, and the errors of
-    psycopg and kafka where database or broker cannot be had.
+    Returns the migrations that were applied, the topics that were made and the projections whose
+    rebuild was queued. With a `password` the database's roles can log in by it. Raises as
+    `init` does, `TopicsDiffer`, and the errors of psycopg and kafka where database or broker
+    cannot be reached.
     """
     done: list[str] = []
     if settings.in_postgres:
@@ -166,6 +176,9 @@ def migrate(  # noqa: PLR0913 - all of them by name
 
         done += postgres.migrate(settings.store, password)
     init(settings, simulated=simulated, operator=operator)
+    history, views, _ = open_store(settings)
+    with closing(history):
+        done += [f"a rebuild of {each}" for each in rebuild.queue(views, PROJECTIONS)]
     if not settings.folds_views:
         from infra.kafka import topics
 

@@ -20,17 +20,17 @@ PROJECTIONS: tuple[Projection, ...] = (
 )
 """Every projection that is kept live; all are folded from the same history."""
 
-FAMILIES: dict[str, tuple[Projection, ...]] = {"views": PROJECTIONS}
-"""The same by families, each folded on its own and at its own pace: see docs/decisions/0008."""
+VERSIONS: dict[str, int] = {each.name: each.version for each in PROJECTIONS}
+"""The version of each one's fold in this release."""
 
 __all__ = [
     "ALERTS",
     "DEADLINES",
     "EXPERIMENTS",
-    "FAMILIES",
     "KPIS",
     "OVERVIEW",
     "PROJECTIONS",
     "SETTLEMENT",
     "TRAITS",
+    "VERSIONS",
 ]

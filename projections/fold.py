@@ -1,11 +1,11 @@
-"""What a projection is, and how one is folded; every engine calls this same fold.
+"""What a projection is and how it is folded. Every engine calls this same fold.
 
-A projection is a pure function over rows, all of one partnership: it says which rows an event
-touches and gives those that change, and what it has to tell the world. Where rows are kept (a
-table, a dictionary) it does not know.
+A projection is a pure function over rows of one partnership: it says which rows an event touches,
+and returns the rows that change and the outputs to publish. It does not know where rows are stored
+(in a table or in a dictionary).
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, NamedTuple
@@ -16,10 +16,10 @@ from domain.kernel import Event
 from domain.recorded import Recorded
 
 Row = dict[str, Any]
-"""A JSON object of the canonical profile: ASCII keys, no floats. Never changed in place."""
+"""A JSON object of the canonical profile: ASCII keys, no floats. It is never changed in place."""
 
 Rows = Mapping[str, Any]
-"""Rows by key, each of its projection's type; one that does not exist is absent."""
+"""Rows by key, each of its projection's type. A row that does not exist is absent."""
 
 
 DESCRIBED = ConfigDict(use_attribute_docstrings=True, extra="forbid")
@@ -27,7 +27,7 @@ DESCRIBED = ConfigDict(use_attribute_docstrings=True, extra="forbid")
 
 
 class Output(NamedTuple):
-    """Something to tell the world, once: its identifier is made from what caused it."""
+    """A message to publish once. Its identifier is made from its cause."""
 
     id: str
     kind: str
@@ -36,7 +36,7 @@ class Output(NamedTuple):
 
 
 class Change(NamedTuple):
-    """The rows that an event changed (nothing in a row's place deletes it), and what it says."""
+    """The rows that an event changed (None deletes a row), and the outputs to publish."""
 
     rows: Mapping[str, Any]
     outputs: list[Output]
@@ -45,18 +45,19 @@ class Change(NamedTuple):
 NOTHING = Change({}, [])
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Projection:
-    """A named fold. An event whose type is in neither `handles` nor touched is passed over."""
+    """A named fold. An event whose type is not in `handles` is skipped."""
 
     name: str
     keys: Callable[[Recorded], Iterable[str]]
-    """Which rows an event touches; none where it does not concern this projection."""
+    """Returns the keys of the rows that an event touches."""
     apply: Callable[[Rows, Recorded], Change]
     handles: frozenset[type[Event]] | None = None
-    """The events that concern it; all where it is not given."""
+    """The types of events that concern it; None for all."""
     version: int = 1
-    """The version of the fold: a release that changes what it gives raises this number."""
+    """The version of the fold. A release that changes its rows or outputs raises this number, and
+    the rows of existing stores are then rebuilt (see `infra.projecting.rebuild`)."""
     row_type: Callable[[str], Any] | None = None
     """The type of the row under a key, a dataclass; without it, rows are JSON objects."""
 
@@ -74,7 +75,7 @@ class Projection:
         return dumped
 
     def concerns(self, recorded: Recorded) -> bool:
-        """Whether an event can change anything here."""
+        """Return whether an event can change anything here."""
         return self.handles is None or type(recorded.event) in self.handles
 
 
@@ -83,9 +84,30 @@ def _adapter(row_type: Any) -> TypeAdapter[Any]:  # noqa: ANN401 - any dataclass
     return TypeAdapter(row_type)
 
 
+Handler = tuple[int, Callable[[Rows, Recorded], Change], Callable[[Recorded], Iterable[str]]]
+"""The place of a projection among those of a `Dispatch`, its `apply` and its `keys`."""
+
+
+class Dispatch(dict[type[Event], tuple[Handler, ...]]):
+    """The handlers of each type of event, among several projections."""
+
+    def __init__(self, projections: Sequence[Projection]) -> None:
+        super().__init__()
+        self.projections = tuple(projections)
+
+    def __missing__(self, kind: type[Event]) -> tuple[Handler, ...]:
+        """Return, and remember, the handlers of one type."""
+        self[kind] = handlers = tuple(
+            (place, each.apply, each.keys)
+            for place, each in enumerate(self.projections)
+            if each.handles is None or kind in each.handles
+        )
+        return handlers
+
+
 @dataclass(slots=True)
 class Folded:
-    """What came of folding: rows as they now are, which of them changed, what was said."""
+    """The result of a fold: all rows, the keys of those that changed, and the outputs."""
 
     rows: dict[str, Any] = field(default_factory=dict)
     changed: set[str] = field(default_factory=set)
@@ -93,23 +115,31 @@ class Folded:
     """Each output with the index of the event that caused it."""
 
 
-def fold(projection: Projection, folded: Folded, events: Iterable[Recorded]) -> Folded:
-    """Fold a partnership's events, in order, into `folded`, which must hold the rows they touch."""
-    handles, apply, rows = projection.handles, projection.apply, folded.rows
+def fold_all(dispatch: Dispatch, folded: Sequence[Folded], events: Iterable[Recorded]) -> None:
+    """Fold events of one partnership, in order, with each projection of `dispatch`.
+
+    `folded` has a place for each projection, with the rows that the events touch; it is updated.
+    """
     for recorded in events:
-        if handles is not None and type(recorded.event) not in handles:
-            continue
-        change = apply(rows, recorded)
-        if change is NOTHING:
-            continue
-        for key, row in change.rows.items():
-            if row is None:
-                rows.pop(key, None)
-            else:
-                rows[key] = row
-            folded.changed.add(key)
-        for output in change.outputs:
-            folded.outputs.append((output, recorded.index))
+        for place, apply, _ in dispatch[type(recorded.event)]:
+            mine = folded[place]
+            change = apply(mine.rows, recorded)
+            if change is NOTHING:
+                continue
+            rows, changed = mine.rows, mine.changed
+            for key, row in change.rows.items():
+                if row is None:
+                    rows.pop(key, None)
+                else:
+                    rows[key] = row
+                changed.add(key)
+            for output in change.outputs:
+                mine.outputs.append((output, recorded.index))
+
+
+def fold(projection: Projection, folded: Folded, events: Iterable[Recorded]) -> Folded:
+    """Fold a partnership's events, in order, into `folded`, which has the rows they touch."""
+    fold_all(Dispatch([projection]), [folded], events)
     return folded
 
 

@@ -20,7 +20,7 @@ from infra.store.records import NOTHING
 from infra.tlog import codec, dsse, merkle
 from infra.tlog.merkle import Tree, leaf_hash
 from infra.tlog.notes import Checkpoint, Malformed, Note
-from projections import PROJECTIONS
+from projections import PROJECTIONS, VERSIONS
 
 OUTPUTS = "outputs"
 """Under this name a difference speaks of what a projection said, beside its rows."""
@@ -244,7 +244,7 @@ def _is_of_old(body: bytes) -> bool:
 
 def _differences(accord: Accord, partnership: str, replayed: Replayed) -> Iterator[Difference]:
     views = accord.views
-    said = _said(accord, partnership)
+    said, of_older_folds = _said(accord, partnership)
     for projection, folded in replayed.folded:
         name = projection.name
         position = views.positions(name, [partnership]).get(partnership, NOTHING)
@@ -256,6 +256,7 @@ def _differences(accord: Accord, partnership: str, replayed: Replayed) -> Iterat
         rebuilt = {
             output.id: _output(output.kind, projection.dump(output.id, output.body), index)
             for output, index in folded.outputs
+            if output.id not in of_older_folds
         }
         yield from _compared(partnership, name, f"{OUTPUTS} ", said.get(name, {}), rebuilt)
 
@@ -269,16 +270,24 @@ def _compared(
             yield Difference(partnership, where, f"{kind}{key}", one, other)
 
 
-def _said(accord: Accord, partnership: str) -> dict[str, dict[str, Any]]:
-    """Give what each projection said of a partnership, by identifier."""
+def _said(accord: Accord, partnership: str) -> tuple[dict[str, dict[str, Any]], set[str]]:
+    """Return each projection's outputs about a partnership, by identifier.
+
+    Outputs of an older version of a fold are returned by their identifiers alone: they were
+    published, and the fold of this release may not make them.
+    """
     said: dict[str, dict[str, Any]] = {}
+    of_older_folds: set[str] = set()
     number = 0
     while page := accord.views.outputs(number, partnership=partnership):
         for each in page:
-            mine = said.setdefault(each.projection, {})
-            mine[each.id] = _output(each.kind, each.body, each.cause_index)
+            if each.version < VERSIONS.get(each.projection, 1):
+                of_older_folds.add(each.id)
+            else:
+                mine = said.setdefault(each.projection, {})
+                mine[each.id] = _output(each.kind, each.body, each.cause_index)
         number = page[-1].number
-    return said
+    return said, of_older_folds
 
 
 def _output(kind: str, body: dict[str, Any], cause: int) -> dict[str, Any]:

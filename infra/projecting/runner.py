@@ -1,50 +1,72 @@
-"""Folds recorded events in batches and saves what came of them, wherever the batch came from.
+"""Folds recorded events in batches and saves the result, wherever a batch came from.
 
-For each partnership and projection the last folded index is saved with the rows, compare-and-set:
-an event at or below it is skipped, the next one is folded, a gap is filled from the history. So
-events may come twice and in any order of partnerships, and each has its effect once.
+A track of folds has one position in each partnership: the index of the last event that all of them
+have folded. It is saved with the rows, compare-and-set: an event at or below it is skipped, the
+next one is folded, a gap is filled from the history. So events may come twice, and partnerships in
+any order, and each event has its effect once.
 """
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
+from functools import cache
 from itertools import islice
 from typing import Any
 
 from domain.recorded import Recorded
-from infra.running.cache import evict
-from infra.store.records import NOTHING, History, Key, Output, Saved, Stale, Views
-from projections.fold import Folded, Projection, fold
+from infra.store.records import (
+    LIVE,
+    NOTHING,
+    Fold,
+    History,
+    OtherFold,
+    Output,
+    Saved,
+    Stale,
+    Views,
+)
+from projections.fold import Dispatch, Folded, Projection, fold_all
 
-BATCH = 1000
-"""Events folded in one transaction."""
+BATCH = 4000
+"""Events folded in one transaction. More of them touch the same rows, which are then written once;
+fewer take less memory."""
 
 CURSOR = "runner"
-"""Under this name the views keep how far the history was read."""
+"""The name of the cursor in the history."""
 
-ROWS_AT_HAND = 4
-"""Rows of a partnership in one projection kept at hand: those of this month and the last one, of
-the quarter and of the year."""
+CACHED_ROWS = 50_000
+"""Rows in memory after a batch, of all partnerships; those of the partnerships folded longest ago
+are evicted."""
+
+CACHED_ROWS_EACH = 256
+"""Rows in memory of one partnership."""
 
 _ATTEMPTS = 10
 
 
 class Runner:
-    """Keeps the views of some projections up with a history; for one thread at a time.
+    """Keeps the folds of a track up to date with a history; for one thread at a time.
 
-    What it saved last stays at hand and is not read again. That holds as long as nobody else folds
-    the same partnership; if somebody does, the next save is refused as `Stale`.
+    Rows that it saved stay in memory and are not read again. That is sound as long as no other
+    process folds the same partnership; if one does, the next save is refused as `Stale`, and all
+    is read afresh.
     """
 
-    def __init__(self, history: History, views: Views, projections: Sequence[Projection]) -> None:
+    def __init__(
+        self,
+        history: History,
+        views: Views,
+        projections: Sequence[Projection],
+        track: str = LIVE,
+    ) -> None:
         self._history = history
         self._views = views
-        self._projections = projections
-        self._folds = [_Fold(each, history, views) for each in projections]
+        self._track = track
+        self._dispatch = Dispatch(projections)
+        self._folds: list[Fold] | None = None
+        self._cache = _Cache()
 
     def catch_up(self) -> int:
-        """Fold all that is in the history and not yet in the views; give how many events."""
+        """Fold all that is in the history and not yet in the views; return how many events."""
         folded = 0
         while batch := self._history.after(self._views.cursor(CURSOR), BATCH):
             self.fold(batch, cursor=(CURSOR, batch[-1].position))
@@ -55,198 +77,194 @@ class Runner:
         self,
         batch: Iterable[Recorded],
         cursor: tuple[str, int] | None = None,
-        said: Sequence[Output] = (),
+        letters: Sequence[Output] = (),
     ) -> None:
         """Fold a batch, in index order within each partnership, and save it in one transaction.
 
-        What is `said` besides is saved with it. Raises `Stale` only if another runner wins the
-        race over and over.
+        Dead letters among the batch are saved with it. Raises `OtherFold` if the rows are of
+        another version of a projection than this one, `Stale` if other runners win every race.
         """
-        by_partnership: dict[str, list[Recorded]] = defaultdict(list)
-        for recorded in batch:
-            by_partnership[recorded.partnership].append(recorded)
-        besides = [Saved(CURSOR, {}, {}, said)] if said else []
+        by_partnership = _by_partnership(batch)
         for attempt in range(_ATTEMPTS):
-            saved = [each.folded(by_partnership) for each in self._folds]
+            saved, states = self._folded(by_partnership, letters)
             try:
-                self._views.save_all(
-                    [*(each for each in saved if each.positions), *besides], cursor
-                )
+                self._views.save(saved, cursor)
             except Stale:
-                # Another runner saved the same partnership; what it folded is skipped next time.
+                # Another process saved the same partnership; what it folded is skipped next time.
+                self._forget()
                 if attempt == _ATTEMPTS - 1:
                     raise
             else:
-                for each in self._folds:
-                    each.keep()
+                self._cache.put(states)
                 return
+
+    def result(self, batch: Iterable[Recorded]) -> Saved:
+        """Fold a batch without saving it; return what is to be saved."""
+        self._forget()
+        saved, _ = self._folded(_by_partnership(batch), ())
+        return saved
 
     def behind(self, newest: Mapping[str, int]) -> set[str]:
-        """Give those partnerships that some projection has not folded up to these indexes."""
-        found: set[str] = set()
-        for each in self._projections:
-            positions = self._views.positions(each.name, newest)
-            found |= {n for n, index in newest.items() if positions.get(n, NOTHING) < index}
-        return found
+        """Return those partnerships that are not folded up to these indexes."""
+        positions = self._views.track_positions(self._track, newest)
+        return {name for name, index in newest.items() if positions.get(name, NOTHING) < index}
 
     def unfolded(self, partnership: str) -> Iterator[Recorded]:
-        """Give the recorded events of a partnership that some projection has not folded."""
-        last = min(
-            self._views.positions(each.name, [partnership]).get(partnership, NOTHING)
-            for each in self._projections
-        )
-        return self._history.of(partnership, last + 1)
+        """Return the recorded events of a partnership that are not folded."""
+        positions = self._views.track_positions(self._track, [partnership])
+        return self._history.of(partnership, positions.get(partnership, NOTHING) + 1)
 
-    def rebuild(self) -> int:
-        """Forget all views and fold them anew from the history; give how many events.
+    # --- folding ---
 
-        Partnership by partnership, so that each row is written once; small ones are saved together.
-        """
-        for each in self._folds:
-            each.forget()
-        for projection in self._projections:
-            self._views.clear(projection.name)
-        end = self._history.size() - 1
-        count, folded, size = 0, {}, 0
-        for name in partnerships(self._history):
-            folded[name] = self._replayed(name)
-            size += folded[name].last + 1
-            if size >= BATCH:
-                self._save_anew(folded)
-                count, folded, size = count + size, {}, 0
-        self._save_anew(folded)
-        self._views.save_all([], (CURSOR, end))
-        return count + size
-
-    def _replayed(self, partnership: str) -> "Replayed":
-        return replay_all(self._projections, self._history.of(partnership))
-
-    def _save_anew(self, folded: dict[str, "Replayed"]) -> None:
-        for _ in range(_ATTEMPTS):
-            with suppress(Stale):
-                self._views.save_all(self._saved_anew(folded))
-                return
-            # A live runner has begun to fold some of them anew meanwhile, so both begin once more.
-            for name in folded:
-                for projection in self._projections:
-                    self._views.clear(projection.name, name)
-                folded[name] = self._replayed(name)
-        self._views.save_all(self._saved_anew(folded))
-
-    def _saved_anew(self, folded: dict[str, "Replayed"]) -> list[Saved]:
-        positions = {name: (NOTHING, replayed.last) for name, replayed in folded.items()}
-        return [
-            saved_of(
-                projection,
-                {name: replayed.folded[place][1] for name, replayed in folded.items()},
-                positions,
-            )
-            for place, projection in enumerate(self._projections)
-        ]
-
-
-@dataclass(slots=True)
-class _Kept:
-    """A partnership as a runner left it: how far, and the rows that it touched last.
-
-    A row that is None does not exist. Only a few are kept: all of them would grow with the history.
-    """
-
-    position: int
-    rows: dict[str, Any]
-
-    def then(self, position: int, touched: dict[str, Any]) -> "_Kept":
-        """Give how it is left after these rows were touched, which stand last."""
-        rows = {key: row for key, row in self.rows.items() if key not in touched} | touched
-        return _Kept(position, dict(list(rows.items())[-ROWS_AT_HAND:]))
-
-
-class _Fold:
-    """One projection: its partnerships at hand, and what a batch comes to."""
-
-    def __init__(self, projection: Projection, history: History, views: Views) -> None:
-        self._projection = projection
-        self._history = history
-        self._views = views
-        self._at_hand: dict[str, _Kept] = {}
-        self._pending: dict[str, _Kept] = {}
-
-    def folded(self, batch: dict[str, list[Recorded]]) -> Saved:
-        """Give what the batch changes; `keep` is to be called once that is saved."""
-        projection = self._projection
-        before = self._taken(batch)
+    def _folded(
+        self, batch: Mapping[str, Sequence[Recorded]], letters: Sequence[Output]
+    ) -> tuple[Saved, dict[str, "_Partnership"]]:
+        """Fold a batch; return what is to be saved, and the state of its partnerships then."""
+        folds = self._ready()
+        states = self._states(batch)
+        # A partnership is touched in the order of its name, and so are the rows in the store.
         fresh = {
-            name: list(self._following(name, events, before[name].position))
-            for name, events in batch.items()
+            name: events
+            for name in sorted(batch)
+            if (events := self._following(name, batch[name], states[name].position))
         }
-        fresh = {name: events for name, events in fresh.items() if events}
-        rows = self._loaded(before, {name: self._touched(each) for name, each in fresh.items()})
-        results = {
-            name: fold(
-                projection,
-                Folded({key: row for key, row in rows[name].items() if row is not None}),
-                events,
+        self._load(folds, states, fresh)
+        positions, results = {}, []
+        for name, events in fresh.items():
+            state = states[name]
+            folded = [Folded(rows) for rows in state.rows]
+            fold_all(self._dispatch, folded, events)
+            positions[name] = (state.position, events[-1].index)
+            state.position = events[-1].index
+            state.known.update(
+                ((place, key), None) for place, each in enumerate(folded) for key in each.changed
             )
-            for name, events in fresh.items()
-        }
-        self._pending = before | {
-            name: before[name].then(
-                fresh[name][-1].index, {key: folded.rows.get(key) for key in rows[name]}
-            )
-            for name, folded in results.items()
-        }
-        positions = {name: (before[name].position, fresh[name][-1].index) for name in results}
-        return saved_of(projection, results, positions)
+            results.append((name, folded))
+        saved = saved_of(self._track, self._dispatch.projections, folds, positions, results)
+        return (
+            Saved(saved.folds, positions, saved.rows, [*saved.outputs, *letters], self._track),
+            states,
+        )
 
-    def keep(self) -> None:
-        """Keep at hand what came of the last batch, because it is saved."""
-        self._at_hand |= self._pending
-        evict(self._at_hand)
+    def _ready(self) -> list[Fold]:
+        """Return the folds of the track, one for each projection. Raises `OtherFold`."""
+        if self._folds is None:
+            versions = {each.name: each.version for each in self._dispatch.projections}
+            live = self._track == LIVE
+            found = self._views.begin(versions) if live else self._views.folds(self._track)
+            for name, version in versions.items():
+                fold = found.get(name)
+                if fold is None or fold.version != version:
+                    raise OtherFold(name, fold, version)
+            self._folds = [found[name] for name in versions]
+        return self._folds
 
-    def forget(self) -> None:
-        """Let go of all that is at hand."""
-        self._at_hand.clear()
+    def _forget(self) -> None:
+        self._folds = None
+        self._cache = _Cache()
 
-    def _taken(self, names: Iterable[str]) -> dict[str, _Kept]:
-        # What is at hand is taken away, and comes back only if what is folded from it is saved.
-        taken = {name: self._at_hand.pop(name, None) for name in names}
-        strange = [name for name, kept in taken.items() if kept is None]
-        found = self._views.positions(self._projection.name, strange) if strange else {}
-        return {name: kept or _Kept(found.get(name, NOTHING), {}) for name, kept in taken.items()}
+    def _states(self, names: Iterable[str]) -> dict[str, "_Partnership"]:
+        # A state leaves the cache here, and comes back only if what is folded from it is saved.
+        states = {name: self._cache.take(name) for name in names}
+        if unknown := [name for name, state in states.items() if state is None]:
+            found = self._views.track_positions(self._track, unknown)
+            count = len(self._dispatch.projections)
+            for name in unknown:
+                states[name] = _Partnership(found.get(name, NOTHING), count)
+        return states  # type: ignore[return-value]
 
-    def _touched(self, events: Iterable[Recorded]) -> set[str]:
-        concerns, keys = self._projection.concerns, self._projection.keys
-        return {key for recorded in events if concerns(recorded) for key in keys(recorded)}
-
-    def _loaded(
-        self, before: dict[str, _Kept], touched: dict[str, set[str]]
-    ) -> dict[str, dict[str, Any]]:
-        missing = [
-            (name, key) for name, keys in touched.items() for key in keys - before[name].rows.keys()
-        ]
-        found: dict[Key, Any] = {}
-        if missing:
-            load = self._projection.load
-            stored = self._views.rows(self._projection.name, missing)
-            found |= {(name, key): load(key, row) for (name, key), row in stored.items()}
-        return {
-            name: {
-                key: kept[key] if key in (kept := before[name].rows) else found.get((name, key))
-                for key in keys
-            }
-            for name, keys in touched.items()
-        }
+    def _load(
+        self,
+        folds: list[Fold],
+        states: Mapping[str, "_Partnership"],
+        fresh: Mapping[str, Sequence[Recorded]],
+    ) -> None:
+        """Read the rows that the events touch and that are not in memory, with one statement."""
+        dispatch, missing = self._dispatch, []
+        for name, events in fresh.items():
+            known = states[name].known
+            for recorded in events:
+                for place, _, keys in dispatch[type(recorded.event)]:
+                    for key in keys(recorded):
+                        if (place, key) not in known:
+                            known[place, key] = None
+                            # A partnership that was never folded has no rows.
+                            if states[name].position != NOTHING:
+                                missing.append((folds[place].id, name, key))
+        if not missing:
+            return
+        places = {fold.id: place for place, fold in enumerate(folds)}
+        for (fold, name, key), stored in self._views.load(missing).items():
+            place = places[fold]
+            row = dispatch.projections[place].load(key, stored)
+            states[name].rows[place][key] = row
 
     def _following(
-        self, partnership: str, events: list[Recorded], position: int
-    ) -> Iterator[Recorded]:
+        self, partnership: str, events: Sequence[Recorded], position: int
+    ) -> list[Recorded]:
+        """Return the events behind a position, with those that are missing between them."""
+        following: list[Recorded] = []
         for recorded in events:
             if recorded.index <= position:
                 continue
             if recorded.index > position + 1:
-                yield from self._history.of(partnership, position + 1, recorded.index)
-            yield recorded
+                following += self._history.of(partnership, position + 1, recorded.index)
+            following.append(recorded)
             position = recorded.index
+        return following
+
+
+class _Partnership:
+    """A partnership in memory: its position, and the rows that were touched last."""
+
+    __slots__ = ("known", "position", "rows")
+
+    def __init__(self, position: int, projections: int) -> None:
+        self.position = position
+        self.rows: list[dict[str, Any]] = [{} for _ in range(projections)]
+        """The rows that exist, of each projection by its place."""
+        self.known: dict[tuple[int, str], None] = {}
+        """The places and keys of rows that need not be read, whether they exist or not."""
+
+    def trim(self) -> None:
+        """Evict the rows that became known first, down to `CACHED_ROWS_EACH`."""
+        if len(self.known) > CACHED_ROWS_EACH:
+            self.known = dict.fromkeys(list(self.known)[-CACHED_ROWS_EACH:])
+            self.rows = [
+                {key: row for key, row in rows.items() if (place, key) in self.known}
+                for place, rows in enumerate(self.rows)
+            ]
+
+
+class _Cache:
+    """The partnerships that were folded last, with at most `CACHED_ROWS` rows in all."""
+
+    def __init__(self) -> None:
+        self._partnerships: dict[str, _Partnership] = {}
+        self._rows = 0
+
+    def take(self, name: str) -> _Partnership | None:
+        """Remove a partnership and return it, if it is here."""
+        found = self._partnerships.pop(name, None)
+        if found:
+            self._rows -= len(found.known) + 1
+        return found
+
+    def put(self, states: Mapping[str, _Partnership]) -> None:
+        """Add these, and evict those that were put in first."""
+        for name, state in states.items():
+            state.trim()
+            self._partnerships[name] = state
+            self._rows += len(state.known) + 1
+        while self._rows > CACHED_ROWS:
+            self.take(next(iter(self._partnerships)))
+
+
+def _by_partnership(batch: Iterable[Recorded]) -> dict[str, list[Recorded]]:
+    by_partnership: dict[str, list[Recorded]] = defaultdict(list)
+    for recorded in batch:
+        by_partnership[recorded.partnership].append(recorded)
+    return by_partnership
 
 
 class Replayed:
@@ -258,18 +276,23 @@ class Replayed:
 
 
 def replay_all(projections: Sequence[Projection], events: Iterable[Recorded]) -> Replayed:
-    """Fold a partnership's history into nothing but memory, reading it once."""
-    replayed = Replayed(projections)
+    """Fold a partnership's history in memory, reading it once."""
+    replayed, dispatch = Replayed(projections), _dispatch(tuple(projections))
+    folded = [each for _, each in replayed.folded]
     rest = iter(events)
     while page := list(islice(rest, BATCH)):
-        for projection, folded in replayed.folded:
-            fold(projection, folded, page)
+        fold_all(dispatch, folded, page)
         replayed.last = page[-1].index
     return replayed
 
 
+@cache
+def _dispatch(projections: tuple[Projection, ...]) -> Dispatch:
+    return Dispatch(projections)
+
+
 def partnerships(history: History) -> Iterator[str]:
-    """Give the names of all partnerships, in order, some at a time."""
+    """Return the names of all partnerships, in order, some at a time."""
     last = ""
     while names := history.partnerships(after=last):
         yield from names
@@ -277,29 +300,36 @@ def partnerships(history: History) -> Iterator[str]:
 
 
 def saved_of(
-    projection: Projection, results: dict[str, Folded], positions: dict[str, tuple[int, int]]
+    track: str,
+    projections: Sequence[Projection],
+    folds: Sequence[Fold],
+    positions: Mapping[str, tuple[int, int]],
+    results: Sequence[tuple[str, Sequence[Folded]]],
 ) -> Saved:
-    """Give what is to be saved of a projection's folded partnerships."""
-    return Saved(
-        projection.name,
-        positions,
-        {
-            (name, key): None
-            if (row := folded.rows.get(key)) is None
-            else projection.dump(key, row)
-            for name, folded in results.items()
-            for key in folded.changed
-        },
-        [
-            Output(
-                output.id,
-                projection.name,
-                name,
-                output.kind,
-                projection.dump(output.id, output.body),
-                index,
-            )
-            for name, folded in results.items()
-            for output, index in folded.outputs
-        ],
-    )
+    """Return what is to be saved of partnerships that were folded, rows in the store's order."""
+    rows = [
+        (
+            fold.id,
+            name,
+            key,
+            None if (row := folded[place].rows.get(key)) is None else projection.dump(key, row),
+        )
+        for place, (projection, fold) in enumerate(zip(projections, folds, strict=True))
+        for name, folded in results
+        for key in sorted(folded[place].changed)
+    ]
+    outputs = [
+        Output(
+            output.id,
+            projection.name,
+            name,
+            output.kind,
+            projection.dump(output.id, output.body),
+            index,
+            version=projection.version,
+        )
+        for name, folded in results
+        for projection, each in zip(projections, folded, strict=True)
+        for output, index in each.outputs
+    ]
+    return Saved([each.id for each in folds], positions, rows, outputs, track)

@@ -1,9 +1,9 @@
 """What a store keeps and what it promises: `History` for facts, `Views` for folds of them."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 import orjson
 
@@ -26,7 +26,7 @@ class Conflict(Exception):
 
 
 class Stale(Exception):
-    """Another runner has saved this projection meanwhile; nothing was written. Read afresh."""
+    """Another process saved these views meanwhile; nothing was written. Read afresh."""
 
 
 class UnknownSchema(Exception):
@@ -109,10 +109,10 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """What a projection says to the outside, once: `id` is made from what caused it.
+    """A message of a projection, published once. `id` is made from its cause.
 
-    `cause_index` is the index of the event that made it; `number`, given by the store, orders
-    the outputs of all projections.
+    `cause_index` is the index of the event that caused it, and `version` the version of the fold.
+    `number` orders the outputs of all projections; the store assigns it.
     """
 
     id: str
@@ -122,21 +122,59 @@ class Output:
     body: Row
     cause_index: int
     number: int = 0
+    version: int = 1
+
+
+LIVE = "live"
+"""The track of the folds that are read."""
+
+REBUILD = "rebuild"
+"""The track of the folds that are being rebuilt."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """The rows of a projection by one version of its fold; `id` identifies them in the store.
+
+    All folds of a track have the same position in a partnership.
+    """
+
+    id: int
+    projection: str
+    version: int
+
+
+class OtherFold(UnknownSchema):
+    """The stored rows of a projection are of another version of its fold than this release's."""
+
+    def __init__(self, projection: str, stored: Fold | None, ours: int) -> None:
+        self.newer = stored is not None and stored.version > ours
+        if stored is None:
+            detail = f"This store has no rows of {projection} yet"
+        else:
+            detail = (
+                f"The rows of {projection} are of version {stored.version} of its fold, "
+                f"and this release reads version {ours}"
+            )
+        hint = "Use a newer release" if self.newer else f"Run accord rebuild {projection}"
+        super().__init__(f"{detail}. {hint}")
 
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """What folding some events changed in one projection; it is saved whole or not at all.
+    """What folding some events changed in the folds of a track; saved whole or not at all.
 
-    `positions` gives for each partnership the index up to which it was folded before, and the
-    one it is folded to now. A row that is None goes away. Rows are under a partnership that
-    has a position.
+    `positions` has the expected and the new position of each partnership: the index of its last
+    folded event. `rows` have the fold's id, the partnership and the key; a row without a body is
+    deleted.
     """
 
-    projection: str
+    folds: Collection[int]
+    """The ids of all folds of the runner, which must still be in the track."""
     positions: Mapping[str, tuple[int, int]]
-    rows: Mapping[Key, Row | None] = field(default_factory=dict)
+    rows: Sequence[tuple[int, str, str, Row | None]] = ()
     outputs: Sequence[Output] = ()
+    track: str = LIVE
 
 
 def placed_at(event: Recorded, index: int, position: int) -> Recorded:
@@ -328,24 +366,28 @@ class Trees(Protocol):
         """Keep the note of a checkpoint; one of the same size is replaced (it was cosigned)."""
 
 
+class Behind(NamedTuple):
+    """A partnership in a rebuild: the index of its last folded event there, and in the views."""
+
+    partnership: str
+    rebuilt: int
+    live: int
+
+
 class Views(Protocol):
-    """What projections have folded so far: rows, how far they are, and what they said."""
+    """What projections have folded so far: rows, positions and outputs.
+
+    Readers name a projection and read the rows of its live fold. They raise `OtherFold` if that is
+    of another version than this release's, or if the projection was not folded yet and others were.
+    """
+
+    # --- what readers ask ---
 
     def positions(self, projection: str, partnerships: Iterable[str]) -> dict[str, int]:
-        """Give the last folded index of each of these partnerships that was folded at all."""
+        """Return the index of the last folded event of each of these partnerships that has one."""
 
     def rows(self, projection: str, keys: Iterable[Key]) -> dict[Key, Row]:
-        """Give the rows that stand under these pairs of partnership and key."""
-
-    def save(self, change: Saved) -> None:
-        """Save one change; see `save_all`."""
-
-    def save_all(self, changes: Sequence[Saved], cursor: tuple[str, int] | None = None) -> None:
-        """Save all of these, and how far a cursor was read, in one transaction.
-
-        An output whose id stands already is not repeated. Raises `Stale`, with nothing written,
-        if a position is not the expected one (`NOTHING` expects that there is none).
-        """
+        """Return the rows that exist under these pairs of partnership and key."""
 
     def select(
         self,
@@ -355,16 +397,16 @@ class Views(Protocol):
         after: str = "",
         limit: int | None = None,
     ) -> Iterator[tuple[str, Row]]:
-        """Give a partnership's rows by key: those that begin with `prefix` and follow `after`."""
+        """Return a partnership's rows by key: those that start with `prefix` and follow `after`."""
 
     def rows_of(self, projection: str, partnerships: Iterable[str]) -> dict[str, dict[str, Row]]:
-        """Give all rows of each of these partnerships, by partnership and key."""
+        """Return all rows of each of these partnerships, by partnership and key."""
 
     def everywhere(self, projection: str, key: str) -> Iterator[tuple[str, Row]]:
-        """Give the row of one key from each partnership that has it, by partnership."""
+        """Return the row of one key from each partnership that has it, by partnership."""
 
     def due(self, projection: str, until: str) -> list[str]:
-        """Give partnerships with a row whose `wake` is `until` or before, the earliest first.
+        """Return partnerships with a row whose `wake` is `until` or earlier, the earliest first.
 
         Both are written as `domain.values.instant` writes a moment.
         """
@@ -372,19 +414,64 @@ class Views(Protocol):
     def outputs(
         self, after: int = 0, limit: int = 500, partnership: str | None = None
     ) -> list[Output]:
-        """Give the next outputs after the one of number `after`, of one partnership or of all."""
+        """Return the next outputs after number `after`, of one partnership or of all."""
+
+    # --- what a runner needs ---
+
+    def folds(self, track: str = LIVE) -> dict[str, Fold]:
+        """Return the folds of a track, by projection."""
+
+    def begin(self, versions: Mapping[str, int]) -> dict[str, Fold]:
+        """Return the live folds. In a store where nothing is folded yet, begin missing ones."""
+
+    def track_positions(self, track: str, partnerships: Iterable[str]) -> dict[str, int]:
+        """Return the position of each of these partnerships that has one in a track."""
+
+    def load(self, keys: Iterable[tuple[int, str, str]]) -> dict[tuple[int, str, str], Row]:
+        """Return the rows that exist under these ids of folds, partnerships and keys."""
+
+    def save(self, saved: Saved, cursor: tuple[str, int] | None = None) -> None:
+        """Save this, and how far a cursor was read, in one transaction.
+
+        An output whose id exists is not repeated. Raises `Stale`, with nothing written, if a
+        position is not the expected one (`NOTHING` expects none) or a fold left its track.
+        """
 
     def last_output(self) -> int:
         """Give the number of the last output; 0 if there is none."""
 
     def cursor(self, name: str) -> int:
-        """Give how far this cursor was read, `NOTHING` if it was not."""
+        """Return how far this cursor was read, `NOTHING` at first."""
 
-    def clear(self, projection: str, partnership: str | None = None) -> None:
-        """Forget rows and positions, so that they are folded anew; outputs were said and stay."""
+    def move_cursor(self, name: str, position: int) -> None:
+        """Save how far a cursor was read; a cursor never moves back."""
+
+    # --- what a rebuild needs (see `infra.projecting.rebuild`) ---
+
+    def queue(self, versions: Mapping[str, int]) -> dict[str, Fold]:
+        """Return the folds of the track `REBUILD`; begin them unless they are these already."""
+
+    def behind(self, after: str = "", limit: int | None = 500) -> list[Behind]:
+        """Return the next partnerships, by name, whose rebuild is behind their live position."""
+
+    def remaining(self) -> tuple[int, int]:
+        """Return how many events the rebuild has still to fold, and how many in all."""
+
+    def swap(self, rest: Callable[[list[Behind]], Saved]) -> bool:
+        """Replace the live folds of the rebuilt projections, in one transaction.
+
+        `rest` folds the partnerships that are still behind; the result is saved first. Returns
+        False, with nothing done, if there is no rebuild.
+        """
+
+    def drop(self, projections: Iterable[str]) -> None:
+        """Take these projections out of the live track; their rows are no longer read."""
+
+    def sweep(self) -> None:
+        """Delete the rows of folds that are in no track any more, some at a time."""
 
     def subscribe(self, callback: Callable[[], None]) -> Callable[[], None]:
-        """Have `callback` called after each save that had outputs (see `Signal.subscribe`)."""
+        """Have `callback` called after each save with outputs (see `Signal.subscribe`)."""
 
     def close(self) -> None:
-        """Give back what the store holds of the outside."""
+        """Close all connections."""

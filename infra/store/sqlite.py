@@ -31,7 +31,7 @@ from infra.store.sqlite_trees import TREES
 from infra.tlog.codec import decode, encode, moment, utc
 from infra.tlog.merkle import leaf_hash
 
-SCHEMA = "2"
+SCHEMA = "3"
 """The form of these tables; a file of another form is refused."""
 
 _TABLES = [

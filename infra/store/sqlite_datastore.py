@@ -180,8 +180,8 @@ def _tuples(cursor: SQLiteCursor) -> sqlite3.Cursor:
 
 # --- how to ask for many things at once ----------------------------------------------------------
 
-_PAIRS = 500
-"""Pairs in one statement: enough to be quick, few enough to be prepared quickly."""
+_WANTED = 500
+"""Rows in one statement: enough to be quick, few enough to be prepared quickly."""
 
 
 def as_json(names: Iterable[str]) -> str:
@@ -189,12 +189,15 @@ def as_json(names: Iterable[str]) -> str:
     return orjson.dumps(list(names)).decode()
 
 
-def wanted(pairs: Iterable[tuple[str, str]]) -> Iterator[tuple[str, list[str]]]:
-    """Give the head of a statement with the table ``wanted(one, other)``, and its parameters.
+def wanted(
+    rows: Iterable[Sequence[object]], columns: str = "one, other"
+) -> Iterator[tuple[str, list[object]]]:
+    """Return the head of a statement with the table ``wanted (columns)``, and its parameters.
 
-    There is one for each few hundred pairs; a statement then joins what it looks for.
+    There is one for each few hundred rows; a statement then joins what it looks for.
     """
-    rest = iter(pairs)
-    while some := list(islice(rest, _PAIRS)):
-        values = ",".join(["(?,?)"] * len(some))
-        yield f"WITH wanted(one, other) AS (VALUES {values})", list(chain.from_iterable(some))
+    marks = f"({', '.join('?' for _ in columns.split(','))})"
+    rest = iter(rows)
+    while some := list(islice(rest, _WANTED)):
+        values = ",".join([marks] * len(some))
+        yield f"WITH wanted ({columns}) AS (VALUES {values})", list(chain.from_iterable(some))

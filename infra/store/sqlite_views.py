@@ -1,137 +1,117 @@
 """What projections have folded, in the same SQLite file as the history they fold."""
 
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import orjson
 
 from infra.store.paging import LAST, by_name
-from infra.store.records import NOTHING, Key, Output, Row, Saved, Signal, Stale, sortable
+from infra.store.records import (
+    LIVE,
+    NOTHING,
+    REBUILD,
+    Behind,
+    Fold,
+    Key,
+    OtherFold,
+    Output,
+    Row,
+    Saved,
+    Signal,
+    Stale,
+    sortable,
+)
 from infra.store.sqlite_datastore import Datastore, as_json, wanted
 from infra.tlog.codec import canonical
+from projections import VERSIONS
 
 _TABLES = [
+    # A fold without a track is dropped, and its rows wait to be deleted.
+    """CREATE TABLE IF NOT EXISTS folds (
+        fold INTEGER PRIMARY KEY AUTOINCREMENT, projection TEXT NOT NULL,
+        version INTEGER NOT NULL, track TEXT, UNIQUE (track, projection))""",
     """CREATE TABLE IF NOT EXISTS rows (
-        projection TEXT, partnership TEXT, key TEXT, body BLOB NOT NULL, wake TEXT,
-        PRIMARY KEY (projection, partnership, key)) WITHOUT ROWID""",
-    """CREATE INDEX IF NOT EXISTS rows_by_wake ON rows (projection, wake, partnership)
+        fold INTEGER, partnership TEXT, key TEXT, body BLOB NOT NULL, wake TEXT,
+        PRIMARY KEY (fold, partnership, key)) WITHOUT ROWID""",
+    """CREATE INDEX IF NOT EXISTS rows_by_wake ON rows (fold, wake, partnership)
         WHERE wake IS NOT NULL""",
     """CREATE TABLE IF NOT EXISTS positions (
-        projection TEXT, partnership TEXT, idx INTEGER NOT NULL,
-        PRIMARY KEY (projection, partnership)) WITHOUT ROWID""",
+        track TEXT, partnership TEXT, idx INTEGER NOT NULL,
+        PRIMARY KEY (track, partnership)) WITHOUT ROWID""",
     """CREATE TABLE IF NOT EXISTS outputs (
         number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,
         projection TEXT NOT NULL, partnership TEXT NOT NULL, kind TEXT NOT NULL,
-        body BLOB NOT NULL, cause_index INTEGER NOT NULL)""",
+        body BLOB NOT NULL, cause_index INTEGER NOT NULL, version INTEGER NOT NULL)""",
     "CREATE INDEX IF NOT EXISTS outputs_by_partnership ON outputs (partnership)",
     "CREATE TABLE IF NOT EXISTS cursors (name TEXT PRIMARY KEY, position INTEGER) WITHOUT ROWID",
 ]
 
+_LIVE = "(SELECT fold FROM folds WHERE track = 'live' AND projection = ?1 AND version = ?2)"
+"""The id of the live fold of a projection and of this release's version, if that is live."""
+
 _UPSERT_ROW = """INSERT INTO rows VALUES (?, ?, ?, ?, ?)
     ON CONFLICT DO UPDATE SET body = excluded.body, wake = excluded.wake"""
-_DELETE_ROW = "DELETE FROM rows WHERE projection = ? AND partnership = ? AND key = ?"
+_DELETE_ROW = "DELETE FROM rows WHERE fold = ? AND partnership = ? AND key = ?"
 _BEGIN_POSITION = "INSERT OR IGNORE INTO positions VALUES (?, ?, ?)"
-_MOVE_POSITION = """UPDATE positions SET idx = ?
-    WHERE projection = ? AND partnership = ? AND idx = ?"""
+_MOVE_POSITION = "UPDATE positions SET idx = ? WHERE track = ? AND partnership = ? AND idx = ?"
+_BEHIND = f"""FROM positions AS live LEFT JOIN positions AS rebuilt
+    ON rebuilt.track = '{REBUILD}' AND rebuilt.partnership = live.partnership
+    WHERE live.track = '{LIVE}'"""
 _INSERT_OUTPUT = """INSERT OR IGNORE INTO outputs (id, projection, partnership, kind, body,
-    cause_index) VALUES (?, ?, ?, ?, ?, ?)"""
+    cause_index, version) VALUES (?, ?, ?, ?, ?, ?, ?)"""
 # Of two readers of one cursor the slower must not set the other back.
 _UPSERT_CURSOR = """INSERT INTO cursors VALUES (?, ?)
     ON CONFLICT DO UPDATE SET position = max(position, excluded.position)"""
+
+_SWEPT = 10_000
+"""Rows deleted in one transaction, so that other writers need not wait long."""
 
 
 class SqliteViews:
     """The `Views` in one SQLite file, for any number of threads and processes."""
 
-    def __init__(self, datastore: Datastore) -> None:
+    def __init__(self, datastore: Datastore, versions: Mapping[str, int] = VERSIONS) -> None:
         self.datastore = datastore
-        self._said = Signal()
-        datastore.ensure("cursors", _TABLES)
+        self._versions = versions
+        self._outputs_saved = Signal()
+        datastore.ensure("folds", _TABLES)
 
     @classmethod
-    def open(cls, path: str | Path) -> Self:
-        """Give the views in the file at `path`, which is made if it is missing."""
-        return cls(Datastore(path))
+    def open(cls, path: str | Path, versions: Mapping[str, int] = VERSIONS) -> Self:
+        """Return the views in the file at `path`, which is made if it is missing."""
+        return cls(Datastore(path), versions)
 
     def close(self) -> None:
         """Close all connections to the file."""
         self.datastore.close()
 
     def subscribe(self, callback: Callable[[], None]) -> Callable[[], None]:
-        """Have `callback` called after each save that had outputs (see `Signal.subscribe`)."""
-        return self._said.subscribe(callback)
+        """Have `callback` called after each save with outputs (see `Signal.subscribe`)."""
+        return self._outputs_saved.subscribe(callback)
 
-    # --- what a runner needs ---
+    # --- what readers ask ---
 
     def positions(self, projection: str, partnerships: Iterable[str]) -> dict[str, int]:
-        """Give the last folded index of each of these partnerships that was folded at all."""
+        """Return the index of the last folded event of each of these partnerships that has one."""
         with self.datastore.reading() as c:
-            return dict(
-                c.execute(
-                    """SELECT partnership, idx FROM positions WHERE projection = ?
-                    AND partnership IN (SELECT value FROM json_each(?))""",
-                    (projection, as_json(partnerships)),
-                )
-            )
+            self._check(c, projection)
+            return _positions(c, LIVE, partnerships)
 
     def rows(self, projection: str, keys: Iterable[Key]) -> dict[Key, Row]:
-        """Give the rows that stand under these pairs of partnership and key."""
+        """Return the rows that exist under these pairs of partnership and key."""
         rows: dict[Key, Row] = {}
         with self.datastore.reading() as c:
-            for table, pairs in wanted(keys):
+            fold = self._check(c, projection)
+            for table, values in wanted(keys):
                 found = c.execute(
                     f"""{table} SELECT partnership, key, body FROM wanted CROSS JOIN rows
-                    ON projection = ? AND partnership = wanted.one AND key = wanted.other""",  # noqa: S608 - only marks
-                    [*pairs, projection],
+                    ON fold = ? AND partnership = wanted.one AND key = wanted.other""",  # noqa: S608 - only marks
+                    [*values, fold],
                 )
                 rows.update({(one, other): orjson.loads(body) for one, other, body in found})
         return rows
-
-    def save(self, change: Saved) -> None:
-        """Save one change; see `save_all`."""
-        self.save_all([change])
-
-    def save_all(self, changes: Sequence[Saved], cursor: tuple[str, int] | None = None) -> None:
-        """Save all of these and how far a cursor was read or, with `Stale`, nothing."""
-        with self.datastore.writing() as c:
-            for change in changes:
-                _move(c, change.projection, change.positions)
-                _write_rows(c, change.projection, change.rows)
-                c.executemany(_INSERT_OUTPUT, map(_output_values, change.outputs))
-            if cursor is not None:
-                c.execute(_UPSERT_CURSOR, cursor)
-        if any(change.outputs for change in changes):
-            self._said.notify()
-
-    def cursor(self, name: str) -> int:
-        """Give how far this cursor was read, `NOTHING` if it was not."""
-        with self.datastore.reading() as c:
-            found = c.execute("SELECT position FROM cursors WHERE name = ?", (name,)).fetchone()
-        return found[0] if found else NOTHING
-
-    def due(self, projection: str, until: str) -> list[str]:
-        """Give partnerships with a row whose `wake` is `until` or before, the earliest first."""
-        with self.datastore.reading() as c:
-            found = c.execute(
-                """SELECT partnership FROM rows WHERE projection = ? AND wake <= ?
-                ORDER BY wake, partnership""",
-                (projection, sortable(until)),
-            ).fetchall()
-        return list(dict.fromkeys(partnership for (partnership,) in found))
-
-    def clear(self, projection: str, partnership: str | None = None) -> None:
-        """Forget rows and positions, so that they are folded anew; outputs were said and stay."""
-        with self.datastore.writing() as c:
-            for table in ("rows", "positions"):
-                c.execute(
-                    f"DELETE FROM {table} WHERE projection = ?1"  # noqa: S608 - named just above
-                    + ("" if partnership is None else " AND partnership = ?2"),
-                    (projection,) if partnership is None else (projection, partnership),
-                )
-
-    # --- what readers ask ---
 
     def select(
         self,
@@ -141,97 +121,287 @@ class SqliteViews:
         after: str = "",
         limit: int | None = None,
     ) -> Iterator[tuple[str, Row]]:
-        """Give a partnership's rows by key: those that begin with `prefix` and follow `after`."""
-        statement = """SELECT key, body FROM rows WHERE projection = ? AND partnership = ?
-            AND key >= ? AND key < ? AND key > ? ORDER BY key LIMIT ?"""
+        """Return a partnership's rows by key: those that start with `prefix` and follow `after`."""
+        statement = f"""SELECT key, body FROM rows WHERE fold = {_LIVE} AND partnership = ?3
+            AND key >= ?4 AND key < ?5 AND key > ?6 ORDER BY key LIMIT ?7"""  # noqa: S608 - as above
         return self._pages(
-            statement, (projection, partnership, prefix, prefix + LAST), after, limit
+            statement, projection, (partnership, prefix, prefix + LAST), after, limit
         )
 
     def rows_of(self, projection: str, partnerships: Iterable[str]) -> dict[str, dict[str, Row]]:
-        """Give all rows of each of these partnerships, by partnership and key."""
+        """Return all rows of each of these partnerships, by partnership and key."""
         rows: dict[str, dict[str, Row]] = {}
         with self.datastore.reading() as c:
             found = c.execute(
                 """SELECT r.partnership, r.key, r.body FROM json_each(?) wanted CROSS JOIN rows r
-                ON r.projection = ? AND r.partnership = wanted.value
+                ON r.fold = ? AND r.partnership = wanted.value
                 ORDER BY r.partnership, r.key""",
-                (as_json(partnerships), projection),
+                (as_json(partnerships), self._check(c, projection)),
             )
             for partnership, key, body in found:
                 rows.setdefault(partnership, {})[key] = orjson.loads(body)
         return rows
 
     def everywhere(self, projection: str, key: str) -> Iterator[tuple[str, Row]]:
-        """Give the row of one key from each partnership that has it, by partnership."""
+        """Return the row of one key from each partnership that has it, by partnership."""
         # Partnerships are found by their positions: rows are sorted by partnership before key,
         # so a search among them for one key would read them all.
-        statement = """SELECT p.partnership, r.body FROM positions p CROSS JOIN rows r
-            ON r.projection = p.projection AND r.partnership = p.partnership AND r.key = ?
-            WHERE p.projection = ? AND p.partnership > ? ORDER BY p.partnership LIMIT ?"""
-        return self._pages(statement, (key, projection), "", None)
+        statement = f"""SELECT p.partnership, r.body FROM positions p CROSS JOIN rows r
+            ON r.fold = {_LIVE} AND r.partnership = p.partnership AND r.key = ?3
+            WHERE p.track = '{LIVE}' AND p.partnership > ?4 ORDER BY p.partnership LIMIT ?5"""  # noqa: S608 - as above
+        return self._pages(statement, projection, (key,), "", None)
 
     def _pages(
-        self, statement: str, given: tuple[str, ...], after: str, limit: int | None
+        self,
+        statement: str,
+        projection: str,
+        given: tuple[str, ...],
+        after: str,
+        limit: int | None,
     ) -> Iterator[tuple[str, Row]]:
-        """Give what `statement` finds; it ends in where to go on and how far."""
+        """Return what `statement` finds; its last parameters are where to go on and how far."""
+        version = self._versions.get(projection, 1)
 
         def read(after: str, size: int) -> list[tuple[str, bytes]]:
             with self.datastore.reading() as c:
-                return c.execute(statement, (*given, after, size)).fetchall()
+                found = c.execute(statement, (projection, version, *given, after, size)).fetchall()
+                if not found:
+                    self._check(c, projection)
+                return found
 
         return ((name, orjson.loads(body)) for name, body in by_name(read, after, limit))
+
+    def due(self, projection: str, until: str) -> list[str]:
+        """Return partnerships with a row whose `wake` is `until` or earlier, the earliest first."""
+        with self.datastore.reading() as c:
+            found = c.execute(
+                """SELECT partnership FROM rows WHERE fold = ? AND wake <= ?
+                ORDER BY wake, partnership""",
+                (self._check(c, projection), sortable(until)),
+            ).fetchall()
+        return list(dict.fromkeys(partnership for (partnership,) in found))
 
     def outputs(
         self, after: int = 0, limit: int = 500, partnership: str | None = None
     ) -> list[Output]:
-        """Give the next outputs after the one of number `after`, of one partnership or of all."""
+        """Return the next outputs after number `after`, of one partnership or of all."""
         only = "" if partnership is None else "AND partnership = ?3"
         with self.datastore.reading() as c:
             found = c.execute(
-                f"""SELECT id, projection, partnership, kind, body, cause_index, number
+                f"""SELECT id, projection, partnership, kind, body, cause_index, number, version
                 FROM outputs WHERE number > ?1 {only} ORDER BY number LIMIT ?2""",  # noqa: S608
                 (after, limit) if partnership is None else (after, limit, partnership),
             ).fetchall()
         return [
-            Output(name, projection, of, kind, orjson.loads(body), cause, place)
-            for name, projection, of, kind, body, cause, place in found
+            Output(name, projection, of, kind, orjson.loads(body), *rest)
+            for name, projection, of, kind, body, *rest in found
         ]
 
     def last_output(self) -> int:
-        """Give the number of the last output; 0 if there is none."""
+        """Return the number of the last output; 0 if there is none."""
         with self.datastore.reading() as c:
             return int(c.execute("SELECT coalesce(max(number), 0) FROM outputs").fetchone()[0])
+
+    def _check(self, c: sqlite3.Cursor, projection: str) -> int | None:
+        """Return the id of the live fold, None before anything was folded. Raises `OtherFold`."""
+        ours = self._versions.get(projection, 1)
+        fold = _folds(c, LIVE).get(projection)
+        if fold is None:
+            if _is_folded(c):
+                raise OtherFold(projection, None, ours)
+            return None
+        if fold.version != ours:
+            raise OtherFold(projection, fold, ours)
+        return fold.id
+
+    # --- what a runner needs ---
+
+    def folds(self, track: str = LIVE) -> dict[str, Fold]:
+        """Return the folds of a track, by projection."""
+        with self.datastore.reading() as c:
+            return _folds(c, track)
+
+    def begin(self, versions: Mapping[str, int]) -> dict[str, Fold]:
+        """Return the live folds. In a store where nothing is folded yet, begin missing ones."""
+        found = self.folds()
+        if versions.keys() <= found.keys():
+            return found
+        with self.datastore.writing() as c:
+            if not _is_folded(c):
+                _begin(c, LIVE, versions)
+            return _folds(c, LIVE)
+
+    def track_positions(self, track: str, partnerships: Iterable[str]) -> dict[str, int]:
+        """Return the position of each of these partnerships that has one in a track."""
+        with self.datastore.reading() as c:
+            return _positions(c, track, partnerships)
+
+    def load(self, keys: Iterable[tuple[int, str, str]]) -> dict[tuple[int, str, str], Row]:
+        """Return the rows that exist under these ids of folds, partnerships and keys."""
+        rows: dict[tuple[int, str, str], Row] = {}
+        with self.datastore.reading() as c:
+            for table, values in wanted(keys, "fold, partnership, key"):
+                found = c.execute(
+                    f"""{table} SELECT fold, partnership, key, body FROM wanted
+                    CROSS JOIN rows USING (fold, partnership, key)""",  # noqa: S608 - only marks
+                    values,
+                )
+                rows.update({(fold, of, key): orjson.loads(body) for fold, of, key, body in found})
+        return rows
+
+    def save(self, saved: Saved, cursor: tuple[str, int] | None = None) -> None:
+        """Save this, and how far a cursor was read; or, with `Stale`, nothing."""
+        with self.datastore.writing() as c:
+            _write(c, saved)
+            if cursor is not None:
+                c.execute(_UPSERT_CURSOR, cursor)
+        if saved.outputs:
+            self._outputs_saved.notify()
+
+    def cursor(self, name: str) -> int:
+        """Return how far this cursor was read, `NOTHING` at first."""
+        with self.datastore.reading() as c:
+            found = c.execute("SELECT position FROM cursors WHERE name = ?", (name,)).fetchone()
+        return found[0] if found else NOTHING
+
+    def move_cursor(self, name: str, position: int) -> None:
+        """Save how far a cursor was read; a cursor never moves back."""
+        with self.datastore.writing() as c:
+            c.execute(_UPSERT_CURSOR, (name, position))
+
+    # --- what a rebuild needs ---
+
+    def queue(self, versions: Mapping[str, int]) -> dict[str, Fold]:
+        """Return the folds of the track `REBUILD`; begin them unless they are these already."""
+        with self.datastore.writing() as c:
+            if {n: each.version for n, each in _folds(c, REBUILD).items()} != versions:
+                c.execute("UPDATE folds SET track = NULL WHERE track = ?", (REBUILD,))
+                c.execute("DELETE FROM positions WHERE track = ?", (REBUILD,))
+                _begin(c, REBUILD, versions)
+            return _folds(c, REBUILD)
+
+    def behind(self, after: str = "", limit: int | None = 500) -> list[Behind]:
+        """Return the next partnerships, by name, whose rebuild is behind their live position."""
+        with self.datastore.reading() as c:
+            return _behind(c, after, limit)
+
+    def remaining(self) -> tuple[int, int]:
+        """Return how many events the rebuild has still to fold, and how many in all."""
+        with self.datastore.reading() as c:
+            statement = f"""SELECT coalesce(sum(live.idx - coalesce(rebuilt.idx, {NOTHING})), 0),
+                coalesce(sum(live.idx + 1), 0) {_BEHIND}"""
+            rest, total = c.execute(statement).fetchone()
+        return rest, total
+
+    def swap(self, rest: Callable[[list[Behind]], Saved]) -> bool:
+        """Replace the live folds of the rebuilt projections, in one transaction."""
+        with self.datastore.writing() as c:
+            rebuilt = _folds(c, REBUILD)
+            if not rebuilt:
+                return False
+            saved = rest(_behind(c, "", None))
+            _write(c, saved)
+            _drop(c, rebuilt)
+            c.execute("UPDATE folds SET track = ? WHERE track = ?", (LIVE, REBUILD))
+            c.execute("DELETE FROM positions WHERE track = ?", (REBUILD,))
+        self._outputs_saved.notify()
+        return True
+
+    def drop(self, projections: Iterable[str]) -> None:
+        """Take these projections out of the live track; their rows are no longer read."""
+        with self.datastore.writing() as c:
+            _drop(c, projections)
+
+    def sweep(self) -> None:
+        """Delete the rows of folds that are in no track any more, some at a time."""
+        with self.datastore.reading() as c:
+            dropped = c.execute("SELECT fold FROM folds WHERE track IS NULL").fetchall()
+        for (fold,) in dropped:
+            deleted = _SWEPT
+            while deleted == _SWEPT:
+                with self.datastore.writing() as c:
+                    c.execute(
+                        """DELETE FROM rows WHERE fold = ?1 AND (partnership, key) IN
+                        (SELECT partnership, key FROM rows WHERE fold = ?1 LIMIT ?2)""",
+                        (fold, _SWEPT),
+                    )
+                    deleted = c.rowcount
+            with self.datastore.writing() as c:
+                c.execute("DELETE FROM folds WHERE fold = ?", (fold,))
 
 
 # --- statements of one transaction ---------------------------------------------------------------
 
 
-def _move(c: sqlite3.Cursor, projection: str, positions: Mapping[str, tuple[int, int]]) -> None:
-    """Move positions on from where they are expected, or raise `Stale`."""
-    begun = [(projection, name, new) for name, (old, new) in positions.items() if old == NOTHING]
-    moved = [
-        (new, projection, name, old) for name, (old, new) in positions.items() if old != NOTHING
-    ]
-    for statement, values in ((_BEGIN_POSITION, begun), (_MOVE_POSITION, moved)):
-        c.executemany(statement, values)
-        if values and c.rowcount < len(values):
-            raise Stale(f"{projection} was folded further by another runner")
+def _folds(c: sqlite3.Cursor, track: str) -> dict[str, Fold]:
+    found = c.execute("SELECT projection, fold, version FROM folds WHERE track = ?", (track,))
+    return {projection: Fold(fold, projection, version) for projection, fold, version in found}
 
 
-def _write_rows(c: sqlite3.Cursor, projection: str, rows: Mapping[Key, Row | None]) -> None:
+def _is_folded(c: sqlite3.Cursor) -> bool:
+    """Whether any partnership was folded."""
+    found = c.execute("SELECT 1 FROM positions WHERE track = ? LIMIT 1", (LIVE,)).fetchone()
+    return found is not None
+
+
+def _begin(c: sqlite3.Cursor, track: str, versions: Mapping[str, int]) -> None:
+    c.executemany(
+        "INSERT OR IGNORE INTO folds (projection, version, track) VALUES (?, ?, ?)",
+        [(projection, version, track) for projection, version in versions.items()],
+    )
+
+
+def _drop(c: sqlite3.Cursor, projections: Iterable[str]) -> None:
+    c.executemany(
+        "UPDATE folds SET track = NULL WHERE track = ? AND projection = ?",
+        [(LIVE, each) for each in projections],
+    )
+
+
+def _positions(c: sqlite3.Cursor, track: str, partnerships: Iterable[str]) -> dict[str, int]:
+    return dict(
+        c.execute(
+            """SELECT partnership, idx FROM positions WHERE track = ?
+            AND partnership IN (SELECT value FROM json_each(?))""",
+            (track, as_json(partnerships)),
+        )
+    )
+
+
+def _behind(c: sqlite3.Cursor, after: str, limit: int | None) -> list[Behind]:
+    statement = f"""SELECT live.partnership, coalesce(rebuilt.idx, {NOTHING}), live.idx {_BEHIND}
+        AND live.partnership > ? AND live.idx > coalesce(rebuilt.idx, {NOTHING})
+        ORDER BY live.partnership LIMIT ?"""
+    return [Behind(*each) for each in c.execute(statement, (after, -1 if limit is None else limit))]
+
+
+def _write(c: sqlite3.Cursor, saved: Saved) -> None:
+    ours = _folds(c, saved.track).values()
+    if not set(saved.folds) <= {each.id for each in ours}:
+        raise Stale("the projections were rebuilt by another process")
+    _move(c, saved.track, saved.positions)
     c.executemany(
         _UPSERT_ROW,
         [
-            (projection, *key, canonical(body), sortable(body.get("wake")))
-            for key, body in rows.items()
+            (fold, partnership, key, canonical(body), sortable(body.get("wake")))
+            for fold, partnership, key, body in saved.rows
             if body is not None
         ],
     )
-    gone = [(projection, *key) for key, body in rows.items() if body is None]
-    c.executemany(_DELETE_ROW, gone)
+    c.executemany(_DELETE_ROW, [each[:3] for each in saved.rows if each[3] is None])
+    c.executemany(_INSERT_OUTPUT, map(_output_values, saved.outputs))
 
 
-def _output_values(output: Output) -> tuple[str, str, str, str, bytes, int]:
-    o = output
-    return o.id, o.projection, o.partnership, o.kind, canonical(o.body), o.cause_index
+def _move(c: sqlite3.Cursor, track: str, positions: Mapping[str, tuple[int, int]]) -> None:
+    """Move positions on from where they are expected, or raise `Stale`."""
+    begun = [(track, name, new) for name, (old, new) in positions.items() if old == NOTHING]
+    moved = [(new, track, name, old) for name, (old, new) in positions.items() if old != NOTHING]
+    for statement, values in ((_BEGIN_POSITION, begun), (_MOVE_POSITION, moved)):
+        c.executemany(statement, values)
+        if values and c.rowcount < len(values):
+            raise Stale("another runner folded these partnerships further")
+
+
+def _output_values(o: Output) -> tuple[Any, ...]:
+    body = canonical(o.body)
+    return o.id, o.projection, o.partnership, o.kind, body, o.cause_index, o.version

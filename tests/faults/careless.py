@@ -1,22 +1,23 @@
-"""The command `accord`, but a projector that folds whatever comes, folded before or not.
+"""The command `accord` with a projector that folds what comes, even if it was folded before.
 
-It is what the check of the faults has to see: see `test_faults.py`.
+The check of the faults has to find it out: see `test_faults.py`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 
+from consumers import projector
 from consumers.command import main
 from domain.recorded import Recorded
-from infra.projecting import runner
+from infra.projecting.runner import Runner
 
 
-class Careless(runner._Fold):
-    """One projection, folded without looking at how far it was folded."""
+class Careless(Runner):
+    """A runner that ignores how far a partnership was folded."""
 
-    def _following(self, _: str, events: list[Recorded], __: int) -> Iterator[Recorded]:
-        yield from events
+    def _following(self, _: str, events: Sequence[Recorded], __: int) -> list[Recorded]:
+        return list(events)
 
 
 if __name__ == "__main__":
-    runner._Fold = Careless  # type: ignore[misc]
+    vars(projector)["Runner"] = Careless
     main()

@@ -20,8 +20,14 @@ from kafka.errors import CoordinatorNotAvailableError, NotCoordinatorError
 from benchmarks.feed import feed
 from dev.local.processes import Server
 from infra.store.postgres_views import PostgresViews
-from projections import KPIS
-from tests.journeys.production import READY_SECONDS, ROLES, Production, subject, wait_for
+from tests.journeys.production import (
+    READY_SECONDS,
+    ROLES,
+    Production,
+    cursor_of_figures,
+    subject,
+    wait_for,
+)
 
 REPEATED = 0.03
 """The share of messages after which an earlier one comes once more, as by a producer's retry."""
@@ -201,7 +207,7 @@ def reached(made: Production) -> dict[str, int]:
             found = client.execute("""
                 SELECT (SELECT coalesce(max(position), -1) FROM history.events),
                     (SELECT coalesce(max(position), -1) FROM views.cursors WHERE name = 'relay'),
-                    (SELECT coalesce(max(move), -1) FROM views.positions WHERE projection = 'kpis'),
+                    (SELECT coalesce(max(move), -1) FROM views.positions WHERE track = 'live'),
                     (SELECT coalesce(max(position), -1) FROM views.cursors
                         WHERE name = 'publisher/trail')
             """).fetchone()
@@ -255,9 +261,9 @@ def settle(made: Production, events: int, seconds: float = 120) -> float:
         assert isinstance(views, PostgresViews)
 
         def told() -> bool:
-            figures = max(0, views.cursor("publisher/figures"))
+            figures = max(0, views.cursor(cursor_of_figures(views)))
             relayed = views.cursor("relay") == accord.history.size() - 1
-            return relayed and not views.moves(KPIS.name, figures, 1)
+            return relayed and not views.moves(figures, 1)
 
         wait_for(told, seconds, made.logs)
     return time.monotonic() - start

@@ -23,6 +23,7 @@ from dev.local.kafka import Broker
 from dev.local.postgres import Postgres
 from infra.kafka import messages, topics
 from infra.kafka.clients import LARGEST
+from infra.projecting.rebuild import rebuild
 from infra.projecting.runner import partnerships
 from projections import PROJECTIONS
 from tests.faults import careless, hasty
@@ -200,7 +201,7 @@ def test_a_projector_that_looks_not_at_what_was_folded_is_found_out(story: Story
     assert story.made.running["projector"].end() == 0
     story.made.start("projector")
     with story.made.accord() as accord:
-        accord.runner.rebuild()
+        rebuild(accord.history, accord.views, PROJECTIONS)
     assert story.wrong() == []
 
 

@@ -8,13 +8,15 @@ import pytest
 
 from consumers.sweep import Sweep
 from infra.bootstrap import Accord, bootstrap, init
+from infra.projecting.rebuild import rebuild
 from infra.projecting.runner import CURSOR, Runner
 from infra.settings import Settings
 from infra.store.postgres import PostgresStore
 from infra.store.postgres_views import PostgresViews
-from infra.store.records import NOTHING, Output, Row, Saved
-from projections import FAMILIES, PROJECTIONS
+from infra.store.records import NOTHING, Output, Row
+from projections import PROJECTIONS
 from tests.feeds import FEEDS, play, played
+from tests.infra.saving import saved
 from tests.journeys.production import Answers, answers
 
 
@@ -46,7 +48,7 @@ def test_postgres_keeps_and_folds_the_bytes_of_sqlite(accord: Accord, embedded: 
     assert accord.runner.catch_up() == len(embedded["events"])
     assert answers(accord) == embedded
 
-    assert accord.runner.rebuild() == len(embedded["events"])
+    assert rebuild(accord.history, accord.views, PROJECTIONS) == len(embedded["events"])
     assert answers(accord) == embedded
 
 
@@ -64,18 +66,6 @@ def test_batches_twice_with_gaps_and_in_another_order_come_to_the_same(
     assert answers(accord) == embedded
 
 
-def test_families_are_all_projections_and_fold_apart_what_they_fold_together(
-    accord: Accord, embedded: Answers
-) -> None:
-    assert sorted(each.name for family in FAMILIES.values() for each in family) == sorted(
-        each.name for each in PROJECTIONS
-    )
-    events = accord.history.after(NOTHING, 10_000)
-    for projection in PROJECTIONS:
-        Runner(accord.history, accord.views, (projection,)).fold(events)
-    assert answers(accord) == embedded
-
-
 def test_what_never_came_as_a_message_is_found_by_a_sweep_and_folded_from_the_store(
     accord: Accord, embedded: Answers
 ) -> None:
@@ -85,14 +75,14 @@ def test_what_never_came_as_a_message_is_found_by_a_sweep_and_folded_from_the_st
     last = {each.partnership: each for each in events}.values()
     came = [each for each in events if each not in last]
     accord.runner.fold(came)
-    sweep = Sweep("views", store, Runner(store, accord.views, PROJECTIONS))
+    sweep = Sweep(store, Runner(store, accord.views, PROJECTIONS))
 
     assert sweep() == 0  # What is new may still be on its way.
     assert answers(accord) != embedded
     assert sweep() == len(last)
     assert answers(accord) == embedded
     assert sweep() == 0
-    assert Sweep("views", store, accord.runner)() == 0
+    assert Sweep(store, accord.runner)() == 0
 
 
 # --- what a publisher asks of the views in Postgres --------------------------------------------
@@ -109,32 +99,29 @@ def rows(partnership: str, *keys: str) -> dict[tuple[str, str], Row | None]:
 
 
 def test_a_save_moves_all_its_partnerships_by_one_number(views: PostgresViews) -> None:
-    views.save(Saved("kpis", {"acme": (NOTHING, 3), "globex": (NOTHING, 1)}))
-    views.save(Saved("kpis", {"initech": (NOTHING, 0)}))
-    first, second, third = views.moves("kpis", 0)
+    views.save(saved(views, "kpis", {"acme": (NOTHING, 3), "globex": (NOTHING, 1)}))
+    views.save(saved(views, "kpis", {"initech": (NOTHING, 0)}))
+    first, second, third = views.moves(0)
 
     assert [each.partnership for each in (first, second, third)] == ["acme", "globex", "initech"]
     assert [each.index for each in (first, second, third)] == [3, 1, 0]
     assert first.number == second.number < third.number
-    assert views.moves("kpis", first.number) == [third]
-    assert views.moves("kpis", 0, limit=1) == [first, second]
-    assert views.moves("alerts", 0) == []
+    assert views.moves(first.number) == [third]
+    assert views.moves(0, limit=1) == [first, second]
 
 
 def test_what_is_folded_further_moves_behind_what_was_read(views: PostgresViews) -> None:
-    views.save(Saved("kpis", {"acme": (NOTHING, 3), "globex": (NOTHING, 1)}))
-    (read, _) = views.moves("kpis", 0)
-    views.save(Saved("kpis", {"acme": (3, 4)}))
+    views.save(saved(views, "kpis", {"acme": (NOTHING, 3), "globex": (NOTHING, 1)}))
+    (read, _) = views.moves(0)
+    views.save(saved(views, "kpis", {"acme": (3, 4)}))
 
-    assert [(each.partnership, each.index) for each in views.moves("kpis", read.number)] == [
-        ("acme", 4)
-    ]
+    assert [(each.partnership, each.index) for each in views.moves(read.number)] == [("acme", 4)]
 
 
 def test_rows_tell_since_which_save_they_changed(views: PostgresViews) -> None:
-    views.save(Saved("kpis", {"acme": (NOTHING, 0)}, rows("acme", "2026-01", "2026-02")))
-    (read,) = views.moves("kpis", 0)
-    views.save(Saved("kpis", {"acme": (0, 1)}, rows("acme", "2026-02")))
+    views.save(saved(views, "kpis", {"acme": (NOTHING, 0)}, rows("acme", "2026-01", "2026-02")))
+    (read,) = views.moves(0)
+    views.save(saved(views, "kpis", {"acme": (0, 1)}, rows("acme", "2026-02")))
 
     assert views.changed("kpis", ["acme", "globex"], 0) == {"acme": ["2026-01", "2026-02"]}
     assert views.changed("kpis", ["acme"], read.number) == {"acme": ["2026-02"]}
@@ -142,14 +129,14 @@ def test_rows_tell_since_which_save_they_changed(views: PostgresViews) -> None:
 
 def test_outputs_are_numbered_without_gaps_whoever_says_one_again(views: PostgresViews) -> None:
     said = [Output(name, "alerts", "acme", "alert", {}, 0) for name in "abc"]
-    views.save(Saved("alerts", {"acme": (NOTHING, 0)}, {}, said[:2]))
-    views.save(Saved("alerts", {"acme": (0, 1)}, {}, said))
+    views.save(saved(views, "alerts", {"acme": (NOTHING, 0)}, {}, said[:2]))
+    views.save(saved(views, "alerts", {"acme": (0, 1)}, {}, said))
     assert [(each.number, each.id) for each in views.outputs()] == [(1, "a"), (2, "b"), (3, "c")]
     assert views.last_output() == 3
 
 
 def test_a_dead_letter_is_saved_with_the_batch_it_came_in(accord: Accord) -> None:
     letter = Output("accord.events/0/7", CURSOR, "", "dead", {"reason": "no JSON"}, 0)
-    accord.runner.fold(accord.history.after(NOTHING, 5), said=[letter])
-    accord.runner.fold([], said=[letter])
+    accord.runner.fold(accord.history.after(NOTHING, 5), letters=[letter])
+    accord.runner.fold([], letters=[letter])
     assert [each.id for each in accord.views.outputs() if each.kind == "dead"] == [letter.id]

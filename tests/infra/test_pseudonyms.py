@@ -40,9 +40,11 @@ from infra.deciding.pseudonyms import (
     personal,
 )
 from infra.deciding.service import Service
+from infra.projecting.rebuild import rebuild
 from infra.settings import Settings
 from infra.store.records import Kept
 from infra.tlog.codec import canonical
+from projections import PROJECTIONS
 from tests.feeds import played, simulated
 from tests.infra.messages import attributes, beginning, from_steps, message
 from tests.infra.told import Told
@@ -340,7 +342,7 @@ def test_a_name_is_kept_apart_and_where_inputs_were_refused_until_it_is_erased(
     assert [each.event for each in told.history.of(NAME, size)] == [
         PersonErased(person=person, reason="They asked for it.") for person in erased
     ]
-    told.runner.rebuild()
+    rebuild(told.history, told.views, PROJECTIONS)
     assert holding(settings) == set()
 
 

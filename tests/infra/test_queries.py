@@ -371,7 +371,8 @@ def test_views_that_are_behind_are_caught_up_and_are_no_difference(tmp_path: Pat
         assert listed(accord)
 
 
-ONE_ROW = "projection = 'kpis' AND key = '2026-06'"
+KPIS = "(SELECT fold FROM folds WHERE projection = 'kpis')"
+ONE_ROW = f"fold = {KPIS} AND key = '2026-06'"
 SEVENTH = "partnership = 'cobalt-docs' AND idx = 7"
 SAID = "outputs campaign-leads@1/cobalt-docs/2026-06/docs-week/open/40"
 
@@ -386,11 +387,11 @@ def rewritten(old: str, new: str) -> str:
         (f"UPDATE rows SET body = '{{}}' WHERE {ONE_ROW}", "kpis", "2026-06"),
         (f"DELETE FROM rows WHERE {ONE_ROW}", "kpis", "2026-06"),
         (
-            "INSERT INTO rows VALUES ('kpis', 'cobalt-docs', '2020-01', '{}', NULL)",
+            f"INSERT INTO rows VALUES ({KPIS}, 'cobalt-docs', '2020-01', '{{}}', NULL)",
             "kpis",
             "2020-01",
         ),
-        ("UPDATE positions SET idx = 3 WHERE projection = 'traits'", "traits", "position"),
+        ("UPDATE positions SET idx = 3", "kpis", "position"),
         ("DELETE FROM outputs WHERE number = 1", "alerts", SAID),
         ("UPDATE outputs SET body = '{}' WHERE number = 1", "alerts", SAID),
         (

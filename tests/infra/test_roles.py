@@ -9,8 +9,9 @@ from psycopg.errors import InsufficientPrivilege
 from infra.bootstrap import open_store
 from infra.settings import Settings
 from infra.store.postgres_datastore import ROLES, migrate
-from infra.store.records import Kept, Output, Refusal, Saved
+from infra.store.records import Kept, Key, Output, Refusal, Row
 from tests.infra.noted import NOON, noted
+from tests.infra.saving import saved
 from tests.journeys.production import PASSWORD, as_user
 
 WRITER, VIEWS, READER = ROLES
@@ -40,7 +41,7 @@ OF_HISTORY = (
 )
 OF_PEOPLE = ("SELECT * FROM history.kept",)
 OF_VIEWS = (
-    "INSERT INTO views.rows VALUES ('kpis', 'acme', 'k', '', NULL, 1)",
+    "INSERT INTO views.rows VALUES (1, 'acme', 'k', '', NULL, 1)",
     "UPDATE views.positions SET idx = 0",
     "DELETE FROM views.outputs",
     "SELECT nextval('views.moves')",
@@ -87,7 +88,6 @@ def test_what_is_denied_to_the_others_is_granted_to_one(
 @pytest.mark.usefixtures("known")
 def test_the_writer_appends_the_folder_saves_and_the_reader_reads_both(address: str) -> None:
     said = Output("alert@0", "alerts", "acme", "alert", {"id": "alert"}, 0)
-    saved = Saved("alerts", {"acme": (-1, 0)}, {("acme", "row"): {"a": 1}}, [said])
     writer, *_ = open_store(Settings(store=as_user(address, WRITER)))
     folder, views, _ = open_store(Settings(store=as_user(address, VIEWS)))
     history, seen, _ = open_store(Settings(store=as_user(address, READER)))
@@ -100,7 +100,8 @@ def test_the_writer_appends_the_folder_saves_and_the_reader_reads_both(address: 
         writer.forget("person", "acme", ["k"])
         assert [each.state for each in writer.refusals(None)] == ["erased"]
         assert writer.kept("person", "acme") == {}
-        views.save_all([saved], ("runner", 0))
+        rows: dict[Key, Row | None] = {("acme", "row"): {"a": 1}}
+        views.save(saved(views, "alerts", {"acme": (-1, 0)}, rows, [said]), ("runner", 0))
         assert list(history.of("acme")) == [appended]
         assert [each.id for each in seen.outputs()] == ["alert@0"]
         assert list(seen.select("alerts", "acme")) == [("row", {"a": 1})]

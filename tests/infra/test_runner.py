@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
@@ -15,11 +16,12 @@ from hypothesis import strategies as st
 from domain.recorded import Recorded
 from infra.bootstrap import Accord
 from infra.projecting import runner as runner_module
+from infra.projecting.rebuild import rebuild
 from infra.projecting.runner import CURSOR, Runner, partnerships, replay_all
 from infra.store.records import NOTHING, History, Output, Row, Saved, Stale
 from infra.store.sqlite_views import SqliteViews
 from infra.tlog.codec import canonical
-from projections import ALERTS, KPIS, PROJECTIONS
+from projections import KPIS, PROJECTIONS
 from projections.fold import replay
 from tests.feeds import played
 
@@ -117,7 +119,7 @@ def test_a_rebuild_is_what_was_live_byte_for_byte_and_says_nothing_again(
         runner = Runner(accord.history, views, PROJECTIONS)
         runner.catch_up()
         said = views.outputs(limit=10_000)
-        assert runner.rebuild() == accord.history.size()
+        assert rebuild(accord.history, views, PROJECTIONS) == accord.history.size()
 
         assert stored(views, accord.history) == expected
         assert views.outputs(limit=10_000) == said
@@ -131,10 +133,10 @@ def test_a_rebuild_mends_rows_that_were_tampered_with(
         runner = Runner(accord.history, views, PROJECTIONS)
         runner.catch_up()
         with views.datastore.writing() as c:
-            c.execute("""UPDATE rows SET body = '{"sums":{}}' WHERE projection = 'kpis'""")
-            c.execute("DELETE FROM rows WHERE projection = 'overview'")
+            c.execute("""UPDATE rows SET body = '{"sums":{}}'""")
+            c.execute("DELETE FROM rows WHERE key = 'overview'")
         assert stored(views, accord.history) != expected
-        runner.rebuild()
+        rebuild(accord.history, views, PROJECTIONS)
 
         assert stored(views, accord.history) == expected
 
@@ -158,7 +160,7 @@ def test_a_batch_of_one_thousand_is_no_border(
         runner = Runner(accord.history, views, PROJECTIONS)
         runner.catch_up()
         assert stored(views, accord.history) == expected
-        runner.rebuild()
+        rebuild(accord.history, views, PROJECTIONS)
         assert stored(views, accord.history) == expected
 
 
@@ -235,11 +237,11 @@ class Racing(SqliteViews):
         self._quicker = quicker
         self.lost = 0
 
-    def save_all(self, changes: Sequence[Saved], cursor: tuple[str, int] | None = None) -> None:
+    def save(self, saved: Saved, cursor: tuple[str, int] | None = None) -> None:
         if self._quicker:
             self._quicker.pop().catch_up()
         try:
-            super().save_all(changes, cursor)
+            super().save(saved, cursor)
         except Stale:
             self.lost += 1
             raise
@@ -258,8 +260,8 @@ def test_a_runner_that_was_overtaken_reads_afresh_and_repeats_nothing(
 
 def test_a_runner_that_always_loses_says_so(accord: Accord, events: list[Recorded]) -> None:
     class AlwaysStale(SqliteViews):
-        def save_all(self, changes: Sequence[Saved], cursor: tuple[str, int] | None = None) -> None:
-            raise Stale(f"{len(changes)} changes, {cursor}")
+        def save(self, saved: Saved, cursor: tuple[str, int] | None = None) -> None:
+            raise Stale(f"{len(saved.rows)} rows, {cursor}")
 
     with fresh_views() as views:
         runner = Runner(accord.history, AlwaysStale(views.datastore), PROJECTIONS)
@@ -296,27 +298,6 @@ def test_two_runners_in_two_threads_come_to_what_one_comes_to(
             assert stored(views, accord.history) == expected
 
 
-def test_a_rebuild_beside_a_live_runner_comes_to_the_same(
-    accord: Accord, expected: tuple[Bytes, Said]
-) -> None:
-    with fresh_views() as views:
-        Runner(accord.history, views, PROJECTIONS).catch_up()
-        newest = [each for each in accord.history.after(NOTHING, 10_000) if each.index % 9 == 8]
-        live = Runner(accord.history, views, PROJECTIONS)
-
-        class Interrupted(SqliteViews):
-            def clear(self, projection: str, partnership: str | None = None) -> None:
-                super().clear(projection, partnership)
-                if partnership is None:
-                    live.fold(newest)
-
-        rebuilding = Runner(accord.history, Interrupted(views.datastore), PROJECTIONS)
-        rebuilding.rebuild()
-        live.catch_up()
-
-        assert stored(views, accord.history) == expected
-
-
 # --- what is saved with what -------------------------------------------------------------------
 
 
@@ -324,12 +305,9 @@ def test_rows_positions_outputs_and_the_tail_are_saved_whole_or_not_at_all(
     accord: Accord, events: list[Recorded]
 ) -> None:
     class Dying(SqliteViews):
-        def save_all(self, changes: Sequence[Saved], cursor: tuple[str, int] | None = None) -> None:
-            broken = [
-                *changes,
-                Saved("broken", {"p": (NOTHING, 0)}, {("p", "k"): {"no JSON": object()}}),
-            ]
-            super().save_all(broken, cursor)
+        def save(self, saved: Saved, cursor: tuple[str, int] | None = None) -> None:
+            broken = Output("broken", "kpis", "p", "alert", {"no JSON": object()}, 0)
+            super().save(replace(saved, outputs=[*saved.outputs, broken]), cursor)
 
     with fresh_views() as views:
         with pytest.raises(TypeError):
@@ -365,17 +343,6 @@ def test_who_waits_for_alerts_is_woken_once_a_save(accord: Accord, events: list[
         runner.catch_up()
 
         assert woken == [len(views.outputs(limit=10_000))]
-
-
-def test_a_projection_that_joins_later_folds_from_the_beginning(
-    accord: Accord, expected: tuple[Bytes, Said]
-) -> None:
-    others = [each for each in PROJECTIONS if each is not ALERTS]
-    with fresh_views() as views:
-        Runner(accord.history, views, others).catch_up()
-        Runner(accord.history, views, PROJECTIONS).rebuild()
-
-        assert stored(views, accord.history) == expected
 
 
 def test_no_row_grows_with_the_length_of_the_history(accord: Accord) -> None:

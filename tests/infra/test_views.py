@@ -8,8 +8,9 @@ import pytest
 from infra.bootstrap import open_store
 from infra.settings import Settings
 from infra.store.paging import PAGE
-from infra.store.records import NOTHING, History, Output, Saved, Stale, Views
+from infra.store.records import NOTHING, History, Output, Stale, Views
 from tests.infra.noted import noted
+from tests.infra.saving import saved
 
 
 def alert(name: str, partnership: str = "acme") -> Output:
@@ -21,7 +22,8 @@ def alert(name: str, partnership: str = "acme") -> Output:
 
 def test_rows_outputs_and_position_are_saved_together(views: Views) -> None:
     views.save(
-        Saved(
+        saved(
+            views,
             "alerts",
             {"acme": (NOTHING, 4)},
             {("acme", "2026-03"): {"leads": 3, "rate": "0.05"}},
@@ -36,9 +38,10 @@ def test_rows_outputs_and_position_are_saved_together(views: Views) -> None:
 
 
 def test_the_next_save_goes_on_where_the_last_one_ended(views: Views) -> None:
-    views.save(Saved("kpis", {"acme": (NOTHING, 0)}, {("acme", "a"): {"n": 1}}))
+    views.save(saved(views, "kpis", {"acme": (NOTHING, 0)}, {("acme", "a"): {"n": 1}}))
     views.save(
-        Saved(
+        saved(
+            views,
             "kpis",
             {"acme": (0, 2), "globex": (NOTHING, 1)},
             {("acme", "a"): None, ("acme", "b"): {"n": 2}},
@@ -60,15 +63,16 @@ def test_the_next_save_goes_on_where_the_last_one_ended(views: Views) -> None:
 def test_a_runner_that_was_overtaken_writes_nothing(
     views: Views, position: dict[str, tuple[int, int]]
 ) -> None:
-    views.save(Saved("kpis", {"acme": (NOTHING, 2)}, {("acme", "a"): {"n": 1}}))
-    fresh = Saved("alerts", {"acme": (NOTHING, 5)}, {("acme", "a"): {"n": 9}}, [alert("a")])
-    stale = Saved("kpis", {"initech": (NOTHING, 0)} | position, {("acme", "a"): {"n": 9}})
+    views.save(saved(views, "kpis", {"acme": (NOTHING, 2)}, {("acme", "a"): {"n": 1}}))
+    stale = {"initech": (NOTHING, 0)} | position
 
     with pytest.raises(Stale):
-        views.save_all([fresh, stale], cursor=("events", 7))
+        views.save(
+            saved(views, "kpis", stale, {("acme", "a"): {"n": 9}}, [alert("a")]),
+            cursor=("events", 7),
+        )
 
     assert views.positions("kpis", ["acme", "globex", "initech"]) == {"acme": 2}
-    assert views.positions("alerts", ["acme"]) == {}
     assert views.rows("kpis", [("acme", "a")]) == {("acme", "a"): {"n": 1}}
     assert views.outputs() == []
     assert views.cursor("events") == NOTHING
@@ -80,7 +84,7 @@ def test_of_two_runners_at_once_one_is_told_that_it_was_overtaken(views: Views) 
     def save(_: int) -> bool:
         at_once.wait()
         try:
-            views.save(Saved("kpis", {"acme": (NOTHING, 0)}))
+            views.save(saved(views, "kpis", {"acme": (NOTHING, 0)}))
         except Stale:
             return False
         return True
@@ -90,28 +94,28 @@ def test_of_two_runners_at_once_one_is_told_that_it_was_overtaken(views: Views) 
 
 
 def test_an_output_is_said_once_however_often_it_is_made(views: Views) -> None:
-    views.save(Saved("alerts", {"acme": (NOTHING, 4)}, {}, [alert("a")]))
-    views.clear("alerts")
-    views.save(Saved("alerts", {"acme": (NOTHING, 5)}, {}, [alert("a"), alert("b")]))
+    views.save(saved(views, "alerts", {"acme": (NOTHING, 4)}, {}, [alert("a")]))
+    views.save(saved(views, "alerts", {"acme": (4, 5)}, {}, [alert("a"), alert("b")]))
     assert [output.id for output in views.outputs()] == ["a", "b"]
 
 
 def test_a_tail_is_remembered_with_what_was_folded(views: Views) -> None:
-    views.save_all([Saved("kpis", {"acme": (NOTHING, 0)})], cursor=("events", 3))
-    views.save_all([], cursor=("events", 8))
+    views.save(saved(views, "kpis", {"acme": (NOTHING, 0)}), cursor=("events", 3))
+    views.move_cursor("events", 8)
+    views.move_cursor("events", 7)
     assert (views.cursor("events"), views.cursor("other")) == (8, NOTHING)
 
 
 def test_subscribers_are_called_when_something_was_said(views: Views) -> None:
     heard: list[int] = []
     views.subscribe(lambda: heard.append(len(views.outputs())))
-    views.save(Saved("alerts", {"acme": (NOTHING, 0)}))
-    views.save(Saved("alerts", {"acme": (0, 1)}, {}, [alert("a")]))
+    views.save(saved(views, "alerts", {"acme": (NOTHING, 0)}))
+    views.save(saved(views, "alerts", {"acme": (0, 1)}, {}, [alert("a")]))
     assert heard == [1]
 
 
 def test_views_are_there_when_the_store_is_opened_again(address: str, views: Views) -> None:
-    views.save(Saved("kpis", {"acme": (NOTHING, 0)}, {("acme", "a"): {"n": "é"}}))
+    views.save(saved(views, "kpis", {"acme": (NOTHING, 0)}, {("acme", "a"): {"n": "é"}}))
     views.close()
     history, again, _ = open_store(Settings(store=address))
     with closing(history):
@@ -127,7 +131,7 @@ def test_views_live_beside_the_history_and_share_its_connections(address: str) -
 
 def append_and_save(store: History, views: Views) -> None:
     store.append([noted()])
-    views.save(Saved("kpis", {"acme": (NOTHING, 0)}))
+    views.save(saved(views, "kpis", {"acme": (NOTHING, 0)}))
     assert (store.size(), views.positions("kpis", ["acme"])) == (1, {"acme": 0})
 
 
@@ -141,19 +145,19 @@ def keys(found: object) -> list[str]:
 def test_a_partnerships_rows_are_read_by_key(views: Views) -> None:
     names = ["kpi/a", "kpi/b", "kpi/é", "kpj", "deal/1"]
     rows = {(who, name): {"key": name} for who in ("acme", "globex") for name in names}
-    views.save(Saved("kpis", {"acme": (NOTHING, 0), "globex": (NOTHING, 0)}, dict(rows)))
+    views.save(saved(views, "kpis", {"acme": (NOTHING, 0), "globex": (NOTHING, 0)}, dict(rows)))
 
     assert keys(views.select("kpis", "acme")) == ["deal/1", "kpi/a", "kpi/b", "kpi/é", "kpj"]
     assert keys(views.select("kpis", "acme", "kpi/")) == ["kpi/a", "kpi/b", "kpi/é"]
     assert keys(views.select("kpis", "acme", "kpi/", after="kpi/a", limit=1)) == ["kpi/b"]
     assert keys(views.select("kpis", "acme", limit=0)) == []
     assert list(views.select("kpis", "acme", "deal/")) == [("deal/1", {"key": "deal/1"})]
-    assert keys(views.select("other", "acme")) == []
+    assert keys(views.select("traits", "acme")) == []
 
 
 def test_more_rows_than_a_page_are_read_to_the_end(views: Views) -> None:
     names = [f"{n:06}" for n in range(2 * PAGE + 1)]
-    views.save(Saved("kpis", {"acme": (NOTHING, 0)}, {("acme", name): {} for name in names}))
+    views.save(saved(views, "kpis", {"acme": (NOTHING, 0)}, {("acme", name): {} for name in names}))
     assert keys(views.select("kpis", "acme")) == names
     assert keys(views.select("kpis", "acme", limit=PAGE + 1)) == names[: PAGE + 1]
     assert len(views.rows("kpis", [("acme", name) for name in names])) == len(names)
@@ -161,7 +165,8 @@ def test_more_rows_than_a_page_are_read_to_the_end(views: Views) -> None:
 
 def test_one_key_is_read_from_all_partnerships(views: Views) -> None:
     views.save(
-        Saved(
+        saved(
+            views,
             "overview",
             {"acme": (NOTHING, 0), "globex": (NOTHING, 0), "initech": (NOTHING, 0)},
             {("globex", "card"): {"n": 2}, ("acme", "card"): {"n": 1}, ("initech", "other"): {}},
@@ -172,7 +177,8 @@ def test_one_key_is_read_from_all_partnerships(views: Views) -> None:
 
 def test_all_rows_are_read_of_the_partnerships_that_are_named(views: Views) -> None:
     views.save(
-        Saved(
+        saved(
+            views,
             "overview",
             {"acme": (NOTHING, 0), "globex": (NOTHING, 0), "initech": (NOTHING, 0)},
             {("globex", "a"): {"n": 2}, ("acme", "b"): {"n": 1}, ("acme", "a"): {}},
@@ -192,7 +198,8 @@ def test_partnerships_wake_when_their_time_has_come(views: Views) -> None:
         "initech": None,
     }
     views.save(
-        Saved(
+        saved(
+            views,
             "deadlines",
             dict.fromkeys(wakes, (NOTHING, 0)),
             {(who, "next"): {"wake": wake} if wake else {} for who, wake in wakes.items()}
@@ -203,37 +210,19 @@ def test_partnerships_wake_when_their_time_has_come(views: Views) -> None:
     assert views.due("deadlines", "2026-03-02T00:00:00Z") == ["globex", "acme"]
     assert views.due("deadlines", "2026-03-02T00:00:00.250000Z") == ["globex", "acme"]
     assert views.due("deadlines", "2026-03-03T00:00:00Z") == ["globex", "acme", "hooli"]
-    assert views.due("other", "2026-03-03T00:00:00Z") == []
+    assert views.due("traits", "2026-03-03T00:00:00Z") == []
 
 
 def test_a_partnership_that_was_woken_sleeps_again(views: Views) -> None:
     due = {("acme", "next"): {"wake": "2026-03-01T00:00:00Z"}}
-    views.save(Saved("deadlines", {"acme": (NOTHING, 0)}, dict(due)))
-    views.save(Saved("deadlines", {"acme": (0, 1)}, {("acme", "next"): {"done": True}}))
+    views.save(saved(views, "deadlines", {"acme": (NOTHING, 0)}, dict(due)))
+    views.save(saved(views, "deadlines", {"acme": (0, 1)}, {("acme", "next"): {"done": True}}))
     assert views.due("deadlines", "2026-03-02T00:00:00Z") == []
 
 
 def test_outputs_are_read_on_in_the_order_they_were_said(views: Views) -> None:
     said = [alert("a"), alert("b", "globex"), alert("c")]
-    views.save(Saved("alerts", {"acme": (NOTHING, 0)}, {}, said))
+    views.save(saved(views, "alerts", {"acme": (NOTHING, 0)}, {}, said))
     assert [output.id for output in views.outputs(limit=2)] == ["a", "b"]
     assert [output.id for output in views.outputs(after=2)] == ["c"]
     assert [output.id for output in views.outputs(partnership="acme")] == ["a", "c"]
-
-
-def test_a_projection_is_cleared_for_one_partnership_or_for_all(views: Views) -> None:
-    for projection in ("kpis", "alerts"):
-        views.save(
-            Saved(
-                projection,
-                {"acme": (NOTHING, 0), "globex": (NOTHING, 0)},
-                {("acme", "a"): {}, ("globex", "a"): {}},
-            )
-        )
-    views.clear("kpis", "acme")
-    assert views.positions("kpis", ["acme", "globex"]) == {"globex": 0}
-    assert [name for name, _ in views.everywhere("kpis", "a")] == ["globex"]
-
-    views.clear("kpis")
-    assert views.positions("kpis", ["globex"]) == {}
-    assert views.positions("alerts", ["acme", "globex"]) == {"acme": 0, "globex": 0}

@@ -24,6 +24,7 @@ from infra.kafka.topics import KEPT, Topics
 from infra.projecting.runner import partnerships
 from infra.settings import Settings
 from infra.store.postgres_views import PostgresViews
+from infra.store.records import Views
 from infra.tlog.codec import canonical
 from projections import KPIS, PROJECTIONS
 
@@ -181,7 +182,7 @@ class Production:
                     return f"{projection} of {name} is at {positions.get(name, -1)} of {size - 1}"
         views = cast("PostgresViews", accord.views)
         said = views.outputs(max(0, views.cursor("publisher/outputs")))
-        figures = views.moves(KPIS.name, max(0, views.cursor("publisher/figures")), 1)
+        figures = views.moves(max(0, views.cursor(cursor_of_figures(views))), 1)
         trail = accord.history.size() - 1 - views.cursor("publisher/trail")
         return (
             f"{len(said)} outputs, {trail} items and figures of {figures} are not published"
@@ -294,3 +295,8 @@ def answers(accord: Accord) -> Answers:
         },
         "said": said,
     }
+
+
+def cursor_of_figures(views: Views) -> str:
+    """Return the name of the cursor of the figures that were published."""
+    return f"publisher/figures/{views.folds()[KPIS.name].id}"

@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import socket
+import sqlite3
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -686,8 +687,8 @@ def test_a_follower_sees_what_is_open_and_then_each_change_until_it_is_interrupt
 
 def test_verify_finds_a_changed_row_and_names_it(accord: Accord, growing: Settings) -> None:
     whole = accord("verify", "--store", growing.store)
-    with bootstrap(growing) as store:
-        store.views.clear("kpis", CONSULTING)
+    with closing(sqlite3.connect(growing.path)) as connection, connection:
+        connection.execute("UPDATE positions SET idx = 3 WHERE partnership = ?", (CONSULTING,))
     broken = accord("verify", "--store", growing.store)
     answer = accord("verify", "--store", growing.store, "--json")
 

@@ -485,7 +485,7 @@ def test_what_is_no_alert_is_not_in_the_stream_of_alerts(served: Served) -> None
         bootstrap(served.settings) as other,
     ):
         letter = Output("accord.events/0/7", "runner", "", "dead", {"reason": "no JSON"}, 0)
-        other.runner.fold([], said=[letter])
+        other.runner.fold([], letters=[letter])
         other.service.handle(FEED.splitlines())
         other.runner.catch_up()
         assert next(changes(stream)).state == "open"

@@ -170,28 +170,39 @@ END $$;
 -- The same turn for views: whoever reads on behind a number must not miss one that commits later.
 CREATE TABLE views.turn ();
 
+-- A fold is the rows of a projection by one version. Those of the track 'live' are read, those of
+-- 'rebuild' are being made, and the rows of one without a track wait to be deleted.
+CREATE TABLE views.folds (
+    fold integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    projection text COLLATE "C" NOT NULL,
+    version integer NOT NULL,
+    track text COLLATE "C",
+    UNIQUE (track, projection)
+);
+
 CREATE TABLE views.rows (
-    projection text COLLATE "C",
+    fold integer,
     partnership text COLLATE "C",
     key text COLLATE "C",
     body bytea NOT NULL,
     wake text COLLATE "C",
     move bigint NOT NULL,
-    PRIMARY KEY (projection, partnership, key)
+    PRIMARY KEY (fold, partnership, key)
 ) WITH (fillfactor = 70);
 
-CREATE INDEX rows_by_wake ON views.rows (projection, wake, partnership) WHERE wake IS NOT NULL;
+CREATE INDEX rows_by_wake ON views.rows (fold, wake, partnership) WHERE wake IS NOT NULL;
 
--- `move` numbers the saves: it tells in which one a row or a position changed last.
+-- All folds of a track have the same position in a partnership: the index of its last folded event.
+-- `move` numbers the saves: it is that of the one in which a row or a position changed last.
 CREATE TABLE views.positions (
-    projection text COLLATE "C",
+    track text COLLATE "C",
     partnership text COLLATE "C",
     idx integer NOT NULL,
     move bigint NOT NULL,
-    PRIMARY KEY (projection, partnership)
+    PRIMARY KEY (track, partnership)
 ) WITH (fillfactor = 70);
 
-CREATE INDEX positions_by_move ON views.positions (projection, move);
+CREATE INDEX positions_by_move ON views.positions (track, move);
 
 CREATE SEQUENCE views.moves;
 
@@ -202,66 +213,70 @@ CREATE TABLE views.outputs (
     partnership text COLLATE "C" NOT NULL,
     kind text NOT NULL,
     body bytea NOT NULL,
-    cause_index integer NOT NULL
+    cause_index integer NOT NULL,
+    version integer NOT NULL
 );
 
 CREATE INDEX outputs_by_partnership ON views.outputs (partnership, number);
 
 CREATE TABLE views.cursors (name text PRIMARY KEY, position bigint NOT NULL);
 
--- Save positions, rows (those without a body go away) and outputs: all or, with an error, nothing.
--- A position moves only from where it is expected; -1 expects that there is none.
+-- Save positions, rows (those without a body are deleted) and outputs: all or, with an error,
+-- nothing. A position moves only from where it is expected; -1 expects that there is none. All of
+-- the runner's folds must still be in its track.
 CREATE FUNCTION views.save(
-    _projection text[], _partnership text[], _old integer[], _new integer[],
-    _row_projection text[], _row_partnership text[], _key text[], _row_body bytea[], _wake text[],
+    _track text, _folds integer[], _partnership text[], _old integer[], _new integer[],
+    _fold integer[], _row_partnership text[], _key text[], _row_body bytea[], _wake text[],
     _id text[], _by text[], _of text[], _kind text[], _body bytea[], _cause integer[],
-    _cursor text, _cursor_position bigint
+    _version integer[], _cursor text, _cursor_position bigint
 ) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     this_move bigint;
     moved integer;
     begun integer;
-    said integer;
+    added integer;
 BEGIN
     LOCK TABLE views.turn IN EXCLUSIVE MODE;
     this_move := nextval('views.moves');
 
+    IF (SELECT count(*) FROM views.folds WHERE track = _track AND fold = ANY(_folds))
+        < cardinality(_folds) THEN
+        RAISE 'the projections were rebuilt by another process' USING ERRCODE = '23000';
+    END IF;
+
     INSERT INTO views.positions
-    SELECT projection, partnership, new, this_move
-    FROM unnest(_projection, _partnership, _old, _new) AS g (projection, partnership, old, new)
+    SELECT _track, partnership, new, this_move
+    FROM unnest(_partnership, _old, _new) AS g (partnership, old, new)
     WHERE old = -1
     ON CONFLICT DO NOTHING;
     GET DIAGNOSTICS begun = ROW_COUNT;
     UPDATE views.positions p SET idx = g.new, move = this_move
-    FROM unnest(_projection, _partnership, _old, _new) AS g (projection, partnership, old, new)
-    WHERE g.old <> -1 AND p.projection = g.projection AND p.partnership = g.partnership
-        AND p.idx = g.old;
+    FROM unnest(_partnership, _old, _new) AS g (partnership, old, new)
+    WHERE g.old <> -1 AND p.track = _track AND p.partnership = g.partnership AND p.idx = g.old;
     GET DIAGNOSTICS moved = ROW_COUNT;
-    IF begun + moved < cardinality(_projection) THEN
-        RAISE 'folded further by another runner' USING ERRCODE = '23000';
+    IF begun + moved < cardinality(_partnership) THEN
+        RAISE 'another runner folded these partnerships further' USING ERRCODE = '23000';
     END IF;
 
     INSERT INTO views.rows AS r
-    SELECT projection, partnership, key, body, wake, this_move
-    FROM unnest(_row_projection, _row_partnership, _key, _row_body, _wake)
-        AS g (projection, partnership, key, body, wake)
+    SELECT fold, partnership, key, body, wake, this_move
+    FROM unnest(_fold, _row_partnership, _key, _row_body, _wake)
+        AS g (fold, partnership, key, body, wake)
     WHERE body IS NOT NULL
-    ON CONFLICT (projection, partnership, key) DO UPDATE
+    ON CONFLICT (fold, partnership, key) DO UPDATE
     SET body = excluded.body, wake = excluded.wake, move = this_move;
     DELETE FROM views.rows r
-    USING unnest(_row_projection, _row_partnership, _key, _row_body)
-        AS g (projection, partnership, key, body)
-    WHERE g.body IS NULL AND r.projection = g.projection AND r.partnership = g.partnership
-        AND r.key = g.key;
+    USING unnest(_fold, _row_partnership, _key, _row_body) AS g (fold, partnership, key, body)
+    WHERE g.body IS NULL AND r.fold = g.fold AND r.partnership = g.partnership AND r.key = g.key;
 
-    -- An output is said once, whoever says it again.
+    -- An output is saved once, even if it is made again.
     INSERT INTO views.outputs
     SELECT (SELECT coalesce(max(number), 0) FROM views.outputs) + row_number() OVER (ORDER BY place),
-           id, projection, partnership, kind, body, cause
-    FROM unnest(_id, _by, _of, _kind, _body, _cause) WITH ORDINALITY
-        AS g (id, projection, partnership, kind, body, cause, place)
+           id, projection, partnership, kind, body, cause, version
+    FROM unnest(_id, _by, _of, _kind, _body, _cause, _version) WITH ORDINALITY
+        AS g (id, projection, partnership, kind, body, cause, version, place)
     WHERE NOT EXISTS (SELECT FROM views.outputs o WHERE o.id = g.id);
-    GET DIAGNOSTICS said = ROW_COUNT;
+    GET DIAGNOSTICS added = ROW_COUNT;
 
     -- Of two readers of one cursor the slower must not set the other back.
     IF _cursor IS NOT NULL THEN
@@ -269,7 +284,7 @@ BEGIN
         ON CONFLICT (name) DO UPDATE SET position = greatest(t.position, excluded.position);
     END IF;
 
-    IF said > 0 OR cardinality(_projection) > 0 THEN
+    IF added > 0 OR cardinality(_partnership) > 0 THEN
         NOTIFY views;
     END IF;
 END $$;

@@ -1,0 +1,204 @@
+"""Folds projections anew beside the running readers, and swaps the rows at the end.
+
+A release that changes what a projection saves raises the version of its fold, and the rows of
+existing stores are then of an older version. A rebuild folds the history into rows of its own,
+partnership by partnership, up to the position of the live rows; each batch is one transaction, so a
+rebuild that was killed goes on where it ended. Readers see the old rows until the last transaction
+replaces all of them. Live folding may go on meanwhile.
+
+Outputs have identifiers made from their cause, so an alert that was published is not published
+again. A changed fold may find other alerts: those are published, with the times of the events that
+caused them. An alert that only the old fold raised stays as it was published.
+"""
+
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from domain.recorded import Recorded
+from infra.projecting.runner import BATCH, Runner, replay_all, saved_of
+from infra.store.records import (
+    NOTHING,
+    REBUILD,
+    Behind,
+    Fold,
+    History,
+    OtherFold,
+    Saved,
+    Stale,
+    Views,
+)
+from projections.fold import Projection
+
+log = logging.getLogger(__name__)
+
+_ROUNDS = 20
+"""How often a rebuild follows live folding before it folds the rest in its last transaction."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a rebuild is, in events."""
+
+    done: int
+    total: int
+
+
+Report = Callable[[Progress], None]
+
+
+def _unreported(_: Progress) -> None:
+    pass
+
+
+def outdated(views: Views, projections: Sequence[Projection]) -> list[Projection]:
+    """Return the projections whose live rows are of an older fold, or that have none yet.
+
+    None in a store where nothing was folded. Raises `OtherFold` for rows of a newer fold.
+    """
+    live = views.folds()
+    if not live:
+        return []
+    found = []
+    for each in projections:
+        stored = live.get(each.name)
+        if stored is None or stored.version < each.version:
+            found.append(each)
+        elif stored.version > each.version:
+            raise OtherFold(each.name, stored, each.version)
+    return found
+
+
+def check(views: Views, projections: Sequence[Projection]) -> None:
+    """Raise `OtherFold` unless all live rows are of the versions of these folds."""
+    for each in outdated(views, projections):
+        raise OtherFold(each.name, views.folds().get(each.name), each.version)
+
+
+def queue(views: Views, projections: Sequence[Projection]) -> list[str]:
+    """Queue the rebuild of what is outdated; return the names of those projections."""
+    if found := outdated(views, projections):
+        views.queue({each.name: each.version for each in found})
+    return [each.name for each in found]
+
+
+def bring_up(history: History, views: Views, projections: Sequence[Projection]) -> list[str]:
+    """Rebuild what is outdated, and drop rows that no projection has; return what was rebuilt."""
+    names = {each.name for each in projections}
+    if unknown := views.folds().keys() - names:
+        views.drop(unknown)
+    found = outdated(views, projections)
+    if found:
+        log.warning("Rebuilding %s for this release.", ", ".join(each.name for each in found))
+        rebuild(history, views, found)
+    return [each.name for each in found]
+
+
+def pending(views: Views, projections: Sequence[Projection]) -> list[Projection]:
+    """Return the projections of a rebuild that was queued or begun and has not ended."""
+    queued = views.folds(REBUILD)
+    return [
+        each
+        for each in projections
+        if each.name in queued and queued[each.name].version == each.version
+    ]
+
+
+def rebuild(
+    history: History,
+    views: Views,
+    projections: Sequence[Projection],
+    report: Report = _unreported,
+) -> int:
+    """Rebuild these projections, or go on with the same rebuild; return how many events it folded.
+
+    Other processes may do the same at once: they share the work. Raises `OtherFold` if the rows
+    are of a newer release.
+    """
+    outdated(views, projections)
+    folds = views.queue({each.name: each.version for each in projections})
+    building = _Building(history, views, projections, [folds[each.name] for each in projections])
+    folded = 0
+    try:
+        for _ in range(_ROUNDS):
+            folded += building.follow(report)
+            # What live folding saved meanwhile is soon folded, and each round there is less.
+            if len(views.behind(limit=BATCH)) < BATCH:
+                break
+        views.swap(building.rest)
+    except (Stale, OtherFold):
+        if building.is_current():
+            raise
+        log.warning("Another process ended this rebuild.")
+    views.sweep()
+    return folded
+
+
+class _Building:
+    """A rebuild: it follows the live positions."""
+
+    def __init__(
+        self,
+        history: History,
+        views: Views,
+        projections: Sequence[Projection],
+        folds: Sequence[Fold],
+    ) -> None:
+        self._history = history
+        self._views = views
+        self._projections = projections
+        self._folds = folds
+        self._runner = Runner(history, views, projections, REBUILD)
+
+    def follow(self, report: Report) -> int:
+        """Fold each partnership up to its live position, once; return how many events."""
+        last, folded = "", 0
+        report(self._progress())
+        while page := self._views.behind(last):
+            batch: list[Behind] = []
+            size = 0
+            for each in page:
+                batch.append(each)
+                size += each.live - each.rebuilt
+                if size >= BATCH:
+                    self._fold(batch)
+                    folded, batch, size = folded + size, [], 0
+                    report(self._progress())
+            self._fold(batch)
+            folded += size
+            last = page[-1].partnership
+        report(self._progress())
+        return folded
+
+    def rest(self, behind: list[Behind]) -> Saved:
+        """Fold what is missing; return what is to be saved."""
+        return self._runner.result(self._missing(behind))
+
+    def _progress(self) -> Progress:
+        rest, total = self._views.remaining()
+        return Progress(total - rest, total)
+
+    def is_current(self) -> bool:
+        """Return whether this rebuild has neither ended nor been replaced by another one."""
+        return [*self._views.folds(REBUILD).values()] == list(self._folds)
+
+    def _fold(self, batch: Sequence[Behind]) -> None:
+        """Fold these partnerships; new ones in memory, so that each row is written once."""
+        self._runner.fold(self._missing(each for each in batch if each.rebuilt != NOTHING))
+        results, positions = [], {}
+        for each in batch:
+            if each.rebuilt == NOTHING:
+                replayed = replay_all(self._projections, self._missing([each]))
+                results.append((each.partnership, [folded for _, folded in replayed.folded]))
+                positions[each.partnership] = (NOTHING, replayed.last)
+        saved = saved_of(REBUILD, self._projections, self._folds, positions, results)
+        try:
+            self._views.save(saved)
+        except Stale:
+            # Another process rebuilds the same. What it has not done is found in the next round.
+            if not self.is_current():
+                raise
+
+    def _missing(self, behind: Iterable[Behind]) -> Iterator[Recorded]:
+        for each in behind:
+            yield from self._history.of(each.partnership, each.rebuilt + 1, each.live + 1)

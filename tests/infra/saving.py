@@ -1,0 +1,19 @@
+"""How tests save rows without folding events."""
+
+from collections.abc import Mapping, Sequence
+
+from infra.store.records import Key, Output, Row, Saved, Views
+from projections import VERSIONS
+
+
+def saved(
+    views: Views,
+    projection: str,
+    positions: Mapping[str, tuple[int, int]],
+    rows: Mapping[Key, Row | None] | None = None,
+    outputs: Sequence[Output] = (),
+) -> Saved:
+    """Return rows of one live projection, by partnership and key, as they are saved."""
+    fold = views.begin(VERSIONS)[projection].id
+    stored = [(fold, *key, row) for key, row in (rows or {}).items()]
+    return Saved([fold], positions, stored, outputs)
