@@ -107,7 +107,7 @@ def text(found: IssuedStatements) -> Iterator[Block]:
         yield Note("No statement was issued.")
 
 
-def blocks(issued: Iterable[IssuedStatement], indent: int = 0) -> Iterator[Block]:
+def blocks(issued: Iterable[IssuedStatement], title: str = "", indent: int = 0) -> Iterator[Block]:
     """Give a table with a line for each statement."""
     yield Table(
         ["STATEMENT", "ISSUED", "BALANCE", "STATE"],
@@ -120,7 +120,7 @@ def blocks(issued: Iterable[IssuedStatement], indent: int = 0) -> Iterator[Block
             )
             for each in issued
         ],
-        title="statements",
+        title=title,
         indent=indent,
     )
 

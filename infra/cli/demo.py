@@ -176,7 +176,7 @@ def _print_one(row: Row, refused: Sequence[RefusedEvent]) -> None:
         found = (ALERTS.load(each["id"], each) for each in row["alerts"])
         printing.blocks(alerts.blocks(found, indent=4))
     issued = map(statements.IssuedStatement.model_validate, row["statements"])
-    printing.blocks(statements.blocks(issued, indent=2))
+    printing.blocks(statements.blocks(issued, "statements", indent=2))
     table(
         [">#", "HAPPENED", "RECORDED", "WHAT"],
         (

@@ -108,4 +108,4 @@ def issue(accord: "Accord", partnership: str, period: str, party: str | None = N
 
 def _text(settled: Settled) -> Iterator[Block]:
     yield from ingest.text(settled)
-    yield from statements.blocks(settled.statements)
+    yield from statements.blocks(settled.statements, "statements")
