@@ -93,8 +93,8 @@ def _strength(match: Match) -> int:
 class _Index:
     """Partnerships by sets of things that they have, of which each set keeps the first few.
 
-    Each set keeps the first partnership of `BEST` + 1 partners. So many suffice: before one of
-    the best matches stand at most the other `BEST` - 1, and a partnership of the same partner.
+    Each set keeps the first partnership of `BEST` + 1 partners. That is enough: at most `BEST` - 1
+    better matches and one partnership with the same partner can precede one of the best matches.
     """
 
     def __init__(self, all_by_id: Sequence[Matched]) -> None:

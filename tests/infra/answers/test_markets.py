@@ -39,5 +39,5 @@ def test_the_markets_by_replay_of_all_there_is_are_those_of_the_views(demo: Acco
 
 
 def test_the_markets_of_a_partnership_are_not_found_by_a_stranger(demo: Accord) -> None:
-    with pytest.raises(NotFound, match="northbridge is no party of spring-spain"):
+    with pytest.raises(NotFound, match="northbridge is not a party of spring-spain"):
         markets.ask(demo, ("spring-spain",), AsOf(viewer=Viewer("northbridge")))

@@ -1,6 +1,6 @@
 """The portfolio: what each party's partnerships say together, now and as of a time (C28)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
 
@@ -8,6 +8,7 @@ import pytest
 
 from domain.kernel import Command
 from domain.program import DefinePortfolio
+from domain.recorded import Recorded
 from infra.answers import portfolio
 from infra.answers.logs import AsOf
 from infra.answers.portfolio import Portfolios
@@ -142,3 +143,20 @@ def test_the_portfolio_of_now_takes_a_few_statements_and_reads_no_log(
     assert few == many
     assert sorted(set(few)) == ["last_recorded_at", "rows", "rows_of"]
     assert len(few) <= 5
+
+
+def test_the_portfolio_of_a_party_reads_the_logs_of_its_own_partnerships_alone(
+    demo: Accord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[str] = []
+    whole = demo.history.of
+
+    def of_noted(partnership: str, *given: int) -> Iterator[Recorded]:
+        read.append(partnership)
+        return whole(partnership, *given)
+
+    monkeypatch.setattr(demo.history, "of", of_noted)
+
+    portfolio.ask(demo, AsOf(viewer=Viewer("northbridge")))
+
+    assert set(read) == {"growthos-consulting"}
