@@ -35,6 +35,7 @@ class Role(StrEnum):
     PROJECTOR = "projector"
     PUBLISHER = "publisher"
     NOTARY = "notary"
+    SINKS = "sinks"
 
 
 HEALTH = {
@@ -43,6 +44,7 @@ HEALTH = {
     Role.PROJECTOR: 9103,
     Role.PUBLISHER: 9104,
     Role.NOTARY: 9105,
+    Role.SINKS: 9106,
 }
 """The port of each one's health page, unless another is set."""
 

@@ -18,6 +18,7 @@ from time import monotonic
 from domain.metric_catalogue import CATALOGUE
 from domain.recorded import Recorded
 from domain.values import instant
+from infra.exchange.sink import ALERT_TYPES
 from infra.kafka import clients, messages
 from infra.kafka.clients import Producer
 from infra.kafka.messages import Message
@@ -194,13 +195,6 @@ class Publisher:
         )
 
 
-_ALERT_TYPES = {
-    AlertState.OPEN: "AlertOpened",
-    AlertState.RESOLVED: "AlertResolved",
-    AlertState.WITHDRAWN: "AlertWithdrawn",
-}
-
-
 def _alert(topic: str, output: Output) -> Message:
     body = output.body
     return messages.told(
@@ -208,7 +202,7 @@ def _alert(topic: str, output: Output) -> Message:
         body["id"],
         body,
         id=output.id,
-        type=_ALERT_TYPES[AlertState(body["state"])],
+        type=ALERT_TYPES[AlertState(body["state"])],
         subject=output.partnership,
         time=body["recorded_at"],
     )

@@ -1,6 +1,7 @@
 """What can be set from outside, and nothing else."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
@@ -41,6 +42,9 @@ class Settings(BaseModel):
 
     policy: Path | None = None
     """The file of the operator's policy: who cosigns checkpoints, and where they answer."""
+
+    sinks: Mapping[str, str] = {}
+    """The address of each sink of alerts, by its kind, such as ``webhook``."""
 
     topics: str = "accord"
     """What the names of topics begin with, so that several installations can share a broker."""

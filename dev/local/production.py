@@ -59,6 +59,7 @@ SERVICES: Final = (
     Service("projector", ("run", "projector"), "accord_views", 9103, replicas=2),
     Service("publisher", ("run", "publisher"), "accord_views", 9104),
     Service("notary", ("run", "notary"), "accord_writer", 9105),
+    Service("sinks", ("run", "sinks"), "accord_views", 9106),
 )
 
 

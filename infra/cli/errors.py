@@ -32,6 +32,7 @@ def message(error: Exception) -> str | None:
     from infra.audit.log import Altered
     from infra.audit.timestamps import NoTimestamp
     from infra.evidence.forks import NoAccount
+    from infra.exchange.table import NoSuchSink
     from infra.kafka.topics import TopicsDiffer
     from infra.running.listening import CannotListen
     from infra.store.records import UnknownSchema
@@ -50,6 +51,7 @@ def message(error: Exception) -> str | None:
             | NoAccount()
             | NoKey()
             | NoPolicy()
+            | NoSuchSink()
             | NoSuchStore()
             | NoTimestamp()
             | NotFound()

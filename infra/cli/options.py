@@ -35,6 +35,9 @@ KAFKA = "ACCORD_KAFKA"
 TOPICS = "ACCORD_TOPICS"
 """The variable that says what the names of topics begin with."""
 
+SINK = "ACCORD_SINK_"
+"""The beginning of the variables that have the addresses of sinks; the kind of sink follows."""
+
 KEY, POLICY = "ACCORD_KEY", "ACCORD_POLICY"
 """The variables that name the files of the operator's signing key and of its policy. A store in a
 file has its key beside it."""
@@ -244,6 +247,11 @@ def settings(store: str, kafka: str | None = None) -> Settings:
         key=_file(KEY),
         policy=_file(POLICY),
         kafka=kafka or os.environ.get(KAFKA) or None,
+        sinks={
+            name.removeprefix(SINK).lower(): address
+            for name, address in os.environ.items()
+            if name.startswith(SINK) and address
+        },
         topics=os.environ.get(TOPICS) or Settings.model_fields["topics"].default,
     )
 

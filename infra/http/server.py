@@ -15,6 +15,8 @@ from starlette.applications import Starlette
 
 from infra.bootstrap import bootstrap
 from infra.deciding.service import wall_clock
+from infra.exchange.sink import delivering
+from infra.exchange.table import sinks
 from infra.http.app import create_app
 from infra.http.served import Served
 from infra.running.listening import listening
@@ -72,6 +74,8 @@ def serve(
         listening(host, port) as sock,
         bootstrap(settings, clock) as accord,
         accord.workers() as workers,
+        # With a broker, `accord run sinks` delivers.
+        delivering(accord.views, sinks(settings.sinks) if accord.folds_views else {}),
     ):
         server = Server(create_app(accord, workers, names(host)))
         sys.stderr.write(_announcement(sock, simulated=accord.simulated))

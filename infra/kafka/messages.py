@@ -27,7 +27,6 @@ LETTER: Final = 2**22
 
 _PREFIX = "ce_"
 _JSON = "application/json"
-_STRUCTURED = "application/cloudevents+json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +81,7 @@ def command(message: Received) -> bytes:
     """
     found, value = attributes(message), message.value or b""
     content_type = found.pop("content-type", _JSON)
-    if not found or content_type.startswith(_STRUCTURED):
+    if not found or content_type.startswith(cloudevents.STRUCTURED):
         return value
     return cloudevents.spliced(found | {"datacontenttype": content_type.partition(";")[0]}, value)
 

@@ -7,6 +7,9 @@ import orjson
 
 from infra.tlog import codec
 
+STRUCTURED = "application/cloudevents+json"
+"""The media type of an event in structured mode."""
+
 PREFIX = "accord."
 """What the type of a CloudEvent for Accord begins with."""
 

@@ -842,6 +842,17 @@ def test_a_port_in_use_is_reported_as_such(accord: Accord, tmp_path: Path, serve
     )
 
 
+def test_an_unknown_kind_of_sink_is_reported_as_such(
+    accord: Accord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ACCORD_SINK_PAGER", "http://ops.example")
+    accord("init")
+    ran = accord("up", "--port", "0")
+
+    assert ran.code == 1
+    assert "accord: There is no kind of sink pager. Use one of webhook.\n" in ran.err
+
+
 def test_an_address_of_another_machine_is_reported_as_such(accord: Accord) -> None:
     accord("init")
     ran = accord("up", "--host", "192.0.2.1", "--port", "0")

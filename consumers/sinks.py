@@ -1,0 +1,70 @@
+"""Delivers changes of alerts to the configured sinks. One process is active; others stand by."""
+
+from collections.abc import Mapping
+from contextlib import ExitStack, closing
+from threading import Event
+from time import monotonic
+
+from infra.exchange.sink import Sink, cursor_of, delivering
+from infra.exchange.table import sinks
+from infra.running.worker import Lag, WorkerProcess
+from infra.settings import Settings
+from infra.store.postgres_datastore import Datastore, LeaderLock
+from infra.store.postgres_views import CHANNEL, PostgresViews
+
+NAME = "sinks"
+
+POLL = 1.0
+"""Seconds between two attempts to become the active process."""
+
+
+def run(settings: Settings, process: WorkerProcess) -> None:
+    """Deliver until the process is told to stop. Raises `NoSuchSink`."""
+    with ExitStack() as stack:
+        views = PostgresViews(stack.enter_context(closing(Datastore(settings.store))))
+        lock = stack.enter_context(LeaderLock(settings.store, NAME, CHANNEL))
+        process.repeat(Sinks(views, lock, sinks(settings.sinks), process).step)
+
+
+class Sinks:
+    """Delivers while this process has the lock."""
+
+    def __init__(
+        self,
+        views: PostgresViews,
+        lock: LeaderLock,
+        sinks: Mapping[str, Sink],
+        process: WorkerProcess,
+    ) -> None:
+        self._views = views
+        self._lock = lock
+        self._sinks = sinks
+        self._stopping: Event = process.stopping
+        self._handled = process.handled
+        self._caught_up = monotonic()
+        process.lag = self.lag
+        process.unready_reasons = list
+
+    def step(self) -> int:
+        """Deliver while this process has the lock; else wait a while. Raises if it loses it."""
+        if not self._lock.take():
+            self._stopping.wait(POLL)
+            return 0
+        try:
+            with delivering(self._views, self._sinks, self._handled) as threads:
+                while not self._stopping.is_set():
+                    self._lock.wait(POLL)
+                    for each in threads:
+                        each.wake()
+        finally:
+            self._lock.close()
+        return 0
+
+    def lag(self) -> Lag:
+        """Return how many outputs the slowest sink has not received yet."""
+        last = self._views.last_output()
+        behind = (last - self._views.cursor(cursor_of(name)) for name in self._sinks)
+        waiting = max(behind, default=0)
+        if not waiting:
+            self._caught_up = monotonic()
+        return Lag(waiting, monotonic() - self._caught_up)

@@ -1,0 +1,37 @@
+"""The sink `webhook`: each change of an alert is posted to an address, as a CloudEvent."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from infra.audit.asking import NotReached, post
+from infra.exchange.sink import ALERT_TYPES
+from infra.kafka.messages import SOURCE
+from infra.store.records import Output
+from infra.tlog import cloudevents
+from infra.tlog.codec import canonical
+from projections.alerts import AlertState
+
+TIMEOUT: Final = 10.0
+"""Seconds to wait for an answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """Posts changes of alerts, as CloudEvents in structured JSON, to an address."""
+
+    url: str
+
+    def deliver(self, change: Output) -> None:
+        """Post a change. Raises `NotReached` unless the answer's status is 2xx."""
+        event = {
+            "specversion": "1.0",
+            "id": change.id,
+            "source": SOURCE,
+            "type": cloudevents.PREFIX + ALERT_TYPES[AlertState(change.body["state"])],
+            "subject": change.partnership,
+            "time": change.body["recorded_at"],
+            "data": change.body,
+        }
+        status, _ = post(self.url, canonical(event), cloudevents.STRUCTURED, TIMEOUT)
+        if not 200 <= status < 300:  # noqa: PLR2004 - the codes of success, RFC 9110
+            raise NotReached(f"{self.url} answered {status}.")
