@@ -1,6 +1,7 @@
 """A fact as it stands in the history: what happened, and everything that fixes its place there."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from domain.kernel import Act, Event
 
@@ -40,4 +41,9 @@ class Recorded:
     @property
     def late_days(self) -> int:
         """How many whole days after it happened it was recorded; 0 within the first day."""
-        return max(0, (self.act.recorded_at - self.act.occurred_at).days)
+        return late_days(self.act.occurred_at, self.act.recorded_at)
+
+
+def late_days(occurred_at: datetime, recorded_at: datetime) -> int:
+    """How many whole days after it happened something was recorded; 0 within the first day."""
+    return max(0, (recorded_at - occurred_at).days)

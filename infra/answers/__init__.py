@@ -7,7 +7,7 @@ Lists of what is so now come from the views.
 from infra.answers.erasing import commitments, erase
 from infra.answers.evidence import experiments, funnel, rules, try_rule
 from infra.answers.explaining import explain
-from infra.answers.listing import history, kpis
+from infra.answers.listing import kpis
 from infra.answers.logs import NOW, AsOf, NotFound, size_of
 from infra.answers.reviewing import review_pack
 from infra.answers.verifying import Checked, Difference, Memory, verify
@@ -24,7 +24,6 @@ __all__ = [
     "experiments",
     "explain",
     "funnel",
-    "history",
     "kpis",
     "review_pack",
     "rules",

@@ -3,6 +3,7 @@
 from infra.answers.alerts import ALERTS_QUESTION
 from infra.answers.attributes import ATTRIBUTES
 from infra.answers.candidates import CANDIDATES
+from infra.answers.history import HISTORY
 from infra.answers.markets import MARKETS
 from infra.answers.metrics import METRICS
 from infra.answers.partnerships import PARTNERSHIPS
@@ -20,6 +21,7 @@ QUESTIONS: tuple[Question, ...] = (
     METRICS,
     PARTNERSHIPS,
     SHOW,
+    HISTORY,
     ALERTS_QUESTION,
     STATEMENT,
     STATEMENTS,

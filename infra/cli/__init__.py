@@ -32,7 +32,6 @@ from infra.cli.errors import main
 from infra.cli.options import (
     FAILED,
     At,
-    Full,
     Id,
     Json,
     Known,
@@ -51,30 +50,6 @@ __all__ = ["main"]
 
 for question in QUESTIONS:
     questions.add(question)
-
-
-@app.command(rich_help_panel="Query")
-def history(
-    id: Id,
-    at: At = None,
-    known: Known = None,
-    party: Party = None,
-    full: Full = None,
-    store: Store = DEFAULT_STORE,
-    as_json: Json = False,
-) -> None:
-    """Tell who did what when; with --json, each event as it is stored."""
-    from infra import answers
-    from infra.cli import reading
-    from infra.cli.printing import array
-
-    with opened(store, as_json=as_json) as accord:
-        viewer = viewer_of(accord, id, party, full)
-        rows = answers.history(accord, id, answers.AsOf(at, known, viewer=viewer))
-        if as_json:
-            array(marked(accord, row) for row in rows)
-        else:
-            reading.print_history(rows)
 
 
 @app.command(rich_help_panel="Query")

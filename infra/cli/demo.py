@@ -8,10 +8,9 @@ from typing import Annotated
 import typer
 
 from domain.calendar import months_of
-from domain.execution import ReviewHeld
 from domain.reported_figure import MetricCorrected
 from infra import answers, bootstrap
-from infra.answers import alerts, partnerships, statements
+from infra.answers import alerts, history, partnerships, show, statements
 from infra.answers.logs import NotFound, view_rows
 from infra.answers.outcomes import RefusedEvent, Report, Tally
 from infra.answers.question import LONGEST_PAGE, Paging, Panel
@@ -110,26 +109,27 @@ def _partnerships(accord: Accord) -> Iterator[Row]:
 
 def _last_review(accord: Accord, name: str) -> Row | None:
     """Give the page for the last review that was held of a partnership, if there was one."""
-    held = [
-        each["data"]["review"]
-        for each in answers.history(accord, name)
-        if each["type"] == ReviewHeld.wire
-    ]
+    reviews = [each for each in show.ask(accord, name).reviews if each.done_at]
+    reviews.sort(key=lambda each: each.done_at or each.since)
+    held = [each.planned.review for each in reviews]
     return answers.review_pack(accord, name, held[-1]) if held else None
 
 
 def _partnership(accord: Accord, row: Row, tally: Tally) -> Row:
     name = row["id"]
     answer = answers.kpis(accord, name)
-    events = list(answers.history(accord, name))
+    events = list(history.items(accord, name))
     return {
         **row,
         "figures": [_told(accord, name, line) for line in answer["figures"] if _is_told(line)],
         "objectives": answer["objectives"],
         "alerts": [ALERTS.dump(each.id, each) for each in _alerts(accord, name)],
         "statements": [each.model_dump(mode="json") for each in statements.ask(accord, name).items],
-        "late": [each for each in events if each.get("late_days")],
-        "corrections": [each for each in events if each["type"] == MetricCorrected.wire],
+        "late_or_corrected": [
+            each.model_dump(mode="json")
+            for each in events
+            if each.late_days or each.event.type == MetricCorrected.wire
+        ],
         "refused": [each.model_dump() for each in tally.partnerships[name]],
     }
 
@@ -180,8 +180,13 @@ def _print_one(row: Row, refused: Sequence[RefusedEvent]) -> None:
     table(
         [">#", "HAPPENED", "RECORDED", "WHAT"],
         (
-            (each["index"], minute(each["occurred_at"]), minute(each["recorded_at"]), each["text"])
-            for each in sorted(row["late"] + row["corrections"], key=lambda each: each["index"])
+            (
+                each["index"],
+                minute(each["event"]["occurred_at"]),
+                minute(each["event"]["recorded_at"]),
+                each["text"],
+            )
+            for each in row["late_or_corrected"]
         ),
         title="late and corrected",
         indent=2,

@@ -12,29 +12,18 @@ from infra.bootstrap import Accord
 from infra.cli.printing import (
     Row,
     amount,
-    hanging,
-    minute,
     note,
     number,
     progress,
     say,
     styled,
     table,
-    width,
 )
 
 _TENTH = Decimal("0.1")
 
 POLL_SECONDS = 0.5
 """How often a follower looks for what was said meanwhile."""
-
-
-def print_history(rows: Iterable[Row]) -> None:
-    """Print each event as it comes: its index, when it happened, who did what; late ones say so."""
-    columns = width()
-    for row in rows:
-        head = f"{row['index']:>5}  {minute(row['occurred_at'])}  {who(row):<24}  "
-        hanging(head, row["text"] + late(row), columns)
 
 
 def who(row: Row) -> str:

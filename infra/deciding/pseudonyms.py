@@ -68,9 +68,11 @@ def commit(partnership: str, name: str, salt: bytes) -> Kept:
     return Kept(PERSON, partnership, key, canonical({"name": name, "salt": encoded}))
 
 
-def names(history: History, partnership: str) -> dict[str, str]:
-    """Give the names that are kept of a partnership, by their commitments."""
-    kept = history.kept(PERSON, partnership)
+def names(
+    history: History, partnership: str, people: Iterable[str] | None = None
+) -> dict[str, str]:
+    """Return the names of a partnership's people by commitment: all, or those of `people`."""
+    kept = history.kept(PERSON, partnership, people)
     return {key: orjson.loads(body)["name"] for key, body in kept.items()}
 
 
@@ -177,8 +179,11 @@ class Pseudonymizer:
 class Names:
     """The names of a partnership's people, for answers; one that is erased says so."""
 
-    def __init__(self, history: History, partnership: str) -> None:
-        self._names = names(history, partnership)
+    def __init__(
+        self, history: History, partnership: str, people: Iterable[str] | None = None
+    ) -> None:
+        """Read all names, or those of `people` only."""
+        self._names = names(history, partnership, people)
 
     def __call__(self, commitment: str) -> str:
         """Give the name that a commitment stands for; what is none is given as it is."""

@@ -26,7 +26,7 @@ from domain.people import ErasePerson, PersonErased
 from domain.recorded import Recorded
 from domain.reported_figure import ReportMetric
 from infra import answers
-from infra.answers import show
+from infra.answers import history, show
 from infra.bootstrap import Accord, bootstrap, init
 from infra.deciding.batch import Outcome
 from infra.deciding.pseudonyms import (
@@ -423,8 +423,8 @@ def test_a_simulated_store_gives_the_same_commitments_each_time(tmp_path: Path) 
 
 def test_answers_name_people_until_they_are_erased(told: Accord) -> None:
     def everything() -> str:
-        rows = list(answers.history(told, NAME))
-        return show.ask(told, NAME).model_dump_json() + orjson.dumps(rows).decode()
+        found = show.ask(told, NAME), history.ask(told, NAME)
+        return "".join(each.model_dump_json() for each in found)
 
     assert all(each in everything() for each in (CARMEN, DORA, "Ada"))
     (person,) = erase(told, CARMEN)
@@ -435,7 +435,8 @@ def test_answers_name_people_until_they_are_erased(told: Accord) -> None:
 
 
 def test_the_history_has_what_is_stored_and_the_names_beside_it(told: Accord) -> None:
-    row = next(row for row in answers.history(told, NAME) if row["source_id"] == "carmen-1")
+    found = history.ask(told, NAME).items
+    (item,) = (each for each in found if each.event.source_id == "carmen-1")
 
-    assert row["people"] == {row["actor"]: DORA, row["data"]["name"]: CARMEN}
-    assert row["text"].startswith(f"named {CARMEN} as")
+    assert item.people == {item.event.actor: DORA, item.event.data["name"]: CARMEN}
+    assert item.text.startswith(f"named {CARMEN} as")

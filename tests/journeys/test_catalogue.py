@@ -10,7 +10,7 @@ import pytest
 from domain.governance import ResourcesCommitted
 from domain.proportions import Beta, rounded
 from infra import answers
-from infra.answers import show, statement
+from infra.answers import history, show, statement
 from infra.answers.show import TaskState
 from infra.answers.statement import LedgerLine
 from infra.bootstrap import Accord
@@ -160,9 +160,9 @@ def test_two_quarters_at_4_9_are_a_breach_until_one_is_corrected_to_5_0(accord: 
         ("withdrawn", ["5.0000", "4.9000"]),
     ]
     breaches = [
-        each["type"]
-        for each in answers.history(accord, AURORA)
-        if each["type"].startswith("RuleBreach")
+        each.event.type
+        for each in history.items(accord, AURORA)
+        if each.event.type.startswith("RuleBreach")
     ]
     assert breaches == ["RuleBreached", "RuleBreachWithdrawn"]
 
@@ -170,9 +170,9 @@ def test_two_quarters_at_4_9_are_a_breach_until_one_is_corrected_to_5_0(accord: 
 def test_an_issue_of_47_59_hours_is_not_escalated_and_one_of_48_is(accord: Accord) -> None:
     issues = {each.planned.issue: each for each in show.ask(accord, CONSULTING).issues}
     escalated = [
-        each["data"]["issue"]
-        for each in answers.history(accord, CONSULTING)
-        if each["type"] == "IssueEscalated"
+        each.event.data["issue"]
+        for each in history.items(accord, CONSULTING)
+        if each.event.type == "IssueEscalated"
     ]
 
     assert (issues["issue-1"].state, issues["issue-1"].overdue_at) == (TaskState.DONE, None)

@@ -27,3 +27,16 @@ def tamper(folder: Path, statement: str, *given: object) -> None:
         changed = connection.execute(statement, given).rowcount
         connection.commit()
     assert changed == 1
+
+
+def changed_event(folder: Path, index: int, old: str, new: str) -> None:
+    """Replace a part of a stored event of `AURORA`."""
+    tamper(
+        folder,
+        """UPDATE events SET body = CAST(replace(CAST(body AS TEXT), ?, ?) AS BLOB)
+        WHERE partnership = ? AND idx = ?""",
+        old,
+        new,
+        AURORA,
+        index,
+    )

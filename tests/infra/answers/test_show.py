@@ -52,7 +52,7 @@ from infra.store.records import History
 from infra.tlog.codec import UnknownEvent, UnreadableEvent
 from projections.visibility import Viewer
 from tests.feeds import played, simulated
-from tests.infra.answers.asking import AURORA, PARTNER, printed, tamper
+from tests.infra.answers.asking import AURORA, PARTNER, changed_event, printed
 from tests.infra.answers.demo import CONSULTING, day
 from tests.infra.messages import beginning, from_steps, message
 from tests.life import LIFE, OURS, TERMS, THEIRS, changed, example, usd
@@ -348,18 +348,6 @@ def test_a_small_overlap_is_not_shown_to_the_other_party(tmp_path: Path) -> None
 
 
 # --- damaged and newer stores ------------------------------------------------------------------
-
-
-def changed_event(folder: Path, index: int, old: str, new: str) -> None:
-    tamper(
-        folder,
-        """UPDATE events SET body = CAST(replace(CAST(body AS TEXT), ?, ?) AS BLOB)
-        WHERE partnership = ? AND idx = ?""",
-        old,
-        new,
-        AURORA,
-        index,
-    )
 
 
 def test_an_event_of_a_newer_release_is_named_and_other_partnerships_are_shown(

@@ -1,0 +1,193 @@
+"""The log of one partnership: who did what and when, event by event."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from itertools import islice
+
+from pydantic import ConfigDict, Field, JsonValue, ValidationError
+
+from domain.recorded import late_days
+from infra.answers import cursors
+from infra.answers.logs import NOW, AsOf, sight_of, size_in
+from infra.answers.question import Item, Page, Paging, PartnershipId, Question
+from infra.answers.text import Block, Hanging, late, minute
+from infra.bootstrap import Accord
+from infra.deciding.pseudonyms import COMMITMENT, Names
+from infra.tlog.codec import UnknownEvent, UnreadableEvent, decode
+from projections.timeline import words
+from projections.visibility import Sight
+
+CHUNK = 500
+"""Events that are read at a time."""
+
+
+def _is_none(value: object) -> bool:
+    return value is None
+
+
+class StoredEvent(Item):
+    """An event as it is stored.
+
+    Its canonical JSON (RFC 8785) has the bytes that are hashed, signed and bundled. A newer
+    release may have written more fields than these.
+    """
+
+    model_config = ConfigDict(extra="allow")
+
+    actor: str
+    """A person by commitment, or a system by name."""
+    causation_id: str | None = Field(None, exclude_if=_is_none)
+    correlation_id: str | None = Field(None, exclude_if=_is_none)
+    data: dict[str, JsonValue]
+    event_id: str
+    occurred_at: datetime
+    partnership: str
+    party: str
+    recorded_at: datetime
+    schema_version: int
+    signed: str | None = Field(None, exclude_if=_is_none)
+    """The digest of the signed command that asked for the event."""
+    source: str
+    source_id: str
+    stream: str
+    stream_version: int
+    type: str
+
+
+class HistoryItem(Item):
+    """One event, and what belongs to it."""
+
+    index: int
+    """Its place in the log of the partnership, from 0."""
+    event: StoredEvent
+    withheld: bool
+    """Whether the viewer may not see what the event says: then its `data` is empty."""
+    text: str
+    """What the party did, as a sentence without its subject."""
+    late_days: int
+    """How many whole days after it happened it was recorded."""
+    people: dict[str, str]
+    """The name of each person in the event, by commitment."""
+
+
+class PartnershipHistory(Page[HistoryItem]):
+    """The events of a partnership, in the order they were recorded."""
+
+    id: str
+
+
+def ask(
+    accord: Accord,
+    id: PartnershipId,
+    when: AsOf = NOW,
+    page: Paging = Paging(),  # noqa: B008 - frozen
+) -> PartnershipHistory:
+    """Return a page of the log. Raises `NotFound`.
+
+    An event that the viewer may not see keeps its place in the log, without its data. So does an
+    event that a newer release wrote, unless its party or a full view asks.
+    """
+    start = 0 if page.after is None else cursors.read("history", page.after, int)[0]
+    found = list(islice(items(accord, id, when, start, page.limit + 1), page.limit + 1))
+    more = found[page.limit :]
+    return PartnershipHistory(
+        simulated=accord.simulated,
+        as_of=when.asked,
+        id=id,
+        next=cursors.written("history", more[0].index) if more else None,
+        items=tuple(found[: page.limit]),
+    )
+
+
+def items(
+    accord: Accord, id: str, when: AsOf = NOW, start: int = 0, chunk: int = CHUNK
+) -> Iterator[HistoryItem]:
+    """Return the events from index `start` on, read `chunk` at a time. Raises `NotFound`."""
+    sight = sight_of(accord.history, id, when, figures=False)
+    size = size_in(accord.history, id, when)
+    return _items(accord, id, when, sight, range(start, size, chunk))
+
+
+def _items(
+    accord: Accord, id: str, when: AsOf, sight: Sight, starts: range
+) -> Iterator[HistoryItem]:
+    for start in starts:
+        stop = min(start + starts.step, starts.stop)
+        entries = list(accord.history.entries(id, start, stop))
+        people = {each for _, body, _ in entries for each in COMMITMENT.findall(body.decode())}
+        names = Names(accord.history, id, people)
+        for index, body, _ in entries:
+            event = _stored(id, index, body)
+            if when.is_after(index, event.recorded_at):
+                return
+            if when.at is None or event.occurred_at <= when.at:
+                yield _item(index, body, event, sight, names)
+
+
+def _stored(id: str, index: int, body: bytes) -> StoredEvent:
+    try:
+        return StoredEvent.model_validate_json(body)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = "/".join(map(str, first["loc"]))
+        detail = f"cannot be read: {where}{': ' if where else ''}{first['msg']}."
+        raise UnreadableEvent(f"{id}#{index}", detail) from error
+
+
+def _item(index: int, body: bytes, event: StoredEvent, sight: Sight, names: Names) -> HistoryItem:
+    text, withheld = _text(index, body, event, sight, names)
+    shown = event.model_copy(update={"data": {}}) if withheld else event
+    return HistoryItem(
+        index=index,
+        event=shown,
+        withheld=withheld,
+        text=text,
+        late_days=late_days(event.occurred_at, event.recorded_at),
+        people=names.told_apart(shown.model_dump(mode="json")),
+    )
+
+
+def _text(
+    index: int, body: bytes, event: StoredEvent, sight: Sight, names: Names
+) -> tuple[str, bool]:
+    """Return the text of an event, and whether the viewer may not see what it says."""
+    try:
+        recorded = decode(body, index=index)
+    except UnknownEvent as error:
+        # Nobody knows whether it is private, so only those see it who see everything of it.
+        is_own = event.party == sight.viewer.party or sight.viewer.full
+        return f"({event.type}, version {event.schema_version}: {error.hint})", not is_own
+    if not sight.shows(recorded):
+        return f"(hidden: private to {event.party})", True
+    if smallest := sight.fewer_than(recorded):
+        return f"(fewer than {smallest}: not shown)", True
+    return words(names.recorded(recorded).event), False
+
+
+def text(found: PartnershipHistory) -> Iterator[Block]:
+    """Return a line for each event: its index, when it happened, who did what."""
+    for each in found.items:
+        mark = f" [{late(each.late_days)}]" if each.late_days else ""
+        yield Hanging(
+            f"{each.index:>5}  {minute(each.event.occurred_at)}  {who(each):<24}  ",
+            each.text + mark,
+        )
+
+
+def who(item: HistoryItem) -> str:
+    """Return the party that acted, and the person or system that acted for it."""
+    actor = item.event.actor
+    if actor == "clock":
+        return "(clock)"
+    return f"{item.event.party} ({item.people.get(actor, actor)})"
+
+
+HISTORY = Question(
+    "history",
+    ask,
+    text,
+    path="/v1/partnerships/{id}/history",
+    help="List the events of a partnership: who did what and when.",
+    private=True,
+    reads_views=False,
+)

@@ -1,0 +1,197 @@
+"""The log of a partnership, page by page, as each viewer sees it."""
+
+from pathlib import Path
+
+import pytest
+
+from domain.formation import BestAlternativeDeclared
+from domain.kernel import Event
+from domain.reported_figure import MetricReported
+from domain.viewing import FullViewTaken
+from infra.answers.history import CHUNK, ask, items, text
+from infra.answers.logs import NOW, AsOf, NotFound, stored_log
+from infra.answers.question import Paging
+from infra.bootstrap import Accord
+from infra.store.records import History
+from infra.tlog.codec import UnknownEvent, UnreadableEvent, canonical
+from projections.visibility import Viewer
+from tests.feeds import played
+from tests.infra.answers.asking import AURORA, PARTNER, changed_event, printed
+from tests.infra.answers.demo import CONSULTING, day
+
+FULL = AsOf(viewer=Viewer(full=True))
+
+
+def test_an_event_has_the_bytes_that_are_stored(demo: Accord) -> None:
+    found = list(items(demo, CONSULTING, FULL))
+
+    for place, (item, body) in enumerate(zip(found, demo.history.bodies(CONSULTING), strict=True)):
+        assert canonical(item.event.model_dump(mode="json")) == body
+        assert item.event.model_dump_json().encode() == body
+        assert (item.index, item.withheld) == (place, False)
+        assert item.text
+
+
+def test_an_event_that_was_recorded_days_later_says_how_many(demo: Accord) -> None:
+    late = [each for each in items(demo, CONSULTING) if each.late_days]
+
+    assert [
+        (f"{each.event.occurred_at:%m-%d}", f"{each.event.recorded_at:%m-%d}", each.late_days)
+        for each in late
+    ] == [("03-03", "03-10", 7), ("06-30", "07-05", 4), ("06-30", "07-05", 4)]
+    lines = printed(text(ask(demo, CONSULTING, page=Paging(limit=1000)))).splitlines()
+    assert [line.rpartition(" [")[2] for line in lines if line.endswith("late]")] == [
+        "recorded 7 days late]",
+        "recorded 4 days late]",
+        "recorded 4 days late]",
+    ]
+
+
+@pytest.mark.parametrize(
+    "when",
+    [
+        NOW,
+        AsOf(at=day("2026-06-30")),
+        AsOf(known=day("2026-06-30")),
+        AsOf(at=day("2026-03-04"), known=day("2026-03-11")),
+        AsOf(version=17),
+    ],
+)
+def test_the_events_are_those_of_the_moment_in_the_order_of_the_log(
+    demo: Accord, when: AsOf
+) -> None:
+    expected = [each.index for each in stored_log(demo.history, CONSULTING, when)]
+
+    assert [each.index for each in items(demo, CONSULTING, when)] == expected
+    assert [each.index for each in items(demo, CONSULTING, when, chunk=7)] == expected
+
+
+def test_a_page_reads_no_more_of_the_log_than_it_shows(
+    demo: Accord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[range] = []
+    real = type(demo.history).entries
+
+    def entries(self: History, partnership: str, start: int = 0, stop: int | None = None) -> object:
+        read.append(range(start, stop or 0))
+        return real(self, partnership, start, stop)
+
+    monkeypatch.setattr(type(demo.history), "entries", entries)
+    first = ask(demo, CONSULTING, page=Paging(limit=10))
+    second = ask(demo, CONSULTING, page=Paging(first.next, 10))
+
+    assert [each.index for each in second.items] == list(range(10, 20))
+    assert read == [range(11), range(10, 21)]
+
+
+def test_a_log_longer_than_a_chunk_is_read_whole(demo: Accord) -> None:
+    size = len(list(demo.history.bodies(CONSULTING)))
+
+    assert [each.index for each in items(demo, CONSULTING)] == list(range(size))
+    assert len(list(items(demo, CONSULTING, chunk=size - 1))) == size
+    assert CHUNK > 1
+
+
+# --- who sees what -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("viewer", [Viewer(), Viewer(PARTNER)], ids=["operator", "partner"])
+def test_an_event_that_is_not_shown_keeps_its_place(demo: Accord, viewer: Viewer) -> None:
+    secrets = [
+        each.event.statement
+        for each in demo.history.of(CONSULTING)
+        if isinstance(each.event, BestAlternativeDeclared) and each.act.party != viewer.party
+    ]
+    found = list(items(demo, CONSULTING, AsOf(viewer=viewer)))
+
+    assert secrets
+    assert [each.index for each in found] == list(range(len(found)))
+    assert not any(secret in each.model_dump_json() for secret in secrets for each in found)
+    withheld = [each for each in found if each.withheld]
+    assert any("(hidden: private to growthos)" in each.text for each in withheld)
+    assert all(each.event.data == {} for each in withheld)
+
+
+def test_a_stranger_learns_who_the_parties_are(demo: Accord) -> None:
+    with pytest.raises(NotFound, match="Ask as growthos or northbridge"):
+        ask(demo, CONSULTING, AsOf(viewer=Viewer("passer-by")))
+
+
+def test_the_operators_look_at_everything_is_on_record(tmp_path: Path) -> None:
+    with played(tmp_path) as accord:
+        taken = FullViewTaken(question="accord show aurora-series", reason="A complaint.")
+        accord.service.record_own(AURORA, "sam", taken)
+
+        last = list(items(accord, AURORA))[-1]
+
+    assert (last.event.type, last.event.party) == (FullViewTaken.wire, "accord")
+    assert last.people[last.event.actor] == "sam"
+    assert last.event.data["reason"] == "A complaint."
+
+
+# --- damaged and newer stores ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("viewer", "shown"),
+    [
+        (Viewer(), []),
+        (Viewer("aurora-films"), []),
+        (Viewer("helio-plus"), [True]),
+        (Viewer(full=True), [True]),
+    ],
+    ids=str,
+)
+def test_an_event_of_a_newer_release_is_named_and_may_be_private(
+    tmp_path: Path, viewer: Viewer, shown: list[bool]
+) -> None:
+    with played(tmp_path) as accord:
+        reported = next(
+            each
+            for each in accord.history.of(AURORA)
+            if isinstance(each.event, MetricReported) and each.act.party == "helio-plus"
+        )
+        changed_event(tmp_path, reported.index, '"type":"MetricReported"', '"type":"StarsAligned"')
+        found = list(items(accord, AURORA, AsOf(viewer=viewer)))
+
+    (unknown,) = (each for each in found if each.event.type not in Event.registry)
+    assert unknown.index == reported.index
+    assert unknown.text.startswith("(StarsAligned, version 1: Upgrade Accord")
+    assert [True for each in found if each is unknown and each.event.data] == shown
+    assert unknown.withheld is not bool(shown)
+    assert [each.index for each in found] == list(range(len(found)))
+
+
+def test_what_a_party_sees_is_not_guessed_from_a_stream_of_a_newer_release(tmp_path: Path) -> None:
+    with played(tmp_path) as accord:
+        changed_event(tmp_path, 2, '"schema_version":1', '"schema_version":2')
+
+        assert list(items(accord, AURORA))[2].text.startswith("(CandidateIdentified, version 2: ")
+        with pytest.raises(UnknownEvent, match=f"^{AURORA}#2 is CandidateIdentified, version 2"):
+            items(accord, AURORA, AsOf(viewer=Viewer("helio-plus")))
+
+
+def test_a_field_that_a_newer_release_added_is_shown(tmp_path: Path) -> None:
+    with played(tmp_path) as accord:
+        changed_event(tmp_path, 2, '"type":', '"tenant":"eu","type":')
+
+        item = list(items(accord, AURORA, FULL))[2]
+        (body,) = accord.history.bodies(AURORA, 2, 3)
+
+    assert canonical(item.event.model_dump(mode="json")) == body
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        ('{"actor"', '{actor"', "Invalid JSON"),
+        ('"event_id"', '"event-id"', "event_id: Field required"),
+        ('"found_through"', '"found-through"', "data/found_through: Field required"),
+    ],
+)
+def test_a_damaged_event_is_named(tmp_path: Path, old: str, new: str, reason: str) -> None:
+    with played(tmp_path) as accord:
+        changed_event(tmp_path, 2, old, new)
+
+        with pytest.raises(UnreadableEvent, match=f"^{AURORA}#2 cannot be read: {reason}"):
+            list(items(accord, AURORA))
