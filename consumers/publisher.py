@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from threading import Event
 from time import monotonic
+from typing import Any, TypeVar
 
 from domain.metric_catalogue import CATALOGUE
 from domain.recorded import Recorded
@@ -31,6 +32,7 @@ from infra.store.postgres_views import CHANNEL, Move, PostgresViews
 from infra.store.records import Output, Row
 from projections import KPIS, figures, timeline
 from projections.alerts import AlertState
+from projections.figures import Line
 from projections.fold import Rows
 from projections.kpis import AGREED
 
@@ -44,7 +46,7 @@ BATCH = 1000
 """Outputs, or items of the trail, that are published before the cursor is saved."""
 
 PARTNERSHIPS = 10
-"""Partnerships whose figures are told together; each takes some milliseconds."""
+"""Partnerships whose figures are published together; each takes some milliseconds."""
 
 PACE = 1.0
 """Seconds between two looks for figures, which change with every deal."""
@@ -56,7 +58,7 @@ SHARE = 0.1
 """The share of the time that goes into figures at most."""
 
 REMEMBERED = 50_000
-"""Figures, and rows, of which it is known what was told last, so that it is not told again."""
+"""How many figures and rows to cache, so that unchanged figures are not published again."""
 
 
 def run(settings: Settings, process: WorkerProcess) -> None:
@@ -233,24 +235,25 @@ def _item(topic: str, recorded: Recorded) -> Message:
 
 
 class Figures:
-    """The figures of partnerships that changed, each told only where it is another than before.
+    """The figures of partnerships that changed; each is published only if it differs from before.
 
-    They are put together for a few partnerships at a time, and for no more than a share of the
-    time, so that alerts never wait for them: whoever changes again meanwhile is told once.
+    A few partnerships are computed at a time, within a share of the time, so that alerts never
+    wait for figures. A partnership that changes again meanwhile is published once.
     """
 
     def __init__(self, views: PostgresViews, topic: str) -> None:
         self._views = views
         self._topic = topic
-        self._told: OrderedDict[str, Row] = OrderedDict()
-        self._read: OrderedDict[str, Row] = OrderedDict()
-        """The rows of periods as they were read last."""
+        self._published: OrderedDict[str, Line] = OrderedDict()
+        self._read: OrderedDict[str, Any] = OrderedDict()
+        """The rows of periods as they were last read."""
         self._moved: deque[Move] = deque()
 
     def forget(self) -> None:
-        """Forget what was told, because another one may have told since."""
-        for each in (self._told, self._read, self._moved):
-            each.clear()
+        """Forget what was published, because another process may have published since."""
+        self._published.clear()
+        self._read.clear()
+        self._moved.clear()
 
     def take(self, cursor: int) -> Taken:
         """Give the figures of some partnerships that have changed since a save."""
@@ -261,55 +264,63 @@ class Figures:
         if not some:
             return Taken([], cursor, pause=PACE)
         changed = self._views.changed(KPIS.name, [each.partnership for each in some], cursor)
-        told = [
+        found = [
             message
             for each in some
             if each.partnership in changed
             for message in self._of(each.partnership, each.index, changed[each.partnership])
         ]
         if not self._moved:
-            return Taken(told, some[-1].number, pause=PACE)
-        # The cursor waits until all of these moves are told.
-        return Taken(told, cursor, pause=(monotonic() - start) * (1 / SHARE - 1))
+            return Taken(found, some[-1].number, pause=PACE)
+        # The cursor waits until all of these moves are published.
+        return Taken(found, cursor, pause=(monotonic() - start) * (1 / SHARE - 1))
 
     def _of(self, partnership: str, index: int, changed: list[str]) -> Iterator[Message]:
-        rows = figures.Read(dict(self._views.select(KPIS.name, partnership)))
+        stored = self._views.select(KPIS.name, partnership)
+        rows = figures.Read({key: KPIS.load(key, row) for key, row in stored})
         metrics = self._differing(partnership, rows, changed)
         for period in figures.concerned(rows, changed):
             for line in figures.report(rows, period, metrics):
                 key = _key(partnership, line)
-                if self._told.get(key) != line:
-                    _remember(self._told, key, line)
+                if self._published.get(key) != line:
+                    _remember(self._published, key, line)
                     yield _figure(self._topic, key, partnership, index, line)
 
     def _differing(self, partnership: str, rows: Rows, changed: list[str]) -> Container[str]:
-        """Give the metrics that these changed rows concern; all, where it is not known before."""
+        """Give the metrics that these changed rows concern; all, if no earlier rows are known."""
         before = [self._read.get(f"{partnership}/{key}") for key in changed]
         for key in changed:
             _remember(self._read, f"{partnership}/{key}", rows[key])
-        if AGREED in changed or None in before:
+        if AGREED in changed:
             return CATALOGUE
-        pairs = zip(before, changed, strict=True)
-        return set().union(*(figures.differing(row or {}, rows[key]) for row, key in pairs))
+        metrics: set[str] = set()
+        for row, key in zip(before, changed, strict=True):
+            if row is None:
+                return CATALOGUE
+            metrics |= figures.differing(row, rows[key])
+        return metrics
 
 
-def _remember(kept: OrderedDict[str, Row], key: str, row: Row) -> None:
-    kept[key] = row
-    kept.move_to_end(key)
-    if len(kept) > REMEMBERED:
-        kept.popitem(last=False)
+T = TypeVar("T")
 
 
-def _key(partnership: str, line: Row) -> str:
-    more = (line["segment"],) if "segment" in line else ()
-    return "/".join((partnership, line["metric"], line["period"], line["unit"], *more))
+def _remember(cached: OrderedDict[str, T], key: str, value: T) -> None:
+    cached[key] = value
+    cached.move_to_end(key)
+    if len(cached) > REMEMBERED:
+        cached.popitem(last=False)
 
 
-def _figure(topic: str, key: str, partnership: str, index: int, line: Row) -> Message:
+def _key(partnership: str, line: Line) -> str:
+    more = (line.segment,) if line.segment else ()
+    return "/".join((partnership, line.metric, line.period, line.unit, *more))
+
+
+def _figure(topic: str, key: str, partnership: str, index: int, line: Line) -> Message:
     return messages.told(
         topic,
         key,
-        {"partnership": partnership, "index": index, **line},
+        {"partnership": partnership, "index": index, **figures.dump(line)},
         id=f"{key}@{index}",
         type="FigureChanged",
         subject=partnership,

@@ -4,7 +4,7 @@ The partnership's own stream stays short and its gates strongly consistent; meas
 are many, live in small aggregates of their own. Each stream's name begins with its partnership.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import assert_never
 
@@ -58,6 +58,11 @@ def _leaves(cls: type[Command]) -> Iterable[type[Command]]:
         yield cls
     for each in below:
         yield from _leaves(each)
+
+
+def event_types() -> Mapping[str, type[Event]]:
+    """Give every event that can be recorded, by its wire name."""
+    return Event.registry
 
 
 def stream_of(partnership_id: str, command: Command) -> str:

@@ -1,10 +1,28 @@
-"""The catalogue of metrics: name, unit, good direction, and how periods add up (C19)."""
+"""The catalogue of metrics (C19): unit, good direction, how periods add up, which events count.
 
-from dataclasses import dataclass
+This is the one table of metrics. A metric that is counted names the events that count and what
+each adds; the rows of KPIs, the alerts and the ledger derive from it which events they handle.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
 from enum import StrEnum
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from domain.kernel import Refused
 from domain.values import MINOR_UNITS
+
+if TYPE_CHECKING:
+    from domain.deal import (
+        ChargebackReversed,
+        DealWon,
+        PaymentReceived,
+        ReferralAttributed,
+        ReferralSubmitted,
+        RefundIssued,
+    )
 
 
 class Direction(StrEnum):
@@ -22,7 +40,7 @@ class Adds(StrEnum):
     RATIO = "ratio-of-sums"
     """Numerators and denominators are added, then divided; rates alone cannot be added."""
     LAST = "last"
-    """A level: the latest one stands."""
+    """A level: the latest one counts."""
 
 
 class Unit(StrEnum):
@@ -47,35 +65,109 @@ class Unit(StrEnum):
         return "a currency of ISO 4217, such as USD" if self is Unit.MONEY else f'"{self.value}"'
 
 
+class Count(NamedTuple):
+    """What one event adds to a counted metric."""
+
+    amount: Decimal | int = 1
+    unit: str = Unit.COUNT.value
+    segment: str = ""
+    """The part of the whole that it belongs to, such as a campaign."""
+
+
+Counting = Callable[[Any], Iterable[Count]]
+"""Gives what an event adds to a metric; nothing if this one does not count."""
+
+
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One metric of the catalogue.
-
-    `numerator` and `denominator` say of what a ratio is made; where both are counted from deals,
-    they name those counts. A `proportion` never exceeds the whole.
-    """
+    """One metric of the catalogue."""
 
     name: str
     unit: Unit
     direction: Direction
     adds: Adds
     numerator: str = ""
+    """What a ratio divides: another metric of the catalogue where events count it, else words."""
     denominator: str = ""
-    counted: bool = False
     proportion: bool = False
+    """Whether it is a share of a whole, which it never exceeds."""
+    counts: Mapping[str, Counting] = field(default_factory=dict, hash=False)
+    """What counts, by the event's wire name. The modules that define the events import this one."""
+
+    @property
+    def counted(self) -> bool:
+        """Whether events count it, or both parts of the ratio that it is."""
+        parts = (CATALOGUE.get(self.numerator), CATALOGUE.get(self.denominator))
+        return bool(self.counts) or all(each is not None and each.counts for each in parts)
 
     @property
     def scale(self) -> int:
-        """Give the factor from the bare ratio to the unit: a percentage is of a hundred."""
+        """Give the factor from the ratio to the unit: 100 for a percentage, else 1."""
         return 100 if self.unit is Unit.PERCENT else 1
 
     @property
     def of_trials(self) -> bool:
-        """Whether it is so many successes of so many trials, of which few say little (C21).
+        """Whether it counts successes of trials, so that it has a credible interval (C21).
 
-        What is counted from deals is, though the deals of a month may be those of leads before.
+        A share counted from deals does, although a deal of one month may be a lead of another.
         """
         return self.proportion or (self.counted and self.unit is Unit.PERCENT)
+
+
+# --- counting ----------------------------------------------------------------------------------
+
+
+def _once(_: object) -> list[Count]:
+    return [Count()]
+
+
+def _by_campaign(event: "ReferralSubmitted") -> list[Count]:
+    return [Count(segment=event.campaign or "")]
+
+
+def _attributed(event: "ReferralAttributed") -> list[Count]:
+    # A lead that another party claims too is still one attributed lead.
+    return [] if event.contests else [Count()]
+
+
+def _won(event: "DealWon") -> list[Count]:
+    # The second is by currency: a mean in one currency must not divide by deals in another.
+    return [Count(), Count(unit=event.annual_contract_value.currency)]
+
+
+def _contract_value(event: "DealWon") -> list[Count]:
+    value = event.annual_contract_value
+    return [Count(value.amount, value.currency)]
+
+
+def _days_to_close(event: "DealWon") -> list[Count]:
+    return [Count(event.days_to_close, Unit.DAYS.value)]
+
+
+def _first_payment(event: "PaymentReceived") -> list[Count]:
+    return [Count()] if event.first else []
+
+
+def _amount(event: "PaymentReceived | RefundIssued") -> list[Count]:
+    return [Count(event.amount.amount, event.amount.currency)]
+
+
+def _amount_returned(event: "ChargebackReversed") -> list[Count]:
+    return [Count(-event.amount.amount, event.amount.currency)]
+
+
+def _referred_at(event: "ReferralAttributed") -> date:
+    return event.referred_at
+
+
+COUNTED_AT: Mapping[str, Callable[[Any], date]] = {"ReferralAttributed": _referred_at}
+"""The moment in whose month an event counts, where that is not when the event occurred.
+
+An attribution says something about its lead, so it counts in the month of the lead.
+"""
+
+
+# --- the catalogue -----------------------------------------------------------------------------
 
 
 _UP, _DOWN = Direction.UP, Direction.DOWN
@@ -83,55 +175,53 @@ _COUNT, _PERCENT, _MONEY, _SCORE = Unit.COUNT, Unit.PERCENT, Unit.MONEY, Unit.SC
 
 
 def _sum(
-    name: str, unit: Unit = _COUNT, direction: Direction = _UP, *, counted: bool = False
+    name: str,
+    unit: Unit = _COUNT,
+    direction: Direction = _UP,
+    counts: Mapping[str, Counting] | None = None,
 ) -> Metric:
-    return Metric(name, unit, direction, Adds.SUM, counted=counted)
+    return Metric(name, unit, direction, Adds.SUM, counts=counts or {})
 
 
 def _level(name: str, unit: Unit = _COUNT, direction: Direction = _UP) -> Metric:
     return Metric(name, unit, direction, Adds.LAST)
 
 
-def _share(  # noqa: PLR0913 - the columns of the catalogue
-    name: str,
-    of: str,
-    by: str,
-    direction: Direction = _UP,
-    *,
-    counted: bool = False,
-    part: bool = True,
-) -> Metric:
-    return Metric(name, _PERCENT, direction, Adds.RATIO, of, by, counted=counted, proportion=part)
+def _share(name: str, of: str, by: str, direction: Direction = _UP, *, part: bool = True) -> Metric:
+    return Metric(name, _PERCENT, direction, Adds.RATIO, of, by, proportion=part)
 
 
-def _mean(  # noqa: PLR0913 - the columns of the catalogue
-    name: str, unit: Unit, of: str, by: str, direction: Direction = _UP, *, counted: bool = False
-) -> Metric:
-    return Metric(name, unit, direction, Adds.RATIO, of, by, counted=counted)
+def _mean(name: str, unit: Unit, of: str, by: str, direction: Direction = _UP) -> Metric:
+    return Metric(name, unit, direction, Adds.RATIO, of, by)
 
 
 _METRICS = (
     # The funnel, counted from deals [001].
-    _sum("leads", counted=True),
-    _sum("attributed_leads", counted=True),
-    _sum("qualified_leads", counted=True),
-    _sum("opportunities", counted=True),
-    _sum("demos", counted=True),
-    _sum("deals_won", counted=True),
-    _sum("deals_lost", counted=True, direction=_DOWN),
-    _sum("deals_paid", counted=True),
-    _sum("won_value", _MONEY, counted=True),
-    _sum("payments", _MONEY, counted=True),
-    _sum("refunds", _MONEY, counted=True, direction=_DOWN),
-    _sum("days_to_close", Unit.DAYS, _DOWN, counted=True),
-    _share("tagged_share", "attributed_leads", "leads", counted=True),
-    _share("lead_to_qualified", "qualified_leads", "leads", counted=True, part=False),
-    _share("lead_to_opportunity", "opportunities", "leads", counted=True, part=False),
-    _share("lead_to_demo", "demos", "leads", counted=True, part=False),
-    _share("demo_to_paid", "deals_won", "demos", counted=True, part=False),
-    _share("opportunity_to_win", "deals_won", "opportunities", counted=True, part=False),
-    _mean("average_contract_value", _MONEY, "won_value", "deals_won", counted=True),
-    _mean("time_to_close", Unit.DAYS, "days_to_close", "deals_won", _DOWN, counted=True),
+    _sum("leads", counts={"ReferralSubmitted": _by_campaign}),
+    _sum("attributed_leads", counts={"ReferralAttributed": _attributed}),
+    _sum("qualified_leads", counts={"LeadQualified": _once}),
+    _sum("opportunities", counts={"OpportunityCreated": _once}),
+    _sum("demos", counts={"DemoHeld": _once}),
+    _sum("deals_won", counts={"DealWon": _won}),
+    _sum("deals_lost", direction=_DOWN, counts={"DealLost": _once}),
+    _sum("deals_paid", counts={"PaymentReceived": _first_payment}),
+    _sum("won_value", _MONEY, counts={"DealWon": _contract_value}),
+    _sum("payments", _MONEY, counts={"PaymentReceived": _amount}),
+    _sum(
+        "refunds",
+        _MONEY,
+        _DOWN,
+        counts={"RefundIssued": _amount, "ChargebackReversed": _amount_returned},
+    ),
+    _sum("days_to_close", Unit.DAYS, _DOWN, counts={"DealWon": _days_to_close}),
+    _share("tagged_share", "attributed_leads", "leads"),
+    _share("lead_to_qualified", "qualified_leads", "leads", part=False),
+    _share("lead_to_opportunity", "opportunities", "leads", part=False),
+    _share("lead_to_demo", "demos", "leads", part=False),
+    _share("demo_to_paid", "deals_won", "demos", part=False),
+    _share("opportunity_to_win", "deals_won", "opportunities", part=False),
+    _mean("average_contract_value", _MONEY, "won_value", "deals_won"),
+    _mean("time_to_close", Unit.DAYS, "days_to_close", "deals_won", _DOWN),
     # Growth [001].
     _sum("impressions"),
     _sum("clicks"),
@@ -186,14 +276,13 @@ CATALOGUE: dict[str, Metric] = {metric.name: metric for metric in _METRICS}
 
 
 def proportion(name: str) -> Metric:
-    """Give a metric that is so many successes of so many trials (C21). Raises `Refused`."""
+    """Give a metric that counts successes of trials (C21). Raises `Refused` for another."""
     metric = CATALOGUE.get(name)
     if metric is None or not metric.of_trials:
         raise Refused(
             "no-proportion",
-            f"{name} is not so many successes of so many trials, so nothing says how much few "
-            "of them are worth.",
-            "Name one that is: "
+            f"{name} does not count successes of trials, so it has neither sample nor credibility.",
+            "Name one that does: "
             + ", ".join(each.name for each in CATALOGUE.values() if each.of_trials)
             + ".",
             metric=name,

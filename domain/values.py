@@ -65,6 +65,13 @@ Number = Annotated[
 ]
 """An exact decimal, written as a string."""
 
+Exact = Annotated[
+    Decimal,
+    PlainSerializer(plain, return_type=str),
+    WithJsonSchema({"type": "string", "pattern": r"^-?[0-9]+(\.[0-9]+)?$"}),
+]
+"""A decimal that was computed, of any number of digits, written as a string."""
+
 Percent = Annotated[Number, Field(ge=0, le=100)]
 """A share of a hundred, as a decimal string: "15" is 15 %."""
 

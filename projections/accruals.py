@@ -32,6 +32,7 @@ from domain.terms import (
 from domain.values import plain
 from projections import figures
 from projections.fold import Row, Rows
+from projections.kpis import StoredPeriods
 
 FIRST_YEAR = "P1Y"
 """How long a first year's revenue is counted from the day of the sale (C10)."""
@@ -332,7 +333,7 @@ def dues_of_window(agreed: Row, windowed: Row, window: str) -> Iterator[Due]:
         return
     months = months_of(window)
     length = {1: "month", 3: "quarter", 12: "year"}[len(months)]
-    rows: Rows = windowed.get("periods", {})
+    rows = StoredPeriods(windowed.get("periods", {}))
     for held, name, item in _items(agreed, start.date().isoformat()):
         found = _judged(item, length, rows, window, agreed)
         if found is not None:

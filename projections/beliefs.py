@@ -1,49 +1,55 @@
 """What figures say of the rates behind them: posterior means and credible intervals (C20, C21).
 
-They are computed when figures are read, not as events come, because they cost a thousand times
-what a sum does. The prior is the one in force when the period began; where none was agreed, every
-rate is as likely as any other, and the answer says so.
+They are computed when figures are read and not when events are folded, because one costs about a
+thousand times as much as a sum. The prior is the one in force when the period began. Where none
+was agreed the prior is uniform, and the answer says so.
 """
 
-from collections.abc import Iterable
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import NamedTuple
 
 from domain.calendar import bounds
-from domain.metric_catalogue import CATALOGUE, Metric
-from domain.priors import uniform
-from domain.proportions import Beta, Interval, in_percent, rounded
-from domain.reported_figure import OTHER_CHANNELS
-from domain.values import plain
-from projections.fold import Row, Rows
-from projections.kpis import AGREED
+from domain.metric_catalogue import Metric
+from domain.priors import Prior, uniform
+from domain.proportions import Beta, in_percent
+from domain.values import Exact
+from projections.kpis import AgreedPrior, AgreedRow
 
 CREDIBILITY = Decimal(95)
-"""The share, in percent, of what is believed that a shown interval holds."""
-
-_NO_TRIALS = "not so many of so many: insufficient evidence"
-"""Said where the deals of a month are those of leads before it, so that there are more of them."""
+"""The probability, in percent, that a credible interval contains the rate."""
 
 
 class Belief(NamedTuple):
-    """What is believed of a rate after a period's trials, and the prior that it began with."""
+    """A rate's distribution after a period's trials, and the prior that it started from."""
 
     posterior: Beta
-    prior: Row
+    prior: Prior
+    agreed: AgreedPrior | None
+    """The prior as it was agreed; None for the uniform one."""
 
 
-def prior_for(metric: str, period: str, agreed: Row) -> Row:
-    """Give the prior in force when a period began, or that every rate was as likely (C21).
+@dataclass(frozen=True, slots=True)
+class Posterior:
+    """The mean and the credible interval of a rate, in percent, and the prior (C21)."""
 
-    `agreed` is the row of what was agreed. One that was agreed has its ``version`` and ``index``.
-    """
-    start = bounds(period)[0].isoformat()
-    holding = [
-        each
-        for each in agreed.get("priors", [])
-        if each["metric"] == metric and each["from"] <= start
+    mean: Exact
+    low: Exact
+    high: Exact
+    credibility: Exact
+    """The probability, in percent, that the rate lies from `low` to `high`."""
+    prior: Prior
+    prior_version: int | None = None
+    """The version of the agreed prior; null for the uniform prior, which nobody agreed."""
+
+
+def prior_for(metric: str, period: str, agreed: AgreedRow) -> AgreedPrior | None:
+    """Give the prior in force when a period began, if one was agreed (C21)."""
+    start = bounds(period)[0]
+    in_force = [
+        each for each in agreed.priors if each.prior.metric == metric and each.binds_from <= start
     ]
-    return holding[-1] if holding else uniform(metric).model_dump(mode="json")
+    return in_force[-1] if in_force else None
 
 
 def belief(
@@ -51,22 +57,23 @@ def belief(
     period: str,
     numerator: Decimal | None,
     denominator: Decimal | None,
-    agreed: Row,
+    agreed: AgreedRow,
 ) -> Belief | None:
     """Give what a figure says of its rate.
 
-    Nothing where it is not so many successes of so many trials: without a denominator, or where
-    the deals of a month are those of leads before it, the evidence is insufficient.
+    None where the evidence is insufficient: without a denominator, or where successes exceed
+    trials because the deals of a month are those of leads before it.
     """
     if not metric.of_trials or not numerator_fits(numerator, denominator):
         return None
-    prior = prior_for(metric.name, period, agreed)
-    known = Beta(prior["successes"], prior["failures"])
-    return Belief(known.after(int(numerator or 0), int(denominator or 0)), prior)
+    found = prior_for(metric.name, period, agreed)
+    prior = found.prior if found else uniform(metric.name)
+    posterior = prior.belief.after(int(numerator or 0), int(denominator or 0))
+    return Belief(posterior, prior, found)
 
 
 def numerator_fits(numerator: Decimal | None, denominator: Decimal | None) -> bool:
-    """Whether there are trials, and these are successes of them: whole, and no more than all."""
+    """Whether these are successes of trials: whole numbers, and no more successes than trials."""
     return (
         numerator is not None
         and denominator is not None
@@ -76,70 +83,14 @@ def numerator_fits(numerator: Decimal | None, denominator: Decimal | None) -> bo
     )
 
 
-def probability(value: Decimal) -> str:
-    """Give a probability, from 0 to 1, as rows hold it."""
-    return plain(rounded(value))
-
-
-def percent(rate: Decimal) -> str:
-    """Give a rate in percent, as rows hold it."""
-    return plain(in_percent(rate))
-
-
-def bounds_in_percent(interval: Interval) -> Row:
-    """Give an interval's bounds in percent, as rows hold them."""
-    return {"low": percent(interval.low), "high": percent(interval.high)}
-
-
-def posterior(known: Belief) -> Row:
-    """Give what is believed of a rate: its mean and interval in percent, and the prior used."""
-    prior = known.prior
-    return {
-        "mean": percent(known.posterior.mean),
-        **bounds_in_percent(known.posterior.interval(CREDIBILITY / 100)),
-        "credibility": plain(CREDIBILITY),
-        "prior": {
-            name: prior[name]
-            for name in ("successes", "failures", "source", "version")
-            if name in prior
-        },
-    }
-
-
-def with_posteriors(rows: Rows, lines: Iterable[Row]) -> list[Row]:
-    """Give a report's lines (see `figures.report`), each proportion with what it says of its rate.
-
-    Beside other channels stands how likely the partner's rate is the higher one, where both have
-    denominators (C19).
-    """
-    agreed = rows.get(AGREED, {})
-    lines = list(lines)
-    known = [_of(line, agreed) for line in lines]
-    others = {
-        (line["metric"], line["period"]): each.posterior
-        for line, each in zip(lines, known, strict=True)
-        if each and line.get("segment") == OTHER_CHANNELS
-    }
-    return [
-        _with(line, each, others.get((line["metric"], line["period"])))
-        for line, each in zip(lines, known, strict=True)
-    ]
-
-
-def _of(line: Row, agreed: Row) -> Belief | None:
-    numerator, denominator = (
-        Decimal(line[part]) if part in line else None for part in ("numerator", "denominator")
+def posterior(known: Belief) -> Posterior:
+    """Give the mean and the credible interval of a rate, and the prior that was used."""
+    interval = known.posterior.interval(CREDIBILITY / 100)
+    return Posterior(
+        in_percent(known.posterior.mean),
+        in_percent(interval.low),
+        in_percent(interval.high),
+        CREDIBILITY,
+        known.prior,
+        known.agreed.version if known.agreed else None,
     )
-    return belief(CATALOGUE[line["metric"]], line["period"], numerator, denominator, agreed)
-
-
-def _with(line: Row, known: Belief | None, other: Beta | None) -> Row:
-    if known is None:
-        if CATALOGUE[line["metric"]].of_trials and line["value"] is not None:
-            return {"note": _NO_TRIALS, **line}
-        return line
-    more: Row = {"posterior": posterior(known)}
-    if other and "segment" not in line:
-        above = known.posterior.probability_above(other)
-        more["above_other_channels"] = probability(above)
-    return {**line, **more}

@@ -15,9 +15,6 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from itertools import islice
-from typing import Annotated
-
-from pydantic import PlainSerializer
 
 from domain.agreement import CommercialTermsAgreed
 from domain.breach_actions import RuleBreached, RuleBreachWithdrawn
@@ -31,13 +28,10 @@ from domain.proportions import rounded
 from domain.recorded import Recorded
 from domain.reported_figure import OTHER_CHANNELS
 from domain.rules import Action, Comparison, DecisionRule, Window
-from domain.values import plain
+from domain.values import Exact, plain
 from projections import beliefs, figures, kpis
 from projections.beliefs import Belief
-from projections.fold import Row
-
-Exact = Annotated[Decimal, PlainSerializer(plain, return_type=str)]
-"""A decimal, written as a string without an exponent."""
+from projections.kpis import NO_FIGURES, NOTHING_AGREED, AgreedRow, PeriodRow
 
 CONCERNED: frozenset[type[Event]] = kpis.MEASURED | {
     PeriodClosed,
@@ -99,10 +93,8 @@ class Judged:
     """Every version of every rule, in the order in which they were agreed."""
     closed: Mapping[str, int] = field(default_factory=dict)
     """Each closed window with the index of its `PeriodClosed`."""
-    agreed: Row = field(default_factory=dict)
-    """Minimums and priors, as `projections.kpis` keeps them."""
-    periods: Mapping[str, Row] = field(default_factory=dict)
-    """The figures of each period, as `projections.kpis` keeps them."""
+    agreed: AgreedRow = NOTHING_AGREED
+    periods: Mapping[str, PeriodRow] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,8 +200,8 @@ def take(judged: Judged, recorded: Recorded) -> tuple[Judged, tuple[str, ...]]:
         needed = judged.needed
         if not any(metric in needed for metric in kpis.measures(recorded)):
             return judged, ()
-        (period,) = kpis.keys(recorded)
-        row = kpis.period_with(judged.periods.get(period, {}), recorded)
+        period = kpis.period_of(recorded)
+        row = kpis.period_with(judged.periods.get(period, NO_FIGURES), recorded)
         after = Judged(
             needed, judged.rules, judged.closed, judged.agreed, {**judged.periods, period: row}
         )
@@ -397,8 +389,8 @@ def _facts(agreed: DecisionRule, looks: list[Look]) -> RuleFacts:
 
 def _agreed_by(rule: BindingRule, looks: list[Look]) -> list[int]:
     """Give the events that agreed what was judged by: the rule, and the priors it used."""
-    priors = [each.known.prior for each in looks if each.known]
-    agreed = [rule.index, *(each.get("index") for each in priors)]
+    priors = [each.known.agreed for each in looks if each.known]
+    agreed = [rule.index, *(each.index for each in priors if each)]
     return [index for index in agreed if index is not None]
 
 
@@ -418,14 +410,14 @@ def minimum_verdict(judged: Judged, rule: str, window: str) -> Verdict | None:
         return None
     known = figures.figure(judged.periods, LEADS, window)
     leads = known.value if known and known.value is not None else Decimal(0)
-    asked = Decimal(minimum["minimum"])
+    asked = Decimal(minimum.minimum or 0)
     return Verdict(
         rule,
-        minimum["version"],
+        minimum.terms_version,
         window,
         breached=leads < asked,
         sound=leads >= asked,
         text=f"{plain(leads)} of {plain(asked)} referrals in {window}.",
         facts=Shortfall(leads, asked, max(Decimal(0), asked - leads)),
-        evidence=(minimum["index"], judged.closed[window]),
+        evidence=(minimum.index, judged.closed[window]),
     )

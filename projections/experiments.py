@@ -1,13 +1,17 @@
-"""Experiments: what each variant came to, how sure it is which is better, what was concluded (C5).
+"""Experiments: the results of each variant, which one is better and how surely (C5, C26).
 
-An experiment has a row of totals, and each of its observations a small one, so that a correction
-finds what it restates. What the totals say is computed when they are read (see `report`).
+An experiment has a row of totals, and each observation a small row, so that a correction finds
+what it restates. Probabilities and bounds are computed when the rows are read (see `report`).
 """
 
-from collections.abc import Iterator
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from decimal import Decimal
+from enum import StrEnum
+from typing import Generic, TypeVar
 
-from domain.comparison import Anytime, Comparison, Tally
+from domain.comparison import Comparison, Tally
 from domain.experiment import (
     HypothesisRegistered,
     ObservationCorrected,
@@ -17,26 +21,66 @@ from domain.experiment import (
     VariantPromoted,
 )
 from domain.kernel import Event
+from domain.proportions import in_percent, rounded
 from domain.recorded import Recorded
-from domain.values import instant, plain
-from projections.beliefs import bounds_in_percent, percent, probability
-from projections.fold import Change, Projection, Row, Rows
+from domain.values import Exact
+from projections.fold import NOTHING, Change, Projection, Rows
 
-REGISTERED, RUNNING, CONCLUDED = "registered", "running", "concluded"
+E = TypeVar("E", bound=Event)
 
 _OBSERVED = (VariantObserved, ObservationCorrected)
-_EVENTS = (HypothesisRegistered, PilotStarted, *_OBSERVED, PilotConcluded, VariantPromoted)
+_STATED = (HypothesisRegistered, PilotStarted, PilotConcluded, VariantPromoted)
+
+
+# --- rows --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Stated(Generic[E]):
+    """An event of an experiment, and who stated it when."""
+
+    event: E
+    party: str
+    at: datetime
+    """When it happened."""
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class ExperimentRow:
+    """What is known of one experiment.
+
+    An answer as of a moment may lack the beginning, so any part of it may be missing.
+    """
+
+    registered: Stated[HypothesisRegistered] | None = None
+    started: Stated[PilotStarted] | None = None
+    concluded: Stated[PilotConcluded] | None = None
+    promoted: Stated[VariantPromoted] | None = None
+    totals: Mapping[str, Tally] = field(default_factory=dict)
+    """The trials and successes of each variant."""
+
+
+@dataclass(frozen=True, slots=True)
+class ObservationRow:
+    """One observation, as it was corrected last."""
+
+    variant: str
+    tally: Tally
+
+
+_EMPTY = ExperimentRow()
 
 
 # --- fold --------------------------------------------------------------------------------------
 
 
 def keys(recorded: Recorded) -> tuple[str, ...]:
-    """Give the rows that an event touches: the experiment's, and that of an observation."""
+    """Give the rows that an event changes: the experiment's, and that of an observation."""
     event = recorded.event
     if isinstance(event, _OBSERVED):
         return event.experiment, _observation(event)
-    return (event.experiment,) if isinstance(event, _EVENTS) else ()
+    return (event.experiment,) if isinstance(event, _STATED) else ()
 
 
 def _observation(event: VariantObserved | ObservationCorrected) -> str:
@@ -44,148 +88,190 @@ def _observation(event: VariantObserved | ObservationCorrected) -> str:
 
 
 def apply(rows: Rows, recorded: Recorded) -> Change:
-    """Take an event into the rows of its experiment."""
-    match recorded.event:
-        case VariantObserved() as event:
-            observed = {"variant": event.variant, **_outcome(event)}
-            more = _observed(rows, event, observed, Tally(event.trials, event.successes))
-        case ObservationCorrected() as event:
-            existing = rows.get(_observation(event))
-            if existing is None:  # A replay as of a moment may know the correction alone.
-                return Change({}, [])
-            observed = {**existing, **_outcome(event)}
-            difference = Tally(
-                event.trials - existing["trials"], event.successes - existing["successes"]
-            )
-            more = _observed(rows, event, observed, difference)
-        case event if isinstance(event, _EVENTS):
-            row = rows.get(event.experiment, {})
-            more = {event.experiment: {**row, **_said(event, recorded)}}
-        case _:
-            more = {}
-    return Change(more, [])
+    """Add an event to the rows of its experiment."""
+    event = recorded.event
+    if isinstance(event, _OBSERVED):
+        return _observed(rows, event)
+    if not isinstance(event, _STATED):
+        return NOTHING
+    row: ExperimentRow = rows.get(event.experiment, _EMPTY)
+    return Change({event.experiment: _with_stated(row, event, recorded)}, [])
 
 
-def _outcome(event: VariantObserved | ObservationCorrected) -> Row:
-    return {"trials": event.trials, "successes": event.successes}
+def _observed(rows: Rows, event: VariantObserved | ObservationCorrected) -> Change:
+    key, now = _observation(event), Tally(event.trials, event.successes)
+    if isinstance(event, VariantObserved):
+        observed, before = ObservationRow(event.variant, now), Tally()
+    else:
+        existing: ObservationRow | None = rows.get(key)
+        if existing is None:  # A replay as of a moment may have the correction alone.
+            return NOTHING
+        observed, before = ObservationRow(existing.variant, now), existing.tally
+    row: ExperimentRow = rows.get(event.experiment, _EMPTY)
+    total = row.totals.get(observed.variant, Tally())
+    after = Tally(
+        total.trials + now.trials - before.trials,
+        total.successes + now.successes - before.successes,
+    )
+    totals = {**row.totals, observed.variant: after}
+    return Change({event.experiment: replace(row, totals=totals), key: observed}, [])
 
 
-def _observed(
-    rows: Rows, event: VariantObserved | ObservationCorrected, observed: Row, more: Tally
-) -> dict[str, Row]:
-    row = rows.get(event.experiment, {})
-    totals = row.get("totals", {})
-    before = totals.get(observed["variant"], {"trials": 0, "successes": 0})
-    after = {
-        "trials": before["trials"] + more.trials,
-        "successes": before["successes"] + more.successes,
-    }
-    totals = {**totals, observed["variant"]: after}
-    return {event.experiment: {**row, "totals": totals}, _observation(event): observed}
-
-
-def _said(event: Event, recorded: Recorded) -> Row:
-    """Give what an event says of the experiment, with who said it when."""
-    act = recorded.act
-    said = {
-        **event.model_dump(mode="json", exclude={"experiment"}, exclude_none=True),
-        "party": act.party,
-        "at": instant(act.occurred_at),
-        "index": recorded.index,
-    }
+def _with_stated(
+    row: ExperimentRow,
+    event: HypothesisRegistered | PilotStarted | PilotConcluded | VariantPromoted,
+    recorded: Recorded,
+) -> ExperimentRow:
+    act, index = recorded.act, recorded.index
+    by = (act.party, act.occurred_at, index)
     match event:
         case HypothesisRegistered():
-            return {"hypothesis": said}
+            return replace(row, registered=Stated(event, *by))
         case PilotStarted():
-            return {"started": said}
+            return replace(row, started=Stated(event, *by))
         case PilotConcluded():
-            return {"concluded": said}
-        case _:
-            return {"promoted": said}
+            return replace(row, concluded=Stated(event, *by))
+        case VariantPromoted():
+            return replace(row, promoted=Stated(event, *by))
 
 
-EXPERIMENTS = Projection("experiments", keys, apply, frozenset(_EVENTS))
+EXPERIMENTS = Projection(
+    "experiments",
+    keys,
+    apply,
+    frozenset({*_OBSERVED, *_STATED}),
+    version=2,
+    row_type=lambda key: ObservationRow if "/" in key else ExperimentRow,
+)
 
 
 # --- read --------------------------------------------------------------------------------------
 
 
-def report(rows: Rows) -> list[Row]:
-    """Give each experiment as it stands, in the order in which they were registered (C5, C26)."""
-    found = [(name, row) for name, row in rows.items() if "hypothesis" in row]
-    found.sort(key=lambda each: int(each[1]["hypothesis"]["index"]))
-    return [_experiment(name, row) for name, row in found]
+class PilotState(StrEnum):
+    """How far an experiment is."""
+
+    REGISTERED = "registered"
+    RUNNING = "running"
+    CONCLUDED = "concluded"
 
 
-def _experiment(name: str, row: Row) -> Row:
-    said = {key: row["hypothesis"][key] for key in HypothesisRegistered.model_fields
-            if key != "experiment"}  # fmt: skip
-    hypothesis = HypothesisRegistered(experiment=name, **said)
-    totals = row.get("totals", {})
-    comparison = hypothesis.comparison({each: Tally(**tally) for each, tally in totals.items()})
-    return {
-        "experiment": name,
-        "state": _state(row),
-        **{part: said[part] for part in ("hypothesis", "metric", "assignment", "prior")},
-        "registered": {part: row["hypothesis"][part] for part in ("party", "at", "index")},
-        "control": hypothesis.control,
-        "variants": [
-            {
-                "variant": each.variant,
-                "description": each.description,
-                **dict(_variant(each.variant, hypothesis.control, comparison)),
-            }
+@dataclass(frozen=True, slots=True)
+class VariantResults:
+    """One variant's results. Rates are in percent, probabilities from 0 to 1."""
+
+    variant: str
+    description: str
+    trials: int
+    successes: int
+    rate: Exact | None
+    """Null without trials."""
+    mean: Exact
+    """The expected rate, given the prior and the trials."""
+    low: Exact
+    """The bounds by which the variant is judged: see the stop rule."""
+    high: Exact
+    best: Exact
+    """The probability, at least, that it is the best variant."""
+    better_than_control: Exact | None = None
+    """The probability that its rate is better than the control's; null for the control."""
+    difference: Exact | None = None
+    """Its rate less the control's, in points."""
+    factor: Exact | None = None
+    """Its rate over the control's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """What the stop rule says now."""
+
+    met: bool
+    lacking: Mapping[str, int]
+    """The trials that each variant still lacks."""
+    winner: str | None
+    """The variant that wins by the rule now; corrections may change it after a conclusion."""
+
+
+@dataclass(frozen=True, slots=True)
+class Experiment:
+    """One experiment with its variants (C5, C26)."""
+
+    experiment: str
+    state: PilotState
+    control: str
+    """The variant that the others are compared to."""
+    variants: tuple[VariantResults, ...]
+    stop: Stop
+    registered: Stated[HypothesisRegistered]
+    started: Stated[PilotStarted] | None
+    concluded: Stated[PilotConcluded] | None
+    promoted: Stated[VariantPromoted] | None
+
+
+def report(rows: Rows) -> list[Experiment]:
+    """Give each experiment with its results, in the order in which they were registered (C26)."""
+    found = [
+        (name, row, row.registered)
+        for name, row in rows.items()
+        if isinstance(row, ExperimentRow) and row.registered
+    ]
+    found.sort(key=lambda each: each[2].index)
+    return [_experiment(*each) for each in found]
+
+
+def _experiment(
+    name: str, row: ExperimentRow, registered: Stated[HypothesisRegistered]
+) -> Experiment:
+    hypothesis = registered.event
+    comparison = hypothesis.comparison(row.totals)
+    return Experiment(
+        name,
+        _state(row),
+        hypothesis.control,
+        tuple(
+            _variant(each.variant, each.description, hypothesis.control, comparison)
             for each in hypothesis.variants
-        ],
-        "stop": _stop(said["stop"], comparison),
-        **{part: row[part] for part in ("started", "concluded", "promoted") if part in row},
-    }
+        ),
+        Stop(comparison.is_met(), comparison.lacking(), comparison.winner()),
+        registered,
+        row.started,
+        row.concluded,
+        row.promoted,
+    )
 
 
-def _state(row: Row) -> str:
-    if "concluded" in row:
-        return CONCLUDED
-    return RUNNING if "started" in row else REGISTERED
+def _state(row: ExperimentRow) -> PilotState:
+    if row.concluded:
+        return PilotState.CONCLUDED
+    return PilotState.RUNNING if row.started else PilotState.REGISTERED
 
 
-def _stop(agreed: Row, comparison: Comparison) -> Row:
-    """Give the stop rule, whether it is met, and what wins by it as things stand."""
-    winner = comparison.winner()
-    return {
-        **agreed,
-        "met": comparison.is_met(),
-        **({"lacking": dict(lacking)} if (lacking := comparison.lacking()) else {}),
-        **({"winner": winner} if winner else {}),
-    }
-
-
-def _variant(name: str, control: str, comparison: Comparison) -> Iterator[tuple[str, object]]:
-    tally, belief = comparison.tallies[name], comparison.belief(name)
-    yield "trials", tally.trials
-    yield "successes", tally.successes
-    if tally.trials:
-        yield "rate", percent(_rate(tally))
-    yield "mean", percent(belief.mean)
-    yield "judged_by", _judged_by(comparison)
-    yield from bounds_in_percent(comparison.bounds(name)).items()
-    yield "best", probability(comparison.best(name))
+def _variant(name: str, description: str, control: str, comparison: Comparison) -> VariantResults:
+    tally, bounds = comparison.tallies[name], comparison.bounds(name)
+    rate, usual = _rate(tally), _rate(comparison.tallies[control])
+    results = VariantResults(
+        name,
+        description,
+        tally.trials,
+        tally.successes,
+        None if rate is None else in_percent(rate),
+        in_percent(comparison.belief(name).mean),
+        in_percent(bounds.low),
+        in_percent(bounds.high),
+        rounded(comparison.best(name)),
+    )
     if name == control:
-        return
-    yield "better_than_control", probability(comparison.better(name, control))
-    held_against = comparison.tallies[control]
-    if tally.trials and held_against.trials:
-        rate, usual = _rate(tally), _rate(held_against)
-        yield "difference", percent(rate - usual)
-        if usual:
-            yield "factor", probability(rate / usual)
+        return results
+    better = rounded(comparison.better(name, control))
+    if rate is None or usual is None:
+        return replace(results, better_than_control=better)
+    return replace(
+        results,
+        better_than_control=better,
+        difference=in_percent(rate - usual),
+        factor=rounded(rate / usual) if usual else None,
+    )
 
 
-def _rate(tally: Tally) -> Decimal:
-    return Decimal(tally.successes) / tally.trials
-
-
-def _judged_by(comparison: Comparison) -> str:
-    stop = comparison.stop
-    if isinstance(stop, Anytime):
-        return f"confidence sequence, {plain(stop.level)} % for all variants at all times"
-    return f"credible interval, {plain(stop.credibility)} %"
+def _rate(tally: Tally) -> Decimal | None:
+    return Decimal(tally.successes) / tally.trials if tally.trials else None

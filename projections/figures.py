@@ -1,15 +1,19 @@
-"""Reading figures: of any period and segment, what they come to, beside what was agreed (C8, C19).
+"""Figures of any period and segment, and what they are compared to (C8, C19).
 
-Rows hold single periods (see `kpis`). Quarters and years are made from their parts when they are
-read, each metric in its own way: counts add up, ratios add their numerators and denominators,
-levels keep the last.
+Rows have single periods (see `kpis`). Quarters and years are put together when they are read, each
+metric in its own way: counts are added, ratios add numerators and denominators, levels keep the
+last.
 """
 
-from collections.abc import Container, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Container, Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import date
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
 
+from pydantic import TypeAdapter
+
+from domain import reported_figure
 from domain.calendar import (
     bounds,
     following,
@@ -19,35 +23,127 @@ from domain.calendar import (
     quarter_of,
     quarters_of,
 )
-from domain.metric_catalogue import CATALOGUE, Adds, Metric, Unit
+from domain.charter import Objective
+from domain.metric_catalogue import CATALOGUE, Adds, Direction, Metric, Unit
+from domain.proportions import Beta, rounded
 from domain.reported_figure import OTHER_CHANNELS
-from domain.values import MINOR_UNITS, plain
+from domain.values import MINOR_UNITS, Exact
+from projections.beliefs import Belief, Posterior, belief, posterior
 from projections.fold import Row, Rows
-from projections.kpis import AGREED, minimum_for
+from projections.kpis import (
+    AGREED,
+    AgreedMinimum,
+    PeriodRow,
+    Series,
+    agreed_row,
+    minimum_for,
+    period_row,
+)
+
+COUNTED = "counted"
+"""The source of a figure that is counted from events."""
 
 _DIGITS = Decimal("0.0001")
+_CENT = Decimal("0.01")
+
+_NO_TRIALS = "successes exceed trials: insufficient evidence"
+"""Where the deals of a month are those of leads before it, so that there are more of them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A figure of a metric: a value, and what it was divided from where it is a ratio.
+    """A figure of a metric: a value, and for a ratio what was divided."""
 
-    `source` is ``counted`` or the reporting tool. A ratio over nothing has no value: no leads at
-    all is not 0 % (C20).
-    """
-
-    value: Decimal | None
+    value: Exact | None
+    """Null for a ratio over nothing: no leads at all is not 0 % (C20)."""
     unit: str
     source: str
-    numerator: Decimal | None = None
-    denominator: Decimal | None = None
-    note: str = ""
-    reports: tuple[int, ...] = field(default=(), compare=False)
-    """The indexes of the events that reported it, where it was not counted."""
+    """`counted`, or the tool that reported it; several are joined by `+`."""
+    numerator: Exact | None = None
+    denominator: Exact | None = None
+    note: str | None = None
+    """Why there is no value, or why it is no evidence."""
+    reports: tuple[int, ...] = ()
+    """The indexes of the events that reported it; empty if it was counted."""
 
 
-class Read(dict[str, Row]):
-    """Rows that are read for several reports: what a period comes to is put together once."""
+@dataclass(frozen=True, slots=True)
+class Against:
+    """A figure less another one, and divided by it."""
+
+    difference: Exact
+    factor: Exact
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change(Against):
+    """A figure against an earlier one of the same length of time."""
+
+    since: str
+    """The earlier period: the latest one with a figure, at most a year before."""
+    percent: Exact | None = None
+    """The difference in percent, if the earlier period is the one before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A quarter's referrals against the agreed minimum (C10)."""
+
+    minimum: Exact
+    terms_version: int
+    attainment_percent: Exact
+    shortfall: Exact
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line(Figure):
+    """A metric's figure of one period and segment, with what it is compared to."""
+
+    metric: str
+    period: str
+    """A month (`2026-03`), a quarter (`2026-Q1`) or a year (`2026`)."""
+    segment: str | None = None
+    """A part of the whole, such as a campaign; null for the whole."""
+    direction: Direction
+    change: Change | None = None
+    against_other_channels: Against | None = None
+    target: Target | None = None
+    posterior: Posterior | None = None
+    """What the figure says of the rate behind it, where it counts successes of trials."""
+    above_other_channels: Exact | None = None
+    """The probability, from 0 to 1, that the partner's rate is above that of other channels."""
+
+
+_LINE: TypeAdapter[Line] = TypeAdapter(Line)
+
+
+def dump(line: Line) -> Row:
+    """Give a line as a JSON object; all but the value is absent where there is none."""
+    return {"value": None, **_LINE.dump_python(line, mode="json", exclude_none=True)}
+
+
+def load(dumped: Row) -> Line:
+    """Give the line of a JSON object. Raises `pydantic.ValidationError` for another shape."""
+    return _LINE.validate_python(dumped)
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectiveProgress:
+    """An agreed objective and its figure so far (C8)."""
+
+    objective: Objective
+    actual: Figure | None
+    """From the month of the charter to that of the deadline; null if there are no figures."""
+    met: bool
+
+    @property
+    def value(self) -> Decimal | None:
+        """Give the value of the figure, if there is one."""
+        return self.actual.value if self.actual else None
+
+
+class Read(dict[str, Any]):
+    """Rows that are read for several reports: each period is put together once."""
 
     def __init__(self, rows: Rows) -> None:
         super().__init__(rows)
@@ -61,7 +157,7 @@ def ratio(
 ) -> Figure:
     """Give numerator over denominator in the metric's unit, rounded half to even.
 
-    Money keeps its currency's digits, all else four.
+    Money has the digits of its currency, all else four.
     """
     if denominator == 0:
         return Figure(None, unit, source, numerator, denominator, "nothing to divide by")
@@ -73,10 +169,10 @@ def ratio(
 def figure(
     rows: Rows, name: str, period: str, segment: str = "", unit: str | None = None
 ) -> Figure | None:
-    """Give a metric's figure of a period, or nothing where nobody knows any.
+    """Give a metric's figure of a period, or None where there is none.
 
-    A reported figure goes before one counted from deals, in each part of the period. Where neither
-    is known of the whole, it is what its segments come to, unless deals would have counted it.
+    A reported figure goes before a counted one, in each part of the period. Where neither is known
+    of the whole, it is put together from its segments, unless events count the metric.
     """
     metric = CATALOGUE[name]
     unit = unit or _only_unit(rows, metric, period)
@@ -88,7 +184,7 @@ def figure(
 
 
 def ever(rows: Rows, name: str, unit: str) -> Figure | None:
-    """Give a metric's figure over all the time of which there are figures, or nothing."""
+    """Give a metric's figure over all years with figures, or None where there is none."""
     years = sorted({each[:4] for each in rows if each != AGREED})
     known = [figure(rows, name, year, unit=unit) for year in years]
     return _together(CATALOGUE[name], [each for each in known if each], unit)
@@ -108,7 +204,7 @@ def _parts(period: str) -> tuple[str, ...]:
 
 
 def _whole(rows: Rows, metric: Metric, period: str, segment: str, unit: str) -> Figure | None:
-    """Give what was reported for a period, else what its parts come to, else what was counted."""
+    """Give what was reported for a period, else the sum of its parts, else what was counted."""
     if not isinstance(rows, Read):
         return _put_together(rows, metric, period, segment, unit)
     if period not in rows.known:
@@ -122,10 +218,10 @@ def _whole(rows: Rows, metric: Metric, period: str, segment: str, unit: str) -> 
 def _put_together(
     rows: Rows, metric: Metric, period: str, segment: str, unit: str
 ) -> Figure | None:
-    by_tool = rows.get(period, {}).get("figures", {}).get(f"{metric.name}|{segment}|{unit}")
+    by_tool = period_row(rows, period).reports.get((metric.name, segment, unit))
     if by_tool:
-        tool, latest = max(by_tool.items(), key=lambda each: each[1]["index"])
-        return _as_figure(metric, latest, tool)
+        tool, latest = max(by_tool.items(), key=lambda each: each[1].index)
+        return _as_figure(metric, latest.figure, tool, latest.index)
     parts = _parts(period)
     if not parts:
         return _counted(rows, metric, period, segment, unit)
@@ -133,13 +229,13 @@ def _put_together(
     return _together(metric, [part for part in found if part], unit)
 
 
-def _as_figure(metric: Metric, reported: Row, tool: str) -> Figure:
-    unit, reports = reported["unit"], (reported["index"],)
-    if "denominator" in reported:
-        numerator, denominator = Decimal(reported["numerator"]), Decimal(reported["denominator"])
-        return replace(ratio(metric, numerator, denominator, unit, tool), reports=reports)
-    note = "no denominator: insufficient evidence" if metric.adds is Adds.RATIO else ""
-    return Figure(Decimal(reported["value"]), unit, tool, note=note, reports=reports)
+def _as_figure(metric: Metric, reported: reported_figure.Figure, tool: str, index: int) -> Figure:
+    unit, reports = reported.unit, (index,)
+    if reported.numerator is not None and reported.denominator is not None:
+        made = ratio(metric, reported.numerator, reported.denominator, unit, tool)
+        return replace(made, reports=reports)
+    note = "no denominator: insufficient evidence" if metric.adds is Adds.RATIO else None
+    return Figure(reported.value, unit, tool, note=note, reports=reports)
 
 
 def _together(metric: Metric, parts: list[Figure], unit: str) -> Figure | None:
@@ -161,31 +257,32 @@ def _together(metric: Metric, parts: list[Figure], unit: str) -> Figure | None:
     return replace(ratio(metric, numerator, denominator, unit, source), reports=reports)
 
 
-def _sum(rows: Rows, name: str, month: str, segment: str | None, unit: str) -> Decimal | None:
-    """Give a counted sum of a month, of all segments if none is named; or nothing."""
-    found = None
-    for key, amount in rows.get(month, {}).get("sums", {}).items():
-        counted, part, of = key.split("|")
-        if counted == name and of == unit and (segment is None or part == segment):
-            found = (found or Decimal(0)) + Decimal(amount)
-    return found
+def _sum(row: PeriodRow, name: str, segment: str | None, unit: str) -> Decimal | None:
+    """Give a counted sum of a month, of all segments if none is named, or None."""
+    found = [
+        amount
+        for (counted, part, of), amount in row.sums.items()
+        if counted == name and of == unit and (segment is None or part == segment)
+    ]
+    return sum(found, Decimal(0)) if found else None
 
 
 def _counted(rows: Rows, metric: Metric, month: str, segment: str, unit: str) -> Figure | None:
     if not metric.counted:
         return None
+    row = period_row(rows, month)
     if metric.adds is Adds.SUM:
-        total = _sum(rows, metric.name, month, segment or None, unit)
-        return None if total is None else Figure(total, unit, "counted")
+        total = _sum(row, metric.name, segment or None, unit)
+        return None if total is None else Figure(total, unit, COUNTED)
     if segment:
         return None
     of, by = CATALOGUE[metric.numerator], CATALOGUE[metric.denominator]
     money = of.unit is Unit.MONEY
-    numerator = _sum(rows, of.name, month, None, unit if money else of.unit.value)
-    denominator = _sum(rows, by.name, month, None, unit if money else by.unit.value)
+    numerator = _sum(row, of.name, None, unit if money else of.unit.value)
+    denominator = _sum(row, by.name, None, unit if money else by.unit.value)
     if denominator is None and numerator is None:
         return None
-    return ratio(metric, numerator or Decimal(0), denominator or Decimal(0), unit, "counted")
+    return ratio(metric, numerator or Decimal(0), denominator or Decimal(0), unit, COUNTED)
 
 
 def _of_segments(rows: Rows, metric: Metric, period: str, unit: str) -> Figure | None:
@@ -194,40 +291,30 @@ def _of_segments(rows: Rows, metric: Metric, period: str, unit: str) -> Figure |
         for segment in segments(rows, metric.name, period)
         if segment != OTHER_CHANNELS
     ]
-    # The levels of several segments add up; only over time does the last one stand.
+    # The levels of several segments are added; the last one counts only over time.
     adding = replace(metric, adds=Adds.SUM) if metric.adds is Adds.LAST else metric
     return _together(adding, [part for part in found if part], unit)
 
 
-def _within(rows: Rows, period: str) -> Iterator[Row]:
+def _series(rows: Rows, period: str) -> Iterator[Series]:
+    """Give all that is reported or counted in a period and its parts; some more than once."""
     for each in dict.fromkeys((period, *quarters_of(period), *months_of(period))):
-        if each in rows:
-            yield rows[each]
+        row = period_row(rows, each)
+        yield from row.reports
+        yield from row.sums
 
 
 def segments(rows: Rows, name: str, period: str) -> list[str]:
     """Give the segments that a metric has figures for in a period, in order."""
-    found = {
-        key.split("|")[1]
-        for row in _within(rows, period)
-        for part in ("figures", "sums")
-        for key in row.get(part, {})
-        if key.startswith(f"{name}|")
-    }
+    found = {segment for metric, segment, _ in _series(rows, period) if metric == name}
     return sorted(found - {""})
 
 
 def _units(rows: Rows, metric: Metric, period: str) -> list[str]:
     if metric.unit is not Unit.MONEY:
         return [metric.unit.value]
-    names = (f"{metric.name}|", f"{metric.numerator or metric.name}|")
-    found = {
-        key.split("|")[2]
-        for row in _within(rows, period)
-        for part in ("figures", "sums")
-        for key in row.get(part, {})
-        if key.startswith(names)
-    }
+    names = (metric.name, metric.numerator)
+    found = {unit for name, _, unit in _series(rows, period) if name in names}
     return sorted(found & MINOR_UNITS.keys())
 
 
@@ -235,8 +322,11 @@ def _only_unit(rows: Rows, metric: Metric, period: str) -> str:
     return next(iter(_units(rows, metric, period)), metric.unit.value)
 
 
-def report(rows: Rows, period: str, metrics: Container[str] = CATALOGUE) -> list[Row]:
-    """Give every figure of a period, each with its target and its change where there are any.
+# --- reports -----------------------------------------------------------------------------------
+
+
+def report(rows: Rows, period: str, metrics: Container[str] = CATALOGUE) -> list[Line]:
+    """Give every figure of a period, each with what it is compared to.
 
     `metrics` names those that are asked for; all, unless it is given.
     """
@@ -249,30 +339,26 @@ def report(rows: Rows, period: str, metrics: Container[str] = CATALOGUE) -> list
             for segment in ("", *segments(rows, metric.name, period)):
                 known = figure(rows, metric.name, period, segment, unit)
                 if known:
-                    line = _line(metric, period, segment, known)
-                    line |= _changed(rows, metric, period, segment, known)
-                    if not segment:
-                        line |= _compared(rows, metric, period, known, other)
-                    found.append(line)
+                    line = _line(rows, metric, period, segment, known)
+                    found.append(line if segment else _compared(rows, line, other))
     return found
 
 
-def _line(metric: Metric, period: str, segment: str, known: Figure) -> Row:
-    line: Row = {
-        "metric": metric.name,
-        "period": period,
-        "unit": known.unit,
-        "value": None if known.value is None else plain(known.value),
-        "source": known.source,
-        "direction": metric.direction.value,
-    }
-    if segment:
-        line["segment"] = segment
-    if known.numerator is not None and known.denominator is not None:
-        line |= {"numerator": plain(known.numerator), "denominator": plain(known.denominator)}
-    if known.note:
-        line["note"] = known.note
-    return line
+def _line(rows: Rows, metric: Metric, period: str, segment: str, known: Figure) -> Line:
+    return Line(
+        known.value,
+        known.unit,
+        known.source,
+        known.numerator,
+        known.denominator,
+        known.note,
+        known.reports,
+        metric=metric.name,
+        period=period,
+        segment=segment or None,
+        direction=metric.direction,
+        change=_changed(rows, metric, period, segment, known),
+    )
 
 
 def _a_year(period: str) -> range:
@@ -280,8 +366,8 @@ def _a_year(period: str) -> range:
     return range(12 // len(months_of(period)))
 
 
-def _changed(rows: Rows, metric: Metric, period: str, segment: str, known: Figure) -> Row:
-    """Set a figure against the latest earlier one, of a period as long, no more than a year ago."""
+def _changed(rows: Rows, metric: Metric, period: str, segment: str, known: Figure) -> Change | None:
+    """Compare to the latest earlier figure of a period as long, at most a year before."""
     earlier = preceding(period)
     for _ in _a_year(period):
         before = figure(rows, metric.name, earlier, segment, known.unit)
@@ -289,45 +375,72 @@ def _changed(rows: Rows, metric: Metric, period: str, segment: str, known: Figur
             break
         earlier = preceding(earlier)
     else:
-        return {}
+        return None
     if not before.value or known.value is None:
-        return {}
-    more: Row = {"change": {"since": earlier, **_against(known.value, before.value)}}
-    if earlier == preceding(period):
-        more["change_percent"] = _percent(known.value - before.value, before.value)
-    return more
+        return None
+    against = _against(known.value, before.value)
+    is_next = earlier == preceding(period)
+    percent = _percent(against.difference, before.value) if is_next else None
+    return Change(against.difference, against.factor, since=earlier, percent=percent)
 
 
-def _against(value: Decimal, other: Decimal) -> Row:
-    return {
-        "difference": plain(value - other),
-        "factor": plain((value / other).quantize(_DIGITS, ROUND_HALF_EVEN)),
+def _against(value: Decimal, other: Decimal) -> Against:
+    return Against(value - other, (value / other).quantize(_DIGITS, ROUND_HALF_EVEN))
+
+
+def _compared(rows: Rows, line: Line, other: Figure | None) -> Line:
+    if line.value is None:
+        return line
+    against = _against(line.value, other.value) if other and other.value else None
+    minimum = minimum_for(line.period, agreed_row(rows)) if "Q" in line.period else None
+    target = _target(line.value, minimum) if minimum and line.metric == "leads" else None
+    return replace(line, against_other_channels=against, target=target)
+
+
+def _target(value: Decimal, agreed: AgreedMinimum) -> Target:
+    minimum = Decimal(agreed.minimum or 0)
+    attained = _percent(value, minimum) if minimum else Decimal(100)
+    return Target(minimum, agreed.terms_version, attained, max(Decimal(0), minimum - value))
+
+
+def _percent(part: Decimal, whole: Decimal) -> Decimal:
+    return (part * 100 / whole).quantize(_CENT, ROUND_HALF_EVEN)
+
+
+def with_posteriors(rows: Rows, lines: Iterable[Line]) -> list[Line]:
+    """Give a report's lines, each proportion with its posterior (C21).
+
+    The partner's line also gets the probability that its rate is above that of other channels,
+    where both have denominators (C19).
+    """
+    agreed, lines = agreed_row(rows), list(lines)
+    known = [
+        belief(CATALOGUE[line.metric], line.period, line.numerator, line.denominator, agreed)
+        for line in lines
+    ]
+    others = {
+        (line.metric, line.period): each.posterior
+        for line, each in zip(lines, known, strict=True)
+        if each and line.segment == OTHER_CHANNELS
     }
+    return [
+        _believed(line, each, others.get((line.metric, line.period)))
+        for line, each in zip(lines, known, strict=True)
+    ]
 
 
-def _compared(rows: Rows, metric: Metric, period: str, known: Figure, other: Figure | None) -> Row:
-    more: Row = {}
-    if other and other.value and known.value is not None:
-        more["against_other_channels"] = _against(known.value, other.value)
-    minimum = minimum_for(period, rows.get(AGREED, {})) if "Q" in period else None
-    if metric.name == "leads" and minimum and known.value is not None:
-        more["target"] = _against_minimum(known.value, minimum)
-    return more
+def _believed(line: Line, known: Belief | None, other: Beta | None) -> Line:
+    if known is None:
+        if CATALOGUE[line.metric].of_trials and line.value is not None:
+            return replace(line, note=line.note or _NO_TRIALS)
+        return line
+    above = None
+    if other and line.segment is None:
+        above = rounded(known.posterior.probability_above(other))
+    return replace(line, posterior=posterior(known), above_other_channels=above)
 
 
-def _against_minimum(value: Decimal, minimum: Mapping[str, Any]) -> Row:
-    target = Decimal(minimum["minimum"])
-    return {
-        "minimum": plain(target),
-        "terms_version": minimum["version"],
-        "attainment_percent": _percent(value, target) if target else "100",
-        "shortfall": plain(max(Decimal(0), target - value)),
-    }
-
-
-def _percent(part: Decimal, whole: Decimal) -> str:
-    rounded = (part * 100 / whole).quantize(Decimal("0.01"), ROUND_HALF_EVEN)
-    return plain(rounded.normalize()) if rounded else "0"
+# --- periods -----------------------------------------------------------------------------------
 
 
 def periods(rows: Rows, *, closed: Iterable[str] = ()) -> list[str]:
@@ -338,10 +451,10 @@ def periods(rows: Rows, *, closed: Iterable[str] = ()) -> list[str]:
 
 
 def concerned(rows: Rows, changed: Iterable[str]) -> list[str]:
-    """Give the periods whose report may be another once these of the rows have changed.
+    """Give the periods whose report may differ once these of the rows have changed.
 
     They are the periods of the rows, those that they are part of, and later ones with any figure
-    that are set against them.
+    that are compared to them.
     """
     touched = _with_wholes(key for key in changed if key != AGREED)
     known = Read(rows).known
@@ -351,17 +464,17 @@ def concerned(rows: Rows, changed: Iterable[str]) -> list[str]:
         for _ in _a_year(period):
             later = following(later)
             found |= {later} & known
-    # Another minimum is another target of every quarter.
+    # A new minimum is a new target of every quarter.
     return sorted(found.union(periods(rows) if AGREED in changed else ()))
 
 
-def differing(before: Row, after: Row) -> set[str]:
+def differing(before: PeriodRow, after: PeriodRow) -> set[str]:
     """Give the metrics whose figures may differ between two states of a period's row."""
     named = {
-        key.partition("|")[0]
-        for part in ("figures", "sums")
-        for key, value in after.get(part, {}).items()
-        if before.get(part, {}).get(key) != value
+        name
+        for old, new in ((before.reports, after.reports), (before.sums, after.sums))
+        for (name, segment, unit), value in new.items()
+        if old.get((name, segment, unit)) != value
     }
     return {
         each.name
@@ -378,30 +491,29 @@ def _with_wholes(named: Iterable[str]) -> set[str]:
     }
 
 
-def objectives(rows: Rows) -> list[Row]:
-    """Give each agreed objective with what came of it so far: target against actual (C8).
+# --- objectives --------------------------------------------------------------------------------
 
-    The actual figure is that of the time from the month of the charter to that of the deadline,
-    put together from years, quarters and months as the metric adds up.
+
+def objectives(rows: Rows) -> list[ObjectiveProgress]:
+    """Give each agreed objective with its figure so far: target against actual (C8).
+
+    The figure is of the time from the month of the charter to that of the deadline, put together
+    from years, quarters and months as the metric adds up.
     """
-    agreed = rows.get(AGREED, {})
-    return [_objective(rows, each, agreed["since"]) for each in agreed.get("objectives", [])]
+    agreed = agreed_row(rows)
+    if agreed.since is None:
+        return []
+    return [_progress(rows, each, agreed.since) for each in agreed.objectives]
 
 
-def _objective(rows: Rows, objective: Row, since: str) -> Row:
-    metric, unit = CATALOGUE[objective["metric"]], objective["unit"]
-    known = [
-        figure(rows, metric.name, each, unit=unit)
-        for each in _spans(since[:7], objective["deadline"][:7])
-    ]
+def _progress(rows: Rows, objective: Objective, since: date) -> ObjectiveProgress:
+    metric, unit = CATALOGUE[objective.metric], objective.unit
+    spans = _spans(month_of(since), month_of(objective.deadline))
+    known = [figure(rows, metric.name, each, unit=unit) for each in spans]
     actual = _together(metric, [each for each in known if each is not None], unit)
     value = actual.value if actual else None
-    line = {
-        **objective,
-        "actual": None if value is None else plain(value),
-        "met": value is not None and _reaches(metric, value, Decimal(objective["target"])),
-    }
-    return line | ({"note": actual.note} if actual and actual.note else {})
+    met = value is not None and _reaches(metric, value, objective.target)
+    return ObjectiveProgress(objective, actual, met)
 
 
 def _spans(first: str, last: str) -> Iterator[str]:
@@ -420,4 +532,4 @@ def _spans(first: str, last: str) -> Iterator[str]:
 
 
 def _reaches(metric: Metric, value: Decimal, target: Decimal) -> bool:
-    return value >= target if metric.direction.value == "up" else value <= target
+    return value >= target if metric.direction is Direction.UP else value <= target

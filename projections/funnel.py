@@ -1,134 +1,194 @@
-"""The funnel from a lead to a paying customer: how many go on at each step, and where most stop.
+"""The funnel from a lead to a paying customer: how many go on at each step (C19, C21).
 
-It counts what happened in a period, so its steps are taken by different deals unless the whole
-history is looked at; a step that more deals take than the one before has no share. Beside each
-share stands its interval, with nothing believed beforehand (C19, C21).
+A step counts what happened in the period, so the deals of one step need not be those of the step
+before unless the whole history is asked for. A step that more deals take than the one before has
+no share. The interval of a share starts from the uniform prior.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from decimal import Decimal
+from enum import StrEnum
 
 from domain.metric_catalogue import CATALOGUE
-from domain.proportions import UNIFORM
+from domain.proportions import UNIFORM, in_percent, rounded
 from domain.reported_figure import OTHER_CHANNELS
-from domain.values import plain
+from domain.values import Exact
 from projections import figures
-from projections.beliefs import (
-    CREDIBILITY,
-    belief,
-    bounds_in_percent,
-    numerator_fits,
-    percent,
-    probability,
-)
-from projections.fold import Row, Rows
-from projections.kpis import AGREED
+from projections.beliefs import CREDIBILITY, belief, numerator_fits
+from projections.figures import Figure
+from projections.fold import Rows
+from projections.kpis import agreed_row
+
+
+class FunnelStep(StrEnum):
+    """The steps in order (C18)."""
+
+    LEADS = "leads"
+    QUALIFIED = "qualified"
+    OPPORTUNITY = "opportunity"
+    DEMO = "demo"
+    WON = "won"
+    PAID = "paid"
+
 
 STEPS = {
-    "leads": "leads",
-    "qualified": "qualified_leads",
-    "opportunity": "opportunities",
-    "demo": "demos",
-    "won": "deals_won",
-    "paid": "deals_paid",
+    FunnelStep.LEADS: "leads",
+    FunnelStep.QUALIFIED: "qualified_leads",
+    FunnelStep.OPPORTUNITY: "opportunities",
+    FunnelStep.DEMO: "demos",
+    FunnelStep.WON: "deals_won",
+    FunnelStep.PAID: "deals_paid",
 }
-"""The steps in order, each with the metric that counts it (C18)."""
+"""The metric that counts each step."""
 
 
-def report(rows: Rows, period: str | None = None) -> Row:
-    """Give the funnel of a period, or of the whole history (C19).
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """How many deals took a step, and which share of the last recorded step before they are."""
 
-    Each step has its ``count`` and, of the last step before it that anybody records, the share
-    that ``goes_on`` and the ``drop_off`` in percent, with the bounds of the first. ``worst`` names
-    the step that the smallest share reaches. ``cohorts`` set the partner beside other channels.
-    """
-    periods = [period] if period else _years(rows)
-    steps = list(_steps(rows, periods))
-    shares = {each["step"]: Decimal(each["goes_on"]) for each in steps if "goes_on" in each}
-    return {
-        "period": period or "all",
-        "credibility": plain(CREDIBILITY),
-        "steps": steps,
-        "worst": min(shares, key=lambda step: shares[step], default=None),
-        "cohorts": list(_cohorts(rows, periods)),
-    }
+    step: FunnelStep
+    count: Exact | None
+    """Null where it is too small to be shown."""
+    goes_on: Exact | None = None
+    """The share that took this step, in percent, with its credible interval."""
+    low: Exact | None = None
+    high: Exact | None = None
+    drop_off: Exact | None = None
+    """The share that did not, in percent."""
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cohort:
+    """The customers who came one way."""
+
+    successes: Exact
+    trials: Exact
+    rate: Exact
+    """In percent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cohorts:
+    """One rate of the partner's customers and of those who came through other channels."""
+
+    metric: str
+    partner: Cohort
+    other_channels: Cohort
+    partner_higher: Exact
+    """The probability, from 0 to 1, that the partner's rate is the higher one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Funnel:
+    """The funnel of a period, or of the whole history."""
+
+    period: str | None
+    """Null for the whole history."""
+    credibility: Exact
+    """The probability, in percent, that a rate lies in its interval."""
+    steps: tuple[Passed, ...]
+    worst: FunnelStep | None
+    """The step that the smallest share takes."""
+    cohorts: tuple[Cohorts, ...]
+
+
+Hidden = Callable[[str, Figure], str | None]
+"""Gives the note that stands for a metric's figure which the viewer may not see; else None."""
+
+
+def _nothing_hidden(_: str, __: Figure) -> None:
+    return None
+
+
+def report(rows: Rows, period: str | None = None, hidden: Hidden = _nothing_hidden) -> Funnel:
+    """Give the funnel of a period, or of the whole history (C19)."""
+    return _Funnel(rows, [period] if period else _years(rows), hidden).report(period)
 
 
 def _years(rows: Rows) -> list[str]:
     return list(dict.fromkeys(each[:4] for each in figures.periods(rows)))
 
 
-def _steps(rows: Rows, periods: list[str]) -> Iterator[Row]:
-    counts = {step: _count(rows, metric, periods) for step, metric in STEPS.items()}
-    reached = max((at for at, count in enumerate(counts.values()) if count), default=0)
-    before: Decimal | None = None
-    for at, (step, count) in enumerate(counts.items()):
-        line = {"step": step, "count": plain(count)}
-        if not count and 0 < at < reached:
-            # Deals went on past it: that nobody records it is no sign that they stopped there.
-            yield {**line, "note": "not recorded"}
-            continue
-        yield {**line, **_share(count, before)}
-        before = count
+@dataclass(frozen=True, slots=True)
+class _Funnel:
+    rows: Rows
+    periods: list[str]
+    hidden: Hidden
+
+    def report(self, period: str | None) -> Funnel:
+        steps = tuple(self._steps())
+        shares = {each.step: each.goes_on for each in steps if each.goes_on is not None}
+        worst = min(shares, key=lambda step: shares[step], default=None)
+        return Funnel(period, CREDIBILITY, steps, worst, tuple(self._cohorts()))
+
+    def _steps(self) -> Iterator[Passed]:
+        counts = {step: self._count(metric) for step, metric in STEPS.items()}
+        last = max((at for at, (count, _) in enumerate(counts.values()) if count), default=0)
+        before: Decimal | None = None
+        for at, (step, (count, note)) in enumerate(counts.items()):
+            if note is None and not count and 0 < at < last:
+                # Deals took later steps, so that nobody records this one: they did not stop here.
+                yield Passed(step, count, note="not recorded")
+                continue
+            yield _share(step, count, before) if note is None else Passed(step, None, note=note)
+            before = count
+
+    def _count(self, metric: str) -> tuple[Decimal | None, str | None]:
+        """Give a count, or the note that stands for it."""
+        total = Decimal(0)
+        for each in self.periods:
+            found = figures.figure(self.rows, metric, each)
+            if found and (note := self.hidden(metric, found)):
+                return None, note
+            total += (found.value if found else None) or Decimal(0)
+        return total, None
+
+    # --- other channels ---
+
+    def _cohorts(self) -> Iterator[Cohorts]:
+        """Give each proportion that is known of the partner's customers and of others."""
+        agreed = agreed_row(self.rows)
+        for metric in CATALOGUE.values():
+            if not metric.of_trials:
+                continue
+            ours, theirs = (self._trials(metric.name, of) for of in ("", OTHER_CHANNELS))
+            if ours is None or theirs is None:
+                continue
+            beliefs = [belief(metric, self.periods[0], *each, agreed) for each in (ours, theirs)]
+            partner, others = (each.posterior if each else None for each in beliefs)
+            if partner and others:
+                above = rounded(partner.probability_above(others))
+                yield Cohorts(metric.name, _cohort(*ours), _cohort(*theirs), above)
+
+    def _trials(self, metric: str, segment: str) -> tuple[Decimal, Decimal] | None:
+        """Give successes and trials of all periods together; None if any lacks or hides them."""
+        found = [figures.figure(self.rows, metric, each, segment) for each in self.periods]
+        parts = [each for each in found if each]
+        successes = [each.numerator for each in parts if each.numerator is not None]
+        trials = [each.denominator for each in parts if each.denominator is not None]
+        hidden = any(self.hidden(metric, each) for each in parts)
+        if hidden or not parts or len(trials) < len(parts):
+            return None
+        return sum(successes, Decimal(0)), sum(trials, Decimal(0))
 
 
-def _count(rows: Rows, metric: str, periods: Iterable[str]) -> Decimal:
-    found = (figures.figure(rows, metric, each) for each in periods)
-    return sum((each.value for each in found if each and each.value is not None), Decimal(0))
-
-
-def _share(count: Decimal, before: Decimal | None) -> Row:
-    """Give what share of the deals before goes on, and its interval, where there is one."""
-    if not numerator_fits(count, before) or not before:
-        return {}
-    known = UNIFORM.after(int(count), int(before))
+def _share(step: FunnelStep, count: Decimal | None, before: Decimal | None) -> Passed:
+    """Give what share of the deals before goes on, with its interval, where there is one."""
+    if not numerator_fits(count, before) or not before or count is None:
+        return Passed(step, count)
+    interval = UNIFORM.after(int(count), int(before)).interval(CREDIBILITY / 100)
     goes_on = count / before
-    return {
-        "goes_on": percent(goes_on),
-        **bounds_in_percent(known.interval(CREDIBILITY / 100)),
-        "drop_off": percent(1 - goes_on),
-    }
+    return Passed(
+        step,
+        count,
+        in_percent(goes_on),
+        in_percent(interval.low),
+        in_percent(interval.high),
+        in_percent(1 - goes_on),
+    )
 
 
-# --- beside other channels ---------------------------------------------------------------------
-
-
-def _cohorts(rows: Rows, periods: list[str]) -> Iterator[Row]:
-    """Give each proportion that is known of the partner's customers and of those of others."""
-    agreed = rows.get(AGREED, {})
-    for metric in CATALOGUE.values():
-        if not metric.of_trials:
-            continue
-        ours, theirs = (_trials(rows, metric.name, periods, of) for of in ("", OTHER_CHANNELS))
-        if ours is None or theirs is None:
-            continue
-        beliefs = [belief(metric, periods[0], *each, agreed) for each in (ours, theirs)]
-        partner, others = (each.posterior if each else None for each in beliefs)
-        if partner and others:
-            yield {
-                "metric": metric.name,
-                "partner": _cohort(*ours),
-                "other_channels": _cohort(*theirs),
-                "partner_higher": probability(partner.probability_above(others)),
-            }
-
-
-def _trials(
-    rows: Rows, metric: str, periods: Iterable[str], segment: str
-) -> tuple[Decimal, Decimal] | None:
-    """Give successes and trials of all periods together, unless any comes without them."""
-    found = [figures.figure(rows, metric, each, segment) for each in periods]
-    parts = [each for each in found if each]
-    successes = [each.numerator for each in parts if each.numerator is not None]
-    trials = [each.denominator for each in parts if each.denominator is not None]
-    if not parts or len(trials) < len(parts):
-        return None
-    return sum(successes, Decimal(0)), sum(trials, Decimal(0))
-
-
-def _cohort(successes: Decimal, trials: Decimal) -> Row:
-    return {
-        "successes": plain(successes),
-        "trials": plain(trials),
-        "rate": percent(successes / trials),
-    }
+def _cohort(successes: Decimal, trials: Decimal) -> Cohort:
+    return Cohort(successes, trials, in_percent(successes / trials))

@@ -1,148 +1,153 @@
-"""Figures of each period: counted from deals, reported by tools, set against what was agreed (C19).
+"""The rows of KPIs: what events count and tools report in each period, and what was agreed (C19).
 
-A row holds one period of one partnership. Deals count in the month in which they happened; a
-report belongs to the period it names. Months are those of UTC. How rows are read: see `figures`.
+A row has one period of one partnership. Events count in a month; a report belongs to the period
+that it names. Months are months of UTC. Which events count is written in the catalogue of metrics
+alone. For quarters, years, ratios and comparisons, see `figures`.
 """
 
-from collections.abc import Callable
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Annotated, NamedTuple
 
+from pydantic import BeforeValidator, PlainSerializer
+
+from domain.aggregates import event_types
 from domain.agreement import CommercialTermsAgreed
 from domain.calendar import bounds, month_of
-from domain.deal import (
-    ChargebackReversed,
-    DealLost,
-    DealWon,
-    DemoHeld,
-    LeadQualified,
-    OpportunityCreated,
-    PaymentReceived,
-    ReferralAttributed,
-    ReferralSubmitted,
-    RefundIssued,
-)
+from domain.charter import Objective
 from domain.formation import CharterAgreed
 from domain.health import TargetAdjusted
 from domain.kernel import Event
-from domain.priors import PriorAgreed
+from domain.metric_catalogue import CATALOGUE, COUNTED_AT, Counting
+from domain.priors import Prior, PriorAgreed
 from domain.recorded import Recorded
-from domain.reported_figure import MetricCorrected, MetricReported
-from domain.values import Money, plain
+from domain.reported_figure import Figure, MetricCorrected, MetricReported
 from projections.fold import NOTHING, Change, Projection, Row, Rows
 
 AGREED = "agreed"
-"""The key of the row that holds objectives, minimums and priors."""
+"""The key of the row of objectives, minimums and priors; all other keys are periods."""
+
+REPORTS = (MetricReported, MetricCorrected)
+"""The events that report a figure from outside."""
 
 
-class Count(NamedTuple):
-    """What one event adds to a counted metric in a month."""
+# --- rows --------------------------------------------------------------------------------------
 
-    period: str
-    metric: str
-    amount: Decimal | int
-    unit: str = "count"
-    segment: str = ""
 
-    @property
-    def key(self) -> str:
-        """Where the row keeps the sum."""
-        return f"{self.metric}|{self.segment}|{self.unit}"
+def _series(key: object) -> object:
+    return tuple(key.split("|")) if isinstance(key, str) else key
+
+
+Series = Annotated[
+    tuple[str, str, str], BeforeValidator(_series), PlainSerializer("|".join, return_type=str)
+]
+"""What a figure is of: metric, segment ("" for the whole) and unit; stored as one string."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolReport:
+    """The last figure that one tool reported, and the index of the event that reported it."""
+
+    figure: Figure
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class PeriodRow:
+    """What is known of one period."""
+
+    sums: Mapping[Series, Decimal] = field(default_factory=dict)
+    """What events count."""
+    reports: Mapping[Series, Mapping[str, ToolReport]] = field(default_factory=dict)
+    """What tools reported, by tool."""
+
+
+@dataclass(frozen=True, slots=True)
+class AgreedMinimum:
+    """The minimum of referrals a quarter in one version of the terms; None for no minimum (C10)."""
+
+    effective_from: date
+    terms_version: int
+    index: int
+    minimum: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AgreedPrior:
+    """A prior that both parties agreed, and when it was recorded (C21)."""
+
+    prior: Prior
+    version: int
+    index: int
+    binds_from: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AgreedRow:
+    """What figures are compared to."""
+
+    since: date | None = None
+    """The day of the charter."""
+    objectives: tuple[Objective, ...] = ()
+    minimums: tuple[AgreedMinimum, ...] = ()
+    priors: tuple[AgreedPrior, ...] = ()
+
+
+NO_FIGURES = PeriodRow()
+NOTHING_AGREED = AgreedRow()
+
+
+def period_row(rows: Rows, period: str) -> PeriodRow:
+    """Give the row of a period; an empty one if nothing is known of it."""
+    row: PeriodRow = rows.get(period, NO_FIGURES)
+    return row
+
+
+def agreed_row(rows: Rows) -> AgreedRow:
+    """Give the row of what was agreed; an empty one if nothing was."""
+    row: AgreedRow = rows.get(AGREED, NOTHING_AGREED)
+    return row
 
 
 # --- what events count -------------------------------------------------------------------------
 
 
-def _month(recorded: Recorded) -> str:
-    return month_of(recorded.act.occurred_at)
+class Counted(NamedTuple):
+    """What one event adds to a counted metric in a month."""
+
+    period: str
+    metric: str
+    amount: Decimal | int
+    unit: str
+    segment: str
 
 
-def _money(recorded: Recorded, metric: str, money: Money) -> Count:
-    return Count(_month(recorded), metric, money.amount, money.currency)
+def _counting() -> dict[type[Event], tuple[tuple[str, Counting], ...]]:
+    found: dict[type[Event], tuple[tuple[str, Counting], ...]] = {}
+    for metric in CATALOGUE.values():
+        for wire, counting in metric.counts.items():
+            event = event_types()[wire]
+            found[event] = (*found.get(event, ()), (metric.name, counting))
+    return found
 
 
-def _one(metric: str) -> Callable[[Recorded, Any], list[Count]]:
-    return lambda recorded, _: [Count(_month(recorded), metric, 1)]
+_COUNTING = _counting()
+_COUNTED_AT = {event_types()[wire]: moment for wire, moment in COUNTED_AT.items()}
 
-
-def _submitted(recorded: Recorded, event: ReferralSubmitted) -> list[Count]:
-    return [Count(_month(recorded), "leads", 1, segment=event.campaign or "")]
-
-
-def _attributed(_: Recorded, event: ReferralAttributed) -> list[Count]:
-    # A lead that another claims too is one tagged lead all the same.
-    return [] if event.contests else [Count(month_of(event.referred_at), "attributed_leads", 1)]
-
-
-def _won(recorded: Recorded, event: DealWon) -> list[Count]:
-    month = _month(recorded)
-    value = event.annual_contract_value
-    return [
-        Count(month, "deals_won", 1),
-        # Counted once more by currency, because a mean must not divide by deals in another one.
-        Count(month, "deals_won", 1, value.currency),
-        _money(recorded, "won_value", value),
-        Count(month, "days_to_close", event.days_to_close, "days"),
-    ]
-
-
-def _paid(recorded: Recorded, event: PaymentReceived) -> list[Count]:
-    paid = [Count(_month(recorded), "deals_paid", 1)] if event.first else []
-    return [_money(recorded, "payments", event.amount), *paid]
-
-
-def _refunded(recorded: Recorded, event: RefundIssued) -> list[Count]:
-    return [_money(recorded, "refunds", event.amount)]
-
-
-def _won_back(recorded: Recorded, event: ChargebackReversed) -> list[Count]:
-    lost = _money(recorded, "refunds", event.amount)
-    return [lost._replace(amount=-event.amount.amount)]
-
-
-_COUNTS: dict[type[Event], Callable[[Recorded, Any], list[Count]]] = {
-    ReferralSubmitted: _submitted,
-    ReferralAttributed: _attributed,
-    LeadQualified: _one("qualified_leads"),
-    OpportunityCreated: _one("opportunities"),
-    DemoHeld: _one("demos"),
-    DealWon: _won,
-    DealLost: _one("deals_lost"),
-    PaymentReceived: _paid,
-    RefundIssued: _refunded,
-    ChargebackReversed: _won_back,
-}
-
-
-REPORTS = (MetricReported, MetricCorrected)
-"""The events that bring a figure from outside."""
-
-MEASURED: frozenset[type[Event]] = frozenset({*_COUNTS, *REPORTS})
+MEASURED: frozenset[type[Event]] = frozenset({*_COUNTING, *REPORTS})
 """The events that change a figure."""
 
-_AGREEMENTS: frozenset[type[Event]] = frozenset(
-    {CharterAgreed, CommercialTermsAgreed, PriorAgreed, TargetAdjusted}
-)
 
-
-def counts(recorded: Recorded) -> list[Count]:
-    """Give what an event adds to counted metrics; a late fact adds to the month it happened in."""
-    count = _COUNTS.get(type(recorded.event))
-    return count(recorded, recorded.event) if count else []
-
-
-_COUNTED_BY: dict[type[Event], tuple[str, ...]] = {
-    ReferralSubmitted: ("leads",),
-    ReferralAttributed: ("attributed_leads",),
-    LeadQualified: ("qualified_leads",),
-    OpportunityCreated: ("opportunities",),
-    DemoHeld: ("demos",),
-    DealWon: ("deals_won", "won_value", "days_to_close"),
-    DealLost: ("deals_lost",),
-    PaymentReceived: ("payments", "deals_paid"),
-    RefundIssued: ("refunds",),
-    ChargebackReversed: ("refunds",),
-}
+def counts(recorded: Recorded) -> list[Counted]:
+    """Give what an event adds to counted metrics; a late event adds to the month it occurred in."""
+    event = recorded.event
+    return [
+        Counted(period_of(recorded), metric, *count)
+        for metric, counting in _COUNTING.get(type(event), ())
+        for count in counting(event)
+    ]
 
 
 def measures(recorded: Recorded) -> tuple[str, ...]:
@@ -150,102 +155,135 @@ def measures(recorded: Recorded) -> tuple[str, ...]:
     event = recorded.event
     if isinstance(event, REPORTS):
         return (event.metric,)
-    return _COUNTED_BY.get(type(event), ())
+    return tuple(metric for metric, _ in _COUNTING.get(type(event), ()))
+
+
+def period_of(recorded: Recorded) -> str:
+    """Give the period whose figures a measured event changes."""
+    event = recorded.event
+    if isinstance(event, REPORTS):
+        return event.period
+    moment = _COUNTED_AT.get(type(event))
+    return month_of(moment(event) if moment else recorded.act.occurred_at)
 
 
 # --- fold --------------------------------------------------------------------------------------
 
 
-def _period(recorded: Recorded) -> str:
-    event = recorded.event
-    if isinstance(event, REPORTS):
-        return event.period
-    if isinstance(event, ReferralAttributed):
-        return month_of(event.referred_at)
-    return month_of(recorded.act.occurred_at)
-
-
 def keys(recorded: Recorded) -> tuple[str, ...]:
-    """Give the row that an event touches: its period's, or that of what was agreed."""
+    """Give the row that an event changes: its period's, or that of what was agreed."""
     kind = type(recorded.event)
     if kind in MEASURED:
-        return (_period(recorded),)
+        return (period_of(recorded),)
     return (AGREED,) if kind in _AGREEMENTS else ()
 
 
 def apply(rows: Rows, recorded: Recorded) -> Change:
-    """Take an event into the row of its period."""
+    """Add an event to the row that it changes."""
     kind = type(recorded.event)
     if kind in MEASURED:
-        period = _period(recorded)
-        return Change({period: period_with(rows.get(period, {}), recorded)}, [])
+        period = period_of(recorded)
+        return Change({period: period_with(period_row(rows, period), recorded)}, [])
     if kind in _AGREEMENTS:
-        return Change({AGREED: agreed_with(rows.get(AGREED, {}), recorded)}, [])
+        return Change({AGREED: agreed_with(agreed_row(rows), recorded)}, [])
     return NOTHING
 
 
-def period_with(row: Row, recorded: Recorded) -> Row:
+def period_with(row: PeriodRow, recorded: Recorded) -> PeriodRow:
     """Give a period's row with what an event counts or reports."""
     event = recorded.event
-    if isinstance(event, REPORTS):
-        return {**row, "figures": _with_figure(row.get("figures", {}), event, recorded.index)}
-    sums = dict(row.get("sums", {}))
-    for count in counts(recorded):
-        key = count.key
-        before = sums.get(key, 0)
-        if isinstance(count.amount, int):
-            sums[key] = before + count.amount
-        else:
-            sums[key] = plain(Decimal(before) + count.amount)
-    return {**row, "sums": sums}
+    counting = _COUNTING.get(type(event))
+    if counting is None:
+        return _with_report(row, recorded)
+    sums = dict(row.sums)
+    for metric, counts_of in counting:
+        for amount, unit, segment in counts_of(event):
+            series = (metric, segment, unit)
+            sums[series] = sums.get(series, _ZERO) + amount
+    return PeriodRow(sums, row.reports)
 
 
-def _with_figure(figures: Row, event: MetricReported | MetricCorrected, index: int) -> Row:
-    key = f"{event.metric}|{event.segment or ''}|{event.figure.unit}"
-    figure = event.figure.model_dump(mode="json", exclude_none=True)
-    return {**figures, key: {**figures.get(key, {}), event.tool: {**figure, "index": index}}}
+_ZERO = Decimal(0)
 
 
-def agreed_with(row: Row, recorded: Recorded) -> Row:
-    """Give the row of what was agreed, with new objectives, a new minimum or a new prior."""
+def _with_report(row: PeriodRow, recorded: Recorded) -> PeriodRow:
     event = recorded.event
-    if isinstance(event, CharterAgreed):
-        since = recorded.act.occurred_at.date().isoformat()
-        objectives = [each.model_dump(mode="json") for each in event.charter.objectives]
-        return {**row, "objectives": objectives, "since": since}
-    if isinstance(event, TargetAdjusted):
-        target = {"target": plain(event.target), "deadline": event.deadline.isoformat()}
-        adjusted = [
-            each | target if each["objective"] == event.objective else each
-            for each in row.get("objectives", [])
-        ]
-        return {**row, "objectives": adjusted}
-    if isinstance(event, CommercialTermsAgreed):
-        minimum = {
-            "from": event.effective_from.isoformat(),
-            "minimum": event.terms.minimum_referrals_per_quarter,
-            "version": event.terms_version,
-            "index": recorded.index,
-        }
-        return {**row, "minimums": [*row.get("minimums", []), minimum]}
-    if isinstance(event, PriorAgreed):
-        prior = {
-            # Not from when its authors say that they agreed: it never reaches backwards (C21).
-            "from": recorded.act.recorded_at.isoformat(),
-            "version": event.prior_version,
-            "index": recorded.index,
-            **event.prior.model_dump(mode="json"),
-        }
-        return {**row, "priors": [*row.get("priors", []), prior]}
-    return row
+    if not isinstance(event, REPORTS):
+        return row
+    series = (event.metric, event.segment or "", event.figure.unit)
+    report = ToolReport(event.figure, recorded.index)
+    by_tool = {**row.reports.get(series, {}), event.tool: report}
+    return PeriodRow(row.sums, {**row.reports, series: by_tool})
 
 
-def minimum_for(window: str, row: Row) -> Row | None:
+def agreed_with(row: AgreedRow, recorded: Recorded) -> AgreedRow:
+    """Give the row of what was agreed with what an event agrees; unchanged if it agrees nothing."""
+    event, act, index = recorded.event, recorded.act, recorded.index
+    match event:
+        case CharterAgreed():
+            objectives = tuple(event.charter.objectives)
+            return replace(row, objectives=objectives, since=act.occurred_at.date())
+        case TargetAdjusted():
+            target = {"target": event.target, "deadline": event.deadline}
+            adjusted = tuple(
+                each.model_copy(update=target) if each.objective == event.objective else each
+                for each in row.objectives
+            )
+            return replace(row, objectives=adjusted)
+        case CommercialTermsAgreed(effective_from=since, terms=terms, terms_version=version):
+            minimum = AgreedMinimum(since, version, index, terms.minimum_referrals_per_quarter)
+            return replace(row, minimums=(*row.minimums, minimum))
+        case PriorAgreed():
+            # It binds from its recording, not from its claimed time: it never reaches back (C21).
+            prior = AgreedPrior(event.prior, event.prior_version, index, act.recorded_at)
+            return replace(row, priors=(*row.priors, prior))
+        case _:
+            return row
+
+
+def minimum_for(window: str, agreed: AgreedRow) -> AgreedMinimum | None:
     """Give the minimum of referrals in force when a quarter began, if one was agreed (C10)."""
-    start = bounds(window)[0].date().isoformat()
-    holding = [each for each in row.get("minimums", []) if each["from"] <= start]
-    latest = max(holding, key=lambda each: (each["from"], each["version"]), default=None)
-    return latest if latest and latest["minimum"] is not None else None
+    start = bounds(window)[0].date()
+    in_force = [each for each in agreed.minimums if each.effective_from <= start]
+    latest = max(in_force, key=lambda each: (each.effective_from, each.terms_version), default=None)
+    return latest if latest and latest.minimum is not None else None
 
 
-KPIS = Projection("kpis", keys, apply, MEASURED | _AGREEMENTS)
+_AGREEMENTS: frozenset[type[Event]] = frozenset(
+    {CharterAgreed, CommercialTermsAgreed, PriorAgreed, TargetAdjusted}
+)
+
+KPIS = Projection(
+    "kpis",
+    keys,
+    apply,
+    MEASURED | _AGREEMENTS,
+    version=2,
+    row_type=lambda key: AgreedRow if key == AGREED else PeriodRow,
+)
+
+
+# --- rows inside rows of other projections -----------------------------------------------------
+
+
+def stored_with(stored: Row, recorded: Recorded) -> Row:
+    """Give a period's row, as it is stored, with what an event counts or reports."""
+    key = period_of(recorded)
+    return KPIS.dump(key, period_with(KPIS.load(key, stored), recorded))
+
+
+class StoredPeriods(Mapping[str, PeriodRow]):
+    """The rows of periods inside a row of JSON; each is loaded when it is read."""
+
+    def __init__(self, stored: Mapping[str, Row]) -> None:
+        self._stored = stored
+
+    def __getitem__(self, period: str) -> PeriodRow:
+        row: PeriodRow = KPIS.load(period, self._stored[period])
+        return row
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._stored)
+
+    def __len__(self) -> int:
+        return len(self._stored)

@@ -21,8 +21,9 @@ from domain.terms import EconomicsKind, Payment, payment
 from domain.values import MINOR_UNITS, Number, plain
 from projections import figures
 from projections.alerts import ALERTS, START, STATE, Alert
-from projections.fold import DESCRIBED, Row, Rows
-from projections.kpis import AGREED, KPIS
+from projections.figures import ObjectiveProgress
+from projections.fold import DESCRIBED, Rows
+from projections.kpis import AGREED, KPIS, agreed_row
 from projections.matching import Match, Matched, matches
 from projections.overview import OVERVIEW, OVERVIEW_ROW, Overview
 from projections.traits import (
@@ -312,29 +313,35 @@ def _revenue(member: Member) -> tuple[Revenue, ...]:
 
 
 def _objectives(member: Member, today: date, *, ended: bool) -> tuple[Objective, ...]:
-    since = date.fromisoformat(member.kpis.get(AGREED, {}).get("since", today.isoformat()))
+    since = agreed_row(member.kpis).since or today
     return tuple(
         _outcome(member, each, since, today, ended=ended)
         for each in figures.objectives(member.kpis)
     )
 
 
-def _outcome(member: Member, row: Row, since: date, today: date, *, ended: bool) -> Objective:
+def _outcome(
+    member: Member, progress: ObjectiveProgress, since: date, today: date, *, ended: bool
+) -> Objective:
     """Give an objective with its outcome."""
-    deadline = date.fromisoformat(row["deadline"])
-    actual = None if row["actual"] is None else Decimal(row["actual"])
-    if row["met"]:
+    agreed, actual = progress.objective, progress.value
+    if progress.met:
         outcome = Outcome.MET
-    elif ended or deadline < today:
+    elif ended or agreed.deadline < today:
         outcome = Outcome.UNMEASURED if actual is None else Outcome.MISSED
     else:
         outcome = Outcome.OPEN
-    metric, unit = row["metric"], row["unit"]
-    source = "counted" if CATALOGUE[metric].counted else "reported"
-    if member.sight.withholds(metric, figures.Figure(actual, unit, source)):
+    if progress.actual and member.sight.withholds(agreed.metric, progress.actual):
         actual = None
-    target = Decimal(row["target"])
-    objective = Objective(row["objective"], metric, unit, target, actual, deadline, outcome)
+    objective = Objective(
+        agreed.objective,
+        agreed.metric,
+        agreed.unit,
+        agreed.target,
+        actual,
+        agreed.deadline,
+        outcome,
+    )
     return _with_pace(objective, since, today) if outcome is Outcome.OPEN else objective
 
 

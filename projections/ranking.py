@@ -9,7 +9,7 @@ from typing import NamedTuple
 from domain.exploration import PASSING_RATING, AudienceOverlapMeasured, CandidateScored, Dimension
 from domain.values import Number, plain
 from projections.fold import DESCRIBED
-from projections.kpis import AGREED
+from projections.kpis import agreed_row
 from projections.portfolio import Member
 from projections.traits import Candidate, Market
 
@@ -159,10 +159,10 @@ def _is_heard(seen: _Seen) -> str | None:
 
 
 def _is_measured(seen: _Seen) -> str | None:
-    agreed = seen.member.kpis.get(AGREED, {})
-    if not agreed.get("objectives"):
+    agreed = agreed_row(seen.member.kpis)
+    if not agreed.objectives:
         return None
-    return f"{seen.member.id}, charter of {agreed['since']}"
+    return f"{seen.member.id}, charter of {agreed.since}"
 
 
 def _is_owned(seen: _Seen) -> str | None:

@@ -369,10 +369,10 @@ class Posting:
         needed = self.row(AGREED).get("needed", ())
         if not needed or not any(each in needed for each in kpis.measures(self.recorded)):
             return
-        (period,) = kpis.keys(self.recorded)
+        period = kpis.period_of(self.recorded)
         windowed = self.row(WINDOWED)
         periods = windowed.get("periods", {})
-        row = kpis.period_with(periods.get(period, {}), self.recorded)
+        row = kpis.stored_with(periods.get(period, {}), self.recorded)
         self.put(WINDOWED, periods={**periods, period: row})
         wholes = (period, quarter_of(period), period[:4]) if "-" in period else (period,)
         self._judge([each for each in dict.fromkeys(wholes) if each in windowed.get("closed", ())])

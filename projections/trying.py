@@ -1,67 +1,88 @@
-"""Trying a rule on the past: what it would have said, had it been agreed before (C15).
+"""Tries a rule on the past: what it would have raised, had it been agreed before (C15).
 
-The fold is that of the alerts, with this rule in place of all that were agreed. A window in which
-it says nothing is told too, with the reason, so that one sees how near a breach was.
+The fold is that of the alerts, with this rule in place of all that were agreed. Windows in which
+the rule raises nothing are given too, with the reason, so that one sees how near a breach was.
 """
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
 
 from domain.calendar import bounds
 from domain.formation import DecisionRuleAgreed
+from domain.proportions import rounded
 from domain.recorded import Recorded
 from domain.rules import DecisionRule
-from projections import beliefs, breaches
+from domain.values import Exact
+from projections import breaches
 from projections.alerts import ALERTS, STATE, Alert, AlertsState
 from projections.breaches import BindingRule, Judged, Look
-from projections.fold import Folded, Row, fold
+from projections.fold import Folded, fold
 
-NOBODYS = 0
+TRIED = 0
 """The version of a rule that is only tried: nobody agreed it."""
 
 
-def tried(rule: DecisionRule, since: str, events: Iterable[Recorded]) -> Row:
-    """Give what a rule would have said of a log's events, binding from the beginning of a period.
+class Finding(StrEnum):
+    """What a rule finds in one window."""
 
-    ``alerts`` are those it would have raised, as they would stand now, and ``windows`` what it
-    would have seen in each period that closed, as is known now.
-    """
-    tried_rule = BindingRule(rule, NOBODYS, None, bounds(since)[0])
-    seeded = AlertsState(breaches.with_rule(AlertsState().judged, tried_rule))
+    BEYOND = "beyond-threshold"
+    WITHIN = "within-threshold"
+    INSUFFICIENT = "insufficient-evidence"
+    NO_FIGURE = "no-figure"
+
+
+@dataclass(frozen=True, slots=True)
+class TriedWindow:
+    """What a rule sees in one closed window, as is known now."""
+
+    window: str
+    """The period; then a slash and the campaign, where the rule looks at each campaign."""
+    value: Exact | None
+    sample: Exact | None
+    """The denominator of the figure."""
+    probability: Exact | None
+    """The probability, from 0 to 1, that the rate is beyond the threshold, if the rule asks."""
+    finding: Finding
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """The alerts that a rule would have raised, as they would be now, and what it sees."""
+
+    alerts: tuple[Alert, ...]
+    windows: tuple[TriedWindow, ...]
+
+
+def tried(rule: DecisionRule, since: str, events: Iterable[Recorded]) -> Tried:
+    """Give what a rule would have raised on a log, had it bound since a period began."""
+    binding = BindingRule(rule, TRIED, None, bounds(since)[0])
+    seeded = AlertsState(breaches.with_rule(AlertsState().judged, binding))
     others = (each for each in events if not isinstance(each.event, DecisionRuleAgreed))
     rows = fold(ALERTS, Folded(rows={STATE: seeded}), others).rows
     raised = [row for row in rows.values() if isinstance(row, Alert) and row.rule == rule.rule]
-    return {
-        "alerts": [
-            ALERTS.dump(each.id, each)
-            for each in sorted(raised, key=lambda each: (each.since, each.id))
-        ],
-        "windows": list(_windows(rows[STATE].judged, tried_rule)),
-    }
+    raised.sort(key=lambda each: (each.since, each.id))
+    return Tried(tuple(raised), tuple(_windows(rows[STATE].judged, binding)))
 
 
-def _windows(judged: Judged, rule: BindingRule) -> Iterator[Row]:
+def _windows(judged: Judged, rule: BindingRule) -> Iterator[TriedWindow]:
     closed = [each for each in judged.closed if rule.is_on(each) and rule.binds_in(each)]
     for window in sorted(closed, key=bounds):
         for segment in breaches.segments_of(judged, rule, window):
             look = breaches.look_at(judged, rule, window, segment)
-            yield {
-                "window": f"{window}/{segment}" if segment else window,
-                "value": look.shown,
-                **_evidence(look),
-                "verdict": _verdict(look),
-            }
+            likely = look.probability
+            yield TriedWindow(
+                f"{window}/{segment}" if segment else window,
+                look.value,
+                look.trials,
+                None if likely is None else rounded(likely),
+                _finding(look),
+            )
 
 
-def _evidence(look: Look) -> Row:
-    trials, likely = look.trials, look.probability
-    return ({} if trials is None else {"sample": str(trials)}) | (
-        {} if likely is None else {"probability": beliefs.probability(likely)}
-    )
-
-
-def _verdict(look: Look) -> str:
+def _finding(look: Look) -> Finding:
     if look.value is None:
-        return "no figure"
+        return Finding.NO_FIGURE
     if look.breaks:
-        return "beyond the threshold"
-    return "keeps to it" if look.keeps else "insufficient evidence"
+        return Finding.BEYOND
+    return Finding.WITHIN if look.keeps else Finding.INSUFFICIENT

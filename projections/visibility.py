@@ -5,15 +5,16 @@ are seen as the protocol says that both agreed; without one nothing is hidden bu
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from decimal import Decimal
+from dataclasses import dataclass, replace
 
+from domain import reported_figure
 from domain.exploration import AudienceOverlapMeasured, ExplorationBegun, PartnerChosen
 from domain.formation import BestAlternativeDeclared, NonNegotiableDeclared
+from domain.metric_catalogue import Unit
 from domain.recorded import Recorded
 from domain.reported_figure import MetricCorrected, MetricReported
 from domain.sharing import SMALLEST_CELL, DataSharingAgreed, Form
-from projections.figures import Figure
+from projections.figures import COUNTED, Figure, Line, ObjectiveProgress
 from projections.fold import Row
 
 PRIVATE = (BestAlternativeDeclared, NonNegotiableDeclared)
@@ -95,11 +96,9 @@ class Sight:
 
     def withholds(self, metric: str, figure: Figure) -> bool:
         """Whether a figure is, or is made of, a count that the viewer is not shown (C14)."""
-        if figure.source == "counted" or metric in self.own:
+        if figure.source == COUNTED or metric in self.own:
             return False
-        counts = [figure.numerator, figure.denominator]
-        counts += [figure.value] if figure.unit == "count" else []
-        return any(0 < each < self.smallest for each in counts if each is not None)
+        return _has_fewer(figure, self.smallest)
 
     def withholds_overlap(self, by: str, overlap: AudienceOverlapMeasured) -> bool:
         """Whether an overlap that a party measured is too small to be shown to the viewer."""
@@ -108,15 +107,34 @@ class Sight:
         cell = self.protocol.smallest_cell if self.protocol else SMALLEST_CELL
         return overlap.shared_customers < cell
 
-    def line(self, line: Row) -> Row:
-        """Give a line of a report, with counts below the smallest cell left out (C14)."""
-        if line["source"] == "counted" or line["metric"] in self.own or not self.smallest:
+    def hidden(self, metric: str, figure: Figure) -> str | None:
+        """Give the note that stands for a figure which is withheld; None if it is shown."""
+        withheld = self.withholds(metric, figure)
+        return f"fewer than {self.smallest}: not shown" if withheld else None
+
+    def line(self, line: Line) -> Line:
+        """Give a line of a report; without its figures where they are withheld (C14)."""
+        note = self.hidden(line.metric, line)
+        if note is None:
             return line
-        if not _has_fewer(line, self.smallest):
-            return line
-        kept = ("metric", "period", "unit", "source", "direction", "segment")
-        left = {name: line[name] for name in kept if name in line}
-        return left | {"value": None, "note": f"fewer than {self.smallest}: not shown"}
+        return Line(
+            None,
+            line.unit,
+            line.source,
+            note=note,
+            metric=line.metric,
+            period=line.period,
+            segment=line.segment,
+            direction=line.direction,
+        )
+
+    def progress(self, progress: ObjectiveProgress) -> ObjectiveProgress:
+        """Give an objective's progress; without its figure where that is hidden (C14)."""
+        actual = progress.actual
+        note = self.hidden(progress.objective.metric, actual) if actual else None
+        if actual is None or note is None:
+            return progress
+        return replace(progress, actual=Figure(None, actual.unit, actual.source, note=note))
 
     def fewer_than(self, recorded: Recorded) -> int | None:
         """Return the smallest count that is shown if the event's count is smaller; else None.
@@ -130,14 +148,13 @@ class Sight:
             cell = self.protocol.smallest_cell if self.protocol else SMALLEST_CELL
             return cell if event.shared_customers < cell else None
         if isinstance(event, MetricReported | MetricCorrected):
-            figure = event.figure.model_dump(mode="json", exclude_none=True)
-            return self.smallest if _has_fewer(figure, self.smallest) else None
+            return self.smallest if _has_fewer(event.figure, self.smallest) else None
         return None
 
 
-def _has_fewer(figure: Row, smallest: int) -> bool:
+def _has_fewer(figure: Figure | reported_figure.Figure, smallest: int) -> bool:
     """Whether a figure is, or is made of, a count above zero and below the smallest cell."""
-    counts = [figure[name] for name in ("numerator", "denominator") if name in figure]
-    if figure["unit"] == "count" and figure.get("value") is not None:
-        counts.append(figure["value"])
-    return any(0 < Decimal(each) < smallest for each in counts)
+    counts = [figure.numerator, figure.denominator]
+    if figure.unit == Unit.COUNT:
+        counts.append(figure.value)
+    return any(each is not None and 0 < each < smallest for each in counts)

@@ -5,11 +5,8 @@ Lists of what is so now come from the views.
 """
 
 from infra.answers.erasing import commitments, erase
-from infra.answers.evidence import experiments, funnel, rules, try_rule
 from infra.answers.explaining import explain
-from infra.answers.listing import kpis
 from infra.answers.logs import NOW, AsOf, NotFound, size_of
-from infra.answers.reviewing import review_pack
 from infra.answers.verifying import Checked, Difference, Memory, verify
 
 __all__ = [
@@ -21,13 +18,7 @@ __all__ = [
     "NotFound",
     "commitments",
     "erase",
-    "experiments",
     "explain",
-    "funnel",
-    "kpis",
-    "review_pack",
-    "rules",
     "size_of",
-    "try_rule",
     "verify",
 ]

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
+from pydantic import TypeAdapter
+
 from domain.agreement import CommercialTermsAgreed
 from domain.calendar import PERIOD_PATTERN, bounds, months_of, preceding, quarters_of
 from domain.formation import DecisionRuleAgreed
@@ -17,7 +19,7 @@ from domain.standing_alerts import BY_RULE, REFERRAL_MINIMUM, is_about
 from domain.values import MINOR_UNITS, instant, plain
 from infra.answers.logs import NOW, AsOf, NotFound, Row, entry, log, perhaps, sight_of, size_of
 from infra.bootstrap import Accord
-from projections import ALERTS, KPIS, beliefs, figures, kpis
+from projections import ALERTS, KPIS, figures, kpis
 from projections.alerts import AlertState
 from projections.breaches import LEADS
 from projections.fold import Rows, replay
@@ -55,9 +57,9 @@ def _kpi(accord: Accord, reference: str, when: AsOf) -> Row:
         "figures": _made_of(log_, rows, metric, period, segment),
         "rules": [agreed_rule(each) for each in _resting_on(log_, rows, metric, period, segment)],
         "objectives": [
-            each
+            _PROGRESS.dump_python(each, mode="json")
             for each in figures.objectives(rows)
-            if each["metric"] == metric.name and not segment
+            if each.objective.metric == metric.name and not segment
         ],
     }
 
@@ -92,14 +94,14 @@ def _made_of(log_: "_Log", rows: Rows, metric: Metric, period: str, segment: str
     """Give the figure in each of its units, with the events that made it."""
     lines = [
         line
-        for line in beliefs.with_posteriors(rows, figures.report(rows, period, {metric.name}))
-        if line.get("segment", "") == segment
+        for line in figures.with_posteriors(rows, figures.report(rows, period, {metric.name}))
+        if (line.segment or "") == segment
     ]
     return [
-        {**line, "events": log_.behind(rows, metric, period, segment, line["unit"])}
+        {**figures.dump(line), "events": log_.behind(rows, metric, period, segment, line.unit)}
         # What is too small to be shown is not told by its events either (C14).
         if (seen := log_.sight().line(line)) is line
-        else {**seen, "events": []}
+        else {**figures.dump(seen), "events": []}
         for line in lines
     ]
 
@@ -110,7 +112,7 @@ def _resting_on(
     """Give the events that agreed the rules which look at this figure, each in force then."""
     minimum = None
     if metric.name == LEADS and "Q" in period and not segment:
-        minimum = kpis.minimum_for(period, rows.get(kpis.AGREED, {}))
+        minimum = kpis.minimum_for(period, kpis.agreed_row(rows))
     found: dict[str, Recorded] = {}
     for recorded in log_.rules():
         event = recorded.event
@@ -118,7 +120,7 @@ def _resting_on(
             if _looks_at(event.rule, recorded, metric, period, segment):
                 # A later version takes the former's place.
                 found[event.rule.rule] = recorded
-        elif minimum and minimum["index"] == recorded.index:
+        elif minimum and minimum.index == recorded.index:
             found[REFERRAL_MINIMUM] = recorded
     return list(found.values())
 
@@ -247,6 +249,9 @@ def _inputs(log_: "_Log", agreed: Recorded, window: str) -> list[Row]:
 
 
 # --- events ------------------------------------------------------------------------------------
+
+
+_PROGRESS: TypeAdapter[figures.ObjectiveProgress] = TypeAdapter(figures.ObjectiveProgress)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from infra.projecting.runner import partnerships
 from infra.store.records import History
 from infra.tlog.codec import moment
 from projections import timeline
-from projections.fold import Projection
+from projections.fold import Projection, replay
 from projections.visibility import OPERATOR, Sight, Viewer
 
 Row = dict[str, Any]
@@ -235,6 +235,19 @@ def view_rows(accord: Accord, projection: Projection, partnership: str) -> dict[
     """Return a partnership's saved rows of a projection, by key, each as its type."""
     stored = accord.views.select(projection.name, partnership)
     return {key: projection.load(key, row) for key, row in stored}
+
+
+def rows_of(
+    projection: Projection, accord: Accord, partnership: str, when: AsOf = NOW
+) -> dict[str, Any]:
+    """Give a partnership's rows of a projection, by key, each as its type.
+
+    They are the saved rows, or those of a replay for a moment or a party. Raises `NotFound`.
+    """
+    size_of(accord.history, partnership)
+    if when == NOW:
+        return view_rows(accord, projection, partnership)
+    return replay(projection, log(accord.history, partnership, when)).rows
 
 
 def perhaps(name: str, known: Iterable[str], otherwise: str) -> str:

@@ -81,6 +81,8 @@ class Parameter:
     """Whether the command takes it without a name; unless set, if it is required."""
     minimum: int | None = None
     """The smallest number that is allowed."""
+    is_file: bool = False
+    """Whether the command also takes the name of a file, and passes its text."""
 
 
 @dataclass(frozen=True, slots=True)

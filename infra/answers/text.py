@@ -6,9 +6,13 @@ A block says what to print, not how: the command line fits it to the width of th
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, Decimal
+from typing import Final
 
 from domain.values import MINOR_UNITS, Money, plain
+from projections.figures import Figure
+
+_TENTH: Final = Decimal("0.1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +115,29 @@ def counted(count: int, noun: str) -> str:
 def late(days: int) -> str:
     """Give by how much an event was recorded late: ``recorded 4 days late``; "" for no days."""
     return f"recorded {counted(days, 'day')} late" if days else ""
+
+
+def signed(value: Decimal) -> str:
+    """Give a decimal with its sign: ``+12.5``, ``-3``, ``0``."""
+    return number(value) if value <= 0 else f"+{number(value)}"
+
+
+def tenth(percent: Decimal) -> str:
+    """Give a percentage to a tenth, rounded half to even: ``12.3 %``."""
+    return f"{number(percent.quantize(_TENTH, ROUND_HALF_EVEN))} %"
+
+
+def interval(low: Decimal, high: Decimal) -> str:
+    """Give the bounds of a rate in percent, to a tenth: ``4.7–13.5 %``."""
+    return f"{tenth(low).removesuffix(' %')}–{tenth(high)}"
+
+
+def figure(known: Figure) -> str:
+    """Give a figure with what was divided: ``8 % (12/150)``; money and counts without."""
+    value = amount(known.value, known.unit)
+    if known.numerator is None or known.denominator is None or known.unit in MINOR_UNITS:
+        return value
+    return f"{value} ({number(known.numerator)}/{number(known.denominator)})"
 
 
 def money(value: Money) -> str:

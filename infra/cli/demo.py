@@ -6,41 +6,39 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from pydantic import TypeAdapter
 
 from domain.calendar import months_of
 from domain.reported_figure import MetricCorrected
-from infra import answers, bootstrap
-from infra.answers import alerts, history, partnerships, show, statements
+from infra import bootstrap
+from infra.answers import alerts, history, kpis, partnerships, review, show, statements
 from infra.answers.logs import NotFound, view_rows
 from infra.answers.outcomes import RefusedEvent, Report, Tally
 from infra.answers.question import LONGEST_PAGE, Paging, Panel
+from infra.answers.text import Table, amount, figure, number
 from infra.bootstrap import Accord
 from infra.cli import ingest, printing
 from infra.cli.options import Json, Store, app, marked, opened, settings
-from infra.cli.pack import print_pack
 from infra.cli.printing import (
     Row,
-    amount,
     day,
     document,
-    figure,
     minute,
     note,
-    number,
     say,
     table,
 )
-from infra.cli.reading import print_objectives
 from infra.settings import DEFAULT_STORE
-from projections import ALERTS, OVERVIEW
+from projections import ALERTS, OVERVIEW, figures
 from projections.alerts import Alert
+from projections.figures import Line, ObjectiveProgress
 from projections.overview import OVERVIEW_ROW
 
 HEADLINES = {"leads", "lead_to_opportunity", "demo_to_paid", "average_contract_value", "payments"}
-"""Of what is counted from deals, the figures that tell a story; what is reported is all told."""
+"""The counted metrics that are shown; reported figures are all shown."""
 
 AGAINST = "against other channels"
-"""What a line says that sets the partner's figure against that of other channels."""
+"""The label of the lines that compare the partner's figures to those of other channels."""
 
 
 @app.command(rich_help_panel=Panel.RUN.value)
@@ -112,17 +110,17 @@ def _last_review(accord: Accord, name: str) -> Row | None:
     reviews = [each for each in show.ask(accord, name).reviews if each.done_at]
     reviews.sort(key=lambda each: each.done_at or each.since)
     held = [each.planned.review for each in reviews]
-    return answers.review_pack(accord, name, held[-1]) if held else None
+    return review.ask(accord, name, held[-1]).model_dump(mode="json") if held else None
 
 
 def _partnership(accord: Accord, row: Row, tally: Tally) -> Row:
     name = row["id"]
-    answer = answers.kpis(accord, name)
+    answer = kpis.ask(accord, name)
     events = list(history.items(accord, name))
     return {
         **row,
-        "figures": [_told(accord, name, line) for line in answer["figures"] if _is_told(line)],
-        "objectives": answer["objectives"],
+        "figures": [_figure(accord, name, line) for line in answer.figures if _is_shown(line)],
+        "objectives": answer.model_dump(mode="json")["objectives"],
         "alerts": [ALERTS.dump(each.id, each) for each in _alerts(accord, name)],
         "statements": [each.model_dump(mode="json") for each in statements.ask(accord, name).items],
         "late_or_corrected": [
@@ -138,22 +136,22 @@ def _alerts(accord: Accord, name: str) -> Sequence[Alert]:
     return alerts.ask(accord, name, page=Paging(limit=LONGEST_PAGE)).items
 
 
-def _is_told(line: Row) -> bool:
-    return line["source"] != "counted" or line["metric"] in HEADLINES
+def _is_shown(line: Line) -> bool:
+    return line.source != figures.COUNTED or line.metric in HEADLINES
 
 
-def _told(accord: Accord, name: str, line: Row) -> Row:
-    """Give a figure; one that cannot be made from its months brings those that are known."""
-    if line["value"] is not None or line.get("denominator"):
-        return line
+def _figure(accord: Accord, name: str, line: Line) -> Row:
+    """Give a figure; one that cannot be made from its months comes with those that are known."""
+    row = figures.dump(line)
+    if line.value is not None or line.denominator:
+        return row
     known = [
-        each
-        for month in months_of(line["period"])
-        for each in answers.kpis(accord, name, month)["figures"]
-        if (each["metric"], each.get("segment")) == (line["metric"], line.get("segment"))
-        and each["value"] is not None
+        figures.dump(each)
+        for month in months_of(line.period)
+        for each in kpis.ask(accord, name, month).figures
+        if (each.metric, each.segment) == (line.metric, line.segment) and each.value is not None
     ]
-    return {**line, "months": known} if known else line
+    return {**row, "months": known} if known else row
 
 
 def _print(story: Row, tally: Tally) -> None:
@@ -162,15 +160,16 @@ def _print(story: Row, tally: Tally) -> None:
         _print_one(row, tally.partnerships[row["id"]])
     if story["review"]:
         say()
-        print_pack(story["review"])
+        printing.blocks(review.text(review.Review.model_validate(story["review"])))
 
 
 def _print_one(row: Row, refused: Sequence[RefusedEvent]) -> None:
     names = " and ".join(row["names"].get(each, each) for each in row["parties"])
     say(f"{names} ({row['id']})", "bold")
     say(" > ".join(f"{each['stage']} {day(each['since'])}" for each in row["stages"]), indent=2)
-    _print_figures(row["figures"])
-    print_objectives(row["objectives"], indent=2)
+    printing.blocks([_figures(row["figures"])])
+    objectives = TypeAdapter(list[ObjectiveProgress]).validate_python(row["objectives"])
+    printing.blocks([kpis.objectives_table(objectives, indent=2)])
     if row["alerts"]:
         say("alerts", "bold", 2)
         found = (ALERTS.load(each["id"], each) for each in row["alerts"])
@@ -196,18 +195,20 @@ def _print_one(row: Row, refused: Sequence[RefusedEvent]) -> None:
         printing.blocks(ingest.refusals(refused, indent=4))
 
 
-def _print_figures(lines: list[Row]) -> None:
-    """Print the figures by period, each metric and segment on a line."""
-    periods = list(dict.fromkeys(line["period"] for line in lines))
+def _figures(rows: list[Row]) -> Table:
+    """Give the figures by period, each metric and segment on a line."""
+    periods = list(dict.fromkeys(row["period"] for row in rows))
     cells: dict[str, dict[str, dict[str, str]]] = {}
-    for line in lines:
-        parts = cells.setdefault(line["metric"], {"": {}})
-        parts.setdefault(line.get("segment", ""), {})[line["period"]] = _cell(line)
-        if other := line.get("against_other_channels"):
-            parts.setdefault(AGAINST, {})[line["period"]] = f"×{number(other['factor'])}"
-    table(
+    for row in rows:
+        months = [figures.load(each) for each in row.get("months", ())]
+        line = figures.load({key: each for key, each in row.items() if key != "months"})
+        parts = cells.setdefault(line.metric, {"": {}})
+        parts.setdefault(line.segment or "", {})[line.period] = _cell(line, months)
+        if other := line.against_other_channels:
+            parts.setdefault(AGAINST, {})[line.period] = f"×{number(other.factor)}"
+    return Table(
         ["METRIC", *(f">{period}" for period in periods)],
-        (
+        [
             (
                 _label(metric, segment),
                 *(parts[segment].get(period, "") for period in periods),
@@ -215,7 +216,7 @@ def _print_figures(lines: list[Row]) -> None:
             for metric, parts in cells.items()
             for segment in parts
             if parts[segment]
-        ),
+        ],
         title="figures",
         indent=2,
     )
@@ -227,16 +228,14 @@ def _label(metric: str, segment: str) -> str:
     return f"  in {segment}" if segment else metric
 
 
-def _cell(line: Row) -> str:
-    if months := line.get("months"):
+def _cell(line: Line, months: list[Line]) -> str:
+    if months:
         return "; ".join(map(_of_month, months))
-    if "insufficient" in line.get("note", "") and line["value"] is None:
+    if line.value is None and "insufficient" in (line.note or ""):
         return "insufficient evidence"
-    target = line.get("target")
-    return f"{figure(line)} of {target['minimum']}" if target else figure(line)
+    return f"{figure(line)} of {number(line.target.minimum)}" if line.target else figure(line)
 
 
-def _of_month(line: Row) -> str:
-    change = line.get("change")
-    more = f" (×{number(change['factor'])})" if change else ""
-    return f"{amount(line['value'], line['unit'])} in {line['period']}{more}"
+def _of_month(line: Line) -> str:
+    more = f" (×{number(line.change.factor)})" if line.change else ""
+    return f"{amount(line.value, line.unit)} in {line.period}{more}"

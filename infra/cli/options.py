@@ -66,6 +66,7 @@ COMMANDS = (
     "experiments",
     "funnel",
     "rules",
+    "try-rule",
     "verify",
     "portfolio",
     "markets",
@@ -193,18 +194,6 @@ Known = Annotated[
         show_default=False,
     ),
 ]
-
-Period = Annotated[
-    str | None,
-    typer.Option(
-        "--period",
-        callback=checked_period,
-        metavar="PERIOD",
-        help="A month, a quarter or a year: 2026-03, 2026-Q1, 2026. Else all there is.",
-        show_default=False,
-    ),
-]
-
 
 Party = Annotated[
     str | None,

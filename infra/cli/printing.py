@@ -252,14 +252,6 @@ def amount(value: str | None, unit: str) -> str:
     return number(value) if unit == "count" else f"{number(value)} {unit}"
 
 
-def figure(line: Row) -> str:
-    """Give a figure with what it was divided from; money says enough by itself."""
-    value = amount(line["value"], line["unit"])
-    if "numerator" not in line or line["unit"] in MINOR_UNITS:
-        return value
-    return f"{value} ({number(line['numerator'])}/{number(line['denominator'])})"
-
-
 def money(value: Row) -> str:
     """Give an amount of money."""
     return f"{value['amount']} {value['currency']}"

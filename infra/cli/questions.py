@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from pathlib import Path
 from typing import Annotated, Any, get_args, get_origin
 
 import orjson
@@ -81,6 +82,8 @@ def _described(name: str, asks: Asks) -> Any:  # noqa: ANN401 - an annotation
         shown["metavar"] = described.metavar
     if described.minimum is not None:
         shown["min"] = described.minimum
+    if described.is_file:
+        shown["callback"] = _text_of
     if described.pattern:
         shown["callback"] = _checked(described.pattern, described.metavar)
     if asks.is_positional:
@@ -103,6 +106,11 @@ def _checked(pattern: str, metavar: str) -> Callable[[str | None], str | None]:
         return text
 
     return check
+
+
+def _text_of(given: str) -> str:
+    path = Path(given)
+    return path.read_text(encoding="utf-8") if path.is_file() else given
 
 
 # --- answering ---------------------------------------------------------------------------------

@@ -2,16 +2,20 @@
 
 from collections.abc import Iterable
 
+from pydantic import TypeAdapter
+
+from infra.answers import kpis
 from infra.cli.printing import (
     Row,
-    figure,
+    blocks,
     minute,
     number,
     say,
     styled,
     table,
 )
-from infra.cli.reading import believed, beside, late, print_objectives, who
+from infra.cli.reading import late, who
+from projections import figures
 
 # --- why something is so -----------------------------------------------------------------------
 
@@ -38,24 +42,21 @@ def _explain_kpi(answer: Row) -> None:
     _figures(answer["figures"])
     for rule in answer["rules"]:
         _rule(rule)
-    print_objectives(answer["objectives"], indent=2)
+    objectives = TypeAdapter(list[figures.ObjectiveProgress]).validate_python(answer["objectives"])
+    blocks([kpis.objectives_table(objectives, indent=2)])
 
 
-def _figures(lines: Iterable[Row], indent: int = 2) -> None:
-    for line in lines:
+def _figures(rows: Iterable[Row], indent: int = 2) -> None:
+    for row in rows:
         say()
-        at = (
-            f"{line['metric']} {line['period']}{' ' + line['segment'] if 'segment' in line else ''}"
-        )
-        by = "counted from deals" if line["source"] == "counted" else f"from {line['source']}"
-        say(f"{at}: {figure(line)}, {by}", "bold", indent)
-        if more := beside(line):
+        line = figures.load({name: each for name, each in row.items() if name != "events"})
+        by = "counted from deals" if line.source == figures.COUNTED else f"from {line.source}"
+        say(f"{kpis.named(line)}, {by}", "bold", indent)
+        for more in filter(None, (kpis.compared(line), kpis.believed(line))):
             say(more, indent=indent)
-        if "posterior" in line:
-            say(believed(line), indent=indent)
         table(
             [">#", "HAPPENED", "WHO", "WHAT", ">COUNTS"],
-            ((*_event(each), _counts(each)) for each in line["events"]),
+            ((*_event(each), _counts(each)) for each in row["events"]),
             indent=indent,
         )
 

@@ -14,6 +14,7 @@ from domain.values import instant
 from infra.answers.logs import Row
 from infra.answers.statement import replay as replay_ledger
 from projections import ALERTS, KPIS, figures
+from projections.figures import Line
 from projections.fold import replay
 
 _FIGURE = ("metric", "period", "unit", "segment", "value", "numerator", "denominator")
@@ -41,10 +42,13 @@ def figures_of(events: Iterable[Recorded]) -> list[Row]:
     """Give the figures of every period that these events come to."""
     rows = replay(KPIS, events).rows
     return [
-        {name: line[name] for name in _FIGURE if name in line}
-        for period in figures.periods(rows)
-        for line in figures.report(rows, period)
+        _claim(line) for period in figures.periods(rows) for line in figures.report(rows, period)
     ]
+
+
+def _claim(line: Line) -> Row:
+    dumped = figures.dump(line)
+    return {name: dumped[name] for name in _FIGURE if name in dumped}
 
 
 def statements(events: Iterable[Recorded]) -> list[Row]:

@@ -5,14 +5,16 @@ from collections.abc import Iterator
 from hashlib import sha256
 from types import NoneType
 from typing import Annotated, Any, Final, Union, get_args
+from urllib.parse import quote
 
 from fastapi import APIRouter, Header, Path, Query, Response
 
+from domain.kernel import Refused
 from domain.values import Instant, Slug
 from infra.answers.logs import AsOf, NotFound
 from infra.answers.question import LONGEST_PAGE, PAGE, Asks, Paging, Question
 from infra.http import openapi
-from infra.http.problems import not_found
+from infra.http.problems import REFUSED, Problem, not_found
 from infra.http.served import ServedHere
 from projections.visibility import Viewer
 
@@ -74,6 +76,10 @@ def _route(question: Question, path: str) -> Any:  # noqa: ANN401 - FastAPI read
             answer = question.ask(*store, **given)
         except NotFound as error:
             raise not_found(error) from error
+        except Refused as error:
+            raise Problem(
+                422, error.detail, type=REFUSED + quote(error.rule, safe=":"), hint=error.hint
+            ) from error
         return _response(answer.model_dump_json().encode(), etag)
 
     route.__signature__ = inspect.Signature(list(_parameters(question, path)))  # type: ignore[attr-defined]

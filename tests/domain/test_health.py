@@ -105,17 +105,17 @@ def test_an_adjusted_target_is_what_the_objective_is_measured_by() -> None:
     story = before(ProposeTarget)
     folds.report(story, "new_users", "2026-03", Figure(unit="count", value=Decimal(8000)))
 
-    def met() -> tuple[str, bool]:
+    def met() -> tuple[Decimal | int, bool]:
         rows = folds.figures(story)
-        (line,) = [x for x in figures.objectives(rows) if x["objective"] == "new-users"]
-        return line["target"], line["met"]
+        (line,) = [x for x in figures.objectives(rows) if x.objective.objective == "new-users"]
+        return line.objective.target, line.met
 
-    assert met() == ("10000", False)
+    assert met() == (10_000, False)
     story.when(OURS, example(ProposeTarget))
-    assert met() == ("10000", False)
+    assert met() == (10_000, False)
     story.when(THEIRS, TargetAdjusted.accepts(proposal="target-1"))
 
-    assert met() == ("8000", True)
+    assert met() == (8000, True)
 
 
 # --- reviews in time ---------------------------------------------------------------------------

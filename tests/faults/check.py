@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from domain.calendar import quarter_of
+from infra.answers.logs import view_rows
 from infra.bootstrap import Accord
 from infra.deciding.intake import ILLEGIBLE
 from infra.kafka.messages import place
@@ -87,14 +88,12 @@ def refused(accord: Accord) -> Iterator[Refusal]:
 def reported(accord: Accord) -> Iterator[tuple[str, Row]]:
     """Every figure of the months with any, and of the quarters and years that they are part of."""
     for name in partnerships(accord.history):
-        rows = dict(accord.views.select(KPIS.name, name))
+        rows = view_rows(accord, KPIS, name)
         months = rows.keys() - {AGREED}
         for period in months | {quarter_of(each) for each in months} | {m[:4] for m in months}:
             for line in figures.report(rows, period):
-                place = [
-                    line[part] for part in ("metric", "period", "unit", "segment") if part in line
-                ]
-                yield "/".join([name, *place]), line
+                place = [line.metric, line.period, line.unit, line.segment]
+                yield "/".join([name, *filter(None, place)]), figures.dump(line)
 
 
 # --- the check -----------------------------------------------------------------------------------

@@ -10,13 +10,15 @@ import pytest
 from domain.governance import ResourcesCommitted
 from domain.proportions import Beta, rounded
 from infra import answers
-from infra.answers import history, show, statement
+from infra.answers import history, kpis, show, statement
 from infra.answers.show import TaskState
 from infra.answers.statement import LedgerLine
 from infra.bootstrap import Accord
 from infra.projecting.runner import partnerships
+from projections.figures import Against, Change, Line, Target
 from projections.portfolio import load
 from tests.feeds import played
+from tests.projections.folds import parts
 
 Row = dict[str, Any]
 
@@ -35,12 +37,10 @@ def accord(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Accord]:
         yield accord
 
 
-def figure(accord: Accord, name: str, period: str, metric: str, segment: str = "") -> Row:
+def figure(accord: Accord, name: str, period: str, metric: str, segment: str | None = None) -> Line:
     """The one line of a metric, period and segment."""
-    found: list[Row] = answers.kpis(accord, name, period)["figures"]
-    (line,) = (
-        each for each in found if (each["metric"], each.get("segment", "")) == (metric, segment)
-    )
+    found = kpis.ask(accord, name, period).figures
+    (line,) = (each for each in found if (each.metric, each.segment) == (metric, segment))
     return line
 
 
@@ -66,19 +66,19 @@ WEBINARS = {
 def test_three_webinars_together_make_5_56_percent(accord: Accord) -> None:
     whole = figure(accord, CONSULTING, "2025-10", "demo_request_rate")
 
-    assert (whole["numerator"], whole["denominator"], whole["value"]) == ("15", "270", "5.5556")
+    assert parts(whole) == (Decimal("5.5556"), 15, 270)
 
 
 @pytest.mark.parametrize("firm", WEBINARS)
 def test_a_webinar_and_what_it_says_under_a_uniform_prior(accord: Accord, firm: str) -> None:
     successes, trials, rate, mean, below = WEBINARS[firm]
     line = figure(accord, CONSULTING, "2025-10", "demo_request_rate", firm)
-    posterior = Beta(1, 1).after(int(line["numerator"]), int(line["denominator"]))
+    known = Beta(1, 1).after(successes, trials)
 
-    assert (line["numerator"], line["denominator"]) == (str(successes), str(trials))
-    assert line["value"] == rate
-    assert Decimal(line["posterior"]["mean"]).quantize(Decimal("0.01")) == Decimal(mean)
-    sure = posterior.probability_below(Decimal("0.05"))
+    assert parts(line) == (Decimal(rate), successes, trials)
+    assert line.posterior is not None
+    assert line.posterior.mean.quantize(Decimal("0.01")) == Decimal(mean)
+    sure = known.probability_below(Decimal("0.05"))
     assert rounded(sure).quantize(Decimal("0.001")) == Decimal(below)
     assert sure < Decimal("0.95"), "even 0 of 40 does not establish below 5 percent"
 
@@ -86,10 +86,10 @@ def test_a_webinar_and_what_it_says_under_a_uniform_prior(accord: Accord, firm: 
 def test_influencers_in_spain_gain_nine_points_and_no_interval(accord: Accord) -> None:
     line = figure(accord, SPAIN, "2026-05", "subscription_conversion", "influencer-campaign")
 
-    assert line["value"] == "11"
-    assert (line["change"]["difference"], line["change"]["factor"]) == ("9", "5.5000")
-    assert "posterior" not in line
-    assert "insufficient evidence" in line["note"]
+    assert line.value == 11
+    assert line.change == Change(Decimal(9), Decimal("5.5"), since="2026-02")
+    assert line.posterior is None
+    assert "insufficient evidence" in (line.note or "")
 
 
 # --- after six months --------------------------------------------------------------------------
@@ -99,15 +99,13 @@ def test_influencers_in_spain_gain_nine_points_and_no_interval(accord: Accord) -
 def test_the_partners_demos_bring_two_thirds_more_revenue(accord: Accord, quarter: str) -> None:
     paid = figure(accord, CONSULTING, quarter, "demo_to_paid")
     value = figure(accord, CONSULTING, quarter, "average_contract_value")
-    better, dearer = paid["against_other_channels"], value["against_other_channels"]
+    better, dearer = paid.against_other_channels, value.against_other_channels
 
-    assert (paid["value"], better["difference"], better["factor"]) == (
-        "20.0000",
-        "5.0000",
-        "1.3333",
-    )
-    assert dearer["factor"] == "1.2500"
-    revenue_per_demo = Decimal(better["factor"]) * Decimal(dearer["factor"])
+    assert paid.value == 20
+    assert better == Against(Decimal(5), Decimal("1.3333"))
+    assert dearer is not None
+    assert dearer.factor == Decimal("1.25")
+    revenue_per_demo = better.factor * dearer.factor
     assert revenue_per_demo.quantize(Decimal("0.001")) == Decimal("1.667")
 
 
@@ -116,8 +114,10 @@ def test_eight_of_ten_referrals_then_fourteen_and_their_gift_cards(accord: Accor
         figure(accord, CONSULTING, quarter, "leads") for quarter in ("2026-Q2", "2026-Q3")
     )
 
-    assert (second["target"]["shortfall"], second["target"]["attainment_percent"]) == ("2", "80")
-    assert (third["target"]["attainment_percent"], third["change_percent"]) == ("140", "75")
+    assert second.target == Target(Decimal(10), 1, Decimal(80), Decimal(2))
+    assert third.target is not None
+    assert third.change is not None
+    assert [third.target.attainment_percent, third.change.percent] == [140, 75]
     assert amount(lines(accord, CONSULTING, "2026-Q3"), "gift-card") == 1400
 
 

@@ -14,13 +14,13 @@ from domain import aggregates
 from domain.recorded import Recorded
 from domain.renewal import PartnershipRenewed
 from infra.answers import show
-from infra.answers.logs import AsOf
+from infra.answers.logs import AsOf, view_rows
 from infra.bootstrap import Accord
 from infra.deciding.batch import Outcome
 from infra.projecting.runner import partnerships
 from infra.store.records import NOTHING
 from infra.tlog.codec import decode, encode
-from projections import PROJECTIONS
+from projections import KPIS, PROJECTIONS
 from projections import figures as reading
 from projections.fold import replay
 from tests.feeds import FEEDS, messages, play, simulated
@@ -113,16 +113,6 @@ def log(accord: Accord, name: str) -> list[Recorded]:
     return list(accord.history.of(name))
 
 
-def figures(accord: Accord, name: str, period: str, metric: str) -> dict[str, Row]:
-    """A metric's lines of a period by segment, from the stored view."""
-    rows = dict(accord.views.select("kpis", name))
-    return {
-        each.get("segment", ""): each
-        for each in reading.report(rows, period)
-        if each["metric"] == metric
-    }
-
-
 # --- what the feeds come to --------------------------------------------------------------------
 
 
@@ -206,7 +196,7 @@ def test_played_again_everything_is_a_duplicate_and_nothing_is_added(played: Pla
 
 def test_the_quarters_of_a_year_add_up_to_the_year(accord: Accord) -> None:
     for name in partnerships(accord.history):
-        rows = dict(accord.views.select("kpis", name))
+        rows = view_rows(accord, KPIS, name)
         for metric in ("leads", "deals_won", "new_subscribers", "watch_time"):
             parts = [reading.figure(rows, metric, f"2026-Q{each}") for each in (1, 2, 3, 4)]
             known = [each.value for each in parts if each and each.value is not None]
@@ -293,7 +283,7 @@ def test_the_share_of_the_terms_in_force_when_a_late_sale_happened(accord: Accor
 
     assert (sale.act.occurred_at.day, sale.act.occurred_at.month) == (30, 6)
     assert (sale.act.recorded_at.day, sale.act.recorded_at.month) == (5, 7)
-    rows = dict(accord.views.select("kpis", "growthos-consulting"))
+    rows = view_rows(accord, KPIS, "growthos-consulting")
     won = reading.figure(rows, "deals_won", "2026-Q2")
     assert won is not None
     assert won.value == 1

@@ -21,7 +21,8 @@ from projections import ALERTS, KPIS
 from projections import figures as reading
 from projections.alerts import Alert
 from projections.breaches import RuleFacts
-from projections.fold import Output, Row, Rows, replay
+from projections.figures import Line
+from projections.fold import Output, Rows, replay
 from projections.portfolio import READ, Member
 from projections.visibility import OPERATOR, Sight, Viewer
 from tests.life import OURS, TERMS, THEIRS, at, changed
@@ -137,19 +138,24 @@ def figures(story: Story) -> Rows:
     return replay(KPIS, story.history).rows
 
 
-def lines(story: Story, metric: str, period: str) -> dict[tuple[str, str], Row]:
+def lines(story: Story, metric: str, period: str) -> dict[tuple[str, str], Line]:
     """Give a metric's lines of a period by segment and unit."""
     return {
-        (each.get("segment", ""), each["unit"]): each
+        (each.segment or "", each.unit): each
         for each in reading.report(figures(story), period)
-        if each["metric"] == metric
+        if each.metric == metric
     }
 
 
-def line(story: Story, metric: str, period: str, segment: str = "") -> Row:
+def line(story: Story, metric: str, period: str, segment: str = "") -> Line:
     """Give a metric's only line of a period and segment."""
     (found,) = [each for (part, _), each in lines(story, metric, period).items() if part == segment]
     return found
+
+
+def parts(known: reading.Figure) -> tuple[Decimal | int | None, ...]:
+    """Give a figure's value, numerator and denominator."""
+    return known.value, known.numerator, known.denominator
 
 
 def alerts(story: Story) -> dict[str, Alert]:

@@ -8,14 +8,14 @@ from hypothesis import strategies as st
 
 from domain.deal import HoldDemo
 from domain.kernel import Stage
-from domain.priors import AgreePrior, PriorAgreed, ProposePrior
+from domain.priors import AgreePrior, Prior, PriorAgreed, ProposePrior
 from domain.proportions import UNIFORM, Beta
 from domain.reported_figure import OTHER_CHANNELS
 from domain.rules import DecisionRule
 from projections.alerts import Alert
-from projections.beliefs import with_posteriors
+from projections.beliefs import Posterior
+from projections.figures import Line, with_posteriors
 from projections.figures import report as report_of
-from projections.fold import Row
 from tests.life import BENCHMARK, CONVERSION_FLOOR, OURS, THEIRS, at, changed
 from tests.projections.folds import (
     agree,
@@ -34,14 +34,21 @@ from tests.projections.folds import (
 from tests.stories import Story
 
 
-def believed(story: Story, metric: str, period: str, segment: str = "") -> Row:
-    """Give a metric's line with what it says of its rate."""
+def believed(story: Story, metric: str, period: str, segment: str | None = None) -> Line:
+    """Give a metric's line with its posterior."""
     rows = figures(story)
     (found,) = [
         line
         for line in with_posteriors(rows, report_of(rows, period, {metric}))
-        if line.get("segment", "") == segment
+        if line.segment == segment
     ]
+    return found
+
+
+def posterior_of(story: Story, metric: str, period: str, segment: str | None = None) -> Posterior:
+    """Give the posterior of a metric's line."""
+    found = believed(story, metric, period, segment).posterior
+    assert found is not None
     return found
 
 
@@ -69,30 +76,26 @@ def test_a_webinar_says_as_much_of_its_rate_as_its_trials_do(
     story.on("2025-11-03")
     report(story, "demo_request_rate", "2025-10", percent(successes, trials), "firm-a")
 
-    posterior = believed(story, "demo_request_rate", "2025-10", "firm-a")["posterior"]
+    posterior = posterior_of(story, "demo_request_rate", "2025-10", "firm-a")
 
-    assert posterior == {
-        "mean": mean,
-        "low": low,
-        "high": high,
-        "credibility": "95",
-        "prior": {
-            "successes": 1,
-            "failures": 1,
-            "source": "none agreed: every rate is as likely",
-        },
-    }
+    uniform = Prior(
+        metric="demo_request_rate",
+        successes=1,
+        failures=1,
+        source="none agreed: every rate is as likely",
+    )
+    assert posterior == Posterior(Decimal(mean), Decimal(low), Decimal(high), Decimal(95), uniform)
 
 
 def test_an_agreed_prior_is_used_and_named() -> None:
     story = running("2026-03-31")
     report(story, "lead_to_opportunity", "2026-Q1", percent(1, 20))
 
-    posterior = believed(story, "lead_to_opportunity", "2026-Q1")["posterior"]
+    posterior = posterior_of(story, "lead_to_opportunity", "2026-Q1")
 
-    assert posterior["mean"] == "7.5000"  # Beta(2 + 1, 18 + 19): 3 of 40.
-    assert posterior["prior"]["version"] == 1
-    assert posterior["prior"]["source"] == BENCHMARK.source
+    assert posterior.mean == Decimal("7.5")  # Beta(2 + 1, 18 + 19): 3 of 40.
+    assert posterior.prior_version == 1
+    assert posterior.prior == BENCHMARK
 
 
 def test_a_prior_never_holds_for_a_period_that_had_begun() -> None:
@@ -103,7 +106,7 @@ def test_a_prior_never_holds_for_a_period_that_had_begun() -> None:
         report(story, "lead_to_opportunity", quarter, percent(1, 20))
 
     versions = [
-        believed(story, "lead_to_opportunity", quarter)["posterior"]["prior"]["version"]
+        posterior_of(story, "lead_to_opportunity", quarter).prior_version
         for quarter in ("2026-Q1", "2026-Q2", "2026-Q3")
     ]
     assert versions == [1, 1, 2]
@@ -121,16 +124,16 @@ def test_what_is_no_share_or_has_no_denominator_says_nothing_of_a_rate(metric: s
 
     line = believed(story, metric, "2026-Q1")
 
-    assert "posterior" not in line
+    assert line.posterior is None
     if metric == "click_rate":
-        assert line["note"] == "no denominator: insufficient evidence"
+        assert line.note == "no denominator: insufficient evidence"
 
 
 def test_no_trials_say_nothing_of_a_rate() -> None:
     story = running("2026-03-31")
     report(story, "click_rate", "2026-Q1", percent(0, 0))
 
-    assert "posterior" not in believed(story, "click_rate", "2026-Q1")
+    assert believed(story, "click_rate", "2026-Q1").posterior is None
 
 
 def test_a_month_that_wins_more_than_it_demonstrates_says_nothing_of_a_rate() -> None:
@@ -142,20 +145,20 @@ def test_a_month_that_wins_more_than_it_demonstrates_says_nothing_of_a_rate() ->
 
     line = believed(story, "demo_to_paid", "2026-01")
 
-    assert line["value"] == "200.0000"
-    assert "posterior" not in line
-    assert line["note"] == "not so many of so many: insufficient evidence"
+    assert line.value == 200
+    assert line.posterior is None
+    assert line.note == "successes exceed trials: insufficient evidence"
 
 
-def test_the_partners_rate_is_set_against_that_of_other_channels() -> None:
+def test_the_partners_rate_is_compared_to_that_of_other_channels() -> None:
     story = running("2026-03-31")
     report(story, "demo_request_rate", "2026-Q1", percent(12, 150))
-    assert "above_other_channels" not in believed(story, "demo_request_rate", "2026-Q1")
+    assert believed(story, "demo_request_rate", "2026-Q1").above_other_channels is None
     report(story, "demo_request_rate", "2026-Q1", percent(3, 80), OTHER_CHANNELS)
 
     line = believed(story, "demo_request_rate", "2026-Q1")
 
-    assert line["above_other_channels"] == "0.8735"
+    assert line.above_other_channels == Decimal("0.8735")
 
 
 # --- rules -------------------------------------------------------------------------------------

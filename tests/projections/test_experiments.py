@@ -6,7 +6,7 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.comparison import Anytime
+from domain.comparison import Anytime, FixedSample
 from domain.experiment import (
     ConcludePilot,
     CorrectObservation,
@@ -18,60 +18,53 @@ from domain.experiment import (
 )
 from domain.kernel import Refused
 from projections import EXPERIMENTS
-from projections.experiments import report
-from projections.fold import Row, replay
+from projections.experiments import Experiment, PilotState, Stop, VariantResults, report
+from projections.fold import replay
 from tests.life import OURS, THEIRS, after, before, example
 from tests.stories import Story
 
 
-def tried(story: Story) -> Row:
+def tried(story: Story) -> Experiment:
     """Give the story's only experiment."""
     (found,) = report(replay(EXPERIMENTS, story.history).rows)
     return found
 
 
-def variant(story: Story, name: str) -> Row:
+def variant(story: Story, name: str) -> VariantResults:
     """Give one variant of the story's only experiment."""
-    found: dict[str, Row] = {each["variant"]: each for each in tried(story)["variants"]}
-    return found[name]
+    return {each.variant: each for each in tried(story).variants}[name]
 
 
 def test_a_hypothesis_without_data_says_what_it_waits_for() -> None:
     found = tried(after(RegisterHypothesis))
 
-    assert found["state"] == "registered"
-    assert found["registered"]["party"] == OURS
-    assert found["stop"] == {
-        "kind": "fixed-sample",
-        "trials": 200,
-        "credibility": "95",
-        "met": False,
-        "lacking": {"plain": 200, "figures": 200},
-    }
-    assert "rate" not in found["variants"][0]
-    assert tried(after(StartPilot))["state"] == "running"
+    assert found.state is PilotState.REGISTERED
+    assert found.registered.party == OURS
+    assert found.registered.event.stop == FixedSample(trials=200)
+    assert found.stop == Stop(met=False, lacking={"plain": 200, "figures": 200}, winner=None)
+    assert found.variants[0].rate is None
+    assert tried(after(StartPilot)).state is PilotState.RUNNING
 
 
 def test_the_variants_stand_side_by_side_after_corrections() -> None:
     story = before(ConcludePilot)
 
-    assert variant(story, "figures") == {
-        "variant": "figures",
-        "description": "The page with a client's figures",
-        "trials": 200,
-        "successes": 24,
-        "rate": "12.0000",
-        "mean": "12.3762",
-        "judged_by": "credible interval, 95 %",
-        "low": "8.2133",
-        "high": "17.2437",
-        "best": "0.9984",
-        "better_than_control": "0.9984",
-        "difference": "8.0000",
-        "factor": "3.0000",
-    }
-    assert "better_than_control" not in variant(story, "plain")
-    assert tried(story)["stop"]["winner"] == "figures"
+    assert variant(story, "figures") == VariantResults(
+        variant="figures",
+        description="The page with a client's figures",
+        trials=200,
+        successes=24,
+        rate=Decimal(12),
+        mean=Decimal("12.3762"),
+        low=Decimal("8.2133"),
+        high=Decimal("17.2437"),
+        best=Decimal("0.9984"),
+        better_than_control=Decimal("0.9984"),
+        difference=Decimal(8),
+        factor=Decimal(3),
+    )
+    assert variant(story, "plain").better_than_control is None
+    assert tried(story).stop.winner == "figures"
 
 
 def test_what_was_concluded_and_promoted_stands_when_corrections_undo_it() -> None:
@@ -80,11 +73,12 @@ def test_what_was_concluded_and_promoted_stands_when_corrections_undo_it() -> No
 
     found = tried(story)
 
-    assert found["state"] == "concluded"
-    assert found["concluded"]["winner"] == "figures"
-    assert found["promoted"]["variant"] == "figures"
-    assert found["stop"]["met"]
-    assert "winner" not in found["stop"]
+    assert found.state is PilotState.CONCLUDED
+    assert found.concluded is not None
+    assert found.concluded.event.winner == "figures"
+    assert found.promoted is not None
+    assert found.promoted.event.variant == "figures"
+    assert found.stop == Stop(met=True, lacking={}, winner=None)
 
 
 def test_a_replay_that_knows_a_correction_alone_passes_it_over() -> None:
@@ -93,7 +87,7 @@ def test_a_replay_that_knows_a_correction_alone_passes_it_over() -> None:
 
     (found,) = report(replay(EXPERIMENTS, part).rows)
 
-    assert {each["trials"] for each in found["variants"]} == {0}
+    assert {each.trials for each in found.variants} == {0}
 
 
 def test_bounds_for_looking_at_any_time_are_wider() -> None:
@@ -106,9 +100,8 @@ def test_bounds_for_looking_at_any_time_are_wider() -> None:
 
     figures = variant(story, "figures")
 
-    assert Decimal(figures["low"]) < Decimal("8.2133")
-    assert Decimal(figures["high"]) > Decimal("17.2437")
-    assert figures["judged_by"].startswith("confidence sequence, 95 %")
+    assert figures.low < Decimal("8.2133")
+    assert figures.high > Decimal("17.2437")
 
 
 OUTCOMES = st.tuples(
@@ -151,7 +144,6 @@ def test_the_view_adds_up_what_the_decisions_do(
     assert hypothesis is not None
     comparison = state.comparison(hypothesis)
     found = tried(story)
-    assert {
-        each["variant"]: (each["trials"], each["successes"]) for each in found["variants"]
-    } == comparison.tallies
-    assert found["stop"].get("winner") == comparison.winner()
+    tallies = {each.variant: (each.trials, each.successes) for each in found.variants}
+    assert tallies == comparison.tallies
+    assert found.stop.winner == comparison.winner()

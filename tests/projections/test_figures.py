@@ -1,13 +1,20 @@
-"""Which periods a changed row concerns: all that are told anew when it changes."""
+"""Which periods a changed row concerns: their figures may differ once it has changed."""
+
+from dataclasses import replace
+from decimal import Decimal
 
 from domain.metric_catalogue import CATALOGUE
 from projections.figures import Read, concerned, differing, report
-from projections.fold import Row
-from projections.kpis import AGREED
+from projections.kpis import AGREED, AgreedRow, PeriodRow
 
 
-def rows_of(*keys: str) -> dict[str, Row]:
-    return {key: {} for key in keys}
+def rows_of(*keys: str) -> dict[str, PeriodRow]:
+    return {key: PeriodRow() for key in keys}
+
+
+def sums(**counts: int) -> PeriodRow:
+    """A month in which each of these metrics has a count."""
+    return PeriodRow({(name, "", "count"): Decimal(each) for name, each in counts.items()})
 
 
 def test_a_month_concerns_its_quarter_and_its_year() -> None:
@@ -23,18 +30,15 @@ def test_a_late_change_concerns_the_periods_that_are_set_against_it_for_a_year()
 
 
 def test_another_agreement_concerns_every_quarter_and_hides_no_month_that_changed_with_it() -> None:
-    rows = rows_of(AGREED, "2025-02", "2025-05")
+    rows = {AGREED: AgreedRow(), **rows_of("2025-02", "2025-05")}
     assert concerned(rows, [AGREED]) == ["2025-Q1", "2025-Q2"]
     assert concerned(rows, [AGREED, "2025-05"]) == ["2025", "2025-05", "2025-Q1", "2025-Q2"]
 
 
 def test_only_metrics_that_a_changed_row_counts_or_divides_differ() -> None:
-    before: Row = {"sums": {"leads||count": 8, "demos||count": 1}}
+    before = sums(leads=8, demos=1)
     reported = next(each.name for each in CATALOGUE.values() if not each.counted)
-    after: Row = {
-        "sums": {"leads||count": 9, "demos||count": 1},
-        "figures": {f"{reported}||count": {}},
-    }
+    after = replace(sums(leads=9, demos=1), reports={(reported, "", "count"): {}})
     found = differing(before, after)
     assert {"leads", reported} <= found
     assert found >= {each.name for each in CATALOGUE.values() if each.denominator == "leads"}
@@ -43,8 +47,8 @@ def test_only_metrics_that_a_changed_row_counts_or_divides_differ() -> None:
 
 
 def test_a_report_of_some_metrics_is_that_part_of_the_whole_report() -> None:
-    rows: dict[str, Row] = {"2025-05": {"sums": {"leads||count": 8, "demos||count": 1}}}
+    rows = {"2025-05": sums(leads=8, demos=1)}
     whole = report(rows, "2025-Q2")
-    assert {each["metric"] for each in whole} >= {"leads", "demos"}
+    assert {each.metric for each in whole} >= {"leads", "demos"}
     for read in (rows, Read(rows)):
-        assert report(read, "2025-Q2", {"leads"}) == [w for w in whole if w["metric"] == "leads"]
+        assert report(read, "2025-Q2", {"leads"}) == [w for w in whole if w.metric == "leads"]

@@ -1,11 +1,14 @@
 """The funnel: how many go on at each step, where most stop, and how other channels do (C19)."""
 
+from decimal import Decimal
+
 import pytest
 
 from domain.deal import QualifyLead, ReceivePayment
 from domain.kernel import Stage
 from domain.reported_figure import OTHER_CHANNELS
-from projections.fold import Row
+from projections.figures import Figure
+from projections.funnel import Cohort, Cohorts, FunnelStep, Passed
 from projections.funnel import report as funnel_of
 from tests.life import OURS, at, usd
 from tests.projections.folds import (
@@ -22,8 +25,8 @@ from tests.projections.folds import (
 from tests.stories import Story
 
 
-def steps(story: Story, period: str | None = None) -> dict[str, Row]:
-    return {each["step"]: each for each in funnel_of(figures(story), period)["steps"]}
+def steps(story: Story, period: str | None = None) -> dict[str, Passed]:
+    return {each.step: each for each in funnel_of(figures(story), period).steps}
 
 
 def sold() -> Story:
@@ -42,24 +45,24 @@ def sold() -> Story:
 def test_each_step_says_how_many_go_on_and_how_many_drop_off() -> None:
     found = steps(sold())
 
-    assert [each["count"] for each in found.values()] == ["10", "8", "2", "3", "2", "1"]
-    assert found["qualified"] == {
-        "step": "qualified",
-        "count": "8",
-        "goes_on": "80.0000",
-        "low": "48.2244",
-        "high": "93.9782",
-        "drop_off": "20.0000",
-    }
-    assert "goes_on" not in found["leads"]
+    assert [each.count for each in found.values()] == [10, 8, 2, 3, 2, 1]
+    assert found["qualified"] == Passed(
+        FunnelStep.QUALIFIED,
+        Decimal(8),
+        goes_on=Decimal(80),
+        low=Decimal("48.2244"),
+        high=Decimal("93.9782"),
+        drop_off=Decimal(20),
+    )
+    assert found["leads"].goes_on is None
 
 
 def test_the_step_that_fewest_reach_is_the_worst() -> None:
-    assert funnel_of(figures(sold()))["worst"] == "opportunity"
+    assert funnel_of(figures(sold())).worst is FunnelStep.OPPORTUNITY
 
 
 def test_a_step_that_more_take_than_the_one_before_has_no_share() -> None:
-    assert "goes_on" not in steps(sold())["demo"]
+    assert steps(sold())["demo"].goes_on is None
 
 
 def test_a_step_that_nobody_records_is_no_sign_that_deals_stop_there() -> None:
@@ -69,12 +72,12 @@ def test_a_step_that_nobody_records_is_no_sign_that_deals_stop_there() -> None:
 
     found = steps(story)
 
-    assert found["qualified"] == {"step": "qualified", "count": "0", "note": "not recorded"}
-    assert found["opportunity"]["goes_on"] == "25.0000"  # of the four leads
+    assert found["qualified"] == Passed(FunnelStep.QUALIFIED, Decimal(0), note="not recorded")
+    assert found["opportunity"].goes_on == 25  # of the four leads
 
 
 def test_a_deal_that_pays_twice_is_one_paid_deal() -> None:
-    assert line(sold(), "deals_paid", "2026-01")["value"] == "1"
+    assert line(sold(), "deals_paid", "2026-01").value == 1
 
 
 def test_a_period_has_the_steps_that_were_taken_in_it() -> None:
@@ -82,33 +85,33 @@ def test_a_period_has_the_steps_that_were_taken_in_it() -> None:
     story.on("2026-04-10")
     refer(story, "D-20")
 
-    assert steps(story, "2026-Q2")["leads"]["count"] == "1"
-    assert steps(story, "2026-Q1")["leads"]["count"] == "10"
-    assert steps(story)["leads"]["count"] == "11"
+    assert steps(story, "2026-Q2")["leads"].count == 1
+    assert steps(story, "2026-Q1")["leads"].count == 10
+    assert steps(story)["leads"].count == 11
 
 
 def test_where_nothing_was_counted_the_funnel_is_empty() -> None:
     found = funnel_of(figures(at(Stage.FORMATION)))
 
-    assert {each["count"] for each in found["steps"]} == {"0"}
-    assert found["worst"] is None
-    assert found["cohorts"] == []
+    assert {each.count for each in found.steps} == {0}
+    assert found.worst is None
+    assert found.cohorts == ()
 
 
-def test_the_partners_customers_are_set_beside_those_of_other_channels() -> None:
+def test_the_partners_customers_are_compared_to_those_of_other_channels() -> None:
     story = running("2026-09-30")
     for quarter in ("2026-Q2", "2026-Q3"):
         report(story, "demo_to_paid", quarter, percent(20, 100))
         report(story, "demo_to_paid", quarter, percent(15, 100), OTHER_CHANNELS)
 
-    (cohort,) = funnel_of(figures(story))["cohorts"]
+    (cohorts,) = funnel_of(figures(story)).cohorts
 
-    assert cohort == {
-        "metric": "demo_to_paid",
-        "partner": {"successes": "40", "trials": "200", "rate": "20.0000"},
-        "other_channels": {"successes": "30", "trials": "200", "rate": "15.0000"},
-        "partner_higher": "0.9047",
-    }
+    assert cohorts == Cohorts(
+        "demo_to_paid",
+        partner=Cohort(Decimal(40), Decimal(200), Decimal(20)),
+        other_channels=Cohort(Decimal(30), Decimal(200), Decimal(15)),
+        partner_higher=Decimal("0.9047"),
+    )
 
 
 @pytest.mark.parametrize("segment", [None, OTHER_CHANNELS])
@@ -118,4 +121,29 @@ def test_without_denominators_on_both_sides_there_is_no_comparison(segment: str 
     other = None if segment else OTHER_CHANNELS
     report(story, "demo_to_paid", "2026-Q3", bare_percent("15"), other)
 
-    assert funnel_of(figures(story))["cohorts"] == []
+    assert funnel_of(figures(story)).cohorts == ()
+
+
+def test_a_step_that_is_hidden_has_a_note_and_no_share_rests_on_it() -> None:
+    def hidden(metric: str, _: Figure) -> str | None:
+        return "fewer than 5: not shown" if metric == "opportunities" else None
+
+    found = funnel_of(figures(sold()), hidden=hidden)
+    by_step = {each.step: each for each in found.steps}
+
+    note = "fewer than 5: not shown"
+    assert by_step[FunnelStep.OPPORTUNITY] == Passed(FunnelStep.OPPORTUNITY, None, note=note)
+    assert by_step[FunnelStep.DEMO] == Passed(FunnelStep.DEMO, Decimal(3))
+    assert by_step[FunnelStep.WON].goes_on is not None
+
+
+def test_cohorts_of_which_one_is_hidden_are_not_compared() -> None:
+    story = running("2026-09-30")
+    report(story, "demo_to_paid", "2026-Q3", percent(20, 100))
+    report(story, "demo_to_paid", "2026-Q3", percent(2, 100), OTHER_CHANNELS)
+
+    def hidden(_: str, figure: Figure) -> str | None:
+        return "hidden" if figure.numerator == 2 else None
+
+    assert funnel_of(figures(story)).cohorts
+    assert funnel_of(figures(story), hidden=hidden).cohorts == ()

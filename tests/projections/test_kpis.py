@@ -13,9 +13,10 @@ from domain.deal import IssueRefund, LoseDeal, QualifyLead, ReceivePayment
 from domain.exploration import BeginExploration
 from domain.formation import AgreeCharter, ProposeCharter
 from domain.kernel import Stage
-from domain.metric_catalogue import CATALOGUE, Adds, Unit
+from domain.metric_catalogue import CATALOGUE, Adds, Direction, Unit
 from domain.reported_figure import OTHER_CHANNELS, Figure
 from projections import figures as reading
+from projections.figures import Against, Change, Target
 from tests.life import CHARTER, CO_BRANDED_REVENUE, OURS, THEIRS, after, at, changed, usd
 from tests.projections.folds import (
     agree_minimum,
@@ -26,6 +27,7 @@ from tests.projections.folds import (
     figures,
     line,
     lines,
+    parts,
     percent,
     refer,
     refer_many,
@@ -50,16 +52,14 @@ def test_three_webinars_give_each_its_rate_and_together_15_of_270() -> None:
 
     for period in ("2025-10", "2025-Q4", "2025"):
         rates = lines(story, "demo_request_rate", period)
-        assert {firm: each["value"] for (firm, _), each in rates.items()} == {
-            "": "5.5556",
-            "northbridge": "8.0000",
-            "calder-lane": "3.7500",
-            "ostra": "0.0000",
+        assert {firm: each.value for (firm, _), each in rates.items()} == {
+            "": Decimal("5.5556"),
+            "northbridge": Decimal(8),
+            "calder-lane": Decimal("3.75"),
+            "ostra": Decimal(0),
         }
-        assert (rates["", "percent"]["numerator"], rates["", "percent"]["denominator"]) == (
-            "15",
-            "270",
-        )
+        whole = rates["", "percent"]
+        assert parts(whole)[1:] == (15, 270)
 
 
 def test_demo_to_paid_and_contract_value_are_set_against_other_channels() -> None:
@@ -73,11 +73,11 @@ def test_demo_to_paid_and_contract_value_are_set_against_other_channels() -> Non
     report(story, "average_contract_value", "2026-Q1", dollars, OTHER_CHANNELS)
 
     conversion = line(story, "demo_to_paid", "2026-Q1")
-    assert conversion["value"] == "20.0000"
-    assert conversion["against_other_channels"] == {"difference": "5.0000", "factor": "1.3333"}
+    assert conversion.value == 20
+    assert conversion.against_other_channels == Against(Decimal(5), Decimal("1.3333"))
     value = line(story, "average_contract_value", "2026-Q1")
-    assert value["value"] == "12500.00"
-    assert value["against_other_channels"] == {"difference": "2500.00", "factor": "1.2500"}
+    assert value.value == 12_500
+    assert value.against_other_channels == Against(Decimal(2500), Decimal("1.25"))
 
 
 def test_eight_of_ten_referrals_are_80_percent_and_fourteen_are_140() -> None:
@@ -88,16 +88,11 @@ def test_eight_of_ten_referrals_are_80_percent_and_fourteen_are_140() -> None:
     refer_many(story, range(8, 22))
 
     first, second = (line(story, "leads", quarter) for quarter in ("2026-Q1", "2026-Q2"))
-    assert first["target"] == {
-        "minimum": "10",
-        "terms_version": 1,
-        "attainment_percent": "80",
-        "shortfall": "2",
-    }
-    assert (first["value"], second["value"]) == ("8", "14")
-    assert second["target"]["attainment_percent"] == "140"
-    assert second["target"]["shortfall"] == "0"
-    assert second["change_percent"] == "75"
+    assert first.target == Target(Decimal(10), 1, Decimal(80), Decimal(2))
+    assert [first.value, second.value] == [8, 14]
+    assert second.target == Target(Decimal(10), 1, Decimal(140), Decimal(0))
+    assert second.change is not None
+    assert second.change.percent == 75
 
 
 def test_two_bare_rates_show_nine_points_and_a_factor_but_are_no_evidence() -> None:
@@ -107,13 +102,13 @@ def test_two_bare_rates_show_nine_points_and_a_factor_but_are_no_evidence() -> N
         report(story, "subscription_conversion", month, bare_percent(rate), "influencers")
 
     later = line(story, "subscription_conversion", "2026-05", "influencers")
-    assert later["change"] == {"since": "2026-02", "difference": "9", "factor": "5.5000"}
-    assert "insufficient evidence" in later["note"]
-    assert "denominator" not in later
+    assert later.change == Change(Decimal(9), Decimal("5.5"), since="2026-02")
+    assert "insufficient evidence" in (later.note or "")
+    assert later.denominator is None
 
     year = line(story, "subscription_conversion", "2026", "influencers")
-    assert year["value"] is None
-    assert "insufficient evidence" in year["note"]
+    assert year.value is None
+    assert "insufficient evidence" in (year.note or "")
 
 
 def test_rates_add_up_through_their_numerators_never_as_rates() -> None:
@@ -123,11 +118,7 @@ def test_rates_add_up_through_their_numerators_never_as_rates() -> None:
     report(story, "click_rate", "2026-02", percent(90, 100))
 
     quarter = line(story, "click_rate", "2026-Q1")
-    assert (quarter["value"], quarter["numerator"], quarter["denominator"]) == (
-        "82.7273",
-        "91",
-        "110",
-    )
+    assert parts(quarter) == (Decimal("82.7273"), 91, 110)
 
 
 # --- nothing is not zero -----------------------------------------------------------------------
@@ -147,9 +138,9 @@ def test_a_rate_over_nothing_has_no_value_and_says_why() -> None:
     story.when(OURS, QualifyLead(deal="D-1"))
 
     february = line(story, "lead_to_qualified", "2026-02")
-    assert (february["value"], february["numerator"], february["denominator"]) == (None, "1", "0")
-    assert february["note"] == "nothing to divide by"
-    assert line(story, "lead_to_qualified", "2026-Q1")["value"] == "100.0000"
+    assert parts(february) == (None, 1, 0)
+    assert february.note == "nothing to divide by"
+    assert line(story, "lead_to_qualified", "2026-Q1").value == 100
 
 
 def test_nothing_is_compared_with_a_figure_of_zero() -> None:
@@ -158,7 +149,7 @@ def test_nothing_is_compared_with_a_figure_of_zero() -> None:
     report(story, "click_rate", "2026-01", percent(0, 10))
     report(story, "click_rate", "2026-02", percent(5, 10))
 
-    assert "change_percent" not in line(story, "click_rate", "2026-02")
+    assert line(story, "click_rate", "2026-02").change is None
 
 
 # --- how periods add up ------------------------------------------------------------------------
@@ -206,11 +197,11 @@ def test_counts_and_amounts_add_up_from_months_to_quarters_to_the_year(
 
 
 @given(st.dictionaries(MONTHS, st.tuples(st.integers(0, 500), st.integers(500, 900)), min_size=1))
-def test_ratios_add_up_by_numerator_and_denominator(parts: dict[str, tuple[int, int]]) -> None:
-    story = year_of("click_rate", {month: percent(*part) for month, part in parts.items()})
+def test_ratios_add_up_by_numerator_and_denominator(by_month: dict[str, tuple[int, int]]) -> None:
+    story = year_of("click_rate", {month: percent(*part) for month, part in by_month.items()})
 
     for period in (*quarters_of("2026"), "2026"):
-        within = [parts[month] for month in months_of(period) if month in parts]
+        within = [by_month[month] for month in months_of(period) if month in by_month]
         found = reading.figure(figures(story), "click_rate", period)
         if not within:
             assert found is None
@@ -252,7 +243,7 @@ def test_a_campaigns_own_leads_are_not_taken_for_the_partners_referrals() -> Non
 
     assert [value(story, "leads", month) for month in months_of("2026-Q1")] == [None, 3, None]
     assert value(story, "leads", "2026-Q1") == 3
-    assert line(story, "leads", "2026-Q1", "webinars")["value"] == "112"
+    assert line(story, "leads", "2026-Q1", "webinars").value == 112
 
 
 def test_a_figure_reported_for_the_quarter_goes_before_its_months() -> None:
@@ -272,8 +263,8 @@ def test_a_reported_figure_goes_before_what_is_counted_and_names_its_tool() -> N
     story.on("2026-02-01")
     report(story, "leads", "2026-01", count(7), tool="their-crm")
 
-    assert line(story, "leads", "2026-01")["source"] == "their-crm"
-    assert line(story, "leads", "2026-01")["value"] == "7"
+    assert line(story, "leads", "2026-01").source == "their-crm"
+    assert line(story, "leads", "2026-01").value == 7
 
 
 # --- late facts and corrections ----------------------------------------------------------------
@@ -299,8 +290,8 @@ def test_what_counts_of_a_tagged_lead_is_when_it_arrived() -> None:
     attribute(story, "D-1")
 
     share = line(story, "tagged_share", "2026-03")
-    assert (share["value"], share["numerator"], share["denominator"]) == ("50.0000", "1", "2")
-    assert line(story, "tagged_share", "2026-04")["value"] == "100.0000"
+    assert parts(share) == (50, 1, 2)
+    assert line(story, "tagged_share", "2026-04").value == 100
 
 
 def test_a_correction_restates_the_figure_and_all_that_is_made_from_it() -> None:
@@ -325,15 +316,9 @@ def test_currencies_are_never_added() -> None:
     sell(story, "D-3", "7000.00", "EUR")
 
     won = lines(story, "won_value", "2026-01")
-    assert {unit: each["value"] for (_, unit), each in won.items()} == {
-        "USD": "10000.00",
-        "EUR": "12000.00",
-    }
+    assert {unit: each.value for (_, unit), each in won.items()} == {"USD": 10_000, "EUR": 12_000}
     mean = lines(story, "average_contract_value", "2026-Q1")
-    assert {unit: each["value"] for (_, unit), each in mean.items()} == {
-        "USD": "10000.00",
-        "EUR": "6000.00",
-    }
+    assert {unit: each.value for (_, unit), each in mean.items()} == {"USD": 10_000, "EUR": 6000}
     assert value(story, "deals_won", "2026-Q1") == 3
 
 
@@ -344,8 +329,8 @@ def test_payments_and_refunds_are_told_apart() -> None:
     story.on("2026-02-01")
     story.when(OURS, IssueRefund(deal="D-1", refund="R-1", payment="P-1", amount=usd("400.00")))
 
-    assert line(story, "payments", "2026-Q1")["value"] == "9000.00"
-    assert line(story, "refunds", "2026-Q1")["value"] == "400.00"
+    assert line(story, "payments", "2026-Q1").value == 9000
+    assert line(story, "refunds", "2026-Q1").value == 400
     assert lines(story, "refunds", "2026-01") == {}
 
 
@@ -360,8 +345,8 @@ def test_days_to_close_are_divided_by_the_deals_won() -> None:
     refer(story, "D-3")
     story.when(OURS, LoseDeal(deal="D-3", reason="No budget."))
 
-    assert line(story, "time_to_close", "2026-01")["value"] == "15.0000"
-    assert line(story, "deals_lost", "2026-01")["direction"] == "down"
+    assert line(story, "time_to_close", "2026-01").value == 15
+    assert line(story, "deals_lost", "2026-01").direction is Direction.DOWN
 
 
 # --- what was agreed ---------------------------------------------------------------------------
@@ -375,9 +360,10 @@ def charter(story: Story, **objective: object) -> None:
     story.when(THEIRS, AgreeCharter(proposal="charter-2"))
 
 
-def objective(story: Story, name: str) -> tuple[str | None, bool]:
-    (found,) = [each for each in reading.objectives(figures(story)) if each["objective"] == name]
-    return found["actual"], found["met"]
+def objective(story: Story, name: str) -> tuple[Decimal | int | None, bool]:
+    progress = reading.objectives(figures(story))
+    (found,) = [each for each in progress if each.objective.objective == name]
+    return found.value, found.met
 
 
 @pytest.mark.parametrize("periods", [("2026-03", "2026-06"), ("2026-Q1", "2026-Q2")])
@@ -388,7 +374,7 @@ def test_an_objective_adds_up_what_came_in_by_month_or_by_quarter(periods: list[
         dollars = Figure(unit="USD", value=Decimal(amount))
         report(story, "co_branded_revenue", period, dollars)
 
-    assert objective(story, "co-branded-revenue") == ("132000", True)
+    assert objective(story, "co-branded-revenue") == (132_000, True)
 
 
 def test_nothing_known_meets_no_objective() -> None:
@@ -401,7 +387,7 @@ def test_what_came_before_the_charter_or_after_its_deadline_is_not_counted() -> 
     for month, users in {"2025-10": 1, "2025-11": 20, "2026-12": 300, "2027-01": 4000}.items():
         report(story, "new_users", month, count(users))
 
-    assert objective(story, "new-users") == ("320", False)
+    assert objective(story, "new-users") == (320, False)
 
 
 def test_an_objective_that_is_to_sink_is_met_from_above() -> None:
@@ -416,11 +402,11 @@ def test_an_objective_that_is_to_sink_is_met_from_above() -> None:
     )
     story.on("2026-03-01")
     report(story, "churn_rate", "2026-01", percent(6, 100))
-    assert objective(story, "churn") == ("6.0000", False)
+    assert objective(story, "churn") == (6, False)
     report(story, "churn_rate", "2026-02", percent(8, 200))
 
     # 14 of 300 lost: under 5 % of all, whatever each month says by itself.
-    assert objective(story, "churn") == ("4.6667", True)
+    assert objective(story, "churn") == (Decimal("4.6667"), True)
 
 
 def test_the_minimum_of_the_terms_in_force_when_the_quarter_began_is_the_target() -> None:
@@ -431,9 +417,11 @@ def test_the_minimum_of_the_terms_in_force_when_the_quarter_began_is_the_target(
     story.on("2026-04-02")
     refer_many(story, range(10, 20))
 
-    targets = [line(story, "leads", quarter)["target"] for quarter in ("2026-Q1", "2026-Q2")]
-    assert [(each["minimum"], each["terms_version"]) for each in targets] == [("10", 1), ("20", 2)]
-    assert [each["attainment_percent"] for each in targets] == ["100", "50"]
+    targets = [line(story, "leads", quarter).target for quarter in ("2026-Q1", "2026-Q2")]
+    assert targets == [
+        Target(Decimal(10), 1, Decimal(100), Decimal(0)),
+        Target(Decimal(20), 2, Decimal(50), Decimal(10)),
+    ]
 
 
 def test_every_quarter_with_a_figure_is_listed_in_order() -> None:
@@ -454,11 +442,12 @@ def test_the_catalogue_names_what_a_counted_ratio_is_made_of() -> None:
             assert CATALOGUE[metric.denominator].counted
 
 
-def test_a_report_of_another_tool_stands_beside_and_the_latest_is_shown() -> None:
+def test_of_the_reports_of_several_tools_the_latest_is_shown() -> None:
     story = at(Stage.EXECUTION)
     story.on("2026-02-01")
     report(story, "impressions", "2026-01", count(10), tool="ours")
     report(story, "impressions", "2026-01", count(12), tool="theirs")
 
     shown = line(story, "impressions", "2026-01")
-    assert (shown["value"], shown["source"]) == ("12", "theirs")
+    assert shown.value == 12
+    assert shown.source == "theirs"

@@ -5,7 +5,8 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from projections.trying import tried
+from projections.alerts import AlertState
+from projections.trying import Finding, tried
 from tests.life import CONVERSION_FLOOR, changed
 from tests.projections.folds import agree, alerts, correct, percent, report, running
 from tests.stories import Story
@@ -29,23 +30,23 @@ def test_a_rule_is_tried_on_what_was_before_anybody_thought_of_it() -> None:
     answer = tried(STRICTER, "2026", story.history)
 
     assert story.history == before
-    assert {each["window"]: each["state"] for each in answer["alerts"]} == {
+    assert {each.window: each.state for each in answer.alerts} == {
         "2026-Q2": "resolved",
         "2026-Q3": "resolved",
     }
-    assert [(each["window"], each["verdict"]) for each in answer["windows"]] == [
-        ("2026-Q1", "keeps to it"),
-        ("2026-Q2", "beyond the threshold"),
-        ("2026-Q3", "beyond the threshold"),
-        ("2026-Q4", "keeps to it"),
+    assert [(each.window, each.finding) for each in answer.windows] == [
+        ("2026-Q1", Finding.WITHIN),
+        ("2026-Q2", Finding.BEYOND),
+        ("2026-Q3", Finding.BEYOND),
+        ("2026-Q4", Finding.WITHIN),
     ]
 
 
 def test_it_binds_from_the_period_that_is_asked_for() -> None:
     answer = tried(STRICTER, "2026-Q3", four_quarters(10, 10, 10, 10).history)
 
-    assert [each["window"] for each in answer["windows"]] == ["2026-Q3", "2026-Q4"]
-    assert {each["window"] for each in answer["alerts"]} == {"2026-Q3", "2026-Q4"}
+    assert [each.window for each in answer.windows] == ["2026-Q3", "2026-Q4"]
+    assert {each.window for each in answer.alerts} == {"2026-Q3", "2026-Q4"}
 
 
 def test_a_window_that_raises_nothing_says_why() -> None:
@@ -56,16 +57,16 @@ def test_a_window_that_raises_nothing_says_why() -> None:
     report(story, "lead_to_opportunity", "2026-Q3", percent(10, 1000))
     story.on("2027-01-01")
 
-    windows = tried(sure, "2026", story.history)["windows"]
+    windows = tried(sure, "2026", story.history).windows
 
-    assert [each["verdict"] for each in windows] == [
-        "insufficient evidence",
-        "insufficient evidence",
-        "beyond the threshold",
-        "no figure",
+    assert [each.finding for each in windows] == [
+        Finding.INSUFFICIENT,
+        Finding.INSUFFICIENT,
+        Finding.BEYOND,
+        Finding.NO_FIGURE,
     ]
-    assert windows[1]["sample"] == "1000"
-    assert windows[1]["probability"] == "0.7257"
+    assert windows[1].sample == 1000
+    assert windows[1].probability == Decimal("0.7257")
 
 
 def test_other_rules_keep_silent_meanwhile() -> None:
@@ -74,8 +75,8 @@ def test_other_rules_keep_silent_meanwhile() -> None:
 
     answer = tried(STRICTER, "2026", story.history)
 
-    assert {each["rule"] for each in answer["alerts"]} == {"stricter"}
-    assert {each["version"] for each in answer["alerts"]} == {0}
+    assert {each.rule for each in answer.alerts} == {"stricter"}
+    assert {each.version for each in answer.alerts} == {0}
 
 
 def test_a_correction_withdraws_what_was_only_tried_too() -> None:
@@ -83,9 +84,9 @@ def test_a_correction_withdraws_what_was_only_tried_too() -> None:
     story.on("2027-01-20")
     correct(story, "lead_to_opportunity", "2026-Q1", percent(60, 1000))
 
-    (alert,) = tried(STRICTER, "2026", story.history)["alerts"]
+    (alert,) = tried(STRICTER, "2026", story.history).alerts
 
-    assert alert["state"] == "withdrawn"
+    assert alert.state is AlertState.WITHDRAWN
 
 
 @given(st.lists(st.integers(40, 80), min_size=3, max_size=3), st.sampled_from([None, "80"]))
@@ -100,9 +101,9 @@ def test_a_rule_that_was_agreed_would_have_said_what_it_said(
         report(story, "lead_to_opportunity", f"2026-Q{number}", percent(each, 1000))
     story.on("2027-01-01")
 
-    answer = tried(rule, "2026-Q2", story.history)["alerts"]
+    answer = tried(rule, "2026-Q2", story.history).alerts
 
     mine = [each for each in alerts(story).values() if each.rule == rule.rule]
-    assert [(each["window"], each["state"], each["text"]) for each in answer] == [
+    assert [(each.window, each.state, each.text) for each in answer] == [
         (each.window, each.state, each.text) for each in mine
     ]

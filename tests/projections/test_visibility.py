@@ -14,7 +14,7 @@ from domain.metric_catalogue import CATALOGUE
 from domain.reported_figure import Figure, MetricReported, ReportMetric
 from domain.sharing import AgreeDataSharing, Form, ProposeDataSharing
 from projections import figures as reading
-from projections.fold import Row
+from projections.figures import Line
 from projections.visibility import OPERATOR, Sight, Viewer
 from tests.life import LIFE, OURS, THEIRS, after, at, changed, example
 from tests.projections.folds import count, figures
@@ -103,12 +103,12 @@ def test_without_a_protocol_figures_are_seen() -> None:
     assert "followers" in seen(story, Viewer(THEIRS))
 
 
-def lines(story: Story, party: str) -> dict[str, Row]:
+def lines(story: Story, party: str) -> dict[str, Line]:
     sight = Sight.of(Viewer(party), story.history)
     return {
-        line["metric"]: sight.line(line)
+        line.metric: sight.line(line)
         for line in reading.report(figures(story), "2025-12")
-        if sight.shares(line["metric"]) or line["metric"] in sight.own
+        if sight.shares(line.metric) or line.metric in sight.own
     }
 
 
@@ -118,11 +118,11 @@ def test_a_count_below_the_smallest_cell_is_told_as_fewer(form: Form) -> None:
 
     theirs = lines(story, THEIRS)
 
-    assert theirs["new_users"]["value"] is None
-    assert theirs["new_users"]["note"] == "fewer than 10: not shown"
-    assert theirs["web_visits"]["value"] == "4000"
-    assert theirs["followers"]["value"] == "8"
-    assert lines(story, OURS)["new_users"]["value"] == "7"
+    assert theirs["new_users"].value is None
+    assert theirs["new_users"].note == "fewer than 10: not shown"
+    assert theirs["web_visits"].value == 4000
+    assert theirs["followers"].value == 8
+    assert lines(story, OURS)["new_users"].value == 7
 
 
 def test_a_small_figure_is_told_as_fewer_where_its_report_is_told() -> None:
@@ -141,7 +141,7 @@ def test_a_small_figure_is_told_as_fewer_where_its_report_is_told() -> None:
 def test_in_full_even_small_counts_are_shown() -> None:
     story = sharing(Form.FULL, "new_users")
 
-    assert lines(story, THEIRS)["new_users"]["value"] == "7"
+    assert lines(story, THEIRS)["new_users"].value == 7
 
 
 def test_an_overlap_of_a_handful_is_told_to_the_other_as_fewer_than_ten() -> None:

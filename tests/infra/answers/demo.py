@@ -7,15 +7,30 @@ from pathlib import Path
 
 import orjson
 
+from infra.answers.logs import Asked, AsOf
+from infra.answers.question import Answer
 from infra.bootstrap import Accord
+from projections.visibility import Viewer
 from tests.feeds import FEEDS, messages, simulated
 
-CONSULTING = "growthos-consulting"
+CONSULTING, AURORA = "growthos-consulting", "aurora-series"
+OURS, PARTNER = "growthos", "northbridge"
 
 
 def day(text: str) -> datetime:
     """Give a moment of UTC."""
     return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+EVERYTHING = AsOf(known=day("2100-01-01"))
+"""A moment after all that is recorded: the answer comes from a replay and not from the views."""
+
+BY_US, BY_PARTNER = AsOf(viewer=Viewer(OURS)), AsOf(viewer=Viewer(PARTNER))
+
+
+def without_moment(answer: Answer) -> Answer:
+    """Give an answer as if no moment had been asked for."""
+    return answer.model_copy(update={"as_of": Asked()})
 
 
 @contextmanager

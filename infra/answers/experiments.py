@@ -1,0 +1,123 @@
+"""The experiments of a partnership: variants, stop rules and conclusions (C5, C26)."""
+
+from collections.abc import Iterator
+from typing import assert_never
+
+import projections
+from domain.comparison import Anytime, FixedSample, StopRule
+from infra.answers.logs import NOW, AsOf, rows_of
+from infra.answers.question import Answer, PartnershipId, Question
+from infra.answers.text import Block, Line, Note, Table, interval, minute, number, tenth
+from infra.bootstrap import Accord
+from projections import experiments
+from projections.experiments import Experiment, Stop, VariantResults
+
+
+class Experiments(Answer):
+    """The experiments of a partnership, in the order in which they were registered."""
+
+    id: str
+    experiments: tuple[Experiment, ...]
+
+
+def ask(accord: Accord, id: PartnershipId, when: AsOf = NOW) -> Experiments:
+    """Give each experiment: its variants, its stop rule, its conclusion. Raises `NotFound`."""
+    found = experiments.report(rows_of(projections.EXPERIMENTS, accord, id, when))
+    return Experiments(
+        simulated=accord.simulated, as_of=when.asked, id=id, experiments=tuple(found)
+    )
+
+
+# --- text --------------------------------------------------------------------------------------
+
+
+def text(found: Experiments) -> Iterator[Block]:
+    """Give each experiment with a table of its variants."""
+    if not found.experiments:
+        yield Note("There are no experiments.")
+    for each in found.experiments:
+        yield from _experiment(each)
+        yield Line()
+
+
+def _experiment(each: Experiment) -> Iterator[Block]:
+    registered = each.registered.event
+    prior = registered.prior
+    yield Line(f"{each.experiment}: {each.state}", "bold")
+    yield Line(registered.hypothesis, indent=2)
+    yield Line(f"{registered.metric}; {registered.assignment}", indent=2)
+    belief = f"Beta({prior.successes}, {prior.failures})"
+    yield Line(f"prior: {belief}, {prior.source}", indent=2)
+    yield Table(
+        ["VARIANT", ">TRIALS", ">RATE", "BOUNDS", ">BEST", "AGAINST THE CONTROL"],
+        [
+            (
+                f"{variant.variant} (control)"
+                if variant.variant == each.control
+                else variant.variant,
+                f"{variant.successes}/{variant.trials}",
+                "none" if variant.rate is None else tenth(variant.rate),
+                interval(variant.low, variant.high),
+                tenth(variant.best * 100),
+                _against(variant),
+            )
+            for variant in each.variants
+        ],
+        indent=2,
+    )
+    yield Line(f"bounds: {_bounds(registered.stop)}", indent=2)
+    yield Line(_stop(registered.stop, each.stop), indent=2)
+    if each.concluded:
+        concluded, at = each.concluded.event, minute(each.concluded.at)
+        won = concluded.winner or "nothing"
+        yield Line(f"concluded {at} ({concluded.ending}), {won} wins", indent=2)
+        yield Line(concluded.conclusion, indent=4)
+    if each.promoted:
+        promoted = each.promoted.event
+        yield Line(f"{promoted.variant} was promoted into: {promoted.into}", indent=2)
+
+
+def _against(variant: VariantResults) -> str:
+    if variant.better_than_control is None:
+        return ""
+    parts = []
+    if variant.difference is not None:
+        sign = "" if variant.difference < 0 else "+"
+        parts.append(f"{sign}{tenth(variant.difference).removesuffix(' %')} points")
+    if variant.factor is not None:
+        parts.append(f"×{number(variant.factor)}")
+    parts.append(f"{tenth(variant.better_than_control * 100)} likely better")
+    return ", ".join(parts)
+
+
+def _bounds(rule: StopRule) -> str:
+    match rule:
+        case FixedSample(credibility=credibility):
+            return f"credible interval, {number(credibility)} %"
+        case Anytime(level=level):
+            return f"confidence sequence, {number(level)} % for all variants at all times"
+        case _:
+            assert_never(rule)
+
+
+def _stop(rule: StopRule, stop: Stop) -> str:
+    match rule:
+        case FixedSample(trials=trials, credibility=credibility):
+            agreed = f"{trials} trials of each variant, {number(credibility)} % credibility"
+        case Anytime(level=level):
+            agreed = f"at any time, once bounds of {number(level)} % part"
+        case _:
+            assert_never(rule)
+    if stop.met:
+        return f"stop: {agreed}; met, {stop.winner or 'nothing'} wins"
+    lacking = ", ".join(f"{name} lacks {count}" for name, count in stop.lacking.items())
+    return f"stop: {agreed}; not met yet" + (f" ({lacking})" if lacking else "")
+
+
+EXPERIMENTS = Question(
+    "experiments",
+    ask,
+    text,
+    path="/v1/partnerships/{id}/experiments",
+    help="Compare the variants of each experiment, and how sure it is which one is better.",
+)

@@ -1,0 +1,178 @@
+"""The KPIs of a partnership: figures by period, and objectives against their targets (C8, C19)."""
+
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+
+import projections
+from domain.calendar import preceding
+from domain.metric_catalogue import Unit
+from infra.answers.logs import NOW, AsOf, rows_of, sight_of
+from infra.answers.question import Answer, PartnershipId, PeriodName, Question
+from infra.answers.text import (
+    Block,
+    Line,
+    Note,
+    Styled,
+    Table,
+    amount,
+    figure,
+    interval,
+    number,
+    signed,
+)
+from infra.bootstrap import Accord
+from projections import figures
+from projections.figures import ObjectiveProgress
+
+
+class Kpis(Answer):
+    """The figures and objectives of a partnership."""
+
+    id: str
+    figures: tuple[figures.Line, ...]
+    """By period, metric and segment. A quarter or a year is put together from its months."""
+    objectives: tuple[ObjectiveProgress, ...]
+    """The objectives of the charter, each with its figure so far."""
+
+
+def ask(accord: Accord, id: PartnershipId, period: PeriodName = None, when: AsOf = NOW) -> Kpis:
+    """Give the figures of a period, or of every quarter, and each objective's progress.
+
+    A share has a credible interval (C21). Raises `NotFound`.
+    """
+    rows = rows_of(projections.KPIS, accord, id, when)
+    asked = [period] if period else figures.periods(rows)
+    lines = [line for each in asked for line in figures.report(rows, each)]
+    sight = sight_of(accord.history, id, when)
+    return Kpis(
+        simulated=accord.simulated,
+        as_of=when.asked,
+        id=id,
+        figures=tuple(map(sight.line, figures.with_posteriors(rows, lines))),
+        objectives=tuple(map(sight.progress, figures.objectives(rows))),
+    )
+
+
+# --- text --------------------------------------------------------------------------------------
+
+
+def text(found: Kpis) -> Iterator[Block]:
+    """Give a table for each period, then the objectives."""
+    if not found.figures:
+        yield Note("There are no figures.")
+    for period, lines in groupby(found.figures, key=lambda line: line.period):
+        yield figures_table(period, lines)
+        yield Line()
+    yield objectives_table(found.objectives)
+
+
+def figures_table(title: str, lines: Iterable[figures.Line], indent: int = 0) -> Table:
+    """Give a table of figures, those of segments below that of the whole."""
+    return Table(
+        ["METRIC", ">VALUE", "LIKELY", "FROM", "CHANGE", "COMPARED"],
+        [
+            (
+                f"  in {line.segment}" if line.segment else line.metric,
+                amount(line.value, line.unit),
+                interval(line.posterior.low, line.posterior.high) if line.posterior else "",
+                _source(line),
+                _change(line),
+                "; ".join(filter(None, (compared(line), _above(line)))),
+            )
+            for line in lines
+        ],
+        title=title,
+        indent=indent,
+    )
+
+
+def objectives_table(objectives: Iterable[ObjectiveProgress], indent: int = 0) -> Table:
+    """Give a table of objectives: baseline, target, deadline, and the figure so far."""
+    return Table(
+        ["METRIC", ">FROM", ">TARGET", "BY", ">ACTUAL", "MET"],
+        [
+            (
+                each.objective.metric,
+                amount(each.objective.baseline, each.objective.unit),
+                amount(each.objective.target, each.objective.unit),
+                each.objective.deadline,
+                "no figure" if each.value is None else amount(each.value, each.objective.unit),
+                Styled("yes", "green") if each.met else "not yet",
+            )
+            for each in objectives
+        ],
+        title="objectives",
+        indent=indent,
+    )
+
+
+def compared(line: figures.Line) -> str:
+    """Give what a figure is compared to (a minimum, other channels), and its note."""
+    parts = []
+    if target := line.target:
+        short = f", short by {number(target.shortfall)}" if target.shortfall else ""
+        parts.append(
+            f"minimum {number(target.minimum)} (terms version {target.terms_version}): "
+            f"{number(target.attainment_percent)} %{short}"
+        )
+    if other := line.against_other_channels:
+        unit = "points" if line.unit == Unit.PERCENT else line.unit
+        difference = f"{signed(other.difference)} {unit}"
+        parts.append(f"against other channels: {difference}, ×{number(other.factor)}")
+    if line.note:
+        parts.append(line.note)
+    return "; ".join(parts)
+
+
+def believed(line: figures.Line) -> str:
+    """Give the posterior of a rate in words, and the prior that it started from (C21)."""
+    posterior = line.posterior
+    if posterior is None:
+        return ""
+    prior, version = posterior.prior, posterior.prior_version
+    of_version = "" if version is None else f" version {version}"
+    low, high = number(posterior.low), number(posterior.high)
+    parts = [
+        f"the rate: {number(posterior.mean)} % expected",
+        f"{number(posterior.credibility)} % likely from {low} to {high} %",
+        _above(line),
+        f"prior{of_version}: Beta({prior.successes}, {prior.failures}), {prior.source}",
+    ]
+    return "; ".join(filter(None, parts))
+
+
+def named(line: figures.Line) -> str:
+    """Give a figure with its metric, period and segment: ``leads 2026-Q1: 8``."""
+    segment = f" {line.segment}" if line.segment else ""
+    return f"{line.metric} {line.period}{segment}: {figure(line)}"
+
+
+def _above(line: figures.Line) -> str:
+    above = line.above_other_channels
+    return "" if above is None else f"higher than theirs with probability {number(above)}"
+
+
+def _source(line: figures.Line) -> str:
+    if line.numerator is None or line.denominator is None:
+        return line.source
+    return f"{number(line.numerator)}/{number(line.denominator)} {line.source}"
+
+
+def _change(line: figures.Line) -> str:
+    change = line.change
+    if change is None:
+        return ""
+    since = "" if change.since == preceding(line.period) else f" since {change.since}"
+    if line.unit != Unit.PERCENT and change.percent is not None:
+        return f"{signed(change.percent)} %{since}"
+    unit = " points" if line.unit == Unit.PERCENT else ""
+    return f"{signed(change.difference)}{unit}, ×{number(change.factor)}{since}"
+
+
+KPIS = Question(
+    "kpis",
+    ask,
+    text,
+    path="/v1/partnerships/{id}/kpis",
+    help="Show the figures by period, and each objective's target against the actual.",
+)

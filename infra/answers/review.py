@@ -1,0 +1,453 @@
+"""The page for a review: one page of figures, as of the moment at which the review begins (C22).
+
+It is folded from the log as of that moment, so it is the same whenever it is asked for.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, TypeVar
+
+from domain import aggregates
+from domain.calendar import month_of, preceding, quarter_of
+from domain.deadlines import Kind
+from domain.dispute import DisputeOpened, DisputeResolved
+from domain.execution import (
+    ActionAgreed,
+    ActionCompleted,
+    IssueRaised,
+    KickoffHeld,
+    MilestonePlanned,
+    ReviewHeld,
+    ReviewKind,
+    ReviewScheduled,
+)
+from domain.formation import CharterAgreed, DecisionRuleAgreed
+from domain.health import (
+    ContributionRecorded,
+    HealthCheckRecorded,
+    RiskIdentified,
+    RiskMitigated,
+)
+from domain.kernel import Stage
+from domain.partnership import Partnership
+from domain.recorded import Recorded
+from domain.values import Exact, Number, plain
+from infra.answers import kpis
+from infra.answers.logs import NOW, AsOf, NotFound, log, perhaps, sight_of
+from infra.answers.question import Answer, Item, Parameter, PartnershipId, Question
+from infra.answers.text import Block, Line, Table, amount, figure, minute, money, number
+from infra.bootstrap import Accord
+from infra.projecting.runner import replay_all
+from projections import ALERTS, KPIS, SETTLEMENT, figures
+from projections.alerts import Alert
+from projections.figures import ObjectiveProgress
+from projections.fold import Folded, Rows
+from projections.settlement import ledger
+
+E = TypeVar("E", MilestonePlanned, IssueRaised)
+
+NEXT_DEADLINES = 5
+"""How many of the next deadlines are named: it is one page."""
+
+RATED = ("trust", "communication", "value_delivery", "quality", "satisfaction")
+"""What a scorecard rates from 1 to 5 (C25)."""
+
+
+class Since(Item):
+    """The last review, or the kickoff, from which on alerts and contributions are shown."""
+
+    at: datetime
+    review: str | None
+    """Null for the kickoff."""
+
+
+class Action(Item):
+    """What a review agreed that a party does."""
+
+    agreed: ActionAgreed
+    done: bool
+
+
+class Contributions(Item):
+    """What a party gave since the last review (C24)."""
+
+    party: str
+    hours: Exact
+    given: tuple[ContributionRecorded, ...]
+
+
+class Scorecard(Item):
+    """A party's last scorecard, and its changes since the one before (C25)."""
+
+    party: str
+    period: str
+    ratings: dict[str, int]
+    """From 1 to 5."""
+    changes: dict[str, int]
+
+
+class Risk(Item):
+    """A risk that is not dealt with."""
+
+    risk: RiskIdentified
+    weight: int
+    """Likelihood times impact: 1 to 25."""
+
+
+class Accrual(Item):
+    """What accrued in a currency and is on no statement yet."""
+
+    currency: str
+    earned: dict[str, Exact]
+    """By party."""
+
+
+class Debt(Item):
+    """What is still to be paid on a statement."""
+
+    statement: str
+    payer: str
+    amount: Number
+    currency: str
+
+
+class Upcoming(Item):
+    """A deadline that comes next."""
+
+    due: datetime
+    kind: Kind
+    ref: str
+    """What it is about: a milestone, an issue, a day."""
+
+
+class Review(Answer):
+    """One page for a review."""
+
+    id: str
+    review: str
+    kind: ReviewKind
+    at: datetime
+    """When the review begins: the answer is as of this moment, unless an earlier one is asked."""
+    reason: str | None
+    since: Since | None
+    stage: Stage | None
+    parties: tuple[str, ...]
+    period: str
+    """The last period that was over: a month for an operational review, else a quarter."""
+    figures: tuple[figures.Line, ...]
+    """The metrics of objectives, rules and the minimum."""
+    objectives: tuple[ObjectiveProgress, ...]
+    alerts: tuple[Alert, ...]
+    """Those that are open, or ended since the last review."""
+    actions: tuple[Action, ...]
+    milestones: tuple[MilestonePlanned, ...]
+    """Those that are not reached."""
+    issues: tuple[IssueRaised, ...]
+    """Those that are not resolved."""
+    disputes: tuple[DisputeOpened, ...]
+    """Those that are not resolved."""
+    contributions: tuple[Contributions, ...]
+    health: tuple[Scorecard, ...]
+    risks: tuple[Risk, ...]
+    """The heaviest first."""
+    accrued: tuple[Accrual, ...]
+    to_be_paid: tuple[Debt, ...]
+    deadlines: tuple[Upcoming, ...]
+    """The next ones."""
+
+
+def ask(
+    accord: Accord,
+    id: PartnershipId,
+    review: Annotated[str, Parameter("The review.", "REVIEW")],
+    when: AsOf = NOW,
+) -> Review:
+    """Give the page for a review as of its beginning, or as of an earlier moment.
+
+    Raises `NotFound`.
+    """
+    scheduled = {
+        each.event.review: each.event
+        for each in log(accord.history, id, when)
+        if isinstance(each.event, ReviewScheduled)
+    }
+    if review not in scheduled:
+        otherwise = "Schedule it first (ScheduleReview). The state of the partnership lists them."
+        raise NotFound(f"There is no review {review}.", perhaps(review, scheduled, otherwise))
+    asked = scheduled[review]
+    moment = AsOf(min(when.at or asked.at, asked.at), min(when.known or asked.at, asked.at),
+                  viewer=when.viewer)  # fmt: skip
+    seen = _Seen(asked)
+    folded = replay_all((KPIS, ALERTS, SETTLEMENT), seen.of(log(accord.history, id, moment)))
+    rows, alerts, settlement = (each for _, each in folded.folded)
+    sight, state, period = sight_of(accord.history, id, moment), seen.state, _period(asked)
+    lines = figures.report(rows.rows, period, _metrics(state))
+    return Review(
+        simulated=accord.simulated,
+        as_of=when.asked,
+        id=id,
+        review=asked.review,
+        kind=asked.kind,
+        at=asked.at,
+        reason=asked.reason,
+        since=seen.since,
+        stage=state.stage,
+        parties=state.parties,
+        period=period,
+        figures=tuple(sight.line(line) for line in lines if line.segment is None),
+        objectives=tuple(map(sight.progress, figures.objectives(rows.rows))),
+        alerts=tuple(_alerts(alerts, asked, seen.since)),
+        actions=tuple(_actions(state)),
+        milestones=tuple(_open(state, MilestonePlanned)),
+        issues=tuple(_open(state, IssueRaised)),
+        disputes=tuple(seen.disputes.values()),
+        contributions=tuple(_contributions(seen)),
+        health=tuple(_health(state)),
+        risks=tuple(_risks(state)),
+        accrued=tuple(_accrued(settlement.rows)),
+        to_be_paid=tuple(_debts(settlement.rows)),
+        deadlines=tuple(_next(state, asked)),
+    )
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What the page needs of each event, collected while the log is folded."""
+
+    review: ReviewScheduled
+    state: Partnership = field(default_factory=Partnership)
+    since: Since | None = None
+    disputes: dict[str, DisputeOpened] = field(default_factory=dict)
+    """Those that are not resolved."""
+    given: list[tuple[str, ContributionRecorded]] = field(default_factory=list)
+    """What each party gave since the last review."""
+
+    def of(self, events: Iterable[Recorded]) -> Iterator[Recorded]:
+        """Give the events, and collect from each."""
+        for recorded in events:
+            self.state = aggregates.fold((recorded,), self.state)
+            self._collect(recorded)
+            yield recorded
+
+    def _collect(self, recorded: Recorded) -> None:
+        match recorded.event:
+            case KickoffHeld():
+                self._begin(recorded, None)
+            case ReviewHeld(review=review) if review != self.review.review:
+                self._begin(recorded, review)
+            case DisputeOpened() as opened:
+                self.disputes[opened.dispute] = opened
+            case DisputeResolved(dispute=dispute):
+                self.disputes.pop(dispute, None)
+            case ContributionRecorded() as given:
+                self.given.append((recorded.act.party, given))
+            case _:
+                pass
+
+    def _begin(self, recorded: Recorded, review: str | None) -> None:
+        self.since = Since(at=recorded.act.occurred_at, review=review)
+        self.given.clear()
+
+
+def _period(review: ReviewScheduled) -> str:
+    """Give the last period that was over: a month, or a quarter for a strategic review."""
+    month = month_of(review.at)
+    if review.kind == "operational":
+        return preceding(month)
+    return preceding(quarter_of(month))
+
+
+def _metrics(state: Partnership) -> set[str]:
+    """Give the metrics that both agreed to look at."""
+    agreements = state.context.agreements
+    charter = agreements.latest(CharterAgreed)
+    objectives = charter.charter.objectives if charter else []
+    return {
+        "leads",
+        *(each.rule.metric for each in agreements.versions(DecisionRuleAgreed)),
+        *(each.metric for each in objectives),
+    }
+
+
+def _alerts(alerts: Folded, review: ReviewScheduled, since: Since | None) -> Iterator[Alert]:
+    rows = [row for row in alerts.rows.values() if isinstance(row, Alert)]
+    for each in sorted(rows, key=lambda each: (each.since, each.id)):
+        ended_before = since is not None and each.until is not None and each.until < since.at
+        if each.window != review.review and not ended_before:
+            yield each
+
+
+def _actions(state: Partnership) -> Iterator[Action]:
+    declared = state.context.declarations
+    done = {each.action for each in declared.of(ActionCompleted)}
+    for each in declared.of(ActionAgreed):
+        yield Action(agreed=each, done=each.action in done)
+
+
+def _open(state: Partnership, kind: type[E]) -> Iterator[E]:
+    tasks = (*state.execution.milestones.values(), *state.execution.issues.values())
+    for task in tasks:
+        if not task.done and isinstance(task.planned, kind):
+            yield task.planned
+
+
+def _contributions(seen: _Seen) -> Iterator[Contributions]:
+    by_party: dict[str, list[ContributionRecorded]] = {each: [] for each in seen.state.parties}
+    for party, given in seen.given:
+        by_party.setdefault(party, []).append(given)
+    for party, each in by_party.items():
+        hours = sum((given.hours or Decimal(0) for given in each), Decimal(0))
+        yield Contributions(party=party, hours=hours, given=tuple(each))
+
+
+def _health(state: Partnership) -> Iterator[Scorecard]:
+    for party in state.parties:
+        checks = state.context.declarations.of(HealthCheckRecorded, party)
+        if not checks:
+            continue
+        ratings = _ratings(checks[-1])
+        before = _ratings(checks[-2]) if len(checks) > 1 else {}
+        changes = {name: ratings[name] - before[name] for name in ratings if name in before}
+        yield Scorecard(party=party, period=checks[-1].period, ratings=ratings, changes=changes)
+
+
+def _ratings(check: HealthCheckRecorded) -> dict[str, int]:
+    rated: dict[str, int | None] = {name: getattr(check, name) for name in RATED}
+    return {name: rating for name, rating in rated.items() if rating is not None}
+
+
+def _risks(state: Partnership) -> list[Risk]:
+    declared = state.context.declarations
+    dealt_with = {each.risk for each in declared.of(RiskMitigated)}
+    risks = [
+        Risk(risk=each, weight=each.likelihood * each.impact)
+        for each in declared.of(RiskIdentified)
+        if each.risk not in dealt_with
+    ]
+    return sorted(risks, key=lambda each: (-each.weight, each.risk.risk))
+
+
+def _accrued(rows: Rows) -> Iterator[Accrual]:
+    sums: dict[str, dict[str, Decimal]] = {}
+    for each in ledger(rows).accrued:
+        earned = sums.setdefault(each.currency, {})
+        for party, share in each.earned.items():
+            earned[party] = earned.get(party, Decimal(0)) + share
+    for currency, earned in sorted(sums.items()):
+        yield Accrual(currency=currency, earned=earned)
+
+
+def _debts(rows: Rows) -> Iterator[Debt]:
+    for key, row in rows.items():
+        if key.startswith("statement/") and "payer" in row:
+            left = Decimal(row["amount"]) - Decimal(row["paid"])
+            if left > 0:
+                payer, currency = row["payer"], row["currency"]
+                yield Debt(statement=row["statement"], payer=payer, amount=left, currency=currency)
+
+
+def _next(state: Partnership, review: ReviewScheduled) -> list[Upcoming]:
+    found = [
+        Upcoming(due=each.due, kind=each.kind, ref=each.ref)
+        for each in sorted(state.deadlines.values())
+        if each.kind is not Kind.PERIOD and each.ref != review.review
+    ]
+    return found[:NEXT_DEADLINES]
+
+
+# --- text --------------------------------------------------------------------------------------
+
+
+def text(page: Review) -> Iterator[Block]:
+    """Give the page, section by section; a section without lines is left out."""
+    yield Line(f"{page.kind} review {page.review}, {minute(page.at)}", "bold")
+    since = page.since
+    after = f"; since {since.review or 'the kickoff'} of {since.at:%Y-%m-%d}" if since else ""
+    yield Line(f"{page.id}: {' and '.join(page.parties)}, in {page.stage}{after}")
+    if page.reason:
+        yield Line(page.reason)
+    yield Table(
+        [page.period, ">FIGURE", "COMPARED"],
+        [(line.metric, figure(line), kpis.compared(line)) for line in page.figures],
+        indent=2,
+    )
+    for title, lines in _sections(page):
+        if lines:
+            yield Line(title, "bold", 2)
+        yield from (Line(line, indent=4) for line in lines)
+
+
+def _sections(page: Review) -> Iterator[tuple[str, list[str]]]:
+    yield "objectives", [_objective(each) for each in page.objectives]
+    yield "alerts", [f"{each.state:9}  {each.since:%Y-%m-%d}  {each.text}" for each in page.alerts]
+    yield "actions agreed", [_action(each) for each in page.actions]
+    yield "open milestones", [f"{each.milestone}: {each.title}" for each in page.milestones]
+    yield "open issues", [f"{each.issue}: {each.description}" for each in page.issues]
+    yield "open disputes", [_dispute(each) for each in page.disputes]
+    yield "contributions of both sides", [_contribution(each) for each in page.contributions]
+    yield "health", [_scorecard(each) for each in page.health]
+    yield (
+        "risks",
+        [
+            f"{each.weight:>2} of 25  {each.risk.description} ({each.risk.owner})"
+            for each in page.risks
+        ],
+    )
+    yield "money", [*map(_accrual, page.accrued), *map(_debt, page.to_be_paid)]
+    yield "next", [f"{each.due:%Y-%m-%d}  {each.kind} {each.ref}" for each in page.deadlines]
+
+
+def _objective(each: ObjectiveProgress) -> str:
+    agreed = each.objective
+    actual = "nothing known" if each.value is None else number(each.value)
+    target = amount(agreed.target, agreed.unit)
+    met = "met" if each.met else "not yet"
+    return f"{met:<9}  {agreed.metric}: {actual} of {target} by {agreed.deadline}"
+
+
+def _action(each: Action) -> str:
+    agreed = each.agreed
+    return f"{'done' if each.done else 'open'}  {agreed.due}  {agreed.owner}: {agreed.text}"
+
+
+def _dispute(each: DisputeOpened) -> str:
+    about = each.deal or each.entry or each.cause
+    disputed = f", {money(each.amount)}" if each.amount else ""
+    return f"{each.dispute} ({about}{disputed}): {each.description}"
+
+
+def _contribution(each: Contributions) -> str:
+    given = "; ".join(
+        one.what + (f" ({money(one.value)})" if one.value else "") for one in each.given
+    )
+    hours = f"{number(each.hours)} hours; " if each.hours else ""
+    return f"{each.party}: {hours}{given or 'nothing recorded'}"
+
+
+def _scorecard(each: Scorecard) -> str:
+    shown = (
+        f"{name.replace('_', ' ')} {rating}"
+        + (f" ({each.changes[name]:+})" if each.changes.get(name) else "")
+        for name, rating in each.ratings.items()
+    )
+    return f"{each.party}, {each.period}: {', '.join(shown)}"
+
+
+def _accrual(each: Accrual) -> str:
+    earned = ", ".join(f"{plain(share)} to {party}" for party, share in each.earned.items())
+    return f"accrued, not stated yet, {each.currency}: {earned}"
+
+
+def _debt(each: Debt) -> str:
+    return f"{each.payer} owes {plain(each.amount)} {each.currency} on {each.statement}"
+
+
+REVIEW = Question(
+    "review",
+    ask,
+    text,
+    path="/v1/partnerships/{id}/review/{review}",
+    help="Show the page for a review, as of the moment at which it begins.",
+)

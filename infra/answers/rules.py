@@ -1,0 +1,116 @@
+"""The decision rules and priors that both parties agreed, each version (C15, C21)."""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from domain.formation import DecisionRuleAgreed
+from domain.priors import Prior, PriorAgreed
+from domain.rules import DecisionRule
+from infra.answers.explaining import rule_in_words
+from infra.answers.logs import NOW, AsOf, log
+from infra.answers.question import Answer, Item, PartnershipId, Question
+from infra.answers.text import Block, Line, Note, Table, minute
+from infra.bootstrap import Accord
+from projections import timeline
+from projections.timeline import TimelineItem
+
+
+class AgreedRule(Item):
+    """One version of a decision rule."""
+
+    rule: DecisionRule
+    version: int
+    text: str
+    """The rule in words."""
+    binds_from: datetime
+    """When the agreement was recorded; the rule looks at periods that begin later."""
+    agreed: TimelineItem
+
+
+class AgreedPrior(Item):
+    """One version of a prior."""
+
+    prior: Prior
+    version: int
+    binds_from: datetime
+    """When the agreement was recorded; the prior holds for periods that begin later."""
+    agreed: TimelineItem
+
+
+class Rules(Answer):
+    """The decision rules and priors of a partnership, in the order in which they were agreed."""
+
+    id: str
+    rules: tuple[AgreedRule, ...]
+    priors: tuple[AgreedPrior, ...]
+
+
+def ask(accord: Accord, id: PartnershipId, when: AsOf = NOW) -> Rules:
+    """Give every version of the decision rules and priors. Raises `NotFound`."""
+    rules: list[AgreedRule] = []
+    priors: list[AgreedPrior] = []
+    for recorded in log(accord.history, id, when):
+        since = recorded.act.recorded_at
+        match recorded.event:
+            case DecisionRuleAgreed(rule=rule, rule_version=version):
+                agreed = timeline.item(recorded)
+                rules.append(
+                    AgreedRule(
+                        rule=rule,
+                        version=version,
+                        text=rule_in_words(rule),
+                        binds_from=since,
+                        agreed=agreed,
+                    )
+                )
+            case PriorAgreed(prior=prior, prior_version=version):
+                agreed = timeline.item(recorded)
+                priors.append(
+                    AgreedPrior(prior=prior, version=version, binds_from=since, agreed=agreed)
+                )
+            case _:
+                pass
+    return Rules(
+        simulated=accord.simulated,
+        as_of=when.asked,
+        id=id,
+        rules=tuple(rules),
+        priors=tuple(priors),
+    )
+
+
+def text(found: Rules) -> Iterator[Block]:
+    """Give a line for each version."""
+    if not found.rules:
+        yield Note("No decision rule is agreed.")
+    yield Table(
+        ["RULE", ">VERSION", "BINDS FROM", "WHAT WAS AGREED"],
+        [
+            (each.rule.rule, each.version, minute(each.binds_from), each.text)
+            for each in found.rules
+        ],
+    )
+    if found.rules and found.priors:
+        yield Line()
+    yield Table(
+        ["PRIOR OF", ">VERSION", "BINDS FROM", "BELIEF", "FROM"],
+        [
+            (
+                each.prior.metric,
+                each.version,
+                minute(each.binds_from),
+                f"Beta({each.prior.successes}, {each.prior.failures})",
+                each.prior.source,
+            )
+            for each in found.priors
+        ],
+    )
+
+
+RULES = Question(
+    "rules",
+    ask,
+    text,
+    path="/v1/partnerships/{id}/rules",
+    help="List every version of the decision rules and priors that were agreed.",
+)

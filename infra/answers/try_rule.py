@@ -1,0 +1,145 @@
+"""What a rule would have raised, had it been agreed before (C15)."""
+
+from collections.abc import Iterator
+from typing import Annotated
+
+from pydantic import ValidationError
+
+from domain import rules
+from domain.calendar import PERIOD_PATTERN
+from domain.formation import DecisionRuleAgreed
+from domain.kernel import Refused
+from domain.rules import DecisionRule
+from infra.answers import alerts
+from infra.answers.explaining import rule_in_words
+from infra.answers.logs import NOW, AsOf, NotFound, log, perhaps, sight_of
+from infra.answers.question import Answer, Parameter, PartnershipId, Question
+from infra.answers.text import Block, Hanging, Line, Note, Table, number
+from infra.bootstrap import Accord
+from projections import trying
+from projections.alerts import Alert
+from projections.trying import TriedWindow
+
+
+class TriedRule(Answer):
+    """What a rule finds in each window, and the alerts that it would have raised."""
+
+    id: str
+    rule: DecisionRule
+    text: str
+    """The rule in words."""
+    since: str
+    windows: tuple[TriedWindow, ...]
+    alerts: tuple[Alert, ...]
+    """The alerts that it would have raised, as they would be now."""
+
+
+def ask(
+    accord: Accord,
+    id: PartnershipId,
+    rule: Annotated[
+        str,
+        Parameter(
+            "An agreed rule's name, or a rule as JSON, as ProposeDecisionRule has it.",
+            "RULE|FILE",
+            is_file=True,
+        ),
+    ],
+    since: Annotated[
+        str,
+        Parameter(
+            "As if it had been agreed when this month, quarter or year began.",
+            "PERIOD",
+            PERIOD_PATTERN,
+            positional=False,
+        ),
+    ],
+    when: AsOf = NOW,
+) -> TriedRule:
+    """Give what a rule would have raised, had it bound since a period began.
+
+    Nothing is recorded. For a party, figures that are too small to be shown to it are missing.
+    Raises `NotFound`, or `Refused` for a rule that cannot be agreed.
+    """
+    asked = _parsed(rule) if rule.lstrip().startswith("{") else _agreed(accord, id, rule)
+    rules.check(asked)
+    sight = sight_of(accord.history, id, when)
+    events = (each for each in log(accord.history, id, when) if sight.fewer_than(each) is None)
+    tried = trying.tried(asked, since, events)
+    return TriedRule(
+        simulated=accord.simulated,
+        as_of=when.asked,
+        id=id,
+        rule=asked,
+        text=rule_in_words(asked),
+        since=since,
+        windows=tried.windows,
+        alerts=tried.alerts,
+    )
+
+
+def _parsed(text: str) -> DecisionRule:
+    try:
+        return DecisionRule.model_validate_json(text, strict=True)
+    except ValidationError as error:
+        wrong = (f"{'/'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
+        raise Refused(
+            "not-a-rule",
+            f"This is not a decision rule: {'; '.join(wrong)}.",
+            "Write it as the schema of ProposeDecisionRule says (accord schema).",
+            field="rule",
+        ) from None
+
+
+def _agreed(accord: Accord, partnership: str, name: str) -> DecisionRule:
+    """Give the latest version of an agreed rule."""
+    agreed = {
+        each.event.rule.rule: each.event.rule
+        for each in log(accord.history, partnership)
+        if isinstance(each.event, DecisionRuleAgreed)
+    }
+    if name not in agreed:
+        otherwise = "Name an agreed rule, or give a rule as JSON."
+        raise NotFound(
+            f"{partnership} has no agreed rule {name}.", perhaps(name, agreed, otherwise)
+        )
+    return agreed[name]
+
+
+def text(found: TriedRule) -> Iterator[Block]:
+    """Give what the rule finds in each window, then the alerts."""
+    yield Line(f"{found.rule.rule}, tried on {found.id} since {found.since}", "bold")
+    yield Line(found.text, indent=2)
+    if not found.windows:
+        yield Note(f"No {found.rule.window} has closed since then.")
+    yield Table(
+        ["WINDOW", ">VALUE", ">SAMPLE", ">PROBABILITY", "FINDING"],
+        [
+            (
+                each.window,
+                "none" if each.value is None else number(each.value),
+                "" if each.sample is None else number(each.sample),
+                "" if each.probability is None else number(each.probability),
+                each.finding.replace("-", " "),
+            )
+            for each in found.windows
+        ],
+        indent=2,
+    )
+    yield Line()
+    if not found.alerts:
+        yield Line("It would have raised no alert.", indent=2)
+        return
+    yield Line("It would have raised:", "bold", 2)
+    for alert in found.alerts:
+        yield alerts.heading(alert, alert.window, alert.since, 4)
+        yield Hanging(" " * 15, alerts.outcome(alert))
+
+
+TRY_RULE = Question(
+    "try-rule",
+    ask,
+    text,
+    path="/v1/partnerships/{id}/rules/{rule}/try",
+    help="Show what a rule would have raised on the past. Nothing is recorded.",
+)

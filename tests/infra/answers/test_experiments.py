@@ -1,0 +1,50 @@
+"""Experiments of a store: from the views, by replay, and as each party sees them."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from infra.answers import experiments
+from infra.answers.logs import AsOf, NotFound
+from infra.bootstrap import Accord
+from projections.experiments import PilotState
+from projections.visibility import Viewer
+from tests.feeds import simulated
+from tests.infra.answers.demo import EVERYTHING, day, without_moment
+from tests.infra.messages import from_steps
+from tests.life import LIFE, OURS, THEIRS
+
+NAME = "growthos-brightpath"
+
+
+@pytest.fixture(scope="module")
+def life(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Accord]:
+    """A store with a whole life, of which an experiment is a part."""
+    with simulated(tmp_path_factory.mktemp("life")) as accord:
+        accord.service.handle(from_steps(LIFE))
+        accord.runner.catch_up()
+        yield accord
+
+
+def test_experiments_from_the_views_are_those_of_a_replay(life: Accord) -> None:
+    now = experiments.ask(life, NAME)
+
+    assert now.experiments
+    assert without_moment(experiments.ask(life, NAME, EVERYTHING)) == now
+
+
+def test_an_experiment_is_given_as_of_an_earlier_moment(life: Accord) -> None:
+    (now,) = experiments.ask(life, NAME).experiments
+    (then,) = experiments.ask(life, NAME, AsOf(known=day("2026-02-11"))).experiments
+
+    assert (now.state, then.state) == (PilotState.CONCLUDED, PilotState.RUNNING)
+    assert then.concluded is None
+
+
+def test_both_parties_see_an_experiment_and_a_stranger_does_not(life: Accord) -> None:
+    now = experiments.ask(life, NAME).experiments
+
+    for party in (OURS, THEIRS):
+        assert experiments.ask(life, NAME, AsOf(viewer=Viewer(party))).experiments == now
+    with pytest.raises(NotFound, match="passer-by"):
+        experiments.ask(life, NAME, AsOf(viewer=Viewer("passer-by")))

@@ -1,0 +1,123 @@
+"""KPIs: the figures of the demo's store as of any time, and what each party sees of them."""
+
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from domain.calendar import months_of
+from domain.reported_figure import Figure, ReportMetric
+from infra.answers import kpis
+from infra.answers.logs import AsOf, NotFound
+from infra.answers.text import Table
+from infra.bootstrap import Accord
+from infra.projecting.runner import partnerships
+from projections.visibility import Viewer
+from tests.feeds import played
+from tests.infra.answers.demo import (
+    AURORA,
+    BY_PARTNER,
+    BY_US,
+    CONSULTING,
+    EVERYTHING,
+    OURS,
+    PARTNER,
+    day,
+    without_moment,
+)
+from tests.infra.messages import message
+
+
+def test_figures_from_the_views_are_those_of_a_replay(demo: Accord) -> None:
+    for name in partnerships(demo.history):
+        assert without_moment(kpis.ask(demo, name, when=EVERYTHING)) == kpis.ask(demo, name)
+
+
+@pytest.mark.parametrize(("known", "value"), [("2026-07-20", "4.9"), ("2026-07-22", "5")])
+def test_a_figure_is_given_as_it_was_known_before_and_after_its_correction(
+    demo: Accord, known: str, value: str
+) -> None:
+    answer = kpis.ask(demo, AURORA, "2026-Q1", AsOf(known=day(known)))
+
+    (line,) = (each for each in answer.figures if each.metric == "lead_to_opportunity")
+    assert line.value == Decimal(value)
+
+
+def test_a_period_is_a_month_a_quarter_or_a_year(demo: Accord) -> None:
+    def leads(period: str) -> Decimal | None:
+        lines = kpis.ask(demo, CONSULTING, period).figures
+        return next((each.value for each in lines if each.metric == "leads"), None)
+
+    by_month = [leads(month) for month in months_of("2026-Q2")]
+    assert leads("2026-Q2") == sum(each for each in by_month if each) == 8
+    assert leads("2026") == sum(leads(f"2026-Q{each}") or 0 for each in range(1, 5))
+
+
+def test_an_unknown_partnership_brings_those_with_a_similar_name(demo: Accord) -> None:
+    with pytest.raises(NotFound, match=f"Perhaps {CONSULTING}?"):
+        kpis.ask(demo, "growth-consulting")
+
+
+def test_the_text_has_a_table_for_each_period_and_one_of_objectives(demo: Accord) -> None:
+    answer = kpis.ask(demo, CONSULTING)
+
+    tables = [each for each in kpis.text(answer) if isinstance(each, Table)]
+
+    periods = list(dict.fromkeys(line.period for line in answer.figures))
+    assert [each.title for each in tables] == [*periods, "objectives"]
+    assert sum(len(list(each.rows)) for each in tables[:-1]) == len(answer.figures)
+
+
+# --- who sees what -----------------------------------------------------------------------------
+
+
+def test_figures_outside_the_protocol_are_not_shown_to_the_other_party(demo: Accord) -> None:
+    def metrics(when: AsOf) -> set[str]:
+        return {line.metric for line in kpis.ask(demo, CONSULTING, when=when).figures}
+
+    assert "internal_survey_score" in metrics(BY_US)
+    assert "internal_survey_score" not in metrics(BY_PARTNER)
+    assert "co_branded_revenue" in metrics(BY_PARTNER)
+
+
+def test_a_small_figure_is_not_shown_to_the_other_party(tmp_path: Path) -> None:
+    figure = Figure(unit="count", value=Decimal(3))
+    few = ReportMetric(metric="leads", period="2026-10", tool="crm", figure=figure)
+    with played(tmp_path) as accord:
+        sent = message("few", few, subject=CONSULTING, at="2026-10-20")
+        assert accord.service.handle([sent])[0].status == "accepted"
+        accord.runner.catch_up()
+
+        def leads(party: str) -> tuple[Decimal | int | None, str | None]:
+            when = AsOf(viewer=Viewer(party))
+            lines = kpis.ask(accord, CONSULTING, "2026-10", when).figures
+            (line,) = (each for each in lines if each.metric == "leads")
+            return line.value, line.note
+
+        assert leads(OURS) == (3, None)
+        assert leads(PARTNER) == (None, "fewer than 5: not shown")
+
+
+def test_an_objectives_small_figure_is_not_shown_to_the_other_party(tmp_path: Path) -> None:
+    with played(tmp_path) as accord:
+        accord.runner.catch_up()
+        before = kpis.ask(accord, CONSULTING).objectives
+        objective = next(each.objective for each in before if each.objective.unit == "count")
+        few = ReportMetric(
+            metric=objective.metric,
+            period=str(objective.deadline.year),
+            tool="crm",
+            figure=Figure(unit="count", value=Decimal(3)),
+        )
+        sent = message("few", few, subject=CONSULTING, at="2026-10-20")
+        assert accord.service.handle([sent])[0].status == "accepted"
+        accord.runner.catch_up()
+
+        def actual(party: str) -> tuple[Decimal | None, str | None]:
+            answer = kpis.ask(accord, CONSULTING, when=AsOf(viewer=Viewer(party)))
+            (each,) = (x for x in answer.objectives if x.objective == objective)
+            assert each.actual is not None
+            return each.value, each.actual.note
+
+        assert actual(OURS)[0] is not None
+        assert actual(PARTNER) == (None, "fewer than 5: not shown")

@@ -1,0 +1,84 @@
+"""The page for a review: the same whenever it is asked for."""
+
+from dataclasses import replace
+
+import pytest
+
+from domain.execution import ReviewScheduled
+from infra.answers import kpis, review, rules
+from infra.answers.logs import NOW, AsOf, NotFound
+from infra.answers.text import Line
+from infra.bootstrap import Accord
+from projections.visibility import Viewer
+from tests.infra.answers.demo import BY_PARTNER, CONSULTING, EVERYTHING, without_moment
+
+LAST = "review-2026-q3"
+
+
+def test_the_page_is_as_of_the_beginning_of_the_review(demo: Accord) -> None:
+    page = review.ask(demo, CONSULTING, LAST)
+
+    assert page.period == "2026-Q2"
+    assert without_moment(review.ask(demo, CONSULTING, LAST, EVERYTHING)) == page
+    assert all(each.since <= page.at for each in page.alerts)
+    assert all(each.due >= page.at for each in page.deadlines)
+    assert page.since is not None
+    assert page.since.at < page.at
+
+
+def test_an_earlier_moment_has_less_on_the_page(demo: Accord) -> None:
+    page = review.ask(demo, CONSULTING, LAST)
+    (scheduled,) = (
+        each
+        for each in demo.history.of(CONSULTING)
+        if isinstance(each.event, ReviewScheduled) and each.event.review == LAST
+    )
+    earlier = review.ask(demo, CONSULTING, LAST, AsOf(known=scheduled.act.recorded_at))
+
+    assert page.at == earlier.at
+    assert page.disputes
+    assert not earlier.disputes
+
+
+def test_its_figures_are_those_that_the_parties_agreed_to_look_at(demo: Accord) -> None:
+    page = review.ask(demo, CONSULTING, LAST)
+    at = AsOf(page.at, page.at)
+
+    by_metric = {each.metric: each for each in kpis.ask(demo, CONSULTING, page.period, at).figures
+                 if each.segment is None}  # fmt: skip
+    agreed = {each.rule.metric for each in rules.ask(demo, CONSULTING, at).rules}
+    agreed |= {"leads", *(each.objective.metric for each in page.objectives)}
+    assert {each.metric for each in page.figures} == agreed & by_metric.keys()
+    for line in page.figures:
+        found = by_metric[line.metric]
+        assert line == replace(found, posterior=None, above_other_channels=None, note=line.note)
+
+
+def test_contributions_of_both_parties_are_on_it(demo: Accord) -> None:
+    page = review.ask(demo, CONSULTING, LAST)
+
+    assert tuple(each.party for each in page.contributions) == page.parties
+
+
+def test_a_party_sees_only_what_is_shared_with_it(demo: Accord) -> None:
+    page = review.ask(demo, CONSULTING, LAST, BY_PARTNER)
+    own = kpis.ask(demo, CONSULTING, page.period, BY_PARTNER)
+
+    assert {each.metric for each in page.figures} <= {each.metric for each in own.figures}
+    assert page.as_of.party == "northbridge"
+    with pytest.raises(NotFound, match="passer-by"):
+        review.ask(demo, CONSULTING, LAST, AsOf(viewer=Viewer("passer-by")))
+
+
+def test_an_unknown_review_brings_those_with_a_similar_name(demo: Accord) -> None:
+    with pytest.raises(NotFound, match=f"Perhaps {LAST}"):
+        review.ask(demo, CONSULTING, "review-2026-q9", NOW)
+
+
+def test_the_text_leaves_out_sections_without_lines(demo: Accord) -> None:
+    page = review.ask(demo, CONSULTING, LAST).model_copy(update={"risks": (), "alerts": ()})
+
+    titles = [each.text for each in review.text(page) if isinstance(each, Line) and each.style]
+
+    assert "contributions of both sides" in titles
+    assert not {"risks", "alerts"} & set(titles)

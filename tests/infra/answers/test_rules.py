@@ -1,0 +1,104 @@
+"""Decision rules: those that were agreed, and rules that are tried on the past."""
+
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from domain.kernel import Refused
+from domain.reported_figure import Figure, ReportMetric
+from infra.answers import rules, try_rule
+from infra.answers.explaining import rule_in_words
+from infra.answers.logs import AsOf, NotFound
+from infra.bootstrap import Accord
+from projections.trying import Finding
+from projections.visibility import Viewer
+from tests.feeds import played
+from tests.infra.answers.demo import AURORA, BY_PARTNER, BY_US, CONSULTING, day
+from tests.infra.messages import message
+from tests.life import CONVERSION_FLOOR, changed
+
+
+def test_a_rule_says_in_words_what_evidence_it_asks_for() -> None:
+    asking = changed(CONVERSION_FLOOR, minimum_sample=30, credibility="95")
+
+    assert rule_in_words(CONVERSION_FLOOR) == (
+        "lead_to_opportunity below 5 (percent) in 2 quarters on end: escalate-to-review"
+    )
+    assert "on end, given 30 or more leads and 95 % credibility: " in rule_in_words(asking)
+
+
+def test_every_version_is_listed_with_the_event_that_agreed_it(demo: Accord) -> None:
+    (agreed,) = rules.ask(demo, AURORA).rules
+
+    assert (agreed.rule.rule, agreed.version) == ("conversion-floor", 1)
+    assert agreed.agreed.type == "DecisionRuleAgreed"
+    assert agreed.binds_from == agreed.agreed.recorded_at
+    assert rules.ask(demo, AURORA, AsOf(at=day("2025-11-01"))).rules == ()
+
+
+def test_an_agreed_rule_is_tried_by_its_name(demo: Accord) -> None:
+    answer = try_rule.ask(demo, AURORA, "conversion-floor", "2026-Q1")
+
+    assert [each.window for each in answer.windows][:2] == ["2026-Q1", "2026-Q2"]
+    assert {each.window for each in answer.alerts} == {"2026-Q2"}
+    with pytest.raises(NotFound, match="Perhaps conversion-floor"):
+        try_rule.ask(demo, AURORA, "conversion-flor", "2026-Q1")
+
+
+def test_a_rule_that_nobody_agreed_is_tried_as_json(demo: Accord) -> None:
+    rule = rules.ask(demo, AURORA).rules[0].rule
+    sure = changed(rule, rule="sure", credibility="95").model_dump_json(exclude_none=True)
+
+    answer = try_rule.ask(demo, AURORA, sure, "2026-Q1")
+
+    assert answer.rule.rule == "sure"
+    assert answer.alerts == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "rule", "detail"),
+    [
+        ('{"rule": "x"}', "not-a-rule", "metric: Field required"),
+        ("{", "not-a-rule", "Invalid JSON"),
+        (
+            changed(CONVERSION_FLOOR, rule="notice-due").model_dump_json(),
+            "rule-name-taken",
+            "notice-due",
+        ),
+    ],
+)
+def test_what_cannot_be_agreed_is_not_tried(
+    demo: Accord, text: str, rule: str, detail: str
+) -> None:
+    with pytest.raises(Refused) as refused:
+        try_rule.ask(demo, AURORA, text, "2026-Q1")
+
+    assert refused.value.rule == rule
+    assert detail in refused.value.detail
+
+
+def test_a_rule_is_tried_on_the_figures_that_the_party_sees(tmp_path: Path) -> None:
+    few = ReportMetric(
+        metric="leads",
+        period="2026-09",
+        tool="crm",
+        figure=Figure(unit="count", value=Decimal(3)),
+    )
+    rule = changed(
+        CONVERSION_FLOOR, rule="few", metric="leads", window="month", consecutive=1
+    ).model_dump_json(exclude_none=True)
+    with played(tmp_path) as accord:
+        sent = message("few", few, subject=CONSULTING, at="2026-10-20")
+        assert accord.service.handle([sent])[0].status == "accepted"
+
+        def value(when: AsOf) -> Decimal | int | None:
+            found = try_rule.ask(accord, CONSULTING, rule, "2026-09", when)
+            (each,) = (x for x in found.windows if x.window == "2026-09")
+            assert each.finding is Finding.BEYOND
+            return each.value
+
+        # The other party sees the four leads that are counted, and not the three reported ones.
+        assert [value(BY_US), value(BY_PARTNER)] == [3, 4]
+        with pytest.raises(NotFound, match="passer-by"):
+            try_rule.ask(accord, CONSULTING, rule, "2026-09", AsOf(viewer=Viewer("passer-by")))
