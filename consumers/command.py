@@ -1,4 +1,4 @@
-"""The command `accord` with all that it can do, the processes on streams among it."""
+"""The command `accord`, with the processes that run with a broker."""
 
 from enum import StrEnum
 from functools import partial
@@ -21,14 +21,14 @@ Kafka = Annotated[
         "--kafka",
         envvar=KAFKA,
         metavar="HOST:PORT",
-        help="The broker; more than one behind commas.",
+        help="The broker; separate several by commas.",
         show_default=False,
     ),
 ]
 
 
 class Role(StrEnum):
-    """The processes that run beside a broker."""
+    """The processes that run with a broker."""
 
     INTAKE = "intake"
     RELAY = "relay"
@@ -46,14 +46,12 @@ HEALTH = {
     Role.NOTARY: 9105,
     Role.SINKS: 9106,
 }
-"""The port of each one's health page, unless another is set."""
+"""The default port of each process's health page."""
 
 
 @app.command(rich_help_panel=Panel.RUN.value)
 def migrate(
-    simulated: Annotated[
-        bool, typer.Option("--simulated", help="As for init, for feeds of the past.")
-    ] = False,
+    simulated: Annotated[bool, typer.Option("--simulated", help="As for init.")] = False,
     operator: Operator = None,
     partitions: Annotated[
         int,
@@ -61,18 +59,19 @@ def migrate(
             "--partitions",
             envvar="ACCORD_PARTITIONS",
             min=1,
-            help="Of each topic; cannot be changed once they are made.",
+            help="Partitions of each topic; they cannot be changed later.",
         ),
     ] = PARTITIONS,
     replicas: Annotated[
-        int, typer.Option("--replicas", envvar="ACCORD_REPLICAS", min=1, help="Of each topic.")
+        int,
+        typer.Option("--replicas", envvar="ACCORD_REPLICAS", min=1, help="Replicas of each topic."),
     ] = 1,
     password: Annotated[
         str | None,
         typer.Option(
             "--role-password",
             envvar="ACCORD_ROLE_PASSWORD",
-            help="By which the database's roles can log in.",
+            help="The password of the database's roles.",
             show_default=False,
         ),
     ] = None,
@@ -80,9 +79,9 @@ def migrate(
     kafka: Kafka = None,
     as_json: Json = False,
 ) -> None:
-    """Make the tables of a Postgres store and the topics of its broker, or bring them up to date.
+    """Make the tables of a Postgres store and the topics of its broker, or upgrade them.
 
-    It runs once, as the database's owner, before anything else starts; again it changes nothing.
+    Run it as the owner of the database, before anything else and after each upgrade.
     """
     from infra import bootstrap
     from infra.cli.printing import document, say
@@ -98,7 +97,7 @@ def migrate(
     if as_json:
         document({"done": done})
     else:
-        say(f"Made {', '.join(done)}." if done else "Everything is as this release needs it.")
+        say(f"Made {', '.join(done)}." if done else "Everything is up to date.")
 
 
 @app.command(rich_help_panel=Panel.RUN.value)
@@ -110,9 +109,9 @@ def run(
             "--health",
             envvar="ACCORD_HEALTH",
             metavar="HOST:PORT",
-            help="Where /healthz, /readyz and /metrics answer: 127.0.0.1 and "
+            help="The address of /healthz, /readyz and /metrics; by default 127.0.0.1 and "
             + ", ".join(f"{port} for {each}" for each, port in HEALTH.items())
-            + ", unless set.",
+            + ".",
             show_default=False,
         ),
     ] = None,

@@ -1,4 +1,4 @@
-"""The composition root: the one place where parts are put together."""
+"""The composition root: the only place where the parts are put together."""
 
 import gc
 import logging
@@ -32,22 +32,22 @@ from projections import PROJECTIONS
 log = logging.getLogger(__name__)
 
 _COLLECT = (100_000, 50, 1000)
-"""How many new objects, and rounds, Python looks for garbage after (see `gc.set_threshold`).
+"""The thresholds of Python's garbage collector (see `gc.set_threshold`).
 
-A batch makes tens of thousands of objects that live until its end, and hardly a cycle. At the usual
-700 a fifth of the time goes into looking through them.
+A batch makes tens of thousands of objects that live until its end, with hardly a cycle. At the
+default of 700, collection takes a fifth of the time.
 """
 
 SIMULATED = "simulated"
-"""Under this name the store keeps whether its time is told by feeds."""
+"""The name under which the store keeps whether it is simulated."""
 
 KEPT_BY = "operator"
-"""Under this name the store keeps who operates it: its logs' origins begin with that."""
+"""The name under which the store keeps its operator; the origins of its logs begin with that."""
 
 
 @dataclass(frozen=True, slots=True)
 class Accord:
-    """One store with everything on it."""
+    """An open store, and the parts that work on it."""
 
     history: History
     views: Views
@@ -114,18 +114,18 @@ class Accord:
             writer,
             Follower(self.history, self.views, self.runner) if self.folds_views else None,
             None if self.simulated else Scheduler(self.views, self.service, writer, self.clock),
-            # Where there is a broker, a notary of its own signs.
+            # With a broker, `accord run notary` signs.
             Sealer(self.history, self.notary) if self.folds_views and self.notary else None,
         )
 
 
 def init(settings: Settings, *, simulated: bool = False, operator: str | None = None) -> bool:
-    """Make a store; whether it was made (one that is there stays as it is).
+    """Make a store; return whether it was made. Does nothing if it exists.
 
-    Its signing key is made where the settings say, if it is not there. `operator` is the name
-    under which it signs. The tables of a Postgres store are `migrate`'s to make. Raises
-    `NoSuchStore` if one is there that keeps time the other way or is another operator's,
-    `UnknownSchema` if one is to be migrated first.
+    A missing signing key is made in the file that the settings name. `operator` is the name under
+    which it signs. `migrate` makes the tables of a Postgres store. Raises `NoSuchStore` if a store
+    exists that is simulated and this one is not to be, or the reverse, or that has another
+    operator, and `UnknownSchema` if it must be migrated first.
     """
     if not settings.in_postgres:
         settings.path.parent.mkdir(parents=True, exist_ok=True)
@@ -136,7 +136,9 @@ def init(settings: Settings, *, simulated: bool = False, operator: str | None = 
             history.set_meta(SIMULATED, str(simulated).lower())
         elif history.meta(SIMULATED) != str(simulated).lower():
             other = "an ordinary" if simulated else "a simulated"
-            raise NoSuchStore(f"{settings.shown} is {other} store; make another one elsewhere.")
+            raise NoSuchStore(
+                f"{settings.shown} is {other} store. Make another one at another address."
+            )
         _name(settings, history, operator)
         if (key := settings.path_of_key) and not key.exists():
             Signer.new().save(key)
@@ -146,12 +148,14 @@ def init(settings: Settings, *, simulated: bool = False, operator: str | None = 
 
 
 def _name(settings: Settings, history: History, operator: str | None) -> None:
-    # What was signed bears the name, so it never changes.
+    # Signatures contain the name, so it never changes.
     kept = history.meta(KEPT_BY)
     if kept is None:
         history.set_meta(KEPT_BY, operator or OPERATOR)
     elif operator not in {None, kept}:
-        raise NoSuchStore(f"{settings.shown} is kept by {kept}; make another store elsewhere.")
+        raise NoSuchStore(
+            f"The operator of {settings.shown} is {kept}. Make another store for another operator."
+        )
 
 
 def migrate(  # noqa: PLR0913 - all of them by name
@@ -187,11 +191,11 @@ def migrate(  # noqa: PLR0913 - all of them by name
 
 
 def open_store(settings: Settings) -> tuple[History, Views, Trees]:
-    """Give a store's history, its views and its trees; closing the history closes all.
+    """Return a store's history, views and trees. Closing the history closes all of them.
 
-    A SQLite file is made if it is missing. Raises `UnknownSchema` if it is of another release.
+    A missing SQLite file is made. Raises `UnknownSchema` for a store of another release.
     """
-    # One pool for all, so that the writers of this process queue in turn.
+    # One pool for all, so that the writers of this process take turns.
     if settings.in_postgres:
         from infra.store.postgres import PostgresStore
         from infra.store.postgres_datastore import Datastore
@@ -206,13 +210,13 @@ def open_store(settings: Settings) -> tuple[History, Views, Trees]:
 
 @contextmanager
 def bootstrap(settings: Settings, clock: Callable[[], datetime] = wall_clock) -> Iterator[Accord]:
-    """Give everything on an existing store, and close it at the end.
+    """Open an existing store, and close it at the end.
 
-    Raises `NoSuchStore` if there is none, `UnknownSchema` if it is of another release.
+    Raises `NoSuchStore` if there is none, `UnknownSchema` for one of another release.
     """
     gc.set_threshold(*_COLLECT)
     if not settings.in_postgres and is_new(settings.path):
-        raise NoSuchStore(f"There is no store at {settings.store}; make it with accord init.")
+        raise NoSuchStore(f"There is no store at {settings.store}. Make it with accord init.")
     history, views, trees = open_store(settings)
     if history.read_only:
         log.warning("This store cannot be written here. Answers show what was saved.")
@@ -262,5 +266,5 @@ def _signer(settings: Settings) -> tuple[Signer | None, NoKey | None]:
 
 
 def _policy(settings: Settings) -> Policy:
-    """Give who cosigns. Raises `NoPolicy` for a file that holds no policy."""
+    """Return the witnesses. Raises `NoPolicy` for a file without a policy."""
     return Policy.read(settings.policy.read_text()) if settings.policy else ALONE

@@ -1,4 +1,4 @@
-"""What can be set from outside, and nothing else."""
+"""The settings of a process: its store, its broker, and its files."""
 
 import os
 from collections.abc import Mapping
@@ -13,14 +13,14 @@ _POSTGRES = ("postgresql://", "postgres://")
 
 
 OPERATOR = "accord.local"
-"""The operator's name unless another is given; the names of its logs begin with it."""
+"""The default name of the operator; the names of its logs begin with it."""
 
 PARTITIONS = 12
-"""Partitions of each topic, unless another number is set: enough for a dozen workers."""
+"""The default number of partitions of each topic: enough for a dozen workers."""
 
 
 class NoSuchStore(ValueError):
-    """A store that cannot be used: its address is not understood, or it was not made."""
+    """A store that cannot be used: what is wrong with it, and a hint."""
 
 
 class Settings(BaseModel):
@@ -33,34 +33,33 @@ class Settings(BaseModel):
     ``postgresql://``."""
 
     kafka: str | None = None
-    """The broker's address, ``host:port`` and more behind commas. Where there is one, the processes
-    behind it fold the views, and nobody else does."""
+    """The broker's address, ``host:port``; several are separated by commas. With a broker, only
+    projectors fold the views."""
 
     key: Path | None = None
-    """The file of the operator's signing key. A store in a file has it beside it, unless it is
-    said to be elsewhere."""
+    """The file of the operator's signing key. By default it is beside a store in a file."""
 
     policy: Path | None = None
-    """The file of the operator's policy: who cosigns checkpoints, and where they answer."""
+    """The file of the operator's policy: the witnesses of checkpoints, and their addresses."""
 
     sinks: Mapping[str, str] = {}
     """The address of each sink of alerts, by its kind, such as ``webhook``."""
 
     topics: str = "accord"
-    """What the names of topics begin with, so that several installations can share a broker."""
+    """The prefix of topics, so that several installations can share a broker."""
 
     @property
     def key_file(self) -> Path | None:
-        """The file that the operator's key is read from, if there is one.
+        """The file to read the operator's key from, if there is one.
 
-        That beside a store is passed over by whoever may not read it.
+        A file beside the store is ignored if this user may not read it.
         """
         beside = self.path_of_key
         return beside if self.key or (beside and os.access(beside, os.R_OK)) else None
 
     @property
     def path_of_key(self) -> Path | None:
-        """Where the operator's key is made: where it is said to be, or beside a store in a file."""
+        """The file to write a new operator's key to: `key`, or one beside a store in a file."""
         if self.key is not None or self.in_postgres:
             return self.key
         return self.path.with_name(f"{self.path.name}.key")
@@ -72,31 +71,31 @@ class Settings(BaseModel):
 
     @property
     def folds_views(self) -> bool:
-        """Whether whoever opens the store keeps its views up; beside a broker, projectors do."""
+        """Whether a process that opens the store folds its views; with a broker, projectors do."""
         return self.kafka is None or not self.in_postgres
 
     @property
     def broker(self) -> str:
-        """The broker's address. Raises `NoSuchStore` where none is set, or no Postgres store."""
+        """The broker's address. Raises `NoSuchStore` without a broker and a Postgres store."""
         if self.kafka is None or not self.in_postgres:
             raise NoSuchStore(
-                "This runs beside a broker and a Postgres store; "
-                "set ACCORD_KAFKA=host:9092 and ACCORD_STORE=postgresql://user@host/database."
+                "This process needs a broker and a Postgres store. "
+                "Set ACCORD_KAFKA=host:9092 and ACCORD_STORE=postgresql://user@host/database."
             )
         return self.kafka
 
     def beside_broker(self) -> Self:
-        """Give these settings. Raises `NoSuchStore` unless they name a broker and Postgres."""
+        """Return these settings. Raises `NoSuchStore` without a broker and a Postgres store."""
         if not self.broker:
             raise NoSuchStore("ACCORD_KAFKA is empty; set it to host:9092.")
         return self
 
     @property
     def path(self) -> Path:
-        """The file of the store. Raises `NoSuchStore` for an address that is no SQLite file."""
+        """The file of the store. Raises `NoSuchStore` for another kind of address."""
         if not self.store.startswith(_SQLITE) or self.store == _SQLITE:
             raise NoSuchStore(
-                f"{self.store!r} is no store; write sqlite:///accord.db, "
+                f"{self.store!r} is not the address of a store. Write sqlite:///accord.db, "
                 "sqlite:////var/lib/accord.db for an absolute path, "
                 "or postgresql://user@host/database."
             )
@@ -104,7 +103,7 @@ class Settings(BaseModel):
 
     @property
     def shown(self) -> str:
-        """The store's address as it may be shown: without a password."""
+        """The store's address without a password."""
         scheme, _, rest = self.store.rpartition("://")
         user, at, where = rest.rpartition("@")
         return f"{scheme}://{user.partition(':')[0]}{at}{where}"

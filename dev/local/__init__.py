@@ -1,16 +1,13 @@
-"""The real parts on one machine, started natively: for tests, for measuring and for trying out.
-
-Nothing that runs in production imports this.
-"""
+"""A broker and a database on this machine, for tests, benchmarks and trials; not in the wheel."""
 
 from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[2]
-"""The checkout: its `var/` holds what is made and can be made again."""
+"""The checkout; its `var/` has files that can be made again."""
 
 
 class Missing(Exception):
-    """A real part that this machine cannot have; its text names the part, why, and the hint."""
+    """A part that this machine cannot run: which one, why, and a hint."""
 
     def __init__(self, part: str, why: str, hint: str) -> None:
         super().__init__(f"{part}: {why}. {hint}")

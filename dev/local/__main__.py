@@ -1,4 +1,4 @@
-"""`python -m dev.local up|down|status`: all of production on this machine."""
+"""`python -m dev.local up|down|status`: production on this machine."""
 
 import argparse
 import sys
@@ -8,7 +8,7 @@ from dev.local.processes import DidNotStart
 
 
 def main() -> int:
-    """Do what was asked for and give the exit code."""
+    """Run the action and return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m dev.local", description=__doc__)
     parser.add_argument("action", choices=["up", "down", "status"])
     action = parser.parse_args().action
@@ -20,7 +20,7 @@ def main() -> int:
         else:
             return 0 if production.status() else 1
     except (Missing, DidNotStart) as error:
-        sys.stderr.write(f"{error}\nWhat did start is stopped by: make down-local\n")
+        sys.stderr.write(f"{error}\nStop the started parts: make down-local\n")
         return 1
     return 0
 

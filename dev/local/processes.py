@@ -1,4 +1,4 @@
-"""Programs in the background, each known by its pid file, so that a later command can end them."""
+"""Background programs, each with a pid file by which a later command can stop it."""
 
 import fcntl
 import os
@@ -19,26 +19,26 @@ from typing import Self
 
 LOOPBACK = "127.0.0.1"
 
-# Below the ports that Linux and macOS give to outgoing connections: among those, a client that
-# retries while the server is down can take the server's port, and even connect to itself.
+# Below the ports that Linux and macOS use for outgoing connections. Among those, a client that
+# retries while the server is down can get the server's port and connect to itself.
 _PORTS = range(20_000, 30_000)
 
 _ENDS_WITHIN = 30
-"""Seconds after which a program that was asked to end is killed."""
+"""Seconds after which a program that was told to stop is killed."""
 
 STARTS_WITHIN = 60
-"""Seconds after which a server that does not answer is given up."""
+"""Seconds that a server has to answer."""
 
 _POLL = 0.05
-"""Seconds between two looks at something that is awaited."""
+"""Seconds between two checks while waiting."""
 
 
 class DidNotStart(Exception):
-    """A program ended, or was silent for too long; the end of its log says why."""
+    """A program ended or did not answer in time; the end of its log says why."""
 
 
 def free_port() -> int:
-    """Give a port of the loopback that nobody listens on at this moment."""
+    """Return a port of the loopback that is free at this moment."""
     while True:
         port = random.choice(_PORTS)  # noqa: S311 - a guess, not a secret
         if is_free(port):
@@ -46,9 +46,9 @@ def free_port() -> int:
 
 
 def is_free(port: int) -> bool:
-    """Whether a server could listen on this port of the loopback at this moment."""
+    """Whether a server can listen on this port of the loopback at this moment."""
     with socket.socket() as probe:
-        # As servers do: connections of one that ended a moment ago are no hindrance.
+        # As servers do, so that connections of a server that just ended do not matter.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((LOOPBACK, port))
@@ -59,7 +59,7 @@ def is_free(port: int) -> bool:
 
 @dataclass(frozen=True)
 class Account:
-    """Under whom a program runs: only root has to say so."""
+    """The user of a program; only root chooses another."""
 
     user: int
     group: int
@@ -67,21 +67,21 @@ class Account:
 
 @dataclass(frozen=True)
 class Process:
-    """One program in the background: NAME.pid says which it is, and its log is kept.
+    """One background program with its pid file NAME.pid and its log.
 
-    The program holds a lock on its pid file as long as it, or any child of it, lives. So a pid file
-    that was left behind is never taken for a process that got the same number later.
+    The program, or any child of it, has a lock on the pid file as long as it lives. So an old pid
+    file is never mistaken for a later process with the same number.
     """
 
     name: str
     folder: Path
     log: Path
     guarded: bool = False
-    """Whether it is killed when who started it is gone, even if that was killed itself."""
+    """Whether it is killed when the process that started it ends, even if that was killed."""
 
     @property
     def running(self) -> bool:
-        """Whether the program, or any child that it left behind, is alive."""
+        """Whether the program, or any child of it, is alive."""
         try:
             with self._pid_file.open("rb") as file:
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -93,7 +93,7 @@ class Process:
 
     @property
     def pid(self) -> int | None:
-        """Its number while it is running."""
+        """Its process id while it is running."""
         if not self.running:
             return None
         return int(self._pid_file.read_text(encoding="ascii") or 0) or None
@@ -117,7 +117,7 @@ class Process:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                # Ctrl-C at the terminal is for who started it, who then ends it in order.
+                # Ctrl-C at the terminal goes to the process that started it, which then stops it.
                 start_new_session=True,
                 pass_fds=[pid.fileno()],
                 user=account.user if account else None,
@@ -136,21 +136,21 @@ class Process:
             raise DidNotStart(f"{self.name} ended while it was starting:\n{self.tail()}")
 
     def stop(self, signal_: signal.Signals = signal.SIGTERM) -> None:
-        """Ask it to end, if it is running, and wait for that; kill it after a time."""
+        """Stop it if it is running, and wait until it has ended; kill it after a time."""
         self._send(signal_)
         if not until(lambda: not self.running, _ENDS_WITHIN):
             self.kill()
         self._reap()
 
     def kill(self) -> None:
-        """Kill it, as a machine that fails would, and wait until its children are gone as well."""
+        """Kill it, as a failing machine would, and wait until its children have ended, too."""
         self._send(signal.SIGKILL)
         if not until(lambda: not self.running, _ENDS_WITHIN):
             raise TimeoutError(f"children of {self.name} outlive it; their log is {self.log}")
         self._reap()
 
     def tail(self, lines: int = 20) -> str:
-        """Give the end of its log."""
+        """Return the end of its log."""
         if not self.log.exists():
             return "(nothing was logged)"
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
@@ -171,12 +171,12 @@ class Process:
                 child.kill()
 
 
-# What this very process started has to be waited for, so that it leaves no zombie.
+# This process must wait for its children, so that they leave no zombies.
 _CHILDREN: dict[int, list[subprocess.Popen[bytes]]] = {}
 
 
 def _guard(pid: int) -> subprocess.Popen[bytes]:
-    """Kill a process once this one is gone: then nobody holds the other end of the pipe."""
+    """Kill a process when this one ends, which closes the other end of the pipe."""
     return subprocess.Popen(  # noqa: S603 - a number is all that is put in
         ["/bin/sh", "-c", 'read -r _; kill -KILL "$0"', str(pid)],
         stdin=subprocess.PIPE,
@@ -188,7 +188,7 @@ def _guard(pid: int) -> subprocess.Popen[bytes]:
 
 @dataclass(frozen=True)
 class _Ports:
-    """The ports of a server, kept in a file so that its address outlives it."""
+    """The ports of a server, kept in a file so that a restart has the same address."""
 
     file: Path
     count: int
@@ -206,10 +206,10 @@ class _Ports:
 
 
 class Server(ABC):
-    """A server on the loopback whose data and address outlive `stop` and `kill`.
+    """A server on the loopback; its data and address stay the same after `stop` and `kill`.
 
-    Its folder is a temporary one, removed at the end of the context, unless one is given to keep.
-    Only with a folder of its own does it outlive who started it.
+    Without a folder it uses a temporary one, removed at the end of the context, and ends with the
+    process that started it.
     """
 
     def __init__(self, name: str, folder: Path | None, ports: int) -> None:
@@ -223,12 +223,12 @@ class Server(ABC):
 
     @property
     def address(self) -> str:
-        """Where it listens: ``127.0.0.1:PORT``."""
+        """Its address: ``127.0.0.1:PORT``."""
         return f"{LOOPBACK}:{self._ports.get()[0]}"
 
     @abstractmethod
     def prepare(self) -> None:
-        """Make what it keeps its data in, unless that is there."""
+        """Make its data folder; does nothing if it exists."""
 
     @abstractmethod
     def launch(self) -> None:
@@ -236,13 +236,13 @@ class Server(ABC):
 
     @abstractmethod
     def answers(self) -> bool:
-        """Whether it answers, and not somebody else who got the port first."""
+        """Whether this server answers, and not another one that got the port first."""
 
     def start(self) -> None:
         """Start it and wait until it answers.
 
-        Ports that somebody else has taken are given up for others, but only before it was started
-        once: later, its clients know the address. Raises `DidNotStart`.
+        If its ports are in use, the first start chooses others; later its clients know the address.
+        Raises `DidNotStart`.
         """
         if self.process.running:
             raise DidNotStart(f"{self.process.name} is running already in {self.folder}")
@@ -268,20 +268,20 @@ class Server(ABC):
         self._started = True
 
     def stop(self) -> None:
-        """Stop it in order."""
+        """Stop it cleanly."""
         self.process.stop()
 
     def kill(self) -> None:
-        """Kill it, as a machine that fails would."""
+        """Kill it, as a failing machine would."""
         self.process.kill()
 
     def restart(self) -> None:
-        """Stop it in order and start it on the same data and address."""
+        """Stop it cleanly and start it with the same data and address."""
         self.stop()
         self.start()
 
     def remove(self) -> None:
-        """Remove what a stopped server leaves, unless its folder was given to keep."""
+        """Remove the temporary folder of a stopped server."""
         if self._temporary:
             shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -304,7 +304,7 @@ class Server(ABC):
 
 
 def until(done: Callable[[], bool], seconds: float) -> bool:
-    """Wait until something is done, at most so long; whether it was."""
+    """Wait until something is done, at most so many seconds; return whether it is."""
     limit = time.monotonic() + seconds
     while not done():
         if time.monotonic() > limit:

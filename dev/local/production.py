@@ -1,6 +1,6 @@
-"""All of production on this machine without containers, with its data in `var/local`.
+"""Production on this machine without containers, with its data in `var/local`.
 
-The commands and the roles are those of `docker-compose.yml`; a test holds the two together.
+The commands and the roles are those of `docker-compose.yml`; a test compares the two.
 """
 
 import os
@@ -33,7 +33,7 @@ from dev.local.processes import (
 FOLDER = REPOSITORY / "var" / "local"
 
 OWNER: Final = "accord"
-"""The role that owns the database, which has its name."""
+"""The role that owns the database, and the name of the database."""
 
 MIGRATE: Final = ("migrate",)
 """The arguments of `accord` that make the tables and the topics."""
@@ -47,7 +47,7 @@ class Service:
     arguments: tuple[str, ...]
     role: str
     port: int
-    """Of its page; another is taken for a second one, and where somebody else has it."""
+    """The port of its page; further replicas get another, and so does one whose port is in use."""
 
     replicas: int = 1
 
@@ -72,32 +72,32 @@ class Instance:
 
     @property
     def name(self) -> str:
-        """Its own name, by which its files go."""
+        """The name of the process and of its files."""
         return self.service.name + (f"-{self.number}" if self.number > 1 else "")
 
     @property
     def process(self) -> Process:
-        """The process by its pid file, whichever command started it."""
+        """The process of its pid file, started by any command."""
         return Process(self.name, FOLDER / "run", FOLDER / "log" / f"{self.name}.log")
 
     @property
     def page(self) -> str:
-        """Where its page is."""
+        """The address of its page."""
         return f"http://{LOOPBACK}:{self._port.read_text('ascii')}"
 
     def start(self, postgres: Postgres, broker: Broker) -> None:
-        """Start it, unless it is running."""
+        """Start it; does nothing if it is running."""
         if self.process.running:
             return
         port = self._choose_port()
         self._port.write_text(str(port), "ascii")
         given = _environment(postgres, broker, self.service.role)
-        # The API has its pages where it serves; the others have nothing else to serve.
+        # The API serves its health page with its routes; the others serve only that page.
         given |= {"ACCORD_PORT": str(port), "ACCORD_HEALTH": f"{LOOPBACK}:{port}"}
         self.process.start([_accord(), *self.service.arguments], given)
 
     def is_ready(self) -> bool:
-        """Whether it says that it can do its work."""
+        """Whether its page says that it is ready."""
         try:
             with urlopen(f"{self.page}/readyz", timeout=2) as page:  # noqa: S310 - the loopback
                 return bool(page.status == 200)  # noqa: PLR2004 - HTTP's own number
@@ -105,7 +105,7 @@ class Instance:
             return False
 
     def _choose_port(self) -> int:
-        # The first one may not listen yet when the second one starts.
+        # The first replica may not listen yet when the second one starts.
         if self.number == 1 and is_free(self.service.port):
             return self.service.port
         return free_port()
@@ -116,10 +116,10 @@ class Instance:
 
 
 def up() -> None:
-    """Start what is not running, in order, and wait until all of it is ready.
+    """Start what is not running, in order, and wait until everything is ready.
 
-    Raises `Missing` for a part that this machine cannot have, `DidNotStart` for one that did not
-    come up; what did is left running.
+    Raises `Missing` for a part that this machine cannot run, `DidNotStart` for one that did not
+    start. Started parts stay running.
     """
     for name in ("run", "log"):
         (FOLDER / name).mkdir(parents=True, exist_ok=True)
@@ -140,7 +140,7 @@ def up() -> None:
 
 
 def down() -> None:
-    """Stop all that is running, in reverse order; the data stays."""
+    """Stop everything that is running, in reverse order; the data stays."""
     for instance in reversed(list(_instances())):
         _stop(instance.process)
     _stop(_server_process("kafka"))
@@ -148,7 +148,7 @@ def down() -> None:
 
 
 def status() -> bool:
-    """Say what is running; whether all of it is, and is ready."""
+    """Print what is running; return whether everything is running and ready."""
     states = {
         name: "running" if _server_process(name).running else "stopped"
         for name in ("postgres", "kafka")
@@ -179,7 +179,7 @@ def _stop(process: Process, signal: Signals = Signals.SIGTERM) -> None:
 
 
 def _make_database(postgres: Postgres) -> None:
-    """Make the database and its owner, who may make the roles and is no superuser."""
+    """Make the database and its owner, which can make roles and is not a superuser."""
     admin = postgres.url("postgres")
     with psycopg.connect(admin, autocommit=True) as client:
         if client.execute("SELECT 1 FROM pg_database WHERE datname = %s", [OWNER]).fetchone():
@@ -209,16 +209,16 @@ def _instances() -> Iterator[Instance]:
 
 
 def _server_process(name: str) -> Process:
-    # Not by `Broker`, so that a broker can be stopped when Java is no longer to be found.
+    # Without `Broker`, so that a broker can be stopped even if Java was removed.
     return Process(name, FOLDER / name, FOLDER / name / f"{name}.log")
 
 
 def _environment(postgres: Postgres, broker: Broker, role: str) -> dict[str, str]:
-    """Give the environment with what `docker-compose.yml` sets, and nothing else of Accord's."""
+    """Return the environment with the variables of `docker-compose.yml` and no others of Accord."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("ACCORD_")}
-    # Whoever is on this machine is trusted, so no role has a password.
+    # All users of this machine are trusted, so no role has a password.
     given = {"ACCORD_STORE": postgres.url(OWNER, role), "ACCORD_KAFKA": broker.address}
-    # Who only folds and tells has no use for the key.
+    # Processes that only fold and publish do not need the key.
     signs = {} if role == "accord_views" else {"ACCORD_KEY": str(FOLDER / "accord.key")}
     return kept | given | signs
 

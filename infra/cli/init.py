@@ -23,7 +23,9 @@ class Made(Result):
 def init(
     simulated: Annotated[
         bool,
-        typer.Option("--simulated", help="For feeds of the past: they say when it was recorded."),
+        typer.Option(
+            "--simulated", help="For feeds of the past, which say when their events were recorded."
+        ),
     ] = False,
     operator: Operator = None,
     store: Store = DEFAULT_STORE,

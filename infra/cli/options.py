@@ -1,7 +1,4 @@
-"""What the commands of `accord` share: the application, the options, how each of them ends.
-
-What answers is imported when it is asked for, so that the help stays quick.
-"""
+"""The application `accord`, the options that its commands share, and their exit codes."""
 
 import os
 import sys
@@ -27,20 +24,20 @@ EXIT_CODES = {
     NOT_UNDERSTOOD: "the command was not understood",
     REFUSED: "done, and some of the input was refused",
 }
-"""How every command ends."""
+"""The exit codes of every command."""
 
 KAFKA = "ACCORD_KAFKA"
-"""The variable that names the broker: where it is set, projectors fold and nobody else does."""
+"""The variable with the address of the broker; if it is set, only projectors fold."""
 
 TOPICS = "ACCORD_TOPICS"
-"""The variable that says what the names of topics begin with."""
+"""The variable with the prefix of topics."""
 
 SINK = "ACCORD_SINK_"
 """The beginning of the variables that have the addresses of sinks; the kind of sink follows."""
 
 KEY, POLICY = "ACCORD_KEY", "ACCORD_POLICY"
-"""The variables that name the files of the operator's signing key and of its policy. A store in a
-file has its key beside it."""
+"""The variables with the files of the operator's signing key and of its policy. By default a store
+in a file has its key beside it."""
 
 PORT = 8000
 HOST = "127.0.0.1"
@@ -105,7 +102,7 @@ class _InOrder(TyperGroup):
 app = typer.Typer(
     name="accord",
     cls=_InOrder,
-    help="The life of business partnerships, as a history that neither side can quietly rewrite.",
+    help="Business partnerships as a history that neither party can rewrite unnoticed.",
     epilog="Exit codes: " + "; ".join(f"{code} {what}" for code, what in EXIT_CODES.items()) + ".",
     no_args_is_help=True,
     add_completion=False,
@@ -124,19 +121,19 @@ def moment(text: str) -> datetime:
         return datetime.combine(found.date(), time.max, UTC)
     if found is None or found.tzinfo is None:
         raise typer.BadParameter(
-            f"{text!r} is no date and no moment; write 2026-03-31, or 2026-03-31T12:00:00Z."
+            f"{text!r} is neither a date nor a moment. Write 2026-03-31, or 2026-03-31T12:00:00Z."
         )
     return found.astimezone(UTC)
 
 
 def checked_period(text: str | None) -> str | None:
-    """Give a period as it was typed. Raises `typer.BadParameter` if it is none."""
+    """Return a period unchanged. Raises `typer.BadParameter` for other text."""
     import re
 
     from domain.calendar import PERIOD_PATTERN
 
     if text is not None and not re.fullmatch(PERIOD_PATTERN, text):
-        raise typer.BadParameter(f"{text!r} is no period; write 2026-03, 2026-Q1 or 2026.")
+        raise typer.BadParameter(f"{text!r} is not a period. Write 2026-03, 2026-Q1 or 2026.")
     return text
 
 
@@ -155,7 +152,7 @@ Operator = Annotated[
         "--operator",
         callback=_operator,
         metavar="NAME",
-        help=f"Who keeps it, as its signatures say: {OPERATOR} unless given; it never changes.",
+        help=f"The operator's name in signatures, {OPERATOR} by default; it never changes.",
         show_default=False,
     ),
 ]
@@ -197,21 +194,26 @@ Known = Annotated[
 
 Party = Annotated[
     str | None,
-    typer.Option("--party", metavar="PARTY", help="As this party sees it.", show_default=False),
+    typer.Option(
+        "--party",
+        metavar="PARTY",
+        help="The view of this party; the operator's unless given.",
+        show_default=False,
+    ),
 ]
 Full = Annotated[
     str | None,
     typer.Option(
         "--full",
         metavar="REASON",
-        help="Both sides' private facts too, for this reason; the look is itself recorded.",
+        help="Show both parties' private facts, for this reason; the look is recorded.",
         show_default=False,
     ),
 ]
 
 
 def viewer_of(accord: "Accord", id: str, party: str | None, full: str | None) -> "Viewer":
-    """Give who asks; the operator's look at everything is recorded before it is taken."""
+    """Return the viewer; the operator's full view is recorded before it is shown."""
     from getpass import getuser
 
     from domain.viewing import FullViewTaken
@@ -221,7 +223,7 @@ def viewer_of(accord: "Accord", id: str, party: str | None, full: str | None) ->
     if full is None:
         return Viewer(party)
     if party is not None:
-        raise typer.BadParameter("A party sees its own; --full is the operator's.")
+        raise typer.BadParameter("--full is the operator's; it cannot be combined with --party.")
     answers.size_of(accord.history, id)
     command = " ".join(["accord", *sys.argv[1:]])[:2000]
     accord.service.record_own(id, getuser(), FullViewTaken(question=command, reason=full))
@@ -230,7 +232,7 @@ def viewer_of(accord: "Accord", id: str, party: str | None, full: str | None) ->
 
 
 def settings(store: str, kafka: str | None = None) -> Settings:
-    """Give the settings of a command: its options, and what the environment says of the broker."""
+    """Return the settings of a command: its options, and the variables of the environment."""
     return Settings(
         store=store,
         key=_file(KEY),
@@ -252,7 +254,7 @@ def _file(variable: str) -> Path | None:
 
 @contextmanager
 def opened(store: str, *, as_json: bool) -> Iterator["Accord"]:
-    """Give everything on a store; say so where its time is told by feeds."""
+    """Open a store; a note says so if it is simulated."""
     from infra.bootstrap import bootstrap
     from infra.cli.printing import note
 
@@ -263,5 +265,5 @@ def opened(store: str, *, as_json: bool) -> Iterator["Accord"]:
 
 
 def marked(accord: "Accord", row: dict[str, Any]) -> dict[str, Any]:
-    """Give a JSON object that says so where the store is simulated."""
+    """Return a JSON object, marked if the store is simulated."""
     return {**row, "simulated": True} if accord.simulated else row

@@ -1,7 +1,7 @@
-"""How answers look: data on stdout, as text or JSON; notes and progress on stderr.
+"""Printing: data on stdout, as text or JSON; notes and progress on stderr.
 
-What is printed came from feeds, so it is printed as it is: no markup is read in it, and control
-characters, which a terminal would obey, are shown as their codes.
+Answers contain text from feeds. No markup is interpreted in it, and control characters, which a
+terminal would obey, are shown as their codes.
 """
 
 import os
@@ -27,16 +27,16 @@ from infra.answers.text import Table as Tabled
 Row = dict[str, Any]
 
 WITHOUT_END = 10_000
-"""Columns where no terminal sets a width: what goes to a pipe or a file is not wrapped."""
+"""Columns without a terminal: output to a pipe or a file is not wrapped."""
 
 GAP = 2
 """Columns between the cells of a table."""
 
 SHORT = len("2026-03-31 12:00")
-"""Characters of a cell that is not folded if another can be."""
+"""Cells up to this many characters are folded last."""
 
 NARROWEST = 24
-"""Columns that a folded text keeps, however long what stands to its left."""
+"""Columns that a folded text has at least, however long the head to its left."""
 
 STYLES = {
     "resolved": "green",
@@ -62,33 +62,33 @@ def _console(*, stderr: bool = False) -> Console:
 
 
 def clean(text: object) -> str:
-    """Give text without what a terminal would obey."""
+    """Return text with control characters replaced by their codes."""
     return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", str(text))
 
 
 def styled(value: object, style: str = "") -> Text:
-    """Give text to print, in the style of the state that it names if no other is given."""
+    """Return text to print, by default in the style of the state that it begins with."""
     shown = clean(value)
     return Text(shown, style or STYLES.get(shown.partition(" ")[0], ""))
 
 
 def note(text: str) -> None:
-    """Say something beside the data, on stderr."""
+    """Print a note on stderr."""
     _console(stderr=True).print(clean(text), soft_wrap=True)
 
 
 def say(text: object = "", style: str = "", indent: int = 0) -> None:
-    """Print a line of text, wrapped between words where the terminal ends."""
+    """Print a line of text, wrapped between words at the width of the terminal."""
     _print(styled(text or " ", style), indent)
 
 
 def table(
     columns: Sequence[str], rows: Iterable[Sequence[object]], *, indent: int = 0, title: str = ""
 ) -> None:
-    """Print a table, below its title if it has one; a column named ``>...`` is set to the right.
+    """Print a table, below its title if it has one; a column named ``>...`` is aligned right.
 
-    Nothing is printed where there are no rows. Where the terminal is too narrow, cells are folded
-    between words, those of the widest columns first; nothing is cut off.
+    Prints nothing without rows. In a narrow terminal cells are folded between words, those of the
+    widest columns first; nothing is cut off.
     """
     cells = [[each if isinstance(each, Text) else styled(each) for each in row] for row in rows]
     if not cells:
@@ -109,10 +109,10 @@ def table(
 
 
 def _fit(texts: list[list[str]], room: int) -> list[int]:
-    """Give each column's width so that all fit: the widest are made narrower, between words.
+    """Return the width of each column so that all fit: the widest are narrowed, between words.
 
-    First long cells give way, then short ones, then names, which stand first; words are broken
-    only where there is no other way.
+    Long cells are narrowed first, then short ones, then names, which are in the first column.
+    Words are broken only if nothing else fits.
     """
     widths = [max(map(len, column)) for column in texts]
     words = [_longest_word(column) for column in texts]
@@ -135,18 +135,18 @@ def _print(shown: Text | Table, indent: int) -> None:
     console = _console()
     with console.capture() as captured:
         console.print(Padding(shown, (0, 0, 0, indent), expand=False))
-    # Cells are padded to their column's width, which the last column need not be.
+    # Cells are padded to the width of their column; the last column needs no padding.
     console.file.write("".join(f"{line.rstrip()}\n" for line in captured.get().split("\n")[:-1]))
     console.file.flush()
 
 
 def width() -> int:
-    """Give how many columns a line has."""
+    """Return the columns of a line."""
     return _console().width
 
 
 def hanging(head: str, text: str, columns: int) -> None:
-    """Print a line that begins with `head`; its text, if it is folded, stays to the right of it."""
+    """Print a line that begins with `head`; folded text stays to the right of it."""
     lines = wrap(clean(text), max(columns - len(head), NARROWEST)) or [""]
     sys.stdout.write(clean(head) + f"\n{' ' * len(head)}".join(lines) + "\n")
 
@@ -189,12 +189,12 @@ def _cell(value: object) -> Text:
 
 
 def write(part: str) -> None:
-    """Print a part of a JSON document that is written piece by piece."""
+    """Print text unchanged."""
     sys.stdout.write(part)
 
 
 def document(value: object, *, pretty: bool = False) -> None:
-    """Print one JSON document, on one line unless it is to be read by people."""
+    """Print one JSON document, on one line or indented for people."""
     text = orjson.dumps(value, option=orjson.OPT_INDENT_2 if pretty else None).decode()
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
@@ -210,7 +210,7 @@ def array(values: Iterable[object]) -> None:
 
 
 def progress() -> Progress:
-    """Give a progress bar on stderr; where that is no terminal, it stays silent."""
+    """Return a progress bar on stderr; it is silent if that is not a terminal."""
     return Progress(
         TextColumn("{task.description}", markup=False),
         BarColumn(),

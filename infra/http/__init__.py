@@ -1,4 +1,4 @@
-"""The HTTP side of the embedded process: events in, alerts out, and how it fares."""
+"""The HTTP API: events, answers, the stream of alerts, health."""
 
 from infra.http.app import create_app
 from infra.http.server import DEFAULT_HOST, DEFAULT_PORT, serve

@@ -38,7 +38,7 @@ SAFETY: Final = {
 IS_SIMULATED: Final = {"Accord-Simulated": "true"}
 """The header of every answer of a simulated store."""
 
-_ABOUT = "The life of business partnerships as a history of events."
+_ABOUT = "Business partnerships as a verifiable history of events."
 _SIMULATED = " **This store is simulated:** its feeds say when things were recorded."
 
 

@@ -1,4 +1,4 @@
-"""The server around the application: where it listens, and how it ends."""
+"""The server of the application: its socket, its start, its end."""
 
 import ipaddress
 import signal
@@ -26,13 +26,13 @@ DEFAULT_HOST: Final = "127.0.0.1"
 DEFAULT_PORT: Final = 8000
 
 PATIENCE: Final = 10
-"""Seconds that a request in hand has to end once the server is told to."""
+"""Seconds that running requests have to finish when the server stops."""
 
 _LOOPBACK_NAMES: Final = ("localhost", "127.0.0.1", "[::1]", "::1")
 
 
 def configured(app: Starlette) -> uvicorn.Config:
-    """Give how uvicorn runs an application here."""
+    """Return the configuration of uvicorn for an application."""
     return uvicorn.Config(
         app,
         access_log=False,
@@ -47,14 +47,14 @@ def configured(app: Starlette) -> uvicorn.Config:
 
 
 class Server(uvicorn.Server):
-    """uvicorn, with an end that open streams hear of."""
+    """uvicorn, which ends open streams when it stops."""
 
     def __init__(self, app: FastAPI) -> None:
         super().__init__(configured(app))
         self._served: Served = app.state.served
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Let streams end, take no more connections, and wait for requests in hand."""
+        """End open streams, accept no more connections, and wait for running requests."""
         self._served.closing.begin()
         await super().shutdown(sockets)
 
@@ -65,9 +65,9 @@ def serve(
     port: int = DEFAULT_PORT,
     clock: Callable[[], datetime] = wall_clock,
 ) -> None:
-    """Serve an existing store until SIGINT or SIGTERM; all that was taken is recorded then.
+    """Serve an existing store until SIGINT or SIGTERM; accepted requests are finished first.
 
-    Port 0 is any free one; a line on stderr says which. Raises `NoSuchStore` if there is no
+    Port 0 means any free one; a line on stderr has the address. Raises `NoSuchStore` if there is no
     store, `CannotListen` if the address cannot be used.
     """
     with (
@@ -84,10 +84,11 @@ def serve(
 
 
 def names(host: str) -> Sequence[str]:
-    """Give the names under which a server that listens at `host` may be asked.
+    """Return the host names to which a server that listens at `host` answers.
 
-    A page of another site can have its own name point here, and would then read as one of ours
-    what only this machine may ask; so a server on loopback answers to loopback's names alone.
+    A website can let its own name point to this machine, and its pages could then read answers
+    meant for this machine only (DNS rebinding). So a server on loopback answers only to the names
+    of loopback.
     """
     try:
         loopback = ipaddress.ip_address(host).is_loopback
@@ -97,22 +98,22 @@ def names(host: str) -> Sequence[str]:
 
 
 def address(sock: socket.socket) -> str:
-    """Give where a socket listens, as it is written in a browser."""
+    """Return the URL of a listening socket."""
     host, port = sock.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def _announcement(sock: socket.socket, *, simulated: bool) -> str:
     where = address(sock)
-    told = " This store is simulated: its time is told by its feeds." if simulated else ""
-    return f"Accord listens at {where} (API: {where}/docs).{told}\n"
+    more = " This store is simulated: its feeds say when things were recorded." if simulated else ""
+    return f"Accord listens at {where} (API: {where}/docs).{more}\n"
 
 
 @contextmanager
 def signals_only_end_the_server() -> Iterator[None]:
-    """Have SIGINT and SIGTERM end a server that runs in this, and nothing besides."""
-    # uvicorn raises a signal again once it has ended, and by default that would end the process
-    # before what it holds is given back.
+    """Let SIGINT and SIGTERM stop the server that runs in this context, but not the process."""
+    # uvicorn raises the signal again after it has stopped. By default that would end the process
+    # before its resources are released.
     before = {
         each: signal.signal(each, lambda *_: None) for each in (signal.SIGINT, signal.SIGTERM)
     }

@@ -1,4 +1,4 @@
-"""A witness over HTTP: C2SP `tlog-witness`, and what it cosigned for whoever wants to compare."""
+"""A witness over HTTP: C2SP `tlog-witness`, and its last cosigned checkpoints."""
 
 import sys
 from collections.abc import Sequence
@@ -20,28 +20,28 @@ from infra.running.listening import listening
 
 
 def create_app(witness: Witness, seen: Seen, hosts: Sequence[str] = ("*",)) -> Starlette:
-    """Give the application of a witness; `hosts` are the names under which it may be asked."""
+    """Return the application of a witness; it answers only to these host names."""
 
     async def add_checkpoint(request: Request) -> Response:
-        """Cosign a checkpoint, or say by the status why not."""
+        """Cosign a checkpoint; otherwise the status says why not."""
         body = bytearray()
         async for chunk in request.stream():
             body += chunk
-            # What is too large is refused by whoever reads it, so it need not all be here.
+            # A body that is too large is refused when it is parsed, so the rest is not needed.
             if len(body) > LARGEST:
                 break
         answer = await run_in_threadpool(seen.answer, witness, bytes(body), int(time()))
         return Response(answer.body, answer.status, {"content-type": answer.media_type})
 
     def checkpoint(request: Request) -> Response:
-        """Give the last note of an origin that was cosigned here."""
+        """Return the last cosigned checkpoint of an origin."""
         note = seen.last(request.query_params.get("origin", ""))
         if note is None:
             return PlainTextResponse("No checkpoint of this origin was cosigned here.\n", 404)
         return PlainTextResponse(str(note))
 
     async def healthz(_: Request) -> Response:
-        """Say that the process is alive."""
+        """Answer 200 while the process is alive."""
         return JSONResponse({"status": "alive"})
 
     return Starlette(
@@ -57,7 +57,7 @@ def create_app(witness: Witness, seen: Seen, hosts: Sequence[str] = ("*",)) -> S
 
 
 def serve(witness: Witness, state: Path, host: str, port: int) -> None:
-    """Serve a witness until SIGINT or SIGTERM; port 0 is any free one.
+    """Serve a witness until SIGINT or SIGTERM; port 0 means any free one.
 
     Raises `CannotListen`.
     """

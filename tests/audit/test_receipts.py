@@ -150,7 +150,7 @@ def test_a_store_keeps_the_key_and_the_operator_that_it_was_made_with(
     assert key.read_bytes() == made
     with bootstrap(settings) as accord:
         assert accord.signing().seal.operator == OPERATOR
-    with pytest.raises(NoSuchStore, match=r"is kept by accord\.local"):
+    with pytest.raises(NoSuchStore, match=r"is accord\.local\. Make another"):
         init(settings, operator="accord.example")
 
 

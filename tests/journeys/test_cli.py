@@ -338,7 +338,8 @@ def test_an_operators_name_fits_a_signature_and_never_changes(accord: Accord) ->
     assert accord("init", "--operator", "two words").code == 2
     assert accord("init", "--operator", "accord.example").code == 0
     assert accord("init").code == 0
-    assert "is kept by accord.example" in accord("init", "--operator", "other").err
+    other = accord("init", "--operator", "other").err
+    assert "The operator of sqlite:///accord.db is accord.example" in other
 
 
 # --- what comes out ----------------------------------------------------------------------------
@@ -733,8 +734,8 @@ def test_the_demo_makes_its_store_and_tells_what_came_of_the_examples(accord: Ac
 @pytest.mark.parametrize(
     ("typed", "says"),
     [
-        (("list", "--store", "sqlite:///none.db"), "make it with accord init"),
-        (("list", "--store", "mysql://x"), "write sqlite:///accord.db"),
+        (("list", "--store", "sqlite:///none.db"), "Make it with accord init"),
+        (("list", "--store", "mysql://x"), "Write sqlite:///accord.db"),
         (("list", "--store", "postgresql://127.0.0.1:1/x"), "Connection refused"),
         (("list", "--store", "sqlite:///text.db"), "Check its address"),
         (("show", "growthos-consultng"), f"Perhaps {CONSULTING}?"),
