@@ -5,7 +5,6 @@ Lists of what is so now come from the views.
 """
 
 from infra.answers.erasing import commitments, erase
-from infra.answers.explaining import explain
 from infra.answers.logs import NOW, AsOf, NotFound, size_of
 from infra.answers.verifying import Checked, Difference, Memory, verify
 
@@ -18,7 +17,6 @@ __all__ = [
     "NotFound",
     "commitments",
     "erase",
-    "explain",
     "size_of",
     "verify",
 ]

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import assert_never
 
+from domain import metric_catalogue
 from domain.metric_catalogue import CATALOGUE, Adds, Direction, Unit
 from infra.answers.question import Item, Panel, Question
 from infra.answers.text import Block, Table
@@ -31,19 +32,19 @@ class Metrics(Item):
 
 def ask() -> Metrics:
     """Give the catalogue of metrics: unit, direction, and how periods add up (C19)."""
-    return Metrics(
-        items=tuple(
-            Metric(
-                metric=each.name,
-                unit=each.unit,
-                better=each.direction,
-                adds=each.adds,
-                numerator=each.numerator or None,
-                denominator=each.denominator or None,
-                counted=each.counted,
-            )
-            for each in CATALOGUE.values()
-        )
+    return Metrics(items=tuple(map(described, CATALOGUE.values())))
+
+
+def described(metric: metric_catalogue.Metric) -> Metric:
+    """Give what the catalogue says of a metric."""
+    return Metric(
+        metric=metric.name,
+        unit=metric.unit,
+        better=metric.direction,
+        adds=metric.adds,
+        numerator=metric.numerator or None,
+        denominator=metric.denominator or None,
+        counted=metric.counted,
     )
 
 

@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from domain.formation import DecisionRuleAgreed
+from domain.metric_catalogue import CATALOGUE
 from domain.priors import Prior, PriorAgreed
 from domain.rules import DecisionRule
-from infra.answers.explaining import rule_in_words
+from domain.values import plain
 from infra.answers.logs import NOW, AsOf, log
 from infra.answers.question import Answer, Item, PartnershipId, Question
 from infra.answers.text import Block, Line, Note, Table, minute
@@ -105,6 +106,29 @@ def text(found: Rules) -> Iterator[Block]:
             for each in found.priors
         ],
     )
+
+
+def rule_in_words(rule: DecisionRule) -> str:
+    """Give a decision rule as people would say it."""
+    windows = (
+        f"a {rule.window}"
+        if rule.consecutive == 1
+        else (f"{rule.consecutive} {rule.window}s on end")
+    )
+    unit = CATALOGUE[rule.metric].unit
+    of = " of any one campaign" if rule.each_campaign else ""
+    limit = f"{rule.comparison} {plain(rule.threshold)} ({unit})"
+    return f"{rule.metric}{of} {limit} in {windows}{_evidence_asked(rule)}: {rule.action}"
+
+
+def _evidence_asked(rule: DecisionRule) -> str:
+    """Give what a rule asks of its evidence (C21)."""
+    asked = []
+    if rule.minimum_sample is not None:
+        asked.append(f"{rule.minimum_sample} or more {CATALOGUE[rule.metric].denominator}")
+    if rule.credibility is not None:
+        asked.append(f"{plain(rule.credibility)} % credibility")
+    return f", given {' and '.join(asked)}" if asked else ""
 
 
 RULES = Question(

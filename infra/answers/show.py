@@ -68,9 +68,9 @@ from domain.renewal import (
 from domain.settlement import Balance, FinalSettlementIssued
 from domain.terms import Terms, describe
 from domain.values import Count, instant
-from infra.answers.explaining import rule_in_words
 from infra.answers.logs import NOW, AsOf, NotFound, extent, own_stream, sight_of, size_of, times
 from infra.answers.question import Answer, Item, Parameter, PartnershipId, Question
+from infra.answers.rules import rule_in_words
 from infra.answers.text import Block, Line, Table, amount, counted, minute, money, number
 from infra.bootstrap import Accord
 from infra.deciding.pseudonyms import Names

@@ -4,6 +4,7 @@ from infra.answers.alerts import ALERTS_QUESTION
 from infra.answers.attributes import ATTRIBUTES
 from infra.answers.candidates import CANDIDATES
 from infra.answers.experiments import EXPERIMENTS
+from infra.answers.explain import EXPLAIN
 from infra.answers.funnel import FUNNEL
 from infra.answers.history import HISTORY
 from infra.answers.kpis import KPIS
@@ -30,6 +31,7 @@ QUESTIONS: tuple[Question, ...] = (
     HISTORY,
     KPIS,
     ALERTS_QUESTION,
+    EXPLAIN,
     REVIEW,
     STATEMENT,
     STATEMENTS,

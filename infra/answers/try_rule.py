@@ -11,9 +11,9 @@ from domain.formation import DecisionRuleAgreed
 from domain.kernel import Refused
 from domain.rules import DecisionRule
 from infra.answers import alerts
-from infra.answers.explaining import rule_in_words
 from infra.answers.logs import NOW, AsOf, NotFound, log, perhaps, sight_of
 from infra.answers.question import Answer, Parameter, PartnershipId, Question
+from infra.answers.rules import rule_in_words
 from infra.answers.text import Block, Hanging, Line, Note, Table, number
 from infra.bootstrap import Accord
 from projections import trying

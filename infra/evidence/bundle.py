@@ -23,8 +23,7 @@ from domain.people import PersonErased
 from domain.recorded import Recorded
 from domain.values import instant
 from domain.viewing import BundleExported
-from infra import answers
-from infra.answers import statement
+from infra.answers import explain, statement
 from infra.answers.logs import AsOf, NotFound, Row, sight_of, size_of
 from infra.answers.statements import State
 from infra.audit.log import Altered, Log
@@ -90,7 +89,7 @@ def export(accord: Accord, notary: Notary, partnership: str, asked: Asked, path:
                 f"List the issued ones: accord statements {partnership}.",
             )
     if asked.alert:
-        answers.explain(accord, asked.alert)
+        explain.ask(accord, asked.alert)
     bundle = _Bundle(accord, notary, partnership, asked)
     with path.open("xb") as file:
         try:

@@ -13,11 +13,9 @@ from typing import Any
 import pytest
 
 from domain.kernel import Stage
-from domain.metric_catalogue import CATALOGUE, Adds
 from domain.reported_figure import Figure, ReportMetric
-from domain.standing_alerts import BY_RULE, REFERRAL_MINIMUM
 from infra import answers
-from infra.answers import AsOf, Checked, Difference, NotFound, alerts, history, kpis, show
+from infra.answers import AsOf, Checked, Difference, alerts, history, show
 from infra.answers import partnerships as partnerships_answer
 from infra.answers.logs import NOW
 from infra.answers.partnerships import Partnership
@@ -25,9 +23,9 @@ from infra.answers.question import Paging
 from infra.bootstrap import Accord
 from infra.projecting.runner import partnerships
 from projections.alerts import AlertState
-from projections.figures import COUNTED, Line
 from projections.visibility import Viewer
 from tests.feeds import FEEDS, messages, play, played, simulated
+from tests.infra.answers.test_explain import only_figure
 from tests.infra.messages import beginning, message
 
 Row = dict[str, Any]
@@ -108,158 +106,6 @@ def test_the_list_counts_the_alerts_that_were_open_then(accord: Accord) -> None:
     (row,) = (row for row in listed(accord, AsOf(known=day("2026-07-20"))) if row.id == AURORA)
 
     assert row.open_alerts == 1
-
-
-def test_an_alert_is_explained_as_it_was_known_and_not_before_it_fired(accord: Accord) -> None:
-    reference = f"conversion-floor@1/{AURORA}/2026-Q2"
-
-    before = answers.explain(accord, reference, AsOf(known=day("2026-07-20")))
-
-    assert before["state"] == "open"
-    assert [each["figures"][0]["value"] for each in before["inputs"]] == ["4.9000", "4.9000"]
-    assert before["as_of"] == {"known": "2026-07-20T00:00:00Z"}
-    with pytest.raises(NotFound):
-        answers.explain(accord, reference, AsOf(known=day("2026-06-30")))
-
-
-def test_a_figure_is_explained_by_the_report_that_stood_then(accord: Accord) -> None:
-    reference = f"{AURORA}/lead_to_opportunity/2026-Q1"
-
-    (figure,) = answers.explain(accord, reference, AsOf(known=day("2026-07-20")))["figures"]
-
-    assert [(event["type"], event["stands"]) for event in figure["events"]] == [
-        ("MetricReported", True)
-    ]
-
-
-# --- why ---------------------------------------------------------------------------------------
-
-
-def every_figure(accord: Accord) -> Iterator[tuple[str, Line]]:
-    for name in partnerships(accord.history):
-        for line in kpis.ask(accord, name).figures:
-            segment = f"/{line.segment}" if line.segment else ""
-            yield f"{name}/{line.metric}/{line.period}{segment}", line
-
-
-def test_the_events_behind_every_counted_figure_add_up_to_it(accord: Accord) -> None:
-    checked = 0
-    for reference, line in every_figure(accord):
-        if line.source != COUNTED:
-            continue
-        (explained,) = answers.explain(accord, reference)["figures"]
-        sums: dict[str, Decimal] = {}
-        for event in explained["events"]:
-            for each in event["adds"]:
-                sums[each["to"]] = sums.get(each["to"], Decimal(0)) + Decimal(each["amount"])
-
-        part, whole = (
-            ("sum", line.value) if line.numerator is None else ("numerator", line.numerator)
-        )
-        assert sums.get(part, Decimal(0)) == whole, reference
-        assert sums.get("denominator", Decimal(0)) == (line.denominator or 0)
-        checked += 1
-    assert checked >= 50
-
-
-def test_the_reports_behind_every_reported_figure_add_up_to_it(accord: Accord) -> None:
-    checked = 0
-    for reference, line in every_figure(accord):
-        if line.source == COUNTED or line.value is None:
-            continue
-        (explained,) = answers.explain(accord, reference)["figures"]
-        existing = [event for event in explained["events"] if event["stands"]]
-
-        assert existing, reference
-        if CATALOGUE[line.metric].adds is Adds.SUM:
-            said = [Decimal(event["figure"].split()[0]) for event in existing]
-            assert sum(said) == line.value, reference
-        checked += 1
-    assert checked >= 50
-
-
-def test_a_corrected_figure_is_explained_by_both_facts(accord: Accord) -> None:
-    (figure,) = answers.explain(accord, f"{AURORA}/lead_to_opportunity/2026-Q1")["figures"]
-
-    assert [(event["type"], event["figure"], event["stands"]) for event in figure["events"]] == [
-        ("MetricReported", "49/1000 (percent)", False),
-        ("MetricCorrected", "50/1000 (percent)", True),
-    ]
-
-
-def test_a_figure_is_explained_with_the_rule_in_force_when_its_period_began(
-    accord: Accord,
-) -> None:
-    for quarter, version in (("2026-Q2", 1), ("2026-Q3", 2)):
-        (rule,) = answers.explain(accord, f"{CONSULTING}/leads/{quarter}")["rules"]
-
-        assert (rule["rule"], rule["version"]) == ("referral-minimum", version)
-        assert rule["agreed"]["type"] == "CommercialTermsAgreed"
-
-
-def test_a_period_without_figures_is_explained_by_nothing(accord: Accord) -> None:
-    assert answers.explain(accord, f"{CONSULTING}/leads/2024-Q1")["figures"] == []
-
-
-def test_every_alert_is_explained_from_the_log_as_it_stands_in_the_view(accord: Accord) -> None:
-    for row in alerts.ask(accord).items:
-        answer = answers.explain(accord, row.id)
-
-        states = [each["state"] for each in answer["transitions"]]
-        assert states[0] == "open"
-        assert states[-1] == answer["state"] == row.state
-        assert answer["transitions"][-1]["because_of"]["index"] == row.cause
-        assert [event["index"] for event in answer["evidence"]] == list(row.evidence)
-        if row.rule in BY_RULE and row.rule != REFERRAL_MINIMUM:
-            assert answer["about"]
-        else:
-            fired = answer["transitions"][0]["because_of"]["index"]
-            assert answer["rule"]["agreed"]["index"] < fired
-            assert answer["inputs"][-1]["period"] == row.window.partition("/")[0]
-
-
-def test_an_alert_on_two_quarters_is_explained_by_the_figures_of_both(accord: Accord) -> None:
-    answer = answers.explain(accord, f"conversion-floor@1/{AURORA}/2026-Q2")
-
-    assert [each["facts"]["values"] for each in answer["transitions"]] == [
-        ["4.9000", "4.9000"],
-        ["5.0000", "4.9000"],
-    ]
-    known_now = [(each["period"], each["figures"][0]["value"]) for each in answer["inputs"]]
-    assert known_now == [("2026-Q1", "5.0000"), ("2026-Q2", "4.9000")]
-    assert "below 5 (percent) in 2 quarters on end" in answer["rule"]["text"]
-
-
-def test_the_missed_minimum_is_explained_by_the_eight_referrals_there_were(
-    accord: Accord,
-) -> None:
-    answer = answers.explain(accord, f"referral-minimum@1/{CONSULTING}/2026-Q1")
-
-    ((figure,),) = (each["figures"] for each in answer["inputs"])
-    assert [event["type"] for event in figure["events"]] == ["ReferralSubmitted"] * 8
-    assert answer["rule"]["text"].startswith("at least 10 referrals")
-
-
-@pytest.mark.parametrize(
-    ("reference", "hint"),
-    [
-        ("leads", "Write an alert's id"),
-        (f"{CONSULTING}/leads", "Write an alert's id"),
-        ("referral-minimum@1", "Write an alert's id"),
-        (f"{CONSULTING}/leeds/2026-Q1", "Perhaps leads"),
-        (f"{CONSULTING}/leads/soon", "Write 2026-03, 2026-Q1 or 2026"),
-        ("growthos/leads/2026-Q1", f"Perhaps {CONSULTING}"),
-        (f"referral-minimum@1/{CONSULTING}/2026-Q9", f"Perhaps referral-minimum@1/{CONSULTING}/"),
-        ("referral-minimum@1/spring-germany/2026-Q1", "accord alerts spring-germany"),
-    ],
-)
-def test_a_reference_to_nothing_says_what_to_ask_instead(
-    accord: Accord, reference: str, hint: str
-) -> None:
-    with pytest.raises(NotFound) as refused:
-        answers.explain(accord, reference)
-
-    assert hint in refused.value.hint
 
 
 # --- whether it is true ------------------------------------------------------------------------
@@ -402,10 +248,10 @@ def test_a_small_figure_is_in_no_answer_to_the_other_party(tmp_path: Path) -> No
         theirs, ours = AsOf(viewer=Viewer(PARTNER)), AsOf(viewer=Viewer("growthos"))
         reference = f"{CONSULTING}/leads/2026-10"
 
-        (shown,) = answers.explain(accord, reference, theirs)["figures"]
+        shown = only_figure(accord, reference, theirs)
         last = list(history.items(accord, CONSULTING, theirs))[-1]
-        (whole,) = answers.explain(accord, reference, ours)["figures"]
+        whole = only_figure(accord, reference, ours)
 
-    assert (shown["value"], shown["events"]) == (None, [])
+    assert (shown.line.value, shown.reported) == (None, ())
     assert last.text == "(fewer than 5: not shown)"
-    assert (whole["value"], len(whole["events"])) == ("3", 1)
+    assert (whole.line.value, len(whole.reported)) == (Decimal(3), 1)

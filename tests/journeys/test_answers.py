@@ -24,7 +24,10 @@ STRANGER = "passer-by"
 ONE_OF_THE_PARTIES = "northbridge"
 MOMENT = "2026-06-30T12:00:00Z"
 
+REFERENCE = f"referral-minimum@1/{CONSULTING}/2026-Q1"
+
 EXAMPLES: dict[str, str] = {
+    "reference": REFERENCE,
     "id": CONSULTING,
     "metric": "payments",
     "period": "2026-Q2",
@@ -43,6 +46,7 @@ OPTIONAL: list[tuple[str, dict[str, str]]] = [
     ("funnel", {"period": "2026-Q3"}),
     ("rejected", {"all": FLAG}),
     ("alerts", {"state": "resolved"}),
+    ("explain", {"party": ONE_OF_THE_PARTIES}),
     ("alerts", {"partnership": CONSULTING}),
     ("alerts", {"party": ONE_OF_THE_PARTIES}),
     ("schema", {"type": "SignAgreement"}),

@@ -9,12 +9,13 @@ import pytest
 
 from domain.governance import ResourcesCommitted
 from domain.proportions import Beta, rounded
-from infra import answers
-from infra.answers import history, kpis, show, statement
+from infra.answers import explain, history, kpis, show, statement
+from infra.answers.explain import AlertExplained
 from infra.answers.show import TaskState
 from infra.answers.statement import LedgerLine
 from infra.bootstrap import Accord
 from infra.projecting.runner import partnerships
+from projections.breaches import RuleFacts
 from projections.figures import Against, Change, Line, Target
 from projections.portfolio import load
 from tests.feeds import played
@@ -153,11 +154,15 @@ def test_a_sale_of_30_june_that_arrives_on_5_july_earns_15_percent(accord: Accor
 
 
 def test_two_quarters_at_4_9_are_a_breach_until_one_is_corrected_to_5_0(accord: Accord) -> None:
-    answer = answers.explain(accord, "conversion-floor@1/aurora-series/2026-Q2")
+    explained = explain.ask(accord, "conversion-floor@1/aurora-series/2026-Q2").explained
 
-    assert [(each["state"], each["facts"]["values"]) for each in answer["transitions"]] == [
-        ("open", ["4.9000", "4.9000"]),
-        ("withdrawn", ["5.0000", "4.9000"]),
+    assert isinstance(explained, AlertExplained)
+    changes = [each.alert for each in explained.transitions]
+    assert [
+        (each.state, each.facts.values) for each in changes if isinstance(each.facts, RuleFacts)
+    ] == [
+        ("open", (Decimal("4.9"), Decimal("4.9"))),
+        ("withdrawn", (Decimal(5), Decimal("4.9"))),
     ]
     breaches = [
         each.event.type

@@ -8,8 +8,8 @@ import pytest
 from domain.kernel import Refused
 from domain.reported_figure import Figure, ReportMetric
 from infra.answers import rules, try_rule
-from infra.answers.explaining import rule_in_words
 from infra.answers.logs import AsOf, NotFound
+from infra.answers.rules import rule_in_words
 from infra.bootstrap import Accord
 from projections.trying import Finding
 from projections.visibility import Viewer

@@ -1,0 +1,617 @@
+"""Why an alert opened and ended, or what a figure is made of: from the log alone, read once."""
+
+import re
+from collections.abc import Container, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, Literal, assert_never
+
+from pydantic import Field
+
+from domain.agreement import CommercialTermsAgreed
+from domain.calendar import PERIOD_PATTERN, bounds, months_of, preceding, quarters_of
+from domain.deadlines import PeriodClosed
+from domain.formation import DecisionRuleAgreed
+from domain.metric_catalogue import CATALOGUE, Adds, Metric
+from domain.priors import PriorAgreed
+from domain.recorded import Recorded
+from domain.reported_figure import MetricCorrected, MetricReported
+from domain.rules import Window
+from domain.standing_alerts import BY_RULE, REFERRAL_MINIMUM, is_about
+from domain.values import MINOR_UNITS, Exact
+from infra.answers import kpis as figures_text
+from infra.answers import metrics
+from infra.answers.logs import NOW, AsOf, NotFound, perhaps, sight_of, size_of, whole_log
+from infra.answers.question import Answer, Item, Parameter, Question
+from infra.answers.rules import rule_in_words
+from infra.answers.text import Block, Line, Styled, Table, late, minute, number
+from infra.bootstrap import Accord
+from projections import ALERTS, KPIS, figures, kpis, timeline
+from projections.alerts import Alert, AlertState
+from projections.breaches import LEADS
+from projections.figures import ObjectiveProgress
+from projections.fold import Folded, Rows, fold
+from projections.timeline import TimelineItem
+from projections.visibility import Sight
+
+HOW_TO_ASK = (
+    "Write an alert's id (the answer of alerts has them), or a figure as "
+    "PARTNERSHIP/METRIC/PERIOD, such as growthos-consulting/leads/2026-Q1; a segment may follow."
+)
+
+
+# --- the answer --------------------------------------------------------------------------------
+
+
+class ExplainedRule(Item):
+    """The rule by which an alert opened, or that looks at a figure."""
+
+    rule: str
+    version: int | None = None
+    """The version of the rule or, for the referral minimum, of the terms; null if never agreed."""
+    text: str
+    """The rule in words."""
+    binds_from: datetime | None = None
+    """When the agreement on a decision rule was recorded."""
+    agreed: TimelineItem | None = None
+    """The event that agreed it; null for a rule that every partnership has."""
+
+
+class Addition(Item):
+    """What an event adds to a counted figure."""
+
+    to: Literal["sum", "numerator", "denominator"]
+    metric: str
+    amount: Exact
+
+
+class CountedEvent(Item):
+    """An event that a counted figure is made of."""
+
+    event: TimelineItem
+    adds: tuple[Addition, ...]
+
+
+class ReportedEvent(Item):
+    """A report of a figure, or a correction of it."""
+
+    event: TimelineItem
+    figure: str | None
+    """The reported figure; null where it is too small to be shown."""
+    in_force: bool
+    """Whether it is the last one of its source, which the figure is made of."""
+
+
+class ExplainedFigure(Item):
+    """A figure with the events that made it; without them where it is too small to be shown."""
+
+    line: figures.Line
+    counted: tuple[CountedEvent, ...] = ()
+    reported: tuple[ReportedEvent, ...] = ()
+
+
+class Input(Item):
+    """The figures of one window that a rule looked at."""
+
+    period: str
+    figures: tuple[ExplainedFigure, ...]
+
+
+class Transition(Item):
+    """A change of an alert, and the event that caused it."""
+
+    alert: Alert
+    """The alert as this change left it."""
+    text: str
+    """What opened, resolved or withdrew it."""
+    because_of: TimelineItem
+
+
+class AlertExplained(Item):
+    """Why an alert opened and, if it has, why it ended."""
+
+    of: Literal["alert"] = "alert"
+    alert: Alert
+    rule: ExplainedRule
+    transitions: tuple[Transition, ...]
+    inputs: tuple[Input, ...]
+    """The figures that the rule looked at, as they are known at the moment asked about."""
+    about: tuple[TimelineItem, ...]
+    """The events about the thing that the alert is about; empty for a rule on figures."""
+    evidence: tuple[TimelineItem, ...]
+
+
+class FigureExplained(Item):
+    """What a figure is made of."""
+
+    of: Literal["figure"] = "figure"
+    metric: metrics.Metric
+    period: str
+    segment: str | None
+    figures: tuple[ExplainedFigure, ...]
+    """The figure in each of its units; empty if no event counts or reports it."""
+    rules: tuple[ExplainedRule, ...]
+    """The rules that look at the figure, each in the version in force when the period began."""
+    objectives: tuple[ObjectiveProgress, ...]
+    """The objectives on the metric."""
+
+
+class Explanation(Answer):
+    """Why an alert opened and ended, or what a figure is made of."""
+
+    reference: str
+    partnership: str
+    explained: Annotated[AlertExplained | FigureExplained, Field(discriminator="of")]
+
+
+Reference = Annotated[
+    str, Parameter("An alert's id, or a figure: ID/METRIC/PERIOD, then a segment.", "ALERT|KPI")
+]
+
+
+def ask(accord: Accord, reference: Reference, when: AsOf = NOW) -> Explanation:
+    """Explain an alert or a figure from the events alone: the rule, the inputs, the events.
+
+    An alert is named by its id, a figure as partnership/metric/period, then a segment. Raises
+    `NotFound`.
+    """
+    partnership, explained = (_alert if "@" in reference else _figure)(accord, reference, when)
+    return Explanation(
+        simulated=accord.simulated,
+        as_of=when.asked,
+        reference=reference,
+        partnership=partnership,
+        explained=explained,
+    )
+
+
+def _read(accord: Accord, partnership: str, when: AsOf) -> tuple[Sight, Iterator[Recorded]]:
+    """Give what the viewer sees of a partnership, and the events of its log."""
+    sight = sight_of(accord.history, partnership, when)
+    return sight, filter(sight.shows, whole_log(accord.history, partnership, when))
+
+
+# --- figures -----------------------------------------------------------------------------------
+
+
+def _figure(accord: Accord, reference: str, when: AsOf) -> tuple[str, FigureExplained]:
+    partnership, metric, period, segment = _parts(accord, reference)
+    sight, events = _read(accord, partnership, when)
+    asked = _Figures(sight, metric, period)
+    rules: list[Recorded] = []
+    for recorded in events:
+        asked.take(recorded)
+        if _agrees_a_rule(recorded):
+            rules.append(recorded)
+    rows = asked.rows
+    progress = [] if segment else figures.objectives(rows)
+    return partnership, FigureExplained(
+        metric=metrics.described(metric),
+        period=period,
+        segment=segment or None,
+        figures=asked.explained(period, segment),
+        rules=tuple(map(_rule, _looking_at(rules, rows, metric, period, segment))),
+        objectives=tuple(
+            sight.progress(each) for each in progress if each.objective.metric == metric.name
+        ),
+    )
+
+
+def _parts(accord: Accord, reference: str) -> tuple[str, Metric, str, str]:
+    partnership, _, rest = reference.partition("/")
+    name, _, rest = rest.partition("/")
+    period, _, segment = rest.partition("/")
+    if not period:
+        raise NotFound(f"{reference} names neither an alert nor a figure.", HOW_TO_ASK)
+    size_of(accord.history, partnership)
+    if name not in CATALOGUE:
+        otherwise = "See the metrics: accord metrics, or GET /v1/metrics."
+        raise NotFound(f"There is no metric {name}.", perhaps(name, CATALOGUE, otherwise))
+    if not re.fullmatch(PERIOD_PATTERN, period):
+        raise NotFound(f"{period} is not a period.", "Write 2026-03, 2026-Q1 or 2026.")
+    return partnership, CATALOGUE[name], period, segment
+
+
+@dataclass(slots=True)
+class _Figures:
+    """The figures of a metric in some periods, and the events that can be behind them."""
+
+    sight: Sight
+    metric: Metric
+    period: str
+    back: int = 1
+    """How many periods, up to and with `period`, are asked about."""
+    _folded: Folded = field(default_factory=Folded)
+    _measured: list[Recorded] = field(default_factory=list)
+
+    @property
+    def rows(self) -> Rows:
+        """The rows of the KPIs."""
+        return self._folded.rows
+
+    @property
+    def windows(self) -> list[str]:
+        """The periods that are asked about, in order."""
+        windows = [self.period]
+        while len(windows) < self.back:
+            windows.insert(0, preceding(windows[0]))
+        return windows
+
+    def take(self, recorded: Recorded) -> None:
+        """Fold an event, and keep it if a figure can be made of it."""
+        fold(KPIS, self._folded, (recorded,))
+        if type(recorded.event) not in kpis.MEASURED:
+            return
+        names = {self.metric.name, self.metric.numerator, self.metric.denominator}
+        if names.isdisjoint(kpis.measures(recorded)):
+            return
+        period = kpis.period_of(recorded)
+        if any(period in _within(each) for each in self.windows):
+            self._measured.append(recorded)
+
+    def explained(self, period: str, segment: str) -> tuple[ExplainedFigure, ...]:
+        """Give the figure of a period in each of its units, with the events that made it."""
+        report = figures.report(self.rows, period, {self.metric.name})
+        return tuple(
+            self._explained(line, period, segment)
+            for line in figures.with_posteriors(self.rows, report)
+            if (line.segment or "") == segment
+        )
+
+    def _explained(self, line: figures.Line, period: str, segment: str) -> ExplainedFigure:
+        # The events behind a figure that is too small to be shown would show it (C14).
+        if (shown := self.sight.line(line)) is not line:
+            return ExplainedFigure(line=shown)
+        counted: list[CountedEvent] = []
+        reported: list[ReportedEvent] = []
+        for part, reports in self._sources(period, segment, line.unit):
+            if reports:
+                reported += self._reported(reports)
+            else:
+                counted += self._counted(part, segment, line.unit)
+        return ExplainedFigure(line=line, counted=tuple(counted), reported=tuple(reported))
+
+    def _sources(
+        self, period: str, segment: str, unit: str
+    ) -> Iterator[tuple[str, frozenset[int]]]:
+        """Give the parts of a period that were counted, and the reports of those reported."""
+        known = figures.figure(self.rows, self.metric.name, period, segment, unit)
+        if known is None:
+            return
+        sources = known.source.split("+")
+        if known.reports and len(sources) > 1 and figures.COUNTED in sources:
+            quarters = quarters_of(period)
+            for part in quarters if len(quarters) > 1 else months_of(period):
+                yield from self._sources(part, segment, unit)
+        else:
+            yield period, frozenset(known.reports)
+
+    def _counted(self, period: str, segment: str, unit: str) -> Iterator[CountedEvent]:
+        months = months_of(period)
+        for recorded in self._measured:
+            adds = tuple(self._adds(recorded, months, segment, unit))
+            if adds:
+                yield CountedEvent(event=_item(self.sight, recorded), adds=adds)
+
+    def _adds(
+        self, recorded: Recorded, months: Container[str], segment: str, unit: str
+    ) -> Iterator[Addition]:
+        parts: dict[str, Literal["sum", "numerator", "denominator"]] = {self.metric.name: "sum"}
+        if self.metric.adds is Adds.RATIO:
+            parts = {self.metric.numerator: "numerator", self.metric.denominator: "denominator"}
+        for count in kpis.counts(recorded):
+            of_unit = count.unit == unit if unit in MINOR_UNITS else count.unit not in MINOR_UNITS
+            of_segment = segment in {"", count.segment}
+            if count.metric in parts and count.period in months and of_unit and of_segment:
+                to = parts[count.metric]
+                yield Addition(to=to, metric=count.metric, amount=Decimal(count.amount))
+
+    def _reported(self, reports: frozenset[int]) -> Iterator[ReportedEvent]:
+        # The stream of a figure has the report and its corrections; the last of them counts.
+        streams = {each.stream for each in self._measured if each.index in reports}
+        for recorded in self._measured:
+            event = recorded.event
+            if recorded.stream in streams and isinstance(event, MetricReported | MetricCorrected):
+                yield ReportedEvent(
+                    event=_item(self.sight, recorded),
+                    figure=None if self.sight.fewer_than(recorded) else str(event.figure),
+                    in_force=recorded.index in reports,
+                )
+
+
+def _within(period: str) -> set[str]:
+    return {period, *quarters_of(period), *months_of(period)}
+
+
+def _item(sight: Sight, recorded: Recorded) -> TimelineItem:
+    """Give the timeline's item of an event, without a figure that is too small to be shown."""
+    item = timeline.item(recorded)
+    fewer = sight.fewer_than(recorded)
+    return item if fewer is None else replace(item, text=f"(fewer than {fewer}: not shown)")
+
+
+# --- rules -------------------------------------------------------------------------------------
+
+
+def _agrees_a_rule(recorded: Recorded) -> bool:
+    event = recorded.event
+    if isinstance(event, CommercialTermsAgreed):
+        return event.terms.minimum_referrals_per_quarter is not None
+    return isinstance(event, DecisionRuleAgreed)
+
+
+def _looking_at(
+    rules: Iterable[Recorded], rows: Rows, metric: Metric, period: str, segment: str
+) -> list[Recorded]:
+    """Give the events that agreed the rules which look at a figure, each in force then."""
+    minimum = None
+    if metric.name == LEADS and "Q" in period and not segment:
+        minimum = kpis.minimum_for(period, kpis.agreed_row(rows))
+    found: dict[str, Recorded] = {}
+    for recorded in rules:
+        event = recorded.event
+        if isinstance(event, DecisionRuleAgreed):
+            rule = event.rule
+            if (
+                rule.metric == metric.name
+                and (rule.window is Window.QUARTER) is ("Q" in period)
+                and rule.each_campaign is bool(segment)
+                and recorded.act.recorded_at <= bounds(period)[0]
+            ):
+                # A later version takes the place of the one before.
+                found[rule.rule] = recorded
+        elif minimum and minimum.index == recorded.index:
+            found[REFERRAL_MINIMUM] = recorded
+    return list(found.values())
+
+
+def _rule(recorded: Recorded) -> ExplainedRule:
+    event = recorded.event
+    if isinstance(event, DecisionRuleAgreed):
+        return ExplainedRule(
+            rule=event.rule.rule,
+            version=event.rule_version,
+            text=rule_in_words(event.rule),
+            binds_from=recorded.act.recorded_at,
+            agreed=timeline.item(recorded),
+        )
+    assert isinstance(event, CommercialTermsAgreed)  # noqa: S101 - see `_agrees_a_rule`
+    minimum = event.terms.minimum_referrals_per_quarter
+    return ExplainedRule(
+        rule=REFERRAL_MINIMUM,
+        version=event.terms_version,
+        text=f"at least {minimum} referrals in each quarter that begins on "
+        f"{event.effective_from} or later, until other terms take effect (C10)",
+        agreed=timeline.item(recorded),
+    )
+
+
+# --- alerts ------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class _Reading:
+    """What one pass over a log finds about an alert."""
+
+    reference: str
+    rule: str
+    version: int
+    window: str
+    sight: Sight
+    agreed: Recorded | None = None
+    """The event that agreed the rule."""
+    inputs: _Figures | None = None
+    about: list[Recorded] = field(default_factory=list)
+    _alerts: Folded = field(default_factory=Folded)
+    _kept: dict[int, Recorded] = field(default_factory=dict)
+
+    def take(self, recorded: Recorded) -> None:
+        """Fold an event, and keep it if it can explain the alert."""
+        self._look_for_rule(recorded)
+        # A rule looks at windows that begin after it was agreed, so it needs no earlier events.
+        if self.inputs:
+            self.inputs.take(recorded)
+        standing = BY_RULE.get(self.rule)
+        if standing and is_about(standing, self.window, recorded.event):
+            self.about.append(recorded)
+        before = len(self._alerts.outputs)
+        fold(ALERTS, self._alerts, (recorded,))
+        changed = self._alerts.outputs[before:]
+        if isinstance(
+            recorded.event,
+            PeriodClosed | DecisionRuleAgreed | PriorAgreed | CommercialTermsAgreed,
+        ) or any(output.body.id == self.reference for output, _ in changed):
+            self._kept[recorded.index] = recorded
+
+    def _look_for_rule(self, recorded: Recorded) -> None:
+        event, period = recorded.event, self.window.partition("/")[0]
+        if not re.fullmatch(PERIOD_PATTERN, period):
+            return
+        if self.rule == REFERRAL_MINIMUM:
+            self.inputs = self.inputs or _Figures(self.sight, CATALOGUE[LEADS], period)
+            if isinstance(event, CommercialTermsAgreed) and event.terms_version == self.version:
+                self.agreed = recorded
+        elif isinstance(event, DecisionRuleAgreed):
+            rule = event.rule
+            if (rule.rule, event.rule_version) == (self.rule, self.version):
+                metric = CATALOGUE[rule.metric]
+                self.agreed = recorded
+                self.inputs = _Figures(self.sight, metric, period, rule.consecutive)
+
+    @property
+    def known(self) -> list[str]:
+        """The ids of all alerts."""
+        return list(dict.fromkeys(output.body.id for output, _ in self._alerts.outputs))
+
+    @property
+    def changes(self) -> list[Alert]:
+        """The alert as each of its changes left it."""
+        bodies = [output.body for output, _ in self._alerts.outputs]
+        return [each for each in bodies if each.id == self.reference]
+
+    def item(self, index: int) -> TimelineItem:
+        """Give one of the events that are evidence of the alert."""
+        return _item(self.sight, self._kept[index])
+
+
+def _alert(accord: Accord, reference: str, when: AsOf) -> tuple[str, AlertExplained]:
+    name, partnership, window = (*reference.split("/", 2), "", "")[:3]
+    rule, _, version = name.partition("@")
+    if not window or not version.isdecimal():
+        raise NotFound(f"{reference} names neither an alert nor a figure.", HOW_TO_ASK)
+    sight, events = _read(accord, partnership, when)
+    read = _Reading(reference, rule, int(version), window, sight)
+    for recorded in events:
+        read.take(recorded)
+    changes = read.changes
+    if not changes:
+        otherwise = f"Ask for the alerts of {partnership}."
+        raise NotFound(f"There is no alert {reference}.", perhaps(reference, read.known, otherwise))
+    last = changes[-1]
+    segment = window.partition("/")[2]
+    return partnership, AlertExplained(
+        alert=last,
+        rule=_rule(read.agreed)
+        if read.agreed
+        else ExplainedRule(rule=rule, text=BY_RULE[rule].sentence),
+        transitions=tuple(
+            Transition(
+                alert=each,
+                text=each.text if each.ended is None else each.ended,
+                because_of=read.item(each.cause),
+            )
+            for each in changes
+        ),
+        inputs=tuple(
+            Input(period=each, figures=read.inputs.explained(each, segment))
+            for each in read.inputs.windows
+        )
+        if read.inputs
+        else (),
+        about=tuple(_item(sight, each) for each in read.about),
+        evidence=tuple(map(read.item, last.evidence)),
+    )
+
+
+# --- text --------------------------------------------------------------------------------------
+
+
+def text(found: Explanation) -> Iterator[Block]:
+    """Give the explanation: what it is, the rule, the figures, the events."""
+    explained = found.explained
+    match explained:
+        case AlertExplained():
+            yield Line(f"{found.reference}: {explained.alert.state}", "bold")
+            yield from _alert_blocks(explained, was=found.as_of.known or found.as_of.at)
+        case FigureExplained():
+            yield Line(found.reference, "bold")
+            yield from _figure_blocks(explained)
+        case _:
+            assert_never(explained)
+
+
+def _figure_blocks(found: FigureExplained) -> Iterator[Block]:
+    metric = found.metric
+    made = (
+        f"{metric.numerator} / {metric.denominator}, each summed, then divided"
+        if metric.numerator
+        else f"over several periods: the {metric.adds}"
+    )
+    yield Line(f"{metric.unit}; better {metric.better}; {made}", indent=2)
+    if not found.figures:
+        yield Line("No figure: no event counts or reports it for this period.", indent=2)
+    yield from _explained_figures(found.figures, 2)
+    for rule in found.rules:
+        yield from _rule_blocks(rule)
+    yield figures_text.objectives_table(found.objectives, indent=2)
+
+
+def _explained_figures(found: Iterable[ExplainedFigure], indent: int) -> Iterator[Block]:
+    for each in found:
+        line = each.line
+        yield Line()
+        by = "counted from deals" if line.source == figures.COUNTED else f"from {line.source}"
+        yield Line(f"{figures_text.named(line)}, {by}", "bold", indent)
+        for more in filter(None, (figures_text.compared(line), figures_text.believed(line))):
+            yield Line(more, indent=indent)
+        rows = [(*_event(one.event), _added(one)) for one in each.counted]
+        rows += [
+            (*_event(one.event), "in force" if one.in_force else "restated since")
+            for one in each.reported
+        ]
+        yield Table([">#", "HAPPENED", "WHO", "WHAT", ">COUNTS"], rows, indent=indent)
+
+
+def _added(counted: CountedEvent) -> str:
+    return ", ".join(
+        f"{number(each.amount)}" + ("" if each.to == "sum" else f" in the {each.to}")
+        for each in counted.adds
+    )
+
+
+def _rule_blocks(rule: ExplainedRule) -> Iterator[Block]:
+    yield Line()
+    version = "" if rule.version is None else f", version {rule.version}"
+    yield Line(f"rule {rule.rule}{version}", "bold", 2)
+    yield Line(rule.text, indent=4)
+    if agreed := rule.agreed:
+        index, happened, _, what = _event(agreed)
+        yield Line(f"agreed by #{index}, {happened}: {agreed.party} {what}", indent=4)
+
+
+def _alert_blocks(found: AlertExplained, *, was: datetime | None) -> Iterator[Block]:
+    yield from _rule_blocks(found.rule)
+    yield Line()
+    yield Table(
+        [">#", "RECORDED", "STATE", "WHAT", "BECAUSE"],
+        [
+            (
+                each.because_of.index,
+                minute(each.because_of.recorded_at),
+                Styled(each.alert.state, _STATE_STYLES[each.alert.state]),
+                each.text,
+                each.because_of.text
+                if each.because_of.actor == _CLOCK
+                else f"{each.because_of.party} {each.because_of.text}",
+            )
+            for each in found.transitions
+        ],
+        title="changes",
+        indent=2,
+    )
+    if found.inputs:
+        known = "were known then" if was else "are known now"
+        yield Line(f"the figures that the rule looked at, as they {known}", "bold", 2)
+    for window in found.inputs:
+        if not window.figures:
+            yield Line(f"{window.period}: no figure", indent=4)
+        yield from _explained_figures(window.figures, 4)
+    for title, events in (("the events it is about", found.about), ("evidence", found.evidence)):
+        yield Line()
+        yield Table(
+            [">#", "HAPPENED", "WHO", "WHAT"], list(map(_event, events)), title=title, indent=2
+        )
+
+
+_CLOCK = "clock"
+_STATE_STYLES = {
+    AlertState.OPEN: "bold red",
+    AlertState.RESOLVED: "green",
+    AlertState.WITHDRAWN: "yellow",
+}
+
+
+def _event(event: TimelineItem) -> tuple[str, str, str, str]:
+    who = "(clock)" if event.actor == _CLOCK else f"{event.party} ({event.actor})"
+    mark = f" [{late(event.late_days)}]" if event.late_days else ""
+    return str(event.index), minute(event.occurred_at), who, event.text + mark
+
+
+EXPLAIN = Question(
+    "explain",
+    ask,
+    text,
+    path="/v1/explain",
+    help="Explain an alert or a figure: the rule in force, the inputs, the events behind them.",
+)

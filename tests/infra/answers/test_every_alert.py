@@ -1,0 +1,225 @@
+"""Each alert that there can be is printed, explained, counted and served.
+
+The stories are told in memory and then recorded in a store, whose answers are looked at.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from functools import partial
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+
+from domain.attribution import Method
+from domain.calendar import bounds, following
+from domain.execution import (
+    AgreeAction,
+    CompleteImprovementPlan,
+    PlanMilestone,
+    RaiseIssue,
+    ScheduleReview,
+)
+from domain.kernel import Stage
+from domain.rules import Action, Comparison, DecisionRule, Window
+from domain.standing_alerts import BY_RULE, AlertKind
+from domain.terms import Cadence
+from infra.answers import alerts, explain, partnerships
+from infra.answers.alerts import Alerts
+from infra.answers.explain import AlertExplained, Explanation
+from infra.bootstrap import Accord
+from infra.http import create_app
+from projections import portfolio
+from projections.alerts import AlertState
+from tests.feeds import simulated
+from tests.infra.answers.asking import printed
+from tests.life import OURS, THEIRS, after, at, before, changed, example
+from tests.projections.folds import agree, count, member, percent, report, running
+from tests.projections.folds import alerts as open_alerts
+from tests.projections.money import amend, attribute, refer, share, under
+from tests.stories import Story
+
+
+def milestone_missed() -> Story:
+    story = running()
+    story.when(OURS, example(PlanMilestone, due=date(2026, 1, 19)))
+    story.on("2026-01-21")
+    return story
+
+
+def review(on: str) -> Story:
+    story = running()
+    story.when(OURS, example(ScheduleReview, at=datetime(2026, 1, 30, 10, tzinfo=UTC)))
+    story.on(on)
+    return story
+
+
+def cadence_missed() -> Story:
+    story = at(Stage.EXECUTION)
+    cadence = Cadence.model_validate({"operational": "weekly"})
+    amend(story, share(), since=date(2026, 1, 6), until=None, cadence=cadence)
+    story.on("2026-01-13")
+    return story
+
+
+def later(story: Story, on: str) -> Story:
+    story.on(on)
+    return story
+
+
+def issue_escalated() -> Story:
+    story = running()
+    story.when(THEIRS, example(RaiseIssue))
+    story.wait(hours=48)
+    return story
+
+
+def contested() -> Story:
+    story = under(share())
+    refer(story, "D-1", attributed=False)
+    attribute(story, "D-1", THEIRS, Method.REFERRAL_CODE)
+    attribute(story, "D-1", OURS)
+    return story
+
+
+STANDING: dict[str, Callable[[], Story]] = {
+    "referral-minimum": lambda: running("2026-04-01"),
+    "milestone-missed": milestone_missed,
+    "review-missed": lambda: review("2026-01-31"),
+    "review-due": lambda: review("2026-01-29"),
+    "cadence-missed": cadence_missed,
+    "action-overdue": lambda: later(after(AgreeAction), "2026-02-11"),
+    "issue-escalated": issue_escalated,
+    "improvement-due": lambda: later(before(CompleteImprovementPlan), "2026-04-01"),
+    "attribution-contested": contested,
+    "notice-due": lambda: running("2028-10-03"),
+    "term-ended": lambda: running("2029-01-01"),
+}
+"""A story for each standing alert, at whose end it is open."""
+
+FLOOR = DecisionRule(
+    rule="floor",
+    metric="lead_to_opportunity",
+    window=Window.QUARTER,
+    comparison=Comparison.BELOW,
+    threshold=Decimal(5),
+    consecutive=2,
+    action=Action.ESCALATE_TO_REVIEW,
+)
+RULES = {
+    "two-quarters": FLOOR,
+    "sample": changed(FLOOR, consecutive=1, minimum_sample=30),
+    "credibility": changed(FLOOR, consecutive=1, credibility="90"),
+    "campaigns": changed(
+        FLOOR,
+        metric="leads",
+        window=Window.MONTH,
+        consecutive=1,
+        each_campaign=True,
+        action=Action.REDUCE_INVESTMENT,
+    ),
+    "above": changed(
+        FLOOR,
+        metric="demo_request_rate",
+        comparison=Comparison.ABOVE,
+        consecutive=1,
+        action=Action.NOTIFY,
+    ),
+}
+"""A rule of each kind."""
+
+
+def broken(rule: DecisionRule) -> Story:
+    """Give a story at whose end reported figures break a rule."""
+    story = running("2026-03-31")
+    agree(story, rule)
+    window = "2026-Q2" if rule.window is Window.QUARTER else "2026-04"
+    for _ in range(rule.consecutive):
+        story.on(f"{bounds(window)[1] - timedelta(days=1):%Y-%m-%d}")
+        if rule.each_campaign:
+            report(story, rule.metric, window, count(3), "webinars")
+        else:
+            successes = 1 if rule.comparison is Comparison.BELOW else 400
+            report(story, rule.metric, window, percent(successes, 1000))
+        story.on(f"{bounds(window)[1]:%Y-%m-%d}")
+        window = following(window)
+    return story
+
+
+STORIES = {name: (name, told) for name, told in STANDING.items()} | {
+    f"rule {name}": (rule.rule, partial(broken, rule)) for name, rule in RULES.items()
+}
+"""The rule of an alert, and the story at whose end it is open."""
+
+
+@contextmanager
+def recorded(folder: Path, story: Story) -> Iterator[Accord]:
+    """Give a store in which a story is recorded, and its views."""
+    with simulated(folder) as accord:
+        accord.history.append(story.history)
+        accord.runner.catch_up()
+        yield accord
+
+
+def test_every_standing_alert_has_a_story() -> None:
+    assert STANDING.keys() == BY_RULE.keys()
+
+
+def test_the_rules_are_of_every_kind() -> None:
+    rules = RULES.values()
+
+    assert {each.window for each in rules} == set(Window)
+    assert {each.comparison for each in rules} == set(Comparison)
+    assert {each.action for each in rules} == set(Action)
+    assert {each.each_campaign for each in rules} == {True, False}
+    assert any(each.consecutive > 1 for each in rules)
+    assert any(each.minimum_sample for each in rules)
+    assert any(each.credibility for each in rules)
+
+
+@pytest.mark.parametrize(("rule", "told"), STORIES.values(), ids=STORIES.keys())
+def test_an_open_alert_is_printed_explained_counted_and_served(
+    tmp_path: Path, rule: str, told: Callable[[], Story]
+) -> None:
+    with recorded(tmp_path, told()) as accord:
+        found = alerts.ask(accord, state=AlertState.OPEN)
+        (alert,) = (each for each in found.items if each.rule == rule)
+
+        text = printed(alerts.text(found))
+        assert alert.id in text
+        assert alert.text in text
+
+        explanation = explain.ask(accord, alert.id)
+        assert isinstance(explanation.explained, AlertExplained)
+        assert explanation.explained.alert == alert
+        assert [each.index for each in explanation.explained.evidence] == list(alert.evidence)
+        assert explanation.explained.rule.rule == rule
+        assert bool(explanation.explained.inputs) is (alert.facts is not None)
+        assert bool(explanation.explained.about) is (rule in STANDING and alert.facts is None)
+        assert explanation.explained.rule.text in printed(explain.text(explanation))
+
+        (listed,) = partnerships.ask(accord).items
+        assert listed.open_alerts == len(found.items)
+
+        changes, _ = alerts.changes(accord)
+        assert [each.output.body["state"] for each in changes if each.output.body["id"] == alert.id]
+
+        with accord.workers() as workers, TestClient(create_app(accord, workers)) as client:
+            served = client.get("/v1/alerts", params={"state": "open"})
+            assert Alerts.model_validate_json(served.content) == found
+            explained = client.get("/v1/explain", params={"reference": alert.id})
+            assert Explanation.model_validate_json(explained.content) == explanation
+
+
+@pytest.mark.parametrize(("rule", "told"), STORIES.values(), ids=STORIES.keys())
+def test_a_breach_counts_against_a_partnership_and_a_reminder_does_not(
+    rule: str, told: Callable[[], Story]
+) -> None:
+    story = told()
+    (alert,) = (each for each in open_alerts(story).values() if each.rule == rule)
+
+    reasons = portfolio.line(member(story), story.now).behind
+
+    assert (alert.text in reasons) is (alert.kind is AlertKind.BREACH)
