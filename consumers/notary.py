@@ -18,8 +18,8 @@ from infra.kafka.messages import Message
 from infra.kafka.topics import Topics
 from infra.running.worker import WorkerProcess
 from infra.settings import Settings
-from infra.store.postgres import CHANNEL
 from infra.store.postgres_datastore import LeaderLock
+from infra.store.postgres_recorder import CHANNEL
 from infra.tlog.notes import Checkpoint, Note
 
 NAME = "notary"

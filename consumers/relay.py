@@ -14,8 +14,9 @@ from infra.kafka.clients import Producer
 from infra.kafka.topics import Topics
 from infra.running.worker import Lag, WorkerProcess
 from infra.settings import Settings
-from infra.store.postgres import CHANNEL, PostgresStore
+from infra.store.postgres import PostgresStore
 from infra.store.postgres_datastore import LeaderLock
+from infra.store.postgres_recorder import CHANNEL
 from infra.store.postgres_views import PostgresViews
 
 NAME = "relay"

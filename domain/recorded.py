@@ -33,6 +33,18 @@ class Recorded:
     index: int = -1
     position: int = -1
 
+    # The eventsourcing library knows stream and version by these names, so its tools take this.
+
+    @property
+    def originator_id(self) -> str:
+        """The stream."""
+        return self.stream
+
+    @property
+    def originator_version(self) -> int:
+        """The version."""
+        return self.version
+
     @property
     def ref(self) -> str:
         """How people name this event: the partnership and its index."""

@@ -1,17 +1,21 @@
 """What a decision reads of a partnership's whole log, without replaying it from the start."""
 
 from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain, islice
 
 from domain.recorded import Recorded
-from infra.store.records import NOTHING, Conflict, History, Views
+from infra.store.records import NOTHING, Conflict, History, OtherFold, Views
 from infra.tlog import codec
 from infra.tlog.merkle import Tree, leaf_hash
 from projections.fold import Folded, Projection, Rows, fold, replay
 
 RootAt = Callable[[str, int], bytes | None]
 """Returns the root of a partnership's log at a size, if a tree of it was saved."""
+
+SHORT = 200
+"""Events that are replayed as fast as saved rows are read and loaded."""
 
 _ATTEMPTS = 5
 """How often rows are read again because a runner saved them in between."""
@@ -29,7 +33,7 @@ class Log:
 class Logs:
     """Answers questions about a whole log from what was saved of it and the events after that.
 
-    Without `views` or `root_at`, and where nothing was saved, the whole log is read.
+    All of a log is read without `views` or `root_at`, where nothing was saved, or if it is short.
     """
 
     def __init__(
@@ -44,11 +48,13 @@ class Logs:
 
         Raises `Conflict` if the saved rows are of a longer log, because another writer was first.
         """
-        if self._views is not None:
-            for _ in range(_ATTEMPTS):
-                rows = self._from_saved(self._views, projection, log, wanted)
-                if rows is not None:
-                    return rows
+        if self._views is not None and log.stored > SHORT:
+            # Rows of another version of the fold are being rebuilt, or wait for that.
+            with suppress(OtherFold):
+                for _ in range(_ATTEMPTS):
+                    rows = self._from_saved(self._views, projection, log, wanted)
+                    if rows is not None:
+                        return rows
         return replay(
             projection, chain(self._history.of(log.name, 0, log.stored), log.pending)
         ).rows

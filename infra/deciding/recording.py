@@ -20,6 +20,8 @@ from projections.alerts import ALERTS, STATE, AlertsState
 from projections.breaches import CONCERNED, Judged, judge
 from projections.settlement import AGREED, SETTLEMENT, TOTALS, ledger
 
+_DEPENDENT_OR_JUDGED = aggregates.RESTING_ON_THE_LOG | CONCERNED
+
 RULES_SOURCE = "accord:rules"
 """The source of events that agreed rules cause; each names the event that made the rule act."""
 
@@ -72,12 +74,12 @@ class Recorder:
         name = partnership_of(stream)
         first = self.states.ends[name].size
         after = self.states.evolved(stream, decided, act)
-        recorded = _recorded(stream, after[0] - len(decided), decided, act, cause)
+        recorded = _recorded(name, stream, after[0] - len(decided), decided, act, cause)
         if self._depends_on_log(name, decided, cause, names):
             for index, each in enumerate(recorded, first):
                 each.index = index
         self.batch.events += recorded
-        self.states.move(stream, after, len(recorded), act)
+        self.states.move(stream, after, name, len(recorded), act)
         if names is not None:
             self._remember(name, names, decided)
         if name in self.judged or self.states.partnership(name).rules:
@@ -93,11 +95,9 @@ class Recorder:
         """
         if cause.signed or (names is not None and names.fresh):
             return True
-        judged = CONCERNED if self.states.partnership(name).rules else frozenset()
-        return any(
-            type(event) in aggregates.RESTING_ON_THE_LOG or type(event) in judged
-            for event in decided
-        )
+        judged = bool(self.states.partnership(name).rules)
+        types = _DEPENDENT_OR_JUDGED if judged else aggregates.RESTING_ON_THE_LOG
+        return any(type(event) in types for event in decided)
 
     def _remember(self, name: str, names: Pseudonymizer, decided: list[Event]) -> None:
         """Keep the new names, and mark the names of erased people to be deleted."""
@@ -113,10 +113,10 @@ class Recorder:
 
     def _judge(self, name: str, recorded: list[Recorded], first: int) -> None:
         """Judge the agreed rules by new events, and record what they ask for."""
-        judged = self.judged.get(name)
-        if judged is None:
-            judged = self._judged_before(name, first)
         for index, each in enumerate(recorded, first):
+            if type(each.event) not in CONCERNED:
+                continue
+            judged = self.judged.get(name) or self._judged_before(name, index)
             on_record = self.states.partnership(name).breaches.open
             judged, breaches = judge(judged, placed_at(each, index, NOTHING), on_record)
             self.judged[name] = judged
@@ -125,7 +125,6 @@ class Recorder:
                 cause = Cause(RULES_SOURCE, each.event_id, each.event_id)
                 self.record(name, breaches, act, cause)
                 self._carry_out(name, act, self.batch.events[-1].event_id)
-                judged = self.judged[name]
 
     def _judged_before(self, name: str, index: int) -> Judged:
         log = self._log(name, index)
@@ -162,10 +161,9 @@ class Recorder:
         return last.act.recorded_at if last else None
 
 
-def _recorded(
-    stream: str, version: int, decided: list[Event], act: Act, cause: Cause
+def _recorded(  # noqa: PLR0913, PLR0917 - the fields of a recorded event
+    name: str, stream: str, version: int, decided: list[Event], act: Act, cause: Cause
 ) -> list[Recorded]:
-    name = partnership_of(stream)
     return [
         Recorded(
             name,

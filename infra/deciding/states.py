@@ -68,9 +68,9 @@ class States:
             state = aggregates.evolve(state, event, act)
         return version, state
 
-    def move(self, stream: str, after: tuple[int, State], count: int, act: Act) -> None:
-        """Take a stream to its next state, with its partnership's log `count` events longer."""
+    def move(self, stream: str, after: tuple[int, State], name: str, count: int, act: Act) -> None:
+        """Take a stream to its next state, with the log of partnership `name` `count` longer."""
         self.streams[stream] = after
-        end = self.ends[partnership_of(stream)]
+        end = self.ends[name]
         end.size += count
         end.recorded_at = act.recorded_at

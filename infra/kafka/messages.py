@@ -7,7 +7,7 @@ from typing import Any, Final, Protocol
 import orjson
 
 from domain.recorded import Recorded
-from infra.store.postgres import Stored
+from infra.store.mapper import PlacedEvent
 from infra.store.records import Row
 from infra.tlog import cloudevents
 from infra.tlog.codec import EVENT_ID_DIGITS, canonical, decode
@@ -107,17 +107,17 @@ def recorded(message: Received) -> Recorded:
     return found
 
 
-def event(topic: str, stored: Stored) -> Message:
+def event(topic: str, stored: PlacedEvent) -> Message:
     """Give a recorded event as it is relayed: its canonical bytes, and its place beside them."""
-    told = orjson.loads(stored.body)
+    told = orjson.loads(stored.state)
     return Message(
         topic,
-        stored.partnership,
-        stored.body,
+        told["partnership"],
+        stored.state,
         headers(
             id=told["event_id"],
             type=f"{cloudevents.PREFIX}{told['type']}",
-            subject=stored.partnership,
+            subject=told["partnership"],
             time=told["occurred_at"],
             recordedtime=told["recorded_at"],
             index=stored.index,

@@ -107,13 +107,13 @@ class Datastore(SQLiteDatastore):
     def reading(self) -> Iterator[sqlite3.Cursor]:
         """Give a cursor, with rows as tuples, that sees one state of the file."""
         with self.transaction(commit=False) as cursor:
-            yield _tuples(cursor)
+            yield plain(cursor)
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Cursor]:
         """Give a cursor, with rows as tuples, whose changes are committed whole or not at all."""
         with self.transaction(commit=True) as cursor:
-            yield _tuples(cursor)
+            yield plain(cursor)
 
     def settle(self) -> None:
         """Write what was changed to the file itself, so that nothing deleted is left beside it.
@@ -121,7 +121,7 @@ class Datastore(SQLiteDatastore):
         Raises sqlite3's `OperationalError` where others read or write without a pause meanwhile.
         """
         with self.get_connection(commit=True) as connection:
-            c = _tuples(connection.cursor())
+            c = plain(connection.cursor())
             busy, *_ = c.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         if busy:
             raise sqlite3.OperationalError("the file is locked, so what was deleted is still there")
@@ -172,10 +172,11 @@ def _use_write_ahead_log(path: str | Path) -> None:
                 sleep(_PAUSE)
 
 
-def _tuples(cursor: SQLiteCursor) -> sqlite3.Cursor:
-    plain = cursor.sqlite_cursor
-    plain.row_factory = None
-    return plain
+def plain(cursor: SQLiteCursor) -> sqlite3.Cursor:
+    """Return the cursor of the database driver, with rows as tuples."""
+    found = cursor.sqlite_cursor
+    found.row_factory = None
+    return found
 
 
 # --- how to ask for many things at once ----------------------------------------------------------

@@ -29,7 +29,7 @@ from infra.kafka.clients import Producer, _Placed, consumer
 from infra.kafka.messages import Illegible, Message
 from infra.kafka.topics import KEPT, Topics, TopicsDiffer
 from infra.settings import Settings
-from infra.store.postgres import Stored
+from infra.store.mapper import PlacedEvent
 from infra.tlog.codec import decode, encode
 from tests.infra.messages import SOURCE, attributes, beginning, message
 from tests.infra.noted import noted
@@ -105,7 +105,7 @@ def test_a_message_without_a_value_is_refused_as_no_json() -> None:
 @pytest.mark.usefixtures("known")
 def test_an_event_is_relayed_as_it_is_stored_and_read_back_at_its_place() -> None:
     body = encode(noted("acme/deal/1"))
-    sent = messages.event("accord.events", Stored(7, "acme", 2, body))
+    sent = messages.event("accord.events", PlacedEvent(body, 8, 2))
 
     assert (sent.topic, sent.key, sent.value) == ("accord.events", "acme", body)
     attributes = messages.attributes(received(sent))
@@ -133,7 +133,8 @@ def test_an_event_is_relayed_as_it_is_stored_and_read_back_at_its_place() -> Non
 def test_what_is_no_event_is_illegible_and_names_the_partnership_of_its_key(
     broken: dict[str, Any],
 ) -> None:
-    got = received(messages.event("accord.events", Stored(7, "acme", 2, encode(noted()))))
+    stored = PlacedEvent(encode(noted()), 8, 2)
+    got = received(messages.event("accord.events", stored))
     for name, value in broken.items():
         setattr(got, name, value)
     with pytest.raises(Illegible) as raised:

@@ -41,6 +41,7 @@ from domain.reported_figure import Figure, MetricReported, ReportMetric
 from domain.settlement import IssueStatement, StatementIssued
 from domain.values import Money
 from infra.bootstrap import Accord, bootstrap, init
+from infra.deciding import logs
 from infra.deciding.batch import Outcome
 from infra.deciding.decision import CLOCK_SOURCE
 from infra.deciding.pseudonyms import Names, by_chance, derived
@@ -720,8 +721,9 @@ def test_what_a_rule_does_has_the_fact_that_broke_it_as_its_cause(past: Accord) 
 
 @pytest.mark.parametrize("folding", [0, 1, 7], ids=["never", "always", "sometimes"])
 def test_a_service_that_starts_anew_judges_the_same_from_saved_rows_and_from_none(
-    past: Accord, tmp_path: Path, folding: int
+    past: Accord, tmp_path: Path, folding: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(logs, "SHORT", 0)
     breaking(past)
     with simulated(tmp_path / "anew") as again:
         steps = LIFE[: [type(step.command) for step in LIFE].index(ProposeRenewal)]
@@ -755,8 +757,9 @@ class Counted(SqliteStore):
     ("until", "raw"), [(ProposeRenewal, report(0)), (IssueStatement, ask())], ids=["rules", "money"]
 )
 def test_the_first_command_after_a_start_reads_only_what_was_not_folded_yet(
-    past: Accord, until: type[Command], raw: bytes
+    past: Accord, until: type[Command], raw: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(logs, "SHORT", 0)
     lived_until(past, until)
     past.catch_up()
     one(past, message("more", ISSUE))

@@ -7,16 +7,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from eventsourcing.persistence import EventStore
 
 from domain.recorded import Recorded
 from infra.bootstrap import open_store
 from infra.settings import Settings
-from infra.store.mapper import EventMapper
 from infra.store.paging import PAGE
-from infra.store.postgres import PostgresStore
 from infra.store.records import CommandResult, Conflict, Head, History, Refusal, UnknownSchema
-from infra.store.sqlite import SqliteStore
 from infra.tlog.codec import encode
 from tests.infra.noted import NOON, Noted, noted, noted_is_known
 
@@ -272,28 +268,6 @@ def test_a_file_of_another_schema_is_refused(tmp_path: Path) -> None:
         store.set_meta("schema", "0")
     with pytest.raises(UnknownSchema, match="schema 0"):
         open_store(Settings(store=file))
-
-
-def test_the_librarys_own_event_store_reads_and_appends(store: History) -> None:
-    assert isinstance(store, SqliteStore | PostgresStore)
-    written = store.append([noted("acme/deal/1")])
-    library: EventStore[str] = EventStore(EventMapper(), store.recorder)
-
-    recordings = library.put([noted("acme/deal/1", 2)])  # type: ignore[list-item]  # see EventMapper
-
-    assert [recording.notification.id for recording in recordings] == [1]
-    assert [each.originator_version for each in store.recorder.select_events("acme/deal/1")] == [
-        1,
-        2,
-    ]
-    assert [str(each) for each in library.get("acme/deal/1")] == [
-        str(replace(each, index=-1, position=-1)) for each in store.of("acme")
-    ]
-    assert [event.index for event in store.of("acme")] == [0, 1]
-    notifications = store.recorder.select_notifications(start=0, limit=10)
-    assert [each.topic for each in notifications] == ["TestNoted"] * 2
-    found = EventMapper().to_domain_event(notifications[0])
-    assert replace(found, index=0) == written[0]
 
 
 # --- many writers ------------------------------------------------------------------------------

@@ -1,0 +1,104 @@
+"""Recorded events, appended and read through the eventsourcing library's recorder and mapper."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from typing import Protocol
+
+from eventsourcing.persistence import IntegrityError, StoredEvent
+
+from domain.recorded import Recorded
+from infra.store.mapper import EventMapper, PlacedEvent
+from infra.store.paging import by_index
+from infra.store.records import CommandResult, Conflict, Kept, Refusal, Signal, placed_at
+
+
+class EventRecorder(Protocol):
+    """What a recorder of ours does, beyond what the library asks of it."""
+
+    def insert_events(
+        self,
+        stored_events: Sequence[StoredEvent],
+        *,
+        results: Sequence[CommandResult],
+        refusals: Sequence[Refusal],
+        kept: Sequence[Kept],
+    ) -> Sequence[int] | None:
+        """Append events, with what `History.append` writes beside them; return their ids."""
+
+    def select_streams(self, names: Iterable[str]) -> Sequence[PlacedEvent]:
+        """Return the events of all these streams, by stream and version."""
+
+    def select_below(self, stream: str) -> Sequence[PlacedEvent]:
+        """Return the events of all streams whose names begin with `stream` and a slash."""
+
+    def select_log(self, partnership: str, start: int, stop: int) -> list[PlacedEvent]:
+        """Return a partnership's events from index `start` up to, without, `stop`."""
+
+    def select_notifications(self, start: int | None, limit: int) -> Sequence[PlacedEvent]:
+        """Return the next events by their ids, from id `start` on."""
+
+    def max_notification_id(self) -> int | None:
+        """Return the largest id, which is the number of all events."""
+
+
+class EventLog:
+    """The events of a `History`."""
+
+    def __init__(self, recorder: EventRecorder) -> None:
+        self._recorder = recorder
+        self._mapper = EventMapper()
+        self._appended = Signal()
+
+    def subscribe(self, callback: Callable[[], None]) -> Callable[[], None]:
+        """Have `callback` called after each commit of this object (see `Signal.subscribe`)."""
+        return self._appended.subscribe(callback)
+
+    def append(
+        self,
+        events: Sequence[Recorded],
+        results: Sequence[CommandResult] = (),
+        refusals: Sequence[Refusal] = (),
+        kept: Sequence[Kept] = (),
+    ) -> list[Recorded]:
+        """Write all of these or, with `Conflict`, nothing (see `History.append`)."""
+        # The bytes are made before the lock is taken, so that others wait less.
+        stored = list(map(self._mapper.to_stored_event, events))
+        try:
+            ids = self._recorder.insert_events(
+                stored, results=results, refusals=refusals, kept=kept
+            )
+        except IntegrityError as error:
+            raise Conflict(f"another writer was first: {error}") from error
+        self._appended.notify()
+        return [
+            placed_at(event, each.index, notification - 1)
+            for event, each, notification in zip(events, stored, ids or (), strict=True)
+        ]
+
+    def streams(self, names: Iterable[str]) -> dict[str, list[Recorded]]:
+        """Return all events of each of these streams, by version; an unknown stream has none."""
+        streams: dict[str, list[Recorded]] = {name: [] for name in names}
+        for event in map(self._mapper.to_domain_event, self._recorder.select_streams(streams)):
+            streams[event.stream].append(event)
+        return streams
+
+    def below(self, stream: str) -> list[Recorded]:
+        """Return the events of all streams whose names begin with `stream` and a slash."""
+        return list(map(self._mapper.to_domain_event, self._recorder.select_below(stream)))
+
+    def stored_after(self, position: int, limit: int) -> Sequence[PlacedEvent]:
+        """Return the next events after `position` as they are stored, at most `limit`."""
+        return self._recorder.select_notifications(position + 2, limit)
+
+    def after(self, position: int, limit: int) -> list[Recorded]:
+        """Return the next events after `position`, at most `limit`."""
+        return list(map(self._mapper.to_domain_event, self.stored_after(position, limit)))
+
+    def of(self, partnership: str, start: int = 0, stop: int | None = None) -> Iterator[Recorded]:
+        """Return a partnership's events from index `start` up to, without, `stop`."""
+        read = partial(self._recorder.select_log, partnership)
+        return map(self._mapper.to_domain_event, by_index(read, start, stop))
+
+    def size(self) -> int:
+        """Return the number of all events."""
+        return self._recorder.max_notification_id() or 0

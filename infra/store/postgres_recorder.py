@@ -1,0 +1,176 @@
+"""The eventsourcing library's recorder over the tables of a history in Postgres."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+from uuid import UUID
+
+from eventsourcing.persistence import StoredEvent
+from eventsourcing.postgres import PostgresApplicationRecorder
+
+from infra.store.mapper import NewEvent, PlacedEvent, new_events
+from infra.store.paging import LAST
+from infra.store.postgres_datastore import Datastore, arrays, columns
+from infra.store.records import NOTHING, CommandResult, Kept, Key, Refusal
+from infra.tlog.codec import utc
+from infra.tlog.merkle import leaf_hash
+
+CHANNEL = "history"
+"""The channel on which Postgres notifies that events were appended."""
+
+_EVENT = ("text", "text", "int", "text", "timestamptz", "bytea", "bytea", "int")
+_RESULT = ("text", "text", "bytea", "text", "text", "int", "int")
+_REFUSAL = (*["text"] * 8, "timestamptz", "bytea")
+_KEPT = ("text", "text", "text", "bytea")
+_ALL = arrays(*_EVENT, *_RESULT, *_REFUSAL, *_KEPT)
+_APPEND = f"SELECT start, indexes FROM history.append({_ALL})"  # noqa: S608 - marks
+
+_SELECT = "SELECT body, position + 1, idx FROM history.events"
+_SIZE = "SELECT coalesce(max(position), -1) + 1 FROM history.events"
+
+
+class PostgresRecorder(PostgresApplicationRecorder):
+    """Appends to and reads from the tables of a history, as the library's recorders do.
+
+    Through it the library's own parts (`Application`, `Repository`, the notification log,
+    subscriptions) work on a store with an `EventMapper`, and what they append keeps every rule of
+    the history.
+    """
+
+    def __init__(self, datastore: Datastore) -> None:
+        super().__init__(datastore)
+        self.channel_name = CHANNEL
+        self._history = datastore
+
+    # --- appending ---
+
+    def insert_events(
+        self,
+        stored_events: Sequence[StoredEvent],
+        *,
+        results: Sequence[CommandResult] = (),
+        refusals: Sequence[Refusal] = (),
+        kept: Sequence[Kept] = (),
+        **_: Any,  # noqa: ANN401 - the library's signature
+    ) -> Sequence[int]:
+        """Append events, with what `History.append` writes beside them; return their ids.
+
+        Each event is given its index. Raises `IntegrityError`, with nothing written, where
+        `History.append` raises `Conflict`. One statement does it all, so it is not repeated after
+        an outage: the caller decides whether it was recorded.
+        """
+        events = new_events(stored_events)
+        found = self._history.one(
+            _APPEND,
+            *columns(map(_event_values, events), len(_EVENT)),
+            *columns(_result_values(results, events), len(_RESULT)),
+            *columns(map(_refusal_values, refusals), len(_REFUSAL)),
+            *columns([(k.kind, k.partnership, k.key, k.body) for k in kept], len(_KEPT)),
+        )
+        start, indexes = found or (0, None)
+        for event, index in zip(events, indexes or (), strict=True):
+            event.place(index)
+        return range(start + 1, start + 1 + len(events))
+
+    # --- reading ---
+
+    def select_events(
+        self,
+        originator_id: UUID | str,
+        *,
+        gt: int | None = None,
+        lte: int | None = None,
+        desc: bool = False,
+        limit: int | None = None,
+    ) -> Sequence[PlacedEvent]:
+        """Return the events of a stream whose versions are in a range."""
+        order = "DESC" if desc else "ASC"
+        return self._select(
+            f"""{_SELECT} WHERE stream = %s AND version > %s
+            AND (%s::bigint IS NULL OR version <= %s) ORDER BY version {order} LIMIT %s""",
+            str(originator_id),
+            0 if gt is None else gt,
+            lte,
+            lte,
+            limit,
+        )
+
+    def select_streams(self, names: Iterable[str]) -> Sequence[PlacedEvent]:
+        """Return the events of all these streams, by stream and version."""
+        return self._select(
+            f"{_SELECT} WHERE stream = ANY(%s) ORDER BY stream, version", list(names)
+        )
+
+    def select_below(self, stream: str) -> Sequence[PlacedEvent]:
+        """Return the events of all streams whose names begin with `stream` and a slash."""
+        return self._select(
+            f"{_SELECT} WHERE stream > %s AND stream < %s ORDER BY idx",
+            f"{stream}/",
+            f"{stream}/{LAST}",
+        )
+
+    def select_log(self, partnership: str, start: int, stop: int) -> list[PlacedEvent]:
+        """Return a partnership's events from index `start` up to, without, `stop`."""
+        return self._select(
+            f"{_SELECT} WHERE partnership = %s AND idx >= %s AND idx < %s ORDER BY idx",
+            partnership,
+            start,
+            stop,
+        )
+
+    def select_notifications(
+        self,
+        start: int | None,
+        limit: int,
+        stop: int | None = None,
+        topics: Sequence[str] = (),
+        *,
+        inclusive_of_start: bool = True,
+    ) -> Sequence[PlacedEvent]:
+        """Return the next events of these topics, or of all, by their ids."""
+        return self._select(
+            f"""{_SELECT} WHERE position >= %s AND (%s::bigint IS NULL OR position < %s)
+            AND (%s::text[] IS NULL OR topic = ANY(%s)) ORDER BY position LIMIT %s""",
+            0 if start is None else start - 1 if inclusive_of_start else start,
+            stop,
+            stop,
+            list(topics) or None,
+            list(topics) or None,
+            limit,
+        )
+
+    def max_notification_id(self) -> int:
+        """Return the largest id, which is the number of all events."""
+        found = self._history.one(_SIZE)
+        return int(found[0]) if found else 0
+
+    def _select(self, statement: str, *values: object) -> list[PlacedEvent]:
+        return [PlacedEvent(*row) for row in self._history.all(statement, *values)]
+
+
+# --- the values of the one statement that appends ------------------------------------------------
+
+
+def _event_values(e: NewEvent) -> tuple[object, ...]:
+    expected = None if e.index == NOTHING else e.index
+    at = e.recorded.partnership, e.originator_id, e.originator_version, e.topic
+    return *at, utc(e.recorded.act.recorded_at), e.state, leaf_hash(e.state), expected
+
+
+def _result_values(
+    results: Sequence[CommandResult], events: Sequence[NewEvent]
+) -> Iterator[tuple[object, ...]]:
+    # Arrays begin at 1 there.
+    first: dict[Key, int] = {}
+    for place, event in enumerate(events, 1):
+        first.setdefault((event.recorded.source, event.recorded.source_id), place)
+    # An input that was refused and then corrected in one batch has two results; the later counts.
+    latest = {(r.source, r.source_id): r for r in results}
+    for key, r in latest.items():
+        yield (*key, r.fingerprint, r.refused, r.partnership, first.get(key), r.count)
+
+
+def _refusal_values(r: Refusal) -> tuple[object, ...]:
+    texts = (r.source, r.source_id, r.subject, r.type, r.rule, r.detail, r.hint, r.pointer)
+    # A refused message may hold what no text here can; the message itself is stored as it came.
+    legible = (each and each.replace("\0", "\N{REPLACEMENT CHARACTER}") for each in texts)
+    return (*legible, utc(r.received_at), r.raw)
