@@ -82,12 +82,6 @@ CREATE TABLE history.checkpoints (
 
 CREATE TABLE history.meta (key text PRIMARY KEY, value text NOT NULL);
 
--- The eventsourcing library's recorder reads events under its own names.
-CREATE VIEW history.stored_events AS
-    SELECT position AS notification_id, stream AS originator_id, version AS originator_version,
-           topic, body AS state
-    FROM history.events;
-
 -- Append events, what came of inputs and what was refused: all or, with an error, nothing.
 -- Gives the position of the first event, and each event's index. `_first` is the place (from 1)
 -- of the first event that an input caused.
