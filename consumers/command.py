@@ -95,9 +95,17 @@ def migrate(
         replicas=replicas,
     )
     if as_json:
-        document({"done": done})
-    else:
-        say(f"Made {', '.join(done)}." if done else "Everything is up to date.")
+        document({"made": done.made, "queued": done.queued})
+        return
+    if done.made:
+        say(f"Made {', '.join(done.made)}.")
+    if done.queued:
+        say(
+            f"Queued the rebuild of {', '.join(done.queued)}. A projector of this release does it, "
+            "or accord rebuild."
+        )
+    if not (done.made or done.queued):
+        say("Everything is up to date.")
 
 
 @app.command(rich_help_panel=Panel.RUN.value)
@@ -120,8 +128,8 @@ def run(
 ) -> None:
     """Run one process beside a broker, until SIGTERM.
 
-    intake decides commands, relay sends recorded events, projector folds them, publisher tells
-    alerts, figures and the trail, notary signs checkpoints of all logs (ACCORD_KEY, and
+    intake decides commands, relay sends recorded events, projector folds them, publisher sends
+    alerts, figures and the audit trail, notary signs checkpoints of all logs (ACCORD_KEY, and
     ACCORD_POLICY for who cosigns). Any number of each may run.
     """
     from infra.running.worker import WorkerProcess

@@ -1,9 +1,10 @@
-"""The Faust app: batches of `accord.events` go to the runner, which folds and saves them.
+"""The Faust app: it hands batches of `accord.events` to the runner, which folds and saves them.
 
-Faust spreads partitions over workers and moves them when one joins or dies. It holds no truth:
-rows and positions are saved in one Postgres transaction, and only then are messages acknowledged.
-So a batch may come again, or to two workers at once; positions are compared, and it has its effect
-once. Why there are no Faust tables: docs/decisions/0006-no-faust-tables.md.
+Faust spreads partitions over workers, and moves them when a worker joins or dies. It stores
+nothing: rows and positions are saved in one Postgres transaction, and messages are acknowledged
+after it. So a batch may be delivered again, or to two workers at once; positions are compared, and
+each event has its effect once. Why there are no Faust tables:
+docs/decisions/0006-no-faust-tables.md.
 """
 
 import asyncio
@@ -22,14 +23,19 @@ from faust.worker import Worker
 
 from consumers.sweep import EVERY, Sweep
 from domain.recorded import Recorded
-from infra.bootstrap import bootstrap
+from infra.bootstrap import Accord, bootstrap
 from infra.kafka import clients, messages
 from infra.kafka.clients import HEARTBEAT_SECONDS, LARGEST, SESSION_SECONDS
 from infra.kafka.topics import Topics
-from infra.projecting.runner import CURSOR, Runner
-from infra.running.worker import FIRST_PAUSE, LONGEST_PAUSE, Lag, WorkerProcess
+from infra.projecting import rebuild
+from infra.projecting.rebuild import Progress
+from infra.projecting.runner import BATCH, CURSOR, Runner
+from infra.running.backoff import until_done
+from infra.running.leader import STANDBY, LeaderLock
+from infra.running.worker import Lag, WorkerProcess
 from infra.settings import Settings
 from infra.store.postgres import PostgresStore
+from infra.store.postgres_views import CHANNEL
 from infra.store.records import Output
 from projections import PROJECTIONS
 
@@ -38,21 +44,26 @@ log = logging.getLogger(__name__)
 AGENT: Final = "views"
 """The name of the one agent, see docs/decisions/0009-one-agent-many-projections.md."""
 
-BATCH: Final = 1000
-"""Events folded in one transaction at most."""
+POLLED: Final = 1000
+"""Messages fetched at a time."""
 
-BUFFER: Final = 32 * BATCH
-"""Messages fetched ahead. Once it is full, Faust looks again after a second, and what it holds is
-to last for so long."""
+BUFFER: Final = 32 * POLLED
+"""Messages fetched ahead. When the buffer is full, Faust looks again after a second, so the buffer
+has to last that long."""
 
 METADATA_SECONDS: Final = 2
-"""A broker that has just come back may not tell of a topic yet, and its partitions are then shared
-out among nobody, until somebody looks again: so often."""
+"""Seconds between two looks at the topics. A broker that has just restarted may not list a topic
+yet, and until the next look nobody is assigned its partitions."""
 
 
 def run(settings: Settings, process: WorkerProcess) -> None:
-    """Fold what comes until the process is told to stop."""
+    """Fold what arrives until the process stops.
+
+    Raises `OtherFold` for views of a newer release.
+    """
     with bootstrap(settings) as accord:
+        if not _brought_up(accord, settings.store, process):
+            return
         topics = Topics(settings.topics)
         app = application(settings.broker, topics.projector)
         events = app.topic(
@@ -67,28 +78,58 @@ def run(settings: Settings, process: WorkerProcess) -> None:
         projector = Projector(events, store, runner, process)
         process.lag = projector.lag
         process.unready_reasons = lambda: [
-            *_ailments(app, topics.events),
+            *_unready_reasons(app, topics.events),
             *clients.unready_reasons(settings.broker),
         ]
         _work(app, process.stopping)
 
 
+class _Stopped(Exception):
+    """The process stops while it rebuilds; the next one goes on with the rebuild."""
+
+
+def _brought_up(accord: Accord, url: str, process: WorkerProcess) -> bool:
+    """Bring the views up to this release; return False if the process stops before that is done.
+
+    One projector rebuilds, and the others wait for it.
+    """
+    process.unready_reasons = lambda: ["the views are being rebuilt for this release"]
+
+    def report(progress: Progress) -> None:
+        log.info("rebuilding", extra={"done": progress.done, "total": progress.total})
+        if process.stopping.is_set():
+            raise _Stopped
+
+    with LeaderLock(url, "rebuild", CHANNEL) as lock:
+        while rebuild.outdated(accord.views, PROJECTIONS):
+            if process.stopping.is_set():
+                return False
+            if not lock.take():
+                process.stopping.wait(STANDBY)
+                continue
+            try:
+                rebuild.bring_up(accord.history, accord.views, PROJECTIONS, report)
+            except _Stopped:
+                return False
+    return True
+
+
 class _Worker(Worker):
-    """Faust's worker, which also hears of a signal that came before it could listen itself."""
+    """Faust's worker. It also stops for a signal that came before it could listen itself."""
 
     def __init__(self, app: faust.App, stopping: Event) -> None:
         loop = asyncio.new_event_loop()
         super().__init__(app, loop=loop, quiet=True, override_logging=False, redirect_stdouts=False)
-        self._told_before = stopping
+        self._stopped_before = stopping
 
     def install_signal_handlers(self) -> None:
         super().install_signal_handlers()
-        if self._told_before.is_set():
+        if self._stopped_before.is_set():
             self._on_sigterm()
 
 
 def _work(app: faust.App, stopping: Event) -> None:
-    """Run the worker until a signal stops it. Raises `ConnectionError` if it ends by itself."""
+    """Run the worker until a signal stops it. Raises `ConnectionError` if it ends on its own."""
     worker = _Worker(app, stopping)
     try:
         worker.execute_from_commandline()
@@ -97,14 +138,14 @@ def _work(app: faust.App, stopping: Event) -> None:
             raise ConnectionError(f"the worker ended: {ended.__context__!r}") from ended
 
 
-def _ailments(app: faust.App, topic: str) -> list[str]:
+def _unready_reasons(app: faust.App, topic: str) -> list[str]:
     if not app.started:
         return ["the worker is starting"]
     if app.rebalancing:
-        return ["partitions are being shared out anew"]
-    # Who shares partitions out knows of those it saw; the others of the group know of none.
+        return ["partitions are being assigned"]
+    # The worker that assigns partitions counts those that it saw; the others count none.
     if app.consumer.topic_partitions(topic) == 0:
-        return [f"the broker does not tell of {topic} yet"]
+        return [f"the broker does not list {topic} yet"]
     return []
 
 
@@ -112,11 +153,11 @@ class _App(faust.App):
     """A Faust app without tables, so that it needs no folder for them."""
 
     def _create_directories(self) -> None:
-        """Make none."""
+        """Create none."""
 
 
 def application(broker: str, group: str) -> faust.App:
-    """Give the Faust app: it makes no topic, serves nothing, and holds nothing."""
+    """Return the Faust app: it creates no topics, serves no pages, and has no tables."""
     return _App(
         group,
         broker=[f"kafka://{each}" for each in broker.split(",")],
@@ -127,7 +168,7 @@ def application(broker: str, group: str) -> faust.App:
         broker_session_timeout=SESSION_SECONDS,
         broker_heartbeat_interval=HEARTBEAT_SECONDS,
         broker_commit_interval=1.0,
-        broker_max_poll_records=BATCH,
+        broker_max_poll_records=POLLED,
         consumer_metadata_max_age_ms=METADATA_SECONDS * 1000,
         consumer_auto_offset_reset="earliest",
         consumer_max_fetch_size=LARGEST,
@@ -150,25 +191,27 @@ class Projector:
         self._runner = runner
         self._process = process
         self._folded: dict[TP, tuple[int, float]] = {}
-        """The last message of each partition that was folded: its offset, and when it was sent."""
-        # A runner is for one thread at a time, so what folds takes turns in this one.
+        """The last folded message of each partition: its offset, and when it was sent."""
+        # A runner is for one thread at a time.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=AGENT)
         self._app.agent(events, name=AGENT)(self._agent)
         self._sweep = Sweep(store, runner)
         self._app.timer(EVERY)(self._sweep_up)
 
     async def _agent(self, stream: StreamT[bytes]) -> None:
-        """Gather events while others are folded, so that batches are as large as what waits."""
+        """Gather events while others are folded, so that a batch has all that is waiting."""
         gathered: asyncio.Queue[EventT[bytes]] = asyncio.Queue(BATCH)
-        folding = asyncio.create_task(self._fold_gathered(gathered))
+        stopping = Event()
+        folding = asyncio.create_task(self._fold_gathered(gathered, stopping))
         try:
-            # The type of streams does not tell of it, and their class has it.
+            # The type of streams lacks this method, and their class has it.
             async for event in cast("faust.Stream[Any]", stream).noack().events():
                 await gathered.put(event)
         finally:
+            stopping.set()
             folding.cancel()
 
-    async def _fold_gathered(self, gathered: asyncio.Queue[EventT[bytes]]) -> None:
+    async def _fold_gathered(self, gathered: asyncio.Queue[EventT[bytes]], stopping: Event) -> None:
         while True:
             events = [await gathered.get()]
             while not gathered.empty():
@@ -176,14 +219,14 @@ class Projector:
             received = [each.message for each in events]
             for message in received:
                 self._folded.setdefault(message.tp, (message.offset - 1, message.timestamp))
-            await self._fold(received)
+            await self._fold(received, stopping)
             for event in events:
                 event.ack()
             self._folded |= {each.tp: (each.offset, each.timestamp) for each in received}
             self._process.handled(len(events))
 
     def lag(self) -> Lag:
-        """Give how many messages of this worker's partitions are not folded, and since when."""
+        """Return how many messages of this worker's partitions are not folded, and since when."""
         consumer = self._app.consumer
         ours = [tp for tp in self._folded.copy() if tp in consumer.assignment()]
         behind = {tp: consumer.highwater(tp) - 1 - self._folded[tp][0] for tp in ours}
@@ -192,38 +235,31 @@ class Projector:
         return Lag(sum(max(0, each) for each in behind.values()), seconds)
 
     async def _sweep_up(self) -> None:
-        """Fold what never came as a message, unless there is enough to do as it is."""
+        """Fold events that never arrived as messages, unless there are messages to fold."""
         if self.lag().events:
             return
         try:
             found = await asyncio.get_running_loop().run_in_executor(self._thread, self._sweep)
-        except Exception as error:  # noqa: BLE001 - told by `failed`; the next one tries again
+        except Exception as error:  # noqa: BLE001 - logged by `failed`; the next sweep tries again
             self._process.failed(error)
         else:
             if found:
-                log.warning("events never came as messages", extra={"partnerships": found})
+                log.warning("events never arrived as messages", extra={"partnerships": found})
 
-    async def _fold(self, received: Sequence[Message]) -> None:
-        """Have a batch folded, again after each failure: what is not saved is not acknowledged."""
+    async def _fold(self, received: Sequence[Message], stopping: Event) -> None:
+        """Fold a batch, again after each failure: it is acknowledged only when it is saved."""
         work = partial(self._process.timed, partial(fold, self._runner, received))
-        pause = FIRST_PAUSE
-        while True:
-            try:
-                await asyncio.get_running_loop().run_in_executor(self._thread, work)
-            except Exception as error:  # noqa: BLE001 - told by `failed`
-                self._process.failed(error)
-                await asyncio.sleep(pause)
-                pause = min(2 * pause, LONGEST_PAUSE)
-            else:
-                self._process.failing = None
-                return
+        trying = partial(until_done, work, stopping, self._process.failed)
+        if await asyncio.get_running_loop().run_in_executor(self._thread, trying) is None:
+            raise asyncio.CancelledError
+        self._process.failing = None
 
 
 def fold(runner: Runner, received: Sequence[Message]) -> int:
-    """Fold a batch of messages; give how many.
+    """Fold a batch of messages; return how many.
 
-    Bytes that are no event are saved as dead letters in the same transaction, and the partnership
-    that they seem to be of is brought up from the store, which has what they should have been.
+    Bytes that are no event are saved as dead letters in the same transaction. The partnership in
+    their key is then folded from the store, which has the event that they should have been.
     """
     batch: list[Recorded] = []
     letters: list[Output] = []

@@ -12,7 +12,6 @@ from collections.abc import Callable, Container, Iterable, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from functools import partial
-from threading import Event
 from time import monotonic
 from typing import Any, TypeVar
 
@@ -24,10 +23,11 @@ from infra.kafka import clients, messages
 from infra.kafka.clients import Producer
 from infra.kafka.messages import Message
 from infra.kafka.topics import Topics
+from infra.running.leader import Leader, LeaderLock
 from infra.running.worker import Lag, WorkerProcess
 from infra.settings import Settings
 from infra.store.postgres import PostgresStore
-from infra.store.postgres_datastore import Datastore, LeaderLock
+from infra.store.postgres_datastore import Datastore
 from infra.store.postgres_views import CHANNEL, Move, PostgresViews
 from infra.store.records import Output, Row
 from projections import KPIS, figures, timeline
@@ -65,13 +65,12 @@ def run(settings: Settings, process: WorkerProcess) -> None:
     """Publish until the process is told to stop."""
     with ExitStack() as stack:
         datastore = stack.enter_context(closing(Datastore(settings.store)))
-        lead = stack.enter_context(LeaderLock(settings.store, NAME, CHANNEL))
+        lock = stack.enter_context(LeaderLock(settings.store, NAME, CHANNEL))
         producer = stack.enter_context(Producer(settings.broker))
-        topics = Topics(settings.topics)
-        publisher = Publisher(PostgresStore(datastore), lead, producer, topics, process.stopping)
+        publisher = Publisher(PostgresStore(datastore), producer, Topics(settings.topics))
         process.lag = publisher.lag
         process.unready_reasons = partial(clients.unready_reasons, settings.broker)
-        process.repeat(publisher.step)
+        process.repeat(Leader(lock, publisher, process.stopping).step)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,20 +97,11 @@ class Feed:
 class Publisher:
     """Tells what was saved, feed by feed."""
 
-    def __init__(
-        self,
-        store: PostgresStore,
-        lead: LeaderLock,
-        producer: Producer,
-        topics: Topics,
-        stopping: Event,
-    ) -> None:
+    def __init__(self, store: PostgresStore, producer: Producer, topics: Topics) -> None:
         self._store = store
         self._views = PostgresViews(store.datastore)
-        self._lead = lead
         self._producer = producer
         self._topics = topics
-        self._stopping = stopping
         self._figures = Figures(self._views, topics.kpis)
         self._caught_up = monotonic()
         self._feeds = (
@@ -120,32 +110,25 @@ class Publisher:
             Feed(f"{NAME}/{FIGURES}", self._of_figures),
         )
 
-    def step(self) -> int:
-        """Tell what there is, or wait for something; give how many messages were sent."""
-        if not self._lead.held and not self._take_over():
-            self._stopping.wait(PACE)
-            return 0
-        try:
-            told = sum(self._tell(feed) for feed in self._feeds if feed.due <= monotonic())
-        except Exception:
-            # What was told is not known now, nor whether this is still the one to tell.
-            self._lead.close()
-            raise
-        if not told:
-            self._caught_up = now = monotonic()
-            pauses = (feed.due - now for feed in self._feeds if feed.due > now)
-            self._lead.wait(min(pauses, default=0.0))
-        return told
-
-    def _take_over(self) -> bool:
-        if not self._lead.take():
-            return False
+    def take_over(self) -> None:
+        """Go on where the last publisher saved its cursors."""
         for feed in self._feeds:
             feed.cursor = self._views.cursor(feed.name)
         self._figures.forget()
-        return True
 
-    def _tell(self, feed: Feed) -> int:
+    def step(self) -> int:
+        """Send what is new; return how many messages."""
+        sent = sum(self._publish(feed) for feed in self._feeds if feed.due <= monotonic())
+        if not sent:
+            self._caught_up = monotonic()
+        return sent
+
+    def pause(self) -> float:
+        """Return the seconds until the next feed is due."""
+        now = monotonic()
+        return min((feed.due - now for feed in self._feeds if feed.due > now), default=0.0)
+
+    def _publish(self, feed: Feed) -> int:
         taken = feed.take(feed.cursor)
         feed.due = monotonic() + taken.pause
         if taken.cursor == feed.cursor and not taken.messages:
@@ -199,7 +182,7 @@ class Publisher:
 
 def _alert(topic: str, output: Output) -> Message:
     body = output.body
-    return messages.told(
+    return messages.emitted(
         topic,
         body["id"],
         body,
@@ -223,7 +206,7 @@ def _item(topic: str, recorded: Recorded) -> Message:
         "text": item.text,
         "late_days": item.late_days,
     }
-    return messages.told(
+    return messages.emitted(
         topic,
         recorded.partnership,
         body,
@@ -317,7 +300,7 @@ def _key(partnership: str, line: Line) -> str:
 
 
 def _figure(topic: str, key: str, partnership: str, index: int, line: Line) -> Message:
-    return messages.told(
+    return messages.emitted(
         topic,
         key,
         {"partnership": partnership, "index": index, **figures.dump(line)},

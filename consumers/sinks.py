@@ -7,23 +7,25 @@ from time import monotonic
 
 from infra.exchange.sink import Sink, cursor_of, delivering
 from infra.exchange.table import sinks
+from infra.running.leader import Leader, LeaderLock
 from infra.running.worker import Lag, WorkerProcess
 from infra.settings import Settings
-from infra.store.postgres_datastore import Datastore, LeaderLock
+from infra.store.postgres_datastore import Datastore
 from infra.store.postgres_views import CHANNEL, PostgresViews
 
 NAME = "sinks"
 
 POLL = 1.0
-"""Seconds between two attempts to become the active process."""
+"""Seconds between two looks for outputs if no notification arrives."""
 
 
 def run(settings: Settings, process: WorkerProcess) -> None:
-    """Deliver until the process is told to stop. Raises `NoSuchSink`."""
+    """Deliver until the process stops. Raises `NoSuchSink`."""
     with ExitStack() as stack:
         views = PostgresViews(stack.enter_context(closing(Datastore(settings.store))))
         lock = stack.enter_context(LeaderLock(settings.store, NAME, CHANNEL))
-        process.repeat(Sinks(views, lock, sinks(settings.sinks), process).step)
+        duty = Sinks(views, lock, sinks(settings.sinks), process)
+        process.repeat(Leader(lock, duty, process.stopping).step)
 
 
 class Sinks:
@@ -45,20 +47,21 @@ class Sinks:
         process.lag = self.lag
         process.unready_reasons = list
 
+    def take_over(self) -> None:
+        """Do nothing: each sink goes on at its cursor."""
+
     def step(self) -> int:
-        """Deliver while this process has the lock; else wait a while. Raises if it loses it."""
-        if not self._lock.take():
-            self._stopping.wait(POLL)
-            return 0
-        try:
-            with delivering(self._views, self._sinks, self._handled) as threads:
-                while not self._stopping.is_set():
-                    self._lock.wait(POLL)
-                    for each in threads:
-                        each.wake()
-        finally:
-            self._lock.close()
+        """Deliver until the process stops. Raises if it loses the lock."""
+        with delivering(self._views, self._sinks, self._handled) as threads:
+            while not self._stopping.is_set():
+                self._lock.wait(POLL)
+                for each in threads:
+                    each.wake()
         return 0
+
+    def pause(self) -> float:
+        """Return no seconds: a step ends with the process."""
+        return 0.0
 
     def lag(self) -> Lag:
         """Return how many outputs the slowest sink has not received yet."""

@@ -1,7 +1,7 @@
-"""What was recorded and never came as a message is found, and folded from the store.
+"""Finds recorded events that never arrived as messages, and folds them from the store.
 
-A gap shows when the next event of a partnership comes; the last one of a partnership has none
-after it. So now and then a projector that is up to date compares positions with the history.
+A missing event shows when the next one of its partnership arrives, but the last one has none after
+it. So a projector that is up to date compares positions with the history now and then.
 """
 
 from typing import Final
@@ -15,21 +15,21 @@ CURSOR: Final = "swept"
 """The name of the cursor in the history."""
 
 EVERY: Final = 60.0
-"""Seconds between two sweeps. What is younger than one may still be on its way."""
+"""Seconds between two sweeps. Events that are younger than that may still arrive."""
 
 
 class Sweep:
-    """Goes through the history once, behind those who fold it, and folds what they left out."""
+    """Goes through the history once, and folds events that are still missing."""
 
     def __init__(self, store: PostgresStore, runner: Runner) -> None:
         self._store = store
         self._views = PostgresViews(store.datastore)
         self._runner = runner
         self._end = NOTHING
-        """Where the history ended at the last sweep: all up to there had time to come."""
+        """The end of the history at the last sweep; all events up to there had time to arrive."""
 
     def __call__(self) -> int:
-        """Fold what was left out since the sweep before the last; give how many partnerships."""
+        """Fold the missing events up to the last sweep; return how many partnerships had some."""
         end, self._end = self._end, self._store.size() - 1
         start = self._views.cursor(CURSOR)
         if end <= start:

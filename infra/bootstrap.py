@@ -110,12 +110,15 @@ class Accord:
         self.service.forget()
         writer = GroupCommit(self.service)
         return Workers(
-            self.history,
-            writer,
-            Follower(self.history, self.views, self.runner) if self.folds_views else None,
-            None if self.simulated else Scheduler(self.views, self.service, writer, self.clock),
+            history=self.history,
+            views=self.views,
+            writer=writer,
+            follower=Follower(self.history, self.views, self.runner) if self.folds_views else None,
+            scheduler=None
+            if self.simulated
+            else Scheduler(self.views, self.service, writer, self.clock),
             # With a broker, `accord run notary` signs.
-            Sealer(self.history, self.notary) if self.folds_views and self.notary else None,
+            sealer=Sealer(self.history, self.notary) if self.folds_views and self.notary else None,
         )
 
 
@@ -158,6 +161,16 @@ def _name(settings: Settings, history: History, operator: str | None) -> None:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Migrated:
+    """What a migration did."""
+
+    made: list[str]
+    """The migrations that were applied and the topics that were made."""
+    queued: list[str]
+    """The projections whose rebuild was queued."""
+
+
 def migrate(  # noqa: PLR0913 - all of them by name
     settings: Settings,
     *,
@@ -166,28 +179,27 @@ def migrate(  # noqa: PLR0913 - all of them by name
     password: str | None = None,
     partitions: int = PARTITIONS,
     replicas: int = 1,
-) -> list[str]:
+) -> Migrated:
     """Bring a store, and the topics of its broker, to the form of this release.
 
-    Returns the migrations that were applied, the topics that were made and the projections whose
-    rebuild was queued. With a `password` the database's roles can log in by it. Raises as
-    `init` does, `TopicsDiffer`, and the errors of psycopg and kafka where database or broker
-    cannot be reached.
+    With a `password` the database's roles can log in by it. Raises as `init` does, `OtherFold` for
+    views of a newer release, `TopicsDiffer`, and the errors of psycopg and kafka if database or
+    broker cannot be reached.
     """
-    done: list[str] = []
+    made: list[str] = []
     if settings.in_postgres:
         from infra.store import postgres_datastore as postgres
 
-        done += postgres.migrate(settings.store, password)
+        made += postgres.migrate(settings.store, password)
     init(settings, simulated=simulated, operator=operator)
     history, views, _ = open_store(settings)
     with closing(history):
-        done += [f"a rebuild of {each}" for each in rebuild.queue(views, PROJECTIONS)]
+        queued = rebuild.queue(views, PROJECTIONS)
     if not settings.folds_views:
         from infra.kafka import topics
 
-        done += topics.create(settings.broker, settings.topics, partitions, replicas)
-    return done
+        made += topics.create(settings.broker, settings.topics, partitions, replicas)
+    return Migrated(made, queued)
 
 
 def open_store(settings: Settings) -> tuple[History, Views, Trees]:

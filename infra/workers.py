@@ -1,7 +1,7 @@
-"""What lives beside an open store: one writer, a follower that folds, a clock that lets time pass.
+"""The threads beside an open store: a writer, a follower that folds, a scheduler, a sealer.
 
-All three are threads of one process. Other processes may write to the same store meanwhile; the
-follower sees their events within a second, and the writer's races with them are decided afresh.
+Other processes may write to the same store meanwhile. The follower sees their events within a
+second, and a command that lost a race with them is decided afresh.
 """
 
 import logging
@@ -12,37 +12,41 @@ from typing import Self
 from infra.audit.sealer import Sealer
 from infra.deciding.group_commit import Busy, GroupCommit
 from infra.deciding.scheduler import Scheduler
+from infra.projecting import rebuild
 from infra.projecting.follower import Follower
 from infra.running.repeated import Repeated
-from infra.store.records import History
+from infra.store.records import History, OtherFold, Views
+from projections import PROJECTIONS
 
 log = logging.getLogger(__name__)
 
 READY_LAG = 10_000
-"""Events that may be unfolded while readers are still served: about a second's folding."""
+"""Unfolded events beyond which readers are not served; folding them takes about a second."""
 
 PROBE = 2.0
-"""Seconds in which a writer that works answers, however busy it is."""
+"""Seconds in which a working writer answers, even a busy one."""
 
 
 class Workers:
-    """The writer of one store, the follower where it folds, the scheduler where time passes.
+    """The writer of a store, and the threads that this process needs besides.
 
-    Where this process signs, the sealer does.
-
-    A context manager: they run inside it. At its end all that was submitted is recorded and
-    folded.
+    The follower runs if this process folds, the scheduler unless feeds tell the time, and the
+    sealer if this process signs. A context manager: they run inside it. At its end, all that was
+    submitted is recorded and folded.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - its parts by name
         self,
+        *,
         history: History,
+        views: Views,
         writer: GroupCommit,
         follower: Follower | None,
         scheduler: Scheduler | None,
         sealer: Sealer | None = None,
     ) -> None:
         self._history = history
+        self._views = views
         self.writer = writer
         self.follower = follower
         self._scheduler = scheduler
@@ -61,7 +65,7 @@ class Workers:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        # The scheduler writes and the follower folds what was written, so they end in this order.
+        # The scheduler submits to the writer, and the follower folds what that wrote.
         if self._scheduler:
             self._scheduler.stop()
         self.writer.stop()
@@ -71,20 +75,23 @@ class Workers:
             self._sealer.stop()
 
     def lag(self) -> int:
-        """Give how many recorded events the views do not show yet; 0 where others fold."""
+        """Return how many recorded events are not folded yet; 0 if another process folds."""
         return self.follower.lag() if self.follower else 0
 
     def unready_reasons(self) -> list[str]:
-        """Give in words what keeps this from serving; nothing if all is well.
+        """Return the reasons why this process cannot serve; none if it can.
 
-        It waits for the writer up to `PROBE` seconds.
+        Waits for the writer up to `PROBE` seconds.
         """
         found = [each.failing for each in self._repeated if each.failing]
         if not (self.writer.alive and all(each.alive for each in self._repeated)):
             found.append("a thread has ended")
         found += self._unwritable()
         try:
+            rebuild.check(self._views, PROJECTIONS)
             lag = self.lag()
+        except OtherFold as error:
+            return [*found, str(error)]
         except Exception as error:
             log.exception("reading the store failed")
             return [*found, f"the store cannot be read: {error}"]
@@ -94,7 +101,7 @@ class Workers:
 
     def _unwritable(self) -> list[str]:
         try:
-            # To append nothing takes the store's lock for writing all the same.
+            # An append of nothing takes the store's write lock, too.
             self.writer.call(lambda: self._history.append([])).result(PROBE)
         except (Busy, TookTooLong) as error:
             return [f"the writer is busy: {error}".removesuffix(": ")]

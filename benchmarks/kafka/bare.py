@@ -112,7 +112,7 @@ def gather(broker: str, topic: str, clock: Clock) -> None:
     """Take batches as Faust gives them, and do nothing but acknowledge them."""
 
     async def agent(stream: StreamT[bytes]) -> None:
-        batches = cast("faust.Stream[Any]", stream).noack_take(projector.BATCH, TICK)
+        batches = cast("faust.Stream[Any]", stream).noack_take(projector.POLLED, TICK)
         async for events in batches:
             for event in events:
                 event.ack()

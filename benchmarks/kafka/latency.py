@@ -18,7 +18,7 @@ from benchmarks.feed import FORMING, feed
 from benchmarks.kafka import probes
 from benchmarks.kafka.site import Servers, Site, Work, Worker, partnership, site
 from dev.local.processes import STARTS_WITHIN, DidNotStart, until
-from infra.store.postgres_datastore import LeaderLock
+from infra.running.leader import LeaderLock
 from infra.store.postgres_views import CHANNEL, PostgresViews
 from infra.tlog.codec import canonical
 

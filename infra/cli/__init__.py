@@ -20,6 +20,7 @@ from infra.cli import (  # noqa: F401 - they add their commands
     init,
     keys,
     questions,
+    rebuild,
     receipt,
     retry,
     settle,

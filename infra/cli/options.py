@@ -84,6 +84,7 @@ COMMANDS = (
     "forks",
     "demo",
     "up",
+    "rebuild",
     "migrate",
     "run",
 )

@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from infra.answers.logs import NotFound
 from infra.deciding.batch import Outcome
 from infra.http.served import served
+from infra.store.records import OtherFold
 from infra.tlog.codec import UnreadableEvent
 
 MEDIA_TYPE: Final = "application/problem+json"
@@ -147,6 +148,7 @@ def handle_problems(app: FastAPI) -> None:
     app.exception_handler(HTTPException)(_of_http)
     app.exception_handler(RequestValidationError)(_of_parameters)
     app.exception_handler(UnreadableEvent)(_of_event)
+    app.exception_handler(OtherFold)(_of_other_fold)
     app.exception_handler(Exception)(_of_fault)
 
 
@@ -168,6 +170,10 @@ def _of_parameters(request: Request, error: RequestValidationError) -> Response:
     )
     detail = "; ".join(f"{each.parameter}: {each.detail}" for each in wrong)
     return _answer(request, Problem(422, f"{detail}.", errors=wrong))
+
+
+def _of_other_fold(request: Request, error: OtherFold) -> Response:
+    return _answer(request, Problem(503, error.detail, hint=error.hint))
 
 
 def _of_event(request: Request, error: UnreadableEvent) -> Response:

@@ -126,8 +126,8 @@ def event(topic: str, stored: PlacedEvent) -> Message:
     )
 
 
-def told(topic: str, key: str, body: Row, *, type: str, **attributes: str) -> Message:
-    """Give something that Accord tells the world, as canonical JSON."""
+def emitted(topic: str, key: str, body: Row, *, type: str, **attributes: str) -> Message:
+    """Return a message that Accord emits, as canonical JSON."""
     return Message(
         topic, key, canonical(body), headers(type=f"{cloudevents.PREFIX}{type}", **attributes)
     )

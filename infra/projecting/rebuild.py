@@ -82,15 +82,22 @@ def queue(views: Views, projections: Sequence[Projection]) -> list[str]:
     return [each.name for each in found]
 
 
-def bring_up(history: History, views: Views, projections: Sequence[Projection]) -> list[str]:
-    """Rebuild what is outdated, and drop rows that no projection has; return what was rebuilt."""
-    names = {each.name for each in projections}
-    if unknown := views.folds().keys() - names:
-        views.drop(unknown)
+def bring_up(
+    history: History,
+    views: Views,
+    projections: Sequence[Projection],
+    report: Report = _unreported,
+) -> list[str]:
+    """Rebuild what is outdated, and drop rows that no projection has; return what was rebuilt.
+
+    Raises `OtherFold` if rows are of a newer release.
+    """
     found = outdated(views, projections)
+    if unknown := views.folds().keys() - {each.name for each in projections}:
+        views.drop(unknown)
     if found:
         log.warning("Rebuilding %s for this release.", ", ".join(each.name for each in found))
-        rebuild(history, views, found)
+        rebuild(history, views, found, report)
     return [each.name for each in found]
 
 

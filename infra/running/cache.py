@@ -1,13 +1,13 @@
-"""What is kept at hand so that it need not be read again, and how much of it."""
+"""How much is kept in memory so that it need not be read again."""
 
 from itertools import islice
 from typing import Any
 
 CAPACITY = 10_000
-"""Partnerships and streams kept at hand; what was not used for longest is read again if needed."""
+"""Entries of a cache."""
 
 
-def evict(at_hand: dict[str, Any]) -> None:
-    """Let go of what was put in first, down to `CAPACITY`."""
-    for name in list(islice(at_hand, max(0, len(at_hand) - CAPACITY))):
-        del at_hand[name]
+def evict(cache: dict[str, Any]) -> None:
+    """Remove the entries that were added first, down to `CAPACITY`."""
+    for name in list(islice(cache, max(0, len(cache) - CAPACITY))):
+        del cache[name]

@@ -1,39 +1,41 @@
-"""A thread that does one thing over and over, and outlives its errors."""
+"""A thread that does one thing repeatedly and survives its errors."""
 
 import logging
 import threading
 from collections.abc import Callable
 
+from infra.running.backoff import until_done
+
 log = logging.getLogger(__name__)
 
 POLL = 1.0
-"""Seconds between two looks for what another process wrote, and for deadlines that passed."""
+"""Seconds between two turns: another process may have written, or a deadline may have passed."""
 
 LONGEST_PAUSE = 30.0
-"""Seconds between two attempts, at most, after one failed; the first pause is a `POLL`."""
+"""Seconds between two attempts that fail, at most; the first pause is a `POLL`."""
 
 
 class Repeated:
-    """A thread that does one thing when woken and at every `POLL`, and outlives its errors."""
+    """A thread that works when it is woken and at every `POLL`, and survives its errors."""
 
     def __init__(self, name: str, work: Callable[[], object]) -> None:
         self.failing: str | None = None
-        """What went wrong the last time, or None if it went well."""
+        """The error of the last attempt, or None if it succeeded."""
         self._work = work
         self._woken = threading.Event()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> None:
-        """Begin."""
+        """Start the thread."""
         self._thread.start()
 
     def wake(self) -> None:
-        """Do it now, without waiting for the next turn."""
+        """Start the next turn now."""
         self._woken.set()
 
     def stop(self) -> None:
-        """Do it a last time, and end."""
+        """Work a last time, then end the thread."""
         self._stopping.set()
         self.wake()
         self._thread.join()
@@ -44,25 +46,19 @@ class Repeated:
         return self._thread.is_alive()
 
     def _run(self) -> None:
-        pause = POLL
-        while True:
+        last = False
+        while not last:
             self._woken.clear()
             last = self._stopping.is_set()
-            pause = POLL if self._try() else min(2 * pause, LONGEST_PAUSE)
-            if last:
-                return
-            if self.failing is None:
+            # After a failure a new wake does not shorten the pause, or load would cause attempts.
+            until_done(self._turn, self._stopping, self._failed, pauses=(POLL, LONGEST_PAUSE))
+            if not last:
                 self._woken.wait(POLL)
-            else:
-                # What fails is not tried more often because more of it comes in.
-                self._stopping.wait(pause)
 
-    def _try(self) -> bool:
-        try:
-            self._work()
-        except Exception as error:
-            log.exception("%s failed; it is tried again", self._thread.name)
-            self.failing = f"{self._thread.name}: {error}"
-            return False
+    def _turn(self) -> None:
+        self._work()
         self.failing = None
-        return True
+
+    def _failed(self, error: Exception) -> None:
+        log.error("%s failed and is tried again.", self._thread.name, exc_info=error)
+        self.failing = f"{self._thread.name}: {error}"

@@ -1,4 +1,4 @@
-"""What every process on a stream has: a health page, metrics, structured logs, a clean end."""
+"""A process on a stream: its health page, metrics, structured logs and clean end."""
 
 import logging
 import signal
@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from time import monotonic
 from types import FrameType, TracebackType
 from typing import Any, Final, Self
@@ -20,28 +21,23 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, make_wsgi_a
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.exposition import ThreadingWSGIServer
 
+from infra.running.backoff import until_done
+
 log = logging.getLogger(__name__)
 
 OUTAGES: Final = (OperationalError, InterfaceError, KafkaError, OSError)
-"""What is raised while the database or the broker cannot be reached; it passes."""
+"""Errors while the database or the broker cannot be reached, which will pass."""
 
 SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
-"""What tells a process to stop."""
-
-FIRST_PAUSE: Final = 0.2
-"""Seconds before what failed is tried again; each further pause is twice as long."""
-
-LONGEST_PAUSE: Final = 10.0
-"""Seconds between two attempts at most."""
-
+"""The signals that stop a process."""
 
 _LOOK = 0.1
-"""Seconds between two looks of the health page at whether it is to end."""
+"""Seconds between two checks of the health page whether it has to end."""
 
 
 @dataclass(frozen=True, order=True, slots=True)
 class Lag:
-    """How far behind a process is: in events, and in seconds since the oldest of them came."""
+    """How far behind a process is: in events, and in seconds since the oldest of them arrived."""
 
     events: int = 0
     seconds: float = 0.0
@@ -50,19 +46,20 @@ class Lag:
 class WorkerProcess:
     """One process on a stream, by its name: it repeats a step until SIGTERM or SIGINT.
 
-    A context manager. Inside it the health page at `health` (``host:port``) answers: ``/healthz``
-    that the process lives, ``/readyz`` what keeps it from working, ``/metrics`` for Prometheus.
+    A context manager. Inside it the health page answers at `health` (``host:port``): ``/healthz``
+    while the process lives, ``/readyz`` with the reasons if it is not ready, and ``/metrics`` for
+    Prometheus.
     """
 
     def __init__(self, name: str, health: str) -> None:
         self.name = name
         self.stopping = threading.Event()
         self.failing: str | None = None
-        """What went wrong the last time, or None if it went well."""
+        """The error of the last attempt, or None if it succeeded."""
         self.lag: Callable[[], Lag] = Lag
-        """Tells how far behind it is, when somebody asks."""
+        """Returns how far behind it is."""
         self.unready_reasons: Callable[[], Iterable[str]] = _starting
-        """Tells what else keeps it from working."""
+        """Returns other reasons why it is not ready."""
         registry = CollectorRegistry()
         self._handled = Counter(
             "accord_handled", "Messages or events handled.", ["process"], registry=registry
@@ -80,49 +77,40 @@ class WorkerProcess:
 
     @property
     def address(self) -> str:
-        """Where the health page is."""
+        """The address of the health page."""
         return self._health.address
 
     # --- working ---
 
     def keep(self, work: Callable[[], None]) -> None:
-        """Do `work`, which goes on until told to stop; what an outage ends is begun anew."""
-        pause = FIRST_PAUSE
-        while not self.stopping.is_set():
-            # Again each time, because an event loop that was closed meanwhile has taken them.
-            self._listen()
-            self.failing = None
-            try:
-                work()
-            except OUTAGES as error:
-                self.failed(error)
-                self.unready_reasons = _starting
-                self._listen()
-                self.stopping.wait(pause)
-                pause = min(2 * pause, LONGEST_PAUSE)
-            else:
-                return
+        """Do `work`, which runs until the process stops; start it again after an outage."""
+        if not self.stopping.is_set():
+            until_done(partial(self._begin, work), self.stopping, self._ended, errors=OUTAGES)
+
+    def _begin(self, work: Callable[[], None]) -> None:
+        # Each time, because an event loop that ended meanwhile has taken the signals.
+        self._listen()
+        self.failing = None
+        work()
+
+    def _ended(self, error: Exception) -> None:
+        self.failed(error)
+        self.unready_reasons = _starting
+        self._listen()
 
     def repeat(self, step: Callable[[], int]) -> None:
-        """Do `step` until told to stop; it waits for its work itself and gives how much it did.
+        """Do `step` until the process stops; it waits for its work itself, and returns how much.
 
-        What fails is repeated after a pause, whatever it was: nothing may end a process whose
-        work nobody else would do, and what cannot be done now is not to be left out.
+        Never exits on an error: no other process would do this work.
         """
-        pause = FIRST_PAUSE
         while not self.stopping.is_set():
-            try:
-                self.handled(self.timed(step))
-            except Exception as error:  # noqa: BLE001 - told by `failed`
-                self.failed(error)
-                self.stopping.wait(pause)
-                pause = min(2 * pause, LONGEST_PAUSE)
-            else:
-                pause = FIRST_PAUSE
+            done = until_done(partial(self.timed, step), self.stopping, self.failed)
+            if done is not None:
+                self.handled(done)
                 self.failing = None
 
     def timed(self, step: Callable[[], int]) -> int:
-        """Do a step; where it did something, note how long it took."""
+        """Do a step, and record how long it took if it did something."""
         start = monotonic()
         done = step()
         if done:
@@ -130,20 +118,20 @@ class WorkerProcess:
         return done
 
     def handled(self, count: int) -> None:
-        """Note that so many messages or events were handled."""
+        """Count messages or events that were handled."""
         self._handled.inc(count)
 
     def failed(self, error: Exception) -> None:
-        """Note that an attempt failed; an outage is told in a line, a fault of ours in full."""
+        """Count a failed attempt and log it: an outage in one line, any other error in full."""
         self._failures.inc()
         self.failing = f"{type(error).__name__}: {error}"
         if isinstance(error, OUTAGES):
-            log.warning("not reached, tried again", extra={"error": self.failing})
+            log.warning("unreachable, tried again", extra={"error": self.failing})
         else:
             log.error("failed, tried again", exc_info=error)
 
     def unready(self) -> list[str]:
-        """Give in words what keeps it from working; nothing if all is well."""
+        """Return the reasons why it is not ready; none if it is."""
         return [*([self.failing] if self.failing else []), *self.unready_reasons()]
 
     # --- beginning and ending ---
@@ -181,17 +169,17 @@ def _starting() -> list[str]:
 
 
 class _Lags:
-    """Asks a process for its lag once for each scrape."""
+    """Asks a process for its lag at each scrape."""
 
     def __init__(self, process: WorkerProcess) -> None:
         self._process = process
 
     def collect(self) -> Iterable[GaugeMetricFamily]:
-        """Give the lag as two gauges; nothing while it cannot be known."""
+        """Return the lag as two gauges; nothing while it is unknown."""
         try:
             lag = self._process.lag()
-        except Exception as error:  # noqa: BLE001 - a scrape tells what it can
-            log.warning("the lag cannot be told", extra={"error": str(error)})
+        except Exception as error:  # noqa: BLE001 - the other metrics are scraped
+            log.warning("the lag is unknown", extra={"error": str(error)})
             return
         for unit, value in (("events", float(lag.events)), ("seconds", lag.seconds)):
             gauge = GaugeMetricFamily(
@@ -203,11 +191,11 @@ class _Lags:
 
 class _Quiet(WSGIRequestHandler):
     def log_message(self, *_: object) -> None:
-        """Say nothing of each request."""
+        """Do not log requests."""
 
 
 class _Health:
-    """The health page, in a thread of its own."""
+    """The health page, in its own thread."""
 
     def __init__(self, process: WorkerProcess, address: str, registry: CollectorRegistry) -> None:
         self._process = process
@@ -249,7 +237,7 @@ def _json(start: Any, status: str, body: dict[str, Any]) -> list[bytes]:  # noqa
 
 @contextmanager
 def logged_as_json(process: str) -> Iterator[None]:
-    """Have everything that is logged, by whichever library, written to stderr as lines of JSON."""
+    """Write everything that is logged to stderr as lines of JSON, from all libraries."""
 
     def named(_: object, __: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
         return {**event, "process": process}
@@ -275,8 +263,8 @@ def logged_as_json(process: str) -> Iterator[None]:
     before, level = root.handlers[:], root.level
     root.handlers[:] = [handler]
     root.setLevel(logging.INFO)
-    # One tells of every connection that it makes; the other, ten times a second, of each that it
-    # cannot make, which the health page says once.
+    # One logs each connection that it makes; the other, ten times a second, each that it cannot
+    # make, which the health page shows.
     logging.getLogger("kafka").setLevel(logging.WARNING)
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     try:

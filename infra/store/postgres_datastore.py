@@ -1,11 +1,9 @@
-"""Connections to one Postgres database, and who among several processes is the one to act."""
+"""Connections to one Postgres database, and its migrations."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from importlib import resources
-from types import TracebackType
-from typing import Any, Self
-from zlib import crc32
+from typing import Any
 
 import psycopg
 from eventsourcing.persistence import OperationalError
@@ -14,6 +12,7 @@ from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import TupleRow, tuple_row
 from psycopg.sql import SQL, Identifier, Literal
 
+from infra.running.leader import ADVISORY
 from infra.store.records import UnknownSchema
 
 CONNECTIONS = 10
@@ -29,9 +28,6 @@ ROLES = ("accord_writer", "accord_views", "accord_reader")
 """The roles that a migration makes: to decide and append, to fold and publish, to read."""
 
 _MIGRATIONS = resources.files("infra.store") / "migrations"
-
-_ADVISORY = 0xACC0
-"""The first half of the keys of our advisory locks, so that nobody else's are met."""
 
 
 class Datastore(PostgresDatastore):
@@ -127,7 +123,7 @@ def migrate(url: str, password: str | None = None) -> list[str]:
     `UnknownSchema` for a database of a newer release, psycopg's errors for one that cannot be had.
     """
     with psycopg.connect(url) as connection:
-        connection.execute("SELECT pg_advisory_xact_lock(%s, 0)", (_ADVISORY,))
+        connection.execute("SELECT pg_advisory_xact_lock(%s, 0)", (ADVISORY,))
         connection.execute(
             "CREATE TABLE IF NOT EXISTS public.accord_migrations (number integer PRIMARY KEY, "
             "applied_at timestamptz NOT NULL DEFAULT now())"
@@ -171,70 +167,3 @@ def applied_migration(datastore: Datastore) -> int:
         return 0
     found = datastore.one("SELECT max(number) FROM public.accord_migrations")
     return (found[0] if found else 0) or 0
-
-
-# --- who acts ------------------------------------------------------------------------------------
-
-
-class LeaderLock:
-    """The one process that may act under a name, and what wakes it.
-
-    It holds an advisory lock and hears of what is written on one and the same connection, so that
-    whoever lost it can no longer believe to be the one: every wait raises `OperationalError` then.
-    """
-
-    def __init__(self, url: str, name: str, channel: str) -> None:
-        self._url = url
-        self._key = crc32(name.encode()) & 0x7FFFFFFF
-        self._channel = channel
-        self._connection: psycopg.Connection[TupleRow] | None = None
-        self.held = False
-
-    def take(self) -> bool:
-        """Try to become the one; whether it worked. Raises `OperationalError`."""
-        try:
-            if self._connection is None:
-                self._connection = psycopg.connect(self._url, autocommit=True)
-                self._connection.execute(SQL("LISTEN {}").format(Identifier(self._channel)))
-            found = self._connection.execute(
-                "SELECT pg_try_advisory_lock(%s, %s)", (_ADVISORY, self._key)
-            ).fetchone()
-        except psycopg.OperationalError as error:
-            self.close()
-            raise OperationalError(str(error)) from error
-        self.held = found == (True,)
-        return self.held
-
-    def wait(self, seconds: float) -> None:
-        """Wait until something is written, at most so long. Raises `OperationalError`."""
-        if self._connection is None:
-            raise OperationalError("not connected")
-        try:
-            for _ in self._connection.notifies(timeout=seconds, stop_after=1):
-                pass
-            # Silence may be that of a dead connection.
-            self._connection.execute("SELECT")
-        except psycopg.OperationalError as error:
-            self.close()
-            raise OperationalError(str(error)) from error
-
-    def close(self) -> None:
-        """Let another one be it."""
-        self.held = False
-        if self._connection is not None:
-            with suppress(psycopg.Error):
-                # The server hears of a closed connection a little later, and somebody is waiting.
-                self._connection.execute("SELECT pg_advisory_unlock_all()")
-            self._connection.close()
-            self._connection = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()

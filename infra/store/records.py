@@ -156,7 +156,9 @@ class OtherFold(UnknownSchema):
                 f"The rows of {projection} are of version {stored.version} of its fold, "
                 f"and this release reads version {ours}"
             )
+        self.detail = f"{detail}."
         hint = "Use a newer release" if self.newer else f"Run accord rebuild {projection}"
+        self.hint = f"{hint}."
         super().__init__(f"{detail}. {hint}")
 
 

@@ -250,7 +250,7 @@ def test_what_is_sent_is_acknowledged_in_the_order_of_each_key(broker: Reachable
     prefix = f"t{uuid4().hex[:8]}"
     topics.create(broker.address, prefix, 3)
     topic = Topics(prefix).audit
-    sent = [messages.told(topic, f"p{n % 5}", {"n": n}, id=str(n), type="X") for n in range(500)]
+    sent = [messages.emitted(topic, f"p{n % 5}", {"n": n}, id=str(n), type="X") for n in range(500)]
     with Producer(broker.address) as producer:
         assert producer.send(sent) == 500
         assert producer.send([]) == 0

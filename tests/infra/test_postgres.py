@@ -10,9 +10,10 @@ import pytest
 from eventsourcing.persistence import OperationalError
 
 from infra.bootstrap import bootstrap, init
+from infra.running.leader import LeaderLock
 from infra.settings import NoSuchStore, Settings
 from infra.store.postgres import PostgresStore
-from infra.store.postgres_datastore import LeaderLock, migrate
+from infra.store.postgres_datastore import migrate
 from infra.store.postgres_recorder import CHANNEL
 from infra.store.records import NOTHING, UnknownSchema
 from tests.infra.noted import noted

@@ -14,7 +14,6 @@ import pytest
 from eventsourcing.persistence import OperationalError
 from prometheus_client.parser import text_string_to_metric_families
 
-from infra.running import worker as worker_module
 from infra.running.worker import Lag, WorkerProcess
 from infra.settings import NoSuchStore
 
@@ -27,8 +26,7 @@ def logged(monkeypatch: pytest.MonkeyPatch) -> StringIO:
 
 
 @pytest.fixture
-def process(logged: StringIO, monkeypatch: pytest.MonkeyPatch) -> Iterator[WorkerProcess]:
-    monkeypatch.setattr(worker_module, "FIRST_PAUSE", 0.01)
+def process(logged: StringIO) -> Iterator[WorkerProcess]:
     with WorkerProcess("relay", "127.0.0.1:0") as process:
         process.unready_reasons = tuple
         logged.truncate(0)

@@ -12,10 +12,13 @@ import orjson
 import pytest
 
 from dev.local.kafka import Broker
+from infra.answers.verifying import verify
 from infra.audit.log import Log
+from infra.bootstrap import Accord
 from infra.tlog.notes import Checkpoint, Note
 from tests.documents import REPOSITORY
-from tests.feeds import FEEDS, messages, played
+from tests.feeds import FEEDS, messages, play, played
+from tests.infra.older import written_by_an_older_release
 from tests.journeys.production import (
     SETTLED_SECONDS,
     Answers,
@@ -74,6 +77,27 @@ def test_the_producer_that_the_documents_show_emits_a_command(made: Production) 
         wait_for(lambda: accord.history.size() > 0, SETTLED_SECONDS, made.logs)
         (begun,) = accord.history.of("acme-search")
     assert (begun.source, begun.source_id) == ("//crm.example", "4711")
+
+
+def test_a_projector_rebuilds_views_of_an_older_release_before_it_folds(
+    made: Production,
+) -> None:
+    with written_by_an_older_release(made.settings) as accord:
+        recorded = accord.history.size()
+    made.start("projector")
+    made.start("relay")
+    made.wait_until_ready("projector")
+    with made.accord() as accord:
+        for feed in FEEDS[2:]:
+            play(accord, feed)
+        assert accord.history.size() > recorded
+        wait_for(lambda: not accord.runner.behind(newest(accord)), SETTLED_SECONDS, made.logs)
+        assert all(each.difference is None for each in verify(accord))
+
+
+def newest(accord: Accord) -> dict[str, int]:
+    names = accord.history.partnerships()
+    return {name: head.size - 1 for name, head in accord.history.heads(names).items()}
 
 
 def test_checkpoints_of_every_log_are_told_and_told_again_by_who_takes_over(

@@ -1,0 +1,89 @@
+"""`accord rebuild`: fold projections anew, beside the running readers."""
+
+from collections.abc import Iterator
+from time import monotonic
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from infra.answers.question import Panel, Result
+from infra.answers.text import Block, Line, counted
+from infra.cli import printing
+from infra.cli.options import Json, Store, app, opened
+from infra.settings import DEFAULT_STORE
+
+if TYPE_CHECKING:
+    from infra.projecting.rebuild import Progress, Report
+    from projections.fold import Projection
+
+EVERY = 2.0
+"""Seconds between two lines of progress."""
+
+
+class Rebuilt(Result):
+    """What a rebuild did."""
+
+    projections: tuple[str, ...]
+    events: int
+    """Events that it folded; fewer than there are if an earlier rebuild had begun."""
+
+
+@app.command(rich_help_panel=Panel.RUN.value)
+def rebuild(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[PROJECTION]…",
+            help="What to rebuild. Without names: what was queued or interrupted, else all.",
+            show_default=False,
+        ),
+    ] = None,
+    store: Store = DEFAULT_STORE,
+    as_json: Json = False,
+) -> None:
+    """Fold projections anew. Readers see the old rows until the new ones replace them.
+
+    A rebuild that is interrupted goes on where it ended.
+    """
+    from infra.projecting import rebuild as rebuilding
+    from projections import PROJECTIONS
+
+    chosen = _chosen(names or ())
+    with opened(store, as_json=as_json) as accord:
+        wanted = chosen or rebuilding.pending(accord.views, PROJECTIONS) or PROJECTIONS
+        events = rebuilding.rebuild(accord.history, accord.views, wanted, _reporter())
+        accord.catch_up()
+        done = Rebuilt(
+            simulated=accord.simulated,
+            projections=tuple(each.name for each in wanted),
+            events=events,
+        )
+    printing.result(done, _text, as_json=as_json)
+
+
+def _chosen(names: "list[str] | tuple[()]") -> "list[Projection]":
+    from projections import PROJECTIONS
+
+    by_name = {each.name: each for each in PROJECTIONS}
+    if unknown := [each for each in names if each not in by_name]:
+        raise typer.BadParameter(
+            f"There is no projection {', '.join(unknown)}. Choose from {', '.join(by_name)}."
+        )
+    return [by_name[each] for each in dict.fromkeys(names)]
+
+
+def _reporter() -> "Report":
+    """Return what prints the progress now and then."""
+    due = monotonic() + EVERY
+
+    def report(progress: "Progress") -> None:
+        nonlocal due
+        if monotonic() >= due:
+            printing.note(f"Folded {progress.done:,} of {progress.total:,} events.")
+            due = monotonic() + EVERY
+
+    return report
+
+
+def _text(done: Rebuilt) -> Iterator[Block]:
+    yield Line(f"Rebuilt {', '.join(done.projections)} from {counted(done.events, 'event')}.")
