@@ -1,7 +1,8 @@
-"""The domain's one entrance: which aggregate a command is for, what it decides, what facts come to.
+"""The entrance to the domain: which aggregate decides a command, and how states are folded.
 
-The partnership's own stream stays short and its gates strongly consistent; measured facts, which
-are many, live in small aggregates of their own. Each stream's name begins with its partnership.
+The partnership's own stream is short, and its gates are strongly consistent. The many measured
+facts (deals, figures, entries) have small aggregates of their own. The name of each stream begins
+with its partnership.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -14,9 +15,11 @@ from domain import (
     dispute,
     entry,
     experiment,
-    partnership,
     program,
     reported_figure,
+)
+from domain import (
+    partnership as partnerships,
 )
 from domain.agreement import Agreed
 from domain.breach_actions import RuleBreached, RuleBreachWithdrawn
@@ -40,15 +43,15 @@ RESTING_ON_THE_LOG: frozenset[type[Event]] = BINDING | {
     RuleBreached,
     RuleBreachWithdrawn,
 }
-"""Facts that are true of the whole log before them, so nothing may come between: what binds rests
-on which keys there are, in whatever stream it stands."""
+"""Events that depend on the whole log so far. They are appended only at the index they were decided
+for. Binding events are among them, because they depend on the keys registered before."""
 
 CLOCK_SKEW_SECONDS = 300
 """How far ahead of the operator's clock a sender's may run: five minutes."""
 
 
 def command_types() -> dict[str, type[Command]]:
-    """Give every command that can be sent, by its name."""
+    """Give every command that can be sent, by name."""
     return {cls.__name__: cls for cls in _leaves(Command)}
 
 
@@ -66,22 +69,22 @@ def event_types() -> Mapping[str, type[Event]]:
 
 
 def stream_of(partnership_id: str, command: Command) -> str:
-    """Give the name of the stream that a command writes to."""
+    """Give the name of the stream that decides a command."""
     name = command.substream()
     return f"{partnership_id}/{name}" if name else partnership_id
 
 
 def rests_on(partnership_id: str, command: Command) -> str | None:
-    """Give the other stream that a command is decided by too, if there is one.
+    """Give the other stream that a command depends on, None if there is none.
 
-    What is asked of that stream, once it is so, is on record there for good.
+    What a command needs of that stream is never undone there.
     """
     cited = experiment.cited_by(command)
     return None if cited is None else f"{partnership_id}/experiment/{cited}"
 
 
 def initial(stream: str) -> State:
-    """Give the state of a stream without events."""
+    """Give the state of an empty stream."""
     kind = stream.partition("/")[2].partition("/")[0]
     match kind:
         case "deal":
@@ -100,43 +103,43 @@ def initial(stream: str) -> State:
             return Partnership()
 
 
-def decide(  # noqa: PLR0913, PLR0917 - a command, its state, and all that it may look at besides
+def decide(  # noqa: PLR0913, PLR0917 - a command, its state, and all that it can depend on
     command: Command,
     state: State,
     act: Act,
-    within: Partnership,
+    partnership: Partnership,
     ledger: Callable[[], Ledger],
-    beside: State | None = None,
+    cited: State | None = None,
 ) -> list[Event]:
-    """Decide a command on its own state, `within` its partnership. Raises `Refused`.
+    """Decide a command on the state of its aggregate and of its partnership. Raises `Refused`.
 
     `ledger` gives what accrued up to the partnership's last event (see `RESTING_ON_THE_LOG`), and
-    `beside` is the state of the other stream that it rests on (see `rests_on`).
+    `cited` is the state of the other stream that it depends on (see `rests_on`).
     """
     check_time(act)
     match state:
-        case Partnership() if partnership.decides(command):
-            events = partnership.decide(command, state, act, ledger)
-            if events and isinstance(beside, Experiment):
-                experiment.check_cited(experiment.cited_by(command) or "", beside)
+        case Partnership() if partnerships.decides(command):
+            events = partnerships.decide(command, state, act, ledger)
+            if events and isinstance(cited, Experiment):
+                experiment.check_cited(experiment.cited_by(command) or "", cited)
             return events
         case Deal() if isinstance(command, DealCommand):
-            partnership.admit(command, within, act)
-            return deal.decide(command, state, act, _agreed(within, act))
+            partnerships.admit(command, partnership, act)
+            return deal.decide(command, state, act, _agreed(partnership, act))
         case Entry() if isinstance(command, EntryCommand):
-            partnership.admit(command, within, act)
-            return entry.decide(command, state, act, _agreed(within, act))
+            partnerships.admit(command, partnership, act)
+            return entry.decide(command, state, act, _agreed(partnership, act))
         case Dispute() if isinstance(command, DisputeCommand):
-            partnership.admit(command, within, act)
+            partnerships.admit(command, partnership, act)
             return dispute.decide(command, state, act)
         case Experiment() if isinstance(command, ExperimentCommand):
-            partnership.admit(command, within, act)
-            return experiment.decide(command, state, within.context, act)
+            partnerships.admit(command, partnership, act)
+            return experiment.decide(command, state, partnership.context, act)
         case Reported() if isinstance(command, MetricCommand):
-            partnership.admit(command, within, act)
+            partnerships.admit(command, partnership, act)
             return reported_figure.decide(command, state, act)
         case Program() if isinstance(command, DefinePortfolio):
-            return program.decide(command, state, within.stage, act)
+            return program.decide(command, state, partnership.stage, act)
         case Partnership() | Deal() | Entry() | Dispute() | Experiment() | Reported() | Program():
             msg = f"{type(command).__name__} was routed to {type(state).__name__}"
             raise TypeError(msg)
@@ -144,27 +147,27 @@ def decide(  # noqa: PLR0913, PLR0917 - a command, its state, and all that it ma
             assert_never(state)
 
 
-def _agreed(within: Partnership, act: Act) -> Agreed:
-    return within.agreed_on(act.occurred_at.date())
+def _agreed(partnership: Partnership, act: Act) -> Agreed:
+    return partnership.agreed_on(act.occurred_at.date())
 
 
 def check_time(act: Act) -> None:
-    """Raise `Refused` where something is said to have happened after it was recorded."""
+    """Raise `Refused` where an event claims to happen later than it is recorded."""
     ahead = (act.occurred_at - act.recorded_at).total_seconds()
     if ahead > CLOCK_SKEW_SECONDS:
         raise Refused(
             "not-yet-happened",
-            f"It is said to happen at {act.occurred_at.isoformat()}, "
-            f"and it is {act.recorded_at.isoformat()}.",
-            "Send facts once they have happened; check the sender's clock.",
+            "An event cannot happen in the future. It claims "
+            f"{act.occurred_at.isoformat()}; the time is {act.recorded_at.isoformat()}.",
+            "Send the event after it has happened, or correct the sender's clock.",
         )
 
 
 def evolve(state: State, event: Event, act: Act) -> State:
-    """Take a fact into a state. It believes every fact."""
+    """Fold an event into a state. It never refuses an event."""
     match state:
         case Partnership():
-            return partnership.evolve(state, event, act)
+            return partnerships.evolve(state, event, act)
         case Deal():
             return deal.evolve(state, event, act)
         case Entry():
@@ -182,26 +185,26 @@ def evolve(state: State, event: Event, act: Act) -> State:
 
 
 def fold(history: Iterable[Recorded], state: Partnership | None = None) -> Partnership:
-    """Give what a partnership's history comes to; other streams' facts are passed over."""
+    """Fold a partnership's history; events of its other streams are skipped."""
     state = state or Partnership()
     for each in history:
         if each.stream == each.partnership:
-            state = partnership.evolve(state, each.event, each.act)
+            state = partnerships.evolve(state, each.event, each.act)
     return state
 
 
 def clock_act(due: datetime, recorded_at: datetime) -> Act:
-    """Give the act of the clock, which states what no party does."""
+    """Give the act of a deadline that passed."""
     return Act(CLOCK_PARTY, "clock", due, recorded_at)
 
 
 def rules_act(cause: Act) -> Act:
-    """Give the act by which agreed rules speak: of a closed period, then; of late figures, now."""
+    """Give the act of an agreed rule: when a period closed, or when a late figure was recorded."""
     by_clock = cause.party == CLOCK_PARTY
     moment = cause.occurred_at if by_clock else cause.recorded_at
     return Act(CLOCK_PARTY, "rules", moment, cause.recorded_at)
 
 
-carry_out = partnership.carry_out
+carry_out = partnerships.carry_out
 next_due = deadlines.due
 passed = deadlines.passed

@@ -1,4 +1,4 @@
-"""The agreement: its sections, who signed which version, and which terms hold when (C9, C10)."""
+"""The agreement and the commercial terms: sections, signatures, and terms by day (C9, C10)."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -21,7 +21,7 @@ Item = TypeVar("Item")
 
 
 class DataProtection(StrEnum):
-    """Laws of data protection that the agreement names (C9)."""
+    """The data protection laws that an agreement can name (C9)."""
 
     GDPR = "GDPR"
     HIPAA = "HIPAA"
@@ -42,39 +42,39 @@ class Sections(Value):
     duration_and_exit: Text | None = None
 
     def missing(self) -> list[str]:
-        """Give the sections that nobody wrote."""
+        """Give the names of the sections that are missing."""
         return [name for name, value in self if value is None]
 
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """The latest draft, and who signed it."""
+    """The latest draft, and the parties that signed it."""
 
     version: int = 0
     sections: Sections = field(default_factory=Sections)
     signed_by: frozenset[str] = frozenset()
     in_force: int = 0
-    """The last version that both signed; none yet is 0."""
+    """The last version that both parties signed; 0 if there is none."""
 
     def signed(self, party: str) -> "Agreement":
         """Give the agreement with one more signature."""
         signed_by = self.signed_by | {party}
-        # Only the two parties ever sign, so two signatures are both.
+        # Only the two parties can sign.
         in_force = self.version if len(signed_by) > 1 else self.in_force
         return replace(self, signed_by=signed_by, in_force=in_force)
 
 
-# --- terms by time -----------------------------------------------------------------------------
+# --- commercial terms --------------------------------------------------------------------------
 
 
 class TermsFor(Value):
-    """Terms, and the days on which they hold."""
+    """Terms, and the days on which they apply."""
 
     terms: Terms
     effective_from: Day
-    """The day from which these terms hold."""
+    """The first day on which these terms apply."""
     until: Day | None = None
-    """The first day on which they no longer do, if they hold for a time only (C27)."""
+    """The first day on which they no longer apply. Only temporary terms have one (C27)."""
 
 
 class CommercialTermsAgreed(
@@ -93,21 +93,21 @@ class CommercialTermsAgreed(
     terms_version: Count
 
     @classmethod
-    def check(cls, proposed: Any, within: "PartnershipContext") -> None:  # noqa: ANN401 - made
+    def check(cls, proposed: Any, context: "PartnershipContext") -> None:  # noqa: ANN401 - made
         """Raise `Refused` where terms name other parties or do not add up (C7, C10)."""
-        check(proposed.terms, within.parties)
+        check(proposed.terms, context.parties)
 
     @classmethod
     def complete(
         cls,
         proposed: Any,  # noqa: ANN401 - made
-        within: "PartnershipContext",
+        context: "PartnershipContext",
         act: Act,
     ) -> Mapping[str, object]:
         """Raise `Refused` where the terms cannot apply beside those agreed before."""
         # An agreement counts from its recording, not from the day that its author states.
         agreed_on = act.recorded_at.date()
-        check_schedule(proposed, within.agreements.versions(cls), agreed_on)
+        check_schedule(proposed, context.agreements.versions(cls), agreed_on)
         return {}
 
     def recorded(self) -> list[Event]:
@@ -129,17 +129,17 @@ class TermsAccepted(Event):
 
 
 def in_force(versions: Iterable[CommercialTermsAgreed], day: date) -> CommercialTermsAgreed | None:
-    """Give the terms that hold on a day: those agreed for a time before those that they adjust.
+    """Give the terms in force on a day. Temporary terms come before those that they adjust.
 
-    Money and rules are computed under the terms in force when a fact happened, so this is asked
-    for the day of the fact, never for that of its arrival.
+    Money and rules are computed under the terms in force when something happened, so `day` is the
+    day of the event, not that of its recording.
     """
-    holding = [
+    in_time = [
         each
         for each in versions
         if each.effective_from <= day and (each.until is None or day < each.until)
     ]
-    return max(holding, key=_precedence, default=None)
+    return max(in_time, key=_precedence, default=None)
 
 
 def _precedence(version: CommercialTermsAgreed) -> tuple[bool, date, int]:
@@ -149,30 +149,31 @@ def _precedence(version: CommercialTermsAgreed) -> tuple[bool, date, int]:
 def check_schedule(
     proposed: TermsFor, versions: Iterable[CommercialTermsAgreed], agreed_on: date
 ) -> None:
-    """Raise `Refused` where terms reach back, or overlap others so that either could hold.
+    """Raise `Refused` where new terms begin in the past, or overlap other terms ambiguously.
 
-    Accruals stand on the terms in force when they were made, so an amendment begins on the day on
-    which it is agreed or later. An adjustment for a time lies within the version that it adjusts.
+    Accruals rest on the terms in force on their day, so an amendment begins on the day on which it
+    is agreed or later. Temporary terms lie within the version that they adjust.
     """
     existing = list(versions)
     start, end = proposed.effective_from, proposed.until
     if end is not None and end <= start:
         raise Refused(
             "terms-end-first",
-            f"Terms from {start} until {end} would never hold.",
-            "Let them end after they begin.",
+            f"Terms must end after they begin. These begin on {start} and end on {end}.",
+            "Propose terms with an end after their beginning.",
         )
     if end is not None and not existing:
         raise Refused(
             "nothing-to-adjust",
-            f"Terms for a time (until {end}) adjust others, and none are agreed.",
-            "Agree terms without an end first.",
+            f"Temporary terms adjust other terms. These end on {end}, and no terms are agreed.",
+            "Agree terms without an end first (ProposeTerms, AcceptTerms).",
         )
     if existing and start < agreed_on:
         raise Refused(
             "terms-never-backwards",
-            f"Terms from {start} would go back behind {agreed_on}, when both agreed.",
-            "Let an amendment take effect on the day it is agreed or later.",
+            "An amendment cannot begin before the day on which it is agreed. This one begins on "
+            f"{start} and would be agreed on {agreed_on}.",
+            "Propose an amendment that begins on the day of agreement or later.",
         )
     for each in existing:
         _check_overlap(proposed, each)
@@ -186,29 +187,31 @@ def _check_overlap(proposed: TermsFor, existing: CommercialTermsAgreed) -> None:
     else:
         overlaps = start < until and (other <= start if end is None else other < end)
     if overlaps:
-        span = f"from {other}" + (f" until {until}" if until else " on")
+        span = f"from {other}" + (f" until {until}" if until else "")
         raise Refused(
             "terms-overlap",
-            f"Version {existing.terms_version} is agreed {span}, and the two would overlap.",
-            "Let the new terms begin after it begins, and keep terms for a time apart.",
+            "Two versions of the terms cannot apply to the same days. Version "
+            f"{existing.terms_version} applies {span}.",
+            "Propose terms that begin after that version begins. Temporary terms cannot overlap "
+            "other temporary terms.",
             terms_version=existing.terms_version,
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Agreed:
-    """What facts about money rest on: the parties, and what holds on the day of the fact."""
+    """What events about money are decided on: the parties, and what is in force on their day."""
 
     parties: tuple[str, ...] = ()
     terms: Terms | None = None
     version: int = 0
     investments: frozenset[str] = frozenset()
-    """The joint investments that both agreed (C26)."""
+    """The agreed joint investments, by the identifiers of their proposals (C26)."""
     ends_at: datetime | None = None
-    """When the partnership's exit takes effect, if notice was given (C27)."""
+    """The moment at which the exit takes effect, if notice was given (C27)."""
 
     def items(self, kind: type[Item]) -> list[Item]:
-        """Give the economics of a kind that are in force."""
+        """Give the items of one kind that are in force."""
         return (
             [each for each in self.terms.economics if isinstance(each, kind)] if self.terms else []
         )

@@ -1,4 +1,4 @@
-"""Attribution: to whom a referral is credited, by a policy that both agreed (C18)."""
+"""Attribution: which party a referral is credited to, by the agreed policy (C18)."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -23,11 +23,11 @@ class Method(StrEnum):
 
 
 CODES = frozenset({Method.REFERRAL_CODE, Method.PROMO_CODE})
-"""Methods that a customer himself shows: a code is typed in, not inferred."""
+"""The methods in which the customer enters a code, so that nothing is inferred."""
 
 
 class PolicyKind(StrEnum):
-    """How competing claims on a referral are weighed."""
+    """How competing claims on a referral are decided."""
 
     FIRST_TOUCH = "first-touch"
     LAST_TOUCH = "last-touch"
@@ -36,11 +36,11 @@ class PolicyKind(StrEnum):
 
 
 class AttributionPolicy(Value):
-    """A policy for competing claims. It is versioned with the terms that it stands in."""
+    """A policy for competing claims. It is part of the terms and has their version."""
 
     kind: PolicyKind
     weights: dict[Slug, Percent] | None = None
-    """Of a split alone: each party's share of a referral that both claim; they add up to 100."""
+    """Only for a split: each party's share of a referral that both claim. They add up to 100."""
 
 
 class Claim(NamedTuple):
@@ -56,10 +56,10 @@ Credit = Mapping[str, Decimal]
 
 
 def credit(claims: Iterable[Claim], policy: AttributionPolicy | None) -> Credit | None:
-    """Give who is credited with a referral; nobody if nobody claims it.
+    """Give each party's credit for a referral; empty if no party claims it.
 
-    Gives None for a conflict: several claim it, and the policy (or its absence) cannot tell
-    between them. What is not settled accrues to nobody until both settle it.
+    Gives None for a conflict: several parties claim it and the policy, if there is one, does not
+    decide between them. Nothing accrues until both parties settle it.
     """
     existing = list(claims)
     claimants = {each.party for each in existing}

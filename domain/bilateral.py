@@ -180,14 +180,14 @@ class BilateralAgreement(Event, abstract=True):
         return all(getattr(self, each) == getattr(other, each) for each in self.identity)
 
     @classmethod
-    def check(cls, proposed: Any, within: Any) -> None:  # noqa: ANN401 - what is made, its aggregate
+    def check(cls, proposed: Any, context: Any) -> None:  # noqa: ANN401 - what is made, its aggregate
         """Raise `Refused` where a new proposal is not allowed.
 
-        `within` is the context that the aggregate gives: `PartnershipContext` for a partnership.
+        `context` is the context that the aggregate gives: `PartnershipContext` for a partnership.
         """
 
     @classmethod
-    def complete(cls, proposed: Any, within: Any, act: Act) -> Mapping[str, object]:  # noqa: ANN401, ARG003
+    def complete(cls, proposed: Any, context: Any, act: Act) -> Mapping[str, object]:  # noqa: ANN401, ARG003
         """Give the `added` fields of the agreement on a proposal.
 
         Raises `Refused` where the proposal cannot be accepted now.
@@ -249,15 +249,15 @@ class BilateralAgreements:
         versions = self.versions(kind)
         return versions[-1] if versions else None
 
-    def decide(self, command: BilateralCommand, within: object, act: Act) -> list[Event]:
-        """Decide a command on an agreement; `within` is for its hooks. Raises `Refused`."""
+    def decide(self, command: BilateralCommand, context: object, act: Act) -> list[Event]:
+        """Decide a command on an agreement; `context` is for its hooks. Raises `Refused`."""
         kind, proposals = command.agreement, self.proposals_of(command.agreement)
         name: str = getattr(command, kind.called)
         match command:
             case CounterBilateral():
-                return self._propose(name, kind.countered.of(command), within, act)
+                return self._propose(name, kind.countered.of(command), context, act)
             case ProposeBilateral():
-                return self._propose(name, kind.proposed.of(command), within, act)
+                return self._propose(name, kind.proposed.of(command), context, act)
             case DeclineBilateral():
                 event = kind.declined.of(command)
                 existing = proposals.get(name)
@@ -267,24 +267,24 @@ class BilateralAgreements:
             case _:
                 proposal = acceptable(name, proposals, act)
                 return (
-                    [] if proposal is None else self._accept(kind, proposal.proposed, within, act)
+                    [] if proposal is None else self._accept(kind, proposal.proposed, context, act)
                 )
 
-    def _propose(self, name: str, event: Any, within: object, act: Act) -> list[Event]:  # noqa: ANN401 - made
+    def _propose(self, name: str, event: Any, context: object, act: Act) -> list[Event]:  # noqa: ANN401 - made
         kind: type[BilateralAgreement] = event.agreement
         proposals = self.proposals_of(kind)
         if isinstance(event, BilateralCountered):
             acceptable(event.counters, proposals, act)
         if name not in proposals:
-            kind.check(event, within)
+            kind.check(event, context)
         return propose(name, event, proposals, act)
 
     def _accept(
-        self, kind: type[BilateralAgreement], proposed: Event, within: object, act: Act
+        self, kind: type[BilateralAgreement], proposed: Event, context: object, act: Act
     ) -> list[Event]:
         fields = {
             **{each: of for each, of in proposed.__dict__.items() if each in kind.model_fields},
-            **kind.complete(proposed, within, act),
+            **kind.complete(proposed, context, act),
         }
         if kind.counted is None:
             return kind(**fields).recorded()

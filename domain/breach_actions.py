@@ -1,4 +1,4 @@
-"""The process manager: what both agreed to do about a breach is done, with the breach as cause.
+"""Breach actions: the process manager that carries out what a breached rule asks for (C15, C20).
 
 A breach is judged from figures (`projections.alerts`) and recorded in the partnership's own log
 when it is seen. From there on `next_action` says what is still to be done about it; each action

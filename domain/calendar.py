@@ -1,7 +1,7 @@
-"""Calendar arithmetic: periods and durations that know that months differ in length.
+"""Calendar arithmetic with periods and durations.
 
-Periods are named as people write them: ``2026-03``, ``2026-Q1``, ``2026``. They begin and end at
-midnight UTC, the end exclusive. Durations are those of ISO 8601: ``P3Y``, ``P6M``, ``P60D``.
+Periods are written ``2026-03``, ``2026-Q1``, ``2026``. They begin and end at midnight UTC; the end
+is exclusive. Durations are written as in ISO 8601: ``P3Y``, ``P6M``, ``P60D``.
 """
 
 import re
@@ -28,7 +28,7 @@ def _some_time(duration: str) -> str:
 
 
 Duration = Annotated[str, StringConstraints(pattern=DURATION_PATTERN), AfterValidator(_some_time)]
-"""An ISO 8601 duration in years, months, weeks and days; a notice may be none (``P0D``)."""
+"""An ISO 8601 duration in years, months, weeks and days. ``P0D`` is allowed."""
 
 
 def _at_least_a_day(duration: str) -> str:
@@ -39,7 +39,7 @@ def _at_least_a_day(duration: str) -> str:
 
 
 Span = Annotated[Duration, AfterValidator(_at_least_a_day)]
-"""A duration of a day or longer: how long terms hold, how often a fee falls due."""
+"""An ISO 8601 duration of a day or longer."""
 
 _MONTHS_IN_QUARTER = 3
 _MONTHS_IN_YEAR = 12
@@ -51,7 +51,7 @@ def midnight(day: date) -> datetime:
 
 
 def add_months(day: date, months: int) -> date:
-    """Give the same day `months` later, or that month's last day where it has no such day."""
+    """Give the same day `months` later, or the last day of that month if it is shorter."""
     year, month = divmod(day.year * _MONTHS_IN_YEAR + day.month - 1 + months, _MONTHS_IN_YEAR)
     return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
 
@@ -59,7 +59,7 @@ def add_months(day: date, months: int) -> date:
 def _parts(duration: str) -> tuple[int, int]:
     match = re.fullmatch(DURATION_PATTERN, duration)
     if match is None:
-        msg = f"{duration!r} is no duration; write P3Y, P6M, P2W or P60D"
+        msg = f"{duration!r} is not a duration; write it as P3Y, P6M, P2W or P60D"
         raise ValueError(msg)
     years, months, weeks, days = (int(part[:-1]) if part else 0 for part in match.groups())
     return years * _MONTHS_IN_YEAR + months, weeks * 7 + days
@@ -90,12 +90,12 @@ def subtract(day: date, duration: str) -> date:
 
 
 def occurrences(first: date, every: str, start: date, end: date) -> Iterator[date]:
-    """Give the days from `first` on, each `every` apart, that lie from `start` up to `end`.
+    """Give the days `first`, `first` + `every`, ... that lie from `start` up to, not with, `end`.
 
-    Each is counted from the first, so that the 31st of a month comes back after a shorter one.
+    Each is counted from the first, so that the 31st returns after a shorter month.
     """
     months, days = _parts(every)
-    # No step is longer than this, so none that could lie in the span is passed over.
+    # No step is longer than this, so no day of the span is skipped.
     step = max(0, (start - first).days // (31 * months + days))
     while (day := add_months(first, step * months) + timedelta(days=step * days)) < end:
         if day >= start:
@@ -128,7 +128,7 @@ def month_of(moment: date) -> str:
 
 @lru_cache(maxsize=4096)
 def quarter_of(period: str) -> str:
-    """Give the quarter that a month lies in; a quarter lies in itself."""
+    """Give the quarter of a month; a quarter is its own."""
     if "Q" in period:
         return period
     year, month = period.split("-")
@@ -145,7 +145,7 @@ def months_of(period: str) -> tuple[str, ...]:
 
 @lru_cache(maxsize=4096)
 def quarters_of(period: str) -> tuple[str, ...]:
-    """Give the quarters that a period is made of; a month has none."""
+    """Give the quarters of a period; a month has none."""
     months = months_of(period)
     return tuple(dict.fromkeys(map(quarter_of, months))) if len(months) > 1 else ()
 

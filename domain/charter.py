@@ -1,16 +1,16 @@
-"""The charter: SMART objectives that both parties sign, and what they expect of it all (C8)."""
+"""The charter: the purpose, the SMART objectives, and what the parties expect (C8)."""
 
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from domain.kernel import Refused, Value
-from domain.metric_catalogue import CATALOGUE
+from domain.metric_catalogue import known
 from domain.terms import check_parties
 from domain.values import Day, Number, Slug, Text
 
 FIRST_KPIS = range(3, 6)
-"""Three to five KPIs to begin with; another number is a warning, not a refusal (C8)."""
+"""Three to five objectives are advised; another number gives a warning, not a refusal (C8)."""
 
 
 class Objective(Value):
@@ -19,14 +19,19 @@ class Objective(Value):
     objective: Slug
     metric: Slug
     baseline: Number
+    """The value at the beginning."""
     unit: Text
+    """The metric's unit, as the catalogue names it; for money, the ISO 4217 currency."""
     target: Number
+    """The value to reach."""
     deadline: Day
+    """The day by which the target is to be reached."""
     method: Text
-    """How it is measured."""
+    """How the metric is measured."""
     frequency: Literal["weekly", "monthly", "quarterly"]
+    """How often the metric is reported."""
     tool: Text
-    """Where the figures come from."""
+    """The system that the figures come from."""
 
 
 class Expectations(Value):
@@ -38,35 +43,29 @@ class Expectations(Value):
 
 
 class Charter(Value):
-    """What both want, measurably (C8)."""
+    """The charter of a partnership (C8)."""
 
     purpose: Text
     goals: dict[Slug, Text]
-    """Each party's own goals."""
+    """Each party's own goals, by party."""
     expectations: Expectations
     objectives: Annotated[list[Objective], Field(min_length=1)]
 
     def warnings(self) -> list[str]:
-        """Give what is unwise about it, though allowed (C8)."""
+        """Give what is allowed but not advised (C8)."""
         count = len(self.objectives)
         return [] if count in FIRST_KPIS else [f"{count} objectives; 3 to 5 are advised (C8)"]
 
 
 def check(charter: Charter, parties: tuple[str, ...]) -> None:
-    """Raise `Refused` where a charter names strangers, or what cannot be measured (C8)."""
+    """Raise `Refused` where a charter names others than the parties, or an unknown metric (C8)."""
     check_parties(list(charter.goals), parties)
     for objective in charter.objectives:
-        if objective.metric not in CATALOGUE:
-            raise Refused(
-                "unknown-metric",
-                f"The objective {objective.objective} names {objective.metric}, "
-                "which is not in the catalogue of metrics.",
-                "Name a metric of the catalogue (accord schema --metrics lists them).",
-            )
-        unit = CATALOGUE[objective.metric].unit
+        unit = known(objective.metric).unit
         if not unit.takes(objective.unit):
             raise Refused(
                 "wrong-unit",
+                "An objective must have the unit of its metric. "
                 f"{objective.metric} is measured in {unit}, not in {objective.unit}.",
-                f"Give baseline and target in {unit.example}.",
+                f"Give baseline and target in the unit {unit.example}.",
             )

@@ -1,8 +1,8 @@
-"""Variants set side by side: who is better how surely, and whether that is enough (C5, C26).
+"""Comparing variants: which is better, with which probability, and when to stop (C5, C26).
 
-When to stop, and what wins then, is agreed before there are data. Either each variant gets the
-same fixed sample, and is looked at once; or everybody may look at any time, and pays for it with
-wider bounds. Whoever looks early at a fixed sample finds a winner too often.
+The stop rule is agreed before there is data. Either each variant gets a fixed sample and is judged
+once, or the variants may be judged at any time, with wider bounds. Judging a fixed sample early
+finds a winner too often.
 """
 
 from collections.abc import Mapping
@@ -18,32 +18,32 @@ from domain.proportions import Beta, Interval, confidence_sequence
 from domain.values import Count, Percent
 
 Sureness = Annotated[Percent, Field(ge=50, lt=100)]
-"""How sure a winner must be, in percent: more likely than not, and never certain."""
+"""The probability required of a winner, in percent: at least 50 and below 100."""
 
 
 class FixedSample(Value):
-    """Stop once each variant has so many trials; the likely best one wins."""
+    """Stop once each variant has this many trials. The variant that is probably the best wins."""
 
     kind: Literal["fixed-sample"] = "fixed-sample"
     trials: Annotated[int, Field(ge=1, le=10**8)]
-    """Trials of each variant."""
+    """The number of trials of each variant."""
     credibility: Sureness = Decimal(95)
-    """How likely the winner must be the best, given the prior and the trials."""
+    """The probability, in percent, with which the winner must be the best."""
 
 
 class Anytime(Value):
-    """Stop as soon as one variant's bounds lie beyond those of all others, whenever one looks."""
+    """Stop as soon as the bounds of one variant lie beyond those of all others."""
 
     kind: Literal["anytime"] = "anytime"
     level: Sureness = Decimal(95)
-    """How surely all bounds of all variants hold the rates at all times at once."""
+    """The probability, in percent, with which all bounds contain the rates at all times."""
 
 
 StopRule = Annotated[FixedSample | Anytime, Field(discriminator="kind")]
 
 
 class Tally(NamedTuple):
-    """What one variant came to so far."""
+    """The trials of one variant so far, and how many of them succeeded."""
 
     trials: int = 0
     successes: int = 0
@@ -51,23 +51,23 @@ class Tally(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """The variants of an experiment as they stand."""
+    """The variants of an experiment, compared."""
 
     metric: str
     tallies: Mapping[str, Tally]
-    """What each variant came to; all are in it, also those without trials."""
+    """The tally of every variant, also of those without trials."""
     prior: Beta
     stop: FixedSample | Anytime
 
     def belief(self, variant: str) -> Beta:
-        """Give what is believed of a variant's rate."""
+        """Give the posterior of a variant's rate."""
         trials, successes = self.tallies[variant]
         return self.prior.after(successes, trials)
 
     def better(self, variant: str, other: str) -> Decimal:
-        """Give how likely a variant's rate is better than another's, from 0 to 1.
+        """Give the probability, from 0 to 1, that a variant's rate is better than another's.
 
-        Better is what the metric's direction says: of those who leave, fewer are.
+        The metric's direction decides what is better: a lower churn rate is.
         """
         one, two = self.belief(variant), self.belief(other)
         if CATALOGUE[self.metric].direction is Direction.DOWN:
@@ -75,16 +75,16 @@ class Comparison:
         return one.probability_above(two)
 
     def best(self, variant: str) -> Decimal:
-        """Give how likely, at least, a variant is the best of all; of two it is that exactly.
+        """Give the probability, at least, that a variant is the best; of two, it is exact.
 
-        It is the best unless some other is better, and that is no likelier than the sum of the
-        pairs says (Boole's inequality).
+        The probability that any other variant is better is at most the sum of the probabilities for
+        each pair (Boole's inequality).
         """
         doubts = (self.better(each, variant) for each in self.tallies if each != variant)
         return max(Decimal(0), 1 - sum(doubts, Decimal(0)))
 
     def bounds(self, variant: str) -> Interval:
-        """Give the bounds by which a variant is judged; those of all variants hold at once."""
+        """Give the bounds of a variant's rate by which it is judged."""
         if isinstance(self.stop, FixedSample):
             return self.belief(variant).interval(self.stop.credibility / 100)
         error = (100 - self.stop.level) / 100 / len(self.tallies)
@@ -92,15 +92,15 @@ class Comparison:
         return confidence_sequence(successes, trials, 1 - error, self.prior)
 
     def winner(self) -> str | None:
-        """Give the variant that the stop rule finds the best, if there is one by now."""
+        """Give the variant that wins by the stop rule, None if none does yet."""
         if isinstance(self.stop, FixedSample):
             enough = self.stop.credibility / 100
             sure = (each for each in self.tallies if self.best(each) >= enough)
             return next(sure, None) if not self.lacking() else None
-        parted = (each for each in self.tallies if self._parts_from_all(each))
-        return next(parted, None)
+        separate = (each for each in self.tallies if self._is_separate(each))
+        return next(separate, None)
 
-    def _parts_from_all(self, variant: str) -> bool:
+    def _is_separate(self, variant: str) -> bool:
         mine = self.bounds(variant)
         others = [self.bounds(each) for each in self.tallies if each != variant]
         if CATALOGUE[self.metric].direction is Direction.DOWN:
@@ -108,7 +108,7 @@ class Comparison:
         return all(mine.low > each.high for each in others)
 
     def lacking(self) -> Mapping[str, Count]:
-        """Give how many trials a fixed sample still lacks, by variant; those that have it not."""
+        """Give how many trials are missing for the fixed sample, by variant that lacks some."""
         if isinstance(self.stop, Anytime):
             return {}
         return {
@@ -118,5 +118,5 @@ class Comparison:
         }
 
     def is_met(self) -> bool:
-        """Whether the stop rule says that it is enough."""
+        """Whether the stop rule is met."""
         return not self.lacking() if isinstance(self.stop, FixedSample) else bool(self.winner())

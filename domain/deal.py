@@ -1,4 +1,4 @@
-"""A deal: one referral on its way through the funnel to payment and refund (C18)."""
+"""Deals: one referral through the funnel, from the lead to payments and refunds (C18)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -21,7 +21,7 @@ from domain.values import Count, Day, Instant, Money, Percent, Ref, Slug, Text, 
 
 
 class DealCommand(Command):
-    """What is asked of one deal of a partnership."""
+    """A command on one deal of a partnership."""
 
     stages = AFTER_KICKOFF
     deal: Ref
@@ -33,16 +33,16 @@ class DealCommand(Command):
 
 class _Referral(Value):
     lead: Text
-    """Whom it is about, as the sender names them; no personal data is needed."""
+    """The lead, as the sender names it. No personal data is needed."""
     campaign: Slug | None = None
 
 
 class SubmitReferral(_Referral, DealCommand):
-    """Send a lead that the partner sourced (C18)."""
+    """Submit a lead that the partner sourced (C18)."""
 
 
 class ReferralSubmitted(_Referral, Event):
-    """A partner-sourced lead arrived (C18)."""
+    """A partner-sourced lead was submitted (C18)."""
 
     deal: Ref
 
@@ -50,33 +50,35 @@ class ReferralSubmitted(_Referral, Event):
 class _Attribution(Value):
     method: Method
     evidence: Text
-    """The code, the tagged address or the page that shows it."""
+    """The code, the tagged address or the page that shows the touch."""
 
 
 class AttributeReferral(_Attribution, DealCommand):
-    """Tie a lead to a party by a code, a tag or a page (C18).
+    """Claim a lead for a party by a code, a tag or a page (C18).
 
-    Another party's claim on the same lead is kept beside it: the agreed policy weighs them.
+    Both parties can claim the same lead; the agreed policy decides between them.
     """
 
     to: Slug | None = None
-    """The party that is credited; the one that submitted the referral, if it is left out."""
+    """The party that is credited. Default: the party that submitted the referral."""
     touched_at: Instant | None = None
-    """When it touched the lead; when the lead arrived, if it is left out."""
+    """When the party touched the lead. Default: when the referral was submitted."""
 
 
 class ReferralAttributed(_Attribution, Event):
-    """A lead was tied to a party; nothing accrues without (C18)."""
+    """A lead was claimed for a party. Nothing accrues without such a claim (C18)."""
 
     deal: Ref
     to: Slug
+    """The party that is credited."""
     touched_at: Instant
+    """When the party touched the lead."""
     contests: list[Slug] = []
-    """The parties that claim the same lead already."""
+    """The other parties that already claim the same lead."""
     undecided: bool = False
-    """Whether no policy in force tells between the claims: then nothing accrues to anybody."""
+    """Whether no policy in force decides between the claims. Then nothing accrues."""
     referred_at: Instant
-    """When the lead had arrived: the share of tagged leads counts by that day."""
+    """When the referral was submitted. The share of tagged leads is counted by that day."""
 
 
 class AttributionSettled(
@@ -94,9 +96,9 @@ class AttributionSettled(
     """The share of the lead that each party is credited with; they add up to 100."""
 
     @classmethod
-    def check(cls, proposed: Any, within: Agreed) -> None:  # noqa: ANN401 - made
+    def check(cls, proposed: Any, context: Agreed) -> None:  # noqa: ANN401 - made
         """Raise `Refused` unless the shares name the parties and add up to 100."""
-        check_shares(proposed.shares, within.parties)
+        check_shares(proposed.shares, context.parties)
 
 
 ProposeAttribution = AttributionSettled.proposes
@@ -105,17 +107,17 @@ AgreeAttribution = AttributionSettled.accepts
 
 
 class QualifyLead(DealCommand):
-    """Say that a lead fits (C18)."""
+    """Record that a lead is qualified (C18)."""
 
 
 class LeadQualified(Event):
-    """A lead was found to fit (C18)."""
+    """A lead was qualified (C18)."""
 
     deal: Ref
 
 
 class CreateOpportunity(DealCommand):
-    """Open an opportunity on a lead (C18)."""
+    """Record that a lead is an opportunity (C18)."""
 
 
 class OpportunityCreated(Event):
@@ -125,7 +127,7 @@ class OpportunityCreated(Event):
 
 
 class HoldDemo(DealCommand):
-    """Show the product (C18)."""
+    """Record that a demo was held (C18)."""
 
 
 class DemoHeld(Event):
@@ -135,7 +137,7 @@ class DemoHeld(Event):
 
 
 class WinDeal(DealCommand):
-    """Win a deal, with its annual contract value (C18)."""
+    """Record that a deal was won, with its annual contract value (C18)."""
 
     annual_contract_value: Money
 
@@ -146,11 +148,11 @@ class DealWon(Event):
     deal: Ref
     annual_contract_value: Money
     days_to_close: Count
-    """Whole days from the lead's arrival."""
+    """Whole days from the referral to the win."""
 
 
 class LoseDeal(DealCommand):
-    """Lose a deal, with the reason (C18)."""
+    """Record that a deal was lost, with the reason (C18)."""
 
     reason: Text
 
@@ -163,40 +165,42 @@ class DealLost(Event):
 
 
 class ReceivePayment(DealCommand):
-    """Take a customer's payment on a won deal (C18)."""
+    """Record a customer's payment on a won deal (C18)."""
 
     payment: Ref
     amount: Money
     collected_by: Slug | None = None
-    """The party that got the money; the one that says so, if it is left out."""
+    """The party that received the money. Default: the party that sends this."""
     covers_from: Day | None = None
-    """The first day that is paid for; the day of the payment, if it is left out."""
+    """The first day that the payment covers. Default: the day of the payment."""
 
 
 class PaymentReceived(Event):
-    """A customer paid (C18)."""
+    """A customer paid on a won deal (C18)."""
 
     deal: Ref
     payment: Ref
     amount: Money
     collected_by: Slug
+    """The party that received the money."""
     covers_from: Day
+    """The first day that the payment covers."""
     first: bool
-    """Whether it is the deal's first, which makes it a paid one (C19)."""
+    """Whether it is the first payment of the deal (C19)."""
 
 
 class IssueRefund(DealCommand):
-    """Give a payment back, in full or in part (C18)."""
+    """Record a refund or a chargeback of a payment, in full or in part (C18)."""
 
     refund: Ref
     payment: Ref
     amount: Money
     kind: Literal["refund", "chargeback"] = "refund"
-    """A chargeback is taken by the customer's bank, and may be won back (`ReverseChargeback`)."""
+    """A chargeback is a refund by the customer's bank; it can be reversed (ReverseChargeback)."""
 
 
 class RefundIssued(Event):
-    """A payment was given back, in full or in part (C18)."""
+    """A payment was refunded or charged back, in full or in part (C18)."""
 
     deal: Ref
     refund: Ref
@@ -206,13 +210,13 @@ class RefundIssued(Event):
 
 
 class ReverseChargeback(DealCommand):
-    """Say that a chargeback was won: the payment stands again (C18)."""
+    """Record that a chargeback was reversed, so that its payment counts again (C18)."""
 
     refund: Ref
 
 
 class ChargebackReversed(Event):
-    """A chargeback was won, and its payment stands again (C18)."""
+    """A chargeback was reversed, and its payment counts again (C18)."""
 
     deal: Ref
     refund: Ref
@@ -221,7 +225,7 @@ class ChargebackReversed(Event):
 
 
 class Step(StrEnum):
-    """The steps of the funnel that a deal takes at most once."""
+    """The steps of the funnel. A deal takes each at most once."""
 
     QUALIFIED = "qualified"
     OPPORTUNITY = "opportunity"
@@ -232,7 +236,7 @@ class Step(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Deal:
-    """Where one referral stands."""
+    """The state of one deal."""
 
     referral: ReferralSubmitted | None = None
     referred_by: str = ""
@@ -258,8 +262,8 @@ def decide(
     if state.referral is None or referred_at is None:
         raise Refused(
             "no-such-deal",
-            f"No referral {command.deal} was submitted.",
-            "Submit it first (SubmitReferral), then send this again.",
+            f"A deal begins with a referral. No referral {command.deal} was submitted.",
+            "Submit the referral first (SubmitReferral), then send this again.",
         )
     match command:
         case AttributeReferral():
@@ -287,22 +291,22 @@ def decide(
 
 
 def submit(command: SubmitReferral, state: Deal, act: Act, ends_at: datetime | None) -> list[Event]:
-    """Take a referral once, made before the partnership's exit takes effect (C18, C27)."""
+    """Record a referral once, if it was made before the exit takes effect (C18, C27)."""
     event = ReferralSubmitted.of(command)
     if state.referral == event:
         return []
     if state.referral is not None:
         raise Refused(
             "deal-exists",
-            f"Deal {command.deal} is another referral.",
-            "Give each referral an identifier of its own.",
+            f"Each referral needs its own identifier. Deal {command.deal} is another referral.",
+            "Use another identifier for this referral.",
         )
     if ends_at is not None and act.occurred_at >= ends_at:
         raise Refused(
             "after-exit",
-            f"The partnership ended on {ends_at:%Y-%m-%d}; the referral is of "
-            f"{act.occurred_at:%Y-%m-%d}.",
-            "Only what happened before the effective date counts.",
+            f"A referral after the exit does not count. The exit took effect on "
+            f"{ends_at:%Y-%m-%d}, and the referral is of {act.occurred_at:%Y-%m-%d}.",
+            "Submit only referrals from before that day.",
         )
     return [event]
 
@@ -310,7 +314,7 @@ def submit(command: SubmitReferral, state: Deal, act: Act, ends_at: datetime | N
 def attribute(
     command: AttributeReferral, state: Deal, referred_at: datetime, agreed: Agreed
 ) -> list[Event]:
-    """Keep a party's one claim on a lead, beside those of others (C18)."""
+    """Record a party's claim on a lead, once for each party (C18)."""
     to = command.to or state.referred_by
     check_parties([to], agreed.parties)
     event = ReferralAttributed(
@@ -324,26 +328,26 @@ def attribute(
     )
     existing = state.claims.get(to)
     if existing is not None:
-        # Others may claim it since; that does not make the same claim another one.
+        # Another party may have claimed the lead since; that does not change this claim.
         same = {"contests": existing.contests, "undecided": existing.undecided}
         return recorded_once(
-            event.model_copy(update=same), existing, f"The attribution of deal {command.deal}"
+            event.model_copy(update=same), existing, f"The claim of {to} on deal {command.deal}"
         )
     claims = [claim_of(each) for each in (*state.claims.values(), event)]
     return [event.model_copy(update={"undecided": credit(claims, agreed.policy) is None})]
 
 
 def claim_of(attributed: ReferralAttributed) -> Claim:
-    """Give the claim that an attribution states."""
+    """Give the claim that an attribution makes."""
     return Claim(attributed.to, attributed.method, attributed.touched_at)
 
 
 def win(command: WinDeal, state: Deal, act: Act, referred_at: datetime) -> list[Event]:
-    """Win an opportunity that is not lost."""
+    """Record the win of an opportunity that is not lost."""
     if Step.OPPORTUNITY not in state.steps:
         raise Refused(
             "no-opportunity",
-            f"Deal {command.deal} is no opportunity yet.",
+            f"Only an opportunity can be won. Deal {command.deal} is not an opportunity yet.",
             "Record the opportunity first (CreateOpportunity).",
         )
     _still_open(Step.LOST, command.deal, state)
@@ -351,30 +355,31 @@ def win(command: WinDeal, state: Deal, act: Act, referred_at: datetime) -> list[
     event = DealWon.of(command, days_to_close=days)
     existing = state.steps.get(Step.WON)
     if isinstance(existing, DealWon):
-        # A second report of the same win may come on another day; the first day stands.
+        # The same win may be sent again on another day; the first day counts.
         event = event.model_copy(update={"days_to_close": existing.days_to_close})
     return _step(Step.WON, event, state)
 
 
 def lose(command: LoseDeal, state: Deal) -> list[Event]:
-    """Lose a deal that is not won."""
+    """Record the loss of a deal that is not won."""
     _still_open(Step.WON, command.deal, state)
     return _step(Step.LOST, DealLost.of(command), state)
 
 
 def pay(command: ReceivePayment, state: Deal, act: Act, parties: tuple[str, ...]) -> list[Event]:
-    """Take a payment on a won deal, in the deal's currency, once."""
+    """Record a payment on a won deal, in the deal's currency, once."""
     won = state.steps.get(Step.WON)
     if not isinstance(won, DealWon):
         raise Refused(
             "deal-not-won",
-            f"Deal {command.deal} is not won, so nothing can be paid on it.",
+            f"Only a won deal can be paid. Deal {command.deal} is not won.",
             "Record the win first (WinDeal).",
         )
     _positive(command.amount)
     if command.amount.currency != won.annual_contract_value.currency:
         raise Refused(
             "other-currency",
+            "A payment must be in the currency of its deal. "
             f"Deal {command.deal} is in {won.annual_contract_value.currency}, "
             f"the payment in {command.amount.currency}.",
             "Give the payment in the deal's currency.",
@@ -391,24 +396,25 @@ def pay(command: ReceivePayment, state: Deal, act: Act, parties: tuple[str, ...]
         first=existing.first if existing else not state.payments,
     )
     if existing is not None and command.covers_from is None:
-        # A second report of the same payment may come on another day; the first day stands.
+        # The same payment may be sent again on another day; the first day counts.
         event = event.model_copy(update={"covers_from": existing.covers_from})
-    return recorded_once(event, existing, f"The payment of deal {command.deal}")
+    return recorded_once(event, existing, f"Payment {command.payment} of deal {command.deal}")
 
 
 def refund(command: IssueRefund, state: Deal) -> list[Event]:
-    """Refund at most what was paid, each refund once."""
+    """Record a refund of at most what was paid, each refund once."""
     paid = state.payments.get(command.payment)
     if paid is None:
         raise Refused(
             "no-such-payment",
-            f"Deal {command.deal} has no payment {command.payment}.",
-            "Name the payment that is given back.",
+            f"Only a recorded payment can be refunded. Deal {command.deal} has no payment "
+            f"{command.payment}.",
+            "Use the identifier of the payment that is refunded.",
         )
     event = RefundIssued.of(command)
     existing = state.refunds.get(command.refund)
     if existing is not None:
-        return recorded_once(event, existing, f"The refund of deal {command.deal}")
+        return recorded_once(event, existing, f"Refund {command.refund} of deal {command.deal}")
     _positive(command.amount)
     given_back = sum(
         (
@@ -422,36 +428,41 @@ def refund(command: IssueRefund, state: Deal) -> list[Event]:
     if command.amount.currency != paid.amount.currency or command.amount.amount > left:
         raise Refused(
             "refund-exceeds-payment",
-            f"{command.amount} cannot be given back: {plain(left)} {paid.amount.currency} is left "
-            f"of payment {command.payment}.",
+            f"A refund cannot exceed what is left of its payment. The refund is {command.amount}; "
+            f"{plain(left)} {paid.amount.currency} is left of payment {command.payment}.",
             "Refund at most what is left, in the payment's currency.",
         )
     return [event]
 
 
 def win_back(command: ReverseChargeback, state: Deal) -> list[Event]:
-    """Let a payment stand again whose chargeback was won, once."""
+    """Record once that a chargeback was reversed."""
     lost = state.refunds.get(command.refund)
     if lost is None or lost.kind != "chargeback":
         raise Refused(
             "no-such-chargeback",
-            f"Deal {command.deal} has no chargeback {command.refund}.",
-            "Name a chargeback on record; a refund that was given is not taken back.",
+            f"Only a recorded chargeback can be reversed. Deal {command.deal} has no chargeback "
+            f"{command.refund}.",
+            "Use the identifier of a chargeback. A refund cannot be reversed.",
         )
     event = ChargebackReversed.of(command, payment=lost.payment, amount=lost.amount)
     return recorded_once(
-        event, state.won_back.get(command.refund), f"The reversal of deal {command.deal}"
+        event,
+        state.won_back.get(command.refund),
+        f"The reversal of chargeback {command.refund}",
     )
 
 
 def _step(step: Step, event: Event, state: Deal) -> list[Event]:
-    return recorded_once(event, state.steps.get(step), f"That the deal is {step}")
+    return recorded_once(event, state.steps.get(step), f"The step {step} of the deal")
 
 
 def _still_open(closed: Step, deal: str, state: Deal) -> None:
     if closed in state.steps:
         raise Refused(
-            "deal-closed", f"Deal {deal} is {closed} already.", "Submit a new referral instead."
+            "deal-closed",
+            f"A deal is either won or lost. Deal {deal} is already {closed}.",
+            "Submit a new referral for a new deal (SubmitReferral).",
         )
 
 
@@ -459,13 +470,13 @@ def _positive(money: Money) -> None:
     if money.amount <= 0:
         raise Refused(
             "amount-not-positive",
-            f"{money} is no amount to pay.",
-            "Give an amount above zero; money that goes back is a refund.",
+            f"An amount must be above zero. The amount is {money}.",
+            "Give an amount above zero. Record money that goes back as a refund (IssueRefund).",
         )
 
 
 def evolve(state: Deal, event: Event, act: Act) -> Deal:
-    """Take a fact into a deal's state."""
+    """Fold an event into a deal's state."""
     match event:
         case ReferralSubmitted():
             return replace(

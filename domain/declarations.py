@@ -1,9 +1,8 @@
-"""Facts that are simply kept: one small mechanism for all that are stated and bind nothing else.
+"""Declarations: events that one party records and that have no other effect.
 
-A fact has an identity (some of its fields, and its party where each side states its own). Stated
-again it decides nothing; stated otherwise it is refused, because history is not edited, unless
-its kind may be restated. The command that asks for a fact is made from it: the same fields, and
-the stages in which it has its place.
+This is the one mechanism for all of them. A declaration has an identity: some of its fields, and
+its party where each party makes its own. Recorded again it decides nothing; recorded with other
+content it is refused, unless its kind may be restated. Its command is made from its fields.
 """
 
 from collections.abc import Mapping
@@ -18,33 +17,38 @@ F = TypeVar("F", bound="Declaration")
 
 
 class DeclarationCommand(Command):
-    """What asks for a fact to be kept."""
+    """A command that records a declaration."""
 
-    fact: ClassVar[type["Declaration"]]
+    declaration: ClassVar[type["Declaration"]]
 
 
 class Declaration(Event, abstract=True):
-    """A fact that is simply kept, and the command of the same fields that asks for it.
+    """An event that one party records. Its command is made from its fields.
 
-    `command` is the command's name, `identity` the fields that tell one fact of its kind from
-    another, `by_party` whether each side states its own. One that is `restated` may change. One
-    that `follows` another needs a fact of that kind under the same identity first.
+    A subclass is declared with these keywords:
+
+    - `command`: the name of the command.
+    - `stages`: the stages in which the command is allowed.
+    - `identity`: the fields that tell one declaration of the kind from another.
+    - `by_party`: whether each party makes its own.
+    - `restated`: whether it may be recorded again with other content; the latest counts.
+    - `follows`: another kind, of which there must be a declaration with the same identity.
     """
 
     context_only = True
     asks: ClassVar[Any]
-    """The command's class. What takes its fields is made, so no checker knows them."""
+    """The command. Type checkers do not know the fields of a class that is made."""
     identity: ClassVar[tuple[str, ...]]
     by_party: ClassVar[bool]
     restated: ClassVar[bool]
     follows: ClassVar[type["Declaration"] | None]
 
     def __init_subclass__(cls, *, wire: str | None = None, version: int = 1, **_: object) -> None:
-        """Enter the fact in the registry; what else it is made with is for its command."""
+        """Enter the event in the registry; the other keywords are for its command."""
         super().__init_subclass__(wire=wire, version=version)
 
     @classmethod
-    def __pydantic_init_subclass__(  # type: ignore[override] # noqa: PLR0913 - told by name
+    def __pydantic_init_subclass__(  # type: ignore[override] # noqa: PLR0913 - keywords, see above
         cls,
         *,
         command: str,
@@ -61,39 +65,39 @@ class Declaration(Event, abstract=True):
         fields: dict[str, Any] = {
             name: (info.annotation, info) for name, info in cls.model_fields.items()
         }
-        said = (cls.__doc__ or "").strip()
+        doc = (cls.__doc__ or "").strip()
         cls.asks = create_model(
             command,
             __base__=DeclarationCommand,
             __module__=cls.__module__,
-            __doc__=f"Record: {said[:1].lower()}{said[1:]}",
+            __doc__=f"Record: {doc[:1].lower()}{doc[1:]}",
             __cls_kwargs__={"use_attribute_docstrings": False},
             **fields,
         )
         cls.asks.stages = stages
-        cls.asks.fact = cls
+        cls.asks.declaration = cls
 
     def key(self, act: Act, kind: type["Declaration"] | None = None) -> str:
-        """Give the fact's identity, as text; or that of a fact of another `kind` that it names."""
+        """Give the identity as text, or that of a declaration of another `kind` that it names."""
         kind = kind or type(self)
         parts = [str(getattr(self, name)) for name in kind.identity]
         return "/".join([kind.wire, *([act.party] if kind.by_party else []), *parts])
 
     def check(self, parties: tuple[str, ...]) -> None:
-        """Raise `Refused` where what the fact says cannot be."""
+        """Raise `Refused` where the content is not allowed."""
 
-    def rest_on(self, facts: "Declarations") -> None:
-        """Raise `Refused` where what it rests on was not stated before."""
+    def check_preceding(self, known: "Declarations") -> None:
+        """Raise `Refused` where a declaration that it needs is missing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Declarations:
-    """What has been stated so far, by identity; the latest where it was restated."""
+    """The declarations so far, by identity; the latest where one was restated."""
 
     stated: Mapping[str, Declaration] = field(default_factory=dict)
 
     def of(self, kind: type[F], party: str | None = None) -> list[F]:
-        """Give the facts of one kind, in the order they were stated; `party` narrows to its own."""
+        """Give the declarations of one kind in order; with `party`, only those of that party."""
         named = f"{kind.wire}/{party}" if party else kind.wire
         return [
             fact
@@ -104,10 +108,10 @@ class Declarations:
     def decide(
         self, command: DeclarationCommand, parties: tuple[str, ...], act: Act
     ) -> list[Event]:
-        """Decide to keep a fact: nothing if it stands already. Raises `Refused`."""
-        fact = command.fact.of(command)
+        """Decide a declaration: nothing if it is recorded already. Raises `Refused`."""
+        fact = command.declaration.of(command)
         fact.check(parties)
-        fact.rest_on(self)
+        fact.check_preceding(self)
         known = self.stated.get(key := fact.key(act))
         if fact.restated:
             return [] if known == fact else [fact]
@@ -119,11 +123,11 @@ class Declarations:
         if (key := fact.key(act, first)) not in self.stated:
             raise Refused(
                 "nothing-planned",
-                f"There is no {key} that this could follow.",
-                f"Record its beginning first ({first.asks.__name__}), under this identifier.",
+                f"There is nothing that this could follow: no {key} is recorded.",
+                f"Record that first, under the same identifier ({first.asks.__name__}).",
                 known=sorted(each for each in self.stated if each.startswith(f"{first.wire}/")),
             )
 
     def with_declaration(self, fact: Declaration, act: Act) -> "Declarations":
-        """Give these facts and one more."""
+        """Give these declarations and one more."""
         return Declarations({**self.stated, fact.key(act): fact})

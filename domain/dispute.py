@@ -1,7 +1,7 @@
-"""A dispute: what is disputed and why, the evidence, mediation, and how both settled it (C24).
+"""Disputes: what is disputed and why, the evidence, the mediation, and the outcome (C24).
 
-Each is an aggregate of its own, so that it can go on after the partnership has ended. While it is
-open, the disputed money of a deal or an entry is held (`projections.settlement`).
+Each dispute is an aggregate of its own, so it can continue after the partnership has ended. While
+it is open, the disputed money is on hold (`projections.settlement`).
 """
 
 from collections.abc import Mapping
@@ -21,19 +21,19 @@ from domain.values import Money, PersonName, Ref, Text
 
 
 class Outcome(StrEnum):
-    """How a dispute ended."""
+    """The outcomes of a dispute."""
 
     UPHELD = "upheld"
     """The disputed money is taken back."""
     REJECTED = "rejected"
-    """The disputed money is paid after all."""
+    """The disputed money is paid."""
     SETTLED = "settled"
-    """An award is taken back, the rest is paid."""
+    """The award is taken back, and the rest is paid."""
     WITHDRAWN = "withdrawn"
 
 
 class DisputeCommand(Command):
-    """What is asked of one dispute of a partnership."""
+    """A command on one dispute of a partnership."""
 
     stages = AFTER_KICKOFF
     dispute: Ref
@@ -47,21 +47,21 @@ class _Dispute(Value):
     cause: IssueCause
     description: Text
     issue: Ref | None = None
-    """The issue that could not be resolved."""
+    """The issue that was not resolved."""
     deal: Ref | None = None
     """The deal whose money is disputed."""
     entry: Ref | None = None
     """The entry whose money is disputed."""
     amount: Money | None = None
-    """How much of it; all, if it is left out."""
+    """The disputed amount. Default: all of it."""
 
 
 class OpenDispute(_Dispute, DisputeCommand):
-    """Dispute a deal's or an entry's money, or something else between the parties (C24)."""
+    """Open a dispute on the money of a deal or an entry, or on something else (C24)."""
 
 
 class DisputeOpened(_Dispute, Event):
-    """A party opened a dispute; what is disputed is held (C24)."""
+    """A party opened a dispute. The disputed money is on hold (C24)."""
 
     dispute: Ref
 
@@ -70,11 +70,11 @@ class _Submission(Value):
     evidence: Ref
     title: Text
     reference: Text
-    """Where it is kept: a link, a document's number, an event of this partnership."""
+    """Where the evidence is: a link, a document number, an event of this partnership."""
 
 
 class SubmitEvidence(_Submission, DisputeCommand):
-    """Put evidence before the other party (C24)."""
+    """Submit evidence in a dispute (C24)."""
 
 
 class EvidenceSubmitted(_Submission, Event):
@@ -84,20 +84,20 @@ class EvidenceSubmitted(_Submission, Event):
 
 
 class StartMediation(DisputeCommand):
-    """Bring in a mediator (C24)."""
+    """Start mediation by a mediator (C24)."""
 
     mediator: PersonName
 
 
 class MediationStarted(Event):
-    """A mediator was brought in (C24)."""
+    """Mediation started (C24)."""
 
     dispute: Ref
     mediator: PersonName
 
 
 class WithdrawDispute(DisputeCommand):
-    """Withdraw a dispute that one's own side opened (C24)."""
+    """Withdraw a dispute. Only the party that opened it can (C24)."""
 
     reason: Text
 
@@ -129,15 +129,15 @@ class DisputeResolved(
     """The proposal that both parties agreed; None where the dispute was withdrawn."""
 
     @classmethod
-    def check(cls, proposed: Any, within: "Dispute") -> None:  # noqa: ANN401 - made
+    def check(cls, proposed: Any, context: "Dispute") -> None:  # noqa: ANN401 - made
         """Raise `Refused` where the award does not go with the outcome or the dispute."""
-        check_resolution(proposed, within)
+        check_resolution(proposed, context)
 
     @classmethod
-    def complete(cls, proposed: Any, within: "Dispute", act: Act) -> Mapping[str, object]:  # noqa: ANN401, ARG003 - made
+    def complete(cls, proposed: Any, context: "Dispute", act: Act) -> Mapping[str, object]:  # noqa: ANN401, ARG003 - made
         """Give what was disputed. Raises `Refused` once the dispute has ended."""
-        _still_open(within)
-        return _disputed(within)
+        _still_open(context)
+        return _disputed(context)
 
 
 ProposeResolution = DisputeResolved.proposes
@@ -147,7 +147,7 @@ AcceptResolution = DisputeResolved.accepts
 
 @dataclass(frozen=True, slots=True)
 class Dispute:
-    """Where a dispute stands."""
+    """The state of one dispute."""
 
     opened: DisputeOpened | None = None
     opened_by: str = ""
@@ -164,8 +164,8 @@ def decide(command: DisputeCommand, state: Dispute, act: Act) -> list[Event]:
     if state.opened is None:
         raise Refused(
             "no-such-dispute",
-            f"No dispute {command.dispute} was opened.",
-            "Open it first (OpenDispute).",
+            f"A dispute begins when a party opens it. No dispute {command.dispute} was opened.",
+            "Open the dispute first (OpenDispute).",
         )
     match command:
         case SubmitEvidence():
@@ -181,24 +181,25 @@ def decide(command: DisputeCommand, state: Dispute, act: Act) -> list[Event]:
 
 
 def open_(command: OpenDispute, state: Dispute) -> list[Event]:
-    """Open a dispute once, about one thing whose amount is above zero."""
+    """Open a dispute once, about at most one deal or entry."""
     if command.deal is not None and command.entry is not None:
         raise Refused(
             "one-thing-disputed",
-            f"Dispute {command.dispute} names a deal and an entry.",
-            "Open a dispute for each.",
+            "A dispute is about one deal or one entry, not both. "
+            f"Dispute {command.dispute} names deal {command.deal} and entry {command.entry}.",
+            "Open one dispute for each.",
         )
     if command.amount is not None and command.amount.amount <= 0:
         raise Refused(
             "amount-not-positive",
-            f"{command.amount} is no amount to dispute.",
-            "Give an amount above zero, or leave it out to dispute all.",
+            f"A disputed amount must be above zero. The amount is {command.amount}.",
+            "Give an amount above zero, or leave it out to dispute all of it.",
         )
     return recorded_once(DisputeOpened.of(command), state.opened, f"Dispute {command.dispute}")
 
 
 def submit(command: SubmitEvidence, state: Dispute) -> list[Event]:
-    """Take evidence once under its identifier, while the dispute is open."""
+    """Record evidence once under its identifier, while the dispute is open."""
     event, existing = EvidenceSubmitted.of(command), state.evidence.get(command.evidence)
     if existing is None:
         _still_open(state)
@@ -206,22 +207,22 @@ def submit(command: SubmitEvidence, state: Dispute) -> list[Event]:
 
 
 def mediate(command: StartMediation, state: Dispute) -> list[Event]:
-    """Bring in one mediator, while the dispute is open."""
+    """Start mediation once, while the dispute is open."""
     if state.mediation is None:
         _still_open(state)
-    return recorded_once(MediationStarted.of(command), state.mediation, "The mediator")
+    return recorded_once(MediationStarted.of(command), state.mediation, "The mediation")
 
 
 def check_resolution(proposed: Any, state: Dispute) -> None:  # noqa: ANN401 - made
-    """Raise `Refused` where a proposed end gives an award that it cannot give."""
+    """Raise `Refused` where the award of a proposed resolution is not allowed."""
     _still_open(state)
     settled, award = proposed.outcome is Outcome.SETTLED, proposed.award
     if settled is not (award is not None) or proposed.outcome is Outcome.WITHDRAWN:
         raise Refused(
             "award-of-a-settlement",
-            f"The outcome {proposed.outcome} was proposed {'with' if award else 'without'} an "
-            "award.",
-            "Give an award with the outcome settled and with no other. To withdraw a dispute, send "
+            "Only the outcome settled has an award, and it needs one. The outcome "
+            f"{proposed.outcome} was proposed {'with' if award else 'without'} an award.",
+            "Give an award with the outcome settled only. A dispute is withdrawn by "
             "WithdrawDispute.",
         )
     if award is not None:
@@ -230,18 +231,20 @@ def check_resolution(proposed: Any, state: Dispute) -> None:  # noqa: ANN401 - m
         if award.amount <= 0 or not same or (disputed and award.amount > disputed.amount):
             raise Refused(
                 "award-exceeds-dispute",
-                f"The award is {award}; the disputed amount is {disputed or 'not limited'}.",
+                f"An award cannot exceed the disputed amount. The award is {award}; "
+                + (f"{disputed} is disputed." if disputed else "all of it is disputed."),
                 "Award an amount above zero, at most the disputed amount, in its currency.",
             )
 
 
 def withdraw(command: WithdrawDispute, state: Dispute, act: Act) -> list[Event]:
-    """Withdraw one's own dispute."""
+    """Withdraw a dispute of the acting party."""
     if act.party != state.opened_by:
         raise Refused(
             "not-ones-own-dispute",
+            "Only the party that opened a dispute can withdraw it. "
             f"{state.opened_by} opened dispute {command.dispute}.",
-            "Only who opened it withdraws it; propose an end instead (ProposeResolution).",
+            "Propose a resolution instead (ProposeResolution).",
         )
     event = DisputeResolved(
         dispute=command.dispute,
@@ -251,7 +254,7 @@ def withdraw(command: WithdrawDispute, state: Dispute, act: Act) -> list[Event]:
     )
     if state.resolved != event:
         _still_open(state)
-    return recorded_once(event, state.resolved, f"The end of {command.dispute}")
+    return recorded_once(event, state.resolved, f"The outcome of dispute {command.dispute}")
 
 
 def _disputed(state: Dispute) -> dict[str, Any]:
@@ -264,13 +267,14 @@ def _still_open(state: Dispute) -> None:
     if state.resolved is not None:
         raise Refused(
             "dispute-resolved",
-            f"Dispute {state.resolved.dispute} was {state.resolved.outcome}.",
-            "Open another one if something new is disputed.",
+            f"A dispute that has ended cannot change. Dispute {state.resolved.dispute} was "
+            f"{state.resolved.outcome}.",
+            "Open another dispute (OpenDispute).",
         )
 
 
 def evolve(state: Dispute, event: Event, act: Act) -> Dispute:
-    """Take a fact into a dispute's state."""
+    """Fold an event into a dispute's state."""
     match event:
         case DisputeOpened():
             return replace(state, opened=event, opened_by=act.party)

@@ -1,6 +1,6 @@
-"""Money beside referrals: joint revenue, shared costs, conceded penalties (C10, C26).
+"""Entries: joint revenue, shared costs and conceded penalties (C10, C26).
 
-Each entry is a small aggregate: what came in or was spent, by whom, and what of it was reversed.
+Each entry is an aggregate of its own: one amount, and its reversals.
 """
 
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from domain.values import Money, Ref, Slug, Text, plain
 
 
 class EntryCommand(Command):
-    """What is asked of one entry of a partnership."""
+    """A command on one entry of a partnership."""
 
     stages = AFTER_KICKOFF
     entry: Ref
@@ -26,51 +26,56 @@ class EntryCommand(Command):
 
 
 class RecordJointRevenue(EntryCommand):
-    """Record revenue that both share, by the agreed split (C10)."""
+    """Record revenue that both parties share, by the agreed split (C10)."""
 
     amount: Money
     collected_by: Slug | None = None
-    """The party that got the money; the one that says so, if it is left out."""
+    """The party that received the money. Default: the party that sends this."""
     under: Ref | None = None
-    """The joint investment whose reward it is (C26); else the terms' revenue split holds."""
+    """The joint investment whose reward it is (C26). Default: the revenue split of the terms."""
 
 
 class JointRevenueReceived(Event):
-    """Revenue came in that both share (C10, C26)."""
+    """Revenue that both parties share was received (C10, C26)."""
 
     entry: Ref
     amount: Money
     collected_by: Slug
+    """The party that received the money."""
     under: Ref | None = None
+    """The joint investment whose reward it is; None for the revenue split of the terms."""
 
 
 class RecordSharedCost(EntryCommand):
-    """Record a cost that both bear, by the agreed shares (C10)."""
+    """Record a cost that both parties bear, by the agreed shares (C10)."""
 
     cost: Text
-    """What it was for, in the words of the terms' cost share."""
+    """What the cost was for, in the words of the terms' cost share."""
     amount: Money
     paid_by: Slug | None = None
-    """The party that paid; the one that says so, if it is left out."""
+    """The party that paid. Default: the party that sends this."""
     under: Ref | None = None
-    """The joint investment that it is part of (C26); else the terms' cost share holds."""
+    """The joint investment that it belongs to (C26). Default: the cost share of the terms."""
 
 
 class SharedCostIncurred(Event):
-    """A cost was paid that both bear (C10, C26)."""
+    """A cost that both parties bear was paid (C10, C26)."""
 
     entry: Ref
     cost: Text
+    """What the cost was for."""
     amount: Money
     paid_by: Slug
+    """The party that paid."""
     under: Ref | None = None
+    """The joint investment that it belongs to; None for the cost share of the terms."""
 
 
 class ConcedePenalty(EntryCommand):
-    """Concede that one's own side owes a penalty of the terms (C10)."""
+    """Concede that the party that sends this owes a penalty of the terms (C10)."""
 
     condition: Text
-    """The condition that was met, in the words of the terms."""
+    """The condition of the penalty, in the words of the terms."""
 
 
 class PenaltyConceded(Event):
@@ -80,10 +85,11 @@ class PenaltyConceded(Event):
     condition: Text
     amount: Money
     on: Slug
+    """The party that pays."""
 
 
 class ReverseEntry(EntryCommand):
-    """Take an entry back, in full or in part."""
+    """Reverse an entry, in full or in part."""
 
     reversal: Ref
     amount: Money
@@ -91,7 +97,7 @@ class ReverseEntry(EntryCommand):
 
 
 class EntryReversed(Event):
-    """An entry was taken back, in full or in part."""
+    """An entry was reversed, in full or in part."""
 
     entry: Ref
     reversal: Ref
@@ -104,7 +110,7 @@ Recording = JointRevenueReceived | SharedCostIncurred | PenaltyConceded
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What was recorded, and what of it was reversed."""
+    """The state of one entry: what was recorded, and its reversals."""
 
     recorded: Recording | None = None
     reversals: Mapping[str, EntryReversed] = field(default_factory=dict)
@@ -117,15 +123,17 @@ def decide(command: EntryCommand, state: Entry, act: Act, agreed: Agreed) -> lis
     if agreed.ends_at is not None and act.occurred_at >= agreed.ends_at:
         raise Refused(
             "after-exit",
-            f"The partnership ended on {agreed.ends_at:%Y-%m-%d}.",
-            "Only what happened before the effective date counts.",
+            f"An entry after the exit does not count. The exit took effect on "
+            f"{agreed.ends_at:%Y-%m-%d}.",
+            "Record only entries from before that day.",
         )
     return once(
         _recording(command, act, agreed),
         state.recorded,
         "already-recorded",
-        f"Entry {command.entry} was recorded with other content.",
-        "History is not edited: reverse it, and record the new one under its own identifier.",
+        f"What is recorded cannot be changed. Entry {command.entry} is already recorded with other "
+        "content.",
+        "Reverse the entry (ReverseEntry), and record another under a new identifier.",
     )
 
 
@@ -159,7 +167,7 @@ def _recording(command: EntryCommand, act: Act, agreed: Agreed) -> Recording:
 
 
 def concede(command: ConcedePenalty, act: Act, agreed: Agreed) -> PenaltyConceded:
-    """Concede a penalty that the terms put on one's own side (C10)."""
+    """Concede a penalty that the terms put on the acting party (C10)."""
     for each in agreed.items(Penalty):
         if (each.on, each.condition) == (act.party, command.condition):
             return PenaltyConceded(
@@ -180,34 +188,37 @@ def _check(
     if amount.amount <= 0:
         raise Refused(
             "amount-not-positive",
-            f"{amount} is no amount to share.",
-            "Give an amount above zero; what is taken back is a reversal (ReverseEntry).",
+            f"An amount must be above zero. The amount is {amount}.",
+            "Give an amount above zero. To take an entry back, reverse it (ReverseEntry).",
         )
     if under is not None and under not in agreed.investments:
         raise Refused(
             "nothing-agreed",
-            f"Joint investment {under} is not agreed.",
-            f"Name one that both agreed: {', '.join(sorted(agreed.investments)) or 'none is'}.",
+            f"Only an agreed joint investment can be named. {under} is not agreed.",
+            f"Use one of these: {', '.join(sorted(agreed.investments))}."
+            if agreed.investments
+            else "Agree the joint investment first (ProposeJointInvestment).",
         )
     if under is None and not shared:
-        raise _nothing_agreed("says how this is shared", agreed)
+        raise _nothing_agreed("shares this", agreed)
 
 
 def _nothing_agreed(what: str, agreed: Agreed) -> Refused:
     return Refused(
         "nothing-agreed",
-        f"No item of the terms in force (version {agreed.version or 'none'}) {what}.",
-        "Use the words of the terms, or agree on it first (ProposeTerms, AcceptTerms).",
+        f"Only what the terms agree can be recorded. No item of the terms in force "
+        f"(version {agreed.version or 'none'}) {what}.",
+        "Use the words of the terms, or amend the terms first (ProposeTerms, AcceptTerms).",
     )
 
 
 def reverse(command: ReverseEntry, state: Entry) -> list[Event]:
-    """Take back at most what is left of an entry, each reversal once."""
+    """Reverse at most what is left of an entry, each reversal once."""
     if state.recorded is None:
         raise Refused(
             "no-such-entry",
-            f"There is no entry {command.entry}.",
-            "Name the entry that is taken back.",
+            f"Only a recorded entry can be reversed. There is no entry {command.entry}.",
+            "Use the identifier of the entry to reverse.",
         )
     event = EntryReversed.of(command)
     existing = state.reversals.get(command.reversal)
@@ -223,14 +234,15 @@ def _check_left(command: ReverseEntry, recorded: Money, state: Entry) -> None:
     if not same or not 0 < command.amount.amount <= left:
         raise Refused(
             "reversal-exceeds-entry",
-            f"{command.amount} cannot be taken back: {plain(left)} {recorded.currency} is left "
-            f"of entry {command.entry}.",
+            "A reversal cannot exceed what is left of its entry. The reversal is "
+            f"{command.amount}; {plain(left)} {recorded.currency} is left of entry "
+            f"{command.entry}.",
             "Reverse an amount above zero, at most what is left, in the entry's currency.",
         )
 
 
 def evolve(state: Entry, event: Event) -> Entry:
-    """Take a fact into an entry's state."""
+    """Fold an event into an entry's state."""
     match event:
         case JointRevenueReceived() | SharedCostIncurred() | PenaltyConceded():
             return replace(state, recorded=event)

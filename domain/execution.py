@@ -1,4 +1,4 @@
-"""Execution: the kickoff, then milestones, reviews, issues, adjustments (C16, C17, C20 to C24)."""
+"""Execution: kickoff, onboarding, milestones, reviews, issues, improvement plans (C16 to C24)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -26,7 +26,7 @@ from domain.kernel import (
 from domain.terms import Cadence, check_parties
 from domain.values import Day, Instant, Money, Percent, PersonName, Ref, Slug, Text
 
-# --- what is simply stated ---------------------------------------------------------------------
+# --- declarations ------------------------------------------------------------------------------
 
 
 class OnboardingStepCompleted(
@@ -57,10 +57,10 @@ CompleteTraining = TrainingCompleted.asks
 class CommunicationPolicyAgreed(
     Declaration, command="AgreeCommunicationPolicy", stages=RUNNING, restated=True
 ):
-    """The channel for each kind of message was set (C16)."""
+    """The channel for each kind of message was agreed (C16)."""
 
     channels: dict[Slug, Text]
-    """The channel for each kind of message."""
+    """The channel, by the kind of message."""
 
 
 AgreeCommunicationPolicy = CommunicationPolicyAgreed.asks
@@ -84,6 +84,7 @@ class IncentiveIntroduced(
     incentive: Ref
     description: Text
     per_referral: Money | None = None
+    """The amount paid for each referral, where the incentive is paid that way."""
 
 
 IntroduceIncentive = IncentiveIntroduced.asks
@@ -97,7 +98,7 @@ class InvestmentReduced(
     reduction: Ref
     campaign: Slug
     by: Percent
-    """By how many percent of what was invested."""
+    """The reduction, in percent of what was invested."""
     reason: Text
 
 
@@ -105,7 +106,7 @@ ReduceInvestment = InvestmentReduced.asks
 
 
 class Cause(StrEnum):
-    """What may lie beneath underperformance (C23)."""
+    """The causes of underperformance (C23)."""
 
     FIT = "fit"
     EXECUTION = "execution"
@@ -122,7 +123,7 @@ class RootCauseDiagnosed(
     diagnosis: Ref
     cause: Cause
     temporary: bool
-    """A temporary dip asks for adjusted terms, a structural one for exit (C27)."""
+    """Whether the cause is temporary, which calls for adjusted terms, or structural (C27)."""
     finding: Text
 
 
@@ -133,7 +134,7 @@ DiagnoseRootCause = RootCauseDiagnosed.asks
 
 
 class HoldKickoff(Command):
-    """Hold the kickoff: the gate to execution (C9, C16)."""
+    """Record the kickoff: the gate to execution (C9, C16)."""
 
     stages = NEGOTIATING
     attendees: Annotated[list[PersonName], Field(min_length=1)]
@@ -146,7 +147,7 @@ class KickoffHeld(Event):
     cadence: Cadence | None = None
     """How often reviews are held, by the terms of that day (C13)."""
     waived: list[str] = []
-    """The rules passed by waiver."""
+    """The rules that were waived."""
 
 
 # --- milestones --------------------------------------------------------------------------------
@@ -171,7 +172,7 @@ class MilestonePlanned(_Milestone, Event):
 
 
 class ReachMilestone(Command):
-    """Say that a milestone was reached (C17)."""
+    """Record that a milestone was reached (C17)."""
 
     stages = IN_FORCE
     milestone: Ref
@@ -184,7 +185,7 @@ class MilestoneReached(Event):
 
 
 class MilestoneMissed(Event):
-    """A milestone's day went by (C17)."""
+    """A milestone was not reached by its day (C17)."""
 
     milestone: Ref
     due: date
@@ -200,6 +201,7 @@ class _Review(Value):
     review: Ref
     kind: ReviewKind
     at: Instant
+    """When the review takes place."""
     reason: Text | None = None
 
 
@@ -214,13 +216,13 @@ class ReviewScheduled(_Review, Event):
 
 
 class HoldReview(Command):
-    """Say that a review was held, with what was decided (C22)."""
+    """Record that a review was held, with its minutes (C22)."""
 
     stages = IN_FORCE
     review: Ref
     minutes: Text
     recorded_with_consent: bool = False
-    """Whether it was recorded, which takes the consent of all who took part."""
+    """Whether the review was recorded, with the consent of all who took part."""
 
 
 class ReviewHeld(Event):
@@ -233,14 +235,14 @@ class ReviewHeld(Event):
 
 
 class ReviewMissed(Event):
-    """A review's day went by without it (C22)."""
+    """A review was not held on its day (C22)."""
 
     review: Ref
     at: Instant
 
 
 class ActionAgreed(Declaration, command="AgreeAction", stages=RUNNING, identity=("action",)):
-    """A review agreed that a party does something by a day (C22)."""
+    """A review agreed an action: what a party does by a day (C22)."""
 
     action: Ref
     review: Ref
@@ -251,7 +253,7 @@ class ActionAgreed(Declaration, command="AgreeAction", stages=RUNNING, identity=
     """The last day on which it is in time."""
 
     def check(self, parties: tuple[str, ...]) -> None:
-        """Raise `Refused` where a stranger is to do it."""
+        """Raise `Refused` where the owner is not a party."""
         check_parties([self.owner], parties)
 
 
@@ -265,7 +267,7 @@ class ActionCompleted(
     identity=("action",),
     follows=ActionAgreed,
 ):
-    """What a review agreed was done (C22)."""
+    """An action that a review agreed was done (C22)."""
 
     action: Ref
 
@@ -299,7 +301,7 @@ class RaiseIssue(_Issue, Command):
 
 
 class IssueRaised(_Issue, Event):
-    """An issue was raised; unresolved after 48 hours it goes to the sponsors (C24)."""
+    """An issue was raised. It goes to the sponsors if it is open for 48 hours (C24)."""
 
 
 class ResolveIssue(Command):
@@ -346,13 +348,14 @@ class ImprovementPlanAgreed(
     """The last day of the plan."""
 
     @classmethod
-    def check(cls, proposed: Any, within: PartnershipContext) -> None:  # noqa: ANN401 - made
+    def check(cls, proposed: Any, context: PartnershipContext) -> None:  # noqa: ANN401 - made
         """Raise `Refused` unless the plan answers a diagnosis (C23)."""
-        diagnoses = [each.diagnosis for each in within.declarations.of(RootCauseDiagnosed)]
+        diagnoses = [each.diagnosis for each in context.declarations.of(RootCauseDiagnosed)]
         if proposed.diagnosis not in diagnoses:
             raise Refused(
                 "diagnose-first",
-                f"There is no diagnosis {proposed.diagnosis}.",
+                "An improvement plan must answer a diagnosis. There is no diagnosis "
+                f"{proposed.diagnosis}.",
                 "Diagnose the root cause first (DiagnoseRootCause).",
                 diagnoses=diagnoses,
             )
@@ -372,10 +375,11 @@ def plan_deadline(agreements: BilateralAgreements) -> date | None:
 class ImprovementPlanCompleted(
     Declaration, command="CompleteImprovementPlan", stages=IN_FORCE, identity=("plan",)
 ):
-    """Both looked at what an improvement plan had come to (C23)."""
+    """An improvement plan was completed, and its outcome recorded (C23)."""
 
     plan: Ref
     met: bool
+    """Whether the plan reached its goal."""
     outcome: Text
 
 
@@ -387,7 +391,7 @@ CompleteImprovementPlan = ImprovementPlanCompleted.asks
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """Something planned that is done once: a milestone, a review, an issue."""
+    """Something that begins with one event and ends with another: a milestone, review or issue."""
 
     planned: Event
     since: datetime
@@ -399,7 +403,7 @@ Tasks = Mapping[str, Task]
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """What is under way."""
+    """The kickoff, and the milestones, reviews and issues."""
 
     kickoff: datetime | None = None
     milestones: Tasks = field(default_factory=dict)
@@ -421,10 +425,10 @@ ExecutionCommand = (
 
 
 class Formed(NamedTuple):
-    """What formation leaves to execution."""
+    """What execution needs from formation."""
 
     gate: list[Requirement]
-    """What the gate between the two asks for."""
+    """The requirements of the gate to execution."""
     cadence: Cadence | None
     """How often reviews are held, by the terms."""
 
@@ -435,7 +439,7 @@ def decide(
     formed: Formed,
     context: PartnershipContext,
 ) -> list[Event]:
-    """Decide a command of this stage; `formed` is what formation left. Raises `Refused`."""
+    """Decide a command of this stage. Raises `Refused`."""
     match command:
         case HoldKickoff():
             waived = passing("execution", formed.gate, context)
@@ -466,15 +470,17 @@ def _do(name: str, done: Event, tasks: Tasks) -> list[Event]:
     if existing is None:
         raise Refused(
             "nothing-planned",
-            f"There is no {name} to do this to.",
-            "Record its beginning first, under this identifier.",
+            f"Only something that was recorded before can be completed. There is no {name}.",
+            f"Use one of these: {', '.join(sorted(tasks))}."
+            if tasks
+            else "Plan, schedule or raise it first.",
             known=sorted(tasks),
         )
-    return recorded_once(done, existing.done, f"What was done of {name}")
+    return recorded_once(done, existing.done, f"The completion of {name}")
 
 
 def hold_review(command: HoldReview, state: Execution) -> list[Event]:
-    """Hold a review that was scheduled, once (C22)."""
+    """Record that a scheduled review was held, once (C22)."""
     task = state.reviews.get(command.review)
     planned = task.planned if task else None
     kind = planned.kind if isinstance(planned, ReviewScheduled) else "operational"
@@ -485,7 +491,7 @@ def hold_review(command: HoldReview, state: Execution) -> list[Event]:
 
 
 def evolve(state: Execution, event: Event, act: Act) -> Execution:
-    """Take a fact of this stage into its state."""
+    """Fold an event of this stage into its state."""
     match event:
         case KickoffHeld():
             return replace(state, kickoff=act.occurred_at)
@@ -511,5 +517,5 @@ def _begun(tasks: Tasks, name: str, event: Event, act: Act) -> Tasks:
 
 def _finished(tasks: Tasks, name: str, event: Event) -> Tasks:
     task = tasks.get(name)
-    # A replay as of a moment may leave out the beginning.
+    # A replay as of a moment may leave out the event that began it.
     return {**tasks, name: replace(task, done=event)} if task else tasks

@@ -1,16 +1,13 @@
-"""An experiment: a hypothesis first, then a pilot of variants, a conclusion, and what wins (C5).
+"""Experiments: a hypothesis, a pilot of its variants, and the promotion of the winner (C5).
 
-The same machinery tries offers and channels before a partnership, and messages, bonuses and
-workflows within it (C26). What binds both needs both: one party registers the hypothesis with its
-variants and its stop rule, the other starts the pilot. Before a partner is chosen the initiator
-does both. From then on the data decide: a pilot is concluded when the stop rule that was agreed
-ahead is met, or given up in so many words, and only the winner is promoted.
+Experiments try offers and channels before a partnership, and messages, bonuses and workflows within
+it (C26). One party registers the hypothesis with its variants and its stop rule, and the other
+starts the pilot. Before a partner is chosen, the initiator does both. A pilot is concluded when its
+stop rule is met, or it is abandoned. Only the winner can be promoted.
 
-An experiment lives in a stream of its own, which the gate to scaling does not see. What it needs
-is put on record there by `AttachEvidence` with the reference ``experiment:`` and the experiment's
-name, and that is refused unless the experiment has found a winner that still stands. So the gate
-keeps asking for evidence on record, of whatever kind, and nobody can cite an experiment of ours
-for what it did not show. Results from elsewhere are cited under their own references as before.
+Each experiment has a stream of its own. It is cited as evidence by `AttachEvidence` with the
+reference ``experiment:`` and the experiment's identifier. That is refused unless the experiment has
+a winner that its corrections have not changed.
 """
 
 from collections.abc import Mapping
@@ -32,25 +29,25 @@ from domain.proportions import in_percent, rounded
 from domain.values import Count, Day, Number, Ref, Slug, Text
 
 EVIDENCE = "experiment:"
-"""What the reference of evidence begins with that is an experiment kept here."""
+"""The prefix of a reference to an experiment of this partnership."""
 
 MOST_VARIANTS = 10
-"""Variants that are set side by side at most; with more, few trials tell nothing apart."""
+"""The largest number of variants; with more, small samples cannot tell them apart."""
 
 
 class Variant(Value):
-    """One of the ways that are tried side by side."""
+    """One of the variants that are compared."""
 
     variant: Slug
     description: Text
     control: bool = False
-    """Whether it is what the others are held against: things as they are."""
+    """Whether it is the control, which the others are compared with: no change."""
 
 
 class ExperimentCommand(Command):
-    """What is asked of one experiment of a partnership.
+    """A command on one experiment of a partnership.
 
-    A pilot that runs when renewal is reviewed runs on; with notice given nothing more is tried.
+    Experiments go on during renewal, and stop when notice is given.
     """
 
     stages = UNTIL_EXIT | {Stage.EXPLORATION}
@@ -64,43 +61,43 @@ class ExperimentCommand(Command):
 class _Hypothesis(Value):
     hypothesis: Text
     metric: Slug
-    """The proportion that tells which variant is better."""
+    """The metric that decides which variant is better. It counts successes of trials."""
     variants: Annotated[list[Variant], Field(min_length=2, max_length=MOST_VARIANTS)]
     assignment: Text
-    """Who or what gets which variant, and how that is decided."""
+    """Who gets which variant, and how that is decided."""
     stop: StopRule
-    """When there are data enough, and what wins then; agreed before there are any."""
+    """When there is enough data, and which variant wins then."""
 
 
 class RegisterHypothesis(_Hypothesis, ExperimentCommand):
-    """Register what is to be tried, and what will be taken for a result (C5)."""
+    """Register a hypothesis: what is tried, and what counts as a result (C5)."""
 
 
 class HypothesisRegistered(_Hypothesis, Event):
-    """A party registered what is to be tried, before there were data (C5)."""
+    """A hypothesis was registered, before there was data (C5)."""
 
     experiment: Ref
     prior: Prior
-    """What was believed of the metric's rate beforehand, as agreed then (C21)."""
+    """The agreed prior of the metric's rate (C21)."""
 
     @property
     def control(self) -> str:
-        """The variant that the others are held against."""
+        """The variant that the others are compared with."""
         named = (each.variant for each in self.variants if each.control)
         return next(named, self.variants[0].variant)
 
     def comparison(self, tallies: Mapping[str, Tally]) -> Comparison:
-        """Give the variants side by side, with what each came to."""
+        """Give the comparison of the variants with these tallies."""
         each_of = {each.variant: tallies.get(each.variant, Tally()) for each in self.variants}
         return Comparison(self.metric, each_of, self.prior.belief, self.stop)
 
 
 class StartPilot(ExperimentCommand):
-    """Start the pilot of the hypothesis that the other party registered (C5)."""
+    """Start the pilot of a hypothesis that the other party registered (C5)."""
 
 
 class PilotStarted(Event):
-    """The pilot began; data count from this day on (C5)."""
+    """The pilot started. Data count from this day on (C5)."""
 
     experiment: Ref
 
@@ -114,34 +111,34 @@ class _Outcome(Value):
 class _Observation(_Outcome):
     variant: Slug
     day: Day
-    """The day of the trials, or the last one where they took several."""
+    """The day of the trials, or the last day of several."""
 
 
 class ObserveVariant(_Observation, ExperimentCommand):
-    """Report so many successes of so many trials of one variant (C5)."""
+    """Report trials of one variant, and how many of them succeeded (C5)."""
 
 
 class VariantObserved(_Observation, Event):
-    """So many trials of a variant brought so many successes (C5)."""
+    """Trials of one variant were reported, with their successes (C5)."""
 
     experiment: Ref
 
 
 class CorrectObservation(_Outcome, ExperimentCommand):
-    """Restate an observation, with the reason."""
+    """Correct an observation, with the reason."""
 
     reason: Text
 
 
 class ObservationCorrected(_Outcome, Event):
-    """An observation was restated."""
+    """An observation was corrected."""
 
     experiment: Ref
     reason: Text
 
 
 class Ending(StrEnum):
-    """What ends a pilot."""
+    """The ways in which a pilot ends."""
 
     STOP_RULE = "stop-rule"
     INCONCLUSIVE = "inconclusive"
@@ -151,48 +148,50 @@ class Ending(StrEnum):
 class _Conclusion(Value):
     ending: Ending = Ending.STOP_RULE
     conclusion: Text
-    """What is learned from it, in words."""
+    """What was learned."""
 
 
 class ConcludePilot(_Conclusion, ExperimentCommand):
-    """Conclude a pilot by its stop rule, or give it up (C5)."""
+    """Conclude a pilot by its stop rule, or without a result (C5)."""
 
 
 class VariantResult(Value):
-    """What a variant came to when the pilot was concluded; rates in percent."""
+    """The result of one variant when the pilot was concluded. Rates are in percent."""
 
     variant: Slug
     trials: Count
     successes: Count
     mean: Number
-    """The rate that is expected, given the prior and the trials."""
+    """The expected rate, given the prior and the trials."""
     low: Number
+    """The lower bound of the rate."""
     high: Number
-    """The bounds by which the variant was judged."""
+    """The upper bound of the rate."""
     best: Number
-    """How likely, at least, it is the best of all, from 0 to 1."""
+    """The probability, at least, that the variant is the best of all, from 0 to 1."""
 
 
 class PilotConcluded(_Conclusion, Event):
-    """A pilot ended, with what each variant came to and which one won, if one did (C5)."""
+    """A pilot was concluded, with the result of each variant and the winner, if any (C5)."""
 
     experiment: Ref
     results: list[VariantResult]
     winner: Slug | None = None
+    """The variant that won; None if none did."""
 
 
 class _Promotion(Value):
     variant: Slug
     into: Text
-    """Where it is used from now on."""
+    """Where the variant is used from now on."""
 
 
 class PromoteVariant(_Promotion, ExperimentCommand):
-    """Make the variant that won the way things are done (C5, C26)."""
+    """Promote the variant that won: use it from now on (C5, C26)."""
 
 
 class VariantPromoted(_Promotion, Event):
-    """The variant that won became the way things are done (C5, C26)."""
+    """The variant that won is used from now on (C5, C26)."""
 
     experiment: Ref
 
@@ -202,23 +201,23 @@ class VariantPromoted(_Promotion, Event):
 
 @dataclass(frozen=True, slots=True)
 class Experiment:
-    """Where one experiment stands."""
+    """The state of one experiment."""
 
     hypotheses: Proposals = field(default_factory=dict)
-    """The hypothesis, under the experiment's name, once it is registered."""
+    """The hypothesis, under the experiment's identifier, once it is registered."""
     started_on: date | None = None
     observations: Mapping[str, VariantObserved] = field(default_factory=dict)
-    """What was observed, as it stands after corrections."""
+    """The observations after corrections, by identifier."""
     concluded: PilotConcluded | None = None
     promoted: VariantPromoted | None = None
 
     def hypothesis(self) -> HypothesisRegistered | None:
-        """Give the hypothesis, if it is registered."""
+        """Give the hypothesis, None if it is not registered."""
         proposed = [each.proposed for each in self.hypotheses.values()]
         return next((each for each in proposed if isinstance(each, HypothesisRegistered)), None)
 
     def comparison(self, hypothesis: HypothesisRegistered) -> Comparison:
-        """Give its variants side by side, as they stand."""
+        """Give the comparison of the variants with all observations so far."""
         tallies: dict[str, Tally] = {}
         for each in self.observations.values():
             trials, successes = tallies.get(each.variant, Tally())
@@ -226,7 +225,7 @@ class Experiment:
         return hypothesis.comparison(tallies)
 
     def winner(self) -> str | None:
-        """Give what won, where that stands after all corrections."""
+        """Give the winner, None if corrections have changed the result since."""
         hypothesis, concluded = self.hypothesis(), self.concluded
         if hypothesis is None or concluded is None or concluded.winner is None:
             return None
@@ -264,15 +263,16 @@ def decide(
 def register(
     command: RegisterHypothesis, state: Experiment, context: PartnershipContext, act: Act
 ) -> list[Event]:
-    """Take a hypothesis with exactly one control, on a proportion, once (C5)."""
+    """Register once a hypothesis on a proportion, with exactly one control (C5)."""
     proportion(command.metric)
     names = [each.variant for each in command.variants]
     controls = [each.variant for each in command.variants if each.control]
     if len(controls) != 1 or len(set(names)) != len(names):
         raise Refused(
             "one-control",
-            f"Of the variants {', '.join(names)}, {', '.join(controls) or 'none'} is the control.",
-            "Name each variant once, and exactly one of them the control: things as they are.",
+            "Exactly one variant must be the control, and each must be listed once. The variants "
+            f"are {', '.join(names)}; the control is {', '.join(controls) or 'missing'}.",
+            "List each variant once, and mark one of them as the control.",
             field="variants",
         )
     existing = state.hypothesis()
@@ -284,7 +284,7 @@ def register(
 def start(
     command: StartPilot, state: Experiment, parties: tuple[str, ...], act: Act
 ) -> list[Event]:
-    """Start a pilot: the party that did not register it does; alone one may (C5)."""
+    """Start a pilot. The party that did not register it does; an initiator alone may (C5)."""
     if state.started_on is not None:
         return []
     alone = len(parties) == 1 and command.experiment in state.hypotheses
@@ -294,7 +294,7 @@ def start(
 
 
 def observe(command: ObserveVariant, state: Experiment, act: Act) -> list[Event]:
-    """Take data of a pilot that runs, each once (C5)."""
+    """Record data of a running pilot, each observation once (C5)."""
     hypothesis, since = _running(command, state)
     event = VariantObserved.of(command)
     existing = state.observations.get(command.observation)
@@ -303,23 +303,26 @@ def observe(command: ObserveVariant, state: Experiment, act: Act) -> list[Event]
             event,
             existing,
             "already-recorded",
-            f"Observation {command.observation} is on record with other content.",
-            "Restate it with a reason (CorrectObservation).",
+            "What is recorded cannot be changed. "
+            f"Observation {command.observation} is already recorded with other content.",
+            "Correct the observation, with a reason (CorrectObservation).",
         )
     _still_open(state)
     _known(command.variant, hypothesis)
     if command.day < since:
         raise Refused(
             "hypothesis-first",
-            f"The pilot started on {since}; the data are of {command.day}.",
-            "Only what is observed after the hypothesis was agreed can bear it out.",
+            "Data count only from the start of the pilot on. The pilot started on "
+            f"{since}; the data is of {command.day}.",
+            "Report what was observed on that day or later.",
             field="day",
         )
     if command.day > act.occurred_at.date():
         raise Refused(
             "period-not-begun",
-            f"{command.day} had not begun on {act.occurred_at:%Y-%m-%d}.",
-            "Report what has happened.",
+            "Data of a future day cannot be reported. "
+            f"{command.day} is after {act.occurred_at:%Y-%m-%d}.",
+            "Report the data after that day.",
             field="day",
         )
     _check(command.trials, command.successes)
@@ -327,13 +330,14 @@ def observe(command: ObserveVariant, state: Experiment, act: Act) -> list[Event]
 
 
 def correct(command: CorrectObservation, state: Experiment) -> list[Event]:
-    """Restate what was observed, also after the conclusion, which stays on record (C19)."""
+    """Correct an observation. That is allowed after the conclusion, too (C19)."""
     existing = state.observations.get(command.observation)
     if existing is None:
         raise Refused(
             "nothing-to-correct",
+            "Only a recorded observation can be corrected. "
             f"There is no observation {command.observation}.",
-            "Report it (ObserveVariant).",
+            "Report the observation (ObserveVariant).",
         )
     _check(command.trials, command.successes)
     if (existing.trials, existing.successes) == (command.trials, command.successes):
@@ -342,11 +346,11 @@ def correct(command: CorrectObservation, state: Experiment) -> list[Event]:
 
 
 def conclude(command: ConcludePilot, state: Experiment) -> list[Event]:
-    """End a pilot as its stop rule says, or without a result (C5)."""
+    """Conclude a pilot by its stop rule, or without a result (C5)."""
     hypothesis, _ = _running(command, state)
     if state.concluded is not None:
-        said = (state.concluded.ending, state.concluded.conclusion)
-        if said == (command.ending, command.conclusion):
+        existing = (state.concluded.ending, state.concluded.conclusion)
+        if existing == (command.ending, command.conclusion):
             return []
         _still_open(state)
     comparison = state.comparison(hypothesis)
@@ -361,17 +365,20 @@ def _check_ending(ending: Ending, comparison: Comparison, winner: str | None) ->
         lacking = ", ".join(f"{name} {count}" for name, count in comparison.lacking().items())
         raise Refused(
             "stop-rule-not-met",
-            f"Trials are lacking: {lacking}."
-            if lacking
-            else "No variant's bounds lie beyond those of all others yet.",
-            "Go on until the stop rule that was agreed ahead is met, or conclude it as "
-            "inconclusive or abandoned.",
+            "A pilot can be concluded by its stop rule only once that is met. "
+            + (
+                f"These trials are missing: {lacking}."
+                if lacking
+                else "No variant's bounds lie beyond those of all others yet."
+            ),
+            "Continue until the stop rule is met, or conclude the pilot as inconclusive or "
+            "abandoned.",
         )
     if ending is Ending.INCONCLUSIVE and winner is not None:
         raise Refused(
             "winner-found",
-            f"The stop rule that was agreed ahead finds that {winner} wins.",
-            "Conclude it by its stop rule; whoever does not trust the data abandons the pilot.",
+            f"A pilot with a winner is not inconclusive. By the stop rule, {winner} wins.",
+            "Conclude the pilot by its stop rule, or as abandoned if the data cannot be trusted.",
         )
 
 
@@ -391,30 +398,36 @@ def _results(comparison: Comparison) -> list[VariantResult]:
 
 
 def promote(command: PromoteVariant, state: Experiment) -> list[Event]:
-    """Promote what won, where corrections have not undone that since (C5, C26)."""
+    """Promote the winner, unless corrections have changed the result since (C5, C26)."""
     concluded = state.concluded
     if concluded is None or concluded.winner != command.variant:
         won = (
-            f"what won is {concluded.winner or 'nothing'}" if concluded else "nothing is concluded"
+            f"The winner is {concluded.winner}."
+            if concluded and concluded.winner
+            else "No variant won."
+            if concluded
+            else "The pilot is not concluded."
         )
         raise Refused(
             "not-the-winner",
-            f"{command.variant} cannot be promoted: {won}.",
-            "Conclude the pilot (ConcludePilot), and promote the variant that wins.",
+            f"Only the winner can be promoted, not {command.variant}. {won}",
+            "Conclude the pilot (ConcludePilot), then promote its winner.",
             field="variant",
         )
     if state.promoted is None and state.winner() is None:
         raise Refused(
             "no-longer-wins",
-            f"Under the corrections since, {command.variant} does not win.",
-            "Register a new hypothesis, and try again (RegisterHypothesis).",
+            "Only the winner can be promoted. After the corrections since the conclusion, "
+            f"{command.variant} no longer wins.",
+            "Register a new experiment (RegisterHypothesis).",
         )
     return once(
         VariantPromoted.of(command),
         state.promoted,
         "already-recorded",
-        f"{command.variant} was promoted into something else.",
-        "History is not edited: what it is used for besides can be said in an agreement.",
+        "What is recorded cannot be changed. "
+        f"{command.variant} was already promoted, with another use.",
+        "Record the other use elsewhere, such as in the agreement.",
     )
 
 
@@ -423,7 +436,7 @@ def _running(command: ExperimentCommand, state: Experiment) -> tuple[HypothesisR
     if hypothesis is None or since is None:
         raise Refused(
             "hypothesis-first",
-            f"No pilot of {command.experiment} has started.",
+            f"This needs a running pilot. No pilot of {command.experiment} has started.",
             "Register the hypothesis and start its pilot (RegisterHypothesis, StartPilot).",
         )
     return hypothesis, since
@@ -433,8 +446,10 @@ def _still_open(state: Experiment) -> None:
     if state.concluded is not None:
         raise Refused(
             "pilot-concluded",
-            f"The pilot of {state.concluded.experiment} was concluded ({state.concluded.ending}).",
-            "Try again as an experiment of its own; what was observed can still be corrected.",
+            "A concluded pilot takes no new data and no other conclusion. The pilot of "
+            f"{state.concluded.experiment} was concluded as {state.concluded.ending}.",
+            "Register another experiment (RegisterHypothesis), or correct an observation "
+            "(CorrectObservation).",
         )
 
 
@@ -484,14 +499,14 @@ def check_cited(name: str, state: Experiment) -> None:
 
 
 def evolve(state: Experiment, event: Event, act: Act) -> Experiment:
-    """Take a fact into an experiment's state."""
+    """Fold an event into an experiment's state."""
     match event:
         case HypothesisRegistered():
             hypotheses = with_proposal(event.experiment, event, state.hypotheses, act)
             return replace(state, hypotheses=hypotheses)
         case PilotStarted():
             hypotheses = with_acceptance(event.experiment, state.hypotheses)
-            # Not from when its party says that it began: no hypothesis reaches back to its data.
+            # The day of recording: a hypothesis cannot be registered after its data.
             return replace(state, hypotheses=hypotheses, started_on=act.recorded_at.date())
         case VariantObserved():
             observations = {**state.observations, event.observation: event}
@@ -508,7 +523,7 @@ def evolve(state: Experiment, event: Event, act: Act) -> Experiment:
 
 def _corrected(state: Experiment, event: ObservationCorrected) -> Experiment:
     existing = state.observations.get(event.observation)
-    if existing is None:  # A replay as of a moment may know the correction alone.
+    if existing is None:  # A replay as of a moment may have the correction alone.
         return state
     restated = existing.model_copy(update={"trials": event.trials, "successes": event.successes})
     return replace(state, observations={**state.observations, event.observation: restated})

@@ -1,4 +1,4 @@
-"""Exploration: who might be the partner, and does the data say so (C1, C2, C4, C6)."""
+"""Exploration: candidates are found, scored and measured, and one is chosen (C1, C2, C4, C6)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -45,17 +45,18 @@ class Dimension(StrEnum):
     SHARED_VISION = "shared_vision"
 
 
-# --- facts -------------------------------------------------------------------------------------
+# --- commands and events -----------------------------------------------------------------------
 
 
 class _Beginning(Value):
     party_name: Text
-    """The initiator's name; its identifier is the party of the act."""
+    """The initiator's name. Its identifier is the party that sends the command."""
     purpose: Text
+    """What the partnership is for."""
 
 
 class BeginExploration(_Beginning, Command):
-    """Begin to look for a partner. The acting party becomes the initiator."""
+    """Begin to look for a partner. The party that sends this becomes the initiator."""
 
     stages = BEFORE_BEGINNING
 
@@ -66,21 +67,26 @@ class ExplorationBegun(_Beginning, Event):
 
 class _Profile(Value):
     staff_from: Count
+    """The smallest number of staff."""
     staff_to: Count
+    """The largest number of staff."""
     client_segments: list[Text]
     practice: Text
+    """The field in which the partner is strong."""
     same_buyer: bool
+    """Whether the partner sells to the same buyer."""
     competing_product: bool
+    """Whether the partner may have a competing product."""
 
 
 class DefineIdealPartnerProfile(_Profile, Command):
-    """Say what partner is sought (C1). Another profile becomes the next version."""
+    """Describe the ideal partner (C1). Another profile becomes the next version."""
 
     stages = EXPLORING
 
 
 class IdealPartnerProfileDefined(_Profile, Event):
-    """The ideal partner was described; scores name this version (C1)."""
+    """The ideal partner was described, as a version that scores refer to (C1)."""
 
     profile_version: Count
 
@@ -93,7 +99,7 @@ class _Candidate(Value):
 
 
 class IdentifyCandidate(_Candidate, Command):
-    """Put a candidate on the list, with where it was found (C1)."""
+    """Put a candidate on the list, with its source (C1)."""
 
     stages = EXPLORING
 
@@ -111,31 +117,31 @@ class _Score(Value):
 
 
 class ScoreCandidate(_Score, Command):
-    """Score a candidate under a named version of the profile (C1, C2)."""
+    """Score a candidate against a version of the profile, from 1 to 5 (C1, C2)."""
 
     stages = EXPLORING
 
 
 class CandidateScored(_Score, Event):
-    """A candidate was scored under a version of the profile (C2)."""
+    """A candidate was scored against a version of the profile, from 1 to 5 (C2)."""
 
 
 class _Overlap(Value):
     candidate: Slug
     own_customers: Count
-    """How many customers of one's own list were looked at."""
+    """The number of customers on the party's own list."""
     shared_customers: Count
-    """How many of them the candidate serves too."""
+    """The number of them that the candidate serves too."""
 
 
 class MeasureAudienceOverlap(_Overlap, Command):
-    """Measure the overlap on one's own customer list (C2)."""
+    """Record how much of the party's own customer list a candidate shares (C2)."""
 
     stages = EXPLORING
 
 
 class AudienceOverlapMeasured(_Overlap, Event):
-    """The overlap with a candidate's audience was measured (C2)."""
+    """The overlap with a candidate's customers was measured (C2)."""
 
 
 class _Approach(Value):
@@ -159,7 +165,7 @@ class _IntegrationSpend(Value):
 
 
 class CommitIntegrationSpend(_IntegrationSpend, Command):
-    """Spend on integrating with a candidate; its overlap must be known first (C2)."""
+    """Commit money to integrating with a candidate whose overlap is known (C2)."""
 
     stages = EXPLORING
 
@@ -177,16 +183,16 @@ class _Alignment(Value):
 
 
 class AssessAlignment(_Alignment, Command):
-    """Rate a candidate on the four dimensions of the alignment matrix (C4)."""
+    """Rate a candidate on the four dimensions of the alignment matrix, from 1 to 5 (C4)."""
 
     stages = EXPLORING
 
 
 class AlignmentAssessed(_Alignment, Event):
-    """A candidate was rated on the alignment matrix (C4)."""
+    """A candidate was rated on the alignment matrix, from 1 to 5 (C4)."""
 
     def low(self) -> list[Dimension]:
-        """Give the dimensions rated below the passing mark."""
+        """Give the dimensions rated below the passing rating."""
         return [each for each in Dimension if getattr(self, each) < PASSING_RATING]
 
 
@@ -197,13 +203,13 @@ class _BridgingPlan(Value):
 
 
 class AgreeBridgingPlan(_BridgingPlan, Command):
-    """Agree how a low dimension will be bridged (C4)."""
+    """Agree how to bridge a dimension with a low rating (C4)."""
 
     stages = EXPLORING
 
 
 class BridgingPlanAgreed(_BridgingPlan, Event):
-    """A plan for a low dimension was agreed (C4)."""
+    """A plan to bridge a dimension with a low rating was agreed (C4)."""
 
 
 class _Checklist(Value):
@@ -219,13 +225,13 @@ class _Checklist(Value):
 
 
 class CompleteDecisionChecklist(_Checklist, Command):
-    """Answer the eight questions before entering (C6)."""
+    """Answer the eight questions of the decision checklist (C6)."""
 
     stages = EXPLORING
 
 
 class DecisionChecklistCompleted(_Checklist, Event):
-    """The eight questions were answered (C6)."""
+    """The eight questions of the decision checklist were answered (C6)."""
 
 
 QUESTIONS = tuple(name for name in _Checklist.model_fields if name != "candidate")
@@ -240,12 +246,12 @@ class ChoosePartner(Command):
 
 
 class PartnerChosen(Event):
-    """A candidate became the counterparty, and formation began."""
+    """A candidate was chosen as the partner, and formation began."""
 
     candidate: Slug
     name: Text
     waived: list[str] = []
-    """The rules passed by waiver."""
+    """The rules that were waived."""
 
 
 class CloseExploration(Command):
@@ -266,7 +272,7 @@ class ExplorationClosed(Event):
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """What is known of one candidate: the latest fact of each kind."""
+    """One candidate: the latest event of each type about it."""
 
     identified: CandidateIdentified
     latest: Mapping[type[Event], Event] = field(default_factory=dict)
@@ -278,19 +284,19 @@ class Candidate:
         return fact if isinstance(fact, AlignmentAssessed) else None
 
     def unbridged(self) -> list[Dimension]:
-        """Give the low dimensions without a plan."""
+        """Give the dimensions with a low rating and without a bridging plan."""
         alignment = self.alignment()
         return [each for each in alignment.low() if each not in self.bridged] if alignment else []
 
     def answered_no(self) -> list[str]:
-        """Give the questions of the checklist answered with no; all of them if unanswered."""
+        """Give the questions answered with no; all of them if the checklist is not answered."""
         checklist = self.latest.get(DecisionChecklistCompleted)
         return [each for each in QUESTIONS if not (checklist and getattr(checklist, each))]
 
 
 @dataclass(frozen=True, slots=True)
 class Exploration:
-    """How it began, profiles by version, and candidates by identifier."""
+    """The beginning, the profiles by version, and the candidates by identifier."""
 
     begun: ExplorationBegun | None = None
     profiles: tuple[IdealPartnerProfileDefined, ...] = ()
@@ -351,7 +357,7 @@ def decide(
 def begin(
     command: BeginExploration, state: Exploration, context: PartnershipContext, act: Act
 ) -> list[Event]:
-    """Begin, unless this party already has, in these words (the same again decides nothing)."""
+    """Begin, unless this party already began in the same words."""
     not_the_clock(act.party)
     event = ExplorationBegun.of(command)
     if not context.parties:
@@ -360,28 +366,30 @@ def begin(
         return []
     raise Refused(
         "partnership-exists",
-        f"{context.initiator} already began this partnership.",
-        "Begin under another identifier, or act as one of its parties.",
+        f"A partnership begins once. {context.initiator} already began this one.",
+        "Use another identifier for a new partnership, or act as a party of this one.",
     )
 
 
 def not_the_clock(party: str) -> None:
-    """Raise `Refused` for a party that would be called what the clock is."""
+    """Raise `Refused` for a party with the name of the clock's party."""
     if party == CLOCK_PARTY:
         raise Refused(
             "reserved-party",
-            f"{CLOCK_PARTY} is the party of facts that time states by itself.",
-            "Give the party another identifier.",
+            f"A party cannot be called {CLOCK_PARTY}. That is the party of the events of the "
+            "clock.",
+            "Use another identifier for the party.",
         )
 
 
 def define_profile(command: DefineIdealPartnerProfile, state: Exploration) -> list[Event]:
-    """Define the next version of the profile, unless it says what the current one says (C1)."""
+    """Define the next version of the profile, unless it is the same as the current one (C1)."""
     if command.staff_from > command.staff_to:
         raise Refused(
             "staff-range",
-            f"The staff range runs from {command.staff_from} to {command.staff_to}.",
-            "Give the smaller number first.",
+            "The smallest number of staff cannot exceed the largest. The range is "
+            f"{command.staff_from} to {command.staff_to}.",
+            "Give the smaller number as staff_from.",
         )
     event = IdealPartnerProfileDefined.of(command, profile_version=len(state.profiles) + 1)
     existing = state.profiles[-1] if state.profiles else None
@@ -398,30 +406,35 @@ def identify(command: IdentifyCandidate, state: Exploration) -> list[Event]:
         CandidateIdentified.of(command),
         known.identified if known else None,
         "candidate-exists",
-        f"{command.candidate} is on the list with other particulars.",
-        "Give the new candidate an identifier of its own.",
+        "A candidate is put on the list once. "
+        f"{command.candidate} is already on it with other content.",
+        "Use another identifier for a new candidate.",
     )
 
 
 def score(command: ScoreCandidate, state: Exploration) -> list[Event]:
-    """Score under a version of the profile that exists (C1)."""
+    """Score against a version of the profile that exists (C1)."""
     if not 1 <= command.profile_version <= len(state.profiles):
         raise Refused(
             "no-such-profile",
-            f"There is no version {command.profile_version} of the ideal partner profile.",
-            "Define the profile first, and name one of its versions.",
+            "A score must name a version of the ideal partner profile. "
+            f"There is no version {command.profile_version}.",
+            f"Use a version from 1 to {len(state.profiles)}."
+            if state.profiles
+            else "Define the profile first (DefineIdealPartnerProfile).",
             versions=len(state.profiles),
         )
     return _note(CandidateScored.of(command), state)
 
 
 def measure_overlap(command: MeasureAudienceOverlap, state: Exploration) -> list[Event]:
-    """Record an overlap, which is never more than the list it was measured on (C2)."""
+    """Record an overlap, which cannot exceed the list on which it was measured (C2)."""
     if command.shared_customers > command.own_customers:
         raise Refused(
             "overlap-exceeds-list",
-            f"{command.shared_customers} of {command.own_customers} customers cannot be shared.",
-            "Count the shared customers within one's own list.",
+            "The shared customers cannot outnumber the list. "
+            f"{command.shared_customers} of {command.own_customers} were given.",
+            "Count the shared customers within the party's own list.",
         )
     return _note(AudienceOverlapMeasured.of(command), state)
 
@@ -429,7 +442,7 @@ def measure_overlap(command: MeasureAudienceOverlap, state: Exploration) -> list
 def spend(
     command: CommitIntegrationSpend, state: Exploration, context: PartnershipContext
 ) -> list[Event]:
-    """Spend nothing on integration before the overlap is known (C2)."""
+    """Commit money to integration once the overlap is known (C2)."""
     candidate = _known(command.candidate, state)
     passing("integration", [_overlap_known(candidate)], context)
     return _note(IntegrationSpendCommitted.of(command), state)
@@ -445,12 +458,12 @@ def bridge(command: AgreeBridgingPlan, state: Exploration) -> list[Event]:
 def choose(
     command: ChoosePartner, state: Exploration, context: PartnershipContext, act: Act
 ) -> list[Event]:
-    """Open the gate to formation for a candidate that the data speaks for (C2, C4, C6)."""
+    """Choose a candidate that meets the requirements of the gate to formation (C2, C4, C6)."""
     if command.candidate == act.party:
         raise Refused(
             "two-parties",
-            f"{act.party} cannot be its own partner.",
-            "Choose a candidate other than the initiator.",
+            f"A partnership needs two parties. {act.party} cannot be its own partner.",
+            "Choose another candidate.",
         )
     candidate = _known(command.candidate, state)
     waived = passing("formation", requirements(candidate), context)
@@ -459,28 +472,29 @@ def choose(
 
 
 def requirements(candidate: Candidate) -> list[Requirement]:
-    """Give what the gate to formation asks of a candidate (C2, C4, C6)."""
+    """Give what the gate to formation requires of a candidate (C2, C4, C6)."""
     alignment = candidate.alignment()
     return [
         Requirement(
             "candidate-scored",
             CandidateScored in candidate.latest,
-            "The candidate was not scored under a profile.",
-            "Score it (ScoreCandidate).",
+            "The candidate is not scored.",
+            "Score the candidate (ScoreCandidate).",
         ),
         _overlap_known(candidate),
         Requirement(
             "alignment-assessed",
             alignment is not None,
-            "The alignment matrix was not filled in.",
-            "Assess it (AssessAlignment).",
+            "The alignment with the candidate is not assessed.",
+            "Assess the alignment (AssessAlignment).",
         ),
         *(
             Requirement(
                 f"alignment:{dimension}",
                 met=False,
-                detail=f"Alignment on {dimension} is below {PASSING_RATING} and not bridged.",
-                hint="Agree a bridging plan (AgreeBridgingPlan), or waive it with a reason.",
+                detail=f"The rating of {dimension} is below {PASSING_RATING} and has no bridging "
+                "plan.",
+                hint="Agree a bridging plan (AgreeBridgingPlan), or waive the rule (GrantWaiver).",
             )
             for dimension in candidate.unbridged()
         ),
@@ -488,8 +502,9 @@ def requirements(candidate: Candidate) -> list[Requirement]:
             Requirement(
                 f"checklist:{question}",
                 met=False,
-                detail=f"The checklist's answer on {question} is not yes.",
-                hint="Close the gap and complete the checklist, or waive it with a reason.",
+                detail=f"The checklist's answer to {question} is not yes.",
+                hint="Complete the checklist with yes (CompleteDecisionChecklist), or waive the "
+                "rule (GrantWaiver).",
             )
             for question in candidate.answered_no()
         ),
@@ -500,8 +515,8 @@ def _overlap_known(candidate: Candidate) -> Requirement:
     return Requirement(
         "overlap-known",
         AudienceOverlapMeasured in candidate.latest,
-        "The overlap with the candidate's audience is not known.",
-        "Measure it on one's own customer list (MeasureAudienceOverlap).",
+        "The overlap with the candidate's customers is not measured.",
+        "Record the overlap (MeasureAudienceOverlap).",
     )
 
 
@@ -520,14 +535,14 @@ def _known(candidate: str, state: Exploration) -> Candidate:
     if known is None:
         raise Refused(
             "no-such-candidate",
-            f"{candidate} is not on the list of candidates.",
-            "Identify the candidate first (IdentifyCandidate).",
+            f"Only a candidate on the list can be named. {candidate} is not on it.",
+            "Put the candidate on the list first (IdentifyCandidate).",
         )
     return known
 
 
 def _note(event: _About, state: Exploration) -> list[Event]:
-    # The latest fact of each kind counts, so the same again decides nothing and news is kept.
+    # The latest event of each type counts; the same again decides nothing.
     known = _known(event.candidate, state)
     return [] if known.latest.get(type(event)) == event else [event]
 
@@ -536,7 +551,7 @@ def _note(event: _About, state: Exploration) -> list[Event]:
 
 
 def evolve(state: Exploration, event: Event) -> Exploration:
-    """Take a fact of this stage into its state."""
+    """Fold an event of this stage into its state."""
     match event:
         case ExplorationBegun():
             return replace(state, begun=event)
@@ -557,7 +572,7 @@ def evolve(state: Exploration, event: Event) -> Exploration:
             | AlignmentAssessed(candidate=name)
             | DecisionChecklistCompleted(candidate=name)
         ):
-            # A replay as of a moment may leave out what came before: nothing is taken for granted.
+            # A replay as of a moment may leave out the events before this one.
             known = state.candidates.get(name)
             if known is None:
                 return state

@@ -1,4 +1,7 @@
-"""Formation: what both want, what both commit to, who answers for it (C7 to C12, C15)."""
+"""Formation: positions and evidence, the charter, decision rules, and the agreement (C7 to C15).
+
+Commercial terms are in `agreement.py`, governance in `governance.py`.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -17,7 +20,7 @@ from domain.kernel import NEGOTIATING, UNTIL_EXIT, Act, Command, Event, Refused
 from domain.rules import DecisionRule
 from domain.values import Count, Ref, Slug, Text
 
-# --- what is simply stated ---------------------------------------------------------------------
+# --- declarations ------------------------------------------------------------------------------
 
 
 class NonNegotiableDeclared(
@@ -27,12 +30,13 @@ class NonNegotiableDeclared(
     identity=("term",),
     by_party=True,
 ):
-    """A party said where it will and will not move (C7)."""
+    """A party stated its position on a term (C7). Only that party sees it."""
 
     term: Slug
+    """What the position is about, such as `price`."""
     statement: Text
     flexible: bool = False
-    """Whether there is room to move; a non-negotiable term has none."""
+    """Whether the position can change; a non-negotiable one cannot."""
 
 
 DeclareNonNegotiable = NonNegotiableDeclared.asks
@@ -41,7 +45,7 @@ DeclareNonNegotiable = NonNegotiableDeclared.asks
 class BestAlternativeDeclared(
     Declaration, command="DeclareBestAlternative", stages=NEGOTIATING, by_party=True, restated=True
 ):
-    """A party stated its best alternative to an agreement (C7)."""
+    """A party stated its best alternative to an agreement (C7). Only that party sees it."""
 
     statement: Text
 
@@ -50,7 +54,7 @@ DeclareBestAlternative = BestAlternativeDeclared.asks
 
 
 class EvidenceKind(StrEnum):
-    """What supports a proposal or a move (C7, C26)."""
+    """The kinds of evidence for a proposal (C7, C26)."""
 
     PROJECTION = "projection"
     STUDY = "study"
@@ -69,7 +73,7 @@ class EvidenceAttached(
     kind: EvidenceKind
     title: Text
     reference: Text
-    """Where it is kept: a link, a document's number, a digest."""
+    """Where the evidence is: a link, a document number, a digest."""
 
 
 AttachEvidence = EvidenceAttached.asks
@@ -100,12 +104,12 @@ class CharterAgreed(
     """What is allowed but not advised, such as more than five objectives."""
 
     @classmethod
-    def check(cls, proposed: Any, within: PartnershipContext) -> None:  # noqa: ANN401 - made
+    def check(cls, proposed: Any, context: PartnershipContext) -> None:  # noqa: ANN401 - made
         """Raise `Refused` where a charter names other parties, or what cannot be measured (C8)."""
-        charters.check(proposed.charter, within.parties)
+        charters.check(proposed.charter, context.parties)
 
     @classmethod
-    def complete(cls, proposed: Any, within: PartnershipContext, act: Act) -> Mapping[str, object]:  # noqa: ANN401, ARG003 - made
+    def complete(cls, proposed: Any, context: PartnershipContext, act: Act) -> Mapping[str, object]:  # noqa: ANN401, ARG003 - made
         """Give the warnings."""
         return {"warnings": proposed.charter.warnings()}
 
@@ -137,7 +141,7 @@ class DecisionRuleAgreed(
         return isinstance(other, DecisionRuleAgreed) and other.rule.rule == self.rule.rule
 
     @classmethod
-    def check(cls, proposed: Any, within: PartnershipContext) -> None:  # noqa: ANN401, ARG003 - made
+    def check(cls, proposed: Any, context: PartnershipContext) -> None:  # noqa: ANN401, ARG003 - made
         """Raise `Refused` where the rule's name is taken or its metric cannot be judged (C15)."""
         rules.check(proposed.rule)
 
@@ -151,21 +155,21 @@ AgreeDecisionRule = DecisionRuleAgreed.accepts
 
 
 class DraftAgreement(Command):
-    """Write the agreement's sections. A new draft is a new version, unsigned (C9)."""
+    """Write the agreement's sections. Another draft becomes the next version, unsigned (C9)."""
 
     stages = UNTIL_EXIT
     sections: Sections
 
 
 class AgreementDrafted(Event):
-    """The agreement was written (C9)."""
+    """The agreement was drafted (C9)."""
 
     agreement_version: Count
     sections: Sections
 
 
 class SignAgreement(Command):
-    """Sign a version of the agreement for one's own side (C9)."""
+    """Sign the current version of the agreement. Each party signs for itself (C9)."""
 
     stages = UNTIL_EXIT
     agreement_version: Count
@@ -178,7 +182,7 @@ class AgreementSigned(Event):
 
 
 class AgreementAmended(Event):
-    """Both signed a later version, which takes the former's place (C9)."""
+    """Both parties signed a later version, which replaces the previous one (C9)."""
 
     agreement_version: Count
 
@@ -212,7 +216,7 @@ def decide(
 
 
 def draft(command: DraftAgreement, state: Formation) -> list[Event]:
-    """Write the next version, unless it says what the current one says (C9)."""
+    """Draft the next version, unless it is the same as the current one (C9)."""
     if state.agreement.version and state.agreement.sections == command.sections:
         return []
     version = state.agreement.version + 1
@@ -222,14 +226,20 @@ def draft(command: DraftAgreement, state: Formation) -> list[Event]:
 def sign(
     command: SignAgreement, state: Formation, context: PartnershipContext, act: Act
 ) -> list[Event]:
-    """Sign the current version for one's own side, once (C9)."""
+    """Sign the current version for the acting party, once (C9)."""
     agreement = state.agreement
     if agreement.version == 0 or command.agreement_version != agreement.version:
         raise Refused(
             "not-the-current-version",
-            f"Version {command.agreement_version} is not the current one "
-            f"({agreement.version or 'nothing is drafted yet'}).",
-            "Read the current version and sign that one.",
+            f"Only the current version can be signed, not version {command.agreement_version}. "
+            + (
+                f"The current version is {agreement.version}."
+                if agreement.version
+                else "No agreement is drafted."
+            ),
+            "Read the current version, then sign it."
+            if agreement.version
+            else "Draft the agreement first (DraftAgreement).",
             current=agreement.version,
         )
     if act.party in agreement.signed_by:
@@ -242,7 +252,7 @@ def sign(
 
 
 def requirements(state: Formation, context: PartnershipContext) -> list[Requirement]:
-    """Give what the gate to execution asks for (C8, C9, C10, C12)."""
+    """Give what the gate to execution requires (C8, C9, C10, C12)."""
     agreement = state.agreement
     unsigned = [party for party in context.parties if party not in agreement.signed_by]
     missing = agreement.sections.missing()
@@ -250,29 +260,29 @@ def requirements(state: Formation, context: PartnershipContext) -> list[Requirem
         Requirement(
             "terms-agreed",
             context.latest_terms is not None,
-            "The commercial terms are not agreed.",
-            "One party proposes terms, the other accepts them (ProposeTerms, AcceptTerms).",
+            "No commercial terms are agreed.",
+            "Agree them: one party proposes, the other accepts (ProposeTerms, AcceptTerms).",
             waivable=False,
         ),
         Requirement(
             "agreement-sections",
             not missing,
-            f"The agreement lacks: {', '.join(missing)}.",
-            "Write the missing sections and sign that version (DraftAgreement).",
+            f"The agreement lacks these sections: {', '.join(missing)}.",
+            "Draft a version with these sections, and sign it (DraftAgreement, SignAgreement).",
             waivable=False,
         ),
         Requirement(
             "terms-not-signed",
             not unsigned,
             f"The agreement is not signed by {', '.join(unsigned)}.",
-            "Each party signs for itself (SignAgreement).",
+            "Sign the agreement; each party signs for itself (SignAgreement).",
             waivable=False,
         ),
         Requirement(
             "charter-agreed",
             context.agreements.latest(CharterAgreed) is not None,
             "No charter of objectives is agreed.",
-            "One party proposes a charter, the other signs it (ProposeCharter, AgreeCharter).",
+            "Agree one: one party proposes, the other accepts (ProposeCharter, AgreeCharter).",
         ),
         *governance.requirements(context),
     ]
@@ -282,7 +292,7 @@ def requirements(state: Formation, context: PartnershipContext) -> list[Requirem
 
 
 def evolve(state: Formation, event: Event, act: Act) -> Formation:
-    """Take a fact of this stage into its state."""
+    """Fold an event of this stage into its state."""
     match event:
         case AgreementDrafted():
             drafted = Agreement(

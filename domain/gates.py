@@ -1,4 +1,4 @@
-"""Gates between stages: what must hold, what may be waived, and who waived it (C6)."""
+"""Gates between stages: what a gate requires, what may be waived, and who waived it (C6)."""
 
 from dataclasses import dataclass
 
@@ -9,23 +9,23 @@ from domain.values import Text
 
 class _Waiver(Value):
     rule: Text
-    """The rule that may be passed, as a refusal names it."""
+    """The rule to waive, as a refusal names it."""
     reason: Text
 
 
 class GrantWaiver(_Waiver, Command):
-    """Let a named rule of a gate be passed, with a reason (C6)."""
+    """Waive a rule of a gate, with a reason (C6)."""
 
     stages = NOT_ENDED
 
 
 class WaiverGranted(_Waiver, Event):
-    """A party let a rule be passed, and said why (C6)."""
+    """A party waived a rule of a gate, with a reason (C6)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Requirement:
-    """One thing that a gate asks for. What protects both parties cannot be waived by one."""
+    """One thing that a gate requires. What protects both parties cannot be waived by one."""
 
     rule: str
     met: bool
@@ -43,9 +43,9 @@ def grant(command: GrantWaiver, context: PartnershipContext, act: Act) -> list[E
 
 
 def passing(gate: str, requirements: list[Requirement], context: PartnershipContext) -> list[str]:
-    """Give the rules that were passed by waiver.
+    """Give the rules that were waived.
 
-    Raises `Refused` with the first unmet rule's name, listing all that is unmet.
+    Raises `Refused` under the first unmet rule; the refusal lists every unmet rule.
     """
     unmet = [each for each in requirements if not each.met]
     blocking = [each for each in unmet if not (each.waivable and each.rule in context.waivers)]
@@ -53,7 +53,7 @@ def passing(gate: str, requirements: list[Requirement], context: PartnershipCont
         first = blocking[0]
         raise Refused(
             first.rule,
-            f"The gate to {gate} is closed: " + " ".join(each.detail for each in blocking),
+            f"The gate to {gate} is closed. " + " ".join(each.detail for each in blocking),
             " ".join(dict.fromkeys(each.hint for each in blocking)),
             gate=gate,
             unmet=[each.rule for each in blocking],

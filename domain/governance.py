@@ -1,4 +1,4 @@
-"""Governance: who answers for what on each side, the path for disputes, the means (C12, C13)."""
+"""Governance: contacts, sponsors and resources of each party, and the path for disputes (C12)."""
 
 from enum import StrEnum
 from typing import Annotated, Literal
@@ -13,7 +13,7 @@ from domain.values import Money, Percent, PersonName, Text
 
 
 class Function(StrEnum):
-    """What a contact answers for (C12)."""
+    """What a contact is responsible for (C12)."""
 
     PARTNERSHIP_MANAGER = "partnership-manager"
     MARKETING = "marketing"
@@ -61,6 +61,7 @@ class ResourcesCommitted(
     attention: Percent
     """The share of one person's time, in percent; 10 to 20 is usual."""
     costs: list[Money] = []
+    """Money set aside for travel, software, legal advice and the like."""
 
 
 CommitResources = ResourcesCommitted.asks
@@ -72,16 +73,18 @@ class GovernanceEstablished(
     """Governance was set up (C12)."""
 
     dispute_path: Annotated[list[Text], Field(min_length=1)]
+    """Who decides a dispute, from the first level to the last."""
     operational_review: Literal["weekly", "biweekly", "monthly"]
     strategic_review: Literal["monthly", "quarterly"]
     decision_rights: Text
+    """Who may decide what."""
 
 
 EstablishGovernance = GovernanceEstablished.asks
 
 
 def requirements(context: PartnershipContext) -> list[Requirement]:
-    """Give what the gate to execution asks of governance: a manager, a sponsor, means (C12)."""
+    """Give what the gate to execution requires: governance, managers, sponsors, resources (C12)."""
     facts = context.declarations
     asked = [
         Requirement(
@@ -98,19 +101,19 @@ def requirements(context: PartnershipContext) -> list[Requirement]:
                 f"manager:{party}",
                 any(each.function is Function.PARTNERSHIP_MANAGER for each in contacts),
                 f"{party} has no partnership manager.",
-                "Each party names its own (AssignContact).",
+                "Assign one; each party assigns its own (AssignContact).",
             ),
             Requirement(
                 f"sponsor:{party}",
                 bool(facts.of(SponsorAssigned, party)),
                 f"{party} has no executive sponsor.",
-                "Each party names its own (AssignSponsor).",
+                "Assign one; each party assigns its own (AssignSponsor).",
             ),
             Requirement(
                 f"resources:{party}",
                 bool(facts.of(ResourcesCommitted, party)),
                 f"{party} has committed no resources.",
-                "Each party commits its own time and money (CommitResources).",
+                "Commit them; each party commits its own time and money (CommitResources).",
             ),
         ]
     return asked

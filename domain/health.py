@@ -1,6 +1,6 @@
-"""Health: what each side gives, how it feels, what could go wrong, what was looked into (C24, C25).
+"""Health: contributions, health checks, risks, audits and pauses (C23 to C25).
 
-Volume is balanced by quality and satisfaction, and numbers by what both say of each other.
+Figures alone do not show how a partnership is; here each party rates it, and risks are watched.
 """
 
 from enum import StrEnum
@@ -14,7 +14,7 @@ from domain.values import Count, Day, Money, Number, PersonName, Rating, Ref, Sl
 
 
 class ContributionKind(StrEnum):
-    """What a party gives to the partnership (C9, C24)."""
+    """What a party contributes to the partnership (C9, C24)."""
 
     MONEY = "money"
     TECHNOLOGY = "technology"
@@ -30,22 +30,25 @@ class ContributionRecorded(
     identity=("contribution",),
     by_party=True,
 ):
-    """A party recorded what it gave, to be set beside what the other gives (C24)."""
+    """A party recorded a contribution, to be compared with the other party's (C24)."""
 
     contribution: Ref
     period: Period
     kind: ContributionKind
     what: Text
     value: Money | None = None
+    """What it is worth, where that can be said in money."""
     hours: Number | None = None
+    """The working hours that it took."""
 
 
 class HealthCheckRecorded(
     Declaration, command="RecordHealthCheck", stages=RUNNING, identity=("period",), by_party=True
 ):
-    """A party filled in the scorecard of a quarter (C25)."""
+    """A party filled in the scorecard of a quarter (C25). Ratings go from 1 to 5."""
 
     period: Period
+    """The quarter that is rated: `2026-Q1`."""
     trust: Rating
     communication: Rating
     value_delivery: Rating
@@ -62,24 +65,24 @@ class RiskIdentified(Declaration, command="IdentifyRisk", stages=IN_FORCE, ident
     likelihood: Rating
     impact: Rating
     owner: Slug
-    """The party that watches it."""
+    """The party that watches the risk."""
 
     def check(self, parties: tuple[str, ...]) -> None:
-        """Raise `Refused` where a stranger is to watch it."""
+        """Raise `Refused` where the owner is not a party."""
         check_parties([self.owner], parties)
 
 
 class RiskMitigated(
     Declaration, command="MitigateRisk", stages=IN_FORCE, identity=("risk",), follows=RiskIdentified
 ):
-    """A risk of the register was dealt with (C25)."""
+    """A risk of the register was mitigated (C25)."""
 
     risk: Ref
     how: Text
 
 
 class AuditSubject(StrEnum):
-    """What a compliance audit looks into (C25)."""
+    """What a compliance audit examines (C25)."""
 
     QUALITY = "quality"
     ETHICS = "ethics"
@@ -88,7 +91,7 @@ class AuditSubject(StrEnum):
 
 
 class ComplianceAudited(Declaration, command="RecordAudit", stages=IN_FORCE, identity=("audit",)):
-    """Quality or ethics were audited (C25)."""
+    """Compliance was audited: quality, ethics, data protection or security (C25)."""
 
     audit: Ref
     subject: AuditSubject
@@ -104,9 +107,10 @@ class ManagerRotated(
     identity=("effective_on",),
     by_party=True,
 ):
-    """A party passed the partnership to another manager, with time to hand over (C25)."""
+    """A party handed the partnership over to another manager (C25)."""
 
     effective_on: Day
+    """The first day of the new manager."""
     former: PersonName
     successor: PersonName
 
@@ -136,7 +140,7 @@ class ActivityResumed(
     identity=("pause",),
     follows=ActivityPaused,
 ):
-    """A paused activity goes on (C23)."""
+    """A paused activity was resumed (C23)."""
 
     pause: Ref
 
@@ -154,8 +158,11 @@ class TargetAdjusted(
     agreed_version: Count
 
     objective: Slug
+    """The objective, as the charter names it."""
     target: Number
+    """The new target, in the objective's unit."""
     deadline: Day
+    """The day by which the new target is to be reached."""
     reason: Text
 
 

@@ -1,4 +1,4 @@
-"""What every aggregate of the domain is made of: acts, commands, events and refusals."""
+"""The base classes of the domain: stages, acts, commands, events and refusals."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -7,11 +7,11 @@ from typing import Any, ClassVar, NamedTuple, Self
 from pydantic import BaseModel, ConfigDict
 
 CLOCK_PARTY = "accord"
-"""The party of facts that no partner states: a deadline that passed, a period that closed."""
+"""The party of events that no partner caused: a deadline that passed, a period that closed."""
 
 
 class Stage(StrEnum):
-    """The stages of a partnership's life [002]; `ENDED` is the rest after an exit."""
+    """The stages of a partnership's life [002]; a partnership stays in `ENDED` after its exit."""
 
     EXPLORATION = "exploration"
     FORMATION = "formation"
@@ -34,7 +34,7 @@ AFTER_KICKOFF = IN_FORCE | {Stage.ENDED}
 
 
 class Act(NamedTuple):
-    """Who did something, when it happened (their claim) and was recorded (the operator's)."""
+    """Who did something, when it happened (as they claim) and when the operator recorded it."""
 
     party: str
     actor: str
@@ -43,7 +43,11 @@ class Act(NamedTuple):
 
 
 class Refused(Exception):
-    """A command that the rules do not allow: the rule's name, the facts that broke it, the hint."""
+    """A command was refused by a rule.
+
+    `detail` says what is not allowed, then the facts of this case. `hint` says what to do. `facts`
+    repeats the values for programs; ``field`` names the field of the command that is wrong.
+    """
 
     def __init__(self, rule: str, detail: str, hint: str, **facts: Any) -> None:  # noqa: ANN401
         super().__init__(f"{rule}: {detail} {hint}")
@@ -54,7 +58,7 @@ class Refused(Exception):
 
 
 class Value(BaseModel):
-    """An immutable value that knows all its fields: one it does not know is refused."""
+    """An immutable value. Unknown fields are refused."""
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", use_enum_values=False, use_attribute_docstrings=True
@@ -62,20 +66,20 @@ class Value(BaseModel):
 
 
 class Command(Value):
-    """What a party asks for. `stages` names where in its life a partnership can be asked."""
+    """What a party asks for. `stages` are the stages in which the command is allowed."""
 
     stages: ClassVar[frozenset[Stage]] = NOT_ENDED
 
     def substream(self) -> str:
-        """Give the name of its stream below the partnership's; none for that one itself."""
+        """Give the stream's name below the partnership; empty for the partnership's own stream."""
         return ""
 
 
 class Event(Value):
-    """A fact. Its wire name and version are promises: stored bytes carry them for ever.
+    """Something that happened. Its wire name and version never change, because they are stored.
 
-    The registry is closed by what `domain` defines; a stored name is looked up there and is
-    never imported. A class that moves or is renamed keeps its name with `wire=`.
+    The registry holds the events that `domain` defines. A stored name is looked up there; it is
+    never imported. A class that is renamed keeps its wire name with `wire=`.
     """
 
     wire: ClassVar[str]
@@ -100,14 +104,14 @@ class Event(Value):
 
     @classmethod
     def of(cls, command: Command, **more: object) -> Self:
-        """Give the fact that `command` asked for: its fields, and `more`."""
+        """Give the event that `command` asks for: its fields, and `more`."""
         return cls(**command.__dict__, **more)
 
 
 def once(event: Event, existing: Event | None, rule: str, detail: str, hint: str) -> list[Event]:
-    """Decide a fact that is stated once: nothing if it stands already.
+    """Decide an event that is recorded once: nothing if it is recorded already.
 
-    Raises `Refused` under `rule` if it stands with other content, because history is not edited.
+    Raises `Refused` under `rule` if it is recorded with other content: history is not edited.
     """
     if existing is None:
         return [event]
@@ -117,11 +121,11 @@ def once(event: Event, existing: Event | None, rule: str, detail: str, hint: str
 
 
 def recorded_once(event: Event, existing: Event | None, what: str) -> list[Event]:
-    """Decide a fact that is stated once under its identifier; `what` names it in the refusal."""
+    """Decide an event that is recorded once under its identifier; `what` names it in a refusal."""
     return once(
         event,
         existing,
         "already-recorded",
-        f"{what} was recorded with other content.",
-        "History is not edited: state a new fact under an identifier of its own.",
+        f"What is recorded cannot be changed. {what} is already recorded with other content.",
+        "Use a new identifier to record something new.",
     )

@@ -1,9 +1,9 @@
-"""Keys: which party signs by which key, and what binds only if it is signed.
+"""Keys: which party signs with which key, and which events need a signature.
 
-A party registers a key, with a proof that it holds it. From then on its acts that bind are taken
-only signed, its own changes of keys among them; so nobody acts in its name, the operator included.
-Whether a key is any good, and a proof or a signature right, is found out where bytes are handled;
-here stands who holds which key, and what needs one.
+A party registers a key, with a proof that it has the private key. From then on its binding
+commands, changes of keys included, are accepted only with its signature, so no one else, not even
+the operator, can act in its name. Keys, proofs and signatures themselves are verified by the code
+that reads them; this module decides who has which key and what needs one.
 """
 
 from base64 import b64decode
@@ -42,28 +42,28 @@ from domain.values import Text
 PublicKey = Annotated[
     str, StringConstraints(pattern=r"^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=$", strict=True)
 ]
-"""A key of 32 bytes in base64, in the one form that these bytes have."""
+"""A public key of 32 bytes, in canonical base64."""
 
 Proof = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9+/]{85}[AQgw]==$", strict=True)]
-"""A signature of 64 bytes in base64, likewise."""
+"""A signature of 64 bytes, in canonical base64."""
 
 KeyId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{16}$")]
 
 _ALWAYS = frozenset(Stage)
-"""Keys may change after the end, too: what is still owed then is paid and confirmed."""
+"""Keys can change after the end, too, because what is still owed is paid and confirmed then."""
 
 
 def key_id(public: bytes) -> str:
-    """Give how a party's key is named: the first 16 hex digits of its SHA-256."""
+    """Give the identifier of a party's key: the first 16 hex digits of its SHA-256."""
     return sha256(public).hexdigest()[:16]
 
 
 class Key(Value):
-    """A key, and the proof that whoever names it holds it."""
+    """A public key, and the proof that the party has its private key."""
 
     key: PublicKey
     proof: Proof
-    """The key's signature over the partnership, the party and the key (`accord register-key`)."""
+    """The key's signature over the partnership, the party and the key."""
 
     @property
     def public(self) -> bytes:
@@ -72,31 +72,33 @@ class Key(Value):
 
     @property
     def name(self) -> str:
-        """How signatures name the key."""
+        """The identifier of the key, by which signatures name it."""
         return key_id(self.public)
 
 
 class RegisterKey(Key, Command):
-    """Register a key of one's own; from then on acts that bind need a signature."""
+    """Register a key of the party. From then on its binding commands need a signature."""
 
     stages = _ALWAYS
 
 
 class KeyRegistered(Key, Event):
-    """A party registered a key by which it signs."""
+    """A party registered a key with which it signs."""
 
 
 class RotateKey(Key, Command):
-    """Put a new key in the place of one that is active."""
+    """Replace an active key of the party with a new one."""
 
     stages = _ALWAYS
     replaces: KeyId
+    """The identifier of the key that is replaced."""
 
 
 class KeyRotated(Key, Event):
-    """A party put a new key in the place of another."""
+    """A party replaced one of its keys with a new one."""
 
     replaces: KeyId
+    """The identifier of the key that was replaced."""
 
 
 class _Revocation(Value):
@@ -105,13 +107,13 @@ class _Revocation(Value):
 
 
 class RevokeKey(_Revocation, Command):
-    """Let a key sign nothing more."""
+    """Revoke a key of the party: it can no longer sign."""
 
     stages = _ALWAYS
 
 
 class KeyRevoked(_Revocation, Event):
-    """A party said that a key of its own signs nothing more."""
+    """A party revoked one of its keys, which can no longer sign."""
 
 
 KeyCommand = RegisterKey | RotateKey | RevokeKey
@@ -151,50 +153,51 @@ BINDING: frozenset[type[Event]] = frozenset(
         KeyRevoked,
     }
 )
-"""What a party with a key states only with its signature (the bundle's format, section 8)."""
+"""The events that need the signature of a party that has a key (bundle format, section 8)."""
 
 
 # --- state -------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
-    """A key in a party's hands: the fact by which it came, and the one that ended it."""
+class PartyKey:
+    """A key of a party: the event that added it, and the event that ended it."""
 
     party: str
-    came: KeyRegistered | KeyRotated
+    added: KeyRegistered | KeyRotated
     ended: KeyRotated | KeyRevoked | None = None
 
     @property
     def active(self) -> bool:
-        """Whether it signs."""
+        """Whether the key can sign."""
         return self.ended is None
 
 
 @dataclass(frozen=True, slots=True)
 class Keyring:
-    """All keys that were ever registered in a partnership, by their names."""
+    """Every key that was ever registered in a partnership, by identifier."""
 
-    keys: Mapping[str, Held] = field(default_factory=dict)
+    keys: Mapping[str, PartyKey] = field(default_factory=dict)
 
-    def of(self, party: str) -> dict[str, Held]:
+    def of(self, party: str) -> dict[str, PartyKey]:
         """Give the keys that a party has or had."""
-        return {name: held for name, held in self.keys.items() if held.party == party}
+        return {name: key for name, key in self.keys.items() if key.party == party}
 
     def check_signed(self, decided: Iterable[Event], party: str) -> None:
-        """Raise `Refused` where something that binds needs a signature of its party."""
+        """Raise `Refused` where a decided event needs the signature of `party`."""
         binding = next((each.wire for each in decided if type(each) in BINDING), None)
-        held = self.of(party)
-        if binding is None or not held:
+        keys = self.of(party)
+        if binding is None or not keys:
             return
-        active = [name for name, each in held.items() if each.active]
+        active = [name for name, each in keys.items() if each.active]
         raise Refused(
             "signature-needed",
-            f"{party} has registered a key, so {binding} needs its signature.",
-            f"Sign it with {' or '.join(active)} (accord sign)."
+            f"A party that has registered a key must sign what binds it. {binding} of {party} is "
+            "not signed." + ("" if active else f" Every key of {party} is revoked."),
+            f"Sign the command with the key {' or '.join(active)}."
             if active
-            else f"Every key of {party} is revoked, so it can bind itself to nothing more here; "
-            "whoever keeps a second key registered can revoke the first.",
+            else "The party can no longer bind itself in this partnership. To avoid this, register "
+            "a second key before you revoke the first.",
             active=active,
         )
 
@@ -203,10 +206,10 @@ class Keyring:
 
 
 def decide(command: KeyCommand, state: Keyring, act: Act) -> list[Event]:
-    """Decide a change of keys: nothing if it was made. Raises `Refused`."""
+    """Decide a change of keys: nothing if it is recorded already. Raises `Refused`."""
     match command:
         case RegisterKey():
-            return _brought(KeyRegistered.of(command), state, act)
+            return _add(KeyRegistered.of(command), state, act)
         case RotateKey():
             return rotate(command, state, act)
         case RevokeKey():
@@ -216,46 +219,48 @@ def decide(command: KeyCommand, state: Keyring, act: Act) -> list[Event]:
 
 
 def rotate(command: RotateKey, state: Keyring, act: Act) -> list[Event]:
-    """Put a new key in the place of an active one of the same party."""
+    """Replace an active key of the acting party."""
     rotated = KeyRotated.of(command)
-    decided = _brought(rotated, state, act)
+    decided = _add(rotated, state, act)
     if decided:
         _check_active(command.replaces, state, act)
     return decided
 
 
 def revoke(command: RevokeKey, state: Keyring, act: Act) -> list[Event]:
-    """End an active key of one's own."""
+    """Revoke an active key of the acting party."""
     revoked = KeyRevoked.of(command)
-    held = state.of(act.party).get(command.keyid)
-    if held and held.ended == revoked:
+    existing = state.of(act.party).get(command.keyid)
+    if existing and existing.ended == revoked:
         return []
     _check_active(command.keyid, state, act)
     return [revoked]
 
 
-def _brought(event: KeyRegistered | KeyRotated, state: Keyring, act: Act) -> list[Event]:
-    held = state.keys.get(event.name)
-    if held is None:
+def _add(event: KeyRegistered | KeyRotated, state: Keyring, act: Act) -> list[Event]:
+    existing = state.keys.get(event.name)
+    if existing is None:
         return [event]
-    if held.active and (held.party, held.came) == (act.party, event):
+    if existing.active and (existing.party, existing.added) == (act.party, event):
         return []
     raise Refused(
         "key-used-before",
-        f"The key {event.name} was registered by {held.party} before.",
-        "Make a new key (accord keygen): one key stands for one party, once.",
+        "A key can be registered only once, by one party. "
+        f"{existing.party} registered the key {event.name} before.",
+        "Generate a new key, and register that.",
         keyid=event.name,
     )
 
 
 def _check_active(keyid: str, state: Keyring, act: Act) -> None:
-    held = state.of(act.party)
-    if keyid not in held or not held[keyid].active:
-        active = [name for name, each in held.items() if each.active]
+    keys = state.of(act.party)
+    if keyid not in keys or not keys[keyid].active:
+        active = [name for name, each in keys.items() if each.active]
         raise Refused(
             "key-unknown",
-            f"{act.party} has no active key {keyid}.",
-            f"Name an active one: {', '.join(active) or 'there is none'}.",
+            f"Only an active key can be replaced or revoked. {act.party} has no active key "
+            f"{keyid}.",
+            f"Use one of these: {', '.join(active)}." if active else "Register a key first.",
             active=active,
         )
 
@@ -264,7 +269,7 @@ def _check_active(keyid: str, state: Keyring, act: Act) -> None:
 
 
 def evolve(state: Keyring, event: Event, act: Act) -> Keyring:
-    """Take a change of keys into the state."""
+    """Fold a change of keys into the state."""
     match event:
         case KeyRegistered():
             return _with(state, event, act)
@@ -277,11 +282,11 @@ def evolve(state: Keyring, event: Event, act: Act) -> Keyring:
 
 
 def _with(state: Keyring, event: KeyRegistered | KeyRotated, act: Act) -> Keyring:
-    return Keyring({**state.keys, event.name: Held(act.party, event)})
+    return Keyring({**state.keys, event.name: PartyKey(act.party, event)})
 
 
 def _without(state: Keyring, keyid: str, event: KeyRotated | KeyRevoked) -> Keyring:
-    held = state.keys.get(keyid)
-    if held is None:  # A replay as of a moment may know the end alone.
+    key = state.keys.get(keyid)
+    if key is None:  # A replay as of a moment may have the end alone.
         return state
-    return Keyring({**state.keys, keyid: Held(held.party, held.came, event)})
+    return Keyring({**state.keys, keyid: PartyKey(key.party, key.added, event)})

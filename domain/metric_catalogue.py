@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
+from difflib import get_close_matches
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -26,25 +27,25 @@ if TYPE_CHECKING:
 
 
 class Direction(StrEnum):
-    """Whether more of it is better."""
+    """The direction in which a metric gets better."""
 
     UP = "up"
     DOWN = "down"
 
 
 class Adds(StrEnum):
-    """How the figures of shorter periods make that of a longer one."""
+    """How figures of shorter periods are combined into that of a longer one."""
 
     SUM = "sum"
     """Counts and amounts are added."""
     RATIO = "ratio-of-sums"
-    """Numerators and denominators are added, then divided; rates alone cannot be added."""
+    """Numerators and denominators are added, then divided. Rates alone cannot be added."""
     LAST = "last"
     """A level: the latest one counts."""
 
 
 class Unit(StrEnum):
-    """What a figure is counted in. Money's unit is its ISO 4217 currency."""
+    """The units of figures. The unit of money is its ISO 4217 currency."""
 
     COUNT = "count"
     PERCENT = "percent"
@@ -56,7 +57,7 @@ class Unit(StrEnum):
     RATIO = "ratio"
 
     def takes(self, unit: str) -> bool:
-        """Whether `unit`, as a report gives it, is this one."""
+        """Whether `unit`, as a report writes it, is this unit."""
         return unit in MINOR_UNITS if self is Unit.MONEY else unit == self.value
 
     @property
@@ -102,7 +103,7 @@ class Metric:
 
     @property
     def scale(self) -> int:
-        """Give the factor from the ratio to the unit: 100 for a percentage, else 1."""
+        """The factor from the ratio to the unit: 100 for a percentage, else 1."""
         return 100 if self.unit is Unit.PERCENT else 1
 
     @property
@@ -272,19 +273,39 @@ _METRICS = (
 )
 
 CATALOGUE: dict[str, Metric] = {metric.name: metric for metric in _METRICS}
-"""Every metric that Accord knows, by name (C19)."""
+"""Every metric, by name (C19)."""
+
+
+def known(name: str, field: str = "") -> Metric:
+    """Give a metric of the catalogue.
+
+    Raises `Refused` if there is none of this name; `field` is the field that named it.
+    """
+    metric = CATALOGUE.get(name)
+    if metric is None:
+        near = get_close_matches(name, CATALOGUE, 3, 0.5)
+        raise Refused(
+            "unknown-metric",
+            f"Only metrics of the catalogue can be used. It has no metric {name}.",
+            f"Use {' or '.join(near)}, or another metric of the catalogue (see the schema of "
+            "ReportMetric)."
+            if near
+            else "Use a metric of the catalogue (see the schema of ReportMetric).",
+            **({"field": field} if field else {}),
+        )
+    return metric
 
 
 def proportion(name: str) -> Metric:
     """Give a metric that counts successes of trials (C21). Raises `Refused` for another."""
     metric = CATALOGUE.get(name)
     if metric is None or not metric.of_trials:
+        usable = ", ".join(each.name for each in CATALOGUE.values() if each.of_trials)
         raise Refused(
             "no-proportion",
-            f"{name} does not count successes of trials, so it has neither sample nor credibility.",
-            "Name one that does: "
-            + ", ".join(each.name for each in CATALOGUE.values() if each.of_trials)
-            + ".",
+            f"The metric must count successes of trials, so that small samples can be judged. "
+            f"{name} does not.",
+            f"Use one of these metrics: {usable}.",
             metric=name,
         )
     return metric

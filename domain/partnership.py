@@ -1,7 +1,7 @@
-"""A partnership's life: its stages, the moves between them, and who may act in each [002].
+"""The partnership: its stages, the moves between them, and who may act in each [002].
 
-exploration → formation → execution → scaling → renewal, which leads back into the running
-partnership or to exit. Each stage tells its own story in a file of its own; here they are one.
+The stages are exploration → formation → execution → scaling → renewal, which leads back to the
+running partnership or to exit. Each stage has a file of its own; this module composes them.
 """
 
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from domain import (
     execution,
     exploration,
     formation,
-    health,  # noqa: F401 - what it defines is known once it is imported, and needs no more
+    health,  # noqa: F401 - importing it registers its commands and events
     keyring,
     markets,  # noqa: F401 - as health
     people,  # noqa: F401 - as health
@@ -62,7 +62,7 @@ from domain.settlement import Ledger, Settlement, SettlementCommand
 
 
 class PassTime(Command):
-    """Let time pass in a simulated store: whatever was due by then is recorded first."""
+    """Let time pass in a simulated store: the deadlines that passed by then are recorded first."""
 
 
 PartnershipCommand = (
@@ -77,12 +77,12 @@ PartnershipCommand = (
     | GrantWaiver
     | PassTime
 )
-"""Every command on the partnership itself."""
+"""Every command that the partnership's own stream decides."""
 
 
 @dataclass(frozen=True, slots=True)
 class Partnership:
-    """What the history of one partnership comes to."""
+    """The state of one partnership, folded from the events of its own stream."""
 
     context: PartnershipContext = field(default_factory=PartnershipContext)
     exploration: Exploration = field(default_factory=Exploration)
@@ -96,7 +96,7 @@ class Partnership:
 
     @property
     def stage(self) -> Stage | None:
-        """Where it stands in its life; nothing before it began."""
+        """The stage; None before the partnership began."""
         return self.context.stage
 
     @property
@@ -110,12 +110,12 @@ class Partnership:
         return self.context.agreements.versions(DecisionRuleAgreed)
 
     def ends_at(self) -> datetime | None:
-        """Give the moment from which nothing more happens in it, once notice was given (C27)."""
+        """Give the moment at which the exit takes effect, None if no notice was given (C27)."""
         notice = self.renewal.notice
         return midnight(notice.effective_on) if notice else None
 
     def agreed_on(self, day: date) -> Agreed:
-        """Give what facts about money of a day rest on."""
+        """Give what events about money of a day are decided on."""
         in_force = self.context.terms_at(day)
         investments = self.context.agreements.versions(JointInvestmentAgreed)
         return Agreed(
@@ -128,19 +128,19 @@ class Partnership:
 
 
 def admit(command: Command, state: Partnership, act: Act) -> None:
-    """Raise `Refused` unless the party may act, and the command has its place in this stage."""
+    """Raise `Refused` unless the party may act and the command is allowed in this stage."""
     if isinstance(command, BeginExploration):
         return
     if state.stage is None:
         raise Refused(
             "no-such-partnership",
-            "This partnership has not begun.",
-            "Begin it (BeginExploration), or check the subject.",
+            "A partnership begins with BeginExploration. This one has not begun.",
+            "Begin the partnership (BeginExploration), or check the subject.",
         )
     if act.party not in state.parties:
         raise Refused(
             "unknown-party",
-            f"{act.party} is no party of this partnership.",
+            f"Only a party of the partnership can act in it. {act.party} is not one.",
             f"Act as {' or '.join(state.parties)}.",
             parties=list(state.parties),
         )
@@ -148,8 +148,10 @@ def admit(command: Command, state: Partnership, act: Act) -> None:
         stages = [stage.value for stage in Stage if stage in command.stages]
         raise Refused(
             "wrong-stage",
-            f"{type(command).__name__} has no place in {state.stage}.",
-            f"It belongs to {', '.join(stages)}.",
+            f"{type(command).__name__} is not allowed in the stage {state.stage}.",
+            f"It is allowed in {', '.join(stages)}."
+            if stages
+            else "It is allowed only where no partnership has begun.",
             stage=state.stage.value,
             stages=stages,
         )
@@ -158,9 +160,9 @@ def admit(command: Command, state: Partnership, act: Act) -> None:
 def decide(
     command: PartnershipCommand, state: Partnership, act: Act, ledger: Callable[[], Ledger]
 ) -> list[Event]:
-    """Decide a command: the facts that come of it, or nothing if they stand. Raises `Refused`.
+    """Decide a command: the events to record, none if they are recorded already.
 
-    `ledger` gives what accrued up to the last event; only few commands ask it.
+    `ledger` gives what accrued up to the last event; only a few commands call it. Raises `Refused`.
     """
     admit(command, state, act)
     if _settles(command):
@@ -172,13 +174,13 @@ def decide(
 
 
 def carry_out(state: Partnership, act: Act) -> list[Event]:
-    """Decide the next action that an agreed rule asks for; nothing where all is done (C20)."""
+    """Decide the next action that a breached rule asks for; none if all are done (C20)."""
     command = next_action(state.breaches, state.execution, state.context)
     return _decision(command)(command, state, act) if command is not None else []
 
 
 def decides(command: Command) -> TypeGuard[PartnershipCommand]:
-    """Whether a command is one on the partnership itself."""
+    """Whether the partnership's own stream decides a command."""
     return (
         type(command) in _DECISIONS
         or _settles(command)
@@ -191,10 +193,10 @@ def _settles(command: Command) -> TypeGuard[SettlementCommand]:
 
 
 def _decision(command: Command) -> Callable[[Any, Partnership, Act], list[Event]]:
-    return _DECISIONS.get(type(command), _keep)
+    return _DECISIONS.get(type(command), _by_mechanism)
 
 
-def _keep(
+def _by_mechanism(
     command: DeclarationCommand | BilateralCommand, state: Partnership, act: Act
 ) -> list[Event]:
     context = state.context
@@ -225,7 +227,7 @@ def _renew(command: RenewalCommand, state: Partnership, act: Act) -> list[Event]
     return renewal.decide(command, state.renewal, state.context, act)
 
 
-def _hold(command: KeyCommand, state: Partnership, act: Act) -> list[Event]:
+def _change_keys(command: KeyCommand, state: Partnership, act: Act) -> list[Event]:
     return keyring.decide(command, state.keyring, act)
 
 
@@ -237,19 +239,19 @@ def _pass_time(_: PassTime, state: Partnership, act: Act) -> list[Event]:  # noq
     return []
 
 
-# A command finds its stage by its type at once: asking a union of sixty takes longer than deciding.
+# Commands are dispatched by their type; testing each union takes longer than deciding.
 _DECISIONS: dict[type[Command], Callable[[Any, Partnership, Act], list[Event]]] = {
     **dict.fromkeys(get_args(ExplorationCommand), _explore),
     **dict.fromkeys(get_args(FormationCommand), _form),
     **dict.fromkeys(get_args(ExecutionCommand), _execute),
     **dict.fromkeys(get_args(RenewalCommand), _renew),
-    **dict.fromkeys(get_args(KeyCommand), _hold),
+    **dict.fromkeys(get_args(KeyCommand), _change_keys),
     GrantWaiver: _waive,
     PassTime: _pass_time,
 }
 
 
-# As with commands, asking an event for its type at once is what keeps a long history cheap.
+# Events are dispatched by their type as well, so that folding a long history is fast.
 _SETTLING = frozenset(get_args(SettlementCommand))
 _OF_RULES: frozenset[type[Event]] = frozenset({RuleBreached, RuleBreachWithdrawn})
 _OF_KEYS: frozenset[type[Event]] = frozenset({KeyRegistered, KeyRotated, KeyRevoked})
@@ -257,7 +259,7 @@ _OF_TIME: frozenset[type[Event]] = frozenset({time.PeriodClosed, time.DeadlinePa
 
 
 def evolve(state: Partnership, event: Event, act: Act) -> Partnership:
-    """Take a fact into the partnership's state. It believes every fact."""
+    """Fold an event into the partnership's state. It never refuses an event."""
     deadlines = time.evolve(state.deadlines, event, act)
     if event.context_only:
         return replace(
@@ -331,7 +333,7 @@ _ARROWS: dict[type[Event], Stage] = {
 
 
 def stage_after(event: Event, stage: Stage | None, *, scaled: bool) -> Stage | None:
-    """Give the stage that a fact leads to: the arrows of the life cycle."""
+    """Give the stage after an event. `scaled` is whether the partnership ever scaled."""
     if isinstance(event, PartnershipRenewed):
         return Stage.SCALING if scaled else Stage.EXECUTION
     return _ARROWS.get(type(event), stage)

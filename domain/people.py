@@ -1,7 +1,7 @@
-"""People: what one did stays in the history for ever, and who it was need not (GDPR, article 17).
+"""People: erasing a person's name from the record (GDPR, article 17).
 
-The history names people by commitments, whose names are kept apart. To erase a person is a fact
-like any other; what follows from it, that the name is forgotten, is for whoever keeps the names.
+The history holds commitments to names; the names are stored apart. Erasing a person is an event.
+The store of names then deletes the name; what the person did stays in the history.
 """
 
 from typing import Annotated
@@ -12,10 +12,10 @@ from domain.values import Commitment, Personal, Text
 
 
 class PersonErased(Declaration, command="ErasePerson", stages=ALWAYS, identity=("person",)):
-    """A person's name was erased; what they did stays on record."""
+    """A person's name was erased. What the person did stays on record."""
 
     person: Annotated[Commitment, Personal()]
-    """The commitment that stands for the name."""
+    """The commitment to the name."""
     reason: Text
 
 

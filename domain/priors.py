@@ -1,8 +1,7 @@
-"""Priors: what both agree to believe of a rate before there are numbers of their own (C21).
+"""Priors: what both parties agree to assume about a rate before they have data of their own (C21).
 
-A prior comes from benchmarks, and benchmarks tell of those who are still there; so it names its
-source, it needs both parties, and it binds from its recording on. Without one nothing is believed
-beforehand: every rate is as likely as any other.
+A prior comes from a benchmark, and benchmarks have survivorship bias, so it names its source. It
+applies from its recording on. Without an agreed prior, every rate is equally likely beforehand.
 """
 
 from typing import Annotated, Any
@@ -16,29 +15,33 @@ from domain.proportions import UNIFORM, Beta
 from domain.values import Count, Ref, Slug, Text
 
 MOST_SEEN = 10**6
-"""The most that a prior can weigh: what outweighs a million trials is no help with few (C21)."""
+"""The largest weight of a prior: one that outweighs a million trials cannot be updated (C21)."""
 
 Seen = Annotated[int, Field(ge=1, le=MOST_SEEN)]
 
 
 class Prior(Value):
-    """What is believed of a rate: as if so many successes and failures had been seen (C21)."""
+    """The prior of a rate, as numbers of successes and failures seen before (C21)."""
 
     metric: Slug
     successes: Seen
     failures: Seen
     source: Text
-    """The benchmark that it comes from, and whom that leaves out."""
+    """The benchmark that it comes from, and what that leaves out."""
 
     @property
     def belief(self) -> Beta:
-        """Give it as a distribution."""
+        """The prior as a distribution."""
         return Beta(self.successes, self.failures)
 
 
 def uniform(metric: str) -> Prior:
-    """Give the prior of a rate of which nothing was agreed."""
-    return Prior(metric=metric, **UNIFORM._asdict(), source="none agreed: every rate is as likely")
+    """Give the prior of a rate for which none is agreed."""
+    return Prior(
+        metric=metric,
+        **UNIFORM._asdict(),
+        source="none agreed: every rate is equally likely",
+    )
 
 
 class PriorAgreed(
@@ -59,7 +62,7 @@ class PriorAgreed(
         return isinstance(other, PriorAgreed) and other.prior.metric == self.prior.metric
 
     @classmethod
-    def check(cls, proposed: Any, within: object) -> None:  # noqa: ANN401, ARG003 - made
+    def check(cls, proposed: Any, context: object) -> None:  # noqa: ANN401, ARG003 - made
         """Raise `Refused` where the metric is not a proportion."""
         proportion(proposed.prior.metric)
 

@@ -1,7 +1,7 @@
-"""The operator's own program: what its portfolio of partnerships may come to (C28).
+"""A party's program: the limits that it sets for its portfolio of partnerships (C28).
 
-It is no partnership: its subject is one of its own, and only the party that keeps it may change
-it. No partner's record carries what the operator sets itself as a limit.
+A program has a subject of its own and is not a partnership. Only its party can change it, and no
+partner's record contains it.
 """
 
 from dataclasses import dataclass
@@ -14,21 +14,22 @@ from domain.kernel import BEFORE_BEGINNING, Act, Command, Event, Refused, Stage,
 from domain.values import Count, Number, Percent
 
 STREAM = "program"
-"""What the name of a program's stream has behind its subject."""
+"""The name of a program's stream, after its subject."""
 
 
 class _Limits(Value):
     fewest_active: Count
+    """The smallest number of active partnerships; 5 for a small team (C28)."""
     most_active: Count
-    """How many active partnerships are manageable: 5 to 10 for a small team (C28)."""
+    """The largest number of active partnerships; 10 for a small team (C28)."""
     largest_share: Percent
-    """The largest share, in percent, that one partner may have in what all of them bring."""
+    """The largest share, in percent, that one partner may have of what all partners bring."""
     capacity: Annotated[Number, Field(ge=0)]
-    """How many full-time people there are for partnerships (C12, C28)."""
+    """The number of full-time people available for partnerships (C12, C28)."""
 
 
 class DefinePortfolio(_Limits, Command):
-    """Set the limits of one's own portfolio (C28). Set anew, they take the former's place."""
+    """Set the limits of the party's own portfolio (C28). They replace the previous limits."""
 
     stages = BEFORE_BEGINNING
 
@@ -43,14 +44,14 @@ class PortfolioDefined(_Limits, Event):
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A party's program: whose it is, and the limits that it set last."""
+    """A program: its party, and the limits that the party set last."""
 
     party: str | None = None
     limits: PortfolioDefined | None = None
 
 
 def decide(command: DefinePortfolio, state: Program, stage: Stage | None, act: Act) -> list[Event]:
-    """Decide the limits; `stage` is that of the partnership under this subject, if it is one.
+    """Decide the limits. `stage` is that of a partnership under the same subject, None if none is.
 
     Raises `Refused`.
     """
@@ -58,25 +59,27 @@ def decide(command: DefinePortfolio, state: Program, stage: Stage | None, act: A
     if stage is not None:
         raise Refused(
             "not-a-program",
-            "This subject is a partnership, whose other party sees its record.",
-            "Give the program a subject of its own, such as the party's name.",
+            "A program cannot be stored under a partnership. This subject is a partnership, and "
+            "its other party sees the record.",
+            "Use another subject for the program, such as the party's name.",
         )
     if state.party not in {None, act.party}:
         raise Refused(
             "not-your-program",
-            f"This is the program of {state.party}.",
-            "Keep one's own program under another subject.",
+            f"Only its own party can change a program. This program belongs to {state.party}.",
+            "Use another subject for the program of another party.",
         )
     if command.fewest_active > command.most_active:
         raise Refused(
             "active-range",
-            f"The range runs from {command.fewest_active} to {command.most_active}.",
-            "Give the smaller number first.",
+            "The smallest number cannot exceed the largest. The range is "
+            f"{command.fewest_active} to {command.most_active}.",
+            "Give the smaller number as fewest_active.",
         )
     event = PortfolioDefined.of(command)
     return [] if state.limits == event else [event]
 
 
 def evolve(state: Program, event: Event, act: Act) -> Program:
-    """Take a fact into the program."""
+    """Fold an event into the program."""
     return Program(act.party, event) if isinstance(event, PortfolioDefined) else state

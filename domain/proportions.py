@@ -1,12 +1,10 @@
-"""What few trials say of a rate: exact arithmetic of the beta distribution (C20, C21).
+"""Rates from small samples: exact arithmetic of the beta distribution (C20, C21).
 
-A rate is what so many successes of so many trials come to, and ten trials say less of it than a
-thousand. Beside a rate stands therefore what is believed of it after the trials: a beta
-distribution (Beta-binomial, with whole numbers), its mean and its credible interval. All of it is
-decimal with 38 digits, and `decimal` rounds `ln` and `exp` correctly, so that every machine gives
-the same digits.
+The posterior of a rate after some trials is a beta distribution with whole parameters; from it come
+the mean and the credible interval. Everything is computed in decimals of 38 digits, and `decimal`
+rounds `ln` and `exp` correctly, so every machine gives the same digits.
 
-Rates are proportions here, from 0 to 1. The formulas: NIST's Digital Library of Mathematical
+Rates are proportions from 0 to 1. The formulas are from NIST's Digital Library of Mathematical
 Functions, 5.11 (Stirling's series) and 8.17 (the incomplete beta function).
 """
 
@@ -22,20 +20,20 @@ _ONE = Decimal(1)
 _HALF = Decimal("0.5")
 _CONVERGED = Decimal("1e-32")
 _NEAR = Decimal("1e-9")
-"""How near a quantile or a bound is to the exact one: a ten-millionth of a percentage point."""
+"""The largest error of a quantile or a bound: a ten-millionth of a percentage point."""
 
 MOST_TRIALS = 10**8
-"""More trials count as so many at the same rate: an interval is then a little wider than need be,
-and still narrower than anybody asks, in a time that is bounded."""
+"""The largest number of trials that is computed with. More trials are scaled down to it at the same
+rate, which bounds the time; the interval is then slightly wider than necessary."""
 
-_KEPT = 4096
+_CACHED = 4096
 
 _DIGITS = Decimal("0.0001")
-"""What is told of a probability, and of a rate in percent."""
+"""The precision of probabilities, and of rates in percent, as they are shown."""
 
 
 def rounded(probability: Decimal) -> Decimal:
-    """Give a probability, from 0 to 1, to four digits."""
+    """Round a probability, from 0 to 1, to four digits."""
     return probability.quantize(_DIGITS, ROUND_HALF_EVEN)
 
 
@@ -58,7 +56,7 @@ def _bernoulli(count: int) -> list[Fraction]:
 
 _TERMS = 16
 _SHIFTED = 40
-"""From here on so many terms of Stirling's series are exact to 38 digits."""
+"""From this argument on, `_TERMS` terms of Stirling's series are exact to 38 digits."""
 
 with localcontext(_EXACT):
     _STIRLING = [
@@ -86,10 +84,10 @@ def _ln_beta(a: Decimal, b: Decimal) -> Decimal:
 
 
 def regularised_beta(x: Decimal, a: Decimal, b: Decimal) -> Decimal:
-    """Give I_x(a, b) of positive `a` and `b`: how likely a Beta(a, b) is at most `x`.
+    """Give I_x(a, b) for positive `a` and `b`: the probability that a Beta(a, b) is at most `x`.
 
-    For whole numbers that is how likely at least `a` of ``a + b - 1`` trials of rate `x` succeed.
-    It takes time as the root of the larger parameter grows.
+    For whole numbers, that is the probability that at least `a` of ``a + b - 1`` trials of rate `x`
+    succeed. The time grows with the square root of the larger parameter.
     """
     if x <= 0:
         return Decimal(0)
@@ -100,12 +98,12 @@ def regularised_beta(x: Decimal, a: Decimal, b: Decimal) -> Decimal:
 
 
 def _weight(x: Decimal, a: Decimal, b: Decimal, scale: Decimal) -> Decimal:
-    """Give x^a (1 - x)^b / B(a, b), of which `scale` is ln B(a, b)."""
+    """Give x^a (1 - x)^b / B(a, b), where `scale` is ln B(a, b)."""
     return (a * x.ln() + b * (1 - x).ln() - scale).exp()
 
 
 def _regularised(x: Decimal, a: Decimal, b: Decimal, weight: Decimal) -> Decimal:
-    # The fraction converges fast on the side of the mean where there is less.
+    # The continued fraction converges fast below the mean.
     if x * (a + b + 2) < a + 1:
         return weight * _fraction(x, a, b) / a
     return 1 - weight * _fraction(1 - x, b, a) / b
@@ -128,49 +126,49 @@ def _fraction(x: Decimal, a: Decimal, b: Decimal) -> Decimal:
     return value
 
 
-# --- what is believed of a rate ----------------------------------------------------------------
+# --- the distribution of a rate ----------------------------------------------------------------
 
 
 class Interval(NamedTuple):
-    """Two bounds of a rate."""
+    """The lower and the upper bound of a rate."""
 
     low: Decimal
     high: Decimal
 
 
 class Beta(NamedTuple):
-    """What is believed of a rate: as if so many successes and failures had been seen, each ≥ 1.
+    """The distribution of a rate after so many successes and failures, each at least 1.
 
-    ``Beta(1, 1)`` is to know nothing: every rate is as likely as any other (C21).
+    ``Beta(1, 1)`` is the uniform distribution: every rate is equally likely (C21).
     """
 
     successes: int
     failures: int
 
     def after(self, successes: int, trials: int) -> "Beta":
-        """Give what is believed once `successes` of `trials` more are seen."""
+        """Give the distribution after `successes` of `trials` more trials."""
         if trials > MOST_TRIALS:
             successes, trials = successes * MOST_TRIALS // trials, MOST_TRIALS
         return Beta(self.successes + successes, self.failures + trials - successes)
 
     @property
     def mean(self) -> Decimal:
-        """Give the rate that is expected."""
+        """The expected rate."""
         with localcontext(_EXACT):
             return Decimal(self.successes) / (self.successes + self.failures)
 
     def probability_below(self, rate: Decimal) -> Decimal:
-        """Give how likely the rate is below `rate`."""
+        """Give the probability that the rate is below `rate`."""
         return _below(self, rate)
 
     def interval(self, credibility: Decimal) -> Interval:
-        """Give the equal-tailed interval in which the rate lies with `credibility`, from 0 to 1."""
+        """Give the equal-tailed interval that contains the rate with `credibility`, from 0 to 1."""
         tail = (1 - credibility) / 2
         return Interval(_quantile(self, tail), _quantile(self, 1 - tail))
 
     def probability_above(self, other: "Beta") -> Decimal:
-        """Give how likely this rate is higher than an independent `other`."""
-        # The sum is the shorter, and its terms fall away the faster, for the one less likely.
+        """Give the probability that this rate is higher than an independent `other`."""
+        # The sum is shorter, and converges faster, for the rate that is less likely the higher.
         if self.mean <= other.mean:
             return _exceeds(self, other)
         with localcontext(_EXACT):
@@ -178,17 +176,17 @@ class Beta(NamedTuple):
 
 
 UNIFORM = Beta(1, 1)
-"""What is believed of a rate of which nothing is known (C21)."""
+"""The distribution of a rate without data (C21)."""
 
 
-@lru_cache(_KEPT)
+@lru_cache(_CACHED)
 def _below(belief: Beta, rate: Decimal) -> Decimal:
     return regularised_beta(rate, Decimal(belief.successes), Decimal(belief.failures))
 
 
-@lru_cache(_KEPT)
+@lru_cache(_CACHED)
 def _quantile(belief: Beta, probability: Decimal) -> Decimal:
-    """Give the rate below which the true one lies with a probability, by Halley's method."""
+    """Give the rate below which the true rate lies with `probability`, by Halley's method."""
     a, b = Decimal(belief.successes), Decimal(belief.failures)
     with localcontext(_EXACT):
         scale = _ln_beta(a, b)
@@ -202,16 +200,16 @@ def _quantile(belief: Beta, probability: Decimal) -> Decimal:
             step = newton / max(_HALF, 1 - bend)
             rate -= step
             if not low < rate < high:
-                # Where the curve is flat a step leads astray; the middle is always nearer.
+                # Where the curve is flat the step can leave the interval, so bisect instead.
                 step, rate = high - low, (low + high) / 2
         return rate
 
 
 def _exceeds(one: Beta, other: Beta) -> Decimal:
-    """Give how likely `one` exceeds `other`, as a sum over the successes of `one`.
+    """Give the probability that `one` exceeds `other`, as a sum over the successes of `one`.
 
     The terms are the probabilities of a beta negative binomial distribution. They are summed from
-    the last one down, and fall away from there if `one` is the less likely to be the higher.
+    the last to the first, and decrease in that order if `one` is less likely to be the higher.
     """
     with localcontext(_EXACT):
         a, b = Decimal(other.successes), Decimal(other.failures)
@@ -232,46 +230,46 @@ def _exceeds(one: Beta, other: Beta) -> Decimal:
         return total
 
 
-# --- looking early -----------------------------------------------------------------------------
+# --- bounds for judging at any time ------------------------------------------------------------
 
 
-@lru_cache(_KEPT)
+@lru_cache(_CACHED)
 def confidence_sequence(
     successes: int, trials: int, level: Decimal, prior: Beta = UNIFORM
 ) -> Interval:
-    """Give bounds that hold a rate at all times at once with `level`, from 0 to 1.
+    """Give bounds that contain the rate at all times at once with probability `level`, from 0 to 1.
 
-    Whoever looks after every trial, and stops when the bounds say enough, errs no more often than
-    one who looks once. They are the rates that the mixture martingale of a prior does not refute
-    (Robbins 1970; Ville's inequality). That holds for every prior named ahead; one near the truth
-    makes them narrower. Without trials every rate is possible.
+    Judging after every trial, and stopping when the bounds allow it, errs no more often than
+    judging once. The bounds are the rates that the mixture martingale of a prior does not reject
+    (Robbins 1970; Ville's inequality). Any prior chosen beforehand is valid; a better one gives
+    narrower bounds. Without trials the bounds are 0 and 1.
     """
     if trials > MOST_TRIALS:
         successes, trials = successes * MOST_TRIALS // trials, MOST_TRIALS
     failures = trials - successes
     with localcontext(_EXACT):
-        # For Beta(a, b) the martingale is B(a + s, b + f) / B(a, b) / (p^s (1 - p)^f), and it
-        # refutes p from 1 / (1 - level) on.
+        # For Beta(a, b) the martingale is B(a + s, b + f) / B(a, b) / (p^s (1 - p)^f). It rejects
+        # p from 1 / (1 - level) on.
         after = prior.after(successes, trials)
         mixture = _ln_beta(*map(Decimal, after)) - _ln_beta(*map(Decimal, prior))
         limit = mixture + (1 - level).ln()
 
-        def is_refuted(rate: Decimal) -> bool:
+        def is_rejected(rate: Decimal) -> bool:
             likelihood = Decimal(0)
             likelihood += successes * rate.ln() if successes else 0
             likelihood += failures * (1 - rate).ln() if failures else 0
             return likelihood <= limit
 
         best = Decimal(successes) / trials if trials else _HALF
-        low = _boundary(is_refuted, Decimal(0), best) if successes else Decimal(0)
-        high = _boundary(is_refuted, Decimal(1), best) if failures else Decimal(1)
+        low = _boundary(is_rejected, Decimal(0), best) if successes else Decimal(0)
+        high = _boundary(is_rejected, Decimal(1), best) if failures else Decimal(1)
         return Interval(low, high)
 
 
-def _boundary(is_refuted: Callable[[Decimal], bool], outside: Decimal, inside: Decimal) -> Decimal:
+def _boundary(is_rejected: Callable[[Decimal], bool], outside: Decimal, inside: Decimal) -> Decimal:
     while abs(inside - outside) > _NEAR:
         middle = (inside + outside) / 2
-        if is_refuted(middle):
+        if is_rejected(middle):
             outside = middle
         else:
             inside = middle

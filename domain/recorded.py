@@ -1,4 +1,4 @@
-"""A fact as it stands in the history: what happened, and everything that fixes its place there."""
+"""A recorded event: the event and its envelope."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -6,17 +6,17 @@ from datetime import datetime
 from domain.kernel import Act, Event
 
 
-# Nothing changes one. It is not declared frozen, because a frozen one takes five times as long to
-# make, and a replay makes one for each event.
+# Treat it as immutable. It is not declared frozen because a frozen dataclass takes five times as
+# long to construct, and a replay constructs one for each event.
 @dataclass(slots=True)
 class Recorded:
     """One recorded event with its envelope.
 
     `position` counts all events of the store and `index` those of the partnership, both from 0
-    without gaps; they stand beside the canonical bytes, all else is in them. `signed` is the digest
-    of the signed command that asked for it, if it was signed. `stream` is the
-    aggregate's own sequence (the partnership's id, or ``id/deal/…``, ``id/metric/…``) and
-    `version` the place in it, from 1.
+    without gaps. These two are stored beside the canonical bytes; everything else is in them.
+    `stream` names the aggregate (the partnership's id, or ``id/deal/…``, ``id/metric/…``) and
+    `version` is the place in it, from 1. `signed` is the digest of the signed command that caused
+    the event, if the command was signed.
     """
 
     partnership: str

@@ -1,4 +1,4 @@
-"""Renewal and exit: outcomes are weighed, both renew, or one leaves in good order (C27)."""
+"""Renewal and exit: outcomes are reviewed, then both parties renew or one leaves (C27)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any, Literal, assert_never
 
 from domain.bilateral import BilateralAgreement
-from domain.calendar import Duration, Span, add, midnight, subtract
+from domain.calendar import Duration, Span, add, in_words, midnight, subtract
 from domain.context import PartnershipContext
 from domain.execution import plan_deadline
 from domain.gates import Requirement, passing
@@ -22,20 +22,20 @@ IN_RENEWAL = frozenset({Stage.RENEWAL})
 class _RenewalReview(Value):
     review: Ref
     outcomes: Text
-    """What came of the objectives."""
+    """What the objectives reached."""
     relevance: Text
     """Whether the partnership still fits, beside the numbers."""
     recommendation: Literal["renew", "adjust", "exit"]
 
 
 class HoldRenewalReview(_RenewalReview, Command):
-    """Weigh outcomes and relevance; this opens renewal (C27)."""
+    """Record a renewal review: outcomes and relevance. Renewal begins with it (C27)."""
 
     stages = RUNNING
 
 
 class RenewalReviewHeld(_RenewalReview, Event):
-    """Outcomes and relevance were weighed, and renewal began (C27)."""
+    """A renewal review was held, and renewal began (C27)."""
 
 
 class PartnershipRenewed(
@@ -52,16 +52,16 @@ class PartnershipRenewed(
 
     proposal: Ref
     duration: Span
-    """How long the partnership is renewed for, from the day on which the present term ends."""
+    """The length of the new term, counted from the end of the present one."""
     ends_on: date
     """The first day after the new term."""
     notice: Duration
     """The notice, as agreed before."""
 
     @classmethod
-    def complete(cls, proposed: Any, within: PartnershipContext, act: Act) -> Mapping[str, object]:  # noqa: ANN401, ARG003 - made
+    def complete(cls, proposed: Any, context: PartnershipContext, act: Act) -> Mapping[str, object]:  # noqa: ANN401, ARG003 - made
         """Give the new end of the term, counted from the present one (C11)."""
-        latest, ends = within.latest_terms, within.term_ends_on
+        latest, ends = context.latest_terms, context.term_ends_on
         if latest is None or ends is None:
             msg = "a partnership in renewal has terms"
             raise AssertionError(msg)
@@ -76,7 +76,7 @@ RenewalDeclined = PartnershipRenewed.declined
 
 
 class ExitReason(StrEnum):
-    """Why a party leaves (C27). Sunk cost is no reason to stay."""
+    """The reasons for leaving (C27). Sunk cost is no reason to stay."""
 
     TERM_ENDS = "term-ends"
     NO_LONGER_RELEVANT = "no-longer-relevant"
@@ -85,32 +85,34 @@ class ExitReason(StrEnum):
 
 
 class GiveExitNotice(Command):
-    """Give notice that one leaves (C11, C27)."""
+    """Give notice of the exit (C11, C27)."""
 
     stages = RUNNING
     reason: ExitReason
     explanation: Text
     effective_on: Day
-    """The day from which the partnership holds no longer; nothing accrues from then on."""
+    """The first day after the partnership. Nothing accrues from then on."""
 
 
 class ExitNoticeGiven(Event):
-    """A party gave notice (C27)."""
+    """A party gave notice of the exit (C27)."""
 
     reason: ExitReason
     explanation: Text
     effective_on: date
+    """The first day after the partnership. Nothing accrues from then on."""
     waived: list[str] = []
+    """The rules that were waived."""
 
 
 class DispositionAssets(Command):
-    """Say what becomes of shared assets (C11, C27)."""
+    """Decide what happens to a shared asset (C11, C27)."""
 
     stages = LEAVING
     asset: Slug
     disposition: Assets
     to: Slug
-    """The party that keeps or receives it."""
+    """The party that keeps or receives the asset."""
 
 
 class AssetsDispositioned(Event):
@@ -119,22 +121,24 @@ class AssetsDispositioned(Event):
     asset: Slug
     disposition: Assets
     to: Slug
+    """The party that keeps or receives the asset."""
 
 
 class CompleteExit(Command):
-    """Leave, after the effective date, with everything settled: the gate to the end (C27)."""
+    """Complete the exit after its effective date, with everything settled (C27)."""
 
     stages = LEAVING
     tail_obligations: list[Text] = []
-    """What survives: disputes, confidentiality, open payments."""
+    """The obligations that survive the exit: disputes, confidentiality, open payments."""
 
 
 class PartnershipExited(Event):
     """The partnership ended (C27)."""
 
     tail_obligations: list[str]
+    """The obligations that survive the exit."""
     waived: list[str] = []
-    """The rules passed by waiver."""
+    """The rules that were waived."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,25 +172,25 @@ def decide(
 
 
 def review(command: HoldRenewalReview, state: Renewal) -> list[Event]:
-    """Hold a renewal review once under its identifier."""
+    """Record a renewal review once under its identifier."""
     event = RenewalReviewHeld.of(command)
     return recorded_once(event, state.reviews.get(command.review), f"Review {command.review}")
 
 
 def give_notice(command: GiveExitNotice, context: PartnershipContext, act: Act) -> list[Event]:
-    """Give notice in time, and for underperformance only after diagnosis and a deadline (C27)."""
-    # What binds the other side counts from the record, not from what its author says of the day.
+    """Give notice in time. Underperformance needs an improvement plan that has ended (C27)."""
+    # Notice counts from its recording, not from the day that its author states.
     day = act.recorded_at.date()
     latest = context.latest_terms
-    # A breach asks for no notice, yet nobody leaves as of a day gone by.
+    # Leaving for a breach needs no notice, but the effective day cannot lie in the past.
     notice = latest.terms.notice if latest and command.reason is not ExitReason.BREACH else "P0D"
     last_day = subtract(command.effective_on, notice)
     asked = [
         Requirement(
             "notice-period",
             day <= last_day,
-            f"To leave on {command.effective_on}, notice was due by {last_day}; this is {day}.",
-            f"Leave {notice} after the day of notice, or later.",
+            f"To leave on {command.effective_on}, notice was due by {last_day}. Today is {day}.",
+            f"Choose an effective day at least {in_words(notice)} after the day of notice.",
             waivable=False,
         ),
     ]
@@ -203,15 +207,15 @@ def _improvement_was_tried(context: PartnershipContext, day: date) -> list[Requi
             "improvement-plan-first",
             deadline is not None,
             "No improvement plan with a deadline was agreed.",
-            "Diagnose, then agree a plan with a deadline (DiagnoseRootCause, "
-            "ProposeImprovementPlan, AgreeImprovementPlan).",
+            "Diagnose the cause, then agree a plan (DiagnoseRootCause, ProposeImprovementPlan, "
+            "AgreeImprovementPlan).",
             waivable=False,
         ),
         Requirement(
             "improvement-deadline",
             deadline is None or day > deadline,
-            f"The improvement plan runs until {deadline}.",
-            "Wait for the deadline that both agreed.",
+            f"The agreed improvement plan runs until {deadline}.",
+            "Give notice after that day.",
             waivable=False,
         ),
     ]
@@ -220,37 +224,38 @@ def _improvement_was_tried(context: PartnershipContext, day: date) -> list[Requi
 def disposition(
     command: DispositionAssets, state: Renewal, context: PartnershipContext
 ) -> list[Event]:
-    """Say once what becomes of an asset (C27)."""
+    """Record once what happens to an asset (C27)."""
     event = AssetsDispositioned.of(command)
     check_parties([command.to], context.parties)
-    return recorded_once(event, state.assets.get(command.asset), f"What became of {command.asset}")
+    existing = state.assets.get(command.asset)
+    return recorded_once(event, existing, f"The disposition of {command.asset}")
 
 
 def complete(
     command: CompleteExit, state: Renewal, context: PartnershipContext, act: Act
 ) -> list[Event]:
-    """End the partnership once its date has come and it is settled (C27)."""
+    """End the partnership after its effective day, once it is settled (C27)."""
     effective_on = state.notice.effective_on if state.notice else act.occurred_at.date()
     asked = [
         Requirement(
             "effective-date",
             act.occurred_at >= midnight(effective_on),
-            f"The notice takes effect on {effective_on}.",
+            f"The exit takes effect on {effective_on}.",
             "Complete the exit on that day or later.",
             waivable=False,
         ),
         Requirement(
             "final-settlement",
             state.settlement is not None,
-            "No final settlement was issued.",
-            "Issue it (IssueFinalSettlement).",
+            "The final settlement is not issued.",
+            "Issue the final settlement (IssueFinalSettlement).",
             waivable=False,
         ),
         Requirement(
             "assets-dispositioned",
             bool(state.assets),
-            "Nothing was said of shared assets.",
-            "Say what becomes of them (DispositionAssets).",
+            "No shared asset is transferred or retained.",
+            "Record what happens to the shared assets (DispositionAssets).",
         ),
     ]
     waived = passing("the end", asked, context)
@@ -258,7 +263,7 @@ def complete(
 
 
 def evolve(state: Renewal, event: Event) -> Renewal:
-    """Take a fact of this stage into its state."""
+    """Fold an event of this stage into its state."""
     match event:
         case RenewalReviewHeld():
             return replace(state, reviews={**state.reviews, event.review: event})

@@ -1,4 +1,4 @@
-"""Decision rules as agreed data: what both said beforehand that numbers would mean (C15, C20)."""
+"""Decision rules: what both parties agree, before they know the figures, to do about them (C15)."""
 
 from enum import StrEnum
 from typing import Annotated
@@ -6,26 +6,26 @@ from typing import Annotated
 from pydantic import Field
 
 from domain.kernel import Refused, Value
-from domain.metric_catalogue import CATALOGUE, proportion
+from domain.metric_catalogue import known, proportion
 from domain.values import Number, Percent, Slug
 
 
 class Window(StrEnum):
-    """The length of the periods that a rule looks at."""
+    """The length of the periods that a rule judges."""
 
     MONTH = "month"
     QUARTER = "quarter"
 
 
 class Comparison(StrEnum):
-    """How a figure breaks a rule; equal to the threshold is no breach (C20)."""
+    """How a figure breaches a rule. A figure equal to the threshold does not (C20)."""
 
     BELOW = "below"
     ABOVE = "above"
 
 
 class Action(StrEnum):
-    """What the parties agreed to do about a breach (C20)."""
+    """What the parties agree to do about a breach (C20)."""
 
     ESCALATE_TO_REVIEW = "escalate-to-review"
     REDUCE_INVESTMENT = "reduce-investment-50"
@@ -33,24 +33,27 @@ class Action(StrEnum):
 
 
 class DecisionRule(Value):
-    """A rule on one metric (C15): a figure beyond the threshold in so many windows on end.
+    """A rule on one metric (C15). Figures beyond the threshold in consecutive windows breach it.
 
-    Of a proportion it can ask for a minimum sample and for a credibility (C21); where either is
-    wanting in a window, the evidence is insufficient, and that is no breach.
+    For a proportion it can require a minimum sample and a credibility (C21). A window without them
+    has insufficient evidence, which is not a breach.
     """
 
     rule: Slug
+    """The name of the rule. A rule agreed under the name of another replaces it."""
     metric: Slug
     window: Window
     comparison: Comparison
     threshold: Number
+    """The threshold, in the metric's unit."""
     consecutive: Annotated[int, Field(ge=1, le=4)] = 1
+    """The number of consecutive windows beyond the threshold that make a breach."""
     each_campaign: bool = False
-    """Whether the rule looks at each campaign by itself."""
+    """Whether the rule judges each campaign separately."""
     minimum_sample: Annotated[int, Field(ge=1, le=2**53 - 1)] | None = None
-    """How many trials (the denominator) a window needs to be judged at all (C21)."""
+    """The number of trials (the denominator) that a window needs to be judged (C21)."""
     credibility: Annotated[Percent, Field(ge=50, lt=100)] | None = None
-    """How likely the rate must be beyond the threshold, given the prior and the trials (C21)."""
+    """The probability, in percent, with which the rate must be beyond the threshold (C21)."""
     action: Action
 
 
@@ -62,14 +65,10 @@ def check(rule: DecisionRule) -> None:
     if rule.rule in BY_RULE:
         raise Refused(
             "rule-name-taken",
-            f"{rule.rule} is a rule that every partnership has.",
-            "Give the agreed rule a name of its own.",
+            "An agreed rule cannot have the name of a standing alert. "
+            f"Every partnership has the alert {rule.rule}.",
+            "Use another name for the rule.",
         )
-    if rule.metric not in CATALOGUE:
-        raise Refused(
-            "unknown-metric",
-            f"A rule cannot rest on {rule.metric}: the catalogue of metrics does not have it.",
-            "Name a metric of the catalogue (accord schema ReportMetric lists them).",
-        )
+    known(rule.metric)
     if rule.minimum_sample is not None or rule.credibility is not None:
         proportion(rule.metric)

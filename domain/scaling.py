@@ -1,4 +1,4 @@
-"""Scaling: what the evidence showed to win is widened, under amended terms (C26)."""
+"""Scaling: what the evidence shows to work is extended, under amended terms (C26)."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any
@@ -37,12 +37,12 @@ class ScopeExpanded(
     terms_version: Count
     """The version of the terms that covers it."""
     waived: list[str] = []
-    """The rules passed by waiver."""
+    """The rules that were waived."""
 
     @classmethod
-    def complete(cls, proposed: Any, within: PartnershipContext, act: Act) -> Mapping[str, object]:  # noqa: ANN401, ARG003 - made
-        """Open the gate to scaling: evidence first, and terms that cover it (C26)."""
-        return {"waived": passing("scaling", requirements(proposed, within), within)}
+    def complete(cls, proposed: Any, context: PartnershipContext, act: Act) -> Mapping[str, object]:  # noqa: ANN401, ARG003 - made
+        """Pass the gate to scaling: evidence first, and terms that cover the scope (C26)."""
+        return {"waived": passing("scaling", requirements(proposed, context), context)}
 
 
 ProposeScope = ScopeExpanded.proposes
@@ -65,17 +65,19 @@ class JointInvestmentAgreed(
     capabilities: dict[Slug, Text]
     """What each party brings that the other lacks, by party."""
     success_metric: Slug
+    """The metric by which the investment is judged."""
     investment: Money
+    """The whole investment of both parties."""
     investment_shares: dict[Slug, Percent]
     """The part of the investment that each party pays; they add up to 100."""
     reward_shares: dict[Slug, Percent]
     """The part of the reward that each party gets; they add up to 100."""
 
     @classmethod
-    def check(cls, proposed: Any, within: PartnershipContext) -> None:  # noqa: ANN401 - made
+    def check(cls, proposed: Any, context: PartnershipContext) -> None:  # noqa: ANN401 - made
         """Raise `Refused` unless both splits name the parties and add up to 100 (C26)."""
-        check_shares(proposed.investment_shares, within.parties)
-        check_shares(proposed.reward_shares, within.parties)
+        check_shares(proposed.investment_shares, context.parties)
+        check_shares(proposed.reward_shares, context.parties)
 
 
 ProposeJointInvestment = JointInvestmentAgreed.proposes
@@ -84,7 +86,7 @@ AgreeJointInvestment = JointInvestmentAgreed.accepts
 
 
 def requirements(proposed: Any, context: PartnershipContext) -> list[Requirement]:  # noqa: ANN401 - made
-    """Give what the gate to scaling asks of a proposed scope (C26)."""
+    """Give what the gate to scaling requires of a proposed scope (C26)."""
     attached = {each.evidence: each.kind for each in context.declarations.of(EvidenceAttached)}
     latest = context.latest_terms
     return [
@@ -97,7 +99,7 @@ def requirements(proposed: Any, context: PartnershipContext) -> list[Requirement
         Requirement(
             "amended-terms-first",
             latest is not None and latest.terms_version == proposed.terms_version > 1,
-            f"Version {proposed.terms_version} is not the latest amendment that both agreed.",
+            f"Version {proposed.terms_version} is not the latest agreed amendment.",
             "Agree amended terms that cover the new scope (ProposeTerms, AcceptTerms).",
         ),
     ]

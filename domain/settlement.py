@@ -1,8 +1,8 @@
-"""Settlement: what accrued is stated for a period, then paid; what is issued stays as it is (C27).
+"""Settlement: statements of what accrued, the final settlement, and payouts (C27).
 
-What accrued is not decided here: it follows from the facts and the terms, by a fold of the whole
-history (`projections.settlement`). A statement is decided on what that ledger knows when it is
-asked for, and carries what it says; what comes later is an adjustment in the next one.
+What accrued is computed from the events and the terms, by a fold of the whole history
+(`projections.settlement`). A statement is decided from that ledger as it is when the statement is
+issued, and never changes. What arrives later is an adjustment in the next statement.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -25,22 +25,22 @@ ROUNDING = (
     "half to even, to the currency's minor unit; of a split, what rounding leaves goes, a unit at "
     "a time, to the largest fractions, then to the party named first"
 )
-"""How every amount is rounded, as statements say it."""
+"""How every amount is rounded, in the words of a statement."""
 
 
 # --- rounding ----------------------------------------------------------------------------------
 
 
 def rounded(amount: Decimal, currency: str) -> Decimal:
-    """Give an exact amount in whole minor units of its currency, half to even."""
+    """Round an exact amount to the minor unit of its currency, half to even."""
     return amount.quantize(Decimal(1).scaleb(-MINOR_UNITS[currency]), ROUND_HALF_EVEN)
 
 
 def split(amount: Decimal, shares: Mapping[str, Decimal], currency: str) -> dict[str, Decimal]:
     """Give each party's part of an amount, by shares that add up to 100.
 
-    The parts add up to the amount, always: each is cut to whole minor units, and the units that
-    are left go to the largest remainders, then to the party named first.
+    The parts always add up to the amount. Each is rounded down to whole minor units, and the units
+    that are left go to the largest remainders, then to the party named first.
     """
     unit = Decimal(1).scaleb(-MINOR_UNITS[currency])
     exact = {party: amount * share / 100 for party, share in shares.items()}
@@ -59,58 +59,65 @@ def split(amount: Decimal, shares: Mapping[str, Decimal], currency: str) -> dict
 class RateCaptured(
     Declaration, command="CaptureRate", stages=AFTER_KICKOFF, identity=("base", "quote", "month")
 ):
-    """The rate of a month was captured: one unit of `base` is so many of `quote`."""
+    """The exchange rate of a month was captured."""
 
     base: Currency
     quote: Currency
     month: Annotated[str, StringConstraints(pattern=r"^[12][0-9]{3}-(0[1-9]|1[0-2])$")]
     rate: Annotated[Number, Field(gt=0)]
+    """The price of one unit of `base` in `quote`."""
     source: Text
-    """Who published it."""
+    """Who published the rate."""
 
 
 CaptureRate = RateCaptured.asks
 
 
-# --- what is stated ----------------------------------------------------------------------------
+# --- statements --------------------------------------------------------------------------------
 
 
 class Part(Value):
-    """What a statement says of one month's accruals in one currency."""
+    """The part of a statement for one month's accruals in one currency."""
 
     month: Period
     currency: Currency
     earned: dict[Slug, Number]
-    """What each party earned from the other since the last statement; less than 0 is taken back."""
+    """What each party earned from the other since the last statement, by party. A negative amount
+    is taken back."""
     lines: Count
+    """The number of ledger lines in it."""
     rate: Number | None = None
-    """The captured rate to the statement's currency, where that is another."""
+    """The captured rate to the statement's currency, where that is another currency."""
     converted: dict[Slug, Number] | None = None
+    """`earned` in the statement's currency, where that is another currency."""
 
 
 class Balance(Value):
-    """What comes of all parts in one currency: who pays how much."""
+    """The sum of all parts in one currency: who pays how much."""
 
     currency: Currency
     parts: list[Part]
     payer: Slug | None = None
-    """The party that pays; nobody where nothing is owed."""
+    """The party that pays; None where nothing is owed."""
     payee: Slug | None = None
+    """The party that is paid; None where nothing is owed."""
     amount: Number
+    """What the payer owes, in the currency of the statement."""
     held: list[Part] = []
-    """What is disputed, and not in the amount."""
+    """What is on hold because it is disputed. It is not part of the amount."""
 
 
 class IssueStatement(Command):
-    """State what accrued up to the end of a period that is over, in every currency or in one."""
+    """Issue statements of what accrued up to the end of a period that is over."""
 
     stages = AFTER_KICKOFF
     period: Period
     currency: Currency | None = None
+    """The only currency to state. Default: a statement in each currency."""
 
 
 class StatementIssued(Event):
-    """What accrued was stated. It is immutable; what comes later is in the next one."""
+    """A statement was issued. It never changes; what arrives later is in the next one."""
 
     statement: Ref
     period: Period
@@ -118,14 +125,14 @@ class StatementIssued(Event):
 
 
 class IssueFinalSettlement(Command):
-    """State all that is open once the exit has taken effect (C11, C27)."""
+    """Issue the final settlement of everything open, once the exit has taken effect (C11, C27)."""
 
     stages = LEAVING
     settlement: Ref
 
 
 class FinalSettlementIssued(Event):
-    """The final settlement was issued; disputes that are open survive it (C27)."""
+    """The final settlement was issued. Open disputes survive it (C27)."""
 
     settlement: Ref
     balances: list[Balance]
@@ -137,40 +144,43 @@ class RecordPayout(Command):
     stages = AFTER_KICKOFF
     payout: Ref
     statement: Ref
+    """The statement, or the final settlement and currency as `SETTLEMENT:EUR`."""
     amount: Money
 
 
 class PayoutRecorded(Event):
-    """Something was paid on a statement's balance."""
+    """A payment on a statement's balance was recorded."""
 
     payout: Ref
     statement: Ref
+    """The statement, or the final settlement and currency as `SETTLEMENT:EUR`."""
     amount: Money
     payer: Slug
+    """The party that paid."""
 
 
 SettlementCommand = IssueStatement | IssueFinalSettlement | RecordPayout
 
 
-# --- what the ledger knows ---------------------------------------------------------------------
+# --- the ledger --------------------------------------------------------------------------------
 
 
 class Accrued(NamedTuple):
-    """A month's accruals in one currency that no statement has said yet."""
+    """A month's accruals in one currency that are in no statement yet."""
 
     month: str
     currency: str
     earned: Mapping[str, Decimal]
     lines: int
     stated: Mapping[str, Decimal]
-    """What statements have said of this month before, in this currency."""
+    """What earlier statements have for this month and currency, by party."""
     converted: Mapping[str, Decimal]
-    """The same in the currency of the statements."""
+    """The same, in the currency of the statements."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """What accrued and is not stated, as far as the history goes."""
+    """What accrued and is not stated yet."""
 
     accrued: tuple[Accrued, ...] = ()
     held: tuple[Accrued, ...] = ()
@@ -181,24 +191,24 @@ class Ledger:
 
 @dataclass(frozen=True, slots=True)
 class Owing:
-    """A balance that was stated, and what was paid on it."""
+    """A stated balance, and what was paid on it."""
 
     balance: Balance
     paid: Decimal = Decimal(0)
 
     @property
     def left(self) -> Decimal:
-        """What is still to be paid."""
+        """The amount that is still to be paid."""
         return self.balance.amount - self.paid
 
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """What was stated and paid so far."""
+    """The statements, the final settlement, and what was paid on them."""
 
     statements: Mapping[str, StatementIssued] = field(default_factory=dict)
     owing: Mapping[str, Owing] = field(default_factory=dict)
-    """Each stated balance by what it is paid under."""
+    """Each stated balance, by the statement that payouts name."""
     payouts: Mapping[str, PayoutRecorded] = field(default_factory=dict)
     final: FinalSettlementIssued | None = None
 
@@ -206,7 +216,7 @@ class Settlement:
 # --- decisions ---------------------------------------------------------------------------------
 
 
-def decide(  # noqa: PLR0913, PLR0917 - what stands, what accrued, and when it may be stated
+def decide(  # noqa: PLR0913, PLR0917 - the state, the ledger, and when a statement may be issued
     command: SettlementCommand,
     state: Settlement,
     ledger: Ledger,
@@ -214,7 +224,7 @@ def decide(  # noqa: PLR0913, PLR0917 - what stands, what accrued, and when it m
     context: PartnershipContext,
     act: Act,
 ) -> list[Event]:
-    """Decide a command on what accrued; `effective_on` is the day of the exit. Raises `Refused`."""
+    """Decide a settlement command; `effective_on` is the day of the exit. Raises `Refused`."""
     match command:
         case IssueStatement():
             return issue(command, state, ledger, context, act)
@@ -233,13 +243,17 @@ def issue(
     context: PartnershipContext,
     act: Act,
 ) -> list[Event]:
-    """State each currency once for a period that is over; refuse what has no rate."""
+    """Issue one statement in each currency for a period that is over.
+
+    Raises `Refused` where an amount is to be converted and its month has no rate.
+    """
     end = bounds(command.period)[1]
     if act.recorded_at < end:
         raise Refused(
             "period-not-over",
-            f"{command.period} ends on {end:%Y-%m-%d}, and it is {act.recorded_at:%Y-%m-%d}.",
-            "State it once it is over; accord statement shows what has accrued so far.",
+            "A statement can be issued only for a period that is over. "
+            f"{command.period} ends on {end:%Y-%m-%d}; today is {act.recorded_at:%Y-%m-%d}.",
+            f"Issue the statement on {end:%Y-%m-%d} or later.",
         )
     open_ = [each for each in ledger.accrued if bounds(each.month)[1] <= end]
     events: list[Event] = []
@@ -260,8 +274,9 @@ def issue(
     if not events and not known:
         raise Refused(
             "nothing-to-state",
-            f"Nothing accrued up to the end of {command.period} that is not stated yet.",
-            "Issue a statement for a period in which something accrued.",
+            "A statement needs something to state. Everything that accrued up to the end of "
+            f"{command.period} is stated already, or nothing accrued.",
+            "Issue a statement for a later period in which something accrued.",
         )
     return events
 
@@ -278,8 +293,9 @@ def _check_order(period: str, currency: str, state: Settlement) -> None:
         if each.balance.currency == currency and bounds(each.period)[1] >= bounds(period)[1]:
             raise Refused(
                 "statement-out-of-order",
-                f"{each.statement} reaches to the end of {each.period} already.",
-                "It is immutable: what came later is in the statement of the next period.",
+                "A statement cannot be issued for a period that a later statement covers. "
+                f"{each.statement} covers everything up to the end of {each.period}.",
+                "Issue a statement for the next period; what arrived later is in it.",
                 statement=each.statement,
             )
 
@@ -287,9 +303,9 @@ def _check_order(period: str, currency: str, state: Settlement) -> None:
 def balance(
     currency: str, open_: Iterable[Accrued], ledger: Ledger, parties: tuple[str, ...]
 ) -> Balance:
-    """Give what comes of open accruals in one currency: who pays how much.
+    """Give the balance of open accruals in one currency.
 
-    Raises `Refused` where something is to be converted and its month has no rate.
+    Raises `Refused` where an amount is to be converted and its month has no rate.
     """
     parts = [
         _part(each, currency, ledger)
@@ -326,14 +342,15 @@ def _part(accrued: Accrued, currency: str, ledger: Ledger) -> Part:
     if rate is None:
         raise Refused(
             "no-exchange-rate",
-            f"What accrued in {of} in {month} has no rate to {currency}.",
+            f"An amount can be converted only at a captured rate. There is no rate from {of} to "
+            f"{currency} for {month}.",
             f"Capture the rate of {month} (CaptureRate), then issue the statement.",
             base=of,
             quote=currency,
             month=month,
         )
-    # What was converted before counts in, so that a month's sum is rounded as one amount however
-    # many statements it came in.
+    # Earlier statements count in, so that the sum of a month is rounded as one amount, in however
+    # many statements it was stated.
     converted = {
         party: rounded((accrued.stated.get(party, Decimal(0)) + amount) * rate, currency)
         - accrued.converted.get(party, Decimal(0))
@@ -350,19 +367,21 @@ def issue_final(  # noqa: PLR0913, PLR0917 - as `decide`
     context: PartnershipContext,
     act: Act,
 ) -> list[Event]:
-    """State all that is open, once, after the exit took effect (C27)."""
+    """Issue the final settlement of everything open, once, after the exit took effect (C27)."""
     if state.final is not None:
         if state.final.settlement == command.settlement:
             return []
         raise Refused(
             "settlement-issued",
-            f"Settlement {state.final.settlement} was issued and is immutable.",
-            "What came later is in a statement of the period in which it came (IssueStatement).",
+            "The final settlement is issued once and cannot change. "
+            f"Settlement {state.final.settlement} was already issued.",
+            "Issue a statement for what arrived later (IssueStatement).",
         )
     if effective_on is not None and act.recorded_at < midnight(effective_on):
         raise Refused(
             "effective-date",
-            f"The notice takes effect on {effective_on}; until then something may accrue.",
+            "The final settlement cannot be issued before the exit takes effect. It takes effect "
+            f"on {effective_on}.",
             "Issue the final settlement on that day or later.",
         )
     open_ = list(ledger.accrued)
@@ -378,13 +397,16 @@ def issue_final(  # noqa: PLR0913, PLR0917 - as `decide`
 
 
 def pay_out(command: RecordPayout, state: Settlement) -> list[Event]:
-    """Pay at most what a statement leaves to be paid, each payment once."""
+    """Record a payment of at most what is left of a statement, each payment once."""
     owing = state.owing.get(command.statement)
     if owing is None or owing.balance.payer is None:
         raise Refused(
             "nothing-owed",
-            f"No balance is to be paid under {command.statement}.",
-            f"Name one that is: {', '.join(_unpaid(state)) or 'there is none'}.",
+            "A payout needs a statement with an amount to pay. "
+            f"There is none under {command.statement}.",
+            f"Use one of these: {', '.join(unpaid)}."
+            if (unpaid := _unpaid(state))
+            else "Issue the statement first (IssueStatement).",
         )
     event = PayoutRecorded.of(command, payer=owing.balance.payer)
     existing = state.payouts.get(command.payout)
@@ -394,8 +416,8 @@ def pay_out(command: RecordPayout, state: Settlement) -> list[Event]:
     ):
         raise Refused(
             "payout-exceeds-balance",
-            f"{money} cannot be paid: {plain(owing.left)} {owing.balance.currency} is left of "
-            f"{command.statement}.",
+            f"A payout cannot exceed what is left of its statement. The payout is {money}; "
+            f"{plain(owing.left)} {owing.balance.currency} is left of {command.statement}.",
             "Pay an amount above zero, at most what is left, in the statement's currency.",
         )
     return recorded_once(event, existing, f"Payout {command.payout}")
@@ -409,7 +431,7 @@ def _unpaid(state: Settlement) -> list[str]:
 
 
 def evolve(state: Settlement, event: Event) -> Settlement:
-    """Take a fact about what was stated or paid into the state."""
+    """Fold an event into the state."""
     match event:
         case StatementIssued(statement=name):
             statements = {**state.statements, name: event}

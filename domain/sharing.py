@@ -1,4 +1,4 @@
-"""Data sharing: which figures each party sees, how often and through what (C14)."""
+"""Data sharing: which figures each party sees, how often, and in which form (C14)."""
 
 from enum import StrEnum
 from typing import Annotated, Any, Literal
@@ -7,24 +7,24 @@ from pydantic import Field
 
 from domain.bilateral import BilateralAgreement
 from domain.context import PartnershipContext
-from domain.kernel import UNTIL_EXIT, Refused
-from domain.metric_catalogue import CATALOGUE
+from domain.kernel import UNTIL_EXIT
+from domain.metric_catalogue import known
 from domain.values import Count, Ref, Slug, Text
 
 SMALLEST_CELL = 10
-"""Counts below this may tell of single customers, so they are not shown unless agreed (C14)."""
+"""Smaller counts could identify single customers; they are hidden unless agreed otherwise (C14)."""
 
 
 class Form(StrEnum):
-    """In which form figures are shared (C14)."""
+    """The forms in which figures are shared (C14)."""
 
     FULL = "full"
     AGGREGATED = "aggregated"
-    """No counts below the smallest cell: what a partner accepts who fears misuse."""
+    """Without counts below the smallest cell, for a partner that fears misuse."""
     OWN_TRACKING = "own-tracking"
     """Each party sees only what it measures itself, by promo codes or landing pages."""
     THIRD_PARTY = "third-party"
-    """A neutral third party sees all, each party the sums: for partners who compete."""
+    """A neutral third party sees all figures and each party the sums, for partners that compete."""
 
 
 class DataSharingAgreed(
@@ -41,21 +41,16 @@ class DataSharingAgreed(
     metrics: Annotated[list[Slug], Field(min_length=1)]
     frequency: Literal["live", "weekly", "monthly", "quarterly"]
     tool: Text
+    """The system through which the figures are shared."""
     form: Form
     smallest_cell: Count = SMALLEST_CELL
-    """Counts below this are shown as fewer than it, except in full."""
+    """Smaller counts are shown only as smaller than this, unless the form is `full`."""
 
     @classmethod
-    def check(cls, proposed: Any, within: PartnershipContext) -> None:  # noqa: ANN401, ARG003 - made
+    def check(cls, proposed: Any, context: PartnershipContext) -> None:  # noqa: ANN401, ARG003 - made
         """Raise `Refused` where a metric is not in the catalogue."""
-        unknown = [each for each in proposed.metrics if each not in CATALOGUE]
-        if unknown:
-            raise Refused(
-                "unknown-metric",
-                f"The catalogue has no metric {', '.join(unknown)}.",
-                "Name metrics of the catalogue (accord schema --metrics lists them).",
-                field="metrics",
-            )
+        for metric in proposed.metrics:
+            known(metric, "metrics")
 
 
 ProposeDataSharing = DataSharingAgreed.proposes

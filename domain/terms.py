@@ -1,4 +1,4 @@
-"""Commercial terms: what is paid for what, for how long, and how one leaves (C10, C11)."""
+"""Commercial terms: what is paid for what, for how long, and how a party leaves (C10, C11)."""
 
 from collections.abc import Iterable
 from datetime import date
@@ -11,14 +11,14 @@ from pydantic import Field
 from domain.attribution import AttributionPolicy, PolicyKind
 from domain.calendar import Duration, Span, add, in_words, subtract
 from domain.kernel import Refused, Value
-from domain.metric_catalogue import CATALOGUE
+from domain.metric_catalogue import known
 from domain.rules import Window
 from domain.values import Count, Currency, Day, Money, Number, Percent, Slug, Text, plain
 
 HUNDRED = Decimal(100)
 
 WINDOWS = {"P1M": "month", "P3M": "quarter", "P1Y": "year"}
-"""Durations that are periods of the calendar, which close."""
+"""The durations that are calendar periods, with the name of the period."""
 
 
 class EconomicsKind(StrEnum):
@@ -36,7 +36,7 @@ class EconomicsKind(StrEnum):
 
 
 class Trigger(StrEnum):
-    """What makes a payment due (C10)."""
+    """What an item is paid on (C10)."""
 
     CLICK = "click"
     SALE = "sale"
@@ -45,35 +45,36 @@ class Trigger(StrEnum):
 
 
 PaidOn = Literal[Trigger.SALE, Trigger.PAYMENT]
-"""What brings an amount to share: a sale its annual value, a payment what was paid."""
+"""What a share is taken of: the annual value of a sale, or the amount of a payment."""
 
 
 class Tier(Value):
-    """Another share of all that is beyond an amount, so that tiers have neither gap nor overlap."""
+    """A share of everything above an amount, up to the next tier."""
 
     above: Annotated[Number, Field(gt=0)]
-    """In the currency of the payments, each currency by itself."""
+    """The amount, in the currency of the payments; each currency is counted separately."""
     share: Percent
 
 
 class RevenueShare(Value):
-    """A share of what a referred client pays (C10): 15 % of first-year subscription revenue."""
+    """A share of what a referred client pays (C10), such as 15 % of first-year revenue."""
 
     kind: Literal[EconomicsKind.REVENUE_SHARE] = EconomicsKind.REVENUE_SHARE
     to: Slug
     """The party that earns the share."""
     share: Percent
+    """The share up to the first tier, in percent."""
     basis: Literal["first-year", "all-payments"]
     trigger: PaidOn
     tiers: list[Tier] = []
-    """Shares beyond the first amount, in rising order; `share` holds below."""
+    """The shares above certain amounts, in rising order."""
     cap: Annotated[Number, Field(gt=0)] | None = None
-    """The most that is earned within a window, in the currency of the payments."""
+    """The most that is earned in a window, in the currency of the payments."""
     window: Literal["month", "quarter", "year"] = "year"
-    """The time over which payments are added up for tiers and cap."""
+    """The window over which payments are added up for tiers and the cap."""
 
     def earned(self, total: Decimal) -> Decimal:
-        """Give what a total of payments within a window earns, exactly, before rounding."""
+        """Give what a total of payments in a window earns, before rounding."""
         limits = [Decimal(0), *(each.above for each in self.tiers)]
         shares = [self.share, *(each.share for each in self.tiers)]
         ends = [*limits[1:], max(total, limits[-1])]
@@ -89,10 +90,11 @@ class RevenueShare(Value):
 
 
 class RevenueSplit(Value):
-    """Joint revenue split between the parties (C10): 70/30, 60/40. Shares add up to 100."""
+    """Joint revenue that is split between the parties (C10), such as 70/30."""
 
     kind: Literal[EconomicsKind.REVENUE_SPLIT] = EconomicsKind.REVENUE_SPLIT
     shares: dict[Slug, Percent]
+    """Each party's share; they add up to 100."""
     trigger: PaidOn
 
 
@@ -101,6 +103,7 @@ class ReferralFee(Value):
 
     kind: Literal[EconomicsKind.REFERRAL_FEE] = EconomicsKind.REFERRAL_FEE
     to: Slug
+    """The party that earns the fee."""
     fee: Money
     trigger: Trigger
 
@@ -110,8 +113,10 @@ class Retainer(Value):
 
     kind: Literal[EconomicsKind.RETAINER] = EconomicsKind.RETAINER
     to: Slug
+    """The party that earns the fee."""
     fee: Money
     every: Span
+    """The time from one fee to the next."""
 
 
 class LicenceFee(Value):
@@ -119,32 +124,39 @@ class LicenceFee(Value):
 
     kind: Literal[EconomicsKind.LICENCE_FEE] = EconomicsKind.LICENCE_FEE
     to: Slug
+    """The party that earns the fee."""
     fee: Money
     every: Span
+    """The time from one fee to the next."""
 
 
 class Hybrid(Value):
-    """A base fee and a bonus on performance (C10)."""
+    """A base fee and a performance bonus (C10)."""
 
     kind: Literal[EconomicsKind.HYBRID] = EconomicsKind.HYBRID
     to: Slug
+    """The party that earns both."""
     base: Money
     every: Span
+    """The time from one base fee to the next, and the window of the bonus."""
     bonus: Money
+    """What is paid beside the base when the metric reaches the threshold in a window."""
     bonus_metric: Slug
     bonus_threshold: Count
 
 
 class CostShare(Value):
-    """Costs borne by both (C10). Shares add up to 100."""
+    """Costs that both parties bear (C10)."""
 
     kind: Literal[EconomicsKind.COST_SHARE] = EconomicsKind.COST_SHARE
     cost: Text
+    """What the costs are for. A shared cost names it in these words."""
     shares: dict[Slug, Percent]
+    """Each party's share; they add up to 100."""
 
 
 class Minimum(Value):
-    """What a party brings at least in each window, and what falling short costs it (C10)."""
+    """The least that a party brings in each window, and the fee for falling short (C10)."""
 
     kind: Literal[EconomicsKind.MINIMUM] = EconomicsKind.MINIMUM
     on: Slug
@@ -154,16 +166,17 @@ class Minimum(Value):
     at_least: Count
     fee: Money
     per: Literal["window", "missing"]
-    """Whether the fee is due once for a window, or for each that is missing."""
+    """Whether the fee is due once for a window, or for each unit that is missing."""
 
 
 class Penalty(Value):
-    """What non-performance costs, once its party concedes it (C10, `ConcedePenalty`)."""
+    """A fee for non-performance, due when the party concedes it (C10, `ConcedePenalty`)."""
 
     kind: Literal[EconomicsKind.PENALTY] = EconomicsKind.PENALTY
     on: Slug
-    """The party that pays it."""
+    """The party that pays."""
     condition: Text
+    """When the penalty is due. A concession names it in these words."""
     fee: Money
 
 
@@ -274,13 +287,13 @@ def payment(kinds: Iterable[EconomicsKind]) -> Payment:
 
 
 class Cadence(Value):
-    """How often both meet, by the kind of review (C13)."""
+    """How often reviews are held, by the kind of review (C13)."""
 
     operational: Literal["weekly", "biweekly", "monthly"] | None = None
     strategic: Literal["monthly", "quarterly"] | None = None
 
     def spans(self) -> dict[str, Duration]:
-        """Give the duration within which each agreed kind of review is held."""
+        """Give the time between two reviews of each agreed kind."""
         return {kind: SPANS[every] for kind, every in self if every is not None}
 
 
@@ -289,41 +302,48 @@ SPANS = {"weekly": "P1W", "biweekly": "P2W", "monthly": "P1M", "quarterly": "P3M
 
 
 class Assets(StrEnum):
-    """What becomes of shared assets at exit (C11)."""
+    """What happens to shared assets at exit (C11)."""
 
     TRANSFER = "transfer"
     RETAIN = "retain"
 
 
 class Terms(Value):
-    """What both parties commit to (C10, C11)."""
+    """The commercial terms of a partnership (C10, C11)."""
 
     economics: Annotated[list[Economics], Field(min_length=1)]
+    """What is paid for what."""
     minimum_referrals_per_quarter: Count | None = None
+    """The number of referrals below which a quarter raises an alert."""
     starts_on: Day
+    """The first day of the term."""
     duration: Span
+    """The length of the term."""
     notice: Duration
+    """How long before the end of the term a party must give notice."""
     renewal: Literal["mutual-consent"] = "mutual-consent"
     assets_at_exit: Assets
     if_sales_double: Text | None = None
+    """What the parties agree for the case that sales double."""
     cadence: Cadence | None = None
-    """How often reviews are held; without it none is expected (C13)."""
+    """How often reviews are held. Without it no review is expected (C13)."""
     attribution: AttributionPolicy | None = None
-    """How competing claims on a referral are weighed; without it they are a conflict (C18)."""
+    """How competing claims on a referral are decided. Without it both parties settle them (C18)."""
     settles_in: Currency | None = None
-    """The currency of the statements, at each month's captured rate; else each by itself."""
+    """The currency of the statements, at each month's captured rate. Without it, each currency has
+    statements of its own."""
 
     def ends_on(self) -> date:
-        """Give the first day on which these terms no longer hold (C11)."""
+        """Give the first day after the term (C11)."""
         return add(self.starts_on, self.duration)
 
     def last_notice_day(self) -> date:
-        """Give the last day on which notice still ends them on time (C11)."""
+        """Give the last day on which a party can give notice for the end of the term (C11)."""
         return subtract(self.ends_on(), self.notice)
 
 
 def check(terms: Terms, parties: tuple[str, ...]) -> None:
-    """Raise `Refused` where terms name strangers, do not add up, or leave no time for notice."""
+    """Raise `Refused` where terms name others than the parties, or are inconsistent."""
     for item in terms.economics:
         _check_item(item, parties)
     if terms.attribution is not None:
@@ -331,8 +351,9 @@ def check(terms: Terms, parties: tuple[str, ...]) -> None:
     if terms.last_notice_day() < terms.starts_on:
         raise Refused(
             "notice-exceeds-duration",
-            f"A notice of {terms.notice} does not fit into a duration of {terms.duration}.",
-            "Agree a longer duration or a shorter notice.",
+            "The notice cannot be longer than the term. The notice is "
+            f"{in_words(terms.notice)}, the term {in_words(terms.duration)}.",
+            "Propose a longer duration or a shorter notice.",
         )
 
 
@@ -344,15 +365,16 @@ def _check_item(item: Economics, parties: tuple[str, ...]) -> None:
             check_parties([item.on], parties)
         case Minimum():
             check_parties([item.on], parties)
-            _check_metric(item.metric)
+            known(item.metric)
         case Hybrid():
             check_parties([item.to], parties)
-            _check_metric(item.bonus_metric)
+            known(item.bonus_metric)
             if item.every not in WINDOWS:
                 raise Refused(
                     "bonus-window",
-                    f"A bonus each {item.every} looks at no period that closes.",
-                    f"Pay it every {', '.join(WINDOWS)}.",
+                    "A bonus needs a calendar period to be judged on. This one is paid every "
+                    f"{item.every}.",
+                    f"Use one of these: {', '.join(WINDOWS)}.",
                 )
         case RevenueShare():
             check_parties([item.to], parties)
@@ -363,22 +385,13 @@ def _check_item(item: Economics, parties: tuple[str, ...]) -> None:
             assert_never(item)
 
 
-def _check_metric(metric: str) -> None:
-    if metric not in CATALOGUE:
-        raise Refused(
-            "unknown-metric",
-            f"Terms cannot rest on {metric}: the catalogue of metrics does not have it.",
-            "Name a metric of the catalogue (accord schema --metrics lists them).",
-        )
-
-
 def _check_tiers(item: RevenueShare) -> None:
     limits = [each.above for each in item.tiers]
     if limits != sorted(set(limits)):
         raise Refused(
             "tiers-in-order",
-            f"The tiers begin above {', '.join(map(plain, limits))}.",
-            "Give each tier a higher beginning than the one before it.",
+            f"Tiers must be in rising order. These begin above {', '.join(map(plain, limits))}.",
+            "Give each tier a higher amount than the one before it.",
         )
 
 
@@ -387,8 +400,9 @@ def _check_attribution(policy: AttributionPolicy, parties: tuple[str, ...]) -> N
     if split is not (policy.weights is not None):
         raise Refused(
             "weights-of-a-split",
-            f"A policy of {policy.kind} comes {'without' if split else 'with'} weights.",
-            "Give weights to a split, and to no other policy.",
+            f"Only the policy split has weights, and it needs them. The policy {policy.kind} was "
+            f"given {'without' if split else 'with'} weights.",
+            "Give weights with the policy split only.",
         )
     if policy.weights is not None:
         check_shares(policy.weights, parties)
@@ -401,18 +415,18 @@ def check_shares(shares: dict[str, Decimal], parties: tuple[str, ...]) -> None:
         total = "+".join(plain(share) for share in shares.values())
         raise Refused(
             "splits-add-up",
-            f"The shares {total} do not add up to 100.",
-            "Give shares that add up to 100 %.",
+            f"Shares must add up to 100. These are {total}.",
+            "Give shares that add up to 100.",
             shares={party: plain(share) for party, share in shares.items()},
         )
 
 
 def check_parties(named: list[str] | dict[str, Decimal], parties: tuple[str, ...]) -> None:
-    """Raise `Refused` where somebody outside the partnership is named."""
+    """Raise `Refused` where one of the names is not a party of the partnership."""
     strangers = [party for party in named if party not in parties]
     if strangers:
         raise Refused(
             "unknown-party",
-            f"{', '.join(strangers)} is no party of this partnership.",
-            f"Name {' or '.join(parties)}.",
+            f"Only the parties of the partnership can be named, not {', '.join(strangers)}.",
+            f"Use {' or '.join(parties)}.",
         )

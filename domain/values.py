@@ -1,4 +1,4 @@
-"""Values that carry their unit: money, shares, names, periods."""
+"""The types of fields: decimals, percentages, days, moments, identifiers, text and money."""
 
 import re
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ _DECIMAL = re.compile(r"-?(0|[1-9][0-9]{0,14})(\.[0-9]{1,9})?")
 
 
 def _decimal_from_text(value: object) -> Decimal:
-    # A float has lost its digits before it arrives, so only text can be trusted with money.
+    # A float has lost digits before it arrives, so a decimal is accepted only as text.
     if isinstance(value, Decimal):
         return value
     if not isinstance(value, str) or not _DECIMAL.fullmatch(value):
@@ -36,7 +36,7 @@ def _decimal_from_text(value: object) -> Decimal:
 
 
 def _of_our_time(value: V) -> V:
-    # Agreed durations are added to days and subtracted from them, and must stay on the calendar.
+    # Durations are added to days and subtracted from them; the result must be a valid date.
     if not _FIRST_YEAR <= value.year <= _LAST_YEAR:
         msg = f"must lie in the years {_FIRST_YEAR} to {_LAST_YEAR}"
         raise ValueError(msg)
@@ -48,7 +48,7 @@ def _utc(value: datetime) -> datetime:
 
 
 def plain(value: Decimal) -> str:
-    """Give a decimal in plain digits, never with an exponent."""
+    """Write a decimal without an exponent."""
     return format(value, "f")
 
 
@@ -79,7 +79,7 @@ Day = Annotated[date, AfterValidator(_of_our_time)]
 """A day of the calendar."""
 
 Instant = Annotated[AwareDatetime, AfterValidator(_of_our_time), AfterValidator(_utc)]
-"""A moment with its zone, kept in UTC."""
+"""A moment with a time zone, converted to UTC."""
 
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
 """An identifier: lower-case ASCII letters, digits, dots, dashes, underscores."""
@@ -90,25 +90,25 @@ Ref = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,6
 Text = Annotated[
     str, StringConstraints(min_length=1, max_length=2000, pattern=r"^[^\x00-\x08\x0b-\x1f\x7f]*$")
 ]
-"""A few words or paragraphs, not empty, without control characters."""
+"""Text of 1 to 2000 characters, without control characters."""
 
 
 @dataclass(frozen=True, slots=True)
 class Personal:
-    """Marks a field that names a natural person: what is recorded is a commitment to the name."""
+    """Marks a field that names a person. The recorded event holds a commitment to the name."""
 
 
 PersonName = Annotated[Text, Personal()]
-"""A person's name as it is sent; in a recorded event, the commitment in its place."""
+"""A person's name. A recorded event holds a commitment to the name in its place."""
 
 Commitment = Annotated[str, StringConstraints(pattern=r"^person:[0-9a-f]{64}$")]
-"""What stands for a person's name in the history: a hash of it with a salt kept apart."""
+"""The commitment to a person's name: a salted hash. The salt is stored outside the history."""
 
 Rating = Annotated[int, Field(ge=1, le=5)]
 """A whole number from 1 to 5 (C4)."""
 
 Count = Annotated[int, Field(ge=0, le=2**53 - 1)]
-"""A whole number of things, within what every JSON reader keeps exact."""
+"""A whole number from 0 to 2⁵³ - 1, which every JSON reader reads exactly."""
 
 # ISO 4217, active codes by the number of digits of their minor unit.
 _WHOLE = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF"
@@ -140,7 +140,7 @@ Currency = Annotated[str, AfterValidator(_known), Field(json_schema_extra={"form
 
 
 class Money(Value):
-    """An exact amount in a currency of ISO 4217, with no more digits than its minor unit has."""
+    """An exact amount in a currency of ISO 4217, with at most the digits of its minor unit."""
 
     amount: Number
     currency: Currency
@@ -155,5 +155,5 @@ class Money(Value):
         return self
 
     def __str__(self) -> str:
-        """Give the amount and the currency in words."""
+        """Write the amount and the currency: ``10.50 USD``."""
         return f"{plain(self.amount)} {self.currency}"

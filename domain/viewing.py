@@ -1,20 +1,20 @@
-"""What the operator does with the record: who looks at all or hands it out does so on record."""
+"""What the operator does with the record: looking at all of it, and exporting it, are recorded."""
 
 from domain.kernel import Event
 from domain.values import Slug, Text
 
 
 class FullViewTaken(Event):
-    """The operator looked at what each party keeps to itself, for a stated reason."""
+    """The operator looked at the private statements of both parties, for a stated reason."""
 
     question: Text
-    """What was asked for."""
+    """What the operator asked."""
     reason: Text
 
 
 class BundleExported(Event):
-    """The operator handed out an evidence bundle: to whom, and what for."""
+    """The operator exported an evidence bundle, for a stated reason."""
 
     reason: Text
     party: Slug | None = None
-    """The party that it was made for; what the other keeps to itself is not in it."""
+    """The party for which it was exported; it does not contain the other's private statements."""

@@ -147,7 +147,7 @@ class _Signatures:
             return f"a signed command: {error}"
         held = self._keyring.of(recorded.act.party).get(signed.keyid)
         first = recorded.event if isinstance(recorded.event, KeyRegistered) else None
-        active = held.came if held and held.active else None if held else first
+        active = held.added if held and held.active else None if held else first
         if signed.digest != recorded.signed or active is None or not signed.by(active.public):
             return f"a command that {recorded.act.party} signed with a key that was active"
         return None

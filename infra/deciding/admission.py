@@ -135,7 +135,7 @@ def _key(signed: Signed, event: Envelope, keyring: Keyring) -> bytes:
             else f"{event.party} has no active key any more, and can sign nothing.",
             active=active,
         )
-    return found.came.public
+    return found.added.public
 
 
 def _check_seen(seen: Seen, place: Place) -> None:

@@ -87,7 +87,7 @@ def test_a_duration_is_written_in_words(duration: str, words: str) -> None:
 
 
 def test_a_misspelt_duration_is_named() -> None:
-    with pytest.raises(ValueError, match="'3 years' is no duration"):
+    with pytest.raises(ValueError, match="'3 years' is not a duration"):
         add(date(2026, 1, 1), "3 years")
 
 

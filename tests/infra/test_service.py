@@ -252,7 +252,7 @@ def test_a_figure_of_a_wrong_unit_is_pointed_at_with_the_unit_to_give(accord: Ac
     _, outcome = send(accord, beginning(), message("figure", command))
 
     assert (outcome.rule, outcome.pointer) == ("wrong-unit", "/data/figure/unit")
-    assert outcome.hint == 'Give the figure with the unit "count".'
+    assert outcome.hint == 'Give the figure in the unit "count".'
 
 
 def test_one_refusal_does_not_keep_the_others_of_its_batch_back(accord: Accord) -> None:

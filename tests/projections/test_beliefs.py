@@ -82,7 +82,7 @@ def test_a_webinar_says_as_much_of_its_rate_as_its_trials_do(
         metric="demo_request_rate",
         successes=1,
         failures=1,
-        source="none agreed: every rate is as likely",
+        source="none agreed: every rate is equally likely",
     )
     assert posterior == Posterior(Decimal(mean), Decimal(low), Decimal(high), Decimal(95), uniform)
 
