@@ -1,46 +1,23 @@
-"""The questions of the command line and of HTTP, in the order of the help."""
+"""All questions: a module of this folder that defines a `Question` adds a command and a route."""
 
-from infra.answers.alerts import ALERTS_QUESTION
-from infra.answers.attributes import ATTRIBUTES
-from infra.answers.candidates import CANDIDATES
-from infra.answers.experiments import EXPERIMENTS
-from infra.answers.explain import EXPLAIN
-from infra.answers.funnel import FUNNEL
-from infra.answers.history import HISTORY
-from infra.answers.kpis import KPIS
-from infra.answers.markets import MARKETS
-from infra.answers.metrics import METRICS
-from infra.answers.partnerships import PARTNERSHIPS
-from infra.answers.portfolio import PORTFOLIO
+from collections.abc import Iterator
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import Final
+
+from infra import answers
 from infra.answers.question import Question
-from infra.answers.refusals import REFUSALS
-from infra.answers.review import REVIEW
-from infra.answers.rules import RULES
-from infra.answers.schema import SCHEMA
-from infra.answers.show import SHOW
-from infra.answers.statement import STATEMENT
-from infra.answers.statements import STATEMENTS
-from infra.answers.try_rule import TRY_RULE
 
-QUESTIONS: tuple[Question, ...] = (
-    REFUSALS,
-    SCHEMA,
-    METRICS,
-    PARTNERSHIPS,
-    SHOW,
-    HISTORY,
-    KPIS,
-    ALERTS_QUESTION,
-    EXPLAIN,
-    REVIEW,
-    STATEMENT,
-    STATEMENTS,
-    EXPERIMENTS,
-    FUNNEL,
-    RULES,
-    TRY_RULE,
-    PORTFOLIO,
-    MARKETS,
-    CANDIDATES,
-    ATTRIBUTES,
-)
+
+def _found() -> Iterator[Question]:
+    for module in iter_modules(answers.__path__):
+        if (name := f"{answers.__name__}.{module.name}") != __name__:
+            yield from (each for each in vars(import_module(name)).values() if _is_question(each))
+
+
+def _is_question(value: object) -> bool:
+    return isinstance(value, Question)
+
+
+QUESTIONS: Final = tuple(_found())
+"""Every question, by the name of its module."""

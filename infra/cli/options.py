@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from infra.answers.question import Panel
 from infra.settings import OPERATOR, Settings
 
 if TYPE_CHECKING:
@@ -88,16 +89,24 @@ COMMANDS = (
     "migrate",
     "run",
 )
-"""The commands in the order of the help: those of a panel together, the usual ones first."""
+"""The order of the commands in their panels, the usual ones first. Others follow these."""
 
 
 class _InOrder(TyperGroup):
     """The group of all commands, in the order of the help."""
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ANN401 - typer's own
-        """Give the names of the commands."""
-        names = super().list_commands(ctx)
-        return sorted(names, key=lambda each: COMMANDS.index(each) if each in COMMANDS else 99)
+        """Return the names of the commands, panel by panel."""
+        panels = [each.value for each in Panel]
+
+        def place(name: str) -> tuple[int, int]:
+            panel: Any = getattr(self.commands[name], "rich_help_panel", "")
+            return (
+                panels.index(panel) if panel in panels else len(panels),
+                COMMANDS.index(name) if name in COMMANDS else len(COMMANDS),
+            )
+
+        return sorted(super().list_commands(ctx), key=place)
 
 
 app = typer.Typer(

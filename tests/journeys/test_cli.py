@@ -821,7 +821,7 @@ def test_the_help_shows_every_command_in_its_panel_and_place(accord: Accord) -> 
     shown = re.findall(r"(?m)^(?:╭─ (\w+) ─|│ ([a-z][a-z-]+) )", accord("--help", columns=200).out)
 
     assert [panel for panel, _ in shown if panel] == ["Options", *panels]
-    assert [name for _, name in shown if name] == list(options.COMMANDS)
+    assert [name for _, name in shown if name in options.COMMANDS] == list(options.COMMANDS)
 
 
 @pytest.mark.parametrize("served", ["up", "witness"])
