@@ -132,11 +132,8 @@ def apply(rows: Rows, recorded: Recorded) -> Change:
     event = recorded.event
     state: AlertsState = rows.get(STATE, START)
     judged, windows = breaches.take(state.judged, recorded)
-    turns = [
-        (turn, ref)
-        for turn in _TURNS.get(type(event), ())
-        if (ref := turn.on.ref(event)) is not None
-    ]
+    possible = _TURNS.get(type(event), ())
+    turns = [(turn, ref) for turn in possible if (ref := turn.on.ref(event)) is not None]
     ends = isinstance(event, PartnershipExited)
     if not windows and not turns and not ends:
         if judged is state.judged:
@@ -162,8 +159,8 @@ class _Changes:
         self._before = state
         self._judged = judged
         self._recorded = recorded
-        self._open = dict(state.open)
-        self._resolved = dict(state.resolved)
+        self._open = state.open
+        self._resolved = state.resolved
         self._changed: dict[str, Alert] = {}
         self._outputs: list[Output] = []
 
@@ -299,15 +296,21 @@ class _Changes:
         )
 
     def _put(self, alert: Alert) -> None:
-        self._open.pop(alert.id, None)
-        self._resolved.pop(alert.id, None)
-        if alert.state is AlertState.OPEN:
-            self._open[alert.id] = alert
-        elif alert.state is AlertState.RESOLVED and isinstance(alert.facts, RuleFacts | Shortfall):
-            self._resolved[alert.id] = alert
+        is_open = alert.state is AlertState.OPEN
+        on_figures = alert.facts is not None and alert.state is AlertState.RESOLVED
+        self._open = _moved(self._open, alert, stays=is_open)
+        self._resolved = _moved(self._resolved, alert, stays=on_figures)
         self._changed[alert.id] = alert
         name = f"{alert.id}/{alert.state.value}/{alert.cause}"
         self._outputs.append(Output(name, "alert", alert))
+
+
+def _moved(alerts: Mapping[str, Alert], alert: Alert, *, stays: bool) -> Mapping[str, Alert]:
+    """Give these alerts without an old state of this one, and with the new one if it stays."""
+    if not stays and alert.id not in alerts:
+        return alerts
+    others = {name: each for name, each in alerts.items() if name != alert.id}
+    return others | {alert.id: alert} if stays else others
 
 
 def _with(known: set[int] | tuple[int, ...], more: tuple[int, ...]) -> tuple[int, ...]:

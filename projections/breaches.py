@@ -197,19 +197,26 @@ def take(judged: Judged, recorded: Recorded) -> tuple[Judged, tuple[str, ...]]:
     """
     event = recorded.event
     if type(event) in kpis.MEASURED:
+        # Most events measure nothing that a rule looks at, so this comes first.
         needed = judged.needed
-        if not any(metric in needed for metric in kpis.measures(recorded)):
+        for metric in kpis.measures(recorded):
+            if metric in needed:
+                break
+        else:
             return judged, ()
         period = kpis.period_of(recorded)
         row = kpis.period_with(judged.periods.get(period, NO_FIGURES), recorded)
         after = Judged(
             needed, judged.rules, judged.closed, judged.agreed, {**judged.periods, period: row}
         )
-        touched = dict.fromkeys((period, quarter_of(period)) if "-" in period else ())
-        return after, tuple(each for each in touched if each in judged.closed)
+        closed = judged.closed
+        touched = (period, quarter_of(period)) if "-" in period else ()
+        return after, tuple(each for each in dict.fromkeys(touched) if each in closed)
     match event:
         case PeriodClosed(period=period):
-            return replace(judged, closed={**judged.closed, period: recorded.index}), (period,)
+            closed = {**judged.closed, period: recorded.index}
+            after = Judged(judged.needed, judged.rules, closed, judged.agreed, judged.periods)
+            return after, (period,)
         case DecisionRuleAgreed(rule=rule, rule_version=version):
             # It binds from when it was recorded, whatever its authors say: a rule never reaches
             # backwards (C15).
@@ -239,6 +246,8 @@ def windows_from(judged: Judged, window: str) -> Iterator[str]:
 
 def reach(judged: Judged, window: str) -> int:
     """Give how many windows, from this one on, can change with it: rules look back on several."""
+    if not judged.rules:
+        return 1
     return max((each.rule.consecutive for each in _binding(judged, window)), default=1)
 
 

@@ -134,6 +134,7 @@ def _counting() -> dict[type[Event], tuple[tuple[str, Counting], ...]]:
 
 
 _COUNTING = _counting()
+_COUNTED_BY = {event: tuple(name for name, _ in each) for event, each in _COUNTING.items()}
 _COUNTED_AT = {event_types()[wire]: moment for wire, moment in COUNTED_AT.items()}
 
 MEASURED: frozenset[type[Event]] = frozenset({*_COUNTING, *REPORTS})
@@ -155,7 +156,7 @@ def measures(recorded: Recorded) -> tuple[str, ...]:
     event = recorded.event
     if isinstance(event, REPORTS):
         return (event.metric,)
-    return tuple(metric for metric, _ in _COUNTING.get(type(event), ()))
+    return _COUNTED_BY.get(type(event), ())
 
 
 def period_of(recorded: Recorded) -> str:

@@ -1,7 +1,7 @@
 """Commands that make an alert at once: each comes after a day by which a milestone was due.
 
 The store is simulated, so with such a command time has passed: that the milestone was missed is
-recorded before it, and the alert ``milestone-missed`` fires.
+recorded before it, and the alert ``milestone-missed`` opens.
 """
 
 from collections.abc import Iterator

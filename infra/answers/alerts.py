@@ -5,7 +5,6 @@ the topic `accord.alerts` and `accord follow` send each change of an alert in th
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
 from typing import Annotated, Final, NamedTuple
 
 from domain.standing_alerts import AlertKind
@@ -158,15 +157,15 @@ def text(found: Alerts) -> Iterator[Block]:
 def blocks(alerts: Iterable[Alert], indent: int = 0) -> Iterator[Block]:
     """Give the lines of alerts, for an answer that lists some."""
     for each in alerts:
-        yield heading(each, each.id, each.since, indent)
+        yield heading(each, each.id, indent)
         yield Hanging(" " * (indent + 11), outcome(each))
 
 
-def heading(alert: Alert, name: str, moment: datetime, indent: int = 0) -> Line:
-    """Give the line that names an alert: its state, a day, a name; open ones stand out."""
+def heading(alert: Alert, name: str, indent: int = 0) -> Line:
+    """Give the line that names an alert: its state, the day it opened, a name."""
     style = _STYLES[alert.kind] if alert.state is AlertState.OPEN else ""
     reminder = "  (reminder)" if alert.kind is AlertKind.REMINDER else ""
-    return Line(f"{alert.state:9}  {day(moment)}  {name}{reminder}", style, indent)
+    return Line(f"{alert.state:9}  {day(alert.since)}  {name}{reminder}", style, indent)
 
 
 def outcome(alert: Alert) -> str:

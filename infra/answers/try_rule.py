@@ -132,7 +132,7 @@ def text(found: TriedRule) -> Iterator[Block]:
         return
     yield Line("It would have raised:", "bold", 2)
     for alert in found.alerts:
-        yield alerts.heading(alert, alert.window, alert.since, 4)
+        yield alerts.heading(alert, alert.window, indent=4)
         yield Hanging(" " * 15, alerts.outcome(alert))
 
 

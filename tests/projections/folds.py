@@ -175,7 +175,7 @@ def states(story: Story) -> dict[str, str]:
     return {name: each.state.value for name, each in alerts(story).items()}
 
 
-def said(story: Story) -> list[Output]:
+def emitted(story: Story) -> list[Output]:
     """Give every change of an alert, in order."""
     return [output for output, _ in replay(ALERTS, story.history).outputs]
 

@@ -41,13 +41,13 @@ from tests.projections.folds import (
     alerts,
     correct,
     count,
+    emitted,
     percent,
     refer,
     refer_many,
     report,
     rule_facts,
     running,
-    said,
     states,
 )
 from tests.stories import Story, moment
@@ -73,7 +73,7 @@ def index_of(story: Story, fact: Event) -> int:
 # --- the referral minimum (C10) ----------------------------------------------------------------
 
 
-def test_eight_of_ten_referrals_fire_when_the_quarter_closes() -> None:
+def test_eight_of_ten_referrals_open_an_alert_when_the_quarter_closes() -> None:
     story = running()
     refer_many(story, range(8))
     story.on("2026-03-31")
@@ -210,7 +210,7 @@ def test_4_9_then_5_0_then_4_9_is_no_breach() -> None:
 
 def test_a_late_correction_to_the_floor_withdraws_the_breach_and_both_facts_stand() -> None:
     story = two_quarters(49, 49)
-    fired = said(story)
+    before = emitted(story)
     story.on("2026-07-21")
     correct(story, "lead_to_opportunity", "2026-Q1", percent(50, 1000))
 
@@ -221,8 +221,8 @@ def test_a_late_correction_to_the_floor_withdraws_the_breach_and_both_facts_stan
         each.index for each in story.history if isinstance(each.event, MetricCorrected)
     )
     assert correction in alert.evidence
-    assert said(story)[: len(fired)] == fired
-    assert [each.body.state for each in said(story) if each.body.rule == "conversion-floor"] == [
+    assert emitted(story)[: len(before)] == before
+    assert [each.body.state for each in emitted(story) if each.body.rule == "conversion-floor"] == [
         "open",
         "withdrawn",
     ]
@@ -243,14 +243,14 @@ def test_a_breach_that_is_withdrawn_once_things_are_better_still_says_since_when
     assert set(resolved.evidence) < set(alert.evidence)
 
 
-def test_a_correction_back_below_the_floor_fires_again() -> None:
+def test_a_correction_back_below_the_floor_opens_it_again() -> None:
     story = two_quarters(49, 49)
     story.on("2026-07-21")
     correct(story, "lead_to_opportunity", "2026-Q1", percent(50, 1000))
     correct(story, "lead_to_opportunity", "2026-Q1", percent(48, 1000))
 
     assert conversion_states(story) == {"2026-Q2": "open"}
-    of_rule = [each.id for each in said(story) if each.body.rule == "conversion-floor"]
+    of_rule = [each.id for each in emitted(story) if each.body.rule == "conversion-floor"]
     assert len(set(of_rule)) == len(of_rule) == 3
     assert [type(each.event) for each in story.history if isinstance(each.event, BREACHES)] == [
         RuleBreached,
@@ -295,7 +295,7 @@ def test_a_quarter_that_nobody_reported_is_no_sign_that_things_got_better() -> N
     assert conversion_states(story) == {"2026-Q2": "resolved"}
 
 
-def test_three_quarters_below_the_floor_fire_for_each_second_one() -> None:
+def test_three_quarters_below_the_floor_are_a_breach_in_each_second_one() -> None:
     story = two_quarters(49, 49)
     story.on("2026-09-30")
     conversion(story, "2026-Q3", 48)
@@ -374,7 +374,7 @@ def campaigns(**leads: int) -> Story:
     return story
 
 
-def test_each_campaign_below_100_leads_a_month_fires_by_itself() -> None:
+def test_each_campaign_below_100_leads_a_month_opens_an_alert_of_its_own() -> None:
     story = campaigns(webinars=80, podcast=99, fair=100, newsletter=250)
 
     assert states(story) == {
@@ -422,7 +422,7 @@ def test_a_good_month_of_one_campaign_resolves_only_its_own_alert() -> None:
     }
 
 
-def test_a_correction_of_a_month_that_is_over_fires_what_it_shows() -> None:
+def test_a_correction_of_a_month_that_is_over_opens_what_it_shows() -> None:
     story = campaigns(webinars=120)
     correct(story, "leads", "2026-02", count(97), "webinars")
 
@@ -475,7 +475,7 @@ def test_word_that_comes_late_of_a_milestone_reached_in_time_withdraws_its_alert
     alert = alerts(story)["milestone-missed creative-final"]
     assert alert.state == "withdrawn"
     assert (alert.ended or "").endswith("It was in time and was recorded late.")
-    assert len(said(story)) == 2
+    assert len(emitted(story)) == 2
 
 
 def test_a_withdrawn_alert_ends_when_that_became_known_and_not_before_it_opened() -> None:
@@ -494,7 +494,7 @@ def test_a_milestone_reached_in_time_says_nothing() -> None:
     story.on("2026-02-01")
 
     assert len(story.facts(MilestonePlanned)) == 1
-    assert said(story) == []
+    assert emitted(story) == []
 
 
 @pytest.mark.parametrize(
@@ -597,7 +597,7 @@ def test_new_terms_with_the_same_last_day_leave_the_reminder_standing() -> None:
     assert notice(story) == "open"
 
 
-def test_a_term_that_ends_without_renewal_or_notice_fires() -> None:
+def test_a_term_that_ends_without_renewal_or_notice_opens_an_alert() -> None:
     story = running("2028-12-31")
     assert "term-ended 2029-01-01" not in states(story)
     story.on("2029-01-01T00:00")

@@ -22,13 +22,13 @@ from tests.projections.folds import (
     alerts,
     bare_percent,
     correct,
+    emitted,
     figures,
     percent,
     refer,
     report,
     rule_facts,
     running,
-    said,
     win,
 )
 from tests.stories import Story
@@ -270,7 +270,7 @@ def test_a_correction_that_leaves_too_little_evidence_withdraws_the_breach() -> 
     correct(story, "lead_to_opportunity", "2026-Q2", percent(3, 100))
 
     assert opened(story)["2026-Q2"].state == "withdrawn"
-    assert said(story)[-1].body.ended.endswith("with 95 % credibility; insufficient evidence.")
+    assert emitted(story)[-1].body.ended.endswith("with 95 % credibility; insufficient evidence.")
 
 
 def test_insufficient_evidence_is_no_sign_that_things_got_better() -> None:

@@ -2572,7 +2572,7 @@ function checkAlerts(run, agreements) {
     const first = alert.transitions[0];
     const code = 'claim-alert';
     const id = `${alert.rule}@${alert.version}/${run.bundle.partnership}/${alert.window}`;
-    faultUnless(alert.id === id && first, code, null, 'The alert has another id, or never fired.');
+    faultUnless(alert.id === id && first, code, null, 'The alert has another id, or never opened.');
     faultUnless(first.state === 'open', code, first.index, 'The alert does not begin open.');
     for (const transition of alert.transitions) {
       if (!within(code, transition.index, () => checkTransition(run, transition))) withheld += 1;

@@ -2391,7 +2391,7 @@ class Alerts:
         for claim in self._claims:
             name = f"{claim['rule']}@{claim['version']}/{self._partnership}/{claim['window']}"
             if claim["id"] != name or not claim["transitions"]:
-                raise Fault("claim-alert", None, "an alert has another id, or never fired")
+                raise Fault("claim-alert", None, "an alert has another id, or never opened")
             allowed = {"open"}  # the first one
             for transition in _objects(claim["transitions"]):
                 self._check_transition(claim, transition, allowed)
