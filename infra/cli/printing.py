@@ -8,7 +8,6 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from decimal import Decimal
 from textwrap import wrap
 from typing import Any, Literal, TypeVar, assert_never
 
@@ -20,7 +19,6 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from domain.values import MINOR_UNITS, plain
 from infra.answers.text import Block, Hanging, Json, Line, Note, Styled, Verbatim
 from infra.answers.text import Table as Tabled
 
@@ -220,38 +218,3 @@ def progress() -> Progress:
         transient=True,
         disable=not sys.stderr.isatty(),
     )
-
-
-# --- values ------------------------------------------------------------------------------------
-
-
-def day(moment: str | None) -> str:
-    """Give the day of a moment."""
-    return (moment or "")[:10]
-
-
-def minute(moment: str) -> str:
-    """Give a moment to the minute, UTC."""
-    return moment[:16].replace("T", " ")
-
-
-def number(text: str) -> str:
-    """Give a decimal without zeros that say nothing."""
-    value = Decimal(text)
-    return plain(value.quantize(Decimal(1)) if value == value.to_integral() else value.normalize())
-
-
-def amount(value: str | None, unit: str) -> str:
-    """Give a figure's value with its unit."""
-    if value is None:
-        return "none"
-    if unit in MINOR_UNITS:
-        return f"{value} {unit}"
-    if unit == "percent":
-        return f"{number(value)} %"
-    return number(value) if unit == "count" else f"{number(value)} {unit}"
-
-
-def money(value: Row) -> str:
-    """Give an amount of money."""
-    return f"{value['amount']} {value['currency']}"

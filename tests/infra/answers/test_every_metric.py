@@ -1,0 +1,181 @@
+"""Every metric of the catalogue can be counted or reported, printed, explained and served.
+
+One partnership has a figure of each metric: the funnel of two deals counts the counted ones, and
+a tool reports the others.
+"""
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+import pytest
+from fastapi.testclient import TestClient
+
+from domain.attribution import Method
+from domain.deal import (
+    AttributeReferral,
+    CreateOpportunity,
+    HoldDemo,
+    IssueRefund,
+    LoseDeal,
+    QualifyLead,
+    ReceivePayment,
+    ReverseChargeback,
+    SubmitReferral,
+    WinDeal,
+)
+from domain.execution import HoldKickoff
+from domain.kernel import Command, Event
+from domain.metric_catalogue import CATALOGUE, COUNTED_AT, Adds, Metric, Unit
+from domain.reported_figure import Figure, ReportMetric
+from infra.answers import explain, kpis
+from infra.answers.explain import FigureExplained
+from infra.answers.text import Table
+from infra.bootstrap import Accord
+from infra.http import create_app
+from projections import kpis as rows
+from projections.figures import COUNTED
+from tests.feeds import simulated
+from tests.infra.messages import from_steps, message
+from tests.life import LIFE, OURS, THEIRS, usd
+
+NAME, MONTH = "growthos-brightpath", "2026-02"
+
+KICKOFF = next(at for at, step in enumerate(LIFE) if isinstance(step.command, HoldKickoff))
+
+DEALS: list[tuple[str, Command]] = [
+    (THEIRS, SubmitReferral(deal="D-1", lead="a lead")),
+    (THEIRS, SubmitReferral(deal="D-2", lead="another lead")),
+    (OURS, AttributeReferral(deal="D-1", method=Method.UTM, evidence="utm_source=b")),
+    (OURS, QualifyLead(deal="D-1")),
+    (OURS, CreateOpportunity(deal="D-1")),
+    (OURS, HoldDemo(deal="D-1")),
+    (OURS, WinDeal(deal="D-1", annual_contract_value=usd("1000.00"))),
+    (OURS, LoseDeal(deal="D-2", reason="No budget.")),
+    (OURS, ReceivePayment(deal="D-1", payment="P-1", amount=usd("100.00"))),
+    (OURS, IssueRefund(deal="D-1", refund="R-1", payment="P-1", amount=usd("10.00"))),
+    (
+        OURS,
+        IssueRefund(deal="D-1", refund="R-2", payment="P-1", amount=usd("5.00"), kind="chargeback"),
+    ),
+    (OURS, ReverseChargeback(deal="D-1", refund="R-2")),
+]
+
+
+def reported(metric: Metric) -> ReportMetric:
+    unit = "USD" if metric.unit is Unit.MONEY else metric.unit.value
+    figure = Figure(unit=unit, value=Decimal(3))
+    if metric.adds is Adds.RATIO:
+        figure = Figure(unit=unit, numerator=Decimal(3), denominator=Decimal(5))
+    return ReportMetric(metric=metric.name, period=MONTH, tool="crm", figure=figure)
+
+
+def counting(metric: Metric) -> set[str]:
+    """Give the events that count a metric, or what it divides."""
+    names = (metric.name, metric.numerator, metric.denominator) if metric.counted else ()
+    return {wire for name in names if name for wire in CATALOGUE[name].counts}
+
+
+@pytest.fixture(scope="module")
+def accord(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Accord]:
+    """A store with a partnership that has a figure of every metric."""
+    deals = [
+        message(f"deal-{at}", command, party=party, at=f"2026-02-10T{at:02}:00")
+        for at, (party, command) in enumerate(DEALS)
+    ]
+    reports = [
+        message(f"report-{each.name}", reported(each), at="2026-03-02")
+        for each in CATALOGUE.values()
+        if not each.counted
+    ]
+    with simulated(tmp_path_factory.mktemp("metrics")) as accord:
+        outcomes = accord.service.handle([*from_steps(LIFE[: KICKOFF + 1]), *deals, *reports])
+        assert {each.status for each in outcomes} == {"accepted"}
+        accord.runner.catch_up()
+        yield accord
+
+
+@pytest.fixture(scope="module")
+def client(accord: Accord) -> Iterator[TestClient]:
+    with accord.workers() as workers, TestClient(create_app(accord, workers)) as client:
+        yield client
+
+
+@pytest.mark.parametrize("name", CATALOGUE)
+def test_every_metric_is_counted_or_reported_and_printed(accord: Accord, name: str) -> None:
+    answer = kpis.ask(accord, NAME, MONTH)
+
+    (line,) = (each for each in answer.figures if each.metric == name)
+    assert line.value is not None
+    assert (line.source == COUNTED) is CATALOGUE[name].counted
+    assert name in {
+        row[0] for table in kpis.text(answer) if isinstance(table, Table) for row in table.rows
+    }
+
+
+@pytest.mark.parametrize("name", CATALOGUE)
+def test_every_metric_is_explained_by_its_events(accord: Accord, name: str) -> None:
+    explained = explain.ask(accord, f"{NAME}/{name}/{MONTH}").explained
+
+    assert isinstance(explained, FigureExplained)
+    (figure,) = explained.figures
+    types = {each.event.type for each in figure.counted}
+    types |= {each.event.type for each in figure.reported}
+    assert types
+    assert types <= (counting(CATALOGUE[name]) or {"MetricReported"})
+
+
+@pytest.mark.parametrize("name", CATALOGUE)
+def test_every_metric_is_served(client: TestClient, name: str) -> None:
+    served = client.get(f"/v1/partnerships/{NAME}/kpis", params={"period": MONTH})
+
+    assert name in {each["metric"] for each in served.json()["figures"]}
+
+
+def test_a_chargeback_that_is_won_back_is_no_refund(accord: Accord) -> None:
+    lines = kpis.ask(accord, NAME, MONTH).figures
+
+    assert [each.value for each in lines if each.metric == "refunds"] == [10]
+
+
+# --- the table ---------------------------------------------------------------------------------
+
+
+COUNTED_METRICS = [each for each in CATALOGUE.values() if each.counts]
+
+
+@pytest.mark.parametrize("metric", COUNTED_METRICS, ids=lambda each: each.name)
+def test_a_counted_metric_counts_in_its_own_unit(accord: Accord, metric: Metric) -> None:
+    counted = [
+        each
+        for recorded in accord.history.of(NAME)
+        for each in rows.counts(recorded)
+        if each.metric == metric.name
+    ]
+
+    units = {each.unit for each in counted}
+    assert any(metric.unit.takes(unit) for unit in units)
+    assert all(metric.unit.takes(unit) or Unit.MONEY.takes(unit) for unit in units)
+
+
+def test_an_event_that_counts_is_handled_and_measures_what_it_counts(accord: Accord) -> None:
+    for recorded in accord.history.of(NAME):
+        counted = {each.metric for each in rows.counts(recorded)}
+        if counted:
+            assert rows.KPIS.concerns(recorded)
+            assert counted <= set(rows.measures(recorded))
+            assert {each.period for each in rows.counts(recorded)} == set(rows.keys(recorded))
+
+
+def test_the_table_names_events_that_there_are() -> None:
+    named = {wire for metric in CATALOGUE.values() for wire in metric.counts}
+
+    assert named | set(COUNTED_AT) <= set(Event.registry)
+    assert set(COUNTED_AT) <= named
+
+
+def test_a_mean_in_money_divides_by_a_count_in_the_same_currency() -> None:
+    means = [each for each in CATALOGUE.values() if each.counted and each.unit is Unit.MONEY]
+    for metric in means:
+        if metric.adds is Adds.RATIO:
+            of, by = CATALOGUE[metric.numerator], CATALOGUE[metric.denominator]
+            assert set(of.counts) <= set(by.counts), metric.name
