@@ -15,7 +15,6 @@ from domain.recorded import Recorded
 from domain.reported_figure import MetricCorrected, MetricReported
 from domain.sharing import SMALLEST_CELL, DataSharingAgreed, Form
 from projections.figures import COUNTED, Figure, Line, ObjectiveProgress
-from projections.fold import Row
 
 PRIVATE = (BestAlternativeDeclared, NonNegotiableDeclared)
 """Facts that stay with the party that stated them (C7)."""
@@ -30,12 +29,6 @@ class Viewer:
 
     party: str | None = None
     full: bool = False
-
-    def as_json(self) -> Row:
-        """Give who looks, where it is not the operator as always."""
-        if self.party is not None:
-            return {"party": self.party}
-        return {"full": True} if self.full else {}
 
 
 OPERATOR = Viewer()

@@ -12,13 +12,11 @@ import orjson
 from pydantic import BaseModel, ConfigDict
 
 from domain.recorded import Recorded
-from domain.values import instant
 from infra.bootstrap import Accord
 from infra.deciding.pseudonyms import Names
 from infra.projecting.runner import partnerships
 from infra.store.records import History
 from infra.tlog.codec import moment
-from projections import timeline
 from projections.fold import Projection, replay
 from projections.visibility import OPERATOR, Sight, Viewer
 
@@ -67,16 +65,6 @@ class AsOf:
             return True
         return self.known is not None and recorded_at > self.known
 
-    def as_json(self) -> Row:
-        """Return the limits that are set, and the viewer, as a JSON object."""
-        asked = {
-            "at": self.at and instant(self.at),
-            "known": self.known and instant(self.known),
-            "version": self.version,
-        }
-        known = {name: value for name, value in asked.items() if value is not None}
-        return known | self.viewer.as_json()
-
     @property
     def asked(self) -> "Asked":
         """The moment and the viewer, as an answer repeats them."""
@@ -110,7 +98,7 @@ NOW = AsOf()
 
 def log(history: History, partnership: str, when: AsOf = NOW) -> Iterator[Recorded]:
     """Return the events that the viewer sees, with people by name. Raises `NotFound`."""
-    sight = sight_of(history, partnership, when)
+    sight = sight_of(history, partnership, when, figures=False)
     return filter(sight.shows, whole_log(history, partnership, when))
 
 
@@ -254,18 +242,3 @@ def perhaps(name: str, known: Iterable[str], otherwise: str) -> str:
     """Return the hint for an unknown name: the names similar to it, or else `otherwise`."""
     near = get_close_matches(name, known if isinstance(known, list) else list(known), 3, 0.5)
     return f"Perhaps {' or '.join(near)}?" if near else otherwise
-
-
-def entry(recorded: Recorded) -> Row:
-    """Return the timeline item of an event as a JSON object."""
-    item = timeline.item(recorded)
-    row = {
-        "index": item.index,
-        "occurred_at": instant(item.occurred_at),
-        "recorded_at": instant(item.recorded_at),
-        "party": item.party,
-        "actor": item.actor,
-        "type": item.type,
-        "text": item.text,
-    }
-    return row | ({"late_days": item.late_days} if item.late_days else {})

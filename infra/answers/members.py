@@ -33,7 +33,7 @@ def chosen(accord: Accord, names: Iterable[str], when: AsOf) -> Iterator[Member]
     asked = list(names)
     for name in asked:
         size_of(accord.history, name)
-        sight_of(accord.history, name, when)
+        sight_of(accord.history, name, when, figures=False)
     while page := asked[:PAGE]:
         del asked[:PAGE]
         yield from _members(accord, page, when)

@@ -52,7 +52,7 @@ class IssuedStatements(Answer):
 def ask(accord: Accord, id: PartnershipId, when: AsOf = NOW) -> IssuedStatements:
     """Give the statements that were issued, in the order of issue. Raises `NotFound`."""
     size_of(accord.history, id)
-    sight_of(accord.history, id, when)
+    sight_of(accord.history, id, when, figures=False)
     asked_now = when.at is None and when.known is None
     rows = _saved(accord, id) if asked_now else _replayed(accord, id, when)
     found = sorted(map(_issued, rows), key=lambda each: (each.index, each.statement))

@@ -65,11 +65,11 @@ COMMANDS = (
     "funnel",
     "rules",
     "try-rule",
-    "verify",
     "portfolio",
     "markets",
     "candidates",
     "attributes",
+    "verify",
     "receipt",
     "log-key",
     "checkpoint",
@@ -227,14 +227,14 @@ def viewer_of(accord: "Accord", id: str, party: str | None, full: str | None) ->
     from getpass import getuser
 
     from domain.viewing import FullViewTaken
-    from infra import answers
+    from infra.answers.logs import size_of
     from projections.visibility import Viewer
 
     if full is None:
         return Viewer(party)
     if party is not None:
         raise typer.BadParameter("--full is the operator's; it cannot be combined with --party.")
-    answers.size_of(accord.history, id)
+    size_of(accord.history, id)
     command = " ".join(["accord", *sys.argv[1:]])[:2000]
     accord.service.record_own(id, getuser(), FullViewTaken(question=command, reason=full))
     accord.catch_up()

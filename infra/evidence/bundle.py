@@ -80,7 +80,8 @@ def export(accord: Accord, notary: Notary, partnership: str, asked: Asked, path:
     """
     # Whatever is not there is told before anything is recorded or written.
     size_of(accord.history, partnership)
-    sight_of(accord.history, partnership, AsOf(viewer=Viewer(asked.party)))
+    viewer = AsOf(viewer=Viewer(asked.party))
+    sight_of(accord.history, partnership, viewer, figures=False)
     if asked.statement:
         found = statement.ask(accord, partnership, asked.statement).statements
         if all(each.state is State.OPEN for each in found):
@@ -201,9 +202,8 @@ class _Bundle:
         return Checkpoint.read(last.text).size if last else 0
 
     def _write_events(self, bag: _Bag) -> None:
-        sight = sight_of(
-            self.accord.history, self.partnership, AsOf(viewer=Viewer(self.asked.party))
-        )
+        viewer = AsOf(viewer=Viewer(self.asked.party))
+        sight = sight_of(self.accord.history, self.partnership, viewer, figures=False)
         entries = self.accord.history.entries(self.partnership, 0, self.exported.size)
         leaves: list[bytes] = []
         with bag.file("data/events.jsonl") as write:

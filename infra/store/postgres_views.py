@@ -25,6 +25,8 @@ from infra.store.records import (
     Saved,
     Signal,
     Stale,
+    StoredOutput,
+    read_rows,
     sortable,
 )
 from infra.tlog.codec import canonical
@@ -109,6 +111,15 @@ class PostgresViews:
         limit: int | None = None,
     ) -> Iterator[tuple[str, Row]]:
         """Return a partnership's rows by key: those that start with `prefix` and follow `after`."""
+        return read_rows(self._select(projection, partnership, prefix, after, limit))
+
+    def stored_rows(self, projection: str, partnership: str) -> Iterator[tuple[str, bytes]]:
+        """Return the bytes of a partnership's rows by key, which may be damaged."""
+        return self._select(projection, partnership, "", "", None)
+
+    def _select(
+        self, projection: str, partnership: str, prefix: str, after: str, limit: int | None
+    ) -> Iterator[tuple[str, bytes]]:
         return self._pages(
             f"""SELECT key, body FROM views.rows WHERE fold = {_LIVE} AND partnership = %s
             AND key >= %s AND key < %s AND key > %s ORDER BY key LIMIT %s""",  # noqa: S608 - as above
@@ -136,12 +147,14 @@ class PostgresViews:
     def everywhere(self, projection: str, key: str) -> Iterator[tuple[str, Row]]:
         """Return the row of one key from each partnership that has it, by partnership."""
         # Partnerships are found by their positions: rows are sorted by partnership before key.
-        return self._pages(
-            f"""SELECT p.partnership, r.body FROM views.positions p JOIN views.rows r
+        return read_rows(
+            self._pages(
+                f"""SELECT p.partnership, r.body FROM views.positions p JOIN views.rows r
                 ON r.fold = {_LIVE} AND r.partnership = p.partnership AND r.key = %s
             WHERE p.track = '{LIVE}' AND p.partnership > %s ORDER BY p.partnership LIMIT %s""",  # noqa: S608 - as above
-            projection,
-            (*self._of(projection), key),
+                projection,
+                (*self._of(projection), key),
+            )
         )
 
     def _pages(
@@ -151,7 +164,7 @@ class PostgresViews:
         given: tuple[object, ...],
         after: str = "",
         limit: int | None = None,
-    ) -> Iterator[tuple[str, Row]]:
+    ) -> Iterator[tuple[str, bytes]]:
         """Return what `statement` finds; its last parameters are where to go on and how far."""
 
         def read(after: str, size: int) -> list[tuple[Any, ...]]:
@@ -161,7 +174,7 @@ class PostgresViews:
             return found
 
         found: Iterator[tuple[str, bytes]] = by_name(read, after, limit)
-        return ((name, orjson.loads(body)) for name, body in found)
+        return found
 
     def due(self, projection: str, until: str) -> list[str]:
         """Return partnerships with a row whose `wake` is `until` or earlier, the earliest first."""
@@ -179,16 +192,19 @@ class PostgresViews:
         self, after: int = 0, limit: int = 500, partnership: str | None = None
     ) -> list[Output]:
         """Return the next outputs after number `after`, of one partnership or of all."""
+        return [each.read() for each in self.stored_outputs(after, limit, partnership)]
+
+    def stored_outputs(
+        self, after: int = 0, limit: int = 500, partnership: str | None = None
+    ) -> list[StoredOutput]:
+        """Return the same outputs as they are stored."""
         found = self.datastore.all(
             f"""SELECT id, projection, partnership, kind, body, cause_index, number, version
             FROM views.outputs WHERE number > %s {"AND partnership = %s" if partnership else ""}
             ORDER BY number LIMIT %s""",  # noqa: S608 - written just here
             *(after, *([partnership] if partnership else []), limit),
         )
-        return [
-            Output(name, by, of, kind, orjson.loads(body), *rest)
-            for name, by, of, kind, body, *rest in found
-        ]
+        return [StoredOutput(*row) for row in found]
 
     def _of(self, projection: str) -> tuple[str, int]:
         return projection, self._versions.get(projection, 1)

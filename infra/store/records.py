@@ -125,6 +125,38 @@ class Output:
     version: int = 1
 
 
+@dataclass(frozen=True, slots=True)
+class StoredOutput:
+    """An output as it is stored: the bytes of its body may be damaged."""
+
+    id: str
+    projection: str
+    partnership: str
+    kind: str
+    body: bytes
+    cause_index: int
+    number: int
+    version: int
+
+    def read(self) -> Output:
+        """Return the output. Raises `ValueError` if its body is not JSON."""
+        return Output(
+            self.id,
+            self.projection,
+            self.partnership,
+            self.kind,
+            orjson.loads(self.body),
+            self.cause_index,
+            self.number,
+            self.version,
+        )
+
+
+def read_rows(stored: Iterable[tuple[str, bytes]]) -> Iterator[tuple[str, Row]]:
+    """Return rows by name as JSON objects. Raises `ValueError` for bytes that are not JSON."""
+    return ((name, orjson.loads(body)) for name, body in stored)
+
+
 LIVE = "live"
 """The track of the folds that are read."""
 
@@ -401,6 +433,9 @@ class Views(Protocol):
     ) -> Iterator[tuple[str, Row]]:
         """Return a partnership's rows by key: those that start with `prefix` and follow `after`."""
 
+    def stored_rows(self, projection: str, partnership: str) -> Iterator[tuple[str, bytes]]:
+        """Return the bytes of a partnership's rows by key, which may be damaged."""
+
     def rows_of(self, projection: str, partnerships: Iterable[str]) -> dict[str, dict[str, Row]]:
         """Return all rows of each of these partnerships, by partnership and key."""
 
@@ -417,6 +452,11 @@ class Views(Protocol):
         self, after: int = 0, limit: int = 500, partnership: str | None = None
     ) -> list[Output]:
         """Return the next outputs after number `after`, of one partnership or of all."""
+
+    def stored_outputs(
+        self, after: int = 0, limit: int = 500, partnership: str | None = None
+    ) -> list[StoredOutput]:
+        """Return the same outputs as they are stored."""
 
     # --- what a runner needs ---
 

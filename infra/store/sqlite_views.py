@@ -21,6 +21,8 @@ from infra.store.records import (
     Saved,
     Signal,
     Stale,
+    StoredOutput,
+    read_rows,
     sortable,
 )
 from infra.store.sqlite_datastore import Datastore, as_json, wanted
@@ -122,6 +124,15 @@ class SqliteViews:
         limit: int | None = None,
     ) -> Iterator[tuple[str, Row]]:
         """Return a partnership's rows by key: those that start with `prefix` and follow `after`."""
+        return read_rows(self._select(projection, partnership, prefix, after, limit))
+
+    def stored_rows(self, projection: str, partnership: str) -> Iterator[tuple[str, bytes]]:
+        """Return the bytes of a partnership's rows by key, which may be damaged."""
+        return self._select(projection, partnership, "", "", None)
+
+    def _select(
+        self, projection: str, partnership: str, prefix: str, after: str, limit: int | None
+    ) -> Iterator[tuple[str, bytes]]:
         statement = f"""SELECT key, body FROM rows WHERE fold = {_LIVE} AND partnership = ?3
             AND key >= ?4 AND key < ?5 AND key > ?6 ORDER BY key LIMIT ?7"""  # noqa: S608 - as above
         return self._pages(
@@ -149,7 +160,7 @@ class SqliteViews:
         statement = f"""SELECT p.partnership, r.body FROM positions p CROSS JOIN rows r
             ON r.fold = {_LIVE} AND r.partnership = p.partnership AND r.key = ?3
             WHERE p.track = '{LIVE}' AND p.partnership > ?4 ORDER BY p.partnership LIMIT ?5"""  # noqa: S608 - as above
-        return self._pages(statement, projection, (key,), "", None)
+        return read_rows(self._pages(statement, projection, (key,), "", None))
 
     def _pages(
         self,
@@ -158,7 +169,7 @@ class SqliteViews:
         given: tuple[str, ...],
         after: str,
         limit: int | None,
-    ) -> Iterator[tuple[str, Row]]:
+    ) -> Iterator[tuple[str, bytes]]:
         """Return what `statement` finds; its last parameters are where to go on and how far."""
         version = self._versions.get(projection, 1)
 
@@ -169,7 +180,7 @@ class SqliteViews:
                     self._check(c, projection)
                 return found
 
-        return ((name, orjson.loads(body)) for name, body in by_name(read, after, limit))
+        return by_name(read, after, limit)
 
     def due(self, projection: str, until: str) -> list[str]:
         """Return partnerships with a row whose `wake` is `until` or earlier, the earliest first."""
@@ -185,6 +196,12 @@ class SqliteViews:
         self, after: int = 0, limit: int = 500, partnership: str | None = None
     ) -> list[Output]:
         """Return the next outputs after number `after`, of one partnership or of all."""
+        return [each.read() for each in self.stored_outputs(after, limit, partnership)]
+
+    def stored_outputs(
+        self, after: int = 0, limit: int = 500, partnership: str | None = None
+    ) -> list[StoredOutput]:
+        """Return the same outputs as they are stored."""
         only = "" if partnership is None else "AND partnership = ?3"
         with self.datastore.reading() as c:
             found = c.execute(
@@ -192,10 +209,7 @@ class SqliteViews:
                 FROM outputs WHERE number > ?1 {only} ORDER BY number LIMIT ?2""",  # noqa: S608
                 (after, limit) if partnership is None else (after, limit, partnership),
             ).fetchall()
-        return [
-            Output(name, projection, of, kind, orjson.loads(body), *rest)
-            for name, projection, of, kind, body, *rest in found
-        ]
+        return [StoredOutput(*row) for row in found]
 
     def last_output(self) -> int:
         """Return the number of the last output; 0 if there is none."""

@@ -21,8 +21,9 @@ from domain.execution import LessonRecorded
 from domain.keyring import KeyRegistered
 from domain.people import PersonErased
 from domain.settlement import PayoutRecorded
-from infra import answers
+from infra.answers import verify
 from infra.bootstrap import Accord
+from infra.cli.erase import people
 from infra.evidence.bundle import Asked, export
 from infra.store.records import Kept
 from infra.tlog import dsse, keys
@@ -79,7 +80,7 @@ def alone(world: World) -> str:
 def found_live(world: World) -> str | None:
     """Give what `accord verify` finds in the store itself."""
     with world.opened() as (accord, _):
-        difference = list(answers.verify(accord))[-1].difference
+        difference = list(verify.check(accord))[-1].difference
         return difference.key if difference else None
 
 
@@ -574,7 +575,7 @@ def test_who_was_erased_is_in_no_new_bundle_and_all_of_it_holds(world: World) ->
     name = b"sam.adeyemi"
     assert name in everything(world.bundle("before.zip"))
     with world.opened() as (accord, _):
-        for person in answers.commitments(accord, CONSULTING, name.decode()):
+        for person in people(accord, CONSULTING, name.decode()):
             accord.service.record_own(
                 CONSULTING, "sam", PersonErased(person=person, reason="They asked for it.")
             )

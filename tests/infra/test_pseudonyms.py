@@ -25,9 +25,9 @@ from domain.markets import AssignRole
 from domain.people import ErasePerson, PersonErased
 from domain.recorded import Recorded
 from domain.reported_figure import ReportMetric
-from infra import answers
 from infra.answers import history, show
 from infra.bootstrap import Accord, bootstrap, init
+from infra.cli.erase import people
 from infra.deciding.batch import Outcome
 from infra.deciding.pseudonyms import (
     COMMAND,
@@ -315,7 +315,7 @@ def told(accord: Accord, clock: Told) -> Accord:
 
 
 def erase(accord: Accord, *secrets: str) -> list[str]:
-    found = [each for name in secrets for each in answers.commitments(accord, NAME, name)]
+    found = [each for name in secrets for each in people(accord, NAME, name)]
     for person in found:
         erased = PersonErased(person=person, reason="They asked for it.")
         accord.service.record_own(NAME, "operator", erased)
@@ -361,17 +361,17 @@ def test_an_erased_person_sent_again_is_another_one(told: Accord) -> None:
     (before,) = erase(told, CARMEN)
     assert one(told, role(CARMEN, "carmen-2")).status == "accepted"
 
-    (after,) = answers.commitments(told, NAME, CARMEN)
+    (after,) = people(told, NAME, CARMEN)
     assert last(told)["data"]["name"] == after != before
 
 
 def test_erasing_in_the_batch_that_names_again_gives_another_one(told: Accord) -> None:
-    (before,) = answers.commitments(told, NAME, CARMEN)
+    (before,) = people(told, NAME, CARMEN)
     asked = message("erase", ErasePerson(person=before, reason="She asked."), party=THEIRS)
     outcomes = told.service.handle([asked, role(CARMEN, "carmen-2"), asked])
 
     assert [each.status for each in outcomes] == ["accepted", "accepted", "duplicate"]
-    assert answers.commitments(told, NAME, CARMEN) == [last(told)["data"]["name"]] != [before]
+    assert people(told, NAME, CARMEN) == [last(told)["data"]["name"]] != [before]
 
 
 def test_the_same_erasure_again_decides_nothing(told: Accord) -> None:
@@ -409,10 +409,10 @@ def test_a_simulated_store_gives_the_same_commitments_each_time(tmp_path: Path) 
         folder.mkdir()
         with simulated(folder) as accord:
             accord.service.handle([beginning(), role("Ada", "1")])
-            (ada,) = answers.commitments(accord, NAME, "Ada")
+            (ada,) = people(accord, NAME, "Ada")
             erasure = ErasePerson(person=ada, reason="She asked.")
             accord.service.handle([message("2", erasure), role("Ada", "3")])
-            assert answers.commitments(accord, NAME, "Ada") != [ada]
+            assert people(accord, NAME, "Ada") != [ada]
             return list(accord.history.bodies(NAME))
 
     assert bodies(tmp_path / "one") == bodies(tmp_path / "other")

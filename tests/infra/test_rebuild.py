@@ -11,7 +11,7 @@ from threading import Barrier, Thread
 
 import pytest
 
-from infra.answers.verifying import verify
+from infra.answers.verify import check
 from infra.bootstrap import Accord, bootstrap, migrate
 from infra.projecting import rebuild as rebuilding
 from infra.projecting.rebuild import Progress, bring_up, rebuild
@@ -75,7 +75,7 @@ def outputs(accord: Accord) -> list[str]:
 
 
 def differences(accord: Accord) -> list[object]:
-    return [each.difference for each in verify(accord) if each.difference]
+    return [each.difference for each in check(accord) if each.difference]
 
 
 # --- opening -------------------------------------------------------------------------------------

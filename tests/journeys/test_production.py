@@ -12,7 +12,7 @@ import orjson
 import pytest
 
 from dev.local.kafka import Broker
-from infra.answers.verifying import verify
+from infra.answers.verify import check
 from infra.audit.log import Log
 from infra.bootstrap import Accord
 from infra.tlog.notes import Checkpoint, Note
@@ -92,7 +92,7 @@ def test_a_projector_rebuilds_views_of_an_older_release_before_it_folds(
             play(accord, feed)
         assert accord.history.size() > recorded
         wait_for(lambda: not accord.runner.behind(newest(accord)), SETTLED_SECONDS, made.logs)
-        assert all(each.difference is None for each in verify(accord))
+        assert all(each.difference is None for each in check(accord))
 
 
 def newest(accord: Accord) -> dict[str, int]:

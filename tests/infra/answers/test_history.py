@@ -1,12 +1,13 @@
 """The log of a partnership, page by page, as each viewer sees it."""
 
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from domain.formation import BestAlternativeDeclared
 from domain.kernel import Event
-from domain.reported_figure import MetricReported
+from domain.reported_figure import Figure, MetricReported, ReportMetric
 from domain.viewing import FullViewTaken
 from infra.answers.history import CHUNK, ask, items, text
 from infra.answers.logs import NOW, AsOf, NotFound, stored_log
@@ -18,6 +19,8 @@ from projections.visibility import Viewer
 from tests.feeds import played
 from tests.infra.answers.asking import AURORA, PARTNER, changed_event, printed
 from tests.infra.answers.demo import CONSULTING, day
+from tests.infra.answers.test_explain import only_figure
+from tests.infra.messages import message
 
 FULL = AsOf(viewer=Viewer(full=True))
 
@@ -127,6 +130,29 @@ def test_the_operators_look_at_everything_is_on_record(tmp_path: Path) -> None:
     assert (last.event.type, last.event.party) == (FullViewTaken.wire, "accord")
     assert last.people[last.event.actor] == "sam"
     assert last.event.data["reason"] == "A complaint."
+
+
+def test_a_small_figure_is_in_no_answer_to_the_other_party(tmp_path: Path) -> None:
+    few = ReportMetric(
+        metric="leads",
+        period="2026-10",
+        tool="crm",
+        figure=Figure(unit="count", value=Decimal(3)),
+    )
+    with played(tmp_path) as accord:
+        sent = message("few", few, subject=CONSULTING, at="2026-10-20")
+        assert accord.service.handle([sent])[0].status == "accepted"
+        accord.runner.catch_up()
+        theirs, ours = AsOf(viewer=Viewer(PARTNER)), AsOf(viewer=Viewer("growthos"))
+        reference = f"{CONSULTING}/leads/2026-10"
+
+        shown = only_figure(accord, reference, theirs)
+        last = list(items(accord, CONSULTING, theirs))[-1]
+        whole = only_figure(accord, reference, ours)
+
+    assert (shown.line.value, shown.reported) == (None, ())
+    assert last.text == "(fewer than 5: not shown)"
+    assert (whole.line.value, len(whole.reported)) == (Decimal(3), 1)
 
 
 # --- damaged and newer stores ------------------------------------------------------------------

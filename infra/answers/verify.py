@@ -1,0 +1,413 @@
+"""Whether the log is as it was recorded and signed, and the views are what it folds to."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import orjson
+
+from domain import keyring
+from domain.kernel import Event, Refused
+from domain.keyring import KeyRegistered, Keyring
+from domain.recorded import Recorded
+from infra.answers.question import Item, Result
+from infra.answers.text import Block, Line, counted
+from infra.audit.log import Log
+from infra.bootstrap import Accord
+from infra.deciding.pseudonyms import COMMAND
+from infra.projecting.runner import Replayed, partnerships, replay_all
+from infra.store.records import NOTHING
+from infra.tlog import codec, dsse, merkle
+from infra.tlog.merkle import Tree, leaf_hash
+from infra.tlog.notes import Checkpoint, Malformed, Note
+from projections import PROJECTIONS, VERSIONS
+from projections.fold import Projection
+
+HISTORY = "history"
+"""The place of a difference in the log, beside the names of projections."""
+
+_ATTEMPTS = 5
+"""How often a partnership is checked again because it was written to meanwhile."""
+
+_DAMAGES = (ValueError, LookupError, TypeError, AttributeError)
+"""What folding a damaged row, or reading a damaged event, raises."""
+
+
+class Difference(Item):
+    """Something stored that is not what it should be."""
+
+    partnership: str
+    """Empty where the store as a whole differs."""
+    where: str
+    """The projection, or ``history``."""
+    key: str
+    """The row, the output, the event, or what was counted."""
+    stored: str | None
+    """What is stored; null where nothing is."""
+    expected: str | None
+    """What should be stored; null where nothing should."""
+
+
+class Verification(Result):
+    """What was checked, and the first difference if there is one."""
+
+    verified: bool
+    """Whether no difference was found."""
+    partnerships: int
+    events: int
+    rows: int
+    difference: Difference | None
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """One partnership that was checked."""
+
+    partnership: str
+    events: int
+    rows: int
+    difference: Difference | None = None
+
+
+class Memory:
+    """The size and root of each log that was verified before, in a file of the auditor's own.
+
+    It is not in the store, because somebody who alters the store could alter it too.
+    """
+
+    def __init__(self, path: Path | None = None) -> None:
+        self._path = path
+        self._good: dict[str, tuple[int, bytes]] = {}
+        if path is not None and path.exists():
+            for line in path.read_text().splitlines():
+                name, size, root = line.split(" ")
+                self._good[name] = int(size), bytes.fromhex(root)
+
+    def of(self, partnership: str) -> tuple[int, bytes]:
+        """Return how many events of a log were verified, and their root; 0 for an unknown log."""
+        return self._good.get(partnership, (0, merkle.EMPTY))
+
+    def remember(self, partnership: str, tree: Tree) -> None:
+        """Write down that a log was verified, at once, so that an interrupted run can go on."""
+        self._good[partnership] = tree.size, tree.root()
+        if self._path is not None:
+            with self._path.open("a") as file:
+                file.write(f"{partnership} {tree.size} {tree.root().hex()}\n")
+
+
+def check(accord: Accord, memory: Memory | None = None) -> Iterator[Checked]:
+    """Check one partnership after the other, up to the first difference.
+
+    Views that are behind are caught up first. Each event must have the hash that was stored when it
+    was recorded, must be the canonical form of what it says, and must be at its place. What a party
+    signed must be signed with an active key of that party, and each signed checkpoint must have
+    the root of the events. Each row and output must have the bytes that the log folds to. Events
+    that `memory` knows are not hashed again, but their root must be the same.
+    """
+    memory = memory or Memory()
+    damage = _catch_up(accord)
+    if damage is not None and (found := _unreadable_row(accord)):
+        yield Checked(found.partnership, 0, 0, found)
+        return
+    size, events = accord.history.size(), 0
+    for name in partnerships(accord.history):
+        checked = _settled(accord, name, memory)
+        yield checked
+        if checked.difference:
+            return
+        events += checked.events
+    if events < size:
+        yield Checked("", 0, 0, _difference("", HISTORY, "events", str(events), str(size)))
+    elif damage is not None:
+        raise damage
+
+
+def _catch_up(accord: Accord) -> Exception | None:
+    """Catch the views up. Return the error if a damaged row or event stops that."""
+    try:
+        accord.catch_up()
+    except _DAMAGES as error:
+        return error
+    return None
+
+
+def _settled(accord: Accord, partnership: str, memory: Memory) -> Checked:
+    """Check a partnership; again if it differs and was written to meanwhile."""
+    size = accord.history.heads([partnership])[partnership].size
+    checked = _check(accord, partnership, size, memory)
+    for _ in range(_ATTEMPTS):
+        now = accord.history.heads([partnership])[partnership].size
+        if not checked.difference or now == size:
+            break
+        _catch_up(accord)
+        size, checked = now, _check(accord, partnership, now, memory)
+    return checked
+
+
+def _check(accord: Accord, partnership: str, size: int, memory: Memory) -> Checked:
+    log = _LogCheck(accord, partnership, size, memory)
+    replayed = replay_all(PROJECTIONS, log.events())
+    difference = log.difference or next(_differences(accord, partnership, replayed), None)
+    rows = sum(len(folded.rows) for _, folded in replayed.folded)
+    if not difference:
+        memory.remember(partnership, log.tree)
+    return Checked(partnership, log.checked, rows, difference)
+
+
+def _difference(
+    partnership: str, where: str, key: str, stored: bytes | str | None, expected: bytes | str | None
+) -> Difference:
+    return Difference(
+        partnership=partnership,
+        where=where,
+        key=key,
+        stored=stored.decode(errors="replace") if isinstance(stored, bytes) else stored,
+        expected=expected.decode() if isinstance(expected, bytes) else expected,
+    )
+
+
+# --- the log -----------------------------------------------------------------------------------
+
+
+class _Signatures:
+    """Checks what parties signed against the keys that were active at that place in the log."""
+
+    def __init__(self, accord: Accord, partnership: str) -> None:
+        self._commands = accord.history.kept(COMMAND, partnership)
+        self._keyring = Keyring()
+
+    def wrong(self, recorded: Recorded) -> str | None:
+        """Return what the signature of an event should be, if it is wrong; note the event's keys.
+
+        A command that was erased, because it named a person, is not checked.
+        """
+        found = self._wrong(recorded) if recorded.signed else None
+        self._keyring = keyring.evolve(self._keyring, recorded.event, recorded.act)
+        return found
+
+    def _wrong(self, recorded: Recorded) -> str | None:
+        body = self._commands.get(recorded.signed or "")
+        if body is None:
+            return None
+        try:
+            signed = dsse.read(orjson.loads(body))
+        except (Refused, ValueError) as error:
+            return f"a signed command: {error}"
+        known = self._keyring.of(recorded.act.party).get(signed.keyid)
+        first = recorded.event if isinstance(recorded.event, KeyRegistered) else None
+        active = known.added if known and known.active else None if known else first
+        if signed.digest != recorded.signed or active is None or not signed.by(active.public):
+            return f"a command that {recorded.act.party} signed with a key that was active"
+        return None
+
+
+class _LogCheck:
+    """Checks the stored bytes of one log, event by event, up to the first difference."""
+
+    def __init__(self, accord: Accord, partnership: str, size: int, memory: Memory) -> None:
+        self._entries = accord.history.entries(partnership, 0, size)
+        self._partnership = partnership
+        self._size = size
+        self.checked = 0
+        self.difference: Difference | None = None
+        self._signatures = _Signatures(accord, partnership)
+        self._known, root = memory.of(partnership)
+        self.tree = Log(accord.history, accord.trees, partnership).at(min(self._known, size))
+        self._signed = self._checkpoints(accord)
+        if self.tree.root() != root:
+            self._differs(self._known, self.tree.root().hex(), root.hex())
+
+    def _checkpoints(self, accord: Accord) -> dict[int, bytes]:
+        """Return the signed roots by size, up to the first checkpoint that is not signed."""
+        signed: dict[int, bytes] = {}
+        key = accord.notary.seal.verifier(self._partnership) if accord.notary else None
+        for text in accord.trees.checkpoints(self._partnership):
+            try:
+                note = Note.read(text)
+                checkpoint = Checkpoint.read(note.text)
+            except Malformed as error:
+                self._differs(0, text, f"a checkpoint: {error}")
+                break
+            if key and note.by(key) is None:
+                self._differs(checkpoint.size, text, f"a checkpoint signed by {key}")
+                break
+            signed[checkpoint.size] = checkpoint.root
+        return signed
+
+    def events(self) -> Iterator[Recorded]:
+        """Return the events up to the first that differs."""
+        if self.difference:
+            return
+        for index, body, leaf in self._entries:
+            if index != self.checked:
+                break
+            recorded = self._recorded(body, leaf)
+            if recorded is None:
+                return
+            self.checked += 1
+            yield recorded
+        last = max([self._size, *self._signed])
+        if self.checked < last:
+            self._differs(self.checked, None, f"one of {last} events")
+
+    def _recorded(self, body: bytes, leaf: bytes) -> Recorded | None:
+        """Return the event if it is what was recorded; None after noting the difference."""
+        try:
+            recorded = codec.decode(body, index=self.checked)
+        except codec.UnreadableEvent as error:
+            self._differs(self.checked, body, f"an event that this release can read: {error}")
+            return None
+        wrong = self._signatures.wrong(recorded)
+        if self.checked < self._known:
+            return recorded
+        again = codec.encode(recorded)
+        if again != body and not _is_of_old(body):
+            self._differs(self.checked, body, again)
+        elif recorded.partnership != self._partnership:
+            self._differs(self.checked, recorded.partnership, self._partnership)
+        elif wrong:
+            self._differs(self.checked, body, wrong)
+        elif leaf_hash(body) != leaf:
+            self._differs(self.checked, body, f"an event whose hash is {leaf.hex()}")
+        else:
+            self.tree.add(leaf)
+            root = self._signed.get(self.tree.size)
+            if root is not None and root != self.tree.root():
+                signed = f"{root.hex()}, which was signed over {self.tree.size} events"
+                self._differs(self.checked, self.tree.root().hex(), signed)
+        return None if self.difference else recorded
+
+    def _differs(self, index: int, stored: bytes | str | None, expected: bytes | str) -> None:
+        key = f"{self._partnership}#{index}"
+        self.difference = _difference(self._partnership, HISTORY, key, stored, expected)
+
+
+def _is_of_old(body: bytes) -> bool:
+    """Whether an event is of an older version, which is encoded again as the newest."""
+    envelope = orjson.loads(body)
+    return bool(envelope["schema_version"] < Event.registry[envelope["type"]].version)
+
+
+# --- the views ---------------------------------------------------------------------------------
+
+
+def _differences(accord: Accord, partnership: str, replayed: Replayed) -> Iterator[Difference]:
+    outputs, of_older_folds = _stored_outputs(accord, partnership)
+    for projection, folded in replayed.folded:
+        name = projection.name
+        position = accord.views.positions(name, [partnership]).get(partnership, NOTHING)
+        if position != replayed.last:
+            last = str(replayed.last)
+            yield _difference(partnership, name, "position", str(position), last)
+        rows = {key: codec.canonical(projection.dump(key, row)) for key, row in folded.rows.items()}
+        yield from _compared(partnership, name, "", _stored_rows(accord, name, partnership), rows)
+        made = {
+            output.id: _output(
+                output.kind, codec.canonical(projection.dump(output.id, output.body)), index
+            )
+            for output, index in folded.outputs
+            if output.id not in of_older_folds
+        }
+        yield from _compared(partnership, name, "output ", outputs.get(name, {}), made)
+
+
+def _compared(
+    partnership: str,
+    where: str,
+    kind: str,
+    stored: Mapping[str, bytes],
+    expected: Mapping[str, bytes],
+) -> Iterator[Difference]:
+    for key in sorted({*stored, *expected}):
+        one, other = stored.get(key), expected.get(key)
+        if one != other:
+            yield _difference(partnership, where, f"{kind}{key}", one, other)
+
+
+def _stored_rows(accord: Accord, projection: str, partnership: str) -> dict[str, bytes]:
+    stored = accord.views.stored_rows(projection, partnership)
+    return {key: _bytes(body) for key, body in stored}
+
+
+def _stored_outputs(
+    accord: Accord, partnership: str
+) -> tuple[dict[str, dict[str, bytes]], set[str]]:
+    """Return each projection's outputs about a partnership, by identifier.
+
+    Outputs of an older version of a fold are returned by their identifiers alone: they were
+    published, and the fold of this release may not make them.
+    """
+    outputs: dict[str, dict[str, bytes]] = {}
+    of_older_folds: set[str] = set()
+    number = 0
+    while page := accord.views.stored_outputs(number, partnership=partnership):
+        for each in page:
+            if each.version < VERSIONS.get(each.projection, 1):
+                of_older_folds.add(each.id)
+            else:
+                output = _output(each.kind, _bytes(each.body), each.cause_index)
+                outputs.setdefault(each.projection, {})[each.id] = output
+        number = page[-1].number
+    return outputs, of_older_folds
+
+
+def _output(kind: str, body: bytes, cause: int) -> bytes:
+    return b"%s, caused by event %d: %s" % (kind.encode(), cause, body)
+
+
+def _bytes(body: object) -> bytes:
+    # SQLite gives whatever type somebody stored.
+    return body if isinstance(body, bytes) else str(body).encode()
+
+
+def _unreadable_row(accord: Accord) -> Difference | None:
+    """Return the first stored row that is not JSON or not of its type, with what it should be."""
+    for name in partnerships(accord.history):
+        for projection in PROJECTIONS:
+            for key, body in _stored_rows(accord, projection.name, name).items():
+                if not _is_readable(projection, key, body):
+                    row = _expected_row(accord, name, projection, key)
+                    return _difference(name, projection.name, key, body, row)
+    return None
+
+
+def _is_readable(projection: Projection, key: str, body: bytes) -> bool:
+    try:
+        row = orjson.loads(body)
+        projection.load(key, row)
+    except _DAMAGES:
+        return False
+    return isinstance(row, dict)
+
+
+def _expected_row(
+    accord: Accord, partnership: str, projection: Projection, key: str
+) -> bytes | None:
+    size = accord.history.heads([partnership])[partnership].size
+    log = _LogCheck(accord, partnership, size, Memory())
+    ((_, folded),) = replay_all((projection,), log.events()).folded
+    return codec.canonical(projection.dump(key, folded.rows[key])) if key in folded.rows else None
+
+
+# --- text --------------------------------------------------------------------------------------
+
+
+def text(found: Verification) -> Iterator[Block]:
+    """Return what was checked, or the first difference."""
+    if found.difference is None:
+        yield Line("No difference found.", "green")
+        yield Line(
+            f"{counted(found.partnerships, 'partnership')}, {counted(found.events, 'event')}: each "
+            "log is as it was recorded and signed."
+        )
+        yield Line(f"{counted(found.rows, 'row')}: each view is what its log folds to.")
+        return
+    difference = found.difference
+    whose = difference.partnership or "the store"
+    yield Line(f"Difference in {whose}: {difference.where}, {difference.key}.", "bold red")
+    yield Line(f"stored:   {_or_nothing(difference.stored)}", indent=2)
+    yield Line(f"expected: {_or_nothing(difference.expected)}", indent=2)
+
+
+def _or_nothing(value: str | None) -> str:
+    return "nothing" if value is None else value

@@ -1,0 +1,54 @@
+"""`accord verify`: check the log and every view, and name the first difference."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from infra.answers.question import Panel
+from infra.cli import printing
+from infra.cli.options import FAILED, Json, Store, app, opened
+from infra.settings import DEFAULT_STORE
+
+
+@app.command(
+    rich_help_panel=Panel.EVIDENCE.value, epilog=f"Exit code {FAILED}: there is a difference."
+)
+def verify(
+    memory: Annotated[
+        Path | None,
+        typer.Option(
+            "--memory",
+            metavar="FILE",
+            help="A file that remembers what was verified; the next run starts from there.",
+            show_default=False,
+        ),
+    ] = None,
+    store: Store = DEFAULT_STORE,
+    as_json: Json = False,
+) -> None:
+    """Check each log, what was signed of it, and every view; show the first difference."""
+    from infra.answers import verify
+
+    partnerships = events = rows = 0
+    difference: verify.Difference | None = None
+    with opened(store, as_json=as_json) as accord:
+        with printing.progress() as bar:
+            task = bar.add_task("verifying", total=accord.history.size())
+            for checked in verify.check(accord, verify.Memory(memory)):
+                partnerships += bool(checked.partnership)
+                events += checked.events
+                rows += checked.rows
+                difference = checked.difference
+                bar.advance(task, checked.events)
+        found = verify.Verification(
+            simulated=accord.simulated,
+            verified=difference is None,
+            partnerships=partnerships,
+            events=events,
+            rows=rows,
+            difference=difference,
+        )
+        printing.result(found, verify.text, as_json=as_json)
+    if difference is not None:
+        raise typer.Exit(FAILED)
