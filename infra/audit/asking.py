@@ -1,35 +1,35 @@
-"""Servers of others, asked over HTTP: witnesses, and authorities that tell the time."""
+"""HTTP requests to witnesses and timestamp authorities."""
 
 from http.client import HTTPException
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 LARGEST = 64 * 1024
-"""Bytes of an answer that are read; none that is meant well has more."""
+"""The most bytes of an answer that are read; a valid one has fewer."""
 
 
 class NotReached(Exception):
-    """A server gave no answer: where it is said to be, and why."""
+    """A server gave no answer: its address, and why."""
 
 
 def post(url: str, body: bytes, media_type: str, timeout: float) -> tuple[int, bytes]:
-    """Give the status and the body of the answer to a POST; `timeout` in seconds, for each wait.
+    """Return the status and the body of the answer to a POST; `timeout` in seconds, for each wait.
 
-    An answer of any status is one. Raises `NotReached` if there is none.
+    An answer can have any status. Raises `NotReached` if there is none.
     """
     if not url.startswith(("https://", "http://")):
         raise NotReached(f"{url!r} is no address; write https:// and a host.")
     try:
-        return _answer(Request(url, body, {"Content-Type": media_type}), timeout)  # noqa: S310 - looked at above
+        return _answer(Request(url, body, {"Content-Type": media_type}), timeout)  # noqa: S310 - checked above
     except (OSError, HTTPException, ValueError) as error:
         raise NotReached(f"{url} gave no answer: {error}.") from None
 
 
 def _answer(asked: Request, timeout: float) -> tuple[int, bytes]:
     try:
-        with urlopen(asked, timeout=timeout) as answer:  # noqa: S310 - looked at before
+        with urlopen(asked, timeout=timeout) as answer:  # noqa: S310 - checked before
             return answer.status, answer.read(LARGEST)
     except HTTPError as error:
-        # One that refuses is an answer, too.
+        # A refusal is an answer, too.
         with error:
             return error.code, error.read(LARGEST)

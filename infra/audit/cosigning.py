@@ -1,4 +1,4 @@
-"""Cosignatures for a checkpoint, from the witnesses of a policy (C2SP `tlog-witness`, as a log)."""
+"""Cosignatures for a checkpoint from the witnesses of a policy (C2SP `tlog-witness`)."""
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -16,34 +16,34 @@ PATIENCE = 5.0
 """Seconds to wait for each answer of a witness."""
 
 _ATTEMPTS = 3
-"""How often one is asked: from nothing, from the size that it tells, and once more if another
-process of ours moved it on meanwhile."""
+"""How often a witness is asked: from size 0, from the size that it answers, and again if another
+process moved it on."""
 
 _MOST_AT_ONCE = 16
 
 Proof = Callable[[int], list[bytes]]
-"""Gives the proof that the log grew from a size to the checkpoint's."""
+"""Returns the proof that the log grew from a size to the checkpoint's."""
 
 
 class _Unsigned(Exception):
-    """A witness did not cosign: why."""
+    """A witness did not cosign, and why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Collected:
-    """A note with the cosignatures that came, and why those of others did not, by their words."""
+    """A note with the received cosignatures, and why others are missing, by name."""
 
     note: Note
     lacking: Mapping[str, str]
     away: frozenset[str] = frozenset()
-    """Those among the lacking that could not be reached at all."""
+    """Those of the missing that could not be reached."""
 
 
 def collect(note: Note, policy: Policy, proof_from: Proof, timeout: float = PATIENCE) -> Collected:
-    """Ask each witness with an address, all at once, whose right cosignature is not there yet.
+    """Ask all witnesses that have an address and no valid cosignature yet, at the same time.
 
-    `proof_from` is called from several threads. A witness that is down, or says what nobody
-    understands, is told among those that are lacking, and raises nothing.
+    `proof_from` is called from several threads. A witness that does not answer, or answers
+    nonsense, is listed as missing; it raises nothing.
     """
     signed = policy.signed(note)
     asked = [each for each in policy.witnesses if each.url and each.word not in signed]
@@ -58,7 +58,7 @@ def collect(note: Note, policy: Policy, proof_from: Proof, timeout: float = PATI
 
 
 def _ask(asked: Witness, note: Note, proof_from: Proof, timeout: float) -> Signature | Exception:
-    """Give a witness's cosignature, or why it gave none."""
+    """Return a witness's cosignature, or why there is none."""
     try:
         return _cosignature(asked, note, proof_from, timeout)
     except (_Unsigned, NotReached) as error:
@@ -85,7 +85,7 @@ def _cosignature(asked: Witness, note: Note, proof_from: Proof, timeout: float) 
 
 
 def _right(asked: Witness, note: Note, lines: str) -> Signature:
-    """Give the witness's own cosignature among the lines of its answer, which may hold others."""
+    """Return the witness's own cosignature from its answer, which may have others too."""
     try:
         found = Note(note.text, tuple(notes.signatures(lines))).by(asked.verifier)
     except Malformed as error:

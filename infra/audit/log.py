@@ -1,9 +1,8 @@
 """The verifiable log of one partnership: its events as the leaves of a Merkle tree.
 
-The tree is built from what is stored, as far as it is needed: each body is hashed again and held
-against the hash that was noted when it was recorded, so that nothing is signed over that was
-altered meanwhile. Of the inner nodes only those over `TILE` leaves and more are saved; what is
-below is computed from the leaf hashes when a proof asks for it.
+The tree is built from the stored events when it is needed. Each body is hashed again and compared
+with the hash stored when it was recorded, so that nothing altered is signed. Only inner nodes over
+`TILE` leaves or more are saved; a proof computes those below from the leaf hashes.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -19,14 +18,14 @@ LOWEST: Final = 8
 """The lowest level whose nodes are saved: one of 256 leaves."""
 
 TILE: Final = 1 << LOWEST
-"""Leaves below one saved node: so many hashes a proof reads at most on each of its ends."""
+"""Leaves below one saved node: the most hashes that a proof reads at each of its ends."""
 
 STEP: Final = 10_000
 """Events whose growth is saved together."""
 
 
 class Altered(Exception):
-    """What is stored is not what was recorded: which partnership, and the first bad index."""
+    """A stored event is not the one that was recorded: its partnership and its index."""
 
     def __init__(self, partnership: str, index: int, what: str) -> None:
         super().__init__(
@@ -46,15 +45,15 @@ class Log:
         self.partnership = partnership
 
     def grow(self) -> Tree:
-        """Build the tree up to the newest event; give it. Raises `Altered`.
+        """Build the tree up to the newest event and return it. Raises `Altered`.
 
-        It costs what came since it was built last.
+        The cost grows with the events since it was built last.
         """
         while True:
             try:
                 return self._grown()
             except Stale:
-                continue  # Another process built it meanwhile, so what it built is gone on from.
+                continue  # Another process extended it, so go on from there.
 
     def _grown(self) -> Tree:
         tree = self._trees.tree(self.partnership)
@@ -73,7 +72,7 @@ class Log:
         return tree
 
     def _checked(self, start: int, stop: int) -> Iterator[bytes]:
-        """Give the leaf hashes of stored events, each made anew and as it was noted."""
+        """Return the leaf hashes of stored events, each computed anew and as stored."""
         expected = start
         for index, body, leaf in self._history.entries(self.partnership, start, stop):
             if index != expected:
@@ -88,28 +87,28 @@ class Log:
     # --- proofs ---
 
     def at(self, size: int) -> Tree:
-        """Give the tree of the first so many leaves, as far as they are in it."""
+        """Return the tree of the first `size` leaves, as far as they exist."""
         node = self._node([(0, size)])
         return Tree(size, [node(each) for each in merkle.perfect(0, size)])
 
     def root(self, size: int) -> bytes:
-        """Give the root of the first so many leaves."""
+        """Return the root of the first `size` leaves."""
         return self.at(size).root()
 
     def inclusion(self, index: int, size: int) -> list[bytes]:
-        """Give the proof that an event is in the tree of this size. Raises `ValueError`."""
+        """Return the proof that an event is in the tree of this size. Raises `ValueError`."""
         parts = merkle.inclusion_parts(index, size)
         return merkle.proof(parts, self._node(parts))
 
     def consistency(self, old: int, size: int) -> list[bytes]:
-        """Give the proof that the tree grew from `old` leaves; nothing of none, as C2SP has it."""
+        """Return the proof that the tree grew from `old` leaves; it is empty for 0 (C2SP)."""
         if old in {0, size}:
             return []
         parts = merkle.consistency_parts(old, size)
         return merkle.proof(parts, self._node(parts))
 
     def _node(self, parts: Iterable[Part]) -> Callable[[Node], bytes]:
-        """Give what finds the nodes of these parts: among those saved, else from the leaves."""
+        """Return a function that finds the nodes of these parts: saved, or from the leaves."""
         whole = (each for part in parts for each in merkle.perfect(*part))
         saved = self._trees.nodes(self.partnership, [each for each in whole if each[0] >= LOWEST])
 

@@ -1,7 +1,8 @@
-"""Checkpoints: what a log has come to, signed by its operator, and by who looks over its shoulder.
+"""Checkpoints: the size and root of a log, signed by its operator and cosigned by witnesses.
 
-One is signed at each statement, at an interval while there is news, and when somebody asks. Before
-it is signed, what came since the last one is hashed again, and the last one must still hold.
+A checkpoint is signed at each statement, at an interval if there are new events, and on request.
+Before it is signed, the events since the last one are hashed again, and the last one must still be
+a prefix of the log.
 """
 
 import logging
@@ -24,38 +25,38 @@ from infra.tlog.policy import Policy
 log = logging.getLogger(__name__)
 
 INTERVAL: Final = 60
-"""Seconds between two rounds over all that has news: an event is bounded in time so closely."""
+"""Seconds between two rounds over all logs with new events; the bound of an event's time."""
 
 AT_ONCE: Final = (StatementIssued.wire, FinalSettlementIssued.wire)
-"""The facts at which a checkpoint is signed at once: what is owed rests on all before it."""
+"""The events at which a checkpoint is signed at once: what is owed depends on all before."""
 
 REST: Final = 30.0
-"""Seconds for which a witness that could not be reached is left alone: other logs wait, too."""
+"""Seconds before an unreachable witness is asked again, so that other logs do not wait."""
 
 MANY: Final = 1000
-"""Partnerships that are looked at together."""
+"""Partnerships read together."""
 
 
 @dataclass(frozen=True, slots=True)
 class Seal:
-    """Who signs: the operator's name, its key, and when it is."""
+    """The operator's name, its key, and its clock."""
 
     operator: str
     signer: Signer
     clock: Callable[[], datetime] | None
-    """Tells the time; where feeds tell it, it is that of the last event."""
+    """Returns the time; None in a simulated store, where it is the time of the last event."""
 
     def origin(self, partnership: str) -> str:
-        """Give the name of a partnership's log."""
+        """Return the name of a partnership's log."""
         return f"{self.operator}/{partnership}"
 
     def verifier(self, partnership: str) -> Verifier:
-        """Give the key by which a partnership's checkpoints are checked."""
+        """Return the key by which a partnership's checkpoints are checked."""
         return Verifier(self.origin(partnership), Kind.NOTE, self.signer.public)
 
 
 ALONE = Policy()
-"""The policy of an operator whom nobody looks over the shoulder."""
+"""Policy without witnesses."""
 
 
 class Notary:
@@ -67,8 +68,8 @@ class Notary:
         self.seal = seal
         self._policy = policy
         self._away: dict[str, float] = {}
-        """Witnesses that could not be reached, and until when nobody waits for them again."""
-        # What came before is signed by the first round.
+        """Unreachable witnesses, and until when they are not asked again."""
+        # Earlier events are signed by the first round.
         self._read = history.size() - 1
         self._subscribers: list[Callable[[str, Note], None]] = []
 
@@ -77,28 +78,28 @@ class Notary:
         self._subscribers.append(told)
 
     def policy_of(self, partnership: str) -> str:
-        """Give the policy that the operator proposes for a partnership's log."""
+        """Return the operator's policy for a partnership's log."""
         return str(self._policy.bundled(self.seal.verifier(partnership)))
 
     def log(self, partnership: str) -> Log:
-        """Give a partnership's log."""
+        """Return a partnership's log."""
         return Log(self._history, self._trees, partnership)
 
     def latest(self, partnership: str) -> Note | None:
-        """Give the latest checkpoint of a partnership, if one was signed."""
+        """Return the latest checkpoint of a partnership, if one was signed."""
         notes = self._trees.checkpoints(partnership)
         return Note.read(notes[-1]) if notes else None
 
     def signed(self) -> Iterator[tuple[str, Note]]:
-        """Give the latest checkpoint of each partnership that has one."""
+        """Return the latest checkpoint of each partnership that has one."""
         for name in partnerships(self._history):
             if latest := self.latest(name):
                 yield name, latest
 
     def checkpoint(self, partnership: str) -> Note:
-        """Give the checkpoint of all that is recorded, signed now if it was not.
+        """Return the checkpoint of all recorded events; sign it if it is not signed yet.
 
-        Raises `Altered`; `LookupError` where there are no events.
+        Raises `Altered`, and `LookupError` if there are no events.
         """
         held = self.log(partnership)
         tree = held.grow()
@@ -109,7 +110,7 @@ class Notary:
         if existing and held.root(existing.size) != existing.root:
             raise Altered(partnership, existing.size - 1, "or one before it is not what was signed")
         if last and existing and existing.size == tree.size:
-            # Who could not be reached when it was signed may be there now.
+            # A witness that was unreachable when it was signed may answer now.
             return last if self._policy.met(last) else self._keep(partnership, tree.size, last)
         checkpoint = Checkpoint(
             self.seal.origin(partnership),
@@ -121,7 +122,7 @@ class Notary:
         return self._keep(partnership, tree.size, note)
 
     def _keep(self, partnership: str, size: int, note: Note) -> Note:
-        # It is kept before anybody else sees it: what was shown once is never signed otherwise.
+        # It is saved before anybody else sees it, so that no other one of its size is ever signed.
         self._trees.keep(partnership, size, str(note))
         held = self.log(partnership)
         away = {word for word, until in self._away.items() if until > monotonic()}
@@ -138,14 +139,14 @@ class Notary:
 
     def _now(self, partnership: str, last: Checkpoint | None) -> datetime:
         head = self._history.heads([partnership])[partnership]
-        # Clocks of several machines differ; what was recorded before is not signed as later.
+        # The clocks of machines differ, and a checkpoint is never older than its last event.
         now = max(self.seal.clock(), head.recorded_at) if self.seal.clock else head.recorded_at
         return now if last is None or last.time is None else max(now, last.time)
 
-    # --- when ---
+    # --- when to sign ---
 
     def at_once(self) -> int:
-        """Sign where a statement was issued since the last look; give how many."""
+        """Sign the logs in which a statement was issued since the last call; return how many."""
         size = self._history.size()
         found = self._history.naming(AT_ONCE, self._read)
         count = self._sign(dict.fromkeys(found))
@@ -153,7 +154,7 @@ class Notary:
         return count
 
     def round(self) -> int:
-        """Sign wherever there is news; give how many."""
+        """Sign all logs with new events; return how many."""
         count = 0
         names = partnerships(self._history)
         while some := list(islice(names, MANY)):
@@ -168,7 +169,7 @@ class Notary:
             try:
                 self.checkpoint(name)
             except Altered as error:
-                # The others' logs are as they should be, and go on.
+                # The other logs are intact and are signed.
                 log.error("%s", error)  # noqa: TRY400 - it says all, and where it was seen nothing
             else:
                 count += 1

@@ -1,7 +1,7 @@
-"""Receipts: the operator's signed promise that what it accepted will stand in its checkpoints.
+"""Signed receipts: the operator's promise that an accepted command will be in its checkpoints.
 
-The text is that of the bundle's format (section 12). It follows from what is stored, so it can be
-made again at any time, byte for byte; whoever holds one can show that a command was dropped.
+The text has the form of the bundle's format (section 12). It is derived from the store, so the same
+bytes can be made again at any time. Its holder can prove that a command was dropped.
 """
 
 from collections.abc import Iterator, Sequence
@@ -18,17 +18,17 @@ from infra.tlog.keys import Signer
 from infra.tlog.notes import Malformed, Note, read_proof, written_proof
 
 DEADLINE = timedelta(hours=24)
-"""After it was recorded, until an event must stand in a checkpoint: a checkpoint a day is what even
-a store has that nobody serves, whose operator makes one by hand."""
+"""The time after recording by which an event must be in a checkpoint. One checkpoint a day is
+possible even by hand."""
 
 _TITLE = "accord/receipt@v1"
 _GAP = 64
-"""Indexes that are read although nobody asked, rather than reading twice."""
+"""Indexes that are read without need, rather than reading twice."""
 
 
 @dataclass(frozen=True, slots=True)
 class Promise:
-    """What a receipt says: which command, whose log, where its events stand, and by when."""
+    """The content of a receipt: the command, the log, the indexes of its events, the deadline."""
 
     origin: str
     command: bytes
@@ -64,7 +64,7 @@ class Promise:
             )
         except (ValueError, IndexError) as error:
             raise Malformed(f"This is no receipt: {error}.") from None
-        # There is one form: what is not written so was not read right.
+        # A receipt has one form; any other text is refused.
         if title != _TITLE or found.text != text or len(found.command) != sha256().digest_size:
             raise Malformed("This is no receipt: it is not in its one form.")
         return found
@@ -72,29 +72,29 @@ class Promise:
 
 @dataclass(frozen=True, slots=True)
 class SignedReceipts:
-    """The receipts of one store, as its operator signs them."""
+    """Signs the receipts of one store."""
 
     history: History
     operator: str
     signer: Signer
 
     def of(self, outcomes: Sequence[Outcome]) -> dict[tuple[str, str], Note]:
-        """Give the receipts of those that were accepted, by source and id.
+        """Return the receipts of the accepted commands, by source and id.
 
-        What decided nothing has none: there is nothing that could be dropped.
+        A command without events has none, because nothing could be dropped.
         """
         accepted = [(each.source, each.id) for each in outcomes if each.count]
         return self.again(accepted)
 
     def rows(self, outcomes: Sequence[Outcome]) -> list[dict[str, str]]:
-        """Give the same as JSON objects."""
+        """Return the same as JSON objects."""
         return [
             {"source": source, "id": source_id, "receipt": str(note)}
             for (source, source_id), note in self.of(outcomes).items()
         ]
 
     def again(self, keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Note]:
-        """Give the receipts of commands that were accepted at some time, by source and id."""
+        """Return the receipts of commands that were accepted at some time, by source and id."""
         found = self.history.results(keys) if keys else {}
         given = [each for each in found.values() if each.refused is None and each.count]
         return {
@@ -122,7 +122,7 @@ class SignedReceipts:
 
 
 def _runs(receipts: list[CommandResult]) -> Iterator[list[CommandResult]]:
-    """Give receipts in parts that stand close together in one log, so that each is read once."""
+    """Group receipts whose events are close together in one log, so that each part is read once."""
     run: list[CommandResult] = []
     for each in sorted(receipts, key=lambda each: (each.partnership, _first(each))):
         near = run and run[-1].partnership == each.partnership

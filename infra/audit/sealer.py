@@ -1,4 +1,4 @@
-"""The thread that has checkpoints signed in an embedded process."""
+"""The thread that signs checkpoints in an embedded process."""
 
 from time import monotonic
 
@@ -8,7 +8,7 @@ from infra.store.records import History
 
 
 class Sealer(Repeated):
-    """Has checkpoints signed: at once where a statement was issued, else at an interval."""
+    """Signs checkpoints: at once when a statement is issued, else at an interval."""
 
     def __init__(self, history: History, notary: Notary) -> None:
         super().__init__("accord-sealer", self.check)
@@ -17,18 +17,18 @@ class Sealer(Repeated):
         self._due = 0.0
 
     def start(self) -> None:
-        """Begin to sign what is recorded."""
+        """Start to sign."""
         self._unsubscribe = self._history.subscribe(self.wake)
         super().start()
 
     def stop(self) -> None:
-        """Sign what was recorded last, and end."""
+        """Sign the last events, and end."""
         self._unsubscribe()
         self._due = 0.0
         super().stop()
 
     def check(self) -> int:
-        """Sign what is due; give how many checkpoints."""
+        """Sign what is due; return how many checkpoints."""
         signed = self._notary.at_once()
         if monotonic() < self._due:
             return signed

@@ -1,6 +1,6 @@
-"""Time told by an authority outside of the log: RFC 3161 tokens over the text of a checkpoint.
+"""Timestamps by an external authority: RFC 3161 tokens over the text of a checkpoint.
 
-A token bounds from above when a checkpoint was made: its authority saw the text by then.
+A token proves that a checkpoint existed at its time.
 """
 
 from collections.abc import Iterable
@@ -23,13 +23,13 @@ PATIENCE = 10.0
 
 
 class NoTimestamp(ValueError):
-    """An answer that shows no time for a text: why."""
+    """An answer that proves no time for a text, and why."""
 
 
 def request(note_text: str) -> bytes:
-    """Give the request for a token over the SHA-256 of a note's text, certificates with it.
+    """Return the request for a token over the SHA-256 of a note's text, certificates with it.
 
-    It has no nonce: an answer that was given before, for this very text, is just as true.
+    It has no nonce, because an earlier answer for the same text is as good.
     """
     return (
         TimestampRequestBuilder()
@@ -43,7 +43,7 @@ def request(note_text: str) -> bytes:
 
 
 def fetch(url: str, asked: bytes, timeout: float = PATIENCE) -> bytes:
-    """Give an authority's answer to a request (RFC 3161, section 3.4). Raises `NotReached`."""
+    """Return an authority's answer to a request (RFC 3161, section 3.4). Raises `NotReached`."""
     status, answer = post(url, asked, "application/timestamp-query", timeout)
     if status != HTTPStatus.OK:
         raise NotReached(f"{url} answered {status}.")
@@ -59,9 +59,9 @@ def roots(pem: bytes) -> list[Certificate]:
 
 
 def verify(answer: bytes, note_text: str, trusted: Iterable[Certificate]) -> datetime:
-    """Give when an authority under a trusted root saw a note's text. Raises `NoTimestamp`.
+    """Return when an authority under a trusted root saw a note's text. Raises `NoTimestamp`.
 
-    Certificates need to have been valid then, not now.
+    Certificates must have been valid at that time, not now.
     """
     verifier = VerifierBuilder(roots=list(trusted)).build()
     try:

@@ -1,8 +1,8 @@
-"""A witness: it cosigns the checkpoints of logs that it knows, as long as they only grow.
+"""A witness: it cosigns checkpoints of the logs that it knows, as long as each only grows.
 
-It speaks C2SP `tlog-witness`. Either party can be one, with its own key. What it decides is a
-function of the request and of what it last cosigned (`Witness.answer`); `Seen` keeps that in a
-file, together with every checkpoint that contradicts it.
+It implements C2SP `tlog-witness`. A party can run one with its own key. `Witness.answer` is a
+function of the request and of the last note that it cosigned. `WitnessFile` stores that note,
+with every checkpoint that contradicts it.
 """
 
 import sqlite3
@@ -18,10 +18,10 @@ from infra.tlog.keys import Signer
 from infra.tlog.notes import Checkpoint, Malformed, Note, Verifier, read_proof, read_size
 
 LONGEST_PROOF = 63
-"""Hashes of a proof at most (C2SP `tlog-witness`)."""
+"""The most hashes of a proof (C2SP `tlog-witness`)."""
 
 LARGEST = notes.LARGEST + 4096
-"""Bytes of a request at most: a note, and 63 lines of 45 bytes with the size before them."""
+"""The most bytes of a request: a note, a size, and 63 lines of 45 bytes."""
 
 _OLD = "old "
 _LOCKED = 10.0
@@ -29,7 +29,7 @@ _LOCKED = 10.0
 
 
 def written(old: int, proof: Iterable[bytes], note: Note) -> bytes:
-    """Give the request that a checkpoint be cosigned, which a proof shows to go on from `old`."""
+    """Return a request to cosign a checkpoint, with the proof that it extends size `old`."""
     return "\n".join([f"{_OLD}{old}", *notes.written_proof(proof), "", str(note)]).encode()
 
 
@@ -63,7 +63,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What is answered, and what is kept before that: the cosigned note, or one that forks."""
+    """The answer, and what is saved before it is sent: the cosigned note, or a fork."""
 
     status: HTTPStatus
     body: str
@@ -72,14 +72,14 @@ class Answer:
 
     @property
     def media_type(self) -> str:
-        """What the body is."""
+        """The media type of the body."""
         is_size = self.status == HTTPStatus.CONFLICT
         return "text/x.tlog.size" if is_size else "text/plain; charset=utf-8"
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """Logs by their verifier keys, and operators: each log right below an operator's name is its.
+    """The logs that a witness knows: single verifier keys, and operators with all their logs.
 
     Every partnership is a log of its own, ``<operator>/<partnership>``, with the same public key.
     """
@@ -88,7 +88,7 @@ class Known:
     operators: tuple[Verifier, ...] = ()
 
     def verifiers(self, origin: str) -> list[Verifier]:
-        """Give the keys that may sign for an origin; none if it is not known."""
+        """Return the keys that may sign for an origin; none if it is not known."""
         operator, _, partnership = origin.rpartition("/")
         theirs = [
             Verifier(origin, each.kind, each.public)
@@ -107,7 +107,7 @@ class Witness:
     known: Known
 
     def answer(self, request: Request, seen: Note | None, at: int) -> Answer:
-        """Give the answer to a request, by what was cosigned last of its origin, at a POSIX time.
+        """Answer a request at a POSIX time, given the note last cosigned for its origin.
 
         The checks and their order are those of C2SP `tlog-witness`.
         """
@@ -115,7 +115,7 @@ class Witness:
         last = Checkpoint.read(seen.text) if seen else Checkpoint(new.origin, 0, merkle.EMPTY)
         verifiers = self.known.verifiers(new.origin)
         signed = [found for each in verifiers if (found := request.note.by(each))]
-        # Signatures of others say nothing to whoever reads this note later, so they are left out.
+        # Signatures by others are not checked, so they are left out.
         note = Note(request.note.text, tuple(signed))
         if not verifiers:
             return Answer(HTTPStatus.NOT_FOUND, f"The log {new.origin} is not known here.\n")
@@ -135,13 +135,13 @@ class Witness:
 
 
 def _grew(last: Checkpoint, new: Checkpoint, proof: tuple[bytes, ...]) -> bool:
-    # Every log grew from none, so of that there is no proof.
+    # An empty log needs no proof.
     if not last.size:
         return not proof
     return merkle.consistent(last.size, new.size, last.root, new.root, proof)
 
 
-# --- what it keeps -----------------------------------------------------------------------------
+# --- the file of a witness -----------------------------------------------------------------------
 
 _TABLES = (
     "CREATE TABLE IF NOT EXISTS seen (origin TEXT PRIMARY KEY, note TEXT NOT NULL) WITHOUT ROWID",
@@ -153,9 +153,9 @@ _TABLES = (
 
 @dataclass(frozen=True, slots=True)
 class Fork:
-    """Two checkpoints of one log that cannot both be: its operator's signature is under each.
+    """Two checkpoints of one log that contradict each other, both signed by its operator.
 
-    `seen` was cosigned; `note` came afterwards, first at a POSIX time.
+    `seen` was cosigned; `note` arrived later, first at the POSIX time `at`.
     """
 
     origin: str
@@ -164,10 +164,10 @@ class Fork:
     at: int
 
 
-class Seen:
+class WitnessFile:
     """The file of a witness: the last note that it cosigned of each log, and forks.
 
-    Any number of threads and processes may use it. Raises `sqlite3.Error` if it is no such file.
+    Threads and processes can share it. Raises `sqlite3.Error` if it is another kind of file.
     """
 
     def __init__(self, path: Path) -> None:
@@ -177,13 +177,13 @@ class Seen:
                 c.execute(table)
 
     def answer(self, witness: Witness, body: bytes, at: int) -> Answer:
-        """Answer a request; what comes of it is in the file before the answer is given."""
+        """Answer a request; the result is in the file before the answer is returned."""
         try:
             request = Request.read(body)
         except Malformed as error:
             return Answer(HTTPStatus.BAD_REQUEST, f"{error}\n")
         origin = request.checkpoint.origin
-        # The lock is taken before the old size is compared, so that nobody moves it meanwhile.
+        # The lock is taken before the old size is compared, so that no other process moves it.
         with self._writing() as c:
             seen = _last(c, origin)
             answer = witness.answer(request, seen, at)
@@ -199,12 +199,12 @@ class Seen:
         return answer
 
     def last(self, origin: str) -> Note | None:
-        """Give the last note of a log that was cosigned."""
+        """Return the last note of a log that was cosigned."""
         with self._writing() as c:
             return _last(c, origin)
 
     def forks(self) -> list[Fork]:
-        """Give all forks that were seen, by origin and time."""
+        """Return all forks, by origin and time."""
         with self._writing() as c:
             found = c.execute("SELECT origin, note, seen, at FROM forks ORDER BY origin, at")
             return [

@@ -15,7 +15,7 @@ from infra.cli.options import REFUSED, app, moment
 from infra.settings import OPERATOR
 
 if TYPE_CHECKING:
-    from infra.tlog.dsse import Seen
+    from infra.tlog.dsse import SeenLog
 
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
@@ -101,8 +101,8 @@ def _events(feed: bytes) -> Iterator[dict[str, Any]]:
         yield {**orjson.loads(raw), "time": instant(envelope.time), "data": data}
 
 
-def _seen(file: Path, origin: str) -> "Seen":
-    from infra.tlog.dsse import Seen
+def _seen(file: Path, origin: str) -> "SeenLog":
+    from infra.tlog.dsse import SeenLog
     from infra.tlog.notes import Checkpoint, Malformed, Note
 
     try:
@@ -111,4 +111,4 @@ def _seen(file: Path, origin: str) -> "Seen":
         raise typer.BadParameter(f"{file} is not a checkpoint: {error}") from None
     if found.origin != origin:
         raise typer.BadParameter(f"{file} is a checkpoint of {found.origin}, not of {origin}.")
-    return Seen(root=b64encode(found.root).decode(), size=found.size)
+    return SeenLog(root=b64encode(found.root).decode(), size=found.size)

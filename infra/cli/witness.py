@@ -101,10 +101,10 @@ def cosign(
     """Cosign one checkpoint as a witness would, and print it with the cosignature."""
     from time import time
 
-    from infra.audit.witness import Seen, written
+    from infra.audit.witness import WitnessFile, written
     from infra.tlog.notes import Checkpoint, Note, read_proof
 
-    cosigner, seen = _witness(name, key, log, operator), Seen(state)
+    cosigner, seen = _witness(name, key, log, operator), WitnessFile(state)
     shown = Note.read(file.read_text(encoding="utf-8"))
     last = seen.last(Checkpoint.read(shown.text).origin)
     old = Checkpoint.read(last.text).size if last else 0
@@ -151,7 +151,7 @@ def forks(
     as_json: Json = False,
 ) -> None:
     """List the forks that a witness saw: signed checkpoints that contradict each other."""
-    from infra.audit.witness import Seen
+    from infra.audit.witness import WitnessFile
 
     found = Forks(
         items=tuple(
@@ -161,7 +161,7 @@ def forks(
                 cosigned=str(each.seen),
                 contradicting=str(each.note),
             )
-            for each in Seen(state).forks()
+            for each in WitnessFile(state).forks()
         )
     )
     printing.result(found, _forks, as_json=as_json)

@@ -1,7 +1,7 @@
-"""Whether a signed command is taken: every check that a verifier makes of it, made beforehand.
+"""Admission of signed commands: every check that a verifier makes later is made before recording.
 
-The rules bear the names of the verifiers' faults, and their order (the bundle's format, section 8),
-so that nothing is recorded which would not hold in a dispute. Pure: what it may look at comes in.
+The rules have the names and the order of the verifiers' faults (the bundle's format, section 8), so
+that nothing is recorded that a verifier would reject. Pure: all that is checked is an argument.
 """
 
 from collections.abc import Callable, Collection, Sequence
@@ -17,35 +17,35 @@ from infra.deciding.intake import Envelope
 from infra.deciding.pseudonyms import COMMAND
 from infra.store.records import Kept
 from infra.tlog import codec, keys
-from infra.tlog.dsse import Payload, Seen, Signed
+from infra.tlog.dsse import Payload, SeenLog, Signed
 
 NONCE = "nonce"
-"""The kind under which it is kept that a party used a nonce."""
+"""The kind of a nonce that a party used."""
 
 _COMMITMENT = "person:"
-"""What stands where the log does not tell a person's name begins with this."""
+"""The prefix of a commitment, which the log has in the place of a person's name."""
 
-SIGN_ANEW = "Sign it anew (accord sign)."
+SIGN_ANEW = "Sign it again."
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where in a log a command is to be recorded, and what is known there."""
+    """The place in a log where a command is to be recorded, and what is known there."""
 
     origin: str
     keyring: Keyring
     recorded_at: datetime
     version: int
-    """The version of its stream before it."""
+    """The version of its stream before the command."""
     size: int
-    """The size of the log before it."""
+    """The size of the log before the command."""
     root_at: Callable[[int], bytes | None]
     used: Collection[str]
-    """The nonces that were used, as `nonce_key` names them."""
+    """The used nonces (see `nonce_key`)."""
 
 
 def check_key(event: Envelope) -> None:
-    """Raise `Refused` where a key is weak, or whoever registers it has not shown to hold it."""
+    """Raise `Refused` for a weak key, or for one without a proof that its party holds it."""
     command = event.data
     if not isinstance(command, Key):
         return
@@ -53,8 +53,8 @@ def check_key(event: Envelope) -> None:
     if not keys.admitted(public):
         raise Refused(
             "key-weak",
-            "The key is no point of the curve's main group: it would sign for anybody.",
-            "Make a key by accord keygen.",
+            "The key is not a point of the curve's main group, so anybody could sign for it.",
+            "Generate a new Ed25519 key.",
             field="key",
         )
     message = keys.possession(event.subject, event.party, public)
@@ -62,38 +62,38 @@ def check_key(event: Envelope) -> None:
         raise Refused(
             "key-proof",
             f"The proof does not show that {event.party} holds the key.",
-            "Make it by accord register-key, for this partnership and party.",
+            "Sign the proof with this key, for this partnership and party.",
             field="proof",
         )
 
 
 def admit(signed: Signed, event: Envelope, place: Place) -> None:
-    """Raise `Refused` unless a signed command may be taken at its place."""
+    """Raise `Refused` unless a signed command can be recorded at its place."""
     payload = signed.payload
     _check_aim(payload, event, place.origin)
     if not signed.by(_key(signed, event, place.keyring)):
         raise Refused(
             "command-signature",
-            f"The signature is not that of the key {signed.keyid} over this payload.",
+            f"The signature is not by the key {signed.keyid} over this payload.",
             SIGN_ANEW,
         )
     if nonce_key(payload) in place.used:
         raise Refused(
             "command-replayed",
             f"{event.party} used the nonce {payload.nonce} for another command.",
-            f"{SIGN_ANEW[:-1]}: each command has a nonce of its own.",
+            "Sign it again with a new nonce.",
         )
     if place.recorded_at > codec.moment(payload.expires):
         raise Refused(
             "command-expired",
-            f"It was to be recorded by {payload.expires}, and it is {instant(place.recorded_at)}.",
+            f"It expired at {payload.expires}; it is {instant(place.recorded_at)}.",
             SIGN_ANEW,
         )
     if payload.expected not in {None, place.version}:
         raise Refused(
             "command-version",
-            f"It expects version {payload.expected} of its stream, which has {place.version}.",
-            "Look at what was recorded meanwhile; if it still stands, sign it for that version.",
+            f"It expects version {payload.expected} of its stream, which is at {place.version}.",
+            "Check what was recorded since, then sign it for the present version.",
             expected=payload.expected,
             version=place.version,
         )
@@ -112,8 +112,8 @@ def _check_aim(payload: Payload, event: Envelope, origin: str) -> None:
         if said != found:
             raise Refused(
                 "command-elsewhere",
-                f"It was signed for the {name} {said}, and this is {found}.",
-                "Sign it for the log, the partnership and the party that it is for.",
+                f"It was signed for the {name} {said}; this is {found}.",
+                "Sign it for this log, partnership and party.",
             )
 
 
@@ -127,31 +127,31 @@ def _key(signed: Signed, event: Envelope, keyring: Keyring) -> bytes:
         active = [name for name, each in held.items() if each.active]
         raise Refused(
             "command-key",
-            f"{signed.keyid} is no key of {event.party} that is active.",
+            f"{signed.keyid} is not an active key of {event.party}.",
             f"Sign it with {' or '.join(active)}."
             if active
             else "Register a key first (RegisterKey)."
             if not held
-            else f"{event.party} has no active key any more, and can sign nothing.",
+            else f"{event.party} has no active key left, so it cannot sign.",
             active=active,
         )
     return found.added.public
 
 
-def _check_seen(seen: Seen, place: Place) -> None:
+def _check_seen(seen: SeenLog, place: Place) -> None:
     found = place.root_at(seen.size) if seen.size <= place.size else None
     if found is None or found != keys.decoded(seen.root):
         raise Refused(
             "command-seen",
-            f"Its signer saw a log of {seen.size} events that this one, "
-            f"of {place.size}, does not come from.",
-            "Keep the checkpoint that was seen: if the operator signed it, it proves a fork.",
+            f"Its signer saw a log of {seen.size} events, and this log of {place.size} events "
+            "is not a continuation of it.",
+            "Keep the checkpoint that the signer saw. If the operator signed it, it proves a fork.",
             size=place.size,
         )
 
 
 def check_same(signed: Signed, event: Envelope, decided: Sequence[Event]) -> None:
-    """Raise `Refused` where what is recorded first would not be, word for word, what was signed."""
+    """Raise `Refused` if the first recorded event differs from what was signed."""
     said = signed.payload.event
     if not decided:
         return
@@ -160,16 +160,16 @@ def check_same(signed: Signed, event: Envelope, decided: Sequence[Event]) -> Non
         if name in recorded and not _same(each, recorded[name]):
             raise Refused(
                 "command-differs",
-                f"What is recorded as {name} is written otherwise than what was signed.",
-                "Sign what is recorded, with all its defaults: accord sign writes it so.",
+                f"The field {name} would be recorded in another notation than was signed.",
+                "Sign the event as it is recorded, with all default values written out.",
                 field=name,
                 recorded=recorded[name],
             )
     if said["time"] != instant(event.time):
         raise Refused(
             "command-differs",
-            f"The time is signed as {said['time']}, and recorded as {instant(event.time)}.",
-            "Sign it in UTC, with six digits of a second or none: accord sign writes it so.",
+            f"The time is signed as {said['time']} and would be recorded as {instant(event.time)}.",
+            "Write the time in UTC, with six digits of a second or none.",
             pointer="/time",
         )
 
@@ -189,13 +189,13 @@ def _same(said: Any, recorded: Any) -> bool:  # noqa: ANN401 - any JSON values
 
 
 def nonce_key(payload: Payload) -> str:
-    """Give the name under which it is kept that a party used a nonce."""
+    """Return the key under which a party's used nonce is stored."""
     used = f"{payload.partnership}\n{payload.party}\n{payload.nonce}"
     return sha256(used.encode()).hexdigest()
 
 
 def kept(signed: Signed) -> list[Kept]:
-    """Give what is kept of a command that was taken: itself, and that its nonce was used."""
+    """Return what is stored of an accepted command: the command itself, and its nonce."""
     partnership, digest = signed.payload.partnership, signed.digest
     return [
         Kept(COMMAND, partnership, digest, signed.body),

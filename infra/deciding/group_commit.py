@@ -1,4 +1,4 @@
-"""The one writer of a process: what many senders submit meanwhile shares a transaction."""
+"""Group commit: one writer thread, and messages that wait for it share a transaction."""
 
 import logging
 import threading
@@ -16,19 +16,19 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 GATHERED = 1000
-"""Inputs decided in one transaction; a single submission of more is not taken apart."""
+"""The most inputs decided in one transaction. A larger submission is not split."""
 
 ROOM = 64 * 2**20
-"""Bytes of messages that may wait for the writer before senders are told to come again later."""
+"""The most bytes of messages that wait for the writer; beyond that, senders get `Busy`."""
 
 
 class Busy(Exception):
-    """So much waits for the writer that no more is taken; nothing of it was decided."""
+    """Too much waits for the writer, or it is stopping. Nothing of the submission was decided."""
 
 
 @dataclass(eq=False, slots=True)
 class _Messages:
-    """Messages of one submitter, who waits for their outcomes."""
+    """The messages of one submission, whose sender waits for the outcomes."""
 
     raws: Sequence[bytes]
     future: Future[list[Outcome]] = field(default_factory=Future)
@@ -40,26 +40,26 @@ class _Messages:
 
 @dataclass(eq=False, slots=True)
 class _Call(Generic[T]):
-    """Something else to be done in the writer's thread."""
+    """A function to be called in the writer's thread."""
 
     work: Callable[[], T]
     future: Future[T] = field(default_factory=Future)
 
     def do(self) -> None:
-        """Do it, and hand what came of it to whoever waits."""
+        """Call the function, and resolve the future with its result."""
         try:
             result = self.work()
-        except Exception as error:  # noqa: BLE001 - it is the waiting one's to handle
+        except Exception as error:  # noqa: BLE001 - the caller handles it
             self.future.set_exception(error)
         else:
             self.future.set_result(result)
 
 
 class GroupCommit:
-    """The one thread that uses a `Service`; what is submitted meanwhile shares a transaction.
+    """The one thread that uses a `Service`.
 
-    While one transaction is being made durable the next one gathers, so that many small senders
-    together come near the speed of one large feed, and a lone one waits for nobody.
+    While one transaction commits, messages gather for the next one. Many small senders together
+    are nearly as fast as one large feed, and a single sender does not wait for others.
     """
 
     def __init__(self, service: Service, *, room: int = ROOM) -> None:
@@ -72,11 +72,11 @@ class GroupCommit:
         self._thread = threading.Thread(target=self._run, name="accord-writer", daemon=True)
 
     def start(self) -> None:
-        """Begin to write."""
+        """Start the thread."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Write all that waits, take no more, and end."""
+        """Take no more, write what waits, and end the thread."""
         with self._changed:
             self._stopping = True
             self._changed.notify()
@@ -88,15 +88,15 @@ class GroupCommit:
         return self._thread.is_alive()
 
     def submit(self, raws: Sequence[bytes]) -> Future[list[Outcome]]:
-        """Have messages decided, each a CloudEvent in structured JSON; outcomes come in order.
+        """Decide messages, each a CloudEvent in structured JSON; the outcomes come in order.
 
-        Raises `Busy` if too much waits already. The future raises what the store raised; then
-        nothing was recorded and the same may be sent again.
+        Raises `Busy` if too much waits already. If the store fails, the future raises its error;
+        then nothing was recorded, and the same messages can be sent again.
         """
         messages = _Messages(raws)
         with self._changed:
             self._check_open()
-            # One that is larger than the room is taken when nobody else waits.
+            # A submission larger than the limit is taken when nothing else waits.
             if self._waiting_bytes and self._waiting_bytes + messages.size > self._room:
                 raise Busy("Too many events wait to be recorded.")
             self._waiting_bytes += messages.size
@@ -105,7 +105,7 @@ class GroupCommit:
         return messages.future
 
     def call(self, work: Callable[[], T]) -> Future[T]:
-        """Have something else done in the writer's thread, in its turn."""
+        """Call a function in the writer's thread, after the submissions before it."""
         call = _Call(work)
         with self._changed:
             self._check_open()
@@ -119,7 +119,7 @@ class GroupCommit:
 
     def _run(self) -> None:
         while group := self._next():
-            # A submitter that went away meanwhile wants nothing decided.
+            # A sender that cancelled its future wants nothing decided.
             group = [each for each in group if each.future.set_running_or_notify_cancel()]
             for call in group:
                 if isinstance(call, _Call):
@@ -127,7 +127,7 @@ class GroupCommit:
             self._decide([each for each in group if isinstance(each, _Messages)])
 
     def _next(self) -> list[_Messages | _Call[Any]]:
-        """Give what is done next: one call, or messages for one transaction; at the end, none."""
+        """Return what is next: one call, or the messages of one transaction; nothing at the end."""
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._stopping)
             group: list[_Messages | _Call[Any]] = []
@@ -154,7 +154,7 @@ class GroupCommit:
                 log.exception("recording failed")
                 group[0].future.set_exception(error)
                 return
-            # It may be the fault of one among them, and the others have nothing to do with it.
+            # One submission can be at fault, so each is tried by itself.
             for each in group:
                 self._decide([each])
             return

@@ -1,9 +1,10 @@
-"""People by name at the doors alone: the history holds commitments, and the names are kept apart.
+"""Pseudonyms: the history holds commitments to people's names, and the names are stored apart.
 
-A commitment (`audit/verifiers/FORMAT.md`, section 11) is a hash of a name with a salt. The same
-name in the same partnership has the same commitment, until it is erased: then name and salt are
-forgotten, all that was signed, hashed and proven stays as it is, and the same name comes under
-another one.
+Names appear only at the edges of the system: in what is sent, and in answers.
+
+A commitment (`infra/evidence/verifiers/FORMAT.md`, section 11) is a hash of a name with a salt. A
+name has one commitment in a partnership until it is erased. Erasing deletes the name and the salt;
+signatures, hashes and proofs stay valid. Sent again, the same name gets another commitment.
 """
 
 import json
@@ -27,41 +28,41 @@ from infra.tlog.codec import canonical
 V = TypeVar("V", bound=Value)
 
 PERSON = "person"
-"""The kind under which a name and its salt are kept, by their commitment."""
+"""The kind of a name with its salt; the key is the commitment."""
 
 COMMAND = "command"
-"""The kind under which signed commands are kept, which name people."""
+"""The kind of a signed command, which can name people."""
 
 ERASING = "erasing"
-"""The kind under which a commitment is kept, for no partnership, until its name is forgotten."""
+"""The kind of a commitment whose name is to be deleted; it belongs to no partnership."""
 
 SALT = 32
-"""Bytes of a salt: as many as the hash has, so that nobody tries them all."""
+"""Bytes of a salt: as many as the hash has, so that trying all of them is infeasible."""
 
 COMMITMENT = re.compile(r"person:[0-9a-f]{64}")
 
 _SHOWN = slice(len("person:"), len("person:") + 8)
-"""The digits by which people tell erased persons apart."""
+"""The digits that are shown of an erased person's commitment."""
 
 SaltSource = Callable[[str, str, int], bytes]
-"""Gives the salt of a name that is new: by its partnership, the name, and how many were erased."""
+"""Returns the salt of a new name, given the partnership, the name and how many were erased."""
 
 
 def by_chance(*_: object) -> bytes:
-    """Give a salt that nobody can guess."""
+    """Return a random salt."""
     return secrets.token_bytes(SALT)
 
 
 def derived(partnership: str, name: str, erased: int) -> bytes:
-    """Give the salt that this name has in every simulated store, so that feeds are repeatable.
+    """Return the salt of a name in every simulated store, so that playing a feed is repeatable.
 
-    Whoever guesses the name can tell that it is right, so it protects nobody.
+    It protects nobody: a guessed name can be checked against its commitment.
     """
     return sha256(f"accord/simulated-salt@v1\n{partnership}\n{erased}\n{name}".encode()).digest()
 
 
 def commit(partnership: str, name: str, salt: bytes) -> Kept:
-    """Give what is kept of a name, under its commitment."""
+    """Return a name with its salt, to be stored under its commitment."""
     encoded = b64encode(salt).decode()
     text = f"accord/person@v1\n{partnership}\n{encoded}\n{name}"
     key = f"person:{sha256(text.encode()).hexdigest()}"
@@ -81,7 +82,7 @@ def names(
 
 @cache
 def personal(model: type[Value]) -> tuple[str, ...]:
-    """Give the names of those fields of a command or an event that name people."""
+    """Return the names of those fields of a command or an event that name people."""
     return tuple(
         name
         for name, field_ in model.model_fields.items()
@@ -94,7 +95,7 @@ def personal(model: type[Value]) -> tuple[str, ...]:
 
 
 def renamed(value: V, told: Callable[[str], str]) -> V:
-    """Give a command or an event with other names for its people."""
+    """Return a command or an event with other names for its people."""
     fields = personal(type(value))
     if not fields:
         return value
@@ -112,40 +113,40 @@ def renamed(value: V, told: Callable[[str], str]) -> V:
 
 @dataclass(frozen=True, slots=True)
 class Pseudonyms:
-    """Who is known in one partnership, and the salts of those who will be."""
+    """The people known in one partnership, and the source of salts for new ones."""
 
     partnership: str
     salts: SaltSource
     by_name: Mapping[str, str] = field(default_factory=dict)
-    """The commitments of those that are not erased."""
+    """The commitment of each name that is not erased."""
     erased: frozenset[str] = frozenset()
 
     @classmethod
     def of(
         cls, history: History, partnership: str, salts: SaltSource, erased: Iterable[str]
     ) -> "Pseudonyms":
-        """Give those whose names are kept, but for those whose erasure is recorded."""
+        """Return the people of a partnership whose names are stored and not `erased`."""
         gone = frozenset(erased)
         kept = names(history, partnership).items()
         by_name = {name: key for key, name in kept if key not in gone}
         return cls(partnership, salts, by_name, gone)
 
     def without(self, commitment: str) -> "Pseudonyms":
-        """Give those that are left when one is erased."""
+        """Return the others, with one person erased."""
         left = {name: key for name, key in self.by_name.items() if key != commitment}
         return replace(self, by_name=left, erased=self.erased | {commitment})
 
 
 @dataclass(slots=True)
 class Pseudonymizer:
-    """Gives commitments for the names in one command, known ones or new ones."""
+    """Replaces the names in one command by commitments, known ones or new ones."""
 
     known: Pseudonyms
     fresh: dict[str, Kept] = field(default_factory=dict)
-    """What is to be kept of names that are new, by name."""
+    """What is to be stored of the new names, by name."""
 
     def __call__(self, name: str) -> str:
-        """Give the commitment of a name. Raises `Refused` for a commitment that is not known."""
+        """Return the commitment of a name. Raises `Refused` for a commitment that is not known."""
         if COMMITMENT.fullmatch(name):
             return self._known(name)
         known = self.known
@@ -157,7 +158,7 @@ class Pseudonymizer:
         return self.fresh[name].key
 
     def people(self) -> Pseudonyms:
-        """Give who is known once the command has come in."""
+        """Return the people known after the command."""
         if not self.fresh:
             return self.known
         fresh = {name: kept.key for name, kept in self.fresh.items()}
@@ -168,8 +169,8 @@ class Pseudonymizer:
             return commitment
         raise Refused(
             "unknown-person",
-            f"Nobody in {self.known.partnership} is known as {commitment}.",
-            "Name the person, or give a commitment that the partnership's history has.",
+            f"{self.known.partnership} knows no person {commitment}.",
+            "Give the person's name, or a commitment from the partnership's history.",
         )
 
 
@@ -177,7 +178,7 @@ class Pseudonymizer:
 
 
 class Names:
-    """The names of a partnership's people, for answers; one that is erased says so."""
+    """The names of a partnership's people, for answers; an erased one is shown as erased."""
 
     def __init__(
         self, history: History, partnership: str, people: Iterable[str] | None = None
@@ -186,18 +187,18 @@ class Names:
         self._names = names(history, partnership, people)
 
     def __call__(self, commitment: str) -> str:
-        """Give the name that a commitment stands for; what is none is given as it is."""
+        """Return the name behind a commitment; any other text is returned unchanged."""
         if not COMMITMENT.fullmatch(commitment):
             return commitment
         return self._names.get(commitment) or f"(erased person {commitment[_SHOWN]})"
 
     def recorded(self, recorded: Recorded) -> Recorded:
-        """Give an event with its people by name."""
+        """Return an event with its people by name."""
         act = recorded.act._replace(actor=self(recorded.act.actor))
         return replace(recorded, act=act, event=renamed(recorded.event, self))
 
     def told_apart(self, row: Mapping[str, Any]) -> dict[str, str]:
-        """Give the name of each commitment in a JSON object."""
+        """Return the name of each commitment in a JSON object."""
         found = COMMITMENT.findall(orjson.dumps(row).decode())
         return {commitment: self(commitment) for commitment in sorted(set(found))}
 
@@ -206,12 +207,12 @@ class Names:
 
 
 def to_forget(partnership: str, commitment: str) -> Kept:
-    """Give what is kept with the record of an erasure, until the name is forgotten."""
+    """Return the marker that is stored with an erasure until the name is deleted."""
     return Kept(ERASING, "", commitment, partnership.encode())
 
 
 def forget(history: History) -> None:
-    """Forget the names of all whose erasure is recorded, those of an interrupted run among them."""
+    """Delete the names whose erasure is recorded, including those of an interrupted run."""
     erasing = history.kept(ERASING, "")
     for commitment, partnership in erasing.items():
         _forget(history, partnership.decode(), commitment)
@@ -223,13 +224,13 @@ def _forget(history: History, partnership: str, commitment: str) -> None:
     name = names(history, partnership).get(commitment)
     if name is None:
         return
-    # What is no whole JSON may have the name as JSON escapes it.
+    # A message that is not complete JSON can hold the name with JSON's escapes.
     written = "|".join(map(re.escape, {name, json.dumps(name)[1:-1]}))
     spoken = re.compile(rf"(?<!\w)(?:{written})(?!\w)")
     commands = history.kept(COMMAND, partnership).items()
     history.forget(COMMAND, partnership, [key for key, body in commands if _says(spoken, body)])
     history.redact([_redacted(each) for each in _refusals(history) if _says(spoken, each.raw)])
-    # Last, because by it an interrupted run knows what to look for.
+    # Last, because an interrupted run finds the name by it.
     history.forget(PERSON, partnership, [commitment])
 
 
@@ -245,7 +246,7 @@ def _redacted(refusal: Refusal) -> Refusal:
         refusal,
         type=None,
         detail="It named a person whose name was erased.",
-        hint="Whoever sent it may send it anew.",
+        hint="Its sender can send it again.",
         pointer=None,
         raw=b"",
         state="erased",
@@ -253,7 +254,7 @@ def _redacted(refusal: Refusal) -> Refusal:
 
 
 def _says(spoken: re.Pattern[str], body: bytes) -> bool:
-    """Whether a message has the name as words of its own, however it is written in JSON."""
+    """Whether a message contains the name as whole words, in any JSON notation."""
     try:
         texts = _texts(orjson.loads(body))
     except orjson.JSONDecodeError:
@@ -274,7 +275,7 @@ def _texts(value: object) -> Iterator[str]:
 
 
 def _opened(payload: object) -> object:
-    """Give what a signed command carries (DSSE), or what stands there where it is none."""
+    """Return the payload of a signed command (DSSE), or the value itself if it is not one."""
     try:
         return orjson.loads(b64decode(str(payload), validate=True))
     except ValueError:

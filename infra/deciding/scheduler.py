@@ -1,4 +1,4 @@
-"""The thread that has deadlines recorded as they pass."""
+"""The thread that records deadlines as they pass."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -13,9 +13,9 @@ from projections import DEADLINES
 
 
 class Scheduler(Repeated):
-    """Has deadlines recorded as they pass.
+    """Records deadlines as they pass.
 
-    What is due stands in the store, so after a stop it finds all that passed meanwhile.
+    The views list what is due, so after a restart it finds what passed in between.
     """
 
     def __init__(
@@ -32,9 +32,9 @@ class Scheduler(Repeated):
         self._clock = clock
 
     def check(self) -> int:
-        """Record every deadline that has passed by now; give how many events that made."""
+        """Record every deadline that has passed by now; return how many events that made."""
         due = self._views.due(DEADLINES.name, instant(self._clock()))
-        # One partnership at a time, so that after a long stop senders get their turns between.
+        # One partnership at a time, so that senders get their turns after a long stop.
         return sum(
             self._writer.call(partial(self._service.pass_time, [name])).result() for name in due
         )

@@ -1,7 +1,7 @@
-"""Evidence bundles: a ZIP file by which a counterparty checks the record offline, trusting nobody.
+"""Evidence bundles: a ZIP file with which a counterparty checks the record offline.
 
-What is in it, and what a verifier does with it, is written down in `verifiers/FORMAT.md`; tests
-hold this module and both verifiers to that page.
+`verifiers/FORMAT.md` specifies its content and what a verifier does with it. Tests check this
+module and both verifiers against that page.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -39,18 +39,18 @@ from projections.visibility import Sight, Viewer
 FORMAT: Final = "accord-bundle/1"
 
 _KEYS = (KeyRegistered, KeyRotated, KeyRevoked)
-"""Facts that are in every bundle, because signatures are checked by them."""
+"""Events that are in every bundle, because signatures are checked with them."""
 
 TIMESTAMP = "timestamp"
-"""The kind under which an authority's answer is kept, by the size of the checkpoint."""
+"""The kind of an authority's answer; the key is the size of the checkpoint."""
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What is to be handed out: for whom and what for, and which part of the log.
+    """The request for a bundle: for whom and for what purpose, and which part of the log.
 
-    `party` sees what the other does not keep to itself; without one neither side's private facts
-    are in it. Events recorded before `start` or after `end` are in it as hashes alone.
+    A `party` sees all but the other's private events; without one, neither side's private events
+    are shown. Events recorded before `start` or after `end` are included as hashes only.
     """
 
     by: str
@@ -64,7 +64,7 @@ class Asked:
 
 @dataclass(slots=True)
 class Exported:
-    """What was handed out: how much, up to which event, and what is wrong with the store."""
+    """What a bundle contains: how much, up to which event, and what is wrong with the store."""
 
     size: int
     withheld: int = 0
@@ -74,11 +74,11 @@ class Exported:
 def export(accord: Accord, notary: Notary, partnership: str, asked: Asked, path: Path) -> Exported:
     """Write the evidence bundle of a partnership to a new file.
 
-    That it is handed out is recorded first, so the log itself tells of it. Where the store no
-    longer is what was signed, what stands there is handed out with the last checkpoints, and the
-    warning says what is wrong: a verifier finds it. Raises `NotFound`, `FileExistsError`.
+    The export itself is recorded first. If the store was altered after it was signed, the altered
+    events are exported with the last checkpoints, a warning says what is wrong, and a verifier will
+    find it. Raises `NotFound`, `FileExistsError`.
     """
-    # Whatever is not there is told before anything is recorded or written.
+    # All that can be missing is checked before anything is recorded or written.
     size_of(accord.history, partnership)
     viewer = AsOf(viewer=Viewer(asked.party))
     sight_of(accord.history, partnership, viewer, figures=False)
@@ -97,14 +97,14 @@ def export(accord: Accord, notary: Notary, partnership: str, asked: Asked, path:
             with ZipFile(file, "w", ZIP_DEFLATED) as archive:
                 bundle.write(_Bag(archive))
         except BaseException:
-            # Half a bundle would only look like one that was tampered with.
+            # Half a bundle would look like one that was tampered with.
             path.unlink()
             raise
     return bundle.exported
 
 
 class _Bag:
-    """A BagIt bag as it is written: each file with its checksum (RFC 8493)."""
+    """A BagIt bag (RFC 8493) that is being written: each file with its checksum."""
 
     def __init__(self, archive: ZipFile) -> None:
         self._archive = archive
@@ -113,9 +113,9 @@ class _Bag:
 
     @contextmanager
     def file(self, name: str) -> Iterator[Callable[[bytes], None]]:
-        """Give what writes to a file of the bag."""
+        """Return a writer to a file of the bag."""
         digest = sha256()
-        # The moment of writing is in the bag itself; the archive's own says nothing.
+        # The bag itself has the time of writing; the archive's times are constant.
         info = ZipInfo(name)
         info.compress_type = ZIP_DEFLATED
         with self._archive.open(info, "w") as target:
@@ -134,7 +134,7 @@ class _Bag:
             write(data)
 
     def lines(self, name: str, rows: Iterable[Row]) -> None:
-        """Write a file of canonical JSON, a row to a line."""
+        """Write a file of canonical JSON, one row a line."""
         with self.file(name) as write:
             for row in rows:
                 write(codec.canonical(row) + b"\n")
@@ -176,14 +176,14 @@ class _Bundle:
             bag.put(f"data/{name}", data)
         self._write_tags(bag)
 
-    # --- what is handed out ---
+    # --- the request and the events ---
 
     def _sealed(self) -> list[Note]:
-        """Record that it is handed out, and give the checkpoints up to then."""
+        """Record the export, and return the checkpoints up to then."""
         history, asked = self.accord.history, self.asked
         event = BundleExported(reason=asked.reason, party=asked.party)
         try:
-            # Over what was altered nothing more is recorded, so that its end stays where it is.
+            # Nothing is recorded on top of altered events, so that the log's end stays where it is.
             self._log().grow()
             self.accord.service.record_own(self.partnership, asked.by, event)
             size = size_of(history, self.partnership)
@@ -197,7 +197,7 @@ class _Bundle:
         return [Note.read(each) for each in self.accord.trees.checkpoints(self.partnership)]
 
     def _intact(self) -> int:
-        """Give the size that was signed last, which is what can be held against the events."""
+        """Return the size of the last checkpoint, against which the events can be checked."""
         last = self.notary.latest(self.partnership)
         return Checkpoint.read(last.text).size if last else 0
 
@@ -209,7 +209,7 @@ class _Bundle:
         with bag.file("data/events.jsonl") as write:
             for index, body, leaf in entries:
                 for _ in range(len(leaves), index):
-                    # What is gone leaves its place empty, so that it is missed there.
+                    # A deleted event leaves a gap, so that a verifier misses it.
                     leaves.append(bytes(len(leaf)))
                     write(b"{}\n")
                 leaves.append(leaf)
@@ -222,11 +222,11 @@ class _Bundle:
         bag.put("data/hashes.txt", "".join(f"{each.hex()}\n" for each in leaves).encode())
 
     def _why_not(self, sight: Sight, index: int, body: bytes) -> str | None:
-        """Give why an event is not shown, or nothing if it is."""
+        """Return why an event is not shown, or nothing if it is."""
         try:
             recorded = codec.decode(body, index=index)
         except (ValueError, KeyError, TypeError, ValidationError):
-            return None  # It was altered, and that is what is to be seen.
+            return None  # It was altered, and a verifier must see that.
         self.events.append(recorded)
         if not self._within(recorded.act.recorded_at) and not isinstance(recorded.event, _KEYS):
             return "range"
@@ -264,7 +264,7 @@ class _Bundle:
     def _head(self) -> Head:
         return self.accord.history.heads([self.partnership])[self.partnership]
 
-    # --- what proves it ---
+    # --- proofs ---
 
     def _log(self) -> Log:
         return self.notary.log(self.partnership)
@@ -284,7 +284,7 @@ class _Bundle:
         bag.put("data/policy.txt", self.notary.policy_of(self.partnership).encode())
 
     def _write_proofs(self, bag: _Bag, last: Note) -> None:
-        """Write the proofs of what is in question, which stand by themselves."""
+        """Write complete proofs of the requested events."""
         for index in sorted(self._in_question()):
             path = self._log().inclusion(index, self.exported.size)
             proof = tlog_proof(index, path, last)
@@ -304,7 +304,7 @@ class _Bundle:
         }
         return (stated | alerted) - {None}
 
-    # --- what stands beside the log ---
+    # --- data outside the log ---
 
     def _write_beside(self, bag: _Bag) -> None:
         bag.lines("data/commands.jsonl", self._commands())
@@ -353,14 +353,14 @@ class _Bundle:
                     }
             number = page[-1].number
 
-    # --- what follows from it ---
+    # --- claims ---
 
     def _write_claims(self, bag: _Bag) -> None:
-        # What follows from a log needs all of it, so where some of it was altered nothing does.
+        # Claims need the whole log, so there are none if a part of it was altered.
         if len(self.events) == self.exported.size:
             self.statements = claims.statements(self.events)
             self.alerts = claims.alerts(self.events)
-        # What only a part is shown of cannot be found again from that.
+        # A verifier cannot compute claims of which it sees only a part.
         ranged = self.asked.start is not None or self.asked.end is not None
         bag.document("data/keys.json", claims.keys(self.shown))
         bag.document("data/agreements.json", claims.agreements(self.shown))
@@ -392,6 +392,6 @@ def _schema(kind: type[Event]) -> Row:
 
 
 def _guides() -> dict[str, bytes]:
-    """Give the verifiers and the written format, which travel in every bundle."""
+    """Return the verifiers and the format, which are in every bundle."""
     folder = resources.files("infra.evidence") / "verifiers"
     return {name: (folder / name).read_bytes() for name in ("FORMAT.md", "verify.py", "verify.mjs")}

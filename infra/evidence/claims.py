@@ -1,6 +1,6 @@
-"""What a bundle says follows from the events, so that whoever checks it can find it again.
+"""The claims of a bundle: figures, statements and alerts, which verifiers compute again.
 
-The rules by which each is found are written down in `verifiers/FORMAT.md`, sections 10 and 13.
+`verifiers/FORMAT.md` has the rules, in sections 10 and 13.
 """
 
 from collections.abc import Iterable, Sequence
@@ -25,7 +25,7 @@ _LINE = (
 
 
 def agreements(events: Iterable[Recorded]) -> list[Row]:
-    """Give each version of the terms, with the event that made it."""
+    """Return each version of the terms, with the event that made it."""
     return [
         {"index": each.index}
         | {name: _data(each.event)[name] for name in ("terms_version", "effective_from", "terms")}
@@ -39,7 +39,7 @@ def _data(event: Event) -> dict[str, Any]:
 
 
 def figures_of(events: Iterable[Recorded]) -> list[Row]:
-    """Give the figures of every period that these events come to."""
+    """Return the figures of every period, computed from these events."""
     rows = replay(KPIS, events).rows
     return [
         _claim(line) for period in figures.periods(rows) for line in figures.report(rows, period)
@@ -52,7 +52,7 @@ def _claim(line: Line) -> Row:
 
 
 def statements(events: Iterable[Recorded]) -> list[Row]:
-    """Give each statement with the lines that it took up; at the end what none has stated yet."""
+    """Return each statement with its lines; last, what is not stated yet."""
     found = replay_ledger(events)
     claims = [
         {
@@ -82,7 +82,7 @@ def _line(line: Row) -> Row:
 
 
 def alerts(events: Sequence[Recorded]) -> list[Row]:
-    """Give each alert with the events that opened and ended it, by when it opened."""
+    """Return each alert with the events that opened and ended it, by when it opened."""
     found: dict[str, Row] = {}
     for output, index in replay(ALERTS, events).outputs:
         body, cause = ALERTS.dump(output.id, output.body), events[index]
@@ -99,7 +99,7 @@ def alerts(events: Sequence[Recorded]) -> list[Row]:
 
 
 def keys(events: Iterable[Recorded]) -> list[Row]:
-    """Give each key of a party, by the events that registered it and that ended it."""
+    """Return each key of a party, with the events that registered and ended it."""
     known: dict[str, Row] = {}
     for each in events:
         event = each.event

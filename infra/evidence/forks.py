@@ -1,8 +1,8 @@
-"""Where two accounts of one log part ways: a proof that its operator told two histories.
+"""Forks: a proof that an operator signed two different histories of one log.
 
-An account is a bundle, or a checkpoint alone. The proof stands by itself: two checkpoints that the
-operator signed, and, where they are of different sizes, the leaf at the first index at which they
-differ with its proof of inclusion in each.
+An account is a bundle or a single checkpoint. The proof is complete in itself: two checkpoints
+that the operator signed and, if their sizes differ, the leaf at the first index at which they
+differ, with its proof of inclusion in each.
 """
 
 from dataclasses import dataclass
@@ -28,16 +28,16 @@ FORMAT: Final = "accord-fork/1"
 
 _HASHES, _NOTES = "data/hashes.txt", "data/checkpoints.jsonl"
 _LARGEST = 2**30
-"""Bytes of one of these files at most."""
+"""The most bytes of one of these files."""
 
 
 class NoAccount(ValueError):
-    """A file that is neither a bundle nor a checkpoint, or not one of the log in question."""
+    """A file that is not a bundle or a checkpoint of this log."""
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """What somebody was shown of a log: the checkpoint, and the leaf hashes if they are known."""
+    """One account of a log: a checkpoint, and the leaf hashes if they are known."""
 
     note: Note
     checkpoint: Checkpoint
@@ -82,7 +82,7 @@ Verdict = Literal["same", "grown", "fork", "unknown"]
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """What comparing two accounts came to, in a sentence, and the proof where it is a fork."""
+    """The result of comparing two accounts, in a sentence, and the proof of a fork."""
 
     verdict: Verdict
     text: str
@@ -91,7 +91,7 @@ class Compared:
 
 
 def compare(one: Account, other: Account, operator: Verifier) -> Compared:
-    """Compare two accounts of one log. Raises `NoAccount` where `operator` did not sign one."""
+    """Compare two accounts of one log. Raises `NoAccount` if `operator` did not sign one."""
     for each in (one, other):
         if each.note.by(operator) is None:
             raise NoAccount(
@@ -153,7 +153,7 @@ def _side(account: Account, small: Account, index: int | None) -> dict[str, Any]
         parts = merkle.inclusion_parts(index, len(leaves))
         path = merkle.proof(parts, lambda node: _node(leaves, node))
         return side | {"leaf": leaves[index].hex(), "inclusion": written_proof(path)}
-    # What the larger one was when it was as small as the other, and that it grew from that.
+    # The root of the larger one at the smaller size, and the proof that it grew from that.
     size = small.checkpoint.size
     if size == len(leaves):
         return side
@@ -169,17 +169,17 @@ def _node(leaves: tuple[bytes, ...], node: merkle.Node) -> bytes:
 
 
 def check(raw: bytes, operator: Verifier) -> Compared:
-    """Check a proof that `compare` gave. Raises `NoAccount` where it proves nothing."""
+    """Check a proof that `compare` made. Raises `NoAccount` if it proves nothing."""
     try:
         proof = codec.parse(raw)
         index, sides = proof["index"], proof["accounts"]
         one, other = (Account._of_note(each["note"]) for each in sides)  # noqa: SLF001 - same file
         shown = _shows(sides, one.checkpoint, other.checkpoint, index)
     except (Malformed, KeyError, ValueError, TypeError) as error:
-        raise NoAccount(f"This is no proof of a fork: {error}") from error
+        raise NoAccount(f"This is not a proof of a fork: {error}") from error
     signed = all(each.note.by(operator) for each in (one, other))
     if not (signed and shown and one.checkpoint.origin == other.checkpoint.origin == operator.name):
-        raise NoAccount(f"This does not prove that {operator.name} told two histories.")
+        raise NoAccount(f"This does not prove that {operator.name} signed two histories.")
     return Compared("fork", _told(index), index, proof)
 
 
@@ -201,5 +201,5 @@ def key_of(text: str) -> Verifier:
     """Read the key of a log. Raises `Malformed`."""
     found = Verifier.read(text)
     if found.kind is not Kind.NOTE:
-        raise Malformed(f"{text!r} is the key of a witness; give that of the log (accord log-key).")
+        raise Malformed(f"{text!r} is the key of a witness. Give the log's own key.")
     return found

@@ -14,12 +14,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from infra.audit.witness import LARGEST, Seen, Witness
+from infra.audit.witness import LARGEST, Witness, WitnessFile
 from infra.http.server import address, configured, names, signals_only_end_the_server
 from infra.running.listening import listening
 
 
-def create_app(witness: Witness, seen: Seen, hosts: Sequence[str] = ("*",)) -> Starlette:
+def create_app(witness: Witness, seen: WitnessFile, hosts: Sequence[str] = ("*",)) -> Starlette:
     """Return the application of a witness; it answers only to these host names."""
 
     async def add_checkpoint(request: Request) -> Response:
@@ -62,7 +62,7 @@ def serve(witness: Witness, state: Path, host: str, port: int) -> None:
     Raises `CannotListen`.
     """
     with listening(host, port) as sock:
-        server = uvicorn.Server(configured(create_app(witness, Seen(state), names(host))))
+        server = uvicorn.Server(configured(create_app(witness, WitnessFile(state), names(host))))
         sys.stderr.write(f"The witness {witness.name} listens at {address(sock)}.\n")
         with signals_only_end_the_server():
             server.run([sock])

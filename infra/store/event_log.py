@@ -50,7 +50,7 @@ class EventLog:
         self._appended = Signal()
 
     def subscribe(self, callback: Callable[[], None]) -> Callable[[], None]:
-        """Have `callback` called after each commit of this object (see `Signal.subscribe`)."""
+        """Call `callback` after each commit of this object (see `Signal.subscribe`)."""
         return self._appended.subscribe(callback)
 
     def append(

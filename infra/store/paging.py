@@ -1,4 +1,4 @@
-"""How much is read from a store at a time; no transaction stays open between two pages."""
+"""Reading a store in pages; no transaction stays open between two pages."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -8,14 +8,14 @@ T = TypeVar("T")
 Named = tuple[str, T]
 
 PAGE = 500
-"""Events or rows read at a time: enough to be quick, few enough to hold in memory."""
+"""Events or rows read at a time."""
 
 LAST = "\U0010ffff"
 """No character sorts behind this one, so a prefix and this end a range of keys."""
 
 
 def by_index(read: Callable[[int, int], list[T]], start: int, stop: int | None) -> Iterator[T]:
-    """Give what `read` finds from index `start` up to, without, `stop`, a page at a time.
+    """Return what `read` finds from index `start` up to, without, `stop`, a page at a time.
 
     Indexes have no gaps, so a range of them is a page, and a short page is the last.
     """
@@ -32,7 +32,7 @@ def by_index(read: Callable[[int, int], list[T]], start: int, stop: int | None) 
 def by_name(
     read: Callable[[str, int], list[Named[T]]], after: str = "", limit: int | None = None
 ) -> Iterator[Named[T]]:
-    """Give at most `limit` of what `read` finds behind a name, a page at a time."""
+    """Return at most `limit` of what `read` finds behind a name, a page at a time."""
     left = limit
     while left is None or left > 0:
         size = PAGE if left is None else min(PAGE, left)

@@ -39,7 +39,7 @@ class PostgresStore(EventLog):
 
     @classmethod
     def open(cls, url: str) -> Self:
-        """Give the store at `url`. Raises `UnknownSchema` if it was not migrated to this form."""
+        """Return the store at `url`. Raises `UnknownSchema` if it was not migrated to this form."""
         return cls(Datastore(url))
 
     @property
@@ -60,7 +60,7 @@ class PostgresStore(EventLog):
         )
 
     def forget(self, kind: str, partnership: str, keys: Iterable[str]) -> None:
-        """Forget what is kept under these keys."""
+        """Delete what is kept under these keys."""
         self.datastore.run(
             "DELETE FROM history.kept WHERE kind = %s AND partnership = %s AND key = ANY(%s)",
             kind,
@@ -69,7 +69,7 @@ class PostgresStore(EventLog):
         )
 
     def redact(self, refusals: Iterable[Refusal]) -> None:
-        """Put these in the place of the refused inputs of their numbers, and in their results."""
+        """Replace the refused inputs with these numbers, and the refusals in their results."""
         for r in refusals:
             self.datastore.run(
                 """WITH redacted AS (
@@ -84,7 +84,7 @@ class PostgresStore(EventLog):
             )
 
     def set_meta(self, key: str, value: str) -> None:
-        """Note something about this store as a whole."""
+        """Save a setting of this store."""
         self.datastore.run(
             """INSERT INTO history.meta VALUES (%s, %s)
             ON CONFLICT (key) DO UPDATE SET value = excluded.value""",
@@ -95,7 +95,7 @@ class PostgresStore(EventLog):
     # --- reading events ---
 
     def newest(self, start: int, end: int) -> dict[str, int]:
-        """Give the largest index of each partnership among positions behind `start`, to `end`."""
+        """Return the largest index of each partnership among positions behind `start`, to `end`."""
         found = self.datastore.all(
             """SELECT partnership, max(idx) FROM history.events
             WHERE position > %s AND position <= %s GROUP BY partnership""",
@@ -105,19 +105,19 @@ class PostgresStore(EventLog):
         return dict(found)
 
     def bodies(self, partnership: str, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
-        """Give the canonical bytes of the same events, as they are stored."""
+        """Return the canonical bytes of the same events, as they are stored."""
         for body, _, _ in self._rows(partnership, start, stop):
             yield body
 
     def entries(
         self, partnership: str, start: int = 0, stop: int | None = None
     ) -> Iterator[tuple[int, bytes, bytes]]:
-        """Give the index, the bytes and the noted leaf hash of each, just as they stand there."""
+        """Return the index, the bytes and the leaf hash of each event, exactly as stored."""
         for body, index, leaf in self._rows(partnership, start, stop):
             yield index, body, leaf
 
     def leaves(self, partnership: str, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
-        """Give the leaf hashes of the same events, as they were noted when they were recorded."""
+        """Return the leaf hashes of the same events, as stored when they were recorded."""
 
         def read(first: int, end: int) -> list[bytes]:
             found = self.datastore.all(
@@ -144,7 +144,7 @@ class PostgresStore(EventLog):
         return by_index(read, start, stop)
 
     def partnerships(self, after: str = "", limit: int = 1000) -> list[str]:
-        """Give the names of partnerships that have events, sorted, beginning after `after`."""
+        """Return the names of partnerships that have events, sorted, beginning after `after`."""
         # Each has one event of index 0, and the key of partnership and index finds it.
         found = self.datastore.all(
             """WITH RECURSIVE names AS (
@@ -161,7 +161,7 @@ class PostgresStore(EventLog):
         return [partnership for (partnership,) in found]
 
     def last_recorded_at(self) -> datetime | None:
-        """Give the latest moment at which an event was recorded; None if there is no event."""
+        """Return the latest moment at which an event was recorded; None if there is no event."""
         # The last event of each partnership is its latest, and the key finds it.
         found = self.datastore.one(
             """WITH RECURSIVE names AS (
@@ -178,7 +178,7 @@ class PostgresStore(EventLog):
     # --- reading what stands beside them ---
 
     def heads(self, partnerships: Iterable[str]) -> dict[str, Head]:
-        """Give the head of each of these partnerships that has events."""
+        """Return the head of each of these partnerships that has events."""
         found = self.datastore.all(
             """SELECT name, head.idx + 1, head.recorded_at FROM unnest(%s::text[]) AS name
             CROSS JOIN LATERAL (SELECT idx, recorded_at FROM history.events
@@ -188,7 +188,7 @@ class PostgresStore(EventLog):
         return {name: Head(size, utc(recorded_at)) for name, size, recorded_at in found}
 
     def results(self, keys: Iterable[Key]) -> dict[Key, CommandResult]:
-        """Give the results that stand under these pairs of source and source id."""
+        """Return the results that exist for these pairs of source and source id."""
         found = self.datastore.all(
             """SELECT r.* FROM unnest(%s::text[], %s::text[]) AS wanted (source, source_id)
             JOIN history.results r USING (source, source_id)""",
@@ -199,7 +199,7 @@ class PostgresStore(EventLog):
     def refusals(
         self, state: RefusalState | None = "open", after: int = 0, limit: int = 100
     ) -> list[Refusal]:
-        """Give refused inputs in this state (None: in any) whose number is beyond `after`."""
+        """Return refused inputs in this state (None: in any) whose number is beyond `after`."""
         found = self.datastore.all(
             """SELECT * FROM history.refusals
             WHERE number > %s AND (%s::text IS NULL OR state = %s) ORDER BY number LIMIT %s""",
@@ -211,12 +211,12 @@ class PostgresStore(EventLog):
         return [_refusal(row) for row in found]
 
     def refusal(self, number: int) -> Refusal | None:
-        """Give one refused input, or None if there is none of that number."""
+        """Return one refused input, or None if there is none of that number."""
         found = self.refusals(state=None, after=number - 1, limit=1)
         return found[0] if found and found[0].number == number else None
 
     def naming(self, types: Sequence[str], after: int) -> list[str]:
-        """Give the partnerships with events of these types behind position `after`, in order."""
+        """Return the partnerships with events of these types after position `after`, in order."""
         found = self.datastore.all(
             """SELECT partnership FROM history.events
             WHERE position > %s AND topic = ANY(%s) ORDER BY position""",
@@ -228,7 +228,7 @@ class PostgresStore(EventLog):
     def kept(
         self, kind: str, partnership: str, keys: Iterable[str] | None = None
     ) -> dict[str, bytes]:
-        """Give what of a kind is kept of a partnership, by its key: all, or what these name."""
+        """Return what is kept of one kind in a partnership, by key: all, or these keys only."""
         wanted = None if keys is None else list(keys)
         found = self.datastore.all(
             """SELECT key, body FROM history.kept WHERE kind = %s AND partnership = %s
@@ -241,7 +241,7 @@ class PostgresStore(EventLog):
         return dict(found)
 
     def meta(self, key: str) -> str | None:
-        """Give what is noted about this store as a whole under `key`."""
+        """Return a setting of this store."""
         found = self.datastore.one("SELECT value FROM history.meta WHERE key = %s", key)
         return found[0] if found else None
 

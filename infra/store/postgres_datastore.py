@@ -16,13 +16,13 @@ from infra.running.leader import ADVISORY
 from infra.store.records import UnknownSchema
 
 CONNECTIONS = 10
-"""Connections that one process has at most; further threads wait for their turn."""
+"""The most connections of one process; further threads wait for one."""
 
 CONNECT_TIMEOUT = 30
-"""Seconds to wait for a connection, so that a restart of the database is waited out."""
+"""Seconds to wait for a connection: long enough for a restart of the database."""
 
 REACHED_WITHIN = 5
-"""Seconds in which a server has to answer when a store is opened."""
+"""Seconds to wait for the server when a store is opened."""
 
 ROLES = ("accord_writer", "accord_views", "accord_reader")
 """The roles that a migration makes: to decide and append, to fold and publish, to read."""
@@ -46,18 +46,18 @@ class Datastore(PostgresDatastore):
             pool_size=1,
             max_overflow=CONNECTIONS - 1,
             connect_timeout=CONNECT_TIMEOUT,
-            # A connection that broke while nobody used it is made anew before it is used.
+            # A connection that broke while it was idle is replaced before it is used.
             pre_ping=True,
             schema="history",
             originator_id_type="text",
         )
-        # What else the address says (sslmode, and what the like) counts too.
+        # Other parameters of the address, such as sslmode, apply too.
         if isinstance(self.pool.kwargs, dict):
             self.pool.kwargs.update({key: value for key, value in known.items() if value})
 
     @contextmanager
     def tuples(self) -> Iterator[psycopg.Cursor[TupleRow]]:
-        """Give a cursor with rows as tuples; each statement is a transaction of its own.
+        """Return a cursor with rows as tuples; each statement is a transaction of its own.
 
         Raises the library's errors: `IntegrityError`, `OperationalError` and their like.
         """
@@ -65,23 +65,23 @@ class Datastore(PostgresDatastore):
             yield c
 
     def all(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
-        """Give all rows of one statement."""
+        """Return all rows of one statement."""
         with self.tuples() as c:
             return c.execute(statement, values, prepare=True, binary=True).fetchall()
 
     def one(self, statement: str, *values: object) -> tuple[Any, ...] | None:
-        """Give the first row of one statement, if there is any."""
+        """Return the first row of one statement, if there is any."""
         with self.tuples() as c:
             return c.execute(statement, values, prepare=True, binary=True).fetchone()
 
     def run(self, statement: str, *values: object) -> None:
-        """Run a statement that gives nothing back."""
+        """Run a statement without a result."""
         with self.tuples() as c:
             c.execute(statement, values, prepare=True)
 
 
 def _reach(url: str) -> None:
-    # The pool tries for long, and in the end does not say what was wrong.
+    # The pool retries for a long time and then does not report the cause.
     try:
         psycopg.connect(url, connect_timeout=REACHED_WITHIN).close()
     except psycopg.OperationalError as error:
@@ -89,14 +89,14 @@ def _reach(url: str) -> None:
 
 
 def columns(rows: Iterable[Sequence[Any]], width: int) -> list[list[Any] | None]:
-    """Give rows as arrays, one for each of `width` columns; no rows are no arrays."""
+    """Return rows as arrays, one for each of `width` columns; None for each without rows."""
     turned: list[list[Any] | None] = [list(column) for column in zip(*rows, strict=True)]
     return turned or [None] * width
 
 
 def arrays(*types: str) -> str:
-    """Give the marks of a statement that takes an array of each of these types."""
-    # In binary form, which costs half of what text does, and for bytes and times a twentieth.
+    """Return the placeholders of a statement that takes an array of each of these types."""
+    # Binary form costs half of what text does, and a twentieth for bytes and times.
     return ", ".join(f"%b::{each}[]" for each in types)
 
 
@@ -104,7 +104,7 @@ def arrays(*types: str) -> str:
 
 
 def newest() -> int:
-    """Give the number of the newest migration of this release."""
+    """Return the number of the newest migration of this release."""
     return max(map(_number, _files()))
 
 
@@ -117,10 +117,10 @@ def _number(name: str) -> int:
 
 
 def migrate(url: str, password: str | None = None) -> list[str]:
-    """Bring a database to the form of this release; give the migrations that were applied.
+    """Bring a database to the form of this release; return the migrations that were applied.
 
-    With a `password` the roles can log in by it. Several at once wait for each other. Raises
-    `UnknownSchema` for a database of a newer release, psycopg's errors for one that cannot be had.
+    With a `password` the roles can log in with it. Migrations at the same time wait for each other.
+    Raises `UnknownSchema` for a database of a newer release, and psycopg's errors.
     """
     with psycopg.connect(url) as connection:
         connection.execute("SELECT pg_advisory_xact_lock(%s, 0)", (ADVISORY,))
@@ -153,7 +153,7 @@ def _applied(connection: psycopg.Connection[Any]) -> int:
 
 
 def check_schema(applied: int, *, or_older: bool = False) -> None:
-    """Raise `UnknownSchema` unless a database has the form of this release."""
+    """Raise `UnknownSchema` unless a database has the schema of this release."""
     if applied > newest() or (applied < newest() and not or_older):
         hint = "Run accord migrate" if applied < newest() else "Use a newer release"
         raise UnknownSchema(
@@ -162,7 +162,7 @@ def check_schema(applied: int, *, or_older: bool = False) -> None:
 
 
 def applied_migration(datastore: Datastore) -> int:
-    """Give the number of the newest migration of a database; 0 for one that was never migrated."""
+    """Return the number of a database's newest migration; 0 if it was never migrated."""
     if datastore.one("SELECT to_regclass('public.accord_migrations') IS NULL") == (True,):
         return 0
     found = datastore.one("SELECT max(number) FROM public.accord_migrations")

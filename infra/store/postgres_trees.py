@@ -14,7 +14,7 @@ class PostgresTrees:
         self._datastore = datastore
 
     def tree(self, partnership: str) -> Tree:
-        """Give the tree as far as it was built; an empty one where it was not begun."""
+        """Return the tree as far as it is built; at first it is empty."""
         found = self._datastore.one(
             "SELECT size, frontier FROM history.trees WHERE partnership = %s", partnership
         )
@@ -50,7 +50,7 @@ class PostgresTrees:
             raise Stale(f"the tree of {partnership} grew meanwhile")
 
     def nodes(self, partnership: str, wanted: Iterable[Node]) -> dict[Node, bytes]:
-        """Give those of these nodes that were saved."""
+        """Return those of these nodes that are saved."""
         levels, numbers = columns(list(wanted), 2)
         found = self._datastore.all(
             """SELECT level, number, hash FROM unnest(%s::int[], %s::int[]) AS w (level, number)
@@ -62,14 +62,14 @@ class PostgresTrees:
         return {(level, number): hashed for level, number, hashed in found}
 
     def checkpoints(self, partnership: str) -> list[str]:
-        """Give the signed notes of a partnership, by size."""
+        """Return the signed notes of a partnership, by size."""
         found = self._datastore.all(
             "SELECT note FROM history.checkpoints WHERE partnership = %s ORDER BY size", partnership
         )
         return [note for (note,) in found]
 
     def sizes(self, partnerships: Iterable[str]) -> dict[str, int]:
-        """Give the size of the latest checkpoint of each of these that has one."""
+        """Return the size of the latest checkpoint of each of these that has one."""
         found = self._datastore.all(
             """SELECT partnership, max(size) FROM history.checkpoints
             WHERE partnership = ANY(%s) GROUP BY partnership""",
@@ -78,7 +78,7 @@ class PostgresTrees:
         return dict(found)
 
     def keep(self, partnership: str, size: int, note: str) -> None:
-        """Keep the note of a checkpoint; one of the same size is replaced (it was cosigned)."""
+        """Save the note of a checkpoint; it replaces one of the same size, when it is cosigned."""
         self._datastore.run(
             """INSERT INTO history.checkpoints VALUES (%s, %s, %s)
             ON CONFLICT (partnership, size) DO UPDATE SET note = excluded.note""",

@@ -1,4 +1,4 @@
-"""What a store keeps and what it promises: `History` for facts, `Views` for folds of them."""
+"""What a store offers: `History` for events, `Trees` for proofs, `Views` for folded rows."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,11 +18,11 @@ Row = dict[str, Any]
 """The body of a row: a JSON object within the profile of `infra.tlog.codec`."""
 
 NOTHING = -1
-"""The index or position before the first one: nothing has been folded or read yet."""
+"""The index or position before the first event."""
 
 
 class Conflict(Exception):
-    """Another writer was first, or time would run backwards; nothing was written. Decide afresh."""
+    """Another writer was first, or time would run backwards. Nothing was written; decide afresh."""
 
 
 class Stale(Exception):
@@ -39,10 +39,10 @@ class ReadOnlyStore(NoSuchStore):
 
 @dataclass(frozen=True, slots=True)
 class CommandResult:
-    """What came of one input, told apart by its source and the identifier it has there.
+    """What the store keeps of the outcome of one input, by its source and its id there.
 
-    `refused` names the rule that refused it. `first` is the index of its first event in
-    `partnership`, filled in by the store, and `count` how many events it caused.
+    `refused` is the refusal as JSON, None if it was accepted. `first` is the index of its first
+    event in `partnership`, which the store fills in, and `count` the number of its events.
     """
 
     source: str
@@ -59,10 +59,10 @@ RefusalState = Literal["open", "retried", "erased"]
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """An input that was refused, kept as it came (`raw`) so that it can be mended and retried.
+    """A refused input, stored as it arrived (`raw`), so that it can be corrected and retried.
 
-    `pointer` says where in the input the trouble is (RFC 6901), if it is at one place. `number`
-    is given by the store.
+    `pointer` is the place of the fault in the input (RFC 6901), if it is at one place. The store
+    assigns `number`.
     """
 
     source: str
@@ -80,7 +80,7 @@ class Refusal:
 
     @property
     def words(self) -> str:
-        """Give why it was refused and what mends it, as its result says it (JSON)."""
+        """Return the rule, the detail and the hint as JSON, as the result has them."""
         why = {"rule": self.rule, "detail": self.detail, "hint": self.hint}
         where = {} if self.pointer is None else {"pointer": self.pointer}
         return orjson.dumps(why | where).decode()
@@ -88,9 +88,9 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """Something kept beside the log, where it can be forgotten: the log holds its hash alone.
+    """Something that is stored outside the log, so that it can be deleted; the log has its hash.
 
-    `kind` says what it is (a signed command, a person's name) and `key` is the hash.
+    `kind` says what it is (a signed command, a person's name), and `key` is the hash.
     """
 
     kind: str
@@ -101,7 +101,7 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """How many events a partnership has, and when the last of them was recorded."""
+    """The number of a partnership's events, and when the last one was recorded."""
 
     size: int
     recorded_at: datetime
@@ -212,8 +212,8 @@ class Saved:
 
 
 def placed_at(event: Recorded, index: int, position: int) -> Recorded:
-    """Give an event at its place in the history."""
-    # `dataclasses.replace` would do the same in four times the time.
+    """Return an event at its place in the history."""
+    # `dataclasses.replace` takes four times as long.
     return Recorded(
         event.partnership,
         event.stream,
@@ -232,7 +232,7 @@ def placed_at(event: Recorded, index: int, position: int) -> Recorded:
 
 
 def sortable(instant: str | None) -> str | None:
-    """Give a moment as text that sorts by time.
+    """Return a moment as text that sorts by time.
 
     Without its Z, a moment on the second sorts before the fractions that follow it.
     """
@@ -240,15 +240,15 @@ def sortable(instant: str | None) -> str | None:
 
 
 class Signal:
-    """Wakes whoever waits in this process for something to have been written."""
+    """Calls subscribers in this process after something was written."""
 
     def __init__(self) -> None:
         self._callbacks: list[Callable[[], None]] = []
 
     def subscribe(self, callback: Callable[[], None]) -> Callable[[], None]:
-        """Have `callback` called at each ring; the function given back ends that.
+        """Call `callback` at each `notify`; the returned function ends that.
 
-        It is called in the writer's thread after the commit, so it must be quick and not raise.
+        It runs in the writer's thread after the commit, so it must be quick and not raise.
         """
         self._callbacks.append(callback)
         return lambda: self._callbacks.remove(callback)
@@ -260,7 +260,7 @@ class Signal:
 
 
 class History(Protocol):
-    """The facts, in the order they were recorded; they are only ever appended to.
+    """The events, in the order in which they were recorded; a history is append-only.
 
     Positions count all events and indexes those of a partnership, both from 0 without gaps.
     """
@@ -272,18 +272,18 @@ class History(Protocol):
         refusals: Sequence[Refusal] = (),
         kept: Sequence[Kept] = (),
     ) -> list[Recorded]:
-        """Write all of these in one transaction; give the events with their index and position.
+        """Write all of these in one transaction; return the events with their index and position.
 
-        Beside each event stands its leaf hash, made of the bytes that were meant. What is kept
-        under a key already stays as it is.
-
-        A result takes the place of an earlier one only if that one was refused. Raises
-        `Conflict`, with nothing written, if a stream has that version already, if an input has a
-        result already, or if a partnership's `recorded_at` would run backwards.
+        Each event is stored with its leaf hash. An event with an index is appended only at that
+        index. Existing `kept` items are not replaced; an existing result is replaced only if it
+        is a refusal. Raises
+        `Conflict`, with nothing written, if a stream has that version already, if an input was
+        accepted already, if another event has the index, or if a partnership's `recorded_at` would
+        run backwards.
         """
 
     def streams(self, names: Iterable[str]) -> dict[str, list[Recorded]]:
-        """Give all events of each of these streams, by version; an unknown stream has none."""
+        """Return all events of each of these streams, by version; an unknown stream has none."""
 
     def below(self, stream: str) -> list[Recorded]:
         """Return the events of all streams whose names begin with `stream` and a slash, by index.
@@ -292,84 +292,84 @@ class History(Protocol):
         """
 
     def heads(self, partnerships: Iterable[str]) -> dict[str, Head]:
-        """Give the head of each of these partnerships that has events."""
+        """Return the head of each of these partnerships that has events."""
 
     def results(self, keys: Iterable[Key]) -> dict[Key, CommandResult]:
-        """Give the results that stand under these pairs of source and source id."""
+        """Return the results that exist for these pairs of source and source id."""
 
     def after(self, position: int, limit: int) -> list[Recorded]:
-        """Give the next events after `position`, at most `limit`; `NOTHING` is before the first."""
+        """Return the next events after `position` (`NOTHING` for the first), at most `limit`."""
 
     def of(self, partnership: str, start: int = 0, stop: int | None = None) -> Iterator[Recorded]:
-        """Give a partnership's events from index `start` up to, without, `stop`."""
+        """Return a partnership's events from index `start` up to, without, `stop`."""
 
     def bodies(self, partnership: str, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
-        """Give the canonical bytes of the same events, as they are stored."""
+        """Return the canonical bytes of the same events, as they are stored."""
 
     def entries(
         self, partnership: str, start: int = 0, stop: int | None = None
     ) -> Iterator[tuple[int, bytes, bytes]]:
-        """Give the index, the bytes and the noted leaf hash of each, just as they stand there."""
+        """Return the index, the bytes and the leaf hash of each event, exactly as stored."""
 
     def leaves(self, partnership: str, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
-        """Give the leaf hashes of the same events, as they were noted when they were recorded."""
+        """Return the leaf hashes of the same events, as stored when they were recorded."""
 
     def naming(self, types: Sequence[str], after: int) -> list[str]:
-        """Give the partnerships with events of these types behind position `after`, in order."""
+        """Return the partnerships with events of these types after position `after`, in order."""
 
     def kept(
         self, kind: str, partnership: str, keys: Iterable[str] | None = None
     ) -> dict[str, bytes]:
-        """Give what of a kind is kept of a partnership, by its key: all, or what these name."""
+        """Return what is kept of one kind in a partnership, by key: all, or these keys only."""
 
     def forget(self, kind: str, partnership: str, keys: Iterable[str]) -> None:
-        """Forget what is kept under these keys."""
+        """Delete what is kept under these keys."""
 
     def partnerships(self, after: str = "", limit: int = 1000) -> list[str]:
-        """Give the names of partnerships that have events, sorted, beginning after `after`."""
+        """Return the names of partnerships that have events, sorted, beginning after `after`."""
 
     def size(self) -> int:
-        """Give the number of all events."""
+        """Return the number of all events."""
 
     def last_recorded_at(self) -> datetime | None:
-        """Give the latest moment at which an event was recorded; None if there is no event."""
+        """Return the latest moment at which an event was recorded; None if there is no event."""
 
     def refusals(
         self, state: RefusalState | None = "open", after: int = 0, limit: int = 100
     ) -> list[Refusal]:
-        """Give refused inputs in this state (None: in any) whose number is beyond `after`."""
+        """Return refused inputs in this state (None: in any) whose number is beyond `after`."""
 
     def refusal(self, number: int) -> Refusal | None:
-        """Give one refused input, or None if there is none of that number."""
+        """Return one refused input, or None if there is none of that number."""
 
     def mark_retried(self, number: int) -> None:
-        """Record that a refused input was sent again, so it no longer waits for anybody."""
+        """Record that a refused input was retried, so that it is no longer open."""
 
     def redact(self, refusals: Iterable[Refusal]) -> None:
-        """Put these in the place of the refused inputs of their numbers, and in their results."""
+        """Replace the refused inputs with these numbers, and the refusals in their results."""
 
     def meta(self, key: str) -> str | None:
-        """Give what is noted about this store as a whole under `key`."""
+        """Return a setting of this store."""
 
     def set_meta(self, key: str, value: str) -> None:
-        """Note something about this store as a whole."""
+        """Save a setting of this store."""
 
     def subscribe(self, callback: Callable[[], None]) -> Callable[[], None]:
-        """Have `callback` called after each commit of this object (see `Signal.subscribe`)."""
+        """Call `callback` after each commit of this object (see `Signal.subscribe`)."""
 
     @property
     def read_only(self) -> bool:
         """Whether this process may not write to the store; writing raises `ReadOnlyStore`."""
 
     def close(self) -> None:
-        """Give back what the store holds of the outside."""
+        """Close all connections."""
 
 
 @dataclass(frozen=True, slots=True)
 class Growth:
-    """How the tree of a partnership's log grew: its size before, its form now, its new nodes.
+    """The growth of a partnership's Merkle tree: its size before and after, and new nodes.
 
-    `frontier` is that of `infra.tlog.merkle.Tree`; `nodes` are those by which proofs are found.
+    `frontier` is that of `infra.tlog.merkle.Tree`; proofs are computed from `nodes`.
     """
 
     before: int
@@ -379,25 +379,25 @@ class Growth:
 
 
 class Trees(Protocol):
-    """The Merkle trees of all partnerships' logs, as far as they were built, and checkpoints."""
+    """The Merkle trees of all partnerships' logs, as far as they are built, and checkpoints."""
 
     def tree(self, partnership: str) -> Tree:
-        """Give the tree as far as it was built; an empty one where it was not begun."""
+        """Return the tree as far as it is built; at first it is empty."""
 
     def grow(self, partnership: str, growth: Growth) -> None:
         """Save how a tree grew. Raises `Stale`, with nothing written, if it has another size."""
 
     def nodes(self, partnership: str, wanted: Iterable[Node]) -> dict[Node, bytes]:
-        """Give those of these nodes that were saved."""
+        """Return those of these nodes that are saved."""
 
     def checkpoints(self, partnership: str) -> list[str]:
-        """Give the signed notes of a partnership, by size."""
+        """Return the signed notes of a partnership, by size."""
 
     def sizes(self, partnerships: Iterable[str]) -> dict[str, int]:
-        """Give the size of the latest checkpoint of each of these that has one."""
+        """Return the size of the latest checkpoint of each of these that has one."""
 
     def keep(self, partnership: str, size: int, note: str) -> None:
-        """Keep the note of a checkpoint; one of the same size is replaced (it was cosigned)."""
+        """Save the note of a checkpoint; it replaces one of the same size, when it is cosigned."""
 
 
 class Behind(NamedTuple):
@@ -480,7 +480,7 @@ class Views(Protocol):
         """
 
     def last_output(self) -> int:
-        """Give the number of the last output; 0 if there is none."""
+        """Return the number of the last output; 0 if there is none."""
 
     def cursor(self, name: str) -> int:
         """Return how far this cursor was read, `NOTHING` at first."""

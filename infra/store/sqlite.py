@@ -72,7 +72,7 @@ class SqliteStore(EventLog):
         self.datastore.settle()
 
     def redact(self, refusals: Iterable[Refusal]) -> None:
-        """Put these in the place of the refused inputs of their numbers, and in their results."""
+        """Replace the refused inputs with these numbers, and the refusals in their results."""
         found = list(refusals)
         with self.datastore.writing() as c:
             c.executemany(
@@ -89,26 +89,26 @@ class SqliteStore(EventLog):
         self.datastore.settle()
 
     def set_meta(self, key: str, value: str) -> None:
-        """Note something about this store as a whole."""
+        """Save a setting of this store."""
         with self.datastore.writing() as c:
             c.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
 
     # --- reading events ---
 
     def bodies(self, partnership: str, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
-        """Give the canonical bytes of the same events, as they are stored."""
+        """Return the canonical bytes of the same events, as they are stored."""
         for body, _, _ in self._rows(partnership, start, stop):
             yield body
 
     def entries(
         self, partnership: str, start: int = 0, stop: int | None = None
     ) -> Iterator[tuple[int, bytes, bytes]]:
-        """Give the index, the bytes and the noted leaf hash of each, just as they stand there."""
+        """Return the index, the bytes and the leaf hash of each event, exactly as stored."""
         for body, index, leaf in self._rows(partnership, start, stop):
             yield index, body, leaf
 
     def leaves(self, partnership: str, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
-        """Give the leaf hashes of the same events, as they were noted when they were recorded."""
+        """Return the leaf hashes of the same events, as stored when they were recorded."""
 
         def read(first: int, end: int) -> list[bytes]:
             with self.datastore.reading() as c:
@@ -135,7 +135,7 @@ class SqliteStore(EventLog):
         return by_index(read, start, stop)
 
     def partnerships(self, after: str = "", limit: int = 1000) -> list[str]:
-        """Give the names of partnerships that have events, sorted, beginning after `after`."""
+        """Return the names of partnerships that have events, sorted, beginning after `after`."""
         with self.datastore.reading() as c:
             found = c.execute(
                 "SELECT partnership FROM heads WHERE partnership > ? ORDER BY partnership LIMIT ?",
@@ -144,7 +144,7 @@ class SqliteStore(EventLog):
         return [partnership for (partnership,) in found]
 
     def last_recorded_at(self) -> datetime | None:
-        """Give the latest moment at which an event was recorded; None if there is no event."""
+        """Return the latest moment at which an event was recorded; None if there is no event."""
         with self.datastore.reading() as c:
             # Without its Z, a moment on the second sorts before the fractions that follow it.
             (found,) = c.execute("SELECT max(rtrim(recorded_at, 'Z')) FROM heads").fetchone()
@@ -153,12 +153,12 @@ class SqliteStore(EventLog):
     # --- reading what stands beside them ---
 
     def heads(self, partnerships: Iterable[str]) -> dict[str, Head]:
-        """Give the head of each of these partnerships that has events."""
+        """Return the head of each of these partnerships that has events."""
         with self.datastore.reading() as c:
             return {name: Head(*head) for name, head in heads_of(c, partnerships).items()}
 
     def results(self, keys: Iterable[Key]) -> dict[Key, CommandResult]:
-        """Give the results that stand under these pairs of source and source id."""
+        """Return the results that exist for these pairs of source and source id."""
         results: dict[Key, CommandResult] = {}
         with self.datastore.reading() as c:
             for table, pairs in wanted(keys):
@@ -173,7 +173,7 @@ class SqliteStore(EventLog):
     def refusals(
         self, state: RefusalState | None = "open", after: int = 0, limit: int = 100
     ) -> list[Refusal]:
-        """Give refused inputs in this state (None: in any) whose number is beyond `after`."""
+        """Return refused inputs in this state (None: in any) whose number is beyond `after`."""
         with self.datastore.reading() as c:
             found = c.execute(
                 """SELECT * FROM refusals
@@ -183,12 +183,12 @@ class SqliteStore(EventLog):
         return [_refusal(row) for row in found]
 
     def refusal(self, number: int) -> Refusal | None:
-        """Give one refused input, or None if there is none of that number."""
+        """Return one refused input, or None if there is none of that number."""
         found = self.refusals(state=None, after=number - 1, limit=1)
         return found[0] if found and found[0].number == number else None
 
     def naming(self, types: Sequence[str], after: int) -> list[str]:
-        """Give the partnerships with events of these types behind position `after`, in order."""
+        """Return the partnerships with events of these types after position `after`, in order."""
         with self.datastore.reading() as c:
             found = c.execute(
                 """SELECT partnership FROM events WHERE position > ?
@@ -200,7 +200,7 @@ class SqliteStore(EventLog):
     def kept(
         self, kind: str, partnership: str, keys: Iterable[str] | None = None
     ) -> dict[str, bytes]:
-        """Give what of a kind is kept of a partnership, by its key: all, or what these name."""
+        """Return what is kept of one kind in a partnership, by key: all, or these keys only."""
         named = "" if keys is None else "AND key IN (SELECT value FROM json_each(?))"
         with self.datastore.reading() as c:
             found = c.execute(
@@ -211,7 +211,7 @@ class SqliteStore(EventLog):
         return dict(found)
 
     def meta(self, key: str) -> str | None:
-        """Give what is noted about this store as a whole under `key`."""
+        """Return a setting of this store."""
         with self.datastore.reading() as c:
             found = c.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
         return found[0] if found else None

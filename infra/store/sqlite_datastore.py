@@ -87,7 +87,7 @@ class Datastore(SQLiteDatastore):
 
     @contextmanager
     def transaction(self, *, commit: bool) -> Iterator[SQLiteCursor]:
-        """Give a cursor in a transaction, committed at the end unless it only reads.
+        """Return a cursor in a transaction, committed at the end unless it only reads.
 
         Raises `ReadOnlyStore` for a transaction that writes to a file opened read-only.
         """
@@ -105,26 +105,28 @@ class Datastore(SQLiteDatastore):
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Cursor]:
-        """Give a cursor, with rows as tuples, that sees one state of the file."""
+        """Return a cursor, with rows as tuples, that sees one state of the file."""
         with self.transaction(commit=False) as cursor:
             yield plain(cursor)
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Cursor]:
-        """Give a cursor, with rows as tuples, whose changes are committed whole or not at all."""
+        """Return a cursor, with rows as tuples, whose changes are committed whole or not at all."""
         with self.transaction(commit=True) as cursor:
             yield plain(cursor)
 
     def settle(self) -> None:
-        """Write what was changed to the file itself, so that nothing deleted is left beside it.
+        """Copy the write-ahead log to the file, so that deleted bytes are left in neither.
 
-        Raises sqlite3's `OperationalError` where others read or write without a pause meanwhile.
+        Raises sqlite3's `OperationalError` if others keep reading or writing.
         """
         with self.get_connection(commit=True) as connection:
             c = plain(connection.cursor())
             busy, *_ = c.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         if busy:
-            raise sqlite3.OperationalError("the file is locked, so what was deleted is still there")
+            raise sqlite3.OperationalError(
+                "the file is locked, so deleted bytes are still in the write-ahead log"
+            )
 
     def ensure(self, table: str, statements: Sequence[str]) -> None:
         """Run `statements` in one transaction, unless `table` is there already."""
@@ -138,8 +140,8 @@ class Datastore(SQLiteDatastore):
 
 class _Transaction(SQLiteTransaction):
     def __enter__(self) -> SQLiteCursor:
-        # A deferred transaction that reads before it writes fails at once where another process
-        # has written meanwhile; one that takes the lock at its beginning waits for its turn.
+        # A deferred transaction that reads before it writes fails at once if another process wrote
+        # in between. One that takes the lock when it begins waits for its turn.
         cursor = self.connection.cursor()
         cursor.execute("BEGIN IMMEDIATE" if self.commit else "BEGIN")
         return cursor
@@ -149,18 +151,18 @@ class _Pool(SQLiteConnectionPool):
     def _create_connection(self) -> SQLiteConnection:
         connection = super()._create_connection()
         cursor = connection.cursor()
-        # What was acknowledged survives a power cut.
+        # Acknowledged commits survive a power cut.
         cursor.execute("PRAGMA synchronous=FULL")
         cursor.execute(f"PRAGMA cache_size=-{CACHE}")
         cursor.execute(f"PRAGMA wal_autocheckpoint={LOG}")
-        # What is forgotten is overwritten, and not only let go.
+        # Deleted bytes are overwritten.
         cursor.execute("PRAGMA secure_delete=ON")
         return connection
 
 
 def _use_write_ahead_log(path: str | Path) -> None:
-    # Switching a new file is the one thing for which SQLite does not wait its turn, so of
-    # several processes that open it at once all but the first have to try again.
+    # SQLite does not wait for a lock to switch a new file to the write-ahead log, so processes that
+    # open it at the same time must try again.
     deadline = monotonic() + LOCK_TIMEOUT
     with closing(sqlite3.connect(path, timeout=LOCK_TIMEOUT)) as connection:
         while connection.execute("PRAGMA journal_mode").fetchone() != ("wal",):
@@ -179,14 +181,14 @@ def plain(cursor: SQLiteCursor) -> sqlite3.Cursor:
     return found
 
 
-# --- how to ask for many things at once ----------------------------------------------------------
+# --- many values in one statement ----------------------------------------------------------
 
 _WANTED = 500
-"""Rows in one statement: enough to be quick, few enough to be prepared quickly."""
+"""Rows in one statement: few enough that SQLite prepares it quickly."""
 
 
 def as_json(names: Iterable[str]) -> str:
-    """Give names as the one parameter of a statement that reads them with ``json_each``."""
+    """Return names as one parameter, for a statement that reads them with ``json_each``."""
     return orjson.dumps(list(names)).decode()
 
 

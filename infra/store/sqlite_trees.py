@@ -30,7 +30,7 @@ class SqliteTrees:
         self._datastore = datastore
 
     def tree(self, partnership: str) -> Tree:
-        """Give the tree as far as it was built; an empty one where it was not begun."""
+        """Return the tree as far as it is built; at first it is empty."""
         with self._datastore.reading() as c:
             found = c.execute(
                 "SELECT size, frontier FROM trees WHERE partnership = ?", (partnership,)
@@ -55,7 +55,7 @@ class SqliteTrees:
             )
 
     def nodes(self, partnership: str, wanted: Iterable[Node]) -> dict[Node, bytes]:
-        """Give those of these nodes that were saved."""
+        """Return those of these nodes that are saved."""
         # A cross join keeps its order; SQLite would look through all of the partnership's instead.
         with self._datastore.reading() as c:
             found = c.execute(
@@ -67,7 +67,7 @@ class SqliteTrees:
         return {(level, number): hashed for level, number, hashed in found}
 
     def checkpoints(self, partnership: str) -> list[str]:
-        """Give the signed notes of a partnership, by size."""
+        """Return the signed notes of a partnership, by size."""
         with self._datastore.reading() as c:
             found = c.execute(
                 "SELECT note FROM checkpoints WHERE partnership = ? ORDER BY size", (partnership,)
@@ -75,7 +75,7 @@ class SqliteTrees:
         return [note for (note,) in found]
 
     def sizes(self, partnerships: Iterable[str]) -> dict[str, int]:
-        """Give the size of the latest checkpoint of each of these that has one."""
+        """Return the size of the latest checkpoint of each of these that has one."""
         with self._datastore.reading() as c:
             found = c.execute(
                 """SELECT partnership, max(size) FROM checkpoints
@@ -85,7 +85,7 @@ class SqliteTrees:
         return dict(found)
 
     def keep(self, partnership: str, size: int, note: str) -> None:
-        """Keep the note of a checkpoint; one of the same size is replaced (it was cosigned)."""
+        """Save the note of a checkpoint; it replaces one of the same size, when it is cosigned."""
         with self._datastore.writing() as c:
             c.execute(
                 "INSERT OR REPLACE INTO checkpoints VALUES (?, ?, ?)", (partnership, size, note)

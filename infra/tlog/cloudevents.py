@@ -11,7 +11,7 @@ STRUCTURED = "application/cloudevents+json"
 """The media type of an event in structured mode."""
 
 PREFIX = "accord."
-"""What the type of a CloudEvent for Accord begins with."""
+"""The prefix of the type of a CloudEvent for Accord."""
 
 
 def split(body: bytes) -> Iterator[bytes]:
@@ -43,7 +43,7 @@ def _is_one_value(body: bytes) -> bool:
 
 
 def from_binary(headers: Mapping[str, str], body: bytes) -> bytes:
-    """Give the structured form of a message in binary mode (CloudEvents HTTP binding, 3.1).
+    """Return the structured form of a message in binary mode (CloudEvents HTTP binding, 3.1).
 
     Attributes are the ``ce-`` headers, percent-encoded; the body is the data.
     """
@@ -57,10 +57,10 @@ def from_binary(headers: Mapping[str, str], body: bytes) -> bytes:
 
 
 def spliced(attributes: Mapping[str, str], body: bytes) -> bytes:
-    """Give the structured form of a message in binary mode: its attributes, and a body of data."""
+    """Return the structured form of a message in binary mode: attributes and a body."""
     data = body.strip()
     if not _is_one_value(data):
-        # Spliced in it could add attributes; as a string it is refused, and by its own identity.
+        # Other bytes could add attributes; as a string they are refused, under the event's id.
         data = orjson.dumps(data.decode(errors="replace"))
-    # The data's own bytes are kept, so that a key that stands twice is still seen.
+    # The data's own bytes are used, so that a duplicate key in them is still found.
     return orjson.dumps(attributes)[:-1] + b',"data":' + data + b"}"

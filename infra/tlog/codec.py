@@ -2,9 +2,9 @@
 
 Canonical means RFC 8785, within a profile that makes it cheap: keys are ASCII, so that code
 units sort as bytes do; there are no floats, so that no number needs rounding (decimals and money
-are strings); integers are those that every JSON reader keeps exact. Within the profile `orjson`
-with sorted keys gives the very bytes of RFC 8785, at many times the speed of an encoder for all
-of it; a property test holds it to that.
+are strings); integers are those that every JSON reader keeps exact. Within the profile, `orjson`
+with sorted keys writes the bytes of RFC 8785, many times faster than a full encoder; a property
+test checks that.
 """
 
 import json
@@ -29,10 +29,10 @@ EVENT_ID_DIGITS = 32
 Upcaster = Callable[[dict[str, Any]], dict[str, Any]]
 
 UPCASTERS: dict[tuple[str, int], Upcaster] = {}
-"""How the data of a wire name at one version becomes data of the next version."""
+"""For a wire name and a version: the function that turns its data into the next version."""
 
 _SORTED = orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER
-# A time or a dataclass is no JSON value: it is handed back to us, and we refuse it.
+# A time or a dataclass is not a JSON value: without a default, the encoder refuses it.
 _CANONICAL = _SORTED | orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS
 # In an envelope the times are ours, and the encoder writes them as `domain.values.instant` does.
 _ENVELOPE = _SORTED | orjson.OPT_UTC_Z
@@ -81,10 +81,10 @@ class UnknownEvent(UnreadableEvent):
 
 
 def canonical(value: object) -> bytes:
-    """Give the canonical bytes of a JSON value of the profile (RFC 8785).
+    """Return the canonical bytes of a JSON value of the profile (RFC 8785).
 
-    Raises `TypeError` for what is no JSON value, a lone surrogate or an integer out of range.
-    Floats and keys beyond ASCII are not looked for, to keep this fast: see `check`.
+    Raises `TypeError` for a value that is not JSON, a lone surrogate or an integer out of range.
+    It does not check for floats and keys beyond ASCII, to be fast: see `check`.
     """
     return orjson.dumps(value, option=_CANONICAL)
 
@@ -111,7 +111,7 @@ def check(value: object) -> None:
 def _check_member(key: object, value: object) -> None:
     if not isinstance(key, str) or not key.isascii():
         raise OutsideProfile(f"{key!r} is no key in ASCII")
-    # Nearly every member is plain text, so it goes no further.
+    # Nearly every member is ASCII text, which needs no further check.
     if isinstance(value, str) and value.isascii():
         return
     try:
@@ -197,7 +197,7 @@ def moment(text: str) -> datetime:
 
 
 def utc(moment: datetime) -> datetime:
-    """Give the same moment in UTC. Raises `ValueError` for a time without a zone."""
+    """Return the same moment in UTC. Raises `ValueError` for a time without a zone."""
     if moment.tzinfo is UTC:
         return moment
     if moment.utcoffset() is None:
@@ -206,7 +206,7 @@ def utc(moment: datetime) -> datetime:
 
 
 def event_id(source: str, source_id: str, ordinal: int) -> str:
-    """Give the identifier of the event at place `ordinal` among those that one input caused.
+    """Return the identifier of the event at place `ordinal` among those that one input caused.
 
     It is made from the cause alone, so the same feed gives the same identifiers everywhere.
     """
@@ -219,7 +219,7 @@ def event_id(source: str, source_id: str, ordinal: int) -> str:
 
 
 def encode(recorded: Recorded) -> bytes:
-    """Give the canonical bytes of a recorded event: all of it except its position and index."""
+    """Return the canonical bytes of a recorded event: all of it except its position and index."""
     event, act = recorded.event, recorded.act
     envelope = {
         "actor": act.actor,
@@ -246,9 +246,9 @@ def encode(recorded: Recorded) -> bytes:
 
 
 def decode(body: bytes, *, index: int = -1, position: int = -1) -> Recorded:
-    """Give the recorded event that `body` holds, at its place; -1 stands for a place unknown.
+    """Return the recorded event in `body`, at its place; -1 means that the place is unknown.
 
-    Old versions come back as the newest one. Raises `UnknownEvent` for a type or version that
+    An old version is turned into the newest one. Raises `UnknownEvent` for a type or version that
     this release does not know, `UnreadableEvent` for other bytes that are not an event.
     """
     envelope = None
@@ -311,7 +311,7 @@ def _event(envelope: dict[str, Any], index: int) -> Event:
 def _upcast(
     known: type[Event] | None, envelope: dict[str, Any], index: int
 ) -> tuple[type[Event], dict[str, Any]]:
-    """Give the type of an event, and its data in the newest version. Raises `UnknownEvent`."""
+    """Return the type of an event, and its data in the newest version. Raises `UnknownEvent`."""
     wire, version, data = envelope["type"], envelope["schema_version"], envelope["data"]
     event = _place(envelope, index)
     if known is None:

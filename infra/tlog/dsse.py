@@ -1,7 +1,7 @@
 """Signed commands: what a party asks for, of which log, until when, in a DSSE envelope.
 
-Envelope and payload are those of the bundle's format (section 8), read strictly: there is one form
-for every command, so that whoever has its digest has its bytes.
+Envelope and payload have the form of the bundle's format (section 8) and are read strictly: a
+command has exactly one form, so its digest identifies its bytes.
 """
 
 import secrets
@@ -22,7 +22,7 @@ TYPE = "application/vnd.accord.command+json"
 """The ``payloadType`` of a signed command."""
 
 MARK = "payloadType"
-"""The member by which an envelope is told from a CloudEvent, which has none of that name."""
+"""The member that distinguishes an envelope from a CloudEvent."""
 
 _HASH = 32
 
@@ -41,15 +41,15 @@ def _hash(text: str) -> str:
     return text
 
 
-class Seen(Value):
-    """The log as the signer was shown it: its size, and the root over so many leaves."""
+class SeenLog(Value):
+    """The log as the signer saw it: its size, and its root at that size."""
 
     root: Annotated[str, AfterValidator(_hash)]
     size: Count
 
 
 class Payload(Value):
-    """What is signed: an event, and where, until when and after what it may be taken."""
+    """What is signed: an event, and the log, the time and the version it is valid for."""
 
     accord: Literal["command/v1"]
     origin: str
@@ -58,30 +58,30 @@ class Payload(Value):
     party: str
     type: str
     expected: Count | None
-    """The version of the stream before it, if it is to follow that very one."""
+    """The version of the stream before the event, if it must follow that one."""
     nonce: Annotated[str, StringConstraints(pattern=r"^[!-~]{8,128}$")]
-    """Chosen by chance, so that nothing is taken twice."""
+    """A random text, so that a command cannot be replayed."""
     expires: Annotated[str, StringConstraints(pattern=r"^[0-9T:.-]+Z$"), AfterValidator(_moment)]
-    seen: Seen | None
-    """The last checkpoint that its signer saw: a log without it is another log."""
+    seen: SeenLog | None
+    """The last checkpoint that the signer saw; a log that does not continue it is refused."""
     event: dict[str, Any]
     """The CloudEvent."""
 
 
 class Signed(NamedTuple):
-    """A signed command as it was read; whether its signature is right is yet to be asked."""
+    """A signed command as it was read. Its signature is not checked yet: see `by`."""
 
     payload: Payload
     keyid: str
     signature: bytes
     message: bytes
-    """What the signature is over."""
+    """The signed bytes."""
     body: bytes
     """The canonical bytes of the envelope."""
 
     @property
     def digest(self) -> str:
-        """How an event names it: the SHA-256 of its canonical bytes, in hex."""
+        """The SHA-256 of the canonical bytes, in hex, by which an event names it."""
         return sha256(self.body).hexdigest()
 
     def by(self, public: bytes) -> bool:
@@ -90,9 +90,9 @@ class Signed(NamedTuple):
 
 
 def asked(event: dict[str, Any], operator: str, expires: datetime) -> Payload:
-    """Give the payload that asks an operator for an event, after nothing in particular.
+    """Return the payload that asks an operator for an event, at any version of its stream.
 
-    Raises `KeyError` where the event does not say whose it is.
+    Raises `KeyError` if the event lacks a subject, a party or a type.
     """
     return Payload(
         accord="command/v1",
@@ -109,7 +109,7 @@ def asked(event: dict[str, Any], operator: str, expires: datetime) -> Payload:
 
 
 def sign(signer: Signer, payload: Payload) -> bytes:
-    """Give the envelope of a payload, as canonical bytes."""
+    """Return the envelope of a payload, as canonical bytes."""
     body = codec.canonical(payload.model_dump(mode="json"))
     signature = signer.sign(_encoded(body))
     return codec.canonical(
@@ -141,7 +141,7 @@ class _Envelope(Value):
 
 
 def read(value: dict[str, Any]) -> Signed:
-    """Read an envelope. Raises `Refused` for one that is not in its one form."""
+    """Read an envelope. Raises `Refused` for one in any other form."""
     try:
         envelope = _Envelope.model_validate(value, strict=True)
     except ValidationError as error:
@@ -149,7 +149,7 @@ def read(value: dict[str, Any]) -> Signed:
     (signature,) = envelope.signatures
     signed, body = keys.decoded(signature.sig), keys.decoded(envelope.payload)
     if len(signed) != keys.SIGNATURE:
-        _malformed("envelope", "its signature is no 64 bytes in base64")
+        _malformed("envelope", "its signature is not 64 bytes in base64")
     return Signed(_payload(body), signature.keyid, signed, _encoded(body), codec.canonical(value))
 
 
@@ -171,7 +171,7 @@ def _malformed(part: str, why: object) -> NoReturn:
         )
     raise Refused(
         "command-malformed",
-        f"The {part} of the signed command is not in its form: {why}.",
-        "Sign the event with accord sign, or as section 8 of the bundle's format has it.",
+        f"The {part} of the signed command is malformed: {why}.",
+        "Write it in the form of section 8 of the bundle's format.",
         pointer="",
     ) from None

@@ -1,4 +1,4 @@
-"""Ed25519 keys (RFC 8032): those that sign, and which public ones are admitted at all."""
+"""Ed25519 keys (RFC 8032): signing keys, and the check of public keys."""
 
 from base64 import b64decode, b64encode
 from binascii import Error as NoBase64
@@ -16,7 +16,7 @@ PUBLIC, SIGNATURE = 32, 64
 
 _FIELD = 2**255 - 19
 _WRITTEN = "accord-key:"
-"""What the line of a key file begins with, so that nobody takes it for something else."""
+"""The prefix of a key file, so that it is not mistaken for another file."""
 
 
 class NoKey(ValueError):
@@ -24,7 +24,7 @@ class NoKey(ValueError):
 
 
 class Signer:
-    """A private key. It is never shown: only `save` writes it, for its owner alone to read."""
+    """A private key. Only `save` writes it, to a file that only its owner can read."""
 
     def __init__(self, seed: bytes) -> None:
         self._key = SigningKey(seed)
@@ -33,7 +33,7 @@ class Signer:
 
     @classmethod
     def new(cls) -> Self:
-        """Make a key from the system's chance."""
+        """Generate a random key."""
         return cls(bytes(SigningKey.generate()))
 
     @classmethod
@@ -56,17 +56,17 @@ class Signer:
         return cls(seed)
 
     def save(self, path: Path) -> None:
-        """Write the key to a new file that its owner alone can read. Raises `FileExistsError`."""
+        """Write the key to a new file that only its owner can read. Raises `FileExistsError`."""
         path.touch(mode=0o600, exist_ok=False)
         path.write_text(f"{_WRITTEN}{b64encode(bytes(self._key)).decode()}\n")
 
     def sign(self, message: bytes) -> bytes:
-        """Give the signature over a message, 64 bytes."""
+        """Return the signature over a message, 64 bytes."""
         return self._key.sign(message).signature
 
 
 def verified(public: bytes, message: bytes, signature: bytes) -> bool:
-    """Whether a signature is right (RFC 8032, section 5.1.7, without cofactor)."""
+    """Whether a signature is valid (RFC 8032, section 5.1.7, without cofactor)."""
     try:
         VerifyKey(public).verify(message, signature)
     except (BadSignatureError, CryptoError, ValueError, TypeError):
@@ -75,9 +75,9 @@ def verified(public: bytes, message: bytes, signature: bytes) -> bool:
 
 
 def admitted(public: bytes) -> bool:
-    """Whether a public key may sign for anybody: a point of the main group, in its one form.
+    """Whether a public key is acceptable: a point of the main group, in canonical form.
 
-    A point of small order would take one signature for every message.
+    With a point of small order, one signature would be valid for every message.
     """
     if len(public) != PUBLIC or int.from_bytes(public, "little") % 2**255 >= _FIELD:
         return False
@@ -88,22 +88,22 @@ key_id = keyring.key_id
 
 
 def possession(partnership: str, party: str, public: bytes) -> bytes:
-    """Give what a key signs to show that the party that registers it holds it."""
+    """Return the message that a key signs to prove that the party registering it holds it."""
     return f"accord/key@v1\n{partnership}\n{party}\n{b64encode(public).decode()}\n".encode()
 
 
 def read_public(text: str) -> bytes:
-    """Read a public key in base64. Raises `NoKey` for anything but an admitted one."""
+    """Read a public key in base64. Raises `NoKey` unless it is acceptable (see `admitted`)."""
     public = decoded(text)
     if len(public) != PUBLIC:
-        raise NoKey(f"{text!r} is no Ed25519 key of 32 bytes in base64.")
+        raise NoKey(f"{text!r} is not an Ed25519 key of 32 bytes in base64.")
     if not admitted(public):
-        raise NoKey(f"{text!r} is a weak point: it would take one signature for every message.")
+        raise NoKey(f"{text!r} is a weak key: one signature would be valid for every message.")
     return public
 
 
 def decoded(text: str) -> bytes:
-    """Give the bytes that a text is the base64 of, in its one form; none for any other text."""
+    """Return the bytes of canonical base64; no bytes for any other text."""
     try:
         found = b64decode(text, validate=True)
     except (NoBase64, ValueError):

@@ -1,9 +1,9 @@
 """The mathematics of a verifiable log: the Merkle tree of RFC 6962, section 2.1, and its proofs.
 
-Pure: hashes in, hashes out. A tree is known by its **frontier**, the roots of the perfect subtrees
-that it is made of, the largest first; one more leaf changes it in O(log n). Nodes are named by
-level (0 for leaves) and place in it: ``(level, number)`` covers the leaves from
-``number * 2**level`` on, ``2**level`` of them.
+Pure: hashes in, hashes out. A tree is represented by its **frontier**: the roots of the perfect
+subtrees that it consists of, the largest first. One more leaf changes it in O(log n). A node is
+named by its level (0 for leaves) and its number there: ``(level, number)`` covers ``2**level``
+leaves from ``number * 2**level`` on.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -22,12 +22,12 @@ Node = tuple[int, int]
 
 
 def leaf_hash(entry: bytes) -> bytes:
-    """Give the hash of a leaf: the entry behind a zero byte (RFC 6962, section 2.1)."""
+    """Return the hash of a leaf: of a zero byte and the entry (RFC 6962, section 2.1)."""
     return sha256(b"\0" + entry).digest()
 
 
 def node_hash(left: bytes, right: bytes) -> bytes:
-    """Give the hash of an inner node: both below it behind a byte of one."""
+    """Return the hash of an inner node: of a byte of value one and both children."""
     return sha256(b"\1" + left + right).digest()
 
 
@@ -44,7 +44,7 @@ class Tree:
         return cls(size, [frontier[at : at + _HASH] for at in range(0, len(frontier), _HASH)])
 
     def add(self, leaf: bytes) -> list[tuple[Node, bytes]]:
-        """Take one more leaf; give the inner nodes that it completes, from the lowest up."""
+        """Add a leaf; return the inner nodes that it completes, from the lowest up."""
         made: list[tuple[Node, bytes]] = []
         number, level, node = self.size, 0, leaf
         while number & 1:
@@ -57,12 +57,12 @@ class Tree:
         return made
 
     def root(self) -> bytes:
-        """Give the root over all leaves."""
+        """Return the root over all leaves."""
         return root_of(self.frontier)
 
 
 def root_of(frontier: Sequence[bytes]) -> bytes:
-    """Give the root of the tree that is made of these perfect subtrees, the largest first."""
+    """Return the root of the tree with this frontier."""
     if not frontier:
         return EMPTY
     *rest, root = frontier
@@ -71,13 +71,13 @@ def root_of(frontier: Sequence[bytes]) -> bytes:
     return root
 
 
-# --- which nodes a proof is made of ------------------------------------------------------------
+# --- the nodes of a proof ------------------------------------------------------------
 
 
 def perfect(start: int, end: int) -> Iterator[Node]:
-    """Give the perfect subtrees that the leaves from `start` to, without, `end` are made of.
+    """Return the perfect subtrees that cover the leaves from `start` up to, without, `end`.
 
-    `start` is where a subtree of that length can begin, as those of a tree do.
+    `start` must be where a subtree of that length can begin.
     """
     while start < end:
         level = (end - start).bit_length() - 1
@@ -86,7 +86,7 @@ def perfect(start: int, end: int) -> Iterator[Node]:
 
 
 def _split(size: int) -> int:
-    """Give the largest power of two below `size`: so many leaves stand on the left."""
+    """Return the largest power of two below `size`: the number of leaves on the left."""
     return 1 << ((size - 1).bit_length() - 1)
 
 
@@ -95,7 +95,7 @@ Part = tuple[int, int]
 
 
 def inclusion_parts(index: int, size: int) -> list[Part]:
-    """Give the parts of the tree whose roots prove a leaf, from its sibling up (2.1.1).
+    """Return the parts of the tree whose roots prove a leaf, from its sibling up (2.1.1).
 
     Raises `ValueError` if the tree has no such leaf.
     """
@@ -115,7 +115,7 @@ def inclusion_parts(index: int, size: int) -> list[Part]:
 
 
 def consistency_parts(old: int, size: int) -> list[Part]:
-    """Give the parts of the tree whose roots prove that it grew from `old` leaves (2.1.2).
+    """Return the parts of the tree whose roots prove that it grew from `old` leaves (2.1.2).
 
     Raises `ValueError` unless 0 < old <= size.
     """
@@ -131,12 +131,12 @@ def consistency_parts(old: int, size: int) -> list[Part]:
         else:
             parts.append((start, middle))
             start, known = middle, False
-    # Whoever checks knows the root of the old tree, unless it is only a part of what is left.
+    # The verifier knows the root of the old tree, unless the old tree is part of a larger subtree.
     return [*([] if known else [(start, end)]), *parts[::-1]]
 
 
 def proof(parts: Iterable[Part], node: Callable[[Node], bytes]) -> list[bytes]:
-    """Give the roots of these parts; `node` gives those of perfect subtrees."""
+    """Return the roots of these parts; `node` gives those of perfect subtrees."""
     return [root_of([node(each) for each in perfect(*part)]) for part in parts]
 
 
@@ -157,13 +157,13 @@ def included(index: int, size: int, leaf: bytes, path: Sequence[bytes], root: by
 def consistent(old: int, size: int, old_root: bytes, root: bytes, path: Sequence[bytes]) -> bool:
     """Whether a proof shows that one tree grew into the other (RFC 9162, 2.1.4.2).
 
-    From no leaves nothing can be proved, so `old` = 0 is never shown.
+    An empty tree proves nothing, so the answer for `old` = 0 is always False.
     """
     if not 0 < old <= size:
         return False
     if old == size:
         return not path and old_root == root
-    # Of a perfect tree the proof leaves out the root, which is known.
+    # For a perfect old tree the proof leaves out its root, which is known.
     first, *rest = [old_root, *path] if old & (old - 1) == 0 else path or (b"",)
     if not _hashes(old_root, root, first, *rest):
         return False
@@ -178,15 +178,15 @@ def consistent(old: int, size: int, old_root: bytes, root: bytes, path: Sequence
 
 
 def _sides(at: int, last: int, length: int) -> list[bool] | None:
-    """Give for each hash of a proof whether it stands on the left; nothing if its length is wrong.
+    """Return for each hash of a proof whether it is on the left; None if the length is wrong.
 
-    The way goes from place `at` up to the root of a level whose last place is `last`.
+    The path goes from node `at` up to the root, in a level whose last node is `last`.
     """
     sides: list[bool] = []
     while last:
         left = bool(at & 1) or at == last
         sides.append(left)
-        # A node without a sibling is the one above it, too.
+        # A node without a sibling is also its own parent.
         while left and not at & 1 and at:
             at, last = at >> 1, last >> 1
         at, last = at >> 1, last >> 1

@@ -1,8 +1,7 @@
 """Signed notes, checkpoints and cosignatures, as C2SP has them.
 
-A note is a text with signature lines behind an empty line. A checkpoint is a note whose text says
-which log it is of (the origin), how many leaves that has, and the root over them; ours say the
-time, too.
+A note is a text, an empty line and signature lines. The text of a checkpoint has the log's origin,
+its number of leaves and its root; ours also has the time.
 """
 
 from base64 import b64encode
@@ -18,7 +17,7 @@ from infra.tlog import codec, keys
 from infra.tlog.keys import Signer, decoded
 
 LARGEST = 64 * 1024
-"""Bytes of a note at most."""
+"""The most bytes of a note."""
 
 MOST_SIGNATURES = 64
 _DASH = "\N{EM DASH} "
@@ -28,7 +27,7 @@ _STAMP = 8
 
 
 class Malformed(ValueError):
-    """A text that is no note, no checkpoint or no verifier key: what is wrong with it."""
+    """A text that is not a note, a checkpoint or a verifier key, and why."""
 
 
 class Kind(IntEnum):
@@ -40,7 +39,7 @@ class Kind(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Verifier:
-    """A public key under a name, for one kind of signature; written as a verifier key."""
+    """A public key with a name, for one kind of signature; its text is a verifier key."""
 
     name: str
     kind: Kind
@@ -48,7 +47,7 @@ class Verifier:
 
     @property
     def key_id(self) -> bytes:
-        """The four bytes by which signature lines tell keys apart."""
+        """The four bytes that identify a key in signature lines."""
         named = self.name.encode() + b"\n" + bytes([self.kind]) + self.public
         return sha256(named).digest()[:_ID]
 
@@ -72,7 +71,7 @@ class Verifier:
 
 
 def checked_name(name: str) -> str:
-    """Give a key's name. Raises `Malformed` where it has a space or a plus."""
+    """Return a key's name. Raises `Malformed` if it has a space or a plus."""
     if not name or "+" in name or any(each.isspace() or each < " " for each in name):
         raise Malformed(f"{name!r} is no name of a key: it has a space or a plus, or is empty.")
     return name
@@ -80,7 +79,7 @@ def checked_name(name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """A line of a note: whose it is, and the signature with what its kind has before it."""
+    """A signature line: the key's name and id, and the signature with its kind's prefix."""
 
     name: str
     key_id: bytes
@@ -90,13 +89,13 @@ class Signature:
         return f"{_DASH}{self.name} {b64encode(self.key_id + self.blob).decode()}\n"
 
     def of(self, verifier: Verifier) -> bool:
-        """Whether it says that it is by this key."""
+        """Whether it claims to be by this key."""
         return self.name == verifier.name and self.key_id == verifier.key_id
 
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """A text and the signatures under it."""
+    """A text and its signatures."""
 
     text: str
     signatures: tuple[Signature, ...] = ()
@@ -120,7 +119,7 @@ class Note:
         return cls(f"{text}\n", found)
 
     def by(self, verifier: Verifier) -> Signature | None:
-        """Give the signature by this key, if there is a right one."""
+        """Return the valid signature by this key, if there is one."""
         return next((each for each in self.signatures if self._right(each, verifier)), None)
 
     def _right(self, signature: Signature, verifier: Verifier) -> bool:
@@ -135,12 +134,12 @@ class Note:
                 return keys.verified(verifier.public, message, signed)
 
     def signed(self, name: str, signer: Signer) -> Self:
-        """Give this note with a signature under its text."""
+        """Return this note with a signature added."""
         verifier = Verifier(checked_name(name), Kind.NOTE, signer.public)
         return self._with(verifier, signer.sign(self.text.encode()))
 
     def cosigned(self, name: str, signer: Signer, at: int) -> Self:
-        """Give this note with a cosignature of a POSIX time."""
+        """Return this note with a cosignature added; `at` is a POSIX time."""
         verifier = Verifier(checked_name(name), Kind.COSIGNATURE, signer.public)
         stamp = at.to_bytes(_STAMP)
         return self._with(verifier, stamp + signer.sign(_cosigned(self.text, at)))
@@ -150,7 +149,7 @@ class Note:
         return replace(self, signatures=(*self.signatures, added))
 
     def joined(self, others: Iterable[Signature]) -> Self:
-        """Give this note with more signature lines; one that stands already is not repeated."""
+        """Return this note with more signatures; existing ones are not repeated."""
         new = dict.fromkeys(each for each in others if each not in self.signatures)
         return replace(self, signatures=(*self.signatures, *new))
 
@@ -168,7 +167,7 @@ def _signature(line: str) -> Signature:
 
 
 def signatures(lines: str) -> list[Signature]:
-    """Read signature lines, as a witness answers with them. Raises `Malformed`."""
+    """Read the signature lines that a witness answers with. Raises `Malformed`."""
     return [_signature(each) for each in lines.splitlines()]
 
 
@@ -177,9 +176,9 @@ def signatures(lines: str) -> list[Signature]:
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """What a log has come to: the origin, the number of leaves, their root, and when that was so.
+    """The state of a log: its origin, the number of leaves, their root, and the time.
 
-    `time` is None in checkpoints of other operators, who do not say it.
+    `time` is None in checkpoints of other operators, which leave it out.
     """
 
     origin: str
@@ -195,7 +194,7 @@ class Checkpoint:
 
     @classmethod
     def read(cls, text: str) -> Self:
-        """Read the text of a checkpoint; extensions other than the time are passed over.
+        """Read the text of a checkpoint; extensions other than the time are ignored.
 
         Raises `Malformed`.
         """
@@ -210,11 +209,11 @@ class Checkpoint:
 
 
 def read_size(text: str) -> int:
-    """Read the size of a log in decimal, up to the largest whole number that JSON keeps exact.
+    """Read the size of a log in decimal, up to the largest integer that JSON keeps exact.
 
     Raises `Malformed`.
     """
-    # Its length is looked at first, because Python reads no number of thousands of digits.
+    # The length is checked first, because Python refuses to read thousands of digits.
     short = text.isascii() and text.isdigit() and len(text) <= len(str(codec.LARGEST_INTEGER))
     if not short or str(int(text)) != text or int(text) > codec.LARGEST_INTEGER:
         raise Malformed(f"{text[:20]!r} is no size of a log.")
@@ -240,7 +239,7 @@ def read_proof(lines: Iterable[str]) -> list[bytes]:
 
 
 def written_proof(path: Iterable[bytes]) -> list[str]:
-    """Give the hashes of a proof in base64."""
+    """Return the hashes of a proof in base64."""
     return [b64encode(each).decode() for each in path]
 
 
@@ -248,5 +247,5 @@ _PROOF = "c2sp.org/tlog-proof@v1"
 
 
 def tlog_proof(index: int, path: Iterable[bytes], note: Note) -> str:
-    """Give a proof that stands by itself: place, hashes, checkpoint (C2SP `tlog-proof`)."""
+    """Return a complete proof: index, hashes and checkpoint (C2SP `tlog-proof`)."""
     return "\n".join([_PROOF, f"index {index}", *written_proof(path), "", str(note)])

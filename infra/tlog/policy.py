@@ -1,9 +1,9 @@
-"""Whom a verifier trusts: the log's key, who must have cosigned, and the parties' keys.
+"""A policy: the keys that a verifier trusts, and the cosignatures that it requires.
 
-The text is that of section 7 of the bundle's format, which is a C2SP `tlog-policy` with two more
-kinds of lines: the parties' keys, and the hashes of verifiers. An operator's own policy may leave
-the log out, if it holds for all its partnerships, and may say behind a witness's key where that
-answers: ``witness <word> <verifier key> <url>``.
+The text has the form of section 7 of the bundle's format: a C2SP `tlog-policy` with two more kinds
+of lines, for the parties' keys and the hashes of verifiers. An operator's own policy can leave out
+the log, so that it applies to all its partnerships, and can have the address of a witness after its
+key: ``witness <name> <verifier key> <url>``.
 """
 
 import re
@@ -17,7 +17,7 @@ from infra.tlog.keys import NoKey
 from infra.tlog.notes import Kind, Malformed, Note, Verifier
 
 NONE = "none"
-"""The quorum that asks for no cosignature; a word of nothing else."""
+"""The quorum that requires no cosignature; a reserved word."""
 
 _FORMS = {
     "log": "log <verifier key>",
@@ -30,12 +30,12 @@ _FORMS = {
 
 
 class NoPolicy(ValueError):
-    """A text that is no policy: the line, what is wrong there, and what mends it."""
+    """A text that is not a policy: the line, what is wrong there, and a hint."""
 
 
 @dataclass(frozen=True, slots=True)
 class Witness:
-    """A cosigner, by a word of the policy's own, and where it answers if that is known."""
+    """A cosigner under a name of the policy's own, and its address if that is known."""
 
     word: str
     verifier: Verifier
@@ -47,7 +47,7 @@ class Witness:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """A number of witnesses or groups, at least so many of which must have cosigned."""
+    """Witnesses or groups, of which at least a number must have cosigned."""
 
     word: str
     least: int
@@ -59,7 +59,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What is trusted; the quorum is the word of a witness or group, or `NONE`."""
+    """The trusted keys; the quorum is the name of a witness or group, or `NONE`."""
 
     log: Verifier | None = None
     witnesses: tuple[Witness, ...] = ()
@@ -97,11 +97,11 @@ class Policy:
         return "".join(f"{line}\n" for line in (*lines, *parties, *verifiers))
 
     def bundled(self, log: Verifier) -> Self:
-        """Give it as a bundle of this log proposes it: without addresses."""
+        """Return it as a bundle of this log proposes it, without addresses."""
         return replace(self.without([each.word for each in self.witnesses]), log=log)
 
     def without(self, words: Container[str]) -> Self:
-        """Give it with nobody to be asked at these witnesses; whoever signs still counts."""
+        """Return it without the addresses of these witnesses; their cosignatures still count."""
         return replace(
             self,
             witnesses=tuple(
@@ -110,13 +110,13 @@ class Policy:
         )
 
     def signed(self, note: Note) -> list[str]:
-        """Give the words of the witnesses whose cosignature is under a note and right."""
+        """Return the names of the witnesses with a valid cosignature under a note."""
         return [each.word for each in self.witnesses if note.by(each.verifier)]
 
     def met(self, note: Note) -> bool:
-        """Whether the right cosignatures under a note meet the quorum."""
+        """Whether the valid cosignatures under a note meet the quorum."""
         met = {NONE, *self.signed(note)}
-        # A group's members stand before it, so one pass knows of each when its group comes.
+        # A group's members are listed before it, so one pass is enough.
         for group in self.groups:
             if len(met.intersection(group.members)) >= group.least:
                 met.add(group.word)
@@ -207,6 +207,6 @@ def _key(text: str, kind: Kind) -> Verifier:
         kinds = {Kind.NOTE: "signs notes", Kind.COSIGNATURE: "cosigns"}
         raise NoPolicy(
             f"{found.name} has a key that {kinds[found.kind]}; take the one that {kinds[kind]} "
-            "(accord keygen tells both)."
+            "(both are in the verifier key)."
         )
     return found

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import uvicorn
 
-from infra.audit.witness import Seen, Witness
+from infra.audit.witness import Witness, WitnessFile
 from infra.http.server import address, configured, names
 from infra.http.witness import create_app
 from infra.running.listening import listening
@@ -65,7 +65,7 @@ class Log:
 def serving(witness: Witness, state: Path) -> Iterator[str]:
     """Run a witness; give its address."""
     with listening("127.0.0.1", 0) as sock:
-        app = create_app(witness, Seen(state), names("127.0.0.1"))
+        app = create_app(witness, WitnessFile(state), names("127.0.0.1"))
         server = uvicorn.Server(configured(app))
         thread = threading.Thread(target=server.run, args=([sock],))
         thread.start()

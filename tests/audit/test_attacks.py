@@ -363,7 +363,7 @@ def test_a_signature_of_the_right_key_over_the_right_command_goes_through(world:
 
 
 def test_a_command_that_is_signed_over_another_history_is_found(world: World) -> None:
-    seen = dsse.Seen(root=b64encode(bytes(32)).decode(), size=100)
+    seen = dsse.SeenLog(root=b64encode(bytes(32)).decode(), size=100)
     assert attributed(world, seen=seen) == fault("command-seen", forged_at(world))
 
 

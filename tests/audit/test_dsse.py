@@ -17,7 +17,7 @@ from domain.values import instant
 from infra.deciding import intake
 from infra.deciding.intake import Input, Unreadable
 from infra.tlog import codec, dsse
-from infra.tlog.dsse import Seen
+from infra.tlog.dsse import SeenLog
 from tests.infra.signing import signatory
 from tests.life import OURS, example
 
@@ -48,7 +48,7 @@ PAYLOADS = st.builds(
     ),
     seen=st.none()
     | st.builds(
-        Seen,
+        SeenLog,
         root=st.binary(min_size=32, max_size=32).map(lambda each: b64encode(each).decode()),
         size=st.integers(0, 2**53 - 1),
     ),

@@ -126,7 +126,7 @@ W1, W2 = (f"witness {word} {VERIFIERS[word]}\n" for word in ("w1", "w2"))
         (f"{W1}group g ² w1\n", "'²' of 1 members cannot be met"),
         (f"quorum w1\n{W1}", "Line 1 .* 'w1' is named nowhere above"),
         ("quorum none\nquorum none\n", "Line 2 .* A quorum stands above"),
-        (f"party acme {PARTY[:-4]}\n", "is no Ed25519 key"),
+        (f"party acme {PARTY[:-4]}\n", "is not an Ed25519 key"),
         (f"party a {PARTY}\nparty a {PARTY}\n", "a has a key above already"),
         ("verifier abcd verify.py\n", "sha256sum verify.py"),
         (f"verifier {'ab' * 32} f\nverifier {'cd' * 32} f\n", "f has a hash above already"),

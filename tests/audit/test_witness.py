@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from infra.audit import witness
-from infra.audit.witness import Known, Seen, Witness
+from infra.audit.witness import Known, Witness, WitnessFile
 from infra.tlog import merkle
 from infra.tlog.keys import Signer
 from infra.tlog.notes import Checkpoint, Kind, Note, Verifier, signatures
@@ -25,8 +25,8 @@ STATUSES = {200, 400, 403, 404, 409, 422}
 
 
 @pytest.fixture
-def seen(tmp_path: Path) -> Seen:
-    return Seen(tmp_path / "witness.db")
+def seen(tmp_path: Path) -> WitnessFile:
+    return WitnessFile(tmp_path / "witness.db")
 
 
 @pytest.fixture
@@ -34,13 +34,13 @@ def log() -> Log:
     return Log([b"one", b"two", b"three"])
 
 
-def told(seen: Seen, log: Log, old: int = 0, size: int | None = None) -> witness.Answer:
+def told(seen: WitnessFile, log: Log, old: int = 0, size: int | None = None) -> witness.Answer:
     """Show a log, as it stands or as it stood, to the witness."""
     proof = log.proof(old, size)
     return seen.answer(WITNESS, witness.written(old, proof, log.checkpoint(size)), AT)
 
 
-def size_of(seen: Seen, origin: str = ORIGIN) -> int:
+def size_of(seen: WitnessFile, origin: str = ORIGIN) -> int:
     note = seen.last(origin)
     return 0 if note is None else Checkpoint.read(note.text).size
 
@@ -55,7 +55,9 @@ def cosigned_at(note: Note) -> int:
 # --- what it cosigns -----------------------------------------------------------------------------
 
 
-def test_the_first_checkpoint_of_a_known_log_is_cosigned_and_kept(seen: Seen, log: Log) -> None:
+def test_the_first_checkpoint_of_a_known_log_is_cosigned_and_kept(
+    seen: WitnessFile, log: Log
+) -> None:
     answer = told(seen, log)
 
     assert answer.status == 200
@@ -64,7 +66,7 @@ def test_the_first_checkpoint_of_a_known_log_is_cosigned_and_kept(seen: Seen, lo
     assert seen.last(ORIGIN) == note
 
 
-def test_a_log_that_grew_is_cosigned_and_the_same_again_is_too(seen: Seen, log: Log) -> None:
+def test_a_log_that_grew_is_cosigned_and_the_same_again_is_too(seen: WitnessFile, log: Log) -> None:
     told(seen, log)
     log.grow(b"four", b"five")
     assert told(seen, log, old=3).status == 200
@@ -72,7 +74,7 @@ def test_a_log_that_grew_is_cosigned_and_the_same_again_is_too(seen: Seen, log: 
     assert size_of(seen) == 5
 
 
-def test_an_empty_log_is_cosigned_and_grows_without_a_proof(seen: Seen) -> None:
+def test_an_empty_log_is_cosigned_and_grows_without_a_proof(seen: WitnessFile) -> None:
     log = Log()
     assert told(seen, log).status == 200
     log.grow(b"one")
@@ -80,7 +82,9 @@ def test_an_empty_log_is_cosigned_and_grows_without_a_proof(seen: Seen) -> None:
     assert size_of(seen) == 1
 
 
-def test_signatures_of_strangers_are_neither_looked_at_nor_kept(seen: Seen, log: Log) -> None:
+def test_signatures_of_strangers_are_neither_looked_at_nor_kept(
+    seen: WitnessFile, log: Log
+) -> None:
     note = log.checkpoint().signed("stranger.example", SIGNER)
     answer = seen.answer(WITNESS, witness.written(0, [], note), AT)
     assert answer.status == 200
@@ -99,16 +103,18 @@ def test_an_operators_key_signs_for_each_partnership_right_below_its_name() -> N
 # --- what it refuses -----------------------------------------------------------------------------
 
 
-def test_an_unknown_log_is_not_found(seen: Seen) -> None:
+def test_an_unknown_log_is_not_found(seen: WitnessFile) -> None:
     assert told(seen, Log([b"one"], "elsewhere.example/acme")).status == 404
 
 
-def test_a_checkpoint_that_its_log_did_not_sign_is_forbidden(seen: Seen) -> None:
+def test_a_checkpoint_that_its_log_did_not_sign_is_forbidden(seen: WitnessFile) -> None:
     assert told(seen, Log([b"one"], signer=SIGNER)).status == 403
     assert size_of(seen) == 0
 
 
-def test_another_old_size_than_the_last_is_answered_with_the_last(seen: Seen, log: Log) -> None:
+def test_another_old_size_than_the_last_is_answered_with_the_last(
+    seen: WitnessFile, log: Log
+) -> None:
     told(seen, log)
     log.grow(b"four", b"five")
     for old in (0, 1, 4):
@@ -117,14 +123,14 @@ def test_another_old_size_than_the_last_is_answered_with_the_last(seen: Seen, lo
     assert seen.forks() == []
 
 
-def test_a_smaller_checkpoint_is_answered_with_the_last_size(seen: Seen, log: Log) -> None:
+def test_a_smaller_checkpoint_is_answered_with_the_last_size(seen: WitnessFile, log: Log) -> None:
     told(seen, log)
     assert told(seen, log, old=2, size=2).body == "3\n"
     assert told(seen, log, old=3, size=2).status == 400
     assert size_of(seen) == 3
 
 
-def test_a_growth_that_is_not_proved_is_refused(seen: Seen, log: Log) -> None:
+def test_a_growth_that_is_not_proved_is_refused(seen: WitnessFile, log: Log) -> None:
     told(seen, log)
     other = Log([b"one", b"2", b"three", b"four"])
     assert told(seen, other, old=3).status == 422
@@ -133,13 +139,15 @@ def test_a_growth_that_is_not_proved_is_refused(seen: Seen, log: Log) -> None:
     assert size_of(seen) == 3
 
 
-def test_a_proof_from_nothing_is_refused(seen: Seen, log: Log) -> None:
+def test_a_proof_from_nothing_is_refused(seen: WitnessFile, log: Log) -> None:
     proof = [merkle.EMPTY]
     assert seen.answer(WITNESS, witness.written(0, proof, log.checkpoint()), AT).status == 422
 
 
 @pytest.mark.parametrize("old", [0, 2, 3])
-def test_a_fork_is_refused_and_both_checkpoints_are_kept(seen: Seen, log: Log, old: int) -> None:
+def test_a_fork_is_refused_and_both_checkpoints_are_kept(
+    seen: WitnessFile, log: Log, old: int
+) -> None:
     told(seen, log)
     other = Log([b"one", b"two", b"3"])
     for _ in range(2):
@@ -172,7 +180,7 @@ def test_a_fork_is_refused_and_both_checkpoints_are_kept(seen: Seen, log: Log, o
         b"old 0\n\n%s" + b" " * witness.LARGEST,
     ],
 )
-def test_what_is_no_request_is_told_as_such(seen: Seen, log: Log, body: bytes) -> None:
+def test_what_is_no_request_is_told_as_such(seen: WitnessFile, log: Log, body: bytes) -> None:
     filled = body.replace(b"%s", str(log.checkpoint()).encode())
     assert seen.answer(WITNESS, filled, AT).status == 400
 
@@ -200,7 +208,7 @@ def test_whatever_comes_is_answered_and_what_was_seen_never_goes_back(
     asked: list[bytes | tuple[str, int]],
 ) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        seen = Seen(Path(folder) / "witness.db")
+        seen = WitnessFile(Path(folder) / "witness.db")
         cosigned: list[Checkpoint] = []
         for each in asked:
             before = size_of(seen)
@@ -228,7 +236,7 @@ def test_whatever_comes_is_answered_and_what_was_seen_never_goes_back(
 @given(st.binary(max_size=200))
 def test_whatever_bytes_come_are_answered(body: bytes) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        seen = Seen(Path(folder) / "witness.db")
+        seen = WitnessFile(Path(folder) / "witness.db")
         for each in (body, b"old 0\n\n" + body):
             assert seen.answer(WITNESS, each, AT).status == 400
 
@@ -237,11 +245,11 @@ def test_of_two_that_ask_at_once_one_is_first_and_the_other_is_told_so(
     tmp_path: Path, log: Log
 ) -> None:
     path = tmp_path / "witness.db"
-    told(Seen(path), log)
+    told(WitnessFile(path), log)
     log.grow(b"four", b"five")
 
     def ask(size: int) -> HTTPStatus:
-        return told(Seen(path), log, old=3, size=size).status
+        return told(WitnessFile(path), log, old=3, size=size).status
 
     with ThreadPoolExecutor(8) as threads:
         statuses = list(threads.map(ask, [4, 5] * 8))
@@ -251,17 +259,17 @@ def test_of_two_that_ask_at_once_one_is_first_and_the_other_is_told_so(
 
 def test_what_was_seen_is_there_when_the_witness_comes_back(tmp_path: Path, log: Log) -> None:
     path = tmp_path / "witness.db"
-    told(Seen(path), log)
-    assert told(Seen(path), log).body == "3\n"
+    told(WitnessFile(path), log)
+    assert told(WitnessFile(path), log).body == "3\n"
 
 
 def test_a_file_that_is_none_of_a_witness_is_no_answer(tmp_path: Path) -> None:
     (tmp_path / "other").write_text("no database at all")
     with pytest.raises(sqlite3.DatabaseError):
-        Seen(tmp_path / "other")
+        WitnessFile(tmp_path / "other")
 
 
-def test_the_note_of_another_origin_says_nothing_of_this_one(seen: Seen, log: Log) -> None:
+def test_the_note_of_another_origin_says_nothing_of_this_one(seen: WitnessFile, log: Log) -> None:
     told(seen, log)
     assert seen.last("elsewhere.example/acme") is None
     assert isinstance(seen.last(ORIGIN), Note)

@@ -30,7 +30,7 @@ from infra.deciding.pseudonyms import derived
 from infra.deciding.service import Service
 from infra.settings import Settings
 from infra.tlog import dsse
-from infra.tlog.dsse import Payload, Seen
+from infra.tlog.dsse import Payload, SeenLog
 from infra.tlog.merkle import Tree
 from tests.feeds import simulated
 from tests.infra import section8
@@ -165,7 +165,7 @@ def test_whoever_has_seen_the_log_binds_it_to_what_was_seen(
     registered: Accord, ours: Signatory
 ) -> None:
     for size in (0, 3, AGREED):
-        seen = Seen(root=b64encode(root_at(registered, size)).decode(), size=size)
+        seen = SeenLog(root=b64encode(root_at(registered, size)).decode(), size=size)
         proposal = changed(PROPOSAL, proposal=f"seen-{size}")
         payload = ours.payload(ours.event(proposal), seen=seen)
         assert one(registered, dsse.sign(ours.signer, payload)).status == "accepted"
@@ -192,7 +192,7 @@ def test_a_root_at_hand_is_asked_for_before_the_leaves_are_read(
         registered.history, datetime.now, simulated=True, salts=derived, root_at=at_hand
     )
     for size, root in ((5, b"r" * 32), (3, root_at(registered, 3))):
-        seen = Seen(root=b64encode(root).decode(), size=size)
+        seen = SeenLog(root=b64encode(root).decode(), size=size)
         proposal = changed(PROPOSAL, proposal=f"seen-{size}")
         payload = ours.payload(ours.event(proposal), seen=seen)
         (outcome,) = service.handle([dsse.sign(ours.signer, payload)])
@@ -226,11 +226,11 @@ OTHERWISE: dict[str, tuple[str, Change]] = {
     "a wrong version": ("command-version", lambda o: asking(o, expected=0)),
     "a log that forked": (
         "command-seen",
-        lambda o: asking(o, seen=Seen(root=b64encode(bytes(32)).decode(), size=3)),
+        lambda o: asking(o, seen=SeenLog(root=b64encode(bytes(32)).decode(), size=3)),
     ),
     "a log longer than it is": (
         "command-seen",
-        lambda o: asking(o, seen=Seen(root=b64encode(bytes(32)).decode(), size=10_000)),
+        lambda o: asking(o, seen=SeenLog(root=b64encode(bytes(32)).decode(), size=10_000)),
     ),
 }
 
