@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 # The demo has a store of its own, so that nobody's own ACCORD_STORE is touched by it.
 DEMO_STORE := sqlite:///var/demo.db
 
-.PHONY: help run up-local down-local test check faults audit-faults bench bench-audit bench-kafka lock clean
+.PHONY: help run up-local down-local test check faults audit-faults bench bench-audit bench-kafka bench-show lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the chores
@@ -50,6 +50,9 @@ bench-audit: $(VENV)/.runtime ## measure what the verifiable log costs, and how 
 
 bench-kafka: $(VENV)/.dev ## measure the processes on Kafka beside bare loops of the same clients
 	@$(BIN)/python -m benchmarks.kafka
+
+bench-show: $(VENV)/.runtime ## measure show and history on logs of ten thousand to a million events
+	@$(BIN)/python -m benchmarks.show
 
 lock: ## write both lock files anew from pyproject.toml
 	@tools=$$(mktemp -d) && trap 'rm -rf "$$tools"' EXIT \

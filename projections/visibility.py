@@ -1,7 +1,7 @@
-"""Who sees what: each party its own, and of the other what both agreed to share (C7, C14).
+"""What each viewer sees of a partnership (C7, C14).
 
-What a party declares of its own position is private to it. Figures that the other party reports
-are seen as the protocol says that both agreed; without one nothing is hidden but what is private.
+A party's declarations of its own position are private to it. Figures that the other party reports
+are shown as far as the agreed data-sharing protocol allows; without a protocol all are shown.
 """
 
 from collections.abc import Iterable
@@ -17,27 +17,24 @@ from domain.sharing import SMALLEST_CELL, DataSharingAgreed, Form
 from projections.figures import COUNTED, Figure, Line, ObjectiveProgress
 
 PRIVATE = (BestAlternativeDeclared, NonNegotiableDeclared)
-"""Facts that stay with the party that stated them (C7)."""
-
-HIDDEN = "hidden"
-"""What stands where something is not shown."""
+"""Events that only their own party sees (C7)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """Who looks: one of the parties, or the operator, who sees private facts only in `full`."""
+    """One of the parties, or the operator, who sees private facts only in a `full` view."""
 
     party: str | None = None
     full: bool = False
 
 
 OPERATOR = Viewer()
-"""The operator as always: both sides' figures, neither side's private facts."""
+"""The operator's usual view: both parties' figures, and no private facts."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """What a viewer sees of a partnership, by the protocol that holds."""
+    """What a viewer sees of a partnership, by the data-sharing protocol in force."""
 
     viewer: Viewer
     protocol: DataSharingAgreed | None = None
@@ -47,7 +44,7 @@ class Sight:
 
     @classmethod
     def of(cls, viewer: Viewer, events: Iterable[Recorded]) -> "Sight":
-        """Give what `viewer` sees of a log, by the last protocol that it knows."""
+        """Return what `viewer` sees, by the last protocol among `events`."""
         protocol, own, parties = None, set(), []
         for recorded in events:
             event = recorded.event
@@ -62,7 +59,7 @@ class Sight:
         return cls(viewer, protocol, frozenset(own), tuple(parties))
 
     def shows(self, recorded: Recorded) -> bool:
-        """Whether a fact is shown at all."""
+        """Whether the viewer sees an event at all."""
         event, party = recorded.event, recorded.act.party
         if self.viewer.full:
             return True
@@ -73,14 +70,14 @@ class Sight:
         return not isinstance(event, MetricReported | MetricCorrected) or self.shares(event.metric)
 
     def shares(self, metric: str) -> bool:
-        """Whether the protocol lets the other party's figures of a metric be seen (C14)."""
+        """Whether the protocol shares the other party's figures of a metric (C14)."""
         if self.protocol is None:
             return True
         return metric in self.protocol.metrics and self.protocol.form is not Form.OWN_TRACKING
 
     @property
     def smallest(self) -> int:
-        """Give the smallest count that is shown as it is; 0 where all are."""
+        """The smallest count that is shown; 0 where every count is shown."""
         if self.viewer.party is None:
             return 0
         if self.protocol is None or self.protocol.form is Form.FULL:
@@ -101,7 +98,7 @@ class Sight:
         return overlap.shared_customers < cell
 
     def hidden(self, metric: str, figure: Figure) -> str | None:
-        """Give the note that stands for a figure which is withheld; None if it is shown."""
+        """Return the note that replaces a withheld figure; None if the figure is shown."""
         withheld = self.withholds(metric, figure)
         return f"fewer than {self.smallest}: not shown" if withheld else None
 

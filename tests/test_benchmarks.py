@@ -5,6 +5,7 @@ import json
 import orjson
 import pytest
 
+from benchmarks import show as growth
 from benchmarks.__main__ import INGEST, INSERT, main
 from benchmarks.audit import __main__ as beside_audit
 from benchmarks.audit.appending import APPEND_ON
@@ -45,6 +46,19 @@ def test_a_quick_run_on_the_log_hands_out_what_is_verified(
     assert {each["of"] for each in found["ratios"]} >= {APPEND_ON, INCLUSION_BUILT}
     assert all(each["bytes"] < LONGEST for each in found["lengths"])
     assert "verify.py" in beside_audit.show(found)
+
+
+def test_a_quick_run_of_questions_asks_each_at_every_size(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    growth.main(["--quick", "--json"])
+
+    found = json.loads(capsys.readouterr().out)
+    assert found["sizes"] == list(growth.QUICK)
+    assert 0 < found["own_stream"] < growth.QUICK[0]
+    assert all(len(times) == 2 for times in found["milliseconds"].values())
+    assert found["growth"].keys() >= {"show", growth.AT}
+    assert growth.AT in growth.shown(found)
 
 
 @pytest.mark.xdist_group("kafka")

@@ -5,6 +5,7 @@ parameter with a new name needs an example in `EXAMPLES`.
 """
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
@@ -17,6 +18,7 @@ from infra.http import create_app
 from infra.http.problems import MEDIA_TYPE
 from infra.settings import Settings
 from tests.feeds import played
+from tests.infra.answers.asking import AURORA, changed_event
 from tests.journeys.typed import Accord
 
 CONSULTING = "growthos-consulting"
@@ -231,6 +233,24 @@ def test_a_stranger_is_shown_no_partnership(
     assert (answer.status_code, answer.headers["content-type"]) == (404, MEDIA_TYPE)
     assert ran.code == 1
     assert answer.json()["detail"] in ran.err
+
+
+def test_an_event_that_cannot_be_read_is_a_problem_and_not_a_traceback(
+    accord: Accord, tmp_path: Path
+) -> None:
+    with played(tmp_path) as store:
+        changed_event(tmp_path, 0, '"schema_version":1', '"schema_version":7')
+        with store.workers() as workers, TestClient(create_app(store, workers)) as client:
+            state = client.get(f"/v1/partnerships/{AURORA}")
+            log = client.get(f"/v1/partnerships/{AURORA}/history", params={"limit": 1})
+    ran = accord("show", AURORA, "--store", f"sqlite:///{tmp_path}/accord.db")
+
+    assert (state.status_code, state.headers["content-type"]) == (500, MEDIA_TYPE)
+    assert state.json()["detail"].startswith(f"{AURORA}#0 is ExplorationBegun, version 7, ")
+    assert state.json()["hint"].startswith("Upgrade Accord")
+    assert log.json()["items"][0]["event"]["schema_version"] == 7
+    assert ran.code == 1
+    assert ran.err.splitlines()[-1] == f"accord: {state.json()['detail']} {state.json()['hint']}"
 
 
 @pytest.mark.parametrize("asked", OF_PARTIES, ids=str)
