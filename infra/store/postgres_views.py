@@ -144,19 +144,6 @@ class PostgresViews:
             rows.setdefault(partnership, {})[key] = orjson.loads(body)
         return rows
 
-    def everywhere(self, projection: str, key: str) -> Iterator[tuple[str, Row]]:
-        """Return the row of one key from each partnership that has it, by partnership."""
-        # Partnerships are found by their positions: rows are sorted by partnership before key.
-        return read_rows(
-            self._pages(
-                f"""SELECT p.partnership, r.body FROM views.positions p JOIN views.rows r
-                ON r.fold = {_LIVE} AND r.partnership = p.partnership AND r.key = %s
-            WHERE p.track = '{LIVE}' AND p.partnership > %s ORDER BY p.partnership LIMIT %s""",  # noqa: S608 - as above
-                projection,
-                (*self._of(projection), key),
-            )
-        )
-
     def _pages(
         self,
         statement: str,

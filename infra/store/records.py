@@ -439,9 +439,6 @@ class Views(Protocol):
     def rows_of(self, projection: str, partnerships: Iterable[str]) -> dict[str, dict[str, Row]]:
         """Return all rows of each of these partnerships, by partnership and key."""
 
-    def everywhere(self, projection: str, key: str) -> Iterator[tuple[str, Row]]:
-        """Return the row of one key from each partnership that has it, by partnership."""
-
     def due(self, projection: str, until: str) -> list[str]:
         """Return partnerships with a row whose `wake` is `until` or earlier, the earliest first.
 

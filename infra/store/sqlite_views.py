@@ -153,15 +153,6 @@ class SqliteViews:
                 rows.setdefault(partnership, {})[key] = orjson.loads(body)
         return rows
 
-    def everywhere(self, projection: str, key: str) -> Iterator[tuple[str, Row]]:
-        """Return the row of one key from each partnership that has it, by partnership."""
-        # Partnerships are found by their positions: rows are sorted by partnership before key,
-        # so a search among them for one key would read them all.
-        statement = f"""SELECT p.partnership, r.body FROM positions p CROSS JOIN rows r
-            ON r.fold = {_LIVE} AND r.partnership = p.partnership AND r.key = ?3
-            WHERE p.track = '{LIVE}' AND p.partnership > ?4 ORDER BY p.partnership LIMIT ?5"""  # noqa: S608 - as above
-        return read_rows(self._pages(statement, projection, (key,), "", None))
-
     def _pages(
         self,
         statement: str,

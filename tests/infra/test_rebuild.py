@@ -88,7 +88,6 @@ def test_rows_of_an_older_fold_are_not_served(accord: Accord) -> None:
         lambda: list(accord.views.select("overview", name)),
         lambda: accord.views.rows("overview", [(name, "overview")]),
         lambda: accord.views.rows_of("overview", [name]),
-        lambda: list(accord.views.everywhere("overview", "overview")),
         lambda: accord.views.positions("overview", [name]),
         lambda: accord.runner.fold(accord.history.of(name)),
     ):

@@ -163,18 +163,6 @@ def test_more_rows_than_a_page_are_read_to_the_end(views: Views) -> None:
     assert len(views.rows("kpis", [("acme", name) for name in names])) == len(names)
 
 
-def test_one_key_is_read_from_all_partnerships(views: Views) -> None:
-    views.save(
-        saved(
-            views,
-            "overview",
-            {"acme": (NOTHING, 0), "globex": (NOTHING, 0), "initech": (NOTHING, 0)},
-            {("globex", "card"): {"n": 2}, ("acme", "card"): {"n": 1}, ("initech", "other"): {}},
-        )
-    )
-    assert list(views.everywhere("overview", "card")) == [("acme", {"n": 1}), ("globex", {"n": 2})]
-
-
 def test_all_rows_are_read_of_the_partnerships_that_are_named(views: Views) -> None:
     views.save(
         saved(

@@ -138,10 +138,8 @@ def test_what_was_refused_is_kept_with_its_mend(accord: Accord) -> None:
 
 
 def test_every_partnership_reaches_its_last_stage(accord: Accord) -> None:
-    found = {
-        name: row["stages"][-1]["stage"]
-        for name, row in accord.views.everywhere("overview", "overview")
-    }
+    rows = accord.views.rows_of("overview", accord.history.partnerships())
+    found = {name: each["overview"]["stages"][-1]["stage"] for name, each in rows.items()}
 
     assert found == STAGES
 
