@@ -322,5 +322,6 @@ ALERTS = Projection(
     keys,
     apply,
     breaches.CONCERNED | _TURNS.keys() | {PartnershipExited},
+    version=2,
     row_type=lambda key: AlertsState if key == STATE else Alert,
 )

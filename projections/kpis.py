@@ -154,15 +154,17 @@ def counts(recorded: Recorded) -> list[Counted]:
 def measures(recorded: Recorded) -> tuple[str, ...]:
     """Give the metrics whose figures an event counts or reports; none if it measures nothing."""
     event = recorded.event
-    if isinstance(event, REPORTS):
+    counted = _COUNTED_BY.get(type(event))
+    if counted is None and isinstance(event, REPORTS):
         return (event.metric,)
-    return _COUNTED_BY.get(type(event), ())
+    return counted or ()
 
 
 def period_of(recorded: Recorded) -> str:
     """Give the period whose figures a measured event changes."""
     event = recorded.event
-    if isinstance(event, REPORTS):
+    # Looked up by type first: `isinstance` of a model costs as much as the rest of this function.
+    if type(event) not in _COUNTING and isinstance(event, REPORTS):
         return event.period
     moment = _COUNTED_AT.get(type(event))
     return month_of(moment(event) if moment else recorded.act.occurred_at)

@@ -611,4 +611,5 @@ SETTLEMENT = Projection(
             DeadlinePassed,
         }
     ),
+    version=2,
 )
