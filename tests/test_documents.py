@@ -189,7 +189,7 @@ def terminal(tmp_path: Path) -> Iterator[Terminal]:
     terminal.stop()
 
 
-@pytest.mark.needs("bash", "curl", "make")
+@pytest.mark.needs("bash", "curl", "make", "patch")
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_the_commands_of_a_document_do_what_it_says(document: Path, terminal: Terminal) -> None:
     assert document.exists(), f"{document.name} is not written"
