@@ -1,5 +1,6 @@
 """The command `accord`, with the processes that run with a broker."""
 
+from collections.abc import Iterator
 from enum import StrEnum
 from functools import partial
 from importlib import import_module
@@ -7,8 +8,9 @@ from typing import Annotated
 
 import typer
 
-from infra.answers.question import Panel
-from infra.cli import main
+from infra.answers.question import Item, Panel
+from infra.answers.text import Block, Line
+from infra.cli import main, printing
 from infra.cli.options import KAFKA, Json, Operator, Store, app, settings
 from infra.settings import DEFAULT_STORE, PARTITIONS
 
@@ -84,7 +86,6 @@ def migrate(
     Run it as the owner of the database, before anything else and after each upgrade.
     """
     from infra import bootstrap
-    from infra.cli.printing import document, say
 
     done = bootstrap.migrate(
         settings(store, kafka),
@@ -94,18 +95,29 @@ def migrate(
         partitions=partitions,
         replicas=replicas,
     )
-    if as_json:
-        document({"made": done.made, "queued": done.queued})
-        return
-    if done.made:
-        say(f"Made {', '.join(done.made)}.")
-    if done.queued:
-        say(
-            f"Queued the rebuild of {', '.join(done.queued)}. A projector of this release does it, "
-            "or accord rebuild."
+    found = Upgrade(made=tuple(done.made), queued=tuple(done.queued))
+    printing.result(found, _upgrade, as_json=as_json)
+
+
+class Upgrade(Item):
+    """What `accord migrate` did."""
+
+    made: tuple[str, ...]
+    """The migrations that were applied and the topics that were made."""
+    queued: tuple[str, ...]
+    """The projections whose rebuild was queued."""
+
+
+def _upgrade(found: Upgrade) -> Iterator[Block]:
+    if found.made:
+        yield Line(f"Made {', '.join(found.made)}.")
+    if found.queued:
+        yield Line(
+            f"Queued the rebuild of {', '.join(found.queued)}. A projector of this release does "
+            "it, or accord rebuild."
         )
-    if not (done.made or done.queued):
-        say("Everything is up to date.")
+    if not (found.made or found.queued):
+        yield Line("Everything is up to date.")
 
 
 @app.command(rich_help_panel=Panel.RUN.value)

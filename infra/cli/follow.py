@@ -13,7 +13,7 @@ from infra.answers.question import Paging, Panel
 from infra.answers.text import Hanging, minute
 from infra.bootstrap import Accord
 from infra.cli import printing
-from infra.cli.options import Json, Store, app, marked, opened
+from infra.cli.options import Json, Store, app, opened
 from infra.settings import DEFAULT_STORE
 from projections import ALERTS
 from projections.alerts import Alert, AlertState
@@ -44,7 +44,8 @@ def follow(
         try:
             for each in _followed(accord, id, state):
                 if as_json:
-                    printing.document(marked(accord, ALERTS.dump(each.id, each)))
+                    mark = {"simulated": True} if accord.simulated else {}
+                    printing.document(ALERTS.dump(each.id, each) | mark)
                 else:
                     _print(each)
         except KeyboardInterrupt:

@@ -272,8 +272,3 @@ def opened(store: str, *, as_json: bool) -> Iterator["Accord"]:
         if accord.simulated and not as_json:
             note("This is a simulated store: its feeds say when things were recorded.")
         yield accord
-
-
-def marked(accord: "Accord", row: dict[str, Any]) -> dict[str, Any]:
-    """Return a JSON object, marked if the store is simulated."""
-    return {**row, "simulated": True} if accord.simulated else row

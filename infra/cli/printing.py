@@ -9,7 +9,7 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from textwrap import wrap
-from typing import Any, Literal, TypeVar, assert_never
+from typing import Literal, TypeVar, assert_never
 
 import orjson
 from pydantic import BaseModel
@@ -21,8 +21,6 @@ from rich.text import Text
 
 from infra.answers.text import Block, Hanging, Json, Line, Note, Styled, Verbatim
 from infra.answers.text import Table as Tabled
-
-Row = dict[str, Any]
 
 WITHOUT_END = 10_000
 """Columns without a terminal: output to a pipe or a file is not wrapped."""
@@ -196,15 +194,6 @@ def document(value: object, *, pretty: bool = False) -> None:
     text = orjson.dumps(value, option=orjson.OPT_INDENT_2 if pretty else None).decode()
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
-
-
-def array(values: Iterable[object]) -> None:
-    """Print a JSON array, an element to a line, as its elements come."""
-    before = "["
-    for value in values:
-        sys.stdout.write(before + orjson.dumps(value).decode())
-        before = ",\n"
-    sys.stdout.write("[]\n" if before == "[" else "]\n")
 
 
 def progress() -> Progress:
