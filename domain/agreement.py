@@ -32,12 +32,17 @@ class Sections(Value):
     """The sections of an agreement (C9). One that is missing blocks execution."""
 
     roles: Text | None = None
+    """Roles, decision rights and reporting lines."""
     contributions: Text | None = None
+    """What each party contributes: money, technology, knowledge, operations."""
     deliverables: Text | None = None
+    """Deliverables and their timeline."""
     confidentiality: Text | None = None
     data_protection: Annotated[list[DataProtection], Field(min_length=1)] | None = None
     ip_ownership: Text | None = None
+    """Who owns intellectual property, jointly or exclusively."""
     revenue_and_costs: Text | None = None
+    """How revenue and costs are shared."""
     governance: Text | None = None
     duration_and_exit: Text | None = None
 

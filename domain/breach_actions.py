@@ -1,8 +1,7 @@
 """Breach actions: the process manager that carries out what a breached rule asks for (C15, C20).
 
-A breach is judged from figures (`projections.alerts`) and recorded in the partnership's own log
-when it is seen. From there on `next_action` says what is still to be done about it; each action
-is an ordinary command, decided like any other (C15, C20).
+A breach is judged from figures (`projections.breaches`) and recorded in the partnership's own log.
+`next_action` then gives what is still to be done about it; each action is an ordinary command.
 """
 
 from collections.abc import Mapping
@@ -17,10 +16,10 @@ from domain.rules import Action
 from domain.values import Count, Slug, Text
 
 REVIEW_WITHIN = timedelta(days=14)
-"""How long after a breach the review that it leads to takes place."""
+"""How long after a breach its review takes place."""
 
 HALF = Decimal(50)
-"""By how many percent the investment in a campaign below its line is reduced (C20)."""
+"""The reduction, in percent, of the investment in a campaign that breaches its rule (C20)."""
 
 _LONGEST = 64
 
@@ -29,33 +28,35 @@ class _Breach(Value):
     rule: Slug
     rule_version: Count
     window: Text
-    """The period, and behind a slash the campaign, if the rule looks at each by itself."""
+    """The period; with a slash and the campaign, if the rule judges each campaign separately."""
     finding: Text
+    """The figures and the threshold, in words."""
 
     @property
     def breach(self) -> str:
-        """Give what tells one breach from another."""
+        """The identifier of the breach: its rule, version and window."""
         return f"{self.rule}@{self.rule_version}/{self.window}"
 
 
 class RuleBreached(_Breach, Event):
-    """Figures broke a rule that both had agreed (C20)."""
+    """Figures breached an agreed rule (C20)."""
 
     action: Action
+    """What the parties agreed to do about it."""
 
 
 class RuleBreachWithdrawn(_Breach, Event):
-    """A late fact or a correction showed that there had been no breach (C20)."""
+    """A late event or a correction showed that there was no breach (C20)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Breaches:
-    """The breaches on record, by what tells them apart, and when each was seen."""
+    """The recorded breaches by identifier, each with the time of its recording."""
 
     open: Mapping[str, tuple[RuleBreached, datetime]] = field(default_factory=dict)
 
     def evolve(self, event: Event, at: datetime) -> "Breaches":
-        """Take a breach, or its withdrawal, into the record."""
+        """Fold a breach, or its withdrawal, into the state."""
         match event:
             case RuleBreached():
                 return replace(self, open={**self.open, event.breach: (event, at)})
@@ -69,9 +70,9 @@ class Breaches:
 def next_action(
     breaches: Breaches, execution: Execution, context: PartnershipContext
 ) -> Command | None:
-    """Give the next command that an agreed rule asks for, or nothing where all is done."""
-    for breach, seen_at in breaches.open.values():
-        command = _asked_by(breach, seen_at)
+    """Give the next command that a breached rule asks for, None if all are done."""
+    for breach, recorded_at in breaches.open.values():
+        command = _asked_by(breach, recorded_at)
         if command is None or context.stage not in command.stages:
             continue
         if isinstance(command, ScheduleReview):
@@ -85,14 +86,14 @@ def next_action(
     return None
 
 
-def _asked_by(breach: RuleBreached, seen_at: datetime) -> Command | None:
+def _asked_by(breach: RuleBreached, recorded_at: datetime) -> Command | None:
     reason = f"Rule {breach.rule}, version {breach.rule_version}: {breach.finding}"
     match breach.action:
         case Action.ESCALATE_TO_REVIEW:
             return ScheduleReview(
                 review=_name_of(breach),
                 kind="quarterly-business-review",
-                at=seen_at + REVIEW_WITHIN,
+                at=recorded_at + REVIEW_WITHIN,
                 reason=reason,
             )
         case Action.REDUCE_INVESTMENT:

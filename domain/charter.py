@@ -38,8 +38,11 @@ class Expectations(Value):
     """What the parties expect of speed, investment and patience (C8)."""
 
     speed: Text
+    """How soon results are expected."""
     investment: Text
+    """What each party is ready to invest."""
     patience: Text
+    """How long the parties wait before they judge."""
 
 
 class Charter(Value):

@@ -35,6 +35,7 @@ class _Referral(Value):
     lead: Text
     """The lead, as the sender names it. No personal data is needed."""
     campaign: Slug | None = None
+    """The campaign that brought the lead."""
 
 
 class SubmitReferral(_Referral, DealCommand):
@@ -49,6 +50,7 @@ class ReferralSubmitted(_Referral, Event):
 
 class _Attribution(Value):
     method: Method
+    """How the lead is tied to the party."""
     evidence: Text
     """The code, the tagged address or the page that shows the touch."""
 
@@ -88,7 +90,7 @@ class AttributionSettled(
     base=DealCommand,
     counted=None,
 ):
-    """Both parties settled who is credited with a lead, whatever the policy says (C18)."""
+    """Both parties settled who is credited with a lead. This overrides the policy (C18)."""
 
     deal: Ref
     proposal: Ref

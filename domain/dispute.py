@@ -125,6 +125,7 @@ class DisputeResolved(
     award: Money | None = None
     """Only with the outcome `settled`: how much is taken back."""
     resolution: Text
+    """The reasons, in words."""
     proposal: Ref | None = None
     """The proposal that both parties agreed; None where the dispute was withdrawn."""
 

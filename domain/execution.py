@@ -49,6 +49,7 @@ class TrainingCompleted(
 
     department: Slug
     attendees: Annotated[int, Field(ge=1, le=1_000_000)]
+    """The number of people who were trained."""
 
 
 CompleteTraining = TrainingCompleted.asks
@@ -97,6 +98,7 @@ class InvestmentReduced(
 
     reduction: Ref
     campaign: Slug
+    """The campaign whose investment was reduced."""
     by: Percent
     """The reduction, in percent of what was invested."""
     reason: Text
@@ -125,6 +127,7 @@ class RootCauseDiagnosed(
     temporary: bool
     """Whether the cause is temporary, which calls for adjusted terms, or structural (C27)."""
     finding: Text
+    """What was found."""
 
 
 DiagnoseRootCause = RootCauseDiagnosed.asks
@@ -138,12 +141,14 @@ class HoldKickoff(Command):
 
     stages = NEGOTIATING
     attendees: Annotated[list[PersonName], Field(min_length=1)]
+    """The names of those who took part."""
 
 
 class KickoffHeld(Event):
     """The kickoff was held, and execution began (C16)."""
 
     attendees: list[PersonName]
+    """Those who took part."""
     cadence: Cadence | None = None
     """How often reviews are held, by the terms of that day (C13)."""
     waived: list[str] = []
@@ -189,6 +194,7 @@ class MilestoneMissed(Event):
 
     milestone: Ref
     due: date
+    """The last day on which it was in time."""
 
 
 # --- reviews -----------------------------------------------------------------------------------
@@ -221,6 +227,7 @@ class HoldReview(Command):
     stages = IN_FORCE
     review: Ref
     minutes: Text
+    """What was discussed and decided."""
     recorded_with_consent: bool = False
     """Whether the review was recorded, with the consent of all who took part."""
 
@@ -231,6 +238,7 @@ class ReviewHeld(Event):
     review: Ref
     kind: ReviewKind
     minutes: Text
+    """What was discussed and decided."""
     recorded_with_consent: bool = False
 
 
@@ -239,6 +247,7 @@ class ReviewMissed(Event):
 
     review: Ref
     at: Instant
+    """When the review takes place."""
 
 
 class ActionAgreed(Declaration, command="AgreeAction", stages=RUNNING, identity=("action",)):
@@ -310,6 +319,7 @@ class ResolveIssue(Command):
     stages = IN_FORCE
     issue: Ref
     resolution: Text
+    """How the issue was resolved."""
 
 
 class IssueResolved(Event):
@@ -317,6 +327,7 @@ class IssueResolved(Event):
 
     issue: Ref
     resolution: Text
+    """How the issue was resolved."""
 
 
 class IssueEscalated(Event):
@@ -324,6 +335,7 @@ class IssueEscalated(Event):
 
     issue: Ref
     raised_at: Instant
+    """When the issue was raised."""
 
 
 # --- improvement plans -------------------------------------------------------------------------
@@ -344,6 +356,7 @@ class ImprovementPlanAgreed(
     diagnosis: Ref
     """The diagnosis that the plan answers."""
     actions: Annotated[list[Text], Field(min_length=1)]
+    """What is done to improve."""
     deadline: Day
     """The last day of the plan."""
 
@@ -381,6 +394,7 @@ class ImprovementPlanCompleted(
     met: bool
     """Whether the plan reached its goal."""
     outcome: Text
+    """What the plan achieved."""
 
 
 CompleteImprovementPlan = ImprovementPlanCompleted.asks

@@ -147,6 +147,7 @@ class Ending(StrEnum):
 
 class _Conclusion(Value):
     ending: Ending = Ending.STOP_RULE
+    """How the pilot ended."""
     conclusion: Text
     """What was learned."""
 
@@ -489,7 +490,8 @@ def check_cited(name: str, state: Experiment) -> None:
     if state.winner() is None:
         raise Refused(
             "experiment-shows-nothing",
-            f"Experiment {name} has not found a winner that stands.",
+            "An experiment can be cited only if it has a winner. Experiment "
+            f"{name} has none, or corrections have changed its result.",
             "Conclude its pilot by the stop rule first (ConcludePilot), or cite other evidence.",
             field="reference",
         )

@@ -95,7 +95,9 @@ class _Candidate(Value):
     candidate: Slug
     name: Text
     found_through: CandidateSource
+    """Where the candidate was found."""
     staff: Count | None = None
+    """The number of staff."""
 
 
 class IdentifyCandidate(_Candidate, Command):
@@ -200,6 +202,7 @@ class _BridgingPlan(Value):
     candidate: Slug
     dimension: Dimension
     plan: Text
+    """How the gap is closed."""
 
 
 class AgreeBridgingPlan(_BridgingPlan, Command):
@@ -215,13 +218,21 @@ class BridgingPlanAgreed(_BridgingPlan, Event):
 class _Checklist(Value):
     candidate: Slug
     objectives_defined: bool
+    """Whether objectives and success criteria are defined."""
     alignment_sufficient: bool
+    """Whether every dimension of the alignment matrix has 3 or more."""
     governance_agreed: bool
+    """Whether governance and its cadence are agreed."""
     economics_fair: bool
+    """Whether the economics are fair and transparent."""
     resources_available: bool
+    """Whether both parties have the resources."""
     risks_mitigated: bool
+    """Whether risks are known and mitigated."""
     exit_clause: bool
+    """Whether an exit clause protects both parties."""
     sponsors_on_both_sides: bool
+    """Whether both parties have an executive sponsor."""
 
 
 class CompleteDecisionChecklist(_Checklist, Command):

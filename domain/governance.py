@@ -75,7 +75,9 @@ class GovernanceEstablished(
     dispute_path: Annotated[list[Text], Field(min_length=1)]
     """Who decides a dispute, from the first level to the last."""
     operational_review: Literal["weekly", "biweekly", "monthly"]
+    """How often operational reviews are held."""
     strategic_review: Literal["monthly", "quarterly"]
+    """How often strategic reviews are held."""
     decision_rights: Text
     """Who may decide what."""
 

@@ -52,6 +52,7 @@ class HealthCheckRecorded(
     trust: Rating
     communication: Rating
     value_delivery: Rating
+    """How well the partnership delivers value."""
     quality: Rating | None = None
     satisfaction: Rating | None = None
     remarks: Text | None = None
@@ -63,7 +64,9 @@ class RiskIdentified(Declaration, command="IdentifyRisk", stages=IN_FORCE, ident
     risk: Ref
     description: Text
     likelihood: Rating
+    """The likelihood, from 1 to 5."""
     impact: Rating
+    """The impact, from 1 to 5."""
     owner: Slug
     """The party that watches the risk."""
 
@@ -79,6 +82,7 @@ class RiskMitigated(
 
     risk: Ref
     how: Text
+    """How the risk was mitigated."""
 
 
 class AuditSubject(StrEnum):
@@ -98,6 +102,7 @@ class ComplianceAudited(Declaration, command="RecordAudit", stages=IN_FORCE, ide
     auditor: PersonName
     passed: bool
     findings: list[Text] = []
+    """What the audit found."""
 
 
 class ManagerRotated(
@@ -112,7 +117,9 @@ class ManagerRotated(
     effective_on: Day
     """The first day of the new manager."""
     former: PersonName
+    """The manager until then."""
     successor: PersonName
+    """The new manager."""
 
 
 class WinCelebrated(Declaration, command="CelebrateWin", stages=RUNNING, identity=("win",)):

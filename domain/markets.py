@@ -35,6 +35,7 @@ class LocalFeedbackRecorded(
     given_by: PersonName
     """Who gave it: a person, a panel, the respondents of a survey."""
     score: Rating
+    """The rating of the offer, from 1 to 5."""
     text: Text
 
 
@@ -48,7 +49,9 @@ class MarketRanked(
 
     market: Slug
     viability: Rating
+    """The rating of the market's viability, from 1 to 5."""
     cultural_fit: Rating
+    """The rating of the cultural fit, from 1 to 5."""
     reasons: Annotated[list[Text], Field(min_length=1)]
 
     def check_preceding(self, known: Declarations) -> None:

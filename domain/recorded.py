@@ -52,10 +52,10 @@ class Recorded:
 
     @property
     def late_days(self) -> int:
-        """How many whole days after it happened it was recorded; 0 within the first day."""
+        """The whole days between its happening and its recording; 0 on the first day."""
         return late_days(self.act.occurred_at, self.act.recorded_at)
 
 
 def late_days(occurred_at: datetime, recorded_at: datetime) -> int:
-    """How many whole days after it happened something was recorded; 0 within the first day."""
+    """Give the whole days between happening and recording; 0 on the first day."""
     return max(0, (recorded_at - occurred_at).days)

@@ -24,8 +24,9 @@ class _RenewalReview(Value):
     outcomes: Text
     """What the objectives reached."""
     relevance: Text
-    """Whether the partnership still fits, beside the numbers."""
+    """Whether the partnership is still relevant, apart from the figures."""
     recommendation: Literal["renew", "adjust", "exit"]
+    """What the review recommends."""
 
 
 class HoldRenewalReview(_RenewalReview, Command):
@@ -111,6 +112,7 @@ class DispositionAssets(Command):
     stages = LEAVING
     asset: Slug
     disposition: Assets
+    """Whether the asset is transferred or retained."""
     to: Slug
     """The party that keeps or receives the asset."""
 
@@ -120,6 +122,7 @@ class AssetsDispositioned(Event):
 
     asset: Slug
     disposition: Assets
+    """Whether the asset is transferred or retained."""
     to: Slug
     """The party that keeps or receives the asset."""
 

@@ -25,7 +25,9 @@ class Figure(Value):
     """The metric's unit, as the catalogue names it; for money, the ISO 4217 currency."""
     value: Number | None = None
     numerator: Number | None = None
+    """The numerator of a ratio, such as the number of successes."""
     denominator: Number | None = None
+    """The denominator of a ratio, such as the number of trials."""
 
     def __str__(self) -> str:
         """Write the figure: ``12/150 (percent)``, ``300 count``."""
@@ -65,7 +67,9 @@ class _Reported(Value):
     metric: Slug
     period: Period
     tool: Slug
+    """The system that the figure comes from."""
     segment: Slug | None = None
+    """A part of the whole: a candidate, a market, an offer, a campaign."""
     figure: Figure
 
 

@@ -43,7 +43,9 @@ class DecisionRule(Value):
     """The name of the rule. A rule agreed under the name of another replaces it."""
     metric: Slug
     window: Window
+    """The length of the periods that are judged."""
     comparison: Comparison
+    """On which side of the threshold a figure breaches the rule."""
     threshold: Number
     """The threshold, in the metric's unit."""
     consecutive: Annotated[int, Field(ge=1, le=4)] = 1
@@ -55,6 +57,7 @@ class DecisionRule(Value):
     credibility: Annotated[Percent, Field(ge=50, lt=100)] | None = None
     """The probability, in percent, with which the rate must be beyond the threshold (C21)."""
     action: Action
+    """What the parties do about a breach."""
 
 
 def check(rule: DecisionRule) -> None:

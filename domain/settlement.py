@@ -62,7 +62,9 @@ class RateCaptured(
     """The exchange rate of a month was captured."""
 
     base: Currency
+    """The currency that is converted."""
     quote: Currency
+    """The currency that it is converted to."""
     month: Annotated[str, StringConstraints(pattern=r"^[12][0-9]{3}-(0[1-9]|1[0-2])$")]
     rate: Annotated[Number, Field(gt=0)]
     """The price of one unit of `base` in `quote`."""
@@ -120,7 +122,9 @@ class StatementIssued(Event):
     """A statement was issued. It never changes; what arrives later is in the next one."""
 
     statement: Ref
+    """The identifier of the statement: `2026-03:USD`."""
     period: Period
+    """The period up to whose end everything is stated."""
     balance: Balance
 
 

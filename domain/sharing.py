@@ -40,6 +40,7 @@ class DataSharingAgreed(
 
     metrics: Annotated[list[Slug], Field(min_length=1)]
     frequency: Literal["live", "weekly", "monthly", "quarterly"]
+    """How often the figures are shared."""
     tool: Text
     """The system through which the figures are shared."""
     form: Form

@@ -65,7 +65,9 @@ class RevenueShare(Value):
     share: Percent
     """The share up to the first tier, in percent."""
     basis: Literal["first-year", "all-payments"]
+    """Whether only the client's first year counts, or every payment."""
     trigger: PaidOn
+    """Whether a share is due on a sale or on each payment."""
     tiers: list[Tier] = []
     """The shares above certain amounts, in rising order."""
     cap: Annotated[Number, Field(gt=0)] | None = None
@@ -96,6 +98,7 @@ class RevenueSplit(Value):
     shares: dict[Slug, Percent]
     """Each party's share; they add up to 100."""
     trigger: PaidOn
+    """Whether a share is due on a sale or on each payment."""
 
 
 class ReferralFee(Value):
@@ -106,6 +109,7 @@ class ReferralFee(Value):
     """The party that earns the fee."""
     fee: Money
     trigger: Trigger
+    """What the fee is paid for."""
 
 
 class Retainer(Value):
@@ -140,8 +144,9 @@ class Hybrid(Value):
     every: Span
     """The time from one base fee to the next, and the window of the bonus."""
     bonus: Money
-    """What is paid beside the base when the metric reaches the threshold in a window."""
+    """What is paid in addition to the base when the metric reaches the threshold in a window."""
     bonus_metric: Slug
+    """The metric that decides the bonus."""
     bonus_threshold: Count
 
 
@@ -164,6 +169,7 @@ class Minimum(Value):
     metric: Slug
     window: Window
     at_least: Count
+    """The smallest number that is enough."""
     fee: Money
     per: Literal["window", "missing"]
     """Whether the fee is due once for a window, or for each unit that is missing."""
@@ -290,7 +296,9 @@ class Cadence(Value):
     """How often reviews are held, by the kind of review (C13)."""
 
     operational: Literal["weekly", "biweekly", "monthly"] | None = None
+    """How often operational reviews are held."""
     strategic: Literal["monthly", "quarterly"] | None = None
+    """How often strategic reviews are held."""
 
     def spans(self) -> dict[str, Duration]:
         """Give the time between two reviews of each agreed kind."""
@@ -322,6 +330,7 @@ class Terms(Value):
     notice: Duration
     """How long before the end of the term a party must give notice."""
     renewal: Literal["mutual-consent"] = "mutual-consent"
+    """How the term is renewed."""
     assets_at_exit: Assets
     if_sales_double: Text | None = None
     """What the parties agree for the case that sales double."""

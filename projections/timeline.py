@@ -37,6 +37,7 @@ from domain import (
 )
 from domain.kernel import Event
 from domain.recorded import Recorded
+from domain.terms import Assets
 
 Words = Callable[[Any], str]
 """Returns the rest of a sentence whose subject is the party."""
@@ -70,13 +71,13 @@ def _where(event: Any) -> str:  # noqa: ANN401 - any event of one market, or of 
 WORDS: dict[type[Event], Words] = {
     people.PersonErased: lambda e: f"erased the name of {e.person}: {e.reason}",
     viewing.FullViewTaken: lambda e: (
-        f"looked at both sides' private facts ({e.question}): {e.reason}"
+        f"viewed the private statements of both parties ({e.question}): {e.reason}"
     ),
     viewing.BundleExported: lambda e: (
-        f"handed out an evidence bundle{f' for {e.party}' if e.party else ''}: {e.reason}"
+        f"exported an evidence bundle{f' for {e.party}' if e.party else ''}: {e.reason}"
     ),
-    keyring.KeyRegistered: lambda e: f"registered the key {e.name}, and signs with it from now on",
-    keyring.KeyRotated: lambda e: f"put the key {e.name} in the place of {e.replaces}",
+    keyring.KeyRegistered: lambda e: f"registered the key {e.name}",
+    keyring.KeyRotated: lambda e: f"replaced the key {e.replaces} with {e.name}",
     keyring.KeyRevoked: lambda e: f"revoked the key {e.keyid}: {e.reason}",
     sharing.DataSharingAgreed.proposed: lambda e: f"proposed to share {', '.join(e.metrics)}",
     sharing.DataSharingAgreed: lambda e: (
@@ -87,33 +88,33 @@ WORDS: dict[type[Event], Words] = {
         f"rated {e.period}: trust {e.trust}, communication {e.communication}, value "
         f"{e.value_delivery}"
     ),
-    health.RiskIdentified: lambda e: f"put risk {e.risk} on the register: {e.description}",
-    health.RiskMitigated: lambda e: f"dealt with risk {e.risk}: {e.how}",
+    health.RiskIdentified: lambda e: f"identified risk {e.risk}: {e.description}",
+    health.RiskMitigated: lambda e: f"mitigated risk {e.risk}: {e.how}",
     health.ComplianceAudited: lambda e: (
         f"audited {e.subject}: {'passed' if e.passed else '; '.join(e.findings) or 'not passed'}"
     ),
     health.ManagerRotated: lambda e: (
-        f"passed the partnership from {e.former} to {e.successor} on {e.effective_on}"
+        f"handed the partnership over from {e.former} to {e.successor} on {e.effective_on}"
     ),
     health.WinCelebrated: lambda e: f"celebrated: {e.text}",
     health.ActivityPaused: lambda e: f"paused {e.activity}: {e.reason}",
-    health.ActivityResumed: lambda e: f"went on with what was paused ({e.pause})",
+    health.ActivityResumed: lambda e: f"resumed the activity of pause {e.pause}",
     health.TargetAdjusted.proposed: lambda e: (
         f"proposed a target of {e.target} for {e.objective}: {e.reason}"
     ),
     health.TargetAdjusted: lambda e: (
         f"and its partner set the target of {e.objective} to {e.target} by {e.deadline}"
     ),
-    execution.ActionAgreed: lambda e: f"agreed that {e.owner} does by {e.due}: {e.text}",
-    execution.ActionCompleted: lambda e: f"did what was agreed ({e.action})",
+    execution.ActionAgreed: lambda e: f"agreed an action of {e.owner} by {e.due}: {e.text}",
+    execution.ActionCompleted: lambda e: f"completed action {e.action}",
     execution.ImprovementPlanCompleted: lambda e: (
-        f"closed improvement plan {e.plan} ({'met' if e.met else 'missed'}): {e.outcome}"
+        f"completed improvement plan {e.plan} ({'met' if e.met else 'missed'}): {e.outcome}"
     ),
     dispute.DisputeOpened: lambda e: f"opened dispute {e.dispute} ({e.cause}): {e.description}",
     dispute.EvidenceSubmitted: lambda e: (
         f"submitted evidence {e.evidence} in dispute {e.dispute}: {e.title}"
     ),
-    dispute.MediationStarted: lambda e: f"brought {e.mediator} into dispute {e.dispute}",
+    dispute.MediationStarted: lambda e: f"started mediation by {e.mediator} in dispute {e.dispute}",
     dispute.ResolutionProposed: lambda e: (
         f"proposed to end dispute {e.dispute} ({e.outcome}): {e.resolution}"
     ),
@@ -147,7 +148,7 @@ WORDS: dict[type[Event], Words] = {
         f"chose {e.name} as the partner; formation began" + _waived(e)
     ),
     exploration.ExplorationClosed: lambda e: f"ended the exploration: {e.reason}",
-    markets.MarketTargeted: lambda e: f"named {e.market} as a market of the partnership",
+    markets.MarketTargeted: lambda e: f"targeted the market {e.market}",
     markets.LocalFeedbackRecorded: lambda e: (
         f"recorded feedback from {e.market}: {e.score} of 5, by {e.given_by}"
     ),
@@ -163,9 +164,9 @@ WORDS: dict[type[Event], Words] = {
         f"{e.largest_share} % from one partner, {e.capacity} people"
     ),
     gates.WaiverGranted: lambda e: f"waived {e.rule}: {e.reason}",
-    formation.NonNegotiableDeclared: lambda e: f"declared on {e.term}: {e.statement}",
+    formation.NonNegotiableDeclared: lambda e: f"stated its position on {e.term}: {e.statement}",
     formation.BestAlternativeDeclared: lambda _: "stated its best alternative",
-    formation.EvidenceAttached: lambda e: f"put evidence {e.evidence} on record: {e.title}",
+    formation.EvidenceAttached: lambda e: f"attached evidence {e.evidence}: {e.title}",
     governance.ContactAssigned: lambda e: f"named {e.name} for {e.function}",
     governance.SponsorAssigned: lambda e: f"named {e.name}, {e.title}, as executive sponsor",
     governance.ResourcesCommitted: lambda e: f"committed {e.attention} % of a person's time",
@@ -190,11 +191,11 @@ WORDS: dict[type[Event], Words] = {
         f"and its partner agreed decision rule {e.rule.rule}, version {e.rule_version}"
     ),
     priors.PriorProposed: lambda e: (
-        f"proposed to believe of {e.prior.metric}: {e.prior.successes} successes and "
+        f"proposed a prior for {e.prior.metric}: {e.prior.successes} successes and "
         f"{e.prior.failures} failures ({e.prior.source})"
     ),
     priors.PriorAgreed: lambda e: (
-        f"and its partner agreed the prior of {e.prior.metric}, version {e.prior_version}"
+        f"and its partner agreed the prior for {e.prior.metric}, version {e.prior_version}"
     ),
     formation.AgreementDrafted: lambda e: f"drafted the agreement, version {e.agreement_version}",
     formation.AgreementSigned: lambda e: f"signed the agreement, version {e.agreement_version}",
@@ -202,7 +203,7 @@ WORDS: dict[type[Event], Words] = {
     execution.KickoffHeld: lambda e: "held the kickoff; execution began" + _waived(e),
     execution.OnboardingStepCompleted: lambda e: f"completed {e.step} (day {e.plan_day} plan)",
     execution.TrainingCompleted: lambda e: f"trained {e.attendees} people of {e.department}",
-    execution.CommunicationPolicyAgreed: lambda _: "set the channels for messages",
+    execution.CommunicationPolicyAgreed: lambda _: "agreed the channels for messages",
     execution.LessonRecorded: lambda e: f"recorded a lesson: {e.text}",
     execution.IncentiveIntroduced: lambda e: f"introduced an incentive: {e.description}",
     execution.InvestmentReduced: lambda e: (
@@ -248,10 +249,10 @@ WORDS: dict[type[Event], Words] = {
         f"gave notice ({e.reason}), effective {e.effective_on}" + _waived(e)
     ),
     breach_actions.RuleBreached: lambda e: (
-        f"rule {e.rule}, version {e.rule_version}, was broken in {e.window}: {e.finding}"
+        f"rule {e.rule}, version {e.rule_version}, was breached in {e.window}: {e.finding}"
     ),
     breach_actions.RuleBreachWithdrawn: lambda e: (
-        f"rule {e.rule}, version {e.rule_version}, was not broken in {e.window}: {e.finding}"
+        f"rule {e.rule}, version {e.rule_version}, was not breached in {e.window}: {e.finding}"
     ),
     settlement.RateCaptured: lambda e: (
         f"captured the rate of {e.month}: 1 {e.base} is {e.rate} {e.quote} ({e.source})"
@@ -264,18 +265,22 @@ WORDS: dict[type[Event], Words] = {
         f"issued final settlement {e.settlement}: "
         + ("; ".join(map(_balance, e.balances)) or "nothing is open")
     ),
-    renewal.AssetsDispositioned: lambda e: f"{e.asset}: {e.disposition} ({e.to})",
+    renewal.AssetsDispositioned: lambda e: (
+        f"transferred {e.asset} to {e.to}"
+        if e.disposition is Assets.TRANSFER
+        else f"recorded that {e.to} retains {e.asset}"
+    ),
     renewal.PartnershipExited: lambda e: "completed the exit; the partnership ended" + _waived(e),
     deadlines.PeriodClosed: lambda e: f"{e.period} closed",
     deadlines.DeadlinePassed: lambda e: f"{e.kind} {e.ref} passed",
     deal.ReferralSubmitted: lambda e: f"submitted referral {e.deal}",
     deal.ReferralAttributed: lambda e: (
         f"attributed referral {e.deal} to {e.to} ({e.method})"
-        + (f", which {' and '.join(e.contests)} claims too" if e.contests else "")
+        + (f", which {' and '.join(e.contests)} also claims" if e.contests else "")
     ),
-    deal.AttributionProposed: lambda e: f"proposed to credit {e.deal} by {_shares(e.shares)}",
+    deal.AttributionProposed: lambda e: f"proposed to credit {e.deal}: {_shares(e.shares)}",
     deal.AttributionSettled: lambda e: (
-        f"and its partner settled to credit {e.deal} by {_shares(e.shares)}"
+        f"and its partner settled the credit for {e.deal}: {_shares(e.shares)}"
     ),
     deal.LeadQualified: lambda e: f"qualified lead {e.deal}",
     deal.OpportunityCreated: lambda e: f"opened an opportunity on {e.deal}",
@@ -286,9 +291,11 @@ WORDS: dict[type[Event], Words] = {
     deal.RefundIssued: lambda e: (
         f"refunded {e.amount} on deal {e.deal}"
         if e.kind == "refund"
-        else f"lost {e.amount} on deal {e.deal} by a chargeback"
+        else f"recorded a chargeback of {e.amount} on deal {e.deal}"
     ),
-    deal.ChargebackReversed: lambda e: f"won back {e.amount} on deal {e.deal}",
+    deal.ChargebackReversed: lambda e: (
+        f"recorded that the chargeback of {e.amount} on deal {e.deal} was reversed"
+    ),
     experiment.HypothesisRegistered: lambda e: (
         f"registered experiment {e.experiment} on {e.metric}: {e.hypothesis}"
     ),
@@ -301,9 +308,9 @@ WORDS: dict[type[Event], Words] = {
         f"{e.trials}: {e.reason}"
     ),
     experiment.PilotConcluded: lambda e: (
-        f"concluded {e.experiment} ({e.ending}), {e.winner or 'nothing'} wins: {e.conclusion}"
+        f"concluded {e.experiment} ({e.ending}), {e.winner or 'no variant'} wins: {e.conclusion}"
     ),
-    experiment.VariantPromoted: lambda e: f"promoted {e.variant} of {e.experiment} into {e.into}",
+    experiment.VariantPromoted: lambda e: f"promoted {e.variant} of {e.experiment}: {e.into}",
     entry.JointRevenueReceived: lambda e: (
         f"recorded joint revenue {e.entry} of {e.amount}, collected by {e.collected_by}"
     ),
@@ -311,7 +318,7 @@ WORDS: dict[type[Event], Words] = {
         f"recorded a shared cost {e.entry} of {e.amount} for {e.cost}, paid by {e.paid_by}"
     ),
     entry.PenaltyConceded: lambda e: f"conceded a penalty of {e.amount}: {e.condition}",
-    entry.EntryReversed: lambda e: f"took {e.amount} of entry {e.entry} back: {e.reason}",
+    entry.EntryReversed: lambda e: f"reversed {e.amount} of entry {e.entry}: {e.reason}",
     reported_figure.MetricReported: lambda e: f"reported {e.metric} for {e.period}: {e.figure}",
     reported_figure.MetricCorrected: lambda e: (
         f"corrected {e.metric} for {e.period} to {e.figure}: {e.reason}"

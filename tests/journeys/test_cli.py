@@ -967,5 +967,5 @@ def test_a_look_at_everything_is_recorded_before_it_is_answered(
     assert "its best alternative" in told.out
     assert events() == before + 1
     history = accord("history", CONSULTING, "--store", growing.store).out
-    assert "looked at both sides' private facts" in history
+    assert "viewed the private statements of both parties" in history
     assert "A complaint." in history

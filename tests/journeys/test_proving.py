@@ -53,7 +53,7 @@ def test_a_bundle_is_written_once_and_says_what_is_to_be_pinned(
     assert accord("log-key", CONSULTING).out.strip() in made.out
     assert store.with_name("evidence.zip").exists()
     last = accord("history", CONSULTING).out.strip().splitlines()[-1]
-    assert "handed out an evidence bundle: A dispute." in last
+    assert "exported an evidence bundle: A dispute." in last
 
     again = accord(*asked)
     assert (again.code, "evidence.zip: File exists" in again.err) == (1, True)

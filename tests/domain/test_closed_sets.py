@@ -1,0 +1,172 @@
+"""Each member of a closed set can be printed, described and served; a new one without words fails.
+
+Economics are in `test_terms.py`, deadlines in `test_deadlines.py`, stored bytes in
+`tests/infra/test_golden.py`.
+"""
+
+import ast
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+import domain
+from domain.aggregates import command_types
+from domain.breach_actions import Breaches, RuleBreached, next_action
+from domain.execution import Execution, ReduceInvestment, ScheduleReview
+from domain.kernel import Command, Event, Stage, Value
+from domain.metric_catalogue import CATALOGUE, Adds, Metric
+from domain.reported_figure import Figure, ReportMetric
+from domain.rules import Action
+from projections.timeline import WORDS
+from tests.life import EXAMPLES, LIFE, at
+from tests.stories import Story, moment
+
+EVENTS = [event for _, event in sorted(Event.registry.items())]
+COMMANDS = [command for _, command in sorted(command_types().items())]
+
+_NAMES = """
+action activity agreed_version agreement_version amount annual_contract_value asset
+assets_at_exit audit auditor balance balances brand_alignment candidate cause charter
+client_segments communication condition confidentiality contribution cultural_compatibility
+currency data_protection deal department description diagnosis dimension dispute
+duration_and_exit entry evidence experiment explanation fee figure form function governance
+hypothesis incentive issue key keyid kind lesson market market_reach mediator metric metrics
+milestone month name objective observation operational_capacity outcome owner passed pause
+payment payout period plan prior prior_version profile_version proposal purpose quality reason
+reasons recorded_with_consent reduction refund remarks results reversal review risk role rule
+rule_version satisfaction sections settlement shared_vision statement step strategic_fit subject
+successes technical_compatibility terms terms_version text title trials trust variant variants
+what win workstream
+"""
+
+SELF_EXPLAINING = frozenset(_NAMES.split())
+"""The names of fields that say all; any other field of a command or an event has a description."""
+
+
+# --- commands and events -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("event", EVENTS, ids=lambda each: each.wire)
+def test_each_event_has_words_for_the_timeline(event: type[Event]) -> None:
+    assert event in WORDS
+
+
+@pytest.mark.parametrize("kind", [*COMMANDS, *EVENTS], ids=lambda each: each.__name__)
+def test_each_command_and_event_is_described(kind: type[Command] | type[Event]) -> None:
+    doc = (kind.__doc__ or "").strip()
+
+    assert doc[:1].isupper()
+    assert doc.endswith(".")
+    assert kind.model_json_schema()["description"] == doc.replace("\n    ", "\n")
+
+
+@pytest.mark.parametrize("kind", [*COMMANDS, *EVENTS], ids=lambda each: each.__name__)
+def test_each_field_is_described_unless_its_name_says_all(kind: type[Value]) -> None:
+    bare = {name for name, info in kind.model_fields.items() if not info.description}
+
+    assert bare <= SELF_EXPLAINING
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda each: each.__name__)
+def test_each_command_has_an_example(command: type[Command]) -> None:
+    assert command in EXAMPLES
+
+
+# --- stages ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("stage", Stage)
+def test_each_stage_is_reached_and_named_where_it_allows_no_command(stage: Stage) -> None:
+    story = at(stage)
+    commands = [each.command for each in LIFE if each.command.stages]
+    command = next(each for each in commands if stage not in each.stages)
+
+    refusal = story.refuses(story.partnership.parties[0], command)
+
+    assert story.partnership.stage is stage
+    assert refusal.rule == "wrong-stage"
+    assert f"the stage {stage}" in refusal.detail
+
+
+# --- metrics -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("metric", CATALOGUE.values(), ids=lambda each: each.name)
+def test_each_metric_is_in_the_schema_and_its_figures_are_printed(metric: Metric) -> None:
+    unit = "USD" if metric.unit.takes("USD") else metric.unit.value
+    one = Decimal(1)
+    figure = (
+        Figure(unit=unit, numerator=one, denominator=one)
+        if metric.adds is Adds.RATIO
+        else Figure(unit=unit, value=one)
+    )
+
+    assert metric.name in ReportMetric.model_json_schema()["properties"]["metric"]["enum"]
+    assert unit in str(figure)
+    assert metric.adds is not Adds.RATIO or (metric.numerator and metric.denominator)
+
+
+# --- decision rules ----------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def running() -> Story:
+    return at(Stage.EXECUTION)
+
+
+@pytest.mark.parametrize("action", Action)
+def test_each_action_of_a_rule_is_carried_out(action: Action, running: Story) -> None:
+    breach = RuleBreached(
+        rule="floor", rule_version=1, window="2026-03", finding="3 of 5.", action=action
+    )
+    breaches = Breaches().evolve(breach, moment("2026-04-01"))
+
+    command = next_action(breaches, Execution(), running.partnership.context)
+
+    expected = {
+        Action.ESCALATE_TO_REVIEW: ScheduleReview,
+        Action.REDUCE_INVESTMENT: ReduceInvestment,
+        Action.NOTIFY: type(None),
+    }
+    assert isinstance(command, expected[action])
+
+
+# --- refusals ----------------------------------------------------------------------------------
+
+
+def _texts() -> Iterator[tuple[str, str]]:
+    """Give each text of a refusal or a requirement in the domain, with its place."""
+    for source in sorted(Path(*domain.__path__).glob("*.py")):
+        for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
+            match node:
+                case ast.Call(func=ast.Name("Refused" | "Requirement" | "once")):
+                    for part in ast.walk(node):
+                        if isinstance(part, ast.Constant) and isinstance(part.value, str):
+                            yield f"{source.name}:{part.lineno}", part.value
+                case _:
+                    pass
+
+
+REFUSALS = list(_texts())
+
+
+def test_the_refusals_are_found_in_the_source() -> None:
+    assert len(REFUSALS) > 300
+
+
+def test_no_refusal_names_a_command_of_one_transport() -> None:
+    assert [place for place, text in REFUSALS if "accord " in text or "HTTP" in text] == []
+
+
+def test_a_command_that_a_refusal_names_exists() -> None:
+    named = {
+        (place, word)
+        for place, text in REFUSALS
+        for word in text.replace("(", " ").replace(")", " ").replace(",", " ").split()
+        if word.rstrip(".").isalpha() and sum(map(str.isupper, word)) > 1 and word[1:2].islower()
+    }
+
+    known = {each.__name__ for each in COMMANDS}
+    assert sorted((place, word) for place, word in named if word.rstrip(".") not in known) == []
