@@ -1,4 +1,4 @@
-"""What both agreed to do about a breach is done, once, with the breach as its cause (C15, C20)."""
+"""Breach actions: an agreed action follows a breach once, with the breach as its cause (C20)."""
 
 from datetime import timedelta
 from decimal import Decimal

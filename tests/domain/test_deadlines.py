@@ -1,4 +1,4 @@
-"""Time as events: what went by is recorded in the partnership's own log (C11, C17, C20, C24)."""
+"""Deadlines: what passes is recorded in the partnership's own log (C11, C17, C20, C24)."""
 
 from datetime import UTC, date, datetime, timedelta
 
@@ -160,7 +160,7 @@ def test_what_passed_during_a_stop_is_recorded_in_its_order_and_at_its_own_time(
     assert {each.act.recorded_at for each in story.history[begun:]} == {moment("2027-01-01")}
 
 
-def test_letting_time_pass_decides_nothing_but_what_was_due_stands_before_it() -> None:
+def test_letting_time_pass_records_only_the_deadlines_that_passed() -> None:
     story = after(RaiseIssue)
     story.now += timedelta(days=3)
 

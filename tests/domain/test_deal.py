@@ -42,7 +42,7 @@ from tests.stories import moment
         IssueRefund,
     ],
 )
-def test_nothing_happens_to_a_deal_that_nobody_referred(command: type[DealCommand]) -> None:
+def test_a_deal_without_a_referral_refuses_every_command(command: type[DealCommand]) -> None:
     story = before(SubmitReferral)
 
     assert story.refuses(OURS, example(command)).rule == "no-such-deal"

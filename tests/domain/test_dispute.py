@@ -1,4 +1,4 @@
-"""A dispute holds what is disputed until both settle it; it survives the exit (C24, C27)."""
+"""Disputes: the disputed money is on hold until the outcome; a dispute survives the exit (C24)."""
 
 from decimal import Decimal
 
@@ -60,7 +60,7 @@ def proposes(outcome: Outcome, award: Money | None = None) -> ProposeResolution:
 # --- money -------------------------------------------------------------------------------------
 
 
-def test_the_disputed_part_is_held_and_the_rest_is_stated() -> None:
+def test_the_disputed_part_is_on_hold_and_the_rest_is_stated() -> None:
     story = disputed(usd("50.00"))
     story.on("2026-02-01")
 
@@ -100,7 +100,7 @@ def test_a_dispute_about_all_of_a_deal_holds_all_of_it_and_what_comes_later() ->
     assert total(story.history) == 300
 
 
-def test_a_refund_lessens_what_is_held() -> None:
+def test_a_refund_reduces_the_amount_on_hold() -> None:
     story = disputed()
 
     refund(story, "D-1", "D-1-P", usd("1000.00"))
@@ -155,7 +155,7 @@ def test_an_exit_with_an_open_dispute_settles_the_rest_and_the_dispute_survives(
 # --- who may do what ---------------------------------------------------------------------------
 
 
-def test_nobody_ends_a_dispute_alone() -> None:
+def test_a_party_cannot_end_a_dispute_alone() -> None:
     story = disputed()
     story.when(OURS, proposes(Outcome.UPHELD))
 

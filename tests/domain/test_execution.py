@@ -55,7 +55,7 @@ ONCE = [
 
 
 @pytest.mark.parametrize(("command", "fact", "otherwise"), ONCE)
-def test_what_is_on_record_is_kept_once_and_not_edited(
+def test_a_declaration_is_recorded_once_and_cannot_change(
     command: type[Command], fact: type[Event], otherwise: dict[str, object]
 ) -> None:
     story = after(command)
@@ -72,7 +72,7 @@ def test_each_side_completes_its_own_onboarding() -> None:
     assert story.when(OURS, example(CompleteOnboardingStep, plan_day=60)) != []
 
 
-def test_the_channels_may_be_agreed_anew() -> None:
+def test_the_channels_can_be_agreed_again() -> None:
     story = after(AgreeCommunicationPolicy)
 
     assert story.when(THEIRS, example(AgreeCommunicationPolicy)) == []

@@ -288,7 +288,7 @@ def test_the_best_of_a_metric_of_which_less_is_better_is_the_lowest() -> None:
     assert concluded.winner == PLAIN
 
 
-def test_whoever_may_look_at_any_time_stops_when_the_bounds_part() -> None:
+def test_an_anytime_rule_stops_when_the_bounds_separate() -> None:
     story = with_data((8, 200), (25, 200), stop=Anytime())
 
     assert story.refuses(OURS, END).rule == "stop-rule-not-met"
@@ -352,7 +352,7 @@ def test_what_a_correction_took_the_victory_from_is_not_promoted() -> None:
     assert story.refuses(OURS, example(PromoteVariant)).rule == "no-longer-wins"
 
 
-def test_a_promotion_stands_when_a_later_correction_undoes_what_it_rested_on() -> None:
+def test_a_later_correction_does_not_undo_a_promotion() -> None:
     story = after(PromoteVariant)
     story.when(OURS, example(CorrectObservation, successes=11))
 

@@ -1,4 +1,4 @@
-"""Exploration: who may become the partner, and what the gate to formation asks (C1, C2, C4, C6)."""
+"""Exploration: candidates, and the requirements of the gate to formation (C1, C2, C4, C6)."""
 
 import pytest
 
@@ -60,7 +60,7 @@ def test_a_partnership_is_begun_once() -> None:
     assert story.refuses(THEIRS, example(BeginExploration)).rule == "partnership-exists"
 
 
-def test_a_partnership_is_not_begun_anew_for_another_purpose() -> None:
+def test_a_partnership_cannot_begin_again_with_another_purpose() -> None:
     story = after(BeginExploration)
 
     refusal = story.refuses(OURS, example(BeginExploration, purpose="Something else"))
@@ -68,7 +68,7 @@ def test_a_partnership_is_not_begun_anew_for_another_purpose() -> None:
     assert refusal.rule == "partnership-exists"
 
 
-def test_nobody_passes_for_the_clock() -> None:
+def test_a_party_cannot_have_the_name_of_the_clock() -> None:
     listed = example(IdentifyCandidate, candidate=CLOCK_PARTY)
 
     assert at(None).refuses(CLOCK_PARTY, example(BeginExploration)).rule == "reserved-party"
@@ -159,7 +159,7 @@ def test_nothing_is_spent_on_integration_before_the_overlap_is_known() -> None:
         (AgreeBridgingPlan, BridgingPlanAgreed),
     ],
 )
-def test_what_is_said_of_a_candidate_twice_is_kept_once(
+def test_the_same_event_about_a_candidate_is_recorded_once(
     command: type[ScoreCandidate], fact: type[CandidateScored]
 ) -> None:
     story = after(command)
@@ -274,7 +274,7 @@ def test_the_data_must_speak_for_a_partner(missing: type[ScoreCandidate], rule: 
     assert story.refuses(OURS, example(ChoosePartner)).rule == rule
 
 
-def test_nobody_is_its_own_partner() -> None:
+def test_a_party_cannot_be_its_own_partner() -> None:
     story = before(ChoosePartner)
 
     assert story.refuses(OURS, ChoosePartner(candidate=OURS)).rule == "two-parties"

@@ -1,4 +1,4 @@
-"""Formation: what binds both needs both, and what the gate to execution asks (C7 to C12, C15)."""
+"""Formation: agreements need both parties; the gate to execution (C7 to C12, C15)."""
 
 from datetime import date, timedelta
 from decimal import Decimal
@@ -174,7 +174,7 @@ def test_a_counter_proposal_is_accepted_by_the_one_who_was_countered() -> None:
     assert story.when(OURS, example(AcceptTerms)) == []
 
 
-def test_nobody_accepts_its_own_proposal() -> None:
+def test_a_party_cannot_accept_its_own_proposal() -> None:
     story = before(AcceptTerms)
 
     assert story.refuses(THEIRS, AcceptTerms(proposal="terms-2")).rule == "own-proposal"

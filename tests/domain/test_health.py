@@ -1,5 +1,5 @@
-"""What both sides give and say of each other, pacts that bind both, and reviews in time (C13, C14,
-C22 to C25)."""
+"""Health: contributions, health checks, agreements on data and targets, cadence (C13, C14, C22 to
+C25)."""
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -142,7 +142,7 @@ def test_without_an_agreed_cadence_no_review_is_missed() -> None:
     assert passed(at(Stage.EXECUTION).on("2026-12-31"), Kind.CADENCE) == []
 
 
-def test_a_week_without_an_operational_review_is_said_and_ends_with_the_next_one() -> None:
+def test_a_week_without_an_operational_review_passes_its_deadline() -> None:
     story = with_cadence(operational="weekly")
 
     events = story.on("2026-01-13T00:00")

@@ -1,4 +1,4 @@
-"""Keys: who holds which, what ends them, and what binds only if it is signed."""
+"""Keys: who has which key, how a key ends, and what needs a signature."""
 
 import re
 from base64 import b64encode
@@ -114,7 +114,7 @@ def test_only_an_active_key_is_rotated_out_or_revoked(story: Story, keyid: str) 
     assert story.refuses(OURS, RevokeKey(keyid=keyid, reason="Lost.")).rule == "key-unknown"
 
 
-def test_nobody_revokes_the_other_partys_key(story: Story) -> None:
+def test_a_party_cannot_revoke_the_other_partys_key(story: Story) -> None:
     refusal = story.refuses(THEIRS, REVOKE)
     assert (refusal.rule, refusal.facts["active"]) == ("key-unknown", [])
 

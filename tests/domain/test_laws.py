@@ -130,12 +130,12 @@ def test_the_same_again_decides_nothing(plot: tuple[Story, list[Move]]) -> None:
 
 
 @given(stories())
-def test_what_a_story_folded_is_what_its_history_comes_to(story: Story) -> None:
+def test_the_state_of_a_story_is_the_fold_of_its_history(story: Story) -> None:
     assert fold(story.history) == story.states
 
 
 @given(stories(), st.data())
-def test_a_prefix_and_the_rest_come_to_what_the_whole_does(
+def test_folding_a_prefix_then_the_rest_equals_folding_the_whole(
     story: Story, data: st.DataObject
 ) -> None:
     cut = data.draw(st.integers(0, len(story.history)))
@@ -208,7 +208,7 @@ def test_recorded_time_never_runs_backwards_and_the_clock_leaves_nothing_behind(
 
 
 @given(stories())
-def test_a_period_closes_once_and_what_was_missed_is_said_once(story: Story) -> None:
+def test_the_clock_records_each_passing_once(story: Story) -> None:
     # The dates of the term are said anew once terms are agreed anew.
     said = [
         each.event.model_dump_json()
@@ -224,7 +224,7 @@ def test_a_period_closes_once_and_what_was_missed_is_said_once(story: Story) -> 
 
 @pytest.mark.parametrize("party", [OURS, THEIRS])
 @given(plot=plots())
-def test_nobody_binds_both_alone(party: str, plot: tuple[Story, list[Move]]) -> None:
+def test_a_party_cannot_bind_both_alone(party: str, plot: tuple[Story, list[Move]]) -> None:
     # Alone one can accept what the other had put forward before, and nothing else.
     story, moves = plot
     begun = len(story.history)
@@ -269,7 +269,7 @@ def test_a_partnership_of_one_binds_nobody(party: str, moves: list[Move]) -> Non
 
 
 @given(stories())
-def test_whatever_binds_was_put_forward_by_one_and_accepted_by_the_other(story: Story) -> None:
+def test_each_agreement_was_proposed_by_one_party_and_accepted_by_the_other(story: Story) -> None:
     authors: dict[str, str] = {}
     for each in story.history:
         if accepted := _accepted(each.event):

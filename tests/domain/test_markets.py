@@ -1,4 +1,4 @@
-"""Markets: each is known by its own evidence, and each metric has an owner (C3, C29)."""
+"""Markets: each is ranked on its own feedback, and each metric has an owner (C3, C29)."""
 
 from domain.exploration import BeginExploration, DefineIdealPartnerProfile
 from domain.kernel import Stage
@@ -55,7 +55,7 @@ def test_a_market_whose_name_begins_like_anothers_is_another() -> None:
     assert story.refuses(OURS, example(RankMarket, market="spain")).rule == "local-feedback-first"
 
 
-def test_a_market_is_ranked_anew_when_more_is_known() -> None:
+def test_a_market_can_be_ranked_again() -> None:
     story = after(RankMarket)
 
     assert story.when(OURS, example(RankMarket)) == []
@@ -63,7 +63,7 @@ def test_a_market_is_ranked_anew_when_more_is_known() -> None:
     assert [each.viability for each in story.facts(MarketRanked)] == [4, 2]
 
 
-def test_feedback_is_said_once_under_its_identifier_by_each_side() -> None:
+def test_each_party_records_feedback_once_under_its_identifier() -> None:
     story = at(Stage.EXECUTION)
 
     same = example(RecordLocalFeedback)
@@ -91,7 +91,7 @@ def test_each_market_has_a_regional_manager_of_its_own() -> None:
     assert {each.market: each.name for each in known} == {"spain": "Inés", "france": "Luc"}
 
 
-def test_a_metric_has_one_owner_in_a_market_and_the_latest_stands() -> None:
+def test_a_metric_has_one_owner_in_a_market_the_latest() -> None:
     story = after(AssignMetricOwner)
 
     assert story.when(OURS, example(AssignMetricOwner, owner="Inés"))

@@ -1,4 +1,4 @@
-"""Who may act, in what order the stages come, and when something is said to have happened."""
+"""The partnership: who may act, the order of the stages, and the times of events."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""Priors: agreed by both, for proportions alone, never backwards (C21)."""
+"""Priors: agreed by both parties, only for proportions, never for the past (C21)."""
 
 import pytest
 from pydantic import ValidationError
@@ -39,9 +39,7 @@ def test_a_changed_prior_is_the_next_version_and_leaves_the_former_on_record() -
     assert prior_of("lead_to_opportunity", story) == stronger
 
 
-def test_each_metric_has_a_prior_of_its_own_and_without_one_it_is_said_that_none_was_agreed() -> (
-    None
-):
+def test_each_metric_has_its_own_prior_and_the_uniform_one_by_default() -> None:
     story = after(AgreePrior)
 
     assert prior_of("demo_to_paid", story) == uniform("demo_to_paid")

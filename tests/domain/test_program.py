@@ -26,7 +26,7 @@ def test_a_party_sets_the_limits_of_its_portfolio_under_a_subject_of_its_own() -
     assert story.partnership.stage is None
 
 
-def test_limits_are_set_anew_and_the_same_again_decides_nothing() -> None:
+def test_limits_can_be_set_again_and_the_same_limits_decide_nothing() -> None:
     story = program()
     story.when(OURS, example(DefinePortfolio))
 

@@ -1,4 +1,4 @@
-"""Renewal and exit: both renew, or one leaves in good order (C11, C27)."""
+"""Renewal and exit: both parties renew, or one leaves (C11, C27)."""
 
 from datetime import date
 
@@ -133,7 +133,7 @@ def test_notice_until_2028_11_02_ends_three_years_from_2026_on_time(day: str) ->
     assert story.partnership.stage is Stage.EXIT
 
 
-def test_notice_on_2028_11_03_is_a_day_late_and_nobody_waives_that() -> None:
+def test_notice_on_2028_11_03_is_a_day_late_and_cannot_be_waived() -> None:
     story = at(Stage.EXECUTION)
     story.on("2028-11-03T00:00")
 
@@ -170,7 +170,7 @@ def test_a_breach_ends_it_at_once_but_never_backwards() -> None:
     assert story.when(THEIRS, notice(ExitReason.BREACH, date(2026, 5, 5)))
 
 
-def test_nobody_leaves_for_underperformance_without_a_diagnosis_and_a_plan() -> None:
+def test_leaving_for_underperformance_needs_a_diagnosis_and_a_plan() -> None:
     story = at(Stage.EXECUTION)
     weak = notice(ExitReason.UNDERPERFORMANCE)
 
@@ -191,7 +191,7 @@ def test_who_leaves_cannot_waive_the_other_sides_chance_to_improve(rule: str) ->
     assert story.refuses(OURS, notice(ExitReason.UNDERPERFORMANCE)).rule == rule
 
 
-def test_nobody_leaves_for_underperformance_before_the_plans_deadline_went_by() -> None:
+def test_leaving_for_underperformance_waits_for_the_plans_deadline() -> None:
     story = after(AgreeImprovementPlan)
     weak = notice(ExitReason.UNDERPERFORMANCE)
 

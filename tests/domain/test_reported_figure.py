@@ -1,4 +1,4 @@
-"""A metric's figure: reported once for each period and tool, and restated by corrections (C19)."""
+"""Reported figures: once for each period and tool, then corrections (C19)."""
 
 from decimal import Decimal
 

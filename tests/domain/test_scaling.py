@@ -1,4 +1,4 @@
-"""Scaling: evidence and amended terms first, and both agree (C26)."""
+"""Scaling: evidence and amended terms first, then both parties agree (C26)."""
 
 from decimal import Decimal
 
@@ -28,7 +28,7 @@ def test_a_wider_scope_that_both_agree_begins_scaling() -> None:
     assert story.when(OURS, example(ExpandScope)) == []
 
 
-def test_nobody_widens_the_scope_alone() -> None:
+def test_a_party_cannot_expand_the_scope_alone() -> None:
     assert before(ExpandScope).refuses(THEIRS, example(ExpandScope)).rule == "own-proposal"
 
 
@@ -55,7 +55,7 @@ def test_the_outcome_of_something_tried_comes_before_a_wider_scope(
         assert story.refuses(OURS, example(ExpandScope)).rule == "evidence-first"
 
 
-def test_evidence_that_nobody_attached_is_none() -> None:
+def test_evidence_must_be_attached() -> None:
     story = before(ProposeScope)
     story.when(THEIRS, example(ProposeScope, evidence=["hearsay"]))
 

@@ -1,4 +1,4 @@
-"""Values that carry their unit: what is no exact value of its kind is refused."""
+"""Values: what is not an exact value of its type is refused."""
 
 import json
 from datetime import UTC, date, datetime
@@ -119,7 +119,7 @@ def test_money_comes_back_as_it_was_written(currency: str, minor: int) -> None:
     assert Money.model_validate_json(money.model_dump_json()) == money
 
 
-def test_a_moment_has_a_zone_and_is_kept_in_utc() -> None:
+def test_a_moment_has_a_zone_and_is_stored_in_utc() -> None:
     instants = TypeAdapter(Instant)
 
     assert instants.validate_json('"2026-06-30T23:30:00+02:00"') == datetime(
