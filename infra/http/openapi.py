@@ -7,6 +7,7 @@ from fastapi import FastAPI
 from pydantic import BaseModel, Field
 from pydantic.json_schema import models_json_schema
 
+from infra.answers.table import QUESTIONS
 from infra.deciding import intake
 from infra.http.problems import MEDIA_TYPE, ProblemDetails
 from infra.tlog import dsse
@@ -110,6 +111,14 @@ def problem(description: str) -> Schema:
     return {"description": description, "content": {MEDIA_TYPE: {"schema": _ref("ProblemDetails")}}}
 
 
+def answer(model: type[BaseModel]) -> Schema:
+    """Give the description of a response that is the answer to a question."""
+    return {
+        "description": "The answer.",
+        "content": {MEDIA_TYPES[3]: {"schema": _ref(model.__name__)}},
+    }
+
+
 POST_PROBLEMS: Final[dict[int | str, Schema]] = {
     200: {"description": "What was decided: of one event, or of many."},
     400: problem("The event cannot be read; `pointer` says where."),
@@ -126,10 +135,12 @@ POST_PROBLEMS: Final[dict[int | str, Schema]] = {
 
 
 def _schemas() -> Schema:
-    """Give the schemas of each event that can be sent, of their union `Event`, and of problems."""
+    """Give the schemas of every event, of their union `Event`, of every answer, and of problems."""
     models = intake.envelope_types()
+    answers = {each.answer for each in QUESTIONS}
     refs, document = models_json_schema(
         [
+            *((model, "serialization") for model in answers),
             *((model, "validation") for model in models.values()),
             (SignedCommand, "validation"),
             (ProblemDetails, "serialization"),

@@ -52,9 +52,11 @@ def router(questions: tuple[Question, ...]) -> APIRouter:
             operation_id=name,
             summary=question.help,
             description=inspect.getdoc(question.ask),
-            response_model=question.answer,
+            # The document takes the schemas of all answers in one pass (see `openapi`).
+            response_model=None,
             tags=[question.panel.value],
             responses={
+                200: openapi.answer(question.answer),
                 304: {"description": "The answer is still the one with this ETag."},
                 404: openapi.problem("What is asked about does not exist."),
                 422: openapi.problem("A parameter is wrong."),

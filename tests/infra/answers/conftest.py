@@ -14,3 +14,9 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Accord]:
     with played(tmp_path_factory.mktemp("played")) as accord:
         accord.runner.catch_up()
         yield accord
+
+
+@pytest.fixture(autouse=True)
+def _no_width(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Text is not wrapped, whatever width the runner of the tests sets."""
+    monkeypatch.delenv("COLUMNS", raising=False)
