@@ -17,6 +17,7 @@ from typing import Any
 from benchmarks import beside, memory, ours
 from benchmarks.feed import feed
 from benchmarks.rates import Rates, asked, say, table
+from infra.projecting.runner import BATCH
 
 INGEST = "ingest: parse, decide, idempotency, durable write"
 INSERT = "plain SQLite insert of the same bytes"
@@ -29,7 +30,7 @@ DECODE = "read, decode"
 FOLD = "fold all projections in memory, events read and decoded"
 REPLAY = "replay: read, decode, fold all projections in memory"
 REBUILD = "rebuild: read, decode, fold all projections, save"
-LIVE = "live: read, decode, fold, save, 1,000 events a transaction"
+LIVE = f"live: read, decode, fold, save, {BATCH:,} events a transaction"
 
 RATIOS = (
     (INGEST, INSERT, "0.25 or more"),
@@ -124,7 +125,7 @@ def _round(rates: Rates, lines: Sequence[bytes], folder: Path, *, slow: bool) ->
 
 
 def _memory(lines: int, partnerships: int) -> dict[str, int]:
-    """Give the peak memory of ingest and rebuild at a size of the feed."""
+    """Return the peak memory of ingest and rebuild at a size of the feed."""
     with tempfile.TemporaryDirectory() as folder:
         path, store = Path(folder, "feed.jsonl"), Path(folder, "accord.db")
         with path.open("wb") as file:
@@ -138,7 +139,7 @@ def _memory(lines: int, partnerships: int) -> dict[str, int]:
 
 
 def show(found: dict[str, Any]) -> str:
-    """Give what was measured as tables of Markdown."""
+    """Return what was measured as tables of Markdown."""
     machine, of, tasks = found["machine"], found["feed"], memory.TASKS
     rates = [
         (f"{rate:,}", name, AIMS.get(name, "")) for name, rate in found["events_per_second"].items()

@@ -37,7 +37,7 @@ class Stored(NamedTuple):
 
 
 def stored(path: Path) -> list[Stored]:
-    """Give all events of one of Accord's stores."""
+    """Return all events of one of Accord's stores."""
     with closing(sqlite3.connect(path)) as connection:
         found = connection.execute("SELECT * FROM events ORDER BY position")
         return [Stored(*row) for row in found]
@@ -56,7 +56,7 @@ KEYED = """CREATE TABLE events (position INTEGER PRIMARY KEY, partnership TEXT N
 
 
 def plain(events: Sequence[Stored]) -> list[tuple[Any, ...]]:
-    """Give the events as rows of the `PLAIN` table."""
+    """Return the events as rows of the `PLAIN` table."""
     return [(each.position, each.stream, each.version, each.body) for each in events]
 
 
@@ -101,12 +101,12 @@ class Packed(DomainEvent):
 
 
 def parted(events: Sequence[Stored]) -> list[Parted]:
-    """Give the events as the library's own, their content in parts."""
+    """Return the events as the library's own, their content in parts."""
     return [Parted(**_head(each), content=orjson.loads(each.body)) for each in events]
 
 
 def packed(events: Sequence[Stored]) -> list[Packed]:
-    """Give the events as the library's own, their content one text."""
+    """Return the events as the library's own, their content one text."""
     return [Packed(**_head(each), content=each.body.decode()) for each in events]
 
 

@@ -63,7 +63,7 @@ def feed(events: int, partnerships: int, seed: int = 1) -> Iterator[bytes]:
 
 
 def _story(partnership: str, size: int, random: Random) -> list[Line]:
-    """Give the first `size` lines of a partnership: its forming, then whatever comes in time."""
+    """Return the first `size` lines of a partnership: its forming, then whatever comes in time."""
     theirs = f"{partnership}-ltd"
     told = _Told(partnership, theirs)
     kickoff = _form(told, OPENED + timedelta(minutes=random.randrange(30 * 24 * 60)))

@@ -18,7 +18,7 @@ _STATUS = Path("/proc/self/status")
 
 
 def peak(task: str, store: Path, feed: Path) -> int:
-    """Give the bytes that ``ingest`` of the feed or ``rebuild`` of the store needs at most."""
+    """Return the bytes that ``ingest`` of the feed or ``rebuild`` of the store needs at most."""
     command = [sys.executable, "-m", "benchmarks.memory", task, str(store), str(feed)]
     done = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603 - ours
     return int(done.stdout)

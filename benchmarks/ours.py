@@ -17,7 +17,7 @@ from projections import PROJECTIONS
 
 @contextmanager
 def store(path: Path) -> Iterator[Accord]:
-    """Give everything on the simulated store at `path`, which is made if it is missing."""
+    """Return everything on the simulated store at `path`, which is made if it is missing."""
     settings = Settings(store=f"sqlite:///{path}")
     init(settings, simulated=True)
     with bootstrap(settings) as accord:

@@ -47,11 +47,11 @@ class Rates:
         say(f"{name}: {self.rounds[name][-1]:,.0f}{self._unit}")
 
     def rate(self, name: str) -> float:
-        """Give events per second, the median of the rounds."""
+        """Return events per second, the median of the rounds."""
         return median(self.rounds[name])
 
     def ratio(self, one: str, other: str) -> float:
-        """Give how many times as fast one is as the other, the median of the rounds."""
+        """Return how many times as fast one is as the other, the median of the rounds."""
         pairs = zip(self.rounds[one], self.rounds[other], strict=False)
         return median(first / second for first, second in pairs)
 
@@ -62,7 +62,7 @@ def say(text: str) -> None:
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Give rows under a head as a table of Markdown, its first column of numbers."""
+    """Return rows under a head as a table of Markdown, its first column of numbers."""
     ruled = [head, ["---:", *["---"] * (len(head) - 1)], *rows]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in ruled)
 

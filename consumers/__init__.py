@@ -1,1 +1,1 @@
-"""Processes on streams: commands in, events out, projections, what they say to the world."""
+"""Processes on streams: they take commands in, send events out, fold and publish."""

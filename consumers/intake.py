@@ -1,7 +1,7 @@
-"""Commands in: a batch of `accord.commands` is decided and appended, then its offsets committed.
+"""Takes commands in: decides a batch of `accord.commands`, appends it, then commits its offsets.
 
-A batch may come twice: after a kill, or where its partitions went to another process before it was
-committed. Then each command gives its first outcome again, and what was refused is told again.
+A batch may be delivered twice: after a kill, or if its partitions moved to another process before
+it was committed. Each command then gives its first outcome, and refusals are sent again.
 """
 
 from collections.abc import Iterator, Sequence
@@ -24,11 +24,11 @@ from infra.running.worker import OUTAGES, Lag, WorkerProcess
 from infra.settings import Settings
 
 POLL_MS = 500
-"""Milliseconds to wait for commands before looking whether to stop."""
+"""Milliseconds to wait for commands before checking whether to stop."""
 
 
 def run(settings: Settings, process: WorkerProcess) -> None:
-    """Decide what comes in until the process is told to stop."""
+    """Decide commands until the process stops."""
     with ExitStack() as stack:
         accord = stack.enter_context(bootstrap(settings))
         workers = stack.enter_context(accord.workers())
@@ -47,7 +47,7 @@ def run(settings: Settings, process: WorkerProcess) -> None:
 
 
 class Intake:
-    """Takes batches in, each until it is decided and told."""
+    """Decides batches, each until its outcomes are sent."""
 
     def __init__(
         self,
@@ -67,7 +67,7 @@ class Intake:
         self.lag = Lag()
 
     def step(self) -> int:
-        """Take the next batch, or again the one that failed; give how many it has."""
+        """Decide the next batch, or the one that failed again; return its size."""
         if not self._waiting:
             found = self._inbox.poll(timeout_ms=POLL_MS, max_records=GATHERED)
             self._waiting = [each for part in found.values() for each in part]
@@ -75,7 +75,7 @@ class Intake:
         if self._waiting:
             outcomes = decide(self._writer, [messages.command(each) for each in self._waiting])
             self._producer.send([*self._refusals(outcomes), *self._signed(outcomes)])
-            # Nobody waits for it: what is not committed is decided again, to the same effect.
+            # Without waiting: what is not committed is decided again, to the same effect.
             self._inbox.commit_async()
             self._committing = True
         else:
@@ -84,7 +84,7 @@ class Intake:
         return count
 
     def commit(self) -> None:
-        """Make sure that all that was told is committed, unless the partitions are another's."""
+        """Commit what was decided, unless the partitions have moved to another process."""
         if self._committing:
             with suppress(KafkaError):
                 self._inbox.commit()
@@ -105,7 +105,7 @@ class Intake:
                 )
 
     def _signed(self, outcomes: Sequence[Outcome]) -> Iterator[Message]:
-        """Give the receipts of what was accepted; of duplicates too, as a batch may come twice."""
+        """Return the receipts of accepted commands, and of duplicates: a batch may come twice."""
         notes = self._receipts.of(outcomes) if self._receipts else {}
         about = {(each.source, each.id): each.partnership for each in outcomes}
         for key, note in notes.items():
@@ -123,19 +123,19 @@ class Intake:
 
 
 def decide(writer: GroupCommit, raws: Sequence[bytes]) -> list[Outcome]:
-    """Give what came of each message; one that cannot be decided spoils nothing for the others.
+    """Return the outcome of each message. One that causes an error does not affect the others.
 
-    Raises what tells of an outage; then all may be decided again.
+    Raises the errors of an outage; then all may be decided again.
     """
     try:
         return writer.submit(raws).result()
     except OUTAGES:
         raise
-    except Exception as error:  # noqa: BLE001 - it is told as a dead letter
+    except Exception as error:  # noqa: BLE001 - it becomes a dead letter
         if len(raws) > 1:
             return [outcome for raw in raws for outcome in decide(writer, [raw])]
         return [Outcome("refused", "", "", rule=UNDECIDABLE, detail=str(error), hint="")]
 
 
 UNDECIDABLE = "undecidable"
-"""The rule of a message that brought the program down; its bytes are kept as a dead letter."""
+"""The rule of a message that caused an error; its bytes become a dead letter."""

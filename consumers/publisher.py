@@ -62,7 +62,7 @@ REMEMBERED = 50_000
 
 
 def run(settings: Settings, process: WorkerProcess) -> None:
-    """Publish until the process is told to stop."""
+    """Publish until the process stops."""
     with ExitStack() as stack:
         datastore = stack.enter_context(closing(Datastore(settings.store)))
         lock = stack.enter_context(LeaderLock(settings.store, NAME, CHANNEL))
@@ -85,11 +85,11 @@ class Taken:
 
 @dataclass(slots=True)
 class Feed:
-    """Something that is told from where it was told last."""
+    """A source of messages, with a cursor."""
 
     name: str
     take: Callable[[int], Taken]
-    """Gives what there is behind a cursor."""
+    """Returns the next messages after a cursor."""
     cursor: int = 0
     due: float = 0.0
 
@@ -239,7 +239,7 @@ class Figures:
         self._moved.clear()
 
     def take(self, cursor: int) -> Taken:
-        """Give the figures of some partnerships that have changed since a save."""
+        """Return the figures of some partnerships that have changed since a save."""
         start = monotonic()
         if not self._moved:
             self._moved.extend(self._views.moves(cursor, BATCH))
@@ -270,7 +270,7 @@ class Figures:
                     yield _figure(self._topic, key, partnership, index, line)
 
     def _differing(self, partnership: str, rows: Rows, changed: list[str]) -> Container[str]:
-        """Give the metrics that these changed rows concern; all, if no earlier rows are known."""
+        """Return the metrics that these changed rows concern; all, if no earlier rows are known."""
         before = [self._read.get(f"{partnership}/{key}") for key in changed]
         for key in changed:
             _remember(self._read, f"{partnership}/{key}", rows[key])

@@ -62,13 +62,13 @@ class Projection:
     """The type of the row under a key, a dataclass; without it, rows are JSON objects."""
 
     def load(self, key: str, stored: Row) -> Any:  # noqa: ANN401 - the type is the projection's
-        """Give a stored row as its type. Raises `pydantic.ValidationError` for another shape."""
+        """Return a stored row as its type. Raises `pydantic.ValidationError` for another shape."""
         if self.row_type is None:
             return stored
         return _adapter(self.row_type(key)).validate_python(stored)
 
     def dump(self, key: str, row: Any) -> Row:  # noqa: ANN401 - as above
-        """Give a row as the JSON object that is stored."""
+        """Return a row as the JSON object that is stored."""
         if self.row_type is None:
             return row  # type: ignore[no-any-return]
         dumped: Row = _adapter(self.row_type(key)).dump_python(row, mode="json", exclude_none=True)

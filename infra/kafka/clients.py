@@ -1,4 +1,4 @@
-"""The clients: one producer and one consumer for all processes, with the settings that matter."""
+"""The Kafka clients: one producer and one consumer, with their settings, for all processes."""
 
 import socket
 from collections.abc import Iterable
@@ -14,20 +14,20 @@ from kafka.partitioner.default import DefaultPartitioner, murmur2
 from infra.kafka.messages import Message
 
 LARGEST = 8 * 2**20
-"""Bytes of the largest message that is written."""
+"""The size of the largest message, in bytes."""
 
 SESSION_SECONDS = 6
-"""A process that is silent for so long has its partitions taken over: decision 7."""
+"""Seconds without a heartbeat after which the partitions of a process move: see decision 7."""
 
 HEARTBEAT_SECONDS = 1
-"""Seconds between two signs of life; members hear with the next one that partitions move."""
+"""Seconds between two heartbeats; with the next one, members learn that partitions move."""
 
 ACKNOWLEDGED_WITHIN = 15
-"""Seconds in which the broker has to acknowledge what is sent."""
+"""Seconds in which the broker has to acknowledge a message."""
 
 
 class _Placed(DefaultPartitioner):  # type: ignore[misc] # it comes without types
-    """The client's own choice of partitions, which takes longest of all that it does, at hand."""
+    """The default partitioner with cached hashes; hashing dominated the time to send."""
 
     def partition(self, topic: str, key: Any, serialized_key: bytes | None, *more: Any) -> int:  # noqa: ANN401
         *_, cluster = more
@@ -46,9 +46,9 @@ def _hash(key: bytes) -> int:
 class Producer:
     """Sends batches, in order for each key, and waits until the broker has all of them.
 
-    It is idempotent and waits for all replicas in sync (kafka-python's defaults). Keys are placed
-    by murmur2, as Java's clients and Faust's do, so that whoever writes, a partnership's messages
-    stand in one partition.
+    It is idempotent and waits for all replicas in sync (kafka-python's defaults). It hashes keys
+    by murmur2, as Java's clients and Faust do, so that all clients write the messages of a
+    partnership to the same partition.
     """
 
     def __init__(self, address: str) -> None:
@@ -56,14 +56,14 @@ class Producer:
         self._producer: KafkaProducer | None = None
 
     def send(self, messages: Iterable[Message]) -> int:
-        """Send these and wait for the acknowledgement of all; give how many.
+        """Send these and wait until all are acknowledged; return how many.
 
         Raises kafka's `KafkaError` if any was not acknowledged; then all may be sent again.
         """
         try:
             return self._sent(messages)
         except KafkaError:
-            # What it still holds would be sent behind what is sent again, so it is let go.
+            # Its buffer would be sent after the messages that are sent again, so it is dropped.
             self.close()
             raise
 
@@ -96,7 +96,7 @@ class Producer:
         return len(sent)
 
     def close(self) -> None:
-        """Let go of what was not sent, and of the connections."""
+        """Drop messages that are not sent, and close the connections."""
         if self._producer is not None:
             self._producer.close(0)
             self._producer = None
@@ -110,12 +110,12 @@ class Producer:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        # Nothing waits: each send ends with the acknowledgement of all.
+        # Nothing is waiting: each send ends when all is acknowledged.
         self.close()
 
 
 def unready_reasons(address: str) -> list[str]:
-    """Give in words that no broker answers; nothing if one does."""
+    """Return a reason if no broker answers; nothing if one does."""
     for each in address.split(","):
         host, _, port = each.rpartition(":")
         with suppress(OSError), socket.create_connection((host, int(port)), timeout=1):
@@ -124,7 +124,7 @@ def unready_reasons(address: str) -> list[str]:
 
 
 def consumer(address: str, topic: str, group: str) -> KafkaConsumer:
-    """Give a member of a group that reads a topic from its beginning and commits only when told."""
+    """Return a member of a group. It reads a topic from its start, and never commits by itself."""
     return KafkaConsumer(
         topic,
         bootstrap_servers=address,

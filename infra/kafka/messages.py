@@ -18,9 +18,9 @@ Headers = list[tuple[str, bytes]]
 SOURCE: Final = "//accord"
 """The source of every message that Accord itself writes."""
 
-TOLD_BACK: Final = 2**17
-"""Characters of a text that somebody else wrote that are told back at most: in JSON each may take
-six bytes, and the message has several. What was refused is kept whole in the store."""
+SENT_BACK: Final = 2**17
+"""Characters of a foreign text that are sent back, at most: in JSON each may take six bytes, and a
+message has several texts. The store keeps the whole refused input."""
 
 LETTER: Final = 2**22
 """Bytes of a dead letter at most."""
@@ -53,7 +53,7 @@ class Received(Protocol):
 
 
 def headers(content_type: str = _JSON, **attributes: str | int | None) -> Headers:
-    """Give the headers of a CloudEvent with these attributes; those that are None are left out."""
+    """Return the headers of a CloudEvent with these attributes, without those that are None."""
     given = {"specversion": "1.0", "source": SOURCE, **attributes}
     return [
         *(
@@ -66,7 +66,7 @@ def headers(content_type: str = _JSON, **attributes: str | int | None) -> Header
 
 
 def attributes(message: Received) -> dict[str, str]:
-    """Give a message's attributes, and its content type, by their names without a prefix."""
+    """Return a message's attributes and its content type, by their names without the prefix."""
     return {
         name.lower().removeprefix(_PREFIX): (value or b"").decode(errors="replace")
         for name, value in message.headers or ()
@@ -75,7 +75,7 @@ def attributes(message: Received) -> dict[str, str]:
 
 
 def command(message: Received) -> bytes:
-    """Give a command as a CloudEvent in structured JSON, in whichever mode it was sent.
+    """Return a command as a CloudEvent in structured JSON, from either mode.
 
     One without attributes has them inside; so it is with a signed command.
     """
@@ -97,7 +97,7 @@ class Illegible(ValueError):
 
 
 def recorded(message: Received) -> Recorded:
-    """Give the recorded event that a message carries. Raises `Illegible`."""
+    """Return the recorded event that a message carries. Raises `Illegible`."""
     try:
         places = dict(message.headers or ())
         index, position = int(places["ce_index"]), int(places["ce_position"])
@@ -108,18 +108,18 @@ def recorded(message: Received) -> Recorded:
 
 
 def event(topic: str, stored: PlacedEvent) -> Message:
-    """Give a recorded event as it is relayed: its canonical bytes, and its place beside them."""
-    told = orjson.loads(stored.state)
+    """Return a recorded event as a message: its canonical bytes, with its place in the headers."""
+    envelope = orjson.loads(stored.state)
     return Message(
         topic,
-        told["partnership"],
+        envelope["partnership"],
         stored.state,
         headers(
-            id=told["event_id"],
-            type=f"{cloudevents.PREFIX}{told['type']}",
-            subject=told["partnership"],
-            time=told["occurred_at"],
-            recordedtime=told["recorded_at"],
+            id=envelope["event_id"],
+            type=f"{cloudevents.PREFIX}{envelope['type']}",
+            subject=envelope["partnership"],
+            time=envelope["occurred_at"],
+            recordedtime=envelope["recorded_at"],
             index=stored.index,
             position=stored.position,
         ),
@@ -134,14 +134,14 @@ def emitted(topic: str, key: str, body: Row, *, type: str, **attributes: str) ->
 
 
 def refused(topic: str, raw: bytes, subject: str, why: Row) -> Message:
-    """Give why an input was refused; the same input gives the same identifier, a hash of it.
+    """Return the refusal of an input; its identifier is a hash of the input.
 
     The input itself is kept in the store alone, where what it says of people can be erased.
     """
     return Message(
         topic,
         subject or None,
-        canonical({name: each and each[:TOLD_BACK] for name, each in why.items()}),
+        canonical({name: each and each[:SENT_BACK] for name, each in why.items()}),
         headers(
             id=sha256(raw).hexdigest()[:EVENT_ID_DIGITS],
             type=f"{cloudevents.PREFIX}InputRefused",
@@ -151,7 +151,7 @@ def refused(topic: str, raw: bytes, subject: str, why: Row) -> Message:
 
 
 def receipt(topic: str, partnership: str, source: str, id: str, note: Note) -> Message:
-    """Give the operator's receipt of a command; the same receipt gives the same identifier."""
+    """Return the operator's receipt of a command; its identifier is a hash of the receipt."""
     text = str(note).encode()
     return Message(
         topic,
@@ -169,12 +169,12 @@ def receipt(topic: str, partnership: str, source: str, id: str, note: Note) -> M
 
 
 def place(message: Received) -> str:
-    """Give where a message stands, as the identifier of its dead letter."""
+    """Return the place of a message, which identifies its dead letter."""
     return f"{message.topic}/{message.partition}/{message.offset}"
 
 
 def dead(topic: str, where: str, value: bytes, reason: str) -> Message:
-    """Give bytes that nobody could read, as they came (at most `LETTER`), with the reason."""
+    """Return a dead letter: unreadable bytes (at most `LETTER`) with the reason."""
     return Message(
         topic,
         None,
@@ -183,6 +183,6 @@ def dead(topic: str, where: str, value: bytes, reason: str) -> Message:
             "application/octet-stream",
             id=where,
             type=f"{cloudevents.PREFIX}DeadLetter",
-            reason=reason.replace("\n", " ")[:TOLD_BACK],
+            reason=reason.replace("\n", " ")[:SENT_BACK],
         ),
     )

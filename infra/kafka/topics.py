@@ -1,4 +1,4 @@
-"""The topics: what each is for, how long it is kept, and that they are made once."""
+"""The topics: their names, their retention, and how they are created."""
 
 from typing import Final
 
@@ -9,11 +9,11 @@ from infra.settings import PARTITIONS
 _DAY = 24 * 60 * 60 * 1000
 _FOREVER = "-1"
 _PATIENCE = 10_000
-"""Milliseconds in which a broker has to be found."""
+"""Milliseconds in which a broker has to answer."""
 
 
 class TopicsDiffer(Exception):
-    """A topic is there with another number of partitions than was asked for."""
+    """A topic exists with another number of partitions than was asked for."""
 
 
 _DELETED = {"cleanup.policy": "delete"}
@@ -29,7 +29,7 @@ KEPT: Final[dict[str, dict[str, str]]] = {
     "receipts": {**_DELETED, "retention.ms": str(365 * _DAY)},
     "dead": {**_DELETED, "retention.ms": str(365 * _DAY)},
 }
-"""How each topic is kept."""
+"""The settings of each topic."""
 
 
 class Topics:
@@ -51,11 +51,11 @@ class Topics:
 
 
 def create(address: str, prefix: str, partitions: int = PARTITIONS, replicas: int = 1) -> list[str]:
-    """Create the topics that are missing; give their names.
+    """Create the missing topics; return their names.
 
-    The number of partitions of a topic that is there is never changed, because it decides in which
-    of them a partnership's messages stand in order. Raises `TopicsDiffer` if another one is asked
-    for, kafka's `KafkaError` if the broker cannot be asked.
+    The number of partitions of an existing topic is never changed, because the messages of a
+    partnership would move to another partition and lose their order. Raises `TopicsDiffer` if
+    another number is asked for, and kafka's `KafkaError` if the broker cannot be reached.
     """
     admin = KafkaAdminClient(bootstrap_servers=address, bootstrap_timeout_ms=_PATIENCE)
     try:
@@ -64,7 +64,7 @@ def create(address: str, prefix: str, partitions: int = PARTITIONS, replicas: in
         missing = [name for name in wanted if name not in existing]
         _check(admin, existing, partitions)
         if missing:
-            # What is acknowledged has reached all but one of several replicas.
+            # An acknowledged message is on all replicas but one, if there are several.
             synced = {"min.insync.replicas": str(max(1, replicas - 1))}
             admin.create_topics(
                 {
@@ -90,5 +90,5 @@ def _check(admin: KafkaAdminClient, names: set[str], partitions: int) -> None:
         if found != partitions:
             raise TopicsDiffer(
                 f"{topic['name']} has {found} partitions, and {partitions} were asked for. "
-                f"Migrate with --partitions {found}, or into a broker of its own."
+                f"Run accord migrate --partitions {found}, or use another ACCORD_TOPICS."
             )

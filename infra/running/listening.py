@@ -12,7 +12,7 @@ class CannotListen(OSError):
 
 @contextmanager
 def listening(host: str, port: int) -> Iterator[socket.socket]:
-    """Give a socket that listens there, and close it at the end; port 0 is any free one.
+    """Return a socket that listens there, and close it at the end; port 0 is any free one.
 
     Raises `CannotListen` if the port is in use, may not be used, or the host has no address here.
     """
