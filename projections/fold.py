@@ -120,21 +120,22 @@ def fold_all(dispatch: Dispatch, folded: Sequence[Folded], events: Iterable[Reco
 
     `folded` has a place for each projection, with the rows that the events touch; it is updated.
     """
+    rows = [each.rows for each in folded]
     for recorded in events:
         for place, apply, _ in dispatch[type(recorded.event)]:
-            mine = folded[place]
-            change = apply(mine.rows, recorded)
+            change = apply(rows[place], recorded)
             if change is NOTHING:
                 continue
-            rows, changed = mine.rows, mine.changed
-            for key, row in change.rows.items():
+            changed, outputs = change
+            mine = rows[place]
+            for key, row in changed.items():
                 if row is None:
-                    rows.pop(key, None)
+                    mine.pop(key, None)
                 else:
-                    rows[key] = row
-                changed.add(key)
-            for output in change.outputs:
-                mine.outputs.append((output, recorded.index))
+                    mine[key] = row
+            folded[place].changed.update(changed)
+            for output in outputs:
+                folded[place].outputs.append((output, recorded.index))
 
 
 def fold(projection: Projection, folded: Folded, events: Iterable[Recorded]) -> Folded:

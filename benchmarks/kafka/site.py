@@ -27,7 +27,7 @@ from infra.kafka.topics import Topics
 from infra.settings import PARTITIONS, Settings
 from infra.store.postgres import PostgresStore
 from infra.store.postgres_datastore import Datastore
-from projections import OVERVIEW
+from infra.store.records import LIVE
 
 ACCORD = Path(sys.executable).with_name("accord")
 
@@ -179,9 +179,9 @@ class Site:
     @contextmanager
     def folded(self) -> Iterator[Callable[[], int]]:
         """Give what tells how many events are folded and saved."""
-        asked = "SELECT coalesce(sum(idx + 1), 0)::int FROM views.positions WHERE projection = %s"
+        asked = "SELECT coalesce(sum(idx + 1), 0)::int FROM views.positions WHERE track = %s"
         with closing(Datastore(self.settings.store)) as datastore:
-            yield lambda: (datastore.one(asked, OVERVIEW.name) or (0,))[0]
+            yield lambda: (datastore.one(asked, LIVE) or (0,))[0]
 
     def _launched(self, name: str, command: Sequence[str | Path]) -> Process:
         unique = f"{name}-{uuid.uuid4().hex[:8]}"

@@ -12,7 +12,7 @@ caused them. An alert that only the old fold raised stays as it was published.
 """
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from domain.recorded import Recorded
@@ -179,7 +179,7 @@ class _Building:
 
     def rest(self, behind: list[Behind]) -> Saved:
         """Fold what is missing; return what is to be saved."""
-        return self._runner.result(self._missing(behind))
+        return self._runner.result(recorded for each in behind for recorded in self._missing(each))
 
     def _progress(self) -> Progress:
         rest, total = self._views.remaining()
@@ -191,11 +191,16 @@ class _Building:
 
     def _fold(self, batch: Sequence[Behind]) -> None:
         """Fold these partnerships; new ones in memory, so that each row is written once."""
-        self._runner.fold(self._missing(each for each in batch if each.rebuilt != NOTHING))
+        self._runner.fold(
+            recorded
+            for each in batch
+            if each.rebuilt != NOTHING
+            for recorded in self._missing(each)
+        )
         results, positions = [], {}
         for each in batch:
             if each.rebuilt == NOTHING:
-                replayed = replay_all(self._projections, self._missing([each]))
+                replayed = replay_all(self._projections, self._missing(each))
                 results.append((each.partnership, [folded for _, folded in replayed.folded]))
                 positions[each.partnership] = (NOTHING, replayed.last)
         saved = saved_of(REBUILD, self._projections, self._folds, positions, results)
@@ -206,6 +211,5 @@ class _Building:
             if not self.is_current():
                 raise
 
-    def _missing(self, behind: Iterable[Behind]) -> Iterator[Recorded]:
-        for each in behind:
-            yield from self._history.of(each.partnership, each.rebuilt + 1, each.live + 1)
+    def _missing(self, behind: Behind) -> Iterator[Recorded]:
+        return self._history.of(behind.partnership, behind.rebuilt + 1, behind.live + 1)

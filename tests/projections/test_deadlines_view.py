@@ -1,15 +1,15 @@
-"""Open deadlines in a row whose `wake` tells a scheduler when to look at the partnership."""
+"""Open deadlines in a row, whose `wake` is when a scheduler has to look at the partnership."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from domain.deadlines import Deadline, Kind
 from domain.execution import RaiseIssue, ResolveIssue
 from domain.kernel import Stage
-from domain.values import instant
 from projections import DEADLINES
-from projections.deadlines import OPEN
-from projections.fold import NOTHING, Row, replay
+from projections.deadlines import OPEN, OpenDeadlines
+from projections.fold import NOTHING, replay
 from tests.life import LIFE, OURS, THEIRS, at, example
 from tests.projections.folds import refer
 from tests.stories import Story
@@ -17,13 +17,18 @@ from tests.stories import Story
 WHOLE = Story().given(LIFE)
 
 
-def row(story: Story) -> Row | None:
-    return replay(DEADLINES, story.history).rows.get(OPEN)
+def row(story: Story) -> OpenDeadlines | None:
+    found: OpenDeadlines | None = replay(DEADLINES, story.history).rows.get(OPEN)
+    return found
 
 
-def open_ones(story: Story) -> list[list[str]]:
+def open_ones(story: Story) -> list[Deadline]:
     found = row(story)
-    return found["open"] if found else []
+    return list(found.open) if found else []
+
+
+def day(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
 def test_before_anything_is_agreed_nothing_is_waited_for() -> None:
@@ -35,13 +40,22 @@ def test_it_wakes_at_the_first_of_all_open_deadlines() -> None:
     found = row(story)
 
     assert found is not None
-    assert found["wake"] == "2026-02-01T00:00:00Z"
-    assert [each[:3] for each in found["open"]] == [
-        ["2026-02-01T00:00:00Z", "period", "2026-01"],
-        ["2028-10-03T00:00:00Z", "notice-warning", "2028-11-02"],
-        ["2028-11-03T00:00:00Z", "notice", "2028-11-02"],
-        ["2029-01-01T00:00:00Z", "term-end", "2029-01-01"],
+    assert found.wake == day("2026-02-01")
+    assert [each[:3] for each in found.open] == [
+        (day("2026-02-01"), Kind.PERIOD, "2026-01"),
+        (day("2028-10-03"), Kind.NOTICE_WARNING, "2028-11-02"),
+        (day("2028-11-03"), Kind.NOTICE, "2028-11-02"),
+        (day("2029-01-01"), Kind.TERM_END, "2029-01-01"),
     ]
+
+
+def test_it_is_stored_with_the_moment_to_wake_as_text() -> None:
+    story = at(Stage.EXECUTION)
+    stored = DEADLINES.dump(OPEN, row(story))
+
+    assert stored["wake"] == "2026-02-01T00:00:00Z"
+    assert stored["open"][0][:3] == ["2026-02-01T00:00:00Z", "period", "2026-01"]
+    assert DEADLINES.load(OPEN, stored) == row(story)
 
 
 def test_an_issue_is_waited_for_until_it_is_resolved() -> None:
@@ -50,7 +64,7 @@ def test_an_issue_is_waited_for_until_it_is_resolved() -> None:
     story.when(THEIRS, example(RaiseIssue))
     found = row(story)
     assert found is not None
-    assert found["wake"] == instant(story.now + timedelta(hours=48))
+    assert found.wake == story.now + timedelta(hours=48)
     story.when(OURS, example(ResolveIssue))
 
     assert row(story) == before
@@ -60,7 +74,7 @@ def test_a_period_that_closes_opens_the_next() -> None:
     story = at(Stage.EXECUTION)
     story.on("2026-04-01")
 
-    assert open_ones(story)[0][:3] == ["2026-05-01T00:00:00Z", "period", "2026-04"]
+    assert open_ones(story)[0][:3] == (day("2026-05-01"), Kind.PERIOD, "2026-04")
 
 
 def test_after_the_exit_nothing_is_waited_for() -> None:
@@ -79,9 +93,4 @@ def test_facts_of_other_streams_touch_no_row() -> None:
 def test_the_view_holds_the_deadlines_that_the_aggregate_holds(stage: Stage) -> None:
     story = at(stage)
 
-    assert [
-        (due, kind, ref, since, notice) for due, kind, ref, since, notice in open_ones(story)
-    ] == [
-        (instant(each.due), each.kind, each.ref, instant(each.since), each.span)
-        for each in sorted(story.partnership.deadlines.values())
-    ]
+    assert open_ones(story) == sorted(story.partnership.deadlines.values())
