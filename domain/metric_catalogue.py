@@ -110,7 +110,7 @@ class Metric:
     def of_trials(self) -> bool:
         """Whether it counts successes of trials, so that it has a credible interval (C21).
 
-        A share counted from deals does, although a deal of one month may be a lead of another.
+        A share that events count does, although a deal of one month may be a lead of another.
         """
         return self.proportion or (self.counted and self.unit is Unit.PERCENT)
 

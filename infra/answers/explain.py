@@ -531,7 +531,7 @@ def _explained_figures(found: Iterable[ExplainedFigure], indent: int) -> Iterato
     for each in found:
         line = each.line
         yield Line()
-        by = "counted from deals" if line.source == figures.COUNTED else f"from {line.source}"
+        by = "counted from events" if line.source == figures.COUNTED else f"from {line.source}"
         yield Line(f"{figures_text.named(line)}, {by}", "bold", indent)
         for more in filter(None, (figures_text.compared(line), figures_text.believed(line))):
             yield Line(more, indent=indent)

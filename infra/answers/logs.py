@@ -120,6 +120,17 @@ def own_stream(history: History, partnership: str, when: AsOf = NOW) -> list[Rec
     return list(when.of(history.streams([partnership])[partnership]))
 
 
+def own_log(history: History, partnership: str, when: AsOf = NOW) -> Iterator[Recorded]:
+    """Return the events of the own stream that the viewer sees, with people by name.
+
+    Raises `NotFound`.
+    """
+    size_in(history, partnership, when)
+    sight = sight_of(history, partnership, when, figures=False)
+    own = filter(sight.shows, own_stream(history, partnership, when))
+    return map(Names(history, partnership).recorded, own)
+
+
 # --- sizes -------------------------------------------------------------------------------------
 
 

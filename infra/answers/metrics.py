@@ -21,7 +21,7 @@ class Metric(Item):
     numerator: str | None
     denominator: str | None
     counted: bool
-    """Whether figures are also counted from deals, rather than reported alone."""
+    """Whether events count it; else it has only reported figures."""
 
 
 class Metrics(Item):

@@ -35,7 +35,7 @@ from domain.partnership import Partnership
 from domain.recorded import Recorded
 from domain.values import Exact, Number, plain
 from infra.answers import kpis
-from infra.answers.logs import NOW, AsOf, NotFound, log, perhaps, sight_of
+from infra.answers.logs import NOW, AsOf, NotFound, log, own_log, perhaps, sight_of
 from infra.answers.question import Answer, Item, Parameter, PartnershipId, Question
 from infra.answers.text import Block, Line, Table, amount, figure, minute, money, number
 from infra.bootstrap import Accord
@@ -170,7 +170,7 @@ def ask(
     """
     scheduled = {
         each.event.review: each.event
-        for each in log(accord.history, id, when)
+        for each in own_log(accord.history, id, when)
         if isinstance(each.event, ReviewScheduled)
     }
     if review not in scheduled:

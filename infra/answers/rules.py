@@ -8,7 +8,7 @@ from domain.metric_catalogue import CATALOGUE
 from domain.priors import Prior, PriorAgreed
 from domain.rules import DecisionRule
 from domain.values import plain
-from infra.answers.logs import NOW, AsOf, log
+from infra.answers.logs import NOW, AsOf, own_log
 from infra.answers.question import Answer, Item, PartnershipId, Question
 from infra.answers.text import Block, Line, Note, Table, minute
 from infra.bootstrap import Accord
@@ -50,7 +50,7 @@ def ask(accord: Accord, id: PartnershipId, when: AsOf = NOW) -> Rules:
     """Give every version of the decision rules and priors. Raises `NotFound`."""
     rules: list[AgreedRule] = []
     priors: list[AgreedPrior] = []
-    for recorded in log(accord.history, id, when):
+    for recorded in own_log(accord.history, id, when):
         since = recorded.act.recorded_at
         match recorded.event:
             case DecisionRuleAgreed(rule=rule, rule_version=version):

@@ -11,7 +11,7 @@ from domain.formation import DecisionRuleAgreed
 from domain.kernel import Refused
 from domain.rules import DecisionRule
 from infra.answers import alerts
-from infra.answers.logs import NOW, AsOf, NotFound, log, perhaps, sight_of
+from infra.answers.logs import NOW, AsOf, NotFound, log, own_log, perhaps, sight_of
 from infra.answers.question import Answer, Parameter, PartnershipId, Question
 from infra.answers.rules import rule_in_words
 from infra.answers.text import Block, Hanging, Line, Note, Table, number
@@ -63,7 +63,7 @@ def ask(
     """
     asked = _parsed(rule) if rule.lstrip().startswith("{") else _agreed(accord, id, rule)
     rules.check(asked)
-    sight = sight_of(accord.history, id, when)
+    sight = sight_of(accord.history, id, when, figures=False)
     events = (each for each in log(accord.history, id, when) if sight.fewer_than(each) is None)
     tried = trying.tried(asked, since, events)
     return TriedRule(
@@ -95,7 +95,7 @@ def _agreed(accord: Accord, partnership: str, name: str) -> DecisionRule:
     """Give the latest version of an agreed rule."""
     agreed = {
         each.event.rule.rule: each.event.rule
-        for each in log(accord.history, partnership)
+        for each in own_log(accord.history, partnership)
         if isinstance(each.event, DecisionRuleAgreed)
     }
     if name not in agreed:

@@ -102,3 +102,14 @@ def test_a_rule_is_tried_on_the_figures_that_the_party_sees(tmp_path: Path) -> N
         assert [value(BY_US), value(BY_PARTNER)] == [3, 4]
         with pytest.raises(NotFound, match="passer-by"):
             try_rule.ask(accord, CONSULTING, rule, "2026-09", AsOf(viewer=Viewer("passer-by")))
+
+
+def test_rules_are_found_without_reading_the_log(
+    demo: Accord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def of(*_: object) -> None:
+        pytest.fail("The events of deals and metrics are not needed.")
+
+    monkeypatch.setattr(type(demo.history), "of", of)
+
+    assert rules.ask(demo, CONSULTING).rules
