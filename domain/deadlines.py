@@ -47,7 +47,7 @@ REMIND_BEFORE = timedelta(hours=48)
 _DAY = timedelta(days=1)
 
 
-class Kind(StrEnum):
+class DeadlineKind(StrEnum):
     """The kinds of deadlines."""
 
     PERIOD = "period"
@@ -68,7 +68,7 @@ class Deadline(NamedTuple):
     """An open deadline. It has passed at the moment `due` and at every later one."""
 
     due: datetime
-    kind: Kind
+    kind: DeadlineKind
     ref: str
     """What the deadline is for: a review's identifier, a period, a date."""
     since: datetime
@@ -96,7 +96,7 @@ class PeriodClosed(Event):
 class DeadlinePassed(Event):
     """A deadline passed that has no event of its own: a date that was agreed (C11, C27)."""
 
-    kind: Kind
+    kind: DeadlineKind
     ref: str
     """The date itself, or the identifier of what was due."""
 
@@ -153,7 +153,7 @@ class DeadlineAlert(NamedTuple):
 class DeadlineRule:
     """One kind of deadline: what opens it, what closes it, and what its passing means."""
 
-    kind: Kind
+    kind: DeadlineKind
     opened_by: tuple[Opening, ...]
     passing: Passing
     closed_by: tuple[Closing, ...] = ()
@@ -184,7 +184,7 @@ def _records(
     return Passing(event, ref, events)
 
 
-def _passes(kind: Kind) -> Passing:
+def _passes(kind: DeadlineKind) -> Passing:
     return Passing(
         DeadlinePassed,
         lambda event: event.ref if event.kind is kind else None,
@@ -195,14 +195,14 @@ def _passes(kind: Kind) -> Passing:
 # --- when each kind is due ---------------------------------------------------------------------
 
 
-def _end_of_day(kind: Kind, ref: str, day: date) -> Deadline:
+def _end_of_day(kind: DeadlineKind, ref: str, day: date) -> Deadline:
     """Give a deadline that is in time until the end of `day`."""
     return Deadline(midnight(day) + _DAY, kind, ref, midnight(day))
 
 
 def _period(period: str) -> Deadline:
     start, end = bounds(period)
-    return Deadline(end, Kind.PERIOD, period, start)
+    return Deadline(end, DeadlineKind.PERIOD, period, start)
 
 
 def _next_period(event: PeriodClosed, _: Act, __: Deadlines) -> Iterator[Deadline]:
@@ -218,13 +218,13 @@ def _close_period(deadline: Deadline) -> list[Event]:
 
 
 def _review(event: ReviewScheduled) -> Deadline:
-    return _end_of_day(Kind.REVIEW, event.review, event.at.date())._replace(since=event.at)
+    return _end_of_day(DeadlineKind.REVIEW, event.review, event.at.date())._replace(since=event.at)
 
 
 def _reminder(event: ReviewScheduled, act: Act, _: Deadlines) -> Iterator[Deadline]:
     moment = max(event.at - REMIND_BEFORE, act.occurred_at)
     if moment < event.at:
-        yield Deadline(moment, Kind.REMINDER, event.review, event.at)
+        yield Deadline(moment, DeadlineKind.REMINDER, event.review, event.at)
 
 
 def cadence_of(kind: str) -> str:
@@ -234,7 +234,7 @@ def cadence_of(kind: str) -> str:
 
 def _next_review(kind: str, span: str, since: datetime) -> Deadline:
     due = midnight(add(since.date(), span)) + _DAY
-    return Deadline(due, Kind.CADENCE, kind, since, span)
+    return Deadline(due, DeadlineKind.CADENCE, kind, since, span)
 
 
 def _first_reviews(cadence: Cadence | None, since: datetime) -> list[Deadline]:
@@ -244,7 +244,7 @@ def _first_reviews(cadence: Cadence | None, since: datetime) -> list[Deadline]:
 
 
 def _amended_cadence(event: CommercialTermsAgreed, act: Act, open_: Deadlines) -> list[Deadline]:
-    running = any(each.kind is Kind.PERIOD for each in open_.values())
+    running = any(each.kind is DeadlineKind.PERIOD for each in open_.values())
     return _first_reviews(event.terms.cadence, act.occurred_at) if running else []
 
 
@@ -253,7 +253,7 @@ def _review_after(
 ) -> Iterator[Deadline]:
     """Give the next review of a kind, counted from one that was held or did not happen."""
     kind = cadence_of(event.kind) if isinstance(event, ReviewHeld) else event.ref
-    existing = open_.get(f"{Kind.CADENCE}/{kind}")
+    existing = open_.get(f"{DeadlineKind.CADENCE}/{kind}")
     if existing is not None:
         yield _next_review(kind, existing.span, act.occurred_at)
 
@@ -276,29 +276,29 @@ _TERM_REPLACED = (
 def _notice_warning(ends_on: date, notice: str) -> Deadline:
     last = subtract(ends_on, notice)
     due = midnight(last) - WARN_OF_NOTICE
-    return Deadline(due, Kind.NOTICE_WARNING, last.isoformat(), midnight(last), notice)
+    return Deadline(due, DeadlineKind.NOTICE_WARNING, last.isoformat(), midnight(last), notice)
 
 
 def _notice(ends_on: date, notice: str) -> Deadline:
     last = subtract(ends_on, notice)
-    return _end_of_day(Kind.NOTICE, last.isoformat(), last)._replace(span=notice)
+    return _end_of_day(DeadlineKind.NOTICE, last.isoformat(), last)._replace(span=notice)
 
 
 def _term_end(ends_on: date, notice: str) -> Deadline:
     ends = midnight(ends_on)
-    return Deadline(ends, Kind.TERM_END, ends_on.isoformat(), ends, notice)
+    return Deadline(ends, DeadlineKind.TERM_END, ends_on.isoformat(), ends, notice)
 
 
 def _exit(event: ExitNoticeGiven, act: Act) -> Deadline:
     effective = event.effective_on
-    return Deadline(midnight(effective), Kind.EXIT, effective.isoformat(), act.occurred_at)
+    return Deadline(midnight(effective), DeadlineKind.EXIT, effective.isoformat(), act.occurred_at)
 
 
 # --- the table ---------------------------------------------------------------------------------
 
 RULES = (
     DeadlineRule(
-        Kind.PERIOD,
+        DeadlineKind.PERIOD,
         opened_by=(
             _opens(KickoffHeld, lambda _, act: _period(month_of(act.occurred_at))),
             _opens_several(PeriodClosed, _next_period),
@@ -306,9 +306,12 @@ RULES = (
         passing=_records(PeriodClosed, lambda e: e.period, _close_period),
     ),
     DeadlineRule(
-        Kind.MILESTONE,
+        DeadlineKind.MILESTONE,
         opened_by=(
-            _opens(MilestonePlanned, lambda e, _: _end_of_day(Kind.MILESTONE, e.milestone, e.due)),
+            _opens(
+                MilestonePlanned,
+                lambda e, _: _end_of_day(DeadlineKind.MILESTONE, e.milestone, e.due),
+            ),
         ),
         passing=_records(
             MilestoneMissed,
@@ -330,7 +333,7 @@ RULES = (
         ),
     ),
     DeadlineRule(
-        Kind.REVIEW,
+        DeadlineKind.REVIEW,
         opened_by=(_opens(ReviewScheduled, lambda e, _: _review(e)),),
         passing=_records(
             ReviewMissed,
@@ -348,9 +351,9 @@ RULES = (
         ),
     ),
     DeadlineRule(
-        Kind.REMINDER,
+        DeadlineKind.REMINDER,
         opened_by=(_opens_several(ReviewScheduled, _reminder),),
-        passing=_passes(Kind.REMINDER),
+        passing=_passes(DeadlineKind.REMINDER),
         closed_by=(
             _closes(ReviewHeld, lambda e: e.review, lambda e: f"Review {e.review} was held."),
             _closes(
@@ -368,7 +371,7 @@ RULES = (
         ),
     ),
     DeadlineRule(
-        Kind.CADENCE,
+        DeadlineKind.CADENCE,
         opened_by=(
             _opens_several(
                 KickoffHeld, lambda e, act, _: _first_reviews(e.cadence, act.occurred_at)
@@ -378,11 +381,11 @@ RULES = (
             _opens_several(
                 DeadlinePassed,
                 lambda e, act, open_: (
-                    _review_after(e, act, open_) if e.kind is Kind.CADENCE else ()
+                    _review_after(e, act, open_) if e.kind is DeadlineKind.CADENCE else ()
                 ),
             ),
         ),
-        passing=_passes(Kind.CADENCE),
+        passing=_passes(DeadlineKind.CADENCE),
         closed_by=(
             _closes(
                 ReviewHeld,
@@ -398,9 +401,11 @@ RULES = (
         ),
     ),
     DeadlineRule(
-        Kind.ACTION,
-        opened_by=(_opens(ActionAgreed, lambda e, _: _end_of_day(Kind.ACTION, e.action, e.due)),),
-        passing=_passes(Kind.ACTION),
+        DeadlineKind.ACTION,
+        opened_by=(
+            _opens(ActionAgreed, lambda e, _: _end_of_day(DeadlineKind.ACTION, e.action, e.due)),
+        ),
+        passing=_passes(DeadlineKind.ACTION),
         closed_by=(
             _closes(ActionCompleted, lambda e: e.action, lambda e: f"Action {e.action} was done."),
         ),
@@ -412,12 +417,12 @@ RULES = (
         ),
     ),
     DeadlineRule(
-        Kind.ISSUE,
+        DeadlineKind.ISSUE,
         opened_by=(
             _opens(
                 IssueRaised,
                 lambda e, act: Deadline(
-                    act.occurred_at + ESCALATE_AFTER, Kind.ISSUE, e.issue, act.occurred_at
+                    act.occurred_at + ESCALATE_AFTER, DeadlineKind.ISSUE, e.issue, act.occurred_at
                 ),
             ),
         ),
@@ -437,14 +442,14 @@ RULES = (
         ),
     ),
     DeadlineRule(
-        Kind.IMPROVEMENT,
+        DeadlineKind.IMPROVEMENT,
         opened_by=(
             _opens(
                 ImprovementPlanAgreed,
-                lambda e, _: _end_of_day(Kind.IMPROVEMENT, e.plan, e.deadline),
+                lambda e, _: _end_of_day(DeadlineKind.IMPROVEMENT, e.plan, e.deadline),
             ),
         ),
-        passing=_passes(Kind.IMPROVEMENT),
+        passing=_passes(DeadlineKind.IMPROVEMENT),
         closed_by=(
             _closes(
                 ImprovementPlanCompleted,
@@ -461,14 +466,14 @@ RULES = (
         ),
     ),
     DeadlineRule(
-        Kind.NOTICE_WARNING,
+        DeadlineKind.NOTICE_WARNING,
         opened_by=_of_the_term(_notice_warning),
-        passing=_passes(Kind.NOTICE_WARNING),
+        passing=_passes(DeadlineKind.NOTICE_WARNING),
         closed_by=(
             *_TERM_REPLACED,
             _closes(
                 DeadlinePassed,
-                lambda e: e.ref if e.kind is Kind.NOTICE else None,
+                lambda e: e.ref if e.kind is DeadlineKind.NOTICE else None,
                 lambda e: f"The last day for notice was {e.ref}.",
             ),
         ),
@@ -480,15 +485,15 @@ RULES = (
         ),
     ),
     DeadlineRule(
-        Kind.NOTICE,
+        DeadlineKind.NOTICE,
         opened_by=_of_the_term(_notice),
-        passing=_passes(Kind.NOTICE),
+        passing=_passes(DeadlineKind.NOTICE),
         closed_by=_TERM_REPLACED,
     ),
     DeadlineRule(
-        Kind.TERM_END,
+        DeadlineKind.TERM_END,
         opened_by=_of_the_term(_term_end),
-        passing=_passes(Kind.TERM_END),
+        passing=_passes(DeadlineKind.TERM_END),
         closed_by=_TERM_REPLACED,
         alert=DeadlineAlert(
             "term-ended",
@@ -498,9 +503,9 @@ RULES = (
         ),
     ),
     DeadlineRule(
-        Kind.EXIT,
+        DeadlineKind.EXIT,
         opened_by=(_opens(ExitNoticeGiven, _exit),),
-        passing=_passes(Kind.EXIT),
+        passing=_passes(DeadlineKind.EXIT),
     ),
 )
 """Every kind of deadline. `PartnershipExited` closes all of them."""
@@ -509,7 +514,7 @@ RULES = (
 # --- what is open, and what passed -------------------------------------------------------------
 
 
-_Closer = tuple[Kind, Callable[[Any], str | None] | None]
+_Closer = tuple[DeadlineKind, Callable[[Any], str | None] | None]
 
 
 def _by_event() -> tuple[dict[type[Event], list[Opening]], dict[type[Event], list[_Closer]]]:

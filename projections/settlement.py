@@ -18,7 +18,7 @@ from typing import Any
 from domain.agreement import CommercialTermsAgreed
 from domain.attribution import AttributionPolicy
 from domain.calendar import month_of, quarter_of
-from domain.deadlines import DeadlinePassed, Kind, PeriodClosed
+from domain.deadlines import DeadlineKind, DeadlinePassed, PeriodClosed
 from domain.deal import (
     AttributionSettled,
     ChargebackReversed,
@@ -134,7 +134,7 @@ def _take(posting: "Posting", recorded: Recorded) -> None:
     match event:
         case PeriodClosed(period=period):
             posting.close(period)
-        case DeadlinePassed(kind=Kind.EXIT, ref=ref):
+        case DeadlinePassed(kind=DeadlineKind.EXIT, ref=ref):
             posting.fall_due(month_of(date.fromisoformat(ref)))
         case StatementIssued(statement=name, period=period, balance=balance):
             posting.state(name, period, balance)

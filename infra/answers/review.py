@@ -11,7 +11,7 @@ from typing import Annotated, TypeVar
 
 from domain import aggregates
 from domain.calendar import month_of, preceding, quarter_of
-from domain.deadlines import Kind
+from domain.deadlines import DeadlineKind
 from domain.dispute import DisputeOpened, DisputeResolved
 from domain.execution import (
     ActionAgreed,
@@ -117,7 +117,7 @@ class Upcoming(Item):
     """A deadline that comes next."""
 
     due: datetime
-    kind: Kind
+    kind: DeadlineKind
     ref: str
     """What it is about: a milestone, an issue, a day."""
 
@@ -352,7 +352,7 @@ def _next(state: Partnership, review: ReviewScheduled) -> list[Upcoming]:
     found = [
         Upcoming(due=each.due, kind=each.kind, ref=each.ref)
         for each in sorted(state.deadlines.values())
-        if each.kind is not Kind.PERIOD and each.ref != review.review
+        if each.kind is not DeadlineKind.PERIOD and each.ref != review.review
     ]
     return found[:NEXT_DEADLINES]
 

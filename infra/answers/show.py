@@ -17,7 +17,7 @@ from domain.bilateral import BilateralDeclined
 from domain.calendar import in_words, subtract
 from domain.charter import Charter
 from domain.context import Waiver
-from domain.deadlines import Kind
+from domain.deadlines import DeadlineKind
 from domain.dispute import DisputeOpened, DisputeResolved
 from domain.execution import (
     IssueEscalated,
@@ -246,7 +246,7 @@ class OpenDeadline(Item):
     """A deadline that has not passed."""
 
     due: datetime
-    kind: Kind
+    kind: DeadlineKind
     ref: str
     """What it is for: a review's identifier, a period, a date."""
 
@@ -831,18 +831,18 @@ def _owed(balance: Balance) -> str:
 
 
 DEADLINES = {
-    Kind.PERIOD: "the period {} closes",
-    Kind.MILESTONE: "milestone {} is due",
-    Kind.REVIEW: "review {} is due",
-    Kind.ISSUE: "issue {} goes to the executive sponsors",
-    Kind.NOTICE_WARNING: "both parties are reminded that notice is due by {}",
-    Kind.NOTICE: "the last day for notice, {}, is over",
-    Kind.TERM_END: "the term ends on {}",
-    Kind.EXIT: "the exit takes effect on {}",
-    Kind.IMPROVEMENT: "improvement plan {} is due",
-    Kind.REMINDER: "both parties are reminded of review {}",
-    Kind.CADENCE: "the next {} review is due",
-    Kind.ACTION: "action {} is due",
+    DeadlineKind.PERIOD: "the period {} closes",
+    DeadlineKind.MILESTONE: "milestone {} is due",
+    DeadlineKind.REVIEW: "review {} is due",
+    DeadlineKind.ISSUE: "issue {} goes to the executive sponsors",
+    DeadlineKind.NOTICE_WARNING: "both parties are reminded that notice is due by {}",
+    DeadlineKind.NOTICE: "the last day for notice, {}, is over",
+    DeadlineKind.TERM_END: "the term ends on {}",
+    DeadlineKind.EXIT: "the exit takes effect on {}",
+    DeadlineKind.IMPROVEMENT: "improvement plan {} is due",
+    DeadlineKind.REMINDER: "both parties are reminded of review {}",
+    DeadlineKind.CADENCE: "the next {} review is due",
+    DeadlineKind.ACTION: "action {} is due",
 }
 """What happens when a deadline of each kind passes; a test checks that no kind is missing."""
 

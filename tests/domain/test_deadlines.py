@@ -15,9 +15,9 @@ from domain.deadlines import (
     RULES,
     WARN_OF_NOTICE,
     Deadline,
+    DeadlineKind,
     DeadlinePassed,
     DeadlineRule,
-    Kind,
     PeriodClosed,
     evolve,
 )
@@ -51,7 +51,7 @@ def of(kind: type[Event], events: list[Event]) -> list[Event]:
     return [each for each in events if isinstance(each, kind)]
 
 
-def passed(kind: Kind, events: list[Event]) -> list[str]:
+def passed(kind: DeadlineKind, events: list[Event]) -> list[str]:
     return [each.ref for each in events if isinstance(each, DeadlinePassed) and each.kind is kind]
 
 
@@ -180,16 +180,16 @@ def test_the_last_day_of_60_days_notice_before_2029_01_01_is_2028_11_02() -> Non
     over = story.on("2028-11-03T00:00")
 
     assert timedelta(days=30) == WARN_OF_NOTICE
-    assert passed(Kind.NOTICE_WARNING, warned) == ["2028-11-02"]
-    assert passed(Kind.NOTICE, last_day) == []
-    assert passed(Kind.NOTICE, over) == ["2028-11-02"]
+    assert passed(DeadlineKind.NOTICE_WARNING, warned) == ["2028-11-02"]
+    assert passed(DeadlineKind.NOTICE, last_day) == []
+    assert passed(DeadlineKind.NOTICE, over) == ["2028-11-02"]
 
 
 def test_a_term_of_three_years_from_2026_01_01_ends_as_2029_01_01_begins() -> None:
     story = at(Stage.EXECUTION)
 
-    assert passed(Kind.TERM_END, story.on("2028-12-31T23:59")) == []
-    assert passed(Kind.TERM_END, story.on("2029-01-01T00:00")) == ["2029-01-01"]
+    assert passed(DeadlineKind.TERM_END, story.on("2028-12-31T23:59")) == []
+    assert passed(DeadlineKind.TERM_END, story.on("2029-01-01T00:00")) == ["2029-01-01"]
 
 
 def renew(story: Story, duration: str) -> None:
@@ -206,10 +206,10 @@ def test_a_renewal_moves_the_end_and_the_notice_even_if_it_comes_late(day: str) 
     renew(story, "P1Y")
     before_the_end = story.on("2029-12-31T23:59")
 
-    assert passed(Kind.TERM_END, before_the_end) == []
-    assert passed(Kind.NOTICE_WARNING, before_the_end) == ["2029-11-02"]
-    assert passed(Kind.NOTICE, before_the_end) == ["2029-11-02"]
-    assert passed(Kind.TERM_END, story.on("2030-01-01T00:00")) == ["2030-01-01"]
+    assert passed(DeadlineKind.TERM_END, before_the_end) == []
+    assert passed(DeadlineKind.NOTICE_WARNING, before_the_end) == ["2029-11-02"]
+    assert passed(DeadlineKind.NOTICE, before_the_end) == ["2029-11-02"]
+    assert passed(DeadlineKind.TERM_END, story.on("2030-01-01T00:00")) == ["2030-01-01"]
 
 
 def test_amended_terms_move_the_end_and_the_notice() -> None:
@@ -221,8 +221,8 @@ def test_amended_terms_move_the_end_and_the_notice() -> None:
     story.when(THEIRS, AcceptTerms(proposal="new"))
     events = story.on("2029-06-01")
 
-    assert passed(Kind.NOTICE, events) == ["2026-12-02"]
-    assert passed(Kind.TERM_END, events) == ["2027-01-01"]
+    assert passed(DeadlineKind.NOTICE, events) == ["2026-12-02"]
+    assert passed(DeadlineKind.TERM_END, events) == ["2027-01-01"]
 
 
 def test_after_notice_only_the_exit_is_waited_for() -> None:
@@ -230,15 +230,15 @@ def test_after_notice_only_the_exit_is_waited_for() -> None:
 
     events = story.on("2031-01-01")
 
-    assert passed(Kind.EXIT, events) == ["2026-12-01"]
-    assert passed(Kind.NOTICE, events) == passed(Kind.TERM_END, events) == []
+    assert passed(DeadlineKind.EXIT, events) == ["2026-12-01"]
+    assert passed(DeadlineKind.NOTICE, events) == passed(DeadlineKind.TERM_END, events) == []
 
 
 def test_an_improvement_plans_deadline_goes_by_after_its_last_day() -> None:
     story = after(AgreeImprovementPlan)
 
-    assert passed(Kind.IMPROVEMENT, story.on("2026-03-31T23:59")) == []
-    assert passed(Kind.IMPROVEMENT, story.on("2026-04-01T00:00")) == ["plan-1"]
+    assert passed(DeadlineKind.IMPROVEMENT, story.on("2026-03-31T23:59")) == []
+    assert passed(DeadlineKind.IMPROVEMENT, story.on("2026-04-01T00:00")) == ["plan-1"]
 
 
 def test_a_deadline_is_due_at_the_first_moment_at_which_it_has_passed() -> None:
@@ -258,12 +258,14 @@ def test_a_deadline_is_due_at_the_first_moment_at_which_it_has_passed() -> None:
 
 
 def test_the_table_has_one_rule_for_each_kind_of_deadline() -> None:
-    assert sorted(rule.kind for rule in RULES) == sorted(Kind)
+    assert sorted(rule.kind for rule in RULES) == sorted(DeadlineKind)
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.kind)
 def test_what_records_a_passed_deadline_names_that_deadline(rule: DeadlineRule) -> None:
-    ref = {Kind.PERIOD: "2026-02", Kind.EXIT: "2026-12-01"}.get(rule.kind, "some-ref")
+    ref = {DeadlineKind.PERIOD: "2026-02", DeadlineKind.EXIT: "2026-12-01"}.get(
+        rule.kind, "some-ref"
+    )
     day = datetime(2026, 3, 1, tzinfo=UTC)
     deadline = Deadline(day, rule.kind, ref, day, "P1M")
 

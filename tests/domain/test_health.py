@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from domain.deadlines import DeadlinePassed, Kind
+from domain.deadlines import DeadlineKind, DeadlinePassed
 from domain.execution import (
     ActionCompleted,
     AgreeAction,
@@ -128,7 +128,7 @@ def with_cadence(**cadence: str) -> Story:
     return story
 
 
-def passed(events: list[Event], kind: Kind) -> list[str]:
+def passed(events: list[Event], kind: DeadlineKind) -> list[str]:
     return [each.ref for each in events if isinstance(each, DeadlinePassed) and each.kind is kind]
 
 
@@ -139,21 +139,21 @@ def hold(story: Story, name: str, kind: str = "operational") -> None:
 
 
 def test_without_an_agreed_cadence_no_review_is_missed() -> None:
-    assert passed(at(Stage.EXECUTION).on("2026-12-31"), Kind.CADENCE) == []
+    assert passed(at(Stage.EXECUTION).on("2026-12-31"), DeadlineKind.CADENCE) == []
 
 
 def test_a_week_without_an_operational_review_passes_its_deadline() -> None:
     story = with_cadence(operational="weekly")
 
     events = story.on("2026-01-13T00:00")
-    assert passed(events, Kind.CADENCE) == ["operational"]
+    assert passed(events, DeadlineKind.CADENCE) == ["operational"]
     assert states(story) == {"cadence-missed operational": "open"}
     story.on("2026-01-14")
     hold(story, "late")
 
     assert states(story)["cadence-missed operational"] == "resolved"
-    assert passed(story.on("2026-01-21T23:59"), Kind.CADENCE) == []
-    assert passed(story.on("2026-01-22T00:00"), Kind.CADENCE) == ["operational"]
+    assert passed(story.on("2026-01-21T23:59"), DeadlineKind.CADENCE) == []
+    assert passed(story.on("2026-01-22T00:00"), DeadlineKind.CADENCE) == ["operational"]
 
 
 def test_a_business_review_counts_as_a_strategic_one() -> None:
@@ -162,15 +162,15 @@ def test_a_business_review_counts_as_a_strategic_one() -> None:
 
     hold(story, "qbr", "quarterly-business-review")
 
-    assert passed(story.on("2026-06-30"), Kind.CADENCE) == []
-    assert passed(story.on("2026-07-01"), Kind.CADENCE) == ["strategic"]
+    assert passed(story.on("2026-06-30"), DeadlineKind.CADENCE) == []
+    assert passed(story.on("2026-07-01"), DeadlineKind.CADENCE) == ["strategic"]
 
 
 def test_an_amendment_without_a_cadence_expects_no_more_reviews() -> None:
     story = with_cadence(operational="weekly")
     amend(story, share(), since=date(2026, 1, 8), cadence=None)
 
-    assert passed(story.on("2026-03-01"), Kind.CADENCE) == []
+    assert passed(story.on("2026-03-01"), DeadlineKind.CADENCE) == []
 
 
 def test_both_are_reminded_of_a_review_48_hours_before_it() -> None:
@@ -178,8 +178,8 @@ def test_both_are_reminded_of_a_review_48_hours_before_it() -> None:
     at_ten = datetime(2026, 1, 30, 10, tzinfo=UTC)
     story.when(OURS, changed(example(ScheduleReview), at=at_ten))
 
-    assert passed(story.on("2026-01-28T09:59"), Kind.REMINDER) == []
-    assert passed(story.on("2026-01-28T10:00"), Kind.REMINDER) == ["operations-1"]
+    assert passed(story.on("2026-01-28T09:59"), DeadlineKind.REMINDER) == []
+    assert passed(story.on("2026-01-28T10:00"), DeadlineKind.REMINDER) == ["operations-1"]
     assert states(story) == {"review-due operations-1": "open"}
     story.on("2026-01-30T12:00")
     story.when(OURS, HoldReview(review="operations-1", minutes="Held.", recorded_with_consent=True))
@@ -191,8 +191,8 @@ def test_both_are_reminded_of_a_review_48_hours_before_it() -> None:
 def test_an_action_that_is_not_done_by_its_day_is_overdue_until_it_is() -> None:
     story = after(AgreeAction)
 
-    assert passed(story.on("2026-02-10T23:59"), Kind.ACTION) == []
-    assert passed(story.on("2026-02-11T00:00"), Kind.ACTION) == ["A-1"]
+    assert passed(story.on("2026-02-10T23:59"), DeadlineKind.ACTION) == []
+    assert passed(story.on("2026-02-11T00:00"), DeadlineKind.ACTION) == ["A-1"]
     assert states(story)["action-overdue A-1"] == "open"
     story.when(THEIRS, example(CompleteAction))
 

@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from domain.breach_actions import RuleBreached, RuleBreachWithdrawn
-from domain.deadlines import DeadlinePassed, Kind, PeriodClosed
+from domain.deadlines import DeadlineKind, DeadlinePassed, PeriodClosed
 from domain.execution import (
     HoldReview,
     MilestonePlanned,
@@ -603,7 +603,7 @@ def test_a_term_that_ends_without_renewal_or_notice_opens_an_alert() -> None:
     story.on("2029-01-01T00:00")
 
     assert states(story)["term-ended 2029-01-01"] == "open"
-    ended = index_of(story, DeadlinePassed(kind=Kind.TERM_END, ref="2029-01-01"))
+    ended = index_of(story, DeadlinePassed(kind=DeadlineKind.TERM_END, ref="2029-01-01"))
     assert alerts(story)["term-ended 2029-01-01"].evidence == (ended,)
 
 

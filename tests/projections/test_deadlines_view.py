@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from domain.deadlines import Deadline, Kind
+from domain.deadlines import Deadline, DeadlineKind
 from domain.execution import RaiseIssue, ResolveIssue
 from domain.kernel import Stage
 from projections import DEADLINES
@@ -42,10 +42,10 @@ def test_it_wakes_at_the_first_of_all_open_deadlines() -> None:
     assert found is not None
     assert found.wake == day("2026-02-01")
     assert [each[:3] for each in found.open] == [
-        (day("2026-02-01"), Kind.PERIOD, "2026-01"),
-        (day("2028-10-03"), Kind.NOTICE_WARNING, "2028-11-02"),
-        (day("2028-11-03"), Kind.NOTICE, "2028-11-02"),
-        (day("2029-01-01"), Kind.TERM_END, "2029-01-01"),
+        (day("2026-02-01"), DeadlineKind.PERIOD, "2026-01"),
+        (day("2028-10-03"), DeadlineKind.NOTICE_WARNING, "2028-11-02"),
+        (day("2028-11-03"), DeadlineKind.NOTICE, "2028-11-02"),
+        (day("2029-01-01"), DeadlineKind.TERM_END, "2029-01-01"),
     ]
 
 
@@ -74,7 +74,7 @@ def test_a_period_that_closes_opens_the_next() -> None:
     story = at(Stage.EXECUTION)
     story.on("2026-04-01")
 
-    assert open_ones(story)[0][:3] == (day("2026-05-01"), Kind.PERIOD, "2026-04")
+    assert open_ones(story)[0][:3] == (day("2026-05-01"), DeadlineKind.PERIOD, "2026-04")
 
 
 def test_after_the_exit_nothing_is_waited_for() -> None:

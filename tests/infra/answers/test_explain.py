@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from domain.deadlines import DeadlinePassed, Kind
+from domain.deadlines import DeadlineKind, DeadlinePassed
 from domain.execution import ScheduleReview
 from domain.metric_catalogue import CATALOGUE, Adds
 from domain.standing_alerts import BY_RULE, REFERRAL_MINIMUM
@@ -182,7 +182,7 @@ def test_a_notice_is_explained_without_the_reminders_of_anything_else(tmp_path: 
     review = example(ScheduleReview, at=datetime(2028, 10, 6, 10, tzinfo=UTC))
     story.when(OURS, changed(review, review="autumn"))
     story.on("2028-10-05")
-    assert DeadlinePassed(kind=Kind.REMINDER, ref="autumn") in story.facts(DeadlinePassed)
+    assert DeadlinePassed(kind=DeadlineKind.REMINDER, ref="autumn") in story.facts(DeadlinePassed)
     with simulated(tmp_path) as accord:
         accord.history.append(story.history)
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from domain import aggregates
 from domain.agreement import CounterTerms, ProposeTerms
-from domain.deadlines import Kind
+from domain.deadlines import DeadlineKind
 from domain.dispute import Outcome
 from domain.exploration import MeasureAudienceOverlap
 from domain.formation import (
@@ -288,7 +288,7 @@ def test_a_waiver_shows_who_granted_it_why_and_for_which_rule(tmp_path: Path) ->
 
 
 def test_every_kind_of_deadline_has_words() -> None:
-    assert DEADLINES.keys() == set(Kind)
+    assert DEADLINES.keys() == set(DeadlineKind)
     assert all(each.format("REF").count("REF") == 1 for each in DEADLINES.values())
 
 
