@@ -9,7 +9,7 @@ from eventsourcing.persistence import IntegrityError, StoredEvent
 from domain.recorded import Recorded
 from infra.store.mapper import EventMapper, PlacedEvent
 from infra.store.paging import by_index
-from infra.store.records import CommandResult, Conflict, Kept, Refusal, Signal, placed_at
+from infra.store.records import CommandResult, Conflict, History, Kept, Refusal, Signal, placed_at
 
 
 class EventRecorder(Protocol):
@@ -34,6 +34,14 @@ class EventRecorder(Protocol):
     def select_log(self, partnership: str, start: int, stop: int) -> list[PlacedEvent]:
         """Return a partnership's events from index `start` up to, without, `stop`."""
 
+    def select_entries(
+        self, partnership: str, start: int, stop: int
+    ) -> list[tuple[int, bytes, bytes]]:
+        """Return the index, the bytes and the leaf hash of the same events."""
+
+    def select_leaves(self, partnership: str, start: int, stop: int) -> list[bytes]:
+        """Return the leaf hashes of the same events."""
+
     def select_notifications(self, start: int | None, limit: int) -> Sequence[PlacedEvent]:
         """Return the next events by their ids, from id `start` on."""
 
@@ -41,8 +49,8 @@ class EventRecorder(Protocol):
         """Return the largest id, which is the number of all events."""
 
 
-class EventLog:
-    """The events of a `History`."""
+class EventLog(History):
+    """The part of a `History` that needs only a recorder."""
 
     def __init__(self, recorder: EventRecorder) -> None:
         self._recorder = recorder
@@ -50,7 +58,6 @@ class EventLog:
         self._appended = Signal()
 
     def subscribe(self, callback: Callable[[], None]) -> Callable[[], None]:
-        """Call `callback` after each commit of this object (see `Signal.subscribe`)."""
         return self._appended.subscribe(callback)
 
     def append(
@@ -60,7 +67,6 @@ class EventLog:
         refusals: Sequence[Refusal] = (),
         kept: Sequence[Kept] = (),
     ) -> list[Recorded]:
-        """Write all of these or, with `Conflict`, nothing (see `History.append`)."""
         # The bytes are made before the lock is taken, so that others wait less.
         stored = list(map(self._mapper.to_stored_event, events))
         try:
@@ -76,14 +82,12 @@ class EventLog:
         ]
 
     def streams(self, names: Iterable[str]) -> dict[str, list[Recorded]]:
-        """Return all events of each of these streams, by version; an unknown stream has none."""
         streams: dict[str, list[Recorded]] = {name: [] for name in names}
         for event in map(self._mapper.to_domain_event, self._recorder.select_streams(streams)):
             streams[event.stream].append(event)
         return streams
 
     def below(self, stream: str) -> list[Recorded]:
-        """Return the events of all streams whose names begin with `stream` and a slash."""
         return list(map(self._mapper.to_domain_event, self._recorder.select_below(stream)))
 
     def stored_after(self, position: int, limit: int) -> Sequence[PlacedEvent]:
@@ -91,14 +95,26 @@ class EventLog:
         return self._recorder.select_notifications(position + 2, limit)
 
     def after(self, position: int, limit: int) -> list[Recorded]:
-        """Return the next events after `position`, at most `limit`."""
         return list(map(self._mapper.to_domain_event, self.stored_after(position, limit)))
 
     def of(self, partnership: str, start: int = 0, stop: int | None = None) -> Iterator[Recorded]:
-        """Return a partnership's events from index `start` up to, without, `stop`."""
         read = partial(self._recorder.select_log, partnership)
         return map(self._mapper.to_domain_event, by_index(read, start, stop))
 
+    def entries(
+        self, partnership: str, start: int = 0, stop: int | None = None
+    ) -> Iterator[tuple[int, bytes, bytes]]:
+        return by_index(partial(self._recorder.select_entries, partnership), start, stop)
+
+    def bodies(self, partnership: str, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
+        return (body for _, body, _ in self.entries(partnership, start, stop))
+
+    def leaves(self, partnership: str, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
+        return by_index(partial(self._recorder.select_leaves, partnership), start, stop)
+
+    def refusal(self, number: int) -> Refusal | None:
+        found = self.refusals(state=None, after=number - 1, limit=1)
+        return found[0] if found and found[0].number == number else None
+
     def size(self) -> int:
-        """Return the number of all events."""
         return self._recorder.max_notification_id() or 0

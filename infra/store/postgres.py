@@ -1,11 +1,10 @@
 """The history in Postgres, on the eventsourcing library's recorder and pool."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, Self
 
 from infra.store.event_log import EventLog
-from infra.store.paging import by_index
 from infra.store.postgres_datastore import (
     Datastore,
     applied_migration,
@@ -48,19 +47,16 @@ class PostgresStore(EventLog):
         return False
 
     def close(self) -> None:
-        """Close all connections to the database."""
         self.datastore.close()
 
     # --- writing ---
 
     def mark_retried(self, number: int) -> None:
-        """Record that a refused input was sent again."""
         self.datastore.run(
             "UPDATE history.refusals SET state = 'retried' WHERE number = %s", number
         )
 
     def forget(self, kind: str, partnership: str, keys: Iterable[str]) -> None:
-        """Delete what is kept under these keys."""
         self.datastore.run(
             "DELETE FROM history.kept WHERE kind = %s AND partnership = %s AND key = ANY(%s)",
             kind,
@@ -69,7 +65,6 @@ class PostgresStore(EventLog):
         )
 
     def redact(self, refusals: Iterable[Refusal]) -> None:
-        """Replace the refused inputs with these numbers, and the refusals in their results."""
         for r in refusals:
             self.datastore.run(
                 """WITH redacted AS (
@@ -84,7 +79,6 @@ class PostgresStore(EventLog):
             )
 
     def set_meta(self, key: str, value: str) -> None:
-        """Save a setting of this store."""
         self.datastore.run(
             """INSERT INTO history.meta VALUES (%s, %s)
             ON CONFLICT (key) DO UPDATE SET value = excluded.value""",
@@ -104,47 +98,7 @@ class PostgresStore(EventLog):
         )
         return dict(found)
 
-    def bodies(self, partnership: str, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
-        """Return the canonical bytes of the same events, as they are stored."""
-        for body, _, _ in self._rows(partnership, start, stop):
-            yield body
-
-    def entries(
-        self, partnership: str, start: int = 0, stop: int | None = None
-    ) -> Iterator[tuple[int, bytes, bytes]]:
-        """Return the index, the bytes and the leaf hash of each event, exactly as stored."""
-        for body, index, leaf in self._rows(partnership, start, stop):
-            yield index, body, leaf
-
-    def leaves(self, partnership: str, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
-        """Return the leaf hashes of the same events, as stored when they were recorded."""
-
-        def read(first: int, end: int) -> list[bytes]:
-            found = self.datastore.all(
-                """SELECT leaf FROM history.events
-                WHERE partnership = %s AND idx >= %s AND idx < %s ORDER BY idx""",
-                partnership,
-                first,
-                end,
-            )
-            return [leaf for (leaf,) in found]
-
-        return by_index(read, start, stop)
-
-    def _rows(self, partnership: str, start: int, stop: int | None) -> Iterator[tuple[Any, ...]]:
-        def read(first: int, end: int) -> list[tuple[Any, ...]]:
-            return self.datastore.all(
-                """SELECT body, idx, leaf FROM history.events
-                WHERE partnership = %s AND idx >= %s AND idx < %s ORDER BY idx""",
-                partnership,
-                first,
-                end,
-            )
-
-        return by_index(read, start, stop)
-
     def partnerships(self, after: str = "", limit: int = 1000) -> list[str]:
-        """Return the names of partnerships that have events, sorted, beginning after `after`."""
         # Each has one event of index 0, and the key of partnership and index finds it.
         found = self.datastore.all(
             """WITH RECURSIVE names AS (
@@ -161,7 +115,6 @@ class PostgresStore(EventLog):
         return [partnership for (partnership,) in found]
 
     def last_recorded_at(self) -> datetime | None:
-        """Return the latest moment at which an event was recorded; None if there is no event."""
         # The last event of each partnership is its latest, and the key finds it.
         found = self.datastore.one(
             """WITH RECURSIVE names AS (
@@ -178,7 +131,6 @@ class PostgresStore(EventLog):
     # --- reading what stands beside them ---
 
     def heads(self, partnerships: Iterable[str]) -> dict[str, Head]:
-        """Return the head of each of these partnerships that has events."""
         found = self.datastore.all(
             """SELECT name, head.idx + 1, head.recorded_at FROM unnest(%s::text[]) AS name
             CROSS JOIN LATERAL (SELECT idx, recorded_at FROM history.events
@@ -188,7 +140,6 @@ class PostgresStore(EventLog):
         return {name: Head(size, utc(recorded_at)) for name, size, recorded_at in found}
 
     def results(self, keys: Iterable[Key]) -> dict[Key, CommandResult]:
-        """Return the results that exist for these pairs of source and source id."""
         found = self.datastore.all(
             """SELECT r.* FROM unnest(%s::text[], %s::text[]) AS wanted (source, source_id)
             JOIN history.results r USING (source, source_id)""",
@@ -199,7 +150,6 @@ class PostgresStore(EventLog):
     def refusals(
         self, state: RefusalState | None = "open", after: int = 0, limit: int = 100
     ) -> list[Refusal]:
-        """Return refused inputs in this state (None: in any) whose number is beyond `after`."""
         found = self.datastore.all(
             """SELECT * FROM history.refusals
             WHERE number > %s AND (%s::text IS NULL OR state = %s) ORDER BY number LIMIT %s""",
@@ -210,13 +160,7 @@ class PostgresStore(EventLog):
         )
         return [_refusal(row) for row in found]
 
-    def refusal(self, number: int) -> Refusal | None:
-        """Return one refused input, or None if there is none of that number."""
-        found = self.refusals(state=None, after=number - 1, limit=1)
-        return found[0] if found and found[0].number == number else None
-
     def naming(self, types: Sequence[str], after: int) -> list[str]:
-        """Return the partnerships with events of these types after position `after`, in order."""
         found = self.datastore.all(
             """SELECT partnership FROM history.events
             WHERE position > %s AND topic = ANY(%s) ORDER BY position""",
@@ -228,7 +172,6 @@ class PostgresStore(EventLog):
     def kept(
         self, kind: str, partnership: str, keys: Iterable[str] | None = None
     ) -> dict[str, bytes]:
-        """Return what is kept of one kind in a partnership, by key: all, or these keys only."""
         wanted = None if keys is None else list(keys)
         found = self.datastore.all(
             """SELECT key, body FROM history.kept WHERE kind = %s AND partnership = %s
@@ -241,7 +184,6 @@ class PostgresStore(EventLog):
         return dict(found)
 
     def meta(self, key: str) -> str | None:
-        """Return a setting of this store."""
         found = self.datastore.one("SELECT value FROM history.meta WHERE key = %s", key)
         return found[0] if found else None
 

@@ -25,6 +25,7 @@ _ALL = arrays(*_EVENT, *_RESULT, *_REFUSAL, *_KEPT)
 _APPEND = f"SELECT start, indexes FROM history.append({_ALL})"  # noqa: S608 - marks
 
 _SELECT = "SELECT body, position + 1, idx FROM history.events"
+_OF_LOG = "FROM history.events WHERE partnership = %s AND idx >= %s AND idx < %s ORDER BY idx"
 _SIZE = "SELECT coalesce(max(position), -1) + 1 FROM history.events"
 
 
@@ -110,12 +111,16 @@ class PostgresRecorder(PostgresApplicationRecorder):
 
     def select_log(self, partnership: str, start: int, stop: int) -> list[PlacedEvent]:
         """Return a partnership's events from index `start` up to, without, `stop`."""
-        return self._select(
-            f"{_SELECT} WHERE partnership = %s AND idx >= %s AND idx < %s ORDER BY idx",
-            partnership,
-            start,
-            stop,
-        )
+        return self._select(f"SELECT body, position + 1, idx {_OF_LOG}", partnership, start, stop)
+
+    def select_entries(
+        self, partnership: str, start: int, stop: int
+    ) -> list[tuple[int, bytes, bytes]]:
+        return self._history.all(f"SELECT idx, body, leaf {_OF_LOG}", partnership, start, stop)
+
+    def select_leaves(self, partnership: str, start: int, stop: int) -> list[bytes]:
+        found = self._history.all(f"SELECT leaf {_OF_LOG}", partnership, start, stop)
+        return [leaf for (leaf,) in found]
 
     def select_notifications(
         self,

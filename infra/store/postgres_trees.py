@@ -3,25 +3,23 @@
 from collections.abc import Iterable
 
 from infra.store.postgres_datastore import Datastore, columns
-from infra.store.records import Growth, Stale
+from infra.store.records import Growth, Stale, Trees
 from infra.tlog.merkle import Node, Tree
 
 
-class PostgresTrees:
+class PostgresTrees(Trees):
     """The `Trees` in one Postgres database."""
 
     def __init__(self, datastore: Datastore) -> None:
         self._datastore = datastore
 
     def tree(self, partnership: str) -> Tree:
-        """Return the tree as far as it is built; at first it is empty."""
         found = self._datastore.one(
             "SELECT size, frontier FROM history.trees WHERE partnership = %s", partnership
         )
         return Tree.of(*found) if found else Tree()
 
     def grow(self, partnership: str, growth: Growth) -> None:
-        """Save how a tree grew. Raises `Stale`, with nothing written, if it has another size."""
         # One statement, so that a tree has its nodes whenever it has its size.
         found = self._datastore.one(
             """WITH given AS (
@@ -50,7 +48,6 @@ class PostgresTrees:
             raise Stale(f"the tree of {partnership} grew meanwhile")
 
     def nodes(self, partnership: str, wanted: Iterable[Node]) -> dict[Node, bytes]:
-        """Return those of these nodes that are saved."""
         levels, numbers = columns(list(wanted), 2)
         found = self._datastore.all(
             """SELECT level, number, hash FROM unnest(%s::int[], %s::int[]) AS w (level, number)
@@ -62,14 +59,12 @@ class PostgresTrees:
         return {(level, number): hashed for level, number, hashed in found}
 
     def checkpoints(self, partnership: str) -> list[str]:
-        """Return the signed notes of a partnership, by size."""
         found = self._datastore.all(
             "SELECT note FROM history.checkpoints WHERE partnership = %s ORDER BY size", partnership
         )
         return [note for (note,) in found]
 
     def sizes(self, partnerships: Iterable[str]) -> dict[str, int]:
-        """Return the size of the latest checkpoint of each of these that has one."""
         found = self._datastore.all(
             """SELECT partnership, max(size) FROM history.checkpoints
             WHERE partnership = ANY(%s) GROUP BY partnership""",
@@ -78,7 +73,6 @@ class PostgresTrees:
         return dict(found)
 
     def keep(self, partnership: str, size: int, note: str) -> None:
-        """Save the note of a checkpoint; it replaces one of the same size, when it is cosigned."""
         self._datastore.run(
             """INSERT INTO history.checkpoints VALUES (%s, %s, %s)
             ON CONFLICT (partnership, size) DO UPDATE SET note = excluded.note""",

@@ -10,7 +10,7 @@ import psycopg
 from eventsourcing.persistence import IntegrityError
 from psycopg.rows import TupleRow, tuple_row
 
-from infra.store.paging import LAST, by_name
+from infra.store.paging import LAST
 from infra.store.postgres_datastore import Datastore, arrays, columns
 from infra.store.records import (
     LIVE,
@@ -23,12 +23,11 @@ from infra.store.records import (
     Output,
     Row,
     Saved,
-    Signal,
     Stale,
     StoredOutput,
-    read_rows,
     sortable,
 )
+from infra.store.view_pages import ViewPages
 from infra.tlog.codec import canonical
 from projections import VERSIONS
 
@@ -60,13 +59,12 @@ class Move:
     index: int
 
 
-class PostgresViews:
+class PostgresViews(ViewPages):
     """The `Views` in one Postgres database, for any number of threads and processes."""
 
     def __init__(self, datastore: Datastore, versions: Mapping[str, int] = VERSIONS) -> None:
         self.datastore = datastore
-        self._versions = versions
-        self._outputs_saved = Signal()
+        super().__init__(versions)
 
     @classmethod
     def open(cls, url: str, versions: Mapping[str, int] = VERSIONS) -> Self:
@@ -74,23 +72,16 @@ class PostgresViews:
         return cls(Datastore(url), versions)
 
     def close(self) -> None:
-        """Close all connections to the database."""
         self.datastore.close()
-
-    def subscribe(self, callback: Callable[[], None]) -> Callable[[], None]:
-        """Have `callback` called after each save with outputs (see `Signal.subscribe`)."""
-        return self._outputs_saved.subscribe(callback)
 
     # --- what readers ask ---
 
     def positions(self, projection: str, partnerships: Iterable[str]) -> dict[str, int]:
-        """Return the index of the last folded event of each of these partnerships that has one."""
         found = self.track_positions(LIVE, partnerships)
         self._check(projection)
         return found
 
     def rows(self, projection: str, keys: Iterable[Key]) -> dict[Key, Row]:
-        """Return the rows that exist under these pairs of partnership and key."""
         found = self.datastore.all(
             f"""SELECT r.partnership, r.key, r.body
             FROM unnest(%s::text[], %s::text[]) AS wanted (partnership, key)
@@ -102,35 +93,20 @@ class PostgresViews:
             self._check(projection)
         return {(partnership, key): orjson.loads(body) for partnership, key, body in found}
 
-    def select(
-        self,
-        projection: str,
-        partnership: str,
-        prefix: str = "",
-        after: str = "",
-        limit: int | None = None,
-    ) -> Iterator[tuple[str, Row]]:
-        """Return a partnership's rows by key: those that start with `prefix` and follow `after`."""
-        return read_rows(self._select(projection, partnership, prefix, after, limit))
-
-    def stored_rows(self, projection: str, partnership: str) -> Iterator[tuple[str, bytes]]:
-        """Return the bytes of a partnership's rows by key, which may be damaged."""
-        return self._select(projection, partnership, "", "", None)
-
-    def _select(
-        self, projection: str, partnership: str, prefix: str, after: str, limit: int | None
-    ) -> Iterator[tuple[str, bytes]]:
-        return self._pages(
+    def page(
+        self, projection: str, partnership: str, prefix: str, after: str, limit: int
+    ) -> list[tuple[str, bytes]]:
+        key_range = prefix, prefix + LAST, after
+        found = self.datastore.all(
             f"""SELECT key, body FROM views.rows WHERE fold = {_LIVE} AND partnership = %s
             AND key >= %s AND key < %s AND key > %s ORDER BY key LIMIT %s""",  # noqa: S608 - as above
-            projection,
-            (*self._of(projection), partnership, prefix, prefix + LAST),
-            after,
-            limit,
+            *(*self._of(projection), partnership, *key_range, limit),
         )
+        if not found:
+            self._check(projection)
+        return found
 
     def rows_of(self, projection: str, partnerships: Iterable[str]) -> dict[str, dict[str, Row]]:
-        """Return all rows of each of these partnerships, by partnership and key."""
         found = self.datastore.all(
             f"""SELECT partnership, key, body FROM views.rows
             WHERE fold = {_LIVE} AND partnership = ANY(%s) ORDER BY partnership, key""",  # noqa: S608 - as above
@@ -144,27 +120,7 @@ class PostgresViews:
             rows.setdefault(partnership, {})[key] = orjson.loads(body)
         return rows
 
-    def _pages(
-        self,
-        statement: str,
-        projection: str,
-        given: tuple[object, ...],
-        after: str = "",
-        limit: int | None = None,
-    ) -> Iterator[tuple[str, bytes]]:
-        """Return what `statement` finds; its last parameters are where to go on and how far."""
-
-        def read(after: str, size: int) -> list[tuple[Any, ...]]:
-            found = self.datastore.all(statement, *given, after, size)
-            if not found:
-                self._check(projection)
-            return found
-
-        found: Iterator[tuple[str, bytes]] = by_name(read, after, limit)
-        return found
-
     def due(self, projection: str, until: str) -> list[str]:
-        """Return partnerships with a row whose `wake` is `until` or earlier, the earliest first."""
         found = self.datastore.all(
             f"""SELECT partnership FROM views.rows WHERE fold = {_LIVE} AND wake <= %s
             ORDER BY wake, partnership""",  # noqa: S608 - as above
@@ -175,16 +131,9 @@ class PostgresViews:
             self._check(projection)
         return list(dict.fromkeys(partnership for (partnership,) in found))
 
-    def outputs(
-        self, after: int = 0, limit: int = 500, partnership: str | None = None
-    ) -> list[Output]:
-        """Return the next outputs after number `after`, of one partnership or of all."""
-        return [each.read() for each in self.stored_outputs(after, limit, partnership)]
-
     def stored_outputs(
         self, after: int = 0, limit: int = 500, partnership: str | None = None
     ) -> list[StoredOutput]:
-        """Return the same outputs as they are stored."""
         found = self.datastore.all(
             f"""SELECT id, projection, partnership, kind, body, cause_index, number, version
             FROM views.outputs WHERE number > %s {"AND partnership = %s" if partnership else ""}
@@ -194,7 +143,7 @@ class PostgresViews:
         return [StoredOutput(*row) for row in found]
 
     def _of(self, projection: str) -> tuple[str, int]:
-        return projection, self._versions.get(projection, 1)
+        return projection, self._version(projection)
 
     def _check(self, projection: str) -> None:
         """Raise `OtherFold` unless the live fold is of this release's version, or none is begun."""
@@ -208,11 +157,9 @@ class PostgresViews:
     # --- what a runner needs ---
 
     def folds(self, track: str = LIVE) -> dict[str, Fold]:
-        """Return the folds of a track, by projection."""
         return _by_projection(self.datastore.all(_FOLDS, track))
 
     def begin(self, versions: Mapping[str, int]) -> dict[str, Fold]:
-        """Return the live folds. In a store where nothing is folded yet, begin missing ones."""
         found = self.folds()
         if versions.keys() <= found.keys():
             return found
@@ -227,7 +174,6 @@ class PostgresViews:
         return found is not None
 
     def track_positions(self, track: str, partnerships: Iterable[str]) -> dict[str, int]:
-        """Return the position of each of these partnerships that has one in a track."""
         found = self.datastore.all(
             """SELECT partnership, idx FROM views.positions
             WHERE track = %s AND partnership = ANY(%s)""",
@@ -237,7 +183,6 @@ class PostgresViews:
         return dict(found)
 
     def load(self, keys: Iterable[tuple[int, str, str]]) -> dict[tuple[int, str, str], Row]:
-        """Return the rows that exist under these ids of folds, partnerships and keys."""
         found = self.datastore.all(
             """SELECT fold, partnership, key, body
             FROM unnest(%s::int[], %s::text[], %s::text[]) AS wanted (fold, partnership, key)
@@ -247,7 +192,6 @@ class PostgresViews:
         return {(fold, of, key): orjson.loads(body) for fold, of, key, body in found}
 
     def save(self, saved: Saved, cursor: tuple[str, int] | None = None) -> None:
-        """Save this, and how far a cursor was read; or, with `Stale`, nothing."""
         try:
             self.datastore.run(_SAVE, *_values(saved, cursor))
         except IntegrityError as error:
@@ -256,12 +200,10 @@ class PostgresViews:
             self._outputs_saved.notify()
 
     def cursor(self, name: str) -> int:
-        """Return how far this cursor was read, `NOTHING` at first."""
         found = self.datastore.one("SELECT position FROM views.cursors WHERE name = %s", name)
         return found[0] if found else NOTHING
 
     def move_cursor(self, name: str, position: int) -> None:
-        """Save how far a cursor was read; a cursor never moves back."""
         self.datastore.run(
             """INSERT INTO views.cursors AS t VALUES (%s, %s)
             ON CONFLICT (name) DO UPDATE SET position = greatest(t.position, excluded.position)""",
@@ -283,7 +225,6 @@ class PostgresViews:
             yield c
 
     def queue(self, versions: Mapping[str, int]) -> dict[str, Fold]:
-        """Return the folds of the track `REBUILD`; begin them unless they are these already."""
         with self._turn() as c:
             found = _by_projection(c.execute(_FOLDS, (REBUILD,)).fetchall())
             if {name: each.version for name, each in found.items()} != versions:
@@ -293,11 +234,9 @@ class PostgresViews:
         return self.folds(REBUILD)
 
     def behind(self, after: str = "", limit: int | None = 500) -> list[Behind]:
-        """Return the next partnerships, by name, whose rebuild is behind their live position."""
         return [Behind(*each) for each in self.datastore.all(_NEXT_BEHIND, after, limit)]
 
     def remaining(self) -> tuple[int, int]:
-        """Return how many events the rebuild has still to fold, and how many in all."""
         found = self.datastore.one(
             f"""SELECT coalesce(sum(live.idx - coalesce(rebuilt.idx, {NOTHING})), 0)::bigint,
             coalesce(sum(live.idx + 1), 0)::bigint {_BEHIND}"""
@@ -305,7 +244,6 @@ class PostgresViews:
         return found or (0, 0)
 
     def swap(self, rest: Callable[[list[Behind]], Saved]) -> bool:
-        """Replace the live folds of the rebuilt projections, in one transaction."""
         with self._turn() as c:
             rebuilt = _by_projection(c.execute(_FOLDS, (REBUILD,)).fetchall())
             if not rebuilt:
@@ -319,12 +257,10 @@ class PostgresViews:
         return True
 
     def drop(self, projections: Iterable[str]) -> None:
-        """Take these projections out of the live track; their rows are no longer read."""
         with self._turn() as c:
             c.execute(_DROP, (LIVE, list(projections)))
 
     def sweep(self) -> None:
-        """Delete the rows of folds that are in no track any more, some at a time."""
         for (fold,) in self.datastore.all("SELECT fold FROM views.folds WHERE track IS NULL"):
             deleted = _SWEPT
             while deleted == _SWEPT:
@@ -370,7 +306,6 @@ class PostgresViews:
         return dict(found)
 
     def last_output(self) -> int:
-        """Return the number of the last output; 0 if there is none."""
         found = self.datastore.one("SELECT coalesce(max(number), 0) FROM views.outputs")
         return int(found[0]) if found else 0
 

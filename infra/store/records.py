@@ -152,11 +152,6 @@ class StoredOutput:
         )
 
 
-def read_rows(stored: Iterable[tuple[str, bytes]]) -> Iterator[tuple[str, Row]]:
-    """Return rows by name as JSON objects. Raises `ValueError` for bytes that are not JSON."""
-    return ((name, orjson.loads(body)) for name, body in stored)
-
-
 LIVE = "live"
 """The track of the folds that are read."""
 

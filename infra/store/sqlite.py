@@ -1,20 +1,12 @@
 """The history in one SQLite file, on the eventsourcing library's recorder and pool."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
 
 from infra.store.event_log import EventLog
-from infra.store.paging import by_index
-from infra.store.records import (
-    CommandResult,
-    Head,
-    Key,
-    Refusal,
-    RefusalState,
-    UnknownSchema,
-)
+from infra.store.records import CommandResult, Head, Key, Refusal, RefusalState, UnknownSchema
 from infra.store.sqlite_datastore import Datastore, as_json, is_new, wanted
 from infra.store.sqlite_recorder import SCHEMA, SqliteRecorder, heads_of
 from infra.tlog.codec import moment
@@ -47,32 +39,28 @@ class SqliteStore(EventLog):
 
     @property
     def read_only(self) -> bool:
-        """Whether this process may not write to the file."""
         return self.datastore.read_only
 
     def close(self) -> None:
-        """Close all connections to the file."""
         self.datastore.close()
 
     # --- writing ---
 
     def mark_retried(self, number: int) -> None:
-        """Record that a refused input was sent again."""
-        with self.datastore.writing() as c:
-            c.execute("UPDATE refusals SET state = 'retried' WHERE number = ?", (number,))
+        self.datastore.run("UPDATE refusals SET state = 'retried' WHERE number = ?", number)
 
     def forget(self, kind: str, partnership: str, keys: Iterable[str]) -> None:
         """Forget what is kept under these keys; the file no longer holds its bytes."""
-        with self.datastore.writing() as c:
-            c.execute(
-                """DELETE FROM kept WHERE kind = ? AND partnership = ?
-                AND key IN (SELECT value FROM json_each(?))""",
-                (kind, partnership, as_json(keys)),
-            )
+        self.datastore.run(
+            """DELETE FROM kept WHERE kind = ? AND partnership = ?
+            AND key IN (SELECT value FROM json_each(?))""",
+            kind,
+            partnership,
+            as_json(keys),
+        )
         self.datastore.settle()
 
     def redact(self, refusals: Iterable[Refusal]) -> None:
-        """Replace the refused inputs with these numbers, and the refusals in their results."""
         found = list(refusals)
         with self.datastore.writing() as c:
             c.executemany(
@@ -89,62 +77,19 @@ class SqliteStore(EventLog):
         self.datastore.settle()
 
     def set_meta(self, key: str, value: str) -> None:
-        """Save a setting of this store."""
-        with self.datastore.writing() as c:
-            c.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
+        self.datastore.run("INSERT OR REPLACE INTO meta VALUES (?, ?)", key, value)
 
     # --- reading events ---
 
-    def bodies(self, partnership: str, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
-        """Return the canonical bytes of the same events, as they are stored."""
-        for body, _, _ in self._rows(partnership, start, stop):
-            yield body
-
-    def entries(
-        self, partnership: str, start: int = 0, stop: int | None = None
-    ) -> Iterator[tuple[int, bytes, bytes]]:
-        """Return the index, the bytes and the leaf hash of each event, exactly as stored."""
-        for body, index, leaf in self._rows(partnership, start, stop):
-            yield index, body, leaf
-
-    def leaves(self, partnership: str, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
-        """Return the leaf hashes of the same events, as stored when they were recorded."""
-
-        def read(first: int, end: int) -> list[bytes]:
-            with self.datastore.reading() as c:
-                found = c.execute(
-                    """SELECT leaf FROM events
-                    WHERE partnership = ? AND idx >= ? AND idx < ? ORDER BY idx""",
-                    (partnership, first, end),
-                ).fetchall()
-            return [leaf for (leaf,) in found]
-
-        return by_index(read, start, stop)
-
-    def _rows(
-        self, partnership: str, start: int, stop: int | None
-    ) -> Iterator[tuple[bytes, int, bytes]]:
-        def read(first: int, end: int) -> list[tuple[bytes, int, bytes]]:
-            with self.datastore.reading() as c:
-                return c.execute(
-                    """SELECT body, idx, leaf FROM events
-                    WHERE partnership = ? AND idx >= ? AND idx < ? ORDER BY idx""",
-                    (partnership, first, end),
-                ).fetchall()
-
-        return by_index(read, start, stop)
-
     def partnerships(self, after: str = "", limit: int = 1000) -> list[str]:
-        """Return the names of partnerships that have events, sorted, beginning after `after`."""
-        with self.datastore.reading() as c:
-            found = c.execute(
-                "SELECT partnership FROM heads WHERE partnership > ? ORDER BY partnership LIMIT ?",
-                (after, limit),
-            ).fetchall()
+        found = self.datastore.all(
+            "SELECT partnership FROM heads WHERE partnership > ? ORDER BY partnership LIMIT ?",
+            after,
+            limit,
+        )
         return [partnership for (partnership,) in found]
 
     def last_recorded_at(self) -> datetime | None:
-        """Return the latest moment at which an event was recorded; None if there is no event."""
         with self.datastore.reading() as c:
             # Without its Z, a moment on the second sorts before the fractions that follow it.
             (found,) = c.execute("SELECT max(rtrim(recorded_at, 'Z')) FROM heads").fetchone()
@@ -153,12 +98,10 @@ class SqliteStore(EventLog):
     # --- reading what stands beside them ---
 
     def heads(self, partnerships: Iterable[str]) -> dict[str, Head]:
-        """Return the head of each of these partnerships that has events."""
         with self.datastore.reading() as c:
             return {name: Head(*head) for name, head in heads_of(c, partnerships).items()}
 
     def results(self, keys: Iterable[Key]) -> dict[Key, CommandResult]:
-        """Return the results that exist for these pairs of source and source id."""
         results: dict[Key, CommandResult] = {}
         with self.datastore.reading() as c:
             for table, pairs in wanted(keys):
@@ -173,47 +116,39 @@ class SqliteStore(EventLog):
     def refusals(
         self, state: RefusalState | None = "open", after: int = 0, limit: int = 100
     ) -> list[Refusal]:
-        """Return refused inputs in this state (None: in any) whose number is beyond `after`."""
-        with self.datastore.reading() as c:
-            found = c.execute(
-                """SELECT * FROM refusals
-                WHERE number > ?1 AND (?2 IS NULL OR state = ?2) ORDER BY number LIMIT ?3""",
-                (after, state, limit),
-            ).fetchall()
+        found = self.datastore.all(
+            """SELECT * FROM refusals
+            WHERE number > ?1 AND (?2 IS NULL OR state = ?2) ORDER BY number LIMIT ?3""",
+            after,
+            state,
+            limit,
+        )
         return [_refusal(row) for row in found]
 
-    def refusal(self, number: int) -> Refusal | None:
-        """Return one refused input, or None if there is none of that number."""
-        found = self.refusals(state=None, after=number - 1, limit=1)
-        return found[0] if found and found[0].number == number else None
-
     def naming(self, types: Sequence[str], after: int) -> list[str]:
-        """Return the partnerships with events of these types after position `after`, in order."""
-        with self.datastore.reading() as c:
-            found = c.execute(
-                """SELECT partnership FROM events WHERE position > ?
-                AND topic IN (SELECT value FROM json_each(?)) ORDER BY position""",
-                (after, as_json(types)),
-            ).fetchall()
+        found = self.datastore.all(
+            """SELECT partnership FROM events WHERE position > ?
+            AND topic IN (SELECT value FROM json_each(?)) ORDER BY position""",
+            after,
+            as_json(types),
+        )
         return [partnership for (partnership,) in found]
 
     def kept(
         self, kind: str, partnership: str, keys: Iterable[str] | None = None
     ) -> dict[str, bytes]:
-        """Return what is kept of one kind in a partnership, by key: all, or these keys only."""
         named = "" if keys is None else "AND key IN (SELECT value FROM json_each(?))"
-        with self.datastore.reading() as c:
-            found = c.execute(
-                f"""SELECT key, body FROM kept WHERE kind = ? AND partnership = ? {named}
-                ORDER BY key""",  # noqa: S608 - one of two texts above
-                (kind, partnership, *([] if keys is None else [as_json(keys)])),
-            ).fetchall()
+        found = self.datastore.all(
+            f"""SELECT key, body FROM kept WHERE kind = ? AND partnership = ? {named}
+            ORDER BY key""",  # noqa: S608 - one of two texts above
+            kind,
+            partnership,
+            *([] if keys is None else [as_json(keys)]),
+        )
         return dict(found)
 
     def meta(self, key: str) -> str | None:
-        """Return a setting of this store."""
-        with self.datastore.reading() as c:
-            found = c.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        found = self.datastore.one("SELECT value FROM meta WHERE key = ?", key)
         return found[0] if found else None
 
 

@@ -7,6 +7,7 @@ from contextlib import closing, contextmanager
 from itertools import chain, islice
 from pathlib import Path
 from time import monotonic, sleep
+from typing import Any
 from urllib.parse import quote
 
 import orjson
@@ -115,6 +116,22 @@ class Datastore(SQLiteDatastore):
         with self.transaction(commit=True) as cursor:
             yield plain(cursor)
 
+    def all(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
+        """Return all rows of one statement that reads."""
+        with self.reading() as c:
+            return c.execute(statement, values).fetchall()
+
+    def one(self, statement: str, *values: object) -> tuple[Any, ...] | None:
+        """Return the first row of one statement that reads, if there is any."""
+        with self.reading() as c:
+            found: tuple[Any, ...] | None = c.execute(statement, values).fetchone()
+        return found
+
+    def run(self, statement: str, *values: object) -> None:
+        """Run one statement that writes."""
+        with self.writing() as c:
+            c.execute(statement, values)
+
     def settle(self) -> None:
         """Copy the write-ahead log to the file, so that deleted bytes are left in neither.
 
@@ -130,9 +147,8 @@ class Datastore(SQLiteDatastore):
 
     def ensure(self, table: str, statements: Sequence[str]) -> None:
         """Run `statements` in one transaction, unless `table` is there already."""
-        with self.reading() as c:
-            if c.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (table,)).fetchone():
-                return
+        if self.one("SELECT 1 FROM sqlite_master WHERE name = ?", table):
+            return
         with self.writing() as c:
             for statement in statements:
                 c.execute(statement)

@@ -62,6 +62,7 @@ _INSERT_REFUSAL = "INSERT INTO refusals VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NU
 
 
 _SELECT = "SELECT body, position + 1, idx FROM events"
+_OF_LOG = "FROM events WHERE partnership = ? AND idx >= ? AND idx < ? ORDER BY idx"
 
 POLL = 0.1
 """Seconds between two looks for new events of a subscription."""
@@ -145,12 +146,16 @@ class SqliteRecorder(SQLiteApplicationRecorder):
 
     def select_log(self, partnership: str, start: int, stop: int) -> list[PlacedEvent]:
         """Return a partnership's events from index `start` up to, without, `stop`."""
-        return self._select(
-            f"{_SELECT} WHERE partnership = ? AND idx >= ? AND idx < ? ORDER BY idx",
-            partnership,
-            start,
-            stop,
-        )
+        return self._select(f"SELECT body, position + 1, idx {_OF_LOG}", partnership, start, stop)
+
+    def select_entries(
+        self, partnership: str, start: int, stop: int
+    ) -> list[tuple[int, bytes, bytes]]:
+        return self._datastore.all(f"SELECT idx, body, leaf {_OF_LOG}", partnership, start, stop)
+
+    def select_leaves(self, partnership: str, start: int, stop: int) -> list[bytes]:
+        found = self._datastore.all(f"SELECT leaf {_OF_LOG}", partnership, start, stop)
+        return [leaf for (leaf,) in found]
 
     def select_notifications(
         self,
@@ -185,8 +190,7 @@ class SqliteRecorder(SQLiteApplicationRecorder):
         return _Subscription(self, gt, topics)
 
     def _select(self, statement: str, *values: str | int) -> list[PlacedEvent]:
-        with self._datastore.reading() as c:
-            return [PlacedEvent(*row) for row in c.execute(statement, values)]
+        return [PlacedEvent(*row) for row in self._datastore.all(statement, *values)]
 
 
 _ALL: Final = 2**63 - 1

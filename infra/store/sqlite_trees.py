@@ -5,7 +5,7 @@ from typing import Final
 
 import orjson
 
-from infra.store.records import Growth, Stale
+from infra.store.records import Growth, Stale, Trees
 from infra.store.sqlite_datastore import Datastore, as_json
 from infra.tlog.merkle import Node, Tree
 
@@ -23,22 +23,19 @@ TREES: Final = (
 """The statements that make the tables."""
 
 
-class SqliteTrees:
+class SqliteTrees(Trees):
     """The `Trees` in one SQLite file."""
 
     def __init__(self, datastore: Datastore) -> None:
         self._datastore = datastore
 
     def tree(self, partnership: str) -> Tree:
-        """Return the tree as far as it is built; at first it is empty."""
-        with self._datastore.reading() as c:
-            found = c.execute(
-                "SELECT size, frontier FROM trees WHERE partnership = ?", (partnership,)
-            ).fetchone()
+        found = self._datastore.one(
+            "SELECT size, frontier FROM trees WHERE partnership = ?", partnership
+        )
         return Tree.of(*found) if found else Tree()
 
     def grow(self, partnership: str, growth: Growth) -> None:
-        """Save how a tree grew. Raises `Stale`, with nothing written, if it has another size."""
         with self._datastore.writing() as c:
             found = c.execute(
                 "SELECT size FROM trees WHERE partnership = ?", (partnership,)
@@ -55,38 +52,31 @@ class SqliteTrees:
             )
 
     def nodes(self, partnership: str, wanted: Iterable[Node]) -> dict[Node, bytes]:
-        """Return those of these nodes that are saved."""
         # A cross join keeps its order; SQLite would look through all of the partnership's instead.
-        with self._datastore.reading() as c:
-            found = c.execute(
-                """SELECT level, number, hash FROM json_each(?2) AS wanted
-                CROSS JOIN nodes ON partnership = ?1 AND level = wanted.value ->> 0
-                AND number = wanted.value ->> 1""",
-                (partnership, orjson.dumps(list(wanted)).decode()),
-            ).fetchall()
+        found = self._datastore.all(
+            """SELECT level, number, hash FROM json_each(?2) AS wanted
+            CROSS JOIN nodes ON partnership = ?1 AND level = wanted.value ->> 0
+            AND number = wanted.value ->> 1""",
+            partnership,
+            orjson.dumps(list(wanted)).decode(),
+        )
         return {(level, number): hashed for level, number, hashed in found}
 
     def checkpoints(self, partnership: str) -> list[str]:
-        """Return the signed notes of a partnership, by size."""
-        with self._datastore.reading() as c:
-            found = c.execute(
-                "SELECT note FROM checkpoints WHERE partnership = ? ORDER BY size", (partnership,)
-            ).fetchall()
+        found = self._datastore.all(
+            "SELECT note FROM checkpoints WHERE partnership = ? ORDER BY size", partnership
+        )
         return [note for (note,) in found]
 
     def sizes(self, partnerships: Iterable[str]) -> dict[str, int]:
-        """Return the size of the latest checkpoint of each of these that has one."""
-        with self._datastore.reading() as c:
-            found = c.execute(
-                """SELECT partnership, max(size) FROM checkpoints
-                WHERE partnership IN (SELECT value FROM json_each(?)) GROUP BY partnership""",
-                (as_json(partnerships),),
-            ).fetchall()
+        found = self._datastore.all(
+            """SELECT partnership, max(size) FROM checkpoints
+            WHERE partnership IN (SELECT value FROM json_each(?)) GROUP BY partnership""",
+            as_json(partnerships),
+        )
         return dict(found)
 
     def keep(self, partnership: str, size: int, note: str) -> None:
-        """Save the note of a checkpoint; it replaces one of the same size, when it is cosigned."""
-        with self._datastore.writing() as c:
-            c.execute(
-                "INSERT OR REPLACE INTO checkpoints VALUES (?, ?, ?)", (partnership, size, note)
-            )
+        self._datastore.run(
+            "INSERT OR REPLACE INTO checkpoints VALUES (?, ?, ?)", partnership, size, note
+        )

@@ -1,13 +1,13 @@
 """What projections have folded, in the same SQLite file as the history they fold."""
 
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
 import orjson
 
-from infra.store.paging import LAST, by_name
+from infra.store.paging import LAST
 from infra.store.records import (
     LIVE,
     NOTHING,
@@ -19,13 +19,12 @@ from infra.store.records import (
     Output,
     Row,
     Saved,
-    Signal,
     Stale,
     StoredOutput,
-    read_rows,
     sortable,
 )
 from infra.store.sqlite_datastore import Datastore, as_json, wanted
+from infra.store.view_pages import ViewPages
 from infra.tlog.codec import canonical
 from projections import VERSIONS
 
@@ -71,13 +70,12 @@ _SWEPT = 10_000
 """Rows deleted in one transaction, so that other writers need not wait long."""
 
 
-class SqliteViews:
+class SqliteViews(ViewPages):
     """The `Views` in one SQLite file, for any number of threads and processes."""
 
     def __init__(self, datastore: Datastore, versions: Mapping[str, int] = VERSIONS) -> None:
         self.datastore = datastore
-        self._versions = versions
-        self._outputs_saved = Signal()
+        super().__init__(versions)
         datastore.ensure("folds", _TABLES)
 
     @classmethod
@@ -86,23 +84,16 @@ class SqliteViews:
         return cls(Datastore(path), versions)
 
     def close(self) -> None:
-        """Close all connections to the file."""
         self.datastore.close()
-
-    def subscribe(self, callback: Callable[[], None]) -> Callable[[], None]:
-        """Have `callback` called after each save with outputs (see `Signal.subscribe`)."""
-        return self._outputs_saved.subscribe(callback)
 
     # --- what readers ask ---
 
     def positions(self, projection: str, partnerships: Iterable[str]) -> dict[str, int]:
-        """Return the index of the last folded event of each of these partnerships that has one."""
         with self.datastore.reading() as c:
             self._check(c, projection)
             return _positions(c, LIVE, partnerships)
 
     def rows(self, projection: str, keys: Iterable[Key]) -> dict[Key, Row]:
-        """Return the rows that exist under these pairs of partnership and key."""
         rows: dict[Key, Row] = {}
         with self.datastore.reading() as c:
             fold = self._check(c, projection)
@@ -115,32 +106,21 @@ class SqliteViews:
                 rows.update({(one, other): orjson.loads(body) for one, other, body in found})
         return rows
 
-    def select(
-        self,
-        projection: str,
-        partnership: str,
-        prefix: str = "",
-        after: str = "",
-        limit: int | None = None,
-    ) -> Iterator[tuple[str, Row]]:
-        """Return a partnership's rows by key: those that start with `prefix` and follow `after`."""
-        return read_rows(self._select(projection, partnership, prefix, after, limit))
-
-    def stored_rows(self, projection: str, partnership: str) -> Iterator[tuple[str, bytes]]:
-        """Return the bytes of a partnership's rows by key, which may be damaged."""
-        return self._select(projection, partnership, "", "", None)
-
-    def _select(
-        self, projection: str, partnership: str, prefix: str, after: str, limit: int | None
-    ) -> Iterator[tuple[str, bytes]]:
-        statement = f"""SELECT key, body FROM rows WHERE fold = {_LIVE} AND partnership = ?3
-            AND key >= ?4 AND key < ?5 AND key > ?6 ORDER BY key LIMIT ?7"""  # noqa: S608 - as above
-        return self._pages(
-            statement, projection, (partnership, prefix, prefix + LAST), after, limit
-        )
+    def page(
+        self, projection: str, partnership: str, prefix: str, after: str, limit: int
+    ) -> list[tuple[str, bytes]]:
+        key_range = prefix, prefix + LAST, after
+        with self.datastore.reading() as c:
+            found = c.execute(
+                f"""SELECT key, body FROM rows WHERE fold = {_LIVE} AND partnership = ?3
+                AND key >= ?4 AND key < ?5 AND key > ?6 ORDER BY key LIMIT ?7""",  # noqa: S608 - as above
+                (projection, self._version(projection), partnership, *key_range, limit),
+            ).fetchall()
+            if not found:
+                self._check(c, projection)
+        return found
 
     def rows_of(self, projection: str, partnerships: Iterable[str]) -> dict[str, dict[str, Row]]:
-        """Return all rows of each of these partnerships, by partnership and key."""
         rows: dict[str, dict[str, Row]] = {}
         with self.datastore.reading() as c:
             found = c.execute(
@@ -153,28 +133,7 @@ class SqliteViews:
                 rows.setdefault(partnership, {})[key] = orjson.loads(body)
         return rows
 
-    def _pages(
-        self,
-        statement: str,
-        projection: str,
-        given: tuple[str, ...],
-        after: str,
-        limit: int | None,
-    ) -> Iterator[tuple[str, bytes]]:
-        """Return what `statement` finds; its last parameters are where to go on and how far."""
-        version = self._versions.get(projection, 1)
-
-        def read(after: str, size: int) -> list[tuple[str, bytes]]:
-            with self.datastore.reading() as c:
-                found = c.execute(statement, (projection, version, *given, after, size)).fetchall()
-                if not found:
-                    self._check(c, projection)
-                return found
-
-        return by_name(read, after, limit)
-
     def due(self, projection: str, until: str) -> list[str]:
-        """Return partnerships with a row whose `wake` is `until` or earlier, the earliest first."""
         with self.datastore.reading() as c:
             found = c.execute(
                 """SELECT partnership FROM rows WHERE fold = ? AND wake <= ?
@@ -183,33 +142,24 @@ class SqliteViews:
             ).fetchall()
         return list(dict.fromkeys(partnership for (partnership,) in found))
 
-    def outputs(
-        self, after: int = 0, limit: int = 500, partnership: str | None = None
-    ) -> list[Output]:
-        """Return the next outputs after number `after`, of one partnership or of all."""
-        return [each.read() for each in self.stored_outputs(after, limit, partnership)]
-
     def stored_outputs(
         self, after: int = 0, limit: int = 500, partnership: str | None = None
     ) -> list[StoredOutput]:
-        """Return the same outputs as they are stored."""
         only = "" if partnership is None else "AND partnership = ?3"
-        with self.datastore.reading() as c:
-            found = c.execute(
-                f"""SELECT id, projection, partnership, kind, body, cause_index, number, version
-                FROM outputs WHERE number > ?1 {only} ORDER BY number LIMIT ?2""",  # noqa: S608
-                (after, limit) if partnership is None else (after, limit, partnership),
-            ).fetchall()
+        found = self.datastore.all(
+            f"""SELECT id, projection, partnership, kind, body, cause_index, number, version
+            FROM outputs WHERE number > ?1 {only} ORDER BY number LIMIT ?2""",  # noqa: S608
+            *(after, limit) if partnership is None else (after, limit, partnership),
+        )
         return [StoredOutput(*row) for row in found]
 
     def last_output(self) -> int:
-        """Return the number of the last output; 0 if there is none."""
         with self.datastore.reading() as c:
             return int(c.execute("SELECT coalesce(max(number), 0) FROM outputs").fetchone()[0])
 
     def _check(self, c: sqlite3.Cursor, projection: str) -> int | None:
         """Return the id of the live fold, None before anything was folded. Raises `OtherFold`."""
-        ours = self._versions.get(projection, 1)
+        ours = self._version(projection)
         fold = _folds(c, LIVE).get(projection)
         if fold is None:
             if _is_folded(c):
@@ -222,12 +172,10 @@ class SqliteViews:
     # --- what a runner needs ---
 
     def folds(self, track: str = LIVE) -> dict[str, Fold]:
-        """Return the folds of a track, by projection."""
         with self.datastore.reading() as c:
             return _folds(c, track)
 
     def begin(self, versions: Mapping[str, int]) -> dict[str, Fold]:
-        """Return the live folds. In a store where nothing is folded yet, begin missing ones."""
         found = self.folds()
         if versions.keys() <= found.keys():
             return found
@@ -237,12 +185,10 @@ class SqliteViews:
             return _folds(c, LIVE)
 
     def track_positions(self, track: str, partnerships: Iterable[str]) -> dict[str, int]:
-        """Return the position of each of these partnerships that has one in a track."""
         with self.datastore.reading() as c:
             return _positions(c, track, partnerships)
 
     def load(self, keys: Iterable[tuple[int, str, str]]) -> dict[tuple[int, str, str], Row]:
-        """Return the rows that exist under these ids of folds, partnerships and keys."""
         rows: dict[tuple[int, str, str], Row] = {}
         with self.datastore.reading() as c:
             for table, values in wanted(keys, "fold, partnership, key"):
@@ -255,7 +201,6 @@ class SqliteViews:
         return rows
 
     def save(self, saved: Saved, cursor: tuple[str, int] | None = None) -> None:
-        """Save this, and how far a cursor was read; or, with `Stale`, nothing."""
         with self.datastore.writing() as c:
             _write(c, saved)
             if cursor is not None:
@@ -264,20 +209,15 @@ class SqliteViews:
             self._outputs_saved.notify()
 
     def cursor(self, name: str) -> int:
-        """Return how far this cursor was read, `NOTHING` at first."""
-        with self.datastore.reading() as c:
-            found = c.execute("SELECT position FROM cursors WHERE name = ?", (name,)).fetchone()
+        found = self.datastore.one("SELECT position FROM cursors WHERE name = ?", name)
         return found[0] if found else NOTHING
 
     def move_cursor(self, name: str, position: int) -> None:
-        """Save how far a cursor was read; a cursor never moves back."""
-        with self.datastore.writing() as c:
-            c.execute(_UPSERT_CURSOR, (name, position))
+        self.datastore.run(_UPSERT_CURSOR, name, position)
 
     # --- what a rebuild needs ---
 
     def queue(self, versions: Mapping[str, int]) -> dict[str, Fold]:
-        """Return the folds of the track `REBUILD`; begin them unless they are these already."""
         with self.datastore.writing() as c:
             if {n: each.version for n, each in _folds(c, REBUILD).items()} != versions:
                 c.execute("UPDATE folds SET track = NULL WHERE track = ?", (REBUILD,))
@@ -286,12 +226,10 @@ class SqliteViews:
             return _folds(c, REBUILD)
 
     def behind(self, after: str = "", limit: int | None = 500) -> list[Behind]:
-        """Return the next partnerships, by name, whose rebuild is behind their live position."""
         with self.datastore.reading() as c:
             return _behind(c, after, limit)
 
     def remaining(self) -> tuple[int, int]:
-        """Return how many events the rebuild has still to fold, and how many in all."""
         with self.datastore.reading() as c:
             statement = f"""SELECT coalesce(sum(live.idx - coalesce(rebuilt.idx, {NOTHING})), 0),
                 coalesce(sum(live.idx + 1), 0) {_BEHIND}"""
@@ -299,7 +237,6 @@ class SqliteViews:
         return rest, total
 
     def swap(self, rest: Callable[[list[Behind]], Saved]) -> bool:
-        """Replace the live folds of the rebuilt projections, in one transaction."""
         with self.datastore.writing() as c:
             rebuilt = _folds(c, REBUILD)
             if not rebuilt:
@@ -313,12 +250,10 @@ class SqliteViews:
         return True
 
     def drop(self, projections: Iterable[str]) -> None:
-        """Take these projections out of the live track; their rows are no longer read."""
         with self.datastore.writing() as c:
             _drop(c, projections)
 
     def sweep(self) -> None:
-        """Delete the rows of folds that are in no track any more, some at a time."""
         with self.datastore.reading() as c:
             dropped = c.execute("SELECT fold FROM folds WHERE track IS NULL").fetchall()
         for (fold,) in dropped:
@@ -331,8 +266,7 @@ class SqliteViews:
                         (fold, _SWEPT),
                     )
                     deleted = c.rowcount
-            with self.datastore.writing() as c:
-                c.execute("DELETE FROM folds WHERE fold = ?", (fold,))
+            self.datastore.run("DELETE FROM folds WHERE fold = ?", fold)
 
 
 # --- statements of one transaction ---------------------------------------------------------------
