@@ -10,9 +10,11 @@ from collections.abc import Callable, Iterator
 from threading import Barrier, Thread
 
 import pytest
+from starlette.testclient import TestClient
 
 from infra.answers.verify import check
 from infra.bootstrap import Accord, bootstrap, migrate
+from infra.http.app import create_app
 from infra.projecting import rebuild as rebuilding
 from infra.projecting.rebuild import Progress, bring_up, rebuild
 from infra.projecting.runner import Runner, partnerships, replay_all
@@ -128,6 +130,11 @@ def test_a_process_that_does_not_fold_is_not_ready_until_the_views_are_rebuilt(
         other.catch_up()
         (reason,) = workers.unready_reasons()
         assert "Run accord rebuild alerts" in reason
+        with TestClient(create_app(other, workers, ["testserver"])) as client:
+            assert client.get("/readyz").status_code == 503
+            refused = client.get("/v1/partnerships")
+            assert refused.status_code == 503
+            assert refused.json()["hint"].startswith("Run accord rebuild")
 
         rebuild(accord.history, accord.views, WANTED)
         assert workers.unready_reasons() == []
