@@ -14,7 +14,7 @@ from infra.deciding.group_commit import Busy, GroupCommit
 from infra.deciding.scheduler import Scheduler
 from infra.projecting import rebuild
 from infra.projecting.follower import Follower
-from infra.running.repeated import Repeated
+from infra.running.periodic_task import PeriodicTask
 from infra.store.records import History, OtherFold, Views
 from projections import PROJECTIONS
 
@@ -51,11 +51,11 @@ class Workers:
         self.follower = follower
         self._scheduler = scheduler
         self._sealer = sealer
-        self._repeated: list[Repeated] = [each for each in (follower, scheduler, sealer) if each]
+        self._tasks: list[PeriodicTask] = [each for each in (follower, scheduler, sealer) if each]
 
     def __enter__(self) -> Self:
         self.writer.start()
-        for each in self._repeated:
+        for each in self._tasks:
             each.start()
         return self
 
@@ -83,8 +83,8 @@ class Workers:
 
         Waits for the writer up to `PROBE` seconds.
         """
-        found = [each.failing for each in self._repeated if each.failing]
-        if not (self.writer.alive and all(each.alive for each in self._repeated)):
+        found = [each.failing for each in self._tasks if each.failing]
+        if not (self.writer.alive and all(each.alive for each in self._tasks)):
             found.append("a thread has ended")
         found += self._unwritable()
         try:

@@ -16,9 +16,9 @@ from infra.answers.question import Answer, Parameter, PartnershipId, Question
 from infra.answers.rules import rule_in_words
 from infra.answers.text import Block, Hanging, Line, Note, Table, number
 from infra.bootstrap import Accord
-from projections import trying
+from projections import backtest
 from projections.alerts import Alert
-from projections.trying import TriedWindow
+from projections.backtest import TriedWindow
 
 
 class TriedRule(Answer):
@@ -65,7 +65,7 @@ def ask(
     rules.check(asked)
     sight = sight_of(accord.history, id, when, figures=False)
     events = (each for each in log(accord.history, id, when) if sight.fewer_than(each) is None)
-    tried = trying.tried(asked, since, events)
+    tried = backtest.tried(asked, since, events)
     return TriedRule(
         simulated=accord.simulated,
         as_of=when.asked,

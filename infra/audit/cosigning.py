@@ -7,7 +7,7 @@ from functools import partial
 from http import HTTPStatus
 
 from infra.audit import witness
-from infra.audit.asking import NotReached, post
+from infra.audit.http_client import NotReached, post
 from infra.tlog import notes
 from infra.tlog.notes import Checkpoint, Malformed, Note, Signature
 from infra.tlog.policy import Policy, Witness

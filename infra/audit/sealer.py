@@ -3,11 +3,11 @@
 from time import monotonic
 
 from infra.audit.notary import INTERVAL, Notary
-from infra.running.repeated import Repeated
+from infra.running.periodic_task import PeriodicTask
 from infra.store.records import History
 
 
-class Sealer(Repeated):
+class Sealer(PeriodicTask):
     """Signs checkpoints: at once when a statement is issued, else at an interval."""
 
     def __init__(self, history: History, notary: Notary) -> None:

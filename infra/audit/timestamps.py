@@ -16,7 +16,7 @@ from rfc3161_client import (
     decode_timestamp_response,
 )
 
-from infra.audit.asking import NotReached, post
+from infra.audit.http_client import NotReached, post
 
 PATIENCE = 10.0
 """Seconds to wait for an authority."""

@@ -28,7 +28,7 @@ def message(error: Exception) -> str | None:
 
     from domain.kernel import Refused
     from infra.answers.logs import NotFound
-    from infra.audit.asking import NotReached
+    from infra.audit.http_client import NotReached
     from infra.audit.log import Altered
     from infra.audit.timestamps import NoTimestamp
     from infra.evidence.forks import NoAccount

@@ -7,12 +7,12 @@ from functools import partial
 from domain.values import instant
 from infra.deciding.group_commit import GroupCommit
 from infra.deciding.service import Service
-from infra.running.repeated import Repeated
+from infra.running.periodic_task import PeriodicTask
 from infra.store.records import Views
 from projections import DEADLINES
 
 
-class Scheduler(Repeated):
+class Scheduler(PeriodicTask):
     """Records deadlines as they pass.
 
     The views list what is due, so after a restart it finds what passed in between.

@@ -5,7 +5,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from infra.running.repeated import Repeated
+from infra.running.periodic_task import PeriodicTask
 from infra.store.records import NOTHING, Output, Views
 from projections.alerts import AlertState
 
@@ -69,13 +69,13 @@ def cursor_of(name: str) -> str:
 @contextmanager
 def delivering(
     views: Views, sinks: Mapping[str, Sink], delivered: Callable[[int], object] = int
-) -> Iterator[list[Repeated]]:
+) -> Iterator[list[PeriodicTask]]:
     """Deliver to all of these sinks, each in its own thread, so that none delays another.
 
     What fails is retried. `delivered` is told of each delivered change.
     """
     threads = [
-        Repeated(cursor_of(name), Delivery(views, name, sink, delivered).step)
+        PeriodicTask(cursor_of(name), Delivery(views, name, sink, delivered).step)
         for name, sink in sinks.items()
     ]
     with ExitStack() as stack:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from infra.audit.asking import NotReached, post
+from infra.audit.http_client import NotReached, post
 from infra.exchange.sink import ALERT_TYPES
 from infra.kafka.messages import SOURCE
 from infra.store.records import Output

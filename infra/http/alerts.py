@@ -15,9 +15,9 @@ from infra.answers import alerts
 from infra.answers.alerts import Change
 from infra.answers.logs import NotFound
 from infra.http import openapi
+from infra.http.dependencies import Served, ServedHere
 from infra.http.problems import not_found
-from infra.http.served import Served, ServedHere
-from infra.running.repeated import POLL
+from infra.running.periodic_task import POLL
 
 RECONNECT: Final = 1000
 """Milliseconds after which a client that lost the stream asks for it again."""

@@ -15,9 +15,9 @@ from infra.answers.question import Result
 from infra.answers.table import QUESTIONS
 from infra.bootstrap import Accord
 from infra.http import alerts, events, log, questions
+from infra.http.dependencies import Served, ServedHere, json
 from infra.http.openapi import DescribedApp, problem
 from infra.http.problems import Problem, handle_problems
-from infra.http.served import Served, ServedHere, json
 from infra.workers import Workers
 
 ASSETS = Path(__file__).parent / "assets"

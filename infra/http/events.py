@@ -13,8 +13,8 @@ from infra.answers.question import Item, Result
 from infra.deciding.batch import Outcome
 from infra.deciding.group_commit import GATHERED, Busy
 from infra.http import openapi
+from infra.http.dependencies import Served, ServedHere, json
 from infra.http.problems import AGAIN_SOON, Problem, refusal
-from infra.http.served import Served, ServedHere, json
 from infra.tlog import cloudevents
 
 log = logging.getLogger(__name__)

@@ -9,8 +9,8 @@ from domain.values import Slug
 from infra.audit.log import Altered
 from infra.audit.notary import Notary
 from infra.http import openapi
+from infra.http.dependencies import Served, ServedHere
 from infra.http.problems import Problem
-from infra.http.served import Served, ServedHere
 from infra.tlog.notes import Checkpoint, Note, tlog_proof, written_proof
 
 _PROBLEMS: Final[dict[int | str, dict[str, Any]]] = {

@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 
 from infra.answers.logs import NotFound
 from infra.deciding.batch import Outcome
-from infra.http.served import served
+from infra.http.dependencies import served
 from infra.store.records import OtherFold
 from infra.tlog.codec import UnreadableEvent
 

@@ -14,8 +14,8 @@ from domain.values import Instant, Slug
 from infra.answers.logs import AsOf, NotFound
 from infra.answers.question import LONGEST_PAGE, PAGE, Asks, Paging, Question
 from infra.http import openapi
+from infra.http.dependencies import ServedHere
 from infra.http.problems import REFUSED, Problem, not_found
-from infra.http.served import ServedHere
 from projections.visibility import Viewer
 
 _KEYWORD = inspect.Parameter.KEYWORD_ONLY

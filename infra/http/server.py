@@ -18,7 +18,7 @@ from infra.deciding.service import wall_clock
 from infra.exchange.sink import delivering
 from infra.exchange.table import sinks
 from infra.http.app import create_app
-from infra.http.served import Served
+from infra.http.dependencies import Served
 from infra.running.listening import listening
 from infra.settings import Settings
 

@@ -1,11 +1,11 @@
 """The thread that keeps the views of an embedded process up to date with its history."""
 
 from infra.projecting.runner import CURSOR, Runner
-from infra.running.repeated import Repeated
+from infra.running.periodic_task import PeriodicTask
 from infra.store.records import History, Views
 
 
-class Follower(Repeated):
+class Follower(PeriodicTask):
     """Folds the commits of this process at once, and those of others by polling."""
 
     def __init__(self, history: History, views: Views, runner: Runner) -> None:

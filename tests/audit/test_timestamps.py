@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from infra.audit import timestamps
-from infra.audit.asking import NotReached
+from infra.audit.http_client import NotReached
 from infra.audit.timestamps import NoTimestamp
 
 NEW = "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes"

@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from infra.audit import asking, cosigning
+from infra.audit import cosigning, http_client
 from infra.audit.cosigning import Collected
 from infra.audit.log import TILE, Altered, Log
 from infra.audit.notary import Notary, Seal
@@ -228,7 +228,7 @@ def test_a_witness_that_cannot_be_reached_is_waited_for_once_and_not_by_every_lo
     nobody = "http://127.0.0.1:9"
     policy = Policy(witnesses=(Witness("w", witness, nobody),), quorum="w")
     asked: list[str] = []
-    real = asking.post
+    real = http_client.post
 
     def post(url: str, *given: Any) -> Any:  # noqa: ANN401 - as it is called
         asked.append(url)

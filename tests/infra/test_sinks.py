@@ -17,7 +17,7 @@ import httpx2
 import pytest
 
 from consumers import sinks as process_of_sinks
-from infra.audit.asking import NotReached
+from infra.audit.http_client import NotReached
 from infra.bootstrap import Accord, bootstrap, init
 from infra.exchange.sink import Delivery, cursor_of, delivering
 from infra.exchange.table import NoSuchSink, sinks

@@ -16,7 +16,7 @@ import pytest
 from infra import workers as workers_module
 from infra.bootstrap import Accord, bootstrap, init
 from infra.deciding.group_commit import GATHERED, Busy, GroupCommit
-from infra.running import repeated
+from infra.running import periodic_task
 from infra.settings import Settings
 from infra.tlog.codec import moment
 from tests.documents import REPOSITORY
@@ -181,7 +181,7 @@ def test_what_this_process_records_is_shown_at_once(
     accord: Accord, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Were it found by looking for it now and then, that would take a minute here.
-    monkeypatch.setattr(repeated, "POLL", 60)
+    monkeypatch.setattr(periodic_task, "POLL", 60)
     with accord.workers() as workers:
         eventually(lambda: workers.lag() == 0)
         workers.writer.submit([beginning("p1")]).result(10)
@@ -210,7 +210,7 @@ with bootstrap(Settings(store=sys.argv[1])) as accord:
 def test_the_follower_outlives_its_errors_and_says_so_meanwhile(
     accord: Accord, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(repeated, "POLL", 0.05)
+    monkeypatch.setattr(periodic_task, "POLL", 0.05)
     with accord.workers() as workers, closing(sqlite3.connect(settings.path)) as other:
         other.execute("ALTER TABLE rows RENAME TO elsewhere")
         workers.writer.submit([beginning("p1")]).result(10)

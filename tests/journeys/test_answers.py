@@ -18,7 +18,7 @@ from infra.http import create_app
 from infra.http.problems import MEDIA_TYPE
 from infra.settings import Settings
 from tests.feeds import played
-from tests.infra.answers.asking import AURORA, changed_event
+from tests.infra.answers.helpers import AURORA, changed_event
 from tests.journeys.typed import Accord
 
 CONSULTING = "growthos-consulting"

@@ -34,7 +34,7 @@ from infra.http import create_app
 from projections import portfolio
 from projections.alerts import AlertState
 from tests.feeds import simulated
-from tests.infra.answers.asking import printed
+from tests.infra.answers.helpers import printed
 from tests.life import OURS, THEIRS, after, at, before, changed, example
 from tests.projections.folds import agree, count, member, percent, report, running
 from tests.projections.folds import alerts as open_alerts

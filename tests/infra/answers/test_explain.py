@@ -21,8 +21,8 @@ from projections.breaches import RuleFacts
 from projections.figures import COUNTED, Line
 from projections.visibility import Viewer
 from tests.feeds import simulated
-from tests.infra.answers.asking import AURORA, PARTNER, printed
 from tests.infra.answers.demo import CONSULTING, day
+from tests.infra.answers.helpers import AURORA, PARTNER, printed
 from tests.life import OURS, changed, example
 from tests.projections.folds import running
 

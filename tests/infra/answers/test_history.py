@@ -17,8 +17,8 @@ from infra.store.records import History
 from infra.tlog.codec import UnknownEvent, UnreadableEvent, canonical
 from projections.visibility import Viewer
 from tests.feeds import played
-from tests.infra.answers.asking import AURORA, PARTNER, changed_event, printed
 from tests.infra.answers.demo import CONSULTING, day
+from tests.infra.answers.helpers import AURORA, PARTNER, changed_event, printed
 from tests.infra.answers.test_explain import only_figure
 from tests.infra.messages import message
 

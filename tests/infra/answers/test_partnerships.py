@@ -11,8 +11,8 @@ from infra.bootstrap import Accord
 from infra.projecting.runner import partnerships
 from projections.alerts import AlertState
 from tests.feeds import FEEDS, messages, simulated
-from tests.infra.answers.asking import AURORA
 from tests.infra.answers.demo import CONSULTING, day
+from tests.infra.answers.helpers import AURORA
 
 
 def listed(accord: Accord, when: AsOf = NOW) -> list[Partnership]:

@@ -11,7 +11,7 @@ from infra.answers import rules, try_rule
 from infra.answers.logs import AsOf, NotFound
 from infra.answers.rules import rule_in_words
 from infra.bootstrap import Accord
-from projections.trying import Finding
+from projections.backtest import Finding
 from projections.visibility import Viewer
 from tests.feeds import played
 from tests.infra.answers.demo import AURORA, BY_PARTNER, BY_US, CONSULTING, day

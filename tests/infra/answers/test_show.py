@@ -52,8 +52,8 @@ from infra.store.records import History
 from infra.tlog.codec import UnknownEvent, UnreadableEvent
 from projections.visibility import Viewer
 from tests.feeds import played, simulated
-from tests.infra.answers.asking import AURORA, PARTNER, changed_event, printed
 from tests.infra.answers.demo import CONSULTING, day
+from tests.infra.answers.helpers import AURORA, PARTNER, changed_event, printed
 from tests.infra.messages import beginning, from_steps, message
 from tests.life import LIFE, OURS, TERMS, THEIRS, changed, example, usd
 from tests.stories import Step

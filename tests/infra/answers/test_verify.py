@@ -12,7 +12,7 @@ from infra.bootstrap import Accord
 from infra.projecting.runner import partnerships
 from infra.tlog.codec import canonical
 from tests.feeds import FEEDS, messages, play, simulated
-from tests.infra.answers.asking import printed, tamper
+from tests.infra.answers.helpers import printed, tamper
 from tests.infra.messages import beginning
 
 NAME = "cobalt-docs"

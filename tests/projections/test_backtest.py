@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from projections.alerts import AlertState
-from projections.trying import Finding, tried
+from projections.backtest import Finding, tried
 from tests.life import CONVERSION_FLOOR, changed
 from tests.projections.folds import agree, alerts, correct, percent, report, running
 from tests.stories import Story

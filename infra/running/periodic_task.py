@@ -15,7 +15,7 @@ LONGEST_PAUSE = 30.0
 """Seconds between two attempts that fail, at most; the first pause is a `POLL`."""
 
 
-class Repeated:
+class PeriodicTask:
     """A thread that works when it is woken and at every `POLL`, and survives its errors."""
 
     def __init__(self, name: str, work: Callable[[], object]) -> None:
