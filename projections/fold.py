@@ -53,8 +53,8 @@ class Projection:
     keys: Callable[[Recorded], Iterable[str]]
     """Returns the keys of the rows that an event touches."""
     apply: Callable[[Rows, Recorded], Change]
-    handles: frozenset[type[Event]] | None = None
-    """The types of events that concern it; None for all."""
+    handles: frozenset[type[Event]]
+    """The types of events that concern it."""
     version: int = 1
     """The version of the fold. A release that changes its rows or outputs raises this number, and
     the rows of existing stores are then rebuilt (see `infra.projecting.rebuild`)."""
@@ -76,7 +76,7 @@ class Projection:
 
     def concerns(self, recorded: Recorded) -> bool:
         """Return whether an event can change anything here."""
-        return self.handles is None or type(recorded.event) in self.handles
+        return type(recorded.event) in self.handles
 
 
 @cache
@@ -100,7 +100,7 @@ class Dispatch(dict[type[Event], tuple[Handler, ...]]):
         self[kind] = handlers = tuple(
             (place, each.apply, each.keys)
             for place, each in enumerate(self.projections)
-            if each.handles is None or kind in each.handles
+            if kind in each.handles
         )
         return handlers
 

@@ -19,6 +19,7 @@ from benchmarks.kafka import probes
 from benchmarks.kafka.site import Servers, Site, Work, Worker, partnership, site
 from dev.local.processes import STARTS_WITHIN, DidNotStart, until
 from infra.running.leader import LeaderLock
+from infra.store.postgres_datastore import Datastore
 from infra.store.postgres_views import CHANNEL, PostgresViews
 from infra.tlog.codec import canonical
 
@@ -217,7 +218,7 @@ def _consumed(broker: str, topic: str) -> Iterator[Arrivals]:
 def _saved(store: str) -> Iterator[Arrivals]:
     """Give what a projector saves from now on for a publisher to tell."""
     with (
-        closing(PostgresViews.open(store)) as views,
+        closing(PostgresViews(Datastore(store))) as views,
         LeaderLock(store, "benchmark", CHANNEL) as lead,
     ):
         lead.take()

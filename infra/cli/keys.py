@@ -120,6 +120,7 @@ def registration(
     signer: "Signer", id: str, party: str, actor: str, replaces: str | None
 ) -> dict[str, Any]:
     """Give the CloudEvent by which a party registers its key, or replaces another."""
+    from domain.keyring import key_id
     from domain.values import instant
     from infra.deciding.service import wall_clock
     from infra.tlog import keys
@@ -129,7 +130,7 @@ def registration(
     command = "RegisterKey" if replaces is None else "RotateKey"
     return {
         "specversion": "1.0",
-        "id": f"{id}/{command}/{keys.key_id(signer.public)}",
+        "id": f"{id}/{command}/{key_id(signer.public)}",
         "source": f"//{party}",
         "type": f"accord.{command}",
         "subject": id,

@@ -47,7 +47,7 @@ class Decider:
 
     def __init__(self, context: DecisionContext, recorder: Recorder) -> None:
         self._context = context
-        self._recorder = recorder
+        self.recorder = recorder
         self._states = recorder.states
         self._batch = recorder.batch
         self._nonces = set(context.nonces)
@@ -82,7 +82,7 @@ class Decider:
         now = self._recording_time(message)
         self.pass_time(name, now)
         partnership = self._states.partnership(name)
-        names = Pseudonymizer(self._recorder.people[name])
+        names = Pseudonymizer(self.recorder.people[name])
         actor, command = names(envelope.actor), pseudonyms.renamed(envelope.data, names)
         act = Act(envelope.party, actor, envelope.time, self._states.not_before(name, now))
         self._check_signature(message, act)
@@ -92,12 +92,12 @@ class Decider:
             self._states.state(message.stream),
             act,
             partnership,
-            lambda: self._recorder.ledger(name),
+            lambda: self.recorder.ledger(name),
             self._states.state(cited) if cited else None,
         )
         self._check_decided(message, decided)
         start = len(self._batch.events)
-        self._recorder.record(message.stream, decided, act, _cause_of(message), names)
+        self.recorder.record(message.stream, decided, act, _cause_of(message), names)
         if message.signed and decided:
             self._batch.kept += admission.kept(message.signed)
             self._nonces.add(admission.nonce_key(message.signed.payload))
@@ -122,7 +122,7 @@ class Decider:
             act.recorded_at,
             self._states.version(message.stream),
             self._states.ends[name].size,
-            lambda size: self._recorder.root(name, size),
+            lambda size: self.recorder.root(name, size),
             self._nonces,
         )
         admission.admit(message.signed, message.envelope, place)
@@ -165,7 +165,7 @@ class Decider:
             fed = message.time
         end = self._states.ends.get(message.subject)
         known = [each for each in (fed, end.recorded_at if end else None) if each is not None]
-        return max(known, default=None) or self._recorder.last_time() or self._context.now
+        return max(known, default=None) or self.recorder.last_time() or self._context.now
 
     def pass_time(self, name: str, now: datetime | None = None) -> None:
         """Record each of a partnership's deadlines that has passed by `now`, in order (C20)."""
@@ -176,7 +176,7 @@ class Decider:
     def _pass(self, name: str, deadline: Deadline, recorded_at: datetime) -> None:
         act = aggregates.clock_act(deadline.due, self._states.not_before(name, recorded_at))
         cause = Cause(CLOCK_SOURCE, f"{name}/{deadline.id}@{instant(deadline.due)}")
-        self._recorder.record(name, aggregates.passed(deadline), act, cause)
+        self.recorder.record(name, aggregates.passed(deadline), act, cause)
 
     # --- the operator itself ---
 
@@ -185,10 +185,10 @@ class Decider:
         last = self._states.ends[name].recorded_at
         moment = last if self._context.simulated and last else self._context.now
         at = self._states.not_before(name, moment)
-        names = Pseudonymizer(self._recorder.people[name])
+        names = Pseudonymizer(self.recorder.people[name])
         act = Act(CLOCK_PARTY, names(actor), at, at)
         cause = Cause(VIEW_SOURCE, f"{name}/{self._states.ends[name].size}")
-        self._recorder.record(name, [event], act, cause, names)
+        self.recorder.record(name, [event], act, cause, names)
 
 
 def _cause_of(message: Input) -> Cause:

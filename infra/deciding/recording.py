@@ -73,11 +73,26 @@ class Recorder:
             return
         name = partnership_of(stream)
         first = self.states.ends[name].size
+        version = self.states.version(stream)
         after = self.states.evolved(stream, decided, act)
-        recorded = _recorded(name, stream, after[0] - len(decided), decided, act, cause)
-        if self._depends_on_log(name, decided, cause, names):
-            for index, each in enumerate(recorded, first):
-                each.index = index
+        at_index = self._depends_on_log(name, decided, cause, names)
+        recorded = [
+            Recorded(
+                name,
+                stream,
+                version + place + 1,
+                codec.event_id(cause.source, cause.source_id, place),
+                act,
+                cause.source,
+                cause.source_id,
+                event,
+                cause.causation_id,
+                cause.correlation_id,
+                cause.signed,
+                first + place if at_index else NOTHING,
+            )
+            for place, event in enumerate(decided)
+        ]
         self.batch.events += recorded
         self.states.move(stream, after, name, len(recorded), act)
         if names is not None:
@@ -159,24 +174,3 @@ class Recorder:
         """Return when the last event of the whole store was recorded, this batch included."""
         last = self.batch.events[-1] if self.batch.events else self._logs.last()
         return last.act.recorded_at if last else None
-
-
-def _recorded(  # noqa: PLR0913, PLR0917 - the fields of a recorded event
-    name: str, stream: str, version: int, decided: list[Event], act: Act, cause: Cause
-) -> list[Recorded]:
-    return [
-        Recorded(
-            name,
-            stream,
-            version + ordinal + 1,
-            codec.event_id(cause.source, cause.source_id, ordinal),
-            act,
-            cause.source,
-            cause.source_id,
-            event,
-            cause.causation_id,
-            cause.correlation_id,
-            cause.signed,
-        )
-        for ordinal, event in enumerate(decided)
-    ]

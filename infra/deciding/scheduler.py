@@ -36,5 +36,5 @@ class Scheduler(PeriodicTask):
         due = self._views.due(DEADLINES.name, instant(self._clock()))
         # One partnership at a time, so that senders get their turns after a long stop.
         return sum(
-            self._writer.call(partial(self._service.pass_time, [name])).result() for name in due
+            self._writer.call(partial(self._service.pass_time, name)).result() for name in due
         )

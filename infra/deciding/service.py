@@ -5,8 +5,7 @@ input again returns its first outcome), and the refusals. Writers race: the seco
 conflict and decides afresh.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from domain import aggregates
@@ -30,15 +29,6 @@ ATTEMPTS = 8
 def wall_clock() -> datetime:
     """Return the time, UTC."""
     return datetime.now(UTC)
-
-
-@dataclass(frozen=True, slots=True)
-class _Work:
-    """A batch with the parts that decide it."""
-
-    batch: Batch
-    recorder: Recorder
-    decider: Decider
 
 
 class Service:
@@ -77,12 +67,9 @@ class Service:
         (outcome,) = self._commit([intake.read(raw)], own=True)
         return outcome
 
-    def pass_time(self, partnerships: Iterable[str]) -> int:
-        """Record every deadline of these partnerships that has passed; return how many events."""
-        return sum(self._pass_time(each) for each in partnerships)
-
-    def _pass_time(self, name: str) -> int:
-        return self._append_own(name, lambda decider: decider.pass_time(name))
+    def pass_time(self, partnership: str) -> int:
+        """Record every deadline of a partnership that has passed; return how many events."""
+        return self._append_own(partnership, lambda decider: decider.pass_time(partnership))
 
     def record_own(self, partnership: str, actor: str, event: Event) -> None:
         """Record what the operator does with a partnership's record, before it does it (C14).
@@ -133,43 +120,42 @@ class Service:
             dict.fromkeys(each.subject for each in readable),
             [*(each.stream for each in readable), *filter(None, cited)],
         )
-        work = self._work(
+        decider = self._decider(
             states, self._earlier(inputs, again=again), own=own, nonces=self._nonces(readable)
         )
         try:
             for each in inputs:
-                work.decider.take(each, keep=not again)
+                decider.take(each, keep=not again)
         except Conflict:
             self._loader.forget(states.ends)
             return None
-        return self._append(work)
+        return self._append(decider.recorder)
 
     def _append_own(self, name: str, record: Callable[[Decider], None]) -> int:
         """Append what no input asks for; return how many events, 0 if others were always first."""
         for _ in range(ATTEMPTS):
-            work = self._work(self._loader.states([name], []), {})
+            decider = self._decider(self._loader.states([name], []), {})
             try:
-                record(work.decider)
+                record(decider)
             except Conflict:
                 self._loader.forget([name])
                 continue
-            if self._append(work) is not None:
-                return len(work.batch.events)
+            if self._append(decider.recorder) is not None:
+                return len(decider.recorder.batch.events)
         return 0
 
-    def _work(
+    def _decider(
         self,
         states: States,
         earlier: dict[Key, CommandResult],
         *,
         own: bool = False,
         nonces: frozenset[str] = frozenset(),
-    ) -> _Work:
-        batch = Batch(earlier)
+    ) -> Decider:
         people, judged = self._loader.people(states), self._loader.judged(states)
-        recorder = Recorder(self._logs, batch, states, people, judged)
+        recorder = Recorder(self._logs, Batch(earlier), states, people, judged)
         context = DecisionContext(self._clock(), self._operator, self._simulated, own, nonces)
-        return _Work(batch, recorder, Decider(context, recorder))
+        return Decider(context, recorder)
 
     def _earlier(
         self, inputs: Sequence[Input | Unreadable], *, again: bool
@@ -186,8 +172,8 @@ class Service:
             used |= self._history.kept(admission.NONCE, name, keys).keys()
         return frozenset(used)
 
-    def _append(self, work: _Work) -> list[Outcome] | None:
-        batch, states = work.batch, work.recorder.states
+    def _append(self, recorder: Recorder) -> list[Outcome] | None:
+        batch, states = recorder.batch, recorder.states
         placed = batch.events
         if not batch.empty:
             try:
@@ -197,7 +183,7 @@ class Service:
             except Conflict:
                 self._loader.forget(states.ends)
                 return None
-        self._loader.remember(states, work.recorder.people, work.recorder.judged, placed)
+        self._loader.remember(states, recorder.people, recorder.judged, placed)
         if any(each.kind == pseudonyms.ERASING for each in batch.kept):
             self.forget()
         return batch.outcomes(placed)

@@ -13,7 +13,7 @@ from infra.store.records import CommandResult, Conflict, History, Kept, Refusal,
 
 
 class EventRecorder(Protocol):
-    """What a recorder of ours does, beyond what the library asks of it."""
+    """What an `EventLog` needs of a recorder."""
 
     def insert_events(
         self,

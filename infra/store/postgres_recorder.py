@@ -30,7 +30,7 @@ _SIZE = "SELECT coalesce(max(position), -1) + 1 FROM history.events"
 
 
 class PostgresRecorder(PostgresApplicationRecorder):
-    """Appends to and reads from the tables of a history, as the library's recorders do.
+    """The `EventRecorder` of a history, which is a recorder of the library, too.
 
     Through it the library's own parts (`Application`, `Repository`, the notification log,
     subscriptions) work on a store with an `EventMapper`, and what they append keeps every rule of
@@ -83,7 +83,6 @@ class PostgresRecorder(PostgresApplicationRecorder):
         desc: bool = False,
         limit: int | None = None,
     ) -> Sequence[PlacedEvent]:
-        """Return the events of a stream whose versions are in a range."""
         order = "DESC" if desc else "ASC"
         return self._select(
             f"""{_SELECT} WHERE stream = %s AND version > %s
@@ -96,13 +95,11 @@ class PostgresRecorder(PostgresApplicationRecorder):
         )
 
     def select_streams(self, names: Iterable[str]) -> Sequence[PlacedEvent]:
-        """Return the events of all these streams, by stream and version."""
         return self._select(
             f"{_SELECT} WHERE stream = ANY(%s) ORDER BY stream, version", list(names)
         )
 
     def select_below(self, stream: str) -> Sequence[PlacedEvent]:
-        """Return the events of all streams whose names begin with `stream` and a slash."""
         return self._select(
             f"{_SELECT} WHERE stream > %s AND stream < %s ORDER BY idx",
             f"{stream}/",
@@ -110,7 +107,6 @@ class PostgresRecorder(PostgresApplicationRecorder):
         )
 
     def select_log(self, partnership: str, start: int, stop: int) -> list[PlacedEvent]:
-        """Return a partnership's events from index `start` up to, without, `stop`."""
         return self._select(f"SELECT body, position + 1, idx {_OF_LOG}", partnership, start, stop)
 
     def select_entries(
@@ -131,7 +127,6 @@ class PostgresRecorder(PostgresApplicationRecorder):
         *,
         inclusive_of_start: bool = True,
     ) -> Sequence[PlacedEvent]:
-        """Return the next events of these topics, or of all, by their ids."""
         return self._select(
             f"""{_SELECT} WHERE position >= %s AND (%s::bigint IS NULL OR position < %s)
             AND (%s::text[] IS NULL OR topic = ANY(%s)) ORDER BY position LIMIT %s""",
@@ -144,7 +139,6 @@ class PostgresRecorder(PostgresApplicationRecorder):
         )
 
     def max_notification_id(self) -> int:
-        """Return the largest id, which is the number of all events."""
         found = self._history.one(_SIZE)
         return int(found[0]) if found else 0
 

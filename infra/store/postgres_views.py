@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 import orjson
 import psycopg
@@ -65,11 +65,6 @@ class PostgresViews(ViewPages):
     def __init__(self, datastore: Datastore, versions: Mapping[str, int] = VERSIONS) -> None:
         self.datastore = datastore
         super().__init__(versions)
-
-    @classmethod
-    def open(cls, url: str, versions: Mapping[str, int] = VERSIONS) -> Self:
-        """Return the views at `url`."""
-        return cls(Datastore(url), versions)
 
     def close(self) -> None:
         self.datastore.close()

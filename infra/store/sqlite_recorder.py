@@ -69,7 +69,7 @@ POLL = 0.1
 
 
 class SqliteRecorder(SQLiteApplicationRecorder):
-    """Appends to and reads from the tables of a history, as the library's recorders do.
+    """The `EventRecorder` of a history, which is a recorder of the library, too.
 
     Through it the library's own parts (`Application`, `Repository`, the notification log) work on
     a store with an `EventMapper`, and what they append keeps every rule of the history.
@@ -117,7 +117,6 @@ class SqliteRecorder(SQLiteApplicationRecorder):
         desc: bool = False,
         limit: int | None = None,
     ) -> Sequence[PlacedEvent]:
-        """Return the events of a stream whose versions are in a range."""
         order = "DESC" if desc else "ASC"
         return self._select(
             f"""{_SELECT} WHERE stream = ? AND version > ? AND version <= ?
@@ -129,7 +128,6 @@ class SqliteRecorder(SQLiteApplicationRecorder):
         )
 
     def select_streams(self, names: Iterable[str]) -> Sequence[PlacedEvent]:
-        """Return the events of all these streams, by stream and version."""
         return self._select(
             f"""{_SELECT} WHERE stream IN (SELECT value FROM json_each(?))
             ORDER BY stream, version""",  # noqa: S608 - it holds no values
@@ -137,7 +135,6 @@ class SqliteRecorder(SQLiteApplicationRecorder):
         )
 
     def select_below(self, stream: str) -> Sequence[PlacedEvent]:
-        """Return the events of all streams whose names begin with `stream` and a slash."""
         return self._select(
             f"{_SELECT} WHERE stream > ? AND stream < ? ORDER BY idx",
             f"{stream}/",
@@ -145,7 +142,6 @@ class SqliteRecorder(SQLiteApplicationRecorder):
         )
 
     def select_log(self, partnership: str, start: int, stop: int) -> list[PlacedEvent]:
-        """Return a partnership's events from index `start` up to, without, `stop`."""
         return self._select(f"SELECT body, position + 1, idx {_OF_LOG}", partnership, start, stop)
 
     def select_entries(
@@ -166,7 +162,6 @@ class SqliteRecorder(SQLiteApplicationRecorder):
         *,
         inclusive_of_start: bool = True,
     ) -> Sequence[PlacedEvent]:
-        """Return the next events of these topics, or of all, by their ids."""
         first = 0 if start is None else start - 1 if inclusive_of_start else start
         wanted = "AND topic IN (SELECT value FROM json_each(?))" if topics else ""
         return self._select(
@@ -178,7 +173,6 @@ class SqliteRecorder(SQLiteApplicationRecorder):
         )
 
     def max_notification_id(self) -> int:
-        """Return the largest id, which is the number of all events."""
         with self._datastore.reading() as c:
             size: int = c.execute(_NEXT_POSITION).fetchone()[0]
         return size

@@ -2,8 +2,7 @@
 
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import orjson
 
@@ -77,11 +76,6 @@ class SqliteViews(ViewPages):
         self.datastore = datastore
         super().__init__(versions)
         datastore.ensure("folds", _TABLES)
-
-    @classmethod
-    def open(cls, path: str | Path, versions: Mapping[str, int] = VERSIONS) -> Self:
-        """Return the views in the file at `path`, which is made if it is missing."""
-        return cls(Datastore(path), versions)
 
     def close(self) -> None:
         self.datastore.close()

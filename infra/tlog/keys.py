@@ -9,8 +9,6 @@ from nacl.bindings import crypto_core_ed25519_is_valid_point
 from nacl.exceptions import BadSignatureError, CryptoError
 from nacl.signing import SigningKey, VerifyKey
 
-from domain import keyring
-
 PUBLIC, SIGNATURE = 32, 64
 """Bytes of a public key and of a signature."""
 
@@ -82,9 +80,6 @@ def admitted(public: bytes) -> bool:
     if len(public) != PUBLIC or int.from_bytes(public, "little") % 2**255 >= _FIELD:
         return False
     return crypto_core_ed25519_is_valid_point(public)
-
-
-key_id = keyring.key_id
 
 
 def possession(partnership: str, party: str, public: bytes) -> bytes:

@@ -18,7 +18,7 @@ import orjson
 import pytest
 
 from domain.execution import LessonRecorded
-from domain.keyring import KeyRegistered
+from domain.keyring import KeyRegistered, key_id
 from domain.people import PersonErased
 from domain.settlement import PayoutRecorded
 from infra.answers import verify
@@ -26,7 +26,7 @@ from infra.bootstrap import Accord
 from infra.cli.erase import people
 from infra.evidence.bundle import Asked, export
 from infra.store.records import Kept
-from infra.tlog import dsse, keys
+from infra.tlog import dsse
 from infra.tlog.keys import Signer
 from infra.tlog.notes import Checkpoint, Note
 from tests.audit import world as made
@@ -420,7 +420,7 @@ def test_a_revoked_key_signs_nothing_more(world: World) -> None:
     revoke = made.registration("growthos", when) | {
         "id": "revoke",
         "type": "accord.RevokeKey",
-        "data": {"keyid": keys.key_id(SIGNERS["growthos"].public), "reason": "It was lost."},
+        "data": {"keyid": key_id(SIGNERS["growthos"].public), "reason": "It was lost."},
     }
     with world.opened() as (accord, _):
         asked = [made.registration("growthos", when, second), revoke]

@@ -26,6 +26,7 @@ from zipfile import ZIP_DEFLATED, ZipFile
 import orjson
 
 from domain.kernel import Act, Event
+from domain.keyring import key_id
 from domain.recorded import Recorded
 from domain.values import instant
 from infra.audit.notary import Notary, Seal
@@ -85,7 +86,7 @@ def registration(party: str, at: str, signer: Signer | None = None) -> dict[str,
     data = {"key": b64encode(signer.public).decode(), "proof": b64encode(proof).decode()}
     return {
         "specversion": "1.0",
-        "id": f"key-of-{party}-{keys.key_id(signer.public)}",
+        "id": f"key-of-{party}-{key_id(signer.public)}",
         "source": f"//{party}.example",
         "type": "accord.RegisterKey",
         "subject": CONSULTING,

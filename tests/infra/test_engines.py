@@ -12,6 +12,7 @@ from infra.projecting.rebuild import rebuild
 from infra.projecting.runner import CURSOR, Runner
 from infra.settings import Settings
 from infra.store.postgres import PostgresStore
+from infra.store.postgres_datastore import Datastore
 from infra.store.postgres_views import PostgresViews
 from infra.store.records import NOTHING, Output, Row
 from projections import PROJECTIONS
@@ -90,7 +91,7 @@ def test_what_never_came_as_a_message_is_found_by_a_sweep_and_folded_from_the_st
 
 @pytest.fixture
 def views(migrated: str) -> Iterator[PostgresViews]:
-    with closing(PostgresViews.open(migrated)) as views:
+    with closing(PostgresViews(Datastore(migrated))) as views:
         yield views
 
 

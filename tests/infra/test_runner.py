@@ -19,6 +19,7 @@ from infra.projecting import runner as runner_module
 from infra.projecting.rebuild import rebuild
 from infra.projecting.runner import CURSOR, Runner, partnerships, replay_all
 from infra.store.records import NOTHING, History, Output, Row, Saved, Stale
+from infra.store.sqlite_datastore import Datastore
 from infra.store.sqlite_views import SqliteViews
 from infra.tlog.codec import canonical
 from projections import KPIS, PROJECTIONS
@@ -72,7 +73,7 @@ def expected(accord: Accord) -> tuple[Bytes, Said]:
 def fresh_views(folder: Path | None = None) -> Iterator[SqliteViews]:
     with (
         TemporaryDirectory() as other,
-        closing(SqliteViews.open(folder or Path(other) / "v.db")) as v,
+        closing(SqliteViews(Datastore(folder or Path(other) / "v.db"))) as v,
     ):
         yield v
 

@@ -440,8 +440,8 @@ def test_an_ordinary_store_records_what_passed_once_and_when_it_came_to_know(
     assert {each.status for each in send(accord, *until_execution())} == {"accepted"}
     clock.now = datetime(2026, 3, 5, 7, tzinfo=UTC)
 
-    assert accord.service.pass_time([NAME]) > 0
-    assert accord.service.pass_time([NAME]) == 0
+    assert accord.service.pass_time(NAME) > 0
+    assert accord.service.pass_time(NAME) == 0
     closed = [each for each in log(accord) if isinstance(each.event, PeriodClosed)]
     assert [each.act.occurred_at.month for each in closed] == [2, 3]
     assert {each.act.recorded_at for each in closed} == {clock.now}
