@@ -12,7 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Final
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from domain.calendar import bounds
 from domain.kernel import Event
@@ -29,7 +29,7 @@ from domain.standing_alerts import (
 )
 from projections import breaches
 from projections.breaches import LEADS, Judged, RuleFacts, Shortfall, Verdict
-from projections.fold import NOTHING, Change, Output, Projection, Rows
+from projections.fold import DESCRIBED, NOTHING, Change, Output, Projection, Rows
 
 STATE: Final = "state"
 """The key of the row from which rules are judged; each alert has a row of its own besides."""
@@ -49,8 +49,7 @@ class AlertState(StrEnum):
 class Alert:
     """One alert as it is now; each change of it is emitted in the same form."""
 
-    __pydantic_config__ = ConfigDict(extra="forbid", use_attribute_docstrings=True)
-
+    __pydantic_config__ = DESCRIBED
     id: str
     """Rule and version, partnership, window."""
     rule: str

@@ -13,7 +13,6 @@ from domain.exploration import Dimension
 from domain.kernel import Stage
 from domain.values import Number, plain
 from projections import figures
-from projections.fold import DESCRIBED
 from projections.portfolio import Member
 from projections.ranking import SCORED, overlap_percent, score_of
 from projections.regression import FEWEST, Fit, fit
@@ -85,7 +84,6 @@ def observe(member: Member, metric: str, period: str | None) -> Iterator[Observe
 class Line:
     """A regression line: the figure against one attribute."""
 
-    __pydantic_config__ = DESCRIBED
     slope: Digits
     """How much more of the figure goes with one more of the attribute."""
     standard_error: Digits
@@ -101,7 +99,6 @@ class Line:
 class Attribute:
     """An attribute of partners against their figures."""
 
-    __pydantic_config__ = DESCRIBED
     attribute: str
     n: int
     """How many partnerships have both the attribute and a figure."""
@@ -115,7 +112,6 @@ class Attribute:
 class Figure:
     """The figure of one partnership."""
 
-    __pydantic_config__ = DESCRIBED
     id: str
     value: Number
 
@@ -124,7 +120,6 @@ class Figure:
 class Comparison:
     """The attributes of partners against their figures, in one unit."""
 
-    __pydantic_config__ = DESCRIBED
     unit: str | None
     """The unit of the figures; null if there are none."""
     partnerships: tuple[Figure, ...]

@@ -23,7 +23,7 @@ Rows = Mapping[str, Any]
 
 
 DESCRIBED = ConfigDict(use_attribute_docstrings=True, extra="forbid")
-"""How a dataclass that is part of an answer is described in its schema (`__pydantic_config__`)."""
+"""The config of a row that is shown as it is stored (`__pydantic_config__`)."""
 
 
 class Output(NamedTuple):

@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import NamedTuple
 
-from projections.fold import DESCRIBED
-
 BEST = 3
 """Matches that are given for each partnership."""
 
@@ -52,7 +50,6 @@ class Matched:
 class Match:
     """Two partnerships whose partners one might bring together, and what they have in common."""
 
-    __pydantic_config__ = DESCRIBED
     of: tuple[str, str]
     shared_segments: tuple[str, ...]
     shared_markets: tuple[str, ...]

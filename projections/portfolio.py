@@ -22,7 +22,7 @@ from domain.values import MINOR_UNITS, Number, plain
 from projections import figures
 from projections.alerts import ALERTS, START, STATE, Alert
 from projections.figures import ObjectiveProgress
-from projections.fold import DESCRIBED, Rows
+from projections.fold import Rows
 from projections.kpis import AGREED, KPIS, agreed_row
 from projections.matching import Match, Matched, matches
 from projections.overview import OVERVIEW, OVERVIEW_ROW, Overview
@@ -156,7 +156,6 @@ class Outcome(StrEnum):
 class Revenue:
     """An amount of money by a metric; refunds are already taken off payments."""
 
-    __pydantic_config__ = DESCRIBED
     metric: str
     amount: Number
     currency: str
@@ -166,7 +165,6 @@ class Revenue:
 class Objective:
     """An objective of the charter, with its outcome (C8)."""
 
-    __pydantic_config__ = DESCRIBED
     objective: str
     metric: str
     unit: str
@@ -203,7 +201,6 @@ class Objective:
 class Line:
     """One partnership as a line of the sheet."""
 
-    __pydantic_config__ = DESCRIBED
     id: str
     partner: str | None
     name: str | None
@@ -402,7 +399,6 @@ def _profile(member: Member) -> IdealPartnerProfileDefined | None:
 class Behind:
     """An active partnership that is behind, and why."""
 
-    __pydantic_config__ = DESCRIBED
     id: str
     reasons: tuple[str, ...]
 
@@ -411,7 +407,6 @@ class Behind:
 class Progress:
     """How many active partnerships are on track, and which are behind."""
 
-    __pydantic_config__ = DESCRIBED
     active: int
     on_track: int
     behind: tuple[Behind, ...]
@@ -429,7 +424,6 @@ class Level(StrEnum):
 class Load:
     """How many partnerships are active, and how many full-time people they take (C12, C28)."""
 
-    __pydantic_config__ = DESCRIBED
     active: int
     fewest: int
     most: int
@@ -450,7 +444,6 @@ class Load:
 class Share:
     """What one partnership brings, and its share of what all bring."""
 
-    __pydantic_config__ = DESCRIBED
     id: str
     amount: Number
     percent: Number
@@ -460,7 +453,6 @@ class Share:
 class Dependency:
     """How far the revenue of a metric in a currency depends on single partnerships."""
 
-    __pydantic_config__ = DESCRIBED
     metric: str
     currency: str
     total: Number
@@ -477,7 +469,6 @@ class Dependency:
 class Portfolio:
     """The partnerships of one party, compared."""
 
-    __pydantic_config__ = DESCRIBED
     party: str
     name: str
     """The party's name."""

@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 from domain.exploration import PASSING_RATING, AudienceOverlapMeasured, CandidateScored, Dimension
 from domain.values import Number, plain
-from projections.fold import DESCRIBED
 from projections.kpis import agreed_row
 from projections.portfolio import Member
 from projections.traits import Candidate, Market
@@ -37,7 +36,6 @@ class Mistake(StrEnum):
 class Reason:
     """Why a market was rated as it was, and the event that says so."""
 
-    __pydantic_config__ = DESCRIBED
     text: str
     shown_by: str
     """The partnership and the index of the event: ``acme#12``."""
@@ -47,7 +45,6 @@ class Reason:
 class Check:
     """Whether a mistake was made in a market: what shows that it was not, or a hint."""
 
-    __pydantic_config__ = DESCRIBED
     mistake: Mistake
     shown_by: str | None
     """What shows that the mistake was not made; null if it was."""
@@ -64,7 +61,6 @@ class Check:
 class RankedMarket:
     """A market by its own evidence (C3)."""
 
-    __pydantic_config__ = DESCRIBED
     market: str
     party: str
     """The party whose market it is."""
@@ -217,7 +213,6 @@ class Progress(StrEnum):
 class RankedCandidate:
     """A candidate with the reasons for its rank (C1, C2, C4)."""
 
-    __pydantic_config__ = DESCRIBED
     rank: int
     candidate: str
     name: str
