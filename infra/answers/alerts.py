@@ -10,7 +10,7 @@ from typing import Annotated, Final, NamedTuple
 from domain.standing_alerts import AlertKind
 from domain.values import Slug, instant
 from infra.answers import cursors
-from infra.answers.logs import NOW, AsOf, size_of, view_rows, whole_log
+from infra.answers.logs import NOW, AsOf, row_of_each, size_of, view_rows, whole_log
 from infra.answers.question import Page, Paging, Parameter, Question
 from infra.answers.text import Block, Hanging, Line, Note, day
 from infra.bootstrap import Accord
@@ -82,22 +82,18 @@ def _from(accord: Accord, start: str) -> Iterator[str]:
 
 def _alerts(accord: Accord, name: str, when: AsOf) -> list[Alert]:
     party = when.viewer.party
-    if party is not None and party not in _parties(accord, name):
-        return []
+    if party is not None:
+        overview = row_of_each(accord, OVERVIEW, OVERVIEW_ROW, [name]).get(name)
+        if overview is None or party not in overview.parties:
+            return []
     # Both parties see the alerts of a rule that both agreed, whatever the figures behind it.
-    is_now = (when.at, when.known, when.version) == (None, None, None)
     rows = (
         view_rows(accord, ALERTS, name)
-        if is_now
+        if when.is_now
         else replay(ALERTS, whole_log(accord.history, name, when)).rows
     )
     found = [row for row in rows.values() if isinstance(row, Alert)]
     return sorted(found, key=lambda each: (instant(each.since), each.id))
-
-
-def _parties(accord: Accord, name: str) -> tuple[str, ...]:
-    stored = accord.views.rows(OVERVIEW.name, [(name, OVERVIEW_ROW)]).get((name, OVERVIEW_ROW))
-    return OVERVIEW.load(OVERVIEW_ROW, stored).parties if stored else ()
 
 
 # --- changes -----------------------------------------------------------------------------------

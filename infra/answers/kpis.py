@@ -61,13 +61,13 @@ def text(found: Kpis) -> Iterator[Block]:
     if not found.figures:
         yield Note("There are no figures.")
     for period, lines in groupby(found.figures, key=lambda line: line.period):
-        yield figures_table(period, lines)
+        yield _figures_table(period, lines)
         yield Line()
     yield objectives_table(found.objectives)
 
 
-def figures_table(title: str, lines: Iterable[figures.Line], indent: int = 0) -> Table:
-    """Give a table of figures, those of segments below that of the whole."""
+def _figures_table(title: str, lines: Iterable[figures.Line]) -> Table:
+    # The figures of segments follow that of the whole.
     return Table(
         ["METRIC", ">VALUE", "LIKELY", "FROM", "CHANGE", "COMPARED"],
         [
@@ -82,7 +82,6 @@ def figures_table(title: str, lines: Iterable[figures.Line], indent: int = 0) ->
             for line in lines
         ],
         title=title,
-        indent=indent,
     )
 
 

@@ -66,6 +66,11 @@ class AsOf:
         return self.known is not None and recorded_at > self.known
 
     @property
+    def is_now(self) -> bool:
+        """Whether no limit is set, so that every recorded event is in range."""
+        return (self.at, self.known, self.version) == (None, None, None)
+
+    @property
     def asked(self) -> "Asked":
         """The moment and the viewer, as an answer repeats them."""
         party, full = self.viewer.party, self.viewer.full
@@ -234,6 +239,14 @@ def view_rows(accord: Accord, projection: Projection, partnership: str) -> dict[
     """Return a partnership's saved rows of a projection, by key, each as its type."""
     stored = accord.views.select(projection.name, partnership)
     return {key: projection.load(key, row) for key, row in stored}
+
+
+def row_of_each(
+    accord: Accord, projection: Projection, key: str, names: Iterable[str]
+) -> dict[str, Any]:
+    """Return one saved row of each partnership that has it, by partnership, as its type."""
+    stored = accord.views.rows(projection.name, [(name, key) for name in names])
+    return {name: projection.load(key, row) for (name, _), row in stored.items()}
 
 
 def rows_of(

@@ -2,14 +2,12 @@
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
-from typing import Any
 
-from infra.answers.logs import NOW, AsOf, sight_of, size_of, whole_log
+from infra.answers.logs import NOW, AsOf, row_of_each, sight_of, size_of, whole_log
 from infra.bootstrap import Accord
 from infra.projecting.runner import partnerships, replay_all
 from projections import ALERTS, KPIS, OVERVIEW, TRAITS
 from projections.alerts import STATE
-from projections.fold import Projection
 from projections.overview import OVERVIEW_ROW
 from projections.portfolio import READ, Member
 from projections.traits import TRAITS_ROW
@@ -48,19 +46,15 @@ def names_of(accord: Accord, party: str) -> Iterator[str]:
 
 def _names_of(accord: Accord, names: list[str], party: str) -> list[str]:
     """Give those that are a party's. A party never leaves, so the views say enough of any time."""
-    overviews = _rows(accord, OVERVIEW, OVERVIEW_ROW, names)
-    traits = _rows(accord, TRAITS, TRAITS_ROW, [each for each in names if each not in overviews])
+    overviews = row_of_each(accord, OVERVIEW, OVERVIEW_ROW, names)
+    others = [each for each in names if each not in overviews]
+    traits = row_of_each(accord, TRAITS, TRAITS_ROW, others)
     return [
         each
         for each in names
         if (each in overviews and party in overviews[each].parties)
         or (each in traits and traits[each].limits and traits[each].limits.party == party)
     ]
-
-
-def _rows(accord: Accord, projection: Projection, key: str, names: list[str]) -> dict[str, Any]:
-    stored = accord.views.rows(projection.name, [(name, key) for name in names])
-    return {name: projection.load(key, row) for (name, _), row in stored.items()}
 
 
 def _members(accord: Accord, names: list[str], when: AsOf) -> Iterator[Member]:

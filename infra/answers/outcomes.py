@@ -39,11 +39,6 @@ class Report(Result):
     refused: tuple[RefusedEvent, ...]
 
 
-def refused(outcome: Outcome) -> RefusedEvent:
-    """Give a refused outcome as its model."""
-    return RefusedEvent.model_validate(outcome.refusal())
-
-
 class Tally:
     """Counts outcomes, and keeps those that were refused."""
 
@@ -65,8 +60,9 @@ class Tally:
                 case "duplicate":
                     self.duplicates += 1
                 case "refused":
-                    self.refused.append(refused(outcome))
-                    found.append(self.refused[-1])
+                    refused = RefusedEvent.model_validate(outcome.refusal())
+                    self.refused.append(refused)
+                    found.append(refused)
 
     def report(self, accord: Accord) -> Report:
         """Give the counts and the refusals."""

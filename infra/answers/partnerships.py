@@ -6,7 +6,7 @@ from datetime import datetime
 from domain.kernel import Stage
 from domain.recorded import Recorded
 from infra.answers import cursors
-from infra.answers.logs import NOW, AsOf, whole_log
+from infra.answers.logs import NOW, AsOf, row_of_each, whole_log
 from infra.answers.question import Item, Page, Paging, Question
 from infra.answers.text import Block, Styled, Table, minute
 from infra.bootstrap import Accord
@@ -50,16 +50,11 @@ def ask(accord: Accord, when: AsOf = NOW, page: Paging = Paging()) -> Partnershi
 
 def _now(accord: Accord, names: list[str]) -> Iterator[Partnership]:
     heads = accord.history.heads(names)
-    keys = [(name, OVERVIEW_ROW) for name in names]
-    overviews = accord.views.rows(OVERVIEW.name, keys)
-    alerts = accord.views.rows(ALERTS.name, [(name, STATE) for name in names])
+    overviews = row_of_each(accord, OVERVIEW, OVERVIEW_ROW, names)
+    alerts = row_of_each(accord, ALERTS, STATE, names)
     for name in names:
-        stored = overviews.get((name, OVERVIEW_ROW))
-        if stored is not None:
-            overview = OVERVIEW.load(OVERVIEW_ROW, stored)
-            head = heads[name]
-            found = alerts.get((name, STATE))
-            state = ALERTS.load(STATE, found) if found else START
+        if overview := overviews.get(name):
+            head, state = heads[name], alerts.get(name, START)
             yield _listed(name, overview, head.size, head.recorded_at, state)
 
 

@@ -189,3 +189,9 @@ class Asks:
         if self.described is None or self.described.positional is None:
             return self.is_required
         return self.described.positional
+
+
+def keyword(name: str, annotation: Any, default: Any) -> inspect.Parameter:  # noqa: ANN401
+    """Give a keyword parameter, for the signature of the command or the route of a question."""
+    kind = inspect.Parameter.KEYWORD_ONLY
+    return inspect.Parameter(name, kind, annotation=annotation, default=default)

@@ -5,7 +5,6 @@ from datetime import datetime
 from typing import Annotated
 
 from infra.answers import cursors
-from infra.answers.logs import NotFound
 from infra.answers.question import Item, Page, Paging, Panel, Parameter, Question
 from infra.answers.text import Block, Line, Note
 from infra.bootstrap import Accord
@@ -47,7 +46,7 @@ def ask(
     page: Paging = Paging(),  # noqa: B008 - frozen
 ) -> Refusals:
     """Give refused inputs, a page at a time. Raises `NotFound` for a cursor of another question."""
-    after = 0 if page.after is None else _number(page.after)
+    after = 0 if page.after is None else cursors.read("rejected", page.after, int)[0]
     found = accord.history.refusals(None if all else "open", after, page.limit + 1)
     shown = found[: page.limit]
     return Refusals(
@@ -55,13 +54,6 @@ def ask(
         items=tuple(map(_refusal, shown)),
         next=cursors.written("rejected", shown[-1].number) if found[page.limit :] else None,
     )
-
-
-def _number(cursor: str) -> int:
-    (number,) = cursors.read("rejected", cursor, int)
-    if not isinstance(number, int):
-        raise NotFound(f"The cursor {cursor!r} is damaged.", "Begin with the first page.")
-    return number
 
 
 def _refusal(each: records.Refusal) -> Refusal:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from itertools import islice
 from typing import Annotated, TypeVar
 
 from domain import aggregates
@@ -37,7 +38,8 @@ from domain.values import Exact, Number, plain
 from infra.answers import kpis
 from infra.answers.logs import NOW, AsOf, NotFound, log, own_log, perhaps, sight_of
 from infra.answers.question import Answer, Item, Parameter, PartnershipId, Question
-from infra.answers.text import Block, Line, Table, amount, figure, minute, money, number
+from infra.answers.show import OpenDeadline, open_deadlines
+from infra.answers.text import Block, Line, Table, amount, figure, minute, number
 from infra.bootstrap import Accord
 from infra.projecting.runner import replay_all
 from projections import ALERTS, KPIS, SETTLEMENT, figures
@@ -113,15 +115,6 @@ class Debt(Item):
     currency: str
 
 
-class Upcoming(Item):
-    """A deadline that comes next."""
-
-    due: datetime
-    kind: DeadlineKind
-    ref: str
-    """What it is about: a milestone, an issue, a day."""
-
-
 class Review(Answer):
     """One page for a review."""
 
@@ -154,7 +147,7 @@ class Review(Answer):
     """The heaviest first."""
     accrued: tuple[Accrual, ...]
     to_be_paid: tuple[Debt, ...]
-    deadlines: tuple[Upcoming, ...]
+    deadlines: tuple[OpenDeadline, ...]
     """The next ones."""
 
 
@@ -208,7 +201,7 @@ def ask(
         risks=tuple(_risks(state)),
         accrued=tuple(_accrued(settlement.rows)),
         to_be_paid=tuple(_debts(settlement.rows)),
-        deadlines=tuple(_next(state, asked)),
+        deadlines=_next(state, asked),
     )
 
 
@@ -348,13 +341,13 @@ def _debts(rows: Rows) -> Iterator[Debt]:
                 yield Debt(statement=row["statement"], payer=payer, amount=left, currency=currency)
 
 
-def _next(state: Partnership, review: ReviewScheduled) -> list[Upcoming]:
-    found = [
-        Upcoming(due=each.due, kind=each.kind, ref=each.ref)
-        for each in sorted(state.deadlines.values())
+def _next(state: Partnership, review: ReviewScheduled) -> tuple[OpenDeadline, ...]:
+    others = (
+        each
+        for each in open_deadlines(state)
         if each.kind is not DeadlineKind.PERIOD and each.ref != review.review
-    ]
-    return found[:NEXT_DEADLINES]
+    )
+    return tuple(islice(others, NEXT_DEADLINES))
 
 
 # --- text --------------------------------------------------------------------------------------
@@ -414,14 +407,12 @@ def _action(each: Action) -> str:
 
 def _dispute(each: DisputeOpened) -> str:
     about = each.deal or each.entry or each.cause
-    disputed = f", {money(each.amount)}" if each.amount else ""
+    disputed = f", {each.amount}" if each.amount else ""
     return f"{each.dispute} ({about}{disputed}): {each.description}"
 
 
 def _contribution(each: Contributions) -> str:
-    given = "; ".join(
-        one.what + (f" ({money(one.value)})" if one.value else "") for one in each.given
-    )
+    given = "; ".join(one.what + (f" ({one.value})" if one.value else "") for one in each.given)
     hours = f"{number(each.hours)} hours; " if each.hours else ""
     return f"{each.party}: {hours}{given or 'nothing recorded'}"
 

@@ -71,7 +71,7 @@ from domain.values import Count, instant
 from infra.answers.logs import NOW, AsOf, NotFound, extent, own_stream, sight_of, size_of, times
 from infra.answers.question import Answer, Item, Parameter, PartnershipId, Question
 from infra.answers.rules import rule_in_words
-from infra.answers.text import Block, Line, Table, amount, counted, minute, money, number
+from infra.answers.text import Block, Line, Table, amount, counted, minute, number
 from infra.bootstrap import Accord
 from infra.deciding.pseudonyms import Names
 from projections.timeline import words
@@ -309,7 +309,7 @@ def ask(
             f"Nothing of {id} had happened by then.",
             f"It begins at {instant(first)}; ask for that moment or a later one.",
         )
-    is_live = when == AsOf(viewer=when.viewer) and not accord.simulated
+    is_live = when.is_now and not accord.simulated
     day = (when.at or when.known or (accord.clock() if is_live else found.recorded_at)).date()
 
     named = Names(history, id).recorded
@@ -352,10 +352,7 @@ def ask(
         proposals=tuple(_proposals(state)),
         renewal=_renewal(state),
         private=tuple(_private(state)),
-        deadlines=tuple(
-            OpenDeadline(due=each.due, kind=each.kind, ref=each.ref)
-            for each in sorted(state.deadlines.values())
-        ),
+        deadlines=tuple(open_deadlines(state)),
     )
 
 
@@ -409,6 +406,12 @@ class _Folded:
 
     def _of(self, planned: type[Event], name: str) -> _Times:
         return self.task_times.setdefault((planned, name), _Times())
+
+
+def open_deadlines(state: partnership.Partnership) -> Iterator[OpenDeadline]:
+    """Return the deadlines that have not passed, the next one first."""
+    for each in sorted(state.deadlines.values()):
+        yield OpenDeadline(due=each.due, kind=each.kind, ref=each.ref)
 
 
 def _parties(state: partnership.Partnership) -> Iterator[Party]:
@@ -629,7 +632,7 @@ def _people(party: Party) -> Iterator[str]:
 def _committed(resources: ResourcesCommitted | None) -> str:
     if resources is None:
         return ""
-    costs = "".join(f", {money(each)}" for each in resources.costs)
+    costs = "".join(f", {each}" for each in resources.costs)
     return f"{number(resources.attention)} % of one person's time{costs}"
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from domain.settlement import Balance
 from domain.values import Number, plain
-from infra.answers.logs import NOW, AsOf, log, sight_of, size_of
+from infra.answers.logs import NOW, AsOf, log, sight_of, size_of, view_rows
 from infra.answers.question import Answer, Item, PartnershipId, Question
 from infra.answers.text import Block, Note, Table, minute
 from infra.bootstrap import Accord
@@ -53,24 +53,17 @@ def ask(accord: Accord, id: PartnershipId, when: AsOf = NOW) -> IssuedStatements
     """Give the statements that were issued, in the order of issue. Raises `NotFound`."""
     size_of(accord.history, id)
     sight_of(accord.history, id, when, figures=False)
-    asked_now = when.at is None and when.known is None
-    rows = _saved(accord, id) if asked_now else _replayed(accord, id, when)
-    found = sorted(map(_issued, rows), key=lambda each: (each.index, each.statement))
-    return IssuedStatements(simulated=accord.simulated, as_of=when.asked, id=id, items=tuple(found))
-
-
-def _saved(accord: Accord, id: str) -> Iterator[Row]:
-    return (row for key, row in accord.views.select(SETTLEMENT.name, id) if _is_issued(key, row))
-
-
-def _replayed(accord: Accord, id: str, when: AsOf) -> Iterator[Row]:
-    rows = replay(SETTLEMENT, log(accord.history, id, when)).rows
-    return (row for key, row in rows.items() if _is_issued(key, row))
-
-
-def _is_issued(key: str, row: Row) -> bool:
+    rows = (
+        view_rows(accord, SETTLEMENT, id)
+        if when.is_now
+        else replay(SETTLEMENT, log(accord.history, id, when)).rows
+    )
     # A payout alone, as seen of a time before its statement, is a row without an index.
-    return key.startswith("statement/") and "index" in row
+    issued = (
+        _issued(row) for key, row in rows.items() if key.startswith("statement/") and "index" in row
+    )
+    found = sorted(issued, key=lambda each: (each.index, each.statement))
+    return IssuedStatements(simulated=accord.simulated, as_of=when.asked, id=id, items=tuple(found))
 
 
 def _issued(row: Row) -> IssuedStatement:

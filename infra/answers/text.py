@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Final
 
-from domain.values import MINOR_UNITS, Money, plain
+from domain.values import MINOR_UNITS, plain
 from projections.figures import Figure
 
 _TENTH: Final = Decimal("0.1")
@@ -138,8 +138,3 @@ def figure(known: Figure) -> str:
     if known.numerator is None or known.denominator is None or known.unit in MINOR_UNITS:
         return value
     return f"{value} ({number(known.numerator)}/{number(known.denominator)})"
-
-
-def money(value: Money) -> str:
-    """Give an amount of money: ``12.50 USD``."""
-    return str(value)

@@ -30,7 +30,7 @@ class Written(Result):
 
 
 def _moment(name: str, about: str) -> Any:  # noqa: ANN401 - typer's own option
-    return typer.Option(name, parser=moment, metavar="WHEN", help=about, show_default=False)
+    return typer.Option(name, parser=moment, metavar="WHEN", help=about)
 
 
 @app.command(rich_help_panel=Panel.EVIDENCE.value)
@@ -46,7 +46,6 @@ def bundle(
             "--for",
             metavar="PARTY",
             help="Include this party's private facts; without it, no private facts are included.",
-            show_default=False,
         ),
     ] = None,
     statement: Annotated[
@@ -55,16 +54,12 @@ def bundle(
             "--statement",
             metavar="STATEMENT",
             help="Include a proof of this statement, by its name or period.",
-            show_default=False,
         ),
     ] = None,
     alert: Annotated[
         str | None,
         typer.Option(
-            "--alert",
-            metavar="ALERT",
-            help="Include proofs of the events behind this alert.",
-            show_default=False,
+            "--alert", metavar="ALERT", help="Include proofs of the events behind this alert."
         ),
     ] = None,
     start: Annotated[

@@ -43,7 +43,6 @@ def demo(
             "--examples",
             metavar="DIR",
             help="A folder of feeds (*.jsonl); the examples that come with Accord unless given.",
-            show_default=False,
         ),
     ] = None,
     store: Store = DEFAULT_STORE,

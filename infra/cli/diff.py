@@ -1,29 +1,17 @@
 """`accord diff`: compare two accounts of one log, and prove a fork."""
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from infra.answers.question import Item, Panel
-from infra.answers.text import Block, Line
+from infra.answers.question import Panel
+from infra.answers.text import Line
 from infra.cli import printing
 from infra.cli.options import EXIT_CODES, REFUSED, Json, app
 
 if TYPE_CHECKING:
     from infra.tlog.notes import Verifier
-
-
-class Compared(Item):
-    """How two accounts of one log compare."""
-
-    verdict: str
-    text: str
-    index: int | None
-    """The index of the first event that differs."""
-    proof: dict[str, Any] | None
-    """The proof that the operator signed both, if they contradict each other."""
 
 
 @app.command(
@@ -32,9 +20,7 @@ class Compared(Item):
 )
 def diff(
     one: Annotated[Path, typer.Argument(metavar="A", help="A bundle, a checkpoint, or a proof.")],
-    other: Annotated[
-        Path | None, typer.Argument(metavar="B", help="Another one.", show_default=False)
-    ] = None,
+    other: Annotated[Path | None, typer.Argument(metavar="B", help="Another one.")] = None,
     key: Annotated[
         str, typer.Option("--log", metavar="KEY", help="The log's key, as accord log-key gave it.")
     ] = "",
@@ -58,16 +44,9 @@ def diff(
         found = forks.compare(forks.Account.read(one), forks.Account.read(other), operator)
     if found.proof and out:
         out.write_bytes(canonical(found.proof) + b"\n")
-    compared = Compared(
-        verdict=found.verdict, text=found.text, index=found.index, proof=found.proof
-    )
-    printing.result(compared, _text, as_json=as_json)
+    printing.result(found, lambda _: [Line(found.text)], as_json=as_json)
     if found.verdict == "fork":
         raise typer.Exit(REFUSED)
-
-
-def _text(compared: Compared) -> Iterator[Block]:
-    yield Line(compared.text)
 
 
 def _key(text: str) -> "Verifier":

@@ -2,28 +2,22 @@
 
 from collections.abc import Iterator
 from getpass import getuser
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
-import orjson
 import typer
 
 from domain.people import PersonErased
-from domain.values import instant
 from infra.answers.logs import NotFound, perhaps, size_of
 from infra.answers.outcomes import Report, Tally
 from infra.answers.question import Panel
 from infra.answers.text import Block, Line
-from infra.cli import ingest, printing
+from infra.cli import ingest
 from infra.cli.options import EXIT_CODES, REFUSED, Id, Json, Store, app, opened
-from infra.deciding.batch import Outcome
 from infra.deciding.pseudonyms import Names, names
 from infra.settings import DEFAULT_STORE
 
 if TYPE_CHECKING:
     from infra.bootstrap import Accord
-
-SOURCE = "accord:erase"
-"""The source of the erasures that a party asks for with `accord erase`."""
 
 
 class Erased(Report):
@@ -42,10 +36,7 @@ class Erased(Report):
 )
 def erase(
     id: Id,
-    name: Annotated[
-        str,
-        typer.Argument(metavar="NAME", help="The name, exactly as sent.", show_default=False),
-    ],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The name, exactly as sent.")],
     reason: Annotated[
         str,
         typer.Option("--reason", metavar="TEXT", help="It is recorded, so it must not have names."),
@@ -56,7 +47,6 @@ def erase(
             "--party",
             metavar="PARTY",
             help="The party that asks for it; the operator unless given.",
-            show_default=False,
         ),
     ] = None,
     store: Store = DEFAULT_STORE,
@@ -69,7 +59,8 @@ def erase(
             if party is None:
                 accord.service.record_own(id, getuser(), PersonErased(person=person, reason=reason))
             else:
-                tally.add([ask(accord, id, person, reason, party)])
+                data = {"person": person, "reason": reason}
+                tally.add([ingest.ask(accord, "erase", "ErasePerson", id, party, person, **data)])
         accord.catch_up()
         shown = () if tally.refused else map(Names(accord.history, id), erased)
         found = Erased(
@@ -78,9 +69,7 @@ def erase(
             erased=() if tally.refused else tuple(erased),
             shown=tuple(shown),
         )
-    printing.result(found, _text, as_json=as_json)
-    if found.refused:
-        raise typer.Exit(REFUSED)
+    ingest.finish(found, _text, as_json=as_json)
 
 
 def people(accord: "Accord", partnership: str, name: str) -> list[str]:
@@ -96,24 +85,6 @@ def people(accord: "Accord", partnership: str, name: str) -> list[str]:
             f"{partnership} has no person of this name.", perhaps(name, known.values(), hint)
         )
     return found
-
-
-def ask(accord: "Accord", partnership: str, person: str, reason: str, party: str) -> Outcome:
-    """Ask for the erasure of a person, given by commitment, as one of the parties."""
-    last = accord.history.heads([partnership])[partnership].recorded_at
-    moment = instant(last if accord.simulated else accord.clock())
-    event: dict[str, Any] = {
-        "specversion": "1.0",
-        "id": f"{person}/{moment}",
-        "source": SOURCE,
-        "type": "accord.ErasePerson",
-        "subject": partnership,
-        "time": moment,
-        "party": party,
-        "actor": "accord erase",
-        "data": {"person": person, "reason": reason},
-    }
-    return accord.service.ask(orjson.dumps(event))
 
 
 def _text(found: Erased) -> Iterator[Block]:

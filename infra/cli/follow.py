@@ -24,9 +24,7 @@ POLL_SECONDS = 0.5
 
 @app.command(rich_help_panel=Panel.QUERY.value)
 def follow(
-    id: Annotated[
-        str | None, typer.Argument(metavar="ID", help="One partnership.", show_default=False)
-    ] = None,
+    id: Annotated[str | None, typer.Argument(metavar="ID", help="One partnership.")] = None,
     state: Annotated[
         AlertState | None, typer.Option("--state", help="Only changes to this state.")
     ] = None,

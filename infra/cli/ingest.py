@@ -1,20 +1,22 @@
 """`accord ingest`: decide the events of files."""
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from itertools import chain, islice
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Annotated
+from typing import IO, TYPE_CHECKING, Annotated, TypeVar
 
 import orjson
 import typer
 
+from domain.values import instant
 from infra.answers.outcomes import RefusedEvent, Report, Tally
 from infra.answers.question import Panel
 from infra.answers.text import Block, Line
 from infra.cli import printing
 from infra.cli.options import EXIT_CODES, REFUSED, Json, Store, app, opened
+from infra.deciding.batch import Outcome
 from infra.settings import DEFAULT_STORE
 from infra.tlog import cloudevents
 
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from infra.bootstrap import Accord
+
+R = TypeVar("R", bound=Report)
 
 BATCH = 1000
 """Messages decided in one transaction."""
@@ -41,7 +45,6 @@ def ingest(
         typer.Argument(
             metavar="FILE...",
             help="CloudEvents: JSON lines, an array, or one object; - is standard input.",
-            show_default=False,
         ),
     ],
     receipts: Annotated[
@@ -58,7 +61,7 @@ def ingest(
     """Decide the events of files and record those that are accepted."""
     with opened(store, as_json=as_json) as accord:
         report = play(accord, files, receipts).report(accord)
-    finish(report, as_json=as_json)
+    finish(report, text, as_json=as_json)
 
 
 def play(accord: "Accord", files: list[str], receipts: Path | None = None) -> Tally:
@@ -84,7 +87,30 @@ def play(accord: "Accord", files: list[str], receipts: Path | None = None) -> Ta
     return tally
 
 
-def finish(report: Report, *, as_json: bool) -> None:
+def ask(
+    accord: "Accord", command: str, kind: str, subject: str, party: str, id: str, **data: str
+) -> Outcome:
+    """Decide an event that `accord <command>` sends for a party; the time makes its `id` unique.
+
+    The same event, sent again at the same time, has the outcome of the first.
+    """
+    last = accord.history.heads([subject])[subject].recorded_at
+    moment = instant(last if accord.simulated else accord.clock())
+    event = {
+        "specversion": "1.0",
+        "id": f"{id}/{moment}",
+        "source": f"accord:{command}",
+        "type": cloudevents.PREFIX + kind,
+        "subject": subject,
+        "time": moment,
+        "party": party,
+        "actor": f"accord {command}",
+        "data": data,
+    }
+    return accord.service.ask(orjson.dumps(event))
+
+
+def finish(report: R, text: Callable[[R], Iterable[Block]], *, as_json: bool) -> None:
     """Print a report, and end with exit code 3 if any event was refused."""
     printing.result(report, text, as_json=as_json)
     if report.refused:

@@ -17,9 +17,7 @@ from infra.settings import DEFAULT_STORE
 if TYPE_CHECKING:
     from infra.tlog.keys import Signer
 
-KeyFile = Annotated[
-    Path, typer.Option("--key", metavar="FILE", help="The party's key.", show_default=False)
-]
+KeyFile = Annotated[Path, typer.Option("--key", metavar="FILE", help="The party's key.")]
 
 
 class Key(Item):
@@ -38,7 +36,7 @@ class Key(Item):
 
 @app.command(rich_help_panel=Panel.EVIDENCE.value)
 def keygen(
-    file: Annotated[Path, typer.Argument(metavar="FILE", show_default=False)],
+    file: Annotated[Path, typer.Argument(metavar="FILE")],
     name: Annotated[
         str | None,
         typer.Option("--name", help="Whose key it is: a log's origin, a witness's name."),
@@ -95,12 +93,8 @@ def log_key(id: Id, store: Store = DEFAULT_STORE, as_json: Json = False) -> None
 @app.command("register-key", rich_help_panel=Panel.EVIDENCE.value)
 def register_key(
     id: Id,
-    party: Annotated[
-        str, typer.Option("--party", metavar="PARTY", help="Whose key it is.", show_default=False)
-    ],
-    actor: Annotated[
-        str, typer.Option("--actor", metavar="NAME", help="Who acts for it.", show_default=False)
-    ],
+    party: Annotated[str, typer.Option("--party", metavar="PARTY", help="Whose key it is.")],
+    actor: Annotated[str, typer.Option("--actor", metavar="NAME", help="Who acts for it.")],
     key: KeyFile,
     replaces: Annotated[
         str | None,

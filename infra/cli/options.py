@@ -163,7 +163,6 @@ Operator = Annotated[
         callback=_operator,
         metavar="NAME",
         help=f"The operator's name in signatures, {OPERATOR} by default; it never changes.",
-        show_default=False,
     ),
 ]
 
@@ -179,7 +178,7 @@ Store = Annotated[
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Id = Annotated[str, typer.Argument(metavar="ID", help="The partnership.", show_default=False)]
+Id = Annotated[str, typer.Argument(metavar="ID", help="The partnership.")]
 At = Annotated[
     datetime | None,
     typer.Option(
@@ -188,7 +187,6 @@ At = Annotated[
         metavar="WHEN",
         help="What had happened by then: a date means the whole of that day (UTC), "
         "2026-03-31T12:00:00Z that moment.",
-        show_default=False,
     ),
 ]
 Known = Annotated[
@@ -198,17 +196,13 @@ Known = Annotated[
         parser=moment,
         metavar="WHEN",
         help="What had been recorded by then: a date or a moment, as for --at.",
-        show_default=False,
     ),
 ]
 
 Party = Annotated[
     str | None,
     typer.Option(
-        "--party",
-        metavar="PARTY",
-        help="The view of this party; the operator's unless given.",
-        show_default=False,
+        "--party", metavar="PARTY", help="The view of this party; the operator's unless given."
     ),
 ]
 Full = Annotated[
@@ -217,7 +211,6 @@ Full = Annotated[
         "--full",
         metavar="REASON",
         help="Show both parties' private facts, for this reason; the look is recorded.",
-        show_default=False,
     ),
 ]
 

@@ -7,7 +7,7 @@ terminal would obey, are shown as their codes.
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from textwrap import wrap
 from typing import Literal, TypeVar, assert_never
 
@@ -62,6 +62,10 @@ def clean(text: object) -> str:
     return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", str(text))
 
 
+def _cell(value: object) -> Text:
+    return styled(value.text, value.style) if isinstance(value, Styled) else styled(value)
+
+
 def styled(value: object, style: str = "") -> Text:
     """Return text to print, by default in the style of the state that it begins with."""
     shown = clean(value)
@@ -73,28 +77,27 @@ def note(text: str) -> None:
     _console(stderr=True).print(clean(text), soft_wrap=True)
 
 
-def say(text: object = "", style: str = "", indent: int = 0) -> None:
+def line(text: str, style: str = "", indent: int = 0) -> None:
     """Print a line of text, wrapped between words at the width of the terminal."""
     _print(styled(text or " ", style), indent)
 
 
-def table(
-    columns: Sequence[str], rows: Iterable[Sequence[object]], *, indent: int = 0, title: str = ""
-) -> None:
-    """Print a table, below its title if it has one; a column named ``>...`` is aligned right.
+def table(shown: Tabled) -> None:
+    """Print a table.
 
-    Prints nothing without rows. In a narrow terminal cells are folded between words, those of the
-    widest columns first; nothing is cut off.
+    In a narrow terminal cells are folded between words, those of the widest columns first; nothing
+    is cut off.
     """
-    cells = [[each if isinstance(each, Text) else styled(each) for each in row] for row in rows]
+    columns, indent = shown.columns, shown.indent
+    cells = [[_cell(each) for each in row] for row in shown.rows]
     if not cells:
         return
-    if title:
-        say(title, "bold", indent)
+    if shown.title:
+        line(shown.title, "bold", indent)
         indent += 2
     heads = [name.removeprefix(">") for name in columns]
     texts = [[head, *(row[at].plain for row in cells)] for at, head in enumerate(heads)]
-    widths = _fit(texts, width() - indent - GAP * len(columns))
+    widths = _fit(texts, _console().width - indent - GAP * len(columns))
     grid = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0), header_style="bold")
     for name, head, wide in zip(columns, heads, widths, strict=True):
         justify: Literal["left", "right"] = "right" if name.startswith(">") else "left"
@@ -136,11 +139,6 @@ def _print(shown: Text | Table, indent: int) -> None:
     console.file.flush()
 
 
-def width() -> int:
-    """Return the columns of a line."""
-    return _console().width
-
-
 def hanging(head: str, text: str, columns: int) -> None:
     """Print a line that begins with `head`; folded text stays to the right of it."""
     lines = wrap(clean(text), max(columns - len(head), NARROWEST)) or [""]
@@ -149,16 +147,15 @@ def hanging(head: str, text: str, columns: int) -> None:
 
 def blocks(shown: Iterable[Block]) -> None:
     """Print an answer's text."""
-    columns = width()
+    columns = _console().width
     for block in shown:
         match block:
             case Line():
-                say(styled(block.text, block.style), indent=block.indent)
+                line(block.text, block.style, block.indent)
             case Hanging():
                 hanging(block.head, block.text, columns)
             case Tabled():
-                rows = [[_cell(each) for each in row] for row in block.rows]
-                table(block.columns, rows, indent=block.indent, title=block.title)
+                table(block)
             case Note():
                 note(block.text)
             case Json():
@@ -180,10 +177,6 @@ def result(found: T, text: Callable[[T], Iterable[Block]], *, as_json: bool) -> 
         blocks(text(found))
 
 
-def _cell(value: object) -> Text:
-    return styled(value.text, value.style) if isinstance(value, Styled) else styled(value)
-
-
 def write(part: str) -> None:
     """Print text unchanged."""
     sys.stdout.write(part)
@@ -191,8 +184,7 @@ def write(part: str) -> None:
 
 def document(value: object, *, pretty: bool = False) -> None:
     """Print one JSON document, on one line or indented for people."""
-    text = orjson.dumps(value, option=orjson.OPT_INDENT_2 if pretty else None).decode()
-    sys.stdout.write(f"{text}\n")
+    write(f"{orjson.dumps(value, option=orjson.OPT_INDENT_2 if pretty else None).decode()}\n")
     sys.stdout.flush()
 
 

@@ -11,13 +11,11 @@ import typer
 from pydantic import BaseModel
 
 from infra.answers.logs import AsOf
-from infra.answers.question import LONGEST_PAGE, Asks, Page, Paging, Question
+from infra.answers.question import LONGEST_PAGE, Asks, Page, Paging, Question, keyword
 from infra.bootstrap import Accord
 from infra.cli import printing
 from infra.cli.options import At, Full, Json, Known, Party, Store, app, opened, viewer_of
 from infra.settings import DEFAULT_STORE
-
-_KEYWORD = inspect.Parameter.KEYWORD_ONLY
 
 Limit = Annotated[
     int | None,
@@ -27,16 +25,12 @@ Limit = Annotated[
         max=LONGEST_PAGE,
         metavar="N",
         help="One page of at most N items; all pages unless given.",
-        show_default=False,
     ),
 ]
 After = Annotated[
     str | None,
     typer.Option(
-        "--after",
-        metavar="CURSOR",
-        help="The page that follows: the `next` of the page before.",
-        show_default=False,
+        "--after", metavar="CURSOR", help="The page that follows: the `next` of the page before."
     ),
 ]
 
@@ -55,23 +49,19 @@ def add(question: Question) -> None:
 def _options(question: Question) -> Iterator[inspect.Parameter]:
     for name, asks in question.parameters.items():
         if asks.described:
-            yield _parameter(name, _described(name, asks), asks.default)
+            yield keyword(name, _described(name, asks), asks.default)
     if question.asks_when:
-        yield _parameter("at", At, None)
-        yield _parameter("known", Known, None)
-        yield _parameter("party", Party, None)
+        yield keyword("at", At, None)
+        yield keyword("known", Known, None)
+        yield keyword("party", Party, None)
     if question.private:
-        yield _parameter("full", Full, None)
+        yield keyword("full", Full, None)
     if question.is_paged:
-        yield _parameter("limit", Limit, None)
-        yield _parameter("after", After, None)
+        yield keyword("limit", Limit, None)
+        yield keyword("after", After, None)
     if question.reads_store:
-        yield _parameter("store", Store, DEFAULT_STORE)
-    yield _parameter("as_json", Json, False)
-
-
-def _parameter(name: str, annotation: Any, default: Any) -> inspect.Parameter:  # noqa: ANN401
-    return inspect.Parameter(name, _KEYWORD, annotation=annotation, default=default)
+        yield keyword("store", Store, DEFAULT_STORE)
+    yield keyword("as_json", Json, False)
 
 
 def _described(name: str, asks: Asks) -> Any:  # noqa: ANN401 - an annotation

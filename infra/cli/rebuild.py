@@ -35,7 +35,6 @@ def rebuild(
         typer.Argument(
             metavar="[PROJECTION]…",
             help="What to rebuild. Without names: what was queued or interrupted, else all.",
-            show_default=False,
         ),
     ] = None,
     store: Store = DEFAULT_STORE,

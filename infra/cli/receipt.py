@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from infra.answers.logs import NotFound
+from infra.answers.outcomes import SignedReceipt
 from infra.answers.question import Panel, Result
 from infra.answers.text import Verbatim
 from infra.cli import printing
@@ -12,23 +13,14 @@ from infra.cli.options import Json, Store, app, opened
 from infra.settings import DEFAULT_STORE
 
 
-class Receipt(Result):
+class Receipt(Result, SignedReceipt):
     """The operator's receipt of an accepted event."""
-
-    source: str
-    id: str
-    receipt: str
-    """A signed note: the events stand in every checkpoint from its deadline on."""
 
 
 @app.command(rich_help_panel=Panel.EVIDENCE.value)
 def receipt(
-    source: Annotated[
-        str, typer.Argument(metavar="SOURCE", help="The event's source.", show_default=False)
-    ],
-    id: Annotated[
-        str, typer.Argument(metavar="SOURCE_ID", help="The event's id.", show_default=False)
-    ],
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help="The event's source.")],
+    id: Annotated[str, typer.Argument(metavar="SOURCE_ID", help="The event's id.")],
     store: Store = DEFAULT_STORE,
     as_json: Json = False,
 ) -> None:

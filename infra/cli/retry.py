@@ -7,7 +7,7 @@ import typer
 from infra.answers.logs import NotFound
 from infra.answers.outcomes import Tally
 from infra.answers.question import Panel
-from infra.cli.ingest import finish
+from infra.cli import ingest
 from infra.cli.options import EXIT_CODES, REFUSED, Json, Store, app, opened
 from infra.settings import DEFAULT_STORE
 
@@ -16,10 +16,7 @@ from infra.settings import DEFAULT_STORE
     rich_help_panel=Panel.INGEST.value, epilog=f"Exit code {REFUSED}: {EXIT_CODES[REFUSED]}."
 )
 def retry(
-    number: Annotated[
-        int,
-        typer.Argument(metavar="NUMBER", help="Its number in accord rejected.", show_default=False),
-    ],
+    number: Annotated[int, typer.Argument(metavar="NUMBER", help="Its number in accord rejected.")],
     store: Store = DEFAULT_STORE,
     as_json: Json = False,
 ) -> None:
@@ -30,4 +27,4 @@ def retry(
             raise NotFound(f"There is no refused input {number}.", "List them: accord rejected.")
         accord.catch_up()
         report = Tally([outcome]).report(accord)
-    finish(report, as_json=as_json)
+    ingest.finish(report, ingest.text, as_json=as_json)

@@ -1,19 +1,17 @@
 """`accord settle`: issue the statements of a period that is over."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
-import orjson
 import typer
 
-from domain.values import instant
 from infra.answers import statements
 from infra.answers.logs import size_of, view_rows
 from infra.answers.outcomes import Report, Tally
 from infra.answers.question import Panel
 from infra.answers.statements import IssuedStatement
 from infra.answers.text import Block
-from infra.cli import ingest, printing
+from infra.cli import ingest
 from infra.cli.options import (
     EXIT_CODES,
     REFUSED,
@@ -25,16 +23,12 @@ from infra.cli.options import (
     opened,
 )
 from infra.deciding.batch import Outcome
-from infra.deciding.service import wall_clock
 from infra.settings import DEFAULT_STORE
 from projections import OVERVIEW
 from projections.overview import OVERVIEW_ROW
 
 if TYPE_CHECKING:
     from infra.bootstrap import Accord
-
-SOURCE = "accord:settle"
-"""The source of statements that `accord settle` asks for."""
 
 
 class Settled(Report):
@@ -55,7 +49,6 @@ def settle(
             callback=checked_period,
             metavar="PERIOD",
             help="A month, a quarter or a year that is over.",
-            show_default=False,
         ),
     ],
     party: Annotated[
@@ -64,7 +57,6 @@ def settle(
             "--party",
             metavar="PARTY",
             help="The party that asks for it; the initiator unless given.",
-            show_default=False,
         ),
     ] = None,
     store: Store = DEFAULT_STORE,
@@ -75,9 +67,7 @@ def settle(
         report = Tally([issue(accord, id, period, party)]).report(accord)
         issued = [each for each in statements.ask(accord, id).items if each.period == period]
         settled = Settled(**dict(report), statements=tuple(issued))
-    printing.result(settled, _text, as_json=as_json)
-    if settled.refused:
-        raise typer.Exit(REFUSED)
+    ingest.finish(settled, _text, as_json=as_json)
 
 
 def issue(accord: "Accord", partnership: str, period: str, party: str | None = None) -> Outcome:
@@ -87,21 +77,11 @@ def issue(accord: "Accord", partnership: str, period: str, party: str | None = N
     """
     size_of(accord.history, partnership)
     accord.catch_up()
-    overview = view_rows(accord, OVERVIEW, partnership)[OVERVIEW_ROW]
-    last = accord.history.heads([partnership])[partnership].recorded_at
-    moment = instant(last if accord.simulated else wall_clock())
-    event: dict[str, Any] = {
-        "specversion": "1.0",
-        "id": f"{partnership}/{period}/{moment}",
-        "source": SOURCE,
-        "type": "accord.IssueStatement",
-        "subject": partnership,
-        "time": moment,
-        "party": party or overview.parties[0],
-        "actor": "accord settle",
-        "data": {"period": period},
-    }
-    outcome = accord.service.ask(orjson.dumps(event))
+    asks = party or view_rows(accord, OVERVIEW, partnership)[OVERVIEW_ROW].parties[0]
+    about = f"{partnership}/{period}"
+    outcome = ingest.ask(
+        accord, "settle", "IssueStatement", partnership, asks, about, period=period
+    )
     accord.catch_up()
     return outcome
 

@@ -33,11 +33,7 @@ def _until(text: str) -> datetime:
 def sign(
     file: Annotated[
         typer.FileBinaryRead,
-        typer.Argument(
-            metavar="FILE",
-            help="CloudEvents, as for ingest; - is standard input.",
-            show_default=False,
-        ),
+        typer.Argument(metavar="FILE", help="CloudEvents, as for ingest; - is standard input."),
     ],
     key: KeyFile,
     expires: Annotated[

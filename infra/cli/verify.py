@@ -21,7 +21,6 @@ def verify(
             "--memory",
             metavar="FILE",
             help="A file that remembers what was verified; the next run starts from there.",
-            show_default=False,
         ),
     ] = None,
     store: Store = DEFAULT_STORE,

@@ -20,28 +20,18 @@ if TYPE_CHECKING:
 WITNESS_PORT = 8010
 """Another port than that of `accord up`, so that a party can run both."""
 
-Name = Annotated[
-    str,
-    typer.Option("--name", help="The name under which it cosigns.", show_default=False),
-]
+Name = Annotated[str, typer.Option("--name", help="The name under which it cosigns.")]
 Key = Annotated[
-    Path,
-    typer.Option(
-        "--key", metavar="FILE", help="Its key, as accord keygen made it.", show_default=False
-    ),
+    Path, typer.Option("--key", metavar="FILE", help="Its key, as accord keygen made it.")
 ]
 State = Annotated[
     Path,
     typer.Option(
-        "--state",
-        metavar="FILE",
-        help="The file of the checkpoints that it saw; made if missing.",
-        show_default=False,
+        "--state", metavar="FILE", help="The file of the checkpoints that it saw; made if missing."
     ),
 ]
 Logs = Annotated[
-    list[str] | None,
-    typer.Option("--log", metavar="KEY", help="A log, by its verifier key.", show_default=False),
+    list[str] | None, typer.Option("--log", metavar="KEY", help="A log, by its verifier key.")
 ]
 Operators = Annotated[
     list[str] | None,
@@ -49,7 +39,6 @@ Operators = Annotated[
         "--operator",
         metavar="KEY",
         help="An operator, by a verifier key of its name: all of its partnerships' logs.",
-        show_default=False,
     ),
 ]
 
@@ -79,10 +68,7 @@ def witness(
     rich_help_panel=Panel.EVIDENCE.value, epilog=f"Exit code {REFUSED}: {EXIT_CODES[REFUSED]}."
 )
 def cosign(
-    file: Annotated[
-        Path,
-        typer.Argument(metavar="FILE", help="The checkpoint, a signed note.", show_default=False),
-    ],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The checkpoint, a signed note.")],
     name: Name,
     key: Key,
     state: State,
@@ -94,7 +80,6 @@ def cosign(
             "--proof",
             metavar="FILE",
             help="The proof that the log grew from the last cosigned one: a base64 hash a line.",
-            show_default=False,
         ),
     ] = None,
 ) -> None:
@@ -141,11 +126,7 @@ def forks(
     state: Annotated[
         Path,
         typer.Argument(
-            metavar="FILE",
-            help="The state of a witness (--state).",
-            exists=True,
-            dir_okay=False,
-            show_default=False,
+            metavar="FILE", help="The state of a witness (--state).", exists=True, dir_okay=False
         ),
     ],
     as_json: Json = False,

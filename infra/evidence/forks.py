@@ -12,6 +12,7 @@ from zipfile import BadZipFile, ZipFile, is_zipfile
 
 import orjson
 
+from infra.answers.question import Item
 from infra.tlog import codec, merkle
 from infra.tlog.merkle import Tree
 from infra.tlog.notes import (
@@ -80,14 +81,16 @@ def _root(leaves: tuple[bytes, ...]) -> bytes:
 Verdict = Literal["same", "grown", "fork", "unknown"]
 
 
-@dataclass(frozen=True, slots=True)
-class Compared:
-    """The result of comparing two accounts, in a sentence, and the proof of a fork."""
+class Compared(Item):
+    """How two accounts of one log compare."""
 
     verdict: Verdict
     text: str
+    """The verdict as a sentence."""
     index: int | None = None
+    """The index of the first event that differs."""
     proof: dict[str, Any] | None = None
+    """The proof that the operator signed both, if they contradict each other."""
 
 
 def compare(one: Account, other: Account, operator: Verifier) -> Compared:
@@ -105,29 +108,32 @@ def compare(one: Account, other: Account, operator: Verifier) -> Compared:
         text = (
             "One is larger, and without its bundle nobody can tell whether it grew from the other."
         )
-        return Compared("unknown", text)
+        return Compared(verdict="unknown", text=text)
     size = small.checkpoint.size
     if _root(large.leaves[:size]) == small.checkpoint.root:
         text = f"The one of {large.checkpoint.size} events has grown from the one of {size}."
-        return Compared("grown", text)
-    if small.leaves is None:
-        return Compared("fork", _told(None), None, _proof(small, large, None))
-    index = _first(small.leaves, large.leaves)
-    return Compared("fork", _told(index), index, _proof(small, large, index))
+        return Compared(verdict="grown", text=text)
+    return _fork(small, large)
 
 
 def _of_one_size(one: Account, other: Account) -> Compared:
     if one.checkpoint.root == other.checkpoint.root:
-        return Compared("same", f"Both are of the same {one.checkpoint.size} events.")
-    if one.leaves is None or other.leaves is None:
-        return Compared("fork", _told(None), None, _proof(one, other, None))
-    index = _first(one.leaves, other.leaves)
-    return Compared("fork", _told(index), index, _proof(one, other, index))
+        text = f"Both are of the same {one.checkpoint.size} events."
+        return Compared(verdict="same", text=text)
+    return _fork(one, other)
 
 
-def _told(index: int | None) -> str:
+def _fork(one: Account, other: Account) -> Compared:
+    index = None
+    if one.leaves is not None and other.leaves is not None:
+        index = _first(one.leaves, other.leaves)
+    return _proved(index, _proof(one, other, index))
+
+
+def _proved(index: int | None, proof: dict[str, Any]) -> Compared:
     where = "" if index is None else f" They part at index {index}."
-    return f"The operator signed two histories of one log.{where}"
+    text = f"The operator signed two histories of one log.{where}"
+    return Compared(verdict="fork", text=text, index=index, proof=proof)
 
 
 def _first(one: tuple[bytes, ...], other: tuple[bytes, ...]) -> int:
@@ -180,7 +186,7 @@ def check(raw: bytes, operator: Verifier) -> Compared:
     signed = all(each.note.by(operator) for each in (one, other))
     if not (signed and shown and one.checkpoint.origin == other.checkpoint.origin == operator.name):
         raise NoAccount(f"This does not prove that {operator.name} signed two histories.")
-    return Compared("fork", _told(index), index, proof)
+    return _proved(index, proof)
 
 
 def _shows(sides: list[dict[str, Any]], one: Checkpoint, other: Checkpoint, index: Any) -> bool:  # noqa: ANN401 - whatever stands there

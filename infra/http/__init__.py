@@ -1,6 +1,6 @@
 """The HTTP API: events, answers, the stream of alerts, health."""
 
 from infra.http.app import create_app
-from infra.http.server import DEFAULT_HOST, DEFAULT_PORT, serve
+from infra.http.server import serve
 
-__all__ = ["DEFAULT_HOST", "DEFAULT_PORT", "create_app", "serve"]
+__all__ = ["create_app", "serve"]

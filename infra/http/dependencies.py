@@ -1,6 +1,5 @@
 """What every route needs: the store, its workers, and whether the server is closing."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
@@ -43,9 +42,9 @@ def served(request: Request) -> Served:
     return found
 
 
-def json(body: BaseModel, headers: Mapping[str, str] | None = None) -> Response:
+def json(body: BaseModel) -> Response:
     """Give a model as a response."""
-    return Response(body.model_dump_json(), headers=headers, media_type="application/json")
+    return Response(body.model_dump_json(), media_type="application/json")
 
 
 ServedHere = Annotated[Served, Depends(served)]

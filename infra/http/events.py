@@ -8,7 +8,7 @@ from typing import Literal
 from fastapi import APIRouter, Request, Response
 from starlette.datastructures import Headers
 
-from infra.answers.outcomes import Report, Tally
+from infra.answers.outcomes import Report, SignedReceipt, Tally
 from infra.answers.question import Item, Result
 from infra.deciding.batch import Outcome
 from infra.deciding.group_commit import GATHERED, Busy
@@ -50,14 +50,6 @@ class Decided(Result):
     receipt: str | None = None
     """The operator's receipt: a signed note that the events stand in every checkpoint from its
     deadline on. Null where this process has no signing key."""
-
-
-class SignedReceipt(Item):
-    """The operator's receipt of one event."""
-
-    source: str
-    id: str
-    receipt: str
 
 
 class Decisions(Report):

@@ -12,13 +12,12 @@ from fastapi import APIRouter, Header, Path, Query, Response
 from domain.kernel import Refused
 from domain.values import Instant, Slug
 from infra.answers.logs import AsOf, NotFound
-from infra.answers.question import LONGEST_PAGE, PAGE, Asks, Paging, Question
+from infra.answers.question import LONGEST_PAGE, PAGE, Asks, Paging, Question, keyword
 from infra.http import openapi
 from infra.http.dependencies import ServedHere
 from infra.http.problems import REFUSED, Problem, not_found
 from projections.visibility import Viewer
 
-_KEYWORD = inspect.Parameter.KEYWORD_ONLY
 JSON: Final = "application/json"
 
 At = Annotated[
@@ -97,20 +96,20 @@ def _response(body: bytes, known: str | None) -> Response:
 
 
 def _parameters(question: Question, path: str) -> Iterator[inspect.Parameter]:
-    yield _parameter("served", ServedHere, inspect.Parameter.empty)
-    yield _parameter("if_none_match", IfNoneMatch, None)
+    yield keyword("served", ServedHere, inspect.Parameter.empty)
+    yield keyword("if_none_match", IfNoneMatch, None)
     for name, asks in question.parameters.items():
         if asks.described:
             in_path = f"{{{name}}}" in path
             default = inspect.Parameter.empty if in_path else asks.default
-            yield _parameter(name, _described(asks, in_path=in_path), default)
+            yield keyword(name, _described(asks, in_path=in_path), default)
     if question.asks_when:
-        yield _parameter("at", At, None)
-        yield _parameter("known", Known, None)
-        yield _parameter("party", Party, None)
+        yield keyword("at", At, None)
+        yield keyword("known", Known, None)
+        yield keyword("party", Party, None)
     if question.is_paged:
-        yield _parameter("limit", Limit, PAGE)
-        yield _parameter("after", After, None)
+        yield keyword("limit", Limit, PAGE)
+        yield keyword("after", After, None)
 
 
 def _described(asks: Asks, *, in_path: bool) -> Any:  # noqa: ANN401 - an annotation
@@ -127,7 +126,3 @@ def _without_none(kind: Any) -> Any:  # noqa: ANN401 - an annotation
     if NoneType not in get_args(kind):
         return kind
     return Union[tuple(each for each in get_args(kind) if each is not NoneType)]  # noqa: UP007
-
-
-def _parameter(name: str, annotation: Any, default: Any) -> inspect.Parameter:  # noqa: ANN401
-    return inspect.Parameter(name, _KEYWORD, annotation=annotation, default=default)

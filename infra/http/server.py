@@ -22,9 +22,6 @@ from infra.http.dependencies import Served
 from infra.running.listening import listening
 from infra.settings import Settings
 
-DEFAULT_HOST: Final = "127.0.0.1"
-DEFAULT_PORT: Final = 8000
-
 PATIENCE: Final = 10
 """Seconds that running requests have to finish when the server stops."""
 
@@ -61,8 +58,8 @@ class Server(uvicorn.Server):
 
 def serve(
     settings: Settings,
-    host: str = DEFAULT_HOST,
-    port: int = DEFAULT_PORT,
+    host: str,
+    port: int,
     clock: Callable[[], datetime] = wall_clock,
 ) -> None:
     """Serve an existing store until SIGINT or SIGTERM; accepted requests are finished first.

@@ -645,7 +645,7 @@ import sys
 from infra.http import serve
 from infra.settings import OPERATOR, Settings
 from infra.store.records import Output
-serve(Settings(store=sys.argv[1]), port=0)
+serve(Settings(store=sys.argv[1]), "127.0.0.1", 0)
 """
 
 
