@@ -298,7 +298,6 @@ def _money(member: Member, metric: str) -> tuple[Revenue, ...]:
 
 
 def _revenue(member: Member) -> tuple[Revenue, ...]:
-    """Give the revenue by metric and currency."""
     refunds = {each.currency: each.amount for each in _money(member, "refunds")}
     return tuple(
         replace(each, amount=each.amount - refunds.get(each.currency, Decimal(0)))
@@ -320,7 +319,6 @@ def _objectives(member: Member, today: date, *, ended: bool) -> tuple[Objective,
 def _outcome(
     member: Member, progress: ObjectiveProgress, since: date, today: date, *, ended: bool
 ) -> Objective:
-    """Give an objective with its outcome."""
     agreed, actual = progress.objective, progress.value
     if progress.met:
         outcome = Outcome.MET

@@ -4,7 +4,6 @@ import socket
 from collections.abc import Iterable
 from contextlib import suppress
 from functools import lru_cache
-from types import TracebackType
 from typing import Any, Self
 
 from kafka import KafkaConsumer, KafkaProducer
@@ -104,12 +103,7 @@ class Producer:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         # Nothing is waiting: each send ends when all is acknowledged.
         self.close()
 

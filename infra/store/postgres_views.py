@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import orjson
 import psycopg
@@ -19,15 +18,13 @@ from infra.store.records import (
     Behind,
     Fold,
     Key,
-    OtherFold,
-    Output,
     Row,
     Saved,
     Stale,
     StoredOutput,
     sortable,
 )
-from infra.store.view_pages import ViewPages
+from infra.store.stored_views import SWEPT, StoredViews, by_projection, output_values
 from infra.tlog.codec import canonical
 from projections import VERSIONS
 
@@ -46,9 +43,6 @@ _BEHIND = f"""FROM views.positions AS live LEFT JOIN views.positions AS rebuilt
     ON rebuilt.track = '{REBUILD}' AND rebuilt.partnership = live.partnership
     WHERE live.track = '{LIVE}'"""
 
-_SWEPT = 10_000
-"""Rows deleted in one transaction, so that other writers need not wait long."""
-
 
 @dataclass(frozen=True, slots=True)
 class Move:
@@ -59,7 +53,7 @@ class Move:
     index: int
 
 
-class PostgresViews(ViewPages):
+class PostgresViews(StoredViews):
     """The `Views` in one Postgres database, for any number of threads and processes."""
 
     def __init__(self, datastore: Datastore, versions: Mapping[str, int] = VERSIONS) -> None:
@@ -141,18 +135,12 @@ class PostgresViews(ViewPages):
         return projection, self._version(projection)
 
     def _check(self, projection: str) -> None:
-        """Raise `OtherFold` unless the live fold is of this release's version, or none is begun."""
-        _, ours = self._of(projection)
-        fold = self.folds().get(projection)
-        if fold is None and self._is_folded():
-            raise OtherFold(projection, None, ours)
-        if fold is not None and fold.version != ours:
-            raise OtherFold(projection, fold, ours)
+        self._check_fold(projection, self.folds().get(projection), self._is_folded)
 
     # --- what a runner needs ---
 
     def folds(self, track: str = LIVE) -> dict[str, Fold]:
-        return _by_projection(self.datastore.all(_FOLDS, track))
+        return by_projection(self.datastore.all(_FOLDS, track))
 
     def begin(self, versions: Mapping[str, int]) -> dict[str, Fold]:
         found = self.folds()
@@ -221,7 +209,7 @@ class PostgresViews(ViewPages):
 
     def queue(self, versions: Mapping[str, int]) -> dict[str, Fold]:
         with self._turn() as c:
-            found = _by_projection(c.execute(_FOLDS, (REBUILD,)).fetchall())
+            found = by_projection(c.execute(_FOLDS, (REBUILD,)).fetchall())
             if {name: each.version for name, each in found.items()} != versions:
                 c.execute("UPDATE views.folds SET track = NULL WHERE track = %s", (REBUILD,))
                 c.execute("DELETE FROM views.positions WHERE track = %s", (REBUILD,))
@@ -240,7 +228,7 @@ class PostgresViews(ViewPages):
 
     def swap(self, rest: Callable[[list[Behind]], Saved]) -> bool:
         with self._turn() as c:
-            rebuilt = _by_projection(c.execute(_FOLDS, (REBUILD,)).fetchall())
+            rebuilt = by_projection(c.execute(_FOLDS, (REBUILD,)).fetchall())
             if not rebuilt:
                 return False
             behind = c.execute(_NEXT_BEHIND, ("", None)).fetchall()
@@ -257,13 +245,13 @@ class PostgresViews(ViewPages):
 
     def sweep(self) -> None:
         for (fold,) in self.datastore.all("SELECT fold FROM views.folds WHERE track IS NULL"):
-            deleted = _SWEPT
-            while deleted == _SWEPT:
+            deleted = SWEPT
+            while deleted == SWEPT:
                 with self.datastore.tuples() as c:
                     c.execute(
                         """DELETE FROM views.rows WHERE ctid = ANY (ARRAY(
                             SELECT ctid FROM views.rows WHERE fold = %s LIMIT %s))""",
-                        (fold, _SWEPT),
+                        (fold, SWEPT),
                     )
                     deleted = c.rowcount
             self.datastore.run("DELETE FROM views.folds WHERE fold = %s", fold)
@@ -314,10 +302,6 @@ _NEXT_BEHIND = f"""SELECT live.partnership, coalesce(rebuilt.idx, {NOTHING}), li
     ORDER BY live.partnership LIMIT %s"""
 
 
-def _by_projection(found: Iterable[tuple[Any, ...]]) -> dict[str, Fold]:
-    return {projection: Fold(fold, projection, version) for projection, fold, version in found}
-
-
 def _begin(c: psycopg.Cursor[TupleRow], track: str, versions: Mapping[str, int]) -> None:
     c.executemany(
         """INSERT INTO views.folds (projection, version, track) VALUES (%s, %s, %s)
@@ -336,15 +320,10 @@ def _values(saved: Saved, cursor: tuple[str, int] | None) -> list[object]:
         list(saved.folds),
         *columns(positions, len(_POSITION)),
         *columns(rows, len(_ROW)),
-        *columns(map(_output_values, outputs.values()), len(_OUTPUT)),
+        *columns(map(output_values, outputs.values()), len(_OUTPUT)),
         *(cursor or (None, None)),
     ]
 
 
 def _row_values(body: Row | None) -> tuple[bytes | None, str | None]:
     return (None, None) if body is None else (canonical(body), sortable(body.get("wake")))
-
-
-def _output_values(o: Output) -> tuple[object, ...]:
-    body = canonical(o.body)
-    return o.id, o.projection, o.partnership, o.kind, body, o.cause_index, o.version

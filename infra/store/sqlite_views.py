@@ -2,7 +2,6 @@
 
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
 
 import orjson
 
@@ -14,8 +13,6 @@ from infra.store.records import (
     Behind,
     Fold,
     Key,
-    OtherFold,
-    Output,
     Row,
     Saved,
     Stale,
@@ -23,7 +20,7 @@ from infra.store.records import (
     sortable,
 )
 from infra.store.sqlite_datastore import Datastore, as_json, wanted
-from infra.store.view_pages import ViewPages
+from infra.store.stored_views import SWEPT, StoredViews, by_projection, output_values
 from infra.tlog.codec import canonical
 from projections import VERSIONS
 
@@ -65,11 +62,8 @@ _INSERT_OUTPUT = """INSERT OR IGNORE INTO outputs (id, projection, partnership, 
 _UPSERT_CURSOR = """INSERT INTO cursors VALUES (?, ?)
     ON CONFLICT DO UPDATE SET position = max(position, excluded.position)"""
 
-_SWEPT = 10_000
-"""Rows deleted in one transaction, so that other writers need not wait long."""
 
-
-class SqliteViews(ViewPages):
+class SqliteViews(StoredViews):
     """The `Views` in one SQLite file, for any number of threads and processes."""
 
     def __init__(self, datastore: Datastore, versions: Mapping[str, int] = VERSIONS) -> None:
@@ -148,20 +142,14 @@ class SqliteViews(ViewPages):
         return [StoredOutput(*row) for row in found]
 
     def last_output(self) -> int:
-        with self.datastore.reading() as c:
-            return int(c.execute("SELECT coalesce(max(number), 0) FROM outputs").fetchone()[0])
+        found = self.datastore.one("SELECT coalesce(max(number), 0) FROM outputs")
+        return int(found[0]) if found else 0
 
     def _check(self, c: sqlite3.Cursor, projection: str) -> int | None:
         """Return the id of the live fold, None before anything was folded. Raises `OtherFold`."""
-        ours = self._version(projection)
         fold = _folds(c, LIVE).get(projection)
-        if fold is None:
-            if _is_folded(c):
-                raise OtherFold(projection, None, ours)
-            return None
-        if fold.version != ours:
-            raise OtherFold(projection, fold, ours)
-        return fold.id
+        self._check_fold(projection, fold, lambda: _is_folded(c))
+        return fold.id if fold else None
 
     # --- what a runner needs ---
 
@@ -251,13 +239,13 @@ class SqliteViews(ViewPages):
         with self.datastore.reading() as c:
             dropped = c.execute("SELECT fold FROM folds WHERE track IS NULL").fetchall()
         for (fold,) in dropped:
-            deleted = _SWEPT
-            while deleted == _SWEPT:
+            deleted = SWEPT
+            while deleted == SWEPT:
                 with self.datastore.writing() as c:
                     c.execute(
                         """DELETE FROM rows WHERE fold = ?1 AND (partnership, key) IN
                         (SELECT partnership, key FROM rows WHERE fold = ?1 LIMIT ?2)""",
-                        (fold, _SWEPT),
+                        (fold, SWEPT),
                     )
                     deleted = c.rowcount
             self.datastore.run("DELETE FROM folds WHERE fold = ?", fold)
@@ -268,7 +256,7 @@ class SqliteViews(ViewPages):
 
 def _folds(c: sqlite3.Cursor, track: str) -> dict[str, Fold]:
     found = c.execute("SELECT projection, fold, version FROM folds WHERE track = ?", (track,))
-    return {projection: Fold(fold, projection, version) for projection, fold, version in found}
+    return by_projection(found)
 
 
 def _is_folded(c: sqlite3.Cursor) -> bool:
@@ -322,7 +310,7 @@ def _write(c: sqlite3.Cursor, saved: Saved) -> None:
         ],
     )
     c.executemany(_DELETE_ROW, [each[:3] for each in saved.rows if each[3] is None])
-    c.executemany(_INSERT_OUTPUT, map(_output_values, saved.outputs))
+    c.executemany(_INSERT_OUTPUT, map(output_values, saved.outputs))
 
 
 def _move(c: sqlite3.Cursor, track: str, positions: Mapping[str, tuple[int, int]]) -> None:
@@ -333,8 +321,3 @@ def _move(c: sqlite3.Cursor, track: str, positions: Mapping[str, tuple[int, int]
         c.executemany(statement, values)
         if values and c.rowcount < len(values):
             raise Stale("another runner folded these partnerships further")
-
-
-def _output_values(o: Output) -> tuple[Any, ...]:
-    body = canonical(o.body)
-    return o.id, o.projection, o.partnership, o.kind, body, o.cause_index, o.version

@@ -1,17 +1,33 @@
-"""The part of `Views` that needs only pages of rows and outputs."""
+"""What the views in both databases have in common."""
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
+from typing import Any
 
 import orjson
 
 from infra.store.paging import by_name
-from infra.store.records import Output, Row, Signal, Views
+from infra.store.records import Fold, OtherFold, Output, Row, Signal, Views
+from infra.tlog.codec import canonical
+
+SWEPT = 10_000
+"""Rows deleted in one transaction, so that other writers need not wait long."""
 
 
-class ViewPages(Views):
-    """The `Views` of this release's `versions` of the folds, on pages that a database reads."""
+def by_projection(found: Iterable[tuple[Any, ...]]) -> dict[str, Fold]:
+    """Return folds by projection, from columns of the projection, the id and the version."""
+    return {projection: Fold(fold, projection, version) for projection, fold, version in found}
+
+
+def output_values(o: Output) -> tuple[Any, ...]:
+    """Return what is stored of an output; the store numbers it."""
+    body = canonical(o.body)
+    return o.id, o.projection, o.partnership, o.kind, body, o.cause_index, o.version
+
+
+class StoredViews(Views):
+    """The part of `Views` that needs no statement of its own."""
 
     def __init__(self, versions: Mapping[str, int]) -> None:
         self._versions = versions
@@ -48,3 +64,12 @@ class ViewPages(Views):
     def _version(self, projection: str) -> int:
         """Return the version of a projection's fold that this release reads."""
         return self._versions.get(projection, 1)
+
+    def _check_fold(
+        self, projection: str, live: Fold | None, is_folded: Callable[[], bool]
+    ) -> None:
+        """Raise `OtherFold` unless the live fold is of this release's version, or none is begun."""
+        ours = self._version(projection)
+        differs = is_folded() if live is None else live.version != ours
+        if differs:
+            raise OtherFold(projection, live, ours)
