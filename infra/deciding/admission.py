@@ -108,30 +108,30 @@ def _check_aim(payload: Payload, event: Envelope, origin: str) -> None:
         "party": (payload.party, event.party),
         "type": (payload.type, event.type),
     }
-    for name, (said, found) in meant.items():
-        if said != found:
+    for name, (signed_for, found) in meant.items():
+        if signed_for != found:
             raise Refused(
                 "command-elsewhere",
-                f"It was signed for the {name} {said}; this is {found}.",
+                f"It was signed for the {name} {signed_for}; this is {found}.",
                 "Sign it for this log, partnership and party.",
             )
 
 
 def _key(signed: Signed, event: Envelope, keyring: Keyring) -> bytes:
-    held = keyring.of(event.party)
+    registered = keyring.of(event.party)
     command = event.data
-    if not held and isinstance(command, RegisterKey) and command.name == signed.keyid:
+    if not registered and isinstance(command, RegisterKey) and command.name == signed.keyid:
         return command.public
-    found = held.get(signed.keyid)
+    found = registered.get(signed.keyid)
     if found is None or not found.active:
-        active = [name for name, each in held.items() if each.active]
+        active = [name for name, each in registered.items() if each.active]
         raise Refused(
             "command-key",
             f"{signed.keyid} is not an active key of {event.party}.",
             f"Sign it with {' or '.join(active)}."
             if active
             else "Register a key first (RegisterKey)."
-            if not held
+            if not registered
             else f"{event.party} has no active key left, so it cannot sign.",
             active=active,
         )
@@ -152,11 +152,11 @@ def _check_seen(seen: SeenLog, place: Place) -> None:
 
 def check_same(signed: Signed, event: Envelope, decided: Sequence[Event]) -> None:
     """Raise `Refused` if the first recorded event differs from what was signed."""
-    said = signed.payload.event
+    asked = signed.payload.event
     if not decided:
         return
     recorded = decided[0].model_dump(mode="json", exclude_none=True)
-    for name, each in said["data"].items():
+    for name, each in asked["data"].items():
         if name in recorded and not _same(each, recorded[name]):
             raise Refused(
                 "command-differs",
@@ -165,27 +165,28 @@ def check_same(signed: Signed, event: Envelope, decided: Sequence[Event]) -> Non
                 field=name,
                 recorded=recorded[name],
             )
-    if said["time"] != instant(event.time):
+    time = instant(event.time)
+    if asked["time"] != time:
         raise Refused(
             "command-differs",
-            f"The time is signed as {said['time']} and would be recorded as {instant(event.time)}.",
+            f"The time is signed as {asked['time']} and would be recorded as {time}.",
             "Write the time in UTC, with six digits of a second or none.",
             pointer="/time",
         )
 
 
-def _same(said: Any, recorded: Any) -> bool:  # noqa: ANN401 - any JSON values
-    match said, recorded:
+def _same(signed: Any, recorded: Any) -> bool:  # noqa: ANN401 - any JSON values
+    match signed, recorded:
         case dict(), dict():
-            return said.keys() == recorded.keys() and all(
-                _same(each, recorded[name]) for name, each in said.items()
+            return signed.keys() == recorded.keys() and all(
+                _same(each, recorded[name]) for name, each in signed.items()
             )
         case list(), list():
-            return len(said) == len(recorded) and all(map(_same, said, recorded))
+            return len(signed) == len(recorded) and all(map(_same, signed, recorded))
         case str(), str():
-            return said == recorded or recorded.startswith(_COMMITMENT)
+            return signed == recorded or recorded.startswith(_COMMITMENT)
         case _:
-            return type(said) is type(recorded) and bool(said == recorded)
+            return type(signed) is type(recorded) and bool(signed == recorded)
 
 
 def nonce_key(payload: Payload) -> str:

@@ -94,7 +94,7 @@ def personal(model: type[Value]) -> tuple[str, ...]:
     )
 
 
-def renamed(value: V, told: Callable[[str], str]) -> V:
+def renamed(value: V, rename: Callable[[str], str]) -> V:
     """Return a command or an event with other names for its people."""
     fields = personal(type(value))
     if not fields:
@@ -102,7 +102,7 @@ def renamed(value: V, told: Callable[[str], str]) -> V:
     found = {name: getattr(value, name) for name in fields}
     return value.model_copy(
         update={
-            name: [told(one) for one in each] if isinstance(each, list) else told(each)
+            name: [rename(one) for one in each] if isinstance(each, list) else rename(each)
             for name, each in found.items()
         }
     )

@@ -22,6 +22,14 @@ from infra.store.records import (
 )
 from infra.tlog.codec import utc
 
+# The key of partnership and index finds each next name, so the events between are not read.
+_NAMES = """WITH RECURSIVE names AS (
+    (SELECT partnership FROM history.events WHERE partnership > %s ORDER BY partnership LIMIT 1)
+    UNION ALL
+    SELECT (SELECT e.partnership FROM history.events e
+            WHERE e.partnership > names.partnership ORDER BY e.partnership LIMIT 1)
+    FROM names WHERE names.partnership IS NOT NULL)"""
+
 
 class PostgresStore(EventLog):
     """The `History` in one Postgres database, for any number of threads and processes."""
@@ -99,16 +107,8 @@ class PostgresStore(EventLog):
         return dict(found)
 
     def partnerships(self, after: str = "", limit: int = 1000) -> list[str]:
-        # Each has one event of index 0, and the key of partnership and index finds it.
         found = self.datastore.all(
-            """WITH RECURSIVE names AS (
-                (SELECT partnership FROM history.events WHERE partnership > %s
-                 ORDER BY partnership LIMIT 1)
-                UNION ALL
-                SELECT (SELECT e.partnership FROM history.events e
-                        WHERE e.partnership > names.partnership ORDER BY e.partnership LIMIT 1)
-                FROM names WHERE names.partnership IS NOT NULL
-            ) SELECT partnership FROM names WHERE partnership IS NOT NULL LIMIT %s""",
+            f"{_NAMES} SELECT partnership FROM names WHERE partnership IS NOT NULL LIMIT %s",  # noqa: S608 - written above
             after,
             limit,
         )
@@ -117,14 +117,9 @@ class PostgresStore(EventLog):
     def last_recorded_at(self) -> datetime | None:
         # The last event of each partnership is its latest, and the key finds it.
         found = self.datastore.one(
-            """WITH RECURSIVE names AS (
-                (SELECT partnership FROM history.events ORDER BY partnership LIMIT 1)
-                UNION ALL
-                SELECT (SELECT e.partnership FROM history.events e
-                        WHERE e.partnership > names.partnership ORDER BY e.partnership LIMIT 1)
-                FROM names WHERE names.partnership IS NOT NULL
-            ) SELECT max((SELECT e.recorded_at FROM history.events e
-                WHERE e.partnership = names.partnership ORDER BY e.idx DESC LIMIT 1)) FROM names"""
+            f"""{_NAMES} SELECT max((SELECT e.recorded_at FROM history.events e
+                WHERE e.partnership = names.partnership ORDER BY e.idx DESC LIMIT 1)) FROM names""",  # noqa: S608 - as above
+            "",
         )
         return utc(found[0]) if found and found[0] else None
 

@@ -75,9 +75,9 @@ class Policy:
         """Read a policy. Raises `NoPolicy` with the number of the line."""
         policy = cls(quorum="")
         for number, line in enumerate(text.split("\n"), 1):
-            told = line.partition("#")[0].rstrip()
+            content = line.partition("#")[0].rstrip()
             try:
-                policy = policy._with(told) if told else policy
+                policy = policy._with(content) if content else policy
             except (NoPolicy, NoKey, Malformed) as error:
                 raise NoPolicy(f"Line {number} of the policy: {error}") from None
         if not policy.quorum:
