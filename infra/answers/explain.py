@@ -569,7 +569,7 @@ def _alert_blocks(found: AlertExplained, *, was: datetime | None) -> Iterator[Bl
             (
                 each.because_of.index,
                 minute(each.because_of.recorded_at),
-                Styled(each.alert.state, _STATE_STYLES[each.alert.state]),
+                Styled(each.alert.state, "bold red" if each.alert.state is AlertState.OPEN else ""),
                 each.text,
                 each.because_of.text
                 if each.because_of.actor == _CLOCK
@@ -595,11 +595,6 @@ def _alert_blocks(found: AlertExplained, *, was: datetime | None) -> Iterator[Bl
 
 
 _CLOCK = "clock"
-_STATE_STYLES = {
-    AlertState.OPEN: "bold red",
-    AlertState.RESOLVED: "green",
-    AlertState.WITHDRAWN: "yellow",
-}
 
 
 def _event(event: TimelineItem) -> tuple[str, str, str, str]:

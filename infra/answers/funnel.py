@@ -56,7 +56,7 @@ def text(found: DealFunnel) -> Iterator[Block]:
         [
             (
                 each.step,
-                "hidden" if each.count is None else number(each.count),
+                number(each.count, "hidden"),
                 *_share(each),
                 "the worst step" if each.step == shown.worst else each.note or "",
             )

@@ -44,8 +44,8 @@ def text(answer: Markets) -> Iterator[Block]:
                 each.rank or "–",
                 each.market,
                 each.party,
-                "" if each.viability is None else number(each.viability),
-                "" if each.cultural_fit is None else number(each.cultural_fit),
+                number(each.viability),
+                number(each.cultural_fit),
                 ""
                 if each.feedback_score is None
                 else f"{number(each.feedback_score)} ({each.feedback})",

@@ -39,10 +39,14 @@ class Panel(StrEnum):
     RUN = "Run"
 
 
-class Result(BaseModel):
-    """What a command or a request gives: one JSON document."""
+class Item(BaseModel):
+    """A part of an answer."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class Result(Item):
+    """What a command or a request gives: one JSON document."""
 
     simulated: bool = False
     """Whether the store is simulated: its feeds say when things were recorded."""
@@ -61,12 +65,6 @@ class Page(Answer, Generic[T]):
     next: str | None = None
     """The cursor of the next page (`after`); null on the last page."""
     items: tuple[T, ...]
-
-
-class Item(BaseModel):
-    """A part of an answer."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,34 +129,40 @@ class Question:
 
     @cached_property
     def parameters(self) -> dict[str, "Asks"]:
-        """What `ask` takes beside the store, by name."""
-        hints = get_type_hints(self.ask, include_extras=True)
-        return {
-            name: Asks.of(hints[name], each.default)
-            for name, each in inspect.signature(self.ask).parameters.items()
-            if hints[name] is not Accord
-        }
-
-    @cached_property
-    def reads_store(self) -> bool:
-        """Whether the answer comes from a store, rather than from this release alone."""
-        return Accord in get_type_hints(self.ask).values()
-
-    @cached_property
-    def answer(self) -> type[BaseModel]:
-        """The model of the answer."""
-        found: type[BaseModel] = get_type_hints(self.ask)["return"]
+        """What is asked, by name: the parameters of `ask` that have a `Parameter`."""
+        defaults = inspect.signature(self.ask).parameters
+        found = {}
+        for name, hint in self._hints.items():
+            kind, *notes = get_args(hint) if get_origin(hint) is Annotated else (hint,)
+            for each in notes:
+                if isinstance(each, Parameter):
+                    found[name] = Asks(kind, defaults[name].default, each)
         return found
 
     @cached_property
+    def _hints(self) -> dict[str, Any]:
+        return get_type_hints(self.ask, include_extras=True)
+
+    @property
+    def answer(self) -> type[BaseModel]:
+        """The model of the answer."""
+        found: type[BaseModel] = self._hints["return"]
+        return found
+
+    @property
+    def reads_store(self) -> bool:
+        """Whether the answer comes from a store, rather than from this release alone."""
+        return Accord in self._hints.values()
+
+    @property
     def is_paged(self) -> bool:
         """Whether the answer comes in pages."""
-        return any(each.type is Paging for each in self.parameters.values())
+        return Paging in self._hints.values()
 
-    @cached_property
+    @property
     def asks_when(self) -> bool:
         """Whether the answer can be as of a moment."""
-        return any(each.type is AsOf for each in self.parameters.values())
+        return AsOf in self._hints.values()
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,16 +171,7 @@ class Asks:
 
     type: Any
     default: Any
-    described: Parameter | None
-
-    @classmethod
-    def of(cls, hint: Any, default: Any) -> "Asks":  # noqa: ANN401 - any annotation
-        """Read an annotation."""
-        if get_origin(hint) is not Annotated:
-            return cls(hint, default, None)
-        kind, *notes = get_args(hint)
-        described = [each for each in notes if isinstance(each, Parameter)]
-        return cls(kind, default, described[0] if described else None)
+    described: Parameter
 
     @property
     def is_required(self) -> bool:
@@ -186,9 +181,8 @@ class Asks:
     @property
     def is_positional(self) -> bool:
         """Whether the command takes it without a name."""
-        if self.described is None or self.described.positional is None:
-            return self.is_required
-        return self.described.positional
+        positional = self.described.positional
+        return self.is_required if positional is None else positional
 
 
 def keyword(name: str, annotation: Any, default: Any) -> inspect.Parameter:  # noqa: ANN401

@@ -394,7 +394,7 @@ def _sections(page: Review) -> Iterator[tuple[str, list[str]]]:
 
 def _objective(each: ObjectiveProgress) -> str:
     agreed = each.objective
-    actual = "nothing known" if each.value is None else number(each.value)
+    actual = number(each.value, "nothing known")
     target = amount(agreed.target, agreed.unit)
     met = "met" if each.met else "not yet"
     return f"{met:<9}  {agreed.metric}: {actual} of {target} by {agreed.deadline}"

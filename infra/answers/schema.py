@@ -3,28 +3,6 @@
 from collections.abc import Iterator
 from typing import Annotated, Any
 
-from domain import (
-    deal,
-    dispute,
-    entry,
-    execution,
-    experiment,
-    exploration,
-    formation,
-    gates,
-    governance,
-    health,
-    markets,
-    partnership,
-    people,
-    priors,
-    program,
-    renewal,
-    reported_figure,
-    scaling,
-    settlement,
-    sharing,
-)
 from domain.aggregates import command_types
 from domain.kernel import Command, Refused, Stage
 from infra.answers.logs import NotFound
@@ -34,28 +12,28 @@ from infra.deciding import intake
 from infra.tlog import cloudevents
 
 CHAPTERS = (
-    exploration,
-    markets,
-    formation,
-    governance,
-    priors,
-    sharing,
-    execution,
-    health,
-    experiment,
-    scaling,
-    renewal,
-    gates,
-    partnership,
-    deal,
-    entry,
-    settlement,
-    dispute,
-    people,
-    reported_figure,
-    program,
+    "exploration",
+    "markets",
+    "formation",
+    "governance",
+    "priors",
+    "sharing",
+    "execution",
+    "health",
+    "experiment",
+    "scaling",
+    "renewal",
+    "gates",
+    "partnership",
+    "deal",
+    "entry",
+    "settlement",
+    "dispute",
+    "people",
+    "reported_figure",
+    "program",
 )
-"""The modules that define commands, in the order of a partnership's life."""
+"""The modules of `domain` that define commands, in the order of a partnership's life."""
 
 
 class EventType(Item):
@@ -105,8 +83,8 @@ def _type(name: str, command: type[Command], schema: dict[str, Any] | None = Non
 
 
 def _chapter(command: type[Command]) -> int:
-    names = [chapter.__name__ for chapter in CHAPTERS]
-    return names.index(command.__module__) if command.__module__ in names else len(names)
+    module = command.__module__.removeprefix("domain.")
+    return CHAPTERS.index(module) if module in CHAPTERS else len(CHAPTERS)
 
 
 def text(found: EventTypes) -> Iterator[Block]:

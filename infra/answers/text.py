@@ -91,8 +91,10 @@ def day(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%d")
 
 
-def number(value: Decimal) -> str:
-    """Give a decimal without trailing zeros: ``12.5``, ``1000``."""
+def number(value: Decimal | None, none: str = "") -> str:
+    """Give a decimal without trailing zeros: ``12.5``, ``1000``; `none` without a value."""
+    if value is None:
+        return none
     return plain(value.quantize(Decimal(1)) if value == value.to_integral() else value.normalize())
 
 

@@ -117,9 +117,9 @@ def text(found: TriedRule) -> Iterator[Block]:
         [
             (
                 each.window,
-                "none" if each.value is None else number(each.value),
-                "" if each.sample is None else number(each.sample),
-                "" if each.probability is None else number(each.probability),
+                number(each.value, "none"),
+                number(each.sample),
+                number(each.probability),
                 each.finding.replace("-", " "),
             )
             for each in found.windows

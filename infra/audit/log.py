@@ -121,9 +121,7 @@ class Log:
                 left, right = ((level - 1, 2 * number), (level - 1, 2 * number + 1))
                 return merkle.node_hash(node(left), node(right))
             start = number << level
-            tree = Tree()
-            for leaf in self._history.leaves(self.partnership, start, start + (1 << level)):
-                tree.add(leaf)
-            return tree.root()
+            stop = start + (1 << level)
+            return Tree.over(self._history.leaves(self.partnership, start, stop)).root()
 
         return node

@@ -4,14 +4,14 @@ from collections.abc import Iterator
 from datetime import datetime
 from getpass import getuser
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from infra.answers.question import Panel, Result
 from infra.answers.text import Block, Line, Note, Verbatim
 from infra.cli import printing
-from infra.cli.options import FAILED, Id, Json, Store, app, moment, opened
+from infra.cli.options import FAILED, Id, Json, Store, app, moment_option, opened
 from infra.settings import DEFAULT_STORE
 
 
@@ -27,10 +27,6 @@ class Written(Result):
     """The key of the log, which a reader pins."""
     warning: str | None
     """How the store differs from what was signed; null if it does not."""
-
-
-def _moment(name: str, about: str) -> Any:  # noqa: ANN401 - typer's own option
-    return typer.Option(name, parser=moment, metavar="WHEN", help=about)
 
 
 @app.command(rich_help_panel=Panel.EVIDENCE.value)
@@ -63,10 +59,10 @@ def bundle(
         ),
     ] = None,
     start: Annotated[
-        datetime | None, _moment("--from", "Include earlier events as hashes alone.")
+        datetime | None, moment_option("--from", "Include earlier events as hashes alone.")
     ] = None,
     end: Annotated[
-        datetime | None, _moment("--to", "Include later events as hashes alone.")
+        datetime | None, moment_option("--to", "Include later events as hashes alone.")
     ] = None,
     store: Store = DEFAULT_STORE,
     as_json: Json = False,

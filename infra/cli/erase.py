@@ -12,7 +12,7 @@ from infra.answers.outcomes import Report, Tally
 from infra.answers.question import Panel
 from infra.answers.text import Block, Line
 from infra.cli import ingest
-from infra.cli.options import EXIT_CODES, REFUSED, Id, Json, Store, app, opened
+from infra.cli.options import REFUSES, Id, Json, Store, app, opened
 from infra.deciding.pseudonyms import Names, names
 from infra.settings import DEFAULT_STORE
 
@@ -30,10 +30,7 @@ class Erased(Report):
     """How answers show them from now on."""
 
 
-@app.command(
-    rich_help_panel=Panel.EVIDENCE.value,
-    epilog=f"Exit code {REFUSED}: {EXIT_CODES[REFUSED]}.",
-)
+@app.command(rich_help_panel=Panel.EVIDENCE.value, epilog=REFUSES)
 def erase(
     id: Id,
     name: Annotated[str, typer.Argument(metavar="NAME", help="The name, exactly as sent.")],

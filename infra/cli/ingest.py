@@ -15,7 +15,7 @@ from infra.answers.outcomes import RefusedEvent, Report, Tally
 from infra.answers.question import Panel
 from infra.answers.text import Block, Line
 from infra.cli import printing
-from infra.cli.options import EXIT_CODES, REFUSED, Json, Store, app, opened
+from infra.cli.options import REFUSED, REFUSES, Json, Store, app, opened
 from infra.deciding.batch import Outcome
 from infra.settings import DEFAULT_STORE
 from infra.tlog import cloudevents
@@ -36,9 +36,7 @@ LINES = {".jsonl", ".ndjson"}
 """The suffixes of files of JSON lines."""
 
 
-@app.command(
-    rich_help_panel=Panel.INGEST.value, epilog=f"Exit code {REFUSED}: {EXIT_CODES[REFUSED]}."
-)
+@app.command(rich_help_panel=Panel.INGEST.value, epilog=REFUSES)
 def ingest(
     files: Annotated[
         list[str],

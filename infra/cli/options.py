@@ -27,6 +27,9 @@ EXIT_CODES = {
 }
 """The exit codes of every command."""
 
+REFUSES = f"Exit code {REFUSED}: {EXIT_CODES[REFUSED]}."
+"""The end of the help of a command that can end with this code."""
+
 KAFKA = "ACCORD_KAFKA"
 """The variable with the address of the broker; if it is set, only projectors fold."""
 
@@ -136,6 +139,11 @@ def moment(text: str) -> datetime:
     return found.astimezone(UTC)
 
 
+def moment_option(name: str, about: str) -> Any:  # noqa: ANN401 - typer's own option
+    """Return the option whose value is a moment."""
+    return typer.Option(name, parser=moment, metavar="WHEN", help=about)
+
+
 def checked_period(text: str | None) -> str | None:
     """Return a period unchanged. Raises `typer.BadParameter` for other text."""
     import re
@@ -181,24 +189,17 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Id = Annotated[str, typer.Argument(metavar="ID", help="The partnership.")]
 At = Annotated[
     datetime | None,
-    typer.Option(
+    moment_option(
         "--at",
-        parser=moment,
-        metavar="WHEN",
-        help="What had happened by then: a date means the whole of that day (UTC), "
+        "What had happened by then: a date means the whole of that day (UTC), "
         "2026-03-31T12:00:00Z that moment.",
     ),
 ]
 Known = Annotated[
     datetime | None,
-    typer.Option(
-        "--known",
-        parser=moment,
-        metavar="WHEN",
-        help="What had been recorded by then: a date or a moment, as for --at.",
-    ),
+    moment_option("--known", "What had been recorded by then: a date or a moment, as for --at."),
 ]
-
+Host = Annotated[str, typer.Option("--host", help="The address to listen on.")]
 Party = Annotated[
     str | None,
     typer.Option(

@@ -48,8 +48,7 @@ def add(question: Question) -> None:
 
 def _options(question: Question) -> Iterator[inspect.Parameter]:
     for name, asks in question.parameters.items():
-        if asks.described:
-            yield keyword(name, _described(name, asks), asks.default)
+        yield keyword(name, _described(name, asks), asks.default)
     if question.asks_when:
         yield keyword("at", At, None)
         yield keyword("known", Known, None)
@@ -66,7 +65,6 @@ def _options(question: Question) -> Iterator[inspect.Parameter]:
 
 def _described(name: str, asks: Asks) -> Any:  # noqa: ANN401 - an annotation
     described = asks.described
-    assert described is not None  # noqa: S101 - only described ones are asked for
     shown: dict[str, Any] = {"help": described.help, "show_default": False}
     if described.metavar:
         shown["metavar"] = described.metavar

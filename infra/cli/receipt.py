@@ -13,7 +13,7 @@ from infra.cli.options import Json, Store, app, opened
 from infra.settings import DEFAULT_STORE
 
 
-class Receipt(Result, SignedReceipt):
+class Receipt(SignedReceipt, Result):
     """The operator's receipt of an accepted event."""
 
 

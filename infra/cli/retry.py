@@ -8,13 +8,11 @@ from infra.answers.logs import NotFound
 from infra.answers.outcomes import Tally
 from infra.answers.question import Panel
 from infra.cli import ingest
-from infra.cli.options import EXIT_CODES, REFUSED, Json, Store, app, opened
+from infra.cli.options import REFUSES, Json, Store, app, opened
 from infra.settings import DEFAULT_STORE
 
 
-@app.command(
-    rich_help_panel=Panel.INGEST.value, epilog=f"Exit code {REFUSED}: {EXIT_CODES[REFUSED]}."
-)
+@app.command(rich_help_panel=Panel.INGEST.value, epilog=REFUSES)
 def retry(
     number: Annotated[int, typer.Argument(metavar="NUMBER", help="Its number in accord rejected.")],
     store: Store = DEFAULT_STORE,

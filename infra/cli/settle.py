@@ -12,16 +12,7 @@ from infra.answers.question import Panel
 from infra.answers.statements import IssuedStatement
 from infra.answers.text import Block
 from infra.cli import ingest
-from infra.cli.options import (
-    EXIT_CODES,
-    REFUSED,
-    Id,
-    Json,
-    Store,
-    app,
-    checked_period,
-    opened,
-)
+from infra.cli.options import REFUSES, Id, Json, Store, app, checked_period, opened
 from infra.deciding.batch import Outcome
 from infra.settings import DEFAULT_STORE
 from projections import OVERVIEW
@@ -37,9 +28,7 @@ class Settled(Report):
     statements: tuple[IssuedStatement, ...]
 
 
-@app.command(
-    rich_help_panel=Panel.INGEST.value, epilog=f"Exit code {REFUSED}: {EXIT_CODES[REFUSED]}."
-)
+@app.command(rich_help_panel=Panel.INGEST.value, epilog=REFUSES)
 def settle(
     id: Id,
     period: Annotated[

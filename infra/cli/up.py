@@ -5,13 +5,13 @@ from typing import Annotated
 import typer
 
 from infra.answers.question import Panel
-from infra.cli.options import HOST, PORT, Store, app, settings
+from infra.cli.options import HOST, PORT, Host, Store, app, settings
 from infra.settings import DEFAULT_STORE
 
 
 @app.command(rich_help_panel=Panel.RUN.value)
 def up(
-    host: Annotated[str, typer.Option("--host", help="The address to listen on.")] = HOST,
+    host: Host = HOST,
     port: Annotated[
         int, typer.Option("--port", envvar="ACCORD_PORT", min=0, max=65535, help="The port.")
     ] = PORT,

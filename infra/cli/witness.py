@@ -11,7 +11,7 @@ from domain.values import instant
 from infra.answers.question import Item, Panel
 from infra.answers.text import Block, Line, Note, Verbatim
 from infra.cli import printing
-from infra.cli.options import EXIT_CODES, FAILED, HOST, REFUSED, Json, app
+from infra.cli.options import FAILED, HOST, REFUSED, REFUSES, Host, Json, app
 
 if TYPE_CHECKING:
     from infra.audit.witness import Known, Witness
@@ -50,7 +50,7 @@ def witness(
     state: State,
     log: Logs = None,
     operator: Operators = None,
-    host: Annotated[str, typer.Option("--host", help="The address to listen on.")] = HOST,
+    host: Host = HOST,
     port: Annotated[
         int, typer.Option("--port", min=0, max=65535, help="The port; 0 is any free one.")
     ] = WITNESS_PORT,
@@ -64,9 +64,7 @@ def witness(
     serve(_witness(name, key, log, operator), state, host, port)
 
 
-@app.command(
-    rich_help_panel=Panel.EVIDENCE.value, epilog=f"Exit code {REFUSED}: {EXIT_CODES[REFUSED]}."
-)
+@app.command(rich_help_panel=Panel.EVIDENCE.value, epilog=REFUSES)
 def cosign(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The checkpoint, a signed note.")],
     name: Name,

@@ -86,10 +86,7 @@ class Logs:
             self._history.leaves(log.name, 0, log.stored),
             (leaf_hash(codec.encode(each)) for each in log.pending),
         )
-        tree = Tree()
-        for leaf in islice(leaves, size):
-            tree.add(leaf)
-        return tree.root()
+        return Tree.over(islice(leaves, size)).root()
 
     def last(self) -> Recorded | None:
         """Return the last event of the whole store."""

@@ -4,10 +4,8 @@
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from domain.agreement import CommercialTermsAgreed
-from domain.kernel import Event
 from domain.keyring import KeyRegistered, KeyRevoked, KeyRotated
 from domain.recorded import Recorded
 from domain.values import instant
@@ -18,6 +16,8 @@ from projections import ALERTS, KPIS, figures
 from projections.figures import Line
 from projections.fold import replay
 
+_TERMS = {"terms_version", "effective_from", "terms"}
+_UNSTATED = {"statement": None, "index": None, "period": "", "settlement": "", "balance": None}
 _FIGURE = ("metric", "period", "unit", "segment", "value", "numerator", "denominator")
 _LINE = (
     "index", "because_of", "about", "item", "month", "to", "currency", "amount", "fact",
@@ -29,14 +29,10 @@ def agreements(events: Iterable[Recorded]) -> list[Row]:
     """Return each version of the terms, with the event that made it."""
     return [
         {"index": each.index}
-        | {name: _data(each.event)[name] for name in ("terms_version", "effective_from", "terms")}
+        | each.event.model_dump(mode="json", include=_TERMS, exclude_none=True)
         for each in events
         if isinstance(each.event, CommercialTermsAgreed)
     ]
-
-
-def _data(event: Event) -> dict[str, Any]:
-    return event.model_dump(mode="json", exclude_none=True)
 
 
 def figures_of(events: Iterable[Recorded]) -> list[Row]:
@@ -70,14 +66,7 @@ def statements(events: Iterable[Recorded]) -> list[Row]:
         for each in found.issued
     ]
     if found.open:
-        nothing = {
-            "statement": None,
-            "index": None,
-            "period": "",
-            "settlement": "",
-            "balance": None,
-        }
-        claims.append(nothing | {"lines": [_line(line) for line in found.open]})
+        claims.append(_UNSTATED | {"lines": [_line(line) for line in found.open]})
     return claims
 
 

@@ -66,16 +66,9 @@ class Account:
         leaves = tuple(bytes.fromhex(each) for each in hashes.decode().split())
         last = cls._of_note(orjson.loads(notes.splitlines()[-1])["note"])
         leaves = leaves[: last.checkpoint.size]
-        if len(leaves) != last.checkpoint.size or _root(leaves) != last.checkpoint.root:
+        if len(leaves) != last.checkpoint.size or Tree.over(leaves).root() != last.checkpoint.root:
             raise NoAccount(f"{path} holds other hashes than its checkpoint was signed over.")
         return cls(last.note, last.checkpoint, leaves)
-
-
-def _root(leaves: tuple[bytes, ...]) -> bytes:
-    tree = Tree()
-    for leaf in leaves:
-        tree.add(leaf)
-    return tree.root()
 
 
 Verdict = Literal["same", "grown", "fork", "unknown"]
@@ -110,7 +103,7 @@ def compare(one: Account, other: Account, operator: Verifier) -> Compared:
         )
         return Compared(verdict="unknown", text=text)
     size = small.checkpoint.size
-    if _root(large.leaves[:size]) == small.checkpoint.root:
+    if Tree.over(large.leaves[:size]).root() == small.checkpoint.root:
         text = f"The one of {large.checkpoint.size} events has grown from the one of {size}."
         return Compared(verdict="grown", text=text)
     return _fork(small, large)
@@ -166,12 +159,15 @@ def _side(account: Account, small: Account, index: int | None) -> dict[str, Any]
     path = merkle.proof(
         merkle.consistency_parts(size, len(leaves)), lambda node: _node(leaves, node)
     )
-    return side | {"root": _root(leaves[:size]).hex(), "consistency": written_proof(path)}
+    return side | {
+        "root": Tree.over(leaves[:size]).root().hex(),
+        "consistency": written_proof(path),
+    }
 
 
 def _node(leaves: tuple[bytes, ...], node: merkle.Node) -> bytes:
     level, number = node
-    return _root(leaves[number << level : (number + 1) << level])
+    return Tree.over(leaves[number << level : (number + 1) << level]).root()
 
 
 def check(raw: bytes, operator: Verifier) -> Compared:

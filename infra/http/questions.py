@@ -99,10 +99,9 @@ def _parameters(question: Question, path: str) -> Iterator[inspect.Parameter]:
     yield keyword("served", ServedHere, inspect.Parameter.empty)
     yield keyword("if_none_match", IfNoneMatch, None)
     for name, asks in question.parameters.items():
-        if asks.described:
-            in_path = f"{{{name}}}" in path
-            default = inspect.Parameter.empty if in_path else asks.default
-            yield keyword(name, _described(asks, in_path=in_path), default)
+        in_path = f"{{{name}}}" in path
+        default = inspect.Parameter.empty if in_path else asks.default
+        yield keyword(name, _described(asks, in_path=in_path), default)
     if question.asks_when:
         yield keyword("at", At, None)
         yield keyword("known", Known, None)
@@ -114,7 +113,6 @@ def _parameters(question: Question, path: str) -> Iterator[inspect.Parameter]:
 
 def _described(asks: Asks, *, in_path: bool) -> Any:  # noqa: ANN401 - an annotation
     described = asks.described
-    assert described is not None  # noqa: S101 - only described ones are asked for
     kind = Path if in_path else Query
     pattern, least = described.pattern or None, described.minimum
     type_ = _without_none(asks.type) if in_path else asks.type

@@ -43,6 +43,14 @@ class Tree:
         """Return the tree of this size whose frontier was saved as one run of hashes."""
         return cls(size, [frontier[at : at + _HASH] for at in range(0, len(frontier), _HASH)])
 
+    @classmethod
+    def over(cls, leaves: Iterable[bytes]) -> Self:
+        """Return the tree of these leaves."""
+        tree = cls()
+        for leaf in leaves:
+            tree.add(leaf)
+        return tree
+
     def add(self, leaf: bytes) -> list[tuple[Node, bytes]]:
         """Add a leaf; return the inner nodes that it completes, from the lowest up."""
         made: list[tuple[Node, bytes]] = []

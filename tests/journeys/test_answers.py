@@ -75,7 +75,7 @@ class Asked(NamedTuple):
     @property
     def required(self) -> dict[str, str]:
         question = self.question
-        names = [name for name, each in question.parameters.items() if each.described]
+        names = list(question.parameters)
         return {
             name: EXAMPLES.get(f"{question.name}.{name}") or EXAMPLES[name]
             for name in names

@@ -24,7 +24,7 @@ OF_ONE = [each for each in QUESTIONS if each.asks_when and "id" in each.paramete
 
 def answered(question: Question, demo: Accord, viewer: Viewer) -> str:
     asked = question.parameters.items()
-    given = {name: GIVEN[name] for name, each in asked if each.described and each.is_required}
+    given = {name: GIVEN[name] for name, each in asked if each.is_required}
     page = {"page": Paging()} if question.is_paged else {}
     return question.ask(demo, **given, **page, when=AsOf(viewer=viewer)).model_dump_json()
 
