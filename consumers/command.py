@@ -100,7 +100,7 @@ def migrate(
 
 
 class Upgrade(Item):
-    """What `accord migrate` did."""
+    """The result of `accord migrate`."""
 
     made: tuple[str, ...]
     """The migrations that were applied and the topics that were made."""
@@ -138,7 +138,7 @@ def run(
     store: Store = DEFAULT_STORE,
     kafka: Kafka = None,
 ) -> None:
-    """Run one process beside a broker, until SIGTERM.
+    """Run one process of a deployment with a broker, until SIGTERM.
 
     intake decides commands, relay sends recorded events, projector folds them, publisher sends
     alerts, figures and the audit trail, notary signs checkpoints of all logs (ACCORD_KEY, and

@@ -75,7 +75,7 @@ class Intake:
         if self._waiting:
             outcomes = decide(self._writer, [messages.command(each) for each in self._waiting])
             self._producer.send([*self._refusals(outcomes), *self._signed(outcomes)])
-            # Without waiting: what is not committed is decided again, to the same effect.
+            # Do not wait: uncommitted commands are decided again, with the same result.
             self._inbox.commit_async()
             self._committing = True
         else:

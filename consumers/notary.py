@@ -24,7 +24,7 @@ from infra.tlog.notes import Checkpoint, Note
 NAME = "notary"
 
 POLL = 1.0
-"""Seconds between two looks for statements if no notification arrives."""
+"""Seconds between two checks for statements if no notification arrives."""
 
 
 def run(settings: Settings, process: WorkerProcess) -> None:

@@ -52,7 +52,7 @@ BUFFER: Final = 32 * POLLED
 has to last that long."""
 
 METADATA_SECONDS: Final = 2
-"""Seconds between two looks at the topics. A broker that has just restarted may not list a topic
+"""Seconds between two checks of the topics. A broker that has just restarted may not list a topic
 yet, and until the next look nobody is assigned its partitions."""
 
 
@@ -178,7 +178,7 @@ def application(broker: str, group: str) -> faust.App:
 
 
 class Projector:
-    """The agent. It folds in a thread beside the one that fetches."""
+    """The agent. It folds in one thread while another fetches."""
 
     def __init__(
         self,
@@ -258,8 +258,8 @@ class Projector:
 def fold(runner: Runner, received: Sequence[Message]) -> int:
     """Fold a batch of messages; return how many.
 
-    Bytes that are no event are saved as dead letters in the same transaction. The partnership in
-    their key is then folded from the store, which has the event that they should have been.
+    Bytes that are not an event are saved as dead letters in the same transaction. The partnership
+    in their key is then folded from the store, which has the event.
     """
     batch: list[Recorded] = []
     letters: list[Output] = []

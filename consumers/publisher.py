@@ -49,13 +49,13 @@ PARTNERSHIPS = 10
 """Partnerships whose figures are published together; each takes some milliseconds."""
 
 PACE = 1.0
-"""Seconds between two looks for figures, which change with every deal."""
+"""Seconds between two checks for figures, which change with every deal."""
 
 TRAIL_PACE = 0.25
 """Seconds between two batches of the trail: items sent together cost less."""
 
 SHARE = 0.1
-"""The share of the time that goes into figures at most."""
+"""The largest share of the time that is spent on figures."""
 
 REMEMBERED = 50_000
 """How many figures and rows to cache, so that unchanged figures are not published again."""
@@ -95,7 +95,7 @@ class Feed:
 
 
 class Publisher:
-    """Tells what was saved, feed by feed."""
+    """Publishes what was saved, feed by feed."""
 
     def __init__(self, store: PostgresStore, producer: Producer, topics: Topics) -> None:
         self._store = store

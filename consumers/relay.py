@@ -26,7 +26,7 @@ BATCH = 2000
 """Events sent before the cursor is saved."""
 
 POLL = 1.0
-"""Seconds between two looks for new events if no notification arrives."""
+"""Seconds between two checks for new events if no notification arrives."""
 
 
 def run(settings: Settings, process: WorkerProcess) -> None:
@@ -66,7 +66,7 @@ class Relay:
         return len(batch)
 
     def pause(self) -> float:
-        """Return the seconds until the next look."""
+        """Return the seconds until the next check."""
         return POLL
 
     def lag(self) -> Lag:

@@ -16,7 +16,7 @@ from infra.store.postgres_views import CHANNEL, PostgresViews
 NAME = "sinks"
 
 POLL = 1.0
-"""Seconds between two looks for outputs if no notification arrives."""
+"""Seconds between two checks for outputs if no notification arrives."""
 
 
 def run(settings: Settings, process: WorkerProcess) -> None:

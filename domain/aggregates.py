@@ -152,7 +152,7 @@ def _agreed(partnership: Partnership, act: Act) -> Agreed:
 
 
 def check_time(act: Act) -> None:
-    """Raise `Refused` where an event claims to happen later than it is recorded."""
+    """Raise `Refused` if an event claims to happen later than it is recorded."""
     ahead = (act.occurred_at - act.recorded_at).total_seconds()
     if ahead > CLOCK_SKEW_SECONDS:
         raise Refused(

@@ -99,7 +99,7 @@ class CommercialTermsAgreed(
 
     @classmethod
     def check(cls, proposed: Any, context: "PartnershipContext") -> None:  # noqa: ANN401 - made
-        """Raise `Refused` where terms name other parties or do not add up (C7, C10)."""
+        """Raise `Refused` if terms name other parties or do not add up (C7, C10)."""
         check(proposed.terms, context.parties)
 
     @classmethod
@@ -109,8 +109,8 @@ class CommercialTermsAgreed(
         context: "PartnershipContext",
         act: Act,
     ) -> Mapping[str, object]:
-        """Raise `Refused` where the terms cannot apply beside those agreed before."""
-        # An agreement counts from its recording, not from the day that its author states.
+        """Raise `Refused` if the terms conflict with those agreed before."""
+        # An agreement counts from its recording, not from its claimed day.
         agreed_on = act.recorded_at.date()
         check_schedule(proposed, context.agreements.versions(cls), agreed_on)
         return {}
@@ -154,7 +154,7 @@ def _precedence(version: CommercialTermsAgreed) -> tuple[bool, date, int]:
 def check_schedule(
     proposed: TermsFor, versions: Iterable[CommercialTermsAgreed], agreed_on: date
 ) -> None:
-    """Raise `Refused` where new terms begin in the past, or overlap other terms ambiguously.
+    """Raise `Refused` if new terms begin in the past, or overlap other terms ambiguously.
 
     Accruals rest on the terms in force on their day, so an amendment begins on the day on which it
     is agreed or later. Temporary terms lie within the version that they adjust.

@@ -181,7 +181,7 @@ class BilateralAgreement(Event, abstract=True):
 
     @classmethod
     def check(cls, proposed: Any, context: Any) -> None:  # noqa: ANN401 - what is made, its aggregate
-        """Raise `Refused` where a new proposal is not allowed.
+        """Raise `Refused` if a new proposal is not allowed.
 
         `context` is the context that the aggregate gives: `PartnershipContext` for a partnership.
         """
@@ -293,7 +293,7 @@ class BilateralAgreements:
         return agreed.model_copy(update={kind.counted: version}).recorded()
 
     def evolve(self, event: Event, act: Act) -> "BilateralAgreements":
-        """Take a proposal, an agreement or a refusal of one into the state."""
+        """Fold a proposal, an agreement or a declined proposal into the state."""
         if isinstance(event, BilateralProposed):
             kind = event.agreement
             name = getattr(event, kind.called)

@@ -61,7 +61,7 @@ class Charter(Value):
 
 
 def check(charter: Charter, parties: tuple[str, ...]) -> None:
-    """Raise `Refused` where a charter names others than the parties, or an unknown metric (C8)."""
+    """Raise `Refused` if a charter names others than the parties, or an unknown metric (C8)."""
     check_parties(list(charter.goals), parties)
     for objective in charter.objectives:
         unit = known(objective.metric).unit

@@ -94,7 +94,7 @@ class PeriodClosed(Event):
 
 
 class DeadlinePassed(Event):
-    """A deadline passed that has no event of its own: a date that was agreed (C11, C27)."""
+    """An agreed date passed that has no specific event (C11, C27)."""
 
     kind: DeadlineKind
     ref: str
@@ -228,7 +228,7 @@ def _reminder(event: ReviewScheduled, act: Act, _: Deadlines) -> Iterator[Deadli
 
 
 def cadence_of(kind: str) -> str:
-    """Give the kind of review whose cadence a held review counts for (C13)."""
+    """Give the kind of review whose cadence a completed review counts for (C13)."""
     return "strategic" if kind == "quarterly-business-review" else kind
 
 

@@ -84,10 +84,10 @@ class Declaration(Event, abstract=True):
         return "/".join([kind.wire, *([act.party] if kind.by_party else []), *parts])
 
     def check(self, parties: tuple[str, ...]) -> None:
-        """Raise `Refused` where the content is not allowed."""
+        """Raise `Refused` if the content is not allowed."""
 
     def check_preceding(self, known: "Declarations") -> None:
-        """Raise `Refused` where a declaration that it needs is missing."""
+        """Raise `Refused` if a declaration that it needs is missing."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Disputes: what is disputed and why, the evidence, the mediation, and the outcome (C24).
 
-Each dispute is an aggregate of its own, so it can continue after the partnership has ended. While
+Each dispute is a separate aggregate, so it can continue after the partnership has ended. While
 it is open, the disputed money is on hold (`projections.settlement`).
 """
 
@@ -131,7 +131,7 @@ class DisputeResolved(
 
     @classmethod
     def check(cls, proposed: Any, context: "Dispute") -> None:  # noqa: ANN401 - made
-        """Raise `Refused` where the award does not go with the outcome or the dispute."""
+        """Raise `Refused` if the award does not go with the outcome or the dispute."""
         check_resolution(proposed, context)
 
     @classmethod
@@ -215,7 +215,7 @@ def mediate(command: StartMediation, state: Dispute) -> list[Event]:
 
 
 def check_resolution(proposed: Any, state: Dispute) -> None:  # noqa: ANN401 - made
-    """Raise `Refused` where the award of a proposed resolution is not allowed."""
+    """Raise `Refused` if the award of a proposed resolution is not allowed."""
     _still_open(state)
     settled, award = proposed.outcome is Outcome.SETTLED, proposed.award
     if settled is not (award is not None) or proposed.outcome is Outcome.WITHDRAWN:

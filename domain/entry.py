@@ -1,6 +1,6 @@
 """Entries: joint revenue, shared costs and conceded penalties (C10, C26).
 
-Each entry is an aggregate of its own: one amount, and its reversals.
+Each entry is a separate aggregate: one amount, and its reversals.
 """
 
 from collections.abc import Mapping

@@ -262,7 +262,7 @@ class ActionAgreed(Declaration, command="AgreeAction", stages=RUNNING, identity=
     """The last day on which it is in time."""
 
     def check(self, parties: tuple[str, ...]) -> None:
-        """Raise `Refused` where the owner is not a party."""
+        """Raise `Refused` if the owner is not a party."""
         check_parties([self.owner], parties)
 
 

@@ -5,7 +5,7 @@ it (C26). One party registers the hypothesis with its variants and its stop rule
 starts the pilot. Before a partner is chosen, the initiator does both. A pilot is concluded when its
 stop rule is met, or it is abandoned. Only the winner can be promoted.
 
-Each experiment has a stream of its own. It is cited as evidence by `AttachEvidence` with the
+Each experiment has its own stream. It is cited as evidence by `AttachEvidence` with the
 reference ``experiment:`` and the experiment's identifier. That is refused unless the experiment has
 a winner that its corrections have not changed.
 """

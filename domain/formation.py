@@ -105,7 +105,7 @@ class CharterAgreed(
 
     @classmethod
     def check(cls, proposed: Any, context: PartnershipContext) -> None:  # noqa: ANN401 - made
-        """Raise `Refused` where a charter names other parties, or what cannot be measured (C8)."""
+        """Raise `Refused` if a charter names other parties, or what cannot be measured (C8)."""
         charters.check(proposed.charter, context.parties)
 
     @classmethod
@@ -142,7 +142,7 @@ class DecisionRuleAgreed(
 
     @classmethod
     def check(cls, proposed: Any, context: PartnershipContext) -> None:  # noqa: ANN401, ARG003 - made
-        """Raise `Refused` where the rule's name is taken or its metric cannot be judged (C15)."""
+        """Raise `Refused` if the rule's name is taken or its metric cannot be judged (C15)."""
         rules.check(proposed.rule)
 
 

@@ -37,7 +37,7 @@ class ContributionRecorded(
     kind: ContributionKind
     what: Text
     value: Money | None = None
-    """What it is worth, where that can be said in money."""
+    """What it is worth, if that can be given in money."""
     hours: Number | None = None
     """The working hours that it took."""
 
@@ -71,7 +71,7 @@ class RiskIdentified(Declaration, command="IdentifyRisk", stages=IN_FORCE, ident
     """The party that watches the risk."""
 
     def check(self, parties: tuple[str, ...]) -> None:
-        """Raise `Refused` where the owner is not a party."""
+        """Raise `Refused` if the owner is not a party."""
         check_parties([self.owner], parties)
 
 

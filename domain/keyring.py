@@ -184,7 +184,7 @@ class Keyring:
         return {name: key for name, key in self.keys.items() if key.party == party}
 
     def check_signed(self, decided: Iterable[Event], party: str) -> None:
-        """Raise `Refused` where a decided event needs the signature of `party`."""
+        """Raise `Refused` if a decided event needs the signature of `party`."""
         binding = next((each.wire for each in decided if type(each) in BINDING), None)
         keys = self.of(party)
         if binding is None or not keys:

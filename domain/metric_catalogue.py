@@ -279,7 +279,7 @@ CATALOGUE: dict[str, Metric] = {metric.name: metric for metric in _METRICS}
 def known(name: str, field: str = "") -> Metric:
     """Give a metric of the catalogue.
 
-    Raises `Refused` if there is none of this name; `field` is the field that named it.
+    Raises `Refused` if there is none with this name; `field` is the field that named it.
     """
     metric = CATALOGUE.get(name)
     if metric is None:

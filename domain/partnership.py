@@ -1,7 +1,7 @@
 """The partnership: its stages, the moves between them, and who may act in each [002].
 
 The stages are exploration → formation → execution → scaling → renewal, which leads back to the
-running partnership or to exit. Each stage has a file of its own; this module composes them.
+running partnership or to exit. Each stage has its own file; this module composes them.
 """
 
 from collections.abc import Callable
@@ -82,7 +82,7 @@ PartnershipCommand = (
 
 @dataclass(frozen=True, slots=True)
 class Partnership:
-    """The state of one partnership, folded from the events of its own stream."""
+    """The state of one partnership, folded from the events of its stream."""
 
     context: PartnershipContext = field(default_factory=PartnershipContext)
     exploration: Exploration = field(default_factory=Exploration)
@@ -115,7 +115,7 @@ class Partnership:
         return midnight(notice.effective_on) if notice else None
 
     def agreed_on(self, day: date) -> Agreed:
-        """Give what events about money of a day are decided on."""
+        """Give the parties, terms and investments that apply to money events of a day."""
         in_force = self.context.terms_at(day)
         investments = self.context.agreements.versions(JointInvestmentAgreed)
         return Agreed(

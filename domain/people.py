@@ -1,6 +1,6 @@
 """People: erasing a person's name from the record (GDPR, article 17).
 
-The history holds commitments to names; the names are stored apart. Erasing a person is an event.
+The history has commitments to names; the names are stored separately. Erasing a person is an event.
 The store of names then deletes the name; what the person did stays in the history.
 """
 

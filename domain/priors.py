@@ -63,7 +63,7 @@ class PriorAgreed(
 
     @classmethod
     def check(cls, proposed: Any, context: object) -> None:  # noqa: ANN401, ARG003 - made
-        """Raise `Refused` where the metric is not a proportion."""
+        """Raise `Refused` if the metric is not a proportion."""
         proportion(proposed.prior.metric)
 
 

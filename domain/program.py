@@ -1,6 +1,6 @@
 """A party's program: the limits that it sets for its portfolio of partnerships (C28).
 
-A program has a subject of its own and is not a partnership. Only its party can change it, and no
+A program has its own subject and is not a partnership. Only its party can change it, and no
 partner's record contains it.
 """
 

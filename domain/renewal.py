@@ -182,7 +182,7 @@ def review(command: HoldRenewalReview, state: Renewal) -> list[Event]:
 
 def give_notice(command: GiveExitNotice, context: PartnershipContext, act: Act) -> list[Event]:
     """Give notice in time. Underperformance needs an improvement plan that has ended (C27)."""
-    # Notice counts from its recording, not from the day that its author states.
+    # Notice counts from its recording, not from its claimed day.
     day = act.recorded_at.date()
     latest = context.latest_terms
     # Leaving for a breach needs no notice, but the effective day cannot lie in the past.

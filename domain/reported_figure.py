@@ -145,7 +145,7 @@ def evolve(state: Reported, event: Event) -> Reported:
 
 
 def check(figure: Figure, metric: Metric) -> None:
-    """Raise `Refused` where a figure does not have the unit or the shape of its metric (C19)."""
+    """Raise `Refused` if a figure does not have the unit or the shape of its metric (C19)."""
     if not metric.unit.takes(figure.unit):
         raise Refused(
             "wrong-unit",

@@ -100,9 +100,9 @@ class Balance(Value):
     currency: Currency
     parts: list[Part]
     payer: Slug | None = None
-    """The party that pays; None where nothing is owed."""
+    """The party that pays; None if the balance is zero."""
     payee: Slug | None = None
-    """The party that is paid; None where nothing is owed."""
+    """The party that is paid; None if the balance is zero."""
     amount: Number
     """What the payer owes, in the currency of the statement."""
     held: list[Part] = []
@@ -353,8 +353,8 @@ def _part(accrued: Accrued, currency: str, ledger: Ledger) -> Part:
             quote=currency,
             month=month,
         )
-    # Earlier statements count in, so that the sum of a month is rounded as one amount, in however
-    # many statements it was stated.
+    # Earlier statements are included, so that the sum of a month is rounded as one amount, even if
+    # several statements state it.
     converted = {
         party: rounded((accrued.stated.get(party, Decimal(0)) + amount) * rate, currency)
         - accrued.converted.get(party, Decimal(0))

@@ -49,7 +49,7 @@ class DataSharingAgreed(
 
     @classmethod
     def check(cls, proposed: Any, context: PartnershipContext) -> None:  # noqa: ANN401, ARG003 - made
-        """Raise `Refused` where a metric is not in the catalogue."""
+        """Raise `Refused` if a metric is not in the catalogue."""
         for metric in proposed.metrics:
             known(metric, "metrics")
 

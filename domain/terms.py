@@ -352,7 +352,7 @@ class Terms(Value):
 
 
 def check(terms: Terms, parties: tuple[str, ...]) -> None:
-    """Raise `Refused` where terms name others than the parties, or are inconsistent."""
+    """Raise `Refused` if terms name others than the parties, or are inconsistent."""
     for item in terms.economics:
         _check_item(item, parties)
     if terms.attribution is not None:
@@ -431,7 +431,7 @@ def check_shares(shares: dict[str, Decimal], parties: tuple[str, ...]) -> None:
 
 
 def check_parties(named: list[str] | dict[str, Decimal], parties: tuple[str, ...]) -> None:
-    """Raise `Refused` where one of the names is not a party of the partnership."""
+    """Raise `Refused` if one of the names is not a party of the partnership."""
     strangers = [party for party in named if party not in parties]
     if strangers:
         raise Refused(

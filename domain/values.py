@@ -95,11 +95,11 @@ Text = Annotated[
 
 @dataclass(frozen=True, slots=True)
 class Personal:
-    """Marks a field that names a person. The recorded event holds a commitment to the name."""
+    """Marks a field that names a person. The recorded event has a commitment to the name."""
 
 
 PersonName = Annotated[Text, Personal()]
-"""A person's name. A recorded event holds a commitment to the name in its place."""
+"""A person's name. A recorded event has a commitment instead of the name."""
 
 Commitment = Annotated[str, StringConstraints(pattern=r"^person:[0-9a-f]{64}$")]
 """The commitment to a person's name: a salted hash. The salt is stored outside the history."""

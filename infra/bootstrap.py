@@ -79,8 +79,8 @@ class Accord:
         self._check_key()
         if self.notary is None:
             raise NoKey(
-                "This store has no signing key here. Make one with accord keygen, "
-                "and name its file in ACCORD_KEY."
+                "This process has no signing key. Make one with accord keygen, "
+                "and set ACCORD_KEY to its file."
             )
         return self.notary
 
@@ -89,7 +89,7 @@ class Accord:
             raise self.broken_key
 
     def catch_up(self) -> None:
-        """Bring the views up to the history and to this release.
+        """Fold new events into the views, and rebuild them if this release requires it.
 
         Does nothing in a process that does not fold views or may not write them. Raises
         `OtherFold` for views of a newer release.
@@ -163,7 +163,7 @@ def _name(settings: Settings, history: History, operator: str | None) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Migrated:
-    """What a migration did."""
+    """The result of a migration."""
 
     made: list[str]
     """The migrations that were applied and the topics that were made."""
@@ -180,7 +180,7 @@ def migrate(  # noqa: PLR0913 - all of them by name
     partitions: int = PARTITIONS,
     replicas: int = 1,
 ) -> Migrated:
-    """Bring a store, and the topics of its broker, to the form of this release.
+    """Upgrade a store, and the topics of its broker, to this release.
 
     With a `password` the database's roles can log in by it. Raises as `init` does, `OtherFold` for
     views of a newer release, `TopicsDiffer`, and the errors of psycopg and kafka if database or

@@ -1,7 +1,7 @@
-"""The threads beside an open store: a writer, a follower that folds, a scheduler, a sealer.
+"""The threads of an open store: a writer, a follower that folds, a scheduler, a sealer.
 
 Other processes may write to the same store meanwhile. The follower sees their events within a
-second, and a command that lost a race with them is decided afresh.
+second, and a command that lost a race with them is decided again.
 """
 
 import logging
@@ -101,7 +101,7 @@ class Workers:
 
     def _unwritable(self) -> list[str]:
         try:
-            # An append of nothing takes the store's write lock, too.
+            # Even an empty append takes the store's write lock.
             self.writer.call(lambda: self._history.append([])).result(PROBE)
         except (Busy, TookTooLong) as error:
             return [f"the writer is busy: {error}".removesuffix(": ")]

@@ -38,11 +38,11 @@ FIRST_YEAR = "P1Y"
 """How long a first year's revenue is counted from the day of the sale (C10)."""
 
 COUNTED_ON = {Trigger.CLICK: "clicks", Trigger.POST: "posts"}
-"""The metric that counts what a fee for each click or post is due on."""
+"""The metric that a fee for each click or post counts."""
 
 
 class Due(NamedTuple):
-    """What one item of the terms owes for one fact.
+    """An amount that is due under one item of the terms, for one fact.
 
     `amount` is rounded; where payments are added up over a window (`adds_up`) it is what this one
     adds, and the window's whole is rounded instead.
@@ -56,12 +56,12 @@ class Due(NamedTuple):
     version: int
     item: str
     said: Row
-    """What the line says of itself: what it is a share of, and which share."""
+    """The details of the line: its basis, and the share of it."""
     window: str = ""
 
     @property
     def key(self) -> str:
-        """Give what tells this due from the others of its deal or entry."""
+        """Give the key of this due among those of its deal or entry."""
         parts = (self.fact, f"{self.version}.{self.item}", self.to, self.currency, self.month)
         return "|".join([*parts, self.window])
 
@@ -78,12 +78,12 @@ def _parsed(version: str) -> CommercialTermsAgreed:
 
 
 def versions(agreed: Row) -> list[CommercialTermsAgreed]:
-    """Give the versions of the terms, as the row of what was agreed has them."""
+    """Give the versions of the terms from the row of agreed values."""
     return [_parsed(each) for each in agreed.get("versions", ())]
 
 
 def item_of(agreed: Row, version: int, item: str) -> Economics | None:
-    """Give an item of a version of the terms by its name, as lines have it."""
+    """Give an item of a version of the terms by the name that lines use."""
     for each in versions(agreed):
         if each.terms_version == version:
             return each.terms.economics[int(item.partition("-")[0])]
@@ -118,7 +118,7 @@ def _other(agreed: Row, party: str) -> str | None:
 
 
 class _Paid(NamedTuple):
-    """A sale or a payment of a deal, less what was given back of it."""
+    """A sale or a payment of a deal, less its refunds."""
 
     name: str
     trigger: Trigger
@@ -162,9 +162,9 @@ def _credit(deal: Row, agreed: Row, day: str, policy: AttributionPolicy | None) 
 
 
 def dues_of_deal(deal: Row, agreed: Row, policy: AttributionPolicy | None) -> list[Due]:
-    """Give all that a deal earns by what is known of it (C10, C18)."""
+    """Give all dues of a deal (C10, C18)."""
     if "claims" not in deal and "settled" not in deal:
-        return []  # No accrual without attribution.
+        return []  # Without attribution nothing accrues.
     if not (deal.get("won") or deal.get("payments") or agreed.get("incentives")):
         return []
     facts = list(_paid(deal))
@@ -229,7 +229,7 @@ def _fee(  # noqa: PLR0913, PLR0917 - what a due is
 def _first_payment_fees(
     facts: list[_Paid], deal: Row, agreed: Row, policy: AttributionPolicy | None
 ) -> Iterator[Due]:
-    """Give the fees that are due once for a deal, on the first payment that stands."""
+    """Give the fees that are due once for a deal, on the first payment that was not reversed."""
     existing = [each for each in facts if each.trigger is Trigger.PAYMENT and each.net > 0]
     if not existing:
         return
@@ -243,7 +243,7 @@ def _first_payment_fees(
 
 
 def _incentives(deal: Row, agreed: Row, policy: AttributionPolicy | None) -> Iterator[Due]:
-    """Give what each incentive pays for a referral that came after it was offered (C23)."""
+    """Give the dues of each incentive for a referral that came after it was offered (C23)."""
     if "at" not in deal or not before_end(agreed, deal["at"][:10]):
         return
     credited = _credit(deal, agreed, deal["at"][:10], policy) or {}
@@ -276,13 +276,13 @@ def dues_of_entry(entry: Row, agreed: Row, _: AttributionPolicy | None) -> list[
         return []
     said["share"] = plain(shares[other])
     part = split(net, shares, currency)[other]
-    # Who collected owes the other its part; who paid is owed the other's part.
+    # The party that collected owes the other's part; the party that paid receives it.
     to = other if entry["kind"] == "revenue" else entry["by"]
     return [Due(entry["kind"], to, part, currency, month, version, name, said)]
 
 
 def _shares(entry: Row, agreed: Row) -> tuple[int, str, dict[str, Decimal]]:
-    """Give the shares that hold for an entry: of a joint investment, or of the terms."""
+    """Give the shares that apply to an entry: from a joint investment, or from the terms."""
     cost = entry["kind"] == "cost"
     if under := entry.get("under"):
         known = agreed.get("investments", {}).get(under, {})
@@ -324,9 +324,9 @@ def fees_of_month(agreed: Row, month: str) -> Iterator[Due]:
 
 
 def dues_of_window(agreed: Row, windowed: Row, window: str) -> Iterator[Due]:
-    """Give what a window that is over owes: bonuses, shortfalls, fees for clicks and posts (C10).
+    """Give the dues of a closed window: bonuses, shortfalls, fees for clicks and posts (C10).
 
-    The terms are those in force when it began; one that the exit cuts short is not judged.
+    The terms are those in force when it began. A window that the exit cuts short is skipped.
     """
     start, end = bounds(window)
     if "ends" in agreed and end.date().isoformat() > agreed["ends"]:
@@ -378,7 +378,7 @@ def _value(rows: Rows, metric: str, window: str) -> Decimal | None:
 
 
 def metrics_of(agreed: CommercialTermsAgreed) -> Iterator[str]:
-    """Give the metrics that terms rest on, and of a counted ratio those that it is made of."""
+    """Give the metrics that terms depend on; for a counted ratio, those that it divides."""
     for item in agreed.terms.economics:
         match item:
             case Hybrid():

@@ -32,7 +32,7 @@ from projections.breaches import LEADS, Judged, RuleFacts, Shortfall, Verdict
 from projections.fold import DESCRIBED, NOTHING, Change, Output, Projection, Rows
 
 STATE: Final = "state"
-"""The key of the row from which rules are judged; each alert has a row of its own besides."""
+"""The key of the row from which rules are judged. Each alert also has its own row."""
 
 
 class AlertState(StrEnum):
@@ -55,10 +55,10 @@ class Alert:
     rule: str
     version: int
     kind: AlertKind
-    """Whether something agreed was not done, or something is only to be done."""
+    """Whether an agreement was broken, or a task is only due."""
     partnership: str
     window: str
-    """What it is about: a period and perhaps a segment, a milestone, a review, a day."""
+    """Its subject: a period with or without a segment, a milestone, a review, or a day."""
     state: AlertState
     text: str
     """What it says, in words."""
@@ -71,7 +71,7 @@ class Alert:
     evidence: tuple[int, ...]
     """The indexes of the events that show it."""
     facts: Annotated[RuleFacts | Shortfall | None, Field(union_mode="left_to_right")] = None
-    """The figures behind it, where it is about figures."""
+    """The figures that it is about, if any."""
     ended: str | None = None
     """What resolved or withdrew it, in words."""
     until: datetime | None = None
@@ -152,7 +152,7 @@ def apply(rows: Rows, recorded: Recorded) -> Change:
 
 
 class _Changes:
-    """What one event changes: the alerts, and what is emitted."""
+    """The changes that one event makes: alerts and outputs."""
 
     def __init__(self, state: AlertsState, judged: Judged, recorded: Recorded) -> None:
         self._before = state
@@ -204,7 +204,7 @@ class _Changes:
                     verdict.window,
                     AlertState.OPEN,
                     verdict.text,
-                    # A late fact shows the breach, and happened before the window closed.
+                    # A late fact can show a breach, with a time before the window closed.
                     max(recorded.act.occurred_at, closed_at),
                     recorded.act.recorded_at,
                     recorded.index,
@@ -233,7 +233,7 @@ class _Changes:
     # --- standing alerts ---
 
     def open_standing(self, standing: StandingAlert, ref: str, on: On) -> None:
-        """Open an alert about one thing, unless it is open."""
+        """Open an alert about one subject, unless it is open."""
         recorded = self._recorded
         name = alert_id(standing.rule, 1, recorded.partnership, ref)
         if name in self._open:
@@ -256,7 +256,7 @@ class _Changes:
         )
 
     def close_standing(self, standing: StandingAlert, ref: str, text: str) -> None:
-        """Close the alert about one thing, or all of a rule: withdrawn if it was done in time."""
+        """Close the alert about one subject, or all of a rule: withdrawn if it was done in time."""
         named = (
             [each for each in self._open.values() if each.rule == standing.rule]
             if ref == ALL
@@ -280,7 +280,7 @@ class _Changes:
 
     def _close(self, alert: Alert, state: AlertState, text: str) -> None:
         act = self._recorded.act
-        # It is resolved when things got better, and withdrawn when that became known.
+        # Resolved at the time of the improvement; withdrawn at the recording of the correction.
         moment = act.occurred_at if state is AlertState.RESOLVED else act.recorded_at
         self._put(
             replace(
@@ -305,7 +305,7 @@ class _Changes:
 
 
 def _moved(alerts: Mapping[str, Alert], alert: Alert, *, stays: bool) -> Mapping[str, Alert]:
-    """Give these alerts without an old state of this one, and with the new one if it stays."""
+    """Give these alerts with one alert replaced by its new state, or removed if there is none."""
     if not stays and alert.id not in alerts:
         return alerts
     others = {name: each for name, each in alerts.items() if name != alert.id}

@@ -19,10 +19,10 @@ from projections.regression import FEWEST, Fit, fit
 from projections.traits import Candidate
 
 ENOUGH = 10
-"""Partners below which a line is hardly more than a picture of these few (C21)."""
+"""The number of partners below which a line describes little more than the sample (C21)."""
 
 _SHOWN = Context(prec=6)
-"""Six significant digits are shown, whatever the unit."""
+"""Six significant digits are shown for every unit."""
 
 Digits = Annotated[Decimal, PlainSerializer(plain, return_type=str)]
 """A computed number, in JSON a string of digits without an exponent."""
@@ -57,7 +57,7 @@ ATTRIBUTES: dict[str, Callable[[Candidate], Decimal | int | None]] = {
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """The figure of one partnership, and what its partner was like when it was chosen."""
+    """The figure of one partnership, and the attributes of its partner when it was chosen."""
 
     id: str
     candidate: Candidate
@@ -85,7 +85,7 @@ class Line:
     """A regression line: the figure against one attribute."""
 
     slope: Digits
-    """How much more of the figure goes with one more of the attribute."""
+    """How much the figure grows for each unit of the attribute."""
     standard_error: Digits
     """The standard error of the slope."""
     interval_from: Digits
@@ -97,7 +97,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Attribute:
-    """An attribute of partners against their figures."""
+    """How one attribute of the partners relates to their figures."""
 
     attribute: str
     n: int
@@ -118,7 +118,7 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """The attributes of partners against their figures, in one unit."""
+    """A comparison of the partners' attributes with their figures, in one unit."""
 
     unit: str | None
     """The unit of the figures; null if there are none."""
@@ -130,7 +130,7 @@ class Comparison:
 
 
 def against(observed: Iterable[Observed]) -> Comparison:
-    """Set each attribute against the figures, by ordinary least squares.
+    """Regress the figures on each attribute, by ordinary least squares.
 
     Figures of several currencies cannot be compared: the most frequent unit is taken.
     """

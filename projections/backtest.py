@@ -1,7 +1,7 @@
-"""Tries a rule on the past: what it would have raised, had it been agreed before (C15).
+"""Backtests a rule: which alerts it would have raised if it had been agreed earlier (C15).
 
-The fold is that of the alerts, with this rule in place of all that were agreed. Windows in which
-the rule raises nothing are given too, with the reason, so that one sees how near a breach was.
+It folds the alerts with this rule instead of the agreed ones. Windows without an alert are listed
+with the reason, to show how near a breach was.
 """
 
 from collections.abc import Iterable, Iterator
@@ -20,11 +20,11 @@ from projections.breaches import BindingRule, Judged, Look
 from projections.fold import Folded, fold
 
 TRIED = 0
-"""The version of a rule that is only tried: nobody agreed it."""
+"""The version of a rule that is only backtested, never agreed."""
 
 
 class Finding(StrEnum):
-    """What a rule finds in one window."""
+    """The result of a rule in one window."""
 
     BEYOND = "beyond-threshold"
     WITHIN = "within-threshold"
@@ -34,10 +34,10 @@ class Finding(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TriedWindow:
-    """What a rule sees in one closed window, as is known now."""
+    """The evidence of a rule in one closed window, as known now."""
 
     window: str
-    """The period; then a slash and the campaign, where the rule looks at each campaign."""
+    """The period; then a slash and the campaign, if the rule judges each campaign."""
     value: Exact | None
     sample: Exact | None
     """The denominator of the figure."""
@@ -48,14 +48,14 @@ class TriedWindow:
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """The alerts that a rule would have raised, as they would be now, and what it sees."""
+    """The result of a backtest: the alerts that the rule would have raised, and its windows."""
 
     alerts: tuple[Alert, ...]
     windows: tuple[TriedWindow, ...]
 
 
 def tried(rule: DecisionRule, since: str, events: Iterable[Recorded]) -> Tried:
-    """Give what a rule would have raised on a log, had it bound since a period began."""
+    """Backtest a rule on a log, as if it had been in force since a period began."""
     binding = BindingRule(rule, TRIED, None, bounds(since)[0])
     seeded = AlertsState(breaches.with_rule(AlertsState().judged, binding))
     others = (each for each in events if not isinstance(each.event, DecisionRuleAgreed))

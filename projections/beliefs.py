@@ -59,7 +59,7 @@ def belief(
     denominator: Decimal | None,
     agreed: AgreedRow,
 ) -> Belief | None:
-    """Give what a figure says of its rate.
+    """Give the belief about a rate after its figure.
 
     None where the evidence is insufficient: without a denominator, or where successes exceed
     trials because the deals of a month are those of leads before it.
@@ -73,7 +73,7 @@ def belief(
 
 
 def numerator_fits(numerator: Decimal | None, denominator: Decimal | None) -> bool:
-    """Whether these are successes of trials: whole numbers, and no more successes than trials."""
+    """Whether these can be successes and trials: whole, and no more successes than trials."""
     return (
         numerator is not None
         and denominator is not None

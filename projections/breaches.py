@@ -61,7 +61,7 @@ class BindingRule:
         return bounds(window)[0] >= self.binds_from
 
     def passed_by(self, figure: figures.Figure | None) -> bool:
-        """Whether a figure is beyond the threshold; one equal to it is not, nor is none (C20)."""
+        """Whether a figure is beyond the threshold; an equal or a missing figure is not (C20)."""
         if figure is None or figure.value is None:
             return False
         below = self.rule.comparison is Comparison.BELOW
@@ -69,14 +69,14 @@ class BindingRule:
         return figure.value < threshold if below else figure.value > threshold
 
     def has_sample(self, figure: figures.Figure | None) -> bool:
-        """Whether a figure rests on as many trials as the rule asks for (C21)."""
+        """Whether a figure has as many trials as the rule requires (C21)."""
         if self.rule.minimum_sample is None:
             return True
         trials = figure.denominator if figure else None
         return trials is not None and trials >= self.rule.minimum_sample
 
     def likelihood(self, known: Belief | None) -> Decimal | None:
-        """Give how likely the rate itself is beyond the threshold, from 0 to 1 (C21)."""
+        """Give the probability, from 0 to 1, that the rate itself is beyond the threshold (C21)."""
         if known is None:
             return None
         below = known.posterior.probability_below(self.rule.threshold / 100)
@@ -85,7 +85,7 @@ class BindingRule:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What rules are judged by: the figures they look at, and which windows have closed."""
+    """The state that rules are judged from: their figures, and the windows that have closed."""
 
     needed: tuple[str, ...] = ()
     """The metrics whose figures are kept here; events that measure only others change nothing."""
@@ -99,12 +99,12 @@ class Judged:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What a rule sees in one window: the figure, and what that says of its rate (C20, C21)."""
+    """The evidence of a rule in one window: the figure and the posterior of its rate (C20, C21)."""
 
     rule: BindingRule
     figure: figures.Figure | None
     known: Belief | None
-    """What is believed of the rate, where the rule asks for a credibility."""
+    """The posterior of the rate, if the rule asks for a credibility."""
 
     @property
     def value(self) -> Decimal | None:
@@ -123,12 +123,12 @@ class Look:
 
     @property
     def probability(self) -> Decimal | None:
-        """How likely the rate is beyond the threshold, from 0 to 1, where the rule asks for it."""
+        """The probability, from 0 to 1, that the rate is beyond the threshold, if the rule asks."""
         return self.rule.likelihood(self.known)
 
     @property
     def suffices(self) -> bool:
-        """Whether the evidence is what the rule asks for."""
+        """Whether there is as much evidence as the rule requires."""
         if not self.rule.has_sample(self.figure):
             return False
         asked = self.rule.rule.credibility
@@ -139,12 +139,12 @@ class Look:
 
     @property
     def breaks(self) -> bool:
-        """Whether the figure is beyond the threshold, on evidence that suffices."""
+        """Whether the figure is beyond the threshold, with enough evidence."""
         return self.rule.passed_by(self.figure) and self.suffices
 
     @property
     def keeps(self) -> bool:
-        """Whether the figure is not beyond the threshold, on a sample that suffices."""
+        """Whether the figure is not beyond the threshold, with a large enough sample."""
         passed = self.value is None or self.rule.passed_by(self.figure)
         return not passed and self.rule.has_sample(self.figure)
 
@@ -173,12 +173,12 @@ class Shortfall:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a rule says of a window: breached, sound, or neither where a figure is missing."""
+    """The verdict of a rule on a window: breached, met, or neither if a figure is missing."""
 
     rule: str
     version: int
     window: str
-    """The period, then behind a slash the segment if the rule looks at each by itself."""
+    """The period; then a slash and the segment, if the rule judges each segment."""
     breached: bool
     sound: bool
     text: str
@@ -197,7 +197,7 @@ def take(judged: Judged, recorded: Recorded) -> tuple[Judged, tuple[str, ...]]:
     """
     event = recorded.event
     if type(event) in kpis.MEASURED:
-        # Most events measure nothing that a rule looks at, so this comes first.
+        # Most events do not change a rule's metrics, so check this first.
         needed = judged.needed
         for metric in kpis.measures(recorded):
             if metric in needed:
@@ -245,7 +245,7 @@ def windows_from(judged: Judged, window: str) -> Iterator[str]:
 
 
 def reach(judged: Judged, window: str) -> int:
-    """Give how many windows, from this one on, can change with it: rules look back on several."""
+    """Give how many windows, from this one on, can change with it: a rule can cover several."""
     if not judged.rules:
         return 1
     return max((each.rule.consecutive for each in _binding(judged, window)), default=1)
@@ -301,7 +301,7 @@ def _recorded(verdict: Verdict, on_record: Container[str]) -> Iterator[Event]:
 
 
 def withdrawn(verdict: Verdict) -> str:
-    """Give the words by which a breach is withdrawn."""
+    """Give the reason for which a breach is withdrawn."""
     return f"No breach after all: {verdict.text}"
 
 
@@ -317,7 +317,7 @@ def _binding(judged: Judged, window: str) -> list[BindingRule]:
 
 
 def segments_of(judged: Judged, rule: BindingRule, window: str) -> list[str]:
-    """Give the segments of a window that a rule looks at by themselves; or the whole."""
+    """Give the segments of a window that a rule judges separately; else the whole."""
     if not rule.rule.each_campaign:
         return [""]
     found = figures.segments(judged.periods, rule.rule.metric, window)
@@ -325,11 +325,11 @@ def segments_of(judged: Judged, rule: BindingRule, window: str) -> list[str]:
 
 
 def look_at(judged: Judged, rule: BindingRule, window: str, segment: str) -> Look:
-    """Give what a rule sees in a window."""
+    """Give the evidence of a rule in a window."""
     name = rule.rule.metric
     found = figures.figure(judged.periods, name, window, segment)
     known = None
-    # A belief takes long to compute, and a figure within the threshold breaks nothing.
+    # A belief is slow to compute, and only a figure beyond the threshold needs one.
     if rule.rule.credibility is not None and found and rule.passed_by(found):
         known = beliefs.belief(
             CATALOGUE[name], window, found.numerator, found.denominator, judged.agreed
@@ -397,7 +397,7 @@ def _facts(agreed: DecisionRule, looks: list[Look]) -> RuleFacts:
 
 
 def _agreed_by(rule: BindingRule, looks: list[Look]) -> list[int]:
-    """Give the events that agreed what was judged by: the rule, and the priors it used."""
+    """Give the events in which the rule, and the priors it used, were agreed."""
     priors = [each.known.agreed for each in looks if each.known]
     agreed = [rule.index, *(each.index for each in priors if each)]
     return [index for index in agreed if index is not None]

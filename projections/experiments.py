@@ -48,7 +48,7 @@ class Stated(Generic[E]):
 
 @dataclass(frozen=True, slots=True)
 class ExperimentRow:
-    """What is known of one experiment.
+    """The recorded facts about one experiment.
 
     An answer as of a moment may lack the beginning, so any part of it may be missing.
     """

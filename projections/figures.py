@@ -47,12 +47,12 @@ _DIGITS = Decimal("0.0001")
 _CENT = Decimal("0.01")
 
 _NO_TRIALS = "successes exceed trials: insufficient evidence"
-"""Where the deals of a month are those of leads before it, so that there are more of them."""
+"""The note where a month has more deals than leads, because leads came in earlier months."""
 
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A figure of a metric: a value, and for a ratio what was divided."""
+    """A figure of a metric: a value, and for a ratio the numerator and denominator."""
 
     value: Exact | None
     """Null for a ratio over nothing: no leads at all is not 0 % (C20)."""
@@ -69,7 +69,7 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Against:
-    """A figure less another one, and divided by it."""
+    """The absolute and the relative difference of two figures."""
 
     difference: Exact
     factor: Exact
@@ -109,7 +109,7 @@ class Line(Figure):
     against_other_channels: Against | None = None
     target: Target | None = None
     posterior: Posterior | None = None
-    """What the figure says of the rate behind it, where it counts successes of trials."""
+    """The posterior of the rate, if the figure counts successes of trials."""
     above_other_channels: Exact | None = None
     """The probability, from 0 to 1, that the partner's rate is above that of other channels."""
 
@@ -143,7 +143,7 @@ class ObjectiveProgress:
 
 
 class Read(dict[str, Any]):
-    """Rows that are read for several reports: each period is put together once."""
+    """A reader of rows for several reports, which computes each period only once."""
 
     def __init__(self, rows: Rows) -> None:
         super().__init__(rows)
@@ -169,22 +169,22 @@ def ratio(
 def figure(
     rows: Rows, name: str, period: str, segment: str = "", unit: str | None = None
 ) -> Figure | None:
-    """Give a metric's figure of a period, or None where there is none.
+    """Give a metric's figure of a period; None if there is none.
 
-    A reported figure goes before a counted one, in each part of the period. Where neither is known
-    of the whole, it is put together from its segments, unless events count the metric.
+    A reported figure takes precedence over a counted one, in each part of the period. If the whole
+    has neither, its segments are combined, unless events count the metric.
     """
     metric = CATALOGUE[name]
     unit = unit or _only_unit(rows, metric, period)
     known = _whole(rows, metric, period, segment, unit)
-    # What is counted is the whole already: a campaign's own figure is no part of it.
+    # A counted figure is already the whole: a campaign's figure is not added.
     if known or segment or metric.counted:
         return known
     return _of_segments(rows, metric, period, unit)
 
 
 def ever(rows: Rows, name: str, unit: str) -> Figure | None:
-    """Give a metric's figure over all years with figures, or None where there is none."""
+    """Give a metric's figure over all years with figures; None if there is none."""
     years = sorted({each[:4] for each in rows if each != AGREED})
     known = [figure(rows, name, year, unit=unit) for year in years]
     return _together(CATALOGUE[name], [each for each in known if each], unit)
@@ -204,7 +204,7 @@ def _parts(period: str) -> tuple[str, ...]:
 
 
 def _whole(rows: Rows, metric: Metric, period: str, segment: str, unit: str) -> Figure | None:
-    """Give what was reported for a period, else the sum of its parts, else what was counted."""
+    """Give the reported figure of a period, else the sum of its parts, else the counted figure."""
     if not isinstance(rows, Read):
         return _put_together(rows, metric, period, segment, unit)
     if period not in rows.known:
@@ -291,13 +291,13 @@ def _of_segments(rows: Rows, metric: Metric, period: str, unit: str) -> Figure |
         for segment in segments(rows, metric.name, period)
         if segment != OTHER_CHANNELS
     ]
-    # The levels of several segments are added; the last one counts only over time.
+    # Over time the last level counts; across segments, levels are added.
     adding = replace(metric, adds=Adds.SUM) if metric.adds is Adds.LAST else metric
     return _together(adding, [part for part in found if part], unit)
 
 
 def _series(rows: Rows, period: str) -> Iterator[Series]:
-    """Give all that is reported or counted in a period and its parts; some more than once."""
+    """Give all keys with a figure in a period and its parts, possibly more than once."""
     for each in dict.fromkeys((period, *quarters_of(period), *months_of(period))):
         row = period_row(rows, each)
         yield from row.reports
@@ -451,7 +451,7 @@ def periods(rows: Rows, *, closed: Iterable[str] = ()) -> list[str]:
 
 
 def concerned(rows: Rows, changed: Iterable[str]) -> list[str]:
-    """Give the periods whose report may differ once these of the rows have changed.
+    """Give the periods whose report may change when these rows change.
 
     They are the periods of the rows, those that they are part of, and later ones with any figure
     that are compared to them.

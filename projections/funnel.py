@@ -45,7 +45,7 @@ STEPS = {
 
 @dataclass(frozen=True, slots=True)
 class Passed:
-    """How many deals took a step, and which share of the last recorded step before they are."""
+    """How many deals took a step, and their share of the previous recorded step."""
 
     step: FunnelStep
     count: Exact | None
@@ -61,7 +61,7 @@ class Passed:
 
 @dataclass(frozen=True, slots=True)
 class Cohort:
-    """The customers who came one way."""
+    """The customers from one channel."""
 
     successes: Exact
     trials: Exact
@@ -71,7 +71,7 @@ class Cohort:
 
 @dataclass(frozen=True, slots=True)
 class Cohorts:
-    """One rate of the partner's customers and of those who came through other channels."""
+    """One rate, of the partner's customers and of those from other channels."""
 
     metric: str
     partner: Cohort
@@ -95,7 +95,7 @@ class Funnel:
 
 
 Hidden = Callable[[str, Figure], str | None]
-"""Gives the note that stands for a metric's figure which the viewer may not see; else None."""
+"""Returns the note that replaces a figure that the viewer may not see; else None."""
 
 
 def _nothing_hidden(_: str, __: Figure) -> None:
@@ -129,14 +129,14 @@ class _Funnel:
         before: Decimal | None = None
         for at, (step, (count, note)) in enumerate(counts.items()):
             if note is None and not count and 0 < at < last:
-                # Deals took later steps, so that nobody records this one: they did not stop here.
+                # Deals took later steps, so this step was not recorded; they did not stop here.
                 yield Passed(step, count, note="not recorded")
                 continue
             yield _share(step, count, before) if note is None else Passed(step, None, note=note)
             before = count
 
     def _count(self, metric: str) -> tuple[Decimal | None, str | None]:
-        """Give a count, or the note that stands for it."""
+        """Give a count, or the note that replaces it."""
         total = Decimal(0)
         for each in self.periods:
             found = figures.figure(self.rows, metric, each)
@@ -148,7 +148,7 @@ class _Funnel:
     # --- other channels ---
 
     def _cohorts(self) -> Iterator[Cohorts]:
-        """Give each proportion that is known of the partner's customers and of others."""
+        """Give each proportion that has figures for the partner's customers and for others."""
         agreed = agreed_row(self.rows)
         for metric in CATALOGUE.values():
             if not metric.of_trials:
@@ -163,7 +163,7 @@ class _Funnel:
                 yield Cohorts(metric.name, _cohort(*ours), _cohort(*theirs), above)
 
     def _trials(self, metric: str, segment: str) -> tuple[Decimal, Decimal] | None:
-        """Give successes and trials of all periods together; None if any lacks or hides them."""
+        """Give the total successes and trials; None if any period's are missing or withheld."""
         found = [figures.figure(self.rows, metric, each, segment) for each in self.periods]
         parts = [each for each in found if each]
         successes = [each.numerator for each in parts if each.numerator is not None]
@@ -175,7 +175,7 @@ class _Funnel:
 
 
 def _share(step: FunnelStep, count: Decimal | None, before: Decimal | None) -> Passed:
-    """Give what share of the deals before goes on, with its interval, where there is one."""
+    """Give how many deals go on; with the share and its interval, if they can be computed."""
     if not numerator_fits(count, before) or not before or count is None:
         return Passed(step, count)
     interval = UNIFORM.after(int(count), int(before)).interval(CREDIBILITY / 100)

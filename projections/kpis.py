@@ -43,12 +43,12 @@ def _series(key: object) -> object:
 Series = Annotated[
     tuple[str, str, str], BeforeValidator(_series), PlainSerializer("|".join, return_type=str)
 ]
-"""What a figure is of: metric, segment ("" for the whole) and unit; stored as one string."""
+"""The key of a figure: metric, segment ("" for the whole) and unit; stored as one string."""
 
 
 @dataclass(frozen=True, slots=True)
 class ToolReport:
-    """The last figure that one tool reported, and the index of the event that reported it."""
+    """The latest figure from one tool, and the index of the event that reported it."""
 
     figure: Figure
     index: int
@@ -56,7 +56,7 @@ class ToolReport:
 
 @dataclass(frozen=True, slots=True)
 class PeriodRow:
-    """What is known of one period."""
+    """The figures of one period, by source."""
 
     sums: Mapping[Series, Decimal] = field(default_factory=dict)
     """What events count."""
@@ -86,7 +86,7 @@ class AgreedPrior:
 
 @dataclass(frozen=True, slots=True)
 class AgreedRow:
-    """What figures are compared to."""
+    """The agreed values that figures are compared to."""
 
     since: date | None = None
     """The day of the charter."""
@@ -106,7 +106,7 @@ def period_row(rows: Rows, period: str) -> PeriodRow:
 
 
 def agreed_row(rows: Rows) -> AgreedRow:
-    """Give the row of what was agreed; an empty one if nothing was."""
+    """Give the row of agreed values; an empty one if there is none."""
     row: AgreedRow = rows.get(AGREED, NOTHING_AGREED)
     return row
 
@@ -193,7 +193,7 @@ def apply(rows: Rows, recorded: Recorded) -> Change:
 
 
 def period_with(row: PeriodRow, recorded: Recorded) -> PeriodRow:
-    """Give a period's row with what an event counts or reports."""
+    """Give a period's row after an event that counts or reports a figure."""
     event = recorded.event
     counting = _COUNTING.get(type(event))
     if counting is None:
@@ -220,7 +220,7 @@ def _with_report(row: PeriodRow, recorded: Recorded) -> PeriodRow:
 
 
 def agreed_with(row: AgreedRow, recorded: Recorded) -> AgreedRow:
-    """Give the row of what was agreed with what an event agrees; unchanged if it agrees nothing."""
+    """Give the row of agreed values after an event; unchanged if the event agrees none."""
     event, act, index = recorded.event, recorded.act, recorded.index
     match event:
         case CharterAgreed():
@@ -237,7 +237,7 @@ def agreed_with(row: AgreedRow, recorded: Recorded) -> AgreedRow:
             minimum = AgreedMinimum(since, version, index, terms.minimum_referrals_per_quarter)
             return replace(row, minimums=(*row.minimums, minimum))
         case PriorAgreed():
-            # It binds from its recording, not from its claimed time: it never reaches back (C21).
+            # It binds from its recording, not from its claimed time, so never retroactively (C21).
             prior = AgreedPrior(event.prior, event.prior_version, index, act.recorded_at)
             return replace(row, priors=(*row.priors, prior))
         case _:
@@ -270,7 +270,7 @@ KPIS = Projection(
 
 
 def stored_with(stored: Row, recorded: Recorded) -> Row:
-    """Give a period's row, as it is stored, with what an event counts or reports."""
+    """Give a period's stored row after an event that counts or reports a figure."""
     key = period_of(recorded)
     return KPIS.dump(key, period_with(KPIS.load(key, stored), recorded))
 

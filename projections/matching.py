@@ -12,17 +12,17 @@ from itertools import combinations
 from typing import NamedTuple
 
 BEST = 3
-"""Matches that are given for each partnership."""
+"""The number of matches for each partnership."""
 
 DEEPEST = 3
-"""Things in common that count: more than three count as three."""
+"""The number of shared traits that count at most."""
 
 MOST_THINGS = 12
-"""Things of one partnership that are looked up, those that the fewest share: at most 298 sets."""
+"""The number of rarest traits of a partnership that are looked up: at most 298 sets."""
 
 
 class Thing(NamedTuple):
-    """Something that two partnerships can have in common."""
+    """A trait that two partnerships can share."""
 
     kind: str
     name: str
@@ -30,14 +30,14 @@ class Thing(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Matched:
-    """An active partnership, as far as matches rest on it."""
+    """What matching reads of an active partnership."""
 
     id: str
     partner: str
     segments: frozenset[str]
     markets: frozenset[str]
     brings: str | None = None
-    """What the partner brings, where a joint investment recorded it."""
+    """What the partner contributes, if a joint investment recorded it."""
 
     @property
     def things(self) -> Iterator[Thing]:
@@ -48,13 +48,13 @@ class Matched:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """Two partnerships whose partners one might bring together, and what they have in common."""
+    """Two partnerships whose partners could be introduced, and the traits that they share."""
 
     of: tuple[str, str]
     shared_segments: tuple[str, ...]
     shared_markets: tuple[str, ...]
     brings: Mapping[str, str]
-    """What the partner of each brings, where a joint investment recorded it."""
+    """What the partner of each contributes, if a joint investment recorded it."""
 
 
 def matches(among: Iterable[Matched]) -> tuple[Match, ...]:
@@ -88,7 +88,7 @@ def _strength(match: Match) -> int:
 
 
 class _Index:
-    """Partnerships by sets of things that they have, of which each set keeps the first few.
+    """An index from sets of traits to the first few partnerships that have them.
 
     Each set keeps the first partnership of `BEST` + 1 partners. That is enough: at most `BEST` - 1
     better matches and one partnership with the same partner can precede one of the best matches.

@@ -56,7 +56,7 @@ def keys(_: Recorded) -> tuple[str, ...]:
 
 
 def apply(rows: Rows, recorded: Recorded) -> Change:
-    """Take an event that moves the partnership into its overview."""
+    """Add an event that changes the stage or the parties to the overview."""
     event = recorded.event
     row: Overview = rows.get(OVERVIEW_ROW, Overview())
     if isinstance(event, ExplorationBegun):

@@ -40,13 +40,13 @@ from projections.traits import (
 from projections.visibility import OPERATOR, Sight
 
 FEWEST_ACTIVE, MOST_ACTIVE = 5, 10
-"""Active partnerships that a small team can manage (C28), where a program set no limits."""
+"""How many active partnerships a small team can manage (C28), unless a program sets limits."""
 
 LEAST_ATTENTION, MOST_ATTENTION = Decimal(10), Decimal(20)
 """Percent of one person's time that each significant partnership takes (C12)."""
 
 HALF = Decimal(50)
-"""Percent: beyond it one partner brings more than all others together."""
+"""In percent; above this, one partner contributes more than all others together."""
 
 REVENUE = ("payments", "attributable_revenue", "co_branded_revenue")
 """The metrics of revenue, never added: they may count the same money. Refunds reduce payments."""
@@ -143,7 +143,7 @@ def _of_kind(rows: Rows, kind: str) -> dict[str, Any]:
 
 
 class Outcome(StrEnum):
-    """How an objective turned out. The worst comes first: it is that of the partnership."""
+    """The outcome of an objective, the worst first. A partnership has its worst outcome."""
 
     MISSED = "missed"
     UNMEASURED = "unmeasured"
@@ -207,7 +207,7 @@ class Line:
     """The partner's name."""
     stage: Stage | None
     active: bool
-    """Whether it takes attention: from execution until it has ended."""
+    """Whether it needs attention: from execution until it ends."""
     joined: date | None
     """The day of the kickoff."""
     leads: Number | None
@@ -234,7 +234,7 @@ class Line:
     competes: bool
     """Whether the partner was sought among those with a competing product."""
     brings: str | None
-    """What the partner brings, where a joint investment recorded it."""
+    """What the partner contributes, if a joint investment recorded it."""
     open_alerts: tuple[str, ...]
     """The identifiers of its open alerts."""
     notes: tuple[str, ...]
@@ -283,7 +283,7 @@ def line(member: Member, moment: datetime) -> Line:
 
 
 def _joined(overview: Overview) -> date | None:
-    """Give the day on which the partner joined: that of the kickoff, from which both work."""
+    """Give the day on which the partner joined: the day of the kickoff."""
     since = [each.since for each in overview.stages if each.stage is Stage.EXECUTION]
     return since[0].date() if since else None
 
@@ -341,7 +341,7 @@ def _outcome(
 
 
 def _with_pace(objective: Objective, since: date, today: date) -> Objective:
-    """Add how much of a target is reached in how much of its time.
+    """Add the reached share of a target, and the elapsed share of its time.
 
     Only for what adds up and should grow: a level or a rate need not move evenly.
     """
@@ -383,7 +383,7 @@ def _economics(terms: Sequence[AgreedEconomics], today: date) -> tuple[Economics
 
 
 def _profile(member: Member) -> IdealPartnerProfileDefined | None:
-    """Give the profile that the partner was scored under, or else the last one."""
+    """Give the profile that the partner was scored under, else the latest one."""
     score = member.candidate.score
     profiles = member.traits.profiles
     under = [each for each in profiles if score and each.profile_version == score.profile_version]
@@ -420,7 +420,7 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """How many partnerships are active, and how many full-time people they take (C12, C28)."""
+    """How many partnerships are active, and how many full-time people they need (C12, C28)."""
 
     active: int
     fewest: int
@@ -432,7 +432,7 @@ class Load:
     """Active partnerships for which no time was committed."""
     people_usual_from: Number
     people_usual_to: Number
-    """So many partnerships usually take from `people_usual_from` to `people_usual_to` people."""
+    """This many partnerships usually need `people_usual_from` to `people_usual_to` people."""
     capacity: Number | None
     """The people that the program has; null without a program."""
     over_capacity: bool
@@ -440,7 +440,7 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """What one partnership brings, and its share of what all bring."""
+    """The revenue of one partnership, and its share of the total."""
 
     id: str
     amount: Number
@@ -457,7 +457,7 @@ class Dependency:
     shares: tuple[Share, ...]
     """The largest first. They add up to exactly 100 %."""
     herfindahl: Number
-    """The sum of the squared shares: 1/n where n bring the same, 1 where one brings all."""
+    """The Herfindahl index: 1/n for n equal shares, 1 if one partnership has all."""
     equal_partners: Number
     """How many partnerships of equal size would give this index."""
     summary: str
@@ -552,7 +552,7 @@ def shares(amounts: Mapping[str, Decimal]) -> dict[str, Decimal]:
 
 
 def herfindahl(amounts: Iterable[Decimal]) -> Fraction:
-    """Give the sum of the squared shares: 1/n where n bring the same, 1 where one brings all."""
+    """Give the Herfindahl index: 1/n for n equal shares, 1 if one has all."""
     exact = [Fraction(each) for each in amounts]
     return sum((each * each for each in exact), Fraction()) / sum(exact) ** 2
 
@@ -562,7 +562,7 @@ def dependency(lines: Iterable[Line], limits: Limits | None = None) -> Iterator[
     by_kind: dict[tuple[str, str], dict[str, Decimal]] = {}
     for each in lines:
         for money in each.revenue:
-            # A partnership with more refunds than payments brings nothing to depend on.
+            # A partnership with more refunds than payments has no revenue to depend on.
             if money.amount > 0:
                 by_kind.setdefault((money.metric, money.currency), {})[each.id] = money.amount
     for (metric, currency), amounts in sorted(by_kind.items()):

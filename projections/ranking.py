@@ -34,7 +34,7 @@ class Mistake(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why a market was rated as it was, and the event that says so."""
+    """The reason for a market's rating, and the event that gave it."""
 
     text: str
     shown_by: str
@@ -43,13 +43,13 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """Whether a mistake was made in a market: what shows that it was not, or a hint."""
+    """Whether a mistake was made in a market: the evidence that it was not, or a hint."""
 
     mistake: Mistake
     shown_by: str | None
-    """What shows that the mistake was not made; null if it was."""
+    """The evidence that the mistake was not made; null if it was."""
     hint: str | None
-    """How to put the mistake right; null if it was not made."""
+    """How to correct the mistake; null if it was not made."""
 
     @property
     def made(self) -> bool:
@@ -168,7 +168,7 @@ def _is_owned(seen: _Seen) -> str | None:
 
 
 def _is_tried(seen: _Seen) -> str | None:
-    # What a partnership tried in several markets at once says nothing about any one of them.
+    # An experiment in several markets at once is no evidence about any one of them.
     experiment = seen.member.traits.experiment if seen.alone else None
     return None if experiment is None else seen.ref(experiment)
 
@@ -186,7 +186,7 @@ CHECKS: dict[Mistake, tuple[Callable[[_Seen], str | None], str]] = {
         "Compare offers there, and attach the result as evidence (AttachEvidence).",
     ),
 }
-"""What shows that each mistake was not made, and the hint if it was."""
+"""For each mistake, the evidence that it was not made, and the hint if it was."""
 
 
 def _checked(mistake: Mistake, seen: Iterable[_Seen]) -> Check:
@@ -224,7 +224,7 @@ class RankedCandidate:
     current: bool
     """Whether that is the latest version."""
     overlap_percent: Number | None
-    """The share of the initiator's customers that it serves, too."""
+    """The share of the initiator's customers that it also serves."""
     alignment: int | None
     """The sum of the four dimensions of the alignment matrix, from 4 to 20."""
     unbridged: tuple[Dimension, ...]
@@ -276,7 +276,7 @@ def _candidate(name: str, known: Candidate, latest: int, chosen: str | None) -> 
 
 
 def score_of(score: CandidateScored | None) -> int | None:
-    """Give the sum of the parts of a score (C2)."""
+    """Give the total of a score (C2)."""
     return sum(getattr(score, each) for each in SCORED) if score else None
 
 

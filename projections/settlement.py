@@ -63,7 +63,7 @@ from projections.accruals import (
 from projections.fold import NOTHING, Change, Projection, Row, Rows
 
 AGREED, TOTALS, WINDOWED = "agreed", "totals", "windows"
-"""The keys of the rows that every line rests on; each deal, entry and statement has its own."""
+"""The keys of the shared rows. Each deal, entry and statement also has its own row."""
 
 _DEALS = (
     ReferralSubmitted,
@@ -105,7 +105,7 @@ def apply(rows: Rows, recorded: Recorded) -> Change:
     """Take an event into the ledger."""
     kind = type(recorded.event)
     if kind in kpis.MEASURED and kind not in _ABOUT and not rows.get(AGREED, {}).get("needed"):
-        return NOTHING  # Terms mostly rest on no metric, and most facts measure one.
+        return NOTHING  # Most terms depend on no metric, and most facts measure one.
     posting = post(rows, recorded)
     return Change(posting.changed, []) if posting.changed else NOTHING
 
@@ -172,18 +172,18 @@ class Posting:
     lines: list[Row] = field(default_factory=list)
 
     def row(self, key: str) -> Row:
-        """Give a row as it stands by now."""
+        """Give a row with the changes so far."""
         return self.changed.get(key) or self.rows.get(key, {})
 
     def put(self, key: str, **more: Any) -> Row:  # noqa: ANN401 - JSON
-        """Change fields of a row; give it."""
+        """Change fields of a row, and return it."""
         self.changed[key] = {**self.row(key), **more}
         return self.changed[key]
 
     # What was agreed.
 
     def agree(self, event: Event) -> None:
-        """Take what money rests on: parties, terms, investments, incentives, rates, the exit."""
+        """Apply the parties, terms, investments, incentives, rates or the exit."""
         agreed, act = self.row(AGREED), self.recorded.act
         match event:
             case ExplorationBegun():
@@ -206,7 +206,7 @@ class Posting:
                 offered = {
                     "name": event.incentive,
                     "by": act.party,
-                    # What binds counts from the record; it never reaches backwards.
+                    # An incentive applies from its recording, never retroactively.
                     "since": act.recorded_at.isoformat(),
                     "amount": plain(per_referral.amount),
                     "currency": per_referral.currency,
@@ -220,7 +220,7 @@ class Posting:
             case _:
                 return
 
-    # What deals and entries earn.
+    # The earnings of deals and entries.
 
     def about(self, subject: str, event: Event) -> None:
         """Take a fact about a deal or an entry, and post what it changes."""
@@ -244,7 +244,7 @@ class Posting:
         self.put(subject, due={key: plain(due.amount) for key, due in after.items() if due.amount})
 
     def _add_up(self, due: Due, change: Decimal) -> Decimal:
-        """Give what a window earns more, once a payment adds to it or is taken from it."""
+        """Add a change to a window's total; return the change in its earnings."""
         item = item_of(self.row(AGREED), due.version, due.item)
         if not change or not isinstance(item, RevenueShare):
             return Decimal(0)
@@ -365,7 +365,7 @@ class Posting:
             self.put(WINDOWED, fees={month: [*posted, *(due.key for due in dues)]})
 
     def count(self) -> None:
-        """Take a measured fact on which terms rest; judge afresh the windows it changes."""
+        """Apply a measured fact that terms depend on, and judge the windows it changes again."""
         needed = self.row(AGREED).get("needed", ())
         if not needed or not any(each in needed for each in kpis.measures(self.recorded)):
             return
@@ -397,10 +397,10 @@ class Posting:
             posted = {key: plain(each.amount) for key, each in after.items()}
             windowed = self.put(WINDOWED, due=kept | posted)
 
-    # What is stated.
+    # Statements.
 
     def state(self, name: str, period: str, balance: Balance) -> None:
-        """Take the sums that a statement says out of those that are open."""
+        """Subtract a statement's sums from the open ones."""
         totals = self.row(TOTALS)
         open_, stated = dict(totals.get("open", {})), dict(totals.get("stated", {}))
         for part in balance.parts:
@@ -423,7 +423,7 @@ class Posting:
         )
 
     def pay_out(self, event: PayoutRecorded) -> None:
-        """Take a payment on a statement."""
+        """Apply a payment of a statement."""
         key = f"statement/{event.statement}"
         paid = Decimal(self.row(key).get("paid", "0")) + event.amount.amount
         self.put(key, paid=plain(paid))
@@ -441,7 +441,7 @@ def _added(sums: Mapping[str, str], more: Mapping[str, Decimal]) -> dict[str, st
 
 
 def _share_out(earned: Mapping[str, Decimal], disputes: Iterable[Row]) -> dict[str, Decimal]:
-    """Give how much of what was earned these disputes are about, in the order of the keys."""
+    """Give the disputed amount of each dispute, in the order of the keys."""
     taken: dict[str, Decimal] = {}
     for dispute in disputes:
         left = None if dispute["amount"] is None else Decimal(dispute["amount"])
@@ -456,13 +456,13 @@ def _share_out(earned: Mapping[str, Decimal], disputes: Iterable[Row]) -> dict[s
 
 
 def _gone(key: str) -> Due:
-    """Give a due that is no more, by its key."""
+    """Give a due of zero for the key of one that no longer exists."""
     fact, place, to, currency, month, window = key.split("|")
     version, _, item = place.partition(".")
     return Due(fact, to, Decimal(0), currency, month, int(version), item, {}, window)
 
 
-# --- what is known of a deal or an entry -------------------------------------------------------
+# --- the state of a deal or an entry -----------------------------------------------------------
 
 
 def _with_fact(row: Row, event: Event, recorded: Recorded) -> Row:
@@ -545,7 +545,7 @@ def _resolved(row: Row, event: DisputeResolved) -> Row:
 
 
 def ledger(rows: Rows) -> Ledger:
-    """Give what accrued and is not stated, by the rows of a whole history."""
+    """Give what has accrued and is not stated yet, from the rows of a whole history."""
     totals, agreed = rows.get(TOTALS, {}), rows.get(AGREED, {})
     known = versions(agreed)
     settles_in = known[-1].terms.settles_in if known else None

@@ -85,7 +85,7 @@ class Sight:
         return self.protocol.smallest_cell
 
     def withholds(self, metric: str, figure: Figure) -> bool:
-        """Whether a figure is, or is made of, a count that the viewer is not shown (C14)."""
+        """Whether a figure is, or includes, a count that the viewer may not see (C14)."""
         if figure.source == COUNTED or metric in self.own:
             return False
         return _has_fewer(figure, self.smallest)
@@ -143,7 +143,7 @@ class Sight:
 
 
 def _has_fewer(figure: Figure | reported_figure.Figure, smallest: int) -> bool:
-    """Whether a figure is, or is made of, a count above zero and below the smallest cell."""
+    """Whether a figure is, or includes, a count above zero and below the smallest cell."""
     counts = [figure.numerator, figure.denominator]
     if figure.unit == Unit.COUNT:
         counts.append(figure.value)

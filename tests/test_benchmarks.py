@@ -62,7 +62,7 @@ def test_a_quick_run_of_questions_asks_each_at_every_size(
 
 
 @pytest.mark.xdist_group("kafka")
-def test_a_quick_run_beside_kafka_measures_every_contender_and_misses_no_alert() -> None:
+def test_a_quick_run_with_kafka_measures_every_contender_and_misses_no_alert() -> None:
     try:
         found = beside_kafka.measure(beside_kafka.QUICK)
     except Missing as error:
@@ -94,7 +94,7 @@ def test_a_feed_is_the_same_for_the_same_seed_and_another_for_another() -> None:
     assert list(feed(500, 5, seed=2)) != once
 
 
-def test_a_feed_tells_its_partnerships_in_turn_each_in_the_order_of_time() -> None:
+def test_a_feed_interleaves_partnerships_each_in_order_of_time() -> None:
     lines = [orjson.loads(line) for line in feed(1000, 10)]
     times = [line["time"] for line in lines]
     assert times == sorted(times)

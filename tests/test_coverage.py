@@ -90,7 +90,7 @@ def test_every_command_line_and_file_that_is_named_exists() -> None:
                 assert name.split()[1] in known, f"{row.number}: there is no {name}"
 
 
-def test_whoever_decides_knows_every_event_and_command_that_the_domain_defines() -> None:
+def test_the_domain_handles_every_event_and_command_that_it_defines() -> None:
     # Facts are known once their module is imported, so the one entrance must import them all.
     ask = (
         "from domain.aggregates import command_types\n"

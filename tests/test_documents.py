@@ -206,7 +206,7 @@ def test_the_commands_of_a_document_do_what_it_says(document: Path, terminal: Te
         ("took ... s", "took 0.4 s\n"),
     ],
 )
-def test_shown_output_stands_for_what_was_printed(shown: str, printed: str) -> None:
+def test_documented_output_matches_the_printed_output(shown: str, printed: str) -> None:
     assert matches(shown, printed)
 
 

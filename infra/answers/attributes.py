@@ -86,6 +86,6 @@ ATTRIBUTES = Question(
     ask,
     text,
     path="/v1/attributes",
-    help="Compare what partners are like (staff, score, alignment) with a metric's figures.",
+    help="Compare attributes of partners (staff, score, alignment) with a metric's figures.",
     panel=Panel.COMPARE,
 )

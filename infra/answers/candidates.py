@@ -46,6 +46,6 @@ CANDIDATES = Question(
     ask,
     text,
     path="/v1/partnerships/{id}/candidates",
-    help="Rank the candidates of a partnership, with the reasons for each one's place.",
+    help="Rank the candidates of a partnership, with the reasons for each rank.",
     panel=Panel.COMPARE,
 )

@@ -28,7 +28,7 @@ def read(question: str, cursor: str, *parts: type[str] | type[int]) -> list[Any]
     named = isinstance(found, list) and found[:1] == [question]
     if not named or [type(each) for each in found[1:]] != list(parts):
         raise NotFound(
-            f"The cursor {cursor!r} is not one of {question}.",
-            "Send the cursor that the page before gave as its next, or none for the first page.",
+            f"The cursor {cursor!r} is not a cursor of {question}.",
+            "Send the `next` of the previous page, or no cursor for the first page.",
         )
     return list(found[1:])

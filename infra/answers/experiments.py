@@ -119,5 +119,5 @@ EXPERIMENTS = Question(
     ask,
     text,
     path="/v1/partnerships/{id}/experiments",
-    help="Compare the variants of each experiment, and how sure it is which one is better.",
+    help="Compare the variants of each experiment, with the probability that each is better.",
 )

@@ -84,7 +84,7 @@ class ReportedEvent(Item):
 
 
 class ExplainedFigure(Item):
-    """A figure with the events that made it; without them where it is too small to be shown."""
+    """A figure with its events; without them if it is too small to be shown."""
 
     line: figures.Line
     counted: tuple[CountedEvent, ...] = ()
@@ -123,7 +123,7 @@ class AlertExplained(Item):
 
 
 class FigureExplained(Item):
-    """What a figure is made of."""
+    """The events and rules behind a figure."""
 
     of: Literal["figure"] = "figure"
     metric: metrics.Metric
@@ -260,7 +260,7 @@ class _Figures:
         )
 
     def _explained(self, line: figures.Line, period: str, segment: str) -> ExplainedFigure:
-        # The events behind a figure that is too small to be shown would show it (C14).
+        # The events would reveal a figure that is too small to be shown (C14).
         if (shown := self.sight.line(line)) is not line:
             return ExplainedFigure(line=shown)
         counted: list[CountedEvent] = []
@@ -308,7 +308,7 @@ class _Figures:
                 yield Addition(to=to, metric=count.metric, amount=Decimal(count.amount))
 
     def _reported(self, reports: frozenset[int]) -> Iterator[ReportedEvent]:
-        # The stream of a figure has the report and its corrections; the last of them counts.
+        # A figure's stream has the report and its corrections; the latest counts.
         streams = {each.stream for each in self._measured if each.index in reports}
         for recorded in self._measured:
             event = recorded.event
@@ -392,7 +392,7 @@ def _rule(recorded: Recorded) -> ExplainedRule:
 
 @dataclass(slots=True)
 class _Reading:
-    """What one pass over a log finds about an alert."""
+    """The result of one pass over a log for an alert."""
 
     reference: str
     rule: str

@@ -95,5 +95,5 @@ FUNNEL = Question(
     ask,
     text,
     path="/v1/partnerships/{id}/funnel",
-    help="Show how many deals go on at each step, where most stop, and how other channels do.",
+    help="Show how many deals pass each step, where most stop, and the rates of other channels.",
 )

@@ -67,7 +67,7 @@ class HistoryItem(Item):
     late_days: int
     """How many whole days after it happened it was recorded."""
     people: dict[str, str]
-    """The name of each person in the event, by commitment."""
+    """The names of the people in the event, by commitment."""
 
 
 class PartnershipHistory(Page[HistoryItem]):
@@ -154,7 +154,7 @@ def _text(
     try:
         recorded = decode(body, index=index)
     except UnknownEvent as error:
-        # Nobody knows whether it is private, so only those see it who see everything of it.
+        # It may be private, so only its party and a full view see it.
         is_own = event.party == sight.viewer.party or sight.viewer.full
         return f"({event.type}, version {event.schema_version}: {error.hint})", not is_own
     if not sight.shows(recorded):

@@ -206,7 +206,7 @@ def _times(history: History, partnership: str, index: int) -> tuple[datetime, da
 
 
 def times(body: bytes) -> tuple[datetime, datetime]:
-    """Return when a stored event happened and when it was recorded, of whatever type it is."""
+    """Return when a stored event of any type happened and when it was recorded."""
     envelope = orjson.loads(body)
     return moment(envelope["occurred_at"]), moment(envelope["recorded_at"])
 

@@ -1,4 +1,4 @@
-"""Which partnerships are there: their parties and stage, how many events, how many open alerts."""
+"""Lists the partnerships: parties, stage, number of events, number of open alerts."""
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
@@ -87,7 +87,7 @@ def _listed(
 
 
 class _Counted:
-    """Events as they go by: how many, and which was the last."""
+    """A counter of events, which also remembers the last one."""
 
     def __init__(self, events: Iterable[Recorded]) -> None:
         self._of = events

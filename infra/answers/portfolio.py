@@ -36,7 +36,7 @@ def ask(accord: Accord, when: AsOf = NOW) -> Portfolios:
     for member in members(accord, when):
         if found := member.traits.limits:
             before = limits.get(found.party)
-            # A party may keep several programs: the limits that it set last count.
+            # A party may have several programs; the latest limits count.
             if before is None or before.recorded_at <= found.recorded_at:
                 limits[found.party] = found
         else:
@@ -208,6 +208,6 @@ PORTFOLIO = Question(
     ask,
     text,
     path="/v1/portfolio",
-    help="Compare all partnerships: the sheet, which are behind, load, dependency.",
+    help="Compare all partnerships: overview, those behind schedule, load, dependency.",
     panel=Panel.COMPARE,
 )

@@ -46,14 +46,14 @@ class Item(BaseModel):
 
 
 class Result(Item):
-    """What a command or a request gives: one JSON document."""
+    """The result of a command or a request: one JSON document."""
 
     simulated: bool = False
     """Whether the store is simulated: its feeds say when things were recorded."""
 
 
 class Answer(Result):
-    """What a question gives: one JSON document."""
+    """The answer to a question: one JSON document."""
 
     as_of: Asked = Field(default_factory=Asked)
     """The moment and the viewer that were asked about."""
@@ -125,7 +125,7 @@ class Question:
     within: str = ""
     """A second route, which asks the same of one partnership."""
     reads_views: bool = True
-    """Whether the answer reads the views, so that they are caught up before it is asked for."""
+    """Whether the answer reads the views, which are then caught up first."""
 
     @cached_property
     def parameters(self) -> dict[str, "Asks"]:

@@ -66,14 +66,14 @@ class Since(Item):
 
 
 class Action(Item):
-    """What a review agreed that a party does."""
+    """An action that a review assigned to a party."""
 
     agreed: ActionAgreed
     done: bool
 
 
 class Contributions(Item):
-    """What a party gave since the last review (C24)."""
+    """A party's contributions since the last review (C24)."""
 
     party: str
     hours: Exact
@@ -207,7 +207,7 @@ def ask(
 
 @dataclass(slots=True)
 class _Seen:
-    """What the page needs of each event, collected while the log is folded."""
+    """The facts that the page needs, collected while the log is folded."""
 
     review: ReviewScheduled
     state: Partnership = field(default_factory=Partnership)

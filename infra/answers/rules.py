@@ -24,7 +24,7 @@ class AgreedRule(Item):
     text: str
     """The rule in words."""
     binds_from: datetime
-    """When the agreement was recorded; the rule looks at periods that begin later."""
+    """When the agreement was recorded; the rule applies to periods that begin later."""
     agreed: TimelineItem
 
 
@@ -34,7 +34,7 @@ class AgreedPrior(Item):
     prior: Prior
     version: int
     binds_from: datetime
-    """When the agreement was recorded; the prior holds for periods that begin later."""
+    """When the agreement was recorded; the prior applies to periods that begin later."""
     agreed: TimelineItem
 
 

@@ -163,7 +163,7 @@ class TaskState(StrEnum):
 
     OPEN = "open"
     OVERDUE = "overdue"
-    """Its time ran out: a milestone or a review was missed, an issue went to the sponsors."""
+    """It was not done in time: a milestone or a review was missed, an issue was escalated."""
     DONE = "done"
 
 
@@ -177,7 +177,7 @@ class Task(Item, Generic[E, D]):
     done: D | None
     done_at: datetime | None
     overdue_at: datetime | None
-    """When the log recorded that its time had run out; null if it did not."""
+    """When the log recorded that it was not done in time; null otherwise."""
     in_time: bool | None
     """Whether it was done before its time ran out; null until it is done."""
 
@@ -306,8 +306,8 @@ def ask(
     if found is None:
         first, _ = times(next(iter(history.bodies(id, 0, 1))))
         raise NotFound(
-            f"Nothing of {id} had happened by then.",
-            f"It begins at {instant(first)}; ask for that moment or a later one.",
+            f"{id} had no events at that time.",
+            f"Its first event is at {instant(first)}; ask for that time or later.",
         )
     is_live = when.is_now and not accord.simulated
     day = (when.at or when.known or (accord.clock() if is_live else found.recorded_at)).date()
@@ -358,7 +358,7 @@ def ask(
 
 @dataclass(slots=True)
 class _Times:
-    """When a task ran out of time, and when it was done."""
+    """When a task became overdue, and when it was done."""
 
     overdue_at: datetime | None = None
     done_at: datetime | None = None
@@ -847,7 +847,7 @@ DEADLINES = {
     DeadlineKind.CADENCE: "the next {} review is due",
     DeadlineKind.ACTION: "action {} is due",
 }
-"""What happens when a deadline of each kind passes; a test checks that no kind is missing."""
+"""The consequence of each kind of deadline that passes; a test checks that none is missing."""
 
 SHOW = Question(
     "show",

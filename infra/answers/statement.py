@@ -36,7 +36,7 @@ class Weighing(StrEnum):
 
 
 class WindowTotal(Item):
-    """What a window of a tiered or capped share has earned so far."""
+    """The amount that a window of a tiered or capped share has earned so far."""
 
     name: str
     """The month, quarter or year."""
@@ -71,7 +71,7 @@ class LedgerLine(Item):
     terms_version: int | None = None
     """The version of the terms in force when it happened; 0 if no version says it."""
     basis: Number | None = None
-    """What the share or the fee is taken of, in the line's currency."""
+    """The basis of the share or the fee, in the line's currency."""
     share: Number | None = None
     """The share of the basis, in percent."""
     credited: Number | None = None
@@ -136,7 +136,7 @@ def ask(
     ] = None,
     when: AsOf = NOW,
 ) -> PeriodStatements:
-    """Give what accrued up to the end of a period, issued or not yet, with every line (C10).
+    """Give what accrued up to the end of a period, issued or not, with every line (C10).
 
     `period` may also be the name of a statement or of a final settlement. With a `policy` nothing
     counts as issued. Raises `NotFound`.

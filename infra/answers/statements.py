@@ -1,4 +1,4 @@
-"""Which statements were issued: who owes whom how much, and what of it was paid."""
+"""Lists the issued statements: who owes how much, and how much of it was paid."""
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
@@ -17,7 +17,7 @@ from projections.fold import Row, replay
 
 
 class State(StrEnum):
-    """How far a statement has come."""
+    """The states of a statement."""
 
     OPEN = "open"
     """A draft: it is not issued yet."""
@@ -58,7 +58,7 @@ def ask(accord: Accord, id: PartnershipId, when: AsOf = NOW) -> IssuedStatements
         if when.is_now
         else replay(SETTLEMENT, log(accord.history, id, when)).rows
     )
-    # A payout alone, as seen of a time before its statement, is a row without an index.
+    # At a time before its statement, a payout makes a row without an index.
     issued = (
         _issued(row) for key, row in rows.items() if key.startswith("statement/") and "index" in row
     )
@@ -83,7 +83,7 @@ def state_of(balance: Balance, paid: Decimal) -> State:
 
 
 def owed(balance: Balance, paid: Decimal) -> str:
-    """Give who owes whom how much, and what of it was paid."""
+    """Give who owes how much to whom, and how much of it was paid."""
     if balance.payer is None:
         return "nobody owes anything"
     amount = f"{plain(balance.amount)} {balance.currency}"

@@ -56,7 +56,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """A remark beside the data, printed on stderr."""
+    """A remark about the data, printed on stderr."""
 
     text: str
 
@@ -70,7 +70,7 @@ class Json:
 
 @dataclass(frozen=True, slots=True)
 class Verbatim:
-    """Text that is printed as it is, never wrapped, because people copy it or its bytes count."""
+    """Text that is printed exactly, never wrapped, because people copy it or compare its bytes."""
 
     text: str
 
@@ -135,7 +135,7 @@ def interval(low: Decimal, high: Decimal) -> str:
 
 
 def figure(known: Figure) -> str:
-    """Give a figure with what was divided: ``8 % (12/150)``; money and counts without."""
+    """Give a figure, with its numerator and denominator if it is a ratio: ``8 % (12/150)``."""
     value = amount(known.value, known.unit)
     if known.numerator is None or known.denominator is None or known.unit in MINOR_UNITS:
         return value

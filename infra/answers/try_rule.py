@@ -22,7 +22,7 @@ from projections.backtest import TriedWindow
 
 
 class TriedRule(Answer):
-    """What a rule finds in each window, and the alerts that it would have raised."""
+    """The result of a rule in each window, and the alerts that it would have raised."""
 
     id: str
     rule: DecisionRule
@@ -56,7 +56,7 @@ def ask(
     ],
     when: AsOf = NOW,
 ) -> TriedRule:
-    """Give what a rule would have raised, had it bound since a period began.
+    """Backtest a rule, as if it had been in force since a period began.
 
     Nothing is recorded. For a party, figures that are too small to be shown to it are missing.
     Raises `NotFound`, or `Refused` for a rule that cannot be agreed.
@@ -86,7 +86,7 @@ def _parsed(text: str) -> DecisionRule:
         raise Refused(
             "not-a-rule",
             f"This is not a decision rule: {'; '.join(wrong)}.",
-            "Write it as the schema of ProposeDecisionRule says (accord schema).",
+            "See the schema: accord schema ProposeDecisionRule.",
             field="rule",
         ) from None
 

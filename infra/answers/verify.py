@@ -24,17 +24,17 @@ from projections import PROJECTIONS, VERSIONS
 from projections.fold import Projection
 
 HISTORY = "history"
-"""The place of a difference in the log, beside the names of projections."""
+"""The place of a difference in the log, used where others name a projection."""
 
 _ATTEMPTS = 5
 """How often a partnership is checked again because it was written to meanwhile."""
 
 _DAMAGES = (ValueError, LookupError, TypeError, AttributeError)
-"""What folding a damaged row, or reading a damaged event, raises."""
+"""The errors of folding a damaged row or reading a damaged event."""
 
 
 class Difference(Item):
-    """Something stored that is not what it should be."""
+    """A stored value that differs from the expected one."""
 
     partnership: str
     """Empty where the store as a whole differs."""
@@ -49,7 +49,7 @@ class Difference(Item):
 
 
 class Verification(Result):
-    """What was checked, and the first difference if there is one."""
+    """The logs and views that were checked, and the first difference if there is one."""
 
     verified: bool
     """Whether no difference was found."""
@@ -356,7 +356,7 @@ def _output(kind: str, body: bytes, cause: int) -> bytes:
 
 
 def _bytes(body: object) -> bytes:
-    # SQLite gives whatever type somebody stored.
+    # A SQLite column can contain a value of any type.
     return body if isinstance(body, bytes) else str(body).encode()
 
 

@@ -22,21 +22,21 @@ process moved it on."""
 _MOST_AT_ONCE = 16
 
 Proof = Callable[[int], list[bytes]]
-"""Returns the proof that the log grew from a size to the checkpoint's."""
+"""Returns the proof that the checkpoint extends a log of this size."""
 
 
 class _Unsigned(Exception):
-    """A witness did not cosign, and why."""
+    """A witness did not cosign; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Collected:
-    """A note with the received cosignatures, and why others are missing, by name."""
+    """A note with the received cosignatures, and the reason for each missing one, by witness."""
 
     note: Note
     lacking: Mapping[str, str]
     away: frozenset[str] = frozenset()
-    """Those of the missing that could not be reached."""
+    """The missing witnesses that could not be reached."""
 
 
 def collect(note: Note, policy: Policy, proof_from: Proof, timeout: float = PATIENCE) -> Collected:
@@ -77,11 +77,13 @@ def _cosignature(asked: Witness, note: Note, proof_from: Proof, timeout: float) 
             raise _Unsigned(f"It answered {status}: {body.strip()[:200]}")
         told = _size(body)
         if told > size:
-            raise _Unsigned(f"It has seen {told} events of this log, and this says {size}.")
+            raise _Unsigned(
+                f"It cosigned {told} events of this log, but this checkpoint has only {size}."
+            )
         if told == old == size:
-            raise _Unsigned(f"It has seen another root of {told} events: this log was forked.")
+            raise _Unsigned(f"It cosigned a different root for {told} events: this log was forked.")
         old, proof = told, proof_from(told) if told else []
-    raise _Unsigned("It refused each size that it had named itself, the last one too.")
+    raise _Unsigned("It kept refusing proofs from the size that it asked for.")
 
 
 def _right(asked: Witness, note: Note, lines: str) -> Signature:
@@ -89,9 +91,9 @@ def _right(asked: Witness, note: Note, lines: str) -> Signature:
     try:
         found = Note(note.text, tuple(notes.signatures(lines))).by(asked.verifier)
     except Malformed as error:
-        raise _Unsigned(f"It answered with no signature line: {error}") from None
+        raise _Unsigned(f"Its answer has no signature line: {error}") from None
     if found is None:
-        raise _Unsigned(f"It answered without a right cosignature of {asked.verifier.name}.")
+        raise _Unsigned(f"Its answer has no valid cosignature by {asked.verifier.name}.")
     return found
 
 
@@ -99,4 +101,4 @@ def _size(body: str) -> int:
     try:
         return notes.read_size(body.removesuffix("\n"))
     except Malformed as error:
-        raise _Unsigned(f"It answered with a conflict and no size: {error}") from None
+        raise _Unsigned(f"It answered 409 Conflict without a size: {error}") from None

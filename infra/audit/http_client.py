@@ -5,11 +5,11 @@ from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 LARGEST = 64 * 1024
-"""The most bytes of an answer that are read; a valid one has fewer."""
+"""The most bytes of an answer that are read. A valid answer is shorter."""
 
 
 class NotReached(Exception):
-    """A server gave no answer: its address, and why."""
+    """A server did not answer: its address, and the reason."""
 
 
 def post(url: str, body: bytes, media_type: str, timeout: float) -> tuple[int, bytes]:
@@ -18,11 +18,11 @@ def post(url: str, body: bytes, media_type: str, timeout: float) -> tuple[int, b
     An answer can have any status. Raises `NotReached` if there is none.
     """
     if not url.startswith(("https://", "http://")):
-        raise NotReached(f"{url!r} is no address; write https:// and a host.")
+        raise NotReached(f"{url!r} is not a URL; write https:// and a host.")
     try:
         return _answer(Request(url, body, {"Content-Type": media_type}), timeout)  # noqa: S310 - checked above
     except (OSError, HTTPException, ValueError) as error:
-        raise NotReached(f"{url} gave no answer: {error}.") from None
+        raise NotReached(f"{url} did not answer: {error}.") from None
 
 
 def _answer(asked: Request, timeout: float) -> tuple[int, bytes]:
@@ -30,6 +30,6 @@ def _answer(asked: Request, timeout: float) -> tuple[int, bytes]:
         with urlopen(asked, timeout=timeout) as answer:  # noqa: S310 - checked before
             return answer.status, answer.read(LARGEST)
     except HTTPError as error:
-        # A refusal is an answer, too.
+        # An error status is also an answer.
         with error:
             return error.code, error.read(LARGEST)

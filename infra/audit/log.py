@@ -30,7 +30,7 @@ class Altered(Exception):
     def __init__(self, partnership: str, index: int, what: str) -> None:
         super().__init__(
             f"{partnership}#{index} {what}. Nothing is signed over it; "
-            "compare with a backup and with what the parties hold (accord verify, accord bundle)."
+            "compare it with a backup and with the parties' bundles (accord verify, accord bundle)."
         )
         self.partnership = partnership
         self.index = index
@@ -78,7 +78,7 @@ class Log:
             if index != expected:
                 break
             if leaf_hash(body) != leaf:
-                raise Altered(self.partnership, index, "is not what was recorded")
+                raise Altered(self.partnership, index, "differs from what was recorded")
             yield leaf
             expected += 1
         if expected < stop:

@@ -28,7 +28,7 @@ INTERVAL: Final = 60
 """Seconds between two rounds over all logs with new events; the bound of an event's time."""
 
 AT_ONCE: Final = (StatementIssued.wire, FinalSettlementIssued.wire)
-"""The events at which a checkpoint is signed at once: what is owed depends on all before."""
+"""Events that are signed at once, because a statement depends on all events before it."""
 
 REST: Final = 30.0
 """Seconds before an unreachable witness is asked again, so that other logs do not wait."""
@@ -74,7 +74,7 @@ class Notary:
         self._subscribers: list[Callable[[str, Note], None]] = []
 
     def subscribe(self, told: Callable[[str, Note], None]) -> None:
-        """Have `told` called with each partnership and note that is kept anew."""
+        """Call `callback` with the partnership and the note of each new checkpoint."""
         self._subscribers.append(told)
 
     def policy_of(self, partnership: str) -> str:
@@ -108,7 +108,9 @@ class Notary:
         last = self.latest(partnership)
         existing = Checkpoint.read(last.text) if last else None
         if existing and held.root(existing.size) != existing.root:
-            raise Altered(partnership, existing.size - 1, "or one before it is not what was signed")
+            raise Altered(
+                partnership, existing.size - 1, "or an earlier event differs from what was signed"
+            )
         if last and existing and existing.size == tree.size:
             # A witness that was unreachable when it was signed may answer now.
             return last if self._policy.met(last) else self._keep(partnership, tree.size, last)

@@ -23,7 +23,7 @@ possible even by hand."""
 
 _TITLE = "accord/receipt@v1"
 _GAP = 64
-"""Indexes that are read without need, rather than reading twice."""
+"""The largest gap between two receipts that are still read together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +63,10 @@ class Promise:
                 codec.moment(deadline.removeprefix("deadline ")),
             )
         except (ValueError, IndexError) as error:
-            raise Malformed(f"This is no receipt: {error}.") from None
+            raise Malformed(f"This is not a receipt: {error}.") from None
         # A receipt has one form; any other text is refused.
         if title != _TITLE or found.text != text or len(found.command) != sha256().digest_size:
-            raise Malformed("This is no receipt: it is not in its one form.")
+            raise Malformed("This is not a receipt: the text is not in canonical form.")
         return found
 
 

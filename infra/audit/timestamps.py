@@ -23,7 +23,7 @@ PATIENCE = 10.0
 
 
 class NoTimestamp(ValueError):
-    """An answer that proves no time for a text, and why."""
+    """An answer that does not prove the time of a text; the message says why."""
 
 
 def request(note_text: str) -> bytes:
@@ -55,7 +55,7 @@ def roots(pem: bytes) -> list[Certificate]:
     try:
         return load_pem_x509_certificates(pem)
     except ValueError as error:
-        raise NoTimestamp(f"The roots are no certificates in PEM: {error}.") from None
+        raise NoTimestamp(f"The roots are not PEM certificates: {error}.") from None
 
 
 def verify(answer: bytes, note_text: str, trusted: Iterable[Certificate]) -> datetime:
@@ -69,4 +69,4 @@ def verify(answer: bytes, note_text: str, trusted: Iterable[Certificate]) -> dat
         verifier.verify_message(response, note_text.encode())
         return response.tst_info.gen_time.astimezone(UTC)
     except (VerificationError, ValueError) as error:
-        raise NoTimestamp(f"The timestamp is not believed: {error}.") from None
+        raise NoTimestamp(f"The timestamp is invalid: {error}.") from None

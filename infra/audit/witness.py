@@ -50,11 +50,11 @@ class Request:
         try:
             head, _, raw = body.decode().partition("\n\n")
         except UnicodeDecodeError:
-            raise Malformed("The request is no UTF-8.") from None
+            raise Malformed("The request is not UTF-8.") from None
         first, *lines = head.split("\n")
         if not first.startswith(_OLD) or len(lines) > LONGEST_PROOF:
             raise Malformed(
-                f"Above the note stand 'old', a size, and up to {LONGEST_PROOF} hashes."
+                f"The request must begin with 'old', a size, and up to {LONGEST_PROOF} hashes."
             )
         note = Note.read(raw)
         old, proof = read_size(first.removeprefix(_OLD)), read_proof(lines)
@@ -81,7 +81,7 @@ class Answer:
 class Known:
     """The logs that a witness knows: single verifier keys, and operators with all their logs.
 
-    Every partnership is a log of its own, ``<operator>/<partnership>``, with the same public key.
+    Each partnership has its own log, ``<operator>/<partnership>``, with the same public key.
     """
 
     logs: tuple[Verifier, ...] = ()
@@ -155,7 +155,7 @@ _TABLES = (
 class Fork:
     """Two checkpoints of one log that contradict each other, both signed by its operator.
 
-    `seen` was cosigned; `note` arrived later, first at the POSIX time `at`.
+    `seen` was cosigned first. `note` arrived later; `at` is the POSIX time of its first arrival.
     """
 
     origin: str

@@ -53,5 +53,5 @@ def _key(text: str) -> "Verifier":
     from infra.evidence import forks
 
     if not text:
-        raise typer.BadParameter("Give the log's key: --log, as accord log-key printed it.")
+        raise typer.BadParameter("Give the log's key with --log; accord log-key prints it.")
     return forks.key_of(text)

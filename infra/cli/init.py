@@ -31,7 +31,7 @@ def init(
     store: Store = DEFAULT_STORE,
     as_json: Json = False,
 ) -> None:
-    """Make a store; one in a file gets a key beside it. Does nothing if it exists."""
+    """Make a store, with a key file next to a SQLite file. Does nothing if it exists."""
     from infra import bootstrap
 
     made = bootstrap.init(settings(store), simulated=simulated, operator=operator)

@@ -170,7 +170,7 @@ T = TypeVar("T", bound=BaseModel)
 
 
 def result(found: T, text: Callable[[T], Iterable[Block]], *, as_json: bool) -> None:
-    """Print what a command gives: its text, or one JSON document."""
+    """Print the result of a command: its text, or one JSON document."""
     if as_json:
         write(f"{found.model_dump_json()}\n")
     else:

@@ -146,7 +146,7 @@ def _when(accord: Accord, asked: dict[str, Any]) -> AsOf:
 
 
 def _print_json(pages: Iterator[BaseModel]) -> None:
-    """Print one JSON document; many pages as one, item by item, so that none is held in memory."""
+    """Print one JSON document; pages are streamed item by item, so that memory stays small."""
     first = next(pages)
     second = next(pages, None)
     if second is None:

@@ -1,4 +1,4 @@
-"""`accord rebuild`: fold projections anew, beside the running readers."""
+"""`accord rebuild`: rebuild projections while readers keep using the old rows."""
 
 from collections.abc import Iterator
 from time import monotonic
@@ -21,7 +21,7 @@ EVERY = 2.0
 
 
 class Rebuilt(Result):
-    """What a rebuild did."""
+    """The result of a rebuild."""
 
     projections: tuple[str, ...]
     events: int
@@ -40,7 +40,7 @@ def rebuild(
     store: Store = DEFAULT_STORE,
     as_json: Json = False,
 ) -> None:
-    """Fold projections anew. Readers see the old rows until the new ones replace them.
+    """Rebuild projections. Readers see the old rows until the new ones replace them.
 
     A rebuild that is interrupted goes on where it ended.
     """

@@ -24,7 +24,7 @@ def receipt(
     store: Store = DEFAULT_STORE,
     as_json: Json = False,
 ) -> None:
-    """Print the operator's receipt of an accepted event, byte for byte as it was given."""
+    """Print the operator's receipt of an accepted event, with exactly the issued bytes."""
     with opened(store, as_json=as_json) as accord:
         note = accord.signed_receipts().again([(source, id)]).get((source, id))
         if note is None:

@@ -26,7 +26,7 @@ def verify(
     store: Store = DEFAULT_STORE,
     as_json: Json = False,
 ) -> None:
-    """Check each log, what was signed of it, and every view; show the first difference."""
+    """Check each log, its signed checkpoints and every view; show the first difference."""
     from infra.answers import verify
 
     partnerships = events = rows = 0

@@ -160,7 +160,7 @@ def check_same(signed: Signed, event: Envelope, decided: Sequence[Event]) -> Non
         if name in recorded and not _same(each, recorded[name]):
             raise Refused(
                 "command-differs",
-                f"The field {name} would be recorded in another notation than was signed.",
+                f"The field {name} would be recorded in a different form than the signed one.",
                 "Sign the event as it is recorded, with all default values written out.",
                 field=name,
                 recorded=recorded[name],
@@ -170,7 +170,7 @@ def check_same(signed: Signed, event: Envelope, decided: Sequence[Event]) -> Non
         raise Refused(
             "command-differs",
             f"The time is signed as {asked['time']} and would be recorded as {time}.",
-            "Write the time in UTC, with six digits of a second or none.",
+            "Write the time in UTC, with no fraction of a second or with six digits.",
             pointer="/time",
         )
 
@@ -196,7 +196,7 @@ def nonce_key(payload: Payload) -> str:
 
 
 def kept(signed: Signed) -> list[Kept]:
-    """Return what is stored of an accepted command: the command itself, and its nonce."""
+    """Return the items to store for an accepted command: the command itself, and its nonce."""
     partnership, digest = signed.payload.partnership, signed.digest
     return [
         Kept(COMMAND, partnership, digest, signed.body),

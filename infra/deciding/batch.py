@@ -15,7 +15,7 @@ from infra.store.records import CommandResult, Kept, Key, Refusal
 
 @dataclass(slots=True)
 class Outcome:
-    """The answer to one input. A `CommandResult` is what the store keeps of it.
+    """The answer to one input. The store keeps it as a `CommandResult`.
 
     `first` is the index of its first event and `count` the number of its events.
     """
@@ -32,7 +32,7 @@ class Outcome:
     pointer: str | None = None
 
     def refusal(self) -> dict[str, str | None]:
-        """Return which input was refused, by which rule, why and where, with a hint."""
+        """Return the refusal: input, rule, reason, place and hint."""
         return {
             "source": self.source,
             "id": self.id,
@@ -77,7 +77,7 @@ _NO_EVENT = -1
 
 
 class Batch:
-    """What one transaction writes: events, results, refusals, and what is kept beside the log.
+    """The writes of one transaction: events, results, refusals, and data kept outside the log.
 
     `earlier` are the results that the store has of these inputs.
     """

@@ -22,10 +22,10 @@ CLOCK_SOURCE = "accord:clock"
 """The source of events that time itself causes."""
 
 VIEW_SOURCE = "accord:view"
-"""The source of what the operator does itself: it viewed everything (C14), erased a name."""
+"""The source of the operator's own actions: viewing everything (C14), erasing a name."""
 
 OPERATORS = "accord:"
-"""The prefix of the operator's own sources. Nobody else may use it, and what the operator states
+"""The prefix of the operator's own sources. Others may not use it, and the operator's events
 needs no party's signature."""
 
 
@@ -68,7 +68,7 @@ class Decider:
         except Conflict:
             raise
         except Exception:
-            # A fault of the program must not stop the other inputs, nor lose this one.
+            # A bug must neither stop the other inputs nor lose this one.
             log.exception("deciding %s failed", message.identity)
             self._refuse(message, _internal_error(), keep=keep, decided=True)
 
@@ -128,7 +128,7 @@ class Decider:
         admission.admit(message.signed, message.envelope, place)
 
     def _check_decided(self, message: Input, decided: list[Event]) -> None:
-        """Check that what was decided is what was signed, or needs no signature."""
+        """Check that the decided events match the signed command, or need no signature."""
         if message.signed is not None:
             admission.check_same(message.signed, message.envelope, decided)
         elif not self._context.own:
@@ -150,7 +150,7 @@ class Decider:
             raise Refused(
                 "recordedtime-runs-backwards",
                 f"{message.subject} has an event recorded at {instant(last)}.",
-                "Give the lines of a feed in the order in which they were recorded.",
+                "Sort the lines of the feed by recordedtime.",
                 pointer="/recordedtime",
             )
         return fed
@@ -181,7 +181,7 @@ class Decider:
     # --- the operator itself ---
 
     def record_own(self, name: str, actor: str, event: Event) -> None:
-        """Record what one of the operator's own people does with a partnership's record."""
+        """Record an action of the operator on a partnership's record."""
         last = self._states.ends[name].recorded_at
         moment = last if self._context.simulated and last else self._context.now
         at = self._states.not_before(name, moment)
@@ -198,7 +198,7 @@ def _cause_of(message: Input) -> Cause:
 
 
 def _compared(message: Input | Unreadable, before: CommandResult) -> bytes:
-    """Return the fingerprint to compare: an event is accepted, an attempt is refused."""
+    """Return the fingerprint to compare: the event's if it was accepted, else the attempt's."""
     return message.attempt if before.refused else message.fingerprint
 
 
@@ -206,18 +206,18 @@ def _compared(message: Input | Unreadable, before: CommandResult) -> bytes:
 
 
 def _check_ordinary(message: Input) -> None:
-    """Raise `Refused` for what only a simulated store takes."""
+    """Raise `Refused` for input that only a simulated store accepts."""
     if message.envelope.recordedtime is not None:
         raise Refused(
             "recordedtime-is-the-operators",
-            "A client cannot say when an event was recorded.",
-            "Leave recordedtime out; only a simulated store takes it.",
+            "A client cannot set the time of recording.",
+            "Remove recordedtime; only a simulated store accepts it.",
             pointer="/recordedtime",
         )
     if isinstance(message.envelope.data, PassTime):
         raise Refused(
             "time-passes-by-itself",
-            "In an ordinary store time passes by the clock.",
+            "An ordinary store uses the clock.",
             "Send PassTime only to a simulated store.",
             pointer="/type",
         )
@@ -228,7 +228,7 @@ def _id_conflict(message: Input | Unreadable) -> Refused:
     return Refused(
         "id-conflict",
         f"{source} sent {source_id} before, with other content.",
-        "Give each event an id of its own. The first event stays recorded.",
+        "Give each event its own id. The first event stays recorded.",
         pointer="/id",
     )
 
@@ -236,7 +236,7 @@ def _id_conflict(message: Input | Unreadable) -> Refused:
 def _reserved_source(source: str) -> Refused:
     return Refused(
         "reserved-source",
-        f"{source} is reserved for events that time, agreed rules and the operator cause.",
+        f"{source} is reserved for events from deadlines, agreed rules and the operator.",
         "Name the service that sends the event as its source.",
         pointer="/source",
     )
@@ -245,6 +245,6 @@ def _reserved_source(source: str) -> Refused:
 def _internal_error() -> Refused:
     return Refused(
         "internal-error",
-        "Deciding this failed because of a fault in the program.",
-        "It is stored. Retry it when the fault is corrected.",
+        "A bug in Accord prevented the decision.",
+        "The input is stored. Retry it after an upgrade (accord retry).",
     )

@@ -23,7 +23,7 @@ ROOM = 64 * 2**20
 
 
 class Busy(Exception):
-    """Too much waits for the writer, or it is stopping. Nothing of the submission was decided."""
+    """The writer's queue is full, or it is stopping. No part of the submission was decided."""
 
 
 @dataclass(eq=False, slots=True)
@@ -76,7 +76,7 @@ class GroupCommit:
         self._thread.start()
 
     def stop(self) -> None:
-        """Take no more, write what waits, and end the thread."""
+        """Accept no more submissions, write the waiting ones, and end the thread."""
         with self._changed:
             self._stopping = True
             self._changed.notify()
@@ -96,7 +96,7 @@ class GroupCommit:
         messages = _Messages(raws)
         with self._changed:
             self._check_open()
-            # A submission larger than the limit is taken when nothing else waits.
+            # A submission above the limit is accepted only if the queue is empty.
             if self._waiting_bytes and self._waiting_bytes + messages.size > self._room:
                 raise Busy("Too many events wait to be recorded.")
             self._waiting_bytes += messages.size
@@ -119,7 +119,7 @@ class GroupCommit:
 
     def _run(self) -> None:
         while group := self._next():
-            # A sender that cancelled its future wants nothing decided.
+            # Skip submissions whose sender cancelled the future.
             group = [each for each in group if each.future.set_running_or_notify_cancel()]
             for call in group:
                 if isinstance(call, _Call):
@@ -127,7 +127,7 @@ class GroupCommit:
             self._decide([each for each in group if isinstance(each, _Messages)])
 
     def _next(self) -> list[_Messages | _Call[Any]]:
-        """Return what is next: one call, or the messages of one transaction; nothing at the end."""
+        """Return the next call, or the messages of the next transaction; nothing at the end."""
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._stopping)
             group: list[_Messages | _Call[Any]] = []
@@ -154,7 +154,7 @@ class GroupCommit:
                 log.exception("recording failed")
                 group[0].future.set_exception(error)
                 return
-            # One submission can be at fault, so each is tried by itself.
+            # One bad submission can fail the batch, so try each separately.
             for each in group:
                 self._decide([each])
             return

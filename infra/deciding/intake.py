@@ -93,7 +93,7 @@ class Input(NamedTuple):
 
     @property
     def attempt(self) -> bytes:
-        """The fingerprint of this attempt: a refused input may be accepted when signed anew."""
+        """The fingerprint of this attempt: a refused input may be accepted with a new signature."""
         if self.signed is None:
             return self.fingerprint
         return sha256(self.fingerprint + self.signed.body).digest()
@@ -101,7 +101,7 @@ class Input(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """A message that cannot be decided, and why; its identity as far as it could be read."""
+    """A message that cannot be decided: the reason, and those identifiers that could be read."""
 
     refused: Refused
     source: str
@@ -222,7 +222,7 @@ def _object(raw: bytes) -> dict[str, Any]:
         raise Refused(
             "too-large",
             f"The message has {len(raw)} bytes; the limit is {LARGEST}.",
-            "Attach long content as evidence, by its address.",
+            "Attach long content as evidence, by URL.",
             pointer="",
         )
     try:
@@ -311,7 +311,7 @@ def _moment(text: str) -> datetime | None:
 
 
 ILLEGIBLE = frozenset({"not-json", "not-an-event"})
-"""The rules that refuse what is not a message at all."""
+"""The rules that refuse input that is not a message."""
 
 
 def _unknown_type(wire: object) -> Refused:

@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 @dataclass(slots=True)
 class _Known:
-    """The end of a partnership's log as this process knows it."""
+    """The last end of a partnership's log that this process has seen."""
 
     size: int = 0
     recorded_at: datetime | None = None
@@ -36,7 +36,7 @@ class _Cache(Generic[T]):
         return found[1] if found and found[0] is known else None
 
     def put(self, name: str, known: _Known, value: T) -> None:
-        # What was used last is put last, so that what was not used for longest is evicted first.
+        # Move used entries to the end, so that the least recently used is evicted first.
         self._values.pop(name, None)
         self._values[name] = known, value
 
@@ -68,7 +68,7 @@ class Loader:
         return States(self._loaded(dict.fromkeys([*partnerships, *streams])), ends)
 
     def _check(self, name: str, head: Head | None) -> None:
-        """Forget all that is cached of a partnership if another writer appended to it."""
+        """Evict a partnership from the cache if another writer appended to it."""
         known = self._known.pop(name, None)
         if known is None or known.size != (head.size if head else 0):
             known = _Known(head.size, head.recorded_at) if head else _Known()
@@ -113,7 +113,7 @@ class Loader:
         return {name: rows for name, rows in found.items() if rows is not None}
 
     def forget(self, partnerships: Iterable[str]) -> None:
-        """Forget all that is cached of these partnerships: another writer was first."""
+        """Evict these partnerships from the cache: another writer was first."""
         for name in partnerships:
             self._known.pop(name, None)
 
@@ -124,7 +124,7 @@ class Loader:
         judged: Mapping[str, Judged],
         placed: Iterable[Recorded],
     ) -> None:
-        """Cache what holds after the events of a batch were appended at their places."""
+        """Cache the states after the events of a batch were appended."""
         expected = {name: end.stored for name, end in states.ends.items()}
         interleaved = set()
         for event in placed:
@@ -141,7 +141,7 @@ class Loader:
             self._people.put(name, self._known[name], each)
         for name, rows in judged.items():
             self._judged.put(name, self._known[name], rows)
-        # Another writer's events lie between what was read and what was appended.
+        # Another writer appended events in between.
         self.forget(interleaved)
         for cache in (self._streams, self._people, self._judged):
             cache.evict()

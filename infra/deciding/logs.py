@@ -31,7 +31,7 @@ class Log:
 
 
 class Logs:
-    """Answers questions about a whole log from what was saved of it and the events after that.
+    """Answers questions about a whole log from saved state and the events after it.
 
     All of a log is read without `views` or `root_at`, where nothing was saved, or if it is short.
     """
@@ -64,7 +64,7 @@ class Logs:
     ) -> Rows | None:
         position = _position(views, projection, log.name)
         if position >= log.stored:
-            raise Conflict(f"{log.name} has more events than were read")
+            raise Conflict(f"{log.name} has grown since it was read")
         later = [*self._history.of(log.name, position + 1, log.stored), *log.pending]
         touched = {
             key for each in later if projection.concerns(each) for key in projection.keys(each)

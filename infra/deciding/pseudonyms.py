@@ -1,4 +1,4 @@
-"""Pseudonyms: the history holds commitments to people's names, and the names are stored apart.
+"""Pseudonyms: the history has commitments to people's names, which are stored separately.
 
 Names appear only at the edges of the system: in what is sent, and in answers.
 
@@ -169,7 +169,7 @@ class Pseudonymizer:
             return commitment
         raise Refused(
             "unknown-person",
-            f"{self.known.partnership} knows no person {commitment}.",
+            f"{self.known.partnership} has no person {commitment}.",
             "Give the person's name, or a commitment from the partnership's history.",
         )
 

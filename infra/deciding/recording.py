@@ -37,7 +37,7 @@ class Cause(NamedTuple):
 
 
 class Recorder:
-    """Adds decided events to a batch, and the events that agreed rules cause.
+    """Adds decided events to a batch, with the events that agreed rules cause.
 
     `people` are those known in each partnership. `judged` is what the rules of a partnership are
     judged by, where it is cached. Both move on with what is recorded.
@@ -67,7 +67,7 @@ class Recorder:
     ) -> None:
         """Add what was decided for a stream; all of it or, if an event cannot be folded, nothing.
 
-        `names` holds the people that the command named.
+        `names` are the people that the command named.
         """
         if not decided:
             return
@@ -127,7 +127,7 @@ class Recorder:
     # --- agreed rules ---
 
     def _judge(self, name: str, recorded: list[Recorded], first: int) -> None:
-        """Judge the agreed rules by new events, and record what they ask for."""
+        """Judge the agreed rules on new events, and record the breaches that they find."""
         for index, each in enumerate(recorded, first):
             if type(each.event) not in CONCERNED:
                 continue
@@ -163,7 +163,7 @@ class Recorder:
         return Log(name, stored, pending if size is None else pending[: size - stored])
 
     def ledger(self, name: str) -> Ledger:
-        """Return what accrued in a partnership and is not stated yet."""
+        """Return what has accrued in a partnership and is not stated yet."""
         return ledger(self._logs.rows(SETTLEMENT, self._log(name), [TOTALS, AGREED]))
 
     def root(self, name: str, size: int) -> bytes:

@@ -2,7 +2,7 @@
 
 Many inputs share one transaction. It writes the events, a result for each input (so that the same
 input again returns its first outcome), and the refusals. Writers race: the second one finds a
-conflict and decides afresh.
+conflict and decides again.
 """
 
 from collections.abc import Callable, Sequence
@@ -23,7 +23,7 @@ from infra.settings import OPERATOR
 from infra.store.records import CommandResult, Conflict, History, Key, Views
 
 ATTEMPTS = 8
-"""How often a batch is decided afresh after losing a race, before its inputs are tried alone."""
+"""How often a batch that lost a race is decided again, before its inputs are tried one by one."""
 
 
 def wall_clock() -> datetime:
@@ -72,21 +72,21 @@ class Service:
         return self._append_own(partnership, lambda decider: decider.pass_time(partnership))
 
     def record_own(self, partnership: str, actor: str, event: Event) -> None:
-        """Record what the operator does with a partnership's record, before it does it (C14).
+        """Record an action of the operator on a partnership's record, before it happens (C14).
 
         Raises `Conflict` only if others keep writing to the same partnership.
         """
         if not self._append_own(
             partnership, lambda decider: decider.record_own(partnership, actor, event)
         ):
-            raise Conflict(f"others keep writing to {partnership}")
+            raise Conflict(f"other writers kept writing to {partnership}")
 
     def forget(self) -> None:
         """Delete the names of people whose erasure is recorded, in case a run was interrupted."""
         pseudonyms.forget(self._history)
 
     def retry(self, number: int) -> Outcome | None:
-        """Decide a refused input again; None if there is none of that number."""
+        """Decide a refused input again; None if the number is unknown."""
         refusal = self._history.refusal(number)
         if refusal is None or refusal.state == "erased":
             return None
@@ -132,7 +132,7 @@ class Service:
         return self._append(decider.recorder)
 
     def _append_own(self, name: str, record: Callable[[Decider], None]) -> int:
-        """Append what no input asks for; return how many events, 0 if others were always first."""
+        """Append events that no input caused; return how many, 0 if it lost every race."""
         for _ in range(ATTEMPTS):
             decider = self._decider(self._loader.states([name], []), {})
             try:
@@ -161,7 +161,7 @@ class Service:
         self, inputs: Sequence[Input | Unreadable], *, again: bool
     ) -> dict[Key, CommandResult]:
         results = self._history.results(each.identity for each in inputs)
-        # A retry sets a refusal aside; what was accepted stays accepted.
+        # A retry replaces a refusal; an accepted input stays accepted.
         return {key: each for key, each in results.items() if not (again and each.refused)}
 
     def _nonces(self, inputs: Sequence[Input]) -> frozenset[str]:

@@ -26,7 +26,7 @@ class LogEnd:
 
 
 class States:
-    """The states of the streams that a batch touches, and the ends of their partnerships' logs."""
+    """The states of the streams that a batch changes, and the ends of their partnerships' logs."""
 
     def __init__(self, streams: dict[str, tuple[int, State]], ends: dict[str, LogEnd]) -> None:
         self.streams = streams
@@ -69,7 +69,7 @@ class States:
         return version, state
 
     def move(self, stream: str, after: tuple[int, State], name: str, count: int, act: Act) -> None:
-        """Take a stream to its next state, with the log of partnership `name` `count` longer."""
+        """Set a stream's next state, and add `count` events to the log of partnership `name`."""
         self.streams[stream] = after
         end = self.ends[name]
         end.size += count

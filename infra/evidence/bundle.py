@@ -78,7 +78,7 @@ def export(accord: Accord, notary: Notary, partnership: str, asked: Asked, path:
     events are exported with the last checkpoints, a warning says what is wrong, and a verifier will
     find it. Raises `NotFound`, `FileExistsError`.
     """
-    # All that can be missing is checked before anything is recorded or written.
+    # Check that everything exists before recording or writing anything.
     size_of(accord.history, partnership)
     viewer = AsOf(viewer=Viewer(asked.party))
     sight_of(accord.history, partnership, viewer, figures=False)
@@ -97,7 +97,7 @@ def export(accord: Accord, notary: Notary, partnership: str, asked: Asked, path:
             with ZipFile(file, "w", ZIP_DEFLATED) as archive:
                 bundle.write(_Bag(archive))
         except BaseException:
-            # Half a bundle would look like one that was tampered with.
+            # A partial bundle would look like a tampered one.
             path.unlink()
             raise
     return bundle.exported
@@ -183,7 +183,7 @@ class _Bundle:
         history, asked = self.accord.history, self.asked
         event = BundleExported(reason=asked.reason, party=asked.party)
         try:
-            # Nothing is recorded on top of altered events, so that the log's end stays where it is.
+            # Do not append to an altered log.
             self._log().grow()
             self.accord.service.record_own(self.partnership, asked.by, event)
             size = size_of(history, self.partnership)
@@ -209,7 +209,7 @@ class _Bundle:
         with bag.file("data/events.jsonl") as write:
             for index, body, leaf in entries:
                 for _ in range(len(leaves), index):
-                    # A deleted event leaves a gap, so that a verifier misses it.
+                    # A deleted event leaves a gap, which a verifier reports.
                     leaves.append(bytes(len(leaf)))
                     write(b"{}\n")
                 leaves.append(leaf)
@@ -226,7 +226,7 @@ class _Bundle:
         try:
             recorded = codec.decode(body, index=index)
         except (ValueError, KeyError, TypeError, ValidationError):
-            return None  # It was altered, and a verifier must see that.
+            return None  # Export the altered event, so that a verifier reports it.
         self.events.append(recorded)
         if not self._within(recorded.act.recorded_at) and not isinstance(recorded.event, _KEYS):
             return "range"
@@ -356,11 +356,11 @@ class _Bundle:
     # --- claims ---
 
     def _write_claims(self, bag: _Bag) -> None:
-        # Claims need the whole log, so there are none if a part of it was altered.
+        # Claims need the whole log, so omit them if any part was altered.
         if len(self.events) == self.exported.size:
             self.statements = claims.statements(self.events)
             self.alerts = claims.alerts(self.events)
-        # A verifier cannot compute claims of which it sees only a part.
+        # A verifier can compute claims only from all of the events.
         ranged = self.asked.start is not None or self.asked.end is not None
         bag.document("data/keys.json", claims.keys(self.shown))
         bag.document("data/agreements.json", claims.agreements(self.shown))

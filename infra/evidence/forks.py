@@ -33,7 +33,7 @@ _LARGEST = 2**30
 
 
 class NoAccount(ValueError):
-    """A file that is not a bundle or a checkpoint of this log."""
+    """A file that is neither a bundle nor a checkpoint of this log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class Account:
         try:
             return cls._of_bundle(path) if is_zipfile(path) else cls._of_note(path.read_text())
         except (Malformed, BadZipFile, KeyError, IndexError, ValueError, EOFError) as error:
-            raise NoAccount(f"{path} is no bundle and no checkpoint: {error}") from error
+            raise NoAccount(f"{path} is neither a bundle nor a checkpoint: {error}") from error
 
     @classmethod
     def _of_note(cls, text: str) -> "Account":
@@ -61,13 +61,13 @@ class Account:
     def _of_bundle(cls, path: Path) -> "Account":
         with ZipFile(path) as archive:
             if any(archive.getinfo(name).file_size > _LARGEST for name in (_HASHES, _NOTES)):
-                raise NoAccount(f"{path} unpacks to more than can be read.")
+                raise NoAccount(f"{path} is too large when unpacked.")
             hashes, notes = archive.read(_HASHES), archive.read(_NOTES)
         leaves = tuple(bytes.fromhex(each) for each in hashes.decode().split())
         last = cls._of_note(orjson.loads(notes.splitlines()[-1])["note"])
         leaves = leaves[: last.checkpoint.size]
         if len(leaves) != last.checkpoint.size or Tree.over(leaves).root() != last.checkpoint.root:
-            raise NoAccount(f"{path} holds other hashes than its checkpoint was signed over.")
+            raise NoAccount(f"{path} has hashes that do not match its checkpoint.")
         return cls(last.note, last.checkpoint, leaves)
 
 
@@ -75,7 +75,7 @@ Verdict = Literal["same", "grown", "fork", "unknown"]
 
 
 class Compared(Item):
-    """How two accounts of one log compare."""
+    """The result of comparing two accounts of one log."""
 
     verdict: Verdict
     text: str

@@ -21,7 +21,7 @@ ALERT_TYPES: Final = {
 
 
 class Sink(Protocol):
-    """Another system."""
+    """Another system that receives alerts."""
 
     def deliver(self, change: Output) -> None:
         """Send one change of an alert; its `body` is the alert as it is now.
@@ -40,7 +40,7 @@ class Delivery:
     """The name of the sink, under which the views keep a cursor."""
     sink: Sink
     delivered: Callable[[int], object] = int
-    """Is told of each delivered change."""
+    """Called after each delivered change."""
 
     def step(self) -> None:
         """Deliver the waiting changes. Raises what the sink raises.
@@ -72,7 +72,7 @@ def delivering(
 ) -> Iterator[list[PeriodicTask]]:
     """Deliver to all of these sinks, each in its own thread, so that none delays another.
 
-    What fails is retried. `delivered` is told of each delivered change.
+    Failures are retried. `delivered` is called after each delivered change.
     """
     threads = [
         PeriodicTask(cursor_of(name), Delivery(views, name, sink, delivered).step)

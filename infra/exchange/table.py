@@ -8,7 +8,7 @@ from infra.exchange.webhook import Webhook
 
 
 class NoSuchSink(ValueError):
-    """A kind of sink that does not exist, and those that do."""
+    """An unknown kind of sink; the message lists the known kinds."""
 
 
 SINKS: Final[Mapping[str, Callable[[str], Sink]]] = {"webhook": Webhook}

@@ -17,14 +17,14 @@ class Closing(Signal):
     begun = False
 
     def begin(self) -> None:
-        """Let all open streams end."""
+        """End all open streams."""
         self.begun = True
         self.notify()
 
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """One store as it is served."""
+    """A store and what serves it: its workers and its closing signal."""
 
     accord: Accord
     workers: Workers

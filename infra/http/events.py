@@ -106,7 +106,7 @@ async def _one(served: Served, raw: bytes) -> Response:
 async def _many(served: Served, raws: Sequence[bytes]) -> Response:
     tally = Tally()
     receipts: list[SignedReceipt] = []
-    # In parts, so that other senders get their turns between.
+    # Submit in parts, so that other senders get their turns.
     for start in range(0, len(raws), GATHERED):
         outcomes = await _decide(served, raws[start : start + GATHERED])
         receipts += await _receipts(served, outcomes)

@@ -15,7 +15,7 @@ from infra.tlog.notes import Checkpoint, Note, tlog_proof, written_proof
 
 _PROBLEMS: Final[dict[int | str, dict[str, Any]]] = {
     404: openapi.problem("There is no such partnership, event or checkpoint."),
-    409: openapi.problem("The stored log is not what was recorded, so nothing is signed."),
+    409: openapi.problem("The stored log differs from what was recorded, so nothing is signed."),
     422: openapi.problem("A parameter is wrong."),
     503: openapi.problem("This process has no signing key."),
 }
@@ -33,7 +33,7 @@ router = APIRouter(
 def _notary(served: Served) -> Notary:
     notary = served.accord.notary
     if notary is None:
-        raise Problem(503, "This process has no signing key.", "Set ACCORD_KEY to its file.")
+        raise Problem(503, "This process has no signing key.", "Set ACCORD_KEY to the key file.")
     return notary
 
 
@@ -42,7 +42,7 @@ def _signed(served: Served, partnership: str) -> tuple[Notary, Note, Checkpoint]
     try:
         note = notary.checkpoint(partnership)
     except LookupError as error:
-        raise Problem(404, str(error), "GET /v1/partnerships lists all.") from error
+        raise Problem(404, str(error), "List the partnerships: GET /v1/partnerships.") from error
     except Altered as error:
         hint = "Compare the store with a backup and with the parties' bundles."
         raise Problem(409, str(error), hint, index=error.index) from error
@@ -77,7 +77,7 @@ def consistency(
     if old > latest.size:
         raise Problem(
             404,
-            f"The log has {latest.size} events, so no checkpoint of {old} was signed.",
+            f"The log has {latest.size} events, so there is no checkpoint of size {old}.",
             f"Ask for a size from 0 to {latest.size}.",
         )
     path = notary.log(id).consistency(old, latest.size)
@@ -96,7 +96,7 @@ def proof(
     if index >= latest.size:
         raise Problem(
             404,
-            f"The log has {latest.size} events, so none has the index {index}.",
+            f"The log has {latest.size} events, so there is no index {index}.",
             f"Ask for an index from 0 to {latest.size - 1}.",
         )
     path = notary.log(id).inclusion(index, latest.size)

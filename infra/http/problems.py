@@ -85,7 +85,7 @@ class ProblemDetails(BaseModel):
     reasons: tuple[str, ...] | None = None
     """What keeps the process from serving."""
     index: int | None = None
-    """The index of the event at which the log is not what was recorded."""
+    """The index of the event at which the log differs from what was recorded."""
     simulated: bool | None = None
     """True on a simulated store, whose feeds say when things were recorded."""
 
@@ -181,5 +181,5 @@ def _of_event(request: Request, error: UnreadableEvent) -> Response:
 
 
 def _of_fault(request: Request, _: Exception) -> Response:
-    # The details are in the server's log only: they may name what a client must not see.
-    return _answer(request, Problem(500, "The request failed by a fault of the program."))
+    # The details are only in the server's log, because a client may not be allowed to see them.
+    return _answer(request, Problem(500, "The request failed because of a bug in Accord."))

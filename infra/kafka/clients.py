@@ -62,7 +62,7 @@ class Producer:
         try:
             return self._sent(messages)
         except KafkaError:
-            # Its buffer would be sent after the messages that are sent again, so it is dropped.
+            # Drop the buffer; otherwise it would be sent after the retried messages.
             self.close()
             raise
 
@@ -104,7 +104,7 @@ class Producer:
         return self
 
     def __exit__(self, *_: object) -> None:
-        # Nothing is waiting: each send ends when all is acknowledged.
+        # Nothing is buffered: each send ends when all messages are acknowledged.
         self.close()
 
 

@@ -19,7 +19,7 @@ SOURCE: Final = "//accord"
 """The source of every message that Accord itself writes."""
 
 SENT_BACK: Final = 2**17
-"""Characters of a foreign text that are sent back, at most: in JSON each may take six bytes, and a
+"""The most characters of a received text that are sent back: in JSON each may take six bytes, and a
 message has several texts. The store keeps the whole refused input."""
 
 LETTER: Final = 2**22
@@ -31,7 +31,7 @@ _JSON = "application/json"
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A message to be written: where, under which key, and what."""
+    """A message to send: its topic, its key, its value and its headers."""
 
     topic: str
     key: str | None
@@ -40,7 +40,7 @@ class Message:
 
 
 class Received(Protocol):
-    """A message as the clients give it."""
+    """A received message, in the form of the client library."""
 
     topic: str
     partition: int
@@ -87,11 +87,11 @@ def command(message: Received) -> bytes:
 
 
 class Illegible(ValueError):
-    """A message that is no recorded event: why, and of which partnership it seems to be."""
+    """A message that is not a recorded event: the reason, and the partnership in its key."""
 
     def __init__(self, reason: str, key: bytes | None) -> None:
         super().__init__(reason)
-        # A database refuses to look for a zero byte, and it is in no name.
+        # No name has a zero byte, and the database refuses to look for one.
         name = (key or b"").decode(errors="replace")
         self.partnership = name.replace("\0", "\N{REPLACEMENT CHARACTER}")
 
@@ -136,7 +136,7 @@ def emitted(topic: str, key: str, body: Row, *, type: str, **attributes: str) ->
 def refused(topic: str, raw: bytes, subject: str, why: Row) -> Message:
     """Return the refusal of an input; its identifier is a hash of the input.
 
-    The input itself is kept in the store alone, where what it says of people can be erased.
+    The input itself is kept only in the store, where the names in it can be erased.
     """
     return Message(
         topic,

@@ -89,6 +89,6 @@ def _check(admin: KafkaAdminClient, names: set[str], partitions: int) -> None:
         found = len(topic["partitions"])
         if found != partitions:
             raise TopicsDiffer(
-                f"{topic['name']} has {found} partitions, and {partitions} were asked for. "
+                f"{topic['name']} has {found} partitions, not {partitions}. "
                 f"Run accord migrate --partitions {found}, or use another ACCORD_TOPICS."
             )

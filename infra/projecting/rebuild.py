@@ -1,4 +1,4 @@
-"""Folds projections anew beside the running readers, and swaps the rows at the end.
+"""Rebuilds projections while readers keep using the old rows, and swaps the rows at the end.
 
 A release that changes what a projection saves raises the version of its fold, and the rows of
 existing stores are then of an older version. A rebuild folds the history into rows of its own,
@@ -88,7 +88,7 @@ def bring_up(
     projections: Sequence[Projection],
     report: Report = _unreported,
 ) -> list[str]:
-    """Rebuild what is outdated, and drop rows that no projection has; return what was rebuilt.
+    """Rebuild outdated projections, and drop the rows of removed ones; return the rebuilt names.
 
     Raises `OtherFold` if rows are of a newer release.
     """
@@ -129,7 +129,7 @@ def rebuild(
     try:
         for _ in range(_ROUNDS):
             folded += building.follow(report)
-            # What live folding saved meanwhile is soon folded, and each round there is less.
+            # Each round folds what live folding saved during the last one, so rounds get shorter.
             if len(views.behind(limit=BATCH)) < BATCH:
                 break
         views.swap(building.rest)
@@ -178,7 +178,7 @@ class _Building:
         return folded
 
     def rest(self, behind: list[Behind]) -> Saved:
-        """Fold what is missing; return what is to be saved."""
+        """Fold the missing events; return the changes to save."""
         return self._runner.result(recorded for each in behind for recorded in self._missing(each))
 
     def _progress(self) -> Progress:
@@ -207,7 +207,7 @@ class _Building:
         try:
             self._views.save(saved)
         except Stale:
-            # Another process rebuilds the same. What it has not done is found in the next round.
+            # Another process works on the same rebuild; the next round finds what is left.
             if not self.is_current():
                 raise
 

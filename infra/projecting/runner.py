@@ -48,7 +48,7 @@ class Runner:
 
     Rows that it saved stay in memory and are not read again. That is sound as long as no other
     process folds the same partnership; if one does, the next save is refused as `Stale`, and all
-    is read afresh.
+    is read again.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class Runner:
         self._cache = _Cache()
 
     def catch_up(self) -> int:
-        """Fold all that is in the history and not yet in the views; return how many events."""
+        """Fold all events that are not in the views yet; return how many."""
         folded = 0
         while batch := self._history.after(self._views.cursor(CURSOR), BATCH):
             self.fold(batch, cursor=(CURSOR, batch[-1].position))
@@ -90,7 +90,7 @@ class Runner:
             try:
                 self._views.save(saved, cursor)
             except Stale:
-                # Another process saved the same partnership; what it folded is skipped next time.
+                # Another process saved the same partnership; the retry skips what it folded.
                 self._forget()
                 if attempt == _ATTEMPTS - 1:
                     raise
@@ -99,7 +99,7 @@ class Runner:
                 return
 
     def result(self, batch: Iterable[Recorded]) -> Saved:
-        """Fold a batch without saving it; return what is to be saved."""
+        """Fold a batch without saving it; return the changes to save."""
         self._forget()
         saved, _ = self._folded(_by_partnership(batch), ())
         return saved
@@ -122,7 +122,7 @@ class Runner:
         """Fold a batch; return what is to be saved, and the state of its partnerships then."""
         folds = self._ready()
         states = self._states(batch)
-        # A partnership is touched in the order of its name, and so are the rows in the store.
+        # Partnerships are processed by name, in the order of the rows in the store.
         fresh = {
             name: events
             for name in sorted(batch)
@@ -164,7 +164,7 @@ class Runner:
         self._cache = _Cache()
 
     def _states(self, names: Iterable[str]) -> dict[str, "_Partnership"]:
-        # A state leaves the cache here, and comes back only if what is folded from it is saved.
+        # Remove the state from the cache; it is put back only after the save.
         states = {name: self._cache.take(name) for name in names}
         if unknown := [name for name, state in states.items() if state is None]:
             found = self._views.track_positions(self._track, unknown)
@@ -292,7 +292,7 @@ def _dispatch(projections: tuple[Projection, ...]) -> Dispatch:
 
 
 def partnerships(history: History) -> Iterator[str]:
-    """Return the names of all partnerships, in order, some at a time."""
+    """Return the names of all partnerships, in order, in batches."""
     last = ""
     while names := history.partnerships(after=last):
         yield from names
@@ -306,7 +306,7 @@ def saved_of(
     positions: Mapping[str, tuple[int, int]],
     results: Sequence[tuple[str, Sequence[Folded]]],
 ) -> Saved:
-    """Return what is to be saved of partnerships that were folded, rows in the store's order."""
+    """Return the changes of folded partnerships to save, with the rows in the store's order."""
     rows = [
         (
             fold.id,

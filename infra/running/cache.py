@@ -1,4 +1,4 @@
-"""How much is kept in memory so that it need not be read again."""
+"""The capacity of the in-memory caches, and how they evict."""
 
 from itertools import islice
 from typing import Any

@@ -19,7 +19,7 @@ STANDBY: Final = 1.0
 
 
 class Lock(Protocol):
-    """A lock that one process has at a time, and a signal that something was written."""
+    """A lock for one process at a time, with notifications of writes."""
 
     held: bool
     """Whether this process has it."""
@@ -35,20 +35,20 @@ class Lock(Protocol):
 
 
 class Duty(Protocol):
-    """What the leader does, step by step."""
+    """The work of a leader, in steps."""
 
     def take_over(self) -> None:
-        """Start afresh: another process may have acted since this one did."""
+        """Reload all state: another process may have acted since this one did."""
 
     def step(self) -> int:
-        """Do what there is to do; return how much it was."""
+        """Do the work that is due; return how much was done."""
 
     def pause(self) -> float:
         """Return how many seconds to wait when there was nothing, unless something is written."""
 
 
 class Leader:
-    """Does its duty while this process has the lock, else waits to take it."""
+    """Runs a duty while this process has the lock; otherwise waits for the lock."""
 
     def __init__(self, lock: Lock, duty: Duty, stopping: Event) -> None:
         self._lock = lock

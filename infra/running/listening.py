@@ -7,12 +7,12 @@ from contextlib import contextmanager
 
 
 class CannotListen(OSError):
-    """An address on which nothing can listen: what is wrong with it, and a hint."""
+    """An address that cannot be used for listening: what is wrong, and a hint."""
 
 
 @contextmanager
 def listening(host: str, port: int) -> Iterator[socket.socket]:
-    """Return a socket that listens there, and close it at the end; port 0 is any free one.
+    """Return a listening socket, and close it at the end. Port 0 means any free port.
 
     Raises `CannotListen` if the port is in use, may not be used, or the host has no address here.
     """

@@ -50,7 +50,7 @@ class PeriodicTask:
         while not last:
             self._woken.clear()
             last = self._stopping.is_set()
-            # After a failure a new wake does not shorten the pause, or load would cause attempts.
+            # After a failure `wake` does not shorten the pause; otherwise load would cause retries.
             until_done(self._turn, self._stopping, self._failed, pauses=(POLL, LONGEST_PAUSE))
             if not last:
                 self._woken.wait(POLL)

@@ -26,7 +26,7 @@ from infra.running.backoff import until_done
 log = logging.getLogger(__name__)
 
 OUTAGES: Final = (OperationalError, InterfaceError, KafkaError, OSError)
-"""Errors while the database or the broker cannot be reached, which will pass."""
+"""Temporary errors: the database or the broker cannot be reached."""
 
 SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 """The signals that stop a process."""
@@ -83,12 +83,12 @@ class WorkerProcess:
     # --- working ---
 
     def keep(self, work: Callable[[], None]) -> None:
-        """Do `work`, which runs until the process stops; start it again after an outage."""
+        """Run `work` until the process stops; start it again after an outage."""
         if not self.stopping.is_set():
             until_done(partial(self._begin, work), self.stopping, self._ended, errors=OUTAGES)
 
     def _begin(self, work: Callable[[], None]) -> None:
-        # Each time, because an event loop that ended meanwhile has taken the signals.
+        # Set again each time, because an event loop replaces the handlers.
         self._listen()
         self.failing = None
         work()
@@ -99,7 +99,7 @@ class WorkerProcess:
         self._listen()
 
     def repeat(self, step: Callable[[], int]) -> None:
-        """Do `step` until the process stops; it waits for its work itself, and returns how much.
+        """Repeat `step` until the process stops. A step waits for work and returns how much it did.
 
         Never exits on an error: no other process would do this work.
         """

@@ -1,1 +1,1 @@
-"""Where the history, what came of each input, and what was folded from it are kept."""
+"""Stores of the history, the outcome of each input, and the views."""

@@ -23,7 +23,7 @@ class EventRecorder(Protocol):
         refusals: Sequence[Refusal],
         kept: Sequence[Kept],
     ) -> Sequence[int] | None:
-        """Append events, with what `History.append` writes beside them; return their ids."""
+        """Append events and everything that `History.append` writes with them; return their ids."""
 
     def select_streams(self, names: Iterable[str]) -> Sequence[PlacedEvent]:
         """Return the events of all these streams, by stream and version."""

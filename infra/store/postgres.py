@@ -51,7 +51,7 @@ class PostgresStore(EventLog):
 
     @property
     def read_only(self) -> bool:
-        """A database says what a role may write only when it writes."""
+        """Always False: a database reports missing rights only on a write."""
         return False
 
     def close(self) -> None:
@@ -123,7 +123,7 @@ class PostgresStore(EventLog):
         )
         return utc(found[0]) if found and found[0] else None
 
-    # --- reading what stands beside them ---
+    # --- reading what is stored with the events ---
 
     def heads(self, partnerships: Iterable[str]) -> dict[str, Head]:
         found = self.datastore.all(

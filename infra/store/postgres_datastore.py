@@ -25,7 +25,7 @@ REACHED_WITHIN = 5
 """Seconds to wait for the server when a store is opened."""
 
 ROLES = ("accord_writer", "accord_views", "accord_reader")
-"""The roles that a migration makes: to decide and append, to fold and publish, to read."""
+"""The roles that a migration creates: for writers, for projections, for readers."""
 
 _MIGRATIONS = resources.files("infra.store") / "migrations"
 
@@ -117,7 +117,7 @@ def _number(name: str) -> int:
 
 
 def migrate(url: str, password: str | None = None) -> list[str]:
-    """Bring a database to the form of this release; return the migrations that were applied.
+    """Upgrade a database to this release; return the migrations that were applied.
 
     With a `password` the roles can log in with it. Migrations at the same time wait for each other.
     Raises `UnknownSchema` for a database of a newer release, and psycopg's errors.
@@ -157,7 +157,7 @@ def check_schema(applied: int, *, or_older: bool = False) -> None:
     if applied > newest() or (applied < newest() and not or_older):
         hint = "Run accord migrate" if applied < newest() else "Use a newer release"
         raise UnknownSchema(
-            f"The database is at migration {applied}, and this release works at {newest()}. {hint}"
+            f"The database is at migration {applied}; this release needs {newest()}. {hint}"
         )
 
 

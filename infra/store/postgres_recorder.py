@@ -53,7 +53,7 @@ class PostgresRecorder(PostgresApplicationRecorder):
         kept: Sequence[Kept] = (),
         **_: Any,  # noqa: ANN401 - the library's signature
     ) -> Sequence[int]:
-        """Append events, with what `History.append` writes beside them; return their ids.
+        """Append events and everything that `History.append` writes with them; return their ids.
 
         Each event is given its index. Raises `IntegrityError`, with nothing written, where
         `History.append` raises `Conflict`. One statement does it all, so it is not repeated after
@@ -162,7 +162,7 @@ def _result_values(
     first: dict[Key, int] = {}
     for place, event in enumerate(events, 1):
         first.setdefault((event.recorded.source, event.recorded.source_id), place)
-    # An input that was refused and then corrected in one batch has two results; the later counts.
+    # An input that is refused and then corrected in one batch has two results; the later counts.
     latest = {(r.source, r.source_id): r for r in results}
     for key, r in latest.items():
         yield (*key, r.fingerprint, r.refused, r.partnership, first.get(key), r.count)
@@ -170,6 +170,6 @@ def _result_values(
 
 def _refusal_values(r: Refusal) -> tuple[object, ...]:
     texts = (r.source, r.source_id, r.subject, r.type, r.rule, r.detail, r.hint, r.pointer)
-    # A refused message may hold what no text here can; the message itself is stored as it came.
+    # A refused message can contain zero bytes, which text columns cannot; its raw bytes are stored.
     legible = (each and each.replace("\0", "\N{REPLACEMENT CHARACTER}") for each in texts)
     return (*legible, utc(r.received_at), r.raw)

@@ -46,7 +46,7 @@ _BEHIND = f"""FROM views.positions AS live LEFT JOIN views.positions AS rebuilt
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """That a partnership was folded further: in which save, and up to which index."""
+    """A partnership that was folded further: in which save, and up to which index."""
 
     number: int
     partnership: str
@@ -198,7 +198,7 @@ class PostgresViews(StoredViews):
 
     @contextmanager
     def _turn(self) -> Iterator[psycopg.Cursor[TupleRow]]:
-        """Return a cursor in a transaction beside which nothing else is saved."""
+        """Return a cursor in a transaction that excludes all other saves."""
         with (
             self.datastore.get_connection() as connection,
             connection.transaction(),

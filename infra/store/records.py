@@ -22,11 +22,11 @@ NOTHING = -1
 
 
 class Conflict(Exception):
-    """Another writer was first, or time would run backwards. Nothing was written; decide afresh."""
+    """Another writer was first, or time would run backwards. Nothing was written; decide again."""
 
 
 class Stale(Exception):
-    """Another process saved these views meanwhile; nothing was written. Read afresh."""
+    """Another process saved these views meanwhile; nothing was written. Read them again."""
 
 
 class UnknownSchema(Exception):
@@ -39,7 +39,7 @@ class ReadOnlyStore(NoSuchStore):
 
 @dataclass(frozen=True, slots=True)
 class CommandResult:
-    """What the store keeps of the outcome of one input, by its source and its id there.
+    """The stored outcome of one input, by its source and its id there.
 
     `refused` is the refusal as JSON, None if it was accepted. `first` is the index of its first
     event in `partnership`, which the store fills in, and `count` the number of its events.
@@ -191,7 +191,7 @@ class OtherFold(UnknownSchema):
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """What folding some events changed in the folds of a track; saved whole or not at all.
+    """The changes from folding some events in a track; saved completely or not at all.
 
     `positions` has the expected and the new position of each partnership: the index of its last
     folded event. `rows` have the fold's id, the partnership and the key; a row without a body is
@@ -315,10 +315,10 @@ class History(Protocol):
     def kept(
         self, kind: str, partnership: str, keys: Iterable[str] | None = None
     ) -> dict[str, bytes]:
-        """Return what is kept of one kind in a partnership, by key: all, or these keys only."""
+        """Return the kept items of one kind in a partnership, by key: all, or only these keys."""
 
     def forget(self, kind: str, partnership: str, keys: Iterable[str]) -> None:
-        """Delete what is kept under these keys."""
+        """Delete the items kept under these keys."""
 
     def partnerships(self, after: str = "", limit: int = 1000) -> list[str]:
         """Return the names of partnerships that have events, sorted, beginning after `after`."""
@@ -335,7 +335,7 @@ class History(Protocol):
         """Return refused inputs in this state (None: in any) whose number is beyond `after`."""
 
     def refusal(self, number: int) -> Refusal | None:
-        """Return one refused input, or None if there is none of that number."""
+        """Return one refused input; None if the number is unknown."""
 
     def mark_retried(self, number: int) -> None:
         """Record that a refused input was retried, so that it is no longer open."""
@@ -392,7 +392,7 @@ class Trees(Protocol):
         """Return the size of the latest checkpoint of each of these that has one."""
 
     def keep(self, partnership: str, size: int, note: str) -> None:
-        """Save the note of a checkpoint; it replaces one of the same size, when it is cosigned."""
+        """Save a checkpoint's note. A cosigned note replaces an earlier one of the same size."""
 
 
 class Behind(NamedTuple):
@@ -465,7 +465,7 @@ class Views(Protocol):
         """Return the rows that exist under these ids of folds, partnerships and keys."""
 
     def save(self, saved: Saved, cursor: tuple[str, int] | None = None) -> None:
-        """Save this, and how far a cursor was read, in one transaction.
+        """Save the changes and the position of a cursor, in one transaction.
 
         An output whose id exists is not repeated. Raises `Stale`, with nothing written, if a
         position is not the expected one (`NOTHING` expects none) or a fold left its track.
@@ -475,10 +475,10 @@ class Views(Protocol):
         """Return the number of the last output; 0 if there is none."""
 
     def cursor(self, name: str) -> int:
-        """Return how far this cursor was read, `NOTHING` at first."""
+        """Return the position of a cursor; `NOTHING` at first."""
 
     def move_cursor(self, name: str, position: int) -> None:
-        """Save how far a cursor was read; a cursor never moves back."""
+        """Save the position of a cursor. It never moves back."""
 
     # --- what a rebuild needs (see `infra.projecting.rebuild`) ---
 
@@ -502,7 +502,7 @@ class Views(Protocol):
         """Take these projections out of the live track; their rows are no longer read."""
 
     def sweep(self) -> None:
-        """Delete the rows of folds that are in no track any more, some at a time."""
+        """Delete the rows of folds that are no longer in any track, in batches."""
 
     def subscribe(self, callback: Callable[[], None]) -> Callable[[], None]:
         """Have `callback` called after each save with outputs (see `Signal.subscribe`)."""

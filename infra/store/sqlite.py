@@ -24,7 +24,7 @@ class SqliteStore(EventLog):
         if schema != SCHEMA:
             self.close()
             raise UnknownSchema(
-                f"The file has schema {schema}, and this release reads {SCHEMA}. "
+                f"The file has schema {schema}; this release needs {SCHEMA}. "
                 "Use the release that made it, or a newer one"
             )
 
@@ -50,7 +50,7 @@ class SqliteStore(EventLog):
         self.datastore.run("UPDATE refusals SET state = 'retried' WHERE number = ?", number)
 
     def forget(self, kind: str, partnership: str, keys: Iterable[str]) -> None:
-        """Forget what is kept under these keys; the file no longer holds its bytes."""
+        """Delete the items kept under these keys, and their bytes from the file."""
         self.datastore.run(
             """DELETE FROM kept WHERE kind = ? AND partnership = ?
             AND key IN (SELECT value FROM json_each(?))""",
@@ -95,7 +95,7 @@ class SqliteStore(EventLog):
             (found,) = c.execute("SELECT max(rtrim(recorded_at, 'Z')) FROM heads").fetchone()
         return None if found is None else moment(f"{found}Z")
 
-    # --- reading what stands beside them ---
+    # --- reading what is stored with the events ---
 
     def heads(self, partnerships: Iterable[str]) -> dict[str, Head]:
         with self.datastore.reading() as c:

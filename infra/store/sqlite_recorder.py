@@ -65,7 +65,7 @@ _SELECT = "SELECT body, position + 1, idx FROM events"
 _OF_LOG = "FROM events WHERE partnership = ? AND idx >= ? AND idx < ? ORDER BY idx"
 
 POLL = 0.1
-"""Seconds between two looks for new events of a subscription."""
+"""Seconds between two checks for new events of a subscription."""
 
 
 class SqliteRecorder(SQLiteApplicationRecorder):
@@ -95,7 +95,7 @@ class SqliteRecorder(SQLiteApplicationRecorder):
         kept: Sequence[Kept] = (),
         **_: Any,  # noqa: ANN401 - the library's signature
     ) -> Sequence[int]:
-        """Append events, with what `History.append` writes beside them; return their ids.
+        """Append events and everything that `History.append` writes with them; return their ids.
 
         Each event is given its index. Raises `Conflict` as `History.append` does.
         """
@@ -260,7 +260,7 @@ def _place(events: Sequence[NewEvent], heads: Heads) -> None:
         name, recorded_at = event.recorded.partnership, event.recorded.act.recorded_at
         index, last = heads.get(name, (0, recorded_at))
         if event.index not in (NOTHING, index):
-            raise Conflict(f"{name} has other events than an event of it depends on")
+            raise Conflict(f"{name} has changed since an event that depends on it was decided")
         if recorded_at < last:
             raise Conflict(f"{name} has an event recorded after {recorded_at}")
         heads[name] = index + 1, recorded_at

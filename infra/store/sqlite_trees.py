@@ -52,7 +52,7 @@ class SqliteTrees(Trees):
             )
 
     def nodes(self, partnership: str, wanted: Iterable[Node]) -> dict[Node, bytes]:
-        # A cross join keeps its order; SQLite would look through all of the partnership's instead.
+        # A cross join keeps its order; otherwise SQLite would scan all rows of the partnership.
         found = self._datastore.all(
             """SELECT level, number, hash FROM json_each(?2) AS wanted
             CROSS JOIN nodes ON partnership = ?1 AND level = wanted.value ->> 0

@@ -25,7 +25,7 @@ from infra.tlog.codec import canonical
 from projections import VERSIONS
 
 _TABLES = [
-    # A fold without a track is dropped, and its rows wait to be deleted.
+    # A fold without a track was dropped; its rows are deleted later.
     """CREATE TABLE IF NOT EXISTS folds (
         fold INTEGER PRIMARY KEY AUTOINCREMENT, projection TEXT NOT NULL,
         version INTEGER NOT NULL, track TEXT, UNIQUE (track, projection))""",
@@ -58,7 +58,7 @@ _BEHIND = f"""FROM positions AS live LEFT JOIN positions AS rebuilt
     WHERE live.track = '{LIVE}'"""
 _INSERT_OUTPUT = """INSERT OR IGNORE INTO outputs (id, projection, partnership, kind, body,
     cause_index, version) VALUES (?, ?, ?, ?, ?, ?, ?)"""
-# Of two readers of one cursor the slower must not set the other back.
+# The slower of two readers must not move the cursor back.
 _UPSERT_CURSOR = """INSERT INTO cursors VALUES (?, ?)
     ON CONFLICT DO UPDATE SET position = max(position, excluded.position)"""
 

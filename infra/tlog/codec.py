@@ -105,12 +105,12 @@ def check(value: object) -> None:
     elif isinstance(value, float):
         raise OutsideProfile("a number with a fraction; write it as a string")
     elif value is not None:
-        raise OutsideProfile(f"{type(value).__name__} is no JSON value")
+        raise OutsideProfile(f"{type(value).__name__} is not a JSON value")
 
 
 def _check_member(key: object, value: object) -> None:
     if not isinstance(key, str) or not key.isascii():
-        raise OutsideProfile(f"{key!r} is no key in ASCII")
+        raise OutsideProfile(f"{key!r} is not an ASCII key")
     # Nearly every member is ASCII text, which needs no further check.
     if isinstance(value, str) and value.isascii():
         return
@@ -124,7 +124,7 @@ def _check_text(text: str) -> None:
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise OutsideProfile("a lone surrogate, which is no character") from None
+        raise OutsideProfile("a lone surrogate, which is not a character") from None
 
 
 def parse(body: bytes) -> Any:  # noqa: ANN401 - a JSON document can be any value
@@ -201,7 +201,7 @@ def utc(moment: datetime) -> datetime:
     if moment.tzinfo is UTC:
         return moment
     if moment.utcoffset() is None:
-        raise ValueError(f"{moment.isoformat()} names no zone")
+        raise ValueError(f"{moment.isoformat()} has no time zone")
     return moment.astimezone(UTC)
 
 

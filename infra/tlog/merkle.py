@@ -108,7 +108,7 @@ def inclusion_parts(index: int, size: int) -> list[Part]:
     Raises `ValueError` if the tree has no such leaf.
     """
     if not 0 <= index < size:
-        raise ValueError(f"a tree of {size} leaves has none of index {index}")
+        raise ValueError(f"a tree of {size} leaves has no leaf {index}")
     parts: list[Part] = []
     start, end = 0, size
     while end - start > 1:
@@ -128,7 +128,7 @@ def consistency_parts(old: int, size: int) -> list[Part]:
     Raises `ValueError` unless 0 < old <= size.
     """
     if not 0 < old <= size:
-        raise ValueError(f"a tree of {size} leaves did not grow from one of {old}")
+        raise ValueError(f"a tree of {size} leaves cannot extend a tree of {old}")
     parts: list[Part] = []
     start, end, known = 0, size, True
     while old - start != end - start:

@@ -61,19 +61,19 @@ class Verifier:
         parts = text.split("+", 2)
         material = decoded(parts[-1])
         if len(parts) != 3 or len(material) != 1 + keys.PUBLIC:  # noqa: PLR2004 - name, id, key
-            raise Malformed(f"{text!r} is no verifier key (name+id+key).")
+            raise Malformed(f"{text!r} is not a verifier key (name+id+key).")
         if material[0] not in tuple(Kind) or not keys.admitted(material[1:]):
-            raise Malformed(f"{text!r} holds a key that is not admitted.")
+            raise Malformed(f"{text!r} has a weak key, or one of an unknown kind.")
         found = cls(checked_name(parts[0]), Kind(material[0]), material[1:])
         if found.key_id.hex() != parts[1]:
-            raise Malformed(f"{text!r} has another key under its name and id.")
+            raise Malformed(f"{text!r} has an id that does not match its name and key.")
         return found
 
 
 def checked_name(name: str) -> str:
     """Return a key's name. Raises `Malformed` if it has a space or a plus."""
     if not name or "+" in name or any(each.isspace() or each < " " for each in name):
-        raise Malformed(f"{name!r} is no name of a key: it has a space or a plus, or is empty.")
+        raise Malformed(f"{name!r} is not a key name: it is empty, or has a space or a plus.")
     return name
 
 
@@ -110,7 +110,7 @@ class Note:
             raise Malformed(f"The note has more than {LARGEST} bytes.")
         text, empty, lines = raw.rpartition("\n\n")
         if not empty or not lines.endswith("\n"):
-            raise Malformed("No signature lines stand behind an empty line.")
+            raise Malformed("The note has no empty line followed by signature lines.")
         if any(each < " " and each != "\n" for each in raw):
             raise Malformed("The note has control characters.")
         found = tuple(map(_signature, lines.removesuffix("\n").split("\n")))
@@ -162,7 +162,7 @@ def _signature(line: str) -> Signature:
     name, _, encoded = line.removeprefix(_DASH).partition(" ")
     blob = decoded(encoded)
     if not line.startswith(_DASH) or len(blob) <= _ID:
-        raise Malformed(f"{line!r} is no signature line.")
+        raise Malformed(f"{line!r} is not a signature line.")
     return Signature(checked_name(name), blob[:_ID], blob[_ID:])
 
 
@@ -204,7 +204,7 @@ class Checkpoint:
         origin, size, root, *more = lines[:-1]
         leaves = read_size(size)
         if not origin or len(hashed := decoded(root)) != sha256().digest_size or "" in more:
-            raise Malformed("The origin, the root or an extension is empty or no hash.")
+            raise Malformed("The origin or an extension is empty, or the root is not a hash.")
         return cls(origin, leaves, hashed, _time(more))
 
 
@@ -216,7 +216,7 @@ def read_size(text: str) -> int:
     # The length is checked first, because Python refuses to read thousands of digits.
     short = text.isascii() and text.isdigit() and len(text) <= len(str(codec.LARGEST_INTEGER))
     if not short or str(int(text)) != text or int(text) > codec.LARGEST_INTEGER:
-        raise Malformed(f"{text[:20]!r} is no size of a log.")
+        raise Malformed(f"{text[:20]!r} is not the size of a log.")
     return int(text)
 
 
@@ -226,7 +226,7 @@ def _time(extensions: Iterable[str]) -> datetime | None:
             try:
                 return codec.moment(each.removeprefix(_TIME))
             except ValueError:
-                raise Malformed(f"{each!r} names no moment.") from None
+                raise Malformed(f"{each!r} is not a time.") from None
     return None
 
 
@@ -234,7 +234,7 @@ def read_proof(lines: Iterable[str]) -> list[bytes]:
     """Read the hashes of a proof, one to a line in base64. Raises `Malformed`."""
     found = [decoded(each) for each in lines]
     if any(len(each) != sha256().digest_size for each in found):
-        raise Malformed("A line of the proof is no SHA-256 hash in base64.")
+        raise Malformed("A line of the proof is not a SHA-256 hash in base64.")
     return found
 
 

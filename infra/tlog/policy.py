@@ -82,7 +82,7 @@ class Policy:
                 raise NoPolicy(f"Line {number} of the policy: {error}") from None
         if not policy.quorum:
             raise NoPolicy(
-                "The policy has no quorum. Add a line at its end: quorum and the word of a "
+                "The policy has no quorum. Add a last line: quorum and the name of a "
                 f"witness or group, or quorum {NONE}."
             )
         return policy
@@ -128,7 +128,7 @@ class Policy:
         words = line.split(" ")
         match words if "" not in words else words[:1]:
             case [kind, *_] if kind not in _FORMS:
-                raise NoPolicy(f"{kind!r} begins no line; write {', '.join(_FORMS)}.")
+                raise NoPolicy(f"{kind!r} cannot begin a line; write {', '.join(_FORMS)}.")
             case ["log", key]:
                 return self._with_log(key)
             case ["witness", word, key, *url] if len(url) <= 1:
@@ -146,16 +146,16 @@ class Policy:
 
     def _with_log(self, key: str) -> Self:
         if self.log is not None:
-            raise NoPolicy("A log stands above already; leave one of them out.")
+            raise NoPolicy("There is a log line above already. Remove one.")
         return replace(self, log=_key(key, Kind.NOTE))
 
     def _with_witness(self, word: str, key: str, url: str | None = None) -> Self:
         verifier = _key(key, Kind.COSIGNATURE)
         self._unnamed(word)
         if any(each.verifier.public == verifier.public for each in self.witnesses):
-            raise NoPolicy("Its key stands above under another word; each counts once. Remove one.")
+            raise NoPolicy("Another witness above has the same key. Remove one.")
         if url is not None and not url.startswith(("https://", "http://")):
-            raise NoPolicy(f"{url!r} is no address; write https:// and a host, or leave it out.")
+            raise NoPolicy(f"{url!r} is not a URL; write https:// and a host, or leave it out.")
         return replace(self, witnesses=(*self.witnesses, Witness(word, verifier, url)))
 
     def _with_group(self, word: str, least: str, members: list[str]) -> Self:
@@ -163,30 +163,30 @@ class Policy:
             self._named(each)
         grouped = {each for group in self.groups for each in group.members}
         if len(set(members)) < len(members) or grouped.intersection(members):
-            raise NoPolicy("A member is in a group already; each counts once. Leave it out here.")
+            raise NoPolicy("A member is already in a group. Remove it here.")
         count = {"any": "1", "all": str(len(members))}.get(least, least)
         if not re.fullmatch("[1-9][0-9]{0,3}", count) or int(count) > len(members):
-            raise NoPolicy(f"{least!r} of {len(members)} members cannot be met; write all or any.")
+            raise NoPolicy(f"{least!r} of {len(members)} members is impossible; write all or any.")
         self._unnamed(word)
         return replace(self, groups=(*self.groups, Group(word, int(count), tuple(members))))
 
     def _with_quorum(self, word: str) -> Self:
         if self.quorum:
-            raise NoPolicy("A quorum stands above already; leave one of them out.")
+            raise NoPolicy("There is a quorum line above already. Remove one.")
         if word != NONE:
             self._named(word)
         return replace(self, quorum=word)
 
     def _with_party(self, party: str, key: str) -> Self:
         if party in self.parties:
-            raise NoPolicy(f"{party} has a key above already; only its first one stands here.")
+            raise NoPolicy(f"{party} has a key above already. List only its first key.")
         return replace(self, parties={**self.parties, party: keys.read_public(key)})
 
     def _with_verifier(self, hashed: str, name: str) -> Self:
         if not re.fullmatch("[0-9a-f]{64}", hashed):
-            raise NoPolicy(f"{hashed!r} is no SHA-256 in hex; see sha256sum {name}.")
+            raise NoPolicy(f"{hashed!r} is not a SHA-256 hash in hex; see sha256sum {name}.")
         if name in self.verifiers:
-            raise NoPolicy(f"{name} has a hash above already; leave one of them out.")
+            raise NoPolicy(f"{name} has a hash above already. Remove one.")
         return replace(self, verifiers={**self.verifiers, name: hashed})
 
     def _words(self) -> set[str]:
@@ -194,11 +194,11 @@ class Policy:
 
     def _unnamed(self, word: str) -> None:
         if word == NONE or word in self._words():
-            raise NoPolicy(f"{word!r} names something else already; choose another word.")
+            raise NoPolicy(f"{word!r} is already in use; choose another name.")
 
     def _named(self, word: str) -> None:
         if word not in self._words():
-            raise NoPolicy(f"{word!r} is named nowhere above; name it before it is used.")
+            raise NoPolicy(f"{word!r} is not defined above; define it first.")
 
 
 def _key(text: str, kind: Kind) -> Verifier:
@@ -206,7 +206,7 @@ def _key(text: str, kind: Kind) -> Verifier:
     if found.kind != kind:
         kinds = {Kind.NOTE: "signs notes", Kind.COSIGNATURE: "cosigns"}
         raise NoPolicy(
-            f"{found.name} has a key that {kinds[found.kind]}; take the one that {kinds[kind]} "
-            "(both are in the verifier key)."
+            f"{found.name} has a key that {kinds[found.kind]}; use the key that {kinds[kind]} "
+            "(accord keygen prints both)."
         )
     return found

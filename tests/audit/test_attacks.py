@@ -216,7 +216,7 @@ def test_two_partnerships_events_that_were_swapped_are_found(world: World) -> No
     assert verdict(world.bundle(), alone(world)) == fault("event", index)
 
 
-def test_whoever_can_sign_again_goes_unseen_where_nobody_else_looks(world: World) -> None:
+def test_an_operator_that_signs_again_is_not_detected_without_witnesses(world: World) -> None:
     """The control of all of these: the operator itself, without a witness or a memory."""
     rewrite(world, unsigned(world))
     assert verdict(world.bundle(), alone(world)) == VERIFIED
@@ -329,7 +329,7 @@ def payout() -> PayoutRecorded:
     )
 
 
-def test_what_binds_nobody_may_be_said_unsigned(world: World) -> None:
+def test_an_event_that_binds_no_party_needs_no_signature(world: World) -> None:
     world.forge(world.forged(lesson(), "growthos"))
     assert verdict(world.bundle(), alone(world)) == VERIFIED
 

@@ -101,27 +101,31 @@ def test_a_witness_that_signed_already_is_not_asked_again(served: str, log: Log)
     assert collected(log, asked, first) == cosigning.Collected(first, {})
 
 
-def test_one_that_is_down_is_told_and_keeps_no_other_from_signing(served: str, log: Log) -> None:
+def test_an_unreachable_witness_is_reported_and_does_not_stop_the_others(
+    served: str, log: Log
+) -> None:
     asked = policy("http://127.0.0.1:1", served.replace("127.0.0.1", "no-such-host.invalid"))
     found = collected(log, asked)
     assert set(found.lacking) == {"w1", "w2"}
-    assert "gave no answer" in found.lacking["w1"]
+    assert "did not answer" in found.lacking["w1"]
 
     half = collected(log, Policy.read(str(policy(served, "http://127.0.0.1:1"))))
     assert set(half.lacking) == {"w2"}
     assert half.note.by(VERIFIERS["w1"])
 
 
-def test_a_fork_and_a_smaller_log_are_told_apart(served: str, log: Log) -> None:
+def test_a_fork_and_a_smaller_log_have_different_errors(served: str, log: Log) -> None:
     asked = policy(served)
     collected(log, asked)
 
     forked = collected(Log([b"one", b"two", b"3"]), asked)
-    assert "another root of 3 events" in forked.lacking["w1"]
+    assert "a different root for 3 events" in forked.lacking["w1"]
     grown = collected(Log([b"one", b"two", b"3", b"four"]), asked)
     assert "422" in grown.lacking["w1"]
     smaller = collected(log, asked, log.checkpoint(2))
-    assert "It has seen 3 events of this log, and this says 2." in smaller.lacking["w1"]
+    assert (
+        "It cosigned 3 events of this log, but this checkpoint has only 2." in smaller.lacking["w1"]
+    )
     for each in (forked, grown, smaller):
         assert each.note.by(VERIFIERS["w1"]) is None
 
@@ -129,19 +133,17 @@ def test_a_fork_and_a_smaller_log_are_told_apart(served: str, log: Log) -> None:
 @pytest.mark.parametrize(
     ("status", "body", "told"),
     [
-        (200, b"", "without a right cosignature"),
+        (200, b"", "no valid cosignature"),
         (200, b"thank you\n", "no signature line"),
         (200, b"\xff", "no signature line"),
-        (409, b"many\n", "conflict and no size"),
-        (409, b"9" * 5000, "conflict and no size"),
-        (409, b"0\n", "refused each size that it had named"),
+        (409, b"many\n", "without a size"),
+        (409, b"9" * 5000, "without a size"),
+        (409, b"0\n", "kept refusing proofs"),
         (404, b"no such log\n", "It answered 404: no such log"),
         (500, b"", "It answered 500"),
     ],
 )
-def test_an_answer_that_says_nothing_is_told_as_such(
-    log: Log, status: int, body: bytes, told: str
-) -> None:
+def test_an_unusable_answer_is_reported(log: Log, status: int, body: bytes, told: str) -> None:
     with answering(status, lambda _: body) as url:
         found = collected(log, policy(url))
     assert told in found.lacking["w1"]
@@ -166,13 +168,13 @@ def test_one_that_names_another_size_each_time_is_given_up(log: Log) -> None:
     sizes = iter(b"121")
     with answering(409, lambda _: bytes([next(sizes), 10])) as url:
         found = collected(log, policy(url))
-    assert "refused each size" in found.lacking["w1"]
+    assert "kept refusing proofs" in found.lacking["w1"]
 
 
 # --- the server ----------------------------------------------------------------------------------
 
 
-def test_whoever_asks_is_given_what_was_cosigned_last(served: str, log: Log) -> None:
+def test_a_witness_serves_its_latest_cosigned_note(served: str, log: Log) -> None:
     with httpx2.Client(base_url=served) as client:
         assert client.get("/healthz").json() == {"status": "alive"}
         assert client.get("/checkpoint", params={"origin": ORIGIN}).status_code == 404

@@ -74,7 +74,7 @@ def refused(raw: bytes) -> Refused:
 
 
 @given(PAYLOADS)
-def test_what_was_signed_is_what_is_read_and_by_whom(payload: dsse.Payload) -> None:
+def test_reading_an_envelope_gives_the_signed_payload_and_the_key(payload: dsse.Payload) -> None:
     envelope = dsse.sign(PARTY.signer, payload)
     signed = dsse.read(orjson.loads(envelope))
 

@@ -28,7 +28,7 @@ WYCHEPROOF = (
 )
 
 
-def test_a_note_is_believed_by_whom_it_was_signed_and_by_nobody_else() -> None:
+def test_a_signature_verifies_only_with_the_key_that_made_it() -> None:
     note = Note(CHECKPOINT.text).signed(ORIGIN, SIGNER).cosigned(WITNESS.name, OTHER, 1_700_000_000)
     read = Note.read(str(note))
     assert read == note
@@ -82,7 +82,7 @@ def test_the_published_verifier_key_and_note_of_the_standard_are_read() -> None:
         "text\n\n" + "— name AAAAAAAA\n" * 65,
     ],
 )
-def test_what_is_no_note_is_told_as_such(raw: str) -> None:
+def test_a_malformed_note_is_refused(raw: str) -> None:
     with pytest.raises(Malformed):
         Note.read(raw)
 
@@ -101,13 +101,13 @@ def test_what_is_no_note_is_told_as_such(raw: str) -> None:
         f"origin\n3\n{b64encode(b'r' * 32).decode()}\ntime yesterday\n",
     ],
 )
-def test_what_is_no_checkpoint_is_told_as_such(text: str) -> None:
+def test_a_malformed_checkpoint_is_refused(text: str) -> None:
     with pytest.raises(Malformed):
         Checkpoint.read(text)
 
 
 @given(st.text(max_size=200))
-def test_whatever_is_read_is_a_note_or_is_malformed(raw: str) -> None:
+def test_any_text_is_either_a_note_or_malformed(raw: str) -> None:
     try:
         note = Note.read(raw)
     except Malformed:
@@ -115,7 +115,7 @@ def test_whatever_is_read_is_a_note_or_is_malformed(raw: str) -> None:
     assert str(note) == raw
 
 
-def test_a_signature_that_stands_already_is_not_repeated() -> None:
+def test_an_existing_signature_is_not_added_again() -> None:
     note = Note(CHECKPOINT.text).signed(ORIGIN, SIGNER)
     cosigned = note.cosigned(WITNESS.name, OTHER, 1)
     lines = "".join(map(str, cosigned.signatures))

@@ -180,7 +180,7 @@ def test_a_fork_is_refused_and_both_checkpoints_are_kept(
         b"old 0\n\n%s" + b" " * witness.LARGEST,
     ],
 )
-def test_what_is_no_request_is_told_as_such(seen: WitnessFile, log: Log, body: bytes) -> None:
+def test_a_malformed_request_is_refused(seen: WitnessFile, log: Log, body: bytes) -> None:
     filled = body.replace(b"%s", str(log.checkpoint()).encode())
     assert seen.answer(WITNESS, filled, AT).status == 400
 
@@ -204,7 +204,7 @@ HONEST = st.builds(lambda size: ("honest", size), st.integers(0, 12))
 
 
 @given(st.lists(st.binary(max_size=100) | ASKED | HONEST, max_size=30))
-def test_whatever_comes_is_answered_and_what_was_seen_never_goes_back(
+def test_every_request_gets_an_answer_and_the_cosigned_size_never_shrinks(
     asked: list[bytes | tuple[str, int]],
 ) -> None:
     with tempfile.TemporaryDirectory() as folder:
@@ -234,14 +234,14 @@ def test_whatever_comes_is_answered_and_what_was_seen_never_goes_back(
 
 
 @given(st.binary(max_size=200))
-def test_whatever_bytes_come_are_answered(body: bytes) -> None:
+def test_any_bytes_get_an_answer(body: bytes) -> None:
     with tempfile.TemporaryDirectory() as folder:
         seen = WitnessFile(Path(folder) / "witness.db")
         for each in (body, b"old 0\n\n" + body):
             assert seen.answer(WITNESS, each, AT).status == 400
 
 
-def test_of_two_that_ask_at_once_one_is_first_and_the_other_is_told_so(
+def test_of_two_concurrent_requests_one_wins_and_the_other_gets_a_conflict(
     tmp_path: Path, log: Log
 ) -> None:
     path = tmp_path / "witness.db"
@@ -263,13 +263,13 @@ def test_what_was_seen_is_there_when_the_witness_comes_back(tmp_path: Path, log:
     assert told(WitnessFile(path), log).body == "3\n"
 
 
-def test_a_file_that_is_none_of_a_witness_is_no_answer(tmp_path: Path) -> None:
+def test_a_file_of_another_kind_is_refused(tmp_path: Path) -> None:
     (tmp_path / "other").write_text("no database at all")
     with pytest.raises(sqlite3.DatabaseError):
         WitnessFile(tmp_path / "other")
 
 
-def test_the_note_of_another_origin_says_nothing_of_this_one(seen: WitnessFile, log: Log) -> None:
+def test_a_note_of_another_origin_does_not_count_for_this_one(seen: WitnessFile, log: Log) -> None:
     told(seen, log)
     assert seen.last("elsewhere.example/acme") is None
     assert isinstance(seen.last(ORIGIN), Note)

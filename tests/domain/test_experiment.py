@@ -102,7 +102,7 @@ def test_an_agreed_prior_is_that_of_the_experiment_and_stays_it() -> None:
     assert story.when(OURS, command) == []
 
 
-def test_another_hypothesis_needs_a_name_of_its_own() -> None:
+def test_another_hypothesis_needs_its_own_name() -> None:
     story = after(RegisterHypothesis)
 
     other = example(RegisterHypothesis, hypothesis="The plain page does better")

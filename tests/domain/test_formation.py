@@ -471,7 +471,7 @@ def test_a_rule_rests_on_a_metric_of_the_catalogue() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(BY_RULE))
-def test_an_agreed_rule_has_a_name_of_its_own(name: str) -> None:
+def test_an_agreed_rule_needs_a_unique_name(name: str) -> None:
     homonym = changed(CONVERSION_FLOOR, rule=name)
 
     refusal = at(Stage.FORMATION).refuses(OURS, example(ProposeDecisionRule, rule=homonym))

@@ -119,7 +119,7 @@ def story(
 # --- the flow ------------------------------------------------------------------------------------
 
 
-def test_nothing_is_lost_and_nothing_counts_twice_whatever_dies_while_events_flow(
+def test_killing_any_process_loses_no_event_and_counts_none_twice(
     own_broker: Broker, own_postgres: Postgres, tmp_path: Path
 ) -> None:
     raws = commands(SIZE.lines, SIZE.partnerships, SEED)
@@ -137,7 +137,7 @@ def test_nothing_is_lost_and_nothing_counts_twice_whatever_dies_while_events_flo
         print(line)  # noqa: T201 - the figures are for who asked for them
 
 
-def test_who_is_told_to_stop_while_it_starts_stops(story: Story) -> None:
+def test_a_process_that_gets_sigterm_while_starting_stops(story: Story) -> None:
     made = story.made
     started = {role: made.start(role, f"early {role}") for role in ROLES}
     for each in started.values():
@@ -157,7 +157,7 @@ def listens(running: Running) -> bool:
     return running.health() is not None
 
 
-def test_a_projector_that_is_told_of_no_topic_at_first_reads_it_once_it_is_there(
+def test_a_projector_reads_a_topic_that_appears_after_its_start(
     story: Story,
 ) -> None:
     prefix = f"{story.made.settings.topics}-late"
@@ -233,12 +233,12 @@ def copy_by_partition(made: Production) -> None:
 # --- what cannot be read -------------------------------------------------------------------------
 
 
-def test_bytes_that_are_no_command_are_told_with_the_reason(story: Story) -> None:
+def test_bytes_that_are_not_a_command_become_a_dead_letter_with_the_reason(story: Story) -> None:
     letters = Told(story.made).letters(story.made.topics.commands)
     assert letters[b"no JSON, like \xff: 50"].startswith("not-json: The message is unreadable")
 
 
-def test_what_is_no_event_is_told_and_its_partnership_brought_up_from_the_store(
+def test_bytes_that_are_not_an_event_become_a_dead_letter_and_the_store_fills_the_gap(
     story: Story,
 ) -> None:
     made = story.made
@@ -259,7 +259,7 @@ def test_what_is_no_event_is_told_and_its_partnership_brought_up_from_the_store(
     assert all(letters.values())
 
 
-def test_what_is_told_back_of_the_largest_message_is_no_larger_than_a_message_may_be() -> None:
+def test_the_refusal_of_the_largest_message_fits_in_a_message() -> None:
     for raw in (b'"' * LARGEST, b"\x01" * LARGEST, b"\xff" * LARGEST):
         text = raw.decode(errors="replace")
         why = {"rule": "unknown-type", "detail": text, "id": text, "hint": None}
@@ -314,9 +314,7 @@ def folded(made: Production) -> bool:
 
 
 @pytest.mark.parametrize("role", ["relay", "publisher"])
-def test_a_second_one_stands_by_and_takes_over_when_the_first_is_killed(
-    story: Story, role: str
-) -> None:
+def test_a_standby_takes_over_when_the_leader_is_killed(story: Story, role: str) -> None:
     made = story.made
     made.start(role, "second")
     made.wait_until_ready("second")

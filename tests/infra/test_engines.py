@@ -128,7 +128,7 @@ def test_rows_tell_since_which_save_they_changed(views: PostgresViews) -> None:
     assert views.changed("kpis", ["acme"], read.number) == {"acme": ["2026-02"]}
 
 
-def test_outputs_are_numbered_without_gaps_whoever_says_one_again(views: PostgresViews) -> None:
+def test_outputs_are_numbered_without_gaps_even_if_one_is_repeated(views: PostgresViews) -> None:
     said = [Output(name, "alerts", "acme", "alert", {}, 0) for name in "abc"]
     views.save(saved(views, "alerts", {"acme": (NOTHING, 0)}, {}, said[:2]))
     views.save(saved(views, "alerts", {"acme": (0, 1)}, {}, said))

@@ -68,7 +68,7 @@ def test_each_command_is_read_back_from_its_event(command: type[Command]) -> Non
 
 
 @pytest.mark.parametrize("command", EXAMPLES, ids=lambda each: each.__name__)
-def test_an_event_is_told_apart_by_the_hash_of_its_canonical_form(command: type[Command]) -> None:
+def test_an_event_is_identified_by_the_hash_of_its_canonical_form(command: type[Command]) -> None:
     told = attributes("some-id", EXAMPLES[command].command)
     del told["specversion"]
 
@@ -139,7 +139,7 @@ def test_an_unknown_type_suggests_a_near_one() -> None:
 
 
 @pytest.mark.parametrize("wire", ["DeclareNonNegotiable", "com.example.paid", "", None, 7, ["x"]])
-def test_a_type_that_is_none_of_ours_is_unknown(wire: object) -> None:
+def test_a_foreign_type_is_unknown(wire: object) -> None:
     rule, pointer, hint = refused(told(example(DeclareNonNegotiable)) | {"type": wire})
 
     assert (rule, pointer) == ("unknown-type", "/type")
@@ -182,7 +182,7 @@ def test_a_missing_field_is_named() -> None:
     )
 
 
-def test_all_that_is_wrong_is_told_at_once() -> None:
+def test_all_errors_are_reported_at_once() -> None:
     event = told(example(DeclareNonNegotiable)) | {"time": "yesterday"}
     del event["data"]["term"]
 
@@ -261,7 +261,7 @@ def test_another_version_of_cloudevents_is_refused() -> None:
     ],
     ids=["in the event", "in its data", "in a list"],
 )
-def test_a_key_that_stands_twice_is_pointed_at(raw: bytes, pointer: str) -> None:
+def test_a_duplicate_key_is_reported_with_its_pointer(raw: bytes, pointer: str) -> None:
     refusal = refusal_of(raw)
 
     assert (refusal.rule, refusal.facts["pointer"]) == ("duplicate-key", pointer)
@@ -458,7 +458,7 @@ def test_a_batch_gives_each_of_its_members(members: list[bytes]) -> None:
 
 
 @given(st.binary(max_size=100))
-def test_any_body_is_taken_apart_and_nothing_of_it_is_lost(body: bytes) -> None:
+def test_splitting_any_body_loses_nothing(body: bytes) -> None:
     found = list(cloudevents.split(body))
 
     assert found or orjson.loads(body) == []

@@ -63,7 +63,7 @@ def sql(address: str, statement: str) -> None:
         connection.execute(statement.replace(" events", " history.events"))
 
 
-def test_a_checkpoint_says_what_the_log_has_come_to(both: Store, clock: Told) -> None:
+def test_a_checkpoint_has_the_size_and_root_of_the_log(both: Store, clock: Told) -> None:
     notary = Notary(*both, Seal("accord.example", SIGNER, clock))
     record(both[0], 5)
     note = notary.checkpoint("acme")
@@ -106,7 +106,7 @@ def test_each_event_is_proved_to_be_in_it(both: Store, clock: Told) -> None:
         assert merkle.included(index, MANY, leaf_hash(body), path, last.root)
 
 
-def test_what_comes_later_costs_only_itself(both: Store, clock: Told) -> None:
+def test_signing_costs_only_the_new_events(both: Store, clock: Told) -> None:
     notary = Notary(*both, Seal("accord.example", SIGNER, clock))
     record(both[0], MANY)
     notary.checkpoint("acme")
@@ -178,7 +178,7 @@ def test_a_round_signs_where_there_is_news_and_one_bad_log_keeps_no_other_waitin
     assert told == ["a", "b", "c", "b"]
 
 
-def test_time_never_runs_backwards_in_what_is_signed(both: Store, clock: Told) -> None:
+def test_the_time_of_checkpoints_never_runs_backwards(both: Store, clock: Told) -> None:
     notary = Notary(*both, Seal("accord.example", SIGNER, clock))
     record(both[0], 1)
     first = Checkpoint.read(notary.checkpoint("acme").text)

@@ -71,7 +71,7 @@ def test_a_store_that_keeps_time_the_other_way_is_refused_without_its_password(
     assert "secret" not in repr(Settings(store=secret))
 
 
-def test_beside_a_broker_nobody_but_a_projector_folds(migrated: str) -> None:
+def test_with_a_broker_only_projectors_fold(migrated: str) -> None:
     settings = Settings(store=migrated, kafka="127.0.0.1:1")
     with bootstrap(settings) as accord:
         assert not accord.folds_views

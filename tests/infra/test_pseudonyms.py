@@ -132,7 +132,7 @@ def test_a_whole_life_names_nobody_outside_of_the_fields_that_say_so(tmp_path: P
     assert {"growthos-manager", "Ada", "Boris", "Bella", "The chamber"} <= set(known.values())
 
 
-def test_no_alert_names_anybody_so_none_has_to_be_told_by_name(tmp_path: Path) -> None:
+def test_no_alert_names_a_person(tmp_path: Path) -> None:
     with played(tmp_path) as accord:
         accord.service.handle(from_steps(LIFE))
         accord.runner.catch_up()
@@ -346,7 +346,7 @@ def test_a_name_is_kept_apart_and_where_inputs_were_refused_until_it_is_erased(
     assert holding(settings) == set()
 
 
-def test_what_names_others_alone_stays(told: Accord) -> None:
+def test_data_that_names_only_other_people_is_kept(told: Accord) -> None:
     erase(told, CARMEN)
 
     refusals = told.history.refusals(state=None)
@@ -357,7 +357,7 @@ def test_what_names_others_alone_stays(told: Accord) -> None:
     assert DORA in names(told.history, NAME).values()
 
 
-def test_an_erased_person_sent_again_is_another_one(told: Accord) -> None:
+def test_an_erased_name_sent_again_is_a_new_person(told: Accord) -> None:
     (before,) = erase(told, CARMEN)
     assert one(told, role(CARMEN, "carmen-2")).status == "accepted"
 
@@ -365,7 +365,7 @@ def test_an_erased_person_sent_again_is_another_one(told: Accord) -> None:
     assert last(told)["data"]["name"] == after != before
 
 
-def test_erasing_in_the_batch_that_names_again_gives_another_one(told: Accord) -> None:
+def test_an_erased_name_sent_again_in_the_same_batch_is_a_new_person(told: Accord) -> None:
     (before,) = people(told, NAME, CARMEN)
     asked = message("erase", ErasePerson(person=before, reason="She asked."), party=THEIRS)
     outcomes = told.service.handle([asked, role(CARMEN, "carmen-2"), asked])
@@ -434,7 +434,7 @@ def test_answers_name_people_until_they_are_erased(told: Accord) -> None:
     assert DORA in shown
 
 
-def test_the_history_has_what_is_stored_and_the_names_beside_it(told: Accord) -> None:
+def test_the_history_shows_the_stored_event_and_separately_the_names(told: Accord) -> None:
     found = history.ask(told, NAME).items
     (item,) = (each for each in found if each.event.source_id == "carmen-1")
 

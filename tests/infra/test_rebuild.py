@@ -218,7 +218,7 @@ def test_what_is_folded_while_the_rows_are_swapped_is_in_the_new_rows(accord: Ac
     assert accord.runner.catch_up() == 0
 
 
-def test_rows_of_this_release_are_rebuilt_beside_a_runner_that_goes_on(accord: Accord) -> None:
+def test_a_rebuild_works_while_a_runner_keeps_folding(accord: Accord) -> None:
     accord.catch_up()
     play(accord, FEEDS[2])
     accord.runner.catch_up()
@@ -270,7 +270,7 @@ def test_a_rebuild_that_was_killed_goes_on_where_it_ended(
     assert accord.views.folds(REBUILD) == {}
 
 
-def test_two_processes_that_rebuild_the_same_come_to_what_one_comes_to(
+def test_two_processes_that_share_a_rebuild_give_the_same_rows_as_one(
     accord: Accord, settings: Settings
 ) -> None:
     start, faults = Barrier(2), []

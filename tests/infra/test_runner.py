@@ -248,7 +248,7 @@ class Racing(SqliteViews):
             raise
 
 
-def test_a_runner_that_was_overtaken_reads_afresh_and_repeats_nothing(
+def test_a_runner_that_lost_a_race_reads_again_and_repeats_no_output(
     accord: Accord, events: list[Recorded], expected: tuple[Bytes, Said]
 ) -> None:
     with fresh_views() as views:
@@ -271,7 +271,7 @@ def test_a_runner_that_always_loses_says_so(accord: Accord, events: list[Recorde
         assert stored(views, accord.history) == ({}, {})
 
 
-def test_two_runners_in_two_threads_come_to_what_one_comes_to(
+def test_two_runners_in_two_threads_give_the_same_rows_as_one(
     accord: Accord, events: list[Recorded], expected: tuple[Bytes, Said]
 ) -> None:
     faults: list[Exception] = []
@@ -321,7 +321,7 @@ def test_rows_positions_outputs_and_the_tail_are_saved_whole_or_not_at_all(
         assert views.positions(KPIS.name, partnerships(accord.history)) == {}
 
 
-def test_every_projection_stands_at_the_last_event_of_every_partnership(
+def test_every_projection_reaches_the_last_event_of_every_partnership(
     accord: Accord, events: list[Recorded]
 ) -> None:
     sizes = Counter(each.partnership for each in events)

@@ -158,7 +158,7 @@ def test_the_same_id_of_another_source_is_another_input(accord: Accord) -> None:
     assert one(accord, orjson.dumps(raw)).status == "accepted"
 
 
-def test_what_stands_already_is_accepted_and_decides_nothing(accord: Accord) -> None:
+def test_a_command_with_no_effect_is_accepted_without_events(accord: Accord) -> None:
     send(accord, beginning(), candidate("brightpath"))
     again = candidate("brightpath", id="another-id")
 
@@ -197,7 +197,7 @@ def test_a_refused_input_again_is_refused_as_before_and_not_kept_twice(
     assert len(kept(accord)) == 1
 
 
-def test_a_refusal_stands_though_its_cause_is_gone_until_it_is_retried(accord: Accord) -> None:
+def test_a_refusal_remains_until_it_is_retried_even_if_its_cause_is_gone(accord: Accord) -> None:
     send(accord, candidate("brightpath"), beginning())
     assert one(accord, candidate("brightpath")).status == "refused"
     (refusal,) = kept(accord)
@@ -222,7 +222,7 @@ def test_a_retry_in_vain_leaves_the_refusal_open_and_keeps_no_second_one(accord:
 
 
 @pytest.mark.parametrize("together", [True, False], ids=["in one batch", "in two"])
-def test_a_mended_input_under_the_same_id_is_decided_afresh(
+def test_a_corrected_input_under_the_same_id_is_decided_again(
     accord: Accord, *, together: bool
 ) -> None:
     wrong = orjson.dumps(orjson.loads(candidate("brightpath")) | {"party": "passer-by"})
@@ -286,14 +286,18 @@ def test_an_ordinary_store_records_by_its_own_clock(accord: Accord, clock: Told)
     assert begun.act.recorded_at == clock.now
 
 
-def test_what_is_to_happen_yet_is_refused_beyond_five_minutes(accord: Accord, clock: Told) -> None:
+def test_an_event_more_than_five_minutes_in_the_future_is_refused(
+    accord: Accord, clock: Told
+) -> None:
     soon, later = (clock.now + timedelta(seconds=each) for each in (300, 301))
 
     assert one(accord, beginning("later", at=later)).rule == "not-yet-happened"
     assert one(accord, beginning("soon", at=soon)).status == "accepted"
 
 
-def test_the_record_never_runs_backwards_though_the_clock_does(accord: Accord, clock: Told) -> None:
+def test_recording_time_never_runs_backwards_even_if_the_clock_does(
+    accord: Accord, clock: Told
+) -> None:
     first = clock.now
     send(accord, beginning())
     clock.now -= timedelta(minutes=3)
@@ -561,7 +565,7 @@ def test_who_always_loses_the_race_hears_so_and_may_send_the_same_again(
         assert store.refusals(state=None) == []
 
 
-def test_the_loser_of_a_race_decides_afresh_on_what_the_winner_wrote(
+def test_the_loser_of_a_race_decides_again_after_the_winner_s_events(
     settings: Settings, clock: Told
 ) -> None:
     with bootstrap(settings, clock) as ours, bootstrap(settings, clock) as theirs:
@@ -666,7 +670,7 @@ def test_what_accrues_in_the_same_batch_is_stated_too(past: Accord) -> None:
     assert issued.balance.amount == 1152 + 1000 * 15 * 80 // 10000
 
 
-def test_a_statement_is_decided_afresh_when_something_accrued_meanwhile(
+def test_a_statement_is_decided_again_if_something_accrued_meanwhile(
     past: Accord, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lived_until(past, IssueStatement)

@@ -161,7 +161,7 @@ def test_a_first_key_may_be_registered_by_its_own_signature(
     assert section8.faults(accord, NAME) == []
 
 
-def test_whoever_has_seen_the_log_binds_it_to_what_was_seen(
+def test_a_command_can_name_the_log_that_its_signer_saw(
     registered: Accord, ours: Signatory
 ) -> None:
     for size in (0, 3, AGREED):
@@ -276,9 +276,7 @@ def test_a_nonce_is_used_once_by_a_party(
     assert section8.faults(registered, NAME) == []
 
 
-def test_what_is_signed_stands_in_the_log_word_for_word(
-    registered: Accord, ours: Signatory
-) -> None:
+def test_the_log_has_exactly_the_signed_event(registered: Accord, ours: Signatory) -> None:
     zoned, left_out = ours.event(PROPOSAL), ours.event(PROPOSAL)
     zoned["time"] = zoned["time"].replace("Z", "+00:00")
     del left_out["data"]["terms"]["renewal"]

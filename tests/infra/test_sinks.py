@@ -218,7 +218,7 @@ def test_a_served_store_delivers_by_itself(tmp_path: Path) -> None:
     assert [each["id"] for each in receiver.events] == [each.id for each in changes]
 
 
-def test_beside_a_broker_one_process_delivers_and_another_takes_over(
+def test_with_a_broker_one_process_delivers_and_another_takes_over(
     migrated: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(process_of_sinks, "POLL", 0.05)

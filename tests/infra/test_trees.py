@@ -43,7 +43,7 @@ def test_a_tree_is_as_it_was_saved_with_all_its_nodes(trees: Trees) -> None:
     assert trees.tree("another") == Tree()
 
 
-def test_of_two_that_let_a_tree_grow_the_second_is_told(trees: Trees) -> None:
+def test_the_second_of_two_writers_of_a_tree_gets_stale(trees: Trees) -> None:
     with pytest.raises(Stale):
         trees.grow("acme", Growth(1, 2, grown(2).frontier))
     trees.grow("acme", grown(2))
@@ -61,7 +61,7 @@ def test_checkpoints_come_by_size_and_a_cosigned_one_takes_its_place(trees: Tree
     assert trees.sizes(["acme", "another", "none"]) == {"acme": 12, "another": 5}
 
 
-def test_beside_each_event_stands_the_hash_of_its_bytes(store: History) -> None:
+def test_each_event_is_stored_with_the_hash_of_its_bytes(store: History) -> None:
     events = store.append([noted("acme", version) for version in (1, 2, 3)])
     hashes = [leaf_hash(encode(each)) for each in events]
     assert list(store.leaves("acme")) == hashes

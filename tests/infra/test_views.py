@@ -78,7 +78,7 @@ def test_a_runner_that_was_overtaken_writes_nothing(
     assert views.cursor("events") == NOTHING
 
 
-def test_of_two_runners_at_once_one_is_told_that_it_was_overtaken(views: Views) -> None:
+def test_one_of_two_concurrent_runners_gets_stale(views: Views) -> None:
     at_once = threading.Barrier(2)
 
     def save(_: int) -> bool:
@@ -93,7 +93,7 @@ def test_of_two_runners_at_once_one_is_told_that_it_was_overtaken(views: Views) 
         assert sorted(pool.map(save, range(2))) == [False, True]
 
 
-def test_an_output_is_said_once_however_often_it_is_made(views: Views) -> None:
+def test_an_output_is_published_once_even_if_it_is_made_again(views: Views) -> None:
     views.save(saved(views, "alerts", {"acme": (NOTHING, 4)}, {}, [alert("a")]))
     views.save(saved(views, "alerts", {"acme": (4, 5)}, {}, [alert("a"), alert("b")]))
     assert [output.id for output in views.outputs()] == ["a", "b"]
@@ -106,7 +106,7 @@ def test_a_tail_is_remembered_with_what_was_folded(views: Views) -> None:
     assert (views.cursor("events"), views.cursor("other")) == (8, NOTHING)
 
 
-def test_subscribers_are_called_when_something_was_said(views: Views) -> None:
+def test_subscribers_are_called_after_an_output(views: Views) -> None:
     heard: list[int] = []
     views.subscribe(lambda: heard.append(len(views.outputs())))
     views.save(saved(views, "alerts", {"acme": (NOTHING, 0)}))
@@ -123,7 +123,7 @@ def test_views_are_there_when_the_store_is_opened_again(address: str, views: Vie
 
 
 @pytest.mark.usefixtures("known")
-def test_views_live_beside_the_history_and_share_its_connections(address: str) -> None:
+def test_views_and_history_share_connections(address: str) -> None:
     store, views, _ = open_store(Settings(store=address))
     with closing(store):
         append_and_save(store, views)
@@ -208,7 +208,7 @@ def test_a_partnership_that_was_woken_sleeps_again(views: Views) -> None:
     assert views.due("deadlines", "2026-03-02T00:00:00Z") == []
 
 
-def test_outputs_are_read_on_in_the_order_they_were_said(views: Views) -> None:
+def test_outputs_are_read_in_the_order_of_publication(views: Views) -> None:
     said = [alert("a"), alert("b", "globex"), alert("c")]
     views.save(saved(views, "alerts", {"acme": (NOTHING, 0)}, {}, said))
     assert [output.id for output in views.outputs(limit=2)] == ["a", "b"]

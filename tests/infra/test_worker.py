@@ -53,7 +53,7 @@ def metrics(process: WorkerProcess) -> dict[str, float]:
     }
 
 
-def test_a_process_repeats_its_step_until_it_is_told_to_stop(process: WorkerProcess) -> None:
+def test_a_process_repeats_its_step_until_it_is_stopped(process: WorkerProcess) -> None:
     done = []
 
     def step() -> int:
@@ -69,7 +69,7 @@ def test_a_process_repeats_its_step_until_it_is_told_to_stop(process: WorkerProc
 
 
 @pytest.mark.parametrize("fault", [OperationalError("no database"), ZeroDivisionError("ours")])
-def test_what_fails_is_told_and_tried_again(
+def test_a_failed_step_is_logged_and_retried(
     process: WorkerProcess, fault: Exception, logged: StringIO
 ) -> None:
     answers: list[tuple[int, str]] = []
@@ -95,7 +95,7 @@ def test_what_fails_is_told_and_tried_again(
     assert ["exception" in each for each in told] == [isinstance(fault, ZeroDivisionError)] * 2
 
 
-def test_what_an_outage_ends_is_begun_anew_and_said_until_it_goes_on(
+def test_work_that_an_outage_ended_is_restarted_and_logged(
     process: WorkerProcess,
 ) -> None:
     outages: list[Exception] = [OperationalError("no database"), ConnectionError("no broker")]
@@ -133,7 +133,7 @@ def test_it_says_how_far_behind_it_is_and_what_else_ails(process: WorkerProcess)
     assert page(process, "/elsewhere")[0] == 404
 
 
-def test_a_lag_that_cannot_be_told_leaves_the_other_metrics(process: WorkerProcess) -> None:
+def test_an_unknown_lag_does_not_hide_the_other_metrics(process: WorkerProcess) -> None:
     def lag() -> Lag:
         raise OperationalError("no database")
 

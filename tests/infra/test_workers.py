@@ -132,7 +132,7 @@ def test_a_fault_of_the_store_reaches_its_senders_and_nothing_is_recorded(
         assert workers.writer.submit([beginning("p1")]).result(10)[0].status == "accepted"
 
 
-def test_a_sender_is_told_that_the_writer_is_busy_once_too_much_waits(accord: Accord) -> None:
+def test_a_sender_gets_busy_when_the_queue_is_full(accord: Accord) -> None:
     first, second = beginning("p1"), beginning("p2")
     writer = GroupCommit(accord.service, room=len(first) + len(second))
     taken = [writer.submit([first]), writer.submit([second])]

@@ -49,7 +49,7 @@ def nothing(tmp_path: Path) -> dict[str, str]:
     return {"PATH": path, "HOME": str(tmp_path), "LANG": "C.UTF-8"}
 
 
-def test_the_counterpartys_walk_needs_nothing_of_this_project(
+def test_the_auditor_s_guide_works_without_this_project(
     desk: Path, nothing: dict[str, str]
 ) -> None:
     for package in ("nacl", "infra", "orjson"):

@@ -393,7 +393,7 @@ def test_a_simulated_store_says_so_in_all_that_is_printed(
 
 
 @pytest.mark.parametrize("typed", [("list",), ("show", "acme"), ("history", "acme"), ("verify",)])
-def test_an_ordinary_store_says_nothing_of_simulation(
+def test_an_ordinary_store_does_not_mention_simulation(
     accord: Accord, typed: tuple[str, ...]
 ) -> None:
     accord("init")
@@ -704,7 +704,7 @@ def test_verify_finds_a_changed_row_and_names_it(accord: Accord, growing: Settin
 # --- all together ------------------------------------------------------------------------------
 
 
-def test_the_demo_makes_its_store_and_tells_what_came_of_the_examples(accord: Accord) -> None:
+def test_the_demo_makes_its_store_and_prints_the_story_of_the_examples(accord: Accord) -> None:
     examples = str(REPOSITORY / "examples")
     told = accord("demo")
     again = accord("demo", "--examples", examples, "--json").json
@@ -740,7 +740,7 @@ def test_the_demo_makes_its_store_and_tells_what_came_of_the_examples(accord: Ac
         (("list", "--store", "sqlite:///text.db"), "Check its address"),
         (("show", "growthos-consultng"), f"Perhaps {CONSULTING}?"),
         (("show", CONSULTING, "--version", "999"), "Ask for version 1 to 350"),
-        (("show", CONSULTING, "--at", "2020-01-01"), "begins at 2025-09-15"),
+        (("show", CONSULTING, "--at", "2020-01-01"), "first event is at 2025-09-15"),
         (("explain", f"{CONSULTING}/leeds/2026-Q1"), "Perhaps leads"),
         (("ingest", "missing.jsonl"), "missing.jsonl: No such file"),
         (("ingest", "."), "Is a directory"),
@@ -764,7 +764,7 @@ def test_what_goes_wrong_is_one_line_that_names_the_mend(
     assert ran.out == ""
 
 
-def test_a_locked_store_is_told_as_such(
+def test_a_locked_store_has_its_own_error(
     accord: Accord, demo: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from infra.store import sqlite_datastore  # noqa: PLC0415 - only this test needs it
@@ -808,7 +808,7 @@ def test_a_command_that_is_not_understood_ends_with_2(
     assert accord(*typed).code == 2
 
 
-def test_the_help_tells_every_exit_code_and_what_a_date_means(accord: Accord) -> None:
+def test_the_help_explains_exit_codes_and_dates(accord: Accord) -> None:
     told = " ".join(accord("--help", columns=100).out.split())
 
     for code, what in options.EXIT_CODES.items():
@@ -914,7 +914,7 @@ def test_what_a_terminal_would_obey_is_shown_as_its_code(accord: Accord) -> None
 # --- money, reviews, who sees what -------------------------------------------------------------
 
 
-def test_a_statement_says_who_owes_whom_and_why(accord: Accord, demo: str) -> None:
+def test_a_statement_shows_who_owes_how_much_and_why(accord: Accord, demo: str) -> None:
     asked = ("statement", CONSULTING, "--period", "2026-Q2", "--store", demo)
     told, answer = accord(*asked), accord(*asked, "--json").json
 

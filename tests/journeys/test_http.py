@@ -286,7 +286,7 @@ def test_the_same_id_with_other_content_is_a_conflict(ordinary: Served) -> None:
     ],
     ids=["batch", "plain-json", "json-lines"],
 )
-def test_many_events_are_each_decided_and_the_refused_are_told(
+def test_each_event_of_a_batch_is_decided_and_refusals_are_listed(
     ordinary: Served, headers: dict[str, str], together: Callable[[list[object]], bytes]
 ) -> None:
     unknown = event(id="crm-0003", type="accord.Begin")
@@ -402,7 +402,7 @@ def eventually(true: Callable[[], object]) -> None:
         time.sleep(0.01)
 
 
-def test_the_alerts_of_a_whole_feed_begin_to_be_told_within_a_second(served: Served) -> None:
+def test_the_first_alert_of_a_feed_is_streamed_within_a_second(served: Served) -> None:
     with served.client.stream("GET", "/v1/alerts/stream") as stream:
         assert stream.headers["content-type"].startswith("text/event-stream")
         told = changes(stream)
@@ -415,7 +415,7 @@ def test_the_alerts_of_a_whole_feed_begin_to_be_told_within_a_second(served: Ser
     assert first.alert["simulated"] is True
 
 
-def test_one_event_that_causes_an_alert_has_it_told_within_a_second(served: Served) -> None:
+def test_an_alert_is_streamed_within_a_second_of_its_event(served: Served) -> None:
     lines = FEED.splitlines()
     with served.client.stream("GET", "/v1/alerts/stream") as stream:
         told = changes(stream)
@@ -466,7 +466,7 @@ def test_a_stream_can_be_of_one_partnership(served: Served) -> None:
         assert next(changes(stream)).alert["partnership"] == "spring-spain"
 
 
-def test_an_alert_that_another_process_told_reaches_the_stream_too(served: Served) -> None:
+def test_an_alert_from_another_process_reaches_the_stream(served: Served) -> None:
     with (
         served.client.stream("GET", "/v1/alerts/stream") as stream,
         # Another object over the same file wakes nobody here, as another process would not.

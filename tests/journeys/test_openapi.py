@@ -79,7 +79,7 @@ def test_every_route_says_what_it_does_and_what_it_answers(document: Json) -> No
             assert parameter.get("description"), (route, parameter["name"])
 
 
-def test_every_operation_has_a_name_of_its_own(document: Json) -> None:
+def test_every_operation_has_a_unique_name(document: Json) -> None:
     names = [described["operationId"] for *_, described in operations(document)]
 
     assert len(names) == len(set(names))

@@ -100,7 +100,7 @@ def newest(accord: Accord) -> dict[str, int]:
     return {name: head.size - 1 for name, head in accord.history.heads(names).items()}
 
 
-def test_checkpoints_of_every_log_are_told_and_told_again_by_who_takes_over(
+def test_checkpoints_are_published_and_published_again_after_a_takeover(
     made: Production,
 ) -> None:
     made.start("intake")

@@ -31,7 +31,7 @@ def tamper(store: Path, statement: str) -> None:
         connection.commit()
 
 
-def test_a_checkpoint_is_signed_by_the_key_that_is_told(accord: Accord, store: Path) -> None:
+def test_a_checkpoint_is_signed_by_the_printed_key(accord: Accord, store: Path) -> None:
     key = accord("log-key", CONSULTING)
     note = accord("checkpoint", CONSULTING)
     again = accord("checkpoint", CONSULTING, "--json")
@@ -96,7 +96,7 @@ def test_an_auditor_goes_on_from_what_it_found_good(accord: Accord, store: Path)
     assert accord("verify", "--memory", "good").code == 1
 
 
-def test_two_accounts_of_one_log_are_told_apart(accord: Accord, store: Path) -> None:
+def test_two_accounts_of_one_log_are_compared(accord: Accord, store: Path) -> None:
     key = accord("log-key", CONSULTING).out.strip()
     Path("first").write_text(accord("checkpoint", CONSULTING).out)
     accord("bundle", CONSULTING, "--reason", "One.", "-o", "one.zip")
@@ -126,11 +126,11 @@ def test_two_accounts_of_one_log_are_told_apart(accord: Accord, store: Path) -> 
     stranger = accord("diff", "one.zip", "two.zip")
     assert (stranger.code, "--log" in stranger.err) == (2, True)
     wrong = accord("diff", "first", "accord.db", "--log", key)
-    assert (wrong.code, "is no bundle and no checkpoint" in wrong.err) == (1, True)
+    assert (wrong.code, "is neither a bundle nor a checkpoint" in wrong.err) == (1, True)
 
 
 @pytest.mark.needs("openssl")
-def test_an_outside_authority_tells_when_a_checkpoint_was_there(
+def test_an_outside_authority_timestamps_a_checkpoint(
     accord: Accord, store: Path, tmp_path: Path
 ) -> None:
     authority = Authority(tmp_path / "authority")

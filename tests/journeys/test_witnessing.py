@@ -32,7 +32,7 @@ def given(name: str, text: object) -> str:
     return name
 
 
-def test_a_key_is_made_once_and_tells_what_others_may_know(accord: Accord) -> None:
+def test_a_key_is_made_once_and_its_public_part_printed(accord: Accord) -> None:
     made = accord("keygen", "key", "--name", NAME)
     again = accord("keygen", "key", "--name", NAME, "--json")
 
@@ -50,7 +50,7 @@ def test_a_key_is_made_once_and_tells_what_others_may_know(accord: Accord) -> No
 def test_a_name_that_cannot_be_written_makes_no_key(accord: Accord) -> None:
     ran = accord("keygen", "key", "--name", "two words")
     assert ran.code == 1
-    assert "is no name of a key" in ran.err
+    assert "is not a key name" in ran.err
     assert not Path("key").exists()
 
 
@@ -93,13 +93,13 @@ def test_a_fork_is_refused_and_shown_with_both_signatures(accord: Accord, party:
     assert str(other) in accord("forks", "seen.db").out
 
 
-def test_a_witness_is_told_which_logs_it_is_to_know(accord: Accord, party: Verifier) -> None:
+def test_a_witness_needs_the_logs_that_it_cosigns(accord: Accord, party: Verifier) -> None:
     nothing = accord("witness", *BRIGHTPATH)
     assert (nothing.code, "Name a log" in nothing.err) == (2, True)
     cosigner = accord("witness", *BRIGHTPATH, "--log", str(party))
     assert (cosigner.code, "this one cosigns" in cosigner.err) == (2, True)
     no_key = accord("witness", *BRIGHTPATH, "--operator", "accord.example")
-    assert (no_key.code, "is no verifier key" in no_key.err) == (1, True)
+    assert (no_key.code, "is not a verifier key" in no_key.err) == (1, True)
 
 
 @contextmanager

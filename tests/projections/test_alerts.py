@@ -662,7 +662,7 @@ def test_all_evidence_is_on_record_at_that_time() -> None:
         assert evidence[-1] == index
 
 
-def test_the_row_of_an_alert_is_what_was_last_said_of_it() -> None:
+def test_the_row_of_an_alert_equals_its_latest_output() -> None:
     folded = replay(ALERTS, eventful().history)
     latest = {output.body.id: output.body for output, _ in folded.outputs}
 

@@ -90,7 +90,7 @@ def test_a_correction_withdraws_what_was_only_tried_too() -> None:
 
 
 @given(st.lists(st.integers(40, 80), min_size=3, max_size=3), st.sampled_from([None, "80"]))
-def test_a_rule_that_was_agreed_would_have_said_what_it_said(
+def test_backtesting_an_agreed_rule_gives_its_actual_alerts(
     successes: list[int], credibility: str | None
 ) -> None:
     story = running()

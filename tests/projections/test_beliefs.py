@@ -113,7 +113,7 @@ def test_a_prior_never_holds_for_a_period_that_had_begun() -> None:
 
 
 @pytest.mark.parametrize("metric", ["click_rate", "net_promoter_score", "return_on_investment"])
-def test_what_is_no_share_or_has_no_denominator_says_nothing_of_a_rate(metric: str) -> None:
+def test_a_figure_that_is_not_a_proportion_gives_no_posterior(metric: str) -> None:
     story = running("2026-03-31")
     figure = bare_percent("11")
     if metric == "net_promoter_score":
@@ -129,14 +129,14 @@ def test_what_is_no_share_or_has_no_denominator_says_nothing_of_a_rate(metric: s
         assert line.note == "no denominator: insufficient evidence"
 
 
-def test_no_trials_say_nothing_of_a_rate() -> None:
+def test_no_trials_give_no_belief() -> None:
     story = running("2026-03-31")
     report(story, "click_rate", "2026-Q1", percent(0, 0))
 
     assert believed(story, "click_rate", "2026-Q1").posterior is None
 
 
-def test_a_month_that_wins_more_than_it_demonstrates_says_nothing_of_a_rate() -> None:
+def test_a_month_with_more_wins_than_demos_gives_no_belief() -> None:
     story = running()
     for name in ("D-10", "D-11"):
         refer(story, name)

@@ -67,7 +67,7 @@ def test_the_variants_stand_side_by_side_after_corrections() -> None:
     assert tried(story).stop.winner == "figures"
 
 
-def test_what_was_concluded_and_promoted_stands_when_corrections_undo_it() -> None:
+def test_a_conclusion_and_promotion_remain_after_contradicting_corrections() -> None:
     story = after(PromoteVariant)
     story.when(OURS, example(CorrectObservation, successes=11))
 

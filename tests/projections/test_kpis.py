@@ -215,7 +215,7 @@ def test_ratios_add_up_by_numerator_and_denominator(by_month: dict[str, tuple[in
 
 
 @given(st.dictionaries(MONTHS, AMOUNTS, min_size=1))
-def test_of_a_level_the_last_one_stands(levels: dict[str, int]) -> None:
+def test_the_last_value_of_a_level_counts(levels: dict[str, int]) -> None:
     story = year_of("followers", {month: count(level) for month, level in levels.items()})
 
     assert value(story, "followers", "2026") == levels[max(levels)]
@@ -322,7 +322,7 @@ def test_currencies_are_never_added() -> None:
     assert value(story, "deals_won", "2026-Q1") == 3
 
 
-def test_payments_and_refunds_are_told_apart() -> None:
+def test_payments_and_refunds_are_counted_separately() -> None:
     story = at(Stage.EXECUTION)
     sell(story, "D-1", "10000.00")
     story.when(OURS, ReceivePayment(deal="D-1", payment="P-1", amount=usd("9000.00")))

@@ -258,7 +258,7 @@ def test_the_lines_add_up_to_the_statements_to_the_last_unit(
 
 
 @given(plain_terms, a_business(), delays, delays)
-def test_what_is_earned_does_not_depend_on_the_order_in_which_it_was_told(
+def test_earnings_do_not_depend_on_the_order_of_recording(
     terms: tuple[list[Economics], list[Economics]],
     facts: list[Declaration],
     one: list[int],

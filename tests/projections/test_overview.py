@@ -64,7 +64,7 @@ def test_an_exploration_may_end_before_it_becomes_anything() -> None:
     assert [each.stage for each in overview(story).stages] == ["exploration", "ended"]
 
 
-def test_the_overview_stands_where_the_aggregate_stands() -> None:
+def test_the_overview_has_the_stage_of_the_aggregate() -> None:
     for stage in Stage:
         story = at(stage)
         assert story.partnership.stage is stage

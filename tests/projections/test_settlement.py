@@ -257,7 +257,7 @@ def test_the_agreed_policy_weighs_competing_claims(policy: AttributionPolicy, ea
     assert total(story.history) == earned
 
 
-def test_another_policy_is_replayed_beside_the_one_in_force() -> None:
+def test_another_policy_can_be_replayed() -> None:
     in_force = AttributionPolicy(kind=PolicyKind.FIRST_TOUCH)
     story = claimed_by_both(under(share("15"), attribution=in_force))
 
@@ -281,7 +281,7 @@ def test_a_referral_fee_is_due_once_and_to_the_party_that_referred() -> None:
     assert total(story.history, OURS) == 500
 
 
-def test_a_fee_on_payment_is_due_on_the_first_that_stands() -> None:
+def test_a_fee_on_payment_is_due_on_the_first_payment_not_refunded() -> None:
     story = under(ReferralFee(to=THEIRS, fee=usd("500.00"), trigger=Trigger.PAYMENT))
     sell(story, "D-1", USD_1000)
     pay(story, "D-1", "P-2", USD_1000)

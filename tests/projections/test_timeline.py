@@ -83,7 +83,7 @@ def test_an_item_says_how_many_days_late_it_was_recorded() -> None:
     assert in_time.late_days == 0
 
 
-def test_a_correction_is_read_beside_what_it_corrects() -> None:
+def test_a_correction_shows_the_corrected_figure() -> None:
     story = at(Stage.EXECUTION)
     report(story, "impressions", "2026-01", count(142))
     correct(story, "impressions", "2026-01", count(150))
@@ -94,7 +94,7 @@ def test_a_correction_is_read_beside_what_it_corrects() -> None:
     ]
 
 
-def test_a_checklist_tells_which_questions_were_answered_with_no() -> None:
+def test_a_checklist_lists_the_questions_answered_with_no() -> None:
     story = before(CompleteDecisionChecklist)
     answers = example(CompleteDecisionChecklist, economics_fair=False, exit_clause=False)
     story.when(OURS, answers)

@@ -34,7 +34,7 @@ NEGOTIATING = range(KINDS.index(ChoosePartner) + 1, KINDS.index(HoldKickoff))
 
 
 @given(ours=SECRETS, theirs=SECRETS, steps=st.sampled_from(NEGOTIATING))
-def test_no_view_of_a_party_tells_what_the_other_keeps_to_itself(
+def test_no_view_of_a_party_shows_the_other_s_private_facts(
     ours: str, theirs: str, steps: int
 ) -> None:
     story = Story().given(LIFE[:steps])
@@ -89,7 +89,7 @@ def test_a_party_sees_its_own_figures_and_those_of_the_protocol() -> None:
     assert metrics_seen_by(OURS, story) == {"new_users", "web_visits"}
 
 
-def test_with_ones_own_tracking_alone_nothing_of_the_other_is_seen() -> None:
+def test_with_own_tracking_a_party_sees_only_its_own_figures() -> None:
     story = sharing(Form.OWN_TRACKING, *CATALOGUE)
 
     assert metrics_seen_by(THEIRS, story) == {"followers"}
@@ -113,7 +113,7 @@ def lines(story: Story, party: str) -> dict[str, Line]:
 
 
 @pytest.mark.parametrize("form", [Form.AGGREGATED, Form.THIRD_PARTY])
-def test_a_count_below_the_smallest_cell_is_told_as_fewer(form: Form) -> None:
+def test_a_count_below_the_smallest_cell_is_shown_as_fewer(form: Form) -> None:
     story = sharing(form, "new_users", "web_visits", "followers")
 
     theirs = lines(story, THEIRS)
@@ -125,7 +125,7 @@ def test_a_count_below_the_smallest_cell_is_told_as_fewer(form: Form) -> None:
     assert lines(story, OURS)["new_users"].value == 7
 
 
-def test_a_small_figure_is_told_as_fewer_where_its_report_is_told() -> None:
+def test_a_small_figure_is_shown_as_fewer_in_the_timeline() -> None:
     story = sharing(Form.AGGREGATED, "new_users", "web_visits")
     sight = Sight.of(Viewer(THEIRS), story.history)
 
@@ -144,7 +144,7 @@ def test_in_full_even_small_counts_are_shown() -> None:
     assert lines(story, THEIRS)["new_users"].value == 7
 
 
-def test_an_overlap_of_a_handful_is_told_to_the_other_as_fewer_than_ten() -> None:
+def test_a_small_overlap_is_shown_to_the_other_party_as_fewer_than_ten() -> None:
     story = after(ProposeDataSharing)
     measured = next(
         each for each in story.history if isinstance(each.event, AudienceOverlapMeasured)

@@ -47,7 +47,7 @@ def test_no_view_shows_what_the_other_party_keeps_to_itself(
     assert not [each for each in secrets if each in shown]
 
 
-def test_every_question_about_a_partnership_is_held_to_it() -> None:
+def test_the_checks_of_secrets_cover_every_question_about_a_partnership() -> None:
     names = {each.name for each in OF_ONE}
 
     assert names >= {"kpis", "experiments", "funnel", "rules", "try-rule", "review"}
