@@ -32,7 +32,7 @@ def ask(
     Raises `NotFound` for a metric that the catalogue does not have.
     """
     if metric not in CATALOGUE:
-        otherwise = "See the metrics: accord schema --metrics."
+        otherwise = "See the metrics: accord metrics."
         raise NotFound(f"There is no metric {metric}.", perhaps(metric, CATALOGUE, otherwise))
     observed = (
         figure

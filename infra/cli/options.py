@@ -206,10 +206,23 @@ Party = Annotated[
         "--party", metavar="PARTY", help="The view of this party; the operator's unless given."
     ),
 ]
+LONGEST_REASON = 2000
+"""Characters of a reason at most, as the recorded event takes it."""
+
+
+def _reason(text: str | None) -> str | None:
+    if text is not None and (not text.strip() or len(text) > LONGEST_REASON):
+        raise typer.BadParameter(
+            f"The reason is empty or longer than {LONGEST_REASON} characters; say why you look."
+        )
+    return text
+
+
 Full = Annotated[
     str | None,
     typer.Option(
         "--full",
+        callback=_reason,
         metavar="REASON",
         help="Show both parties' private facts, for this reason; the look is recorded.",
     ),

@@ -4,7 +4,8 @@ import inspect
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, get_args, get_origin
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
 
 import orjson
 import typer
@@ -80,9 +81,13 @@ def _described(name: str, asks: Asks) -> Any:  # noqa: ANN401 - an annotation
 
 
 def _plain(kind: Any) -> Any:  # noqa: ANN401 - an annotation, without pydantic's constraints
+    if hasattr(kind, "__metadata__"):
+        return _plain(kind.__origin__)
     if get_origin(kind) is tuple:
         return list[_plain(get_args(kind)[0])]  # type: ignore[misc] # an annotation, made here
-    return getattr(kind, "__origin__", kind) if hasattr(kind, "__metadata__") else kind
+    if get_origin(kind) in {Union, UnionType}:
+        return Union[tuple(map(_plain, get_args(kind)))]  # noqa: UP007 - made from its parts
+    return kind
 
 
 def _checked(pattern: str, metavar: str) -> Callable[[str | None], str | None]:

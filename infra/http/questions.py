@@ -1,7 +1,7 @@
 """A route for each question: ``GET`` with the same parameters as the command, and the same JSON."""
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from hashlib import sha256
 from types import NoneType
 from typing import Annotated, Any, Final, Union, get_args
@@ -32,7 +32,7 @@ Party = Annotated[
 Limit = Annotated[int, Query(ge=1, le=LONGEST_PAGE, description="Items of the page at most.")]
 After = Annotated[str | None, Query(description="The `next` of the page before.")]
 IfNoneMatch = Annotated[
-    str | None,
+    list[str] | None,
     Header(description="The ETag of an answer that the reader has; 304 if it is the same."),
 ]
 
@@ -87,10 +87,12 @@ def _route(question: Question, path: str) -> Any:  # noqa: ANN401 - FastAPI read
     return route
 
 
-def _response(body: bytes, known: str | None) -> Response:
+def _response(body: bytes, known: Sequence[str] | None) -> Response:
     etag = f'"{sha256(body).hexdigest()[:32]}"'
     headers = {"ETag": etag, "Cache-Control": "no-cache"}
-    if known is not None and etag in {each.strip() for each in known.split(",")}:
+    # Tags are compared weakly (RFC 9110, section 13.1.2): proxies that compress make them weak.
+    tags = {tag.strip().removeprefix("W/") for line in known or () for tag in line.split(",")}
+    if tags & {etag, "*"}:
         return Response(status_code=304, headers=headers)
     return Response(body, headers=headers, media_type=JSON)
 

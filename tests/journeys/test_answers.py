@@ -193,6 +193,14 @@ def test_an_answer_that_is_still_the_same_is_not_sent_again(
     assert (other.status_code, other.headers["etag"]) == (200, etag)
 
 
+@pytest.mark.parametrize("tags", [["*"], ["W/{etag}"], ['W/"x" , W/{etag}'], ['"x"', "{etag}"]])
+def test_a_tag_is_compared_as_http_has_it(client: TestClient, tags: list[str]) -> None:
+    etag = client.get("/v1/metrics").headers["etag"]
+    headers = [("If-None-Match", each.replace("{etag}", etag)) for each in tags]
+
+    assert client.get("/v1/metrics", headers=headers).status_code == 304
+
+
 @pytest.mark.parametrize("asked", PAGED, ids=str)
 def test_pages_hold_every_item_once(
     accord: Accord, demo: str, client: TestClient, asked: Asked

@@ -969,3 +969,19 @@ def test_a_look_at_everything_is_recorded_before_it_is_answered(
     history = accord("history", CONSULTING, "--store", growing.store).out
     assert "viewed the private statements of both parties" in history
     assert "A complaint." in history
+
+
+@pytest.mark.parametrize("reason", ["", " ", "a" * 2001])
+def test_a_full_view_needs_a_reason(accord: Accord, demo: str, reason: str) -> None:
+    ran = accord("show", CONSULTING, "--full", reason, "--store", demo)
+
+    assert ran.code == 2
+    assert "say why you look" in " ".join(ran.err.replace("│", " ").split())
+
+
+@pytest.mark.parametrize("command", ["alerts", "markets", "rebuild", "funnel", "kpis"])
+def test_help_shows_no_type_of_the_program(accord: Accord, command: str) -> None:
+    shown = accord(command, "--help").out
+
+    assert "typing." not in shown
+    assert "Constraints" not in shown
