@@ -10,7 +10,7 @@ from typing import Annotated, Final, NamedTuple
 from domain.standing_alerts import AlertKind
 from domain.values import Slug, instant
 from infra.answers import cursors
-from infra.answers.logs import NOW, AsOf, row_of_each, size_of, view_rows, whole_log
+from infra.answers.logs import NOW, AsOf, row_of_each, sight_of, size_of, view_rows, whole_log
 from infra.answers.question import Page, Paging, Parameter, Question
 from infra.answers.text import Block, Hanging, Line, Note, day
 from infra.bootstrap import Accord
@@ -49,6 +49,7 @@ def ask(
         start, since, last = cursors.read("alerts", page.after, str, str, str)
     if partnership is not None:
         size_of(accord.history, partnership)
+        sight_of(accord.history, partnership, when, figures=False)
     found: list[Alert] = []
     for name in _from(accord, start) if partnership is None else [partnership]:
         for each in _alerts(accord, name, when):

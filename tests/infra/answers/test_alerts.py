@@ -106,3 +106,8 @@ def test_changes_can_be_of_one_partnership(accord: Accord) -> None:
 def test_a_cursor_of_something_else_gives_no_changes(accord: Accord, cursor: str) -> None:
     with pytest.raises(NotFound):
         alerts.changes(accord, cursor)
+
+
+def test_a_stranger_is_refused_the_alerts_of_a_partnership(demo: Accord) -> None:
+    with pytest.raises(NotFound, match="nobody is not a party of growthos-consulting"):
+        alerts.ask(demo, "growthos-consulting", when=AsOf(viewer=Viewer("nobody")))
