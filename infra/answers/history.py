@@ -113,10 +113,14 @@ def _items(
 ) -> Iterator[HistoryItem]:
     for start in starts:
         stop = min(start + starts.step, starts.stop)
-        entries = list(accord.history.entries(id, start, stop))
-        people = {each for _, body, _ in entries for each in COMMITMENT.findall(body.decode())}
-        names = Names(accord.history, id, people)
-        for index, body, _ in entries:
+        bodies = {index: body for index, body, _ in accord.history.entries(id, start, stop)}
+        texts = (body.decode(errors="replace") for body in bodies.values())
+        names = Names(
+            accord.history, id, {each for text in texts for each in COMMITMENT.findall(text)}
+        )
+        for index in range(start, stop):
+            if (body := bodies.get(index)) is None:
+                raise UnreadableEvent(f"{id}#{index}", "is missing.")
             event = _stored(id, index, body)
             if when.is_after(index, event.recorded_at):
                 return

@@ -9,13 +9,13 @@ from itertools import chain
 from typing import Any, NamedTuple
 
 import orjson
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from domain.recorded import Recorded
 from infra.bootstrap import Accord
 from infra.deciding.pseudonyms import Names
 from infra.projecting.runner import partnerships
-from infra.store.records import History
+from infra.store.records import History, UnreadableRow
 from infra.tlog.codec import moment
 from projections.fold import Projection, replay
 from projections.visibility import OPERATOR, Sight, Viewer
@@ -238,7 +238,7 @@ def sight_of(history: History, partnership: str, when: AsOf, *, figures: bool = 
 def view_rows(accord: Accord, projection: Projection, partnership: str) -> dict[str, Any]:
     """Return a partnership's saved rows of a projection, by key, each as its type."""
     stored = accord.views.select(projection.name, partnership)
-    return {key: projection.load(key, row) for key, row in stored}
+    return {key: typed_row(projection, partnership, key, row) for key, row in stored}
 
 
 def row_of_each(
@@ -246,7 +246,15 @@ def row_of_each(
 ) -> dict[str, Any]:
     """Return one saved row of each partnership that has it, by partnership, as its type."""
     stored = accord.views.rows(projection.name, [(name, key) for name in names])
-    return {name: projection.load(key, row) for (name, _), row in stored.items()}
+    return {name: typed_row(projection, name, key, row) for (name, _), row in stored.items()}
+
+
+def typed_row(projection: Projection, partnership: str, key: str, row: Row) -> Any:  # noqa: ANN401
+    """Return a saved row as its type. Raises `UnreadableRow`."""
+    try:
+        return projection.load(key, row)
+    except ValidationError as error:
+        raise UnreadableRow(partnership, projection.name, key, error) from error
 
 
 def rows_of(

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
-from infra.answers.logs import NOW, AsOf, row_of_each, sight_of, size_of, whole_log
+from infra.answers.logs import NOW, AsOf, row_of_each, sight_of, size_of, typed_row, whole_log
 from infra.bootstrap import Accord
 from infra.projecting.runner import partnerships, replay_all
 from projections import ALERTS, KPIS, OVERVIEW, TRAITS
@@ -69,7 +69,8 @@ def _now(accord: Accord, names: list[str]) -> Iterator[Member]:
     for name in names:
         loaded = {
             each.name: {
-                key: each.load(key, row) for key, row in rows[each.name].get(name, {}).items()
+                key: typed_row(each, name, key, row)
+                for key, row in rows[each.name].get(name, {}).items()
             }
             for each in READ
         }

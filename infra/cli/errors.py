@@ -35,7 +35,7 @@ def message(error: Exception) -> str | None:
     from infra.exchange.table import NoSuchSink
     from infra.kafka.topics import TopicsDiffer
     from infra.running.listening import CannotListen
-    from infra.store.records import UnknownSchema
+    from infra.store.records import UnknownSchema, UnreadableRow
     from infra.tlog.codec import UnreadableEvent
     from infra.tlog.keys import NoKey
     from infra.tlog.notes import Malformed
@@ -58,6 +58,7 @@ def message(error: Exception) -> str | None:
             | NotReached()
             | TopicsDiffer()
             | UnreadableEvent()
+            | UnreadableRow()
         ):
             line = str(error)
         case UnknownSchema():

@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from infra.answers.logs import NotFound
 from infra.deciding.batch import Outcome
 from infra.http.dependencies import served
-from infra.store.records import OtherFold
+from infra.store.records import OtherFold, UnreadableRow
 from infra.tlog.codec import UnreadableEvent
 
 MEDIA_TYPE: Final = "application/problem+json"
@@ -147,7 +147,8 @@ def handle_problems(app: FastAPI) -> None:
     app.exception_handler(Problem)(_answer)
     app.exception_handler(HTTPException)(_of_http)
     app.exception_handler(RequestValidationError)(_of_parameters)
-    app.exception_handler(UnreadableEvent)(_of_event)
+    app.exception_handler(UnreadableEvent)(_of_damage)
+    app.exception_handler(UnreadableRow)(_of_damage)
     app.exception_handler(OtherFold)(_of_other_fold)
     app.exception_handler(Exception)(_of_fault)
 
@@ -176,7 +177,7 @@ def _of_other_fold(request: Request, error: OtherFold) -> Response:
     return _answer(request, Problem(503, error.detail, hint=error.hint))
 
 
-def _of_event(request: Request, error: UnreadableEvent) -> Response:
+def _of_damage(request: Request, error: UnreadableEvent | UnreadableRow) -> Response:
     return _answer(request, Problem(500, error.detail, hint=error.hint))
 
 

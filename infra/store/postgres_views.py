@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-import orjson
 import psycopg
 from eventsourcing.persistence import IntegrityError
 from psycopg.rows import TupleRow, tuple_row
@@ -22,6 +21,7 @@ from infra.store.records import (
     Saved,
     Stale,
     StoredOutput,
+    read_row,
     sortable,
 )
 from infra.store.stored_views import SWEPT, StoredViews, by_projection, output_values
@@ -80,7 +80,10 @@ class PostgresViews(StoredViews):
         )
         if not found:
             self._check(projection)
-        return {(partnership, key): orjson.loads(body) for partnership, key, body in found}
+        return {
+            (partnership, key): read_row(partnership, projection, key, body)
+            for partnership, key, body in found
+        }
 
     def page(
         self, projection: str, partnership: str, prefix: str, after: str, limit: int
@@ -106,7 +109,7 @@ class PostgresViews(StoredViews):
             self._check(projection)
         rows: dict[str, dict[str, Row]] = {}
         for partnership, key, body in found:
-            rows.setdefault(partnership, {})[key] = orjson.loads(body)
+            rows.setdefault(partnership, {})[key] = read_row(partnership, projection, key, body)
         return rows
 
     def due(self, projection: str, until: str) -> list[str]:
@@ -172,7 +175,10 @@ class PostgresViews(StoredViews):
             JOIN views.rows USING (fold, partnership, key)""",
             *columns(keys, 3),
         )
-        return {(fold, of, key): orjson.loads(body) for fold, of, key, body in found}
+        return {
+            (fold, of, key): read_row(of, f"fold {fold}", key, body)
+            for fold, of, key, body in found
+        }
 
     def save(self, saved: Saved, cursor: tuple[str, int] | None = None) -> None:
         try:

@@ -171,6 +171,26 @@ class Fold:
     version: int
 
 
+class UnreadableRow(ValueError):
+    """Stored bytes that are not a row of their projection."""
+
+    hint = "Run accord verify, then accord rebuild, which folds all rows anew from the events."
+
+    def __init__(self, partnership: str, projection: str, key: str, error: ValueError) -> None:
+        reason = " ".join(str(error).split())
+        self.detail = f"The row {key} of {projection} of {partnership} cannot be read: {reason}."
+        super().__init__(f"{self.detail} {self.hint}")
+
+
+def read_row(partnership: str, projection: str, key: str, body: bytes) -> Row:
+    """Return a stored row. Raises `UnreadableRow`."""
+    try:
+        row: Row = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise UnreadableRow(partnership, projection, key, error) from error
+    return row
+
+
 class OtherFold(UnknownSchema):
     """The stored rows of a projection are of another version of its fold than this release's."""
 

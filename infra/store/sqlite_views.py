@@ -3,8 +3,6 @@
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping
 
-import orjson
-
 from infra.store.paging import LAST
 from infra.store.records import (
     LIVE,
@@ -17,6 +15,7 @@ from infra.store.records import (
     Saved,
     Stale,
     StoredOutput,
+    read_row,
     sortable,
 )
 from infra.store.sqlite_datastore import Datastore, as_json, wanted
@@ -91,7 +90,12 @@ class SqliteViews(StoredViews):
                     ON fold = ? AND partnership = wanted.one AND key = wanted.other""",  # noqa: S608 - only marks
                     [*values, fold],
                 )
-                rows.update({(one, other): orjson.loads(body) for one, other, body in found})
+                rows.update(
+                    {
+                        (one, other): read_row(one, projection, other, body)
+                        for one, other, body in found
+                    }
+                )
         return rows
 
     def page(
@@ -118,7 +122,7 @@ class SqliteViews(StoredViews):
                 (as_json(partnerships), self._check(c, projection)),
             )
             for partnership, key, body in found:
-                rows.setdefault(partnership, {})[key] = orjson.loads(body)
+                rows.setdefault(partnership, {})[key] = read_row(partnership, projection, key, body)
         return rows
 
     def due(self, projection: str, until: str) -> list[str]:
@@ -179,7 +183,12 @@ class SqliteViews(StoredViews):
                     CROSS JOIN rows USING (fold, partnership, key)""",  # noqa: S608 - only marks
                     values,
                 )
-                rows.update({(fold, of, key): orjson.loads(body) for fold, of, key, body in found})
+                rows.update(
+                    {
+                        (fold, of, key): read_row(of, f"fold {fold}", key, body)
+                        for fold, of, key, body in found
+                    }
+                )
         return rows
 
     def save(self, saved: Saved, cursor: tuple[str, int] | None = None) -> None:

@@ -5,10 +5,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
-import orjson
-
 from infra.store.paging import by_name
-from infra.store.records import Fold, OtherFold, Output, Row, Signal, Views
+from infra.store.records import Fold, OtherFold, Output, Row, Signal, Views, read_row
 from infra.tlog.codec import canonical
 
 SWEPT = 10_000
@@ -48,7 +46,7 @@ class StoredViews(Views):
         limit: int | None = None,
     ) -> Iterator[tuple[str, Row]]:
         stored = by_name(partial(self.page, projection, partnership, prefix), after, limit)
-        return ((key, orjson.loads(body)) for key, body in stored)
+        return ((key, read_row(partnership, projection, key, body)) for key, body in stored)
 
     def stored_rows(self, projection: str, partnership: str) -> Iterator[tuple[str, bytes]]:
         return by_name(partial(self.page, projection, partnership, ""))
