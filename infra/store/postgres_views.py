@@ -17,6 +17,7 @@ from infra.store.records import (
     Behind,
     Fold,
     Key,
+    Output,
     Row,
     Saved,
     Stale,
@@ -320,7 +321,10 @@ def _values(saved: Saved, cursor: tuple[str, int] | None) -> list[object]:
     """Return the parameters of `_SAVE`."""
     positions = ((name, old, new) for name, (old, new) in saved.positions.items())
     rows = ((*key, *_row_values(body)) for *key, body in saved.rows)
-    outputs = {each.id: each for each in saved.outputs}
+    # Of several with one identifier the first is saved, as if each were saved alone.
+    outputs: dict[str, Output] = {}
+    for each in saved.outputs:
+        outputs.setdefault(each.id, each)
     return [
         saved.track,
         list(saved.folds),

@@ -99,6 +99,12 @@ def test_an_output_is_published_once_even_if_it_is_made_again(views: Views) -> N
     assert [output.id for output in views.outputs()] == ["a", "b"]
 
 
+def test_of_outputs_with_one_identifier_in_one_save_the_first_is_published(views: Views) -> None:
+    first, again = alert("a"), replace(alert("a"), cause_index=5)
+    views.save(saved(views, "alerts", {"acme": (NOTHING, 5)}, {}, [first, alert("b"), again]))
+    assert [(output.id, output.cause_index) for output in views.outputs()] == [("a", 4), ("b", 4)]
+
+
 def test_a_tail_is_remembered_with_what_was_folded(views: Views) -> None:
     views.save(saved(views, "kpis", {"acme": (NOTHING, 0)}), cursor=("events", 3))
     views.move_cursor("events", 8)
