@@ -57,7 +57,7 @@ def outdated(views: Views, projections: Sequence[Projection]) -> list[Projection
     None in a store where nothing was folded. Raises `OtherFold` for rows of a newer fold.
     """
     live = views.folds()
-    if not live:
+    if not live and views.remaining() == (0, 0):
         return []
     found = []
     for each in projections:
@@ -76,9 +76,14 @@ def check(views: Views, projections: Sequence[Projection]) -> None:
 
 
 def queue(views: Views, projections: Sequence[Projection]) -> list[str]:
-    """Queue the rebuild of what is outdated; return the names of those projections."""
+    """Queue the rebuild of what is outdated; return the names of those projections.
+
+    If nothing is, drop rows that no projection has.
+    """
     if found := outdated(views, projections):
         views.queue({each.name: each.version for each in found})
+    else:
+        _drop_others(views, projections)
     return [each.name for each in found]
 
 
@@ -93,12 +98,18 @@ def bring_up(
     Raises `OtherFold` if rows are of a newer release.
     """
     found = outdated(views, projections)
-    if unknown := views.folds().keys() - {each.name for each in projections}:
-        views.drop(unknown)
     if found:
         log.warning("Rebuilding %s for this release.", ", ".join(each.name for each in found))
         rebuild(history, views, found, report)
+    # Last, because processes of the old release go on with all of theirs until the swap.
+    _drop_others(views, projections)
     return [each.name for each in found]
+
+
+def _drop_others(views: Views, projections: Sequence[Projection]) -> None:
+    if others := views.folds().keys() - {each.name for each in projections}:
+        views.drop(others)
+    views.sweep()
 
 
 def pending(views: Views, projections: Sequence[Projection]) -> list[Projection]:

@@ -81,8 +81,9 @@ class Runner:
     ) -> None:
         """Fold a batch, in index order within each partnership, and save it in one transaction.
 
-        Dead letters among the batch are saved with it. Raises `OtherFold` if the rows are of
-        another version of a projection than this one, `Stale` if other runners win every race.
+        Dead letters among the batch are saved with it. Raises `OtherFold` if the track has another
+        version of a projection or a projection that this runner lacks, `Stale` if other runners win
+        every race.
         """
         by_partnership = _by_partnership(batch)
         for attempt in range(_ATTEMPTS):
@@ -156,6 +157,8 @@ class Runner:
                 fold = found.get(name)
                 if fold is None or fold.version != version:
                     raise OtherFold(name, fold, version)
+            if unknown := sorted(found.keys() - versions.keys()):
+                raise OtherFold(unknown[0], found[unknown[0]], None)
             self._folds = [found[name] for name in versions]
         return self._folds
 

@@ -194,17 +194,20 @@ def read_row(partnership: str, projection: str, key: str, body: bytes) -> Row:
 class OtherFold(UnknownSchema):
     """The stored rows of a projection are of another version of its fold than this release's."""
 
-    def __init__(self, projection: str, stored: Fold | None, ours: int) -> None:
-        self.newer = stored is not None and stored.version > ours
+    def __init__(self, projection: str, stored: Fold | None, ours: int | None) -> None:
+        self.newer = stored is not None and (ours is None or stored.version > ours)
+        hint = "Use a newer release" if self.newer else f"Run accord rebuild {projection}"
         if stored is None:
             detail = f"This store has no rows of {projection} yet"
+        elif ours is None:
+            detail = f"This store has rows of {projection}, which this release does not fold"
+            hint += ", or run accord migrate to delete them"
         else:
             detail = (
                 f"The rows of {projection} are of version {stored.version} of its fold, "
                 f"and this release reads version {ours}"
             )
         self.detail = f"{detail}."
-        hint = "Use a newer release" if self.newer else f"Run accord rebuild {projection}"
         self.hint = f"{hint}."
         super().__init__(f"{detail}. {hint}")
 
@@ -219,7 +222,7 @@ class Saved:
     """
 
     folds: Collection[int]
-    """The ids of all folds of the runner, which must still be in the track."""
+    """The ids of all folds of the runner, which must be all folds of the track."""
     positions: Mapping[str, tuple[int, int]]
     rows: Sequence[tuple[int, str, str, Row | None]] = ()
     outputs: Sequence[Output] = ()
@@ -488,7 +491,7 @@ class Views(Protocol):
         """Save the changes and the position of a cursor, in one transaction.
 
         An output whose id exists is not repeated. Raises `Stale`, with nothing written, if a
-        position is not the expected one (`NOTHING` expects none) or a fold left its track.
+        position is not the expected one (`NOTHING` expects none) or the track has other folds.
         """
 
     def last_output(self) -> int:

@@ -14,6 +14,6 @@ def saved(
     outputs: Sequence[Output] = (),
 ) -> Saved:
     """Return rows of one live projection, by partnership and key, as they are saved."""
-    fold = views.begin(VERSIONS)[projection].id
-    stored = [(fold, *key, row) for key, row in (rows or {}).items()]
-    return Saved([fold], positions, stored, outputs)
+    folds = views.begin(VERSIONS)
+    stored = [(folds[projection].id, *key, row) for key, row in (rows or {}).items()]
+    return Saved([fold.id for fold in folds.values()], positions, stored, outputs)

@@ -165,6 +165,35 @@ def test_a_projection_that_a_release_adds_is_folded_from_the_beginning(
     assert rows(accord.views, PROJECTIONS, accord) == replayed(PROJECTIONS, accord)
 
 
+def test_a_release_without_a_projection_that_others_fold_is_refused(accord: Accord) -> None:
+    accord.catch_up()
+    without = [each for each in PROJECTIONS if each is not KPIS]
+    older = Runner(accord.history, views_of(accord, without), without)
+    play(accord, FEEDS[2])
+    before = rows(accord.views, PROJECTIONS, accord)
+
+    with pytest.raises(OtherFold, match="rows of kpis, which this release does not fold"):
+        older.catch_up()
+    assert rows(accord.views, PROJECTIONS, accord) == before
+    accord.runner.catch_up()
+    assert rows(accord.views, PROJECTIONS, accord) == replayed(PROJECTIONS, accord)
+
+
+def test_a_runner_is_refused_once_another_release_adds_a_projection(accord: Accord) -> None:
+    without = [each for each in PROJECTIONS if each is not KPIS]
+    bring_up(accord.history, accord.views, without)
+    older = Runner(accord.history, views_of(accord, without), without)
+    older.catch_up()
+    play(accord, FEEDS[2])
+    accord.catch_up()
+    play(accord, FEEDS[3])
+
+    with pytest.raises(OtherFold, match="Use a newer release"):
+        older.catch_up()
+    accord.runner.catch_up()
+    assert rows(accord.views, PROJECTIONS, accord) == replayed(PROJECTIONS, accord)
+
+
 # --- beside readers and live folding -------------------------------------------------------------
 
 
@@ -310,14 +339,73 @@ def test_another_rebuild_takes_the_place_of_one_that_was_interrupted(accord: Acc
     assert Runner(accord.history, accord.views, PROJECTIONS).catch_up() == 0
 
 
+def test_a_rebuild_does_not_end_a_larger_one_that_began_meanwhile(accord: Accord) -> None:
+    class Overtaken(type(accord.views)):  # type: ignore[misc]
+        def swap(self, rest: Callable[..., object]) -> bool:
+            accord.views.queue({each.name: each.version for each in WANTED})
+            return bool(super().swap(rest))
+
+    rebuild(accord.history, Overtaken(accord.views.datastore), [OVERVIEW])  # type: ignore[attr-defined]
+    assert rows(views_of(accord), OLD, accord) == replayed(OLD, accord)
+
+    rebuild(accord.history, accord.views, WANTED)
+    assert rows(accord.views, PROJECTIONS, accord) == replayed(PROJECTIONS, accord)
+
+
 def test_the_rows_that_were_replaced_are_deleted(accord: Accord, settings: Settings) -> None:
     accord.catch_up()
+    assert stored_folds(accord, settings) == live_folds(accord)
+
+
+@pytest.mark.parametrize("by", [bring_up, lambda _, *given: rebuilding.queue(*given)])
+def test_the_rows_of_a_projection_that_a_release_removes_are_deleted(
+    accord: Accord, settings: Settings, by: Callable[..., object]
+) -> None:
+    accord.catch_up()
+    without = [each for each in PROJECTIONS if each is not KPIS]
+
+    by(accord.history, accord.views, without)
+    assert "kpis" not in accord.views.folds()
+    assert stored_folds(accord, settings) == live_folds(accord)
+    assert Runner(accord.history, accord.views, without).catch_up() == 0
+
+
+def test_rows_that_a_killed_process_left_are_deleted_by_the_next(
+    accord: Accord, settings: Settings
+) -> None:
+    class Killed(Exception):
+        pass
+
+    class Dying(type(accord.views)):  # type: ignore[misc]
+        def sweep(self) -> None:
+            raise Killed
+
+    with pytest.raises(Killed):
+        bring_up(accord.history, Dying(accord.views.datastore), PROJECTIONS)  # type: ignore[attr-defined]
+    assert stored_folds(accord, settings) > live_folds(accord)
+
+    bring_up(accord.history, accord.views, PROJECTIONS)
+    assert stored_folds(accord, settings) == live_folds(accord)
+
+
+def test_a_store_of_which_all_projections_were_removed_is_folded_from_the_beginning(
+    accord: Accord,
+) -> None:
+    accord.views.drop(accord.views.folds())
+    bring_up(accord.history, accord.views, PROJECTIONS)
+    assert rows(accord.views, PROJECTIONS, accord) == replayed(PROJECTIONS, accord)
+
+
+def live_folds(accord: Accord) -> set[int]:
+    return {fold.id for fold in accord.views.folds().values()}
+
+
+def stored_folds(accord: Accord, settings: Settings) -> set[int]:
     table = "views.rows" if settings.in_postgres else "rows"
-    folds = {fold.id for fold in accord.views.folds().values()}
     datastore = accord.views.datastore  # type: ignore[attr-defined]
     with datastore.transaction(commit=False) as c:
         c.execute(f"SELECT DISTINCT fold FROM {table}")
-        assert {row["fold"] for row in c.fetchall()} == folds
+        return {row["fold"] for row in c.fetchall()}
 
 
 def test_the_command_rebuilds_what_is_named(accord: Accord, settings: Settings) -> None:

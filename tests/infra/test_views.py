@@ -105,6 +105,13 @@ def test_of_outputs_with_one_identifier_in_one_save_the_first_is_published(views
     assert [(output.id, output.cause_index) for output in views.outputs()] == [("a", 4), ("b", 4)]
 
 
+def test_a_runner_that_folds_only_some_projections_writes_nothing(views: Views) -> None:
+    whole = saved(views, "kpis", {"acme": (NOTHING, 0)})
+    with pytest.raises(Stale):
+        views.save(replace(whole, folds=list(whole.folds)[1:]))
+    assert views.positions("kpis", ["acme"]) == {}
+
+
 def test_a_tail_is_remembered_with_what_was_folded(views: Views) -> None:
     views.save(saved(views, "kpis", {"acme": (NOTHING, 0)}), cursor=("events", 3))
     views.move_cursor("events", 8)

@@ -233,8 +233,9 @@ BEGIN
     LOCK TABLE views.turn IN EXCLUSIVE MODE;
     this_move := nextval('views.moves');
 
-    IF (SELECT count(*) FROM views.folds WHERE track = _track AND fold = ANY(_folds))
-        < cardinality(_folds) THEN
+    -- A position counts for every fold of the track, so one that was not folded would lose events.
+    IF (SELECT array_agg(fold ORDER BY fold) FROM views.folds WHERE track = _track)
+        IS DISTINCT FROM (SELECT array_agg(fold ORDER BY fold) FROM unnest(_folds) AS f (fold)) THEN
         RAISE 'the projections were rebuilt by another process' USING ERRCODE = '23000';
     END IF;
 
