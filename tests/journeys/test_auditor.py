@@ -16,7 +16,7 @@ from tests.test_documents import matches
 
 AUDITOR = REPOSITORY / "docs" / "auditor.md"
 CONSULTING = "growthos-consulting"
-OF_THE_COUNTERPARTY = "## What the counterparty does"
+OF_THE_COUNTERPARTY = "## The counterparty checks it"
 
 pytestmark = pytest.mark.needs("node", "bash")
 

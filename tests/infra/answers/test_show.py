@@ -179,7 +179,7 @@ def test_the_extent_of_a_moment_is_that_of_the_events_in_range(
 
 
 def test_before_its_beginning_nothing_can_be_shown(demo: Accord) -> None:
-    with pytest.raises(NotFound, match=r"begins at 2025-09-15T09:00:00Z"):
+    with pytest.raises(NotFound, match=r"first event is at 2025-09-15T09:00:00Z"):
         ask(demo, CONSULTING, when=AsOf(at=day("2025-09-15")))
 
 
