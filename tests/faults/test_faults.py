@@ -166,7 +166,7 @@ def test_a_projector_reads_a_topic_that_appears_after_its_start(
     try:
         projector = late.start("projector", "late projector")
         wait_for(
-            lambda: "does not tell of" in projector.ask("/readyz")[1], READY_SECONDS, late.logs
+            lambda: "does not list" in projector.ask("/readyz")[1], READY_SECONDS, late.logs
         )
         topics.create(settings.broker, prefix)
         late.wait_until_ready("late projector")
