@@ -165,9 +165,7 @@ def test_a_projector_reads_a_topic_that_appears_after_its_start(
     late = Production(settings, story.made.folder)
     try:
         projector = late.start("projector", "late projector")
-        wait_for(
-            lambda: "does not list" in projector.ask("/readyz")[1], READY_SECONDS, late.logs
-        )
+        wait_for(lambda: "does not list" in projector.ask("/readyz")[1], READY_SECONDS, late.logs)
         topics.create(settings.broker, prefix)
         late.wait_until_ready("late projector")
         send(late, late.topics.events, [(None, b"of nobody", [])])
