@@ -40,7 +40,7 @@ class Line(NamedTuple):
 
 
 def feed(events: int, partnerships: int, seed: int = 1) -> Iterator[bytes]:
-    """Give `events` CloudEvents, each as a line of JSON, shared out among the partnerships."""
+    """Yield `events` CloudEvents, each as a line of JSON, shared out among the partnerships."""
     share, left = divmod(events, partnerships)
     stories = [
         _story(f"partner-{number:04}", share + (number < left), Random(f"{seed}/{number}"))
@@ -91,7 +91,7 @@ class _Told:
 
 
 def _form(told: _Told, began: datetime) -> datetime:
-    """Tell how a partnership is formed, a step every other hour; give when its kickoff is held."""
+    """Form a partnership, a step every other hour; return when its kickoff is held."""
     theirs = told.theirs
     steps = _exploration(theirs) + _negotiation(theirs, began)
     for hours, (party, command, data) in enumerate(steps):
@@ -245,7 +245,7 @@ _SECTIONS = dict.fromkeys(
 
 
 def _operate(told: _Told, kickoff: datetime, random: Random) -> None:
-    """Tell two reported figures a month, and a milestone, a review and an issue."""
+    """Add two reported figures a month, and a milestone, a review and an issue."""
     months = [
         datetime(kickoff.year + month // 12, month % 12 + 1, 2, 8, tzinfo=UTC)
         for month in range(kickoff.month, kickoff.month + 13)
@@ -317,7 +317,7 @@ def _plan(told: _Told, kickoff: datetime, random: Random) -> None:
 
 
 def _sell(told: _Told, deal: str, at: datetime, random: Random) -> None:
-    """Tell one referral's way through the funnel, as far as it comes."""
+    """Add one referral's way through the funnel, as far as it comes."""
 
     def later(days: int) -> datetime:
         nonlocal at

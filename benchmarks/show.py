@@ -84,7 +84,7 @@ def _grow(accord: Accord, name: str, size: int, more: Iterator[Recorded]) -> Non
 
 
 def _measured_facts(accord: Accord, name: str) -> Iterator[Recorded]:
-    """Give copies of a deal and of a reported figure of the partnership, without an end."""
+    """Yield copies of a deal and of a reported figure of the partnership, without an end."""
     events = list(accord.history.of(name))
     act = events[-1].act
     deals = [each for each in events if each.stream.startswith(f"{name}/deal/")]
@@ -110,7 +110,7 @@ def _copy(recorded: Recorded, stream: str, **changes: str) -> Recorded:
 
 
 def shown(found: dict[str, Any]) -> str:
-    """Give what was measured as a table of Markdown."""
+    """Return what was measured as a table of Markdown."""
     rows = [
         (
             f"{found['growth'][question]:.2f}",

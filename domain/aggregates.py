@@ -51,7 +51,7 @@ CLOCK_SKEW_SECONDS = 300
 
 
 def command_types() -> dict[str, type[Command]]:
-    """Give every command that can be sent, by name."""
+    """Return every command that can be sent, by name."""
     return {cls.__name__: cls for cls in _leaves(Command)}
 
 
@@ -64,18 +64,18 @@ def _leaves(cls: type[Command]) -> Iterable[type[Command]]:
 
 
 def event_types() -> Mapping[str, type[Event]]:
-    """Give every event that can be recorded, by its wire name."""
+    """Return every event that can be recorded, by its wire name."""
     return Event.registry
 
 
 def stream_of(partnership_id: str, command: Command) -> str:
-    """Give the name of the stream that decides a command."""
+    """Return the name of the stream that decides a command."""
     name = command.substream()
     return f"{partnership_id}/{name}" if name else partnership_id
 
 
 def rests_on(partnership_id: str, command: Command) -> str | None:
-    """Give the other stream that a command depends on, None if there is none.
+    """Return the other stream that a command depends on, None if there is none.
 
     What a command needs of that stream is never undone there.
     """
@@ -84,7 +84,7 @@ def rests_on(partnership_id: str, command: Command) -> str | None:
 
 
 def initial(stream: str) -> State:
-    """Give the state of an empty stream."""
+    """Return the state of an empty stream."""
     kind = stream.partition("/")[2].partition("/")[0]
     match kind:
         case "deal":
@@ -194,12 +194,12 @@ def fold(history: Iterable[Recorded], state: Partnership | None = None) -> Partn
 
 
 def clock_act(due: datetime, recorded_at: datetime) -> Act:
-    """Give the act of a deadline that passed."""
+    """Return the act of a deadline that passed."""
     return Act(CLOCK_PARTY, "clock", due, recorded_at)
 
 
 def rules_act(cause: Act) -> Act:
-    """Give the act of an agreed rule: when a period closed, or when a late figure was recorded."""
+    """Return the act of an agreed rule: when a period closed, or a late figure was recorded."""
     by_clock = cause.party == CLOCK_PARTY
     moment = cause.occurred_at if by_clock else cause.recorded_at
     return Act(CLOCK_PARTY, "rules", moment, cause.recorded_at)

@@ -47,7 +47,7 @@ class Sections(Value):
     duration_and_exit: Text | None = None
 
     def missing(self) -> list[str]:
-        """Give the names of the sections that are missing."""
+        """Return the names of the sections that are missing."""
         return [name for name, value in self if value is None]
 
 
@@ -62,7 +62,7 @@ class Agreement:
     """The last version that both parties signed; 0 if there is none."""
 
     def signed(self, party: str) -> "Agreement":
-        """Give the agreement with one more signature."""
+        """Return the agreement with one more signature."""
         signed_by = self.signed_by | {party}
         # Only the two parties can sign.
         in_force = self.version if len(signed_by) > 1 else self.in_force
@@ -116,7 +116,7 @@ class CommercialTermsAgreed(
         return {}
 
     def recorded(self) -> list[Event]:
-        """Give the acceptance and the terms."""
+        """Return the acceptance and the terms."""
         return [TermsAccepted(proposal=self.proposal), self]
 
 
@@ -134,7 +134,7 @@ class TermsAccepted(Event):
 
 
 def in_force(versions: Iterable[CommercialTermsAgreed], day: date) -> CommercialTermsAgreed | None:
-    """Give the terms in force on a day. Temporary terms come before those that they adjust.
+    """Return the terms in force on a day. Temporary terms come before those that they adjust.
 
     Money and rules are computed under the terms in force when something happened, so `day` is the
     day of the event, not that of its recording.
@@ -216,7 +216,7 @@ class Agreed:
     """The moment at which the exit takes effect, if notice was given (C27)."""
 
     def items(self, kind: type[Item]) -> list[Item]:
-        """Give the items of one kind that are in force."""
+        """Return the items of one kind that are in force."""
         return (
             [each for each in self.terms.economics if isinstance(each, kind)] if self.terms else []
         )

@@ -56,9 +56,9 @@ Credit = Mapping[str, Decimal]
 
 
 def credit(claims: Iterable[Claim], policy: AttributionPolicy | None) -> Credit | None:
-    """Give each party's credit for a referral; empty if no party claims it.
+    """Return each party's credit for a referral; empty if no party claims it.
 
-    Gives None for a conflict: several parties claim it and the policy, if there is one, does not
+    Returns None for a conflict: several parties claim it and the policy, if there is one, does not
     decide between them. Nothing accrues until both parties settle it.
     """
     existing = list(claims)

@@ -188,14 +188,14 @@ class BilateralAgreement(Event, abstract=True):
 
     @classmethod
     def complete(cls, proposed: Any, context: Any, act: Act) -> Mapping[str, object]:  # noqa: ANN401, ARG003
-        """Give the `added` fields of the agreement on a proposal.
+        """Return the `added` fields of the agreement on a proposal.
 
         Raises `Refused` where the proposal cannot be accepted now.
         """
         return {}
 
     def recorded(self) -> list[Event]:
-        """Give the events that an acceptance records: this agreement and what follows from it."""
+        """Return the events that an acceptance records: this agreement and what follows from it."""
         return [self]
 
 
@@ -228,15 +228,15 @@ class BilateralAgreements:
     """The agreements of each kind in every version, in order, by the kind's wire name."""
 
     def proposals_of(self, kind: type[BilateralAgreement]) -> Proposals:
-        """Give the proposals of one kind of agreement, by their identifiers."""
+        """Return the proposals of one kind of agreement, by their identifiers."""
         return self.proposals.get(kind.wire, {})
 
     def versions(self, kind: type[A]) -> tuple[A, ...]:
-        """Give the agreements of one kind in every version, in the order of agreement."""
+        """Return the agreements of one kind in every version, in the order of agreement."""
         return self.agreed.get(kind.wire, ())  # type: ignore[return-value] # stored by kind
 
     def of(self, kind: type[A]) -> list[A]:
-        """Give the agreements of one kind, each in its latest version."""
+        """Return the agreements of one kind, each in its latest version."""
         versions = self.versions(kind)
         return [
             each
@@ -245,7 +245,7 @@ class BilateralAgreements:
         ]
 
     def latest(self, kind: type[A]) -> A | None:
-        """Give the last agreement of one kind, None if there is none."""
+        """Return the last agreement of one kind, None if there is none."""
         versions = self.versions(kind)
         return versions[-1] if versions else None
 

@@ -70,7 +70,7 @@ class Breaches:
 def next_action(
     breaches: Breaches, execution: Execution, context: PartnershipContext
 ) -> Command | None:
-    """Give the next command that a breached rule asks for, None if all are done."""
+    """Return the next command that a breached rule asks for, None if all are done."""
     for breach, recorded_at in breaches.open.values():
         command = _asked_by(breach, recorded_at)
         if command is None or context.stage not in command.stages:

@@ -46,12 +46,12 @@ _MONTHS_IN_YEAR = 12
 
 
 def midnight(day: date) -> datetime:
-    """Give the moment at which `day` begins, UTC."""
+    """Return the moment at which `day` begins, UTC."""
     return datetime.combine(day, time.min, UTC)
 
 
 def add_months(day: date, months: int) -> date:
-    """Give the same day `months` later, or the last day of that month if it is shorter."""
+    """Return the same day `months` later, or the last day of that month if it is shorter."""
     year, month = divmod(day.year * _MONTHS_IN_YEAR + day.month - 1 + months, _MONTHS_IN_YEAR)
     return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
 
@@ -78,19 +78,19 @@ _UNITS = {"Y": "year", "M": "month", "W": "week", "D": "day"}
 
 
 def add(day: date, duration: str) -> date:
-    """Give `day` plus `duration`: first the months, then the days."""
+    """Return `day` plus `duration`: first the months, then the days."""
     months, days = _parts(duration)
     return add_months(day, months) + timedelta(days=days)
 
 
 def subtract(day: date, duration: str) -> date:
-    """Give `day` minus `duration`: first the months, then the days."""
+    """Return `day` minus `duration`: first the months, then the days."""
     months, days = _parts(duration)
     return add_months(day, -months) - timedelta(days=days)
 
 
 def occurrences(first: date, every: str, start: date, end: date) -> Iterator[date]:
-    """Give the days `first`, `first` + `every`, ... that lie from `start` up to, not with, `end`.
+    """Yield the days `first`, `first` + `every`, ... that lie from `start` up to, not with, `end`.
 
     Each is counted from the first, so that the 31st returns after a shorter month.
     """
@@ -105,7 +105,7 @@ def occurrences(first: date, every: str, start: date, end: date) -> Iterator[dat
 
 @lru_cache(maxsize=4096)
 def bounds(period: str) -> tuple[datetime, datetime]:
-    """Give the moment at which `period` begins and the one at which it has ended."""
+    """Return the moment at which `period` begins and the one at which it has ended."""
     year, _, rest = period.partition("-")
     if not rest:
         return midnight(date(int(year), 1, 1)), midnight(date(int(year) + 1, 1, 1))
@@ -122,13 +122,13 @@ def _month(year: int, month: int) -> str:
 
 
 def month_of(moment: date) -> str:
-    """Give the month that `moment` lies in, as a period (a moment's zone is UTC)."""
+    """Return the month that `moment` lies in, as a period (a moment's zone is UTC)."""
     return _month(moment.year, moment.month)
 
 
 @lru_cache(maxsize=4096)
 def quarter_of(period: str) -> str:
-    """Give the quarter of a month; a quarter is its own."""
+    """Return the quarter of a month; a quarter is its own."""
     if "Q" in period:
         return period
     year, month = period.split("-")
@@ -137,7 +137,7 @@ def quarter_of(period: str) -> str:
 
 @lru_cache(maxsize=4096)
 def months_of(period: str) -> tuple[str, ...]:
-    """Give the months of a quarter or a year, in order; a month is its own."""
+    """Return the months of a quarter or a year, in order; a month is its own."""
     start, end = bounds(period)
     months = (end.year - start.year) * _MONTHS_IN_YEAR + end.month - start.month
     return tuple(month_of(add_months(start.date(), step)) for step in range(months))
@@ -145,20 +145,20 @@ def months_of(period: str) -> tuple[str, ...]:
 
 @lru_cache(maxsize=4096)
 def quarters_of(period: str) -> tuple[str, ...]:
-    """Give the quarters of a period; a month has none."""
+    """Return the quarters of a period; a month has none."""
     months = months_of(period)
     return tuple(dict.fromkeys(map(quarter_of, months))) if len(months) > 1 else ()
 
 
 @lru_cache(maxsize=4096)
 def following(period: str) -> str:
-    """Give the period of the same length that begins where `period` ends."""
+    """Return the period of the same length that begins where `period` ends."""
     return _named_like(period, bounds(period)[1])
 
 
 @lru_cache(maxsize=4096)
 def preceding(period: str) -> str:
-    """Give the period of the same length that ends where `period` begins."""
+    """Return the period of the same length that ends where `period` begins."""
     return _named_like(period, bounds(period)[0] - timedelta(days=1))
 
 

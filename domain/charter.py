@@ -55,7 +55,7 @@ class Charter(Value):
     objectives: Annotated[list[Objective], Field(min_length=1)]
 
     def warnings(self) -> list[str]:
-        """Give what is allowed but not advised (C8)."""
+        """Return what is allowed but not advised (C8)."""
         count = len(self.objectives)
         return [] if count in FIRST_KPIS else [f"{count} objectives; 3 to 5 are advised (C8)"]
 

@@ -60,12 +60,12 @@ class Comparison:
     stop: FixedSample | Anytime
 
     def belief(self, variant: str) -> Beta:
-        """Give the posterior of a variant's rate."""
+        """Return the posterior of a variant's rate."""
         trials, successes = self.tallies[variant]
         return self.prior.after(successes, trials)
 
     def better(self, variant: str, other: str) -> Decimal:
-        """Give the probability, from 0 to 1, that a variant's rate is better than another's.
+        """Return the probability, from 0 to 1, that a variant's rate is better than another's.
 
         The metric's direction decides what is better: a lower churn rate is.
         """
@@ -75,7 +75,7 @@ class Comparison:
         return one.probability_above(two)
 
     def best(self, variant: str) -> Decimal:
-        """Give the probability, at least, that a variant is the best; of two, it is exact.
+        """Return the probability, at least, that a variant is the best; of two, it is exact.
 
         The probability that any other variant is better is at most the sum of the probabilities for
         each pair (Boole's inequality).
@@ -84,7 +84,7 @@ class Comparison:
         return max(Decimal(0), 1 - sum(doubts, Decimal(0)))
 
     def bounds(self, variant: str) -> Interval:
-        """Give the bounds of a variant's rate by which it is judged."""
+        """Return the bounds of a variant's rate by which it is judged."""
         if isinstance(self.stop, FixedSample):
             return self.belief(variant).interval(self.stop.credibility / 100)
         error = (100 - self.stop.level) / 100 / len(self.tallies)
@@ -92,7 +92,7 @@ class Comparison:
         return confidence_sequence(successes, trials, 1 - error, self.prior)
 
     def winner(self) -> str | None:
-        """Give the variant that wins by the stop rule, None if none does yet."""
+        """Return the variant that wins by the stop rule, None if none does yet."""
         if isinstance(self.stop, FixedSample):
             enough = self.stop.credibility / 100
             sure = (each for each in self.tallies if self.best(each) >= enough)
@@ -108,7 +108,7 @@ class Comparison:
         return all(mine.low > each.high for each in others)
 
     def lacking(self) -> Mapping[str, Count]:
-        """Give how many trials are missing for the fixed sample, by variant that lacks some."""
+        """Return how many trials are missing for the fixed sample, by variant that lacks some."""
         if isinstance(self.stop, Anytime):
             return {}
         return {

@@ -40,7 +40,7 @@ def propose(proposal: str, event: Event, proposals: Proposals, act: Act) -> list
 
 
 def acceptable(proposal: str, proposals: Proposals, act: Act) -> Proposal | None:
-    """Give the proposal that `act.party` may accept, None if it was accepted already.
+    """Return the proposal that `act.party` may accept, None if it was accepted already.
 
     Raises `Refused` if there is no such proposal, if the accepting party made it, or if it was
     declined.
@@ -74,12 +74,12 @@ def acceptable(proposal: str, proposals: Proposals, act: Act) -> Proposal | None
 
 
 def with_proposal(proposal: str, event: Event, proposals: Proposals, act: Act) -> Proposals:
-    """Give the proposals with one more."""
+    """Return the proposals with one more."""
     return {**proposals, proposal: Proposal(event, act.party)}
 
 
 def with_acceptance(proposal: str, proposals: Proposals) -> Proposals:
-    """Give the proposals with one of them accepted."""
+    """Return the proposals with one of them accepted."""
     existing = proposals.get(proposal)
     if existing is None:  # A replay as of a moment may have the acceptance without the proposal.
         return proposals
@@ -87,7 +87,7 @@ def with_acceptance(proposal: str, proposals: Proposals) -> Proposals:
 
 
 def with_decline(proposal: str, event: Event, proposals: Proposals) -> Proposals:
-    """Give the proposals with one of them declined by `event`."""
+    """Return the proposals with one of them declined by `event`."""
     existing = proposals.get(proposal)
     if existing is None:  # As in `with_acceptance`.
         return proposals

@@ -34,7 +34,7 @@ class PartnershipContext:
     """The first day after the term, as both parties last agreed it: in terms or by a renewal."""
 
     def terms_at(self, day: date) -> CommercialTermsAgreed | None:
-        """Give the terms in force on a day (see `agreement.in_force`)."""
+        """Return the terms in force on a day (see `agreement.in_force`)."""
         return in_force(self.agreements.versions(CommercialTermsAgreed), day)
 
     @property
@@ -48,5 +48,5 @@ class PartnershipContext:
         return self.parties[0]
 
     def other(self, party: str) -> str:
-        """Give the other party than `party`."""
+        """Return the other party than `party`."""
         return next(each for each in self.parties if each != party)

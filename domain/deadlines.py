@@ -196,7 +196,7 @@ def _passes(kind: DeadlineKind) -> Passing:
 
 
 def _end_of_day(kind: DeadlineKind, ref: str, day: date) -> Deadline:
-    """Give a deadline that is in time until the end of `day`."""
+    """Return a deadline that is in time until the end of `day`."""
     return Deadline(midnight(day) + _DAY, kind, ref, midnight(day))
 
 
@@ -228,7 +228,7 @@ def _reminder(event: ReviewScheduled, act: Act, _: Deadlines) -> Iterator[Deadli
 
 
 def cadence_of(kind: str) -> str:
-    """Give the kind of review whose cadence a completed review counts for (C13)."""
+    """Return the kind of review whose cadence a completed review counts for (C13)."""
     return "strategic" if kind == "quarterly-business-review" else kind
 
 
@@ -238,7 +238,7 @@ def _next_review(kind: str, span: str, since: datetime) -> Deadline:
 
 
 def _first_reviews(cadence: Cadence | None, since: datetime) -> list[Deadline]:
-    """Give by when a review of each agreed kind is due (C13)."""
+    """Return by when a review of each agreed kind is due (C13)."""
     spans = cadence.spans() if cadence else {}
     return [_next_review(kind, span, since) for kind, span in spans.items()]
 
@@ -251,7 +251,7 @@ def _amended_cadence(event: CommercialTermsAgreed, act: Act, open_: Deadlines) -
 def _review_after(
     event: ReviewHeld | DeadlinePassed, act: Act, open_: Deadlines
 ) -> Iterator[Deadline]:
-    """Give the next review of a kind, counted from one that was held or did not happen."""
+    """Yield the next review of a kind, counted from one that was held or did not happen."""
     kind = cadence_of(event.kind) if isinstance(event, ReviewHeld) else event.ref
     existing = open_.get(f"{DeadlineKind.CADENCE}/{kind}")
     if existing is not None:
@@ -259,7 +259,7 @@ def _review_after(
 
 
 def _of_the_term(deadline: Callable[[date, str], Deadline]) -> tuple[Opening, ...]:
-    """Give the events that fix the end of the term and the notice, and so `deadline`."""
+    """Return the events that fix the end of the term and the notice, and so `deadline`."""
     return (
         _opens(CommercialTermsAgreed, lambda e, _: deadline(e.terms.ends_on(), e.terms.notice)),
         _opens(PartnershipRenewed, lambda e, _: deadline(e.ends_on, e.notice)),
@@ -518,7 +518,7 @@ _Closer = tuple[DeadlineKind, Callable[[Any], str | None] | None]
 
 
 def _by_event() -> tuple[dict[type[Event], list[Opening]], dict[type[Event], list[_Closer]]]:
-    """Give what each event opens and closes, so that folding looks at no other rule."""
+    """Return what each event opens and closes, so that folding looks at no other rule."""
     opens: dict[type[Event], list[Opening]] = {}
     closes: dict[type[Event], list[_Closer]] = {}
     for rule in RULES:
@@ -538,13 +538,13 @@ CONCERNED: frozenset[type[Event]] = frozenset({*_OPENS, *_CLOSES, PartnershipExi
 
 
 def due(deadlines: Deadlines, now: datetime) -> Deadline | None:
-    """Give the first open deadline that has passed at `now`, if there is one."""
+    """Return the first open deadline that has passed at `now`, if there is one."""
     first = min(deadlines.values(), default=None)
     return first if first is not None and first.due <= now else None
 
 
 def passed(deadline: Deadline) -> list[Event]:
-    """Give the events that record the passing of a deadline."""
+    """Return the events that record the passing of a deadline."""
     return _PASSING[deadline.kind].events(deadline)
 
 

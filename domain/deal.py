@@ -27,7 +27,7 @@ class DealCommand(Command):
     deal: Ref
 
     def substream(self) -> str:
-        """Give the name of its stream below the partnership's."""
+        """Return the name of its stream below the partnership's."""
         return f"deal/{self.deal}"
 
 
@@ -340,7 +340,7 @@ def attribute(
 
 
 def claim_of(attributed: ReferralAttributed) -> Claim:
-    """Give the claim that an attribution makes."""
+    """Return the claim that an attribution makes."""
     return Claim(attributed.to, attributed.method, attributed.touched_at)
 
 

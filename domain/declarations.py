@@ -78,7 +78,7 @@ class Declaration(Event, abstract=True):
         cls.asks.declaration = cls
 
     def key(self, act: Act, kind: type["Declaration"] | None = None) -> str:
-        """Give the identity as text, or that of a declaration of another `kind` that it names."""
+        """Return the identity as text, or that of a declaration of another `kind` that it names."""
         kind = kind or type(self)
         parts = [str(getattr(self, name)) for name in kind.identity]
         return "/".join([kind.wire, *([act.party] if kind.by_party else []), *parts])
@@ -97,7 +97,7 @@ class Declarations:
     stated: Mapping[str, Declaration] = field(default_factory=dict)
 
     def of(self, kind: type[F], party: str | None = None) -> list[F]:
-        """Give the declarations of one kind in order; with `party`, only those of that party."""
+        """Return the declarations of one kind in order; with `party`, only those of that party."""
         named = f"{kind.wire}/{party}" if party else kind.wire
         return [
             fact
@@ -129,5 +129,5 @@ class Declarations:
             )
 
     def with_declaration(self, fact: Declaration, act: Act) -> "Declarations":
-        """Give these declarations and one more."""
+        """Return these declarations and one more."""
         return Declarations({**self.stated, fact.key(act): fact})

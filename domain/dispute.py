@@ -39,7 +39,7 @@ class DisputeCommand(Command):
     dispute: Ref
 
     def substream(self) -> str:
-        """Give the name of its stream below the partnership's."""
+        """Return the name of its stream below the partnership's."""
         return f"dispute/{self.dispute}"
 
 
@@ -136,7 +136,7 @@ class DisputeResolved(
 
     @classmethod
     def complete(cls, proposed: Any, context: "Dispute", act: Act) -> Mapping[str, object]:  # noqa: ANN401, ARG003 - made
-        """Give what was disputed. Raises `Refused` once the dispute has ended."""
+        """Return what was disputed. Raises `Refused` once the dispute has ended."""
         _still_open(context)
         return _disputed(context)
 
@@ -259,7 +259,7 @@ def withdraw(command: WithdrawDispute, state: Dispute, act: Act) -> list[Event]:
 
 
 def _disputed(state: Dispute) -> dict[str, Any]:
-    """Give the fields by which an end of the dispute repeats what was disputed."""
+    """Return the fields by which an end of the dispute repeats what was disputed."""
     opened = state.opened
     return {name: getattr(opened, name) for name in ("deal", "entry", "amount")} if opened else {}
 

@@ -21,7 +21,7 @@ class EntryCommand(Command):
     entry: Ref
 
     def substream(self) -> str:
-        """Give the name of its stream below the partnership's."""
+        """Return the name of its stream below the partnership's."""
         return f"entry/{self.entry}"
 
 

@@ -380,7 +380,7 @@ AgreeImprovementPlan = ImprovementPlanAgreed.accepts
 
 
 def plan_deadline(agreements: BilateralAgreements) -> date | None:
-    """Give the latest deadline of an agreed improvement plan, None if no plan is agreed."""
+    """Return the latest deadline of an agreed improvement plan, None if no plan is agreed."""
     plans = agreements.versions(ImprovementPlanAgreed)
     return max((plan.deadline for plan in plans), default=None)
 

@@ -54,7 +54,7 @@ class ExperimentCommand(Command):
     experiment: Ref
 
     def substream(self) -> str:
-        """Give the name of its stream below the partnership's."""
+        """Return the name of its stream below the partnership's."""
         return f"experiment/{self.experiment}"
 
 
@@ -87,7 +87,7 @@ class HypothesisRegistered(_Hypothesis, Event):
         return next(named, self.variants[0].variant)
 
     def comparison(self, tallies: Mapping[str, Tally]) -> Comparison:
-        """Give the comparison of the variants with these tallies."""
+        """Return the comparison of the variants with these tallies."""
         each_of = {each.variant: tallies.get(each.variant, Tally()) for each in self.variants}
         return Comparison(self.metric, each_of, self.prior.belief, self.stop)
 
@@ -213,12 +213,12 @@ class Experiment:
     promoted: VariantPromoted | None = None
 
     def hypothesis(self) -> HypothesisRegistered | None:
-        """Give the hypothesis, None if it is not registered."""
+        """Return the hypothesis, None if it is not registered."""
         proposed = [each.proposed for each in self.hypotheses.values()]
         return next((each for each in proposed if isinstance(each, HypothesisRegistered)), None)
 
     def comparison(self, hypothesis: HypothesisRegistered) -> Comparison:
-        """Give the comparison of the variants with all observations so far."""
+        """Return the comparison of the variants with all observations so far."""
         tallies: dict[str, Tally] = {}
         for each in self.observations.values():
             trials, successes = tallies.get(each.variant, Tally())
@@ -226,7 +226,7 @@ class Experiment:
         return hypothesis.comparison(tallies)
 
     def winner(self) -> str | None:
-        """Give the winner, None if corrections have changed the result since."""
+        """Return the winner, None if corrections have changed the result since."""
         hypothesis, concluded = self.hypothesis(), self.concluded
         if hypothesis is None or concluded is None or concluded.winner is None:
             return None
@@ -478,7 +478,7 @@ def _check(trials: int, successes: int) -> None:
 
 
 def cited_by(command: Command) -> str | None:
-    """Give the experiment that a command puts on record as evidence, if it does."""
+    """Return the experiment that a command puts on record as evidence, if it does."""
     if type(command) is not EvidenceAttached.asks:
         return None
     reference: str = command.reference  # type: ignore[attr-defined] # it has the fact's fields

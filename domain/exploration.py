@@ -194,7 +194,7 @@ class AlignmentAssessed(_Alignment, Event):
     """A candidate was rated on the alignment matrix, from 1 to 5 (C4)."""
 
     def low(self) -> list[Dimension]:
-        """Give the dimensions rated below the passing rating."""
+        """Return the dimensions rated below the passing rating."""
         return [each for each in Dimension if getattr(self, each) < PASSING_RATING]
 
 
@@ -290,17 +290,17 @@ class Candidate:
     bridged: Mapping[Dimension, BridgingPlanAgreed] = field(default_factory=dict)
 
     def alignment(self) -> AlignmentAssessed | None:
-        """Give the latest alignment assessment."""
+        """Return the latest alignment assessment."""
         fact = self.latest.get(AlignmentAssessed)
         return fact if isinstance(fact, AlignmentAssessed) else None
 
     def unbridged(self) -> list[Dimension]:
-        """Give the dimensions with a low rating and without a bridging plan."""
+        """Return the dimensions with a low rating and without a bridging plan."""
         alignment = self.alignment()
         return [each for each in alignment.low() if each not in self.bridged] if alignment else []
 
     def answered_no(self) -> list[str]:
-        """Give the questions answered with no; all of them if the checklist is not answered."""
+        """Return the questions answered with no; all of them if the checklist is not answered."""
         checklist = self.latest.get(DecisionChecklistCompleted)
         return [each for each in QUESTIONS if not (checklist and getattr(checklist, each))]
 
@@ -483,7 +483,7 @@ def choose(
 
 
 def requirements(candidate: Candidate) -> list[Requirement]:
-    """Give what the gate to formation requires of a candidate (C2, C4, C6)."""
+    """Return what the gate to formation requires of a candidate (C2, C4, C6)."""
     alignment = candidate.alignment()
     return [
         Requirement(

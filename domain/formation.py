@@ -110,11 +110,11 @@ class CharterAgreed(
 
     @classmethod
     def complete(cls, proposed: Any, context: PartnershipContext, act: Act) -> Mapping[str, object]:  # noqa: ANN401, ARG003 - made
-        """Give the warnings."""
+        """Return the warnings."""
         return {"warnings": proposed.charter.warnings()}
 
     def recorded(self) -> list[Event]:
-        """Give the charter, then each of its objectives."""
+        """Return the charter, then each of its objectives."""
         return [self, *(ObjectiveAgreed(objective=each) for each in self.charter.objectives)]
 
 
@@ -252,7 +252,7 @@ def sign(
 
 
 def requirements(state: Formation, context: PartnershipContext) -> list[Requirement]:
-    """Give what the gate to execution requires (C8, C9, C10, C12)."""
+    """Return what the gate to execution requires (C8, C9, C10, C12)."""
     agreement = state.agreement
     unsigned = [party for party in context.parties if party not in agreement.signed_by]
     missing = agreement.sections.missing()

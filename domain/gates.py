@@ -43,7 +43,7 @@ def grant(command: GrantWaiver, context: PartnershipContext, act: Act) -> list[E
 
 
 def passing(gate: str, requirements: list[Requirement], context: PartnershipContext) -> list[str]:
-    """Give the rules that were waived.
+    """Return the rules that were waived.
 
     Raises `Refused` under the first unmet rule; the refusal lists every unmet rule.
     """

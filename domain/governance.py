@@ -86,7 +86,7 @@ EstablishGovernance = GovernanceEstablished.asks
 
 
 def requirements(context: PartnershipContext) -> list[Requirement]:
-    """Give what the gate to execution requires: governance, managers, sponsors, resources (C12)."""
+    """Return what execution requires: governance, managers, sponsors, resources (C12)."""
     facts = context.declarations
     asked = [
         Requirement(

@@ -71,7 +71,7 @@ class Command(Value):
     stages: ClassVar[frozenset[Stage]] = NOT_ENDED
 
     def substream(self) -> str:
-        """Give the stream's name below the partnership; empty for the partnership's own stream."""
+        """Return the stream's name below the partnership; empty for its own stream."""
         return ""
 
 
@@ -104,7 +104,7 @@ class Event(Value):
 
     @classmethod
     def of(cls, command: Command, **more: object) -> Self:
-        """Give the event that `command` asks for: its fields, and `more`."""
+        """Return the event that `command` asks for: its fields, and `more`."""
         return cls(**command.__dict__, **more)
 
 

@@ -54,7 +54,7 @@ _ALWAYS = frozenset(Stage)
 
 
 def key_id(public: bytes) -> str:
-    """Give the identifier of a party's key: the first 16 hex digits of its SHA-256."""
+    """Return the identifier of a party's key: the first 16 hex digits of its SHA-256."""
     return sha256(public).hexdigest()[:16]
 
 
@@ -180,7 +180,7 @@ class Keyring:
     keys: Mapping[str, PartyKey] = field(default_factory=dict)
 
     def of(self, party: str) -> dict[str, PartyKey]:
-        """Give the keys that a party has or had."""
+        """Return the keys that a party has or had."""
         return {name: key for name, key in self.keys.items() if key.party == party}
 
     def check_signed(self, decided: Iterable[Event], party: str) -> None:

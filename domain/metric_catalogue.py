@@ -76,7 +76,7 @@ class Count(NamedTuple):
 
 
 Counting = Callable[[Any], Iterable[Count]]
-"""Gives what an event adds to a metric; nothing if this one does not count."""
+"""What an event adds to a metric; nothing if this event does not count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,7 +277,7 @@ CATALOGUE: dict[str, Metric] = {metric.name: metric for metric in _METRICS}
 
 
 def known(name: str, field: str = "") -> Metric:
-    """Give a metric of the catalogue.
+    """Return a metric of the catalogue.
 
     Raises `Refused` if there is none with this name; `field` is the field that named it.
     """
@@ -297,7 +297,7 @@ def known(name: str, field: str = "") -> Metric:
 
 
 def proportion(name: str) -> Metric:
-    """Give a metric that counts successes of trials (C21). Raises `Refused` for another."""
+    """Return a metric that counts successes of trials (C21). Raises `Refused` for another."""
     metric = CATALOGUE.get(name)
     if metric is None or not metric.of_trials:
         usable = ", ".join(each.name for each in CATALOGUE.values() if each.of_trials)

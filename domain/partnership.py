@@ -110,12 +110,12 @@ class Partnership:
         return self.context.agreements.versions(DecisionRuleAgreed)
 
     def ends_at(self) -> datetime | None:
-        """Give the moment at which the exit takes effect, None if no notice was given (C27)."""
+        """Return the moment at which the exit takes effect, None if no notice was given (C27)."""
         notice = self.renewal.notice
         return midnight(notice.effective_on) if notice else None
 
     def agreed_on(self, day: date) -> Agreed:
-        """Give the parties, terms and investments that apply to money events of a day."""
+        """Return the parties, terms and investments that apply to money events of a day."""
         in_force = self.context.terms_at(day)
         investments = self.context.agreements.versions(JointInvestmentAgreed)
         return Agreed(
@@ -333,7 +333,7 @@ _ARROWS: dict[type[Event], Stage] = {
 
 
 def stage_after(event: Event, stage: Stage | None, *, scaled: bool) -> Stage | None:
-    """Give the stage after an event. `scaled` is whether the partnership ever scaled."""
+    """Return the stage after an event. `scaled` is whether the partnership ever scaled."""
     if isinstance(event, PartnershipRenewed):
         return Stage.SCALING if scaled else Stage.EXECUTION
     return _ARROWS.get(type(event), stage)

@@ -36,7 +36,7 @@ class Prior(Value):
 
 
 def uniform(metric: str) -> Prior:
-    """Give the prior of a rate for which none is agreed."""
+    """Return the prior of a rate for which none is agreed."""
     return Prior(
         metric=metric,
         **UNIFORM._asdict(),
@@ -73,6 +73,6 @@ AgreePrior = PriorAgreed.accepts
 
 
 def agreed_prior(metric: str, agreements: BilateralAgreements) -> Prior:
-    """Give the prior agreed for a metric, or the uniform one if none is agreed."""
+    """Return the prior agreed for a metric, or the uniform one if none is agreed."""
     agreed = [each.prior for each in agreements.versions(PriorAgreed)]
     return next((each for each in reversed(agreed) if each.metric == metric), uniform(metric))

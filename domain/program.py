@@ -34,7 +34,7 @@ class DefinePortfolio(_Limits, Command):
     stages = BEFORE_BEGINNING
 
     def substream(self) -> str:
-        """Give the name of its stream below the partnership's."""
+        """Return the name of its stream below the partnership's."""
         return STREAM
 
 

@@ -38,7 +38,7 @@ def rounded(probability: Decimal) -> Decimal:
 
 
 def in_percent(rate: Decimal) -> Decimal:
-    """Give a proportion in percent, to four digits."""
+    """Return a proportion in percent, to four digits."""
     return (rate * 100).quantize(_DIGITS, ROUND_HALF_EVEN)
 
 
@@ -46,7 +46,7 @@ def in_percent(rate: Decimal) -> Decimal:
 
 
 def _bernoulli(count: int) -> list[Fraction]:
-    """Give the Bernoulli numbers from B(0) to B(count)."""
+    """Return the Bernoulli numbers from B(0) to B(count)."""
     numbers: list[Fraction] = []
     for at in range(count + 1):
         below = sum((comb(at + 1, k) * each for k, each in enumerate(numbers)), Fraction(0))
@@ -84,7 +84,7 @@ def _ln_beta(a: Decimal, b: Decimal) -> Decimal:
 
 
 def regularised_beta(x: Decimal, a: Decimal, b: Decimal) -> Decimal:
-    """Give I_x(a, b) for positive `a` and `b`: the probability that a Beta(a, b) is at most `x`.
+    """Return I_x(a, b) for positive `a` and `b`: the probability that a Beta(a, b) is at most `x`.
 
     For whole numbers, that is the probability that at least `a` of ``a + b - 1`` trials of rate `x`
     succeed. The time grows with the square root of the larger parameter.
@@ -98,7 +98,7 @@ def regularised_beta(x: Decimal, a: Decimal, b: Decimal) -> Decimal:
 
 
 def _weight(x: Decimal, a: Decimal, b: Decimal, scale: Decimal) -> Decimal:
-    """Give x^a (1 - x)^b / B(a, b), where `scale` is ln B(a, b)."""
+    """Return x^a (1 - x)^b / B(a, b), where `scale` is ln B(a, b)."""
     return (a * x.ln() + b * (1 - x).ln() - scale).exp()
 
 
@@ -110,7 +110,7 @@ def _regularised(x: Decimal, a: Decimal, b: Decimal, weight: Decimal) -> Decimal
 
 
 def _fraction(x: Decimal, a: Decimal, b: Decimal) -> Decimal:
-    """Give the continued fraction of the incomplete beta function, by Lentz's method."""
+    """Return the continued fraction of the incomplete beta function, by Lentz's method."""
     both, above, below = a + b, a + 1, a - 1
     c, d = _ONE, 1 / (1 - both * x / above)
     value, m, change = d, 0, Decimal(0)
@@ -146,7 +146,7 @@ class Beta(NamedTuple):
     failures: int
 
     def after(self, successes: int, trials: int) -> "Beta":
-        """Give the distribution after `successes` of `trials` more trials."""
+        """Return the distribution after `successes` of `trials` more trials."""
         if trials > MOST_TRIALS:
             successes, trials = successes * MOST_TRIALS // trials, MOST_TRIALS
         return Beta(self.successes + successes, self.failures + trials - successes)
@@ -158,16 +158,16 @@ class Beta(NamedTuple):
             return Decimal(self.successes) / (self.successes + self.failures)
 
     def probability_below(self, rate: Decimal) -> Decimal:
-        """Give the probability that the rate is below `rate`."""
+        """Return the probability that the rate is below `rate`."""
         return _below(self, rate)
 
     def interval(self, credibility: Decimal) -> Interval:
-        """Give the equal-tailed interval that contains the rate with `credibility`, from 0 to 1."""
+        """Return the equal-tailed interval that contains the rate with `credibility` (0 to 1)."""
         tail = (1 - credibility) / 2
         return Interval(_quantile(self, tail), _quantile(self, 1 - tail))
 
     def probability_above(self, other: "Beta") -> Decimal:
-        """Give the probability that this rate is higher than an independent `other`."""
+        """Return the probability that this rate is higher than an independent `other`."""
         # The sum is shorter, and converges faster, for the rate that is less likely the higher.
         if self.mean <= other.mean:
             return _exceeds(self, other)
@@ -186,7 +186,7 @@ def _below(belief: Beta, rate: Decimal) -> Decimal:
 
 @lru_cache(_CACHED)
 def _quantile(belief: Beta, probability: Decimal) -> Decimal:
-    """Give the rate below which the true rate lies with `probability`, by Halley's method."""
+    """Return the rate below which the true rate lies with `probability`, by Halley's method."""
     a, b = Decimal(belief.successes), Decimal(belief.failures)
     with localcontext(_EXACT):
         scale = _ln_beta(a, b)
@@ -206,7 +206,7 @@ def _quantile(belief: Beta, probability: Decimal) -> Decimal:
 
 
 def _exceeds(one: Beta, other: Beta) -> Decimal:
-    """Give the probability that `one` exceeds `other`, as a sum over the successes of `one`.
+    """Return the probability that `one` exceeds `other`, as a sum over the successes of `one`.
 
     The terms are the probabilities of a beta negative binomial distribution. They are summed from
     the last to the first, and decrease in that order if `one` is less likely to be the higher.
@@ -237,7 +237,7 @@ def _exceeds(one: Beta, other: Beta) -> Decimal:
 def confidence_sequence(
     successes: int, trials: int, level: Decimal, prior: Beta = UNIFORM
 ) -> Interval:
-    """Give bounds that contain the rate at all times at once with probability `level`, from 0 to 1.
+    """Return bounds that contain the rate at all times at once, with probability `level` (0 to 1).
 
     Judging after every trial, and stopping when the bounds allow it, errs no more often than
     judging once. The bounds are the rates that the mixture martingale of a prior does not reject

@@ -57,5 +57,5 @@ class Recorded:
 
 
 def late_days(occurred_at: datetime, recorded_at: datetime) -> int:
-    """Give the whole days between happening and recording; 0 on the first day."""
+    """Return the whole days between happening and recording; 0 on the first day."""
     return max(0, (recorded_at - occurred_at).days)

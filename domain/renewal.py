@@ -61,7 +61,7 @@ class PartnershipRenewed(
 
     @classmethod
     def complete(cls, proposed: Any, context: PartnershipContext, act: Act) -> Mapping[str, object]:  # noqa: ANN401, ARG003 - made
-        """Give the new end of the term, counted from the present one (C11)."""
+        """Return the new end of the term, counted from the present one (C11)."""
         latest, ends = context.latest_terms, context.term_ends_on
         if latest is None or ends is None:
             msg = "a partnership in renewal has terms"

@@ -49,7 +49,7 @@ class MetricCommand(Command):
     figure: Figure
 
     def substream(self) -> str:
-        """Give the name of its stream below the partnership's."""
+        """Return the name of its stream below the partnership's."""
         return f"metric/{self.metric}/{self.segment or '-'}/{self.period}/{self.tool}"
 
 

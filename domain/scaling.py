@@ -86,7 +86,7 @@ AgreeJointInvestment = JointInvestmentAgreed.accepts
 
 
 def requirements(proposed: Any, context: PartnershipContext) -> list[Requirement]:  # noqa: ANN401 - made
-    """Give what the gate to scaling requires of a proposed scope (C26)."""
+    """Return what the gate to scaling requires of a proposed scope (C26)."""
     attached = {each.evidence: each.kind for each in context.declarations.of(EvidenceAttached)}
     latest = context.latest_terms
     return [

@@ -37,7 +37,7 @@ def rounded(amount: Decimal, currency: str) -> Decimal:
 
 
 def split(amount: Decimal, shares: Mapping[str, Decimal], currency: str) -> dict[str, Decimal]:
-    """Give each party's part of an amount, by shares that add up to 100.
+    """Return each party's part of an amount, by shares that add up to 100.
 
     The parts always add up to the amount. Each is rounded down to whole minor units, and the units
     that are left go to the largest remainders, then to the party named first.
@@ -307,7 +307,7 @@ def _check_order(period: str, currency: str, state: Settlement) -> None:
 def balance(
     currency: str, open_: Iterable[Accrued], ledger: Ledger, parties: tuple[str, ...]
 ) -> Balance:
-    """Give the balance of open accruals in one currency.
+    """Return the balance of open accruals in one currency.
 
     Raises `Refused` where an amount is to be converted and its month has no rate.
     """

@@ -126,7 +126,7 @@ BY_RULE: Final = {each.rule: each for each in STANDING_ALERTS}
 
 
 def kind_of(rule: str) -> AlertKind:
-    """Give whether an alert is a breach or a reminder; the alert of an agreed rule is a breach."""
+    """Return whether an alert is a breach or a reminder; an agreed rule's is a breach."""
     standing = BY_RULE.get(rule)
     return standing.kind if standing else AlertKind.BREACH
 

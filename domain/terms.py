@@ -76,7 +76,7 @@ class RevenueShare(Value):
     """The window over which payments are added up for tiers and the cap."""
 
     def earned(self, total: Decimal) -> Decimal:
-        """Give what a total of payments in a window earns, before rounding."""
+        """Return what a total of payments in a window earns, before rounding."""
         limits = [Decimal(0), *(each.above for each in self.tiers)]
         shares = [self.share, *(each.share for each in self.tiers)]
         ends = [*limits[1:], max(total, limits[-1])]
@@ -201,7 +201,7 @@ Economics = Annotated[
 
 
 def describe(item: Economics) -> str:
-    """Give one item of the terms as a sentence: who earns, shares or owes what, and when (C10)."""
+    """Return one item of the terms as a sentence: who earns, shares or owes what, when (C10)."""
     match item:
         case RevenueShare():
             return _describe_share(item)
@@ -270,7 +270,7 @@ class Payment(StrEnum):
 
 
 def payment_of(kind: EconomicsKind) -> Payment:
-    """Give how one kind of economics pays."""
+    """Return how one kind of economics pays."""
     match kind:
         case EconomicsKind.RETAINER | EconomicsKind.LICENCE_FEE:
             return Payment.FIXED
@@ -285,7 +285,7 @@ def payment_of(kind: EconomicsKind) -> Payment:
 
 
 def payment(kinds: Iterable[EconomicsKind]) -> Payment:
-    """Give how terms of these kinds pay together; terms of no kind pay neither way."""
+    """Return how terms of these kinds pay together; terms of no kind pay neither way."""
     ways = {payment_of(kind) for kind in kinds} - {Payment.NEITHER}
     if len(ways) > 1:
         return Payment.BOTH
@@ -301,7 +301,7 @@ class Cadence(Value):
     """How often strategic reviews are held."""
 
     def spans(self) -> dict[str, Duration]:
-        """Give the time between two reviews of each agreed kind."""
+        """Return the time between two reviews of each agreed kind."""
         return {kind: SPANS[every] for kind, every in self if every is not None}
 
 
@@ -343,11 +343,11 @@ class Terms(Value):
     statements of its own."""
 
     def ends_on(self) -> date:
-        """Give the first day after the term (C11)."""
+        """Return the first day after the term (C11)."""
         return add(self.starts_on, self.duration)
 
     def last_notice_day(self) -> date:
-        """Give the last day on which a party can give notice for the end of the term (C11)."""
+        """Return the last day on which a party can give notice for the end of the term (C11)."""
         return subtract(self.ends_on(), self.notice)
 
 

@@ -61,7 +61,7 @@ class Due(NamedTuple):
 
     @property
     def key(self) -> str:
-        """Give the key of this due among those of its deal or entry."""
+        """Return the key of this due among those of its deal or entry."""
         parts = (self.fact, f"{self.version}.{self.item}", self.to, self.currency, self.month)
         return "|".join([*parts, self.window])
 
@@ -78,12 +78,12 @@ def _parsed(version: str) -> CommercialTermsAgreed:
 
 
 def versions(agreed: Row) -> list[CommercialTermsAgreed]:
-    """Give the versions of the terms from the row of agreed values."""
+    """Return the versions of the terms from the row of agreed values."""
     return [_parsed(each) for each in agreed.get("versions", ())]
 
 
 def item_of(agreed: Row, version: int, item: str) -> Economics | None:
-    """Give an item of a version of the terms by the name that lines use."""
+    """Return an item of a version of the terms by the name that lines use."""
     for each in versions(agreed):
         if each.terms_version == version:
             return each.terms.economics[int(item.partition("-")[0])]
@@ -105,7 +105,7 @@ def before_end(agreed: Row, day: str) -> bool:
 
 
 def _items(agreed: Row, day: str) -> Iterator[tuple[CommercialTermsAgreed, str, Economics]]:
-    """Give the items in force on a day, each with its place and kind as its name."""
+    """Yield the items in force on a day, each with its place and kind as its name."""
     if not before_end(agreed, day):
         return
     if held := _in_force(agreed, day):
@@ -162,7 +162,7 @@ def _credit(deal: Row, agreed: Row, day: str, policy: AttributionPolicy | None) 
 
 
 def dues_of_deal(deal: Row, agreed: Row, policy: AttributionPolicy | None) -> list[Due]:
-    """Give all dues of a deal (C10, C18)."""
+    """Return all dues of a deal (C10, C18)."""
     if "claims" not in deal and "settled" not in deal:
         return []  # Without attribution nothing accrues.
     if not (deal.get("won") or deal.get("payments") or agreed.get("incentives")):
@@ -229,7 +229,7 @@ def _fee(  # noqa: PLR0913, PLR0917 - what a due is
 def _first_payment_fees(
     facts: list[_Paid], deal: Row, agreed: Row, policy: AttributionPolicy | None
 ) -> Iterator[Due]:
-    """Give the fees that are due once for a deal, on the first payment that was not reversed."""
+    """Yield the fees that are due once for a deal, on the first payment that was not reversed."""
     existing = [each for each in facts if each.trigger is Trigger.PAYMENT and each.net > 0]
     if not existing:
         return
@@ -243,7 +243,7 @@ def _first_payment_fees(
 
 
 def _incentives(deal: Row, agreed: Row, policy: AttributionPolicy | None) -> Iterator[Due]:
-    """Give the dues of each incentive for a referral that came after it was offered (C23)."""
+    """Yield the dues of each incentive for a referral that came after it was offered (C23)."""
     if "at" not in deal or not before_end(agreed, deal["at"][:10]):
         return
     credited = _credit(deal, agreed, deal["at"][:10], policy) or {}
@@ -258,7 +258,7 @@ def _incentives(deal: Row, agreed: Row, policy: AttributionPolicy | None) -> Ite
 
 
 def dues_of_entry(entry: Row, agreed: Row, _: AttributionPolicy | None) -> list[Due]:
-    """Give what the parties owe each other for joint revenue, a shared cost or a penalty (C10)."""
+    """Return what the parties owe each other for joint revenue, shared cost or a penalty (C10)."""
     if "kind" not in entry or not before_end(agreed, entry["day"]):
         return []
     other = _other(agreed, entry["by"])
@@ -282,7 +282,7 @@ def dues_of_entry(entry: Row, agreed: Row, _: AttributionPolicy | None) -> list[
 
 
 def _shares(entry: Row, agreed: Row) -> tuple[int, str, dict[str, Decimal]]:
-    """Give the shares that apply to an entry: from a joint investment, or from the terms."""
+    """Return the shares that apply to an entry: from a joint investment, or from the terms."""
     cost = entry["kind"] == "cost"
     if under := entry.get("under"):
         known = agreed.get("investments", {}).get(under, {})
@@ -305,7 +305,7 @@ def owes_fees(agreed: CommercialTermsAgreed) -> bool:
 
 
 def fees_of_month(agreed: Row, month: str) -> Iterator[Due]:
-    """Give the fees that fall due in a month, each under the terms in force on its day (C10)."""
+    """Yield the fees that fall due in a month, each under the terms in force on its day (C10)."""
     start, end = (each.date() for each in bounds(month))
     for held in versions(agreed):
         for place, item in enumerate(held.terms.economics):
@@ -324,7 +324,7 @@ def fees_of_month(agreed: Row, month: str) -> Iterator[Due]:
 
 
 def dues_of_window(agreed: Row, windowed: Row, window: str) -> Iterator[Due]:
-    """Give the dues of a closed window: bonuses, shortfalls, fees for clicks and posts (C10).
+    """Yield the dues of a closed window: bonuses, shortfalls, fees for clicks and posts (C10).
 
     The terms are those in force when it began. A window that the exit cuts short is skipped.
     """
@@ -378,7 +378,7 @@ def _value(rows: Rows, metric: str, window: str) -> Decimal | None:
 
 
 def metrics_of(agreed: CommercialTermsAgreed) -> Iterator[str]:
-    """Give the metrics that terms depend on; for a counted ratio, those that it divides."""
+    """Yield the metrics that terms depend on; for a counted ratio, those that it divides."""
     for item in agreed.terms.economics:
         match item:
             case Hybrid():

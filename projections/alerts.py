@@ -93,7 +93,7 @@ START: Final = AlertsState()
 
 
 def alert_id(rule: str, version: int, partnership: str, window: str) -> str:
-    """Give an alert's identity: rule and version, partnership, window."""
+    """Return an alert's identity: rule and version, partnership, window."""
     return f"{rule}@{version}/{partnership}/{window}"
 
 
@@ -122,7 +122,7 @@ _TURNS: Final = _by_event()
 
 
 def keys(_: Recorded) -> tuple[str, ...]:
-    """Give the rows that an event touches."""
+    """Return the rows that an event touches."""
     return (STATE,)
 
 
@@ -164,7 +164,7 @@ class _Changes:
         self._outputs: list[Output] = []
 
     def result(self) -> Change:
-        """Give the rows that changed, and the outputs in order."""
+        """Return the rows that changed, and the outputs in order."""
         if self._judged is self._before.judged and not self._changed:
             return NOTHING
         state = AlertsState(self._judged, self._open, self._resolved)
@@ -305,7 +305,7 @@ class _Changes:
 
 
 def _moved(alerts: Mapping[str, Alert], alert: Alert, *, stays: bool) -> Mapping[str, Alert]:
-    """Give these alerts with one alert replaced by its new state, or removed if there is none."""
+    """Return these alerts with one alert replaced by its new state, or removed if there is none."""
     if not stays and alert.id not in alerts:
         return alerts
     others = {name: each for name, each in alerts.items() if name != alert.id}

@@ -67,7 +67,7 @@ class Observed:
 
 
 def observe(member: Member, metric: str, period: str | None) -> Iterator[Observed]:
-    """Give a partnership's figures of a metric, one for each unit; none if there is no partner.
+    """Yield a partnership's figures of a metric, one for each unit; none if there is no partner.
 
     Figures of a period, or of all time.
     """

@@ -44,7 +44,7 @@ class Posterior:
 
 
 def prior_for(metric: str, period: str, agreed: AgreedRow) -> AgreedPrior | None:
-    """Give the prior in force when a period began, if one was agreed (C21)."""
+    """Return the prior in force when a period began, if one was agreed (C21)."""
     start = bounds(period)[0]
     in_force = [
         each for each in agreed.priors if each.prior.metric == metric and each.binds_from <= start
@@ -59,7 +59,7 @@ def belief(
     denominator: Decimal | None,
     agreed: AgreedRow,
 ) -> Belief | None:
-    """Give the belief about a rate after its figure.
+    """Return the belief about a rate after its figure.
 
     None where the evidence is insufficient: without a denominator, or where successes exceed
     trials because the deals of a month are those of leads before it.
@@ -84,7 +84,7 @@ def numerator_fits(numerator: Decimal | None, denominator: Decimal | None) -> bo
 
 
 def posterior(known: Belief) -> Posterior:
-    """Give the mean and the credible interval of a rate, and the prior that was used."""
+    """Return the mean and the credible interval of a rate, and the prior that was used."""
     interval = known.posterior.interval(CREDIBILITY / 100)
     return Posterior(
         in_percent(known.posterior.mean),

@@ -76,7 +76,7 @@ class BindingRule:
         return trials is not None and trials >= self.rule.minimum_sample
 
     def likelihood(self, known: Belief | None) -> Decimal | None:
-        """Give the probability, from 0 to 1, that the rate itself is beyond the threshold (C21)."""
+        """Return the probability (0 to 1) that the rate itself is beyond the threshold (C21)."""
         if known is None:
             return None
         below = known.posterior.probability_below(self.rule.threshold / 100)
@@ -191,7 +191,7 @@ class Verdict:
 
 
 def take(judged: Judged, recorded: Recorded) -> tuple[Judged, tuple[str, ...]]:
-    """Give the state with an event in it, and the closed windows to judge because of it.
+    """Return the state with an event in it, and the closed windows to judge because of it.
 
     A window after these can change, too: see `windows_from`.
     """
@@ -229,7 +229,7 @@ def take(judged: Judged, recorded: Recorded) -> tuple[Judged, tuple[str, ...]]:
 
 
 def with_rule(judged: Judged, rule: BindingRule) -> Judged:
-    """Give the state with one more rule, and with the metrics that it needs."""
+    """Return the state with one more rule, and with the metrics that it needs."""
     metric = CATALOGUE[rule.rule.metric]
     needed = {*judged.needed, metric.name}
     if metric.counted and metric.adds is Adds.RATIO:
@@ -238,14 +238,14 @@ def with_rule(judged: Judged, rule: BindingRule) -> Judged:
 
 
 def windows_from(judged: Judged, window: str) -> Iterator[str]:
-    """Give a closed window and those after it, as far as they have closed."""
+    """Yield a closed window and those after it, as far as they have closed."""
     while window in judged.closed:
         yield window
         window = following(window)
 
 
 def reach(judged: Judged, window: str) -> int:
-    """Give how many windows, from this one on, can change with it: a rule can cover several."""
+    """Return how many windows, from this one on, can change with it: a rule can cover several."""
     if not judged.rules:
         return 1
     return max((each.rule.consecutive for each in _binding(judged, window)), default=1)
@@ -264,7 +264,7 @@ def verdicts(judged: Judged, window: str) -> Iterator[Verdict]:
 def judge(
     judged: Judged, recorded: Recorded, on_record: Container[str]
 ) -> tuple[Judged, list[Event]]:
-    """Give the state with an event in it, and the events that the log must record because of it.
+    """Return the state with an event in it, and the events that the log must record because of it.
 
     `on_record` are the breaches that are recorded and not withdrawn (`RuleBreached.breach`).
     """
@@ -301,12 +301,12 @@ def _recorded(verdict: Verdict, on_record: Container[str]) -> Iterator[Event]:
 
 
 def withdrawn(verdict: Verdict) -> str:
-    """Give the reason for which a breach is withdrawn."""
+    """Return the reason for which a breach is withdrawn."""
     return f"No breach after all: {verdict.text}"
 
 
 def _binding(judged: Judged, window: str) -> list[BindingRule]:
-    """Give the rules on windows of this length, in the versions in force when it began."""
+    """Return the rules on windows of this length, in the versions in force when it began."""
     in_force: dict[str, BindingRule] = {}
     for each in judged.rules:
         name = each.rule.rule
@@ -317,7 +317,7 @@ def _binding(judged: Judged, window: str) -> list[BindingRule]:
 
 
 def segments_of(judged: Judged, rule: BindingRule, window: str) -> list[str]:
-    """Give the segments of a window that a rule judges separately; else the whole."""
+    """Return the segments of a window that a rule judges separately; else the whole."""
     if not rule.rule.each_campaign:
         return [""]
     found = figures.segments(judged.periods, rule.rule.metric, window)
@@ -325,7 +325,7 @@ def segments_of(judged: Judged, rule: BindingRule, window: str) -> list[str]:
 
 
 def look_at(judged: Judged, rule: BindingRule, window: str, segment: str) -> Look:
-    """Give the evidence of a rule in a window."""
+    """Return the evidence of a rule in a window."""
     name = rule.rule.metric
     found = figures.figure(judged.periods, name, window, segment)
     known = None
@@ -397,7 +397,7 @@ def _facts(agreed: DecisionRule, looks: list[Look]) -> RuleFacts:
 
 
 def _agreed_by(rule: BindingRule, looks: list[Look]) -> list[int]:
-    """Give the events in which the rule, and the priors it used, were agreed."""
+    """Return the events in which the rule, and the priors it used, were agreed."""
     priors = [each.known.agreed for each in looks if each.known]
     agreed = [rule.index, *(each.index for each in priors if each)]
     return [index for index in agreed if index is not None]

@@ -76,7 +76,7 @@ _EMPTY = ExperimentRow()
 
 
 def keys(recorded: Recorded) -> tuple[str, ...]:
-    """Give the rows that an event changes: the experiment's, and that of an observation."""
+    """Return the rows that an event changes: the experiment's, and that of an observation."""
     event = recorded.event
     if isinstance(event, _OBSERVED):
         return event.experiment, _observation(event)
@@ -209,7 +209,7 @@ class Experiment:
 
 
 def report(rows: Rows) -> list[Experiment]:
-    """Give each experiment with its results, in the order in which they were registered (C26)."""
+    """Return each experiment with its results, in the order in which they were registered (C26)."""
     found = [
         (name, row, row.registered)
         for name, row in rows.items()

@@ -118,12 +118,12 @@ _LINE: TypeAdapter[Line] = TypeAdapter(Line)
 
 
 def dump(line: Line) -> Row:
-    """Give a line as a JSON object; all but the value is absent where there is none."""
+    """Return a line as a JSON object; all but the value is absent where there is none."""
     return {"value": None, **_LINE.dump_python(line, mode="json", exclude_none=True)}
 
 
 def load(dumped: Row) -> Line:
-    """Give the line of a JSON object. Raises `pydantic.ValidationError` for another shape."""
+    """Return the line of a JSON object. Raises `pydantic.ValidationError` for another shape."""
     return _LINE.validate_python(dumped)
 
 
@@ -138,7 +138,7 @@ class ObjectiveProgress:
 
     @property
     def value(self) -> Decimal | None:
-        """Give the value of the figure, if there is one."""
+        """Return the value of the figure, if there is one."""
         return self.actual.value if self.actual else None
 
 
@@ -155,7 +155,7 @@ class Read(dict[str, Any]):
 def ratio(
     metric: Metric, numerator: Decimal, denominator: Decimal, unit: str, source: str
 ) -> Figure:
-    """Give numerator over denominator in the metric's unit, rounded half to even.
+    """Return numerator over denominator in the metric's unit, rounded half to even.
 
     Money has the digits of its currency, all else four.
     """
@@ -169,7 +169,7 @@ def ratio(
 def figure(
     rows: Rows, name: str, period: str, segment: str = "", unit: str | None = None
 ) -> Figure | None:
-    """Give a metric's figure of a period; None if there is none.
+    """Return a metric's figure of a period; None if there is none.
 
     A reported figure takes precedence over a counted one, in each part of the period. If the whole
     has neither, its segments are combined, unless events count the metric.
@@ -184,14 +184,14 @@ def figure(
 
 
 def ever(rows: Rows, name: str, unit: str) -> Figure | None:
-    """Give a metric's figure over all years with figures; None if there is none."""
+    """Return a metric's figure over all years with figures; None if there is none."""
     years = sorted({each[:4] for each in rows if each != AGREED})
     known = [figure(rows, name, year, unit=unit) for year in years]
     return _together(CATALOGUE[name], [each for each in known if each], unit)
 
 
 def units(rows: Rows, name: str) -> list[str]:
-    """Give the units that a metric has figures in: one, or the currencies of money."""
+    """Return the units that a metric has figures in: one, or the currencies of money."""
     years = sorted({each[:4] for each in rows if each != AGREED})
     return sorted({unit for year in years for unit in _units(rows, CATALOGUE[name], year)})
 
@@ -204,7 +204,7 @@ def _parts(period: str) -> tuple[str, ...]:
 
 
 def _whole(rows: Rows, metric: Metric, period: str, segment: str, unit: str) -> Figure | None:
-    """Give the reported figure of a period, else the sum of its parts, else the counted figure."""
+    """Return a period's reported figure, else the sum of its parts, else the counted figure."""
     if not isinstance(rows, Read):
         return _put_together(rows, metric, period, segment, unit)
     if period not in rows.known:
@@ -258,7 +258,7 @@ def _together(metric: Metric, parts: list[Figure], unit: str) -> Figure | None:
 
 
 def _sum(row: PeriodRow, name: str, segment: str | None, unit: str) -> Decimal | None:
-    """Give a counted sum of a month, of all segments if none is named, or None."""
+    """Return a counted sum of a month, of all segments if none is named, or None."""
     found = [
         amount
         for (counted, part, of), amount in row.sums.items()
@@ -297,7 +297,7 @@ def _of_segments(rows: Rows, metric: Metric, period: str, unit: str) -> Figure |
 
 
 def _series(rows: Rows, period: str) -> Iterator[Series]:
-    """Give all keys with a figure in a period and its parts, possibly more than once."""
+    """Yield all keys with a figure in a period and its parts, possibly more than once."""
     for each in dict.fromkeys((period, *quarters_of(period), *months_of(period))):
         row = period_row(rows, each)
         yield from row.reports
@@ -305,7 +305,7 @@ def _series(rows: Rows, period: str) -> Iterator[Series]:
 
 
 def segments(rows: Rows, name: str, period: str) -> list[str]:
-    """Give the segments that a metric has figures for in a period, in order."""
+    """Return the segments that a metric has figures for in a period, in order."""
     found = {segment for metric, segment, _ in _series(rows, period) if metric == name}
     return sorted(found - {""})
 
@@ -326,7 +326,7 @@ def _only_unit(rows: Rows, metric: Metric, period: str) -> str:
 
 
 def report(rows: Rows, period: str, metrics: Container[str] = CATALOGUE) -> list[Line]:
-    """Give every figure of a period, each with what it is compared to.
+    """Return every figure of a period, each with what it is compared to.
 
     `metrics` names those that are asked for; all, unless it is given.
     """
@@ -408,7 +408,7 @@ def _percent(part: Decimal, whole: Decimal) -> Decimal:
 
 
 def with_posteriors(rows: Rows, lines: Iterable[Line]) -> list[Line]:
-    """Give a report's lines, each proportion with its posterior (C21).
+    """Return a report's lines, each proportion with its posterior (C21).
 
     The partner's line also gets the probability that its rate is above that of other channels,
     where both have denominators (C19).
@@ -444,14 +444,14 @@ def _believed(line: Line, known: Belief | None, other: Beta | None) -> Line:
 
 
 def periods(rows: Rows, *, closed: Iterable[str] = ()) -> list[str]:
-    """Give the quarters in which there is any figure, and periods reported by name, in order."""
+    """Return the quarters in which there is any figure, and periods reported by name, in order."""
     named = {key for key in rows if key != AGREED} | set(closed)
     quarters = {quarter_of(each) if "-" in each else each for each in named}
     return sorted(quarters, key=bounds)
 
 
 def concerned(rows: Rows, changed: Iterable[str]) -> list[str]:
-    """Give the periods whose report may change when these rows change.
+    """Return the periods whose report may change when these rows change.
 
     They are the periods of the rows, those that they are part of, and later ones with any figure
     that are compared to them.
@@ -469,7 +469,7 @@ def concerned(rows: Rows, changed: Iterable[str]) -> list[str]:
 
 
 def differing(before: PeriodRow, after: PeriodRow) -> set[str]:
-    """Give the metrics whose figures may differ between two states of a period's row."""
+    """Return the metrics whose figures may differ between two states of a period's row."""
     named = {
         name
         for old, new in ((before.reports, after.reports), (before.sums, after.sums))
@@ -495,7 +495,7 @@ def _with_wholes(named: Iterable[str]) -> set[str]:
 
 
 def objectives(rows: Rows) -> list[ObjectiveProgress]:
-    """Give each agreed objective with its figure so far: target against actual (C8).
+    """Return each agreed objective with its figure so far: target against actual (C8).
 
     The figure is of the time from the month of the charter to that of the deadline, put together
     from years, quarters and months as the metric adds up.
@@ -517,7 +517,7 @@ def _progress(rows: Rows, objective: Objective, since: date) -> ObjectiveProgres
 
 
 def _spans(first: str, last: str) -> Iterator[str]:
-    """Give the longest periods that together make the months from `first` to `last`."""
+    """Yield the longest periods that together make the months from `first` to `last`."""
     end = bounds(last)[1]
     month = first
     while month <= last:

@@ -103,7 +103,7 @@ def _nothing_hidden(_: str, __: Figure) -> None:
 
 
 def report(rows: Rows, period: str | None = None, hidden: Hidden = _nothing_hidden) -> Funnel:
-    """Give the funnel of a period, or of the whole history (C19)."""
+    """Return the funnel of a period, or of the whole history (C19)."""
     return _Funnel(rows, [period] if period else _years(rows), hidden).report(period)
 
 
@@ -136,7 +136,7 @@ class _Funnel:
             before = count
 
     def _count(self, metric: str) -> tuple[Decimal | None, str | None]:
-        """Give a count, or the note that replaces it."""
+        """Return a count, or the note that replaces it."""
         total = Decimal(0)
         for each in self.periods:
             found = figures.figure(self.rows, metric, each)
@@ -148,7 +148,7 @@ class _Funnel:
     # --- other channels ---
 
     def _cohorts(self) -> Iterator[Cohorts]:
-        """Give each proportion that has figures for the partner's customers and for others."""
+        """Yield each proportion that has figures for the partner's customers and for others."""
         agreed = agreed_row(self.rows)
         for metric in CATALOGUE.values():
             if not metric.of_trials:
@@ -163,7 +163,7 @@ class _Funnel:
                 yield Cohorts(metric.name, _cohort(*ours), _cohort(*theirs), above)
 
     def _trials(self, metric: str, segment: str) -> tuple[Decimal, Decimal] | None:
-        """Give the total successes and trials; None if any period's are missing or withheld."""
+        """Return the total successes and trials; None if any period's are missing or withheld."""
         found = [figures.figure(self.rows, metric, each, segment) for each in self.periods]
         parts = [each for each in found if each]
         successes = [each.numerator for each in parts if each.numerator is not None]
@@ -175,7 +175,7 @@ class _Funnel:
 
 
 def _share(step: FunnelStep, count: Decimal | None, before: Decimal | None) -> Passed:
-    """Give how many deals go on; with the share and its interval, if they can be computed."""
+    """Return how many deals go on; with the share and its interval, if they can be computed."""
     if not numerator_fits(count, before) or not before or count is None:
         return Passed(step, count)
     interval = UNIFORM.after(int(count), int(before)).interval(CREDIBILITY / 100)

@@ -100,13 +100,13 @@ NOTHING_AGREED = AgreedRow()
 
 
 def period_row(rows: Rows, period: str) -> PeriodRow:
-    """Give the row of a period; an empty one if nothing is known of it."""
+    """Return the row of a period; an empty one if nothing is known of it."""
     row: PeriodRow = rows.get(period, NO_FIGURES)
     return row
 
 
 def agreed_row(rows: Rows) -> AgreedRow:
-    """Give the row of agreed values; an empty one if there is none."""
+    """Return the row of agreed values; an empty one if there is none."""
     row: AgreedRow = rows.get(AGREED, NOTHING_AGREED)
     return row
 
@@ -142,7 +142,7 @@ MEASURED: frozenset[type[Event]] = frozenset({*_COUNTING, *REPORTS})
 
 
 def counts(recorded: Recorded) -> list[Counted]:
-    """Give what an event adds to counted metrics; a late event adds to the month it occurred in."""
+    """Return what an event adds to counted metrics, in the month it occurred in."""
     event = recorded.event
     return [
         Counted(period_of(recorded), metric, *count)
@@ -152,7 +152,7 @@ def counts(recorded: Recorded) -> list[Counted]:
 
 
 def measures(recorded: Recorded) -> tuple[str, ...]:
-    """Give the metrics whose figures an event counts or reports; none if it measures nothing."""
+    """Return the metrics whose figures an event counts or reports; none if it measures nothing."""
     event = recorded.event
     counted = _COUNTED_BY.get(type(event))
     if counted is None and isinstance(event, REPORTS):
@@ -161,7 +161,7 @@ def measures(recorded: Recorded) -> tuple[str, ...]:
 
 
 def period_of(recorded: Recorded) -> str:
-    """Give the period whose figures a measured event changes."""
+    """Return the period whose figures a measured event changes."""
     event = recorded.event
     # Looked up by type first: `isinstance` of a model costs as much as the rest of this function.
     if type(event) not in _COUNTING and isinstance(event, REPORTS):
@@ -174,7 +174,7 @@ def period_of(recorded: Recorded) -> str:
 
 
 def keys(recorded: Recorded) -> tuple[str, ...]:
-    """Give the row that an event changes: its period's, or that of what was agreed."""
+    """Return the row that an event changes: its period's, or that of what was agreed."""
     kind = type(recorded.event)
     if kind in MEASURED:
         return (period_of(recorded),)
@@ -193,7 +193,7 @@ def apply(rows: Rows, recorded: Recorded) -> Change:
 
 
 def period_with(row: PeriodRow, recorded: Recorded) -> PeriodRow:
-    """Give a period's row after an event that counts or reports a figure."""
+    """Return a period's row after an event that counts or reports a figure."""
     event = recorded.event
     counting = _COUNTING.get(type(event))
     if counting is None:
@@ -220,7 +220,7 @@ def _with_report(row: PeriodRow, recorded: Recorded) -> PeriodRow:
 
 
 def agreed_with(row: AgreedRow, recorded: Recorded) -> AgreedRow:
-    """Give the row of agreed values after an event; unchanged if the event agrees none."""
+    """Return the row of agreed values after an event; unchanged if the event agrees none."""
     event, act, index = recorded.event, recorded.act, recorded.index
     match event:
         case CharterAgreed():
@@ -245,7 +245,7 @@ def agreed_with(row: AgreedRow, recorded: Recorded) -> AgreedRow:
 
 
 def minimum_for(window: str, agreed: AgreedRow) -> AgreedMinimum | None:
-    """Give the minimum of referrals in force when a quarter began, if one was agreed (C10)."""
+    """Return the minimum of referrals in force when a quarter began, if one was agreed (C10)."""
     start = bounds(window)[0].date()
     in_force = [each for each in agreed.minimums if each.effective_from <= start]
     latest = max(in_force, key=lambda each: (each.effective_from, each.terms_version), default=None)
@@ -270,7 +270,7 @@ KPIS = Projection(
 
 
 def stored_with(stored: Row, recorded: Recorded) -> Row:
-    """Give a period's stored row after an event that counts or reports a figure."""
+    """Return a period's stored row after an event that counts or reports a figure."""
     key = period_of(recorded)
     return KPIS.dump(key, period_with(KPIS.load(key, stored), recorded))
 

@@ -41,7 +41,7 @@ class Matched:
 
     @property
     def things(self) -> Iterator[Thing]:
-        """Give the client segments and the markets of the partnership."""
+        """Yield the client segments and the markets of the partnership."""
         yield from (Thing("segment", each) for each in self.segments)
         yield from (Thing("market", each) for each in self.markets)
 
@@ -58,7 +58,7 @@ class Match:
 
 
 def matches(among: Iterable[Matched]) -> tuple[Match, ...]:
-    """Give the best matches of each partnership, each pair once: at most `BEST` for each.
+    """Return the best matches of each partnership, each pair once: at most `BEST` for each.
 
     The more they have in common (up to `DEEPEST` things), the better; of equal matches, the one
     whose identifier comes first. One partnership of each other partner is considered: the first
@@ -115,7 +115,7 @@ class _Index:
                         first.setdefault(each.partner, each)
 
     def best(self, one: Matched) -> list[Matched]:
-        """Give the best matches of a partnership."""
+        """Return the best matches of a partnership."""
         best: dict[str, Matched] = {}
         for size in range(DEEPEST, 0, -1):
             found: dict[str, Matched] = {}

@@ -51,7 +51,7 @@ class Overview:
 
 
 def keys(_: Recorded) -> tuple[str, ...]:
-    """Give the one row."""
+    """Return the one row."""
     return (OVERVIEW_ROW,)
 
 

@@ -118,14 +118,14 @@ class Member:
         return self.shown(self.candidates.get(self.chosen or "", Candidate()))
 
     def shown(self, known: Candidate) -> Candidate:
-        """Give what the viewer is shown of a candidate: no overlap of a few customers (C14)."""
+        """Return what the viewer is shown of a candidate: no overlap of a few customers (C14)."""
         initiator = next(iter(self.overview.parties), "")
         if known.overlap and self.sight.withholds_overlap(initiator, known.overlap):
             return replace(known, overlap=None)
         return known
 
     def value(self, metric: str, unit: str, period: str | None = None) -> Decimal | None:
-        """Give a metric's figure of a period, or of all time; None if unknown or withheld."""
+        """Return a metric's figure of a period, or of all time; None if unknown or withheld."""
         if period:
             known = figures.figure(self.kpis, metric, period, unit=unit)
         else:
@@ -242,7 +242,7 @@ class Line:
 
 
 def line(member: Member, moment: datetime) -> Line:
-    """Give a partnership as a line of the sheet, as of a moment."""
+    """Return a partnership as a line of the sheet, as of a moment."""
     stage = member.overview.stage
     active = stage in IN_FORCE
     joined = _joined(member.overview)
@@ -283,7 +283,7 @@ def line(member: Member, moment: datetime) -> Line:
 
 
 def _joined(overview: Overview) -> date | None:
-    """Give the day on which the partner joined: the day of the kickoff."""
+    """Return the day on which the partner joined: the day of the kickoff."""
     since = [each.since for each in overview.stages if each.stage is Stage.EXECUTION]
     return since[0].date() if since else None
 
@@ -363,7 +363,7 @@ def _rounded(value: Decimal) -> Decimal:
 def _behind(
     member: Member, objectives: Iterable[Objective], joined: date | None
 ) -> tuple[str, ...]:
-    """Give the reasons, if any, why a partnership is behind."""
+    """Return the reasons, if any, why a partnership is behind."""
     reasons = [each.behind for each in objectives if each.behind]
     reasons += [each.text for each in member.alerts if each.kind is AlertKind.BREACH]
     if not _is_measured_since(joined, member.kpis):
@@ -376,14 +376,14 @@ def _is_measured_since(day: date | None, rows: Rows) -> bool:
 
 
 def _economics(terms: Sequence[AgreedEconomics], today: date) -> tuple[EconomicsKind, ...]:
-    """Give the kinds of economics in force (C10)."""
+    """Return the kinds of economics in force (C10)."""
     effective = [each for each in terms if each.effective_from <= today]
     latest = max(effective, key=lambda each: (each.effective_from, each.version), default=None)
     return latest.kinds if latest else ()
 
 
 def _profile(member: Member) -> IdealPartnerProfileDefined | None:
-    """Give the profile that the partner was scored under, else the latest one."""
+    """Return the profile that the partner was scored under, else the latest one."""
     score = member.candidate.score
     profiles = member.traits.profiles
     under = [each for each in profiles if score and each.profile_version == score.profile_version]
@@ -484,7 +484,7 @@ class Portfolio:
 def portfolio(
     party: str, name: str, lines: Iterable[Line], limits: Limits | None = None
 ) -> Portfolio:
-    """Give the portfolio of a party from its lines, with the limits that its program set."""
+    """Return the portfolio of a party from its lines, with the limits that its program set."""
     every = list(lines)
     joined = [each for each in every if each.partner is not None]
     active = [each for each in joined if each.active]
@@ -513,7 +513,7 @@ def portfolio(
 
 
 def load(attention: Sequence[Decimal | None], limits: Limits | None = None) -> Load:
-    """Give the load of active partnerships, from the percent committed to each, if any."""
+    """Return the load of active partnerships, from the percent committed to each, if any."""
     count = len(attention)
     fewest = limits.fewest_active if limits else FEWEST_ACTIVE
     most = limits.most_active if limits else MOST_ACTIVE
@@ -537,7 +537,7 @@ def load(attention: Sequence[Decimal | None], limits: Limits | None = None) -> L
 
 
 def shares(amounts: Mapping[str, Decimal]) -> dict[str, Decimal]:
-    """Give each one's share in percent, to two digits, so that they add up to exactly 100.
+    """Return each one's share in percent, to two digits, so that they add up to exactly 100.
 
     What rounding down leaves goes to the largest remainders, of equal ones to the first name.
     There must be some amount, and none may be negative.
@@ -552,13 +552,13 @@ def shares(amounts: Mapping[str, Decimal]) -> dict[str, Decimal]:
 
 
 def herfindahl(amounts: Iterable[Decimal]) -> Fraction:
-    """Give the Herfindahl index: 1/n for n equal shares, 1 if one has all."""
+    """Return the Herfindahl index: 1/n for n equal shares, 1 if one has all."""
     exact = [Fraction(each) for each in amounts]
     return sum((each * each for each in exact), Fraction()) / sum(exact) ** 2
 
 
 def dependency(lines: Iterable[Line], limits: Limits | None = None) -> Iterator[Dependency]:
-    """Give each partnership's share of the revenue, for each metric of revenue and currency."""
+    """Yield each partnership's share of the revenue, for each metric of revenue and currency."""
     by_kind: dict[tuple[str, str], dict[str, Decimal]] = {}
     for each in lines:
         for money in each.revenue:

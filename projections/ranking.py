@@ -276,12 +276,12 @@ def _candidate(name: str, known: Candidate, latest: int, chosen: str | None) -> 
 
 
 def score_of(score: CandidateScored | None) -> int | None:
-    """Give the total of a score (C2)."""
+    """Return the total of a score (C2)."""
     return sum(getattr(score, each) for each in SCORED) if score else None
 
 
 def overlap_percent(overlap: AudienceOverlapMeasured | None) -> Decimal | None:
-    """Give the share of one's own customers that a candidate serves too, in percent (C2)."""
+    """Return the share of one's own customers that a candidate serves too, in percent (C2)."""
     if not overlap or not overlap.own_customers:
         return None
     return _mean(100 * overlap.shared_customers, overlap.own_customers)

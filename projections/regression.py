@@ -73,7 +73,7 @@ def _root(value: Fraction) -> Decimal:
 
 
 def t_quantile(probability: Decimal, degrees: int) -> Decimal:
-    """Give the t that is not exceeded with this probability, from one half up to below 1.
+    """Return the t that is not exceeded with this probability, from one half up to below 1.
 
     Found by bisection, to about thirty digits.
     """
@@ -92,6 +92,6 @@ def t_quantile(probability: Decimal, degrees: int) -> Decimal:
 
 
 def _two_sided(t: Decimal, degrees: int) -> Decimal:
-    """Give the probability that T lies between -t and t (DLMF 8.17; A. and S. 26.5.27)."""
+    """Return the probability that T lies between -t and t (DLMF 8.17; A. and S. 26.5.27)."""
     beyond = regularised_beta(degrees / (degrees + t * t), Decimal(degrees) / 2, _HALF)
     return 1 - beyond

@@ -83,7 +83,7 @@ _ISSUED = (StatementIssued, FinalSettlementIssued, PayoutRecorded)
 
 
 def keys(recorded: Recorded) -> tuple[str, ...]:
-    """Give the rows that an event touches."""
+    """Return the rows that an event touches."""
     event = recorded.event
     if isinstance(event, _DEALS):
         return (AGREED, TOTALS, WINDOWED, f"deal/{event.deal}")
@@ -111,7 +111,7 @@ def apply(rows: Rows, recorded: Recorded) -> Change:
 
 
 def post(rows: Rows, recorded: Recorded, policy: AttributionPolicy | None = None) -> "Posting":
-    """Give the rows that an event changes, and the lines that it posts.
+    """Return the rows that an event changes, and the lines that it posts.
 
     `policy` replays another attribution policy in the place of those agreed.
     """
@@ -172,7 +172,7 @@ class Posting:
     lines: list[Row] = field(default_factory=list)
 
     def row(self, key: str) -> Row:
-        """Give a row with the changes so far."""
+        """Return a row with the changes so far."""
         return self.changed.get(key) or self.rows.get(key, {})
 
     def put(self, key: str, **more: Any) -> Row:  # noqa: ANN401 - JSON
@@ -441,7 +441,7 @@ def _added(sums: Mapping[str, str], more: Mapping[str, Decimal]) -> dict[str, st
 
 
 def _share_out(earned: Mapping[str, Decimal], disputes: Iterable[Row]) -> dict[str, Decimal]:
-    """Give the disputed amount of each dispute, in the order of the keys."""
+    """Return the disputed amount of each dispute, in the order of the keys."""
     taken: dict[str, Decimal] = {}
     for dispute in disputes:
         left = None if dispute["amount"] is None else Decimal(dispute["amount"])
@@ -456,7 +456,7 @@ def _share_out(earned: Mapping[str, Decimal], disputes: Iterable[Row]) -> dict[s
 
 
 def _gone(key: str) -> Due:
-    """Give a due of zero for the key of one that no longer exists."""
+    """Return a due of zero for the key of one that no longer exists."""
     fact, place, to, currency, month, window = key.split("|")
     version, _, item = place.partition(".")
     return Due(fact, to, Decimal(0), currency, month, int(version), item, {}, window)
@@ -545,7 +545,7 @@ def _resolved(row: Row, event: DisputeResolved) -> Row:
 
 
 def ledger(rows: Rows) -> Ledger:
-    """Give what has accrued and is not stated yet, from the rows of a whole history."""
+    """Return what has accrued and is not stated yet, from the rows of a whole history."""
     totals, agreed = rows.get(TOTALS, {}), rows.get(AGREED, {})
     known = versions(agreed)
     settles_in = known[-1].terms.settles_in if known else None

@@ -308,7 +308,7 @@ _TAKES: dict[type[Event], _Take] = {
 
 
 def keys(recorded: Recorded) -> tuple[str, ...]:
-    """Give the row that an event changes, if it changes any."""
+    """Return the row that an event changes, if it changes any."""
     key = _TAKES[type(recorded.event)].key(recorded.event)
     return () if key is None else (key,)
 

@@ -103,7 +103,7 @@ class Sight:
         return f"fewer than {self.smallest}: not shown" if withheld else None
 
     def line(self, line: Line) -> Line:
-        """Give a line of a report; without its figures where they are withheld (C14)."""
+        """Return a line of a report; without its figures where they are withheld (C14)."""
         note = self.hidden(line.metric, line)
         if note is None:
             return line
@@ -119,7 +119,7 @@ class Sight:
         )
 
     def progress(self, progress: ObjectiveProgress) -> ObjectiveProgress:
-        """Give an objective's progress; without its figure where that is hidden (C14)."""
+        """Return an objective's progress; without its figure where that is hidden (C14)."""
         actual = progress.actual
         note = self.hidden(progress.objective.metric, actual) if actual else None
         if actual is None or note is None:

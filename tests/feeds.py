@@ -14,7 +14,7 @@ FEEDS = sorted((REPOSITORY / "examples").glob("*.jsonl"))
 
 
 def messages(feed: Path) -> list[bytes]:
-    """Give a feed's messages, as the intake takes its body apart."""
+    """Return a feed's messages, as the intake takes its body apart."""
     return list(cloudevents.split(feed.read_bytes()))
 
 
@@ -25,7 +25,7 @@ def play(accord: Accord, feed: Path) -> list[Outcome]:
 
 @contextmanager
 def simulated(folder: Path) -> Iterator[Accord]:
-    """Give a simulated store, made in a folder if it is not there."""
+    """Return a simulated store, made in a folder if it is not there."""
     settings = Settings(store=f"sqlite:///{folder}/accord.db")
     init(settings, simulated=True)
     with bootstrap(settings) as accord:
@@ -34,7 +34,7 @@ def simulated(folder: Path) -> Iterator[Accord]:
 
 @contextmanager
 def played(folder: Path) -> Iterator[Accord]:
-    """Give a simulated store into which all feeds were played, with nothing folded yet."""
+    """Return a simulated store into which all feeds were played, with nothing folded yet."""
     with simulated(folder) as accord:
         for feed in FEEDS:
             play(accord, feed)

@@ -172,23 +172,23 @@ V = TypeVar("V", bound=Value)
 
 
 def changed(value: V, /, **changes: object) -> V:
-    """Give the value with some fields otherwise, validated."""
+    """Return the value with some fields otherwise, validated."""
     return type(value)(**{**dict(value), **changes})
 
 
 def usd(amount: str) -> Money:
-    """Give an amount of dollars."""
+    """Return an amount of dollars."""
     return Money(amount=Decimal(amount), currency="USD")
 
 
 def split(ours: str, theirs: str) -> RevenueSplit:
-    """Give a split of joint revenue, in percent."""
+    """Return a split of joint revenue, in percent."""
     shares = {OURS: Decimal(ours), THEIRS: Decimal(theirs)}
     return RevenueSplit(shares=shares, trigger=Trigger.PAYMENT)
 
 
 def referral_share(percent: str) -> RevenueShare:
-    """Give the partner's share of what a referred client pays in its first year."""
+    """Return the partner's share of what a referred client pays in its first year."""
     return RevenueShare(
         to=THEIRS, share=Decimal(percent), basis="first-year", trigger=Trigger.PAYMENT
     )
@@ -918,7 +918,7 @@ C = TypeVar("C", bound=Command)
 
 
 def example(kind: type[C], /, **changes: object) -> C:
-    """Give the life's first command of a kind, with some fields otherwise."""
+    """Return the life's first command of a kind, with some fields otherwise."""
     command = EXAMPLES[kind].command
     assert isinstance(command, kind)
     return changed(command, **changes)
@@ -928,7 +928,7 @@ Kinds = type[Command] | tuple[type[Command], ...]
 
 
 def before(kind: type[Command], *, without: Kinds = (), of: str | None = None) -> Story:
-    """Give the story up to the first command of a kind; `without` some steps (`of` one party)."""
+    """Return the story up to the first command of a kind; `without` some steps (`of` one party)."""
     steps = LIFE[: LIFE.index(EXAMPLES[kind])]
     left_out = [
         step for step in steps if isinstance(step.command, without) and of in {None, step.party}
@@ -939,12 +939,12 @@ def before(kind: type[Command], *, without: Kinds = (), of: str | None = None) -
 
 
 def after(kind: type[Command]) -> Story:
-    """Give the story up to the first command of a kind, and with it."""
+    """Return the story up to the first command of a kind, and with it."""
     return Story().given(LIFE[: LIFE.index(EXAMPLES[kind]) + 1])
 
 
 def at(stage: Stage | None) -> Story:
-    """Give the story up to where the partnership enters a stage; nothing happened before any."""
+    """Return the story up to where the partnership enters a stage; nothing happened before any."""
     story = Story()
     steps = iter(LIFE)
     while story.partnership.stage != stage:

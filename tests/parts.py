@@ -68,7 +68,7 @@ def database(postgres_server: Server) -> Iterator[str]:
 
 @contextmanager
 def empty_database(server: Server) -> Iterator[str]:
-    """Give the address of an empty database, which is removed at the end."""
+    """Return the address of an empty database, which is removed at the end."""
     name = f"accord_test_{uuid.uuid4().hex}"
     postgres.create(server.admin, name)
     yield server.url(name)

@@ -27,7 +27,7 @@ E = TypeVar("E", bound=Event)
 
 
 def moment(text: str) -> datetime:
-    """Give the moment that `text` names in UTC: `2026-01-05T09:30`, or nine o'clock of a day."""
+    """Return the moment that `text` names in UTC: `2026-01-05T09:30`, or nine o'clock of a day."""
     return datetime.fromisoformat(text if "T" in text else f"{text}T09:00").replace(tzinfo=UTC)
 
 
@@ -53,7 +53,7 @@ class Story:
     judged: Judged = field(default_factory=Judged)
 
     def __repr__(self) -> str:
-        """Give what a failing test needs to show: when it is, and what happened."""
+        """Return what a failing test needs to show: when it is, and what happened."""
         return f"Story({self.now:%Y-%m-%dT%H:%M}: {[each.event.wire for each in self.history]})"
 
     @property
@@ -84,7 +84,7 @@ class Story:
         return [each.event for each in self.history if isinstance(each.event, kind)]
 
     def copy(self) -> Self:
-        """Give a story that goes on from here by itself."""
+        """Return a story that goes on from here by itself."""
         return replace(self, history=[*self.history], states={**self.states})
 
     def given(self, steps: Iterable[Step]) -> Self:
@@ -103,7 +103,7 @@ class Story:
         return self._until(self.now + timedelta(**duration))
 
     def when(self, party: str, command: Command, *, happened: str | None = None) -> list[Event]:
-        """Give the events that the command decides, once they are recorded."""
+        """Return the events that the command decides, once they are recorded."""
         self._until(self.now)
         occurred = moment(happened) if happened else self.now
         act = Act(party, f"{party}-manager", occurred, self.now)
@@ -115,7 +115,7 @@ class Story:
         return events + self._record(stream, events, act)
 
     def refuses(self, party: str, command: Command, *, happened: str | None = None) -> Refused:
-        """Give the refusal of a command that must be refused, and that leaves no trace."""
+        """Return the refusal of a command that must be refused, and that leaves no trace."""
         self._until(self.now)
         before = len(self.history)
         with pytest.raises(Refused) as refusal:

@@ -25,12 +25,12 @@ class Row(NamedTuple):
 
 
 def code(cell: str) -> list[str]:
-    """Give what is between backquotes."""
+    """Return what is between backquotes."""
     return re.findall(r"`([^`]+)`", cell)
 
 
 def tables() -> list[list[str]]:
-    """Give the cells of every row of every table, without the heads."""
+    """Return the cells of every row of every table, without the heads."""
     lines = PAGE.read_text(encoding="utf-8").splitlines()
     cells = [
         [each.strip() for each in line.strip("|").split("|")] for line in lines if line[:1] == "|"
@@ -43,7 +43,7 @@ GONE = [code(cells[0])[0] for cells in tables() if len(cells) == 2]
 
 
 def defined(file: Path) -> set[str]:
-    """Give the classes and functions that a module defines."""
+    """Return the classes and functions that a module defines."""
     tree = ast.parse(file.read_text(encoding="utf-8"))
     found = {each.name for each in tree.body if isinstance(each, ast.ClassDef | ast.FunctionDef)}
     assigned = [

@@ -98,7 +98,7 @@ def help_of(command: str, capsys: pytest.CaptureFixture[str], patch: pytest.Monk
 
 
 def command_of(use: str) -> str:
-    """Give the command that is used, with the one below it where it is a group (`rules try`)."""
+    """Return the command that is used, with the one below it where it is a group (`rules try`)."""
     words = use.split()
     groups = {
         each.name: {below.name for below in each.typer_instance.registered_commands}

@@ -124,7 +124,7 @@ def _about(bundle: Bundle) -> dict[str, Any]:
 
 
 def show(found: dict[str, Any]) -> str:
-    """Give what was measured as tables of Markdown."""
+    """Return what was measured as tables of Markdown."""
     machine, of = found["machine"], found["feed"]
     rates = [(f"{rate:,}", name) for name, rate in found["per_second"].items()]
     verified = [

@@ -31,7 +31,7 @@ _NODE = 65
 
 
 def plain(name: str) -> str:
-    """Give the name of the plain limit beside a contender."""
+    """Return the name of the plain limit beside a contender."""
     return f"plain SHA-256 of as many nodes as for {name}"
 
 
@@ -72,7 +72,7 @@ def _hold(proofs: Iterable[bool]) -> None:
 
 
 def _hashed(work: Callable[[], object]) -> int:
-    """Give how many inner nodes are hashed in it."""
+    """Return how many inner nodes are hashed in it."""
     count = 0
 
     def counting(left: bytes, right: bytes) -> bytes:
@@ -89,7 +89,7 @@ def _hashed(work: Callable[[], object]) -> int:
 
 
 def length(size: int) -> dict[str, Any]:
-    """Give how long the longest inclusion proof in a log of this size is, and how many hashes.
+    """Return how long the longest inclusion proof in a log of this size is, and how many hashes.
 
     It is written as it is handed out, with the checkpoint that it leads to and two cosignatures.
     """
@@ -104,7 +104,7 @@ def length(size: int) -> dict[str, Any]:
 
 
 def _levels(size: int) -> list[list[bytes]]:
-    """Give the nodes of a tree, level by level from the leaves up."""
+    """Return the nodes of a tree, level by level from the leaves up."""
     levels = [[leaf_hash(number.to_bytes(8)) for number in range(size)]]
     while len(levels[-1]) > 1:
         below = levels[-1]

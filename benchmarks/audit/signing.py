@@ -27,12 +27,12 @@ VALID = timedelta(days=1)
 
 
 def signer(party: str) -> Signer:
-    """Give a party's key, the same in each run."""
+    """Return a party's key, the same in each run."""
     return Signer(sha256(party.encode()).digest())
 
 
 def signed(lines: Iterable[bytes], parties: Iterable[str]) -> Iterator[bytes]:
-    """Give the lines of one partnership's feed, with keys, and signed from there on."""
+    """Yield the lines of one partnership's feed, with keys, and signed from there on."""
     signers: dict[str, Signer] = {}
     for line in lines:
         event = orjson.loads(line)

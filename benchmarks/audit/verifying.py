@@ -108,7 +108,7 @@ def measure(ran: Rates, passed: Rates, bundle: Bundle) -> None:
 
 
 def contenders() -> list[str]:
-    """Give the verifiers that can be run here."""
+    """Return the verifiers that can be run here."""
     found = [name for name, (program, *_) in _VERIFIERS.items() if shutil.which(program)]
     for each in _VERIFIERS.keys() - set(found):
         say(f"{each} is left out: {_VERIFIERS[each][0]} is not installed")
@@ -116,14 +116,14 @@ def contenders() -> list[str]:
 
 
 def ratios(measured: Collection[str]) -> list[tuple[str, str, str]]:
-    """Give what is set beside what of all that was measured; nothing is aimed at."""
+    """Return what is set beside what of all that was measured; nothing is aimed at."""
     beside = {UNSIGNED: f"{HASH}, {UNSIGNED}", SIGNED: VERIFY}
     pairs = [(f"{name}, {kind}", plain) for name in _VERIFIERS for kind, plain in beside.items()]
     return [(one, other, "") for one, other in pairs if one in measured]
 
 
 def node() -> str:
-    """Give the version of Node.js, or that it is missing."""
+    """Return the version of Node.js, or that it is missing."""
     if not shutil.which("node"):
         return "missing"
     found = subprocess.run(["node", "--version"], check=True, capture_output=True, text=True)  # noqa: S607 - the user's

@@ -92,7 +92,7 @@ def _machine(on: Servers) -> dict[str, Any]:
 
 
 def show(found: dict[str, Any]) -> str:
-    """Give what was measured as tables of Markdown."""
+    """Return what was measured as tables of Markdown."""
     machine, of = found["machine"], found["feed"]
     clients = ", ".join(f"{name} {each}" for name, each in machine["clients"].items())
     rates = [

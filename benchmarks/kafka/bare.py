@@ -55,12 +55,12 @@ class Clock:
 
 
 def changelog(group: str) -> str:
-    """Give the topic that Faust keeps a group's table in."""
+    """Return the topic that Faust keeps a group's table in."""
     return f"{group}-{TABLE}-changelog"
 
 
 def group(loop: str, topic: str) -> str:
-    """Give the group that a loop reads a topic in."""
+    """Return the group that a loop reads a topic in."""
     return f"{topic}-{loop}"
 
 

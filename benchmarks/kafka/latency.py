@@ -62,7 +62,7 @@ Moments = dict[Hashable, float]
 
 
 def measure(servers: Servers, name: str, flow: Flow) -> dict[str, Any]:
-    """Give the latencies at this flow, the rate that there really was, and what then waited."""
+    """Return the latencies at this flow, the rate that there really was, and what then waited."""
     before, commands = _commands(flow)
     with site(servers, name) as here, ExitStack() as stack:
         bare = _bare(here, commands[: flow.rate * flow.bare_seconds], flow.rate)
@@ -101,7 +101,7 @@ def measure(servers: Servers, name: str, flow: Flow) -> dict[str, Any]:
 
 
 def _commands(flow: Flow) -> tuple[list[bytes], list[bytes]]:
-    """Give what is decided before, and the commands that are measured."""
+    """Return what is decided before, and the commands that are measured."""
     count = flow.rate * flow.seconds
     formed = FORMING * flow.partnerships
     lines = feed(formed + count, flow.partnerships)
@@ -169,7 +169,7 @@ class Arrivals:
         self._thread = Thread(target=self._listen, daemon=True)
 
     def first(self, name: Callable[[bytes], Hashable]) -> Moments:
-        """Give when the first of each name arrived."""
+        """Return when the first of each name arrived."""
         arrived: Moments = {}
         for at, value in self._arrived.copy():
             arrived.setdefault(name(value), at)
@@ -197,7 +197,7 @@ class Arrivals:
 
 @contextmanager
 def _consumed(broker: str, topic: str) -> Iterator[Arrivals]:
-    """Give what arrives on a topic from now on."""
+    """Return what arrives on a topic from now on."""
     with closing(KafkaConsumer(bootstrap_servers=broker, enable_auto_commit=False)) as consumer:
         parts = [TopicPartition(topic, each) for each in consumer.partitions_for_topic(topic)]
         consumer.assign(parts)
@@ -216,7 +216,7 @@ def _consumed(broker: str, topic: str) -> Iterator[Arrivals]:
 
 @contextmanager
 def _saved(store: str) -> Iterator[Arrivals]:
-    """Give what a projector saves from now on for a publisher to tell."""
+    """Return what a projector saves from now on for a publisher to tell."""
     with (
         closing(PostgresViews(Datastore(store))) as views,
         LeaderLock(store, "benchmark", CHANNEL) as lead,
@@ -236,7 +236,7 @@ def _saved(store: str) -> Iterator[Arrivals]:
 
 
 def _batches(earlier: Work, later: Work) -> dict[str, float]:
-    """Give how large the batches were between two looks, and how long one took."""
+    """Return how large the batches were between two looks, and how long one took."""
     handled, count, seconds = (b - a for a, b in zip(earlier, later, strict=True))
     if not count:
         return {"batches": 0, "size": 0.0, "milliseconds": 0.0}
@@ -266,7 +266,7 @@ def _by(name: Callable[[bytes], Hashable], raws: Iterable[bytes], sent: Iterable
 
 
 def _summary(sent: Mapping[Hashable, float], arrived: Mapping[Hashable, float]) -> dict[str, float]:
-    """Give how many were sent and arrived, and the quantiles of milliseconds between."""
+    """Return how many were sent and arrived, and the quantiles of milliseconds between."""
     took = [1000 * (arrived[name] - at) for name, at in sent.items() if name in arrived]
     if len(took) < 2:  # noqa: PLR2004 - less has no quantiles
         raise DidNotStart(f"{len(took)} of {len(sent)} messages arrived")

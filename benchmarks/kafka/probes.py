@@ -25,7 +25,7 @@ _DAY = timedelta(days=1)
 
 
 def prepared(count: int) -> Iterator[bytes]:
-    """Give what has to be accepted before: partnerships, with a milestone for each probe."""
+    """Yield what has to be accepted before: partnerships, with a milestone for each probe."""
     for raw in feed(FORMING * PARTNERSHIPS, PARTNERSHIPS):
         line = orjson.loads(raw)
         yield orjson.dumps(line | {"source": SOURCE, "subject": _probed(line["subject"])})
@@ -40,7 +40,7 @@ def prepared(count: int) -> Iterator[bytes]:
 
 
 def probe(number: int) -> bytes:
-    """Give the command of this number: a referral on the day after a milestone was due."""
+    """Return the command of this number: a referral on the day after a milestone was due."""
     _, theirs = _partnership(number)
     data = {"deal": f"probe-{number}", "lead": f"Lead {number}", "campaign": "webinar"}
     at = _due(number) + _DAY
@@ -48,7 +48,7 @@ def probe(number: int) -> bytes:
 
 
 def alert(number: int) -> str:
-    """Give the identity of the alert that it makes."""
+    """Return the identity of the alert that it makes."""
     partnership, _ = _partnership(number)
     return alert_id("milestone-missed", 1, partnership, _milestone(number))
 

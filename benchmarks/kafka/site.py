@@ -73,15 +73,15 @@ class Worker:
     health: str
 
     def handled(self) -> int:
-        """Give how many messages or events it has handled."""
+        """Return how many messages or events it has handled."""
         return int(self._metrics().get("accord_handled_total", 0))
 
     def lag(self) -> int:
-        """Give how many wait for it."""
+        """Return how many wait for it."""
         return int(self._metrics().get("accord_lag_events", 0))
 
     def work(self) -> Work:
-        """Give what it has done."""
+        """Return what it has done."""
         found = self._metrics()
         return Work(
             int(found["accord_handled_total"]),
@@ -130,7 +130,7 @@ class Site:
 
     @contextmanager
     def running(self, *roles: str) -> Iterator[list[Worker]]:
-        """Give processes of these roles once all of them are started; stop them at the end."""
+        """Return processes of these roles once all of them are started; stop them at the end."""
         processes: list[Process] = []
         try:
             # One by one, so that those that started are stopped should the next one fail.
@@ -166,7 +166,7 @@ class Site:
 
     @contextmanager
     def history(self) -> Iterator[PostgresStore]:
-        """Give the history."""
+        """Return the history."""
         with closing(PostgresStore.open(self.settings.store)) as history:
             yield history
 
@@ -178,7 +178,7 @@ class Site:
 
     @contextmanager
     def folded(self) -> Iterator[Callable[[], int]]:
-        """Give what tells how many events are folded and saved."""
+        """Return what tells how many events are folded and saved."""
         asked = "SELECT coalesce(sum(idx + 1), 0)::int FROM views.positions WHERE track = %s"
         with closing(Datastore(self.settings.store)) as datastore:
             yield lambda: (datastore.one(asked, LIVE) or (0,))[0]
@@ -204,14 +204,14 @@ class Site:
 
 @contextmanager
 def site(of: Servers, name: str) -> Iterator[Site]:
-    """Give a site on these servers under a name that none had before."""
+    """Return a site on these servers under a name that none had before."""
     settings = Settings(store=of.postgres.create(name), kafka=of.broker.address, topics=name)
     migrate(settings, simulated=True)
     yield Site(settings, of.folder)
 
 
 def partnership(raw: bytes) -> bytes:
-    """Give the key of a command: its partnership."""
+    """Return the key of a command: its partnership."""
     return str(orjson.loads(raw)["subject"]).encode()
 
 

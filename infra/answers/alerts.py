@@ -40,7 +40,7 @@ def ask(
     when: AsOf = NOW,
     page: Paging = Paging(),  # noqa: B008 - frozen
 ) -> Alerts:
-    """Give a page of alerts, each as it is now or was at the moment that is asked about.
+    """Return a page of alerts, each as it is now or was at the moment that is asked about.
 
     Raises `NotFound` for an unknown partnership or a cursor of another question.
     """
@@ -72,7 +72,7 @@ def ask(
 
 
 def _from(accord: Accord, start: str) -> Iterator[str]:
-    """Give the partnerships by name, beginning with `start`."""
+    """Yield the partnerships by name, beginning with `start`."""
     last = start
     if start:
         yield start
@@ -110,7 +110,7 @@ class Change(NamedTuple):
 def changes(
     accord: Accord, after: str | None = None, partnership: str | None = None
 ) -> tuple[Sequence[Change], str]:
-    """Give the next changes of alerts in order, and the cursor to ask with next.
+    """Return the next changes of alerts in order, and the cursor to ask with next.
 
     Without `after` it begins with the first change of all. Raises `NotFound` for a cursor of
     something else.
@@ -125,7 +125,7 @@ def changes(
 
 
 def number_of(cursor: str | None) -> int:
-    """Give the number of the output that a cursor of `changes` names; 0 without one.
+    """Return the number of the output that a cursor of `changes` names; 0 without one.
 
     Raises `NotFound` for a cursor of something else.
     """
@@ -133,7 +133,7 @@ def number_of(cursor: str | None) -> int:
 
 
 def last_change(accord: Accord) -> str:
-    """Give the cursor after which nothing has changed yet."""
+    """Return the cursor after which nothing has changed yet."""
     return _written(accord.views.last_output())
 
 
@@ -145,28 +145,28 @@ def _written(number: int) -> str:
 
 
 def text(found: Alerts) -> Iterator[Block]:
-    """Give each alert with its state, its id, and what happened."""
+    """Yield each alert with its state, its id, and what happened."""
     if not found.items:
         yield Note("There are no such alerts.")
     yield from blocks(found.items)
 
 
 def blocks(alerts: Iterable[Alert], indent: int = 0) -> Iterator[Block]:
-    """Give the lines of alerts, for an answer that lists some."""
+    """Yield the lines of alerts, for an answer that lists some."""
     for each in alerts:
         yield heading(each, each.id, indent)
         yield Hanging(" " * (indent + 11), outcome(each))
 
 
 def heading(alert: Alert, name: str, indent: int = 0) -> Line:
-    """Give the line that names an alert: its state, the day it opened, a name."""
+    """Return the line that names an alert: its state, the day it opened, a name."""
     style = _STYLES[alert.kind] if alert.state is AlertState.OPEN else ""
     reminder = "  (reminder)" if alert.kind is AlertKind.REMINDER else ""
     return Line(f"{alert.state:9}  {day(alert.since)}  {name}{reminder}", style, indent)
 
 
 def outcome(alert: Alert) -> str:
-    """Give an alert in words: what it says and, if it has ended, what ended it."""
+    """Return an alert in words: what it says and, if it has ended, what ended it."""
     if alert.until is None:
         return alert.text
     return f"{alert.text} {alert.state.capitalize()} {day(alert.until)}: {alert.ended}"

@@ -49,7 +49,7 @@ def ask(
 
 
 def text(answer: Attributes) -> Iterator[Block]:
-    """Give the figures, a line for each attribute, and what to beware of."""
+    """Yield the figures, a line for each attribute, and what to beware of."""
     found = answer.comparison
     over = answer.period or "all time"
     yield Line(f"{answer.metric}, {over}: {len(found.partnerships)} with a figure", "bold")

@@ -29,7 +29,7 @@ def ask(accord: Accord, id: PartnershipId, when: AsOf = NOW) -> Candidates:
 
 
 def text(answer: Candidates) -> Iterator[Block]:
-    """Give the candidates by rank, each with the reasons for its place."""
+    """Yield the candidates by rank, each with the reasons for its place."""
     if not answer.candidates:
         yield Note("There are no candidates.")
     yield Table(

@@ -12,12 +12,12 @@ from infra.answers.logs import NotFound
 
 
 def written(question: str, *place: str | int) -> str:
-    """Give the cursor of a place in the answer to a question."""
+    """Return the cursor of a place in the answer to a question."""
     return urlsafe_b64encode(orjson.dumps([question, *place])).decode().rstrip("=")
 
 
 def read(question: str, cursor: str, *parts: type[str] | type[int]) -> list[Any]:
-    """Give the place that a cursor names: its parts, which are of these types.
+    """Return the place that a cursor names: its parts, which are of these types.
 
     Raises `NotFound` for a cursor of another question.
     """

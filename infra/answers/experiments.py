@@ -21,7 +21,7 @@ class Experiments(Answer):
 
 
 def ask(accord: Accord, id: PartnershipId, when: AsOf = NOW) -> Experiments:
-    """Give each experiment: its variants, its stop rule, its conclusion. Raises `NotFound`."""
+    """Return each experiment: its variants, its stop rule, its conclusion. Raises `NotFound`."""
     found = experiments.report(rows_of(projections.EXPERIMENTS, accord, id, when))
     return Experiments(
         simulated=accord.simulated, as_of=when.asked, id=id, experiments=tuple(found)
@@ -32,7 +32,7 @@ def ask(accord: Accord, id: PartnershipId, when: AsOf = NOW) -> Experiments:
 
 
 def text(found: Experiments) -> Iterator[Block]:
-    """Give each experiment with a table of its variants."""
+    """Yield each experiment with a table of its variants."""
     if not found.experiments:
         yield Note("There are no experiments.")
     for each in found.experiments:

@@ -167,7 +167,7 @@ def ask(accord: Accord, reference: Reference, when: AsOf = NOW) -> Explanation:
 
 
 def _read(accord: Accord, partnership: str, when: AsOf) -> tuple[Sight, Iterator[Recorded]]:
-    """Give what the viewer sees of a partnership, and the events of its log."""
+    """Return what the viewer sees of a partnership, and the events of its log."""
     sight = sight_of(accord.history, partnership, when)
     return sight, filter(sight.shows, whole_log(accord.history, partnership, when))
 
@@ -251,7 +251,7 @@ class _Figures:
             self._measured.append(recorded)
 
     def explained(self, period: str, segment: str) -> tuple[ExplainedFigure, ...]:
-        """Give the figure of a period in each of its units, with the events that made it."""
+        """Return the figure of a period in each of its units, with the events that made it."""
         report = figures.report(self.rows, period, {self.metric.name})
         return tuple(
             self._explained(line, period, segment)
@@ -275,7 +275,7 @@ class _Figures:
     def _sources(
         self, period: str, segment: str, unit: str
     ) -> Iterator[tuple[str, frozenset[int]]]:
-        """Give the parts of a period that were counted, and the reports of those reported."""
+        """Yield the parts of a period that were counted, and the reports of those reported."""
         known = figures.figure(self.rows, self.metric.name, period, segment, unit)
         if known is None:
             return
@@ -325,7 +325,7 @@ def _within(period: str) -> set[str]:
 
 
 def _item(sight: Sight, recorded: Recorded) -> TimelineItem:
-    """Give the timeline's item of an event, without a figure that is too small to be shown."""
+    """Return the timeline's item of an event, without a figure that is too small to be shown."""
     item = timeline.item(recorded)
     fewer = sight.fewer_than(recorded)
     return item if fewer is None else replace(item, text=f"(fewer than {fewer}: not shown)")
@@ -344,7 +344,7 @@ def _agrees_a_rule(recorded: Recorded) -> bool:
 def _looking_at(
     rules: Iterable[Recorded], rows: Rows, metric: Metric, period: str, segment: str
 ) -> list[Recorded]:
-    """Give the events that agreed the rules which look at a figure, each in force then."""
+    """Return the events that agreed the rules which look at a figure, each in force then."""
     minimum = None
     if metric.name == LEADS and "Q" in period and not segment:
         minimum = kpis.minimum_for(period, kpis.agreed_row(rows))
@@ -451,7 +451,7 @@ class _Reading:
         return [each for each in bodies if each.id == self.reference]
 
     def item(self, index: int) -> TimelineItem:
-        """Give one of the events that are evidence of the alert."""
+        """Return one of the events that are evidence of the alert."""
         return _item(self.sight, self._kept[index])
 
 
@@ -498,7 +498,7 @@ def _alert(accord: Accord, reference: str, when: AsOf) -> tuple[str, AlertExplai
 
 
 def text(found: Explanation) -> Iterator[Block]:
-    """Give the explanation: what it is, the rule, the figures, the events."""
+    """Yield the explanation: what it is, the rule, the figures, the events."""
     explained = found.explained
     match explained:
         case AlertExplained():

@@ -33,7 +33,7 @@ def ask(
     ] = None,
     when: AsOf = NOW,
 ) -> DealFunnel:
-    """Give how many deals go on at each step, and how other channels compare (C19).
+    """Return how many deals go on at each step, and how other channels compare (C19).
 
     Raises `NotFound`.
     """
@@ -48,7 +48,7 @@ def ask(
 
 
 def text(found: DealFunnel) -> Iterator[Block]:
-    """Give the steps, with the worst one marked, then the rates that other channels have too."""
+    """Yield the steps, with the worst one marked, then the rates that other channels have too."""
     shown = found.funnel
     yield Line(f"{found.id}, {shown.period or 'all time'}", "bold")
     yield Table(

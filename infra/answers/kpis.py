@@ -36,7 +36,7 @@ class Kpis(Answer):
 
 
 def ask(accord: Accord, id: PartnershipId, period: PeriodName = None, when: AsOf = NOW) -> Kpis:
-    """Give the figures of a period, or of every quarter, and each objective's progress.
+    """Return the figures of a period, or of every quarter, and each objective's progress.
 
     A share has a credible interval (C21). Raises `NotFound`.
     """
@@ -57,7 +57,7 @@ def ask(accord: Accord, id: PartnershipId, period: PeriodName = None, when: AsOf
 
 
 def text(found: Kpis) -> Iterator[Block]:
-    """Give a table for each period, then the objectives."""
+    """Yield a table for each period, then the objectives."""
     if not found.figures:
         yield Note("There are no figures.")
     for period, lines in groupby(found.figures, key=lambda line: line.period):
@@ -86,7 +86,7 @@ def _figures_table(title: str, lines: Iterable[figures.Line]) -> Table:
 
 
 def objectives_table(objectives: Iterable[ObjectiveProgress], indent: int = 0) -> Table:
-    """Give a table of objectives: baseline, target, deadline, and the figure so far."""
+    """Return a table of objectives: baseline, target, deadline, and the figure so far."""
     return Table(
         ["METRIC", ">FROM", ">TARGET", "BY", ">ACTUAL", "MET"],
         [
@@ -106,7 +106,7 @@ def objectives_table(objectives: Iterable[ObjectiveProgress], indent: int = 0) -
 
 
 def compared(line: figures.Line) -> str:
-    """Give what a figure is compared to (a minimum, other channels), and its note."""
+    """Return what a figure is compared to (a minimum, other channels), and its note."""
     parts = []
     if target := line.target:
         short = f", short by {number(target.shortfall)}" if target.shortfall else ""
@@ -124,7 +124,7 @@ def compared(line: figures.Line) -> str:
 
 
 def believed(line: figures.Line) -> str:
-    """Give the posterior of a rate in words, and the prior that it started from (C21)."""
+    """Return the posterior of a rate in words, and the prior that it started from (C21)."""
     posterior = line.posterior
     if posterior is None:
         return ""
@@ -141,7 +141,7 @@ def believed(line: figures.Line) -> str:
 
 
 def named(line: figures.Line) -> str:
-    """Give a figure with its metric, period and segment: ``leads 2026-Q1: 8``."""
+    """Return a figure with its metric, period and segment: ``leads 2026-Q1: 8``."""
     segment = f" {line.segment}" if line.segment else ""
     return f"{line.metric} {line.period}{segment}: {figure(line)}"
 

@@ -260,7 +260,7 @@ def typed_row(projection: Projection, partnership: str, key: str, row: Row) -> A
 def rows_of(
     projection: Projection, accord: Accord, partnership: str, when: AsOf = NOW
 ) -> dict[str, Any]:
-    """Give a partnership's rows of a projection, by key, each as its type.
+    """Return a partnership's rows of a projection, by key, each as its type.
 
     They are the saved rows, or those of a replay for a moment or a party. Raises `NotFound`.
     """

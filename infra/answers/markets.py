@@ -34,7 +34,7 @@ def ask(accord: Accord, partnership: Only = (), when: AsOf = NOW) -> Markets:
 
 
 def text(answer: Markets) -> Iterator[Block]:
-    """Give the markets by rank, then the mistakes that were made in each."""
+    """Yield the markets by rank, then the mistakes that were made in each."""
     if not answer.markets:
         yield Note("No partnership has a market yet (TargetMarket).")
     yield Table(

@@ -18,7 +18,7 @@ PAGE = 500
 
 
 def members(accord: Accord, when: AsOf) -> Iterator[Member]:
-    """Give all partnerships and programs that the viewer is a party of, by identifier."""
+    """Yield all partnerships and programs that the viewer is a party of, by identifier."""
     names = partnerships(accord.history)
     while page := list(islice(names, PAGE)):
         party = when.viewer.party
@@ -27,7 +27,7 @@ def members(accord: Accord, when: AsOf) -> Iterator[Member]:
 
 
 def chosen(accord: Accord, names: Iterable[str], when: AsOf) -> Iterator[Member]:
-    """Give these partnerships. Raises `NotFound` for one that the viewer is no party of."""
+    """Yield these partnerships. Raises `NotFound` for one that the viewer is no party of."""
     asked = list(names)
     for name in asked:
         size_of(accord.history, name)
@@ -38,14 +38,17 @@ def chosen(accord: Accord, names: Iterable[str], when: AsOf) -> Iterator[Member]
 
 
 def names_of(accord: Accord, party: str) -> Iterator[str]:
-    """Give the partnerships and the programs of a party, by identifier."""
+    """Yield the partnerships and the programs of a party, by identifier."""
     names = partnerships(accord.history)
     while page := list(islice(names, PAGE)):
         yield from _names_of(accord, page, party)
 
 
 def _names_of(accord: Accord, names: list[str], party: str) -> list[str]:
-    """Give those that are a party's. A party never leaves, so the views say enough of any time."""
+    """Return those that are a party's.
+
+    A party never leaves, so the views of now answer for any time.
+    """
     overviews = row_of_each(accord, OVERVIEW, OVERVIEW_ROW, names)
     others = [each for each in names if each not in overviews]
     traits = row_of_each(accord, TRAITS, TRAITS_ROW, others)
@@ -62,7 +65,7 @@ def _members(accord: Accord, names: list[str], when: AsOf) -> Iterator[Member]:
 
 
 def _now(accord: Accord, names: list[str]) -> Iterator[Member]:
-    """Give partnerships from saved rows: one statement for each projection."""
+    """Yield partnerships from saved rows: one statement for each projection."""
     rows = {each.name: accord.views.rows_of(each.name, names) for each in (OVERVIEW, TRAITS, KPIS)}
     states = accord.views.rows(ALERTS.name, [(name, STATE) for name in names])
     rows[ALERTS.name] = {name: {key: row} for (name, key), row in states.items()}
@@ -80,7 +83,7 @@ def _now(accord: Accord, names: list[str]) -> Iterator[Member]:
 
 
 def _then(accord: Accord, names: list[str], when: AsOf) -> Iterator[Member]:
-    """Give partnerships by replay of their logs, as far as the viewer sees them."""
+    """Yield partnerships by replay of their logs, as far as the viewer sees them."""
     party = when.viewer.party
     for name in names:
         sight = Sight(when.viewer)

@@ -31,12 +31,12 @@ class Metrics(Item):
 
 
 def ask() -> Metrics:
-    """Give the catalogue of metrics: unit, direction, and how periods add up (C19)."""
+    """Return the catalogue of metrics: unit, direction, and how periods add up (C19)."""
     return Metrics(items=tuple(map(described, CATALOGUE.values())))
 
 
 def described(metric: metric_catalogue.Metric) -> Metric:
-    """Give what the catalogue says of a metric."""
+    """Return what the catalogue says of a metric."""
     return Metric(
         metric=metric.name,
         unit=metric.unit,
@@ -49,7 +49,7 @@ def described(metric: metric_catalogue.Metric) -> Metric:
 
 
 def text(found: Metrics) -> Iterator[Block]:
-    """Give a line for each metric."""
+    """Yield a line for each metric."""
     yield Table(
         ["METRIC", "UNIT", "BETTER", "SEVERAL PERIODS", "FIGURES"],
         [

@@ -65,7 +65,7 @@ class Tally:
                     found.append(refused)
 
     def report(self, accord: Accord) -> Report:
-        """Give the counts and the refusals."""
+        """Return the counts and the refusals."""
         return Report(
             simulated=accord.simulated,
             accepted=self.accepted,

@@ -37,7 +37,7 @@ class Partnerships(Page[Partnership]):
 
 
 def ask(accord: Accord, when: AsOf = NOW, page: Paging = Paging()) -> Partnerships:  # noqa: B008 - frozen
-    """Give a page of partnerships. Raises `NotFound` for a cursor of another question."""
+    """Return a page of partnerships. Raises `NotFound` for a cursor of another question."""
     after = "" if page.after is None else cursors.read("list", page.after, str)[0]
     names = accord.history.partnerships(after, page.limit + 1)
     following = cursors.written("list", names[page.limit - 1]) if names[page.limit :] else None
@@ -102,7 +102,7 @@ class _Counted:
 
 
 def text(found: Partnerships) -> Iterator[Block]:
-    """Give a line for each partnership."""
+    """Yield a line for each partnership."""
     yield Table(
         ["ID", "STAGE", "PARTIES", ">EVENTS", ">ALERTS", "LAST RECORDED"],
         [

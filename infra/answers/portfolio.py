@@ -54,7 +54,7 @@ def ask(accord: Accord, when: AsOf = NOW) -> Portfolios:
 
 
 def _moment(accord: Accord, when: AsOf) -> datetime:
-    """Give the moment that is asked about; a simulated store's now is its last record."""
+    """Return the moment that is asked about; a simulated store's now is its last record."""
     if asked := when.at or when.known:
         return asked
     if not accord.simulated:
@@ -69,7 +69,7 @@ def _moment(accord: Accord, when: AsOf) -> datetime:
 
 
 def text(answer: Portfolios) -> Iterator[Block]:
-    """Give each portfolio: the sheet, then what it says as a whole."""
+    """Yield each portfolio: the sheet, then what it says as a whole."""
     if not answer.portfolios:
         yield Note("There are no partnerships.")
     for each in answer.portfolios:

@@ -186,6 +186,6 @@ class Asks:
 
 
 def keyword(name: str, annotation: Any, default: Any) -> inspect.Parameter:  # noqa: ANN401
-    """Give a keyword parameter, for the signature of the command or the route of a question."""
+    """Return a keyword parameter, for the signature of the command or the route of a question."""
     kind = inspect.Parameter.KEYWORD_ONLY
     return inspect.Parameter(name, kind, annotation=annotation, default=default)

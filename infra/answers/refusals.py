@@ -45,7 +45,7 @@ def ask(
     all: Annotated[bool, Parameter("Also those that were retried or erased.")] = False,  # noqa: FBT002 - passed by name
     page: Paging = Paging(),  # noqa: B008 - frozen
 ) -> Refusals:
-    """Give refused inputs, a page at a time. Raises `NotFound` for a cursor of another question."""
+    """Return a page of refused inputs. Raises `NotFound` for a cursor of another question."""
     after = 0 if page.after is None else cursors.read("rejected", page.after, int)[0]
     found = accord.history.refusals(None if all else "open", after, page.limit + 1)
     shown = found[: page.limit]
@@ -74,7 +74,7 @@ def _refusal(each: records.Refusal) -> Refusal:
 
 
 def text(found: Refusals) -> Iterator[Block]:
-    """Give each refused input with its number, its rule and its hint."""
+    """Yield each refused input with its number, its rule and its hint."""
     for each in found.items:
         state = "" if each.state == "open" else f", {each.state}"
         at = f" at {each.pointer}" if each.pointer else ""

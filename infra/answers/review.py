@@ -157,7 +157,7 @@ def ask(
     review: Annotated[str, Parameter("The review.", "REVIEW")],
     when: AsOf = NOW,
 ) -> Review:
-    """Give the page for a review as of its beginning, or as of an earlier moment.
+    """Return the page for a review as of its beginning, or as of an earlier moment.
 
     Raises `NotFound`.
     """
@@ -218,7 +218,7 @@ class _Seen:
     """What each party gave since the last review."""
 
     def of(self, events: Iterable[Recorded]) -> Iterator[Recorded]:
-        """Give the events, and collect from each."""
+        """Yield the events, and collect from each."""
         for recorded in events:
             self.state = aggregates.fold((recorded,), self.state)
             self._collect(recorded)
@@ -245,7 +245,7 @@ class _Seen:
 
 
 def _period(review: ReviewScheduled) -> str:
-    """Give the last period that was over: a month, or a quarter for a strategic review."""
+    """Return the last period that was over: a month, or a quarter for a strategic review."""
     month = month_of(review.at)
     if review.kind == "operational":
         return preceding(month)
@@ -253,7 +253,7 @@ def _period(review: ReviewScheduled) -> str:
 
 
 def _metrics(state: Partnership) -> set[str]:
-    """Give the metrics that both agreed to look at."""
+    """Return the metrics that both agreed to look at."""
     agreements = state.context.agreements
     charter = agreements.latest(CharterAgreed)
     objectives = charter.charter.objectives if charter else []
@@ -354,7 +354,7 @@ def _next(state: Partnership, review: ReviewScheduled) -> tuple[OpenDeadline, ..
 
 
 def text(page: Review) -> Iterator[Block]:
-    """Give the page, section by section; a section without lines is left out."""
+    """Yield the page, section by section; a section without lines is left out."""
     yield Line(f"{page.kind} review {page.review}, {minute(page.at)}", "bold")
     since = page.since
     after = f"; since {since.review or 'the kickoff'} of {since.at:%Y-%m-%d}" if since else ""

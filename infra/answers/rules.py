@@ -47,7 +47,7 @@ class Rules(Answer):
 
 
 def ask(accord: Accord, id: PartnershipId, when: AsOf = NOW) -> Rules:
-    """Give every version of the decision rules and priors. Raises `NotFound`."""
+    """Return every version of the decision rules and priors. Raises `NotFound`."""
     rules: list[AgreedRule] = []
     priors: list[AgreedPrior] = []
     for recorded in own_log(accord.history, id, when):
@@ -81,7 +81,7 @@ def ask(accord: Accord, id: PartnershipId, when: AsOf = NOW) -> Rules:
 
 
 def text(found: Rules) -> Iterator[Block]:
-    """Give a line for each version."""
+    """Yield a line for each version."""
     if not found.rules:
         yield Note("No decision rule is agreed.")
     yield Table(
@@ -109,7 +109,7 @@ def text(found: Rules) -> Iterator[Block]:
 
 
 def rule_in_words(rule: DecisionRule) -> str:
-    """Give a decision rule as people would say it."""
+    """Return a decision rule as people would say it."""
     windows = (
         f"a {rule.window}"
         if rule.consecutive == 1
@@ -122,7 +122,7 @@ def rule_in_words(rule: DecisionRule) -> str:
 
 
 def _evidence_asked(rule: DecisionRule) -> str:
-    """Give what a rule asks of its evidence (C21)."""
+    """Return what a rule asks of its evidence (C21)."""
     asked = []
     if rule.minimum_sample is not None:
         asked.append(f"{rule.minimum_sample} or more {CATALOGUE[rule.metric].denominator}")

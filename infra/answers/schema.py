@@ -60,7 +60,7 @@ def ask(
         str | None, Parameter("Such as SignAgreement.", "TYPE", positional=True)
     ] = None,
 ) -> EventTypes:
-    """Give every type, or one with its JSON Schema. Raises `NotFound` for an unknown type."""
+    """Return every type, or one with its JSON Schema. Raises `NotFound` for an unknown type."""
     commands = {cloudevents.PREFIX + name: each for name, each in command_types().items()}
     if type is None:
         in_order = sorted(commands.items(), key=lambda each: _chapter(each[1]))
@@ -88,7 +88,7 @@ def _chapter(command: type[Command]) -> int:
 
 
 def text(found: EventTypes) -> Iterator[Block]:
-    """Give a line for each type; or the JSON Schema of the one that was asked for."""
+    """Yield a line for each type; or the JSON Schema of the one that was asked for."""
     for each in found.items:
         if each.json_schema is not None:
             yield Json(each.json_schema)

@@ -136,7 +136,7 @@ def ask(
     ] = None,
     when: AsOf = NOW,
 ) -> PeriodStatements:
-    """Give what accrued up to the end of a period, issued or not, with every line (C10).
+    """Return what accrued up to the end of a period, issued or not, with every line (C10).
 
     `period` may also be the name of a statement or of a final settlement. With a `policy` nothing
     counts as issued. Raises `NotFound`.
@@ -189,7 +189,7 @@ class Issued:
 
 
 def replay(events: Iterable[Recorded], policy: AttributionPolicy | None = None) -> "Postings":
-    """Give the lines of a log, and the statements that state them."""
+    """Return the lines of a log, and the statements that state them."""
     postings = Postings(policy)
     for recorded in events:
         postings.take(recorded)
@@ -236,7 +236,7 @@ class Postings:
         self.issued.append(Issued(name, period, final, issued_at, recorded.index, balance, stated))
 
     def statement(self, issued: Issued) -> Statement:
-        """Give an issued statement with what was paid on it since."""
+        """Return an issued statement with what was paid on it since."""
         paid = Decimal(self.rows[f"statement/{issued.statement}"]["paid"])
         return Statement(
             statement=issued.statement,
@@ -253,7 +253,7 @@ class Postings:
         )
 
     def drafts(self, period: str) -> Iterator[Statement]:
-        """Give what accrued up to the end of a period and is not stated yet, by currency."""
+        """Yield what accrued up to the end of a period and is not stated yet, by currency."""
         end = bounds(period)[1]
         known = ledger(self.rows)
         parties = tuple(self.rows.get(AGREED, {}).get("parties", ()))
@@ -296,7 +296,7 @@ _MOVES = {
 
 
 def _line(row: Row) -> LedgerLine:
-    """Give a line of the ledger with its text: of what, which share, under which terms."""
+    """Return a line of the ledger with its text: of what, which share, under which terms."""
     line = LedgerLine.model_validate({**row, "text": ""})
     return line.model_copy(update={"text": "; ".join(_parts(line))})
 
@@ -334,7 +334,7 @@ def _plain(value: Decimal | None) -> str:
 
 
 def text(found: PeriodStatements) -> Iterator[Block]:
-    """Give each statement with its parts and its lines."""
+    """Yield each statement with its parts and its lines."""
     yield Line(f"{found.id}, {found.period}", "bold")
     if found.policy:
         yield Line(f"as if claims were weighed by {found.policy.value}", indent=2)

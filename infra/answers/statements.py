@@ -50,7 +50,7 @@ class IssuedStatements(Answer):
 
 
 def ask(accord: Accord, id: PartnershipId, when: AsOf = NOW) -> IssuedStatements:
-    """Give the statements that were issued, in the order of issue. Raises `NotFound`."""
+    """Return the statements that were issued, in the order of issue. Raises `NotFound`."""
     size_of(accord.history, id)
     sight_of(accord.history, id, when, figures=False)
     rows = (
@@ -78,12 +78,12 @@ def _of(names: Iterable[str], row: Row) -> dict[str, Any]:
 
 
 def state_of(balance: Balance, paid: Decimal) -> State:
-    """Give the state of an issued statement; one that owes nothing is settled at once."""
+    """Return the state of an issued statement; one that owes nothing is settled at once."""
     return State.SETTLED if balance.payer is None or paid == balance.amount else State.ISSUED
 
 
 def owed(balance: Balance, paid: Decimal) -> str:
-    """Give who owes how much to whom, and how much of it was paid."""
+    """Return who owes how much to whom, and how much of it was paid."""
     if balance.payer is None:
         return "nobody owes anything"
     amount = f"{plain(balance.amount)} {balance.currency}"
@@ -94,14 +94,14 @@ def owed(balance: Balance, paid: Decimal) -> str:
 
 
 def text(found: IssuedStatements) -> Iterator[Block]:
-    """Give a line for each statement."""
+    """Yield a line for each statement."""
     yield from blocks(found.items)
     if not found.items:
         yield Note("No statement was issued.")
 
 
 def blocks(issued: Iterable[IssuedStatement], title: str = "", indent: int = 0) -> Iterator[Block]:
-    """Give a table with a line for each statement."""
+    """Yield a table with a line for each statement."""
     yield Table(
         ["STATEMENT", "ISSUED", "BALANCE", "STATE"],
         [

@@ -82,24 +82,24 @@ Block = Line | Hanging | Table | Note | Json | Verbatim
 
 
 def minute(moment: datetime) -> str:
-    """Give a moment to the minute, UTC: ``2026-03-31 12:00``."""
+    """Return a moment to the minute, UTC: ``2026-03-31 12:00``."""
     return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M")
 
 
 def day(moment: datetime) -> str:
-    """Give the day of a moment, UTC: ``2026-03-31``."""
+    """Return the day of a moment, UTC: ``2026-03-31``."""
     return moment.astimezone(UTC).strftime("%Y-%m-%d")
 
 
 def number(value: Decimal | None, none: str = "") -> str:
-    """Give a decimal without trailing zeros: ``12.5``, ``1000``; `none` without a value."""
+    """Return a decimal without trailing zeros: ``12.5``, ``1000``; `none` without a value."""
     if value is None:
         return none
     return plain(value.quantize(Decimal(1)) if value == value.to_integral() else value.normalize())
 
 
 def amount(value: Decimal | None, unit: str) -> str:
-    """Give a figure with its unit: ``12.50 USD``, ``15 %``, ``3``; ``none`` without a value."""
+    """Return a figure with its unit: ``12.50 USD``, ``15 %``, ``3``; ``none`` without a value."""
     if value is None:
         return "none"
     if unit in MINOR_UNITS:
@@ -110,32 +110,32 @@ def amount(value: Decimal | None, unit: str) -> str:
 
 
 def counted(count: int, noun: str) -> str:
-    """Give a number of things: ``1 day``, ``4 days``."""
+    """Return a number of things: ``1 day``, ``4 days``."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def late(days: int) -> str:
-    """Give by how much an event was recorded late: ``recorded 4 days late``; "" for no days."""
+    """Return by how much an event was recorded late: ``recorded 4 days late``; "" for no days."""
     return f"recorded {counted(days, 'day')} late" if days else ""
 
 
 def signed(value: Decimal) -> str:
-    """Give a decimal with its sign: ``+12.5``, ``-3``, ``0``."""
+    """Return a decimal with its sign: ``+12.5``, ``-3``, ``0``."""
     return number(value) if value <= 0 else f"+{number(value)}"
 
 
 def tenth(percent: Decimal) -> str:
-    """Give a percentage to a tenth, rounded half to even: ``12.3 %``."""
+    """Return a percentage to a tenth, rounded half to even: ``12.3 %``."""
     return f"{number(percent.quantize(_TENTH, ROUND_HALF_EVEN))} %"
 
 
 def interval(low: Decimal, high: Decimal) -> str:
-    """Give the bounds of a rate in percent, to a tenth: ``4.7–13.5 %``."""
+    """Return the bounds of a rate in percent, to a tenth: ``4.7–13.5 %``."""
     return f"{tenth(low).removesuffix(' %')}–{tenth(high)}"
 
 
 def figure(known: Figure) -> str:
-    """Give a figure, with its numerator and denominator if it is a ratio: ``8 % (12/150)``."""
+    """Return a figure, with its numerator and denominator if it is a ratio: ``8 % (12/150)``."""
     value = amount(known.value, known.unit)
     if known.numerator is None or known.denominator is None or known.unit in MINOR_UNITS:
         return value

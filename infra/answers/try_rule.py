@@ -92,7 +92,7 @@ def _parsed(text: str) -> DecisionRule:
 
 
 def _agreed(accord: Accord, partnership: str, name: str) -> DecisionRule:
-    """Give the latest version of an agreed rule."""
+    """Return the latest version of an agreed rule."""
     agreed = {
         each.event.rule.rule: each.event.rule
         for each in own_log(accord.history, partnership)
@@ -107,7 +107,7 @@ def _agreed(accord: Accord, partnership: str, name: str) -> DecisionRule:
 
 
 def text(found: TriedRule) -> Iterator[Block]:
-    """Give what the rule finds in each window, then the alerts."""
+    """Yield what the rule finds in each window, then the alerts."""
     yield Line(f"{found.rule.rule}, tried on {found.id} since {found.since}", "bold")
     yield Line(found.text, indent=2)
     if not found.windows:

@@ -59,13 +59,13 @@ def demo(
 
 
 def shipped() -> Path:
-    """Give the folder of the examples: inside the installed package, or beside it in a checkout."""
+    """Return the folder of the examples: inside the installed package, or in the checkout."""
     packaged = Path(str(files("infra"))) / "examples"
     return packaged if packaged.is_dir() else packaged.parents[1] / "examples"
 
 
 def feeds_of(folder: Path) -> list[str]:
-    """Give the feeds of a folder, in order. Raises `NotFound` if there are none."""
+    """Return the feeds of a folder, in order. Raises `NotFound` if there are none."""
     found = sorted(str(path) for path in folder.glob("*.jsonl"))
     if not found:
         raise NotFound(
@@ -110,7 +110,7 @@ class Story(Report):
 
 
 def tell(accord: Accord, tally: Tally, feeds: int) -> Story:
-    """Give the counts, and the story of each partnership in the feeds."""
+    """Return the counts, and the story of each partnership in the feeds."""
     listed = {each.id: each for each in partnerships.ask(accord, page=_ALL).items}
     names = [name for name in tally.partnerships if name in listed]
     return Story(
@@ -125,7 +125,7 @@ _ALL = Paging(limit=LONGEST_PAGE)
 
 
 def _last_review(accord: Accord, name: str) -> Review | None:
-    """Give the page for the last review that was held of a partnership, if there was one."""
+    """Return the page for the last review that was held of a partnership, if there was one."""
     held = [each for each in show.ask(accord, name).reviews if each.done_at]
     held.sort(key=lambda each: each.done_at or each.since)
     return review.ask(accord, name, held[-1].planned.review) if held else None
@@ -170,7 +170,7 @@ def _figure(accord: Accord, name: str, line: figures.Line) -> StoryFigure:
 
 
 def text(story: Story) -> Iterator[Block]:
-    """Give the counts, each partnership's story, and the page of a review."""
+    """Yield the counts, each partnership's story, and the page of a review."""
     yield Line(f"Played {story.feeds} feeds: {ingest.counts(story)}.")
     for each in story.partnerships:
         yield Line()
@@ -207,7 +207,7 @@ def _partnership_text(each: PartnershipStory) -> Iterator[Block]:
 
 
 def _figures(shown: tuple[StoryFigure, ...]) -> Table:
-    """Give a table with a column for each period and a row for each metric and segment."""
+    """Return a table with a column for each period and a row for each metric and segment."""
     periods = list(dict.fromkeys(each.figure.period for each in shown))
     cells: dict[str, dict[str, dict[str, str]]] = {}
     for each in shown:

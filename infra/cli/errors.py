@@ -19,7 +19,7 @@ def main() -> None:
 
 
 def message(error: Exception) -> str | None:
-    """Give the error as a line for people; None for a fault of the program itself."""
+    """Return the error as a line for people; None for a fault of the program itself."""
     import sqlite3
 
     from eventsourcing.persistence import PersistenceError

@@ -116,7 +116,7 @@ def finish(report: R, text: Callable[[R], Iterable[Block]], *, as_json: bool) ->
 
 
 def text(report: Report) -> Iterator[Block]:
-    """Give the counts, then each refusal with its rule and its hint."""
+    """Yield the counts, then each refusal with its rule and its hint."""
     yield Line(f"{counts(report)}.")
     if report.refused:
         yield Line("refused", "bold")
@@ -124,13 +124,13 @@ def text(report: Report) -> Iterator[Block]:
 
 
 def counts(report: Report) -> str:
-    """Give the counts in words."""
+    """Return the counts in words."""
     shown = f"{report.accepted} accepted, {len(report.refused)} refused"
     return f"{shown}, {report.duplicates} duplicates" if report.duplicates else shown
 
 
 def refusals(refused: Iterable[RefusedEvent], indent: int) -> Iterator[Block]:
-    """Give each refusal with its rule and its hint."""
+    """Yield each refusal with its rule and its hint."""
     for each in refused:
         at = f" at {each.pointer}" if each.pointer else ""
         yield Line(f"{each.id or '(no id)'} ({each.source or 'no source'})", indent=indent)
@@ -142,7 +142,7 @@ def refusals(refused: Iterable[RefusedEvent], indent: int) -> Iterator[Block]:
 
 
 def messages(feed: IO[bytes], *, lines: bool = False) -> Iterator[bytes]:
-    """Give the single messages of a feed; JSON lines are read one at a time.
+    """Yield the single messages of a feed; JSON lines are read one at a time.
 
     A feed whose first line is a whole JSON object is one of JSON lines; so is any if `lines`.
     """

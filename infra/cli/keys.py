@@ -113,7 +113,7 @@ def register_key(
 def registration(
     signer: "Signer", id: str, party: str, actor: str, replaces: str | None
 ) -> dict[str, Any]:
-    """Give the CloudEvent by which a party registers its key, or replaces another."""
+    """Return the CloudEvent by which a party registers its key, or replaces another."""
     from domain.keyring import key_id
     from domain.values import instant
     from infra.deciding.service import wall_clock

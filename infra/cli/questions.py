@@ -126,7 +126,7 @@ def _answer(question: Question, given: dict[str, Any]) -> None:
 
 
 def _pages(question: Question, accord: Accord, given: dict[str, Any]) -> Iterator[BaseModel]:
-    """Give the answer; a paged one page after page, unless one page was asked for."""
+    """Yield the answer; a paged one page after page, unless one page was asked for."""
     asked = dict(given)
     if question.asks_when:
         asked["when"] = _when(accord, asked)

@@ -77,7 +77,7 @@ def sign(
 
 
 def _events(feed: bytes) -> Iterator[dict[str, Any]]:
-    """Give the events of a file as they will be recorded; exit if one is unreadable."""
+    """Yield the events of a file as they will be recorded; exit if one is unreadable."""
     import orjson
 
     from domain.values import instant

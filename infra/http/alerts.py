@@ -30,7 +30,7 @@ def _last_seen(
         str | None, Header(description="The id of the last change that the reader has seen.")
     ] = None,
 ) -> str | None:
-    """Give the cursor after which the stream goes on; checked before the stream begins."""
+    """Return the cursor after which the stream goes on; checked before the stream begins."""
     try:
         alerts.number_of(last_event_id)
     except NotFound as error:
@@ -83,7 +83,7 @@ def _event(change: Change, mark: dict[str, Any]) -> ServerSentEvent:
 
 @contextmanager
 def _woken(served: Served) -> Iterator[asyncio.Event]:
-    """Give an event that is set when there may be changes to send, and when the server closes."""
+    """Return an event that is set when there may be changes to send, and when the server closes."""
     loop = asyncio.get_running_loop()
     woken = asyncio.Event()
 

@@ -55,7 +55,7 @@ class Readiness(Result):
 
 
 def create_app(accord: Accord, workers: Workers, hosts: Sequence[str] = ("*",)) -> FastAPI:
-    """Give the application of one store; it answers only requests to these `hosts`.
+    """Return the application of one store; it answers only requests to these `hosts`.
 
     `workers` must run as long as the application does.
     """

@@ -37,13 +37,13 @@ class Served:
 
 
 def served(request: Request) -> Served:
-    """Give what the application of this request serves."""
+    """Return what the application of this request serves."""
     found: Served = request.app.state.served
     return found
 
 
 def json(body: BaseModel) -> Response:
-    """Give a model as a response."""
+    """Return a model as a response."""
     return Response(body.model_dump_json(), media_type="application/json")
 
 

@@ -115,7 +115,7 @@ async def _many(served: Served, raws: Sequence[bytes]) -> Response:
 
 
 async def _receipts(served: Served, outcomes: Sequence[Outcome]) -> list[SignedReceipt]:
-    """Give the receipts of accepted events and duplicates; none in a process without a key."""
+    """Return the receipts of accepted events and duplicates; none in a process without a key."""
     signed = served.accord.receipts
     rows = [] if signed is None else await asyncio.to_thread(signed.rows, outcomes)
     return [SignedReceipt.model_validate(row) for row in rows]
@@ -137,7 +137,7 @@ async def _decide(served: Served, raws: Sequence[bytes]) -> list[Outcome]:
 
 
 def _media_type(headers: Headers) -> str:
-    """Give the body's media type. Raises a problem for one that is not supported."""
+    """Return the body's media type. Raises a problem for one that is not supported."""
     media_type, _, parameters = headers.get("content-type", "").lower().partition(";")
     charset = parameters.replace('"', "").partition("charset=")[2].partition(";")[0].strip()
     if (
@@ -155,7 +155,7 @@ def _media_type(headers: Headers) -> str:
 
 
 async def _body(request: Request) -> bytes:
-    """Give the whole body. Raises a problem for one that is too large."""
+    """Return the whole body. Raises a problem for one that is too large."""
     parts: list[bytes] = []
     size = 0
     async for part in request.stream():

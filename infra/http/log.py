@@ -51,13 +51,13 @@ def _signed(served: Served, partnership: str) -> tuple[Notary, Note, Checkpoint]
 
 @router.get("/key", summary="Get the key of a log.")
 def log_key(served: ServedHere, id: Id) -> PlainTextResponse:
-    """Give the key that verifies the checkpoints of this log (C2SP verifier key)."""
+    """Return the key that verifies the checkpoints of this log (C2SP verifier key)."""
     return PlainTextResponse(f"{_notary(served).seal.verifier(id)}\n")
 
 
 @router.get("/checkpoint", summary="Get the latest checkpoint of a log.")
 def checkpoint(served: ServedHere, id: Id) -> PlainTextResponse:
-    """Give the checkpoint of all that is recorded, signed now if need be (C2SP signed note)."""
+    """Return the checkpoint of all that is recorded, signed now if need be (C2SP signed note)."""
     _, note, _ = _signed(served, id)
     return PlainTextResponse(str(note))
 
@@ -68,7 +68,7 @@ def consistency(
     id: Id,
     old: Annotated[int, Query(ge=0, description="The size of an earlier checkpoint.")],
 ) -> PlainTextResponse:
-    """Give the checkpoint with the proof that it extends an earlier one.
+    """Return the checkpoint with the proof that it extends an earlier one.
 
     The answer is the request that a witness takes (C2SP `tlog-witness`): the old size, the proof's
     hashes, an empty line, the checkpoint.
@@ -91,7 +91,7 @@ def proof(
     id: Id,
     index: Annotated[int, Path(ge=0, description="The event's index in the log.")],
 ) -> PlainTextResponse:
-    """Give the proof that an event is in the log (C2SP `tlog-proof`), with its checkpoint."""
+    """Return the proof that an event is in the log (C2SP `tlog-proof`), with its checkpoint."""
     notary, note, latest = _signed(served, id)
     if index >= latest.size:
         raise Problem(

@@ -107,12 +107,12 @@ POST_EVENTS: Final[Schema] = {
 
 
 def problem(description: str) -> Schema:
-    """Give the description of a response that is a problem."""
+    """Return the description of a response that is a problem."""
     return {"description": description, "content": {MEDIA_TYPE: {"schema": _ref("ProblemDetails")}}}
 
 
 def answer(model: type[BaseModel]) -> Schema:
-    """Give the description of a response that is the answer to a question."""
+    """Return the description of a response that is the answer to a question."""
     return {
         "description": "The answer.",
         "content": {MEDIA_TYPES[3]: {"schema": _ref(model.__name__)}},
@@ -135,7 +135,7 @@ POST_PROBLEMS: Final[dict[int | str, Schema]] = {
 
 
 def _schemas() -> Schema:
-    """Give the schemas of every event, of their union `Event`, of every answer, and of problems."""
+    """Return the schemas of all events, their union `Event`, all answers, and problems."""
     models = intake.envelope_types()
     answers = {each.answer for each in QUESTIONS}
     refs, document = models_json_schema(
@@ -170,7 +170,7 @@ class DescribedApp(FastAPI):
     """An application whose document has the schemas that its routes refer to."""
 
     def openapi(self) -> Schema:
-        """Give the document, made when it is first asked for."""
+        """Return the document, made when it is first asked for."""
         if self.openapi_schema is None:
             document = super().openapi()
             schemas = document.setdefault("components", {}).setdefault("schemas", {})

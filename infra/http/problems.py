@@ -117,7 +117,7 @@ class Problem(Exception):
 
 
 def refusal(outcome: Outcome) -> Problem:
-    """Give the problem of a refused event.
+    """Return the problem of a refused event.
 
     Its status is 400 if the event is unreadable, 409 if it conflicts with another one, 500 for a
     fault of the program, else 422.
@@ -138,7 +138,7 @@ def refusal(outcome: Outcome) -> Problem:
 
 
 def not_found(error: NotFound) -> Problem:
-    """Give the problem of something that does not exist."""
+    """Return the problem of something that does not exist."""
     return Problem(404, error.detail, error.hint)
 
 

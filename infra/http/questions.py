@@ -38,7 +38,7 @@ IfNoneMatch = Annotated[
 
 
 def router(questions: tuple[Question, ...]) -> APIRouter:
-    """Give the routes of these questions."""
+    """Return the routes of these questions."""
     made = APIRouter()
     named = [(each, each.path, each.name) for each in questions]
     named += [(each, each.within, f"{each.name}-of-one") for each in questions if each.within]
@@ -122,7 +122,7 @@ def _described(asks: Asks, *, in_path: bool) -> Any:  # noqa: ANN401 - an annota
 
 
 def _without_none(kind: Any) -> Any:  # noqa: ANN401 - an annotation
-    """Give the type of a parameter that may be left out elsewhere, and not in a path."""
+    """Return the type of a parameter that may be left out elsewhere, and not in a path."""
     if NoneType not in get_args(kind):
         return kind
     return Union[tuple(each for each in get_args(kind) if each is not NoneType)]  # noqa: UP007

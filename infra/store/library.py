@@ -26,7 +26,7 @@ STORE = "ACCORD_STORE"
 
 
 class Factory(InfrastructureFactory[TrackingRecorder]):
-    """Gives the library a store's recorder and mapper.
+    """The library's access to a store: its recorder and its mapper.
 
     The application reads and saves events. Snapshots and the positions of a process are not kept
     in a store: projections keep theirs elsewhere. Raises `NoSuchStore` and `UnknownSchema`.

@@ -255,7 +255,7 @@ def _write_events(c: sqlite3.Cursor, events: Sequence[NewEvent]) -> list[int]:
 
 
 def _place(events: Sequence[NewEvent], heads: Heads) -> None:
-    """Give each event the next index of its partnership, and move `heads` past them."""
+    """Assign each event the next index of its partnership, and move `heads` past them."""
     for event in events:
         name, recorded_at = event.recorded.partnership, event.recorded.act.recorded_at
         index, last = heads.get(name, (0, recorded_at))

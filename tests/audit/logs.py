@@ -46,7 +46,7 @@ class Log:
         return Note(text).signed(self.origin, self.signer)
 
     def proof(self, old: int, size: int | None = None) -> list[bytes]:
-        """Give the proof that the log grew from `old` leaves."""
+        """Return the proof that the log grew from `old` leaves."""
         size = len(self.entries) if size is None else size
         if not 0 < old <= size:
             return []

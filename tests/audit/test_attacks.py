@@ -78,7 +78,7 @@ def alone(world: World) -> str:
 
 
 def found_live(world: World) -> str | None:
-    """Give what `accord verify` finds in the store itself."""
+    """Return what `accord verify` finds in the store itself."""
     with world.opened() as (accord, _):
         difference = list(verify.check(accord))[-1].difference
         return difference.key if difference else None
@@ -239,7 +239,7 @@ def rewrite(world: World, index: int) -> None:
 
 
 def unsigned(world: World) -> int:
-    """Give the index of an event that no party signed."""
+    """Return the index of an event that no party signed."""
     with world.opened() as (accord, _):
         return next(each.index for each in accord.history.of(CONSULTING, 5) if not each.signed)
 
@@ -292,7 +292,7 @@ def lesson() -> LessonRecorded:
 
 
 def forged_at(world: World) -> int:
-    """Give the index of what was forged: the last before its bundle."""
+    """Return the index of what was forged: the last before its bundle."""
     return newest(world) - 1
 
 
@@ -589,7 +589,7 @@ def test_who_was_erased_is_in_no_new_bundle_and_all_of_it_holds(world: World) ->
 
 
 def everything(bundle: Path) -> bytes:
-    """Give all that is in a bundle, what is encoded in its signed commands too."""
+    """Return all that is in a bundle, what is encoded in its signed commands too."""
     with ZipFile(bundle) as archive:
         files = [archive.read(each) for each in archive.namelist()]
         lines = archive.read("data/commands.jsonl").splitlines()

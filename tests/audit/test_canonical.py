@@ -44,7 +44,7 @@ def test_the_published_cases_have_their_published_form(name: str) -> None:
 
 
 def numbers() -> Iterator[int]:
-    """Give the bits of the generator's numbers: edge cases, a row, then what hashing yields."""
+    """Yield the bits of the generator's numbers: edge cases, a row, then what hashing yields."""
     yield from (int(each, 16) for each in FIRST)
     yield from IN_A_ROW
     block = bytes(32)

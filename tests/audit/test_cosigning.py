@@ -57,7 +57,7 @@ def answering(status: int, answer: Callable[[bytes], bytes]) -> Iterator[str]:
 
 
 def policy(*urls: str) -> Policy:
-    """Give a policy of witnesses at these addresses, all of whom must cosign."""
+    """Return a policy of witnesses at these addresses, all of whom must cosign."""
     lines = [
         f"witness {name} {VERIFIERS[name]} {url}" for name, url in zip(NAMES, urls, strict=False)
     ]

@@ -125,7 +125,7 @@ def consistencies() -> Iterator[Case]:
 
 
 def flipped(path: list[bytes], place: int) -> list[bytes]:
-    """Give a proof with one bit of one hash changed, another bit in each."""
+    """Return a proof with one bit of one hash changed, another bit in each."""
     bit = 1 << (place % 8)
     changed = path[place][:-1] + bytes([path[place][-1] ^ bit])
     return [*path[:place], changed, *path[place + 1 :]]

@@ -66,7 +66,7 @@ NODE = shutil.which("node")
 
 
 def signed(event: dict[str, Any], *, by: Signer | None = None, **changed: Any) -> bytes:  # noqa: ANN401 - any member
-    """Give an event as its party signs it; `changed` members of the payload are another's doing."""
+    """Return an event as its party signs it; `changed` replaces members of the payload."""
     read = intake.read(orjson.dumps(event))
     if isinstance(read, Input):
         # It is signed as it will be recorded, with all that is left to its default.
@@ -98,7 +98,7 @@ def registration(party: str, at: str, signer: Signer | None = None) -> dict[str,
 
 
 def feed() -> Iterator[bytes]:
-    """Give the feed, with keys, and with signatures from then on."""
+    """Yield the feed, with keys, and with signatures from then on."""
     registered = False
     for raw in messages(FEEDS[0]):
         event = orjson.loads(raw)
@@ -154,7 +154,7 @@ class World:
             yield accord, Notary(accord.history, accord.trees, seal, policy)
 
     def copy(self, folder: Path) -> "World":
-        """Give another store with the same content."""
+        """Return another store with the same content."""
         folder.mkdir(parents=True)
         with (
             closing(sqlite3.connect(self.folder / "accord.db")) as source,
@@ -179,7 +179,7 @@ class World:
         return found
 
     def find(self, wire: str) -> int:
-        """Give the index of the first event of a type."""
+        """Return the index of the first event of a type."""
         with self.opened() as (accord, _):
             return next(e.index for e in accord.history.of(CONSULTING) if e.event.wire == wire)
 
@@ -189,7 +189,7 @@ class World:
             accord.history.append(events)
 
     def forged(self, event: Event, party: str, **changed: Any) -> Recorded:  # noqa: ANN401 - any field
-        """Give an event that seems to stand where the next one would."""
+        """Return an event that seems to stand where the next one would."""
         with self.opened() as (accord, _):
             last = list(accord.history.of(CONSULTING))[-1]
             stream = changed.pop("stream", CONSULTING)
@@ -224,7 +224,7 @@ class World:
         return path
 
     def policy(self, *, quorum: str = "w", more: Sequence[str] = ()) -> str:
-        """Give what a party pins, who trusts nobody but the witness and itself."""
+        """Return what a party pins, who trusts nobody but the witness and itself."""
         lines = [f"log {self.log}", f"witness w {WITNESSED}", f"quorum {quorum}"]
         return "\n".join([*lines, *more]) + "\n"
 
@@ -298,7 +298,7 @@ SCRIPT: tuple[str | Path, ...] = (NODE or "node", VERIFIERS / "verify.mjs")
 
 
 def imported() -> ModuleType:
-    """Give the one verifier as a module, as nothing of this project would find it."""
+    """Return the one verifier as a module, as nothing of this project would find it."""
     spec = importlib.util.spec_from_file_location("accord_verify", VERIFIERS / "verify.py")
     assert spec
     assert spec.loader
@@ -310,7 +310,7 @@ def imported() -> ModuleType:
 
 
 def verdict(bundle: Path, policy: str, *given: str | Path) -> Verdict:
-    """Give what both verifiers say; they must agree."""
+    """Return what both verifiers say; they must agree."""
     pinned = bundle.with_suffix(".policy")
     pinned.write_text(policy)
     one, other = (told(command, bundle, "--policy", pinned, *given) for command in (PYTHON, SCRIPT))
@@ -320,7 +320,7 @@ def verdict(bundle: Path, policy: str, *given: str | Path) -> Verdict:
 
 
 def rewritten(bundle: Path, change: Callable[[dict[str, bytes]], None]) -> Path:
-    """Give a bundle whose files were changed, with manifests that say nothing of it."""
+    """Return a bundle whose files were changed, with manifests that say nothing of it."""
     with ZipFile(bundle) as archive:
         files = {name: archive.read(name) for name in archive.namelist()}
     change(files)
@@ -330,7 +330,7 @@ def rewritten(bundle: Path, change: Callable[[dict[str, bytes]], None]) -> Path:
 
 
 def zipped(files: dict[str, bytes]) -> bytes:
-    """Give files as a bag whose manifests fit them."""
+    """Return files as a bag whose manifests fit them."""
     files = dict(files)
     payload = {name: data for name, data in files.items() if name.startswith("data/")}
     files["manifest-sha256.txt"] = _manifest(payload)

@@ -137,7 +137,7 @@ def test_each_action_of_a_rule_is_carried_out(action: Action, running: Story) ->
 
 
 def _texts() -> Iterator[tuple[str, str]]:
-    """Give each text of a refusal or a requirement in the domain, with its place."""
+    """Yield each text of a refusal or a requirement in the domain, with its place."""
     for source in sorted(Path(*domain.__path__).glob("*.py")):
         for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
             match node:

@@ -44,7 +44,7 @@ END = example(ConcludePilot)
 def observed(
     variant: str, successes: int, trials: int, *, day: date = date(2026, 3, 1), name: str = ""
 ) -> ObserveVariant:
-    """Give an observation of the life's experiment."""
+    """Return an observation of the life's experiment."""
     return ObserveVariant(
         experiment="offer-trial",
         observation=name or f"O-{variant}",
@@ -56,7 +56,7 @@ def observed(
 
 
 def running(**hypothesis: object) -> Story:
-    """Give a story whose pilot has started on 10 February 2026 and has no data."""
+    """Return a story whose pilot has started on 10 February 2026 and has no data."""
     story = before(RegisterHypothesis)
     story.when(OURS, example(RegisterHypothesis, **hypothesis))
     story.on("2026-02-10")
@@ -66,7 +66,7 @@ def running(**hypothesis: object) -> Story:
 
 
 def with_data(plain: tuple[int, int], figures: tuple[int, int], **hypothesis: object) -> Story:
-    """Give a story whose pilot has these successes of these trials."""
+    """Return a story whose pilot has these successes of these trials."""
     story = running(**hypothesis)
     story.when(OURS, observed(PLAIN, *plain))
     story.when(THEIRS, observed(FIGURES, *figures))
@@ -411,7 +411,7 @@ TALLIES = st.builds(
 
 
 def three(**tallies: Tally) -> Comparison:
-    """Give three variants side by side."""
+    """Return three variants side by side."""
     return Comparison("demo_request_rate", tallies, UNIFORM, FixedSample(trials=40))
 
 

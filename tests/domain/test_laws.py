@@ -48,12 +48,12 @@ POOL = [step.command for step in (*LIFE, *ELSEWHERE)]
 
 
 def anything(party: str, place: int, hours: int) -> Move:
-    """Give a move with a command from anywhere in the life."""
+    """Return a move with a command from anywhere in the life."""
     return Move(party, POOL[place], hours)
 
 
 def in_its_turn(place: int) -> Move:
-    """Give a step of the life as a move."""
+    """Return a step of the life as a move."""
     return Move(LIFE[place].party, LIFE[place].command, 1)
 
 
@@ -75,12 +75,12 @@ def _lived(steps: int) -> Story:
 
 
 def lived(steps: int) -> Story:
-    """Give the story of the life's first steps."""
+    """Return the story of the life's first steps."""
     return _lived(steps).copy()
 
 
 def attempt(story: Story, move: Move) -> list[Event]:
-    """Give what a move decides; a refusal decides nothing."""
+    """Return what a move decides; a refusal decides nothing."""
     story.wait(hours=move.hours)
     try:
         return story.when(move.party, move.command)
@@ -90,7 +90,7 @@ def attempt(story: Story, move: Move) -> list[Event]:
 
 @st.composite
 def plots(draw: st.DrawFn) -> tuple[Story, list[Move]]:
-    """Give the life up to somewhere, and what is tried from there on."""
+    """Return the life up to somewhere, and what is tried from there on."""
     steps = draw(st.integers(0, len(LIFE)))
     ahead = st.integers(min(steps, LAST), min(steps + AHEAD, LAST))
     moves = st.one_of(ahead.map(in_its_turn), ANYTHING)
@@ -99,7 +99,7 @@ def plots(draw: st.DrawFn) -> tuple[Story, list[Move]]:
 
 @st.composite
 def stories(draw: st.DrawFn) -> Story:
-    """Give the life up to somewhere, then whatever is allowed of some random moves."""
+    """Return the life up to somewhere, then whatever is allowed of some random moves."""
     story, moves = draw(plots())
     for move in moves:
         attempt(story, move)
@@ -107,7 +107,7 @@ def stories(draw: st.DrawFn) -> Story:
 
 
 def fold(history: list[Recorded], states: dict[str, State] | None = None) -> dict[str, State]:
-    """Give what each stream comes to."""
+    """Return what each stream comes to."""
     states = dict(states or {})
     for each in history:
         state = states.get(each.stream, initial(each.stream))
@@ -238,7 +238,7 @@ def test_a_party_cannot_bind_both_alone(party: str, plot: tuple[Story, list[Move
 
 
 def _accepted(event: Event) -> str | None:
-    """Give the proposal that an agreement accepted; a dispute may be withdrawn without one."""
+    """Return the proposal that an agreement accepted; a dispute may be withdrawn without one."""
     return event.proposal_ref if isinstance(event, BilateralAgreement) else None
 
 

@@ -12,7 +12,7 @@ from tests.stories import Story
 
 
 def prior_of(metric: str, story: Story) -> Prior:
-    """Give the prior that both agreed for a metric."""
+    """Return the prior that both agreed for a metric."""
     return agreed_prior(metric, story.partnership.context.agreements)
 
 

@@ -12,7 +12,7 @@ OWN = "growthos-program"
 
 
 def program() -> Story:
-    """Give the story of a program, which is nothing else."""
+    """Return the story of a program, which is nothing else."""
     return Story(id=OWN)
 
 

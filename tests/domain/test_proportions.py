@@ -38,7 +38,7 @@ def digits(value: Decimal, of: str) -> Decimal:
 
 
 def at_least(successes: int, trials: int, rate: Fraction) -> Fraction:
-    """Give exactly how likely at least so many of so many trials succeed."""
+    """Return exactly how likely at least so many of so many trials succeed."""
     return sum(
         (
             comb(trials, each) * rate**each * (1 - rate) ** (trials - each)
@@ -49,7 +49,7 @@ def at_least(successes: int, trials: int, rate: Fraction) -> Fraction:
 
 
 def exactly_above(one: Beta, other: Beta) -> Fraction:
-    """Give exactly how likely a rate is above another, as a double sum over both."""
+    """Return exactly how likely a rate is above another, as a double sum over both."""
 
     def beta(a: int, b: int) -> Fraction:
         return Fraction(1, a * comb(a + b - 1, a))

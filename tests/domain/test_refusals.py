@@ -13,7 +13,7 @@ TESTS = sorted(Path(__file__).parents[1].rglob("test_*.py"))
 
 
 def rules() -> Iterator[str]:
-    """Give the rule of each `Refused(...)`, `Requirement(...)` and `once(...)` in the domain.
+    """Yield the rule of each `Refused(...)`, `Requirement(...)` and `once(...)` in the domain.
 
     Of a name that is made for a dimension, a question or a party (`sponsor:brightpath`), what
     comes before the colon.

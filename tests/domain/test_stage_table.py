@@ -22,7 +22,7 @@ COMMANDS = sorted(command_types().values(), key=lambda each: each.__name__)
 
 
 def cell(command: type[Command], stage: Stage | None) -> str:
-    """Give `yes`, or the rule that refuses the command in a stage."""
+    """Return `yes`, or the rule that refuses the command in a stage."""
     if command is BeginExploration:
         return "yes" if stage is None else "partnership-exists"
     if command is DefinePortfolio:
@@ -33,7 +33,7 @@ def cell(command: type[Command], stage: Stage | None) -> str:
 
 
 def table() -> str:
-    """Give the whole table as text, a command a line."""
+    """Return the whole table as text, a command a line."""
     head = ["", *(stage.value if stage else "(none)" for stage in COLUMNS)]
     rows = [[each.__name__, *(cell(each, stage) for stage in COLUMNS)] for each in COMMANDS]
     widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]

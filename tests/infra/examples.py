@@ -41,7 +41,7 @@ _BY_FORMAT: dict[str, st.SearchStrategy[str]] = {
 
 
 def example(event: type[Event]) -> dict[str, Any]:
-    """Give the data of an example of an event, with all its optional fields.
+    """Return the data of an example of an event, with all its optional fields.
 
     Raises hypothesis's `NoSuchExample` where the rules of the type leave none that is found.
     """
@@ -54,7 +54,7 @@ def example(event: type[Event]) -> dict[str, Any]:
 
 
 def payloads(event: type[Event]) -> st.SearchStrategy[dict[str, Any]]:
-    """Give a strategy for data of the shape of `event`; rules across its fields may refuse some."""
+    """Return a strategy for data shaped like `event`; rules across its fields may refuse some."""
     schema = event.model_json_schema()
     return _of(schema, schema.get("$defs", {}))
 

@@ -22,7 +22,7 @@ def attributes(
     subject: str = "growthos-brightpath",
     at: datetime | str = "2026-01-12",
 ) -> dict[str, Any]:
-    """Give a CloudEvent that asks for a command, as a JSON object that a test may change."""
+    """Return a CloudEvent that asks for a command, as a JSON object that a test may change."""
     return {
         "specversion": "1.0",
         "id": id,
@@ -37,13 +37,13 @@ def attributes(
 
 
 def message(id: str, command: Command, **more: Any) -> bytes:  # noqa: ANN401 - any attribute
-    """Give the same as bytes; attributes that `attributes` does not know are added."""
+    """Return the same as bytes; attributes that `attributes` does not know are added."""
     known = {key: more.pop(key) for key in ("party", "subject", "at") if key in more}
     return orjson.dumps(attributes(id, command, **known) | more)
 
 
 def from_steps(steps: Iterable[Step]) -> list[bytes]:
-    """Give a message for each step of a story, in order."""
+    """Return a message for each step of a story, in order."""
     return [
         message(f"step-{number:03}", step.command, party=step.party, at=step.at)
         for number, step in enumerate(steps)
@@ -51,13 +51,13 @@ def from_steps(steps: Iterable[Step]) -> list[bytes]:
 
 
 def beginning(subject: str = "growthos-brightpath", id: str = "begin", **more: Any) -> bytes:  # noqa: ANN401
-    """Give a message that begins a partnership."""
+    """Return a message that begins a partnership."""
     command = BeginExploration(party_name="GrowthOS", purpose="Reach mid-market companies.")
     return message(f"{id}-{subject}", command, subject=subject, **more)
 
 
 def candidate(name: str, staff: int = 120, **more: Any) -> bytes:  # noqa: ANN401 - as above
-    """Give a message that puts a candidate on the list: a fact that needs nothing before it."""
+    """Return a message that puts a candidate on the list: a fact that needs nothing before it."""
     command = IdentifyCandidate(
         candidate=name, name=name.title(), found_through=CandidateSource.DIRECTORY, staff=staff
     )

@@ -60,7 +60,7 @@ def noted(
     seconds: float = 0,
     cause: str | None = None,
 ) -> Recorded:
-    """Give an event that can be appended: `seconds` after noon, caused by input `cause`."""
+    """Return an event that can be appended: `seconds` after noon, caused by input `cause`."""
     at = NOON + timedelta(seconds=seconds)
     return Recorded(
         partnership=stream.partition("/")[0],

@@ -28,7 +28,7 @@ def root(leaves: list[bytes]) -> bytes:
 
 
 def faults(accord: Accord, partnership: str) -> list[tuple[int, str]]:
-    """Give what a verifier would find, by index."""
+    """Return what a verifier would find, by index."""
     return Section8(accord, partnership).found
 
 

@@ -68,5 +68,5 @@ class Signatory:
 
 
 def signatory(party: str, seed: int) -> Signatory:
-    """Give a party with the key of a seed, the same on every run."""
+    """Return a party with the key of a seed, the same on every run."""
     return Signatory(party, Signer(bytes([seed]) * 32))

@@ -245,7 +245,7 @@ SECRETS = ("Carmen Fuentes", "Dorothea Quist")
 
 
 def rows(settings: Settings) -> dict[str, bytes]:
-    """Give all that each table of a store has."""
+    """Return all that each table of a store has."""
     if settings.in_postgres:
         with psycopg.connect(settings.store) as client:
             tables = client.execute(
@@ -267,7 +267,7 @@ def dumped(found: Iterable[Iterable[object]]) -> bytes:
 
 
 def holding(settings: Settings) -> set[str]:
-    """Give the tables that have one of the secrets, in plain or as a signed command wraps it."""
+    """Return the tables that have one of the secrets, in plain or as a signed command wraps it."""
     wrapped = [
         b64encode(b"xx"[:shift] + each.encode())[4:-4] for each in SECRETS for shift in range(3)
     ]
@@ -278,12 +278,12 @@ def holding(settings: Settings) -> set[str]:
 
 
 def files(settings: Settings) -> bytes:
-    """Give the bytes of a SQLite store's files."""
+    """Return the bytes of a SQLite store's files."""
     return b"".join(path.read_bytes() for path in settings.path.parent.glob("*.db*"))
 
 
 def signed(name: str) -> bytes:
-    """Give what is kept of a signed command by this actor."""
+    """Return what is kept of a signed command by this actor."""
     payload = canonical({"event": {"actor": name, "data": {}}, "nonce": "12345678"})
     return canonical({"payload": b64encode(payload).decode(), "payloadType": "x", "signatures": []})
 

@@ -78,7 +78,7 @@ def one(accord: Accord, raw: bytes) -> Outcome:
 
 
 def rule(accord: Accord, raw: bytes) -> str | None:
-    """Give the rule by which it is refused; it leaves no event and holds nothing up."""
+    """Return the rule by which it is refused; it leaves no event and holds nothing up."""
     before = accord.history.heads([NAME])[NAME].size
     outcome = one(accord, raw)
     assert (outcome.status, bool(outcome.hint)) == ("refused", True)
@@ -91,7 +91,7 @@ def signed_of(accord: Accord) -> list[str | None]:
 
 
 def asking(ours: Signatory, **changes: Any) -> bytes:  # noqa: ANN401 - members of the payload
-    """Give a proposal of terms, signed with a payload that says otherwise."""
+    """Return a proposal of terms, signed with a payload that says otherwise."""
     return dsse.sign(ours.signer, ours.payload(ours.event(PROPOSAL), **changes))
 
 

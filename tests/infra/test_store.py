@@ -285,7 +285,7 @@ def test_threads_of_one_process_share_a_store(store: History) -> None:
 
 
 def in_turn(writer: int, number: int, store: History) -> list[Recorded]:
-    """Give what a writer wants to say: on a stream that all share, and on one of its own."""
+    """Return what a writer wants to say: on a stream that all share, and on one of its own."""
     shared = store.heads(["shared"]).get("shared")
     version = len(store.streams(["shared"])["shared"]) + 1
     now = max(datetime.now(UTC), shared.recorded_at) if shared else datetime.now(UTC)

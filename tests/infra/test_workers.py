@@ -52,7 +52,7 @@ def eventually(true: Callable[[], object], within: float = 5) -> float:
 
 
 def commits(accord: Accord) -> list[int]:
-    """Give a list that grows by one with each transaction."""
+    """Return a list that grows by one with each transaction."""
     counted: list[int] = []
     accord.history.subscribe(lambda: counted.append(1))
     return counted

@@ -225,7 +225,7 @@ def as_user(database: str, user: str) -> str:
 
 
 def read_to_end(consumer: KafkaConsumer, topics: Sequence[str]) -> Iterator[Any]:
-    """Give what is in topics now."""
+    """Yield what is in topics now."""
     parts = [TopicPartition(t, p) for t in topics for p in consumer.partitions_for_topic(t) or ()]
     consumer.assign(parts)
     ends = consumer.end_offsets(parts)
@@ -253,7 +253,7 @@ def wait_for(done: Callable[[], bool], seconds: float, told: Callable[[], str]) 
 def production(
     database: str, broker: str, folder: Path, *, simulated: bool = True
 ) -> Iterator[Production]:
-    """Give an empty installation with its topics; at the end its processes are stopped."""
+    """Return an empty installation with its topics; at the end its processes are stopped."""
     settings = Settings(
         store=database,
         kafka=broker,

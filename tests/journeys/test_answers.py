@@ -84,7 +84,7 @@ class Asked(NamedTuple):
 
     @property
     def typed(self) -> list[str]:
-        """Give the command's arguments and options."""
+        """Return the command's arguments and options."""
         parameters = self.question.parameters
         given = self.required | self.options
         arguments = [
@@ -101,7 +101,7 @@ class Asked(NamedTuple):
         return [*self.question.name.split(), *arguments, *options]
 
     def of_store(self, store: str) -> list[str]:
-        """Give the option that names the store, if the question reads one."""
+        """Return the option that names the store, if the question reads one."""
         return ["--store", store] if self.question.reads_store else []
 
     def url(self) -> str:

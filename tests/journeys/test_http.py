@@ -105,7 +105,7 @@ def post(served: Served, body: object, headers: dict[str, str] = EVENT) -> httpx
 
 
 def refused(answer: httpx2.Response) -> dict[str, Any]:
-    """Give the problem that an answer is."""
+    """Return the problem that an answer is."""
     assert answer.headers["content-type"] == PROBLEM
     problem: dict[str, Any] = answer.json()
     assert problem["status"] == answer.status_code
@@ -384,7 +384,7 @@ class Change(NamedTuple):
 
 
 def changes(stream: httpx2.Response) -> Iterator[Change]:
-    """Give the changes that a stream tells."""
+    """Yield the changes that a stream tells."""
     told: dict[str, str] = {}
     for line in stream.iter_lines():
         if line and not line.startswith(":"):
@@ -580,7 +580,7 @@ def test_a_page_of_another_site_that_points_its_name_here_reads_nothing(tmp_path
 
 
 def references(part: object) -> Iterator[str]:
-    """Give every reference in a JSON document."""
+    """Yield every reference in a JSON document."""
     if isinstance(part, dict):
         for key, value in part.items():
             if key == "$ref":

@@ -33,7 +33,7 @@ Accord = Callable[..., Ran]
 def accord(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Accord:
-    """Give the command `accord`, as it is typed in a folder of its own; the store is accord.db."""
+    """Return the command `accord`, run in a folder of its own; the store is accord.db."""
     monkeypatch.chdir(tmp_path)
     for name in ("COLUMNS", "ACCORD_KEY", "ACCORD_STORE", "ACCORD_PORT"):
         monkeypatch.delenv(name, raising=False)

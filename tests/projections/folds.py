@@ -30,17 +30,17 @@ from tests.stories import Story
 
 
 def count(value: str | int) -> Figure:
-    """Give a figure of things counted."""
+    """Return a figure of things counted."""
     return Figure(unit="count", value=Decimal(value))
 
 
 def percent(numerator: int, denominator: int) -> Figure:
-    """Give a rate with what it was divided from."""
+    """Return a rate with what it was divided from."""
     return Figure(unit="percent", numerator=Decimal(numerator), denominator=Decimal(denominator))
 
 
 def bare_percent(value: str) -> Figure:
-    """Give a rate that comes without its denominator."""
+    """Return a rate that comes without its denominator."""
     return Figure(unit="percent", value=Decimal(value))
 
 
@@ -110,7 +110,7 @@ def sell(story: Story, name: str, value: str | None, currency: str = "USD") -> N
 
 
 def running(on: str = "2026-01-05") -> Story:
-    """Give one in execution since 5 January 2026: 10 referrals a quarter, a floor of 5 %."""
+    """Return one in execution since 5 January 2026: 10 referrals a quarter, a floor of 5 %."""
     story = at(Stage.EXECUTION)
     story.on(on)
     return story
@@ -134,12 +134,12 @@ def agree_minimum(story: Story, minimum: int, since: date) -> None:
 
 
 def figures(story: Story) -> Rows:
-    """Give the rows of KPIs that a story comes to."""
+    """Return the rows of KPIs that a story comes to."""
     return replay(KPIS, story.history).rows
 
 
 def lines(story: Story, metric: str, period: str) -> dict[tuple[str, str], Line]:
-    """Give a metric's lines of a period by segment and unit."""
+    """Return a metric's lines of a period by segment and unit."""
     return {
         (each.segment or "", each.unit): each
         for each in reading.report(figures(story), period)
@@ -148,40 +148,40 @@ def lines(story: Story, metric: str, period: str) -> dict[tuple[str, str], Line]
 
 
 def line(story: Story, metric: str, period: str, segment: str = "") -> Line:
-    """Give a metric's only line of a period and segment."""
+    """Return a metric's only line of a period and segment."""
     (found,) = [each for (part, _), each in lines(story, metric, period).items() if part == segment]
     return found
 
 
 def parts(known: reading.Figure) -> tuple[Decimal | int | None, ...]:
-    """Give a figure's value, numerator and denominator."""
+    """Return a figure's value, numerator and denominator."""
     return known.value, known.numerator, known.denominator
 
 
 def alerts(story: Story) -> dict[str, Alert]:
-    """Give the alerts of a story, by what they are about: rule and window."""
+    """Return the alerts of a story, by what they are about: rule and window."""
     rows = replay(ALERTS, story.history).rows.values()
     return {f"{each.rule} {each.window}": each for each in rows if isinstance(each, Alert)}
 
 
 def rule_facts(alert: Alert) -> RuleFacts:
-    """Give the figures by which an agreed rule was judged."""
+    """Return the figures by which an agreed rule was judged."""
     assert isinstance(alert.facts, RuleFacts)
     return alert.facts
 
 
 def states(story: Story) -> dict[str, str]:
-    """Give only the state of each alert."""
+    """Return only the state of each alert."""
     return {name: each.state.value for name, each in alerts(story).items()}
 
 
 def emitted(story: Story) -> list[Output]:
-    """Give every change of an alert, in order."""
+    """Return every change of an alert, in order."""
     return [output for output, _ in replay(ALERTS, story.history).outputs]
 
 
 def member(story: Story, name: str | None = None, viewer: Viewer = OPERATOR) -> Member:
-    """Give what a viewer sees of a story, as a member of a portfolio, under a name if given."""
+    """Return what a viewer sees of a story, as a member of a portfolio, under a name if given."""
     sight = Sight.of(viewer, story.history) if viewer.party else Sight(viewer)
     shown = [each for each in story.history if sight.shows(each)]
     return Member.of(

@@ -15,7 +15,7 @@ STRICTER = changed(CONVERSION_FLOOR, rule="stricter", threshold=Decimal(6), cons
 
 
 def four_quarters(*successes: int) -> Story:
-    """Give a story whose quarters of 2026 bring so many of a thousand."""
+    """Return a story whose quarters of 2026 bring so many of a thousand."""
     story = running("2026-12-31")
     for number, each in enumerate(successes, 1):
         report(story, "lead_to_opportunity", f"2026-Q{number}", percent(each, 1000))

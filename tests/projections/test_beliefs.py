@@ -35,7 +35,7 @@ from tests.stories import Story
 
 
 def believed(story: Story, metric: str, period: str, segment: str | None = None) -> Line:
-    """Give a metric's line with its posterior."""
+    """Return a metric's line with its posterior."""
     rows = figures(story)
     (found,) = [
         line
@@ -46,7 +46,7 @@ def believed(story: Story, metric: str, period: str, segment: str | None = None)
 
 
 def posterior_of(story: Story, metric: str, period: str, segment: str | None = None) -> Posterior:
-    """Give the posterior of a metric's line."""
+    """Return the posterior of a metric's line."""
     found = believed(story, metric, period, segment).posterior
     assert found is not None
     return found
@@ -169,7 +169,7 @@ SURE = changed(RULE, credibility="95")
 
 
 def quarter(rule: DecisionRule, successes: int, trials: int, *, prior: Beta = UNIFORM) -> Story:
-    """Give a story with a rule and a prior, whose second quarter brings so many of so many."""
+    """Return a story with a rule and a prior, whose second quarter brings so many of so many."""
     story = running()
     agree(story, rule)
     agree_prior(story, *prior)
@@ -180,7 +180,7 @@ def quarter(rule: DecisionRule, successes: int, trials: int, *, prior: Beta = UN
 
 
 def opened(story: Story) -> dict[str, Alert]:
-    """Give the alerts of the rule by window."""
+    """Return the alerts of the rule by window."""
     mine = (each for each in alerts(story).values() if each.rule == RULE.rule)
     return {each.window: each for each in mine}
 

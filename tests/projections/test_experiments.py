@@ -25,13 +25,13 @@ from tests.stories import Story
 
 
 def tried(story: Story) -> Experiment:
-    """Give the story's only experiment."""
+    """Return the story's only experiment."""
     (found,) = report(replay(EXPERIMENTS, story.history).rows)
     return found
 
 
 def variant(story: Story, name: str) -> VariantResults:
-    """Give one variant of the story's only experiment."""
+    """Return one variant of the story's only experiment."""
     return {each.variant: each for each in tried(story).variants}[name]
 
 

@@ -73,7 +73,7 @@ PARTNERSHIPS = st.lists(
 
 
 def best_of_all_pairs(one: Matched, among: Sequence[Matched]) -> set[tuple[str, str]]:
-    """Give the best matches of a partnership by comparing it with every other."""
+    """Return the best matches of a partnership by comparing it with every other."""
 
     def common(other: Matched) -> int:
         return min(len({*one.things} & {*other.things}), DEEPEST)
@@ -115,7 +115,7 @@ class Counted(str):
 
 
 def work(number: int, things: Sequence[tuple[str, str, str]]) -> tuple[int, int]:
-    """Give how often partners are looked at among so many partnerships, and how many matches."""
+    """Return how often partners are looked at among so many partnerships, and how many matches."""
     among = [
         Matched(
             f"p{at:05}",

@@ -53,7 +53,7 @@ def sold(story: Story, name: str, paid: str) -> None:
 
 
 def brings(amount: str, name: str, currency: str = "USD") -> Line:
-    """Give a line of a partnership that brought an amount."""
+    """Return a line of a partnership that brought an amount."""
     revenue = (Revenue("payments", Decimal(amount), currency),)
     return replace(EXAMPLE, id=name, partner=name, revenue=revenue)
 

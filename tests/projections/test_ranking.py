@@ -57,7 +57,7 @@ def heard_and_ranked(story: Story, market: str, viability: int, fit: int = 3) ->
 
 
 def made(market: RankedMarket) -> set[Mistake]:
-    """Give the mistakes that were made in a market."""
+    """Return the mistakes that were made in a market."""
     return {each.mistake for each in market.checks if each.made}
 
 

@@ -18,7 +18,7 @@ OURS, PARTNER = "growthos", "northbridge"
 
 
 def day(text: str) -> datetime:
-    """Give a moment of UTC."""
+    """Return a moment of UTC."""
     return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
@@ -29,13 +29,13 @@ BY_US, BY_PARTNER = AsOf(viewer=Viewer(OURS)), AsOf(viewer=Viewer(PARTNER))
 
 
 def without_moment(answer: Answer) -> Answer:
-    """Give an answer as if no moment had been asked for."""
+    """Return an answer as if no moment had been asked for."""
     return answer.model_copy(update={"as_of": Asked()})
 
 
 @contextmanager
 def played_only(folder: Path, shows: Callable[[str], bool]) -> Iterator[Accord]:
-    """Give a store into which the demo's partnerships with these names were played, and folded."""
+    """Return a store with the demo's partnerships of these names, played and folded."""
     with simulated(folder) as accord:
         for feed in FEEDS:
             sent = [each for each in messages(feed) if shows(orjson.loads(each)["subject"])]

@@ -15,7 +15,7 @@ PARTNER = "northbridge"
 
 
 def printed(blocks: Iterable[Block]) -> str:
-    """Give blocks as a terminal without an end prints them."""
+    """Return blocks as a terminal without an end prints them."""
     with redirect_stdout(io.StringIO()) as out:
         printing.blocks(blocks)
     return out.getvalue()

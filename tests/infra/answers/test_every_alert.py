@@ -132,7 +132,7 @@ RULES = {
 
 
 def broken(rule: DecisionRule) -> Story:
-    """Give a story at whose end reported figures break a rule."""
+    """Return a story at whose end reported figures break a rule."""
     story = running("2026-03-31")
     agree(story, rule)
     window = "2026-Q2" if rule.window is Window.QUARTER else "2026-04"
@@ -156,7 +156,7 @@ STORIES = {name: (name, told) for name, told in STANDING.items()} | {
 
 @contextmanager
 def recorded(folder: Path, story: Story) -> Iterator[Accord]:
-    """Give a store in which a story is recorded, and its views."""
+    """Return a store in which a story is recorded, and its views."""
     with simulated(folder) as accord:
         accord.history.append(story.history)
         accord.runner.catch_up()

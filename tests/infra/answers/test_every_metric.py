@@ -70,7 +70,7 @@ def reported(metric: Metric) -> ReportMetric:
 
 
 def counting(metric: Metric) -> set[str]:
-    """Give the events that count a metric, or what it divides."""
+    """Return the events that count a metric, or what it divides."""
     names = (metric.name, metric.numerator, metric.denominator) if metric.counted else ()
     return {wire for name in names if name for wire in CATALOGUE[name].counts}
 

@@ -95,7 +95,7 @@ ITEMS: list[Economics] = [
 
 
 def life(kind: type[Command] | tuple[type[Command], ...], **changes: object) -> list[Step]:
-    """Give the steps of a whole life, with each command of a kind changed."""
+    """Return the steps of a whole life, with each command of a kind changed."""
     return [
         step._replace(command=changed(step.command, **changes))
         if isinstance(step.command, kind)

@@ -78,7 +78,7 @@ def test_the_operator_is_answered_with_all_of_them(demo: Accord) -> None:
 
 
 def withheld(number: int) -> list[Step]:
-    """Give a life in which our side records what the partner is not shown, with some number."""
+    """Return a life in which our side records what the partner is not shown, with some number."""
     chosen, kickoff = (
         next(at for at, step in enumerate(LIFE) if isinstance(step.command, kind))
         for kind in (ChoosePartner, HoldKickoff)
@@ -109,7 +109,7 @@ LIMITS = DefinePortfolio(
 
 
 def answered(folder: Path, number: int, party: str) -> dict[str, str]:
-    """Give what a party is answered in a life with some number that our side withholds."""
+    """Return what a party is answered in a life with some number that our side withholds."""
     folder.mkdir()
     limits = LIMITS.model_copy(update={"most_active": number})
     with simulated(folder) as accord:
