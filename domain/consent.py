@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from domain.kernel import Act, Event, Refused
+from domain.kernel import Act, Event, NotNow, Refused, Unknown
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +15,10 @@ class Proposal:
     """The party that proposed."""
     accepted: bool = False
     declined: Event | None = None
+
+    def open_to(self, party: str) -> bool:
+        """Whether the party can accept it or decline it."""
+        return not self.accepted and self.declined is None and self.party != party
 
 
 Proposals = Mapping[str, Proposal]
@@ -47,16 +51,18 @@ def acceptable(proposal: str, proposals: Proposals, act: Act) -> Proposal | None
     """
     existing = proposals.get(proposal)
     if existing is None:
-        raise Refused(
+        raise Unknown(
             "no-such-proposal",
             f"There is no proposal {proposal}.",
             f"Name one of these proposals: {', '.join(proposals)}."
             if proposals
             else "Ask the other party to propose it first.",
             proposal=proposal,
+            named=proposal,
+            known=[name for name, each in proposals.items() if each.open_to(act.party)],
         )
     if existing.party == act.party:
-        raise Refused(
+        raise NotNow(
             "own-proposal",
             f"{act.party} made the proposal {proposal} and cannot accept it.",
             "The other party accepts it.",
@@ -64,7 +70,7 @@ def acceptable(proposal: str, proposals: Proposals, act: Act) -> Proposal | None
             party=act.party,
         )
     if existing.declined is not None:
-        raise Refused(
+        raise NotNow(
             "proposal-declined",
             f"The proposal {proposal} was declined.",
             "Make another proposal.",

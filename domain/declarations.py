@@ -11,7 +11,7 @@ from typing import Any, ClassVar, TypeVar
 
 from pydantic import create_model
 
-from domain.kernel import NOT_ENDED, Act, Command, Event, Refused, Stage, recorded_once
+from domain.kernel import NOT_ENDED, Act, Command, Event, Stage, Unknown, recorded_once
 
 F = TypeVar("F", bound="Declaration")
 
@@ -121,11 +121,15 @@ class Declarations:
 
     def _follow(self, fact: Declaration, first: type[Declaration], act: Act) -> None:
         if (key := fact.key(act, first)) not in self.stated:
-            raise Refused(
+            raise Unknown(
                 "nothing-planned",
                 f"There is nothing that this could follow: no {key} is recorded.",
                 f"Record that first, under the same identifier ({first.asks.__name__}).",
-                known=sorted(each for each in self.stated if each.startswith(f"{first.wire}/")),
+                named="/".join(getattr(fact, each) for each in first.identity),
+                known=[
+                    "/".join(getattr(one, each) for each in first.identity)
+                    for one in self.of(first, act.party if first.by_party else None)
+                ],
             )
 
     def with_declaration(self, fact: Declaration, act: Act) -> "Declarations":

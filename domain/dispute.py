@@ -16,7 +16,7 @@ from domain.bilateral import (
     BilateralProposed,
 )
 from domain.execution import IssueCause
-from domain.kernel import AFTER_KICKOFF, Act, Command, Event, Refused, Value, recorded_once
+from domain.kernel import AFTER_KICKOFF, Act, Command, Event, NotNow, Refused, Value, recorded_once
 from domain.values import Money, PersonName, Ref, Text
 
 
@@ -241,7 +241,7 @@ def check_resolution(proposed: Any, state: Dispute) -> None:  # noqa: ANN401 - m
 def withdraw(command: WithdrawDispute, state: Dispute, act: Act) -> list[Event]:
     """Withdraw a dispute of the acting party."""
     if act.party != state.opened_by:
-        raise Refused(
+        raise NotNow(
             "not-ones-own-dispute",
             "Only the party that opened a dispute can withdraw it. "
             f"{state.opened_by} opened dispute {command.dispute}.",
@@ -266,7 +266,7 @@ def _disputed(state: Dispute) -> dict[str, Any]:
 
 def _still_open(state: Dispute) -> None:
     if state.resolved is not None:
-        raise Refused(
+        raise NotNow(
             "dispute-resolved",
             f"A dispute that has ended cannot change. Dispute {state.resolved.dispute} was "
             f"{state.resolved.outcome}.",

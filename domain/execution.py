@@ -19,7 +19,7 @@ from domain.kernel import (
     Act,
     Command,
     Event,
-    Refused,
+    Unknown,
     Value,
     recorded_once,
 )
@@ -365,12 +365,14 @@ class ImprovementPlanAgreed(
         """Raise `Refused` unless the plan answers a diagnosis (C23)."""
         diagnoses = [each.diagnosis for each in context.declarations.of(RootCauseDiagnosed)]
         if proposed.diagnosis not in diagnoses:
-            raise Refused(
+            raise Unknown(
                 "diagnose-first",
                 "An improvement plan must answer a diagnosis. There is no diagnosis "
                 f"{proposed.diagnosis}.",
                 "Diagnose the root cause first (DiagnoseRootCause).",
                 diagnoses=diagnoses,
+                named=proposed.diagnosis,
+                known=diagnoses,
             )
 
 
@@ -482,13 +484,14 @@ def _plan(name: str, planned: Event, tasks: Tasks) -> list[Event]:
 def _do(name: str, done: Event, tasks: Tasks) -> list[Event]:
     existing = tasks.get(name)
     if existing is None:
-        raise Refused(
+        raise Unknown(
             "nothing-planned",
             f"Only something that was recorded before can be completed. There is no {name}.",
             f"Use one of these: {', '.join(sorted(tasks))}."
             if tasks
             else "Plan, schedule or raise it first.",
-            known=sorted(tasks),
+            named=name,
+            known=[each for each, task in sorted(tasks.items()) if task.done is None],
         )
     return recorded_once(done, existing.done, f"The completion of {name}")
 

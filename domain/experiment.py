@@ -22,7 +22,18 @@ from domain.comparison import Comparison, StopRule, Tally
 from domain.consent import Proposals, acceptable, propose, with_acceptance, with_proposal
 from domain.context import PartnershipContext
 from domain.formation import EvidenceAttached
-from domain.kernel import UNTIL_EXIT, Act, Command, Event, Refused, Stage, Value, once
+from domain.kernel import (
+    UNTIL_EXIT,
+    Act,
+    Command,
+    Event,
+    NotNow,
+    Refused,
+    Stage,
+    Unknown,
+    Value,
+    once,
+)
 from domain.metric_catalogue import proportion
 from domain.priors import Prior, agreed_prior
 from domain.proportions import in_percent, rounded
@@ -334,11 +345,13 @@ def correct(command: CorrectObservation, state: Experiment) -> list[Event]:
     """Correct an observation. That is allowed after the conclusion, too (C19)."""
     existing = state.observations.get(command.observation)
     if existing is None:
-        raise Refused(
+        raise Unknown(
             "nothing-to-correct",
             "Only a recorded observation can be corrected. "
             f"There is no observation {command.observation}.",
             "Report the observation (ObserveVariant).",
+            named=command.observation,
+            known=list(state.observations),
         )
     _check(command.trials, command.successes)
     if (existing.trials, existing.successes) == (command.trials, command.successes):
@@ -409,11 +422,13 @@ def promote(command: PromoteVariant, state: Experiment) -> list[Event]:
             if concluded
             else "The pilot is not concluded."
         )
-        raise Refused(
+        raise Unknown(
             "not-the-winner",
             f"Only the winner can be promoted, not {command.variant}. {won}",
             "Conclude the pilot (ConcludePilot), then promote its winner.",
             field="variant",
+            named=command.variant,
+            known=[concluded.winner] if concluded and concluded.winner else [],
         )
     if state.promoted is None and state.winner() is None:
         raise Refused(
@@ -435,7 +450,7 @@ def promote(command: PromoteVariant, state: Experiment) -> list[Event]:
 def _running(command: ExperimentCommand, state: Experiment) -> tuple[HypothesisRegistered, date]:
     hypothesis, since = state.hypothesis(), state.started_on
     if hypothesis is None or since is None:
-        raise Refused(
+        raise NotNow(
             "hypothesis-first",
             f"This needs a running pilot. No pilot of {command.experiment} has started.",
             "Register the hypothesis and start its pilot (RegisterHypothesis, StartPilot).",
@@ -445,7 +460,7 @@ def _running(command: ExperimentCommand, state: Experiment) -> tuple[HypothesisR
 
 def _still_open(state: Experiment) -> None:
     if state.concluded is not None:
-        raise Refused(
+        raise NotNow(
             "pilot-concluded",
             "A concluded pilot takes no new data and no other conclusion. The pilot of "
             f"{state.concluded.experiment} was concluded as {state.concluded.ending}.",
@@ -457,11 +472,13 @@ def _still_open(state: Experiment) -> None:
 def _known(variant: str, hypothesis: HypothesisRegistered) -> None:
     names = [each.variant for each in hypothesis.variants]
     if variant not in names:
-        raise Refused(
+        raise Unknown(
             "unknown-variant",
             f"{hypothesis.experiment} has no variant {variant}.",
             f"Name one that was registered: {', '.join(names)}.",
             field="variant",
+            named=variant,
+            known=names,
         )
 
 

@@ -13,8 +13,10 @@ from domain.kernel import (
     Act,
     Command,
     Event,
+    NotNow,
     Refused,
     Stage,
+    Unknown,
     Value,
     once,
 )
@@ -375,7 +377,7 @@ def begin(
         return [event]
     if context.initiator == act.party and state.begun == event:
         return []
-    raise Refused(
+    raise NotNow(
         "partnership-exists",
         f"A partnership begins once. {context.initiator} already began this one.",
         "Use another identifier for a new partnership, or act as a party of this one.",
@@ -426,7 +428,7 @@ def identify(command: IdentifyCandidate, state: Exploration) -> list[Event]:
 def score(command: ScoreCandidate, state: Exploration) -> list[Event]:
     """Score against a version of the profile that exists (C1)."""
     if not 1 <= command.profile_version <= len(state.profiles):
-        raise Refused(
+        raise Unknown(
             "no-such-profile",
             "A score must name a version of the ideal partner profile. "
             f"There is no version {command.profile_version}.",
@@ -434,6 +436,8 @@ def score(command: ScoreCandidate, state: Exploration) -> list[Event]:
             if state.profiles
             else "Define the profile first (DefineIdealPartnerProfile).",
             versions=len(state.profiles),
+            named=command.profile_version,
+            known=range(1, len(state.profiles) + 1),
         )
     return _note(CandidateScored.of(command), state)
 
@@ -484,7 +488,7 @@ def choose(
 
 def requirements(candidate: Candidate) -> list[Requirement]:
     """Return what the gate to formation requires of a candidate (C2, C4, C6)."""
-    alignment = candidate.alignment()
+    alignment, unanswered = candidate.alignment(), candidate.answered_no()
     return [
         Requirement(
             "candidate-scored",
@@ -502,22 +506,22 @@ def requirements(candidate: Candidate) -> list[Requirement]:
         *(
             Requirement(
                 f"alignment:{dimension}",
-                met=False,
+                met=dimension not in candidate.unbridged(),
                 detail=f"The rating of {dimension} is below {PASSING_RATING} and has no bridging "
                 "plan.",
                 hint="Agree a bridging plan (AgreeBridgingPlan), or waive the rule (GrantWaiver).",
             )
-            for dimension in candidate.unbridged()
+            for dimension in (Dimension if alignment else ())
         ),
         *(
             Requirement(
                 f"checklist:{question}",
-                met=False,
+                met=question not in unanswered,
                 detail=f"The checklist's answer to {question} is not yes.",
                 hint="Complete the checklist with yes (CompleteDecisionChecklist), or waive the "
                 "rule (GrantWaiver).",
             )
-            for question in candidate.answered_no()
+            for question in QUESTIONS
         ),
     ]
 
@@ -544,10 +548,12 @@ _About = (
 def _known(candidate: str, state: Exploration) -> Candidate:
     known = state.candidates.get(candidate)
     if known is None:
-        raise Refused(
+        raise Unknown(
             "no-such-candidate",
             f"Only a candidate on the list can be named. {candidate} is not on it.",
             "Put the candidate on the list first (IdentifyCandidate).",
+            named=candidate,
+            known=list(state.candidates),
         )
     return known
 

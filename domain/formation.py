@@ -16,7 +16,7 @@ from domain.charter import Charter, Objective
 from domain.context import PartnershipContext
 from domain.declarations import Declaration
 from domain.gates import Requirement
-from domain.kernel import NEGOTIATING, UNTIL_EXIT, Act, Command, Event, Refused
+from domain.kernel import NEGOTIATING, UNTIL_EXIT, Act, Command, Event, Unknown
 from domain.rules import DecisionRule
 from domain.values import Count, Ref, Slug, Text
 
@@ -229,7 +229,7 @@ def sign(
     """Sign the current version for the acting party, once (C9)."""
     agreement = state.agreement
     if agreement.version == 0 or command.agreement_version != agreement.version:
-        raise Refused(
+        raise Unknown(
             "not-the-current-version",
             f"Only the current version can be signed, not version {command.agreement_version}. "
             + (
@@ -241,6 +241,8 @@ def sign(
             if agreement.version
             else "Draft the agreement first (DraftAgreement).",
             current=agreement.version,
+            named=command.agreement_version,
+            known=[agreement.version] if agreement.version else [],
         )
     if act.party in agreement.signed_by:
         return []

@@ -1,5 +1,6 @@
 """The base classes of the domain: stages, acts, commands, events and refusals."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, ClassVar, NamedTuple, Self
@@ -55,6 +56,37 @@ class Refused(Exception):
         self.detail = detail
         self.hint = hint
         self.facts = facts
+
+
+class NotNow(Refused):
+    """A command was refused at this moment, whatever else it says.
+
+    The stage, the turn or a gate does not allow it now, or what it names is missing.
+    """
+
+
+class Unknown(NotNow):
+    """A command names something that is missing.
+
+    `named` is what it names, and `known` are the names with which it could be decided.
+    """
+
+    def __init__(
+        self,
+        rule: str,
+        detail: str,
+        hint: str,
+        named: str | int,
+        known: Sequence[str | int],
+        **facts: Any,  # noqa: ANN401 - as `Refused`
+    ) -> None:
+        super().__init__(rule, detail, hint, known=list(known), **facts)
+        self.named = named
+        self.known = known
+
+
+class AlreadyRecorded(Refused):
+    """A command asks to record something that is recorded with other content."""
 
 
 class Value(BaseModel):
@@ -117,7 +149,7 @@ def once(event: Event, existing: Event | None, rule: str, detail: str, hint: str
         return [event]
     if existing == event:
         return []
-    raise Refused(rule, detail, hint, existing=existing.model_dump(mode="json"))
+    raise AlreadyRecorded(rule, detail, hint, existing=existing.model_dump(mode="json"))
 
 
 def recorded_once(event: Event, existing: Event | None, what: str) -> list[Event]:

@@ -27,7 +27,7 @@ from domain.formation import (
     DecisionRuleProposed,
 )
 from domain.gates import WaiverGranted
-from domain.kernel import Act, Command, Event, Refused, Stage, Value
+from domain.kernel import Act, Command, Event, Refused, Stage, Unknown, Value
 from domain.renewal import ExitNoticeGiven, PartnershipRenewed, RenewalDeclined, RenewalProposed
 from domain.scaling import (
     JointInvestmentAgreed,
@@ -256,12 +256,14 @@ def _check_active(keyid: str, state: Keyring, act: Act) -> None:
     keys = state.of(act.party)
     if keyid not in keys or not keys[keyid].active:
         active = [name for name, each in keys.items() if each.active]
-        raise Refused(
+        raise Unknown(
             "key-unknown",
             f"Only an active key can be replaced or revoked. {act.party} has no active key "
             f"{keyid}.",
             f"Use one of these: {', '.join(active)}." if active else "Register a key first.",
             active=active,
+            named=keyid,
+            known=[name for name, each in keys.items() if each.active],
         )
 
 

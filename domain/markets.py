@@ -10,7 +10,7 @@ from typing import Annotated
 from pydantic import Field
 
 from domain.declarations import Declaration, Declarations
-from domain.kernel import Refused
+from domain.kernel import Refused, Unknown
 from domain.metric_catalogue import known
 from domain.values import PersonName, Rating, Ref, Slug, Text
 
@@ -58,12 +58,14 @@ class MarketRanked(
         """Raise `Refused` unless there is feedback from this market (C3)."""
         heard = [each.market for each in known.of(LocalFeedbackRecorded)]
         if self.market not in heard:
-            raise Refused(
+            raise Unknown(
                 "local-feedback-first",
                 "A market can be ranked only on feedback from that market. "
                 f"There is no feedback from {self.market}.",
                 "Record local feedback first (RecordLocalFeedback).",
                 heard=sorted(set(heard)),
+                named=self.market,
+                known=heard,
             )
 
 

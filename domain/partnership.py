@@ -47,7 +47,7 @@ from domain.exploration import (
 )
 from domain.formation import DecisionRuleAgreed, Formation, FormationCommand
 from domain.gates import GrantWaiver, WaiverGranted, grant
-from domain.kernel import Act, Command, Event, Refused, Stage
+from domain.kernel import Act, Command, Event, NotNow, Stage
 from domain.keyring import KeyCommand, KeyRegistered, KeyRevoked, Keyring, KeyRotated
 from domain.renewal import (
     ExitNoticeGiven,
@@ -132,13 +132,13 @@ def admit(command: Command, state: Partnership, act: Act) -> None:
     if isinstance(command, BeginExploration):
         return
     if state.stage is None:
-        raise Refused(
+        raise NotNow(
             "no-such-partnership",
             "A partnership begins with BeginExploration. This one has not begun.",
             "Begin the partnership (BeginExploration), or check the subject.",
         )
     if act.party not in state.parties:
-        raise Refused(
+        raise NotNow(
             "unknown-party",
             f"Only a party of the partnership can act in it. {act.party} is not one.",
             f"Act as {' or '.join(state.parties)}.",
@@ -146,7 +146,7 @@ def admit(command: Command, state: Partnership, act: Act) -> None:
         )
     if state.stage not in command.stages:
         stages = [stage.value for stage in Stage if stage in command.stages]
-        raise Refused(
+        raise NotNow(
             "wrong-stage",
             f"{type(command).__name__} is not allowed in the stage {state.stage}.",
             f"It is allowed in {', '.join(stages)}."

@@ -10,7 +10,7 @@ from typing import Annotated
 from pydantic import Field
 
 from domain.exploration import not_the_clock
-from domain.kernel import BEFORE_BEGINNING, Act, Command, Event, Refused, Stage, Value
+from domain.kernel import BEFORE_BEGINNING, Act, Command, Event, NotNow, Refused, Stage, Value
 from domain.values import Count, Number, Percent
 
 STREAM = "program"
@@ -57,7 +57,7 @@ def decide(command: DefinePortfolio, state: Program, stage: Stage | None, act: A
     """
     not_the_clock(act.party)
     if stage is not None:
-        raise Refused(
+        raise NotNow(
             "not-a-program",
             "A program cannot be stored under a partnership. This subject is a partnership, and "
             "its other party sees the record.",

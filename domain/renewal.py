@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, timedelta
 from enum import StrEnum
 from typing import Any, Literal, assert_never
 
@@ -195,12 +195,21 @@ def give_notice(command: GiveExitNotice, context: PartnershipContext, act: Act) 
             f"To leave on {command.effective_on}, notice was due by {last_day}. Today is {day}.",
             f"Choose an effective day at least {in_words(notice)} after the day of notice.",
             waivable=False,
+            fitting={"effective_on": _first_after(day, notice)},
         ),
     ]
     if command.reason is ExitReason.UNDERPERFORMANCE:
         asked += _improvement_was_tried(context, day)
     waived = passing("exit", asked, context)
     return [ExitNoticeGiven.of(command, waived=waived)]
+
+
+def _first_after(day: date, notice: str) -> date:
+    """Return the first day for which notice can still be given on `day`."""
+    found = add(day, notice)
+    while subtract(found, notice) < day:
+        found += timedelta(days=1)
+    return found
 
 
 def _improvement_was_tried(context: PartnershipContext, day: date) -> list[Requirement]:

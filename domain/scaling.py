@@ -95,11 +95,15 @@ def requirements(proposed: Any, context: PartnershipContext) -> list[Requirement
             any(attached.get(each) in _SHOWS_A_RESULT for each in proposed.evidence),
             f"None of {', '.join(proposed.evidence)} is an experiment or an outcome.",
             "Attach the experiment or the outcome that shows that it works (AttachEvidence).",
+            fitting={
+                "evidence": [each for each, kind in attached.items() if kind in _SHOWS_A_RESULT]
+            },
         ),
         Requirement(
             "amended-terms-first",
             latest is not None and latest.terms_version == proposed.terms_version > 1,
             f"Version {proposed.terms_version} is not the latest agreed amendment.",
             "Agree amended terms that cover the new scope (ProposeTerms, AcceptTerms).",
+            fitting={"terms_version": latest.terms_version if latest else 0},
         ),
     ]

@@ -16,7 +16,18 @@ from pydantic import Field, StringConstraints
 from domain.calendar import Period, bounds, midnight
 from domain.context import PartnershipContext
 from domain.declarations import Declaration
-from domain.kernel import AFTER_KICKOFF, Act, Command, Event, Refused, Stage, Value, recorded_once
+from domain.kernel import (
+    AFTER_KICKOFF,
+    Act,
+    Command,
+    Event,
+    NotNow,
+    Refused,
+    Stage,
+    Unknown,
+    Value,
+    recorded_once,
+)
 from domain.values import MINOR_UNITS, Count, Currency, Money, Number, Ref, Slug, Text, plain
 
 LEAVING = frozenset({Stage.EXIT})
@@ -375,14 +386,14 @@ def issue_final(  # noqa: PLR0913, PLR0917 - as `decide`
     if state.final is not None:
         if state.final.settlement == command.settlement:
             return []
-        raise Refused(
+        raise NotNow(
             "settlement-issued",
             "The final settlement is issued once and cannot change. "
             f"Settlement {state.final.settlement} was already issued.",
             "Issue a statement for what arrived later (IssueStatement).",
         )
     if effective_on is not None and act.recorded_at < midnight(effective_on):
-        raise Refused(
+        raise NotNow(
             "effective-date",
             "The final settlement cannot be issued before the exit takes effect. It takes effect "
             f"on {effective_on}.",
@@ -404,13 +415,15 @@ def pay_out(command: RecordPayout, state: Settlement) -> list[Event]:
     """Record a payment of at most what is left of a statement, each payment once."""
     owing = state.owing.get(command.statement)
     if owing is None or owing.balance.payer is None:
-        raise Refused(
+        raise Unknown(
             "nothing-owed",
             "A payout needs a statement with an amount to pay. "
             f"There is none under {command.statement}.",
             f"Use one of these: {', '.join(unpaid)}."
             if (unpaid := _unpaid(state))
             else "Issue the statement first (IssueStatement).",
+            named=command.statement,
+            known=_unpaid(state),
         )
     event = PayoutRecorded.of(command, payer=owing.balance.payer)
     existing = state.payouts.get(command.payout)

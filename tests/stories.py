@@ -1,19 +1,20 @@
 """Stories told in memory: given what was done, when a party asks for something, then these facts.
 
 A `Story` does what a service does, without a store: it records the deadlines that went by, then
-decides the command and folds its events. `life.py` has a whole life to begin a story from.
+decides the command and folds its events. `life.py` begins a story in the life of the examples.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple, Self, TypeVar
+from typing import Self, TypeVar
 
 import pytest
 
 from domain import aggregates
 from domain.aggregates import State, initial, stream_of
 from domain.deal import Deal
+from domain.examples import Step
 from domain.experiment import Experiment
 from domain.kernel import Act, Command, Event, Refused
 from domain.partnership import Partnership
@@ -32,14 +33,6 @@ def moment(text: str) -> datetime:
 
 
 BEGINNING = moment("2025-09-01")
-
-
-class Step(NamedTuple):
-    """Something that a party asks for at a moment."""
-
-    at: str
-    party: str
-    command: Command
 
 
 @dataclass(repr=False)

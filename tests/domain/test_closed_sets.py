@@ -141,7 +141,9 @@ def _texts() -> Iterator[tuple[str, str]]:
     for source in sorted(Path(*domain.__path__).glob("*.py")):
         for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
             match node:
-                case ast.Call(func=ast.Name("Refused" | "Requirement" | "once")):
+                case ast.Call(
+                    func=ast.Name("Refused" | "NotNow" | "Unknown" | "Requirement" | "once")
+                ):
                     for part in ast.walk(node):
                         if isinstance(part, ast.Constant) and isinstance(part.value, str):
                             yield f"{source.name}:{part.lineno}", part.value

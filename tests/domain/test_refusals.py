@@ -13,7 +13,7 @@ TESTS = sorted(Path(__file__).parents[1].rglob("test_*.py"))
 
 
 def rules() -> Iterator[str]:
-    """Yield the rule of each `Refused(...)`, `Requirement(...)` and `once(...)` in the domain.
+    """Yield the rule of each refusal, `Requirement(...)` and `once(...)` in the domain.
 
     Of a name that is made for a dimension, a question or a party (`sponsor:brightpath`), what
     comes before the colon.
@@ -22,7 +22,7 @@ def rules() -> Iterator[str]:
         for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
             match node:
                 case ast.Call(
-                    func=ast.Name("Refused" | "Requirement"),
+                    func=ast.Name("Refused" | "NotNow" | "Unknown" | "Requirement"),
                     args=[
                         ast.Constant(str(rule)) | ast.JoinedStr([ast.Constant(str(rule)), *_]),
                         *_,

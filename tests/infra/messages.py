@@ -6,10 +6,11 @@ from typing import Any
 
 import orjson
 
+from domain.examples import Step
 from domain.exploration import BeginExploration, CandidateSource, IdentifyCandidate
 from domain.kernel import Command
 from domain.values import instant
-from tests.stories import Step, moment
+from tests.stories import moment
 
 SOURCE = "//crm.growthos.example"
 

@@ -13,6 +13,7 @@ from domain import aggregates
 from domain.agreement import CounterTerms, ProposeTerms
 from domain.deadlines import DeadlineKind
 from domain.dispute import Outcome
+from domain.examples import Step
 from domain.exploration import MeasureAudienceOverlap
 from domain.formation import (
     BestAlternativeDeclared,
@@ -56,7 +57,6 @@ from tests.infra.answers.demo import CONSULTING, day
 from tests.infra.answers.helpers import AURORA, PARTNER, changed_event, printed
 from tests.infra.messages import beginning, from_steps, message
 from tests.life import LIFE, OURS, TERMS, THEIRS, changed, example, usd
-from tests.stories import Step
 
 NAME = "growthos-brightpath"
 HALVES = {OURS: Decimal(50), THEIRS: Decimal(50)}

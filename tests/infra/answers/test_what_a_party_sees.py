@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from domain.examples import Step
 from domain.execution import HoldKickoff
 from domain.exploration import (
     ChoosePartner,
@@ -31,7 +32,6 @@ from tests.feeds import simulated
 from tests.infra.answers.demo import played_only
 from tests.infra.messages import from_steps, message
 from tests.life import LIFE, OURS, THEIRS, example
-from tests.stories import Step
 
 Ask = Callable[[Accord, AsOf], Answer]
 

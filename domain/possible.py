@@ -1,0 +1,212 @@
+"""What a party can do now, found by deciding an example of each command on the state as it is.
+
+No table says what is possible: the rules that decide commands say it. Each example gets new
+identifiers and, where the refusal says that something is missing, the names of what is there.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from functools import cache
+
+from pydantic import ValidationError
+
+from domain import aggregates
+from domain.aggregates import State
+from domain.bilateral import BilateralAgreement, BilateralAgreements
+from domain.dispute import Dispute
+from domain.examples import EXAMPLES
+from domain.experiment import Experiment, StartPilot
+from domain.gates import GateClosed, Requirement
+from domain.kernel import Act, AlreadyRecorded, Command, Event, NotNow, Refused, Unknown
+from domain.partnership import Partnership, admit
+from domain.settlement import Ledger
+
+FEW = ("dispute", "experiment")
+"""The kinds of streams of which a partnership has few, so that all of them are looked at."""
+
+LATEST = 50
+"""How many of the names that are there are tried; the latest come last."""
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """A partnership at a moment: its own state, and those of its disputes and experiments."""
+
+    id: str
+    partnership: Partnership
+    now: datetime
+    streams: Mapping[str, State] = field(default_factory=dict)
+    """The states of disputes and experiments, by the name of the stream."""
+
+    def names(self, kind: str) -> list[str]:
+        """Return the names of the disputes or experiments."""
+        prefix = f"{self.id}/{kind}/"
+        return [each.removeprefix(prefix) for each in self.streams if each.startswith(prefix)]
+
+    def decide(self, party: str, command: Command) -> list[Event]:
+        """Decide a command as if the party sent it now. Raises `Refused`.
+
+        What accrued and what was measured is not looked at.
+        """
+        act = Act(party, party, self.now, self.now)
+        cited = aggregates.rests_on(self.id, command)
+        return aggregates.decide(
+            command,
+            self._state(aggregates.stream_of(self.id, command)),
+            act,
+            self.partnership,
+            Ledger,
+            self._state(cited) if cited else None,
+        )
+
+    def _state(self, stream: str) -> State:
+        if stream == self.id:
+            return self.partnership
+        return self.streams.get(stream) or aggregates.initial(stream)
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """A gate that is closed: the command that passes it, and all that it requires."""
+
+    gate: str
+    command: Command
+    requirements: tuple[Requirement, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Answerable:
+    """A proposal of the other party that waits for an answer, and the commands that answer it."""
+
+    proposal: str
+    party: str
+    """The party that proposed."""
+    commands: tuple[type[Command], ...]
+    substream: str = ""
+    """The dispute or the experiment that it belongs to, if any."""
+
+
+@dataclass(frozen=True, slots=True)
+class Possible:
+    """What a party can do now."""
+
+    answers: tuple[Answerable, ...]
+    commands: tuple[type[Command], ...]
+    """Every command that can be accepted now, in the order of a partnership's life."""
+    closed: tuple[Closed, ...]
+
+
+def possible(party: str, situation: Situation) -> Possible:
+    """Return what a party can do now.
+
+    A command is possible unless the stage, the turn, a gate or a missing thing that it names
+    refuses it whatever else it says. Deals, entries and figures are many, so commands on them are
+    judged by the stage alone.
+    """
+    attempts = _Attempts(party, situation)
+    commands = tuple(each for each in EXAMPLES if attempts.kind(each))
+    answers = tuple(
+        replace(each, commands=can)
+        for each in _answerable(party, situation)
+        if (can := tuple(answer for answer in each.commands if answer in commands))
+    )
+    return Possible(answers, commands, tuple(attempts.closed))
+
+
+class _Attempts:
+    """Decides commands of a party, and notes the closed gates that refuse them."""
+
+    def __init__(self, party: str, situation: Situation) -> None:
+        self._party, self._situation = party, situation
+        self.closed: list[Closed] = []
+
+    def kind(self, kind: type[Command]) -> bool:
+        """Whether any command of a kind would record something, as far as the rules can say."""
+        command = _new(kind)
+        try:
+            admit(command, self._situation.partnership, self._act())
+        except NotNow:
+            return False
+        stream = command.substream().partition("/")[0]
+        names = self._situation.names(stream) if stream in FEW else []
+        tried = [self._records(command)]
+        tried += [self._records(_with(command, {stream: name})) for name in names[-LATEST:]]
+        return any(tried)
+
+    def _act(self) -> Act:
+        return Act(self._party, self._party, self._situation.now, self._situation.now)
+
+    def _records(self, command: Command, *, names_what_is_there: bool = False) -> bool:
+        try:
+            return bool(self._situation.decide(self._party, command))
+        except Unknown as missing:
+            filled = [_naming(command, missing.named, name) for name in missing.known[-LATEST:]]
+            tried = [self._records(each, names_what_is_there=True) for each in filled if each]
+            return any(tried)
+        except GateClosed as closed:
+            fitting = _with(command, closed.fitting)
+            if fitting != command:
+                return self._records(fitting, names_what_is_there=names_what_is_there)
+            self.closed.append(Closed(closed.gate, command, closed.requirements))
+            return False
+        except NotNow:
+            return False
+        except AlreadyRecorded:
+            return not names_what_is_there
+        except Refused:
+            # Another content could be accepted.
+            return True
+
+
+def _with(command: Command, fields: Mapping[str, object]) -> Command:
+    return command.model_copy(update=dict(fields)) if fields else command
+
+
+def _naming(command: Command, named: object, name: object) -> Command | None:
+    """Return the command with `name` in place of what it named; None if it did not name it."""
+    fields = [field for field, value in command if value == named]
+    return _with(command, dict.fromkeys(fields, name)) if fields and name != named else None
+
+
+@cache
+def _new(kind: type[Command]) -> Command:
+    """Return the example of a kind with identifiers and texts that nobody used before."""
+    command = EXAMPLES[kind].command
+    for name, value in command:
+        if type(value) is str:
+            try:
+                command = type(command)(**{**dict(command), name: f"next-{name.replace('_', '-')}"})
+            except ValidationError:
+                continue  # A period, a currency, a name from a list: it stays as it is.
+    return command
+
+
+# --- proposals ---------------------------------------------------------------------------------
+
+
+def _answerable(party: str, situation: Situation) -> Iterator[Answerable]:
+    """Return the open proposals of the other party, whatever the stage."""
+    yield from _proposed(party, situation.partnership.context.agreements, "")
+    for stream, state in situation.streams.items():
+        substream = stream.removeprefix(f"{situation.id}/")
+        match state:
+            case Dispute():
+                yield from _proposed(party, state.agreements, substream)
+            case Experiment() if state.started_on is None:
+                for name, each in state.hypotheses.items():
+                    if each.open_to(party):
+                        yield Answerable(name, each.party, (StartPilot,), substream)
+            case _:
+                pass
+
+
+def _proposed(party: str, agreements: BilateralAgreements, substream: str) -> Iterator[Answerable]:
+    for wire, proposals in agreements.proposals.items():
+        kind = Event.registry[wire]
+        assert issubclass(kind, BilateralAgreement)  # noqa: S101 - kept by the kind's wire name
+        answers = (kind.accepts, kind.counters, kind.declines)
+        for name, each in proposals.items():
+            if each.open_to(party):
+                commands = tuple(answer for answer in answers if answer is not None)
+                yield Answerable(name, each.party, commands, substream)

@@ -1,0 +1,163 @@
+"""What is possible is what would be accepted, along whole lives."""
+
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from domain.aggregates import State, command_types
+from domain.agreement import ProposeTerms
+from domain.dispute import Dispute
+from domain.examples import ELSEWHERE, EXAMPLES, LIFE, OURS, THEIRS, Step
+from domain.experiment import Experiment
+from domain.exploration import ChoosePartner, CloseExploration, ScoreCandidate
+from domain.formation import DraftAgreement, SignAgreement
+from domain.kernel import Command, NotNow, Refused, Stage
+from domain.keyring import RegisterKey, RevokeKey, RotateKey
+from domain.possible import Possible, Situation, possible
+from domain.renewal import CompleteExit
+from tests.life import after, at, before, example
+from tests.stories import Story, moment
+
+
+def situation(story: Story) -> Situation:
+    few: dict[str, State] = {
+        name: state
+        for name, state in story.states.items()
+        if isinstance(state, Dispute | Experiment)
+    }
+    return Situation(story.id, story.partnership, story.now, few)
+
+
+def can(story: Story, party: str) -> Possible:
+    return possible(party, situation(story))
+
+
+def alone(step: Step) -> tuple[Step, ...]:
+    """Return a life that leaves the examples' life for a step elsewhere."""
+    before_it = [each for each in LIFE if moment(each.at) < moment(step.at)]
+    if isinstance(step.command, RotateKey | RevokeKey):
+        before_it.append(EXAMPLES[RegisterKey])
+    return (*before_it, step)
+
+
+LIVES = {"whole": LIFE} | {
+    type(each.command).__name__: alone(each) for each in ELSEWHERE if each.command.stages
+}
+
+
+@pytest.mark.parametrize("life", LIVES.values(), ids=LIVES)
+def test_each_command_that_records_something_was_possible_before_it(
+    life: tuple[Step, ...],
+) -> None:
+    story = Story()
+    for step in life:
+        story.on(step.at)
+        if story.partnership.stage is not None:
+            known = can(story, step.party).commands
+            # The clock of a simulated store is no party's to move.
+            if story.copy().when(step.party, step.command):
+                assert type(step.command) in known, step
+        story.when(step.party, step.command)
+
+
+def _lives_so_far() -> Iterator[Story]:
+    """Return the story before each step of the life but the first, at the moment of that step."""
+    story = Story().given(LIFE[:1])
+    for step in LIFE[1:]:
+        story.on(step.at)
+        yield story.copy()
+        story.given([step])
+    yield story
+
+
+SO_FAR = list(_lives_so_far())
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    story=st.sampled_from(SO_FAR),
+    party=st.sampled_from([OURS, THEIRS]),
+    step=st.sampled_from([*LIFE, *EXAMPLES.values()]),
+)
+def test_a_command_that_is_not_possible_is_refused_or_records_nothing(
+    story: Story, party: str, step: Step
+) -> None:
+    if type(step.command) in can(story, party).commands:
+        return
+    try:
+        recorded = story.copy().when(party, step.command)
+    except NotNow:
+        return
+    except Refused as refused:
+        # What it names was recorded before, and so cannot be recorded again with other content.
+        assert refused.rule == "already-recorded"  # noqa: PT017 - the only other reason
+        return
+    assert recorded == []
+
+
+def test_an_acceptance_waits_for_the_other_party_alone() -> None:
+    story = before(DraftAgreement)
+    story.when(OURS, example(ProposeTerms, proposal="terms-9"))
+
+    (waiting,) = [each for each in can(story, THEIRS).answers if each.proposal == "terms-9"]
+
+    assert waiting.party == OURS
+    assert [each.__name__ for each in waiting.commands] == ["AcceptTerms", "CounterTerms"]
+    assert "terms-9" not in [each.proposal for each in can(story, OURS).answers]
+
+
+def test_a_signature_is_possible_until_the_party_has_signed() -> None:
+    story = after(SignAgreement)
+
+    assert SignAgreement not in can(story, OURS).commands
+    assert SignAgreement in can(story, THEIRS).commands
+
+
+def test_what_names_something_waits_until_it_is_there() -> None:
+    story = at(Stage.EXPLORATION)
+
+    assert ScoreCandidate not in can(story, OURS).commands
+    assert ScoreCandidate in can(before(ScoreCandidate), OURS).commands
+
+
+def test_a_closed_gate_says_which_of_its_conditions_are_met() -> None:
+    story = before(ChoosePartner, without=ScoreCandidate)
+
+    (gate,) = [each for each in can(story, OURS).closed if each.gate == "formation"]
+
+    assert isinstance(gate.command, ChoosePartner)
+    assert gate.command.candidate == THEIRS
+    states = {each.rule: each.met for each in gate.requirements}
+    assert [rule for rule, met in states.items() if not met] == ["candidate-scored"]
+    assert states["checklist:exit_clause"] is True
+
+
+def test_a_gate_that_opens_is_no_longer_closed() -> None:
+    story = before(ChoosePartner)
+
+    found = can(story, OURS)
+
+    assert ChoosePartner in found.commands
+    assert [each.gate for each in found.closed] == []
+
+
+def test_nothing_but_facts_and_keys_is_possible_after_the_end() -> None:
+    story = before(ChoosePartner)
+    story.when(OURS, example(CloseExploration))
+    ended = can(story, OURS).commands
+
+    assert {each for each in ended if Stage.ENDED not in each.stages} == set()
+    assert CompleteExit not in ended
+
+
+def test_every_command_is_possible_somewhere_in_the_lives() -> None:
+    found: set[type[Command]] = set()
+    for story in [*SO_FAR, *(Story().given(life) for life in LIVES.values())]:
+        for party in story.partnership.parties:
+            found |= set(can(story, party).commands)
+    never = {each.__name__ for each in command_types().values()} - {x.__name__ for x in found}
+
+    # Two begin where no partnership is yet, and time records nothing by itself.
+    assert never == {"BeginExploration", "DefinePortfolio", "PassTime"}
