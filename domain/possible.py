@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from domain import aggregates
 from domain.aggregates import State
 from domain.bilateral import BilateralAgreement, BilateralAgreements
+from domain.declarations import DeclarationCommand
 from domain.dispute import Dispute
 from domain.examples import EXAMPLES
 from domain.experiment import Experiment, StartPilot
@@ -123,7 +124,7 @@ class _Attempts:
 
     def kind(self, kind: type[Command]) -> bool:
         """Whether any command of a kind would record something, as far as the rules can say."""
-        command = _new(kind)
+        command, _ = _new(kind)
         try:
             admit(command, self._situation.partnership, self._act())
         except NotNow:
@@ -139,7 +140,9 @@ class _Attempts:
 
     def _records(self, command: Command, *, names_what_is_there: bool = False) -> bool:
         try:
-            return bool(self._situation.decide(self._party, command))
+            _, is_new = _new(type(command))
+            # The same for another period may record something.
+            return bool(self._situation.decide(self._party, command)) or not is_new
         except Unknown as missing:
             filled = [_naming(command, missing.named, name) for name in missing.known[-LATEST:]]
             tried = [self._records(each, names_what_is_there=True) for each in filled if each]
@@ -153,10 +156,14 @@ class _Attempts:
         except NotNow:
             return False
         except AlreadyRecorded:
-            return not names_what_is_there
+            return not names_what_is_there and not _is_recorded_once(command)
         except Refused:
             # Another content could be accepted.
             return True
+
+
+def _is_recorded_once(command: Command) -> bool:
+    return isinstance(command, DeclarationCommand) and not command.declaration.identity
 
 
 def _with(command: Command, fields: Mapping[str, object]) -> Command:
@@ -170,16 +177,16 @@ def _naming(command: Command, named: object, name: object) -> Command | None:
 
 
 @cache
-def _new(kind: type[Command]) -> Command:
-    """Return the example of a kind with identifiers and texts that nobody used before."""
-    command = EXAMPLES[kind].command
+def _new(kind: type[Command]) -> tuple[Command, bool]:
+    """Return the example of a kind with texts that nobody used before, and whether all are new."""
+    command, is_new = EXAMPLES[kind].command, True
     for name, value in command:
         if type(value) is str:
             try:
                 command = type(command)(**{**dict(command), name: f"next-{name.replace('_', '-')}"})
             except ValidationError:
-                continue  # A period, a currency, a name from a list: it stays as it is.
-    return command
+                is_new = False  # A period, a currency, a name from a list: it stays as it is.
+    return command, is_new
 
 
 # --- proposals ---------------------------------------------------------------------------------
