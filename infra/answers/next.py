@@ -23,7 +23,7 @@ SOONEST = 3
 """How many of the deadlines are printed."""
 
 
-class Event(Item):
+class PossibleEvent(Item):
     """A type of event that a party can send now."""
 
     type: str
@@ -52,7 +52,7 @@ class PartyNext(Item):
     """The party."""
     waiting: tuple[Waiting, ...]
     """The proposals of the other party that wait for an answer of this one."""
-    events: tuple[Event, ...]
+    events: tuple[PossibleEvent, ...]
     """The types of events that can be accepted now, in the order of a partnership's life."""
 
 
@@ -163,7 +163,9 @@ def _party(party: str, found: "Possible") -> PartyNext:
             )
             for each in found.answers
         ),
-        events=tuple(Event(type=_type(each), summary=summary(each)) for each in found.commands),
+        events=tuple(
+            PossibleEvent(type=_type(each), summary=summary(each)) for each in found.commands
+        ),
     )
 
 
