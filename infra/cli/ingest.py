@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
-from itertools import chain, islice
+from itertools import islice
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated, TypeVar
 
@@ -32,9 +32,6 @@ BATCH = 1000
 
 STANDARD_INPUT = "-"
 
-LINES = {".jsonl", ".ndjson"}
-"""The suffixes of files of JSON lines."""
-
 
 @app.command(rich_help_panel=Panel.INGEST.value, epilog=REFUSES)
 def ingest(
@@ -42,7 +39,8 @@ def ingest(
         list[str],
         typer.Argument(
             metavar="FILE...",
-            help="CloudEvents: JSON lines, an array, or one object; - is standard input.",
+            help="CloudEvents: JSON lines, other objects one after another, or an array; - is "
+            "standard input.",
         ),
     ],
     receipts: Annotated[
@@ -75,7 +73,7 @@ def play(accord: "Accord", files: list[str], receipts: Path | None = None) -> Ta
         feeds = [(name, stack.enter_context(_open(name))) for name in files]
         bar = stack.enter_context(printing.progress())
         for name, feed in feeds:
-            raws = _watched(messages(feed, lines=Path(name).suffix in LINES), name, bar)
+            raws = _watched(cloudevents.stream(feed), name, bar)
             while batch := list(islice(raws, BATCH)):
                 outcomes = accord.service.handle(batch)
                 tally.add(outcomes)
@@ -139,26 +137,6 @@ def refusals(refused: Iterable[RefusedEvent], indent: int) -> Iterator[Block]:
 
 
 # --- files -------------------------------------------------------------------------------------
-
-
-def messages(feed: IO[bytes], *, lines: bool = False) -> Iterator[bytes]:
-    """Yield the single messages of a feed; JSON lines are read one at a time.
-
-    A feed whose first line is a whole JSON object is one of JSON lines; so is any if `lines`.
-    """
-    rest = (line.strip() for line in feed)
-    first = next(filter(None, rest), b"")
-    if lines or _is_object(first):
-        yield from filter(None, chain([first], rest))
-    elif first:
-        yield from cloudevents.split(first + b"\n" + feed.read())
-
-
-def _is_object(line: bytes) -> bool:
-    try:
-        return isinstance(orjson.loads(line), dict)
-    except orjson.JSONDecodeError:
-        return False
 
 
 def _open(name: str) -> IO[bytes]:

@@ -78,6 +78,8 @@ def sign(
 
 def _events(feed: bytes) -> Iterator[dict[str, Any]]:
     """Yield the events of a file as they will be recorded; exit if one is unreadable."""
+    from codecs import BOM_UTF8
+
     import orjson
 
     from domain.values import instant
@@ -94,7 +96,9 @@ def _events(feed: bytes) -> Iterator[dict[str, Any]]:
             raise typer.Exit(REFUSED)
         envelope = read.envelope
         data = envelope.data.model_dump(mode="json", exclude_none=True)
-        yield {**orjson.loads(raw), "time": instant(envelope.time), "data": data}
+        given = orjson.loads(raw.removeprefix(BOM_UTF8))
+        kept = {name: given[name] for name in envelope.model_fields_set - {"data"}}
+        yield {**kept, "time": instant(envelope.time), "data": data}
 
 
 def _seen(file: Path, origin: str) -> "SeenLog":

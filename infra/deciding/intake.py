@@ -2,25 +2,29 @@
 
 ``type`` is ``accord.<Command>``, ``subject`` the partnership, ``time`` the moment it happened;
 ``party`` and ``actor`` name who acts. Reading is strict, because a misread fact stays in the
-history: types and fields must be known, decimals are strings, times have a zone.
+history: types and fields must be known, decimals are strings, times have a zone. What Accord does
+not read cannot be misread, so extensions of other systems are ignored.
 """
 
-from collections.abc import Sequence
+import json
+from codecs import BOM_UTF8
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from difflib import get_close_matches
-from functools import cache
+from functools import cache, lru_cache
 from hashlib import sha256
 from typing import Annotated, Any, Literal, NamedTuple
 
 import orjson
-from pydantic import StringConstraints, ValidationError, create_model
+from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError, create_model
 from pydantic_core import CoreSchema, ErrorDetails, SchemaValidator
 
 from domain.aggregates import command_types, stream_of
 from domain.kernel import Command, Refused, Value
-from domain.values import Instant, Slug
-from infra.tlog import codec, dsse
+from domain.values import Instant, Slug, plain
+from infra.tlog import cloudevents, codec, dsse
 from infra.tlog.cloudevents import PREFIX
 from infra.tlog.dsse import Signed
 
@@ -32,6 +36,9 @@ Name = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]{1,200}$")]
 
 class Envelope(Value):
     """The attributes of a CloudEvent that Accord knows (CloudEvents 1.0, section 3)."""
+
+    # Extensions of other systems are ignored: see `_check_attributes`.
+    model_config = ConfigDict(extra="ignore")
 
     specversion: Literal["1.0"]
     id: Name
@@ -45,29 +52,29 @@ class Envelope(Value):
     """The party that acts."""
     actor: Name
     """The person or service that acts for it."""
-    datacontenttype: Literal["application/json"] = "application/json"
+    datacontenttype: Name = "application/json"
+    """The media type of the data: JSON, in UTF-8."""
     dataschema: Name | None = None
     correlationid: Name | None = None
     causationid: Name | None = None
     recordedtime: Instant | None = None
     """When it was recorded; only simulated stores take it."""
     traceparent: Name | None = None
+    """The trace that the event belongs to (W3C Trace Context); a malformed one is ignored."""
     tracestate: Name | None = None
     data: Command
 
 
+_ATTRIBUTES = frozenset(Envelope.model_fields)
+
 # The same content sent another way is the same message.
-_TRANSPORT_ATTRIBUTES = (
-    "specversion",
-    "datacontenttype",
-    "dataschema",
-    "traceparent",
-    "tracestate",
+_TRANSPORT_ATTRIBUTES = frozenset(
+    {"specversion", "datacontenttype", "dataschema", *cloudevents.TRACE}
 )
 
 
 class Input(NamedTuple):
-    """A readable message: its command, the stream it is for, and a fingerprint of its content."""
+    """A readable message: its command, the stream it is for, and a fingerprint of its meaning."""
 
     envelope: Envelope
     stream: str
@@ -226,7 +233,7 @@ def _object(raw: bytes) -> dict[str, Any]:
             pointer="",
         )
     try:
-        value = codec.parse(raw)
+        value = codec.parse(raw.removeprefix(BOM_UTF8))
     except codec.DuplicateKey as error:
         raise Refused(
             "duplicate-key",
@@ -257,29 +264,67 @@ def _read_signed(value: dict[str, Any], raw: bytes) -> Input | Unreadable:
     except Refused as refused:
         return _unreadable(refused, {}, raw)
     event = signed.payload.event
-    found = _read_object(event, codec.canonical(event))
+    found = _read_event(event, raw, foreign=False)
     if isinstance(found, Unreadable):
         return _unreadable(found.refused, event, raw)
-    return found._replace(raw=raw, signed=signed)
+    return found._replace(signed=signed)
 
 
 def _read_object(value: dict[str, Any], raw: bytes) -> Input | Unreadable:
+    plain = cloudevents.without_nulls(value) if b"null" in raw else value
+    return _read_event(plain, raw, foreign=True)
+
+
+def _read_event(value: dict[str, Any], raw: bytes, *, foreign: bool) -> Input | Unreadable:
+    """Read an event without nulls; `foreign` allows what Accord does not know or write itself."""
     wire = value.get("type")
     if not isinstance(wire, str) or wire not in _wires():
         return _unreadable(_unknown_type(wire), value, raw)
     try:
-        envelope: Envelope = _validator(wire).validate_python(value)
+        _check_attributes(value, foreign=foreign)
+        found = _traced(_with_data(value))
+    except Refused as refused:
+        return _unreadable(refused, value, raw)
+    try:
+        envelope: Envelope = _validator(wire).validate_python(found)
     except ValidationError as error:
-        return _unreadable(_refusal(error, value, raw), value, raw)
+        return _unreadable(_refusal(error, found, json.dumps(found).encode()), value, raw)
     stream = stream_of(envelope.subject, envelope.data)
-    return Input(envelope, stream, _fingerprint(value), raw)
+    return Input(envelope, stream, _fingerprint(envelope), raw)
 
 
-def _fingerprint(value: dict[str, Any]) -> bytes:
-    content = value.copy()
-    for name in _TRANSPORT_ATTRIBUTES:
-        content.pop(name, None)
-    return sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).digest()
+def _traced(value: dict[str, Any]) -> dict[str, Any]:
+    """Return an event without a malformed trace."""
+    if value.keys().isdisjoint(cloudevents.TRACE):
+        return value
+    rest = {name: each for name, each in value.items() if name not in cloudevents.TRACE}
+    return rest | cloudevents.trace(value)
+
+
+def _fingerprint(envelope: Envelope) -> bytes:
+    """Return the SHA-256 of what an event says, however it is written.
+
+    The same moment, the same decimal, another order of members and other attributes of transport
+    make no difference. A member that the sender left out is not the same as its default.
+    """
+    said = _given(envelope, envelope.model_fields_set - _TRANSPORT_ATTRIBUTES)
+    return sha256(orjson.dumps(said, default=_said, option=_SAID)).digest()
+
+
+def _given(value: BaseModel, names: Collection[str]) -> dict[str, object]:
+    fields = value.__dict__
+    return {name: fields[name] for name in names if fields[name] is not None}
+
+
+_SAID = orjson.OPT_SORT_KEYS | orjson.OPT_UTC_Z
+
+
+def _said(value: object) -> object:
+    if isinstance(value, BaseModel):
+        return _given(value, value.model_fields_set)
+    if isinstance(value, Decimal):
+        return plain(value.normalize())
+    raise TypeError(type(value).__name__)
 
 
 def _unreadable(refused: Refused, value: dict[str, Any], raw: bytes) -> Unreadable:
@@ -325,6 +370,66 @@ def _unknown_type(wire: object) -> Refused:
         f"Perhaps {' or '.join(near)}?" if near else "Give one of the known types.",
         pointer="/type",
     )
+
+
+# --- attributes that are not as they should be -------------------------------------------------
+
+_NEAR = 0.88
+"""How alike two names are (`difflib`, from 0 to 1) if one is the other, misspelt. So `partyy` is
+`party`, and `subjectid`, `resource` and `dataref` are extensions of their own."""
+
+
+def _check_attributes(value: dict[str, Any], *, foreign: bool) -> None:
+    """Raise `Refused` for a misspelt attribute, one that is not UTF-8, or data that is not JSON."""
+    for name in value.keys() - _ATTRIBUTES:
+        if not foreign or (_misspelt(name) and name != cloudevents.BASE64):
+            raise _unknown_attribute(name)
+    for name, each in value.items():
+        if isinstance(each, dict) and name != "data" and cloudevents.NOT_UTF8 in each:
+            raise Refused(
+                "wrong-value",
+                f"/{name}: The header is not text in UTF-8.",
+                "Write it in UTF-8; over HTTP also percent-encoded.",
+                pointer=pointer([name], value),
+            )
+    kind = value.get("datacontenttype")
+    if isinstance(kind, str) and not cloudevents.is_json(kind):
+        raise Refused(
+            "wrong-value",
+            f"/datacontenttype: The data is {kind[:100]}, and Accord reads only JSON in UTF-8.",
+            "Send the data as JSON, with the type application/json.",
+            pointer="/datacontenttype",
+        )
+
+
+@lru_cache(1000)
+def _misspelt(name: str) -> str | None:
+    """Return the attribute that a name nearly spells, if it nearly spells one."""
+    letters = "".join(filter(str.isalnum, name.lower()))
+    near = get_close_matches(letters, _ATTRIBUTES, 1, _NEAR)
+    return near[0] if near else None
+
+
+def _unknown_attribute(name: str) -> Refused:
+    near = _misspelt(name)
+    return Refused(
+        "unknown-field",
+        f"/{name}: There is no such attribute.",
+        f"Leave it out, or correct its name. Perhaps {near}?" if near else "Leave it out.",
+        pointer=pointer([name], {}),
+    )
+
+
+def _with_data(value: dict[str, Any]) -> dict[str, Any]:
+    try:
+        return cloudevents.with_data(value)
+    except cloudevents.Unclear as error:
+        raise Refused(
+            "wrong-value",
+            f"/{cloudevents.BASE64}: {error}",
+            "Send the data as JSON, in data or in data_base64.",
+            pointer=f"/{cloudevents.BASE64}",
+        ) from None
 
 
 # --- explaining a refusal ----------------------------------------------------------------------

@@ -2,10 +2,11 @@
 
 import asyncio
 import logging
+from codecs import BOM_UTF8
 from collections.abc import Sequence
-from typing import Literal
+from typing import Annotated, Literal
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Header, Request, Response
 from starlette.datastructures import Headers
 
 from infra.answers.outcomes import Report, SignedReceipt, Tally
@@ -76,13 +77,32 @@ async def post_events(request: Request, served: ServedHere) -> Response:
     """
     media_type = _media_type(request.headers)
     body = await _body(request)
-    if media_type == JSON and any(name.startswith("ce-") for name in request.headers):
-        return await _one(served, cloudevents.from_binary(request.headers, body))
-    if media_type == LINES:
-        return await _many(served, [line for line in body.splitlines() if line.strip()])
-    if media_type == BATCH or (media_type == JSON and body.lstrip().startswith(b"[")):
-        return await _many(served, list(cloudevents.split(body)))
+    binary = any(name.startswith("ce-") for name in request.headers)
+    if media_type == JSON and binary:
+        return await _one(served, cloudevents.from_binary(request.headers.items(), body))
+    if media_type in {BATCH, LINES} or (media_type == JSON and _is_array(body)):
+        blank = media_type == BATCH and not body.strip()
+        return await _many(served, [body] if blank else list(cloudevents.split(body)))
     return await _one(served, body)
+
+
+def _is_array(body: bytes) -> bool:
+    return body.removeprefix(BOM_UTF8).lstrip().startswith(b"[")
+
+
+@router.options("/v1/events", include_in_schema=False)
+def agree_to_deliveries(
+    origin: Annotated[str | None, Header(alias="WebHook-Request-Origin")] = None,
+) -> Response:
+    """Agree to deliveries by webhook (HTTP 1.1 Web Hooks for Event Delivery, section 4).
+
+    Any origin may deliver, at any rate. A sender that is too quick is answered 503 with
+    `Retry-After`.
+    """
+    headers = {"Allow": "OPTIONS, POST"}
+    if origin is not None:
+        headers |= {"WebHook-Allowed-Origin": origin, "WebHook-Allowed-Rate": "*"}
+    return Response(headers=headers)
 
 
 async def _one(served: Served, raw: bytes) -> Response:
@@ -137,12 +157,20 @@ async def _decide(served: Served, raws: Sequence[bytes]) -> list[Outcome]:
 
 
 def _media_type(headers: Headers) -> str:
-    """Return the body's media type. Raises a problem for one that is not supported."""
-    media_type, _, parameters = headers.get("content-type", "").lower().partition(";")
-    charset = parameters.replace('"', "").partition("charset=")[2].partition(";")[0].strip()
+    """Return the body's media type, one of `openapi.MEDIA_TYPES`: any type of JSON is `JSON`.
+
+    Without a content type, a message in binary mode has data of JSON. Raises a problem for a body
+    of another type.
+    """
+    content_type = headers.get("content-type", "")
+    if not content_type and any(name.startswith("ce-") for name in headers):
+        content_type = JSON
+    media_type, charset = cloudevents.media_type(content_type)
+    if media_type not in openapi.MEDIA_TYPES and cloudevents.is_json(content_type):
+        media_type = JSON
     if (
-        media_type.strip() not in openapi.MEDIA_TYPES
-        or charset not in {"", "utf-8"}
+        media_type not in openapi.MEDIA_TYPES
+        or charset not in cloudevents.UTF8
         or headers.get("content-encoding", "identity") != "identity"
     ):
         raise Problem(
@@ -151,7 +179,7 @@ def _media_type(headers: Headers) -> str:
             f"Give the Content-Type as one of {', '.join(openapi.MEDIA_TYPES)}.",
             headers={"Accept": ", ".join(openapi.MEDIA_TYPES)},
         )
-    return media_type.strip()
+    return media_type
 
 
 async def _body(request: Request) -> bytes:

@@ -18,7 +18,8 @@ MEDIA_TYPES: Final = (
     "application/x-ndjson",
     "application/json",
 )
-"""One event, a batch, JSON lines; and plain JSON: an event, a batch, or data in binary mode."""
+"""One event, a batch, a stream of events; and plain JSON: an event, a batch, or the data in binary
+mode. Any other type of JSON is taken as plain JSON."""
 
 Schema = dict[str, Any]
 

@@ -67,11 +67,17 @@ def headers(content_type: str = _JSON, **attributes: str | int | None) -> Header
 
 def attributes(message: Received) -> dict[str, str]:
     """Return a message's attributes and its content type, by their names without the prefix."""
-    return {
-        name.lower().removeprefix(_PREFIX): (value or b"").decode(errors="replace")
+    return {name: value.decode(errors="replace") for name, value in _attributes(message)}
+
+
+def _attributes(message: Received) -> list[tuple[str, bytes]]:
+    """Return the attributes in a message's headers; a header without a value is no attribute."""
+    return [
+        (name.lower().removeprefix(_PREFIX), value)
         for name, value in message.headers or ()
-        if name.lower().startswith(_PREFIX) or name.lower() == "content-type"
-    }
+        if value is not None
+        and (name.lower().startswith(_PREFIX) or name.lower() == "content-type")
+    ]
 
 
 def command(message: Received) -> bytes:
@@ -79,11 +85,18 @@ def command(message: Received) -> bytes:
 
     One without attributes has them inside; so it is with a signed command.
     """
-    found, value = attributes(message), message.value or b""
-    content_type = found.pop("content-type", _JSON)
-    if not found or content_type.startswith(cloudevents.STRUCTURED):
+    found, value = _attributes(message), message.value or b""
+    kinds = [each for name, each in found if name == "content-type"]
+    named = [(name, each) for name, each in found if name not in _KINDS]
+    if not named or any(each.lower().startswith(_STRUCTURED) for each in kinds):
         return value
-    return cloudevents.spliced(found | {"datacontenttype": content_type.partition(";")[0]}, value)
+    return cloudevents.spliced([*named, *(("datacontenttype", each) for each in kinds)], value)
+
+
+_KINDS = frozenset({"content-type", "datacontenttype"})
+"""Names of the type of the data; the header without a prefix is the one that says it (3.2.1)."""
+
+_STRUCTURED = b"application/cloudevents"
 
 
 class Illegible(ValueError):

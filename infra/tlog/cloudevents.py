@@ -1,37 +1,104 @@
-"""The forms in which CloudEvents 1.0 travel: structured, binary, batches, JSON lines."""
+"""The forms in which CloudEvents 1.0 travel: structured, binary, batches, streams of objects."""
 
-from collections.abc import Iterator, Mapping
-from urllib.parse import unquote
+import re
+from base64 import b64decode
+from codecs import BOM_UTF8
+from collections.abc import Iterable, Iterator
+from itertools import chain
+from typing import Any, Final
+from urllib.parse import unquote_to_bytes
 
 import orjson
 
 from infra.tlog import codec
 
-STRUCTURED = "application/cloudevents+json"
+STRUCTURED: Final = "application/cloudevents+json"
 """The media type of an event in structured mode."""
 
-PREFIX = "accord."
+PREFIX: Final = "accord."
 """The prefix of the type of a CloudEvent for Accord."""
+
+NOT_UTF8: Final = "not UTF-8"
+"""The member that stands for the text of a header that is not UTF-8."""
+
+# --- one body, many messages -------------------------------------------------------------------
+
+_TOKEN = re.compile(rb'"(?:[^"\\\r\n]|\\[^\r\n])*"|[][{},]')
+"""A string, which may contain braces, or a character of structure."""
 
 
 def split(body: bytes) -> Iterator[bytes]:
-    """Split a body into its messages: one object, a batch (an array), or JSON lines.
+    """Return the messages of a body: one object, a batch (an array), or a stream of objects."""
+    return stream(body.splitlines(keepends=True))
 
-    The members of a batch are written anew. A batch that is not JSON, or cannot be written anew,
-    is returned whole, so that it is refused as such.
+
+def stream(lines: Iterable[bytes]) -> Iterator[bytes]:
+    """Return the messages of a feed, given line by line: objects one after another, or an array.
+
+    Objects may be one a line, or written over several lines. An object ends where its braces
+    close. One whose braces do not close ends before the next line that begins with a brace, so
+    that it does not take the objects after it with it. Text between objects is a message of its
+    own, by line.
     """
-    stripped = body.strip()
-    if stripped.startswith(b"["):
-        try:
-            yield from [orjson.dumps(member) for member in codec.parse(stripped)]
-        except (codec.OutsideProfile, TypeError):
-            yield stripped
-        return
-    lines = [line for line in stripped.splitlines() if line.strip()]
-    if len(lines) > 1 and not _is_one_value(stripped):
-        yield from lines
-    else:
-        yield stripped
+    rest = (line.removeprefix(BOM_UTF8) for line in lines)
+    first = next((line for line in rest if line.strip()), b"")
+    if first.lstrip().startswith(b"["):
+        return _members(b"".join([first, *rest]).strip())
+    return _objects(chain([first], rest))
+
+
+def _objects(lines: Iterable[bytes]) -> Iterator[bytes]:
+    begun: list[bytes] = []
+    depth = 0
+    for line in lines:
+        if line.startswith(b"{"):
+            yield from _text(begun)
+            begun, depth = [], 0
+            if _is_one_value(line):
+                yield line.strip()
+                continue
+        start = 0
+        for token in _TOKEN.finditer(line):
+            depth += _DEEPER.get(token[0], 0)
+            if depth <= 0 and token[0] in _CLOSING:
+                yield from _text([*begun, line[start : token.end()]])
+                begun, start, depth = [], token.end(), 0
+        begun.append(line[start:])
+        if depth == 0:
+            yield from _text(begun)
+            begun = []
+    yield from _text(begun)
+
+
+def _text(parts: list[bytes]) -> Iterator[bytes]:
+    text = b"".join(parts).strip()
+    if text:
+        yield text
+
+
+_CLOSING = frozenset({b"}", b"]"})
+_DEEPER = {b"{": 1, b"[": 1} | dict.fromkeys(_CLOSING, -1)
+
+
+def _members(array: bytes) -> Iterator[bytes]:
+    """Return the members of an array; the array itself, if it is not JSON.
+
+    They are written anew, except those of an array with an object that names a key twice: they
+    are cut out, so that only the member with that object is refused.
+    """
+    try:
+        yield from [orjson.dumps(member) for member in codec.parse(array)]
+    except (codec.OutsideProfile, TypeError):
+        yield from _cut(array) if _is_one_value(array) else [array]
+
+
+def _cut(array: bytes) -> Iterator[bytes]:
+    depth, start = 0, 1
+    for token in _TOKEN.finditer(array):
+        depth += _DEEPER.get(token[0], 0)
+        if depth == 0 or (depth == 1 and token[0] == b","):
+            yield array[start : token.start()].strip()
+            start = token.end()
 
 
 def _is_one_value(body: bytes) -> bool:
@@ -42,25 +109,137 @@ def _is_one_value(body: bytes) -> bool:
     return True
 
 
-def from_binary(headers: Mapping[str, str], body: bytes) -> bytes:
+# --- binary mode -------------------------------------------------------------------------------
+
+_QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
+_ESCAPED = re.compile(r"\\(.)")
+
+
+def from_binary(headers: Iterable[tuple[str, str]], body: bytes) -> bytes:
     """Return the structured form of a message in binary mode (CloudEvents HTTP binding, 3.1).
 
-    Attributes are the ``ce-`` headers, percent-encoded; the body is the data.
+    Attributes are the ``ce-`` headers; the body is the data, and ``Content-Type`` its type. Header
+    values are decoded as Latin-1, as HTTP servers give them.
     """
-    attributes = {
-        name.lower().removeprefix("ce-"): unquote(value)
-        for name, value in headers.items()
-        if name.lower().startswith("ce-")
+    named = [(name.lower(), value) for name, value in headers]
+    attributes = [
+        (name.removeprefix("ce-"), _unescaped(value))
+        for name, value in named
+        if name.startswith("ce-") and name != "ce-datacontenttype"
+    ]
+    kinds = [value.encode("latin-1") for name, value in named if name == "content-type"]
+    return spliced([*attributes, *(("datacontenttype", kind) for kind in kinds)], body)
+
+
+def _unescaped(value: str) -> bytes:
+    """Return a header's value: quotes removed, then percent-decoded (HTTP binding, 3.1.3.2)."""
+    unquoted = _QUOTED.sub(lambda quoted: _ESCAPED.sub(r"\1", quoted[1]), value)
+    return unquote_to_bytes(unquoted.encode("latin-1"))
+
+
+def spliced(attributes: Iterable[tuple[str, bytes]], body: bytes) -> bytes:
+    """Return the structured form of a message in binary mode: attributes and a body.
+
+    An attribute that is given twice is written twice, so that it is refused as a duplicate key. A
+    value that is not UTF-8 becomes an object with the member `NOT_UTF8`.
+    """
+    members = [orjson.dumps(name) + b":" + _written(value) for name, value in attributes]
+    if data := body.removeprefix(BOM_UTF8).strip():
+        if not _is_one_value(data):
+            # Other bytes could add attributes; as a string they are refused, under the event's id.
+            data = orjson.dumps(data.decode(errors="replace"))
+        # The data's own bytes are used, so that a duplicate key in them is still found.
+        members.append(b'"data":' + data)
+    return b"{" + b",".join(members) + b"}"
+
+
+def _written(value: bytes) -> bytes:
+    try:
+        return orjson.dumps(value.decode())
+    except UnicodeDecodeError:
+        return orjson.dumps({NOT_UTF8: value.decode("latin-1")})
+
+
+# --- the data and its type ---------------------------------------------------------------------
+
+
+def media_type(content_type: str) -> tuple[str, str]:
+    """Return the media type of a content type and its charset, in lower case; empty if absent."""
+    kind, _, parameters = content_type.lower().partition(";")
+    charset = parameters.replace('"', "").partition("charset=")[2].partition(";")[0]
+    return kind.strip(), charset.strip()
+
+
+def is_json(content_type: str) -> bool:
+    """Return whether a content type is that of JSON in UTF-8 (JSON event format, 3.1)."""
+    kind, charset = media_type(content_type)
+    return charset in UTF8 and (kind in _JSON or kind.endswith("+json"))
+
+
+_JSON = frozenset({"application/json", "text/json"})
+UTF8 = frozenset({"", "utf-8", "utf8", "us-ascii"})
+"""Charsets of JSON that can be read; ASCII is a part of UTF-8."""
+
+
+BASE64: Final = "data_base64"
+"""The member of an event that has its data in Base64."""
+
+
+class Unclear(ValueError):
+    """An event whose data cannot be told from its member `BASE64`."""
+
+
+def without_nulls(value: Any) -> Any:  # noqa: ANN401 - any JSON value
+    """Return a JSON value without the members that are null, which are unset (JSON format, 2.2)."""
+    if isinstance(value, dict):
+        return {name: without_nulls(each) for name, each in value.items() if each is not None}
+    return [without_nulls(each) for each in value] if isinstance(value, list) else value
+
+
+def with_data(event: dict[str, Any]) -> dict[str, Any]:
+    """Return an event with its ``data_base64`` read as its ``data`` (JSON event format, 3.1.1).
+
+    Raises `Unclear` if it has both, or if they are not JSON in Base64.
+    """
+    if BASE64 not in event:
+        return event
+    if "data" in event:
+        raise Unclear("The event has both data and data_base64.")
+    rest = {name: each for name, each in event.items() if name != BASE64}
+    try:
+        data = codec.parse(b64decode(event[BASE64], validate=True))
+    except (TypeError, ValueError) as error:
+        why = error.detail if isinstance(error, codec.OutsideProfile) else "not Base64"
+        raise Unclear(f"The data cannot be read: {why}.") from None
+    return rest | {"data": without_nulls(data)}
+
+
+# --- traces ------------------------------------------------------------------------------------
+
+_TRACEPARENT = re.compile(
+    r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}"
+)
+_TRACESTATE = re.compile(r"[\x20-\x7e]{1,512}")
+
+TRACE: Final = ("traceparent", "tracestate")
+"""The attributes of the extension for distributed tracing."""
+
+Trace = dict[str, str]
+"""The trace of an event: `TRACE`, as far as it has them."""
+
+
+def trace(attributes: Any) -> Trace:  # noqa: ANN401 - any JSON value
+    """Return the trace in an event's attributes, in the form of W3C Trace Context; else nothing.
+
+    A malformed trace is left out, as that standard says (section 3.2.2.5). It is never a reason to
+    refuse an event.
+    """
+    if not isinstance(attributes, dict):
+        return {}
+    forms = zip(TRACE, (_TRACEPARENT, _TRACESTATE), strict=True)
+    found = {
+        name: given
+        for name, form in forms
+        if isinstance(given := attributes.get(name), str) and form.fullmatch(given)
     }
-    attributes["datacontenttype"] = headers.get("content-type", "application/json").split(";")[0]
-    return spliced(attributes, body)
-
-
-def spliced(attributes: Mapping[str, str], body: bytes) -> bytes:
-    """Return the structured form of a message in binary mode: attributes and a body."""
-    data = body.strip()
-    if not _is_one_value(data):
-        # Other bytes could add attributes; as a string they are refused, under the event's id.
-        data = orjson.dumps(data.decode(errors="replace"))
-    # The data's own bytes are used, so that a duplicate key in them is still found.
-    return orjson.dumps(attributes)[:-1] + b',"data":' + data + b"}"
+    return found if TRACE[0] in found else {}

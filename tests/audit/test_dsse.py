@@ -164,7 +164,7 @@ def test_any_other_form_is_refused_as_malformed(raw: bytes) -> None:
     ("event", "rule"),
     [
         ({**EVENT, "type": "accord.Sign"}, "unknown-type"),
-        ({**EVENT, "more": "x"}, "unknown-field"),
+        ({**EVENT, "partyy": "x"}, "unknown-field"),
         ({**EVENT, "data": {}}, "missing-field"),
         ({"subject": "a"}, "unknown-type"),
     ],
@@ -179,6 +179,24 @@ def test_an_event_inside_is_refused_as_one_by_itself_is(event: dict[str, Any], r
     assert read.refused.rule == alone.refused.rule == rule
     assert read.refused.facts == alone.refused.facts
     assert read.raw == raw
+
+
+@pytest.mark.parametrize(
+    ("more", "rule"),
+    [
+        ({"more": "x"}, "unknown-field"),
+        ({"data_base64": "e30="}, "unknown-field"),
+        ({"data": None}, "wrong-value"),
+        ({"party": None}, "wrong-value"),
+    ],
+)
+def test_an_event_inside_has_one_form_and_nothing_in_it_is_ignored(
+    more: dict[str, Any], rule: str
+) -> None:
+    raw = dsse.sign(PARTY.signer, PAYLOAD.model_copy(update={"event": EVENT | more}))
+    read = intake.read(raw)
+    assert isinstance(read, Unreadable)
+    assert read.refused.rule == rule
 
 
 @given(st.data())

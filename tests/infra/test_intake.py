@@ -2,13 +2,11 @@
 
 import json
 from collections.abc import Iterator
-from hashlib import sha256
 from math import isfinite
 from typing import Any
 
 import orjson
 import pytest
-import rfc8785
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
@@ -31,6 +29,8 @@ from tests.infra.messages import SOURCE, attributes, beginning, message
 from tests.life import EXAMPLES, example
 
 Json = dict[str, Any]
+
+TRACEPARENT = "00-113ad9c4e42b27583ae98ba698d54255-e3743e35ff56f219-01"
 
 
 def input_of(raw: bytes) -> Input:
@@ -65,17 +65,6 @@ def test_each_command_is_read_back_from_its_event(command: type[Command]) -> Non
     asked = EXAMPLES[command].command
 
     assert input_of(message("some-id", asked)).envelope.data == asked
-
-
-@pytest.mark.parametrize("command", EXAMPLES, ids=lambda each: each.__name__)
-def test_an_event_is_identified_by_the_hash_of_its_canonical_form(command: type[Command]) -> None:
-    told = attributes("some-id", EXAMPLES[command].command)
-    del told["specversion"]
-
-    canonical = rfc8785.dumps(told)
-    assert input_of(message("some-id", EXAMPLES[command].command)).fingerprint == (
-        sha256(canonical).digest()
-    )
 
 
 def test_a_message_that_no_broker_would_pass_on_is_refused_whole() -> None:
@@ -113,12 +102,13 @@ def test_all_that_is_known_of_a_cloudevent_is_taken() -> None:
             causationid="e-1",
             datacontenttype="application/json",
             dataschema="https://example.org/schema",
-            traceparent="00-1-2-01",
+            traceparent=TRACEPARENT,
             tracestate="a=b",
         )
     ).envelope
 
     assert (envelope.correlationid, envelope.causationid) == ("c-1", "e-1")
+    assert (envelope.traceparent, envelope.tracestate) == (TRACEPARENT, "a=b")
 
 
 def test_times_with_any_zone_are_kept_in_utc() -> None:
@@ -146,7 +136,7 @@ def test_a_foreign_type_is_unknown(wire: object) -> None:
     assert hint
 
 
-def test_an_unknown_attribute_is_refused() -> None:
+def test_a_misspelt_attribute_is_refused() -> None:
     rule, pointer, hint = refused(told(example(DeclareNonNegotiable)) | {"partyy": "growthos"})
 
     assert (rule, pointer) == ("unknown-field", "/partyy")
@@ -191,7 +181,7 @@ def test_all_errors_are_reported_at_once() -> None:
     assert "/data/term: " in detail
 
 
-@pytest.mark.parametrize("amount", [10.5, 10, 1e3, True, None, "10,50", "1e3", "NaN", " 1", "01"])
+@pytest.mark.parametrize("amount", [10.5, 10, 1e3, True, "10,50", "1e3", "NaN", " 1", "01"])
 def test_money_is_a_decimal_in_a_string(amount: object) -> None:
     event = told(example(CommitIntegrationSpend))
     event["data"]["amount"]["amount"] = amount
@@ -232,7 +222,7 @@ def test_a_time_without_a_zone_is_refused(name: str, time: str) -> None:
     )
 
 
-@pytest.mark.parametrize("time", ["2026-13-01T00:00:00Z", "yesterday", "", 1_700_000_000, None])
+@pytest.mark.parametrize("time", ["2026-13-01T00:00:00Z", "yesterday", "", 1_700_000_000])
 def test_a_time_that_is_none_is_refused(time: object) -> None:
     assert refused(told(example(DeclareNonNegotiable)) | {"time": time})[:2] == (
         "wrong-value",
@@ -339,6 +329,7 @@ def test_an_event_with_anything_anywhere_is_read_as_strictly_as_pydantic_reads_j
     place[key] = data.draw(JSON)
     raw = json.dumps(event, allow_nan=False) if finite(event) else "NaN"
     model = intake.envelope_types().get(str(event["type"]))
+    said = json.dumps(cloudevents.without_nulls(json.loads(raw))) if finite(event) else raw
 
     read = intake.read(raw.encode())
 
@@ -346,10 +337,10 @@ def test_an_event_with_anything_anywhere_is_read_as_strictly_as_pydantic_reads_j
         assert read.refused.hint
         if model:
             with pytest.raises(ValidationError):
-                model.model_validate_json(raw, strict=True)
+                model.model_validate_json(said, strict=True)
     else:
         assert model
-        assert read.envelope == model.model_validate_json(raw, strict=True)
+        assert read.envelope == model.model_validate_json(said, strict=True)
 
 
 def finite(value: object) -> bool:
@@ -364,101 +355,3 @@ def test_an_integer_of_any_length_is_refused(digits: int, rule: str) -> None:
     raw = orjson.dumps(event).replace(b'"type":0', b'"type":' + b"9" * digits)
 
     assert refusal_of(raw).rule == rule
-
-
-# --- forms of transport ------------------------------------------------------------------------
-
-EVENTS = [beginning("one"), beginning("two"), beginning("three")]
-
-
-def fingerprints(raws: list[bytes]) -> list[bytes]:
-    return [input_of(raw).fingerprint for raw in raws]
-
-
-def test_single_batch_lines_and_binary_mode_give_the_same_input() -> None:
-    expected = fingerprints(EVENTS)
-    batch = b"[" + b",".join(EVENTS) + b"]"
-    indented = [orjson.dumps(orjson.loads(raw), option=orjson.OPT_INDENT_2) for raw in EVENTS]
-
-    assert fingerprints(list(cloudevents.split(b"\n".join(EVENTS)))) == expected
-    assert fingerprints(list(cloudevents.split(b"\r\n\r\n".join(EVENTS) + b"\r\n"))) == expected
-    assert fingerprints(list(cloudevents.split(batch))) == expected
-    assert fingerprints([one for raw in indented for one in cloudevents.split(raw)]) == expected
-    assert fingerprints([binary(raw) for raw in EVENTS]) == expected
-
-
-def binary(raw: bytes) -> bytes:
-    event = orjson.loads(raw)
-    data = event.pop("data")
-    headers = {f"ce-{name}": value for name, value in event.items()}
-    return cloudevents.from_binary(
-        headers | {"content-type": "application/json; charset=utf-8", "host": "localhost"},
-        orjson.dumps(data),
-    )
-
-
-def test_headers_of_binary_mode_are_percent_encoded_and_of_any_case() -> None:
-    headers = {f"CE-{name.title()}": value for name, value in orjson.loads(EVENTS[0]).items()}
-    data = headers.pop("CE-Data")
-    headers["CE-Actor"] = "Andr%C3%A9%20%22A%22"
-
-    envelope = input_of(cloudevents.from_binary(headers, orjson.dumps(data))).envelope
-    assert envelope.actor == 'André "A"'
-
-
-@pytest.mark.parametrize(
-    ("body", "rule"),
-    [
-        (b"", "wrong-value"),
-        (b"{", "wrong-value"),
-        (b'{"purpose": "x", "purpose": "y"}', "duplicate-key"),
-        (b'{}, "party": "other"', "wrong-value"),
-    ],
-)
-def test_the_body_of_binary_mode_is_read_as_strictly(body: bytes, rule: str) -> None:
-    event = orjson.loads(EVENTS[0])
-    del event["data"]
-    headers = {f"ce-{name}": value for name, value in event.items()}
-
-    assert refusal_of(cloudevents.from_binary(headers, body)).rule == rule
-
-
-def test_binary_mode_with_another_content_type_is_refused() -> None:
-    event = orjson.loads(EVENTS[0])
-    data = event.pop("data")
-    headers = {f"ce-{name}": value for name, value in event.items()} | {"content-type": "text/xml"}
-
-    refusal = refusal_of(cloudevents.from_binary(headers, orjson.dumps(data)))
-    assert (refusal.rule, refusal.facts["pointer"]) == ("wrong-value", "/datacontenttype")
-
-
-def test_a_batch_with_a_key_twice_is_refused_whole() -> None:
-    (whole,) = cloudevents.split(b'[{"id": "1", "id": "2"}, ' + EVENTS[0] + b"]")
-
-    assert refusal_of(whole).rule == "duplicate-key"
-
-
-def test_one_bad_line_does_not_spoil_the_others() -> None:
-    lines = [EVENTS[0], b"{bad", EVENTS[1]]
-
-    assert list(cloudevents.split(b"\n".join(lines))) == lines
-
-
-@given(st.lists(st.sampled_from(EVENTS), min_size=1), st.sampled_from([b"\n", b"\r\n", b"\n \n"]))
-def test_lines_come_back_as_they_were_written(lines: list[bytes], end: bytes) -> None:
-    assert list(cloudevents.split(end.join(lines))) == lines
-    assert list(cloudevents.split(end.join(lines) + end)) == lines
-
-
-@given(st.lists(st.sampled_from(EVENTS)))
-def test_a_batch_gives_each_of_its_members(members: list[bytes]) -> None:
-    found = list(cloudevents.split(b" [" + b", ".join(members) + b"]\n"))
-
-    assert fingerprints(found) == fingerprints(members)
-
-
-@given(st.binary(max_size=100))
-def test_splitting_any_body_loses_nothing(body: bytes) -> None:
-    found = list(cloudevents.split(body))
-
-    assert found or orjson.loads(body) == []

@@ -2,6 +2,7 @@
 
 import subprocess
 from collections import defaultdict
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import islice
@@ -23,7 +24,7 @@ from dev.local.kafka import Broker
 from domain.partnership import PassTime
 from infra.bootstrap import bootstrap, init
 from infra.deciding import intake
-from infra.deciding.intake import Input
+from infra.deciding.intake import Input, Unreadable
 from infra.kafka import messages, topics
 from infra.kafka.clients import Producer, _Placed, consumer
 from infra.kafka.messages import Illegible, Message
@@ -35,13 +36,15 @@ from tests.infra.messages import SOURCE, attributes, beginning, message
 from tests.infra.noted import noted
 from tests.parts import Reachable, missing_part
 
+Read = Input | Unreadable
+
 
 @dataclass
 class Got:
     """A message as a client gives it."""
 
     value: bytes | None
-    headers: list[tuple[str, bytes]] = field(default_factory=list)
+    headers: Sequence[tuple[str, bytes | None]] = field(default_factory=list)
     key: bytes | None = b"acme"
     topic: str = "accord.events"
     partition: int = 3
@@ -50,7 +53,7 @@ class Got:
 
 
 def received(sent: Message) -> Got:
-    return Got(sent.value, sent.headers, sent.key and sent.key.encode())  # type: ignore[arg-type]
+    return Got(sent.value, sent.headers, sent.key.encode() if sent.key else None)
 
 
 # --- commands in -------------------------------------------------------------------------------
@@ -75,21 +78,80 @@ def test_a_content_type_names_the_structured_mode(kind: str) -> None:
 
 
 def test_a_command_in_binary_mode_is_the_same_input_as_in_structured_mode() -> None:
-    told = attributes("some-id", PassTime())
-    data = orjson.dumps(told.pop("data"))
-    headers = [(f"ce_{name}", str(value).encode()) for name, value in told.items()]
-    binary = intake.read(
-        messages.command(Got(data, [*headers, ("content-type", b"application/json")]))
-    )
-    structured = intake.read(message("some-id", PassTime()))
+    binary, structured = in_binary(), intake.read(message("some-id", PassTime()))
 
     assert isinstance(binary, Input)
     assert isinstance(structured, Input)
     assert binary.fingerprint == structured.fingerprint
 
 
-@given(st.binary(max_size=40), st.lists(st.tuples(st.text(max_size=8), st.binary(max_size=8))))
-def test_any_message_is_read_or_refused(value: bytes, headers: list[tuple[str, bytes]]) -> None:
+def in_binary(*more: tuple[str, bytes | None], kind: bytes = b"application/json") -> Read:
+    """Read a command in binary mode, with more headers."""
+    told = attributes("some-id", PassTime())
+    data = orjson.dumps(told.pop("data"))
+    headers = [(f"ce_{name}", str(value).encode()) for name, value in told.items()]
+    return intake.read(messages.command(Got(data, [*headers, ("content-type", kind), *more])))
+
+
+def test_a_header_without_a_value_is_no_attribute() -> None:
+    found = in_binary(("ce_correlationid", None), ("ce_partition", None), ("trace", None))
+
+    assert isinstance(found, Input)
+    assert found.envelope.correlationid is None
+
+
+@pytest.mark.parametrize(
+    ("more", "rule", "pointer"),
+    [
+        (("ce_actor", b"another"), "duplicate-key", "/actor"),
+        (("CE_Actor", b"another"), "duplicate-key", "/actor"),
+        (("ce_data", b"{}"), "duplicate-key", "/data"),
+        (("content-type", b"application/json"), "duplicate-key", "/datacontenttype"),
+        (("ce_correlationid", b"caf\xe9"), "wrong-value", "/correlationid"),
+        (("ce_anything", b"\xc0\xa0"), "wrong-value", "/anything"),
+        (("ce_recorded_time", b"2026-01-01T00:00:00Z"), "unknown-field", "/recorded_time"),
+    ],
+    ids=str,
+)
+def test_a_header_that_is_doubtful_is_refused_at_its_attribute(
+    more: tuple[str, bytes], rule: str, pointer: str
+) -> None:
+    found = in_binary(more)
+
+    assert isinstance(found, Unreadable)
+    assert (found.refused.rule, found.refused.facts["pointer"]) == (rule, pointer)
+    assert found.refused.hint
+
+
+@pytest.mark.parametrize(
+    "kind", [b"application/json; charset=UTF-8", b"application/vnd.accord+json", b"text/json"]
+)
+def test_the_data_of_a_command_may_have_any_type_of_json(kind: bytes) -> None:
+    assert isinstance(in_binary(kind=kind), Input)
+    # The content type says it, so the attribute of that name in a header is not read.
+    assert isinstance(in_binary(("ce_datacontenttype", b"text/xml"), kind=kind), Input)
+
+
+def test_the_data_of_a_command_in_another_type_is_refused() -> None:
+    found = in_binary(kind=b"application/avro")
+
+    assert isinstance(found, Unreadable)
+    assert found.refused.facts["pointer"] == "/datacontenttype"
+    assert "application/avro" in found.refused.detail
+
+
+@given(
+    st.binary(max_size=40),
+    st.lists(
+        st.tuples(
+            st.text(max_size=8) | st.sampled_from(["ce_id", "ce_type", "content-type"]),
+            st.none() | st.binary(max_size=8),
+        )
+    ),
+)
+def test_any_message_is_read_or_refused(
+    value: bytes, headers: list[tuple[str, bytes | None]]
+) -> None:
     assert intake.read(messages.command(Got(value, headers)))
 
 

@@ -20,9 +20,9 @@ from domain.keyring import key_id
 from infra.answers.question import Panel
 from infra.audit.receipts import Promise
 from infra.bootstrap import bootstrap, init
-from infra.cli import ingest, options
+from infra.cli import options
 from infra.settings import Settings
-from infra.tlog import dsse
+from infra.tlog import cloudevents, dsse
 from infra.tlog.keys import Signer
 from infra.tlog.merkle import node_hash
 from infra.tlog.notes import Checkpoint, Note
@@ -136,7 +136,7 @@ def test_json_lines_are_read_as_they_come_and_never_all_at_once() -> None:
         def read(self, size: int | None = -1) -> bytes:
             raise AssertionError(size)
 
-    messages = ingest.messages(Endless())
+    messages = cloudevents.stream(Endless())
 
     assert [next(messages) for _ in range(3)] == [beginning("acme")] * 3
 

@@ -213,6 +213,74 @@ def test_an_event_in_binary_mode_is_the_same_as_in_structured_mode(ordinary: Ser
     assert post(ordinary, event()).json()["status"] == "duplicate"
 
 
+@pytest.mark.parametrize(
+    "kind",
+    [
+        None,
+        "application/json; charset=UTF-8",
+        "application/vnd.growthos.crm+json",
+        "text/json",
+    ],
+)
+def test_the_data_in_binary_mode_may_have_any_type_of_json(
+    ordinary: Served, kind: str | None
+) -> None:
+    attributes = {f"ce-{key}": value for key, value in EXAMPLE.items() if key != "data"}
+    content_type = {} if kind is None else {"content-type": kind}
+    answer = post(ordinary, EXAMPLE["data"], attributes | content_type)
+    assert answer.json()["status"] == "accepted"
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("application/cloudevents+json; charset=UTF-8", orjson.dumps(EXAMPLE)),
+        ("Application/CloudEvents+JSON", b"\xef\xbb\xbf" + orjson.dumps(EXAMPLE)),
+        ("application/json", b"\xef\xbb\xbf\r\n" + orjson.dumps(EXAMPLE) + b"\r\n"),
+        ("application/cloudevents-batch+json; charset=utf-8", orjson.dumps([EXAMPLE])),
+        ("application/json", b"\xef\xbb\xbf" + orjson.dumps([EXAMPLE])),
+        ("application/x-ndjson", b"\xef\xbb\xbf" + orjson.dumps(EXAMPLE) + b"\r\n"),
+        ("application/x-ndjson", orjson.dumps(EXAMPLE, option=orjson.OPT_INDENT_2) * 2),
+    ],
+)
+def test_a_body_is_read_with_a_byte_order_mark_any_line_ends_and_parameters_of_its_type(
+    ordinary: Served, kind: str, body: bytes
+) -> None:
+    answer = post(ordinary, body, {"content-type": kind})
+    assert answer.status_code == 200
+    assert ordinary.accord.history.size() == 1
+
+
+@pytest.mark.parametrize("twice", [[("ce-id", "one"), ("ce-id", "two")]])
+def test_a_header_that_comes_twice_is_refused(
+    ordinary: Served, twice: list[tuple[str, str]]
+) -> None:
+    given = {f"ce-{key}": value for key, value in EXAMPLE.items() if key not in {"data", "id"}}
+    headers = [*given.items(), *twice, ("content-type", "application/json")]
+    answer = ordinary.client.post(
+        "/v1/events", content=orjson.dumps(EXAMPLE["data"]), headers=headers
+    )
+    problem = refused(answer)
+    assert (problem["rule"], problem["pointer"]) == ("duplicate-key", "/id")
+
+
+def test_a_sender_of_webhooks_is_told_that_it_may_deliver(ordinary: Served) -> None:
+    asks = {
+        "WebHook-Request-Origin": "eventemitter.example.com",
+        "WebHook-Request-Rate": "120",
+        "WebHook-Request-Callback": "https://example.com/confirm?id=12345",
+    }
+    answer = ordinary.client.options("/v1/events", headers=asks)
+    assert (answer.status_code, answer.content) == (200, b"")
+    assert answer.headers["webhook-allowed-origin"] == "eventemitter.example.com"
+    assert answer.headers["webhook-allowed-rate"] == "*"
+    assert answer.headers["allow"] == "OPTIONS, POST"
+
+    # Deliveries name the origin again; any other OPTIONS request is no handshake.
+    assert post(ordinary, event(), EVENT | asks).json()["status"] == "accepted"
+    assert "webhook-allowed-origin" not in ordinary.client.options("/v1/events").headers
+
+
 def test_an_unreadable_event_is_a_problem_that_points_at_the_place(ordinary: Served) -> None:
     data = {**EXAMPLE["data"], "purpose": 7}
     answer = post(ordinary, event(data=data))
@@ -237,7 +305,7 @@ def test_an_unreadable_event_is_a_problem_that_points_at_the_place(ordinary: Ser
         (b"7", "not-an-event", ""),
         (b'{"id":"a","id":"b"}', "duplicate-key", "/id"),
         (event(type="accord.BeginExplorations"), "unknown-type", "/type"),
-        (event(colour="red"), "unknown-field", "/colour"),
+        (event(partyy="red"), "unknown-field", "/partyy"),
         (event(party=None), "missing-field", "/party"),
         (event(time="2026-01-12T09:00:00"), "time-without-zone", "/time"),
     ],
