@@ -8,7 +8,7 @@ from domain.recorded import Recorded
 from infra.answers import cursors
 from infra.answers.logs import NOW, AsOf, row_of_each, whole_log
 from infra.answers.question import Item, Page, Paging, Question
-from infra.answers.text import Block, Styled, Table, minute
+from infra.answers.text import Block, Note, Styled, Table, minute
 from infra.bootstrap import Accord
 from infra.projecting.runner import replay_all
 from projections import ALERTS, OVERVIEW
@@ -102,7 +102,13 @@ class _Counted:
 
 
 def text(found: Partnerships) -> Iterator[Block]:
-    """Yield a line for each partnership."""
+    """Yield a line for each partnership; without one, what to do next."""
+    if not found.items:
+        of = f" of {found.as_of.party}" if found.as_of.party else ""
+        yield Note(f"There are no partnerships{of}.")
+        yield Note(
+            "Record events: accord ingest FILE, or POST /v1/events. For examples: accord demo."
+        )
     yield Table(
         ["ID", "STAGE", "PARTIES", ">EVENTS", ">ALERTS", "LAST RECORDED"],
         [

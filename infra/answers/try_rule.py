@@ -1,5 +1,6 @@
 """What a rule would have raised, had it been agreed before (C15)."""
 
+import re
 from collections.abc import Iterator
 from typing import Annotated
 
@@ -61,7 +62,8 @@ def ask(
     Nothing is recorded. For a party, figures that are too small to be shown to it are missing.
     Raises `NotFound`, or `Refused` for a rule that cannot be agreed.
     """
-    asked = _parsed(rule) if rule.lstrip().startswith("{") else _agreed(accord, id, rule)
+    is_name = re.fullmatch(r"[\w.-]{1,64}", rule)
+    asked = _agreed(accord, id, rule) if is_name else _parsed(rule)
     rules.check(asked)
     sight = sight_of(accord.history, id, when, figures=False)
     events = (each for each in log(accord.history, id, when) if sight.fewer_than(each) is None)
@@ -79,14 +81,16 @@ def ask(
 
 
 def _parsed(text: str) -> DecisionRule:
+    """Return the rule that is written as JSON. An error never repeats what was written."""
     try:
         return DecisionRule.model_validate_json(text, strict=True)
     except ValidationError as error:
-        wrong = (f"{'/'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
+        wrong = (": ".join(filter(None, ("/".join(map(str, each["loc"])), each["msg"])))
+                 for each in error.errors(include_input=False, include_url=False))  # fmt: skip
         raise Refused(
             "not-a-rule",
-            f"This is not a decision rule: {'; '.join(wrong)}.",
-            "See the schema: accord schema ProposeDecisionRule.",
+            f"This is neither the name of an agreed rule nor a decision rule: {'; '.join(wrong)}.",
+            "Name an agreed rule, or write one as JSON by the schema of ProposeDecisionRule.",
             field="rule",
         ) from None
 

@@ -84,6 +84,14 @@ class Log:
         if expected < stop:
             raise Altered(self.partnership, expected, f"is missing: {stop} events were recorded")
 
+    def check(self) -> None:
+        """Hash every stored event anew; the cost grows with the whole log. Raises `Altered`."""
+        tree = self.grow()
+        if Tree.over(self._checked(0, tree.size)).root() != tree.root():
+            raise Altered(
+                self.partnership, tree.size - 1, "or an earlier event differs from what was signed"
+            )
+
     # --- proofs ---
 
     def at(self, size: int) -> Tree:

@@ -34,10 +34,15 @@ class Timestamped(Result):
 
 @app.command(rich_help_panel=Panel.EVIDENCE.value)
 def checkpoint(id: Id, store: Store = DEFAULT_STORE, as_json: Json = False) -> None:
-    """Sign the current state of a partnership's log, and print it: size, root, time."""
+    """Sign the current state of a partnership's log, and print it: size, root, time.
+
+    Every stored event is hashed anew first. If one was altered, nothing is signed or printed.
+    """
     with opened(store, as_json=as_json) as accord:
         size_of(accord.history, id)
-        note = str(accord.signing().checkpoint(id))
+        notary = accord.signing()
+        notary.log(id).check()
+        note = str(notary.checkpoint(id))
         found = SignedCheckpoint(simulated=accord.simulated, partnership=id, note=note)
     printing.result(found, lambda _: [Verbatim(note)], as_json=as_json)
 

@@ -32,7 +32,10 @@ SHORT = len("2026-03-31 12:00")
 """Cells up to this many characters are folded last."""
 
 NARROWEST = 24
-"""Columns that a folded text has at least, however long the head to its left."""
+"""Columns that a folded text has at least; with fewer left beside its head, it goes below it."""
+
+BELOW = " " * 8
+"""The indent of a text below its head."""
 
 STYLES = {
     "resolved": "green",
@@ -140,8 +143,16 @@ def _print(shown: Text | Table, indent: int) -> None:
 
 
 def hanging(head: str, text: str, columns: int) -> None:
-    """Print a line that begins with `head`; folded text stays to the right of it."""
-    lines = wrap(clean(text), max(columns - len(head), NARROWEST)) or [""]
+    """Print a line that begins with `head`; folded text stays to the right of it.
+
+    If too little room is left there, the text begins on a line of its own.
+    """
+    if columns - len(head) < NARROWEST:
+        lines = wrap(" ".join(clean(head).split()), columns) or [""]
+        lines += wrap(clean(text), columns, initial_indent=BELOW, subsequent_indent=BELOW)
+        sys.stdout.write("\n".join(lines) + "\n")
+        return
+    lines = wrap(clean(text), columns - len(head)) or [""]
     sys.stdout.write(clean(head) + f"\n{' ' * len(head)}".join(lines) + "\n")
 
 

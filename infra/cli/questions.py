@@ -102,8 +102,13 @@ def _checked(pattern: str, metavar: str) -> Callable[[str | None], str | None]:
 
 
 def _text_of(given: str) -> str:
-    path = Path(given)
-    return path.read_text(encoding="utf-8") if path.is_file() else given
+    # JSON is no file's name, and it may be longer than such a name can be.
+    if given.lstrip().startswith("{") or not Path(given).is_file():
+        return given
+    try:
+        return Path(given).read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise typer.BadParameter(f"{given} is not text in UTF-8.") from error
 
 
 # --- answering ---------------------------------------------------------------------------------

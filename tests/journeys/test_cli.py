@@ -162,6 +162,40 @@ def test_files_are_opened_before_anything_is_decided(accord: Accord) -> None:
     assert accord("list", "--json").json["items"] == []
 
 
+def test_a_list_without_partnerships_says_what_to_do(accord: Accord) -> None:
+    accord("init")
+
+    ran = accord("list")
+
+    assert ran.code == 0
+    assert "There are no partnerships." in ran.err
+    assert "accord ingest FILE" in ran.err
+
+
+def test_a_file_that_is_no_rule_is_not_repeated(accord: Accord, demo: str) -> None:
+    Path("secret").write_text("root:x:0:0\nhunter2:x:1:1\n" * 50)
+    Path("bytes").write_bytes(b"\xff\xfehunter2")
+
+    text, raw = (
+        accord("try-rule", CONSULTING, each, "--since", "2026-Q1", "--store", demo)
+        for each in ("secret", "bytes")
+    )
+
+    assert (text.code, raw.code) == (1, 2)
+    assert "line 1 column 1" in text.err
+    assert "is not text in UTF-8" in raw.err
+    assert not any("hunter2" in each for each in (text.out, text.err, raw.out, raw.err))
+
+
+def test_a_rule_as_json_may_be_longer_than_a_file_name(accord: Accord, demo: str) -> None:
+    rule = {"rule": "x" * 300}
+
+    ran = accord("try-rule", CONSULTING, json.dumps(rule), "--since", "2026-Q1", "--store", demo)
+
+    assert ran.code == 1
+    assert "nor a decision rule" in ran.err
+
+
 def test_a_refused_input_is_kept_and_can_be_retried_once_its_reason_is_gone(
     accord: Accord,
 ) -> None:
@@ -896,7 +930,7 @@ def test_nothing_is_cut_off_where_the_terminal_is_narrow(
         return sorted("".join(text.split()))
 
     assert letters(narrow) == letters(wide)
-    assert max(map(len, narrow.splitlines())) <= max(columns, 80)
+    assert max(map(len, narrow.splitlines())) <= columns
     assert not any(line.endswith(" ") for line in narrow.splitlines())
 
 

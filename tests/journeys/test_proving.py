@@ -74,6 +74,9 @@ def test_what_no_longer_is_what_was_signed_is_handed_out_with_a_warning(
     )
     found = accord("verify")
     assert found.code == 1
+    signed = accord("checkpoint", CONSULTING)
+    assert (signed.code, signed.out) == (1, "")
+    assert "differs from what was recorded. Nothing is signed over it" in signed.err
     tamper(store, "DELETE FROM events WHERE idx > 340")
     tamper(store, "UPDATE heads SET size = 341")
     made = accord("bundle", CONSULTING, "--reason", "After.", "-o", "after.zip")
