@@ -237,14 +237,12 @@ def candidates(member: Member) -> tuple[RankedCandidate, ...]:
 
     Candidates with a low dimension and no bridging plan come last. Then the score counts (one
     under the latest profile before others), then the overlap, then the alignment, then the name.
-    The chosen partner sees itself only, not the others that the initiator looked at (C14).
     """
     latest = max((each.profile_version for each in member.traits.profiles), default=0)
     ranked = sorted(
         (
             _candidate(name, member.shown(known), latest, member.chosen)
             for name, known in member.candidates.items()
-            if member.party != member.chosen or name == member.chosen
         ),
         key=_candidate_order,
     )

@@ -1,14 +1,27 @@
-"""What each viewer sees of a partnership (C7, C14).
+"""What each viewer sees of a partnership (C7, C14): the one place that decides it.
 
-A party's declarations of its own position are private to it. Figures that the other party reports
-are shown as far as the agreed data-sharing protocol allows; without a protocol all are shown.
+A party's declarations of its own position are private to it. What the initiator recorded about
+its candidates is shown to the one that it chose only as far as it is about that one. Figures that
+the other party reports are shown as far as the agreed data-sharing protocol allows; without a
+protocol all are shown.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from domain import reported_figure
-from domain.exploration import AudienceOverlapMeasured, ExplorationBegun, PartnerChosen
+from domain.exploration import (
+    AlignmentAssessed,
+    AudienceOverlapMeasured,
+    BridgingPlanAgreed,
+    CandidateApproached,
+    CandidateIdentified,
+    CandidateScored,
+    DecisionChecklistCompleted,
+    ExplorationBegun,
+    IntegrationSpendCommitted,
+    PartnerChosen,
+)
 from domain.formation import BestAlternativeDeclared, NonNegotiableDeclared
 from domain.metric_catalogue import Unit
 from domain.recorded import Recorded
@@ -18,6 +31,18 @@ from projections.figures import COUNTED, Figure, Line, ObjectiveProgress
 
 PRIVATE = (BestAlternativeDeclared, NonNegotiableDeclared)
 """Events that only their own party sees (C7)."""
+
+ABOUT_A_CANDIDATE = (
+    CandidateIdentified,
+    CandidateScored,
+    AudienceOverlapMeasured,
+    CandidateApproached,
+    IntegrationSpendCommitted,
+    AlignmentAssessed,
+    BridgingPlanAgreed,
+    DecisionChecklistCompleted,
+)
+"""Events about one candidate, whether it was chosen or not (C1 to C6)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +84,20 @@ class Sight:
         return cls(viewer, protocol, frozenset(own), tuple(parties))
 
     def shows(self, recorded: Recorded) -> bool:
-        """Whether the viewer sees an event at all."""
-        event, party = recorded.event, recorded.act.party
-        if self.viewer.full:
+        """Whether the viewer sees an event at all.
+
+        Of any other event the viewer learns only that the log has one, and whose it is: neither
+        its type, nor its stream, nor its people.
+        """
+        event, party, viewer = recorded.event, recorded.act.party, self.viewer
+        if viewer.full:
             return True
         if isinstance(event, PRIVATE):
-            return party == self.viewer.party
-        if self.viewer.party is None or party == self.viewer.party:
+            return party == viewer.party
+        if viewer.party is None or party == viewer.party:
             return True
+        if isinstance(event, ABOUT_A_CANDIDATE):
+            return event.candidate == viewer.party
         return not isinstance(event, MetricReported | MetricCorrected) or self.shares(event.metric)
 
     def shares(self, metric: str) -> bool:
@@ -94,8 +125,11 @@ class Sight:
         """Whether an overlap that a party measured is too small to be shown to the viewer."""
         if self.viewer.full or self.viewer.party in (None, by):
             return False
-        cell = self.protocol.smallest_cell if self.protocol else SMALLEST_CELL
-        return overlap.shared_customers < cell
+        return overlap.shared_customers < self._smallest_overlap
+
+    @property
+    def _smallest_overlap(self) -> int:
+        return self.protocol.smallest_cell if self.protocol else SMALLEST_CELL
 
     def hidden(self, metric: str, figure: Figure) -> str | None:
         """Return the note that replaces a withheld figure; None if the figure is shown."""
@@ -135,8 +169,8 @@ class Sight:
         if self.viewer.full or self.viewer.party in (None, recorded.act.party):
             return None
         if isinstance(event, AudienceOverlapMeasured):
-            cell = self.protocol.smallest_cell if self.protocol else SMALLEST_CELL
-            return cell if event.shared_customers < cell else None
+            smallest = self._smallest_overlap
+            return smallest if event.shared_customers < smallest else None
         if isinstance(event, MetricReported | MetricCorrected):
             return self.smallest if _has_fewer(event.figure, self.smallest) else None
         return None

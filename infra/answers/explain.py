@@ -105,7 +105,8 @@ class Transition(Item):
     """The alert as this change left it."""
     text: str
     """What opened, resolved or withdrew it."""
-    because_of: TimelineItem
+    because_of: TimelineItem | None
+    """Null if the viewer may not see the event."""
 
 
 class AlertExplained(Item):
@@ -120,6 +121,7 @@ class AlertExplained(Item):
     about: tuple[TimelineItem, ...]
     """The events about the thing that the alert is about; empty for a rule on figures."""
     evidence: tuple[TimelineItem, ...]
+    """The events on which the alert rests, as far as the viewer sees them."""
 
 
 class FigureExplained(Item):
@@ -166,21 +168,15 @@ def ask(accord: Accord, reference: Reference, when: AsOf = NOW) -> Explanation:
     )
 
 
-def _read(accord: Accord, partnership: str, when: AsOf) -> tuple[Sight, Iterator[Recorded]]:
-    """Return what the viewer sees of a partnership, and the events of its log."""
-    sight = sight_of(accord.history, partnership, when)
-    return sight, filter(sight.shows, whole_log(accord.history, partnership, when))
-
-
 # --- figures -----------------------------------------------------------------------------------
 
 
 def _figure(accord: Accord, reference: str, when: AsOf) -> tuple[str, FigureExplained]:
     partnership, metric, period, segment = _parts(accord, reference)
-    sight, events = _read(accord, partnership, when)
+    sight = sight_of(accord.history, partnership, when)
     asked = _Figures(sight, metric, period)
     rules: list[Recorded] = []
-    for recorded in events:
+    for recorded in filter(sight.shows, whole_log(accord.history, partnership, when)):
         asked.take(recorded)
         if _agrees_a_rule(recorded):
             rules.append(recorded)
@@ -407,14 +403,19 @@ class _Reading:
     _kept: dict[int, Recorded] = field(default_factory=dict)
 
     def take(self, recorded: Recorded) -> None:
-        """Fold an event, and keep it if it can explain the alert."""
-        self._look_for_rule(recorded)
-        # A rule looks at windows that begin after it was agreed, so it needs no earlier events.
-        if self.inputs:
-            self.inputs.take(recorded)
-        standing = BY_RULE.get(self.rule)
-        if standing and is_about(standing, self.window, recorded.event):
-            self.about.append(recorded)
+        """Fold an event, and keep it if it can explain the alert.
+
+        Both parties see the alerts of a rule that both agreed, even if its figures are withheld;
+        so alerts are folded from every event, and all else from those that the viewer sees.
+        """
+        if self.sight.shows(recorded):
+            self._look_for_rule(recorded)
+            # A rule looks at windows that begin after it was agreed, so at no earlier event.
+            if self.inputs:
+                self.inputs.take(recorded)
+            standing = BY_RULE.get(self.rule)
+            if standing and is_about(standing, self.window, recorded.event):
+                self.about.append(recorded)
         before = len(self._alerts.outputs)
         fold(ALERTS, self._alerts, (recorded,))
         changed = self._alerts.outputs[before:]
@@ -450,9 +451,10 @@ class _Reading:
         bodies = [output.body for output, _ in self._alerts.outputs]
         return [each for each in bodies if each.id == self.reference]
 
-    def item(self, index: int) -> TimelineItem:
-        """Return one of the events that are evidence of the alert."""
-        return _item(self.sight, self._kept[index])
+    def item(self, index: int) -> TimelineItem | None:
+        """Return an event that changed the alert or is evidence; None if it is hidden."""
+        recorded = self._kept[index]
+        return _item(self.sight, recorded) if self.sight.shows(recorded) else None
 
 
 def _alert(accord: Accord, reference: str, when: AsOf) -> tuple[str, AlertExplained]:
@@ -460,9 +462,9 @@ def _alert(accord: Accord, reference: str, when: AsOf) -> tuple[str, AlertExplai
     rule, _, version = name.partition("@")
     if not window or not version.isdecimal():
         raise NotFound(f"{reference} names neither an alert nor a figure.", HOW_TO_ASK)
-    sight, events = _read(accord, partnership, when)
+    sight = sight_of(accord.history, partnership, when)
     read = _Reading(reference, rule, int(version), window, sight)
-    for recorded in events:
+    for recorded in whole_log(accord.history, partnership, when):
         read.take(recorded)
     changes = read.changes
     if not changes:
@@ -490,7 +492,7 @@ def _alert(accord: Accord, reference: str, when: AsOf) -> tuple[str, AlertExplai
         if read.inputs
         else (),
         about=tuple(_item(sight, each) for each in read.about),
-        evidence=tuple(map(read.item, last.evidence)),
+        evidence=tuple(filter(None, map(read.item, last.evidence))),
     )
 
 
@@ -567,13 +569,11 @@ def _alert_blocks(found: AlertExplained, *, was: datetime | None) -> Iterator[Bl
         [">#", "RECORDED", "STATE", "WHAT", "BECAUSE"],
         [
             (
-                each.because_of.index,
-                minute(each.because_of.recorded_at),
+                each.alert.cause,
+                minute(each.because_of.recorded_at) if each.because_of else "",
                 Styled(each.alert.state, "bold red" if each.alert.state is AlertState.OPEN else ""),
                 each.text,
-                each.because_of.text
-                if each.because_of.actor == _CLOCK
-                else f"{each.because_of.party} {each.because_of.text}",
+                _cause(each.because_of),
             )
             for each in found.transitions
         ],
@@ -595,6 +595,12 @@ def _alert_blocks(found: AlertExplained, *, was: datetime | None) -> Iterator[Bl
 
 
 _CLOCK = "clock"
+
+
+def _cause(event: TimelineItem | None) -> str:
+    if event is None:
+        return "(hidden)"
+    return event.text if event.actor == _CLOCK else f"{event.party} {event.text}"
 
 
 def _event(event: TimelineItem) -> tuple[str, str, str, str]:

@@ -59,13 +59,14 @@ class HistoryItem(Item):
 
     index: int
     """Its place in the log of the partnership, from 0."""
-    event: StoredEvent
+    event: StoredEvent | None
+    """The event, with empty `data` if its count is too small to be shown; null if it is hidden."""
     withheld: bool
-    """Whether the viewer may not see what the event says: then its `data` is empty."""
+    """Whether the viewer may not see all that the event says."""
     text: str
-    """What the party did, as a sentence without its subject."""
+    """What the party did, as a sentence without its subject; or why it is withheld."""
     late_days: int
-    """How many whole days after it happened it was recorded."""
+    """How many whole days after it happened it was recorded; 0 if the event is hidden."""
     people: dict[str, str]
     """The names of the people in the event, by commitment."""
 
@@ -84,8 +85,8 @@ def ask(
 ) -> PartnershipHistory:
     """Return a page of the log. Raises `NotFound`.
 
-    An event that the viewer may not see keeps its place in the log, without its data. So does an
-    event that a newer release wrote, unless its party or a full view asks.
+    An event that the viewer may not see keeps its place in the log, and only that is shown. So
+    does an event that a newer release wrote, unless its party or a full view asks.
     """
     start = 0 if page.after is None else cursors.read("history", page.after, int)[0]
     found = list(islice(items(accord, id, when, start, page.limit + 1), page.limit + 1))
@@ -139,47 +140,47 @@ def _stored(id: str, index: int, body: bytes) -> StoredEvent:
 
 
 def _item(index: int, body: bytes, event: StoredEvent, sight: Sight, names: Names) -> HistoryItem:
-    text, withheld = _text(index, body, event, sight, names)
-    shown = event.model_copy(update={"data": {}}) if withheld else event
-    return HistoryItem(
-        index=index,
-        event=shown,
-        withheld=withheld,
-        text=text,
-        late_days=late_days(event.occurred_at, event.recorded_at),
-        people=names.told_apart(shown.model_dump(mode="json")),
-    )
-
-
-def _text(
-    index: int, body: bytes, event: StoredEvent, sight: Sight, names: Names
-) -> tuple[str, bool]:
-    """Return the text of an event, and whether the viewer may not see what it says."""
+    shown: StoredEvent | None = event
+    without_data = event.model_copy(update={"data": {}})
     try:
         recorded = decode(body, index=index)
     except UnknownEvent as error:
-        # It may be private, so only its party and a full view see it.
-        is_own = event.party == sight.viewer.party or sight.viewer.full
-        return f"({event.type}, version {event.schema_version}: {error.hint})", not is_own
-    if not sight.shows(recorded):
-        return f"(hidden: private to {event.party})", True
-    if smallest := sight.fewer_than(recorded):
-        return f"(fewer than {smallest}: not shown)", True
-    return words(names.recorded(recorded).event), False
+        text = f"({event.type}, version {event.schema_version}: {error.hint})"
+        # It may be private, so only its party and a full view see what it says.
+        if sight.viewer.party not in {None, event.party}:
+            shown, text = None, f"(hidden: written by a newer release. {error.hint})"
+        elif not sight.viewer.full and sight.viewer.party is None:
+            shown = without_data
+    else:
+        if not sight.shows(recorded):
+            shown, text = None, f"(hidden: private to {event.party})"
+        elif smallest := sight.fewer_than(recorded):
+            shown = without_data
+            text = f"(fewer than {smallest}: not shown)"
+        else:
+            text = words(names.recorded(recorded).event)
+    return HistoryItem(
+        index=index,
+        event=shown,
+        withheld=shown is not event,
+        text=text,
+        late_days=late_days(shown.occurred_at, shown.recorded_at) if shown else 0,
+        people=names.told_apart(shown.model_dump(mode="json")) if shown else {},
+    )
 
 
 def text(found: PartnershipHistory) -> Iterator[Block]:
     """Return a line for each event: its index, when it happened, who did what."""
     for each in found.items:
         mark = f" [{late(each.late_days)}]" if each.late_days else ""
-        yield Hanging(
-            f"{each.index:>5}  {minute(each.event.occurred_at)}  {who(each):<24}  ",
-            each.text + mark,
-        )
+        happened = minute(each.event.occurred_at) if each.event else ""
+        yield Hanging(f"{each.index:>5}  {happened:16}  {who(each):<24}  ", each.text + mark)
 
 
 def who(item: HistoryItem) -> str:
-    """Return the party that acted, and the person or system that acted for it."""
+    """Return the party that acted, and the person or system that acted for it; "" if hidden."""
+    if item.event is None:
+        return ""
     actor = item.event.actor
     if actor == "clock":
         return "(clock)"

@@ -36,7 +36,7 @@ from domain.partnership import Partnership
 from domain.recorded import Recorded
 from domain.values import Exact, Number, plain
 from infra.answers import kpis
-from infra.answers.logs import NOW, AsOf, NotFound, log, own_log, perhaps, sight_of
+from infra.answers.logs import NOW, AsOf, NotFound, own_log, perhaps, sight_of, whole_log
 from infra.answers.question import Answer, Item, Parameter, PartnershipId, Question
 from infra.answers.show import OpenDeadline, open_deadlines
 from infra.answers.text import Block, Line, Table, amount, figure, minute, number
@@ -45,8 +45,9 @@ from infra.projecting.runner import replay_all
 from projections import ALERTS, KPIS, SETTLEMENT, figures
 from projections.alerts import Alert
 from projections.figures import ObjectiveProgress
-from projections.fold import Folded, Rows
+from projections.fold import Dispatch, Folded, Rows, fold_all
 from projections.settlement import ledger
+from projections.visibility import Sight
 
 E = TypeVar("E", MilestonePlanned, IssueRaised)
 
@@ -172,10 +173,11 @@ def ask(
     asked = scheduled[review]
     moment = AsOf(min(when.at or asked.at, asked.at), min(when.known or asked.at, asked.at),
                   viewer=when.viewer)  # fmt: skip
-    seen = _Seen(asked)
-    folded = replay_all((KPIS, ALERTS, SETTLEMENT), seen.of(log(accord.history, id, moment)))
-    rows, alerts, settlement = (each for _, each in folded.folded)
-    sight, state, period = sight_of(accord.history, id, moment), seen.state, _period(asked)
+    sight = sight_of(accord.history, id, moment)
+    seen = _Seen(asked, sight)
+    shown = seen.of(whole_log(accord.history, id, moment))
+    rows, settlement = (each for _, each in replay_all((KPIS, SETTLEMENT), shown).folded)
+    state, period = seen.state, _period(asked)
     lines = figures.report(rows.rows, period, _metrics(state))
     return Review(
         simulated=accord.simulated,
@@ -191,7 +193,7 @@ def ask(
         period=period,
         figures=tuple(sight.line(line) for line in lines if line.segment is None),
         objectives=tuple(map(sight.progress, figures.objectives(rows.rows))),
-        alerts=tuple(_alerts(alerts, asked, seen.since)),
+        alerts=tuple(_alerts(seen.alerts, asked, seen.since)),
         actions=tuple(_actions(state)),
         milestones=tuple(_open(state, MilestonePlanned)),
         issues=tuple(_open(state, IssueRaised)),
@@ -210,7 +212,10 @@ class _Seen:
     """The facts that the page needs, collected while the log is folded."""
 
     review: ReviewScheduled
+    sight: Sight
     state: Partnership = field(default_factory=Partnership)
+    alerts: Folded = field(default_factory=Folded)
+    """Folded from every event: both parties see the alerts of a rule that both agreed."""
     since: Since | None = None
     disputes: dict[str, DisputeOpened] = field(default_factory=dict)
     """Those that are not resolved."""
@@ -218,11 +223,14 @@ class _Seen:
     """What each party gave since the last review."""
 
     def of(self, events: Iterable[Recorded]) -> Iterator[Recorded]:
-        """Yield the events, and collect from each."""
+        """Yield the events that the viewer sees, and collect from each."""
+        alerts = Dispatch([ALERTS])
         for recorded in events:
-            self.state = aggregates.fold((recorded,), self.state)
-            self._collect(recorded)
-            yield recorded
+            fold_all(alerts, [self.alerts], (recorded,))
+            if self.sight.shows(recorded):
+                self.state = aggregates.fold((recorded,), self.state)
+                self._collect(recorded)
+                yield recorded
 
     def _collect(self, recorded: Recorded) -> None:
         match recorded.event:

@@ -144,7 +144,7 @@ def _partnership(accord: Accord, listed: Partnership, tally: Tally) -> Partnersh
         late_or_corrected=tuple(
             each
             for each in history.items(accord, name)
-            if each.late_days or each.event.type == MetricCorrected.wire
+            if each.late_days or (each.event and each.event.type == MetricCorrected.wire)
         ),
         refused=tuple(tally.partnerships[name]),
     )
@@ -197,6 +197,7 @@ def _partnership_text(each: PartnershipStory) -> Iterator[Block]:
         [
             (item.index, minute(item.event.occurred_at), minute(item.event.recorded_at), item.text)
             for item in each.late_or_corrected
+            if item.event
         ],
         title="late and corrected",
         indent=2,

@@ -33,6 +33,7 @@ from infra.deciding.pseudonyms import COMMAND, PERSON
 from infra.evidence import claims
 from infra.store.records import Head
 from infra.tlog import codec
+from infra.tlog.merkle import leaf_hash
 from infra.tlog.notes import Checkpoint, Note, tlog_proof, written_proof
 from projections.visibility import Sight, Viewer
 
@@ -213,7 +214,7 @@ class _Bundle:
                     leaves.append(bytes(len(leaf)))
                     write(b"{}\n")
                 leaves.append(leaf)
-                why = self._why_not(sight, index, body)
+                why = self._why_not(sight, index, body, leaf)
                 if why is None:
                     write(body + b"\n")
                 else:
@@ -221,11 +222,13 @@ class _Bundle:
                     write(codec.canonical({"why": why, "withheld": leaf.hex()}) + b"\n")
         bag.put("data/hashes.txt", "".join(f"{each.hex()}\n" for each in leaves).encode())
 
-    def _why_not(self, sight: Sight, index: int, body: bytes) -> str | None:
+    def _why_not(self, sight: Sight, index: int, body: bytes, leaf: bytes) -> str | None:
         """Return why an event is not shown, or nothing if it is."""
         try:
             recorded = codec.decode(body, index=index)
-        except (ValueError, KeyError, TypeError, ValidationError):
+        except (ValueError, KeyError, TypeError, ValidationError) as error:
+            if isinstance(error, codec.UnknownEvent) and leaf_hash(body) == leaf:
+                return "private"  # A newer release wrote it, so this one cannot tell.
             return None  # Export the altered event, so that a verifier reports it.
         self.events.append(recorded)
         if not self._within(recorded.act.recorded_at) and not isinstance(recorded.event, _KEYS):

@@ -436,7 +436,8 @@ def test_answers_name_people_until_they_are_erased(told: Accord) -> None:
 
 def test_the_history_shows_the_stored_event_and_separately_the_names(told: Accord) -> None:
     found = history.ask(told, NAME).items
-    (item,) = (each for each in found if each.event.source_id == "carmen-1")
+    (item,) = (each for each in found if each.event and each.event.source_id == "carmen-1")
 
+    assert item.event
     assert item.people == {item.event.actor: DORA, item.event.data["name"]: CARMEN}
     assert item.text.startswith(f"named {CARMEN} as")

@@ -167,7 +167,7 @@ def test_two_quarters_at_4_9_are_a_breach_until_one_is_corrected_to_5_0(accord: 
     breaches = [
         each.event.type
         for each in history.items(accord, AURORA)
-        if each.event.type.startswith("RuleBreach")
+        if each.event and each.event.type.startswith("RuleBreach")
     ]
     assert breaches == ["RuleBreached", "RuleBreachWithdrawn"]
 
@@ -177,7 +177,7 @@ def test_an_issue_of_47_59_hours_is_not_escalated_and_one_of_48_is(accord: Accor
     escalated = [
         each.event.data["issue"]
         for each in history.items(accord, CONSULTING)
-        if each.event.type == "IssueEscalated"
+        if each.event and each.event.type == "IssueEscalated"
     ]
 
     assert (issues["issue-1"].state, issues["issue-1"].overdue_at) == (TaskState.DONE, None)

@@ -6,6 +6,7 @@ others. What the other party withholds changes none of its answers.
 
 from collections.abc import Callable
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -20,9 +21,11 @@ from domain.exploration import (
 )
 from domain.program import DefinePortfolio
 from domain.reported_figure import Figure, ReportMetric
-from infra.answers import attributes, candidates, markets, portfolio
+from infra.answers import alerts, attributes, markets, portfolio
+from infra.answers import partnerships as partnerships_
 from infra.answers.logs import AsOf
 from infra.answers.question import Answer
+from infra.answers.table import QUESTIONS
 from infra.bootstrap import Accord
 from infra.projecting.runner import partnerships
 from projections import OVERVIEW
@@ -33,7 +36,7 @@ from tests.infra.answers.demo import played_only
 from tests.infra.messages import from_steps, message
 from tests.life import LIFE, OURS, THEIRS, example
 
-Ask = Callable[[Accord, AsOf], Answer]
+Ask = Callable[..., Answer]
 
 ACROSS: dict[str, Ask] = {
     "portfolio": portfolio.ask,
@@ -42,6 +45,14 @@ ACROSS: dict[str, Ask] = {
     "attributes of users": lambda accord, when: attributes.ask(accord, "new_users", when=when),
 }
 """Questions about many partnerships."""
+
+
+OF_ONE = [
+    each
+    for each in QUESTIONS
+    if each.asks_when and [name for name, of in each.parameters.items() if of.is_required] == ["id"]
+]
+"""Questions about one partnership that ask for nothing else."""
 
 
 def partnerships_of(accord: Accord) -> dict[str, Overview]:
@@ -83,14 +94,15 @@ def withheld(number: int) -> list[Step]:
         next(at for at, step in enumerate(LIFE) if isinstance(step.command, kind))
         for kind in (ChoosePartner, HoldKickoff)
     )
-    rival = example(IdentifyCandidate, candidate="rival", name="Rival", staff=number)
-    score = example(ScoreCandidate, candidate="rival", market_reach=number)
+    rival = f"rival-{number}"
+    found = example(IdentifyCandidate, candidate=rival, name=rival.title(), staff=number)
+    score = example(ScoreCandidate, candidate=rival, market_reach=number)
     few = example(MeasureAudienceOverlap, shared_customers=number)
     unshared = Figure(unit="count", value=Decimal(1_000 * number))
     small = Figure(unit="percent", numerator=Decimal(number), denominator=Decimal(7))
     return [
         *LIFE[:chosen],
-        *(Step(LIFE[chosen].at, OURS, each) for each in (rival, score, few)),
+        *(Step(LIFE[chosen].at, OURS, each) for each in (found, score, few)),
         *LIFE[chosen : kickoff + 1],
         *(
             Step(
@@ -98,9 +110,19 @@ def withheld(number: int) -> list[Step]:
                 OURS,
                 ReportMetric(metric=metric, period="2026-01", tool="crm", figure=figure),
             )
-            for metric, figure in (("new_users", unshared), ("demo_to_paid", small))
+            for metric, figure in (
+                ("followers" if number > 2 else "web_visits", unshared),
+                ("demo_to_paid", small),
+            )
         ),
     ]
+
+
+def is_small(step: Step) -> bool:
+    """Whether the partner is shown that the step was done, and only its count is withheld."""
+    return isinstance(step.command, MeasureAudienceOverlap) or (
+        isinstance(step.command, ReportMetric) and step.command.metric == "demo_to_paid"
+    )
 
 
 LIMITS = DefinePortfolio(
@@ -113,31 +135,39 @@ def answered(folder: Path, number: int, party: str) -> dict[str, str]:
     folder.mkdir()
     limits = LIMITS.model_copy(update={"most_active": number})
     with simulated(folder) as accord:
-        sent = [*from_steps(withheld(number)), message("limits", limits, subject="program")]
+        sent = list(from_steps(withheld(number)))
+        for place, step in enumerate(withheld(number)):
+            if step not in LIFE and not is_small(step):
+                sender = {"party": step.party, "at": step.at, "actor": f"analyst-{number}"}
+                sent[place] = message(f"hidden-{number}-{place}", step.command, **sender)
+        sent.append(message("limits", limits, subject="program"))
         outcomes = accord.service.handle(sent)
         assert {each.status for each in outcomes} == {"accepted"}
         accord.runner.catch_up()
         seen = AsOf(viewer=Viewer(party))
         (name,) = partnerships_of(accord)
-        asked = ACROSS | {
-            "candidates": lambda accord, when: candidates.ask(accord, name, when),
+        asked = ACROSS | {each.name: partial(each.ask, id=name) for each in OF_ONE}
+        asked |= {
+            "alerts": partial(alerts.ask, partnership=name),
+            "partnerships": partnerships_.ask,
             "markets of it": lambda accord, when: markets.ask(accord, (name,), when),
             "attributes of demos": lambda accord, when: attributes.ask(
                 accord, "demo_to_paid", when=when
             ),
         }
-        return {each: ask(accord, seen).model_dump_json() for each, ask in asked.items()}
+        return {each: ask(accord, when=seen).model_dump_json() for each, ask in asked.items()}
 
 
 def test_what_the_other_party_withholds_changes_no_answer(tmp_path: Path) -> None:
     one, other = (answered(tmp_path / f"theirs-{n}", n, THEIRS) for n in (2, 4))
 
-    assert one == other
+    assert {"show", "history", "kpis", "candidates", "alerts"} <= {*one}
+    assert {name for name in one if one[name] != other[name]} == set()
     assert not any("rival" in each.lower() for each in one.values())
 
 
 def test_the_party_that_withholds_it_sees_it(tmp_path: Path) -> None:
     one, other = (answered(tmp_path / f"ours-{n}", n, OURS) for n in (2, 4))
 
-    same = {name for name in one if one[name] == other[name]}
-    assert same == {"markets", "markets of it", "attributes of payments"}
+    differ = {name for name in one if one[name] != other[name]}
+    assert differ >= {"history", "show", "candidates", "kpis", "portfolio", "attributes of demos"}
