@@ -1,11 +1,11 @@
-"""The alerts of one partnership or of all, as they are now or were at a moment, and each change.
+"""The alerts of one partnership or of all, as they are now or were at a moment.
 
-An alert has the form of its row (`projections.alerts.Alert`). The stream of server-sent events,
-the topic `accord.alerts` and `accord follow` send each change of an alert in the same form.
+An alert has the form of its row (`projections.alerts.Alert`). Each change of one is sent in the
+same form: by the feed of `infra.answers.changes`, and on the topic `accord.alerts`.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Annotated, Final, NamedTuple
+from collections.abc import Iterable, Iterator
+from typing import Annotated
 
 from domain.standing_alerts import AlertKind
 from domain.values import Slug, instant
@@ -14,14 +14,10 @@ from infra.answers.logs import NOW, AsOf, row_of_each, sight_of, size_of, view_r
 from infra.answers.question import Page, Paging, Parameter, Question
 from infra.answers.text import Block, Hanging, Line, Note, day
 from infra.bootstrap import Accord
-from infra.store.records import Output
 from projections import ALERTS, OVERVIEW
 from projections.alerts import Alert, AlertState
 from projections.fold import replay
 from projections.overview import OVERVIEW_ROW
-
-CHANGES: Final = "alert changes"
-"""What the cursors of `changes` are cursors of."""
 
 _STYLES = {AlertKind.BREACH: "bold red", AlertKind.REMINDER: "yellow"}
 """The styles of open alerts."""
@@ -95,50 +91,6 @@ def _alerts(accord: Accord, name: str, when: AsOf) -> list[Alert]:
     )
     found = [row for row in rows.values() if isinstance(row, Alert)]
     return sorted(found, key=lambda each: (instant(each.since), each.id))
-
-
-# --- changes -----------------------------------------------------------------------------------
-
-
-class Change(NamedTuple):
-    """One change of an alert as it is stored, and the cursor after which the next one follows."""
-
-    cursor: str
-    output: Output
-
-
-def changes(
-    accord: Accord, after: str | None = None, partnership: str | None = None
-) -> tuple[Sequence[Change], str]:
-    """Return the next changes of alerts in order, and the cursor to ask with next.
-
-    Without `after` it begins with the first change of all. Raises `NotFound` for a cursor of
-    something else.
-    """
-    number = number_of(after)
-    while outputs := accord.views.outputs(number, partnership=partnership):
-        number = outputs[-1].number
-        found = [Change(_written(each.number), each) for each in outputs if each.kind == "alert"]
-        if found:
-            return found, _written(number)
-    return (), _written(number)
-
-
-def number_of(cursor: str | None) -> int:
-    """Return the number of the output that a cursor of `changes` names; 0 without one.
-
-    Raises `NotFound` for a cursor of something else.
-    """
-    return 0 if cursor is None else int(cursors.read(CHANGES, cursor, int)[0])
-
-
-def last_change(accord: Accord) -> str:
-    """Return the cursor after which nothing has changed yet."""
-    return _written(accord.views.last_output())
-
-
-def _written(number: int) -> str:
-    return cursors.written(CHANGES, number)
 
 
 # --- text --------------------------------------------------------------------------------------

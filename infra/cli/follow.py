@@ -7,9 +7,10 @@ from typing import Annotated
 
 import typer
 
-from infra.answers import alerts
-from infra.answers.alerts import Change
-from infra.answers.question import Paging, Panel
+from infra.answers import changes
+from infra.answers.changes import Since
+from infra.answers.logs import size_of
+from infra.answers.question import Panel
 from infra.answers.text import Hanging, minute
 from infra.bootstrap import Accord
 from infra.cli import printing
@@ -26,8 +27,16 @@ POLL_SECONDS = 0.5
 def follow(
     id: Annotated[str | None, typer.Argument(metavar="ID", help="One partnership.")] = None,
     state: Annotated[
-        AlertState | None, typer.Option("--state", help="Only changes to this state.")
+        AlertState | None, typer.Option("--state", help="Only alerts in this state.")
     ] = None,
+    since: Annotated[
+        Since,
+        typer.Option(
+            "--since",
+            help="Begin with the open alerts (state), with the first change of all (begin), "
+            "or with the next change (now).",
+        ),
+    ] = Since.STATE,
     store: Store = DEFAULT_STORE,
     as_json: Json = False,
 ) -> None:
@@ -39,8 +48,12 @@ def follow(
     signal.signal(signal.SIGINT, signal.default_int_handler)
     with opened(store, as_json=as_json) as accord:
         accord.catch_up()
+        if id is not None:
+            size_of(accord.history, id)
         try:
-            for each in _followed(accord, id, state):
+            for each in _followed(accord, since, id):
+                if state not in {None, each.state}:
+                    continue
                 if as_json:
                     mark = {"simulated": True} if accord.simulated else {}
                     printing.document(ALERTS.dump(each.id, each) | mark)
@@ -50,27 +63,11 @@ def follow(
             return
 
 
-def _followed(accord: Accord, of: str | None, state: AlertState | None) -> Iterator[Alert]:
-    # The last change is looked up first, so that none falls between the list and the stream.
-    cursor = alerts.last_change(accord)
-    wanted = state or AlertState.OPEN
-    page: Paging | None = Paging()
-    while page is not None:
-        found = alerts.ask(accord, of, wanted, page=page)
-        yield from found.items
-        page = Paging(found.next) if found.next else None
-    while True:
-        changed, cursor = alerts.changes(accord, cursor, of)
-        for each in map(_alert, changed):
-            if state in {None, each.state}:
-                yield each
-        if not changed:
+def _followed(accord: Accord, since: Since, partnership: str | None) -> Iterator[Alert]:
+    for batch in changes.feed(accord, since, partnership=partnership):
+        yield from filter(None, (each.alert for each in batch.messages))
+        if not batch.messages:
             time.sleep(POLL_SECONDS)
-
-
-def _alert(change: Change) -> Alert:
-    found: Alert = ALERTS.load(change.output.id, change.output.body)
-    return found
 
 
 def _print(alert: Alert) -> None:

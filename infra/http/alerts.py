@@ -1,89 +1,103 @@
-"""`GET /v1/alerts/stream`: each change of an alert, as a stream of server-sent events."""
+"""`GET /v1/alerts/stream`: the changes of alerts as server-sent events."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager, suppress
+from time import monotonic
 from typing import Annotated, Any, Final
 
 import orjson
-from fastapi import APIRouter, Depends, Header, Query
+from fastapi import APIRouter, Header, Query
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from starlette.concurrency import run_in_threadpool
 
 from domain.values import Slug
-from infra.answers import alerts
-from infra.answers.alerts import Change
-from infra.answers.logs import NotFound
+from infra.answers import changes
+from infra.answers.changes import Batch, Heartbeat, Message, Since
 from infra.http import openapi
 from infra.http.dependencies import Served, ServedHere
-from infra.http.problems import not_found
 from infra.running.periodic_task import POLL
+from infra.store.records import OtherFold
 
 RECONNECT: Final = 1000
 """Milliseconds after which a client that lost the stream asks for it again."""
 
+HEARTBEAT: Final = 10.0
+"""Seconds without a message after which a heartbeat is sent. Proxies close connections that are
+idle for a minute; a client can take three missing heartbeats as a lost connection."""
+
 router = APIRouter(tags=["Alerts"])
-
-
-def _last_seen(
-    last_event_id: Annotated[
-        str | None, Header(description="The id of the last change that the reader has seen.")
-    ] = None,
-) -> str | None:
-    """Return the cursor after which the stream goes on; checked before the stream begins."""
-    try:
-        alerts.number_of(last_event_id)
-    except NotFound as error:
-        raise not_found(error) from error
-    return last_event_id
 
 
 @router.get(
     "/v1/alerts/stream",
     response_class=EventSourceResponse,
-    responses={
-        404: openapi.problem("`Last-Event-ID` is not an id of this stream."),
-        422: openapi.problem("A parameter is wrong."),
-    },
+    responses={422: openapi.problem("A parameter is wrong.")},
+    openapi_extra=openapi.STREAM,
 )
 async def stream_alerts(
     served: ServedHere,
-    last_seen: Annotated[str | None, Depends(_last_seen)],
+    since: Annotated[
+        Since,
+        Query(
+            description="Where the stream begins for a reader without `Last-Event-ID`: `now` sends "
+            "only later changes, `state` the open alerts and then later changes, `begin` every "
+            "change that was ever recorded."
+        ),
+    ] = Since.STATE,
+    last_event_id: Annotated[
+        str | None, Header(description="The id of the last event that the reader has seen.")
+    ] = None,
     partnership: Annotated[Slug | None, Query(description="Only of this partnership.")] = None,
 ) -> AsyncIterator[ServerSentEvent]:
-    """Stream each change of an alert, in the order in which they were recorded.
+    """Stream the changes of alerts, in the order in which they were recorded.
 
-    Server-Sent Events: the event is the new state, the data is the alert, the id is an opaque
-    cursor. The stream goes on after `Last-Event-ID`; without one it begins with the first change
-    of all.
+    Server-Sent Events. The event `alert` has an alert in its new state. `ready` says that the start
+    is complete and that later changes follow. `heartbeat` is sent every ten seconds if nothing
+    changes. Ids are opaque.
+
+    The stream continues after `Last-Event-ID`, whatever `since` says. An id of another store, or
+    of a change that this store does not have, is answered by the event `reset` with the reason;
+    then the stream begins as `since` says, but never at `now`. Each change is sent at least once.
     """
     mark = " of a simulated store" if served.accord.simulated else ""
     yield ServerSentEvent(comment=f"alerts{mark}", retry=RECONNECT)
+    batches = changes.feed(served.accord, since, last_event_id, partnership)
+    sent_at = monotonic()
     with _woken(served) as woken:
         while not served.closing.begun:
             woken.clear()
-            changed, last_seen = await run_in_threadpool(
-                alerts.changes, served.accord, last_seen, partnership
-            )
-            for each in changed:
+            try:
+                batch = await run_in_threadpool(next, batches)
+            except OtherFold:
+                # The views are being rebuilt. The client comes again after `RECONNECT`.
+                return
+            found = batch.messages
+            if not found and monotonic() - sent_at >= HEARTBEAT:
+                found = [await run_in_threadpool(_heartbeat, served, batch)]
+            for each in found:
                 yield _event(each, served.mark)
-            if not changed:
+                sent_at = monotonic()
+            if not batch.messages:
                 # Changes by this process wake the stream; those by others are polled for.
                 with suppress(TimeoutError):
                     async with asyncio.timeout(POLL):
                         await woken.wait()
 
 
-def _event(change: Change, mark: dict[str, Any]) -> ServerSentEvent:
-    body = change.output.body
-    return ServerSentEvent(
-        raw_data=orjson.dumps(body | mark).decode(), event=body["state"], id=change.cursor
-    )
+def _heartbeat(served: Served, batch: Batch) -> Message:
+    body = Heartbeat(unfolded=served.workers.lag())
+    return Message("heartbeat", body.model_dump(), batch.after)
+
+
+def _event(message: Message, mark: dict[str, Any]) -> ServerSentEvent:
+    body = orjson.dumps(message.body | mark).decode()
+    return ServerSentEvent(raw_data=body, event=message.event, id=message.id)
 
 
 @contextmanager
 def _woken(served: Served) -> Iterator[asyncio.Event]:
-    """Return an event that is set when there may be changes to send, and when the server closes."""
+    """Yield an event that is set when there may be changes to send, and when the server closes."""
     loop = asyncio.get_running_loop()
     woken = asyncio.Event()
 

@@ -1,5 +1,6 @@
 """The parts of the API's document that routes do not give: posted events, and problems."""
 
+import inspect
 from typing import Any, Final
 
 import orjson
@@ -7,6 +8,7 @@ from fastapi import FastAPI
 from pydantic import BaseModel, Field
 from pydantic.json_schema import models_json_schema
 
+from infra.answers import changes
 from infra.answers.table import QUESTIONS
 from infra.deciding import intake
 from infra.http.problems import MEDIA_TYPE, ProblemDetails
@@ -104,6 +106,39 @@ POST_EVENTS: Final[Schema] = {
 """What is posted, for FastAPI to take into the document."""
 
 
+# --- what is streamed --------------------------------------------------------------------------
+
+
+def _streamed(event: str, model: type) -> Schema:
+    body = {"contentMediaType": MEDIA_TYPES[3], "contentSchema": _ref(model.__name__)}
+    return {
+        "type": "object",
+        "description": (inspect.getdoc(model) or "").partition("\n")[0],
+        "required": ["event", "data"],
+        "properties": {
+            "event": {"const": event},
+            "id": {"type": "string"},
+            "data": {"type": "string", **body},
+        },
+    }
+
+
+STREAM: Final[Schema] = {
+    "responses": {
+        "200": {
+            "description": "Server-sent events; each line `data` is one JSON object.",
+            "content": {
+                "text/event-stream": {
+                    "schema": {"oneOf": [_streamed(*each) for each in changes.BODIES.items()]},
+                    "example": 'event: ready\ndata: {"open":0}\nid: WyJhbGVydCBjaGFuZ2VzIl0\n\n',
+                }
+            },
+        }
+    }
+}
+"""What the stream of alerts sends, for FastAPI to take into the document."""
+
+
 # --- problems ----------------------------------------------------------------------------------
 
 
@@ -139,12 +174,15 @@ def _schemas() -> Schema:
     """Return the schemas of all events, their union `Event`, all answers, and problems."""
     models = intake.envelope_types()
     answers = {each.answer for each in QUESTIONS}
+    # The form of an alert comes with the answers.
+    streamed = [each for each in changes.BODIES.values() if issubclass(each, BaseModel)]
     refs, document = models_json_schema(
         [
             *((model, "serialization") for model in answers),
             *((model, "validation") for model in models.values()),
             (SignedCommand, "validation"),
             (ProblemDetails, "serialization"),
+            *((model, "serialization") for model in streamed),
         ],
         ref_template=_REF + "{model}",
     )
@@ -164,7 +202,8 @@ def _describe_streams(document: Schema) -> None:
             for response in operation["responses"].values():
                 for content in response.get("content", {}).values():
                     if "itemSchema" in content:
-                        content["schema"] = content.pop("itemSchema")
+                        item = content.pop("itemSchema")
+                        content.setdefault("schema", item)
 
 
 class DescribedApp(FastAPI):

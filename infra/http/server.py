@@ -67,17 +67,17 @@ def serve(
     Port 0 means any free one; a line on stderr has the address. Raises `NoSuchStore` if there is no
     store, `CannotListen` if the address cannot be used.
     """
-    with (
-        listening(host, port) as sock,
-        bootstrap(settings, clock) as accord,
-        accord.workers() as workers,
-        # With a broker, `accord run sinks` delivers.
-        delivering(accord.views, sinks(settings.sinks) if accord.folds_views else {}),
-    ):
+    with listening(host, port) as sock, bootstrap(settings, clock) as accord:
+        workers = accord.workers()
+        # Before threads run: FastAPI hides warnings while it builds schemas, and what hides them
+        # is not safe for threads.
         server = Server(create_app(accord, workers, names(host)))
-        sys.stderr.write(_announcement(sock, simulated=accord.simulated))
-        with signals_only_end_the_server():
-            server.run([sock])
+        # With a broker, `accord run sinks` delivers.
+        sending = delivering(accord.views, sinks(settings.sinks) if accord.folds_views else {})
+        with workers, sending:
+            sys.stderr.write(_announcement(sock, simulated=accord.simulated))
+            with signals_only_end_the_server():
+                server.run([sock])
 
 
 def names(host: str) -> Sequence[str]:

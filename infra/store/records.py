@@ -17,6 +17,9 @@ Key = tuple[str, str]
 Row = dict[str, Any]
 """The body of a row: a JSON object within the profile of `infra.tlog.codec`."""
 
+EPOCH = "epoch"
+"""The setting with a store's random identity, which is made with the store and never changes."""
+
 NOTHING = -1
 """The index or position before the first event."""
 

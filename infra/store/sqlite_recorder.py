@@ -14,7 +14,7 @@ from eventsourcing.sqlite import SQLiteApplicationRecorder, SQLiteCursor
 from domain.values import instant
 from infra.store.mapper import NewEvent, PlacedEvent, new_events
 from infra.store.paging import LAST
-from infra.store.records import NOTHING, CommandResult, Conflict, Kept, Refusal
+from infra.store.records import EPOCH, NOTHING, CommandResult, Conflict, Kept, Refusal
 from infra.store.sqlite_datastore import Datastore, as_json, plain
 from infra.store.sqlite_trees import TREES
 from infra.tlog.codec import moment, utc
@@ -46,6 +46,7 @@ TABLES: Final = [
     *TREES,
     "CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
     f"INSERT OR IGNORE INTO meta VALUES ('schema', '{SCHEMA}')",  # noqa: S608 - written above
+    f"INSERT OR IGNORE INTO meta VALUES ('{EPOCH}', lower(hex(randomblob(8))))",  # noqa: S608 - as above
 ]
 
 _NEXT_POSITION = "SELECT COALESCE(MAX(position), -1) + 1 FROM events"

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from infra.answers import alerts, cursors
+from infra.answers import alerts
 from infra.answers.alerts import Alerts
 from infra.answers.logs import AsOf, NotFound
 from infra.answers.question import Paging
@@ -83,29 +83,6 @@ def test_pages_hold_every_alert_once_in_the_same_order(accord: Accord) -> None:
         page = Paging(found.next, 3 if found.next else 0)
 
     assert items == list(alerts.ask(accord).items)
-
-
-def test_changes_go_on_after_any_of_their_cursors(accord: Accord) -> None:
-    everything, last = alerts.changes(accord)
-    assert len(everything) == 46
-
-    for place, each in enumerate(everything):
-        found, cursor = alerts.changes(accord, each.cursor)
-        assert list(found) == list(everything[place + 1 :])
-        assert cursor == last
-    assert alerts.last_change(accord) == last
-
-
-def test_changes_can_be_of_one_partnership(accord: Accord) -> None:
-    found, _ = alerts.changes(accord, partnership=AURORA)
-
-    assert {each.output.partnership for each in found} == {AURORA}
-
-
-@pytest.mark.parametrize("cursor", ["12", "nonsense", cursors.written("alerts", "a", "b", "c")])
-def test_a_cursor_of_something_else_gives_no_changes(accord: Accord, cursor: str) -> None:
-    with pytest.raises(NotFound):
-        alerts.changes(accord, cursor)
 
 
 def test_a_stranger_is_refused_the_alerts_of_a_partnership(demo: Accord) -> None:

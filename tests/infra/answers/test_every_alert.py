@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import partial
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,7 @@ from domain.standing_alerts import BY_RULE, AlertKind
 from domain.terms import Cadence
 from infra.answers import alerts, explain, partnerships
 from infra.answers.alerts import Alerts
+from infra.answers.changes import Since, feed
 from infra.answers.explain import AlertExplained, Explanation
 from infra.bootstrap import Accord
 from infra.http import create_app
@@ -203,8 +205,8 @@ def test_an_open_alert_is_printed_explained_counted_and_served(
         (listed,) = partnerships.ask(accord).items
         assert listed.open_alerts == len(found.items)
 
-        changes, _ = alerts.changes(accord)
-        assert [each.output.body["state"] for each in changes if each.output.body["id"] == alert.id]
+        _, sent = islice(feed(accord, Since.BEGIN), 2)
+        assert any(each.alert and each.alert.id == alert.id for each in sent.messages)
 
         with accord.workers() as workers, TestClient(create_app(accord, workers)) as client:
             served = client.get("/v1/alerts", params={"state": "open"})

@@ -1,0 +1,230 @@
+"""The feed of changes of alerts: where it begins, how it continues, and when it starts afresh."""
+
+import shutil
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from infra.answers import alerts, changes, cursors
+from infra.answers.changes import CHANGES, Message, Since
+from infra.bootstrap import Accord, bootstrap, init
+from infra.projecting import rebuild
+from infra.settings import Settings
+from infra.store.records import EPOCH
+from projections import PROJECTIONS
+from projections.alerts import AlertState
+from tests.documents import REPOSITORY
+from tests.feeds import played
+
+AURORA = "aurora-series"
+FEED = (REPOSITORY / "examples" / "1-growthos.jsonl").read_bytes().splitlines()
+TWO_OPEN = next(place for place, line in enumerate(FEED) if b'"time":"2026-07-19' in line)
+"""Lines of the feed after which two alerts are open."""
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Accord]:
+    with played(tmp_path_factory.mktemp("played")) as accord:
+        accord.runner.catch_up()
+        yield accord
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Settings:
+    settings = Settings(store=f"sqlite:///{tmp_path}/accord.db")
+    init(settings, simulated=True)
+    return settings
+
+
+def grow(accord: Accord, lines: Sequence[bytes]) -> None:
+    accord.service.handle(lines)
+    accord.runner.catch_up()
+
+
+def read(
+    accord: Accord,
+    since: Since = Since.STATE,
+    seen: str | None = None,
+    partnership: str | None = None,
+) -> list[Message]:
+    """Return all messages of a feed until nothing is new."""
+    found: list[Message] = []
+    for batch in changes.feed(accord, since, seen, partnership):
+        if not batch.messages:
+            break
+        found += batch.messages
+    return found
+
+
+def names(messages: Sequence[Message]) -> list[str]:
+    return [each.event for each in messages]
+
+
+def open_alerts(accord: Accord) -> list[str]:
+    return [each.id for each in alerts.ask(accord, state=AlertState.OPEN).items]
+
+
+# --- where it begins -----------------------------------------------------------------------------
+
+
+def test_a_new_reader_gets_the_open_alerts_and_then_changes(store: Settings) -> None:
+    with bootstrap(store) as accord:
+        grow(accord, FEED[:TWO_OPEN])
+        feed = changes.feed(accord)
+        first, ready = next(feed), next(feed)
+        grow(accord, FEED[TWO_OPEN:])
+        later = next(feed)
+
+        assert [each.body["state"] for each in first.messages] == ["open", "open"]
+        assert [each.id for each in first.messages] == [None, None]
+        assert names(ready.messages) == ["ready"]
+        assert ready.messages[0].body == {"open": 2}
+        assert [each.body["state"] for each in later.messages] == [
+            "open",
+            "resolved",
+            "resolved",
+            "resolved",
+        ]
+
+
+def test_a_feed_from_now_has_later_changes_alone_even_if_it_is_left_before_any(
+    store: Settings,
+) -> None:
+    with bootstrap(store) as accord:
+        grow(accord, FEED[:TWO_OPEN])
+        (ready,) = read(accord, Since.NOW)
+        grow(accord, FEED[TWO_OPEN:])
+
+        assert (ready.event, ready.body) == ("ready", {"open": 0})
+        assert len(read(accord, Since.NOW, seen=ready.id)) == 1 + 4
+
+
+def test_a_feed_from_the_beginning_has_every_change(demo: Accord) -> None:
+    ready, *found = read(demo, Since.BEGIN)
+
+    assert ready.event == "ready"
+    assert len(found) == 46
+    assert len({each.id for each in found}) == 46
+
+
+def test_a_feed_continues_after_any_of_its_ids(demo: Accord) -> None:
+    _, *everything = read(demo, Since.BEGIN)
+
+    for place, each in enumerate(everything):
+        for since in Since:
+            assert read(demo, since, seen=each.id)[1:] == everything[place + 1 :]
+
+
+def test_a_feed_can_be_of_one_partnership(demo: Accord) -> None:
+    _, *found = read(demo, Since.BEGIN, partnership=AURORA)
+
+    assert {each.body["partnership"] for each in found} == {AURORA}
+    assert names(read(demo, partnership="nobody-yet")) == ["ready"]
+
+
+# --- when it starts afresh ---------------------------------------------------------------------
+
+
+def test_an_id_of_another_store_is_answered_by_a_reset_and_the_open_alerts(
+    store: Settings, demo: Accord
+) -> None:
+    foreign = read(demo, Since.BEGIN)[1].id
+    with bootstrap(store) as accord:
+        grow(accord, FEED[:TWO_OPEN])
+        for since in (Since.NOW, Since.STATE):
+            reset, *standing, ready = read(accord, since, seen=foreign)
+
+            assert (reset.event, reset.body["reason"], reset.id) == ("reset", "other-store", "")
+            assert [each.body["id"] for each in standing] == open_alerts(accord)
+            assert ready.body == {"open": 2}
+        assert names(read(accord, Since.BEGIN, seen=foreign))[:2] == ["reset", "ready"]
+
+
+def test_an_id_beyond_the_end_of_a_restored_copy_is_answered_by_a_reset(
+    store: Settings, tmp_path: Path
+) -> None:
+    with bootstrap(store) as accord:
+        grow(accord, FEED[:TWO_OPEN])
+    copy = Settings(store=f"sqlite:///{tmp_path}/copy.db")
+    shutil.copy(store.path, copy.path)
+    with bootstrap(store) as accord:
+        grow(accord, FEED[TWO_OPEN:])
+        *_, last = read(accord, Since.BEGIN)
+    with bootstrap(copy) as restored:
+        reset, *standing, _ = read(restored, seen=last.id)
+
+        assert (reset.event, reset.body["reason"]) == ("reset", "unknown-change")
+        assert [each.body["id"] for each in standing] == open_alerts(restored)
+
+
+def test_an_id_whose_number_a_restored_copy_has_used_otherwise_is_answered_by_a_reset(
+    store: Settings, tmp_path: Path
+) -> None:
+    other = (REPOSITORY / "examples" / "3-producer-renewal.jsonl").read_bytes().splitlines()
+    with bootstrap(store) as accord:
+        grow(accord, FEED[:TWO_OPEN])
+        *_, kept = read(accord, Since.BEGIN)
+    copy = Settings(store=f"sqlite:///{tmp_path}/copy.db")
+    shutil.copy(store.path, copy.path)
+    with bootstrap(store) as accord:
+        grow(accord, FEED[TWO_OPEN:])
+        *_, lost = read(accord, seen=kept.id)
+    with bootstrap(copy) as restored:
+        before = restored.views.last_output()
+        grow(restored, other)
+
+        assert restored.views.last_output() >= before + 4
+        assert names(read(restored, seen=kept.id))[0] == "ready"
+        assert read(restored, seen=lost.id)[0].body["reason"] == "unknown-change"
+
+
+def test_the_ids_of_a_store_stay_valid_after_a_rebuild(store: Settings) -> None:
+    with bootstrap(store) as accord:
+        grow(accord, FEED)
+        _, *before = read(accord, Since.BEGIN)
+        rebuild.rebuild(accord.history, accord.views, PROJECTIONS)
+
+        assert read(accord, seen=before[3].id)[1:] == before[4:]
+
+
+any_number = st.integers() | st.sampled_from([2**31, 2**63 - 1, 2**63, 2**64, 10**30, -1])
+
+
+@given(
+    seen=st.text()
+    | st.text(min_size=600, max_size=2000)
+    | st.builds(lambda n, m: (n, m), any_number, st.text(max_size=8)).map(repr)
+)
+def test_any_text_as_an_id_is_answered(demo: Accord, seen: str) -> None:
+    first = read(demo, Since.NOW, seen=seen)[0]
+
+    assert first.event == ("reset" if seen else "ready")
+    if seen:
+        assert first.body["reason"] == "not-an-id"
+
+
+@given(number=any_number, mark=st.text(max_size=12))
+def test_any_number_in_an_id_is_answered(demo: Accord, number: int, mark: str) -> None:
+    try:
+        seen = cursors.written(CHANGES, demo.history.meta(EPOCH) or "", number, mark)
+    except TypeError:
+        return  # JSON as it is written here has no larger integers.
+    first = read(demo, Since.NOW, seen=seen)[0]
+
+    assert first.event == ("ready" if (number, mark) == (0, "") else "reset")
+
+
+def test_two_stores_have_two_epochs(tmp_path: Path) -> None:
+    found = set()
+    for name in ("a", "b"):
+        settings = Settings(store=f"sqlite:///{tmp_path}/{name}.db")
+        init(settings)
+        init(settings)
+        with bootstrap(settings) as accord:
+            found.add(accord.history.meta(EPOCH))
+
+    assert len(found) == 2
+    assert all(each and len(each) == 16 for each in found)
