@@ -38,13 +38,17 @@ class Sections(Value):
     deliverables: Text | None = None
     """Deliverables and their timeline."""
     confidentiality: Text | None = None
+    """The section on confidentiality (C9)."""
     data_protection: Annotated[list[DataProtection], Field(min_length=1)] | None = None
+    """The regimes of data protection that apply (C9)."""
     ip_ownership: Text | None = None
     """Who owns intellectual property, jointly or exclusively."""
     revenue_and_costs: Text | None = None
     """How revenue and costs are shared."""
     governance: Text | None = None
+    """The section on governance (C9)."""
     duration_and_exit: Text | None = None
+    """The section on the duration and the exit (C9)."""
 
     def missing(self) -> list[str]:
         """Return the names of the sections that are missing."""
@@ -76,6 +80,7 @@ class TermsFor(Value):
     """Terms, and the days on which they apply."""
 
     terms: Terms
+    """The commercial terms."""
     effective_from: Day
     """The first day on which these terms apply."""
     until: Day | None = None
@@ -95,7 +100,9 @@ class CommercialTermsAgreed(
     """Both parties agreed terms, which apply from a day on as the next version (C10, C11)."""
 
     proposal: Ref
+    """The identifier of the proposal."""
     terms_version: Count
+    """The version of the terms, counted from 1."""
 
     @classmethod
     def check(cls, proposed: Any, context: "PartnershipContext") -> None:  # noqa: ANN401 - made
@@ -131,6 +138,7 @@ class TermsAccepted(Event):
     """A party accepted terms of the other party (C7). `CommercialTermsAgreed` follows it."""
 
     proposal: Ref
+    """The identifier of the proposal."""
 
 
 def in_force(versions: Iterable[CommercialTermsAgreed], day: date) -> CommercialTermsAgreed | None:

@@ -39,6 +39,7 @@ class AttributionPolicy(Value):
     """A policy for competing claims. It is part of the terms and has their version."""
 
     kind: PolicyKind
+    """Which claims on a deal get the credit."""
     weights: dict[Slug, Percent] | None = None
     """Only for a split: each party's share of a referral that both claim. They add up to 100."""
 

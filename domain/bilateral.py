@@ -51,6 +51,7 @@ class DeclineBilateral(BilateralCommand):
     """A command that declines a proposal of the other party."""
 
     reason: Text
+    """The reason, in words."""
 
 
 class BilateralProposed(Event, abstract=True):
@@ -73,6 +74,7 @@ class BilateralDeclined(Event, abstract=True):
     context_only = True
     agreement: ClassVar[type["BilateralAgreement"]]
     reason: Text
+    """The reason, in words."""
 
 
 class BilateralAgreement(Event, abstract=True):

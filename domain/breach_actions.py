@@ -26,7 +26,9 @@ _LONGEST = 64
 
 class _Breach(Value):
     rule: Slug
+    """The decision rule."""
     rule_version: Count
+    """The version of the decision rule, counted from 1."""
     window: Text
     """The period; with a slash and the campaign, if the rule judges each campaign separately."""
     finding: Text

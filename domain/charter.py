@@ -17,7 +17,9 @@ class Objective(Value):
     """A SMART objective (C8)."""
 
     objective: Slug
+    """The identifier of the objective."""
     metric: Slug
+    """The metric that measures the objective."""
     baseline: Number
     """The value at the beginning."""
     unit: Text
@@ -49,10 +51,13 @@ class Charter(Value):
     """The charter of a partnership (C8)."""
 
     purpose: Text
+    """What the partnership is for, in words."""
     goals: dict[Slug, Text]
     """Each party's own goals, by party."""
     expectations: Expectations
+    """What the parties expect of speed, investment and patience."""
     objectives: Annotated[list[Objective], Field(min_length=1)]
+    """The objectives: each has a metric, a target and a deadline."""
 
     def warnings(self) -> list[str]:
         """Return what is allowed but not advised (C8)."""

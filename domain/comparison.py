@@ -25,6 +25,7 @@ class FixedSample(Value):
     """Stop once each variant has this many trials. The variant that is probably the best wins."""
 
     kind: Literal["fixed-sample"] = "fixed-sample"
+    """The kind of the stop rule: a number of trials."""
     trials: Annotated[int, Field(ge=1, le=10**8)]
     """The number of trials of each variant."""
     credibility: Sureness = Decimal(95)
@@ -35,6 +36,7 @@ class Anytime(Value):
     """Stop as soon as the bounds of one variant lie beyond those of all others."""
 
     kind: Literal["anytime"] = "anytime"
+    """The kind of the stop rule: bounds that hold at any time."""
     level: Sureness = Decimal(95)
     """The probability, in percent, with which all bounds contain the rates at all times."""
 
@@ -54,10 +56,13 @@ class Comparison:
     """The variants of an experiment, compared."""
 
     metric: str
+    """The name of a metric of the catalogue."""
     tallies: Mapping[str, Tally]
     """The tally of every variant, also of those without trials."""
     prior: Beta
+    """The belief about a rate before any data, as successes and failures."""
     stop: FixedSample | Anytime
+    """When the pilot stops."""
 
     def belief(self, variant: str) -> Beta:
         """Return the posterior of a variant's rate."""

@@ -14,9 +14,13 @@ class Waiver:
     """An attributed, reasoned permission to pass one rule of a gate (C6)."""
 
     rule: str
+    """The rule that is waived."""
     party: str
+    """The party."""
     actor: str
+    """The person or the service that acted for the party."""
     reason: str
+    """The reason, in words."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,6 +97,7 @@ class DeadlinePassed(Event):
     """An agreed date passed that has no specific event (C11, C27)."""
 
     kind: DeadlineKind
+    """What was due."""
     ref: str
     """The date itself, or the identifier of what was due."""
 

@@ -25,6 +25,7 @@ class DealCommand(Command):
 
     stages = AFTER_KICKOFF
     deal: Ref
+    """The identifier of the deal, given by the party that referred it."""
 
     def substream(self) -> str:
         """Return the name of its stream below the partnership's."""
@@ -46,6 +47,7 @@ class ReferralSubmitted(_Referral, Event):
     """A partner-sourced lead was submitted (C18)."""
 
     deal: Ref
+    """The identifier of the deal, given by the party that referred it."""
 
 
 class _Attribution(Value):
@@ -71,6 +73,7 @@ class ReferralAttributed(_Attribution, Event):
     """A lead was claimed for a party. Nothing accrues without such a claim (C18)."""
 
     deal: Ref
+    """The identifier of the deal, given by the party that referred it."""
     to: Slug
     """The party that is credited."""
     touched_at: Instant
@@ -93,7 +96,9 @@ class AttributionSettled(
     """Both parties settled who is credited with a lead. This overrides the policy (C18)."""
 
     deal: Ref
+    """The identifier of the deal, given by the party that referred it."""
     proposal: Ref
+    """The identifier of the proposal."""
     shares: dict[Slug, Percent]
     """The share of the lead that each party is credited with; they add up to 100."""
 
@@ -116,6 +121,7 @@ class LeadQualified(Event):
     """A lead was qualified (C18)."""
 
     deal: Ref
+    """The identifier of the deal, given by the party that referred it."""
 
 
 class CreateOpportunity(DealCommand):
@@ -126,6 +132,7 @@ class OpportunityCreated(Event):
     """A lead became an opportunity (C18)."""
 
     deal: Ref
+    """The identifier of the deal, given by the party that referred it."""
 
 
 class HoldDemo(DealCommand):
@@ -136,19 +143,23 @@ class DemoHeld(Event):
     """A demo was held (C18)."""
 
     deal: Ref
+    """The identifier of the deal, given by the party that referred it."""
 
 
 class WinDeal(DealCommand):
     """Record that a deal was won, with its annual contract value (C18)."""
 
     annual_contract_value: Money
+    """What the customer pays in a year by the contract."""
 
 
 class DealWon(Event):
     """A deal was won (C18)."""
 
     deal: Ref
+    """The identifier of the deal, given by the party that referred it."""
     annual_contract_value: Money
+    """What the customer pays in a year by the contract."""
     days_to_close: Count
     """Whole days from the referral to the win."""
 
@@ -157,20 +168,25 @@ class LoseDeal(DealCommand):
     """Record that a deal was lost, with the reason (C18)."""
 
     reason: Text
+    """The reason, in words."""
 
 
 class DealLost(Event):
     """A deal was lost (C18)."""
 
     deal: Ref
+    """The identifier of the deal, given by the party that referred it."""
     reason: Text
+    """The reason, in words."""
 
 
 class ReceivePayment(DealCommand):
     """Record a customer's payment on a won deal (C18)."""
 
     payment: Ref
+    """The identifier of the payment."""
     amount: Money
+    """The amount of money."""
     collected_by: Slug | None = None
     """The party that received the money. Default: the party that sends this."""
     covers_from: Day | None = None
@@ -181,8 +197,11 @@ class PaymentReceived(Event):
     """A customer paid on a won deal (C18)."""
 
     deal: Ref
+    """The identifier of the deal, given by the party that referred it."""
     payment: Ref
+    """The identifier of the payment."""
     amount: Money
+    """The amount of money."""
     collected_by: Slug
     """The party that received the money."""
     covers_from: Day
@@ -195,8 +214,11 @@ class IssueRefund(DealCommand):
     """Record a refund or a chargeback of a payment, in full or in part (C18)."""
 
     refund: Ref
+    """The identifier of the refund."""
     payment: Ref
+    """The identifier of the payment."""
     amount: Money
+    """The amount of money."""
     kind: Literal["refund", "chargeback"] = "refund"
     """A chargeback is a refund by the customer's bank; it can be reversed (ReverseChargeback)."""
 
@@ -205,25 +227,35 @@ class RefundIssued(Event):
     """A payment was refunded or charged back, in full or in part (C18)."""
 
     deal: Ref
+    """The identifier of the deal, given by the party that referred it."""
     refund: Ref
+    """The identifier of the refund."""
     payment: Ref
+    """The identifier of the payment."""
     amount: Money
+    """The amount of money."""
     kind: Literal["refund", "chargeback"]
+    """Whether it is a refund or a chargeback by the customer's bank."""
 
 
 class ReverseChargeback(DealCommand):
     """Record that a chargeback was reversed, so that its payment counts again (C18)."""
 
     refund: Ref
+    """The identifier of the refund."""
 
 
 class ChargebackReversed(Event):
     """A chargeback was reversed, and its payment counts again (C18)."""
 
     deal: Ref
+    """The identifier of the deal, given by the party that referred it."""
     refund: Ref
+    """The identifier of the refund."""
     payment: Ref
+    """The identifier of the payment."""
     amount: Money
+    """The amount of money."""
 
 
 class Step(StrEnum):

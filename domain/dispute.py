@@ -37,6 +37,7 @@ class DisputeCommand(Command):
 
     stages = AFTER_KICKOFF
     dispute: Ref
+    """The identifier of the dispute."""
 
     def substream(self) -> str:
         """Return the name of its stream below the partnership's."""
@@ -45,7 +46,9 @@ class DisputeCommand(Command):
 
 class _Dispute(Value):
     cause: IssueCause
+    """The cause of the conflict (C24)."""
     description: Text
+    """What is disputed, in words."""
     issue: Ref | None = None
     """The issue that was not resolved."""
     deal: Ref | None = None
@@ -64,11 +67,14 @@ class DisputeOpened(_Dispute, Event):
     """A party opened a dispute. The disputed money is on hold (C24)."""
 
     dispute: Ref
+    """The identifier of the dispute."""
 
 
 class _Submission(Value):
     evidence: Ref
+    """The identifier of the evidence."""
     title: Text
+    """The title of the evidence."""
     reference: Text
     """Where the evidence is: a link, a document number, an event of this partnership."""
 
@@ -81,25 +87,30 @@ class EvidenceSubmitted(_Submission, Event):
     """A party submitted evidence in a dispute (C24)."""
 
     dispute: Ref
+    """The identifier of the dispute."""
 
 
 class StartMediation(DisputeCommand):
     """Start mediation by a mediator (C24)."""
 
     mediator: PersonName
+    """Who mediates."""
 
 
 class MediationStarted(Event):
     """Mediation started (C24)."""
 
     dispute: Ref
+    """The identifier of the dispute."""
     mediator: PersonName
+    """Who mediates."""
 
 
 class WithdrawDispute(DisputeCommand):
     """Withdraw a dispute. Only the party that opened it can (C24)."""
 
     reason: Text
+    """The reason, in words."""
 
 
 class DisputeResolved(
@@ -117,9 +128,13 @@ class DisputeResolved(
     """
 
     dispute: Ref
+    """The identifier of the dispute."""
     deal: Ref | None = None
+    """The deal that is disputed, if it is about one."""
     entry: Ref | None = None
+    """The entry that is disputed, if it is about one."""
     outcome: Outcome
+    """The outcome of the dispute."""
     amount: Money | None = None
     """The disputed amount; None where all of it was disputed."""
     award: Money | None = None

@@ -19,6 +19,7 @@ class EntryCommand(Command):
 
     stages = AFTER_KICKOFF
     entry: Ref
+    """The identifier of the entry."""
 
     def substream(self) -> str:
         """Return the name of its stream below the partnership's."""
@@ -29,6 +30,7 @@ class RecordJointRevenue(EntryCommand):
     """Record revenue that both parties share, by the agreed split (C10)."""
 
     amount: Money
+    """The amount of money."""
     collected_by: Slug | None = None
     """The party that received the money. Default: the party that sends this."""
     under: Ref | None = None
@@ -39,7 +41,9 @@ class JointRevenueReceived(Event):
     """Revenue that both parties share was received (C10, C26)."""
 
     entry: Ref
+    """The identifier of the entry."""
     amount: Money
+    """The amount of money."""
     collected_by: Slug
     """The party that received the money."""
     under: Ref | None = None
@@ -52,6 +56,7 @@ class RecordSharedCost(EntryCommand):
     cost: Text
     """What the cost was for, in the words of the terms' cost share."""
     amount: Money
+    """The amount of money."""
     paid_by: Slug | None = None
     """The party that paid. Default: the party that sends this."""
     under: Ref | None = None
@@ -62,9 +67,11 @@ class SharedCostIncurred(Event):
     """A cost that both parties bear was paid (C10, C26)."""
 
     entry: Ref
+    """The identifier of the entry."""
     cost: Text
     """What the cost was for."""
     amount: Money
+    """The amount of money."""
     paid_by: Slug
     """The party that paid."""
     under: Ref | None = None
@@ -82,8 +89,11 @@ class PenaltyConceded(Event):
     """A party conceded that it owes a penalty (C10)."""
 
     entry: Ref
+    """The identifier of the entry."""
     condition: Text
+    """The condition of the terms that was met."""
     amount: Money
+    """The amount of money."""
     on: Slug
     """The party that pays."""
 
@@ -92,17 +102,24 @@ class ReverseEntry(EntryCommand):
     """Reverse an entry, in full or in part."""
 
     reversal: Ref
+    """The identifier of the reversal."""
     amount: Money
+    """The amount of money."""
     reason: Text
+    """The reason, in words."""
 
 
 class EntryReversed(Event):
     """An entry was reversed, in full or in part."""
 
     entry: Ref
+    """The identifier of the entry."""
     reversal: Ref
+    """The identifier of the reversal."""
     amount: Money
+    """The amount of money."""
     reason: Text
+    """The reason, in words."""
 
 
 Recording = JointRevenueReceived | SharedCostIncurred | PenaltyConceded

@@ -35,6 +35,7 @@ class OnboardingStepCompleted(
     """A step of the onboarding plan was completed (C16)."""
 
     step: Slug
+    """The step, as the onboarding plan names it."""
     plan_day: Literal[30, 60, 90]
     """The part of the 30-60-90-day plan that the step belongs to."""
 
@@ -48,6 +49,7 @@ class TrainingCompleted(
     """A department was trained (C16)."""
 
     department: Slug
+    """The department whose people were trained."""
     attendees: Annotated[int, Field(ge=1, le=1_000_000)]
     """The number of people who were trained."""
 
@@ -71,7 +73,9 @@ class LessonRecorded(Declaration, command="RecordLesson", stages=IN_FORCE, ident
     """A lesson was recorded (C17)."""
 
     lesson: Ref
+    """The identifier of the lesson."""
     text: Text
+    """What was learned."""
 
 
 RecordLesson = LessonRecorded.asks
@@ -83,7 +87,9 @@ class IncentiveIntroduced(
     """An incentive was introduced (C23)."""
 
     incentive: Ref
+    """The identifier of the incentive."""
     description: Text
+    """What the incentive gives, and for what."""
     per_referral: Money | None = None
     """The amount paid for each referral, where the incentive is paid that way."""
 
@@ -97,11 +103,13 @@ class InvestmentReduced(
     """The investment in a campaign was reduced (C20)."""
 
     reduction: Ref
+    """The identifier of the reduction."""
     campaign: Slug
     """The campaign whose investment was reduced."""
     by: Percent
     """The reduction, in percent of what was invested."""
     reason: Text
+    """The reason, in words."""
 
 
 ReduceInvestment = InvestmentReduced.asks
@@ -123,7 +131,9 @@ class RootCauseDiagnosed(
     """The cause of underperformance was diagnosed (C23)."""
 
     diagnosis: Ref
+    """The identifier of the diagnosis."""
     cause: Cause
+    """The cause of the underperformance."""
     temporary: bool
     """Whether the cause is temporary, which calls for adjusted terms, or structural (C27)."""
     finding: Text
@@ -160,8 +170,11 @@ class KickoffHeld(Event):
 
 class _Milestone(Value):
     milestone: Ref
+    """The identifier of the milestone."""
     workstream: Slug
+    """The workstream that the milestone belongs to."""
     title: Text
+    """The milestone, in words."""
     due: Day
     """The last day on which it is in time."""
 
@@ -181,18 +194,21 @@ class ReachMilestone(Command):
 
     stages = IN_FORCE
     milestone: Ref
+    """The identifier of the milestone."""
 
 
 class MilestoneReached(Event):
     """A milestone was reached (C17)."""
 
     milestone: Ref
+    """The identifier of the milestone."""
 
 
 class MilestoneMissed(Event):
     """A milestone was not reached by its day (C17)."""
 
     milestone: Ref
+    """The identifier of the milestone."""
     due: date
     """The last day on which it was in time."""
 
@@ -205,10 +221,13 @@ ReviewKind = Literal["operational", "strategic", "quarterly-business-review"]
 
 class _Review(Value):
     review: Ref
+    """The identifier of the review."""
     kind: ReviewKind
+    """The kind of the review."""
     at: Instant
     """When the review takes place."""
     reason: Text | None = None
+    """Why the review is held, if it is not a regular one."""
 
 
 class ScheduleReview(_Review, Command):
@@ -226,6 +245,7 @@ class HoldReview(Command):
 
     stages = IN_FORCE
     review: Ref
+    """The identifier of the review."""
     minutes: Text
     """What was discussed and decided."""
     recorded_with_consent: bool = False
@@ -236,16 +256,20 @@ class ReviewHeld(Event):
     """A review was held (C22)."""
 
     review: Ref
+    """The identifier of the review."""
     kind: ReviewKind
+    """The kind of the review."""
     minutes: Text
     """What was discussed and decided."""
     recorded_with_consent: bool = False
+    """Whether the review was recorded, with the consent of all who took part."""
 
 
 class ReviewMissed(Event):
     """A review was not held on its day (C22)."""
 
     review: Ref
+    """The identifier of the review."""
     at: Instant
     """When the review takes place."""
 
@@ -254,10 +278,13 @@ class ActionAgreed(Declaration, command="AgreeAction", stages=RUNNING, identity=
     """A review agreed an action: what a party does by a day (C22)."""
 
     action: Ref
+    """The identifier of the action."""
     review: Ref
+    """The identifier of the review."""
     owner: Slug
     """The party that does it."""
     text: Text
+    """What is to be done."""
     due: Day
     """The last day on which it is in time."""
 
@@ -279,6 +306,7 @@ class ActionCompleted(
     """An action that a review agreed was done (C22)."""
 
     action: Ref
+    """The identifier of the action."""
 
 
 CompleteAction = ActionCompleted.asks
@@ -299,8 +327,11 @@ class IssueCause(StrEnum):
 
 class _Issue(Value):
     issue: Ref
+    """The identifier of the issue."""
     cause: IssueCause
+    """The cause of the conflict (C24)."""
     description: Text
+    """What the issue is, in words."""
 
 
 class RaiseIssue(_Issue, Command):
@@ -318,6 +349,7 @@ class ResolveIssue(Command):
 
     stages = IN_FORCE
     issue: Ref
+    """The identifier of the issue."""
     resolution: Text
     """How the issue was resolved."""
 
@@ -326,6 +358,7 @@ class IssueResolved(Event):
     """An issue was resolved (C24)."""
 
     issue: Ref
+    """The identifier of the issue."""
     resolution: Text
     """How the issue was resolved."""
 
@@ -334,6 +367,7 @@ class IssueEscalated(Event):
     """An issue was open for 48 hours and went to the executive sponsors (C24)."""
 
     issue: Ref
+    """The identifier of the issue."""
     raised_at: Instant
     """When the issue was raised."""
 
@@ -353,6 +387,7 @@ class ImprovementPlanAgreed(
     """Both parties agreed an improvement plan with a deadline (C23, C27)."""
 
     plan: Ref
+    """The identifier of the improvement plan."""
     diagnosis: Ref
     """The diagnosis that the plan answers."""
     actions: Annotated[list[Text], Field(min_length=1)]
@@ -393,6 +428,7 @@ class ImprovementPlanCompleted(
     """An improvement plan was completed, and its outcome recorded (C23)."""
 
     plan: Ref
+    """The identifier of the improvement plan."""
     met: bool
     """Whether the plan reached its goal."""
     outcome: Text

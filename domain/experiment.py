@@ -50,7 +50,9 @@ class Variant(Value):
     """One of the variants that are compared."""
 
     variant: Slug
+    """The identifier of the variant."""
     description: Text
+    """What it is, in words."""
     control: bool = False
     """Whether it is the control, which the others are compared with: no change."""
 
@@ -63,6 +65,7 @@ class ExperimentCommand(Command):
 
     stages = UNTIL_EXIT | {Stage.EXPLORATION}
     experiment: Ref
+    """The identifier of the experiment."""
 
     def substream(self) -> str:
         """Return the name of its stream below the partnership's."""
@@ -71,9 +74,11 @@ class ExperimentCommand(Command):
 
 class _Hypothesis(Value):
     hypothesis: Text
+    """What is tried and what it should change, in words."""
     metric: Slug
     """The metric that decides which variant is better. It counts successes of trials."""
     variants: Annotated[list[Variant], Field(min_length=2, max_length=MOST_VARIANTS)]
+    """The variants that are compared, exactly one of them as the control."""
     assignment: Text
     """Who gets which variant, and how that is decided."""
     stop: StopRule
@@ -88,6 +93,7 @@ class HypothesisRegistered(_Hypothesis, Event):
     """A hypothesis was registered, before there was data (C5)."""
 
     experiment: Ref
+    """The identifier of the experiment."""
     prior: Prior
     """The agreed prior of the metric's rate (C21)."""
 
@@ -111,16 +117,21 @@ class PilotStarted(Event):
     """The pilot started. Data count from this day on (C5)."""
 
     experiment: Ref
+    """The identifier of the experiment."""
 
 
 class _Outcome(Value):
     observation: Ref
+    """The identifier of the observation."""
     trials: Annotated[int, Field(ge=1, le=10**9)]
+    """How many cases were observed."""
     successes: Count
+    """How many of the trials succeeded."""
 
 
 class _Observation(_Outcome):
     variant: Slug
+    """The identifier of the variant."""
     day: Day
     """The day of the trials, or the last day of several."""
 
@@ -133,19 +144,23 @@ class VariantObserved(_Observation, Event):
     """Trials of one variant were reported, with their successes (C5)."""
 
     experiment: Ref
+    """The identifier of the experiment."""
 
 
 class CorrectObservation(_Outcome, ExperimentCommand):
     """Correct an observation, with the reason."""
 
     reason: Text
+    """The reason, in words."""
 
 
 class ObservationCorrected(_Outcome, Event):
     """An observation was corrected."""
 
     experiment: Ref
+    """The identifier of the experiment."""
     reason: Text
+    """The reason, in words."""
 
 
 class Ending(StrEnum):
@@ -171,8 +186,11 @@ class VariantResult(Value):
     """The result of one variant when the pilot was concluded. Rates are in percent."""
 
     variant: Slug
+    """The identifier of the variant."""
     trials: Count
+    """How many cases were observed."""
     successes: Count
+    """How many of the trials succeeded."""
     mean: Number
     """The expected rate, given the prior and the trials."""
     low: Number
@@ -187,13 +205,16 @@ class PilotConcluded(_Conclusion, Event):
     """A pilot was concluded, with the result of each variant and the winner, if any (C5)."""
 
     experiment: Ref
+    """The identifier of the experiment."""
     results: list[VariantResult]
+    """The result of each variant."""
     winner: Slug | None = None
     """The variant that won; None if none did."""
 
 
 class _Promotion(Value):
     variant: Slug
+    """The identifier of the variant."""
     into: Text
     """Where the variant is used from now on."""
 
@@ -206,6 +227,7 @@ class VariantPromoted(_Promotion, Event):
     """The variant that won is used from now on (C5, C26)."""
 
     experiment: Ref
+    """The identifier of the experiment."""
 
 
 # --- state -------------------------------------------------------------------------------------
@@ -221,7 +243,9 @@ class Experiment:
     observations: Mapping[str, VariantObserved] = field(default_factory=dict)
     """The observations after corrections, by identifier."""
     concluded: PilotConcluded | None = None
+    """The conclusion of the pilot; null while it is open."""
     promoted: VariantPromoted | None = None
+    """The variant that was promoted; null if none was."""
 
     def hypothesis(self) -> HypothesisRegistered | None:
         """Return the hypothesis, None if it is not registered."""

@@ -73,6 +73,7 @@ class _Profile(Value):
     staff_to: Count
     """The largest number of staff."""
     client_segments: list[Text]
+    """The segments of clients that the partner serves."""
     practice: Text
     """The field in which the partner is strong."""
     same_buyer: bool
@@ -91,11 +92,14 @@ class IdealPartnerProfileDefined(_Profile, Event):
     """The ideal partner was described, as a version that scores refer to (C1)."""
 
     profile_version: Count
+    """The version of the ideal partner profile, counted from 1."""
 
 
 class _Candidate(Value):
     candidate: Slug
+    """The identifier of the candidate."""
     name: Text
+    """The name of the organisation."""
     found_through: CandidateSource
     """Where the candidate was found."""
     staff: Count | None = None
@@ -114,10 +118,15 @@ class CandidateIdentified(_Candidate, Event):
 
 class _Score(Value):
     candidate: Slug
+    """The identifier of the candidate; it becomes the identifier of the party."""
     profile_version: Count
+    """The version of the ideal partner profile, counted from 1."""
     market_reach: Rating
+    """The rating of the candidate's reach in the market, from 1 to 5 (C1)."""
     brand_alignment: Rating
+    """The rating of how well the brands fit, from 1 to 5 (C1)."""
     technical_compatibility: Rating
+    """The rating of the technical compatibility, from 1 to 5 (C1)."""
 
 
 class ScoreCandidate(_Score, Command):
@@ -132,6 +141,7 @@ class CandidateScored(_Score, Event):
 
 class _Overlap(Value):
     candidate: Slug
+    """The identifier of the candidate; it becomes the identifier of the party."""
     own_customers: Count
     """The number of customers on the party's own list."""
     shared_customers: Count
@@ -150,6 +160,7 @@ class AudienceOverlapMeasured(_Overlap, Event):
 
 class _Approach(Value):
     candidate: Slug
+    """The identifier of the candidate; it becomes the identifier of the party."""
 
 
 class ApproachCandidate(_Approach, Command):
@@ -164,8 +175,11 @@ class CandidateApproached(_Approach, Event):
 
 class _IntegrationSpend(Value):
     candidate: Slug
+    """The identifier of the candidate; it becomes the identifier of the party."""
     purpose: Text
+    """What it is for, in words."""
     amount: Money
+    """The amount of money."""
 
 
 class CommitIntegrationSpend(_IntegrationSpend, Command):
@@ -180,10 +194,15 @@ class IntegrationSpendCommitted(_IntegrationSpend, Event):
 
 class _Alignment(Value):
     candidate: Slug
+    """The identifier of the candidate; it becomes the identifier of the party."""
     strategic_fit: Rating
+    """The rating of the strategic fit, from 1 to 5 (C4)."""
     operational_capacity: Rating
+    """The rating of the operational capacity, from 1 to 5 (C4)."""
     cultural_compatibility: Rating
+    """The rating of the cultural compatibility, from 1 to 5 (C4)."""
     shared_vision: Rating
+    """The rating of the shared vision, from 1 to 5 (C4)."""
 
 
 class AssessAlignment(_Alignment, Command):
@@ -202,7 +221,9 @@ class AlignmentAssessed(_Alignment, Event):
 
 class _BridgingPlan(Value):
     candidate: Slug
+    """The identifier of the candidate; it becomes the identifier of the party."""
     dimension: Dimension
+    """The dimension of alignment that the plan improves."""
     plan: Text
     """How the gap is closed."""
 
@@ -219,6 +240,7 @@ class BridgingPlanAgreed(_BridgingPlan, Event):
 
 class _Checklist(Value):
     candidate: Slug
+    """The identifier of the candidate; it becomes the identifier of the party."""
     objectives_defined: bool
     """Whether objectives and success criteria are defined."""
     alignment_sufficient: bool
@@ -256,13 +278,16 @@ class ChoosePartner(Command):
 
     stages = EXPLORING
     candidate: Slug
+    """The identifier of the candidate; it becomes the identifier of the party."""
 
 
 class PartnerChosen(Event):
     """A candidate was chosen as the partner, and formation began."""
 
     candidate: Slug
+    """The identifier of the candidate; it becomes the identifier of the party."""
     name: Text
+    """The name of the organisation."""
     waived: list[str] = []
     """The rules that were waived."""
 
@@ -272,12 +297,14 @@ class CloseExploration(Command):
 
     stages = EXPLORING
     reason: Text
+    """The reason, in words."""
 
 
 class ExplorationClosed(Event):
     """An exploration ended without a partner."""
 
     reason: Text
+    """The reason, in words."""
 
 
 # --- state -------------------------------------------------------------------------------------

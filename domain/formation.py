@@ -35,6 +35,7 @@ class NonNegotiableDeclared(
     term: Slug
     """What the position is about, such as `price`."""
     statement: Text
+    """The position, in words."""
     flexible: bool = False
     """Whether the position can change; a non-negotiable one cannot."""
 
@@ -48,6 +49,7 @@ class BestAlternativeDeclared(
     """A party stated its best alternative to an agreement (C7). Only that party sees it."""
 
     statement: Text
+    """The best alternative, in words."""
 
 
 DeclareBestAlternative = BestAlternativeDeclared.asks
@@ -70,8 +72,11 @@ class EvidenceAttached(
     """Evidence was put on record (C7)."""
 
     evidence: Ref
+    """The identifier of the evidence."""
     kind: EvidenceKind
+    """What the evidence is."""
     title: Text
+    """The title of the evidence."""
     reference: Text
     """Where the evidence is: a link, a document number, a digest."""
 
@@ -86,6 +91,7 @@ class ObjectiveAgreed(Event):
     """Both parties agreed one objective of the charter (C8)."""
 
     objective: Objective
+    """The objective."""
 
 
 class CharterAgreed(
@@ -99,7 +105,9 @@ class CharterAgreed(
     """Both parties signed the charter (C8)."""
 
     proposal: Ref
+    """The identifier of the proposal."""
     charter: Charter
+    """The charter: its purpose, goals and objectives."""
     warnings: list[str] = []
     """What is allowed but not advised, such as more than five objectives."""
 
@@ -133,8 +141,11 @@ class DecisionRuleAgreed(
     """Both parties agreed a decision rule. It applies from now on, never to the past (C15)."""
 
     proposal: Ref
+    """The identifier of the proposal."""
     rule: DecisionRule
+    """The decision rule."""
     rule_version: Count
+    """The version of the decision rule, counted from 1."""
 
     def same_as(self, other: BilateralAgreement) -> bool:
         """Whether another agreed rule has the same name, and so is a version of this one."""
@@ -159,13 +170,16 @@ class DraftAgreement(Command):
 
     stages = UNTIL_EXIT
     sections: Sections
+    """The text of each section of the agreement."""
 
 
 class AgreementDrafted(Event):
     """The agreement was drafted (C9)."""
 
     agreement_version: Count
+    """The version of the agreement, counted from 1."""
     sections: Sections
+    """The text of each section of the agreement."""
 
 
 class SignAgreement(Command):
@@ -173,18 +187,21 @@ class SignAgreement(Command):
 
     stages = UNTIL_EXIT
     agreement_version: Count
+    """The version of the agreement, counted from 1."""
 
 
 class AgreementSigned(Event):
     """A party signed a version of the agreement (C9)."""
 
     agreement_version: Count
+    """The version of the agreement, counted from 1."""
 
 
 class AgreementAmended(Event):
     """Both parties signed a later version, which replaces the previous one (C9)."""
 
     agreement_version: Count
+    """The version of the agreement, counted from 1."""
 
 
 # --- state -------------------------------------------------------------------------------------

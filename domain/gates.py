@@ -12,6 +12,7 @@ class _Waiver(Value):
     rule: Text
     """The rule to waive, as a refusal names it."""
     reason: Text
+    """The reason, in words."""
 
 
 class GrantWaiver(_Waiver, Command):

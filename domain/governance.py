@@ -35,7 +35,9 @@ class ContactAssigned(
     """A party named its contact for a function (C12)."""
 
     function: Function
+    """The function that the contact answers for."""
     name: PersonName
+    """The name of the person."""
 
 
 AssignContact = ContactAssigned.asks
@@ -47,7 +49,9 @@ class SponsorAssigned(
     """A party named its executive sponsor (C12)."""
 
     name: PersonName
+    """The name of the person."""
     title: Text
+    """The position of the sponsor."""
 
 
 AssignSponsor = SponsorAssigned.asks

@@ -33,9 +33,13 @@ class ContributionRecorded(
     """A party recorded a contribution, to be compared with the other party's (C24)."""
 
     contribution: Ref
+    """The identifier of the contribution."""
     period: Period
+    """The period: a month, a quarter or a year."""
     kind: ContributionKind
+    """What kind of thing was contributed."""
     what: Text
+    """What was contributed, in words."""
     value: Money | None = None
     """What it is worth, if that can be given in money."""
     hours: Number | None = None
@@ -50,19 +54,26 @@ class HealthCheckRecorded(
     period: Period
     """The quarter that is rated: `2026-Q1`."""
     trust: Rating
+    """The rating of the trust, from 1 to 5 (C23)."""
     communication: Rating
+    """The rating of the communication, from 1 to 5 (C23)."""
     value_delivery: Rating
     """How well the partnership delivers value."""
     quality: Rating | None = None
+    """The rating of the quality, from 1 to 5 (C23)."""
     satisfaction: Rating | None = None
+    """The rating of the satisfaction, from 1 to 5 (C23)."""
     remarks: Text | None = None
+    """Remarks, in words."""
 
 
 class RiskIdentified(Declaration, command="IdentifyRisk", stages=IN_FORCE, identity=("risk",)):
     """A risk was put on the joint register (C25)."""
 
     risk: Ref
+    """The identifier of the risk."""
     description: Text
+    """The risk, in words."""
     likelihood: Rating
     """The likelihood, from 1 to 5."""
     impact: Rating
@@ -81,6 +92,7 @@ class RiskMitigated(
     """A risk of the register was mitigated (C25)."""
 
     risk: Ref
+    """The identifier of the risk."""
     how: Text
     """How the risk was mitigated."""
 
@@ -98,9 +110,13 @@ class ComplianceAudited(Declaration, command="RecordAudit", stages=IN_FORCE, ide
     """Compliance was audited: quality, ethics, data protection or security (C25)."""
 
     audit: Ref
+    """The identifier of the audit."""
     subject: AuditSubject
+    """What was audited."""
     auditor: PersonName
+    """Who audited."""
     passed: bool
+    """Whether the audit was passed."""
     findings: list[Text] = []
     """What the audit found."""
 
@@ -126,7 +142,9 @@ class WinCelebrated(Declaration, command="CelebrateWin", stages=RUNNING, identit
     """A small win was celebrated (C17)."""
 
     win: Ref
+    """The identifier of the win."""
     text: Text
+    """What is celebrated, in words."""
 
 
 # --- underperformance --------------------------------------------------------------------------
@@ -136,8 +154,11 @@ class ActivityPaused(Declaration, command="PauseActivity", stages=RUNNING, ident
     """An activity was paused, rather than the partnership ended (C23)."""
 
     pause: Ref
+    """The identifier of the pause."""
     activity: Text
+    """The activity that is paused."""
     reason: Text
+    """The reason, in words."""
 
 
 class ActivityResumed(
@@ -150,6 +171,7 @@ class ActivityResumed(
     """A paused activity was resumed (C23)."""
 
     pause: Ref
+    """The identifier of the pause."""
 
 
 class TargetAdjusted(
@@ -162,7 +184,9 @@ class TargetAdjusted(
     """Both parties agreed another target for an objective of the charter, with the reason (C23)."""
 
     proposal: Ref
+    """The identifier of the proposal."""
     agreed_version: Count
+    """How many times the target of the objective was adjusted."""
 
     objective: Slug
     """The objective, as the charter names it."""
@@ -171,6 +195,7 @@ class TargetAdjusted(
     deadline: Day
     """The day by which the new target is to be reached."""
     reason: Text
+    """Why the target is adjusted."""
 
 
 RecordContribution = ContributionRecorded.asks

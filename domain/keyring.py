@@ -62,6 +62,7 @@ class Key(Value):
     """A public key, and the proof that the party has its private key."""
 
     key: PublicKey
+    """The public key: 32 bytes of Ed25519, in Base64."""
     proof: Proof
     """The key's signature over the partnership, the party and the key."""
 
@@ -103,7 +104,9 @@ class KeyRotated(Key, Event):
 
 class _Revocation(Value):
     keyid: KeyId
+    """The identifier of the key: the first 16 hexadecimal digits of its SHA-256 hash."""
     reason: Text
+    """The reason, in words."""
 
 
 class RevokeKey(_Revocation, Command):

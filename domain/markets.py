@@ -19,6 +19,7 @@ class MarketTargeted(Declaration, command="TargetMarket", identity=("market",)):
     """The partnership targets this market (C3). It can target several."""
 
     market: Slug
+    """The identifier of the market."""
 
 
 TargetMarket = MarketTargeted.asks
@@ -30,6 +31,7 @@ class LocalFeedbackRecorded(
     """Feedback from a market on the offer there was recorded (C3)."""
 
     market: Slug
+    """The identifier of the market."""
     feedback: Ref
     """The feedback's own identifier, such as the survey's and the answer's."""
     given_by: PersonName
@@ -37,6 +39,7 @@ class LocalFeedbackRecorded(
     score: Rating
     """The rating of the offer, from 1 to 5."""
     text: Text
+    """The feedback, in words."""
 
 
 RecordLocalFeedback = LocalFeedbackRecorded.asks
@@ -48,11 +51,13 @@ class MarketRanked(
     """A party rated a market's viability and cultural fit, with reasons (C3)."""
 
     market: Slug
+    """The identifier of the market."""
     viability: Rating
     """The rating of the market's viability, from 1 to 5."""
     cultural_fit: Rating
     """The rating of the cultural fit, from 1 to 5."""
     reasons: Annotated[list[Text], Field(min_length=1)]
+    """The reasons, in words."""
 
     def check_preceding(self, known: Declarations) -> None:
         """Raise `Refused` unless there is feedback from this market (C3)."""
@@ -87,8 +92,11 @@ class RoleAssigned(
     """A party named who has a role, in one market or in all (C29)."""
 
     role: Role
+    """The role of the person."""
     market: Slug | None = None
+    """The market; null for all of them."""
     name: PersonName
+    """The name of the person."""
 
     def check(self, parties: tuple[str, ...]) -> None:  # noqa: ARG002 - as every declaration's
         """Raise `Refused` for a regional manager without a market."""
@@ -109,11 +117,15 @@ class MetricOwnerAssigned(
     """A metric was given an owner, in one market or in all (C29)."""
 
     metric: Slug
+    """The name of a metric of the catalogue."""
     market: Slug | None = None
+    """The market; null for all of them."""
     owner: PersonName
+    """Who owns the metric."""
     local: bool
     """Whether the owner works in the market that the figures are about."""
     role: Role
+    """The role of the owner."""
 
     def check(self, parties: tuple[str, ...]) -> None:  # noqa: ARG002 - as every declaration's
         """Raise `Refused` for an unknown metric, or for a local owner without a market."""

@@ -17,6 +17,7 @@ class PersonErased(Declaration, command="ErasePerson", stages=ALWAYS, identity=(
     person: Annotated[Commitment, Personal()]
     """The commitment to the name."""
     reason: Text
+    """The reason, in words."""
 
 
 ErasePerson = PersonErased.asks

@@ -24,8 +24,11 @@ class Prior(Value):
     """The prior of a rate, as numbers of successes and failures seen before (C21)."""
 
     metric: Slug
+    """The name of a metric of the catalogue."""
     successes: Seen
+    """The successes that the prior counts."""
     failures: Seen
+    """The failures that the prior counts."""
     source: Text
     """The benchmark that it comes from, and what that leaves out."""
 
@@ -54,8 +57,11 @@ class PriorAgreed(
     """Both parties agreed a prior. It applies to what begins from now on, not before (C21)."""
 
     proposal: Ref
+    """The identifier of the proposal."""
     prior: Prior
+    """The belief about a rate before any data, as successes and failures."""
     prior_version: Count
+    """The version of the prior, counted from 1."""
 
     def same_as(self, other: BilateralAgreement) -> bool:
         """Whether another agreed prior is of the same metric, and so a version of this one."""

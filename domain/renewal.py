@@ -21,6 +21,7 @@ IN_RENEWAL = frozenset({Stage.RENEWAL})
 
 class _RenewalReview(Value):
     review: Ref
+    """The identifier of the review."""
     outcomes: Text
     """What the objectives reached."""
     relevance: Text
@@ -52,6 +53,7 @@ class PartnershipRenewed(
     """Both parties renewed the partnership (C27)."""
 
     proposal: Ref
+    """The identifier of the proposal."""
     duration: Span
     """The length of the new term, counted from the end of the present one."""
     ends_on: date
@@ -90,7 +92,9 @@ class GiveExitNotice(Command):
 
     stages = RUNNING
     reason: ExitReason
+    """The reason, one of those that the playbook names."""
     explanation: Text
+    """The reasons, in words."""
     effective_on: Day
     """The first day after the partnership. Nothing accrues from then on."""
 
@@ -99,7 +103,9 @@ class ExitNoticeGiven(Event):
     """A party gave notice of the exit (C27)."""
 
     reason: ExitReason
+    """The reason, one of those that the playbook names."""
     explanation: Text
+    """The reasons, in words."""
     effective_on: date
     """The first day after the partnership. Nothing accrues from then on."""
     waived: list[str] = []
@@ -111,6 +117,7 @@ class DispositionAssets(Command):
 
     stages = LEAVING
     asset: Slug
+    """The identifier of the shared asset."""
     disposition: Assets
     """Whether the asset is transferred or retained."""
     to: Slug
@@ -121,6 +128,7 @@ class AssetsDispositioned(Event):
     """A shared asset was transferred or retained (C27)."""
 
     asset: Slug
+    """The identifier of the shared asset."""
     disposition: Assets
     """Whether the asset is transferred or retained."""
     to: Slug

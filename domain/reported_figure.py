@@ -24,6 +24,7 @@ class Figure(Value):
     unit: Text
     """The metric's unit, as the catalogue names it; for money, the ISO 4217 currency."""
     value: Number | None = None
+    """The value, as a decimal string."""
     numerator: Number | None = None
     """The numerator of a ratio, such as the number of successes."""
     denominator: Number | None = None
@@ -41,12 +42,15 @@ class MetricCommand(Command):
 
     stages = AFTER_KICKOFF | {Stage.EXPLORATION, Stage.FORMATION}
     metric: Annotated[Slug, Field(json_schema_extra={"enum": [*CATALOGUE]})]
+    """The name of a metric of the catalogue."""
     period: Period
+    """The period: a month, a quarter or a year."""
     tool: Slug
     """The system that the figure comes from."""
     segment: Slug | None = None
     """A part of the whole: a candidate, a market, an offer, a campaign."""
     figure: Figure
+    """The figure: a value, or a numerator and a denominator, with its unit."""
 
     def substream(self) -> str:
         """Return the name of its stream below the partnership's."""
@@ -61,16 +65,20 @@ class CorrectMetric(MetricCommand):
     """Correct a figure that was reported, with the reason (C19)."""
 
     reason: Text
+    """The reason, in words."""
 
 
 class _Reported(Value):
     metric: Slug
+    """The name of a metric of the catalogue."""
     period: Period
+    """The period: a month, a quarter or a year."""
     tool: Slug
     """The system that the figure comes from."""
     segment: Slug | None = None
     """A part of the whole: a candidate, a market, an offer, a campaign."""
     figure: Figure
+    """The figure: a value, or a numerator and a denominator, with its unit."""
 
 
 class MetricReported(_Reported, Event):
@@ -81,6 +89,7 @@ class MetricCorrected(_Reported, Event):
     """A reported figure was corrected (C19)."""
 
     reason: Text
+    """The reason, in words."""
 
 
 @dataclass(frozen=True, slots=True)

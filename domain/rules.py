@@ -42,6 +42,7 @@ class DecisionRule(Value):
     rule: Slug
     """The name of the rule. A rule agreed under the name of another replaces it."""
     metric: Slug
+    """The metric that the rule judges."""
     window: Window
     """The length of the periods that are judged."""
     comparison: Comparison

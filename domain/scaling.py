@@ -30,6 +30,7 @@ class ScopeExpanded(
     """Both parties agreed a wider scope, and scaling began (C26)."""
 
     proposal: Ref
+    """The identifier of the proposal."""
     scope: Text
     """What is added: a product, a geography, joint research, a series that becomes a channel."""
     evidence: Annotated[list[Ref], Field(min_length=1)]
@@ -61,7 +62,9 @@ class JointInvestmentAgreed(
     """Both parties agreed a joint investment (C26)."""
 
     proposal: Ref
+    """The identifier of the proposal."""
     purpose: Text
+    """What the investment is for."""
     capabilities: dict[Slug, Text]
     """What each party brings that the other lacks, by party."""
     success_metric: Slug

@@ -77,6 +77,7 @@ class RateCaptured(
     quote: Currency
     """The currency that it is converted to."""
     month: Annotated[str, StringConstraints(pattern=r"^[12][0-9]{3}-(0[1-9]|1[0-2])$")]
+    """The month, as in 2026-03."""
     rate: Annotated[Number, Field(gt=0)]
     """The price of one unit of `base` in `quote`."""
     source: Text
@@ -93,7 +94,9 @@ class Part(Value):
     """The part of a statement for one month's accruals in one currency."""
 
     month: Period
+    """The month in which the amounts accrued."""
     currency: Currency
+    """The currency of the amounts."""
     earned: dict[Slug, Number]
     """What each party earned from the other since the last statement, by party. A negative amount
     is taken back."""
@@ -109,7 +112,9 @@ class Balance(Value):
     """The sum of all parts in one currency: who pays how much."""
 
     currency: Currency
+    """The currency of the balance."""
     parts: list[Part]
+    """The months that the balance is made of."""
     payer: Slug | None = None
     """The party that pays; None if the balance is zero."""
     payee: Slug | None = None
@@ -125,6 +130,7 @@ class IssueStatement(Command):
 
     stages = AFTER_KICKOFF
     period: Period
+    """The period: a month, a quarter or a year."""
     currency: Currency | None = None
     """The only currency to state. Default: a statement in each currency."""
 
@@ -137,6 +143,7 @@ class StatementIssued(Event):
     period: Period
     """The period up to whose end everything is stated."""
     balance: Balance
+    """What one party owes the other by the statement."""
 
 
 class IssueFinalSettlement(Command):
@@ -144,13 +151,16 @@ class IssueFinalSettlement(Command):
 
     stages = LEAVING
     settlement: Ref
+    """The identifier of the final settlement."""
 
 
 class FinalSettlementIssued(Event):
     """The final settlement was issued. Open disputes survive it (C27)."""
 
     settlement: Ref
+    """The identifier of the final settlement."""
     balances: list[Balance]
+    """The balance in each currency."""
 
 
 class RecordPayout(Command):
@@ -158,18 +168,22 @@ class RecordPayout(Command):
 
     stages = AFTER_KICKOFF
     payout: Ref
+    """The identifier of the payout."""
     statement: Ref
     """The statement, or the final settlement and currency as `SETTLEMENT:EUR`."""
     amount: Money
+    """The amount of money."""
 
 
 class PayoutRecorded(Event):
     """A payment on a statement's balance was recorded."""
 
     payout: Ref
+    """The identifier of the payout."""
     statement: Ref
     """The statement, or the final settlement and currency as `SETTLEMENT:EUR`."""
     amount: Money
+    """The amount of money."""
     payer: Slug
     """The party that paid."""
 

@@ -36,14 +36,18 @@ class DataSharingAgreed(
     """Both parties agreed which metrics are shared, how often and in which form (C14)."""
 
     proposal: Ref
+    """The identifier of the proposal."""
     agreed_version: Count
+    """The version of the protocol, counted from 1."""
 
     metrics: Annotated[list[Slug], Field(min_length=1)]
+    """The metrics that are shared."""
     frequency: Literal["live", "weekly", "monthly", "quarterly"]
     """How often the figures are shared."""
     tool: Text
     """The system through which the figures are shared."""
     form: Form
+    """The form in which the figures are shared."""
     smallest_cell: Count = SMALLEST_CELL
     """Smaller counts are shown only as smaller than this, unless the form is `full`."""
 

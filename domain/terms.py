@@ -54,12 +54,14 @@ class Tier(Value):
     above: Annotated[Number, Field(gt=0)]
     """The amount, in the currency of the payments; each currency is counted separately."""
     share: Percent
+    """The share above the limit, in percent."""
 
 
 class RevenueShare(Value):
     """A share of what a referred client pays (C10), such as 15 % of first-year revenue."""
 
     kind: Literal[EconomicsKind.REVENUE_SHARE] = EconomicsKind.REVENUE_SHARE
+    """The kind of the item: a share of what a customer pays."""
     to: Slug
     """The party that earns the share."""
     share: Percent
@@ -95,6 +97,7 @@ class RevenueSplit(Value):
     """Joint revenue that is split between the parties (C10), such as 70/30."""
 
     kind: Literal[EconomicsKind.REVENUE_SPLIT] = EconomicsKind.REVENUE_SPLIT
+    """The kind of the item: a split of joint revenue."""
     shares: dict[Slug, Percent]
     """Each party's share; they add up to 100."""
     trigger: PaidOn
@@ -105,9 +108,11 @@ class ReferralFee(Value):
     """A fixed fee for each referral that signs or pays, or for each click or post (C10)."""
 
     kind: Literal[EconomicsKind.REFERRAL_FEE] = EconomicsKind.REFERRAL_FEE
+    """The kind of the item: an amount for each referral."""
     to: Slug
     """The party that earns the fee."""
     fee: Money
+    """What is paid for each referral."""
     trigger: Trigger
     """What the fee is paid for."""
 
@@ -116,9 +121,11 @@ class Retainer(Value):
     """A fixed fee for each period (C10)."""
 
     kind: Literal[EconomicsKind.RETAINER] = EconomicsKind.RETAINER
+    """The kind of the item: an amount for each period."""
     to: Slug
     """The party that earns the fee."""
     fee: Money
+    """What is paid for each period."""
     every: Span
     """The time from one fee to the next."""
 
@@ -127,9 +134,11 @@ class LicenceFee(Value):
     """A fee for the use of technology (C10)."""
 
     kind: Literal[EconomicsKind.LICENCE_FEE] = EconomicsKind.LICENCE_FEE
+    """The kind of the item: an amount for the licence."""
     to: Slug
     """The party that earns the fee."""
     fee: Money
+    """What is paid for each period."""
     every: Span
     """The time from one fee to the next."""
 
@@ -138,9 +147,11 @@ class Hybrid(Value):
     """A base fee and a performance bonus (C10)."""
 
     kind: Literal[EconomicsKind.HYBRID] = EconomicsKind.HYBRID
+    """The kind of the item: a fee, with a bonus above a figure."""
     to: Slug
     """The party that earns both."""
     base: Money
+    """What is paid for each period in any case."""
     every: Span
     """The time from one base fee to the next, and the window of the bonus."""
     bonus: Money
@@ -148,12 +159,14 @@ class Hybrid(Value):
     bonus_metric: Slug
     """The metric that decides the bonus."""
     bonus_threshold: Count
+    """The figure at which the bonus is paid."""
 
 
 class CostShare(Value):
     """Costs that both parties bear (C10)."""
 
     kind: Literal[EconomicsKind.COST_SHARE] = EconomicsKind.COST_SHARE
+    """The kind of the item: a split of a cost."""
     cost: Text
     """What the costs are for. A shared cost names it in these words."""
     shares: dict[Slug, Percent]
@@ -164,13 +177,17 @@ class Minimum(Value):
     """The least that a party brings in each window, and the fee for falling short (C10)."""
 
     kind: Literal[EconomicsKind.MINIMUM] = EconomicsKind.MINIMUM
+    """The kind of the item: a minimum, and what is owed below it."""
     on: Slug
     """The party that pays."""
     metric: Slug
+    """The metric that has the minimum."""
     window: Window
+    """The period that is judged."""
     at_least: Count
     """The smallest number that is enough."""
     fee: Money
+    """What is paid for a missed minimum, or for each one that is missing (`per`)."""
     per: Literal["window", "missing"]
     """Whether the fee is due once for a window, or for each unit that is missing."""
 
@@ -179,11 +196,13 @@ class Penalty(Value):
     """A fee for non-performance, due when the party concedes it (C10, `ConcedePenalty`)."""
 
     kind: Literal[EconomicsKind.PENALTY] = EconomicsKind.PENALTY
+    """The kind of the item: an amount for a breach that a party concedes."""
     on: Slug
     """The party that pays."""
     condition: Text
     """When the penalty is due. A concession names it in these words."""
     fee: Money
+    """What is paid when the condition is met."""
 
 
 Economics = Annotated[
@@ -332,6 +351,7 @@ class Terms(Value):
     renewal: Literal["mutual-consent"] = "mutual-consent"
     """How the term is renewed."""
     assets_at_exit: Assets
+    """What happens to shared assets at the exit, unless the parties decide otherwise."""
     if_sales_double: Text | None = None
     """What the parties agree for the case that sales double."""
     cadence: Cadence | None = None

@@ -143,7 +143,9 @@ class Money(Value):
     """An exact amount in a currency of ISO 4217, with at most the digits of its minor unit."""
 
     amount: Number
+    """The amount, as a decimal string, with at most the digits of the currency's minor unit."""
     currency: Currency
+    """The currency, as a code of ISO 4217."""
 
     @model_validator(mode="after")
     def _whole_minor_units(self) -> "Money":

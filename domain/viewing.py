@@ -10,11 +10,13 @@ class FullViewTaken(Event):
     question: Text
     """What the operator asked."""
     reason: Text
+    """The reason, in words."""
 
 
 class BundleExported(Event):
     """The operator exported an evidence bundle, for a stated reason."""
 
     reason: Text
+    """The reason, in words."""
     party: Slug | None = None
     """The party for which it was exported; it does not contain the other's private statements."""

@@ -53,13 +53,17 @@ class Alert:
     id: str
     """Rule and version, partnership, window."""
     rule: str
+    """The name of the alert's rule."""
     version: int
+    """The version of the rule."""
     kind: AlertKind
     """Whether an agreement was broken, or a task is only due."""
     partnership: str
+    """The partnership."""
     window: str
     """Its subject: a period with or without a segment, a milestone, a review, or a day."""
     state: AlertState
+    """Whether the alert is open, resolved or withdrawn."""
     text: str
     """What it says, in words."""
     since: datetime

@@ -89,8 +89,9 @@ class Line:
     standard_error: Digits
     """The standard error of the slope."""
     interval_from: Digits
+    """The lower bound of the 95 % confidence interval of the slope, by Student's t."""
     interval_to: Digits
-    """The 95 % confidence interval of the slope, by Student's t."""
+    """The upper bound of the same interval."""
     r_squared: Digits
     """The share of the variation that the line explains, from 0 to 1."""
 
@@ -100,6 +101,7 @@ class Attribute:
     """How one attribute of the partners relates to their figures."""
 
     attribute: str
+    """The name of the attribute."""
     n: int
     """How many partnerships have both the attribute and a figure."""
     line: Line | None
@@ -113,7 +115,9 @@ class Figure:
     """The figure of one partnership."""
 
     id: str
+    """The partnership."""
     value: Number
+    """The value, as a decimal string."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,10 +127,13 @@ class Comparison:
     unit: str | None
     """The unit of the figures; null if there are none."""
     partnerships: tuple[Figure, ...]
+    """The figure of each partnership."""
     in_other_units: int
     """Figures that are left out because they are in another currency."""
     attributes: tuple[Attribute, ...]
+    """The attributes that were compared."""
     warnings: tuple[str, ...]
+    """What to mind when the figures are read."""
 
 
 def against(observed: Iterable[Observed]) -> Comparison:

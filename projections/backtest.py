@@ -39,11 +39,13 @@ class TriedWindow:
     window: str
     """The period; then a slash and the campaign, if the rule judges each campaign."""
     value: Exact | None
+    """The figure of the window."""
     sample: Exact | None
     """The denominator of the figure."""
     probability: Exact | None
     """The probability, from 0 to 1, that the rate is beyond the threshold, if the rule asks."""
     finding: Finding
+    """What the rule found, in words."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,11 +34,15 @@ class Posterior:
     """The mean and the credible interval of a rate, in percent, and the prior (C21)."""
 
     mean: Exact
+    """The mean of the posterior, in percent."""
     low: Exact
+    """The lower bound of the credible interval."""
     high: Exact
+    """The upper bound of the credible interval."""
     credibility: Exact
     """The probability, in percent, that the rate lies from `low` to `high`."""
     prior: Prior
+    """The prior that the belief began with."""
     prior_version: int | None = None
     """The version of the agreed prior; null for the uniform prior, which nobody agreed."""
 

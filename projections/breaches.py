@@ -154,12 +154,19 @@ class RuleFacts:
     """The figures by which an agreed rule was judged: a value for each window it looks at."""
 
     values: tuple[Exact | None, ...]
+    """The figure of each period."""
     threshold: Exact
+    """The figure that the rule compares with."""
     action: Action
+    """The action that the rule asks for when it is breached."""
     minimum_sample: int | None = None
+    """The smallest sample on which the rule is judged."""
     samples: tuple[Exact | None, ...] | None = None
+    """The sample of each period, where the rule asks for one."""
     credibility: Exact | None = None
+    """The probability with which the rule must be broken, in percent."""
     probabilities: tuple[Exact | None, ...] | None = None
+    """The probability of a breach in each period, in percent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,8 +174,11 @@ class Shortfall:
     """The referrals of a quarter against the agreed minimum (C10)."""
 
     value: Exact
+    """The referrals of the quarter."""
     threshold: Exact
+    """The agreed minimum."""
     shortfall: Exact
+    """What is missing to the minimum."""
 
 
 @dataclass(frozen=True, slots=True)

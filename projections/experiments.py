@@ -40,10 +40,13 @@ class Stated(Generic[E]):
     """An event of an experiment, and who stated it when."""
 
     event: E
+    """The event."""
     party: str
+    """The party that stated it."""
     at: datetime
     """When it happened."""
     index: int
+    """The index of the event in the log of its partnership, from 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,9 +164,13 @@ class VariantResults:
     """One variant's results. Rates are in percent, probabilities from 0 to 1."""
 
     variant: str
+    """The identifier of the variant."""
     description: str
+    """What it is, in words."""
     trials: int
+    """How many cases were observed."""
     successes: int
+    """How many of the trials succeeded."""
     rate: Exact | None
     """Null without trials."""
     mean: Exact
@@ -171,6 +178,7 @@ class VariantResults:
     low: Exact
     """The bounds by which the variant is judged: see the stop rule."""
     high: Exact
+    """The upper bound of the credible interval."""
     best: Exact
     """The probability, at least, that it is the best variant."""
     better_than_control: Exact | None = None
@@ -186,6 +194,7 @@ class Stop:
     """What the stop rule says now."""
 
     met: bool
+    """Whether the stop rule is met."""
     lacking: Mapping[str, int]
     """The trials that each variant still lacks."""
     winner: str | None
@@ -197,15 +206,23 @@ class Experiment:
     """One experiment with its variants (C5, C26)."""
 
     experiment: str
+    """The identifier of the experiment."""
     state: PilotState
+    """The state of the pilot."""
     control: str
     """The variant that the others are compared to."""
     variants: tuple[VariantResults, ...]
+    """The result of each variant so far."""
     stop: Stop
+    """Whether the stop rule is met."""
     registered: Stated[HypothesisRegistered]
+    """The hypothesis as it was registered."""
     started: Stated[PilotStarted] | None
+    """The start of the pilot; null before it."""
     concluded: Stated[PilotConcluded] | None
+    """The conclusion of the pilot; null while it is open."""
     promoted: Stated[VariantPromoted] | None
+    """The variant that was promoted; null if none was."""
 
 
 def report(rows: Rows) -> list[Experiment]:

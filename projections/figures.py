@@ -9,9 +9,9 @@ from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import ROUND_HALF_EVEN, Decimal
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import TypeAdapter
+from pydantic import Field, TypeAdapter
 
 from domain import reported_figure
 from domain.calendar import (
@@ -54,25 +54,48 @@ _NO_TRIALS = "successes exceed trials: insufficient evidence"
 class Figure:
     """A figure of a metric: a value, and for a ratio the numerator and denominator."""
 
-    value: Exact | None
-    """Null for a ratio over nothing: no leads at all is not 0 % (C20)."""
-    unit: str
-    source: str
-    """`counted`, or the tool that reported it; several are joined by `+`."""
-    numerator: Exact | None = None
-    denominator: Exact | None = None
-    note: str | None = None
-    """Why there is no value, or why it is no evidence."""
-    reports: tuple[int, ...] = ()
-    """The indexes of the events that reported it; empty if it was counted."""
+    value: Annotated[
+        Exact | None,
+        Field(description="Null for a ratio over nothing: no leads at all is not 0 % (C20)."),
+    ]
+    unit: Annotated[
+        str,
+        Field(description="The unit: a currency, or one of the catalogue, such as `percent`."),
+    ]
+    source: Annotated[
+        str,
+        Field(description="`counted`, or the tool that reported it; several are joined by `+`."),
+    ]
+    numerator: Annotated[
+        Exact | None,
+        Field(description="The numerator, where the figure is a ratio."),
+    ] = None
+    denominator: Annotated[
+        Exact | None,
+        Field(description="The denominator, where the figure is a ratio."),
+    ] = None
+    note: Annotated[
+        str | None,
+        Field(description="Why there is no value, or why it is no evidence."),
+    ] = None
+    reports: Annotated[
+        tuple[int, ...],
+        Field(description="The indexes of the events that reported it; empty if it was counted."),
+    ] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Against:
     """The absolute and the relative difference of two figures."""
 
-    difference: Exact
-    factor: Exact
+    difference: Annotated[
+        Exact,
+        Field(description="The difference, in points of percent or in the unit of the metric."),
+    ]
+    factor: Annotated[
+        Exact,
+        Field(description="The figure as a multiple of the other one."),
+    ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,9 +113,13 @@ class Target:
     """A quarter's referrals against the agreed minimum (C10)."""
 
     minimum: Exact
+    """The agreed minimum."""
     terms_version: int
+    """The version of the terms, counted from 1."""
     attainment_percent: Exact
+    """The figure in percent of the minimum."""
     shortfall: Exact
+    """What is missing to the minimum."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,14 +127,19 @@ class Line(Figure):
     """A metric's figure of one period and segment, with what it is compared to."""
 
     metric: str
+    """The name of a metric of the catalogue."""
     period: str
     """A month (`2026-03`), a quarter (`2026-Q1`) or a year (`2026`)."""
     segment: str | None = None
     """A part of the whole, such as a campaign; null for the whole."""
     direction: Direction
+    """Whether more is better, or less."""
     change: Change | None = None
+    """The change against the period before."""
     against_other_channels: Against | None = None
+    """The figure against that of other channels, where both are known."""
     target: Target | None = None
+    """The referrals of a quarter against the agreed minimum, if there is one."""
     posterior: Posterior | None = None
     """The posterior of the rate, if the figure counts successes of trials."""
     above_other_channels: Exact | None = None
@@ -132,9 +164,11 @@ class ObjectiveProgress:
     """An agreed objective and its figure so far (C8)."""
 
     objective: Objective
+    """The objective as it was agreed."""
     actual: Figure | None
     """From the month of the charter to that of the deadline; null if there are no figures."""
     met: bool
+    """Whether the target is reached."""
 
     @property
     def value(self) -> Decimal | None:

@@ -48,15 +48,19 @@ class Passed:
     """How many deals took a step, and their share of the previous recorded step."""
 
     step: FunnelStep
+    """The step of the funnel."""
     count: Exact | None
     """Null where it is too small to be shown."""
     goes_on: Exact | None = None
     """The share that took this step, in percent, with its credible interval."""
     low: Exact | None = None
+    """The lower bound of the credible interval of the rate."""
     high: Exact | None = None
+    """The upper bound of the same interval."""
     drop_off: Exact | None = None
     """The share that did not, in percent."""
     note: str | None = None
+    """A remark about the data."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +68,9 @@ class Cohort:
     """The customers from one channel."""
 
     successes: Exact
+    """How many succeeded."""
     trials: Exact
+    """How many were observed."""
     rate: Exact
     """In percent."""
 
@@ -74,8 +80,11 @@ class Cohorts:
     """One rate, of the partner's customers and of those from other channels."""
 
     metric: str
+    """The name of a metric of the catalogue."""
     partner: Cohort
+    """The figure of the partner's referrals."""
     other_channels: Cohort
+    """The same figure of the party's other channels."""
     partner_higher: Exact
     """The probability, from 0 to 1, that the partner's rate is the higher one."""
 
@@ -89,9 +98,11 @@ class Funnel:
     credibility: Exact
     """The probability, in percent, that a rate lies in its interval."""
     steps: tuple[Passed, ...]
+    """The steps of the funnel."""
     worst: FunnelStep | None
     """The step that the smallest share takes."""
     cohorts: tuple[Cohorts, ...]
+    """The cohorts that are compared."""
 
 
 Hidden = Callable[[str, Figure], str | None]

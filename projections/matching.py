@@ -51,8 +51,11 @@ class Match:
     """Two partnerships whose partners could be introduced, and the traits that they share."""
 
     of: tuple[str, str]
+    """The two partners that are compared."""
     shared_segments: tuple[str, ...]
+    """The segments that both serve."""
     shared_markets: tuple[str, ...]
+    """The markets that both serve."""
     brings: Mapping[str, str]
     """What the partner of each contributes, if a joint investment recorded it."""
 

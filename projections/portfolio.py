@@ -157,8 +157,11 @@ class Revenue:
     """An amount of money by a metric; refunds are already taken off payments."""
 
     metric: str
+    """The name of a metric of the catalogue."""
     amount: Number
+    """The amount, as a decimal string."""
     currency: str
+    """The currency, as a code of ISO 4217."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,13 +169,19 @@ class Objective:
     """An objective of the charter, with its outcome (C8)."""
 
     objective: str
+    """The identifier of the objective."""
     metric: str
+    """The name of a metric of the catalogue."""
     unit: str
+    """The unit: a currency, `percent`, `count` or another one of the catalogue."""
     target: Number
+    """The value to reach by the deadline."""
     actual: Number | None
     """Null if nobody reported a figure, or if the viewer is not shown it."""
     deadline: date
+    """The last day for reaching the target."""
     outcome: Outcome
+    """Whether the objective was reached."""
     attained_percent: Number | None = None
     """The share of the target that is reached, of an open objective that adds up over time."""
     elapsed_percent: Number | None = None
@@ -202,22 +211,29 @@ class Line:
     """One partnership as a line of the sheet."""
 
     id: str
+    """The partnership."""
     partner: str | None
+    """The other party."""
     name: str | None
     """The partner's name."""
     stage: Stage | None
+    """The stage."""
     active: bool
     """Whether it needs attention: from execution until it ends."""
     joined: date | None
     """The day of the kickoff."""
     leads: Number | None
+    """The leads of the period."""
     conversions: Number | None
     """Deals won."""
     revenue: tuple[Revenue, ...]
+    """The revenue of the period."""
     average_contract_value: tuple[Revenue, ...]
+    """The average annual contract value of the deals that were won."""
     margin: Number | None
     """The profit margin, in percent."""
     objectives: tuple[Objective, ...]
+    """The objectives, each with its figure so far."""
     goals: Outcome | None
     """The worst outcome of its objectives; null without any."""
     behind: tuple[str, ...]
@@ -231,6 +247,7 @@ class Line:
     segments: tuple[str, ...]
     """The client segments for which the partner was sought."""
     markets: tuple[str, ...]
+    """The markets that the partnership targets."""
     competes: bool
     """Whether the partner was sought among those with a competing product."""
     brings: str | None
@@ -398,7 +415,9 @@ class Behind:
     """An active partnership that is behind, and why."""
 
     id: str
+    """The partnership."""
     reasons: tuple[str, ...]
+    """The reasons, in words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -406,8 +425,11 @@ class Progress:
     """How many active partnerships are on track, and which are behind."""
 
     active: int
+    """How many partnerships are running."""
     on_track: int
+    """How many of them are on track."""
     behind: tuple[Behind, ...]
+    """The partnerships that are behind their objectives or their minimum, with the reasons."""
 
 
 class Level(StrEnum):
@@ -423,19 +445,25 @@ class Load:
     """How many partnerships are active, and how many full-time people they need (C12, C28)."""
 
     active: int
+    """How many partnerships are running."""
     fewest: int
+    """The smallest number of running partnerships."""
     most: int
     """The manageable number of active partnerships is from `fewest` to `most`."""
     level: Level
+    """Whether the load is below, within or above the limits."""
     people_committed: Number
+    """The people that the partnerships need, in full-time posts."""
     without_commitment: int
     """Active partnerships for which no time was committed."""
     people_usual_from: Number
+    """From how many people the load is usual."""
     people_usual_to: Number
     """This many partnerships usually need `people_usual_from` to `people_usual_to` people."""
     capacity: Number | None
     """The people that the program has; null without a program."""
     over_capacity: bool
+    """Whether the partnerships need more people than there are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -443,8 +471,11 @@ class Share:
     """The revenue of one partnership, and its share of the total."""
 
     id: str
+    """The partnership."""
     amount: Number
+    """The amount, as a decimal string."""
     percent: Number
+    """The share, in percent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -452,8 +483,11 @@ class Dependency:
     """How far the revenue of a metric in a currency depends on single partnerships."""
 
     metric: str
+    """The name of a metric of the catalogue."""
     currency: str
+    """The currency, as a code of ISO 4217."""
     total: Number
+    """The revenue of all partnerships."""
     shares: tuple[Share, ...]
     """The largest first. They add up to exactly 100 %."""
     herfindahl: Number
@@ -461,6 +495,7 @@ class Dependency:
     equal_partners: Number
     """How many partnerships of equal size would give this index."""
     summary: str
+    """The finding, in words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -468,17 +503,23 @@ class Portfolio:
     """The partnerships of one party, compared."""
 
     party: str
+    """The party."""
     name: str
     """The party's name."""
     limits: Limits | None
     """The limits that its program set."""
     partners: tuple[Line, ...]
+    """The partners, each with its figures."""
     searching: tuple[str, ...]
     """Partnerships that have no partner yet."""
     progress: Progress
+    """How many partnerships are on track, and how many are behind."""
     load: Load
+    """How many partnerships run, and how many people they need."""
     dependency: tuple[Dependency, ...]
+    """How the party's revenue depends on single partnerships."""
     matches: tuple[Match, ...]
+    """The pairs of partners that could work together."""
 
 
 def portfolio(

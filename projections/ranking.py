@@ -37,6 +37,7 @@ class Reason:
     """The reason for a market's rating, and the event that gave it."""
 
     text: str
+    """The reason, in words."""
     shown_by: str
     """The partnership and the index of the event: ``acme#12``."""
 
@@ -46,6 +47,7 @@ class Check:
     """Whether a mistake was made in a market: the evidence that it was not, or a hint."""
 
     mistake: Mistake
+    """The mistake that the facts point to (C3)."""
     shown_by: str | None
     """The evidence that the mistake was not made; null if it was."""
     hint: str | None
@@ -62,6 +64,7 @@ class RankedMarket:
     """A market by its own evidence (C3)."""
 
     market: str
+    """The identifier of the market."""
     party: str
     """The party whose market it is."""
     partnerships: tuple[str, ...]
@@ -69,6 +72,7 @@ class RankedMarket:
     rank: int | None
     """Its place among the party's markets; null if nobody rated it."""
     ratings: int
+    """How many parties rated the market."""
     viability: Number | None
     """The mean of the ratings, from 1 to 5."""
     cultural_fit: Number | None
@@ -78,7 +82,9 @@ class RankedMarket:
     feedback_score: Number | None
     """The mean of the feedback, from 1 to 5."""
     reasons: tuple[Reason, ...]
+    """The reasons, in words."""
     checks: tuple[Check, ...]
+    """The mistakes that the facts point to."""
 
 
 class _Seen(NamedTuple):
@@ -214,9 +220,13 @@ class RankedCandidate:
     """A candidate with the reasons for its rank (C1, C2, C4)."""
 
     rank: int
+    """The place, from 1."""
     candidate: str
+    """The identifier of the candidate."""
     name: str
+    """The name of the organisation."""
     progress: Progress
+    """How far the candidate has come."""
     score: int | None
     """The sum of the three parts of the score, from 3 to 15."""
     profile_version: int | None
@@ -230,6 +240,7 @@ class RankedCandidate:
     unbridged: tuple[Dimension, ...]
     """Dimensions below the passing rating for which no bridging plan was agreed."""
     reasons: tuple[str, ...]
+    """The reasons, in words."""
 
 
 def candidates(member: Member) -> tuple[RankedCandidate, ...]:

@@ -332,10 +332,15 @@ class TimelineItem:
     """One event as the timeline shows it."""
 
     index: int
+    """The index of the event in the log of its partnership, from 0."""
     occurred_at: datetime
+    """When it happened, as its sender says."""
     recorded_at: datetime
+    """When it was recorded."""
     party: str
+    """The party that acted; `accord` for the clock and for agreed rules."""
     actor: str
+    """The person or the service that acted for the party."""
     type: str
     """The wire name of the event."""
     text: str

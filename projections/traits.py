@@ -121,9 +121,13 @@ class Limits:
 
     __pydantic_config__ = DESCRIBED
     party: str
+    """The party whose limits they are."""
     recorded_at: datetime
+    """When it was recorded."""
     fewest_active: int
+    """The smallest number of running partnerships."""
     most_active: int
+    """The largest number of running partnerships."""
     largest_share: Number
     """The largest share of the revenue, in percent, that one partner may contribute."""
     capacity: Number

@@ -19,9 +19,11 @@ class Attributes(Answer):
     """The attributes of partners against their figures of a metric, a line for each attribute."""
 
     metric: str
+    """The name of a metric of the catalogue."""
     period: str | None
     """The period of the figures; null for all time."""
     comparison: Comparison
+    """How the attributes of the partnerships compare."""
 
 
 def ask(

@@ -17,6 +17,7 @@ class Candidates(Answer):
     id: str
     """The partnership."""
     candidates: tuple[RankedCandidate, ...]
+    """The candidates, the best first."""
 
 
 def ask(accord: Accord, id: PartnershipId, when: AsOf = NOW) -> Candidates:

@@ -17,7 +17,9 @@ class Experiments(Answer):
     """The experiments of a partnership, in the order in which they were registered."""
 
     id: str
+    """The partnership."""
     experiments: tuple[Experiment, ...]
+    """The experiments."""
 
 
 def ask(accord: Accord, id: PartnershipId, when: AsOf = NOW) -> Experiments:

@@ -48,6 +48,7 @@ class ExplainedRule(Item):
     """The rule by which an alert opened, or that looks at a figure."""
 
     rule: str
+    """The name of the rule."""
     version: int | None = None
     """The version of the rule or, for the referral minimum, of the terms; null if never agreed."""
     text: str
@@ -62,21 +63,27 @@ class Addition(Item):
     """What an event adds to a counted figure."""
 
     to: Literal["sum", "numerator", "denominator"]
+    """The part of the figure that it adds to."""
     metric: str
+    """The name of a metric of the catalogue."""
     amount: Exact
+    """The amount, as a decimal string."""
 
 
 class CountedEvent(Item):
     """An event that a counted figure is made of."""
 
     event: TimelineItem
+    """The event."""
     adds: tuple[Addition, ...]
+    """What the event adds to the figure."""
 
 
 class ReportedEvent(Item):
     """A report of a figure, or a correction of it."""
 
     event: TimelineItem
+    """The event."""
     figure: str | None
     """The reported figure; null where it is too small to be shown."""
     in_force: bool
@@ -87,15 +94,20 @@ class ExplainedFigure(Item):
     """A figure with its events; without them if it is too small to be shown."""
 
     line: figures.Line
+    """The line of the scorecard."""
     counted: tuple[CountedEvent, ...] = ()
+    """The events that were counted."""
     reported: tuple[ReportedEvent, ...] = ()
+    """The reports of the figure."""
 
 
 class Input(Item):
     """The figures of one window that a rule looked at."""
 
     period: str
+    """The period: a month, a quarter or a year."""
     figures: tuple[ExplainedFigure, ...]
+    """The figures of the period."""
 
 
 class Transition(Item):
@@ -113,9 +125,13 @@ class AlertExplained(Item):
     """Why an alert opened and, if it has, why it ended."""
 
     of: Literal["alert"] = "alert"
+    """What was explained: an alert."""
     alert: Alert
+    """The alert."""
     rule: ExplainedRule
+    """The alert's rule."""
     transitions: tuple[Transition, ...]
+    """The changes of the alert's state."""
     inputs: tuple[Input, ...]
     """The figures that the rule looked at, as they are known at the moment asked about."""
     about: tuple[TimelineItem, ...]
@@ -128,11 +144,15 @@ class FigureExplained(Item):
     """The events and rules behind a figure."""
 
     of: Literal["figure"] = "figure"
+    """What was explained: a figure."""
     metric: metrics.Metric
+    """The metric."""
     period: str
+    """The period of the figure."""
     segment: str | None
+    """The market or the campaign; null for the whole partnership."""
     figures: tuple[ExplainedFigure, ...]
-    """The figure in each of its units; empty if no event counts or reports it."""
+    """The figures of the period."""
     rules: tuple[ExplainedRule, ...]
     """The rules that look at the figure, each in the version in force when the period began."""
     objectives: tuple[ObjectiveProgress, ...]
@@ -143,8 +163,11 @@ class Explanation(Answer):
     """Why an alert opened and ended, or what a figure is made of."""
 
     reference: str
+    """What was asked about."""
     partnership: str
+    """The partnership."""
     explained: Annotated[AlertExplained | FigureExplained, Field(discriminator="of")]
+    """What was explained, with the events behind it."""
 
 
 Reference = Annotated[

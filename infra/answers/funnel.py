@@ -17,7 +17,9 @@ class DealFunnel(Answer):
     """The funnel of a period, or of the whole history."""
 
     id: str
+    """The partnership."""
     funnel: Funnel
+    """The funnel of its deals."""
 
 
 def ask(

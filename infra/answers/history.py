@@ -37,21 +37,35 @@ class StoredEvent(Item):
     actor: str
     """A person by commitment, or a system by name."""
     causation_id: str | None = Field(None, exclude_if=_is_none)
+    """The event that caused this one, as its sender says."""
     correlation_id: str | None = Field(None, exclude_if=_is_none)
+    """The process that the event belongs to, as its sender says."""
     data: dict[str, JsonValue]
+    """The fields of the event."""
     event_id: str
+    """The identifier of the event."""
     occurred_at: datetime
+    """When it happened, as its sender says."""
     partnership: str
+    """The partnership."""
     party: str
+    """The party that acted; `accord` for the clock and for agreed rules."""
     recorded_at: datetime
+    """When it was recorded."""
     schema_version: int
+    """The version of the event's schema."""
     signed: str | None = Field(None, exclude_if=_is_none)
     """The digest of the signed command that asked for the event."""
     source: str
+    """The source of the event: the service that sent it."""
     source_id: str
+    """The id that its source gave."""
     stream: str
+    """The stream of the event."""
     stream_version: int
+    """The place of the event in its stream, from 1."""
     type: str
+    """The event's `type`."""
 
 
 class HistoryItem(Item):
@@ -75,6 +89,7 @@ class PartnershipHistory(Page[HistoryItem]):
     """The events of a partnership, in the order they were recorded."""
 
     id: str
+    """The partnership."""
 
 
 def ask(

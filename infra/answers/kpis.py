@@ -29,6 +29,7 @@ class Kpis(Answer):
     """The figures and objectives of a partnership."""
 
     id: str
+    """The partnership."""
     figures: tuple[figures.Line, ...]
     """By period, metric and segment. A quarter or a year is put together from its months."""
     objectives: tuple[ObjectiveProgress, ...]

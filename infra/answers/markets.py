@@ -22,6 +22,7 @@ class Markets(Answer):
     """The markets of each party, by rank."""
 
     markets: tuple[RankedMarket, ...]
+    """The markets."""
 
 
 def ask(accord: Accord, partnership: Only = (), when: AsOf = NOW) -> Markets:

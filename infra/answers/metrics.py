@@ -13,13 +13,17 @@ class Metric(Item):
     """A metric of the catalogue."""
 
     metric: str
+    """The name of a metric of the catalogue."""
     unit: Unit
+    """The unit: a currency, `percent`, `count` or another one of the catalogue."""
     better: Direction
     """Whether a higher or a lower figure is better."""
     adds: Adds
     """How the figures of shorter periods make that of a longer one."""
     numerator: str | None
+    """The metric that is the numerator of a ratio."""
     denominator: str | None
+    """The metric that is the denominator of a ratio."""
     counted: bool
     """Whether events count it; else it has only reported figures."""
 
@@ -28,6 +32,7 @@ class Metrics(Item):
     """The catalogue of metrics."""
 
     items: tuple[Metric, ...]
+    """The items, in order."""
 
 
 def ask() -> Metrics:

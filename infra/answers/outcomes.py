@@ -11,10 +11,13 @@ class RefusedEvent(Item):
     """An event that was refused."""
 
     source: str
+    """The source of the event: the service that sent it."""
     id: str
+    """The id that its source gave."""
     rule: str
     """The rule that refused it."""
     detail: str
+    """What is wrong, with the facts of this case."""
     hint: str
     """What to do about it."""
     pointer: str | None
@@ -25,7 +28,9 @@ class SignedReceipt(Item):
     """The operator's receipt of an accepted event."""
 
     source: str
+    """The source of the event: the service that sent it."""
     id: str
+    """The id that its source gave."""
     receipt: str
     """A signed note: the events stand in every checkpoint from its deadline on."""
 
@@ -34,9 +39,11 @@ class Report(Result):
     """What was decided about many events. Every event that was not refused is recorded."""
 
     accepted: int
+    """How many events were accepted."""
     duplicates: int
     """Events that had been accepted before."""
     refused: tuple[RefusedEvent, ...]
+    """The events that were refused."""
 
 
 class Tally:

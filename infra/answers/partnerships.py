@@ -20,16 +20,21 @@ class Partnership(Item):
     """One partnership, as a list shows it."""
 
     id: str
+    """The partnership."""
     parties: tuple[str, ...]
     """The party that began it, then the partner it chose."""
     names: dict[str, str]
     """The name of each party."""
     stage: Stage | None
+    """The stage."""
     purpose: str | None
+    """What it is for, in words."""
     events: int
     """How many events its log has."""
     last_recorded_at: datetime
+    """When the last event was recorded."""
     open_alerts: int
+    """How many alerts are open."""
 
 
 class Partnerships(Page[Partnership]):

@@ -22,6 +22,7 @@ class Portfolios(Answer):
     moment: datetime
     """The moment that deadlines are compared with: the end of what is asked about, or now."""
     portfolios: tuple[Portfolio, ...]
+    """The portfolio of each party."""
 
 
 def ask(accord: Accord, when: AsOf = NOW) -> Portfolios:

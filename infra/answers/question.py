@@ -65,6 +65,7 @@ class Page(Answer, Generic[T]):
     next: str | None = None
     """The cursor of the next page (`after`); null on the last page."""
     items: tuple[T, ...]
+    """The items, in order."""
 
 
 @dataclass(frozen=True, slots=True)

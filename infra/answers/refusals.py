@@ -20,18 +20,23 @@ class Refusal(Item):
     state: RefusalState
     """Whether it is open, was retried since, or was erased with a person's name."""
     source: str
+    """The source of the event: the service that sent it."""
     id: str
+    """The id of the refused event."""
     subject: str | None
     """The partnership, if the input names one."""
     type: str | None
+    """The event's `type`."""
     rule: str
     """The rule that refused it."""
     detail: str
+    """What is wrong, with the facts of this case."""
     hint: str
     """What to do about it."""
     pointer: str | None
     """Where in the input the trouble is (RFC 6901), if it is at one place."""
     received_at: datetime
+    """When it arrived."""
     message: str
     """The input as it came."""
 

@@ -62,6 +62,7 @@ class Since(Item):
     """The last review, or the kickoff, from which on alerts and contributions are shown."""
 
     at: datetime
+    """The moment of the review before."""
     review: str | None
     """Null for the kickoff."""
 
@@ -70,31 +71,40 @@ class Action(Item):
     """An action that a review assigned to a party."""
 
     agreed: ActionAgreed
+    """The action as it was agreed."""
     done: bool
+    """Whether the action was done."""
 
 
 class Contributions(Item):
     """A party's contributions since the last review (C24)."""
 
     party: str
+    """The party."""
     hours: Exact
+    """The hours that the party gave."""
     given: tuple[ContributionRecorded, ...]
+    """What the party gave."""
 
 
 class Scorecard(Item):
     """A party's last scorecard, and its changes since the one before (C25)."""
 
     party: str
+    """The party."""
     period: str
+    """The period of the health check."""
     ratings: dict[str, int]
     """From 1 to 5."""
     changes: dict[str, int]
+    """The changes against the period before."""
 
 
 class Risk(Item):
     """A risk that is not dealt with."""
 
     risk: RiskIdentified
+    """The risk as it was identified."""
     weight: int
     """Likelihood times impact: 1 to 25."""
 
@@ -103,6 +113,7 @@ class Accrual(Item):
     """What accrued in a currency and is on no statement yet."""
 
     currency: str
+    """The currency, as a code of ISO 4217."""
     earned: dict[str, Exact]
     """By party."""
 
@@ -111,31 +122,44 @@ class Debt(Item):
     """What is still to be paid on a statement."""
 
     statement: str
+    """The identifier of the statement: its period and its currency."""
     payer: str
+    """The party that pays."""
     amount: Number
+    """The amount, as a decimal string."""
     currency: str
+    """The currency, as a code of ISO 4217."""
 
 
 class Review(Answer):
     """One page for a review."""
 
     id: str
+    """The partnership."""
     review: str
+    """The identifier of the review."""
     kind: ReviewKind
+    """The kind of the review."""
     at: datetime
     """When the review begins: the answer is as of this moment, unless an earlier one is asked."""
     reason: str | None
+    """Why the review is held, if it is not a regular one."""
     since: Since | None
+    """The review before; null if there is none."""
     stage: Stage | None
+    """The stage."""
     parties: tuple[str, ...]
+    """The two parties, the initiator first."""
     period: str
     """The last period that was over: a month for an operational review, else a quarter."""
     figures: tuple[figures.Line, ...]
     """The metrics of objectives, rules and the minimum."""
     objectives: tuple[ObjectiveProgress, ...]
+    """The objectives, each with its figure so far."""
     alerts: tuple[Alert, ...]
     """Those that are open, or ended since the last review."""
     actions: tuple[Action, ...]
+    """The actions that reviews agreed."""
     milestones: tuple[MilestonePlanned, ...]
     """Those that are not reached."""
     issues: tuple[IssueRaised, ...]
@@ -143,11 +167,15 @@ class Review(Answer):
     disputes: tuple[DisputeOpened, ...]
     """Those that are not resolved."""
     contributions: tuple[Contributions, ...]
+    """What each party contributed."""
     health: tuple[Scorecard, ...]
+    """The latest health check of each party."""
     risks: tuple[Risk, ...]
     """The heaviest first."""
     accrued: tuple[Accrual, ...]
+    """What each party accrued in the months since the last review, by currency."""
     to_be_paid: tuple[Debt, ...]
+    """What is still to be paid by issued statements."""
     deadlines: tuple[OpenDeadline, ...]
     """The next ones."""
 

@@ -20,30 +20,39 @@ class AgreedRule(Item):
     """One version of a decision rule."""
 
     rule: DecisionRule
+    """The decision rule."""
     version: int
+    """The version, counted from 1."""
     text: str
     """The rule in words."""
     binds_from: datetime
     """When the agreement was recorded; the rule applies to periods that begin later."""
     agreed: TimelineItem
+    """Who agreed it, and when."""
 
 
 class AgreedPrior(Item):
     """One version of a prior."""
 
     prior: Prior
+    """The prior."""
     version: int
+    """The version, counted from 1."""
     binds_from: datetime
     """When the agreement was recorded; the prior applies to periods that begin later."""
     agreed: TimelineItem
+    """Who agreed it, and when."""
 
 
 class Rules(Answer):
     """The decision rules and priors of a partnership, in the order in which they were agreed."""
 
     id: str
+    """The partnership."""
     rules: tuple[AgreedRule, ...]
+    """The decision rules that both parties agreed."""
     priors: tuple[AgreedPrior, ...]
+    """The priors that both parties agreed."""
 
 
 def ask(accord: Accord, id: PartnershipId, when: AsOf = NOW) -> Rules:

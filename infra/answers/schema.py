@@ -53,6 +53,7 @@ class EventTypes(Item):
     """The types of events, in the order of a partnership's life."""
 
     items: tuple[EventType, ...]
+    """The items, in order."""
 
 
 def ask(

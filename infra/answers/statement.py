@@ -54,6 +54,7 @@ class LedgerLine(Item):
     because_of: str
     """The type of that event."""
     occurred_at: datetime
+    """When it happened, as its sender says."""
     late_days: int
     """How many whole days after it happened the event was recorded; 0 within the first day."""
     about: str
@@ -65,7 +66,9 @@ class LedgerLine(Item):
     to: str
     """The party that earned the amount, or lost it if the amount is negative."""
     currency: str
+    """The currency, as a code of ISO 4217."""
     amount: Number
+    """The amount, as a decimal string."""
     fact: str | None = None
     """The payment, sale or window that earned it; null where a dispute moved money."""
     terms_version: int | None = None
@@ -79,7 +82,9 @@ class LedgerLine(Item):
     figure: Number | None = None
     """The metric's figure that the line rests on."""
     threshold: Number | None = None
+    """The figure that `figure` is compared with."""
     window: WindowTotal | None = None
+    """The window that the line belongs to, where a share has tiers or a cap."""
     text: str
     """What the line is for, in words."""
 
@@ -94,10 +99,13 @@ class Statement(Item):
     settlement: str | None
     """The final settlement that it is part of."""
     state: State
+    """Whether it is issued, and whether it is settled."""
     issued_at: datetime | None
+    """When it was issued."""
     index: int | None
     """The index of the event that issued it."""
     currency: str
+    """The currency, as a code of ISO 4217."""
     balance: Balance | None
     """Who pays how much, by month and currency; null if the draft cannot be settled."""
     refused: str | None
@@ -105,18 +113,22 @@ class Statement(Item):
     paid: Number
     """What was paid on it so far."""
     lines: tuple[LedgerLine, ...]
+    """The lines, one for each amount."""
 
 
 class PeriodStatements(Answer):
     """The statements of a period, with every line."""
 
     id: str
+    """The partnership."""
     period: str
+    """The period: a month, a quarter or a year."""
     policy: PolicyKind | None
     """The policy that competing claims are weighed by, instead of the agreed ones."""
     rounding: str
     """How every amount is rounded."""
     statements: tuple[Statement, ...]
+    """The statements, by currency."""
 
 
 def ask(

@@ -31,13 +31,17 @@ class IssuedStatement(Item):
     """A statement as it was issued, and what was paid on it."""
 
     statement: str
+    """The identifier of the statement: its period and its currency."""
     period: str
     """Empty for a final settlement."""
     state: State
+    """Whether it is settled."""
     issued_at: datetime
+    """When it was issued."""
     index: int
     """The index of the event that issued it."""
     balance: Balance
+    """What one party owes the other by the statement."""
     paid: Number
     """What was paid on it so far."""
 
@@ -46,7 +50,9 @@ class IssuedStatements(Answer):
     """The statements of a partnership, in the order of issue."""
 
     id: str
+    """The partnership."""
     items: tuple[IssuedStatement, ...]
+    """The items, in order."""
 
 
 def ask(accord: Accord, id: PartnershipId, when: AsOf = NOW) -> IssuedStatements:

@@ -26,11 +26,15 @@ class TriedRule(Answer):
     """The result of a rule in each window, and the alerts that it would have raised."""
 
     id: str
+    """The partnership."""
     rule: DecisionRule
+    """The rule that was tried."""
     text: str
     """The rule in words."""
     since: str
+    """The period from which the rule was tried."""
     windows: tuple[TriedWindow, ...]
+    """Each period that was tried."""
     alerts: tuple[Alert, ...]
     """The alerts that it would have raised, as they would be now."""
 

@@ -54,9 +54,13 @@ class Verification(Result):
     verified: bool
     """Whether no difference was found."""
     partnerships: int
+    """How many partnerships were checked."""
     events: int
+    """How many events were checked."""
     rows: int
+    """How many rows of views were checked."""
     difference: Difference | None
+    """The first difference; null if there is none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from hashlib import sha256
 from typing import Annotated, Any, Literal, NamedTuple
 
 import orjson
-from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError, create_model
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, create_model
 from pydantic_core import CoreSchema, ErrorDetails, SchemaValidator
 
 from domain.aggregates import command_types, stream_of
@@ -41,9 +41,13 @@ class Envelope(Value):
     model_config = ConfigDict(extra="ignore")
 
     specversion: Literal["1.0"]
+    """The version of CloudEvents."""
     id: Name
+    """The identifier of the event, unique within its source. It is decided once."""
     source: Name
+    """The service that sends the event, as a URI reference."""
     type: str
+    """`accord.` and the command, which says what `data` is."""
     subject: Slug
     """The partnership."""
     time: Instant
@@ -55,14 +59,19 @@ class Envelope(Value):
     datacontenttype: Name = "application/json"
     """The media type of the data: JSON, in UTF-8."""
     dataschema: Name | None = None
+    """The address of the schema of `data`. It is not read."""
     correlationid: Name | None = None
+    """The process that the event belongs to; stored with it."""
     causationid: Name | None = None
+    """What caused the event; stored with it."""
     recordedtime: Instant | None = None
     """When it was recorded; only simulated stores take it."""
     traceparent: Name | None = None
     """The trace that the event belongs to (W3C Trace Context); a malformed one is ignored."""
     tracestate: Name | None = None
+    """The state of the trace (W3C Trace Context)."""
     data: Command
+    """The fields of the command."""
 
 
 _ATTRIBUTES = frozenset(Envelope.model_fields)
@@ -150,8 +159,8 @@ def _model(wire: str) -> type[Envelope]:
         __doc__=command.__doc__,
         # Its fields have descriptions already, and searching for docstrings takes half the time.
         __cls_kwargs__={"use_attribute_docstrings": False},
-        type=(Literal[wire], ...),  # type: ignore[arg-type] # known only at run time
-        data=(command, ...),
+        type=(Literal[wire], Field(description="The type of the event.")),  # type: ignore[arg-type] # known only at run time
+        data=(command, Field(description="The fields of the command.")),
     )
 
 

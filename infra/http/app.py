@@ -46,12 +46,14 @@ class Health(Result):
     """That the process is alive."""
 
     status: Literal["alive"] = "alive"
+    """Always `alive`."""
 
 
 class Readiness(Result):
     """That the process can serve."""
 
     status: Literal["ready"] = "ready"
+    """Always `ready`."""
 
 
 def create_app(accord: Accord, workers: Workers, hosts: Sequence[str] = ("*",)) -> FastAPI:

@@ -37,6 +37,7 @@ class Caused(Item):
     first: int | None
     """The index of the first one; null if nothing was recorded."""
     count: int
+    """How many events it caused."""
 
 
 class Decided(Result):
@@ -45,9 +46,13 @@ class Decided(Result):
     status: Literal["accepted", "duplicate"]
     """`duplicate` if the same event was accepted before."""
     source: str
+    """The source of the event: the service that sent it."""
     id: str
+    """The id that its source gave."""
     partnership: str
+    """The partnership."""
     events: Caused
+    """Where the events that it caused are in the partnership's log."""
     receipt: str | None = None
     """The operator's receipt: a signed note that the events stand in every checkpoint from its
     deadline on. Null where this process has no signing key."""

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import orjson
 from fastapi import FastAPI
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 from pydantic.json_schema import models_json_schema
 
 from infra.answers import changes
@@ -58,16 +58,25 @@ def _content(schema: Schema, example: object, media_type: str = "application/jso
 class Signature(BaseModel):
     """The signature of a party."""
 
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
     keyid: str
+    """The identifier of the key: the first 16 hexadecimal digits of its SHA-256 hash."""
     sig: str
+    """The signature, in Base64."""
 
 
 class SignedCommand(BaseModel):
     """A DSSE envelope: an event, signed by its party (`accord sign`)."""
 
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
     payload: str
+    """The event and what its signature covers, in Base64."""
     payloadType: str = Field(json_schema_extra={"const": dsse.TYPE})  # noqa: N815 - DSSE's name
+    """The media type of the payload."""
     signatures: list[Signature] = Field(min_length=1, max_length=1)
+    """The signature of the party."""
 
 
 _A_LINE = {"type": "string", "description": "One event in structured JSON on each line."}

@@ -56,8 +56,12 @@ _ANY_HINT = "The document of the API is at /docs."
 class ParameterError(BaseModel):
     """A parameter of a request that is wrong."""
 
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
     parameter: str
+    """The name of the parameter."""
     detail: str
+    """What is wrong, with the facts of this case."""
 
 
 class ProblemDetails(BaseModel):
@@ -68,8 +72,11 @@ class ProblemDetails(BaseModel):
     type: str = "about:blank"
     """`urn:accord:refused:` and the rule for a refused event, else `about:blank`."""
     title: str
+    """The title."""
     status: int
+    """The status of the response."""
     detail: str
+    """What is wrong, with the facts of this case."""
     hint: str
     """What to do about it."""
     source: str | None = None

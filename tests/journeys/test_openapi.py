@@ -79,6 +79,19 @@ def test_every_route_says_what_it_does_and_what_it_answers(document: Json) -> No
             assert parameter.get("description"), (route, parameter["name"])
 
 
+def test_every_property_of_every_schema_is_described(document: Json) -> None:
+    schemas = document["components"]["schemas"]
+    bare = [
+        f"{name}.{key}"
+        for name, schema in schemas.items()
+        for key, described in schema.get("properties", {}).items()
+        if not described.get("description")
+    ]
+
+    assert len(schemas) > 300
+    assert bare == []
+
+
 def test_every_operation_has_a_unique_name(document: Json) -> None:
     names = [described["operationId"] for *_, described in operations(document)]
 
