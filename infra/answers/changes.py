@@ -57,6 +57,7 @@ class Reset(Item):
     """
 
     reason: ResetReason
+    """The reason, in words."""
     detail: str
     """The reason in words."""
 
