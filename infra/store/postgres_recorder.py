@@ -7,8 +7,8 @@ from uuid import UUID
 from eventsourcing.persistence import StoredEvent
 from eventsourcing.postgres import PostgresApplicationRecorder
 
+from infra.store.log_reads import LogReads
 from infra.store.mapper import NewEvent, PlacedEvent, new_events
-from infra.store.paging import LAST
 from infra.store.postgres_datastore import Datastore, arrays, columns
 from infra.store.records import NOTHING, CommandResult, Kept, Key, Refusal
 from infra.tlog.codec import utc
@@ -24,18 +24,19 @@ _KEPT = ("text", "text", "text", "bytea")
 _ALL = arrays(*_EVENT, *_RESULT, *_REFUSAL, *_KEPT)
 _APPEND = f"SELECT start, indexes FROM history.append({_ALL})"  # noqa: S608 - marks
 
-_SELECT = "SELECT body, position + 1, idx FROM history.events"
-_OF_LOG = "FROM history.events WHERE partnership = %s AND idx >= %s AND idx < %s ORDER BY idx"
 _SIZE = "SELECT coalesce(max(position), -1) + 1 FROM history.events"
 
 
-class PostgresRecorder(PostgresApplicationRecorder):
+class PostgresRecorder(LogReads, PostgresApplicationRecorder):
     """The `EventRecorder` of a history, which is a recorder of the library, too.
 
     Through it the library's own parts (`Application`, `Repository`, the notification log,
     subscriptions) work on a store with an `EventMapper`, and what they append keeps every rule of
     the history.
     """
+
+    table = "history.events"
+    mark = "%s"
 
     def __init__(self, datastore: Datastore) -> None:
         super().__init__(datastore)
@@ -84,8 +85,8 @@ class PostgresRecorder(PostgresApplicationRecorder):
         limit: int | None = None,
     ) -> Sequence[PlacedEvent]:
         order = "DESC" if desc else "ASC"
-        return self._select(
-            f"""{_SELECT} WHERE stream = %s AND version > %s
+        return self.placed(
+            f"""stream = %s AND version > %s
             AND (%s::bigint IS NULL OR version <= %s) ORDER BY version {order} LIMIT %s""",
             str(originator_id),
             0 if gt is None else gt,
@@ -95,28 +96,7 @@ class PostgresRecorder(PostgresApplicationRecorder):
         )
 
     def select_streams(self, names: Iterable[str]) -> Sequence[PlacedEvent]:
-        return self._select(
-            f"{_SELECT} WHERE stream = ANY(%s) ORDER BY stream, version", list(names)
-        )
-
-    def select_below(self, stream: str) -> Sequence[PlacedEvent]:
-        return self._select(
-            f"{_SELECT} WHERE stream > %s AND stream < %s ORDER BY idx",
-            f"{stream}/",
-            f"{stream}/{LAST}",
-        )
-
-    def select_log(self, partnership: str, start: int, stop: int) -> list[PlacedEvent]:
-        return self._select(f"SELECT body, position + 1, idx {_OF_LOG}", partnership, start, stop)
-
-    def select_entries(
-        self, partnership: str, start: int, stop: int
-    ) -> list[tuple[int, bytes, bytes]]:
-        return self._history.all(f"SELECT idx, body, leaf {_OF_LOG}", partnership, start, stop)
-
-    def select_leaves(self, partnership: str, start: int, stop: int) -> list[bytes]:
-        found = self._history.all(f"SELECT leaf {_OF_LOG}", partnership, start, stop)
-        return [leaf for (leaf,) in found]
+        return self.placed("stream = ANY(%s) ORDER BY stream, version", list(names))
 
     def select_notifications(
         self,
@@ -127,8 +107,8 @@ class PostgresRecorder(PostgresApplicationRecorder):
         *,
         inclusive_of_start: bool = True,
     ) -> Sequence[PlacedEvent]:
-        return self._select(
-            f"""{_SELECT} WHERE position >= %s AND (%s::bigint IS NULL OR position < %s)
+        return self.placed(
+            """position >= %s AND (%s::bigint IS NULL OR position < %s)
             AND (%s::text[] IS NULL OR topic = ANY(%s)) ORDER BY position LIMIT %s""",
             0 if start is None else start - 1 if inclusive_of_start else start,
             stop,
@@ -142,8 +122,8 @@ class PostgresRecorder(PostgresApplicationRecorder):
         found = self._history.one(_SIZE)
         return int(found[0]) if found else 0
 
-    def _select(self, statement: str, *values: object) -> list[PlacedEvent]:
-        return [PlacedEvent(*row) for row in self._history.all(statement, *values)]
+    def all_rows(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
+        return self._history.all(statement, *values)
 
 
 # --- the values of the one statement that appends ------------------------------------------------

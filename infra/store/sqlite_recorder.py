@@ -12,8 +12,8 @@ from eventsourcing.persistence import ListenNotifySubscription, StoredEvent
 from eventsourcing.sqlite import SQLiteApplicationRecorder, SQLiteCursor
 
 from domain.values import instant
+from infra.store.log_reads import LogReads
 from infra.store.mapper import NewEvent, PlacedEvent, new_events
-from infra.store.paging import LAST
 from infra.store.records import EPOCH, NOTHING, CommandResult, Conflict, Kept, Refusal
 from infra.store.sqlite_datastore import Datastore, as_json, plain
 from infra.store.sqlite_trees import TREES
@@ -62,19 +62,19 @@ _INSERT_KEPT = "INSERT OR IGNORE INTO kept VALUES (?, ?, ?, ?)"
 _INSERT_REFUSAL = "INSERT INTO refusals VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, ?)"
 
 
-_SELECT = "SELECT body, position + 1, idx FROM events"
-_OF_LOG = "FROM events WHERE partnership = ? AND idx >= ? AND idx < ? ORDER BY idx"
-
 POLL = 0.1
 """Seconds between two checks for new events of a subscription."""
 
 
-class SqliteRecorder(SQLiteApplicationRecorder):
+class SqliteRecorder(LogReads, SQLiteApplicationRecorder):
     """The `EventRecorder` of a history, which is a recorder of the library, too.
 
     Through it the library's own parts (`Application`, `Repository`, the notification log) work on
     a store with an `EventMapper`, and what they append keeps every rule of the history.
     """
+
+    table = "events"
+    mark = "?"
 
     def __init__(self, datastore: Datastore) -> None:
         super().__init__(datastore)
@@ -119,8 +119,8 @@ class SqliteRecorder(SQLiteApplicationRecorder):
         limit: int | None = None,
     ) -> Sequence[PlacedEvent]:
         order = "DESC" if desc else "ASC"
-        return self._select(
-            f"""{_SELECT} WHERE stream = ? AND version > ? AND version <= ?
+        return self.placed(
+            f"""stream = ? AND version > ? AND version <= ?
             ORDER BY version {order} LIMIT ?""",
             str(originator_id),
             0 if gt is None else gt,
@@ -129,30 +129,11 @@ class SqliteRecorder(SQLiteApplicationRecorder):
         )
 
     def select_streams(self, names: Iterable[str]) -> Sequence[PlacedEvent]:
-        return self._select(
-            f"""{_SELECT} WHERE stream IN (SELECT value FROM json_each(?))
-            ORDER BY stream, version""",  # noqa: S608 - it holds no values
+        return self.placed(
+            """stream IN (SELECT value FROM json_each(?))
+            ORDER BY stream, version""",
             as_json(names),
         )
-
-    def select_below(self, stream: str) -> Sequence[PlacedEvent]:
-        return self._select(
-            f"{_SELECT} WHERE stream > ? AND stream < ? ORDER BY idx",
-            f"{stream}/",
-            f"{stream}/{LAST}",
-        )
-
-    def select_log(self, partnership: str, start: int, stop: int) -> list[PlacedEvent]:
-        return self._select(f"SELECT body, position + 1, idx {_OF_LOG}", partnership, start, stop)
-
-    def select_entries(
-        self, partnership: str, start: int, stop: int
-    ) -> list[tuple[int, bytes, bytes]]:
-        return self._datastore.all(f"SELECT idx, body, leaf {_OF_LOG}", partnership, start, stop)
-
-    def select_leaves(self, partnership: str, start: int, stop: int) -> list[bytes]:
-        found = self._datastore.all(f"SELECT leaf {_OF_LOG}", partnership, start, stop)
-        return [leaf for (leaf,) in found]
 
     def select_notifications(
         self,
@@ -165,8 +146,8 @@ class SqliteRecorder(SQLiteApplicationRecorder):
     ) -> Sequence[PlacedEvent]:
         first = 0 if start is None else start - 1 if inclusive_of_start else start
         wanted = "AND topic IN (SELECT value FROM json_each(?))" if topics else ""
-        return self._select(
-            f"{_SELECT} WHERE position >= ? AND position < ? {wanted} ORDER BY position LIMIT ?",
+        return self.placed(
+            f"position >= ? AND position < ? {wanted} ORDER BY position LIMIT ?",
             first,
             _ALL if stop is None else stop,
             *([as_json(topics)] if topics else []),
@@ -184,8 +165,8 @@ class SqliteRecorder(SQLiteApplicationRecorder):
         """Return an iterator over the events after id `gt`, which waits for new ones."""
         return _Subscription(self, gt, topics)
 
-    def _select(self, statement: str, *values: str | int) -> list[PlacedEvent]:
-        return [PlacedEvent(*row) for row in self._datastore.all(statement, *values)]
+    def all_rows(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
+        return self._datastore.all(statement, *values)
 
 
 _ALL: Final = 2**63 - 1
