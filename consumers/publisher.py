@@ -190,6 +190,7 @@ def _alert(topic: str, output: Output) -> Message:
         type=ALERT_TYPES[AlertState(body["state"])],
         subject=output.partnership,
         time=body["recorded_at"],
+        **(output.trace or {}),
     )
 
 

@@ -60,7 +60,10 @@ class Relay:
         batch = self._store.stored_after(self._position, BATCH)
         if not batch:
             return 0
-        self._producer.send(messages.event(self._topic, each) for each in batch)
+        traces = self._store.traces(batch[0].position, batch[-1].position)
+        self._producer.send(
+            messages.event(self._topic, each, traces.get(each.position)) for each in batch
+        )
         self._views.move_cursor(NAME, batch[-1].position)
         self._position = batch[-1].position
         return len(batch)

@@ -194,7 +194,14 @@ class Decider:
 def _cause_of(message: Input) -> Cause:
     envelope = message.envelope
     signed = message.signed.digest if message.signed else None
-    return Cause(envelope.source, envelope.id, envelope.causationid, envelope.correlationid, signed)
+    return Cause(
+        envelope.source,
+        envelope.id,
+        envelope.causationid,
+        envelope.correlationid,
+        signed,
+        envelope.trace,
+    )
 
 
 def _compared(message: Input | Unreadable, before: CommandResult) -> bytes:

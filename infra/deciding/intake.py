@@ -25,7 +25,7 @@ from domain.aggregates import command_types, stream_of
 from domain.kernel import Command, Refused, Value
 from domain.values import Instant, Slug, plain
 from infra.tlog import cloudevents, codec, dsse
-from infra.tlog.cloudevents import PREFIX
+from infra.tlog.cloudevents import PREFIX, Trace
 from infra.tlog.dsse import Signed
 
 LARGEST = 2**20
@@ -68,10 +68,18 @@ class Envelope(Value):
     """When it was recorded; only simulated stores take it."""
     traceparent: Name | None = None
     """The trace that the event belongs to (W3C Trace Context); a malformed one is ignored."""
-    tracestate: Name | None = None
+    tracestate: str | None = None
     """The state of the trace (W3C Trace Context)."""
     data: Command
     """The fields of the command."""
+
+    @property
+    def trace(self) -> Trace | None:
+        """The trace that the event belongs to, if it belongs to one."""
+        if self.traceparent is None:
+            return None
+        state = {} if self.tracestate is None else {"tracestate": self.tracestate}
+        return {"traceparent": self.traceparent, **state}
 
 
 _ATTRIBUTES = frozenset(Envelope.model_fields)

@@ -14,8 +14,9 @@ from infra.deciding.batch import Batch
 from infra.deciding.logs import Log, Logs
 from infra.deciding.pseudonyms import Pseudonymizer, Pseudonyms
 from infra.deciding.states import States, partnership_of
-from infra.store.records import NOTHING, placed_at
+from infra.store.records import NOTHING, TRACE, Kept, placed_at, trace_key
 from infra.tlog import codec
+from infra.tlog.cloudevents import Trace
 from projections.alerts import ALERTS, STATE, AlertsState
 from projections.breaches import CONCERNED, Judged, judge
 from projections.settlement import AGREED, SETTLEMENT, TOTALS, ledger
@@ -27,13 +28,17 @@ RULES_SOURCE = "accord:rules"
 
 
 class Cause(NamedTuple):
-    """Why an event is recorded: the source and its id, the event that led to it, the signature."""
+    """Why an event is recorded: the source and its id, the event that led to it, the signature.
+
+    `trace` is kept with the event, and is no part of it.
+    """
 
     source: str
     source_id: str
     causation_id: str | None = None
     correlation_id: str | None = None
     signed: str | None = None
+    trace: Trace | None = None
 
 
 class Recorder:
@@ -95,10 +100,13 @@ class Recorder:
         ]
         self.batch.events += recorded
         self.states.move(stream, after, name, len(recorded), act)
+        if cause.trace:
+            trace = codec.canonical(cause.trace)
+            self.batch.kept += [Kept(TRACE, name, trace_key(each), trace) for each in recorded]
         if names is not None:
             self._remember(name, names, decided)
         if name in self.judged or self.states.partnership(name).rules:
-            self._judge(name, recorded, first)
+            self._judge(name, recorded, first, cause.trace)
 
     def _depends_on_log(
         self, name: str, decided: list[Event], cause: Cause, names: Pseudonymizer | None
@@ -126,7 +134,7 @@ class Recorder:
 
     # --- agreed rules ---
 
-    def _judge(self, name: str, recorded: list[Recorded], first: int) -> None:
+    def _judge(self, name: str, recorded: list[Recorded], first: int, trace: Trace | None) -> None:
         """Judge the agreed rules on new events, and record the breaches that they find."""
         for index, each in enumerate(recorded, first):
             if type(each.event) not in CONCERNED:
@@ -137,20 +145,20 @@ class Recorder:
             self.judged[name] = judged
             if breaches:
                 act = aggregates.rules_act(each.act)
-                cause = Cause(RULES_SOURCE, each.event_id, each.event_id)
+                cause = Cause(RULES_SOURCE, each.event_id, each.event_id, trace=trace)
                 self.record(name, breaches, act, cause)
-                self._carry_out(name, act, self.batch.events[-1].event_id)
+                self._carry_out(name, act, self.batch.events[-1].event_id, trace)
 
     def _judged_before(self, name: str, index: int) -> Judged:
         log = self._log(name, index)
         state: AlertsState | None = self._logs.rows(ALERTS, log, [STATE]).get(STATE)
         return state.judged if state else Judged()
 
-    def _carry_out(self, name: str, act: Act, because: str) -> None:
+    def _carry_out(self, name: str, act: Act, because: str, trace: Trace | None) -> None:
         number = 0
         while actions := aggregates.carry_out(self.states.partnership(name), act):
             number += 1
-            cause = Cause(RULES_SOURCE, f"{because}/{number}", because)
+            cause = Cause(RULES_SOURCE, f"{because}/{number}", because, trace=trace)
             self.record(name, actions, act, cause)
 
     # --- the log as it will be ---

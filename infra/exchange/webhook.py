@@ -30,6 +30,7 @@ class Webhook:
             "type": cloudevents.PREFIX + ALERT_TYPES[AlertState(change.body["state"])],
             "subject": change.partnership,
             "time": change.body["recorded_at"],
+            **(change.trace or {}),
             "data": change.body,
         }
         status, _ = post(self.url, canonical(event), cloudevents.STRUCTURED, TIMEOUT)

@@ -10,6 +10,7 @@ from domain.recorded import Recorded
 from infra.store.mapper import PlacedEvent
 from infra.store.records import Row
 from infra.tlog import cloudevents
+from infra.tlog.cloudevents import Trace
 from infra.tlog.codec import EVENT_ID_DIGITS, canonical, decode
 from infra.tlog.notes import Note
 
@@ -120,8 +121,11 @@ def recorded(message: Received) -> Recorded:
     return found
 
 
-def event(topic: str, stored: PlacedEvent) -> Message:
-    """Return a recorded event as a message: its canonical bytes, with its place in the headers."""
+def event(topic: str, stored: PlacedEvent, trace: Trace | None = None) -> Message:
+    """Return a recorded event as a message: its canonical bytes, with its place in the headers.
+
+    `trace` is that of the command that caused it.
+    """
     envelope = orjson.loads(stored.state)
     return Message(
         topic,
@@ -135,6 +139,7 @@ def event(topic: str, stored: PlacedEvent) -> Message:
             recordedtime=envelope["recorded_at"],
             index=stored.index,
             position=stored.position,
+            **(trace or {}),
         ),
     )
 
@@ -147,7 +152,7 @@ def emitted(topic: str, key: str, body: Row, *, type: str, **attributes: str) ->
 
 
 def refused(topic: str, raw: bytes, subject: str, why: Row) -> Message:
-    """Return the refusal of an input; its identifier is a hash of the input.
+    """Return the refusal of an input with its trace; its identifier is a hash of the input.
 
     The input itself is kept only in the store, where the names in it can be erased.
     """
@@ -159,6 +164,7 @@ def refused(topic: str, raw: bytes, subject: str, why: Row) -> Message:
             id=sha256(raw).hexdigest()[:EVENT_ID_DIGITS],
             type=f"{cloudevents.PREFIX}InputRefused",
             subject=subject or None,
+            **cloudevents.trace_of(raw),
         ),
     )
 

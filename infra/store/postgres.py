@@ -4,6 +4,8 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, Self
 
+import orjson
+
 from infra.store.event_log import EventLog
 from infra.store.postgres_datastore import (
     Datastore,
@@ -20,6 +22,7 @@ from infra.store.records import (
     RefusalState,
     UnknownSchema,
 )
+from infra.tlog.cloudevents import Trace
 from infra.tlog.codec import utc
 
 # The key of partnership and index finds each next name, so the events between are not read.
@@ -163,6 +166,15 @@ class PostgresStore(EventLog):
             list(types),
         )
         return [partnership for (partnership,) in found]
+
+    def traces(self, first: int, last: int) -> dict[int, Trace]:
+        """Return the traces of the events from position `first` to `last` that have one."""
+        found = self.datastore.all(
+            "SELECT position, trace FROM history.traces WHERE position BETWEEN %s AND %s",
+            first,
+            last,
+        )
+        return {position: orjson.loads(trace) for position, trace in found}
 
     def kept(
         self, kind: str, partnership: str, keys: Iterable[str] | None = None

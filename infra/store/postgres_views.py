@@ -128,9 +128,12 @@ class PostgresViews(StoredViews):
         self, after: int = 0, limit: int = 500, partnership: str | None = None
     ) -> list[StoredOutput]:
         found = self.datastore.all(
-            f"""SELECT id, projection, partnership, kind, body, cause_index, number, version
-            FROM views.outputs WHERE number > %s {"AND partnership = %s" if partnership else ""}
-            ORDER BY number LIMIT %s""",  # noqa: S608 - written just here
+            f"""SELECT o.id, o.projection, o.partnership, o.kind, o.body, o.cause_index, o.number,
+                o.version, t.trace
+            FROM views.outputs o LEFT JOIN history.traces t
+                ON t.partnership = o.partnership AND t.idx = o.cause_index
+            WHERE o.number > %s {"AND o.partnership = %s" if partnership else ""}
+            ORDER BY o.number LIMIT %s""",  # noqa: S608 - written just here
             *(after, *([partnership] if partnership else []), limit),
         )
         return [StoredOutput(*row) for row in found]

@@ -9,6 +9,7 @@ import orjson
 
 from domain.recorded import Recorded
 from infra.settings import NoSuchStore
+from infra.tlog.cloudevents import Trace
 from infra.tlog.merkle import Node, Tree
 
 Key = tuple[str, str]
@@ -93,13 +94,23 @@ class Refusal:
 class Kept:
     """Something that is stored outside the log, so that it can be deleted; the log has its hash.
 
-    `kind` says what it is (a signed command, a person's name), and `key` is the hash.
+    `kind` says what it is (a signed command, a person's name), and `key` is the hash. The trace of
+    an event is kept in the same way, under another key, because a trace is no part of the record.
     """
 
     kind: str
     partnership: str
     key: str
     body: bytes
+
+
+TRACE = "trace"
+"""The kind of the trace of an event, as JSON; its key is `trace_key`."""
+
+
+def trace_key(event: Recorded) -> str:
+    """Return the key under which the trace of an event is kept: its stream and its version."""
+    return f"{event.stream}@{event.version}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +126,8 @@ class Output:
     """A message of a projection, published once. `id` is made from its cause.
 
     `cause_index` is the index of the event that caused it, and `version` the version of the fold.
-    `number` orders the outputs of all projections; the store assigns it.
+    `number` orders the outputs of all projections; the store assigns it. `trace` is that of the
+    event that caused it, which is stored with the event.
     """
 
     id: str
@@ -126,6 +138,7 @@ class Output:
     cause_index: int
     number: int = 0
     version: int = 1
+    trace: Trace | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +153,7 @@ class StoredOutput:
     cause_index: int
     number: int
     version: int
+    trace: bytes | None = None
 
     def read(self) -> Output:
         """Return the output. Raises `ValueError` if its body is not JSON."""
@@ -152,6 +166,7 @@ class StoredOutput:
             self.cause_index,
             self.number,
             self.version,
+            orjson.loads(self.trace) if self.trace else None,
         )
 
 

@@ -8,6 +8,7 @@ from infra.store.records import (
     LIVE,
     NOTHING,
     REBUILD,
+    TRACE,
     Behind,
     Fold,
     Key,
@@ -137,10 +138,15 @@ class SqliteViews(StoredViews):
     def stored_outputs(
         self, after: int = 0, limit: int = 500, partnership: str | None = None
     ) -> list[StoredOutput]:
-        only = "" if partnership is None else "AND partnership = ?3"
+        only = "" if partnership is None else "AND o.partnership = ?3"
         found = self.datastore.all(
-            f"""SELECT id, projection, partnership, kind, body, cause_index, number, version
-            FROM outputs WHERE number > ?1 {only} ORDER BY number LIMIT ?2""",  # noqa: S608
+            f"""SELECT o.id, o.projection, o.partnership, o.kind, o.body, o.cause_index, o.number,
+                o.version, k.body
+            FROM outputs o
+            LEFT JOIN events e ON e.partnership = o.partnership AND e.idx = o.cause_index
+            LEFT JOIN kept k ON k.kind = '{TRACE}' AND k.partnership = e.partnership
+                AND k.key = e.stream || '@' || e.version
+            WHERE o.number > ?1 {only} ORDER BY o.number LIMIT ?2""",  # noqa: S608 - no values
             *(after, limit) if partnership is None else (after, limit, partnership),
         )
         return [StoredOutput(*row) for row in found]

@@ -228,6 +228,14 @@ Trace = dict[str, str]
 """The trace of an event: `TRACE`, as far as it has them."""
 
 
+def trace_of(raw: bytes) -> Trace:
+    """Return the trace of an event in structured JSON; nothing if the bytes are not JSON."""
+    try:
+        return trace(orjson.loads(raw.removeprefix(BOM_UTF8)))
+    except orjson.JSONDecodeError:
+        return {}
+
+
 def trace(attributes: Any) -> Trace:  # noqa: ANN401 - any JSON value
     """Return the trace in an event's attributes, in the form of W3C Trace Context; else nothing.
 

@@ -18,7 +18,7 @@ from infra.store.postgres_recorder import CHANNEL
 from infra.store.records import NOTHING, UnknownSchema
 from tests.infra.noted import noted
 
-MIGRATIONS = ["0001_history_and_views.sql", "0002_epoch.sql"]
+MIGRATIONS = ["0001_history_and_views.sql", "0002_epoch.sql", "0003_traces.sql"]
 
 
 def ask(address: str, statement: str) -> list[tuple[object, ...]]:

@@ -8,8 +8,9 @@ from psycopg.errors import InsufficientPrivilege
 
 from infra.bootstrap import open_store
 from infra.settings import Settings
+from infra.store.postgres import PostgresStore
 from infra.store.postgres_datastore import ROLES, migrate
-from infra.store.records import Kept, Key, Output, Refusal, Row
+from infra.store.records import TRACE, Kept, Key, Output, Refusal, Row, trace_key
 from tests.infra.noted import NOON, noted
 from tests.infra.saving import saved
 from tests.journeys.production import PASSWORD, as_user
@@ -94,6 +95,11 @@ def test_the_writer_appends_the_folder_saves_and_the_reader_reads_both(address: 
     try:
         (appended,) = writer.append([noted("acme")])
         assert list(folder.of("acme")) == [appended]
+        assert isinstance(folder, PostgresStore)
+        writer.append(
+            [], [], [], [Kept(TRACE, "acme", trace_key(appended), b'{"traceparent":"x"}')]
+        )
+        assert folder.traces(0, 0) == {0: {"traceparent": "x"}}
         refused = Refusal("crm", "9", None, None, "r", "d", "m", None, NOON, b"x")
         writer.append([], [], [refused], [Kept("person", "acme", "k", b"x")])
         writer.redact([replace(each, raw=b"", state="erased") for each in writer.refusals()])

@@ -1,0 +1,143 @@
+"""The trace of a command is kept beside its events, and goes out with what they cause."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import orjson
+import pytest
+
+from consumers.publisher import _alert
+from infra.bootstrap import Accord, bootstrap, init
+from infra.deciding.decision import CLOCK_SOURCE
+from infra.deciding.recording import RULES_SOURCE
+from infra.exchange.webhook import Webhook
+from infra.kafka import messages
+from infra.settings import Settings
+from infra.store.mapper import PlacedEvent
+from infra.store.postgres import PostgresStore
+from infra.store.records import NOTHING, TRACE, trace_key
+from infra.tlog.cloudevents import Trace
+from infra.tlog.codec import encode
+from tests.feeds import FEEDS, played
+from tests.infra.messages import beginning
+from tests.infra.test_kafka import received
+from tests.infra.test_sinks import Receiver
+
+ASKED: dict[tuple[str, str], Trace] = {}
+"""The trace of each message of the examples, by source and id."""
+
+
+def with_traces() -> Iterator[bytes]:
+    """Yield the messages of the examples, each with a trace of its own."""
+    for number, raw in enumerate(raw for feed in FEEDS for raw in feed.read_bytes().splitlines()):
+        event = orjson.loads(raw)
+        trace = {"traceparent": parent(number), "tracestate": f"accord={number}"}
+        ASKED[event["source"], event["id"]] = trace
+        yield orjson.dumps(event | trace)
+
+
+def parent(number: int) -> str:
+    return f"00-{number + 1:032x}-{number + 1:016x}-01"
+
+
+@pytest.fixture
+def traced(address: str) -> Iterator[Accord]:
+    settings = Settings(store=address)
+    init(settings, simulated=True)
+    with bootstrap(settings) as accord:
+        accord.service.handle(list(with_traces()))
+        accord.catch_up()
+        yield accord
+
+
+def of_command(accord: Accord, partnership: str, index: int) -> Trace | None:
+    """Return the trace of the command that caused an event, directly or by an agreed rule."""
+    (event,) = accord.history.of(partnership, index, index + 1)
+    if event.source == RULES_SOURCE:
+        before = accord.history.of(partnership, 0, index)
+        (cause,) = (each.index for each in before if each.event_id == event.causation_id)
+        return of_command(accord, partnership, cause)
+    return ASKED[event.source, event.source_id] if event.source != CLOCK_SOURCE else None
+
+
+def test_a_trace_is_kept_with_each_event_and_changes_no_recorded_byte(
+    traced: Accord, tmp_path: Path
+) -> None:
+    with played(tmp_path / "plain") as plain:
+        for name in plain.history.partnerships():
+            assert list(traced.history.bodies(name)) == list(plain.history.bodies(name))
+
+    for event in traced.history.after(NOTHING, 10_000):
+        kept = traced.history.kept(TRACE, event.partnership, [trace_key(event)])
+        asked = of_command(traced, event.partnership, event.index)
+        assert [orjson.loads(each) for each in kept.values()] == ([asked] if asked else [])
+
+
+def test_an_alert_has_the_trace_of_the_command_that_caused_it(traced: Accord) -> None:
+    outputs = traced.views.outputs(limit=10_000)
+    expected = [of_command(traced, each.partnership, each.cause_index) for each in outputs]
+
+    assert [each.trace for each in outputs] == expected
+    assert any(expected)
+    for each in outputs:
+        sent = messages.attributes(received(_alert("accord.alerts", each)))
+        assert {name: sent[name] for name in each.trace or {}} == (each.trace or {})
+
+
+@pytest.mark.parametrize("address", ["postgres"], indirect=True)
+def test_the_relay_finds_the_traces_of_the_events_that_it_sends(traced: Accord) -> None:
+    store = traced.history
+    assert isinstance(store, PostgresStore)
+    stored = store.stored_after(NOTHING, 10_000)
+    traces = store.traces(10, 200)
+
+    assert set(traces) <= set(range(10, 201))
+    for each in stored[10:201]:
+        event = traced.history.after(each.position - 1, 1)[0]
+        assert traces.get(each.position) == of_command(traced, event.partnership, event.index)
+
+
+def test_a_recorded_event_is_a_message_with_its_trace(traced: Accord) -> None:
+    (event, *_) = traced.history.after(NOTHING, 1)
+    placed = PlacedEvent(encode(event), 1, 0)
+    trace = {"traceparent": parent(0), "tracestate": "accord=0"}
+
+    sent = messages.attributes(received(messages.event("t", placed, trace)))
+    assert (sent["traceparent"], sent["tracestate"]) == (parent(0), "accord=0")
+    assert "traceparent" not in messages.attributes(received(messages.event("t", placed)))
+
+
+def test_the_same_event_with_another_trace_is_a_duplicate_and_the_first_trace_stays(
+    accord: Accord,
+) -> None:
+    first, again = (beginning("acme", traceparent=parent(number)) for number in (1, 2))
+
+    outcomes = accord.service.handle([first]) + accord.service.handle([again])
+
+    assert [each.status for each in outcomes] == ["accepted", "duplicate"]
+    assert accord.history.kept(TRACE, "acme") == {
+        "acme@1": orjson.dumps({"traceparent": parent(1)})
+    }
+
+
+def test_a_refusal_has_the_trace_of_its_input() -> None:
+    raw = beginning("acme", traceparent=parent(1), tracestate="a=b")
+
+    for sent, trace in (
+        (raw, {"traceparent": parent(1), "tracestate": "a=b"}),
+        (b"no JSON", {}),
+        (b"[]", {}),
+        (beginning("acme", traceparent="none"), {}),
+    ):
+        found = messages.attributes(received(messages.refused("t", sent, "acme", {})))
+        assert {name: found[name] for name in found if name.startswith("trace")} == trace
+
+
+def test_a_webhook_is_posted_the_trace_of_the_alert(traced: Accord) -> None:
+    receiver = Receiver()
+    change = next(each for each in traced.views.outputs(limit=10_000) if each.trace)
+    with receiver.serving() as url:
+        Webhook(url).deliver(change)
+
+    (posted,) = receiver.events
+    assert {name: posted[name] for name in change.trace or {}} == change.trace
