@@ -58,37 +58,30 @@ class Figure:
         Exact | None,
         Field(description="Null for a ratio over nothing: no leads at all is not 0 % (C20)."),
     ]
-    """The value, as a decimal string."""
     unit: Annotated[
         str,
         Field(description="The unit: a currency, or one of the catalogue, such as `percent`."),
     ]
-    """The unit: a currency, `percent`, `count` or another one of the catalogue."""
     source: Annotated[
         str,
         Field(description="`counted`, or the tool that reported it; several are joined by `+`."),
     ]
-    """The source of the event: the service that sent it."""
     numerator: Annotated[
         Exact | None,
         Field(description="The numerator, where the figure is a ratio."),
     ] = None
-    """The numerator, where the figure is a ratio."""
     denominator: Annotated[
         Exact | None,
         Field(description="The denominator, where the figure is a ratio."),
     ] = None
-    """The denominator, where the figure is a ratio."""
     note: Annotated[
         str | None,
         Field(description="Why there is no value, or why it is no evidence."),
     ] = None
-    """A remark about the data."""
     reports: Annotated[
         tuple[int, ...],
         Field(description="The indexes of the events that reported it; empty if it was counted."),
     ] = ()
-    """The reports of the figure, by tool."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,12 +92,10 @@ class Against:
         Exact,
         Field(description="The difference, in points of percent or in the unit of the metric."),
     ]
-    """The difference, in points of percent or in the unit of the metric."""
     factor: Annotated[
         Exact,
         Field(description="The figure as a multiple of the other one."),
     ]
-    """The figure as a multiple of the other one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

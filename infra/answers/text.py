@@ -28,7 +28,6 @@ class Line:
     """One line, wrapped between words where the terminal ends."""
 
     text: str = ""
-    """The text."""
     style: str = ""
     indent: int = 0
 

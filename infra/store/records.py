@@ -440,7 +440,6 @@ class Behind(NamedTuple):
     """A partnership in a rebuild: the index of its last folded event there, and in the views."""
 
     partnership: str
-    """The partnership."""
     rebuilt: int
     live: int
 
