@@ -888,10 +888,21 @@ _EXIT = [
 LIFE = (*_EXPLORATION, *_FORMATION, *_EXECUTION, *_SCALING, *_RENEWAL, *_EXIT)
 """From the beginning to the end, each step legal after those before it."""
 
-FIRST_KEY, SECOND_KEY = "A" * 42 + "A=", "B" * 42 + "A="
-"""Two keys in form; whether a key is any good is not the domain's to say."""
+FIRST_KEY = "iojj3XQJ8ZX9UtstPLpdcspnCb8dlBIb83SIAbQPb1w="
+PROOF = "5k7IxPYNSw8enF6oJ+9K+9qWucnOKpVWRUPBcVO7CeePlwrH+p+t6nfR9Kb/lH5FC0OHlDCHTT23LOfczzVhBw=="
+"""A key whose 32 bytes of seed are all 1, and its signature over partnership, party and key."""
 
-PROOF = "C" * 85 + "A=="
+SECOND_KEY = "gTl3Dqh9F19Wo1Rmw0x+zMuNipG07jeiXfYPW4/Js5Q="
+SECOND_PROOF = (
+    "7PJr/hzKfJR7xCQCcswL8jliTfPKZFSFkU1K9oz48iWFqm7mCFVp3n7sGa2GMPhTPIXUyYJG28neMerb/xYRDw=="
+)
+"""The same for the seed of bytes that are all 2."""
+
+FIRST_ID = "34750f98bd59fcfc"
+"""The identifier of the first key."""
+
+BORIS = "person:b27f4d6b891a3e748b256fdaea5e014472b0b98da0e42ae4602fdbaa0f909480"
+"""The commitment to the name Boris in this partnership, in every simulated store."""
 
 ELSEWHERE = (
     Step("2025-10-21", OURS, CloseExploration(reason="The market is too small.")),
@@ -906,10 +917,10 @@ ELSEWHERE = (
     Step(
         "2026-01-06",
         OURS,
-        RotateKey(key=SECOND_KEY, proof=PROOF, replaces="66687aadf862bd77"),
+        RotateKey(key=SECOND_KEY, proof=SECOND_PROOF, replaces=FIRST_ID),
     ),
-    Step("2026-01-06", OURS, RevokeKey(keyid="66687aadf862bd77", reason="A laptop was lost.")),
-    Step("2026-03-02", THEIRS, ErasePerson(person="person:" + "b0" * 32, reason="Boris asked.")),
+    Step("2026-01-06", OURS, RevokeKey(keyid=FIRST_ID, reason="A laptop was lost.")),
+    Step("2026-03-02", THEIRS, ErasePerson(person=BORIS, reason="Boris asked.")),
 )
 """The commands for which such a life has no place: another end, what is no partnership's, keys,
 since what follows a key is signed, and what names a person as only the door knows them."""

@@ -1,39 +1,22 @@
-"""Which events can be sent: their types, and the JSON Schema of one."""
+"""Which events can be sent: their types by stage, and the fields and an example of one."""
 
 from collections.abc import Iterator
+from itertools import groupby
 from typing import Annotated, Any
 
+import orjson
+
 from domain.aggregates import command_types
-from domain.kernel import Command, Refused, Stage
+from domain.kernel import NOT_ENDED, Command, Refused, Stage
+from infra.answers.field_table import EventField, fields
 from infra.answers.logs import NotFound
 from infra.answers.question import Item, Panel, Parameter, Question
-from infra.answers.text import Block, Json, Note, Table
+from infra.answers.text import Block, Line, Note, Table, Verbatim
 from infra.deciding import intake
 from infra.tlog import cloudevents
 
-CHAPTERS = (
-    "exploration",
-    "markets",
-    "formation",
-    "governance",
-    "priors",
-    "sharing",
-    "execution",
-    "health",
-    "experiment",
-    "scaling",
-    "renewal",
-    "gates",
-    "partnership",
-    "deal",
-    "entry",
-    "settlement",
-    "dispute",
-    "people",
-    "reported_figure",
-    "program",
-)
-"""The modules of `domain` that define commands, in the order of a partnership's life."""
+TO_BEGIN, AT_ANY_TIME = "to begin", "in every stage"
+"""The groups of the commands that belong to no single stage."""
 
 
 class EventType(Item):
@@ -43,8 +26,14 @@ class EventType(Item):
     """The event's `type`: `accord.` and the command."""
     summary: str
     """What the command asks for."""
+    group: str
+    """The first stage in which it is allowed, or `to begin`, or `in every stage`."""
     stages: tuple[Stage, ...]
-    """The stages in which it can be asked for."""
+    """The stages in which it is allowed."""
+    fields: tuple[EventField, ...] | None = None
+    """The fields of its data, where one type is asked for."""
+    example: dict[str, Any] | None = None
+    """A whole event, where one type is asked for."""
     json_schema: dict[str, Any] | None = None
     """The JSON Schema of the whole event, where one type is asked for."""
 
@@ -53,7 +42,9 @@ class EventTypes(Item):
     """The types of events, in the order of a partnership's life."""
 
     items: tuple[EventType, ...]
-    """The items, in order."""
+    """The types, by group."""
+    attributes: tuple[EventField, ...]
+    """The attributes that every event has around its data."""
 
 
 def ask(
@@ -61,43 +52,108 @@ def ask(
         str | None, Parameter("Such as SignAgreement.", "TYPE", positional=True)
     ] = None,
 ) -> EventTypes:
-    """Return every type, or one with its JSON Schema. Raises `NotFound` for an unknown type."""
-    commands = {cloudevents.PREFIX + name: each for name, each in command_types().items()}
+    """Return every type, or one with its fields, an example and its JSON Schema.
+
+    Raises `NotFound` for an unknown type.
+    """
+    # Other commands do not wait for the examples to be made.
+    from domain.examples import EXAMPLES  # noqa: PLC0415
+
     if type is None:
-        in_order = sorted(commands.items(), key=lambda each: _chapter(each[1]))
-        return EventTypes(items=tuple(_type(name, each) for name, each in in_order))
+        in_order = sorted(EXAMPLES, key=lambda each: _GROUPS.index(group(each)))
+        return EventTypes(items=tuple(map(_type, in_order)), attributes=_attributes())
     try:
         schema = intake.schema(type)
     except Refused as refused:
         raise NotFound(refused.detail, refused.hint) from refused
-    name = type if type.startswith(cloudevents.PREFIX) else cloudevents.PREFIX + type
-    return EventTypes(items=(_type(name, commands[name], schema),))
+    command = command_types()[type.removeprefix(cloudevents.PREFIX)]
+    return EventTypes(items=(_described(command, schema),), attributes=_attributes())
 
 
-def _type(name: str, command: type[Command], schema: dict[str, Any] | None = None) -> EventType:
+def group(command: type[Command]) -> str:
+    """Return the group of a command: the first stage in which it is allowed, or none of them."""
+    stages = [stage for stage in Stage if stage in command.stages]
+    if not stages:
+        return TO_BEGIN
+    return AT_ANY_TIME if set(stages) >= NOT_ENDED else stages[0].value
+
+
+_GROUPS = [TO_BEGIN, *(stage.value for stage in Stage), AT_ANY_TIME]
+
+
+def _attributes() -> tuple[EventField, ...]:
+    schema = intake.Envelope.model_json_schema()
+    return tuple(each for each in fields(schema) if each.field != "data")
+
+
+def _type(command: type[Command]) -> EventType:
     return EventType(
-        type=name,
+        type=cloudevents.PREFIX + command.__name__,
         summary=(command.__doc__ or "").partition("\n")[0],
+        group=group(command),
         stages=tuple(stage for stage in Stage if stage in command.stages),
-        json_schema=schema,
     )
 
 
-def _chapter(command: type[Command]) -> int:
-    module = command.__module__.removeprefix("domain.")
-    return CHAPTERS.index(module) if module in CHAPTERS else len(CHAPTERS)
+def _described(command: type[Command], schema: dict[str, Any]) -> EventType:
+    from infra.answers.example_events import example  # noqa: PLC0415
+
+    given = example(command)
+    return _type(command).model_copy(
+        update={
+            "fields": tuple(fields(command.model_json_schema())),
+            "example": given,
+            "json_schema": schema | {"examples": [given]},
+        }
+    )
 
 
 def text(found: EventTypes) -> Iterator[Block]:
-    """Yield a line for each type; or the JSON Schema of the one that was asked for."""
-    for each in found.items:
-        if each.json_schema is not None:
-            yield Json(each.json_schema)
-            if "Metric" in each.type:
-                yield Note("The metrics and their units: accord metrics.")
-            return
-    yield Table(["TYPE", "WHAT IT ASKS FOR"], [(each.type, each.summary) for each in found.items])
-    yield Note("The JSON Schema of one: accord schema TYPE. The metrics: accord metrics.")
+    """Yield a line for each type by group; or the fields and an example of the one asked for."""
+    one = found.items[0]
+    if one.fields is not None:
+        yield from _text_of_one(one)
+        return
+    for name, types in groupby(found.items, key=lambda each: each.group):
+        rows = [(each.type, each.summary) for each in types]
+        yield Table(["TYPE", "WHAT IT ASKS FOR"], rows, title=name)
+        yield Line()
+    yield _table(found.attributes, "attributes of every event", "ATTRIBUTE")
+    yield Note(
+        "The fields of one, and an example: accord schema TYPE. The metrics: accord metrics."
+    )
+
+
+def _text_of_one(one: EventType) -> Iterator[Block]:
+    yield Line(f"{one.type}: {one.summary}")
+    yield Line(f"Allowed in: {', '.join(one.stages) or 'no stage, but ' + one.group}.")
+    yield Line()
+    yield _table(one.fields or (), "data", "FIELD")
+    yield Line()
+    yield Line("example", "bold")
+    yield Verbatim(orjson.dumps(one.example).decode() + "\n")
+    if "Metric" in one.type:
+        yield Note("The metrics and their units: accord metrics.")
+    yield Note(
+        f"The JSON Schema: accord schema {one.type.removeprefix(cloudevents.PREFIX)} --json."
+    )
+
+
+def _table(rows: tuple[EventField, ...], title: str, head: str) -> Table:
+    return Table(
+        [head, "TYPE", "FORMAT", "REQUIRED", "MEANING"],
+        [
+            (each.field, each.type, each.format or "", _required(each), each.meaning)
+            for each in rows
+        ],
+        title=title,
+    )
+
+
+def _required(field: EventField) -> str:
+    if field.required:
+        return "yes"
+    return "no" if field.default in (None, [], {}) else f"no ({field.default})"
 
 
 SCHEMA = Question(
@@ -105,6 +161,6 @@ SCHEMA = Question(
     ask,
     text,
     path="/v1/schema",
-    help="List the types of events that can be sent, or show the JSON Schema of one.",
+    help="List the types of events that can be sent, or show the fields and an example of one.",
     panel=Panel.INGEST,
 )

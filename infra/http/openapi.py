@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.json_schema import models_json_schema
 
+from domain.aggregates import command_types
 from infra.answers import changes
 from infra.answers.table import QUESTIONS
 from infra.deciding import intake
@@ -181,6 +182,9 @@ POST_PROBLEMS: Final[dict[int | str, Schema]] = {
 
 def _schemas() -> Schema:
     """Return the schemas of all events, their union `Event`, all answers, and problems."""
+    # The server does not wait for the examples to be made.
+    from infra.answers.example_events import example  # noqa: PLC0415
+
     models = intake.envelope_types()
     answers = {each.answer for each in QUESTIONS}
     # The form of an alert comes with the answers.
@@ -196,6 +200,8 @@ def _schemas() -> Schema:
         ref_template=_REF + "{model}",
     )
     mapping = {wire: refs[model, "validation"]["$ref"] for wire, model in sorted(models.items())}
+    for command in command_types().values():
+        document["$defs"][f"{command.__name__}Event"]["examples"] = [example(command)]
     one = {
         "description": "A CloudEvent 1.0; its `type` says what its `data` is.",
         "oneOf": [{"$ref": ref} for ref in mapping.values()],

@@ -9,6 +9,7 @@ from domain import aggregates
 from domain.agreement import (
     TermsProposed,
 )
+from domain.examples import FIRST_ID
 from domain.execution import KickoffHeld
 from domain.formation import (
     AgreementSigned,
@@ -24,7 +25,6 @@ from domain.keyring import (
     RegisterKey,
     RevokeKey,
     RotateKey,
-    key_id,
 )
 from tests.documents import REPOSITORY
 from tests.life import FIRST_KEY, OURS, PROOF, SECOND_KEY, STRANGER, THEIRS, after, at, example
@@ -32,7 +32,7 @@ from tests.stories import Story
 
 FORMAT = REPOSITORY / "infra" / "evidence" / "verifiers" / "FORMAT.md"
 REGISTER, ROTATE, REVOKE = example(RegisterKey), example(RotateKey), example(RevokeKey)
-FIRST, SECOND = key_id(bytes(32)), KeyRotated.of(ROTATE).name
+FIRST, SECOND = FIRST_ID, KeyRotated.of(ROTATE).name
 THIRD = b64encode(bytes(31) + b"3").decode()
 
 
