@@ -21,6 +21,7 @@ from infra.cli import (  # noqa: F401 - they add their commands
     settle,
     sign,
     up,
+    validate,
     verify,
     witness,
 )

@@ -70,7 +70,7 @@ def play(accord: "Accord", files: list[str], receipts: Path | None = None) -> Ta
     signed = accord.signed_receipts() if receipts else None
     with ExitStack() as stack:
         written = stack.enter_context(receipts.open("ab")) if receipts else None
-        feeds = [(name, stack.enter_context(_open(name))) for name in files]
+        feeds = [(name, stack.enter_context(opened_feed(name))) for name in files]
         bar = stack.enter_context(printing.progress())
         for name, feed in feeds:
             raws = _watched(cloudevents.stream(feed), name, bar)
@@ -139,7 +139,8 @@ def refusals(refused: Iterable[RefusedEvent], indent: int) -> Iterator[Block]:
 # --- files -------------------------------------------------------------------------------------
 
 
-def _open(name: str) -> IO[bytes]:
+def opened_feed(name: str) -> IO[bytes]:
+    """Return a feed by the name of its file, or standard input. Raises `OSError`."""
     return sys.stdin.buffer if name == STANDARD_INPUT else Path(name).open("rb")
 
 

@@ -7,6 +7,7 @@ conflict and decides again.
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 
 from domain import aggregates
 from domain.kernel import Event
@@ -57,10 +58,33 @@ class Service:
         self._operator = operator
         self._loader = Loader(history, salts)
         self._logs = Logs(history, views, root_at)
+        self._anew: Callable[[], Service] = partial(
+            Service,
+            history,
+            clock,
+            simulated=simulated,
+            salts=salts,
+            operator=operator,
+            root_at=root_at,
+            views=views,
+        )
 
     def handle(self, raws: Sequence[bytes]) -> list[Outcome]:
         """Decide messages, each a CloudEvent in structured JSON; return their outcomes in order."""
         return self._commit([intake.read(raw) for raw in raws])
+
+    def validate(self, raws: Sequence[bytes]) -> list[Outcome]:
+        """Return the outcomes that these messages would have, in order, and record nothing.
+
+        Each is decided on what the ones before it would have recorded. Any thread may call this.
+        """
+        inputs = [intake.read(raw) for raw in raws]
+        for _ in range(ATTEMPTS):
+            # What is decided here never happened, so nothing of it may stay in the caches.
+            recorder = self._anew()._decided(inputs)  # noqa: SLF001 - of the same class
+            if recorder is not None:
+                return recorder.batch.outcomes(recorder.batch.events)
+        return [unsettled(each) for each in inputs]
 
     def ask(self, raw: bytes) -> Outcome:
         """Decide a message of the operator's own, which may use the operator's sources."""
@@ -114,6 +138,13 @@ class Service:
         self, inputs: Sequence[Input | Unreadable], *, again: bool, own: bool
     ) -> list[Outcome] | None:
         """Decide and append these inputs; None if another writer was first."""
+        recorder = self._decided(inputs, again=again, own=own)
+        return None if recorder is None else self._append(recorder)
+
+    def _decided(
+        self, inputs: Sequence[Input | Unreadable], *, again: bool = False, own: bool = False
+    ) -> Recorder | None:
+        """Decide these inputs; None if another writer was first."""
         readable = [each for each in inputs if isinstance(each, Input)]
         cited = (aggregates.rests_on(each.subject, each.envelope.data) for each in readable)
         states = self._loader.states(
@@ -129,7 +160,7 @@ class Service:
         except Conflict:
             self._loader.forget(states.ends)
             return None
-        return self._append(decider.recorder)
+        return decider.recorder
 
     def _append_own(self, name: str, record: Callable[[Decider], None]) -> int:
         """Append events that no input caused; return how many, 0 if it lost every race."""

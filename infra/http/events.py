@@ -11,6 +11,7 @@ from starlette.datastructures import Headers
 
 from infra.answers.outcomes import Report, SignedReceipt, Tally
 from infra.answers.question import Item, Result
+from infra.answers.validation import Validation, validate
 from infra.deciding.batch import Outcome
 from infra.deciding.group_commit import GATHERED, Busy
 from infra.http import openapi
@@ -80,15 +81,43 @@ async def post_events(request: Request, served: ServedHere) -> Response:
     hint. The same event (by `source` and `id`) can be sent again at any time. A signed event comes
     in a DSSE envelope. An accepted event has the operator's receipt.
     """
+    sent = await _messages(request)
+    return await (_one(served, sent) if isinstance(sent, bytes) else _many(served, sent))
+
+
+@router.post(
+    "/v1/validate",
+    summary="Decide events without recording them.",
+    response_model=Validation,
+    openapi_extra=openapi.POST_EVENTS,
+    responses={
+        200: {"description": "What would be decided, event by event."},
+        413: openapi.problem("The body is too large."),
+        415: openapi.problem("The body has another media type, or is compressed."),
+    },
+)
+async def post_validate(request: Request, served: ServedHere) -> Response:
+    """Return the outcomes that events would have, in the forms that `POST /v1/events` takes.
+
+    Each event is decided on what the ones before it would have recorded. Nothing is recorded, and
+    a refusal is an outcome of this answer, not a problem.
+    """
+    sent = await _messages(request)
+    raws = [sent] if isinstance(sent, bytes) else sent
+    return json(await asyncio.to_thread(validate, served.accord, raws))
+
+
+async def _messages(request: Request) -> bytes | list[bytes]:
+    """Return the message of a request, or its messages if it is a batch or JSON lines."""
     media_type = _media_type(request.headers)
     body = await _body(request)
     binary = any(name.startswith("ce-") for name in request.headers)
     if media_type == JSON and binary:
-        return await _one(served, cloudevents.from_binary(request.headers.items(), body))
+        return cloudevents.from_binary(request.headers.items(), body)
     if media_type in {BATCH, LINES} or (media_type == JSON and _is_array(body)):
         blank = media_type == BATCH and not body.strip()
-        return await _many(served, [body] if blank else list(cloudevents.split(body)))
-    return await _one(served, body)
+        return [body] if blank else list(cloudevents.split(body))
+    return body
 
 
 def _is_array(body: bytes) -> bool:

@@ -18,6 +18,7 @@ from infra.store.records import ReadOnlyStore
 from infra.tlog.keys import NoKey
 from projections import OVERVIEW
 from tests.feeds import FEEDS, play
+from tests.infra.messages import beginning
 
 NOBODY = 65534
 """A user who owns nothing, for tests that run as root, whom no permission stops."""
@@ -106,7 +107,8 @@ def read_as_another_user(store: str, answer: Connection) -> None:
         rows = sum(1 for _ in accord.views.select(OVERVIEW.name, name))
         with pytest.raises(ReadOnlyStore) as refusal:
             accord.history.append([])
-        answer.send((accord.history.size(), rows, str(refusal.value)))
+        (outcome,) = accord.service.validate([beginning(subject="another")])
+        answer.send((accord.history.size(), rows, str(refusal.value), outcome.status))
 
 
 def test_a_store_on_read_only_media_answers_from_what_was_saved(folder: Path) -> None:
@@ -121,10 +123,11 @@ def test_a_store_on_read_only_media_answers_from_what_was_saved(folder: Path) ->
     reader.join(30)
 
     assert reader.exitcode == 0
-    events, rows, refusal = ours.recv()
+    events, rows, refusal, foretold = ours.recv()
     assert events > 0
     assert rows > 0
     assert "cannot be written" in refusal
+    assert foretold == "accepted"
     assert {each.name: each.read_bytes() for each in folder.iterdir()} == before
 
 
