@@ -75,6 +75,8 @@ def run(settings: Settings, process: WorkerProcess) -> None:
         )
         store = cast("PostgresStore", accord.history)
         runner = Runner(store, accord.views, PROJECTIONS)
+        # This release may fold what the last one could not.
+        runner.retry()
         projector = Projector(events, store, runner, process)
         process.lag = projector.lag
         process.unready_reasons = lambda: [

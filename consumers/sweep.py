@@ -29,13 +29,18 @@ class Sweep:
         """The end of the history at the last sweep; all events up to there had time to arrive."""
 
     def __call__(self) -> int:
-        """Fold the missing events up to the last sweep; return how many partnerships had some."""
+        """Fold the missing events up to the last sweep; return how many partnerships had some.
+
+        Quarantined partnerships that are due are folded again.
+        """
+        self._runner.retry()
         end, self._end = self._end, self._store.size() - 1
         start = self._views.cursor(CURSOR)
         if end <= start:
             return 0
-        behind = self._runner.behind(self._store.newest(start, end))
+        newest = self._store.newest(start, end)
+        behind = self._runner.behind(newest)
         for partnership in sorted(behind):
-            self._runner.fold(self._runner.unfolded(partnership))
+            self._runner.fold((), newest=[(partnership, newest[partnership])])
         self._views.move_cursor(CURSOR, end)
         return len(behind)

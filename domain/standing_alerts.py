@@ -31,6 +31,8 @@ class AlertKind(StrEnum):
     """Something that was agreed was not done."""
     REMINDER = "reminder"
     """Something is to be done or decided; it counts against nobody."""
+    OPERATOR = "operator"
+    """Accord itself needs its operator; it counts against nobody."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -115,15 +115,30 @@ class Folded:
     """Each output with the index of the event that caused it."""
 
 
+class FoldFailed(Exception):
+    """A projection cannot fold an event. The error that it raised is the `__cause__`."""
+
+    def __init__(self, projection: Projection, recorded: Recorded, error: Exception) -> None:
+        reason = " ".join(f"{type(error).__name__}: {error}".split()).rstrip(" :.")
+        super().__init__(f"{projection.name} cannot fold {recorded.ref}: {reason}.")
+        self.projection = projection.name
+        self.partnership = recorded.partnership
+        self.index = recorded.index
+
+
 def fold_all(dispatch: Dispatch, folded: Sequence[Folded], events: Iterable[Recorded]) -> None:
     """Fold events of one partnership, in order, with each projection of `dispatch`.
 
     `folded` has a place for each projection, with the rows that the events touch; it is updated.
+    Raises `FoldFailed`; then `folded` has the effect of a part of the events.
     """
     rows = [each.rows for each in folded]
     for recorded in events:
         for place, apply, _ in dispatch[type(recorded.event)]:
-            change = apply(rows[place], recorded)
+            try:
+                change = apply(rows[place], recorded)
+            except Exception as error:
+                raise FoldFailed(dispatch.projections[place], recorded, error) from error
             if change is NOTHING:
                 continue
             changed, outputs = change

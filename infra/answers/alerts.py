@@ -19,8 +19,15 @@ from projections.alerts import Alert, AlertState
 from projections.fold import replay
 from projections.overview import OVERVIEW_ROW
 
-_STYLES = {AlertKind.BREACH: "bold red", AlertKind.REMINDER: "yellow"}
+_STYLES = {
+    AlertKind.BREACH: "bold red",
+    AlertKind.REMINDER: "yellow",
+    AlertKind.OPERATOR: "bold magenta",
+}
 """The styles of open alerts."""
+
+_KINDS = {AlertKind.REMINDER: "reminder", AlertKind.OPERATOR: "for the operator"}
+"""What stands behind the names of alerts that are no breach."""
 
 
 class Alerts(Page[Alert]):
@@ -113,8 +120,8 @@ def blocks(alerts: Iterable[Alert], indent: int = 0) -> Iterator[Block]:
 def heading(alert: Alert, name: str, indent: int = 0) -> Line:
     """Return the line that names an alert: its state, the day it opened, a name."""
     style = _STYLES[alert.kind] if alert.state is AlertState.OPEN else ""
-    reminder = "  (reminder)" if alert.kind is AlertKind.REMINDER else ""
-    return Line(f"{alert.state:9}  {day(alert.since)}  {name}{reminder}", style, indent)
+    kind = "" if alert.kind is AlertKind.BREACH else f"  ({_KINDS[alert.kind]})"
+    return Line(f"{alert.state:9}  {day(alert.since)}  {name}{kind}", style, indent)
 
 
 def outcome(alert: Alert) -> str:

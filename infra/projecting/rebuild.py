@@ -12,11 +12,10 @@ caused them. An alert that only the old fold raised stays as it was published.
 """
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from domain.recorded import Recorded
-from infra.projecting.runner import BATCH, Runner, replay_all, saved_of
+from infra.projecting.runner import BATCH, Runner
 from infra.store.records import (
     NOTHING,
     REBUILD,
@@ -162,9 +161,7 @@ class _Building:
         projections: Sequence[Projection],
         folds: Sequence[Fold],
     ) -> None:
-        self._history = history
         self._views = views
-        self._projections = projections
         self._folds = folds
         self._runner = Runner(history, views, projections, REBUILD)
 
@@ -190,7 +187,7 @@ class _Building:
 
     def rest(self, behind: list[Behind]) -> Saved:
         """Fold the missing events; return the changes to save."""
-        return self._runner.result(recorded for each in behind for recorded in self._missing(each))
+        return self._runner.result((each.partnership, each.live) for each in behind)
 
     def _progress(self) -> Progress:
         rest, total = self._views.remaining()
@@ -202,25 +199,8 @@ class _Building:
 
     def _fold(self, batch: Sequence[Behind]) -> None:
         """Fold these partnerships; new ones in memory, so that each row is written once."""
-        self._runner.fold(
-            recorded
-            for each in batch
-            if each.rebuilt != NOTHING
-            for recorded in self._missing(each)
+        begun = {each.partnership: each.live for each in batch if each.rebuilt != NOTHING}
+        self._runner.fold((), newest=begun.items())
+        self._runner.build(
+            {each.partnership: each.live for each in batch if each.rebuilt == NOTHING}
         )
-        results, positions = [], {}
-        for each in batch:
-            if each.rebuilt == NOTHING:
-                replayed = replay_all(self._projections, self._missing(each))
-                results.append((each.partnership, [folded for _, folded in replayed.folded]))
-                positions[each.partnership] = (NOTHING, replayed.last)
-        saved = saved_of(REBUILD, self._projections, self._folds, positions, results)
-        try:
-            self._views.save(saved)
-        except Stale:
-            # Another process works on the same rebuild; the next round finds what is left.
-            if not self.is_current():
-                raise
-
-    def _missing(self, behind: Behind) -> Iterator[Recorded]:
-        return self._history.of(behind.partnership, behind.rebuilt + 1, behind.live + 1)

@@ -9,7 +9,17 @@ from eventsourcing.persistence import IntegrityError, StoredEvent
 from domain.recorded import Recorded
 from infra.store.mapper import EventMapper, PlacedEvent
 from infra.store.paging import by_index
-from infra.store.records import CommandResult, Conflict, History, Kept, Refusal, Signal, placed_at
+from infra.store.records import (
+    CommandResult,
+    Conflict,
+    History,
+    Kept,
+    Page,
+    Refusal,
+    Signal,
+    placed_at,
+)
+from infra.tlog.codec import UnreadableEvent
 
 
 class EventRecorder(Protocol):
@@ -44,6 +54,9 @@ class EventRecorder(Protocol):
 
     def select_notifications(self, start: int | None, limit: int) -> Sequence[PlacedEvent]:
         """Return the next events by their ids, from id `start` on."""
+
+    def select_place(self, position: int) -> tuple[str, int]:
+        """Return the partnership and the index of the event at a position."""
 
     def max_notification_id(self) -> int | None:
         """Return the largest id, which is the number of all events."""
@@ -96,6 +109,23 @@ class EventLog(History):
 
     def after(self, position: int, limit: int) -> list[Recorded]:
         return list(map(self._mapper.to_domain_event, self.stored_after(position, limit)))
+
+    def readable_after(self, position: int, limit: int) -> Page:
+        stored = self.stored_after(position, limit)
+        last = stored[-1].position if stored else position
+        try:
+            return Page(list(map(self._mapper.to_domain_event, stored)), (), last)
+        except UnreadableEvent:
+            return self._page(stored, last)
+
+    def _page(self, stored: Sequence[PlacedEvent], last: int) -> Page:
+        events, unreadable = [], []
+        for each in stored:
+            try:
+                events.append(self._mapper.to_domain_event(each))
+            except UnreadableEvent:
+                unreadable.append(self._recorder.select_place(each.position))
+        return Page(events, unreadable, last)
 
     def of(self, partnership: str, start: int = 0, stop: int | None = None) -> Iterator[Recorded]:
         read = partial(self._recorder.select_log, partnership)

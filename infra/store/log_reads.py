@@ -24,6 +24,14 @@ class LogReads:
         where = f"stream > {self.mark} AND stream < {self.mark} ORDER BY idx"
         return self.placed(where, f"{stream}/", f"{stream}/{LAST}")
 
+    def select_place(self, position: int) -> tuple[str, int]:
+        """Return the partnership and the index of the event at a position."""
+        (found,) = self.all_rows(
+            f"SELECT partnership, idx FROM {self.table} WHERE position = {self.mark}",  # noqa: S608 - only names and marks
+            position,
+        )
+        return found[0], found[1]
+
     def select_log(self, partnership: str, start: int, stop: int) -> list[PlacedEvent]:
         return self.placed(self._of_log, partnership, start, stop)
 

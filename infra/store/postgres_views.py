@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
+from typing import Any
 
 import psycopg
 from eventsourcing.persistence import IntegrityError
@@ -18,6 +19,7 @@ from infra.store.records import (
     Fold,
     Key,
     Output,
+    Quarantined,
     Row,
     Saved,
     Stale,
@@ -25,7 +27,14 @@ from infra.store.records import (
     read_row,
     sortable,
 )
-from infra.store.stored_views import SWEPT, StoredViews, by_projection, output_values
+from infra.store.stored_views import (
+    SWEPT,
+    StoredViews,
+    by_projection,
+    check_quarantine,
+    output_values,
+    reported,
+)
 from infra.tlog.codec import canonical
 from projections import VERSIONS
 
@@ -35,14 +44,16 @@ CHANNEL = "views"
 _POSITION = ("text", "int", "int")
 _ROW = ("int", "text", "text", "bytea", "text")
 _OUTPUT = ("text", "text", "text", "text", "bytea", "int", "int")
-_SAVE = f"SELECT views.save(%t, {arrays('int', *_POSITION, *_ROW, *_OUTPUT)}, %t, %t)"
+_SAVE = f"SELECT views.save(%t, {arrays('int', *_POSITION, *_ROW, *_OUTPUT)}, %t, %t, %t)"
 
 _LIVE = "(SELECT fold FROM views.folds WHERE track = 'live' AND projection = %s AND version = %s)"
 """The id of the live fold of a projection and of this release's version, if that is live."""
 
 _BEHIND = f"""FROM views.positions AS live LEFT JOIN views.positions AS rebuilt
     ON rebuilt.track = '{REBUILD}' AND rebuilt.partnership = live.partnership
-    WHERE live.track = '{LIVE}'"""
+    WHERE live.track = '{LIVE}' AND NOT EXISTS (SELECT FROM views.quarantine AS failed
+        WHERE failed.track = '{REBUILD}' AND failed.partnership = live.partnership)"""
+# A partnership that the rebuild cannot fold is not behind: it is folded again after the swap.
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,21 +183,22 @@ class PostgresViews(StoredViews):
         )
         return dict(found)
 
-    def load(self, keys: Iterable[tuple[int, str, str]]) -> dict[tuple[int, str, str], Row]:
+    def load(self, keys: Iterable[tuple[int, str, str]]) -> dict[tuple[int, str, str], bytes]:
         found = self.datastore.all(
             """SELECT fold, partnership, key, body
             FROM unnest(%s::int[], %s::text[], %s::text[]) AS wanted (fold, partnership, key)
             JOIN views.rows USING (fold, partnership, key)""",
             *columns(keys, 3),
         )
-        return {
-            (fold, of, key): read_row(of, f"fold {fold}", key, body)
-            for fold, of, key, body in found
-        }
+        return {(fold, of, key): body for fold, of, key, body in found}
 
     def save(self, saved: Saved, cursor: tuple[str, int] | None = None) -> None:
         try:
-            self.datastore.run(_SAVE, *_values(saved, cursor))
+            if saved.reset or saved.quarantined or saved.lifted or saved.skipped:
+                with self._turn() as c:
+                    _save(c, saved, cursor)
+            else:
+                self.datastore.run(_SAVE, *_values(saved, cursor), [])
         except IntegrityError as error:
             raise Stale(str(error)) from error
         if saved.outputs:
@@ -203,6 +215,29 @@ class PostgresViews(StoredViews):
             name,
             position,
         )
+
+    # --- quarantine ---
+
+    def quarantined(
+        self, partnerships: Iterable[str] | None = None, track: str = LIVE
+    ) -> dict[str, Quarantined]:
+        names = None if partnerships is None else list(partnerships)
+        return _quarantine_of(self.datastore.all(_QUARANTINED, track, names, names))
+
+    def report(self, damaged: Quarantined) -> bool:
+        with (
+            self.datastore.get_connection() as connection,
+            connection.transaction(),
+            connection.cursor(row_factory=tuple_row) as c,
+        ):
+            # The role of this process may not lock the turn.
+            name = [damaged.partnership]
+            found = c.execute(f"{_QUARANTINED} FOR UPDATE", (LIVE, name, name)).fetchall()
+            known = _quarantine_of(found).get(damaged.partnership)
+            if known and known.anew:
+                return False
+            _quarantine(c, LIVE, [reported(damaged, known)])
+        return True
 
     # --- what a rebuild needs ---
 
@@ -223,6 +258,7 @@ class PostgresViews(StoredViews):
             if {name: each.version for name, each in found.items()} != versions:
                 c.execute("UPDATE views.folds SET track = NULL WHERE track = %s", (REBUILD,))
                 c.execute("DELETE FROM views.positions WHERE track = %s", (REBUILD,))
+                c.execute("DELETE FROM views.quarantine WHERE track = %s", (REBUILD,))
                 _begin(c, REBUILD, versions)
         return self.folds(REBUILD)
 
@@ -242,10 +278,11 @@ class PostgresViews(StoredViews):
             if not rebuilt:
                 return False
             behind = c.execute(_NEXT_BEHIND, ("", None)).fetchall()
-            c.execute(_SAVE, _values(rest([Behind(*each) for each in behind]), None))
+            _save(c, rest([Behind(*each) for each in behind]), None)
             c.execute(_DROP, (LIVE, list(rebuilt)))
             c.execute("UPDATE views.folds SET track = %s WHERE track = %s", (LIVE, REBUILD))
             c.execute("DELETE FROM views.positions WHERE track = %s", (REBUILD,))
+            c.execute(_RELEASE_AFTER_REBUILD)
         self._outputs_saved.notify()
         return True
 
@@ -317,6 +354,64 @@ def _begin(c: psycopg.Cursor[TupleRow], track: str, versions: Mapping[str, int])
         """INSERT INTO views.folds (projection, version, track) VALUES (%s, %s, %s)
         ON CONFLICT DO NOTHING""",
         [(projection, version, track) for projection, version in versions.items()],
+    )
+
+
+_OF_QUARANTINE = """partnership, projection, idx, error, since, release, tries, retry_at, newest,
+    anew"""
+_QUARANTINED = f"""SELECT {_OF_QUARANTINE} FROM views.quarantine
+    WHERE track = %s AND (%s::text[] IS NULL OR partnership = ANY(%s)) ORDER BY partnership"""  # noqa: S608 - its columns
+_RESET_POSITION = "DELETE FROM views.positions WHERE track = %s AND partnership = %s AND idx = %s"
+_RESET_ROWS = """DELETE FROM views.rows WHERE partnership = %s
+    AND fold IN (SELECT fold FROM views.folds WHERE track = %s)"""
+_RELEASE_AFTER_REBUILD = "SELECT views.release_after_rebuild()"
+
+
+def _quarantine_of(found: Iterable[tuple[Any, ...]]) -> dict[str, Quarantined]:
+    return {each[0]: Quarantined(*each) for each in found}
+
+
+def _quarantine(c: psycopg.Cursor[TupleRow], track: str, records: Iterable[Quarantined]) -> None:
+    c.executemany(
+        f"""INSERT INTO views.quarantine (track, {_OF_QUARANTINE})
+        VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+        ON CONFLICT (track, partnership) DO UPDATE SET projection = excluded.projection,
+            idx = excluded.idx, error = excluded.error, since = excluded.since,
+            release = excluded.release, tries = excluded.tries, retry_at = excluded.retry_at,
+            newest = excluded.newest, anew = excluded.anew""",  # noqa: S608 - its columns
+        [(track, *astuple(each)) for each in records],
+    )
+
+
+def _save(c: psycopg.Cursor[TupleRow], saved: Saved, cursor: tuple[str, int] | None) -> None:
+    """Save in a transaction that excludes all other saves, with what is quarantined."""
+    track = saved.track
+    for name, position in saved.reset.items():
+        found = c.execute(
+            "SELECT idx FROM views.positions WHERE track = %s AND partnership = %s", (track, name)
+        ).fetchone()
+        if (found[0] if found else NOTHING) != position:
+            raise Stale("another runner folded this partnership further")
+        c.execute(_RESET_POSITION, (track, name, position))
+        c.execute(_RESET_ROWS, (name, track))
+    known = _quarantine_of(c.execute(_QUARANTINED, (track, None, None)).fetchall())
+    names = [*(each.partnership for each in saved.quarantined), *saved.lifted]
+    c.execute(_SAVE, [*_values(saved, cursor), list(known)])
+    positions = c.execute(
+        """SELECT partnership, idx FROM views.positions
+        WHERE track = %s AND partnership = ANY(%s)""",
+        (track, names),
+    ).fetchall()
+    check_quarantine(saved, known, dict(positions))
+    _quarantine(c, track, saved.quarantined)
+    c.executemany(
+        """UPDATE views.quarantine SET newest = greatest(newest, %s)
+        WHERE track = %s AND partnership = %s""",
+        [(newest, track, name) for name, newest in saved.skipped.items()],
+    )
+    c.execute(
+        "DELETE FROM views.quarantine WHERE track = %s AND partnership = ANY(%s)",
+        (track, list(saved.lifted)),
     )
 
 

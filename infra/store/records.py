@@ -1,7 +1,7 @@
 """What a store offers: `History` for events, `Trees` for proofs, `Views` for folded rows."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, NamedTuple, Protocol
 
@@ -11,6 +11,7 @@ from domain.recorded import Recorded
 from infra.settings import NoSuchStore
 from infra.tlog.cloudevents import Trace
 from infra.tlog.merkle import Node, Tree
+from projections.fold import Projection
 
 Key = tuple[str, str]
 """A pair of names: (source, source id) of a result, (partnership, key) of a row."""
@@ -194,19 +195,70 @@ class UnreadableRow(ValueError):
 
     hint = "Run accord verify, then accord rebuild, which folds all rows anew from the events."
 
-    def __init__(self, partnership: str, projection: str, key: str, error: ValueError) -> None:
-        reason = " ".join(str(error).split())
-        self.detail = f"The row {key} of {projection} of {partnership} cannot be read: {reason}."
+    def __init__(self, partnership: str, projection: str, key: str, error: Exception) -> None:
+        self.partnership = partnership
+        self.projection = projection
+        self.detail = (
+            f"The row {key} of {projection} of {partnership} cannot be read: {one_line(error)}."
+        )
         super().__init__(f"{self.detail} {self.hint}")
+
+
+def one_line(error: Exception) -> str:
+    """Return the text of an error in one line, without a full stop."""
+    return " ".join((str(error) or type(error).__name__).split()).rstrip(".")
 
 
 def read_row(partnership: str, projection: str, key: str, body: bytes) -> Row:
     """Return a stored row. Raises `UnreadableRow`."""
     try:
-        row: Row = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
+        row = orjson.loads(body)
+    except (ValueError, TypeError) as error:
         raise UnreadableRow(partnership, projection, key, error) from error
+    if not isinstance(row, dict):
+        raise UnreadableRow(partnership, projection, key, ValueError("it is not a JSON object"))
     return row
+
+
+def typed_row(projection: Projection, partnership: str, key: str, row: Row) -> Any:  # noqa: ANN401
+    """Return a stored row as its projection's type. Raises `UnreadableRow`."""
+    try:
+        return projection.load(key, row)
+    except ValueError as error:
+        raise UnreadableRow(partnership, projection.name, key, error) from error
+
+
+ALL_PROJECTIONS = "all"
+"""The name in a `Quarantined` of an event that no projection can fold, because it is unreadable."""
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantined:
+    """A partnership whose events are not folded from `index` on, because one of them failed.
+
+    Its rows are those of the events before `index`. It is folded again when it is due (see
+    `infra.projecting.quarantine`).
+    """
+
+    partnership: str
+    projection: str
+    """The projection that failed; `ALL_PROJECTIONS` if the event cannot be read."""
+    index: int
+    """The first event that is not folded."""
+    error: str
+    """What failed, in one line."""
+    since: str
+    """When the partnership was quarantined first, as `domain.values.instant` writes it."""
+    release: str
+    """The release in which it failed last."""
+    tries: int
+    """How often that release has tried."""
+    retry_at: str
+    """When that release tries again, as `domain.values.instant` writes it."""
+    newest: int
+    """The newest event that was skipped; the quarantine does not end before that is folded."""
+    anew: bool = False
+    """Whether the saved rows are damaged, so that all events have to be folded anew."""
 
 
 class OtherFold(UnknownSchema):
@@ -236,7 +288,8 @@ class Saved:
 
     `positions` has the expected and the new position of each partnership: the index of its last
     folded event. `rows` have the fold's id, the partnership and the key; a row without a body is
-    deleted.
+    deleted. The position of a quarantined partnership moves only if it is among `quarantined` or
+    `lifted`.
     """
 
     folds: Collection[int]
@@ -245,6 +298,15 @@ class Saved:
     rows: Sequence[tuple[int, str, str, Row | None]] = ()
     outputs: Sequence[Output] = ()
     track: str = LIVE
+    reset: Mapping[str, int] = field(default_factory=dict)
+    """Partnerships that were folded anew, with their expected positions: all of their rows and
+    their positions are deleted first."""
+    quarantined: Sequence[Quarantined] = ()
+    """Partnerships to quarantine, each folded up to the event before its `index`."""
+    lifted: Collection[str] = ()
+    """Partnerships whose quarantine ends, because all skipped events are folded."""
+    skipped: Mapping[str, int] = field(default_factory=dict)
+    """The newest event of each quarantined partnership that was skipped."""
 
 
 def placed_at(event: Recorded, index: int, position: int) -> Recorded:
@@ -293,6 +355,16 @@ class Signal:
         """Call all subscribers."""
         for callback in tuple(self._callbacks):
             callback()
+
+
+class Page(NamedTuple):
+    """The next events of a history."""
+
+    events: Sequence[Recorded]
+    unreadable: Sequence[tuple[str, int]]
+    """The partnership and the index of each event that cannot be read."""
+    last: int
+    """The position of the last one; the position that was asked about if there is none."""
 
 
 class History(Protocol):
@@ -360,6 +432,9 @@ class History(Protocol):
 
     def forget(self, kind: str, partnership: str, keys: Iterable[str]) -> None:
         """Delete the items kept under these keys."""
+
+    def readable_after(self, position: int, limit: int) -> "Page":
+        """Return the same events, without those that cannot be read, which are named."""
 
     def partnerships(self, after: str = "", limit: int = 1000) -> list[str]:
         """Return the names of partnerships that have events, sorted, beginning after `after`."""
@@ -502,14 +577,15 @@ class Views(Protocol):
     def track_positions(self, track: str, partnerships: Iterable[str]) -> dict[str, int]:
         """Return the position of each of these partnerships that has one in a track."""
 
-    def load(self, keys: Iterable[tuple[int, str, str]]) -> dict[tuple[int, str, str], Row]:
-        """Return the rows that exist under these ids of folds, partnerships and keys."""
+    def load(self, keys: Iterable[tuple[int, str, str]]) -> dict[tuple[int, str, str], bytes]:
+        """Return the stored rows that exist under these ids of folds, partnerships and keys."""
 
     def save(self, saved: Saved, cursor: tuple[str, int] | None = None) -> None:
         """Save the changes and the position of a cursor, in one transaction.
 
         An output whose id exists is not repeated. Raises `Stale`, with nothing written, if a
-        position is not the expected one (`NOTHING` expects none) or the track has other folds.
+        position is not the expected one (`NOTHING` expects none), if the track has other folds, or
+        if a partnership was quarantined or released meanwhile.
         """
 
     def last_output(self) -> int:
@@ -520,6 +596,19 @@ class Views(Protocol):
 
     def move_cursor(self, name: str, position: int) -> None:
         """Save the position of a cursor. It never moves back."""
+
+    # --- quarantine (see `infra.projecting.quarantine`) ---
+
+    def quarantined(
+        self, partnerships: Iterable[str] | None = None, track: str = LIVE
+    ) -> dict[str, Quarantined]:
+        """Return the quarantined ones among these partnerships, or among all, by name."""
+
+    def report(self, damaged: Quarantined) -> bool:
+        """Quarantine a partnership whose saved rows are damaged, so that it is folded anew.
+
+        Returns False, with nothing done, if that was reported already.
+        """
 
     # --- what a rebuild needs (see `infra.projecting.rebuild`) ---
 
@@ -535,8 +624,9 @@ class Views(Protocol):
     def swap(self, rest: Callable[[list[Behind]], Saved]) -> bool:
         """Replace the live folds of the rebuilt projections, in one transaction.
 
-        `rest` folds the partnerships that are still behind; the result is saved first. Returns
-        False, with nothing done, if there is no rebuild.
+        `rest` folds the partnerships that are still behind; the result is saved first. Partnerships
+        that the rebuild quarantined lose their rows, and every quarantined one is due to be folded
+        again. Returns False, with nothing done, if there is no rebuild.
         """
 
     def drop(self, projections: Iterable[str]) -> None:

@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import astuple, replace
 
 from infra.store.paging import LAST
 from infra.store.records import (
@@ -12,6 +13,7 @@ from infra.store.records import (
     Behind,
     Fold,
     Key,
+    Quarantined,
     Row,
     Saved,
     Stale,
@@ -20,7 +22,14 @@ from infra.store.records import (
     sortable,
 )
 from infra.store.sqlite_datastore import Datastore, as_json, wanted
-from infra.store.stored_views import SWEPT, StoredViews, by_projection, output_values
+from infra.store.stored_views import (
+    SWEPT,
+    StoredViews,
+    by_projection,
+    check_quarantine,
+    output_values,
+    reported,
+)
 from infra.tlog.codec import canonical
 from projections import VERSIONS
 
@@ -44,6 +53,13 @@ _TABLES = [
     "CREATE INDEX IF NOT EXISTS outputs_by_partnership ON outputs (partnership)",
     "CREATE TABLE IF NOT EXISTS cursors (name TEXT PRIMARY KEY, position INTEGER) WITHOUT ROWID",
 ]
+_QUARANTINE = [
+    """CREATE TABLE IF NOT EXISTS quarantine (
+        track TEXT, partnership TEXT, projection TEXT NOT NULL, idx INTEGER NOT NULL,
+        error TEXT NOT NULL, since TEXT NOT NULL, release TEXT NOT NULL, tries INTEGER NOT NULL,
+        retry_at TEXT NOT NULL, newest INTEGER NOT NULL, anew INTEGER NOT NULL,
+        PRIMARY KEY (track, partnership)) WITHOUT ROWID""",
+]
 
 _LIVE = "(SELECT fold FROM folds WHERE track = 'live' AND projection = ?1 AND version = ?2)"
 """The id of the live fold of a projection and of this release's version, if that is live."""
@@ -53,9 +69,14 @@ _UPSERT_ROW = """INSERT INTO rows VALUES (?, ?, ?, ?, ?)
 _DELETE_ROW = "DELETE FROM rows WHERE fold = ? AND partnership = ? AND key = ?"
 _BEGIN_POSITION = "INSERT OR IGNORE INTO positions VALUES (?, ?, ?)"
 _MOVE_POSITION = "UPDATE positions SET idx = ? WHERE track = ? AND partnership = ? AND idx = ?"
+# A partnership that the rebuild cannot fold is not behind: it is folded again after the swap.
 _BEHIND = f"""FROM positions AS live LEFT JOIN positions AS rebuilt
     ON rebuilt.track = '{REBUILD}' AND rebuilt.partnership = live.partnership
-    WHERE live.track = '{LIVE}'"""
+    WHERE live.track = '{LIVE}' AND NOT EXISTS (SELECT 1 FROM quarantine AS failed
+        WHERE failed.track = '{REBUILD}' AND failed.partnership = live.partnership)"""  # noqa: S608
+_HAS_QUARANTINE = "SELECT 1 FROM sqlite_master WHERE name = 'quarantine'"
+_OF_QUARANTINE = """partnership, projection, idx, error, since, release, tries, retry_at, newest,
+    anew"""
 _INSERT_OUTPUT = """INSERT OR IGNORE INTO outputs (id, projection, partnership, kind, body,
     cause_index, version) VALUES (?, ?, ?, ?, ?, ?, ?)"""
 # The slower of two readers must not move the cursor back.
@@ -70,6 +91,8 @@ class SqliteViews(StoredViews):
         self.datastore = datastore
         super().__init__(versions)
         datastore.ensure("folds", _TABLES)
+        if not datastore.read_only:
+            datastore.ensure("quarantine", _QUARANTINE)
 
     def close(self) -> None:
         self.datastore.close()
@@ -180,8 +203,8 @@ class SqliteViews(StoredViews):
         with self.datastore.reading() as c:
             return _positions(c, track, partnerships)
 
-    def load(self, keys: Iterable[tuple[int, str, str]]) -> dict[tuple[int, str, str], Row]:
-        rows: dict[tuple[int, str, str], Row] = {}
+    def load(self, keys: Iterable[tuple[int, str, str]]) -> dict[tuple[int, str, str], bytes]:
+        rows: dict[tuple[int, str, str], bytes] = {}
         with self.datastore.reading() as c:
             for table, values in wanted(keys, "fold, partnership, key"):
                 found = c.execute(
@@ -189,12 +212,7 @@ class SqliteViews(StoredViews):
                     CROSS JOIN rows USING (fold, partnership, key)""",  # noqa: S608 - only marks
                     values,
                 )
-                rows.update(
-                    {
-                        (fold, of, key): read_row(of, f"fold {fold}", key, body)
-                        for fold, of, key, body in found
-                    }
-                )
+                rows.update({(fold, of, key): body for fold, of, key, body in found})
         return rows
 
     def save(self, saved: Saved, cursor: tuple[str, int] | None = None) -> None:
@@ -212,6 +230,25 @@ class SqliteViews(StoredViews):
     def move_cursor(self, name: str, position: int) -> None:
         self.datastore.run(_UPSERT_CURSOR, name, position)
 
+    # --- quarantine ---
+
+    def quarantined(
+        self, partnerships: Iterable[str] | None = None, track: str = LIVE
+    ) -> dict[str, Quarantined]:
+        with self.datastore.reading() as c:
+            # A store on read-only media may be of a release that had no such table.
+            if self.datastore.read_only and not c.execute(_HAS_QUARANTINE).fetchone():
+                return {}
+            return _quarantined(c, track, partnerships)
+
+    def report(self, damaged: Quarantined) -> bool:
+        with self.datastore.writing() as c:
+            known = _quarantined(c, LIVE, [damaged.partnership]).get(damaged.partnership)
+            if known and known.anew:
+                return False
+            _quarantine(c, LIVE, [reported(damaged, known)])
+        return True
+
     # --- what a rebuild needs ---
 
     def queue(self, versions: Mapping[str, int]) -> dict[str, Fold]:
@@ -219,6 +256,7 @@ class SqliteViews(StoredViews):
             if {n: each.version for n, each in _folds(c, REBUILD).items()} != versions:
                 c.execute("UPDATE folds SET track = NULL WHERE track = ?", (REBUILD,))
                 c.execute("DELETE FROM positions WHERE track = ?", (REBUILD,))
+                c.execute("DELETE FROM quarantine WHERE track = ?", (REBUILD,))
                 _begin(c, REBUILD, versions)
             return _folds(c, REBUILD)
 
@@ -243,6 +281,7 @@ class SqliteViews(StoredViews):
             _drop(c, rebuilt)
             c.execute("UPDATE folds SET track = ? WHERE track = ?", (LIVE, REBUILD))
             c.execute("DELETE FROM positions WHERE track = ?", (REBUILD,))
+            _release_after_rebuild(c)
         self._outputs_saved.notify()
         return True
 
@@ -311,11 +350,53 @@ def _behind(c: sqlite3.Cursor, after: str, limit: int | None) -> list[Behind]:
     return [Behind(*each) for each in c.execute(statement, (after, -1 if limit is None else limit))]
 
 
+def _quarantined(
+    c: sqlite3.Cursor, track: str, partnerships: Iterable[str] | None = None
+) -> dict[str, Quarantined]:
+    statement = f"SELECT {_OF_QUARANTINE} FROM quarantine WHERE track = ?"  # noqa: S608 - its columns
+    if partnerships is None:
+        found = c.execute(f"{statement} ORDER BY partnership", (track,))
+    else:
+        only = "partnership IN (SELECT value FROM json_each(?))"
+        found = c.execute(f"{statement} AND {only}", (track, as_json(partnerships)))
+    return {
+        name: Quarantined(name, *rest, bool(anew))  # type: ignore[call-arg] # the columns in order
+        for name, *rest, anew in found
+    }
+
+
+def _quarantine(c: sqlite3.Cursor, track: str, records: Iterable[Quarantined]) -> None:
+    c.executemany(
+        f"INSERT OR REPLACE INTO quarantine (track, {_OF_QUARANTINE}) "  # noqa: S608 - its columns
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [(track, *astuple(each)) for each in records],
+    )
+
+
+def _release_after_rebuild(c: sqlite3.Cursor) -> None:
+    """Delete the rows of partnerships that a rebuild could not fold; make all due again."""
+    before = _quarantined(c, LIVE)
+    for name, each in _quarantined(c, REBUILD).items():
+        (position,) = c.execute(
+            "SELECT idx FROM positions WHERE track = ? AND partnership = ?", (LIVE, name)
+        ).fetchone()
+        _reset(c, LIVE, {name: position})
+        record = replace(each, index=0, newest=max(position, each.newest), anew=False)
+        if known := before.get(name):
+            newest = max(record.newest, known.newest)
+            record = replace(record, since=known.since, newest=newest)
+        _quarantine(c, LIVE, [record])
+    c.execute("DELETE FROM quarantine WHERE track = ?", (REBUILD,))
+    c.execute("UPDATE quarantine SET release = ''")
+
+
 def _write(c: sqlite3.Cursor, saved: Saved) -> None:
     # A position counts for every fold of the track, so one that was not folded would lose events.
     if set(saved.folds) != {each.id for each in _folds(c, saved.track).values()}:
         raise Stale("the projections were rebuilt by another process")
+    _reset(c, saved.track, saved.reset)
     _move(c, saved.track, saved.positions)
+    _keep_quarantine(c, saved)
     c.executemany(
         _UPSERT_ROW,
         [
@@ -326,6 +407,37 @@ def _write(c: sqlite3.Cursor, saved: Saved) -> None:
     )
     c.executemany(_DELETE_ROW, [each[:3] for each in saved.rows if each[3] is None])
     c.executemany(_INSERT_OUTPUT, map(output_values, saved.outputs))
+
+
+def _reset(c: sqlite3.Cursor, track: str, positions: Mapping[str, int]) -> None:
+    """Delete all rows and the position of partnerships, or raise `Stale`."""
+    for name, position in positions.items():
+        if _positions(c, track, [name]).get(name, NOTHING) != position:
+            raise Stale("another runner folded this partnership further")
+        c.execute("DELETE FROM positions WHERE track = ? AND partnership = ?", (track, name))
+        c.execute(
+            """DELETE FROM rows WHERE partnership = ?
+            AND fold IN (SELECT fold FROM folds WHERE track = ?)""",
+            (name, track),
+        )
+
+
+def _keep_quarantine(c: sqlite3.Cursor, saved: Saved) -> None:
+    """Save which partnerships are quarantined and which are no longer, or raise `Stale`."""
+    known = _quarantined(c, saved.track)
+    if not (known or saved.quarantined or saved.lifted or saved.skipped):
+        return
+    names = [*(each.partnership for each in saved.quarantined), *saved.lifted]
+    check_quarantine(saved, known, _positions(c, saved.track, names))
+    _quarantine(c, saved.track, saved.quarantined)
+    c.executemany(
+        "UPDATE quarantine SET newest = max(newest, ?) WHERE track = ? AND partnership = ?",
+        [(newest, saved.track, name) for name, newest in saved.skipped.items()],
+    )
+    c.executemany(
+        "DELETE FROM quarantine WHERE track = ? AND partnership = ?",
+        [(saved.track, name) for name in saved.lifted],
+    )
 
 
 def _move(c: sqlite3.Cursor, track: str, positions: Mapping[str, tuple[int, int]]) -> None:

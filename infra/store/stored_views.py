@@ -1,13 +1,30 @@
 """What the views in both databases have in common."""
 
+import logging
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from infra.store.paging import by_name
-from infra.store.records import Fold, OtherFold, Output, Row, Signal, Views, read_row
+from infra.store.records import (
+    NOTHING,
+    Fold,
+    OtherFold,
+    Output,
+    Quarantined,
+    Row,
+    Saved,
+    Signal,
+    Stale,
+    StoredOutput,
+    Views,
+    read_row,
+)
 from infra.tlog.codec import canonical
+
+log = logging.getLogger(__name__)
 
 SWEPT = 10_000
 """Rows deleted in one transaction, so that other writers need not wait long."""
@@ -22,6 +39,45 @@ def output_values(o: Output) -> tuple[Any, ...]:
     """Return what is stored of an output; the store numbers it."""
     body = canonical(o.body)
     return o.id, o.projection, o.partnership, o.kind, body, o.cause_index, o.version
+
+
+def check_quarantine(
+    saved: Saved, known: Mapping[str, Quarantined], positions: Mapping[str, int]
+) -> None:
+    """Raise `Stale` if what is saved rests on another state of the quarantine than `known`.
+
+    `positions` are the new positions of the partnerships to quarantine or to release. An event may
+    be skipped only while its partnership is quarantined, and a quarantine ends only when all
+    skipped events are folded; otherwise events would be lost.
+    """
+    for each in saved.quarantined:
+        if positions.get(each.partnership, NOTHING) != each.index - 1:
+            raise Stale("another runner folded this partnership further")
+        before = known.get(each.partnership)
+        if before and before.since != each.since:
+            raise Stale("another runner quarantined this partnership")
+    for name in saved.lifted:
+        if name in known and known[name].newest > positions.get(name, NOTHING):
+            raise Stale("further events of this partnership were skipped")
+    if not saved.skipped.keys() <= known.keys():
+        raise Stale("another runner ended the quarantine of a partnership")
+    unknown = (saved.positions.keys() | saved.reset.keys()) & known.keys()
+    if unknown - {each.partnership for each in saved.quarantined} - set(saved.lifted):
+        raise Stale("another runner quarantined a partnership")
+
+
+def reported(damaged: Quarantined, known: Quarantined | None) -> Quarantined:
+    """Return the record of a partnership with damaged rows, which may be quarantined already."""
+    return damaged if known is None else replace(known, anew=True)
+
+
+def _readable(outputs: Iterable[StoredOutput]) -> Iterator[Output]:
+    for each in outputs:
+        try:
+            yield each.read()
+        except ValueError:
+            # It must not stop the outputs of other partnerships.
+            log.error("The output %s of %s cannot be read.", each.id, each.partnership)  # noqa: TRY400 - this says all
 
 
 class StoredViews(Views):
@@ -54,7 +110,11 @@ class StoredViews(Views):
     def outputs(
         self, after: int = 0, limit: int = 500, partnership: str | None = None
     ) -> list[Output]:
-        return [each.read() for each in self.stored_outputs(after, limit, partnership)]
+        while page := self.stored_outputs(after, limit, partnership):
+            if found := list(_readable(page)):
+                return found
+            after = page[-1].number
+        return []
 
     def subscribe(self, callback: Callable[[], None]) -> Callable[[], None]:
         return self._outputs_saved.subscribe(callback)
