@@ -42,6 +42,7 @@ def run(settings: Settings, process: WorkerProcess) -> None:
             *workers.unready_reasons(),
             *clients.unready_reasons(settings.broker),
         ]
+        process.quarantined = workers.quarantined
         process.lag = lambda: intake.lag
         process.repeat(intake.step)
 

@@ -79,6 +79,7 @@ def run(settings: Settings, process: WorkerProcess) -> None:
         runner.retry()
         projector = Projector(events, store, runner, process)
         process.lag = projector.lag
+        process.quarantined = accord.views.quarantined
         process.unready_reasons = lambda: [
             *_unready_reasons(app, topics.events),
             *clients.unready_reasons(settings.broker),

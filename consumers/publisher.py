@@ -6,6 +6,7 @@ recorded event. Message identifiers are made from the history, so a message that
 has the same identifier. One publisher is active at a time.
 """
 
+import logging
 from base64 import b64decode
 from collections import OrderedDict, deque
 from collections.abc import Callable, Container, Iterable, Iterator
@@ -23,18 +24,22 @@ from infra.kafka import clients, messages
 from infra.kafka.clients import Producer
 from infra.kafka.messages import Message
 from infra.kafka.topics import Topics
+from infra.projecting import quarantine
+from infra.projecting.runner import now
 from infra.running.leader import Leader, LeaderLock
 from infra.running.worker import Lag, WorkerProcess
 from infra.settings import Settings
 from infra.store.postgres import PostgresStore
 from infra.store.postgres_datastore import Datastore
 from infra.store.postgres_views import CHANNEL, Move, PostgresViews
-from infra.store.records import Output, Row
+from infra.store.records import Output, Row, UnreadableRow, typed_row
 from projections import KPIS, figures, timeline
 from projections.alerts import AlertState
 from projections.figures import Line
 from projections.fold import Rows
 from projections.kpis import AGREED
+
+log = logging.getLogger(__name__)
 
 NAME = "publisher"
 """The views keep a cursor for each feed, under names that begin with this."""
@@ -261,7 +266,13 @@ class Figures:
 
     def _of(self, partnership: str, index: int, changed: list[str]) -> Iterator[Message]:
         stored = self._views.select(KPIS.name, partnership)
-        rows = figures.Read({key: KPIS.load(key, row) for key, row in stored})
+        try:
+            loaded = {key: typed_row(KPIS, partnership, key, row) for key, row in stored}
+        except UnreadableRow as damage:
+            # Its figures are published when its rows were folded anew; the others go on.
+            self._report(damage, index)
+            return
+        rows = figures.Read(loaded)
         metrics = self._differing(partnership, rows, changed)
         for period in figures.concerned(rows, changed):
             for line in figures.report(rows, period, metrics):
@@ -269,6 +280,10 @@ class Figures:
                 if self._published.get(key) != line:
                     _remember(self._published, key, line)
                     yield _figure(self._topic, key, partnership, index, line)
+
+    def _report(self, damage: UnreadableRow, index: int) -> None:
+        if self._views.report(quarantine.damaged(damage, index, now())):
+            log.error("a row cannot be read", extra={"error": damage.detail})
 
     def _differing(self, partnership: str, rows: Rows, changed: list[str]) -> Container[str]:
         """Return the metrics that these changed rows concern; all, if no earlier rows are known."""

@@ -15,11 +15,11 @@ from infra.deciding import pseudonyms
 from infra.deciding.group_commit import GroupCommit
 from infra.deciding.scheduler import Scheduler
 from infra.deciding.service import Service, wall_clock
-from infra.projecting import rebuild
+from infra.projecting import quarantine, rebuild
 from infra.projecting.follower import Follower
 from infra.projecting.runner import Runner
 from infra.settings import OPERATOR, PARTITIONS, NoSuchStore, Settings
-from infra.store.records import History, Trees, Views
+from infra.store.records import LIVE, NOTHING, History, Trees, UnreadableRow, Views
 from infra.store.sqlite import SqliteStore
 from infra.store.sqlite_datastore import is_new
 from infra.store.sqlite_trees import SqliteTrees
@@ -97,6 +97,22 @@ class Accord:
         if self.folds_views and not self.history.read_only:
             rebuild.bring_up(self.history, self.views, PROJECTIONS)
             self.runner.catch_up()
+
+    def repair(self, damage: UnreadableRow) -> bool:
+        """Have a partnership with a damaged row folded from its first event.
+
+        A process that folds views does it at once, others leave it to a projector. Returns False
+        if the store cannot be written, or if a projector was told already.
+        """
+        if self.history.read_only:
+            return False
+        positions = self.views.track_positions(LIVE, [damage.partnership])
+        position = positions.get(damage.partnership, NOTHING)
+        new = self.views.report(quarantine.damaged(damage, position, self.clock()))
+        if self.folds_views:
+            # A runner of its own, because the follower's is for one thread.
+            Runner(self.history, self.views, PROJECTIONS, clock=self.clock).retry()
+        return new
 
     def workers(self) -> Workers:
         """Return the threads of a process that takes events in (see `Workers`).
@@ -244,7 +260,7 @@ def bootstrap(settings: Settings, clock: Callable[[], datetime] = wall_clock) ->
             root_at=lambda name, size: Log(history, trees, name).root(size),
             views=views,
         )
-        runner = Runner(history, views, PROJECTIONS)
+        runner = Runner(history, views, PROJECTIONS, clock=clock)
         signer, broken_key = _signer(settings)
         notary = None
         if signer:

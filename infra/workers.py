@@ -99,6 +99,10 @@ class Workers:
             found.append(f"the views are {lag} events behind the history")
         return found
 
+    def quarantined(self) -> list[str]:
+        """Return the partnerships whose events cannot be folded, by name."""
+        return list(self._views.quarantined())
+
     def _unwritable(self) -> list[str]:
         try:
             # Even an empty append takes the store's write lock.

@@ -118,9 +118,12 @@ class Folded:
 class FoldFailed(Exception):
     """A projection cannot fold an event. The error that it raised is the `__cause__`."""
 
+    hint = "Ask about a moment before that event, or upgrade Accord to a release that can fold it."
+
     def __init__(self, projection: Projection, recorded: Recorded, error: Exception) -> None:
         reason = " ".join(f"{type(error).__name__}: {error}".split()).rstrip(" :.")
-        super().__init__(f"{projection.name} cannot fold {recorded.ref}: {reason}.")
+        self.detail = f"{projection.name} cannot fold {recorded.ref}: {reason}."
+        super().__init__(f"{self.detail} {self.hint}")
         self.projection = projection.name
         self.partnership = recorded.partnership
         self.index = recorded.index

@@ -14,9 +14,12 @@ from infra.answers.logs import NOW, AsOf, row_of_each, sight_of, size_of, view_r
 from infra.answers.question import Page, Paging, Parameter, Question
 from infra.answers.text import Block, Hanging, Line, Note, day
 from infra.bootstrap import Accord
+from infra.projecting.quarantine import alert_of
+from infra.store.records import UnreadableRow
+from infra.tlog.codec import UnreadableEvent
 from projections import ALERTS, OVERVIEW
 from projections.alerts import Alert, AlertState
-from projections.fold import replay
+from projections.fold import FoldFailed, replay
 from projections.overview import OVERVIEW_ROW
 
 _STYLES = {
@@ -54,8 +57,16 @@ def ask(
         size_of(accord.history, partnership)
         sight_of(accord.history, partnership, when, figures=False)
     found: list[Alert] = []
+    of_operator = _of_operator(accord, when)
     for name in _from(accord, start) if partnership is None else [partnership]:
-        for each in _alerts(accord, name, when):
+        try:
+            alerts = _alerts(accord, name, when)
+        except (FoldFailed, UnreadableEvent, UnreadableRow):
+            # One partnership must not end the list; the answer names it (see `Question.reply`).
+            if partnership is not None or name not in accord.views.quarantined([name]):
+                raise
+            alerts = []
+        for each in sorted([*alerts, *of_operator.get(name, ())], key=_order):
             seen = name == start and (instant(each.since), each.id) <= (since, last)
             if not seen and state in {None, each.state}:
                 found.append(each)
@@ -96,8 +107,18 @@ def _alerts(accord: Accord, name: str, when: AsOf) -> list[Alert]:
         if when.is_now
         else replay(ALERTS, whole_log(accord.history, name, when)).rows
     )
-    found = [row for row in rows.values() if isinstance(row, Alert)]
-    return sorted(found, key=lambda each: (instant(each.since), each.id))
+    return [row for row in rows.values() if isinstance(row, Alert)]
+
+
+def _order(alert: Alert) -> tuple[str, str]:
+    return instant(alert.since), alert.id
+
+
+def _of_operator(accord: Accord, when: AsOf) -> dict[str, list[Alert]]:
+    """Return the open alerts that concern the operator alone, by partnership."""
+    if not when.is_now or when.viewer.party is not None:
+        return {}
+    return {name: [alert_of(each)] for name, each in accord.views.quarantined().items()}
 
 
 # --- text --------------------------------------------------------------------------------------

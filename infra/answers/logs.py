@@ -2,6 +2,7 @@
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from difflib import get_close_matches
@@ -9,13 +10,13 @@ from itertools import chain
 from typing import Any, NamedTuple
 
 import orjson
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from domain.recorded import Recorded
 from infra.bootstrap import Accord
 from infra.deciding.pseudonyms import Names
 from infra.projecting.runner import partnerships
-from infra.store.records import History, UnreadableRow
+from infra.store.records import History, Quarantined, typed_row
 from infra.tlog.codec import moment
 from projections.fold import Projection, replay
 from projections.visibility import OPERATOR, Sight, Viewer
@@ -244,17 +245,32 @@ def view_rows(accord: Accord, projection: Projection, partnership: str) -> dict[
 def row_of_each(
     accord: Accord, projection: Projection, key: str, names: Iterable[str]
 ) -> dict[str, Any]:
-    """Return one saved row of each partnership that has it, by partnership, as its type."""
-    stored = accord.views.rows(projection.name, [(name, key) for name in names])
+    """Return one saved row of each partnership that has it, by partnership, as its type.
+
+    Partnerships whose rows are being folded anew have none.
+    """
+    readable = undamaged(accord, names)
+    stored = accord.views.rows(projection.name, [(name, key) for name in readable])
     return {name: typed_row(projection, name, key, row) for (name, _), row in stored.items()}
 
 
-def typed_row(projection: Projection, partnership: str, key: str, row: Row) -> Any:  # noqa: ANN401
-    """Return a saved row as its type. Raises `UnreadableRow`."""
-    try:
-        return projection.load(key, row)
-    except ValidationError as error:
-        raise UnreadableRow(partnership, projection.name, key, error) from error
+def undamaged(accord: Accord, names: Iterable[str]) -> list[str]:
+    """Return the partnerships without those that have a damaged row, which are folded anew."""
+    asked = list(names)
+    quarantined = accord.views.quarantined(asked)
+    return [name for name in asked if not (name in quarantined and quarantined[name].anew)]
+
+
+def in_range(history: History, record: Quarantined, when: AsOf) -> bool:
+    """Return whether an answer lacks the event from which on a partnership is quarantined."""
+    index = record.index
+    for body in history.bodies(record.partnership, index, index + 1):
+        with suppress(ValueError, LookupError, TypeError):
+            occurred_at, recorded_at = times(body)
+            if when.is_after(index, recorded_at):
+                return False
+            return when.at is None or occurred_at <= when.at
+    return True
 
 
 def rows_of(

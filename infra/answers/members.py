@@ -1,13 +1,17 @@
 """The partnerships that answers compare, read a page at a time, as one viewer sees them."""
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from itertools import islice
 
-from infra.answers.logs import NOW, AsOf, row_of_each, sight_of, size_of, typed_row, whole_log
+from infra.answers.logs import NOW, AsOf, row_of_each, sight_of, size_of, undamaged, whole_log
 from infra.bootstrap import Accord
 from infra.projecting.runner import partnerships, replay_all
+from infra.store.records import typed_row
+from infra.tlog.codec import UnreadableEvent
 from projections import ALERTS, KPIS, OVERVIEW, TRAITS
 from projections.alerts import STATE
+from projections.fold import FoldFailed
 from projections.overview import OVERVIEW_ROW
 from projections.portfolio import READ, Member
 from projections.traits import TRAITS_ROW
@@ -66,6 +70,7 @@ def _members(accord: Accord, names: list[str], when: AsOf) -> Iterator[Member]:
 
 def _now(accord: Accord, names: list[str]) -> Iterator[Member]:
     """Yield partnerships from saved rows: one statement for each projection."""
+    names = undamaged(accord, names)
     rows = {each.name: accord.views.rows_of(each.name, names) for each in (OVERVIEW, TRAITS, KPIS)}
     states = accord.views.rows(ALERTS.name, [(name, STATE) for name in names])
     rows[ALERTS.name] = {name: {key: row} for (name, key), row in states.items()}
@@ -84,15 +89,20 @@ def _now(accord: Accord, names: list[str]) -> Iterator[Member]:
 
 def _then(accord: Accord, names: list[str], when: AsOf) -> Iterator[Member]:
     """Yield partnerships by replay of their logs, as far as the viewer sees them."""
-    party = when.viewer.party
     for name in names:
-        sight = Sight(when.viewer)
-        if party is not None:
-            sight = Sight.of(when.viewer, whole_log(accord.history, name, when))
-            if sight.parties and party not in sight.parties:
-                continue
-        events = filter(sight.shows, whole_log(accord.history, name, when))
-        replayed = replay_all(READ, events).folded
-        member = Member.of(name, {each.name: of.rows for each, of in replayed}, sight)
-        if member.is_known:
-            yield member
+        # The answer names those that cannot be folded (see `Question.reply`).
+        with suppress(FoldFailed, UnreadableEvent):
+            member = _then_one(accord, name, when)
+            if member is not None and member.is_known:
+                yield member
+
+
+def _then_one(accord: Accord, name: str, when: AsOf) -> Member | None:
+    party, sight = when.viewer.party, Sight(when.viewer)
+    if party is not None:
+        sight = Sight.of(when.viewer, whole_log(accord.history, name, when))
+        if sight.parties and party not in sight.parties:
+            return None
+    events = filter(sight.shows, whole_log(accord.history, name, when))
+    replayed = replay_all(READ, events).folded
+    return Member.of(name, {each.name: of.rows for each, of in replayed}, sight)

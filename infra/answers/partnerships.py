@@ -1,6 +1,7 @@
 """Lists the partnerships: parties, stage, number of events, number of open alerts."""
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from datetime import datetime
 
 from domain.kernel import Stage
@@ -11,8 +12,10 @@ from infra.answers.question import Item, Page, Paging, Question
 from infra.answers.text import Block, Note, Styled, Table, minute
 from infra.bootstrap import Accord
 from infra.projecting.runner import replay_all
+from infra.tlog.codec import UnreadableEvent
 from projections import ALERTS, OVERVIEW
 from projections.alerts import START, STATE, AlertsState
+from projections.fold import FoldFailed
 from projections.overview import OVERVIEW_ROW, Overview
 
 
@@ -65,15 +68,21 @@ def _now(accord: Accord, names: list[str]) -> Iterator[Partnership]:
 
 def _then(accord: Accord, names: list[str], when: AsOf) -> Iterator[Partnership]:
     for name in names:
-        counted = _Counted(whole_log(accord.history, name, when))
-        replayed = {
-            each.name: of.rows for each, of in replay_all((OVERVIEW, ALERTS), counted).folded
-        }
-        overview = replayed[OVERVIEW.name].get(OVERVIEW_ROW)
-        if overview and counted.last and when.viewer.party in (None, *overview.parties):
-            recorded_at = counted.last.act.recorded_at
-            state = replayed[ALERTS.name].get(STATE, START)
-            yield _listed(name, overview, counted.events, recorded_at, state)
+        # The answer names those that cannot be folded (see `Question.reply`).
+        with suppress(FoldFailed, UnreadableEvent):
+            if found := _then_one(accord, name, when):
+                yield found
+
+
+def _then_one(accord: Accord, name: str, when: AsOf) -> Partnership | None:
+    counted = _Counted(whole_log(accord.history, name, when))
+    replayed = {each.name: of.rows for each, of in replay_all((OVERVIEW, ALERTS), counted).folded}
+    overview = replayed[OVERVIEW.name].get(OVERVIEW_ROW)
+    if overview and counted.last and when.viewer.party in (None, *overview.parties):
+        recorded_at = counted.last.act.recorded_at
+        state = replayed[ALERTS.name].get(STATE, START)
+        return _listed(name, overview, counted.events, recorded_at, state)
+    return None
 
 
 def _listed(

@@ -6,8 +6,9 @@ parameters; both print the same JSON document, and its schema is the route's in 
 """
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
 from typing import Annotated, Any, Generic, TypeVar, get_args, get_origin, get_type_hints
@@ -16,11 +17,18 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from domain.calendar import PERIOD_PATTERN
 from domain.values import Slug
-from infra.answers.logs import Asked, AsOf
-from infra.answers.text import Block
+from infra.answers.logs import NOW, Asked, AsOf, in_range, row_of_each
+from infra.answers.text import Block, Line
 from infra.bootstrap import Accord
+from infra.store.records import Quarantined, UnreadableRow
+from infra.tlog.codec import moment
+from projections import OVERVIEW
+from projections.overview import OVERVIEW_ROW
 
 T = TypeVar("T")
+
+REPAIRS = 100
+"""Damaged partnerships that one question has folded anew, at most."""
 
 LONGEST_PAGE = 1000
 """Items of one page at most."""
@@ -45,6 +53,20 @@ class Item(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
+class Quarantine(Item):
+    """A partnership whose events are not folded from one on, so that its views are stale."""
+
+    partnership: str
+    event: int
+    """The index of the first event that KPIs, alerts, statements and other views lack."""
+    since: datetime
+    """When Accord found that it cannot fold the event."""
+    projection: str
+    """The projection that failed; `all` if the event cannot be read."""
+    error: str | None
+    """What failed; null for a party."""
+
+
 class Result(Item):
     """The result of a command or a request: one JSON document."""
 
@@ -57,6 +79,8 @@ class Answer(Result):
 
     as_of: Asked = Field(default_factory=Asked)
     """The moment and the viewer that were asked about."""
+    quarantined: tuple[Quarantine, ...] = ()
+    """The partnerships among those asked about whose views are stale; the others are current."""
 
 
 class Page(Answer, Generic[T]):
@@ -150,6 +174,33 @@ class Question:
         found: type[BaseModel] = self._hints["return"]
         return found
 
+    def reply(self, accord: Accord, **given: Any) -> Any:  # noqa: ANN401 - what is asked, the answer
+        """Return the answer of a store, with the partnerships of it whose views are stale.
+
+        A damaged row is folded anew. Raises `UnreadableRow` if that is left to another process,
+        `FoldFailed` if the answer needs an event that cannot be folded, and as `ask` does.
+        """
+        for _ in range(REPAIRS):
+            try:
+                found = self.ask(accord, **given)
+                break
+            except UnreadableRow as damage:
+                if not accord.repair(damage):
+                    raise
+        else:
+            found = self.ask(accord, **given)
+        if not isinstance(found, Answer):
+            return found
+        stale = tuple(_quarantined(accord, given)) if self.asks_when or _about(given) else ()
+        return found.model_copy(update={"quarantined": stale}) if stale else found
+
+    def lines(self, found: Any) -> Iterator[Block]:  # noqa: ANN401 - the answer
+        """Yield the answer as text for a terminal, after what is stale in it."""
+        if isinstance(found, Answer):
+            for each in found.quarantined:
+                yield Line(_stale(each), "bold yellow")
+        yield from self.text(found)
+
     @property
     def reads_store(self) -> bool:
         """Whether the answer comes from a store, rather than from this release alone."""
@@ -184,6 +235,42 @@ class Asks:
         """Whether the command takes it without a name."""
         positional = self.described.positional
         return self.is_required if positional is None else positional
+
+
+def _about(given: Mapping[str, Any]) -> str | None:
+    """Return the one partnership that is asked about, if it is one."""
+    return given.get("id") or given.get("partnership")
+
+
+def _quarantined(accord: Accord, given: Mapping[str, Any]) -> Iterator[Quarantine]:
+    """Yield what is quarantined among the partnerships that the viewer asks about."""
+    name, when = _about(given), given.get("when", NOW)
+    found = accord.views.quarantined(None if name is None else [name])
+    party = when.viewer.party
+    if party is not None and name is None:
+        overviews = row_of_each(accord, OVERVIEW, OVERVIEW_ROW, found)
+        found = {each: found[each] for each, row in overviews.items() if party in row.parties}
+    for each in found.values():
+        if when.is_now or in_range(accord.history, each, when):
+            yield _shown(each, of_operator=party is None)
+
+
+def _shown(record: Quarantined, *, of_operator: bool) -> Quarantine:
+    return Quarantine(
+        partnership=record.partnership,
+        event=record.index,
+        since=moment(record.since),
+        projection=record.projection,
+        error=record.error if of_operator else None,
+    )
+
+
+def _stale(found: Quarantine) -> str:
+    reason = f": {found.error}" if found.error else "."
+    return (
+        f"{found.partnership} is quarantined, and its views are stale: they lack the events from "
+        f"{found.partnership}#{found.event} on{reason}"
+    )
 
 
 def keyword(name: str, annotation: Any, default: Any) -> inspect.Parameter:  # noqa: ANN401

@@ -1,7 +1,9 @@
 """Whether the log is as it was recorded and signed, and the views are what it folds to."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from itertools import takewhile
 from pathlib import Path
 
 import orjson
@@ -15,22 +17,19 @@ from infra.answers.text import Block, Line, counted
 from infra.audit.log import Log
 from infra.bootstrap import Accord
 from infra.deciding.pseudonyms import COMMAND
-from infra.projecting.runner import Replayed, partnerships, replay_all
-from infra.store.records import NOTHING
+from infra.projecting.runner import Replayed, partnerships, replay_all, replay_until
+from infra.store.records import NOTHING, OtherFold, UnreadableRow, read_row, typed_row
 from infra.tlog import codec, dsse, merkle
 from infra.tlog.merkle import Tree, leaf_hash
 from infra.tlog.notes import Checkpoint, Malformed, Note
 from projections import PROJECTIONS, VERSIONS
-from projections.fold import Projection
+from projections.fold import FoldFailed, Projection
 
 HISTORY = "history"
 """The place of a difference in the log, used where others name a projection."""
 
 _ATTEMPTS = 5
 """How often a partnership is checked again because it was written to meanwhile."""
-
-_DAMAGES = (ValueError, LookupError, TypeError, AttributeError)
-"""The errors of folding a damaged row or reading a damaged event."""
 
 
 class Difference(Item):
@@ -48,19 +47,30 @@ class Difference(Item):
     """What should be stored; null where nothing should."""
 
 
+class Unfolded(Item):
+    """A quarantined partnership: its views were checked up to the event that cannot be folded."""
+
+    partnership: str
+    event: int
+    """The index of the first event that is not in its views."""
+    error: str
+
+
 class Verification(Result):
-    """The logs and views that were checked, and the first difference if there is one."""
+    """The logs and views that were checked, and what is wrong with them."""
 
     verified: bool
-    """Whether no difference was found."""
+    """Whether there is no difference and every event is folded."""
     partnerships: int
     """How many partnerships were checked."""
     events: int
     """How many events were checked."""
     rows: int
     """How many rows of views were checked."""
-    difference: Difference | None
-    """The first difference; null if there is none."""
+    differences: tuple[Difference, ...]
+    """The first difference of each partnership that has one."""
+    quarantined: tuple[Unfolded, ...]
+    """The partnerships whose events cannot all be folded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +81,7 @@ class Checked:
     events: int
     rows: int
     difference: Difference | None = None
+    unfolded: Unfolded | None = None
 
 
 class Memory:
@@ -100,7 +111,7 @@ class Memory:
 
 
 def check(accord: Accord, memory: Memory | None = None) -> Iterator[Checked]:
-    """Check one partnership after the other, up to the first difference.
+    """Check one partnership after the other; yield the first difference of each.
 
     Views that are behind are caught up first. Each event must have the hash that was stored when it
     was recorded, must be the canonical form of what it says, and must be at its place. What a party
@@ -109,30 +120,18 @@ def check(accord: Accord, memory: Memory | None = None) -> Iterator[Checked]:
     that `memory` knows are not hashed again, but their root must be the same.
     """
     memory = memory or Memory()
-    damage = _catch_up(accord)
-    if damage is not None and (found := _unreadable_row(accord)):
-        yield Checked(found.partnership, 0, 0, found)
-        return
-    size, events = accord.history.size(), 0
+    damaged = _damaged_rows(accord)
+    accord.catch_up()
+    size, events, whole = accord.history.size(), 0, True
     for name in partnerships(accord.history):
         checked = _settled(accord, name, memory)
+        if checked.difference is None and name in damaged:
+            checked = replace(checked, difference=damaged[name])
         yield checked
-        if checked.difference:
-            return
         events += checked.events
-    if events < size:
+        whole &= checked.difference is None or checked.difference.where != HISTORY
+    if whole and events < size:
         yield Checked("", 0, 0, _difference("", HISTORY, "events", str(events), str(size)))
-    elif damage is not None:
-        raise damage
-
-
-def _catch_up(accord: Accord) -> Exception | None:
-    """Catch the views up. Return the error if a damaged row or event stops that."""
-    try:
-        accord.catch_up()
-    except _DAMAGES as error:
-        return error
-    return None
 
 
 def _settled(accord: Accord, partnership: str, memory: Memory) -> Checked:
@@ -143,19 +142,43 @@ def _settled(accord: Accord, partnership: str, memory: Memory) -> Checked:
         now = accord.history.heads([partnership])[partnership].size
         if not checked.difference or now == size:
             break
-        _catch_up(accord)
+        accord.catch_up()
         size, checked = now, _check(accord, partnership, now, memory)
     return checked
 
 
 def _check(accord: Accord, partnership: str, size: int, memory: Memory) -> Checked:
     log = _LogCheck(accord, partnership, size, memory)
-    replayed = replay_all(PROJECTIONS, log.events())
-    difference = log.difference or next(_differences(accord, partnership, replayed), None)
+    record = accord.views.quarantined([partnership]).get(partnership)
+    replayed, failed = _replayed(log.events(), record.index if record else size)
+    difference = log.difference
+    if difference is None and failed is not None:
+        expected = "an event that this release can fold"
+        key = f"{partnership}#{failed.index}"
+        difference = _difference(partnership, failed.projection, key, failed.detail, expected)
+    if difference is None:
+        difference = next(_differences(accord, partnership, replayed), None)
     rows = sum(len(folded.rows) for _, folded in replayed.folded)
     if not difference:
         memory.remember(partnership, log.tree)
-    return Checked(partnership, log.checked, rows, difference)
+    unfolded = (
+        Unfolded(partnership=partnership, event=record.index, error=record.error)
+        if record
+        else None
+    )
+    return Checked(partnership, log.checked, rows, difference, unfolded)
+
+
+def _replayed(events: Iterator[Recorded], stop: int) -> tuple[Replayed, FoldFailed | None]:
+    """Fold events up to, without, index `stop`; read the others, so that the log is checked."""
+    replayed, failed = Replayed(PROJECTIONS), None
+    try:
+        replayed = replay_all(PROJECTIONS, takewhile(lambda each: each.index < stop, events))
+    except FoldFailed as error:
+        failed = error
+    for _ in events:
+        pass
+    return replayed, failed
 
 
 def _difference(
@@ -165,9 +188,17 @@ def _difference(
         partnership=partnership,
         where=where,
         key=key,
-        stored=stored.decode(errors="replace") if isinstance(stored, bytes) else stored,
-        expected=expected.decode() if isinstance(expected, bytes) else expected,
+        stored=_printable(stored),
+        expected=_printable(expected),
     )
+
+
+def _printable(value: bytes | str | None) -> str | None:
+    """Return stored bytes as text; what a terminal would not print is escaped, as in ``0xff``."""
+    if value is None:
+        return None
+    text = value.decode(errors="backslashreplace") if isinstance(value, bytes) else value
+    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)
 
 
 # --- the log -----------------------------------------------------------------------------------
@@ -259,7 +290,9 @@ class _LogCheck:
         try:
             recorded = codec.decode(body, index=self.checked)
         except codec.UnreadableEvent as error:
-            self._differs(self.checked, body, f"an event that this release can read: {error}")
+            self._differs(
+                self.checked, body, f"an event that this release can read: {error.detail}"
+            )
             return None
         wrong = self._signatures.wrong(recorded)
         if self.checked < self._known:
@@ -364,32 +397,39 @@ def _bytes(body: object) -> bytes:
     return body if isinstance(body, bytes) else str(body).encode()
 
 
-def _unreadable_row(accord: Accord) -> Difference | None:
-    """Return the first stored row that is not JSON or not of its type, with what it should be."""
-    for name in partnerships(accord.history):
-        for projection in PROJECTIONS:
-            for key, body in _stored_rows(accord, projection.name, name).items():
-                if not _is_readable(projection, key, body):
-                    row = _expected_row(accord, name, projection, key)
-                    return _difference(name, projection.name, key, body, row)
+def _damaged_rows(accord: Accord) -> dict[str, Difference]:
+    """Return the first damaged row of each partnership that has one and that is behind.
+
+    To catch up folds such a partnership anew, so its damage is looked for before.
+    """
+    found: dict[str, Difference] = {}
+    with suppress(OtherFold):
+        for name in partnerships(accord.history):
+            if (difference := _damaged_row(accord, name)) is not None:
+                found[name] = difference
+    return found
+
+
+def _damaged_row(accord: Accord, name: str) -> Difference | None:
+    size = accord.history.heads([name])[name].size
+    for projection in PROJECTIONS:
+        position = accord.views.positions(projection.name, [name]).get(name, NOTHING)
+        if position == size - 1:
+            return None
+        for key, body in _stored_rows(accord, projection.name, name).items():
+            try:
+                typed_row(projection, name, key, read_row(name, projection.name, key, body))
+            except UnreadableRow:
+                row = _expected_row(accord, name, projection, key)
+                return _difference(name, projection.name, key, body, row)
     return None
-
-
-def _is_readable(projection: Projection, key: str, body: bytes) -> bool:
-    try:
-        row = orjson.loads(body)
-        projection.load(key, row)
-    except _DAMAGES:
-        return False
-    return isinstance(row, dict)
 
 
 def _expected_row(
     accord: Accord, partnership: str, projection: Projection, key: str
 ) -> bytes | None:
     size = accord.history.heads([partnership])[partnership].size
-    log = _LogCheck(accord, partnership, size, Memory())
-    ((_, folded),) = replay_all((projection,), log.events()).folded
+    (folded,) = replay_until(accord.history, (projection,), partnership, size).folded
     return codec.canonical(projection.dump(key, folded.rows[key])) if key in folded.rows else None
 
 
@@ -397,20 +437,25 @@ def _expected_row(
 
 
 def text(found: Verification) -> Iterator[Block]:
-    """Return what was checked, or the first difference."""
-    if found.difference is None:
-        yield Line("No difference found.", "green")
+    """Yield what was checked, the first difference of each partnership, what is not folded."""
+    for each in found.differences:
+        whose = each.partnership or "the store"
+        yield Line(f"Difference in {whose}: {each.where}, {each.key}.", "bold red")
+        yield Line(f"stored:   {_or_nothing(each.stored)}", indent=2)
+        yield Line(f"expected: {_or_nothing(each.expected)}", indent=2)
+    for unfolded in found.quarantined:
         yield Line(
-            f"{counted(found.partnerships, 'partnership')}, {counted(found.events, 'event')}: each "
-            "log is as it was recorded and signed."
+            f"{unfolded.partnership} is quarantined: its views lack the events from "
+            f"{unfolded.partnership}#{unfolded.event} on. {unfolded.error}",
+            "bold yellow",
         )
-        yield Line(f"{counted(found.rows, 'row')}: each view is what its log folds to.")
+    counts = f"{counted(found.partnerships, 'partnership')}, {counted(found.events, 'event')}"
+    if not found.verified:
+        yield Line(f"Checked {counts}, {counted(found.rows, 'row')}. The others do not differ.")
         return
-    difference = found.difference
-    whose = difference.partnership or "the store"
-    yield Line(f"Difference in {whose}: {difference.where}, {difference.key}.", "bold red")
-    yield Line(f"stored:   {_or_nothing(difference.stored)}", indent=2)
-    yield Line(f"expected: {_or_nothing(difference.expected)}", indent=2)
+    yield Line("No difference found.", "green")
+    yield Line(f"{counts}: each log is as it was recorded and signed.")
+    yield Line(f"{counted(found.rows, 'row')}: each view is what its log folds to.")
 
 
 def _or_nothing(value: str | None) -> str:

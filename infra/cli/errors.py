@@ -40,6 +40,7 @@ def message(error: Exception) -> str | None:
     from infra.tlog.keys import NoKey
     from infra.tlog.notes import Malformed
     from infra.tlog.policy import NoPolicy
+    from projections.fold import FoldFailed
 
     line: str | None = None
     match error:
@@ -47,6 +48,7 @@ def message(error: Exception) -> str | None:
         case (
             Altered()
             | CannotListen()
+            | FoldFailed()
             | Malformed()
             | NoAccount()
             | NoKey()

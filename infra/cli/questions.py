@@ -127,7 +127,7 @@ def _answer(question: Question, given: dict[str, Any]) -> None:
             _print_json(pages)
         else:
             for page in pages:
-                printing.blocks(question.text(page))
+                printing.blocks(question.lines(page))
 
 
 def _pages(question: Question, accord: Accord, given: dict[str, Any]) -> Iterator[BaseModel]:
@@ -136,11 +136,11 @@ def _pages(question: Question, accord: Accord, given: dict[str, Any]) -> Iterato
     if question.asks_when:
         asked["when"] = _when(accord, asked)
     if not question.is_paged:
-        yield question.ask(accord, **asked)
+        yield question.reply(accord, **asked)
         return
     limit, after = asked.pop("limit"), asked.pop("after")
     while True:
-        page = question.ask(accord, **asked, page=Paging(after, limit or LONGEST_PAGE))
+        page = question.reply(accord, **asked, page=Paging(after, limit or LONGEST_PAGE))
         assert isinstance(page, Page)  # noqa: S101 - what a paged question gives
         yield page
         after = page.next

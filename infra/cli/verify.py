@@ -1,4 +1,4 @@
-"""`accord verify`: check the log and every view, and name the first difference."""
+"""`accord verify`: check each log and every view, and name what differs."""
 
 from pathlib import Path
 from typing import Annotated
@@ -12,7 +12,8 @@ from infra.settings import DEFAULT_STORE
 
 
 @app.command(
-    rich_help_panel=Panel.EVIDENCE.value, epilog=f"Exit code {FAILED}: there is a difference."
+    rich_help_panel=Panel.EVIDENCE.value,
+    epilog=f"Exit code {FAILED}: something differs, or a partnership is quarantined.",
 )
 def verify(
     memory: Annotated[
@@ -26,11 +27,12 @@ def verify(
     store: Store = DEFAULT_STORE,
     as_json: Json = False,
 ) -> None:
-    """Check each log, its signed checkpoints and every view; show the first difference."""
+    """Check each log, its signed checkpoints and every view; show what differs."""
     from infra.answers import verify
 
     partnerships = events = rows = 0
-    difference: verify.Difference | None = None
+    differences: list[verify.Difference] = []
+    quarantined: list[verify.Unfolded] = []
     with opened(store, as_json=as_json) as accord:
         with printing.progress() as bar:
             task = bar.add_task("verifying", total=accord.history.size())
@@ -38,16 +40,18 @@ def verify(
                 partnerships += bool(checked.partnership)
                 events += checked.events
                 rows += checked.rows
-                difference = checked.difference
+                differences += [checked.difference] if checked.difference else []
+                quarantined += [checked.unfolded] if checked.unfolded else []
                 bar.advance(task, checked.events)
         found = verify.Verification(
             simulated=accord.simulated,
-            verified=difference is None,
+            verified=not (differences or quarantined),
             partnerships=partnerships,
             events=events,
             rows=rows,
-            difference=difference,
+            differences=tuple(differences),
+            quarantined=tuple(quarantined),
         )
         printing.result(found, verify.text, as_json=as_json)
-    if difference is not None:
+    if not found.verified:
         raise typer.Exit(FAILED)

@@ -12,6 +12,9 @@ from domain.recorded import Recorded
 from infra.deciding.intake import Input, Unreadable
 from infra.store.records import CommandResult, Kept, Key, Refusal
 
+QUARANTINED = "partnership-quarantined"
+"""The rule of an input that is not decided, because the events that this needs cannot be folded."""
+
 
 @dataclass(slots=True)
 class Outcome:
@@ -45,7 +48,7 @@ class Outcome:
     @property
     def retryable(self) -> bool:
         """Whether the same input can be sent again, because it was never decided."""
-        return self.rule == "conflict"
+        return self.rule in {"conflict", QUARANTINED}
 
 
 def repeated(before: CommandResult) -> Outcome:

@@ -11,10 +11,13 @@ from domain.kernel import CLOCK_PARTY, Act, Event, Refused
 from domain.partnership import PassTime
 from domain.values import instant
 from infra.deciding import admission, pseudonyms
+from infra.deciding.batch import QUARANTINED
 from infra.deciding.intake import Input, Unreadable
 from infra.deciding.pseudonyms import Pseudonymizer
 from infra.deciding.recording import Cause, Recorder
 from infra.store.records import CommandResult, Conflict
+from infra.tlog.codec import UnreadableEvent
+from projections.fold import FoldFailed
 
 log = logging.getLogger(__name__)
 
@@ -67,6 +70,8 @@ class Decider:
             self._refuse(message, refused, keep=keep, decided=True)
         except Conflict:
             raise
+        except (FoldFailed, UnreadableEvent) as failed:
+            self._refuse(message, _not_foldable(failed), keep=keep, decided=False)
         except Exception:
             # A bug must neither stop the other inputs nor lose this one.
             log.exception("deciding %s failed", message.identity)
@@ -246,6 +251,15 @@ def _reserved_source(source: str) -> Refused:
         f"{source} is reserved for events from deadlines, agreed rules and the operator.",
         "Name the service that sends the event as its source.",
         pointer="/source",
+    )
+
+
+def _not_foldable(failed: FoldFailed | UnreadableEvent) -> Refused:
+    return Refused(
+        QUARANTINED,
+        f"The decision needs an event that cannot be folded: {failed.detail}",
+        "Send the same again when the operator has upgraded or restored Accord. "
+        "Nothing was recorded.",
     )
 
 

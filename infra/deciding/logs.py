@@ -6,7 +6,15 @@ from dataclasses import dataclass
 from itertools import chain, islice
 
 from domain.recorded import Recorded
-from infra.store.records import NOTHING, Conflict, History, OtherFold, Views
+from infra.store.records import (
+    NOTHING,
+    Conflict,
+    History,
+    OtherFold,
+    UnreadableRow,
+    Views,
+    typed_row,
+)
 from infra.tlog import codec
 from infra.tlog.merkle import Tree, leaf_hash
 from projections.fold import Folded, Projection, Rows, fold, replay
@@ -46,11 +54,13 @@ class Logs:
     def rows(self, projection: Projection, log: Log, wanted: Collection[str]) -> Rows:
         """Return the rows of a projection after a log; those under the keys `wanted`, or more.
 
-        Raises `Conflict` if the saved rows are of a longer log, because another writer was first.
+        If a saved row is damaged, all rows are those of a replay. Raises `Conflict` if the saved
+        rows are of a longer log, because another writer was first, and `FoldFailed` or
+        `UnreadableEvent` if the events cannot be folded.
         """
         if self._views is not None and log.stored > SHORT:
             # Rows of another version of the fold are being rebuilt, or wait for that.
-            with suppress(OtherFold):
+            with suppress(OtherFold, UnreadableRow):
                 for _ in range(_ATTEMPTS):
                     rows = self._from_saved(self._views, projection, log, wanted)
                     if rows is not None:
@@ -74,7 +84,7 @@ class Logs:
         # If a runner saved further rows between the reads, these may be of a later time.
         if _position(views, projection, log.name) != position:
             return None
-        rows = {key: projection.load(key, row) for (_, key), row in found.items()}
+        rows = {key: typed_row(projection, log.name, key, row) for (_, key), row in found.items()}
         return fold(projection, Folded(rows), later).rows
 
     def root(self, log: Log, size: int) -> bytes:

@@ -1,8 +1,9 @@
 """Recording decided events in a batch, with what agreed rules do because of them (C20)."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from domain import aggregates
 from domain.kernel import Act, Event
@@ -13,18 +14,24 @@ from infra.deciding import pseudonyms
 from infra.deciding.batch import Batch
 from infra.deciding.logs import Log, Logs
 from infra.deciding.pseudonyms import Pseudonymizer, Pseudonyms
-from infra.deciding.states import States, partnership_of
 from infra.store.records import NOTHING, TRACE, Kept, placed_at, trace_key
 from infra.tlog import codec
 from infra.tlog.cloudevents import Trace
+from infra.deciding.states import Mark, States, partnership_of
+from infra.tlog import codec
+from infra.tlog.codec import UnreadableEvent
 from projections.alerts import ALERTS, STATE, AlertsState
 from projections.breaches import CONCERNED, Judged, judge
+from projections.fold import FoldFailed
 from projections.settlement import AGREED, SETTLEMENT, TOTALS, ledger
 
 _DEPENDENT_OR_JUDGED = aggregates.RESTING_ON_THE_LOG | CONCERNED
 
 RULES_SOURCE = "accord:rules"
 """The source of events that agreed rules cause; each names the event that made the rule act."""
+
+
+T = TypeVar("T")
 
 
 class Cause(NamedTuple):
@@ -39,6 +46,31 @@ class Cause(NamedTuple):
     correlation_id: str | None = None
     signed: str | None = None
     trace: Trace | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Before:
+    """What a `Recorder` has before something is recorded in a stream, to go back to it."""
+
+    stream: str
+    state: Mark
+    counts: tuple[int, int]
+    people: Pseudonyms | None
+    judged: Judged | None
+
+    def restore(self, recorder: "Recorder") -> None:
+        """Take back all that was recorded since."""
+        name, (events, kept) = partnership_of(self.stream), self.counts
+        del recorder.batch.events[events:], recorder.batch.kept[kept:]
+        recorder.states.restore(self.stream, self.state)
+        _put_back(recorder.people, name, self.people)
+        _put_back(recorder.judged, name, self.judged)
+
+
+def _put_back(values: dict[str, T], name: str, before: T | None) -> None:
+    values.pop(name, None)
+    if before is not None:
+        values[name] = before
 
 
 class Recorder:
@@ -72,10 +104,36 @@ class Recorder:
     ) -> None:
         """Add what was decided for a stream; all of it or, if an event cannot be folded, nothing.
 
-        `names` are the people that the command named.
+        `names` are the people that the command named. Raises `FoldFailed` or `UnreadableEvent` if
+        agreed rules cannot be judged on the events.
         """
         if not decided:
             return
+        before = self._before(stream)
+        try:
+            self._record(stream, decided, act, cause, names)
+        except (FoldFailed, UnreadableEvent):
+            before.restore(self)
+            raise
+
+    def _before(self, stream: str) -> "_Before":
+        name, batch = partnership_of(stream), self.batch
+        return _Before(
+            stream,
+            self.states.mark(stream),
+            (len(batch.events), len(batch.kept)),
+            self.people.get(name),
+            self.judged.get(name),
+        )
+
+    def _record(
+        self,
+        stream: str,
+        decided: list[Event],
+        act: Act,
+        cause: Cause,
+        names: Pseudonymizer | None,
+    ) -> None:
         name = partnership_of(stream)
         first = self.states.ends[name].size
         version = self.states.version(stream)
@@ -141,7 +199,11 @@ class Recorder:
                 continue
             judged = self.judged.get(name) or self._judged_before(name, index)
             on_record = self.states.partnership(name).breaches.open
-            judged, breaches = judge(judged, placed_at(each, index, NOTHING), on_record)
+            placed = placed_at(each, index, NOTHING)
+            try:
+                judged, breaches = judge(judged, placed, on_record)
+            except Exception as error:
+                raise FoldFailed(ALERTS, placed, error) from error
             self.judged[name] = judged
             if breaches:
                 act = aggregates.rules_act(each.act)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from domain import aggregates
 from domain.aggregates import State
@@ -21,6 +22,15 @@ class LogEnd:
     """The end of a partnership's log: its size in the store, and its size and last time here."""
 
     stored: int
+    size: int
+    recorded_at: datetime | None
+
+
+class Mark(NamedTuple):
+    """The state of a stream, its partnership's own one, and the end of that partnership's log."""
+
+    stream: tuple[int, State]
+    partnership: tuple[int, State]
     size: int
     recorded_at: datetime | None
 
@@ -74,3 +84,16 @@ class States:
         end = self.ends[name]
         end.size += count
         end.recorded_at = act.recorded_at
+
+    def mark(self, stream: str) -> Mark:
+        """Return what recording in a stream can change, for `restore`."""
+        name = partnership_of(stream)
+        end = self.ends[name]
+        return Mark(self.streams[stream], self.streams[name], end.size, end.recorded_at)
+
+    def restore(self, stream: str, mark: Mark) -> None:
+        """Go back to an earlier state of a stream and its partnership."""
+        name = partnership_of(stream)
+        self.streams[name] = mark.partnership
+        self.streams[stream] = mark.stream
+        self.ends[name].size, self.ends[name].recorded_at = mark.size, mark.recorded_at

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Final, Literal
 
 from fastapi import FastAPI, Response
-from fastapi.responses import FileResponse, RedirectResponse
+from fastapi.responses import FileResponse, PlainTextResponse, RedirectResponse
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
 from starlette.datastructures import MutableHeaders
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.staticfiles import StaticFiles
@@ -18,6 +19,7 @@ from infra.http import alerts, events, log, questions
 from infra.http.dependencies import Served, ServedHere, json
 from infra.http.openapi import DescribedApp, problem
 from infra.http.problems import Problem, handle_problems
+from infra.running.worker import NAMED, QUARANTINED, QUARANTINED_HELP
 from infra.workers import Workers
 
 ASSETS = Path(__file__).parent / "assets"
@@ -52,8 +54,12 @@ class Health(Result):
 class Readiness(Result):
     """That the process can serve."""
 
-    status: Literal["ready"] = "ready"
-    """Always `ready`."""
+    status: Literal["ready", "degraded"] = "ready"
+    """`degraded` if the views of some partnerships are stale; all others are served as usual."""
+    quarantined: tuple[str, ...] = ()
+    """The partnerships whose events cannot be folded: at most the first 100 by name."""
+    quarantined_count: int = 0
+    """How many partnerships that are."""
 
 
 def create_app(accord: Accord, workers: Workers, hosts: Sequence[str] = ("*",)) -> FastAPI:
@@ -96,12 +102,37 @@ def _add_health(app: FastAPI) -> None:
         responses={503: problem("What keeps it from serving is in `reasons`.")},
     )
     def readyz(served: ServedHere) -> Response:
-        """Answer 200 while events can be recorded and the views are up to date."""
+        """Answer 200 while events can be recorded and the views are up to date.
+
+        If only some partnerships are quarantined, the status is `degraded`, and they are named.
+        """
         reasons = served.workers.unready_reasons()
         if reasons:
             hint = "Wait and ask again; the server's log has the causes."
             raise Problem(503, f"{'; '.join(reasons)}.", hint, reasons=reasons)
-        return json(Readiness(simulated=served.accord.simulated))
+        quarantined = served.workers.quarantined()
+        return json(
+            Readiness(
+                simulated=served.accord.simulated,
+                status="degraded" if quarantined else "ready",
+                quarantined=tuple(quarantined[:NAMED]),
+                quarantined_count=len(quarantined),
+            )
+        )
+
+    @app.get("/metrics", tags=["Run"], response_class=PlainTextResponse)
+    def metrics(served: ServedHere) -> Response:
+        """Return the metrics of this process for Prometheus."""
+        return Response(_metrics(served.workers), media_type=CONTENT_TYPE_LATEST)
+
+
+def _metrics(workers: Workers) -> bytes:
+    registry = CollectorRegistry()
+    lag = Gauge("accord_lag_events", "Events that are not folded yet.", registry=registry)
+    lag.set(workers.lag())
+    quarantined = Gauge(QUARANTINED, QUARANTINED_HELP, registry=registry)
+    quarantined.set(len(workers.quarantined()))
+    return generate_latest(registry)
 
 
 def _add_docs(app: FastAPI) -> None:

@@ -11,10 +11,11 @@ from pydantic import BaseModel, ConfigDict
 from starlette.exceptions import HTTPException
 
 from infra.answers.logs import NotFound
-from infra.deciding.batch import Outcome
+from infra.deciding.batch import QUARANTINED, Outcome
 from infra.http.dependencies import served
 from infra.store.records import OtherFold, UnreadableRow
 from infra.tlog.codec import UnreadableEvent
+from projections.fold import FoldFailed
 
 MEDIA_TYPE: Final = "application/problem+json"
 
@@ -41,7 +42,7 @@ UNREADABLE: Final = frozenset(
 )
 """Rules of reading: an event that breaks one is not decided."""
 
-_STATUS = {"conflict": 409, "id-conflict": 409, "internal-error": 500}
+_STATUS = {"conflict": 409, "id-conflict": 409, "internal-error": 500, QUARANTINED: 503}
 
 _HINTS = {
     400: "Correct the request; the document of the API is at /docs.",
@@ -155,7 +156,8 @@ def handle_problems(app: FastAPI) -> None:
     app.exception_handler(HTTPException)(_of_http)
     app.exception_handler(RequestValidationError)(_of_parameters)
     app.exception_handler(UnreadableEvent)(_of_damage)
-    app.exception_handler(UnreadableRow)(_of_damage)
+    app.exception_handler(UnreadableRow)(_of_damaged_row)
+    app.exception_handler(FoldFailed)(_of_fold)
     app.exception_handler(OtherFold)(_of_other_fold)
     app.exception_handler(Exception)(_of_fault)
 
@@ -184,7 +186,15 @@ def _of_other_fold(request: Request, error: OtherFold) -> Response:
     return _answer(request, Problem(503, error.detail, hint=error.hint))
 
 
-def _of_damage(request: Request, error: UnreadableEvent | UnreadableRow) -> Response:
+def _of_fold(request: Request, error: FoldFailed) -> Response:
+    return _answer(request, Problem(503, error.detail, hint=error.hint))
+
+
+def _of_damaged_row(request: Request, error: UnreadableRow) -> Response:
+    return _answer(request, Problem(503, error.detail, hint=error.hint, headers=AGAIN_SOON))
+
+
+def _of_damage(request: Request, error: UnreadableEvent) -> Response:
     return _answer(request, Problem(500, error.detail, hint=error.hint))
 
 

@@ -73,8 +73,10 @@ def _route(question: Question, path: str) -> Any:  # noqa: ANN401 - FastAPI read
         if question.is_paged:
             given["page"] = Paging(given.pop("after"), given.pop("limit"))
         try:
-            store = (served.accord,) if question.reads_store else ()
-            answer = question.ask(*store, **given)
+            if question.reads_store:
+                answer = question.reply(served.accord, **given)
+            else:
+                answer = question.ask(**given)
         except NotFound as error:
             raise not_found(error) from error
         except Refused as error:

@@ -34,7 +34,6 @@ from infra.store.records import (
     Stale,
     UnreadableRow,
     Views,
-    one_line,
     read_row,
     typed_row,
 )
@@ -474,7 +473,7 @@ class Runner:
 
 
 def _failure(failed: FoldFailed) -> Failure:
-    return Failure(failed.projection, failed.index, str(failed))
+    return Failure(failed.projection, failed.index, failed.detail)
 
 
 def _log_damage(partnership: str, damage: str) -> None:
@@ -496,7 +495,10 @@ def read(
                 break
             found.append(recorded)
     except UnreadableEvent as error:
-        return found, Failure(ALL_PROJECTIONS, start + len(found), one_line(error) + ".")
+        index = start + len(found)
+        # Bytes that are no event do not say whose they are.
+        reason = error.detail.removeprefix(error.event)
+        return found, Failure(ALL_PROJECTIONS, index, f"{partnership}#{index}{reason}")
     following = start + len(found)
     head = history.heads([partnership]).get(partnership) if following < stop else None
     if head and following < head.size:
@@ -506,7 +508,7 @@ def read(
 
 def _missing(partnership: str, index: int) -> Failure:
     missing = UnreadableEvent(f"{partnership}#{index}", "is missing.")
-    return Failure(ALL_PROJECTIONS, index, str(missing))
+    return Failure(ALL_PROJECTIONS, index, missing.detail)
 
 
 class _Partnership:

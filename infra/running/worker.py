@@ -4,7 +4,7 @@ import logging
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, MutableMapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -30,6 +30,14 @@ OUTAGES: Final = (OperationalError, InterfaceError, KafkaError, OSError)
 
 SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 """The signals that stop a process."""
+
+QUARANTINED: Final = "accord_quarantined_partnerships"
+"""The gauge of partnerships whose events cannot be folded."""
+
+QUARANTINED_HELP: Final = "Partnerships whose events cannot be folded."
+
+NAMED: Final = 100
+"""Quarantined partnerships that a health page names, at most."""
 
 _LOOK = 0.1
 """Seconds between two checks of the health page whether it has to end."""
@@ -60,6 +68,8 @@ class WorkerProcess:
         """Returns how far behind it is."""
         self.unready_reasons: Callable[[], Iterable[str]] = _starting
         """Returns other reasons why it is not ready."""
+        self.quarantined: Callable[[], Collection[str]] = tuple
+        """Returns the partnerships whose events cannot be folded."""
         registry = CollectorRegistry()
         self._handled = Counter(
             "accord_handled", "Messages or events handled.", ["process"], registry=registry
@@ -72,6 +82,7 @@ class WorkerProcess:
             "accord_batch_seconds", "Seconds that a batch took.", ["process"], registry=registry
         ).labels(name)
         registry.register(_Lags(self))
+        registry.register(_Quarantined(self))
         self._health = _Health(self, health, registry)
         self._stack = ExitStack()
 
@@ -189,6 +200,24 @@ class _Lags:
             yield gauge
 
 
+class _Quarantined:
+    """Asks a process for its quarantined partnerships at each scrape."""
+
+    def __init__(self, process: WorkerProcess) -> None:
+        self._process = process
+
+    def collect(self) -> Iterable[GaugeMetricFamily]:
+        """Return their number as a gauge; nothing while it is unknown."""
+        try:
+            count = len(self._process.quarantined())
+        except Exception as error:  # noqa: BLE001 - the other metrics are scraped
+            log.warning("the quarantine is unknown", extra={"error": str(error)})
+            return
+        gauge = GaugeMetricFamily(QUARANTINED, QUARANTINED_HELP, labels=["process"])
+        gauge.add_metric([self._process.name], count)
+        yield gauge
+
+
 class _Quiet(WSGIRequestHandler):
     def log_message(self, *_: object) -> None:
         """Do not log requests."""
@@ -223,11 +252,19 @@ class _Health:
         if environ["PATH_INFO"] == "/healthz":
             return _json(start, "200 OK", {"process": self._process.name, "status": "alive"})
         if environ["PATH_INFO"] == "/readyz":
-            reasons = self._process.unready()
-            status = "503 Service Unavailable" if reasons else "200 OK"
-            body = {"process": self._process.name, "status": "unready" if reasons else "ready"}
-            return _json(start, status, body | ({"reasons": reasons} if reasons else {}))
+            return self._ready(start)
         return _json(start, "404 Not Found", {"pages": ["/healthz", "/readyz", "/metrics"]})
+
+    def _ready(self, start: Any) -> list[bytes]:  # noqa: ANN401 - WSGI's
+        body: dict[str, Any] = {"process": self._process.name, "status": "ready"}
+        if reasons := self._process.unready():
+            body |= {"status": "unready", "reasons": reasons}
+            return _json(start, "503 Service Unavailable", body)
+        if quarantined := list(self._process.quarantined()):
+            named = quarantined[:NAMED]
+            count = len(quarantined)
+            body |= {"status": "degraded", "quarantined": named, "quarantined_count": count}
+        return _json(start, "200 OK", body)
 
 
 def _json(start: Any, status: str, body: dict[str, Any]) -> list[bytes]:  # noqa: ANN401 - WSGI's

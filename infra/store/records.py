@@ -193,7 +193,10 @@ class Fold:
 class UnreadableRow(ValueError):
     """Stored bytes that are not a row of their projection."""
 
-    hint = "Run accord verify, then accord rebuild, which folds all rows anew from the events."
+    hint = (
+        "A process that folds views folds it anew from the events. Ask again in a minute; if that "
+        "does not help, run accord rebuild."
+    )
 
     def __init__(self, partnership: str, projection: str, key: str, error: Exception) -> None:
         self.partnership = partnership

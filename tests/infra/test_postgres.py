@@ -16,9 +16,12 @@ from infra.store.postgres import PostgresStore
 from infra.store.postgres_datastore import migrate
 from infra.store.postgres_recorder import CHANNEL
 from infra.store.records import NOTHING, UnknownSchema
+from tests.documents import REPOSITORY
 from tests.infra.noted import noted
 
-MIGRATIONS = ["0001_history_and_views.sql", "0002_epoch.sql", "0003_traces.sql"]
+MIGRATIONS = sorted(
+    each.name for each in (REPOSITORY / "infra" / "store" / "migrations").glob("*.sql")
+)
 
 
 def ask(address: str, statement: str) -> list[tuple[object, ...]]:

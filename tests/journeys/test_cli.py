@@ -732,7 +732,7 @@ def test_verify_finds_a_changed_row_and_names_it(accord: Accord, growing: Settin
     assert broken.code == answer.code == 1
     assert f"Difference in {CONSULTING}: kpis, position." in broken.out
     assert answer.json["verified"] is False
-    assert answer.json["difference"]["where"] == "kpis"
+    assert answer.json["differences"][0]["where"] == "kpis"
 
 
 # --- all together ------------------------------------------------------------------------------

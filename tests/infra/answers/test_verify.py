@@ -27,7 +27,7 @@ def small(tmp_path: Path) -> Iterator[Accord]:
 
 
 def difference(accord: Accord) -> Difference | None:
-    return list(check(accord))[-1].difference
+    return next((each.difference for each in check(accord) if each.difference), None)
 
 
 def test_what_was_folded_live_is_what_the_log_folds_to(demo: Accord) -> None:
@@ -117,7 +117,10 @@ def test_a_difference_has_what_is_stored_and_what_should_be(small: Accord, tmp_p
         stored="{not json",
         expected=canonical(expected).decode(),
     )
-    shown = Verification(verified=False, partnerships=1, events=1, rows=1, difference=found)
+    assert found is not None
+    shown = Verification(
+        verified=False, partnerships=1, events=1, rows=1, differences=(found,), quarantined=()
+    )
     assert printed(text(shown)).startswith(
         "Difference in cobalt-docs: kpis, 2026-06.\n  stored:   {not json\n  expected: {"
     )

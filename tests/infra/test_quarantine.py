@@ -1,0 +1,399 @@
+"""One partnership whose events cannot be folded is put aside, and all others go on."""
+
+import sqlite3
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import timedelta
+from time import sleep
+
+import psycopg
+import pytest
+from starlette.testclient import TestClient
+
+from domain.exploration import CandidateSource, IdentifyCandidate
+from infra.answers.alerts import ALERTS_QUESTION
+from infra.answers.kpis import KPIS as KPIS_QUESTION
+from infra.answers.logs import AsOf
+from infra.answers.partnerships import PARTNERSHIPS
+from infra.answers.verify import check
+from infra.bootstrap import Accord, bootstrap, init
+from infra.http.app import create_app
+from infra.projecting import rebuild as rebuilding
+from infra.projecting import runner as running
+from infra.projecting.quarantine import FIRST_PAUSE
+from infra.projecting.runner import partnerships, replay_all
+from infra.settings import Settings
+from infra.store.records import ALL_PROJECTIONS, NOTHING, Quarantined
+from infra.tlog.codec import canonical
+from projections import ALERTS, KPIS, PROJECTIONS
+from projections.fold import FoldFailed
+from projections.visibility import Viewer
+from tests.feeds import FEEDS, play
+from tests.infra.answers.helpers import printed
+from tests.infra.messages import message
+from tests.infra.poison import poisoned, release
+from tests.infra.told import Told
+
+ID = "growthos-consulting"
+EVENT = 129
+
+
+@pytest.fixture
+def settings(address: str, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    # Many batches, though the feeds are short.
+    monkeypatch.setattr(running, "BATCH", 40)
+    monkeypatch.setattr(rebuilding, "BATCH", 40)
+    settings = Settings(store=address)
+    init(settings, simulated=True)
+    return settings
+
+
+@contextmanager
+def opened(settings: Settings, clock: Told | None = None) -> Iterator[Accord]:
+    with bootstrap(settings, clock or Told()) as accord:
+        yield accord
+
+
+def play_all(accord: Accord) -> None:
+    for feed in FEEDS:
+        play(accord, feed)
+
+
+def record(accord: Accord) -> Quarantined:
+    (found,) = accord.views.quarantined().values()
+    return found
+
+
+def stored(accord: Accord, name: str) -> dict[tuple[str, str], bytes]:
+    return {
+        (each.name, key): canonical(row)
+        for each in PROJECTIONS
+        for key, row in accord.views.select(each.name, name)
+    }
+
+
+def replayed(accord: Accord, name: str, stop: int | None = None) -> dict[tuple[str, str], bytes]:
+    return {
+        (each.name, key): canonical(each.dump(key, row))
+        for each, folded in replay_all(PROJECTIONS, accord.history.of(name, 0, stop)).folded
+        for key, row in folded.rows.items()
+    }
+
+
+def others_are_current(accord: Accord) -> bool:
+    names = [name for name in partnerships(accord.history) if name != ID]
+    return len(names) > 3 and all(stored(accord, name) == replayed(accord, name) for name in names)
+
+
+def changes(accord: Accord) -> list[str]:
+    """The states of the operator's alerts, as sinks and streams get them."""
+    return [
+        each.body["state"]
+        for each in accord.views.outputs(limit=100_000)
+        if each.body["rule"] == "partnership-quarantined"
+    ]
+
+
+# --- the others go on ----------------------------------------------------------------------------
+
+
+def test_a_fold_that_fails_puts_only_its_partnership_aside(settings: Settings) -> None:
+    with poisoned(KPIS, ID, EVENT), opened(settings) as accord:
+        play_all(accord)
+        accord.catch_up()
+
+        found = record(accord)
+        assert (found.partnership, found.projection, found.index) == (ID, "kpis", EVENT)
+        assert found.error == f"kpis cannot fold {ID}#{EVENT}: ZeroDivisionError: injected fault."
+        assert stored(accord, ID) == replayed(accord, ID, EVENT)
+        assert others_are_current(accord)
+        assert accord.runner.catch_up() == 0
+
+
+def test_everything_else_answers_and_names_it(settings: Settings) -> None:
+    with (
+        poisoned(KPIS, ID, EVENT),
+        opened(settings) as accord,
+        accord.workers() as workers,
+        TestClient(create_app(accord, workers, ["testserver"])) as client,
+    ):
+        play_all(accord)
+        while workers.lag():
+            sleep(0.01)
+
+        ready = client.get("/readyz")
+        assert ready.status_code == 200
+        assert ready.json()["status"] == "degraded"
+        assert ready.json()["quarantined"] == [ID]
+        assert "accord_quarantined_partnerships 1.0" in client.get("/metrics").text
+        assert client.get("/v1/partnerships/aurora-series/kpis").json()["quarantined"] == []
+        for path in (
+            "/v1/partnerships",
+            "/v1/portfolio",
+            "/v1/alerts",
+            f"/v1/partnerships/{ID}",
+            f"/v1/partnerships/{ID}/kpis",
+            f"/v1/partnerships/{ID}/statements",
+        ):
+            answer = client.get(path)
+            assert answer.status_code == 200, answer.text
+            (named,) = answer.json()["quarantined"]
+            assert (named["partnership"], named["event"]) == (ID, EVENT)
+            assert "injected fault" in named["error"]
+        assert ID in [each["id"] for each in client.get("/v1/partnerships").json()["items"]]
+        asked = client.get(f"/v1/partnerships/{ID}/alerts?state=open").json()["items"]
+        assert asked[-1]["rule"] == "partnership-quarantined"
+
+
+def test_a_party_learns_that_its_own_partnership_is_stale_and_nothing_of_others(
+    settings: Settings,
+) -> None:
+    with poisoned(KPIS, ID, EVENT), opened(settings) as accord:
+        play_all(accord)
+        accord.catch_up()
+
+        for party, expected in (("growthos", [ID]), ("aurora", [])):
+            when = AsOf(viewer=Viewer(party))
+            found = PARTNERSHIPS.reply(accord, when=when).quarantined
+            assert [each.partnership for each in found] == expected
+            assert [each.error for each in found] == [None] * len(expected)
+            asked = ALERTS_QUESTION.reply(accord, when=when).items
+            assert all(each.rule != "partnership-quarantined" for each in asked)
+
+
+def test_its_answers_say_since_which_event_they_are_stale(settings: Settings) -> None:
+    with poisoned(KPIS, ID, EVENT), opened(settings) as accord:
+        play_all(accord)
+        accord.catch_up()
+
+        answer = KPIS_QUESTION.reply(accord, id=ID)
+        assert printed(KPIS_QUESTION.lines(answer)).startswith(
+            f"{ID} is quarantined, and its views are stale: they lack the events from {ID}#{EVENT} "
+        )
+        first = next(accord.history.of(ID)).act.recorded_at
+        before = KPIS_QUESTION.reply(accord, id=ID, when=AsOf(known=first))
+        assert before.quarantined == ()
+        with pytest.raises(FoldFailed, match=f"kpis cannot fold {ID}#{EVENT}"):
+            KPIS_QUESTION.reply(accord, id=ID, when=AsOf(at=accord.history.last_recorded_at()))
+
+
+def test_lists_of_a_moment_leave_it_out_and_name_it(settings: Settings) -> None:
+    with poisoned(ALERTS, ID, EVENT), opened(settings) as accord:
+        play_all(accord)
+        accord.catch_up()
+
+        when = AsOf(known=accord.history.last_recorded_at())
+        for question in (PARTNERSHIPS, ALERTS_QUESTION):
+            found = question.reply(accord, when=when)
+            assert [each.partnership for each in found.quarantined] == [ID]
+            assert len(found.items) > 3
+
+
+def test_verify_checks_the_others_and_the_rest_of_its_log(settings: Settings) -> None:
+    with poisoned(KPIS, ID, EVENT), opened(settings) as accord:
+        play_all(accord)
+
+        checked = list(check(accord))
+        assert [each.unfolded.event for each in checked if each.unfolded] == [EVENT]
+        assert not any(each.difference for each in checked)
+        assert sum(each.events for each in checked) == accord.history.size()
+
+
+def test_the_operator_is_alerted_once(settings: Settings) -> None:
+    clock = Told()
+    with poisoned(KPIS, ID, EVENT), opened(settings, clock) as accord:
+        for feed in FEEDS:
+            play(accord, feed)
+            accord.catch_up()
+            clock.now += FIRST_PAUSE
+        assert changes(accord) == ["open"]
+
+
+# --- it is tried again ---------------------------------------------------------------------------
+
+
+def test_a_corrected_release_folds_it_by_itself(settings: Settings) -> None:
+    with poisoned(KPIS, ID, EVENT), opened(settings) as accord:
+        play_all(accord)
+        accord.catch_up()
+
+    with release("corrected"), opened(settings) as accord:
+        accord.catch_up()
+        assert accord.views.quarantined() == {}
+        assert stored(accord, ID) == replayed(accord, ID)
+        assert others_are_current(accord)
+        assert changes(accord) == ["open", "resolved"]
+        ids = Counter(each.id for each in accord.views.outputs(limit=100_000))
+        assert set(ids.values()) == {1}
+        assert not any(each.difference or each.unfolded for each in check(accord))
+
+
+def test_the_same_release_tries_after_a_pause_and_not_at_every_event(settings: Settings) -> None:
+    clock = Told()
+    with poisoned(KPIS, ID, EVENT) as poison, opened(settings, clock) as accord:
+        play_all(accord)
+        accord.catch_up()
+        tried = poison.tried
+        for number in range(5):
+            event = message(f"more-{number}", EXAMPLE, subject=ID, at="2027-01-01")
+            accord.service.handle([event])
+            accord.catch_up()
+        assert poison.tried == tried
+        assert record(accord).newest == accord.history.heads([ID])[ID].size - 1
+
+        clock.now += FIRST_PAUSE
+        accord.catch_up()
+        assert poison.tried == tried + 1
+        assert record(accord).tries == 2
+        clock.now += FIRST_PAUSE
+        accord.catch_up()
+        assert poison.tried == tried + 1
+        clock.now += FIRST_PAUSE
+        accord.catch_up()
+        assert poison.tried == tried + 2
+        since = record(accord).since
+    clock.now += timedelta(days=1)
+    with release("faulty"), opened(settings, clock) as accord:
+        assert record(accord).since == since
+        accord.catch_up()
+        assert stored(accord, ID) == replayed(accord, ID)
+
+
+EXAMPLE = IdentifyCandidate(
+    candidate="late", name="Late", found_through=CandidateSource.DIRECTORY, staff=1
+)
+
+
+def test_a_rebuild_leaves_it_aside_and_then_tries_it_again(settings: Settings) -> None:
+    with opened(settings) as accord:
+        play_all(accord)
+        accord.catch_up()
+    with poisoned(KPIS, ID, EVENT), opened(settings) as accord:
+        assert accord.views.quarantined() == {}
+        rebuilding.rebuild(accord.history, accord.views, [KPIS])
+        # Its rows of every projection are gone, because all have one position.
+        assert (record(accord).index, stored(accord, ID)) == (0, {})
+        assert others_are_current(accord)
+        accord.catch_up()
+        assert record(accord).index == EVENT
+        assert stored(accord, ID) == replayed(accord, ID, EVENT)
+        assert others_are_current(accord)
+
+    with release("faulty"), opened(settings) as accord:
+        rebuilding.rebuild(accord.history, accord.views, PROJECTIONS)
+        accord.catch_up()
+        assert accord.views.quarantined() == {}
+        assert stored(accord, ID) == replayed(accord, ID)
+
+
+# --- events and rows that cannot be read ---------------------------------------------------------
+
+
+def tamper(settings: Settings, statement: str) -> None:
+    """Change a store with a statement for both databases."""
+    if settings.in_postgres:
+        with psycopg.connect(settings.store) as connection:
+            connection.execute(statement)
+    else:
+        statement = statement.replace("history.", "").replace("views.", "")
+        path = settings.store.removeprefix("sqlite:///")
+        with closing(sqlite3.connect(path)) as file, file:
+            file.execute(statement.replace("'\\x", "x'"))
+
+
+JUNK = "'\\x7b7d'"
+
+
+def test_an_event_that_cannot_be_read_puts_its_partnership_aside(settings: Settings) -> None:
+    where = f"partnership = '{ID}' AND idx = {EVENT}"
+    with opened(settings) as accord:
+        play_all(accord)
+        body = next(accord.history.bodies(ID, EVENT, EVENT + 1))
+        tamper(settings, f"UPDATE history.events SET body = {JUNK} WHERE {where}")
+        accord.catch_up()
+
+        found = record(accord)
+        assert (found.projection, found.index) == (ALL_PROJECTIONS, EVENT)
+        assert "cannot be read" in found.error
+        assert stored(accord, ID) == replayed(accord, ID, EVENT)
+        assert others_are_current(accord)
+        differing = [each.difference.key for each in check(accord) if each.difference]
+        assert differing == [f"{ID}#{EVENT}"]
+
+        hexed = f"'\\x{body.hex()}'"
+        tamper(settings, f"UPDATE history.events SET body = {hexed} WHERE {where}")
+        with release("restored"):
+            accord.catch_up()
+        assert accord.views.quarantined() == {}
+        assert stored(accord, ID) == replayed(accord, ID)
+
+
+def test_an_event_that_is_missing_puts_its_partnership_aside(settings: Settings) -> None:
+    with opened(settings) as accord:
+        play_all(accord)
+        where = f"partnership = '{ID}' AND idx = {EVENT}"
+        tamper(settings, f"DELETE FROM history.events WHERE {where}")
+        accord.catch_up()
+
+        found = record(accord)
+        assert (found.projection, found.index) == (ALL_PROJECTIONS, EVENT)
+        assert found.error == f"{ID}#{EVENT} is missing."
+        assert others_are_current(accord)
+
+
+@pytest.mark.parametrize("body", ["'\\xff00'", "'\\x5b5d'"], ids=["bytes", "shape"])
+def test_damaged_rows_are_folded_anew_when_an_answer_needs_them(
+    settings: Settings, body: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with opened(settings) as accord:
+        play_all(accord)
+        accord.catch_up()
+        sound = stored(accord, ID)
+        tamper(settings, f"UPDATE views.rows SET body = {body} WHERE partnership = '{ID}'")
+
+        found = PARTNERSHIPS.reply(accord)
+        assert ID in [each.id for each in found.items]
+        assert found.quarantined == ()
+        assert stored(accord, ID) == sound
+        assert accord.views.quarantined() == {}
+        assert f"{ID} is folded from its first event, because of damage" in caplog.text
+
+
+def test_damaged_rows_are_folded_anew_when_an_event_touches_them(
+    settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    with opened(settings) as accord:
+        play_all(accord)
+        accord.catch_up()
+    tamper(settings, f"UPDATE views.rows SET body = '\\xff00' WHERE partnership = '{ID}'")
+    with opened(settings) as accord:
+        accord.service.handle([message("more", EXAMPLE, subject=ID, at="2027-01-01")])
+        accord.catch_up()
+
+        assert accord.views.quarantined() == {}
+        assert stored(accord, ID) == replayed(accord, ID)
+        assert f"{ID} is folded from its first event, because of damage" in caplog.text
+        assert not any(each.difference for each in check(accord))
+
+
+def test_a_process_that_folds_no_views_leaves_out_a_damaged_partnership_and_reports_it(
+    migrated: str,
+) -> None:
+    settings = Settings(store=migrated)
+    init(settings, simulated=True)
+    with opened(settings) as accord:
+        play_all(accord)
+        accord.catch_up()
+        tamper(settings, f"UPDATE views.rows SET body = '\\xff00' WHERE partnership = '{ID}'")
+        beside = Settings(store=settings.store, kafka="127.0.0.1:1")
+        with opened(beside) as other:
+            found = PARTNERSHIPS.reply(other)
+            assert ID not in [each.id for each in found.items]
+            assert [each.partnership for each in found.quarantined] == [ID]
+            assert ALERTS_QUESTION.reply(other).items
+            assert accord.views.positions("kpis", [ID])[ID] > NOTHING
+
+            # A projector folds it anew at its next sweep.
+            assert accord.runner.retry() == 1
+            assert PARTNERSHIPS.reply(other).quarantined == ()
