@@ -57,6 +57,7 @@ class Quarantine(Item):
     """A partnership whose events are not folded from one on, so that its views are stale."""
 
     partnership: str
+    """Its identifier."""
     event: int
     """The index of the first event that KPIs, alerts, statements and other views lack."""
     since: datetime

@@ -51,9 +51,11 @@ class Unfolded(Item):
     """A quarantined partnership: its views were checked up to the event that cannot be folded."""
 
     partnership: str
+    """Its identifier."""
     event: int
     """The index of the first event that is not in its views."""
     error: str
+    """What failed."""
 
 
 class Verification(Result):

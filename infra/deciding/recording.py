@@ -14,11 +14,10 @@ from infra.deciding import pseudonyms
 from infra.deciding.batch import Batch
 from infra.deciding.logs import Log, Logs
 from infra.deciding.pseudonyms import Pseudonymizer, Pseudonyms
+from infra.deciding.states import Mark, States, partnership_of
 from infra.store.records import NOTHING, TRACE, Kept, placed_at, trace_key
 from infra.tlog import codec
 from infra.tlog.cloudevents import Trace
-from infra.deciding.states import Mark, States, partnership_of
-from infra.tlog import codec
 from infra.tlog.codec import UnreadableEvent
 from projections.alerts import ALERTS, STATE, AlertsState
 from projections.breaches import CONCERNED, Judged, judge
