@@ -121,7 +121,7 @@ def _add_health(app: FastAPI) -> None:
         )
 
     @app.get("/metrics", tags=["Run"], response_class=PlainTextResponse)
-    def metrics(served: ServedHere) -> Response:
+    def process_metrics(served: ServedHere) -> Response:
         """Return the metrics of this process for Prometheus."""
         return Response(_metrics(served.workers), media_type=CONTENT_TYPE_LATEST)
 
