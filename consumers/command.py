@@ -29,7 +29,7 @@ Kafka = Annotated[
 ]
 
 
-class Role(StrEnum):
+class ProcessRole(StrEnum):
     """The processes that run with a broker."""
 
     INTAKE = "intake"
@@ -41,12 +41,12 @@ class Role(StrEnum):
 
 
 HEALTH = {
-    Role.INTAKE: 9101,
-    Role.RELAY: 9102,
-    Role.PROJECTOR: 9103,
-    Role.PUBLISHER: 9104,
-    Role.NOTARY: 9105,
-    Role.SINKS: 9106,
+    ProcessRole.INTAKE: 9101,
+    ProcessRole.RELAY: 9102,
+    ProcessRole.PROJECTOR: 9103,
+    ProcessRole.PUBLISHER: 9104,
+    ProcessRole.NOTARY: 9105,
+    ProcessRole.SINKS: 9106,
 }
 """The default port of each process's health page."""
 
@@ -122,7 +122,7 @@ def _upgrade(found: Upgrade) -> Iterator[Block]:
 
 @app.command(rich_help_panel=Panel.RUN.value)
 def run(
-    role: Annotated[Role, typer.Argument(metavar="|".join(Role), show_default=False)],
+    role: Annotated[ProcessRole, typer.Argument(metavar="|".join(ProcessRole), show_default=False)],
     health: Annotated[
         str | None,
         typer.Option(

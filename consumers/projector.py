@@ -28,7 +28,7 @@ from infra.kafka import clients, messages
 from infra.kafka.clients import HEARTBEAT_SECONDS, LARGEST, SESSION_SECONDS
 from infra.kafka.topics import Topics
 from infra.projecting import rebuild
-from infra.projecting.rebuild import Progress
+from infra.projecting.rebuild import RebuildProgress
 from infra.projecting.runner import BATCH, CURSOR, Runner
 from infra.running.backoff import until_done
 from infra.running.leader import STANDBY, LeaderLock
@@ -36,7 +36,7 @@ from infra.running.worker import Lag, WorkerProcess
 from infra.settings import Settings
 from infra.store.postgres import PostgresStore
 from infra.store.postgres_views import CHANNEL
-from infra.store.records import Output
+from infra.store.records import SavedOutput
 from projections import PROJECTIONS
 
 log = logging.getLogger(__name__)
@@ -98,7 +98,7 @@ def _brought_up(accord: Accord, url: str, process: WorkerProcess) -> bool:
     """
     process.unready_reasons = lambda: ["the views are being rebuilt for this release"]
 
-    def report(progress: Progress) -> None:
+    def report(progress: RebuildProgress) -> None:
         log.info("rebuilding", extra={"done": progress.done, "total": progress.total})
         if process.stopping.is_set():
             raise _Stopped
@@ -265,7 +265,7 @@ def fold(runner: Runner, received: Sequence[Message]) -> int:
     in their key is then folded from the store, which has the event.
     """
     batch: list[Recorded] = []
-    letters: list[Output] = []
+    letters: list[SavedOutput] = []
     for message in received:
         try:
             batch.append(messages.recorded(message))
@@ -276,7 +276,7 @@ def fold(runner: Runner, received: Sequence[Message]) -> int:
     return len(received)
 
 
-def _letter(message: Message, reason: str) -> Output:
+def _letter(message: Message, reason: str) -> SavedOutput:
     value = b64encode(message.value or b"").decode()
     body = {"reason": reason, "value": value}
-    return Output(messages.place(message), CURSOR, "", "dead", body, 0)
+    return SavedOutput(messages.place(message), CURSOR, "", "dead", body, 0)

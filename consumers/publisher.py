@@ -32,10 +32,10 @@ from infra.settings import Settings
 from infra.store.postgres import PostgresStore
 from infra.store.postgres_datastore import Datastore
 from infra.store.postgres_views import CHANNEL, Move, PostgresViews
-from infra.store.records import Output, Row, UnreadableRow, typed_row
+from infra.store.records import Row, SavedOutput, UnreadableRow, typed_row
 from projections import KPIS, figures, timeline
 from projections.alerts import AlertState
-from projections.figures import Line
+from projections.figures import FigureLine
 from projections.fold import Rows
 from projections.kpis import AGREED
 
@@ -168,7 +168,7 @@ class Publisher:
         found = self._views.outputs(cursor, BATCH)
         return Taken(list(self._said(found)), found[-1].number if found else cursor)
 
-    def _said(self, outputs: Iterable[Output]) -> Iterator[Message]:
+    def _said(self, outputs: Iterable[SavedOutput]) -> Iterator[Message]:
         for each in outputs:
             if each.kind == "alert":
                 yield _alert(self._topics.alerts, each)
@@ -185,7 +185,7 @@ class Publisher:
         )
 
 
-def _alert(topic: str, output: Output) -> Message:
+def _alert(topic: str, output: SavedOutput) -> Message:
     body = output.body
     return messages.emitted(
         topic,
@@ -233,7 +233,7 @@ class Figures:
     def __init__(self, views: PostgresViews, topic: str) -> None:
         self._views = views
         self._topic = topic
-        self._published: OrderedDict[str, Line] = OrderedDict()
+        self._published: OrderedDict[str, FigureLine] = OrderedDict()
         self._read: OrderedDict[str, Any] = OrderedDict()
         """The rows of periods as they were last read."""
         self._moved: deque[Move] = deque()
@@ -310,12 +310,12 @@ def _remember(cached: OrderedDict[str, T], key: str, value: T) -> None:
         cached.popitem(last=False)
 
 
-def _key(partnership: str, line: Line) -> str:
+def _key(partnership: str, line: FigureLine) -> str:
     more = (line.segment,) if line.segment else ()
     return "/".join((partnership, line.metric, line.period, line.unit, *more))
 
 
-def _figure(topic: str, key: str, partnership: str, index: int, line: Line) -> Message:
+def _figure(topic: str, key: str, partnership: str, index: int, line: FigureLine) -> Message:
     return messages.emitted(
         topic,
         key,

@@ -20,7 +20,7 @@ from domain.kernel import AFTER_KICKOFF, Act, Command, Event, NotNow, Refused, V
 from domain.values import Money, PersonName, Ref, Text
 
 
-class Outcome(StrEnum):
+class DisputeOutcome(StrEnum):
     """The outcomes of a dispute."""
 
     UPHELD = "upheld"
@@ -133,7 +133,7 @@ class DisputeResolved(
     """The deal that is disputed, if it is about one."""
     entry: Ref | None = None
     """The entry that is disputed, if it is about one."""
-    outcome: Outcome
+    outcome: DisputeOutcome
     """The outcome of the dispute."""
     amount: Money | None = None
     """The disputed amount; None where all of it was disputed."""
@@ -232,8 +232,8 @@ def mediate(command: StartMediation, state: Dispute) -> list[Event]:
 def check_resolution(proposed: Any, state: Dispute) -> None:  # noqa: ANN401 - made
     """Raise `Refused` if the award of a proposed resolution is not allowed."""
     _still_open(state)
-    settled, award = proposed.outcome is Outcome.SETTLED, proposed.award
-    if settled is not (award is not None) or proposed.outcome is Outcome.WITHDRAWN:
+    settled, award = proposed.outcome is DisputeOutcome.SETTLED, proposed.award
+    if settled is not (award is not None) or proposed.outcome is DisputeOutcome.WITHDRAWN:
         raise Refused(
             "award-of-a-settlement",
             "Only the outcome settled has an award, and it needs one. The outcome "
@@ -264,7 +264,7 @@ def withdraw(command: WithdrawDispute, state: Dispute, act: Act) -> list[Event]:
         )
     event = DisputeResolved(
         dispute=command.dispute,
-        outcome=Outcome.WITHDRAWN,
+        outcome=DisputeOutcome.WITHDRAWN,
         resolution=command.reason,
         **_disputed(state),
     )

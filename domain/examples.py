@@ -34,8 +34,8 @@ from domain.deal import (
 )
 from domain.dispute import (
     AcceptResolution,
+    DisputeOutcome,
     OpenDispute,
-    Outcome,
     ProposeResolution,
     StartMediation,
     SubmitEvidence,
@@ -149,8 +149,8 @@ from domain.renewal import (
     HoldRenewalReview,
     ProposeRenewal,
 )
-from domain.reported_figure import CorrectMetric, Figure, ReportMetric
-from domain.rules import Action, Comparison, DecisionRule, Window
+from domain.reported_figure import CorrectMetric, ReportedFigure, ReportMetric
+from domain.rules import Action, DecisionRule, RuleComparison, Window
 from domain.scaling import (
     AgreeJointInvestment,
     ExpandScope,
@@ -248,7 +248,7 @@ CONVERSION_FLOOR = DecisionRule(
     rule="conversion-floor",
     metric="lead_to_opportunity",
     window=Window.QUARTER,
-    comparison=Comparison.BELOW,
+    comparison=RuleComparison.BELOW,
     threshold=Decimal(5),
     consecutive=2,
     action=Action.ESCALATE_TO_REVIEW,
@@ -371,7 +371,7 @@ _EXPLORATION = [
             period="2025-09",
             tool="webinar",
             segment=THEIRS,
-            figure=Figure(unit="percent", numerator=Decimal(11), denominator=Decimal(150)),
+            figure=ReportedFigure(unit="percent", numerator=Decimal(11), denominator=Decimal(150)),
         ),
     ),
     Step(
@@ -382,7 +382,7 @@ _EXPLORATION = [
             period="2025-09",
             tool="webinar",
             segment=THEIRS,
-            figure=Figure(unit="percent", numerator=Decimal(12), denominator=Decimal(150)),
+            figure=ReportedFigure(unit="percent", numerator=Decimal(12), denominator=Decimal(150)),
             reason="One request came by telephone.",
         ),
     ),
@@ -657,7 +657,7 @@ _EXECUTION = [
         ProposeResolution(
             dispute="Q-1",
             proposal="end-1",
-            outcome=Outcome.REJECTED,
+            outcome=DisputeOutcome.REJECTED,
             resolution="The mail is about another client.",
         ),
     ),

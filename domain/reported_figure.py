@@ -14,7 +14,7 @@ OTHER_CHANNELS = "other-channels"
 """The segment of customers from other channels. It is compared with the partner's, not added."""
 
 
-class Figure(Value):
+class ReportedFigure(Value):
     """A figure: a value, or a numerator and its denominator, in a unit.
 
     A rate without its denominator is a value: it can be shown, but it cannot be added to other
@@ -49,7 +49,7 @@ class MetricCommand(Command):
     """The system that the figure comes from."""
     segment: Slug | None = None
     """A part of the whole: a candidate, a market, an offer, a campaign."""
-    figure: Figure
+    figure: ReportedFigure
     """The figure: a value, or a numerator and a denominator, with its unit."""
 
     def substream(self) -> str:
@@ -77,7 +77,7 @@ class _Reported(Value):
     """The system that the figure comes from."""
     segment: Slug | None = None
     """A part of the whole: a candidate, a market, an offer, a campaign."""
-    figure: Figure
+    figure: ReportedFigure
     """The figure: a value, or a numerator and a denominator, with its unit."""
 
 
@@ -96,7 +96,7 @@ class MetricCorrected(_Reported, Event):
 class Reported:
     """The figure after corrections, if one was reported."""
 
-    figure: Figure | None = None
+    figure: ReportedFigure | None = None
 
 
 def decide(command: MetricCommand, state: Reported, act: Act) -> list[Event]:
@@ -153,7 +153,7 @@ def evolve(state: Reported, event: Event) -> Reported:
             return state
 
 
-def check(figure: Figure, metric: Metric) -> None:
+def check(figure: ReportedFigure, metric: Metric) -> None:
     """Raise `Refused` if a figure does not have the unit or the shape of its metric (C19)."""
     if not metric.unit.takes(figure.unit):
         raise Refused(

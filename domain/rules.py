@@ -17,7 +17,7 @@ class Window(StrEnum):
     QUARTER = "quarter"
 
 
-class Comparison(StrEnum):
+class RuleComparison(StrEnum):
     """How a figure breaches a rule. A figure equal to the threshold does not (C20)."""
 
     BELOW = "below"
@@ -45,7 +45,7 @@ class DecisionRule(Value):
     """The metric that the rule judges."""
     window: Window
     """The length of the periods that are judged."""
-    comparison: Comparison
+    comparison: RuleComparison
     """On which side of the threshold a figure breaches the rule."""
     threshold: Number
     """The threshold, in the metric's unit."""

@@ -16,7 +16,7 @@ from projections import figures
 from projections.portfolio import Member
 from projections.ranking import SCORED, overlap_percent, score_of
 from projections.regression import FEWEST, Fit, fit
-from projections.traits import Candidate
+from projections.traits import CandidateTraits
 
 ENOUGH = 10
 """The number of partners below which a line describes little more than the sample (C21)."""
@@ -28,23 +28,23 @@ Digits = Annotated[Decimal, PlainSerializer(plain, return_type=str)]
 """A computed number, in JSON a string of digits without an exponent."""
 
 
-def _staff(known: Candidate) -> int | None:
+def _staff(known: CandidateTraits) -> int | None:
     return known.identified.staff if known.identified else None
 
 
-def _score(part: str) -> Callable[[Candidate], int | None]:
+def _score(part: str) -> Callable[[CandidateTraits], int | None]:
     return lambda known: getattr(known.score, part) if known.score else None
 
 
-def _alignment(dimension: Dimension) -> Callable[[Candidate], int | None]:
+def _alignment(dimension: Dimension) -> Callable[[CandidateTraits], int | None]:
     return lambda known: getattr(known.alignment, dimension) if known.alignment else None
 
 
-def _whole_alignment(known: Candidate) -> int | None:
+def _whole_alignment(known: CandidateTraits) -> int | None:
     return sum(getattr(known.alignment, each) for each in Dimension) if known.alignment else None
 
 
-ATTRIBUTES: dict[str, Callable[[Candidate], Decimal | int | None]] = {
+ATTRIBUTES: dict[str, Callable[[CandidateTraits], Decimal | int | None]] = {
     "staff": _staff,
     "audience_overlap_percent": lambda known: overlap_percent(known.overlap),
     "score": lambda known: score_of(known.score),
@@ -60,7 +60,7 @@ class Observed:
     """The figure of one partnership, and the attributes of its partner when it was chosen."""
 
     id: str
-    candidate: Candidate
+    candidate: CandidateTraits
     ended: bool
     value: Decimal
     unit: str
@@ -81,7 +81,7 @@ def observe(member: Member, metric: str, period: str | None) -> Iterator[Observe
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class FittedLine:
     """A regression line: the figure against one attribute."""
 
     slope: Digits
@@ -104,14 +104,14 @@ class Attribute:
     """The name of the attribute."""
     n: int
     """How many partnerships have both the attribute and a figure."""
-    line: Line | None
+    line: FittedLine | None
     """Null if there are too few partnerships, or if all have the same value."""
     reading: str
     """What the line shows, or why there is none."""
 
 
 @dataclass(frozen=True, slots=True)
-class Figure:
+class PartnerFigure:
     """The figure of one partnership."""
 
     id: str
@@ -121,12 +121,12 @@ class Figure:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class AttributeComparison:
     """A comparison of the partners' attributes with their figures, in one unit."""
 
     unit: str | None
     """The unit of the figures; null if there are none."""
-    partnerships: tuple[Figure, ...]
+    partnerships: tuple[PartnerFigure, ...]
     """The figure of each partnership."""
     in_other_units: int
     """Figures that are left out because they are in another currency."""
@@ -136,7 +136,7 @@ class Comparison:
     """What to mind when the figures are read."""
 
 
-def against(observed: Iterable[Observed]) -> Comparison:
+def against(observed: Iterable[Observed]) -> AttributeComparison:
     """Regress the figures on each attribute, by ordinary least squares.
 
     Figures of several currencies cannot be compared: the most frequent unit is taken.
@@ -145,9 +145,9 @@ def against(observed: Iterable[Observed]) -> Comparison:
     units = Counter(each.unit for each in everything)
     unit = min(units, key=lambda name: (-units[name], name), default=None)
     taken = [each for each in everything if each.unit == unit]
-    return Comparison(
+    return AttributeComparison(
         unit=unit,
-        partnerships=tuple(Figure(each.id, each.value) for each in taken),
+        partnerships=tuple(PartnerFigure(each.id, each.value) for each in taken),
         in_other_units=len(everything) - len(taken),
         attributes=tuple(_against(name, read, taken) for name, read in ATTRIBUTES.items()),
         warnings=tuple(_warnings(taken)),
@@ -155,7 +155,7 @@ def against(observed: Iterable[Observed]) -> Comparison:
 
 
 def _against(
-    name: str, read: Callable[[Candidate], Decimal | int | None], observed: Sequence[Observed]
+    name: str, read: Callable[[CandidateTraits], Decimal | int | None], observed: Sequence[Observed]
 ) -> Attribute:
     pairs = [
         (Decimal(value), each.value)
@@ -175,9 +175,9 @@ def _against(
     return Attribute(name, count, _line(fitted), reading)
 
 
-def _line(fitted: Fit) -> Line:
+def _line(fitted: Fit) -> FittedLine:
     low, high = fitted.interval
-    return Line(
+    return FittedLine(
         _digits(fitted.slope),
         _digits(Fraction(fitted.standard_error)),
         _digits(Fraction(low)),

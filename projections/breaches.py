@@ -27,7 +27,7 @@ from domain.priors import PriorAgreed
 from domain.proportions import rounded
 from domain.recorded import Recorded
 from domain.reported_figure import OTHER_CHANNELS
-from domain.rules import Action, Comparison, DecisionRule, Window
+from domain.rules import Action, DecisionRule, RuleComparison, Window
 from domain.values import Exact, plain
 from projections import beliefs, figures, kpis
 from projections.beliefs import Belief
@@ -64,7 +64,7 @@ class BindingRule:
         """Whether a figure is beyond the threshold; an equal or a missing figure is not (C20)."""
         if figure is None or figure.value is None:
             return False
-        below = self.rule.comparison is Comparison.BELOW
+        below = self.rule.comparison is RuleComparison.BELOW
         threshold = self.rule.threshold
         return figure.value < threshold if below else figure.value > threshold
 
@@ -80,7 +80,7 @@ class BindingRule:
         if known is None:
             return None
         below = known.posterior.probability_below(self.rule.threshold / 100)
-        return below if self.rule.comparison is Comparison.BELOW else 1 - below
+        return below if self.rule.comparison is RuleComparison.BELOW else 1 - below
 
 
 @dataclass(frozen=True, slots=True)

@@ -202,7 +202,7 @@ class Stop:
 
 
 @dataclass(frozen=True, slots=True)
-class Experiment:
+class ExperimentFigures:
     """One experiment with its variants (C5, C26)."""
 
     experiment: str
@@ -225,7 +225,7 @@ class Experiment:
     """The variant that was promoted; null if none was."""
 
 
-def report(rows: Rows) -> list[Experiment]:
+def report(rows: Rows) -> list[ExperimentFigures]:
     """Return each experiment with its results, in the order in which they were registered (C26)."""
     found = [
         (name, row, row.registered)
@@ -238,10 +238,10 @@ def report(rows: Rows) -> list[Experiment]:
 
 def _experiment(
     name: str, row: ExperimentRow, registered: Stated[HypothesisRegistered]
-) -> Experiment:
+) -> ExperimentFigures:
     hypothesis = registered.event
     comparison = hypothesis.comparison(row.totals)
-    return Experiment(
+    return ExperimentFigures(
         name,
         _state(row),
         hypothesis.control,

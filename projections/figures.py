@@ -99,7 +99,7 @@ class Against:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Change(Against):
+class FigureChange(Against):
     """A figure against an earlier one of the same length of time."""
 
     since: str
@@ -123,7 +123,7 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Line(Figure):
+class FigureLine(Figure):
     """A metric's figure of one period and segment, with what it is compared to."""
 
     metric: str
@@ -134,7 +134,7 @@ class Line(Figure):
     """A part of the whole, such as a campaign; null for the whole."""
     direction: Direction
     """Whether more is better, or less."""
-    change: Change | None = None
+    change: FigureChange | None = None
     """The change against the period before."""
     against_other_channels: Against | None = None
     """The figure against that of other channels, where both are known."""
@@ -146,15 +146,15 @@ class Line(Figure):
     """The probability, from 0 to 1, that the partner's rate is above that of other channels."""
 
 
-_LINE: TypeAdapter[Line] = TypeAdapter(Line)
+_LINE: TypeAdapter[FigureLine] = TypeAdapter(FigureLine)
 
 
-def dump(line: Line) -> Row:
+def dump(line: FigureLine) -> Row:
     """Return a line as a JSON object; all but the value is absent where there is none."""
     return {"value": None, **_LINE.dump_python(line, mode="json", exclude_none=True)}
 
 
-def load(dumped: Row) -> Line:
+def load(dumped: Row) -> FigureLine:
     """Return the line of a JSON object. Raises `pydantic.ValidationError` for another shape."""
     return _LINE.validate_python(dumped)
 
@@ -263,7 +263,9 @@ def _put_together(
     return _together(metric, [part for part in found if part], unit)
 
 
-def _as_figure(metric: Metric, reported: reported_figure.Figure, tool: str, index: int) -> Figure:
+def _as_figure(
+    metric: Metric, reported: reported_figure.ReportedFigure, tool: str, index: int
+) -> Figure:
     unit, reports = reported.unit, (index,)
     if reported.numerator is not None and reported.denominator is not None:
         made = ratio(metric, reported.numerator, reported.denominator, unit, tool)
@@ -359,7 +361,7 @@ def _only_unit(rows: Rows, metric: Metric, period: str) -> str:
 # --- reports -----------------------------------------------------------------------------------
 
 
-def report(rows: Rows, period: str, metrics: Container[str] = CATALOGUE) -> list[Line]:
+def report(rows: Rows, period: str, metrics: Container[str] = CATALOGUE) -> list[FigureLine]:
     """Return every figure of a period, each with what it is compared to.
 
     `metrics` names those that are asked for; all, unless it is given.
@@ -378,8 +380,8 @@ def report(rows: Rows, period: str, metrics: Container[str] = CATALOGUE) -> list
     return found
 
 
-def _line(rows: Rows, metric: Metric, period: str, segment: str, known: Figure) -> Line:
-    return Line(
+def _line(rows: Rows, metric: Metric, period: str, segment: str, known: Figure) -> FigureLine:
+    return FigureLine(
         known.value,
         known.unit,
         known.source,
@@ -400,7 +402,9 @@ def _a_year(period: str) -> range:
     return range(12 // len(months_of(period)))
 
 
-def _changed(rows: Rows, metric: Metric, period: str, segment: str, known: Figure) -> Change | None:
+def _changed(
+    rows: Rows, metric: Metric, period: str, segment: str, known: Figure
+) -> FigureChange | None:
     """Compare to the latest earlier figure of a period as long, at most a year before."""
     earlier = preceding(period)
     for _ in _a_year(period):
@@ -415,14 +419,14 @@ def _changed(rows: Rows, metric: Metric, period: str, segment: str, known: Figur
     against = _against(known.value, before.value)
     is_next = earlier == preceding(period)
     percent = _percent(against.difference, before.value) if is_next else None
-    return Change(against.difference, against.factor, since=earlier, percent=percent)
+    return FigureChange(against.difference, against.factor, since=earlier, percent=percent)
 
 
 def _against(value: Decimal, other: Decimal) -> Against:
     return Against(value - other, (value / other).quantize(_DIGITS, ROUND_HALF_EVEN))
 
 
-def _compared(rows: Rows, line: Line, other: Figure | None) -> Line:
+def _compared(rows: Rows, line: FigureLine, other: Figure | None) -> FigureLine:
     if line.value is None:
         return line
     against = _against(line.value, other.value) if other and other.value else None
@@ -441,7 +445,7 @@ def _percent(part: Decimal, whole: Decimal) -> Decimal:
     return (part * 100 / whole).quantize(_CENT, ROUND_HALF_EVEN)
 
 
-def with_posteriors(rows: Rows, lines: Iterable[Line]) -> list[Line]:
+def with_posteriors(rows: Rows, lines: Iterable[FigureLine]) -> list[FigureLine]:
     """Return a report's lines, each proportion with its posterior (C21).
 
     The partner's line also gets the probability that its rate is above that of other channels,
@@ -463,7 +467,7 @@ def with_posteriors(rows: Rows, lines: Iterable[Line]) -> list[Line]:
     ]
 
 
-def _believed(line: Line, known: Belief | None, other: Beta | None) -> Line:
+def _believed(line: FigureLine, known: Belief | None, other: Beta | None) -> FigureLine:
     if known is None:
         if CATALOGUE[line.metric].of_trials and line.value is not None:
             return replace(line, note=line.note or _NO_TRIALS)

@@ -23,7 +23,7 @@ from domain.kernel import Event
 from domain.metric_catalogue import CATALOGUE, COUNTED_AT, Counting
 from domain.priors import Prior, PriorAgreed
 from domain.recorded import Recorded
-from domain.reported_figure import Figure, MetricCorrected, MetricReported
+from domain.reported_figure import MetricCorrected, MetricReported, ReportedFigure
 from projections.fold import NOTHING, Change, Projection, Row, Rows
 
 AGREED = "agreed"
@@ -50,7 +50,7 @@ Series = Annotated[
 class ToolReport:
     """The latest figure from one tool, and the index of the event that reported it."""
 
-    figure: Figure
+    figure: ReportedFigure
     index: int
 
 

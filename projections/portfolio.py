@@ -1,7 +1,7 @@
 """Many partnerships compared: the tracking sheet, which are behind, load, dependency (C28).
 
-Each partnership is read into a `Line`; the lines of one party make its portfolio. So memory holds
-one line for each partnership, however long their histories are.
+Each partnership is read into a `PartnershipLine`; the lines of one party make its portfolio. So
+memory holds one line for each partnership, however long their histories are.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -32,9 +32,9 @@ from projections.traits import (
     TRAITS,
     TRAITS_ROW,
     AgreedEconomics,
-    Candidate,
+    CandidateTraits,
     Limits,
-    Market,
+    MarketTraits,
     Traits,
 )
 from projections.visibility import OPERATOR, Sight
@@ -70,8 +70,8 @@ class Member:
     id: str
     overview: Overview
     traits: Traits
-    candidates: Mapping[str, Candidate]
-    markets: Mapping[str, Market]
+    candidates: Mapping[str, CandidateTraits]
+    markets: Mapping[str, MarketTraits]
     kpis: Rows
     alerts: tuple[Alert, ...] = ()
     sight: Sight = SIGHT
@@ -113,11 +113,11 @@ class Member:
         return next(iter(self.overview.parties[1:]), None)
 
     @property
-    def candidate(self) -> Candidate:
+    def candidate(self) -> CandidateTraits:
         """What was recorded of the chosen partner while it was a candidate."""
-        return self.shown(self.candidates.get(self.chosen or "", Candidate()))
+        return self.shown(self.candidates.get(self.chosen or "", CandidateTraits()))
 
-    def shown(self, known: Candidate) -> Candidate:
+    def shown(self, known: CandidateTraits) -> CandidateTraits:
         """Return what the viewer is shown of a candidate: no overlap of a few customers (C14)."""
         initiator = next(iter(self.overview.parties), "")
         if known.overlap and self.sight.withholds_overlap(initiator, known.overlap):
@@ -142,7 +142,7 @@ def _of_kind(rows: Rows, kind: str) -> dict[str, Any]:
 # --- one partnership ---------------------------------------------------------------------------
 
 
-class Outcome(StrEnum):
+class ObjectiveOutcome(StrEnum):
     """The outcome of an objective, the worst first. A partnership has its worst outcome."""
 
     MISSED = "missed"
@@ -165,7 +165,7 @@ class Revenue:
 
 
 @dataclass(frozen=True, slots=True)
-class Objective:
+class RatedObjective:
     """An objective of the charter, with its outcome (C8)."""
 
     objective: str
@@ -180,7 +180,7 @@ class Objective:
     """Null if nobody reported a figure, or if the viewer is not shown it."""
     deadline: date
     """The last day for reaching the target."""
-    outcome: Outcome
+    outcome: ObjectiveOutcome
     """Whether the objective was reached."""
     attained_percent: Number | None = None
     """The share of the target that is reached, of an open objective that adds up over time."""
@@ -191,14 +191,14 @@ class Objective:
     def behind(self) -> str | None:
         """Why a partnership with this objective is behind, or None."""
         match self.outcome:
-            case Outcome.MISSED:
+            case ObjectiveOutcome.MISSED:
                 target = f"{plain(self.target)} {self.unit}"
                 if self.actual is None:
                     return f"{self.metric}: the target of {target} was missed by {self.deadline}."
                 return f"{self.metric}: {plain(self.actual)} of {target} by {self.deadline}."
-            case Outcome.UNMEASURED:
+            case ObjectiveOutcome.UNMEASURED:
                 return f"{self.metric}: no figure, and its deadline, {self.deadline}, has passed."
-            case Outcome.OPEN | Outcome.MET:
+            case ObjectiveOutcome.OPEN | ObjectiveOutcome.MET:
                 attained, elapsed = self.attained_percent, self.elapsed_percent
                 if attained is None or elapsed is None or attained >= elapsed:
                     return None
@@ -207,7 +207,7 @@ class Objective:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class PartnershipLine:
     """One partnership as a line of the sheet."""
 
     id: str
@@ -232,9 +232,9 @@ class Line:
     """The average annual contract value of the deals that were won."""
     margin: Number | None
     """The profit margin, in percent."""
-    objectives: tuple[Objective, ...]
+    objectives: tuple[RatedObjective, ...]
     """The objectives, each with its figure so far."""
-    goals: Outcome | None
+    goals: ObjectiveOutcome | None
     """The worst outcome of its objectives; null without any."""
     behind: tuple[str, ...]
     """Why an active partnership is behind; empty if it is on track."""
@@ -258,7 +258,7 @@ class Line:
     """The texts of its open alerts, and the last lesson."""
 
 
-def line(member: Member, moment: datetime) -> Line:
+def line(member: Member, moment: datetime) -> PartnershipLine:
     """Return a partnership as a line of the sheet, as of a moment."""
     stage = member.overview.stage
     active = stage in IN_FORCE
@@ -269,7 +269,7 @@ def line(member: Member, moment: datetime) -> Line:
     profile = _profile(member)
     economics = _economics(traits.terms, today)
     margin = _value(member, "profit_margin")
-    return Line(
+    return PartnershipLine(
         id=member.id,
         partner=member.partner,
         name=member.overview.names.get(member.partner or ""),
@@ -282,7 +282,9 @@ def line(member: Member, moment: datetime) -> Line:
         average_contract_value=_money(member, "average_contract_value"),
         margin=_value(member, "margin") if margin is None else margin,
         objectives=objectives,
-        goals=min((each.outcome for each in objectives), key=list(Outcome).index, default=None),
+        goals=min(
+            (each.outcome for each in objectives), key=list(ObjectiveOutcome).index, default=None
+        ),
         behind=_behind(member, objectives, joined) if active else (),
         attention=traits.attention.get(member.party),
         economics=economics,
@@ -325,7 +327,7 @@ def _revenue(member: Member) -> tuple[Revenue, ...]:
     )
 
 
-def _objectives(member: Member, today: date, *, ended: bool) -> tuple[Objective, ...]:
+def _objectives(member: Member, today: date, *, ended: bool) -> tuple[RatedObjective, ...]:
     since = agreed_row(member.kpis).since or today
     return tuple(
         _outcome(member, each, since, today, ended=ended)
@@ -335,17 +337,17 @@ def _objectives(member: Member, today: date, *, ended: bool) -> tuple[Objective,
 
 def _outcome(
     member: Member, progress: ObjectiveProgress, since: date, today: date, *, ended: bool
-) -> Objective:
+) -> RatedObjective:
     agreed, actual = progress.objective, progress.value
     if progress.met:
-        outcome = Outcome.MET
+        outcome = ObjectiveOutcome.MET
     elif ended or agreed.deadline < today:
-        outcome = Outcome.UNMEASURED if actual is None else Outcome.MISSED
+        outcome = ObjectiveOutcome.UNMEASURED if actual is None else ObjectiveOutcome.MISSED
     else:
-        outcome = Outcome.OPEN
+        outcome = ObjectiveOutcome.OPEN
     if progress.actual and member.sight.withholds(agreed.metric, progress.actual):
         actual = None
-    objective = Objective(
+    objective = RatedObjective(
         agreed.objective,
         agreed.metric,
         agreed.unit,
@@ -354,10 +356,10 @@ def _outcome(
         agreed.deadline,
         outcome,
     )
-    return _with_pace(objective, since, today) if outcome is Outcome.OPEN else objective
+    return _with_pace(objective, since, today) if outcome is ObjectiveOutcome.OPEN else objective
 
 
-def _with_pace(objective: Objective, since: date, today: date) -> Objective:
+def _with_pace(objective: RatedObjective, since: date, today: date) -> RatedObjective:
     """Add the reached share of a target, and the elapsed share of its time.
 
     Only for what adds up and should grow: a level or a rate need not move evenly.
@@ -378,7 +380,7 @@ def _rounded(value: Decimal) -> Decimal:
 
 
 def _behind(
-    member: Member, objectives: Iterable[Objective], joined: date | None
+    member: Member, objectives: Iterable[RatedObjective], joined: date | None
 ) -> tuple[str, ...]:
     """Return the reasons, if any, why a partnership is behind."""
     reasons = [each.behind for each in objectives if each.behind]
@@ -411,7 +413,7 @@ def _profile(member: Member) -> IdealPartnerProfileDefined | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Behind:
+class BehindPartnership:
     """An active partnership that is behind, and why."""
 
     id: str
@@ -421,14 +423,14 @@ class Behind:
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class PortfolioProgress:
     """How many active partnerships are on track, and which are behind."""
 
     active: int
     """How many partnerships are running."""
     on_track: int
     """How many of them are on track."""
-    behind: tuple[Behind, ...]
+    behind: tuple[BehindPartnership, ...]
     """The partnerships that are behind their objectives or their minimum, with the reasons."""
 
 
@@ -508,11 +510,11 @@ class Portfolio:
     """The party's name."""
     limits: Limits | None
     """The limits that its program set."""
-    partners: tuple[Line, ...]
+    partners: tuple[PartnershipLine, ...]
     """The partners, each with its figures."""
     searching: tuple[str, ...]
     """Partnerships that have no partner yet."""
-    progress: Progress
+    progress: PortfolioProgress
     """How many partnerships are on track, and how many are behind."""
     load: Load
     """How many partnerships run, and how many people they need."""
@@ -523,20 +525,20 @@ class Portfolio:
 
 
 def portfolio(
-    party: str, name: str, lines: Iterable[Line], limits: Limits | None = None
+    party: str, name: str, lines: Iterable[PartnershipLine], limits: Limits | None = None
 ) -> Portfolio:
     """Return the portfolio of a party from its lines, with the limits that its program set."""
     every = list(lines)
     joined = [each for each in every if each.partner is not None]
     active = [each for each in joined if each.active]
-    behind = tuple(Behind(each.id, each.behind) for each in active if each.behind)
+    behind = tuple(BehindPartnership(each.id, each.behind) for each in active if each.behind)
     return Portfolio(
         party=party,
         name=name,
         limits=limits,
         partners=tuple(joined),
         searching=tuple(each.id for each in every if each.partner is None),
-        progress=Progress(len(active), len(active) - len(behind), behind),
+        progress=PortfolioProgress(len(active), len(active) - len(behind), behind),
         load=load([each.attention for each in active], limits),
         dependency=tuple(dependency(joined, limits)),
         matches=matches(
@@ -598,7 +600,9 @@ def herfindahl(amounts: Iterable[Decimal]) -> Fraction:
     return sum((each * each for each in exact), Fraction()) / sum(exact) ** 2
 
 
-def dependency(lines: Iterable[Line], limits: Limits | None = None) -> Iterator[Dependency]:
+def dependency(
+    lines: Iterable[PartnershipLine], limits: Limits | None = None
+) -> Iterator[Dependency]:
     """Yield each partnership's share of the revenue, for each metric of revenue and currency."""
     by_kind: dict[tuple[str, str], dict[str, Decimal]] = {}
     for each in lines:

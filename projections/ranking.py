@@ -10,7 +10,7 @@ from domain.exploration import PASSING_RATING, AudienceOverlapMeasured, Candidat
 from domain.values import Number, plain
 from projections.kpis import agreed_row
 from projections.portfolio import Member
-from projections.traits import Candidate, Market
+from projections.traits import CandidateTraits, MarketTraits
 
 _DIGITS = Decimal("0.01")
 
@@ -87,11 +87,11 @@ class RankedMarket:
     """The mistakes that the facts point to."""
 
 
-class _Seen(NamedTuple):
+class _SeenMarket(NamedTuple):
     """A market as one partnership knows it."""
 
     member: Member
-    known: Market
+    known: MarketTraits
     alone: bool
     """Whether it is the only market of the partnership."""
 
@@ -106,10 +106,10 @@ def markets(members: Iterable[Member]) -> tuple[RankedMarket, ...]:
     The higher the sum of viability and cultural fit, the higher the rank; then the feedback
     counts, then the name. A market that nobody rated has no rank and comes last.
     """
-    by_market: dict[tuple[str, str], list[_Seen]] = {}
+    by_market: dict[tuple[str, str], list[_SeenMarket]] = {}
     for member in members:
         for name, known in member.markets.items():
-            seen = _Seen(member, known, alone=len(member.markets) == 1)
+            seen = _SeenMarket(member, known, alone=len(member.markets) == 1)
             by_market.setdefault((member.party, name), []).append(seen)
     found = sorted((_market(*of, seen) for of, seen in by_market.items()), key=_market_order)
     places: dict[str, int] = {}
@@ -122,7 +122,7 @@ def markets(members: Iterable[Member]) -> tuple[RankedMarket, ...]:
     return tuple(ranked)
 
 
-def _market(party: str, name: str, seen: Sequence[_Seen]) -> RankedMarket:
+def _market(party: str, name: str, seen: Sequence[_SeenMarket]) -> RankedMarket:
     ratings = [(each, rating) for each in seen for _, rating in sorted(each.known.ratings.items())]
     count = len(ratings)
     feedback = [each.known.feedback for each in seen if each.known.feedback]
@@ -152,34 +152,34 @@ def _market_order(market: RankedMarket) -> tuple[str, bool, Decimal, Decimal, st
     return market.party, not market.ratings, -rated, -feedback, market.market
 
 
-def _is_rated(seen: _Seen) -> str | None:
+def _is_rated(seen: _SeenMarket) -> str | None:
     return next((seen.ref(each.index) for each in seen.known.ratings.values()), None)
 
 
-def _is_heard(seen: _Seen) -> str | None:
+def _is_heard(seen: _SeenMarket) -> str | None:
     return seen.ref(seen.known.feedback.last) if seen.known.feedback else None
 
 
-def _is_measured(seen: _Seen) -> str | None:
+def _is_measured(seen: _SeenMarket) -> str | None:
     agreed = agreed_row(seen.member.kpis)
     if not agreed.objectives:
         return None
     return f"{seen.member.id}, charter of {agreed.since}"
 
 
-def _is_owned(seen: _Seen) -> str | None:
+def _is_owned(seen: _SeenMarket) -> str | None:
     local = [each.index for each in seen.known.owners.values() if each.local]
     manager = seen.known.manager
     return next(map(seen.ref, local if manager is None else [manager]), None)
 
 
-def _is_tried(seen: _Seen) -> str | None:
+def _is_tried(seen: _SeenMarket) -> str | None:
     # An experiment in several markets at once is no evidence about any one of them.
     experiment = seen.member.traits.experiment if seen.alone else None
     return None if experiment is None else seen.ref(experiment)
 
 
-CHECKS: dict[Mistake, tuple[Callable[[_Seen], str | None], str]] = {
+CHECKS: dict[Mistake, tuple[Callable[[_SeenMarket], str | None], str]] = {
     Mistake.EXTRAPOLATED: (_is_rated, "Rank it by its own evidence (RankMarket)."),
     Mistake.NO_FEEDBACK: (_is_heard, "Record what people there say (RecordLocalFeedback)."),
     Mistake.NO_KPI: (_is_measured, "Agree objectives with their metrics (ProposeCharter)."),
@@ -195,7 +195,7 @@ CHECKS: dict[Mistake, tuple[Callable[[_Seen], str | None], str]] = {
 """For each mistake, the evidence that it was not made, and the hint if it was."""
 
 
-def _checked(mistake: Mistake, seen: Iterable[_Seen]) -> Check:
+def _checked(mistake: Mistake, seen: Iterable[_SeenMarket]) -> Check:
     shown_by, hint = CHECKS[mistake]
     shown = next(filter(None, map(shown_by, seen)), None)
     return Check(mistake, shown, None if shown else hint)
@@ -207,7 +207,7 @@ SCORED = ("market_reach", "brand_alignment", "technical_compatibility")
 """The parts of a candidate's score, each from 1 to 5 (C2)."""
 
 
-class Progress(StrEnum):
+class CandidateProgress(StrEnum):
     """How far a candidate came (C1)."""
 
     IDENTIFIED = "identified"
@@ -225,7 +225,7 @@ class RankedCandidate:
     """The identifier of the candidate."""
     name: str
     """The name of the organisation."""
-    progress: Progress
+    progress: CandidateProgress
     """How far the candidate has come."""
     score: int | None
     """The sum of the three parts of the score, from 3 to 15."""
@@ -260,7 +260,9 @@ def candidates(member: Member) -> tuple[RankedCandidate, ...]:
     return tuple(replace(each, rank=place) for place, each in enumerate(ranked, 1))
 
 
-def _candidate(name: str, known: Candidate, latest: int, chosen: str | None) -> RankedCandidate:
+def _candidate(
+    name: str, known: CandidateTraits, latest: int, chosen: str | None
+) -> RankedCandidate:
     score, alignment = known.score, known.alignment
     version = score.profile_version if score else None
     low = alignment.low() if alignment else []
@@ -268,11 +270,11 @@ def _candidate(name: str, known: Candidate, latest: int, chosen: str | None) -> 
         rank=0,
         candidate=name,
         name=known.identified.name if known.identified else name,
-        progress=Progress.CHOSEN
+        progress=CandidateProgress.CHOSEN
         if name == chosen
-        else Progress.APPROACHED
+        else CandidateProgress.APPROACHED
         if known.approached
-        else Progress.IDENTIFIED,
+        else CandidateProgress.IDENTIFIED,
         score=score_of(score),
         profile_version=version,
         current=score is not None and version == latest,

@@ -28,7 +28,7 @@ from domain.deal import (
     ReferralSubmitted,
     RefundIssued,
 )
-from domain.dispute import DisputeOpened, DisputeResolved, Outcome
+from domain.dispute import DisputeOpened, DisputeOutcome, DisputeResolved
 from domain.entry import EntryReversed, JointRevenueReceived, PenaltyConceded, SharedCostIncurred
 from domain.execution import IncentiveIntroduced
 from domain.exploration import ExplorationBegun, PartnerChosen
@@ -532,9 +532,9 @@ def _with_dispute(row: Row, name: str, state: str, amount: Any) -> Row:  # noqa:
 
 def _resolved(row: Row, event: DisputeResolved) -> Row:
     match event.outcome:
-        case Outcome.UPHELD:
+        case DisputeOutcome.UPHELD:
             return _with_dispute(row, event.dispute, "over", event.amount)
-        case Outcome.SETTLED:
+        case DisputeOutcome.SETTLED:
             return _with_dispute(row, event.dispute, "over", event.award)
         case _:
             rest = {key: x for key, x in row.get("disputes", {}).items() if key != event.dispute}

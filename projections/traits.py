@@ -53,7 +53,7 @@ CANDIDATE, MARKET = "candidate/", "market/"
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
+class CandidateTraits:
     """The recorded facts about one candidate (C1, C2, C4)."""
 
     identified: CandidateIdentified | None = None
@@ -93,7 +93,7 @@ class Owner:
 
 
 @dataclass(frozen=True, slots=True)
-class Market:
+class MarketTraits:
     """The recorded facts about one market (C3, C29). Numbers are indexes of events."""
 
     targeted: int | None = None
@@ -151,7 +151,7 @@ class Traits:
     limits: Limits | None = None
 
 
-R = TypeVar("R", Candidate, Market, Traits)
+R = TypeVar("R", CandidateTraits, MarketTraits, Traits)
 
 
 def _with(row: R, **changes: object) -> R:
@@ -166,54 +166,54 @@ def _with(row: R, **changes: object) -> R:
 # --- candidates (C1, C2, C4) -------------------------------------------------------------------
 
 
-def _identified(row: Candidate, _: Recorded, event: CandidateIdentified) -> Candidate:
+def _identified(row: CandidateTraits, _: Recorded, event: CandidateIdentified) -> CandidateTraits:
     return _with(row, identified=event)
 
 
-def _approached(row: Candidate, _: Recorded, __: CandidateApproached) -> Candidate:
+def _approached(row: CandidateTraits, _: Recorded, __: CandidateApproached) -> CandidateTraits:
     return _with(row, approached=True)
 
 
-def _scored(row: Candidate, _: Recorded, event: CandidateScored) -> Candidate:
+def _scored(row: CandidateTraits, _: Recorded, event: CandidateScored) -> CandidateTraits:
     return _with(row, score=event)
 
 
-def _overlap(row: Candidate, _: Recorded, event: AudienceOverlapMeasured) -> Candidate:
+def _overlap(row: CandidateTraits, _: Recorded, event: AudienceOverlapMeasured) -> CandidateTraits:
     return _with(row, overlap=event)
 
 
-def _aligned(row: Candidate, _: Recorded, event: AlignmentAssessed) -> Candidate:
+def _aligned(row: CandidateTraits, _: Recorded, event: AlignmentAssessed) -> CandidateTraits:
     return _with(row, alignment=event)
 
 
-def _bridged(row: Candidate, _: Recorded, event: BridgingPlanAgreed) -> Candidate:
+def _bridged(row: CandidateTraits, _: Recorded, event: BridgingPlanAgreed) -> CandidateTraits:
     return _with(row, bridged=tuple(sorted({*row.bridged, event.dimension})))
 
 
 # --- markets (C3, C29) -------------------------------------------------------------------------
 
 
-def _targeted(row: Market, recorded: Recorded, _: MarketTargeted) -> Market:
+def _targeted(row: MarketTraits, recorded: Recorded, _: MarketTargeted) -> MarketTraits:
     return _with(row, targeted=recorded.index)
 
 
-def _heard(row: Market, recorded: Recorded, event: LocalFeedbackRecorded) -> Market:
+def _heard(row: MarketTraits, recorded: Recorded, event: LocalFeedbackRecorded) -> MarketTraits:
     before = row.feedback or Feedback(0, 0, 0)
     total = before.score_sum + event.score
     return _with(row, feedback=Feedback(before.count + 1, total, recorded.index))
 
 
-def _rated(row: Market, recorded: Recorded, event: MarketRanked) -> Market:
+def _rated(row: MarketTraits, recorded: Recorded, event: MarketRanked) -> MarketTraits:
     rating = Rating(recorded.index, event.viability, event.cultural_fit, tuple(event.reasons))
     return _with(row, ratings={**row.ratings, recorded.act.party: rating})
 
 
-def _owned(row: Market, recorded: Recorded, event: MetricOwnerAssigned) -> Market:
+def _owned(row: MarketTraits, recorded: Recorded, event: MetricOwnerAssigned) -> MarketTraits:
     owner = Owner(recorded.index, event.local)
     return _with(row, owners={**row.owners, event.metric: owner})
 
 
-def _managed(row: Market, recorded: Recorded, _: RoleAssigned) -> Market:
+def _managed(row: MarketTraits, recorded: Recorded, _: RoleAssigned) -> MarketTraits:
     return _with(row, manager=recorded.index)
 
 
@@ -267,16 +267,18 @@ class _Take(NamedTuple):
     """How an event changes a row: the key of the row, the row before there is one, the change."""
 
     key: Callable[[Any], str | None]
-    empty: Candidate | Market | Traits
-    change: Callable[[Any, Recorded, Any], Candidate | Market | Traits]
+    empty: CandidateTraits | MarketTraits | Traits
+    change: Callable[[Any, Recorded, Any], CandidateTraits | MarketTraits | Traits]
 
 
-def _of_candidate(change: Callable[[Candidate, Recorded, Any], Candidate]) -> _Take:
-    return _Take(lambda event: CANDIDATE + event.candidate, Candidate(), change)
+def _of_candidate(change: Callable[[CandidateTraits, Recorded, Any], CandidateTraits]) -> _Take:
+    return _Take(lambda event: CANDIDATE + event.candidate, CandidateTraits(), change)
 
 
-def _of_market(change: Callable[[Market, Recorded, Any], Market]) -> _Take:
-    return _Take(lambda event: MARKET + event.market if event.market else None, Market(), change)
+def _of_market(change: Callable[[MarketTraits, Recorded, Any], MarketTraits]) -> _Take:
+    return _Take(
+        lambda event: MARKET + event.market if event.market else None, MarketTraits(), change
+    )
 
 
 def _of_all(change: Callable[[Traits, Recorded, Any], Traits]) -> _Take:
@@ -299,7 +301,7 @@ _TAKES: dict[type[Event], _Take] = {
     LocalFeedbackRecorded: _of_market(_heard),
     MarketRanked: _of_market(_rated),
     MetricOwnerAssigned: _of_market(_owned),
-    RoleAssigned: _Take(_managed_market, Market(), _managed),
+    RoleAssigned: _Take(_managed_market, MarketTraits(), _managed),
     IdealPartnerProfileDefined: _of_all(_sought),
     EvidenceAttached: _of_all(_tried),
     PilotConcluded: _of_all(_tried),
@@ -329,10 +331,10 @@ def apply(rows: Rows, recorded: Recorded) -> Change:
     return NOTHING if row is before else Change({key: row}, [])
 
 
-def _row_type(key: str) -> type[Candidate] | type[Market] | type[Traits]:
+def _row_type(key: str) -> type[CandidateTraits] | type[MarketTraits] | type[Traits]:
     if key == TRAITS_ROW:
         return Traits
-    return Candidate if key.startswith(CANDIDATE) else Market
+    return CandidateTraits if key.startswith(CANDIDATE) else MarketTraits
 
 
 TRAITS = Projection("traits", keys, apply, frozenset(_TAKES), version=2, row_type=_row_type)

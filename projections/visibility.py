@@ -27,7 +27,7 @@ from domain.metric_catalogue import Unit
 from domain.recorded import Recorded
 from domain.reported_figure import MetricCorrected, MetricReported
 from domain.sharing import SMALLEST_CELL, DataSharingAgreed, Form
-from projections.figures import COUNTED, Figure, Line, ObjectiveProgress
+from projections.figures import COUNTED, Figure, FigureLine, ObjectiveProgress
 
 PRIVATE = (BestAlternativeDeclared, NonNegotiableDeclared)
 """Events that only their own party sees (C7)."""
@@ -136,12 +136,12 @@ class Sight:
         withheld = self.withholds(metric, figure)
         return f"fewer than {self.smallest}: not shown" if withheld else None
 
-    def line(self, line: Line) -> Line:
+    def line(self, line: FigureLine) -> FigureLine:
         """Return a line of a report; without its figures where they are withheld (C14)."""
         note = self.hidden(line.metric, line)
         if note is None:
             return line
-        return Line(
+        return FigureLine(
             None,
             line.unit,
             line.source,
@@ -176,7 +176,7 @@ class Sight:
         return None
 
 
-def _has_fewer(figure: Figure | reported_figure.Figure, smallest: int) -> bool:
+def _has_fewer(figure: Figure | reported_figure.ReportedFigure, smallest: int) -> bool:
     """Whether a figure is, or includes, a count above zero and below the smallest cell."""
     counts = [figure.numerator, figure.denominator]
     if figure.unit == Unit.COUNT:

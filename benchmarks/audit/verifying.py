@@ -25,7 +25,7 @@ from benchmarks import ours
 from benchmarks.audit.signing import signed, signer
 from benchmarks.feed import OURS, feed
 from benchmarks.rates import Rates, Took, say, took
-from infra.evidence.bundle import Asked, export
+from infra.evidence.bundle import BundleRequest, export
 from infra.tlog import dsse
 
 PARTNERSHIP: Final = "partner-0000"
@@ -83,7 +83,7 @@ def made(folder: Path, size: int, *, signing: bool) -> Bundle:
             ours.ingest(accord, lines[start : start + EVERY])
             notary.checkpoint(PARTNERSHIP)
         path = folder / "bundle.zip"
-        export(accord, notary, PARTNERSHIP, Asked("auditor", "To be verified."), path)
+        export(accord, notary, PARTNERSHIP, BundleRequest("auditor", "To be verified."), path)
         policy = folder / "policy.txt"
         policy.write_text(notary.policy_of(PARTNERSHIP) + "".join(_pins() if signing else ()))
     with ZipFile(path) as archive:

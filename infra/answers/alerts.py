@@ -12,7 +12,7 @@ from domain.values import Slug, instant
 from infra.answers import cursors
 from infra.answers.logs import NOW, AsOf, row_of_each, sight_of, size_of, view_rows, whole_log
 from infra.answers.question import Page, Paging, Parameter, Question
-from infra.answers.text import Block, Hanging, Line, Note, day
+from infra.answers.text import Block, Hanging, Line, Remark, day
 from infra.bootstrap import Accord
 from infra.projecting.quarantine import alert_of
 from infra.store.records import UnreadableRow
@@ -127,7 +127,7 @@ def _of_operator(accord: Accord, when: AsOf) -> dict[str, list[Alert]]:
 def text(found: Alerts) -> Iterator[Block]:
     """Yield each alert with its state, its id, and what happened."""
     if not found.items:
-        yield Note("There are no such alerts.")
+        yield Remark("There are no such alerts.")
     yield from blocks(found.items)
 
 

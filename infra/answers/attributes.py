@@ -10,7 +10,7 @@ from infra.answers.question import Answer, Panel, Parameter, PeriodName, Questio
 from infra.answers.text import Block, Line, Table, amount, number
 from infra.bootstrap import Accord
 from projections import attributes
-from projections.attributes import Attribute, Comparison
+from projections.attributes import Attribute, AttributeComparison
 
 MetricName = Annotated[str, Parameter("A metric of the catalogue, such as demo_to_paid.", "METRIC")]
 
@@ -22,7 +22,7 @@ class Attributes(Answer):
     """The name of a metric of the catalogue."""
     period: str | None
     """The period of the figures; null for all time."""
-    comparison: Comparison
+    comparison: AttributeComparison
     """How the attributes of the partnerships compare."""
 
 

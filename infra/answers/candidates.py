@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from infra.answers.logs import NOW, AsOf
 from infra.answers.members import chosen
 from infra.answers.question import Answer, Panel, PartnershipId, Question
-from infra.answers.text import Block, Note, Table
+from infra.answers.text import Block, Remark, Table
 from infra.bootstrap import Accord
 from projections import ranking
 from projections.ranking import RankedCandidate
@@ -32,7 +32,7 @@ def ask(accord: Accord, id: PartnershipId, when: AsOf = NOW) -> Candidates:
 def text(answer: Candidates) -> Iterator[Block]:
     """Yield the candidates by rank, each with the reasons for its place."""
     if not answer.candidates:
-        yield Note("There are no candidates.")
+        yield Remark("There are no candidates.")
     yield Table(
         [">RANK", "CANDIDATE", "STATE", "WHY"],
         [

@@ -7,10 +7,10 @@ import projections
 from domain.comparison import Anytime, FixedSample, StopRule
 from infra.answers.logs import NOW, AsOf, rows_of
 from infra.answers.question import Answer, PartnershipId, Question
-from infra.answers.text import Block, Line, Note, Table, interval, minute, number, tenth
+from infra.answers.text import Block, Line, Remark, Table, interval, minute, number, tenth
 from infra.bootstrap import Accord
 from projections import experiments
-from projections.experiments import Experiment, Stop, VariantResults
+from projections.experiments import ExperimentFigures, Stop, VariantResults
 
 
 class Experiments(Answer):
@@ -18,7 +18,7 @@ class Experiments(Answer):
 
     id: str
     """The partnership."""
-    experiments: tuple[Experiment, ...]
+    experiments: tuple[ExperimentFigures, ...]
     """The experiments."""
 
 
@@ -36,13 +36,13 @@ def ask(accord: Accord, id: PartnershipId, when: AsOf = NOW) -> Experiments:
 def text(found: Experiments) -> Iterator[Block]:
     """Yield each experiment with a table of its variants."""
     if not found.experiments:
-        yield Note("There are no experiments.")
+        yield Remark("There are no experiments.")
     for each in found.experiments:
         yield from _experiment(each)
         yield Line()
 
 
-def _experiment(each: Experiment) -> Iterator[Block]:
+def _experiment(each: ExperimentFigures) -> Iterator[Block]:
     registered = each.registered.event
     prior = registered.prior
     yield Line(f"{each.experiment}: {each.state}", "bold")

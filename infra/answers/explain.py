@@ -93,7 +93,7 @@ class ReportedEvent(Item):
 class ExplainedFigure(Item):
     """A figure with its events; without them if it is too small to be shown."""
 
-    line: figures.Line
+    line: figures.FigureLine
     """The line of the scorecard."""
     counted: tuple[CountedEvent, ...] = ()
     """The events that were counted."""
@@ -101,7 +101,7 @@ class ExplainedFigure(Item):
     """The reports of the figure."""
 
 
-class Input(Item):
+class RuleInput(Item):
     """The figures of one window that a rule looked at."""
 
     period: str
@@ -132,7 +132,7 @@ class AlertExplained(Item):
     """The alert's rule."""
     transitions: tuple[Transition, ...]
     """The changes of the alert's state."""
-    inputs: tuple[Input, ...]
+    inputs: tuple[RuleInput, ...]
     """The figures that the rule looked at, as they are known at the moment asked about."""
     about: tuple[TimelineItem, ...]
     """The events about the thing that the alert is about; empty for a rule on figures."""
@@ -145,7 +145,7 @@ class FigureExplained(Item):
 
     of: Literal["figure"] = "figure"
     """What was explained: a figure."""
-    metric: metrics.Metric
+    metric: metrics.MetricDescription
     """The metric."""
     period: str
     """The period of the figure."""
@@ -278,7 +278,7 @@ class _Figures:
             if (line.segment or "") == segment
         )
 
-    def _explained(self, line: figures.Line, period: str, segment: str) -> ExplainedFigure:
+    def _explained(self, line: figures.FigureLine, period: str, segment: str) -> ExplainedFigure:
         # The events would reveal a figure that is too small to be shown (C14).
         if (shown := self.sight.line(line)) is not line:
             return ExplainedFigure(line=shown)
@@ -509,7 +509,7 @@ def _alert(accord: Accord, reference: str, when: AsOf) -> tuple[str, AlertExplai
             for each in changes
         ),
         inputs=tuple(
-            Input(period=each, figures=read.inputs.explained(each, segment))
+            RuleInput(period=each, figures=read.inputs.explained(each, segment))
             for each in read.inputs.windows
         )
         if read.inputs

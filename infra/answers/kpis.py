@@ -11,7 +11,7 @@ from infra.answers.question import Answer, PartnershipId, PeriodName, Question
 from infra.answers.text import (
     Block,
     Line,
-    Note,
+    Remark,
     Styled,
     Table,
     amount,
@@ -30,7 +30,7 @@ class Kpis(Answer):
 
     id: str
     """The partnership."""
-    figures: tuple[figures.Line, ...]
+    figures: tuple[figures.FigureLine, ...]
     """By period, metric and segment. A quarter or a year is put together from its months."""
     objectives: tuple[ObjectiveProgress, ...]
     """The objectives of the charter, each with its figure so far."""
@@ -60,14 +60,14 @@ def ask(accord: Accord, id: PartnershipId, period: PeriodName = None, when: AsOf
 def text(found: Kpis) -> Iterator[Block]:
     """Yield a table for each period, then the objectives."""
     if not found.figures:
-        yield Note("There are no figures.")
+        yield Remark("There are no figures.")
     for period, lines in groupby(found.figures, key=lambda line: line.period):
         yield _figures_table(period, lines)
         yield Line()
     yield objectives_table(found.objectives)
 
 
-def _figures_table(title: str, lines: Iterable[figures.Line]) -> Table:
+def _figures_table(title: str, lines: Iterable[figures.FigureLine]) -> Table:
     # The figures of segments follow that of the whole.
     return Table(
         ["METRIC", ">VALUE", "LIKELY", "FROM", "CHANGE", "COMPARED"],
@@ -106,7 +106,7 @@ def objectives_table(objectives: Iterable[ObjectiveProgress], indent: int = 0) -
     )
 
 
-def compared(line: figures.Line) -> str:
+def compared(line: figures.FigureLine) -> str:
     """Return what a figure is compared to (a minimum, other channels), and its note."""
     parts = []
     if target := line.target:
@@ -124,7 +124,7 @@ def compared(line: figures.Line) -> str:
     return "; ".join(parts)
 
 
-def believed(line: figures.Line) -> str:
+def believed(line: figures.FigureLine) -> str:
     """Return the posterior of a rate in words, and the prior that it started from (C21)."""
     posterior = line.posterior
     if posterior is None:
@@ -141,24 +141,24 @@ def believed(line: figures.Line) -> str:
     return "; ".join(filter(None, parts))
 
 
-def named(line: figures.Line) -> str:
+def named(line: figures.FigureLine) -> str:
     """Return a figure with its metric, period and segment: ``leads 2026-Q1: 8``."""
     segment = f" {line.segment}" if line.segment else ""
     return f"{line.metric} {line.period}{segment}: {figure(line)}"
 
 
-def _above(line: figures.Line) -> str:
+def _above(line: figures.FigureLine) -> str:
     above = line.above_other_channels
     return "" if above is None else f"higher than theirs with probability {number(above)}"
 
 
-def _source(line: figures.Line) -> str:
+def _source(line: figures.FigureLine) -> str:
     if line.numerator is None or line.denominator is None:
         return line.source
     return f"{number(line.numerator)}/{number(line.denominator)} {line.source}"
 
 
-def _change(line: figures.Line) -> str:
+def _change(line: figures.FigureLine) -> str:
     change = line.change
     if change is None:
         return ""

@@ -7,7 +7,7 @@ from domain.values import Slug
 from infra.answers.logs import NOW, AsOf
 from infra.answers.members import chosen, members
 from infra.answers.question import Answer, Panel, Parameter, Question
-from infra.answers.text import Block, Line, Note, Table, number
+from infra.answers.text import Block, Line, Remark, Table, number
 from infra.bootstrap import Accord
 from projections import ranking
 from projections.ranking import RankedMarket
@@ -37,7 +37,7 @@ def ask(accord: Accord, partnership: Only = (), when: AsOf = NOW) -> Markets:
 def text(answer: Markets) -> Iterator[Block]:
     """Yield the markets by rank, then the mistakes that were made in each."""
     if not answer.markets:
-        yield Note("No partnership has a market yet (TargetMarket).")
+        yield Remark("No partnership has a market yet (TargetMarket).")
     yield Table(
         [">RANK", "MARKET", "OF", ">VIABILITY", ">CULTURE", ">FEEDBACK", "WHY"],
         [

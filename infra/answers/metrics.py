@@ -9,7 +9,7 @@ from infra.answers.question import Item, Panel, Question
 from infra.answers.text import Block, Table
 
 
-class Metric(Item):
+class MetricDescription(Item):
     """A metric of the catalogue."""
 
     metric: str
@@ -31,7 +31,7 @@ class Metric(Item):
 class Metrics(Item):
     """The catalogue of metrics."""
 
-    items: tuple[Metric, ...]
+    items: tuple[MetricDescription, ...]
     """The items, in order."""
 
 
@@ -40,9 +40,9 @@ def ask() -> Metrics:
     return Metrics(items=tuple(map(described, CATALOGUE.values())))
 
 
-def described(metric: metric_catalogue.Metric) -> Metric:
+def described(metric: metric_catalogue.Metric) -> MetricDescription:
     """Return what the catalogue says of a metric."""
-    return Metric(
+    return MetricDescription(
         metric=metric.name,
         unit=metric.unit,
         better=metric.direction,
@@ -70,7 +70,7 @@ def text(found: Metrics) -> Iterator[Block]:
     )
 
 
-def _several(each: Metric) -> str:
+def _several(each: MetricDescription) -> str:
     match each.adds:
         case Adds.SUM:
             return "the sum"

@@ -12,7 +12,7 @@ from domain.kernel import Command, Stage
 from infra.answers.logs import NOW, AsOf, NotFound, own_stream, sight_of, size_of
 from infra.answers.question import Answer, Item, PartnershipId, Question
 from infra.answers.show import OpenDeadline, open_deadlines
-from infra.answers.text import Block, Line, Note, Table, minute
+from infra.answers.text import Block, Line, Remark, Table, minute
 from infra.bootstrap import Accord
 from infra.tlog import cloudevents
 
@@ -235,7 +235,7 @@ def text(found: Next) -> Iterator[Block]:
         for due in found.due[:SOONEST]:
             yield Line(f"{minute(due.due)}  {due.kind} {due.ref}", indent=2)
     yield Line()
-    yield Note("The fields of an event, and an example: accord schema TYPE.")
+    yield Remark("The fields of an event, and an example: accord schema TYPE.")
 
 
 def _waiting(waiting: Iterable[Waiting]) -> Iterator[Block]:

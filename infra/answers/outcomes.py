@@ -46,7 +46,7 @@ class Report(Result):
     """The events that were refused."""
 
 
-class Tally:
+class OutcomeCounts:
     """Counts outcomes, and keeps those that were refused."""
 
     def __init__(self, outcomes: Iterable[Outcome] = ()) -> None:

@@ -9,7 +9,7 @@ from domain.recorded import Recorded
 from infra.answers import cursors
 from infra.answers.logs import NOW, AsOf, row_of_each, whole_log
 from infra.answers.question import Item, Page, Paging, Question
-from infra.answers.text import Block, Note, Styled, Table, minute
+from infra.answers.text import Block, Remark, Styled, Table, minute
 from infra.bootstrap import Accord
 from infra.projecting.runner import replay_all
 from infra.tlog.codec import UnreadableEvent
@@ -19,7 +19,7 @@ from projections.fold import FoldFailed
 from projections.overview import OVERVIEW_ROW, Overview
 
 
-class Partnership(Item):
+class PartnershipSummary(Item):
     """One partnership, as a list shows it."""
 
     id: str
@@ -40,7 +40,7 @@ class Partnership(Item):
     """How many alerts are open."""
 
 
-class Partnerships(Page[Partnership]):
+class Partnerships(Page[PartnershipSummary]):
     """The partnerships of a store, by identifier."""
 
 
@@ -56,7 +56,7 @@ def ask(accord: Accord, when: AsOf = NOW, page: Paging = Paging()) -> Partnershi
     )
 
 
-def _now(accord: Accord, names: list[str]) -> Iterator[Partnership]:
+def _now(accord: Accord, names: list[str]) -> Iterator[PartnershipSummary]:
     heads = accord.history.heads(names)
     overviews = row_of_each(accord, OVERVIEW, OVERVIEW_ROW, names)
     alerts = row_of_each(accord, ALERTS, STATE, names)
@@ -66,7 +66,7 @@ def _now(accord: Accord, names: list[str]) -> Iterator[Partnership]:
             yield _listed(name, overview, head.size, head.recorded_at, state)
 
 
-def _then(accord: Accord, names: list[str], when: AsOf) -> Iterator[Partnership]:
+def _then(accord: Accord, names: list[str], when: AsOf) -> Iterator[PartnershipSummary]:
     for name in names:
         # The answer names those that cannot be folded (see `Question.reply`).
         with suppress(FoldFailed, UnreadableEvent):
@@ -74,7 +74,7 @@ def _then(accord: Accord, names: list[str], when: AsOf) -> Iterator[Partnership]
                 yield found
 
 
-def _then_one(accord: Accord, name: str, when: AsOf) -> Partnership | None:
+def _then_one(accord: Accord, name: str, when: AsOf) -> PartnershipSummary | None:
     counted = _Counted(whole_log(accord.history, name, when))
     replayed = {each.name: of.rows for each, of in replay_all((OVERVIEW, ALERTS), counted).folded}
     overview = replayed[OVERVIEW.name].get(OVERVIEW_ROW)
@@ -87,8 +87,8 @@ def _then_one(accord: Accord, name: str, when: AsOf) -> Partnership | None:
 
 def _listed(
     name: str, overview: Overview, events: int, recorded_at: datetime, alerts: AlertsState
-) -> Partnership:
-    return Partnership(
+) -> PartnershipSummary:
+    return PartnershipSummary(
         id=name,
         parties=overview.parties,
         names=dict(overview.names),
@@ -119,8 +119,8 @@ def text(found: Partnerships) -> Iterator[Block]:
     """Yield a line for each partnership; without one, what to do next."""
     if not found.items:
         of = f" of {found.as_of.party}" if found.as_of.party else ""
-        yield Note(f"There are no partnerships{of}.")
-        yield Note(
+        yield Remark(f"There are no partnerships{of}.")
+        yield Remark(
             "Record events: accord ingest FILE, or POST /v1/events. For examples: accord demo."
         )
     yield Table(

@@ -7,12 +7,20 @@ from domain.terms import Payment
 from infra.answers.logs import NOW, AsOf
 from infra.answers.members import members, names_of
 from infra.answers.question import Answer, Panel, Question
-from infra.answers.text import Block, Line, Note, Table, amount, number
+from infra.answers.text import Block, Line, Remark, Table, amount, number
 from infra.bootstrap import Accord
 from infra.deciding.service import wall_clock
 from projections.matching import Match
-from projections.portfolio import Dependency, Load, Outcome, Portfolio, Progress, line, portfolio
-from projections.portfolio import Line as SheetLine
+from projections.portfolio import (
+    Dependency,
+    Load,
+    ObjectiveOutcome,
+    Portfolio,
+    PortfolioProgress,
+    line,
+    portfolio,
+)
+from projections.portfolio import PartnershipLine as SheetLine
 from projections.traits import Limits
 
 
@@ -72,7 +80,7 @@ def _moment(accord: Accord, when: AsOf) -> datetime:
 def text(answer: Portfolios) -> Iterator[Block]:
     """Yield each portfolio: the sheet, then what it says as a whole."""
     if not answer.portfolios:
-        yield Note("There are no partnerships.")
+        yield Remark("There are no partnerships.")
     for each in answer.portfolios:
         yield Line(f"{each.name} ({each.party}), {answer.moment:%Y-%m-%d}", "bold")
         yield _sheet(each.partners)
@@ -119,11 +127,11 @@ def _sheet(lines: Iterable[SheetLine]) -> Table:
 
 def _goals(line: SheetLine) -> str:
     outcomes = [each.outcome for each in line.objectives]
-    counts = [f"{outcomes.count(each)} {each}" for each in Outcome if each in outcomes]
+    counts = [f"{outcomes.count(each)} {each}" for each in ObjectiveOutcome if each in outcomes]
     return ", ".join(counts) or "none agreed"
 
 
-def _progress(progress: Progress) -> Iterator[Block]:
+def _progress(progress: PortfolioProgress) -> Iterator[Block]:
     if progress.active:
         yield Line(f"{progress.on_track} of {progress.active} active on track", "bold", 2)
     for each in progress.behind:

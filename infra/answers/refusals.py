@@ -6,13 +6,13 @@ from typing import Annotated
 
 from infra.answers import cursors
 from infra.answers.question import Item, Page, Paging, Panel, Parameter, Question
-from infra.answers.text import Block, Line, Note
+from infra.answers.text import Block, Line, Remark
 from infra.bootstrap import Accord
 from infra.store import records
 from infra.store.records import RefusalState
 
 
-class Refusal(Item):
+class RefusedInput(Item):
     """An input that was refused."""
 
     number: int
@@ -41,7 +41,7 @@ class Refusal(Item):
     """The input as it came."""
 
 
-class Refusals(Page[Refusal]):
+class Refusals(Page[RefusedInput]):
     """Refused inputs, in the order in which they came."""
 
 
@@ -61,8 +61,8 @@ def ask(
     )
 
 
-def _refusal(each: records.Refusal) -> Refusal:
-    return Refusal(
+def _refusal(each: records.Refusal) -> RefusedInput:
+    return RefusedInput(
         number=each.number,
         state=each.state,
         source=each.source,
@@ -88,9 +88,9 @@ def text(found: Refusals) -> Iterator[Block]:
         yield Line(f"{each.rule}{at}: {each.detail}", indent=4)
         yield Line(f"Hint: {each.hint}", indent=4)
     if not found.items:
-        yield Note("There are no refused inputs.")
+        yield Remark("There are no refused inputs.")
     elif found.next is None:
-        yield Note("Decide one again, unchanged: accord retry NUMBER.")
+        yield Remark("Decide one again, unchanged: accord retry NUMBER.")
 
 
 REFUSALS = Question(

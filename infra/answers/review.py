@@ -67,7 +67,7 @@ class Since(Item):
     """Null for the kickoff."""
 
 
-class Action(Item):
+class ReviewAction(Item):
     """An action that a review assigned to a party."""
 
     agreed: ActionAgreed
@@ -152,13 +152,13 @@ class Review(Answer):
     """The two parties, the initiator first."""
     period: str
     """The last period that was over: a month for an operational review, else a quarter."""
-    figures: tuple[figures.Line, ...]
+    figures: tuple[figures.FigureLine, ...]
     """The metrics of objectives, rules and the minimum."""
     objectives: tuple[ObjectiveProgress, ...]
     """The objectives, each with its figure so far."""
     alerts: tuple[Alert, ...]
     """Those that are open, or ended since the last review."""
-    actions: tuple[Action, ...]
+    actions: tuple[ReviewAction, ...]
     """The actions that reviews agreed."""
     milestones: tuple[MilestonePlanned, ...]
     """Those that are not reached."""
@@ -308,11 +308,11 @@ def _alerts(alerts: Folded, review: ReviewScheduled, since: Since | None) -> Ite
             yield each
 
 
-def _actions(state: Partnership) -> Iterator[Action]:
+def _actions(state: Partnership) -> Iterator[ReviewAction]:
     declared = state.context.declarations
     done = {each.action for each in declared.of(ActionCompleted)}
     for each in declared.of(ActionAgreed):
-        yield Action(agreed=each, done=each.action in done)
+        yield ReviewAction(agreed=each, done=each.action in done)
 
 
 def _open(state: Partnership, kind: type[E]) -> Iterator[E]:
@@ -436,7 +436,7 @@ def _objective(each: ObjectiveProgress) -> str:
     return f"{met:<9}  {agreed.metric}: {actual} of {target} by {agreed.deadline}"
 
 
-def _action(each: Action) -> str:
+def _action(each: ReviewAction) -> str:
     agreed = each.agreed
     return f"{'done' if each.done else 'open'}  {agreed.due}  {agreed.owner}: {agreed.text}"
 

@@ -10,13 +10,13 @@ from domain.rules import DecisionRule
 from domain.values import plain
 from infra.answers.logs import NOW, AsOf, own_log
 from infra.answers.question import Answer, Item, PartnershipId, Question
-from infra.answers.text import Block, Line, Note, Table, minute
+from infra.answers.text import Block, Line, Remark, Table, minute
 from infra.bootstrap import Accord
 from projections import timeline
 from projections.timeline import TimelineItem
 
 
-class AgreedRule(Item):
+class RuleVersion(Item):
     """One version of a decision rule."""
 
     rule: DecisionRule
@@ -31,7 +31,7 @@ class AgreedRule(Item):
     """Who agreed it, and when."""
 
 
-class AgreedPrior(Item):
+class PriorVersion(Item):
     """One version of a prior."""
 
     prior: Prior
@@ -49,23 +49,23 @@ class Rules(Answer):
 
     id: str
     """The partnership."""
-    rules: tuple[AgreedRule, ...]
+    rules: tuple[RuleVersion, ...]
     """The decision rules that both parties agreed."""
-    priors: tuple[AgreedPrior, ...]
+    priors: tuple[PriorVersion, ...]
     """The priors that both parties agreed."""
 
 
 def ask(accord: Accord, id: PartnershipId, when: AsOf = NOW) -> Rules:
     """Return every version of the decision rules and priors. Raises `NotFound`."""
-    rules: list[AgreedRule] = []
-    priors: list[AgreedPrior] = []
+    rules: list[RuleVersion] = []
+    priors: list[PriorVersion] = []
     for recorded in own_log(accord.history, id, when):
         since = recorded.act.recorded_at
         match recorded.event:
             case DecisionRuleAgreed(rule=rule, rule_version=version):
                 agreed = timeline.item(recorded)
                 rules.append(
-                    AgreedRule(
+                    RuleVersion(
                         rule=rule,
                         version=version,
                         text=rule_in_words(rule),
@@ -76,7 +76,7 @@ def ask(accord: Accord, id: PartnershipId, when: AsOf = NOW) -> Rules:
             case PriorAgreed(prior=prior, prior_version=version):
                 agreed = timeline.item(recorded)
                 priors.append(
-                    AgreedPrior(prior=prior, version=version, binds_from=since, agreed=agreed)
+                    PriorVersion(prior=prior, version=version, binds_from=since, agreed=agreed)
                 )
             case _:
                 pass
@@ -92,7 +92,7 @@ def ask(accord: Accord, id: PartnershipId, when: AsOf = NOW) -> Rules:
 def text(found: Rules) -> Iterator[Block]:
     """Yield a line for each version."""
     if not found.rules:
-        yield Note("No decision rule is agreed.")
+        yield Remark("No decision rule is agreed.")
     yield Table(
         ["RULE", ">VERSION", "BINDS FROM", "WHAT WAS AGREED"],
         [

@@ -11,7 +11,7 @@ from domain.kernel import NOT_ENDED, Command, Refused, Stage
 from infra.answers.field_table import EventField, fields
 from infra.answers.logs import NotFound
 from infra.answers.question import Item, Panel, Parameter, Question
-from infra.answers.text import Block, Line, Note, Table, Verbatim
+from infra.answers.text import Block, Line, Remark, Table, Verbatim
 from infra.deciding import intake
 from infra.tlog import cloudevents
 
@@ -119,7 +119,7 @@ def text(found: EventTypes) -> Iterator[Block]:
         yield Table(["TYPE", "WHAT IT ASKS FOR"], rows, title=name)
         yield Line()
     yield _table(found.attributes, "attributes of every event", "ATTRIBUTE")
-    yield Note(
+    yield Remark(
         "The fields of one, and an example: accord schema TYPE. The metrics: accord metrics."
     )
 
@@ -133,8 +133,8 @@ def _text_of_one(one: EventType) -> Iterator[Block]:
     yield Line("example", "bold")
     yield Verbatim(orjson.dumps(one.example).decode() + "\n")
     if "Metric" in one.type:
-        yield Note("The metrics and their units: accord metrics.")
-    yield Note(
+        yield Remark("The metrics and their units: accord metrics.")
+    yield Remark(
         f"The JSON Schema: accord schema {one.type.removeprefix(cloudevents.PREFIX)} --json."
     )
 

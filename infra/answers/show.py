@@ -83,7 +83,7 @@ D = TypeVar("D", bound=Event)
 # --- the answer --------------------------------------------------------------------------------
 
 
-class Role(StrEnum):
+class PartyRole(StrEnum):
     """The role of a party in a partnership."""
 
     INITIATOR = "initiator"
@@ -97,7 +97,7 @@ class Party(Item):
 
     party: str
     """The party."""
-    role: Role
+    role: PartyRole
     """Whether the party began the exploration or was chosen."""
     name: str
     """The name of the organisation."""
@@ -120,7 +120,7 @@ class Overlap(Item):
     """The smallest count that is shown, where this one is smaller."""
 
 
-class Candidate(Item):
+class CandidateSummary(Item):
     """A candidate, with the latest fact of each kind (C1 to C4)."""
 
     identified: CandidateIdentified
@@ -148,7 +148,7 @@ class AgreedTerms(Item):
     """All versions, in the order of agreement."""
 
 
-class AgreedRule(Item):
+class RuleSummary(Item):
     """A decision rule that both parties agreed (C15)."""
 
     agreed: DecisionRuleAgreed
@@ -170,7 +170,7 @@ class SignedAgreement(Item):
     """The sections that the draft lacks."""
 
 
-class Market(Item):
+class MarketSummary(Item):
     """A market that was named, that gave feedback, or that was ranked (C3)."""
 
     market: str
@@ -190,7 +190,7 @@ class TaskState(StrEnum):
     DONE = "done"
 
 
-class Task(Item, Generic[E, D]):
+class TaskSummary(Item, Generic[E, D]):
     """Something planned that is done once."""
 
     planned: E
@@ -209,12 +209,12 @@ class Task(Item, Generic[E, D]):
     """Whether it was done before its time ran out; null until it is done."""
 
 
-Milestone = Task[MilestonePlanned, MilestoneReached]
-Review = Task[ReviewScheduled, ReviewHeld]
-Issue = Task[IssueRaised, IssueResolved]
+Milestone = TaskSummary[MilestonePlanned, MilestoneReached]
+Review = TaskSummary[ReviewScheduled, ReviewHeld]
+Issue = TaskSummary[IssueRaised, IssueResolved]
 
 
-class Dispute(Item):
+class DisputeSummary(Item):
     """A dispute (C24)."""
 
     dispute: str
@@ -237,7 +237,7 @@ class ProposalState(StrEnum):
     DECLINED = "declined"
 
 
-class Proposal(Item):
+class ProposalSummary(Item):
     """A proposal that one party made: terms, a plan, a wider scope, a renewal, and so on."""
 
     proposal: str
@@ -256,7 +256,7 @@ class Proposal(Item):
     """Why the other party declined."""
 
 
-class Renewal(Item):
+class RenewalSummary(Item):
     """Renewal and exit (C11, C27)."""
 
     term_ends_on: date | None
@@ -312,19 +312,19 @@ class PartnershipState(Answer):
     """When the last event was recorded."""
     parties: tuple[Party, ...]
     """The two parties, the initiator first."""
-    candidates: tuple[Candidate, ...]
+    candidates: tuple[CandidateSummary, ...]
     """The candidates, with the latest fact of each kind."""
     terms: AgreedTerms
     """The terms in force, and all versions."""
     charter: Charter | None
     """The charter that both parties agreed; null if there is none."""
-    rules: tuple[AgreedRule, ...]
+    rules: tuple[RuleSummary, ...]
     """The decision rules that both parties agreed."""
     agreement: SignedAgreement | None
     """The agreement, and who signed it; null if none is drafted."""
     governance: GovernanceEstablished | None
     """The governance as it was set up; null if it is not."""
-    markets: tuple[Market, ...]
+    markets: tuple[MarketSummary, ...]
     """The markets."""
     roles: tuple[RoleAssigned, ...]
     """The roles that the parties named."""
@@ -338,11 +338,11 @@ class PartnershipState(Answer):
     """The reviews."""
     issues: tuple[Issue, ...]
     """The issues."""
-    disputes: tuple[Dispute, ...]
+    disputes: tuple[DisputeSummary, ...]
     """The disputes, each with its outcome if it has one."""
-    proposals: tuple[Proposal, ...]
+    proposals: tuple[ProposalSummary, ...]
     """The proposals, each with its state."""
-    renewal: Renewal
+    renewal: RenewalSummary
     """The renewal reviews, the notice, and what the exit settled."""
     private: tuple[PrivateFact, ...]
     """The facts that only one party sees; empty for the other."""
@@ -400,7 +400,7 @@ def ask(
         ),
         charter=charter.charter if charter else None,
         rules=tuple(
-            AgreedRule(agreed=each, text=rule_in_words(each.rule))
+            RuleSummary(agreed=each, text=rule_in_words(each.rule))
             for each in agreements.versions(DecisionRuleAgreed)
         ),
         agreement=_agreement(state.formation),
@@ -485,7 +485,7 @@ def _parties(state: partnership.Partnership) -> Iterator[Party]:
         is_initiator = place == 0
         yield Party(
             party=party,
-            role=Role.INITIATOR if is_initiator else Role.PARTNER,
+            role=PartyRole.INITIATOR if is_initiator else PartyRole.PARTNER,
             name=begun.party_name if begun and is_initiator else names.get(party, party),
             contacts=tuple(stated.of(ContactAssigned, party)),
             sponsor=next(iter(stated.of(SponsorAssigned, party)), None),
@@ -493,9 +493,9 @@ def _parties(state: partnership.Partnership) -> Iterator[Party]:
         )
 
 
-def _candidates(folded: _Folded) -> Iterator[Candidate]:
+def _candidates(folded: _Folded) -> Iterator[CandidateSummary]:
     for name, each in folded.state.exploration.candidates.items():
-        yield Candidate(
+        yield CandidateSummary(
             identified=each.identified,
             approached=CandidateApproached in each.latest,
             chosen=name in folded.state.parties,
@@ -534,13 +534,13 @@ def _agreement(formation: Formation) -> SignedAgreement | None:
     )
 
 
-def _markets(state: partnership.Partnership) -> Iterator[Market]:
+def _markets(state: partnership.Partnership) -> Iterator[MarketSummary]:
     stated = state.context.declarations
     feedback, ranked = stated.of(LocalFeedbackRecorded), stated.of(MarketRanked)
     targeted = [each.market for each in stated.of(MarketTargeted)]
     known = [each.market for each in feedback] + [each.market for each in ranked]
     for market in dict.fromkeys(targeted + known):
-        yield Market(
+        yield MarketSummary(
             market=market,
             feedback=tuple(each for each in feedback if each.market == market),
             ranked=tuple(each for each in ranked if each.market == market),
@@ -549,7 +549,7 @@ def _markets(state: partnership.Partnership) -> Iterator[Market]:
 
 def _tasks(
     planned: type[E], done: type[D], tasks: Tasks, times: dict[tuple[type[Event], str], _Times]
-) -> tuple[Task[E, D], ...]:
+) -> tuple[TaskSummary[E, D], ...]:
     return tuple(
         _task(each.planned, each.since, each.done, times.get((planned, name), _Times()))
         for name, each in tasks.items()
@@ -557,11 +557,11 @@ def _tasks(
     )
 
 
-def _task(planned: E, since: datetime, done: D | None, times: _Times) -> Task[E, D]:
+def _task(planned: E, since: datetime, done: D | None, times: _Times) -> TaskSummary[E, D]:
     overdue_at, done_at = times.overdue_at, times.done_at
     state = TaskState.OVERDUE if overdue_at else TaskState.OPEN
     in_time = overdue_at is None or done_at < overdue_at if done_at else None
-    return Task[E, D](
+    return TaskSummary[E, D](
         planned=planned,
         since=since,
         state=TaskState.DONE if done else state,
@@ -572,13 +572,13 @@ def _task(planned: E, since: datetime, done: D | None, times: _Times) -> Task[E,
     )
 
 
-def _disputes(events: Iterable[Recorded]) -> Iterator[Dispute]:
+def _disputes(events: Iterable[Recorded]) -> Iterator[DisputeSummary]:
     disputes: dict[str, dispute.Dispute] = {}
     for recorded in events:
         before = disputes.get(recorded.stream, dispute.Dispute())
         disputes[recorded.stream] = dispute.evolve(before, recorded.event, recorded.act)
     for stream, state in disputes.items():
-        yield Dispute(
+        yield DisputeSummary(
             dispute=stream.rpartition("/")[2],
             opened=state.opened,
             opened_by=state.opened_by,
@@ -587,12 +587,12 @@ def _disputes(events: Iterable[Recorded]) -> Iterator[Dispute]:
         )
 
 
-def _proposals(state: partnership.Partnership) -> Iterator[Proposal]:
+def _proposals(state: partnership.Partnership) -> Iterator[ProposalSummary]:
     for kind in state.context.agreements.proposals.values():
         for name, each in kind.items():
             answered = ProposalState.ACCEPTED if each.accepted else ProposalState.OPEN
             declined = each.declined
-            yield Proposal(
+            yield ProposalSummary(
                 proposal=name,
                 type=each.proposed.wire,
                 content=each.proposed.model_dump(mode="json", exclude_none=True),
@@ -603,10 +603,10 @@ def _proposals(state: partnership.Partnership) -> Iterator[Proposal]:
             )
 
 
-def _renewal(state: partnership.Partnership) -> Renewal:
+def _renewal(state: partnership.Partnership) -> RenewalSummary:
     latest, ends = state.context.latest_terms, state.context.term_ends_on
     renewed = state.renewal
-    return Renewal(
+    return RenewalSummary(
         term_ends_on=ends,
         last_day_for_notice=subtract(ends, latest.terms.notice) if ends and latest else None,
         reviews=tuple(renewed.reviews.values()),
@@ -646,7 +646,7 @@ def text(state: PartnershipState) -> Iterator[Block]:
     yield from _market_blocks(state)
     waivers = [(each.rule, f"{each.party} ({each.actor})", each.reason) for each in state.waivers]
     yield Table(["RULE", "WAIVED BY", "REASON"], waivers, "waivers", 2)
-    tasks: list[Milestone | Review | Issue | Dispute] = []
+    tasks: list[Milestone | Review | Issue | DisputeSummary] = []
     tasks += [*state.milestones, *state.reviews, *state.issues, *state.disputes]
     yield Table(
         ["KIND", "ID", "DESCRIPTION", "DUE", "STATE"],
@@ -700,7 +700,7 @@ def _committed(resources: ResourcesCommitted | None) -> str:
     return f"{number(resources.attention)} % of one person's time{costs}"
 
 
-def _candidate_blocks(candidates: tuple[Candidate, ...]) -> Iterator[Block]:
+def _candidate_blocks(candidates: tuple[CandidateSummary, ...]) -> Iterator[Block]:
     if not candidates:
         return
     approached = [each for each in candidates if each.approached]
@@ -821,8 +821,8 @@ def _owner(assigned: MetricOwnerAssigned) -> str:
     return f"{assigned.owner} ({assigned.role}{', local' if assigned.local else ''})"
 
 
-def _task_row(task: Milestone | Review | Issue | Dispute) -> tuple[object, ...]:
-    if isinstance(task, Dispute):
+def _task_row(task: Milestone | Review | Issue | DisputeSummary) -> tuple[object, ...]:
+    if isinstance(task, DisputeSummary):
         what = task.opened.description if task.opened else ""
         state = task.resolved.outcome.value if task.resolved else "open"
         return "dispute", task.dispute, what, "", state
@@ -857,7 +857,7 @@ def _state(task: Milestone | Review | Issue, overdue: str, done: str) -> str:
             assert_never(task.state)
 
 
-def _answered(proposal: Proposal) -> str:
+def _answered(proposal: ProposalSummary) -> str:
     return f"declined: {proposal.reason}" if proposal.reason else proposal.state
 
 
@@ -871,7 +871,7 @@ def _stated(fact: NonNegotiableDeclared | BestAlternativeDeclared) -> tuple[str,
             assert_never(fact)
 
 
-def _renewal_blocks(renewed: Renewal) -> Iterator[Block]:
+def _renewal_blocks(renewed: RenewalSummary) -> Iterator[Block]:
     if renewed.term_ends_on is None:
         return
     notice = f"the last day for notice is {renewed.last_day_for_notice}"
@@ -879,7 +879,7 @@ def _renewal_blocks(renewed: Renewal) -> Iterator[Block]:
     yield from (Line(line, indent=4) for line in _renewal_lines(renewed))
 
 
-def _renewal_lines(renewed: Renewal) -> Iterator[str]:
+def _renewal_lines(renewed: RenewalSummary) -> Iterator[str]:
     for review in renewed.reviews:
         yield f"renewal review {review.review} recommends: {review.recommendation}"
     if notice := renewed.notice:

@@ -10,7 +10,7 @@ from domain.settlement import Balance
 from domain.values import Number, plain
 from infra.answers.logs import NOW, AsOf, log, sight_of, size_of, view_rows
 from infra.answers.question import Answer, Item, PartnershipId, Question
-from infra.answers.text import Block, Note, Table, minute
+from infra.answers.text import Block, Remark, Table, minute
 from infra.bootstrap import Accord
 from projections import SETTLEMENT
 from projections.fold import Row, replay
@@ -103,7 +103,7 @@ def text(found: IssuedStatements) -> Iterator[Block]:
     """Yield a line for each statement."""
     yield from blocks(found.items)
     if not found.items:
-        yield Note("No statement was issued.")
+        yield Remark("No statement was issued.")
 
 
 def blocks(issued: Iterable[IssuedStatement], title: str = "", indent: int = 0) -> Iterator[Block]:

@@ -55,7 +55,7 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True)
-class Note:
+class Remark:
     """A remark about the data, printed on stderr."""
 
     text: str
@@ -75,7 +75,7 @@ class Verbatim:
     text: str
 
 
-Block = Line | Hanging | Table | Note | Json | Verbatim
+Block = Line | Hanging | Table | Remark | Json | Verbatim
 
 
 # --- values ------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from infra.answers import alerts
 from infra.answers.logs import NOW, AsOf, NotFound, log, own_log, perhaps, sight_of
 from infra.answers.question import Answer, Parameter, PartnershipId, Question
 from infra.answers.rules import rule_in_words
-from infra.answers.text import Block, Hanging, Line, Note, Table, number
+from infra.answers.text import Block, Hanging, Line, Remark, Table, number
 from infra.bootstrap import Accord
 from projections import backtest
 from projections.alerts import Alert
@@ -119,7 +119,7 @@ def text(found: TriedRule) -> Iterator[Block]:
     yield Line(f"{found.rule.rule}, tried on {found.id} since {found.since}", "bold")
     yield Line(found.text, indent=2)
     if not found.windows:
-        yield Note(f"No {found.rule.window} has closed since then.")
+        yield Remark(f"No {found.rule.window} has closed since then.")
     yield Table(
         ["WINDOW", ">VALUE", ">SAMPLE", ">PROBABILITY", "FINDING"],
         [

@@ -10,7 +10,7 @@ from infra.audit import witness
 from infra.audit.http_client import NotReached, post
 from infra.tlog import notes
 from infra.tlog.notes import Checkpoint, Malformed, Note, Signature
-from infra.tlog.policy import Policy, Witness
+from infra.tlog.policy import Policy, PolicyWitness
 
 PATIENCE = 5.0
 """Seconds to wait for each answer of a witness."""
@@ -57,7 +57,9 @@ def collect(note: Note, policy: Policy, proof_from: Proof, timeout: float = PATI
     )
 
 
-def _ask(asked: Witness, note: Note, proof_from: Proof, timeout: float) -> Signature | Exception:
+def _ask(
+    asked: PolicyWitness, note: Note, proof_from: Proof, timeout: float
+) -> Signature | Exception:
     """Return a witness's cosignature, or why there is none."""
     try:
         return _cosignature(asked, note, proof_from, timeout)
@@ -65,7 +67,7 @@ def _ask(asked: Witness, note: Note, proof_from: Proof, timeout: float) -> Signa
         return error
 
 
-def _cosignature(asked: Witness, note: Note, proof_from: Proof, timeout: float) -> Signature:
+def _cosignature(asked: PolicyWitness, note: Note, proof_from: Proof, timeout: float) -> Signature:
     size, old, proof = Checkpoint.read(note.text).size, 0, list[bytes]()
     url = f"{asked.url}".rstrip("/") + "/add-checkpoint"
     for _ in range(_ATTEMPTS):
@@ -86,7 +88,7 @@ def _cosignature(asked: Witness, note: Note, proof_from: Proof, timeout: float) 
     raise _Unsigned("It kept refusing proofs from the size that it asked for.")
 
 
-def _right(asked: Witness, note: Note, lines: str) -> Signature:
+def _right(asked: PolicyWitness, note: Note, lines: str) -> Signature:
     """Return the witness's own cosignature from its answer, which may have others too."""
     try:
         found = Note(note.text, tuple(notes.signatures(lines))).by(asked.verifier)

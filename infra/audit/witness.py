@@ -62,7 +62,7 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class CosignAnswer:
     """The answer, and what is saved before it is sent: the cosigned note, or a fork."""
 
     status: HTTPStatus
@@ -106,7 +106,7 @@ class Witness:
     signer: Signer
     known: Known
 
-    def answer(self, request: Request, seen: Note | None, at: int) -> Answer:
+    def answer(self, request: Request, seen: Note | None, at: int) -> CosignAnswer:
         """Answer a request at a POSIX time, given the note last cosigned for its origin.
 
         The checks and their order are those of C2SP `tlog-witness`.
@@ -118,20 +118,22 @@ class Witness:
         # Signatures by others are not checked, so they are left out.
         note = Note(request.note.text, tuple(signed))
         if not verifiers:
-            return Answer(HTTPStatus.NOT_FOUND, f"The log {new.origin} is not known here.\n")
+            return CosignAnswer(HTTPStatus.NOT_FOUND, f"The log {new.origin} is not known here.\n")
         if not signed:
-            return Answer(HTTPStatus.FORBIDDEN, f"No key known of {new.origin} signed it.\n")
+            return CosignAnswer(HTTPStatus.FORBIDDEN, f"No key known of {new.origin} signed it.\n")
         if request.old > new.size:
-            return Answer(HTTPStatus.BAD_REQUEST, "The old size is greater than the new one.\n")
+            return CosignAnswer(
+                HTTPStatus.BAD_REQUEST, "The old size is greater than the new one.\n"
+            )
         forks = new.size == last.size and new.root != last.root
         if forks or request.old != last.size:
-            return Answer(HTTPStatus.CONFLICT, f"{last.size}\n", fork=note if forks else None)
+            return CosignAnswer(HTTPStatus.CONFLICT, f"{last.size}\n", fork=note if forks else None)
         if not _grew(last, new, request.proof):
-            return Answer(
+            return CosignAnswer(
                 HTTPStatus.UNPROCESSABLE_ENTITY, "The proof does not lead to this root.\n"
             )
         cosigned = note.cosigned(self.name, self.signer, at)
-        return Answer(HTTPStatus.OK, str(cosigned.signatures[-1]), cosigned)
+        return CosignAnswer(HTTPStatus.OK, str(cosigned.signatures[-1]), cosigned)
 
 
 def _grew(last: Checkpoint, new: Checkpoint, proof: tuple[bytes, ...]) -> bool:
@@ -176,12 +178,12 @@ class WitnessFile:
             for table in _TABLES:
                 c.execute(table)
 
-    def answer(self, witness: Witness, body: bytes, at: int) -> Answer:
+    def answer(self, witness: Witness, body: bytes, at: int) -> CosignAnswer:
         """Answer a request; the result is in the file before the answer is returned."""
         try:
             request = Request.read(body)
         except Malformed as error:
-            return Answer(HTTPStatus.BAD_REQUEST, f"{error}\n")
+            return CosignAnswer(HTTPStatus.BAD_REQUEST, f"{error}\n")
         origin = request.checkpoint.origin
         # The lock is taken before the old size is compared, so that no other process moves it.
         with self._writing() as c:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from infra.answers.question import Panel, Result
-from infra.answers.text import Block, Line, Note, Verbatim
+from infra.answers.text import Block, Line, Remark, Verbatim
 from infra.cli import printing
 from infra.cli.options import FAILED, Id, Json, Store, app, moment_option, opened
 from infra.settings import DEFAULT_STORE
@@ -72,9 +72,9 @@ def bundle(
     It contains events, proofs, checkpoints, keys, terms, figures, statements, alerts, the format
     and two verifiers (docs/auditor.md).
     """
-    from infra.evidence.bundle import Asked, export
+    from infra.evidence.bundle import BundleRequest, export
 
-    asked = Asked(getuser(), reason, party, statement, alert, start, end)
+    asked = BundleRequest(getuser(), reason, party, statement, alert, start, end)
     with opened(store, as_json=as_json) as accord:
         accord.catch_up()
         notary = accord.signing()
@@ -98,4 +98,4 @@ def _text(written: Written) -> Iterator[Block]:
     yield Line(f"{what} Its reader pins this key of the log:")
     yield Verbatim(f"{written.log}\n")
     if written.warning:
-        yield Note(f"The store differs from what was signed: {written.warning}")
+        yield Remark(f"The store differs from what was signed: {written.warning}")

@@ -13,8 +13,8 @@ from infra import bootstrap
 from infra.answers import alerts, history, kpis, partnerships, review, show, statements
 from infra.answers.history import HistoryItem
 from infra.answers.logs import NotFound, view_rows
-from infra.answers.outcomes import RefusedEvent, Report, Tally
-from infra.answers.partnerships import Partnership
+from infra.answers.outcomes import OutcomeCounts, RefusedEvent, Report
+from infra.answers.partnerships import PartnershipSummary
 from infra.answers.question import LONGEST_PAGE, Item, Paging, Panel
 from infra.answers.review import Review
 from infra.answers.statements import IssuedStatement
@@ -81,15 +81,15 @@ def feeds_of(folder: Path) -> list[str]:
 class StoryFigure(Item):
     """A figure of a quarter."""
 
-    figure: figures.Line
-    months: tuple[figures.Line, ...]
+    figure: figures.FigureLine
+    months: tuple[figures.FigureLine, ...]
     """The figures of its months, if they cannot be put together: reported without denominators."""
 
 
 class PartnershipStory(Item):
     """The story of one partnership."""
 
-    partnership: Partnership
+    partnership: PartnershipSummary
     stages: tuple[StageEntered, ...]
     figures: tuple[StoryFigure, ...]
     objectives: tuple[ObjectiveProgress, ...]
@@ -109,7 +109,7 @@ class Story(Report):
     """The page of the first partnership's last review."""
 
 
-def tell(accord: Accord, tally: Tally, feeds: int) -> Story:
+def tell(accord: Accord, tally: OutcomeCounts, feeds: int) -> Story:
     """Return the counts, and the story of each partnership in the feeds."""
     listed = {each.id: each for each in partnerships.ask(accord, page=_ALL).items}
     names = [name for name in tally.partnerships if name in listed]
@@ -131,7 +131,9 @@ def _last_review(accord: Accord, name: str) -> Review | None:
     return review.ask(accord, name, held[-1].planned.review) if held else None
 
 
-def _partnership(accord: Accord, listed: Partnership, tally: Tally) -> PartnershipStory:
+def _partnership(
+    accord: Accord, listed: PartnershipSummary, tally: OutcomeCounts
+) -> PartnershipStory:
     name = listed.id
     answer = kpis.ask(accord, name)
     return PartnershipStory(
@@ -150,11 +152,11 @@ def _partnership(accord: Accord, listed: Partnership, tally: Tally) -> Partnersh
     )
 
 
-def _is_shown(line: figures.Line) -> bool:
+def _is_shown(line: figures.FigureLine) -> bool:
     return line.source != figures.COUNTED or line.metric in HEADLINES
 
 
-def _figure(accord: Accord, name: str, line: figures.Line) -> StoryFigure:
+def _figure(accord: Accord, name: str, line: figures.FigureLine) -> StoryFigure:
     if line.value is not None or line.denominator:
         return StoryFigure(figure=line, months=())
     known = (
@@ -236,7 +238,7 @@ def _label(metric: str, segment: str) -> str:
     return f"  in {segment}" if segment else metric
 
 
-def _cell(line: figures.Line, months: tuple[figures.Line, ...]) -> str:
+def _cell(line: figures.FigureLine, months: tuple[figures.FigureLine, ...]) -> str:
     if months:
         return "; ".join(map(_of_month, months))
     if line.value is None and "insufficient" in (line.note or ""):
@@ -244,6 +246,6 @@ def _cell(line: figures.Line, months: tuple[figures.Line, ...]) -> str:
     return f"{figure(line)} of {number(line.target.minimum)}" if line.target else figure(line)
 
 
-def _of_month(line: figures.Line) -> str:
+def _of_month(line: figures.FigureLine) -> str:
     more = f" (×{number(line.change.factor)})" if line.change else ""
     return f"{amount(line.value, line.unit)} in {line.period}{more}"

@@ -8,7 +8,7 @@ import typer
 
 from domain.people import PersonErased
 from infra.answers.logs import NotFound, perhaps, size_of
-from infra.answers.outcomes import Report, Tally
+from infra.answers.outcomes import OutcomeCounts, Report
 from infra.answers.question import Panel
 from infra.answers.text import Block, Line
 from infra.cli import ingest
@@ -51,7 +51,7 @@ def erase(
 ) -> None:
     """Erase a person's name. What the person did stays recorded, and all proofs stay valid."""
     with opened(store, as_json=as_json) as accord:
-        tally, erased = Tally(), people(accord, id, name)
+        tally, erased = OutcomeCounts(), people(accord, id, name)
         for person in erased:
             if party is None:
                 accord.service.record_own(id, getuser(), PersonErased(person=person, reason=reason))

@@ -11,7 +11,7 @@ import orjson
 import typer
 
 from domain.values import instant
-from infra.answers.outcomes import RefusedEvent, Report, Tally
+from infra.answers.outcomes import OutcomeCounts, RefusedEvent, Report
 from infra.answers.question import Panel
 from infra.answers.text import Block, Line
 from infra.cli import printing
@@ -60,13 +60,13 @@ def ingest(
     finish(report, text, as_json=as_json)
 
 
-def play(accord: "Accord", files: list[str], receipts: Path | None = None) -> Tally:
+def play(accord: "Accord", files: list[str], receipts: Path | None = None) -> OutcomeCounts:
     """Decide all messages of these files, in order, and fold them into the views.
 
     The receipts of accepted events are appended to a file, if one is given. Raises `OSError` if a
     file cannot be read and `NoKey` if nothing can sign, before anything is decided.
     """
-    tally = Tally()
+    tally = OutcomeCounts()
     signed = accord.signed_receipts() if receipts else None
     with ExitStack() as stack:
         written = stack.enter_context(receipts.open("ab")) if receipts else None

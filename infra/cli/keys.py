@@ -9,7 +9,7 @@ import typer
 
 from infra.answers.logs import size_of
 from infra.answers.question import Item, Panel
-from infra.answers.text import Block, Note, Verbatim
+from infra.answers.text import Block, Remark, Verbatim
 from infra.cli import printing
 from infra.cli.options import Id, Json, Store, app, opened
 from infra.settings import DEFAULT_STORE
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 KeyFile = Annotated[Path, typer.Option("--key", metavar="FILE", help="The party's key.")]
 
 
-class Key(Item):
+class KeyDescription(Item):
     """A key, as others may know it."""
 
     file: str
@@ -55,7 +55,7 @@ def keygen(
     if made:
         Signer.new().save(file)
     public = Signer.load(file).public
-    key = Key(
+    key = KeyDescription(
         file=str(file),
         made=made,
         public=b64encode(public).decode(),
@@ -65,8 +65,8 @@ def keygen(
     printing.result(key, _text, as_json=as_json)
 
 
-def _text(key: Key) -> Iterator[Block]:
-    yield Note(f"Made a key: {key.file}." if key.made else f"The key {key.file} exists already.")
+def _text(key: KeyDescription) -> Iterator[Block]:
+    yield Remark(f"Made a key: {key.file}." if key.made else f"The key {key.file} exists already.")
     for name, each in (("public", key.public), ("signs", key.signs), ("cosigns", key.cosigns)):
         if each:
             yield Verbatim(f"{name:8} {each}\n")

@@ -19,7 +19,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from infra.answers.text import Block, Hanging, Json, Line, Note, Styled, Verbatim
+from infra.answers.text import Block, Hanging, Json, Line, Remark, Styled, Verbatim
 from infra.answers.text import Table as Tabled
 
 WITHOUT_END = 10_000
@@ -167,7 +167,7 @@ def blocks(shown: Iterable[Block]) -> None:
                 hanging(block.head, block.text, columns)
             case Tabled():
                 table(block)
-            case Note():
+            case Remark():
                 note(block.text)
             case Json():
                 document(block.value, pretty=True)

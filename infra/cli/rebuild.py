@@ -13,7 +13,7 @@ from infra.cli.options import Json, Store, app, opened
 from infra.settings import DEFAULT_STORE
 
 if TYPE_CHECKING:
-    from infra.projecting.rebuild import Progress, Report
+    from infra.projecting.rebuild import RebuildProgress, Report
     from projections.fold import Projection
 
 EVERY = 2.0
@@ -75,7 +75,7 @@ def _reporter() -> "Report":
     """Return what prints the progress now and then."""
     due = monotonic() + EVERY
 
-    def report(progress: "Progress") -> None:
+    def report(progress: "RebuildProgress") -> None:
         nonlocal due
         if monotonic() >= due:
             printing.note(f"Folded {progress.done:,} of {progress.total:,} events.")

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from infra.answers.logs import NotFound
-from infra.answers.outcomes import Tally
+from infra.answers.outcomes import OutcomeCounts
 from infra.answers.question import Panel
 from infra.cli import ingest
 from infra.cli.options import REFUSES, Json, Store, app, opened
@@ -24,5 +24,5 @@ def retry(
         if outcome is None:
             raise NotFound(f"There is no refused input {number}.", "List them: accord rejected.")
         accord.catch_up()
-        report = Tally([outcome]).report(accord)
+        report = OutcomeCounts([outcome]).report(accord)
     ingest.finish(report, ingest.text, as_json=as_json)

@@ -7,7 +7,7 @@ import typer
 
 from infra.answers import statements
 from infra.answers.logs import size_of, view_rows
-from infra.answers.outcomes import Report, Tally
+from infra.answers.outcomes import OutcomeCounts, Report
 from infra.answers.question import Panel
 from infra.answers.statements import IssuedStatement
 from infra.answers.text import Block
@@ -53,7 +53,7 @@ def settle(
 ) -> None:
     """Issue the statements of a period that is over, one for each currency."""
     with opened(store, as_json=as_json) as accord:
-        report = Tally([issue(accord, id, period, party)]).report(accord)
+        report = OutcomeCounts([issue(accord, id, period, party)]).report(accord)
         issued = [each for each in statements.ask(accord, id).items if each.period == period]
         settled = Settled(**dict(report), statements=tuple(issued))
     ingest.finish(settled, _text, as_json=as_json)

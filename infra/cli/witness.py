@@ -9,7 +9,7 @@ import typer
 
 from domain.values import instant
 from infra.answers.question import Item, Panel
-from infra.answers.text import Block, Line, Note, Verbatim
+from infra.answers.text import Block, Line, Remark, Verbatim
 from infra.cli import printing
 from infra.cli.options import FAILED, HOST, REFUSED, REFUSES, Host, Json, app
 
@@ -103,7 +103,7 @@ def cosign(
     raise typer.Exit(REFUSED)
 
 
-class Fork(Item):
+class SeenFork(Item):
     """Two signed checkpoints of one log that contradict each other."""
 
     origin: str
@@ -116,7 +116,7 @@ class Fork(Item):
 class Forks(Item):
     """The forks that a witness saw."""
 
-    items: tuple[Fork, ...]
+    items: tuple[SeenFork, ...]
 
 
 @app.command(rich_help_panel=Panel.EVIDENCE.value, epilog=f"Exit code {FAILED}: there is a fork.")
@@ -134,7 +134,7 @@ def forks(
 
     found = Forks(
         items=tuple(
-            Fork(
+            SeenFork(
                 origin=each.origin,
                 seen_at=datetime.fromtimestamp(each.at, UTC),
                 cosigned=str(each.seen),
@@ -150,7 +150,7 @@ def forks(
 
 def _forks(found: Forks) -> Iterator[Block]:
     if not found.items:
-        yield Note("No log was forked.")
+        yield Remark("No log was forked.")
     for each in found.items:
         yield Line(f"{each.origin}, seen at {instant(each.seen_at)}", "bold")
         yield Verbatim(f"{each.cosigned}\n{each.contradicting}\n")

@@ -14,7 +14,7 @@ from infra.deciding import admission, pseudonyms
 from infra.deciding.batch import QUARANTINED
 from infra.deciding.intake import Input, Unreadable
 from infra.deciding.pseudonyms import Pseudonymizer
-from infra.deciding.recording import Cause, Recorder
+from infra.deciding.recording import EventCause, Recorder
 from infra.store.records import CommandResult, Conflict
 from infra.tlog.codec import UnreadableEvent
 from projections.fold import FoldFailed
@@ -180,7 +180,7 @@ class Decider:
 
     def _pass(self, name: str, deadline: Deadline, recorded_at: datetime) -> None:
         act = aggregates.clock_act(deadline.due, self._states.not_before(name, recorded_at))
-        cause = Cause(CLOCK_SOURCE, f"{name}/{deadline.id}@{instant(deadline.due)}")
+        cause = EventCause(CLOCK_SOURCE, f"{name}/{deadline.id}@{instant(deadline.due)}")
         self.recorder.record(name, aggregates.passed(deadline), act, cause)
 
     # --- the operator itself ---
@@ -192,14 +192,14 @@ class Decider:
         at = self._states.not_before(name, moment)
         names = Pseudonymizer(self.recorder.people[name])
         act = Act(CLOCK_PARTY, names(actor), at, at)
-        cause = Cause(VIEW_SOURCE, f"{name}/{self._states.ends[name].size}")
+        cause = EventCause(VIEW_SOURCE, f"{name}/{self._states.ends[name].size}")
         self.recorder.record(name, [event], act, cause, names)
 
 
-def _cause_of(message: Input) -> Cause:
+def _cause_of(message: Input) -> EventCause:
     envelope = message.envelope
     signed = message.signed.digest if message.signed else None
-    return Cause(
+    return EventCause(
         envelope.source,
         envelope.id,
         envelope.causationid,

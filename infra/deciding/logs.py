@@ -30,7 +30,7 @@ _ATTEMPTS = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Log:
+class PendingLog:
     """A partnership's log as it will be: its first `stored` events, then those of a batch."""
 
     name: str
@@ -51,7 +51,7 @@ class Logs:
         self._views = views
         self._root_at = root_at
 
-    def rows(self, projection: Projection, log: Log, wanted: Collection[str]) -> Rows:
+    def rows(self, projection: Projection, log: PendingLog, wanted: Collection[str]) -> Rows:
         """Return the rows of a projection after a log; those under the keys `wanted`, or more.
 
         If a saved row is damaged, all rows are those of a replay. Raises `Conflict` if the saved
@@ -70,7 +70,7 @@ class Logs:
         ).rows
 
     def _from_saved(
-        self, views: Views, projection: Projection, log: Log, wanted: Collection[str]
+        self, views: Views, projection: Projection, log: PendingLog, wanted: Collection[str]
     ) -> Rows | None:
         position = _position(views, projection, log.name)
         if position >= log.stored:
@@ -87,7 +87,7 @@ class Logs:
         rows = {key: typed_row(projection, log.name, key, row) for (_, key), row in found.items()}
         return fold(projection, Folded(rows), later).rows
 
-    def root(self, log: Log, size: int) -> bytes:
+    def root(self, log: PendingLog, size: int) -> bytes:
         """Return the root over the first `size` leaves of a log."""
         known = self._root_at(log.name, size) if self._root_at and size <= log.stored else None
         if known:

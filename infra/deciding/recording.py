@@ -12,7 +12,7 @@ from domain.recorded import Recorded
 from domain.settlement import Ledger
 from infra.deciding import pseudonyms
 from infra.deciding.batch import Batch
-from infra.deciding.logs import Log, Logs
+from infra.deciding.logs import Logs, PendingLog
 from infra.deciding.pseudonyms import Pseudonymizer, Pseudonyms
 from infra.deciding.states import Mark, States, partnership_of
 from infra.store.records import NOTHING, TRACE, Kept, placed_at, trace_key
@@ -33,7 +33,7 @@ RULES_SOURCE = "accord:rules"
 T = TypeVar("T")
 
 
-class Cause(NamedTuple):
+class EventCause(NamedTuple):
     """Why an event is recorded: the source and its id, the event that led to it, the signature.
 
     `trace` is kept with the event, and is no part of it.
@@ -98,7 +98,7 @@ class Recorder:
         stream: str,
         decided: list[Event],
         act: Act,
-        cause: Cause,
+        cause: EventCause,
         names: Pseudonymizer | None = None,
     ) -> None:
         """Add what was decided for a stream; all of it or, if an event cannot be folded, nothing.
@@ -130,7 +130,7 @@ class Recorder:
         stream: str,
         decided: list[Event],
         act: Act,
-        cause: Cause,
+        cause: EventCause,
         names: Pseudonymizer | None,
     ) -> None:
         name = partnership_of(stream)
@@ -166,7 +166,7 @@ class Recorder:
             self._judge(name, recorded, first, cause.trace)
 
     def _depends_on_log(
-        self, name: str, decided: list[Event], cause: Cause, names: Pseudonymizer | None
+        self, name: str, decided: list[Event], cause: EventCause, names: Pseudonymizer | None
     ) -> bool:
         """Return whether these events must be stored at the index they were decided for.
 
@@ -206,7 +206,7 @@ class Recorder:
             self.judged[name] = judged
             if breaches:
                 act = aggregates.rules_act(each.act)
-                cause = Cause(RULES_SOURCE, each.event_id, each.event_id, trace=trace)
+                cause = EventCause(RULES_SOURCE, each.event_id, each.event_id, trace=trace)
                 self.record(name, breaches, act, cause)
                 self._carry_out(name, act, self.batch.events[-1].event_id, trace)
 
@@ -219,17 +219,17 @@ class Recorder:
         number = 0
         while actions := aggregates.carry_out(self.states.partnership(name), act):
             number += 1
-            cause = Cause(RULES_SOURCE, f"{because}/{number}", because, trace=trace)
+            cause = EventCause(RULES_SOURCE, f"{because}/{number}", because, trace=trace)
             self.record(name, actions, act, cause)
 
     # --- the log as it will be ---
 
-    def _log(self, name: str, size: int | None = None) -> Log:
+    def _log(self, name: str, size: int | None = None) -> PendingLog:
         """Return a partnership's log with this batch appended, or its first events."""
         stored = self.states.ends[name].stored
         mine = (each for each in self.batch.events if each.partnership == name)
         pending = [placed_at(each, index, NOTHING) for index, each in enumerate(mine, stored)]
-        return Log(name, stored, pending if size is None else pending[: size - stored])
+        return PendingLog(name, stored, pending if size is None else pending[: size - stored])
 
     def ledger(self, name: str) -> Ledger:
         """Return what has accrued in a partnership and is not stated yet."""

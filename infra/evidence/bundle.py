@@ -47,7 +47,7 @@ TIMESTAMP = "timestamp"
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class BundleRequest:
     """The request for a bundle: for whom and for what purpose, and which part of the log.
 
     A `party` sees all but the other's private events; without one, neither side's private events
@@ -72,7 +72,9 @@ class Exported:
     warning: str | None = None
 
 
-def export(accord: Accord, notary: Notary, partnership: str, asked: Asked, path: Path) -> Exported:
+def export(
+    accord: Accord, notary: Notary, partnership: str, asked: BundleRequest, path: Path
+) -> Exported:
     """Write the evidence bundle of a partnership to a new file.
 
     The export itself is recorded first. If the store was altered after it was signed, the altered
@@ -154,7 +156,7 @@ class _Bundle:
     accord: Accord
     notary: Notary
     partnership: str
-    asked: Asked
+    asked: BundleRequest
     exported: Exported = field(init=False)
     custody: Recorded | None = field(init=False, default=None)
     events: list[Recorded] = field(init=False, default_factory=list)

@@ -13,7 +13,7 @@ from infra.answers.logs import Row
 from infra.answers.statement import replay as replay_ledger
 from infra.evidence.verifiers.verify import METRICS
 from projections import ALERTS, KPIS, figures
-from projections.figures import Line
+from projections.figures import FigureLine
 from projections.fold import replay
 
 _TERMS = {"terms_version", "effective_from", "terms"}
@@ -46,7 +46,7 @@ def figures_of(events: Iterable[Recorded]) -> list[Row]:
     ]
 
 
-def _claim(line: Line) -> Row:
+def _claim(line: FigureLine) -> Row:
     dumped = figures.dump(line)
     return {name: dumped[name] for name in _FIGURE if name in dumped}
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from infra.running.periodic_task import PeriodicTask
-from infra.store.records import NOTHING, Output, Views
+from infra.store.records import NOTHING, SavedOutput, Views
 from projections.alerts import AlertState
 
 BATCH: Final = 100
@@ -23,7 +23,7 @@ ALERT_TYPES: Final = {
 class Sink(Protocol):
     """Another system that receives alerts."""
 
-    def deliver(self, change: Output) -> None:
+    def deliver(self, change: SavedOutput) -> None:
         """Send one change of an alert; its `body` is the alert as it is now.
 
         Raises any exception if it was not received. The change is then delivered again, so the

@@ -6,7 +6,7 @@ from typing import Final
 from infra.audit.http_client import NotReached, post
 from infra.exchange.sink import ALERT_TYPES
 from infra.kafka.messages import SOURCE
-from infra.store.records import Output
+from infra.store.records import SavedOutput
 from infra.tlog import cloudevents
 from infra.tlog.codec import canonical
 from projections.alerts import AlertState
@@ -21,7 +21,7 @@ class Webhook:
 
     url: str
 
-    def deliver(self, change: Output) -> None:
+    def deliver(self, change: SavedOutput) -> None:
         """Post a change. Raises `NotReached` unless the answer's status is 2xx."""
         event = {
             "specversion": "1.0",

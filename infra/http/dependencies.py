@@ -11,7 +11,7 @@ from infra.store.records import Signal
 from infra.workers import Workers
 
 
-class Closing(Signal):
+class ServerClosing(Signal):
     """Notified once, when the server begins to close; open streams end then."""
 
     begun = False
@@ -28,7 +28,7 @@ class Served:
 
     accord: Accord
     workers: Workers
-    closing: Closing = field(default_factory=Closing)
+    closing: ServerClosing = field(default_factory=ServerClosing)
 
     @property
     def mark(self) -> dict[str, Any]:

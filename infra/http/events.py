@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Header, Request, Response
 from starlette.datastructures import Headers
 
-from infra.answers.outcomes import Report, SignedReceipt, Tally
+from infra.answers.outcomes import OutcomeCounts, Report, SignedReceipt
 from infra.answers.question import Item, Result
 from infra.answers.validation import Validation, validate
 from infra.deciding.batch import Outcome
@@ -158,7 +158,7 @@ async def _one(served: Served, raw: bytes) -> Response:
 
 
 async def _many(served: Served, raws: Sequence[bytes]) -> Response:
-    tally = Tally()
+    tally = OutcomeCounts()
     receipts: list[SignedReceipt] = []
     # Submit in parts, so that other senders get their turns.
     for start in range(0, len(raws), GATHERED):

@@ -56,7 +56,7 @@ def _content(schema: Schema, example: object, media_type: str = "application/jso
 # --- what is posted ----------------------------------------------------------------------------
 
 
-class Signature(BaseModel):
+class PartySignature(BaseModel):
     """The signature of a party."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -76,7 +76,7 @@ class SignedCommand(BaseModel):
     """The event and what its signature covers, in Base64."""
     payloadType: str = Field(json_schema_extra={"const": dsse.TYPE})  # noqa: N815 - DSSE's name
     """The media type of the payload."""
-    signatures: list[Signature] = Field(min_length=1, max_length=1)
+    signatures: list[PartySignature] = Field(min_length=1, max_length=1)
     """The signature of the party."""
 
 

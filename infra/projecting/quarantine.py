@@ -23,7 +23,7 @@ import domain
 import projections
 from domain.standing_alerts import AlertKind
 from domain.values import instant
-from infra.store.records import NOTHING, Output, Quarantined, UnreadableRow
+from infra.store.records import NOTHING, Quarantined, SavedOutput, UnreadableRow
 from infra.tlog.codec import moment
 from projections.alerts import ALERTS, Alert, AlertState, alert_id
 from projections.fold import Projection
@@ -155,11 +155,11 @@ def alert_of(record: Quarantined, ended: datetime | None = None) -> Alert:
 
 def outputs(
     quarantined: Sequence[Quarantined], lifted: Sequence[Quarantined], now: datetime
-) -> list[Output]:
+) -> list[SavedOutput]:
     """Return the changes of the operator's alerts."""
     alerts = [*map(alert_of, quarantined), *(alert_of(each, now) for each in lifted)]
     return [
-        Output(
+        SavedOutput(
             # The alert of one quarantine opens once and is resolved once.
             f"{each.id}/{each.state.value}",
             PROJECTION,

@@ -36,17 +36,17 @@ _ROUNDS = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class RebuildProgress:
     """How far a rebuild is, in events."""
 
     done: int
     total: int
 
 
-Report = Callable[[Progress], None]
+Report = Callable[[RebuildProgress], None]
 
 
-def _unreported(_: Progress) -> None:
+def _unreported(_: RebuildProgress) -> None:
     pass
 
 
@@ -189,9 +189,9 @@ class _Building:
         """Fold the missing events; return the changes to save."""
         return self._runner.result((each.partnership, each.live) for each in behind)
 
-    def _progress(self) -> Progress:
+    def _progress(self) -> RebuildProgress:
         rest, total = self._views.remaining()
-        return Progress(total - rest, total)
+        return RebuildProgress(total - rest, total)
 
     def is_current(self) -> bool:
         """Return whether this rebuild has neither ended nor been replaced by another one."""

@@ -27,10 +27,10 @@ from infra.store.records import (
     Fold,
     History,
     OtherFold,
-    Output,
     Quarantined,
     Row,
     Saved,
+    SavedOutput,
     Stale,
     UnreadableRow,
     Views,
@@ -141,7 +141,7 @@ class Runner:
         self,
         batch: Iterable[Recorded],
         cursor: tuple[str, int] | None = None,
-        letters: Sequence[Output] = (),
+        letters: Sequence[SavedOutput] = (),
         newest: Iterable[tuple[str, int]] = (),
     ) -> None:
         """Fold a batch, in index order within each partnership, and save it in one transaction.
@@ -251,7 +251,7 @@ class Runner:
     # --- folding ---
 
     def _folded(
-        self, logs: Mapping[str, _Log], letters: Sequence[Output]
+        self, logs: Mapping[str, _Log], letters: Sequence[SavedOutput]
     ) -> tuple[Saved, dict[str, "_Partnership"]]:
         """Fold a batch; return what is to be saved, and the state of its partnerships then."""
         folds = self._ready()
@@ -326,7 +326,7 @@ class Runner:
         self,
         folds: Sequence[Fold],
         results: Sequence[_Result],
-        letters: Sequence[Output] = (),
+        letters: Sequence[SavedOutput] = (),
         skipped: Mapping[str, int] | None = None,
         known: Quarantined | None = None,
     ) -> Saved:
@@ -354,7 +354,7 @@ class Runner:
 
     def _quarantine(
         self, results: Sequence[_Result], known: Quarantined | None
-    ) -> tuple[list[Quarantined], list[Quarantined], list[Output]]:
+    ) -> tuple[list[Quarantined], list[Quarantined], list[SavedOutput]]:
         """Return the partnerships to quarantine, those to release, and the operator's alerts."""
         if known is None and not any(each.log.failure for each in results):
             return [], [], []
@@ -637,7 +637,7 @@ def changes_of(
     projections: Sequence[Projection],
     folds: Sequence[Fold],
     results: Sequence[tuple[str, Sequence[Folded]]],
-) -> tuple[list[tuple[int, str, str, Row | None]], list[Output]]:
+) -> tuple[list[tuple[int, str, str, Row | None]], list[SavedOutput]]:
     """Return the rows and outputs of folded partnerships, the rows in the store's order."""
     rows = [
         (
@@ -651,7 +651,7 @@ def changes_of(
         for key in sorted(folded[place].changed)
     ]
     outputs = [
-        Output(
+        SavedOutput(
             output.id,
             projection.name,
             name,

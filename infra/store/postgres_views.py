@@ -18,10 +18,10 @@ from infra.store.records import (
     Behind,
     Fold,
     Key,
-    Output,
     Quarantined,
     Row,
     Saved,
+    SavedOutput,
     Stale,
     StoredOutput,
     read_row,
@@ -420,7 +420,7 @@ def _values(saved: Saved, cursor: tuple[str, int] | None) -> list[object]:
     positions = ((name, old, new) for name, (old, new) in saved.positions.items())
     rows = ((*key, *_row_values(body)) for *key, body in saved.rows)
     # Of several with one identifier the first is saved, as if each were saved alone.
-    outputs: dict[str, Output] = {}
+    outputs: dict[str, SavedOutput] = {}
     for each in saved.outputs:
         outputs.setdefault(each.id, each)
     return [

@@ -123,7 +123,7 @@ class Head:
 
 
 @dataclass(frozen=True, slots=True)
-class Output:
+class SavedOutput:
     """A message of a projection, published once. `id` is made from its cause.
 
     `cause_index` is the index of the event that caused it, and `version` the version of the fold.
@@ -156,9 +156,9 @@ class StoredOutput:
     version: int
     trace: bytes | None = None
 
-    def read(self) -> Output:
+    def read(self) -> SavedOutput:
         """Return the output. Raises `ValueError` if its body is not JSON."""
-        return Output(
+        return SavedOutput(
             self.id,
             self.projection,
             self.partnership,
@@ -299,7 +299,7 @@ class Saved:
     """The ids of all folds of the runner, which must be all folds of the track."""
     positions: Mapping[str, tuple[int, int]]
     rows: Sequence[tuple[int, str, str, Row | None]] = ()
-    outputs: Sequence[Output] = ()
+    outputs: Sequence[SavedOutput] = ()
     track: str = LIVE
     reset: Mapping[str, int] = field(default_factory=dict)
     """Partnerships that were folded anew, with their expected positions: all of their rows and
@@ -561,7 +561,7 @@ class Views(Protocol):
 
     def outputs(
         self, after: int = 0, limit: int = 500, partnership: str | None = None
-    ) -> list[Output]:
+    ) -> list[SavedOutput]:
         """Return the next outputs after number `after`, of one partnership or of all."""
 
     def stored_outputs(

@@ -12,10 +12,10 @@ from infra.store.records import (
     NOTHING,
     Fold,
     OtherFold,
-    Output,
     Quarantined,
     Row,
     Saved,
+    SavedOutput,
     Signal,
     Stale,
     StoredOutput,
@@ -35,7 +35,7 @@ def by_projection(found: Iterable[tuple[Any, ...]]) -> dict[str, Fold]:
     return {projection: Fold(fold, projection, version) for projection, fold, version in found}
 
 
-def output_values(o: Output) -> tuple[Any, ...]:
+def output_values(o: SavedOutput) -> tuple[Any, ...]:
     """Return what is stored of an output; the store numbers it."""
     body = canonical(o.body)
     return o.id, o.projection, o.partnership, o.kind, body, o.cause_index, o.version
@@ -71,7 +71,7 @@ def reported(damaged: Quarantined, known: Quarantined | None) -> Quarantined:
     return damaged if known is None else replace(known, anew=True)
 
 
-def _readable(outputs: Iterable[StoredOutput]) -> Iterator[Output]:
+def _readable(outputs: Iterable[StoredOutput]) -> Iterator[SavedOutput]:
     for each in outputs:
         try:
             yield each.read()
@@ -109,7 +109,7 @@ class StoredViews(Views):
 
     def outputs(
         self, after: int = 0, limit: int = 500, partnership: str | None = None
-    ) -> list[Output]:
+    ) -> list[SavedOutput]:
         while page := self.stored_outputs(after, limit, partnership):
             if found := list(_readable(page)):
                 return found

@@ -34,7 +34,7 @@ class NoPolicy(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Witness:
+class PolicyWitness:
     """A cosigner under a name of the policy's own, and its address if that is known."""
 
     word: str
@@ -62,7 +62,7 @@ class Policy:
     """The trusted keys; the quorum is the name of a witness or group, or `NONE`."""
 
     log: Verifier | None = None
-    witnesses: tuple[Witness, ...] = ()
+    witnesses: tuple[PolicyWitness, ...] = ()
     groups: tuple[Group, ...] = ()
     quorum: str = NONE
     parties: Mapping[str, bytes] = field(default_factory=dict)
@@ -156,7 +156,7 @@ class Policy:
             raise NoPolicy("Another witness above has the same key. Remove one.")
         if url is not None and not url.startswith(("https://", "http://")):
             raise NoPolicy(f"{url!r} is not a URL; write https:// and a host, or leave it out.")
-        return replace(self, witnesses=(*self.witnesses, Witness(word, verifier, url)))
+        return replace(self, witnesses=(*self.witnesses, PolicyWitness(word, verifier, url)))
 
     def _with_group(self, word: str, least: str, members: list[str]) -> Self:
         for each in members:

@@ -24,7 +24,7 @@ from domain.settlement import PayoutRecorded
 from infra.answers import verify
 from infra.bootstrap import Accord
 from infra.cli.erase import people
-from infra.evidence.bundle import Asked, export
+from infra.evidence.bundle import BundleRequest, export
 from infra.store.records import Kept
 from infra.tlog import dsse
 from infra.tlog.keys import Signer
@@ -492,7 +492,7 @@ def test_every_partnership_of_the_examples_is_verified(
 ) -> None:
     bundle = tmp_path / "bundle.zip"
     with examples.opened() as (accord, notary):
-        export(accord, notary, name, Asked("sam", "A look."), bundle)
+        export(accord, notary, name, BundleRequest("sam", "A look."), bundle)
         key = notary.seal.verifier(name)
     assert verdict(bundle, f"log {key}\nquorum none\n") == VERIFIED
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from infra.tlog.keys import Signer
 from infra.tlog.notes import Checkpoint, Kind, Note, Verifier
-from infra.tlog.policy import Group, NoPolicy, Policy, Witness
+from infra.tlog.policy import Group, NoPolicy, Policy, PolicyWitness
 
 ORIGIN = "accord.example/acme"
 OPERATOR = Signer(b"o" * 32)
@@ -53,7 +53,7 @@ def cosigned_by(*names: str) -> Note:
 
 def test_a_policy_lists_the_trusted_keys() -> None:
     assert POLICY.log == LOG
-    assert POLICY.witnesses[0] == Witness("w1", VERIFIERS["w1"], "https://w1.example/accord")
+    assert POLICY.witnesses[0] == PolicyWitness("w1", VERIFIERS["w1"], "https://w1.example/accord")
     assert POLICY.witnesses[1].url is None
     assert POLICY.groups[2] == Group("both", 2, ("witnesses", "parties"))
     assert POLICY.quorum == "both"

@@ -34,7 +34,9 @@ def log() -> Log:
     return Log([b"one", b"two", b"three"])
 
 
-def told(seen: WitnessFile, log: Log, old: int = 0, size: int | None = None) -> witness.Answer:
+def told(
+    seen: WitnessFile, log: Log, old: int = 0, size: int | None = None
+) -> witness.CosignAnswer:
     """Show a log, as it stands or as it stood, to the witness."""
     proof = log.proof(old, size)
     return seen.answer(WITNESS, witness.written(old, proof, log.checkpoint(size)), AT)

@@ -34,7 +34,7 @@ from infra.audit.witness import Known, Witness
 from infra.bootstrap import Accord, bootstrap, init
 from infra.deciding import intake
 from infra.deciding.intake import Input
-from infra.evidence.bundle import Asked, export
+from infra.evidence.bundle import BundleRequest, export
 from infra.settings import Settings
 from infra.tlog import codec, dsse, keys
 from infra.tlog.keys import Signer
@@ -216,11 +216,11 @@ class World:
             self.shown.append(notary.checkpoint(CONSULTING))
         return self.shown[-1]
 
-    def bundle(self, name: str = "bundle.zip", **asked: Any) -> Path:  # noqa: ANN401 - as `Asked`
+    def bundle(self, name: str = "bundle.zip", **asked: Any) -> Path:  # noqa: ANN401 - as `BundleRequest`
         path = self.folder / name
         path.unlink(missing_ok=True)
         with self.opened() as (accord, notary):
-            export(accord, notary, CONSULTING, Asked("sam", "A dispute.", **asked), path)
+            export(accord, notary, CONSULTING, BundleRequest("sam", "A dispute.", **asked), path)
         return path
 
     def policy(self, *, quorum: str = "w", more: Sequence[str] = ()) -> str:

@@ -9,7 +9,7 @@ from domain.formation import AgreeDecisionRule, ProposeDecisionRule
 from domain.kernel import CLOCK_PARTY, Stage
 from domain.recorded import Recorded
 from domain.renewal import GiveExitNotice
-from domain.rules import Action, Comparison, DecisionRule, Window
+from domain.rules import Action, DecisionRule, RuleComparison, Window
 from tests.life import OURS, THEIRS, at, example
 from tests.projections.folds import correct, count, percent, report
 from tests.stories import Story
@@ -21,7 +21,7 @@ def agreed(story: Story, **more: object) -> Story:
         rule="line",
         metric="leads",
         window=Window.MONTH,
-        comparison=Comparison.BELOW,
+        comparison=RuleComparison.BELOW,
         threshold=Decimal(100),
         each_campaign=True,
         action=Action.REDUCE_INVESTMENT,

@@ -17,7 +17,7 @@ from domain.breach_actions import Breaches, RuleBreached, next_action
 from domain.execution import Execution, ReduceInvestment, ScheduleReview
 from domain.kernel import Command, Event, Stage, Value
 from domain.metric_catalogue import CATALOGUE, Adds, Metric
-from domain.reported_figure import Figure, ReportMetric
+from domain.reported_figure import ReportedFigure, ReportMetric
 from domain.rules import Action
 from projections.timeline import WORDS
 from tests.life import EXAMPLES, LIFE, at
@@ -78,9 +78,9 @@ def test_each_metric_is_in_the_schema_and_its_figures_are_printed(metric: Metric
     unit = "USD" if metric.unit.takes("USD") else metric.unit.value
     one = Decimal(1)
     figure = (
-        Figure(unit=unit, numerator=one, denominator=one)
+        ReportedFigure(unit=unit, numerator=one, denominator=one)
         if metric.adds is Adds.RATIO
-        else Figure(unit=unit, value=one)
+        else ReportedFigure(unit=unit, value=one)
     )
 
     assert metric.name in ReportMetric.model_json_schema()["properties"]["metric"]["enum"]

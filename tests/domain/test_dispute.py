@@ -7,9 +7,9 @@ import pytest
 from domain.dispute import (
     AcceptResolution,
     DisputeOpened,
+    DisputeOutcome,
     DisputeResolved,
     OpenDispute,
-    Outcome,
     ProposeResolution,
     StartMediation,
     SubmitEvidence,
@@ -46,12 +46,12 @@ def open_dispute(
     story.when(OURS, command)
 
 
-def end(story: Story, outcome: Outcome, award: Money | None = None) -> None:
+def end(story: Story, outcome: DisputeOutcome, award: Money | None = None) -> None:
     story.when(OURS, proposes(outcome, award))
     story.when(THEIRS, AcceptResolution(dispute="Q-1", proposal="E-1"))
 
 
-def proposes(outcome: Outcome, award: Money | None = None) -> ProposeResolution:
+def proposes(outcome: DisputeOutcome, award: Money | None = None) -> ProposeResolution:
     return ProposeResolution(
         dispute="Q-1", proposal="E-1", outcome=outcome, award=award, resolution="As found."
     )
@@ -74,13 +74,13 @@ def test_the_disputed_part_is_on_hold_and_the_rest_is_stated() -> None:
 @pytest.mark.parametrize(
     ("outcome", "award", "earned"),
     [
-        (Outcome.UPHELD, None, 100),
-        (Outcome.REJECTED, None, 150),
-        (Outcome.SETTLED, usd("20.00"), 130),
+        (DisputeOutcome.UPHELD, None, 100),
+        (DisputeOutcome.REJECTED, None, 150),
+        (DisputeOutcome.SETTLED, usd("20.00"), 130),
     ],
 )
 def test_how_a_dispute_ends_says_what_is_paid(
-    outcome: Outcome, award: Money | None, earned: int
+    outcome: DisputeOutcome, award: Money | None, earned: int
 ) -> None:
     story = disputed(usd("50.00"))
 
@@ -95,7 +95,7 @@ def test_a_dispute_about_all_of_a_deal_holds_all_of_it_and_what_comes_later() ->
     pay(story, "D-1", "P-2", usd("1000.00"))
     assert total(story.history) == 0
 
-    end(story, Outcome.REJECTED)
+    end(story, DisputeOutcome.REJECTED)
 
     assert total(story.history) == 300
 
@@ -122,7 +122,7 @@ def test_a_dispute_upheld_after_the_payout_is_taken_back_in_the_next_statement()
     state(story, "2026-01")
     story.when(OURS, RecordPayout(payout="O-1", statement="2026-01:USD", amount=usd("150.00")))
     open_dispute(story)
-    end(story, Outcome.UPHELD)
+    end(story, DisputeOutcome.UPHELD)
     story.on("2026-03-01")
 
     (february,) = state(story, "2026-02")
@@ -157,7 +157,7 @@ def test_an_exit_with_an_open_dispute_settles_the_rest_and_the_dispute_survives(
 
 def test_a_party_cannot_end_a_dispute_alone() -> None:
     story = disputed()
-    story.when(OURS, proposes(Outcome.UPHELD))
+    story.when(OURS, proposes(DisputeOutcome.UPHELD))
 
     refusal = story.refuses(OURS, AcceptResolution(dispute="Q-1", proposal="E-1"))
 
@@ -176,12 +176,12 @@ def test_only_who_opened_it_withdraws_it() -> None:
 
 def test_a_resolved_dispute_takes_nothing_more() -> None:
     story = disputed()
-    end(story, Outcome.UPHELD)
+    end(story, DisputeOutcome.UPHELD)
 
     for command in (
         SubmitEvidence(dispute="Q-1", evidence="late", title="Late", reference="r-1"),
         StartMediation(dispute="Q-1", mediator="The chamber"),
-        changed(proposes(Outcome.REJECTED), proposal="E-2"),
+        changed(proposes(DisputeOutcome.REJECTED), proposal="E-2"),
         WithdrawDispute(dispute="Q-1", reason="Too late."),
     ):
         assert story.refuses(OURS, command).rule == "dispute-resolved"
@@ -201,21 +201,21 @@ def test_a_dispute_is_about_one_thing_and_an_amount_above_zero() -> None:
 def test_what_was_not_opened_cannot_be_ended() -> None:
     story = at(Stage.EXECUTION)
 
-    assert story.refuses(OURS, proposes(Outcome.UPHELD)).rule == "no-such-dispute"
+    assert story.refuses(OURS, proposes(DisputeOutcome.UPHELD)).rule == "no-such-dispute"
 
 
 @pytest.mark.parametrize(
     ("outcome", "award", "rule"),
     [
-        (Outcome.SETTLED, None, "award-of-a-settlement"),
-        (Outcome.UPHELD, usd("1.00"), "award-of-a-settlement"),
-        (Outcome.WITHDRAWN, None, "award-of-a-settlement"),
-        (Outcome.SETTLED, usd("50.01"), "award-exceeds-dispute"),
-        (Outcome.SETTLED, Money(amount=Decimal(1), currency="EUR"), "award-exceeds-dispute"),
+        (DisputeOutcome.SETTLED, None, "award-of-a-settlement"),
+        (DisputeOutcome.UPHELD, usd("1.00"), "award-of-a-settlement"),
+        (DisputeOutcome.WITHDRAWN, None, "award-of-a-settlement"),
+        (DisputeOutcome.SETTLED, usd("50.01"), "award-exceeds-dispute"),
+        (DisputeOutcome.SETTLED, Money(amount=Decimal(1), currency="EUR"), "award-exceeds-dispute"),
     ],
 )
 def test_an_award_is_part_of_what_is_disputed(
-    outcome: Outcome, award: Money | None, rule: str
+    outcome: DisputeOutcome, award: Money | None, rule: str
 ) -> None:
     story = disputed(usd("50.00"))
 

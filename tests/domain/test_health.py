@@ -28,7 +28,7 @@ from domain.health import (
     TargetAdjusted,
 )
 from domain.kernel import Event, Stage
-from domain.reported_figure import Figure
+from domain.reported_figure import ReportedFigure
 from domain.sharing import AgreeDataSharing, DataSharingAgreed, ProposeDataSharing
 from domain.terms import Cadence
 from projections import figures
@@ -103,7 +103,7 @@ def test_a_protocol_names_metrics_that_exist() -> None:
 
 def test_an_adjusted_target_is_what_the_objective_is_measured_by() -> None:
     story = before(ProposeTarget)
-    folds.report(story, "new_users", "2026-03", Figure(unit="count", value=Decimal(8000)))
+    folds.report(story, "new_users", "2026-03", ReportedFigure(unit="count", value=Decimal(8000)))
 
     def met() -> tuple[Decimal | int, bool]:
         rows = folds.figures(story)

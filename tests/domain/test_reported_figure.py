@@ -8,20 +8,20 @@ from pydantic import ValidationError
 from domain.metric_catalogue import CATALOGUE, Adds, Direction, Unit
 from domain.reported_figure import (
     CorrectMetric,
-    Figure,
     MetricCorrected,
     MetricReported,
+    ReportedFigure,
     ReportMetric,
 )
 from tests.life import OURS, after, before, example
 
 
-def figure(unit: str, value: str) -> Figure:
-    return Figure(unit=unit, value=Decimal(value))
+def figure(unit: str, value: str) -> ReportedFigure:
+    return ReportedFigure(unit=unit, value=Decimal(value))
 
 
-def ratio(numerator: str, denominator: str, unit: str = "percent") -> Figure:
-    return Figure(unit=unit, numerator=Decimal(numerator), denominator=Decimal(denominator))
+def ratio(numerator: str, denominator: str, unit: str = "percent") -> ReportedFigure:
+    return ReportedFigure(unit=unit, numerator=Decimal(numerator), denominator=Decimal(denominator))
 
 
 def test_a_figure_is_reported_once() -> None:
@@ -105,14 +105,16 @@ def test_money_is_reported_in_a_currency() -> None:
 @pytest.mark.parametrize(
     "shapeless",
     [
-        Figure(unit="percent"),
-        Figure(unit="percent", numerator=Decimal(1)),
-        Figure(unit="percent", denominator=Decimal(1)),
-        Figure(unit="percent", value=Decimal(8), denominator=Decimal(150)),
-        Figure(unit="percent", value=Decimal(8), numerator=Decimal(12), denominator=Decimal(150)),
+        ReportedFigure(unit="percent"),
+        ReportedFigure(unit="percent", numerator=Decimal(1)),
+        ReportedFigure(unit="percent", denominator=Decimal(1)),
+        ReportedFigure(unit="percent", value=Decimal(8), denominator=Decimal(150)),
+        ReportedFigure(
+            unit="percent", value=Decimal(8), numerator=Decimal(12), denominator=Decimal(150)
+        ),
     ],
 )
-def test_a_figure_is_a_value_or_a_numerator_with_its_denominator(shapeless: Figure) -> None:
+def test_a_figure_is_a_value_or_a_numerator_with_its_denominator(shapeless: ReportedFigure) -> None:
     refusal = before(ReportMetric).refuses(OURS, example(ReportMetric, figure=shapeless))
 
     assert refusal.rule == "figure-shape"

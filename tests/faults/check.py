@@ -14,7 +14,7 @@ from infra.bootstrap import Accord
 from infra.deciding.intake import ILLEGIBLE
 from infra.kafka.messages import place
 from infra.projecting.runner import partnerships
-from infra.store.records import Output, Refusal, Row
+from infra.store.records import Refusal, Row, SavedOutput
 from infra.tlog.codec import EVENT_ID_DIGITS, canonical
 from projections import KPIS, figures
 from projections.kpis import AGREED
@@ -71,7 +71,7 @@ def stated(accord: Accord) -> Stated:
     )
 
 
-def outputs(accord: Accord) -> Iterator[Output]:
+def outputs(accord: Accord) -> Iterator[SavedOutput]:
     number = 0
     while page := accord.views.outputs(number):
         yield from page

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from infra.store.records import Key, Output, Row, Saved, Views
+from infra.store.records import Key, Row, Saved, SavedOutput, Views
 from projections import VERSIONS
 
 
@@ -11,7 +11,7 @@ def saved(
     projection: str,
     positions: Mapping[str, tuple[int, int]],
     rows: Mapping[Key, Row | None] | None = None,
-    outputs: Sequence[Output] = (),
+    outputs: Sequence[SavedOutput] = (),
 ) -> Saved:
     """Return rows of one live projection, by partnership and key, as they are saved."""
     folds = views.begin(VERSIONS)

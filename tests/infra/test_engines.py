@@ -14,7 +14,7 @@ from infra.settings import Settings
 from infra.store.postgres import PostgresStore
 from infra.store.postgres_datastore import Datastore
 from infra.store.postgres_views import PostgresViews
-from infra.store.records import NOTHING, Output, Row
+from infra.store.records import NOTHING, Row, SavedOutput
 from projections import PROJECTIONS
 from tests.feeds import FEEDS, play, played
 from tests.infra.saving import saved
@@ -129,7 +129,7 @@ def test_rows_tell_since_which_save_they_changed(views: PostgresViews) -> None:
 
 
 def test_outputs_are_numbered_without_gaps_even_if_one_is_repeated(views: PostgresViews) -> None:
-    said = [Output(name, "alerts", "acme", "alert", {}, 0) for name in "abc"]
+    said = [SavedOutput(name, "alerts", "acme", "alert", {}, 0) for name in "abc"]
     views.save(saved(views, "alerts", {"acme": (NOTHING, 0)}, {}, said[:2]))
     views.save(saved(views, "alerts", {"acme": (0, 1)}, {}, said))
     assert [(each.number, each.id) for each in views.outputs()] == [(1, "a"), (2, "b"), (3, "c")]
@@ -137,7 +137,7 @@ def test_outputs_are_numbered_without_gaps_even_if_one_is_repeated(views: Postgr
 
 
 def test_a_dead_letter_is_saved_with_the_batch_it_came_in(accord: Accord) -> None:
-    letter = Output("accord.events/0/7", CURSOR, "", "dead", {"reason": "no JSON"}, 0)
+    letter = SavedOutput("accord.events/0/7", CURSOR, "", "dead", {"reason": "no JSON"}, 0)
     accord.runner.fold(accord.history.after(NOTHING, 5), letters=[letter])
     accord.runner.fold([], letters=[letter])
     assert [each.id for each in accord.views.outputs() if each.kind == "dead"] == [letter.id]

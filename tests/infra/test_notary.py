@@ -21,7 +21,7 @@ from infra.tlog import merkle
 from infra.tlog.keys import Signer
 from infra.tlog.merkle import leaf_hash
 from infra.tlog.notes import Checkpoint, Kind, Note, Verifier
-from infra.tlog.policy import Policy, Witness
+from infra.tlog.policy import Policy, PolicyWitness
 from tests.infra.noted import NOON, noted, noted_is_known
 from tests.infra.told import Told
 
@@ -199,7 +199,7 @@ def test_a_note_is_kept_before_a_witness_sees_it_and_with_what_the_witness_adds(
 ) -> None:
     other = Signer(b"2" * 32)
     witness = Verifier("witness.example", Kind.COSIGNATURE, other.public)
-    policy = Policy(witnesses=(Witness("w", witness),), quorum="w")
+    policy = Policy(witnesses=(PolicyWitness("w", witness),), quorum="w")
     seen: list[Note | None] = []
     down = Collected(Note(""), {"w": "nobody answers"})
 
@@ -226,7 +226,7 @@ def test_a_witness_that_cannot_be_reached_is_waited_for_once_and_not_by_every_lo
 ) -> None:
     witness = Verifier("witness.example", Kind.COSIGNATURE, Signer(b"2" * 32).public)
     nobody = "http://127.0.0.1:9"
-    policy = Policy(witnesses=(Witness("w", witness, nobody),), quorum="w")
+    policy = Policy(witnesses=(PolicyWitness("w", witness, nobody),), quorum="w")
     asked: list[str] = []
     real = http_client.post
 

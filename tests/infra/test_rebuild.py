@@ -16,7 +16,7 @@ from infra.answers.verify import check
 from infra.bootstrap import Accord, bootstrap, migrate
 from infra.http.app import create_app
 from infra.projecting import rebuild as rebuilding
-from infra.projecting.rebuild import Progress, bring_up, rebuild
+from infra.projecting.rebuild import RebuildProgress, bring_up, rebuild
 from infra.projecting.runner import Runner, partnerships, replay_all
 from infra.settings import Settings
 from infra.store.records import REBUILD, OtherFold, Views
@@ -215,7 +215,7 @@ def test_the_older_release_goes_on_folding_until_the_swap_and_is_refused_after_i
     live = runner_of(accord)
     feeds = iter(FEEDS[2:3])
 
-    def report(_: Progress) -> None:
+    def report(_: RebuildProgress) -> None:
         if feed := next(feeds, None):
             play(accord, feed)
         live.catch_up()
@@ -252,7 +252,7 @@ def test_a_rebuild_works_while_a_runner_keeps_folding(accord: Accord) -> None:
     play(accord, FEEDS[2])
     accord.runner.catch_up()
 
-    def report(_: Progress) -> None:
+    def report(_: RebuildProgress) -> None:
         accord.runner.catch_up()
 
     rebuild(accord.history, accord.views, PROJECTIONS, report)
@@ -327,7 +327,7 @@ def test_another_rebuild_takes_the_place_of_one_that_was_interrupted(accord: Acc
     class Interrupted(Exception):
         pass
 
-    def report(progress: Progress) -> None:
+    def report(progress: RebuildProgress) -> None:
         if progress.done:
             raise Interrupted
 

@@ -10,7 +10,7 @@ from infra.bootstrap import open_store
 from infra.settings import Settings
 from infra.store.postgres import PostgresStore
 from infra.store.postgres_datastore import ROLES, migrate
-from infra.store.records import TRACE, Kept, Key, Output, Refusal, Row, trace_key
+from infra.store.records import TRACE, Kept, Key, Refusal, Row, SavedOutput, trace_key
 from tests.infra.noted import NOON, noted
 from tests.infra.saving import saved
 from tests.journeys.production import PASSWORD, as_user
@@ -88,7 +88,7 @@ def test_what_is_denied_to_the_others_is_granted_to_one(
 
 @pytest.mark.usefixtures("known")
 def test_the_writer_appends_the_folder_saves_and_the_reader_reads_both(address: str) -> None:
-    said = Output("alert@0", "alerts", "acme", "alert", {"id": "alert"}, 0)
+    said = SavedOutput("alert@0", "alerts", "acme", "alert", {"id": "alert"}, 0)
     writer, *_ = open_store(Settings(store=as_user(address, WRITER)))
     folder, views, _ = open_store(Settings(store=as_user(address, VIEWS)))
     history, seen, _ = open_store(Settings(store=as_user(address, READER)))

@@ -18,7 +18,7 @@ from infra.bootstrap import Accord
 from infra.projecting import runner as runner_module
 from infra.projecting.rebuild import rebuild
 from infra.projecting.runner import CURSOR, Runner, partnerships, replay_all
-from infra.store.records import NOTHING, History, Output, Row, Saved, Stale
+from infra.store.records import NOTHING, History, Row, Saved, SavedOutput, Stale
 from infra.store.sqlite_datastore import Datastore
 from infra.store.sqlite_views import SqliteViews
 from infra.tlog.codec import canonical
@@ -85,7 +85,7 @@ def stored(views: SqliteViews, history: History) -> tuple[Bytes, Said]:
         for name in partnerships(history)
         for key, row in views.select(projection.name, name)
     }
-    said: list[Output] = views.outputs(limit=10_000)
+    said: list[SavedOutput] = views.outputs(limit=10_000)
     assert len({each.id for each in said}) == len(said)
     return rows, {
         each.id: (each.projection, each.partnership, canonical(each.body), each.cause_index)
@@ -307,7 +307,7 @@ def test_rows_positions_outputs_and_the_tail_are_saved_whole_or_not_at_all(
 ) -> None:
     class Dying(SqliteViews):
         def save(self, saved: Saved, cursor: tuple[str, int] | None = None) -> None:
-            broken = Output("broken", "kpis", "p", "alert", {"no JSON": object()}, 0)
+            broken = SavedOutput("broken", "kpis", "p", "alert", {"no JSON": object()}, 0)
             super().save(replace(saved, outputs=[*saved.outputs, broken]), cursor)
 
     with fresh_views() as views:

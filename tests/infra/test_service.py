@@ -37,7 +37,7 @@ from domain.kernel import Act, Command, Event
 from domain.partnership import PassTime
 from domain.recorded import Recorded
 from domain.renewal import ProposeRenewal
-from domain.reported_figure import Figure, MetricReported, ReportMetric
+from domain.reported_figure import MetricReported, ReportedFigure, ReportMetric
 from domain.settlement import IssueStatement, StatementIssued
 from domain.values import Money
 from infra.bootstrap import Accord, bootstrap, init
@@ -247,7 +247,7 @@ def test_a_retry_of_what_was_mended_meanwhile_is_a_conflict_of_ids(accord: Accor
 
 
 def test_a_figure_of_a_wrong_unit_is_pointed_at_with_the_unit_to_give(accord: Accord) -> None:
-    figure = Figure(unit="percent", value=Decimal(1))
+    figure = ReportedFigure(unit="percent", value=Decimal(1))
     command = ReportMetric(metric="leads", period="2025-12", tool="crm", figure=figure)
     _, outcome = send(accord, beginning(), message("figure", command))
 
@@ -698,7 +698,7 @@ QUARTERS = ("2026-Q1", "2026-Q2")
 
 def report(number: int) -> bytes:
     """Report one of two quarters below the floor that both agreed."""
-    figure = Figure(unit="percent", numerator=Decimal(1), denominator=Decimal(100))
+    figure = ReportedFigure(unit="percent", numerator=Decimal(1), denominator=Decimal(100))
     command = ReportMetric(
         metric="lead_to_opportunity", period=QUARTERS[number], tool="crm", figure=figure
     )

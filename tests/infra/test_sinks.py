@@ -24,7 +24,7 @@ from infra.exchange.table import NoSuchSink, sinks
 from infra.exchange.webhook import Webhook
 from infra.running.worker import WorkerProcess
 from infra.settings import Settings
-from infra.store.records import Output
+from infra.store.records import SavedOutput
 from tests.feeds import FEEDS
 from tests.journeys.typed import PROGRAM
 
@@ -33,10 +33,10 @@ class Kept:
     """A sink that keeps what it is sent, or fails as often as it is told to."""
 
     def __init__(self, failures: int = 0) -> None:
-        self.received: list[Output] = []
+        self.received: list[SavedOutput] = []
         self.failures = failures
 
-    def deliver(self, change: Output) -> None:
+    def deliver(self, change: SavedOutput) -> None:
         if self.failures:
             self.failures -= 1
             raise NotReached("down")
@@ -85,7 +85,7 @@ def accord(tmp_path: Path) -> Iterator[Accord]:
         yield accord
 
 
-def play(accord: Accord, part: slice = slice(None)) -> list[Output]:
+def play(accord: Accord, part: slice = slice(None)) -> list[SavedOutput]:
     """Record a part of the first example; gives all changes of alerts by then."""
     accord.service.handle(FEEDS[0].read_bytes().splitlines()[part])
     accord.catch_up()

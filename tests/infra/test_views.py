@@ -8,13 +8,13 @@ import pytest
 from infra.bootstrap import open_store
 from infra.settings import Settings
 from infra.store.paging import PAGE
-from infra.store.records import NOTHING, History, Output, Stale, Views
+from infra.store.records import NOTHING, History, SavedOutput, Stale, Views
 from tests.infra.noted import noted
 from tests.infra.saving import saved
 
 
-def alert(name: str, partnership: str = "acme") -> Output:
-    return Output(name, "alerts", partnership, "alert", {"state": "open"}, cause_index=4)
+def alert(name: str, partnership: str = "acme") -> SavedOutput:
+    return SavedOutput(name, "alerts", partnership, "alert", {"state": "open"}, cause_index=4)
 
 
 # --- saving ------------------------------------------------------------------------------------

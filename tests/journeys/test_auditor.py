@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.evidence.bundle import Asked, export
+from infra.evidence.bundle import BundleRequest, export
 from tests.documents import REPOSITORY, steps
 from tests.feeds import played
 from tests.test_documents import matches
@@ -29,7 +29,7 @@ def desk(tmp_path: Path) -> Path:
     with played(tmp_path) as accord:
         accord.catch_up()
         notary = accord.signing()
-        asked = Asked("sam", "The second quarter is disputed.", "northbridge", "2026-Q2")
+        asked = BundleRequest("sam", "The second quarter is disputed.", "northbridge", "2026-Q2")
         export(accord, notary, CONSULTING, asked, desk / "evidence.zip")
         (desk / "log.key").write_text(f"{notary.seal.verifier(CONSULTING)}\n")
     return desk

@@ -16,7 +16,7 @@ from infra.answers.statement import LedgerLine
 from infra.bootstrap import Accord
 from infra.projecting.runner import partnerships
 from projections.breaches import RuleFacts
-from projections.figures import Against, Change, Line, Target
+from projections.figures import Against, FigureChange, FigureLine, Target
 from projections.portfolio import load
 from tests.feeds import played
 from tests.projections.folds import parts
@@ -38,7 +38,9 @@ def accord(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Accord]:
         yield accord
 
 
-def figure(accord: Accord, name: str, period: str, metric: str, segment: str | None = None) -> Line:
+def figure(
+    accord: Accord, name: str, period: str, metric: str, segment: str | None = None
+) -> FigureLine:
     """The one line of a metric, period and segment."""
     found = kpis.ask(accord, name, period).figures
     (line,) = (each for each in found if (each.metric, each.segment) == (metric, segment))
@@ -88,7 +90,7 @@ def test_influencers_in_spain_gain_nine_points_and_no_interval(accord: Accord) -
     line = figure(accord, SPAIN, "2026-05", "subscription_conversion", "influencer-campaign")
 
     assert line.value == 11
-    assert line.change == Change(Decimal(9), Decimal("5.5"), since="2026-02")
+    assert line.change == FigureChange(Decimal(9), Decimal("5.5"), since="2026-02")
     assert line.posterior is None
     assert "insufficient evidence" in (line.note or "")
 

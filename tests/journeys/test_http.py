@@ -29,7 +29,7 @@ from infra.http.problems import UNREADABLE
 from infra.http.server import Server
 from infra.running.listening import listening
 from infra.settings import OPERATOR, Settings
-from infra.store.records import Output
+from infra.store.records import SavedOutput
 from infra.tlog import merkle
 from infra.tlog.notes import Checkpoint, Kind, Note, Verifier, read_proof
 from infra.workers import Workers
@@ -551,7 +551,7 @@ def test_what_is_no_alert_is_not_in_the_stream_of_alerts(served: Served) -> None
         served.client.stream("GET", "/v1/alerts/stream") as stream,
         bootstrap(served.settings) as other,
     ):
-        letter = Output("accord.events/0/7", "runner", "", "dead", {"reason": "no JSON"}, 0)
+        letter = SavedOutput("accord.events/0/7", "runner", "", "dead", {"reason": "no JSON"}, 0)
         other.runner.fold([], letters=[letter])
         other.service.handle(FEED.splitlines())
         other.runner.catch_up()

@@ -14,14 +14,14 @@ from domain.formation import (
     ProposeDecisionRule,
 )
 from domain.kernel import Event, Stage
-from domain.reported_figure import CorrectMetric, Figure, ReportMetric
+from domain.reported_figure import CorrectMetric, ReportedFigure, ReportMetric
 from domain.rules import DecisionRule
 from domain.values import Money
 from projections import ALERTS, KPIS
 from projections import figures as reading
 from projections.alerts import Alert
 from projections.breaches import RuleFacts
-from projections.figures import Line
+from projections.figures import FigureLine
 from projections.fold import Output, Rows, replay
 from projections.portfolio import READ, Member
 from projections.visibility import OPERATOR, Sight, Viewer
@@ -29,26 +29,28 @@ from tests.life import OURS, TERMS, THEIRS, at, changed
 from tests.stories import Story
 
 
-def count(value: str | int) -> Figure:
+def count(value: str | int) -> ReportedFigure:
     """Return a figure of things counted."""
-    return Figure(unit="count", value=Decimal(value))
+    return ReportedFigure(unit="count", value=Decimal(value))
 
 
-def percent(numerator: int, denominator: int) -> Figure:
+def percent(numerator: int, denominator: int) -> ReportedFigure:
     """Return a rate with what it was divided from."""
-    return Figure(unit="percent", numerator=Decimal(numerator), denominator=Decimal(denominator))
+    return ReportedFigure(
+        unit="percent", numerator=Decimal(numerator), denominator=Decimal(denominator)
+    )
 
 
-def bare_percent(value: str) -> Figure:
+def bare_percent(value: str) -> ReportedFigure:
     """Return a rate that comes without its denominator."""
-    return Figure(unit="percent", value=Decimal(value))
+    return ReportedFigure(unit="percent", value=Decimal(value))
 
 
 def report(
     story: Story,
     metric: str,
     period: str,
-    figure: Figure,
+    figure: ReportedFigure,
     segment: str | None = None,
     tool: str = "crm",
 ) -> list[Event]:
@@ -61,7 +63,7 @@ def correct(
     story: Story,
     metric: str,
     period: str,
-    figure: Figure,
+    figure: ReportedFigure,
     segment: str | None = None,
     happened: str | None = None,
 ) -> list[Event]:
@@ -138,7 +140,7 @@ def figures(story: Story) -> Rows:
     return replay(KPIS, story.history).rows
 
 
-def lines(story: Story, metric: str, period: str) -> dict[tuple[str, str], Line]:
+def lines(story: Story, metric: str, period: str) -> dict[tuple[str, str], FigureLine]:
     """Return a metric's lines of a period by segment and unit."""
     return {
         (each.segment or "", each.unit): each
@@ -147,7 +149,7 @@ def lines(story: Story, metric: str, period: str) -> dict[tuple[str, str], Line]
     }
 
 
-def line(story: Story, metric: str, period: str, segment: str = "") -> Line:
+def line(story: Story, metric: str, period: str, segment: str = "") -> FigureLine:
     """Return a metric's only line of a period and segment."""
     (found,) = [each for (part, _), each in lines(story, metric, period).items() if part == segment]
     return found

@@ -28,7 +28,7 @@ from domain.renewal import (
     ProposeRenewal,
 )
 from domain.reported_figure import OTHER_CHANNELS, MetricCorrected
-from domain.rules import Action, Comparison, DecisionRule, Window
+from domain.rules import Action, DecisionRule, RuleComparison, Window
 from domain.settlement import IssueFinalSettlement
 from domain.standing_alerts import AlertKind
 from projections import ALERTS
@@ -58,7 +58,7 @@ CAMPAIGN_LEADS = DecisionRule(
     rule="campaign-leads",
     metric="leads",
     window=Window.MONTH,
-    comparison=Comparison.BELOW,
+    comparison=RuleComparison.BELOW,
     threshold=Decimal(100),
     each_campaign=True,
     action=Action.REDUCE_INVESTMENT,

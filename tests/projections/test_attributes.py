@@ -4,18 +4,25 @@ from decimal import Decimal
 
 from domain.exploration import BeginExploration, CandidateIdentified, IdentifyCandidate
 from domain.kernel import Stage
-from projections.attributes import ATTRIBUTES, Attribute, Comparison, Observed, against, observe
-from projections.traits import Candidate
+from projections.attributes import (
+    ATTRIBUTES,
+    Attribute,
+    AttributeComparison,
+    Observed,
+    against,
+    observe,
+)
+from projections.traits import CandidateTraits
 from tests.life import after, at, example
 from tests.projections.folds import count, member, report
 
 
 def seen(name: str, staff: int | None, value: int, unit: str = "count") -> Observed:
     identified = CandidateIdentified(**example(IdentifyCandidate, staff=staff).model_dump())
-    return Observed(name, Candidate(identified), ended=False, value=Decimal(value), unit=unit)
+    return Observed(name, CandidateTraits(identified), ended=False, value=Decimal(value), unit=unit)
 
 
-def attribute(found: Comparison, name: str) -> Attribute:
+def attribute(found: AttributeComparison, name: str) -> Attribute:
     (only,) = (each for each in found.attributes if each.attribute == name)
     return only
 

@@ -14,7 +14,7 @@ from domain.reported_figure import OTHER_CHANNELS
 from domain.rules import DecisionRule
 from projections.alerts import Alert
 from projections.beliefs import Posterior
-from projections.figures import Line, with_posteriors
+from projections.figures import FigureLine, with_posteriors
 from projections.figures import report as report_of
 from tests.life import BENCHMARK, CONVERSION_FLOOR, OURS, THEIRS, at, changed
 from tests.projections.folds import (
@@ -34,7 +34,7 @@ from tests.projections.folds import (
 from tests.stories import Story
 
 
-def believed(story: Story, metric: str, period: str, segment: str | None = None) -> Line:
+def believed(story: Story, metric: str, period: str, segment: str | None = None) -> FigureLine:
     """Return a metric's line with its posterior."""
     rows = figures(story)
     (found,) = [

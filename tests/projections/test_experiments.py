@@ -18,13 +18,13 @@ from domain.experiment import (
 )
 from domain.kernel import Refused
 from projections import EXPERIMENTS
-from projections.experiments import Experiment, PilotState, Stop, VariantResults, report
+from projections.experiments import ExperimentFigures, PilotState, Stop, VariantResults, report
 from projections.fold import replay
 from tests.life import OURS, THEIRS, after, before, example
 from tests.stories import Story
 
 
-def tried(story: Story) -> Experiment:
+def tried(story: Story) -> ExperimentFigures:
     """Return the story's only experiment."""
     (found,) = report(replay(EXPERIMENTS, story.history).rows)
     return found

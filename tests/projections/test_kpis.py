@@ -14,9 +14,9 @@ from domain.exploration import BeginExploration
 from domain.formation import AgreeCharter, ProposeCharter
 from domain.kernel import Stage
 from domain.metric_catalogue import CATALOGUE, Adds, Direction, Unit
-from domain.reported_figure import OTHER_CHANNELS, Figure
+from domain.reported_figure import OTHER_CHANNELS, ReportedFigure
 from projections import figures as reading
-from projections.figures import Against, Change, Target
+from projections.figures import Against, FigureChange, Target
 from tests.life import CHARTER, CO_BRANDED_REVENUE, OURS, THEIRS, after, at, changed, usd
 from tests.projections.folds import (
     agree_minimum,
@@ -69,7 +69,7 @@ def test_demo_to_paid_and_contract_value_are_set_against_other_channels() -> Non
         sell(story, f"D-{number}", "12500.00" if number == 0 else None)
     story.on("2026-04-02")
     report(story, "demo_to_paid", "2026-Q1", percent(15, 100), OTHER_CHANNELS)
-    dollars = Figure(unit="USD", numerator=Decimal(150_000), denominator=Decimal(15))
+    dollars = ReportedFigure(unit="USD", numerator=Decimal(150_000), denominator=Decimal(15))
     report(story, "average_contract_value", "2026-Q1", dollars, OTHER_CHANNELS)
 
     conversion = line(story, "demo_to_paid", "2026-Q1")
@@ -102,7 +102,7 @@ def test_two_bare_rates_show_nine_points_and_a_factor_but_are_no_evidence() -> N
         report(story, "subscription_conversion", month, bare_percent(rate), "influencers")
 
     later = line(story, "subscription_conversion", "2026-05", "influencers")
-    assert later.change == Change(Decimal(9), Decimal("5.5"), since="2026-02")
+    assert later.change == FigureChange(Decimal(9), Decimal("5.5"), since="2026-02")
     assert "insufficient evidence" in (later.note or "")
     assert later.denominator is None
 
@@ -164,7 +164,7 @@ def units_of(name: str) -> str:
     return "EUR" if unit is Unit.MONEY else unit.value
 
 
-def year_of(name: str, figures_by_month: dict[str, Figure]) -> Story:
+def year_of(name: str, figures_by_month: dict[str, ReportedFigure]) -> Story:
     story = after(BeginExploration)
     story.on("2027-01-01")
     for month, figure in figures_by_month.items():
@@ -187,7 +187,10 @@ def test_counts_and_amounts_add_up_from_months_to_quarters_to_the_year(
 ) -> None:
     story = year_of(
         name,
-        {m: Figure(unit=units_of(name), value=Decimal(each)) for m, each in amounts.items()},
+        {
+            m: ReportedFigure(unit=units_of(name), value=Decimal(each))
+            for m, each in amounts.items()
+        },
     )
 
     assert value(story, name, "2026") == sum(amounts.values())
@@ -371,7 +374,7 @@ def test_an_objective_adds_up_what_came_in_by_month_or_by_quarter(periods: list[
     story = at(Stage.EXECUTION)
     story.on("2026-07-01")
     for period, amount in zip(periods, (58_000, 74_000), strict=True):
-        dollars = Figure(unit="USD", value=Decimal(amount))
+        dollars = ReportedFigure(unit="USD", value=Decimal(amount))
         report(story, "co_branded_revenue", period, dollars)
 
     assert objective(story, "co-branded-revenue") == (132_000, True)

@@ -14,15 +14,15 @@ from domain.deal import IssueRefund, ReceivePayment
 from domain.execution import ScheduleReview
 from domain.exploration import BeginExploration
 from domain.kernel import Stage
-from domain.reported_figure import Figure
+from domain.reported_figure import ReportedFigure
 from domain.scaling import AgreeJointInvestment
 from domain.sharing import AgreeDataSharing, Form, ProposeDataSharing
 from domain.terms import EconomicsKind, Payment, payment_of
 from projections.portfolio import (
     Level,
-    Line,
-    Objective,
-    Outcome,
+    ObjectiveOutcome,
+    PartnershipLine,
+    RatedObjective,
     Revenue,
     dependency,
     herfindahl,
@@ -41,7 +41,7 @@ from tests.stories import Story, moment
 LIMITS = Limits("growthos", moment("2026-01-01"), 1, 2, Decimal(40), Decimal("0.2"))
 
 
-def line_of(story: Story, name: str = "p-1", on: datetime | None = None) -> Line:
+def line_of(story: Story, name: str = "p-1", on: datetime | None = None) -> PartnershipLine:
     return line(member(story, name), on or story.now)
 
 
@@ -52,7 +52,7 @@ def sold(story: Story, name: str, paid: str) -> None:
     story.when(OURS, payment)
 
 
-def brings(amount: str, name: str, currency: str = "USD") -> Line:
+def brings(amount: str, name: str, currency: str = "USD") -> PartnershipLine:
     """Return a line of a partnership that brought an amount."""
     revenue = (Revenue("payments", Decimal(amount), currency),)
     return replace(EXAMPLE, id=name, partner=name, revenue=revenue)
@@ -83,7 +83,9 @@ def test_refunds_are_taken_off_payments_and_reported_revenue_stands_by_itself() 
     story = at(Stage.EXECUTION)
     sold(story, "D-1", "500.00")
     story.when(OURS, IssueRefund(deal="D-1", refund="R-1", payment="D-1-1", amount=usd("200.00")))
-    report(story, "co_branded_revenue", "2026-01", Figure(unit="USD", value=Decimal("900.00")))
+    report(
+        story, "co_branded_revenue", "2026-01", ReportedFigure(unit="USD", value=Decimal("900.00"))
+    )
 
     assert line_of(story).revenue == (
         Revenue("payments", Decimal("300.00"), "USD"),
@@ -111,22 +113,22 @@ def test_an_objective_is_open_then_met_missed_or_unmeasured() -> None:
     report(story, "new_users", "2026-01", count(10_000))
     report(story, "new_subscribers", "2026-01", count(9_000))
 
-    def outcomes(day: str) -> dict[str, Outcome]:
+    def outcomes(day: str) -> dict[str, ObjectiveOutcome]:
         row = line_of(story, on=moment(day))
         return {each.metric: each.outcome for each in row.objectives}
 
-    met = {"new_users": Outcome.MET}
+    met = {"new_users": ObjectiveOutcome.MET}
     assert outcomes("2026-12-31") == {
         **met,
-        "new_subscribers": Outcome.OPEN,
-        "co_branded_revenue": Outcome.OPEN,
+        "new_subscribers": ObjectiveOutcome.OPEN,
+        "co_branded_revenue": ObjectiveOutcome.OPEN,
     }
     assert outcomes("2027-01-01") == {
         **met,
-        "new_subscribers": Outcome.MISSED,
-        "co_branded_revenue": Outcome.UNMEASURED,
+        "new_subscribers": ObjectiveOutcome.MISSED,
+        "co_branded_revenue": ObjectiveOutcome.UNMEASURED,
     }
-    assert line_of(story, on=moment("2027-01-01")).goals is Outcome.MISSED
+    assert line_of(story, on=moment("2027-01-01")).goals is ObjectiveOutcome.MISSED
 
 
 def test_a_partnership_that_is_behind_says_why() -> None:
@@ -165,7 +167,7 @@ def test_an_ended_partnership_is_not_behind_and_its_open_objectives_were_missed(
     row = line_of(at(Stage.ENDED))
 
     assert row.behind == ()
-    assert {each.outcome for each in row.objectives} == {Outcome.UNMEASURED}
+    assert {each.outcome for each in row.objectives} == {ObjectiveOutcome.UNMEASURED}
 
 
 def test_the_economics_are_those_in_force_on_the_day() -> None:
@@ -347,7 +349,7 @@ def test_a_small_count_that_the_other_party_reported_is_withheld_with_its_pace()
     shared(story, Form.AGGREGATED, "new_users")
     report(story, "new_users", "2026-01", count(3))
 
-    def objective(viewer: Viewer) -> Objective:
+    def objective(viewer: Viewer) -> RatedObjective:
         row = line(member(story, viewer=viewer), story.now)
         return next(each for each in row.objectives if each.metric == "new_users")
 

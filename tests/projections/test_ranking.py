@@ -33,15 +33,15 @@ from domain.markets import (
 from projections.overview import Overview
 from projections.portfolio import Member
 from projections.ranking import (
+    CandidateProgress,
     Mistake,
-    Progress,
     RankedCandidate,
     RankedMarket,
     Reason,
     candidates,
     markets,
 )
-from projections.traits import Candidate, Traits
+from projections.traits import CandidateTraits, Traits
 from projections.visibility import Viewer
 from tests.life import OURS, THEIRS, after, at, before, example
 from tests.projections.folds import member
@@ -216,7 +216,7 @@ def test_a_score_under_an_older_profile_comes_after_those_under_the_present_one(
 def test_the_chosen_candidate_is_marked() -> None:
     (row,) = candidates(member(after(ChoosePartner)))
 
-    assert row.progress is Progress.CHOSEN
+    assert row.progress is CandidateProgress.CHOSEN
     assert row.unbridged == ()
 
 
@@ -244,7 +244,7 @@ def test_a_small_overlap_is_not_shown_to_the_partner() -> None:
 
 RATING = st.integers(1, 5)
 CANDIDATE = st.builds(
-    Candidate,
+    CandidateTraits,
     score=st.none()
     | st.builds(
         CandidateScored,
@@ -270,13 +270,13 @@ CANDIDATE = st.builds(
 
 @given(st.dictionaries(st.sampled_from("abcdefgh"), CANDIDATE), st.randoms())
 def test_a_ranking_is_total_and_does_not_depend_on_the_order_of_what_is_ranked(
-    known: dict[str, Candidate], random: object
+    known: dict[str, CandidateTraits], random: object
 ) -> None:
     profile = IdealPartnerProfileDefined(
         **example(DefineIdealPartnerProfile).model_dump(), profile_version=2
     )
 
-    def ranked(candidates_of: dict[str, Candidate]) -> Sequence[RankedCandidate]:
+    def ranked(candidates_of: dict[str, CandidateTraits]) -> Sequence[RankedCandidate]:
         return candidates(Member("p", Overview(), Traits((profile,)), candidates_of, {}, {}))
 
     shuffled = list(known.items())

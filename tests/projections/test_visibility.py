@@ -11,10 +11,10 @@ from domain.exploration import AudienceOverlapMeasured, ChoosePartner
 from domain.formation import DeclareBestAlternative, DeclareNonNegotiable
 from domain.kernel import Stage
 from domain.metric_catalogue import CATALOGUE
-from domain.reported_figure import Figure, MetricReported, ReportMetric
+from domain.reported_figure import MetricReported, ReportedFigure, ReportMetric
 from domain.sharing import AgreeDataSharing, Form, ProposeDataSharing
 from projections import figures as reading
-from projections.figures import Line
+from projections.figures import FigureLine
 from projections.visibility import OPERATOR, Sight, Viewer
 from tests.life import LIFE, OURS, THEIRS, after, at, changed, example
 from tests.projections.folds import count, figures
@@ -97,13 +97,13 @@ def test_with_own_tracking_a_party_sees_only_its_own_figures() -> None:
 
 def test_without_a_protocol_figures_are_seen() -> None:
     story = at(Stage.FORMATION)
-    figure = Figure(unit="count", value=Decimal(5))
+    figure = ReportedFigure(unit="count", value=Decimal(5))
     story.when(OURS, ReportMetric(metric="followers", period="2025-10", tool="crm", figure=figure))
 
     assert "followers" in seen(story, Viewer(THEIRS))
 
 
-def lines(story: Story, party: str) -> dict[str, Line]:
+def lines(story: Story, party: str) -> dict[str, FigureLine]:
     sight = Sight.of(Viewer(party), story.history)
     return {
         line.metric: sight.line(line)

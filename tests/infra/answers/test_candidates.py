@@ -4,7 +4,7 @@ from infra.answers import candidates
 from infra.answers.logs import AsOf
 from infra.bootstrap import Accord
 from infra.projecting.runner import partnerships
-from projections.ranking import Progress
+from projections.ranking import CandidateProgress
 from tests.infra.answers.demo import CONSULTING, day
 
 
@@ -12,7 +12,7 @@ def test_the_candidates_of_the_seed_case_begin_with_the_firm_that_was_chosen(dem
     found = candidates.ask(demo, CONSULTING).candidates
 
     assert len(found) == 20
-    assert (found[0].candidate, found[0].progress) == ("northbridge", Progress.CHOSEN)
+    assert (found[0].candidate, found[0].progress) == ("northbridge", CandidateProgress.CHOSEN)
 
 
 def test_the_candidates_by_replay_of_all_there_is_are_those_of_the_views(demo: Accord) -> None:

@@ -24,7 +24,7 @@ from domain.execution import (
     ScheduleReview,
 )
 from domain.kernel import Stage
-from domain.rules import Action, Comparison, DecisionRule, Window
+from domain.rules import Action, DecisionRule, RuleComparison, Window
 from domain.standing_alerts import BY_RULE, AlertKind
 from domain.terms import Cadence
 from infra.answers import alerts, explain, partnerships
@@ -105,7 +105,7 @@ FLOOR = DecisionRule(
     rule="floor",
     metric="lead_to_opportunity",
     window=Window.QUARTER,
-    comparison=Comparison.BELOW,
+    comparison=RuleComparison.BELOW,
     threshold=Decimal(5),
     consecutive=2,
     action=Action.ESCALATE_TO_REVIEW,
@@ -125,7 +125,7 @@ RULES = {
     "above": changed(
         FLOOR,
         metric="demo_request_rate",
-        comparison=Comparison.ABOVE,
+        comparison=RuleComparison.ABOVE,
         consecutive=1,
         action=Action.NOTIFY,
     ),
@@ -143,7 +143,7 @@ def broken(rule: DecisionRule) -> Story:
         if rule.each_campaign:
             report(story, rule.metric, window, count(3), "webinars")
         else:
-            successes = 1 if rule.comparison is Comparison.BELOW else 400
+            successes = 1 if rule.comparison is RuleComparison.BELOW else 400
             report(story, rule.metric, window, percent(successes, 1000))
         story.on(f"{bounds(window)[1]:%Y-%m-%d}")
         window = following(window)
@@ -173,7 +173,7 @@ def test_the_rules_are_of_every_kind() -> None:
     rules = RULES.values()
 
     assert {each.window for each in rules} == set(Window)
-    assert {each.comparison for each in rules} == set(Comparison)
+    assert {each.comparison for each in rules} == set(RuleComparison)
     assert {each.action for each in rules} == set(Action)
     assert {each.each_campaign for each in rules} == {True, False}
     assert any(each.consecutive > 1 for each in rules)

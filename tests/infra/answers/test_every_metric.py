@@ -26,7 +26,7 @@ from domain.deal import (
 from domain.execution import HoldKickoff
 from domain.kernel import Command, Event
 from domain.metric_catalogue import CATALOGUE, COUNTED_AT, Adds, Metric, Unit
-from domain.reported_figure import Figure, ReportMetric
+from domain.reported_figure import ReportedFigure, ReportMetric
 from infra.answers import explain, kpis
 from infra.answers.explain import FigureExplained
 from infra.answers.text import Table
@@ -63,9 +63,9 @@ DEALS: list[tuple[str, Command]] = [
 
 def reported(metric: Metric) -> ReportMetric:
     unit = "USD" if metric.unit is Unit.MONEY else metric.unit.value
-    figure = Figure(unit=unit, value=Decimal(3))
+    figure = ReportedFigure(unit=unit, value=Decimal(3))
     if metric.adds is Adds.RATIO:
-        figure = Figure(unit=unit, numerator=Decimal(3), denominator=Decimal(5))
+        figure = ReportedFigure(unit=unit, numerator=Decimal(3), denominator=Decimal(5))
     return ReportMetric(metric=metric.name, period=MONTH, tool="crm", figure=figure)
 
 

@@ -18,7 +18,7 @@ from infra.bootstrap import Accord
 from infra.projecting.runner import partnerships
 from projections.alerts import AlertState
 from projections.breaches import RuleFacts
-from projections.figures import COUNTED, Line
+from projections.figures import COUNTED, FigureLine
 from projections.visibility import Viewer
 from tests.feeds import simulated
 from tests.infra.answers.demo import CONSULTING, day
@@ -47,7 +47,7 @@ def only_figure(accord: Accord, reference: str, when: AsOf = NOW) -> ExplainedFi
 # --- figures -----------------------------------------------------------------------------------
 
 
-def every_figure(accord: Accord) -> Iterator[tuple[str, Line]]:
+def every_figure(accord: Accord) -> Iterator[tuple[str, FigureLine]]:
     for name in partnerships(accord.history):
         for line in kpis.ask(accord, name).figures:
             segment = f"/{line.segment}" if line.segment else ""

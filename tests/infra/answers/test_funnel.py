@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from domain.reported_figure import Figure, ReportMetric
+from domain.reported_figure import ReportedFigure, ReportMetric
 from infra.answers import funnel
 from infra.answers.logs import AsOf, NotFound
 from infra.bootstrap import Accord
@@ -35,7 +35,7 @@ def test_a_stranger_is_shown_no_funnel(demo: Accord) -> None:
 
 
 def test_a_small_count_that_a_party_reported_is_hidden_from_the_other(tmp_path: Path) -> None:
-    figure = Figure(unit="count", value=Decimal(3))
+    figure = ReportedFigure(unit="count", value=Decimal(3))
     few = ReportMetric(metric="leads", period="2026-10", tool="crm", figure=figure)
     with played(tmp_path) as accord:
         sent = message("few", few, subject=CONSULTING, at="2026-10-20")

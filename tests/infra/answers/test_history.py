@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from domain.formation import BestAlternativeDeclared
-from domain.reported_figure import Figure, MetricReported, ReportMetric
+from domain.reported_figure import MetricReported, ReportedFigure, ReportMetric
 from domain.viewing import FullViewTaken
 from infra.answers.history import CHUNK, ask, items, text
 from infra.answers.logs import NOW, AsOf, NotFound, stored_log
@@ -141,7 +141,7 @@ def test_a_small_figure_is_in_no_answer_to_the_other_party(tmp_path: Path) -> No
         metric="leads",
         period="2026-10",
         tool="crm",
-        figure=Figure(unit="count", value=Decimal(3)),
+        figure=ReportedFigure(unit="count", value=Decimal(3)),
     )
     with played(tmp_path) as accord:
         sent = message("few", few, subject=CONSULTING, at="2026-10-20")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from domain.calendar import months_of
-from domain.reported_figure import Figure, ReportMetric
+from domain.reported_figure import ReportedFigure, ReportMetric
 from infra.answers import kpis
 from infra.answers.logs import AsOf, NotFound
 from infra.answers.text import Table
@@ -81,7 +81,7 @@ def test_figures_outside_the_protocol_are_not_shown_to_the_other_party(demo: Acc
 
 
 def test_a_small_figure_is_not_shown_to_the_other_party(tmp_path: Path) -> None:
-    figure = Figure(unit="count", value=Decimal(3))
+    figure = ReportedFigure(unit="count", value=Decimal(3))
     few = ReportMetric(metric="leads", period="2026-10", tool="crm", figure=figure)
     with played(tmp_path) as accord:
         sent = message("few", few, subject=CONSULTING, at="2026-10-20")
@@ -107,7 +107,7 @@ def test_an_objectives_small_figure_is_not_shown_to_the_other_party(tmp_path: Pa
             metric=objective.metric,
             period=str(objective.deadline.year),
             tool="crm",
-            figure=Figure(unit="count", value=Decimal(3)),
+            figure=ReportedFigure(unit="count", value=Decimal(3)),
         )
         sent = message("few", few, subject=CONSULTING, at="2026-10-20")
         assert accord.service.handle([sent])[0].status == "accepted"

@@ -5,7 +5,7 @@ from pathlib import Path
 from domain.kernel import Stage
 from infra.answers import alerts, show
 from infra.answers.logs import NOW, AsOf
-from infra.answers.partnerships import Partnership, ask
+from infra.answers.partnerships import PartnershipSummary, ask
 from infra.answers.question import Paging
 from infra.bootstrap import Accord
 from infra.projecting.runner import partnerships
@@ -15,8 +15,8 @@ from tests.infra.answers.demo import CONSULTING, day
 from tests.infra.answers.helpers import AURORA
 
 
-def listed(accord: Accord, when: AsOf = NOW) -> list[Partnership]:
-    pages: list[Partnership] = []
+def listed(accord: Accord, when: AsOf = NOW) -> list[PartnershipSummary]:
+    pages: list[PartnershipSummary] = []
     page = ask(accord, when, Paging(limit=2))
     while True:
         pages += page.items

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from domain.kernel import Refused
-from domain.reported_figure import Figure, ReportMetric
+from domain.reported_figure import ReportedFigure, ReportMetric
 from infra.answers import rules, try_rule
 from infra.answers.logs import AsOf, NotFound
 from infra.answers.rules import rule_in_words
@@ -83,7 +83,7 @@ def test_a_rule_is_tried_on_the_figures_that_the_party_sees(tmp_path: Path) -> N
         metric="leads",
         period="2026-09",
         tool="crm",
-        figure=Figure(unit="count", value=Decimal(3)),
+        figure=ReportedFigure(unit="count", value=Decimal(3)),
     )
     rule = changed(
         CONVERSION_FLOOR, rule="few", metric="leads", window="month", consecutive=1

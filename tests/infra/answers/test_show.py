@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from domain import aggregates
 from domain.agreement import CounterTerms, ProposeTerms
 from domain.deadlines import DeadlineKind
-from domain.dispute import Outcome
+from domain.dispute import DisputeOutcome
 from domain.examples import Step
 from domain.exploration import MeasureAudienceOverlap
 from domain.formation import (
@@ -213,13 +213,13 @@ def test_a_milestone_reached_in_time_and_recorded_late_was_missed_as_far_as_was_
 
 
 def test_a_dispute_is_shown_with_its_outcome(demo: Accord) -> None:
-    def outcomes(when: AsOf) -> list[tuple[str, Outcome | None]]:
+    def outcomes(when: AsOf) -> list[tuple[str, DisputeOutcome | None]]:
         found = ask(demo, CONSULTING, when=when).disputes
         return [(each.dispute, each.resolved.outcome if each.resolved else None) for each in found]
 
     assert outcomes(AsOf(known=day("2026-09-01"))) == []
     assert outcomes(AsOf(known=day("2026-09-20"))) == [("trial", None)]
-    assert outcomes(NOW) == [("trial", Outcome.REJECTED)]
+    assert outcomes(NOW) == [("trial", DisputeOutcome.REJECTED)]
 
 
 def test_now_reads_no_measured_facts(demo: Accord, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,7 +20,7 @@ from domain.exploration import (
     ScoreCandidate,
 )
 from domain.program import DefinePortfolio
-from domain.reported_figure import Figure, ReportMetric
+from domain.reported_figure import ReportedFigure, ReportMetric
 from infra.answers import alerts, attributes, markets, portfolio
 from infra.answers import partnerships as partnerships_
 from infra.answers.logs import AsOf
@@ -98,8 +98,8 @@ def withheld(number: int) -> list[Step]:
     found = example(IdentifyCandidate, candidate=rival, name=rival.title(), staff=number)
     score = example(ScoreCandidate, candidate=rival, market_reach=number)
     few = example(MeasureAudienceOverlap, shared_customers=number)
-    unshared = Figure(unit="count", value=Decimal(1_000 * number))
-    small = Figure(unit="percent", numerator=Decimal(number), denominator=Decimal(7))
+    unshared = ReportedFigure(unit="count", value=Decimal(1_000 * number))
+    small = ReportedFigure(unit="percent", numerator=Decimal(number), denominator=Decimal(7))
     return [
         *LIFE[:chosen],
         *(Step(LIFE[chosen].at, OURS, each) for each in (found, score, few)),
