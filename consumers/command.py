@@ -24,7 +24,6 @@ Kafka = Annotated[
         envvar=KAFKA,
         metavar="HOST:PORT",
         help="The broker; separate several by commas.",
-        show_default=False,
     ),
 ]
 
@@ -74,7 +73,6 @@ def migrate(
             "--role-password",
             envvar="ACCORD_ROLE_PASSWORD",
             help="The password of the database's roles.",
-            show_default=False,
         ),
     ] = None,
     store: Store = DEFAULT_STORE,
@@ -122,7 +120,7 @@ def _upgrade(found: Upgrade) -> Iterator[Block]:
 
 @app.command(rich_help_panel=Panel.RUN.value)
 def run(
-    role: Annotated[ProcessRole, typer.Argument(metavar="|".join(ProcessRole), show_default=False)],
+    role: Annotated[ProcessRole, typer.Argument(metavar="|".join(ProcessRole))],
     health: Annotated[
         str | None,
         typer.Option(
@@ -132,7 +130,6 @@ def run(
             help="The address of /healthz, /readyz and /metrics; by default 127.0.0.1 and "
             + ", ".join(f"{port} for {each}" for each, port in HEALTH.items())
             + ".",
-            show_default=False,
         ),
     ] = None,
     store: Store = DEFAULT_STORE,

@@ -55,7 +55,7 @@ class Due(NamedTuple):
     month: str
     version: int
     item: str
-    said: Row
+    details: Row
     """The details of the line: its basis, and the share of it."""
     window: str = ""
 
@@ -91,11 +91,11 @@ def item_of(agreed: Row, version: int, item: str) -> Economics | None:
 
 
 def _in_force(agreed: Row, day: str) -> CommercialTermsAgreed | None:
-    return _held(tuple(agreed.get("versions", ())), day)
+    return _terms_on(tuple(agreed.get("versions", ())), day)
 
 
 @lru_cache(maxsize=4096)
-def _held(known: tuple[str, ...], day: str) -> CommercialTermsAgreed | None:
+def _terms_on(known: tuple[str, ...], day: str) -> CommercialTermsAgreed | None:
     return in_force(map(_parsed, known), date.fromisoformat(day))
 
 
@@ -108,9 +108,9 @@ def _items(agreed: Row, day: str) -> Iterator[tuple[CommercialTermsAgreed, str, 
     """Yield the items in force on a day, each with its place and kind as its name."""
     if not before_end(agreed, day):
         return
-    if held := _in_force(agreed, day):
-        for place, item in enumerate(held.terms.economics):
-            yield held, f"{place}-{item.kind}", item
+    if agreement := _in_force(agreed, day):
+        for place, item in enumerate(agreement.terms.economics):
+            yield agreement, f"{place}-{item.kind}", item
 
 
 def _other(agreed: Row, party: str) -> str | None:
@@ -157,8 +157,8 @@ def _credit(deal: Row, agreed: Row, day: str, policy: AttributionPolicy | None) 
         Claim(party, method, datetime.fromisoformat(touched))
         for party, method, touched in deal.get("claims", {}).values()
     ]
-    held = _in_force(agreed, day)
-    return credit(claims, policy or (held.terms.attribution if held else None))
+    agreement = _in_force(agreed, day)
+    return credit(claims, policy or (agreement.terms.attribution if agreement else None))
 
 
 def dues_of_deal(deal: Row, agreed: Row, policy: AttributionPolicy | None) -> list[Due]:
@@ -179,26 +179,28 @@ def dues_of_deal(deal: Row, agreed: Row, policy: AttributionPolicy | None) -> li
 
 def _dues_of_fact(fact: _Paid, deal: Row, agreed: Row, credited: Credit) -> Iterator[Due]:
     month = fact.day[:7]
-    for held, name, item in _items(agreed, fact.day):
-        version = held.terms_version
-        said: Row = {"basis": plain(fact.net)}
+    for agreement, name, item in _items(agreed, fact.day):
+        version = agreement.terms_version
+        details: Row = {"basis": plain(fact.net)}
         match item:
             case RevenueShare(to=to) if item.trigger is fact.trigger:
                 weight = credited.get(to, Decimal(0))
                 if not weight or not _counts(item, fact, deal):
                     continue
                 base = fact.net * weight / HUNDRED
-                said |= {"share": plain(item.share), "credited": plain(weight)}
+                details |= {"share": plain(item.share), "credited": plain(weight)}
                 window, amount = "", rounded(base * item.share / HUNDRED, fact.currency)
                 if item.tiers or item.cap is not None:
                     window, amount = _window(item.window, month), base
-                yield Due(fact.name, to, amount, fact.currency, month, version, name, said, window)
+                yield Due(
+                    fact.name, to, amount, fact.currency, month, version, name, details, window
+                )
             case RevenueSplit(shares=shares) if item.trigger is fact.trigger and credited:
                 other = _other(agreed, fact.by)
                 if other is not None:
                     part = split(fact.net, shares, fact.currency)[other]
-                    said |= {"share": plain(shares[other])}
-                    yield Due(fact.name, other, part, fact.currency, month, version, name, said)
+                    details |= {"share": plain(shares[other])}
+                    yield Due(fact.name, other, part, fact.currency, month, version, name, details)
             case ReferralFee(to=to) if item.trigger is fact.trigger is Trigger.SALE:
                 if weight := credited.get(to, Decimal(0)):
                     yield _fee(item, weight, fact.name, month, version, name)
@@ -222,8 +224,8 @@ def _fee(  # noqa: PLR0913, PLR0917 - what a due is
 ) -> Due:
     fee = item.fee
     amount = rounded(fee.amount * weight / HUNDRED, fee.currency)
-    said: Row = {"basis": plain(fee.amount), "credited": plain(weight)}
-    return Due(fact, item.to, amount, fee.currency, month, version, name, said)
+    details: Row = {"basis": plain(fee.amount), "credited": plain(weight)}
+    return Due(fact, item.to, amount, fee.currency, month, version, name, details)
 
 
 def _first_payment_fees(
@@ -235,11 +237,13 @@ def _first_payment_fees(
         return
     first = min(existing, key=lambda each: (each.day, each.name))
     credited = _credit(deal, agreed, first.day, policy) or {}
-    for held, name, item in _items(agreed, first.day):
+    for agreement, name, item in _items(agreed, first.day):
         if isinstance(item, ReferralFee) and item.trigger is Trigger.PAYMENT:
             weight = credited.get(item.to, Decimal(0))
             if weight:
-                yield _fee(item, weight, "first payment", first.day[:7], held.terms_version, name)
+                yield _fee(
+                    item, weight, "first payment", first.day[:7], agreement.terms_version, name
+                )
 
 
 def _incentives(deal: Row, agreed: Row, policy: AttributionPolicy | None) -> Iterator[Due]:
@@ -251,10 +255,10 @@ def _incentives(deal: Row, agreed: Row, policy: AttributionPolicy | None) -> Ite
         to = _other(agreed, each["by"])
         if to is None or to not in credited or deal["at"] < each["since"]:
             continue
-        said = {"basis": each["amount"]}
+        details = {"basis": each["amount"]}
         month, amount = deal["at"][:7], Decimal(each["amount"])
         name = f"incentive {each['name']}"
-        yield Due("referral", to, amount, each["currency"], month, 0, name, said)
+        yield Due("referral", to, amount, each["currency"], month, 0, name, details)
 
 
 def dues_of_entry(entry: Row, agreed: Row, _: AttributionPolicy | None) -> list[Due]:
@@ -266,19 +270,19 @@ def dues_of_entry(entry: Row, agreed: Row, _: AttributionPolicy | None) -> list[
         return []
     back = sum(map(Decimal, entry.get("back", {}).values()), Decimal(0))
     net, currency, month = Decimal(entry["amount"]) - back, entry["currency"], entry["day"][:7]
-    said: Row = {"basis": plain(net)}
+    details: Row = {"basis": plain(net)}
     if entry["kind"] == "penalty":
-        held = _in_force(agreed, entry["day"])
-        version = held.terms_version if held else 0
-        return [Due("penalty", other, net, currency, month, version, "penalty", said)]
+        agreement = _in_force(agreed, entry["day"])
+        version = agreement.terms_version if agreement else 0
+        return [Due("penalty", other, net, currency, month, version, "penalty", details)]
     version, name, shares = _shares(entry, agreed)
     if not shares:
         return []
-    said["share"] = plain(shares[other])
+    details["share"] = plain(shares[other])
     part = split(net, shares, currency)[other]
     # The party that collected owes the other's part; the party that paid receives it.
     to = other if entry["kind"] == "revenue" else entry["by"]
-    return [Due(entry["kind"], to, part, currency, month, version, name, said)]
+    return [Due(entry["kind"], to, part, currency, month, version, name, details)]
 
 
 def _shares(entry: Row, agreed: Row) -> tuple[int, str, dict[str, Decimal]]:
@@ -288,11 +292,11 @@ def _shares(entry: Row, agreed: Row) -> tuple[int, str, dict[str, Decimal]]:
         known = agreed.get("investments", {}).get(under, {})
         shares = known.get("cost" if cost else "reward", {})
         return 0, f"investment {under}", {party: Decimal(x) for party, x in shares.items()}
-    for held, name, item in _items(agreed, entry["day"]):
+    for agreement, name, item in _items(agreed, entry["day"]):
         if cost and isinstance(item, CostShare) and item.cost == entry["cost"]:
-            return held.terms_version, name, item.shares
+            return agreement.terms_version, name, item.shares
         if not cost and isinstance(item, RevenueSplit):
-            return held.terms_version, name, item.shares
+            return agreement.terms_version, name, item.shares
     return 0, "", {}
 
 
@@ -307,20 +311,20 @@ def owes_fees(agreed: CommercialTermsAgreed) -> bool:
 def fees_of_month(agreed: Row, month: str) -> Iterator[Due]:
     """Yield the fees that fall due in a month, each under the terms in force on its day (C10)."""
     start, end = (each.date() for each in bounds(month))
-    for held in versions(agreed):
-        for place, item in enumerate(held.terms.economics):
+    for agreement in versions(agreed):
+        for place, item in enumerate(agreement.terms.economics):
             if not isinstance(item, _FEES):
                 continue
             fee = item.base if isinstance(item, Hybrid) else item.fee
-            for day in occurrences(held.terms.starts_on, item.every, start, end):
-                if in_force(versions(agreed), day) is not held:
+            for day in occurrences(agreement.terms.starts_on, item.every, start, end):
+                if in_force(versions(agreed), day) is not agreement:
                     continue
                 if not before_end(agreed, day.isoformat()):
                     continue
                 fact, name = f"fee of {day}", f"{place}-{item.kind}"
-                said: Row = {"basis": plain(fee.amount)}
-                version = held.terms_version
-                yield Due(fact, item.to, fee.amount, fee.currency, month, version, name, said)
+                details: Row = {"basis": plain(fee.amount)}
+                version = agreement.terms_version
+                yield Due(fact, item.to, fee.amount, fee.currency, month, version, name, details)
 
 
 def dues_of_window(agreed: Row, windowed: Row, window: str) -> Iterator[Due]:
@@ -334,12 +338,12 @@ def dues_of_window(agreed: Row, windowed: Row, window: str) -> Iterator[Due]:
     months = months_of(window)
     length = {1: "month", 3: "quarter", 12: "year"}[len(months)]
     rows = StoredPeriods(windowed.get("periods", {}))
-    for held, name, item in _items(agreed, start.date().isoformat()):
+    for agreement, name, item in _items(agreed, start.date().isoformat()):
         found = _judged(item, length, rows, window, agreed)
         if found is not None:
-            to, amount, currency, said = found
-            version, last = held.terms_version, months[-1]
-            yield Due(window, to, amount, currency, last, version, name, said)
+            to, amount, currency, details = found
+            version, last = agreement.terms_version, months[-1]
+            yield Due(window, to, amount, currency, last, version, name, details)
 
 
 def _judged(
@@ -351,7 +355,7 @@ def _judged(
             reached = value is not None and value >= item.bonus_threshold
             amount = item.bonus.amount if reached else Decimal(0)
             to, currency = item.to, item.bonus.currency
-            said = {"figure": plain(value or Decimal(0)), "threshold": str(item.bonus_threshold)}
+            details = {"figure": plain(value or Decimal(0)), "threshold": str(item.bonus_threshold)}
         case Minimum() if item.window.value == length:
             other = _other(agreed, item.on)
             if other is None:
@@ -361,15 +365,15 @@ def _judged(
             times = missing if item.per == "missing" else Decimal(missing > 0)
             amount = rounded(item.fee.amount * times, item.fee.currency)
             to, currency = other, item.fee.currency
-            said = {"figure": plain(value), "threshold": str(item.at_least)}
+            details = {"figure": plain(value), "threshold": str(item.at_least)}
         case ReferralFee() if item.trigger in COUNTED_ON and length == "month":
             value = _value(rows, COUNTED_ON[item.trigger], window) or Decimal(0)
             amount = rounded(item.fee.amount * value, item.fee.currency)
             to, currency = item.to, item.fee.currency
-            said = {"basis": plain(item.fee.amount), "figure": plain(value)}
+            details = {"basis": plain(item.fee.amount), "figure": plain(value)}
         case _:
             return None
-    return to, amount, currency, said
+    return to, amount, currency, details
 
 
 def _value(rows: Rows, metric: str, window: str) -> Decimal | None:

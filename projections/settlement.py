@@ -254,7 +254,7 @@ class Posting:
         total += change
         now = rounded(item.earned(total), due.currency)
         self.put(TOTALS, windows={**windows, name: [plain(total), plain(now)]})
-        due.said["window"] = {"name": due.window, "total": plain(total), "earned": plain(now)}
+        due.details["window"] = {"name": due.window, "total": plain(total), "earned": plain(now)}
         return now - earned
 
     def _post_disputes(self, subject: str) -> None:
@@ -291,7 +291,7 @@ class Posting:
             return
         if subject != WINDOWED:  # Only a deal's or an entry's money can be disputed.
             self._earn(subject, due, change)
-        more = {**due.said, "fact": due.fact, "terms_version": due.version}
+        more = {**due.details, "fact": due.fact, "terms_version": due.version}
         self._line(subject, due.item, due.currency, due.month, due.to, change, more)
 
     def _earn(self, subject: str, due: Due, change: Decimal) -> None:

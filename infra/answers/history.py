@@ -180,7 +180,7 @@ def _item(index: int, body: bytes, event: StoredEvent, sight: Sight, names: Name
         withheld=shown is not event,
         text=text,
         late_days=late_days(shown.occurred_at, shown.recorded_at) if shown else 0,
-        people=names.told_apart(shown.model_dump(mode="json")) if shown else {},
+        people=names.names_in(shown.model_dump(mode="json")) if shown else {},
     )
 
 

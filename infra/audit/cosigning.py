@@ -77,14 +77,16 @@ def _cosignature(asked: PolicyWitness, note: Note, proof_from: Proof, timeout: f
             return _right(asked, note, body)
         if status != HTTPStatus.CONFLICT:
             raise _Unsigned(f"It answered {status}: {body.strip()[:200]}")
-        told = _size(body)
-        if told > size:
+        cosigned = _size(body)
+        if cosigned > size:
             raise _Unsigned(
-                f"It cosigned {told} events of this log, but this checkpoint has only {size}."
+                f"It cosigned {cosigned} events of this log, but this checkpoint has only {size}."
             )
-        if told == old == size:
-            raise _Unsigned(f"It cosigned a different root for {told} events: this log was forked.")
-        old, proof = told, proof_from(told) if told else []
+        if cosigned == old == size:
+            raise _Unsigned(
+                f"It cosigned a different root for {cosigned} events: this log was forked."
+            )
+        old, proof = cosigned, proof_from(cosigned) if cosigned else []
     raise _Unsigned("It kept refusing proofs from the size that it asked for.")
 
 

@@ -73,9 +73,9 @@ class Notary:
         self._read = history.size() - 1
         self._subscribers: list[Callable[[str, Note], None]] = []
 
-    def subscribe(self, told: Callable[[str, Note], None]) -> None:
+    def subscribe(self, callback: Callable[[str, Note], None]) -> None:
         """Call `callback` with the partnership and the note of each new checkpoint."""
-        self._subscribers.append(told)
+        self._subscribers.append(callback)
 
     def policy_of(self, partnership: str) -> str:
         """Return the operator's policy for a partnership's log."""
@@ -101,13 +101,13 @@ class Notary:
 
         Raises `Altered`, and `LookupError` if there are no events.
         """
-        held = self.log(partnership)
-        tree = held.grow()
+        grown = self.log(partnership)
+        tree = grown.grow()
         if not tree.size:
             raise LookupError(f"{partnership} has no events.")
         last = self.latest(partnership)
         existing = Checkpoint.read(last.text) if last else None
-        if existing and held.root(existing.size) != existing.root:
+        if existing and grown.root(existing.size) != existing.root:
             raise Altered(
                 partnership, existing.size - 1, "or an earlier event differs from what was signed"
             )
@@ -126,17 +126,17 @@ class Notary:
     def _keep(self, partnership: str, size: int, note: Note) -> Note:
         # It is saved before anybody else sees it, so that no other one of its size is ever signed.
         self._trees.keep(partnership, size, str(note))
-        held = self.log(partnership)
+        grown = self.log(partnership)
         away = {word for word, until in self._away.items() if until > monotonic()}
         asked = self._policy.without(away)
-        found = cosigning.collect(note, asked, lambda old: held.consistency(old, size))
+        found = cosigning.collect(note, asked, lambda old: grown.consistency(old, size))
         self._away |= dict.fromkeys(found.away, monotonic() + REST)
         for word, reason in found.lacking.items():
             log.warning("not cosigned", extra={"witness": word, "error": reason})
         if (cosigned := found.note) != note:
             self._trees.keep(partnership, size, str(cosigned))
-        for told in self._subscribers:
-            told(partnership, cosigned)
+        for callback in self._subscribers:
+            callback(partnership, cosigned)
         return cosigned
 
     def _now(self, partnership: str, last: Checkpoint | None) -> datetime:

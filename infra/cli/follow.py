@@ -72,5 +72,5 @@ def _followed(accord: Accord, since: Since, partnership: str | None) -> Iterator
 
 def _print(alert: Alert) -> None:
     head = f"{alert.state:9}  {minute(alert.recorded_at)}  "
-    said = alert.text if alert.ended is None else alert.ended
-    printing.blocks([Hanging(head, f"{alert.id}  {said}")])
+    text = alert.text if alert.ended is None else alert.ended
+    printing.blocks([Hanging(head, f"{alert.id}  {text}")])

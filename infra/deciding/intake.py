@@ -324,8 +324,8 @@ def _fingerprint(envelope: Envelope) -> bytes:
     The same moment, the same decimal, another order of members and other attributes of transport
     make no difference. A member that the sender left out is not the same as its default.
     """
-    said = _given(envelope, envelope.model_fields_set - _TRANSPORT_ATTRIBUTES)
-    return sha256(orjson.dumps(said, default=_said, option=_SAID)).digest()
+    given = _given(envelope, envelope.model_fields_set - _TRANSPORT_ATTRIBUTES)
+    return sha256(orjson.dumps(given, default=_plain_value, option=_SORTED)).digest()
 
 
 def _given(value: BaseModel, names: Collection[str]) -> dict[str, object]:
@@ -333,10 +333,10 @@ def _given(value: BaseModel, names: Collection[str]) -> dict[str, object]:
     return {name: fields[name] for name in names if fields[name] is not None}
 
 
-_SAID = orjson.OPT_SORT_KEYS | orjson.OPT_UTC_Z
+_SORTED = orjson.OPT_SORT_KEYS | orjson.OPT_UTC_Z
 
 
-def _said(value: object) -> object:
+def _plain_value(value: object) -> object:
     if isinstance(value, BaseModel):
         return _given(value, value.model_fields_set)
     if isinstance(value, Decimal):

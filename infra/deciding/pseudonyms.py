@@ -197,7 +197,7 @@ class Names:
         act = recorded.act._replace(actor=self(recorded.act.actor))
         return replace(recorded, act=act, event=renamed(recorded.event, self))
 
-    def told_apart(self, row: Mapping[str, Any]) -> dict[str, str]:
+    def names_in(self, row: Mapping[str, Any]) -> dict[str, str]:
         """Return the name of each commitment in a JSON object."""
         found = COMMITMENT.findall(orjson.dumps(row).decode())
         return {commitment: self(commitment) for commitment in sorted(set(found))}

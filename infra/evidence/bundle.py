@@ -333,11 +333,11 @@ class _Bundle:
             for each in self.shown
             if isinstance(each.event, PersonErased)
         }
-        told = b"\n".join(codec.encode(each) for each in self.shown)
+        shown = b"\n".join(codec.encode(each) for each in self.shown)
         for commitment in sorted(kept.keys() | erased.keys()):
             if commitment in erased:
                 yield {"commitment": commitment, "erased": erased[commitment]}
-            elif commitment.encode() in told:
+            elif commitment.encode() in shown:
                 yield {"commitment": commitment, **orjson.loads(kept[commitment])}
 
     def _rejected(self) -> Iterator[Row]:
