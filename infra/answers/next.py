@@ -10,8 +10,9 @@ from domain.aggregates import State
 from domain.gates import GrantWaiver, Requirement
 from domain.kernel import Command, Stage
 from infra.answers.logs import NOW, AsOf, NotFound, own_stream, sight_of, size_of
+from infra.answers.partnership_state import OpenDeadline
 from infra.answers.question import Answer, Item, PartnershipId, Question
-from infra.answers.show import OpenDeadline, open_deadlines
+from infra.answers.show import open_deadlines
 from infra.answers.text import Block, Line, Remark, Table, minute
 from infra.bootstrap import Accord
 from infra.tlog import cloudevents

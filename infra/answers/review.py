@@ -37,8 +37,9 @@ from domain.recorded import Recorded
 from domain.values import Exact, Number, plain
 from infra.answers import kpis
 from infra.answers.logs import NOW, AsOf, NotFound, own_log, perhaps, sight_of, whole_log
+from infra.answers.partnership_state import OpenDeadline
 from infra.answers.question import Answer, Item, Parameter, PartnershipId, Question
-from infra.answers.show import OpenDeadline, open_deadlines
+from infra.answers.show import open_deadlines
 from infra.answers.text import Block, Line, Table, amount, figure, minute, number
 from infra.bootstrap import Accord
 from infra.projecting.runner import replay_all

@@ -11,7 +11,7 @@ from domain.governance import ResourcesCommitted
 from domain.proportions import Beta, rounded
 from infra.answers import explain, history, kpis, show, statement
 from infra.answers.explain import AlertExplained
-from infra.answers.show import TaskState
+from infra.answers.partnership_state import TaskState
 from infra.answers.statement import LedgerLine
 from infra.bootstrap import Accord
 from infra.projecting.runner import partnerships

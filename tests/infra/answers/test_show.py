@@ -46,7 +46,9 @@ from domain.terms import (
     describe,
 )
 from infra.answers.logs import NOW, AsOf, NotFound, extent
-from infra.answers.show import DEADLINES, PartnershipState, TaskState, ask, text
+from infra.answers.partnership_state import PartnershipState, TaskState
+from infra.answers.show import ask
+from infra.answers.show_text import DEADLINES, text
 from infra.bootstrap import Accord
 from infra.projecting.runner import partnerships
 from infra.store.records import History

@@ -1,0 +1,325 @@
+"""The state of one partnership, as a model: the answer of `infra.answers.show`.
+
+It contains the facts of the domain as they were recorded, with people by name.
+"""
+
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Generic, TypeVar
+
+from pydantic import JsonValue
+
+from domain.agreement import CommercialTermsAgreed
+from domain.charter import Charter
+from domain.context import Waiver
+from domain.deadlines import DeadlineKind
+from domain.dispute import DisputeOpened, DisputeResolved
+from domain.execution import (
+    IssueRaised,
+    IssueResolved,
+    MilestonePlanned,
+    MilestoneReached,
+    ReviewHeld,
+    ReviewScheduled,
+)
+from domain.exploration import (
+    AlignmentAssessed,
+    CandidateIdentified,
+    CandidateScored,
+)
+from domain.formation import (
+    BestAlternativeDeclared,
+    DecisionRuleAgreed,
+    NonNegotiableDeclared,
+)
+from domain.governance import (
+    ContactAssigned,
+    GovernanceEstablished,
+    ResourcesCommitted,
+    SponsorAssigned,
+)
+from domain.kernel import Event, Stage
+from domain.markets import (
+    LocalFeedbackRecorded,
+    MarketRanked,
+    MetricOwnerAssigned,
+    RoleAssigned,
+)
+from domain.renewal import (
+    AssetsDispositioned,
+    ExitNoticeGiven,
+    RenewalReviewHeld,
+)
+from domain.settlement import FinalSettlementIssued
+from domain.values import Count
+from infra.answers.question import Answer, Item
+
+E = TypeVar("E", bound=Event)
+D = TypeVar("D", bound=Event)
+
+
+class PartyRole(StrEnum):
+    """The role of a party in a partnership."""
+
+    INITIATOR = "initiator"
+    """The party that began the exploration."""
+    PARTNER = "partner"
+    """The candidate that it chose."""
+
+
+class Party(Item):
+    """One of the two parties, and who answers for it."""
+
+    party: str
+    """The party."""
+    role: PartyRole
+    """Whether the party began the exploration or was chosen."""
+    name: str
+    """The name of the organisation."""
+    contacts: tuple[ContactAssigned, ...]
+    """The contacts for each function."""
+    sponsor: SponsorAssigned | None
+    """The executive sponsor; null if none was named."""
+    resources: ResourcesCommitted | None
+    """The time and the money that the party committed; null if none."""
+
+
+class Overlap(Item):
+    """The overlap with a candidate's audience (C2)."""
+
+    own_customers: Count | None
+    """The customers on the party's own list."""
+    shared_customers: Count | None
+    """Null where the count is too small to be shown to the other party (C14)."""
+    fewer_than: int | None
+    """The smallest count that is shown, where this one is smaller."""
+
+
+class CandidateSummary(Item):
+    """A candidate, with the latest fact of each kind (C1 to C4)."""
+
+    identified: CandidateIdentified
+    """The candidate as it was put on the list."""
+    approached: bool
+    """Whether the candidate was approached."""
+    chosen: bool
+    """Whether the candidate was chosen as the partner."""
+    score: CandidateScored | None
+    """The latest score; null if there is none."""
+    overlap: Overlap | None
+    """The overlap with the candidate's customers; null if it is not measured."""
+    alignment: AlignmentAssessed | None
+    """The latest assessment of the alignment; null if there is none."""
+
+
+class AgreedTerms(Item):
+    """The terms in force on a day, and all versions (C10)."""
+
+    day: date
+    """The day that is asked about."""
+    in_force: CommercialTermsAgreed | None
+    """The terms in force on the day; null if there are none."""
+    versions: tuple[CommercialTermsAgreed, ...]
+    """All versions, in the order of agreement."""
+
+
+class RuleSummary(Item):
+    """A decision rule that both parties agreed (C15)."""
+
+    agreed: DecisionRuleAgreed
+    """The rule as both parties agreed it."""
+    text: str
+    """The rule as a sentence."""
+
+
+class SignedAgreement(Item):
+    """The latest draft of the agreement (C9)."""
+
+    version: int
+    """The version, counted from 1."""
+    in_force: int | None
+    """The last version that both parties signed."""
+    signed_by: tuple[str, ...]
+    """The parties that have signed."""
+    missing_sections: tuple[str, ...]
+    """The sections that the draft lacks."""
+
+
+class MarketSummary(Item):
+    """A market that was named, that gave feedback, or that was ranked (C3)."""
+
+    market: str
+    """The identifier of the market."""
+    feedback: tuple[LocalFeedbackRecorded, ...]
+    """The feedback from the market."""
+    ranked: tuple[MarketRanked, ...]
+    """The ratings of the market by each party."""
+
+
+class TaskState(StrEnum):
+    """The states of something planned."""
+
+    OPEN = "open"
+    OVERDUE = "overdue"
+    """It was not done in time: a milestone or a review was missed, an issue was escalated."""
+    DONE = "done"
+
+
+class TaskSummary(Item, Generic[E, D]):
+    """Something planned that is done once."""
+
+    planned: E
+    """What was planned, scheduled or raised."""
+    since: datetime
+    """When it was planned or raised."""
+    state: TaskState
+    """Whether it is open, overdue or done."""
+    done: D | None
+    """What completed it; null while it is open."""
+    done_at: datetime | None
+    """When it was completed; null while it is open."""
+    overdue_at: datetime | None
+    """When the log recorded that it was not done in time; null otherwise."""
+    in_time: bool | None
+    """Whether it was done before its time ran out; null until it is done."""
+
+
+Milestone = TaskSummary[MilestonePlanned, MilestoneReached]
+Review = TaskSummary[ReviewScheduled, ReviewHeld]
+Issue = TaskSummary[IssueRaised, IssueResolved]
+
+
+class DisputeSummary(Item):
+    """A dispute (C24)."""
+
+    dispute: str
+    """The identifier of the dispute."""
+    opened: DisputeOpened | None
+    """Null where an answer as of a moment lacks it."""
+    opened_by: str
+    """The party that opened it."""
+    mediator: str | None
+    """Who mediates; null without a mediation."""
+    resolved: DisputeResolved | None
+    """How the dispute ended; null while it is open."""
+
+
+class ProposalState(StrEnum):
+    """The states of a proposal."""
+
+    OPEN = "open"
+    ACCEPTED = "accepted"
+    DECLINED = "declined"
+
+
+class ProposalSummary(Item):
+    """A proposal that one party made: terms, a plan, a wider scope, a renewal, and so on."""
+
+    proposal: str
+    """The identifier that its author gave."""
+    type: str
+    """The event that recorded it, such as ``RenewalProposed``."""
+    content: dict[str, JsonValue]
+    """The fields of that event."""
+    text: str
+    """What its author did, as a sentence without its subject."""
+    proposed_by: str
+    """The party that made the proposal."""
+    state: ProposalState
+    """Whether it is open, accepted or declined."""
+    reason: str | None
+    """Why the other party declined."""
+
+
+class RenewalSummary(Item):
+    """Renewal and exit (C11, C27)."""
+
+    term_ends_on: date | None
+    """The first day after the term."""
+    last_day_for_notice: date | None
+    """The last day on which notice ends the partnership with its term."""
+    reviews: tuple[RenewalReviewHeld, ...]
+    """The renewal reviews."""
+    notice: ExitNoticeGiven | None
+    """The notice of the exit; null if none was given."""
+    settlement: FinalSettlementIssued | None
+    """The final settlement; null if it is not issued."""
+    assets: tuple[AssetsDispositioned, ...]
+    """What happens to each shared asset at the exit."""
+
+
+class PrivateFact(Item):
+    """A fact that only its party, and the operator in a full view, can see (C7)."""
+
+    party: str
+    """The party."""
+    fact: NonNegotiableDeclared | BestAlternativeDeclared
+    """The private fact of the party."""
+
+
+class OpenDeadline(Item):
+    """A deadline that has not passed."""
+
+    due: datetime
+    """The moment at which it has passed."""
+    kind: DeadlineKind
+    """What is due."""
+    ref: str
+    """What it is for: a review's identifier, a period, a date."""
+
+
+class PartnershipState(Answer):
+    """The state of a partnership as of a moment."""
+
+    id: str
+    """The partnership."""
+    stage: Stage | None
+    """Null where the answer lacks the beginning."""
+    purpose: str | None
+    """What it is for, in words."""
+    events: int
+    """How many events are in range."""
+    log_size: int
+    """How many events the log has."""
+    last: str
+    """The last event in range: the partnership and its index."""
+    last_recorded_at: datetime
+    """When the last event was recorded."""
+    parties: tuple[Party, ...]
+    """The two parties, the initiator first."""
+    candidates: tuple[CandidateSummary, ...]
+    """The candidates, with the latest fact of each kind."""
+    terms: AgreedTerms
+    """The terms in force, and all versions."""
+    charter: Charter | None
+    """The charter that both parties agreed; null if there is none."""
+    rules: tuple[RuleSummary, ...]
+    """The decision rules that both parties agreed."""
+    agreement: SignedAgreement | None
+    """The agreement, and who signed it; null if none is drafted."""
+    governance: GovernanceEstablished | None
+    """The governance as it was set up; null if it is not."""
+    markets: tuple[MarketSummary, ...]
+    """The markets."""
+    roles: tuple[RoleAssigned, ...]
+    """The roles that the parties named."""
+    metric_owners: tuple[MetricOwnerAssigned, ...]
+    """Who owns which metric."""
+    waivers: tuple[Waiver, ...]
+    """The rules that were waived, by whom and why."""
+    milestones: tuple[Milestone, ...]
+    """The milestones."""
+    reviews: tuple[Review, ...]
+    """The reviews."""
+    issues: tuple[Issue, ...]
+    """The issues."""
+    disputes: tuple[DisputeSummary, ...]
+    """The disputes, each with its outcome if it has one."""
+    proposals: tuple[ProposalSummary, ...]
+    """The proposals, each with its state."""
+    renewal: RenewalSummary
+    """The renewal reviews, the notice, and what the exit settled."""
+    private: tuple[PrivateFact, ...]
+    """The facts that only one party sees; empty for the other."""
+    deadlines: tuple[OpenDeadline, ...]
+    """The deadlines that have not passed, the next one first."""

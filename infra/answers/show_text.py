@@ -1,0 +1,330 @@
+"""The state of a partnership as text for a terminal, without what is empty."""
+
+from collections.abc import Iterator
+from typing import assert_never
+
+from domain.agreement import CommercialTermsAgreed
+from domain.calendar import in_words
+from domain.deadlines import DeadlineKind
+from domain.execution import (
+    IssueRaised,
+    MilestonePlanned,
+    ReviewScheduled,
+)
+from domain.exploration import (
+    AlignmentAssessed,
+    CandidateScored,
+)
+from domain.formation import (
+    BestAlternativeDeclared,
+    NonNegotiableDeclared,
+)
+from domain.governance import (
+    ResourcesCommitted,
+)
+from domain.markets import (
+    MetricOwnerAssigned,
+)
+from domain.settlement import Balance
+from domain.terms import Terms, describe
+from infra.answers.partnership_state import (
+    AgreedTerms,
+    CandidateSummary,
+    DisputeSummary,
+    Issue,
+    Milestone,
+    Overlap,
+    PartnershipState,
+    Party,
+    ProposalSummary,
+    RenewalSummary,
+    Review,
+    TaskState,
+)
+from infra.answers.text import Block, Line, Table, amount, counted, minute, number
+
+
+def text(state: PartnershipState) -> Iterator[Block]:
+    """Return the state as text, without what is empty."""
+    yield from _head(state)
+    yield Table(
+        ["PARTY", "ROLE", "PEOPLE", "COMMITTED"],
+        [
+            (each.party, each.role, "; ".join(_people(each)), _committed(each.resources))
+            for each in state.parties
+        ],
+        "parties",
+        2,
+    )
+    yield from _candidate_blocks(state.candidates)
+    yield from _terms_blocks(state.terms)
+    yield from _agreed_blocks(state)
+    yield from _market_blocks(state)
+    waivers = [(each.rule, f"{each.party} ({each.actor})", each.reason) for each in state.waivers]
+    yield Table(["RULE", "WAIVED BY", "REASON"], waivers, "waivers", 2)
+    tasks: list[Milestone | Review | Issue | DisputeSummary] = []
+    tasks += [*state.milestones, *state.reviews, *state.issues, *state.disputes]
+    yield Table(
+        ["KIND", "ID", "DESCRIPTION", "DUE", "STATE"],
+        map(_task_row, tasks),
+        "milestones, reviews, issues, disputes",
+        2,
+    )
+    proposals = [
+        (each.proposal, each.proposed_by, each.text, _answered(each)) for each in state.proposals
+    ]
+    yield Table(["ID", "PARTY", "PROPOSAL", "STATE"], proposals, "proposals", 2)
+    yield from _renewal_blocks(state.renewal)
+    yield Table(
+        ["PARTY", "ABOUT", "STATEMENT"],
+        [(each.party, *_stated(each.fact)) for each in state.private],
+        "private to its party",
+        2,
+    )
+    deadlines = [
+        (minute(each.due), DEADLINES[each.kind].format(each.ref)) for each in state.deadlines
+    ]
+    yield Table(["DUE", "DEADLINE"], deadlines, "open deadlines", 2)
+
+
+def _head(state: PartnershipState) -> Iterator[Block]:
+    of = state.as_of
+    yield Line(f"{state.id}: {state.stage.value if state.stage else 'not begun'}", "bold")
+    yield Line(" and ".join(each.name for each in state.parties))
+    if state.purpose:
+        yield Line(state.purpose)
+    limits = [
+        *([f"what had happened by {minute(of.at)}"] if of.at else []),
+        *([f"what was recorded by {minute(of.known)}"] if of.known else []),
+        f"{state.events} of {counted(state.log_size, 'event')}",
+    ]
+    yield Line(f"{'; '.join(limits)}, the last recorded {minute(state.last_recorded_at)}")
+    yield Line()
+
+
+def _people(party: Party) -> Iterator[str]:
+    for each in party.contacts:
+        yield f"{each.name} ({each.function})"
+    if party.sponsor:
+        yield f"{party.sponsor.name} (executive sponsor)"
+
+
+def _committed(resources: ResourcesCommitted | None) -> str:
+    if resources is None:
+        return ""
+    costs = "".join(f", {each}" for each in resources.costs)
+    return f"{number(resources.attention)} % of one person's time{costs}"
+
+
+def _candidate_blocks(candidates: tuple[CandidateSummary, ...]) -> Iterator[Block]:
+    if not candidates:
+        return
+    approached = [each for each in candidates if each.approached]
+    chosen = next((each.identified.candidate for each in candidates if each.chosen), "none")
+    counts = f"{len(candidates)} identified, {len(approached)} approached, {chosen} chosen"
+    yield Line(f"candidates: {counts}", "bold", 2)
+    yield Table(
+        ["CANDIDATE", "SHARED CUSTOMERS", "SCORE", "ALIGNMENT"],
+        [
+            (
+                each.identified.candidate,
+                _shared(each.overlap),
+                _scored(each.score),
+                _aligned(each.alignment),
+            )
+            for each in approached
+        ],
+        indent=4,
+    )
+
+
+def _shared(overlap: Overlap | None) -> str:
+    if overlap is None:
+        return ""
+    if overlap.fewer_than is not None:
+        return f"fewer than {overlap.fewer_than}"
+    return f"{overlap.shared_customers} of {overlap.own_customers}"
+
+
+def _scored(score: CandidateScored | None) -> str:
+    if score is None:
+        return ""
+    return (
+        f"reach {score.market_reach}, brand {score.brand_alignment}, "
+        f"technology {score.technical_compatibility}"
+    )
+
+
+def _aligned(rated: AlignmentAssessed | None) -> str:
+    if rated is None:
+        return ""
+    return (
+        f"fit {rated.strategic_fit}, capacity {rated.operational_capacity}, "
+        f"culture {rated.cultural_compatibility}, vision {rated.shared_vision}"
+    )
+
+
+def _terms_blocks(terms: AgreedTerms) -> Iterator[Block]:
+    if not terms.versions:
+        return
+    agreed = terms.in_force
+    if agreed is None:
+        yield Line(f"terms: none in force on {terms.day}", "bold", 2)
+    else:
+        version = f"version {agreed.terms_version}, {_span(agreed)}"
+        yield Line(f"terms in force on {terms.day}: {version}", "bold", 2)
+        yield from (Line(line, indent=4) for line in _terms_lines(agreed.terms))
+    for each in terms.versions:
+        if each != agreed:
+            yield Line(f"version {each.terms_version} holds {_span(each)}", indent=4)
+
+
+def _span(version: CommercialTermsAgreed) -> str:
+    until = f" until {version.until}" if version.until else ""
+    return f"from {version.effective_from}{until}"
+
+
+def _terms_lines(terms: Terms) -> Iterator[str]:
+    yield from map(describe, terms.economics)
+    if (minimum := terms.minimum_referrals_per_quarter) is not None:
+        yield f"at least {counted(minimum, 'referral')} every quarter"
+    yield (
+        f"from {terms.starts_on} for {in_words(terms.duration)}; notice {in_words(terms.notice)}; "
+        f"assets at exit: {terms.assets_at_exit}"
+    )
+
+
+def _agreed_blocks(state: PartnershipState) -> Iterator[Block]:
+    objectives = [
+        (each.metric, amount(each.baseline, each.unit), amount(each.target, each.unit),
+         each.deadline)
+        for each in (state.charter.objectives if state.charter else ())
+    ]  # fmt: skip
+    columns = ["METRIC", ">FROM", ">TARGET", "BY"]
+    yield Table(columns, objectives, "objectives of the charter", 2)
+    rules = [(each.agreed.rule.rule, each.agreed.rule_version, each.text) for each in state.rules]
+    yield Table(["RULE", ">VERSION", "AGREED"], rules, "decision rules", 2)
+    if agreement := state.agreement:
+        signed = " and ".join(agreement.signed_by) or "nobody"
+        yield Line(f"agreement: version {agreement.version}, signed by {signed}", "bold", 2)
+        if agreement.missing_sections:
+            yield Line(f"missing sections: {', '.join(agreement.missing_sections)}", indent=4)
+        if agreement.in_force not in {None, agreement.version}:
+            yield Line(f"version {agreement.in_force} is in force", indent=4)
+
+
+def _market_blocks(state: PartnershipState) -> Iterator[Block]:
+    markets = [
+        (
+            each.market,
+            len(each.feedback),
+            "; ".join(
+                f"viability {rated.viability}, cultural fit {rated.cultural_fit}"
+                for rated in each.ranked
+            ),
+        )
+        for each in state.markets
+    ]
+    yield Table(["MARKET", ">FEEDBACK", "RANKED"], markets, "markets", 2)
+    people = [
+        *((each.role, each.market or "all", each.name) for each in state.roles),
+        *((each.metric, each.market or "all", _owner(each)) for each in state.metric_owners),
+    ]
+    yield Table(["ROLE OR METRIC", "MARKET", "PERSON"], people, "roles and owners of metrics", 2)
+
+
+def _owner(assigned: MetricOwnerAssigned) -> str:
+    return f"{assigned.owner} ({assigned.role}{', local' if assigned.local else ''})"
+
+
+def _task_row(task: Milestone | Review | Issue | DisputeSummary) -> tuple[object, ...]:
+    if isinstance(task, DisputeSummary):
+        what = task.opened.description if task.opened else ""
+        state = task.resolved.outcome.value if task.resolved else "open"
+        return "dispute", task.dispute, what, "", state
+    planned = task.planned
+    match planned:
+        case MilestonePlanned():
+            state = _state(task, "missed", "reached")
+            return "milestone", planned.milestone, planned.title, planned.due, state
+        case ReviewScheduled():
+            state = _state(task, "missed", "held")
+            return "review", planned.review, planned.kind, planned.at.date(), state
+        case IssueRaised():
+            state = _state(task, "escalated", "resolved")
+            return "issue", planned.issue, planned.description, "", state
+        case _:
+            assert_never(planned)
+
+
+def _state(task: Milestone | Review | Issue, overdue: str, done: str) -> str:
+    match task.state:
+        case TaskState.OPEN:
+            return "open"
+        case TaskState.OVERDUE:
+            return overdue
+        case TaskState.DONE if task.overdue_at is None:
+            return done
+        case TaskState.DONE:
+            return f"{done}, " + (
+                "in time but recorded late" if task.in_time else f"after it was {overdue}"
+            )
+        case _:
+            assert_never(task.state)
+
+
+def _answered(proposal: ProposalSummary) -> str:
+    return f"declined: {proposal.reason}" if proposal.reason else proposal.state
+
+
+def _stated(fact: NonNegotiableDeclared | BestAlternativeDeclared) -> tuple[str, str]:
+    match fact:
+        case NonNegotiableDeclared():
+            return fact.term, fact.statement
+        case BestAlternativeDeclared():
+            return "its best alternative", fact.statement
+        case _:
+            assert_never(fact)
+
+
+def _renewal_blocks(renewed: RenewalSummary) -> Iterator[Block]:
+    if renewed.term_ends_on is None:
+        return
+    notice = f"the last day for notice is {renewed.last_day_for_notice}"
+    yield Line(f"holds until {renewed.term_ends_on}; {notice}", "bold", 2)
+    yield from (Line(line, indent=4) for line in _renewal_lines(renewed))
+
+
+def _renewal_lines(renewed: RenewalSummary) -> Iterator[str]:
+    for review in renewed.reviews:
+        yield f"renewal review {review.review} recommends: {review.recommendation}"
+    if notice := renewed.notice:
+        yield f"notice was given ({notice.reason}), effective {notice.effective_on}"
+    if settlement := renewed.settlement:
+        owed = ", ".join(filter(None, map(_owed, settlement.balances))) or "nothing is owed"
+        yield f"final settlement {settlement.settlement}: {owed}"
+    for asset in renewed.assets:
+        yield f"{asset.asset}: {asset.disposition} ({asset.to})"
+
+
+def _owed(balance: Balance) -> str:
+    if balance.payer is None:
+        return ""
+    return f"{balance.payer} owes {balance.payee} {amount(balance.amount, balance.currency)}"
+
+
+DEADLINES = {
+    DeadlineKind.PERIOD: "the period {} closes",
+    DeadlineKind.MILESTONE: "milestone {} is due",
+    DeadlineKind.REVIEW: "review {} is due",
+    DeadlineKind.ISSUE: "issue {} goes to the executive sponsors",
+    DeadlineKind.NOTICE_WARNING: "both parties are reminded that notice is due by {}",
+    DeadlineKind.NOTICE: "the last day for notice, {}, is over",
+    DeadlineKind.TERM_END: "the term ends on {}",
+    DeadlineKind.EXIT: "the exit takes effect on {}",
+    DeadlineKind.IMPROVEMENT: "improvement plan {} is due",
+    DeadlineKind.REMINDER: "both parties are reminded of review {}",
+    DeadlineKind.CADENCE: "the next {} review is due",
+    DeadlineKind.ACTION: "action {} is due",
+}
+"""The consequence of each kind of deadline that passes; a test checks that none is missing."""
