@@ -1,7 +1,8 @@
 """Takes commands in: decides a batch of `accord.commands`, appends it, then commits its offsets.
 
 A batch may be delivered twice: after a kill, or if its partitions moved to another process before
-it was committed. Each command then gives its first outcome, and refusals are sent again.
+it was committed. Accepted commands then are duplicates; others are decided again, and refusals are
+sent again. A command that waits is answered when it is decided: its refusal is sent from the store.
 """
 
 from collections.abc import Iterator, Sequence
@@ -22,6 +23,7 @@ from infra.kafka.messages import Message, Received
 from infra.kafka.topics import Topics
 from infra.running.worker import OUTAGES, Lag, WorkerProcess
 from infra.settings import Settings
+from infra.store.records import History, Refusal
 
 POLL_MS = 500
 """Milliseconds to wait for commands before checking whether to stop."""
@@ -36,7 +38,8 @@ def run(settings: Settings, process: WorkerProcess) -> None:
         producer = stack.enter_context(Producer(settings.broker))
         inbox = consumer(settings.broker, topics.commands, topics.intake)
         stack.callback(inbox.close, autocommit=False)
-        intake = Intake(inbox, producer, workers.writer, topics, accord.receipts)
+        history, receipts = accord.history, accord.receipts
+        intake = Intake(inbox, producer, workers.writer, topics, history, receipts)
         stack.callback(intake.commit)
         process.unready_reasons = lambda: [
             *workers.unready_reasons(),
@@ -50,12 +53,13 @@ def run(settings: Settings, process: WorkerProcess) -> None:
 class Intake:
     """Decides batches, each until its outcomes are sent."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - its parts
         self,
         inbox: KafkaConsumer,
         producer: Producer,
         writer: GroupCommit,
         topics: Topics,
+        history: History,
         receipts: SignedReceipts | None = None,
     ) -> None:
         self._receipts = receipts
@@ -63,6 +67,7 @@ class Intake:
         self._inbox = inbox
         self._producer = producer
         self._writer = writer
+        self._history = history
         self._waiting: list[Received] = []
         self._committing = False
         self.lag = Lag()
@@ -76,13 +81,24 @@ class Intake:
         if self._waiting:
             outcomes = decide(self._writer, [messages.command(each) for each in self._waiting])
             self._producer.send([*self._refusals(outcomes), *self._signed(outcomes)])
-            # Do not wait: uncommitted commands are decided again, with the same result.
+            # Do not wait: uncommitted commands are decided again, and accepted ones stay accepted.
             self._inbox.commit_async()
             self._committing = True
         else:
             self.commit()
+        self._send_unsent()
         count, self._waiting = len(self._waiting), []
         return count
+
+    def _send_unsent(self) -> None:
+        """Send the refusals of commands that had waited, whichever process refused them."""
+        while refusals := self._history.unsent(GATHERED):
+            self._producer.send([self._refused(each) for each in refusals])
+            self._history.mark_sent([each.number for each in refusals])
+
+    def _refused(self, refusal: Refusal) -> Message:
+        words = refusal.words
+        return messages.refused(self._topics.rejected, refusal.raw, refusal.subject or "", words)
 
     def commit(self) -> None:
         """Commit what was decided, unless the partitions have moved to another process."""
@@ -106,9 +122,13 @@ class Intake:
                 )
 
     def _signed(self, outcomes: Sequence[Outcome]) -> Iterator[Message]:
-        """Return the receipts of accepted commands, and of duplicates: a batch may come twice."""
-        notes = self._receipts.of(outcomes) if self._receipts else {}
-        about = {(each.source, each.id): each.partnership for each in outcomes}
+        """Yield the receipts of accepted commands, and of duplicates: a batch may come twice.
+
+        Those that had waited and were accepted with these are among them.
+        """
+        decided = [each for outcome in outcomes for each in (outcome, *outcome.settled)]
+        notes = self._receipts.of(decided) if self._receipts else {}
+        about = {(each.source, each.id): each.partnership for each in decided}
         for key, note in notes.items():
             yield messages.receipt(self._topics.receipts, about[key], *key, note)
 

@@ -1,6 +1,6 @@
 """Deals: one referral through the funnel, from the lead to payments and refunds (C18)."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
@@ -15,7 +15,17 @@ from domain.bilateral import (
     BilateralCommand,
     BilateralProposed,
 )
-from domain.kernel import AFTER_KICKOFF, Act, Command, Event, Refused, Value, recorded_once
+from domain.kernel import (
+    AFTER_KICKOFF,
+    Act,
+    Awaited,
+    AwaitedKind,
+    Command,
+    Event,
+    Refused,
+    Value,
+    recorded_once,
+)
 from domain.terms import check_parties, check_shares
 from domain.values import Count, Day, Instant, Money, Percent, Ref, Slug, Text, plain
 
@@ -292,12 +302,16 @@ def decide(
     """Decide a command on a deal. Raises `Refused`."""
     if isinstance(command, SubmitReferral):
         return submit(command, state, act, agreed.ends_at)
+    _check(command, agreed.parties)
     referred_at = state.referred_at
     if state.referral is None or referred_at is None:
         raise Refused(
             "no-such-deal",
             f"A deal begins with a referral. No referral {command.deal} was submitted.",
-            "Submit the referral first (SubmitReferral), then send this again.",
+            "Submit the referral (SubmitReferral).",
+            awaits=Awaited(
+                AwaitedKind.REFERRAL, command.deal, f"the referral of deal {command.deal}"
+            ),
         )
     match command:
         case AttributeReferral():
@@ -315,13 +329,27 @@ def decide(
         case LoseDeal():
             return lose(command, state)
         case ReceivePayment():
-            return pay(command, state, act, agreed.parties)
+            return pay(command, state, act)
         case IssueRefund():
             return refund(command, state)
         case ReverseChargeback():
             return win_back(command, state)
         case _:
             assert_never(command)  # type: ignore[arg-type] # DealCommand is closed by this module
+
+
+def _check(command: DealCommand, parties: tuple[str, ...]) -> None:
+    """Raise `Refused` for what is wrong with a command whatever is on record of its deal."""
+    match command:
+        case AttributeReferral(to=str(party)) | ReceivePayment(collected_by=str(party)):
+            check_parties([party], parties)
+        case _:
+            pass
+    match command:
+        case ReceivePayment() | IssueRefund():
+            _positive(command.amount)
+        case _:
+            pass
 
 
 def submit(command: SubmitReferral, state: Deal, act: Act, ends_at: datetime | None) -> list[Event]:
@@ -350,7 +378,6 @@ def attribute(
 ) -> list[Event]:
     """Record a party's claim on a lead, once for each party (C18)."""
     to = command.to or state.referred_by
-    check_parties([to], agreed.parties)
     event = ReferralAttributed(
         deal=command.deal,
         method=command.method,
@@ -382,7 +409,10 @@ def win(command: WinDeal, state: Deal, act: Act, referred_at: datetime) -> list[
         raise Refused(
             "no-opportunity",
             f"Only an opportunity can be won. Deal {command.deal} is not an opportunity yet.",
-            "Record the opportunity first (CreateOpportunity).",
+            "Record the opportunity (CreateOpportunity).",
+            awaits=Awaited(
+                AwaitedKind.OPPORTUNITY, command.deal, f"the opportunity of deal {command.deal}"
+            ),
         )
     _still_open(Step.LOST, command.deal, state)
     days = max(0, (act.occurred_at - referred_at).days)
@@ -400,16 +430,17 @@ def lose(command: LoseDeal, state: Deal) -> list[Event]:
     return _step(Step.LOST, DealLost.of(command), state)
 
 
-def pay(command: ReceivePayment, state: Deal, act: Act, parties: tuple[str, ...]) -> list[Event]:
+def pay(command: ReceivePayment, state: Deal, act: Act) -> list[Event]:
     """Record a payment on a won deal, in the deal's currency, once."""
     won = state.steps.get(Step.WON)
     if not isinstance(won, DealWon):
+        _still_open(Step.LOST, command.deal, state)
         raise Refused(
             "deal-not-won",
             f"Only a won deal can be paid. Deal {command.deal} is not won.",
-            "Record the win first (WinDeal).",
+            "Record the win (WinDeal).",
+            awaits=Awaited(AwaitedKind.WIN, command.deal, f"the win of deal {command.deal}"),
         )
-    _positive(command.amount)
     if command.amount.currency != won.annual_contract_value.currency:
         raise Refused(
             "other-currency",
@@ -419,7 +450,6 @@ def pay(command: ReceivePayment, state: Deal, act: Act, parties: tuple[str, ...]
             "Give the payment in the deal's currency.",
         )
     collected_by = command.collected_by or act.party
-    check_parties([collected_by], parties)
     existing = state.payments.get(command.payment)
     event = PaymentReceived(
         deal=command.deal,
@@ -439,45 +469,91 @@ def refund(command: IssueRefund, state: Deal) -> list[Event]:
     """Record a refund of at most what was paid, each refund once."""
     paid = state.payments.get(command.payment)
     if paid is None:
+        _still_open(Step.LOST, command.deal, state)
         raise Refused(
             "no-such-payment",
             f"Only a recorded payment can be refunded. Deal {command.deal} has no payment "
             f"{command.payment}.",
-            "Use the identifier of the payment that is refunded.",
+            "Record the payment (ReceivePayment), or use the identifier of a recorded one.",
+            awaits=Awaited(
+                AwaitedKind.PAYMENT,
+                command.payment,
+                f"payment {command.payment} of deal {command.deal}",
+            ),
         )
     event = RefundIssued.of(command)
     existing = state.refunds.get(command.refund)
     if existing is not None:
         return recorded_once(event, existing, f"Refund {command.refund} of deal {command.deal}")
-    _positive(command.amount)
-    given_back = sum(
-        (
-            each.amount.amount
-            for name, each in state.refunds.items()
-            if each.payment == command.payment and name not in state.won_back
-        ),
-        Decimal(0),
+    _check_left(command, paid, state)
+    return [event]
+
+
+def _check_left(command: IssueRefund, paid: PaymentReceived, state: Deal) -> None:
+    """Raise `Refused` if a refund exceeds what is left of its payment.
+
+    It waits if it would fit once the open chargebacks of the payment are reversed.
+    """
+    given_back = [
+        each
+        for name, each in state.refunds.items()
+        if each.payment == command.payment and name not in state.won_back
+    ]
+    left = paid.amount.amount - _sum(given_back)
+    same = command.amount.currency == paid.amount.currency
+    if same and command.amount.amount <= left:
+        return
+    detail = (
+        f"A refund cannot exceed what is left of its payment. The refund is {command.amount}; "
+        f"{plain(left)} {paid.amount.currency} is left of payment {command.payment}."
     )
-    left = paid.amount.amount - given_back
-    if command.amount.currency != paid.amount.currency or command.amount.amount > left:
+    chargebacks = [each for each in given_back if each.kind == "chargeback"]
+    if chargebacks and same and command.amount.amount <= left + _sum(chargebacks):
+        name = chargebacks[0].refund
         raise Refused(
             "refund-exceeds-payment",
-            f"A refund cannot exceed what is left of its payment. The refund is {command.amount}; "
-            f"{plain(left)} {paid.amount.currency} is left of payment {command.payment}.",
-            "Refund at most what is left, in the payment's currency.",
+            detail,
+            "Record that the chargeback was reversed (ReverseChargeback), or refund at most what "
+            "is left.",
+            awaits=Awaited(
+                AwaitedKind.REVERSAL,
+                name,
+                f"the reversal of chargeback {name} of deal {command.deal}",
+            ),
         )
-    return [event]
+    raise Refused(
+        "refund-exceeds-payment",
+        detail,
+        "Refund at most what is left, in the payment's currency.",
+    )
+
+
+def _sum(refunds: Iterable[RefundIssued]) -> Decimal:
+    return sum((each.amount.amount for each in refunds), Decimal(0))
 
 
 def win_back(command: ReverseChargeback, state: Deal) -> list[Event]:
     """Record once that a chargeback was reversed."""
     lost = state.refunds.get(command.refund)
-    if lost is None or lost.kind != "chargeback":
+    if lost is None:
+        _still_open(Step.LOST, command.deal, state)
         raise Refused(
             "no-such-chargeback",
             f"Only a recorded chargeback can be reversed. Deal {command.deal} has no chargeback "
             f"{command.refund}.",
-            "Use the identifier of a chargeback. A refund cannot be reversed.",
+            "Record the chargeback (IssueRefund), or use the identifier of a recorded one.",
+            awaits=Awaited(
+                AwaitedKind.CHARGEBACK,
+                command.refund,
+                f"chargeback {command.refund} of deal {command.deal}",
+            ),
+        )
+    if lost.kind != "chargeback":
+        raise Refused(
+            "not-a-chargeback",
+            f"Only a chargeback can be reversed. {command.refund} of deal {command.deal} is a "
+            "refund.",
+            "Use the identifier of a chargeback.",
         )
     event = ChargebackReversed.of(command, payment=lost.payment, amount=lost.amount)
     return recorded_once(

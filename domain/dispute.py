@@ -16,7 +16,18 @@ from domain.bilateral import (
     BilateralProposed,
 )
 from domain.execution import IssueCause
-from domain.kernel import AFTER_KICKOFF, Act, Command, Event, NotNow, Refused, Value, recorded_once
+from domain.kernel import (
+    AFTER_KICKOFF,
+    Act,
+    Awaited,
+    AwaitedKind,
+    Command,
+    Event,
+    NotNow,
+    Refused,
+    Value,
+    recorded_once,
+)
 from domain.values import Money, PersonName, Ref, Text
 
 
@@ -181,7 +192,8 @@ def decide(command: DisputeCommand, state: Dispute, act: Act) -> list[Event]:
         raise Refused(
             "no-such-dispute",
             f"A dispute begins when a party opens it. No dispute {command.dispute} was opened.",
-            "Open the dispute first (OpenDispute).",
+            "Open the dispute (OpenDispute).",
+            awaits=Awaited(AwaitedKind.DISPUTE, command.dispute, f"dispute {command.dispute}"),
         )
     match command:
         case SubmitEvidence():

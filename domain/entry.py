@@ -9,7 +9,17 @@ from decimal import Decimal
 from typing import assert_never
 
 from domain.agreement import Agreed
-from domain.kernel import AFTER_KICKOFF, Act, Command, Event, Refused, once, recorded_once
+from domain.kernel import (
+    AFTER_KICKOFF,
+    Act,
+    Awaited,
+    AwaitedKind,
+    Command,
+    Event,
+    Refused,
+    once,
+    recorded_once,
+)
 from domain.terms import CostShare, Penalty, RevenueSplit, check_parties
 from domain.values import Money, Ref, Slug, Text, plain
 
@@ -202,12 +212,9 @@ def _check(
     agreed: Agreed,
 ) -> None:
     check_parties([party], agreed.parties)
-    if amount.amount <= 0:
-        raise Refused(
-            "amount-not-positive",
-            f"An amount must be above zero. The amount is {amount}.",
-            "Give an amount above zero. To take an entry back, reverse it (ReverseEntry).",
-        )
+    _check_positive(
+        amount, "Give an amount above zero. To take an entry back, reverse it (ReverseEntry)."
+    )
     if under is not None and under not in agreed.investments:
         raise Refused(
             "nothing-agreed",
@@ -218,6 +225,15 @@ def _check(
         )
     if under is None and not shared:
         raise _nothing_agreed("shares this", agreed)
+
+
+def _check_positive(amount: Money, hint: str) -> None:
+    if amount.amount <= 0:
+        raise Refused(
+            "amount-not-positive",
+            f"An amount must be above zero. The amount is {amount}.",
+            hint,
+        )
 
 
 def _nothing_agreed(what: str, agreed: Agreed) -> Refused:
@@ -231,11 +247,15 @@ def _nothing_agreed(what: str, agreed: Agreed) -> Refused:
 
 def reverse(command: ReverseEntry, state: Entry) -> list[Event]:
     """Reverse at most what is left of an entry, each reversal once."""
+    _check_positive(
+        command.amount, "Reverse an amount above zero, at most what is left of the entry."
+    )
     if state.recorded is None:
         raise Refused(
             "no-such-entry",
             f"Only a recorded entry can be reversed. There is no entry {command.entry}.",
-            "Use the identifier of the entry to reverse.",
+            "Record the entry, or use the identifier of a recorded one.",
+            awaits=Awaited(AwaitedKind.ENTRY, command.entry, f"entry {command.entry}"),
         )
     event = EntryReversed.of(command)
     existing = state.reversals.get(command.reversal)
@@ -248,7 +268,7 @@ def _check_left(command: ReverseEntry, recorded: Money, state: Entry) -> None:
     reversed_ = sum((each.amount.amount for each in state.reversals.values()), Decimal(0))
     left = recorded.amount - reversed_
     same = command.amount.currency == recorded.currency
-    if not same or not 0 < command.amount.amount <= left:
+    if not same or command.amount.amount > left:
         raise Refused(
             "reversal-exceeds-entry",
             "A reversal cannot exceed what is left of its entry. The reversal is "

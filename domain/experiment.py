@@ -25,6 +25,8 @@ from domain.formation import EvidenceAttached
 from domain.kernel import (
     UNTIL_EXIT,
     Act,
+    Awaited,
+    AwaitedKind,
     Command,
     Event,
     NotNow,
@@ -367,6 +369,7 @@ def observe(command: ObserveVariant, state: Experiment, act: Act) -> list[Event]
 
 def correct(command: CorrectObservation, state: Experiment) -> list[Event]:
     """Correct an observation. That is allowed after the conclusion, too (C19)."""
+    _check(command.trials, command.successes)
     existing = state.observations.get(command.observation)
     if existing is None:
         raise Unknown(
@@ -376,8 +379,12 @@ def correct(command: CorrectObservation, state: Experiment) -> list[Event]:
             "Report the observation (ObserveVariant).",
             named=command.observation,
             known=list(state.observations),
+            awaits=Awaited(
+                AwaitedKind.OBSERVATION,
+                command.observation,
+                f"observation {command.observation} of experiment {command.experiment}",
+            ),
         )
-    _check(command.trials, command.successes)
     if (existing.trials, existing.successes) == (command.trials, command.successes):
         return []
     return [ObservationCorrected.of(command)]

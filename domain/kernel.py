@@ -43,18 +43,54 @@ class Act(NamedTuple):
     recorded_at: datetime
 
 
+class AwaitedKind(StrEnum):
+    """What an event can wait for: something that it names and that is not on record yet."""
+
+    REFERRAL = "referral"
+    OPPORTUNITY = "opportunity"
+    WIN = "win"
+    PAYMENT = "payment"
+    CHARGEBACK = "chargeback"
+    REVERSAL = "reversal"
+    DISPUTE = "dispute"
+    ENTRY = "entry"
+    FIGURE = "figure"
+    OBSERVATION = "observation"
+
+
+class Awaited(NamedTuple):
+    """What an event waits for: its kind, its id, and both in words (`the win of deal D-1`)."""
+
+    kind: AwaitedKind
+    id: str
+    words: str
+
+
 class Refused(Exception):
     """A command was refused by a rule.
 
     `detail` says what is not allowed, then the facts of this case. `hint` says what to do. `facts`
     repeats the values for programs; ``field`` names the field of the command that is wrong.
+
+    `awaits` is set if the only fault is that something which the command names is not on record
+    yet. That is always recorded in the stream that decides the command, so the command can wait
+    for the next events of that stream.
     """
 
-    def __init__(self, rule: str, detail: str, hint: str, **facts: Any) -> None:  # noqa: ANN401
+    def __init__(
+        self,
+        rule: str,
+        detail: str,
+        hint: str,
+        *,
+        awaits: Awaited | None = None,
+        **facts: Any,  # noqa: ANN401 - any values
+    ) -> None:
         super().__init__(f"{rule}: {detail} {hint}")
         self.rule = rule
         self.detail = detail
         self.hint = hint
+        self.awaits = awaits
         self.facts = facts
 
 

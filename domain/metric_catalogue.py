@@ -291,7 +291,7 @@ def known(name: str, field: str = "") -> Metric:
             "ReportMetric)."
             if near
             else "Use a metric of the catalogue (see the schema of ReportMetric).",
-            **({"field": field} if field else {}),
+            field=field,
         )
     return metric
 

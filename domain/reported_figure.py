@@ -6,7 +6,17 @@ from typing import Annotated, assert_never
 from pydantic import Field
 
 from domain.calendar import Period, bounds
-from domain.kernel import AFTER_KICKOFF, Act, Command, Event, Refused, Stage, Value
+from domain.kernel import (
+    AFTER_KICKOFF,
+    Act,
+    Awaited,
+    AwaitedKind,
+    Command,
+    Event,
+    Refused,
+    Stage,
+    Value,
+)
 from domain.metric_catalogue import CATALOGUE, Adds, Metric, known
 from domain.values import Number, Slug, Text, plain
 
@@ -140,6 +150,12 @@ def correct(command: CorrectMetric, state: Reported) -> list[Event]:
             "Only a reported figure can be corrected. "
             f"{command.tool} reported no {command.metric} for {command.period}.",
             "Report the figure (ReportMetric).",
+            awaits=Awaited(
+                AwaitedKind.FIGURE,
+                command.substream().removeprefix("metric/"),
+                f"the figure of {command.tool} for {command.metric} in {command.period}"
+                + (f", segment {command.segment}" if command.segment else ""),
+            ),
         )
     return [] if state.figure == command.figure else [MetricCorrected.of(command)]
 

@@ -15,6 +15,7 @@ from infra.deciding import pseudonyms
 from infra.deciding.group_commit import GroupCommit
 from infra.deciding.scheduler import Scheduler
 from infra.deciding.service import Service, wall_clock
+from infra.deciding.waiting import WaitingLimits
 from infra.projecting import quarantine, rebuild
 from infra.projecting.follower import Follower
 from infra.projecting.runner import Runner
@@ -132,7 +133,7 @@ class Accord:
             follower=Follower(self.history, self.views, self.runner) if self.folds_views else None,
             scheduler=None
             if self.simulated
-            else Scheduler(self.views, self.service, writer, self.clock),
+            else Scheduler(self.history, self.views, self.service, writer, self.clock),
             # With a broker, `accord run notary` signs.
             sealer=Sealer(self.history, self.notary) if self.folds_views and self.notary else None,
         )
@@ -259,6 +260,9 @@ def bootstrap(settings: Settings, clock: Callable[[], datetime] = wall_clock) ->
             operator=operator,
             root_at=lambda name, size: Log(history, trees, name).root(size),
             views=views,
+            limits=WaitingLimits(
+                settings.waiting_days, settings.waiting_of_partnership, settings.waiting_of_source
+            ),
         )
         runner = Runner(history, views, PROJECTIONS, clock=clock)
         signer, broken_key = _signer(settings)

@@ -45,6 +45,15 @@ class Settings(BaseModel):
     sinks: Mapping[str, str] = {}
     """The address of each sink of alerts, by its kind, such as ``webhook``."""
 
+    waiting_days: int = Field(default=30, ge=1)
+    """How many days an event may wait for what it names, before it is refused."""
+
+    waiting_of_partnership: int = Field(default=1000, ge=1)
+    """The most events of one partnership that wait."""
+
+    waiting_of_source: int = Field(default=10_000, ge=1)
+    """The most events of one source that wait."""
+
     topics: str = "accord"
     """The prefix of topics, so that several installations can share a broker."""
 

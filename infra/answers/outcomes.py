@@ -1,10 +1,13 @@
 """What was decided about events: the answer of `accord ingest` and of ``POST /v1/events``."""
 
 from collections.abc import Iterable
+from typing import assert_never
 
+from domain.kernel import Awaited
 from infra.answers.question import Item, Result
 from infra.bootstrap import Accord
 from infra.deciding.batch import Outcome
+from infra.store.records import Key
 
 
 class RefusedEvent(Item):
@@ -24,6 +27,29 @@ class RefusedEvent(Item):
     """Where in the event the trouble is (RFC 6901), if it is at one place."""
 
 
+class WaitingFor(Item):
+    """What an event waits for: something that it names and that is not on record yet."""
+
+    kind: str
+    """`referral`, `opportunity`, `win`, `payment`, `chargeback`, `reversal`, `dispute`, `entry`,
+    `figure` or `observation`."""
+    id: str
+    """The identifier of what it waits for."""
+    detail: str
+    """The same in words, such as `the win of deal D-1`."""
+
+
+class WaitingEvent(Item):
+    """An event that waits. It is decided when what it waits for is recorded."""
+
+    source: str
+    """The service that sent it."""
+    id: str
+    """Its id there."""
+    waiting_for: WaitingFor
+    """What it waits for."""
+
+
 class SignedReceipt(Item):
     """The operator's receipt of an accepted event."""
 
@@ -36,22 +62,28 @@ class SignedReceipt(Item):
 
 
 class Report(Result):
-    """What was decided about many events. Every event that was not refused is recorded."""
+    """What was decided about many events: all but those refused or waiting are recorded."""
 
     accepted: int
     """How many events were accepted."""
     duplicates: int
     """Events that had been accepted before."""
+    waiting: tuple[WaitingEvent, ...] = ()
+    """Events that wait for what they name."""
     refused: tuple[RefusedEvent, ...]
     """The events that were refused."""
 
 
 class OutcomeCounts:
-    """Counts outcomes, and keeps those that were refused."""
+    """Counts outcomes, and keeps those that were refused or wait.
+
+    An event that waits is counted by its final outcome if a later one of the feed settles it.
+    """
 
     def __init__(self, outcomes: Iterable[Outcome] = ()) -> None:
         self.accepted = 0
         self.duplicates = 0
+        self.waiting: dict[Key, WaitingEvent] = {}
         self.refused: list[RefusedEvent] = []
         self.partnerships: dict[str, list[RefusedEvent]] = {}
         """The partnerships of the events, in the order of their first event, with refusals."""
@@ -60,16 +92,27 @@ class OutcomeCounts:
     def add(self, outcomes: Iterable[Outcome]) -> None:
         """Count outcomes."""
         for outcome in outcomes:
-            found = self.partnerships.setdefault(outcome.partnership, [])
-            match outcome.status:
-                case "accepted":
-                    self.accepted += 1
-                case "duplicate":
-                    self.duplicates += 1
-                case "refused":
-                    refused = RefusedEvent.model_validate(outcome.refusal())
-                    self.refused.append(refused)
-                    found.append(refused)
+            self._add(outcome)
+            for each in outcome.settled:
+                if self.waiting.pop((each.source, each.id), None):
+                    self._add(each)
+
+    def _add(self, outcome: Outcome) -> None:
+        found = self.partnerships.setdefault(outcome.partnership, [])
+        match outcome.status:
+            case "accepted":
+                self.accepted += 1
+            case "duplicate":
+                self.duplicates += 1
+            case "waiting":
+                waits = waiting_event(outcome)
+                self.waiting[outcome.source, outcome.id] = waits
+            case "refused":
+                refused = RefusedEvent.model_validate(outcome.refusal())
+                self.refused.append(refused)
+                found.append(refused)
+            case _:
+                assert_never(outcome.status)
 
     def report(self, accord: Accord) -> Report:
         """Return the counts and the refusals."""
@@ -77,5 +120,20 @@ class OutcomeCounts:
             simulated=accord.simulated,
             accepted=self.accepted,
             duplicates=self.duplicates,
+            waiting=tuple(self.waiting.values()),
             refused=tuple(self.refused),
         )
+
+
+def waiting_event(outcome: Outcome) -> WaitingEvent:
+    """Return the event of an outcome that waits."""
+    return WaitingEvent(
+        source=outcome.source, id=outcome.id, waiting_for=waiting_for(outcome.waiting_for)
+    )
+
+
+def waiting_for(awaited: Awaited | None) -> WaitingFor:
+    """Return what an event waits for. Raises `TypeError` for an event that does not wait."""
+    if awaited is None:
+        raise TypeError("this event does not wait")
+    return WaitingFor(kind=awaited.kind.value, id=awaited.id, detail=awaited.words)

@@ -1,11 +1,24 @@
-"""Which inputs were refused: each with its rule and a hint, kept so that it can be retried."""
+"""Which inputs were refused: each with its rule and a hint, kept so that it can be retried.
 
-from collections.abc import Iterator
+A refusal leaves the list when its input is accepted, or when an operator dismisses it.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Annotated
 
 from infra.answers import cursors
-from infra.answers.question import Item, Page, Paging, Panel, Parameter, Question
+from infra.answers.logs import NotFound
+from infra.answers.question import (
+    LONGEST_PAGE,
+    Item,
+    Page,
+    Paging,
+    Panel,
+    Parameter,
+    Question,
+    Result,
+)
 from infra.answers.text import Block, Line, Remark
 from infra.bootstrap import Accord
 from infra.store import records
@@ -18,7 +31,8 @@ class RefusedInput(Item):
     number: int
     """The number to retry it by."""
     state: RefusalState
-    """Whether it is open, was retried since, or was erased with a person's name."""
+    """Whether it is open, was resolved (its input was accepted since, or waits), was dismissed, or
+    was erased with a person's name."""
     source: str
     """The source of the event: the service that sent it."""
     id: str
@@ -39,6 +53,13 @@ class RefusedInput(Item):
     """When it arrived."""
     message: str
     """The input as it came."""
+    dismissed_by: str | None
+    """Who dismissed it."""
+    dismissed_at: datetime | None
+    """When it was dismissed."""
+
+
+RuleName = Annotated[str | None, Parameter("Only those that this rule refused.", "RULE")]
 
 
 class Refusals(Page[RefusedInput]):
@@ -47,17 +68,18 @@ class Refusals(Page[RefusedInput]):
 
 def ask(
     accord: Accord,
-    all: Annotated[bool, Parameter("Also those that were retried or erased.")] = False,  # noqa: FBT002 - passed by name
+    all: Annotated[bool, Parameter("Also those that were resolved, dismissed or erased.")] = False,  # noqa: FBT002 - passed by name
+    rule: RuleName = None,
     page: Paging = Paging(),  # noqa: B008 - frozen
 ) -> Refusals:
     """Return a page of refused inputs. Raises `NotFound` for a cursor of another question."""
-    after = 0 if page.after is None else cursors.read("rejected", page.after, int)[0]
-    found = accord.history.refusals(None if all else "open", after, page.limit + 1)
+    after = 0 if page.after is None else cursors.read("refusals", page.after, int)[0]
+    found = accord.history.refusals(None if all else "open", after, page.limit + 1, rule)
     shown = found[: page.limit]
     return Refusals(
         simulated=accord.simulated,
         items=tuple(map(_refusal, shown)),
-        next=cursors.written("rejected", shown[-1].number) if found[page.limit :] else None,
+        next=cursors.written("refusals", shown[-1].number) if found[page.limit :] else None,
     )
 
 
@@ -75,13 +97,16 @@ def _refusal(each: records.Refusal) -> RefusedInput:
         pointer=each.pointer,
         received_at=each.received_at,
         message=each.raw.decode(errors="replace"),
+        dismissed_by=each.dismissed_by,
+        dismissed_at=each.dismissed_at,
     )
 
 
 def text(found: Refusals) -> Iterator[Block]:
     """Yield each refused input with its number, its rule and its hint."""
     for each in found.items:
-        state = "" if each.state == "open" else f", {each.state}"
+        by = f" by {each.dismissed_by}" if each.dismissed_by else ""
+        state = "" if each.state == "open" else f", {each.state}{by}"
         at = f" at {each.pointer}" if each.pointer else ""
         what = f"{each.type or 'no type'} on {each.subject or 'no partnership'}"
         yield Line(f"{each.number}  {what}: {each.id} ({each.source or 'no source'}){state}")
@@ -90,11 +115,54 @@ def text(found: Refusals) -> Iterator[Block]:
     if not found.items:
         yield Remark("There are no refused inputs.")
     elif found.next is None:
-        yield Remark("Decide one again, unchanged: accord retry NUMBER.")
+        yield Remark("Decide one again: accord retry NUMBER. Close one: accord dismiss NUMBER.")
+
+
+# --- retrying and dismissing -------------------------------------------------------------------
+
+
+def chosen(
+    accord: Accord, number: int | None = None, rule: str | None = None
+) -> Iterator[Sequence[records.Refusal]]:
+    """Yield pages of refusals to retry or to dismiss: one by its number, else all open ones.
+
+    With a `rule`, only those that it refused. Raises `NotFound` for a number without a refusal that
+    can be retried.
+    """
+    if number is not None:
+        found = accord.history.refusal(number)
+        if found is None or found.state in {"resolved", "erased"}:
+            state = f"Refusal {number} is {found.state}." if found else f"No refusal is {number}."
+            raise NotFound(state, "List the open refusals, with their numbers.")
+        yield [found]
+        return
+    # Those that are refused again keep their numbers, so each is chosen once.
+    after = 0
+    while page := accord.history.refusals("open", after, LONGEST_PAGE, rule):
+        yield page
+        after = page[-1].number
+
+
+class Dismissed(Result):
+    """Refusals that were dismissed."""
+
+    numbers: tuple[int, ...]
+    """Their numbers. A refusal that was dismissed before is not among them."""
+
+
+def dismiss(accord: Accord, pages: Iterable[Sequence[records.Refusal]], by: str) -> Dismissed:
+    """Dismiss these refusals in the name of an operator; return which were dismissed."""
+    now = accord.clock()
+    numbers = [
+        number
+        for page in pages
+        for number in accord.history.dismiss([each.number for each in page], by, now)
+    ]
+    return Dismissed(simulated=accord.simulated, numbers=tuple(numbers))
 
 
 REFUSALS = Question(
-    "rejected",
+    "refusals",
     ask,
     text,
     path="/v1/refusals",

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from infra.answers.outcomes import WaitingFor, waiting_for
 from infra.answers.question import Item, Result
 from infra.answers.text import Block, Line
 from infra.bootstrap import Accord
@@ -20,7 +21,7 @@ class Validated(Item):
     id: str
     """The id that its source gave."""
     status: str
-    """`accepted`, `duplicate` or `refused`, as when it is sent."""
+    """`accepted`, `duplicate`, `waiting` or `refused`, as when it is sent."""
     count: int
     """How many events it would record."""
     rule: str | None
@@ -31,6 +32,8 @@ class Validated(Item):
     """What to do about it; null if nothing is wrong."""
     pointer: str | None
     """Where in the event the trouble is (RFC 6901), if it is at one place."""
+    waiting_for: WaitingFor | None
+    """What it would wait for; null if it would not wait."""
 
 
 class Validation(Result):
@@ -63,6 +66,7 @@ def _validated(index: int, outcome: Outcome) -> Validated:
         detail=outcome.detail,
         hint=outcome.hint,
         pointer=outcome.pointer,
+        waiting_for=outcome.waiting_for and waiting_for(outcome.waiting_for),
     )
 
 
@@ -70,6 +74,8 @@ def text(found: Validation) -> Iterator[Block]:
     """Yield a line for each event, with the reason and the hint where it is not accepted."""
     for each in found.items:
         yield Line(f"{each.status:<9} {each.id or '(no id)'} ({each.source or 'no source'})")
+        if each.waiting_for:
+            yield Line(f"waits for {each.waiting_for.detail}", indent=2)
         if each.rule:
             at = f" at {each.pointer}" if each.pointer else ""
             yield Line(f"{each.rule}{at}: {each.detail}", indent=2)

@@ -96,7 +96,7 @@ class SignedReceipts:
     def again(self, keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Note]:
         """Return the receipts of commands that were accepted at some time, by source and id."""
         found = self.history.results(keys) if keys else {}
-        given = [each for each in found.values() if each.refused is None and each.count]
+        given = [each for each in found.values() if each.count]
         return {
             (each.source, each.source_id): note
             for run in _runs(given)

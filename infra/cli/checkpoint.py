@@ -66,7 +66,7 @@ def timestamp(
     """
     from infra.audit import timestamps
     from infra.evidence.bundle import TIMESTAMP
-    from infra.store.records import Kept
+    from infra.store.records import Kept, Writes
     from infra.tlog.notes import Checkpoint
 
     trusted = timestamps.roots(roots.read_bytes())
@@ -76,7 +76,7 @@ def timestamp(
         answer = timestamps.fetch(authority, timestamps.request(text))
         at = timestamps.verify(answer, text, trusted)
         size = Checkpoint.read(text).size
-        accord.history.append([], kept=[Kept(TIMESTAMP, id, str(size), answer)])
+        accord.history.append([], Writes(kept=[Kept(TIMESTAMP, id, str(size), answer)]))
         found = Timestamped(simulated=accord.simulated, partnership=id, size=size, at=at)
     printing.result(found, _text, as_json=as_json)
 

@@ -114,8 +114,12 @@ def finish(report: R, text: Callable[[R], Iterable[Block]], *, as_json: bool) ->
 
 
 def text(report: Report) -> Iterator[Block]:
-    """Yield the counts, then each refusal with its rule and its hint."""
+    """Yield the counts, each event that waits, and each refusal with its rule and its hint."""
     yield Line(f"{counts(report)}.")
+    if report.waiting:
+        yield Line("waiting", "bold")
+        for each in report.waiting:
+            yield Line(f"{each.id} ({each.source}): {each.waiting_for.detail}", indent=2)
     if report.refused:
         yield Line("refused", "bold")
         yield from refusals(report.refused, indent=2)
@@ -124,6 +128,8 @@ def text(report: Report) -> Iterator[Block]:
 def counts(report: Report) -> str:
     """Return the counts in words."""
     shown = f"{report.accepted} accepted, {len(report.refused)} refused"
+    if report.waiting:
+        shown += f", {len(report.waiting)} waiting"
     return f"{shown}, {report.duplicates} duplicates" if report.duplicates else shown
 
 

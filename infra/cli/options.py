@@ -36,6 +36,13 @@ KAFKA = "ACCORD_KAFKA"
 TOPICS = "ACCORD_TOPICS"
 """The variable with the prefix of topics."""
 
+LIMITS = {
+    "waiting_days": "ACCORD_WAITING_DAYS",
+    "waiting_of_partnership": "ACCORD_WAITING_OF_PARTNERSHIP",
+    "waiting_of_source": "ACCORD_WAITING_OF_SOURCE",
+}
+"""The variables of the limits of waiting events, by the name of the setting."""
+
 SINK = "ACCORD_SINK_"
 """The beginning of the variables that have the addresses of sinks; the kind of sink follows."""
 
@@ -49,8 +56,10 @@ HOST = "127.0.0.1"
 COMMANDS = (
     "init",
     "ingest",
-    "rejected",
+    "waiting",
+    "refusals",
     "retry",
+    "dismiss",
     "schema",
     "metrics",
     "settle",
@@ -261,7 +270,17 @@ def settings(store: str, kafka: str | None = None) -> Settings:
             if name.startswith(SINK) and address
         },
         topics=os.environ.get(TOPICS) or Settings.model_fields["topics"].default,
+        **{name: _number(key) for name, key in LIMITS.items() if os.environ.get(key)},
     )
+
+
+def _number(variable: str) -> int:
+    import re
+
+    text = os.environ[variable]
+    if not re.fullmatch(r"[1-9][0-9]{0,8}", text):
+        raise typer.BadParameter(f"{variable} is {text!r}. Set it to a whole number above zero.")
+    return int(text)
 
 
 def _file(variable: str) -> Path | None:

@@ -30,7 +30,7 @@ def receipt(
         if note is None:
             raise NotFound(
                 f"No event was recorded from {id} of {source}.",
-                "List the refused inputs: accord rejected.",
+                "List the refused inputs: accord refusals.",
             )
         found = Receipt(simulated=accord.simulated, source=source, id=id, receipt=str(note))
     printing.result(found, lambda _: [Verbatim(found.receipt)], as_json=as_json)

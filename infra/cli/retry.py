@@ -1,28 +1,73 @@
-"""`accord retry`: decide a refused input again."""
+"""`accord retry` and `accord dismiss`: decide refused inputs again, or close their refusals."""
 
+from collections.abc import Iterator
+from getpass import getuser
 from typing import Annotated
 
 import typer
 
-from infra.answers.logs import NotFound
+from infra.answers import refusals
 from infra.answers.outcomes import OutcomeCounts
 from infra.answers.question import Panel
-from infra.cli import ingest
+from infra.answers.refusals import Dismissed
+from infra.answers.text import Block, Line
+from infra.cli import ingest, printing
 from infra.cli.options import REFUSES, Json, Store, app, opened
 from infra.settings import DEFAULT_STORE
+
+Number = Annotated[
+    int | None, typer.Argument(metavar="NUMBER", help="Its number in accord refusals.")
+]
+Rule = Annotated[
+    str | None,
+    typer.Option("--rule", metavar="RULE", help="All open refusals of this rule."),
+]
+All = Annotated[bool, typer.Option("--all", help="All open refusals.")]
+
+
+def _check(number: int | None, rule: str | None, every: bool) -> None:
+    if sum((number is not None, rule is not None, every)) != 1:
+        raise typer.BadParameter("Give one of these: NUMBER, --rule RULE or --all.")
 
 
 @app.command(rich_help_panel=Panel.INGEST.value, epilog=REFUSES)
 def retry(
-    number: Annotated[int, typer.Argument(metavar="NUMBER", help="Its number in accord rejected.")],
+    number: Number = None,
+    rule: Rule = None,
+    every: All = False,
     store: Store = DEFAULT_STORE,
     as_json: Json = False,
 ) -> None:
-    """Decide a refused input again, unchanged."""
+    """Decide refused inputs again, unchanged."""
+    _check(number, rule, every)
     with opened(store, as_json=as_json) as accord:
-        outcome = accord.service.retry(number)
-        if outcome is None:
-            raise NotFound(f"There is no refused input {number}.", "List them: accord rejected.")
+        tally = OutcomeCounts()
+        for page in refusals.chosen(accord, number, rule):
+            tally.add(accord.service.retry(page))
         accord.catch_up()
-        report = OutcomeCounts([outcome]).report(accord)
+        report = tally.report(accord)
     ingest.finish(report, ingest.text, as_json=as_json)
+
+
+@app.command(rich_help_panel=Panel.INGEST.value)
+def dismiss(
+    number: Number = None,
+    rule: Rule = None,
+    every: All = False,
+    by: Annotated[
+        str | None,
+        typer.Option("--by", metavar="NAME", help="Who dismisses; your user name by default."),
+    ] = None,
+    store: Store = DEFAULT_STORE,
+    as_json: Json = False,
+) -> None:
+    """Close refusals for good. Their inputs are kept, and may still be sent again."""
+    _check(number, rule, every)
+    with opened(store, as_json=as_json) as accord:
+        pages = refusals.chosen(accord, number, rule)
+        found = refusals.dismiss(accord, pages, by or getuser())
+    printing.result(found, _text, as_json=as_json)
+
+
+def _text(found: Dismissed) -> Iterator[Block]:
+    yield Line(f"{len(found.numbers)} dismissed.")

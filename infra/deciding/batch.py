@@ -1,16 +1,14 @@
 """What one transaction writes, and the outcome of each input that it decides."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Literal
+from dataclasses import dataclass, field, replace
+from typing import Literal, assert_never
 
-import orjson
-
-from domain.kernel import Refused
+from domain.kernel import Awaited
 from domain.recorded import Recorded
 from infra.deciding.intake import Input, Unreadable
-from infra.store.records import CommandResult, Kept, Key, Refusal
+from infra.deciding.waiting import WaitingInputs
+from infra.store.records import CommandResult, Kept, Key, Refusal, Writes
 
 QUARANTINED = "partnership-quarantined"
 """The rule of an input that is not decided, because the events that this needs cannot be folded."""
@@ -18,12 +16,13 @@ QUARANTINED = "partnership-quarantined"
 
 @dataclass(slots=True)
 class Outcome:
-    """The answer to one input. The store keeps it as a `CommandResult`.
+    """The answer to one input.
 
-    `first` is the index of its first event and `count` the number of its events.
+    `first` is the index of its first event and `count` the number of its events. One that waits has
+    what it waits for.
     """
 
-    status: Literal["accepted", "duplicate", "refused"]
+    status: Literal["accepted", "duplicate", "waiting", "refused"]
     source: str
     id: str
     partnership: str = ""
@@ -33,6 +32,9 @@ class Outcome:
     detail: str | None = None
     hint: str | None = None
     pointer: str | None = None
+    waiting_for: Awaited | None = None
+    settled: list["Outcome"] = field(default_factory=list)
+    """The outcomes of inputs that had waited and were decided because of this one."""
 
     def refusal(self) -> dict[str, str | None]:
         """Return the refusal: input, rule, reason, place and hint."""
@@ -51,16 +53,16 @@ class Outcome:
         return self.rule in {"conflict", QUARANTINED}
 
 
-def repeated(before: CommandResult) -> Outcome:
-    """Return the outcome of an input that was decided before."""
-    status: Literal["duplicate", "refused"] = "refused" if before.refused else "duplicate"
-    outcome = Outcome(
-        status, before.source, before.source_id, before.partnership, before.first, before.count
+def _repeated(before: CommandResult) -> Outcome:
+    """Return the outcome of an input that was accepted before."""
+    return Outcome(
+        "duplicate",
+        before.source,
+        before.source_id,
+        before.partnership,
+        before.first,
+        before.count,
     )
-    if before.refused:
-        for name, text in orjson.loads(before.refused).items():
-            setattr(outcome, name, text)
-    return outcome
 
 
 def unsettled(message: Input | Unreadable) -> Outcome:
@@ -76,108 +78,121 @@ def unsettled(message: Input | Unreadable) -> Outcome:
     )
 
 
-_NO_EVENT = -1
+@dataclass(slots=True)
+class _Answer:
+    """The outcome of one input of the batch, and the place of its first event in the batch."""
+
+    outcome: Outcome
+    start: int | None = None
 
 
 class Batch:
-    """The writes of one transaction: events, results, refusals, and data kept outside the log.
+    """The writes of one transaction: events, results, refusals, waiting inputs, and kept data.
 
-    `earlier` are the results that the store has of these inputs.
+    `accepted` are the results that the store has of these inputs.
     """
 
-    def __init__(self, earlier: Mapping[Key, CommandResult]) -> None:
+    def __init__(
+        self, accepted: Mapping[Key, CommandResult], waiting: WaitingInputs | None = None
+    ) -> None:
         self.events: list[Recorded] = []
-        self.results: list[CommandResult] = []
-        self.refusals: list[Refusal] = []
         self.kept: list[Kept] = []
-        self._results = dict(earlier)
-        # The place among `events` of the first event of each input of this batch.
+        self.waiting = waiting or WaitingInputs()
+        self._accepted = dict(accepted)
+        self._results: dict[Key, CommandResult] = {}
+        self._refusals: dict[Key, Refusal] = {}
         self._starts: dict[Key, int] = {}
-        self._outcomes: list[tuple[Outcome, int]] = []
+        self._answers: list[_Answer] = []
+        # The answers of inputs of this batch that are not final yet.
+        self._pending: dict[Key, list[_Answer]] = {}
+        # The answers to inputs that had waited in the store.
+        self._settled: list[_Answer] = []
 
-    @property
-    def empty(self) -> bool:
-        """Whether there is nothing to write."""
-        return not (self.events or self.results or self.refusals)
+    def writes(self) -> Writes:
+        """Return what is written besides events."""
+        return Writes(
+            list(self._results.values()),
+            list(self._refusals.values()),
+            self.kept,
+            self.waiting.changed,
+            self.waiting.settled,
+        )
 
     def result_of(self, message: Input | Unreadable) -> CommandResult | None:
-        """Return the result that an input of this identity has, in the store or in this batch."""
-        return self._results.get(message.identity)
+        """Return the result of an input that was accepted, in the store or in this batch."""
+        return self._accepted.get(message.identity)
+
+    def open(self, message: Input | Unreadable) -> None:
+        """Begin the answer to the next input of the batch."""
+        source, source_id = message.identity
+        answer = _Answer(Outcome("waiting", source, source_id, message.subject))
+        self._answers.append(answer)
+        self._pending.setdefault(message.identity, []).append(answer)
 
     def repeat(self, before: CommandResult) -> None:
-        """Answer an input as it was answered before."""
-        start = self._starts.get((before.source, before.source_id), _NO_EVENT)
-        self._outcomes.append((repeated(before), start))
+        """Answer an input as it was answered when it was accepted."""
+        key = before.source, before.source_id
+        self._answer(key, _repeated(before), self._starts.get(key))
 
     def accept(self, message: Input, start: int, count: int) -> None:
         """Answer that an input was accepted; its events begin at place `start` of the batch."""
-        source, source_id = message.identity
+        key = source, source_id = message.identity
         name = message.envelope.subject
-        outcome = Outcome("accepted", source, source_id, name, None, count)
-        result = CommandResult(source, source_id, message.fingerprint, None, name, None, count)
-        self._answer(outcome, result, start)
-
-    def refuse(
-        self,
-        message: Input | Unreadable,
-        refused: Refused,
-        received_at: datetime,
-        *,
-        keep: bool,
-        decided: bool,
-    ) -> None:
-        """Answer that an input was refused.
-
-        `keep` stores the refusal, so that the input can be corrected and retried. `decided` is
-        false where another input of this identity was accepted: its result stays.
-        """
-        refusal = _refusal(message, refused, received_at)
-        outcome = Outcome(
-            "refused",
-            refusal.source,
-            refusal.source_id,
-            message.subject,
-            rule=refusal.rule,
-            detail=refusal.detail,
-            hint=refusal.hint,
-            pointer=refusal.pointer,
-        )
-        if keep:
-            self.refusals.append(refusal)
-        if not decided:
-            self._outcomes.append((outcome, _NO_EVENT))
-            return
-        result = CommandResult(*message.identity, message.attempt, refusal.words, message.subject)
-        self._answer(outcome, result, _NO_EVENT)
-
-    def _answer(self, outcome: Outcome, result: CommandResult, start: int) -> None:
-        key = result.source, result.source_id
-        self.results.append(result)
-        self._results[key] = result
+        result = CommandResult(source, source_id, message.fingerprint, name, None, count)
+        self._results[key] = self._accepted[key] = result
         self._starts[key] = start
-        self._outcomes.append((outcome, start))
+        self._refusals.pop(key, None)
+        self.waiting.remove(key)
+        self._answer(key, Outcome("accepted", source, source_id, name, None, count), start)
+
+    def wait(self, message: Input, awaits: Awaited) -> None:
+        """Answer that an input waits; it is among the waiting inputs."""
+        key = message.identity
+        self._refusals.pop(key, None)
+        for each in self._pending.get(key, ()):
+            each.outcome.waiting_for = awaits
+
+    def refuse(self, refusal: Refusal) -> None:
+        """Answer that an input was refused, and keep the refusal, so that it can be retried."""
+        key = refusal.source, refusal.source_id
+        # The sender of an input of this batch gets its refusal as the answer.
+        unsent = self.waiting.remove(key) and key not in self._pending
+        self._refusals[key] = replace(refusal, unsent=unsent)
+        why = refusal.rule, refusal.detail, refusal.hint, refusal.pointer
+        self._answer(key, Outcome("refused", *key, refusal.subject or "", None, 0, *why), None)
+
+    def _answer(self, key: Key, outcome: Outcome, start: int | None) -> None:
+        pending = self._pending.pop(key, None)
+        if pending is None:
+            self._settle(_Answer(outcome, start))
+            return
+        first, *others = pending
+        first.outcome, first.start = outcome, start
+        for each in others:
+            each.outcome, each.start = _again(outcome), start
+
+    def _settle(self, answer: _Answer) -> None:
+        self._settled.append(answer)
+        if self._answers:
+            self._answers[-1].outcome.settled.append(answer.outcome)
 
     def outcomes(self, placed: list[Recorded]) -> list[Outcome]:
         """Return the outcomes in the order of the inputs; `placed` are the events as appended."""
-        for outcome, start in self._outcomes:
-            if outcome.count and start != _NO_EVENT:
-                outcome.first = placed[start].index
-        return [outcome for outcome, _ in self._outcomes]
+        for each in (*self._answers, *self._settled):
+            if each.outcome.count and each.start is not None:
+                each.outcome.first = placed[each.start].index
+        return [each.outcome for each in self._answers]
 
 
-def _refusal(message: Input | Unreadable, refused: Refused, received_at: datetime) -> Refusal:
-    source, source_id = message.identity
-    # The domain names a field of its command, which is the event's data.
-    field = refused.facts.get("field")
-    return Refusal(
-        source,
-        source_id,
-        message.subject,
-        message.type,
-        refused.rule,
-        refused.detail,
-        refused.hint,
-        f"/data/{field}" if field else refused.facts.get("pointer"),
-        received_at,
-        message.raw,
-    )
+def _again(first: Outcome) -> Outcome:
+    """Return the outcome of an input that was sent twice, given that of the first."""
+    match first.status:
+        case "accepted":
+            status: Literal["accepted", "duplicate", "waiting", "refused"] = "duplicate"
+        case "duplicate" | "waiting" | "refused":
+            status = first.status
+        case _:
+            assert_never(first.status)
+    why = first.rule, first.detail, first.hint, first.pointer
+    about = first.source, first.id, first.partnership
+    return Outcome(status, *about, first.first, first.count, *why)

@@ -6,16 +6,18 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from domain import aggregates
+from domain.corrections import correcting
 from domain.deadlines import Deadline
-from domain.kernel import CLOCK_PARTY, Act, Event, Refused
+from domain.kernel import CLOCK_PARTY, Act, Awaited, Event, Refused
 from domain.partnership import PassTime
 from domain.values import instant
-from infra.deciding import admission, pseudonyms
+from infra.deciding import admission, intake, pseudonyms
 from infra.deciding.batch import QUARANTINED
 from infra.deciding.intake import Input, Unreadable
 from infra.deciding.pseudonyms import Pseudonymizer
 from infra.deciding.recording import EventCause, Recorder
-from infra.store.records import CommandResult, Conflict
+from infra.deciding.waiting import waited_too_long
+from infra.store.records import Conflict, Key, Refusal, Waiting
 from infra.tlog.codec import UnreadableEvent
 from projections.fold import FoldFailed
 
@@ -46,7 +48,10 @@ class DecisionContext:
 
 
 class Decider:
-    """Decides inputs one after another, each on the states that the ones before it left."""
+    """Decides inputs one after another, each on the states that the ones before it left.
+
+    An input that waits is decided again after each event of its stream, in the same batch.
+    """
 
     def __init__(self, context: DecisionContext, recorder: Recorder) -> None:
         self._context = context
@@ -54,28 +59,40 @@ class Decider:
         self._states = recorder.states
         self._batch = recorder.batch
         self._nonces = set(context.nonces)
+        self._taken: Key | None = None
+        """The identity of the input that is being decided because it was sent."""
 
-    def take(self, message: Input | Unreadable, *, keep: bool) -> None:
-        """Decide an input, unless it was decided before; `keep` stores a refusal for later."""
+    def take(self, message: Input | Unreadable) -> None:
+        """Decide an input, unless it was accepted before, and then what waited for it."""
+        self._batch.open(message)
         before = self._batch.result_of(message)
-        if before is not None and before.fingerprint == _compared(message, before):
+        if before is None:
+            self._taken = message.identity
+            start = len(self._batch.events)
+            self._decide(message)
+            if isinstance(message, Input) and len(self._batch.events) > start:
+                self._settle(message.stream)
+        elif before.fingerprint == message.fingerprint:
             self._batch.repeat(before)
-            return
-        if before is not None and before.refused is None:
-            self._refuse(message, _id_conflict(message), keep=keep, decided=False)
-            return
+        else:
+            self._refuse(message, _id_conflict(message))
+
+    def _decide(self, message: Input | Unreadable) -> None:
         try:
             self._accept(message)
         except Refused as refused:
-            self._refuse(message, refused, keep=keep, decided=True)
+            if refused.awaits is not None and isinstance(message, Input):
+                self._wait(message, refused, refused.awaits)
+            else:
+                self._refuse(message, refused)
         except Conflict:
             raise
         except (FoldFailed, UnreadableEvent) as failed:
-            self._refuse(message, _not_foldable(failed), keep=keep, decided=False)
+            self._refuse(message, _not_foldable(failed))
         except Exception:
             # A bug must neither stop the other inputs nor lose this one.
             log.exception("deciding %s failed", message.identity)
-            self._refuse(message, _internal_error(), keep=keep, decided=True)
+            self._refuse(message, _internal_error())
 
     def _accept(self, message: Input | Unreadable) -> None:
         if isinstance(message, Unreadable):
@@ -108,11 +125,55 @@ class Decider:
             self._nonces.add(admission.nonce_key(message.signed.payload))
         self._batch.accept(message, start, len(decided))
 
-    def _refuse(
-        self, message: Input | Unreadable, refused: Refused, *, keep: bool, decided: bool
-    ) -> None:
-        received_at = self._received_at(message)
-        self._batch.refuse(message, refused, received_at, keep=keep, decided=decided)
+    def _refuse(self, message: Input | Unreadable, refused: Refused) -> None:
+        waited = self._batch.waiting.get(message.identity)
+        received_at = waited.since if waited else self._received_at(message)
+        self._batch.refuse(_refusal(message, refused, received_at))
+
+    # --- waiting ---
+
+    def _wait(self, message: Input, refused: Refused, awaits: Awaited) -> None:
+        """Let an input wait for what it names, or refuse it if too many wait."""
+        waiting, now = self._batch.waiting, self._received_at(message)
+        waited = waiting.get(message.identity)
+        since = waited.since if waited and waited.until >= now else now
+        try:
+            waiting.add(
+                Waiting(
+                    *message.identity,
+                    message.subject,
+                    message.stream,
+                    self._states.version(message.stream),
+                    message.type,
+                    awaits.kind.value,
+                    awaits.id,
+                    awaits.words,
+                    since,
+                    waiting.until(since),
+                    message.raw,
+                ),
+                refused,
+            )
+        except Refused as too_many:
+            self._refuse(message, too_many)
+        else:
+            self._batch.wait(message, awaits)
+
+    def _settle(self, stream: str) -> None:
+        """Decide what waits for events of a stream, in order, until nothing more is recorded."""
+        recorded = -1
+        while recorded < len(self._batch.events):
+            recorded = len(self._batch.events)
+            for each in self._batch.waiting.of_stream(stream):
+                self._taken = None
+                self._decide(intake.read(each.raw))
+
+    def _end_waiting(self, name: str, now: datetime) -> None:
+        """Refuse the waiting inputs of a partnership whose days are over by `now`."""
+        for each in self._batch.waiting.overdue(name, now):
+            # One that is sent again just now is decided, not refused.
+            if each.key != self._taken:
+                self._batch.refuse(waited_too_long(each))
 
     # --- signatures ---
 
@@ -149,8 +210,9 @@ class Decider:
             return self._context.now
         fed = message.envelope.recordedtime
         last = self._states.ends[message.subject].recorded_at
-        if fed is None:
-            return max(message.envelope.time, last) if last else message.envelope.time
+        if fed is None or self._batch.waiting.get(message.identity):
+            sent = fed or message.envelope.time
+            return max(sent, last) if last else sent
         if last is not None and fed < last:
             raise Refused(
                 "recordedtime-runs-backwards",
@@ -173,8 +235,12 @@ class Decider:
         return max(known, default=None) or self.recorder.last_time() or self._context.now
 
     def pass_time(self, name: str, now: datetime | None = None) -> None:
-        """Record each of a partnership's deadlines that has passed by `now`, in order (C20)."""
+        """Record each of a partnership's deadlines that has passed by `now`, in order (C20).
+
+        Inputs that have waited for too long by then are refused.
+        """
         now = now or self._context.now
+        self._end_waiting(name, now)
         while deadline := aggregates.next_due(self._states.partnership(name).deadlines, now):
             self._pass(name, deadline, deadline.due if self._context.simulated else now)
 
@@ -209,12 +275,23 @@ def _cause_of(message: Input) -> EventCause:
     )
 
 
-def _compared(message: Input | Unreadable, before: CommandResult) -> bytes:
-    """Return the fingerprint to compare: the event's if it was accepted, else the attempt's."""
-    return message.attempt if before.refused else message.fingerprint
-
-
 # --- refusals ----------------------------------------------------------------------------------
+
+
+def _refusal(message: Input | Unreadable, refused: Refused, received_at: datetime) -> Refusal:
+    # The domain names a field of its command, which is the event's data.
+    field = refused.facts.get("field")
+    return Refusal(
+        *message.identity,
+        message.subject,
+        message.type,
+        refused.rule,
+        refused.detail,
+        refused.hint,
+        f"/data/{field}" if field else refused.facts.get("pointer"),
+        received_at,
+        message.raw,
+    )
 
 
 def _check_ordinary(message: Input) -> None:
@@ -239,10 +316,20 @@ def _id_conflict(message: Input | Unreadable) -> Refused:
     source, source_id = message.identity
     return Refused(
         "id-conflict",
-        f"{source} sent {source_id} before, with other content.",
-        "Give each event its own id. The first event stays recorded.",
+        f"{source} sent {source_id} before, with other content. The first event stays recorded.",
+        f"Give each event its own id. {_how_to_correct(message)}",
         pointer="/id",
     )
+
+
+def _how_to_correct(message: Input | Unreadable) -> str:
+    if not isinstance(message, Input):
+        return "A correction is an event with an id of its own, too."
+    sent = type(message.envelope.data)
+    corrects = correcting(sent)
+    if corrects is None:
+        return f"No command corrects a recorded {sent.__name__}."
+    return f"To correct what was recorded, send {corrects.__name__} with another id."
 
 
 def _reserved_source(source: str) -> Refused:
@@ -267,5 +354,5 @@ def _internal_error() -> Refused:
     return Refused(
         "internal-error",
         "A bug in Accord prevented the decision.",
-        "The input is stored. Retry it after an upgrade (accord retry).",
+        "The input is stored. Retry it after an upgrade, or send it again.",
     )

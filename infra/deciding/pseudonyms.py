@@ -12,6 +12,7 @@ import re
 import secrets
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cache
 from hashlib import sha256
@@ -22,7 +23,8 @@ import orjson
 from domain.kernel import Refused, Value
 from domain.recorded import Recorded
 from domain.values import Personal
-from infra.store.records import History, Kept, Refusal
+from infra.deciding.waiting import named_erased_person
+from infra.store.records import Conflict, History, Kept, Refusal, Writes
 from infra.tlog.codec import canonical
 
 V = TypeVar("V", bound=Value)
@@ -229,9 +231,18 @@ def _forget(history: History, partnership: str, commitment: str) -> None:
     spoken = re.compile(rf"(?<!\w)(?:{written})(?!\w)")
     commands = history.kept(COMMAND, partnership).items()
     history.forget(COMMAND, partnership, [key for key, body in commands if _says(spoken, body)])
+    _refuse_waiting(history, partnership, spoken)
     history.redact([_redacted(each) for each in _refusals(history) if _says(spoken, each.raw)])
     # Last, because an interrupted run finds the name by it.
     history.forget(PERSON, partnership, [commitment])
+
+
+def _refuse_waiting(history: History, partnership: str, spoken: re.Pattern[str]) -> None:
+    """Refuse the waiting inputs that say a name that is erased; the refusals are redacted next."""
+    for each in history.waiting([partnership]):
+        if _says(spoken, each.raw):
+            with suppress(Conflict):  # It was decided meanwhile.
+                history.append([], Writes(refusals=[named_erased_person(each)], settled=[each.key]))
 
 
 def _refusals(history: History) -> Iterator[Refusal]:

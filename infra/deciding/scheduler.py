@@ -8,24 +8,26 @@ from domain.values import instant
 from infra.deciding.group_commit import GroupCommit
 from infra.deciding.service import Service
 from infra.running.periodic_task import PeriodicTask
-from infra.store.records import Views
+from infra.store.records import History, Views
 from projections import DEADLINES
 
 
 class Scheduler(PeriodicTask):
-    """Records deadlines as they pass.
+    """Records deadlines as they pass, and refuses inputs that have waited for too long.
 
     The views list what is due, so after a restart it finds what passed in between.
     """
 
     def __init__(
         self,
+        history: History,
         views: Views,
         service: Service,
         writer: GroupCommit,
         clock: Callable[[], datetime],
     ) -> None:
         super().__init__("accord-scheduler", self.check)
+        self._history = history
         self._views = views
         self._service = service
         self._writer = writer
@@ -33,8 +35,10 @@ class Scheduler(PeriodicTask):
 
     def check(self) -> int:
         """Record every deadline that has passed by now; return how many events that made."""
-        due = self._views.due(DEADLINES.name, instant(self._clock()))
+        now = self._clock()
+        due = [*self._views.due(DEADLINES.name, instant(now)), *self._history.overdue(now)]
         # One partnership at a time, so that senders get their turns after a long stop.
         return sum(
-            self._writer.call(partial(self._service.pass_time, name)).result() for name in due
+            self._writer.call(partial(self._service.pass_time, name)).result()
+            for name in dict.fromkeys(due)
         )

@@ -1,11 +1,11 @@
 """The one place where commands are decided: load, decide, append, however they arrived.
 
-Many inputs share one transaction. It writes the events, a result for each input (so that the same
-input again returns its first outcome), and the refusals. Writers race: the second one finds a
-conflict and decides again.
+Many inputs share one transaction. It writes the events, a result for each accepted input (so that
+the same input again returns its first outcome), the refusals, and the inputs that wait. Writers
+race: the second one finds a conflict and decides again.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 
@@ -20,8 +20,17 @@ from infra.deciding.logs import Logs, RootAt
 from infra.deciding.pseudonyms import SaltSource
 from infra.deciding.recording import Recorder
 from infra.deciding.states import States
+from infra.deciding.waiting import DEFAULT_LIMITS, WaitingInputs, WaitingLimits
 from infra.settings import OPERATOR
-from infra.store.records import CommandResult, Conflict, History, Key, Views
+from infra.store.records import (
+    CommandResult,
+    Conflict,
+    History,
+    Key,
+    Refusal,
+    Views,
+    Waiting,
+)
 
 ATTEMPTS = 8
 """How often a batch that lost a race is decided again, before its inputs are tried one by one."""
@@ -51,11 +60,13 @@ class Service:
         operator: str = OPERATOR,
         root_at: RootAt | None = None,
         views: Views | None = None,
+        limits: WaitingLimits = DEFAULT_LIMITS,
     ) -> None:
         self._history = history
         self._clock = clock
         self._simulated = simulated
         self._operator = operator
+        self._limits = limits
         self._loader = Loader(history, salts)
         self._logs = Logs(history, views, root_at)
         self._anew: Callable[[], Service] = partial(
@@ -67,6 +78,7 @@ class Service:
             operator=operator,
             root_at=root_at,
             views=views,
+            limits=limits,
         )
 
     def handle(self, raws: Sequence[bytes]) -> list[Outcome]:
@@ -92,7 +104,10 @@ class Service:
         return outcome
 
     def pass_time(self, partnership: str) -> int:
-        """Record every deadline of a partnership that has passed; return how many events."""
+        """Record every deadline of a partnership that has passed; return how many events.
+
+        Inputs that have waited for too long are refused.
+        """
         return self._append_own(partnership, lambda decider: decider.pass_time(partnership))
 
     def record_own(self, partnership: str, actor: str, event: Event) -> None:
@@ -109,54 +124,48 @@ class Service:
         """Delete the names of people whose erasure is recorded, in case a run was interrupted."""
         pseudonyms.forget(self._history)
 
-    def retry(self, number: int) -> Outcome | None:
-        """Decide a refused input again; None if the number is unknown."""
-        refusal = self._history.refusal(number)
-        if refusal is None or refusal.state == "erased":
-            return None
-        (outcome,) = self._commit([intake.read(refusal.raw)], again=True)
-        if outcome.status != "refused":
-            self._history.mark_retried(number)
-        return outcome
+    def retry(self, refusals: Sequence[Refusal]) -> list[Outcome]:
+        """Decide refused inputs again; return their outcomes in order."""
+        return self.handle([each.raw for each in refusals])
 
     # --- load, decide, append ---
 
-    def _commit(
-        self, inputs: Sequence[Input | Unreadable], *, again: bool = False, own: bool = False
-    ) -> list[Outcome]:
+    def _commit(self, inputs: Sequence[Input | Unreadable], *, own: bool = False) -> list[Outcome]:
         for _ in range(ATTEMPTS):
-            outcomes = self._try(inputs, again=again, own=own)
+            outcomes = self._try(inputs, own=own)
             if outcomes is not None:
                 return outcomes
         if len(inputs) > 1:
-            return [
-                outcome for each in inputs for outcome in self._commit([each], again=again, own=own)
-            ]
+            return [outcome for each in inputs for outcome in self._commit([each], own=own)]
         return [unsettled(each) for each in inputs]
 
-    def _try(
-        self, inputs: Sequence[Input | Unreadable], *, again: bool, own: bool
-    ) -> list[Outcome] | None:
-        """Decide and append these inputs; None if another writer was first."""
-        recorder = self._decided(inputs, again=again, own=own)
+    def _try(self, inputs: Sequence[Input | Unreadable], *, own: bool) -> list[Outcome] | None:
+        """Decide and append these inputs and what waited for them; None if another was first."""
+        recorder = self._decided(inputs, own=own)
         return None if recorder is None else self._append(recorder)
 
     def _decided(
-        self, inputs: Sequence[Input | Unreadable], *, again: bool = False, own: bool = False
+        self, inputs: Sequence[Input | Unreadable], *, own: bool = False
     ) -> Recorder | None:
-        """Decide these inputs; None if another writer was first."""
-        readable = [each for each in inputs if isinstance(each, Input)]
+        """Decide these inputs and what waited for them; None if another writer was first."""
+        sent = [each for each in inputs if isinstance(each, Input)]
+        waiting = self._history.waiting(dict.fromkeys(each.subject for each in sent))
+        readable = [*sent, *_decided_with(sent, waiting)]
         cited = (aggregates.rests_on(each.subject, each.envelope.data) for each in readable)
         states = self._loader.states(
             dict.fromkeys(each.subject for each in readable),
             [*(each.stream for each in readable), *filter(None, cited)],
         )
         decider = self._decider(
-            states, self._earlier(inputs, again=again), own=own, nonces=self._nonces(readable)
+            states,
+            waiting,
+            accepted=self._history.results(each.identity for each in inputs),
+            own=own,
+            nonces=self._nonces(readable),
         )
         try:
             for each in inputs:
-                decider.take(each, keep=not again)
+                decider.take(each)
         except Conflict:
             self._loader.forget(states.ends)
             return None
@@ -165,7 +174,8 @@ class Service:
     def _append_own(self, name: str, record: Callable[[Decider], None]) -> int:
         """Append events that no input caused; return how many, 0 if it lost every race."""
         for _ in range(ATTEMPTS):
-            decider = self._decider(self._loader.states([name], []), {})
+            waiting = self._history.waiting([name])
+            decider = self._decider(self._loader.states([name], []), waiting)
             try:
                 record(decider)
             except Conflict:
@@ -178,22 +188,19 @@ class Service:
     def _decider(
         self,
         states: States,
-        earlier: dict[Key, CommandResult],
+        waiting: Sequence[Waiting],
         *,
+        accepted: Mapping[Key, CommandResult] | None = None,
         own: bool = False,
         nonces: frozenset[str] = frozenset(),
     ) -> Decider:
         people, judged = self._loader.people(states), self._loader.judged(states)
-        recorder = Recorder(self._logs, Batch(earlier), states, people, judged)
+        batch = Batch(
+            accepted or {}, WaitingInputs(waiting, self._history.waiting_of, self._limits)
+        )
+        recorder = Recorder(self._logs, batch, states, people, judged)
         context = DecisionContext(self._clock(), self._operator, self._simulated, own, nonces)
         return Decider(context, recorder)
-
-    def _earlier(
-        self, inputs: Sequence[Input | Unreadable], *, again: bool
-    ) -> dict[Key, CommandResult]:
-        results = self._history.results(each.identity for each in inputs)
-        # A retry replaces a refusal; an accepted input stays accepted.
-        return {key: each for key, each in results.items() if not (again and each.refused)}
 
     def _nonces(self, inputs: Sequence[Input]) -> frozenset[str]:
         used: set[str] = set()
@@ -205,12 +212,10 @@ class Service:
 
     def _append(self, recorder: Recorder) -> list[Outcome] | None:
         batch, states = recorder.batch, recorder.states
-        placed = batch.events
-        if not batch.empty:
+        placed, writes = batch.events, batch.writes()
+        if placed or not writes.empty:
             try:
-                placed = self._history.append(
-                    batch.events, batch.results, batch.refusals, batch.kept
-                )
+                placed = self._history.append(batch.events, writes)
             except Conflict:
                 self._loader.forget(states.ends)
                 return None
@@ -218,3 +223,10 @@ class Service:
         if any(each.kind == pseudonyms.ERASING for each in batch.kept):
             self.forget()
         return batch.outcomes(placed)
+
+
+def _decided_with(sent: Sequence[Input], waiting: Sequence[Waiting]) -> list[Input]:
+    """Return the waiting inputs that the sent ones may let be decided."""
+    streams = {each.stream for each in sent}
+    read = (intake.read(each.raw) for each in waiting if each.stream in streams)
+    return [each for each in read if isinstance(each, Input)]

@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from infra.answers.question import Result
 from infra.answers.table import QUESTIONS
 from infra.bootstrap import Accord
-from infra.http import alerts, events, log, questions
+from infra.http import alerts, events, log, questions, refusals
 from infra.http.dependencies import Served, ServedHere, json
 from infra.http.openapi import DescribedApp, problem
 from infra.http.problems import Problem, handle_problems
@@ -81,6 +81,7 @@ def create_app(accord: Accord, workers: Workers, hosts: Sequence[str] = ("*",)) 
     headers = SAFETY | (IS_SIMULATED if accord.simulated else {})
     app.add_middleware(_WithHeaders, headers=headers)
     app.include_router(events.router)
+    app.include_router(refusals.router)
     app.include_router(alerts.router)
     app.include_router(log.router)
     app.include_router(questions.router(QUESTIONS))

@@ -42,9 +42,9 @@ def served(request: Request) -> Served:
     return found
 
 
-def json(body: BaseModel) -> Response:
+def json(body: BaseModel, status: int = 200) -> Response:
     """Return a model as a response."""
-    return Response(body.model_dump_json(), media_type="application/json")
+    return Response(body.model_dump_json(), status, media_type="application/json")
 
 
 ServedHere = Annotated[Served, Depends(served)]

@@ -4,12 +4,19 @@ import asyncio
 import logging
 from codecs import BOM_UTF8
 from collections.abc import Sequence
+from http import HTTPStatus
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Header, Request, Response
 from starlette.datastructures import Headers
 
-from infra.answers.outcomes import OutcomeCounts, Report, SignedReceipt
+from infra.answers.outcomes import (
+    OutcomeCounts,
+    Report,
+    SignedReceipt,
+    WaitingFor,
+    waiting_for,
+)
 from infra.answers.question import Item, Result
 from infra.answers.validation import Validation, validate
 from infra.deciding.batch import Outcome
@@ -59,8 +66,23 @@ class Decided(Result):
     deadline on. Null where this process has no signing key."""
 
 
+class Waits(Result):
+    """An event that waits. It is decided when what it waits for is recorded."""
+
+    status: Literal["waiting"]
+    """It is not decided yet."""
+    source: str
+    """The service that sent it."""
+    id: str
+    """Its id there."""
+    partnership: str
+    """The partnership that it is about."""
+    waiting_for: WaitingFor
+    """What it waits for."""
+
+
 class Decisions(Report):
-    """What was decided about many events. Every event that was not refused is recorded."""
+    """What was decided about many events: all but those refused or waiting are recorded."""
 
     receipts: tuple[SignedReceipt, ...]
     """Empty where this process has no signing key."""
@@ -71,15 +93,23 @@ class Decisions(Report):
     summary="Record events.",
     response_model=Decided | Decisions,
     openapi_extra=openapi.POST_EVENTS,
-    responses=openapi.POST_PROBLEMS,
+    responses={
+        HTTPStatus.ACCEPTED: {
+            "model": Waits | Decisions,
+            "description": "The event waits for what it names, or all events of the batch do.",
+        },
+        **openapi.POST_PROBLEMS,
+    },
 )
 async def post_events(request: Request, served: ServedHere) -> Response:
     """Record events.
 
     One event (structured or binary mode) is answered with its outcome; a batch or JSON lines
     with the counts of accepted events and duplicates, and each refused event with its rule and a
-    hint. The same event (by `source` and `id`) can be sent again at any time. A signed event comes
-    in a DSSE envelope. An accepted event has the operator's receipt.
+    hint. The same event (by `source` and `id`) can be sent again at any time. An event that names
+    something that is not on record yet waits for it, and is answered with 202, as is a batch of
+    such events. A signed event comes in a DSSE envelope. An accepted event has the operator's
+    receipt.
     """
     sent = await _messages(request)
     return await (_one(served, sent) if isinstance(sent, bytes) else _many(served, sent))
@@ -143,6 +173,16 @@ async def _one(served: Served, raw: bytes) -> Response:
     (outcome,) = await _decide(served, [raw])
     if outcome.status == "refused":
         raise refusal(outcome)
+    if outcome.status == "waiting":
+        waits = Waits(
+            simulated=served.accord.simulated,
+            status=outcome.status,
+            source=outcome.source,
+            id=outcome.id,
+            partnership=outcome.partnership,
+            waiting_for=waiting_for(outcome.waiting_for),
+        )
+        return json(waits, HTTPStatus.ACCEPTED)
     receipts = await _receipts(served, [outcome])
     return json(
         Decided(
@@ -165,7 +205,10 @@ async def _many(served: Served, raws: Sequence[bytes]) -> Response:
         outcomes = await _decide(served, raws[start : start + GATHERED])
         receipts += await _receipts(served, outcomes)
         tally.add(outcomes)
-    return json(Decisions(**dict(tally.report(served.accord)), receipts=tuple(receipts)))
+    decisions = Decisions(**dict(tally.report(served.accord)), receipts=tuple(receipts))
+    decided = decisions.accepted or decisions.duplicates or decisions.refused
+    all_wait = decisions.waiting and not decided
+    return json(decisions, HTTPStatus.ACCEPTED if all_wait else HTTPStatus.OK)
 
 
 async def _receipts(served: Served, outcomes: Sequence[Outcome]) -> list[SignedReceipt]:

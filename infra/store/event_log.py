@@ -10,13 +10,13 @@ from domain.recorded import Recorded
 from infra.store.mapper import EventMapper, PlacedEvent
 from infra.store.paging import by_index
 from infra.store.records import (
-    CommandResult,
+    NO_WRITES,
     Conflict,
     History,
-    Kept,
     Page,
     Refusal,
     Signal,
+    Writes,
     placed_at,
 )
 from infra.tlog.codec import UnreadableEvent
@@ -26,12 +26,7 @@ class EventRecorder(Protocol):
     """What an `EventLog` needs of a recorder."""
 
     def insert_events(
-        self,
-        stored_events: Sequence[StoredEvent],
-        *,
-        results: Sequence[CommandResult],
-        refusals: Sequence[Refusal],
-        kept: Sequence[Kept],
+        self, stored_events: Sequence[StoredEvent], *, writes: Writes
     ) -> Sequence[int] | None:
         """Append events and everything that `History.append` writes with them; return their ids."""
 
@@ -73,19 +68,11 @@ class EventLog(History):
     def subscribe(self, callback: Callable[[], None]) -> Callable[[], None]:
         return self._appended.subscribe(callback)
 
-    def append(
-        self,
-        events: Sequence[Recorded],
-        results: Sequence[CommandResult] = (),
-        refusals: Sequence[Refusal] = (),
-        kept: Sequence[Kept] = (),
-    ) -> list[Recorded]:
+    def append(self, events: Sequence[Recorded], writes: Writes = NO_WRITES) -> list[Recorded]:
         # The bytes are made before the lock is taken, so that others wait less.
         stored = list(map(self._mapper.to_stored_event, events))
         try:
-            ids = self._recorder.insert_events(
-                stored, results=results, refusals=refusals, kept=kept
-            )
+            ids = self._recorder.insert_events(stored, writes=writes)
         except IntegrityError as error:
             raise Conflict(f"another writer was first: {error}") from error
         self._appended.notify()

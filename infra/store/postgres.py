@@ -21,9 +21,13 @@ from infra.store.records import (
     Refusal,
     RefusalState,
     UnknownSchema,
+    Waiting,
 )
 from infra.tlog.cloudevents import Trace
 from infra.tlog.codec import utc
+
+_REFUSALS = """SELECT source, source_id, subject, type, rule, detail, hint, pointer, received_at,
+    raw, unsent, number, state, dismissed_by, dismissed_at FROM history.refusals"""
 
 # The key of partnership and index finds each next name, so the events between are not read.
 _NAMES = """WITH RECURSIVE names AS (
@@ -62,9 +66,20 @@ class PostgresStore(EventLog):
 
     # --- writing ---
 
-    def mark_retried(self, number: int) -> None:
+    def dismiss(self, numbers: Sequence[int], by: str, at: datetime) -> list[int]:
+        found = self.datastore.all(
+            """UPDATE history.refusals
+            SET state = 'dismissed', unsent = false, dismissed_by = %s, dismissed_at = %s
+            WHERE state = 'open' AND number = ANY(%s) RETURNING number""",
+            by,
+            utc(at),
+            list(numbers),
+        )
+        return sorted(number for (number,) in found)
+
+    def mark_sent(self, numbers: Sequence[int]) -> None:
         self.datastore.run(
-            "UPDATE history.refusals SET state = 'retried' WHERE number = %s", number
+            "UPDATE history.refusals SET unsent = false WHERE number = ANY(%s)", list(numbers)
         )
 
     def forget(self, kind: str, partnership: str, keys: Iterable[str]) -> None:
@@ -78,15 +93,10 @@ class PostgresStore(EventLog):
     def redact(self, refusals: Iterable[Refusal]) -> None:
         for r in refusals:
             self.datastore.run(
-                """WITH redacted AS (
-                    UPDATE history.refusals
-                    SET type = %s, detail = %s, hint = %s, pointer = %s, raw = %s, state = %s
-                    WHERE number = %s
-                )
-                UPDATE history.results SET refused = %s
-                WHERE source = %s AND source_id = %s AND refused IS NOT NULL""",
+                """UPDATE history.refusals
+                SET type = %s, detail = %s, hint = %s, pointer = %s, raw = %s, state = %s
+                WHERE number = %s""",
                 *(r.type, r.detail, r.hint, r.pointer, r.raw, r.state, r.number),
-                *(r.words, r.source, r.source_id),
             )
 
     def set_meta(self, key: str, value: str) -> None:
@@ -146,17 +156,59 @@ class PostgresStore(EventLog):
         return {(row[0], row[1]): CommandResult(*row) for row in found}
 
     def refusals(
-        self, state: RefusalState | None = "open", after: int = 0, limit: int = 100
+        self,
+        state: RefusalState | None = "open",
+        after: int = 0,
+        limit: int = 100,
+        rule: str | None = None,
     ) -> list[Refusal]:
         found = self.datastore.all(
-            """SELECT * FROM history.refusals
-            WHERE number > %s AND (%s::text IS NULL OR state = %s) ORDER BY number LIMIT %s""",
+            f"""{_REFUSALS} WHERE number > %s AND (%s::text IS NULL OR state = %s)
+            AND (%s::text IS NULL OR rule = %s) ORDER BY number LIMIT %s""",
             after,
             state,
             state,
+            rule,
+            rule,
             limit,
         )
         return [_refusal(row) for row in found]
+
+    def unsent(self, limit: int) -> list[Refusal]:
+        found = self.datastore.all(f"{_REFUSALS} WHERE unsent ORDER BY number LIMIT %s", limit)
+        return [_refusal(row) for row in found]
+
+    def waiting(self, partnerships: Iterable[str]) -> list[Waiting]:
+        found = self.datastore.all(
+            "SELECT * FROM history.waiting WHERE partnership = ANY(%s) ORDER BY number",
+            list(partnerships),
+        )
+        return [_waiting(row) for row in found]
+
+    def all_waiting(
+        self, after: int = 0, limit: int = 100, partnership: str | None = None
+    ) -> list[Waiting]:
+        found = self.datastore.all(
+            """SELECT * FROM history.waiting WHERE number > %s
+            AND (%s::text IS NULL OR partnership = %s) ORDER BY number LIMIT %s""",
+            after,
+            partnership,
+            partnership,
+            limit,
+        )
+        return [_waiting(row) for row in found]
+
+    def waiting_of(self, source: str) -> int:
+        found = self.datastore.one("SELECT count(*) FROM history.waiting WHERE source = %s", source)
+        return int(found[0]) if found else 0
+
+    def overdue(self, now: datetime) -> list[str]:
+        found = self.datastore.all(
+            """SELECT DISTINCT partnership FROM history.waiting WHERE until < %s
+            ORDER BY partnership""",
+            utc(now),
+        )
+        return [partnership for (partnership,) in found]
 
     def naming(self, types: Sequence[str], after: int) -> list[str]:
         found = self.datastore.all(
@@ -196,5 +248,13 @@ class PostgresStore(EventLog):
 
 
 def _refusal(row: Sequence[Any]) -> Refusal:
-    *before, received_at, raw, number, state = row
-    return Refusal(*[*before, utc(received_at), raw, number, state])
+    *before, received_at, raw, unsent, number, state, by, at = row
+    dismissed_at = at and utc(at)
+    values = [*before, utc(received_at), raw, unsent, number, state, by, dismissed_at]
+    return Refusal(*values)
+
+
+def _waiting(row: Sequence[Any]) -> Waiting:
+    *before, since, until, raw, number = row
+    values = [*before, utc(since), utc(until), raw, number]
+    return Waiting(*values)

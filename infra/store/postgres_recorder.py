@@ -10,7 +10,7 @@ from eventsourcing.postgres import PostgresApplicationRecorder
 from infra.store.log_reads import LogReads
 from infra.store.mapper import NewEvent, PlacedEvent, new_events
 from infra.store.postgres_datastore import Datastore, arrays, columns
-from infra.store.records import NOTHING, CommandResult, Kept, Key, Refusal
+from infra.store.records import NO_WRITES, NOTHING, CommandResult, Key, Refusal, Waiting, Writes
 from infra.tlog.codec import utc
 from infra.tlog.merkle import leaf_hash
 
@@ -18,10 +18,12 @@ CHANNEL = "history"
 """The channel on which Postgres notifies that events were appended."""
 
 _EVENT = ("text", "text", "int", "text", "timestamptz", "bytea", "bytea", "int")
-_RESULT = ("text", "text", "bytea", "text", "text", "int", "int")
-_REFUSAL = (*["text"] * 8, "timestamptz", "bytea")
+_RESULT = ("text", "text", "bytea", "text", "int", "int")
+_REFUSAL = (*["text"] * 8, "timestamptz", "bytea", "bool")
 _KEPT = ("text", "text", "text", "bytea")
-_ALL = arrays(*_EVENT, *_RESULT, *_REFUSAL, *_KEPT)
+_WAITING = (*["text"] * 4, "int", *["text"] * 4, "timestamptz", "timestamptz", "bytea")
+_SETTLED = ("text", "text")
+_ALL = arrays(*_EVENT, *_RESULT, *_REFUSAL, *_KEPT, *_WAITING, *_SETTLED)
 _APPEND = f"SELECT start, indexes FROM history.append({_ALL})"  # noqa: S608 - marks
 
 _SIZE = "SELECT coalesce(max(position), -1) + 1 FROM history.events"
@@ -49,9 +51,7 @@ class PostgresRecorder(LogReads, PostgresApplicationRecorder):
         self,
         stored_events: Sequence[StoredEvent],
         *,
-        results: Sequence[CommandResult] = (),
-        refusals: Sequence[Refusal] = (),
-        kept: Sequence[Kept] = (),
+        writes: Writes = NO_WRITES,
         **_: Any,  # noqa: ANN401 - the library's signature
     ) -> Sequence[int]:
         """Append events and everything that `History.append` writes with them; return their ids.
@@ -64,9 +64,11 @@ class PostgresRecorder(LogReads, PostgresApplicationRecorder):
         found = self._history.one(
             _APPEND,
             *columns(map(_event_values, events), len(_EVENT)),
-            *columns(_result_values(results, events), len(_RESULT)),
-            *columns(map(_refusal_values, refusals), len(_REFUSAL)),
-            *columns([(k.kind, k.partnership, k.key, k.body) for k in kept], len(_KEPT)),
+            *columns(_result_values(writes.results, events), len(_RESULT)),
+            *columns(map(_refusal_values, writes.refusals), len(_REFUSAL)),
+            *columns([(k.kind, k.partnership, k.key, k.body) for k in writes.kept], len(_KEPT)),
+            *columns(map(_waiting_values, writes.waiting), len(_WAITING)),
+            *columns(writes.settled, len(_SETTLED)),
         )
         start, indexes = found or (0, None)
         for event, index in zip(events, indexes or (), strict=True):
@@ -142,14 +144,18 @@ def _result_values(
     first: dict[Key, int] = {}
     for place, event in enumerate(events, 1):
         first.setdefault((event.recorded.source, event.recorded.source_id), place)
-    # An input that is refused and then corrected in one batch has two results; the later counts.
-    latest = {(r.source, r.source_id): r for r in results}
-    for key, r in latest.items():
-        yield (*key, r.fingerprint, r.refused, r.partnership, first.get(key), r.count)
+    for r in results:
+        key = r.source, r.source_id
+        yield (*key, r.fingerprint, r.partnership, first.get(key), r.count)
 
 
 def _refusal_values(r: Refusal) -> tuple[object, ...]:
     texts = (r.source, r.source_id, r.subject, r.type, r.rule, r.detail, r.hint, r.pointer)
     # A refused message can contain zero bytes, which text columns cannot; its raw bytes are stored.
     legible = (each and each.replace("\0", "\N{REPLACEMENT CHARACTER}") for each in texts)
-    return (*legible, utc(r.received_at), r.raw)
+    return (*legible, utc(r.received_at), r.raw, r.unsent)
+
+
+def _waiting_values(w: Waiting) -> tuple[object, ...]:
+    of = w.source, w.source_id, w.partnership, w.stream, w.version, w.type
+    return (*of, w.awaited_kind, w.awaited_id, w.awaited, utc(w.since), utc(w.until), w.raw)

@@ -44,30 +44,31 @@ class ReadOnlyStore(NoSuchStore):
 
 @dataclass(frozen=True, slots=True)
 class CommandResult:
-    """The stored outcome of one input, by its source and its id there.
+    """The stored outcome of an accepted input, by its source and its id there.
 
-    `refused` is the refusal as JSON, None if it was accepted. `first` is the index of its first
-    event in `partnership`, which the store fills in, and `count` the number of its events.
+    `first` is the index of its first event in `partnership`, which the store fills in, and `count`
+    the number of its events.
     """
 
     source: str
     source_id: str
     fingerprint: bytes
-    refused: str | None
     partnership: str
     first: int | None = None
     count: int = 0
 
 
-RefusalState = Literal["open", "retried", "erased"]
+RefusalState = Literal["open", "resolved", "dismissed", "erased"]
+"""`resolved` if the input was decided again and was accepted, or waits."""
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
     """A refused input, stored as it arrived (`raw`), so that it can be corrected and retried.
 
-    `pointer` is the place of the fault in the input (RFC 6901), if it is at one place. The store
-    assigns `number`.
+    `pointer` is the place of the fault in the input (RFC 6901), if it is at one place. `unsent` is
+    whether its sender still has to learn of it: it was told before that the input waits. The store
+    assigns `number`. An input has at most one open refusal, the latest.
     """
 
     source: str
@@ -80,15 +81,52 @@ class Refusal:
     pointer: str | None
     received_at: datetime
     raw: bytes
+    unsent: bool = False
     number: int = 0
     state: RefusalState = "open"
+    dismissed_by: str | None = None
+    dismissed_at: datetime | None = None
 
     @property
-    def words(self) -> str:
-        """Return the rule, the detail and the hint as JSON, as the result has them."""
-        why = {"rule": self.rule, "detail": self.detail, "hint": self.hint}
-        where = {} if self.pointer is None else {"pointer": self.pointer}
-        return orjson.dumps(why | where).decode()
+    def words(self) -> dict[str, str | None]:
+        """Return the input's identity, the rule, the detail, the hint and the place."""
+        return {
+            "source": self.source,
+            "id": self.source_id,
+            "rule": self.rule,
+            "detail": self.detail,
+            "hint": self.hint,
+            "pointer": self.pointer,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """An input that waits for something that it names and that is not on record yet.
+
+    `stream` decides it, and `version` is the version of that stream at which it was decided last.
+    `awaited_kind`, `awaited_id` and `awaited` (in words) say what it waits for. `until` is when its
+    days are over. The store assigns `number`, the order in which waiting inputs are decided.
+    """
+
+    source: str
+    source_id: str
+    partnership: str
+    stream: str
+    version: int
+    type: str
+    awaited_kind: str
+    awaited_id: str
+    awaited: str
+    since: datetime
+    until: datetime
+    raw: bytes
+    number: int = 0
+
+    @property
+    def key(self) -> Key:
+        """Return the identity of the input: its source and its id there."""
+        return self.source, self.source_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +150,30 @@ TRACE = "trace"
 def trace_key(event: Recorded) -> str:
     """Return the key under which the trace of an event is kept: its stream and its version."""
     return f"{event.stream}@{event.version}"
+
+
+@dataclass(frozen=True, slots=True)
+class Writes:
+    """What one transaction writes besides events.
+
+    `results` are those of accepted inputs, whose open refusals are then resolved, as are those of
+    inputs that wait. `waiting` inputs are added, or replaced where they waited already. `settled`
+    are the identities of inputs that wait no longer.
+    """
+
+    results: Sequence[CommandResult] = ()
+    refusals: Sequence[Refusal] = ()
+    kept: Sequence[Kept] = ()
+    waiting: Sequence[Waiting] = ()
+    settled: Sequence[Key] = ()
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to write."""
+        return not (self.results or self.refusals or self.kept or self.waiting or self.settled)
+
+
+NO_WRITES = Writes()
 
 
 @dataclass(frozen=True, slots=True)
@@ -376,21 +438,14 @@ class History(Protocol):
     Positions count all events and indexes those of a partnership, both from 0 without gaps.
     """
 
-    def append(
-        self,
-        events: Sequence[Recorded],
-        results: Sequence[CommandResult] = (),
-        refusals: Sequence[Refusal] = (),
-        kept: Sequence[Kept] = (),
-    ) -> list[Recorded]:
+    def append(self, events: Sequence[Recorded], writes: Writes = NO_WRITES) -> list[Recorded]:
         """Write all of these in one transaction; return the events with their index and position.
 
         Each event is stored with its leaf hash. An event with an index is appended only at that
-        index. Existing `kept` items are not replaced; an existing result is replaced only if it
-        is a refusal. Raises
-        `Conflict`, with nothing written, if a stream has that version already, if an input was
-        accepted already, if another event has the index, or if a partnership's `recorded_at` would
-        run backwards.
+        index. Existing `kept` items are not replaced. Raises `Conflict`, with nothing written, if a
+        stream has that version already, if an input was accepted already, if another event has the
+        index, if a partnership's `recorded_at` would run backwards, if a settled input does not
+        wait, or if afterwards an input waits that was decided at another version of its stream.
         """
 
     def streams(self, names: Iterable[str]) -> dict[str, list[Recorded]]:
@@ -449,18 +504,45 @@ class History(Protocol):
         """Return the latest moment at which an event was recorded; None if there is no event."""
 
     def refusals(
-        self, state: RefusalState | None = "open", after: int = 0, limit: int = 100
+        self,
+        state: RefusalState | None = "open",
+        after: int = 0,
+        limit: int = 100,
+        rule: str | None = None,
     ) -> list[Refusal]:
-        """Return refused inputs in this state (None: in any) whose number is beyond `after`."""
+        """Return refused inputs in this state (None: in any) whose number is beyond `after`.
+
+        With a `rule`, only those that it refused.
+        """
 
     def refusal(self, number: int) -> Refusal | None:
         """Return one refused input; None if the number is unknown."""
 
-    def mark_retried(self, number: int) -> None:
-        """Record that a refused input was retried, so that it is no longer open."""
+    def dismiss(self, numbers: Sequence[int], by: str, at: datetime) -> list[int]:
+        """Dismiss those of these refused inputs that are open; return their numbers."""
+
+    def unsent(self, limit: int) -> list[Refusal]:
+        """Return refusals whose sender still has to learn of them, in order."""
+
+    def mark_sent(self, numbers: Sequence[int]) -> None:
+        """Record that the senders of these refused inputs were told."""
 
     def redact(self, refusals: Iterable[Refusal]) -> None:
-        """Replace the refused inputs with these numbers, and the refusals in their results."""
+        """Replace the refused inputs with these numbers."""
+
+    def waiting(self, partnerships: Iterable[str]) -> list[Waiting]:
+        """Return all waiting inputs of these partnerships, in order."""
+
+    def all_waiting(
+        self, after: int = 0, limit: int = 100, partnership: str | None = None
+    ) -> list[Waiting]:
+        """Return waiting inputs whose number is beyond `after`, of one partnership or of all."""
+
+    def waiting_of(self, source: str) -> int:
+        """Return how many inputs of a source wait."""
+
+    def overdue(self, now: datetime) -> list[str]:
+        """Return the partnerships with waiting inputs whose days are over by `now`."""
 
     def meta(self, key: str) -> str | None:
         """Return a setting of this store."""

@@ -5,11 +5,20 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
 
+from domain.values import instant
 from infra.store.event_log import EventLog
-from infra.store.records import CommandResult, Head, Key, Refusal, RefusalState, UnknownSchema
+from infra.store.records import (
+    CommandResult,
+    Head,
+    Key,
+    Refusal,
+    RefusalState,
+    UnknownSchema,
+    Waiting,
+)
 from infra.store.sqlite_datastore import Datastore, as_json, is_new, wanted
 from infra.store.sqlite_recorder import SCHEMA, SqliteRecorder, heads_of
-from infra.tlog.codec import moment
+from infra.tlog.codec import moment, utc
 
 
 class SqliteStore(EventLog):
@@ -46,8 +55,22 @@ class SqliteStore(EventLog):
 
     # --- writing ---
 
-    def mark_retried(self, number: int) -> None:
-        self.datastore.run("UPDATE refusals SET state = 'retried' WHERE number = ?", number)
+    def dismiss(self, numbers: Sequence[int], by: str, at: datetime) -> list[int]:
+        with self.datastore.writing() as c:
+            found = c.execute(
+                """UPDATE refusals
+                SET state = 'dismissed', unsent = 0, dismissed_by = ?, dismissed_at = ?
+                WHERE state = 'open' AND number IN (SELECT value FROM json_each(?))
+                RETURNING number""",
+                (by, instant(utc(at)), as_json(numbers)),
+            ).fetchall()
+        return sorted(number for (number,) in found)
+
+    def mark_sent(self, numbers: Sequence[int]) -> None:
+        self.datastore.run(
+            "UPDATE refusals SET unsent = 0 WHERE number IN (SELECT value FROM json_each(?))",
+            as_json(numbers),
+        )
 
     def forget(self, kind: str, partnership: str, keys: Iterable[str]) -> None:
         """Delete the items kept under these keys, and their bytes from the file."""
@@ -68,11 +91,6 @@ class SqliteStore(EventLog):
                 SET type = ?, detail = ?, hint = ?, pointer = ?, raw = ?, state = ?
                 WHERE number = ?""",
                 [(r.type, r.detail, r.hint, r.pointer, r.raw, r.state, r.number) for r in found],
-            )
-            c.executemany(
-                """UPDATE results SET refused = ?
-                WHERE source = ? AND source_id = ? AND refused IS NOT NULL""",
-                [(r.words, r.source, r.source_id) for r in found],
             )
         self.datastore.settle()
 
@@ -114,16 +132,59 @@ class SqliteStore(EventLog):
         return results
 
     def refusals(
-        self, state: RefusalState | None = "open", after: int = 0, limit: int = 100
+        self,
+        state: RefusalState | None = "open",
+        after: int = 0,
+        limit: int = 100,
+        rule: str | None = None,
     ) -> list[Refusal]:
         found = self.datastore.all(
-            """SELECT * FROM refusals
-            WHERE number > ?1 AND (?2 IS NULL OR state = ?2) ORDER BY number LIMIT ?3""",
+            """SELECT * FROM refusals WHERE number > ?1 AND (?2 IS NULL OR state = ?2)
+            AND (?4 IS NULL OR rule = ?4) ORDER BY number LIMIT ?3""",
             after,
             state,
             limit,
+            rule,
         )
         return [_refusal(row) for row in found]
+
+    def unsent(self, limit: int) -> list[Refusal]:
+        found = self.datastore.all(
+            "SELECT * FROM refusals WHERE unsent ORDER BY number LIMIT ?", limit
+        )
+        return [_refusal(row) for row in found]
+
+    def waiting(self, partnerships: Iterable[str]) -> list[Waiting]:
+        found = self.datastore.all(
+            """SELECT * FROM waiting
+            WHERE partnership IN (SELECT value FROM json_each(?)) ORDER BY number""",
+            as_json(partnerships),
+        )
+        return [_waiting(row) for row in found]
+
+    def all_waiting(
+        self, after: int = 0, limit: int = 100, partnership: str | None = None
+    ) -> list[Waiting]:
+        found = self.datastore.all(
+            """SELECT * FROM waiting WHERE number > ?1
+            AND (?2 IS NULL OR partnership = ?2) ORDER BY number LIMIT ?3""",
+            after,
+            partnership,
+            limit,
+        )
+        return [_waiting(row) for row in found]
+
+    def waiting_of(self, source: str) -> int:
+        found = self.datastore.one("SELECT count(*) FROM waiting WHERE source = ?", source)
+        return int(found[0]) if found else 0
+
+    def overdue(self, now: datetime) -> list[str]:
+        found = self.datastore.all(
+            """SELECT DISTINCT partnership FROM waiting WHERE rtrim(until, 'Z') < rtrim(?, 'Z')
+            ORDER BY partnership""",
+            instant(utc(now)),
+        )
+        return [partnership for (partnership,) in found]
 
     def naming(self, types: Sequence[str], after: int) -> list[str]:
         found = self.datastore.all(
@@ -153,5 +214,13 @@ class SqliteStore(EventLog):
 
 
 def _refusal(row: Sequence[Any]) -> Refusal:
-    *before, received_at, raw, number, state = row
-    return Refusal(*[*before, moment(received_at), raw, number, state])
+    *before, received_at, raw, unsent, number, state, by, at = row
+    dismissed_at = at and moment(at)
+    values = [*before, moment(received_at), raw, bool(unsent), number, state, by, dismissed_at]
+    return Refusal(*values)
+
+
+def _waiting(row: Sequence[Any]) -> Waiting:
+    *before, since, until, raw, number = row
+    values = [*before, moment(since), moment(until), raw, number]
+    return Waiting(*values)

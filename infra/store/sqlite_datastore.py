@@ -203,8 +203,8 @@ _WANTED = 500
 """Rows in one statement: few enough that SQLite prepares it quickly."""
 
 
-def as_json(names: Iterable[str]) -> str:
-    """Return names as one parameter, for a statement that reads them with ``json_each``."""
+def as_json(names: Iterable[str | int]) -> str:
+    """Return names or numbers as one parameter, which a statement reads with ``json_each``."""
     return orjson.dumps(list(names)).decode()
 
 

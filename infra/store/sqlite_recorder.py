@@ -14,13 +14,22 @@ from eventsourcing.sqlite import SQLiteApplicationRecorder, SQLiteCursor
 from domain.values import instant
 from infra.store.log_reads import LogReads
 from infra.store.mapper import NewEvent, PlacedEvent, new_events
-from infra.store.records import EPOCH, NOTHING, CommandResult, Conflict, Kept, Refusal
+from infra.store.records import (
+    EPOCH,
+    NO_WRITES,
+    NOTHING,
+    CommandResult,
+    Conflict,
+    Refusal,
+    Waiting,
+    Writes,
+)
 from infra.store.sqlite_datastore import Datastore, as_json, plain
 from infra.store.sqlite_trees import TREES
 from infra.tlog.codec import moment, utc
 from infra.tlog.merkle import leaf_hash
 
-SCHEMA = "3"
+SCHEMA = "4"
 """The form of these tables; a file of another form is refused."""
 
 TABLES: Final = [
@@ -32,14 +41,27 @@ TABLES: Final = [
         partnership TEXT PRIMARY KEY, size INTEGER NOT NULL, recorded_at TEXT NOT NULL)
         WITHOUT ROWID""",
     """CREATE TABLE IF NOT EXISTS results (
-        source TEXT, source_id TEXT, fingerprint BLOB NOT NULL, refused TEXT,
+        source TEXT, source_id TEXT, fingerprint BLOB NOT NULL,
         partnership TEXT NOT NULL, first INTEGER, count INTEGER NOT NULL,
         PRIMARY KEY (source, source_id)) WITHOUT ROWID""",
     """CREATE TABLE IF NOT EXISTS refusals (
         source TEXT NOT NULL, source_id TEXT NOT NULL, subject TEXT, type TEXT,
         rule TEXT NOT NULL, detail TEXT NOT NULL, hint TEXT NOT NULL, pointer TEXT,
-        received_at TEXT NOT NULL, raw BLOB NOT NULL,
-        number INTEGER PRIMARY KEY AUTOINCREMENT, state TEXT NOT NULL)""",
+        received_at TEXT NOT NULL, raw BLOB NOT NULL, unsent INTEGER NOT NULL,
+        number INTEGER PRIMARY KEY AUTOINCREMENT, state TEXT NOT NULL,
+        dismissed_by TEXT, dismissed_at TEXT)""",
+    """CREATE UNIQUE INDEX IF NOT EXISTS open_refusals ON refusals (source, source_id)
+        WHERE state = 'open'""",
+    "CREATE INDEX IF NOT EXISTS unsent_refusals ON refusals (number) WHERE unsent",
+    """CREATE TABLE IF NOT EXISTS waiting (
+        source TEXT NOT NULL, source_id TEXT NOT NULL, partnership TEXT NOT NULL,
+        stream TEXT NOT NULL, version INTEGER NOT NULL, type TEXT NOT NULL,
+        awaited_kind TEXT NOT NULL, awaited_id TEXT NOT NULL, awaited TEXT NOT NULL,
+        since TEXT NOT NULL, until TEXT NOT NULL, raw BLOB NOT NULL,
+        number INTEGER PRIMARY KEY AUTOINCREMENT, UNIQUE (source, source_id))""",
+    "CREATE INDEX IF NOT EXISTS waiting_inputs ON waiting (partnership, number)",
+    "CREATE INDEX IF NOT EXISTS waiting_streams ON waiting (stream)",
+    "CREATE INDEX IF NOT EXISTS waiting_until ON waiting (rtrim(until, 'Z'))",
     """CREATE TABLE IF NOT EXISTS kept (
         kind TEXT, partnership TEXT, key TEXT, body BLOB NOT NULL,
         PRIMARY KEY (kind, partnership, key)) WITHOUT ROWID""",
@@ -53,13 +75,25 @@ _NEXT_POSITION = "SELECT COALESCE(MAX(position), -1) + 1 FROM events"
 _INSERT_EVENT = "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 _UPSERT_HEAD = """INSERT INTO heads VALUES (?, ?, ?)
     ON CONFLICT DO UPDATE SET size = excluded.size, recorded_at = excluded.recorded_at"""
-# Only a refused input can be decided again.
-_UPSERT_RESULT = """INSERT INTO results VALUES (?, ?, ?, ?, ?, ?, ?)
-    ON CONFLICT DO UPDATE SET fingerprint = excluded.fingerprint, refused = excluded.refused,
-    partnership = excluded.partnership, first = excluded.first, count = excluded.count
-    WHERE refused IS NOT NULL"""
+_INSERT_RESULT = "INSERT OR IGNORE INTO results VALUES (?, ?, ?, ?, ?, ?)"
 _INSERT_KEPT = "INSERT OR IGNORE INTO kept VALUES (?, ?, ?, ?)"
-_INSERT_REFUSAL = "INSERT INTO refusals VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, ?)"
+_UPSERT_REFUSAL = """INSERT INTO refusals
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, ?, NULL, NULL)
+    ON CONFLICT (source, source_id) WHERE state = 'open' DO UPDATE SET subject = excluded.subject,
+    type = excluded.type, rule = excluded.rule, detail = excluded.detail, hint = excluded.hint,
+    pointer = excluded.pointer, received_at = excluded.received_at, raw = excluded.raw,
+    unsent = excluded.unsent"""
+_RESOLVE = """UPDATE refusals SET state = 'resolved', unsent = 0
+    WHERE source = ? AND source_id = ? AND state = 'open'"""
+_SETTLE = "DELETE FROM waiting WHERE source = ? AND source_id = ?"
+_UPSERT_WAITING = """INSERT INTO waiting VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)
+    ON CONFLICT (source, source_id) DO UPDATE SET partnership = excluded.partnership,
+    stream = excluded.stream, version = excluded.version, type = excluded.type,
+    awaited_kind = excluded.awaited_kind, awaited_id = excluded.awaited_id,
+    awaited = excluded.awaited, raw = excluded.raw"""
+_DECIDED_BEFORE = """SELECT 1 FROM waiting
+    WHERE stream IN (SELECT value FROM json_each(?)) AND version <>
+    (SELECT COALESCE(MAX(events.version), 0) FROM events WHERE events.stream = waiting.stream)"""
 
 
 POLL = 0.1
@@ -91,9 +125,7 @@ class SqliteRecorder(LogReads, SQLiteApplicationRecorder):
         c: SQLiteCursor,
         stored_events: Sequence[StoredEvent],
         *,
-        results: Sequence[CommandResult] = (),
-        refusals: Sequence[Refusal] = (),
-        kept: Sequence[Kept] = (),
+        writes: Writes = NO_WRITES,
         **_: Any,  # noqa: ANN401 - the library's signature
     ) -> Sequence[int]:
         """Append events and everything that `History.append` writes with them; return their ids.
@@ -102,9 +134,11 @@ class SqliteRecorder(LogReads, SQLiteApplicationRecorder):
         """
         cursor, events = plain(c), new_events(stored_events)
         ids = _write_events(cursor, events)
-        _write_results(cursor, results, events)
-        cursor.executemany(_INSERT_REFUSAL, map(_refusal_values, refusals))
-        cursor.executemany(_INSERT_KEPT, [(k.kind, k.partnership, k.key, k.body) for k in kept])
+        _write_results(cursor, writes.results, events)
+        _write_waiting(cursor, writes, events)
+        cursor.executemany(_UPSERT_REFUSAL, map(_refusal_values, writes.refusals))
+        kept = [(k.kind, k.partnership, k.key, k.body) for k in writes.kept]
+        cursor.executemany(_INSERT_KEPT, kept)
         return ids
 
     # --- reading ---
@@ -254,20 +288,39 @@ def _write_results(
 ) -> None:
     first = {(e.recorded.source, e.recorded.source_id): e.index for e in reversed(events)}
     c.executemany(
-        _UPSERT_RESULT,
+        _INSERT_RESULT,
         [
-            (r.source, r.source_id, r.fingerprint, r.refused, r.partnership,
+            (r.source, r.source_id, r.fingerprint, r.partnership,
              first.get((r.source, r.source_id)), r.count)
             for r in results
         ],
     )  # fmt: skip
     if results and c.rowcount < len(results):
         raise Conflict("an input of this batch has a result already")
+    c.executemany(_RESOLVE, [(r.source, r.source_id) for r in results])
+
+
+def _write_waiting(c: sqlite3.Cursor, writes: Writes, events: Sequence[NewEvent]) -> None:
+    c.executemany(_SETTLE, writes.settled)
+    if writes.settled and c.rowcount < len(writes.settled):
+        raise Conflict("an input of this batch waits no longer")
+    c.executemany(_UPSERT_WAITING, map(_waiting_values, writes.waiting))
+    c.executemany(_RESOLVE, [each.key for each in writes.waiting])
+    streams = {e.recorded.stream for e in events} | {each.stream for each in writes.waiting}
+    if streams and c.execute(_DECIDED_BEFORE, (as_json(streams),)).fetchone():
+        raise Conflict("an input waits that was decided before the last event of its stream")
+
+
+def _waiting_values(w: Waiting) -> tuple[object, ...]:
+    return (
+        w.source, w.source_id, w.partnership, w.stream, w.version, w.type, w.awaited_kind,
+        w.awaited_id, w.awaited, instant(utc(w.since)), instant(utc(w.until)), w.raw,
+    )  # fmt: skip
 
 
 def _refusal_values(refusal: Refusal) -> tuple[object, ...]:
     r = refusal
     return (
         r.source, r.source_id, r.subject, r.type, r.rule, r.detail, r.hint, r.pointer,
-        instant(utc(r.received_at)), r.raw, r.state,
+        instant(utc(r.received_at)), r.raw, r.unsent, r.state,
     )  # fmt: skip

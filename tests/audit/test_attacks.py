@@ -25,7 +25,7 @@ from infra.answers import verify
 from infra.bootstrap import Accord
 from infra.cli.erase import people
 from infra.evidence.bundle import BundleRequest, export
-from infra.store.records import Kept
+from infra.store.records import Kept, Writes
 from infra.tlog import dsse
 from infra.tlog.keys import Signer
 from infra.tlog.notes import Checkpoint, Note
@@ -408,7 +408,7 @@ def attributed(
         event, "growthos", cause=(told["source"], told["id"]), signed=digest, at=at
     )
     with world.opened() as (accord, _):
-        accord.history.append([forged], kept=[Kept("command", CONSULTING, digest, body)])
+        accord.history.append([forged], Writes(kept=[Kept("command", CONSULTING, digest, body)]))
     return verdict(world.bundle(), alone(world))
 
 

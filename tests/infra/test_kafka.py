@@ -287,7 +287,7 @@ def test_intake_publishes_receipts_of_accepted_commands(broker: Reachable, tmp_p
         closing(consumer(broker.address, names.commands, names.intake)) as inbox,
     ):
         producer.send(sent)
-        intake = Intake(inbox, producer, workers.writer, names, accord.receipts)
+        intake = Intake(inbox, producer, workers.writer, names, accord.history, accord.receipts)
         taken = 0
         while taken < len(sent):
             taken += intake.step()

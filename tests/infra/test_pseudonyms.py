@@ -24,8 +24,10 @@ from domain.kernel import Event, Value
 from domain.markets import AssignRole
 from domain.people import ErasePerson, PersonErased
 from domain.recorded import Recorded
-from domain.reported_figure import ReportMetric
+from domain.reported_figure import CorrectMetric, ReportMetric
 from infra.answers import history, show
+from infra.answers.logs import NotFound
+from infra.answers.refusals import chosen
 from infra.bootstrap import Accord, bootstrap, init
 from infra.cli.erase import people
 from infra.deciding.batch import Outcome
@@ -42,7 +44,7 @@ from infra.deciding.pseudonyms import (
 from infra.deciding.service import Service
 from infra.projecting.rebuild import rebuild
 from infra.settings import Settings
-from infra.store.records import Kept
+from infra.store.records import Kept, Writes
 from infra.tlog.codec import canonical
 from projections import PROJECTIONS
 from tests.feeds import played, simulated
@@ -302,14 +304,15 @@ def told(accord: Accord, clock: Told) -> Accord:
             message("r-1", example(HoldKickoff, attendees=["Ada", CARMEN]), actor=DORA),
             message("r-2", example(AssignRole, name=CARMEN), actor=DORA, type=f"accord.{CARMEN}"),
             role(CARMEN, "r-3")[:-2],
-            json.dumps(attributes("r-4", example(AssignRole, name=CARMEN)) | {"x": 1}).encode(),
+            json.dumps(attributes("r-4", example(AssignRole, name=CARMEN)) | {"time": 1}).encode(),
             json.dumps(attributes("r-5", example(AssignRole, name=CARMEN))).encode()[:-2],
             message("kept", HoldKickoff(attendees=["Carmenia Fuentesson"])),
+            message("waits", example(CorrectMetric, period="2025-12"), actor=CARMEN),
         ]
     )
     keys = {CARMEN: "c1", "Bo Lund": "b1"}
     commands = [Kept(COMMAND, NAME, key, signed(name)) for name, key in keys.items()]
-    accord.history.append([], kept=commands)
+    accord.history.append([], Writes(kept=commands))
     accord.runner.catch_up()
     return accord
 
@@ -326,8 +329,7 @@ def test_a_name_is_kept_apart_and_where_inputs_were_refused_until_it_is_erased(
     told: Accord, settings: Settings
 ) -> None:
     schema = "history." if settings.in_postgres else ""
-    # A result says why an input was refused, in words that may be those of the input.
-    assert holding(settings) == {f"{schema}{name}" for name in ("kept", "refusals", "results")}
+    assert holding(settings) == {f"{schema}{name}" for name in ("kept", "refusals", "waiting")}
     before = list(told.history.bodies(NAME)), list(told.history.leaves(NAME))
 
     erased = erase(told, CARMEN, DORA)
@@ -350,9 +352,11 @@ def test_data_that_names_only_other_people_is_kept(told: Accord) -> None:
     erase(told, CARMEN)
 
     refusals = told.history.refusals(state=None)
-    assert [each.state for each in refusals] == ["erased"] * 5 + ["open"]
-    assert {each.raw for each in refusals[:-1]} == {b""}
-    assert told.service.retry(refusals[0].number) is None
+    assert [each.state for each in refusals] == ["erased"] * 5 + ["open", "erased"]
+    assert {each.raw for each in refusals if each.state == "erased"} == {b""}
+    assert told.history.waiting([NAME]) == []
+    with pytest.raises(NotFound, match="erased"):
+        list(chosen(told, refusals[0].number))
     assert told.history.kept(COMMAND, NAME).keys() == {"b1"}
     assert DORA in names(told.history, NAME).values()
 

@@ -10,7 +10,7 @@ from infra.bootstrap import open_store
 from infra.settings import Settings
 from infra.store.postgres import PostgresStore
 from infra.store.postgres_datastore import ROLES, migrate
-from infra.store.records import TRACE, Kept, Key, Refusal, Row, SavedOutput, trace_key
+from infra.store.records import TRACE, Kept, Key, Refusal, Row, SavedOutput, Writes, trace_key
 from tests.infra.noted import NOON, noted
 from tests.infra.saving import saved
 from tests.journeys.production import PASSWORD, as_user
@@ -24,8 +24,8 @@ DENIED_TO_ALL = (
     "DROP TABLE history.events",
     "ALTER TABLE history.events DISABLE TRIGGER ALL",
     "DELETE FROM history.results",
+    "UPDATE history.results SET partnership = ''",
     "DELETE FROM history.refusals",
-    "UPDATE history.refusals SET rule = ''",
     "UPDATE history.meta SET value = 'false'",
     "UPDATE public.accord_migrations SET number = 0",
     "CREATE TABLE history.another ()",
@@ -33,10 +33,9 @@ DENIED_TO_ALL = (
 )
 OF_HISTORY = (
     "INSERT INTO history.events VALUES (9, 'acme', 9, 'acme', 9, 'x', now(), '', '')",
-    "INSERT INTO history.results VALUES ('crm', '9', '', NULL, 'acme', NULL, 0)",
-    "UPDATE history.results SET refused = NULL",
-    "UPDATE history.refusals SET state = 'retried'",
-    "UPDATE history.refusals SET type = NULL, detail = '', hint = '', pointer = NULL, raw = ''",
+    "INSERT INTO history.results VALUES ('crm', '9', '', 'acme', NULL, 0)",
+    "UPDATE history.refusals SET state = 'dismissed', rule = '', raw = ''",
+    "DELETE FROM history.waiting",
     "DELETE FROM history.kept",
     "LOCK TABLE history.turn IN EXCLUSIVE MODE",
 )
@@ -97,11 +96,11 @@ def test_the_writer_appends_the_folder_saves_and_the_reader_reads_both(address: 
         assert list(folder.of("acme")) == [appended]
         assert isinstance(folder, PostgresStore)
         writer.append(
-            [], [], [], [Kept(TRACE, "acme", trace_key(appended), b'{"traceparent":"x"}')]
+            [], Writes(kept=[Kept(TRACE, "acme", trace_key(appended), b'{"traceparent":"x"}')])
         )
         assert folder.traces(0, 0) == {0: {"traceparent": "x"}}
         refused = Refusal("crm", "9", None, None, "r", "d", "m", None, NOON, b"x")
-        writer.append([], [], [refused], [Kept("person", "acme", "k", b"x")])
+        writer.append([], Writes((), [refused], [Kept("person", "acme", "k", b"x")]))
         writer.redact([replace(each, raw=b"", state="erased") for each in writer.refusals()])
         writer.forget("person", "acme", ["k"])
         assert [each.state for each in writer.refusals(None)] == ["erased"]

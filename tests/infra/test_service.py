@@ -48,7 +48,7 @@ from infra.deciding.pseudonyms import Names, by_chance, derived
 from infra.deciding.recording import RULES_SOURCE
 from infra.deciding.service import ATTEMPTS, Service, wall_clock
 from infra.settings import Settings
-from infra.store.records import NOTHING, CommandResult, Conflict, Kept, Refusal
+from infra.store.records import NO_WRITES, NOTHING, Conflict, Refusal, Writes
 from infra.store.sqlite import SqliteStore
 from infra.tlog.codec import event_id
 from tests.feeds import simulated
@@ -187,7 +187,7 @@ def test_a_refused_input_is_kept_as_it_came_with_the_rule_and_the_mend(accord: A
 
 
 @pytest.mark.parametrize("raw", [candidate("brightpath"), b"no JSON", b"{}"], ids=str)
-def test_a_refused_input_again_is_refused_as_before_and_not_kept_twice(
+def test_a_refused_input_again_is_refused_again_and_not_kept_twice(
     accord: Accord, raw: bytes
 ) -> None:
     first, second, third = (*send(accord, raw, raw), one(accord, raw))
@@ -197,28 +197,36 @@ def test_a_refused_input_again_is_refused_as_before_and_not_kept_twice(
     assert len(kept(accord)) == 1
 
 
-def test_a_refusal_remains_until_it_is_retried_even_if_its_cause_is_gone(accord: Accord) -> None:
+def test_a_refused_input_that_is_sent_again_is_decided_afresh_and_leaves_the_list(
+    accord: Accord,
+) -> None:
     send(accord, candidate("brightpath"), beginning())
-    assert one(accord, candidate("brightpath")).status == "refused"
-    (refusal,) = kept(accord)
+    assert [each.state for each in kept(accord)] == ["open"]
 
-    retried = accord.service.retry(refusal.number)
+    again = one(accord, candidate("brightpath"))
 
-    assert retried == Outcome("accepted", SOURCE, "identify-brightpath", NAME, 1, 1)
-    assert [each.state for each in kept(accord)] == ["retried"]
+    assert again == Outcome("accepted", SOURCE, "identify-brightpath", NAME, 1, 1)
+    assert [each.state for each in kept(accord)] == ["resolved"]
     assert one(accord, candidate("brightpath")).status == "duplicate"
+
+
+def test_a_refused_input_is_retried_by_its_number(accord: Accord) -> None:
+    send(accord, candidate("brightpath"), beginning())
+
+    retried = accord.service.retry(kept(accord))
+
+    assert retried == [Outcome("accepted", SOURCE, "identify-brightpath", NAME, 1, 1)]
+    assert [each.state for each in kept(accord)] == ["resolved"]
 
 
 def test_a_retry_in_vain_leaves_the_refusal_open_and_keeps_no_second_one(accord: Accord) -> None:
     send(accord, candidate("brightpath"))
     (refusal,) = kept(accord)
 
-    retried = accord.service.retry(refusal.number)
+    (retried,) = accord.service.retry([refusal])
 
-    assert retried is not None
     assert (retried.status, retried.rule) == ("refused", "no-such-partnership")
-    assert kept(accord) == [refusal]
-    assert accord.service.retry(refusal.number + 1) is None
+    assert [(each.number, each.state) for each in kept(accord)] == [(refusal.number, "open")]
 
 
 @pytest.mark.parametrize("together", [True, False], ids=["in one batch", "in two"])
@@ -235,15 +243,32 @@ def test_a_corrected_input_under_the_same_id_is_decided_again(
     assert len(log(accord)) == 2
 
 
-def test_a_retry_of_what_was_mended_meanwhile_is_a_conflict_of_ids(accord: Accord) -> None:
+def test_a_refusal_leaves_the_list_when_its_input_is_corrected_under_the_same_id(
+    accord: Accord,
+) -> None:
     wrong = orjson.dumps(orjson.loads(candidate("brightpath")) | {"party": "passer-by"})
-    send(accord, beginning(), wrong, candidate("brightpath"))
-    (refusal,) = kept(accord)
+    send(accord, beginning(), wrong)
+    send(accord, candidate("brightpath"))
 
-    retried = accord.service.retry(refusal.number)
+    assert [each.state for each in kept(accord)] == ["resolved"]
 
-    assert retried is not None
-    assert (retried.rule, retried.retryable) == ("id-conflict", False)
+
+def test_a_changed_event_under_an_accepted_id_is_told_which_command_corrects(
+    past: Accord,
+) -> None:
+    lived_until(past, IssueStatement)
+    reported = log(past)[-1]
+    figure = ReportedFigure(unit="count", value=Decimal(1))
+    command = ReportMetric(metric="leads", period="2025-12", tool="crm", figure=figure)
+    changed = command.model_copy(update={"figure": ReportedFigure(unit="count", value=Decimal(2))})
+    at = str(reported.act.recorded_at.date())
+    first, second = (one(past, message("figure", each, at=at)) for each in (command, changed))
+
+    assert (first.status, second.rule) == ("accepted", "id-conflict")
+    assert second.hint == (
+        "Give each event its own id. "
+        "To correct what was recorded, send CorrectMetric with another id."
+    )
 
 
 def test_a_figure_of_a_wrong_unit_is_pointed_at_with_the_unit_to_give(accord: Accord) -> None:
@@ -497,8 +522,7 @@ def test_a_fault_in_one_decision_is_kept_and_does_not_stop_the_rest(
     (refusal,) = kept(accord)
     assert refusal.raw == candidate("northlight")
 
-    retried = accord.service.retry(refusal.number)
-    assert retried is not None
+    (retried,) = accord.service.retry([refusal])
     assert retried.status == "accepted"
 
 
@@ -538,16 +562,9 @@ class Contested(SqliteStore):
 
     tries = 0
 
-    def append(
-        self,
-        events: Sequence[Recorded],
-        receipts: Sequence[CommandResult] = (),
-        refusals: Sequence[Refusal] = (),
-        kept: Sequence[Kept] = (),
-    ) -> list[Recorded]:
+    def append(self, events: Sequence[Recorded], writes: Writes = NO_WRITES) -> list[Recorded]:
         self.tries += 1
-        given = (events, receipts, refusals, kept)
-        raise Conflict(" and ".join(str(len(each)) for each in given))
+        raise Conflict(f"{len(events)} events and {writes}")
 
 
 def test_who_always_loses_the_race_hears_so_and_may_send_the_same_again(

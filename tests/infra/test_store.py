@@ -12,7 +12,16 @@ from domain.recorded import Recorded
 from infra.bootstrap import open_store
 from infra.settings import Settings
 from infra.store.paging import PAGE
-from infra.store.records import CommandResult, Conflict, Head, History, Refusal, UnknownSchema
+from infra.store.records import (
+    CommandResult,
+    Conflict,
+    Head,
+    History,
+    Refusal,
+    UnknownSchema,
+    Waiting,
+    Writes,
+)
 from infra.tlog.codec import encode
 from tests.infra.noted import NOON, Noted, noted, noted_is_known
 
@@ -27,8 +36,8 @@ def opened(address: str) -> Iterator[History]:
         yield store
 
 
-def result(source_id: str, *, refused: str | None = None, count: int = 1) -> CommandResult:
-    return CommandResult("crm", source_id, b"fingerprint", refused, "acme", None, count)
+def result(source_id: str, *, count: int = 1) -> CommandResult:
+    return CommandResult("crm", source_id, b"fingerprint", "acme", None, count)
 
 
 def refusal(source_id: str) -> Refusal:
@@ -92,7 +101,7 @@ def test_an_append_that_fails_leaves_nothing(store: History, events: list[Record
     before = store.append([noted("acme")])
 
     with pytest.raises(Conflict):
-        store.append(events, [result("1")], [refusal("2")])
+        store.append(events, Writes([result("1")], [refusal("2")]))
 
     assert all_of(store) == before
     assert store.heads(["acme", "globex"]) == {"acme": Head(1, NOON)}
@@ -152,7 +161,7 @@ def test_a_receipt_names_the_first_event_of_its_input(store: History) -> None:
     store.append([noted("acme", 1)])
     store.append(
         [noted("acme", 2, cause="a"), noted("acme", 3, cause="b"), noted("acme", 4, cause="b")],
-        [result("a"), result("b", count=2), result("idle", count=0)],
+        Writes([result("a"), result("b", count=2), result("idle", count=0)]),
     )
     assert store.results([("crm", "a"), ("crm", "b"), ("crm", "idle"), ("crm", "never")]) == {
         ("crm", "a"): replace(result("a"), first=1),
@@ -162,37 +171,127 @@ def test_a_receipt_names_the_first_event_of_its_input(store: History) -> None:
 
 
 def test_an_input_is_accepted_once(store: History) -> None:
-    store.append([noted("acme", cause="a")], [result("a")])
+    store.append([noted("acme", cause="a")], Writes([result("a")]))
     with pytest.raises(Conflict, match="result"):
-        store.append([noted("acme", 2, cause="a")], [result("a")])
+        store.append([noted("acme", 2, cause="a")], Writes([result("a")]))
     assert store.size() == 1
 
 
-def test_an_input_that_was_refused_may_come_again_and_be_accepted(store: History) -> None:
-    store.append([], [result("a", refused="not-scored", count=0)], [refusal("a")])
-    store.append([], [result("a", refused="not-ranked", count=0)])
-    store.append([noted(cause="a")], [result("a")])
+def test_an_input_has_one_open_refusal_until_it_is_accepted(store: History) -> None:
+    again = replace(refusal("a"), rule="not-ranked", raw=b"another")
+    store.append([], Writes(refusals=[refusal("a")]))
+    store.append([], Writes(refusals=[again]))
+    assert store.refusals(None) == [replace(again, number=1)]
+
+    store.append([noted(cause="a")], Writes([result("a")]))
     assert store.results([("crm", "a")]) == {("crm", "a"): replace(result("a"), first=0)}
+    assert store.refusals() == []
+    assert store.refusals("resolved") == [replace(again, number=1, state="resolved")]
 
 
 def test_receipts_are_found_among_many(store: History) -> None:
-    store.append([], [result(f"{n}", count=0) for n in range(1200)])
+    store.append([], Writes([result(f"{n}", count=0) for n in range(1200)]))
     found = store.results(("crm", f"{n}") for n in range(0, 2400, 2))
     assert sorted(int(source_id) for _, source_id in found) == list(range(0, 1200, 2))
 
 
-def test_a_refused_input_is_kept_as_it_came_until_it_is_retried(store: History) -> None:
-    store.append([], refusals=[refusal("a"), refusal("b"), refusal("c")])
-    store.mark_retried(2)
+def test_a_refused_input_is_kept_as_it_came_until_it_is_dismissed(store: History) -> None:
+    store.append([], Writes(refusals=[refusal("a"), refusal("b"), refusal("c")]))
+    dismissed = replace(
+        refusal("b"), number=2, state="dismissed", dismissed_by="mara", dismissed_at=NOON
+    )
+
+    assert store.dismiss([2, 99], "mara", NOON) == [2]
+    assert store.dismiss([2], "someone else", NOON) == []
 
     assert store.refusals() == [
         replace(refusal("a"), number=1),
         replace(refusal("c"), number=3),
     ]
-    assert store.refusals("retried") == [replace(refusal("b"), number=2, state="retried")]
+    assert store.refusals("dismissed") == [dismissed]
+    assert store.refusals(rule="another") == []
+    assert len(store.refusals(rule="not-scored")) == 2
     assert [each.number for each in store.refusals(None, after=1, limit=1)] == [2]
-    assert store.refusal(2) == replace(refusal("b"), number=2, state="retried")
+    assert store.refusal(2) == dismissed
     assert store.refusal(4) is None
+
+
+def test_a_refusal_of_an_input_that_waited_is_unsent_until_it_is_sent(store: History) -> None:
+    store.append([], Writes(refusals=[replace(refusal("a"), unsent=True), refusal("b")]))
+    assert store.unsent(9) == [replace(refusal("a"), unsent=True, number=1)]
+
+    store.mark_sent([1])
+    assert store.unsent(9) == []
+
+
+# --- waiting inputs ---------------------------------------------------------------------------
+
+
+def waits(source_id: str, version: int = 0, *, days: int = 30, of: str = "acme") -> Waiting:
+    since = NOON + timedelta(milliseconds=1)
+    return Waiting(
+        source="crm",
+        source_id=source_id,
+        partnership=of,
+        stream=f"{of}/deal/1",
+        version=version,
+        type="accord.ReceivePayment",
+        awaited_kind="win",
+        awaited_id="1",
+        awaited="the win of deal 1",
+        since=since,
+        until=since + timedelta(days=days),
+        raw=b'{"deal": "1"}',
+    )
+
+
+def test_an_input_waits_in_one_row_until_it_is_settled(store: History) -> None:
+    store.append([], Writes(refusals=[refusal("a")], waiting=[waits("b"), waits("a")]))
+    store.append([], Writes(waiting=[replace(waits("b"), raw=b"sent again")]))
+
+    first, second = replace(waits("b"), number=1, raw=b"sent again"), replace(waits("a"), number=2)
+    assert store.waiting(["acme", "globex"]) == store.all_waiting() == [first, second]
+    assert store.all_waiting(1) == store.all_waiting(0, 9, "acme")[1:] == [second]
+    assert store.all_waiting(partnership="globex") == []
+    assert [store.waiting_of("crm"), store.waiting_of("shop")] == [2, 0]
+
+    store.append([], Writes(settled=[("crm", "b")]))
+    assert store.waiting(["acme"]) == [second]
+    with pytest.raises(Conflict, match="waits no longer"):
+        store.append([], Writes(settled=[("crm", "b")]))
+
+
+def test_an_input_that_waits_has_no_open_refusal(store: History) -> None:
+    store.append([], Writes(refusals=[refusal("a")]))
+    store.append([], Writes(waiting=[waits("a")]))
+
+    assert [each.state for each in store.refusals(None)] == ["resolved"]
+
+
+def test_no_input_waits_that_was_decided_before_the_last_event_of_its_stream(
+    store: History,
+) -> None:
+    store.append([noted("acme/deal/1")])
+    with pytest.raises(Conflict, match="before the last event"):
+        store.append([], Writes(waiting=[waits("late")]))
+    store.append([], Writes(waiting=[waits("a", 1)]))
+
+    with pytest.raises(Conflict, match="before the last event"):
+        store.append([noted("acme/deal/1", 2)])
+    store.append([noted("acme/deal/2"), noted("acme", 1)])
+    store.append([noted("acme/deal/1", 2)], Writes(waiting=[waits("a", 2)]))
+
+    assert [each.version for each in store.waiting(["acme"])] == [2]
+    assert store.size() == 4
+
+
+def test_partnerships_are_named_whose_inputs_have_waited_for_too_long(store: History) -> None:
+    first, second = waits("a", days=1), waits("b", days=3, of="globex")
+    store.append([], Writes(waiting=[second, first, waits("c", days=1)]))
+
+    assert store.overdue(first.until) == []
+    assert store.overdue(first.until + timedelta(microseconds=1)) == ["acme"]
+    assert store.overdue(NOON + timedelta(days=9)) == ["acme", "globex"]
 
 
 # --- reading -----------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ import pytest
 
 from infra.bootstrap import open_store
 from infra.settings import Settings
-from infra.store.records import Growth, History, Kept, Stale, Trees
+from infra.store.records import Growth, History, Kept, Stale, Trees, Writes
 from infra.tlog.codec import encode
 from infra.tlog.merkle import Tree, leaf_hash
 from tests.infra.noted import noted
@@ -70,8 +70,8 @@ def test_each_event_is_stored_with_the_hash_of_its_bytes(store: History) -> None
 
 def test_what_is_kept_is_found_until_it_is_forgotten(store: History) -> None:
     one, other = (Kept("person", "acme", each, each.encode()) for each in ("k1", "k2"))
-    store.append([], kept=[one, other])
-    store.append([], kept=[Kept("person", "acme", "k1", b"another")])
+    store.append([], Writes(kept=[one, other]))
+    store.append([], Writes(kept=[Kept("person", "acme", "k1", b"another")]))
     assert store.kept("person", "acme") == {"k1": b"k1", "k2": b"k2"}
     assert store.kept("command", "acme") == {}
     assert store.kept("person", "another") == {}

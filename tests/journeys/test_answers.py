@@ -11,6 +11,7 @@ from typing import NamedTuple
 import pytest
 from fastapi.testclient import TestClient
 
+from domain.deal import ReceivePayment
 from infra.answers.question import LONGEST_PAGE, Question
 from infra.answers.table import QUESTIONS
 from infra.bootstrap import bootstrap
@@ -19,7 +20,9 @@ from infra.http.problems import MEDIA_TYPE
 from infra.settings import Settings
 from tests.feeds import played
 from tests.infra.answers.helpers import AURORA, changed_event
+from tests.infra.messages import message
 from tests.journeys.typed import Accord
+from tests.life import example
 
 CONSULTING = "growthos-consulting"
 STRANGER = "passer-by"
@@ -46,7 +49,7 @@ OPTIONAL: list[tuple[str, dict[str, str]]] = [
     ("attributes", {"period": "2026-Q2"}),
     ("kpis", {"period": "2026-05"}),
     ("funnel", {"period": "2026-Q3"}),
-    ("rejected", {"all": FLAG}),
+    ("refusals", {"all": FLAG, "rule": "no-such-deal"}),
     ("alerts", {"state": "resolved"}),
     ("explain", {"party": ONE_OF_THE_PARTIES}),
     ("alerts", {"partnership": CONSULTING}),
@@ -143,6 +146,9 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A store into which all examples were played."""
     folder = tmp_path_factory.mktemp("demo")
     with played(folder) as store:
+        payments = [example(ReceivePayment, deal=f"D-{number}") for number in range(4)]
+        early = [message(each.deal, each, subject=CONSULTING) for each in payments]
+        assert {each.status for each in store.service.handle(early)} == {"waiting"}
         store.runner.catch_up()
     return f"sqlite:///{folder}/accord.db"
 

@@ -82,7 +82,7 @@ def test_accepted_inputs_end_well_and_the_same_again_does_nothing(accord: Accord
 
 def report(accepted: int = 0, duplicates: int = 0) -> dict[str, object]:
     counts = {"accepted": accepted, "duplicates": duplicates}
-    return {"simulated": False, **counts, "refused": []}
+    return {"simulated": False, **counts, "waiting": [], "refused": []}
 
 
 def test_a_refusal_names_the_rule_and_a_hint_and_has_its_own_exit_code(accord: Accord) -> None:
@@ -201,7 +201,7 @@ def test_a_refused_input_is_kept_and_can_be_retried_once_its_reason_is_gone(
 ) -> None:
     accord("init")
     accord("ingest", "-", stdin=candidate("north", subject="acme"))
-    kept = accord("rejected", "--json").json["items"]
+    kept = accord("refusals", "--json").json["items"]
     early = accord("retry", "1")
     accord("ingest", "-", stdin=beginning("acme"))
     later = accord("retry", "1", "--json")
@@ -210,9 +210,9 @@ def test_a_refused_input_is_kept_and_can_be_retried_once_its_reason_is_gone(
     assert json.loads(kept[0]["message"])["type"] == "accord.IdentifyCandidate"
     assert early.code == 3
     assert (later.code, later.json["accepted"]) == (0, 1)
-    assert accord("rejected", "--json").json["items"] == []
-    every = accord("rejected", "--all", "--json").json["items"]
-    assert [each["state"] for each in every] == ["retried"]
+    assert accord("refusals", "--json").json["items"] == []
+    every = accord("refusals", "--all", "--json").json["items"]
+    assert [each["state"] for each in every] == ["resolved"]
     assert accord("list", "--json").json["items"][0]["events"] == 2
 
 
@@ -407,7 +407,7 @@ READERS = [
     ("candidates", CONSULTING),
     ("attributes", "payments"),
     ("verify",),
-    ("rejected",),
+    ("refusals",),
 ]
 
 
@@ -491,7 +491,7 @@ def test_an_erased_person_is_in_no_answer_and_everything_still_holds(
         ("alerts",),
         ("list",),
         ("portfolio",),
-        ("rejected", "--all"),
+        ("refusals", "--all"),
     ]
 
     def answers() -> str:
@@ -778,7 +778,7 @@ def test_the_demo_makes_its_store_and_prints_the_story_of_the_examples(accord: A
         (("explain", f"{CONSULTING}/leeds/2026-Q1"), "Perhaps leads"),
         (("ingest", "missing.jsonl"), "missing.jsonl: No such file"),
         (("ingest", "."), "Is a directory"),
-        (("retry", "99"), "List them: accord rejected"),
+        (("retry", "99"), "List the open refusals"),
         (("schema", "SignAgreemant"), "Perhaps accord.SignAgreement"),
         (("demo", "--examples", "nowhere"), "accord demo --examples DIR"),
     ],
@@ -938,7 +938,7 @@ def test_what_a_terminal_would_obey_is_shown_as_its_code(accord: Accord) -> None
     accord("init")
     event = json.dumps({"id": "\x1b[2J", "source": "x", "type": "y", "specversion": "1.0"})
     ran = accord("ingest", "-", stdin=event.encode())
-    kept = accord("rejected")
+    kept = accord("refusals")
 
     assert "\x1b" not in ran.out + kept.out
     assert r"\x1b[2J" in ran.out

@@ -183,7 +183,9 @@ def test_played_again_everything_is_a_duplicate_and_nothing_is_added(played: Pla
     for feed in FEEDS:
         for before, after in zip(outcomes[feed.stem], play(accord, feed), strict=True):
             assert after.status == {"accepted": "duplicate"}.get(before.status, "refused")
-            assert after == replace(before, status=after.status)
+            if after.status == "duplicate":
+                # Those that were refused are decided again, and refused by what is true now.
+                assert after == replace(before, status=after.status)
 
     assert accord.history.size() == size
     assert len(accord.history.refusals()) == sum(map(len, REFUSED.values()))

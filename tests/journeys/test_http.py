@@ -379,7 +379,13 @@ def test_each_event_of_a_batch_is_decided_and_refusals_are_listed(
 def test_no_events_are_no_mistake(ordinary: Served, headers: dict[str, str], body: bytes) -> None:
     answer = post(ordinary, body, headers)
     counts = {"accepted": 0, "duplicates": 0}
-    assert answer.json() == {"simulated": False, **counts, "refused": [], "receipts": []}
+    assert answer.json() == {
+        "simulated": False,
+        **counts,
+        "waiting": [],
+        "refused": [],
+        "receipts": [],
+    }
 
 
 def test_more_events_than_one_transaction_takes_are_all_decided(ordinary: Served) -> None:

@@ -1,0 +1,145 @@
+"""Which command corrects what another one recorded: history is not edited, so a new event does it.
+
+Two kinds of commands need no row. A declaration that may be restated is stated again, and an
+agreement is replaced by a new proposal.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from domain.bilateral import BilateralCommand
+from domain.deal import (
+    AttributeReferral,
+    CreateOpportunity,
+    HoldDemo,
+    IssueRefund,
+    LoseDeal,
+    ProposeAttribution,
+    QualifyLead,
+    ReceivePayment,
+    ReverseChargeback,
+    SubmitReferral,
+    WinDeal,
+)
+from domain.declarations import DeclarationCommand
+from domain.dispute import OpenDispute, StartMediation, SubmitEvidence, WithdrawDispute
+from domain.entry import ConcedePenalty, RecordJointRevenue, RecordSharedCost, ReverseEntry
+from domain.execution import (
+    HoldKickoff,
+    HoldReview,
+    PlanMilestone,
+    RaiseIssue,
+    ReachMilestone,
+    ResolveIssue,
+    ScheduleReview,
+)
+from domain.experiment import (
+    ConcludePilot,
+    CorrectObservation,
+    ObserveVariant,
+    PromoteVariant,
+    RegisterHypothesis,
+    StartPilot,
+)
+from domain.exploration import (
+    AgreeBridgingPlan,
+    ApproachCandidate,
+    AssessAlignment,
+    BeginExploration,
+    ChoosePartner,
+    CloseExploration,
+    CommitIntegrationSpend,
+    CompleteDecisionChecklist,
+    DefineIdealPartnerProfile,
+    IdentifyCandidate,
+    MeasureAudienceOverlap,
+    ScoreCandidate,
+)
+from domain.formation import DraftAgreement, SignAgreement
+from domain.gates import GrantWaiver
+from domain.kernel import Command
+from domain.keyring import RegisterKey, RevokeKey, RotateKey
+from domain.partnership import PassTime
+from domain.program import DefinePortfolio
+from domain.renewal import CompleteExit, DispositionAssets, GiveExitNotice, HoldRenewalReview
+from domain.reported_figure import CorrectMetric, ReportMetric
+from domain.settlement import IssueFinalSettlement, IssueStatement, RecordPayout
+
+CORRECTIONS: Final[Mapping[type[Command], type[Command] | None]] = {
+    # Deals.
+    SubmitReferral: None,
+    AttributeReferral: ProposeAttribution,
+    QualifyLead: None,
+    CreateOpportunity: None,
+    HoldDemo: None,
+    WinDeal: None,
+    LoseDeal: None,
+    ReceivePayment: IssueRefund,
+    IssueRefund: ReverseChargeback,
+    ReverseChargeback: None,
+    # Figures, observations and entries.
+    ReportMetric: CorrectMetric,
+    CorrectMetric: CorrectMetric,
+    ObserveVariant: CorrectObservation,
+    CorrectObservation: CorrectObservation,
+    RecordJointRevenue: ReverseEntry,
+    RecordSharedCost: ReverseEntry,
+    ConcedePenalty: ReverseEntry,
+    ReverseEntry: None,
+    # Experiments.
+    RegisterHypothesis: None,
+    StartPilot: None,
+    ConcludePilot: None,
+    PromoteVariant: None,
+    # Disputes.
+    OpenDispute: WithdrawDispute,
+    SubmitEvidence: None,
+    StartMediation: None,
+    WithdrawDispute: None,
+    # The partnership's own life.
+    BeginExploration: None,
+    DefineIdealPartnerProfile: DefineIdealPartnerProfile,
+    IdentifyCandidate: None,
+    ScoreCandidate: ScoreCandidate,
+    MeasureAudienceOverlap: MeasureAudienceOverlap,
+    ApproachCandidate: ApproachCandidate,
+    AssessAlignment: AssessAlignment,
+    AgreeBridgingPlan: AgreeBridgingPlan,
+    CommitIntegrationSpend: CommitIntegrationSpend,
+    CompleteDecisionChecklist: CompleteDecisionChecklist,
+    ChoosePartner: None,
+    CloseExploration: None,
+    DraftAgreement: DraftAgreement,
+    SignAgreement: None,
+    GrantWaiver: None,
+    HoldKickoff: None,
+    PlanMilestone: None,
+    ReachMilestone: None,
+    ScheduleReview: None,
+    HoldReview: None,
+    RaiseIssue: None,
+    ResolveIssue: None,
+    HoldRenewalReview: None,
+    GiveExitNotice: None,
+    DispositionAssets: None,
+    CompleteExit: None,
+    IssueStatement: IssueStatement,
+    RecordPayout: None,
+    IssueFinalSettlement: IssueStatement,
+    RegisterKey: RotateKey,
+    RotateKey: RotateKey,
+    RevokeKey: None,
+    DefinePortfolio: DefinePortfolio,
+    PassTime: None,
+}
+"""By command: the one that corrects what it recorded; None if what it recorded stays."""
+
+
+def correcting(command: type[Command]) -> type[Command] | None:
+    """Return the command that corrects what `command` recorded; None if there is none."""
+    if issubclass(command, BilateralCommand):
+        proposes: type[Command] = command.agreement.proposes
+        return proposes
+    if issubclass(command, DeclarationCommand):
+        return command if command.declaration.restated else None
+    return CORRECTIONS[command]

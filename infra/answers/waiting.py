@@ -1,0 +1,90 @@
+"""Which events wait: each names something that is not on record yet, and is decided after that."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Annotated
+
+from domain.values import Slug
+from infra.answers import cursors
+from infra.answers.outcomes import WaitingFor
+from infra.answers.question import Item, Page, Paging, Panel, Parameter, Question
+from infra.answers.text import Block, Line, Remark, day
+from infra.bootstrap import Accord
+from infra.store import records
+
+
+class WaitingInput(Item):
+    """An event that waits."""
+
+    source: str
+    """The service that sent it."""
+    id: str
+    """Its id there."""
+    partnership: str
+    """The partnership that it is about."""
+    type: str
+    """Its type, such as `accord.ReceivePayment`."""
+    waiting_for: WaitingFor
+    """What it waits for."""
+    since: datetime
+    """When it arrived."""
+    until: datetime
+    """When its days are over. Then it is refused."""
+
+
+class WaitingInputs(Page[WaitingInput]):
+    """Events that wait, in the order in which they came."""
+
+
+def ask(
+    accord: Accord,
+    partnership: Annotated[
+        Slug | None, Parameter("Only those of this partnership.", "ID", positional=True)
+    ] = None,
+    page: Paging = Paging(),  # noqa: B008 - frozen
+) -> WaitingInputs:
+    """Return the events that wait, a page at a time.
+
+    Raises `NotFound` for a cursor of another question.
+    """
+    after = 0 if page.after is None else cursors.read("waiting", page.after, int)[0]
+    found = accord.history.all_waiting(after, page.limit + 1, partnership)
+    shown = found[: page.limit]
+    return WaitingInputs(
+        simulated=accord.simulated,
+        items=tuple(map(_waiting, shown)),
+        next=cursors.written("waiting", shown[-1].number) if found[page.limit :] else None,
+    )
+
+
+def _waiting(each: records.Waiting) -> WaitingInput:
+    return WaitingInput(
+        source=each.source,
+        id=each.source_id,
+        partnership=each.partnership,
+        type=each.type,
+        waiting_for=WaitingFor(kind=each.awaited_kind, id=each.awaited_id, detail=each.awaited),
+        since=each.since,
+        until=each.until,
+    )
+
+
+def text(found: WaitingInputs) -> Iterator[Block]:
+    """Yield each event that waits, with what it waits for and until when."""
+    for each in found.items:
+        yield Line(f"{each.type} on {each.partnership}: {each.id} ({each.source})")
+        yield Line(f"waits for {each.waiting_for.detail}, until {day(each.until)}", indent=4)
+    if not found.items:
+        yield Remark("There are no events that wait.")
+
+
+WAITING = Question(
+    "waiting",
+    ask,
+    text,
+    path="/v1/waiting",
+    within="/v1/partnerships/{partnership}/waiting",
+    help="List the events that wait for what they name, such as a payment before its deal.",
+    panel=Panel.INGEST,
+    reads_views=False,
+)

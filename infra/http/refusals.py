@@ -1,0 +1,85 @@
+"""Retry and dismiss refusals: one by its number, or all open ones, of one rule or of any."""
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Path, Query, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from infra.answers import refusals
+from infra.answers.logs import NotFound
+from infra.answers.outcomes import OutcomeCounts, Report
+from infra.answers.refusals import Dismissed
+from infra.deciding.group_commit import Busy
+from infra.http.dependencies import Served, ServedHere, json
+from infra.http.openapi import Schema, problem
+from infra.http.problems import AGAIN_SOON, Problem, not_found
+from infra.store.records import Refusal
+
+router = APIRouter(tags=["Ingest"])
+
+Number = Annotated[int, Path(ge=1, description="The refusal's number.")]
+Rule = Annotated[str | None, Query(description="Only the refusals of this rule.")]
+
+_BUSY: Final[dict[int | str, Schema]] = {
+    422: problem("A parameter or the body is wrong."),
+    503: problem("Nothing can be recorded at the moment (`Retry-After`)."),
+}
+_ONE: Final[dict[int | str, Schema]] = {
+    404: problem("There is no such refusal, or it is resolved or erased."),
+    **_BUSY,
+}
+
+
+class Dismissal(BaseModel):
+    """Who dismisses refusals."""
+
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+
+    by: str = Field(min_length=1, max_length=200)
+    """The name of the operator, for the record."""
+
+
+@router.post("/v1/refusals/retry", response_model=Report, responses=_BUSY)
+def retry_refusals(served: ServedHere, rule: Rule = None) -> Response:
+    """Decide all open refused inputs again, unchanged, or those of one rule."""
+    return _retry(served, refusals.chosen(served.accord, rule=rule))
+
+
+@router.post("/v1/refusals/{number}/retry", response_model=Report, responses=_ONE)
+def retry_refusal(served: ServedHere, number: Number) -> Response:
+    """Decide a refused input again, unchanged."""
+    return _retry(served, refusals.chosen(served.accord, number))
+
+
+@router.post("/v1/refusals/dismiss", response_model=Dismissed, responses=_BUSY)
+def dismiss_refusals(served: ServedHere, dismissal: Dismissal, rule: Rule = None) -> Response:
+    """Close all open refusals for good, or those of one rule."""
+    return _dismiss(served, refusals.chosen(served.accord, rule=rule), dismissal)
+
+
+@router.post("/v1/refusals/{number}/dismiss", response_model=Dismissed, responses=_ONE)
+def dismiss_refusal(served: ServedHere, number: Number, dismissal: Dismissal) -> Response:
+    """Close a refusal for good. Its input is kept, and may still be sent again."""
+    return _dismiss(served, refusals.chosen(served.accord, number), dismissal)
+
+
+def _retry(served: Served, pages: Iterator[Sequence[Refusal]]) -> Response:
+    tally, writer = OutcomeCounts(), served.workers.writer
+    try:
+        for page in pages:
+            tally.add(writer.call(partial(served.accord.service.retry, page)).result())
+    except NotFound as error:
+        raise not_found(error) from error
+    except Busy as busy:
+        again = "Send the same request again; inputs that were accepted are no longer open."
+        raise Problem(503, str(busy), again, headers=AGAIN_SOON) from busy
+    return json(tally.report(served.accord))
+
+
+def _dismiss(served: Served, pages: Iterator[Sequence[Refusal]], dismissal: Dismissal) -> Response:
+    try:
+        return json(refusals.dismiss(served.accord, pages, dismissal.by))
+    except NotFound as error:
+        raise not_found(error) from error
