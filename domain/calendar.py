@@ -13,28 +13,48 @@ from typing import Annotated
 
 from pydantic import AfterValidator, StringConstraints
 
-PERIOD_PATTERN = r"^[12][0-9]{3}(-(0[1-9]|1[0-2])|-Q[1-4])?$"
+from domain.wording import Worded, wrong
+
+PERIOD_PATTERN = r"^(19|2[0-9])[0-9]{2}(-(0[1-9]|1[0-2])|-Q[1-4])?$"
 DURATION_PATTERN = r"^P([0-9]{1,3}Y)?([0-9]{1,3}M)?([0-9]{1,3}W)?([0-9]{1,4}D)?$"
 
-Period = Annotated[str, StringConstraints(pattern=PERIOD_PATTERN)]
-"""A month (``2026-03``), a quarter (``2026-Q1``) or a year (``2026``)."""
+Period = Annotated[
+    str,
+    StringConstraints(pattern=PERIOD_PATTERN),
+    Worded("is not a period", "Write a month, a quarter or a year: 2026-03, 2026-Q1 or 2026."),
+]
+"""A month (``2026-03``), a quarter (``2026-Q1``) or a year (``2026``), from 1900 to 2999."""
+
+Month = Annotated[
+    str,
+    StringConstraints(pattern=r"^(19|2[0-9])[0-9]{2}-(0[1-9]|1[0-2])$"),
+    Worded("is not a month", "Write the year and the month, as in 2026-03."),
+]
+"""A month, such as ``2026-03``."""
+
+_A_DURATION = Worded(
+    "is not a duration of years, months, weeks and days", "Write it as P3Y, P6M, P2W or P60D."
+)
 
 
 def _some_time(duration: str) -> str:
     if duration == "P":
-        msg = "must be a duration such as P3Y, P6M, P2W or P60D"
-        raise ValueError(msg)
+        raise wrong(_A_DURATION.detail, _A_DURATION.hint)
     return duration
 
 
-Duration = Annotated[str, StringConstraints(pattern=DURATION_PATTERN), AfterValidator(_some_time)]
+Duration = Annotated[
+    str,
+    StringConstraints(pattern=DURATION_PATTERN),
+    AfterValidator(_some_time),
+    _A_DURATION,
+]
 """An ISO 8601 duration in years, months, weeks and days. ``P0D`` is allowed."""
 
 
 def _at_least_a_day(duration: str) -> str:
     if not any(_parts(duration)):
-        msg = "must be a day or longer"
-        raise ValueError(msg)
+        raise wrong("is not a day or longer", "Write at least P1D.")
     return duration
 
 

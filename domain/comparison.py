@@ -15,10 +15,7 @@ from pydantic import Field
 from domain.kernel import Value
 from domain.metric_catalogue import CATALOGUE, Direction
 from domain.proportions import Beta, Interval, confidence_sequence
-from domain.values import Count, Percent
-
-Sureness = Annotated[Percent, Field(ge=50, lt=100)]
-"""The probability required of a winner, in percent: at least 50 and below 100."""
+from domain.values import Count, Sureness
 
 
 class FixedSample(Value):

@@ -27,7 +27,7 @@ from domain.kernel import (
     recorded_once,
 )
 from domain.terms import check_parties, check_shares
-from domain.values import Count, Day, Instant, Money, Percent, Ref, Slug, Text, plain
+from domain.values import Count, Day, Instant, Money, Percent, PositiveMoney, Ref, Slug, Text, plain
 
 
 class DealCommand(Command):
@@ -195,7 +195,7 @@ class ReceivePayment(DealCommand):
 
     payment: Ref
     """The identifier of the payment."""
-    amount: Money
+    amount: PositiveMoney
     """The amount of money."""
     collected_by: Slug | None = None
     """The party that received the money. Default: the party that sends this."""
@@ -210,7 +210,7 @@ class PaymentReceived(Event):
     """The identifier of the deal, given by the party that referred it."""
     payment: Ref
     """The identifier of the payment."""
-    amount: Money
+    amount: PositiveMoney
     """The amount of money."""
     collected_by: Slug
     """The party that received the money."""
@@ -227,7 +227,7 @@ class IssueRefund(DealCommand):
     """The identifier of the refund."""
     payment: Ref
     """The identifier of the payment."""
-    amount: Money
+    amount: PositiveMoney
     """The amount of money."""
     kind: Literal["refund", "chargeback"] = "refund"
     """A chargeback is a refund by the customer's bank; it can be reversed (ReverseChargeback)."""
@@ -242,7 +242,7 @@ class RefundIssued(Event):
     """The identifier of the refund."""
     payment: Ref
     """The identifier of the payment."""
-    amount: Money
+    amount: PositiveMoney
     """The amount of money."""
     kind: Literal["refund", "chargeback"]
     """Whether it is a refund or a chargeback by the customer's bank."""
@@ -264,7 +264,7 @@ class ChargebackReversed(Event):
     """The identifier of the refund."""
     payment: Ref
     """The identifier of the payment."""
-    amount: Money
+    amount: PositiveMoney
     """The amount of money."""
 
 
@@ -343,11 +343,6 @@ def _check(command: DealCommand, parties: tuple[str, ...]) -> None:
     match command:
         case AttributeReferral(to=str(party)) | ReceivePayment(collected_by=str(party)):
             check_parties([party], parties)
-        case _:
-            pass
-    match command:
-        case ReceivePayment() | IssueRefund():
-            _positive(command.amount)
         case _:
             pass
 
@@ -573,15 +568,6 @@ def _still_open(closed: Step, deal: str, state: Deal) -> None:
             "deal-closed",
             f"A deal is either won or lost. Deal {deal} is already {closed}.",
             "Submit a new referral for a new deal (SubmitReferral).",
-        )
-
-
-def _positive(money: Money) -> None:
-    if money.amount <= 0:
-        raise Refused(
-            "amount-not-positive",
-            f"An amount must be above zero. The amount is {money}.",
-            "Give an amount above zero. Record money that goes back as a refund (IssueRefund).",
         )
 
 

@@ -28,7 +28,7 @@ from domain.kernel import (
     Value,
     recorded_once,
 )
-from domain.values import Money, PersonName, Ref, Text
+from domain.values import PersonName, PositiveMoney, Ref, Text
 
 
 class DisputeOutcome(StrEnum):
@@ -66,7 +66,7 @@ class _Dispute(Value):
     """The deal whose money is disputed."""
     entry: Ref | None = None
     """The entry whose money is disputed."""
-    amount: Money | None = None
+    amount: PositiveMoney | None = None
     """The disputed amount. Default: all of it."""
 
 
@@ -146,9 +146,9 @@ class DisputeResolved(
     """The entry that is disputed, if it is about one."""
     outcome: DisputeOutcome
     """The outcome of the dispute."""
-    amount: Money | None = None
+    amount: PositiveMoney | None = None
     """The disputed amount; None where all of it was disputed."""
-    award: Money | None = None
+    award: PositiveMoney | None = None
     """Only with the outcome `settled`: how much is taken back."""
     resolution: Text
     """The reasons, in words."""
@@ -217,12 +217,6 @@ def open_(command: OpenDispute, state: Dispute) -> list[Event]:
             f"Dispute {command.dispute} names deal {command.deal} and entry {command.entry}.",
             "Open one dispute for each.",
         )
-    if command.amount is not None and command.amount.amount <= 0:
-        raise Refused(
-            "amount-not-positive",
-            f"A disputed amount must be above zero. The amount is {command.amount}.",
-            "Give an amount above zero, or leave it out to dispute all of it.",
-        )
     return recorded_once(DisputeOpened.of(command), state.opened, f"Dispute {command.dispute}")
 
 
@@ -256,7 +250,7 @@ def check_resolution(proposed: Any, state: Dispute) -> None:  # noqa: ANN401 - m
     if award is not None:
         disputed = state.opened.amount if state.opened else None
         same = disputed is None or disputed.currency == award.currency
-        if award.amount <= 0 or not same or (disputed and award.amount > disputed.amount):
+        if not same or (disputed and award.amount > disputed.amount):
             raise Refused(
                 "award-exceeds-dispute",
                 f"An award cannot exceed the disputed amount. The award is {award}; "

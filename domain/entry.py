@@ -21,7 +21,7 @@ from domain.kernel import (
     recorded_once,
 )
 from domain.terms import CostShare, Penalty, RevenueSplit, check_parties
-from domain.values import Money, Ref, Slug, Text, plain
+from domain.values import Money, PositiveMoney, Ref, Slug, Text, plain
 
 
 class EntryCommand(Command):
@@ -39,7 +39,7 @@ class EntryCommand(Command):
 class RecordJointRevenue(EntryCommand):
     """Record revenue that both parties share, by the agreed split (C10)."""
 
-    amount: Money
+    amount: PositiveMoney
     """The amount of money."""
     collected_by: Slug | None = None
     """The party that received the money. Default: the party that sends this."""
@@ -52,7 +52,7 @@ class JointRevenueReceived(Event):
 
     entry: Ref
     """The identifier of the entry."""
-    amount: Money
+    amount: PositiveMoney
     """The amount of money."""
     collected_by: Slug
     """The party that received the money."""
@@ -65,7 +65,7 @@ class RecordSharedCost(EntryCommand):
 
     cost: Text
     """What the cost was for, in the words of the terms' cost share."""
-    amount: Money
+    amount: PositiveMoney
     """The amount of money."""
     paid_by: Slug | None = None
     """The party that paid. Default: the party that sends this."""
@@ -80,7 +80,7 @@ class SharedCostIncurred(Event):
     """The identifier of the entry."""
     cost: Text
     """What the cost was for."""
-    amount: Money
+    amount: PositiveMoney
     """The amount of money."""
     paid_by: Slug
     """The party that paid."""
@@ -113,7 +113,7 @@ class ReverseEntry(EntryCommand):
 
     reversal: Ref
     """The identifier of the reversal."""
-    amount: Money
+    amount: PositiveMoney
     """The amount of money."""
     reason: Text
     """The reason, in words."""
@@ -126,7 +126,7 @@ class EntryReversed(Event):
     """The identifier of the entry."""
     reversal: Ref
     """The identifier of the reversal."""
-    amount: Money
+    amount: PositiveMoney
     """The amount of money."""
     reason: Text
     """The reason, in words."""
@@ -169,7 +169,7 @@ def _recording(command: EntryCommand, act: Act, agreed: Agreed) -> Recording:
         case RecordJointRevenue():
             party = command.collected_by or act.party
             items = agreed.items(RevenueSplit)
-            _check(command.amount, party, command.under, shared=bool(items), agreed=agreed)
+            _check(party, command.under, shared=bool(items), agreed=agreed)
             return JointRevenueReceived(
                 entry=command.entry,
                 amount=command.amount,
@@ -179,7 +179,7 @@ def _recording(command: EntryCommand, act: Act, agreed: Agreed) -> Recording:
         case RecordSharedCost():
             party = command.paid_by or act.party
             shared = any(each.cost == command.cost for each in agreed.items(CostShare))
-            _check(command.amount, party, command.under, shared=shared, agreed=agreed)
+            _check(party, command.under, shared=shared, agreed=agreed)
             return SharedCostIncurred(
                 entry=command.entry,
                 cost=command.cost,
@@ -203,18 +203,8 @@ def concede(command: ConcedePenalty, act: Act, agreed: Agreed) -> PenaltyConcede
     raise _nothing_agreed(f"puts a penalty on {act.party} for this", agreed)
 
 
-def _check(
-    amount: Money,
-    party: str,
-    under: str | None,
-    *,
-    shared: bool,
-    agreed: Agreed,
-) -> None:
+def _check(party: str, under: str | None, *, shared: bool, agreed: Agreed) -> None:
     check_parties([party], agreed.parties)
-    _check_positive(
-        amount, "Give an amount above zero. To take an entry back, reverse it (ReverseEntry)."
-    )
     if under is not None and under not in agreed.investments:
         raise Refused(
             "nothing-agreed",
@@ -225,15 +215,6 @@ def _check(
         )
     if under is None and not shared:
         raise _nothing_agreed("shares this", agreed)
-
-
-def _check_positive(amount: Money, hint: str) -> None:
-    if amount.amount <= 0:
-        raise Refused(
-            "amount-not-positive",
-            f"An amount must be above zero. The amount is {amount}.",
-            hint,
-        )
 
 
 def _nothing_agreed(what: str, agreed: Agreed) -> Refused:
@@ -247,9 +228,6 @@ def _nothing_agreed(what: str, agreed: Agreed) -> Refused:
 
 def reverse(command: ReverseEntry, state: Entry) -> list[Event]:
     """Reverse at most what is left of an entry, each reversal once."""
-    _check_positive(
-        command.amount, "Reverse an amount above zero, at most what is left of the entry."
-    )
     if state.recorded is None:
         raise Refused(
             "no-such-entry",
@@ -267,14 +245,13 @@ def reverse(command: ReverseEntry, state: Entry) -> list[Event]:
 def _check_left(command: ReverseEntry, recorded: Money, state: Entry) -> None:
     reversed_ = sum((each.amount.amount for each in state.reversals.values()), Decimal(0))
     left = recorded.amount - reversed_
-    same = command.amount.currency == recorded.currency
-    if not same or command.amount.amount > left:
+    if command.amount.currency != recorded.currency or command.amount.amount > left:
         raise Refused(
             "reversal-exceeds-entry",
             "A reversal cannot exceed what is left of its entry. The reversal is "
             f"{command.amount}; {plain(left)} {recorded.currency} is left of entry "
             f"{command.entry}.",
-            "Reverse an amount above zero, at most what is left, in the entry's currency.",
+            "Reverse at most what is left, in the entry's currency.",
         )
 
 

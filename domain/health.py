@@ -10,7 +10,7 @@ from domain.calendar import Period
 from domain.declarations import Declaration
 from domain.kernel import IN_FORCE, RUNNING
 from domain.terms import check_parties
-from domain.values import Count, Day, Money, Number, PersonName, Rating, Ref, Slug, Text
+from domain.values import Count, Day, Money, Number, PersonName, Quantity, Rating, Ref, Slug, Text
 
 
 class ContributionKind(StrEnum):
@@ -42,7 +42,7 @@ class ContributionRecorded(
     """What was contributed, in words."""
     value: Money | None = None
     """What it is worth, if that can be given in money."""
-    hours: Number | None = None
+    hours: Quantity | None = None
     """The working hours that it took."""
 
 

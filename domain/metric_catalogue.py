@@ -5,7 +5,7 @@ each adds; the rows of KPIs, the alerts and the ledger derive from it which even
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from difflib import get_close_matches
@@ -92,6 +92,8 @@ class Metric:
     denominator: str = ""
     proportion: bool = False
     """Whether it is a share of a whole, which it never exceeds."""
+    signed: bool = False
+    """Whether its figure can be below zero: a margin, a score, money less what was paid back."""
     counts: Mapping[str, Counting] = field(default_factory=dict, hash=False)
     """What counts, by the event's wire name. The modules that define the events import this one."""
 
@@ -180,8 +182,10 @@ def _sum(
     unit: Unit = _COUNT,
     direction: Direction = _UP,
     counts: Mapping[str, Counting] | None = None,
+    *,
+    signed: bool = False,
 ) -> Metric:
-    return Metric(name, unit, direction, Adds.SUM, counts=counts or {})
+    return Metric(name, unit, direction, Adds.SUM, counts=counts or {}, signed=signed)
 
 
 def _level(name: str, unit: Unit = _COUNT, direction: Direction = _UP) -> Metric:
@@ -190,6 +194,10 @@ def _level(name: str, unit: Unit = _COUNT, direction: Direction = _UP) -> Metric
 
 def _share(name: str, of: str, by: str, direction: Direction = _UP, *, part: bool = True) -> Metric:
     return Metric(name, _PERCENT, direction, Adds.RATIO, of, by, proportion=part)
+
+
+def _gain(name: str, of: str, by: str) -> Metric:
+    return Metric(name, _PERCENT, _UP, Adds.RATIO, of, by, signed=True)
 
 
 def _mean(name: str, unit: Unit, of: str, by: str, direction: Direction = _UP) -> Metric:
@@ -213,6 +221,7 @@ _METRICS = (
         _MONEY,
         _DOWN,
         counts={"RefundIssued": _amount, "ChargebackReversed": _amount_returned},
+        signed=True,
     ),
     _sum("days_to_close", Unit.DAYS, _DOWN, counts={"DealWon": _days_to_close}),
     _share("tagged_share", "attributed_leads", "leads"),
@@ -232,7 +241,10 @@ _METRICS = (
     _share("demo_request_rate", "demo requests", "registrations"),
     _mean("customer_acquisition_cost", _MONEY, "acquisition spend", "new customers", _DOWN),
     _mean("lifetime_value", _MONEY, "lifetime revenue", "customers"),
-    _mean("net_promoter_score", _SCORE, "promoters less detractors, times 100", "respondents"),
+    replace(
+        _mean("net_promoter_score", _SCORE, "promoters less detractors, times 100", "respondents"),
+        signed=True,
+    ),
     _share("churn_rate", "customers lost", "customers at the start", _DOWN),
     _share("retention_rate", "customers kept", "customers at the start"),
     _sum("new_users"),
@@ -241,23 +253,23 @@ _METRICS = (
     _sum("social_engagements"),
     _sum("joint_talks"),
     # Media [000].
-    _sum("attributable_revenue", _MONEY),
-    _sum("co_branded_revenue", _MONEY),
+    _sum("attributable_revenue", _MONEY, signed=True),
+    _sum("co_branded_revenue", _MONEY, signed=True),
     _sum("watch_time", Unit.HOURS),
     _mean("average_watch_time", Unit.MINUTES, "minutes watched", "viewers"),
     _sum("unique_viewers"),
     _share("click_rate", "clicks", "impressions"),
     _share("subscription_conversion", "subscriptions", "visitors"),
-    _sum("revenue_share_paid", _MONEY, _DOWN),
-    _share("margin", "margin", "revenue", part=False),
+    _sum("revenue_share_paid", _MONEY, _DOWN, signed=True),
+    _gain("margin", "margin", "revenue"),
     _mean("local_feedback_score", _SCORE, "sum of scores", "respondents"),
     _mean("partner_satisfaction", _SCORE, "sum of scores", "respondents"),
     _share("renewal_rate", "renewed", "up for renewal"),
     # Operations [003].
-    _share("return_on_investment", "gain less cost", "cost", part=False),
+    _gain("return_on_investment", "gain less cost", "cost"),
     _mean("cost_per_acquisition", _MONEY, "spend", "acquisitions", _DOWN),
     _mean("average_order_value", _MONEY, "order value", "orders"),
-    _share("profit_margin", "profit", "revenue", part=False),
+    _gain("profit_margin", "profit", "revenue"),
     _share("adoption_rate", "active users", "users"),
     _mean("delivery_time", Unit.HOURS, "hours to deliver", "deliveries", _DOWN),
     _share("order_accuracy", "right orders", "orders"),

@@ -5,13 +5,10 @@ partner's record contains it.
 """
 
 from dataclasses import dataclass
-from typing import Annotated
-
-from pydantic import Field
 
 from domain.exploration import not_the_clock
 from domain.kernel import BEFORE_BEGINNING, Act, Command, Event, NotNow, Refused, Stage, Value
-from domain.values import Count, Number, Percent
+from domain.values import Count, Percent, Quantity
 
 STREAM = "program"
 """The name of a program's stream, after its subject."""
@@ -24,7 +21,7 @@ class _Limits(Value):
     """The largest number of active partnerships; 10 for a small team (C28)."""
     largest_share: Percent
     """The largest share, in percent, that one partner may have of what all partners bring."""
-    capacity: Annotated[Number, Field(ge=0)]
+    capacity: Quantity
     """The number of full-time people available for partnerships (C12, C28)."""
 
 

@@ -18,7 +18,7 @@ from domain.kernel import (
     Value,
 )
 from domain.metric_catalogue import CATALOGUE, Adds, Metric, known
-from domain.values import Number, Slug, Text, plain
+from domain.values import Number, Quantity, Slug, Text, plain
 
 OTHER_CHANNELS = "other-channels"
 """The segment of customers from other channels. It is compared with the partner's, not added."""
@@ -37,7 +37,7 @@ class ReportedFigure(Value):
     """The value, as a decimal string."""
     numerator: Number | None = None
     """The numerator of a ratio, such as the number of successes."""
-    denominator: Number | None = None
+    denominator: Quantity | None = None
     """The denominator of a ratio, such as the number of trials."""
 
     def __str__(self) -> str:
@@ -195,15 +195,24 @@ def check(figure: ReportedFigure, metric: Metric) -> None:
             "Give the value alone.",
             field="figure",
         )
+    lowest = min(figure.value or 0, figure.numerator or 0)
+    if lowest < 0 and not metric.signed:
+        raise Refused(
+            "figure-negative",
+            f"A figure cannot be below zero, unless its metric can. {metric.name} was given as "
+            f"{lowest}.",
+            "Correct the figure. To take back an earlier one, correct that (CorrectMetric).",
+            field="figure",
+        )
     if figure.denominator is not None and figure.numerator is not None:
         _check_ratio(figure.numerator, figure.denominator, metric)
 
 
 def _check_ratio(numerator: Number, denominator: Number, metric: Metric) -> None:
-    if denominator < 0 or (metric.proportion and not 0 <= numerator <= denominator):
+    if metric.proportion and numerator > denominator:
         raise Refused(
             "successes-exceed-trials",
-            f"The numerator cannot exceed the denominator, and neither can be negative. "
+            "The numerator cannot exceed the denominator. "
             f"{metric.name} was given as {plain(numerator)} {metric.numerator} of "
             f"{plain(denominator)} {metric.denominator}.",
             "Check which number is the numerator.",

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from domain.kernel import Refused, Value
 from domain.metric_catalogue import known, proportion
-from domain.values import Number, Percent, Slug
+from domain.values import Number, Slug, Sureness
 
 
 class Window(StrEnum):
@@ -55,7 +55,7 @@ class DecisionRule(Value):
     """Whether the rule judges each campaign separately."""
     minimum_sample: Annotated[int, Field(ge=1, le=2**53 - 1)] | None = None
     """The number of trials (the denominator) that a window needs to be judged (C21)."""
-    credibility: Annotated[Percent, Field(ge=50, lt=100)] | None = None
+    credibility: Sureness | None = None
     """The probability, in percent, with which the rate must be beyond the threshold (C21)."""
     action: Action
     """What the parties do about a breach."""

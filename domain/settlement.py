@@ -9,11 +9,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import ROUND_HALF_EVEN, Decimal
-from typing import Annotated, NamedTuple, assert_never
+from typing import NamedTuple, assert_never
 
-from pydantic import Field, StringConstraints
-
-from domain.calendar import Period, bounds, midnight
+from domain.calendar import Month, Period, bounds, midnight
 from domain.context import PartnershipContext
 from domain.declarations import Declaration
 from domain.kernel import (
@@ -28,7 +26,19 @@ from domain.kernel import (
     Value,
     recorded_once,
 )
-from domain.values import MINOR_UNITS, Count, Currency, Money, Number, Ref, Slug, Text, plain
+from domain.values import (
+    MINOR_UNITS,
+    Count,
+    Currency,
+    Exact,
+    Money,
+    PositiveMoney,
+    PositiveNumber,
+    Ref,
+    Slug,
+    Text,
+    plain,
+)
 
 LEAVING = frozenset({Stage.EXIT})
 
@@ -76,9 +86,9 @@ class RateCaptured(
     """The currency that is converted."""
     quote: Currency
     """The currency that it is converted to."""
-    month: Annotated[str, StringConstraints(pattern=r"^[12][0-9]{3}-(0[1-9]|1[0-2])$")]
+    month: Month
     """The month, as in 2026-03."""
-    rate: Annotated[Number, Field(gt=0)]
+    rate: PositiveNumber
     """The price of one unit of `base` in `quote`."""
     source: Text
     """Who published the rate."""
@@ -97,14 +107,14 @@ class Part(Value):
     """The month in which the amounts accrued."""
     currency: Currency
     """The currency of the amounts."""
-    earned: dict[Slug, Number]
+    earned: dict[Slug, Exact]
     """What each party earned from the other since the last statement, by party. A negative amount
     is taken back."""
     lines: Count
     """The number of ledger lines in it."""
-    rate: Number | None = None
+    rate: PositiveNumber | None = None
     """The captured rate to the statement's currency, where that is another currency."""
-    converted: dict[Slug, Number] | None = None
+    converted: dict[Slug, Exact] | None = None
     """`earned` in the statement's currency, where that is another currency."""
 
 
@@ -119,7 +129,7 @@ class Balance(Value):
     """The party that pays; None if the balance is zero."""
     payee: Slug | None = None
     """The party that is paid; None if the balance is zero."""
-    amount: Number
+    amount: Exact
     """What the payer owes, in the currency of the statement."""
     held: list[Part] = []
     """What is on hold because it is disputed. It is not part of the amount."""
@@ -171,7 +181,7 @@ class RecordPayout(Command):
     """The identifier of the payout."""
     statement: Ref
     """The statement, or the final settlement and currency as `SETTLEMENT:EUR`."""
-    amount: Money
+    amount: PositiveMoney
     """The amount of money."""
 
 
@@ -442,14 +452,12 @@ def pay_out(command: RecordPayout, state: Settlement) -> list[Event]:
     event = PayoutRecorded.of(command, payer=owing.balance.payer)
     existing = state.payouts.get(command.payout)
     money = command.amount
-    if existing is None and (
-        money.currency != owing.balance.currency or not 0 < money.amount <= owing.left
-    ):
+    if existing is None and (money.currency != owing.balance.currency or money.amount > owing.left):
         raise Refused(
             "payout-exceeds-balance",
             f"A payout cannot exceed what is left of its statement. The payout is {money}; "
             f"{plain(owing.left)} {owing.balance.currency} is left of {command.statement}.",
-            "Pay an amount above zero, at most what is left, in the statement's currency.",
+            "Pay at most what is left, in the statement's currency.",
         )
     return recorded_once(event, existing, f"Payout {command.payout}")
 

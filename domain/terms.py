@@ -13,7 +13,17 @@ from domain.calendar import Duration, Span, add, in_words, subtract
 from domain.kernel import Refused, Value
 from domain.metric_catalogue import known
 from domain.rules import Window
-from domain.values import Count, Currency, Day, Money, Number, Percent, Slug, Text, plain
+from domain.values import (
+    Count,
+    Currency,
+    Day,
+    Money,
+    Percent,
+    PositiveNumber,
+    Slug,
+    Text,
+    plain,
+)
 
 HUNDRED = Decimal(100)
 
@@ -51,7 +61,7 @@ PaidOn = Literal[Trigger.SALE, Trigger.PAYMENT]
 class Tier(Value):
     """A share of everything above an amount, up to the next tier."""
 
-    above: Annotated[Number, Field(gt=0)]
+    above: PositiveNumber
     """The amount, in the currency of the payments; each currency is counted separately."""
     share: Percent
     """The share above the limit, in percent."""
@@ -72,7 +82,7 @@ class RevenueShare(Value):
     """Whether a share is due on a sale or on each payment."""
     tiers: list[Tier] = []
     """The shares above certain amounts, in rising order."""
-    cap: Annotated[Number, Field(gt=0)] | None = None
+    cap: PositiveNumber | None = None
     """The most that is earned in a window, in the currency of the payments."""
     window: Literal["month", "quarter", "year"] = "year"
     """The window over which payments are added up for tiers and the cap."""

@@ -1,50 +1,99 @@
-"""The types of fields: decimals, percentages, days, moments, identifiers, text and money."""
+"""The types of fields: decimals, percentages, days, moments, identifiers, text and money.
+
+Every number of a command has a type with bounds, so that no accepted figure can break a fold.
+"""
 
 import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Annotated, TypeVar
+from typing import Annotated, Any
 
 from pydantic import (
     AfterValidator,
-    AwareDatetime,
     BeforeValidator,
     Field,
+    GetCoreSchemaHandler,
     PlainSerializer,
     StringConstraints,
     WithJsonSchema,
     model_validator,
 )
+from pydantic_core import CoreSchema
+from pydantic_core.core_schema import no_info_after_validator_function
 
+from domain import times
 from domain.kernel import Value
+from domain.wording import Worded, wrong
 
-V = TypeVar("V", bound=date)
-
-_FIRST_YEAR, _LAST_YEAR = 1900, 2999
 _DECIMAL = re.compile(r"-?(0|[1-9][0-9]{0,14})(\.[0-9]{1,9})?")
+_NOT_NEGATIVE = _DECIMAL.pattern.removeprefix("-?")
+
+DECIMAL_AS_STRING = "decimal-as-string"
 
 
 def _decimal_from_text(value: object) -> Decimal:
     # A float has lost digits before it arrives, so a decimal is accepted only as text.
     if isinstance(value, Decimal):
         return value
-    if not isinstance(value, str) or not _DECIMAL.fullmatch(value):
-        msg = 'must be a decimal written as a string, such as "10.50"'
-        raise ValueError(msg)
-    return Decimal(value)
+    if not isinstance(value, str):
+        raise wrong(
+            "is not a decimal in a string",
+            'Write it in quotes, as in "10.50", because a JSON number can lose digits.',
+            DECIMAL_AS_STRING,
+        )
+    if not _DECIMAL.fullmatch(value):
+        raise wrong(
+            "is not a decimal of at most 15 digits before the point and 9 after it",
+            'Write plain digits, as in "10.50": no exponent, no plus, no leading zeros, no spaces.',
+            DECIMAL_AS_STRING,
+        )
+    found = Decimal(value)
+    # Minus zero is zero.
+    return found or found.copy_abs()
 
 
-def _of_our_time(value: V) -> V:
-    # Durations are added to days and subtracted from them; the result must be a valid date.
-    if not _FIRST_YEAR <= value.year <= _LAST_YEAR:
-        msg = f"must lie in the years {_FIRST_YEAR} to {_LAST_YEAR}"
-        raise ValueError(msg)
-    return value
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """The bounds of a decimal: it is at least, above, at most or below a number."""
+
+    least: Decimal | None = None
+    above: Decimal | None = None
+    most: Decimal | None = None
+    below: Decimal | None = None
+
+    def check(self, value: Decimal) -> Decimal:
+        """Return the value. Raises a worded `ValueError` if it is out of bounds."""
+        if self.least is not None and value < self.least:
+            raise wrong(f"is below {self.least}", f"Give {self.least} or more.")
+        if self.above is not None and value <= self.above:
+            raise wrong(f"is not above {self.above}", f"Give a number above {self.above}.")
+        if self.most is not None and value > self.most:
+            raise wrong(f"is above {self.most}", f"Give {self.most} or less.")
+        if self.below is not None and value >= self.below:
+            raise wrong(f"is not below {self.below}", f"Give a number below {self.below}.")
+        return value
+
+    def __get_pydantic_core_schema__(
+        self,
+        source: Any,  # noqa: ANN401 - any type
+        handler: GetCoreSchemaHandler,
+    ) -> CoreSchema:
+        """Return the schema of the type with its values checked."""
+        return no_info_after_validator_function(self.check, handler(source))
 
 
-def _utc(value: datetime) -> datetime:
-    return value if value.tzinfo is UTC else value.astimezone(UTC)
+def _instant(value: object) -> datetime:
+    # Code passes moments, everything else is text.
+    if isinstance(value, datetime) and value.utcoffset() is not None:
+        return value if value.tzinfo is UTC else value.astimezone(UTC)
+    return times.moment(value)
+
+
+def _day(value: object) -> date:
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return value
+    return times.day(value)
 
 
 def plain(value: Decimal) -> str:
@@ -57,38 +106,74 @@ def instant(moment: datetime) -> str:
     return moment.isoformat()[:-6] + "Z"
 
 
+def _decimals(pattern: str) -> WithJsonSchema:
+    return WithJsonSchema({"type": "string", "pattern": f"^{pattern}$"})
+
+
+_ZERO = Decimal(0)
+
 Number = Annotated[
     Decimal,
     BeforeValidator(_decimal_from_text),
     PlainSerializer(plain, return_type=str),
-    WithJsonSchema({"type": "string", "pattern": f"^{_DECIMAL.pattern}$"}),
+    _decimals(_DECIMAL.pattern),
 ]
-"""An exact decimal, written as a string."""
+"""An exact decimal, written as a string: at most 15 digits before the point and 9 after it."""
+
+Quantity = Annotated[Number, Bounds(least=_ZERO), _decimals(_NOT_NEGATIVE)]
+"""A decimal that is zero or more."""
+
+PositiveNumber = Annotated[Number, Bounds(above=_ZERO), _decimals(_NOT_NEGATIVE)]
+"""A decimal above zero."""
+
+Percent = Annotated[Number, Bounds(least=_ZERO, most=Decimal(100)), _decimals(_NOT_NEGATIVE)]
+"""A share of a hundred, as a decimal string: "15" is 15 %."""
+
+Sureness = Annotated[
+    Number, Bounds(least=Decimal(50), below=Decimal(100)), _decimals(_NOT_NEGATIVE)
+]
+"""A required probability, in percent: at least 50 and below 100."""
 
 Exact = Annotated[
     Decimal,
     PlainSerializer(plain, return_type=str),
     WithJsonSchema({"type": "string", "pattern": r"^-?[0-9]+(\.[0-9]+)?$"}),
 ]
-"""A decimal that was computed, of any number of digits, written as a string."""
+"""A decimal that was computed, of any number of digits, written as a string. No command has one."""
 
-Percent = Annotated[Number, Field(ge=0, le=100)]
-"""A share of a hundred, as a decimal string: "15" is 15 %."""
+Day = Annotated[date, BeforeValidator(_day)]
+"""A day of the calendar (see `times`)."""
 
-Day = Annotated[date, AfterValidator(_of_our_time)]
-"""A day of the calendar."""
+Instant = Annotated[datetime, BeforeValidator(_instant)]
+"""A moment with a time zone, converted to UTC (see `times`)."""
 
-Instant = Annotated[AwareDatetime, AfterValidator(_of_our_time), AfterValidator(_utc)]
-"""A moment with a time zone, converted to UTC."""
-
-Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
+Slug = Annotated[
+    str,
+    StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$"),
+    Worded(
+        "is not an identifier",
+        "Write 1 to 64 lower-case letters, digits, dots, dashes or underscores, as in acme-north.",
+    ),
+]
 """An identifier: lower-case ASCII letters, digits, dots, dashes, underscores."""
 
-Ref = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$")]
+Ref = Annotated[
+    str,
+    StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$"),
+    Worded(
+        "is not an identifier",
+        "Write 1 to 64 letters, digits, dots, dashes, colons or underscores, as in D-1001.",
+    ),
+]
 """An identifier given by a sender's own system."""
 
 Text = Annotated[
-    str, StringConstraints(min_length=1, max_length=2000, pattern=r"^[^\x00-\x08\x0b-\x1f\x7f]*$")
+    str,
+    StringConstraints(min_length=1, max_length=2000, pattern=r"^[^\x00-\x08\x0b-\x1f\x7f]*$"),
+    Worded(
+        "is not text of 1 to 2000 characters",
+        "Write it as text, not longer, and without control characters.",
+    ),
 ]
 """Text of 1 to 2000 characters, without control characters."""
 
@@ -131,8 +216,7 @@ MINOR_UNITS = (
 
 def _known(currency: str) -> str:
     if currency not in MINOR_UNITS:
-        msg = "must be a currency code of ISO 4217, such as USD"
-        raise ValueError(msg)
+        raise wrong("is not a currency code of ISO 4217", "Write three capital letters, as in USD.")
     return currency
 
 
@@ -140,9 +224,12 @@ Currency = Annotated[str, AfterValidator(_known), Field(json_schema_extra={"form
 
 
 class Money(Value):
-    """An exact amount in a currency of ISO 4217, with at most the digits of its minor unit."""
+    """An exact amount in a currency of ISO 4217, with at most the digits of its minor unit.
 
-    amount: Number
+    It is never below zero: what takes an amount back (a refund, a reversal) has its own event.
+    """
+
+    amount: Quantity
     """The amount, as a decimal string, with at most the digits of the currency's minor unit."""
     currency: Currency
     """The currency, as a code of ISO 4217."""
@@ -152,10 +239,24 @@ class Money(Value):
         digits = MINOR_UNITS[self.currency]
         exponent = self.amount.as_tuple().exponent
         if isinstance(exponent, int) and -exponent > digits:
-            msg = f"{self.currency} has {digits} digits after the point"
-            raise ValueError(msg)
+            detail = f"has more than the {digits} digits of {self.currency} after the point"
+            raise wrong(detail, "Round the amount to the minor unit of its currency.")
         return self
 
     def __str__(self) -> str:
         """Write the amount and the currency: ``10.50 USD``."""
         return f"{plain(self.amount)} {self.currency}"
+
+
+def _above_zero(money: Money) -> Money:
+    if not money.amount:
+        raise wrong(
+            "is not above zero",
+            "Give an amount above zero. A refund or a reversal takes an amount back.",
+            "amount-not-positive",
+        )
+    return money
+
+
+PositiveMoney = Annotated[Money, AfterValidator(_above_zero)]
+"""An amount of money above zero."""

@@ -6,13 +6,16 @@ from typing import Annotated
 from domain.metric_catalogue import CATALOGUE
 from infra.answers.logs import NOW, AsOf, NotFound, perhaps
 from infra.answers.members import members
+from infra.answers.parameters import Name
 from infra.answers.question import Answer, Panel, Parameter, PeriodName, Question
 from infra.answers.text import Block, Line, Table, amount, number
 from infra.bootstrap import Accord
 from projections import attributes
 from projections.attributes import Attribute, AttributeComparison
 
-MetricName = Annotated[str, Parameter("A metric of the catalogue, such as demo_to_paid.", "METRIC")]
+MetricName = Annotated[
+    Name, Parameter("A metric of the catalogue, such as demo_to_paid.", "METRIC")
+]
 
 
 class Attributes(Answer):

@@ -14,7 +14,8 @@ from pydantic import BaseModel
 
 from infra.answers import alerts, cursors
 from infra.answers.logs import NotFound
-from infra.answers.question import LONGEST_PAGE, Item, Paging
+from infra.answers.parameters import LONGEST_PAGE
+from infra.answers.question import Item, Paging
 from infra.bootstrap import Accord
 from infra.store.records import EPOCH, StoredOutput
 from projections import ALERTS

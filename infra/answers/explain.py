@@ -23,6 +23,7 @@ from domain.values import MINOR_UNITS, Exact
 from infra.answers import kpis as figures_text
 from infra.answers import metrics
 from infra.answers.logs import NOW, AsOf, NotFound, perhaps, sight_of, size_of, whole_log
+from infra.answers.parameters import Name
 from infra.answers.question import Answer, Item, Parameter, Question
 from infra.answers.rules import rule_in_words
 from infra.answers.text import Block, Line, Styled, Table, late, minute, number
@@ -171,7 +172,7 @@ class Explanation(Answer):
 
 
 Reference = Annotated[
-    str, Parameter("An alert's id, or a figure: ID/METRIC/PERIOD, then a segment.", "ALERT|KPI")
+    Name, Parameter("An alert's id, or a figure: ID/METRIC/PERIOD, then a segment.", "ALERT|KPI")
 ]
 
 

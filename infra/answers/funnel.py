@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Annotated
 
 import projections
-from domain.calendar import PERIOD_PATTERN
+from domain.calendar import Period
 from infra.answers.logs import NOW, AsOf, rows_of, sight_of
 from infra.answers.question import Answer, Parameter, PartnershipId, Question
 from infra.answers.text import Block, Line, Table, interval, number, tenth
@@ -26,11 +26,10 @@ def ask(
     accord: Accord,
     id: PartnershipId,
     period: Annotated[
-        str | None,
+        Period | None,
         Parameter(
             "What happened in a month, a quarter or a year; the whole history unless given.",
             "PERIOD",
-            PERIOD_PATTERN,
         ),
     ] = None,
     when: AsOf = NOW,

@@ -17,7 +17,7 @@ from infra.bootstrap import Accord
 from infra.deciding.pseudonyms import Names
 from infra.projecting.runner import partnerships
 from infra.store.records import History, Quarantined, typed_row
-from infra.tlog.codec import moment
+from infra.tlog.codec import stored_moment
 from projections.fold import Projection, replay
 from projections.visibility import OPERATOR, Sight, Viewer
 
@@ -209,7 +209,7 @@ def _times(history: History, partnership: str, index: int) -> tuple[datetime, da
 def times(body: bytes) -> tuple[datetime, datetime]:
     """Return when a stored event of any type happened and when it was recorded."""
     envelope = orjson.loads(body)
-    return moment(envelope["occurred_at"]), moment(envelope["recorded_at"])
+    return stored_moment(envelope["occurred_at"]), stored_moment(envelope["recorded_at"])
 
 
 # --- viewers -----------------------------------------------------------------------------------

@@ -15,13 +15,13 @@ from typing import Annotated, Any, Generic, TypeVar, get_args, get_origin, get_t
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from domain.calendar import PERIOD_PATTERN
+from domain.calendar import Period
 from domain.values import Slug
 from infra.answers.logs import NOW, Asked, AsOf, in_range, row_of_each
 from infra.answers.text import Block, Line
 from infra.bootstrap import Accord
 from infra.store.records import Quarantined, UnreadableRow
-from infra.tlog.codec import moment
+from infra.tlog.codec import stored_moment
 from projections import OVERVIEW
 from projections.overview import OVERVIEW_ROW
 
@@ -29,9 +29,6 @@ T = TypeVar("T")
 
 REPAIRS = 100
 """Damaged partnerships that one question has folded anew, at most."""
-
-LONGEST_PAGE = 1000
-"""Items of one page at most."""
 
 PAGE = 100
 """Items of a page, unless the reader asks for more or fewer."""
@@ -99,12 +96,8 @@ class Parameter:
 
     help: str
     metavar: str = ""
-    pattern: str = ""
-    """A regular expression that the whole text must match."""
     positional: bool | None = None
     """Whether the command takes it without a name; unless set, if it is required."""
-    minimum: int | None = None
-    """The smallest number that is allowed."""
     is_file: bool = False
     """Whether the command also takes the name of a file, and passes its text."""
 
@@ -120,11 +113,10 @@ class Paging:
 
 PartnershipId = Annotated[Slug, Parameter("The partnership.", "ID")]
 PeriodName = Annotated[
-    str | None,
+    Period | None,
     Parameter(
         "A month, a quarter or a year: 2026-03, 2026-Q1, 2026. All periods unless given.",
         "PERIOD",
-        PERIOD_PATTERN,
     ),
 ]
 
@@ -260,7 +252,7 @@ def _shown(record: Quarantined, *, of_operator: bool) -> Quarantine:
     return Quarantine(
         partnership=record.partnership,
         event=record.index,
-        since=moment(record.since),
+        since=stored_moment(record.since),
         projection=record.projection,
         error=record.error if of_operator else None,
     )

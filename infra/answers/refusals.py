@@ -9,8 +9,8 @@ from typing import Annotated
 
 from infra.answers import cursors
 from infra.answers.logs import NotFound
+from infra.answers.parameters import LONGEST_PAGE, Flag
 from infra.answers.question import (
-    LONGEST_PAGE,
     Item,
     Page,
     Paging,
@@ -68,7 +68,7 @@ class Refusals(Page[RefusedInput]):
 
 def ask(
     accord: Accord,
-    all: Annotated[bool, Parameter("Also those that were resolved, dismissed or erased.")] = False,  # noqa: FBT002 - passed by name
+    all: Annotated[Flag, Parameter("Also those that were resolved, dismissed or erased.")] = False,  # noqa: FBT002 - passed by name
     rule: RuleName = None,
     page: Paging = Paging(),  # noqa: B008 - frozen
 ) -> Refusals:

@@ -37,6 +37,7 @@ from domain.recorded import Recorded
 from domain.values import Exact, Number, plain
 from infra.answers import kpis
 from infra.answers.logs import NOW, AsOf, NotFound, own_log, perhaps, sight_of, whole_log
+from infra.answers.parameters import Name
 from infra.answers.partnership_state import OpenDeadline
 from infra.answers.question import Answer, Item, Parameter, PartnershipId, Question
 from infra.answers.show import open_deadlines
@@ -184,7 +185,7 @@ class Review(Answer):
 def ask(
     accord: Accord,
     id: PartnershipId,
-    review: Annotated[str, Parameter("The review.", "REVIEW")],
+    review: Annotated[Name, Parameter("The review.", "REVIEW")],
     when: AsOf = NOW,
 ) -> Review:
     """Return the page for a review as of its beginning, or as of an earlier moment.

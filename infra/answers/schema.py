@@ -10,6 +10,7 @@ from domain.aggregates import command_types
 from domain.kernel import NOT_ENDED, Command, Refused, Stage
 from infra.answers.field_table import EventField, fields
 from infra.answers.logs import NotFound
+from infra.answers.parameters import Name
 from infra.answers.question import Item, Panel, Parameter, Question
 from infra.answers.text import Block, Line, Remark, Table, Verbatim
 from infra.deciding import intake
@@ -49,7 +50,7 @@ class EventTypes(Item):
 
 def ask(
     type: Annotated[
-        str | None, Parameter("Such as SignAgreement.", "TYPE", positional=True)
+        Name | None, Parameter("Such as SignAgreement.", "TYPE", positional=True)
     ] = None,
 ) -> EventTypes:
     """Return every type, or one with its fields, an example and its JSON Schema.

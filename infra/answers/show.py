@@ -53,6 +53,7 @@ from domain.markets import (
 from domain.recorded import Recorded
 from domain.values import instant
 from infra.answers.logs import NOW, AsOf, NotFound, extent, own_stream, sight_of, size_of, times
+from infra.answers.parameters import PositiveWhole
 from infra.answers.partnership_state import (
     AgreedTerms,
     CandidateSummary,
@@ -83,7 +84,7 @@ from projections.visibility import Sight
 E = TypeVar("E", bound=Event)
 D = TypeVar("D", bound=Event)
 
-Version = Annotated[int | None, Parameter("The first N events of its log.", "N", minimum=1)]
+Version = Annotated[PositiveWhole | None, Parameter("The first N events of its log.", "N")]
 
 
 def ask(

@@ -3,6 +3,7 @@
 The ledger's rows hold sums and no lines, so the lines are found again by replay of the log.
 """
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,7 +13,7 @@ from typing import Annotated
 
 from domain import settlement
 from domain.attribution import AttributionPolicy, PolicyKind
-from domain.calendar import bounds
+from domain.calendar import PERIOD_PATTERN, bounds
 from domain.kernel import Refused
 from domain.recorded import Recorded
 from domain.settlement import ROUNDING, Balance, FinalSettlementIssued, StatementIssued
@@ -20,6 +21,7 @@ from domain.values import Number, plain
 from infra.answers import statements
 from infra.answers import text as words
 from infra.answers.logs import NOW, AsOf, NotFound, Row, log
+from infra.answers.parameters import Name
 from infra.answers.question import Answer, Item, Parameter, PartnershipId, Question
 from infra.answers.statements import State, state_of
 from infra.answers.text import Block, Line, Table
@@ -135,7 +137,7 @@ def ask(
     accord: Accord,
     id: PartnershipId,
     period: Annotated[
-        str,
+        Name,
         Parameter(
             "Up to the end of this month, quarter or year; or a statement's name.",
             "PERIOD",
@@ -163,8 +165,11 @@ def ask(
     if _is_period(period):
         found += postings.drafts(period)
     elif not found:
-        names = ", ".join(each.statement for each in postings.issued) or "none was issued"
-        raise NotFound(f"There is no statement {period}.", f"Statements: {names}.")
+        names = ", ".join(each.statement for each in postings.issued) or "none was issued yet"
+        raise NotFound(
+            f"{period} is neither a period nor the name of a statement.",
+            f"Write 2026-03, 2026-Q1 or 2026, or the name of a statement ({names}).",
+        )
     return PeriodStatements(
         simulated=accord.simulated,
         as_of=when.asked,
@@ -177,11 +182,7 @@ def ask(
 
 
 def _is_period(text: str) -> bool:
-    try:
-        bounds(text)
-    except ValueError:
-        return False
-    return True
+    return re.fullmatch(PERIOD_PATTERN, text) is not None
 
 
 # --- the lines of a log ------------------------------------------------------------------------

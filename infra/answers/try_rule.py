@@ -7,12 +7,13 @@ from typing import Annotated
 from pydantic import ValidationError
 
 from domain import rules
-from domain.calendar import PERIOD_PATTERN
+from domain.calendar import Period
 from domain.formation import DecisionRuleAgreed
 from domain.kernel import Refused
 from domain.rules import DecisionRule
 from infra.answers import alerts
 from infra.answers.logs import NOW, AsOf, NotFound, log, own_log, perhaps, sight_of
+from infra.answers.parameters import NotEmpty
 from infra.answers.question import Answer, Parameter, PartnershipId, Question
 from infra.answers.rules import rule_in_words
 from infra.answers.text import Block, Hanging, Line, Remark, Table, number
@@ -43,7 +44,7 @@ def ask(
     accord: Accord,
     id: PartnershipId,
     rule: Annotated[
-        str,
+        NotEmpty,
         Parameter(
             "An agreed rule's name, or a rule as JSON, as ProposeDecisionRule has it.",
             "RULE|FILE",
@@ -51,11 +52,10 @@ def ask(
         ),
     ],
     since: Annotated[
-        str,
+        Period,
         Parameter(
             "As if it had been agreed when this month, quarter or year began.",
             "PERIOD",
-            PERIOD_PATTERN,
             positional=False,
         ),
     ],

@@ -10,10 +10,10 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Self
 
+from domain import times
 from domain.values import instant
 from infra.deciding.batch import Outcome
 from infra.store.records import CommandResult, History
-from infra.tlog import codec
 from infra.tlog.keys import Signer
 from infra.tlog.notes import Malformed, Note, read_proof, written_proof
 
@@ -60,7 +60,7 @@ class Promise:
                 bytes.fromhex(command.removeprefix("command ")),
                 int(events.split(" ")[1]),
                 tuple(read_proof(each.removeprefix("leaf ") for each in leaves)),
-                codec.moment(deadline.removeprefix("deadline ")),
+                times.moment(deadline.removeprefix("deadline ")),
             )
         except (ValueError, IndexError) as error:
             raise Malformed(f"This is not a receipt: {error}.") from None

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from infra.answers.parameters import Since
 from infra.answers.question import Panel, Result
 from infra.answers.text import Block, Line, Remark, Verbatim
 from infra.cli import printing
@@ -59,7 +60,7 @@ def bundle(
         ),
     ] = None,
     start: Annotated[
-        datetime | None, moment_option("--from", "Include earlier events as hashes alone.")
+        datetime | None, moment_option("--from", "Include earlier events as hashes alone.", Since)
     ] = None,
     end: Annotated[
         datetime | None, moment_option("--to", "Include later events as hashes alone.")

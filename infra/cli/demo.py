@@ -14,8 +14,9 @@ from infra.answers import alerts, history, kpis, partnerships, review, show, sta
 from infra.answers.history import HistoryItem
 from infra.answers.logs import NotFound, view_rows
 from infra.answers.outcomes import OutcomeCounts, RefusedEvent, Report
+from infra.answers.parameters import LONGEST_PAGE
 from infra.answers.partnerships import PartnershipSummary
-from infra.answers.question import LONGEST_PAGE, Item, Paging, Panel
+from infra.answers.question import Item, Paging, Panel
 from infra.answers.review import Review
 from infra.answers.statements import IssuedStatement
 from infra.answers.text import Block, Line, Table, amount, day, figure, minute, number

@@ -2,15 +2,17 @@
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, time
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
+from domain.values import Slug
+from infra.answers.parameters import When, WrongParameter, read
 from infra.answers.question import Panel
 from infra.settings import OPERATOR, Settings
 
@@ -133,35 +135,25 @@ app = typer.Typer(
 )
 
 
-def moment(text: str) -> datetime:
-    """Read a date, as the last moment of that day, or a moment with its zone."""
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        found = None
-    if found is not None and len(text) == len("2026-03-31"):
-        return datetime.combine(found.date(), time.max, UTC)
-    if found is None or found.tzinfo is None:
-        raise typer.BadParameter(
-            f"{text!r} is neither a date nor a moment. Write 2026-03-31, or 2026-03-31T12:00:00Z."
-        )
-    return found.astimezone(UTC)
+def reader(name: str, kind: Any) -> Callable[[str], Any]:  # noqa: ANN401 - any type
+    """Return the function that reads a parameter as HTTP does.
+
+    It raises `typer.BadParameter` with the words that HTTP answers with.
+    """
+
+    def read_text(text: str) -> Any:  # noqa: ANN401 - as above
+        try:
+            return read(name, kind, text)
+        except WrongParameter as error:
+            raise typer.BadParameter(str(error)) from None
+
+    return read_text
 
 
-def moment_option(name: str, about: str) -> Any:  # noqa: ANN401 - typer's own option
+def moment_option(name: str, about: str, kind: Any = When) -> Any:  # noqa: ANN401 - typer's own
     """Return the option whose value is a moment."""
-    return typer.Option(name, parser=moment, metavar="WHEN", help=about)
-
-
-def checked_period(text: str | None) -> str | None:
-    """Return a period unchanged. Raises `typer.BadParameter` for other text."""
-    import re
-
-    from domain.calendar import PERIOD_PATTERN
-
-    if text is not None and not re.fullmatch(PERIOD_PATTERN, text):
-        raise typer.BadParameter(f"{text!r} is not a period. Write 2026-03, 2026-Q1 or 2026.")
-    return text
+    parser = reader(name.removeprefix("--"), kind)
+    return typer.Option(name, parser=parser, metavar="WHEN", help=about)
 
 
 def _operator(name: str | None) -> str | None:
@@ -195,7 +187,9 @@ Store = Annotated[
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Id = Annotated[str, typer.Argument(metavar="ID", help="The partnership.")]
+Id = Annotated[
+    str, typer.Argument(parser=reader("id", Slug), metavar="ID", help="The partnership.")
+]
 At = Annotated[
     datetime | None,
     moment_option(
@@ -212,7 +206,10 @@ Host = Annotated[str, typer.Option("--host", help="The address to listen on.")]
 Party = Annotated[
     str | None,
     typer.Option(
-        "--party", metavar="PARTY", help="The view of this party; the operator's unless given."
+        "--party",
+        parser=reader("party", Slug),
+        metavar="PARTY",
+        help="The view of this party; the operator's unless given.",
     ),
 ]
 LONGEST_REASON = 2000

@@ -3,8 +3,9 @@
 import inspect
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from enum import Enum
 from pathlib import Path
-from types import UnionType
+from types import NoneType, UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
 import orjson
@@ -12,18 +13,29 @@ import typer
 from pydantic import BaseModel
 
 from infra.answers.logs import AsOf
-from infra.answers.question import LONGEST_PAGE, Asks, Page, Paging, Question, keyword
+from infra.answers.parameters import LONGEST_PAGE, Name, PageSize
+from infra.answers.question import Asks, Page, Paging, Question, keyword
 from infra.bootstrap import Accord
 from infra.cli import printing
-from infra.cli.options import At, Full, Json, Known, Party, Store, app, opened, viewer_of
+from infra.cli.options import (
+    At,
+    Full,
+    Json,
+    Known,
+    Party,
+    Store,
+    app,
+    opened,
+    reader,
+    viewer_of,
+)
 from infra.settings import DEFAULT_STORE
 
 Limit = Annotated[
     int | None,
     typer.Option(
         "--limit",
-        min=1,
-        max=LONGEST_PAGE,
+        parser=reader("limit", PageSize),
         metavar="N",
         help="One page of at most N items; all pages unless given.",
     ),
@@ -31,7 +43,10 @@ Limit = Annotated[
 After = Annotated[
     str | None,
     typer.Option(
-        "--after", metavar="CURSOR", help="The page that follows: the `next` of the page before."
+        "--after",
+        parser=reader("after", Name),
+        metavar="CURSOR",
+        help="The page that follows: the `next` of the page before.",
     ),
 ]
 
@@ -66,49 +81,46 @@ def _options(question: Question) -> Iterator[inspect.Parameter]:
 
 def _described(name: str, asks: Asks) -> Any:  # noqa: ANN401 - an annotation
     described = asks.described
+    option = f"--{name.replace('_', '-')}"
     shown: dict[str, Any] = {"help": described.help, "show_default": False}
-    if described.metavar:
-        shown["metavar"] = described.metavar
-    if described.minimum is not None:
-        shown["min"] = described.minimum
-    if described.is_file:
-        shown["callback"] = _text_of
-    if described.pattern:
-        shown["callback"] = _checked(described.pattern, described.metavar)
+    kind, each = _parts(asks.type)
+    if kind is bool:
+        return Annotated[bool, typer.Option(option, **shown)]
+    read_text = reader(name, each)
+    shown["parser"] = _of_file(read_text) if described.is_file else read_text
+    shown["metavar"] = described.metavar or _choices(each) or name.upper()
     if asks.is_positional:
-        return Annotated[_plain(asks.type), typer.Argument(**shown)]
-    return Annotated[_plain(asks.type), typer.Option(f"--{name.replace('_', '-')}", **shown)]
+        return Annotated[kind, typer.Argument(**shown)]
+    return Annotated[kind, typer.Option(option, **shown)]
 
 
-def _plain(kind: Any) -> Any:  # noqa: ANN401 - an annotation, without pydantic's constraints
-    if hasattr(kind, "__metadata__"):
-        return _plain(kind.__origin__)
-    if get_origin(kind) is tuple:
-        return list[_plain(get_args(kind)[0])]  # type: ignore[misc] # an annotation, made here
+def _parts(kind: Any) -> tuple[Any, Any]:  # noqa: ANN401 - annotations
+    """Return the type for typer, and the type of each value that is read."""
     if get_origin(kind) in {Union, UnionType}:
-        return Union[tuple(map(_plain, get_args(kind)))]  # noqa: UP007 - made from its parts
-    return kind
+        (kind,) = (each for each in get_args(kind) if each is not NoneType)
+        return _parts(kind)[0] | None, kind
+    if get_origin(kind) is tuple:
+        return list[str], get_args(kind)[0]
+    plain = kind.__origin__ if hasattr(kind, "__metadata__") else kind
+    return (bool if plain is bool else str), kind
 
 
-def _checked(pattern: str, metavar: str) -> Callable[[str | None], str | None]:
-    import re
-
-    def check(text: str | None) -> str | None:
-        if text is not None and not re.fullmatch(pattern, text):
-            raise typer.BadParameter(f"{text!r} is not a {metavar.lower()}.")
-        return text
-
-    return check
+def _choices(kind: Any) -> str:  # noqa: ANN401 - an annotation
+    is_closed = isinstance(kind, type) and issubclass(kind, Enum)
+    return f"[{'|'.join(each.value for each in kind)}]" if is_closed else ""
 
 
-def _text_of(given: str) -> str:
-    # JSON is no file's name, and it may be longer than such a name can be.
-    if given.lstrip().startswith("{") or not Path(given).is_file():
-        return given
-    try:
-        return Path(given).read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise typer.BadParameter(f"{given} is not text in UTF-8.") from error
+def _of_file(read_text: Callable[[str], Any]) -> Callable[[str], Any]:
+    def read_file(given: str) -> Any:  # noqa: ANN401 - as the reader's
+        # JSON is no file's name, and it may be longer than such a name can be.
+        if given.lstrip().startswith("{") or not Path(given).is_file():
+            return read_text(given)
+        try:
+            return read_text(Path(given).read_text(encoding="utf-8"))
+        except UnicodeDecodeError as error:
+            raise typer.BadParameter(f"{given} is not text in UTF-8.") from error
+
+    return read_file
 
 
 # --- answering ---------------------------------------------------------------------------------

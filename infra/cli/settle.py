@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from domain.calendar import Period
+from domain.values import Slug
 from infra.answers import statements
 from infra.answers.logs import size_of, view_rows
 from infra.answers.outcomes import OutcomeCounts, Report
@@ -12,7 +14,7 @@ from infra.answers.question import Panel
 from infra.answers.statements import IssuedStatement
 from infra.answers.text import Block
 from infra.cli import ingest
-from infra.cli.options import REFUSES, Id, Json, Store, app, checked_period, opened
+from infra.cli.options import REFUSES, Id, Json, Store, app, opened, reader
 from infra.deciding.batch import Outcome
 from infra.settings import DEFAULT_STORE
 from projections import OVERVIEW
@@ -35,7 +37,7 @@ def settle(
         str,
         typer.Option(
             "--period",
-            callback=checked_period,
+            parser=reader("period", Period),
             metavar="PERIOD",
             help="A month, a quarter or a year that is over.",
         ),
@@ -44,6 +46,7 @@ def settle(
         str | None,
         typer.Option(
             "--party",
+            parser=reader("party", Slug),
             metavar="PARTY",
             help="The party that asks for it; the initiator unless given.",
         ),

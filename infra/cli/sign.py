@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from infra.answers.parameters import When
 from infra.answers.question import Panel
 from infra.cli.keys import KeyFile
-from infra.cli.options import REFUSED, app, moment
+from infra.cli.options import REFUSED, app, reader
 from infra.settings import OPERATOR
 
 if TYPE_CHECKING:
@@ -26,7 +27,8 @@ def _until(text: str) -> datetime:
 
     if found := re.fullmatch(r"([1-9][0-9]{0,3})([mhd])", text):
         return wall_clock() + timedelta(**{_UNITS[found[2]]: int(found[1])})
-    return moment(text)
+    moment: datetime = reader("expires", When)(text)
+    return moment
 
 
 @app.command(rich_help_panel=Panel.EVIDENCE.value)

@@ -10,13 +10,14 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
+from domain import times
 from domain.kernel import Event, Refused
 from domain.keyring import Key, Keyring, RegisterKey
 from domain.values import instant
 from infra.deciding.intake import Envelope
 from infra.deciding.pseudonyms import COMMAND
 from infra.store.records import Kept
-from infra.tlog import codec, keys
+from infra.tlog import keys
 from infra.tlog.dsse import Payload, SeenLog, Signed
 
 NONCE = "nonce"
@@ -83,7 +84,7 @@ def admit(signed: Signed, event: Envelope, place: Place) -> None:
             f"{event.party} used the nonce {payload.nonce} for another command.",
             "Sign it again with a new nonce.",
         )
-    if place.recorded_at > codec.moment(payload.expires):
+    if place.recorded_at > times.moment(payload.expires):
         raise Refused(
             "command-expired",
             f"It expired at {payload.expires}; it is {instant(place.recorded_at)}.",

@@ -6,7 +6,6 @@ history: types and fields must be known, decimals are strings, times have a zone
 not read cannot be misread, so extensions of other systems are ignored.
 """
 
-import json
 from codecs import BOM_UTF8
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -21,9 +20,11 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, create_model
 from pydantic_core import CoreSchema, ErrorDetails, SchemaValidator
 
+from domain import times
 from domain.aggregates import command_types, stream_of
 from domain.kernel import Command, Refused, Value
 from domain.values import Instant, Slug, plain
+from domain.wording import WRONG_VALUE, Worded, detail_of, hint_of
 from infra.tlog import cloudevents, codec, dsse
 from infra.tlog.cloudevents import PREFIX, Trace
 from infra.tlog.dsse import Signed
@@ -31,7 +32,14 @@ from infra.tlog.dsse import Signed
 LARGEST = 2**20
 """The most bytes of a message (1 MiB): its events must pass every broker."""
 
-Name = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]{1,200}$")]
+Name = Annotated[
+    str,
+    StringConstraints(pattern=r"^[^\x00-\x1f\x7f]{1,200}$"),
+    Worded(
+        "is not 1 to 200 characters without control characters",
+        "Write a shorter name, and leave control characters out.",
+    ),
+]
 
 
 class Envelope(Value):
@@ -184,7 +192,6 @@ def _validator(wire: str) -> SchemaValidator:
 
 
 _TEXT: CoreSchema = {"type": "str", "strict": True}
-_DATE_DIGITS = len("2026-01-31")
 _NESTED = frozenset(
     {
         *("schema", "items_schema", "keys_schema", "values_schema"),
@@ -196,11 +203,8 @@ _NESTED = frozenset(
 
 def _strict(schema: Any) -> Any:  # noqa: ANN401 - a core schema is nested dictionaries and lists
     match schema["type"]:
-        case "datetime" | "enum":
+        case "enum":
             return {"type": "chain", "steps": [_TEXT, schema]}
-        case "date":
-            # Longer text is a moment, which pydantic would take for a date if it is midnight.
-            return {"type": "chain", "steps": [{**_TEXT, "max_length": _DATE_DIGITS}, schema]}
         case "int" | "bool" | "str" | "list" | "dict":
             schema = {**schema, "strict": True}
         case _:
@@ -305,7 +309,7 @@ def _read_event(value: dict[str, Any], raw: bytes, *, foreign: bool) -> Input | 
     try:
         envelope: Envelope = _validator(wire).validate_python(found)
     except ValidationError as error:
-        return _unreadable(_refusal(error, found, json.dumps(found).encode()), value, raw)
+        return _unreadable(_refusal(error, found), value, raw)
     stream = stream_of(envelope.subject, envelope.data)
     return Input(envelope, stream, _fingerprint(envelope), raw)
 
@@ -367,7 +371,7 @@ def _unreadable(refused: Refused, value: dict[str, Any], raw: bytes) -> Unreadab
 
 def _moment(text: str) -> datetime | None:
     try:
-        return codec.moment(text)
+        return times.moment(text)
     except ValueError:
         return None
 
@@ -451,38 +455,23 @@ def _with_data(value: dict[str, Any]) -> dict[str, Any]:
 
 # --- explaining a refusal ----------------------------------------------------------------------
 
-_RULES = {
-    "extra_forbidden": "unknown-field",
-    "missing": "missing-field",
-    "timezone_aware": "time-without-zone",
-    "literal_error": "wrong-value",
-    "enum": "wrong-value",
-}
+_RULES = {"extra_forbidden": "unknown-field", "missing": "missing-field"}
 
 
-def _refusal(error: ValidationError, value: dict[str, Any], raw: bytes) -> Refused:
+def _refusal(error: ValidationError, value: dict[str, Any]) -> Refused:
     model = _model(value["type"])
-    try:
-        # The bytes are read again only here, because pydantic then words its errors for JSON.
-        model.__pydantic_validator__.validate_json(raw, strict=True)
-    except ValidationError as worded:
-        error = worded
-    errors = error.errors(include_url=False, include_context=False)
-    described = [
-        f"{pointer(each['loc'], value) or '/'}: {each['msg'].removeprefix('Value error, ')}"
-        for each in errors
-    ]
+    errors = error.errors(include_url=False)
+    described = [detail_of(each, pointer(each["loc"], value) or "/") for each in errors]
     first = errors[0]
     at = pointer(first["loc"], value)
-    return Refused(
-        _rule(first), f"{'; '.join(described)}.", _hint(first, at, value, model), pointer=at
-    )
+    hint = hint_of(first) or _hint(first, at, value, model)
+    return Refused(_rule(first), f"{'; '.join(described)}.", hint, pointer=at)
 
 
 def _rule(error: ErrorDetails) -> str:
-    if "decimal written as a string" in error["msg"]:
-        return "decimal-as-string"
-    return _RULES.get(error["type"], "wrong-value")
+    if hint_of(error):
+        return error["type"]
+    return _RULES.get(error["type"], WRONG_VALUE)
 
 
 def _hint(error: ErrorDetails, at: str, value: dict[str, Any], model: type[Envelope]) -> str:
@@ -498,10 +487,6 @@ def _hint(error: ErrorDetails, at: str, value: dict[str, Any], model: type[Envel
             return f"Leave it out, or see {see}{guess}"
         case "missing":
             return f"Add it; see {see}"
-        case "timezone_aware":
-            return "Write the zone, as in 2026-01-01T09:00:00Z."
-        case _ if "decimal written as a string" in error["msg"]:
-            return 'Write it in quotes, as in "10.50", because a JSON number can lose digits.'
         case _:
             return f"See {see}"
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final, Literal
 
-from fastapi import FastAPI, Response
+from fastapi import Depends, FastAPI, Response
 from fastapi.responses import FileResponse, PlainTextResponse, RedirectResponse
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
 from starlette.datastructures import MutableHeaders
@@ -19,6 +19,7 @@ from infra.http import alerts, events, log, questions, refusals
 from infra.http.dependencies import Served, ServedHere, json
 from infra.http.openapi import DescribedApp, problem
 from infra.http.problems import Problem, handle_problems
+from infra.http.strict import HeadAsGet, known_parameters
 from infra.running.worker import NAMED, QUARANTINED, QUARANTINED_HELP
 from infra.workers import Workers
 
@@ -74,12 +75,14 @@ def create_app(accord: Accord, workers: Workers, hosts: Sequence[str] = ("*",)) 
         docs_url=None,
         redoc_url=None,
         generate_unique_id_function=lambda route: route.name,
+        dependencies=[Depends(known_parameters)],
     )
     app.state.served = Served(accord, workers)
     handle_problems(app)
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(hosts), www_redirect=False)
     headers = SAFETY | (IS_SIMULATED if accord.simulated else {})
     app.add_middleware(_WithHeaders, headers=headers)
+    app.add_middleware(HeadAsGet)
     app.include_router(events.router)
     app.include_router(refusals.router)
     app.include_router(alerts.router)

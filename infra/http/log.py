@@ -6,6 +6,7 @@ from fastapi import APIRouter, Path, Query
 from fastapi.responses import PlainTextResponse
 
 from domain.values import Slug
+from infra.answers.parameters import Whole
 from infra.audit.log import Altered
 from infra.audit.notary import Notary
 from infra.http import openapi
@@ -66,7 +67,7 @@ def checkpoint(served: ServedHere, id: Id) -> PlainTextResponse:
 def consistency(
     served: ServedHere,
     id: Id,
-    old: Annotated[int, Query(ge=0, description="The size of an earlier checkpoint.")],
+    old: Annotated[Whole, Query(description="The size of an earlier checkpoint.")],
 ) -> PlainTextResponse:
     """Return the checkpoint with the proof that it extends an earlier one.
 
@@ -89,7 +90,7 @@ def consistency(
 def proof(
     served: ServedHere,
     id: Id,
-    index: Annotated[int, Path(ge=0, description="The event's index in the log.")],
+    index: Annotated[Whole, Path(description="The event's index in the log.")],
 ) -> PlainTextResponse:
     """Return the proof that an event is in the log (C2SP `tlog-proof`), with its checkpoint."""
     notary, note, latest = _signed(served, id)

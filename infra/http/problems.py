@@ -1,6 +1,6 @@
 """What went wrong, as problem details for HTTP (RFC 9457)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import quote
@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from starlette.exceptions import HTTPException
 
 from infra.answers.logs import NotFound
+from infra.answers.parameters import error_of
 from infra.deciding.batch import QUARANTINED, Outcome
 from infra.http.dependencies import served
 from infra.store.records import OtherFold, UnreadableRow
@@ -63,6 +64,8 @@ class ParameterError(BaseModel):
     """The name of the parameter."""
     detail: str
     """What is wrong, with the facts of this case."""
+    hint: str
+    """What to do about it."""
 
 
 class ProblemDetails(BaseModel):
@@ -174,12 +177,22 @@ def _of_http(request: Request, error: HTTPException) -> Response:
 
 
 def _of_parameters(request: Request, error: RequestValidationError) -> Response:
-    wrong = tuple(
-        ParameterError(parameter=str(each["loc"][-1]), detail=each["msg"])
-        for each in error.errors()
-    )
-    detail = "; ".join(f"{each.parameter}: {each.detail}" for each in wrong)
-    return _answer(request, Problem(422, f"{detail}.", errors=wrong))
+    wrong = tuple(map(_parameter_error, error.errors()))
+    return _answer(request, wrong_parameters(wrong))
+
+
+def _parameter_error(error: Any) -> ParameterError:  # noqa: ANN401 - as pydantic gives it
+    # The first step says where it is (in the path, the query), the second names it.
+    name = str(error["loc"][1])
+    found = error_of(name, error)
+    return ParameterError(parameter=name, detail=found.detail, hint=found.hint or _HINTS[422])
+
+
+def wrong_parameters(wrong: Sequence[ParameterError]) -> Problem:
+    """Give the problem of wrong parameters."""
+    detail = "; ".join(each.detail for each in wrong)
+    hints = dict.fromkeys(each.hint for each in wrong)
+    return Problem(422, f"{detail}.", " ".join(hints), errors=tuple(wrong))
 
 
 def _of_other_fold(request: Request, error: OtherFold) -> Response:

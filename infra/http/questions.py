@@ -10,9 +10,10 @@ from urllib.parse import quote
 from fastapi import APIRouter, Header, Path, Query, Response
 
 from domain.kernel import Refused
-from domain.values import Instant, Slug
+from domain.values import Slug
 from infra.answers.logs import AsOf, NotFound
-from infra.answers.question import LONGEST_PAGE, PAGE, Asks, Paging, Question, keyword
+from infra.answers.parameters import Name, PageSize, When
+from infra.answers.question import PAGE, Asks, Paging, Question, keyword
 from infra.http import openapi
 from infra.http.dependencies import ServedHere
 from infra.http.problems import REFUSED, Problem, not_found
@@ -21,16 +22,21 @@ from projections.visibility import Viewer
 JSON: Final = "application/json"
 
 At = Annotated[
-    Instant | None, Query(description="What had happened by then (RFC 3339, with a zone).")
+    When | None,
+    Query(
+        description="What had happened by then: a date means the whole of that day (UTC), "
+        "2026-03-31T12:00:00Z that moment."
+    ),
 ]
 Known = Annotated[
-    Instant | None, Query(description="What had been recorded by then (RFC 3339, with a zone).")
+    When | None,
+    Query(description="What had been recorded by then: a date or a moment, as for `at`."),
 ]
 Party = Annotated[
     Slug | None, Query(description="The view of this party; the operator's if not given.")
 ]
-Limit = Annotated[int, Query(ge=1, le=LONGEST_PAGE, description="Items of the page at most.")]
-After = Annotated[str | None, Query(description="The `next` of the page before.")]
+Limit = Annotated[PageSize, Query(description="Items of the page at most.")]
+After = Annotated[Name | None, Query(description="The `next` of the page before.")]
 IfNoneMatch = Annotated[
     list[str] | None,
     Header(description="The ETag of an answer that the reader has; 304 if it is the same."),
@@ -116,11 +122,9 @@ def _parameters(question: Question, path: str) -> Iterator[inspect.Parameter]:
 
 
 def _described(asks: Asks, *, in_path: bool) -> Any:  # noqa: ANN401 - an annotation
-    described = asks.described
     kind = Path if in_path else Query
-    pattern, least = described.pattern or None, described.minimum
     type_ = _without_none(asks.type) if in_path else asks.type
-    return Annotated[type_, kind(description=described.help, pattern=pattern, ge=least)]
+    return Annotated[type_, kind(description=asks.described.help)]
 
 
 def _without_none(kind: Any) -> Any:  # noqa: ANN401 - an annotation

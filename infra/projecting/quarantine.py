@@ -24,7 +24,7 @@ import projections
 from domain.standing_alerts import AlertKind
 from domain.values import instant
 from infra.store.records import NOTHING, Quarantined, SavedOutput, UnreadableRow
-from infra.tlog.codec import moment
+from infra.tlog.codec import stored_moment
 from projections.alerts import ALERTS, Alert, AlertState, alert_id
 from projections.fold import Projection
 
@@ -126,7 +126,7 @@ def is_moving(record: Quarantined) -> bool:
 
 def is_due(record: Quarantined, release: str, now: datetime) -> bool:
     """Return whether a quarantined partnership is to be folded again now."""
-    return record.anew or record.release != release or moment(record.retry_at) <= now
+    return record.anew or record.release != release or stored_moment(record.retry_at) <= now
 
 
 # --- the operator's alert ------------------------------------------------------------------------
@@ -134,7 +134,7 @@ def is_due(record: Quarantined, release: str, now: datetime) -> bool:
 
 def alert_of(record: Quarantined, ended: datetime | None = None) -> Alert:
     """Return the operator's alert of a quarantine: open, or resolved at `ended`."""
-    since = moment(record.since)
+    since = stored_moment(record.since)
     return Alert(
         alert_id(RULE, 1, record.partnership, record.since),
         RULE,

@@ -18,7 +18,7 @@ from infra.store.records import (
 )
 from infra.store.sqlite_datastore import Datastore, as_json, is_new, wanted
 from infra.store.sqlite_recorder import SCHEMA, SqliteRecorder, heads_of
-from infra.tlog.codec import moment, utc
+from infra.tlog.codec import stored_moment, utc
 
 
 class SqliteStore(EventLog):
@@ -111,7 +111,7 @@ class SqliteStore(EventLog):
         with self.datastore.reading() as c:
             # Without its Z, a moment on the second sorts before the fractions that follow it.
             (found,) = c.execute("SELECT max(rtrim(recorded_at, 'Z')) FROM heads").fetchone()
-        return None if found is None else moment(f"{found}Z")
+        return None if found is None else stored_moment(f"{found}Z")
 
     # --- reading what is stored with the events ---
 
@@ -215,12 +215,21 @@ class SqliteStore(EventLog):
 
 def _refusal(row: Sequence[Any]) -> Refusal:
     *before, received_at, raw, unsent, number, state, by, at = row
-    dismissed_at = at and moment(at)
-    values = [*before, moment(received_at), raw, bool(unsent), number, state, by, dismissed_at]
+    dismissed_at = at and stored_moment(at)
+    values = [
+        *before,
+        stored_moment(received_at),
+        raw,
+        bool(unsent),
+        number,
+        state,
+        by,
+        dismissed_at,
+    ]
     return Refusal(*values)
 
 
 def _waiting(row: Sequence[Any]) -> Waiting:
     *before, since, until, raw, number = row
-    values = [*before, moment(since), moment(until), raw, number]
+    values = [*before, stored_moment(since), stored_moment(until), raw, number]
     return Waiting(*values)

@@ -26,7 +26,7 @@ from infra.store.records import (
 )
 from infra.store.sqlite_datastore import Datastore, as_json, plain
 from infra.store.sqlite_trees import TREES
-from infra.tlog.codec import moment, utc
+from infra.tlog.codec import stored_moment, utc
 from infra.tlog.merkle import leaf_hash
 
 SCHEMA = "4"
@@ -238,7 +238,7 @@ def heads_of(c: sqlite3.Cursor, partnerships: Iterable[str]) -> Heads:
         WHERE partnership IN (SELECT value FROM json_each(?))""",
         (as_json(partnerships),),
     )
-    return {name: (size, moment(recorded_at)) for name, size, recorded_at in found}
+    return {name: (size, stored_moment(recorded_at)) for name, size, recorded_at in found}
 
 
 def _write_events(c: sqlite3.Cursor, events: Sequence[NewEvent]) -> list[int]:

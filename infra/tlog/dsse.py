@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, NamedTuple, NoReturn
 
 from pydantic import AfterValidator, Field, StringConstraints, ValidationError
 
+from domain import times
 from domain.kernel import Refused, Value
 from domain.keyring import KeyId, key_id
 from domain.values import Count, instant
@@ -28,7 +29,7 @@ _HASH = 32
 
 
 def _moment(text: str) -> str:
-    if instant(codec.moment(text)) != text:
+    if instant(times.moment(text)) != text:
         msg = "must be a moment of UTC, such as 2026-01-31T09:00:00Z"
         raise ValueError(msg)
     return text

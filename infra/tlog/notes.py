@@ -12,6 +12,7 @@ from enum import IntEnum
 from hashlib import sha256
 from typing import Self
 
+from domain import times
 from domain.values import instant
 from infra.tlog import codec, keys
 from infra.tlog.keys import Signer, decoded
@@ -224,7 +225,7 @@ def _time(extensions: Iterable[str]) -> datetime | None:
     for each in extensions:
         if each.startswith(_TIME):
             try:
-                return codec.moment(each.removeprefix(_TIME))
+                return times.moment(each.removeprefix(_TIME))
             except ValueError:
                 raise Malformed(f"{each!r} is not a time.") from None
     return None

@@ -43,7 +43,7 @@ PAYLOADS = st.builds(
     type=st.text(max_size=20),
     expected=st.none() | st.integers(0, 2**53 - 1),
     nonce=st.from_regex(r"[!-~]{8,128}", fullmatch=True),
-    expires=st.datetimes(datetime(1900, 1, 1), timezones=st.just(UTC)).map(  # noqa: DTZ001
+    expires=st.datetimes(datetime(1900, 1, 1), datetime(2999, 1, 1), timezones=st.just(UTC)).map(  # noqa: DTZ001
         instant
     ),
     seen=st.none()

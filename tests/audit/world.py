@@ -25,6 +25,7 @@ from zipfile import ZIP_DEFLATED, ZipFile
 
 import orjson
 
+from domain import times
 from domain.kernel import Act, Event
 from domain.keyring import key_id
 from domain.recorded import Recorded
@@ -72,7 +73,7 @@ def signed(event: dict[str, Any], *, by: Signer | None = None, **changed: Any) -
         # It is signed as it will be recorded, with all that is left to its default.
         data = read.envelope.data.model_dump(mode="json", exclude_none=True)
         event = event | {"time": instant(read.envelope.time), "data": data}
-    expires = codec.moment(event["time"]) + timedelta(days=1)
+    expires = times.moment(event["time"]) + timedelta(days=1)
     payload = dsse.asked(event, OPERATOR, expires)
     nonce = sha256(event["id"].encode()).hexdigest()[:32]
     return dsse.sign(
@@ -117,7 +118,7 @@ def feed() -> Iterator[bytes]:
 
 
 def _late(event: dict[str, Any], at: str) -> bytes:
-    expires = codec.moment(at) + timedelta(days=1)
+    expires = times.moment(at) + timedelta(days=1)
     return signed(event | {"recordedtime": at}, expires=instant(expires))
 
 
@@ -354,4 +355,4 @@ def _manifest(files: dict[str, bytes]) -> bytes:
 
 
 def moment(text: str) -> datetime:
-    return codec.moment(text)
+    return times.moment(text)

@@ -140,17 +140,6 @@ def test_a_payment_is_in_the_deals_currency() -> None:
     assert refusal.rule == "other-currency"
 
 
-@pytest.mark.parametrize("amount", ["0.00", "-1.00"])
-def test_what_is_paid_or_given_back_is_above_zero(amount: str) -> None:
-    story = after(ReceivePayment)
-
-    payment = example(ReceivePayment, payment="P-2", amount=usd(amount))
-    refund = example(IssueRefund, amount=usd(amount))
-
-    assert story.refuses(OURS, payment).rule == "amount-not-positive"
-    assert story.refuses(OURS, refund).rule == "amount-not-positive"
-
-
 def test_a_payment_is_taken_once_and_a_second_one_has_its_own_name() -> None:
     story = after(ReceivePayment)
 

@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 from domain.examples import Step
 from domain.exploration import CommitIntegrationSpend
 from domain.kernel import Refused
+from domain.times import moment
 from infra.deciding import intake
 from infra.deciding.intake import Input, Unreadable
 from infra.tlog import cloudevents
-from infra.tlog.codec import moment
 from tests.feeds import FEEDS
 from tests.infra.messages import attributes, beginning, candidate
 from tests.life import EXAMPLES, example

@@ -24,8 +24,8 @@ from infra.tlog.codec import (
     decode,
     encode,
     event_id,
-    moment,
     parse,
+    stored_moment,
     utc,
 )
 from tests.infra.noted import Line, Mood, Noted, noted, noted_is_known
@@ -46,7 +46,7 @@ moments = st.datetimes(
 numbers = st.decimals(-(10**12), 10**12, places=4)
 money = st.builds(
     Money,
-    amount=st.decimals(-(10**12), 10**12, places=2),
+    amount=st.decimals(0, 10**12, places=2),
     currency=st.sampled_from(["EUR", "USD"]),
 )
 names = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=30)
@@ -145,7 +145,7 @@ def test_a_foreign_document_that_two_readers_could_read_differently_is_refused(
 
 @given(moments)
 def test_a_moment_is_read_as_it_was_written(at: datetime) -> None:
-    assert moment(instant(at)) == at
+    assert stored_moment(instant(at)) == at
 
 
 @given(moments)
@@ -154,17 +154,14 @@ def test_the_times_of_an_event_are_written_like_all_others(at: datetime) -> None
     assert orjson.loads(encode(event))["occurred_at"] == instant(at)
 
 
-@pytest.mark.parametrize("text", ["2026-03-01T00:00:00+02:00", "2026-02-28T22:00:00Z"])
-def test_a_moment_is_kept_in_utc(text: str) -> None:
-    assert moment(text) == datetime(2026, 2, 28, 22, tzinfo=UTC)
-    assert moment(text).tzinfo is UTC
-
-
-def test_a_time_without_a_zone_is_no_moment() -> None:
+def test_a_stored_moment_is_in_utc_and_in_the_form_that_is_written() -> None:
+    assert stored_moment("2026-02-28T22:00:00Z") == datetime(2026, 2, 28, 22, tzinfo=UTC)
+    assert stored_moment("2026-02-28T22:00:00Z").tzinfo is UTC
+    for text in ("2026-03-01T00:00:00+02:00", "2026-03-01T00:00:00", "2026-03-01", ""):
+        with pytest.raises(ValueError, match="is not a stored moment"):
+            stored_moment(text)
     with pytest.raises(ValueError, match="has no time zone"):
         utc(datetime(2026, 3, 1))  # noqa: DTZ001 - it is what is refused
-    with pytest.raises(ValueError, match="has no time zone"):
-        moment("2026-03-01T00:00:00")
 
 
 def test_an_event_is_named_by_its_cause_alone() -> None:
@@ -259,7 +256,7 @@ def test_a_type_or_version_that_is_not_known_is_named(
         (stored(data={"text": "hi", "unheard": 1}), "acme#5 cannot be read: data/unheard: Extra"),
         (stored(data=7), "acme#5 cannot be read: data: Input should be"),
         (stored(recorded_at=7), "acme#5 cannot be read: "),
-        (stored(recorded_at="2026-03-01"), "acme#5 cannot be read: .* has no time zone"),
+        (stored(recorded_at="2026-03-01"), "acme#5 cannot be read: .* is not a stored moment"),
     ],
 )
 def test_bytes_that_are_not_an_event_are_named(body: bytes, reason: str) -> None:

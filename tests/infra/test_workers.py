@@ -18,7 +18,7 @@ from infra.bootstrap import Accord, bootstrap, init
 from infra.deciding.group_commit import GATHERED, Busy, GroupCommit
 from infra.running import periodic_task
 from infra.settings import Settings
-from infra.tlog.codec import moment
+from infra.tlog.codec import stored_moment
 from tests.documents import REPOSITORY
 from tests.infra.told import Told
 
@@ -232,7 +232,7 @@ def lived(accord: Accord, clock: Told, until: datetime) -> None:
     """Let the feed's partners act, each at the time that their events tell, up to a moment."""
     for line in FEED.read_bytes().splitlines():
         event = orjson.loads(line)
-        at = moment(event["time"])
+        at = stored_moment(event["time"])
         if at >= until:
             return
         if event["type"] != "accord.PassTime":
@@ -245,7 +245,7 @@ def awaiting_launch(settings: Settings, clock: Told) -> Opening:
     """A store whose partners have a milestone due on 2026-02-04, and which then stood still."""
     clock.now = datetime(2025, 9, 1, tzinfo=UTC)
     with bootstrap(settings, clock) as accord:
-        lived(accord, clock, until=moment("2026-02-01T00:00:00Z"))
+        lived(accord, clock, until=stored_moment("2026-02-01T00:00:00Z"))
         accord.runner.catch_up()
     return lambda: bootstrap(settings, clock)
 
@@ -260,14 +260,14 @@ def test_a_deadline_that_passes_is_recorded_while_the_clock_runs(
     with awaiting_launch() as accord, accord.workers():
         time.sleep(0.1)
         assert states(accord) == []
-        clock.now = moment("2026-02-05T00:00:01Z")
+        clock.now = stored_moment("2026-02-05T00:00:01Z")
         eventually(lambda: states(accord) == ["open"])
 
 
 def test_deadlines_that_passed_during_a_stop_are_recorded_after_it_and_once(
     awaiting_launch: Opening, clock: Told
 ) -> None:
-    clock.now = moment("2026-02-20T08:00:00Z")
+    clock.now = stored_moment("2026-02-20T08:00:00Z")
     with awaiting_launch() as accord, accord.workers():
         eventually(lambda: states(accord) == ["open"])
     with awaiting_launch() as accord:
@@ -284,7 +284,7 @@ def test_in_a_simulated_store_no_time_passes_by_itself(tmp_path: Path, clock: To
     settings = Settings(store=f"sqlite:///{tmp_path}/simulated.db")
     init(settings, simulated=True)
     with bootstrap(settings, clock) as accord:
-        lived(accord, clock, until=moment("2026-02-01T00:00:00Z"))
+        lived(accord, clock, until=stored_moment("2026-02-01T00:00:00Z"))
         accord.runner.catch_up()
         size = accord.history.size()
         clock.now = datetime(2030, 1, 1, tzinfo=UTC)

@@ -12,7 +12,8 @@ import pytest
 from fastapi.testclient import TestClient
 
 from domain.deal import ReceivePayment
-from infra.answers.question import LONGEST_PAGE, Question
+from infra.answers.parameters import LONGEST_PAGE
+from infra.answers.question import Question
 from infra.answers.table import QUESTIONS
 from infra.bootstrap import bootstrap
 from infra.http import create_app

@@ -289,11 +289,11 @@ def test_an_unreadable_event_is_a_problem_that_points_at_the_place(ordinary: Ser
         "type": "urn:accord:refused:wrong-value",
         "title": "Refused by the rule wrong-value",
         "status": 400,
-        "detail": "/data/purpose: Input should be a valid string.",
+        "detail": "/data/purpose is not text of 1 to 2000 characters: 7.",
         "source": EXAMPLE["source"],
         "id": EXAMPLE["id"],
         "rule": "wrong-value",
-        "hint": "See the schema of BeginExploration.",
+        "hint": "Write it as text, not longer, and without control characters.",
         "pointer": "/data/purpose",
     }
 

@@ -141,7 +141,7 @@ def test_a_split_of_100_dollars_and_a_shared_cost(accord: Accord) -> None:
 
 
 def test_an_unknown_statement_is_not_found(accord: Accord) -> None:
-    with pytest.raises(NotFound, match="no statement es-final"):
+    with pytest.raises(NotFound, match="es-final is neither a period nor the name of a statement"):
         statement.ask(accord, SPAIN, "es-final")
 
 

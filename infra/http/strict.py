@@ -1,0 +1,79 @@
+"""Requests are read strictly: each parameter is known, and given once where one is meant."""
+
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from typing import get_args, get_origin
+
+from fastapi import Request
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from domain.wording import shown
+from infra.http.problems import ParameterError, wrong_parameters
+
+
+def known_parameters(request: Request) -> None:
+    """Raise a problem for a query parameter that the route does not have, or has twice."""
+    route = request.scope.get("route")
+    if not isinstance(route, APIRoute):
+        return
+    known, wrong = _parameters(route), []
+    for name in dict.fromkeys(request.query_params):
+        if name not in known:
+            wrong.append(_unknown(name, known))
+        elif len(request.query_params.getlist(name)) > 1 and not known[name]:
+            detail = f"{name} is given more than once"
+            wrong.append(ParameterError(parameter=name, detail=detail, hint="Give it once."))
+    if wrong:
+        raise wrong_parameters(wrong)
+
+
+def _unknown(name: str, known: Mapping[str, bool]) -> ParameterError:
+    near = get_close_matches(name, known, 1, 0.5)
+    names = ", ".join(known) or "none"
+    return ParameterError(
+        parameter=name[:100],
+        detail=f"there is no parameter {shown(name)}",
+        hint=f"Perhaps {near[0]}?" if near else f"The parameters of this route: {names}.",
+    )
+
+
+def _parameters(route: APIRoute) -> Mapping[str, bool]:
+    """Return the query parameters of a route, and whether each can be given more than once."""
+    return dict(_named(route.dependant))
+
+
+def _named(dependant: Dependant) -> Iterator[tuple[str, bool]]:
+    for each in dependant.query_params:
+        yield each.alias, _is_many(each.field_info.annotation)
+    for below in dependant.dependencies:
+        yield from _named(below)
+
+
+def _is_many(annotation: object) -> bool:
+    kinds = {get_origin(each) for each in (annotation, *get_args(annotation))}
+    return bool(kinds & {tuple, list})
+
+
+class HeadAsGet:
+    """Answers HEAD as GET, without the body (RFC 9110, section 9.3.2)."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        if scope["type"] != "http" or scope["method"] != "HEAD":
+            await self._app(scope, receive, send)
+            return
+
+        async def send_head(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                await send(message)
+                await send({"type": "http.response.body", "body": b""})
+            elif message.get("more_body"):
+                # A stream would go on for nobody.
+                raise OSError("a HEAD request has been answered")
+
+        await self._app({**scope, "method": "GET"}, receive, send_head)
