@@ -8,14 +8,15 @@ from contextlib import ExitStack
 from functools import partial
 from time import monotonic
 
+from consumers.sender import Sender
 from domain.values import instant
 from infra.audit.notary import INTERVAL, Notary
 from infra.bootstrap import bootstrap
 from infra.kafka import clients, messages
-from infra.kafka.clients import Producer
+from infra.kafka.clients import FencedProducer
 from infra.kafka.messages import Message
 from infra.kafka.topics import Topics
-from infra.running.leader import Leader, LeaderLock
+from infra.running.leader import Leader, Lease
 from infra.running.worker import WorkerProcess
 from infra.settings import Settings
 from infra.store.postgres_recorder import CHANNEL
@@ -31,27 +32,33 @@ def run(settings: Settings, process: WorkerProcess) -> None:
     """Sign and publish until the process stops. Raises `NoKey` without a key."""
     with ExitStack() as stack:
         accord = stack.enter_context(bootstrap(settings))
-        lock = stack.enter_context(LeaderLock(settings.store, NAME, CHANNEL))
-        producer = stack.enter_context(Producer(settings.broker))
-        sealing = Sealing(accord.signing(), producer, Topics(settings.topics).audit)
+        topics = Topics(settings.topics)
+        lease = stack.enter_context(Lease(settings.store, NAME, CHANNEL))
+        producer = FencedProducer(settings.broker, topics.transactional_id(NAME))
+        sender = Sender(lease, stack.enter_context(producer))
+        sealing = Sealing(accord.signing(), sender, topics.audit)
         process.unready_reasons = partial(clients.unready_reasons, settings.broker)
-        process.repeat(Leader(lock, sealing, process.stopping).step)
+        process.repeat(Leader(lease, sealing, process.stopping).step)
 
 
 class Sealing:
     """The notary's work, step by step."""
 
-    def __init__(self, notary: Notary, producer: Producer, topic: str) -> None:
+    def __init__(self, notary: Notary, sender: Sender, topic: str) -> None:
         self._notary = notary
-        self._producer = producer
+        self._sender = sender
         self._topic = topic
         self._waiting: dict[str, Note] = {}
+        self._published: dict[str, int] = {}
+        """The size of the checkpoint of each log that was published last."""
         self._due = 0.0
         notary.subscribe(self._waiting.__setitem__)
 
     def take_over(self) -> None:
         """Publish the latest checkpoints again: the last notary may not have published them."""
-        self._waiting |= dict(self._notary.signed())
+        self._sender.take_over()
+        self._published.clear()
+        self._gather()
         self._due = 0.0
 
     def step(self) -> int:
@@ -67,12 +74,21 @@ class Sealing:
         self._notary.at_once()
         if monotonic() >= self._due:
             self._notary.round()
+            self._gather()
             self._due = monotonic() + INTERVAL
+
+    def _gather(self) -> None:
+        """Take what is signed and not published.
+
+        An earlier notary that was paused may still sign a checkpoint, which it cannot publish.
+        """
+        self._waiting |= dict(self._notary.signed(self._published))
 
     def _publish(self) -> int:
         sent = dict(self._waiting)
-        self._producer.send([_message(self._topic, *each) for each in sent.items()])
+        self._sender.send([_message(self._topic, *each) for each in sent.items()])
         for name, note in sent.items():
+            self._published[name] = Checkpoint.read(note.text).size
             if self._waiting.get(name) == note:
                 del self._waiting[name]
         return len(sent)

@@ -31,7 +31,7 @@ from infra.projecting import rebuild
 from infra.projecting.rebuild import RebuildProgress
 from infra.projecting.runner import BATCH, CURSOR, Runner
 from infra.running.backoff import until_done
-from infra.running.leader import STANDBY, LeaderLock
+from infra.running.leader import STANDBY, Lease
 from infra.running.worker import Lag, WorkerProcess
 from infra.settings import Settings
 from infra.store.postgres import PostgresStore
@@ -103,11 +103,11 @@ def _brought_up(accord: Accord, url: str, process: WorkerProcess) -> bool:
         if process.stopping.is_set():
             raise _Stopped
 
-    with LeaderLock(url, "rebuild", CHANNEL) as lock:
+    with Lease(url, "rebuild", CHANNEL) as lease:
         while rebuild.outdated(accord.views, PROJECTIONS):
             if process.stopping.is_set():
                 return False
-            if not lock.take():
+            if not lease.take():
                 process.stopping.wait(STANDBY)
                 continue
             try:

@@ -16,17 +16,18 @@ from functools import partial
 from time import monotonic
 from typing import Any, TypeVar
 
+from consumers.sender import Sender
 from domain.metric_catalogue import CATALOGUE
 from domain.recorded import Recorded
 from domain.values import instant
 from infra.exchange.sink import ALERT_TYPES
 from infra.kafka import clients, messages
-from infra.kafka.clients import Producer
+from infra.kafka.clients import FencedProducer
 from infra.kafka.messages import Message
 from infra.kafka.topics import Topics
 from infra.projecting import quarantine
 from infra.projecting.runner import now
-from infra.running.leader import Leader, LeaderLock
+from infra.running.leader import Leader, Lease
 from infra.running.worker import Lag, WorkerProcess
 from infra.settings import Settings
 from infra.store.postgres import PostgresStore
@@ -70,12 +71,14 @@ def run(settings: Settings, process: WorkerProcess) -> None:
     """Publish until the process stops."""
     with ExitStack() as stack:
         datastore = stack.enter_context(closing(Datastore(settings.store)))
-        lock = stack.enter_context(LeaderLock(settings.store, NAME, CHANNEL))
-        producer = stack.enter_context(Producer(settings.broker))
-        publisher = Publisher(PostgresStore(datastore), producer, Topics(settings.topics))
+        topics = Topics(settings.topics)
+        lease = stack.enter_context(Lease(settings.store, NAME, CHANNEL))
+        producer = FencedProducer(settings.broker, topics.transactional_id(NAME))
+        sender = Sender(lease, stack.enter_context(producer))
+        publisher = Publisher(PostgresStore(datastore), sender, topics)
         process.lag = publisher.lag
         process.unready_reasons = partial(clients.unready_reasons, settings.broker)
-        process.repeat(Leader(lock, publisher, process.stopping).step)
+        process.repeat(Leader(lease, publisher, process.stopping).step)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +105,10 @@ class Feed:
 class Publisher:
     """Publishes what was saved, feed by feed."""
 
-    def __init__(self, store: PostgresStore, producer: Producer, topics: Topics) -> None:
+    def __init__(self, store: PostgresStore, sender: Sender, topics: Topics) -> None:
         self._store = store
         self._views = PostgresViews(store.datastore)
-        self._producer = producer
+        self._sender = sender
         self._topics = topics
         self._figures = Figures(self._views, topics.kpis)
         self._caught_up = monotonic()
@@ -117,6 +120,7 @@ class Publisher:
 
     def take_over(self) -> None:
         """Go on where the last publisher saved its cursors."""
+        self._sender.take_over()
         for feed in self._feeds:
             feed.cursor = self._views.cursor(feed.name)
         self._figures.forget()
@@ -138,8 +142,8 @@ class Publisher:
         feed.due = monotonic() + taken.pause
         if taken.cursor == feed.cursor and not taken.messages:
             return 0
-        self._producer.send(taken.messages)
-        self._views.move_cursor(feed.name, taken.cursor)
+        self._sender.send(taken.messages)
+        self._sender.move_cursor(self._views, feed.name, taken.cursor)
         feed.cursor = taken.cursor
         return len(taken.messages)
 

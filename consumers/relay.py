@@ -9,10 +9,11 @@ from contextlib import ExitStack, closing
 from datetime import UTC, datetime
 from functools import partial
 
+from consumers.sender import Sender
 from infra.kafka import clients, messages
-from infra.kafka.clients import Producer
+from infra.kafka.clients import FencedProducer
 from infra.kafka.topics import Topics
-from infra.running.leader import Leader, LeaderLock
+from infra.running.leader import Leader, Lease
 from infra.running.worker import Lag, WorkerProcess
 from infra.settings import Settings
 from infra.store.postgres import PostgresStore
@@ -20,7 +21,7 @@ from infra.store.postgres_recorder import CHANNEL
 from infra.store.postgres_views import PostgresViews
 
 NAME = "relay"
-"""The name of the lock, and of the cursor in the history."""
+"""The role of the leader, and the name of the cursor in the history."""
 
 BATCH = 2000
 """Events sent before the cursor is saved."""
@@ -33,26 +34,29 @@ def run(settings: Settings, process: WorkerProcess) -> None:
     """Relay events until the process stops."""
     with ExitStack() as stack:
         store = stack.enter_context(closing(PostgresStore.open(settings.store)))
-        lock = stack.enter_context(LeaderLock(settings.store, NAME, CHANNEL))
-        producer = stack.enter_context(Producer(settings.broker))
-        relay = Relay(store, producer, Topics(settings.topics).events)
+        topics = Topics(settings.topics)
+        lease = stack.enter_context(Lease(settings.store, NAME, CHANNEL))
+        producer = FencedProducer(settings.broker, topics.transactional_id(NAME))
+        sender = Sender(lease, stack.enter_context(producer))
+        relay = Relay(store, sender, topics.events)
         process.lag = relay.lag
         process.unready_reasons = partial(clients.unready_reasons, settings.broker)
-        process.repeat(Leader(lock, relay, process.stopping).step)
+        process.repeat(Leader(lease, relay, process.stopping).step)
 
 
 class Relay:
     """Sends the history to the topic of events."""
 
-    def __init__(self, store: PostgresStore, producer: Producer, topic: str) -> None:
+    def __init__(self, store: PostgresStore, sender: Sender, topic: str) -> None:
         self._store = store
         self._views = PostgresViews(store.datastore)
-        self._producer = producer
+        self._sender = sender
         self._topic = topic
         self._position = 0
 
     def take_over(self) -> None:
         """Go on where the last relay saved its cursor."""
+        self._sender.take_over()
         self._position = self._views.cursor(NAME)
 
     def step(self) -> int:
@@ -61,10 +65,10 @@ class Relay:
         if not batch:
             return 0
         traces = self._store.traces(batch[0].position, batch[-1].position)
-        self._producer.send(
-            messages.event(self._topic, each, traces.get(each.position)) for each in batch
+        self._sender.send(
+            [messages.event(self._topic, each, traces.get(each.position)) for each in batch]
         )
-        self._views.move_cursor(NAME, batch[-1].position)
+        self._sender.move_cursor(self._views, NAME, batch[-1].position)
         self._position = batch[-1].position
         return len(batch)
 

@@ -7,7 +7,7 @@ from time import monotonic
 
 from infra.exchange.sink import Sink, cursor_of, delivering
 from infra.exchange.table import sinks
-from infra.running.leader import Leader, LeaderLock
+from infra.running.leader import Leader, Lease
 from infra.running.worker import Lag, WorkerProcess
 from infra.settings import Settings
 from infra.store.postgres_datastore import Datastore
@@ -23,23 +23,23 @@ def run(settings: Settings, process: WorkerProcess) -> None:
     """Deliver until the process stops. Raises `NoSuchSink`."""
     with ExitStack() as stack:
         views = PostgresViews(stack.enter_context(closing(Datastore(settings.store))))
-        lock = stack.enter_context(LeaderLock(settings.store, NAME, CHANNEL))
-        duty = Sinks(views, lock, sinks(settings.sinks), process)
-        process.repeat(Leader(lock, duty, process.stopping).step)
+        lease = stack.enter_context(Lease(settings.store, NAME, CHANNEL))
+        duty = Sinks(views, lease, sinks(settings.sinks), process)
+        process.repeat(Leader(lease, duty, process.stopping).step)
 
 
 class Sinks:
-    """Delivers while this process has the lock."""
+    """Delivers while this process has the lease."""
 
     def __init__(
         self,
         views: PostgresViews,
-        lock: LeaderLock,
+        lease: Lease,
         sinks: Mapping[str, Sink],
         process: WorkerProcess,
     ) -> None:
         self._views = views
-        self._lock = lock
+        self._lease = lease
         self._sinks = sinks
         self._stopping: Event = process.stopping
         self._handled = process.handled
@@ -51,10 +51,10 @@ class Sinks:
         """Do nothing: each sink goes on at its cursor."""
 
     def step(self) -> int:
-        """Deliver until the process stops. Raises if it loses the lock."""
+        """Deliver until the process stops. Raises if it loses the lease."""
         with delivering(self._views, self._sinks, self._handled) as threads:
             while not self._stopping.is_set():
-                self._lock.wait(POLL)
+                self._lease.wait(POLL)
                 for each in threads:
                     each.wake()
         return 0

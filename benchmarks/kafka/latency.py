@@ -18,7 +18,7 @@ from benchmarks.feed import FORMING, feed
 from benchmarks.kafka import probes
 from benchmarks.kafka.site import Servers, Site, Work, Worker, partnership, site
 from dev.local.processes import STARTS_WITHIN, DidNotStart, until
-from infra.running.leader import LeaderLock
+from infra.running.leader import Lease
 from infra.store.postgres_datastore import Datastore
 from infra.store.postgres_views import CHANNEL, PostgresViews
 from infra.tlog.codec import canonical
@@ -219,7 +219,7 @@ def _saved(store: str) -> Iterator[Arrivals]:
     """Return what a projector saves from now on for a publisher to tell."""
     with (
         closing(PostgresViews(Datastore(store))) as views,
-        LeaderLock(store, "benchmark", CHANNEL) as lead,
+        Lease(store, "benchmark", CHANNEL) as lead,
     ):
         lead.take()
         last = views.last_output()

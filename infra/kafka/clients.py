@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any, Self
 
 from kafka import KafkaConsumer, KafkaProducer
-from kafka.errors import KafkaError
+from kafka.errors import IllegalStateError, KafkaError, KafkaTimeoutError
 from kafka.partitioner.default import DefaultPartitioner, murmur2
 
 from infra.kafka.messages import Message
@@ -23,6 +23,10 @@ HEARTBEAT_SECONDS = 1
 
 ACKNOWLEDGED_WITHIN = 15
 """Seconds in which the broker has to acknowledge a message."""
+
+TRANSACTION_SECONDS = 30
+"""Seconds after which the broker aborts a transaction that its producer left open. Readers of
+committed messages wait until then, unless another leader takes over."""
 
 
 class _Placed(DefaultPartitioner):  # type: ignore[misc] # it comes without types
@@ -61,26 +65,32 @@ class Producer:
         """
         try:
             return self._sent(messages)
-        except KafkaError:
+        except Exception:
             # Drop the buffer; otherwise it would be sent after the retried messages.
             self.close()
             raise
 
     def _sent(self, messages: Iterable[Message]) -> int:
         if self._producer is None:
-            self._producer = KafkaProducer(
-                bootstrap_servers=self._address,
-                bootstrap_timeout_ms=ACKNOWLEDGED_WITHIN * 1000,
-                max_request_size=LARGEST,
-                batch_size=256 * 1024,
-                linger_ms=1,
-                partitioner=_Placed(),
-                delivery_timeout_ms=ACKNOWLEDGED_WITHIN * 1000,
-                request_timeout_ms=ACKNOWLEDGED_WITHIN * 500,
-                allow_auto_create_topics=False,
-            )
+            self._producer = KafkaProducer(**self._settings())
+        return self._acknowledged(self._producer, messages)
+
+    def _settings(self) -> dict[str, Any]:
+        return {
+            "bootstrap_servers": self._address,
+            "bootstrap_timeout_ms": ACKNOWLEDGED_WITHIN * 1000,
+            "max_request_size": LARGEST,
+            "batch_size": 256 * 1024,
+            "linger_ms": 1,
+            "partitioner": _Placed(),
+            "delivery_timeout_ms": ACKNOWLEDGED_WITHIN * 1000,
+            "request_timeout_ms": ACKNOWLEDGED_WITHIN * 500,
+            "allow_auto_create_topics": False,
+        }
+
+    def _acknowledged(self, producer: KafkaProducer, messages: Iterable[Message]) -> int:
         sent = [
-            self._producer.send(
+            producer.send(
                 each.topic,
                 key=None if each.key is None else each.key.encode(),
                 value=each.value,
@@ -89,16 +99,18 @@ class Producer:
             for each in messages
         ]
         if sent:
-            self._producer.flush(ACKNOWLEDGED_WITHIN)
+            producer.flush(ACKNOWLEDGED_WITHIN)
         for each in sent:
             each.get(ACKNOWLEDGED_WITHIN)
         return len(sent)
 
     def close(self) -> None:
         """Drop messages that are not sent, and close the connections."""
-        if self._producer is not None:
-            self._producer.close(0)
-            self._producer = None
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            # It waits for its thread, and without a broker not long enough.
+            with suppress(KafkaError):
+                producer.close(0)
 
     def __enter__(self) -> Self:
         return self
@@ -106,6 +118,60 @@ class Producer:
     def __exit__(self, *_: object) -> None:
         # Nothing is buffered: each send ends when all messages are acknowledged.
         self.close()
+
+
+class _Transactional(KafkaProducer):  # type: ignore[misc] # it comes without types
+    """kafka-python's producer, whose commit waits for ever if the broker is gone."""
+
+    def commit_transaction(self) -> None:
+        """Commit. Raises `KafkaTimeoutError` if that is not acknowledged in time."""
+        result = self._transaction_manager.begin_commit()
+        self._sender.wakeup()
+        if not result.wait(ACKNOWLEDGED_WITHIN * 1000):
+            raise KafkaTimeoutError(f"no commit within {ACKNOWLEDGED_WITHIN} s")
+
+
+class FencedProducer(Producer):
+    """Sends for the leader of a role: each batch is a transaction of the role's transactional id.
+
+    `take_over` makes the broker refuse whatever an earlier producer of that id still sends, and
+    abort what it did not commit. After an error, `take_over` comes before the next `send`.
+    """
+
+    def __init__(self, address: str, transactional_id: str) -> None:
+        super().__init__(address)
+        self._id = transactional_id
+
+    def take_over(self) -> None:
+        """Shut out all earlier producers of this id. Raises kafka's `KafkaError`."""
+        self.close()
+        producer = _Transactional(**self._settings())
+        try:
+            producer.init_transactions()
+        except Exception:
+            with suppress(KafkaError):
+                producer.close(0)
+            raise
+        self._producer = producer
+
+    def _sent(self, messages: Iterable[Message]) -> int:
+        waiting = list(messages)
+        if not waiting:
+            return 0
+        if self._producer is None:
+            # A new connection would shut out the present leader, without having asked who leads.
+            raise IllegalStateError(f"{self._id} has not taken over")
+        self._producer.begin_transaction()
+        sent = self._acknowledged(self._producer, waiting)
+        self._producer.commit_transaction()
+        return sent
+
+    def _settings(self) -> dict[str, Any]:
+        return super()._settings() | {
+            "transactional_id": self._id,
+            "transaction_timeout_ms": TRANSACTION_SECONDS * 1000,
+            "max_block_ms": ACKNOWLEDGED_WITHIN * 1000,
+        }
 
 
 def unready_reasons(address: str) -> list[str]:
@@ -118,7 +184,10 @@ def unready_reasons(address: str) -> list[str]:
 
 
 def consumer(address: str, topic: str, group: str) -> KafkaConsumer:
-    """Return a member of a group. It reads a topic from its start, and never commits by itself."""
+    """Return a member of a group. It reads a topic from its start, and never commits by itself.
+
+    It skips messages of aborted transactions: their sender has withdrawn them.
+    """
     return KafkaConsumer(
         topic,
         bootstrap_servers=address,
@@ -126,6 +195,7 @@ def consumer(address: str, topic: str, group: str) -> KafkaConsumer:
         bootstrap_timeout_ms=ACKNOWLEDGED_WITHIN * 1000,
         auto_offset_reset="earliest",
         enable_auto_commit=False,
+        isolation_level="read_committed",
         session_timeout_ms=SESSION_SECONDS * 1000,
         heartbeat_interval_ms=HEARTBEAT_SECONDS * 1000,
         fetch_min_bytes=32 * 1024,

@@ -33,7 +33,7 @@ KEPT: Final[dict[str, dict[str, str]]] = {
 
 
 class Topics:
-    """The names of the topics, and of the groups that read them, of one installation."""
+    """The names of one installation: its topics, the groups that read them, and who writes."""
 
     def __init__(self, prefix: str = "accord") -> None:
         self.prefix = prefix
@@ -48,6 +48,10 @@ class Topics:
             self.dead,
         ) = (f"{prefix}.{name}" for name in KEPT)
         self.intake, self.projector = f"{prefix}-intake", f"{prefix}-projector"
+
+    def transactional_id(self, role: str) -> str:
+        """Return the transactional id of all producers of a role that one leader has."""
+        return f"{self.prefix}-{role}"
 
 
 def create(address: str, prefix: str, partitions: int = PARTITIONS, replicas: int = 1) -> list[str]:

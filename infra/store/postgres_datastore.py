@@ -8,11 +8,10 @@ from typing import Any
 import psycopg
 from eventsourcing.persistence import OperationalError
 from eventsourcing.postgres import PostgresDatastore
-from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import TupleRow, tuple_row
 from psycopg.sql import SQL, Identifier, Literal
 
-from infra.running.leader import ADVISORY
+from infra.running.sessions import IDLE_IN_TRANSACTION, parameters
 from infra.store.records import UnknownSchema
 
 CONNECTIONS = 10
@@ -27,16 +26,22 @@ REACHED_WITHIN = 5
 ROLES = ("accord_writer", "accord_views", "accord_reader")
 """The roles that a migration creates: for writers, for projections, for readers."""
 
+_MIGRATING = 0xACC0
+"""The advisory lock under which one migration runs at a time."""
+
 _MIGRATIONS = resources.files("infra.store") / "migrations"
 
 
 class Datastore(PostgresDatastore):
-    """The library's pool of connections, with rows as tuples and times in UTC."""
+    """The library's pool of connections, with rows as tuples and times in UTC.
+
+    Its sessions end when the other host is gone (`infra.running.sessions`).
+    """
 
     def __init__(self, url: str) -> None:
         self.url = url
         _reach(url)
-        known = conninfo_to_dict(url, options="-c timezone=UTC")
+        known = parameters(url)
         super().__init__(
             dbname=str(known.pop("dbname", "")),
             host=str(known.pop("host", "")),
@@ -46,12 +51,14 @@ class Datastore(PostgresDatastore):
             pool_size=1,
             max_overflow=CONNECTIONS - 1,
             connect_timeout=CONNECT_TIMEOUT,
+            # The library sets it after the session has begun.
+            idle_in_transaction_session_timeout=IDLE_IN_TRANSACTION,
             # A connection that broke while it was idle is replaced before it is used.
             pre_ping=True,
             schema="history",
             originator_id_type="text",
         )
-        # Other parameters of the address, such as sslmode, apply too.
+        # The pool takes no others by itself.
         if isinstance(self.pool.kwargs, dict):
             self.pool.kwargs.update({key: value for key, value in known.items() if value})
 
@@ -123,7 +130,7 @@ def migrate(url: str, password: str | None = None) -> list[str]:
     Raises `UnknownSchema` for a database of a newer release, and psycopg's errors.
     """
     with psycopg.connect(url) as connection:
-        connection.execute("SELECT pg_advisory_xact_lock(%s, 0)", (ADVISORY,))
+        connection.execute("SELECT pg_advisory_xact_lock(%s, 0)", (_MIGRATING,))
         connection.execute(
             "CREATE TABLE IF NOT EXISTS public.accord_migrations (number integer PRIMARY KEY, "
             "applied_at timestamptz NOT NULL DEFAULT now())"

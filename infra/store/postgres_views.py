@@ -9,6 +9,7 @@ import psycopg
 from eventsourcing.persistence import IntegrityError
 from psycopg.rows import TupleRow, tuple_row
 
+from infra.running.leader import LeaseLost, Term
 from infra.store.paging import LAST
 from infra.store.postgres_datastore import Datastore, arrays, columns
 from infra.store.records import (
@@ -215,6 +216,23 @@ class PostgresViews(StoredViews):
             name,
             position,
         )
+
+    def move_led_cursor(self, term: Term, name: str, position: int) -> None:
+        """Save the position of a cursor that only a leader moves. It never moves back.
+
+        Raises `LeaseLost`, with nothing written, if the term is over. The lock on its row makes
+        that certain: the next leader reads the cursor either after this move, or before it was
+        refused.
+        """
+        moved = self.datastore.one(
+            """WITH led AS (SELECT FROM views.leaders WHERE role = %s AND term = %s FOR SHARE)
+            INSERT INTO views.cursors AS t SELECT %s::text, %s::bigint FROM led
+            ON CONFLICT (name) DO UPDATE SET position = greatest(t.position, excluded.position)
+            RETURNING true""",
+            *(term.role, term.number, name, position),
+        )
+        if moved is None:
+            raise LeaseLost(f"another process leads the {term.role}")
 
     # --- quarantine ---
 

@@ -1,27 +1,20 @@
-"""What only Postgres has: migrations, roles, and one leader among several processes."""
+"""What only Postgres has: migrations, roles, and sessions."""
 
-import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
 import psycopg
 import pytest
-from eventsourcing.persistence import OperationalError
 
 from infra.bootstrap import bootstrap, init
-from infra.running.leader import LeaderLock
+from infra.running.sessions import GONE_AFTER
 from infra.settings import NoSuchStore, Settings
 from infra.store.postgres import PostgresStore
-from infra.store.postgres_datastore import migrate
-from infra.store.postgres_recorder import CHANNEL
+from infra.store.postgres_datastore import Datastore, migrate
 from infra.store.records import NOTHING, UnknownSchema
 from tests.documents import REPOSITORY
-from tests.infra.noted import noted
 
-MIGRATIONS = sorted(
-    each.name for each in (REPOSITORY / "infra" / "store" / "migrations").glob("*.sql")
-)
+MIGRATIONS = sorted(each.name for each in (REPOSITORY / "infra/store/migrations").glob("*.sql"))
 
 
 def ask(address: str, statement: str) -> list[tuple[object, ...]]:
@@ -98,76 +91,32 @@ def test_a_refused_message_may_hold_what_no_text_can(migrated: str) -> None:
         assert len(accord.history.refusals()) == 3
 
 
-# --- one leader --------------------------------------------------------------------------------
+# --- sessions ----------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def leads(migrated: str) -> Iterator[tuple[LeaderLock, LeaderLock]]:
-    with (
-        LeaderLock(migrated, "relay", CHANNEL) as one,
-        LeaderLock(migrated, "relay", CHANNEL) as other,
-    ):
-        yield one, other
+def test_neither_side_of_a_session_waits_for_a_host_that_is_gone(migrated: str) -> None:
+    with closing(Datastore(migrated)) as datastore:
+        settings = datastore.all(
+            """SELECT name, setting FROM pg_settings
+            WHERE name IN ('tcp_user_timeout', 'tcp_keepalives_idle', 'tcp_keepalives_interval',
+                'tcp_keepalives_count', 'idle_in_transaction_session_timeout', 'TimeZone')"""
+        )
+        with datastore.get_connection() as connection, connection.cursor() as c:
+            ours = c.connection.info.get_parameters()
+    found = dict(settings)
+    assert int(found["tcp_user_timeout"]) == GONE_AFTER * 1000
+    after = int(found["tcp_keepalives_idle"])
+    after += int(found["tcp_keepalives_interval"]) * int(found["tcp_keepalives_count"])
+    assert after <= GONE_AFTER
+    assert found["idle_in_transaction_session_timeout"] == "60000"
+    assert found["TimeZone"] == "UTC"
+    assert ours["tcp_user_timeout"] == str(GONE_AFTER * 1000)
+    assert ours["keepalives_idle"] == found["tcp_keepalives_idle"]
 
 
-def test_one_leads_and_the_other_takes_over_when_it_lets_go(
-    leads: tuple[LeaderLock, LeaderLock],
-) -> None:
-    one, other = leads
-    assert one.take()
-    assert not other.take()
-    one.close()
-    assert other.take()
-    assert not one.take()
-
-
-def test_another_name_and_another_database_have_leaders_of_their_own(
-    migrated: str, leads: tuple[LeaderLock, LeaderLock]
-) -> None:
-    one, _ = leads
-    assert one.take()
-    with LeaderLock(migrated, "publisher", CHANNEL) as publisher:
-        assert publisher.take()
-
-
-def test_who_lost_its_connection_hears_so_and_no_longer_leads(
-    migrated: str, leads: tuple[LeaderLock, LeaderLock]
-) -> None:
-    one, other = leads
-    assert one.take()
-    cut = "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'"
-    ask(migrated, cut)
-
-    with pytest.raises(OperationalError):
-        one.wait(5)
-    assert not one.held
-    assert other.take()
-    assert not one.take()
-
-
-@pytest.mark.usefixtures("known")
-def test_what_is_appended_wakes_the_leader_at_once(migrated: str) -> None:
-    with (
-        LeaderLock(migrated, "relay", CHANNEL) as lead,
-        closing(PostgresStore.open(migrated)) as store,
-    ):
-        assert lead.take()
-        store.append([noted()])
-        began = time.monotonic()
-        lead.wait(30)
-        assert time.monotonic() - began < 10
-
-
-def test_silence_ends_a_wait(migrated: str) -> None:
-    with LeaderLock(migrated, "relay", CHANNEL) as lead:
-        assert lead.take()
-        lead.wait(0.05)
-        assert lead.held
-
-
-def test_a_lead_without_a_database_is_an_outage() -> None:
-    with (
-        LeaderLock("postgresql://127.0.0.1:1/none", "relay", CHANNEL) as lead,
-        pytest.raises(OperationalError),
-    ):
-        lead.take()
+def test_an_address_with_timeouts_of_its_own_keeps_them(migrated: str) -> None:
+    address = f"{migrated}?tcp_user_timeout=2000&options=-c%20tcp_user_timeout%3D3000"
+    with closing(Datastore(address)) as datastore:
+        assert datastore.one("SHOW tcp_user_timeout") == ("3000",)
+        with datastore.get_connection() as connection, connection.cursor() as c:
+            assert c.connection.info.get_parameters()["tcp_user_timeout"] == "2000"
