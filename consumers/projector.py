@@ -1,4 +1,7 @@
-"""The Faust app: it hands batches of `accord.events` to the runner, which folds and saves them.
+"""The Faust app: at each batch of `accord.events` it folds what is recorded of its partnerships.
+
+A message is only a hint: it names a partnership, and the events, their order and their number are
+those of the store. So whatever a topic says, what is folded was recorded.
 
 Faust spreads partitions over workers, and moves them when a worker joins or dies. It stores
 nothing: rows and positions are saved in one Postgres transaction, and messages are acknowledged
@@ -9,8 +12,7 @@ docs/decisions/0006-no-faust-tables.md.
 
 import asyncio
 import logging
-from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from threading import Event
@@ -22,21 +24,20 @@ from faust.types import TP, EventT, Message, StreamT, TopicT
 from faust.worker import Worker
 
 from consumers.sweep import EVERY, Sweep
-from domain.recorded import Recorded
 from infra.bootstrap import Accord, bootstrap
 from infra.kafka import clients, messages
-from infra.kafka.clients import HEARTBEAT_SECONDS, LARGEST, SESSION_SECONDS
+from infra.kafka.clients import HEARTBEAT_SECONDS, LARGEST, SESSION_SECONDS, Producer
+from infra.kafka.messages import Received
 from infra.kafka.topics import Topics
 from infra.projecting import rebuild
 from infra.projecting.rebuild import RebuildProgress
-from infra.projecting.runner import BATCH, CURSOR, Runner
+from infra.projecting.runner import BATCH, Runner
 from infra.running.backoff import until_done
 from infra.running.leader import STANDBY, Lease
 from infra.running.worker import Lag, WorkerProcess
 from infra.settings import Settings
 from infra.store.postgres import PostgresStore
 from infra.store.postgres_views import CHANNEL
-from infra.store.records import SavedOutput
 from projections import PROJECTIONS
 
 log = logging.getLogger(__name__)
@@ -46,6 +47,9 @@ AGENT: Final = "views"
 
 POLLED: Final = 1000
 """Messages fetched at a time."""
+
+LOOK: Final = 0.5
+"""Seconds between two looks at how far the partitions are fetched."""
 
 BUFFER: Final = 32 * POLLED
 """Messages fetched ahead. When the buffer is full, Faust looks again after a second, so the buffer
@@ -61,7 +65,7 @@ def run(settings: Settings, process: WorkerProcess) -> None:
 
     Raises `OtherFold` for views of a newer release.
     """
-    with bootstrap(settings) as accord:
+    with bootstrap(settings) as accord, Producer(settings.broker) as producer:
         if not _brought_up(accord, settings.store, process):
             return
         topics = Topics(settings.topics)
@@ -77,7 +81,8 @@ def run(settings: Settings, process: WorkerProcess) -> None:
         runner = Runner(store, accord.views, PROJECTIONS)
         # This release may fold what the last one could not.
         runner.retry()
-        projector = Projector(events, store, runner, process)
+        folding = Folding(runner, producer.send, topics.dead)
+        projector = Projector(events, folding, Sweep(store, runner), process)
         process.lag = projector.lag
         process.quarantined = accord.views.quarantined
         process.unready_reasons = lambda: [
@@ -180,26 +185,63 @@ def application(broker: str, group: str) -> faust.App:
     )
 
 
+class Folding:
+    """Folds what messages hint at."""
+
+    def __init__(
+        self, runner: Runner, send: Callable[[list[messages.Message]], object], dead: str
+    ) -> None:
+        self._runner = runner
+        self._send = send
+        self._dead = dead
+
+    def __call__(
+        self, received: Sequence[Received], stopping: Callable[[], bool] = lambda: False
+    ) -> int:
+        """Fold the partnerships that these messages name up to the end of their records.
+
+        Returns how many messages were handled: all, or none if `stopping` says so before the end.
+        What is not an event becomes a dead letter first, and the partnership in its key is folded
+        all the same.
+        """
+        self._send(list(self._letters(received)))
+        names = dict.fromkeys(filter(None, map(messages.partnership, received)))
+        for _ in self._runner.catching_up_on(names):
+            if stopping():
+                return 0
+        return len(received)
+
+    def _letters(self, received: Sequence[Received]) -> Iterator[messages.Message]:
+        for each in received:
+            try:
+                messages.check_event(each)
+            except messages.Illegible as error:
+                place, value = messages.place(each), each.value or b""
+                yield messages.dead(self._dead, place, value, str(error))
+
+
 class Projector:
     """The agent. It folds in one thread while another fetches."""
 
     def __init__(
-        self,
-        events: TopicT,
-        store: PostgresStore,
-        runner: Runner,
-        process: WorkerProcess,
+        self, events: TopicT, folding: Folding, sweep: Sweep, process: WorkerProcess
     ) -> None:
         self._app = events.app
-        self._runner = runner
+        self._folding = folding
         self._process = process
+        self._received: dict[TP, int] = {}
+        """The offset of the last message of each partition that the agent has received."""
         self._folded: dict[TP, tuple[int, float]] = {}
         """The last folded message of each partition: its offset, and when it was sent."""
+        self._fetched: dict[TP, int] = {}
+        """Up to which offset each partition was fetched, lately. Behind the last message of a
+        transaction is a mark that no agent receives."""
         # A runner is for one thread at a time.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=AGENT)
         self._app.agent(events, name=AGENT)(self._agent)
-        self._sweep = Sweep(store, runner)
+        self._sweep = sweep
         self._app.timer(EVERY)(self._sweep_up)
+        self._app.timer(LOOK)(self._look)
 
     async def _agent(self, stream: StreamT[bytes]) -> None:
         """Gather events while others are folded, so that a batch has all that is waiting."""
@@ -209,6 +251,7 @@ class Projector:
         try:
             # The type of streams lacks this method, and their class has it.
             async for event in cast("faust.Stream[Any]", stream).noack().events():
+                self._received[event.message.tp] = event.message.offset
                 await gathered.put(event)
         finally:
             stopping.set()
@@ -232,10 +275,24 @@ class Projector:
         """Return how many messages of this worker's partitions are not folded, and since when."""
         consumer = self._app.consumer
         ours = [tp for tp in self._folded.copy() if tp in consumer.assignment()]
-        behind = {tp: consumer.highwater(tp) - 1 - self._folded[tp][0] for tp in ours}
+        behind = {tp: self._behind(tp, consumer.highwater(tp)) for tp in ours}
         since = min((self._folded[tp][1] for tp in ours if behind[tp] > 0), default=None)
         seconds = 0.0 if since is None else max(0.0, time() - since)
-        return Lag(sum(max(0, each) for each in behind.values()), seconds)
+        return Lag(sum(behind.values()), seconds)
+
+    def _behind(self, tp: TP, end: int) -> int:
+        folded = self._folded[tp][0]
+        if self._fetched.get(tp) == end and self._received.get(tp) == folded:
+            return 0
+        return max(0, end - 1 - folded)
+
+    async def _look(self) -> None:
+        """Note how far the partitions are fetched."""
+        consumer = self._app.consumer
+        for tp in consumer.assignment() & self._folded.keys():
+            # A partition that is being assigned has no position yet.
+            if (position := await consumer.position(tp)) is not None:
+                self._fetched[tp] = position
 
     async def _sweep_up(self) -> None:
         """Fold events that never arrived as messages, unless there are messages to fold."""
@@ -251,32 +308,10 @@ class Projector:
 
     async def _fold(self, received: Sequence[Message], stopping: Event) -> None:
         """Fold a batch, again after each failure: it is acknowledged only when it is saved."""
-        work = partial(self._process.timed, partial(fold, self._runner, received))
+        folding = partial(self._folding, received, stopping.is_set)
+        work = partial(self._process.timed, folding)
         trying = partial(until_done, work, stopping, self._process.failed)
-        if await asyncio.get_running_loop().run_in_executor(self._thread, trying) is None:
+        # None, or no message: it stops before all of them are folded.
+        if not await asyncio.get_running_loop().run_in_executor(self._thread, trying):
             raise asyncio.CancelledError
         self._process.failing = None
-
-
-def fold(runner: Runner, received: Sequence[Message]) -> int:
-    """Fold a batch of messages; return how many.
-
-    Bytes that are not an event are saved as dead letters in the same transaction. The partnership
-    in their key is then folded from the store, which has the event.
-    """
-    batch: list[Recorded] = []
-    letters: list[SavedOutput] = []
-    for message in received:
-        try:
-            batch.append(messages.recorded(message))
-        except messages.Illegible as error:
-            letters.append(_letter(message, str(error)))
-            batch += runner.unfolded(error.partnership)
-    runner.fold(batch, letters=letters)
-    return len(received)
-
-
-def _letter(message: Message, reason: str) -> SavedOutput:
-    value = b64encode(message.value or b"").decode()
-    body = {"reason": reason, "value": value}
-    return SavedOutput(messages.place(message), CURSOR, "", "dead", body, 0)

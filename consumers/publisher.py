@@ -7,7 +7,6 @@ has the same identifier. One publisher is active at a time.
 """
 
 import logging
-from base64 import b64decode
 from collections import OrderedDict, deque
 from collections.abc import Callable, Container, Iterable, Iterator
 from contextlib import ExitStack, closing
@@ -176,9 +175,6 @@ class Publisher:
         for each in outputs:
             if each.kind == "alert":
                 yield _alert(self._topics.alerts, each)
-            elif each.kind == "dead":
-                value, reason = b64decode(each.body["value"]), each.body["reason"]
-                yield messages.dead(self._topics.dead, each.id, value, reason)
 
     def _trail(self, cursor: int) -> Taken:
         events = self._store.after(cursor, BATCH)

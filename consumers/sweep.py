@@ -38,9 +38,8 @@ class Sweep:
         start = self._views.cursor(CURSOR)
         if end <= start:
             return 0
-        newest = self._store.newest(start, end)
-        behind = self._runner.behind(newest)
-        for partnership in sorted(behind):
-            self._runner.fold((), newest=[(partnership, newest[partnership])])
+        behind = self._runner.behind(self._store.newest(start, end))
+        for _ in self._runner.catching_up_on(sorted(behind)):
+            pass
         self._views.move_cursor(CURSOR, end)
         return len(behind)

@@ -6,12 +6,11 @@ from typing import Any, Final, Protocol
 
 import orjson
 
-from domain.recorded import Recorded
 from infra.store.mapper import PlacedEvent
 from infra.store.records import Row
 from infra.tlog import cloudevents
 from infra.tlog.cloudevents import Trace
-from infra.tlog.codec import EVENT_ID_DIGITS, canonical, decode
+from infra.tlog.codec import EVENT_ID_DIGITS, canonical
 from infra.tlog.notes import Note
 
 Headers = list[tuple[str, bytes]]
@@ -22,6 +21,9 @@ SOURCE: Final = "//accord"
 SENT_BACK: Final = 2**17
 """The most characters of a received text that are sent back: in JSON each may take six bytes, and a
 message has several texts. The store keeps the whole refused input."""
+
+LONGEST_NAME: Final = 255
+"""Bytes of a partnership's name at most. No name is so long, and no longer one is looked up."""
 
 LETTER: Final = 2**22
 """Bytes of a dead letter at most."""
@@ -101,24 +103,34 @@ _STRUCTURED = b"application/cloudevents"
 
 
 class Illegible(ValueError):
-    """A message that is not a recorded event: the reason, and the partnership in its key."""
-
-    def __init__(self, reason: str, key: bytes | None) -> None:
-        super().__init__(reason)
-        # No name has a zero byte, and the database refuses to look for one.
-        name = (key or b"").decode(errors="replace")
-        self.partnership = name.replace("\0", "\N{REPLACEMENT CHARACTER}")
+    """A message that is not a recorded event: the reason."""
 
 
-def recorded(message: Received) -> Recorded:
-    """Return the recorded event that a message carries. Raises `Illegible`."""
+def partnership(message: Received) -> str | None:
+    """Return the partnership that a message's key names; None if the key can be no name."""
+    key = message.key
+    if not key or len(key) > LONGEST_NAME or b"\0" in key:
+        return None
     try:
-        places = dict(message.headers or ())
-        index, position = int(places["ce_index"]), int(places["ce_position"])
-        found = decode(message.value or b"", index=index, position=position)
-    except (KeyError, TypeError, ValueError) as error:
-        raise Illegible(f"{type(error).__name__}: {error}", message.key) from error
-    return found
+        return key.decode()
+    except UnicodeDecodeError:
+        return None
+
+
+def check_event(message: Received) -> None:
+    """Raise `Illegible` unless a message looks like a recorded event of the partnership in its key.
+
+    That says nothing about its content, which anyone may have written.
+    """
+    name = partnership(message)
+    if name is None:
+        raise Illegible("The key is not the name of a partnership.")
+    try:
+        body = orjson.loads(message.value or b"")
+    except orjson.JSONDecodeError as error:
+        raise Illegible(f"The value is not JSON: {error}") from error
+    if not isinstance(body, dict) or body.get("partnership") != name:
+        raise Illegible("The value is not an event of the partnership in the key.")
 
 
 def event(topic: str, stored: PlacedEvent, trace: Trace | None = None) -> Message:

@@ -141,18 +141,17 @@ class Runner:
         self,
         batch: Iterable[Recorded],
         cursor: tuple[str, int] | None = None,
-        letters: Sequence[SavedOutput] = (),
         newest: Iterable[tuple[str, int]] = (),
     ) -> None:
         """Fold a batch, in index order within each partnership, and save it in one transaction.
 
-        Dead letters among the batch are saved with it. The partnerships of `newest` are folded from
-        the history up to these indexes. A partnership is quarantined at its first event that cannot
-        be read or folded. Raises `OtherFold` if the track has another version of a projection or a
-        projection that this runner lacks, `Stale` if other runners win every race.
+        The partnerships of `newest` are folded from the history up to these indexes. A partnership
+        is quarantined at its first event that cannot be read or folded. Raises `OtherFold` if the
+        track has another version of a projection or a projection that this runner lacks, `Stale` if
+        other runners win every race.
         """
         events, targets = list(batch), list(newest)
-        self._save(lambda: self._folded(_logs(events, targets), letters), cursor)
+        self._save(lambda: self._folded(_logs(events, targets)), cursor)
 
     def build(self, newest: Mapping[str, int]) -> None:
         """Fold partnerships that have no rows yet from the history up to these indexes.
@@ -164,7 +163,7 @@ class Runner:
     def result(self, newest: Iterable[tuple[str, int]]) -> Saved:
         """Fold partnerships from the history up to these indexes; return the changes to save."""
         self._forget()
-        saved, _ = self._folded(_logs((), newest), ())
+        saved, _ = self._folded(_logs((), newest))
         return saved
 
     def retry(self) -> int:
@@ -190,10 +189,35 @@ class Runner:
         found = {name for name, index in newest.items() if positions.get(name, NOTHING) < index}
         return found - self._views.quarantined(found, self._track).keys()
 
-    def unfolded(self, partnership: str) -> Iterator[Recorded]:
-        """Return the recorded events of a partnership that are not folded."""
-        positions = self._views.track_positions(self._track, [partnership])
-        return self._history.of(partnership, positions.get(partnership, NOTHING) + 1)
+    def catching_up_on(self, partnerships: Iterable[str]) -> Iterator[int]:
+        """Fold all recorded events of these partnerships that are not folded.
+
+        Yields after each transaction, with how many events were in it. An unknown partnership has
+        none, and a quarantined one has them noted. Raises as `fold` does.
+        """
+        self._ready()
+        reached = self._positions(partnerships)
+        full = True
+        while full:
+            skipped = [name for name in self._quarantined if reached.pop(name, None) is not None]
+            page = self._history.following(reached, BATCH)
+            last = [(each.partnership, each.index) for each in page.events] + [*page.unreadable]
+            full = len(last) == BATCH
+            heads = self._history.heads(skipped) if skipped else {}
+            newest = [*page.unreadable, *((name, head.size - 1) for name, head in heads.items())]
+            if page.events or newest:
+                self.fold(page.events, newest=newest)
+                reached |= {name: index for name, index in sorted(last) if name in reached}
+                yield len(page.events)
+
+    def _positions(self, partnerships: Iterable[str]) -> dict[str, int]:
+        """Return the position of each of these; of one in memory without asking the store."""
+        found = {name: self._cache.position(name) for name in partnerships}
+        known = {name: position for name, position in found.items() if position is not None}
+        if unknown := found.keys() - known.keys():
+            known |= dict.fromkeys(unknown, NOTHING)
+            known |= self._views.track_positions(self._track, unknown)
+        return known
 
     # --- saving ---
 
@@ -250,9 +274,7 @@ class Runner:
 
     # --- folding ---
 
-    def _folded(
-        self, logs: Mapping[str, _Log], letters: Sequence[SavedOutput]
-    ) -> tuple[Saved, dict[str, "_Partnership"]]:
+    def _folded(self, logs: Mapping[str, _Log]) -> tuple[Saved, dict[str, "_Partnership"]]:
         """Fold a batch; return what is to be saved, and the state of its partnerships then."""
         folds = self._ready()
         skipped = self._skipped(logs)
@@ -263,7 +285,7 @@ class Runner:
         fresh = {name: logs[name] for name in states if logs[name].events or logs[name].failure}
         self._load(folds, states, fresh)
         results = [self._result(folds, name, states, log) for name, log in fresh.items()]
-        return self._changes(folds, results, letters, skipped), states
+        return self._changes(folds, results, skipped), states
 
     def _skipped(self, logs: Mapping[str, _Log]) -> dict[str, int]:
         """Return the quarantined partnerships of a batch, with their newest events."""
@@ -326,7 +348,6 @@ class Runner:
         self,
         folds: Sequence[Fold],
         results: Sequence[_Result],
-        letters: Sequence[SavedOutput] = (),
         skipped: Mapping[str, int] | None = None,
         known: Quarantined | None = None,
     ) -> Saved:
@@ -344,7 +365,7 @@ class Runner:
             [each.id for each in folds],
             positions,
             rows,
-            [*outputs, *alerts, *letters],
+            [*outputs, *alerts],
             self._track,
             {each.name: each.before for each in results if each.is_anew},
             quarantined,
@@ -546,6 +567,11 @@ class _Cache:
         if found:
             self._rows -= len(found.known) + 1
         return found
+
+    def position(self, name: str) -> int | None:
+        """Return the position of a partnership, if it is here."""
+        found = self._partnerships.get(name)
+        return found.position if found else None
 
     def put(self, states: Mapping[str, _Partnership]) -> None:
         """Add these, and evict those that were put in first."""

@@ -1,6 +1,6 @@
 """Recorded events, appended and read through the eventsourcing library's recorder and mapper."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Protocol
 
@@ -11,6 +11,7 @@ from infra.store.mapper import EventMapper, PlacedEvent
 from infra.store.paging import by_index
 from infra.store.records import (
     NO_WRITES,
+    NOTHING,
     Conflict,
     History,
     Page,
@@ -38,6 +39,9 @@ class EventRecorder(Protocol):
 
     def select_log(self, partnership: str, start: int, stop: int) -> list[PlacedEvent]:
         """Return a partnership's events from index `start` up to, without, `stop`."""
+
+    def select_following(self, reached: Mapping[str, int], limit: int) -> Sequence[PlacedEvent]:
+        """Return the next events of these partnerships, each after an index, at most `limit`."""
 
     def select_entries(
         self, partnership: str, start: int, stop: int
@@ -98,7 +102,9 @@ class EventLog(History):
         return list(map(self._mapper.to_domain_event, self.stored_after(position, limit)))
 
     def readable_after(self, position: int, limit: int) -> Page:
-        stored = self.stored_after(position, limit)
+        return self._readable(self.stored_after(position, limit), position)
+
+    def _readable(self, stored: Sequence[PlacedEvent], position: int) -> Page:
         last = stored[-1].position if stored else position
         try:
             return Page(list(map(self._mapper.to_domain_event, stored)), (), last)
@@ -117,6 +123,9 @@ class EventLog(History):
     def of(self, partnership: str, start: int = 0, stop: int | None = None) -> Iterator[Recorded]:
         read = partial(self._recorder.select_log, partnership)
         return map(self._mapper.to_domain_event, by_index(read, start, stop))
+
+    def following(self, reached: Mapping[str, int], limit: int) -> Page:
+        return self._readable(self._recorder.select_following(reached, limit), NOTHING)
 
     def entries(
         self, partnership: str, start: int = 0, stop: int | None = None

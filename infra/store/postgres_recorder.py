@@ -1,6 +1,6 @@
 """The eventsourcing library's recorder over the tables of a history in Postgres."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -99,6 +99,17 @@ class PostgresRecorder(LogReads, PostgresApplicationRecorder):
 
     def select_streams(self, names: Iterable[str]) -> Sequence[PlacedEvent]:
         return self.placed("stream = ANY(%s) ORDER BY stream, version", list(names))
+
+    def select_following(self, reached: Mapping[str, int], limit: int) -> list[PlacedEvent]:
+        found = self._history.all(
+            """SELECT e.* FROM unnest(%s::text[], %s::int[]) AS reached (name, index)
+            CROSS JOIN LATERAL (SELECT body, position + 1, idx FROM history.events
+                WHERE partnership = name AND idx > index ORDER BY idx LIMIT %s) e LIMIT %s""",
+            *columns(reached.items(), 2),
+            limit,
+            limit,
+        )
+        return [PlacedEvent(*row) for row in found]
 
     def select_notifications(
         self,

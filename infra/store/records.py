@@ -469,6 +469,13 @@ class History(Protocol):
     def of(self, partnership: str, start: int = 0, stop: int | None = None) -> Iterator[Recorded]:
         """Return a partnership's events from index `start` up to, without, `stop`."""
 
+    def following(self, reached: Mapping[str, int], limit: int) -> "Page":
+        """Return the next events of these partnerships, at most `limit` of all of them.
+
+        `reached` has an index for each (`NOTHING` for the start), which its events follow. An
+        unknown partnership has none. Events that cannot be read are named, as by `readable_after`.
+        """
+
     def bodies(self, partnership: str, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
         """Return the canonical bytes of the same events, as they are stored."""
 

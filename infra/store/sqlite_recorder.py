@@ -1,7 +1,7 @@
 """The eventsourcing library's recorder over the tables of a history in one SQLite file."""
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from threading import Thread
 from time import sleep
@@ -168,6 +168,15 @@ class SqliteRecorder(LogReads, SQLiteApplicationRecorder):
             ORDER BY stream, version""",
             as_json(names),
         )
+
+    def select_following(self, reached: Mapping[str, int], limit: int) -> list[PlacedEvent]:
+        found: list[PlacedEvent] = []
+        for name, index in reached.items():
+            found += self.placed(
+                "partnership = ? AND idx > ? ORDER BY idx LIMIT ?",
+                *(name, index, limit - len(found)),
+            )
+        return found
 
     def select_notifications(
         self,

@@ -274,7 +274,10 @@ def _until_read(made: Production, role: str, seconds: float) -> None:
 
 
 def behind(made: Production, group: str, topic: str) -> int:
-    """How many messages of a topic a group has not acknowledged."""
+    """How many messages of a topic a group has not acknowledged.
+
+    They are read and counted, because offsets count the marks of transactions, too.
+    """
     committed: dict[TopicPartition, Any] = {}
     with (
         closing(KafkaAdminClient(bootstrap_servers=made.settings.broker)) as admin,
@@ -282,10 +285,12 @@ def behind(made: Production, group: str, topic: str) -> int:
         suppress(CoordinatorNotAvailableError, NotCoordinatorError),
     ):
         committed = admin.list_group_offsets([group])[group]
-    return sum(
-        end - (max(0, committed[part].offset) if part in committed else 0)
+    starts = {
+        part: max(0, committed[part].offset) if part in committed else 0
         for part, end in made.ends(topic).items()
-    )
+        if end
+    }
+    return sum(1 for _ in made.read([topic], starts))
 
 
 def from_the_beginning(made: Production, group: str, topic: str) -> None:

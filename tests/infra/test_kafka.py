@@ -4,7 +4,7 @@ import subprocess
 from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from types import SimpleNamespace
@@ -31,7 +31,7 @@ from infra.kafka.messages import Illegible, Message
 from infra.kafka.topics import KEPT, Topics, TopicsDiffer
 from infra.settings import Settings
 from infra.store.mapper import PlacedEvent
-from infra.tlog.codec import decode, encode
+from infra.tlog.codec import encode
 from tests.infra.messages import SOURCE, attributes, beginning, message
 from tests.infra.noted import noted
 from tests.parts import Reachable, missing_part
@@ -54,6 +54,16 @@ class Got:
 
 def received(sent: Message) -> Got:
     return Got(sent.value, sent.headers, sent.key.encode() if sent.key else None)
+
+
+def an_event(**other: Any) -> Got:  # noqa: ANN401 - any part of a message
+    """Return an event as a client gives it, with some parts replaced."""
+    got = received(messages.event("accord.events", PlacedEvent(encode(noted()), 8, 2)))
+    return replace(got, **other)
+
+
+def len_of(key: bytes | None) -> str:
+    return "none" if key is None else f"{len(key)}-bytes"
 
 
 # --- commands in -------------------------------------------------------------------------------
@@ -176,32 +186,53 @@ def test_an_event_is_relayed_as_it_is_stored_and_read_back_at_its_place() -> Non
     assert attributes["type"] == "accord.TestNoted"
     assert attributes["subject"] == "acme"
     assert attributes["time"] == attributes["recordedtime"] == "2026-03-01T12:00:00Z"
-    assert messages.recorded(received(sent)) == decode(body, index=2, position=7)
+    assert (attributes["index"], attributes["position"]) == ("2", "7")
+    assert messages.partnership(received(sent)) == "acme"
+    messages.check_event(received(sent))
 
 
 @pytest.mark.usefixtures("known")
 @pytest.mark.parametrize(
     "broken",
     [
-        pytest.param({"headers": []}, id="no-place"),
-        pytest.param({"headers": [("ce_index", b"x"), ("ce_position", b"7")]}, id="no-number"),
         pytest.param({"value": b"{"}, id="no-json"),
+        pytest.param({"value": b"[" * 100_000}, id="too-deep"),
         pytest.param({"value": b"[]"}, id="no-object"),
         pytest.param({"value": b"{}"}, id="no-event"),
-        pytest.param({"value": None}, id="nothing"),
-        pytest.param({"value": b'{"type":"Unheard"}'}, id="unheard-of"),
+        pytest.param({"value": b'{"partnership":["acme"]}'}, id="no-name"),
+        pytest.param({"value": b'{"partnership":"other"}'}, id="of-another"),
+        pytest.param({"value": None}, id="a-tombstone"),
     ],
 )
-def test_what_is_no_event_is_illegible_and_names_the_partnership_of_its_key(
+def test_what_is_no_event_is_illegible_and_its_key_names_a_partnership_all_the_same(
     broken: dict[str, Any],
 ) -> None:
-    stored = PlacedEvent(encode(noted()), 8, 2)
-    got = received(messages.event("accord.events", stored))
-    for name, value in broken.items():
-        setattr(got, name, value)
-    with pytest.raises(Illegible) as raised:
-        messages.recorded(got)
-    assert raised.value.partnership == "acme"
+    got = an_event(**broken)
+    with pytest.raises(Illegible):
+        messages.check_event(got)
+    assert messages.partnership(got) == "acme"
+
+
+@pytest.mark.usefixtures("known")
+@pytest.mark.parametrize("key", [None, b"", b"\xff", b"a\0b", b"k" * 2**20], ids=len_of)
+def test_a_key_that_can_be_no_name_names_nobody(key: bytes | None) -> None:
+    got = an_event(key=key)
+    assert messages.partnership(got) is None
+    with pytest.raises(Illegible, match="key"):
+        messages.check_event(got)
+
+
+@given(st.none() | st.binary(max_size=80), st.none() | st.binary(max_size=80))
+def test_any_message_is_an_event_or_illegible(key: bytes | None, value: bytes | None) -> None:
+    got = Got(value, [], key)
+    name = messages.partnership(got)
+    try:
+        messages.check_event(got)
+    except Illegible as error:
+        # The reason goes into a header.
+        str(error).encode()
+    else:
+        assert name == orjson.loads(value or b"")["partnership"]
 
 
 # --- what is refused ---------------------------------------------------------------------------

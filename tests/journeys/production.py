@@ -9,7 +9,7 @@ import time
 import urllib.error
 import urllib.request
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -199,16 +199,21 @@ class Production:
             yield accord
 
     def consumed(self, *topics: str) -> list[Any]:
-        """All messages that are in these topics."""
+        """All committed messages that are in these topics; without any, in all of them."""
+        return list(self.read(topics or [f"{self.settings.topics}.{name}" for name in KEPT]))
+
+    def read(
+        self, topics: Sequence[str], starts: Mapping[TopicPartition, int] | None = None
+    ) -> Iterator[Any]:
+        """Yield the committed messages of topics, from these offsets on."""
         consumer = KafkaConsumer(
             bootstrap_servers=self.settings.broker,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
+            isolation_level="read_committed",
         )
         with closing(consumer):
-            return list(
-                read_to_end(consumer, topics or [f"{self.settings.topics}.{n}" for n in KEPT])
-            )
+            yield from read_to_end(consumer, topics, starts or {})
 
     def ends(self, topic: str) -> dict[TopicPartition, int]:
         """How many messages are in each partition of a topic."""
@@ -224,10 +229,16 @@ def as_user(database: str, user: str) -> str:
     return where._replace(netloc=f"{user}:{PASSWORD}@{host}").geturl()
 
 
-def read_to_end(consumer: KafkaConsumer, topics: Sequence[str]) -> Iterator[Any]:
-    """Yield what is in topics now."""
+def read_to_end(
+    consumer: KafkaConsumer,
+    topics: Sequence[str],
+    starts: Mapping[TopicPartition, int] | None = None,
+) -> Iterator[Any]:
+    """Yield what is in topics now, from their start or from these offsets on."""
     parts = [TopicPartition(t, p) for t in topics for p in consumer.partitions_for_topic(t) or ()]
     consumer.assign(parts)
+    for part, offset in (starts or {}).items():
+        consumer.seek(part, offset)
     ends = consumer.end_offsets(parts)
     while any(consumer.position(part) < ends[part] for part in parts):
         for messages in consumer.poll(1000).values():

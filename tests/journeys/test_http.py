@@ -29,10 +29,11 @@ from infra.http.problems import UNREADABLE
 from infra.http.server import Server
 from infra.running.listening import listening
 from infra.settings import OPERATOR, Settings
-from infra.store.records import SavedOutput
+from infra.store.records import Saved, SavedOutput
 from infra.tlog import merkle
 from infra.tlog.notes import Checkpoint, Kind, Note, Verifier, read_proof
 from infra.workers import Workers
+from projections import VERSIONS
 from tests.documents import REPOSITORY
 from tests.infra.signing import signatory
 
@@ -557,8 +558,9 @@ def test_what_is_no_alert_is_not_in_the_stream_of_alerts(served: Served) -> None
         served.client.stream("GET", "/v1/alerts/stream") as stream,
         bootstrap(served.settings) as other,
     ):
-        letter = SavedOutput("accord.events/0/7", "runner", "", "dead", {"reason": "no JSON"}, 0)
-        other.runner.fold([], letters=[letter])
+        note = SavedOutput("some-note", "alerts", CONSULTING, "note", {"text": "no alert"}, 0)
+        folds = [each.id for each in other.views.begin(VERSIONS).values()]
+        other.views.save(Saved(folds, {}, outputs=[note]))
         other.service.handle(FEED.splitlines())
         other.runner.catch_up()
         assert next(changes(stream)).state == "open"
