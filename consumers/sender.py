@@ -8,7 +8,7 @@ now. Three steps, in this order, keep them from the topics:
 3. It asks once more whether its term lasts. Only then does it read its cursors and send.
 
 So all that the earlier leader sent is in the topics before the new one reads what to send, and the
-cursor behind it can no longer move. Why both: docs/decisions/0021-senders-are-fenced.md.
+cursor behind it can no longer move. Why both: docs/decisions/0022-senders-are-fenced.md.
 """
 
 from collections.abc import Sequence

@@ -5,7 +5,7 @@ it is replaced after `LEASE` seconds, whether its process was killed or paused, 
 
 A lease alone cannot stop a paused leader that wakes: it does not know yet that it lost the lead. So
 each leader has a term, a number that rises with each new leader. What a leader writes is checked
-against its term where it is written (docs/decisions/0021-senders-are-fenced.md).
+against its term where it is written (docs/decisions/0022-senders-are-fenced.md).
 """
 
 from collections.abc import Callable
