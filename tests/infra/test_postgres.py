@@ -31,6 +31,11 @@ def test_a_database_is_migrated_once(database: str) -> None:
     assert migrate(database) == []
 
 
+def test_each_migration_has_a_number_of_its_own() -> None:
+    numbers = [int(name.partition("_")[0]) for name in MIGRATIONS]
+    assert numbers == list(range(1, len(numbers) + 1))
+
+
 def test_migrations_at_once_wait_for_each_other(database: str) -> None:
     with ThreadPoolExecutor(4) as pool:
         done = list(pool.map(migrate, [database] * 4))
