@@ -21,7 +21,7 @@ from infra.kafka import clients, messages
 from infra.kafka.clients import Producer, consumer
 from infra.kafka.messages import Message, Received
 from infra.kafka.topics import Topics
-from infra.running.worker import OUTAGES, Lag, WorkerProcess
+from infra.running.worker import CLOCK, CLOCK_HELP, OUTAGES, Lag, WorkerProcess
 from infra.settings import Settings
 from infra.store.records import History, Refusal
 
@@ -47,6 +47,10 @@ def run(settings: Settings, process: WorkerProcess) -> None:
         ]
         process.quarantined = workers.quarantined
         process.lag = lambda: intake.lag
+        process.gauges[CLOCK] = (
+            CLOCK_HELP,
+            lambda: float(bool(workers.clock and workers.clock.doubt)),
+        )
         process.repeat(intake.step)
 
 

@@ -2,19 +2,19 @@
 
 import gc
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from datetime import datetime
 
 from infra.audit.log import Log
 from infra.audit.notary import ALONE, Notary, Seal
 from infra.audit.receipts import SignedReceipts
 from infra.audit.sealer import Sealer
 from infra.deciding import pseudonyms
+from infra.deciding.clock import Clock, RecordingClock, wall_clock
 from infra.deciding.group_commit import GroupCommit
 from infra.deciding.scheduler import Scheduler
-from infra.deciding.service import Service, wall_clock
+from infra.deciding.service import Service
 from infra.deciding.waiting import WaitingLimits
 from infra.projecting import quarantine, rebuild
 from infra.projecting.follower import Follower
@@ -56,7 +56,10 @@ class Accord:
     service: Service
     runner: Runner
     simulated: bool
-    clock: Callable[[], datetime]
+    clock: Clock
+    """The clock of questions. It may be in doubt."""
+    recording_clock: RecordingClock | None
+    """The clock that dates records; None in a simulated store, whose feeds do."""
     folds_views: bool
     """Whether this process updates the views; with a broker, projectors do."""
     notary: Notary | None = None
@@ -130,10 +133,13 @@ class Accord:
             history=self.history,
             views=self.views,
             writer=writer,
+            clock=self.recording_clock,
             follower=Follower(self.history, self.views, self.runner) if self.folds_views else None,
-            scheduler=None
-            if self.simulated
-            else Scheduler(self.history, self.views, self.service, writer, self.clock),
+            scheduler=Scheduler(
+                self.history, self.views, self.service, writer, self.recording_clock
+            )
+            if self.recording_clock
+            else None,
             # With a broker, `accord run notary` signs.
             sealer=Sealer(self.history, self.notary) if self.folds_views and self.notary else None,
         )
@@ -238,7 +244,7 @@ def open_store(settings: Settings) -> tuple[History, Views, Trees]:
 
 
 @contextmanager
-def bootstrap(settings: Settings, clock: Callable[[], datetime] = wall_clock) -> Iterator[Accord]:
+def bootstrap(settings: Settings, clock: Clock = wall_clock) -> Iterator[Accord]:
     """Open an existing store, and close it at the end.
 
     Raises `NoSuchStore` if there is none, `UnknownSchema` for one of another release.
@@ -252,9 +258,10 @@ def bootstrap(settings: Settings, clock: Callable[[], datetime] = wall_clock) ->
     try:
         simulated = history.meta(SIMULATED) == "true"
         operator = history.meta(KEPT_BY) or OPERATOR
+        recording_clock = None if simulated else RecordingClock(clock, history, settings.clock)
         service = Service(
             history,
-            clock,
+            recording_clock or clock,
             simulated=simulated,
             salts=pseudonyms.derived if simulated else pseudonyms.by_chance,
             operator=operator,
@@ -268,7 +275,7 @@ def bootstrap(settings: Settings, clock: Callable[[], datetime] = wall_clock) ->
         signer, broken_key = _signer(settings)
         notary = None
         if signer:
-            seal = Seal(operator, signer, None if simulated else clock)
+            seal = Seal(operator, signer, recording_clock)
             notary = Notary(history, trees, seal, _policy(settings))
         yield Accord(
             history,
@@ -278,6 +285,7 @@ def bootstrap(settings: Settings, clock: Callable[[], datetime] = wall_clock) ->
             runner,
             simulated,
             clock,
+            recording_clock,
             settings.folds_views,
             notary,
             broken_key,

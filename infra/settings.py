@@ -23,6 +23,45 @@ class NoSuchStore(ValueError):
     """A store that cannot be used: what is wrong with it, and a hint."""
 
 
+class ClockLimits(BaseModel):
+    """When the clock of this machine is not trusted (see `infra.deciding.clock`)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    jump: int = Field(default=60, gt=0)
+    """Seconds by which the clock may depart from the time that passed. NTP corrects less than a
+    minute a day, and the shortest deadline has 48 hours."""
+
+    gap: int = Field(default=400, gt=0)
+    """Days by which the clock may be beyond the last record when a process starts. A store in use
+    has a record at least once a year, because each partnership has deadlines."""
+
+
+class HttpLimits(BaseModel):
+    """What one client can ask of the HTTP server."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    connections: int = Field(default=512, gt=0)
+    """Open connections, streams of alerts included. Half of the files that a process may usually
+    open (1,024); the store needs some of the others."""
+
+    header_bytes: int = Field(default=64 * 2**10, ge=2**10)
+    """Bytes of the headers of one request."""
+
+    header_seconds: int = Field(default=10, gt=0)
+    """Seconds for the headers of a request to arrive."""
+
+    body_seconds: int = Field(default=60, gt=0)
+    """Seconds for the body of a request to arrive: 8 MiB at a million bits a second."""
+
+    body_bytes: int = Field(default=8 * 2**20, gt=0)
+    """Bytes of the body of one request."""
+
+    events: int = Field(default=10_000, gt=0)
+    """Events in one request."""
+
+
 class Settings(BaseModel):
     """Where the store is and, in production, the broker."""
 
@@ -53,6 +92,12 @@ class Settings(BaseModel):
 
     waiting_of_source: int = Field(default=10_000, ge=1)
     """The most events of one source that wait."""
+
+    clock: ClockLimits = ClockLimits()
+    """When the clock is not trusted."""
+
+    http: HttpLimits = HttpLimits()
+    """What one client can ask of the HTTP server."""
 
     topics: str = "accord"
     """The prefix of topics, so that several installations can share a broker."""

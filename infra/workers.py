@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Self
 
 from infra.audit.sealer import Sealer
+from infra.deciding.clock import RecordingClock
 from infra.deciding.group_commit import Busy, GroupCommit
 from infra.deciding.scheduler import Scheduler
 from infra.projecting import rebuild
@@ -41,6 +42,7 @@ class Workers:
         history: History,
         views: Views,
         writer: GroupCommit,
+        clock: RecordingClock | None,
         follower: Follower | None,
         scheduler: Scheduler | None,
         sealer: Sealer | None = None,
@@ -48,6 +50,7 @@ class Workers:
         self._history = history
         self._views = views
         self.writer = writer
+        self.clock = clock
         self.follower = follower
         self._scheduler = scheduler
         self._sealer = sealer
@@ -88,6 +91,8 @@ class Workers:
             found.append("a thread has ended")
         found += self._unwritable()
         try:
+            if self.clock and (doubt := self.clock.doubt):
+                found.append(doubt.detail.rstrip("."))
             rebuild.check(self._views, PROJECTIONS)
             lag = self.lag()
         except OtherFold as error:

@@ -9,7 +9,7 @@ from infra.answers.members import members, names_of
 from infra.answers.question import Answer, Panel, Question
 from infra.answers.text import Block, Line, Remark, Table, amount, number
 from infra.bootstrap import Accord
-from infra.deciding.service import wall_clock
+from infra.deciding.clock import wall_clock
 from projections.matching import Match
 from projections.portfolio import (
     Dependency,

@@ -3,6 +3,7 @@
 from time import monotonic
 
 from infra.audit.notary import INTERVAL, Notary
+from infra.deciding.clock import ClockInDoubt
 from infra.running.periodic_task import PeriodicTask
 from infra.store.records import History
 
@@ -28,7 +29,17 @@ class Sealer(PeriodicTask):
         super().stop()
 
     def check(self) -> int:
-        """Sign what is due; return how many checkpoints."""
+        """Sign what is due; return how many checkpoints.
+
+        Nothing is signed while the clock is in doubt, because a checkpoint has a time.
+        """
+        try:
+            return self._sign()
+        except ClockInDoubt:
+            self._due = 0.0
+            return 0
+
+    def _sign(self) -> int:
         signed = self._notary.at_once()
         if monotonic() < self._due:
             return signed

@@ -7,6 +7,7 @@ from infra.answers.table import QUESTIONS
 from infra.cli import (  # noqa: F401 - they add their commands
     bundle,
     checkpoint,
+    confirm_clock,
     demo,
     diff,
     erase,

@@ -31,6 +31,7 @@ def message(error: Exception) -> str | None:
     from infra.audit.http_client import NotReached
     from infra.audit.log import Altered
     from infra.audit.timestamps import NoTimestamp
+    from infra.deciding.clock import ClockInDoubt
     from infra.evidence.forks import NoAccount
     from infra.exchange.table import NoSuchSink
     from infra.kafka.topics import TopicsDiffer
@@ -48,6 +49,7 @@ def message(error: Exception) -> str | None:
         case (
             Altered()
             | CannotListen()
+            | ClockInDoubt()
             | FoldFailed()
             | Malformed()
             | NoAccount()

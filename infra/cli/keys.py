@@ -116,7 +116,7 @@ def registration(
     """Return the CloudEvent by which a party registers its key, or replaces another."""
     from domain.keyring import key_id
     from domain.values import instant
-    from infra.deciding.service import wall_clock
+    from infra.deciding.clock import wall_clock
     from infra.tlog import keys
 
     proof = signer.sign(keys.possession(id, party, signer.public))

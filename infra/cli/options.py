@@ -6,15 +6,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
+from pydantic import BaseModel, ValidationError
 from typer.core import TyperGroup
 
 from domain.values import Slug
 from infra.answers.parameters import When, WrongParameter, read
 from infra.answers.question import Panel
-from infra.settings import OPERATOR, Settings
+from infra.settings import OPERATOR, ClockLimits, HttpLimits, NoSuchStore, Settings
 
 if TYPE_CHECKING:
     from infra.bootstrap import Accord
@@ -47,6 +48,12 @@ LIMITS = {
 
 SINK = "ACCORD_SINK_"
 """The beginning of the variables that have the addresses of sinks; the kind of sink follows."""
+
+CLOCK = "ACCORD_CLOCK_"
+"""The beginning of the variables that say when the clock is not trusted."""
+
+HTTP = "ACCORD_HTTP_"
+"""The beginning of the variables that limit what one client can ask of the HTTP server."""
 
 KEY, POLICY = "ACCORD_KEY", "ACCORD_POLICY"
 """The variables with the files of the operator's signing key and of its policy. By default a store
@@ -100,6 +107,7 @@ COMMANDS = (
     "demo",
     "up",
     "rebuild",
+    "confirm-clock",
     "migrate",
     "run",
 )
@@ -266,6 +274,8 @@ def settings(store: str, kafka: str | None = None) -> Settings:
             for name, address in os.environ.items()
             if name.startswith(SINK) and address
         },
+        clock=_of_environment(ClockLimits, CLOCK),
+        http=_of_environment(HttpLimits, HTTP),
         topics=os.environ.get(TOPICS) or Settings.model_fields["topics"].default,
         **{name: _number(key) for name, key in LIMITS.items() if os.environ.get(key)},
     )
@@ -278,6 +288,24 @@ def _number(variable: str) -> int:
     if not re.fullmatch(r"[1-9][0-9]{0,8}", text):
         raise typer.BadParameter(f"{variable} is {text!r}. Set it to a whole number above zero.")
     return int(text)
+
+
+M = TypeVar("M", bound=BaseModel)
+
+
+def _of_environment(model: type[M], prefix: str) -> M:
+    """Return a group of settings, each from the variable of its name after a prefix."""
+    variables = {name: f"{prefix}{name.upper()}" for name in model.model_fields}
+    given = {name: os.environ[each] for name, each in variables.items() if os.environ.get(each)}
+    try:
+        return model.model_validate(given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        variable = variables[str(first["loc"][0])]
+        raise NoSuchStore(
+            f"{variable}={os.environ[variable]!r} is not valid: {first['msg']}. "
+            "Correct the variable, or unset it for the default."
+        ) from None
 
 
 def _file(variable: str) -> Path | None:

@@ -23,7 +23,7 @@ _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 def _until(text: str) -> datetime:
     """Read how long from now (15m, 1h, 7d), or a moment."""
-    from infra.deciding.service import wall_clock
+    from infra.deciding.clock import wall_clock
 
     if found := re.fullmatch(r"([1-9][0-9]{0,3})([mhd])", text):
         return wall_clock() + timedelta(**{_UNITS[found[2]]: int(found[1])})

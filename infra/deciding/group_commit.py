@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from infra.deciding.batch import Outcome
+from infra.deciding.clock import ClockInDoubt
 from infra.deciding.service import Service
 
 log = logging.getLogger(__name__)
@@ -149,6 +150,11 @@ class GroupCommit:
             return
         try:
             outcomes = iter(self._service.handle([raw for each in group for raw in each.raws]))
+        except ClockInDoubt as doubt:
+            # It concerns all of them, and the clock has logged it.
+            for each in group:
+                each.future.set_exception(doubt)
+            return
         except Exception as error:
             if len(group) == 1:
                 log.exception("recording failed")

@@ -1,10 +1,9 @@
 """The thread that records deadlines as they pass."""
 
-from collections.abc import Callable
-from datetime import datetime
 from functools import partial
 
 from domain.values import instant
+from infra.deciding.clock import ClockInDoubt, RecordingClock
 from infra.deciding.group_commit import GroupCommit
 from infra.deciding.service import Service
 from infra.running.periodic_task import PeriodicTask
@@ -24,7 +23,7 @@ class Scheduler(PeriodicTask):
         views: Views,
         service: Service,
         writer: GroupCommit,
-        clock: Callable[[], datetime],
+        clock: RecordingClock,
     ) -> None:
         super().__init__("accord-scheduler", self.check)
         self._history = history
@@ -34,8 +33,14 @@ class Scheduler(PeriodicTask):
         self._clock = clock
 
     def check(self) -> int:
-        """Record every deadline that has passed by now; return how many events that made."""
-        now = self._clock()
+        """Record every deadline that has passed by now; return how many events that made.
+
+        Nothing passes while the clock is in doubt.
+        """
+        try:
+            now = self._clock()
+        except ClockInDoubt:
+            return 0
         due = [*self._views.due(DEADLINES.name, instant(now)), *self._history.overdue(now)]
         # One partnership at a time, so that senders get their turns after a long stop.
         return sum(

@@ -6,7 +6,7 @@ race: the second one finds a conflict and decides again.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 
 from domain import aggregates
@@ -34,11 +34,6 @@ from infra.store.records import (
 
 ATTEMPTS = 8
 """How often a batch that lost a race is decided again, before its inputs are tried one by one."""
-
-
-def wall_clock() -> datetime:
-    """Return the time, UTC."""
-    return datetime.now(UTC)
 
 
 class Service:

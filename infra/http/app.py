@@ -20,7 +20,8 @@ from infra.http.dependencies import Served, ServedHere, json
 from infra.http.openapi import DescribedApp, problem
 from infra.http.problems import Problem, handle_problems
 from infra.http.strict import HeadAsGet, known_parameters
-from infra.running.worker import NAMED, QUARANTINED, QUARANTINED_HELP
+from infra.running.worker import CLOCK, CLOCK_HELP, NAMED, QUARANTINED, QUARANTINED_HELP
+from infra.settings import HttpLimits
 from infra.workers import Workers
 
 ASSETS = Path(__file__).parent / "assets"
@@ -63,7 +64,12 @@ class Readiness(Result):
     """How many partnerships that are."""
 
 
-def create_app(accord: Accord, workers: Workers, hosts: Sequence[str] = ("*",)) -> FastAPI:
+def create_app(
+    accord: Accord,
+    workers: Workers,
+    hosts: Sequence[str] = ("*",),
+    limits: HttpLimits = HttpLimits(),  # noqa: B008 - frozen
+) -> FastAPI:
     """Return the application of one store; it answers only requests to these `hosts`.
 
     `workers` must run as long as the application does.
@@ -77,7 +83,7 @@ def create_app(accord: Accord, workers: Workers, hosts: Sequence[str] = ("*",)) 
         generate_unique_id_function=lambda route: route.name,
         dependencies=[Depends(known_parameters)],
     )
-    app.state.served = Served(accord, workers)
+    app.state.served = Served(accord, workers, limits)
     handle_problems(app)
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(hosts), www_redirect=False)
     headers = SAFETY | (IS_SIMULATED if accord.simulated else {})
@@ -136,6 +142,8 @@ def _metrics(workers: Workers) -> bytes:
     lag.set(workers.lag())
     quarantined = Gauge(QUARANTINED, QUARANTINED_HELP, registry=registry)
     quarantined.set(len(workers.quarantined()))
+    if workers.clock:
+        Gauge(CLOCK, CLOCK_HELP, registry=registry).set(workers.clock.doubt is not None)
     return generate_latest(registry)
 
 

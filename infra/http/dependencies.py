@@ -7,6 +7,7 @@ from fastapi import Depends, Request, Response
 from pydantic import BaseModel
 
 from infra.bootstrap import Accord
+from infra.settings import HttpLimits
 from infra.store.records import Signal
 from infra.workers import Workers
 
@@ -28,6 +29,7 @@ class Served:
 
     accord: Accord
     workers: Workers
+    limits: HttpLimits
     closing: ServerClosing = field(default_factory=ServerClosing)
 
     @property

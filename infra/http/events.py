@@ -3,12 +3,14 @@
 import asyncio
 import logging
 from codecs import BOM_UTF8
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from http import HTTPStatus
+from itertools import islice
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Header, Request, Response
 from starlette.datastructures import Headers
+from starlette.requests import ClientDisconnect
 
 from infra.answers.outcomes import (
     OutcomeCounts,
@@ -20,19 +22,18 @@ from infra.answers.outcomes import (
 from infra.answers.question import Item, Result
 from infra.answers.validation import Validation, validate
 from infra.deciding.batch import Outcome
+from infra.deciding.clock import ClockInDoubt
 from infra.deciding.group_commit import GATHERED, Busy
 from infra.http import openapi
 from infra.http.dependencies import Served, ServedHere, json
 from infra.http.problems import AGAIN_SOON, Problem, refusal
+from infra.settings import HttpLimits
 from infra.tlog import cloudevents
 
 log = logging.getLogger(__name__)
 
-LARGEST_BODY = 8 * 2**20
-"""Bytes of the largest body that is accepted."""
-
-_READ_AT_MOST = 8 * LARGEST_BODY
-"""Bytes that are still read of a larger body, so that its sender waits for the answer."""
+READ = 8
+"""How many times the limit is still read of a larger body, so that its sender gets the answer."""
 
 _, BATCH, LINES, JSON = openapi.MEDIA_TYPES
 
@@ -111,7 +112,7 @@ async def post_events(request: Request, served: ServedHere) -> Response:
     such events. A signed event comes in a DSSE envelope. An accepted event has the operator's
     receipt.
     """
-    sent = await _messages(request)
+    sent = await _messages(request, served.limits)
     return await (_one(served, sent) if isinstance(sent, bytes) else _many(served, sent))
 
 
@@ -132,26 +133,48 @@ async def post_validate(request: Request, served: ServedHere) -> Response:
     Each event is decided on what the ones before it would have recorded. Nothing is recorded, and
     a refusal is an outcome of this answer, not a problem.
     """
-    sent = await _messages(request)
+    sent = await _messages(request, served.limits)
     raws = [sent] if isinstance(sent, bytes) else sent
     return json(await asyncio.to_thread(validate, served.accord, raws))
 
 
-async def _messages(request: Request) -> bytes | list[bytes]:
-    """Return the message of a request, or its messages if it is a batch or JSON lines."""
+async def _messages(request: Request, limits: HttpLimits) -> bytes | list[bytes]:
+    """Return the message of a request, or its messages if it is a batch or JSON lines.
+
+    Raises a problem for a body that is too large, has too many events, or is a batch that cannot be
+    read.
+    """
     media_type = _media_type(request.headers)
-    body = await _body(request)
+    body = await _body(request, limits.body_bytes)
     binary = any(name.startswith("ce-") for name in request.headers)
     if media_type == JSON and binary:
         return cloudevents.from_binary(request.headers.items(), body)
-    if media_type in {BATCH, LINES} or (media_type == JSON and _is_array(body)):
-        blank = media_type == BATCH and not body.strip()
-        return [body] if blank else list(cloudevents.split(body))
+    if media_type == LINES:
+        return _bounded(cloudevents.split(body), limits.events)
+    if media_type == BATCH or (media_type == JSON and _begins_array(body)):
+        if not cloudevents.is_array(body):
+            raise Problem(
+                400,
+                "The body is not a JSON array, so none of its events can be read.",
+                f"Send an array of events, or JSON lines as {LINES}.",
+            )
+        return _bounded(cloudevents.split(body), limits.events)
     return body
 
 
-def _is_array(body: bytes) -> bool:
+def _begins_array(body: bytes) -> bool:
     return body.removeprefix(BOM_UTF8).lstrip().startswith(b"[")
+
+
+def _bounded(messages: Iterable[bytes], limit: int) -> list[bytes]:
+    found = list(islice(messages, limit + 1))
+    if len(found) > limit:
+        raise Problem(
+            413,
+            f"A request has at most {limit} events. None of these was decided.",
+            "Send the events in several requests.",
+        )
+    return found
 
 
 @router.options("/v1/events", include_in_schema=False)
@@ -224,6 +247,8 @@ async def _decide(served: Served, raws: Sequence[bytes]) -> list[Outcome]:
         return await asyncio.wrap_future(served.workers.writer.submit(raws))
     except Busy as busy:
         raise Problem(503, str(busy), again, headers=AGAIN_SOON) from busy
+    except ClockInDoubt:
+        raise
     except Exception as error:
         log.exception("events could not be recorded")
         detail = "The store could not be written."
@@ -259,18 +284,21 @@ def _media_type(headers: Headers) -> str:
     return media_type
 
 
-async def _body(request: Request) -> bytes:
-    """Return the whole body. Raises a problem for one that is too large."""
+async def _body(request: Request, limit: int) -> bytes:
+    """Return the whole body. Raises a problem for one that is larger than `limit`, or cut off."""
     parts: list[bytes] = []
     size = 0
-    async for part in request.stream():
-        size += len(part)
-        if size > _READ_AT_MOST:
-            break
-        if size <= LARGEST_BODY:
-            parts.append(part)
-    if size > LARGEST_BODY:
+    try:
+        async for part in request.stream():
+            size += len(part)
+            if size > READ * limit:
+                break
+            if size <= limit:
+                parts.append(part)
+    except ClientDisconnect:
+        raise Problem(400, "The connection ended before the body did.") from None
+    if size > limit:
         raise Problem(
-            413, f"A body has at most {LARGEST_BODY} bytes.", "Send the events in several requests."
+            413, f"A body has at most {limit} bytes.", "Send the events in several requests."
         )
     return b"".join(parts)

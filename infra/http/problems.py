@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from infra.answers.logs import NotFound
 from infra.answers.parameters import error_of
 from infra.deciding.batch import QUARANTINED, Outcome
+from infra.deciding.clock import ClockInDoubt
 from infra.http.dependencies import served
 from infra.store.records import OtherFold, UnreadableRow
 from infra.tlog.codec import UnreadableEvent
@@ -25,6 +26,9 @@ REFUSED: Final = "urn:accord:refused:"
 
 AGAIN_SOON: Final = {"Retry-After": "1"}
 """The same request may succeed in a second."""
+
+AGAIN_LATER: Final = {"Retry-After": "60"}
+"""The same request may succeed after the operator has acted."""
 
 UNREADABLE: Final = frozenset(
     {
@@ -162,6 +166,7 @@ def handle_problems(app: FastAPI) -> None:
     app.exception_handler(UnreadableRow)(_of_damaged_row)
     app.exception_handler(FoldFailed)(_of_fold)
     app.exception_handler(OtherFold)(_of_other_fold)
+    app.exception_handler(ClockInDoubt)(_of_clock)
     app.exception_handler(Exception)(_of_fault)
 
 
@@ -197,6 +202,11 @@ def wrong_parameters(wrong: Sequence[ParameterError]) -> Problem:
 
 def _of_other_fold(request: Request, error: OtherFold) -> Response:
     return _answer(request, Problem(503, error.detail, hint=error.hint))
+
+
+def _of_clock(request: Request, error: ClockInDoubt) -> Response:
+    problem = Problem(503, error.detail, hint=error.hint, headers=AGAIN_LATER)
+    return _answer(request, problem)
 
 
 def _of_fold(request: Request, error: FoldFailed) -> Response:

@@ -4,23 +4,25 @@ import ipaddress
 import signal
 import socket
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from asyncio import Protocol
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
-from typing import Final
+from functools import partial
+from typing import Final, cast
 
 import uvicorn
 from fastapi import FastAPI
 from starlette.applications import Starlette
 
 from infra.bootstrap import bootstrap
-from infra.deciding.service import wall_clock
+from infra.deciding.clock import Clock, wall_clock
 from infra.exchange.sink import delivering
 from infra.exchange.table import sinks
 from infra.http.app import create_app
+from infra.http.connections import Connection
 from infra.http.dependencies import Served
 from infra.running.listening import listening
-from infra.settings import Settings
+from infra.settings import HttpLimits, Settings
 
 PATIENCE: Final = 10
 """Seconds that running requests have to finish when the server stops."""
@@ -28,11 +30,13 @@ PATIENCE: Final = 10
 _LOOPBACK_NAMES: Final = ("localhost", "127.0.0.1", "[::1]", "::1")
 
 
-def configured(app: Starlette) -> uvicorn.Config:
+def configured(app: Starlette, limits: HttpLimits = HttpLimits()) -> uvicorn.Config:  # noqa: B008 - frozen
     """Return the configuration of uvicorn for an application."""
     return uvicorn.Config(
         app,
         access_log=False,
+        h11_max_incomplete_event_size=limits.header_bytes,
+        http=cast("type[Protocol]", partial(Connection, limits)),
         lifespan="off",
         log_config=None,
         log_level="warning",
@@ -46,8 +50,8 @@ def configured(app: Starlette) -> uvicorn.Config:
 class Server(uvicorn.Server):
     """uvicorn, which ends open streams when it stops."""
 
-    def __init__(self, app: FastAPI) -> None:
-        super().__init__(configured(app))
+    def __init__(self, app: FastAPI, limits: HttpLimits = HttpLimits()) -> None:  # noqa: B008
+        super().__init__(configured(app, limits))
         self._served: Served = app.state.served
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
@@ -60,7 +64,7 @@ def serve(
     settings: Settings,
     host: str,
     port: int,
-    clock: Callable[[], datetime] = wall_clock,
+    clock: Clock = wall_clock,
 ) -> None:
     """Serve an existing store until SIGINT or SIGTERM; accepted requests are finished first.
 
@@ -71,7 +75,8 @@ def serve(
         workers = accord.workers()
         # Before threads run: FastAPI hides warnings while it builds schemas, and what hides them
         # is not safe for threads.
-        server = Server(create_app(accord, workers, names(host)))
+        app = create_app(accord, workers, names(host), settings.http)
+        server = Server(app, settings.http)
         # With a broker, `accord run sinks` delivers.
         sending = delivering(accord.views, sinks(settings.sinks) if accord.folds_views else {})
         with workers, sending:

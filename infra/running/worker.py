@@ -25,8 +25,13 @@ from infra.running.backoff import until_done
 
 log = logging.getLogger(__name__)
 
-OUTAGES: Final = (OperationalError, InterfaceError, KafkaError, OSError)
-"""Temporary errors: the database or the broker cannot be reached."""
+
+class Unavailable(Exception):
+    """A part that this process needs does not work at the moment; the same is tried again."""
+
+
+OUTAGES: Final = (OperationalError, InterfaceError, KafkaError, OSError, Unavailable)
+"""Temporary errors: the database or the broker cannot be reached, or the clock is in doubt."""
 
 SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 """The signals that stop a process."""
@@ -35,6 +40,11 @@ QUARANTINED: Final = "accord_quarantined_partnerships"
 """The gauge of partnerships whose events cannot be folded."""
 
 QUARANTINED_HELP: Final = "Partnerships whose events cannot be folded."
+
+CLOCK: Final = "accord_clock_in_doubt"
+"""The gauge of a clock that is not trusted."""
+
+CLOCK_HELP: Final = "1 while the clock is in doubt, so that nothing is recorded, else 0."
 
 NAMED: Final = 100
 """Quarantined partnerships that a health page names, at most."""
@@ -70,6 +80,8 @@ class WorkerProcess:
         """Returns other reasons why it is not ready."""
         self.quarantined: Callable[[], Collection[str]] = tuple
         """Returns the partnerships whose events cannot be folded."""
+        self.gauges: dict[str, tuple[str, Callable[[], float]]] = {}
+        """Further metrics by name: what each means, and what returns its value."""
         registry = CollectorRegistry()
         self._handled = Counter(
             "accord_handled", "Messages or events handled.", ["process"], registry=registry
@@ -81,7 +93,7 @@ class WorkerProcess:
         self._seconds = Histogram(
             "accord_batch_seconds", "Seconds that a batch took.", ["process"], registry=registry
         ).labels(name)
-        registry.register(_Lags(self))
+        registry.register(_Gauges(self))
         registry.register(_Quarantined(self))
         self._health = _Health(self, health, registry)
         self._stack = ExitStack()
@@ -179,25 +191,31 @@ def _starting() -> list[str]:
     return ["it is starting"]
 
 
-class _Lags:
-    """Asks a process for its lag at each scrape."""
+class _Gauges:
+    """Asks a process for its lag and its other gauges at each scrape."""
 
     def __init__(self, process: WorkerProcess) -> None:
         self._process = process
 
     def collect(self) -> Iterable[GaugeMetricFamily]:
-        """Return the lag as two gauges; nothing while it is unknown."""
+        """Return the lag as two gauges, and the others; none that is unknown now."""
         try:
             lag = self._process.lag()
+            yield self._gauge(
+                "accord_lag_events", "How far behind it is, in events.", float(lag.events)
+            )
+            yield self._gauge(
+                "accord_lag_seconds", "How far behind it is, in seconds.", lag.seconds
+            )
+            for name, (about, read) in self._process.gauges.items():
+                yield self._gauge(name, about, read())
         except Exception as error:  # noqa: BLE001 - the other metrics are scraped
             log.warning("the lag is unknown", extra={"error": str(error)})
-            return
-        for unit, value in (("events", float(lag.events)), ("seconds", lag.seconds)):
-            gauge = GaugeMetricFamily(
-                f"accord_lag_{unit}", f"How far behind it is, in {unit}.", labels=["process"]
-            )
-            gauge.add_metric([self._process.name], value)
-            yield gauge
+
+    def _gauge(self, name: str, about: str, value: float) -> GaugeMetricFamily:
+        gauge = GaugeMetricFamily(name, about, labels=["process"])
+        gauge.add_metric([self._process.name], value)
+        return gauge
 
 
 class _Quarantined:

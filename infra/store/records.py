@@ -134,7 +134,8 @@ class Kept:
     """Something that is stored outside the log, so that it can be deleted; the log has its hash.
 
     `kind` says what it is (a signed command, a person's name), and `key` is the hash. The trace of
-    an event is kept in the same way, under another key, because a trace is no part of the record.
+    an event, and what is said of the clock, are kept in the same way, under another key, because
+    they are no part of the record.
     """
 
     kind: str

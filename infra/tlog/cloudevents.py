@@ -32,6 +32,12 @@ def split(body: bytes) -> Iterator[bytes]:
     return stream(body.splitlines(keepends=True))
 
 
+def is_array(body: bytes) -> bool:
+    """Return whether a body is one JSON array."""
+    text = body.removeprefix(BOM_UTF8).strip()
+    return text.startswith(b"[") and _is_one_value(text)
+
+
 def stream(lines: Iterable[bytes]) -> Iterator[bytes]:
     """Return the messages of a feed, given line by line: objects one after another, or an array.
 

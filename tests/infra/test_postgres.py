@@ -26,6 +26,10 @@ def ask(address: str, statement: str) -> list[tuple[object, ...]]:
 # --- migrations --------------------------------------------------------------------------------
 
 
+def test_each_migration_has_the_number_after_the_one_before_it() -> None:
+    assert [int(name[:4]) for name in MIGRATIONS] == list(range(1, len(MIGRATIONS) + 1))
+
+
 def test_a_database_is_migrated_once(database: str) -> None:
     assert migrate(database) == MIGRATIONS
     assert migrate(database) == []

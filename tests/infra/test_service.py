@@ -43,10 +43,11 @@ from domain.values import Money
 from infra.bootstrap import Accord, bootstrap, init
 from infra.deciding import logs
 from infra.deciding.batch import Outcome
+from infra.deciding.clock import wall_clock
 from infra.deciding.decision import CLOCK_SOURCE
 from infra.deciding.pseudonyms import Names, by_chance, derived
 from infra.deciding.recording import RULES_SOURCE
-from infra.deciding.service import ATTEMPTS, Service, wall_clock
+from infra.deciding.service import ATTEMPTS, Service
 from infra.settings import Settings
 from infra.store.records import NO_WRITES, NOTHING, Conflict, Refusal, Writes
 from infra.store.sqlite import SqliteStore

@@ -1,0 +1,182 @@
+"""One connection of the server, with limits: a slow or silent client cannot keep others out."""
+
+import sys
+from asyncio import TimerHandle, Transport
+from http import HTTPStatus
+from typing import Any, Final, Literal, NamedTuple
+
+import h11
+from starlette.types import Receive, Scope, Send
+from uvicorn.protocols.http.h11_impl import STATUS_PHRASES, H11Protocol
+
+from infra.http.problems import AGAIN_SOON, MEDIA_TYPE, Problem
+from infra.settings import HttpLimits
+
+Awaited = Literal["headers", "body"]
+"""What a connection waits for: the rest of a request's headers, or of its body."""
+
+TOO_LONG: Final = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+
+LINGER: Final = 2.0
+"""Seconds in which a client can read the answer to a request that it did not complete."""
+
+_LATE: Final[dict[Awaited, str]] = {
+    "headers": "The headers of the request did not arrive within {} seconds.",
+    "body": "The body of the request did not arrive within {} seconds.",
+}
+
+
+class _Wait(NamedTuple):
+    """A wait for the client: what for, since when, and what ends it."""
+
+    awaited: Awaited
+    since: float
+    timer: TimerHandle
+
+
+class Connection(H11Protocol):
+    """uvicorn's connection, which does not wait for its client without end.
+
+    If there are too many, the one that has waited longest for its client is closed. If all of them
+    have whole requests, further requests are answered 503.
+    """
+
+    def __init__(self, limits: HttpLimits, **given: Any) -> None:  # noqa: ANN401 - uvicorn's own
+        super().__init__(**given)
+        self._limits = limits
+        self._wait: _Wait | None = None
+        self._answered = False
+
+    @property
+    def waiting_since(self) -> float | None:
+        """The time of the loop since which it waits for its client; None if it does not."""
+        return self._wait.since if self._wait else None
+
+    # --- what uvicorn and asyncio call ---
+
+    def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
+        """Begin to wait for a request, and make room if there are too many connections."""
+        super().connection_made(transport)
+        if len(self.connections) > self._limits.connections and not self._make_room():
+            self.app = _overloaded
+        self._follow()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stop waiting."""
+        super().connection_lost(exc)
+        self._end_wait()
+
+    def data_received(self, data: bytes) -> None:
+        """Read a part of a request."""
+        if self._answered:
+            return
+        super().data_received(data)
+        self._follow()
+
+    def on_response_complete(self) -> None:
+        """Begin to wait for the next request."""
+        super().on_response_complete()
+        self._follow()
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer a request that is no HTTP, or whose headers are too long."""
+        error = sys.exc_info()[1]
+        if isinstance(error, h11.RemoteProtocolError) and error.error_status_hint == TOO_LONG:
+            size = self.config.h11_max_incomplete_event_size
+            self._answer(Problem(TOO_LONG, f"The headers of a request have at most {size} bytes."))
+        else:
+            self._answer(Problem(400, msg, "Send a request of HTTP/1.1."))
+
+    # --- waiting ---
+
+    def _make_room(self) -> bool:
+        """Close the connection that has waited longest for its client; False if none waits."""
+        waiting = [
+            (each.waiting_since, id(each), each)
+            for each in self.connections
+            if isinstance(each, Connection) and each.waiting_since is not None
+        ]
+        if not waiting:
+            return False
+        min(waiting)[2].transport.abort()
+        return True
+
+    def _follow(self) -> None:
+        """Begin or end the wait for the client, as the state of the connection is now."""
+        awaited = self._awaited()
+        if awaited == (self._wait.awaited if self._wait else None):
+            return
+        self._end_wait()
+        if awaited is not None:
+            seconds = self._seconds(awaited)
+            timer = self.loop.call_later(seconds, self._give_up, awaited)
+            self._wait = _Wait(awaited, self.loop.time(), timer)
+
+    def _awaited(self) -> Awaited | None:
+        if self._answered or self.transport.is_closing():
+            return None
+        if self.cycle is None or self.cycle.response_complete:  # type: ignore[redundant-expr]
+            return "headers"
+        return "body" if self.cycle.more_body else None
+
+    def _seconds(self, awaited: Awaited) -> int:
+        return self._limits.header_seconds if awaited == "headers" else self._limits.body_seconds
+
+    def _end_wait(self) -> None:
+        if self._wait is not None:
+            self._wait.timer.cancel()
+            self._wait = None
+
+    def _give_up(self, awaited: Awaited) -> None:
+        self._answer(Problem(408, _LATE[awaited].format(self._seconds(awaited))))
+
+    def _answer(self, problem: Problem) -> None:
+        """Answer without the application, and close the connection.
+
+        It is closed only when the client has had time to read the answer: a client that is sending
+        when the connection is closed may lose what it has received.
+        """
+        self._answered = True
+        self._end_wait()
+        if self.cycle is not None:
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        if self.conn.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
+            status, headers, body = _written(problem)
+            reason = STATUS_PHRASES[status]
+            for event in (
+                h11.Response(status_code=status, headers=headers, reason=reason),
+                h11.Data(data=body),
+                h11.EndOfMessage(),
+            ):
+                self.transport.write(self.conn.send(event))
+        self.transport.write_eof()
+        self.loop.call_later(LINGER, self.transport.abort)
+
+
+def _written(problem: Problem) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
+    body = problem.document.model_dump_json(exclude_none=True).encode()
+    headers = {
+        "content-type": MEDIA_TYPE,
+        "content-length": str(len(body)),
+        "connection": "close",
+        **(problem.headers or {}),
+    }
+    return (
+        problem.status,
+        [(name.encode(), value.encode()) for name, value in headers.items()],
+        body,
+    )
+
+
+async def _overloaded(_: Scope, __: Receive, send: Send) -> None:
+    status, headers, body = _written(
+        Problem(
+            503,
+            "The server has too many connections.",
+            "Send the request again later, and close connections that are not needed.",
+            headers=AGAIN_SOON,
+        )
+    )
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
