@@ -20,6 +20,7 @@ from domain.kernel import Act, Command, Event, Refused
 from domain.partnership import Partnership
 from domain.recorded import Recorded
 from domain.settlement import Ledger
+from infra.answers.problems import catalogue
 from projections.breaches import Judged, judge
 from projections.fold import replay
 from projections.settlement import SETTLEMENT, ledger
@@ -114,6 +115,7 @@ class Story:
         with pytest.raises(Refused) as refusal:
             self.when(party, command, happened=happened)
         assert len(self.history) == before
+        assert refusal.value.rule.partition(":")[0] in catalogue()
         assert refusal.value.detail
         assert refusal.value.hint
         return refusal.value

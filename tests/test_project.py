@@ -11,6 +11,7 @@ import pytest
 from packaging.requirements import Requirement
 
 from consumers import command as cli
+from dev import problems
 from tests.documents import DOCUMENTS, REPOSITORY, inline_code, steps
 
 PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))
@@ -162,3 +163,10 @@ def test_no_file_names_a_package_registry_or_one_machine() -> None:
         for found in UNWANTED.finditer(path.read_text(encoding="utf-8", errors="replace"))
     }
     assert naming == set()
+
+
+def test_the_catalogue_of_problems_is_what_the_source_says() -> None:
+    hint = "write both anew: python -m dev.problems"
+
+    assert problems.CATALOGUE.read_bytes() == problems.catalogue(), hint
+    assert problems.PAGE.read_text(encoding="utf-8") == problems.page(), hint

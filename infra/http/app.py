@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from infra.answers.question import Result
 from infra.answers.table import QUESTIONS
 from infra.bootstrap import Accord
-from infra.http import alerts, events, log, questions, refusals
+from infra.http import alerts, events, log, problem_pages, questions, refusals
 from infra.http.dependencies import Served, ServedHere, json
 from infra.http.openapi import DescribedApp, problem
 from infra.http.problems import Problem, handle_problems
@@ -93,6 +93,7 @@ def create_app(
     app.include_router(refusals.router)
     app.include_router(alerts.router)
     app.include_router(log.router)
+    app.include_router(problem_pages.router)
     app.include_router(questions.router(QUESTIONS))
     _add_health(app)
     _add_docs(app)

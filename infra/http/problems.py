@@ -21,8 +21,8 @@ from projections.fold import FoldFailed
 
 MEDIA_TYPE: Final = "application/problem+json"
 
-REFUSED: Final = "urn:accord:refused:"
-"""The beginning of the ``type`` of a refusal; the name of the rule follows."""
+REFUSED: Final = "/problems/"
+"""The beginning of the ``type`` of a refusal; the name of the rule follows. It is a page."""
 
 AGAIN_SOON: Final = {"Retry-After": "1"}
 """The same request may succeed in a second."""
@@ -78,7 +78,7 @@ class ProblemDetails(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     type: str = "about:blank"
-    """`urn:accord:refused:` and the rule for a refused event, else `about:blank`."""
+    """The page of the rule that refused an event, `/problems/RULE`; else `about:blank`."""
     title: str
     """The title."""
     status: int

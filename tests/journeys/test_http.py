@@ -287,7 +287,7 @@ def test_an_unreadable_event_is_a_problem_that_points_at_the_place(ordinary: Ser
     answer = post(ordinary, event(data=data))
     assert answer.status_code == 400
     assert refused(answer) == {
-        "type": "urn:accord:refused:wrong-value",
+        "type": "/problems/wrong-value",
         "title": "Refused by the rule wrong-value",
         "status": 400,
         "detail": "/data/purpose is not text of 1 to 2000 characters: 7.",
@@ -331,7 +331,7 @@ def test_what_the_domain_refuses_is_unprocessable_and_says_what_mends_it(
     candidate = {"candidate": "northbridge", "name": "Northbridge", "found_through": "directory"}
     problem = refused(post(ordinary, event(type="accord.IdentifyCandidate", data=candidate)))
     assert problem["status"] == 422
-    assert problem["type"] == f"urn:accord:refused:{problem['rule']}"
+    assert problem["type"] == f"/problems/{problem['rule']}"
     assert problem["hint"]
     assert problem["id"] == EXAMPLE["id"]
 
