@@ -7,7 +7,7 @@
 import ast
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -66,7 +66,8 @@ def cases() -> list[Case]:
     found = [case for _, tree in trees for case in _cases(tree, kinds)]
     reading = next(tree for file, tree in trees if file == REPOSITORY / READING)
     # A text that is put together elsewhere says nothing here; its rule has other cases.
-    told = [case for case in found if not re.fullmatch(r"<[^<>]*>", case.detail)]
+    whole = re.compile(r"<[^<>]*>")
+    told = [x for x in found if not (whole.fullmatch(x.detail) or whole.fullmatch(x.hint))]
     return sorted({*told, *_of_fields(reading)})
 
 
@@ -90,24 +91,44 @@ def _kinds(trees: Iterator[ast.Module]) -> set[str]:
 
 
 def _cases(tree: ast.Module, kinds: set[str]) -> Iterator[Case]:
-    for node in ast.walk(tree):
-        if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name)):
-            continue
-        keywords = {each.arg: each.value for each in node.keywords}
-        match node.func.id, node.args:
-            case name, [rule, detail, hint, *_] if name in kinds and _names_a_rule(rule):
-                yield Case(_rule(rule), _text(detail), _text(hint))
-            case "Requirement", [rule, _, detail, hint, *_]:
-                yield Case(_rule(rule), _text(detail), _text(hint))
-            case "Requirement", [rule]:
-                yield Case(_rule(rule), _text(keywords["detail"]), _text(keywords["hint"]))
-            case "once", [_, _, rule, detail, hint] if _names_a_rule(rule):
-                yield Case(_rule(rule), _text(detail), _text(hint))
-            case "Outcome", _ if isinstance(keywords.get("rule"), ast.Constant):
-                rule, detail, hint = (keywords[each] for each in ("rule", "detail", "hint"))
-                yield Case(_rule(rule), _text(detail), _text(hint))
-            case _:
-                pass
+    for scope in ast.walk(tree):
+        if isinstance(scope, ast.FunctionDef):
+            given = _assigned(scope)
+            for node in ast.walk(scope):
+                if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+                    yield from _case(node, node.func.id, kinds, given)
+
+
+def _assigned(scope: ast.FunctionDef) -> dict[str, ast.expr]:
+    """Return what the names of a function are assigned to, so that a text can have a name."""
+    return {
+        node.targets[0].id: node.value
+        for node in ast.walk(scope)
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
+    }
+
+
+def _case(call: ast.Call, name: str, kinds: set[str], given: dict[str, ast.expr]) -> Iterator[Case]:
+    keywords = {each.arg: each.value for each in call.keywords}
+    found: Sequence[ast.expr] = ()
+    match name, call.args:
+        case _, [rule, detail, hint, *_] if name in kinds:
+            found = rule, detail, hint
+        case "Requirement", [rule, _, detail, hint, *_]:
+            found = rule, detail, hint
+        case "Requirement", [rule]:
+            found = rule, keywords["detail"], keywords["hint"]
+        case "once", [_, _, rule, detail, hint]:
+            found = rule, detail, hint
+        case "Outcome", _ if "rule" in keywords and "detail" in keywords:
+            found = [keywords[each] for each in ("rule", "detail", "hint")]
+        case _:
+            pass
+    if found and _names_a_rule(found[0]):
+        rule, detail, hint = (
+            given.get(each.id, each) if isinstance(each, ast.Name) else each for each in found
+        )
+        yield Case(_rule(rule), _text(detail), _text(hint))
 
 
 def _of_fields(tree: ast.Module) -> Iterator[Case]:
