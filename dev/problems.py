@@ -7,11 +7,13 @@
 import ast
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import orjson
+
+from domain.wording import WRONG_VALUE
 
 REPOSITORY = Path(__file__).parent.parent
 CATALOGUE = REPOSITORY / "infra" / "answers" / "problems.json"
@@ -25,30 +27,15 @@ READING = "infra/deciding/intake.py"
 
 OF_FIELDS = {
     "extra_forbidden": (
-        "The object has no such field. /data/candidat: Extra inputs are not permitted.",
-        "Leave it out, or see the schema of the type.",
+        "The object has no such field. /data/<field> is not a field.",
+        "Leave it out, or see the schema of <type>.",
     ),
     "missing": (
-        "A required field is missing. /data/name: Field required.",
-        "Add it; see the schema of the type.",
-    ),
-    "timezone_aware": (
-        "A moment needs a time zone. /time: Input should have timezone info.",
-        "Write the zone, as in 2026-01-01T09:00:00Z.",
-    ),
-    "enum": (
-        "The value is not allowed in this field. /data/kind: Input should be another value.",
-        "See the schema of the type.",
+        "A required field is missing. /data/<field> is missing.",
+        "Add it; see the schema of <type>.",
     ),
 }
-"""What is said of a field that the validator refuses, by the validator's kind of error."""
-
-
-OF_TEXT = (
-    "A decimal must be text. /data/amount: must be a decimal written as a string.",
-    'Write it in quotes, as in "10.50", because a JSON number can lose digits.',
-)
-"""What is said of a decimal that is not a string."""
+"""What is said of a field that is not there or not known, by the validator's kind of error."""
 
 
 class Case(NamedTuple):
@@ -63,7 +50,8 @@ def cases() -> list[Case]:
     """Return every refusal in the source, by its rule; what differs each time is in `<...>`."""
     trees = [(file, ast.parse(file.read_text("utf-8"))) for file in _files()]
     kinds = _kinds(tree for _, tree in trees)
-    found = [case for _, tree in trees for case in _cases(tree, kinds)]
+    named = {name: text for _, tree in trees for name, text in _assigned(tree.body).items()}
+    found = [case for _, tree in trees for case in _cases(tree, kinds, named)]
     reading = next(tree for file, tree in trees if file == REPOSITORY / READING)
     # A text that is put together elsewhere says nothing here; its rule has other cases.
     whole = re.compile(r"<[^<>]*>")
@@ -90,22 +78,27 @@ def _kinds(trees: Iterator[ast.Module]) -> set[str]:
     return kinds
 
 
-def _cases(tree: ast.Module, kinds: set[str]) -> Iterator[Case]:
+def _cases(tree: ast.Module, kinds: set[str], named: dict[str, ast.expr]) -> Iterator[Case]:
     for scope in ast.walk(tree):
-        if isinstance(scope, ast.FunctionDef):
-            given = _assigned(scope)
+        if isinstance(scope, ast.FunctionDef | ast.Module):
+            own = _assigned(ast.walk(scope)) if isinstance(scope, ast.FunctionDef) else {}
             for node in ast.walk(scope):
                 if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-                    yield from _case(node, node.func.id, kinds, given)
+                    yield from _case(node, node.func.id, kinds, named | own)
 
 
-def _assigned(scope: ast.FunctionDef) -> dict[str, ast.expr]:
-    """Return what the names of a function are assigned to, so that a text can have a name."""
-    return {
-        node.targets[0].id: node.value
-        for node in ast.walk(scope)
-        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
-    }
+def _assigned(nodes: Iterable[ast.AST]) -> dict[str, ast.expr]:
+    """Return what names are assigned to, so that a text can have a name."""
+    found: dict[str, ast.expr] = {}
+    for node in nodes:
+        match node:
+            case ast.Assign([ast.Name(name)], value) | ast.AnnAssign(
+                ast.Name(name), _, ast.expr() as value
+            ):
+                found[name] = value
+            case _:
+                pass
+    return found
 
 
 def _case(call: ast.Call, name: str, kinds: set[str], given: dict[str, ast.expr]) -> Iterator[Case]:
@@ -120,15 +113,29 @@ def _case(call: ast.Call, name: str, kinds: set[str], given: dict[str, ast.expr]
             found = rule, keywords["detail"], keywords["hint"]
         case "once", [_, _, rule, detail, hint]:
             found = rule, detail, hint
+        case "wrong" | "Worded", [detail, hint]:
+            found = ast.Constant(WRONG_VALUE), _of_a_field(detail), hint
+        case "wrong" | "Worded", [detail, hint, rule]:
+            found = rule, _of_a_field(detail), hint
         case "Outcome", _ if "rule" in keywords and "detail" in keywords:
             found = [keywords[each] for each in ("rule", "detail", "hint")]
         case _:
             pass
-    if found and _names_a_rule(found[0]):
-        rule, detail, hint = (
-            given.get(each.id, each) if isinstance(each, ast.Name) else each for each in found
-        )
+    rule, detail, hint = (
+        given.get(each.id, each) if isinstance(each, ast.Name) else each for each in found or _NONE
+    )
+    if _names_a_rule(rule):
         yield Case(_rule(rule), _text(detail), _text(hint))
+
+
+_NONE = (ast.Constant(None),) * 3
+
+
+def _of_a_field(detail: ast.expr) -> ast.expr:
+    """Return the text about a field that goes on from its name."""
+    return ast.BinOp(
+        ast.BinOp(ast.Constant("/data/<field> "), ast.Add(), detail), ast.Add(), ast.Constant(".")
+    )
 
 
 def _of_fields(tree: ast.Module) -> Iterator[Case]:
@@ -138,10 +145,7 @@ def _of_fields(tree: ast.Module) -> Iterator[Case]:
             case ast.Assign(targets=[ast.Name("_RULES")], value=ast.Dict(keys, values)):
                 for key, value in zip(keys, values, strict=True):
                     if isinstance(key, ast.Constant) and isinstance(value, ast.Constant):
-                        detail, hint = OF_FIELDS.get(str(key.value), OF_FIELDS["enum"])
-                        yield Case(str(value.value), detail, hint)
-            case ast.Return(ast.Constant(str(rule))) if re.fullmatch(r"[a-z]+(-[a-z]+)+", rule):
-                yield Case(rule, OF_TEXT[0], OF_TEXT[1])
+                        yield Case(str(value.value), *OF_FIELDS[str(key.value)])
             case _:
                 pass
 
