@@ -1,7 +1,7 @@
 """What was decided about events: the answer of `accord ingest` and of ``POST /v1/events``."""
 
 from collections.abc import Iterable
-from typing import assert_never
+from typing import Literal, assert_never
 
 from domain.kernel import Awaited
 from infra.answers.question import Item, Result
@@ -48,6 +48,45 @@ class WaitingEvent(Item):
     """Its id there."""
     waiting_for: WaitingFor
     """What it waits for."""
+
+
+class Caused(Item):
+    """The events that were recorded."""
+
+    first: int | None
+    """The index of the first one; null if nothing was recorded."""
+    count: int
+    """How many events it caused."""
+
+
+class MemberResult(Item):
+    """What was decided about one event of a batch. Members that do not apply are null."""
+
+    index: int
+    """The place of the event in the request, from 0."""
+    status: Literal["accepted", "duplicate", "waiting", "refused"]
+    """`duplicate` if the same event was accepted before, `waiting` until what it names is
+    recorded."""
+    source: str
+    """The source of the event: the service that sent it."""
+    id: str
+    """The id that its source gave."""
+    partnership: str
+    """The partnership."""
+    events: Caused | None = None
+    """The events that it caused."""
+    receipt: str | None = None
+    """The operator's receipt of an accepted event or a duplicate."""
+    waiting_for: WaitingFor | None = None
+    """What it waits for."""
+    rule: str | None = None
+    """The rule that refused it."""
+    detail: str | None = None
+    """Why it was refused."""
+    hint: str | None = None
+    """What to do about a refusal."""
+    pointer: str | None = None
+    """Where in the event the fault is (RFC 6901), if it is at one place."""
 
 
 class SignedReceipt(Item):

@@ -3,7 +3,8 @@
 import asyncio
 import logging
 from codecs import BOM_UTF8
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
 from itertools import islice
 from typing import Annotated, Literal
@@ -13,13 +14,13 @@ from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
 
 from infra.answers.outcomes import (
-    OutcomeCounts,
-    Report,
+    Caused,
+    MemberResult,
     SignedReceipt,
     WaitingFor,
     waiting_for,
 )
-from infra.answers.question import Item, Result
+from infra.answers.question import Result
 from infra.answers.validation import Validation, validate
 from infra.deciding.batch import Outcome
 from infra.deciding.clock import ClockInDoubt
@@ -28,6 +29,7 @@ from infra.http import openapi
 from infra.http.dependencies import Served, ServedHere, json
 from infra.http.problems import AGAIN_SOON, Problem, refusal
 from infra.settings import HttpLimits
+from infra.store.records import Key
 from infra.tlog import cloudevents
 
 log = logging.getLogger(__name__)
@@ -38,15 +40,6 @@ READ = 8
 _, BATCH, LINES, JSON = openapi.MEDIA_TYPES
 
 router = APIRouter(tags=["Ingest"])
-
-
-class Caused(Item):
-    """The events that were recorded."""
-
-    first: int | None
-    """The index of the first one; null if nothing was recorded."""
-    count: int
-    """How many events it caused."""
 
 
 class Decided(Result):
@@ -82,11 +75,19 @@ class Waits(Result):
     """What it waits for."""
 
 
-class Decisions(Report):
-    """What was decided about many events: all but those refused or waiting are recorded."""
+class Decisions(Result):
+    """What was decided about a batch. Each event is decided alone."""
 
-    receipts: tuple[SignedReceipt, ...]
-    """Empty where this process has no signing key."""
+    accepted: int
+    """How many events were accepted."""
+    duplicates: int
+    """Events that had been accepted before."""
+    waiting: int
+    """Events that wait for what they name."""
+    refused: int
+    """Events that were refused."""
+    results: tuple[MemberResult, ...]
+    """The result of each event, in the order of the request."""
 
 
 @router.post(
@@ -105,12 +106,14 @@ class Decisions(Report):
 async def post_events(request: Request, served: ServedHere) -> Response:
     """Record events.
 
-    One event (structured or binary mode) is answered with its outcome; a batch or JSON lines
-    with the counts of accepted events and duplicates, and each refused event with its rule and a
-    hint. The same event (by `source` and `id`) can be sent again at any time. An event that names
-    something that is not on record yet waits for it, and is answered with 202, as is a batch of
-    such events. A signed event comes in a DSSE envelope. An accepted event has the operator's
-    receipt.
+    One event (structured or binary mode) is answered with its outcome. A batch or JSON lines are
+    answered with the counts, and a result for each event with its index: each is decided alone.
+    Such a request has the status 200 if one of its events was taken, 202 if all of them wait, and
+    422 if all of them were refused.
+
+    The same event (by `source` and `id`) can be sent again at any time. An event that names
+    something that is not on record yet waits for it (202). A signed event comes in a DSSE envelope.
+    An accepted event has the operator's receipt.
     """
     sent = await _messages(request, served.limits)
     return await (_one(served, sent) if isinstance(sent, bytes) else _many(served, sent))
@@ -221,17 +224,68 @@ async def _one(served: Served, raw: bytes) -> Response:
 
 
 async def _many(served: Served, raws: Sequence[bytes]) -> Response:
-    tally = OutcomeCounts()
-    receipts: list[SignedReceipt] = []
+    """Decide the events of a batch; each has its result.
+
+    The status is 200 if one of them was taken, 202 if all wait, and 422 if all were refused.
+    """
+    decisions = await _decisions(served, raws)
+    if decisions.results and decisions.refused == len(decisions.results):
+        raise Problem(
+            422,
+            f"None of the {decisions.refused} events of the request was recorded.",
+            "Each of the results has the rule that refused the event, and a hint.",
+            results=decisions.results,
+        )
+    all_wait = decisions.waiting and decisions.waiting == len(decisions.results)
+    return json(decisions, HTTPStatus.ACCEPTED if all_wait else HTTPStatus.OK)
+
+
+async def _decisions(served: Served, raws: Sequence[bytes]) -> Decisions:
+    results: list[MemberResult] = []
+    waiting: dict[Key, int] = {}
     # Submit in parts, so that other senders get their turns.
     for start in range(0, len(raws), GATHERED):
         outcomes = await _decide(served, raws[start : start + GATHERED])
-        receipts += await _receipts(served, outcomes)
-        tally.add(outcomes)
-    decisions = Decisions(**dict(tally.report(served.accord)), receipts=tuple(receipts))
-    decided = decisions.accepted or decisions.duplicates or decisions.refused
-    all_wait = decisions.waiting and not decided
-    return json(decisions, HTTPStatus.ACCEPTED if all_wait else HTTPStatus.OK)
+        settled = [each for outcome in outcomes for each in outcome.settled]
+        notes = {
+            (each.source, each.id): each.receipt
+            for each in await _receipts(served, [*outcomes, *settled])
+        }
+        for index, outcome in enumerate(outcomes, start):
+            results.append(_member(index, outcome, notes))
+            if outcome.status == "waiting":
+                waiting[outcome.source, outcome.id] = index
+            for each in outcome.settled:
+                # An earlier event of this request no longer waits.
+                if (place := waiting.pop((each.source, each.id), None)) is not None:
+                    results[place] = _member(place, each, notes)
+    counts = Counter(each.status for each in results)
+    return Decisions(
+        simulated=served.accord.simulated,
+        accepted=counts["accepted"],
+        duplicates=counts["duplicate"],
+        waiting=counts["waiting"],
+        refused=counts["refused"],
+        results=tuple(results),
+    )
+
+
+def _member(index: int, outcome: Outcome, receipts: Mapping[Key, str]) -> MemberResult:
+    is_taken = outcome.status in {"accepted", "duplicate"}
+    return MemberResult(
+        index=index,
+        status=outcome.status,
+        source=outcome.source,
+        id=outcome.id,
+        partnership=outcome.partnership,
+        events=Caused(first=outcome.first, count=outcome.count) if is_taken else None,
+        receipt=receipts.get((outcome.source, outcome.id)) if is_taken else None,
+        waiting_for=waiting_for(outcome.waiting_for) if outcome.status == "waiting" else None,
+        rule=outcome.rule,
+        detail=outcome.detail,
+        hint=outcome.hint,
+        pointer=outcome.pointer,
+    )
 
 
 async def _receipts(served: Served, outcomes: Sequence[Outcome]) -> list[SignedReceipt]:

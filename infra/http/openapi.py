@@ -167,11 +167,16 @@ def answer(model: type[BaseModel]) -> Schema:
 
 POST_PROBLEMS: Final[dict[int | str, Schema]] = {
     200: {"description": "What was decided: of one event, or of many."},
-    400: problem("The event cannot be read; `pointer` says where."),
+    202: {"description": "The event waits for what it names, or all events do."},
+    400: problem("The event cannot be read; `pointer` says where. Or a batch is no JSON array."),
     409: problem("The id was used for other content, or another writer was first (`Retry-After`)."),
     413: problem("The body is too large."),
     415: problem("The body has another media type, or is compressed."),
-    422: problem("A rule refused the event: `rule` names it, `hint` says what to do."),
+    408: problem("The request did not arrive in time."),
+    422: problem(
+        "A rule refused the event: `rule` names it, `hint` says what to do. Or none of a "
+        "batch was recorded: `results` says why."
+    ),
     503: problem("Nothing can be recorded at the moment (`Retry-After`)."),
 }
 """The responses to posted events besides their models."""

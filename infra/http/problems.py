@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from starlette.exceptions import HTTPException
 
 from infra.answers.logs import NotFound
+from infra.answers.outcomes import MemberResult
 from infra.answers.parameters import error_of
 from infra.deciding.batch import QUARANTINED, Outcome
 from infra.deciding.clock import ClockInDoubt
@@ -101,6 +102,8 @@ class ProblemDetails(BaseModel):
     """What keeps the process from serving."""
     index: int | None = None
     """The index of the event at which the log differs from what was recorded."""
+    results: tuple[MemberResult, ...] | None = None
+    """The result of each event of a batch of which none was recorded."""
     simulated: bool | None = None
     """True on a simulated store, whose feeds say when things were recorded."""
 

@@ -12,10 +12,13 @@ from contextlib import closing, contextmanager
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
+from uuid import uuid4
 
 import httpx2
 import orjson
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from domain.keyring import RevokeKey
 from infra import workers as workers_module
@@ -364,11 +367,18 @@ def test_each_event_of_a_batch_is_decided_and_refusals_are_listed(
     assert answer.status_code == 200
     report = answer.json()
     assert (report["accepted"], report["duplicates"]) == (2, 1)
-    assert [each["id"] for each in report["receipts"]] == [EXAMPLE["id"], "crm-0002"]
-    (told,) = report["refused"]
+    results = report["results"]
+    assert [each["index"] for each in results] == [0, 1, 2, 3]
+    assert [each["status"] for each in results] == ["accepted", "duplicate", "accepted", "refused"]
+    assert results[0]["receipt"] == results[1]["receipt"] != results[2]["receipt"]
+    assert results[2]["events"] == {"first": 0, "count": 1}
+    told = {name: value for name, value in results[3].items() if value is not None}
     assert told == {
+        "index": 3,
+        "status": "refused",
         "source": EXAMPLE["source"],
         "id": "crm-0003",
+        "partnership": EXAMPLE["subject"],
         "rule": "unknown-type",
         "detail": "There is no type accord.Begin.",
         "hint": told["hint"],
@@ -379,14 +389,72 @@ def test_each_event_of_a_batch_is_decided_and_refusals_are_listed(
 @pytest.mark.parametrize(("headers", "body"), [(BATCH, b"[]"), (LINES, b"")])
 def test_no_events_are_no_mistake(ordinary: Served, headers: dict[str, str], body: bytes) -> None:
     answer = post(ordinary, body, headers)
-    counts = {"accepted": 0, "duplicates": 0}
-    assert answer.json() == {
-        "simulated": False,
-        **counts,
-        "waiting": [],
-        "refused": [],
-        "receipts": [],
+    counts = {"accepted": 0, "duplicates": 0, "waiting": 0, "refused": 0}
+    assert answer.status_code == 200
+    assert answer.json() == {"simulated": False, **counts, "results": []}
+
+
+@given(
+    members=st.lists(
+        st.sampled_from(["good", "again", "waits"])
+        | st.recursive(
+            st.none() | st.booleans() | st.integers(-9, 9) | st.text(max_size=3),
+            lambda inner: (
+                st.lists(inner, max_size=2)
+                | st.dictionaries(st.sampled_from(["id", "type", "x"]), inner, max_size=2)
+            ),
+            max_leaves=5,
+        ),
+        min_size=1,
+        max_size=6,
+    )
+)
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_each_member_of_a_batch_stands_alone_whatever_the_others_are(
+    ordinary: Served, members: list[object]
+) -> None:
+    begun = event(id=f"begin-{uuid4()}", subject=f"p-{uuid4()}")
+    assert post(ordinary, begun).status_code == 200
+    data = {"deal": "D-1", "payment": "P-1", "amount": {"amount": "1.00", "currency": "USD"}}
+    waits = begun | {"type": "accord.ReceivePayment", "data": data}
+    made: dict[str, Callable[[], object]] = {
+        "good": lambda: event(id=str(uuid4()), subject=f"p-{uuid4()}"),
+        "again": lambda: begun,
+        "waits": lambda: waits | {"id": str(uuid4())},
     }
+    sent = [made[each]() if isinstance(each, str) and each in made else each for each in members]
+    expected = [
+        {"good": "accepted", "again": "duplicate", "waits": None}.get(each, "refused")
+        if isinstance(each, str)
+        else "refused"
+        for each in members
+    ]
+
+    answer = post(ordinary, sent, BATCH)
+
+    results = answer.json()["results"]
+    statuses = [each["status"] for each in results]
+    assert [each["index"] for each in results] == list(range(len(members)))
+    assert all(want in {None, got} for want, got in zip(expected, statuses, strict=True))
+    assert all(each.get("hint") for each in results if each["status"] == "refused")
+    refused = set(statuses) == {"refused"}
+    assert answer.status_code == (422 if refused else 202 if set(statuses) == {"waiting"} else 200)
+
+
+@pytest.mark.parametrize("headers", [BATCH, LINES])
+def test_a_batch_of_which_nothing_is_taken_is_answered_422_with_each_result(
+    ordinary: Served, headers: dict[str, str]
+) -> None:
+    both = [event(type="accord.Begin"), event(id="2", specversion="2.0")]
+    body = orjson.dumps(both) if headers == BATCH else b"\n".join(map(orjson.dumps, both))
+    problem = refused(post(ordinary, body, headers))
+
+    assert problem["status"] == 422
+    assert problem["detail"] == "None of the 2 events of the request was recorded."
+    assert [(each["index"], each["rule"]) for each in problem["results"]] == [
+        (0, "unknown-type"),
+        (1, "wrong-value"),
+    ]
 
 
 def test_more_events_than_one_transaction_takes_are_all_decided(ordinary: Served) -> None:
@@ -395,9 +463,9 @@ def test_more_events_than_one_transaction_takes_are_all_decided(ordinary: Served
     )
     answer = ordinary.client.post("/v1/events", content=lines, headers=LINES, timeout=30)
     report = answer.json()
-    assert (report["accepted"], report["duplicates"], report["refused"]) == (2500, 0, [])
-    assert [each["id"] for each in report["receipts"]][:2] == ["crm-0", "crm-1"]
-    assert len(report["receipts"]) == 2500
+    assert (report["accepted"], report["duplicates"], report["refused"]) == (2500, 0, 0)
+    assert [each["id"] for each in report["results"]][:2] == ["crm-0", "crm-1"]
+    assert [each["index"] for each in report["results"] if each["receipt"]] == list(range(2500))
     assert ordinary.accord.history.size() == 2500
 
 
@@ -718,8 +786,7 @@ def test_what_was_taken_from_others_is_as_they_published_it() -> None:
 SERVE = """
 import sys
 from infra.http import serve
-from infra.settings import OPERATOR, Settings
-from infra.store.records import Output
+from infra.settings import Settings
 serve(Settings(store=sys.argv[1]), "127.0.0.1", 0)
 """
 
