@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 # The demo has a store of its own, so that nobody's own ACCORD_STORE is touched by it.
 DEMO_STORE := sqlite:///var/demo.db
 
-.PHONY: help run up-local down-local test check faults audit-faults bench bench-audit bench-kafka bench-show lock clean
+.PHONY: help run up-local down-local test test-foreign check faults audit-faults bench bench-audit bench-kafka bench-show lock lock-foreign clean
 .DEFAULT_GOAL := help
 
 help: ## list the chores
@@ -28,6 +28,9 @@ down-local: ## stop what `make up-local` started; the data stays
 
 test: check ## everything that CI runs: check, then all tests
 	@$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup
+
+test-foreign: $(VENV)/.dev ## send events with the SDKs of Python, JavaScript and Go (needs node and go)
+	@$(BIN)/python -m pytest -m foreign tests/journeys/foreign
 
 check: $(VENV)/.dev ## form, lint, types, import contracts, and that documented commands exist
 	@$(BIN)/ruff format --check .
@@ -67,6 +70,20 @@ lock: ## write both lock files anew from pyproject.toml
 LOCK_TOOL := uv==0.13.9
 LOCK_FLAGS := --quiet --universal --python-version 3.11 --group build \
 	--generate-hashes --no-header --no-annotate
+
+# Locks name versions and hashes only; npm also writes addresses of sponsors, which are left out.
+lock-foreign: ## write the lock files of the clients in JavaScript and Go anew
+	@cd $(FOREIGN)/go && go mod tidy
+	@cd $(FOREIGN)/javascript && npm install --package-lock-only --ignore-scripts --no-audit --no-fund \
+		--omit-lockfile-registry-resolved && node -e "$$NO_ADDRESSES"
+
+FOREIGN := tests/journeys/foreign
+define NO_ADDRESSES
+const fs = require("fs"), lock = JSON.parse(fs.readFileSync("package-lock.json"));
+for (const each of Object.values(lock.packages)) { delete each.funding; delete each.resolved; }
+fs.writeFileSync("package-lock.json", JSON.stringify(lock, null, 2) + "\n");
+endef
+export NO_ADDRESSES
 
 clean: ## remove the environment, the demo's store and all caches
 	@rm -rf $(VENV) var build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache

@@ -138,9 +138,14 @@ def from_binary(headers: Iterable[tuple[str, str]], body: bytes) -> bytes:
 
 
 def _unescaped(value: str) -> bytes:
-    """Return a header's value: quotes removed, then percent-decoded (HTTP binding, 3.1.3.2)."""
-    unquoted = _QUOTED.sub(lambda quoted: _ESCAPED.sub(r"\1", quoted[1]), value)
-    return unquote_to_bytes(unquoted.encode("latin-1"))
+    """Return a header's value: unquoted, then percent-decoded (HTTP binding, 3.1.3.2).
+
+    Only a value that is quoted as a whole is unquoted. SDKs that do not encode at all send quotes
+    within a value as they are.
+    """
+    quoted = _QUOTED.fullmatch(value)
+    plain = _ESCAPED.sub(r"\1", quoted[1]) if quoted else value
+    return unquote_to_bytes(plain.encode("latin-1"))
 
 
 def spliced(attributes: Iterable[tuple[str, bytes]], body: bytes) -> bytes:

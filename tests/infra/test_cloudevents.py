@@ -333,6 +333,8 @@ def binary(event: Json, *more: tuple[str, str], kind: str | None = None) -> byte
         (r'"Maya \"O\" Ortiz"', 'Maya "O" Ortiz'),
         ('"Maya%20Ortiz"', "Maya Ortiz"),
         ("100%", "100%"),
+        ('Maya "O" Ortiz', 'Maya "O" Ortiz'),
+        ('"Maya" and "Zoe"', '"Maya" and "Zoe"'),
         ("Andr\xc3\xa9", "André"),
     ],
 )
