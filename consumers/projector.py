@@ -93,7 +93,7 @@ def run(settings: Settings, process: WorkerProcess) -> None:
 
 
 class _Stopped(Exception):
-    """The process stops while it rebuilds; the next one goes on with the rebuild."""
+    """The process stops during a rebuild; the next one continues it."""
 
 
 def _brought_up(accord: Accord, url: str, process: WorkerProcess) -> bool:

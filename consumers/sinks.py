@@ -48,7 +48,7 @@ class Sinks:
         process.unready_reasons = list
 
     def take_over(self) -> None:
-        """Do nothing: each sink goes on at its cursor."""
+        """Do nothing: each sink continues at its cursor."""
 
     def step(self) -> int:
         """Deliver until the process stops. Raises if it loses the lease."""

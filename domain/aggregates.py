@@ -47,7 +47,7 @@ RESTING_ON_THE_LOG: frozenset[type[Event]] = BINDING | {
 for. Binding events are among them, because they depend on the keys registered before."""
 
 CLOCK_SKEW_SECONDS = 300
-"""How far ahead of the operator's clock a sender's may run: five minutes."""
+"""How far a sender's clock may be ahead of the operator's: five minutes."""
 
 
 def command_types() -> dict[str, type[Command]]:

@@ -107,7 +107,7 @@ class BilateralAgreement(Event, abstract=True):
     declines: ClassVar[Any] = None
     """The command that declines, if there is one."""
     proposed: ClassVar[Any]
-    """The event that a proposal was made."""
+    """The event that records a proposal."""
     countered: ClassVar[Any] = None
     """The event that a proposal was answered with another, if there is one."""
     declined: ClassVar[Any] = None

@@ -110,7 +110,7 @@ def subtract(day: date, duration: str) -> date:
 
 
 def occurrences(first: date, every: str, start: date, end: date) -> Iterator[date]:
-    """Yield the days `first`, `first` + `every`, ... that lie from `start` up to, not with, `end`.
+    """Yield those of the days `first`, `first` + `every`, ... from `start` to before `end`.
 
     Each is counted from the first, so that the 31st returns after a shorter month.
     """

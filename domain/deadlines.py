@@ -260,7 +260,7 @@ def _review_after(
 
 
 def _of_the_term(deadline: Callable[[date, str], Deadline]) -> tuple[Opening, ...]:
-    """Return the events that fix the end of the term and the notice, and so `deadline`."""
+    """Return the events that set a deadline at the end of the term or at its notice."""
     return (
         _opens(CommercialTermsAgreed, lambda e, _: deadline(e.terms.ends_on(), e.terms.notice)),
         _opens(PartnershipRenewed, lambda e, _: deadline(e.ends_on, e.notice)),

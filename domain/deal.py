@@ -362,7 +362,7 @@ def submit(command: SubmitReferral, state: Deal, act: Act, ends_at: datetime | N
         raise Refused(
             "after-exit",
             f"A referral after the exit does not count. The exit took effect on "
-            f"{ends_at:%Y-%m-%d}, and the referral is of {act.occurred_at:%Y-%m-%d}.",
+            f"{ends_at:%Y-%m-%d}, and the referral is dated {act.occurred_at:%Y-%m-%d}.",
             "Submit only referrals from before that day.",
         )
     return [event]

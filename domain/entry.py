@@ -222,7 +222,7 @@ def _nothing_agreed(what: str, agreed: Agreed) -> Refused:
         "nothing-agreed",
         f"Only what the terms agree can be recorded. No item of the terms in force "
         f"(version {agreed.version or 'none'}) {what}.",
-        "Use the words of the terms, or amend the terms first (ProposeTerms, AcceptTerms).",
+        "Use the names that the terms have, or amend the terms first (ProposeTerms, AcceptTerms).",
     )
 
 

@@ -54,7 +54,7 @@ class Variant(Value):
     variant: Slug
     """The identifier of the variant."""
     description: Text
-    """What it is, in words."""
+    """The variant, in words."""
     control: bool = False
     """Whether it is the control, which the others are compared with: no change."""
 
@@ -350,8 +350,8 @@ def observe(command: ObserveVariant, state: Experiment, act: Act) -> list[Event]
     if command.day < since:
         raise Refused(
             "hypothesis-first",
-            "Data count only from the start of the pilot on. The pilot started on "
-            f"{since}; the data is of {command.day}.",
+            "Data counts only from the start of the pilot. The pilot started on "
+            f"{since}; the data is dated {command.day}.",
             "Report what was observed on that day or later.",
             field="day",
         )

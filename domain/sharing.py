@@ -24,7 +24,7 @@ class Form(StrEnum):
     OWN_TRACKING = "own-tracking"
     """Each party sees only what it measures itself, by promo codes or landing pages."""
     THIRD_PARTY = "third-party"
-    """A neutral third party sees all figures and each party the sums, for partners that compete."""
+    """For partners that compete: a neutral third party sees all figures, each party the sums."""
 
 
 class DataSharingAgreed(

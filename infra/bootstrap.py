@@ -205,7 +205,7 @@ def migrate(  # noqa: PLR0913 - all of them by name
 ) -> Migrated:
     """Upgrade a store, and the topics of its broker, to this release.
 
-    With a `password` the database's roles can log in by it. Raises as `init` does, `OtherFold` for
+    With a `password`, the database's roles log in with it. Raises as `init` does, `OtherFold` for
     views of a newer release, `TopicsDiffer`, and the errors of psycopg and kafka if database or
     broker cannot be reached.
     """

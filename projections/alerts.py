@@ -180,7 +180,7 @@ class _Changes:
         """Judge a window again, and those after it that it can change.
 
         Where an alert of an old window changes, the windows after it show whether things have got
-        better since, so judging goes on.
+        better since, so judging continues.
         """
         reach = breaches.reach(self._judged, window)
         for place, each in enumerate(breaches.windows_from(self._judged, window)):

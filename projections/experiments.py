@@ -166,7 +166,7 @@ class VariantResults:
     variant: str
     """The identifier of the variant."""
     description: str
-    """What it is, in words."""
+    """The variant, in words."""
     trials: int
     """How many cases were observed."""
     successes: int

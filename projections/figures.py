@@ -275,7 +275,7 @@ def _as_figure(
 
 
 def _together(metric: Metric, parts: list[Figure], unit: str) -> Figure | None:
-    """Add up the figures of parts (of a period, or of the whole) as the metric does."""
+    """Combine the figures of the parts of a period, or of all time, by the metric's rule."""
     if not parts:
         return None
     source = "+".join(dict.fromkeys(part.source for part in parts))
@@ -491,8 +491,8 @@ def periods(rows: Rows, *, closed: Iterable[str] = ()) -> list[str]:
 def concerned(rows: Rows, changed: Iterable[str]) -> list[str]:
     """Return the periods whose report may change when these rows change.
 
-    They are the periods of the rows, those that they are part of, and later ones with any figure
-    that are compared to them.
+    They are the periods of the rows, the longer periods that contain them, and the later periods
+    with figures that are compared to them.
     """
     touched = _with_wholes(key for key in changed if key != AGREED)
     known = Read(rows).known

@@ -556,7 +556,7 @@ def portfolio(
 
 
 def load(attention: Sequence[Decimal | None], limits: Limits | None = None) -> Load:
-    """Return the load of active partnerships, from the percent committed to each, if any."""
+    """Return the load of active partnerships; `attention` has the percent committed to each."""
     count = len(attention)
     fewest = limits.fewest_active if limits else FEWEST_ACTIVE
     most = limits.most_active if limits else MOST_ACTIVE

@@ -6,7 +6,7 @@ difference to what was posted before is a new line. So a late fact, a refund, a 
 and a settled claim are all one thing, and the sum of lines does not depend on the order in which
 facts arrived. A line belongs to the month of the fact that earned it, however late it came.
 
-Lines are not kept in rows: they are given to whoever replays (`post`), and rows hold their sums.
+Rows hold sums only. The lines themselves are passed to a replay that asks for them (`post`).
 """
 
 from collections.abc import Iterable, Iterator, Mapping

@@ -30,7 +30,7 @@ _STYLES = {
 """The styles of open alerts."""
 
 _KINDS = {AlertKind.REMINDER: "reminder", AlertKind.OPERATOR: "for the operator"}
-"""What stands behind the names of alerts that are no breach."""
+"""The mark after the name of an alert that is not a breach."""
 
 
 class Alerts(Page[Alert]):

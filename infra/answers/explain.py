@@ -241,7 +241,7 @@ class _Figures:
     metric: Metric
     period: str
     back: int = 1
-    """How many periods, up to and with `period`, are asked about."""
+    """How many periods are asked about; the last is `period`."""
     _folded: Folded = field(default_factory=Folded)
     _measured: list[Recorded] = field(default_factory=list)
 

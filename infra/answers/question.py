@@ -51,7 +51,7 @@ class Item(BaseModel):
 
 
 class Quarantine(Item):
-    """A partnership whose events are not folded from one on, so that its views are stale."""
+    """A partnership whose folding stopped at an event, so its views are stale."""
 
     partnership: str
     """Its identifier."""
@@ -127,7 +127,7 @@ class Question:
 
     `ask` takes the store if it reads one, then what is asked: parameters annotated with a
     `Parameter`, an `AsOf` where the answer can be as of a moment, a `Paging` where it comes in
-    pages. A parameter whose name stands in `path` is required. `private` questions can show both
+    pages. A parameter that `path` names is required. `private` questions can show both
     parties' private facts to the operator, who gives a reason that is recorded.
     """
 

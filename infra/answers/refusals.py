@@ -29,7 +29,7 @@ class RefusedInput(Item):
     """An input that was refused."""
 
     number: int
-    """The number to retry it by."""
+    """Its number, with which it can be retried."""
     state: RefusalState
     """Whether it is open, was resolved (its input was accepted since, or waits), was dismissed, or
     was erased with a person's name."""

@@ -172,7 +172,7 @@ def _check(accord: Accord, partnership: str, size: int, memory: Memory) -> Check
 
 
 def _replayed(events: Iterator[Recorded], stop: int) -> tuple[Replayed, FoldFailed | None]:
-    """Fold events up to, without, index `stop`; read the others, so that the log is checked."""
+    """Fold the events before index `stop`; read the later ones, too, to check the whole log."""
     replayed, failed = Replayed(PROJECTIONS), None
     try:
         replayed = replay_all(PROJECTIONS, takewhile(lambda each: each.index < stop, events))

@@ -32,7 +32,7 @@ SHORT = len("2026-03-31 12:00")
 """Cells up to this many characters are folded last."""
 
 NARROWEST = 24
-"""Columns that a folded text has at least; with fewer left beside its head, it goes below it."""
+"""The fewest columns for text beside its head; with less room, the text goes below the head."""
 
 BELOW = " " * 8
 """The indent of a text below its head."""

@@ -42,7 +42,7 @@ def rebuild(
 ) -> None:
     """Rebuild projections. Readers see the old rows until the new ones replace them.
 
-    A rebuild that is interrupted goes on where it ended.
+    An interrupted rebuild continues where it stopped.
     """
     from infra.projecting import rebuild as rebuilding
     from projections import PROJECTIONS

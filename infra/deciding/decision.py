@@ -42,7 +42,7 @@ class DecisionContext:
     operator: str
     simulated: bool
     own: bool = False
-    """Whether the inputs are the operator's own, which may use its sources."""
+    """Whether the operator sent the inputs, so that they may use its reserved sources."""
     nonces: Collection[str] = ()
     """The nonces that were used before (see `admission.nonce_key`)."""
 

@@ -1,4 +1,4 @@
-"""Loading what a batch is decided on, and caching it as long as nobody else writes."""
+"""Loads the state that a batch is decided on, and caches it while nobody else writes."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass

@@ -167,7 +167,7 @@ class Service:
         return decider.recorder
 
     def _append_own(self, name: str, record: Callable[[Decider], None]) -> int:
-        """Append events that no input caused; return how many, 0 if it lost every race."""
+        """Append events that no input caused; return how many, 0 if another writer always won."""
         for _ in range(ATTEMPTS):
             waiting = self._history.waiting([name])
             decider = self._decider(self._loader.states([name], []), waiting)

@@ -97,7 +97,7 @@ def command(message: Received) -> bytes:
 
 
 _KINDS = frozenset({"content-type", "datacontenttype"})
-"""Names of the type of the data; the header without a prefix is the one that says it (3.2.1)."""
+"""Names for the data's type. The standard one is the header without a prefix (3.2.1)."""
 
 _STRUCTURED = b"application/cloudevents"
 

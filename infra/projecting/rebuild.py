@@ -3,8 +3,8 @@
 A release that changes what a projection saves raises the version of its fold, and the rows of
 existing stores are then of an older version. A rebuild folds the history into rows of its own,
 partnership by partnership, up to the position of the live rows; each batch is one transaction, so a
-rebuild that was killed goes on where it ended. Readers see the old rows until the last transaction
-replaces all of them. Live folding may go on meanwhile.
+rebuild that was killed continues where it stopped. Readers see the old rows until the last
+transaction replaces all of them. Live folding continues meanwhile.
 
 Outputs have identifiers made from their cause, so an alert that was published is not published
 again. A changed fold may find other alerts: those are published, with the times of the events that

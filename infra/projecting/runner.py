@@ -504,7 +504,7 @@ def _log_damage(partnership: str, damage: str) -> None:
 def read(
     history: History, partnership: str, start: int, stop: int
 ) -> tuple[list[Recorded], Failure | None]:
-    """Return a partnership's events from index `start` up to, without, `stop`.
+    """Return a partnership's events from index `start` to before `stop`.
 
     They end before the first event that is missing or cannot be read, which is the failure. The end
     of the log is none.
@@ -627,7 +627,7 @@ class ReplayedUntil(NamedTuple):
 def replay_until(
     history: History, projections: Sequence[Projection], partnership: str, stop: int
 ) -> ReplayedUntil:
-    """Fold a partnership in memory up to, without, index `stop` or the first event that fails."""
+    """Fold a partnership's events before index `stop` in memory, or those before one that fails."""
     dispatch = _dispatch(tuple(projections))
     failed: Failure | None = None
     while True:

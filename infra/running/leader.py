@@ -30,7 +30,7 @@ RENEWED_EVERY: Final = 1.0
 """Seconds between two renewals."""
 
 STANDBY: Final = 1.0
-"""Seconds between two attempts of a process that stands by to become the leader."""
+"""Seconds between two attempts of a standby process to become the leader."""
 
 _CONNECT_SECONDS: Final = 5
 
@@ -71,7 +71,7 @@ class Duty(Protocol):
         """Do the work that is due; return how much was done."""
 
     def pause(self) -> float:
-        """Return how many seconds to wait when there was nothing, unless something is written."""
+        """Return how many seconds to wait after nothing was due; a write ends the wait."""
 
 
 class Leader:

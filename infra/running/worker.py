@@ -62,7 +62,7 @@ class Lag:
 
 
 class WorkerProcess:
-    """One process on a stream, by its name: it repeats a step until SIGTERM or SIGINT.
+    """A named process that repeats a step until SIGTERM or SIGINT.
 
     A context manager. Inside it the health page answers at `health` (``host:port``): ``/healthz``
     while the process lives, ``/readyz`` with the reasons if it is not ready, and ``/metrics`` for
@@ -225,7 +225,7 @@ class _Quarantined:
         self._process = process
 
     def collect(self) -> Iterable[GaugeMetricFamily]:
-        """Return their number as a gauge; nothing while it is unknown."""
+        """Return the number of quarantined partnerships as a gauge; nothing if it is unknown."""
         try:
             count = len(self._process.quarantined())
         except Exception as error:  # noqa: BLE001 - the other metrics are scraped

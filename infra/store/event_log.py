@@ -38,7 +38,7 @@ class EventRecorder(Protocol):
         """Return the events of all streams whose names begin with `stream` and a slash."""
 
     def select_log(self, partnership: str, start: int, stop: int) -> list[PlacedEvent]:
-        """Return a partnership's events from index `start` up to, without, `stop`."""
+        """Return a partnership's events from index `start` to before `stop`."""
 
     def select_following(self, reached: Mapping[str, int], limit: int) -> Sequence[PlacedEvent]:
         """Return the next events of these partnerships, each after an index, at most `limit`."""

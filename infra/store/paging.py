@@ -15,7 +15,7 @@ LAST = "\U0010ffff"
 
 
 def by_index(read: Callable[[int, int], list[T]], start: int, stop: int | None) -> Iterator[T]:
-    """Return what `read` finds from index `start` up to, without, `stop`, a page at a time.
+    """Return what `read` finds from index `start` to before `stop`, a page at a time.
 
     Indexes have no gaps, so a range of them is a page, and a short page is the last.
     """

@@ -33,8 +33,8 @@ class PostgresRecorder(LogReads, PostgresApplicationRecorder):
     """The `EventRecorder` of a history, which is a recorder of the library, too.
 
     Through it the library's own parts (`Application`, `Repository`, the notification log,
-    subscriptions) work on a store with an `EventMapper`, and what they append keeps every rule of
-    the history.
+    subscriptions) work on a store with an `EventMapper`; what they append obeys every rule of the
+    history.
     """
 
     table = "history.events"

@@ -468,7 +468,7 @@ class History(Protocol):
         """Return the next events after `position` (`NOTHING` for the first), at most `limit`."""
 
     def of(self, partnership: str, start: int = 0, stop: int | None = None) -> Iterator[Recorded]:
-        """Return a partnership's events from index `start` up to, without, `stop`."""
+        """Return a partnership's events from index `start` to before `stop`."""
 
     def following(self, reached: Mapping[str, int], limit: int) -> "Page":
         """Return the next events of these partnerships, at most `limit` of all of them.
@@ -605,7 +605,7 @@ class Trees(Protocol):
 
 
 class Behind(NamedTuple):
-    """A partnership in a rebuild: the index of its last folded event there, and in the views."""
+    """The index of a partnership's last folded event, in a rebuild and in the views."""
 
     partnership: str
     rebuilt: int
@@ -671,7 +671,7 @@ class Views(Protocol):
         """Return the position of each of these partnerships that has one in a track."""
 
     def load(self, keys: Iterable[tuple[int, str, str]]) -> dict[tuple[int, str, str], bytes]:
-        """Return the stored rows that exist under these ids of folds, partnerships and keys."""
+        """Return the stored rows with these ids of folds, partnerships and keys, if they exist."""
 
     def save(self, saved: Saved, cursor: tuple[str, int] | None = None) -> None:
         """Save the changes and the position of a cursor, in one transaction.

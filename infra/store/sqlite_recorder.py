@@ -104,7 +104,7 @@ class SqliteRecorder(LogReads, SQLiteApplicationRecorder):
     """The `EventRecorder` of a history, which is a recorder of the library, too.
 
     Through it the library's own parts (`Application`, `Repository`, the notification log) work on
-    a store with an `EventMapper`, and what they append keeps every rule of the history.
+    a store with an `EventMapper`; what they append obeys every rule of the history.
     """
 
     table = "events"

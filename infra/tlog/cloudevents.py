@@ -19,7 +19,7 @@ PREFIX: Final = "accord."
 """The prefix of the type of a CloudEvent for Accord."""
 
 NOT_UTF8: Final = "not UTF-8"
-"""The member that stands for the text of a header that is not UTF-8."""
+"""The member that replaces the text of a header that is not UTF-8."""
 
 # --- one body, many messages -------------------------------------------------------------------
 

@@ -83,7 +83,7 @@ def root_of(frontier: Sequence[bytes]) -> bytes:
 
 
 def perfect(start: int, end: int) -> Iterator[Node]:
-    """Return the perfect subtrees that cover the leaves from `start` up to, without, `end`.
+    """Return the perfect subtrees that cover the leaves from `start` to before `end`.
 
     `start` must be where a subtree of that length can begin.
     """

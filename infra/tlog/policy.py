@@ -35,7 +35,7 @@ class NoPolicy(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class PolicyWitness:
-    """A cosigner under a name of the policy's own, and its address if that is known."""
+    """A cosigner: the name that the policy gives it, and its address if known."""
 
     word: str
     verifier: Verifier
