@@ -12,6 +12,7 @@ from infra.deciding.pseudonyms import Pseudonyms, SaltSource
 from infra.deciding.states import LogEnd, States, partnership_of
 from infra.running.cache import evict
 from infra.store.records import Head, History
+from infra.tlog.codec import UnreadableEvent
 from projections.breaches import Judged
 
 T = TypeVar("T")
@@ -65,7 +66,9 @@ class Loader:
         for name in partnerships:
             known = self._known[name]
             ends[name] = LogEnd(known.size, known.size, known.recorded_at)
-        return States(self._loaded(dict.fromkeys([*partnerships, *streams])), ends)
+        unreadable: dict[str, UnreadableEvent] = {}
+        loaded = self._loaded(dict.fromkeys([*partnerships, *streams]), unreadable)
+        return States(loaded, ends, unreadable)
 
     def _check(self, name: str, head: Head | None) -> None:
         """Evict a partnership from the cache if another writer appended to it."""
@@ -74,7 +77,9 @@ class Loader:
             known = _Known(head.size, head.recorded_at) if head else _Known()
         self._known[name] = known
 
-    def _loaded(self, streams: Iterable[str]) -> dict[str, tuple[int, State]]:
+    def _loaded(
+        self, streams: Iterable[str], unreadable: dict[str, UnreadableEvent]
+    ) -> dict[str, tuple[int, State]]:
         states: dict[str, tuple[int, State]] = {}
         missing = []
         for stream in streams:
@@ -85,7 +90,7 @@ class Loader:
                 missing.append(stream)
         # A partnership without events has no streams to read.
         stored = [each for each in missing if self._known[partnership_of(each)].size]
-        found = self._history.streams(stored) if stored else {}
+        found = self._stored(stored, unreadable) if stored else {}
         for stream in missing:
             version, state = 0, aggregates.initial(stream)
             for recorded in found.get(stream, ()):
@@ -93,6 +98,22 @@ class Loader:
                 version = recorded.version
             states[stream] = version, state
         return states
+
+    def _stored(
+        self, streams: list[str], unreadable: dict[str, UnreadableEvent]
+    ) -> dict[str, list[Recorded]]:
+        try:
+            return self._history.streams(streams)
+        except UnreadableEvent as error:
+            if len(streams) == 1:
+                unreadable[streams[0]] = error
+                return {}
+        # One stream that cannot be read must not stop what is decided on the others.
+        return {
+            name: events
+            for each in streams
+            for name, events in self._stored([each], unreadable).items()
+        }
 
     def people(self, states: States) -> dict[str, Pseudonyms]:
         """Return the people known in each partnership of these states."""
@@ -103,7 +124,7 @@ class Loader:
         cached = self._people.get(name, known)
         if cached is not None:
             return cached
-        if not known.size:
+        if not known.size or name in states.unreadable:
             return Pseudonyms(name, self._salts)
         return Pseudonyms.of(self._history, name, self._salts, states.erased(name))
 
@@ -143,6 +164,7 @@ class Loader:
             self._judged.put(name, self._known[name], rows)
         # Another writer appended events in between.
         self.forget(interleaved)
+        self.forget(map(partnership_of, states.unreadable))
         for cache in (self._streams, self._people, self._judged):
             cache.evict()
         evict(self._known)

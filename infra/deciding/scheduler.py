@@ -1,5 +1,6 @@
 """The thread that records deadlines as they pass."""
 
+import logging
 from functools import partial
 
 from domain.values import instant
@@ -8,7 +9,11 @@ from infra.deciding.group_commit import GroupCommit
 from infra.deciding.service import Service
 from infra.running.periodic_task import PeriodicTask
 from infra.store.records import History, Views
+from infra.tlog.codec import UnreadableEvent
 from projections import DEADLINES
+from projections.fold import FoldFailed
+
+log = logging.getLogger(__name__)
 
 
 class Scheduler(PeriodicTask):
@@ -43,7 +48,12 @@ class Scheduler(PeriodicTask):
             return 0
         due = [*self._views.due(DEADLINES.name, instant(now)), *self._history.overdue(now)]
         # One partnership at a time, so that senders get their turns after a long stop.
-        return sum(
-            self._writer.call(partial(self._service.pass_time, name)).result()
-            for name in dict.fromkeys(due)
-        )
+        return sum(map(self._pass_time, dict.fromkeys(due)))
+
+    def _pass_time(self, name: str) -> int:
+        try:
+            return self._writer.call(partial(self._service.pass_time, name)).result()
+        except (FoldFailed, UnreadableEvent) as failed:
+            # The deadlines of the other partnerships pass all the same.
+            log.warning("The deadlines of %s cannot be recorded: %s", name, failed)
+            return 0

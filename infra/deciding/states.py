@@ -1,8 +1,9 @@
 """The states that a batch decides on; they run ahead of the store until the batch is appended."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import NamedTuple
 
 from domain import aggregates
@@ -10,6 +11,7 @@ from domain.aggregates import State
 from domain.kernel import Act, Event
 from domain.partnership import Partnership
 from domain.people import PersonErased
+from infra.tlog.codec import UnreadableEvent
 
 
 def partnership_of(stream: str) -> str:
@@ -36,29 +38,47 @@ class Mark(NamedTuple):
 
 
 class States:
-    """The states of the streams that a batch changes, and the ends of their partnerships' logs."""
+    """The states of the streams that a batch changes, and the ends of their partnerships' logs.
 
-    def __init__(self, streams: dict[str, tuple[int, State]], ends: dict[str, LogEnd]) -> None:
+    A stream with an event that cannot be read has an error instead of a state.
+    """
+
+    def __init__(
+        self,
+        streams: dict[str, tuple[int, State]],
+        ends: dict[str, LogEnd],
+        unreadable: Mapping[str, UnreadableEvent] = MappingProxyType({}),
+    ) -> None:
         self.streams = streams
         self.ends = ends
+        self.unreadable = unreadable
 
     def state(self, stream: str) -> State:
-        """Return the state of a stream."""
+        """Return the state of a stream. Raises `UnreadableEvent`."""
+        self._check(stream)
         return self.streams[stream][1]
+
+    def _check(self, stream: str) -> None:
+        if stream in self.unreadable:
+            raise self.unreadable[stream]
 
     def version(self, stream: str) -> int:
         """Return the version of a stream: the number of its events."""
         return self.streams[stream][0]
 
     def partnership(self, name: str) -> Partnership:
-        """Return the state of a partnership's own stream."""
+        """Return the state of a partnership's own stream. Raises `UnreadableEvent`."""
+        self._check(name)
         state = self.streams[name][1]
         if not isinstance(state, Partnership):
             raise TypeError(name)
         return state
 
     def erased(self, name: str) -> list[str]:
-        """Return the commitments to people whose erasure a partnership has on record."""
+        """Return the commitments to people whose erasure a partnership has on record.
+
+        Raises `UnreadableEvent`.
+        """
         declarations = self.partnership(name).context.declarations
         return [each.person for each in declarations.of(PersonErased)]
 

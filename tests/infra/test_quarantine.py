@@ -5,19 +5,25 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import timedelta
+from decimal import Decimal
 from time import sleep
 
 import psycopg
 import pytest
 from starlette.testclient import TestClient
 
-from domain.exploration import CandidateSource, IdentifyCandidate
+from domain.execution import RecordLesson
+from domain.reported_figure import Figure, ReportMetric
+from domain.values import instant
 from infra.answers.alerts import ALERTS_QUESTION
 from infra.answers.kpis import KPIS as KPIS_QUESTION
 from infra.answers.logs import AsOf
 from infra.answers.partnerships import PARTNERSHIPS
 from infra.answers.verify import check
 from infra.bootstrap import Accord, bootstrap, init
+from infra.deciding import recording
+from infra.deciding.group_commit import GroupCommit
+from infra.deciding.scheduler import Scheduler
 from infra.http.app import create_app
 from infra.projecting import rebuild as rebuilding
 from infra.projecting import runner as running
@@ -236,8 +242,7 @@ def test_the_same_release_tries_after_a_pause_and_not_at_every_event(settings: S
         accord.catch_up()
         tried = poison.tried
         for number in range(5):
-            event = message(f"more-{number}", EXAMPLE, subject=ID, at="2027-01-01")
-            accord.service.handle([event])
+            assert accord.service.handle([lesson(number)])[0].status == "accepted"
             accord.catch_up()
         assert poison.tried == tried
         assert record(accord).newest == accord.history.heads([ID])[ID].size - 1
@@ -260,9 +265,10 @@ def test_the_same_release_tries_after_a_pause_and_not_at_every_event(settings: S
         assert stored(accord, ID) == replayed(accord, ID)
 
 
-EXAMPLE = IdentifyCandidate(
-    candidate="late", name="Late", found_through=CandidateSource.DIRECTORY, staff=1
-)
+def lesson(number: int = 0, subject: str = ID) -> bytes:
+    """A fact that no view but the timeline has, which the partnership is in a stage for."""
+    command = RecordLesson(lesson=f"lesson-{number}", text="Tell the operator.")
+    return message(f"lesson-{number}-{subject}", command, subject=subject, at="2026-10-09")
 
 
 def test_a_rebuild_leaves_it_aside_and_then_tries_it_again(settings: Settings) -> None:
@@ -368,7 +374,7 @@ def test_damaged_rows_are_folded_anew_when_an_event_touches_them(
         accord.catch_up()
     tamper(settings, f"UPDATE views.rows SET body = '\\xff00' WHERE partnership = '{ID}'")
     with opened(settings) as accord:
-        accord.service.handle([message("more", EXAMPLE, subject=ID, at="2027-01-01")])
+        accord.service.handle([report("7")])
         accord.catch_up()
 
         assert accord.views.quarantined() == {}
@@ -397,3 +403,107 @@ def test_a_process_that_folds_no_views_leaves_out_a_damaged_partnership_and_repo
             # A projector folds it anew at its next sweep.
             assert accord.runner.retry() == 1
             assert PARTNERSHIPS.reply(other).quarantined == ()
+
+
+# --- commands ------------------------------------------------------------------------------------
+
+
+def report(value: str) -> bytes:
+    figure = Figure(unit="count", value=Decimal(value))
+    command = ReportMetric(
+        metric="registrations", period="2026-09", tool="crm", segment="northbridge", figure=figure
+    )
+    return message(f"report-{value}", command, subject=ID, at="2026-10-09")
+
+
+def test_a_command_that_needs_the_failed_event_is_refused_until_that_is_folded(
+    settings: Settings,
+) -> None:
+    with poisoned(ALERTS, ID, EVENT), opened(settings) as accord:
+        play_all(accord)
+        accord.catch_up()
+    with poisoned(ALERTS, ID, EVENT), opened(settings) as accord:
+        size = accord.history.size()
+        refused, accepted = accord.service.handle([report("7"), lesson()])
+        assert (refused.status, refused.rule) == ("refused", "partnership-quarantined")
+        assert refused.retryable
+        assert refused.detail
+        assert f"alerts cannot fold {ID}#{EVENT}" in refused.detail
+        # It does not need the alerts.
+        assert accepted.status == "accepted"
+        recorded = [each.source_id for each in accord.history.after(size - 1, 100)]
+        assert f"lesson-0-{ID}" in recorded
+        assert "report-7" not in recorded
+
+    with release("corrected"), opened(settings) as accord:
+        assert accord.service.handle([report("7")])[0].status == "accepted"
+        accord.catch_up()
+        assert stored(accord, ID) == replayed(accord, ID)
+
+
+def test_a_fault_of_the_rules_leaves_no_half_of_an_input(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with opened(settings) as accord:
+        play_all(accord)
+        size = accord.history.size()
+        with monkeypatch.context() as patch:
+            patch.setattr(recording, "judge", lambda *_: 1 / 0)
+            (refused,) = accord.service.handle([report("7")])
+        assert refused.rule == "partnership-quarantined"
+        assert all(each.source_id != "report-7" for each in accord.history.after(size - 1, 100))
+
+        # The states in memory are those of the store, too.
+        (accepted,) = accord.service.handle([report("8")])
+        assert accepted.status == "accepted"
+        accord.catch_up()
+        assert not any(each.difference for each in check(accord))
+
+
+def test_an_event_that_cannot_be_read_stops_only_the_commands_that_need_it(
+    settings: Settings,
+) -> None:
+    with opened(settings) as accord:
+        play_all(accord)
+        own = f"partnership = '{ID}' AND stream = '{ID}' AND version = 9"
+        tamper(settings, f"UPDATE history.events SET body = {JUNK} WHERE {own}")
+    with opened(settings) as accord:
+        outcomes = accord.service.handle(
+            [
+                lesson(subject="aurora-series"),
+                lesson(subject=ID),
+                lesson(subject="spring-spain"),
+            ]
+        )
+        assert outcomes[1].rule == "partnership-quarantined"
+        # They name a party that is none of theirs, which their events show.
+        assert {outcomes[0].rule, outcomes[2].rule} == {"unknown-party"}
+
+
+def test_the_deadlines_of_the_others_pass(settings: Settings) -> None:
+    clock = Told()
+    clock.now += timedelta(days=3650)
+    with opened(settings, clock) as accord:
+        play_all(accord)
+        accord.catch_up()
+        due = accord.views.due("deadlines", instant(clock.now))
+        assert due.index(ID) < len(due) - 1
+        own = f"partnership = '{ID}' AND stream = '{ID}' AND version = 9"
+        tamper(settings, f"UPDATE history.events SET body = {JUNK} WHERE {own}")
+    with opened(settings, clock) as accord:
+        writer = GroupCommit(accord.service)
+        writer.start()
+        sizes = {name: head.size for name, head in accord.history.heads(due).items()}
+        assert Scheduler(accord.views, accord.service, writer, clock).check() > 0
+        writer.stop()
+        after = {name: head.size for name, head in accord.history.heads(due).items()}
+        assert [name for name in due if after[name] == sizes[name]] == [ID]
+
+
+def test_damaged_rows_are_no_reason_to_refuse(settings: Settings) -> None:
+    with opened(settings) as accord:
+        play_all(accord)
+        accord.catch_up()
+        tamper(settings, f"UPDATE views.rows SET body = '\\xff00' WHERE partnership = '{ID}'")
+    with opened(settings) as accord:
+        assert accord.service.handle([report("7")])[0].status == "accepted"
