@@ -105,8 +105,9 @@ class Workers:
         return found
 
     def quarantined(self) -> list[str]:
-        """Return the partnerships whose events cannot be folded, by name."""
-        return list(self._views.quarantined())
+        """Return the partnerships whose events cannot be folded or judged, by name."""
+        blocked = self._scheduler.blocked if self._scheduler else ()
+        return sorted({*self._views.quarantined(), *blocked})
 
     def _unwritable(self) -> list[str]:
         try:

@@ -36,6 +36,8 @@ class Scheduler(PeriodicTask):
         self._service = service
         self._writer = writer
         self._clock = clock
+        self.blocked: set[str] = set()
+        """Partnerships whose deadlines cannot be recorded, because their rules cannot be judged."""
 
     def check(self) -> int:
         """Record every deadline that has passed by now; return how many events that made.
@@ -52,8 +54,12 @@ class Scheduler(PeriodicTask):
 
     def _pass_time(self, name: str) -> int:
         try:
-            return self._writer.call(partial(self._service.pass_time, name)).result()
+            recorded = self._writer.call(partial(self._service.pass_time, name)).result()
         except (FoldFailed, UnreadableEvent) as failed:
             # The deadlines of the other partnerships pass all the same.
-            log.warning("The deadlines of %s cannot be recorded: %s", name, failed)
+            if name not in self.blocked:
+                log.error("The deadlines of %s cannot be recorded: %s", name, failed)  # noqa: TRY400 - this says all
+            self.blocked.add(name)
             return 0
+        self.blocked.discard(name)
+        return recorded

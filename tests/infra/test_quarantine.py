@@ -12,8 +12,13 @@ import psycopg
 import pytest
 from starlette.testclient import TestClient
 
+from domain.agreement import ProposeTerms
+from domain.examples import Step
 from domain.execution import RecordLesson
-from domain.reported_figure import Figure, ReportMetric
+from domain.partnership import PassTime
+from domain.renewal import ProposeRenewal
+from domain.reported_figure import ReportedFigure, ReportMetric
+from domain.terms import Hybrid
 from domain.values import instant
 from infra.answers.alerts import ALERTS_QUESTION
 from infra.answers.kpis import KPIS as KPIS_QUESTION
@@ -37,9 +42,10 @@ from projections.fold import FoldFailed
 from projections.visibility import Viewer
 from tests.feeds import FEEDS, play
 from tests.infra.answers.helpers import printed
-from tests.infra.messages import message
+from tests.infra.messages import from_steps, message
 from tests.infra.poison import poisoned, release
 from tests.infra.told import Told
+from tests.life import LIFE, usd
 
 ID = "growthos-consulting"
 EVENT = 129
@@ -409,7 +415,7 @@ def test_a_process_that_folds_no_views_leaves_out_a_damaged_partnership_and_repo
 
 
 def report(value: str) -> bytes:
-    figure = Figure(unit="count", value=Decimal(value))
+    figure = ReportedFigure(unit="count", value=Decimal(value))
     command = ReportMetric(
         metric="registrations", period="2026-09", tool="crm", segment="northbridge", figure=figure
     )
@@ -494,7 +500,9 @@ def test_the_deadlines_of_the_others_pass(settings: Settings) -> None:
         writer = GroupCommit(accord.service)
         writer.start()
         sizes = {name: head.size for name, head in accord.history.heads(due).items()}
-        assert Scheduler(accord.views, accord.service, writer, clock).check() > 0
+        scheduler = Scheduler(accord.history, accord.views, accord.service, writer, clock)
+        assert scheduler.check() > 0
+        assert scheduler.blocked == {ID}
         writer.stop()
         after = {name: head.size for name, head in accord.history.heads(due).items()}
         assert [name for name in due if after[name] == sizes[name]] == [ID]
@@ -507,3 +515,66 @@ def test_damaged_rows_are_no_reason_to_refuse(settings: Settings) -> None:
         tamper(settings, f"UPDATE views.rows SET body = '\\xff00' WHERE partnership = '{ID}'")
     with opened(settings) as accord:
         assert accord.service.handle([report("7")])[0].status == "accepted"
+
+
+# --- the figure that stopped everybody -----------------------------------------------------------
+
+EXTREME = ReportMetric(
+    metric="lead_to_opportunity",
+    period="2026-09",
+    tool="crm",
+    figure=ReportedFigure(
+        unit="percent", numerator=Decimal(999999999999999), denominator=Decimal("0.000000001")
+    ),
+)
+
+
+def with_a_bonus_on_a_ratio(step: Step) -> Step:
+    """The same step; terms also have a bonus that depends on `lead_to_opportunity`."""
+    command = step.command
+    if not isinstance(command, ProposeTerms):
+        return step
+    bonus = Hybrid(
+        to="brightpath",
+        base=usd("10.00"),
+        every="P1M",
+        bonus=usd("5.00"),
+        bonus_metric="lead_to_opportunity",
+        bonus_threshold=1,
+    )
+    terms = command.terms.model_copy(update={"economics": [*command.terms.economics, bonus]})
+    return step._replace(command=command.model_copy(update={"terms": terms}))
+
+
+@pytest.mark.parametrize("ruled", [True, False], ids=["with agreed rules", "without"])
+def test_an_extreme_figure_under_a_bonus_on_a_ratio_stops_nobody(
+    settings: Settings, *, ruled: bool
+) -> None:
+    extreme = "growthos-brightpath"
+    steps = LIFE[: [type(step.command) for step in LIFE].index(ProposeRenewal)]
+    lived = [
+        with_a_bonus_on_a_ratio(step)
+        for step in steps
+        if ruled or "Rule" not in type(step.command).__name__
+    ]
+    with opened(settings) as accord:
+        play_all(accord)
+        assert {each.status for each in accord.service.handle(from_steps(lived))} == {"accepted"}
+        accord.service.handle([message("extreme", EXTREME, at="2026-09-20")])
+        accord.service.handle([message("later", PassTime(), at="2026-12-20")])
+        accord.catch_up()
+        assert accord.service.handle([lesson()])[0].status == "accepted"
+        accord.catch_up()
+
+        stale = accord.views.quarantined()
+        assert stale.keys() <= {extreme}
+        names = [name for name in partnerships(accord.history) if name not in stale]
+        assert len(names) > 5
+        assert all(stored(accord, name) == replayed(accord, name) for name in names)
+        assert {each.id for each in PARTNERSHIPS.reply(accord).items} == {*names, *stale}
+        for checked in check(accord):
+            assert checked.difference is None
+            assert bool(checked.unfolded) == (checked.partnership in stale)
+        rebuilding.rebuild(accord.history, accord.views, PROJECTIONS)
+        accord.catch_up()
+        assert accord.views.quarantined().keys() == stale.keys()
