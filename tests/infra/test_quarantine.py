@@ -4,7 +4,7 @@ import sqlite3
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from time import sleep
 
@@ -27,6 +27,7 @@ from infra.answers.partnerships import PARTNERSHIPS
 from infra.answers.verify import check
 from infra.bootstrap import Accord, bootstrap, init
 from infra.deciding import recording
+from infra.deciding.clock import RecordingClock
 from infra.deciding.group_commit import GroupCommit
 from infra.deciding.scheduler import Scheduler
 from infra.http.app import create_app
@@ -488,7 +489,7 @@ def test_an_event_that_cannot_be_read_stops_only_the_commands_that_need_it(
 
 def test_the_deadlines_of_the_others_pass(settings: Settings) -> None:
     clock = Told()
-    clock.now += timedelta(days=3650)
+    clock.now = datetime(2027, 4, 1, tzinfo=UTC)
     with opened(settings, clock) as accord:
         play_all(accord)
         accord.catch_up()
@@ -500,7 +501,8 @@ def test_the_deadlines_of_the_others_pass(settings: Settings) -> None:
         writer = GroupCommit(accord.service)
         writer.start()
         sizes = {name: head.size for name, head in accord.history.heads(due).items()}
-        scheduler = Scheduler(accord.history, accord.views, accord.service, writer, clock)
+        recording_clock = RecordingClock(clock, accord.history, settings.clock)
+        scheduler = Scheduler(accord.history, accord.views, accord.service, writer, recording_clock)
         assert scheduler.check() > 0
         assert scheduler.blocked == {ID}
         writer.stop()
