@@ -267,6 +267,7 @@ def bootstrap(settings: Settings, clock: Clock = wall_clock) -> Iterator[Accord]
             operator=operator,
             root_at=lambda name, size: Log(history, trees, name).root(size),
             views=views,
+            refused=settings.refused,
             limits=WaitingLimits(
                 settings.waiting_days, settings.waiting_of_partnership, settings.waiting_of_source
             ),

@@ -62,6 +62,21 @@ class HttpLimits(BaseModel):
     """Events in one request."""
 
 
+class RefusalLimits(BaseModel):
+    """How many refused events are kept, until they are accepted or dismissed."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    of_source: int = Field(default=10_000, gt=0)
+    """The most refused events of one source."""
+
+    bytes_of_source: int = Field(default=64 * 2**20, gt=0)
+    """The most bytes of the refused events of one source."""
+
+    of_all: int = Field(default=100_000, gt=0)
+    """The most refused events of all sources."""
+
+
 class Settings(BaseModel):
     """Where the store is and, in production, the broker."""
 
@@ -95,6 +110,9 @@ class Settings(BaseModel):
 
     clock: ClockLimits = ClockLimits()
     """When the clock is not trusted."""
+
+    refused: RefusalLimits = RefusalLimits()
+    """How many refused events are kept."""
 
     http: HttpLimits = HttpLimits()
     """What one client can ask of the HTTP server."""

@@ -15,7 +15,7 @@ from typer.core import TyperGroup
 from domain.values import Slug
 from infra.answers.parameters import When, WrongParameter, read
 from infra.answers.question import Panel
-from infra.settings import OPERATOR, ClockLimits, HttpLimits, NoSuchStore, Settings
+from infra.settings import OPERATOR, ClockLimits, HttpLimits, NoSuchStore, RefusalLimits, Settings
 
 if TYPE_CHECKING:
     from infra.bootstrap import Accord
@@ -51,6 +51,9 @@ SINK = "ACCORD_SINK_"
 
 CLOCK = "ACCORD_CLOCK_"
 """The beginning of the variables that say when the clock is not trusted."""
+
+REFUSED_LIMITS = "ACCORD_REFUSED_"
+"""The beginning of the variables that limit how many refused events are kept."""
 
 HTTP = "ACCORD_HTTP_"
 """The beginning of the variables that limit what one client can ask of the HTTP server."""
@@ -276,6 +279,7 @@ def settings(store: str, kafka: str | None = None) -> Settings:
         },
         clock=_of_environment(ClockLimits, CLOCK),
         http=_of_environment(HttpLimits, HTTP),
+        refused=_of_environment(RefusalLimits, REFUSED_LIMITS),
         topics=os.environ.get(TOPICS) or Settings.model_fields["topics"].default,
         **{name: _number(key) for name, key in LIMITS.items() if os.environ.get(key)},
     )

@@ -2,16 +2,24 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal, assert_never
+from typing import Final, Literal, assert_never
 
 from domain.kernel import Awaited
 from domain.recorded import Recorded
 from infra.deciding.intake import Input, Unreadable
+from infra.deciding.refusals import RefusalQuota
 from infra.deciding.waiting import WaitingInputs
 from infra.store.records import CommandResult, Kept, Key, Refusal, Writes
 
 QUARANTINED = "partnership-quarantined"
 """The rule of an input that is not decided, because the events that this needs cannot be folded."""
+
+
+NOT_KEPT: Final = (
+    "This event is not kept for a retry, because too many refused events are kept already. Keep it "
+    "until it is corrected."
+)
+"""The end of the hint of a refused input that is not kept."""
 
 
 @dataclass(slots=True)
@@ -93,11 +101,15 @@ class Batch:
     """
 
     def __init__(
-        self, accepted: Mapping[Key, CommandResult], waiting: WaitingInputs | None = None
+        self,
+        accepted: Mapping[Key, CommandResult],
+        waiting: WaitingInputs | None = None,
+        quota: RefusalQuota | None = None,
     ) -> None:
         self.events: list[Recorded] = []
         self.kept: list[Kept] = []
         self.waiting = waiting or WaitingInputs()
+        self._quota = quota or RefusalQuota()
         self._accepted = dict(accepted)
         self._results: dict[Key, CommandResult] = {}
         self._refusals: dict[Key, Refusal] = {}
@@ -153,12 +165,20 @@ class Batch:
             each.outcome.waiting_for = awaits
 
     def refuse(self, refusal: Refusal) -> None:
-        """Answer that an input was refused, and keep the refusal, so that it can be retried."""
+        """Answer that an input was refused, and keep the refusal, so that it can be retried.
+
+        It is not kept if its source has too many. That of an input that had waited always is,
+        because its sender still has to learn of it.
+        """
         key = refusal.source, refusal.source_id
         # The sender of an input of this batch gets its refusal as the answer.
         unsent = self.waiting.remove(key) and key not in self._pending
-        self._refusals[key] = replace(refusal, unsent=unsent)
-        why = refusal.rule, refusal.detail, refusal.hint, refusal.pointer
+        hint = refusal.hint
+        if key in self._refusals or unsent or self._quota.admits(refusal):
+            self._refusals[key] = replace(refusal, unsent=unsent)
+        else:
+            hint = f"{hint} {NOT_KEPT}"
+        why = refusal.rule, refusal.detail, hint, refusal.pointer
         self._answer(key, Outcome("refused", *key, refusal.subject or "", None, 0, *why), None)
 
     def _answer(self, key: Key, outcome: Outcome, start: int | None) -> None:

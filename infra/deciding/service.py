@@ -19,9 +19,10 @@ from infra.deciding.loading import Loader
 from infra.deciding.logs import Logs, RootAt
 from infra.deciding.pseudonyms import SaltSource
 from infra.deciding.recording import Recorder
+from infra.deciding.refusals import RefusalQuota
 from infra.deciding.states import States
 from infra.deciding.waiting import DEFAULT_LIMITS, WaitingInputs, WaitingLimits
-from infra.settings import OPERATOR
+from infra.settings import OPERATOR, RefusalLimits
 from infra.store.records import (
     CommandResult,
     Conflict,
@@ -56,12 +57,14 @@ class Service:
         root_at: RootAt | None = None,
         views: Views | None = None,
         limits: WaitingLimits = DEFAULT_LIMITS,
+        refused: RefusalLimits = RefusalLimits(),  # noqa: B008 - frozen
     ) -> None:
         self._history = history
         self._clock = clock
         self._simulated = simulated
         self._operator = operator
         self._limits = limits
+        self._refused = refused
         self._loader = Loader(history, salts)
         self._logs = Logs(history, views, root_at)
         self._anew: Callable[[], Service] = partial(
@@ -191,7 +194,9 @@ class Service:
     ) -> Decider:
         people, judged = self._loader.people(states), self._loader.judged(states)
         batch = Batch(
-            accepted or {}, WaitingInputs(waiting, self._history.waiting_of, self._limits)
+            accepted or {},
+            WaitingInputs(waiting, self._history.waiting_of, self._limits),
+            RefusalQuota(self._history.refused_of, self._refused),
         )
         recorder = Recorder(self._logs, batch, states, people, judged)
         context = DecisionContext(self._clock(), self._operator, self._simulated, own, nonces)

@@ -198,6 +198,15 @@ class PostgresStore(EventLog):
         )
         return [_waiting(row) for row in found]
 
+    def refused_of(self, source: str | None) -> tuple[int, int]:
+        only = "" if source is None else "AND source = %s"
+        found = self.datastore.one(
+            f"""SELECT count(*), coalesce(sum(octet_length(raw)), 0) FROM history.refusals
+            WHERE state = 'open' {only}""",  # noqa: S608 - one of two texts above
+            *([] if source is None else [source]),
+        )
+        return (int(found[0]), int(found[1])) if found else (0, 0)
+
     def waiting_of(self, source: str) -> int:
         found = self.datastore.one("SELECT count(*) FROM history.waiting WHERE source = %s", source)
         return int(found[0]) if found else 0

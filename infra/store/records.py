@@ -546,6 +546,9 @@ class History(Protocol):
     ) -> list[Waiting]:
         """Return waiting inputs whose number is beyond `after`, of one partnership or of all."""
 
+    def refused_of(self, source: str | None) -> tuple[int, int]:
+        """Return how many open refusals a source has, or all (None), and their inputs' bytes."""
+
     def waiting_of(self, source: str) -> int:
         """Return how many inputs of a source wait."""
 

@@ -174,6 +174,15 @@ class SqliteStore(EventLog):
         )
         return [_waiting(row) for row in found]
 
+    def refused_of(self, source: str | None) -> tuple[int, int]:
+        only = "" if source is None else "AND source = ?"
+        found = self.datastore.one(
+            f"""SELECT count(*), coalesce(sum(length(raw)), 0) FROM refusals
+            WHERE state = 'open' {only}""",  # noqa: S608 - one of two texts above
+            *([] if source is None else [source]),
+        )
+        return (int(found[0]), int(found[1])) if found else (0, 0)
+
     def waiting_of(self, source: str) -> int:
         found = self.datastore.one("SELECT count(*) FROM waiting WHERE source = ?", source)
         return int(found[0]) if found else 0
