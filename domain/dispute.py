@@ -254,7 +254,7 @@ def check_resolution(proposed: Any, state: Dispute) -> None:  # noqa: ANN401 - m
             raise Refused(
                 "award-exceeds-dispute",
                 f"An award cannot exceed the disputed amount. The award is {award}; "
-                + (f"{disputed} is disputed." if disputed else "all of it is disputed."),
+                + (f"{disputed} is disputed." if disputed else "the whole amount is disputed."),
                 "Award an amount above zero, at most the disputed amount, in its currency.",
             )
 

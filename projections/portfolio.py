@@ -582,7 +582,8 @@ def load(attention: Sequence[Decimal | None], limits: Limits | None = None) -> L
 def shares(amounts: Mapping[str, Decimal]) -> dict[str, Decimal]:
     """Return each one's share in percent, to two digits, so that they add up to exactly 100.
 
-    What rounding down leaves goes to the largest remainders, of equal ones to the first name.
+    Shares are rounded down. The rest goes to the largest remainders; among equal ones the first
+    name comes first.
     There must be some amount, and none may be negative.
     """
     total = Fraction(sum(amounts.values()))

@@ -73,7 +73,7 @@ def _within(schema: Schema, named: Schema, path: str) -> Iterator[EventField]:
 
 
 def _resolved(schema: Schema, named: Schema) -> Schema:
-    """Return what a schema refers to; of a field that may be null, what it is otherwise."""
+    """Return the schema that a reference names; for a field that may be null, its other type."""
     match schema:
         case {"$ref": str(ref)}:
             return _resolved(named[ref.rpartition("/")[2]], named)

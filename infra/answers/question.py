@@ -188,7 +188,7 @@ class Question:
         return found.model_copy(update={"quarantined": stale}) if stale else found
 
     def lines(self, found: Any) -> Iterator[Block]:  # noqa: ANN401 - the answer
-        """Yield the answer as text for a terminal, after what is stale in it."""
+        """Yield the answer as text for a terminal; what is stale in it comes first."""
         if isinstance(found, Answer):
             for each in found.quarantined:
                 yield Line(_stale(each), "bold yellow")

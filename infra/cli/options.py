@@ -298,7 +298,7 @@ M = TypeVar("M", bound=BaseModel)
 
 
 def _of_environment(model: type[M], prefix: str) -> M:
-    """Return a group of settings, each from the variable of its name after a prefix."""
+    """Return a group of settings from the environment variables with this prefix."""
     variables = {name: f"{prefix}{name.upper()}" for name in model.model_fields}
     given = {name: os.environ[each] for name, each in variables.items() if os.environ.get(each)}
     try:

@@ -74,7 +74,7 @@ def _repeated(before: CommandResult) -> Outcome:
 
 
 def unsettled(message: Input | Unreadable) -> Outcome:
-    """Return the outcome of an input that lost every race and was not decided."""
+    """Return the outcome of an input that was not decided: other writers were always first."""
     source, source_id = message.identity
     return Outcome(
         "refused",

@@ -23,7 +23,7 @@ RootAt = Callable[[str, int], bytes | None]
 """Returns the root of a partnership's log at a size, if a tree of it was saved."""
 
 SHORT = 200
-"""Events that are replayed as fast as saved rows are read and loaded."""
+"""How many events can be replayed in the time that reading the saved rows takes."""
 
 _ATTEMPTS = 5
 """How often rows are read again because a runner saved them in between."""

@@ -50,7 +50,7 @@ class Topics:
         self.intake, self.projector = f"{prefix}-intake", f"{prefix}-projector"
 
     def transactional_id(self, role: str) -> str:
-        """Return the transactional id of all producers of a role that one leader has."""
+        """Return the transactional id that the producers of a role share; one leader uses it."""
         return f"{self.prefix}-{role}"
 
 

@@ -120,7 +120,7 @@ def moved(before: Quarantined, index: int) -> Quarantined:
 
 
 def is_moving(record: Quarantined) -> bool:
-    """Return whether a partnership is being folded again, and more of it is to come."""
+    """Return whether a partnership is being folded again and has events left to fold."""
     return record.release == _MOVING
 
 

@@ -32,7 +32,7 @@ def by_index(read: Callable[[int, int], list[T]], start: int, stop: int | None) 
 def by_name(
     read: Callable[[str, int], list[Named[T]]], after: str = "", limit: int | None = None
 ) -> Iterator[Named[T]]:
-    """Return at most `limit` of what `read` finds behind a name, a page at a time."""
+    """Return at most `limit` of what `read` finds after a name, a page at a time."""
     left = limit
     while left is None or left > 0:
         size = PAGE if left is None else min(PAGE, left)

@@ -241,7 +241,7 @@ Heads = dict[str, tuple[int, datetime]]
 
 
 def heads_of(c: sqlite3.Cursor, partnerships: Iterable[str]) -> Heads:
-    """Return the heads of those of these partnerships that have events."""
+    """Return the heads of these partnerships; one without events has none."""
     found = c.execute(
         """SELECT partnership, size, recorded_at FROM heads
         WHERE partnership IN (SELECT value FROM json_each(?))""",
