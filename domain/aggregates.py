@@ -22,6 +22,7 @@ from domain import (
     partnership as partnerships,
 )
 from domain.agreement import Agreed
+from domain.arithmetic import exact
 from domain.breach_actions import RuleBreached, RuleBreachWithdrawn
 from domain.deal import Deal, DealCommand
 from domain.dispute import Dispute, DisputeCommand
@@ -103,6 +104,7 @@ def initial(stream: str) -> State:
             return Partnership()
 
 
+@exact
 def decide(  # noqa: PLR0913, PLR0917 - a command, its state, and all that it can depend on
     command: Command,
     state: State,
@@ -163,6 +165,7 @@ def check_time(act: Act) -> None:
         )
 
 
+@exact
 def evolve(state: State, event: Event, act: Act) -> State:
     """Fold an event into a state. It never refuses an event."""
     match state:

@@ -13,7 +13,7 @@ from domain.execution import plan_deadline
 from domain.gates import Requirement, passing
 from domain.kernel import RUNNING, Act, Command, Event, Stage, Value, recorded_once
 from domain.settlement import LEAVING, FinalSettlementIssued
-from domain.terms import Assets, check_parties
+from domain.terms import Assets, check_end, check_parties
 from domain.values import Day, Ref, Slug, Text
 
 IN_RENEWAL = frozenset({Stage.RENEWAL})
@@ -56,19 +56,24 @@ class PartnershipRenewed(
     """The identifier of the proposal."""
     duration: Span
     """The length of the new term, counted from the end of the present one."""
-    ends_on: date
+    ends_on: Day
     """The first day after the new term."""
     notice: Duration
     """The notice, as agreed before."""
 
     @classmethod
     def complete(cls, proposed: Any, context: PartnershipContext, act: Act) -> Mapping[str, object]:  # noqa: ANN401, ARG003 - made
-        """Return the new end of the term, counted from the present one (C11)."""
+        """Return the new end of the term, counted from the present one (C11).
+
+        Raises `Refused` if it is beyond the last year of days.
+        """
         latest, ends = context.latest_terms, context.term_ends_on
         if latest is None or ends is None:
             msg = "a partnership in renewal has terms"
             raise AssertionError(msg)
-        return {"ends_on": add(ends, proposed.duration), "notice": latest.terms.notice}
+        ends_on = add(ends, proposed.duration)
+        check_end(ends_on)
+        return {"ends_on": ends_on, "notice": latest.terms.notice}
 
 
 ProposeRenewal = PartnershipRenewed.proposes

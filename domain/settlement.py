@@ -11,6 +11,7 @@ from datetime import date
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import NamedTuple, assert_never
 
+from domain.arithmetic import exact
 from domain.calendar import Month, Period, bounds, midnight
 from domain.context import PartnershipContext
 from domain.declarations import Declaration
@@ -52,11 +53,13 @@ ROUNDING = (
 # --- rounding ----------------------------------------------------------------------------------
 
 
+@exact
 def rounded(amount: Decimal, currency: str) -> Decimal:
     """Round an exact amount to the minor unit of its currency, half to even."""
     return amount.quantize(Decimal(1).scaleb(-MINOR_UNITS[currency]), ROUND_HALF_EVEN)
 
 
+@exact
 def split(amount: Decimal, shares: Mapping[str, Decimal], currency: str) -> dict[str, Decimal]:
     """Return each party's part of an amount, by shares that add up to 100.
 
@@ -339,6 +342,7 @@ def _check_order(period: str, currency: str, state: Settlement) -> None:
             )
 
 
+@exact
 def balance(
     currency: str, open_: Iterable[Accrued], ledger: Ledger, parties: tuple[str, ...]
 ) -> Balance:

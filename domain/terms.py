@@ -8,11 +8,13 @@ from typing import Annotated, Literal, assert_never
 
 from pydantic import Field
 
+from domain.arithmetic import exact
 from domain.attribution import AttributionPolicy, PolicyKind
 from domain.calendar import Duration, Span, add, in_words, subtract
 from domain.kernel import Refused, Value
 from domain.metric_catalogue import known
 from domain.rules import Window
+from domain.times import LAST_YEAR
 from domain.values import (
     Count,
     Currency,
@@ -87,6 +89,7 @@ class RevenueShare(Value):
     window: Literal["month", "quarter", "year"] = "year"
     """The window over which payments are added up for tiers and the cap."""
 
+    @exact
     def earned(self, total: Decimal) -> Decimal:
         """Return what a total of payments in a window earns, before rounding."""
         limits = [Decimal(0), *(each.above for each in self.tiers)]
@@ -387,12 +390,23 @@ def check(terms: Terms, parties: tuple[str, ...]) -> None:
         _check_item(item, parties)
     if terms.attribution is not None:
         _check_attribution(terms.attribution, parties)
+    check_end(terms.ends_on())
     if terms.last_notice_day() < terms.starts_on:
         raise Refused(
             "notice-exceeds-duration",
             "The notice cannot be longer than the term. The notice is "
             f"{in_words(terms.notice)}, the term {in_words(terms.duration)}.",
             "Propose a longer duration or a shorter notice.",
+        )
+
+
+def check_end(ends_on: date) -> None:
+    """Raise `Refused` if a term ends after the last year of days."""
+    if ends_on.year > LAST_YEAR:
+        raise Refused(
+            "term-too-long",
+            f"A term must end by the year {LAST_YEAR}. This one would end on {ends_on}.",
+            "Propose a shorter duration.",
         )
 
 

@@ -11,7 +11,7 @@ from pydantic import PlainSerializer
 
 from domain.exploration import Dimension
 from domain.kernel import Stage
-from domain.values import Number, plain
+from domain.values import Exact, plain
 from projections import figures
 from projections.portfolio import Member
 from projections.ranking import SCORED, overlap_percent, score_of
@@ -116,7 +116,7 @@ class PartnerFigure:
 
     id: str
     """The partnership."""
-    value: Number
+    value: Exact
     """The value, as a decimal string."""
 
 

@@ -14,6 +14,7 @@ from typing import Annotated, Any
 from pydantic import Field, TypeAdapter
 
 from domain import reported_figure
+from domain.arithmetic import exact
 from domain.calendar import (
     bounds,
     following,
@@ -186,6 +187,7 @@ class Read(dict[str, Any]):
         self.wholes: dict[tuple[str, str, str, str], Figure | None] = {}
 
 
+@exact
 def ratio(
     metric: Metric, numerator: Decimal, denominator: Decimal, unit: str, source: str
 ) -> Figure:
@@ -274,6 +276,7 @@ def _as_figure(
     return Figure(reported.value, unit, tool, note=note, reports=reports)
 
 
+@exact
 def _together(metric: Metric, parts: list[Figure], unit: str) -> Figure | None:
     """Combine the figures of the parts of a period, or of all time, by the metric's rule."""
     if not parts:
@@ -293,6 +296,7 @@ def _together(metric: Metric, parts: list[Figure], unit: str) -> Figure | None:
     return replace(ratio(metric, numerator, denominator, unit, source), reports=reports)
 
 
+@exact
 def _sum(row: PeriodRow, name: str, segment: str | None, unit: str) -> Decimal | None:
     """Return a counted sum of a month, of all segments if none is named, or None."""
     found = [
@@ -422,10 +426,12 @@ def _changed(
     return FigureChange(against.difference, against.factor, since=earlier, percent=percent)
 
 
+@exact
 def _against(value: Decimal, other: Decimal) -> Against:
     return Against(value - other, (value / other).quantize(_DIGITS, ROUND_HALF_EVEN))
 
 
+@exact
 def _compared(rows: Rows, line: FigureLine, other: Figure | None) -> FigureLine:
     if line.value is None:
         return line
@@ -441,6 +447,7 @@ def _target(value: Decimal, agreed: AgreedMinimum) -> Target:
     return Target(minimum, agreed.terms_version, attained, max(Decimal(0), minimum - value))
 
 
+@exact
 def _percent(part: Decimal, whole: Decimal) -> Decimal:
     return (part * 100 / whole).quantize(_CENT, ROUND_HALF_EVEN)
 

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from pydantic import ConfigDict, TypeAdapter
 
+from domain.arithmetic import exact
 from domain.kernel import Event
 from domain.recorded import Recorded
 
@@ -129,6 +130,7 @@ class FoldFailed(Exception):
         self.index = recorded.index
 
 
+@exact
 def fold_all(dispatch: Dispatch, folded: Sequence[Folded], events: Iterable[Recorded]) -> None:
     """Fold events of one partnership, in order, with each projection of `dispatch`.
 

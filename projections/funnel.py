@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 
+from domain.arithmetic import exact
 from domain.metric_catalogue import CATALOGUE
 from domain.proportions import UNIFORM, in_percent, rounded
 from domain.reported_figure import OTHER_CHANNELS
@@ -113,6 +114,7 @@ def _nothing_hidden(_: str, __: Figure) -> None:
     return None
 
 
+@exact
 def report(rows: Rows, period: str | None = None, hidden: Hidden = _nothing_hidden) -> Funnel:
     """Return the funnel of a period, or of the whole history (C19)."""
     return _Funnel(rows, [period] if period else _years(rows), hidden).report(period)

@@ -15,6 +15,7 @@ from pydantic import BeforeValidator, PlainSerializer
 
 from domain.aggregates import event_types
 from domain.agreement import CommercialTermsAgreed
+from domain.arithmetic import exact
 from domain.calendar import bounds, month_of
 from domain.charter import Objective
 from domain.formation import CharterAgreed
@@ -192,6 +193,7 @@ def apply(rows: Rows, recorded: Recorded) -> Change:
     return NOTHING
 
 
+@exact
 def period_with(row: PeriodRow, recorded: Recorded) -> PeriodRow:
     """Return a period's row after an event that counts or reports a figure."""
     event = recorded.event

@@ -12,13 +12,14 @@ from enum import StrEnum
 from fractions import Fraction
 from typing import Any, Self
 
+from domain.arithmetic import exact
 from domain.calendar import bounds
 from domain.exploration import IdealPartnerProfileDefined
 from domain.kernel import IN_FORCE, Stage
 from domain.metric_catalogue import CATALOGUE, Adds
 from domain.standing_alerts import AlertKind
 from domain.terms import EconomicsKind, Payment, payment
-from domain.values import MINOR_UNITS, Number, plain
+from domain.values import MINOR_UNITS, Exact, plain
 from projections import figures
 from projections.alerts import ALERTS, START, STATE, Alert
 from projections.figures import ObjectiveProgress
@@ -158,7 +159,7 @@ class Revenue:
 
     metric: str
     """The name of a metric of the catalogue."""
-    amount: Number
+    amount: Exact
     """The amount, as a decimal string."""
     currency: str
     """The currency, as a code of ISO 4217."""
@@ -174,17 +175,17 @@ class RatedObjective:
     """The name of a metric of the catalogue."""
     unit: str
     """The unit: a currency, `percent`, `count` or another one of the catalogue."""
-    target: Number
+    target: Exact
     """The value to reach by the deadline."""
-    actual: Number | None
+    actual: Exact | None
     """Null if nobody reported a figure, or if the viewer is not shown it."""
     deadline: date
     """The last day for reaching the target."""
     outcome: ObjectiveOutcome
     """Whether the objective was reached."""
-    attained_percent: Number | None = None
+    attained_percent: Exact | None = None
     """The share of the target that is reached, of an open objective that adds up over time."""
-    elapsed_percent: Number | None = None
+    elapsed_percent: Exact | None = None
     """The share of its time that has passed."""
 
     @property
@@ -222,15 +223,15 @@ class PartnershipLine:
     """Whether it needs attention: from execution until it ends."""
     joined: date | None
     """The day of the kickoff."""
-    leads: Number | None
+    leads: Exact | None
     """The leads of the period."""
-    conversions: Number | None
+    conversions: Exact | None
     """Deals won."""
     revenue: tuple[Revenue, ...]
     """The revenue of the period."""
     average_contract_value: tuple[Revenue, ...]
     """The average annual contract value of the deals that were won."""
-    margin: Number | None
+    margin: Exact | None
     """The profit margin, in percent."""
     objectives: tuple[RatedObjective, ...]
     """The objectives, each with its figure so far."""
@@ -238,7 +239,7 @@ class PartnershipLine:
     """The worst outcome of its objectives; null without any."""
     behind: tuple[str, ...]
     """Why an active partnership is behind; empty if it is on track."""
-    attention: Number | None
+    attention: Exact | None
     """The percent of a person's time that the party of the portfolio committed."""
     economics: tuple[EconomicsKind, ...]
     """The kinds of economics in force."""
@@ -258,6 +259,7 @@ class PartnershipLine:
     """The texts of its open alerts, and the last lesson."""
 
 
+@exact
 def line(member: Member, moment: datetime) -> PartnershipLine:
     """Return a partnership as a line of the sheet, as of a moment."""
     stage = member.overview.stage
@@ -454,15 +456,15 @@ class Load:
     """The manageable number of active partnerships is from `fewest` to `most`."""
     level: Level
     """Whether the load is below, within or above the limits."""
-    people_committed: Number
+    people_committed: Exact
     """The people that the partnerships need, in full-time posts."""
     without_commitment: int
     """Active partnerships for which no time was committed."""
-    people_usual_from: Number
+    people_usual_from: Exact
     """From how many people the load is usual."""
-    people_usual_to: Number
+    people_usual_to: Exact
     """This many partnerships usually need `people_usual_from` to `people_usual_to` people."""
-    capacity: Number | None
+    capacity: Exact | None
     """The people that the program has; null without a program."""
     over_capacity: bool
     """Whether the partnerships need more people than there are."""
@@ -474,9 +476,9 @@ class Share:
 
     id: str
     """The partnership."""
-    amount: Number
+    amount: Exact
     """The amount, as a decimal string."""
-    percent: Number
+    percent: Exact
     """The share, in percent."""
 
 
@@ -488,13 +490,13 @@ class Dependency:
     """The name of a metric of the catalogue."""
     currency: str
     """The currency, as a code of ISO 4217."""
-    total: Number
+    total: Exact
     """The revenue of all partnerships."""
     shares: tuple[Share, ...]
     """The largest first. They add up to exactly 100 %."""
-    herfindahl: Number
+    herfindahl: Exact
     """The Herfindahl index: 1/n for n equal shares, 1 if one partnership has all."""
-    equal_partners: Number
+    equal_partners: Exact
     """How many partnerships of equal size would give this index."""
     summary: str
     """The finding, in words."""
@@ -524,6 +526,7 @@ class Portfolio:
     """The pairs of partners that could work together."""
 
 
+@exact
 def portfolio(
     party: str, name: str, lines: Iterable[PartnershipLine], limits: Limits | None = None
 ) -> Portfolio:

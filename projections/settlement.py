@@ -16,6 +16,7 @@ from decimal import Decimal
 from typing import Any
 
 from domain.agreement import CommercialTermsAgreed
+from domain.arithmetic import exact
 from domain.attribution import AttributionPolicy
 from domain.calendar import month_of, quarter_of
 from domain.deadlines import DeadlineKind, DeadlinePassed, PeriodClosed
@@ -101,6 +102,7 @@ def keys(recorded: Recorded) -> tuple[str, ...]:
     return (AGREED, TOTALS, WINDOWED)
 
 
+@exact
 def apply(rows: Rows, recorded: Recorded) -> Change:
     """Take an event into the ledger."""
     kind = type(recorded.event)
@@ -110,6 +112,7 @@ def apply(rows: Rows, recorded: Recorded) -> Change:
     return Change(posting.changed, []) if posting.changed else NOTHING
 
 
+@exact
 def post(rows: Rows, recorded: Recorded, policy: AttributionPolicy | None = None) -> "Posting":
     """Return the rows that an event changes, and the lines that it posts.
 

@@ -6,9 +6,9 @@ from typing import Any
 
 from pydantic import JsonValue, TypeAdapter
 
-from domain.calendar import Duration, Period
+from domain.calendar import Duration, Month, Period
 from domain.keyring import KeyId
-from domain.values import Commitment, Number, Ref, Slug
+from domain.values import Commitment, Number, Quantity, Ref, Slug
 from infra.answers.question import Item
 
 Schema = Mapping[str, Any]
@@ -138,8 +138,10 @@ def _patterns() -> dict[str, str]:
         (Slug, "identifier in lower case"),
         (Ref, "identifier"),
         (Number, 'decimal in quotes, "10.50"'),
+        (Quantity, 'decimal in quotes, not negative, "10.50"'),
         (Duration, "duration: P1Y, P90D"),
         (Period, "2026-03, 2026-Q1 or 2026"),
+        (Month, "2026-03"),
         (KeyId, "16 hexadecimal digits"),
         (Commitment, "person: and 64 hexadecimal digits"),
     ]

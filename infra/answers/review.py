@@ -34,7 +34,7 @@ from domain.health import (
 from domain.kernel import Stage
 from domain.partnership import Partnership
 from domain.recorded import Recorded
-from domain.values import Exact, Number, plain
+from domain.values import Exact, plain
 from infra.answers import kpis
 from infra.answers.logs import NOW, AsOf, NotFound, own_log, perhaps, sight_of, whole_log
 from infra.answers.parameters import Name
@@ -127,7 +127,7 @@ class Debt(Item):
     """The identifier of the statement: its period and its currency."""
     payer: str
     """The party that pays."""
-    amount: Number
+    amount: Exact
     """The amount, as a decimal string."""
     currency: str
     """The currency, as a code of ISO 4217."""

@@ -17,7 +17,7 @@ from domain.calendar import PERIOD_PATTERN, bounds
 from domain.kernel import Refused
 from domain.recorded import Recorded
 from domain.settlement import ROUNDING, Balance, FinalSettlementIssued, StatementIssued
-from domain.values import Number, plain
+from domain.values import Exact, plain
 from infra.answers import statements
 from infra.answers import text as words
 from infra.answers.logs import NOW, AsOf, NotFound, Row, log
@@ -42,9 +42,9 @@ class WindowTotal(Item):
 
     name: str
     """The month, quarter or year."""
-    total: Number
+    total: Exact
     """What was collected in it."""
-    earned: Number
+    earned: Exact
     """What that total earns."""
 
 
@@ -69,21 +69,21 @@ class LedgerLine(Item):
     """The party that earned the amount, or lost it if the amount is negative."""
     currency: str
     """The currency, as a code of ISO 4217."""
-    amount: Number
+    amount: Exact
     """The amount, as a decimal string."""
     fact: str | None = None
     """The payment, sale or window that earned it; null where a dispute moved money."""
     terms_version: int | None = None
     """The version of the terms in force when it happened; 0 if no version says it."""
-    basis: Number | None = None
+    basis: Exact | None = None
     """The basis of the share or the fee, in the line's currency."""
-    share: Number | None = None
+    share: Exact | None = None
     """The share of the basis, in percent."""
-    credited: Number | None = None
+    credited: Exact | None = None
     """How much of the referral is credited to the party, in percent."""
-    figure: Number | None = None
+    figure: Exact | None = None
     """The metric's figure that the line rests on."""
-    threshold: Number | None = None
+    threshold: Exact | None = None
     """The figure that `figure` is compared with."""
     window: WindowTotal | None = None
     """The window that the line belongs to, where a share has tiers or a cap."""
@@ -112,7 +112,7 @@ class Statement(Item):
     """Who pays how much, by month and currency; null if the draft cannot be settled."""
     refused: str | None
     """Why the draft cannot be settled."""
-    paid: Number
+    paid: Exact
     """What was paid on it so far."""
     lines: tuple[LedgerLine, ...]
     """The lines, one for each amount."""

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from domain.settlement import Balance
-from domain.values import Number, plain
+from domain.values import Exact, plain
 from infra.answers.logs import NOW, AsOf, log, sight_of, size_of, view_rows
 from infra.answers.question import Answer, Item, PartnershipId, Question
 from infra.answers.text import Block, Remark, Table, minute
@@ -42,7 +42,7 @@ class IssuedStatement(Item):
     """The index of the event that issued it."""
     balance: Balance
     """What one party owes the other by the statement."""
-    paid: Number
+    paid: Exact
     """What was paid on it so far."""
 
 

@@ -155,6 +155,17 @@ def test_the_notice_fits_into_the_duration(notice: str, fits: bool) -> None:  # 
         assert story.refuses(OURS, proposal).rule == "notice-exceeds-duration"
 
 
+@pytest.mark.parametrize(("duration", "fits"), [("P900Y", True), ("P974Y", False)])
+def test_terms_end_by_the_last_year_of_days(duration: str, fits: bool) -> None:  # noqa: FBT001 - a column
+    story = at(Stage.FORMATION)
+    proposal = example(ProposeTerms, terms=changed(TERMS, duration=duration))
+
+    if fits:
+        assert story.when(OURS, proposal)
+    else:
+        assert story.refuses(OURS, proposal).rule == "term-too-long"
+
+
 def test_terms_last_for_a_day_or_longer() -> None:
     with pytest.raises(ValidationError, match="a day or longer"):
         changed(TERMS, duration="P0D", notice="P0D")
