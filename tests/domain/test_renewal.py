@@ -97,6 +97,7 @@ def test_a_renewed_partnership_goes_on_where_it_was(stage: Stage) -> None:
 def test_no_renewal_runs_beyond_the_last_year_of_days() -> None:
     story = at(Stage.EXECUTION)
     renewed(story, "P900Y")
+    story.when(OURS, example(HoldRenewalReview, review="outlook-on"))
     story.when(OURS, ProposeRenewal(proposal="on", duration="P100Y"))
 
     assert story.refuses(THEIRS, AcceptRenewal(proposal="on")).rule == "term-too-long"
