@@ -696,7 +696,12 @@ def test_an_ordinary_store_is_not_called_simulated(ordinary: Served) -> None:
 
 def test_it_is_alive_and_ready(ordinary: Served) -> None:
     assert ordinary.client.get("/healthz").json() == {"simulated": False, "status": "alive"}
-    assert ordinary.client.get("/readyz").json() == {"simulated": False, "status": "ready"}
+    assert ordinary.client.get("/readyz").json() == {
+        "simulated": False,
+        "status": "ready",
+        "quarantined": [],
+        "quarantined_count": 0,
+    }
 
 
 def test_it_is_alive_but_not_ready_while_nothing_can_be_written(
