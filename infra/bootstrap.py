@@ -251,7 +251,8 @@ def bootstrap(settings: Settings, clock: Clock = wall_clock) -> Iterator[Accord]
     """
     gc.set_threshold(*_COLLECT)
     if not settings.in_postgres and is_new(settings.path):
-        raise NoSuchStore(f"There is no store at {settings.store}. Make it with accord init.")
+        what = "is an empty file" if settings.path.exists() else "does not exist"
+        raise NoSuchStore(f"The store {settings.store} {what}. Make it with accord init.")
     history, views, trees = open_store(settings)
     if history.read_only:
         log.warning("This store cannot be written here. Answers show what was saved.")

@@ -35,6 +35,7 @@ def message(error: Exception) -> str | None:
     from infra.evidence.forks import NoAccount
     from infra.exchange.table import NoSuchSink
     from infra.kafka.topics import TopicsDiffer
+    from infra.projecting.rebuild import Replaced
     from infra.running.listening import CannotListen
     from infra.store.records import UnknownSchema, UnreadableRow
     from infra.tlog.codec import UnreadableEvent
@@ -60,6 +61,7 @@ def message(error: Exception) -> str | None:
             | NoTimestamp()
             | NotFound()
             | NotReached()
+            | Replaced()
             | TopicsDiffer()
             | UnreadableEvent()
             | UnreadableRow()

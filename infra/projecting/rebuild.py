@@ -12,7 +12,8 @@ caused them. An alert that only the old fold raised stays as it was published.
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from infra.projecting.runner import BATCH, Runner
@@ -48,6 +49,17 @@ Report = Callable[[RebuildProgress], None]
 
 def _unreported(_: RebuildProgress) -> None:
     pass
+
+
+class Replaced(Exception):
+    """Another rebuild took the place of this one before it ended."""
+
+    def __init__(self, projections: Iterable[str]) -> None:
+        names = ", ".join(projections)
+        super().__init__(
+            f"Another rebuild took the place of this one, so {names} may still have the old rows. "
+            "Run accord rebuild again when the other one has ended."
+        )
 
 
 def outdated(views: Views, projections: Sequence[Projection]) -> list[Projection]:
@@ -96,10 +108,12 @@ def bring_up(
 
     Raises `OtherFold` if rows are of a newer release.
     """
-    found = outdated(views, projections)
-    if found:
-        log.warning("Rebuilding %s for this release.", ", ".join(each.name for each in found))
-        rebuild(history, views, found, report)
+    missing = found = outdated(views, projections)
+    while missing:
+        log.warning("Rebuilding %s for this release.", ", ".join(each.name for each in missing))
+        with suppress(Replaced):
+            rebuild(history, views, missing, report)
+        missing = outdated(views, projections)
     # Last, because processes of the old release go on with all of theirs until the swap.
     _drop_others(views, projections)
     return [each.name for each in found]
@@ -130,7 +144,7 @@ def rebuild(
     """Rebuild these projections, or go on with the same rebuild; return how many events it folded.
 
     Other processes may do the same at once: they share the work. Raises `OtherFold` if the rows
-    are of a newer release.
+    are of a newer release, `Replaced` if a rebuild of other projections took the place of this one.
     """
     outdated(views, projections)
     folds = views.queue({each.name: each.version for each in projections})
@@ -148,6 +162,8 @@ def rebuild(
             raise
         log.warning("Another process ended this rebuild.")
     views.sweep()
+    if not building.is_done():
+        raise Replaced(each.name for each in projections)
     return folded
 
 
@@ -196,6 +212,13 @@ class _Building:
     def is_current(self) -> bool:
         """Return whether this rebuild has neither ended nor been replaced by another one."""
         return [*self._views.folds(REBUILD).values()] == list(self._folds)
+
+    def is_done(self) -> bool:
+        """Return whether the rows of this rebuild, or of a later one, are live."""
+        live = self._views.folds()
+        return all(
+            each.projection in live and live[each.projection].id >= each.id for each in self._folds
+        )
 
     def _fold(self, batch: Sequence[Behind]) -> None:
         """Fold these partnerships; new ones in memory, so that each row is written once."""

@@ -45,6 +45,8 @@ def is_new(path: Path) -> bool:
     """
     if not path.exists():
         return True
+    if path.is_dir():
+        raise NoSuchStore(f"{path} is a folder, and a store is a file. Name a file in it.")
     try:
         with closing(sqlite3.connect(_read_only_uri(path), uri=True)) as connection:
             found = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")

@@ -85,7 +85,7 @@ def test_only_init_makes_a_store_of_an_empty_file(tmp_path: Path) -> None:
     path = tmp_path / "accord.db"
     path.touch()
 
-    with pytest.raises(NoSuchStore, match="There is no store"), bootstrap(settings_of(path)):
+    with pytest.raises(NoSuchStore, match="Make it with accord init"), bootstrap(settings_of(path)):
         pass
     assert path.read_bytes() == b""
 
@@ -160,3 +160,20 @@ def test_a_broken_key_file_stops_only_what_must_sign(
         for sign in (accord.signing, accord.workers, lambda: accord.receipts):
             with pytest.raises(NoKey, match=r"Restore it from a backup"):
                 sign()
+
+
+def test_a_folder_and_an_empty_file_are_named_as_what_they_are(tmp_path: Path) -> None:
+    with pytest.raises(NoSuchStore, match="is a folder, and a store is a file"):
+        init(settings_of(tmp_path))
+    with (
+        pytest.raises(NoSuchStore, match="is a folder, and a store is a file"),
+        bootstrap(settings_of(tmp_path)),
+    ):
+        pass
+    empty = tmp_path / "empty.db"
+    empty.touch()
+    with pytest.raises(NoSuchStore, match="is an empty file"), bootstrap(settings_of(empty)):
+        pass
+    init(settings_of(empty))
+    with bootstrap(settings_of(empty)) as accord:
+        assert accord.history.size() == 0

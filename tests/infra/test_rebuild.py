@@ -16,7 +16,7 @@ from infra.answers.verify import check
 from infra.bootstrap import Accord, bootstrap, migrate
 from infra.http.app import create_app
 from infra.projecting import rebuild as rebuilding
-from infra.projecting.rebuild import RebuildProgress, bring_up, rebuild
+from infra.projecting.rebuild import RebuildProgress, Replaced, bring_up, rebuild
 from infra.projecting.runner import Runner, partnerships, replay_all
 from infra.settings import Settings
 from infra.store.records import REBUILD, OtherFold, Views
@@ -345,7 +345,8 @@ def test_a_rebuild_does_not_end_a_larger_one_that_began_meanwhile(accord: Accord
             accord.views.queue({each.name: each.version for each in WANTED})
             return bool(super().swap(rest))
 
-    rebuild(accord.history, Overtaken(accord.views.datastore), [OVERVIEW])  # type: ignore[attr-defined]
+    with pytest.raises(Replaced, match="Run accord rebuild again"):
+        rebuild(accord.history, Overtaken(accord.views.datastore), [OVERVIEW])  # type: ignore[attr-defined]
     assert rows(views_of(accord), OLD, accord) == replayed(OLD, accord)
 
     rebuild(accord.history, accord.views, WANTED)

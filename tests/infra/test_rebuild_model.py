@@ -22,6 +22,7 @@ from infra.bootstrap import open_store
 from infra.projecting import rebuild as rebuilding
 from infra.projecting import runner as running
 from infra.projecting.quarantine import PROJECTION
+from infra.projecting.rebuild import Replaced
 from infra.settings import Settings
 from infra.store import paging
 from infra.store.postgres_views import PostgresViews
@@ -440,7 +441,12 @@ class World:
         rest, total = self.views.remaining()
         if versions != self.queued:
             rest = total
-        folded = rebuilding.rebuild(process.history, process.views, wanted)
+        try:
+            folded = rebuilding.rebuild(process.history, process.views, wanted)
+        except Replaced:
+            assert do.meanwhile
+            self.happened["replaced"] += 1
+            return
         if not do.meanwhile:
             assert folded == rest
             assert versions.items() <= self.live.items()
@@ -617,7 +623,7 @@ HAPPENS = (
     *(f"{what} killed" for what in (*FOLDING, "bring_up", "rebuild")),
     *(f"{what} refused" for what in (*FOLDING, "read")),
     *("deliver with a gap", "overtaken", "saved", "saved for a rebuild", "resumed", "swapped"),
-    *("served", "served beside a rebuild", "not served"),
+    *("served", "served beside a rebuild", "not served", "replaced"),
 )
 """What the schedules contain, so that none of it goes untested."""
 
