@@ -1,9 +1,11 @@
 """The trace of a command is kept beside its events, and goes out with what they cause."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import orjson
+import psycopg
 import pytest
 
 from consumers.publisher import _alert
@@ -95,6 +97,39 @@ def test_the_relay_finds_the_traces_of_the_events_that_it_sends(traced: Accord) 
     for each in stored[10:201]:
         event = traced.history.after(each.position - 1, 1)[0]
         assert traces.get(each.position) == of_command(traced, event.partnership, event.index)
+
+
+@pytest.mark.parametrize("analyzed", [False, True])
+def test_reading_a_few_traces_does_not_read_all_of_them(
+    migrated: str,
+    analyzed: bool,  # noqa: FBT001 - a parameter
+) -> None:
+    of_events = "SELECT position, trace FROM history.traces WHERE position BETWEEN 100 AND 2100"
+    of_outputs = """SELECT o.id, t.trace FROM views.outputs o LEFT JOIN history.traces t
+        ON t.partnership = o.partnership AND t.idx = o.cause_index
+        WHERE o.number > 5 ORDER BY o.number LIMIT 500"""
+    with psycopg.connect(migrated) as client:
+        client.execute(
+            """INSERT INTO history.events SELECT n, 'p' || n % 50, n / 50,
+            'p' || n % 50 || '/' || n, 1, 'X', now(), '', '' FROM generate_series(0, 19999) n"""
+        )
+        client.execute(
+            """INSERT INTO history.kept SELECT 'trace', partnership, stream || '@1', '{}'
+            FROM history.events"""
+        )
+        client.execute(
+            """INSERT INTO views.outputs SELECT n, n, 'alerts', 'p' || n % 50, 'alert', '',
+            n / 50, 1 FROM generate_series(0, 19999) n"""
+        )
+        if analyzed:
+            client.execute("ANALYZE")
+        for query in (of_events, of_outputs):
+            plan = [line for (line,) in client.execute(f"EXPLAIN ANALYZE {query}")]
+            (looked_up,) = (line for line in plan if "on kept" in line)
+            assert "kept_pkey" in looked_up
+            assert "rows=1" in looked_up.partition("actual")[2]
+            read = [int(n) for line in plan for n in re.findall(r"actual.* rows=(\d+)", line)]
+            assert max(read) < 3000, plan
 
 
 def test_a_recorded_event_is_a_message_with_its_trace(traced: Accord) -> None:

@@ -127,6 +127,20 @@ def test_one_object_over_many_lines_is_one_event(accord: Accord) -> None:
     assert accord("ingest", "-", "--json", stdin=event).json["accepted"] == 1
 
 
+def test_a_file_of_objects_over_many_lines_is_read_whatever_editor_wrote_it(
+    accord: Accord,
+) -> None:
+    accord("init")
+    pretty = [json.dumps(json.loads(beginning(name)), indent=2) for name in ("acme", "zenith")]
+    text = "\n".join([pretty[0], '{\n  "id": "broken",', pretty[1]])
+    Path("events.json").write_bytes(b"\xef\xbb\xbf" + text.replace("\n", "\r\n").encode())
+
+    ran = accord("ingest", "events.json", "--json")
+
+    assert ran.json["accepted"] == 2
+    assert [each["rule"] for each in ran.json["refused"]] == ["not-json"]
+
+
 def test_json_lines_are_read_as_they_come_and_never_all_at_once() -> None:
     class Endless(io.BytesIO):
         def __iter__(self) -> Iterator[bytes]:
