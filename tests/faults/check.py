@@ -158,7 +158,11 @@ class Told:
         yield from gaps("relayed events", found, index_of)
 
     def trail(self, expected: Stated) -> Iterator[str]:
-        found = self.of(self._topics.audit)
+        found = [
+            each
+            for each in self.of(self._topics.audit)
+            if header(each, "ce_type") == "accord.TimelineItem"
+        ]
         by_place = dict.fromkeys((each.key.decode(), index_in(each)) for each in found)
         yield from apart("the trail", by_place, dict.fromkeys(expected.answers["events"]))
         yield from gaps("the trail", found, index_in)
@@ -169,6 +173,10 @@ class Told:
             found[each.key.decode()].setdefault(header(each, "ce_id"))
         in_order = {alert: list(ids) for alert, ids in found.items()}
         yield from apart("told alerts", in_order, expected.alerts)
+        last = {each.key.decode(): header(each, "ce_id") for each in self.of(self._topics.alerts)}
+        yield from apart(
+            "the last of each alert", last, {key: ids[-1] for key, ids in expected.alerts.items()}
+        )
         said = {header(each, "ce_id"): each.value for each in self.of(self._topics.alerts)}
         yield from apart("the text of alerts", said, expected.answers["said"])
 

@@ -198,19 +198,23 @@ class Production:
         with bootstrap(self.settings) as accord:
             yield accord
 
-    def consumed(self, *topics: str) -> list[Any]:
-        """All committed messages that are in these topics; without any, in all of them."""
-        return list(self.read(topics or [f"{self.settings.topics}.{name}" for name in KEPT]))
+    def consumed(self, *topics: str, isolation: str = "read_committed") -> list[Any]:
+        """All messages that are in these topics; without any, in all of them."""
+        names = topics or [f"{self.settings.topics}.{name}" for name in KEPT]
+        return list(self.read(names, isolation=isolation))
 
     def read(
-        self, topics: Sequence[str], starts: Mapping[TopicPartition, int] | None = None
+        self,
+        topics: Sequence[str],
+        starts: Mapping[TopicPartition, int] | None = None,
+        isolation: str = "read_committed",
     ) -> Iterator[Any]:
-        """Yield the committed messages of topics, from these offsets on."""
+        """Yield the messages of topics, from these offsets on."""
         consumer = KafkaConsumer(
             bootstrap_servers=self.settings.broker,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
-            isolation_level="read_committed",
+            isolation_level=isolation,
         )
         with closing(consumer):
             yield from read_to_end(consumer, topics, starts or {})
