@@ -60,7 +60,9 @@ def commands(lines: int, partnerships: int, seed: int = 1) -> list[bytes]:
         if number % 100 == 50:
             told = orjson.loads(line)
             lost = {"deal": "nobody", "reason": "It never was."}
-            told |= {"id": f"{told['id']}-refused", "type": "accord.LoseDeal", "data": lost}
+            # Of a partnership that is there, it would wait for its deal.
+            told |= {"subject": "nobody", "id": f"{told['id']}-refused"}
+            told |= {"type": "accord.LoseDeal", "data": lost}
             found += [orjson.dumps(told), b"no JSON, like \xff: %d" % number]
     return found
 

@@ -23,7 +23,8 @@ from kafka import KafkaProducer
 from dev.local.kafka import Broker
 from dev.local.postgres import Postgres
 from infra.kafka import messages, topics
-from infra.kafka.clients import LARGEST
+from infra.kafka.clients import LARGEST, FencedProducer
+from infra.kafka.messages import Message
 from infra.kafka.topics import KEPT
 from infra.projecting.rebuild import rebuild
 from infra.projecting.runner import partnerships
@@ -267,6 +268,22 @@ def test_whatever_the_topics_say_the_views_are_those_of_the_store(story: Story) 
     # Neither marks of transactions nor forged messages count as waiting.
     wait_for(lambda: metric(made, "projector", "lag_events") == 0, READY_SECONDS, made.logs)
     assert metric(made, "projector", "lag_seconds") == 0
+
+
+def test_a_projector_acknowledges_many_small_transactions(story: Story) -> None:
+    made = story.made
+    (name, *_) = made.consumed(made.topics.events)
+    hint = Message(made.topics.events, name.key.decode(), name.value, [*name.headers, FORGED])
+    with FencedProducer(made.settings.broker, f"{made.topics.prefix}-hints") as producer:
+        producer.take_over()
+        for _ in range(MANY):
+            producer.send([hint])
+    # Faust alone would take a second for each.
+    wait_for(lambda: not behind(made, *made.reads("projector")), MANY / 4, made.logs)
+
+
+MANY = 120
+"""Transactions of one message."""
 
 
 def test_the_refusal_of_the_largest_message_fits_in_a_message() -> None:
