@@ -74,8 +74,9 @@ LOCK_FLAGS := --quiet --universal --python-version 3.11 --group build \
 # Locks name versions and hashes only; npm also writes addresses of sponsors, which are left out.
 lock-foreign: ## write the lock files of the clients in JavaScript and Go anew
 	@cd $(FOREIGN)/go && go mod tidy
-	@cd $(FOREIGN)/javascript && npm install --package-lock-only --ignore-scripts --no-audit --no-fund \
-		--omit-lockfile-registry-resolved && node -e "$$NO_ADDRESSES"
+	@for each in javascript specifications; do (cd $(FOREIGN)/$$each \
+		&& npm install --package-lock-only --ignore-scripts --no-audit --no-fund \
+			--omit-lockfile-registry-resolved && node -e "$$NO_ADDRESSES") || exit 1; done
 
 FOREIGN := tests/journeys/foreign
 define NO_ADDRESSES

@@ -3,6 +3,7 @@
 Data goes to stdout; notes, progress and errors to stderr.
 """
 
+from infra.answers.schema import SCHEMA
 from infra.answers.table import QUESTIONS
 from infra.cli import (  # noqa: F401 - they add their commands
     bundle,
@@ -19,6 +20,7 @@ from infra.cli import (  # noqa: F401 - they add their commands
     rebuild,
     receipt,
     retry,
+    schema,
     settle,
     sign,
     up,
@@ -31,4 +33,5 @@ from infra.cli.errors import main
 __all__ = ["main"]
 
 for question in QUESTIONS:
-    questions.add(question)
+    if question is not SCHEMA:  # It also writes files.
+        questions.add(question)

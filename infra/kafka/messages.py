@@ -146,6 +146,7 @@ def event(topic: str, stored: PlacedEvent, trace: Trace | None = None) -> Messag
         headers(
             id=envelope["event_id"],
             type=f"{cloudevents.PREFIX}{envelope['type']}",
+            dataschema=cloudevents.dataschema(envelope["type"], envelope["schema_version"]),
             subject=envelope["partnership"],
             time=envelope["occurred_at"],
             recordedtime=envelope["recorded_at"],
@@ -158,9 +159,8 @@ def event(topic: str, stored: PlacedEvent, trace: Trace | None = None) -> Messag
 
 def emitted(topic: str, key: str, body: Row, *, type: str, **attributes: str) -> Message:
     """Return a message that Accord emits, as canonical JSON."""
-    return Message(
-        topic, key, canonical(body), headers(type=f"{cloudevents.PREFIX}{type}", **attributes)
-    )
+    named = {"type": cloudevents.PREFIX + type, "dataschema": cloudevents.dataschema(type)}
+    return Message(topic, key, canonical(body), headers(**named, **attributes))
 
 
 def refused(topic: str, raw: bytes, subject: str, why: Row) -> Message:
@@ -175,6 +175,7 @@ def refused(topic: str, raw: bytes, subject: str, why: Row) -> Message:
         headers(
             id=sha256(raw).hexdigest()[:EVENT_ID_DIGITS],
             type=f"{cloudevents.PREFIX}InputRefused",
+            dataschema=cloudevents.dataschema("InputRefused"),
             subject=subject or None,
             **cloudevents.trace_of(raw),
         ),

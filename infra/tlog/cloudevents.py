@@ -18,8 +18,17 @@ STRUCTURED: Final = "application/cloudevents+json"
 PREFIX: Final = "accord."
 """The prefix of the type of a CloudEvent for Accord."""
 
+SCHEMAS: Final = "urn:accord:schema:"
+"""The prefix of the names of schemas (`dataschema`)."""
+
 NOT_UTF8: Final = "not UTF-8"
 """The member that replaces the text of a header that is not UTF-8."""
+
+
+def dataschema(type: str, version: int = 1) -> str:
+    """Return the name of the schema of what is published under a type, without its prefix."""
+    return f"{SCHEMAS}{type}:{version}"
+
 
 # --- one body, many messages -------------------------------------------------------------------
 

@@ -27,6 +27,7 @@ from tests.journeys.production import (
     production,
     wait_for,
 )
+from tests.journeys.schemas import keeps_to
 from tests.parts import Reachable, missing_part
 
 CONSULTING = "growthos-consulting"
@@ -150,6 +151,8 @@ def topics_tell_the_same(made: Production, embedded: Answers) -> None:
     assert all(orjson.loads(m.value)["hint"] for m in told[topics.rejected])
     for name in (topics.events, topics.audit):
         assert_in_order(told[name])
+    for name in (topics.events, topics.audit, topics.alerts, topics.kpis, topics.rejected):
+        assert all(keeps_to(m) for m in told[name])
     kpis = {m.key.decode(): orjson.loads(m.value) for m in told[topics.kpis]}
     assert kpis["growthos-consulting/leads/2026-Q1/count"]["value"] == "8"
     assert told[topics.dead] == []

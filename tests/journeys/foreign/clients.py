@@ -99,6 +99,27 @@ class JavaScript:
 
 
 @dataclass(frozen=True)
+class Specifications:
+    """Validators of OpenAPI and AsyncAPI of npm, in a folder in which they are installed."""
+
+    folder: Path
+
+    @classmethod
+    def installed(cls, folder: Path) -> "Specifications":
+        shutil.copytree(HERE / "specifications", folder, dirs_exist_ok=True)
+        command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+        _run(command, folder, b"", INSTALL_SECONDS)
+        return cls(folder)
+
+    def faults(self, openapi: bytes, asyncapi: bytes) -> list[str]:
+        """Return the faults of two documents."""
+        (self.folder / "openapi.json").write_bytes(openapi)
+        (self.folder / "asyncapi.json").write_bytes(asyncapi)
+        command = ["node", "validate.mjs", "openapi.json", "asyncapi.json"]
+        return _run(command, self.folder, b"", SEND_SECONDS).splitlines()
+
+
+@dataclass(frozen=True)
 class Go:
     """The SDK `sdk-go` of Go, as a program that is built with it."""
 
