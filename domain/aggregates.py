@@ -180,7 +180,7 @@ def evolve(state: State, event: Event, act: Act) -> State:
         case Experiment():
             return experiment.evolve(state, event, act)
         case Reported():
-            return reported_figure.evolve(state, event)
+            return reported_figure.evolve(state, event, act)
         case Program():
             return program.evolve(state, event, act)
         case _:

@@ -290,6 +290,8 @@ class Deal:
     steps: Mapping[Step, Event] = field(default_factory=dict)
     payments: Mapping[str, PaymentReceived] = field(default_factory=dict)
     refunds: Mapping[str, RefundIssued] = field(default_factory=dict)
+    refunded_at: Mapping[str, datetime] = field(default_factory=dict)
+    """When each refund happened."""
     won_back: Mapping[str, ChargebackReversed] = field(default_factory=dict)
 
 
@@ -331,7 +333,7 @@ def decide(
         case ReceivePayment():
             return pay(command, state, act)
         case IssueRefund():
-            return refund(command, state)
+            return refund(command, state, act)
         case ReverseChargeback():
             return win_back(command, state)
         case _:
@@ -460,7 +462,7 @@ def pay(command: ReceivePayment, state: Deal, act: Act) -> list[Event]:
     return recorded_once(event, existing, f"Payment {command.payment} of deal {command.deal}")
 
 
-def refund(command: IssueRefund, state: Deal) -> list[Event]:
+def refund(command: IssueRefund, state: Deal, act: Act) -> list[Event]:
     """Record a refund of at most what was paid, each refund once."""
     paid = state.payments.get(command.payment)
     if paid is None:
@@ -480,19 +482,23 @@ def refund(command: IssueRefund, state: Deal) -> list[Event]:
     existing = state.refunds.get(command.refund)
     if existing is not None:
         return recorded_once(event, existing, f"Refund {command.refund} of deal {command.deal}")
-    _check_left(command, paid, state)
+    _check_left(command, paid, state, act)
     return [event]
 
 
-def _check_left(command: IssueRefund, paid: PaymentReceived, state: Deal) -> None:
+def _check_left(command: IssueRefund, paid: PaymentReceived, state: Deal, act: Act) -> None:
     """Raise `Refused` if a refund exceeds what is left of its payment.
 
-    It waits if it would fit once the open chargebacks of the payment are reversed.
+    It waits if it would fit once the open chargebacks of the payment are reversed. A chargeback is
+    checked against what was given back before it happened: if more was given back after it, it was
+    reversed in between, and its reversal is still to come.
     """
     given_back = [
         each
         for name, each in state.refunds.items()
-        if each.payment == command.payment and name not in state.won_back
+        if each.payment == command.payment
+        and name not in state.won_back
+        and (command.kind == "refund" or state.refunded_at[name] <= act.occurred_at)
     ]
     left = paid.amount.amount - _sum(given_back)
     same = command.amount.currency == paid.amount.currency
@@ -595,7 +601,11 @@ def evolve(state: Deal, event: Event, act: Act) -> Deal:
         case PaymentReceived():
             return replace(state, payments={**state.payments, event.payment: event})
         case RefundIssued():
-            return replace(state, refunds={**state.refunds, event.refund: event})
+            return replace(
+                state,
+                refunds={**state.refunds, event.refund: event},
+                refunded_at={**state.refunded_at, event.refund: act.occurred_at},
+            )
         case ChargebackReversed():
             return replace(state, won_back={**state.won_back, event.refund: event})
         case _:

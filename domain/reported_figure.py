@@ -1,6 +1,7 @@
 """Reported figures: what one tool reports for one metric and period, and corrections (C19)."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, assert_never
 
 from pydantic import Field
@@ -104,9 +105,14 @@ class MetricCorrected(_Reported, Event):
 
 @dataclass(frozen=True, slots=True)
 class Reported:
-    """The figure after corrections, if one was reported."""
+    """The figure after corrections, if one was reported.
+
+    Of several corrections the one that was made last counts, in whatever order they arrive.
+    """
 
     figure: ReportedFigure | None = None
+    corrected_at: datetime | None = None
+    """When the correction that counts was made; None if there is none."""
 
 
 def decide(command: MetricCommand, state: Reported, act: Act) -> list[Event]:
@@ -123,7 +129,7 @@ def decide(command: MetricCommand, state: Reported, act: Act) -> list[Event]:
         case ReportMetric():
             return report(command, state)
         case CorrectMetric():
-            return correct(command, state)
+            return correct(command, state, act)
         case _:
             assert_never(command)  # type: ignore[arg-type] # MetricCommand is closed by this module
 
@@ -142,8 +148,11 @@ def report(command: ReportMetric, state: Reported) -> list[Event]:
     return [MetricReported.of(command)]
 
 
-def correct(command: CorrectMetric, state: Reported) -> list[Event]:
-    """Correct a figure that was reported."""
+def correct(command: CorrectMetric, state: Reported, act: Act) -> list[Event]:
+    """Correct a figure that was reported, unless the same is on record from then or later.
+
+    The same figure at a later moment is another correction, since one between may still arrive.
+    """
     if state.figure is None:
         raise Refused(
             "nothing-to-correct",
@@ -157,16 +166,26 @@ def correct(command: CorrectMetric, state: Reported) -> list[Event]:
                 + (f", segment {command.segment}" if command.segment else ""),
             ),
         )
-    return [] if state.figure == command.figure else [MetricCorrected.of(command)]
+    same = state.figure == command.figure
+    if same and state.corrected_at is not None and act.occurred_at <= state.corrected_at:
+        return []
+    return [MetricCorrected.of(command)]
 
 
-def evolve(state: Reported, event: Event) -> Reported:
+def evolve(state: Reported, event: Event, act: Act) -> Reported:
     """Fold an event into the state."""
     match event:
-        case MetricReported() | MetricCorrected():
+        case MetricReported():
             return Reported(event.figure)
+        case MetricCorrected() if supersedes(act.occurred_at, state.corrected_at):
+            return Reported(event.figure, act.occurred_at)
         case _:
             return state
+
+
+def supersedes(made_at: datetime, last: datetime | None) -> bool:
+    """Whether a correction counts, given when the one that counted until now was made."""
+    return last is None or made_at >= last
 
 
 def check(figure: ReportedFigure, metric: Metric) -> None:

@@ -103,7 +103,7 @@ STANDING_ALERTS: Final = (
                 ReferralAttributed,
                 lambda e: e.deal if e.undecided else None,
                 lambda e: (
-                    f"{' and '.join([*e.contests, e.to])} claim {e.deal}, "
+                    f"{' and '.join(sorted([*e.contests, e.to]))} claim {e.deal}, "
                     "and no policy in force decides between them."
                 ),
             ),

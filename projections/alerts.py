@@ -325,6 +325,6 @@ ALERTS = Projection(
     keys,
     apply,
     breaches.CONCERNED | _TURNS.keys() | {PartnershipExited},
-    version=2,
+    version=3,
     row_type=lambda key: AlertsState if key == STATE else Alert,
 )

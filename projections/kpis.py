@@ -24,7 +24,7 @@ from domain.kernel import Event
 from domain.metric_catalogue import CATALOGUE, COUNTED_AT, Counting
 from domain.priors import Prior, PriorAgreed
 from domain.recorded import Recorded
-from domain.reported_figure import MetricCorrected, MetricReported, ReportedFigure
+from domain.reported_figure import MetricCorrected, MetricReported, ReportedFigure, supersedes
 from projections.fold import NOTHING, Change, Projection, Row, Rows
 
 AGREED = "agreed"
@@ -49,10 +49,12 @@ Series = Annotated[
 
 @dataclass(frozen=True, slots=True)
 class ToolReport:
-    """The latest figure from one tool, and the index of the event that reported it."""
+    """The figure from one tool after corrections, and the index of the event that reported it."""
 
     figure: ReportedFigure
     index: int
+    corrected_at: datetime | None = None
+    """When the correction that counts was made; None if there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +218,11 @@ def _with_report(row: PeriodRow, recorded: Recorded) -> PeriodRow:
     if not isinstance(event, REPORTS):
         return row
     series = (event.metric, event.segment or "", event.figure.unit)
-    report = ToolReport(event.figure, recorded.index)
+    made_at = recorded.act.occurred_at if isinstance(event, MetricCorrected) else None
+    before = row.reports.get(series, {}).get(event.tool)
+    if before and made_at and not supersedes(made_at, before.corrected_at):
+        return row
+    report = ToolReport(event.figure, recorded.index, made_at)
     by_tool = {**row.reports.get(series, {}), event.tool: report}
     return PeriodRow(row.sums, {**row.reports, series: by_tool})
 
@@ -263,7 +269,7 @@ KPIS = Projection(
     keys,
     apply,
     MEASURED | _AGREEMENTS,
-    version=2,
+    version=3,
     row_type=lambda key: AgreedRow if key == AGREED else PeriodRow,
 )
 

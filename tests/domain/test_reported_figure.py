@@ -1,15 +1,18 @@
 """Reported figures: once for each period and tool, then corrections (C19)."""
 
 from decimal import Decimal
+from itertools import permutations
 
 import pytest
 from pydantic import ValidationError
 
+from domain.aggregates import stream_of
 from domain.metric_catalogue import CATALOGUE, Adds, Direction, Unit
 from domain.reported_figure import (
     CorrectMetric,
     MetricCorrected,
     MetricReported,
+    Reported,
     ReportedFigure,
     ReportMetric,
 )
@@ -225,3 +228,19 @@ def test_costs_losses_and_delays_are_better_when_fewer() -> None:
 
     assert {"customer_acquisition_cost", "churn_rate", "bounce_rate", "time_to_close"} <= down
     assert {"leads", "retention_rate", "co_branded_revenue"}.isdisjoint(down)
+
+
+def test_of_several_corrections_the_one_that_was_made_last_counts_however_they_arrive() -> None:
+    made = [("12", "2026-06-02"), ("10", "2026-06-03"), ("12", "2026-06-04")]
+    found = set()
+    for order in permutations(made):
+        story = after(ReportMetric)
+        story.on("2026-07-01")
+        for numerator, day in order:
+            command = example(CorrectMetric, figure=ratio(numerator, "150"))
+            story.when(OURS, command, happened=day)
+        state = story.states[stream_of(story.id, example(ReportMetric))]
+        assert isinstance(state, Reported)
+        found.add(str(state.figure))
+
+    assert found == {"12/150 (percent)"}

@@ -59,9 +59,10 @@ NAMES_WHAT_IS_MISSING = {
 
 _OTHERS = """
 active-range after-exit agreement-sections alignment alignment-assessed already-recorded
-already-reported amount-not-positive assets-dispositioned award-exceeds-dispute
+already-reported assets-dispositioned award-exceeds-dispute
 award-of-a-settlement bonus-window candidate-exists candidate-scored charter-agreed checklist
-deal-closed deal-exists dispute-resolved effective-date figure-shape final-settlement
+deal-closed deal-exists dispute-resolved effective-date figure-negative figure-shape
+final-settlement
 governance-established improvement-deadline key-used-before local-to-a-market manager
 no-longer-wins no-proportion not-a-chargeback not-a-program not-ones-own-dispute not-the-winner
 not-yet-happened not-your-program nothing-to-adjust nothing-to-state notice-exceeds-duration
@@ -69,7 +70,8 @@ notice-period one-control one-thing-disputed other-currency overlap-exceeds-list
 own-proposal partnership-exists payout-exceeds-balance period-not-begun period-not-over
 pilot-concluded proposal-declined proposal-exists regional-needs-market reserved-party resources
 reversal-exceeds-entry rule-name-taken settlement-issued signature-needed splits-add-up sponsor
-staff-range statement-out-of-order stop-rule-not-met successes-exceed-trials terms-agreed
+staff-range statement-out-of-order stop-rule-not-met successes-exceed-trials
+term-too-long terms-agreed
 terms-end-first terms-never-backwards terms-not-signed terms-overlap tiers-in-order two-parties
 weights-of-a-split winner-found wrong-stage wrong-unit
 """
