@@ -19,7 +19,7 @@ from infra.projecting import runner as runner_module
 from infra.projecting.rebuild import rebuild
 from infra.projecting.runner import CURSOR, Runner, partnerships, replay_all
 from infra.store.records import NOTHING, History, Row, Saved, SavedOutput, Stale
-from infra.store.sqlite_datastore import Datastore
+from infra.store.sqlite import SqliteStore
 from infra.store.sqlite_views import SqliteViews
 from infra.tlog.codec import canonical
 from projections import KPIS, PROJECTIONS
@@ -73,9 +73,9 @@ def expected(accord: Accord) -> tuple[Bytes, Said]:
 def fresh_views(folder: Path | None = None) -> Iterator[SqliteViews]:
     with (
         TemporaryDirectory() as other,
-        closing(SqliteViews(Datastore(folder or Path(other) / "v.db"))) as v,
+        closing(SqliteStore.open(folder or Path(other) / "v.db")) as store,
     ):
-        yield v
+        yield SqliteViews(store.datastore)
 
 
 def stored(views: SqliteViews, history: History) -> tuple[Bytes, Said]:
