@@ -51,8 +51,9 @@ def ask(
     Raises `NotFound` for an unknown partnership or a cursor of another question.
     """
     start, since, last = ("", "", "")
+    question = cursors.asked("alerts", partnership, state, when=when)
     if page.after is not None:
-        start, since, last = cursors.read("alerts", page.after, str, str, str)
+        start, since, last = cursors.read(question, page.after, str, str, str)
     if partnership is not None:
         size_of(accord.history, partnership)
         sight_of(accord.history, partnership, when, figures=False)
@@ -76,7 +77,7 @@ def ask(
     if len(found) > page.limit:
         final = found[page.limit - 1]
         place = (final.partnership, instant(final.since), final.id)
-        following = cursors.written("alerts", *place)
+        following = cursors.written(question, *place)
     return Alerts(
         simulated=accord.simulated,
         as_of=when.asked,

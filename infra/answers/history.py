@@ -103,14 +103,15 @@ def ask(
     An event that the viewer may not see keeps its place in the log, and only that is shown. So
     does an event that a newer release wrote, unless its party or a full view asks.
     """
-    start = 0 if page.after is None else cursors.read("history", page.after, int)[0]
+    question = cursors.asked("history", id, when=when)
+    start = 0 if page.after is None else cursors.read(question, page.after, int)[0]
     found = list(islice(items(accord, id, when, start, page.limit + 1), page.limit + 1))
     more = found[page.limit :]
     return PartnershipHistory(
         simulated=accord.simulated,
         as_of=when.asked,
         id=id,
-        next=cursors.written("history", more[0].index) if more else None,
+        next=cursors.written(question, more[0].index) if more else None,
         items=tuple(found[: page.limit]),
     )
 

@@ -46,9 +46,10 @@ class Partnerships(Page[PartnershipSummary]):
 
 def ask(accord: Accord, when: AsOf = NOW, page: Paging = Paging()) -> Partnerships:  # noqa: B008 - frozen
     """Return a page of partnerships. Raises `NotFound` for a cursor of another question."""
-    after = "" if page.after is None else cursors.read("list", page.after, str)[0]
+    question = cursors.asked("list", when=when)
+    after = "" if page.after is None else cursors.read(question, page.after, str)[0]
     names = accord.history.partnerships(after, page.limit + 1)
-    following = cursors.written("list", names[page.limit - 1]) if names[page.limit :] else None
+    following = cursors.written(question, names[page.limit - 1]) if names[page.limit :] else None
     names = names[: page.limit]
     found = _now(accord, names) if when == NOW else _then(accord, names, when)
     return Partnerships(

@@ -9,7 +9,6 @@ from infra.answers.members import members, names_of
 from infra.answers.question import Answer, Panel, Question
 from infra.answers.text import Block, Line, Remark, Table, amount, number
 from infra.bootstrap import Accord
-from infra.deciding.clock import wall_clock
 from projections.matching import Match
 from projections.portfolio import (
     Dependency,
@@ -27,8 +26,10 @@ from projections.traits import Limits
 class Portfolios(Answer):
     """The portfolio of each party that began partnerships; a party is shown its own alone."""
 
-    moment: datetime
-    """The moment that deadlines are compared with: the end of what is asked about, or now."""
+    moment: datetime | None
+    """The moment that deadlines are compared with: the end of what is asked about, or the time of
+    the latest record, so that the answer is the same until something changes. Null if there is
+    neither."""
     portfolios: tuple[Portfolio, ...]
     """The portfolio of each party."""
 
@@ -39,6 +40,8 @@ def ask(accord: Accord, when: AsOf = NOW) -> Portfolios:
     A party is shown one portfolio: all the partnerships that it is a party of.
     """
     moment = _moment(accord, when)
+    if moment is None:
+        return Portfolios(simulated=accord.simulated, as_of=when.asked, moment=None, portfolios=())
     lines: dict[str, list[SheetLine]] = {}
     names: dict[str, str] = {}
     limits: dict[str, Limits] = {}
@@ -62,16 +65,14 @@ def ask(accord: Accord, when: AsOf = NOW) -> Portfolios:
     )
 
 
-def _moment(accord: Accord, when: AsOf) -> datetime:
-    """Return the moment that is asked about; a simulated store's now is its last record."""
+def _moment(accord: Accord, when: AsOf) -> datetime | None:
+    """Return the moment that is asked about; now is the latest record that the viewer sees."""
     if asked := when.at or when.known:
         return asked
-    if not accord.simulated:
-        return wall_clock()
     if when.viewer.party is None:
-        return accord.history.last_recorded_at() or wall_clock()
+        return accord.history.last_recorded_at()
     heads = accord.history.heads(names_of(accord, when.viewer.party))
-    return max((each.recorded_at for each in heads.values()), default=wall_clock())
+    return max((each.recorded_at for each in heads.values()), default=None)
 
 
 # --- text --------------------------------------------------------------------------------------

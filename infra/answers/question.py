@@ -154,7 +154,10 @@ class Question:
             kind, *notes = get_args(hint) if get_origin(hint) is Annotated else (hint,)
             for each in notes:
                 if isinstance(each, Parameter):
-                    found[name] = Asks(kind, defaults[name].default, each)
+                    # What else is annotated belongs to the type.
+                    rest = [of for of in notes if of is not each]
+                    typed = Annotated[(kind, *rest)] if rest else kind
+                    found[name] = Asks(typed, defaults[name].default, each)
         return found
 
     @cached_property

@@ -9,7 +9,7 @@ from typing import Annotated
 
 from infra.answers import cursors
 from infra.answers.logs import NotFound
-from infra.answers.parameters import LONGEST_PAGE, Flag
+from infra.answers.parameters import LONGEST_PAGE, Flag, Name
 from infra.answers.question import (
     Item,
     Page,
@@ -59,7 +59,7 @@ class RefusedInput(Item):
     """When it was dismissed."""
 
 
-RuleName = Annotated[str | None, Parameter("Only those that this rule refused.", "RULE")]
+RuleName = Annotated[Name | None, Parameter("Only those that this rule refused.", "RULE")]
 
 
 class Refusals(Page[RefusedInput]):
@@ -73,13 +73,14 @@ def ask(
     page: Paging = Paging(),  # noqa: B008 - frozen
 ) -> Refusals:
     """Return a page of refused inputs. Raises `NotFound` for a cursor of another question."""
-    after = 0 if page.after is None else cursors.read("refusals", page.after, int)[0]
+    question = cursors.asked("refusals", all, rule)
+    after = 0 if page.after is None else cursors.read(question, page.after, int)[0]
     found = accord.history.refusals(None if all else "open", after, page.limit + 1, rule)
     shown = found[: page.limit]
     return Refusals(
         simulated=accord.simulated,
         items=tuple(map(_refusal, shown)),
-        next=cursors.written("refusals", shown[-1].number) if found[page.limit :] else None,
+        next=cursors.written(question, shown[-1].number) if found[page.limit :] else None,
     )
 
 

@@ -47,13 +47,14 @@ def ask(
 
     Raises `NotFound` for a cursor of another question.
     """
-    after = 0 if page.after is None else cursors.read("waiting", page.after, int)[0]
+    question = cursors.asked("waiting", partnership)
+    after = 0 if page.after is None else cursors.read(question, page.after, int)[0]
     found = accord.history.all_waiting(after, page.limit + 1, partnership)
     shown = found[: page.limit]
     return WaitingInputs(
         simulated=accord.simulated,
         items=tuple(map(_waiting, shown)),
-        next=cursors.written("waiting", shown[-1].number) if found[page.limit :] else None,
+        next=cursors.written(question, shown[-1].number) if found[page.limit :] else None,
     )
 
 

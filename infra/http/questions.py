@@ -1,4 +1,4 @@
-"""A route for each question: ``GET`` with the same parameters as the command, and the same JSON."""
+"""A route for each question: ``GET`` with the parameters of its command, and the same JSON."""
 
 import inspect
 from collections.abc import Iterator, Sequence

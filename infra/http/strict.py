@@ -7,6 +7,7 @@ from typing import get_args, get_origin
 from fastapi import Request
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
+from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from domain.wording import shown
@@ -34,7 +35,7 @@ def _unknown(name: str, known: Mapping[str, bool]) -> ParameterError:
     names = ", ".join(known) or "none"
     return ParameterError(
         parameter=name[:100],
-        detail=f"there is no parameter {shown(name)}",
+        detail=f"There is no parameter {shown(name)}",
         hint=f"Perhaps {near[0]}?" if near else f"The parameters of this route: {names}.",
     )
 
@@ -64,9 +65,16 @@ class HeadAsGet:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
-        if scope["type"] != "http" or scope["method"] != "HEAD":
+        if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+
+        async def send_allowed(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                if headers.get("allow") == "GET":
+                    headers["allow"] = "GET, HEAD"
+            await send(message)
 
         async def send_head(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -76,4 +84,7 @@ class HeadAsGet:
                 # A stream would go on for nobody.
                 raise OSError("a HEAD request has been answered")
 
-        await self._app({**scope, "method": "GET"}, receive, send_head)
+        if scope["method"] == "HEAD":
+            await self._app({**scope, "method": "GET"}, receive, send_head)
+        else:
+            await self._app(scope, receive, send_allowed)
