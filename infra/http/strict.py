@@ -1,5 +1,6 @@
 """Requests are read strictly: each parameter is known, and given once where one is meant."""
 
+import asyncio
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from typing import get_args, get_origin
@@ -67,24 +68,41 @@ class HeadAsGet:
         """Answer a request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
-            return
-
-        async def send_allowed(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                if headers.get("allow") == "GET":
-                    headers["allow"] = "GET, HEAD"
-            await send(message)
-
-        async def send_head(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                await send(message)
-                await send({"type": "http.response.body", "body": b""})
-            elif message.get("more_body"):
-                # A stream would go on for nobody.
-                raise OSError("a HEAD request has been answered")
-
-        if scope["method"] == "HEAD":
-            await self._app({**scope, "method": "GET"}, receive, send_head)
+        elif scope["method"] == "HEAD":
+            await _answer_head(self._app, scope, send)
         else:
-            await self._app(scope, receive, send_allowed)
+            await self._app(scope, receive, _with_head_allowed(send))
+
+
+def _with_head_allowed(send: Send) -> Send:
+    async def send_allowed(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            if headers.get("allow") == "GET":
+                headers["allow"] = "GET, HEAD"
+        await send(message)
+
+    return send_allowed
+
+
+async def _answer_head(app: ASGIApp, scope: Scope, send: Send) -> None:
+    is_read, is_answered = False, asyncio.Event()
+
+    async def receive_head() -> Message:
+        nonlocal is_read
+        if not is_read:
+            is_read = True
+            return {"type": "http.request", "body": b"", "more_body": False}
+        # A stream ends when its reader has gone.
+        await is_answered.wait()
+        return {"type": "http.disconnect"}
+
+    async def send_head(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            await send(message)
+            await send({"type": "http.response.body", "body": b""})
+            is_answered.set()
+
+    # Before version 2.4 of ASGI, a stream listens for the end of its reader.
+    asgi = {**scope.get("asgi", {}), "spec_version": "2.3"}
+    await app({**scope, "method": "GET", "asgi": asgi}, receive_head, send_head)
