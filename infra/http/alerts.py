@@ -7,7 +7,7 @@ from time import monotonic
 from typing import Annotated, Any, Final
 
 import orjson
-from fastapi import APIRouter, Header, Query
+from fastapi import APIRouter, Header, Query, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from starlette.concurrency import run_in_threadpool
 
@@ -26,11 +26,19 @@ HEARTBEAT: Final = 10.0
 """Seconds without a message after which a heartbeat is sent. Proxies close connections that are
 idle for a minute; a client can take three missing heartbeats as a lost connection."""
 
+STREAM: Final = "/v1/alerts/stream"
+
 router = APIRouter(tags=["Alerts"])
 
 
+@router.head(STREAM, include_in_schema=False)
+async def stream_head() -> Response:
+    """Answer with the headers of the stream."""
+    return Response(media_type="text/event-stream")
+
+
 @router.get(
-    "/v1/alerts/stream",
+    STREAM,
     response_class=EventSourceResponse,
     responses={422: openapi.problem("A parameter is wrong.")},
     openapi_extra=openapi.STREAM,

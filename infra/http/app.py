@@ -88,7 +88,7 @@ def create_app(
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(hosts), www_redirect=False)
     headers = SAFETY | (IS_SIMULATED if accord.simulated else {})
     app.add_middleware(_WithHeaders, headers=headers)
-    app.add_middleware(HeadAsGet)
+    app.add_middleware(HeadAsGet, but={alerts.STREAM})
     app.include_router(events.router)
     app.include_router(refusals.router)
     app.include_router(alerts.router)

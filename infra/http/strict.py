@@ -1,7 +1,6 @@
 """Requests are read strictly: each parameter is known, and given once where one is meant."""
 
-import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from difflib import get_close_matches
 from typing import get_args, get_origin
 
@@ -59,19 +58,32 @@ def _is_many(annotation: object) -> bool:
 
 
 class HeadAsGet:
-    """Answers HEAD as GET, without the body (RFC 9110, section 9.3.2)."""
+    """Answers HEAD as GET, without the body (RFC 9110, section 9.3.2).
 
-    def __init__(self, app: ASGIApp) -> None:
+    A path in `but` has a route of its own for HEAD: GET of a stream would not end.
+    """
+
+    def __init__(self, app: ASGIApp, but: Container[str]) -> None:
         self._app = app
+        self._but = but
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
-        elif scope["method"] == "HEAD":
-            await _answer_head(self._app, scope, send)
+        elif scope["method"] == "HEAD" and scope["path"] not in self._but:
+            await self._app({**scope, "method": "GET"}, receive, _without_body(send))
         else:
             await self._app(scope, receive, _with_head_allowed(send))
+
+
+def _without_body(send: Send) -> Send:
+    async def send_head(message: Message) -> None:
+        if message["type"] == "http.response.body":
+            message = {**message, "body": b""}
+        await send(message)
+
+    return send_head
 
 
 def _with_head_allowed(send: Send) -> Send:
@@ -83,26 +95,3 @@ def _with_head_allowed(send: Send) -> Send:
         await send(message)
 
     return send_allowed
-
-
-async def _answer_head(app: ASGIApp, scope: Scope, send: Send) -> None:
-    is_read, is_answered = False, asyncio.Event()
-
-    async def receive_head() -> Message:
-        nonlocal is_read
-        if not is_read:
-            is_read = True
-            return {"type": "http.request", "body": b"", "more_body": False}
-        # A stream ends when its reader has gone.
-        await is_answered.wait()
-        return {"type": "http.disconnect"}
-
-    async def send_head(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            await send(message)
-            await send({"type": "http.response.body", "body": b""})
-            is_answered.set()
-
-    # Before version 2.4 of ASGI, a stream listens for the end of its reader.
-    asgi = {**scope.get("asgi", {}), "spec_version": "2.3"}
-    await app({**scope, "method": "GET", "asgi": asgi}, receive_head, send_head)
