@@ -126,6 +126,7 @@ async def post_events(request: Request, served: ServedHere) -> Response:
     openapi_extra=openapi.POST_EVENTS,
     responses={
         200: {"description": "What would be decided, event by event."},
+        400: openapi.problem("The body is not the array that its media type says it is."),
         413: openapi.problem("The body is too large."),
         415: openapi.problem("The body has another media type, or is compressed."),
     },

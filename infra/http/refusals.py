@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from infra.answers import refusals
 from infra.answers.logs import NotFound
 from infra.answers.outcomes import OutcomeCounts, Report
+from infra.answers.parameters import PositiveWhole
 from infra.answers.refusals import Dismissed
 from infra.deciding.group_commit import Busy
 from infra.http.dependencies import Served, ServedHere, json
@@ -19,7 +20,7 @@ from infra.store.records import Refusal
 
 router = APIRouter(tags=["Ingest"])
 
-Number = Annotated[int, Path(ge=1, description="The refusal's number.")]
+Number = Annotated[PositiveWhole, Path(description="The refusal's number.")]
 Rule = Annotated[str | None, Query(description="Only the refusals of this rule.")]
 
 _BUSY: Final[dict[int | str, Schema]] = {
