@@ -47,11 +47,16 @@ def run(settings: Settings, process: WorkerProcess) -> None:
         ]
         process.quarantined = workers.quarantined
         process.lag = lambda: intake.lag
+        process.gauges[WAITING] = WAITING_HELP, lambda: float(history.waiting_of())
         process.gauges[CLOCK] = (
             CLOCK_HELP,
             lambda: float(bool(workers.clock and workers.clock.doubt)),
         )
         process.repeat(intake.step)
+
+
+WAITING = "accord_waiting_events"
+WAITING_HELP = "Events that wait for what they name."
 
 
 class Intake:

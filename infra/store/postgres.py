@@ -207,8 +207,12 @@ class PostgresStore(EventLog):
         )
         return (int(found[0]), int(found[1])) if found else (0, 0)
 
-    def waiting_of(self, source: str) -> int:
-        found = self.datastore.one("SELECT count(*) FROM history.waiting WHERE source = %s", source)
+    def waiting_of(self, source: str | None = None) -> int:
+        found = self.datastore.one(
+            "SELECT count(*) FROM history.waiting WHERE %s::text IS NULL OR source = %s",
+            source,
+            source,
+        )
         return int(found[0]) if found else 0
 
     def overdue(self, now: datetime) -> list[str]:

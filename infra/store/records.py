@@ -549,8 +549,8 @@ class History(Protocol):
     def refused_of(self, source: str | None) -> tuple[int, int]:
         """Return how many open refusals a source has, or all (None), and their inputs' bytes."""
 
-    def waiting_of(self, source: str) -> int:
-        """Return how many inputs of a source wait."""
+    def waiting_of(self, source: str | None = None) -> int:
+        """Return how many inputs of a source wait; without one, of all sources."""
 
     def overdue(self, now: datetime) -> list[str]:
         """Return the partnerships with waiting inputs whose days are over by `now`."""

@@ -183,8 +183,10 @@ class SqliteStore(EventLog):
         )
         return (int(found[0]), int(found[1])) if found else (0, 0)
 
-    def waiting_of(self, source: str) -> int:
-        found = self.datastore.one("SELECT count(*) FROM waiting WHERE source = ?", source)
+    def waiting_of(self, source: str | None = None) -> int:
+        found = self.datastore.one(
+            "SELECT count(*) FROM waiting WHERE ?1 IS NULL OR source = ?1", source
+        )
         return int(found[0]) if found else 0
 
     def overdue(self, now: datetime) -> list[str]:

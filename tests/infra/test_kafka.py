@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
 from types import SimpleNamespace
@@ -34,6 +35,8 @@ from infra.store.mapper import PlacedEvent
 from infra.tlog.codec import encode
 from tests.infra.messages import SOURCE, attributes, beginning, message
 from tests.infra.noted import noted
+from tests.infra.test_waiting import EARLY, FORMED, NAME
+from tests.infra.told import Told
 from tests.parts import Reachable, missing_part
 
 Read = Input | Unreadable
@@ -333,6 +336,45 @@ def test_intake_publishes_receipts_of_accepted_commands(broker: Reachable, tmp_p
         SOURCE.encode(),
         b"begin-acme",
     )
+
+
+def test_a_command_that_waits_is_rejected_only_when_it_is_refused(
+    broker: Reachable, tmp_path: Path
+) -> None:
+    prefix = f"t{uuid4().hex[:8]}"
+    topics.create(broker.address, prefix, 1)
+    names = Topics(prefix)
+    settings = Settings(store=f"sqlite:///{tmp_path}/accord.db")
+    init(settings)
+    clock = Told()
+    clock.now = datetime(2026, 3, 1, tzinfo=UTC)
+    with (
+        Producer(broker.address) as producer,
+        bootstrap(settings, clock) as accord,
+        accord.workers() as workers,
+        closing(consumer(broker.address, names.commands, names.intake)) as inbox,
+    ):
+        accord.service.handle(FORMED)
+        intake = Intake(inbox, producer, workers.writer, names, accord.history)
+
+        def send(*raws: bytes) -> None:
+            producer.send([Message(names.commands, NAME, each, []) for each in raws])
+            taken = 0
+            while taken < len(raws):
+                taken += intake.step()
+
+        send(EARLY, b"{}", EARLY)
+        assert [each.source_id for each in accord.history.waiting([NAME])] == [f"{NAME}-27"]
+        # Another process lets its days pass.
+        clock.now += timedelta(days=31)
+        accord.service.pass_time(NAME)
+        assert accord.history.waiting([NAME]) == []
+        send(b"[]")
+        assert accord.history.unsent(9) == []
+        intake.commit()
+
+    told = [orjson.loads(each.value)["rule"] for each in all_of(broker.address, names.rejected, 2)]
+    assert told == ["unknown-type", "waited-too-long"]
 
 
 def test_what_is_sent_is_acknowledged_in_the_order_of_each_key(broker: Reachable) -> None:

@@ -253,7 +253,7 @@ def test_an_input_waits_in_one_row_until_it_is_settled(store: History) -> None:
     assert store.waiting(["acme", "globex"]) == store.all_waiting() == [first, second]
     assert store.all_waiting(1) == store.all_waiting(0, 9, "acme")[1:] == [second]
     assert store.all_waiting(partnership="globex") == []
-    assert [store.waiting_of("crm"), store.waiting_of("shop")] == [2, 0]
+    assert [store.waiting_of("crm"), store.waiting_of("shop"), store.waiting_of()] == [2, 0, 2]
 
     store.append([], Writes(settled=[("crm", "b")]))
     assert store.waiting(["acme"]) == [second]

@@ -4,7 +4,9 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from multiprocessing import get_context
 from pathlib import Path
+from time import monotonic, sleep
 
 import orjson
 import pytest
@@ -419,6 +421,57 @@ class _before_the_first_append:  # noqa: N801 - used as a function
             return sound(*given)  # type: ignore[arg-type]
 
         patch.setattr(accord.history, "append", raced)
+
+
+def test_a_killed_writer_loses_nothing_and_decides_nothing_twice(
+    tmp_path: Path, clock: Told
+) -> None:
+    settings = Settings(store=f"sqlite:///{tmp_path}/killed.db")
+    with opened(settings, clock) as accord:
+        send(accord, *FORMED)
+        for number in range(KILLED):
+            deal = {"deal": f"K{number}"}
+            early = [
+                sent(each.model_copy(update=deal), f"{type(each).__name__}-{number}")
+                for each in LATE
+            ]
+            assert {each.status for each in send(accord, *early)} == {"waiting"}
+            steps = [
+                sent(each.model_copy(update=deal), f"{type(each).__name__}-{number}")
+                for each in STEPS
+            ]
+            writer = get_context("spawn").Process(target=_write, args=(settings, steps))
+            writer.start()
+            _after_the_first_event(accord, f"{NAME}/deal/K{number}")
+            sleep(number * 0.004)
+            writer.kill()
+            writer.join()
+
+            send(accord, *steps)
+            assert waiting(accord) == []
+            stream = f"{NAME}/deal/K{number}"
+            wires = [each.event.wire for each in accord.history.streams([stream])[stream]]
+            assert sorted(wires) == sorted({*wires})
+            assert wires[-3:] == ["PaymentReceived", "RefundIssued", "ChargebackReversed"]
+
+
+KILLED = 4
+LATE = (REVERSAL, CHARGEBACK, PAYMENT)
+
+
+def _write(settings: Settings, steps: list[bytes]) -> None:
+    clock = Told()
+    clock.now = datetime(2026, 3, 1, 9, tzinfo=UTC)
+    with bootstrap(settings, clock) as accord:
+        for step in steps:
+            accord.service.handle([step])
+
+
+def _after_the_first_event(accord: Accord, stream: str) -> None:
+    deadline = monotonic() + 30
+    while not accord.history.streams([stream])[stream]:
+        assert monotonic() < deadline
+        sleep(0.001)
 
 
 # --- simulated stores --------------------------------------------------------------------------
