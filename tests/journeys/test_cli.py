@@ -241,15 +241,16 @@ def test_the_types_that_can_be_sent_are_listed_in_the_order_of_a_partnerships_li
     assert set(accord("schema").out.split()) >= set(types)
 
 
-def test_a_type_has_its_schema_and_the_metrics_their_units(accord: Accord) -> None:
+def test_a_type_has_its_fields_and_schema_and_the_metrics_their_units(accord: Accord) -> None:
     sign = accord("schema", "SignAgreement")
     report = accord("schema", "ReportMetric")
     metrics = {each["metric"]: each for each in accord("metrics", "--json").json["items"]}
     (one,) = accord("schema", "SignAgreement", "--json").json["items"]
 
-    assert sign.json == one["json_schema"]
-    assert sign.json["properties"]["type"]["const"] == "accord.SignAgreement"
-    assert "demo_to_paid" in report.out
+    assert one["json_schema"]["properties"]["type"]["const"] == "accord.SignAgreement"
+    assert "agreement_version  integer" in sign.out
+    assert json.dumps(one["example"], separators=(",", ":")) in sign.out
+    assert "demo_request_rate" in report.out
     assert "accord metrics" in report.err
     assert metrics["demo_to_paid"]["unit"] == "percent"
     assert "demos, each summed" in accord("metrics").out
