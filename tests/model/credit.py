@@ -1,0 +1,85 @@
+"""Credit for a deal (sections 2 and 6, C18): touches before the conversion, or both settled it."""
+
+from datetime import datetime, timedelta
+from fractions import Fraction
+
+from tests.model.deals import conversion
+from tests.model.facts import Party, ReferralSubmitted, TouchClaimed
+from tests.model.known import Known, first_stated, remembered, settlement, touches
+
+
+@remembered
+def credit(known: Known, deal: str, party: Party) -> Fraction:
+    """The ratio of a deal that is credited to a party, as far as its conversion counts for it."""
+    settled = settlement(known, deal)
+    if settled:
+        return sum(
+            (Fraction(each.percent) / 100 for each in settled.credit if each.party == party),
+            Fraction(0),
+        )
+    counted = counted_touches(known, deal, party)
+    if not counted:
+        return Fraction(0)
+    match policy(known, deal, party)[0]:
+        case "first-touch":
+            return Fraction(counted[0].to == party)
+        case "last-touch":
+            return Fraction(counted[-1].to == party)
+        case "linear":
+            return Fraction(sum(each.to == party for each in counted), len(counted))
+        case _:
+            # Without a policy, touches of two parties contest the deal; nobody is credited.
+            return Fraction({each.to for each in counted} == {party})
+
+
+def contested(known: Known, deal: str, party: Party) -> bool:
+    """The computed state `attribution-contested`: two parties' touches, and nothing decides."""
+    if settlement(known, deal) or policy(known, deal, party)[0] != "none":
+        return False
+    return len({each.to for each in counted_touches(known, deal, party)}) > 1
+
+
+@remembered
+def policy(known: Known, deal: str, party: Party) -> tuple[str, int]:
+    """The policy and the attribution window, in days, of the day of the conversion.
+
+    A deal that is not won is weighed by the policy of the day of its referral.
+    """
+    won = conversion(known, deal, party)
+    referred = next((each for each in known.of(ReferralSubmitted) if each.deal == deal), None)
+    at = won or referred
+    frame = known.terms.frame(known.terms.day(at.occurred_at if at else known.now))
+    return frame.attribution or "none", frame.attribution_window or 0
+
+
+@remembered
+def counted_touches(known: Known, deal: str, party: Party) -> list[TouchClaimed]:
+    """The touches that count, in the order in which they happened."""
+    won = conversion(known, deal, party)
+    stated_at = first_stated(known, deal)
+    window = policy(known, deal, party)[1]
+    found = []
+    for touch in touches(known, deal):
+        by_hand = touch.stated_by != touch.to or known.confirmed_by_hand(touch)
+        # Stated after the conversion by the party that it credits, a touch is a claim.
+        if (
+            won
+            and touch.occurred_at > won.occurred_at
+            and not (by_hand or known.confirmed(touch) or known.on_word(touch))
+        ):
+            continue
+        # Credit that was already stated moves only when both settle or confirm it.
+        if stated_at and touch.recorded_at > stated_at and not known.confirmed_by_hand(touch):
+            continue
+        if won and not _in_time(known, touch, won.occurred_at, window):
+            continue
+        found.append(touch)
+    return sorted(found, key=lambda each: (each.touched_at, each.id))
+
+
+def _in_time(known: Known, touch: TouchClaimed, converted_at: datetime, window: int) -> bool:
+    """Not after the conversion, and inside the window: the touch's day and the days after it."""
+    if touch.touched_at > converted_at:
+        return False
+    day = known.terms.day
+    return not window or day(converted_at) < day(touch.touched_at) + timedelta(days=window)
