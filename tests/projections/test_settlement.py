@@ -468,7 +468,7 @@ def test_a_refund_is_not_won_back() -> None:
 
     refusal = story.refuses(OURS, ReverseChargeback(deal="D-1", refund=given))
 
-    assert refusal.rule == "no-such-chargeback"
+    assert refusal.rule == "not-a-chargeback"
 
 
 # --- statements --------------------------------------------------------------------------------
