@@ -215,7 +215,7 @@ class Known:
         found = [
             counted
             for each in self.of(PaymentReceived)
-            if each.deal == deal and (counted := self.earning(each, gains))
+            if (counted := self.earning(each, gains)) and counted.deal == deal
         ]
         return sorted(found, key=lambda each: (each.occurred_at, each.id))
 
@@ -224,7 +224,7 @@ class Known:
         found = [
             counted
             for each in self.of(DealWon)
-            if each.deal == deal and (counted := self.earning(each, gains))
+            if (counted := self.earning(each, gains)) and counted.deal == deal
         ]
         return sorted(found, key=lambda each: (each.occurred_at, each.id))
 

@@ -56,6 +56,7 @@ class Held:
 
     dispute: str
     subject: Subject
+    base_fact: str
     item: str
     to: Party
     amount: Decimal
@@ -98,6 +99,7 @@ def on_hold(
             Held(
                 dispute=hold.dispute,
                 subject=track.subject,
+                base_fact=track.fact,
                 item=track.item,
                 to=track.to,
                 amount=hold.amount,

@@ -266,7 +266,7 @@ def counted_reports(known: Known, metric: str, to: Party) -> list[MetricReported
     found = [
         counted
         for each in known.of(MetricReported)
-        if each.metric == metric and (counted := known.earning(each, to))
+        if (counted := known.earning(each, to)) and counted.metric == metric
     ]
     return sorted(found, key=lambda each: (each.occurred_at, each.id))
 

@@ -58,12 +58,9 @@ def differences(
             key = Key(frozen.subject, frozen.base_fact, frozen.item, frozen.to, frozen.currency)
             totals[key] -= frozen.amount
     for held in on_hold(found, parties, known_at):
-        left = held.settled or Decimal(0)
-        for key in sorted(totals):
-            if (key.subject, key.item, key.to) == (held.subject, held.item, held.to):
-                taken = max(Decimal(0), min(left, totals[key]))
-                totals[key] -= taken
-                left -= taken
+        key = Key(held.subject, held.base_fact, held.item, held.to, held.settles_in)
+        if key in totals:
+            totals[key] -= max(Decimal(0), min(held.settled or Decimal(0), totals[key]))
     return {key: each for key, each in sorted(totals.items()) if each and key not in blocked}
 
 

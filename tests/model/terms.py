@@ -103,9 +103,9 @@ class Terms:
         """The first day on which nothing accrues: the frame's end, or an exit before it."""
         total: Duration | None = None
         for _, kind, span in self.duration_changes:
-            if kind == "agreed" or total is None:
+            if kind == "agreed":
                 total = span
-            else:
+            elif total:
                 total = Duration(total.months + span.months, total.days + span.days)
         # Counted from the first day, so that the 31st does not drift to the 28th.
         return min([add(self.start, total) if total else date.max, *self.exits])

@@ -255,6 +255,12 @@ def test_renewals_are_counted_from_the_first_day() -> None:
     assert [str(each) for each in ends] == ["2026-02-28", "2026-03-31", "2026-04-30", "2026-05-31"]
 
 
+def test_a_renewal_of_an_agreement_without_an_end_gives_it_none() -> None:
+    facts: list[Fact] = [terms(share())]
+    facts.append(said(RenewalAgreed, "renewal", "2026-10-06", duration=Duration(12)))
+    assert end(facts) == date.max
+
+
 def touch(by: str, to: str, day: str, when: str | None = None) -> TouchClaimed:
     identity = f"touch of {to} {day} by {by}"
     return said(TouchClaimed, identity, when or day, by, deal="D1", to=to, touched_at=at(day))
@@ -862,6 +868,14 @@ def test_a_mistyped_win_moves_its_value_and_its_day() -> None:
     right = replace(win, value=money("500.00 USD"), occurred_at=at("2026-02-03"))
     # 20 % of 500.00
     assert told([*facts, corrected(win, right, "2026-03-01")]) == ["2026-02-03 100.00"]
+
+
+def test_a_payment_of_the_wrong_deal_is_moved_by_its_correction() -> None:
+    wrong = paid("P1", "2026-02-02", "100.00 USD", "D2")
+    facts: list[Fact] = [terms(share()), *sold(), *sold(deal="D2", by="acme"), wrong]
+    # D2 is acme's own; 15 % of 100.00 once the payment is of D1.
+    assert earned(facts) == 0
+    assert earned([*facts, corrected(wrong, replace(wrong, deal="D1"), "2026-03-01")]) == D("15.00")
 
 
 def test_a_correction_of_a_correction_names_the_first_fact() -> None:
