@@ -42,7 +42,7 @@ check: $(VENV)/.dev ## form, lint, types, import contracts, and that documented 
 	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/python -m pytest --quiet tests/test_project.py
 
-faults: $(VENV)/.dev ## kill and restart everything while 20,000 events flow (about nine minutes)
+faults: $(VENV)/.dev ## kill, restart and pause everything while events flow (about twenty minutes)
 	@ACCORD_FAULTS=full $(BIN)/python -m pytest --capture=no tests/faults
 
 audit-faults: $(VENV)/.dev ## change ten thousand evidence bundles; both verifiers must agree on each

@@ -85,14 +85,14 @@ CHECKPOINT = "accord.Checkpoint"
 
 
 def start(made: Production) -> None:
-    """Start two processes of each led role, and the others."""
+    """Start two processes of each led role, and the others, one by one."""
     for role in ("intake", "projector"):
         made.start(role)
+        made.wait_until_ready(role)
     for role in LED:
         for name in (role, f"{role}-2"):
             made.start(role, name, (sys.executable, brisk.__file__))
-    for name in made.running:
-        made.wait_until_ready(name)
+            made.wait_until_ready(name)
 
 
 def rounds(made: Production, flow: Flow, random: Random) -> Iterator[float]:
@@ -155,31 +155,41 @@ def is_signed(made: Production) -> bool:
 
 
 def older(made: Production, messages: Iterable[Any]) -> list[str]:
-    """Return which keys end with an older message than there is in the topic, in words."""
+    """Return where a key has an older message than it may have, in words.
+
+    The last message of a key is its newest. Figures and checkpoints are never older than those
+    before them. Events and items of the trail may begin again at an earlier one, as a new leader
+    does, and then follow each other: a message of a leader that was replaced would not fit.
+    """
     newest: dict[tuple[str, str, bytes], int] = {}
     last: dict[tuple[str, str, bytes], int] = {}
+    found: list[str] = []
     for each in messages:
-        if (number := number_of(made, each)) is not None:
-            kind = CHECKPOINT if header(each, "ce_type") == CHECKPOINT else ""
-            key = (each.topic, kind, each.key)
-            newest[key] = max(number, newest.get(key, -1))
-            last[key] = number
-    return [
+        if each.topic not in (made.topics.events, made.topics.kpis, made.topics.audit):
+            continue
+        kind, number, repeats = number_of(made, each)
+        key = each.topic, kind, each.key
+        if repeats and number > last.get(key, -1) + 1:
+            found.append(f"{key}: {number} comes after {last.get(key)}")
+        if not repeats and number < newest.get(key, -1):
+            found.append(f"{key}: {number} comes after {newest[key]}")
+        newest[key] = max(number, newest.get(key, -1))
+        last[key] = number
+    found += [
         f"{key} ends with {last[key]} of {newest[key]}" for key in last if last[key] < newest[key]
     ]
+    return found
 
 
-def number_of(made: Production, message: Any) -> int | None:  # noqa: ANN401 - kafka-python's
-    """Return the number that rises with each message of a key; None in other topics."""
-    topics = made.topics
-    if message.topic == topics.events:
-        return index_of(message)
-    if message.topic == topics.kpis:
-        return index_in(message)
-    if message.topic == topics.audit:
-        is_checkpoint = header(message, "ce_type") == CHECKPOINT
-        return int(body(message)["size"]) if is_checkpoint else index_in(message)
-    return None
+def number_of(made: Production, message: Any) -> tuple[str, int, bool]:  # noqa: ANN401 - kafka-python's
+    """Return the kind of a message, its number in its key, and whether a leader repeats some."""
+    if message.topic == made.topics.events:
+        return "event", index_of(message), True
+    if message.topic == made.topics.kpis:
+        return "figure", index_in(message), False
+    if header(message, "ce_type") == CHECKPOINT:
+        return "checkpoint", int(body(message)["size"]), False
+    return "item", index_in(message), True
 
 
 def repeats(made: Production) -> Mapping[str, int]:
