@@ -44,7 +44,7 @@ def split(body: bytes) -> Iterator[bytes]:
 def is_array(body: bytes) -> bool:
     """Return whether a body is one JSON array."""
     text = body.removeprefix(BOM_UTF8).strip()
-    return text.startswith(b"[") and _is_one_value(text)
+    return text.startswith(b"[") and _is_json(text)
 
 
 def stream(lines: Iterable[bytes]) -> Iterator[bytes]:
@@ -96,24 +96,46 @@ _DEEPER = {b"{": 1, b"[": 1} | dict.fromkeys(_CLOSING, -1)
 
 
 def _members(array: bytes) -> Iterator[bytes]:
-    """Return the members of an array; the array itself, if it is not JSON.
+    """Yield the members of an array as they are written; the array itself, if it is not JSON.
 
-    They are written anew, except those of an array with an object that names a key twice: they
-    are cut out, so that only the member with that object is refused.
+    A member is cut out and not parsed. So one that cannot be read, such as an object that names a
+    key twice, is refused alone, and memory is needed only for the members that are taken.
     """
-    try:
-        yield from [orjson.dumps(member) for member in codec.parse(array)]
-    except (codec.OutsideProfile, TypeError):
-        yield from _cut(array) if _is_one_value(array) else [array]
-
-
-def _cut(array: bytes) -> Iterator[bytes]:
+    if not _is_json(array):
+        yield array
+        return
     depth, start = 0, 1
-    for token in _TOKEN.finditer(array):
-        depth += _DEEPER.get(token[0], 0)
-        if depth == 0 or (depth == 1 and token[0] == b","):
-            yield array[start : token.start()].strip()
+    for token in _STRUCTURE.finditer(array):
+        depth += _DEEPER.get(token[1], 0)
+        if depth == 0 or (depth == 1 and token[1] == b","):
+            if member := array[start : token.end() - 1].strip():
+                yield member
             start = token.end()
+
+
+_STRUCTURE = re.compile(rb'(?:[^][{},"]|"[^"\\]*+(?:\\.[^"\\]*+)*+")*+([][{},])')
+"""A character of structure in JSON, with the strings and the rest before it."""
+
+_STRING = re.compile(
+    rb'"[^"\\\x00-\x1f]*+(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\x00-\x1f]*+)*+"'
+)
+_NUMBER = re.compile(rb"-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?(?:[eE][-+]?[0-9]++)?")
+
+
+def _is_json(body: bytes) -> bool:
+    """Return whether a body is JSON by its grammar (RFC 8259).
+
+    Parsers refuse some of it: a lone surrogate, `1e400`, a number of thousands of digits. So
+    strings and numbers are checked by their own patterns first, and replaced by what no neighbour
+    can make part of another number.
+    """
+    if _is_one_value(body):
+        return True
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        return False
+    return _is_one_value(_NUMBER.sub(b"{}", _STRING.sub(b'""', body)))
 
 
 def _is_one_value(body: bytes) -> bool:

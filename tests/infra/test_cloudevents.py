@@ -1,5 +1,6 @@
 """CloudEvents as the standard has them: every form of an event is read as the same event."""
 
+import json
 from base64 import b64encode
 from datetime import UTC, datetime, timedelta, timezone
 from hashlib import sha256
@@ -541,3 +542,57 @@ def test_a_moment_with_nanoseconds_is_taken() -> None:
     found = taken(dumped(EVENT | {"time": "2021-04-10T01:22:16.498917288Z"})).envelope.time
 
     assert found == datetime(2021, 4, 10, 1, 22, 16, 498917, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        b"1e400",
+        rb'"\ud800"',
+        rb'{"\udfff": 1}',
+        b"1" * 5000,
+        b'{"a": 1, "a": 2}',
+        b"[" * 300 + b"]" * 300,
+    ],
+    ids=["beyond a float", "surrogate", "surrogate key", "5000 digits", "twice", "deep"],
+)
+def test_a_member_that_is_json_and_cannot_be_read_is_refused_alone(odd: bytes) -> None:
+    body = b"[" + b" , ".join([MANY[0], odd, MANY[1]]) + b" ]"
+
+    assert cloudevents.is_array(body)
+    assert list(cloudevents.split(body)) == [MANY[0], odd, MANY[1]]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        b"--1",
+        b"1e5.5",
+        b"01",
+        b"1.",
+        b".5",
+        b"+1",
+        b"1 1",
+        b'"a"1',
+        rb'"\q"',
+        b'"\x01"',
+        b'"\xff"',
+        b"NaN",
+    ],
+)
+def test_an_array_with_a_member_that_is_no_json_is_no_array(wrong: bytes) -> None:
+    assert not cloudevents.is_array(b'[1e400, "\\ud800", ' + wrong + b', "x"]')
+
+
+@given(
+    st.lists(
+        st.recursive(
+            st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+            lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+        )
+    )
+)
+def test_any_array_gives_its_members_as_they_are_written(members: list[object]) -> None:
+    written = [json.dumps(each).replace("Infinity", "1e999").encode() for each in members]
+
+    assert list(cloudevents.split(b"[" + b", ".join(written) + b"]")) == written
