@@ -181,7 +181,10 @@ def _answer(request: Request, problem: Problem) -> Response:
 
 
 def _of_http(request: Request, error: HTTPException) -> Response:
-    return _answer(request, Problem(error.status_code, f"{error.detail}.", headers=error.headers))
+    headers = dict(error.headers or {})
+    if headers.get("Allow") == "GET":
+        headers["Allow"] = "GET, HEAD"
+    return _answer(request, Problem(error.status_code, f"{error.detail}.", headers=headers))
 
 
 def _of_parameters(request: Request, error: RequestValidationError) -> Response:

@@ -513,6 +513,27 @@ def test_while_the_writer_has_too_much_to_do_senders_are_asked_to_come_again(
 def test_unknown_paths_and_methods_are_problems(ordinary: Served) -> None:
     assert refused(ordinary.client.get("/v1/nothing"))["status"] == 404
     assert refused(ordinary.client.get("/v1/events"))["status"] == 405
+    assert ordinary.client.put("/v1/partnerships").headers["allow"] == "GET, HEAD"
+
+
+@pytest.mark.parametrize("since", ["", "2026-01-01", "2026-Q5", "2026-13", "9999", "x", "\0"])
+def test_a_rule_is_tried_since_a_period(ordinary: Served, since: str) -> None:
+    path = "/v1/partnerships/acme-north/rules/conversion-floor/try"
+    problem = refused(ordinary.client.get(path, params={"since": since}))
+
+    assert problem["status"] == 422
+    assert problem["errors"][0]["parameter"] == "since"
+
+
+def test_every_parameter_of_a_question_has_the_limits_of_its_type(ordinary: Served) -> None:
+    described = ordinary.client.get("/openapi.json").json()["paths"]
+    (since,) = (
+        each
+        for each in described["/v1/partnerships/{id}/rules/{rule}/try"]["get"]["parameters"]
+        if each["name"] == "since"
+    )
+    assert since["schema"]["pattern"]
+    assert refused(ordinary.client.get("/v1/partnerships/NOT_A_NAME/kpis"))["status"] == 422
 
 
 # --- alerts ------------------------------------------------------------------------------------
