@@ -12,15 +12,16 @@ from uvicorn.protocols.http.h11_impl import STATUS_PHRASES, H11Protocol
 from infra.http.problems import AGAIN_SOON, MEDIA_TYPE, Problem
 from infra.settings import HttpLimits
 
-Awaited = Literal["headers", "body"]
-"""What a connection waits for: the rest of a request's headers, or of its body."""
+Awaited = Literal["headers", "body", "reading"]
+"""What a connection waits for: the rest of a request's headers or of its body, or that its client
+reads what was answered."""
 
 TOO_LONG: Final = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
 
 LINGER: Final = 2.0
 """Seconds in which a client can read the answer to a request that it did not complete."""
 
-_LATE: Final[dict[Awaited, str]] = {
+_LATE: Final = {
     "headers": "The headers of the request did not arrive within {} seconds.",
     "body": "The body of the request did not arrive within {} seconds.",
 }
@@ -73,6 +74,16 @@ class Connection(H11Protocol):
         super().data_received(data)
         self._follow()
 
+    def pause_writing(self) -> None:
+        """Begin to wait until the client has read what was answered."""
+        super().pause_writing()
+        self._follow()
+
+    def resume_writing(self) -> None:
+        """End that wait."""
+        super().resume_writing()
+        self._follow()
+
     def on_response_complete(self) -> None:
         """Begin to wait for the next request."""
         super().on_response_complete()
@@ -115,6 +126,8 @@ class Connection(H11Protocol):
     def _awaited(self) -> Awaited | None:
         if self._answered or self.transport.is_closing():
             return None
+        if self.flow.write_paused:
+            return "reading"
         if self.cycle is None or self.cycle.response_complete:  # type: ignore[redundant-expr]
             return "headers"
         return "body" if self.cycle.more_body else None
@@ -128,6 +141,9 @@ class Connection(H11Protocol):
             self._wait = None
 
     def _give_up(self, awaited: Awaited) -> None:
+        if awaited == "reading":
+            self.transport.abort()
+            return
         self._answer(Problem(408, _LATE[awaited].format(self._seconds(awaited))))
 
     def _answer(self, problem: Problem) -> None:

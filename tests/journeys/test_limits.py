@@ -266,3 +266,55 @@ def test_a_batch_that_is_no_array_is_answered_400_and_nothing_is_kept(
         assert told.status_code == 400
         assert told.json()["hint"]
         assert served.accord.history.refusals() == []
+
+
+@pytest.mark.parametrize("member", [b"0", b"{}", b"[]"])
+def test_a_batch_of_a_million_members_is_answered_413_in_time(
+    tmp_path: Path, member: bytes
+) -> None:
+    body = b"[" + b",".join([member] * 1_000_000) + b"]"
+    with serving(tmp_path) as served:
+        took_seconds = took(lambda: _is_too_long(served, body))
+
+    assert took_seconds < 10
+
+
+def _is_too_long(served: Served, body: bytes) -> None:
+    kind = {"content-type": "application/cloudevents-batch+json"}
+    assert served.client.post("/v1/events", content=body, headers=kind).status_code == 413
+
+
+def test_a_member_that_no_parser_reads_is_refused_alone(tmp_path: Path) -> None:
+    odd = orjson.dumps(EXAMPLE | {"id": "odd"})[:-1] + b',"weight":1e400}'
+    body = b"[" + b",".join([orjson.dumps(EXAMPLE), odd, rb'"\ud800"']) + b"]"
+    with serving(tmp_path) as served:
+        kind = {"content-type": "application/cloudevents-batch+json"}
+        told = served.client.post("/v1/events", content=body, headers=kind)
+
+    assert told.status_code == 200
+    assert [each["index"] for each in told.json()["results"]] == [0, 1, 2]
+    assert told.json()["results"][0]["status"] == "accepted"
+    assert told.json()["results"][2]["rule"] == "not-json"
+
+
+# --- clients that do not read --------------------------------------------------------------------
+
+ASKS = b"GET /openapi.json HTTP/1.1\r\nHost: a\r\n\r\n" * 60
+
+
+def test_a_client_that_does_not_read_its_answers_is_closed(tmp_path: Path) -> None:
+    with serving(tmp_path, body_seconds=1) as served, connections(served, 1, ASKS) as (one,):
+        time.sleep(4)
+        received = 0
+        with suppress(ConnectionResetError):
+            while part := one.recv(2**20):
+                received += part.count(b"HTTP/1.1 200 OK")
+
+    assert received < 60
+
+
+def test_beside_clients_that_do_not_read_a_good_request_is_answered(tmp_path: Path) -> None:
+    with serving(tmp_path, connections=8) as served, connections(served, 8, ASKS):
+        time.sleep(2)
+
+        assert good(served).status_code == 200
