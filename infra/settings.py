@@ -12,6 +12,9 @@ _SQLITE = "sqlite:///"
 _POSTGRES = ("postgresql://", "postgres://")
 
 
+CENTURY = 36_500
+"""Days; more than that is a slip of the pen, and soon beyond the calendar."""
+
 OPERATOR = "accord.local"
 """The default name of the operator; the names of its logs begin with it."""
 
@@ -28,11 +31,11 @@ class ClockLimits(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    jump: int = Field(default=60, gt=0)
+    jump: int = Field(default=60, gt=0, le=CENTURY * 86_400)
     """Seconds by which the clock may depart from the time that passed. NTP corrects less than a
     minute a day, and the shortest deadline has 48 hours."""
 
-    gap: int = Field(default=400, gt=0)
+    gap: int = Field(default=400, gt=0, le=CENTURY)
     """Days by which the clock may be beyond the last record when a process starts. A store in use
     has a record at least once a year, because each partnership has deadlines."""
 
@@ -99,7 +102,7 @@ class Settings(BaseModel):
     sinks: Mapping[str, str] = {}
     """The address of each sink of alerts, by its kind, such as ``webhook``."""
 
-    waiting_days: int = Field(default=30, ge=1)
+    waiting_days: int = Field(default=30, ge=1, le=CENTURY)
     """How many days an event may wait for what it names, before it is refused."""
 
     waiting_of_partnership: int = Field(default=1000, ge=1)

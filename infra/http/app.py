@@ -119,7 +119,10 @@ def _add_health(app: FastAPI) -> None:
         """
         reasons = served.workers.unready_reasons()
         if reasons:
-            hint = "Wait and ask again; the server's log has the causes."
+            doubted = served.workers.clock and served.workers.clock.doubt
+            hint = (
+                doubted.hint if doubted else "Wait and ask again; the server's log has the causes."
+            )
             raise Problem(503, f"{'; '.join(reasons)}.", hint, reasons=reasons)
         quarantined = served.workers.quarantined()
         return json(

@@ -110,6 +110,7 @@ def test_years_of_deadlines_are_not_recorded_when_the_clock_jumps_and_a_restart_
     assert machine.client.get("/v1/partnerships/acme-north/history").status_code == 200
     reasons = machine.client.get("/readyz").json()["reasons"]
     assert any("It jumped forward" in each for each in reasons)
+    assert "accord confirm-clock" in machine.client.get("/readyz").json()["hint"]
     assert machine.stop().count("the clock is in doubt") == 1
 
     machine.start()
