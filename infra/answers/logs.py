@@ -17,7 +17,7 @@ from infra.bootstrap import Accord
 from infra.deciding.pseudonyms import Names
 from infra.projecting.runner import partnerships
 from infra.store.records import History, Quarantined, typed_row
-from infra.tlog.codec import stored_moment
+from infra.tlog.codec import UnreadableEvent, stored_moment
 from projections.fold import Projection, replay
 from projections.visibility import OPERATOR, Sight, Viewer
 
@@ -176,7 +176,8 @@ class Extent(NamedTuple):
 def extent(history: History, partnership: str, when: AsOf = NOW) -> Extent | None:
     """Return the extent of a log as of a moment; None if no event is in range.
 
-    Only `at` reads the whole log: for `known`, the end is found by bisection. Raises `NotFound`.
+    Only `at` reads the whole log: for `known`, the end is found by bisection. Raises `NotFound`,
+    and `UnreadableEvent` if the times of an event that it looks at cannot be read.
     """
     size = size_in(history, partnership, when)
     if when.at is not None:
@@ -186,15 +187,15 @@ def extent(history: History, partnership: str, when: AsOf = NOW) -> Extent | Non
         size = bisect_left(
             indexes,
             True,  # noqa: FBT003 - the first index that is after the moment
-            key=lambda index: when.is_after(index, _times(history, partnership, index)[1]),
+            key=lambda index: when.is_after(index, times_at(history, partnership, index)[1]),
         )
-    return Extent(size, size - 1, _times(history, partnership, size - 1)[1]) if size else None
+    return Extent(size, size - 1, times_at(history, partnership, size - 1)[1]) if size else None
 
 
 def _extent_at(history: History, partnership: str, size: int, when: AsOf) -> Extent | None:
     found, at = None, when.at
-    for index, body in enumerate(history.bodies(partnership, 0, size)):
-        occurred_at, recorded_at = times(body)
+    for index, body, _ in history.entries(partnership, 0, size):
+        occurred_at, recorded_at = _times(partnership, index, body)
         if when.is_after(index, recorded_at):
             break
         if at is None or occurred_at <= at:
@@ -202,14 +203,23 @@ def _extent_at(history: History, partnership: str, size: int, when: AsOf) -> Ext
     return found
 
 
-def _times(history: History, partnership: str, index: int) -> tuple[datetime, datetime]:
-    return times(next(iter(history.bodies(partnership, index, index + 1))))
+def times_at(history: History, partnership: str, index: int) -> tuple[datetime, datetime]:
+    """Return when an event of any type happened and when it was recorded.
+
+    Raises `UnreadableEvent`, also if the event is missing.
+    """
+    for body in history.bodies(partnership, index, index + 1):
+        return _times(partnership, index, body)
+    raise UnreadableEvent(f"{partnership}#{index}", "is missing.")
 
 
-def times(body: bytes) -> tuple[datetime, datetime]:
-    """Return when a stored event of any type happened and when it was recorded."""
-    envelope = orjson.loads(body)
-    return stored_moment(envelope["occurred_at"]), stored_moment(envelope["recorded_at"])
+def _times(partnership: str, index: int, body: bytes) -> tuple[datetime, datetime]:
+    try:
+        envelope = orjson.loads(body)
+        return stored_moment(envelope["occurred_at"]), stored_moment(envelope["recorded_at"])
+    except (ValueError, LookupError, TypeError) as error:
+        detail = f"cannot be read: {error}."
+        raise UnreadableEvent(f"{partnership}#{index}", detail) from error
 
 
 # --- viewers -----------------------------------------------------------------------------------
@@ -264,12 +274,11 @@ def undamaged(accord: Accord, names: Iterable[str]) -> list[str]:
 def in_range(history: History, record: Quarantined, when: AsOf) -> bool:
     """Return whether an answer lacks the event from which on a partnership is quarantined."""
     index = record.index
-    for body in history.bodies(record.partnership, index, index + 1):
-        with suppress(ValueError, LookupError, TypeError):
-            occurred_at, recorded_at = times(body)
-            if when.is_after(index, recorded_at):
-                return False
-            return when.at is None or occurred_at <= when.at
+    with suppress(UnreadableEvent):
+        occurred_at, recorded_at = times_at(history, record.partnership, index)
+        if when.is_after(index, recorded_at):
+            return False
+        return when.at is None or occurred_at <= when.at
     return True
 
 

@@ -52,7 +52,7 @@ from domain.markets import (
 )
 from domain.recorded import Recorded
 from domain.values import instant
-from infra.answers.logs import NOW, AsOf, NotFound, extent, own_stream, sight_of, size_of, times
+from infra.answers.logs import NOW, AsOf, NotFound, extent, own_stream, sight_of, size_of, times_at
 from infra.answers.parameters import PositiveWhole
 from infra.answers.partnership_state import (
     AgreedTerms,
@@ -100,7 +100,7 @@ def ask(
     sight = sight_of(history, id, when, figures=False)
     size, found = size_of(history, id), extent(history, id, when)
     if found is None:
-        first, _ = times(next(iter(history.bodies(id, 0, 1))))
+        first, _ = times_at(history, id, 0)
         raise NotFound(
             f"{id} had no events at that time.",
             f"Its first event is at {instant(first)}; ask for that time or later.",

@@ -8,7 +8,7 @@ import typer
 from domain.calendar import Period
 from domain.values import Slug
 from infra.answers import statements
-from infra.answers.logs import size_of, view_rows
+from infra.answers.logs import size_of
 from infra.answers.outcomes import OutcomeCounts, Report
 from infra.answers.question import Panel
 from infra.answers.statements import IssuedStatement
@@ -17,8 +17,7 @@ from infra.cli import ingest
 from infra.cli.options import REFUSES, Id, Json, Store, app, opened, reader
 from infra.deciding.batch import Outcome
 from infra.settings import DEFAULT_STORE
-from projections import OVERVIEW
-from projections.overview import OVERVIEW_ROW
+from infra.tlog.codec import UnreadableEvent
 
 if TYPE_CHECKING:
     from infra.bootstrap import Accord
@@ -65,17 +64,25 @@ def settle(
 def issue(accord: "Accord", partnership: str, period: str, party: str | None = None) -> Outcome:
     """Ask for the statements of a period, as one of the parties; the initiator unless named.
 
-    Asked again it gives the first outcome; a refusal is decided again. Raises `NotFound`.
+    Asked again it gives the first outcome; a refusal is decided again. Raises `NotFound`, and
+    `UnreadableEvent` if the initiator is needed and the first event cannot be read.
     """
     size_of(accord.history, partnership)
     accord.catch_up()
-    asks = party or view_rows(accord, OVERVIEW, partnership)[OVERVIEW_ROW].parties[0]
+    asks = party or _initiator(accord, partnership)
     about = f"{partnership}/{period}"
     outcome = ingest.ask(
         accord, "settle", "IssueStatement", partnership, asks, about, period=period
     )
     accord.catch_up()
     return outcome
+
+
+def _initiator(accord: "Accord", partnership: str) -> str:
+    # From the event, because a row of the views can be damaged, or stale in a quarantine.
+    for first in accord.history.of(partnership, 0, 1):
+        return first.act.party
+    raise UnreadableEvent(f"{partnership}#0", "is missing.")
 
 
 def _text(settled: Settled) -> Iterator[Block]:

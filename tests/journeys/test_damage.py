@@ -98,3 +98,40 @@ def test_the_history_names_the_event_that_it_cannot_read(
     ran = accord("history", ID, "--store", store)
     assert ran.code == 1
     assert f"{ID}#5 {what}" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("statement", "what"),
+    [
+        ("UPDATE events SET body = x'7b' WHERE partnership = '{ID}' AND idx = {last}", "cannot be"),
+        ("DELETE FROM events WHERE partnership = '{ID}' AND idx = {last}", "is missing"),
+        ("DELETE FROM events WHERE partnership = '{ID}'", "is missing"),
+    ],
+    ids=["bytes", "last missing", "all missing"],
+)
+def test_show_names_the_last_event_that_it_cannot_read(
+    accord: Accord, client: TestClient, store: str, statement: str, what: str
+) -> None:
+    last = client.get(f"/v1/partnerships/{ID}").json()["log_size"] - 1
+    damage(store, statement.format(ID=ID, last=last))
+
+    ran = accord("show", ID, "--store", store)
+    assert ran.code == 1
+    assert f"accord: {ID}#{last} {what}" in ran.err
+    assert "accord verify" in ran.err
+    assert accord("show", "aurora-series", "--store", store).code == 0
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["DELETE FROM rows", "UPDATE rows SET body = CAST('{}' AS BLOB)"],
+    ids=["missing", "empty"],
+)
+def test_settle_asks_as_the_initiator_though_the_overview_is_lost(
+    accord: Accord, store: str, statement: str
+) -> None:
+    damage(store, f"{statement} WHERE partnership = '{ID}' AND key = 'overview'")
+
+    ran = accord("settle", ID, "--period", "2026-Q1", "--store", store)
+    assert ran.code == 0, ran.err
+    assert "growthos paid northbridge 1500.00 USD" in ran.out
