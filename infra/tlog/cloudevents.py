@@ -249,7 +249,8 @@ def with_data(event: dict[str, Any]) -> dict[str, Any]:
         raise Unclear("The event has both data and data_base64.")
     rest = {name: each for name, each in event.items() if name != BASE64}
     try:
-        data = codec.parse(b64decode(event[BASE64], validate=True))
+        body = b64decode(event[BASE64], validate=True)
+        data = codec.parse(body.removeprefix(BOM_UTF8))
     except (TypeError, ValueError) as error:
         why = error.detail if isinstance(error, codec.OutsideProfile) else "not Base64"
         raise Unclear(f"The data cannot be read: {why}.") from None

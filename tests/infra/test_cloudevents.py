@@ -155,6 +155,8 @@ def test_data_in_base64_is_the_data() -> None:
     assert same(dumped(encoded | {"datacontenttype": "application/json"}), dumped(EVENT))
     # A null is unset, so this event does not have both.
     assert same(dumped(encoded | {"data": None}), dumped(EVENT))
+    marked = b64encode(BOM + dumped(EVENT["data"])).decode()
+    assert same(dumped(encoded | {"data_base64": marked}), dumped(EVENT))
 
 
 @pytest.mark.parametrize(
