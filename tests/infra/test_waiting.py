@@ -21,6 +21,8 @@ from domain.deal import (
     SubmitReferral,
     WinDeal,
 )
+from domain.dispute import OpenDispute
+from domain.execution import IssueCause
 from domain.kernel import Awaited, AwaitedKind, Command
 from domain.reported_figure import CorrectMetric, ReportedFigure, ReportMetric
 from domain.values import Money
@@ -505,3 +507,12 @@ def test_in_a_simulated_store_its_days_are_over_by_the_time_of_the_feed(tmp_path
             ("refused", "waited-too-long"),
             ("accepted", None),
         ]
+
+
+def test_a_dispute_does_not_wait_for_its_deal(running: Accord) -> None:
+    early = OpenDispute(
+        dispute="dispute-1", cause=IssueCause.MONEY, description="Who referred it?", deal=DEAL
+    )
+
+    assert one(running, early).status == "accepted"
+    assert waiting(running) == []
