@@ -86,6 +86,16 @@ Name = Annotated[
 ]
 """The name of something: a review, a metric, an alert."""
 
+Operator = Annotated[
+    str,
+    StringConstraints(pattern=r"^[^\x00-\x1f\x7f-\x9f]{1,200}$"),
+    Worded(
+        "is not a name of 1 to 200 characters without control characters",
+        "Write the name of the operator.",
+    ),
+]
+"""The name of the person who acts for the operator."""
+
 
 class WrongParameter(ValueError):
     """A parameter is wrong: which one, what is wrong with it, and what to do."""

@@ -8,11 +8,12 @@ import typer
 
 from infra.answers import refusals
 from infra.answers.outcomes import OutcomeCounts
+from infra.answers.parameters import Operator
 from infra.answers.question import Panel
 from infra.answers.refusals import Dismissed
 from infra.answers.text import Block, Line
 from infra.cli import ingest, printing
-from infra.cli.options import REFUSES, Json, Store, app, opened
+from infra.cli.options import REFUSES, Json, Store, app, opened, reader
 from infra.settings import DEFAULT_STORE
 
 Number = Annotated[
@@ -56,7 +57,12 @@ def dismiss(
     every: All = False,
     by: Annotated[
         str | None,
-        typer.Option("--by", metavar="NAME", help="Who dismisses; your user name by default."),
+        typer.Option(
+            "--by",
+            parser=reader("by", Operator),
+            metavar="NAME",
+            help="Who dismisses; your user name by default.",
+        ),
     ] = None,
     store: Store = DEFAULT_STORE,
     as_json: Json = False,

@@ -193,8 +193,11 @@ def _of_parameters(request: Request, error: RequestValidationError) -> Response:
 
 
 def _parameter_error(error: Any) -> ParameterError:  # noqa: ANN401 - as pydantic gives it
-    # The first step says where it is (in the path, the query), the second names it.
-    name = str(error["loc"][1])
+    # The first step says where it is (in the path, the query), the second names it. A body that is
+    # missing, or not an object, has no name.
+    where, *names = error["loc"]
+    unread = not names or error["type"] == "json_invalid"
+    name = str(where if unread else names[0])
     found = error_of(name, error)
     return ParameterError(parameter=name, detail=found.detail, hint=found.hint or _HINTS[422])
 

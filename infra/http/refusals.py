@@ -5,12 +5,12 @@ from functools import partial
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Path, Query, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 
 from infra.answers import refusals
 from infra.answers.logs import NotFound
 from infra.answers.outcomes import OutcomeCounts, Report
-from infra.answers.parameters import PositiveWhole
+from infra.answers.parameters import Operator, PositiveWhole
 from infra.answers.refusals import Dismissed
 from infra.deciding.group_commit import Busy
 from infra.http.dependencies import Served, ServedHere, json
@@ -38,7 +38,7 @@ class Dismissal(BaseModel):
 
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
-    by: str = Field(min_length=1, max_length=200)
+    by: Operator
     """The name of the operator, for the record."""
 
 

@@ -126,5 +126,25 @@ def test_the_command_line_counts_lists_retries_and_dismisses(accord: Accord) -> 
     assert [each["state"] for each in every] == ["dismissed", "dismissed"]
     assert every[0]["dismissed_by"] == "mara"
     assert json.loads(every[0]["message"])["id"] == "identify-north"
+    assert accord("dismiss", "--all", "--by", "").code == 2
+    assert accord("dismiss", "--all", "--by", "a\tb").code == 2
     assert accord("retry").code == 2
     assert accord("retry", "1", "--all").code == 2
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"5", b"null", b'"mara"', b"{", b"\xff"])
+def test_a_dismissal_without_an_object_is_refused(client: TestClient, body: bytes) -> None:
+    answer = client.post(
+        "/v1/refusals/dismiss", content=body, headers={"content-type": "application/json"}
+    )
+
+    assert answer.status_code in {400, 422}
+    assert answer.json()["detail"]
+
+
+@pytest.mark.parametrize("name", ["", "a\x00", "a\x85", "n" * 201])
+def test_who_dismisses_has_a_name_of_one_line(client: TestClient, name: str) -> None:
+    answer = client.post("/v1/refusals/dismiss", json={"by": name})
+
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["parameter"] == "by"
