@@ -146,7 +146,7 @@ def size_of(history: History, partnership: str) -> int:
     if head is None:
         raise NotFound(
             f"There is no partnership {partnership}.",
-            perhaps(partnership, partnerships(history), "List the partnerships: accord list."),
+            perhaps(partnership, partnerships(history), "See the list of partnerships."),
         )
     return head.size
 
