@@ -23,7 +23,7 @@ from infra.kafka.messages import Message, Received
 from infra.kafka.topics import Topics
 from infra.running.worker import CLOCK, CLOCK_HELP, OUTAGES, Lag, WorkerProcess
 from infra.settings import Settings
-from infra.store.records import History, Refusal
+from infra.store.history import History, Refusal
 
 POLL_MS = 500
 """Milliseconds to wait for commands before checking whether to stop."""

@@ -32,7 +32,7 @@ from infra.settings import Settings
 from infra.store.postgres import PostgresStore
 from infra.store.postgres_datastore import Datastore
 from infra.store.postgres_views import CHANNEL, Move, PostgresViews
-from infra.store.records import Row, SavedOutput, UnreadableRow, typed_row
+from infra.store.views import Row, SavedOutput, UnreadableRow, typed_row
 from projections import KPIS, figures, timeline
 from projections.alerts import AlertState
 from projections.figures import FigureLine

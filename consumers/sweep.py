@@ -7,9 +7,9 @@ it. So a projector that is up to date compares positions with the history now an
 from typing import Final
 
 from infra.projecting.runner import Runner
+from infra.store.history import NOTHING
 from infra.store.postgres import PostgresStore
 from infra.store.postgres_views import PostgresViews
-from infra.store.records import NOTHING
 
 CURSOR: Final = "swept"
 """The name of the cursor in the history."""

@@ -20,11 +20,13 @@ from infra.projecting import quarantine, rebuild
 from infra.projecting.follower import Follower
 from infra.projecting.runner import Runner
 from infra.settings import OPERATOR, PARTITIONS, NoSuchStore, Settings
-from infra.store.records import LIVE, NOTHING, History, Trees, UnreadableRow, Views
+from infra.store.history import NOTHING, History
 from infra.store.sqlite import SqliteStore
 from infra.store.sqlite_datastore import is_new
 from infra.store.sqlite_trees import SqliteTrees
 from infra.store.sqlite_views import SqliteViews
+from infra.store.trees import Trees
+from infra.store.views import LIVE, UnreadableRow, Views
 from infra.tlog.keys import NoKey, Signer
 from infra.tlog.policy import Policy
 from infra.workers import Workers

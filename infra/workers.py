@@ -16,7 +16,8 @@ from infra.deciding.scheduler import Scheduler
 from infra.projecting import rebuild
 from infra.projecting.follower import Follower
 from infra.running.periodic_task import PeriodicTask
-from infra.store.records import History, OtherFold, Views
+from infra.store.history import History
+from infra.store.views import OtherFold, Views
 from projections import PROJECTIONS
 
 log = logging.getLogger(__name__)

@@ -27,7 +27,7 @@ from infra.kafka.topics import Topics
 from infra.settings import PARTITIONS, Settings
 from infra.store.postgres import PostgresStore
 from infra.store.postgres_datastore import Datastore
-from infra.store.records import LIVE
+from infra.store.views import LIVE
 
 ACCORD = Path(sys.executable).with_name("accord")
 

@@ -15,7 +15,7 @@ from infra.answers.question import Page, Paging, Parameter, Question
 from infra.answers.text import Block, Hanging, Line, Remark, day
 from infra.bootstrap import Accord
 from infra.projecting.quarantine import alert_of
-from infra.store.records import UnreadableRow
+from infra.store.views import UnreadableRow
 from infra.tlog.codec import UnreadableEvent
 from projections import ALERTS, OVERVIEW
 from projections.alerts import Alert, AlertState

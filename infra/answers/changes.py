@@ -17,7 +17,8 @@ from infra.answers.logs import NotFound
 from infra.answers.parameters import LONGEST_PAGE
 from infra.answers.question import Item, Paging
 from infra.bootstrap import Accord
-from infra.store.records import EPOCH, StoredOutput
+from infra.store.history import EPOCH
+from infra.store.views import StoredOutput
 from projections import ALERTS
 from projections.alerts import Alert, AlertState
 

@@ -16,7 +16,8 @@ from domain.recorded import Recorded
 from infra.bootstrap import Accord
 from infra.deciding.pseudonyms import Names
 from infra.projecting.runner import partnerships
-from infra.store.records import History, Quarantined, typed_row
+from infra.store.history import History
+from infra.store.views import Quarantined, typed_row
 from infra.tlog.codec import UnreadableEvent, stored_moment
 from projections.fold import Projection, replay
 from projections.visibility import OPERATOR, Sight, Viewer

@@ -7,7 +7,7 @@ from domain.kernel import Awaited
 from infra.answers.question import Item, Result
 from infra.bootstrap import Accord
 from infra.deciding.batch import Outcome
-from infra.store.records import Key
+from infra.store.history import Key
 
 
 class RefusedEvent(Item):

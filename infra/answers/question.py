@@ -20,7 +20,7 @@ from domain.values import Slug
 from infra.answers.logs import NOW, Asked, AsOf, in_range, row_of_each
 from infra.answers.text import Block, Line
 from infra.bootstrap import Accord
-from infra.store.records import Quarantined, UnreadableRow
+from infra.store.views import Quarantined, UnreadableRow
 from infra.tlog.codec import stored_moment
 from projections import OVERVIEW
 from projections.overview import OVERVIEW_ROW

@@ -21,8 +21,8 @@ from infra.answers.question import (
 )
 from infra.answers.text import Block, Line, Remark
 from infra.bootstrap import Accord
-from infra.store import records
-from infra.store.records import RefusalState
+from infra.store import history
+from infra.store.history import RefusalState
 
 
 class RefusedInput(Item):
@@ -84,7 +84,7 @@ def ask(
     )
 
 
-def _refusal(each: records.Refusal) -> RefusedInput:
+def _refusal(each: history.Refusal) -> RefusedInput:
     return RefusedInput(
         number=each.number,
         state=each.state,
@@ -124,7 +124,7 @@ def text(found: Refusals) -> Iterator[Block]:
 
 def chosen(
     accord: Accord, number: int | None = None, rule: str | None = None
-) -> Iterator[Sequence[records.Refusal]]:
+) -> Iterator[Sequence[history.Refusal]]:
     """Yield pages of refusals to retry or to dismiss: one by its number, else all open ones.
 
     With a `rule`, only those that it refused. Raises `NotFound` for a number without a refusal that
@@ -151,7 +151,7 @@ class Dismissed(Result):
     """Their numbers. A refusal that was dismissed before is not among them."""
 
 
-def dismiss(accord: Accord, pages: Iterable[Sequence[records.Refusal]], by: str) -> Dismissed:
+def dismiss(accord: Accord, pages: Iterable[Sequence[history.Refusal]], by: str) -> Dismissed:
     """Dismiss these refusals in the name of an operator; return which were dismissed."""
     now = accord.clock()
     numbers = [

@@ -18,7 +18,8 @@ from infra.audit.log import Log
 from infra.bootstrap import Accord
 from infra.deciding.pseudonyms import COMMAND
 from infra.projecting.runner import Replayed, partnerships, replay_all, replay_until
-from infra.store.records import NOTHING, OtherFold, UnreadableRow, read_row, typed_row
+from infra.store.history import NOTHING
+from infra.store.views import OtherFold, UnreadableRow, read_row, typed_row
 from infra.tlog import codec, dsse, merkle
 from infra.tlog.merkle import Tree, leaf_hash
 from infra.tlog.notes import Checkpoint, Malformed, Note

@@ -10,7 +10,7 @@ from infra.answers.outcomes import WaitingFor
 from infra.answers.question import Item, Page, Paging, Panel, Parameter, Question
 from infra.answers.text import Block, Line, Remark, day
 from infra.bootstrap import Accord
-from infra.store import records
+from infra.store import history
 
 
 class WaitingInput(Item):
@@ -58,7 +58,7 @@ def ask(
     )
 
 
-def _waiting(each: records.Waiting) -> WaitingInput:
+def _waiting(each: history.Waiting) -> WaitingInput:
     return WaitingInput(
         source=each.source,
         id=each.source_id,

@@ -10,7 +10,9 @@ from functools import cache
 from itertools import islice
 from typing import Final
 
-from infra.store.records import Growth, History, Stale, Trees
+from infra.store.errors import Stale
+from infra.store.history import History
+from infra.store.trees import Growth, Trees
 from infra.tlog import merkle
 from infra.tlog.merkle import Node, Part, Tree, leaf_hash
 

@@ -13,7 +13,7 @@ from typing import Self
 from domain import times
 from domain.values import instant
 from infra.deciding.batch import Outcome
-from infra.store.records import CommandResult, History
+from infra.store.history import CommandResult, History
 from infra.tlog.keys import Signer
 from infra.tlog.notes import Malformed, Note, read_proof, written_proof
 

@@ -5,7 +5,7 @@ from time import monotonic
 from infra.audit.notary import INTERVAL, Notary
 from infra.deciding.clock import ClockInDoubt
 from infra.running.periodic_task import PeriodicTask
-from infra.store.records import History
+from infra.store.history import History
 
 
 class Sealer(PeriodicTask):

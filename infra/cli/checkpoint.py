@@ -66,7 +66,7 @@ def timestamp(
     """
     from infra.audit import timestamps
     from infra.evidence.bundle import TIMESTAMP
-    from infra.store.records import Kept, Writes
+    from infra.store.history import Kept, Writes
     from infra.tlog.notes import Checkpoint
 
     trusted = timestamps.roots(roots.read_bytes())

@@ -37,7 +37,8 @@ def message(error: Exception) -> str | None:
     from infra.kafka.topics import TopicsDiffer
     from infra.projecting.rebuild import Replaced
     from infra.running.listening import CannotListen
-    from infra.store.records import UnknownSchema, UnreadableRow
+    from infra.store.errors import UnknownSchema
+    from infra.store.views import UnreadableRow
     from infra.tlog.codec import UnreadableEvent
     from infra.tlog.keys import NoKey
     from infra.tlog.notes import Malformed

@@ -16,7 +16,7 @@ from domain.keyring import Key, Keyring, RegisterKey
 from domain.values import instant
 from infra.deciding.intake import Envelope
 from infra.deciding.pseudonyms import COMMAND
-from infra.store.records import Kept
+from infra.store.history import Kept
 from infra.tlog import keys
 from infra.tlog.dsse import Payload, SeenLog, Signed
 

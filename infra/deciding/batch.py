@@ -9,7 +9,7 @@ from domain.recorded import Recorded
 from infra.deciding.intake import Input, Unreadable
 from infra.deciding.refusals import RefusalQuota
 from infra.deciding.waiting import WaitingInputs
-from infra.store.records import CommandResult, Kept, Key, Refusal, Writes
+from infra.store.history import CommandResult, Kept, Key, Refusal, Writes
 
 QUARANTINED = "partnership-quarantined"
 """The rule of an input that is not decided, because the events that this needs cannot be folded."""

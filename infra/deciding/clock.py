@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict
 from domain.values import instant
 from infra.running.worker import Unavailable
 from infra.settings import ClockLimits
-from infra.store.records import History, Kept, Writes
+from infra.store.history import History, Kept, Writes
 
 log = logging.getLogger(__name__)
 

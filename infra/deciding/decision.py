@@ -17,7 +17,8 @@ from infra.deciding.intake import Input, Unreadable
 from infra.deciding.pseudonyms import Pseudonymizer
 from infra.deciding.recording import EventCause, Recorder
 from infra.deciding.waiting import waited_too_long
-from infra.store.records import Conflict, Key, Refusal, Waiting
+from infra.store.errors import Conflict
+from infra.store.history import Key, Refusal, Waiting
 from infra.tlog.codec import UnreadableEvent
 from projections.fold import FoldFailed
 

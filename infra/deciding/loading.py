@@ -11,7 +11,7 @@ from domain.recorded import Recorded
 from infra.deciding.pseudonyms import Pseudonyms, SaltSource
 from infra.deciding.states import LogEnd, States, partnership_of
 from infra.running.cache import evict
-from infra.store.records import Head, History
+from infra.store.history import Head, History
 from infra.tlog.codec import UnreadableEvent
 from projections.breaches import Judged
 

@@ -6,15 +6,9 @@ from dataclasses import dataclass
 from itertools import chain, islice
 
 from domain.recorded import Recorded
-from infra.store.records import (
-    NOTHING,
-    Conflict,
-    History,
-    OtherFold,
-    UnreadableRow,
-    Views,
-    typed_row,
-)
+from infra.store.errors import Conflict
+from infra.store.history import NOTHING, History
+from infra.store.views import OtherFold, UnreadableRow, Views, typed_row
 from infra.tlog import codec
 from infra.tlog.merkle import Tree, leaf_hash
 from projections.fold import Folded, Projection, Rows, fold, replay

@@ -24,7 +24,8 @@ from domain.kernel import Refused, Value
 from domain.recorded import Recorded
 from domain.values import Personal
 from infra.deciding.waiting import named_erased_person
-from infra.store.records import Conflict, History, Kept, Refusal, Writes
+from infra.store.errors import Conflict
+from infra.store.history import History, Kept, Refusal, Writes
 from infra.tlog.codec import canonical
 
 V = TypeVar("V", bound=Value)

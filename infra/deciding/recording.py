@@ -15,7 +15,7 @@ from infra.deciding.batch import Batch
 from infra.deciding.logs import Logs, PendingLog
 from infra.deciding.pseudonyms import Pseudonymizer, Pseudonyms
 from infra.deciding.states import Mark, States, partnership_of
-from infra.store.records import NOTHING, TRACE, Kept, placed_at, trace_key
+from infra.store.history import NOTHING, TRACE, Kept, placed_at, trace_key
 from infra.tlog import codec
 from infra.tlog.cloudevents import Trace
 from infra.tlog.codec import UnreadableEvent

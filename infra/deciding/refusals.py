@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from infra.settings import RefusalLimits
-from infra.store.records import Refusal
+from infra.store.history import Refusal
 
 
 class _Kept(NamedTuple):

@@ -8,7 +8,8 @@ from infra.deciding.clock import ClockInDoubt, RecordingClock
 from infra.deciding.group_commit import GroupCommit
 from infra.deciding.service import Service
 from infra.running.periodic_task import PeriodicTask
-from infra.store.records import History, Views
+from infra.store.history import History
+from infra.store.views import Views
 from infra.tlog.codec import UnreadableEvent
 from projections import DEADLINES
 from projections.fold import FoldFailed

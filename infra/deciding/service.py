@@ -23,15 +23,9 @@ from infra.deciding.refusals import RefusalQuota
 from infra.deciding.states import States
 from infra.deciding.waiting import DEFAULT_LIMITS, WaitingInputs, WaitingLimits
 from infra.settings import OPERATOR, RefusalLimits
-from infra.store.records import (
-    CommandResult,
-    Conflict,
-    History,
-    Key,
-    Refusal,
-    Views,
-    Waiting,
-)
+from infra.store.errors import Conflict
+from infra.store.history import CommandResult, History, Key, Refusal, Waiting
+from infra.store.views import Views
 
 ATTEMPTS = 8
 """How often a batch that lost a race is decided again, before its inputs are tried one by one."""

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from domain.kernel import Refused
 from infra.settings import Settings
-from infra.store.records import Key, Refusal, Waiting
+from infra.store.history import Key, Refusal, Waiting
 
 
 @dataclass(frozen=True, slots=True)

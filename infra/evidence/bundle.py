@@ -31,7 +31,7 @@ from infra.audit.notary import Notary
 from infra.bootstrap import Accord
 from infra.deciding.pseudonyms import COMMAND, PERSON
 from infra.evidence import claims
-from infra.store.records import Head
+from infra.store.history import Head
 from infra.tlog import codec
 from infra.tlog.merkle import leaf_hash
 from infra.tlog.notes import Checkpoint, Note, tlog_proof, written_proof

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from infra.running.periodic_task import PeriodicTask
-from infra.store.records import NOTHING, SavedOutput, Views
+from infra.store.history import NOTHING
+from infra.store.views import SavedOutput, Views
 from projections.alerts import AlertState
 
 BATCH: Final = 100

@@ -6,7 +6,7 @@ from typing import Final
 from infra.audit.http_client import NotReached, post
 from infra.exchange.sink import ALERT_TYPES
 from infra.kafka.messages import SOURCE
-from infra.store.records import SavedOutput
+from infra.store.views import SavedOutput
 from infra.tlog import cloudevents
 from infra.tlog.codec import canonical
 from projections.alerts import AlertState

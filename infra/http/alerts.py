@@ -17,7 +17,7 @@ from infra.answers.changes import Batch, Heartbeat, Message, Since
 from infra.http import openapi
 from infra.http.dependencies import Served, ServedHere
 from infra.running.periodic_task import POLL
-from infra.store.records import OtherFold
+from infra.store.views import OtherFold
 
 RECONNECT: Final = 1000
 """Milliseconds after which a client that lost the stream asks for it again."""

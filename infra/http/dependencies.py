@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from infra.bootstrap import Accord
 from infra.settings import HttpLimits
-from infra.store.records import Signal
+from infra.store.signal import Signal
 from infra.workers import Workers
 
 

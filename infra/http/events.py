@@ -29,7 +29,7 @@ from infra.http import openapi
 from infra.http.dependencies import Served, ServedHere, json
 from infra.http.problems import AGAIN_SOON, Problem, refusal
 from infra.settings import HttpLimits
-from infra.store.records import Key
+from infra.store.history import Key
 from infra.tlog import cloudevents
 
 log = logging.getLogger(__name__)

@@ -16,7 +16,7 @@ from infra.answers.parameters import error_of
 from infra.deciding.batch import QUARANTINED, Outcome
 from infra.deciding.clock import ClockInDoubt
 from infra.http.dependencies import served
-from infra.store.records import OtherFold, UnreadableRow
+from infra.store.views import OtherFold, UnreadableRow
 from infra.tlog.codec import UnreadableEvent
 from projections.fold import FoldFailed
 

@@ -16,7 +16,7 @@ from infra.deciding.group_commit import Busy
 from infra.http.dependencies import Served, ServedHere, json
 from infra.http.openapi import Schema, problem
 from infra.http.problems import AGAIN_SOON, Problem, not_found
-from infra.store.records import Refusal
+from infra.store.history import Refusal
 
 router = APIRouter(tags=["Ingest"])
 

@@ -7,7 +7,7 @@ from typing import Any, Final, Protocol
 import orjson
 
 from infra.store.mapper import PlacedEvent
-from infra.store.records import Row
+from infra.store.views import Row
 from infra.tlog import cloudevents
 from infra.tlog.cloudevents import Trace
 from infra.tlog.codec import EVENT_ID_DIGITS, canonical

@@ -2,7 +2,8 @@
 
 from infra.projecting.runner import CURSOR, Runner
 from infra.running.periodic_task import PeriodicTask
-from infra.store.records import History, Views
+from infra.store.history import History
+from infra.store.views import Views
 
 
 class Follower(PeriodicTask):

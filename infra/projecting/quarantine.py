@@ -23,7 +23,8 @@ import domain
 import projections
 from domain.standing_alerts import AlertKind
 from domain.values import instant
-from infra.store.records import NOTHING, Quarantined, SavedOutput, UnreadableRow
+from infra.store.history import NOTHING
+from infra.store.views import Quarantined, SavedOutput, UnreadableRow
 from infra.tlog.codec import stored_moment
 from projections.alerts import ALERTS, Alert, AlertState, alert_id
 from projections.fold import Projection

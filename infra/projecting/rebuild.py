@@ -17,17 +17,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from infra.projecting.runner import BATCH, Runner
-from infra.store.records import (
-    NOTHING,
-    REBUILD,
-    Behind,
-    Fold,
-    History,
-    OtherFold,
-    Saved,
-    Stale,
-    Views,
-)
+from infra.store.errors import Stale
+from infra.store.history import NOTHING, History
+from infra.store.views import REBUILD, Behind, Fold, OtherFold, Saved, Views
 from projections.fold import Projection
 
 log = logging.getLogger(__name__)

@@ -20,18 +20,17 @@ from typing import Any, NamedTuple
 from domain.recorded import Recorded
 from infra.projecting import quarantine
 from infra.projecting.quarantine import Failure
-from infra.store.records import (
+from infra.store.errors import Stale
+from infra.store.history import NOTHING, History
+from infra.store.views import (
     ALL_PROJECTIONS,
     LIVE,
-    NOTHING,
     Fold,
-    History,
     OtherFold,
     Quarantined,
     Row,
     Saved,
     SavedOutput,
-    Stale,
     UnreadableRow,
     Views,
     read_row,

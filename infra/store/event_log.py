@@ -7,19 +7,11 @@ from typing import Protocol
 from eventsourcing.persistence import IntegrityError, StoredEvent
 
 from domain.recorded import Recorded
+from infra.store.errors import Conflict
+from infra.store.history import NO_WRITES, NOTHING, History, Page, Refusal, Writes, placed_at
 from infra.store.mapper import EventMapper, PlacedEvent
 from infra.store.paging import by_index
-from infra.store.records import (
-    NO_WRITES,
-    NOTHING,
-    Conflict,
-    History,
-    Page,
-    Refusal,
-    Signal,
-    Writes,
-    placed_at,
-)
+from infra.store.signal import Signal
 from infra.tlog.codec import UnreadableEvent
 
 

@@ -6,7 +6,9 @@ from typing import Any, Self
 
 import orjson
 
+from infra.store.errors import UnknownSchema
 from infra.store.event_log import EventLog
+from infra.store.history import CommandResult, Head, Key, Refusal, RefusalState, Waiting
 from infra.store.postgres_datastore import (
     Datastore,
     applied_migration,
@@ -14,15 +16,6 @@ from infra.store.postgres_datastore import (
     columns,
 )
 from infra.store.postgres_recorder import PostgresRecorder
-from infra.store.records import (
-    CommandResult,
-    Head,
-    Key,
-    Refusal,
-    RefusalState,
-    UnknownSchema,
-    Waiting,
-)
 from infra.tlog.cloudevents import Trace
 from infra.tlog.codec import utc
 

@@ -12,7 +12,7 @@ from psycopg.rows import TupleRow, tuple_row
 from psycopg.sql import SQL, Identifier, Literal
 
 from infra.running.sessions import IDLE_IN_TRANSACTION, parameters
-from infra.store.records import UnknownSchema
+from infra.store.errors import UnknownSchema
 
 CONNECTIONS = 10
 """The most connections of one process; further threads wait for one."""

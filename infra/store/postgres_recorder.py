@@ -7,10 +7,10 @@ from uuid import UUID
 from eventsourcing.persistence import StoredEvent
 from eventsourcing.postgres import PostgresApplicationRecorder
 
+from infra.store.history import NO_WRITES, NOTHING, CommandResult, Key, Refusal, Waiting, Writes
 from infra.store.log_reads import LogReads
 from infra.store.mapper import NewEvent, PlacedEvent, new_events
 from infra.store.postgres_datastore import Datastore, arrays, columns
-from infra.store.records import NO_WRITES, NOTHING, CommandResult, Key, Refusal, Waiting, Writes
 from infra.tlog.codec import utc
 from infra.tlog.merkle import leaf_hash
 

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable
 
+from infra.store.errors import Stale
 from infra.store.postgres_datastore import Datastore, columns
-from infra.store.records import Growth, Stale, Trees
+from infra.store.trees import Growth, Trees
 from infra.tlog.merkle import Node, Tree
 
 

@@ -10,24 +10,10 @@ from eventsourcing.persistence import IntegrityError
 from psycopg.rows import TupleRow, tuple_row
 
 from infra.running.leader import LeaseLost, Term
+from infra.store.errors import Stale
+from infra.store.history import NOTHING, Key
 from infra.store.paging import LAST
 from infra.store.postgres_datastore import Datastore, arrays, columns
-from infra.store.records import (
-    LIVE,
-    NOTHING,
-    REBUILD,
-    Behind,
-    Fold,
-    Key,
-    Quarantined,
-    Row,
-    Saved,
-    SavedOutput,
-    Stale,
-    StoredOutput,
-    read_row,
-    sortable,
-)
 from infra.store.stored_views import (
     SWEPT,
     StoredViews,
@@ -35,6 +21,19 @@ from infra.store.stored_views import (
     check_quarantine,
     output_values,
     reported,
+)
+from infra.store.views import (
+    LIVE,
+    REBUILD,
+    Behind,
+    Fold,
+    Quarantined,
+    Row,
+    Saved,
+    SavedOutput,
+    StoredOutput,
+    read_row,
+    sortable,
 )
 from infra.tlog.codec import canonical
 from projections import VERSIONS

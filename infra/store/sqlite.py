@@ -6,16 +6,9 @@ from pathlib import Path
 from typing import Any, Self
 
 from domain.values import instant
+from infra.store.errors import UnknownSchema
 from infra.store.event_log import EventLog
-from infra.store.records import (
-    CommandResult,
-    Head,
-    Key,
-    Refusal,
-    RefusalState,
-    UnknownSchema,
-    Waiting,
-)
+from infra.store.history import CommandResult, Head, Key, Refusal, RefusalState, Waiting
 from infra.store.sqlite_datastore import Datastore, as_json, is_new, wanted
 from infra.store.sqlite_recorder import SCHEMA, SqliteRecorder, heads_of
 from infra.tlog.codec import stored_moment, utc

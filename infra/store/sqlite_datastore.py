@@ -20,7 +20,7 @@ from eventsourcing.sqlite import (
 )
 
 from infra.settings import NoSuchStore
-from infra.store.records import ReadOnlyStore
+from infra.store.errors import ReadOnlyStore
 
 LOCK_TIMEOUT = 30
 """Seconds that a writer waits for another writer, in this process or another."""

@@ -12,18 +12,10 @@ from eventsourcing.persistence import ListenNotifySubscription, StoredEvent
 from eventsourcing.sqlite import SQLiteApplicationRecorder, SQLiteCursor
 
 from domain.values import instant
+from infra.store.errors import Conflict
+from infra.store.history import EPOCH, NO_WRITES, NOTHING, CommandResult, Refusal, Waiting, Writes
 from infra.store.log_reads import LogReads
 from infra.store.mapper import NewEvent, PlacedEvent, new_events
-from infra.store.records import (
-    EPOCH,
-    NO_WRITES,
-    NOTHING,
-    CommandResult,
-    Conflict,
-    Refusal,
-    Waiting,
-    Writes,
-)
 from infra.store.sqlite_datastore import Datastore, as_json, plain
 from infra.store.sqlite_trees import TREES
 from infra.tlog.codec import stored_moment, utc

@@ -5,8 +5,9 @@ from typing import Final
 
 import orjson
 
-from infra.store.records import Growth, Stale, Trees
+from infra.store.errors import Stale
 from infra.store.sqlite_datastore import Datastore, as_json
+from infra.store.trees import Growth, Trees
 from infra.tlog.merkle import Node, Tree
 
 TREES: Final = (

@@ -4,23 +4,9 @@ import sqlite3
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import astuple, replace
 
+from infra.store.errors import Stale
+from infra.store.history import NOTHING, TRACE, Key
 from infra.store.paging import LAST
-from infra.store.records import (
-    LIVE,
-    NOTHING,
-    REBUILD,
-    TRACE,
-    Behind,
-    Fold,
-    Key,
-    Quarantined,
-    Row,
-    Saved,
-    Stale,
-    StoredOutput,
-    read_row,
-    sortable,
-)
 from infra.store.sqlite_datastore import Datastore, as_json, wanted
 from infra.store.stored_views import (
     SWEPT,
@@ -29,6 +15,18 @@ from infra.store.stored_views import (
     check_quarantine,
     output_values,
     reported,
+)
+from infra.store.views import (
+    LIVE,
+    REBUILD,
+    Behind,
+    Fold,
+    Quarantined,
+    Row,
+    Saved,
+    StoredOutput,
+    read_row,
+    sortable,
 )
 from infra.tlog.codec import canonical
 from projections import VERSIONS

@@ -7,17 +7,17 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from infra.store.errors import Stale
+from infra.store.history import NOTHING
 from infra.store.paging import by_name
-from infra.store.records import (
-    NOTHING,
+from infra.store.signal import Signal
+from infra.store.views import (
     Fold,
     OtherFold,
     Quarantined,
     Row,
     Saved,
     SavedOutput,
-    Signal,
-    Stale,
     StoredOutput,
     Views,
     read_row,

@@ -25,7 +25,7 @@ from infra.answers import verify
 from infra.bootstrap import Accord
 from infra.cli.erase import people
 from infra.evidence.bundle import BundleRequest, export
-from infra.store.records import Kept, Writes
+from infra.store.history import Kept, Writes
 from infra.tlog import dsse
 from infra.tlog.keys import Signer
 from infra.tlog.notes import Checkpoint, Note

@@ -9,7 +9,7 @@ from consumers import projector
 from consumers.command import main
 from domain.recorded import Recorded
 from infra.projecting.runner import Runner
-from infra.store.records import NOTHING
+from infra.store.history import NOTHING
 
 
 class Careless(Runner):

@@ -13,7 +13,8 @@ from infra.answers.logs import view_rows
 from infra.bootstrap import Accord
 from infra.deciding.intake import ILLEGIBLE
 from infra.projecting.runner import partnerships
-from infra.store.records import Refusal, Row, SavedOutput
+from infra.store.history import Refusal
+from infra.store.views import Row, SavedOutput
 from infra.tlog.codec import EVENT_ID_DIGITS, canonical
 from projections import KPIS, figures
 from projections.kpis import AGREED

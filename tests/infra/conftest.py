@@ -8,7 +8,8 @@ import pytest
 
 from infra.bootstrap import Accord, bootstrap, init, open_store
 from infra.settings import Settings
-from infra.store.records import History, Views
+from infra.store.history import History
+from infra.store.views import Views
 from tests.infra.noted import noted_is_known
 from tests.infra.told import Told
 

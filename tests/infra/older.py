@@ -8,7 +8,7 @@ from domain.recorded import Recorded
 from infra.bootstrap import Accord, bootstrap, init
 from infra.projecting.runner import Runner
 from infra.settings import Settings
-from infra.store.records import Views
+from infra.store.views import Views
 from projections import ALERTS, OVERVIEW, PROJECTIONS
 from projections.fold import Change, Projection, Rows
 from tests.feeds import FEEDS, play

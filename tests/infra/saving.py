@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from infra.store.records import Key, Row, Saved, SavedOutput, Views
+from infra.store.history import Key
+from infra.store.views import Row, Saved, SavedOutput, Views
 from projections import VERSIONS
 
 

@@ -18,10 +18,11 @@ from infra.projecting import runner as runner_module
 from infra.projecting.rebuild import rebuild
 from infra.projecting.runner import Runner
 from infra.settings import Settings
+from infra.store.history import NOTHING, Head
 from infra.store.postgres import PostgresStore
 from infra.store.postgres_datastore import Datastore
 from infra.store.postgres_views import PostgresViews
-from infra.store.records import NOTHING, Head, Row, SavedOutput
+from infra.store.views import Row, SavedOutput
 from projections import KPIS, PROJECTIONS
 from tests.feeds import FEEDS, play, played
 from tests.infra.forged import INDEXES, forgeries, place

@@ -10,11 +10,11 @@ from eventsourcing.persistence import OperationalError
 
 from infra.running import leader
 from infra.running.leader import LEASE, Lease, LeaseLost
+from infra.store.history import NOTHING
 from infra.store.postgres import PostgresStore
 from infra.store.postgres_datastore import Datastore
 from infra.store.postgres_recorder import CHANNEL
 from infra.store.postgres_views import PostgresViews
-from infra.store.records import NOTHING
 from tests.infra.noted import noted
 from tests.infra.test_workers import eventually
 

@@ -16,7 +16,8 @@ from infra.audit.log import TILE, Altered, Log
 from infra.audit.notary import Notary, Seal
 from infra.bootstrap import open_store
 from infra.settings import Settings
-from infra.store.records import History, Trees
+from infra.store.history import History
+from infra.store.trees import Trees
 from infra.tlog import merkle
 from infra.tlog.keys import Signer
 from infra.tlog.merkle import leaf_hash

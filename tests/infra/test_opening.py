@@ -14,7 +14,7 @@ import pytest
 
 from infra.bootstrap import bootstrap, init
 from infra.settings import NoSuchStore, Settings
-from infra.store.records import ReadOnlyStore
+from infra.store.errors import ReadOnlyStore
 from infra.tlog.keys import NoKey
 from projections import OVERVIEW
 from tests.feeds import FEEDS, play

@@ -9,9 +9,10 @@ import pytest
 from infra.bootstrap import bootstrap, init
 from infra.running.sessions import GONE_AFTER
 from infra.settings import NoSuchStore, Settings
+from infra.store.errors import UnknownSchema
+from infra.store.history import NOTHING
 from infra.store.postgres import PostgresStore
 from infra.store.postgres_datastore import Datastore, migrate
-from infra.store.records import NOTHING, UnknownSchema
 from tests.documents import REPOSITORY
 
 MIGRATIONS = sorted(each.name for each in (REPOSITORY / "infra/store/migrations").glob("*.sql"))

@@ -44,7 +44,7 @@ from infra.deciding.pseudonyms import (
 from infra.deciding.service import Service
 from infra.projecting.rebuild import rebuild
 from infra.settings import Settings
-from infra.store.records import Kept, Writes
+from infra.store.history import Kept, Writes
 from infra.tlog.codec import canonical
 from projections import PROJECTIONS
 from tests.feeds import played, simulated

@@ -36,7 +36,8 @@ from infra.projecting import runner as running
 from infra.projecting.quarantine import FIRST_PAUSE
 from infra.projecting.runner import partnerships, replay_all
 from infra.settings import Settings
-from infra.store.records import ALL_PROJECTIONS, NOTHING, Quarantined
+from infra.store.history import NOTHING
+from infra.store.views import ALL_PROJECTIONS, Quarantined
 from infra.tlog.codec import canonical
 from projections import ALERTS, KPIS, PROJECTIONS
 from projections.fold import FoldFailed

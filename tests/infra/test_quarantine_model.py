@@ -19,7 +19,8 @@ from infra.projecting import runner as running
 from infra.projecting.quarantine import LONGEST_PAUSE, is_moving
 from infra.settings import Settings
 from infra.store import paging
-from infra.store.records import NOTHING, REBUILD, Quarantined, Saved
+from infra.store.history import NOTHING
+from infra.store.views import REBUILD, Quarantined, Saved
 from projections.fold import Change, Projection, Rows
 from tests.infra.noted import NOON
 from tests.infra.test_rebuild_model import (

@@ -19,7 +19,7 @@ from infra.projecting import rebuild as rebuilding
 from infra.projecting.rebuild import RebuildProgress, Replaced, bring_up, rebuild
 from infra.projecting.runner import Runner, partnerships, replay_all
 from infra.settings import Settings
-from infra.store.records import REBUILD, OtherFold, Views
+from infra.store.views import REBUILD, OtherFold, Views
 from infra.tlog.codec import canonical
 from projections import ALERTS, KPIS, OVERVIEW, PROJECTIONS
 from projections.fold import Projection

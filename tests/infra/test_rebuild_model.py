@@ -25,19 +25,11 @@ from infra.projecting.quarantine import PROJECTION
 from infra.projecting.rebuild import Replaced
 from infra.settings import Settings
 from infra.store import paging
+from infra.store.errors import Stale
+from infra.store.history import NOTHING
 from infra.store.postgres_views import PostgresViews
-from infra.store.records import (
-    LIVE,
-    NOTHING,
-    REBUILD,
-    Behind,
-    OtherFold,
-    Row,
-    Saved,
-    Stale,
-    Views,
-)
 from infra.store.sqlite_views import SqliteViews
+from infra.store.views import LIVE, REBUILD, Behind, OtherFold, Row, Saved, Views
 from projections import fold
 from projections.fold import Change, Output, Projection, Rows
 from tests.infra.noted import NOON, Noted, noted

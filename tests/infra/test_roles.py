@@ -8,9 +8,10 @@ from psycopg.errors import InsufficientPrivilege
 
 from infra.bootstrap import open_store
 from infra.settings import Settings
+from infra.store.history import TRACE, Kept, Key, Refusal, Writes, trace_key
 from infra.store.postgres import PostgresStore
 from infra.store.postgres_datastore import ROLES, migrate
-from infra.store.records import TRACE, Kept, Key, Refusal, Row, SavedOutput, Writes, trace_key
+from infra.store.views import Row, SavedOutput
 from tests.infra.noted import NOON, noted
 from tests.infra.saving import saved
 from tests.journeys.production import PASSWORD, as_user

@@ -18,9 +18,11 @@ from infra.bootstrap import Accord
 from infra.projecting import runner as runner_module
 from infra.projecting.rebuild import rebuild
 from infra.projecting.runner import CURSOR, Runner, partnerships, replay_all
-from infra.store.records import NOTHING, History, Row, Saved, SavedOutput, Stale
+from infra.store.errors import Stale
+from infra.store.history import NOTHING, History
 from infra.store.sqlite import SqliteStore
 from infra.store.sqlite_views import SqliteViews
+from infra.store.views import Row, Saved, SavedOutput
 from infra.tlog.codec import canonical
 from projections import KPIS, PROJECTIONS
 from projections.fold import replay

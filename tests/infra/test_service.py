@@ -49,7 +49,8 @@ from infra.deciding.pseudonyms import Names, by_chance, derived
 from infra.deciding.recording import RULES_SOURCE
 from infra.deciding.service import ATTEMPTS, Service
 from infra.settings import Settings
-from infra.store.records import NO_WRITES, NOTHING, Conflict, Refusal, Writes
+from infra.store.errors import Conflict
+from infra.store.history import NO_WRITES, NOTHING, Refusal, Writes
 from infra.store.sqlite import SqliteStore
 from infra.tlog.codec import event_id
 from tests.feeds import simulated

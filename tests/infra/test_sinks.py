@@ -24,7 +24,7 @@ from infra.exchange.table import NoSuchSink, sinks
 from infra.exchange.webhook import Webhook
 from infra.running.worker import WorkerProcess
 from infra.settings import Settings
-from infra.store.records import SavedOutput
+from infra.store.views import SavedOutput
 from tests.feeds import FEEDS
 from tests.journeys.typed import PROGRAM
 

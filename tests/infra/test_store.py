@@ -11,17 +11,9 @@ import pytest
 from domain.recorded import Recorded
 from infra.bootstrap import open_store
 from infra.settings import Settings
+from infra.store.errors import Conflict, UnknownSchema
+from infra.store.history import CommandResult, Head, History, Refusal, Waiting, Writes
 from infra.store.paging import PAGE
-from infra.store.records import (
-    CommandResult,
-    Conflict,
-    Head,
-    History,
-    Refusal,
-    UnknownSchema,
-    Waiting,
-    Writes,
-)
 from infra.tlog.codec import encode
 from tests.infra.noted import NOON, Noted, noted, noted_is_known
 

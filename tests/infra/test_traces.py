@@ -15,9 +15,9 @@ from infra.deciding.recording import RULES_SOURCE
 from infra.exchange.webhook import Webhook
 from infra.kafka import messages
 from infra.settings import Settings
+from infra.store.history import NOTHING, TRACE, trace_key
 from infra.store.mapper import PlacedEvent
 from infra.store.postgres import PostgresStore
-from infra.store.records import NOTHING, TRACE, trace_key
 from infra.tlog.cloudevents import Trace
 from infra.tlog.codec import encode
 from tests.feeds import FEEDS, played

@@ -7,7 +7,9 @@ import pytest
 
 from infra.bootstrap import open_store
 from infra.settings import Settings
-from infra.store.records import Growth, History, Kept, Stale, Trees, Writes
+from infra.store.errors import Stale
+from infra.store.history import History, Kept, Writes
+from infra.store.trees import Growth, Trees
 from infra.tlog.codec import encode
 from infra.tlog.merkle import Tree, leaf_hash
 from tests.infra.noted import noted

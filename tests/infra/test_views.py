@@ -7,8 +7,10 @@ import pytest
 
 from infra.bootstrap import open_store
 from infra.settings import Settings
+from infra.store.errors import Stale
+from infra.store.history import NOTHING, History
 from infra.store.paging import PAGE
-from infra.store.records import NOTHING, History, SavedOutput, Stale, Views
+from infra.store.views import SavedOutput, Views
 from tests.infra.noted import noted
 from tests.infra.saving import saved
 

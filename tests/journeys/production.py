@@ -24,7 +24,7 @@ from infra.kafka.topics import KEPT, Topics
 from infra.projecting.runner import partnerships
 from infra.settings import Settings
 from infra.store.postgres_views import PostgresViews
-from infra.store.records import Views
+from infra.store.views import Views
 from infra.tlog.codec import canonical
 from projections import KPIS, PROJECTIONS
 

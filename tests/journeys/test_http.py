@@ -32,7 +32,7 @@ from infra.http.problems import UNREADABLE
 from infra.http.server import Server
 from infra.running.listening import listening
 from infra.settings import OPERATOR, Settings
-from infra.store.records import Saved, SavedOutput
+from infra.store.views import Saved, SavedOutput
 from infra.tlog import merkle
 from infra.tlog.notes import Checkpoint, Kind, Note, Verifier, read_proof
 from infra.workers import Workers

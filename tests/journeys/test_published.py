@@ -16,7 +16,7 @@ from infra.exchange import published
 from infra.kafka import messages
 from infra.kafka.messages import Message
 from infra.kafka.topics import KEPT
-from infra.store.records import typed_row
+from infra.store.views import typed_row
 from infra.tlog.codec import canonical
 from projections import KPIS, figures
 from tests.feeds import played

@@ -13,7 +13,7 @@ from infra.answers.changes import CHANGES, Message, Since
 from infra.bootstrap import Accord, bootstrap, init
 from infra.projecting import rebuild
 from infra.settings import Settings
-from infra.store.records import EPOCH
+from infra.store.history import EPOCH
 from projections import PROJECTIONS
 from projections.alerts import AlertState
 from tests.documents import REPOSITORY

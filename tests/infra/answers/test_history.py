@@ -12,7 +12,7 @@ from infra.answers.history import CHUNK, ask, items, text
 from infra.answers.logs import NOW, AsOf, NotFound, stored_log
 from infra.answers.question import Paging
 from infra.bootstrap import Accord
-from infra.store.records import History
+from infra.store.history import History
 from infra.tlog.codec import UnknownEvent, UnreadableEvent, canonical
 from projections.visibility import Viewer
 from tests.feeds import played

@@ -14,7 +14,8 @@ from infra.answers.logs import AsOf
 from infra.answers.portfolio import Portfolios
 from infra.bootstrap import Accord
 from infra.projecting.runner import partnerships
-from infra.store.records import History, Views
+from infra.store.history import History
+from infra.store.views import Views
 from projections.portfolio import Level, Portfolio
 from projections.visibility import Viewer
 from tests.feeds import simulated
