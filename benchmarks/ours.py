@@ -10,8 +10,9 @@ from time import perf_counter
 from benchmarks.beside import BATCH
 from infra.bootstrap import Accord, bootstrap, init
 from infra.projecting import rebuild as rebuilding
-from infra.projecting.runner import partnerships, replay_all
+from infra.projecting.replay import replay_all
 from infra.settings import Settings
+from infra.store.history import partnerships
 from projections import PROJECTIONS
 
 

@@ -15,8 +15,7 @@ from pydantic import BaseModel, ConfigDict
 from domain.recorded import Recorded
 from infra.bootstrap import Accord
 from infra.deciding.pseudonyms import Names
-from infra.projecting.runner import partnerships
-from infra.store.history import History
+from infra.store.history import History, partnerships
 from infra.store.views import Quarantined, typed_row
 from infra.tlog.codec import UnreadableEvent, stored_moment
 from projections.fold import Projection, replay

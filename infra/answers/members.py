@@ -6,7 +6,8 @@ from itertools import islice
 
 from infra.answers.logs import NOW, AsOf, row_of_each, sight_of, size_of, undamaged, whole_log
 from infra.bootstrap import Accord
-from infra.projecting.runner import partnerships, replay_all
+from infra.projecting.replay import replay_all
+from infra.store.history import partnerships
 from infra.store.views import typed_row
 from infra.tlog.codec import UnreadableEvent
 from projections import ALERTS, KPIS, OVERVIEW, TRAITS

@@ -11,7 +11,7 @@ from infra.answers.logs import NOW, AsOf, row_of_each, whole_log
 from infra.answers.question import Item, Page, Paging, Question
 from infra.answers.text import Block, Remark, Styled, Table, minute
 from infra.bootstrap import Accord
-from infra.projecting.runner import replay_all
+from infra.projecting.replay import replay_all
 from infra.tlog.codec import UnreadableEvent
 from projections import ALERTS, OVERVIEW
 from projections.alerts import START, STATE, AlertsState

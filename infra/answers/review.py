@@ -43,7 +43,7 @@ from infra.answers.question import Answer, Item, Parameter, PartnershipId, Quest
 from infra.answers.show import open_deadlines
 from infra.answers.text import Block, Line, Table, amount, figure, minute, number
 from infra.bootstrap import Accord
-from infra.projecting.runner import replay_all
+from infra.projecting.replay import replay_all
 from projections import ALERTS, KPIS, SETTLEMENT, figures
 from projections.alerts import Alert
 from projections.figures import ObjectiveProgress

@@ -17,8 +17,8 @@ from infra.answers.text import Block, Line, counted
 from infra.audit.log import Log
 from infra.bootstrap import Accord
 from infra.deciding.pseudonyms import COMMAND
-from infra.projecting.runner import Replayed, partnerships, replay_all, replay_until
-from infra.store.history import NOTHING
+from infra.projecting.replay import Replayed, replay_all, replay_until
+from infra.store.history import NOTHING, partnerships
 from infra.store.views import OtherFold, UnreadableRow, read_row, typed_row
 from infra.tlog import codec, dsse, merkle
 from infra.tlog.merkle import Tree, leaf_hash

@@ -16,8 +16,7 @@ from typing import Final
 from domain.settlement import FinalSettlementIssued, StatementIssued
 from infra.audit import cosigning
 from infra.audit.log import Altered, Log
-from infra.projecting.runner import partnerships
-from infra.store.history import History
+from infra.store.history import History, partnerships
 from infra.store.trees import Trees
 from infra.tlog.keys import Signer
 from infra.tlog.notes import Checkpoint, Kind, Note, Verifier

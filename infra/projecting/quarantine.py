@@ -10,8 +10,9 @@ A saved row that cannot be read is no reason to wait: the partnership is folded 
 event at once, because its events give all rows again.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import cache
 from hashlib import sha256
@@ -23,11 +24,15 @@ import domain
 import projections
 from domain.standing_alerts import AlertKind
 from domain.values import instant
-from infra.store.history import NOTHING
-from infra.store.views import Quarantined, SavedOutput, UnreadableRow
+from infra.projecting.backlog import Backlog, Failure
+from infra.projecting.results import FoldResult
+from infra.store.history import NOTHING, History
+from infra.store.views import LIVE, Quarantined, Saved, SavedOutput, UnreadableRow, Views
 from infra.tlog.codec import stored_moment
 from projections.alerts import ALERTS, Alert, AlertState, alert_id
 from projections.fold import Projection
+
+log = logging.getLogger(__name__)
 
 RULE: Final = "partnership-quarantined"
 """The rule of the operator's alert."""
@@ -43,15 +48,6 @@ _MOVING: Final = ""
 
 LONGEST_PAUSE: Final = timedelta(hours=1)
 """The longest time between two attempts of one release."""
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """The first event of a partnership that cannot be folded."""
-
-    projection: str
-    index: int
-    error: str
 
 
 @cache
@@ -171,3 +167,90 @@ def outputs(
         )
         for each in alerts
     ]
+
+
+# --- what a runner asks --------------------------------------------------------------------------
+
+
+class Changes(NamedTuple):
+    """The partnerships to quarantine and to release, and the operator's alerts of both."""
+
+    quarantined: Sequence[Quarantined] = ()
+    lifted: Sequence[Quarantined] = ()
+    alerts: Sequence[SavedOutput] = ()
+
+
+class Quarantine:
+    """The quarantined partnerships of one track; for the thread of its runner.
+
+    `release` returns what identifies the code that folds.
+    """
+
+    def __init__(
+        self,
+        history: History,
+        views: Views,
+        track: str,
+        release: Callable[[], str],
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._history = history
+        self._views = views
+        self._track = track
+        self._release = release
+        self._clock = clock
+        self._names: set[str] = set()
+        """Those that were quarantined at the last look."""
+
+    def look(self) -> None:
+        """Read again which partnerships are quarantined."""
+        self._names = set(self._views.quarantined(track=self._track))
+
+    def among(self, names: Iterable[str]) -> list[str]:
+        """Return those of these that were quarantined at the last look."""
+        return [name for name in names if name in self._names]
+
+    def record(self, name: str) -> Quarantined | None:
+        """Return the record of a partnership, if it is quarantined now."""
+        return self._views.quarantined([name], self._track).get(name)
+
+    def due(self) -> list[str]:
+        """Return the partnerships that are to be folded again now."""
+        release, now = self._release(), self._clock()
+        found = self._views.quarantined(track=self._track)
+        return [name for name, each in found.items() if is_due(each, release, now)]
+
+    def skipped(self, backlogs: Mapping[str, Backlog]) -> dict[str, int]:
+        """Return the quarantined partnerships among these, with their newest events."""
+        if not (known := self._names & backlogs.keys()):
+            return {}
+        found = self._views.quarantined(known, self._track)
+        self._names -= known - found.keys()
+        heads = self._history.heads(found)
+        return {name: min(backlogs[name].newest, heads[name].size - 1) for name in found}
+
+    def changes(self, results: Sequence[FoldResult], known: Quarantined | None = None) -> Changes:
+        """Return what changes; `known` is the record of the one partnership that is retried."""
+        if known is None and not any(each.backlog.failure for each in results):
+            return Changes()
+        attempt = Attempt(self._release(), self._clock())
+        records, lifted = [], []
+        for each in results:
+            if failure := each.backlog.failure:
+                newest = each.backlog.newest
+                records.append(quarantined(each.name, failure, newest, attempt, known))
+            elif known and each.after >= known.newest:
+                lifted.append(known)
+            elif known:
+                records.append(moved(known, each.after + 1))
+        alerts = outputs(records, lifted, attempt.at) if self._track == LIVE else []
+        return Changes(records, lifted, alerts)
+
+    def note(self, saved: Saved) -> None:
+        """Remember and log which partnerships were quarantined and released."""
+        for each in saved.quarantined:
+            self._names.add(each.partnership)
+            log.error("%s is quarantined: %s", each.partnership, each.error)
+        for name in saved.lifted:
+            self._names.discard(name)
+            log.warning("%s is folded again.", name)

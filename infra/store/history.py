@@ -327,3 +327,11 @@ class History(Protocol):
 
     def close(self) -> None:
         """Close all connections."""
+
+
+def partnerships(history: History) -> Iterator[str]:
+    """Return the names of all partnerships, in order, in batches."""
+    last = ""
+    while names := history.partnerships(after=last):
+        yield from names
+        last = names[-1]

@@ -12,8 +12,7 @@ from domain.calendar import quarter_of
 from infra.answers.logs import view_rows
 from infra.bootstrap import Accord
 from infra.deciding.intake import ILLEGIBLE
-from infra.projecting.runner import partnerships
-from infra.store.history import Refusal
+from infra.store.history import Refusal, partnerships
 from infra.store.views import Row, SavedOutput
 from infra.tlog.codec import EVENT_ID_DIGITS, canonical
 from projections import KPIS, figures

@@ -27,7 +27,7 @@ from infra.kafka.clients import LARGEST, FencedProducer
 from infra.kafka.messages import Message
 from infra.kafka.topics import KEPT
 from infra.projecting.rebuild import rebuild
-from infra.projecting.runner import partnerships
+from infra.store.history import partnerships
 from projections import PROJECTIONS
 from tests.faults import careless, hasty
 from tests.faults.check import FORGED, Told, differences, embedded

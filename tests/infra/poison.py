@@ -5,8 +5,7 @@ from contextlib import contextmanager
 from unittest.mock import patch
 
 from domain.recorded import Recorded
-from infra.projecting import quarantine
-from infra.projecting import runner as running
+from infra.projecting import quarantine, replay
 from projections.fold import Change, Projection, Rows
 
 
@@ -37,9 +36,9 @@ def poisoned(projection: Projection, partnership: str, index: int) -> Iterator[P
     with release("faulty"):
         # The class is frozen, and all of the program has this object.
         object.__setattr__(projection, "apply", apply)
-        running._dispatch.cache_clear()
+        replay._dispatch.cache_clear()
         try:
             yield poison
         finally:
             object.__setattr__(projection, "apply", sound)
-            running._dispatch.cache_clear()
+            replay._dispatch.cache_clear()

@@ -133,7 +133,7 @@ def test_a_hint_at_what_does_not_exist_costs_nothing_lasting(accord: Accord) -> 
     assert folding(beyond) == len(beyond)
     assert totals(accord) == before
     assert letters == []
-    assert len(folding._runner._cache._partnerships) == 1
+    assert len(folding._runner._rows._states) == 1
 
 
 def test_a_projector_that_is_told_to_stop_ends_between_two_transactions(

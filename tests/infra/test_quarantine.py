@@ -32,11 +32,12 @@ from infra.deciding.group_commit import GroupCommit
 from infra.deciding.scheduler import Scheduler
 from infra.http.app import create_app
 from infra.projecting import rebuild as rebuilding
+from infra.projecting import replay
 from infra.projecting import runner as running
 from infra.projecting.quarantine import FIRST_PAUSE
-from infra.projecting.runner import partnerships, replay_all
+from infra.projecting.replay import replay_all
 from infra.settings import Settings
-from infra.store.history import NOTHING
+from infra.store.history import NOTHING, partnerships
 from infra.store.views import ALL_PROJECTIONS, Quarantined
 from infra.tlog.codec import canonical
 from projections import ALERTS, KPIS, PROJECTIONS
@@ -57,6 +58,7 @@ EVENT = 129
 def settings(address: str, monkeypatch: pytest.MonkeyPatch) -> Settings:
     # Many batches, though the feeds are short.
     monkeypatch.setattr(running, "BATCH", 40)
+    monkeypatch.setattr(replay, "PAGE", 40)
     monkeypatch.setattr(rebuilding, "BATCH", 40)
     settings = Settings(store=address)
     init(settings, simulated=True)

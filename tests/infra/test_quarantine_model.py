@@ -15,6 +15,7 @@ import pytest
 
 from domain.recorded import Recorded
 from infra.projecting import rebuild as rebuilding
+from infra.projecting import replay, row_cache
 from infra.projecting import runner as running
 from infra.projecting.quarantine import LONGEST_PAUSE, is_moving
 from infra.settings import Settings
@@ -206,8 +207,9 @@ def test_any_schedule_quarantines_exactly_the_partnerships_that_fail_until_the_c
     known: None,  # noqa: ARG001 - its effect
 ) -> None:
     monkeypatch.setattr(running, "BATCH", 5)
-    monkeypatch.setattr(running, "CACHED_ROWS", 8)
-    monkeypatch.setattr(running, "CACHED_ROWS_EACH", 2)
+    monkeypatch.setattr(replay, "PAGE", 5)
+    monkeypatch.setattr(row_cache, "CACHED_ROWS", 8)
+    monkeypatch.setattr(row_cache, "CACHED_ROWS_EACH", 2)
     monkeypatch.setattr(rebuilding, "BATCH", 3)
     monkeypatch.setattr(paging, "PAGE", 2)
 

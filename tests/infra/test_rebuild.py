@@ -17,8 +17,10 @@ from infra.bootstrap import Accord, bootstrap, migrate
 from infra.http.app import create_app
 from infra.projecting import rebuild as rebuilding
 from infra.projecting.rebuild import RebuildProgress, Replaced, bring_up, rebuild
-from infra.projecting.runner import Runner, partnerships, replay_all
+from infra.projecting.replay import replay_all
+from infra.projecting.runner import Runner
 from infra.settings import Settings
+from infra.store.history import partnerships
 from infra.store.views import REBUILD, OtherFold, Views
 from infra.tlog.codec import canonical
 from projections import ALERTS, KPIS, OVERVIEW, PROJECTIONS

@@ -20,6 +20,7 @@ from domain.recorded import Recorded
 from domain.values import instant
 from infra.bootstrap import open_store
 from infra.projecting import rebuild as rebuilding
+from infra.projecting import replay, row_cache
 from infra.projecting import runner as running
 from infra.projecting.quarantine import PROJECTION
 from infra.projecting.rebuild import Replaced
@@ -629,8 +630,9 @@ def test_any_schedule_shows_readers_whole_folds_and_gives_each_event_its_effect_
 ) -> None:
     # Small batches, pages and caches, so that short logs fill many of them.
     monkeypatch.setattr(running, "BATCH", 5)
-    monkeypatch.setattr(running, "CACHED_ROWS", 8)
-    monkeypatch.setattr(running, "CACHED_ROWS_EACH", 2)
+    monkeypatch.setattr(replay, "PAGE", 5)
+    monkeypatch.setattr(row_cache, "CACHED_ROWS", 8)
+    monkeypatch.setattr(row_cache, "CACHED_ROWS_EACH", 2)
     monkeypatch.setattr(rebuilding, "BATCH", 3)
     monkeypatch.setattr(paging, "PAGE", 2)
 

@@ -17,9 +17,10 @@ from domain.recorded import Recorded
 from infra.bootstrap import Accord
 from infra.projecting import runner as runner_module
 from infra.projecting.rebuild import rebuild
-from infra.projecting.runner import CURSOR, Runner, partnerships, replay_all
+from infra.projecting.replay import replay_all
+from infra.projecting.runner import CURSOR, Runner
 from infra.store.errors import Stale
-from infra.store.history import NOTHING, History
+from infra.store.history import NOTHING, History, partnerships
 from infra.store.sqlite import SqliteStore
 from infra.store.sqlite_views import SqliteViews
 from infra.store.views import Row, Saved, SavedOutput

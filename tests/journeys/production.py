@@ -21,8 +21,8 @@ from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
 from infra.bootstrap import Accord, bootstrap, migrate
 from infra.kafka.topics import KEPT, Topics
-from infra.projecting.runner import partnerships
 from infra.settings import Settings
+from infra.store.history import partnerships
 from infra.store.postgres_views import PostgresViews
 from infra.store.views import Views
 from infra.tlog.codec import canonical

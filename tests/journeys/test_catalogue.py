@@ -14,7 +14,7 @@ from infra.answers.explain import AlertExplained
 from infra.answers.partnership_state import TaskState
 from infra.answers.statement import LedgerLine
 from infra.bootstrap import Accord
-from infra.projecting.runner import partnerships
+from infra.store.history import partnerships
 from projections.breaches import RuleFacts
 from projections.figures import Against, FigureChange, FigureLine, Target
 from projections.portfolio import load

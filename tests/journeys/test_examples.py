@@ -17,8 +17,7 @@ from infra.answers import show
 from infra.answers.logs import AsOf, view_rows
 from infra.bootstrap import Accord
 from infra.deciding.batch import Outcome
-from infra.projecting.runner import partnerships
-from infra.store.history import NOTHING
+from infra.store.history import NOTHING, partnerships
 from infra.tlog.codec import decode, encode
 from projections import KPIS, PROJECTIONS
 from projections import figures as reading

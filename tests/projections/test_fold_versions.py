@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from infra.bootstrap import Accord
-from infra.projecting.runner import partnerships
+from infra.store.history import partnerships
 from infra.tlog.codec import canonical
 from projections import PROJECTIONS
 from projections.fold import Projection, replay

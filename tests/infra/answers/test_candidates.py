@@ -3,7 +3,7 @@
 from infra.answers import candidates
 from infra.answers.logs import AsOf
 from infra.bootstrap import Accord
-from infra.projecting.runner import partnerships
+from infra.store.history import partnerships
 from projections.ranking import CandidateProgress
 from tests.infra.answers.demo import CONSULTING, day
 

@@ -15,7 +15,7 @@ from infra.answers import alerts, explain, kpis
 from infra.answers.explain import AlertExplained, ExplainedFigure, Explanation, FigureExplained
 from infra.answers.logs import NOW, AsOf, NotFound
 from infra.bootstrap import Accord
-from infra.projecting.runner import partnerships
+from infra.store.history import partnerships
 from projections.alerts import AlertState
 from projections.breaches import RuleFacts
 from projections.figures import COUNTED, FigureLine

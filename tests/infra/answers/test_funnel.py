@@ -9,7 +9,7 @@ from domain.reported_figure import ReportedFigure, ReportMetric
 from infra.answers import funnel
 from infra.answers.logs import AsOf, NotFound
 from infra.bootstrap import Accord
-from infra.projecting.runner import partnerships
+from infra.store.history import partnerships
 from projections.funnel import FunnelStep, Passed
 from projections.visibility import Viewer
 from tests.feeds import played

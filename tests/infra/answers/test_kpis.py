@@ -11,7 +11,7 @@ from infra.answers import kpis
 from infra.answers.logs import AsOf, NotFound
 from infra.answers.text import Table
 from infra.bootstrap import Accord
-from infra.projecting.runner import partnerships
+from infra.store.history import partnerships
 from projections.visibility import Viewer
 from tests.feeds import played
 from tests.infra.answers.demo import (

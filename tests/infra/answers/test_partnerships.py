@@ -8,7 +8,7 @@ from infra.answers.logs import NOW, AsOf
 from infra.answers.partnerships import PartnershipSummary, ask
 from infra.answers.question import Paging
 from infra.bootstrap import Accord
-from infra.projecting.runner import partnerships
+from infra.store.history import partnerships
 from projections.alerts import AlertState
 from tests.feeds import FEEDS, messages, simulated
 from tests.infra.answers.demo import CONSULTING, day

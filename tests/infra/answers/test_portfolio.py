@@ -13,8 +13,7 @@ from infra.answers import portfolio
 from infra.answers.logs import AsOf
 from infra.answers.portfolio import Portfolios
 from infra.bootstrap import Accord
-from infra.projecting.runner import partnerships
-from infra.store.history import History
+from infra.store.history import History, partnerships
 from infra.store.views import Views
 from projections.portfolio import Level, Portfolio
 from projections.visibility import Viewer

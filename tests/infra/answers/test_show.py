@@ -50,8 +50,7 @@ from infra.answers.partnership_state import PartnershipState, TaskState
 from infra.answers.show import ask
 from infra.answers.show_text import DEADLINES, text
 from infra.bootstrap import Accord
-from infra.projecting.runner import partnerships
-from infra.store.history import History
+from infra.store.history import History, partnerships
 from infra.tlog.codec import UnknownEvent, UnreadableEvent
 from projections.visibility import Viewer
 from tests.feeds import played, simulated

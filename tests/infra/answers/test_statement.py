@@ -12,7 +12,7 @@ from infra.answers.statement import PeriodStatements, Statement, Weighing
 from infra.answers.statements import State
 from infra.bootstrap import Accord
 from infra.cli.settle import issue
-from infra.projecting.runner import partnerships
+from infra.store.history import partnerships
 from projections.visibility import Viewer
 from tests.feeds import played
 

@@ -9,7 +9,7 @@ import pytest
 
 from infra.answers.verify import Checked, Difference, Memory, Verification, check, text
 from infra.bootstrap import Accord
-from infra.projecting.runner import partnerships
+from infra.store.history import partnerships
 from infra.tlog.codec import canonical
 from tests.feeds import FEEDS, messages, play, simulated
 from tests.infra.answers.helpers import printed, tamper

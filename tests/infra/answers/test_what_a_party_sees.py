@@ -27,7 +27,7 @@ from infra.answers.logs import AsOf
 from infra.answers.question import Answer
 from infra.answers.table import QUESTIONS
 from infra.bootstrap import Accord
-from infra.projecting.runner import partnerships
+from infra.store.history import partnerships
 from projections import OVERVIEW
 from projections.overview import OVERVIEW_ROW, Overview
 from projections.visibility import Viewer
