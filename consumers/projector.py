@@ -20,14 +20,14 @@ from time import time
 from typing import Any, Final, cast
 
 import faust
-from faust.transport.drivers import aiokafka
-from faust.types import TP, EventT, Message, StreamT, TopicT, TransportT
-from faust.worker import Worker
+from faust.types import TP, EventT, Message, StreamT, TopicT
 
+from consumers import faust_app
+from consumers.faust_app import application
 from consumers.sweep import EVERY, Sweep
 from infra.bootstrap import Accord, bootstrap
 from infra.kafka import clients, messages
-from infra.kafka.clients import HEARTBEAT_SECONDS, LARGEST, SESSION_SECONDS, Producer
+from infra.kafka.clients import Producer
 from infra.kafka.messages import Received
 from infra.kafka.topics import Topics
 from infra.projecting import rebuild
@@ -46,19 +46,8 @@ log = logging.getLogger(__name__)
 AGENT: Final = "views"
 """The name of the one agent, see docs/decisions/0009-one-agent-many-projections.md."""
 
-POLLED: Final = 1000
-"""Messages fetched at a time."""
-
 LOOK: Final = 0.5
 """Seconds between two looks at how far the partitions are fetched."""
-
-BUFFER: Final = 32 * POLLED
-"""Messages fetched ahead. When the buffer is full, Faust looks again after a second, so the buffer
-has to last that long."""
-
-METADATA_SECONDS: Final = 2
-"""Seconds between two checks of the topics. A broker that has just restarted may not list a topic
-yet, and until the next look nobody is assigned its partitions."""
 
 
 def run(settings: Settings, process: WorkerProcess) -> None:
@@ -87,10 +76,10 @@ def run(settings: Settings, process: WorkerProcess) -> None:
         process.lag = projector.lag
         process.quarantined = accord.views.quarantined
         process.unready_reasons = lambda: [
-            *_unready_reasons(app, topics.events),
+            *faust_app.unready_reasons(app, topics.events),
             *clients.unready_reasons(settings.broker),
         ]
-        _work(app, process.stopping)
+        faust_app.work(app, process.stopping)
 
 
 class _Stopped(Exception):
@@ -121,99 +110,6 @@ def _brought_up(accord: Accord, url: str, process: WorkerProcess) -> bool:
             except _Stopped:
                 return False
     return True
-
-
-class _Worker(Worker):
-    """Faust's worker. It also stops for a signal that came before it could listen itself."""
-
-    def __init__(self, app: faust.App, stopping: Event) -> None:
-        loop = asyncio.new_event_loop()
-        super().__init__(app, loop=loop, quiet=True, override_logging=False, redirect_stdouts=False)
-        self._stopped_before = stopping
-
-    def install_signal_handlers(self) -> None:
-        super().install_signal_handlers()
-        if self._stopped_before.is_set():
-            self._on_sigterm()
-
-
-def _work(app: faust.App, stopping: Event) -> None:
-    """Run the worker until a signal stops it. Raises `ConnectionError` if it ends on its own."""
-    worker = _Worker(app, stopping)
-    try:
-        worker.execute_from_commandline()
-    except SystemExit as ended:
-        if ended.code:
-            raise ConnectionError(f"the worker ended: {ended.__context__!r}") from ended
-
-
-def _unready_reasons(app: faust.App, topic: str) -> list[str]:
-    if not app.started:
-        return ["the worker is starting"]
-    if app.rebalancing:
-        return ["partitions are being assigned"]
-    # The worker that assigns partitions counts those that it saw; the others count none.
-    if app.consumer.topic_partitions(topic) == 0:
-        return [f"the broker does not list {topic} yet"]
-    return []
-
-
-class _Consumer(aiokafka.Consumer):
-    """Faust's consumer. It commits the offset behind the last acknowledged message.
-
-    The agent acknowledges the messages of a partition in order. Faust looks for gaps all the same,
-    finds one at the end of each transaction, and advances by one of them each second, while under
-    load many transactions end in that time.
-    """
-
-    def _new_offset(self, tp: TP) -> int | None:
-        acked = self._acked[tp]
-        if not acked:
-            return None
-        behind_last = max(acked) + 1
-        self._acked_index[tp].difference_update(acked)
-        acked.clear()
-        return behind_last
-
-    async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
-        """Remember none."""
-
-
-class _Transport(aiokafka.Transport):
-    """Faust's transport with that consumer."""
-
-    Consumer = _Consumer
-
-
-class _App(faust.App):
-    """A Faust app without tables, so that it needs no folder for them."""
-
-    def _create_directories(self) -> None:
-        """Create none."""
-
-    def _new_transport(self) -> TransportT:
-        return _Transport(self.conf.broker_consumer, self)
-
-
-def application(broker: str, group: str) -> faust.App:
-    """Return the Faust app: it creates no topics, serves no pages, and has no tables."""
-    return _App(
-        group,
-        broker=[f"kafka://{each}" for each in broker.split(",")],
-        web_enabled=False,
-        topic_allow_declare=False,
-        topic_disable_leader=True,
-        agent_supervisor="mode.supervisors.CrashingSupervisor",
-        broker_session_timeout=SESSION_SECONDS,
-        broker_heartbeat_interval=HEARTBEAT_SECONDS,
-        broker_commit_interval=1.0,
-        broker_max_poll_records=POLLED,
-        consumer_metadata_max_age_ms=METADATA_SECONDS * 1000,
-        consumer_auto_offset_reset="earliest",
-        consumer_max_fetch_size=LARGEST,
-        stream_buffer_maxsize=BUFFER,
-        stream_wait_empty=False,
-    )
 
 
 class Folding:

@@ -133,8 +133,9 @@ class Publisher:
 
     def pause(self) -> float:
         """Return the seconds until the next feed is due."""
-        now = monotonic()
-        return min((feed.due - now for feed in self._feeds if feed.due > now), default=0.0)
+        moment = monotonic()
+        waits = (feed.due - moment for feed in self._feeds if feed.due > moment)
+        return min(waits, default=0.0)
 
     def _publish(self, feed: Feed) -> int:
         taken = feed.take(feed.cursor)
@@ -169,9 +170,9 @@ class Publisher:
 
     def _outputs(self, cursor: int) -> Taken:
         found = self._views.outputs(cursor, BATCH)
-        return Taken(list(self._said(found)), found[-1].number if found else cursor)
+        return Taken(list(self._alerts(found)), found[-1].number if found else cursor)
 
-    def _said(self, outputs: Iterable[SavedOutput]) -> Iterator[Message]:
+    def _alerts(self, outputs: Iterable[SavedOutput]) -> Iterator[Message]:
         for each in outputs:
             if each.kind == "alert":
                 yield _alert(self._topics.alerts, each)

@@ -18,8 +18,8 @@ from faust.types import StreamT
 from faust.worker import Worker
 from kafka import KafkaProducer
 
-from consumers import projector, relay
-from consumers.projector import application
+from consumers import faust_app, relay
+from consumers.faust_app import application
 from infra.deciding.group_commit import GATHERED
 from infra.kafka import clients, messages
 from infra.settings import PARTITIONS
@@ -112,7 +112,7 @@ def gather(broker: str, topic: str, clock: Clock) -> None:
     """Take batches as Faust gives them, and do nothing but acknowledge them."""
 
     async def agent(stream: StreamT[bytes]) -> None:
-        batches = cast("faust.Stream[Any]", stream).noack_take(projector.POLLED, TICK)
+        batches = cast("faust.Stream[Any]", stream).noack_take(faust_app.POLLED, TICK)
         async for events in batches:
             for event in events:
                 event.ack()

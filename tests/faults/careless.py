@@ -3,25 +3,35 @@
 The check of the faults has to find it out: see `test_faults.py`.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
-from consumers import projector
 from consumers.command import main
-from domain.recorded import Recorded
-from infra.projecting.runner import Runner
-from infra.store.history import NOTHING
+from infra.projecting import backlog, runner
+from infra.projecting.backlog import Backlog
+from infra.projecting.row_cache import RowCache
+from infra.store.history import NOTHING, History
 
 
-class Careless(Runner):
-    """A runner that ignores how far a partnership was folded."""
+class CarelessRows(RowCache):
+    """A cache of rows that ignores how far a partnership was folded."""
 
-    def _positions(self, partnerships: Iterable[str]) -> dict[str, int]:
+    def positions(self, partnerships: Iterable[str]) -> dict[str, int]:
         return dict.fromkeys(partnerships, NOTHING)
 
-    def _following(self, _: str, events: Sequence[Recorded], __: int) -> list[Recorded]:
-        return list(events)
+
+class CarelessBacklog(Backlog):
+    """A backlog that begins at the first event again."""
+
+    def complete(self, history: History, position: int) -> None:  # noqa: ARG002 - ignored, carelessly
+        super().complete(history, NOTHING)
+
+
+def be_careless() -> None:
+    """Have every runner of this process fold again what was folded."""
+    vars(runner)["RowCache"] = CarelessRows
+    vars(backlog)["Backlog"] = CarelessBacklog
 
 
 if __name__ == "__main__":
-    vars(projector)["Runner"] = Careless
+    be_careless()
     main()

@@ -2,10 +2,10 @@
 
 import signal
 
-from consumers import projector
+from consumers import faust_app, projector
 from consumers.command import main
 
-made = projector.application
+made = faust_app.application
 
 
 def _told_to_stop(*given: str) -> object:
@@ -14,5 +14,5 @@ def _told_to_stop(*given: str) -> object:
 
 
 if __name__ == "__main__":
-    projector.application = _told_to_stop  # type: ignore[assignment]
+    vars(projector)["application"] = _told_to_stop
     main()

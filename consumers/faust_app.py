@@ -1,0 +1,117 @@
+"""Faust as the projector needs it: a worker without tables, pages or topics of its own."""
+
+import asyncio
+from threading import Event
+from typing import Final
+
+import faust
+from faust.transport.drivers import aiokafka
+from faust.types import TP, TransportT
+from faust.worker import Worker
+
+from infra.kafka.clients import HEARTBEAT_SECONDS, LARGEST, SESSION_SECONDS
+
+POLLED: Final = 1000
+"""Messages fetched at a time."""
+
+BUFFER: Final = 32 * POLLED
+"""Messages fetched ahead. When the buffer is full, Faust looks again after a second, so the buffer
+has to last that long."""
+
+METADATA_SECONDS: Final = 2
+"""Seconds between two checks of the topics. A broker that has just restarted may not list a topic
+yet, and until the next look nobody is assigned its partitions."""
+
+
+class _Worker(Worker):
+    """Faust's worker. It also stops for a signal that came before it could listen itself."""
+
+    def __init__(self, app: faust.App, stopping: Event) -> None:
+        loop = asyncio.new_event_loop()
+        super().__init__(app, loop=loop, quiet=True, override_logging=False, redirect_stdouts=False)
+        self._stopped_before = stopping
+
+    def install_signal_handlers(self) -> None:
+        super().install_signal_handlers()
+        if self._stopped_before.is_set():
+            self._on_sigterm()
+
+
+def work(app: faust.App, stopping: Event) -> None:
+    """Run the worker until a signal stops it. Raises `ConnectionError` if it ends on its own."""
+    worker = _Worker(app, stopping)
+    try:
+        worker.execute_from_commandline()
+    except SystemExit as ended:
+        if ended.code:
+            raise ConnectionError(f"the worker ended: {ended.__context__!r}") from ended
+
+
+def unready_reasons(app: faust.App, topic: str) -> list[str]:
+    """Return why the worker folds nothing from a topic yet; none if it does."""
+    if not app.started:
+        return ["the worker is starting"]
+    if app.rebalancing:
+        return ["partitions are being assigned"]
+    # The worker that assigns partitions counts those that it saw; the others count none.
+    if app.consumer.topic_partitions(topic) == 0:
+        return [f"the broker does not list {topic} yet"]
+    return []
+
+
+class _Consumer(aiokafka.Consumer):
+    """Faust's consumer. It commits the offset behind the last acknowledged message.
+
+    The agent acknowledges the messages of a partition in order. Faust looks for gaps all the same,
+    finds one at the end of each transaction, and advances by one of them each second, while under
+    load many transactions end in that time.
+    """
+
+    def _new_offset(self, tp: TP) -> int | None:
+        acked = self._acked[tp]
+        if not acked:
+            return None
+        behind_last = max(acked) + 1
+        self._acked_index[tp].difference_update(acked)
+        acked.clear()
+        return behind_last
+
+    async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
+        """Remember none."""
+
+
+class _Transport(aiokafka.Transport):
+    """Faust's transport with that consumer."""
+
+    Consumer = _Consumer
+
+
+class _App(faust.App):
+    """A Faust app without tables, so that it needs no folder for them."""
+
+    def _create_directories(self) -> None:
+        """Create none."""
+
+    def _new_transport(self) -> TransportT:
+        return _Transport(self.conf.broker_consumer, self)
+
+
+def application(broker: str, group: str) -> faust.App:
+    """Return the Faust app: it creates no topics, serves no pages, and has no tables."""
+    return _App(
+        group,
+        broker=[f"kafka://{each}" for each in broker.split(",")],
+        web_enabled=False,
+        topic_allow_declare=False,
+        topic_disable_leader=True,
+        agent_supervisor="mode.supervisors.CrashingSupervisor",
+        broker_session_timeout=SESSION_SECONDS,
+        broker_heartbeat_interval=HEARTBEAT_SECONDS,
+        broker_commit_interval=1.0,
+        broker_max_poll_records=POLLED,
+        consumer_metadata_max_age_ms=METADATA_SECONDS * 1000,
+        consumer_auto_offset_reset="earliest",
+        consumer_max_fetch_size=LARGEST,
+        stream_buffer_maxsize=BUFFER,
+        stream_wait_empty=False,
+    )
