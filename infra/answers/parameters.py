@@ -47,13 +47,13 @@ def _flag(value: object) -> bool:
     raise wrong("is neither true nor false", "Write true or false.")
 
 
-Whole = Annotated[int, BeforeValidator(_whole), Field(ge=0)]
+Whole = Annotated[int, Field(ge=0), BeforeValidator(_whole)]
 """A whole number, written in digits."""
 
-PositiveWhole = Annotated[int, BeforeValidator(_whole), Field(ge=1)]
+PositiveWhole = Annotated[int, Field(ge=1), BeforeValidator(_whole)]
 """A whole number from 1 on."""
 
-PageSize = Annotated[int, BeforeValidator(_whole), Field(ge=1, le=LONGEST_PAGE)]
+PageSize = Annotated[int, Field(ge=1, le=LONGEST_PAGE), BeforeValidator(_whole)]
 """How many items a page has at most."""
 
 Flag = Annotated[bool, BeforeValidator(_flag)]

@@ -525,6 +525,23 @@ def test_a_rule_is_tried_since_a_period(ordinary: Served, since: str) -> None:
     assert problem["errors"][0]["parameter"] == "since"
 
 
+@pytest.mark.parametrize(
+    "body", [b"", b'""', b"null", b"[]", b"{}", b"{", b"7", b"\xff", b'{"by": 7}']
+)
+@pytest.mark.parametrize("path", ["/v1/refusals/dismiss", "/v1/refusals/1/dismiss"])
+def test_a_dismissal_without_a_name_is_a_problem(ordinary: Served, path: str, body: bytes) -> None:
+    answer = ordinary.client.post(path, content=body, headers={"content-type": "application/json"})
+
+    assert refused(answer)["status"] in {400, 422}
+
+
+def test_the_document_has_the_limits_of_a_page(ordinary: Served) -> None:
+    described = ordinary.client.get("/openapi.json").json()["paths"]["/v1/alerts"]["get"]
+    (limit,) = (each for each in described["parameters"] if each["name"] == "limit")
+
+    assert (limit["schema"]["minimum"], limit["schema"]["maximum"]) == (1, 1000)
+
+
 def test_every_parameter_of_a_question_has_the_limits_of_its_type(ordinary: Served) -> None:
     described = ordinary.client.get("/openapi.json").json()["paths"]
     (since,) = (
