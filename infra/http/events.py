@@ -127,8 +127,7 @@ async def post_events(request: Request, served: ServedHere) -> Response:
     responses={
         200: {"description": "What would be decided, event by event."},
         400: openapi.problem("The body is not the array that its media type says it is."),
-        413: openapi.problem("The body is too large."),
-        415: openapi.problem("The body has another media type, or is compressed."),
+        **{status: openapi.POST_PROBLEMS[status] for status in (408, 413, 415, 503)},
     },
 )
 async def post_validate(request: Request, served: ServedHere) -> Response:
