@@ -28,6 +28,9 @@ from domain.wording import Worded, wrong
 
 _DECIMAL = re.compile(r"-?(0|[1-9][0-9]{0,14})(\.[0-9]{1,9})?")
 _NOT_NEGATIVE = _DECIMAL.pattern.removeprefix("-?")
+_ABOVE_ZERO = r"(?=.*[1-9])" + _NOT_NEGATIVE
+_PERCENT = r"(100(\.0{1,9})?|[1-9]?[0-9](\.[0-9]{1,9})?)"
+_SURENESS = r"[5-9][0-9](\.[0-9]{1,9})?"
 
 DECIMAL_AS_STRING = "decimal-as-string"
 
@@ -123,15 +126,13 @@ Number = Annotated[
 Quantity = Annotated[Number, Bounds(least=_ZERO), _decimals(_NOT_NEGATIVE)]
 """A decimal that is zero or more."""
 
-PositiveNumber = Annotated[Number, Bounds(above=_ZERO), _decimals(_NOT_NEGATIVE)]
+PositiveNumber = Annotated[Number, Bounds(above=_ZERO), _decimals(_ABOVE_ZERO)]
 """A decimal above zero."""
 
-Percent = Annotated[Number, Bounds(least=_ZERO, most=Decimal(100)), _decimals(_NOT_NEGATIVE)]
+Percent = Annotated[Number, Bounds(least=_ZERO, most=Decimal(100)), _decimals(_PERCENT)]
 """A share of a hundred, as a decimal string: "15" is 15 %."""
 
-Sureness = Annotated[
-    Number, Bounds(least=Decimal(50), below=Decimal(100)), _decimals(_NOT_NEGATIVE)
-]
+Sureness = Annotated[Number, Bounds(least=Decimal(50), below=Decimal(100)), _decimals(_SURENESS)]
 """A required probability, in percent: at least 50 and below 100."""
 
 Exact = Annotated[
@@ -258,5 +259,9 @@ def _above_zero(money: Money) -> Money:
     return money
 
 
-PositiveMoney = Annotated[Money, AfterValidator(_above_zero)]
+PositiveMoney = Annotated[
+    Money,
+    AfterValidator(_above_zero),
+    Field(json_schema_extra={"properties": {"amount": {"pattern": f"^{_ABOVE_ZERO}$"}}}),
+]
 """An amount of money above zero."""

@@ -8,7 +8,16 @@ from pydantic import JsonValue, TypeAdapter
 
 from domain.calendar import Duration, Month, Period
 from domain.keyring import KeyId
-from domain.values import Commitment, Number, Quantity, Ref, Slug
+from domain.values import (
+    Commitment,
+    Number,
+    Percent,
+    PositiveNumber,
+    Quantity,
+    Ref,
+    Slug,
+    Sureness,
+)
 from infra.answers.question import Item
 
 Schema = Mapping[str, Any]
@@ -76,7 +85,7 @@ def _resolved(schema: Schema, named: Schema) -> Schema:
     """Return the schema that a reference names; for a field that may be null, its other type."""
     match schema:
         case {"$ref": str(ref)}:
-            return _resolved(named[ref.rpartition("/")[2]], named)
+            return _narrowed(_resolved(named[ref.rpartition("/")[2]], named), schema)
         case {"anyOf": choices}:
             some = [each for each in choices if each.get("type") != "null"]
             return _resolved(some[0], named) if len(some) == 1 else schema
@@ -84,6 +93,15 @@ def _resolved(schema: Schema, named: Schema) -> Schema:
             return _resolved(one, named)
         case _:
             return schema
+
+
+def _narrowed(schema: Schema, narrower: Schema) -> Schema:
+    """Return a named schema with what the reference to it adds to its properties."""
+    more = narrower.get("properties")
+    if not more:
+        return schema
+    properties = {name: each | more.get(name, {}) for name, each in schema["properties"].items()}
+    return {**schema, "properties": properties}
 
 
 def _values(schema: Schema) -> Schema | None:
@@ -139,6 +157,9 @@ def _patterns() -> dict[str, str]:
         (Ref, "identifier"),
         (Number, 'decimal in quotes, "10.50"'),
         (Quantity, 'decimal in quotes, not negative, "10.50"'),
+        (PositiveNumber, 'decimal in quotes, above zero, "10.50"'),
+        (Percent, 'decimal in quotes, 0 to 100, "12.5"'),
+        (Sureness, 'decimal in quotes, at least 50 and below 100, "95"'),
         (Duration, "duration: P1Y, P90D"),
         (Period, "2026-03, 2026-Q1 or 2026"),
         (Month, "2026-03"),

@@ -3,18 +3,29 @@
 A new field with a number fails here until it has a bounded type and a line in the list.
 """
 
+import re
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, get_args, get_origin
 
 import pytest
-from pydantic import BaseModel
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
 from domain.aggregates import command_types
 from domain.kernel import Event
-from domain.values import Bounds, Number, PositiveMoney
+from domain.values import (
+    Bounds,
+    Number,
+    Percent,
+    PositiveMoney,
+    PositiveNumber,
+    Quantity,
+    Sureness,
+)
 
 LISTED = Path(__file__).parent / "numbers.txt"
 COMMANDS = [command for _, command in sorted(command_types().items())]
@@ -109,3 +120,25 @@ COMPUTED = {
     "FinalSettlementIssued": {"balances/amount", *(f"balances/{each}" for each in _PARTS)},
 }
 """Sums and products, which no sender gives and which can have more digits (`Exact`), by event."""
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [Number, Quantity, PositiveNumber, Percent, Sureness],
+    ids=["number", "quantity", "positive", "percent", "sureness"],
+)
+@given(
+    text=st.from_regex(r"-?[0-9]{1,17}(\.[0-9]{1,11})?", fullmatch=True)
+    | st.sampled_from(["0", "0.0", "-0", "0.000000001", "49.9", "50", "99.9", "100", "100.0"])
+    | st.sampled_from(["100.000000001", "00", "05", "1e5", "", "+1"])
+)
+def test_the_pattern_of_a_decimal_admits_exactly_what_is_accepted(kind: Any, text: str) -> None:  # noqa: ANN401 - an annotation
+    adapter = TypeAdapter(kind)
+    try:
+        adapter.validate_python(text)
+        accepted = True
+    except ValidationError:
+        accepted = False
+    # Minus zero is read as zero; the schemas of numbers that are not negative leave it out.
+    assume(not text.startswith("-") or kind is Number)
+    assert bool(re.fullmatch(adapter.json_schema()["pattern"], text)) is accepted

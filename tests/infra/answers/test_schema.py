@@ -131,7 +131,7 @@ def test_a_field_has_its_type_format_and_meaning() -> None:
     rows = of("RecordPayout")
 
     assert rows["amount"].type == "object"
-    assert rows["amount.amount"].format == 'decimal in quotes, not negative, "10.50"'
+    assert rows["amount.amount"].format == 'decimal in quotes, above zero, "10.50"'
     assert rows["amount.currency"].format == "ISO 4217"
     assert rows["payout"].required
     assert rows["payout"].meaning == "The identifier of the payout."
