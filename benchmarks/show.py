@@ -66,7 +66,7 @@ def measure(sizes: Sequence[int], rounds: int) -> dict[str, Any]:
 def _questions(accord: Accord, name: str, size: int) -> Iterator[tuple[str, Callable[[], object]]]:
     last = accord.history.heads([name])[name].recorded_at
     party = AsOf(viewer=Viewer(show.ask(accord, name).parties[1].party))
-    middle = Paging(cursors.written("history", size // 2))
+    middle = Paging(cursors.written(cursors.asked("history", name), size // 2))
     yield "show", lambda: show.ask(accord, name)
     yield "show, as a party sees it", lambda: show.ask(accord, name, when=party)
     yield "show, as known at a moment", lambda: show.ask(accord, name, when=AsOf(known=last))
