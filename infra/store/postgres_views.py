@@ -19,6 +19,7 @@ from infra.store.stored_views import (
     StoredViews,
     by_projection,
     check_quarantine,
+    merged,
     output_values,
     reported,
 )
@@ -420,7 +421,7 @@ def _save(c: psycopg.Cursor[TupleRow], saved: Saved, cursor: tuple[str, int] | N
         (track, names),
     ).fetchall()
     check_quarantine(saved, known, dict(positions))
-    _quarantine(c, track, saved.quarantined)
+    _quarantine(c, track, merged(saved, known))
     c.executemany(
         """UPDATE views.quarantine SET newest = greatest(newest, %s)
         WHERE track = %s AND partnership = %s""",

@@ -13,6 +13,7 @@ from infra.store.stored_views import (
     StoredViews,
     by_projection,
     check_quarantine,
+    merged,
     output_values,
     reported,
 )
@@ -427,7 +428,7 @@ def _keep_quarantine(c: sqlite3.Cursor, saved: Saved) -> None:
         return
     names = [*(each.partnership for each in saved.quarantined), *saved.lifted]
     check_quarantine(saved, known, _positions(c, saved.track, names))
-    _quarantine(c, saved.track, saved.quarantined)
+    _quarantine(c, saved.track, merged(saved, known))
     c.executemany(
         "UPDATE quarantine SET newest = max(newest, ?) WHERE track = ? AND partnership = ?",
         [(newest, saved.track, name) for name, newest in saved.skipped.items()],

@@ -57,13 +57,25 @@ def check_quarantine(
         if before and before.since != each.since:
             raise Stale("another runner quarantined this partnership")
     for name in saved.lifted:
-        if name in known and known[name].newest > positions.get(name, NOTHING):
-            raise Stale("further events of this partnership were skipped")
+        if name not in known or known[name].newest > positions.get(name, NOTHING):
+            raise Stale("another runner released this partnership, or skipped further events")
     if not saved.skipped.keys() <= known.keys():
         raise Stale("another runner ended the quarantine of a partnership")
     unknown = (saved.positions.keys() | saved.reset.keys()) & known.keys()
     if unknown - {each.partnership for each in saved.quarantined} - set(saved.lifted):
         raise Stale("another runner quarantined a partnership")
+
+
+def merged(saved: Saved, known: Mapping[str, Quarantined]) -> list[Quarantined]:
+    """Return the records to save, with what others noted since the runner read them."""
+    return [_with(each, known.get(each.partnership), saved) for each in saved.quarantined]
+
+
+def _with(record: Quarantined, known: Quarantined | None, saved: Saved) -> Quarantined:
+    if known is None:
+        return record
+    damaged = known.anew and record.partnership not in saved.reset
+    return replace(record, newest=max(record.newest, known.newest), anew=record.anew or damaged)
 
 
 def reported(damaged: Quarantined, known: Quarantined | None) -> Quarantined:

@@ -25,8 +25,11 @@ from infra.store.views import REBUILD, Quarantined, Saved
 from projections.fold import Change, Projection, Rows
 from tests.infra.noted import NOON
 from tests.infra.test_rebuild_model import (
+    MADE,
     NAMES,
+    Append,
     Do,
+    Kill,
     Process,
     Schedule,
     Versions,
@@ -69,12 +72,39 @@ class FailingSchedule(Schedule):
             for _ in range(2)
         ]
         self.points.append(frozenset())
+        self._same_versions = chance.random() < 0.6
         super().__init__(seed)
-        # Time passes now and then, so that the same release tries again.
         for place in range(len(self.actions), 1, -1):
-            if chance.random() < 0.3:
-                later = Do("wait", chance.randint(0, 1), 0, ())
-                self.actions.insert(place, later)
+            if chance.random() < 0.6:
+                self.actions[place:place] = self._races(chance)
+        self.actions += self._last_race(chance)
+
+    def _releases(self) -> list[dict[str, int]]:
+        """Most corrections leave the versions as they are, so both releases fold for a while."""
+        if self._same_versions:
+            return [dict.fromkeys(MADE, 1)] * 3
+        return super()._releases()
+
+    def _races(self, chance: Random) -> list[Append | Do]:
+        """Events come while one process folds, and another one folds them before it saves."""
+        texts = tuple(chance.choices(("a", "b", "pass"), k=chance.randint(1, 3)))
+        name, (one, other) = chance.choice(NAMES), chance.choices((0, 0, 1, 1, 2), k=2)
+        step = chance.randint(0, 8)
+        meanwhile: dict[int, Append | Do | Kill] = {
+            step: Append(name, texts),
+            step + chance.randint(1, 3): Do("catch_up", other, 1, ()),
+        }
+        # Time passes now and then, so that the same release tries again.
+        what = chance.choice(("catch_up", "wait"))
+        return [Append(name, texts), Do(what, one, 0, (), meanwhile)]
+
+    def _last_race(self, chance: Random) -> list[Append | Do]:
+        """The corrected release folds what another one skips more of, and nothing comes after."""
+        name, step = chance.choice(NAMES), chance.randint(0, 5)
+        faulty = Do("catch_up", chance.randint(0, 1), 1, ())
+        more = Append(name, ("a", "b"))
+        corrected = Do("catch_up", 2, 0, (), {step: more, step + chance.randint(1, 2): faulty})
+        return [Append(name, ("a",) * 12), faulty, corrected]
 
 
 class FailingProcess(Process):
@@ -87,7 +117,7 @@ class FailingProcess(Process):
             self.history,
             self.views,
             self.projections,
-            clock=lambda: world.now,
+            clock=world.tick,
             release=self.name,
         )
 
@@ -106,6 +136,10 @@ class FailingWorld(World):
 
     def opened(self, release: int) -> Process:
         return FailingProcess(self, release, self.versions[release])
+
+    def tick(self) -> datetime:
+        self.now += timedelta(microseconds=1)
+        return self.now
 
     def wait(self, process: Process, do: Do) -> None:
         self.now += LONGEST_PAUSE + timedelta(seconds=1)
