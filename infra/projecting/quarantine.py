@@ -140,7 +140,7 @@ def alert_of(record: Quarantined, ended: datetime | None = None) -> Alert:
         record.partnership,
         record.since,
         AlertState.OPEN if ended is None else AlertState.RESOLVED,
-        f"Events from {record.partnership}#{record.index} on are not in any answer. {record.error}",
+        _text(record),
         since,
         ended or since,
         record.index,
@@ -150,11 +150,19 @@ def alert_of(record: Quarantined, ended: datetime | None = None) -> Alert:
     )
 
 
+def _text(record: Quarantined) -> str:
+    if record.anew:
+        return f"The views of {record.partnership} are folded anew. {record.error}"
+    first = f"{record.partnership}#{record.index}"
+    return f"The views of {record.partnership} lack its events from {first} on. {record.error}"
+
+
 def outputs(
     quarantined: Sequence[Quarantined], lifted: Sequence[Quarantined], now: datetime
 ) -> list[SavedOutput]:
     """Return the changes of the operator's alerts."""
-    alerts = [*map(alert_of, quarantined), *(alert_of(each, now) for each in lifted)]
+    # One that a rebuild or a report made is opened here; an output that exists is not repeated.
+    alerts = [*map(alert_of, (*quarantined, *lifted)), *(alert_of(each, now) for each in lifted)]
     return [
         SavedOutput(
             # The alert of one quarantine opens once and is resolved once.

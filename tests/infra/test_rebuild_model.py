@@ -433,7 +433,7 @@ class World:
         versions = {each.name: each.version for each in wanted}
         rest, total = self.views.remaining()
         if versions != self.queued:
-            rest = total
+            rest = sum(index + 1 for index in self.positions.values())
         try:
             folded = rebuilding.rebuild(process.history, process.views, wanted)
         except Replaced:
