@@ -132,6 +132,7 @@ class FailingWorld(World):
         self.now: datetime = NOON
         self.quarantined: dict[str, int] = {}
         self.not_rebuilt: set[str] = set()
+        self.not_swapped: set[str] = set()
         super().__init__(settings, schedule.versions, happened)
 
     def opened(self, release: int) -> Process:
@@ -186,6 +187,7 @@ class FailingWorld(World):
             case "queue" if dict(args[0]) != self.queued:
                 self.not_rebuilt = set()
             case "swap" if result:
+                self.not_rebuilt |= self.not_swapped
                 self.happened["swapped without one"] += bool(self.not_rebuilt)
                 for each in self.not_rebuilt:
                     self.positions.pop(each)
@@ -194,6 +196,9 @@ class FailingWorld(World):
             case _:
                 pass
         super().called(name, result, *args)
+
+    def swapping(self, saved: Saved) -> None:
+        self.not_swapped = {each.partnership for each in saved.quarantined}
 
     def saved(self, saved: Saved) -> None:
         fresh = [each for each in saved.quarantined if not is_moving(each)]

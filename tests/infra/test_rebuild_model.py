@@ -262,6 +262,7 @@ class Steps:
         def seen(behind: list[Behind]) -> Saved:
             self.process.step_inside()
             saved = rest(behind)
+            self.process.world.swapping(saved)
             self.process.step_inside()
             return saved
 
@@ -511,6 +512,9 @@ class World:
                 pass
         if name in {"begin", "save", "queue", "swap", "drop", "sweep"}:
             self.look()
+
+    def swapping(self, saved: Saved) -> None:
+        """Follow what a swap is about to save."""
 
     def saved(self, saved: Saved) -> None:
         if saved.track == REBUILD:
