@@ -472,9 +472,13 @@ class World:
             for key, row in self.slowly(process, each, name):
                 possible = [
                     self.rows(each.name, each.version, name, last).get(key)
-                    for last in range(start, self.positions.get(name, NOTHING) + 1)
+                    for last in self.passed(name, start)
                 ]
                 assert row in possible
+
+    def passed(self, name: str, start: int) -> range:
+        """The positions that a partnership can have had since it was at `start`."""
+        return range(start, self.positions.get(name, NOTHING) + 1)
 
     def slowly(
         self, process: Process, projection: Projection, name: str
