@@ -583,3 +583,29 @@ def test_an_extreme_figure_under_a_bonus_on_a_ratio_stops_nobody(
         rebuilding.rebuild(accord.history, accord.views, PROJECTIONS)
         accord.catch_up()
         assert accord.views.quarantined().keys() == stale.keys()
+
+
+def test_a_projector_puts_it_aside_and_a_corrected_one_folds_it(settings: Settings) -> None:
+    with opened(settings) as accord:
+        play_all(accord)
+        names = list(partnerships(accord.history))
+        broken = next(name for name in names if name != ID)
+        tamper(
+            settings,
+            f"UPDATE history.events SET body = {JUNK} WHERE partnership = '{broken}' AND idx = 3",
+        )
+        with poisoned(KPIS, ID, EVENT):
+            for _ in range(2):
+                runner = running.Runner(accord.history, accord.views, PROJECTIONS)
+                for _ in runner.catching_up_on(names):
+                    pass
+        found = accord.views.quarantined()
+        assert {name: each.index for name, each in found.items()} == {ID: EVENT, broken: 3}
+        for name in {*names} - found.keys():
+            assert stored(accord, name) == replayed(accord, name)
+
+        with release("corrected"):
+            runner = running.Runner(accord.history, accord.views, PROJECTIONS)
+            runner.retry()
+        assert accord.views.quarantined().keys() == {broken}
+        assert stored(accord, ID) == replayed(accord, ID)
