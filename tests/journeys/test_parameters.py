@@ -53,7 +53,7 @@ def _words(text: str) -> str:
 WRONG = [
     (f"/v1/partnerships/{FIRST}", ["show", FIRST], "party", "A B", "party is not an identifier"),
     (f"/v1/partnerships/{FIRST}", ["show", FIRST], "party", "", "party is not an identifier: ''"),
-    (f"/v1/partnerships/{FIRST}", ["show", FIRST], "version", "0", "version is below 1: '0'"),
+    (f"/v1/partnerships/{FIRST}", ["show", FIRST], "version", "0", "version is below 1: 0"),
     (f"/v1/partnerships/{FIRST}", ["show", FIRST], "version", "1_0", "is not a whole number"),
     (f"/v1/partnerships/{FIRST}", ["show", FIRST], "version", "1.0", "is not a whole number"),
     (
@@ -64,8 +64,8 @@ WRONG = [
         "period is not a period: '2026-Q5'",
     ),
     (f"/v1/partnerships/{FIRST}/kpis", ["kpis", FIRST], "period", "2026\n", "'2026\\n'"),
-    ("/v1/partnerships", ["list"], "limit", "0", "limit is below 1: '0'"),
-    ("/v1/partnerships", ["list"], "limit", "1001", "limit is above 1000: '1001'"),
+    ("/v1/partnerships", ["list"], "limit", "0", "limit is below 1: 0"),
+    ("/v1/partnerships", ["list"], "limit", "1001", "limit is above 1000: 1001"),
     ("/v1/partnerships", ["list"], "limit", "ten", "limit is not a whole number: 'ten'"),
     ("/v1/partnerships", ["list"], "after", "a\tb", "'a\\tb'"),
     ("/v1/alerts", ["alerts"], "state", "opened", "state is not one of"),
