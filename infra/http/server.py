@@ -80,8 +80,8 @@ def serve(
         # With a broker, `accord run sinks` delivers.
         sending = delivering(accord.views, sinks(settings.sinks) if accord.folds_views else {})
         with workers, sending:
-            sys.stderr.write(_announcement(sock, simulated=accord.simulated))
-            with signals_only_end_the_server():
+            with signals_end(server):
+                sys.stderr.write(_announcement(sock, simulated=accord.simulated))
                 server.run([sock])
 
 
@@ -112,13 +112,15 @@ def _announcement(sock: socket.socket, *, simulated: bool) -> str:
 
 
 @contextmanager
-def signals_only_end_the_server() -> Iterator[None]:
-    """Let SIGINT and SIGTERM stop the server that runs in this context, but not the process."""
+def signals_end(server: uvicorn.Server) -> Iterator[None]:
+    """Let SIGINT and SIGTERM stop this server, but not the process, even before it runs."""
+
     # uvicorn raises the signal again after it has stopped. By default that would end the process
     # before its resources are released.
-    before = {
-        each: signal.signal(each, lambda *_: None) for each in (signal.SIGINT, signal.SIGTERM)
-    }
+    def end(*_: object) -> None:
+        server.should_exit = True
+
+    before = {each: signal.signal(each, end) for each in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:

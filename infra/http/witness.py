@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from infra.audit.witness import LARGEST, Witness, WitnessFile
-from infra.http.server import address, configured, names, signals_only_end_the_server
+from infra.http.server import address, configured, names, signals_end
 from infra.running.listening import listening
 
 
@@ -63,6 +63,6 @@ def serve(witness: Witness, state: Path, host: str, port: int) -> None:
     """
     with listening(host, port) as sock:
         server = uvicorn.Server(configured(create_app(witness, WitnessFile(state), names(host))))
-        sys.stderr.write(f"The witness {witness.name} listens at {address(sock)}.\n")
-        with signals_only_end_the_server():
+        with signals_end(server):
+            sys.stderr.write(f"The witness {witness.name} listens at {address(sock)}.\n")
             server.run([sock])

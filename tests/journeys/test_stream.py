@@ -155,6 +155,12 @@ def test_a_pager_misses_no_change_and_gets_none_twice_while_the_server_is_killed
     assert "reset" not in {each.event for each in known}
 
 
+def test_a_signal_right_after_the_start_ends_the_server(process: Process) -> None:
+    for _ in range(3):
+        process.stop(signal.SIGTERM)
+        process.start()
+
+
 def _until_empty(feed: Iterator[changes.Batch]) -> Iterator[changes.Batch]:
     for batch in feed:
         if not batch.messages:
