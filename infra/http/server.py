@@ -79,10 +79,9 @@ def serve(
         server = Server(app, settings.http)
         # With a broker, `accord run sinks` delivers.
         sending = delivering(accord.views, sinks(settings.sinks) if accord.folds_views else {})
-        with workers, sending:
-            with signals_end(server):
-                sys.stderr.write(_announcement(sock, simulated=accord.simulated))
-                server.run([sock])
+        with workers, sending, signals_end(server):
+            sys.stderr.write(_announcement(sock, simulated=accord.simulated))
+            server.run([sock])
 
 
 def names(host: str) -> Sequence[str]:
