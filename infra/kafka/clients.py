@@ -24,10 +24,6 @@ HEARTBEAT_SECONDS = 1
 ACKNOWLEDGED_WITHIN = 15
 """Seconds in which the broker has to acknowledge a message."""
 
-METADATA_WITHIN = 5
-"""Seconds in which a producer has to learn of a topic. A new topic can stay unknown to a producer
-for as long as it waits, so a new producer asks soon."""
-
 TRANSACTION_SECONDS = 30
 """Seconds after which the broker aborts a transaction that its producer left open. Readers of
 committed messages wait until then, unless another leader takes over."""
@@ -86,7 +82,6 @@ class Producer:
             "max_request_size": LARGEST,
             "batch_size": 256 * 1024,
             "linger_ms": 1,
-            "max_block_ms": METADATA_WITHIN * 1000,
             "partitioner": _Placed(),
             "delivery_timeout_ms": ACKNOWLEDGED_WITHIN * 1000,
             "request_timeout_ms": ACKNOWLEDGED_WITHIN * 500,
