@@ -28,7 +28,7 @@ from domain.deal import Deal, DealCommand
 from domain.dispute import Dispute, DisputeCommand
 from domain.entry import Entry, EntryCommand
 from domain.experiment import Experiment, ExperimentCommand
-from domain.kernel import CLOCK_PARTY, Act, Command, Event, Refused
+from domain.kernel import CLOCK_PARTY, CLOCK_SKEW, Act, Command, Event, Refused
 from domain.keyring import BINDING
 from domain.partnership import Partnership
 from domain.program import DefinePortfolio, Program
@@ -46,9 +46,6 @@ RESTING_ON_THE_LOG: frozenset[type[Event]] = BINDING | {
 }
 """Events that depend on the whole log so far. They are appended only at the index they were decided
 for. Binding events are among them, because they depend on the keys registered before."""
-
-CLOCK_SKEW_SECONDS = 300
-"""How far a sender's clock may be ahead of the operator's: five minutes."""
 
 
 def command_types() -> dict[str, type[Command]]:
@@ -155,8 +152,7 @@ def _agreed(partnership: Partnership, act: Act) -> Agreed:
 
 def check_time(act: Act) -> None:
     """Raise `Refused` if an event claims to happen later than it is recorded."""
-    ahead = (act.occurred_at - act.recorded_at).total_seconds()
-    if ahead > CLOCK_SKEW_SECONDS:
+    if act.occurred_at > act.recorded_at + CLOCK_SKEW:
         raise Refused(
             "not-yet-happened",
             "An event cannot happen in the future. It claims "

@@ -251,8 +251,17 @@ class BilateralAgreements:
         versions = self.versions(kind)
         return versions[-1] if versions else None
 
-    def decide(self, command: BilateralCommand, context: object, act: Act) -> list[Event]:
-        """Decide a command on an agreement; `context` is for its hooks. Raises `Refused`."""
+    def decide(
+        self,
+        command: BilateralCommand,
+        context: object,
+        act: Act,
+        waits_in: str | None = None,
+    ) -> list[Event]:
+        """Decide a command on an agreement; `context` is for its hooks. Raises `Refused`.
+
+        `waits_in` is for `acceptable`.
+        """
         kind, proposals = command.agreement, self.proposals_of(command.agreement)
         name: str = getattr(command, kind.called)
         match command:
@@ -265,9 +274,9 @@ class BilateralAgreements:
                 existing = proposals.get(name)
                 if existing is not None and existing.declined == event:
                     return []
-                return [event] if acceptable(name, proposals, act) else []
+                return [event] if acceptable(name, proposals, act, waits_in) else []
             case _:
-                proposal = acceptable(name, proposals, act)
+                proposal = acceptable(name, proposals, act, waits_in)
                 return (
                     [] if proposal is None else self._accept(kind, proposal.proposed, context, act)
                 )

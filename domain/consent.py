@@ -2,8 +2,19 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 
-from domain.kernel import Act, Event, NotNow, Refused, Unknown
+from domain.kernel import (
+    CLOCK_SKEW,
+    Act,
+    Awaited,
+    AwaitedKind,
+    Event,
+    NotNow,
+    Refused,
+    Unknown,
+)
+from domain.values import instant
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,6 +24,8 @@ class Proposal:
     proposed: Event
     party: str
     """The party that proposed."""
+    made_at: datetime
+    """When it was made, as its party claims."""
     accepted: bool = False
     declined: Event | None = None
 
@@ -43,11 +56,14 @@ def propose(proposal: str, event: Event, proposals: Proposals, act: Act) -> list
     )
 
 
-def acceptable(proposal: str, proposals: Proposals, act: Act) -> Proposal | None:
+def acceptable(
+    proposal: str, proposals: Proposals, act: Act, waits_in: str | None = None
+) -> Proposal | None:
     """Return the proposal that `act.party` may accept, None if it was accepted already.
 
     Raises `Refused` if there is no such proposal, if the accepting party made it, or if it was
-    declined.
+    declined. With `waits_in`, such as "deal D-1", an acceptance waits for its proposal there, and
+    accepts only a proposal that was made before it.
     """
     existing = proposals.get(proposal)
     if existing is None:
@@ -58,6 +74,9 @@ def acceptable(proposal: str, proposals: Proposals, act: Act) -> Proposal | None
             if proposals
             else "Ask the other party to propose it first.",
             proposal=proposal,
+            awaits=Awaited(AwaitedKind.PROPOSAL, proposal, f"proposal {proposal} of {waits_in}")
+            if waits_in
+            else None,
             named=proposal,
             known=[name for name, each in proposals.items() if each.open_to(act.party)],
         )
@@ -76,12 +95,23 @@ def acceptable(proposal: str, proposals: Proposals, act: Act) -> Proposal | None
             "Make another proposal.",
             proposal=proposal,
         )
-    return None if existing.accepted else existing
+    if existing.accepted:
+        return None
+    if waits_in and existing.made_at > act.occurred_at + CLOCK_SKEW:
+        # The proposal came later, so its author could have seen what was accepted in advance.
+        raise Refused(
+            "accepted-before-proposed",
+            f"Only what was proposed before can be accepted. The proposal {proposal} is of "
+            f"{instant(existing.made_at)}, its acceptance of {instant(act.occurred_at)}.",
+            "Read the proposal, then accept it with another event.",
+            proposal=proposal,
+        )
+    return existing
 
 
 def with_proposal(proposal: str, event: Event, proposals: Proposals, act: Act) -> Proposals:
     """Return the proposals with one more."""
-    return {**proposals, proposal: Proposal(event, act.party)}
+    return {**proposals, proposal: Proposal(event, act.party, act.occurred_at)}
 
 
 def with_acceptance(proposal: str, proposals: Proposals) -> Proposals:

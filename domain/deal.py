@@ -319,7 +319,7 @@ def decide(
         case AttributeReferral():
             return attribute(command, state, referred_at, agreed)
         case BilateralCommand():
-            return state.agreements.decide(command, agreed, act)
+            return state.agreements.decide(command, agreed, act, f"deal {command.deal}")
         case QualifyLead():
             return _step(Step.QUALIFIED, LeadQualified.of(command), state)
         case CreateOpportunity():

@@ -201,7 +201,8 @@ def decide(command: DisputeCommand, state: Dispute, act: Act) -> list[Event]:
         case StartMediation():
             return mediate(command, state)
         case BilateralCommand():
-            return state.agreements.decide(command, state, act)
+            waits_in = f"dispute {command.dispute}" if state.resolved is None else None
+            return state.agreements.decide(command, state, act, waits_in)
         case WithdrawDispute():
             return withdraw(command, state, act)
         case _:

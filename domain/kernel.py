@@ -1,7 +1,7 @@
 """The base classes of the domain: stages, acts, commands, events and refusals."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, ClassVar, NamedTuple, Self
 
@@ -9,6 +9,10 @@ from pydantic import BaseModel, ConfigDict
 
 CLOCK_PARTY = "accord"
 """The party of events that no partner caused: a deadline that passed, a period that closed."""
+
+
+CLOCK_SKEW = timedelta(minutes=5)
+"""How far the clocks of two systems may be apart."""
 
 
 class Stage(StrEnum):
@@ -56,6 +60,7 @@ class AwaitedKind(StrEnum):
     ENTRY = "entry"
     FIGURE = "figure"
     OBSERVATION = "observation"
+    PROPOSAL = "proposal"
 
 
 class Awaited(NamedTuple):

@@ -196,6 +196,9 @@ Rating = Annotated[int, Field(ge=1, le=5)]
 Count = Annotated[int, Field(ge=0, le=2**53 - 1)]
 """A whole number from 0 to 2⁵³ - 1, which every JSON reader reads exactly."""
 
+Version = Annotated[int, Field(ge=1, le=2**53 - 1)]
+"""A version, counted from 1."""
+
 # ISO 4217, active codes by the number of digits of their minor unit.
 _WHOLE = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF"
 _MILLS = "BHD IQD JOD KWD LYD OMR TND"

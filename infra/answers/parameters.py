@@ -28,7 +28,7 @@ LONGEST_PAGE: Final = 1000
 LONGEST_NAME: Final = 300
 """Characters of a name or a cursor at most."""
 
-_WHOLE = re.compile(r"0|[1-9][0-9]{0,15}")
+_WHOLE = re.compile(r"0|-?[1-9][0-9]{0,15}")
 
 
 def _whole(value: object) -> int:

@@ -5,8 +5,9 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Final
 
-from pydantic import TypeAdapter
+from pydantic import AfterValidator, TypeAdapter
 
+from domain.wording import wrong
 from infra.answers.logs import NotFound, perhaps
 from infra.answers.question import Item, Panel, Parameter, Question
 from infra.answers.text import Block, Line, Remark, Table
@@ -56,6 +57,20 @@ def ask(
         hint = perhaps(name, rules, "The rules are listed by problems.")
         raise NotFound(f"There is no rule {rule}.", hint)
     return Problems(items=(rules[name],))
+
+
+def _known(rule: str) -> str:
+    rules = catalogue()
+    if rule.partition(":")[0] in rules:
+        return rule
+    raise wrong(
+        "is not a rule that can refuse an event",
+        perhaps(rule, rules, "The rules are listed by problems."),
+    )
+
+
+KnownRule = Annotated[str, AfterValidator(_known)]
+"""The name of a rule in the catalogue; after a colon, the party or the question it was asked of."""
 
 
 @cache

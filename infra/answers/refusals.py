@@ -9,7 +9,8 @@ from typing import Annotated
 
 from infra.answers import cursors
 from infra.answers.logs import NotFound
-from infra.answers.parameters import LONGEST_PAGE, Flag, Name
+from infra.answers.parameters import LONGEST_PAGE, Flag
+from infra.answers.problems import KnownRule
 from infra.answers.question import (
     Item,
     Page,
@@ -59,7 +60,7 @@ class RefusedInput(Item):
     """When it was dismissed."""
 
 
-RuleName = Annotated[Name | None, Parameter("Only those that this rule refused.", "RULE")]
+RuleName = Annotated[KnownRule | None, Parameter("Only those that this rule refused.", "RULE")]
 
 
 class Refusals(Page[RefusedInput]):

@@ -9,6 +9,7 @@ import typer
 from infra.answers import refusals
 from infra.answers.outcomes import OutcomeCounts
 from infra.answers.parameters import Operator
+from infra.answers.problems import KnownRule
 from infra.answers.question import Panel
 from infra.answers.refusals import Dismissed
 from infra.answers.text import Block, Line
@@ -21,7 +22,12 @@ Number = Annotated[
 ]
 Rule = Annotated[
     str | None,
-    typer.Option("--rule", metavar="RULE", help="All open refusals of this rule."),
+    typer.Option(
+        "--rule",
+        parser=reader("rule", KnownRule),
+        metavar="RULE",
+        help="All open refusals of this rule.",
+    ),
 ]
 All = Annotated[bool, typer.Option("--all", help="All open refusals.")]
 

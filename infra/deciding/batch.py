@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Final, Literal, assert_never
 
 from domain.kernel import Awaited
@@ -97,7 +98,8 @@ class _Answer:
 class Batch:
     """The writes of one transaction: events, results, refusals, waiting inputs, and kept data.
 
-    `accepted` are the results that the store has of these inputs.
+    `accepted` are the results that the store has of these inputs, and `refused` the rules of those
+    that it has as refused.
     """
 
     def __init__(
@@ -105,12 +107,14 @@ class Batch:
         accepted: Mapping[Key, CommandResult],
         waiting: WaitingInputs | None = None,
         quota: RefusalQuota | None = None,
+        refused: Mapping[Key, str] = MappingProxyType({}),
     ) -> None:
         self.events: list[Recorded] = []
         self.kept: list[Kept] = []
         self.waiting = waiting or WaitingInputs()
         self._quota = quota or RefusalQuota()
         self._accepted = dict(accepted)
+        self._refused = refused
         self._results: dict[Key, CommandResult] = {}
         self._refusals: dict[Key, Refusal] = {}
         self._starts: dict[Key, int] = {}
@@ -133,6 +137,11 @@ class Batch:
     def result_of(self, message: Input | Unreadable) -> CommandResult | None:
         """Return the result of an input that was accepted, in the store or in this batch."""
         return self._accepted.get(message.identity)
+
+    def refused_by(self, message: Input | Unreadable) -> str | None:
+        """Return the rule that refused an input before, None unless its refusal is open."""
+        found = self._refusals.get(message.identity)
+        return found.rule if found else self._refused.get(message.identity)
 
     def open(self, message: Input | Unreadable) -> None:
         """Begin the answer to the next input of the batch."""

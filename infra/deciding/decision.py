@@ -30,6 +30,9 @@ CLOCK_SOURCE = "accord:clock"
 VIEW_SOURCE = "accord:view"
 """The source of the operator's own actions: viewing everything (C14), erasing a name."""
 
+RUNS_BACKWARDS = "recordedtime-runs-backwards"
+"""The rule of an input of a simulated feed that is not in the order of its recording."""
+
 OPERATORS = "accord:"
 """The prefix of the operator's own sources. Others may not use it, and the operator's events
 needs no party's signature."""
@@ -211,17 +214,26 @@ class Decider:
             return self._context.now
         fed = message.envelope.recordedtime
         last = self._states.ends[message.subject].recorded_at
-        if fed is None or self._batch.waiting.get(message.identity):
+        if fed is None or self._was_in_order(message):
             sent = fed or message.envelope.time
             return max(sent, last) if last else sent
         if last is not None and fed < last:
             raise Refused(
-                "recordedtime-runs-backwards",
+                RUNS_BACKWARDS,
                 f"{message.subject} has an event recorded at {instant(last)}.",
                 "Sort the lines of the feed by recordedtime.",
                 pointer="/recordedtime",
             )
         return fed
+
+    def _was_in_order(self, message: Input) -> bool:
+        """Return whether an input came at its place in the feed before, and waited or was refused.
+
+        Then it can be sent again later, unchanged or corrected.
+        """
+        rule = self._batch.refused_by(message)
+        waited = self._batch.waiting.get(message.identity)
+        return waited is not None or rule not in {None, RUNS_BACKWARDS}
 
     def _received_at(self, message: Input | Unreadable) -> datetime:
         """Return when a refused input arrived: by the clock, or by the time of its feed."""

@@ -5,7 +5,7 @@ the same input again returns its first outcome), the refusals, and the inputs th
 race: the second one finds a conflict and decides again.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
 
@@ -24,7 +24,7 @@ from infra.deciding.states import States
 from infra.deciding.waiting import DEFAULT_LIMITS, WaitingInputs, WaitingLimits
 from infra.settings import OPERATOR, RefusalLimits
 from infra.store.errors import Conflict
-from infra.store.history import CommandResult, History, Key, Refusal, Waiting
+from infra.store.history import History, Refusal, Waiting
 from infra.store.views import Views
 
 ATTEMPTS = 8
@@ -71,6 +71,7 @@ class Service:
             root_at=root_at,
             views=views,
             limits=limits,
+            refused=refused,
         )
 
     def handle(self, raws: Sequence[bytes]) -> list[Outcome]:
@@ -151,7 +152,7 @@ class Service:
         decider = self._decider(
             states,
             waiting,
-            accepted=self._history.results(each.identity for each in inputs),
+            inputs,
             own=own,
             nonces=self._nonces(readable),
         )
@@ -181,16 +182,19 @@ class Service:
         self,
         states: States,
         waiting: Sequence[Waiting],
+        inputs: Sequence[Input | Unreadable] = (),
         *,
-        accepted: Mapping[Key, CommandResult] | None = None,
         own: bool = False,
         nonces: frozenset[str] = frozenset(),
     ) -> Decider:
         people, judged = self._loader.people(states), self._loader.judged(states)
+        keys = [each.identity for each in inputs]
         batch = Batch(
-            accepted or {},
+            self._history.results(keys),
             WaitingInputs(waiting, self._history.waiting_of, self._limits),
             RefusalQuota(self._history.refused_of, self._refused),
+            # The clock of an ordinary store needs no order of the inputs.
+            self._history.refused(keys) if self._simulated else {},
         )
         recorder = Recorder(self._logs, batch, states, people, judged)
         context = DecisionContext(self._clock(), self._operator, self._simulated, own, nonces)

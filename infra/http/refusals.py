@@ -11,6 +11,7 @@ from infra.answers import refusals
 from infra.answers.logs import NotFound
 from infra.answers.outcomes import OutcomeCounts, Report
 from infra.answers.parameters import Operator, PositiveWhole
+from infra.answers.problems import KnownRule
 from infra.answers.refusals import Dismissed
 from infra.deciding.group_commit import Busy
 from infra.http.dependencies import Served, ServedHere, json
@@ -21,7 +22,7 @@ from infra.store.history import Refusal
 router = APIRouter(tags=["Ingest"])
 
 Number = Annotated[PositiveWhole, Path(description="The refusal's number.")]
-Rule = Annotated[str | None, Query(description="Only the refusals of this rule.")]
+Rule = Annotated[KnownRule | None, Query(description="Only the refusals of this rule.")]
 
 _BUSY: Final[dict[int | str, Schema]] = {
     422: problem("A parameter or the body is wrong."),

@@ -283,6 +283,9 @@ class History(Protocol):
     def refusal(self, number: int) -> Refusal | None:
         """Return one refused input; None if the number is unknown."""
 
+    def refused(self, keys: Iterable[Key]) -> dict[Key, str]:
+        """Return the rule of the open refusal of each of these pairs of source and source id."""
+
     def dismiss(self, numbers: Sequence[int], by: str, at: datetime) -> list[int]:
         """Dismiss those of these refused inputs that are open; return their numbers."""
 

@@ -167,6 +167,15 @@ class PostgresStore(EventLog):
         )
         return [_refusal(row) for row in found]
 
+    def refused(self, keys: Iterable[Key]) -> dict[Key, str]:
+        found = self.datastore.all(
+            """SELECT r.source, r.source_id, r.rule
+            FROM unnest(%s::text[], %s::text[]) AS wanted (source, source_id)
+            JOIN history.refusals r USING (source, source_id) WHERE r.state = 'open'""",
+            *columns(set(keys), 2),
+        )
+        return {(source, source_id): rule for source, source_id, rule in found}
+
     def unsent(self, limit: int) -> list[Refusal]:
         found = self.datastore.all(f"{_REFUSALS} WHERE unsent ORDER BY number LIMIT %s", limit)
         return [_refusal(row) for row in found]

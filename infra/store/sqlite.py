@@ -141,6 +141,19 @@ class SqliteStore(EventLog):
         )
         return [_refusal(row) for row in found]
 
+    def refused(self, keys: Iterable[Key]) -> dict[Key, str]:
+        rules: dict[Key, str] = {}
+        with self.datastore.reading() as c:
+            for table, pairs in wanted(keys):
+                found = c.execute(
+                    f"""{table} SELECT source, source_id, rule FROM wanted CROSS JOIN refusals
+                    ON source = wanted.one AND source_id = wanted.other
+                    WHERE state = 'open'""",  # noqa: S608 - only marks
+                    pairs,
+                )
+                rules.update({(source, source_id): rule for source, source_id, rule in found})
+        return rules
+
     def unsent(self, limit: int) -> list[Refusal]:
         found = self.datastore.all(
             "SELECT * FROM refusals WHERE unsent ORDER BY number LIMIT ?", limit

@@ -1,6 +1,7 @@
 """Which refusals wait, and which command corrects what: closed sets, rule by rule."""
 
 import ast
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -11,12 +12,14 @@ from domain.bilateral import BilateralCommand
 from domain.corrections import CORRECTIONS, correcting
 from domain.deal import IssueRefund, ReceivePayment, ReverseChargeback
 from domain.declarations import DeclarationCommand
+from domain.dispute import AcceptResolution, ProposeResolution
 from domain.formation import ProposeCharter
 from domain.governance import AssignContact
 from domain.kernel import AwaitedKind, Command
 from domain.reported_figure import CorrectMetric, ReportMetric
+from domain.values import instant
 from tests.domain.test_refusals import RULES
-from tests.life import before, example, usd
+from tests.life import OURS, after, before, example, usd
 
 WAITS = {
     "no-such-deal": AwaitedKind.REFERRAL,
@@ -30,6 +33,8 @@ WAITS = {
     "no-such-entry": AwaitedKind.ENTRY,
     # A figure or an observation.
     "nothing-to-correct": AwaitedKind.FIGURE,
+    # Only in a deal or a dispute. Elsewhere a party cannot accept what nobody has proposed yet.
+    "no-such-proposal": AwaitedKind.PROPOSAL,
 }
 """The rules whose refusal waits, with what it awaits."""
 
@@ -37,7 +42,6 @@ NAMES_WHAT_IS_MISSING = {
     "no-such-partnership": "everything begins with it, and anybody can name any subject",
     "no-such-candidate": "people choose candidates one after another",
     "no-such-profile": "people choose candidates one after another",
-    "no-such-proposal": "a party cannot accept what nobody has proposed yet",
     "nothing-planned": "people complete what they planned, and are told at once if they err",
     "diagnose-first": "the diagnosis must come before the plan (C23)",
     "hypothesis-first": "the hypothesis must come before the data (C5)",
@@ -58,6 +62,7 @@ NAMES_WHAT_IS_MISSING = {
 """The rules that name something missing and still refuse, with the reason."""
 
 _OTHERS = """
+accepted-before-proposed
 active-range after-exit agreement-sections alignment alignment-assessed already-recorded
 already-reported assets-dispositioned award-exceeds-dispute
 award-of-a-settlement bonus-window candidate-exists candidate-scored charter-agreed checklist
@@ -120,6 +125,39 @@ def test_what_is_awaited_is_named_in_words() -> None:
     refusal = story.refuses("growthos", payment)
 
     assert refusal.awaits == (AwaitedKind.REFERRAL, "D-77", "the referral of deal D-77")
+
+
+def test_an_acceptance_waits_for_its_proposal_in_its_dispute() -> None:
+    story = before(ProposeResolution)
+
+    refusal = story.refuses(OURS, example(AcceptResolution))
+
+    proposal, dispute = example(AcceptResolution).proposal, example(AcceptResolution).dispute
+    words = f"proposal {proposal} of dispute {dispute}"
+    assert refusal.awaits == (AwaitedKind.PROPOSAL, proposal, words)
+
+
+def test_once_its_dispute_has_ended_an_acceptance_waits_for_nothing() -> None:
+    story = after(AcceptResolution)
+
+    refusal = story.refuses(OURS, example(AcceptResolution, proposal="another"))
+
+    assert (refusal.rule, refusal.awaits) == ("no-such-proposal", None)
+
+
+@pytest.mark.parametrize(
+    ("hours", "rule"), [(-1, "accepted-before-proposed"), (0, None), (1, None)]
+)
+def test_what_is_accepted_was_proposed_before(hours: int, rule: str | None) -> None:
+    story = after(ProposeResolution)
+    happened = instant(story.now + timedelta(hours=hours))
+    story.wait(hours=2)
+
+    if rule is None:
+        assert story.when(OURS, example(AcceptResolution), happened=happened)
+    else:
+        refusal = story.refuses(OURS, example(AcceptResolution), happened=happened)
+        assert (refusal.rule, refusal.awaits) == (rule, None)
 
 
 def test_a_refund_cannot_be_reversed_and_does_not_wait() -> None:

@@ -4,26 +4,33 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from itertools import pairwise
 from multiprocessing import get_context
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from time import monotonic, sleep
 
+import hypothesis
 import orjson
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from domain.attribution import Method
 from domain.deal import (
     AttributeReferral,
     CreateOpportunity,
     IssueRefund,
+    LoseDeal,
     ReceivePayment,
     ReverseChargeback,
     SubmitReferral,
     WinDeal,
 )
-from domain.dispute import OpenDispute
+from domain.dispute import AcceptResolution, DisputeOutcome, OpenDispute, ProposeResolution
 from domain.execution import IssueCause
 from domain.kernel import Awaited, AwaitedKind, Command
+from domain.partnership import PassTime
 from domain.reported_figure import CorrectMetric, ReportedFigure, ReportMetric
 from domain.values import Money
 from infra.bootstrap import Accord, bootstrap, init
@@ -207,6 +214,20 @@ def test_a_second_loss_waits_for_the_reversal_of_the_first(running: Accord) -> N
     assert outcome.waiting_for is not None
     assert outcome.waiting_for.words == "the reversal of chargeback R1 of deal D1"
     assert [each.id for each in one(running, REVERSAL).settled] == ["second"]
+
+
+def test_an_acceptance_that_comes_before_its_proposal_is_taken_with_it(running: Accord) -> None:
+    opened = OpenDispute(dispute="X1", cause=IssueCause.MONEY, description="Who?")
+    proposal = ProposeResolution(
+        dispute="X1", proposal="E1", outcome=DisputeOutcome.REJECTED, resolution="As found."
+    )
+    acceptance = AcceptResolution(dispute="X1", proposal="E1")
+
+    assert one(running, acceptance, party="north").status == "waiting"
+    assert one(running, opened).settled == []
+    assert waiting(running) == [("AcceptResolution", "proposal E1 of dispute X1")]
+    assert [each.id for each in one(running, proposal).settled] == ["AcceptResolution"]
+    assert recorded(running)[-3:] == ["DisputeOpened", "ResolutionProposed", "DisputeResolved"]
 
 
 def test_a_correction_waits_for_its_figure(running: Accord) -> None:
@@ -507,6 +528,102 @@ def test_in_a_simulated_store_its_days_are_over_by_the_time_of_the_feed(tmp_path
             ("refused", "waited-too-long"),
             ("accepted", None),
         ]
+
+
+@pytest.fixture
+def past(tmp_path: Path) -> Iterator[Accord]:
+    """A simulated store in which a partnership has begun its work."""
+    settings = Settings(store=f"sqlite:///{tmp_path}/past.db")
+    init(settings, simulated=True)
+    with bootstrap(settings) as accord:
+        send(accord, *FORMED)
+        yield accord
+
+
+@pytest.mark.parametrize("how", ["sent again", "retried"])
+def test_in_a_simulated_store_a_refused_event_can_come_again_later_unchanged(
+    past: Accord, how: str
+) -> None:
+    early = sent(PAYMENT, recordedtime="2026-02-04T09:00:00Z")
+    send(past, early, sent(REFERRAL, at="2026-04-01", recordedtime="2026-04-01T09:00:00Z"))
+    (refusal,) = past.history.refusals()
+    assert refusal.rule == "waited-too-long"
+
+    again = past.service.retry([refusal]) if how == "retried" else send(past, early)
+    assert [each.status for each in again] == ["waiting"]
+    (row,) = past.history.waiting([NAME])
+    assert row.since == datetime(2026, 4, 1, 9, tzinfo=UTC)
+    for step in STEPS[1:]:
+        one(past, step, at="2026-04-02", recordedtime="2026-04-02T09:00:00Z")
+    payment = list(past.history.of(NAME))[-1]
+    assert (payment.event.wire, payment.act.occurred_at.day) == ("PaymentReceived", 3)
+
+
+def test_in_a_simulated_store_a_refused_event_can_be_corrected_later(past: Accord) -> None:
+    foreign = PAYMENT.model_copy(update={"collected_by": "someone"})
+    at = {"recordedtime": "2026-02-04T09:00:00Z"}
+    assert one(past, foreign, "payment", **at).rule == "unknown-party"
+    one(past, REFERRAL, at="2026-02-20")
+
+    assert one(past, foreign, "payment", **at).rule == "unknown-party"
+    assert one(past, PAYMENT, "payment", **at).status == "waiting"
+
+
+def test_in_a_simulated_store_an_event_out_of_order_stays_refused(past: Accord) -> None:
+    one(past, REFERRAL, at="2026-02-20")
+    rules = [one(past, CLAIM, at="2026-02-10", recordedtime="2026-02-10T09:00:00Z").rule] * 2
+
+    assert rules == ["recordedtime-runs-backwards"] * 2
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["lose", "claim", "time"]), st.integers(-10, 80)),
+        min_size=2,
+        max_size=8,
+    ),
+    st.data(),
+)
+@hypothesis.settings(max_examples=15)
+def test_where_a_batch_ends_changes_no_end_of_an_event(
+    sent_at: list[tuple[str, int]], data: st.DataObject
+) -> None:
+    kinds = {"lose": LoseDeal(deal="NOPE", reason="Too dear."), "claim": CLAIM, "time": PassTime()}
+    kickoff = len(FORMED) - 1
+    later = [
+        sent(kinds[kind], kind if kind != "time" else f"time-{number}", at=_day(days))
+        for number, (kind, days) in enumerate(sent_at)
+    ]
+    # Some of them come before the kick-off, where the stage does not allow them yet.
+    begun = data.draw(st.integers(0, 2))
+    feed = [*FORMED[:kickoff], *later[:begun], FORMED[kickoff], *later[begun:]]
+    cuts = data.draw(st.lists(st.integers(kickoff, len(feed)), unique=True, max_size=4))
+
+    assert _end([feed]) == _end(_parts(feed, sorted(cuts)))
+
+
+def _day(days: int) -> str:
+    return f"{datetime(2026, 1, 6, tzinfo=UTC) + timedelta(days=days):%Y-%m-%d}"
+
+
+def _parts(feed: list[bytes], cuts: list[int]) -> list[list[bytes]]:
+    return [feed[start:stop] for start, stop in pairwise([0, *cuts, len(feed)])]
+
+
+def _end(batches: list[list[bytes]]) -> object:
+    """Return what is on record, what waits and what is refused, once all batches are decided."""
+    with TemporaryDirectory() as folder:
+        settings = Settings(store=f"sqlite:///{folder}/accord.db")
+        init(settings, simulated=True)
+        with bootstrap(settings) as accord:
+            for batch in batches:
+                send(accord, *batch)
+            history = accord.history
+            return (
+                [(each.event, each.act) for each in history.of(NAME)],
+                [(each.source_id, each.since) for each in history.waiting([NAME])],
+                [(each.source_id, each.rule, each.received_at) for each in history.refusals()],
+            )
 
 
 def test_a_dispute_does_not_wait_for_its_deal(running: Accord) -> None:

@@ -65,6 +65,8 @@ WRONG = [
     ),
     (f"/v1/partnerships/{FIRST}/kpis", ["kpis", FIRST], "period", "2026\n", "'2026\\n'"),
     ("/v1/partnerships", ["list"], "limit", "0", "limit is below 1: 0"),
+    ("/v1/partnerships", ["list"], "limit", "-1", "limit is below 1: -1"),
+    ("/v1/refusals", ["refusals"], "rule", "no-such-deals", "rule is not a rule that can refuse"),
     ("/v1/partnerships", ["list"], "limit", "1001", "limit is above 1000: 1001"),
     ("/v1/partnerships", ["list"], "limit", "ten", "limit is not a whole number: 'ten'"),
     ("/v1/partnerships", ["list"], "after", "a\tb", "'a\\tb'"),

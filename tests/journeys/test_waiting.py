@@ -102,6 +102,20 @@ def test_refusals_are_retried_and_dismissed_over_http(client: TestClient) -> Non
     assert client.post("/v1/refusals/dismiss", json={"by": "mara"}).json()["numbers"] == []
 
 
+@pytest.mark.parametrize("what", ["retry", "dismiss"])
+def test_an_unknown_rule_is_refused_with_the_nearest_ones(client: TestClient, what: str) -> None:
+    path, body = f"/v1/refusals/{what}", {"by": "mara"} if what == "dismiss" else None
+
+    answer = client.post(path, params={"rule": "no-such-partnershp"}, json=body)
+    of_a_gate = client.post(path, params={"rule": "sponsor:north"}, json=body)
+
+    assert answer.status_code == 422
+    (error,) = answer.json()["errors"]
+    assert error["parameter"] == "rule"
+    assert error["hint"].startswith("Perhaps no-such-partnership")
+    assert of_a_gate.status_code == 200
+
+
 def test_the_command_line_counts_lists_retries_and_dismisses(accord: Accord) -> None:
     accord("init")
     feed = [*FORMED, EARLY, *map(sent, STEPS)]
@@ -130,6 +144,7 @@ def test_the_command_line_counts_lists_retries_and_dismisses(accord: Accord) -> 
     assert accord("dismiss", "--all", "--by", "a\tb").code == 2
     assert accord("retry").code == 2
     assert accord("retry", "1", "--all").code == 2
+    assert accord("retry", "--rule", "no-such-partnershp").code == 2
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"5", b"null", b'"mara"', b"{", b"\xff"])
