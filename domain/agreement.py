@@ -12,7 +12,7 @@ from domain.attribution import AttributionPolicy
 from domain.bilateral import BilateralAgreement
 from domain.kernel import UNTIL_EXIT, Act, Event, Refused, Value
 from domain.terms import Terms, check
-from domain.values import Day, Ref, Text, Version
+from domain.values import Count, Day, Ref, Text
 
 if TYPE_CHECKING:
     from domain.context import PartnershipContext
@@ -101,7 +101,7 @@ class CommercialTermsAgreed(
 
     proposal: Ref
     """The identifier of the proposal."""
-    terms_version: Version
+    terms_version: Count
     """The version of the terms, counted from 1."""
 
     @classmethod

@@ -13,7 +13,7 @@ from domain.context import PartnershipContext
 from domain.execution import Execution, InvestmentReduced, ReduceInvestment, ScheduleReview
 from domain.kernel import Command, Event, Value
 from domain.rules import Action
-from domain.values import Slug, Text, Version
+from domain.values import Count, Slug, Text
 
 REVIEW_WITHIN = timedelta(days=14)
 """How long after a breach its review takes place."""
@@ -27,7 +27,7 @@ _LONGEST = 64
 class _Breach(Value):
     rule: Slug
     """The decision rule."""
-    rule_version: Version
+    rule_version: Count
     """The version of the decision rule, counted from 1."""
     window: Text
     """The period; with a slash and the campaign, if the rule judges each campaign separately."""

@@ -20,7 +20,7 @@ from domain.kernel import (
     Value,
     once,
 )
-from domain.values import Count, Money, Rating, Slug, Text, Version
+from domain.values import Count, Money, Rating, Slug, Text
 
 PASSING_RATING = 3
 """Below 3 on any dimension needs a bridging plan; 3 passes (C4)."""
@@ -91,7 +91,7 @@ class DefineIdealPartnerProfile(_Profile, Command):
 class IdealPartnerProfileDefined(_Profile, Event):
     """The ideal partner was described, as a version that scores refer to (C1)."""
 
-    profile_version: Version
+    profile_version: Count
     """The version of the ideal partner profile, counted from 1."""
 
 
@@ -119,7 +119,7 @@ class CandidateIdentified(_Candidate, Event):
 class _Score(Value):
     candidate: Slug
     """The identifier of the candidate; it becomes the identifier of the party."""
-    profile_version: Version
+    profile_version: Count
     """The version of the ideal partner profile, counted from 1."""
     market_reach: Rating
     """The rating of the candidate's reach in the market, from 1 to 5 (C1)."""

@@ -18,7 +18,7 @@ from domain.declarations import Declaration
 from domain.gates import Requirement
 from domain.kernel import NEGOTIATING, UNTIL_EXIT, Act, Command, Event, Unknown
 from domain.rules import DecisionRule
-from domain.values import Ref, Slug, Text, Version
+from domain.values import Count, Ref, Slug, Text, Version
 
 # --- declarations ------------------------------------------------------------------------------
 
@@ -144,7 +144,7 @@ class DecisionRuleAgreed(
     """The identifier of the proposal."""
     rule: DecisionRule
     """The decision rule."""
-    rule_version: Version
+    rule_version: Count
     """The version of the decision rule, counted from 1."""
 
     def same_as(self, other: BilateralAgreement) -> bool:
@@ -176,7 +176,7 @@ class DraftAgreement(Command):
 class AgreementDrafted(Event):
     """The agreement was drafted (C9)."""
 
-    agreement_version: Version
+    agreement_version: Count
     """The version of the agreement, counted from 1."""
     sections: Sections
     """The text of each section of the agreement."""
@@ -193,14 +193,14 @@ class SignAgreement(Command):
 class AgreementSigned(Event):
     """A party signed a version of the agreement (C9)."""
 
-    agreement_version: Version
+    agreement_version: Count
     """The version of the agreement, counted from 1."""
 
 
 class AgreementAmended(Event):
     """Both parties signed a later version, which replaces the previous one (C9)."""
 
-    agreement_version: Version
+    agreement_version: Count
     """The version of the agreement, counted from 1."""
 
 

@@ -12,7 +12,7 @@ from domain.bilateral import BilateralAgreement, BilateralAgreements
 from domain.kernel import UNTIL_EXIT, Value
 from domain.metric_catalogue import proportion
 from domain.proportions import UNIFORM, Beta
-from domain.values import Ref, Slug, Text, Version
+from domain.values import Count, Ref, Slug, Text
 
 MOST_SEEN = 10**6
 """The largest weight of a prior: one that outweighs a million trials cannot be updated (C21)."""
@@ -60,7 +60,7 @@ class PriorAgreed(
     """The identifier of the proposal."""
     prior: Prior
     """The belief about a rate before any data, as successes and failures."""
-    prior_version: Version
+    prior_version: Count
     """The version of the prior, counted from 1."""
 
     def same_as(self, other: BilateralAgreement) -> bool:

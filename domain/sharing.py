@@ -9,7 +9,7 @@ from domain.bilateral import BilateralAgreement
 from domain.context import PartnershipContext
 from domain.kernel import UNTIL_EXIT
 from domain.metric_catalogue import known
-from domain.values import Count, Ref, Slug, Text, Version
+from domain.values import Count, Ref, Slug, Text
 
 SMALLEST_CELL = 10
 """Smaller counts could identify single customers; they are hidden unless agreed otherwise (C14)."""
@@ -37,7 +37,7 @@ class DataSharingAgreed(
 
     proposal: Ref
     """The identifier of the proposal."""
-    agreed_version: Version
+    agreed_version: Count
     """The version of the protocol, counted from 1."""
 
     metrics: Annotated[list[Slug], Field(min_length=1)]
