@@ -79,6 +79,9 @@ class RefusalLimits(BaseModel):
     of_all: int = Field(default=100_000, gt=0)
     """The most refused events of all sources."""
 
+    bytes_of_all: int = Field(default=2**30, gt=0)
+    """The most bytes of the refused events of all sources. A sender can make up any source."""
+
 
 class Settings(BaseModel):
     """Where the store is and, in production, the broker."""

@@ -183,7 +183,7 @@ class Batch:
         # The sender of an input of this batch gets its refusal as the answer.
         unsent = self.waiting.remove(key) and key not in self._pending
         hint = refusal.hint
-        if key in self._refusals or unsent or self._quota.admits(refusal):
+        if unsent or self._quota.admits(refusal, self._refusals.get(key)):
             self._refusals[key] = replace(refusal, unsent=unsent)
         else:
             hint = f"{hint} {NOT_KEPT}"

@@ -32,6 +32,15 @@ from infra.tlog.dsse import Signed
 LARGEST = 2**20
 """The most bytes of a message (1 MiB): its events must pass every broker."""
 
+MOST_ATTRIBUTES = 100
+"""The most attributes of an event, extensions of other systems included. Events have a dozen."""
+
+LONGEST_NAME = 200
+"""The most characters of a name that a refusal repeats, or that can be a misspelt attribute."""
+
+MOST_ERRORS = 10
+"""The most wrong fields that a refusal describes."""
+
 Name = Annotated[
     str,
     StringConstraints(pattern=r"^[^\x00-\x1f\x7f]{1,200}$"),
@@ -384,10 +393,10 @@ def _unknown_type(wire: object) -> Refused:
     if not isinstance(wire, str):
         detail = "The event has no type." if wire is None else "The type is not a string."
         return Refused("unknown-type", detail, "Give one of the known types.", pointer="/type")
-    near = get_close_matches(wire, _wires(), 3, 0.6)
+    near = get_close_matches(wire[:LONGEST_NAME], _wires(), 3, 0.6)
     return Refused(
         "unknown-type",
-        f"There is no type {wire}.",
+        f"There is no type {_short(wire)}.",
         f"Perhaps {' or '.join(near)}?" if near else "Give one of the known types.",
         pointer="/type",
     )
@@ -401,7 +410,14 @@ _NEAR = 0.88
 
 
 def _check_attributes(value: dict[str, Any], *, foreign: bool) -> None:
-    """Raise `Refused` for a misspelt attribute, one that is not UTF-8, or data that is not JSON."""
+    """Raise `Refused` for too many attributes, a misspelt one, or one that cannot be read."""
+    if len(value) > MOST_ATTRIBUTES:
+        raise Refused(
+            "too-large",
+            f"The event has {len(value)} attributes; the limit is {MOST_ATTRIBUTES}.",
+            "Leave out the attributes that Accord does not know.",
+            pointer="",
+        )
     for name in value.keys() - _ATTRIBUTES:
         if not foreign or (_misspelt(name) and name != cloudevents.BASE64):
             raise _unknown_attribute(name)
@@ -423,9 +439,14 @@ def _check_attributes(value: dict[str, Any], *, foreign: bool) -> None:
         )
 
 
-@lru_cache(1000)
 def _misspelt(name: str) -> str | None:
     """Return the attribute that a name nearly spells, if it nearly spells one."""
+    # No attribute is so long, and the cache would keep the name.
+    return None if len(name) > LONGEST_NAME else _near(name)
+
+
+@lru_cache(1000)
+def _near(name: str) -> str | None:
     letters = "".join(filter(str.isalnum, name.lower()))
     near = get_close_matches(letters, _ATTRIBUTES, 1, _NEAR)
     return near[0] if near else None
@@ -435,7 +456,7 @@ def _unknown_attribute(name: str) -> Refused:
     near = _misspelt(name)
     return Refused(
         "unknown-field",
-        f"/{name}: There is no such attribute.",
+        f"/{_short(name)}: There is no such attribute.",
         f"Leave it out, or correct its name. Perhaps {near}?" if near else "Leave it out.",
         pointer=pointer([name], {}),
     )
@@ -455,13 +476,23 @@ def _with_data(value: dict[str, Any]) -> dict[str, Any]:
 
 # --- explaining a refusal ----------------------------------------------------------------------
 
+
+def _short(text: str) -> str:
+    """Return a text that came with an event, not longer than a refusal repeats it."""
+    return text if len(text) <= LONGEST_NAME else f"{text[:LONGEST_NAME]}…"
+
+
 _RULES = {"extra_forbidden": "unknown-field", "missing": "missing-field"}
 
 
 def _refusal(error: ValidationError, value: dict[str, Any]) -> Refused:
     model = _model(value["type"])
     errors = error.errors(include_url=False)
-    described = [detail_of(each, pointer(each["loc"], value) or "/") for each in errors]
+    described = [
+        detail_of(each, _short(pointer(each["loc"], value)) or "/") for each in errors[:MOST_ERRORS]
+    ]
+    if more := errors[MOST_ERRORS:]:
+        described.append(f"and {len(more)} more")
     first = errors[0]
     at = pointer(first["loc"], value)
     hint = hint_of(first) or _hint(first, at, value, model)
@@ -505,5 +536,7 @@ def pointer(loc: Sequence[int | str], value: Any) -> str:  # noqa: ANN401 - any 
             value = value[step]
         else:
             continue
+        if len(str(step)) > LONGEST_NAME:
+            break  # The place of a name that long is that of its object.
         steps.append(str(step).replace("~", "~0").replace("/", "~1"))
     return "".join(f"/{step}" for step in steps)

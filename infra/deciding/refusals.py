@@ -30,24 +30,30 @@ class RefusalQuota:
         self._limits = limits
         self._kept: dict[str | None, _Kept] = {}
 
-    def admits(self, refusal: Refusal) -> bool:
-        """Return whether there is room for a refused input, and take the room."""
-        size = len(refusal.raw)
-        mine = self._after(refusal.source, size)
-        everything = self._after(None, size)
+    def admits(self, refusal: Refusal, instead_of: Refusal | None = None) -> bool:
+        """Return whether there is room for a refused input, and take the room.
+
+        `instead_of` is an earlier refusal of the batch that it replaces.
+        """
+        more = _Kept(
+            0 if instead_of else 1, len(refusal.raw) - len(instead_of.raw if instead_of else b"")
+        )
+        mine = self._after(refusal.source, more)
+        everything = self._after(None, more)
         limits = self._limits
         if (
             mine.number > limits.of_source
             or mine.size > limits.bytes_of_source
             or everything.number > limits.of_all
+            or everything.size > limits.bytes_of_all
         ):
             return False
         self._kept |= {refusal.source: mine, None: everything}
         return True
 
-    def _after(self, source: str | None, size: int) -> _Kept:
-        """Return what is kept of a source, or of all, with another input of this size."""
+    def _after(self, source: str | None, more: _Kept) -> _Kept:
+        """Return what is kept of a source, or of all, with `more`."""
         if source not in self._kept:
             self._kept[source] = _Kept(*self._stored(source))
         kept = self._kept[source]
-        return _Kept(kept.number + 1, kept.size + size)
+        return _Kept(kept.number + more.number, kept.size + more.size)

@@ -10,6 +10,7 @@ from kafka import KafkaConsumer, KafkaProducer
 from kafka.errors import IllegalStateError, KafkaError, KafkaTimeoutError
 from kafka.partitioner.default import DefaultPartitioner, murmur2
 
+from infra.kafka import lenient
 from infra.kafka.messages import Message
 
 LARGEST = 8 * 2**20
@@ -188,6 +189,7 @@ def consumer(address: str, topic: str, group: str) -> KafkaConsumer:
 
     It skips messages of aborted transactions: their sender has withdrawn them.
     """
+    lenient.apply()
     return KafkaConsumer(
         topic,
         bootstrap_servers=address,

@@ -19,7 +19,13 @@ class TopicsDiffer(Exception):
 _DELETED = {"cleanup.policy": "delete"}
 
 KEPT: Final[dict[str, dict[str, str]]] = {
-    "commands": {**_DELETED, "retention.ms": str(7 * _DAY)},
+    # Services choose how they compress. The broker unpacks it, so that intake needs no codec, and
+    # refuses what is too large unpacked.
+    "commands": {
+        **_DELETED,
+        "retention.ms": str(7 * _DAY),
+        "compression.type": "uncompressed",
+    },
     "rejected": {**_DELETED, "retention.ms": str(365 * _DAY)},
     # A history is never compacted: all events of a partnership have one key.
     "events": {**_DELETED, "retention.ms": _FOREVER},

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from math import isfinite
+from time import process_time
 from typing import Any
 
 import orjson
@@ -26,6 +27,7 @@ from domain.partnership import PassTime
 from domain.settlement import RecordPayout
 from infra.deciding import intake
 from infra.deciding.intake import Input, Unreadable
+from infra.http.openapi import EXAMPLE
 from infra.tlog import cloudevents
 from tests.feeds import FEEDS, messages
 from tests.infra.messages import SOURCE, attributes, beginning, message
@@ -368,3 +370,44 @@ def test_an_integer_of_any_length_is_refused(digits: int, rule: str) -> None:
     raw = orjson.dumps(event).replace(b'"type":0', b'"type":' + b"9" * digits)
 
     assert refusal_of(raw).rule == rule
+
+
+BIG = "x" * 900_000
+
+
+@pytest.mark.parametrize(
+    ("event", "rule", "pointer"),
+    [
+        ({"type": f"accord.{BIG}"}, "unknown-type", "/type"),
+        ({f"a{number}": 0 for number in range(80_000)}, "too-large", ""),
+        ({"data": EXAMPLE["data"] | {BIG: 0}}, "unknown-field", "/data"),
+        (
+            {"data": {f"a{number}": 0 for number in range(50_000)}},
+            "missing-field",
+            "/data/party_name",
+        ),
+        ({"data": {"party_name": "P" * 900_000}}, "wrong-value", "/data/party_name"),
+        ({"subject": BIG}, "wrong-value", "/subject"),
+        ({"datacontenttype": BIG}, "wrong-value", "/datacontenttype"),
+    ],
+    ids=["type", "attributes", "field", "fields", "text", "subject", "content type"],
+)
+def test_a_refusal_of_a_large_event_is_short_and_soon_found(
+    event: dict[str, object], rule: str, pointer: str
+) -> None:
+    begun = process_time()
+    found = intake.read(orjson.dumps(EXAMPLE | event))
+    seconds = process_time() - begun
+
+    assert isinstance(found, Unreadable)
+    assert (found.refused.rule, found.refused.facts["pointer"]) == (rule, pointer)
+    assert len(found.refused.detail) < 4000
+    assert len(found.refused.hint) < 1000
+    assert seconds < 2
+
+
+def test_long_names_of_extensions_are_not_kept_in_memory() -> None:
+    before = intake._near.cache_info().currsize
+
+    assert isinstance(intake.read(orjson.dumps(EXAMPLE | {BIG: "x"})), Input)
+    assert intake._near.cache_info().currsize == before

@@ -69,6 +69,46 @@ def test_many_sources_together_have_a_limit(opened: Opening) -> None:
         assert accord.history.refused_of(None)[0] == 5
 
 
+def test_the_bytes_of_all_sources_together_are_limited(opened: Opening) -> None:
+    size = len(wrong("//sender-1", 1, "x" * 1000))
+    with opened(bytes_of_all=3 * size) as accord:
+        events = [wrong(f"//sender-{number}", 1, "x" * 1000) for number in range(5)]
+
+        assert kept(accord.service.handle(events)) == [True] * 3 + [False] * 2
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["//a\0b", "", " ", "//" + "a" * 5000, "//" + "\U0001f600" * 200, "accord:clock", "//\ud7ff"],
+    ids=["zero", "empty", "blank", "long", "wide", "reserved", "last"],
+)
+def test_whatever_a_source_is_called_it_has_one_quota_and_breaks_nothing(
+    opened: Opening, source: str
+) -> None:
+    with opened(of_source=2) as accord:
+        outcomes = [accord.service.handle([wrong(source, number)])[0] for number in range(4)]
+
+        assert kept(outcomes) == [True, True, False, False]
+        assert accord.history.refused_of(None)[0] == 2
+
+
+def test_a_sender_without_a_name_has_a_quota_of_its_own(opened: Opening) -> None:
+    with opened(of_source=2) as accord:
+        junk = [b"{" * number for number in range(1, 6)]
+
+        assert kept(accord.service.handle(junk)) == [True, True, False, False, False]
+        assert kept(accord.service.handle([wrong("//a", 1)])) == [True]
+
+
+def test_a_refused_event_that_grows_takes_no_more_than_the_quota(opened: Opening) -> None:
+    limit = 5000
+    with opened(bytes_of_source=limit) as accord:
+        for number in range(6):
+            accord.service.handle([wrong("//a", number), wrong("//a", number, "x" * 900)])
+
+        assert accord.history.refused_of("//a")[1] <= limit
+
+
 def test_a_dismissed_or_accepted_event_makes_room(opened: Opening) -> None:
     with opened(of_source=1) as accord:
         accord.service.handle([wrong("//a", 1)])

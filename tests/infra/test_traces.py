@@ -176,3 +176,37 @@ def test_a_webhook_is_posted_the_trace_of_the_alert(traced: Accord) -> None:
 
     (posted,) = receiver.events
     assert {name: posted[name] for name in change.trace or {}} == change.trace
+
+
+HOSTILE = [
+    ("a=" + '"},{"traceparent":"x', True),
+    ("a=\\\\u0000\\", True),
+    ("a=%0d%0aX-Evil: 1", True),
+    ("=" * 512, True),
+    (" ", True),
+    ("=" * 513, False),
+    ("a=b\r\nX-Evil: 1", False),
+    ("a=\0", False),
+    ("a=é", False),
+    ("a=\x7f", False),
+    ("", False),
+]
+"""States of a trace, and whether they are kept."""
+
+
+def test_a_hostile_trace_comes_back_as_it_was_sent_or_not_at_all(accord: Accord) -> None:
+    for number, (state, _) in enumerate(HOSTILE):
+        raw = beginning(f"p-{number}", traceparent=parent(number), tracestate=state)
+        (outcome,) = accord.service.handle([raw])
+        assert outcome.status == "accepted"
+
+    for number, (state, is_kept) in enumerate(HOSTILE):
+        (event,) = accord.history.of(f"p-{number}")
+        kept = accord.history.kept(TRACE, event.partnership, [trace_key(event)])
+        trace = orjson.loads(kept[trace_key(event)])
+        expected = {"traceparent": parent(number)} | ({"tracestate": state} if is_kept else {})
+        message = received(messages.event("t", PlacedEvent(encode(event), 0, 0), trace))
+        sent = messages.attributes(message)
+
+        assert trace == expected
+        assert {name: sent[name] for name in sent if name.startswith("trace")} == expected
