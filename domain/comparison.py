@@ -3,6 +3,10 @@
 The stop rule is agreed before there is data. Either each variant gets a fixed sample and is judged
 once, or the variants may be judged at any time, with wider bounds. Judging a fixed sample early
 finds a winner too often.
+
+Both rules keep the stated level: where the best variants are equal, one of them wins with a
+probability of at most 100 % less the level. The error is divided among the variants, because each
+of them could win by chance.
 """
 
 from collections.abc import Mapping
@@ -19,14 +23,15 @@ from domain.values import Count, Sureness
 
 
 class FixedSample(Value):
-    """Stop once each variant has this many trials. The variant that is probably the best wins."""
+    """Stop once each variant has this many trials. The variant that is surely the best wins."""
 
     kind: Literal["fixed-sample"] = "fixed-sample"
     """The kind of the stop rule: a number of trials."""
     trials: Annotated[int, Field(ge=1, le=10**8)]
     """The number of trials of each variant."""
     credibility: Sureness = Decimal(95)
-    """The probability, in percent, with which the winner must be the best."""
+    """The level, in percent: where the best variants are equal, none of them wins with at least
+    this probability."""
 
 
 class Anytime(Value):
@@ -35,7 +40,8 @@ class Anytime(Value):
     kind: Literal["anytime"] = "anytime"
     """The kind of the stop rule: bounds that hold at any time."""
     level: Sureness = Decimal(95)
-    """The probability, in percent, with which all bounds contain the rates at all times."""
+    """The level, in percent: the probability with which all bounds contain the rates at all
+    times, so that none of several equal variants wins."""
 
 
 StopRule = Annotated[FixedSample | Anytime, Field(discriminator="kind")]
@@ -71,10 +77,13 @@ class Comparison:
 
         The metric's direction decides what is better: a lower churn rate is.
         """
-        one, two = self.belief(variant), self.belief(other)
-        if CATALOGUE[self.metric].direction is Direction.DOWN:
-            one, two = two, one
+        one, two = self._higher(variant, other)
         return one.probability_above(two)
+
+    def _higher(self, variant: str, other: str) -> tuple[Beta, Beta]:
+        """Return both posteriors: first the one that is the higher if `variant` is better."""
+        one, two = self.belief(variant), self.belief(other)
+        return (two, one) if CATALOGUE[self.metric].direction is Direction.DOWN else (one, two)
 
     def best(self, variant: str) -> Decimal:
         """Return the probability, at least, that a variant is the best; of two, it is exact.
@@ -88,19 +97,35 @@ class Comparison:
     def bounds(self, variant: str) -> Interval:
         """Return the bounds of a variant's rate by which it is judged."""
         if isinstance(self.stop, FixedSample):
-            return self.belief(variant).interval(self.stop.credibility / 100)
-        error = (100 - self.stop.level) / 100 / len(self.tallies)
+            trials, successes = self.tallies[variant]
+            return self.prior.interval_after(successes, trials, self.stop.credibility / 100)
         trials, successes = self.tallies[variant]
-        return confidence_sequence(successes, trials, 1 - error, self.prior)
+        return confidence_sequence(successes, trials, 1 - self._error_of_each, self.prior)
+
+    @property
+    def error(self) -> Decimal:
+        """The probability, in percent, at most, with which one of several equal variants wins."""
+        level = self.stop.credibility if isinstance(self.stop, FixedSample) else self.stop.level
+        return 100 - level
+
+    @property
+    def _error_of_each(self) -> Decimal:
+        """The part of the error, from 0 to 1, for each variant."""
+        return self.error / 100 / len(self.tallies)
 
     def winner(self) -> str | None:
         """Return the variant that wins by the stop rule, None if none does yet."""
         if isinstance(self.stop, FixedSample):
-            enough = self.stop.credibility / 100
-            sure = (each for each in self.tallies if self.best(each) >= enough)
+            sure = (each for each in self.tallies if self._is_surely_best(each))
             return next(sure, None) if not self.lacking() else None
         separate = (each for each in self.tallies if self._is_separate(each))
         return next(separate, None)
+
+    def _is_surely_best(self, variant: str) -> bool:
+        others = [each for each in self.tallies if each != variant]
+        pairs = [self._higher(variant, each) for each in others]
+        doubt = sum((1 - one.certainly_above(two) for one, two in pairs), Decimal(0))
+        return doubt <= self._error_of_each
 
     def _is_separate(self, variant: str) -> bool:
         mine = self.bounds(variant)

@@ -18,7 +18,7 @@ from typing import Annotated, assert_never
 
 from pydantic import Field
 
-from domain.comparison import Comparison, StopRule, Tally
+from domain.comparison import Comparison, FixedSample, StopRule, Tally
 from domain.consent import Proposals, acceptable, propose, with_acceptance, with_proposal
 from domain.context import PartnershipContext
 from domain.formation import EvidenceAttached
@@ -347,6 +347,7 @@ def observe(command: ObserveVariant, state: Experiment, act: Act) -> list[Event]
         )
     _still_open(state)
     _known(command.variant, hypothesis)
+    _sample_open(state.comparison(hypothesis))
     if command.day < since:
         raise Refused(
             "hypothesis-first",
@@ -497,6 +498,18 @@ def _still_open(state: Experiment) -> None:
             f"{state.concluded.experiment} was concluded as {state.concluded.ending}.",
             "Register another experiment (RegisterHypothesis), or correct an observation "
             "(CorrectObservation).",
+        )
+
+
+def _sample_open(comparison: Comparison) -> None:
+    """Raise `Refused` once a fixed sample is complete: more trials would be a second look."""
+    if isinstance(comparison.stop, FixedSample) and not comparison.lacking():
+        raise Refused(
+            "sample-complete",
+            "A fixed sample is judged once. Each variant has the agreed "
+            f"{comparison.stop.trials} trials.",
+            "Conclude the pilot (ConcludePilot). To judge at any time, register a hypothesis with "
+            "the stop rule anytime.",
         )
 
 

@@ -166,6 +166,36 @@ class Beta(NamedTuple):
         tail = (1 - credibility) / 2
         return Interval(_quantile(self, tail), _quantile(self, 1 - tail))
 
+    def interval_after(self, successes: int, trials: int, credibility: Decimal) -> Interval:
+        """Return the interval of the rate after `successes` of `trials` more trials.
+
+        It is equal-tailed (`interval`). Where no trial succeeded it reaches down to 0, and where
+        none failed up to 1: the rate that was observed is always possible, and its own interval
+        must not exclude it.
+        """
+        low, high = self.after(successes, trials).interval(credibility)
+        if trials and successes == 0:
+            low = Decimal(0)
+        if trials and successes == trials:
+            high = _ONE
+        return Interval(low, high)
+
+    def certainly_above(self, other: "Beta") -> Decimal:
+        """Return the probability that this rate is higher, with the doubt against this rate.
+
+        One success less counts here and one failure less there. For the uniform prior, 1 less this
+        is the p-value of Fisher's exact test (Altham 1969), so of equal rates it exceeds 1 - p with
+        a probability of at most p, in samples of any size. Equal pseudo-trials on both sides, as a
+        prior of both has them, make it smaller still.
+        """
+        if self.successes == 1 or other.failures == 1:
+            return Decimal(0)
+        less, more = (
+            Beta(self.successes - 1, self.failures),
+            Beta(other.successes, other.failures - 1),
+        )
+        return less.probability_above(more)
+
     def probability_above(self, other: "Beta") -> Decimal:
         """Return the probability that this rate is higher than an independent `other`."""
         # The sum is shorter, and converges faster, for the rate that is less likely the higher.

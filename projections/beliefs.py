@@ -27,6 +27,8 @@ class Belief(NamedTuple):
     prior: Prior
     agreed: AgreedPrior | None
     """The prior as it was agreed; None for the uniform one."""
+    successes: int
+    trials: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +74,8 @@ def belief(
         return None
     found = prior_for(metric.name, period, agreed)
     prior = found.prior if found else uniform(metric.name)
-    posterior = prior.belief.after(int(numerator or 0), int(denominator or 0))
-    return Belief(posterior, prior, found)
+    successes, trials = int(numerator or 0), int(denominator or 0)
+    return Belief(prior.belief.after(successes, trials), prior, found, successes, trials)
 
 
 def numerator_fits(numerator: Decimal | None, denominator: Decimal | None) -> bool:
@@ -89,7 +91,8 @@ def numerator_fits(numerator: Decimal | None, denominator: Decimal | None) -> bo
 
 def posterior(known: Belief) -> Posterior:
     """Return the mean and the credible interval of a rate, and the prior that was used."""
-    interval = known.posterior.interval(CREDIBILITY / 100)
+    seen = (known.successes, known.trials)
+    interval = known.prior.belief.interval_after(*seen, CREDIBILITY / 100)
     return Posterior(
         in_percent(known.posterior.mean),
         in_percent(interval.low),

@@ -199,6 +199,9 @@ class Stop:
     """The trials that each variant still lacks."""
     winner: str | None
     """The variant that wins by the rule now; corrections may change it after a conclusion."""
+    error: Exact
+    """The probability, in percent, at most, with which the rule finds a winner among equal
+    variants."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,7 +252,7 @@ def _experiment(
             _variant(each.variant, each.description, hypothesis.control, comparison)
             for each in hypothesis.variants
         ),
-        Stop(comparison.is_met(), comparison.lacking(), comparison.winner()),
+        Stop(comparison.is_met(), comparison.lacking(), comparison.winner(), comparison.error),
         registered,
         row.started,
         row.concluded,

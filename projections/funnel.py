@@ -191,7 +191,7 @@ def _share(step: FunnelStep, count: Decimal | None, before: Decimal | None) -> P
     """Return how many deals go on; with the share and its interval, if they can be computed."""
     if not numerator_fits(count, before) or not before or count is None:
         return Passed(step, count)
-    interval = UNIFORM.after(int(count), int(before)).interval(CREDIBILITY / 100)
+    interval = UNIFORM.interval_after(int(count), int(before), CREDIBILITY / 100)
     goes_on = count / before
     return Passed(
         step,

@@ -69,6 +69,10 @@ def _experiment(each: ExperimentFigures) -> Iterator[Block]:
     )
     yield Line(f"bounds: {_bounds(registered.stop)}", indent=2)
     yield Line(_stop(registered.stop, each.stop), indent=2)
+    error = (
+        f"error: of equal variants one wins in at most {number(each.stop.error)} % of experiments"
+    )
+    yield Line(error, indent=2)
     if each.concluded:
         concluded, at = each.concluded.event, minute(each.concluded.at)
         won = concluded.winner or "nothing"
@@ -105,7 +109,7 @@ def _bounds(rule: StopRule) -> str:
 def _stop(rule: StopRule, stop: Stop) -> str:
     match rule:
         case FixedSample(trials=trials, credibility=credibility):
-            agreed = f"{trials} trials of each variant, {number(credibility)} % credibility"
+            agreed = f"{trials} trials of each variant, level {number(credibility)} %"
         case Anytime(level=level):
             agreed = f"at any time, once bounds of {number(level)} % part"
         case _:

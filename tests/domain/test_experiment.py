@@ -6,6 +6,8 @@ figures is one of the life in `life.py`.
 
 from datetime import date
 from decimal import Decimal
+from math import comb
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -273,6 +275,14 @@ def test_a_pilot_is_concluded_once_the_fixed_sample_is_reached() -> None:
     assert story.when(OURS, END) == []
 
 
+def test_a_complete_sample_is_judged_as_it_is_and_gets_no_more_trials() -> None:
+    story = with_data((8, 200), (25, 200))
+    more = observed(PLAIN, 1, 40, name="O-more")
+
+    assert story.refuses(OURS, more).rule == "sample-complete"
+    assert with_data((8, 200), (25, 200), stop=Anytime()).when(OURS, more)
+
+
 def test_a_sample_that_shows_no_difference_is_concluded_without_a_winner() -> None:
     [concluded] = with_data((10, 200), (12, 200)).when(OURS, END)
 
@@ -444,3 +454,72 @@ def test_at_most_one_variant_wins_and_it_has_the_highest_rate(
             means = {name: all_of_them.belief(name).mean for name in "abc"}
             assert means[winner] == max(means.values())
         assert sum((all_of_them.best(name) for name in "abc"), Decimal(0)) <= Decimal("1.0000001")
+
+
+# --- equal variants ----------------------------------------------------------------------------
+
+BELIEFS = [UNIFORM, Beta(2, 18), Beta(1, 40), Beta(9, 3)]
+
+
+def compared(prior: Beta, trials: int, *successes: int) -> Comparison:
+    """Return variants of which each had so many trials, and these successes."""
+    tallies = {f"v-{at}": Tally(trials, each) for at, each in enumerate(successes)}
+    return Comparison("demo_request_rate", tallies, prior, FixedSample(trials=trials))
+
+
+def most_that_lose(prior: Beta, trials: int) -> list[int]:
+    """Return for each number of successes the most that another can have and lose; -1 for none."""
+    found, most = [], -1
+    for successes in range(trials + 1):
+        while most < successes and compared(prior, trials, successes, most + 1).winner() == "v-0":
+            most += 1
+        found.append(most)
+    return found
+
+
+@pytest.mark.parametrize("prior", BELIEFS)
+@pytest.mark.parametrize("trials", [1, 10, 50])
+def test_of_two_equal_variants_one_wins_in_at_most_the_agreed_share_of_experiments(
+    prior: Beta, trials: int
+) -> None:
+    """Every outcome is counted, with its probability."""
+    most = most_that_lose(prior, trials)
+    for percent in (1, 5, 10, 25, 50, 75, 99):
+        rate = percent / 100
+        each = [comb(trials, s) * rate**s * (1 - rate) ** (trials - s) for s in range(trials + 1)]
+        wins = sum(likely * sum(each[: most[s] + 1]) for s, likely in enumerate(each))
+
+        assert 2 * wins <= 0.05
+
+
+@pytest.mark.parametrize(("variants", "winners"), [(2, 31), (3, 2)])
+def test_a_thousand_experiments_without_a_difference_find_few_winners(
+    variants: int, winners: int
+) -> None:
+    chance = Random(13)  # noqa: S311 - repeatable
+    found = 0
+    for _ in range(1000):
+        drawn = [sum(chance.random() < 0.2 for _ in range(100)) for _ in range(variants)]
+        found += compared(UNIFORM, 100, *drawn).winner() is not None
+
+    assert found == winners <= 50
+
+
+def test_what_is_certain_by_the_trials_is_the_p_value_of_fishers_exact_test() -> None:
+    # Of 11 successes among 40 trials, 20 trials had 9 or more with probability 1 - certainty.
+    exact = sum(comb(20, k) * comb(20, 11 - k) for k in range(9, 12)) / comb(40, 11)
+
+    certain = UNIFORM.after(9, 20).certainly_above(UNIFORM.after(2, 20))
+
+    assert abs(float(1 - certain) - exact) < 1e-12
+    assert UNIFORM.after(0, 20).certainly_above(UNIFORM.after(0, 20)) == 0
+    assert UNIFORM.after(20, 20).certainly_above(UNIFORM.after(20, 20)) == 0
+
+
+def test_a_difference_that_chance_makes_in_one_of_ten_experiments_wins_nothing() -> None:
+    # The second is the best with 96.3 %; that happens on either side.
+    pair = compared(UNIFORM, 100, 10, 19)
+
+    assert pair.best("v-1") > Decimal("0.95")
+    assert pair.winner() is None
+    assert pair.error == 5

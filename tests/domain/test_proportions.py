@@ -173,6 +173,28 @@ def test_an_interval_leaves_as_much_below_as_above(belief: Beta, credibility: De
         )
 
 
+@given(BELIEFS, st.integers(0, 40), st.integers(0, 40))
+def test_an_interval_without_a_success_or_a_failure_reaches_its_end(
+    prior: Beta, successes: int, failures: int
+) -> None:
+    trials, level = successes + failures, Decimal("0.95")
+
+    low, high = prior.interval_after(successes, trials, level)
+
+    tails = prior.after(successes, trials).interval(level)
+    assert low == (0 if trials and not successes else tails.low)
+    assert high == (1 if trials and not failures else tails.high)
+
+
+@given(st.integers(0, 200), st.integers(1, 200))
+def test_a_rate_lies_within_its_own_interval(successes: int, trials: int) -> None:
+    successes = min(successes, trials)
+
+    low, high = UNIFORM.interval_after(successes, trials, Decimal("0.95"))
+
+    assert low <= Decimal(successes) / trials <= high
+
+
 @given(st.integers(0, 1000), st.integers(1, 9))
 def test_more_trials_of_the_same_rate_narrow_an_interval(rate: int, times: int) -> None:
     few = UNIFORM.after(rate * 4, 4000).interval(Decimal("0.95"))

@@ -74,7 +74,8 @@ not-yet-happened not-your-program nothing-to-adjust nothing-to-state notice-exce
 notice-period one-control one-thing-disputed other-currency overlap-exceeds-list overlap-known
 own-proposal partnership-exists payout-exceeds-balance period-not-begun period-not-over
 pilot-concluded proposal-declined proposal-exists regional-needs-market reserved-party resources
-reversal-exceeds-entry rule-name-taken settlement-issued signature-needed splits-add-up sponsor
+reversal-exceeds-entry rule-name-taken sample-complete settlement-issued signature-needed
+splits-add-up sponsor
 staff-range statement-out-of-order stop-rule-not-met successes-exceed-trials
 term-too-long terms-agreed
 terms-end-first terms-never-backwards terms-not-signed terms-overlap tiers-in-order two-parties

@@ -41,7 +41,9 @@ def test_a_hypothesis_without_data_says_what_it_waits_for() -> None:
     assert found.state is PilotState.REGISTERED
     assert found.registered.party == OURS
     assert found.registered.event.stop == FixedSample(trials=200)
-    assert found.stop == Stop(met=False, lacking={"plain": 200, "figures": 200}, winner=None)
+    assert found.stop == Stop(
+        met=False, lacking={"plain": 200, "figures": 200}, winner=None, error=Decimal(5)
+    )
     assert found.variants[0].rate is None
     assert tried(after(StartPilot)).state is PilotState.RUNNING
 
@@ -78,7 +80,7 @@ def test_a_conclusion_and_promotion_remain_after_contradicting_corrections() -> 
     assert found.concluded.event.winner == "figures"
     assert found.promoted is not None
     assert found.promoted.event.variant == "figures"
-    assert found.stop == Stop(met=True, lacking={}, winner=None)
+    assert found.stop == Stop(met=True, lacking={}, winner=None, error=Decimal(5))
 
 
 def test_a_replay_that_knows_a_correction_alone_passes_it_over() -> None:
