@@ -1,13 +1,14 @@
 """What a projection is and how it is folded. Every engine calls this same fold.
 
-A projection is a pure function over rows of one partnership: it says which rows an event touches,
-and returns the rows that change and the outputs to publish. It does not know where rows are stored
+A projection is a pure function over rows of one partnership: it returns the rows that an event
+changes and the outputs to publish. It asks for rows by key and does not know where they are stored
 (in a table or in a dictionary).
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import islice
 from typing import Any, NamedTuple
 
 from pydantic import ConfigDict, TypeAdapter
@@ -20,7 +21,89 @@ Row = dict[str, Any]
 """A JSON object of the canonical profile: ASCII keys, no floats. It is never changed in place."""
 
 Rows = Mapping[str, Any]
-"""Rows by key, each of its projection's type. A row that does not exist is absent."""
+"""Rows by key, each of its projection's type. A row that does not exist is absent.
+
+A fold may ask for any key (`rows[key]`, `rows.get(key)`, `key in rows`), and for several at once
+with `rows_under`. It may not iterate, because only some of the rows are in memory.
+"""
+
+
+def rows_under(rows: Rows, keys: Iterable[str]) -> dict[str, Any]:
+    """Return the rows that exist under these keys. Those not in memory are read together."""
+    asked = list(keys)
+    if isinstance(rows, RowsOnDemand):
+        rows.read(asked)
+    return {key: rows[key] for key in asked if key in rows}
+
+
+class ReadFailed(Exception):
+    """A row cannot be read on demand. It tells errors of the store from those of a fold."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+class RowsOnDemand(dict[str, Any]):
+    """Rows in memory; a row that is not among them is read when a fold asks for its key.
+
+    `load` reads rows with one statement, and returns those that exist. What it raises is raised as
+    `ReadFailed`, and by `fold_all` as it was.
+    """
+
+    __slots__ = ("_load", "known")
+
+    def __init__(self, load: Callable[[Collection[str]], Mapping[str, Any]]) -> None:
+        super().__init__()
+        self._load = load
+        self.known: dict[str, None] = {}
+        """Keys that need not be read, whether they have a row or not."""
+
+    def read(self, keys: Iterable[str]) -> None:
+        """Read the rows under these keys that are not known, together."""
+        has = super().__contains__
+        unknown = [key for key in keys if key not in self.known and not has(key)]
+        if unknown:
+            try:
+                found = self._load(unknown)
+            except Exception as error:
+                raise ReadFailed(error) from error
+            self.learn(unknown, found)
+
+    def learn(self, keys: Iterable[str], found: Mapping[str, Any]) -> None:
+        """Add the rows that were found under these keys; the other keys have none."""
+        self.update(found)
+        self.known.update(dict.fromkeys(keys))
+
+    def evict(self, count: int) -> int:
+        """Evict the keys that became known first, at most `count`; return how many."""
+        oldest = list(islice(self.known, count))
+        for key in oldest:
+            super().pop(key, None)
+            del self.known[key]
+        return len(oldest)
+
+    def get(self, key: str, default: Any = None) -> Any:  # noqa: ANN401 - any row
+        """Return a row, or the default if there is none."""
+        row = super().get(key)
+        if row is None and key not in self.known:
+            self.read([key])
+            row = super().get(key)
+        return default if row is None else row
+
+    def __missing__(self, key: str) -> Any:  # noqa: ANN401 - any row
+        row = self.get(key)
+        if row is None:
+            raise KeyError(key)
+        return row
+
+    def __contains__(self, key: object) -> bool:
+        return super().__contains__(key) or self.get(str(key)) is not None
+
+    def pop(self, key: str, default: Any = None) -> Any:  # noqa: ANN401 - any row
+        """Delete a row, which need not be in memory."""
+        self.known[key] = None
+        return super().pop(key, default)
 
 
 DESCRIBED = ConfigDict(use_attribute_docstrings=True, extra="forbid")
@@ -52,7 +135,8 @@ class Projection:
 
     name: str
     keys: Callable[[Recorded], Iterable[str]]
-    """Returns the keys of the rows that an event touches."""
+    """Returns keys of rows that `apply` will ask for. They are read ahead, those of many events
+    with one statement; `apply` may ask for others."""
     apply: Callable[[Rows, Recorded], Change]
     handles: frozenset[type[Event]]
     """The types of events that concern it."""
@@ -134,14 +218,17 @@ class FoldFailed(Exception):
 def fold_all(dispatch: Dispatch, folded: Sequence[Folded], events: Iterable[Recorded]) -> None:
     """Fold events of one partnership, in order, with each projection of `dispatch`.
 
-    `folded` has a place for each projection, with the rows that the events touch; it is updated.
-    Raises `FoldFailed`; then `folded` has the effect of a part of the events.
+    `folded` has a place for each projection, with its rows (all of them, or `RowsOnDemand`); it is
+    updated. Raises `FoldFailed`, and the error of a row that cannot be read; then `folded` has the
+    effect of a part of the events.
     """
     rows = [each.rows for each in folded]
     for recorded in events:
         for place, apply, _ in dispatch[type(recorded.event)]:
             try:
                 change = apply(rows[place], recorded)
+            except ReadFailed as failed:
+                raise failed.error from failed.error.__cause__
             except Exception as error:
                 raise FoldFailed(dispatch.projections[place], recorded, error) from error
             if change is NOTHING:
@@ -159,7 +246,7 @@ def fold_all(dispatch: Dispatch, folded: Sequence[Folded], events: Iterable[Reco
 
 
 def fold(projection: Projection, folded: Folded, events: Iterable[Recorded]) -> Folded:
-    """Fold a partnership's events, in order, into `folded`, which has the rows they touch."""
+    """Fold a partnership's events, in order, into `folded`, which has its rows."""
     fold_all(Dispatch([projection]), [folded], events)
     return folded
 

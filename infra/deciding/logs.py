@@ -1,6 +1,6 @@
 """What a decision reads of a partnership's whole log, without replaying it from the start."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain, islice
@@ -11,7 +11,7 @@ from infra.store.history import NOTHING, History
 from infra.store.views import OtherFold, UnreadableRow, Views, typed_row
 from infra.tlog import codec
 from infra.tlog.merkle import Tree, leaf_hash
-from projections.fold import Folded, Projection, Rows, fold, replay
+from projections.fold import Folded, FoldFailed, Projection, Rows, RowsOnDemand, fold, replay
 
 RootAt = Callable[[str, int], bytes | None]
 """Returns the root of a partnership's log at a size, if a tree of it was saved."""
@@ -48,13 +48,13 @@ class Logs:
     def rows(self, projection: Projection, log: PendingLog, wanted: Collection[str]) -> Rows:
         """Return the rows of a projection after a log; those under the keys `wanted`, or more.
 
-        If a saved row is damaged, all rows are those of a replay. Raises `Conflict` if the saved
-        rows are of a longer log, because another writer was first, and `FoldFailed` or
-        `UnreadableEvent` if the events cannot be folded.
+        If a saved row is damaged or the events cannot be folded on the saved rows, all rows are
+        those of a replay. Raises `Conflict` if the saved rows are of a longer log, because another
+        writer was first, and `FoldFailed` or `UnreadableEvent` if the events cannot be folded.
         """
         if self._views is not None and log.stored > SHORT:
             # Rows of another version of the fold are being rebuilt, or wait for that.
-            with suppress(OtherFold, UnreadableRow):
+            with suppress(OtherFold, UnreadableRow, FoldFailed):
                 for _ in range(_ATTEMPTS):
                     rows = self._from_saved(self._views, projection, log, wanted)
                     if rows is not None:
@@ -73,13 +73,19 @@ class Logs:
         touched = {
             key for each in later if projection.concerns(each) for key in projection.keys(each)
         }
+
+        def load(keys: Iterable[str]) -> Rows:
+            found = views.rows(projection.name, [(log.name, key) for key in keys])
+            return {
+                key: typed_row(projection, log.name, key, row) for (_, key), row in found.items()
+            }
+
+        rows = RowsOnDemand(load)
         keys = sorted(touched | set(wanted))
-        found = views.rows(projection.name, [(log.name, key) for key in keys])
+        rows.learn(keys, load(keys))
+        fold(projection, Folded(rows), later)
         # If a runner saved further rows between the reads, these may be of a later time.
-        if _position(views, projection, log.name) != position:
-            return None
-        rows = {key: typed_row(projection, log.name, key, row) for (_, key), row in found.items()}
-        return fold(projection, Folded(rows), later).rows
+        return dict(rows) if _position(views, projection, log.name) == position else None
 
     def root(self, log: PendingLog, size: int) -> bytes:
         """Return the root over the first `size` leaves of a log."""

@@ -23,7 +23,7 @@ from infra.projecting.results import FoldResult
 from infra.projecting.row_cache import FoldState, RowCache
 from infra.store.errors import Stale
 from infra.store.history import NOTHING, History
-from infra.store.views import LIVE, Fold, OtherFold, Quarantined, Saved, Views
+from infra.store.views import LIVE, Fold, OtherFold, Quarantined, Saved, UnreadableRow, Views
 from projections.fold import Dispatch, Folded, FoldFailed, Projection, fold_all
 
 log = logging.getLogger(__name__)
@@ -69,7 +69,7 @@ class Runner:
         self._track = track
         self._dispatch = Dispatch(projections)
         self._folds: list[Fold] | None = None
-        self._rows = RowCache(views, track, self._dispatch)
+        self._rows = RowCache(views, track, self._dispatch, self._ready)
         self._quarantine = Quarantine(
             history,
             views,
@@ -225,14 +225,14 @@ class Runner:
 
     def _folded(self, logs: Mapping[str, Backlog]) -> tuple[Saved, States]:
         """Fold a batch; return what is to be saved, and the state of its partnerships then."""
-        folds = self._ready()
+        self._ready()
         skipped = self._quarantine.skipped(logs)
         # Partnerships are processed by name, in the order of the rows in the store.
         states = self._rows.take(name for name in sorted(logs) if name not in skipped)
         for name, state in states.items():
             logs[name].complete(self._history, state.position)
         fresh = {name: logs[name] for name in states if logs[name].events or logs[name].failure}
-        self._rows.load(folds, states, fresh)
+        self._rows.load(states, fresh)
         folded = [self._fold(states, backlog) for backlog in fresh.values()]
         return self._changes(folded, skipped), states
 
@@ -250,14 +250,17 @@ class Runner:
         except FoldFailed as failed:
             # The rows in memory have the effect of a part of the events, so they are read again.
             backlog.stop(failure_of(failed))
-            states[name] = self._rows.empty(before)
-            self._rows.load(self._ready(), states, {name: backlog})
+            states[name] = self._rows.empty(name, before)
+            self._rows.load(states, {name: backlog})
+            return self._fold(states, backlog)
+        except UnreadableRow as damage:
+            backlog.damage = damage.detail
             return self._fold(states, backlog)
         if backlog.events:
             state.position = backlog.events[-1].index
-        state.known.update(
-            ((place, key), None) for place, each in enumerate(folded) for key in each.changed
-        )
+        for rows, each in zip(state.rows, folded, strict=True):
+            if each.changed:
+                rows.known.update(dict.fromkeys(each.changed))
         return FoldResult(backlog, before, state.position, folded)
 
     def _anew(self, before: int, backlog: Backlog) -> FoldResult:
@@ -298,7 +301,7 @@ class Runner:
 
     def _retried(self, name: str) -> tuple[Saved, States]:
         """Fold the next events of a quarantined partnership."""
-        folds = self._ready()
+        self._ready()
         known = self._quarantine.record(name)
         self._rows.evict(name)
         states = self._rows.take([name])
@@ -312,5 +315,5 @@ class Runner:
         backlog.complete(self._history, position)
         if position < known.newest and not (backlog.events or backlog.failure):
             backlog.stop(missing(name, position + 1))
-        self._rows.load(folds, states, {name: backlog})
+        self._rows.load(states, {name: backlog})
         return self._changes([self._fold(states, backlog)], known=known), states
