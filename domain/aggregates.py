@@ -21,7 +21,7 @@ from domain import (
 from domain import (
     partnership as partnerships,
 )
-from domain.agreement import Agreed
+from domain.terms_by_day import Agreed
 from domain.arithmetic import exact
 from domain.breach_actions import RuleBreached, RuleBreachWithdrawn
 from domain.deal import Deal, DealCommand

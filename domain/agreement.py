@@ -1,23 +1,19 @@
-"""The agreement and the commercial terms: sections, signatures, and terms by day (C9, C10)."""
+"""The agreement and the commercial terms: sections, signatures and amendments (C9, C10)."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
-from domain.attribution import AttributionPolicy
 from domain.bilateral import BilateralAgreement
 from domain.kernel import UNTIL_EXIT, Act, Event, Refused, Value
-from domain.terms import Terms, check
-from domain.values import Count, Day, Ref, Text
+from domain.terms import NEEDED, Frame, FrameChange, Item, check_end, check_frame, check_items
+from domain.values import Count, Day, Instant, Ref, Text, instant
 
 if TYPE_CHECKING:
     from domain.context import PartnershipContext
-
-Item = TypeVar("Item")
 
 
 class DataProtection(StrEnum):
@@ -77,14 +73,17 @@ class Agreement:
 
 
 class TermsFor(Value):
-    """Terms, and the days on which they apply."""
+    """Items, a frame or both, and the days on which they apply."""
 
-    terms: Terms
-    """The commercial terms."""
     effective_from: Day
-    """The first day on which these terms apply."""
+    """The first day on which they apply."""
     until: Day | None = None
     """The first day on which they no longer apply. Only temporary terms have one (C27)."""
+    frame: FrameChange | None = None
+    """What changes of the frame. The first terms give at least the start, the duration, the notice
+    and what happens to assets at the exit; temporary terms give none."""
+    items: Annotated[list[Item], Field(min_length=1)] | None = None
+    """What is paid for what: all items, where any of them changes."""
 
 
 class CommercialTermsAgreed(
@@ -95,6 +94,7 @@ class CommercialTermsAgreed(
     accepts="AcceptTerms",
     counters=("CounterTerms", "TermsCountered"),
     stages=UNTIL_EXIT,
+    added=("agreed_at",),
     counted="terms_version",
 ):
     """Both parties agreed terms, which apply from a day on as the next version (C10, C11)."""
@@ -103,11 +103,25 @@ class CommercialTermsAgreed(
     """The identifier of the proposal."""
     terms_version: Count
     """The version of the terms, counted from 1."""
+    agreed_at: Instant
+    """When the second party accepted."""
 
     @classmethod
     def check(cls, proposed: Any, context: "PartnershipContext") -> None:  # noqa: ANN401 - made
-        """Raise `Refused` if terms name other parties or do not add up (C7, C10)."""
-        check(proposed.terms, context.parties)
+        """Raise `Refused` if terms are incomplete or do not add up (C7, C10, C11)."""
+        if proposed.until is not None:
+            _check_temporary(proposed, context)
+        elif context.terms.start is None:
+            _check_first(proposed)
+        elif not (proposed.items or (proposed.frame and proposed.frame.given())):
+            raise Refused(
+                "nothing-changed",
+                "An amendment changes the frame or the items. This one has neither.",
+                "Give the fields of the frame that change, or all items.",
+            )
+        check_items(proposed.items or (), context.parties)
+        if proposed.frame is not None:
+            check_frame(_merged(proposed, context), context.parties)
 
     @classmethod
     def complete(
@@ -116,11 +130,17 @@ class CommercialTermsAgreed(
         context: "PartnershipContext",
         act: Act,
     ) -> Mapping[str, object]:
-        """Raise `Refused` if the terms conflict with those agreed before."""
-        # An agreement counts from its recording, not from its claimed day.
-        agreed_on = act.recorded_at.date()
-        check_schedule(proposed, context.agreements.versions(cls), agreed_on)
-        return {}
+        """Return the time of the agreement. Raises `Refused` if an amendment comes too late."""
+        added = {"agreed_at": act.occurred_at}
+        if context.terms.start is not None:
+            _check_amendment(proposed, context, act)
+        if proposed.frame is not None:
+            fields = {
+                each: getattr(proposed, each) for each in (*TermsFor.model_fields, "proposal")
+            }
+            agreed = cls(**fields, **added, terms_version=0)
+            check_end(context.terms.with_agreement(agreed).term_ends_on)
+        return added
 
     def recorded(self) -> list[Event]:
         """Return the acceptance and the terms."""
@@ -141,95 +161,75 @@ class TermsAccepted(Event):
     """The identifier of the proposal."""
 
 
-def in_force(versions: Iterable[CommercialTermsAgreed], day: date) -> CommercialTermsAgreed | None:
-    """Return the terms in force on a day. Temporary terms come before those that they adjust.
-
-    Money and rules are computed under the terms in force when something happened, so `day` is the
-    day of the event, not that of its recording.
-    """
-    in_time = [
-        each
-        for each in versions
-        if each.effective_from <= day and (each.until is None or day < each.until)
-    ]
-    return max(in_time, key=_precedence, default=None)
-
-
-def _precedence(version: CommercialTermsAgreed) -> tuple[bool, date, int]:
-    return version.until is not None, version.effective_from, version.terms_version
-
-
-def check_schedule(
-    proposed: TermsFor, versions: Iterable[CommercialTermsAgreed], agreed_on: date
-) -> None:
-    """Raise `Refused` if new terms begin in the past, or overlap other terms ambiguously.
-
-    Accruals rest on the terms in force on their day, so an amendment begins on the day on which it
-    is agreed or later. Temporary terms lie within the version that they adjust.
-    """
-    existing = list(versions)
+def _check_temporary(proposed: TermsFor, context: "PartnershipContext") -> None:
     start, end = proposed.effective_from, proposed.until
+    if context.terms.start is None:
+        raise Refused(
+            "nothing-to-adjust",
+            f"Temporary terms adjust other terms. These end on {end}, and no terms are agreed.",
+            "Agree terms without an end first (ProposeTerms, AcceptTerms).",
+        )
     if end is not None and end <= start:
         raise Refused(
             "terms-end-first",
             f"Terms must end after they begin. These begin on {start} and end on {end}.",
             "Propose terms with an end after their beginning.",
         )
-    if end is not None and not existing:
+    if proposed.frame is not None or proposed.items is None:
         raise Refused(
-            "nothing-to-adjust",
-            f"Temporary terms adjust other terms. These end on {end}, and no terms are agreed.",
-            "Agree terms without an end first (ProposeTerms, AcceptTerms).",
+            "items-for-a-time",
+            "Temporary terms replace the items on their days, and only the items. These have "
+            f"{'a frame' if proposed.frame is not None else 'no items'}.",
+            "Give items and no frame, or propose an amendment without an end.",
         )
-    if existing and start < agreed_on:
+
+
+def _check_first(proposed: TermsFor) -> None:
+    given = proposed.frame.given() if proposed.frame is not None else {}
+    missing = [name for name in NEEDED if name not in given]
+    missing += ["items"] if proposed.items is None else []
+    if missing:
+        raise Refused(
+            "frame-incomplete",
+            "The first terms need items and a frame with its start, duration, notice and assets at "
+            f"the exit. These lack {', '.join(missing)}.",
+            "Give the missing fields.",
+            missing=missing,
+        )
+
+
+def _merged(proposed: TermsFor, context: "PartnershipContext") -> Frame:
+    """Return the frame as a proposal would make it on its first day."""
+    change = proposed.frame.given() if proposed.frame is not None else {}
+    terms = context.terms
+    before = terms.frame(proposed.effective_from) if terms.start is not None else None
+    return Frame(**{**(before.__dict__ if before else {}), **change})
+
+
+def _check_amendment(proposed: TermsFor, context: "PartnershipContext", act: Act) -> None:
+    """Raise `Refused` if an amendment changes days that are over (see `TermsByDay`)."""
+    terms = context.terms
+    agreed_on, first_agreed_at = terms.day(act.occurred_at), terms.agreed[0].agreed_at
+    if act.occurred_at <= first_agreed_at:
+        raise Refused(
+            "amended-before-agreed",
+            "Terms are amended after they are agreed. The first terms were agreed at "
+            f"{instant(first_agreed_at)}, this amendment at {instant(act.occurred_at)}.",
+            "Accept the amendment with a later time.",
+        )
+    if proposed.effective_from < agreed_on:
         raise Refused(
             "terms-never-backwards",
             "An amendment cannot begin before the day on which it is agreed. This one begins on "
-            f"{start} and would be agreed on {agreed_on}.",
+            f"{proposed.effective_from} and would be agreed on {agreed_on}.",
             "Propose an amendment that begins on the day of agreement or later.",
         )
-    for each in existing:
-        _check_overlap(proposed, each)
-
-
-def _check_overlap(proposed: TermsFor, existing: CommercialTermsAgreed) -> None:
-    start, end = proposed.effective_from, proposed.until
-    other, until = existing.effective_from, existing.until
-    if until is None:
-        overlaps = start <= other if end is None else start < other < end
-    else:
-        overlaps = start < until and (other <= start if end is None else other < end)
-    if overlaps:
-        span = f"from {other}" + (f" until {until}" if until else "")
+    start = terms.start
+    change = proposed.frame.given().get("starts_on", start) if proposed.frame is not None else start
+    if start is not None and change != start and min(start, change) < agreed_on:
         raise Refused(
-            "terms-overlap",
-            "Two versions of the terms cannot apply to the same days. Version "
-            f"{existing.terms_version} applies {span}.",
-            "Propose terms that begin after that version begins. Temporary terms cannot overlap "
-            "other temporary terms.",
-            terms_version=existing.terms_version,
+            "term-has-begun",
+            "The start of a term cannot move over days that are over. The term begins on "
+            f"{start}; the amendment moves it to {change} and would be agreed on {agreed_on}.",
+            "Leave the start as it is, and change the duration if the end must move.",
         )
-
-
-@dataclass(frozen=True, slots=True)
-class Agreed:
-    """What events about money are decided on: the parties, and what is in force on their day."""
-
-    parties: tuple[str, ...] = ()
-    terms: Terms | None = None
-    version: int = 0
-    investments: frozenset[str] = frozenset()
-    """The agreed joint investments, by the identifiers of their proposals (C26)."""
-    ends_at: datetime | None = None
-    """The moment at which the exit takes effect, if notice was given (C27)."""
-
-    def items(self, kind: type[Item]) -> list[Item]:
-        """Return the items of one kind that are in force."""
-        return (
-            [each for each in self.terms.economics if isinstance(each, kind)] if self.terms else []
-        )
-
-    @property
-    def policy(self) -> AttributionPolicy | None:
-        """The attribution policy in force."""
-        return self.terms.attribution if self.terms else None

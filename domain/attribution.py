@@ -1,13 +1,15 @@
 """Attribution: which party a referral is credited to, by the agreed policy (C18)."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import NamedTuple
 
+from domain.arithmetic import exact
 from domain.kernel import Value
-from domain.values import Percent, Slug
+from domain.values import Count, Percent, Slug
 
 ALL = Decimal(100)
 
@@ -29,9 +31,13 @@ CODES = frozenset({Method.REFERRAL_CODE, Method.PROMO_CODE})
 class PolicyKind(StrEnum):
     """How competing claims on a referral are decided."""
 
+    NONE = "none"
+    """By no policy: both parties settle them."""
     FIRST_TOUCH = "first-touch"
     LAST_TOUCH = "last-touch"
     CODE_WINS = "code-wins"
+    LINEAR = "linear"
+    """Each touch weighs the same."""
     SPLIT = "split"
 
 
@@ -42,6 +48,8 @@ class AttributionPolicy(Value):
     """Which claims on a deal get the credit."""
     weights: dict[Slug, Percent] | None = None
     """Only for a split: each party's share of a referral that both claim. They add up to 100."""
+    window_days: Count = 0
+    """How many days before the conversion a touch still counts; 0 means any number."""
 
 
 class Claim(NamedTuple):
@@ -56,6 +64,7 @@ Credit = Mapping[str, Decimal]
 """Each credited party's share of a referral, in percent."""
 
 
+@exact
 def credit(claims: Iterable[Claim], policy: AttributionPolicy | None) -> Credit | None:
     """Return each party's credit for a referral; empty if no party claims it.
 
@@ -68,10 +77,13 @@ def credit(claims: Iterable[Claim], policy: AttributionPolicy | None) -> Credit 
         return {}
     if len(claimants) == 1:
         return dict.fromkeys(claimants, ALL)
-    if policy is None:
+    if policy is None or policy.kind is PolicyKind.NONE:
         return None
     if policy.kind is PolicyKind.SPLIT:
         return policy.weights
+    if policy.kind is PolicyKind.LINEAR:
+        touches = Counter(each.party for each in existing)
+        return {party: ALL * count / len(existing) for party, count in touches.items()}
     winners = _winners(existing, policy.kind)
     return dict.fromkeys(winners, ALL) if len(winners) == 1 else None
 

@@ -97,9 +97,10 @@ def in_words(duration: str) -> str:
 _UNITS = {"Y": "year", "M": "month", "W": "week", "D": "day"}
 
 
-def add(day: date, duration: str) -> date:
-    """Return `day` plus `duration`: first the months, then the days."""
-    months, days = _parts(duration)
+def add(day: date, *durations: str) -> date:
+    """Return `day` plus durations: first all months, then all days, counted once from `day`."""
+    parts = [_parts(each) for each in durations]
+    months, days = sum(each[0] for each in parts), sum(each[1] for each in parts)
     return add_months(day, months) + timedelta(days=days)
 
 

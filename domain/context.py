@@ -1,12 +1,11 @@
 """The context of a partnership: what the decisions of every stage need to know about it."""
 
 from dataclasses import dataclass, field
-from datetime import date
 
-from domain.agreement import CommercialTermsAgreed, in_force
 from domain.bilateral import BilateralAgreements
 from domain.declarations import Declarations
 from domain.kernel import Stage
+from domain.terms_by_day import TermsByDay
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,17 +33,8 @@ class PartnershipContext:
     """The waivers, by the rule that each waives."""
     declarations: Declarations = field(default_factory=Declarations)
     agreements: BilateralAgreements = field(default_factory=BilateralAgreements)
-    term_ends_on: date | None = None
-    """The first day after the term, as both parties last agreed it: in terms or by a renewal."""
-
-    def terms_at(self, day: date) -> CommercialTermsAgreed | None:
-        """Return the terms in force on a day (see `agreement.in_force`)."""
-        return in_force(self.agreements.versions(CommercialTermsAgreed), day)
-
-    @property
-    def latest_terms(self) -> CommercialTermsAgreed | None:
-        """The last terms that both parties agreed, None if there are none."""
-        return self.agreements.latest(CommercialTermsAgreed)
+    terms: TermsByDay = field(default_factory=TermsByDay)
+    """What both parties agreed, by day: from terms, renewals and the exit."""
 
     @property
     def initiator(self) -> str:

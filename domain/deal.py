@@ -7,7 +7,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Literal, assert_never
 
-from domain.agreement import Agreed
+from domain.terms_by_day import Agreed
 from domain.attribution import Claim, Method, credit
 from domain.bilateral import (
     BilateralAgreement,

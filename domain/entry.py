@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import assert_never
 
-from domain.agreement import Agreed
+from domain.terms_by_day import Agreed
 from domain.kernel import (
     AFTER_KICKOFF,
     Act,

@@ -24,7 +24,7 @@ from domain import (
     sharing,  # noqa: F401 - as health
     viewing,  # noqa: F401 - as health
 )
-from domain.agreement import Agreed, CommercialTermsAgreed
+from domain.agreement import CommercialTermsAgreed
 from domain.bilateral import (
     BilateralAgreement,
     BilateralCommand,

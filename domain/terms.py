@@ -1,21 +1,28 @@
-"""Commercial terms: what is paid for what, for how long, and how a party leaves (C10, C11)."""
+"""Commercial terms: the items (what is paid for what) and the frame of an agreement (C10, C11).
 
-from collections.abc import Iterable
+An amendment changes the frame, the items or both. `terms_by_day` says which apply on a day.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated, Literal, assert_never
+from functools import lru_cache
+from typing import Annotated, Any, Literal, assert_never
+from zoneinfo import available_timezones
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, create_model
 
 from domain.arithmetic import exact
 from domain.attribution import AttributionPolicy, PolicyKind
 from domain.calendar import Duration, Span, add, in_words, subtract
+from domain.claims import ClaimKind
 from domain.kernel import Refused, Value
-from domain.metric_catalogue import known
-from domain.rules import Window
+from domain.metric_catalogue import Unit, known
 from domain.times import LAST_YEAR
 from domain.values import (
+    MINOR_UNITS,
     Count,
     Currency,
     Day,
@@ -26,15 +33,16 @@ from domain.values import (
     Text,
     plain,
 )
+from domain.wording import wrong
 
 HUNDRED = Decimal(100)
 
-WINDOWS = {"P1M": "month", "P3M": "quarter", "P1Y": "year"}
-"""The durations that are calendar periods, with the name of the period."""
+WindowLength = Literal["month", "quarter", "year"]
+"""The calendar periods over which an item adds up or counts."""
 
 
-class EconomicsKind(StrEnum):
-    """The kinds of economics (C10). `describe` has the words of each."""
+class ItemKind(StrEnum):
+    """The kinds of items (C10). `describe` has the words of each."""
 
     REVENUE_SHARE = "revenue-share"
     REVENUE_SPLIT = "revenue-split"
@@ -45,6 +53,7 @@ class EconomicsKind(StrEnum):
     COST_SHARE = "cost-share"
     MINIMUM = "minimum"
     PENALTY = "penalty"
+    INCENTIVE = "incentive"
 
 
 class Trigger(StrEnum):
@@ -54,6 +63,15 @@ class Trigger(StrEnum):
     SALE = "sale"
     POST = "post"
     PAYMENT = "payment"
+    JOINT_REVENUE = "joint-revenue"
+
+
+class _Item(Value):
+    """What all items have."""
+
+    name: Slug | None = None
+    """The name of the item. Default: its kind and its place among the items of its kind, as in
+    revenue-share-1. Tiers, caps, minimums and bonuses are counted for a name."""
 
 
 PaidOn = Literal[Trigger.SALE, Trigger.PAYMENT]
@@ -69,24 +87,26 @@ class Tier(Value):
     """The share above the limit, in percent."""
 
 
-class RevenueShare(Value):
+class RevenueShare(_Item):
     """A share of what a referred client pays (C10), such as 15 % of first-year revenue."""
 
-    kind: Literal[EconomicsKind.REVENUE_SHARE] = EconomicsKind.REVENUE_SHARE
+    kind: Literal[ItemKind.REVENUE_SHARE] = ItemKind.REVENUE_SHARE
     """The kind of the item: a share of what a customer pays."""
     to: Slug
     """The party that earns the share."""
     share: Percent
     """The share up to the first tier, in percent."""
-    basis: Literal["first-year", "all-payments"]
-    """Whether only the client's first year counts, or every payment."""
+    basis: Literal["first-year", "months", "all-payments"]
+    """Whether the client's first year counts, a number of months, or every payment."""
+    months: Count = 0
+    """The number of months that count, where the basis is months."""
     trigger: PaidOn
     """Whether a share is due on a sale or on each payment."""
     tiers: list[Tier] = []
     """The shares above certain amounts, in rising order."""
     cap: PositiveNumber | None = None
     """The most that is earned in a window, in the currency of the payments."""
-    window: Literal["month", "quarter", "year"] = "year"
+    window: WindowLength = "year"
     """The window over which payments are added up for tiers and the cap."""
 
     @exact
@@ -106,34 +126,37 @@ class RevenueShare(Value):
         return min(earned / HUNDRED, self.cap) if self.cap is not None else earned / HUNDRED
 
 
-class RevenueSplit(Value):
+class RevenueSplit(_Item):
     """Joint revenue that is split between the parties (C10), such as 70/30."""
 
-    kind: Literal[EconomicsKind.REVENUE_SPLIT] = EconomicsKind.REVENUE_SPLIT
+    kind: Literal[ItemKind.REVENUE_SPLIT] = ItemKind.REVENUE_SPLIT
     """The kind of the item: a split of joint revenue."""
     shares: dict[Slug, Percent]
     """Each party's share; they add up to 100."""
-    trigger: PaidOn
-    """Whether a share is due on a sale or on each payment."""
+    trigger: Literal[Trigger.SALE, Trigger.PAYMENT, Trigger.JOINT_REVENUE]
+    """What is split: the annual value of a sale, each payment, or what an entry records as joint
+    revenue."""
 
 
-class ReferralFee(Value):
+class ReferralFee(_Item):
     """A fixed fee for each referral that signs or pays, or for each click or post (C10)."""
 
-    kind: Literal[EconomicsKind.REFERRAL_FEE] = EconomicsKind.REFERRAL_FEE
+    kind: Literal[ItemKind.REFERRAL_FEE] = ItemKind.REFERRAL_FEE
     """The kind of the item: an amount for each referral."""
     to: Slug
     """The party that earns the fee."""
     fee: Money
     """What is paid for each referral."""
-    trigger: Trigger
+    trigger: Literal[Trigger.SALE, Trigger.PAYMENT, Trigger.CLICK, Trigger.POST]
     """What the fee is paid for."""
+    source: Slug | None = None
+    """For clicks and posts: the tool whose figures count."""
 
 
-class Retainer(Value):
+class Retainer(_Item):
     """A fixed fee for each period (C10)."""
 
-    kind: Literal[EconomicsKind.RETAINER] = EconomicsKind.RETAINER
+    kind: Literal[ItemKind.RETAINER] = ItemKind.RETAINER
     """The kind of the item: an amount for each period."""
     to: Slug
     """The party that earns the fee."""
@@ -143,10 +166,10 @@ class Retainer(Value):
     """The time from one fee to the next."""
 
 
-class LicenceFee(Value):
+class LicenceFee(_Item):
     """A fee for the use of technology (C10)."""
 
-    kind: Literal[EconomicsKind.LICENCE_FEE] = EconomicsKind.LICENCE_FEE
+    kind: Literal[ItemKind.LICENCE_FEE] = ItemKind.LICENCE_FEE
     """The kind of the item: an amount for the licence."""
     to: Slug
     """The party that earns the fee."""
@@ -156,29 +179,37 @@ class LicenceFee(Value):
     """The time from one fee to the next."""
 
 
-class Hybrid(Value):
+class Hybrid(_Item):
     """A base fee and a performance bonus (C10)."""
 
-    kind: Literal[EconomicsKind.HYBRID] = EconomicsKind.HYBRID
+    kind: Literal[ItemKind.HYBRID] = ItemKind.HYBRID
     """The kind of the item: a fee, with a bonus above a figure."""
     to: Slug
     """The party that earns both."""
     base: Money
     """What is paid for each period in any case."""
     every: Span
-    """The time from one base fee to the next, and the window of the bonus."""
+    """The time from one base fee to the next."""
     bonus: Money
     """What is paid in addition to the base when the metric reaches the threshold in a window."""
+    window: WindowLength
+    """The window of the bonus."""
     bonus_metric: Slug
     """The metric that decides the bonus."""
     bonus_threshold: Count
     """The figure at which the bonus is paid."""
+    currency: Currency | None = None
+    """The currency of the threshold, where the metric is money."""
+    source: Slug | None = None
+    """The tool whose figures count, where they are reported."""
+    measured: Literal["count", "report"] = "count"
+    """Whether what the deals show is counted, or the reported figure decides."""
 
 
-class CostShare(Value):
+class CostShare(_Item):
     """Costs that both parties bear (C10)."""
 
-    kind: Literal[EconomicsKind.COST_SHARE] = EconomicsKind.COST_SHARE
+    kind: Literal[ItemKind.COST_SHARE] = ItemKind.COST_SHARE
     """The kind of the item: a split of a cost."""
     cost: Text
     """What the costs are for. A shared cost names it in these words."""
@@ -186,29 +217,35 @@ class CostShare(Value):
     """Each party's share; they add up to 100."""
 
 
-class Minimum(Value):
+class Minimum(_Item):
     """The least that a party brings in each window, and the fee for falling short (C10)."""
 
-    kind: Literal[EconomicsKind.MINIMUM] = EconomicsKind.MINIMUM
+    kind: Literal[ItemKind.MINIMUM] = ItemKind.MINIMUM
     """The kind of the item: a minimum, and what is owed below it."""
     on: Slug
     """The party that pays."""
     metric: Slug
     """The metric that has the minimum."""
-    window: Window
+    window: WindowLength
     """The period that is judged."""
     at_least: Count
     """The smallest number that is enough."""
+    currency: Currency | None = None
+    """The currency of that number, where the metric is money."""
+    source: Slug | None = None
+    """The tool whose figures count, where they are reported."""
+    measured: Literal["count", "report"] = "count"
+    """Whether what the deals show is counted, or the reported figure decides."""
     fee: Money
     """What is paid for a missed minimum, or for each one that is missing (`per`)."""
     per: Literal["window", "missing"]
     """Whether the fee is due once for a window, or for each unit that is missing."""
 
 
-class Penalty(Value):
+class Penalty(_Item):
     """A fee for non-performance, due when the party concedes it (C10, `ConcedePenalty`)."""
 
-    kind: Literal[EconomicsKind.PENALTY] = EconomicsKind.PENALTY
+    kind: Literal[ItemKind.PENALTY] = ItemKind.PENALTY
     """The kind of the item: an amount for a breach that a party concedes."""
     on: Slug
     """The party that pays."""
@@ -218,7 +255,18 @@ class Penalty(Value):
     """What is paid when the condition is met."""
 
 
-Economics = Annotated[
+class Incentive(_Item):
+    """A fixed amount for each referral of the other party (C23)."""
+
+    kind: Literal[ItemKind.INCENTIVE] = ItemKind.INCENTIVE
+    """The kind of the item: an amount for each referral of the other party."""
+    by: Slug
+    """The party that offers the incentive and pays."""
+    amount: Money
+    """What is paid for each referral."""
+
+
+Item = Annotated[
     RevenueShare
     | RevenueSplit
     | ReferralFee
@@ -227,12 +275,27 @@ Economics = Annotated[
     | Hybrid
     | CostShare
     | Minimum
-    | Penalty,
+    | Penalty
+    | Incentive,
     Field(discriminator="kind"),
 ]
 
 
-def describe(item: Economics) -> str:
+def named(items: Iterable[Item]) -> tuple[Item, ...]:
+    """Return items with their names: one without is named by its kind and its place in it.
+
+    Places are counted for each kind, so an item of another kind in front renames nothing.
+    """
+    places: Counter[ItemKind] = Counter()
+    found = []
+    for item in items:
+        places[item.kind] += 1
+        made = f"{item.kind}-{places[item.kind]}"
+        found.append(item if item.name else item.model_copy(update={"name": made}))
+    return tuple(found)
+
+
+def describe(item: Item) -> str:
     """Return one item of the terms as a sentence: who earns, shares or owes what, when (C10)."""
     match item:
         case RevenueShare():
@@ -248,18 +311,21 @@ def describe(item: Economics) -> str:
         case Hybrid():
             return (
                 f"{item.to} earns {item.base} every {_each(item.every)}, and {item.bonus} more "
-                f"when {item.bonus_metric} reaches {item.bonus_threshold} in that time"
+                f"for each {item.window} in which {item.bonus_metric} reaches "
+                f"{_amount(item.bonus_threshold, item.currency)}"
             )
         case CostShare():
             return f"costs of {item.cost} are shared {_shares(item.shares)}"
         case Minimum():
             each = " for each one missing" if item.per == "missing" else ""
             return (
-                f"{item.on} brings at least {item.at_least} {item.metric} every {item.window}, "
-                f"or pays {item.fee}{each}"
+                f"{item.on} brings at least {_amount(item.at_least, item.currency)} {item.metric} "
+                f"every {item.window}, or pays {item.fee}{each}"
             )
         case Penalty():
             return f"{item.on} pays a penalty of {item.fee} on this condition: {item.condition}"
+        case Incentive():
+            return f"{item.by} pays {item.amount} for each referral of the other party"
         case _:
             assert_never(item)
 
@@ -272,17 +338,29 @@ _EARNS_A_FEE = {
 }
 
 
+def _amount(number: int, currency: str | None) -> str:
+    return f"{number} {currency}" if currency else str(number)
+
+
 def _each(span: str) -> str:
     return in_words(span).removeprefix("1 ")
 
 
 def _describe_share(item: RevenueShare) -> str:
-    revenue = "the first-year" if item.basis == "first-year" else "all"
+    match item.basis:
+        case "first-year":
+            revenue = "the first-year revenue"
+        case "months":
+            revenue = f"the revenue of the first {in_words(f'P{item.months}M')}"
+        case "all-payments":
+            revenue = "all revenue"
+        case _:
+            assert_never(item.basis)
     tiers = "".join(f", {plain(each.share)} % above {plain(each.above)}" for each in item.tiers)
     cap = f", at most {plain(item.cap)}" if item.cap is not None else ""
     window = f" a {item.window}" if item.tiers or item.cap is not None else ""
     return (
-        f"{item.to} earns {plain(item.share)} % of {revenue} revenue from each referred client"
+        f"{item.to} earns {plain(item.share)} % of {revenue} from each referred client"
         f"{tiers}{cap}{window}, on each {item.trigger}"
     )
 
@@ -301,22 +379,24 @@ class Payment(StrEnum):
     """Nobody earns: costs are shared, or a shortfall is paid for."""
 
 
-def payment_of(kind: EconomicsKind) -> Payment:
-    """Return how one kind of economics pays."""
+def payment_of(kind: ItemKind) -> Payment:
+    """Return how one kind of item pays."""
     match kind:
-        case EconomicsKind.RETAINER | EconomicsKind.LICENCE_FEE:
+        case ItemKind.RETAINER | ItemKind.LICENCE_FEE:
             return Payment.FIXED
-        case EconomicsKind.REVENUE_SHARE | EconomicsKind.REVENUE_SPLIT | EconomicsKind.REFERRAL_FEE:
+        case ItemKind.REVENUE_SHARE | ItemKind.REVENUE_SPLIT | ItemKind.REFERRAL_FEE:
             return Payment.BY_RESULT
-        case EconomicsKind.HYBRID:
+        case ItemKind.INCENTIVE:
+            return Payment.BY_RESULT
+        case ItemKind.HYBRID:
             return Payment.BOTH
-        case EconomicsKind.COST_SHARE | EconomicsKind.MINIMUM | EconomicsKind.PENALTY:
+        case ItemKind.COST_SHARE | ItemKind.MINIMUM | ItemKind.PENALTY:
             return Payment.NEITHER
         case _:
             assert_never(kind)
 
 
-def payment(kinds: Iterable[EconomicsKind]) -> Payment:
+def payment(kinds: Iterable[ItemKind]) -> Payment:
     """Return how terms of these kinds pay together; terms of no kind pay neither way."""
     ways = {payment_of(kind) for kind in kinds} - {Payment.NEITHER}
     if len(ways) > 1:
@@ -348,15 +428,61 @@ class Assets(StrEnum):
     RETAIN = "retain"
 
 
-class Terms(Value):
-    """The commercial terms of a partnership (C10, C11)."""
+class ClaimRules(Value):
+    """When facts count that are stated by the party that gains by them."""
 
-    economics: Annotated[list[Economics], Field(min_length=1)]
-    """What is paid for what."""
-    minimum_referrals_per_quarter: Count | None = None
-    """The number of referrals below which a quarter raises an alert."""
+    confirm_within_days: Count = 0
+    """The days after which such a fact counts unless the other party objects; 0 means that the
+    other party must confirm it."""
+    on_word: list[ClaimKind] = []
+    """The kinds of fact that count on the word of the party that gains."""
+
+
+class RateRule(Value):
+    """Where the rates come from that convert amounts for statements."""
+
+    source: Text | None = None
+    """The source whose published rates count. Without it, both parties agree each rate."""
+    by: Literal["month", "day"] = "month"
+    """Whether a rate is for a month or for a day."""
+
+
+UTC, EACH = "UTC", "each"
+"""The default of a time zone, and of a currency of statements."""
+
+
+@lru_cache(maxsize=1)
+def _zones() -> frozenset[str]:
+    return frozenset(available_timezones())
+
+
+def _time_zone(name: str) -> str:
+    if name != UTC and name not in _zones():
+        raise wrong("is not the name of a time zone", "Write an IANA name, as in Europe/Berlin.")
+    return name
+
+
+def _currency_or_each(currency: str) -> str:
+    if currency != EACH and currency not in MINOR_UNITS:
+        raise wrong(
+            f"is not a currency code of ISO 4217, or {EACH}",
+            f"Write three capital letters, as in USD, or {EACH}.",
+        )
+    return currency
+
+
+TimeZone = Annotated[str, AfterValidator(_time_zone)]
+"""A time zone, by its IANA name."""
+
+SettlesIn = Annotated[str, AfterValidator(_currency_or_each)]
+"""The currency of statements, or `each`."""
+
+
+class Frame(Value):
+    """The frame of an agreement: its term, its calendar, and the rules of its statements (C11)."""
+
     starts_on: Day
-    """The first day of the term."""
+    """The first day of the term. Nothing accrues before it."""
     duration: Span
     """The length of the term."""
     notice: Duration
@@ -365,38 +491,78 @@ class Terms(Value):
     """How the term is renewed."""
     assets_at_exit: Assets
     """What happens to shared assets at the exit, unless the parties decide otherwise."""
+    time_zone: TimeZone = UTC
+    """The time zone of days, periods and deadlines, by its IANA name."""
+    settles_in: SettlesIn = EACH
+    """The currency of the statements. With `each`, each currency has statements of its own."""
+    attribution: AttributionPolicy = AttributionPolicy(kind=PolicyKind.NONE)
+    """How competing claims on a referral are decided (C18)."""
+    cadence: Cadence = Cadence()
+    """How often reviews are held. Without a kind of review none is expected (C13)."""
+    tail_months: Count = 0
+    """For how many months after the end clients who were won before it still earn."""
+    claims: ClaimRules = ClaimRules()
+    """When facts count that are stated by the party that gains by them."""
+    rates: RateRule = RateRule()
+    """Where the rates of statements come from."""
+    minimum_referrals_per_quarter: Count = 0
+    """The number of referrals below which a quarter raises an alert."""
     if_sales_double: Text | None = None
     """What the parties agree for the case that sales double."""
-    cadence: Cadence | None = None
-    """How often reviews are held. Without it no review is expected (C13)."""
-    attribution: AttributionPolicy | None = None
-    """How competing claims on a referral are decided. Without it both parties settle them (C18)."""
-    settles_in: Currency | None = None
-    """The currency of the statements, at each month's captured rate. Without it, each currency has
-    statements of its own."""
-
-    def ends_on(self) -> date:
-        """Return the first day after the term (C11)."""
-        return add(self.starts_on, self.duration)
-
-    def last_notice_day(self) -> date:
-        """Return the last day on which a party can give notice for the end of the term (C11)."""
-        return subtract(self.ends_on(), self.notice)
 
 
-def check(terms: Terms, parties: tuple[str, ...]) -> None:
-    """Raise `Refused` if terms name others than the parties, or are inconsistent."""
-    for item in terms.economics:
-        _check_item(item, parties)
-    if terms.attribution is not None:
-        _check_attribution(terms.attribution, parties)
-    check_end(terms.ends_on())
-    if terms.last_notice_day() < terms.starts_on:
+NEEDED = tuple(name for name, field in Frame.model_fields.items() if field.is_required())
+"""The fields that the first terms must give."""
+
+
+def _optional(name: str) -> tuple[Any, Any]:
+    field = Frame.model_fields[name]
+    kind: Any = field.annotation
+    if field.metadata:
+        kind = Annotated[(kind, *field.metadata)]
+    return kind | None, Field(None, description=field.description)
+
+
+_FrameChange: Any = create_model(
+    "_FrameChange",
+    __base__=Value,
+    **{name: _optional(name) for name in Frame.model_fields},
+)
+
+
+class FrameChange(_FrameChange):  # type: ignore[misc] # made from Frame
+    """What an agreement says of the frame. A field that is not given is unchanged."""
+
+    def given(self) -> dict[str, Any]:
+        """Return the fields that are given, with their values."""
+        return {name: value for name, value in self if value is not None}
+
+
+def check_frame(frame: Frame, parties: tuple[str, ...]) -> None:
+    """Raise `Refused` if a frame names others than the parties, or is inconsistent."""
+    _check_attribution(frame.attribution, parties)
+    end = add(frame.starts_on, frame.duration)
+    check_end(end)
+    if subtract(end, frame.notice) < frame.starts_on:
         raise Refused(
             "notice-exceeds-duration",
             "The notice cannot be longer than the term. The notice is "
-            f"{in_words(terms.notice)}, the term {in_words(terms.duration)}.",
+            f"{in_words(frame.notice)}, the term {in_words(frame.duration)}.",
             "Propose a longer duration or a shorter notice.",
+        )
+
+
+def check_items(items: Iterable[Item], parties: tuple[str, ...]) -> None:
+    """Raise `Refused` if items name others than the parties, or are inconsistent."""
+    found = named(items)
+    for item in found:
+        _check_item(item, parties)
+    taken = [name for name, times in Counter(each.name for each in found).items() if times > 1]
+    if taken:
+        raise Refused(
+            "item-name-taken",
+            f"Items must have different names. Several are named {taken[0]}.",
+            "Give each item a name of its own.",
         )
 
 
@@ -410,7 +576,7 @@ def check_end(ends_on: date) -> None:
         )
 
 
-def _check_item(item: Economics, parties: tuple[str, ...]) -> None:
+def _check_item(item: Item, parties: tuple[str, ...]) -> None:
     match item:
         case RevenueSplit() | CostShare():
             check_shares(item.shares, parties)
@@ -418,24 +584,41 @@ def _check_item(item: Economics, parties: tuple[str, ...]) -> None:
             check_parties([item.on], parties)
         case Minimum():
             check_parties([item.on], parties)
-            known(item.metric)
+            _check_metric(item.metric, item.currency)
         case Hybrid():
             check_parties([item.to], parties)
-            known(item.bonus_metric)
-            if item.every not in WINDOWS:
-                raise Refused(
-                    "bonus-window",
-                    "A bonus needs a calendar period to be judged on. This one is paid every "
-                    f"{item.every}.",
-                    f"Use one of these: {', '.join(WINDOWS)}.",
-                )
+            _check_metric(item.bonus_metric, item.currency)
         case RevenueShare():
             check_parties([item.to], parties)
+            _check_months(item)
             _check_tiers(item)
         case ReferralFee() | Retainer() | LicenceFee():
             check_parties([item.to], parties)
+        case Incentive():
+            check_parties([item.by], parties)
         case _:
             assert_never(item)
+
+
+def _check_metric(name: str, currency: str | None) -> None:
+    is_money = known(name).unit is Unit.MONEY
+    if is_money is not (currency is not None):
+        raise Refused(
+            "currency-of-a-metric",
+            f"Only a metric of money has a currency, and it needs one. {name} was given "
+            f"{'without one' if is_money else f'with {currency}'}.",
+            "Name the currency of the number." if is_money else "Leave the currency out.",
+        )
+
+
+def _check_months(item: RevenueShare) -> None:
+    if (item.basis == "months") is not (item.months > 0):
+        raise Refused(
+            "months-of-a-share",
+            "Only a share with the basis months has a number of months, and it needs one. The "
+            f"basis is {item.basis}, the number of months {item.months}.",
+            "Use the basis months with 1 month or more, or leave the months out.",
+        )
 
 
 def _check_tiers(item: RevenueShare) -> None:

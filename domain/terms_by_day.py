@@ -1,0 +1,362 @@
+"""The terms by day: which frame and which items apply on a day, and when nothing accrues.
+
+All of it follows from the agreements, the renewals and the exits, in whatever order they are known.
+
+- Of the amendments that apply on a day, the one with the latest first day counts; of equal days the
+  one agreed later; of equal times the one with the greater identifier.
+- A field that repeats what was last agreed, in the order of agreement, is unchanged. All items are
+  one field.
+- The frame agreed first applies to all days. Items apply from their first day.
+- Temporary terms replace all items on their days, and nothing of the frame.
+- The term is counted once from its start: all months, then all days. A changed duration replaces
+  the renewals before it.
+- A changed time zone applies from its own 00:00 of its first day.
+"""
+
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, time, timedelta
+from functools import cached_property
+from typing import Any, NamedTuple, TypeVar
+from zoneinfo import ZoneInfo
+
+from domain import terms
+from domain.agreement import CommercialTermsAgreed
+from domain.calendar import add, add_months, subtract
+from domain.terms import Frame, Item, named
+
+T = TypeVar("T")
+I = TypeVar("I")
+
+_DAY = timedelta(days=1)
+_PRICES = ("starts_on", "settles_in", "attribution", "rates")
+"""The fields of the frame that price a fact of their day. The others have rules of their own."""
+
+
+class Renewal(NamedTuple):
+    """A renewal that both parties agreed (C27)."""
+
+    agreed_at: datetime
+    id: str
+    """The identifier of its proposal."""
+    duration: str
+
+
+class _Change(NamedTuple):
+    """A value of a field, from a day on. Changes are in the order of precedence."""
+
+    first_day: date
+    agreed_at: datetime
+    id: str
+    version: int
+    value: Any
+
+
+class _Items(NamedTuple):
+    """The items in force, and the version of the terms that they are from."""
+
+    version: int
+    items: tuple[Item, ...]
+
+
+_Spans = tuple[tuple[date, ...], tuple[T, ...]]
+"""The first days of spans, in order, and what applies in each span."""
+
+
+def local_day(moment: datetime, zone: str) -> date:
+    """Return the day of a moment in a time zone."""
+    if zone == terms.UTC and moment.tzinfo is UTC:
+        return moment.date()
+    return moment.astimezone(ZoneInfo(zone)).date()
+
+
+@dataclass(frozen=True)
+class TermsByDay:
+    """The terms of a partnership, asked for a day. Make it with `of`.
+
+    What is asked is computed once and kept.
+    """
+
+    agreed: tuple[CommercialTermsAgreed, ...] = ()
+    """All terms that both parties agreed, in the order of agreement."""
+    renewals: tuple[Renewal, ...] = ()
+    """In the order of agreement."""
+    exits: tuple[date, ...] = ()
+    """The effective days of exits, in order."""
+
+    @classmethod
+    def of(
+        cls,
+        agreed: Iterable[CommercialTermsAgreed],
+        renewals: Iterable[Renewal] = (),
+        exits: Iterable[date] = (),
+    ) -> "TermsByDay":
+        """Return the terms by day that follow from what was agreed, given in any order."""
+        return cls(
+            tuple(sorted(agreed, key=lambda each: (each.agreed_at, each.proposal))),
+            tuple(sorted(renewals)),
+            tuple(sorted(exits)),
+        )
+
+    def with_agreement(self, agreed: CommercialTermsAgreed) -> "TermsByDay":
+        """Return the terms with one more agreement."""
+        return self.of((*self.agreed, agreed), self.renewals, self.exits)
+
+    def with_renewal(self, renewal: Renewal) -> "TermsByDay":
+        """Return the terms with one more renewal."""
+        return self.of(self.agreed, (*self.renewals, renewal), self.exits)
+
+    def with_exit(self, effective_on: date) -> "TermsByDay":
+        """Return the terms with an exit."""
+        return replace(self, exits=tuple(sorted((*self.exits, effective_on))))
+
+    # What applies on a day.
+
+    def frame(self, day: date) -> Frame:
+        """Return the frame on a day. Raises `LookupError` if no terms are agreed."""
+        if not self.agreed:
+            msg = "no terms are agreed"
+            raise LookupError(msg)
+        return _at(self._frames, day)
+
+    def items(self, day: date) -> tuple[Item, ...]:
+        """Return the items in force on a day, with their names, whether or not they accrue."""
+        return _at(self._items, day).items
+
+    def version(self, day: date) -> int:
+        """Return the version of the terms whose items apply on a day; 0 if there are none."""
+        return _at(self._items, day).version
+
+    # Days and moments.
+
+    def zone(self, moment: datetime) -> str:
+        """Return the IANA name of the time zone at a moment; `UTC` if no terms are agreed."""
+        first, *later = self._zones
+        for first_day, zone in reversed(later):
+            if local_day(moment, zone) >= first_day:
+                return zone
+        return first[1]
+
+    def day(self, moment: datetime) -> date:
+        """Return the day of a moment in the agreement's time zone."""
+        return local_day(moment, self.zone(moment))
+
+    def midnight(self, day: date) -> datetime:
+        """Return the moment, in UTC, at which a day begins in the agreement's time zone."""
+        zone = self.frame(day).time_zone if self.agreed else terms.UTC
+        return datetime.combine(day, time.min, ZoneInfo(zone)).astimezone(UTC)
+
+    # The term.
+
+    @cached_property
+    def start(self) -> date | None:
+        """The first day of the term; None if no terms are agreed."""
+        return self.frame(date.min).starts_on if self.agreed else None
+
+    @cached_property
+    def term_ends_on(self) -> date | None:
+        """The first day after the term, with its renewals; None if no terms are agreed."""
+        if self.start is None:
+            return None
+        agreed = [(each.agreed_at, each.id, each.value, True) for each in self._changes["duration"]]
+        renewed = [(each.agreed_at, each.id, each.duration, False) for each in self.renewals]
+        spans: list[str] = []
+        for _, _, span, is_agreed in sorted([*agreed, *renewed]):
+            spans = [span] if is_agreed else [*spans, span]
+        return add(self.start, *spans)
+
+    @cached_property
+    def exit(self) -> date | None:
+        """The effective day of the first exit; None if no notice was given."""
+        return self.exits[0] if self.exits else None
+
+    @cached_property
+    def end(self) -> date | None:
+        """The first day on which nothing accrues: the end of the term, or an exit before it."""
+        return min((day for day in (self.term_ends_on, self.exit) if day is not None), default=None)
+
+    @cached_property
+    def tail_ends_on(self) -> date | None:
+        """The first day after the tail: in it, clients who were won before the end still earn."""
+        if self.end is None or not self.agreed:
+            return self.end
+        return add_months(self.end, self.frame(self.end - _DAY).tail_months)
+
+    @cached_property
+    def last_notice_day(self) -> date | None:
+        """The last day on which notice for the end of the term is in time (C11).
+
+        On that day the notice of its own frame still reaches the end. None if no terms are agreed.
+        """
+        if self.term_ends_on is None:
+            return None
+        days, frames = self._frames
+        ends = [*(day - _DAY for day in days[1:]), date.max]
+        return max(
+            last
+            for first, end, frame in zip(days, ends, frames, strict=True)
+            if (last := min(end, subtract(self.term_ends_on, frame.notice))) >= first
+        )
+
+    def accrues(self, day: date) -> bool:
+        """Whether anything accrues on a day: it lies in the term, and before an exit."""
+        return self.start is not None and self.end is not None and self.start <= day < self.end
+
+    def accrues_for_client(self, day: date, won: date) -> bool:
+        """Whether a client who was won on a day earns on another: as `accrues`, or in the tail."""
+        if self.end is None or self.tail_ends_on is None:
+            return False
+        return self.accrues(day) or won < self.end <= day < self.tail_ends_on
+
+    # What another agreement changes.
+
+    def first_difference(self, other: "TermsByDay") -> date | None:
+        """Return the first day on which a fact can be priced differently under other terms.
+
+        A changed time zone moves moments to the day before its first day, so that day is returned.
+        Rules for claims apply to facts of any day, so their change returns the first day of all, as
+        do terms where none were agreed. None if there is no such day.
+        """
+        if self == other:
+            return None
+        if not (self.agreed and other.agreed):
+            return date.min if self.agreed or other.agreed else self._exit_moved(other)
+        days = sorted({*self._days, *other._days})
+        if any(self.frame(day).claims != other.frame(day).claims for day in days):
+            return date.min
+        return min(self._differing(other, days), default=None)
+
+    def _differing(self, other: "TermsByDay", days: Sequence[date]) -> Iterator[date]:
+        for day in days:
+            if self.frame(day).time_zone != other.frame(day).time_zone:
+                yield max(day, date.min + _DAY) - _DAY
+            elif self._priced(day) != other._priced(day):
+                yield day
+
+    def _exit_moved(self, other: "TermsByDay") -> date | None:
+        days = [day for day in (self.end, other.end) if day is not None]
+        return min(days) if self.end != other.end else None
+
+    def _priced(self, day: date) -> tuple[object, ...]:
+        frame = self.frame(day)
+        in_tail = (
+            self.end is not None and self.end <= day and self.accrues_for_client(day, date.min)
+        )
+        fields = (getattr(frame, name) for name in _PRICES)
+        return (*fields, self.items(day), self.accrues(day), in_tail)
+
+    @cached_property
+    def _days(self) -> tuple[date, ...]:
+        """The days on which something begins or ends."""
+        edges = (self.start, self.end, self.tail_ends_on)
+        return (*self._frames[0], *self._items[0], *(day for day in edges if day is not None))
+
+    # How it is computed.
+
+    @cached_property
+    def _changes(self) -> dict[str, list[_Change]]:
+        """The changes of each field of the frame, and of the items, in the order of precedence."""
+        last: dict[str, object] = {}
+        changes: dict[str, list[_Change]] = {}
+        lasting = [each for each in self.agreed if each.until is None]
+        for each in lasting:
+            for name, value in _given(each):
+                if name in last and last[name] == value:
+                    continue
+                last[name] = value
+                # An amendment can move the start only before the term begins.
+                always = name == "starts_on" or (each is lasting[0] and name != "items")
+                first_day = date.min if always else each.effective_from
+                changes.setdefault(name, []).append(_change(each, first_day, value))
+        return {name: sorted(each, key=_precedence) for name, each in changes.items()}
+
+    @cached_property
+    def _frames(self) -> _Spans[Frame]:
+        fields = {name: each for name, each in self._changes.items() if name != "items"}
+        days = sorted({change.first_day for each in fields.values() for change in each})
+        return tuple(days), tuple(
+            Frame.model_construct(**{**_DEFAULTS, **_values(fields, day)}) for day in days
+        )
+
+    @cached_property
+    def _items(self) -> _Spans[_Items]:
+        lasting = self._changes.get("items", [])
+        for_a_time = [
+            (_change(each, each.effective_from, named(each.items or ())), each.until)
+            for each in self.agreed
+            if each.until is not None
+        ]
+        days = {date.min, *(each.first_day for each in lasting)}
+        days |= {day for each, until in for_a_time for day in (each.first_day, until)}
+        spans = []
+        for day in sorted(days):
+            now = [each for each, until in for_a_time if each.first_day <= day < until]
+            now = now or [each for each in lasting if each.first_day <= day]
+            change = max(now, key=_precedence, default=None)
+            spans.append(_Items(change.version, change.value) if change else _Items(0, ()))
+        return tuple(sorted(days)), tuple(spans)
+
+    @cached_property
+    def _zones(self) -> list[tuple[date, str]]:
+        """The time zones and their first days, in order."""
+        if not self.agreed:
+            return [(date.min, terms.UTC)]
+        found: list[tuple[date, str]] = []
+        for day, frame in zip(*self._frames, strict=True):
+            if not found or found[-1][1] != frame.time_zone:
+                found.append((day, frame.time_zone))
+        return found
+
+
+_DEFAULTS = {
+    name: field.default for name, field in Frame.model_fields.items() if not field.is_required()
+}
+
+
+def _at(spans: _Spans[T], day: date) -> T:
+    days, values = spans
+    return values[bisect_right(days, day) - 1]
+
+
+def _change(agreed: CommercialTermsAgreed, first_day: date, value: object) -> _Change:
+    return _Change(first_day, agreed.agreed_at, agreed.proposal, agreed.terms_version, value)
+
+
+def _precedence(change: _Change) -> tuple[date, datetime, str]:
+    return change.first_day, change.agreed_at, change.id
+
+
+def _values(fields: dict[str, list[_Change]], day: date) -> dict[str, object]:
+    """Return the values of a frame on a day, without those that no agreement gives by then."""
+    return {
+        name: valid[-1].value
+        for name, changes in fields.items()
+        if (valid := [each for each in changes if each.first_day <= day])
+    }
+
+
+def _given(agreed: CommercialTermsAgreed) -> Iterator[tuple[str, object]]:
+    if agreed.frame is not None:
+        yield from agreed.frame.given().items()
+    if agreed.items is not None:
+        yield "items", named(agreed.items)
+
+
+@dataclass(frozen=True, slots=True)
+class Agreed:
+    """What events about money are decided on: the parties, and what they agreed, by day."""
+
+    parties: tuple[str, ...] = ()
+    terms: TermsByDay = field(default_factory=TermsByDay)
+    investments: frozenset[str] = frozenset()
+    """The agreed joint investments, by the identifiers of their proposals (C26)."""
+
+    def items(self, kind: type[I], day: date) -> list[I]:
+        """Return the items of one kind that are in force on a day."""
+        return [each for each in self.terms.items(day) if isinstance(each, kind)]
+
+    @property
+    def ends_at(self) -> datetime | None:
+        """The moment at which the exit takes effect, if notice was given (C27)."""
+        return None if self.terms.exit is None else self.terms.midnight(self.terms.exit)
