@@ -21,7 +21,6 @@ from domain import (
 from domain import (
     partnership as partnerships,
 )
-from domain.terms_by_day import Agreed
 from domain.arithmetic import exact
 from domain.breach_actions import RuleBreached, RuleBreachWithdrawn
 from domain.deal import Deal, DealCommand
@@ -124,10 +123,10 @@ def decide(  # noqa: PLR0913, PLR0917 - a command, its state, and all that it ca
             return events
         case Deal() if isinstance(command, DealCommand):
             partnerships.admit(command, partnership, act)
-            return deal.decide(command, state, act, _agreed(partnership, act))
+            return deal.decide(command, state, act, partnership.agreed)
         case Entry() if isinstance(command, EntryCommand):
             partnerships.admit(command, partnership, act)
-            return entry.decide(command, state, act, _agreed(partnership, act))
+            return entry.decide(command, state, act, partnership.agreed)
         case Dispute() if isinstance(command, DisputeCommand):
             partnerships.admit(command, partnership, act)
             return dispute.decide(command, state, act)
@@ -144,10 +143,6 @@ def decide(  # noqa: PLR0913, PLR0917 - a command, its state, and all that it ca
             raise TypeError(msg)
         case _:
             assert_never(state)
-
-
-def _agreed(partnership: Partnership, act: Act) -> Agreed:
-    return partnership.agreed_on(act.occurred_at.date())
 
 
 def check_time(act: Act) -> None:

@@ -131,7 +131,7 @@ class CommercialTermsAgreed(
         act: Act,
     ) -> Mapping[str, object]:
         """Return the time of the agreement. Raises `Refused` if an amendment comes too late."""
-        added = {"agreed_at": act.occurred_at}
+        added: dict[str, Any] = {"agreed_at": act.occurred_at}
         if context.terms.start is not None:
             _check_amendment(proposed, context, act)
         if proposed.frame is not None:
@@ -224,9 +224,9 @@ def _check_amendment(proposed: TermsFor, context: "PartnershipContext", act: Act
             f"{proposed.effective_from} and would be agreed on {agreed_on}.",
             "Propose an amendment that begins on the day of agreement or later.",
         )
-    start = terms.start
+    start = terms.frame(agreed_on).starts_on
     change = proposed.frame.given().get("starts_on", start) if proposed.frame is not None else start
-    if start is not None and change != start and min(start, change) < agreed_on:
+    if change != start and min(start, change) < agreed_on:
         raise Refused(
             "term-has-begun",
             "The start of a term cannot move over days that are over. The term begins on "

@@ -5,11 +5,13 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
+
+from pydantic import Field
 
 from domain.arithmetic import exact
 from domain.kernel import Value
-from domain.values import Count, Percent, Slug
+from domain.values import Percent, Slug
 
 ALL = Decimal(100)
 
@@ -48,7 +50,7 @@ class AttributionPolicy(Value):
     """Which claims on a deal get the credit."""
     weights: dict[Slug, Percent] | None = None
     """Only for a split: each party's share of a referral that both claim. They add up to 100."""
-    window_days: Count = 0
+    window_days: Annotated[int, Field(ge=0, le=9999)] = 0
     """How many days before the conversion a touch still counts; 0 means any number."""
 
 

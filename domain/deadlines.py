@@ -3,16 +3,19 @@
 `RULES` is the table: for each kind of deadline the events that open it and close it, the event
 that its passing records, and the alert that opens then. A passed deadline is an event of the
 partnership's own log, so the log alone gives every alert again, on the same day.
+
+Days begin at 00:00 in the agreement's time zone. The term, its notice and the reviews follow the
+terms by day, so terms, a renewal or a notice of exit set them again.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 from domain.agreement import CommercialTermsAgreed
-from domain.calendar import add, bounds, following, midnight, month_of, quarter_of, subtract
+from domain.calendar import add, bounds, following, month_of, months_of, quarter_of
 from domain.execution import (
     ActionAgreed,
     ActionCompleted,
@@ -32,6 +35,7 @@ from domain.execution import (
 from domain.kernel import Act, Event
 from domain.renewal import ExitNoticeGiven, PartnershipExited, PartnershipRenewed
 from domain.terms import Cadence
+from domain.terms_by_day import TermsByDay
 
 E = TypeVar("E", bound=Event)
 
@@ -43,6 +47,9 @@ WARN_OF_NOTICE = timedelta(days=30)
 
 REMIND_BEFORE = timedelta(hours=48)
 """How long before a review both parties are reminded: 24 to 48 hours (C22)."""
+
+ALL: Final = "*"
+"""The `ref` of an event that concerns every deadline or alert of its kind."""
 
 _DAY = timedelta(days=1)
 
@@ -75,6 +82,8 @@ class Deadline(NamedTuple):
     """The moment that the deadline is counted from, or the last moment that was in time."""
     span: str = ""
     """The agreed duration that the deadline follows from: a notice, or the time between reviews."""
+    day: date | None = None
+    """The day at whose beginning it is due; None for a deadline that is due at a moment."""
 
     @property
     def id(self) -> str:
@@ -109,17 +118,17 @@ class Opening(NamedTuple):
     """An event that opens deadlines of a kind."""
 
     event: type[Event]
-    deadlines: Callable[[Any, Act, Deadlines], Iterable[Deadline]]
-    """Takes the event, its act and the deadlines that were open before it."""
+    deadlines: Callable[[Any, Act, TermsByDay, Deadlines], Iterable[Deadline]]
+    """Takes the event, its act, the terms after it, and the deadlines that were open before it."""
 
 
 class Closing(NamedTuple):
     """An event that closes deadlines of a kind, and the alerts of those that had passed."""
 
     event: type[Event]
-    ref: Callable[[Any], str | None] | None
-    """Takes the event and gives the `ref` of the deadline it closes, if any. None: it closes all
-    of the kind."""
+    ref: Callable[[Any], str | None]
+    """Takes the event and gives the `ref` of the deadline it closes, if any; `ALL` closes all of
+    the kind."""
     text: Callable[[Any], str]
     """Takes the event and says what happened: the text with which an alert ends."""
 
@@ -161,12 +170,12 @@ class DeadlineRule:
     alert: DeadlineAlert | None = None
 
 
-def _opens(event: type[E], deadline: Callable[[E, Act], Deadline]) -> Opening:
-    return Opening(event, lambda fact, act, _: (deadline(fact, act),))
+def _opens(event: type[E], deadline: Callable[[E, Act, TermsByDay], Deadline]) -> Opening:
+    return Opening(event, lambda fact, act, terms, _: (deadline(fact, act, terms),))
 
 
 def _opens_several(
-    event: type[E], deadlines: Callable[[E, Act, Deadlines], Iterable[Deadline]]
+    event: type[E], deadlines: Callable[[E, Act, TermsByDay, Deadlines], Iterable[Deadline]]
 ) -> Opening:
     return Opening(event, deadlines)
 
@@ -176,7 +185,21 @@ def _closes(event: type[E], ref: Callable[[E], str | None], text: Callable[[E], 
 
 
 def _replaces(event: type[Event], text: str) -> Closing:
-    return Closing(event, None, lambda _: text)
+    return Closing(event, lambda _: ALL, lambda _: text)
+
+
+def _amends(*fields: str) -> Closing:
+    """Return the closing by terms that say something of one of these fields of the frame."""
+    return Closing(
+        CommercialTermsAgreed,
+        lambda e: ALL if _speaks_of(e, fields) else None,
+        lambda _: "New terms were agreed.",
+    )
+
+
+def _speaks_of(event: CommercialTermsAgreed, fields: Iterable[str]) -> bool:
+    given = event.frame.given() if event.frame is not None else {}
+    return any(each in given for each in fields)
 
 
 def _records(
@@ -196,33 +219,47 @@ def _passes(kind: DeadlineKind) -> Passing:
 # --- when each kind is due ---------------------------------------------------------------------
 
 
-def _end_of_day(kind: DeadlineKind, ref: str, day: date) -> Deadline:
+def _on(day: date, kind: DeadlineKind, ref: str, terms: TermsByDay) -> Deadline:
+    """Return a deadline that is due when `day` begins."""
+    due = terms.midnight(day)
+    return Deadline(due, kind, ref, due, day=day)
+
+
+def _end_of_day(kind: DeadlineKind, ref: str, day: date, terms: TermsByDay) -> Deadline:
     """Return a deadline that is in time until the end of `day`."""
-    return Deadline(midnight(day) + _DAY, kind, ref, midnight(day))
+    return _on(day + _DAY, kind, ref, terms)._replace(since=terms.midnight(day))
 
 
-def _period(period: str) -> Deadline:
-    start, end = bounds(period)
-    return Deadline(end, DeadlineKind.PERIOD, period, start)
+def _last_day(deadline: Deadline) -> date:
+    """Return the last day that was in time for a deadline."""
+    return (deadline.day or deadline.due.date()) - _DAY
 
 
-def _next_period(event: PeriodClosed, _: Act, __: Deadlines) -> Iterator[Deadline]:
+def _period(period: str, terms: TermsByDay) -> Deadline:
+    start, end = (each.date() for each in bounds(period))
+    return _on(end, DeadlineKind.PERIOD, period, terms)._replace(since=terms.midnight(start))
+
+
+def _next_period(
+    event: PeriodClosed, _: Act, terms: TermsByDay, __: Deadlines
+) -> Iterator[Deadline]:
     if "Q" not in event.period:
-        yield _period(following(event.period))
+        yield _period(following(event.period), terms)
 
 
 def _close_period(deadline: Deadline) -> list[Event]:
     quarter = quarter_of(deadline.ref)
-    ends_quarter = bounds(quarter)[1] == deadline.due
+    ends_quarter = months_of(quarter)[-1] == deadline.ref
     closed = [deadline.ref, quarter] if ends_quarter else [deadline.ref]
     return [PeriodClosed(period=period) for period in closed]
 
 
-def _review(event: ReviewScheduled) -> Deadline:
-    return _end_of_day(DeadlineKind.REVIEW, event.review, event.at.date())._replace(since=event.at)
+def _review(event: ReviewScheduled, _: Act, terms: TermsByDay) -> Deadline:
+    day = terms.day(event.at)
+    return _end_of_day(DeadlineKind.REVIEW, event.review, day, terms)._replace(since=event.at)
 
 
-def _reminder(event: ReviewScheduled, act: Act, _: Deadlines) -> Iterator[Deadline]:
+def _reminder(event: ReviewScheduled, act: Act, _: TermsByDay, __: Deadlines) -> Iterator[Deadline]:
     moment = max(event.at - REMIND_BEFORE, act.occurred_at)
     if moment < event.at:
         yield Deadline(moment, DeadlineKind.REMINDER, event.review, event.at)
@@ -233,66 +270,109 @@ def cadence_of(kind: str) -> str:
     return "strategic" if kind == "quarterly-business-review" else kind
 
 
-def _next_review(kind: str, span: str, since: datetime) -> Deadline:
-    due = midnight(add(since.date(), span)) + _DAY
-    return Deadline(due, DeadlineKind.CADENCE, kind, since, span)
+def _next_review(kind: str, since: datetime, terms: TermsByDay) -> Iterator[Deadline]:
+    """Yield by when the next review of a kind is due, if the frames ask for one (C13).
+
+    It is counted by the cadence of the last review's day; a cadence that changes before it is due
+    is counted from its own first day.
+    """
+    day = terms.day(since)
+    for changed in (*(each for each in terms.frame_days if each > day), None):
+        span = _span(kind, day, terms)
+        due = add(day, span) if span else None
+        if span and due and (changed is None or due <= changed):
+            found = _on(due + _DAY, DeadlineKind.CADENCE, kind, terms)
+            yield found._replace(since=since, span=span)
+            return
+        if changed is not None and _span(kind, changed, terms) != span:
+            day = changed
 
 
-def _first_reviews(cadence: Cadence | None, since: datetime) -> list[Deadline]:
-    """Return by when a review of each agreed kind is due (C13)."""
-    spans = cadence.spans() if cadence else {}
-    return [_next_review(kind, span, since) for kind, span in spans.items()]
+def _span(kind: str, day: date, terms: TermsByDay) -> str | None:
+    return terms.frame(day).cadence.spans().get(kind) if terms.agreed else None
 
 
-def _amended_cadence(event: CommercialTermsAgreed, act: Act, open_: Deadlines) -> list[Deadline]:
-    running = any(each.kind is DeadlineKind.PERIOD for each in open_.values())
-    return _first_reviews(event.terms.cadence, act.occurred_at) if running else []
+def _first_reviews(
+    _: KickoffHeld, act: Act, terms: TermsByDay, __: Deadlines
+) -> Iterator[Deadline]:
+    """Yield by when a review of each agreed kind is due (C13)."""
+    for kind in Cadence.model_fields:
+        yield from _next_review(kind, act.occurred_at, terms)
+
+
+def _amended_cadence(
+    event: CommercialTermsAgreed, act: Act, terms: TermsByDay, open_: Deadlines
+) -> Iterator[Deadline]:
+    """Yield the next reviews again, each counted from the last of its kind."""
+    is_running = any(each.kind is DeadlineKind.PERIOD for each in open_.values())
+    if not is_running or not _speaks_of(event, ["cadence"]):
+        return
+    for kind in Cadence.model_fields:
+        existing = open_.get(f"{DeadlineKind.CADENCE}/{kind}")
+        yield from _next_review(kind, existing.since if existing else act.occurred_at, terms)
 
 
 def _review_after(
-    event: ReviewHeld | DeadlinePassed, act: Act, open_: Deadlines
+    event: ReviewHeld | DeadlinePassed, act: Act, terms: TermsByDay, _: Deadlines
 ) -> Iterator[Deadline]:
     """Yield the next review of a kind, counted from one that was held or did not happen."""
-    kind = cadence_of(event.kind) if isinstance(event, ReviewHeld) else event.ref
-    existing = open_.get(f"{DeadlineKind.CADENCE}/{kind}")
-    if existing is not None:
-        yield _next_review(kind, existing.span, act.occurred_at)
+    if isinstance(event, ReviewHeld):
+        yield from _next_review(cadence_of(event.kind), act.occurred_at, terms)
+    elif event.kind is DeadlineKind.CADENCE:
+        yield from _next_review(event.ref, act.occurred_at, terms)
 
 
-def _of_the_term(deadline: Callable[[date, str], Deadline]) -> tuple[Opening, ...]:
-    """Return the events that set a deadline at the end of the term or at its notice."""
+_TERM = ("starts_on", "duration", "notice")
+"""The fields of the frame that set the end of the term and its notice."""
+
+
+def _of_the_term(
+    deadline: Callable[[date, date, TermsByDay], Deadline],
+) -> tuple[Opening, ...]:
+    """Return the events that set a deadline at the end of the term or at its notice.
+
+    `deadline` takes the end, the last day for notice and the terms.
+    """
+
+    def of(terms: TermsByDay) -> Iterator[Deadline]:
+        end, notice = terms.term_ends_on, terms.last_notice_day
+        if terms.exit is None and end is not None and notice is not None:
+            yield deadline(end, notice, terms)
+
     return (
-        _opens(CommercialTermsAgreed, lambda e, _: deadline(e.terms.ends_on(), e.terms.notice)),
-        _opens(PartnershipRenewed, lambda e, _: deadline(e.ends_on, e.notice)),
+        _opens_several(
+            CommercialTermsAgreed,
+            lambda e, _, terms, __: of(terms) if _speaks_of(e, _TERM) else (),
+        ),
+        _opens_several(PartnershipRenewed, lambda _, __, terms, ___: of(terms)),
     )
 
 
 _TERM_REPLACED = (
-    _replaces(CommercialTermsAgreed, "New terms were agreed."),
+    _amends(*_TERM),
     _replaces(PartnershipRenewed, "The partnership was renewed."),
     _replaces(ExitNoticeGiven, "Notice was given."),
 )
 
 
-def _notice_warning(ends_on: date, notice: str) -> Deadline:
-    last = subtract(ends_on, notice)
-    due = midnight(last) - WARN_OF_NOTICE
-    return Deadline(due, DeadlineKind.NOTICE_WARNING, last.isoformat(), midnight(last), notice)
+def _notice_warning(_: date, last: date, terms: TermsByDay) -> Deadline:
+    found = _on(last - WARN_OF_NOTICE, DeadlineKind.NOTICE_WARNING, last.isoformat(), terms)
+    return found._replace(since=terms.midnight(last), span=terms.frame(last).notice)
 
 
-def _notice(ends_on: date, notice: str) -> Deadline:
-    last = subtract(ends_on, notice)
-    return _end_of_day(DeadlineKind.NOTICE, last.isoformat(), last)._replace(span=notice)
+def _notice(_: date, last: date, terms: TermsByDay) -> Deadline:
+    found = _end_of_day(DeadlineKind.NOTICE, last.isoformat(), last, terms)
+    return found._replace(span=terms.frame(last).notice)
 
 
-def _term_end(ends_on: date, notice: str) -> Deadline:
-    ends = midnight(ends_on)
-    return Deadline(ends, DeadlineKind.TERM_END, ends_on.isoformat(), ends, notice)
+def _term_end(end: date, last: date, terms: TermsByDay) -> Deadline:
+    found = _on(end, DeadlineKind.TERM_END, end.isoformat(), terms)
+    return found._replace(span=terms.frame(last).notice)
 
 
-def _exit(event: ExitNoticeGiven, act: Act) -> Deadline:
-    effective = event.effective_on
-    return Deadline(midnight(effective), DeadlineKind.EXIT, effective.isoformat(), act.occurred_at)
+def _exit(event: ExitNoticeGiven, act: Act, terms: TermsByDay) -> Deadline:
+    day = event.effective_on
+    return _on(day, DeadlineKind.EXIT, day.isoformat(), terms)._replace(since=act.occurred_at)
 
 
 # --- the table ---------------------------------------------------------------------------------
@@ -301,7 +381,10 @@ RULES = (
     DeadlineRule(
         DeadlineKind.PERIOD,
         opened_by=(
-            _opens(KickoffHeld, lambda _, act: _period(month_of(act.occurred_at))),
+            _opens(
+                KickoffHeld,
+                lambda _, act, terms: _period(month_of(terms.day(act.occurred_at)), terms),
+            ),
             _opens_several(PeriodClosed, _next_period),
         ),
         passing=_records(PeriodClosed, lambda e: e.period, _close_period),
@@ -311,13 +394,13 @@ RULES = (
         opened_by=(
             _opens(
                 MilestonePlanned,
-                lambda e, _: _end_of_day(DeadlineKind.MILESTONE, e.milestone, e.due),
+                lambda e, _, terms: _end_of_day(DeadlineKind.MILESTONE, e.milestone, e.due, terms),
             ),
         ),
         passing=_records(
             MilestoneMissed,
             lambda e: e.milestone,
-            lambda each: [MilestoneMissed(milestone=each.ref, due=each.since.date())],
+            lambda each: [MilestoneMissed(milestone=each.ref, due=_last_day(each))],
         ),
         closed_by=(
             _closes(
@@ -335,7 +418,7 @@ RULES = (
     ),
     DeadlineRule(
         DeadlineKind.REVIEW,
-        opened_by=(_opens(ReviewScheduled, lambda e, _: _review(e)),),
+        opened_by=(_opens(ReviewScheduled, _review),),
         passing=_records(
             ReviewMissed,
             lambda e: e.review,
@@ -374,17 +457,10 @@ RULES = (
     DeadlineRule(
         DeadlineKind.CADENCE,
         opened_by=(
-            _opens_several(
-                KickoffHeld, lambda e, act, _: _first_reviews(e.cadence, act.occurred_at)
-            ),
+            _opens_several(KickoffHeld, _first_reviews),
             _opens_several(CommercialTermsAgreed, _amended_cadence),
             _opens_several(ReviewHeld, _review_after),
-            _opens_several(
-                DeadlinePassed,
-                lambda e, act, open_: (
-                    _review_after(e, act, open_) if e.kind is DeadlineKind.CADENCE else ()
-                ),
-            ),
+            _opens_several(DeadlinePassed, _review_after),
         ),
         passing=_passes(DeadlineKind.CADENCE),
         closed_by=(
@@ -393,7 +469,7 @@ RULES = (
                 lambda e: cadence_of(e.kind),
                 lambda e: f"Review {e.review} was held.",
             ),
-            _replaces(CommercialTermsAgreed, "New terms were agreed."),
+            _amends("cadence"),
         ),
         alert=DeadlineAlert(
             "cadence-missed",
@@ -404,7 +480,10 @@ RULES = (
     DeadlineRule(
         DeadlineKind.ACTION,
         opened_by=(
-            _opens(ActionAgreed, lambda e, _: _end_of_day(DeadlineKind.ACTION, e.action, e.due)),
+            _opens(
+                ActionAgreed,
+                lambda e, _, terms: _end_of_day(DeadlineKind.ACTION, e.action, e.due, terms),
+            ),
         ),
         passing=_passes(DeadlineKind.ACTION),
         closed_by=(
@@ -422,7 +501,7 @@ RULES = (
         opened_by=(
             _opens(
                 IssueRaised,
-                lambda e, act: Deadline(
+                lambda e, act, _: Deadline(
                     act.occurred_at + ESCALATE_AFTER, DeadlineKind.ISSUE, e.issue, act.occurred_at
                 ),
             ),
@@ -447,7 +526,9 @@ RULES = (
         opened_by=(
             _opens(
                 ImprovementPlanAgreed,
-                lambda e, _: _end_of_day(DeadlineKind.IMPROVEMENT, e.plan, e.deadline),
+                lambda e, _, terms: _end_of_day(
+                    DeadlineKind.IMPROVEMENT, e.plan, e.deadline, terms
+                ),
             ),
         ),
         passing=_passes(DeadlineKind.IMPROVEMENT),
@@ -515,7 +596,7 @@ RULES = (
 # --- what is open, and what passed -------------------------------------------------------------
 
 
-_Closer = tuple[DeadlineKind, Callable[[Any], str | None] | None]
+_Closer = tuple[DeadlineKind, Callable[[Any], str | None]]
 
 
 def _by_event() -> tuple[dict[type[Event], list[Opening]], dict[type[Event], list[_Closer]]]:
@@ -549,8 +630,8 @@ def passed(deadline: Deadline) -> list[Event]:
     return _PASSING[deadline.kind].events(deadline)
 
 
-def evolve(deadlines: Deadlines, event: Event, act: Act) -> Deadlines:
-    """Open and close deadlines by one event."""
+def evolve(deadlines: Deadlines, event: Event, act: Act, terms: TermsByDay) -> Deadlines:
+    """Open and close deadlines by one event; `terms` are those after it."""
     if type(event) not in CONCERNED:
         return deadlines
     if isinstance(event, PartnershipExited):
@@ -559,16 +640,23 @@ def evolve(deadlines: Deadlines, event: Event, act: Act) -> Deadlines:
     opened = {
         each.id: each
         for opening in _OPENS.get(type(event), ())
-        for each in opening.deadlines(event, act, deadlines)
+        for each in opening.deadlines(event, act, terms, deadlines)
     }
-    if not closed and not opened:
+    if isinstance(event, CommercialTermsAgreed) and _speaks_of(event, ["time_zone"]):
+        deadlines = {key: _in_zone(each, terms) for key, each in deadlines.items()}
+    elif not closed and not opened:
         return deadlines
     return {key: each for key, each in deadlines.items() if key not in closed} | opened
 
 
+def _in_zone(deadline: Deadline, terms: TermsByDay) -> Deadline:
+    return deadline._replace(due=terms.midnight(deadline.day)) if deadline.day else deadline
+
+
 def _closed_by(event: Event, deadlines: Deadlines) -> Iterator[str]:
     for kind, ref in _CLOSES.get(type(event), ()):
-        if ref is None:
+        name = ref(event)
+        if name == ALL:
             yield from (key for key, each in deadlines.items() if each.kind is kind)
-        elif (name := ref(event)) is not None and (key := f"{kind.value}/{name}") in deadlines:
+        elif name is not None and (key := f"{kind.value}/{name}") in deadlines:
             yield key

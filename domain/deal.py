@@ -7,7 +7,6 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Literal, assert_never
 
-from domain.terms_by_day import Agreed
 from domain.attribution import Claim, Method, credit
 from domain.bilateral import (
     BilateralAgreement,
@@ -27,6 +26,7 @@ from domain.kernel import (
     recorded_once,
 )
 from domain.terms import check_parties, check_shares
+from domain.terms_by_day import Agreed
 from domain.values import Count, Day, Instant, Money, Percent, PositiveMoney, Ref, Slug, Text, plain
 
 
@@ -317,7 +317,7 @@ def decide(
         )
     match command:
         case AttributeReferral():
-            return attribute(command, state, referred_at, agreed)
+            return attribute(command, state, referred_at, agreed, act)
         case BilateralCommand():
             return state.agreements.decide(command, agreed, act, f"deal {command.deal}")
         case QualifyLead():
@@ -331,7 +331,7 @@ def decide(
         case LoseDeal():
             return lose(command, state)
         case ReceivePayment():
-            return pay(command, state, act)
+            return pay(command, state, act, agreed)
         case IssueRefund():
             return refund(command, state, act)
         case ReverseChargeback():
@@ -371,7 +371,7 @@ def submit(command: SubmitReferral, state: Deal, act: Act, ends_at: datetime | N
 
 
 def attribute(
-    command: AttributeReferral, state: Deal, referred_at: datetime, agreed: Agreed
+    command: AttributeReferral, state: Deal, referred_at: datetime, agreed: Agreed, act: Act
 ) -> list[Event]:
     """Record a party's claim on a lead, once for each party (C18)."""
     to = command.to or state.referred_by
@@ -392,7 +392,8 @@ def attribute(
             event.model_copy(update=same), existing, f"The claim of {to} on deal {command.deal}"
         )
     claims = [claim_of(each) for each in (*state.claims.values(), event)]
-    return [event.model_copy(update={"undecided": credit(claims, agreed.policy) is None})]
+    policy = agreed.policy(agreed.terms.day(act.occurred_at))
+    return [event.model_copy(update={"undecided": credit(claims, policy) is None})]
 
 
 def claim_of(attributed: ReferralAttributed) -> Claim:
@@ -427,7 +428,7 @@ def lose(command: LoseDeal, state: Deal) -> list[Event]:
     return _step(Step.LOST, DealLost.of(command), state)
 
 
-def pay(command: ReceivePayment, state: Deal, act: Act) -> list[Event]:
+def pay(command: ReceivePayment, state: Deal, act: Act, agreed: Agreed) -> list[Event]:
     """Record a payment on a won deal, in the deal's currency, once."""
     won = state.steps.get(Step.WON)
     if not isinstance(won, DealWon):
@@ -453,7 +454,7 @@ def pay(command: ReceivePayment, state: Deal, act: Act) -> list[Event]:
         payment=command.payment,
         amount=command.amount,
         collected_by=collected_by,
-        covers_from=command.covers_from or act.occurred_at.date(),
+        covers_from=command.covers_from or agreed.terms.day(act.occurred_at),
         first=existing.first if existing else not state.payments,
     )
     if existing is not None and command.covers_from is None:

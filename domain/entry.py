@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import assert_never
 
-from domain.terms_by_day import Agreed
 from domain.kernel import (
     AFTER_KICKOFF,
     Act,
@@ -21,6 +20,7 @@ from domain.kernel import (
     recorded_once,
 )
 from domain.terms import CostShare, Penalty, RevenueSplit, check_parties
+from domain.terms_by_day import Agreed
 from domain.values import Money, PositiveMoney, Ref, Slug, Text, plain
 
 
@@ -168,8 +168,8 @@ def _recording(command: EntryCommand, act: Act, agreed: Agreed) -> Recording:
     match command:
         case RecordJointRevenue():
             party = command.collected_by or act.party
-            items = agreed.items(RevenueSplit)
-            _check(party, command.under, shared=bool(items), agreed=agreed)
+            items = agreed.items(RevenueSplit, agreed.terms.day(act.occurred_at))
+            _check(party, command.under, shared=bool(items), agreed=agreed, act=act)
             return JointRevenueReceived(
                 entry=command.entry,
                 amount=command.amount,
@@ -178,8 +178,9 @@ def _recording(command: EntryCommand, act: Act, agreed: Agreed) -> Recording:
             )
         case RecordSharedCost():
             party = command.paid_by or act.party
-            shared = any(each.cost == command.cost for each in agreed.items(CostShare))
-            _check(party, command.under, shared=shared, agreed=agreed)
+            costs = agreed.items(CostShare, agreed.terms.day(act.occurred_at))
+            shared = any(each.cost == command.cost for each in costs)
+            _check(party, command.under, shared=shared, agreed=agreed, act=act)
             return SharedCostIncurred(
                 entry=command.entry,
                 cost=command.cost,
@@ -195,15 +196,16 @@ def _recording(command: EntryCommand, act: Act, agreed: Agreed) -> Recording:
 
 def concede(command: ConcedePenalty, act: Act, agreed: Agreed) -> PenaltyConceded:
     """Concede a penalty that the terms put on the acting party (C10)."""
-    for each in agreed.items(Penalty):
+    day = agreed.terms.day(act.occurred_at)
+    for each in agreed.items(Penalty, day):
         if (each.on, each.condition) == (act.party, command.condition):
             return PenaltyConceded(
                 entry=command.entry, condition=command.condition, amount=each.fee, on=act.party
             )
-    raise _nothing_agreed(f"puts a penalty on {act.party} for this", agreed)
+    raise _nothing_agreed(f"puts a penalty on {act.party} for this", agreed, act)
 
 
-def _check(party: str, under: str | None, *, shared: bool, agreed: Agreed) -> None:
+def _check(party: str, under: str | None, *, shared: bool, agreed: Agreed, act: Act) -> None:
     check_parties([party], agreed.parties)
     if under is not None and under not in agreed.investments:
         raise Refused(
@@ -214,14 +216,15 @@ def _check(party: str, under: str | None, *, shared: bool, agreed: Agreed) -> No
             else "Agree the joint investment first (ProposeJointInvestment).",
         )
     if under is None and not shared:
-        raise _nothing_agreed("shares this", agreed)
+        raise _nothing_agreed("shares this", agreed, act)
 
 
-def _nothing_agreed(what: str, agreed: Agreed) -> Refused:
+def _nothing_agreed(what: str, agreed: Agreed, act: Act) -> Refused:
+    version = agreed.terms.version(agreed.terms.day(act.occurred_at))
     return Refused(
         "nothing-agreed",
         f"Only what the terms agree can be recorded. No item of the terms in force "
-        f"(version {agreed.version or 'none'}) {what}.",
+        f"(version {version or 'none'}) {what}.",
         "Use the names that the terms have, or amend the terms first (ProposeTerms, AcceptTerms).",
     )
 

@@ -159,7 +159,7 @@ from domain.scaling import (
 )
 from domain.settlement import CaptureRate, IssueFinalSettlement, IssueStatement, RecordPayout
 from domain.sharing import AgreeDataSharing, Form, ProposeDataSharing
-from domain.terms import Assets, Penalty, RevenueShare, RevenueSplit, Terms, Trigger
+from domain.terms import Assets, FrameChange, Penalty, RevenueShare, RevenueSplit, Trigger
 from domain.values import Money
 
 OURS = "growthos"
@@ -200,8 +200,8 @@ def referral_share(percent: str) -> RevenueShare:
 
 
 NO_REPORT = Penalty(on=THEIRS, condition="A month's report is missing.", fee=usd("250.00"))
-TERMS = Terms(
-    economics=[referral_share("15")],
+ITEMS = [referral_share("15")]
+FRAME = FrameChange(
     minimum_referrals_per_quarter=10,
     starts_on=date(2026, 1, 1),
     duration="P3Y",
@@ -465,15 +465,20 @@ _FORMATION = [
         OURS,
         ProposeTerms(
             proposal="terms-1",
-            terms=changed(TERMS, economics=[referral_share("12")]),
             effective_from=date(2026, 1, 1),
+            frame=FRAME,
+            items=[referral_share("12")],
         ),
     ),
     Step(
         "2025-11-12",
         THEIRS,
         CounterTerms(
-            proposal="terms-2", counters="terms-1", terms=TERMS, effective_from=date(2026, 1, 1)
+            proposal="terms-2",
+            counters="terms-1",
+            effective_from=date(2026, 1, 1),
+            frame=FRAME,
+            items=ITEMS,
         ),
     ),
     Step("2025-11-14", OURS, AcceptTerms(proposal="terms-2")),
@@ -787,8 +792,8 @@ _EXECUTION = [
         OURS,
         ProposeTerms(
             proposal="terms-3",
-            terms=changed(TERMS, economics=[referral_share("10"), NO_REPORT]),
             effective_from=date(2026, 7, 1),
+            items=[referral_share("10"), NO_REPORT],
         ),
     ),
     Step("2026-04-14", THEIRS, AcceptTerms(proposal="terms-3")),

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Annotated, Any, Literal, NamedTuple, assert_never
+from typing import Annotated, Any, Literal, assert_never
 
 from pydantic import Field
 
@@ -23,7 +23,7 @@ from domain.kernel import (
     Value,
     recorded_once,
 )
-from domain.terms import Cadence, check_parties
+from domain.terms import check_parties
 from domain.values import Day, Instant, Money, Percent, PersonName, Ref, Slug, Text
 
 # --- declarations ------------------------------------------------------------------------------
@@ -159,8 +159,6 @@ class KickoffHeld(Event):
 
     attendees: list[PersonName]
     """Those who took part."""
-    cadence: Cadence | None = None
-    """How often reviews are held, by the terms of that day (C13)."""
     waived: list[str] = []
     """The rules that were waived."""
 
@@ -476,26 +474,17 @@ ExecutionCommand = (
 )
 
 
-class Formed(NamedTuple):
-    """What execution needs from formation."""
-
-    gate: list[Requirement]
-    """The requirements of the gate to execution."""
-    cadence: Cadence | None
-    """How often reviews are held, by the terms."""
-
-
 def decide(
     command: ExecutionCommand,
     state: Execution,
-    formed: Formed,
+    gate: list[Requirement],
     context: PartnershipContext,
 ) -> list[Event]:
-    """Decide a command of this stage. Raises `Refused`."""
+    """Decide a command of this stage; `gate` is what execution requires. Raises `Refused`."""
     match command:
         case HoldKickoff():
-            waived = passing("execution", formed.gate, context)
-            return [KickoffHeld.of(command, waived=waived, cadence=formed.cadence)]
+            waived = passing("execution", gate, context)
+            return [KickoffHeld.of(command, waived=waived)]
         case PlanMilestone():
             return _plan(command.milestone, MilestonePlanned.of(command), state.milestones)
         case ReachMilestone():

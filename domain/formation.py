@@ -278,7 +278,7 @@ def requirements(state: Formation, context: PartnershipContext) -> list[Requirem
     return [
         Requirement(
             "terms-agreed",
-            context.latest_terms is not None,
+            context.terms.start is not None,
             "No commercial terms are agreed.",
             "Agree them: one party proposes, the other accepts (ProposeTerms, AcceptTerms).",
             waivable=False,

@@ -6,7 +6,6 @@ running partnership or to exit. Each stage has its own file; this module compose
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
 from typing import Any, TypeGuard, get_args
 
 from domain import deadlines as time
@@ -24,7 +23,6 @@ from domain import (
     sharing,  # noqa: F401 - as health
     viewing,  # noqa: F401 - as health
 )
-from domain.agreement import CommercialTermsAgreed
 from domain.bilateral import (
     BilateralAgreement,
     BilateralCommand,
@@ -32,11 +30,10 @@ from domain.bilateral import (
     BilateralProposed,
 )
 from domain.breach_actions import Breaches, RuleBreached, RuleBreachWithdrawn, next_action
-from domain.calendar import midnight
 from domain.context import PartnershipContext, Waiver
 from domain.deadlines import Deadlines
 from domain.declarations import Declaration, DeclarationCommand
-from domain.execution import Execution, ExecutionCommand, Formed, HoldKickoff, KickoffHeld
+from domain.execution import Execution, ExecutionCommand, HoldKickoff, KickoffHeld
 from domain.exploration import (
     BeginExploration,
     Exploration,
@@ -56,9 +53,11 @@ from domain.renewal import (
     Renewal,
     RenewalCommand,
     RenewalReviewHeld,
+    terms_after,
 )
 from domain.scaling import JointInvestmentAgreed, ScopeExpanded
 from domain.settlement import Ledger, Settlement, SettlementCommand
+from domain.terms_by_day import Agreed
 
 
 class PassTime(Command):
@@ -109,21 +108,12 @@ class Partnership:
         """The decision rules that both parties agreed, in every version."""
         return self.context.agreements.versions(DecisionRuleAgreed)
 
-    def ends_at(self) -> datetime | None:
-        """Return the moment at which the exit takes effect, None if no notice was given (C27)."""
-        notice = self.renewal.notice
-        return midnight(notice.effective_on) if notice else None
-
-    def agreed_on(self, day: date) -> Agreed:
-        """Return the parties, terms and investments that apply to money events of a day."""
-        in_force = self.context.terms_at(day)
+    @property
+    def agreed(self) -> Agreed:
+        """The parties, terms and investments that money events are decided on."""
         investments = self.context.agreements.versions(JointInvestmentAgreed)
         return Agreed(
-            self.parties,
-            in_force.terms if in_force else None,
-            in_force.terms_version if in_force else 0,
-            frozenset(each.proposal for each in investments),
-            self.ends_at(),
+            self.parties, self.context.terms, frozenset(each.proposal for each in investments)
         )
 
 
@@ -213,14 +203,13 @@ def _form(command: FormationCommand, state: Partnership, act: Act) -> list[Event
     return formation.decide(command, state.formation, state.context, act)
 
 
-def _execute(command: ExecutionCommand, state: Partnership, act: Act) -> list[Event]:
-    formed = Formed([], None)
-    if isinstance(command, HoldKickoff):
-        context = state.context
-        agreed = context.terms_at(act.occurred_at.date()) or context.latest_terms
-        cadence = agreed.terms.cadence if agreed else None
-        formed = Formed(formation.requirements(state.formation, state.context), cadence)
-    return execution.decide(command, state.execution, formed, state.context)
+def _execute(command: ExecutionCommand, state: Partnership, _: Act) -> list[Event]:
+    gate = (
+        formation.requirements(state.formation, state.context)
+        if isinstance(command, HoldKickoff)
+        else []
+    )
+    return execution.decide(command, state.execution, gate, state.context)
 
 
 def _renew(command: RenewalCommand, state: Partnership, act: Act) -> list[Event]:
@@ -260,11 +249,10 @@ _OF_TIME: frozenset[type[Event]] = frozenset({time.PeriodClosed, time.DeadlinePa
 
 def evolve(state: Partnership, event: Event, act: Act) -> Partnership:
     """Fold an event into the partnership's state. It never refuses an event."""
-    deadlines = time.evolve(state.deadlines, event, act)
+    context = _context_after(state.context, event, act)
+    deadlines = time.evolve(state.deadlines, event, act, context.terms)
     if event.context_only:
-        return replace(
-            state, context=_context_after(state.context, event, act), deadlines=deadlines
-        )
+        return replace(state, context=context, deadlines=deadlines)
     if type(event) in _OF_RULES:
         breaches = state.breaches.evolve(event, act.occurred_at)
         return replace(state, breaches=breaches)
@@ -275,7 +263,7 @@ def evolve(state: Partnership, event: Event, act: Act) -> Partnership:
         # The events of the clock, a few every month, change nothing else.
         return replace(state, deadlines=deadlines)
     return Partnership(
-        _context_after(state.context, event, act),
+        context,
         exploration.evolve(state.exploration, event),
         formation.evolve(state.formation, event, act),
         execution.evolve(state.execution, event, act),
@@ -296,9 +284,11 @@ def _context_after(context: PartnershipContext, event: Event, act: Act) -> Partn
         case Declaration():
             return replace(context, declarations=context.declarations.with_declaration(event, act))
         case BilateralProposed() | BilateralDeclined() | BilateralAgreement():
-            ends_on = _term_after(context.term_ends_on, event)
             agreements = context.agreements.evolve(event, act)
-            return replace(context, agreements=agreements, term_ends_on=ends_on)
+            terms = terms_after(context.terms, event)
+            return replace(context, agreements=agreements, terms=terms)
+        case ExitNoticeGiven():
+            return replace(context, terms=terms_after(context.terms, event))
         case ExplorationBegun():
             return PartnershipContext(stage, (act.party,))
         case PartnerChosen():
@@ -308,16 +298,6 @@ def _context_after(context: PartnershipContext, event: Event, act: Act) -> Partn
             return replace(context, waivers={**context.waivers, event.rule: waiver})
         case _:
             return context
-
-
-def _term_after(ends_on: date | None, event: Event) -> date | None:
-    match event:
-        case CommercialTermsAgreed():
-            return event.terms.ends_on()
-        case PartnershipRenewed():
-            return event.ends_on
-        case _:
-            return ends_on
 
 
 _ARROWS: dict[type[Event], Stage] = {

@@ -6,15 +6,18 @@ from datetime import date, timedelta
 from enum import StrEnum
 from typing import Any, Literal, assert_never
 
+from domain import terms_by_day
+from domain.agreement import CommercialTermsAgreed
 from domain.bilateral import BilateralAgreement
-from domain.calendar import Duration, Span, add, in_words, midnight, subtract
+from domain.calendar import Duration, Span, add, in_words, subtract
 from domain.context import PartnershipContext
 from domain.execution import plan_deadline
 from domain.gates import Requirement, passing
 from domain.kernel import RUNNING, Act, Command, Event, Stage, Value, recorded_once
 from domain.settlement import LEAVING, FinalSettlementIssued
 from domain.terms import Assets, check_end, check_parties
-from domain.values import Day, Ref, Slug, Text
+from domain.terms_by_day import TermsByDay
+from domain.values import Day, Instant, Ref, Slug, Text
 
 IN_RENEWAL = frozenset({Stage.RENEWAL})
 
@@ -47,7 +50,7 @@ class PartnershipRenewed(
     accepts="AcceptRenewal",
     declines=("DeclineRenewal", "RenewalDeclined"),
     stages=IN_RENEWAL,
-    added=("ends_on", "notice"),
+    added=("ends_on", "notice", "agreed_at"),
     counted=None,
 ):
     """Both parties renewed the partnership (C27)."""
@@ -60,20 +63,21 @@ class PartnershipRenewed(
     """The first day after the new term."""
     notice: Duration
     """The notice, as agreed before."""
+    agreed_at: Instant
+    """When the second party accepted."""
 
     @classmethod
-    def complete(cls, proposed: Any, context: PartnershipContext, act: Act) -> Mapping[str, object]:  # noqa: ANN401, ARG003 - made
-        """Return the new end of the term, counted from the present one (C11).
+    def complete(cls, proposed: Any, context: PartnershipContext, act: Act) -> Mapping[str, object]:  # noqa: ANN401 - made
+        """Return the new end of the term, counted once from its start (C11), and the time.
 
-        Raises `Refused` if it is beyond the last year of days.
+        Raises `Refused` if the end is beyond the last year of days.
         """
-        latest, ends = context.latest_terms, context.term_ends_on
-        if latest is None or ends is None:
-            msg = "a partnership in renewal has terms"
-            raise AssertionError(msg)
-        ends_on = add(ends, proposed.duration)
+        terms = context.terms
+        made = terms_by_day.Renewal(act.occurred_at, proposed.proposal, proposed.duration)
+        ends_on = terms.with_renewal(made).term_ends_on
         check_end(ends_on)
-        return {"ends_on": ends_on, "notice": latest.terms.notice}
+        notice = terms.frame(terms.day(act.occurred_at)).notice
+        return {"ends_on": ends_on, "notice": notice, "agreed_at": act.occurred_at}
 
 
 ProposeRenewal = PartnershipRenewed.proposes
@@ -196,10 +200,11 @@ def review(command: HoldRenewalReview, state: Renewal) -> list[Event]:
 def give_notice(command: GiveExitNotice, context: PartnershipContext, act: Act) -> list[Event]:
     """Give notice in time. Underperformance needs an improvement plan that has ended (C27)."""
     # Notice counts from its recording, not from its claimed day.
-    day = act.recorded_at.date()
-    latest = context.latest_terms
+    terms = context.terms
+    day = terms.day(act.recorded_at)
     # Leaving for a breach needs no notice, but the effective day cannot lie in the past.
-    notice = latest.terms.notice if latest and command.reason is not ExitReason.BREACH else "P0D"
+    needs_none = terms.start is None or command.reason is ExitReason.BREACH
+    notice = "P0D" if needs_none else terms.frame(day).notice
     last_day = subtract(command.effective_on, notice)
     asked = [
         Requirement(
@@ -260,11 +265,12 @@ def complete(
     command: CompleteExit, state: Renewal, context: PartnershipContext, act: Act
 ) -> list[Event]:
     """End the partnership after its effective day, once it is settled (C27)."""
-    effective_on = state.notice.effective_on if state.notice else act.occurred_at.date()
+    terms = context.terms
+    effective_on = terms.exit or terms.day(act.occurred_at)
     asked = [
         Requirement(
             "effective-date",
-            act.occurred_at >= midnight(effective_on),
+            act.occurred_at >= terms.midnight(effective_on),
             f"The exit takes effect on {effective_on}.",
             "Complete the exit on that day or later.",
             waivable=False,
@@ -300,3 +306,17 @@ def evolve(state: Renewal, event: Event) -> Renewal:
             return replace(state, assets={**state.assets, event.asset: event})
         case _:
             return state
+
+
+def terms_after(terms: TermsByDay, event: Event) -> TermsByDay:
+    """Return the terms by day after an event: terms, a renewal or a notice of exit change them."""
+    match event:
+        case CommercialTermsAgreed():
+            return terms.with_agreement(event)
+        case PartnershipRenewed():
+            made = terms_by_day.Renewal(event.agreed_at, event.proposal, event.duration)
+            return terms.with_renewal(made)
+        case ExitNoticeGiven():
+            return terms.with_exit(event.effective_on)
+        case _:
+            return terms

@@ -91,7 +91,7 @@ AgreeJointInvestment = JointInvestmentAgreed.accepts
 def requirements(proposed: Any, context: PartnershipContext) -> list[Requirement]:  # noqa: ANN401 - made
     """Return what the gate to scaling requires of a proposed scope (C26)."""
     attached = {each.evidence: each.kind for each in context.declarations.of(EvidenceAttached)}
-    latest = context.latest_terms
+    amended = [each.terms_version for each in context.terms.agreed if each.until is None][1:]
     return [
         Requirement(
             "evidence-first",
@@ -104,9 +104,9 @@ def requirements(proposed: Any, context: PartnershipContext) -> list[Requirement
         ),
         Requirement(
             "amended-terms-first",
-            latest is not None and latest.terms_version == proposed.terms_version > 1,
+            proposed.terms_version in amended[-1:],
             f"Version {proposed.terms_version} is not the latest agreed amendment.",
             "Agree amended terms that cover the new scope (ProposeTerms, AcceptTerms).",
-            fitting={"terms_version": latest.terms_version if latest else 0},
+            fitting={"terms_version": amended[-1] if amended else 0},
         ),
     ]

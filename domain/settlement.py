@@ -218,6 +218,8 @@ class Accrued(NamedTuple):
     """What earlier statements have for this month and currency, by party."""
     converted: Mapping[str, Decimal]
     """The same, in the currency of the statements."""
+    settles_in: str
+    """The currency of the statement, by the frame of the month's last day."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,9 +228,8 @@ class Ledger:
 
     accrued: tuple[Accrued, ...] = ()
     held: tuple[Accrued, ...] = ()
-    settles_in: str | None = None
-    rates: Mapping[tuple[str, str], Decimal] = field(default_factory=dict)
-    """Rates to the statements' currency, by currency and month."""
+    rates: Mapping[tuple[str, str, str], Decimal] = field(default_factory=dict)
+    """The captured rates, by the currency converted from, the one converted to, and month."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,7 +301,7 @@ def issue(
     open_ = [each for each in ledger.accrued if bounds(each.month)[1] <= end]
     events: list[Event] = []
     known = False
-    for currency in _currencies(open_, ledger, state):
+    for currency in _currencies(open_, state):
         if command.currency not in (None, currency):
             continue
         name = f"{command.period}:{currency}"
@@ -323,11 +324,9 @@ def issue(
     return events
 
 
-def _currencies(open_: list[Accrued], ledger: Ledger, state: Settlement) -> list[str]:
+def _currencies(open_: list[Accrued], state: Settlement) -> list[str]:
     stated = {each.balance.currency for each in state.statements.values()}
-    if ledger.settles_in:
-        return [ledger.settles_in]
-    return sorted({each.currency for each in open_} | stated)
+    return sorted({each.settles_in for each in open_} | stated)
 
 
 def _check_order(period: str, currency: str, state: Settlement) -> None:
@@ -350,11 +349,7 @@ def balance(
 
     Raises `Refused` where an amount is to be converted and its month has no rate.
     """
-    parts = [
-        _part(each, currency, ledger)
-        for each in open_
-        if ledger.settles_in or each.currency == currency
-    ]
+    parts = [_part(each, currency, ledger) for each in open_ if each.settles_in == currency]
     totals = dict.fromkeys(parties, Decimal(0))
     for part in parts:
         for party, amount in (part.converted or part.earned).items():
@@ -371,7 +366,7 @@ def balance(
         held=[
             Part(month=each.month, currency=each.currency, earned=dict(each.earned), lines=0)
             for each in ledger.held
-            if ledger.settles_in or each.currency == currency
+            if each.settles_in == currency
         ],
     )
 
@@ -381,7 +376,7 @@ def _part(accrued: Accrued, currency: str, ledger: Ledger) -> Part:
     part = Part(month=month, currency=of, earned=dict(accrued.earned), lines=accrued.lines)
     if of == currency:
         return part
-    rate = ledger.rates.get((of, month))
+    rate = ledger.rates.get((of, currency, month))
     if rate is None:
         raise Refused(
             "no-exchange-rate",
@@ -429,8 +424,7 @@ def issue_final(  # noqa: PLR0913, PLR0917 - as `decide`
         )
     open_ = list(ledger.accrued)
     found = [
-        balance(currency, open_, ledger, context.parties)
-        for currency in _currencies(open_, ledger, state)
+        balance(currency, open_, ledger, context.parties) for currency in _currencies(open_, state)
     ]
     return [
         FinalSettlementIssued.of(

@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from domain import deadlines
-from domain.deadlines import DeadlineAlert, DeadlineRule
+from domain.deadlines import ALL, DeadlineAlert, DeadlineRule
 from domain.deal import (
     AttributionProposed,
     AttributionSettled,
@@ -19,9 +19,6 @@ from domain.deal import (
     ReferralSubmitted,
 )
 from domain.kernel import Event
-
-ALL: Final = "*"
-"""The `ref` of an event that concerns every alert of a rule."""
 
 
 class AlertKind(StrEnum):
@@ -62,10 +59,6 @@ class StandingAlert:
     """Other events that explain it, such as what was planned or agreed."""
 
 
-def _every(_: Event) -> str:
-    return ALL
-
-
 def _of_deadline(rule: DeadlineRule, alert: DeadlineAlert) -> StandingAlert:
     def named(event: Event) -> str:
         return str(getattr(event, alert.about)) if alert.about else ALL
@@ -75,7 +68,7 @@ def _of_deadline(rule: DeadlineRule, alert: DeadlineAlert) -> StandingAlert:
         AlertKind.REMINDER if alert.reminder else AlertKind.BREACH,
         alert.sentence,
         (On(rule.passing.event, rule.passing.ref, alert.text),),
-        tuple(On(each.event, each.ref or _every, each.text) for each in rule.closed_by),
+        tuple(On(each.event, each.ref, each.text) for each in rule.closed_by),
         tuple(
             On(each.event, named)
             for each in rule.opened_by

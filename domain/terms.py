@@ -4,12 +4,12 @@ An amendment changes the frame, the items or both. `terms_by_day` says which app
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 from functools import lru_cache
-from typing import Annotated, Any, Literal, assert_never
+from typing import TYPE_CHECKING, Annotated, Any, Literal, assert_never
 from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, Field, create_model
@@ -36,6 +36,9 @@ from domain.values import (
 from domain.wording import wrong
 
 HUNDRED = Decimal(100)
+
+Months = Annotated[int, Field(ge=0, le=999)]
+"""A number of months, as many as a duration can have."""
 
 WindowLength = Literal["month", "quarter", "year"]
 """The calendar periods over which an item adds up or counts."""
@@ -98,7 +101,7 @@ class RevenueShare(_Item):
     """The share up to the first tier, in percent."""
     basis: Literal["first-year", "months", "all-payments"]
     """Whether the client's first year counts, a number of months, or every payment."""
-    months: Count = 0
+    months: Months = 0
     """The number of months that count, where the basis is months."""
     trigger: PaidOn
     """Whether a share is due on a sale or on each payment."""
@@ -431,7 +434,7 @@ class Assets(StrEnum):
 class ClaimRules(Value):
     """When facts count that are stated by the party that gains by them."""
 
-    confirm_within_days: Count = 0
+    confirm_within_days: Annotated[int, Field(ge=0, le=9999)] = 0
     """The days after which such a fact counts unless the other party objects; 0 means that the
     other party must confirm it."""
     on_word: list[ClaimKind] = []
@@ -499,7 +502,7 @@ class Frame(Value):
     """How competing claims on a referral are decided (C18)."""
     cadence: Cadence = Cadence()
     """How often reviews are held. Without a kind of review none is expected (C13)."""
-    tail_months: Count = 0
+    tail_months: Months = 0
     """For how many months after the end clients who were won before it still earn."""
     claims: ClaimRules = ClaimRules()
     """When facts count that are stated by the party that gains by them."""
@@ -515,23 +518,32 @@ NEEDED = tuple(name for name, field in Frame.model_fields.items() if field.is_re
 """The fields that the first terms must give."""
 
 
-def _optional(name: str) -> tuple[Any, Any]:
-    field = Frame.model_fields[name]
-    kind: Any = field.annotation
-    if field.metadata:
-        kind = Annotated[(kind, *field.metadata)]
-    return kind | None, Field(None, description=field.description)
+def _optional_fields() -> dict[str, Any]:
+    """Return the fields of a frame, each of which can be left out."""
+    made: dict[str, Any] = {}
+    for name, field in Frame.model_fields.items():
+        kind: Any = field.annotation
+        if field.metadata:
+            kind = Annotated[(kind, *field.metadata)]
+        made[name] = (kind | None, Field(None, description=field.description))
+    return made
 
 
 _FrameChange: Any = create_model(
     "_FrameChange",
     __base__=Value,
-    **{name: _optional(name) for name in Frame.model_fields},
+    **_optional_fields(),
 )
 
 
-class FrameChange(_FrameChange):  # type: ignore[misc] # made from Frame
+class FrameChange(_FrameChange):
     """What an agreement says of the frame. A field that is not given is unchanged."""
+
+    if TYPE_CHECKING:
+
+        def __init__(self, **fields: Any) -> None: ...  # noqa: ANN401 - as Frame
+
+        def __getattr__(self, name: str) -> Any: ...  # noqa: ANN401 - as Frame
 
     def given(self) -> dict[str, Any]:
         """Return the fields that are given, with their values."""
@@ -566,9 +578,9 @@ def check_items(items: Iterable[Item], parties: tuple[str, ...]) -> None:
         )
 
 
-def check_end(ends_on: date) -> None:
+def check_end(ends_on: date | None) -> None:
     """Raise `Refused` if a term ends after the last year of days."""
-    if ends_on.year > LAST_YEAR:
+    if ends_on is not None and ends_on.year > LAST_YEAR:
         raise Refused(
             "term-too-long",
             f"A term must end by the year {LAST_YEAR}. This one would end on {ends_on}.",

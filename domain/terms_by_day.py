@@ -23,11 +23,12 @@ from zoneinfo import ZoneInfo
 
 from domain import terms
 from domain.agreement import CommercialTermsAgreed
+from domain.attribution import AttributionPolicy
 from domain.calendar import add, add_months, subtract
 from domain.terms import Frame, Item, named
 
 T = TypeVar("T")
-I = TypeVar("I")
+K = TypeVar("K")
 
 _DAY = timedelta(days=1)
 _PRICES = ("starts_on", "settles_in", "attribution", "rates")
@@ -128,6 +129,11 @@ class TermsByDay:
         """Return the version of the terms whose items apply on a day; 0 if there are none."""
         return _at(self._items, day).version
 
+    @property
+    def frame_days(self) -> tuple[date, ...]:
+        """The first days of the frames, in order."""
+        return self._frames[0]
+
     # Days and moments.
 
     def zone(self, moment: datetime) -> str:
@@ -222,7 +228,7 @@ class TermsByDay:
             return None
         if not (self.agreed and other.agreed):
             return date.min if self.agreed or other.agreed else self._exit_moved(other)
-        days = sorted({*self._days, *other._days})
+        days = sorted({*self.edges, *other.edges})
         if any(self.frame(day).claims != other.frame(day).claims for day in days):
             return date.min
         return min(self._differing(other, days), default=None)
@@ -231,23 +237,15 @@ class TermsByDay:
         for day in days:
             if self.frame(day).time_zone != other.frame(day).time_zone:
                 yield max(day, date.min + _DAY) - _DAY
-            elif self._priced(day) != other._priced(day):
+            elif _priced(self, day) != _priced(other, day):
                 yield day
 
     def _exit_moved(self, other: "TermsByDay") -> date | None:
         days = [day for day in (self.end, other.end) if day is not None]
         return min(days) if self.end != other.end else None
 
-    def _priced(self, day: date) -> tuple[object, ...]:
-        frame = self.frame(day)
-        in_tail = (
-            self.end is not None and self.end <= day and self.accrues_for_client(day, date.min)
-        )
-        fields = (getattr(frame, name) for name in _PRICES)
-        return (*fields, self.items(day), self.accrues(day), in_tail)
-
     @cached_property
-    def _days(self) -> tuple[date, ...]:
+    def edges(self) -> tuple[date, ...]:
         """The days on which something begins or ends."""
         edges = (self.start, self.end, self.tail_ends_on)
         return (*self._frames[0], *self._items[0], *(day for day in edges if day is not None))
@@ -309,6 +307,14 @@ class TermsByDay:
         return found
 
 
+def _priced(terms: TermsByDay, day: date) -> tuple[object, ...]:
+    """Return all that prices the facts of a day, but its time zone and the rules for claims."""
+    frame, end = terms.frame(day), terms.end
+    in_tail = end is not None and end <= day and terms.accrues_for_client(day, date.min)
+    fields = (getattr(frame, name) for name in _PRICES)
+    return (*fields, terms.items(day), terms.accrues(day), in_tail)
+
+
 _DEFAULTS = {
     name: field.default for name, field in Frame.model_fields.items() if not field.is_required()
 }
@@ -352,9 +358,13 @@ class Agreed:
     investments: frozenset[str] = frozenset()
     """The agreed joint investments, by the identifiers of their proposals (C26)."""
 
-    def items(self, kind: type[I], day: date) -> list[I]:
+    def items(self, kind: type[K], day: date) -> list[K]:
         """Return the items of one kind that are in force on a day."""
         return [each for each in self.terms.items(day) if isinstance(each, kind)]
+
+    def policy(self, day: date) -> AttributionPolicy | None:
+        """Return the attribution policy of a day; None if no terms are agreed."""
+        return self.terms.frame(day).attribution if self.terms.agreed else None
 
     @property
     def ends_at(self) -> datetime | None:

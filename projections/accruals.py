@@ -5,22 +5,21 @@ something more is known (see `settlement`), so it must not depend on the order o
 """
 
 from collections.abc import Iterator
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
 from typing import NamedTuple
 
-from domain.agreement import CommercialTermsAgreed, in_force
+from domain.agreement import CommercialTermsAgreed
 from domain.attribution import AttributionPolicy, Claim, Credit, credit
 from domain.calendar import add, bounds, months_of, occurrences, quarter_of
 from domain.metric_catalogue import CATALOGUE, Adds
 from domain.settlement import rounded, split
 from domain.terms import (
     HUNDRED,
-    WINDOWS,
     CostShare,
-    Economics,
     Hybrid,
+    Item,
     LicenceFee,
     Minimum,
     ReferralFee,
@@ -28,7 +27,9 @@ from domain.terms import (
     RevenueShare,
     RevenueSplit,
     Trigger,
+    named,
 )
+from domain.terms_by_day import TermsByDay
 from domain.values import plain
 from projections import figures
 from projections.fold import Row, Rows
@@ -77,26 +78,22 @@ def _parsed(version: str) -> CommercialTermsAgreed:
     return CommercialTermsAgreed.model_validate_json(version)
 
 
-def versions(agreed: Row) -> list[CommercialTermsAgreed]:
-    """Return the versions of the terms from the row of agreed values."""
-    return [_parsed(each) for each in agreed.get("versions", ())]
+def terms_by_day(agreed: Row) -> TermsByDay:
+    """Return the terms by day from the row of agreed values."""
+    return _terms_by_day(tuple(agreed.get("versions", ())))
 
 
-def item_of(agreed: Row, version: int, item: str) -> Economics | None:
-    """Return an item of a version of the terms by the name that lines use."""
-    for each in versions(agreed):
+@lru_cache(maxsize=1024)
+def _terms_by_day(known: tuple[str, ...]) -> TermsByDay:
+    return TermsByDay.of(map(_parsed, known))
+
+
+def item_of(agreed: Row, version: int, item: str) -> Item | None:
+    """Return an item of a version of the terms by its name."""
+    for each in terms_by_day(agreed).agreed:
         if each.terms_version == version:
-            return each.terms.economics[int(item.partition("-")[0])]
+            return next((found for found in named(each.items or ()) if found.name == item), None)
     return None
-
-
-def _in_force(agreed: Row, day: str) -> CommercialTermsAgreed | None:
-    return _terms_on(tuple(agreed.get("versions", ())), day)
-
-
-@lru_cache(maxsize=4096)
-def _terms_on(known: tuple[str, ...], day: str) -> CommercialTermsAgreed | None:
-    return in_force(map(_parsed, known), date.fromisoformat(day))
 
 
 def before_end(agreed: Row, day: str) -> bool:
@@ -104,13 +101,21 @@ def before_end(agreed: Row, day: str) -> bool:
     return "ends" not in agreed or day < agreed["ends"]
 
 
-def _items(agreed: Row, day: str) -> Iterator[tuple[CommercialTermsAgreed, str, Economics]]:
-    """Yield the items in force on a day, each with its place and kind as its name."""
-    if not before_end(agreed, day):
-        return
-    if agreement := _in_force(agreed, day):
-        for place, item in enumerate(agreement.terms.economics):
-            yield agreement, f"{place}-{item.kind}", item
+def _items(agreed: Row, day: str) -> Iterator[tuple[int, str, Item]]:
+    """Yield the items in force on a day, with the version of the terms and their names."""
+    if before_end(agreed, day):
+        yield from _terms_on(agreed, date.fromisoformat(day))
+
+
+def _terms_on(agreed: Row, day: date) -> Iterator[tuple[int, str, Item]]:
+    terms = terms_by_day(agreed)
+    for item in terms.items(day):
+        yield terms.version(day), item.name or "", item
+
+
+def _policy(agreed: Row, day: str) -> AttributionPolicy | None:
+    terms = terms_by_day(agreed)
+    return terms.frame(date.fromisoformat(day)).attribution if terms.agreed else None
 
 
 def _other(agreed: Row, party: str) -> str | None:
@@ -157,8 +162,7 @@ def _credit(deal: Row, agreed: Row, day: str, policy: AttributionPolicy | None) 
         Claim(party, method, datetime.fromisoformat(touched))
         for party, method, touched in deal.get("claims", {}).values()
     ]
-    agreement = _in_force(agreed, day)
-    return credit(claims, policy or (agreement.terms.attribution if agreement else None))
+    return credit(claims, policy or _policy(agreed, day))
 
 
 def dues_of_deal(deal: Row, agreed: Row, policy: AttributionPolicy | None) -> list[Due]:
@@ -179,8 +183,7 @@ def dues_of_deal(deal: Row, agreed: Row, policy: AttributionPolicy | None) -> li
 
 def _dues_of_fact(fact: _Paid, deal: Row, agreed: Row, credited: Credit) -> Iterator[Due]:
     month = fact.day[:7]
-    for agreement, name, item in _items(agreed, fact.day):
-        version = agreement.terms_version
+    for version, name, item in _items(agreed, fact.day):
         details: Row = {"basis": plain(fact.net)}
         match item:
             case RevenueShare(to=to) if item.trigger is fact.trigger:
@@ -237,13 +240,11 @@ def _first_payment_fees(
         return
     first = min(existing, key=lambda each: (each.day, each.name))
     credited = _credit(deal, agreed, first.day, policy) or {}
-    for agreement, name, item in _items(agreed, first.day):
+    for version, name, item in _items(agreed, first.day):
         if isinstance(item, ReferralFee) and item.trigger is Trigger.PAYMENT:
             weight = credited.get(item.to, Decimal(0))
             if weight:
-                yield _fee(
-                    item, weight, "first payment", first.day[:7], agreement.terms_version, name
-                )
+                yield _fee(item, weight, "first payment", first.day[:7], version, name)
 
 
 def _incentives(deal: Row, agreed: Row, policy: AttributionPolicy | None) -> Iterator[Due]:
@@ -272,8 +273,7 @@ def dues_of_entry(entry: Row, agreed: Row, _: AttributionPolicy | None) -> list[
     net, currency, month = Decimal(entry["amount"]) - back, entry["currency"], entry["day"][:7]
     details: Row = {"basis": plain(net)}
     if entry["kind"] == "penalty":
-        agreement = _in_force(agreed, entry["day"])
-        version = agreement.terms_version if agreement else 0
+        version = terms_by_day(agreed).version(date.fromisoformat(entry["day"]))
         return [Due("penalty", other, net, currency, month, version, "penalty", details)]
     version, name, shares = _shares(entry, agreed)
     if not shares:
@@ -292,11 +292,11 @@ def _shares(entry: Row, agreed: Row) -> tuple[int, str, dict[str, Decimal]]:
         known = agreed.get("investments", {}).get(under, {})
         shares = known.get("cost" if cost else "reward", {})
         return 0, f"investment {under}", {party: Decimal(x) for party, x in shares.items()}
-    for agreement, name, item in _items(agreed, entry["day"]):
+    for version, name, item in _items(agreed, entry["day"]):
         if cost and isinstance(item, CostShare) and item.cost == entry["cost"]:
-            return agreement.terms_version, name, item.shares
+            return version, name, item.shares
         if not cost and isinstance(item, RevenueSplit):
-            return agreement.terms_version, name, item.shares
+            return version, name, item.shares
     return 0, "", {}
 
 
@@ -305,26 +305,27 @@ def _shares(entry: Row, agreed: Row) -> tuple[int, str, dict[str, Decimal]]:
 
 def owes_fees(agreed: CommercialTermsAgreed) -> bool:
     """Whether some item of the terms falls due with time alone."""
-    return any(isinstance(item, _FEES) for item in agreed.terms.economics)
+    return any(isinstance(item, _FEES) for item in agreed.items or ())
 
 
 def fees_of_month(agreed: Row, month: str) -> Iterator[Due]:
     """Yield the fees that fall due in a month, each under the terms in force on its day (C10)."""
     start, end = (each.date() for each in bounds(month))
-    for agreement in versions(agreed):
-        for place, item in enumerate(agreement.terms.economics):
-            if not isinstance(item, _FEES):
+    for day in map(date.fromordinal, range(start.toordinal(), end.toordinal())):
+        if not before_end(agreed, day.isoformat()):
+            return
+        for version, name, item in _terms_on(agreed, day):
+            if not isinstance(item, _FEES) or not _falls_due(item, day, agreed):
                 continue
             fee = item.base if isinstance(item, Hybrid) else item.fee
-            for day in occurrences(agreement.terms.starts_on, item.every, start, end):
-                if in_force(versions(agreed), day) is not agreement:
-                    continue
-                if not before_end(agreed, day.isoformat()):
-                    continue
-                fact, name = f"fee of {day}", f"{place}-{item.kind}"
-                details: Row = {"basis": plain(fee.amount)}
-                version = agreement.terms_version
-                yield Due(fact, item.to, fee.amount, fee.currency, month, version, name, details)
+            details: Row = {"basis": plain(fee.amount)}
+            fact = f"fee of {day}"
+            yield Due(fact, item.to, fee.amount, fee.currency, month, version, name, details)
+
+
+def _falls_due(item: Retainer | LicenceFee | Hybrid, day: date, agreed: Row) -> bool:
+    first = terms_by_day(agreed).start or day
+    return any(occurrences(first, item.every, day, day + timedelta(days=1)))
 
 
 def dues_of_window(agreed: Row, windowed: Row, window: str) -> Iterator[Due]:
@@ -338,25 +339,24 @@ def dues_of_window(agreed: Row, windowed: Row, window: str) -> Iterator[Due]:
     months = months_of(window)
     length = {1: "month", 3: "quarter", 12: "year"}[len(months)]
     rows = StoredPeriods(windowed.get("periods", {}))
-    for agreement, name, item in _items(agreed, start.date().isoformat()):
+    for version, name, item in _items(agreed, start.date().isoformat()):
         found = _judged(item, length, rows, window, agreed)
         if found is not None:
             to, amount, currency, details = found
-            version, last = agreement.terms_version, months[-1]
-            yield Due(window, to, amount, currency, last, version, name, details)
+            yield Due(window, to, amount, currency, months[-1], version, name, details)
 
 
 def _judged(
-    item: Economics, length: str, rows: Rows, window: str, agreed: Row
+    item: Item, length: str, rows: Rows, window: str, agreed: Row
 ) -> tuple[str, Decimal, str, Row] | None:
     match item:
-        case Hybrid() if WINDOWS[item.every] == length:
+        case Hybrid() if item.window == length:
             value = _value(rows, item.bonus_metric, window)
             reached = value is not None and value >= item.bonus_threshold
             amount = item.bonus.amount if reached else Decimal(0)
             to, currency = item.to, item.bonus.currency
             details = {"figure": plain(value or Decimal(0)), "threshold": str(item.bonus_threshold)}
-        case Minimum() if item.window.value == length:
+        case Minimum() if item.window == length:
             other = _other(agreed, item.on)
             if other is None:
                 return None
@@ -383,7 +383,7 @@ def _value(rows: Rows, metric: str, window: str) -> Decimal | None:
 
 def metrics_of(agreed: CommercialTermsAgreed) -> Iterator[str]:
     """Yield the metrics that terms depend on; for a counted ratio, those that it divides."""
-    for item in agreed.terms.economics:
+    for item in agreed.items or ():
         match item:
             case Hybrid():
                 names = [item.bonus_metric]

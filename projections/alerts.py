@@ -15,11 +15,11 @@ from typing import Annotated, Final
 from pydantic import Field
 
 from domain.calendar import bounds
+from domain.deadlines import ALL
 from domain.kernel import Event
 from domain.recorded import Recorded
 from domain.renewal import PartnershipExited
 from domain.standing_alerts import (
-    ALL,
     REFERRAL_MINIMUM,
     STANDING_ALERTS,
     AlertKind,
@@ -325,6 +325,6 @@ ALERTS = Projection(
     keys,
     apply,
     breaches.CONCERNED | _TURNS.keys() | {PartnershipExited},
-    version=3,
+    version=4,
     row_type=lambda key: AlertsState if key == STATE else Alert,
 )

@@ -429,7 +429,7 @@ def minimum_verdict(judged: Judged, rule: str, window: str) -> Verdict | None:
         return None
     known = figures.figure(judged.periods, LEADS, window)
     leads = known.value if known and known.value is not None else Decimal(0)
-    asked = Decimal(minimum.minimum or 0)
+    asked = Decimal(minimum.minimum)
     return Verdict(
         rule,
         minimum.terms_version,

@@ -442,7 +442,7 @@ def _compared(rows: Rows, line: FigureLine, other: Figure | None) -> FigureLine:
 
 
 def _target(value: Decimal, agreed: AgreedMinimum) -> Target:
-    minimum = Decimal(agreed.minimum or 0)
+    minimum = Decimal(agreed.minimum)
     attained = _percent(value, minimum) if minimum else Decimal(100)
     return Target(minimum, agreed.terms_version, attained, max(Decimal(0), minimum - value))
 

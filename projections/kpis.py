@@ -5,7 +5,7 @@ that it names. Months are months of UTC. Which events count is written in the ca
 alone. For quarters, years, ratios and comparisons, see `figures`.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
@@ -69,12 +69,14 @@ class PeriodRow:
 
 @dataclass(frozen=True, slots=True)
 class AgreedMinimum:
-    """The minimum of referrals a quarter in one version of the terms; None for no minimum (C10)."""
+    """The minimum of referrals a quarter that one version of the terms gives; 0 for none (C10)."""
 
+    agreed_at: datetime
+    proposal: str
     effective_from: date
     terms_version: int
     index: int
-    minimum: int | None = None
+    minimum: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,9 +243,14 @@ def agreed_with(row: AgreedRow, recorded: Recorded) -> AgreedRow:
                 for each in row.objectives
             )
             return replace(row, objectives=adjusted)
-        case CommercialTermsAgreed(effective_from=since, terms=terms, terms_version=version):
-            minimum = AgreedMinimum(since, version, index, terms.minimum_referrals_per_quarter)
-            return replace(row, minimums=(*row.minimums, minimum))
+        case CommercialTermsAgreed():
+            given = event.frame.given() if event.frame is not None else {}
+            least = given.get("minimum_referrals_per_quarter")
+            if least is None:
+                return row
+            since, version = event.effective_from, event.terms_version
+            minimum = AgreedMinimum(event.agreed_at, event.proposal, since, version, index, least)
+            return replace(row, minimums=tuple(sorted((*row.minimums, minimum), key=_agreed)))
         case PriorAgreed():
             # It binds from its recording, not from its claimed time, so never retroactively (C21).
             prior = AgreedPrior(event.prior, event.prior_version, index, act.recorded_at)
@@ -255,9 +262,22 @@ def agreed_with(row: AgreedRow, recorded: Recorded) -> AgreedRow:
 def minimum_for(window: str, agreed: AgreedRow) -> AgreedMinimum | None:
     """Return the minimum of referrals in force when a quarter began, if one was agreed (C10)."""
     start = bounds(window)[0].date()
-    in_force = [each for each in agreed.minimums if each.effective_from <= start]
-    latest = max(in_force, key=lambda each: (each.effective_from, each.terms_version), default=None)
-    return latest if latest and latest.minimum is not None else None
+    changes = [each for each in _changes(agreed.minimums) if each.effective_from <= start]
+    latest = max(changes, key=lambda each: (each.effective_from, *_agreed(each)), default=None)
+    return latest if latest and latest.minimum else None
+
+
+def _agreed(minimum: AgreedMinimum) -> tuple[datetime, str]:
+    return minimum.agreed_at, minimum.proposal
+
+
+def _changes(minimums: Iterable[AgreedMinimum]) -> Iterator[AgreedMinimum]:
+    """Yield the minimums that do not repeat the one agreed before (see `TermsByDay`)."""
+    last = 0
+    for each in minimums:
+        if each.minimum != last:
+            yield each
+        last = each.minimum
 
 
 _AGREEMENTS: frozenset[type[Event]] = frozenset(
@@ -269,7 +289,7 @@ KPIS = Projection(
     keys,
     apply,
     MEASURED | _AGREEMENTS,
-    version=3,
+    version=4,
     row_type=lambda key: AgreedRow if key == AGREED else PeriodRow,
 )
 

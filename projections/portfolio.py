@@ -18,7 +18,7 @@ from domain.exploration import IdealPartnerProfileDefined
 from domain.kernel import IN_FORCE, Stage
 from domain.metric_catalogue import CATALOGUE, Adds
 from domain.standing_alerts import AlertKind
-from domain.terms import EconomicsKind, Payment, payment
+from domain.terms import ItemKind, Payment, payment
 from domain.values import MINOR_UNITS, Exact, plain
 from projections import figures
 from projections.alerts import ALERTS, START, STATE, Alert
@@ -32,7 +32,6 @@ from projections.traits import (
     MARKET,
     TRAITS,
     TRAITS_ROW,
-    AgreedEconomics,
     CandidateTraits,
     Limits,
     MarketTraits,
@@ -241,7 +240,7 @@ class PartnershipLine:
     """Why an active partnership is behind; empty if it is on track."""
     attention: Exact | None
     """The percent of a person's time that the party of the portfolio committed."""
-    economics: tuple[EconomicsKind, ...]
+    economics: tuple[ItemKind, ...]
     """The kinds of economics in force."""
     pays: Payment
     """Whether they pay a fixed amount or by result."""
@@ -269,7 +268,7 @@ def line(member: Member, moment: datetime) -> PartnershipLine:
     objectives = _objectives(member, today, ended=stage is Stage.ENDED)
     traits = member.traits
     profile = _profile(member)
-    economics = _economics(traits.terms, today)
+    economics = tuple(sorted({each.kind for each in traits.terms.items(today)}))
     margin = _value(member, "profit_margin")
     return PartnershipLine(
         id=member.id,
@@ -394,13 +393,6 @@ def _behind(
 
 def _is_measured_since(day: date | None, rows: Rows) -> bool:
     return any(day is None or bounds(each)[1].date() > day for each in rows if each != AGREED)
-
-
-def _economics(terms: Sequence[AgreedEconomics], today: date) -> tuple[EconomicsKind, ...]:
-    """Return the kinds of economics in force (C10)."""
-    effective = [each for each in terms if each.effective_from <= today]
-    latest = max(effective, key=lambda each: (each.effective_from, each.version), default=None)
-    return latest.kinds if latest else ()
 
 
 def _profile(member: Member) -> IdealPartnerProfileDefined | None:

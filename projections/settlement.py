@@ -11,14 +11,14 @@ Rows hold sums only. The lines themselves are passed to a replay that asks for t
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
 from domain.agreement import CommercialTermsAgreed
 from domain.arithmetic import exact
 from domain.attribution import AttributionPolicy
-from domain.calendar import month_of, quarter_of
+from domain.calendar import bounds, month_of, quarter_of
 from domain.deadlines import DeadlineKind, DeadlinePassed, PeriodClosed
 from domain.deal import (
     AttributionSettled,
@@ -47,7 +47,8 @@ from domain.settlement import (
     StatementIssued,
     rounded,
 )
-from domain.terms import RevenueShare
+from domain.terms import EACH, RevenueShare
+from domain.terms_by_day import TermsByDay
 from domain.values import instant, plain
 from projections import kpis
 from projections.accruals import (
@@ -59,7 +60,7 @@ from projections.accruals import (
     item_of,
     metrics_of,
     owes_fees,
-    versions,
+    terms_by_day,
 )
 from projections.fold import NOTHING, Change, Projection, Row, Rows
 
@@ -550,19 +551,22 @@ def _resolved(row: Row, event: DisputeResolved) -> Row:
 def ledger(rows: Rows) -> Ledger:
     """Return what has accrued and is not stated yet, from the rows of a whole history."""
     totals, agreed = rows.get(TOTALS, {}), rows.get(AGREED, {})
-    known = versions(agreed)
-    settles_in = known[-1].terms.settles_in if known else None
+    terms = terms_by_day(agreed)
     rates = {
-        (base, month): Decimal(rate)
+        (base, quote, month): Decimal(rate)
         for key, rate in agreed.get("rates", {}).items()
         for base, quote, month in [key.split("|")]
-        if quote == settles_in
     }
     stated = totals.get("stated", {})
     return Ledger(
-        tuple(_accrued(key, each, stated.get(key)) for key, each in _in_order(totals, "open")),
-        tuple(_accrued(key, each, None) for key, each in _in_order(totals, "held") if _any(each)),
-        settles_in,
+        tuple(
+            _accrued(key, each, stated.get(key), terms) for key, each in _in_order(totals, "open")
+        ),
+        tuple(
+            _accrued(key, each, None, terms)
+            for key, each in _in_order(totals, "held")
+            if _any(each)
+        ),
         rates,
     )
 
@@ -575,8 +579,10 @@ def _any(each: Row) -> bool:
     return any(Decimal(amount) for amount in each["earned"].values())
 
 
-def _accrued(key: str, each: Row, stated: Row | None) -> Accrued:
+def _accrued(key: str, each: Row, stated: Row | None, terms: TermsByDay) -> Accrued:
     month, currency = key.split("|")
+    last_day = bounds(month)[1].date() - timedelta(days=1)
+    settles_in = terms.frame(last_day).settles_in if terms.agreed else EACH
     known = stated or {"earned": {}, "converted": {}}
     return Accrued(
         month,
@@ -585,6 +591,7 @@ def _accrued(key: str, each: Row, stated: Row | None) -> Accrued:
         each["lines"],
         _amounts(known["earned"]),
         _amounts(known["converted"]),
+        currency if settles_in == EACH else settles_in,
     )
 
 
@@ -614,5 +621,5 @@ SETTLEMENT = Projection(
             DeadlinePassed,
         }
     ),
-    version=2,
+    version=3,
 )

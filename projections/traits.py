@@ -10,7 +10,7 @@ raises the version of the projection.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, NamedTuple, TypeVar
 
@@ -41,7 +41,7 @@ from domain.markets import (
 from domain.program import PortfolioDefined
 from domain.recorded import Recorded
 from domain.scaling import JointInvestmentAgreed
-from domain.terms import EconomicsKind
+from domain.terms_by_day import TermsByDay
 from domain.values import Number
 from projections.fold import DESCRIBED, NOTHING, Change, Projection, Rows
 
@@ -107,15 +107,6 @@ class MarketTraits:
 
 
 @dataclass(frozen=True, slots=True)
-class AgreedEconomics:
-    """The economics of one version of the terms."""
-
-    version: int
-    effective_from: date
-    kinds: tuple[EconomicsKind, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Limits:
     """The limits that a party set for its portfolio, and when they were recorded (C28)."""
 
@@ -139,7 +130,7 @@ class Traits:
     """The recorded facts about a partnership as a whole."""
 
     profiles: tuple[IdealPartnerProfileDefined, ...] = ()
-    terms: tuple[AgreedEconomics, ...] = ()
+    terms: TermsByDay = field(default_factory=TermsByDay)
     attention: Mapping[str, Decimal] = field(default_factory=dict)
     """The percent of a person's time that each party committed (C12)."""
     capabilities: Mapping[str, str] = field(default_factory=dict)
@@ -231,9 +222,7 @@ def _tried(row: Traits, recorded: Recorded, event: EvidenceAttached | PilotConcl
 
 
 def _agreed(row: Traits, _: Recorded, event: CommercialTermsAgreed) -> Traits:
-    kinds = tuple(sorted({each.kind for each in event.terms.economics}))
-    terms = AgreedEconomics(event.terms_version, event.effective_from, kinds)
-    return _with(row, terms=(*row.terms, terms))
+    return _with(row, terms=row.terms.with_agreement(event))
 
 
 def _committed(row: Traits, recorded: Recorded, event: ResourcesCommitted) -> Traits:
@@ -337,4 +326,4 @@ def _row_type(key: str) -> type[CandidateTraits] | type[MarketTraits] | type[Tra
     return CandidateTraits if key.startswith(CANDIDATE) else MarketTraits
 
 
-TRAITS = Projection("traits", keys, apply, frozenset(_TAKES), version=2, row_type=_row_type)
+TRAITS = Projection("traits", keys, apply, frozenset(_TAKES), version=3, row_type=_row_type)

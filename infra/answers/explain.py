@@ -357,7 +357,7 @@ def _item(sight: Sight, recorded: Recorded) -> TimelineItem:
 def _agrees_a_rule(recorded: Recorded) -> bool:
     event = recorded.event
     if isinstance(event, CommercialTermsAgreed):
-        return event.terms.minimum_referrals_per_quarter is not None
+        return event.frame is not None and bool(event.frame.minimum_referrals_per_quarter)
     return isinstance(event, DecisionRuleAgreed)
 
 
@@ -397,7 +397,7 @@ def _rule(recorded: Recorded) -> ExplainedRule:
             agreed=timeline.item(recorded),
         )
     assert isinstance(event, CommercialTermsAgreed)  # noqa: S101 - see `_agrees_a_rule`
-    minimum = event.terms.minimum_referrals_per_quarter
+    minimum = event.frame.minimum_referrals_per_quarter if event.frame is not None else 0
     return ExplainedRule(
         rule=REFERRAL_MINIMUM,
         version=event.terms_version,

@@ -9,6 +9,7 @@ from typing import Generic, TypeVar
 
 from pydantic import JsonValue
 
+from domain import terms
 from domain.agreement import CommercialTermsAgreed
 from domain.charter import Charter
 from domain.context import Waiver
@@ -117,8 +118,12 @@ class AgreedTerms(Item):
 
     day: date
     """The day that is asked about."""
-    in_force: CommercialTermsAgreed | None
-    """The terms in force on the day; null if there are none."""
+    version: int | None
+    """The version whose items apply on the day; null if none apply."""
+    items: tuple[terms.Item, ...]
+    """The items in force on the day, with their names."""
+    frame: terms.Frame | None
+    """The frame of the agreement on the day; null if no terms are agreed."""
     versions: tuple[CommercialTermsAgreed, ...]
     """All versions, in the order of agreement."""
 

@@ -9,9 +9,7 @@ from datetime import datetime
 from typing import Annotated, TypeVar
 
 from domain import dispute, exploration, partnership
-from domain.agreement import CommercialTermsAgreed
 from domain.bilateral import BilateralDeclined
-from domain.calendar import subtract
 from domain.execution import (
     IssueEscalated,
     IssueRaised,
@@ -51,6 +49,7 @@ from domain.markets import (
     RoleAssigned,
 )
 from domain.recorded import Recorded
+from domain.terms_by_day import TermsByDay
 from domain.values import instant
 from infra.answers.logs import NOW, AsOf, NotFound, extent, own_stream, sight_of, size_of, times_at
 from infra.answers.parameters import PositiveWhole
@@ -106,7 +105,7 @@ def ask(
             f"Its first event is at {instant(first)}; ask for that time or later.",
         )
     is_live = when.is_now and not accord.simulated
-    day = (when.at or when.known or (accord.clock() if is_live else found.recorded_at)).date()
+    moment = when.at or when.known or (accord.clock() if is_live else found.recorded_at)
 
     named = Names(history, id).recorded
     folded = _Folded.of(map(named, own_stream(history, id, when)), sight)
@@ -125,11 +124,7 @@ def ask(
         last_recorded_at=found.recorded_at,
         parties=tuple(_parties(state)),
         candidates=tuple(_candidates(folded)),
-        terms=AgreedTerms(
-            day=day,
-            in_force=state.context.terms_at(day),
-            versions=agreements.versions(CommercialTermsAgreed),
-        ),
+        terms=_terms(state.context.terms, moment),
         charter=charter.charter if charter else None,
         rules=tuple(
             RuleSummary(agreed=each, text=rule_in_words(each.rule))
@@ -208,6 +203,17 @@ def open_deadlines(state: partnership.Partnership) -> Iterator[OpenDeadline]:
     """Return the deadlines that have not passed, the next one first."""
     for each in sorted(state.deadlines.values()):
         yield OpenDeadline(due=each.due, kind=each.kind, ref=each.ref)
+
+
+def _terms(terms: TermsByDay, moment: datetime) -> AgreedTerms:
+    day = terms.day(moment)
+    return AgreedTerms(
+        day=day,
+        version=terms.version(day) or None,
+        items=terms.items(day),
+        frame=terms.frame(day) if terms.agreed else None,
+        versions=terms.agreed,
+    )
 
 
 def _parties(state: partnership.Partnership) -> Iterator[Party]:
@@ -336,11 +342,11 @@ def _proposals(state: partnership.Partnership) -> Iterator[ProposalSummary]:
 
 
 def _renewal(state: partnership.Partnership) -> RenewalSummary:
-    latest, ends = state.context.latest_terms, state.context.term_ends_on
+    terms = state.context.terms
     renewed = state.renewal
     return RenewalSummary(
-        term_ends_on=ends,
-        last_day_for_notice=subtract(ends, latest.terms.notice) if ends and latest else None,
+        term_ends_on=terms.term_ends_on,
+        last_day_for_notice=terms.last_notice_day,
         reviews=tuple(renewed.reviews.values()),
         notice=renewed.notice,
         settlement=renewed.settlement,

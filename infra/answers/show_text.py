@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import assert_never
 
 from domain.agreement import CommercialTermsAgreed
+from domain.attribution import PolicyKind
 from domain.calendar import in_words
 from domain.deadlines import DeadlineKind
 from domain.execution import (
@@ -26,7 +27,7 @@ from domain.markets import (
     MetricOwnerAssigned,
 )
 from domain.settlement import Balance
-from domain.terms import Terms, describe
+from domain.terms import EACH, UTC, Frame, describe
 from infra.answers.partnership_state import (
     AgreedTerms,
     CandidateSummary,
@@ -165,33 +166,58 @@ def _aligned(rated: AlignmentAssessed | None) -> str:
 
 
 def _terms_blocks(terms: AgreedTerms) -> Iterator[Block]:
-    if not terms.versions:
+    if terms.frame is None:
         return
-    agreed = terms.in_force
-    if agreed is None:
+    if terms.version is None:
         yield Line(f"terms: none in force on {terms.day}", "bold", 2)
     else:
-        version = f"version {agreed.terms_version}, {_span(agreed)}"
-        yield Line(f"terms in force on {terms.day}: {version}", "bold", 2)
-        yield from (Line(line, indent=4) for line in _terms_lines(agreed.terms))
-    for each in terms.versions:
-        if each != agreed:
-            yield Line(f"version {each.terms_version} holds {_span(each)}", indent=4)
+        yield Line(f"terms in force on {terms.day}: version {terms.version}", "bold", 2)
+    yield from (Line(f"{each.name}: {describe(each)}", indent=4) for each in terms.items)
+    yield from (Line(line, indent=4) for line in _frame_lines(terms.frame))
+    for version in terms.versions:
+        changed = [*(version.frame.given() if version.frame else ()), *_items_of(version)]
+        until = f" until {version.until}" if version.until else ""
+        text = f"version {version.terms_version}: {', '.join(changed)}"
+        yield Line(f"{text}, from {version.effective_from}{until}", indent=4)
 
 
-def _span(version: CommercialTermsAgreed) -> str:
-    until = f" until {version.until}" if version.until else ""
-    return f"from {version.effective_from}{until}"
+def _items_of(version: CommercialTermsAgreed) -> list[str]:
+    return ["items"] if version.items else []
 
 
-def _terms_lines(terms: Terms) -> Iterator[str]:
-    yield from map(describe, terms.economics)
-    if (minimum := terms.minimum_referrals_per_quarter) is not None:
-        yield f"at least {counted(minimum, 'referral')} every quarter"
+def _frame_lines(frame: Frame) -> Iterator[str]:
+    """Yield the frame of an agreement in words; what is as by default is left out."""
+    if frame.minimum_referrals_per_quarter:
+        yield f"at least {counted(frame.minimum_referrals_per_quarter, 'referral')} every quarter"
     yield (
-        f"from {terms.starts_on} for {in_words(terms.duration)}; notice {in_words(terms.notice)}; "
-        f"assets at exit: {terms.assets_at_exit}"
+        f"from {frame.starts_on} for {in_words(frame.duration)}; notice {in_words(frame.notice)}; "
+        f"assets at exit: {frame.assets_at_exit}"
     )
+    calendar = [f"days of {frame.time_zone}"] if frame.time_zone != UTC else []
+    statements = [f"statements in {frame.settles_in}"] if frame.settles_in != EACH else []
+    if calendar or statements:
+        yield "; ".join([*calendar, *statements])
+    if frame.attribution.kind is not PolicyKind.NONE:
+        days = frame.attribution.window_days
+        window = f", touches of the last {counted(days, 'day')}" if days else ""
+        yield f"competing claims: {frame.attribution.kind}{window}"
+    if frame.tail_months:
+        yield f"clients who were won earn for {counted(frame.tail_months, 'month')} after the end"
+    yield from _claim_lines(frame)
+    for kind, every in frame.cadence:
+        if every is not None:
+            yield f"{kind} reviews are held {every}"
+    if frame.if_sales_double is not None:
+        yield f"if sales double: {frame.if_sales_double}"
+
+
+def _claim_lines(frame: Frame) -> Iterator[str]:
+    if days := frame.claims.confirm_within_days:
+        yield f"claims count after {counted(days, 'day')} without objection"
+    if kinds := frame.claims.on_word:
+        yield f"these count on the word of the party that gains: {', '.join(kinds)}"
+    if frame.rates.source is not None:
+        yield f"rates by {frame.rates.by}, from {frame.rates.source}"
 
 
 def _agreed_blocks(state: PartnershipState) -> Iterator[Block]:

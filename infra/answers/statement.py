@@ -62,7 +62,7 @@ class LedgerLine(Item):
     about: str
     """The deal or the entry, such as `deal/ref-0001`; `windows` for what a window earned."""
     item: str
-    """The item of the terms, by its place and kind: `0-revenue-share`."""
+    """The name of the item of the terms, as in `revenue-share-1`."""
     month: str
     """The month that the line belongs to."""
     to: str
@@ -273,8 +273,8 @@ class Postings:
         waiting = [each for each in known.accrued if bounds(each.month)[1] <= end]
         if not waiting or len(parties) != 2:  # noqa: PLR2004 - a partnership is of two
             return
-        currencies = sorted({each.currency for each in waiting})
-        for currency in [known.settles_in] if known.settles_in else currencies:
+        settles_in = {(each.month, each.currency): each.settles_in for each in waiting}
+        for currency in sorted(set(settles_in.values())):
             balance, refused = None, None
             try:
                 balance = settlement.balance(currency, waiting, known, parties)
@@ -294,8 +294,7 @@ class Postings:
                 lines=tuple(
                     _line(line)
                     for line in self.open
-                    if bounds(line["month"])[1] <= end
-                    and (known.settles_in or line["currency"] == currency)
+                    if settles_in.get((line["month"], line["currency"])) == currency
                 ),
             )
 
