@@ -159,7 +159,7 @@ from domain.scaling import (
 )
 from domain.settlement import CaptureRate, IssueFinalSettlement, IssueStatement, RecordPayout
 from domain.sharing import AgreeDataSharing, Form, ProposeDataSharing
-from domain.terms import Assets, FrameChange, Penalty, RevenueShare, RevenueSplit, Trigger
+from domain.terms import Assets, FrameChange, Item, Penalty, RevenueShare, RevenueSplit, Trigger
 from domain.values import Money
 
 OURS = "growthos"
@@ -200,7 +200,7 @@ def referral_share(percent: str) -> RevenueShare:
 
 
 NO_REPORT = Penalty(on=THEIRS, condition="A month's report is missing.", fee=usd("250.00"))
-ITEMS = [referral_share("15")]
+ITEMS: list[Item] = [referral_share("15")]
 FRAME = FrameChange(
     minimum_referrals_per_quarter=10,
     starts_on=date(2026, 1, 1),

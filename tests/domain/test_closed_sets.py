@@ -1,6 +1,6 @@
 """Each member of a closed set can be printed, described and served; a new one without words fails.
 
-Economics are in `test_terms.py`, deadlines in `test_deadlines.py`, stored bytes in
+Items are in `test_terms.py`, deadlines in `test_deadlines.py`, stored bytes in
 `tests/infra/test_golden.py`.
 """
 

@@ -5,10 +5,6 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from domain.aggregates import clock_act
-from domain.agreement import (
-    AcceptTerms,
-    ProposeTerms,
-)
 from domain.calendar import midnight
 from domain.deadlines import (
     ESCALATE_AFTER,
@@ -42,8 +38,10 @@ from domain.renewal import (
     HoldRenewalReview,
     ProposeRenewal,
 )
+from domain.terms_by_day import TermsByDay
 from projections.timeline import words
-from tests.life import OURS, TERMS, THEIRS, after, at, changed, example
+from tests.life import OURS, THEIRS, after, at, example
+from tests.projections.money import amend
 from tests.stories import Story, moment
 
 
@@ -214,11 +212,7 @@ def test_a_renewal_moves_the_end_and_the_notice_even_if_it_comes_late(day: str) 
 
 def test_amended_terms_move_the_end_and_the_notice() -> None:
     story = at(Stage.EXECUTION)
-    shorter = changed(TERMS, duration="P1Y", notice="P30D")
-
-    proposal = example(ProposeTerms, proposal="new", terms=shorter, effective_from=date(2026, 2, 1))
-    story.when(OURS, proposal)
-    story.when(THEIRS, AcceptTerms(proposal="new"))
+    amend(story, since=date(2026, 2, 1), duration="P1Y", notice="P30D")
     events = story.on("2029-06-01")
 
     assert passed(DeadlineKind.NOTICE, events) == ["2026-12-02"]
@@ -267,13 +261,16 @@ def test_what_records_a_passed_deadline_names_that_deadline(rule: DeadlineRule) 
         rule.kind, "some-ref"
     )
     day = datetime(2026, 3, 1, tzinfo=UTC)
-    deadline = Deadline(day, rule.kind, ref, day, "P1M")
+    deadline = Deadline(day, rule.kind, ref, day, "P1M", day.date())
 
     (event,) = rule.passing.events(deadline)
 
     assert isinstance(event, rule.passing.event)
     assert rule.passing.ref(event) == ref
     assert words(event)
-    assert deadline not in evolve({deadline.id: deadline}, event, clock_act(day, day)).values()
+    assert (
+        deadline
+        not in evolve({deadline.id: deadline}, event, clock_act(day, day), TermsByDay()).values()
+    )
     if rule.alert:
         assert rule.alert.text(event)

@@ -45,30 +45,31 @@ from domain.governance import (
     SponsorAssigned,
 )
 from domain.kernel import Command, Stage
-from domain.rules import Window
 from domain.standing_alerts import BY_RULE
 from domain.terms import (
     CostShare,
-    Economics,
+    FrameChange,
     Hybrid,
+    Item,
     LicenceFee,
     Minimum,
     Penalty,
     ReferralFee,
     Retainer,
     RevenueShare,
-    Terms,
     Tier,
     Trigger,
+    named,
 )
 from tests.life import (
     CHARTER,
     CO_BRANDED_REVENUE,
     CONVERSION_FLOOR,
+    FRAME,
+    ITEMS,
     OURS,
     SECTIONS,
     STRANGER,
-    TERMS,
     THEIRS,
     after,
     at,
@@ -81,11 +82,6 @@ from tests.life import (
 )
 from tests.stories import Story
 
-
-def terms_of(*economics: object) -> Terms:
-    return changed(TERMS, economics=list(economics))
-
-
 # --- terms -------------------------------------------------------------------------------------
 
 
@@ -93,14 +89,14 @@ def terms_of(*economics: object) -> Terms:
 def test_splits_that_add_up_are_taken(shares: tuple[str, str]) -> None:
     story = at(Stage.FORMATION)
 
-    assert story.when(OURS, example(ProposeTerms, terms=terms_of(split(*shares))))
+    assert story.when(OURS, example(ProposeTerms, items=[split(*shares)]))
 
 
 @pytest.mark.parametrize("shares", [("70", "20"), ("70", "40"), ("100", "0.000000001")])
 def test_splits_that_do_not_add_up_are_refused(shares: tuple[str, str]) -> None:
     story = at(Stage.FORMATION)
 
-    refusal = story.refuses(OURS, example(ProposeTerms, terms=terms_of(split(*shares))))
+    refusal = story.refuses(OURS, example(ProposeTerms, items=[split(*shares)]))
 
     assert refusal.rule == "splits-add-up"
     assert refusal.facts["shares"] == dict(zip((OURS, THEIRS), shares, strict=True))
@@ -109,7 +105,7 @@ def test_splits_that_do_not_add_up_are_refused(shares: tuple[str, str]) -> None:
 def test_shares_of_a_cost_add_up_too() -> None:
     travel = CostShare(cost="Travel", shares={OURS: Decimal(50), THEIRS: Decimal(49)})
 
-    refusal = at(Stage.FORMATION).refuses(OURS, example(ProposeTerms, terms=terms_of(travel)))
+    refusal = at(Stage.FORMATION).refuses(OURS, example(ProposeTerms, items=[travel]))
 
     assert refusal.rule == "splits-add-up"
 
@@ -127,6 +123,7 @@ def test_shares_of_a_cost_add_up_too() -> None:
             base=usd("1000.00"),
             every="P1M",
             bonus=usd("500.00"),
+            window="month",
             bonus_metric="deals_won",
             bonus_threshold=5,
         ),
@@ -134,20 +131,22 @@ def test_shares_of_a_cost_add_up_too() -> None:
     ],
 )
 def test_terms_name_only_the_two_parties(item: object) -> None:
-    refusal = at(Stage.FORMATION).refuses(OURS, example(ProposeTerms, terms=terms_of(item)))
+    refusal = at(Stage.FORMATION).refuses(OURS, example(ProposeTerms, items=[item]))
 
     assert refusal.rule == "unknown-party"
 
 
 def test_three_years_from_2026_end_on_2029_01_01_and_leave_notice_until_2028_11_02() -> None:
-    assert TERMS.ends_on() == date(2029, 1, 1)
-    assert TERMS.last_notice_day() == date(2028, 11, 2)
+    terms = after(AcceptTerms).partnership.context.terms
+
+    assert terms.end == date(2029, 1, 1)
+    assert terms.last_notice_day == date(2028, 11, 2)
 
 
 @pytest.mark.parametrize(("notice", "fits"), [("P3M", True), ("P91D", False), ("P1Y", False)])
 def test_the_notice_fits_into_the_duration(notice: str, fits: bool) -> None:  # noqa: FBT001 - a column
     story = at(Stage.FORMATION)
-    proposal = example(ProposeTerms, terms=changed(TERMS, duration="P3M", notice=notice))
+    proposal = example(ProposeTerms, frame=changed(FRAME, duration="P3M", notice=notice))
 
     if fits:
         assert story.when(OURS, proposal)
@@ -158,7 +157,7 @@ def test_the_notice_fits_into_the_duration(notice: str, fits: bool) -> None:  # 
 @pytest.mark.parametrize(("duration", "fits"), [("P900Y", True), ("P974Y", False)])
 def test_terms_end_by_the_last_year_of_days(duration: str, fits: bool) -> None:  # noqa: FBT001 - a column
     story = at(Stage.FORMATION)
-    proposal = example(ProposeTerms, terms=changed(TERMS, duration=duration))
+    proposal = example(ProposeTerms, frame=changed(FRAME, duration=duration))
 
     if fits:
         assert story.when(OURS, proposal)
@@ -168,7 +167,7 @@ def test_terms_end_by_the_last_year_of_days(duration: str, fits: bool) -> None: 
 
 def test_terms_last_for_a_day_or_longer() -> None:
     with pytest.raises(ValidationError, match="a day or longer"):
-        changed(TERMS, duration="P0D", notice="P0D")
+        changed(FRAME, duration="P0D", notice="P0D")
 
 
 def test_a_counter_proposal_is_accepted_by_the_one_who_was_countered() -> None:
@@ -179,7 +178,12 @@ def test_a_counter_proposal_is_accepted_by_the_one_who_was_countered() -> None:
     assert agreed == [
         TermsAccepted(proposal="terms-2"),
         CommercialTermsAgreed(
-            proposal="terms-2", terms_version=1, effective_from=date(2026, 1, 1), terms=TERMS
+            proposal="terms-2",
+            terms_version=1,
+            effective_from=date(2026, 1, 1),
+            frame=FRAME,
+            items=ITEMS,
+            agreed_at=story.now,
         ),
     ]
     assert story.when(OURS, example(AcceptTerms)) == []
@@ -227,8 +231,8 @@ def test_the_other_party_cannot_make_a_standing_proposal_its_own() -> None:
 def amended(story: Story, effective_from: date, percent: str) -> Story:
     """The terms become `percent` from a day on, proposed by one party and accepted by the other."""
     name = f"amendment-{percent}"
-    terms = terms_of(referral_share(percent))
-    story.when(OURS, ProposeTerms(proposal=name, terms=terms, effective_from=effective_from))
+    items = [referral_share(percent)]
+    story.when(OURS, ProposeTerms(proposal=name, items=items, effective_from=effective_from))
     story.when(THEIRS, AcceptTerms(proposal=name))
     return story
 
@@ -236,14 +240,11 @@ def amended(story: Story, effective_from: date, percent: str) -> Story:
 def test_the_terms_in_force_are_those_of_the_day() -> None:
     story = amended(at(Stage.EXECUTION), date(2026, 7, 1), "10")
 
-    def version(day: date) -> int | None:
-        agreed = story.partnership.context.terms_at(day)
-        return agreed.terms_version if agreed else None
-
-    assert version(date(2025, 12, 31)) is None
-    assert version(date(2026, 1, 1)) == 1
-    assert version(date(2026, 6, 30)) == 1
-    assert version(date(2026, 7, 1)) == 2
+    terms = story.partnership.context.terms
+    assert terms.version(date(2025, 12, 31)) == 0
+    assert terms.version(date(2026, 1, 1)) == 1
+    assert terms.version(date(2026, 6, 30)) == 1
+    assert terms.version(date(2026, 7, 1)) == 2
 
 
 def test_an_amendment_never_takes_effect_before_it_is_agreed() -> None:
@@ -257,21 +258,19 @@ def test_an_amendment_never_takes_effect_before_it_is_agreed() -> None:
 
 def test_an_amendment_signed_by_one_side_only_changes_nothing() -> None:
     story = at(Stage.EXECUTION)
-    terms = terms_of(referral_share("10"))
+    items = [referral_share("10")]
 
-    story.when(OURS, ProposeTerms(proposal="a", terms=terms, effective_from=date(2026, 7, 1)))
+    story.when(OURS, ProposeTerms(proposal="a", items=items, effective_from=date(2026, 7, 1)))
 
-    held = story.partnership.context.terms_at(date(2026, 7, 1))
-    assert held is not None
-    assert held.terms_version == 1
+    assert story.partnership.context.terms.version(date(2026, 7, 1)) == 1
     assert story.refuses(OURS, AcceptTerms(proposal="a")).rule == "own-proposal"
 
 
 def scheduled(story: Story, start: date, until: date | None = None) -> None:
     """Both agree terms from a day on, or for a time."""
     name = f"from-{start}-{until}"
-    terms = terms_of(referral_share("12"))
-    story.when(OURS, ProposeTerms(proposal=name, terms=terms, effective_from=start, until=until))
+    items = [referral_share("12")]
+    story.when(OURS, ProposeTerms(proposal=name, items=items, effective_from=start, until=until))
     story.when(THEIRS, AcceptTerms(proposal=name))
 
 
@@ -283,49 +282,155 @@ def test_terms_for_a_time_adjust_those_that_hold_and_then_give_way_to_them() -> 
 
     scheduled(story, JULY, OCTOBER)
 
-    context = story.partnership.context
+    terms = story.partnership.context.terms
     days = [JULY - timedelta(days=1), JULY, OCTOBER - timedelta(days=1), OCTOBER]
-    held = [context.terms_at(day) for day in days]
-    assert [each.terms_version if each else None for each in held] == [1, 2, 2, 1]
+    assert [terms.version(day) for day in days] == [1, 2, 2, 1]
 
 
-@pytest.mark.parametrize(
-    ("first", "second"),
-    [
-        ((JULY, None), (JULY, None)),
-        ((OCTOBER, None), (JULY, None)),
-        ((JULY, OCTOBER), (AUGUST, None)),
-        ((JULY, OCTOBER), (AUGUST, date(2026, 9, 1))),
-        ((AUGUST, None), (JULY, OCTOBER)),
-    ],
-)
-def test_overlapping_scheduled_terms_are_refused(
-    first: tuple[date, date | None], second: tuple[date, date | None]
-) -> None:
+def test_of_two_amendments_from_one_day_the_one_agreed_later_applies() -> None:
     story = at(Stage.EXECUTION)
-    scheduled(story, *first)
+    scheduled(story, JULY)
+    story.wait(hours=1)
 
-    start, until = second
-    proposal = ProposeTerms(
-        proposal="b", terms=terms_of(referral_share("9")), effective_from=start, until=until
+    amended(story, JULY, "9")
+
+    terms = story.partnership.context.terms
+    assert terms.items(JULY) == named([referral_share("9")])
+
+
+def test_an_amendment_for_an_earlier_day_leaves_one_for_a_later_day_alone() -> None:
+    story = at(Stage.EXECUTION)
+    scheduled(story, OCTOBER)
+    story.wait(hours=1)
+
+    amended(story, JULY, "9")
+
+    terms = story.partnership.context.terms
+    assert terms.items(JULY) == named([referral_share("9")])
+    assert terms.items(OCTOBER) == named([referral_share("12")])
+
+
+def test_terms_that_would_never_apply_are_refused() -> None:
+    story = at(Stage.EXECUTION)
+
+    refusal = story.refuses(
+        OURS, ProposeTerms(proposal="b", items=ITEMS, effective_from=JULY, until=JULY)
     )
-    story.when(OURS, proposal)
 
-    assert story.refuses(THEIRS, AcceptTerms(proposal="b")).rule == "terms-overlap"
+    assert refusal.rule == "terms-end-first"
 
 
-def test_terms_that_would_never_hold_are_refused() -> None:
+def test_terms_for_a_time_have_items_and_no_frame() -> None:
     story = at(Stage.EXECUTION)
-    story.when(OURS, example(ProposeTerms, proposal="b", effective_from=JULY, until=JULY))
+    framed = example(ProposeTerms, proposal="b", effective_from=JULY, until=OCTOBER)
 
-    assert story.refuses(THEIRS, AcceptTerms(proposal="b")).rule == "terms-end-first"
+    assert story.refuses(OURS, framed).rule == "items-for-a-time"
+    assert story.refuses(OURS, changed(framed, items=None)).rule == "items-for-a-time"
+    assert story.refuses(OURS, changed(framed, items=None, frame=None)).rule == "items-for-a-time"
+    assert story.when(OURS, changed(framed, frame=None))
+
+
+@pytest.mark.parametrize("name", ["starts_on", "duration", "notice", "assets_at_exit"])
+def test_the_first_terms_give_the_whole_frame(name: str) -> None:
+    story = before(ProposeTerms)
+
+    refusal = story.refuses(OURS, example(ProposeTerms, frame=changed(FRAME, **{name: None})))
+
+    assert refusal.rule == "frame-incomplete"
+    assert refusal.facts["missing"] == [name]
+
+
+def test_the_first_terms_have_a_frame_and_items() -> None:
+    story = before(ProposeTerms)
+
+    no_frame = story.refuses(OURS, example(ProposeTerms, frame=None))
+    no_items = story.refuses(OURS, example(ProposeTerms, items=None))
+
+    assert no_frame.facts["missing"] == ["starts_on", "duration", "notice", "assets_at_exit"]
+    assert no_items.facts["missing"] == ["items"]
+
+
+def test_an_amendment_changes_something() -> None:
+    story = at(Stage.EXECUTION)
+    nothing = ProposeTerms(proposal="b", effective_from=JULY)
+
+    assert story.refuses(OURS, nothing).rule == "nothing-changed"
+    assert story.refuses(OURS, changed(nothing, frame=FrameChange())).rule == "nothing-changed"
+
+
+def test_an_amendment_can_repeat_fields_and_change_one() -> None:
+    story = at(Stage.EXECUTION)
+    frame = changed(FRAME, notice="P90D")
+    story.when(OURS, ProposeTerms(proposal="b", frame=frame, effective_from=JULY))
+    before = story.partnership.context.terms
+
+    story.when(THEIRS, AcceptTerms(proposal="b"))
+
+    terms = story.partnership.context.terms
+    assert terms.frame(JULY) == changed(before.frame(JULY), notice="P90D")
+    assert [terms.items(day) for day in (JULY, OCTOBER)] == [before.items(JULY)] * 2
+    assert terms.end == before.end
+
+
+def test_the_start_of_a_term_that_has_begun_stays() -> None:
+    story = at(Stage.EXECUTION)
+    frame = FrameChange(starts_on=date(2026, 3, 1))
+    story.when(OURS, ProposeTerms(proposal="b", frame=frame, effective_from=JULY))
+
+    assert story.refuses(THEIRS, AcceptTerms(proposal="b")).rule == "term-has-begun"
+
+
+def test_the_start_of_a_term_can_move_before_it_begins() -> None:
+    story = after(AcceptTerms)
+    frame = FrameChange(starts_on=date(2026, 3, 1))
+    story.wait(hours=1)
+    story.when(OURS, ProposeTerms(proposal="b", frame=frame, effective_from=story.now.date()))
+
+    story.when(THEIRS, AcceptTerms(proposal="b"))
+
+    terms = story.partnership.context.terms
+    assert (terms.start, terms.end) == (date(2026, 3, 1), date(2029, 3, 1))
+
+
+def test_an_amendment_is_agreed_after_the_terms_that_it_amends() -> None:
+    story = after(AcceptTerms)
+    agreed_at = f"{story.now:%Y-%m-%dT%H:%M}"
+    story.wait(hours=1)
+    story.when(OURS, ProposeTerms(proposal="b", items=ITEMS, effective_from=JULY))
+
+    refusal = story.refuses(THEIRS, AcceptTerms(proposal="b"), happened=agreed_at)
+
+    assert refusal.rule == "amended-before-agreed"
+
+
+def test_an_amendment_can_begin_on_the_day_of_agreement_in_the_time_zone_of_the_agreement() -> None:
+    story = at(Stage.EXECUTION)
+    frame = FrameChange(time_zone="Asia/Tokyo")
+    story.when(OURS, ProposeTerms(proposal="b", frame=frame, effective_from=date(2026, 2, 1)))
+    story.when(THEIRS, AcceptTerms(proposal="b"))
+    story.on("2026-03-01T16:00")  # 01:00 of 2 March in Tokyo.
+
+    for name, day in (("c", 1), ("d", 2)):
+        items = [referral_share("9")]
+        day_of_march = date(2026, 3, day)
+        story.when(OURS, ProposeTerms(proposal=name, items=items, effective_from=day_of_march))
+
+    assert story.refuses(THEIRS, AcceptTerms(proposal="c")).rule == "terms-never-backwards"
+    assert story.when(THEIRS, AcceptTerms(proposal="d"))
+
+
+def test_items_have_different_names() -> None:
+    story = before(ProposeTerms)
+    items = [referral_share("9"), changed(referral_share("8"), name="revenue-share-1")]
+
+    assert story.refuses(OURS, example(ProposeTerms, items=items)).rule == "item-name-taken"
 
 
 def test_terms_for_a_time_need_terms_to_adjust() -> None:
     story = before(AcceptTerms)
-    story.when(OURS, example(ProposeTerms, proposal="b", until=OCTOBER))
+    proposal = example(ProposeTerms, proposal="b", until=OCTOBER, frame=None)
 
-    assert story.refuses(THEIRS, AcceptTerms(proposal="b")).rule == "nothing-to-adjust"
+    assert story.refuses(OURS, proposal).rule == "nothing-to-adjust"
 
 
 @pytest.mark.parametrize(
@@ -350,16 +455,34 @@ def test_terms_for_a_time_need_terms_to_adjust() -> None:
                 base=usd("100.00"),
                 every="P2M",
                 bonus=usd("50.00"),
-                bonus_metric="leads",
+                window="quarter",
+                bonus_metric="payments",
                 bonus_threshold=10,
             ),
-            "bonus-window",
+            "currency-of-a-metric",
         ),
         (
             Minimum(
                 on=THEIRS,
+                metric="leads",
+                currency="USD",
+                window="quarter",
+                at_least=10,
+                fee=usd("50.00"),
+                per="missing",
+            ),
+            "currency-of-a-metric",
+        ),
+        (
+            RevenueShare(to=THEIRS, share=Decimal(9), basis="months", trigger=Trigger.PAYMENT),
+            "months-of-a-share",
+        ),
+        (changed(referral_share("9"), months=12), "months-of-a-share"),
+        (
+            Minimum(
+                on=THEIRS,
                 metric="smiles",
-                window=Window.QUARTER,
+                window="quarter",
                 at_least=10,
                 fee=usd("50.00"),
                 per="missing",
@@ -368,10 +491,10 @@ def test_terms_for_a_time_need_terms_to_adjust() -> None:
         ),
     ],
 )
-def test_an_item_that_cannot_be_computed_is_refused(item: Economics, rule: str) -> None:
+def test_an_item_that_cannot_be_computed_is_refused(item: Item, rule: str) -> None:
     story = before(ProposeTerms)
 
-    assert story.refuses(OURS, example(ProposeTerms, terms=terms_of(item))).rule == rule
+    assert story.refuses(OURS, example(ProposeTerms, items=[item])).rule == rule
 
 
 @pytest.mark.parametrize(
@@ -383,9 +506,9 @@ def test_an_item_that_cannot_be_computed_is_refused(item: Economics, rule: str) 
 )
 def test_a_split_has_weights_and_no_other_policy(policy: AttributionPolicy) -> None:
     story = before(ProposeTerms)
-    terms = changed(TERMS, attribution=policy)
+    frame = changed(FRAME, attribution=policy)
 
-    assert story.refuses(OURS, example(ProposeTerms, terms=terms)).rule == "weights-of-a-split"
+    assert story.refuses(OURS, example(ProposeTerms, frame=frame)).rule == "weights-of-a-split"
 
 
 # --- charter and rules -------------------------------------------------------------------------

@@ -5,11 +5,13 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from domain.agreement import CommercialTermsAgreed
+from domain.calendar import midnight
 from domain.execution import IssueEscalated, RaiseIssue
 from domain.kernel import Stage
 from domain.renewal import ExitNoticeGiven, GiveExitNotice
-from domain.terms import Terms
-from tests.life import OURS, TERMS, THEIRS, at, changed, example
+from domain.terms_by_day import TermsByDay
+from tests.life import FRAME, ITEMS, OURS, THEIRS, at, changed, example
 from tests.projections.money import amend, share
 
 MADRID = ZoneInfo("Europe/Madrid")
@@ -28,9 +30,18 @@ MADRID = ZoneInfo("Europe/Madrid")
 def test_a_term_and_its_notice_know_leap_days(
     starts_on: date, duration: str, notice: str, ends_on: date, last_day: date
 ) -> None:
-    terms: Terms = changed(TERMS, starts_on=starts_on, duration=duration, notice=notice)
+    frame = changed(FRAME, starts_on=starts_on, duration=duration, notice=notice)
+    agreed = CommercialTermsAgreed(
+        proposal="terms-1",
+        effective_from=starts_on,
+        frame=frame,
+        items=ITEMS,
+        terms_version=1,
+        agreed_at=midnight(starts_on),
+    )
+    terms = TermsByDay.of([agreed])
 
-    assert (terms.ends_on(), terms.last_notice_day()) == (ends_on, last_day)
+    assert (terms.end, terms.last_notice_day) == (ends_on, last_day)
 
 
 def test_notice_on_a_leap_day_is_still_in_time() -> None:

@@ -145,7 +145,8 @@ def test_without_an_agreed_cadence_no_review_is_missed() -> None:
 def test_a_week_without_an_operational_review_passes_its_deadline() -> None:
     story = with_cadence(operational="weekly")
 
-    events = story.on("2026-01-13T00:00")
+    assert passed(story.on("2026-01-13T23:59"), DeadlineKind.CADENCE) == []
+    events = story.on("2026-01-14T00:00")
     assert passed(events, DeadlineKind.CADENCE) == ["operational"]
     assert states(story) == {"cadence-missed operational": "open"}
     story.on("2026-01-14")
@@ -168,7 +169,8 @@ def test_a_business_review_counts_as_a_strategic_one() -> None:
 
 def test_an_amendment_without_a_cadence_expects_no_more_reviews() -> None:
     story = with_cadence(operational="weekly")
-    amend(story, share(), since=date(2026, 1, 8), cadence=None)
+    amend(story, share(), since=date(2026, 1, 8), cadence=Cadence())
+    amend(story, share("9"), since=date(2026, 1, 9))
 
     assert passed(story.on("2026-03-01"), DeadlineKind.CADENCE) == []
 

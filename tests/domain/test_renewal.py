@@ -11,10 +11,12 @@ from domain.agreement import (
 from domain.execution import (
     AgreeImprovementPlan,
     DiagnoseRootCause,
+    HoldKickoff,
     ProposeImprovementPlan,
     RaiseIssue,
     ResolveIssue,
 )
+from domain.formation import ProposeCharter
 from domain.gates import GrantWaiver
 from domain.governance import AssignSponsor
 from domain.kernel import Stage
@@ -36,7 +38,20 @@ from domain.renewal import (
 )
 from domain.settlement import FinalSettlementIssued, IssueFinalSettlement
 from domain.terms import Assets
-from tests.life import OURS, STRANGER, TERMS, THEIRS, after, at, before, changed, example
+from tests.life import (
+    EXAMPLES,
+    FRAME,
+    LIFE,
+    OURS,
+    STRANGER,
+    THEIRS,
+    after,
+    at,
+    before,
+    changed,
+    example,
+)
+from tests.projections.money import amend, share
 from tests.stories import Story
 
 # --- renewal -----------------------------------------------------------------------------------
@@ -74,15 +89,52 @@ def test_a_renewal_runs_from_where_the_present_term_ends() -> None:
     assert renewed(story, "P1M").notice == "P60D"
 
 
-def test_terms_agreed_after_a_renewal_say_when_it_ends() -> None:
+@pytest.mark.parametrize(
+    ("frame", "ends_on"),
+    [
+        ({"duration": "P6Y"}, date(2032, 1, 1)),
+        ({"duration": "P3Y", "notice": "P90D"}, date(2030, 1, 1)),
+        ({"settles_in": "EUR"}, date(2030, 1, 1)),
+        ({}, date(2030, 1, 1)),
+    ],
+)
+def test_only_another_duration_takes_the_place_of_a_renewal(
+    frame: dict[str, object], ends_on: date
+) -> None:
     story = at(Stage.EXECUTION)
     renewed(story, "P1Y")
+    story.wait(hours=1)
 
-    terms = changed(TERMS, starts_on=date(2030, 1, 1), duration="P2Y")
-    story.when(OURS, ProposeTerms(proposal="new", terms=terms, effective_from=date(2030, 1, 1)))
-    story.when(THEIRS, AcceptTerms(proposal="new"))
+    amend(story, share("9"), since=date(2027, 1, 1), until=None, **frame)
 
-    assert story.partnership.context.term_ends_on == date(2032, 1, 1)
+    assert story.partnership.context.terms.end == ends_on
+
+
+def test_a_renewal_after_another_duration_adds_to_it() -> None:
+    story = at(Stage.EXECUTION)
+    amend(story, since=date(2027, 1, 1), duration="P6Y")
+    story.wait(hours=1)
+
+    assert renewed(story, "P1Y").ends_on == date(2033, 1, 1)
+
+
+def test_a_term_from_the_31st_ends_at_the_end_of_each_month_however_often_it_is_renewed() -> None:
+    frame = changed(FRAME, starts_on=date(2026, 1, 31), duration="P1M", notice="P0D")
+    story = before(ProposeTerms)
+    story.when(OURS, example(ProposeTerms, frame=frame))
+    story.when(THEIRS, AcceptTerms(proposal="terms-1"))
+    start, kickoff = (LIFE.index(EXAMPLES[each]) for each in (ProposeCharter, HoldKickoff))
+    story.given(LIFE[start : kickoff + 1])
+    ends = [story.partnership.context.terms.end]
+
+    for number, day in enumerate(["2026-02-10", "2026-03-10", "2026-04-10"]):
+        story.on(day)
+        story.when(OURS, example(HoldRenewalReview, review=f"review-{number}"))
+        story.when(OURS, ProposeRenewal(proposal=f"more-{number}", duration="P1M"))
+        story.when(THEIRS, AcceptRenewal(proposal=f"more-{number}"))
+        ends.append(story.facts(PartnershipRenewed)[-1].ends_on)
+
+    assert ends == [date(2026, 2, 28), date(2026, 3, 31), date(2026, 4, 30), date(2026, 5, 31)]
 
 
 @pytest.mark.parametrize("stage", [Stage.EXECUTION, Stage.SCALING])
@@ -158,14 +210,14 @@ def test_notice_on_2028_11_03_is_a_day_late_and_cannot_be_waived() -> None:
 def test_the_last_day_for_notice_is_one_and_the_same_where_months_differ_in_length() -> None:
     # Three months before 28 February 2029 is 28 November 2028, and not the 30th.
     story = at(Stage.EXECUTION)
-    terms = changed(TERMS, starts_on=date(2026, 2, 28), notice="P3M")
-    story.when(OURS, ProposeTerms(proposal="new", terms=terms, effective_from=date(2026, 2, 28)))
-    story.when(THEIRS, AcceptTerms(proposal="new"))
+    amend(story, since=date(2026, 2, 28), duration="P3Y58D", notice="P3M")
+    terms = story.partnership.context.terms
+    assert terms.end == date(2029, 2, 28)
     story.on("2028-11-29")
 
-    refusal = story.refuses(OURS, notice(ExitReason.TERM_ENDS, terms.ends_on()))
+    refusal = story.refuses(OURS, notice(ExitReason.TERM_ENDS, terms.end))
 
-    assert terms.last_notice_day() == date(2028, 11, 28)
+    assert terms.last_notice_day == date(2028, 11, 28)
     assert refusal.rule == "notice-period"
 
 

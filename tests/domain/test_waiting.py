@@ -64,21 +64,21 @@ NAMES_WHAT_IS_MISSING = {
 _OTHERS = """
 accepted-before-proposed
 active-range after-exit agreement-sections alignment alignment-assessed already-recorded
-already-reported assets-dispositioned award-exceeds-dispute
-award-of-a-settlement bonus-window candidate-exists candidate-scored charter-agreed checklist
-deal-closed deal-exists dispute-resolved effective-date figure-negative figure-shape
-final-settlement
-governance-established improvement-deadline key-used-before local-to-a-market manager
+already-reported amended-before-agreed assets-dispositioned award-exceeds-dispute
+award-of-a-settlement candidate-exists candidate-scored charter-agreed checklist
+currency-of-a-metric deal-closed deal-exists dispute-resolved effective-date figure-negative
+figure-shape final-settlement frame-incomplete governance-established improvement-deadline
+item-name-taken items-for-a-time key-used-before local-to-a-market manager months-of-a-share
 no-longer-wins no-proportion not-a-chargeback not-a-program not-ones-own-dispute not-the-winner
-not-yet-happened not-your-program nothing-to-adjust nothing-to-state notice-exceeds-duration
-notice-period one-control one-thing-disputed other-currency overlap-exceeds-list overlap-known
-own-proposal partnership-exists payout-exceeds-balance period-not-begun period-not-over
-pilot-concluded proposal-declined proposal-exists regional-needs-market reserved-party resources
-reversal-exceeds-entry rule-name-taken sample-complete settlement-issued signature-needed
-splits-add-up sponsor
-staff-range statement-out-of-order stop-rule-not-met successes-exceed-trials
-term-too-long terms-agreed
-terms-end-first terms-never-backwards terms-not-signed terms-overlap tiers-in-order two-parties
+not-yet-happened not-your-program nothing-changed nothing-to-adjust nothing-to-state
+notice-exceeds-duration notice-period one-control one-thing-disputed other-currency
+overlap-exceeds-list overlap-known own-proposal partnership-exists payout-exceeds-balance
+period-not-begun period-not-over pilot-concluded proposal-declined proposal-exists
+regional-needs-market reserved-party resources reversal-exceeds-entry rule-name-taken
+sample-complete settlement-issued signature-needed splits-add-up sponsor staff-range
+statement-out-of-order
+stop-rule-not-met successes-exceed-trials term-has-begun term-too-long terms-agreed
+terms-end-first terms-never-backwards terms-not-signed tiers-in-order two-parties
 weights-of-a-split winner-found wrong-stage wrong-unit
 """
 

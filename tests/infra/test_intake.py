@@ -208,9 +208,9 @@ def test_an_amount_that_moves_is_above_zero(command: type[Command]) -> None:
 
 def test_a_share_deep_within_a_union_is_pointed_at_in_the_document() -> None:
     event = told(example(ProposeTerms))
-    event["data"]["terms"]["economics"][0]["share"] = 15.5
+    event["data"]["items"][0]["share"] = 15.5
 
-    assert refused(event)[:2] == ("decimal-as-string", "/data/terms/economics/0/share")
+    assert refused(event)[:2] == ("decimal-as-string", "/data/items/0/share")
 
 
 def test_more_digits_than_a_currency_has_are_refused() -> None:

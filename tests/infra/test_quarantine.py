@@ -545,11 +545,12 @@ def with_a_bonus_on_a_ratio(step: Step) -> Step:
         base=usd("10.00"),
         every="P1M",
         bonus=usd("5.00"),
+        window="month",
         bonus_metric="lead_to_opportunity",
         bonus_threshold=1,
     )
-    terms = command.terms.model_copy(update={"economics": [*command.terms.economics, bonus]})
-    return step._replace(command=command.model_copy(update={"terms": terms}))
+    items = [*command.items, bonus]
+    return step._replace(command=command.model_copy(update={"items": items}))
 
 
 @pytest.mark.parametrize("ruled", [True, False], ids=["with agreed rules", "without"])

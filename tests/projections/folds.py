@@ -16,6 +16,7 @@ from domain.formation import (
 from domain.kernel import Event, Stage
 from domain.reported_figure import CorrectMetric, ReportedFigure, ReportMetric
 from domain.rules import DecisionRule
+from domain.terms import FrameChange
 from domain.values import Money
 from projections import ALERTS, KPIS
 from projections import figures as reading
@@ -25,7 +26,7 @@ from projections.figures import FigureLine
 from projections.fold import Output, Rows, replay
 from projections.portfolio import READ, Member
 from projections.visibility import OPERATOR, Sight, Viewer
-from tests.life import OURS, TERMS, THEIRS, at, changed
+from tests.life import OURS, THEIRS, at
 from tests.stories import Story
 
 
@@ -127,8 +128,8 @@ def agree(story: Story, rule: DecisionRule, proposal: str = "rule-2") -> None:
 def agree_minimum(story: Story, minimum: int, since: date) -> None:
     """Let both agree new terms that differ in the minimum of referrals a quarter."""
     name = f"minimum-{minimum}"
-    terms = changed(TERMS, minimum_referrals_per_quarter=minimum)
-    story.when(OURS, ProposeTerms(proposal=name, terms=terms, effective_from=since))
+    frame = FrameChange(minimum_referrals_per_quarter=minimum)
+    story.when(OURS, ProposeTerms(proposal=name, frame=frame, effective_from=since))
     story.when(THEIRS, AcceptTerms(proposal=name))
 
 

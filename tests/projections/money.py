@@ -20,11 +20,11 @@ from domain.deal import (
 from domain.kernel import Stage
 from domain.recorded import Recorded
 from domain.settlement import IssueStatement, StatementIssued
-from domain.terms import Economics, RevenueShare, Trigger
+from domain.terms import FrameChange, Item, RevenueShare, Trigger
 from domain.values import Money
 from projections.fold import Row
 from projections.settlement import post
-from tests.life import OURS, TERMS, THEIRS, at, changed, usd
+from tests.life import OURS, THEIRS, at, changed, usd
 from tests.stories import Story
 
 
@@ -32,25 +32,30 @@ def money(amount: str, currency: str) -> Money:
     return Money(amount=Decimal(amount), currency=currency)
 
 
-def under(*economics: Economics, **more: object) -> Story:
+def under(*items: Item, **frame: object) -> Story:
     """A running partnership whose terms are these."""
     story = at(Stage.EXECUTION)
-    amend(story, *economics, since=date(2026, 1, 6), until=None, **more)
+    amend(story, *items, since=date(2026, 1, 6), until=None, **frame)
     story.on("2026-01-07")
     return story
 
 
 def amend(
     story: Story,
-    *economics: Economics,
+    *items: Item,
     since: date,
     until: date | None = None,
-    **more: object,
+    **frame: object,
 ) -> None:
-    """Both agree other terms."""
-    terms = changed(TERMS, economics=list(economics), **more)
+    """Both agree other items, another frame or both."""
     name = f"terms-{len(story.history)}"
-    proposal = ProposeTerms(proposal=name, terms=terms, effective_from=since, until=until)
+    proposal = ProposeTerms(
+        proposal=name,
+        effective_from=since,
+        until=until,
+        frame=FrameChange(**frame) if frame else None,
+        items=list(items) or None,
+    )
     story.when(OURS, proposal)
     story.when(THEIRS, AcceptTerms(proposal=name))
 
@@ -133,7 +138,7 @@ def state(story: Story, period: str) -> list[StatementIssued]:
 
 
 def amounts(lines_: Iterable[Row]) -> list[tuple[str, str]]:
-    return [(each["item"].partition("-")[2] or each["item"], each["amount"]) for each in lines_]
+    return [(each["item"].rstrip("-0123456789"), each["amount"]) for each in lines_]
 
 
 USD_1000 = usd("1000.00")

@@ -23,7 +23,7 @@ from domain.deal import (
 from domain.entry import RecordJointRevenue, ReverseEntry
 from domain.kernel import Command, Refused
 from domain.settlement import FinalSettlementIssued, StatementIssued, rounded, split
-from domain.terms import Economics, PaidOn, ReferralFee, RevenueShare, RevenueSplit, Tier, Trigger
+from domain.terms import Item, PaidOn, ReferralFee, RevenueShare, RevenueSplit, Tier, Trigger
 from domain.values import MINOR_UNITS, Money
 from projections.fold import Row, replay
 from projections.settlement import SETTLEMENT
@@ -163,7 +163,7 @@ percents = st.decimals("0", "100", places=2, allow_nan=False)
 
 
 @st.composite
-def agreements(draw: st.DrawFn, *, adds_up: bool) -> list[Economics]:
+def agreements(draw: st.DrawFn, *, adds_up: bool) -> list[Item]:
     """Terms with a split and some others; those that add payments up only where asked for."""
     first = draw(percents)
     joint = RevenueSplit(shares={OURS: first, THEIRS: 100 - first}, trigger=Trigger.PAYMENT)
@@ -184,7 +184,7 @@ def agreements(draw: st.DrawFn, *, adds_up: bool) -> list[Economics]:
 
 
 def told(
-    economics: tuple[list[Economics], list[Economics]],
+    economics: tuple[list[Item], list[Item]],
     facts: list[Declaration],
     delays: list[int],
     *,
@@ -238,7 +238,7 @@ any_terms = st.tuples(agreements(adds_up=True), agreements(adds_up=True))
 
 @given(any_terms, a_business(), delays)
 def test_the_lines_add_up_to_the_statements_to_the_last_unit(
-    terms: tuple[list[Economics], list[Economics]], facts: list[Declaration], late: list[int]
+    terms: tuple[list[Item], list[Item]], facts: list[Declaration], late: list[int]
 ) -> None:
     story = told(terms, facts, late)
     posted = lines(story.history)
@@ -259,7 +259,7 @@ def test_the_lines_add_up_to_the_statements_to_the_last_unit(
 
 @given(plain_terms, a_business(), delays, delays)
 def test_earnings_do_not_depend_on_the_order_of_recording(
-    terms: tuple[list[Economics], list[Economics]],
+    terms: tuple[list[Item], list[Item]],
     facts: list[Declaration],
     one: list[int],
     other: list[int],
@@ -273,7 +273,7 @@ def test_earnings_do_not_depend_on_the_order_of_recording(
 
 @given(any_terms, a_business(), delays, delays)
 def test_even_tiers_and_caps_come_to_the_same_sum_in_any_order(
-    terms: tuple[list[Economics], list[Economics]],
+    terms: tuple[list[Item], list[Item]],
     facts: list[Declaration],
     one: list[int],
     other: list[int],
@@ -289,7 +289,7 @@ def test_even_tiers_and_caps_come_to_the_same_sum_in_any_order(
 
 @given(any_terms, a_business(), delays)
 def test_what_was_issued_never_changes(
-    terms: tuple[list[Economics], list[Economics]], facts: list[Declaration], late: list[int]
+    terms: tuple[list[Item], list[Item]], facts: list[Declaration], late: list[int]
 ) -> None:
     story = told(terms, facts, late)
     kinds = (StatementIssued, FinalSettlementIssued)
@@ -304,7 +304,7 @@ def test_what_was_issued_never_changes(
 
 @given(any_terms, a_business(), delays)
 def test_no_row_holds_a_float(
-    terms: tuple[list[Economics], list[Economics]], facts: list[Declaration], late: list[int]
+    terms: tuple[list[Item], list[Item]], facts: list[Declaration], late: list[int]
 ) -> None:
     def floats(value: object) -> bool:
         if isinstance(value, dict):

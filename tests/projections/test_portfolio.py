@@ -17,7 +17,7 @@ from domain.kernel import Stage
 from domain.reported_figure import ReportedFigure
 from domain.scaling import AgreeJointInvestment
 from domain.sharing import AgreeDataSharing, Form, ProposeDataSharing
-from domain.terms import EconomicsKind, Payment, payment_of
+from domain.terms import ItemKind, Payment, payment_of
 from projections.portfolio import (
     Level,
     ObjectiveOutcome,
@@ -34,7 +34,7 @@ from projections.portfolio import (
 from projections.traits import Limits
 from projections.visibility import Viewer
 from tests.domain.test_terms import SENTENCES
-from tests.life import OURS, TERMS, THEIRS, after, at, changed, example, usd
+from tests.life import OURS, THEIRS, after, at, example, usd
 from tests.projections.folds import attribute, count, member, refer_many, report, sell
 from tests.stories import Story, moment
 
@@ -61,7 +61,7 @@ def brings(amount: str, name: str, currency: str = "USD") -> PartnershipLine:
 EXAMPLE = line_of(at(Stage.EXECUTION))
 
 ITEMS = {item.kind: item for item, _ in SENTENCES}
-"""Economics of every kind."""
+"""Item of every kind."""
 
 
 # --- the sheet ---------------------------------------------------------------------------------
@@ -178,11 +178,11 @@ def test_the_economics_are_those_in_force_on_the_day() -> None:
     assert (before.economics, before.pays) == ((), Payment.NEITHER)
 
 
-@pytest.mark.parametrize("kind", EconomicsKind)
-def test_every_kind_of_economics_alone_is_agreed_economics(kind: EconomicsKind) -> None:
+@pytest.mark.parametrize("kind", ItemKind)
+def test_every_kind_of_economics_alone_is_agreed_economics(kind: ItemKind) -> None:
     story = at(Stage.EXECUTION)
-    terms = changed(TERMS, economics=[ITEMS[kind]])
-    story.when(OURS, ProposeTerms(proposal="T-9", terms=terms, effective_from=story.now.date()))
+    proposal = ProposeTerms(proposal="T-9", items=[ITEMS[kind]], effective_from=story.now.date())
+    story.when(OURS, proposal)
     story.when(THEIRS, AcceptTerms(proposal="T-9"))
 
     row = line_of(story)

@@ -19,7 +19,6 @@ from domain.entry import ConcedePenalty, RecordJointRevenue, RecordSharedCost, R
 from domain.execution import IntroduceIncentive
 from domain.renewal import ExitReason, GiveExitNotice
 from domain.reported_figure import CorrectMetric, ReportMetric
-from domain.rules import Window
 from domain.settlement import (
     CaptureRate,
     FinalSettlementIssued,
@@ -335,6 +334,7 @@ def test_a_hybrid_pays_its_base_and_a_bonus_for_what_was_reached() -> None:
             base=usd("300.00"),
             every="P3M",
             bonus=usd("150.00"),
+            window="month",
             bonus_metric="new_users",
             bonus_threshold=14,
         )
@@ -356,7 +356,7 @@ def test_a_shortfall_of_the_minimum_costs_what_was_agreed_and_late_referrals_les
     minimum = Minimum(
         on=THEIRS,
         metric="leads",
-        window=Window.QUARTER,
+        window="quarter",
         at_least=10,
         fee=usd("50.00"),
         per="missing",

@@ -140,9 +140,9 @@ def test_a_field_has_its_type_format_and_meaning() -> None:
 def test_the_fields_of_each_kind_of_a_union_are_told_apart() -> None:
     rows = of("ProposeTerms")
 
-    assert rows["terms.economics[](penalty).kind"].required
-    assert rows["terms.economics[](revenue-share).tiers[].share"].type == "string"
-    assert rows["terms.economics[](revenue-share).window"].default == "year"
+    assert rows["items[](penalty).kind"].required
+    assert rows["items[](revenue-share).tiers[].share"].type == "string"
+    assert rows["items[](revenue-share).window"].default == "year"
     assert not rows["until"].required
 
 

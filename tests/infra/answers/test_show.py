@@ -28,12 +28,12 @@ from domain.markets import (
     RecordLocalFeedback,
     TargetMarket,
 )
-from domain.rules import Window
 from domain.terms import (
     CostShare,
-    Economics,
-    EconomicsKind,
     Hybrid,
+    Incentive,
+    Item,
+    ItemKind,
     LicenceFee,
     Minimum,
     Penalty,
@@ -57,7 +57,7 @@ from tests.feeds import played, simulated
 from tests.infra.answers.demo import CONSULTING, day
 from tests.infra.answers.helpers import AURORA, PARTNER, changed_event, printed
 from tests.infra.messages import beginning, from_steps, message
-from tests.life import LIFE, OURS, TERMS, THEIRS, changed, example, usd
+from tests.life import LIFE, OURS, THEIRS, changed, example, usd
 
 NAME = "growthos-brightpath"
 HALVES = {OURS: Decimal(50), THEIRS: Decimal(50)}
@@ -65,7 +65,7 @@ HALVES = {OURS: Decimal(50), THEIRS: Decimal(50)}
 
 # --- terms -------------------------------------------------------------------------------------
 
-ITEMS: list[Economics] = [
+ITEMS: list[Item] = [
     RevenueShare(
         to=THEIRS,
         share=Decimal(15),
@@ -83,15 +83,17 @@ ITEMS: list[Economics] = [
         base=usd("200.00"),
         every="P3M",
         bonus=usd("50.00"),
+        window="quarter",
         bonus_metric="leads",
         bonus_threshold=10,
     ),
     CostShare(cost="the fair", shares=HALVES),
     Minimum(
-        on=THEIRS, metric="leads", window=Window.QUARTER, at_least=10, fee=usd("50.00"),
+        on=THEIRS, metric="leads", window="quarter", at_least=10, fee=usd("50.00"),
         per="missing",
     ),
     Penalty(on=THEIRS, condition="No report is sent.", fee=usd("250.00")),
+    Incentive(by=OURS, amount=usd("25.00")),
 ]  # fmt: skip
 
 
@@ -106,22 +108,20 @@ def life(kind: type[Command] | tuple[type[Command], ...], **changes: object) -> 
 
 
 @pytest.mark.parametrize("item", ITEMS, ids=lambda item: item.kind)
-def test_every_kind_of_economics_is_shown(tmp_path: Path, item: Economics) -> None:
+def test_every_kind_of_economics_is_shown(tmp_path: Path, item: Item) -> None:
     with simulated(tmp_path) as accord:
-        terms = changed(TERMS, economics=[item])
-        accord.service.handle(from_steps(life((ProposeTerms, CounterTerms), terms=terms)))
+        accord.service.handle(from_steps(life((ProposeTerms, CounterTerms), items=[item])))
         state = ask(accord, NAME, when=AsOf(at=day("2026-01-01")))
 
-    assert state.terms.in_force
-    assert state.terms.versions[0].terms.economics == [item]
+    assert state.terms.versions[0].items == [item]
     assert PartnershipState.model_validate_json(state.model_dump_json()) == state
-    (shown,) = state.terms.in_force.terms.economics
-    assert f"    {describe(shown)}\n" in printed(text(state))
+    (shown,) = state.terms.items
+    assert f"    {item.kind}-1: {describe(shown)}\n" in printed(text(state))
 
 
 def test_the_items_of_these_tests_are_of_every_kind() -> None:
-    assert {type(each) for each in ITEMS} == set(get_args(get_args(Economics)[0]))
-    assert {each.kind for each in ITEMS} == set(EconomicsKind)
+    assert {type(each) for each in ITEMS} == set(get_args(get_args(Item)[0]))
+    assert {each.kind for each in ITEMS} == set(ItemKind)
 
 
 @pytest.mark.parametrize(("at", "version"), [("2026-06-30", 1), ("2026-07-01", 2)])
@@ -131,8 +131,7 @@ def test_the_terms_in_force_are_those_of_the_day_that_is_asked_about(
     terms = ask(demo, CONSULTING, when=AsOf(at=day(at))).terms
 
     assert terms.day == day(at).date()
-    assert terms.in_force
-    assert terms.in_force.terms_version == version
+    assert terms.version == version
 
 
 # --- as of a moment ----------------------------------------------------------------------------
