@@ -289,7 +289,7 @@ def _next_review(kind: str, since: datetime, terms: TermsByDay) -> Iterator[Dead
 
 
 def _span(kind: str, day: date, terms: TermsByDay) -> str | None:
-    return terms.frame(day).cadence.spans().get(kind) if terms.agreed else None
+    return terms.frame(day).cadence.spans().get(kind) if terms.is_agreed else None
 
 
 def _first_reviews(

@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Annotated, Any, Literal, assert_never
 from zoneinfo import available_timezones
 
-from pydantic import AfterValidator, Field, create_model
+from pydantic import AfterValidator, Field, WithJsonSchema, create_model
 
 from domain.arithmetic import exact
 from domain.attribution import AttributionPolicy, PolicyKind
@@ -474,10 +474,18 @@ def _currency_or_each(currency: str) -> str:
     return currency
 
 
-TimeZone = Annotated[str, AfterValidator(_time_zone)]
+TimeZone = Annotated[
+    str,
+    AfterValidator(_time_zone),
+    WithJsonSchema({"type": "string", "format": "IANA time zone"}),
+]
 """A time zone, by its IANA name."""
 
-SettlesIn = Annotated[str, AfterValidator(_currency_or_each)]
+SettlesIn = Annotated[
+    str,
+    AfterValidator(_currency_or_each),
+    WithJsonSchema({"type": "string", "format": "ISO 4217, or each"}),
+]
 """The currency of statements, or `each`."""
 
 

@@ -25,7 +25,7 @@ from domain import terms
 from domain.agreement import CommercialTermsAgreed
 from domain.attribution import AttributionPolicy
 from domain.calendar import add, add_months, subtract
-from domain.terms import Frame, Item, named
+from domain.terms import NEEDED, Frame, Item, named
 
 T = TypeVar("T")
 K = TypeVar("K")
@@ -112,11 +112,16 @@ class TermsByDay:
         """Return the terms with an exit."""
         return replace(self, exits=tuple(sorted((*self.exits, effective_on))))
 
+    @cached_property
+    def is_agreed(self) -> bool:
+        """Whether terms are agreed: there is a frame."""
+        return all(name in self._changes for name in NEEDED)
+
     # What applies on a day.
 
     def frame(self, day: date) -> Frame:
         """Return the frame on a day. Raises `LookupError` if no terms are agreed."""
-        if not self.agreed:
+        if not self.is_agreed:
             msg = "no terms are agreed"
             raise LookupError(msg)
         return _at(self._frames, day)
@@ -150,7 +155,7 @@ class TermsByDay:
 
     def midnight(self, day: date) -> datetime:
         """Return the moment, in UTC, at which a day begins in the agreement's time zone."""
-        zone = self.frame(day).time_zone if self.agreed else terms.UTC
+        zone = self.frame(day).time_zone if self.is_agreed else terms.UTC
         return datetime.combine(day, time.min, ZoneInfo(zone)).astimezone(UTC)
 
     # The term.
@@ -158,7 +163,7 @@ class TermsByDay:
     @cached_property
     def start(self) -> date | None:
         """The first day of the term; None if no terms are agreed."""
-        return self.frame(date.min).starts_on if self.agreed else None
+        return self.frame(date.min).starts_on if self.is_agreed else None
 
     @cached_property
     def term_ends_on(self) -> date | None:
@@ -185,7 +190,7 @@ class TermsByDay:
     @cached_property
     def tail_ends_on(self) -> date | None:
         """The first day after the tail: in it, clients who were won before the end still earn."""
-        if self.end is None or not self.agreed:
+        if self.end is None or not self.is_agreed:
             return self.end
         return add_months(self.end, self.frame(self.end - _DAY).tail_months)
 
@@ -226,8 +231,8 @@ class TermsByDay:
         """
         if self == other:
             return None
-        if not (self.agreed and other.agreed):
-            return date.min if self.agreed or other.agreed else self._exit_moved(other)
+        if not (self.is_agreed and other.is_agreed):
+            return None if self.is_agreed is other.is_agreed else date.min
         days = sorted({*self.edges, *other.edges})
         if any(self.frame(day).claims != other.frame(day).claims for day in days):
             return date.min
@@ -239,10 +244,6 @@ class TermsByDay:
                 yield max(day, date.min + _DAY) - _DAY
             elif _priced(self, day) != _priced(other, day):
                 yield day
-
-    def _exit_moved(self, other: "TermsByDay") -> date | None:
-        days = [day for day in (self.end, other.end) if day is not None]
-        return min(days) if self.end != other.end else None
 
     @cached_property
     def edges(self) -> tuple[date, ...]:
@@ -263,8 +264,10 @@ class TermsByDay:
                 if name in last and last[name] == value:
                     continue
                 last[name] = value
-                # An amendment can move the start only before the term begins.
+                # An amendment can move the start only before the term begins. What the first terms
+                # must give applies to all days, also where a reader knows only later terms.
                 always = name == "starts_on" or (each is lasting[0] and name != "items")
+                always = always or (name in NEEDED and name not in changes)
                 first_day = date.min if always else each.effective_from
                 changes.setdefault(name, []).append(_change(each, first_day, value))
         return {name: sorted(each, key=_precedence) for name, each in changes.items()}
@@ -298,7 +301,7 @@ class TermsByDay:
     @cached_property
     def _zones(self) -> list[tuple[date, str]]:
         """The time zones and their first days, in order."""
-        if not self.agreed:
+        if not self.is_agreed:
             return [(date.min, terms.UTC)]
         found: list[tuple[date, str]] = []
         for day, frame in zip(*self._frames, strict=True):
@@ -364,7 +367,7 @@ class Agreed:
 
     def policy(self, day: date) -> AttributionPolicy | None:
         """Return the attribution policy of a day; None if no terms are agreed."""
-        return self.terms.frame(day).attribution if self.terms.agreed else None
+        return self.terms.frame(day).attribution if self.terms.is_agreed else None
 
     @property
     def ends_at(self) -> datetime | None:

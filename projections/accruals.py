@@ -115,7 +115,7 @@ def _terms_on(agreed: Row, day: date) -> Iterator[tuple[int, str, Item]]:
 
 def _policy(agreed: Row, day: str) -> AttributionPolicy | None:
     terms = terms_by_day(agreed)
-    return terms.frame(date.fromisoformat(day)).attribution if terms.agreed else None
+    return terms.frame(date.fromisoformat(day)).attribution if terms.is_agreed else None
 
 
 def _other(agreed: Row, party: str) -> str | None:

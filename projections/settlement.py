@@ -582,7 +582,7 @@ def _any(each: Row) -> bool:
 def _accrued(key: str, each: Row, stated: Row | None, terms: TermsByDay) -> Accrued:
     month, currency = key.split("|")
     last_day = bounds(month)[1].date() - timedelta(days=1)
-    settles_in = terms.frame(last_day).settles_in if terms.agreed else EACH
+    settles_in = terms.frame(last_day).settles_in if terms.is_agreed else EACH
     known = stated or {"earned": {}, "converted": {}}
     return Accrued(
         month,

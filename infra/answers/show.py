@@ -211,7 +211,7 @@ def _terms(terms: TermsByDay, moment: datetime) -> AgreedTerms:
         day=day,
         version=terms.version(day) or None,
         items=terms.items(day),
-        frame=terms.frame(day) if terms.agreed else None,
+        frame=terms.frame(day) if terms.is_agreed else None,
         versions=terms.agreed,
     )
 

@@ -37,6 +37,8 @@ _BY_FORMAT: dict[str, st.SearchStrategy[str]] = {
     ).map(instant),
     # Two digits after the point in both, as the decimals below have at most.
     "ISO 4217": st.sampled_from(["EUR", "USD"]),
+    "ISO 4217, or each": st.sampled_from(["EUR", "each"]),
+    "IANA time zone": st.sampled_from(["UTC", "Europe/Berlin"]),
 }
 
 

@@ -50,6 +50,7 @@ from tests.projections.folds import (
     running,
     states,
 )
+from tests.projections.money import amend
 from tests.stories import Story, moment
 
 BREACHES = (RuleBreached, RuleBreachWithdrawn)
@@ -609,7 +610,10 @@ def test_a_term_that_ends_without_renewal_or_notice_opens_an_alert() -> None:
 
 def test_terms_agreed_after_the_end_of_the_term_end_the_alert() -> None:
     story = running("2029-01-02")
-    agree_minimum(story, 10, date(2029, 1, 2))
+    agree_minimum(story, 9, date(2029, 1, 2))
+    assert states(story)["term-ended 2029-01-01"] == "open"
+
+    amend(story, since=date(2029, 1, 2), duration="P4Y")
 
     assert states(story)["term-ended 2029-01-01"] == "resolved"
 
