@@ -183,15 +183,14 @@ def _terms(theirs: str, began: datetime) -> dict[str, Any]:
         "basis": "first-year",
         "trigger": "payment",
     }
-    terms = {
-        "economics": [share],
+    frame = {
         "minimum_referrals_per_quarter": 2,
         "starts_on": day,
         "duration": "P3Y",
         "notice": "P60D",
         "assets_at_exit": "retain",
     }
-    return {"terms": terms, "effective_from": day}
+    return {"frame": frame, "items": [share], "effective_from": day}
 
 
 def _charter(theirs: str, began: datetime) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from projections import ALERTS, KPIS, figures
 from projections.figures import FigureLine
 from projections.fold import replay
 
-_TERMS = {"terms_version", "effective_from", "terms"}
+_TERMS = {"terms_version", "effective_from", "agreed_at", "proposal", "frame", "items"}
 _UNSTATED = {"statement": None, "index": None, "period": "", "settlement": "", "balance": None}
 _FIGURE = ("metric", "period", "unit", "segment", "value", "numerator", "denominator")
 _LINE = (

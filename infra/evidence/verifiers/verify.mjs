@@ -437,12 +437,16 @@ const isKeysClaim = shape({
   since: isIndex,
   until: orNull(isIndex),
 });
-const isAgreementClaim = shape({
-  index: isIndex,
-  terms_version: isAnything,
-  effective_from: isAnything,
-  terms: isAnything,
-});
+const isAgreementClaim = shape(
+  {
+    index: isIndex,
+    terms_version: isAnything,
+    effective_from: isAnything,
+    agreed_at: isAnything,
+    proposal: isAnything,
+  },
+  { frame: isAnything, items: isAnything },
+);
 const isFigureClaim = (value) => {
   const isRatio = (member) => Object.hasOwn(value, member);
   return isFigureShape(value) && isRatio('numerator') === isRatio('denominator');
@@ -1967,8 +1971,9 @@ function checkClaims(run) {
   checkList('claim-keys', run.claims.keys, [...run.keyring.keys.values()]);
   const agreements = [];
   for (const [index, { data }] of run.log.ofTypes(new Set(['CommercialTermsAgreed']))) {
-    const { terms_version, effective_from, terms } = data;
-    agreements.push({ index, terms_version, effective_from, terms });
+    const names = ['terms_version', 'effective_from', 'agreed_at', 'proposal', 'frame', 'items'];
+    const agreed = names.filter((name) => Object.hasOwn(data, name));
+    agreements.push({ index, ...Object.fromEntries(agreed.map((name) => [name, data[name]])) });
   }
   const claimed = run.claims.agreements.filter(({ index }) => !run.log.isWithheld(index));
   checkList('claim-agreement', claimed, agreements);
@@ -2288,8 +2293,8 @@ function checkFigures({ claims, figures, checked }) {
 // Statements (section 10)
 // ---------------------------------------------------------------------------------------------
 
-const REVENUE_SHARE = '-revenue-share';
-const REFERRAL_FEE = '-referral-fee';
+const REVENUE_SHARE = 'revenue-share';
+const REFERRAL_FEE = 'referral-fee';
 const INCENTIVE = 'incentive ';
 
 /** Payments and what became of them, as the events tell. */
@@ -2316,6 +2321,19 @@ class Payments {
   }
 }
 
+/** The items of terms by name: their own, or their kind and their place among it, from 1. */
+function namedItems(items) {
+  const places = new Map();
+  const found = new Map();
+  for (const item of Array.isArray(items) ? items : []) {
+    const kind = isString(item?.kind) ? item.kind : '';
+    places.set(kind, (places.get(kind) ?? 0) + 1);
+    const name = isString(item?.name) ? item.name : `${kind}-${places.get(kind)}`;
+    found.set(name, item);
+  }
+  return found;
+}
+
 class StatementChecker {
   constructor({ log, claims, checked, notChecked }, agreements) {
     this.log = log;
@@ -2324,7 +2342,9 @@ class StatementChecker {
     this.notChecked = notChecked;
     this.payments = new Payments(log);
     const earliestLast = agreements.toReversed();
-    this.terms = new Map(earliestLast.map((agreed) => [keyOf(agreed.terms_version), agreed.terms]));
+    this.terms = new Map(
+      earliestLast.map(({ terms_version: version, items }) => [keyOf(version), namedItems(items)]),
+    );
     this.incentives = new Map();
     for (const [index, { data }] of log.ofTypes(new Set(['IncentiveIntroduced']))) {
       const { incentive, per_referral: offered } = data;
@@ -2407,9 +2427,17 @@ class StatementChecker {
     const isCause = head === null || head.type === line.because_of;
     refuseUnless(isCause, 'A line is because of another event than it says.');
     if (head === null || line.window !== undefined) return false;
-    if (line.item.endsWith(REVENUE_SHARE)) return this.isShareRight(line, total);
-    if (line.item.endsWith(REFERRAL_FEE)) return this.isFeeRight(line, total);
-    return line.item.startsWith(INCENTIVE) && this.isIncentiveRight(line, total);
+    if (line.item.startsWith(INCENTIVE)) return this.isIncentiveRight(line, total);
+    const kind = this.kindOf(line);
+    if (kind === REVENUE_SHARE) return this.isShareRight(line, total);
+    return kind === REFERRAL_FEE && this.isFeeRight(line, total);
+  }
+
+  /** The kind of the item of a line; by its name, where its terms are not shown. */
+  kindOf({ item, terms_version: version }) {
+    const agreed = this.terms.get(keyOf(version))?.get(item);
+    if (agreed !== undefined) return isString(agreed.kind) ? agreed.kind : '';
+    return item.includes('-') ? item.slice(0, item.lastIndexOf('-')) : '';
   }
 
   /** Computes a referral fee again; false where it is none of those, or its terms are withheld. */
@@ -2421,8 +2449,8 @@ class StatementChecker {
       refuseUnless(total.digits === 0n, 'What fell away is not what was earned.');
       return true;
     }
-    const agreed = terms?.economics?.[readSize(item.slice(0, -REFERRAL_FEE.length))];
-    const isAgreed = agreed?.kind === 'referral-fee' && agreed.to === to;
+    const agreed = terms?.get(item);
+    const isAgreed = agreed?.kind === REFERRAL_FEE && agreed.to === to;
     refuseUnless(isAgreed && isMoney(agreed.fee, basis, currency), 'No such fee was agreed.');
     const due = divide(times(decimal(basis), decimal(credited)), HUNDRED, minorDigits(currency));
     refuseUnless(sameNumber(total, due), 'A line is not the fee that was agreed.');
@@ -2471,8 +2499,8 @@ class StatementChecker {
       refuseUnless(this.log.hidden.length > 0, 'No such terms were agreed.');
       return false;
     }
-    const item = terms?.economics?.[readSize(line.item.slice(0, -REVENUE_SHARE.length))];
-    const isItem = item?.kind === 'revenue-share' && item.to === line.to;
+    const item = terms?.get(line.item);
+    const isItem = item?.kind === REVENUE_SHARE && item.to === line.to;
     const isAgreed = isItem && sameNumber(decimal(item.share), decimal(share));
     refuseUnless(isAgreed, 'A line is not what its terms say.');
     refuseUnless(basis !== undefined, 'A line has no basis.');
@@ -2615,16 +2643,26 @@ function checkMinimum({ figures }, agreements, { window }, { index, facts }) {
 
 /** The minimum of the terms in force on a day, as agreed at or before an index; or null. */
 function minimumAt(agreements, index, day) {
-  let latest = { from: '' };
-  for (const agreed of agreements.filter((each) => each.index <= index)) {
-    const { terms_version: version, terms } = agreed;
+  let latest = { from: '', least: undefined };
+  let last = 0;
+  const known = agreements.filter((each) => each.index <= index);
+  for (const agreed of known.toSorted(byAgreement)) {
+    const least = agreed.frame?.minimum_referrals_per_quarter ?? null;
     const from = dayOf(agreed.effective_from);
-    if (from === null || from > day) continue;
-    const isLater = from > latest.from || (from === latest.from && version > latest.version);
-    if (isLater) latest = { from, version, terms };
+    // A minimum that repeats the one agreed before it is no change.
+    if (least === null || from === null || least === last) continue;
+    last = least;
+    if (from <= day && from >= latest.from) latest = { from, least };
   }
-  return decimal(latest.terms?.minimum_referrals_per_quarter);
+  return decimal(latest.least);
 }
+
+/** The order of agreement; JavaScript sorts stably, so equals keep the order of the log. */
+const byAgreement = (one, two) => {
+  const [first, second] = [one, two].map(({ agreed_at: at, proposal }) => [`${at}`, `${proposal}`]);
+  const place = first[0] === second[0] ? 1 : 0;
+  return first[place] < second[place] ? -1 : Number(first[place] > second[place]);
+};
 
 function firstDay(period) {
   return isMonth(period) ? `${period}-01` : firstDay(partsOf(period)[0]);

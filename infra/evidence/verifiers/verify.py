@@ -1027,7 +1027,10 @@ _PERSON: Final = _either(
     _shape("commitment:commitment erased:count"),
 )
 _FORMS["key"] = _shape("party:text key:hash keyid:keyid since:count until:count|null")
-_FORMS["agreement"] = _shape("index:count terms_version:any effective_from:any terms:any")
+_FORMS["agreement"] = _shape("""
+    index:count terms_version:any effective_from:any agreed_at:any proposal:any frame?:any
+    items?:any
+""")
 _METRIC: Final = "metric:text period:period unit:text segment?:text value:decimal|null"
 _FORMS["figure"] = _either(
     _shape(_METRIC), _shape(f"{_METRIC} numerator:decimal denominator:decimal")
@@ -2061,7 +2064,7 @@ def check_keys(claims: list[Object], keys: Keyring) -> None:
 
 def check_agreements(claims: list[Object], log: Log) -> int:
     """Check the claimed agreements (section 10); how many are of events that are withheld."""
-    names = ("terms_version", "effective_from", "terms")
+    names = ("terms_version", "effective_from", "agreed_at", "proposal", "frame", "items")
     computed = [
         {"index": event.number, **{name: event.data[name] for name in names if name in event.data}}
         for event in log.shown
@@ -2085,8 +2088,8 @@ def check_figures(claims: list[Object], figures: Figures, size: int) -> None:
             raise Fault("claim-figure", None, detail)
 
 
-SHARE: Final = "-revenue-share"
-FEE: Final = "-referral-fee"
+SHARE: Final = "revenue-share"
+FEE: Final = "referral-fee"
 INCENTIVE: Final = "incentive "
 _PAYMENT: Final = "payment "
 _LINE_KEY: Final = ("about", "item", "fact", "to", "month", "currency", "terms_version")
@@ -2100,7 +2103,7 @@ class Statements:
         self._claims = claims
         self._paid: dict[str, Event] = {}
         self._changes: dict[str, Series[Decimal]] = {}  # of what is left of a payment
-        self._terms: dict[str, Json] = {}
+        self._terms: dict[str, dict[str, Object]] = {}  # items by name, by version
         self._incentives: dict[str, Event] = {}
         self._sums: dict[str, Decimal] = {}
         self.converted = 0  # balances with a rate
@@ -2112,7 +2115,7 @@ class Statements:
     def _read(self, event: Event) -> None:
         data = event.data
         if event.type == "CommercialTermsAgreed":
-            self._terms.setdefault(_write(data.get("terms_version")), data.get("terms"))
+            self._terms.setdefault(_write(data.get("terms_version")), _named(data.get("items")))
         elif event.type == "IncentiveIntroduced":
             self._incentives.setdefault(_text(data.get("incentive")), event)
         elif event.type == "PaymentReceived":
@@ -2172,7 +2175,7 @@ class Statements:
                 self.not_shown += 1
             elif event.type != line["because_of"]:
                 raise _wrong(index, "a line names another type than its event has")
-            elif not _is_computed(line):
+            elif not self._is_computed(line):
                 self.others += 1
             elif self._names_withheld(line):
                 self.not_shown += 1
@@ -2197,7 +2200,7 @@ class Statements:
         return "terms_version" in line and _write(line["terms_version"]) not in self._terms
 
     def _comes_out(self, line: Object, total: Decimal) -> bool:
-        if not _text(line["item"]).endswith(SHARE):
+        if self._kind(line) != SHARE:
             return self._is_fee(line, total)
         if "share" not in line:  # What was earned fell away.
             return total == 0
@@ -2219,24 +2222,35 @@ class Statements:
                 return False
             agreed, due = offered.data.get("per_referral"), basis
         else:
-            fee = self._item(line, FEE)
-            if fee.get("kind") != "referral-fee" or fee.get("to") != line["to"]:
+            fee = self._item(line)
+            if fee.get("kind") != FEE or fee.get("to") != line["to"]:
                 return False
             digits = _minor_digits(_text(line["currency"]))
             part = Fraction(basis) * Fraction(_number(line["credited"])) / 100
             agreed, due = fee.get("fee"), _rounded(part, digits)
         return _money(agreed) == (basis, line["currency"]) and total == due
 
-    def _item(self, line: Object, suffix: str) -> Object:
-        items = _list(_object(self._terms.get(_write(line.get("terms_version")))).get("economics"))
-        number = whole(_text(line["item"]).removesuffix(suffix))
-        return {} if number is None or number >= len(items) else _object(items[number])
+    def _item(self, line: Object) -> Object:
+        return self._terms.get(_write(line.get("terms_version")), {}).get(_text(line["item"]), {})
+
+    def _kind(self, line: Object) -> str:
+        """The kind of the line's item; by its name, where its terms are not shown."""
+        name = _text(line["item"])
+        if name.startswith(INCENTIVE):
+            return INCENTIVE
+        return _text(self._item(line).get("kind", name.rpartition("-")[0]))
+
+    def _is_computed(self, line: Object) -> bool:
+        kind = self._kind(line)
+        if kind == FEE:
+            return "window" not in line and ("credited" in line or "basis" not in line)
+        return "window" not in line and kind in {SHARE, INCENTIVE}
 
     def _is_of_terms(self, line: Object) -> bool:
-        item = self._item(line, SHARE)
+        item = self._item(line)
         share = decimal(item.get("share"))
         return (
-            item.get("kind") == "revenue-share"
+            item.get("kind") == SHARE
             and item.get("to") == line["to"]
             and share is not None
             and share == decimal(line["share"])
@@ -2257,11 +2271,15 @@ class Statements:
         return amount + change == decimal(line.get("basis"))
 
 
-def _is_computed(line: Object) -> bool:
-    item = _text(line["item"])
-    if item.endswith(FEE):
-        return "window" not in line and ("credited" in line or "basis" not in line)
-    return "window" not in line and (item.endswith(SHARE) or item.startswith(INCENTIVE))
+def _named(items: Json) -> dict[str, Object]:
+    """The items of terms by name: their own, or their kind and their place among it, from 1."""
+    places: dict[str, int] = {}
+    found: dict[str, Object] = {}
+    for item in _objects(items):
+        kind = _text(item.get("kind"))
+        places[kind] = places.get(kind, 0) + 1
+        found[_text(item["name"]) if "name" in item else f"{kind}-{places[kind]}"] = item
+    return found
 
 
 def _wrong(index: int | None, detail: str) -> Fault:
@@ -2348,18 +2366,25 @@ def _first_day(period: str) -> int | None:
 
 def _least_referrals(log: Log, asked: Iterable[tuple[int, int]]) -> dict[tuple[int, int], Json]:
     """The least referrals in a quarter by the terms up to an index and in effect on a day."""
-    agreed = deque(event for event in log.shown if event.type == "CommercialTermsAgreed")
-    rows: list[tuple[int, int, int, Json]] = []  # by day and version
-    found: dict[tuple[int, int], Json] = {}
-    for upto, day in sorted(set(asked)):
-        while agreed and agreed[0].number <= upto:
-            event = agreed.popleft()
-            start, version = _day(event.data.get("effective_from")), event.data.get("terms_version")
-            least = _object(event.data.get("terms")).get("minimum_referrals_per_quarter")
-            if start is not None:
-                insort(rows, (start, _whole(version), event.number, least))
-        behind = bisect_left(rows, (day + 1,))
-        found[upto, day] = rows[behind - 1][3] if behind else None
+    rows: list[tuple[str, str, int, int, Json]] = []  # by the order of agreement
+    for event in log.shown:
+        least = _object(event.data.get("frame")).get("minimum_referrals_per_quarter")
+        start = _day(event.data.get("effective_from"))
+        if event.type == "CommercialTermsAgreed" and least is not None and start is not None:
+            agreed = (_text(event.data.get("agreed_at")), _text(event.data.get("proposal")))
+            insort(rows, (*agreed, start, event.number, least), key=lambda row: row[:4])
+    return {each: _least_on(rows, *each) for each in set(asked)}
+
+
+def _least_on(rows: list[tuple[str, str, int, int, Json]], upto: int, day: int) -> Json:
+    """A minimum that repeats the one agreed before it is no change; the latest first day counts."""
+    last, begins, found = cast("Json", 0), -1, cast("Json", None)
+    for _, _, start, number, least in rows:
+        if number > upto or least == last:
+            continue
+        last = least
+        if begins <= start <= day:
+            begins, found = start, least
     return found
 
 
