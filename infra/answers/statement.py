@@ -314,7 +314,7 @@ def _line(row: Row) -> LedgerLine:
 
 
 def _parts(line: LedgerLine) -> Iterator[str]:
-    kind = line.item.lstrip("0123456789-")
+    kind = line.item.rstrip("-0123456789")
     about = line.about.replace("/", " ")
     if line.fact is None:
         yield f"{about}: {_MOVES[kind]}"

@@ -457,7 +457,7 @@ def test_a_statement_that_says_more_is_found(world: World) -> None:
     assert found.at is not None
 
 
-@pytest.mark.parametrize("item", ["0-revenue-share", "incentive gift-card"])
+@pytest.mark.parametrize("item", ["revenue-share-1", "incentive gift-card"])
 def test_a_line_that_moves_money_from_one_to_another_is_found(world: World, item: str) -> None:
     """The sums stay as they are; what a line itself comes to does not."""
 
