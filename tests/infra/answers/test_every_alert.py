@@ -62,7 +62,7 @@ def cadence_missed() -> Story:
     story = at(Stage.EXECUTION)
     cadence = Cadence.model_validate({"operational": "weekly"})
     amend(story, share(), since=date(2026, 1, 6), until=None, cadence=cadence)
-    story.on("2026-01-13")
+    story.on("2026-01-14")
     return story
 
 
