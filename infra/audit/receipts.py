@@ -1,6 +1,6 @@
 """Signed receipts: the operator's promise that an accepted command will be in its checkpoints.
 
-The text has the form of the bundle's format (section 12). It is derived from the store, so the same
+The text has the form of the bundle's format (section 11). It is derived from the store, so the same
 bytes can be made again at any time. Its holder can prove that a command was dropped.
 """
 

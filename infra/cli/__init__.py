@@ -19,6 +19,7 @@ from infra.cli import (  # noqa: F401 - they add their commands
     questions,
     rebuild,
     receipt,
+    replay,
     retry,
     schema,
     settle,

@@ -70,8 +70,8 @@ def bundle(
 ) -> None:
     """Write an evidence bundle, which can be checked offline without trusting the operator.
 
-    It contains events, proofs, checkpoints, keys, terms, figures, statements, alerts, the format
-    and two verifiers (docs/auditor.md).
+    It contains events, signed commands, proofs, checkpoints, the format and two verifiers
+    (docs/auditor.md). Its statements can be computed with accord replay.
     """
     from infra.evidence.bundle import BundleRequest, export
 

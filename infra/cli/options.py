@@ -99,6 +99,7 @@ COMMANDS = (
     "checkpoint",
     "timestamp",
     "bundle",
+    "replay",
     "diff",
     "erase",
     "keygen",

@@ -2,7 +2,7 @@
 
 Names appear only at the edges of the system: in what is sent, and in answers.
 
-A commitment (`infra/evidence/verifiers/FORMAT.md`, section 11) is a hash of a name with a salt. A
+A commitment (`infra/evidence/verifiers/FORMAT.md`, section 10) is a hash of a name with a salt. A
 name has one commitment in a partnership until it is erased. Erasing deletes the name and the salt;
 signatures, hashes and proofs stay valid. Sent again, the same name gets another commitment.
 """

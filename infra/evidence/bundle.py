@@ -21,6 +21,7 @@ from domain.kernel import Event
 from domain.keyring import KeyRegistered, KeyRevoked, KeyRotated
 from domain.people import PersonErased
 from domain.recorded import Recorded
+from domain.settlement import FinalSettlementIssued, StatementIssued
 from domain.values import instant
 from domain.viewing import BundleExported
 from infra.answers import explain, statement
@@ -30,11 +31,12 @@ from infra.audit.log import Altered, Log
 from infra.audit.notary import Notary
 from infra.bootstrap import Accord
 from infra.deciding.pseudonyms import COMMAND, PERSON
-from infra.evidence import claims
 from infra.store.history import Head
 from infra.tlog import codec
 from infra.tlog.merkle import leaf_hash
 from infra.tlog.notes import Checkpoint, Note, tlog_proof, written_proof
+from projections import ALERTS
+from projections.fold import replay
 from projections.visibility import Sight, Viewer
 
 FORMAT: Final = "accord-bundle/1"
@@ -160,10 +162,8 @@ class _Bundle:
     exported: Exported = field(init=False)
     custody: Recorded | None = field(init=False, default=None)
     events: list[Recorded] = field(init=False, default_factory=list)
-    """All events that can be read; the claims are made from them."""
+    """All events that can be read."""
     shown: list[Recorded] = field(init=False, default_factory=list)
-    statements: list[Row] = field(init=False, default_factory=list)
-    alerts: list[Row] = field(init=False, default_factory=list)
 
     def write(self, bag: _Bag) -> None:
         """Write all of it."""
@@ -171,7 +171,6 @@ class _Bundle:
         self._write_events(bag)
         self._write_checkpoints(bag, notes)
         self._write_beside(bag)
-        self._write_claims(bag)
         if self.custody:
             self._write_proofs(bag, notes[-1])
         bag.document("data/bundle.json", self._about())
@@ -296,18 +295,13 @@ class _Bundle:
             bag.put(f"data/proofs/{index}.tlog-proof", proof.encode())
 
     def _in_question(self) -> set[int]:
-        stated = {
-            each["index"]
-            for each in self.statements
-            if self.asked.statement in (each["statement"], each["settlement"], each["period"])
-        }
-        alerted = {
-            transition["index"]
-            for each in self.alerts
-            if each["id"] == self.asked.alert
-            for transition in each["transitions"]
-        }
-        return (stated | alerted) - {None}
+        asked = self.asked
+        stated = {each.index for each in self.events if asked.statement in _names(each.event)}
+        # An alert can be computed only from the whole log.
+        if asked.alert is None or len(self.events) < self.exported.size:
+            return stated
+        outputs = replay(ALERTS, self.events).outputs
+        return stated | {index for output, index in outputs if output.body.id == asked.alert}
 
     # --- data outside the log ---
 
@@ -358,21 +352,6 @@ class _Bundle:
                     }
             number = page[-1].number
 
-    # --- claims ---
-
-    def _write_claims(self, bag: _Bag) -> None:
-        # Claims need the whole log, so omit them if any part was altered.
-        if len(self.events) == self.exported.size:
-            self.statements = claims.statements(self.events)
-            self.alerts = claims.alerts(self.events)
-        # A verifier can compute claims only from all of the events.
-        ranged = self.asked.start is not None or self.asked.end is not None
-        bag.document("data/keys.json", claims.keys(self.shown))
-        bag.document("data/agreements.json", claims.agreements(self.shown))
-        bag.document("data/figures.json", [] if ranged else claims.figures_of(self.shown))
-        bag.document("data/statements.json", self.statements)
-        bag.document("data/alerts.json", [] if ranged else self.alerts)
-
     def _write_tags(self, bag: _Bag) -> None:
         payload = [each for each in bag.sums if each.startswith("data/")]
         octets = bag.octets
@@ -387,6 +366,17 @@ class _Bundle:
         bag.put("bag-info.txt", info.encode())
         bag.manifest("manifest-sha256.txt", payload)
         bag.manifest("tagmanifest-sha256.txt", ("bagit.txt", "bag-info.txt", "manifest-sha256.txt"))
+
+
+def _names(event: Event) -> tuple[str, ...]:
+    """Return the names by which a statement can be asked for that an event issued."""
+    match event:
+        case StatementIssued(statement=name, period=period):
+            return name, period
+        case FinalSettlementIssued(settlement=name, balances=balances):
+            return name, *(f"{name}:{each.currency}" for each in balances)
+        case _:
+            return ()
 
 
 def _schema(kind: type[Event]) -> Row:

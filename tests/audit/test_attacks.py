@@ -5,11 +5,9 @@ fault and where it is. Beside each attack stands what it takes to go unseen: the
 left out, so that nobody takes it for one that does nothing.
 """
 
-import json
 from base64 import b64decode, b64encode
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
-from decimal import Decimal
 from hashlib import sha256
 from pathlib import Path
 from zipfile import ZipFile
@@ -439,51 +437,6 @@ def test_a_weak_key_is_found(world: World) -> None:
 # --- who changes a bundle ------------------------------------------------------------------------
 
 
-def changed(name: str, old: bytes, new: bytes) -> Callable[[dict[str, bytes]], None]:
-    def change(files: dict[str, bytes]) -> None:
-        assert old in files[f"data/{name}"]
-        files[f"data/{name}"] = files[f"data/{name}"].replace(old, new, 1)
-
-    return change
-
-
-def test_a_statement_that_says_more_is_found(world: World) -> None:
-    bundle = world.bundle()
-    tampered = rewritten(
-        bundle, changed("statements.json", b'"amount":"2175.00"', b'"amount":"3175.00"')
-    )
-    found = verdict(tampered, alone(world))
-    assert (found.verdict, found.code) == ("FAULT", "claim-statement")
-    assert found.at is not None
-
-
-@pytest.mark.parametrize("item", ["revenue-share-1", "incentive gift-card"])
-def test_a_line_that_moves_money_from_one_to_another_is_found(world: World, item: str) -> None:
-    """The sums stay as they are; what a line itself comes to does not."""
-
-    def change(files: dict[str, bytes]) -> None:
-        claims = json.loads(files["data/statements.json"])
-        lines = [line for each in claims for line in each["lines"] if line["item"] == item]
-        one, other = (
-            next(
-                (each, beside)
-                for each in lines
-                for beside in lines
-                if each["about"] != beside["about"]
-                and (each["month"], each["currency"]) == (beside["month"], beside["currency"])
-            )
-            if item.startswith("incentive")
-            else (lines[0], lines[0])
-        )
-        one["amount"] = str(Decimal(one["amount"]) + 1)
-        if one is not other:
-            other["amount"] = str(Decimal(other["amount"]) - 1)
-        files["data/statements.json"] = orjson.dumps(claims, option=orjson.OPT_SORT_KEYS) + b"\n"
-
-    found = verdict(rewritten(world.bundle(), change), alone(world))
-    assert (found.verdict, found.code) == ("FAULT", "claim-statement")
-
-
 @pytest.mark.parametrize(
     "name", ["aurora-series", "cobalt-docs", "spring-france", "spring-germany", "spring-spain"]
 )
@@ -507,14 +460,22 @@ def examples(tmp_path_factory: pytest.TempPathFactory) -> World:
     return world
 
 
-def test_a_figure_that_says_more_is_found(world: World) -> None:
+def test_a_claim_beside_the_record_is_no_part_of_a_bundle(world: World) -> None:
     def change(files: dict[str, bytes]) -> None:
-        figures = json.loads(files["data/figures.json"])
-        one = next(each for each in figures if each["metric"] == "leads" and each["value"])
-        one["value"] = str(int(one["value"]) + 1)
-        files["data/figures.json"] = orjson.dumps(figures, option=orjson.OPT_SORT_KEYS) + b"\n"
+        files["data/statements.json"] = b"[]\n"
 
-    assert verdict(rewritten(world.bundle(), change), alone(world)) == fault("claim-figure")
+    assert verdict(rewritten(world.bundle(), change), alone(world)) == fault("bag")
+
+
+def test_a_verdict_names_the_tool_that_says_what_the_record_means(world: World) -> None:
+    bundle = world.bundle()
+    for verifier in (made.PYTHON, made.SCRIPT):
+        (meaning,) = (
+            each
+            for each in made.told(verifier, bundle)["not_checked"]
+            if each.startswith("what the events mean")
+        )
+        assert "accord replay" in meaning
 
 
 def test_what_is_not_in_the_log_is_the_operators_word(world: World) -> None:

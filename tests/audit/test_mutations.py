@@ -48,8 +48,6 @@ PROVED = (
     "data/events.jsonl",
     "data/hashes.txt",
     "data/commands.jsonl",
-    "data/keys.json",
-    "data/agreements.json",
 )
 """The files of which not a bit may be another."""
 
@@ -59,8 +57,6 @@ ALIKE = (
     "data/checkpoints.jsonl",
     "data/bundle.json",
     "data/people.jsonl",
-    "data/figures.json",
-    "data/alerts.json",
 )
 
 HARNESS = """

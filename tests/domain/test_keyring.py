@@ -26,6 +26,7 @@ from domain.keyring import (
     RevokeKey,
     RotateKey,
 )
+from infra.evidence.verifiers import verify
 from tests.documents import REPOSITORY
 from tests.life import FIRST_KEY, OURS, PROOF, SECOND_KEY, STRANGER, THEIRS, after, at, example
 from tests.stories import Story
@@ -181,6 +182,15 @@ def test_a_party_whose_every_key_is_revoked_binds_itself_to_nothing_more(story: 
 
 def test_the_types_that_need_a_signature_are_those_of_the_bundles_format() -> None:
     assert binding_types() == {each.wire for each in BINDING}
+
+
+def test_both_verifiers_ask_for_a_signature_of_the_same_types() -> None:
+    script = (FORMAT.parent / "verify.mjs").read_text(encoding="utf-8")
+    (listed,) = re.findall(r"MUST_BE_SIGNED = new Set\(\[\s*\.\.\.`([^`]*)`", script)
+    (of_keys,) = re.findall(r"KEY_EVENTS = new Set\(\[([^]]*)\]", script)
+
+    assert binding_types() == verify.MUST_BE_SIGNED
+    assert binding_types() == {*listed.split(), *re.findall(r"\w+", of_keys)}
 
 
 def test_the_history_of_keys_survives_a_replay(story: Story) -> None:

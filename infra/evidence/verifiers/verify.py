@@ -5,7 +5,8 @@
                      [--not-before MOMENT] [--json]
 
 It follows `FORMAT.md`, which travels in every bundle as `data/FORMAT.md`; "section"
-below means a section of that page. PyNaCl or `cryptography`, where one is installed, check
+below means a section of that page. It checks the record, and says nothing of what follows from
+it: figures, statements and alerts. PyNaCl or `cryptography`, where one is installed, check
 signatures faster; the verdict is the same without them.
 """
 
@@ -20,14 +21,12 @@ import re
 import struct
 import sys
 import zlib
-from bisect import bisect_left, bisect_right, insort
+from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal, Inexact, InvalidOperation, localcontext
-from fractions import Fraction
 from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
@@ -41,11 +40,9 @@ MAX_ENTRIES: Final = 10_000  # section 1
 MAX_UNPACKED: Final = 1 << 30  # section 1, in bytes
 MAX_PACKED: Final = 2 << 30  # Deflate and the headers never need more for what section 1 allows.
 MAX_LINE: Final = 8 << 20  # section 2, in bytes without the newline
-MAX_FILE: Final = 256 << 20  # section 2, in bytes
 MAX_DEPTH: Final = 64  # section 2
 MAX_WHOLE: Final = 2**53 - 1  # section 2
 MAX_DIGITS: Final = 17  # of such a number, with its sign
-MAX_DECIMAL: Final = 100  # section 2, in characters
 MAX_NOTE: Final = 64 << 10  # section 6, in bytes
 MAX_SIGNATURES: Final = 64  # section 6
 MAX_ORDINAL_GAP: Final = 64  # section 4
@@ -146,15 +143,9 @@ def parse(text: str, levels: int = 0) -> Json:
 _DAY: Final = r"[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])"
 _TIME: Final = r"T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]{6})?Z"
 _MOMENT: Final = re.compile(_DAY + _TIME).fullmatch
-_DATE: Final = re.compile(_DAY).fullmatch
 _HEX: Final = re.compile(r"[0-9a-f]{64}").fullmatch
-_KEYID: Final = re.compile(r"[0-9a-f]{16}").fullmatch
 _WHOLE: Final = re.compile(r"0|[1-9][0-9]{0,15}").fullmatch
-_DECIMAL: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?").fullmatch
-_MONTH: Final = re.compile(r"[0-9]{4}-(?:0[1-9]|1[0-2])").fullmatch
-_PERIOD: Final = re.compile(r"[0-9]{4}(?:-(?:0[1-9]|1[0-2])|-Q[1-4])?").fullmatch
 _COMMITMENT: Final = re.compile(r"person:[0-9a-f]{64}").fullmatch
-_CURRENCY: Final = re.compile(r"[A-Z]{3}").fullmatch
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -196,13 +187,6 @@ def unbase64(value: Json, size: int | None = None) -> bytes | None:
     return raw if only_form and size in {None, len(raw)} else None
 
 
-def decimal(value: Json) -> Decimal | None:
-    """The number of a decimal string, or of a whole number, else None."""
-    if isinstance(value, str) and len(value) <= MAX_DECIMAL and _DECIMAL(value):
-        return Decimal(value)
-    return Decimal(value) if type(value) is int else None
-
-
 def whole(text: str) -> int | None:
     """The number of decimal digits in their only form, within the range of section 2."""
     return int(text) if _WHOLE(text) and int(text) <= MAX_WHOLE else None
@@ -210,11 +194,6 @@ def whole(text: str) -> int | None:
 
 def _words(text: str) -> list[str]:
     return text.split()
-
-
-# `==` would take 1 and true for the same.
-def _same(one: Json, other: Json) -> bool:
-    return _write(one) == _write(other)
 
 
 # What is absent, or of another type, reads as empty.
@@ -226,10 +205,6 @@ def _list(value: Json) -> list[Json]:
     return value if isinstance(value, list) else []
 
 
-def _objects(value: Json) -> list[Object]:
-    return [_object(one) for one in _list(value)]
-
-
 def _text(value: Json) -> str:
     return value if isinstance(value, str) else ""
 
@@ -238,17 +213,9 @@ def _whole(value: Json) -> int:
     return value if isinstance(value, int) else -1
 
 
-def _number(value: Json) -> Decimal:
-    return decimal(value) or Decimal(0)
-
-
 # --- The shapes of objects, in words ---------------------------------------------------------
 
 Form = Callable[[Json], bool]
-
-
-def _is_decimal(value: Json) -> bool:
-    return isinstance(value, str) and decimal(value) is not None
 
 
 def _matching(pattern: Callable[[str], object]) -> Form:
@@ -256,8 +223,6 @@ def _matching(pattern: Callable[[str], object]) -> Form:
 
 
 _FORMS: Final[dict[str, Form]] = {
-    "any": lambda _: True,
-    "null": lambda value: value is None,
     "text": lambda value: isinstance(value, str),
     "flag": lambda value: isinstance(value, bool),
     "object": lambda value: isinstance(value, dict),
@@ -267,20 +232,14 @@ _FORMS: Final[dict[str, Form]] = {
     "moment": lambda value: instant(value) is not None,
     "hash": lambda value: unbase64(value, HASH_SIZE) is not None,
     "base64": lambda value: unbase64(value) is not None,
-    "decimal": _is_decimal,
     "digest": _matching(_HEX),
-    "keyid": _matching(_KEYID),
-    "month": _matching(_MONTH),
-    "period": _matching(_PERIOD),
     "commitment": _matching(_COMMITMENT),
-    "state": _matching(re.compile("open|resolved|withdrawn").fullmatch),
     "why": _matching(re.compile("private|range").fullmatch),
     "format": _matching(re.compile("accord-bundle/1").fullmatch),
     "command": _matching(re.compile("command/v1").fullmatch),
     "command-type": _matching(re.compile(r"accord\..*", re.DOTALL).fullmatch),
     "nonce": _matching(re.compile("[!-~]{8,128}").fullmatch),
     "true": lambda value: value is True,
-    "earned": lambda value: isinstance(value, dict) and all(map(_is_decimal, value.values())),
 }
 
 
@@ -630,7 +589,7 @@ class Checkpoint(NamedTuple):
 
 
 class Receipt(NamedTuple):
-    """What the operator signed when it accepted a command (section 12)."""
+    """What the operator signed when it accepted a command (section 11)."""
 
     note: Note
     origin: str
@@ -696,7 +655,7 @@ def parse_checkpoint(raw: str) -> Checkpoint:
 
 
 def parse_receipt(raw: str) -> Receipt:
-    """A receipt (section 12)."""
+    """A receipt (section 11)."""
     note = parse_note(raw)
     lines = note.text.split("\n")
     if len(lines) < 6 or lines[0] != "accord/receipt@v1":  # noqa: PLR2004 - without leaves
@@ -819,10 +778,8 @@ def parse_policy(raw: bytes) -> Policy:
 # --- Section 1: the container ----------------------------------------------------------------
 
 TAG_FILES: Final = ("bagit.txt", "bag-info.txt", "manifest-sha256.txt")
-CLAIMS: Final = ("keys", "agreements", "figures", "statements", "alerts")
 _DATA_FILES: Final = """
     bundle.json events.jsonl hashes.txt checkpoints.jsonl commands.jsonl people.jsonl
-    keys.json agreements.json figures.json statements.json alerts.json
     rejected.jsonl policy.txt FORMAT.md verify.py verify.mjs
 """
 NEEDED: Final = frozenset(
@@ -1011,7 +968,7 @@ def _check_manifest(files: Mapping[str, bytes], manifest: str, names: Iterable[s
         raise _bag(f"{manifest} is not that of the files")
 
 
-# --- Sections 3 to 12: the shapes of the files -----------------------------------------------
+# --- Sections 3 to 10: the shapes of the files -----------------------------------------------
 
 _FORMS["about"] = _shape("statement:text|null alert:text|null from:moment|null to:moment|null")
 _BUNDLE: Final = _shape("""
@@ -1026,47 +983,6 @@ _PERSON: Final = _either(
     _shape("commitment:commitment name:text salt:base64"),
     _shape("commitment:commitment erased:count"),
 )
-_FORMS["key"] = _shape("party:text key:hash keyid:keyid since:count until:count|null")
-_FORMS["agreement"] = _shape("""
-    index:count terms_version:any effective_from:any agreed_at:any proposal:any frame?:any
-    items?:any
-""")
-_METRIC: Final = "metric:text period:period unit:text segment?:text value:decimal|null"
-_FORMS["figure"] = _either(
-    _shape(_METRIC), _shape(f"{_METRIC} numerator:decimal denominator:decimal")
-)
-_FORMS["part"] = _shape(
-    "month:month currency:text earned:earned lines:count rate?:any converted?:any"
-)
-_FORMS["balance"] = _shape(
-    "currency:text parts:[part] payer?:text payee?:text amount?:decimal held?:any"
-)
-_FORMS["line"] = _shape("""
-    index:count because_of:text about:text item:text month:month to:text currency:text
-    amount:decimal fact?:text terms_version?:any basis?:decimal share?:decimal credited?:decimal
-    window?:any
-""")
-_STATED: Final = _shape("""
-    statement:text index:count balance:balance period:text|null settlement:text|null lines:[line]
-""")
-_UNSTATED: Final = _shape("""
-    statement:null index:null balance:null period:text|null settlement:text|null lines:[line]
-""")
-_FORMS["version"] = _either(_FORMS["count"], _FORMS["text"])
-_FORMS["transition"] = _shape("state:state index:count type:text recorded_at:moment facts:object")
-_FORMS["alert"] = _shape("id:text rule:text version:version window:text transitions:[transition]")
-
-
-def _is_statements(value: Json) -> bool:
-    claims = _list(value)
-    stated = claims[:-1] if claims and _UNSTATED(claims[-1]) else claims
-    return isinstance(value, list) and all(map(_STATED, stated))
-
-
-_CLAIM_FORMS: Final[dict[str, Form]] = {
-    **{name: _form(f"[{name.removesuffix('s')}]") for name in CLAIMS if name != "statements"},
-    "statements": _is_statements,
-}
 
 
 def _malformed(name: str, detail: object) -> Fault:
@@ -1078,7 +994,7 @@ def _json_file(raw: bytes, name: str, form: Form) -> Json:
         value = parse(raw[:-1].decode("utf-8"))
     except ValueError as error:
         raise _malformed(name, error) from None
-    if raw[-1:] != b"\n" or len(raw) > MAX_FILE or not form(value):
+    if raw[-1:] != b"\n" or len(raw) > MAX_LINE + 1 or not form(value):
         raise _malformed(name, "it has other members or types than it should, or no newline")
     return value
 
@@ -1125,7 +1041,6 @@ class Files(NamedTuple):
     checkpoints: list[Object]
     commands: dict[str, Command | str | None]  # None: erased; a text: why it is malformed
     people: list[Object]
-    claims: dict[str, list[Object]]
 
 
 def read_files(files: dict[str, bytes]) -> Files:
@@ -1143,13 +1058,9 @@ def read_files(files: dict[str, bytes]) -> Files:
     names = [_text(person["commitment"]) for person in people]
     if any(one >= other for one, other in pairwise(names)):
         raise _malformed("people.jsonl", "it is not sorted, or names somebody twice")
-    claims = {
-        name: _objects(_json_file(files.pop(f"data/{name}.json"), f"{name}.json", form))
-        for name, form in sorted(_CLAIM_FORMS.items(), key=lambda one: CLAIMS.index(one[0]))
-    }
     deque(_json_lines(files["data/rejected.jsonl"], "rejected.jsonl", _FORMS["object"]), maxlen=0)
     size = _whole(bundle["size"])
-    return Files(bundle, origin, partnership, size, checkpoints, commands, people, claims)
+    return Files(bundle, origin, partnership, size, checkpoints, commands, people)
 
 
 COMMAND_TYPE: Final = "application/vnd.accord.command+json"
@@ -1248,14 +1159,8 @@ _WITHHELD: Final = _shape("withheld:digest why:why")
 _COMMITMENTS: Final = re.compile(rb'"(person:[0-9a-f]{64})"').findall
 
 KEY_EVENTS: Final = frozenset({"KeyRegistered", "KeyRotated", "KeyRevoked"})
-# What the claims and the other checks read of: the data of other events is not kept.
-READ: Final = KEY_EVENTS.union(
-    _words("""
-    BundleExported ChargebackReversed CommercialTermsAgreed DealWon FinalSettlementIssued
-    MetricCorrected MetricReported PaymentReceived PersonErased ReferralAttributed
-    ReferralSubmitted RefundIssued StatementIssued
-    """)
-)
+# The data of other events is checked in no other way than by its hash, and not kept.
+READ: Final = KEY_EVENTS | {"BundleExported", "PersonErased"}
 _NO_DATA: Final[Object] = {}
 
 
@@ -1299,10 +1204,6 @@ class Log:
     def at(self, index: int) -> Event | None:
         """The event of that index, None if it is withheld or not there."""
         return self.events[index] if 0 <= index < len(self.events) else None
-
-    def hides(self, index: int) -> bool:
-        """Whether the event of that index is withheld."""
-        return 0 <= index < len(self.events) and self.events[index] is None
 
     def first_outside(self, size: int, time: str) -> int | None:
         """The first event that a checkpoint of that size and time refutes (section 6, check 5).
@@ -1536,10 +1437,7 @@ SETTLED: Final = frozenset({"FinalSettlementIssued", "StatementIssued"})
 class PartyKey:
     """A key that a party registered (section 8), active behind `since` and up to `until`."""
 
-    party: str
-    text: str
     public: bytes
-    keyid: str
     since: int
     until: int | None = None
 
@@ -1551,8 +1449,7 @@ class Keyring:
         self._partnership = files.partnership
         self._pinned = policy.parties
         self._keys: dict[tuple[str, str], PartyKey] = {}
-        self._known: set[bytes] = set()
-        self.rows: list[PartyKey] = []
+        self.known: set[bytes] = set()
         self.first: dict[str, int] = {}
 
     def read(self, event: Event) -> None:
@@ -1570,15 +1467,13 @@ class Keyring:
             raise Fault("key-proof", event.number, "the proof of the key is wrong")
         if event.party not in self.first and self._pinned.get(event.party, text) != text:
             raise Fault("key-unknown", event.number, "the policy pins another first key")
-        if public in self._known:
+        if public in self.known:
             raise Fault("key-unknown", event.number, "the key stands already in the log")
         if event.type == "KeyRotated":
             self._close(event, event.data.get("replaces"))
         keyid = hashlib.sha256(public).hexdigest()[:16]
-        key = PartyKey(event.party, text, public, keyid, event.number)
-        self._known.add(public)
-        self._keys[event.party, keyid] = key
-        self.rows.append(key)
+        self.known.add(public)
+        self._keys[event.party, keyid] = PartyKey(public, event.number)
         self.first.setdefault(event.party, event.number)
 
     def _close(self, event: Event, keyid: Json) -> None:
@@ -1604,7 +1499,7 @@ class Keyring:
 
 
 class Commands:
-    """The checks of section 8 of one event after another, in the order of section 14."""
+    """The checks of section 8 of one event after another, in the order of section 12."""
 
     def __init__(self, files: Files, policy: Policy, log: Log, tree: Tree) -> None:
         self._commands = files.commands
@@ -1700,7 +1595,7 @@ def _agree(recorded: Json, meant: Json) -> bool:
     return type(recorded) is type(meant) and recorded == meant
 
 
-# --- Sections 7 and 12: what the user brings -------------------------------------------------
+# --- Sections 7 and 11: what the user brings -------------------------------------------------
 
 
 class Brought(NamedTuple):
@@ -1728,7 +1623,7 @@ def check_policy(files: Mapping[str, bytes], origin: str, policy: Policy) -> Non
 def check_against_user(
     brought: Brought, policy: Policy, log: Log, last: Checkpoint, tree: Tree
 ) -> None:
-    """Check the log against what the user saw before and asks for (sections 7 and 12)."""
+    """Check the log against what the user saw before and asks for (sections 7 and 11)."""
     size = len(log.leaves)
     for point in brought.seen:
         if point.size <= size and tree.root(point.size) != point.root:
@@ -1748,7 +1643,7 @@ def check_against_user(
                 raise Fault("receipt", index, "the log lacks what the operator gave a receipt for")
 
 
-# --- Section 11: people ----------------------------------------------------------------------
+# --- Section 10: people ----------------------------------------------------------------------
 
 
 def check_people(files: Files, log: Log) -> tuple[int, int]:
@@ -1771,265 +1666,7 @@ def check_people(files: Files, log: Log) -> tuple[int, int]:
     return len(files.people) - erased, erased
 
 
-# --- Section 13: figures ---------------------------------------------------------------------
-
-_COUNTED_SUMS: Final = """
-    leads attributed_leads qualified_leads opportunities demos deals_won deals_lost deals_paid
-    won_value payments refunds days_to_close
-"""
-_SUMS: Final = """
-    impressions clicks posts referral_traffic registrations new_users new_subscribers
-    media_mentions social_engagements joint_talks attributable_revenue co_branded_revenue
-    watch_time unique_viewers revenue_share_paid support_tickets web_visits
-"""
-_RATIOS: Final = """
-    demo_request_rate customer_acquisition_cost lifetime_value net_promoter_score churn_rate
-    retention_rate average_watch_time click_rate subscription_conversion margin
-    local_feedback_score partner_satisfaction renewal_rate return_on_investment
-    cost_per_acquisition average_order_value profit_margin adoption_rate delivery_time
-    order_accuracy support_response_time uptime bounce_rate time_on_site app_rating
-    internal_survey_score
-"""
-# How each metric adds.
-METRICS: Final[dict[str, str]] = {
-    **dict.fromkeys((_COUNTED_SUMS + _SUMS).split(), "sum"),
-    **dict.fromkeys(_RATIOS.split(), "ratio-of-sums"),
-    "followers": "last",
-}
-# The counted ratios: their numerators and denominators.
-RATIOS: Final = {
-    "tagged_share": ("attributed_leads", "leads"),
-    "lead_to_qualified": ("qualified_leads", "leads"),
-    "lead_to_opportunity": ("opportunities", "leads"),
-    "lead_to_demo": ("demos", "leads"),
-    "demo_to_paid": ("deals_won", "demos"),
-    "opportunity_to_win": ("deals_won", "opportunities"),
-    "average_contract_value": ("won_value", "deals_won"),
-    "time_to_close": ("days_to_close", "deals_won"),
-}
-METRICS.update(dict.fromkeys(RATIOS, "ratio-of-sums"))
-COUNTED: Final = frozenset({*_COUNTED_SUMS.split(), *RATIOS})
-_ADDS_ONE: Final = {
-    "DealLost": "deals_lost",
-    "DealWon": "deals_won",
-    "DemoHeld": "demos",
-    "LeadQualified": "qualified_leads",
-    "OpportunityCreated": "opportunities",
-}
-_NO_DIGITS: Final = _words("BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF")
-_THREE_DIGITS: Final = _words("BHD IQD JOD KWD LYD OMR TND")
-_ONE: Final = Decimal(1)
-
-
-def _minor_digits(currency: str) -> int:
-    if currency in _NO_DIGITS:
-        return 0
-    return 3 if currency in _THREE_DIGITS else 2
-
-
-def _rounded(value: Fraction, digits: int) -> Decimal:
-    # `round` of a fraction is exact, and half to even.
-    return Decimal(round(value * 10**digits)).scaleb(-digits)
-
-
-class Figure(NamedTuple):
-    """A figure; numerator and denominator are both there, or both are not."""
-
-    value: Decimal | None
-    numerator: Decimal | None = None
-    denominator: Decimal | None = None
-
-
-def _divided(numerator: Decimal, denominator: Decimal, unit: str) -> Figure:
-    if denominator == 0:
-        return Figure(None, numerator, denominator)
-    times = 100 if unit == "percent" else 1
-    digits = _minor_digits(unit) if _CURRENCY(unit) else 4
-    value = Fraction(numerator) * times / Fraction(denominator)
-    return Figure(_rounded(value, digits), numerator, denominator)
-
-
-def _put_together(adds: str, parts: Sequence[Figure], unit: str) -> Figure:
-    if adds == "last":
-        return parts[-1]
-    if adds == "sum":
-        return Figure(sum((part.value or Decimal(0) for part in parts), Decimal(0)))
-    numerator = denominator = Decimal(0)
-    for part in parts:
-        if part.numerator is None or part.denominator is None:
-            return Figure(None)
-        numerator += part.numerator
-        denominator += part.denominator
-    return _divided(numerator, denominator, unit)
-
-
-def _inner_periods(period: str) -> list[str]:
-    year, _, rest = period.partition("-")
-    if not rest:
-        return [f"{year}-Q{quarter}" for quarter in range(1, 5)]
-    if rest.startswith("Q"):
-        first = 3 * int(rest[1]) - 2
-        return [f"{year}-{month:02}" for month in range(first, first + 3)]
-    return []
-
-
-Series = tuple[list[int], list[T]]  # the indexes at which something changed, and to what
-Key = tuple[str, str, str | None, str]  # metric, period, segment (perhaps none) and unit
-
-
-def _as_of(series: Series[T] | None, upto: int) -> T | None:
-    if series is None:
-        return None
-    behind = bisect_right(series[0], upto)
-    return series[1][behind - 1] if behind else None
-
-
-def _add_to(series: Series[Decimal], index: int, amount: Decimal) -> None:
-    series[0].append(index)
-    series[1].append((series[1][-1] if series[1] else Decimal(0)) + amount)
-
-
-def _money(value: Json) -> tuple[Decimal | None, str]:
-    members = _object(value)
-    currency = _text(members.get("currency"))
-    return (decimal(members.get("amount")), currency) if _CURRENCY(currency) else (None, "")
-
-
-def _reported(members: Object) -> Figure | None:
-    value = decimal(members.get("value"))
-    if value is not None:
-        return Figure(value)
-    numerator, denominator = decimal(members.get("numerator")), decimal(members.get("denominator"))
-    if numerator is None or denominator is None:
-        return None
-    return _divided(numerator, denominator, _text(members.get("unit")))
-
-
-class Figures:
-    """What the events count and report, as of any index (section 13).
-
-    Each series keeps the indexes at which it changed, so that a figure as of an index, which
-    an alert asks for, needs a search and no second reading of the events.
-    """
-
-    def __init__(self, events: Iterable[Event]) -> None:
-        self._reports: dict[Key, Series[Figure]] = {}
-        self._sums: dict[Key, Series[Decimal]] = {}
-        self._segments: dict[tuple[str, str, str], set[str]] = {}
-        self._known: dict[tuple[Key, int], Figure | None] = {}
-        for event in events:
-            self._read(event)
-
-    def figure(self, key: Key, upto: int) -> Figure | None:
-        """The figure from the events of index at most `upto`, None if nothing was found."""
-        if (key, upto) not in self._known:
-            self._known[key, upto] = self._compute(key, upto)
-        return self._known[key, upto]
-
-    def _compute(self, key: Key, upto: int) -> Figure | None:
-        name, period, segment, unit = key
-        if name not in METRICS:
-            return None
-        reported = _as_of(self._reports.get(key), upto)
-        if reported is not None:
-            return reported
-        inner = [(name, part, segment, unit) for part in _inner_periods(period)]
-        parts = [part for one in inner if (part := self.figure(one, upto)) is not None]
-        if parts:
-            return _put_together(METRICS[name], parts, unit)
-        if name in COUNTED:
-            return self._count(key, upto) if _MONTH(period) else None
-        return self._from_segments(key, upto) if segment is None else None
-
-    def _count(self, key: Key, upto: int) -> Figure | None:
-        name, month, segment, unit = key
-        if name not in RATIOS:
-            value = _as_of(self._sums.get(key), upto)
-            return None if value is None else Figure(value)
-        if segment is not None:
-            return None
-        units = {"days_to_close": "days"}
-        if RATIOS[name][0] == "won_value":  # Money: both are in the unit asked for.
-            units = dict.fromkeys(RATIOS[name], unit)
-        keys = [(one, month, None, units.get(one, "count")) for one in RATIOS[name]]
-        sums = [_as_of(self._sums.get(one), upto) for one in keys]
-        if sums == [None, None]:
-            return None
-        return _divided(sums[0] or Decimal(0), sums[1] or Decimal(0), unit)
-
-    def _from_segments(self, key: Key, upto: int) -> Figure | None:
-        name, period, _, unit = key
-        periods = [period, *_inner_periods(period)]
-        periods += [month for quarter in periods[1:] for month in _inner_periods(quarter)]
-        # A segment without a report in this unit has no figure in it.
-        found = (self._segments.get((name, one, unit), set()) for one in periods)
-        segments = sorted(set().union(*found) - {"other-channels"})
-        figures = (self.figure((name, period, segment, unit), upto) for segment in segments)
-        parts = [part for part in figures if part is not None]
-        adds = "sum" if METRICS[name] == "last" else METRICS[name]
-        return _put_together(adds, parts, unit) if parts else None
-
-    def _add(self, index: int, key: Key, amount: Decimal) -> None:
-        metric, month, segment, unit = key
-        if segment is not None:
-            _add_to(self._sums.setdefault(key, ([], [])), index, amount)
-        _add_to(self._sums.setdefault((metric, month, None, unit), ([], [])), index, amount)
-
-    def _read(self, event: Event) -> None:
-        index, data, month = event.number, event.data, event.occurred_at[:7]
-        if event.type in _ADDS_ONE:
-            self._add(index, (_ADDS_ONE[event.type], month, None, "count"), _ONE)
-        match event.type:
-            case "MetricReported" | "MetricCorrected":
-                self._read_report(index, data)
-            case "ReferralSubmitted":
-                segment = _text(data["campaign"]) if _is_text(data.get("campaign")) else None
-                self._add(index, ("leads", month, segment, "count"), _ONE)
-            case "ReferralAttributed":
-                contests, referred = data.get("contests"), instant(data.get("referred_at"))
-                if referred and (contests is None or contests is False or contests == []):
-                    self._add(index, ("attributed_leads", referred[:7], None, "count"), _ONE)
-            case "DealWon":
-                value, currency = _money(data.get("annual_contract_value"))
-                if value is not None:
-                    self._add(index, ("deals_won", month, None, currency), _ONE)
-                    self._add(index, ("won_value", month, None, currency), value)
-                days = decimal(data.get("days_to_close"))
-                if days is not None:
-                    self._add(index, ("days_to_close", month, None, "days"), days)
-            case "PaymentReceived" | "RefundIssued" | "ChargebackReversed":
-                self._read_payment(event, month)
-            case _:
-                pass
-
-    def _read_report(self, index: int, data: Object) -> None:
-        reported = _object(data.get("figure"))
-        metric, period, segment = data.get("metric"), data.get("period"), data.get("segment")
-        unit, figure = reported.get("unit"), _reported(reported)
-        if not (isinstance(metric, str) and isinstance(period, str) and isinstance(unit, str)):
-            return
-        if figure is None or not (segment is None or isinstance(segment, str)):
-            return
-        indexes, figures = self._reports.setdefault((metric, period, segment, unit), ([], []))
-        indexes.append(index)
-        figures.append(figure)
-        if segment is not None:
-            self._segments.setdefault((metric, period, unit), set()).add(segment)
-
-    def _read_payment(self, event: Event, month: str) -> None:
-        amount, currency = _money(event.data.get("amount"))
-        paid = event.type == "PaymentReceived"
-        if amount is not None:
-            signed = -amount if event.type == "ChargebackReversed" else amount
-            metric = "payments" if paid else "refunds"
-            self._add(event.number, (metric, month, None, currency), signed)
-        if paid and event.data.get("first") is True:
-            self._add(event.number, ("deals_paid", month, None, "count"), _ONE)
-
-
-_is_text: Final = _FORMS["text"]
-
-# --- Section 10: claims ----------------------------------------------------------------------
+# --- Section 3: custody ------------------------------------------------------------------------
 
 
 def check_custody(files: Files, log: Log) -> None:
@@ -2052,413 +1689,18 @@ def check_custody(files: Files, log: Log) -> None:
         raise Fault("custody", index, "the log does not keep that this bundle was exported")
 
 
-def check_keys(claims: list[Object], keys: Keyring) -> None:
-    """Check the claimed keys (section 10)."""
-    names = ("party", "keyid", "since", "until")
-    computed = [
-        {"key": key.text, **{name: getattr(key, name) for name in names}} for key in keys.rows
-    ]
-    if not _same(cast("Json", claims), cast("Json", computed)):
-        raise Fault("claim-keys", None, "the keys are not those that follow from the events")
+# --- Section 12: what a verifier says --------------------------------------------------------
 
-
-def check_agreements(claims: list[Object], log: Log) -> int:
-    """Check the claimed agreements (section 10); how many are of events that are withheld."""
-    names = ("terms_version", "effective_from", "agreed_at", "proposal", "frame", "items")
-    computed = [
-        {"index": event.number, **{name: event.data[name] for name in names if name in event.data}}
-        for event in log.shown
-        if event.type == "CommercialTermsAgreed"
-    ]
-    shown = [claim for claim in claims if not log.hides(_whole(claim["index"]))]
-    in_order = all(_whole(one["index"]) < _whole(two["index"]) for one, two in pairwise(claims))
-    if not in_order or not _same(cast("Json", shown), cast("Json", computed)):
-        raise Fault("claim-agreement", None, "the agreements are not those of the events")
-    return len(claims) - len(shown)
-
-
-def check_figures(claims: list[Object], figures: Figures, size: int) -> None:
-    """Check the claimed figures (sections 10 and 13)."""
-    for row in claims:
-        segment = _text(row["segment"]) if "segment" in row else None
-        key = (_text(row["metric"]), _text(row["period"]), segment, _text(row["unit"]))
-        claimed = Figure(*(decimal(row.get(name)) for name in Figure._fields))
-        if figures.figure(key, size) != claimed:
-            detail = f"{key[0]} of {key[1]} in {key[3]} does not come out as claimed"
-            raise Fault("claim-figure", None, detail)
-
-
-SHARE: Final = "revenue-share"
-FEE: Final = "referral-fee"
-INCENTIVE: Final = "incentive "
-_PAYMENT: Final = "payment "
-_LINE_KEY: Final = ("about", "item", "fact", "to", "month", "currency", "terms_version")
-
-
-class Statements:
-    """The checks of `statements.json` (section 10)."""
-
-    def __init__(self, log: Log, claims: list[Object]) -> None:
-        self._log = log
-        self._claims = claims
-        self._paid: dict[str, Event] = {}
-        self._changes: dict[str, Series[Decimal]] = {}  # of what is left of a payment
-        self._terms: dict[str, dict[str, Object]] = {}  # items by name, by version
-        self._incentives: dict[str, Event] = {}
-        self._sums: dict[str, Decimal] = {}
-        self.converted = 0  # balances with a rate
-        self.not_shown = 0  # lines that name events that are withheld
-        self.others = 0  # lines of other items, or with a window
-        for event in log.shown:
-            self._read(event)
-
-    def _read(self, event: Event) -> None:
-        data = event.data
-        if event.type == "CommercialTermsAgreed":
-            self._terms.setdefault(_write(data.get("terms_version")), _named(data.get("items")))
-        elif event.type == "IncentiveIntroduced":
-            self._incentives.setdefault(_text(data.get("incentive")), event)
-        elif event.type == "PaymentReceived":
-            self._paid.setdefault(_text(data.get("payment")), event)
-        elif event.type in {"RefundIssued", "ChargebackReversed"}:
-            amount = _money(data.get("amount"))[0] or Decimal(0)
-            change = amount if event.type == "ChargebackReversed" else -amount
-            series = self._changes.setdefault(_text(data.get("payment")), ([], []))
-            _add_to(series, event.number, change)
-
-    def check(self) -> None:
-        """Check every claim, in order."""
-        due = deque(row for event in self._log.shown for row in _issued(event))
-        before = (-1, "")
-        for claim in self._claims:
-            if claim["index"] is None:  # What is not stated yet is the last one.
-                break
-            place, index = _place(claim), _whole(claim["index"])
-            # What is due was left out, if it stands before what is claimed.
-            if due and _place(due[0]) < place:
-                break
-            withheld = self._log.hides(index)
-            right = withheld or (due and all(_same(claim[name], due[0][name]) for name in due[0]))
-            if place <= before or not right:
-                raise _wrong(index, "the claim is not the statement issued")
-            before = place
-            self._check_balance(index, claim)
-            if not withheld:
-                due.popleft()
-            self._check_lines(index, claim, withheld=withheld)
-        if due:
-            raise _wrong(_place(due[0])[0], "a statement is not claimed")
-        if self._claims and self._claims[-1]["index"] is None:
-            self._check_lines(None, self._claims[-1], withheld=False)
-
-    def _check_balance(self, index: int, claim: Object) -> None:
-        balance = _object(claim["balance"])
-        parts = _objects(balance["parts"])
-        if not _parts_add_up(parts, _objects(claim["lines"])):
-            raise _wrong(index, "its lines do not add up to its parts")
-        if any("rate" in part for part in parts):
-            self.converted += 1
-        elif not _is_balanced(balance, parts):
-            raise _wrong(index, "its balance is not that of its parts")
-
-    def _check_lines(self, index: int | None, claim: Object, *, withheld: bool) -> None:
-        lines = _objects(claim["lines"])
-        limit = len(self._log.events) if index is None else index
-        if not withheld and any(_whole(line["index"]) >= limit for line in lines):
-            raise _wrong(index, "a line names an event behind it")
-        for line in lines:
-            # What this line and those like it before it add up to.
-            key = _write([line.get(name) for name in _LINE_KEY])
-            self._sums[key] = self._sums.get(key, Decimal(0)) + _number(line["amount"])
-            event = self._log.at(_whole(line["index"]))
-            if withheld or event is None:
-                self.not_shown += 1
-            elif event.type != line["because_of"]:
-                raise _wrong(index, "a line names another type than its event has")
-            elif not self._is_computed(line):
-                self.others += 1
-            elif self._names_withheld(line):
-                self.not_shown += 1
-            elif not self._comes_out(line, self._sums[key]):
-                raise _wrong(index, "a line does not come out as claimed")
-
-    def _names_withheld(self, line: Object) -> bool:
-        """Whether an event that the line follows from is not shown, but may be in the log."""
-        withheld = self._log.withheld
-        if not withheld:
-            return False
-        fact = _text(line.get("fact"))
-        if fact.startswith(_PAYMENT):
-            paid = self._paid.get(fact.removeprefix(_PAYMENT))
-            if paid is None:
-                return True
-            if bisect_left(withheld, paid.number) < bisect_left(withheld, _whole(line["index"])):
-                return True
-        item = _text(line["item"])
-        if item.startswith(INCENTIVE):
-            return item.removeprefix(INCENTIVE) not in self._incentives
-        return "terms_version" in line and _write(line["terms_version"]) not in self._terms
-
-    def _comes_out(self, line: Object, total: Decimal) -> bool:
-        if self._kind(line) != SHARE:
-            return self._is_fee(line, total)
-        if "share" not in line:  # What was earned fell away.
-            return total == 0
-        if not self._is_of_terms(line) or not self._is_basis(line) or "basis" not in line:
-            return False
-        credited = _number(line.get("credited", "100"))
-        product = Fraction(_number(line["basis"])) * Fraction(credited)
-        product *= Fraction(_number(line["share"])) / (100 * 100)
-        return total == _rounded(product, _minor_digits(_text(line["currency"])))
-
-    def _is_fee(self, line: Object, total: Decimal) -> bool:
-        """Whether an incentive or a referral fee is as it was offered or agreed."""
-        if "basis" not in line:
-            return total == 0
-        basis, item = _number(line["basis"]), _text(line["item"])
-        if item.startswith(INCENTIVE):
-            offered = self._incentives.get(item.removeprefix(INCENTIVE))
-            if offered is None or offered.number >= _whole(line["index"]):
-                return False
-            agreed, due = offered.data.get("per_referral"), basis
-        else:
-            fee = self._item(line)
-            if fee.get("kind") != FEE or fee.get("to") != line["to"]:
-                return False
-            digits = _minor_digits(_text(line["currency"]))
-            part = Fraction(basis) * Fraction(_number(line["credited"])) / 100
-            agreed, due = fee.get("fee"), _rounded(part, digits)
-        return _money(agreed) == (basis, line["currency"]) and total == due
-
-    def _item(self, line: Object) -> Object:
-        return self._terms.get(_write(line.get("terms_version")), {}).get(_text(line["item"]), {})
-
-    def _kind(self, line: Object) -> str:
-        """The kind of the line's item; by its name, where its terms are not shown."""
-        name = _text(line["item"])
-        if name.startswith(INCENTIVE):
-            return INCENTIVE
-        return _text(self._item(line).get("kind", name.rpartition("-")[0]))
-
-    def _is_computed(self, line: Object) -> bool:
-        kind = self._kind(line)
-        if kind == FEE:
-            return "window" not in line and ("credited" in line or "basis" not in line)
-        return "window" not in line and kind in {SHARE, INCENTIVE}
-
-    def _is_of_terms(self, line: Object) -> bool:
-        item = self._item(line)
-        share = decimal(item.get("share"))
-        return (
-            item.get("kind") == SHARE
-            and item.get("to") == line["to"]
-            and share is not None
-            and share == decimal(line["share"])
-        )
-
-    def _is_basis(self, line: Object) -> bool:
-        fact = _text(line.get("fact"))
-        if not fact.startswith(_PAYMENT):
-            return True
-        name, index = fact.removeprefix(_PAYMENT), _whole(line["index"])
-        paid = self._paid.get(name)
-        if paid is None or f"deal/{_text(paid.data.get('deal'))}" != line["about"]:
-            return False
-        amount = _money(paid.data.get("amount"))[0]
-        if amount is None or paid.number > index:
-            return False
-        change = _as_of(self._changes.get(name), index) or Decimal(0)
-        return amount + change == decimal(line.get("basis"))
-
-
-def _named(items: Json) -> dict[str, Object]:
-    """The items of terms by name: their own, or their kind and their place among it, from 1."""
-    places: dict[str, int] = {}
-    found: dict[str, Object] = {}
-    for item in _objects(items):
-        kind = _text(item.get("kind"))
-        places[kind] = places.get(kind, 0) + 1
-        found[_text(item["name"]) if "name" in item else f"{kind}-{places[kind]}"] = item
-    return found
-
-
-def _wrong(index: int | None, detail: str) -> Fault:
-    return Fault("claim-statement", index, detail)
-
-
-def _issued(event: Event) -> list[Object]:
-    """The claims that an event must have, by name; without what the event does not tell."""
-    data = event.data
-    if event.type == "StatementIssued":
-        row = {name: data.get(name) for name in ("statement", "period", "balance")}
-        return [{"index": event.number, "settlement": "", **row}]
-    if event.type != "FinalSettlementIssued":
-        return []
-    settlement = _text(data.get("settlement"))
-    rows: list[Object] = [
-        {
-            "index": event.number,
-            "settlement": settlement,
-            "statement": f"{settlement}:{_text(_object(balance).get('currency'))}",
-            "balance": balance,
-        }
-        for balance in _list(data.get("balances"))
-    ]
-    return sorted(rows, key=lambda row: _text(row["statement"]))
-
-
-def _place(row: Object) -> tuple[int, str]:
-    return _whole(row["index"]), _text(row["statement"])
-
-
-def _sums_of(pairs: Iterable[tuple[str, Json]]) -> dict[str, Decimal]:
-    sums: dict[str, Decimal] = {}
-    for party, amount in pairs:
-        sums[party] = sums.get(party, Decimal(0)) + _number(amount)
-    return sums
-
-
-def _parts_add_up(parts: Sequence[Object], lines: Sequence[Object]) -> bool:
-    groups: dict[tuple[str, str], list[Object]] = {}
-    for line in lines:
-        groups.setdefault((_text(line["month"]), _text(line["currency"])), []).append(line)
-    for part in parts:
-        own = groups.pop((_text(part["month"]), _text(part["currency"])), [])
-        left = _sums_of((_text(line["to"]), line["amount"]) for line in own)
-        for party, amount in _object(part["earned"]).items():
-            left[party] = left.get(party, Decimal(0)) - _number(amount)
-        if len(own) != part["lines"] or any(left.values()):
-            return False
-    return not groups and len({(part["month"], part["currency"]) for part in parts}) == len(parts)
-
-
-def _is_balanced(balance: Object, parts: Sequence[Object]) -> bool:
-    totals = _sums_of(pair for part in parts for pair in _object(part["earned"]).items())
-    roles = [_text(balance[role]) for role in ("payee", "payer") if role in balance]
-    amount = decimal(balance.get("amount"))
-    if amount is None or len({*totals, *roles}) > 2:  # noqa: PLR2004 - a partnership has two
-        return False
-    if amount == 0:
-        one, other = [*totals.values(), Decimal(0), Decimal(0)][:2]
-        return not roles and one == other
-    if len(set(roles)) != 2:  # noqa: PLR2004 - both are there, and differ
-        return False
-    return amount > 0 and amount == _number_of(totals, roles[0]) - _number_of(totals, roles[1])
-
-
-def _number_of(totals: Mapping[str, Decimal], party: str) -> Decimal:
-    return totals.get(party, Decimal(0))
-
-
-def _day(value: Json) -> int | None:
-    text = _text(value)
-    known = (_DATE(text) and _is_day(text)) or instant(value)
-    return date.fromisoformat(text[:10]).toordinal() if known else None
-
-
-def _first_day(period: str) -> int | None:
-    if not _PERIOD(period):
-        return None
-    for _ in range(2):  # From a year to its quarter, and from there to its month.
-        period = [*_inner_periods(period), period][0]
-    return _day(f"{period}-01")
-
-
-def _least_referrals(log: Log, asked: Iterable[tuple[int, int]]) -> dict[tuple[int, int], Json]:
-    """The least referrals in a quarter by the terms up to an index and in effect on a day."""
-    rows: list[tuple[str, str, int, int, Json]] = []  # by the order of agreement
-    for event in log.shown:
-        least = _object(event.data.get("frame")).get("minimum_referrals_per_quarter")
-        start = _day(event.data.get("effective_from"))
-        if event.type == "CommercialTermsAgreed" and least is not None and start is not None:
-            agreed = (_text(event.data.get("agreed_at")), _text(event.data.get("proposal")))
-            insort(rows, (*agreed, start, event.number, least), key=lambda row: row[:4])
-    return {each: _least_on(rows, *each) for each in set(asked)}
-
-
-def _least_on(rows: list[tuple[str, str, int, int, Json]], upto: int, day: int) -> Json:
-    """A minimum that repeats the one agreed before it is no change; the latest first day counts."""
-    last, begins, found = cast("Json", 0), -1, cast("Json", None)
-    for _, _, start, number, least in rows:
-        if number > upto or least == last:
-            continue
-        last = least
-        if begins <= start <= day:
-            begins, found = start, least
-    return found
-
-
-REFERRAL_MINIMUM: Final = "referral-minimum"
-
-
-class Alerts:
-    """The checks of `alerts.json` (section 10)."""
-
-    def __init__(self, files: Files, log: Log, figures: Figures) -> None:
-        self._partnership = files.partnership
-        self._claims = files.claims["alerts"]
-        self._log = log
-        self._figures = figures
-        self._least = _least_referrals(
-            log,
-            [
-                (_whole(transition["index"]), day)
-                for claim in self._claims
-                if (day := _first_day(_text(claim["window"]))) is not None
-                for transition in _objects(claim["transitions"])
-            ],
-        )
-        self.not_shown = 0  # transitions whose events are withheld
-        self.others = 0  # opened, of other rules: what they say is not computed again
-
-    def check(self) -> None:
-        """Check every alert, in order."""
-        for claim in self._claims:
-            name = f"{claim['rule']}@{claim['version']}/{self._partnership}/{claim['window']}"
-            if claim["id"] != name or not claim["transitions"]:
-                raise Fault("claim-alert", None, "an alert has another id, or never opened")
-            allowed = {"open"}  # the first one
-            for transition in _objects(claim["transitions"]):
-                self._check_transition(claim, transition, allowed)
-                allowed = {"open", "resolved", "withdrawn"}
-
-    def _check_transition(self, claim: Object, transition: Object, allowed: set[str]) -> None:
-        index, state = _whole(transition["index"]), transition["state"]
-        event = self._log.at(index)
-        if state not in allowed:
-            raise Fault("claim-alert", index, "an alert does not begin with open")
-        named = (transition["type"], transition["recorded_at"])
-        if self._log.hides(index):
-            self.not_shown += 1
-        elif event is None or (event.type, event.recorded_at) != named:
-            raise Fault("claim-alert", index, "an alert names another event than there is")
-        if state != "open":
-            return
-        if claim["rule"] != REFERRAL_MINIMUM:
-            self.others += 1
-        elif not self._is_shortfall(index, _text(claim["window"]), _object(transition["facts"])):
-            raise Fault("claim-alert", index, "the facts of an alert do not come out as claimed")
-
-    def _is_shortfall(self, index: int, window: str, facts: Object) -> bool:
-        names = ("value", "threshold", "shortfall")
-        value, threshold, shortfall = (decimal(facts.get(name)) for name in names)
-        day = _first_day(window)
-        if value is None or threshold is None or shortfall is None or day is None:
-            return False
-        found = self._figures.figure(("leads", window, None, "count"), index)
-        return (
-            value == (found.value if found else 0)
-            and threshold == decimal(self._least[index, day])
-            and shortfall == threshold - value > 0
-        )
-
-
-# --- Section 14: what a verifier says --------------------------------------------------------
+REFUSED: Final = "rejected.jsonl: what was refused is the operator's word"
+MEANING: Final = (
+    "what the events mean: no figure, statement or alert was computed; "
+    "accord replay FILE.zip computes them"
+)
 
 
 @dataclass
 class Report:
-    """How far a verifier came, and what it says (section 14)."""
+    """How far a verifier came, and what it says (section 12)."""
 
     phase: str = "bag"  # the code for whatever cannot be understood where it is now
     origin: str | None = None
@@ -2519,7 +1761,7 @@ def _examine(bundle: Path, brought: Brought, report: Report) -> None:
     report.phase = "command-malformed"
     commands = Commands(files, policy, log, tree)
     commands.check()
-    report.checked.append(f"{len(commands.keys.rows)} keys of parties")
+    report.checked.append(f"{len(commands.keys.known)} keys of parties")
     report.checked.append(f"{len(commands.checked)} signed commands")
     report.skip(len(commands.erased), "commands that were erased")
     free = len(commands.keys.first.keys() - policy.parties.keys())
@@ -2527,13 +1769,24 @@ def _examine(bundle: Path, brought: Brought, report: Report) -> None:
     report.phase = "quorum"
     check_against_user(brought, policy, log, points[-1], tree)
     report.checked.append("the last checkpoint meets the quorum, and what the user brought")
+    _examine_beside(files, log, report)
+
+
+def _examine_beside(files: Files, log: Log, report: Report) -> None:
+    """Check what is beside the log: people and custody; and name what is not checked at all."""
     report.phase = "person"
     named, erased = check_people(files, log)
     report.checked.append(f"{named} names of people are those that were recorded")
     report.skip(erased, "people who were erased")
     told = {_text(person["commitment"]).encode() for person in files.people}
     report.skip(len(log.commitments - told), "people whose names are not in the bundle")
-    _examine_claims(files, log, commands.keys, report)
+    report.phase = "custody"
+    check_custody(files, log)
+    if files.bundle["custody"] is None:
+        report.not_checked.append("custody: the log does not keep that this bundle was exported")
+    else:
+        report.checked.append("custody: the log keeps that this bundle was exported")
+    report.not_checked += [REFUSED, MEANING]
 
 
 def _policy_of(brought: Brought, contents: Mapping[str, bytes], report: Report) -> Policy:
@@ -2549,47 +1802,13 @@ def _policy_of(brought: Brought, contents: Mapping[str, bytes], report: Report) 
         raise Fault("identity", None, f"policy.txt cannot be read: {error}") from None
 
 
-def _examine_claims(files: Files, log: Log, keys: Keyring, report: Report) -> None:
-    claims = files.claims
-    report.phase = "custody"
-    check_custody(files, log)
-    if files.bundle["custody"] is None:
-        report.not_checked.append("custody: the log does not keep that this bundle was exported")
-    else:
-        report.checked.append("custody: the log keeps that this bundle was exported")
-    report.phase = "claim-keys"
-    check_keys(claims["keys"], keys)
-    report.phase = "claim-agreement"
-    withheld = check_agreements(claims["agreements"], log)
-    report.phase = "claim-figure"
-    figures = Figures(log.shown)
-    check_figures(claims["figures"], figures, files.size)
-    report.phase = "claim-statement"
-    statements = Statements(log, claims["statements"])
-    statements.check()
-    report.phase = "claim-alert"
-    alerts = Alerts(files, log, figures)
-    alerts.check()
-    counts = ", ".join(f"{len(claims[name])} {name}" for name in CLAIMS[1:])
-    report.checked.append(f"claims: {counts}")
-    report.skip(withheld, "agreements whose events are not shown")
-    report.skip(statements.converted, "balances with a rate of exchange")
-    report.skip(statements.not_shown, "lines of statements whose events are not shown")
-    report.skip(statements.others, "lines of statements whose rule is none of the format")
-    report.skip(alerts.not_shown, "changes of alerts whose events are not shown")
-    report.skip(alerts.others, "alerts of other rules: their figures")
-    report.not_checked.append("rejected.jsonl: what was refused is the operator's word")
-
-
 @contextmanager
 def _prepared() -> Iterator[None]:
-    """Exact decimals; and no search for cycles of objects, of which a verifier makes none."""
-    exact = Context(prec=4096, Emax=MAX_EMAX, Emin=MIN_EMIN, traps=[Inexact, InvalidOperation])
+    """Search for no cycles of objects: a verifier makes none, and the search takes long."""
     collecting = gc.isenabled()
     gc.disable()
     try:
-        with localcontext(exact):
-            yield
+        yield
     finally:
         if collecting:
             gc.enable()
@@ -2603,7 +1822,7 @@ def verify(
     receipts: Sequence[Path] = (),
     not_before: str | None = None,
 ) -> Object:
-    """What a verifier says of a bundle: the object that `--json` prints (section 14).
+    """What a verifier says of a bundle: the object that `--json` prints (section 12).
 
     Raises:
         Misuse: a file of the user's cannot be read or understood.
@@ -2624,7 +1843,7 @@ def verify(
             return report.result(fault)
         except Misuse:
             raise
-        except Exception as error:  # noqa: BLE001 - section 14: no input makes a verifier crash
+        except Exception as error:  # noqa: BLE001 - section 12: no input makes a verifier crash
             detail = f"it cannot be understood ({type(error).__name__})"
             return report.result(Fault(report.phase, None, detail))
     return report.result(None)
@@ -2681,7 +1900,7 @@ def _arguments(words: Sequence[str] | None) -> argparse.Namespace:
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    """Verify a bundle from the command line; gives the exit code of section 14."""
+    """Verify a bundle from the command line; gives the exit code of section 12."""
     given = _arguments(words)
     try:
         result = verify(

@@ -1,0 +1,196 @@
+"""A lying operator's statements: a record that is verified, and what follows from it.
+
+Every bundle here is signed by its operator's key, and both verifiers say VERIFIED.
+"""
+
+from decimal import Decimal
+from pathlib import Path
+
+import orjson
+import pytest
+from typer.testing import CliRunner
+
+from domain.settlement import Balance, FinalSettlementIssued, Part, StatementIssued
+from infra.cli.options import DONE, FAILED, NOT_UNDERSTOOD, REFUSED, app
+from infra.evidence import replay
+from infra.evidence.replay import Compared, Outcome
+from tests.audit import world as made
+from tests.audit.world import VERIFIED, World, build, play, rewritten, verdict
+
+pytestmark = [pytest.mark.needs("node"), pytest.mark.xdist_group("attacks")]
+
+GHOST = "2026-Q4:USD"
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> World:
+    world = build(tmp_path_factory.mktemp("replayed"))
+    play(world)
+    return world
+
+
+@pytest.fixture
+def world(whole: World, tmp_path: Path) -> World:
+    return whole.copy(tmp_path / "store")
+
+
+def alone(world: World) -> str:
+    return world.policy(quorum="none")
+
+
+def statements(bundle: Path) -> dict[str, Compared]:
+    return {each.statement: each for each in replay.replay(bundle).statements}
+
+
+def issue(world: World, balance: Balance) -> Path:
+    """Issue a statement as the operator does, without the ledger; return the bundle."""
+    event = StatementIssued(statement=GHOST, period="2026-Q4", balance=balance)
+    world.forge(world.forged(event, "growthos", cause=("accord:settle", "ghost")))
+    bundle = world.bundle()
+    assert verdict(bundle, alone(world)) == VERIFIED
+    return bundle
+
+
+def nothing() -> Balance:
+    return Balance(currency="USD", parts=[], amount=Decimal(0))
+
+
+def ghost_part() -> Part:
+    earned = {"northbridge": Decimal("77777.00")}
+    return Part(month="2026-12", currency="USD", earned=earned, lines=1)
+
+
+def owed_to_northbridge(amount: str, parts: list[Part]) -> Balance:
+    return Balance(
+        currency="USD",
+        parts=parts,
+        payer="growthos",
+        payee="northbridge",
+        amount=Decimal(amount),
+    )
+
+
+def test_every_honest_statement_is_as_computed(world: World) -> None:
+    found = statements(world.bundle())
+    assert len(found) >= 3
+    assert {each.outcome for each in found.values()} == {Outcome.AS_COMPUTED}
+
+
+@pytest.mark.parametrize("party", made.PARTIES)
+def test_what_a_party_may_see_is_enough(world: World, party: str) -> None:
+    found = statements(world.bundle(party=party))
+    assert {each.outcome for each in found.values()} == {Outcome.AS_COMPUTED}
+
+
+def test_a_ghost_line_is_named(world: World) -> None:
+    computed = statements(issue(world.copy(world.folder / "copy"), nothing()))[GHOST].computed
+    assert computed
+    parts = [*computed.parts, ghost_part()]
+    bundle = issue(world, owed_to_northbridge("77777.00", parts))
+
+    found = statements(bundle)[GHOST]
+
+    assert found.outcome is Outcome.DIFFERS
+    differing = {each.where: (each.stated, each.computed) for each in found.differences}
+    assert differing["parts/2026-12 USD/earned/northbridge"] == ("77777.00", None)
+
+
+def test_another_amount_is_named_and_the_computed_one_is_as_computed(world: World) -> None:
+    other = world.copy(world.folder / "copy")
+    computed = statements(issue(other.copy(other.folder / "copy"), nothing()))[GHOST].computed
+    assert computed
+    wrong = owed_to_northbridge("1.00", computed.parts)
+
+    found = statements(issue(world, wrong))[GHOST]
+
+    assert found.outcome is Outcome.DIFFERS
+    assert "amount" in {each.where for each in found.differences}
+    # The control: the same event with the balance that the ledger computes.
+    assert statements(issue(other, computed))[GHOST].outcome is Outcome.AS_COMPUTED
+
+
+def test_a_statement_after_withheld_events_is_not_computed(world: World) -> None:
+    found = statements(world.bundle(start=made.moment("2026-02-01T00:00:00Z")))
+    assert found
+    assert {each.outcome for each in found.values()} == {Outcome.NOT_COMPUTED}
+    assert all("not asked for" in (each.why or "") for each in found.values())
+
+
+def test_a_final_settlement_that_states_a_balance_twice_is_named(world: World) -> None:
+    found = final(world, nothing(), nothing())
+    assert found.outcome is Outcome.DIFFERS
+    assert "2 times" in (found.why or "")
+
+
+def test_a_final_settlement_that_leaves_a_balance_out_is_named(world: World) -> None:
+    # Without its last statement the log has money that no statement states.
+    index = max(each.index for each in statements(world.bundle()).values())
+    world.sql(
+        f"DELETE FROM events WHERE idx >= {index}",
+        f"UPDATE heads SET size = {index}, recorded_at = '2026-01-01T00:00:00Z'",
+        "DELETE FROM trees",
+        "DELETE FROM nodes",
+        f"DELETE FROM checkpoints WHERE size > {index}",
+    )
+
+    found = final(world)
+
+    assert found.outcome is Outcome.DIFFERS
+    assert found.stated is None
+    assert found.computed
+    assert found.computed.amount > 0
+
+
+def final(world: World, *balances: Balance) -> Compared:
+    """Issue a final settlement as a lying operator does; return how its USD balance compares."""
+    event = FinalSettlementIssued(settlement="end", balances=list(balances))
+    world.forge(world.forged(event, "growthos", cause=("accord:settle", "final")))
+    bundle = world.bundle()
+    assert verdict(bundle, alone(world)) == VERIFIED
+    return statements(bundle)["end:USD"]
+
+
+def test_a_record_with_a_fault_is_not_replayed(world: World) -> None:
+    def change(files: dict[str, bytes]) -> None:
+        files["data/events.jsonl"] = files["data/events.jsonl"].replace(b"10000.00", b"19000.00")
+
+    found = replay.replay(rewritten(world.bundle(), change))
+
+    assert (found.record.verdict, found.record.code) == ("FAULT", "event-altered")
+    assert found.statements == ()
+    assert found.differs
+
+
+# --- the command ---------------------------------------------------------------------------------
+
+
+def run(*words: str | Path) -> tuple[int, str]:
+    done = CliRunner().invoke(app, ["replay", *map(str, words)])
+    return done.exit_code, done.output
+
+
+def test_the_command_ends_with_the_code_of_what_it_found(world: World) -> None:
+    honest = world.bundle("honest.zip")
+    part = world.bundle("part.zip", start=made.moment("2026-02-01T00:00:00Z"))
+    policy = world.folder / "policy"
+    policy.write_text(alone(world))
+    lying = issue(world, owed_to_northbridge("77777.00", [ghost_part()]))
+
+    code, text = run(honest, "--policy", policy)
+    assert (code, "as computed" in text, "not pinned" in text) == (DONE, True, False)
+    code, text = run(honest)
+    assert (code, "not pinned" in text) == (DONE, True)
+    code, text = run(part)
+    assert (code, "not computed" in text) == (REFUSED, True)
+    code, text = run(lying)
+    assert (code, GHOST in text, "77777.00" in text) == (FAILED, True, True)
+    code, text = run(honest, "--policy", honest)
+    assert code == NOT_UNDERSTOOD
+
+
+def test_the_command_prints_the_same_as_json(world: World) -> None:
+    code, text = run(world.bundle(), "--json")
+    found = orjson.loads(text)
+    assert code == DONE
+    assert found["record"]["verdict"] == "VERIFIED"
+    assert {each["outcome"] for each in found["statements"]} == {"as computed"}
