@@ -246,17 +246,14 @@ def _computed(
             waiting = [each for each in waiting if bounds(each.month)[1] <= end]
             currencies = {name: balance.currency}
         case FinalSettlementIssued(settlement=name):
-            found = {each.currency for each in (*known.accrued, *known.held)}
-            settles_in = [known.settles_in] if known.settles_in and found else sorted(found)
-            currencies = {f"{name}:{each}": each for each in settles_in}
+            found = sorted({each.settles_in for each in (*known.accrued, *known.held)})
+            currencies = {f"{name}:{each}": each for each in found}
     computed: dict[str, Computed] = {}
     for name, currency in currencies.items():
         try:
             computed[name] = settlement.balance(currency, waiting, known, parties)
         except (Refused, ValueError) as error:
             computed[name] = error.detail if isinstance(error, Refused) else "There are no parties."
-        if known.settles_in not in {None, currency}:
-            computed[name] = f"The terms settle in {known.settles_in}."
     return computed
 
 
