@@ -1,5 +1,6 @@
 """The application: its routes, its document, and the headers of every answer."""
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final, Literal
@@ -7,18 +8,18 @@ from typing import Final, Literal
 from fastapi import Depends, FastAPI, Response
 from fastapi.responses import FileResponse, PlainTextResponse, RedirectResponse
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
-from starlette.datastructures import MutableHeaders
-from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from domain.wording import shown
 from infra.answers.question import Result
 from infra.answers.table import QUESTIONS
 from infra.bootstrap import Accord
 from infra.http import alerts, events, log, problem_pages, questions, refusals
 from infra.http.dependencies import Served, ServedHere, json
 from infra.http.openapi import DescribedApp, problem
-from infra.http.problems import Problem, handle_problems
+from infra.http.problems import Problem, handle_problems, response
 from infra.http.strict import HeadAsGet, known_parameters
 from infra.running.worker import CLOCK, CLOCK_HELP, NAMED, QUARANTINED, QUARANTINED_HELP
 from infra.settings import HttpLimits
@@ -85,7 +86,7 @@ def create_app(
     )
     app.state.served = Served(accord, workers, limits)
     handle_problems(app)
-    app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(hosts), www_redirect=False)
+    app.add_middleware(_KnownHosts, hosts=hosts, simulated=accord.simulated)
     headers = SAFETY | (IS_SIMULATED if accord.simulated else {})
     app.add_middleware(_WithHeaders, headers=headers)
     app.add_middleware(HeadAsGet, but={alerts.STREAM})
@@ -161,6 +162,32 @@ def _add_docs(app: FastAPI) -> None:
     @app.get("/docs", include_in_schema=False)
     async def docs() -> Response:
         return FileResponse(ASSETS / "docs.html")
+
+
+class _KnownHosts:
+    """Answers only requests to the hosts that it knows; `*` is any."""
+
+    def __init__(self, app: ASGIApp, hosts: Sequence[str], *, simulated: bool) -> None:
+        self._app = app
+        self._hosts = hosts
+        self._simulated = simulated
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        app = self._app
+        if scope["type"] == "http" and "*" not in self._hosts:
+            host = Headers(scope=scope).get("host", "").lower()
+            name = re.sub(r":[0-9]*$", "", host)
+            if name not in self._hosts:
+                app = response(_other_host(name, self._hosts), simulated=self._simulated)
+        await app(scope, receive, send)
+
+
+def _other_host(name: str, hosts: Sequence[str]) -> Problem:
+    return Problem(
+        400,
+        f"This server does not answer to the host {shown(name)}.",
+        f"Use one of these as the host: {', '.join(dict.fromkeys(hosts))}.",
+    )
 
 
 class _WithHeaders:

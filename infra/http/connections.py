@@ -2,6 +2,7 @@
 
 import sys
 from asyncio import TimerHandle, Transport
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, Final, Literal, NamedTuple
 
@@ -9,7 +10,7 @@ import h11
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import STATUS_PHRASES, H11Protocol
 
-from infra.http.problems import AGAIN_SOON, MEDIA_TYPE, Problem
+from infra.http.problems import AGAIN_SOON, MEDIA_TYPE, Problem, too_large
 from infra.settings import HttpLimits
 
 Awaited = Literal["headers", "body", "reading"]
@@ -47,6 +48,10 @@ class Connection(H11Protocol):
         self._limits = limits
         self._wait: _Wait | None = None
         self._answered = False
+        self._ended = False
+        """Whether the client has ended its half of the connection."""
+        self._checked: object = None
+        """The request whose headers were checked last."""
 
     @property
     def waiting_since(self) -> float | None:
@@ -74,6 +79,27 @@ class Connection(H11Protocol):
         super().data_received(data)
         self._follow()
 
+    def handle_events(self) -> None:
+        """Begin what has arrived, unless the headers of a request say that it cannot be done."""
+        super().handle_events()
+        if self.cycle is None or self.cycle is self._checked or self._answered:  # type: ignore[redundant-expr]
+            return
+        self._checked = self.cycle
+        if problem := _wrong_length(dict(self.headers), self._limits.body_bytes):
+            self._answer(problem)
+
+    def eof_received(self) -> bool | None:  # type: ignore[override]
+        """Answer a client that has ended its half of the connection after a request."""
+        if self._answered:
+            return True
+        if self.cycle is None or self.cycle.response_started:  # type: ignore[redundant-expr]
+            return None
+        if self.cycle.more_body:
+            self._answer(Problem(400, "The connection ended before the body did."))
+        else:
+            self._ended = True
+        return True
+
     def pause_writing(self) -> None:
         """Begin to wait until the client has read what was answered."""
         super().pause_writing()
@@ -87,6 +113,8 @@ class Connection(H11Protocol):
     def on_response_complete(self) -> None:
         """Begin to wait for the next request."""
         super().on_response_complete()
+        if self._ended and (self.cycle is None or self.cycle.response_complete):  # type: ignore[redundant-expr]
+            self.transport.close()
         self._follow()
 
     def send_400_response(self, msg: str) -> None:
@@ -154,6 +182,8 @@ class Connection(H11Protocol):
         """
         self._answered = True
         self._end_wait()
+        # What the client still sends is read and dropped, so that it comes to read the answer.
+        self.flow.resume_reading()
         if self.cycle is not None:
             self.cycle.disconnected = True
             self.cycle.message_event.set()
@@ -168,6 +198,21 @@ class Connection(H11Protocol):
                 self.transport.write(self.conn.send(event))
         self.transport.write_eof()
         self.loop.call_later(LINGER, self.transport.abort)
+
+
+def _wrong_length(headers: Mapping[bytes, bytes], limit: int) -> Problem | None:
+    """Return what is wrong with the length of a body as its headers give it, if anything is."""
+    length = headers.get(b"content-length")
+    if length is None:
+        return None
+    if b"transfer-encoding" in headers:
+        # A proxy may read the other one, and take a part of the body for a request (RFC 9112, 6.1).
+        return Problem(
+            400,
+            "The request has both Content-Length and Transfer-Encoding.",
+            "Send one of the two headers.",
+        )
+    return too_large(limit) if int(length) > limit else None
 
 
 def _written(problem: Problem) -> tuple[int, list[tuple[bytes, bytes]], bytes]:

@@ -27,7 +27,7 @@ from infra.deciding.clock import ClockInDoubt
 from infra.deciding.group_commit import GATHERED, Busy
 from infra.http import openapi
 from infra.http.dependencies import Served, ServedHere, json
-from infra.http.problems import AGAIN_SOON, Problem, refusal
+from infra.http.problems import AGAIN_SOON, Problem, refusal, too_large
 from infra.settings import HttpLimits
 from infra.store.history import Key
 from infra.tlog import cloudevents
@@ -232,7 +232,7 @@ async def _many(served: Served, raws: Sequence[bytes]) -> Response:
     if decisions.results and decisions.refused == len(decisions.results):
         raise Problem(
             422,
-            f"None of the {decisions.refused} events of the request was recorded.",
+            "No event of the request was recorded.",
             "Each of the results has the rule that refused the event, and a hint.",
             results=decisions.results,
         )
@@ -352,7 +352,5 @@ async def _body(request: Request, limit: int) -> bytes:
     except ClientDisconnect:
         raise Problem(400, "The connection ended before the body did.") from None
     if size > limit:
-        raise Problem(
-            413, f"A body has at most {limit} bytes.", "Send the events in several requests."
-        )
+        raise too_large(limit)
     return b"".join(parts)

@@ -155,6 +155,13 @@ def refusal(outcome: Outcome) -> Problem:
     )
 
 
+def too_large(limit: int) -> Problem:
+    """Return the problem of a body with more bytes than the limit."""
+    return Problem(
+        413, f"A body has at most {limit} bytes.", "Send the events in several requests."
+    )
+
+
 def not_found(error: NotFound) -> Problem:
     """Return the problem of something that does not exist."""
     return Problem(404, error.detail, error.hint)
@@ -174,8 +181,12 @@ def handle_problems(app: FastAPI) -> None:
 
 
 def _answer(request: Request, problem: Problem) -> Response:
-    simulated = served(request).accord.simulated or None
-    document = problem.document.model_copy(update={"simulated": simulated})
+    return response(problem, simulated=served(request).accord.simulated)
+
+
+def response(problem: Problem, *, simulated: bool) -> Response:
+    """Return the response with a problem's document."""
+    document = problem.document.model_copy(update={"simulated": simulated or None})
     body = document.model_dump_json(exclude_none=True)
     return Response(body, problem.status, problem.headers, MEDIA_TYPE)
 

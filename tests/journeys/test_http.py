@@ -450,7 +450,7 @@ def test_a_batch_of_which_nothing_is_taken_is_answered_422_with_each_result(
     problem = refused(post(ordinary, body, headers))
 
     assert problem["status"] == 422
-    assert problem["detail"] == "None of the 2 events of the request was recorded."
+    assert problem["detail"] == "No event of the request was recorded."
     assert [(each["index"], each["rule"]) for each in problem["results"]] == [
         (0, "unknown-type"),
         (1, "wrong-value"),
