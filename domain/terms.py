@@ -513,7 +513,7 @@ class Frame(Value):
     tail_months: Months = 0
     """For how many months after the end clients who were won before it still earn."""
     claims: ClaimRules = ClaimRules()
-    """When facts count that are stated by the party that gains by them."""
+    """When a claim counts: a fact that the party that gains by it states."""
     rates: RateRule = RateRule()
     """Where the rates of statements come from."""
     minimum_referrals_per_quarter: Count = 0

@@ -616,7 +616,7 @@ def test_an_experiment_sets_its_variants_side_by_side(accord: Accord) -> None:
 
     assert "plain (control)   8/200   4 %" in words
     assert "+8 points, ×3" in words
-    assert "stop: 200 trials of each variant, 95 % credibility; met, figures wins" in words
+    assert "stop: 200 trials of each variant, level 95 %; met, figures wins" in words
     assert "figures was promoted into: The joint page from April on" in words
     assert early["experiments"][0]["state"] == "running"
     assert "There are no experiments." in accord("experiments", NAME, "--known", "2026-01-01").err
