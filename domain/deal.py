@@ -392,7 +392,7 @@ def attribute(
             event.model_copy(update=same), existing, f"The claim of {to} on deal {command.deal}"
         )
     claims = [claim_of(each) for each in (*state.claims.values(), event)]
-    policy = agreed.policy(agreed.terms.day(act.occurred_at))
+    policy = agreed.terms.policy(agreed.terms.day(act.occurred_at))
     return [event.model_copy(update={"undecided": credit(claims, policy) is None})]
 
 

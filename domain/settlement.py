@@ -175,6 +175,11 @@ class FinalSettlementIssued(Event):
     balances: list[Balance]
     """The balance in each currency."""
 
+    def by_name(self) -> Iterator[tuple[str, Balance]]:
+        """Yield each balance under the name by which payouts and answers call it."""
+        for balance in self.balances:
+            yield f"{self.settlement}:{balance.currency}", balance
+
 
 class RecordPayout(Command):
     """Record a payment on a statement's balance, in full or in part."""
@@ -230,6 +235,11 @@ class Ledger:
     held: tuple[Accrued, ...] = ()
     rates: Mapping[tuple[str, str, str], Decimal] = field(default_factory=dict)
     """The captured rates, by the currency converted from, the one converted to, and month."""
+
+    def up_to(self, period: str) -> list[Accrued]:
+        """Return what accrued up to the end of a period."""
+        end = bounds(period)[1]
+        return [each for each in self.accrued if bounds(each.month)[1] <= end]
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,7 +308,7 @@ def issue(
             f"{command.period} ends on {end:%Y-%m-%d}; today is {act.recorded_at:%Y-%m-%d}.",
             f"Issue the statement on {end:%Y-%m-%d} or later.",
         )
-    open_ = [each for each in ledger.accrued if bounds(each.month)[1] <= end]
+    open_ = ledger.up_to(command.period)
     events: list[Event] = []
     known = False
     for currency in _currencies(open_, state):
@@ -475,7 +485,8 @@ def evolve(state: Settlement, event: Event) -> Settlement:
             owing = {**state.owing, name: Owing(event.balance)}
             return replace(state, statements=statements, owing=owing)
         case FinalSettlementIssued():
-            return replace(state, final=event, owing={**state.owing, **dict(_owing_of(event))})
+            owing = {name: Owing(balance) for name, balance in event.by_name()}
+            return replace(state, final=event, owing={**state.owing, **owing})
         case PayoutRecorded():
             payouts = {**state.payouts, event.payout: event}
             owing = dict(state.owing)
@@ -485,8 +496,3 @@ def evolve(state: Settlement, event: Event) -> Settlement:
             return replace(state, payouts=payouts, owing=owing)
         case _:
             return state
-
-
-def _owing_of(event: FinalSettlementIssued) -> Iterator[tuple[str, Owing]]:
-    for balance in event.balances:
-        yield f"{event.settlement}:{balance.currency}", Owing(balance)

@@ -1,6 +1,6 @@
 """The terms by day: which frame and which items apply on a day, and when nothing accrues.
 
-All of it follows from the agreements, the renewals and the exits, in whatever order they are known.
+The answers depend on the agreements, the renewals and the exits, and not on their order of arrival.
 
 - Of the amendments that apply on a day, the one with the latest first day counts; of equal days the
   one agreed later; of equal times the one with the greater identifier.
@@ -133,6 +133,10 @@ class TermsByDay:
     def version(self, day: date) -> int:
         """Return the version of the terms whose items apply on a day; 0 if there are none."""
         return _at(self._items, day).version
+
+    def policy(self, day: date) -> AttributionPolicy | None:
+        """Return the attribution policy of a day; None if no terms are agreed."""
+        return self.frame(day).attribution if self.is_agreed else None
 
     @property
     def frame_days(self) -> tuple[date, ...]:
@@ -364,10 +368,6 @@ class Agreed:
     def items(self, kind: type[K], day: date) -> list[K]:
         """Return the items of one kind that are in force on a day."""
         return [each for each in self.terms.items(day) if isinstance(each, kind)]
-
-    def policy(self, day: date) -> AttributionPolicy | None:
-        """Return the attribution policy of a day; None if no terms are agreed."""
-        return self.terms.frame(day).attribution if self.terms.is_agreed else None
 
     @property
     def ends_at(self) -> datetime | None:

@@ -113,11 +113,6 @@ def _terms_on(agreed: Row, day: date) -> Iterator[tuple[int, str, Item]]:
         yield terms.version(day), item.name or "", item
 
 
-def _policy(agreed: Row, day: str) -> AttributionPolicy | None:
-    terms = terms_by_day(agreed)
-    return terms.frame(date.fromisoformat(day)).attribution if terms.is_agreed else None
-
-
 def _other(agreed: Row, party: str) -> str | None:
     return next((each for each in agreed.get("parties", ()) if each != party), None)
 
@@ -162,7 +157,7 @@ def _credit(deal: Row, agreed: Row, day: str, policy: AttributionPolicy | None) 
         Claim(party, method, datetime.fromisoformat(touched))
         for party, method, touched in deal.get("claims", {}).values()
     ]
-    return credit(claims, policy or _policy(agreed, day))
+    return credit(claims, policy or terms_by_day(agreed).policy(date.fromisoformat(day)))
 
 
 def dues_of_deal(deal: Row, agreed: Row, policy: AttributionPolicy | None) -> list[Due]:

@@ -9,7 +9,7 @@ facts arrived. A line belongs to the month of the fact that earned it, however l
 Rows hold sums only. The lines themselves are passed to a replay that asks for them (`post`).
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
@@ -97,7 +97,7 @@ def keys(recorded: Recorded) -> tuple[str, ...]:
     if isinstance(event, StatementIssued):
         return (AGREED, TOTALS, f"statement/{event.statement}")
     if isinstance(event, FinalSettlementIssued):
-        return (AGREED, TOTALS, *(f"statement/{name}" for name, _ in _balances(event)))
+        return (AGREED, TOTALS, *(f"statement/{name}" for name, _ in event.by_name()))
     if isinstance(event, PayoutRecorded):
         return (f"statement/{event.statement}",)
     return (AGREED, TOTALS, WINDOWED)
@@ -143,17 +143,12 @@ def _take(posting: "Posting", recorded: Recorded) -> None:
         case StatementIssued(statement=name, period=period, balance=balance):
             posting.state(name, period, balance)
         case FinalSettlementIssued():
-            for name, balance in _balances(event):
+            for name, balance in event.by_name():
                 posting.state(name, "", balance)
         case PayoutRecorded():
             posting.pay_out(event)
         case _:
             posting.agree(event)
-
-
-def _balances(event: FinalSettlementIssued) -> Iterator[tuple[str, Balance]]:
-    for balance in event.balances:
-        yield f"{event.settlement}:{balance.currency}", balance
 
 
 def _disputed(event: DisputeOpened | DisputeResolved) -> str | None:

@@ -13,7 +13,7 @@ from typing import Annotated
 
 from domain import settlement
 from domain.attribution import AttributionPolicy, PolicyKind
-from domain.calendar import PERIOD_PATTERN, bounds
+from domain.calendar import PERIOD_PATTERN
 from domain.kernel import Refused
 from domain.recorded import Recorded
 from domain.settlement import ROUNDING, Balance, FinalSettlementIssued, StatementIssued
@@ -231,8 +231,8 @@ class Postings:
             case StatementIssued(statement=name, period=period, balance=balance):
                 self._issue(recorded, name, period, "", balance)
             case FinalSettlementIssued(settlement=final):
-                for balance in event.balances:
-                    self._issue(recorded, f"{final}:{balance.currency}", "", final, balance)
+                for name, balance in event.by_name():
+                    self._issue(recorded, name, "", final, balance)
             case _:
                 pass
 
@@ -267,10 +267,9 @@ class Postings:
 
     def drafts(self, period: str) -> Iterator[Statement]:
         """Yield what accrued up to the end of a period and is not stated yet, by currency."""
-        end = bounds(period)[1]
         known = ledger(self.rows)
         parties = tuple(self.rows.get(AGREED, {}).get("parties", ()))
-        waiting = [each for each in known.accrued if bounds(each.month)[1] <= end]
+        waiting = known.up_to(period)
         if not waiting or len(parties) != 2:  # noqa: PLR2004 - a partnership is of two
             return
         settles_in = {(each.month, each.currency): each.settles_in for each in waiting}

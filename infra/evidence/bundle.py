@@ -373,8 +373,8 @@ def _names(event: Event) -> tuple[str, ...]:
     match event:
         case StatementIssued(statement=name, period=period):
             return name, period
-        case FinalSettlementIssued(settlement=name, balances=balances):
-            return name, *(f"{name}:{each.currency}" for each in balances)
+        case FinalSettlementIssued(settlement=name):
+            return name, *(balance for balance, _ in event.by_name())
         case _:
             return ()
 

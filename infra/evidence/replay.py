@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 import orjson
 
 from domain import settlement
-from domain.calendar import bounds
 from domain.kernel import Refused
 from domain.recorded import Recorded
 from domain.settlement import Balance, FinalSettlementIssued, StatementIssued
@@ -222,8 +221,8 @@ def _stated(event: StatementIssued | FinalSettlementIssued) -> list[Stated]:
     match event:
         case StatementIssued(statement=name, balance=balance):
             return [Stated(name, balance)]
-        case FinalSettlementIssued(settlement=name, balances=balances):
-            return [Stated(f"{name}:{each.currency}", each) for each in balances]
+        case FinalSettlementIssued():
+            return [Stated(*each) for each in event.by_name()]
 
 
 Computed = Balance | str
@@ -242,8 +241,7 @@ def _computed(
     currencies: dict[str, str]
     match event:
         case StatementIssued(statement=name, period=period, balance=balance):
-            end = bounds(period)[1]
-            waiting = [each for each in waiting if bounds(each.month)[1] <= end]
+            waiting = known.up_to(period)
             currencies = {name: balance.currency}
         case FinalSettlementIssued(settlement=name):
             found = sorted({each.settles_in for each in (*known.accrued, *known.held)})
