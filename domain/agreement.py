@@ -73,7 +73,7 @@ class Agreement:
 
 
 class TermsFor(Value):
-    """Items, a frame or both, and the days on which they apply."""
+    """What is agreed (items, a frame or both), and the days on which it applies."""
 
     effective_from: Day
     """The first day on which they apply."""

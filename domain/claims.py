@@ -1,10 +1,10 @@
-"""Claims: facts that a party states to its own gain, which the other party must confirm."""
+"""Claims: facts that the party that gains by them states. The other party must confirm them."""
 
 from enum import StrEnum
 
 
 class ClaimKind(StrEnum):
-    """The kinds of fact that are claims where the party that gains by them states them."""
+    """The kinds of facts that can be claims."""
 
     REFERRAL = "referral"
     TOUCH = "touch"

@@ -100,9 +100,9 @@ class RevenueShare(_Item):
     share: Percent
     """The share up to the first tier, in percent."""
     basis: Literal["first-year", "months", "all-payments"]
-    """Whether the client's first year counts, a number of months, or every payment."""
+    """Which payments count: those of the client's first year, of a number of months, or all."""
     months: Months = 0
-    """The number of months that count, where the basis is months."""
+    """How many months from the win count, if the basis is months."""
     trigger: PaidOn
     """Whether a share is due on a sale or on each payment."""
     tiers: list[Tier] = []
@@ -432,11 +432,11 @@ class Assets(StrEnum):
 
 
 class ClaimRules(Value):
-    """When facts count that are stated by the party that gains by them."""
+    """The rules for claims. A claim is a fact that the party that gains by it states."""
 
     confirm_within_days: Annotated[int, Field(ge=0, le=9999)] = 0
-    """The days after which such a fact counts unless the other party objects; 0 means that the
-    other party must confirm it."""
+    """After how many days a claim counts if the other party does not object. With 0, the other
+    party must confirm it."""
     on_word: list[ClaimKind] = []
     """The kinds of fact that count on the word of the party that gains."""
 
@@ -513,7 +513,7 @@ class Frame(Value):
     tail_months: Months = 0
     """For how many months after the end clients who were won before it still earn."""
     claims: ClaimRules = ClaimRules()
-    """When a claim counts: a fact that the party that gains by it states."""
+    """When claims count."""
     rates: RateRule = RateRule()
     """Where the rates of statements come from."""
     minimum_referrals_per_quarter: Count = 0

@@ -135,8 +135,8 @@ class Projection:
 
     name: str
     keys: Callable[[Recorded], Iterable[str]]
-    """Returns keys of rows that `apply` will ask for. They are read ahead, those of many events
-    with one statement; `apply` may ask for others."""
+    """Returns the keys of rows that `apply` is known to ask for. The rows for many events are read
+    ahead with one statement. `apply` may ask for other rows too."""
     apply: Callable[[Rows, Recorded], Change]
     handles: frozenset[type[Event]]
     """The types of events that concern it."""

@@ -272,7 +272,7 @@ def _agreed(minimum: AgreedMinimum) -> tuple[datetime, str]:
 
 
 def _changes(minimums: Iterable[AgreedMinimum]) -> Iterator[AgreedMinimum]:
-    """Yield the minimums that do not repeat the one agreed before (see `TermsByDay`)."""
+    """Yield each minimum that differs from the one agreed before it (see `TermsByDay`)."""
     last = 0
     for each in minimums:
         if each.minimum != last:

@@ -594,7 +594,7 @@ def test_where_a_batch_ends_changes_no_end_of_an_event(
         sent(kinds[kind], kind if kind != "time" else f"time-{number}", at=_day(days))
         for number, (kind, days) in enumerate(sent_at)
     ]
-    # Some of them come before the kick-off, where the stage does not allow them yet.
+    # Some come before the kickoff, in a stage that does not allow them.
     begun = data.draw(st.integers(0, 2))
     feed = [*FORMED[:kickoff], *later[:begun], FORMED[kickoff], *later[begun:]]
     cuts = data.draw(st.lists(st.integers(kickoff, len(feed)), unique=True, max_size=4))

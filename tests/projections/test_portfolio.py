@@ -61,7 +61,7 @@ def brings(amount: str, name: str, currency: str = "USD") -> PartnershipLine:
 EXAMPLE = line_of(at(Stage.EXECUTION))
 
 ITEMS = {item.kind: item for item, _ in SENTENCES}
-"""Item of every kind."""
+"""An item of each kind."""
 
 
 # --- the sheet ---------------------------------------------------------------------------------
