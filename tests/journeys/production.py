@@ -222,7 +222,7 @@ class Production:
     def ends(self, topic: str) -> dict[TopicPartition, int]:
         """How many messages are in each partition of a topic."""
         with closing(KafkaConsumer(bootstrap_servers=self.settings.broker)) as consumer:
-            parts = [TopicPartition(topic, p) for p in range(PARTITIONS)]
+            parts = [TopicPartition(topic, p) for p in consumer.partitions_for_topic(topic) or ()]
             return dict(consumer.end_offsets(parts))
 
 
