@@ -27,6 +27,7 @@ class Sweep:
         self._runner = runner
         self._end = NOTHING
         """The end of the history at the last sweep; all events up to there had time to arrive."""
+        self._surveyed = False
 
     def __call__(self) -> int:
         """Fold the missing events up to the last sweep; return how many partnerships had some.
@@ -35,6 +36,14 @@ class Sweep:
         """
         self._runner.retry()
         end, self._end = self._end, self._store.size() - 1
+        found = self._fold(end)
+        if end != NOTHING and not self._surveyed:
+            # The cursor may have passed the events of positions that were lost.
+            self._surveyed = True
+            self._runner.survey()
+        return found
+
+    def _fold(self, end: int) -> int:
         start = self._views.cursor(CURSOR)
         if end <= start:
             return 0

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from itertools import takewhile
+from itertools import chain, takewhile
 from pathlib import Path
 
 import orjson
@@ -16,10 +16,10 @@ from infra.answers.question import Item, Result
 from infra.answers.text import Block, Line, counted
 from infra.audit.log import Log
 from infra.bootstrap import Accord
-from infra.deciding.pseudonyms import COMMAND
+from infra.deciding.pseudonyms import COMMAND, PERSON, name_in
 from infra.projecting.replay import Replayed, replay_all, replay_until
 from infra.store.history import NOTHING, partnerships
-from infra.store.views import OtherFold, UnreadableRow, read_row, typed_row
+from infra.store.views import OtherFold, UnreadableRow, read_row, sortable, typed_row
 from infra.tlog import codec, dsse, merkle
 from infra.tlog.merkle import Tree, leaf_hash
 from infra.tlog.notes import Checkpoint, Malformed, Note
@@ -28,6 +28,13 @@ from projections.fold import FoldFailed, Projection
 
 HISTORY = "history"
 """The place of a difference in the log, used where others name a projection."""
+
+NAMES = "names"
+"""The place of a difference in the names of people, which are stored beside the log."""
+
+REBUILD = "Run accord rebuild, which makes it again from the log."
+RESTORE = "Restore the store from a backup, because nothing else has what was there."
+UPGRADE = "Use a release that can fold this event."
 
 _ATTEMPTS = 5
 """How often a partnership is checked again because it was written to meanwhile."""
@@ -46,6 +53,8 @@ class Difference(Item):
     """What is stored; null where nothing is."""
     expected: str | None
     """What should be stored; null where nothing should."""
+    hint: str
+    """What to do about it."""
 
 
 class Unfolded(Item):
@@ -119,11 +128,12 @@ def check(accord: Accord, memory: Memory | None = None) -> Iterator[Checked]:
     Views that are behind are caught up first. Each event must have the hash that was stored when it
     was recorded, must be the canonical form of what it says, and must be at its place. What a party
     signed must be signed with an active key of that party, and each signed checkpoint must have
-    the root of the events. Each row and output must have the bytes that the log folds to. Events
-    that `memory` knows are not hashed again, but their root must be the same.
+    the root of the events. Each row and output must have the bytes that the log folds to, each
+    position, head and record of a quarantine must be one that can be, and each name must have its
+    commitment. Events that `memory` knows are not hashed again, but their root must be the same.
     """
     memory = memory or Memory()
-    damaged = _damaged_rows(accord)
+    damaged = _damaged_rows(accord) | _damaged_beside(accord)
     accord.catch_up()
     size, events, whole = accord.history.size(), 0, True
     for name in partnerships(accord.history):
@@ -131,10 +141,13 @@ def check(accord: Accord, memory: Memory | None = None) -> Iterator[Checked]:
         if checked.difference is None and name in damaged:
             checked = replace(checked, difference=damaged[name])
         yield checked
+        damaged.pop(name, None)
         events += checked.events
         whole &= checked.difference is None or checked.difference.where != HISTORY
+    for name, difference in damaged.items():
+        yield Checked(name, 0, 0, difference)
     if whole and events < size:
-        yield Checked("", 0, 0, _difference("", HISTORY, "events", str(events), str(size)))
+        yield Checked("", 0, 0, _difference("", HISTORY, "events", str(events), str(size), RESTORE))
 
 
 def _settled(accord: Accord, partnership: str, memory: Memory) -> Checked:
@@ -158,9 +171,11 @@ def _check(accord: Accord, partnership: str, size: int, memory: Memory) -> Check
     if difference is None and failed is not None:
         expected = "an event that this release can fold"
         key = f"{partnership}#{failed.index}"
-        difference = _difference(partnership, failed.projection, key, failed.detail, expected)
+        stored = failed.detail
+        difference = _difference(partnership, failed.projection, key, stored, expected, UPGRADE)
     if difference is None:
-        difference = next(_differences(accord, partnership, replayed), None)
+        found = chain(_differences(accord, partnership, replayed), _names(accord, partnership))
+        difference = next(found, None)
     rows = sum(len(folded.rows) for _, folded in replayed.folded)
     if not difference:
         memory.remember(partnership, log.tree)
@@ -184,8 +199,13 @@ def _replayed(events: Iterator[Recorded], stop: int) -> tuple[Replayed, FoldFail
     return replayed, failed
 
 
-def _difference(
-    partnership: str, where: str, key: str, stored: bytes | str | None, expected: bytes | str | None
+def _difference(  # noqa: PLR0913, PLR0917 - in the order in which they are shown
+    partnership: str,
+    where: str,
+    key: str,
+    stored: bytes | str | None,
+    expected: bytes | str | None,
+    hint: str = REBUILD,
 ) -> Difference:
     return Difference(
         partnership=partnership,
@@ -193,6 +213,7 @@ def _difference(
         key=key,
         stored=_printable(stored),
         expected=_printable(expected),
+        hint=hint,
     )
 
 
@@ -319,7 +340,7 @@ class _LogCheck:
 
     def _differs(self, index: int, stored: bytes | str | None, expected: bytes | str) -> None:
         key = f"{self._partnership}#{index}"
-        self.difference = _difference(self._partnership, HISTORY, key, stored, expected)
+        self.difference = _difference(self._partnership, HISTORY, key, stored, expected, RESTORE)
 
 
 def _is_of_old(body: bytes) -> bool:
@@ -339,8 +360,14 @@ def _differences(accord: Accord, partnership: str, replayed: Replayed) -> Iterat
         if position != replayed.last:
             last = str(replayed.last)
             yield _difference(partnership, name, "position", str(position), last)
-        rows = {key: codec.canonical(projection.dump(key, row)) for key, row in folded.rows.items()}
-        yield from _compared(partnership, name, "", _stored_rows(accord, name, partnership), rows)
+        dumped = {key: projection.dump(key, row) for key, row in folded.rows.items()}
+        rows = {key: codec.canonical(row) for key, row in dumped.items()}
+        stored = list(accord.views.stored_rows(name, partnership))
+        bodies = {each.key: _bytes(each.body) for each in stored}
+        yield from _compared(partnership, name, "", bodies, rows)
+        wakes = {each.key: _bytes(each.wake) for each in stored if each.wake is not None}
+        due = {key: _bytes(sortable(row["wake"])) for key, row in dumped.items() if row.get("wake")}
+        yield from _compared(partnership, name, "wake of ", wakes, due)
         made = {
             output.id: _output(
                 output.kind, codec.canonical(projection.dump(output.id, output.body)), index
@@ -364,9 +391,11 @@ def _compared(
             yield _difference(partnership, where, f"{kind}{key}", one, other)
 
 
-def _stored_rows(accord: Accord, projection: str, partnership: str) -> dict[str, bytes]:
-    stored = accord.views.stored_rows(projection, partnership)
-    return {key: _bytes(body) for key, body in stored}
+def _names(accord: Accord, partnership: str) -> Iterator[Difference]:
+    for key, body in accord.history.kept(PERSON, partnership).items():
+        if name_in(partnership, key, body) is None:
+            expected = "a name and its salt that have this commitment"
+            yield _difference(partnership, NAMES, key, _bytes(body), expected, RESTORE)
 
 
 def _stored_outputs(
@@ -419,13 +448,26 @@ def _damaged_row(accord: Accord, name: str) -> Difference | None:
         position = accord.views.positions(projection.name, [name]).get(name, NOTHING)
         if position == size - 1:
             return None
-        for key, body in _stored_rows(accord, projection.name, name).items():
+        for key, body, _ in accord.views.stored_rows(projection.name, name):
             try:
                 typed_row(projection, name, key, read_row(name, projection.name, key, body))
             except UnreadableRow:
                 row = _expected_row(accord, name, projection, key)
-                return _difference(name, projection.name, key, body, row)
+                return _difference(name, projection.name, key, _bytes(body), row)
     return None
+
+
+def _damaged_beside(accord: Accord) -> dict[str, Difference]:
+    """Return what is damaged beside the rows, by partnership, which to catch up repairs in part."""
+    found = {
+        each.partnership: _difference(
+            each.partnership, each.table, each.partnership, each.stored, each.expected
+        )
+        for each in (*accord.views.strays(), *accord.views.damage())
+    }
+    for name, stored, expected in accord.history.damaged_heads():
+        found[name] = _difference(name, "heads", name, stored, expected)
+    return found
 
 
 def _expected_row(
@@ -446,6 +488,7 @@ def text(found: Verification) -> Iterator[Block]:
         yield Line(f"Difference in {whose}: {each.where}, {each.key}.", "bold red")
         yield Line(f"stored:   {_or_nothing(each.stored)}", indent=2)
         yield Line(f"expected: {_or_nothing(each.expected)}", indent=2)
+        yield Line(f"hint:     {each.hint}", indent=2)
     for unfolded in found.quarantined:
         yield Line(
             f"{unfolded.partnership} is quarantined: its views lack the events from "

@@ -77,7 +77,18 @@ def names(
 ) -> dict[str, str]:
     """Return the names of a partnership's people by commitment: all, or those of `people`."""
     kept = history.kept(PERSON, partnership, people)
-    return {key: orjson.loads(body)["name"] for key, body in kept.items()}
+    found = {key: name_in(partnership, key, body) for key, body in kept.items()}
+    return {key: name for key, name in found.items() if name is not None}
+
+
+def name_in(partnership: str, key: str, body: bytes) -> str | None:
+    """Return the name that is kept under a commitment; None if it is damaged."""
+    try:
+        stored = orjson.loads(body)
+        name, salt = stored["name"], b64decode(stored["salt"], validate=True)
+        return name if commit(partnership, name, salt).key == key else None
+    except (ValueError, TypeError, LookupError):
+        return None
 
 
 # --- which fields name people ------------------------------------------------------------------
@@ -181,19 +192,24 @@ class Pseudonymizer:
 
 
 class Names:
-    """The names of a partnership's people, for answers; an erased one is shown as erased."""
+    """The names of a partnership's people, for answers.
+
+    An erased one is shown as erased, and one that is damaged as unreadable.
+    """
 
     def __init__(
         self, history: History, partnership: str, people: Iterable[str] | None = None
     ) -> None:
         """Read all names, or those of `people` only."""
-        self._names = names(history, partnership, people)
+        kept = history.kept(PERSON, partnership, people)
+        self._names = {key: name_in(partnership, key, body) for key, body in kept.items()}
 
     def __call__(self, commitment: str) -> str:
         """Return the name behind a commitment; any other text is returned unchanged."""
         if not COMMITMENT.fullmatch(commitment):
             return commitment
-        return self._names.get(commitment) or f"(erased person {commitment[_SHOWN]})"
+        what = "unreadable name" if commitment in self._names else "erased person"
+        return self._names.get(commitment) or f"({what} {commitment[_SHOWN]})"
 
     def recorded(self, recorded: Recorded) -> Recorded:
         """Return an event with its people by name."""
@@ -226,6 +242,8 @@ def forget(history: History) -> None:
 def _forget(history: History, partnership: str, commitment: str) -> None:
     name = names(history, partnership).get(commitment)
     if name is None:
+        # What is left of a damaged name is deleted, too.
+        history.forget(PERSON, partnership, [commitment])
         return
     # A message that is not complete JSON can hold the name with JSON's escapes.
     written = "|".join(map(re.escape, {name, json.dumps(name)[1:-1]}))

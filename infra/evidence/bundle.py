@@ -30,7 +30,7 @@ from infra.answers.statements import State
 from infra.audit.log import Altered, Log
 from infra.audit.notary import Notary
 from infra.bootstrap import Accord
-from infra.deciding.pseudonyms import COMMAND, PERSON
+from infra.deciding.pseudonyms import COMMAND, PERSON, name_in
 from infra.store.history import Head
 from infra.tlog import codec
 from infra.tlog.merkle import leaf_hash
@@ -331,7 +331,10 @@ class _Bundle:
         for commitment in sorted(kept.keys() | erased.keys()):
             if commitment in erased:
                 yield {"commitment": commitment, "erased": erased[commitment]}
-            elif commitment.encode() in shown:
+            elif commitment.encode() in shown and name_in(
+                self.partnership, commitment, kept[commitment]
+            ):
+                # A damaged name is left out.
                 yield {"commitment": commitment, **orjson.loads(kept[commitment])}
 
     def _rejected(self) -> Iterator[Row]:

@@ -1,9 +1,9 @@
 """The thread that keeps the views of an embedded process up to date with its history."""
 
-from infra.projecting.runner import CURSOR, Runner
+from infra.projecting.runner import Runner
 from infra.running.periodic_task import PeriodicTask
 from infra.store.history import History
-from infra.store.views import Views
+from infra.store.views import CURSOR, Views
 
 
 class Follower(PeriodicTask):

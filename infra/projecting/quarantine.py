@@ -27,7 +27,16 @@ from domain.values import instant
 from infra.projecting.backlog import Backlog, Failure
 from infra.projecting.results import FoldResult
 from infra.store.history import NOTHING, History
-from infra.store.views import LIVE, Quarantined, Saved, SavedOutput, UnreadableRow, Views
+from infra.store.views import (
+    ALL_PROJECTIONS,
+    LIVE,
+    Damage,
+    Quarantined,
+    Saved,
+    SavedOutput,
+    UnreadableRow,
+    Views,
+)
 from infra.tlog.codec import stored_moment
 from projections.alerts import ALERTS, Alert, AlertState, alert_id
 from projections.fold import Projection
@@ -95,11 +104,11 @@ def quarantined(
     )
 
 
-def damaged(error: UnreadableRow, position: int, now: datetime) -> Quarantined:
-    """Return the record of a partnership with a row that cannot be read."""
+def damaged(error: UnreadableRow | Damage, position: int, now: datetime) -> Quarantined:
+    """Return the record of a partnership with something stored that cannot be read."""
     return Quarantined(
         error.partnership,
-        error.projection,
+        error.projection if isinstance(error, UnreadableRow) else ALL_PROJECTIONS,
         position + 1,
         error.detail,
         instant(now),
@@ -109,6 +118,13 @@ def damaged(error: UnreadableRow, position: int, now: datetime) -> Quarantined:
         NOTHING,
         anew=True,
     )
+
+
+def report_damage(views: Views, now: datetime) -> None:
+    """Have each partnership with a damaged position folded anew."""
+    for each in views.damage():
+        if views.report(damaged(each, NOTHING, now)):
+            log.error("%s is quarantined: %s", each.partnership, each.detail)
 
 
 def moved(before: Quarantined, index: int) -> Quarantined:

@@ -135,10 +135,14 @@ def rebuild(
 ) -> int:
     """Rebuild these projections, or go on with the same rebuild; return how many events it folded.
 
-    Other processes may do the same at once: they share the work. Raises `OtherFold` if the rows
-    are of a newer release, `Replaced` if a rebuild of other projections took the place of this one.
+    Damaged heads are made again from the events, and what is stored of partnerships without events
+    is deleted. Other processes may do the same at once: they share the work. Raises `OtherFold` if
+    the rows are of a newer release, `Replaced` if a rebuild of other projections took the place of
+    this one.
     """
     outdated(views, projections)
+    views.delete_strays()
+    history.renew_heads()
     folds = views.queue({each.name: each.version for each in projections})
     building = _Building(history, views, projections, [folds[each.name] for each in projections])
     folded = 0

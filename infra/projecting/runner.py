@@ -13,6 +13,8 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
+from itertools import islice
+from time import monotonic
 
 from domain.recorded import Recorded
 from infra.projecting import quarantine, results
@@ -23,7 +25,16 @@ from infra.projecting.results import FoldResult
 from infra.projecting.row_cache import FoldState, RowCache
 from infra.store.errors import Stale
 from infra.store.history import NOTHING, History
-from infra.store.views import LIVE, Fold, OtherFold, Quarantined, Saved, UnreadableRow, Views
+from infra.store.views import (
+    CURSOR,
+    LIVE,
+    Fold,
+    OtherFold,
+    Quarantined,
+    Saved,
+    UnreadableRow,
+    Views,
+)
 from projections.fold import Dispatch, Folded, FoldFailed, Projection, fold_all
 
 log = logging.getLogger(__name__)
@@ -32,8 +43,11 @@ BATCH = 4000
 """Events folded in one transaction. More of them touch the same rows, which are then written once;
 fewer take less memory."""
 
-CURSOR = "runner"
-"""The name of the cursor in the history."""
+SURVEY = 60.0
+"""Seconds between two looks for partnerships whose positions were lost."""
+
+SURVEYED = 500
+"""Partnerships that a survey folds together."""
 
 _ATTEMPTS = 10
 
@@ -70,6 +84,8 @@ class Runner:
         self._dispatch = Dispatch(projections)
         self._folds: list[Fold] | None = None
         self._rows = RowCache(views, track, self._dispatch, self._ready)
+        self._clock = clock
+        self._surveyed = -SURVEY
         self._quarantine = Quarantine(
             history,
             views,
@@ -90,7 +106,19 @@ class Runner:
                 break
             self.fold(page.events, (CURSOR, page.last), newest=page.unreadable)
             folded += len(page.events)
+        if monotonic() - self._surveyed >= SURVEY:
+            folded += self.survey()
         self.retry()
+        return folded
+
+    def survey(self) -> int:
+        """Fold events that no cursor leads to, because positions were lost; return how many."""
+        self._surveyed = monotonic()
+        self._look_for_damage()
+        unfolded = iter(self._views.unfolded())
+        folded = 0
+        while some := list(islice(unfolded, SURVEYED)):
+            folded += sum(self.catching_up_on(some))
         return folded
 
     def fold(
@@ -196,9 +224,15 @@ class Runner:
                     raise OtherFold(name, fold, version)
             if unknown := sorted(found.keys() - versions.keys()):
                 raise OtherFold(unknown[0], found[unknown[0]], None)
-            self._quarantine.look()
+            self._look_for_damage()
             self._folds = [found[name] for name in versions]
         return self._folds
+
+    def _look_for_damage(self) -> None:
+        """Read which partnerships are quarantined, with those that have a damaged position."""
+        if self._track == LIVE:
+            quarantine.report_damage(self._views, self._clock())
+        self._quarantine.look()
 
     def _changes(
         self,
@@ -248,6 +282,9 @@ class Runner:
         try:
             fold_all(self._dispatch, folded, backlog.events)
         except FoldFailed as failed:
+            if before != NOTHING and (anew := self._without_rows(before, backlog, failed)):
+                del states[name]
+                return anew
             # The rows in memory have the effect of a part of the events, so they are read again.
             backlog.stop(failure_of(failed))
             states[name] = self._rows.empty(name, before)
@@ -268,6 +305,16 @@ class Runner:
         reason = "%s is folded from its first event, because of damage: %s"
         log.warning(reason, backlog.name, backlog.damage)
         return self._from_the_first(before, backlog)._replace(is_anew=True)
+
+    def _without_rows(self, before: int, backlog: Backlog, failed: FoldFailed) -> FoldResult | None:
+        """Fold a partnership from its first event if only its saved rows make an event fail."""
+        again = Backlog(backlog.name, backlog.newest)
+        found = self._from_the_first(before, again)
+        if again.failure and again.failure.index <= failed.index:
+            return None
+        reason = "%s is folded from its first event, because its rows are damaged: %s"
+        log.warning(reason, backlog.name, failed.detail)
+        return found._replace(is_anew=True)
 
     def _from_the_first(self, before: int, backlog: Backlog) -> FoldResult:
         stop = backlog.failure.index if backlog.failure else backlog.newest + 1
@@ -309,7 +356,10 @@ class Runner:
         if known is None:
             return self._changes([]), {}
         if known.anew:
-            backlog = Backlog(name, max(position, known.newest), damage=known.error)
+            # Its position may be lost, so it is folded up to its last event.
+            heads = self._history.heads([name])
+            newest = max([position, known.newest, *(head.size - 1 for head in heads.values())])
+            backlog = Backlog(name, newest, damage=known.error)
             return self._changes([self._anew(position, backlog)], known=known), {}
         backlog = Backlog(name, min(position + BATCH, known.newest))
         backlog.complete(self._history, position)

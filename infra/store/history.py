@@ -259,6 +259,15 @@ class History(Protocol):
     def readable_after(self, position: int, limit: int) -> "Page":
         """Return the same events, without those that cannot be read, which are named."""
 
+    def damaged_heads(self) -> list[tuple[str, str, str]]:
+        """Return the stored heads that events disprove: the partnership, the head, the right one.
+
+        A head that is only too large is none: its events may be missing.
+        """
+
+    def renew_heads(self) -> None:
+        """Make those heads again from the events."""
+
     def partnerships(self, after: str = "", limit: int = 1000) -> list[str]:
         """Return the names of partnerships that have events, sorted, beginning after `after`."""
 

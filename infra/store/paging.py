@@ -2,10 +2,11 @@
 
 import sys
 from collections.abc import Callable, Iterator
-from typing import TypeVar
+from typing import Any, TypeVar
 
 T = TypeVar("T")
-Named = tuple[str, T]
+N = TypeVar("N", bound=tuple[Any, ...])
+"""Something whose first value is its name."""
 
 PAGE = 500
 """Events or rows read at a time."""
@@ -30,8 +31,8 @@ def by_index(read: Callable[[int, int], list[T]], start: int, stop: int | None) 
 
 
 def by_name(
-    read: Callable[[str, int], list[Named[T]]], after: str = "", limit: int | None = None
-) -> Iterator[Named[T]]:
+    read: Callable[[str, int], list[N]], after: str = "", limit: int | None = None
+) -> Iterator[N]:
     """Return at most `limit` of what `read` finds after a name, a page at a time."""
     left = limit
     while left is None or left > 0:

@@ -10,6 +10,7 @@ from infra.store.errors import UnknownSchema
 from infra.store.event_log import EventLog
 from infra.store.history import CommandResult, Head, Key, Refusal, RefusalState, Waiting
 from infra.store.postgres_datastore import (
+    NAMES,
     Datastore,
     applied_migration,
     check_schema,
@@ -21,14 +22,6 @@ from infra.tlog.codec import utc
 
 _REFUSALS = """SELECT source, source_id, subject, type, rule, detail, hint, pointer, received_at,
     raw, unsent, number, state, dismissed_by, dismissed_at FROM history.refusals"""
-
-# The key of partnership and index finds each next name, so the events between are not read.
-_NAMES = """WITH RECURSIVE names AS (
-    (SELECT partnership FROM history.events WHERE partnership > %s ORDER BY partnership LIMIT 1)
-    UNION ALL
-    SELECT (SELECT e.partnership FROM history.events e
-            WHERE e.partnership > names.partnership ORDER BY e.partnership LIMIT 1)
-    FROM names WHERE names.partnership IS NOT NULL)"""
 
 
 class PostgresStore(EventLog):
@@ -114,7 +107,7 @@ class PostgresStore(EventLog):
 
     def partnerships(self, after: str = "", limit: int = 1000) -> list[str]:
         found = self.datastore.all(
-            f"{_NAMES} SELECT partnership FROM names WHERE partnership IS NOT NULL LIMIT %s",  # noqa: S608 - written above
+            f"{NAMES} SELECT partnership FROM names WHERE partnership IS NOT NULL LIMIT %s",  # noqa: S608 - written above
             after,
             limit,
         )
@@ -123,13 +116,20 @@ class PostgresStore(EventLog):
     def last_recorded_at(self) -> datetime | None:
         # The last event of each partnership is its latest, and the key finds it.
         found = self.datastore.one(
-            f"""{_NAMES} SELECT max((SELECT e.recorded_at FROM history.events e
+            f"""{NAMES} SELECT max((SELECT e.recorded_at FROM history.events e
                 WHERE e.partnership = names.partnership ORDER BY e.idx DESC LIMIT 1)) FROM names""",  # noqa: S608 - as above
             "",
         )
         return utc(found[0]) if found and found[0] else None
 
     # --- reading what is stored with the events ---
+
+    def damaged_heads(self) -> list[tuple[str, str, str]]:
+        """Return none, because heads are not stored: the last event of each partnership is read."""
+        return []
+
+    def renew_heads(self) -> None:
+        """Do nothing, as above."""
 
     def heads(self, partnerships: Iterable[str]) -> dict[str, Head]:
         found = self.datastore.all(

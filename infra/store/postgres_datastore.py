@@ -26,6 +26,16 @@ REACHED_WITHIN = 5
 ROLES = ("accord_writer", "accord_views", "accord_reader")
 """The roles that a migration creates: for writers, for projections, for readers."""
 
+# The key of partnership and index finds each next name, so the events between are not read.
+NAMES = """WITH RECURSIVE names AS (
+    (SELECT partnership FROM history.events WHERE partnership > %s ORDER BY partnership LIMIT 1)
+    UNION ALL
+    SELECT (SELECT e.partnership FROM history.events e
+            WHERE e.partnership > names.partnership ORDER BY e.partnership LIMIT 1)
+    FROM names WHERE names.partnership IS NOT NULL)"""
+"""The head of a statement with the table ``names``: the partnerships after a name, in order. The
+last row is null."""
+
 _MIGRATING = 0xACC0
 """The advisory lock under which one migration runs at a time."""
 

@@ -13,7 +13,7 @@ from infra.running.leader import LeaseLost, Term
 from infra.store.errors import Stale
 from infra.store.history import NOTHING, Key
 from infra.store.paging import LAST
-from infra.store.postgres_datastore import Datastore, arrays, columns
+from infra.store.postgres_datastore import NAMES, Datastore, arrays, columns
 from infra.store.stored_views import (
     SWEPT,
     StoredViews,
@@ -21,18 +21,23 @@ from infra.store.stored_views import (
     check_quarantine,
     merged,
     output_values,
+    position_of,
+    record_of,
     reported,
 )
 from infra.store.views import (
+    CURSOR,
     LIVE,
     REBUILD,
     Behind,
+    Damage,
     Fold,
     Quarantined,
     Row,
     Saved,
     SavedOutput,
     StoredOutput,
+    StoredRow,
     read_row,
     sortable,
 )
@@ -52,7 +57,8 @@ _LIVE = "(SELECT fold FROM views.folds WHERE track = 'live' AND projection = %s 
 
 _BEHIND = f"""FROM views.positions AS live LEFT JOIN views.positions AS rebuilt
     ON rebuilt.track = '{REBUILD}' AND rebuilt.partnership = live.partnership
-    WHERE live.track = '{LIVE}' AND NOT EXISTS (SELECT FROM views.quarantine AS failed
+    WHERE live.track = '{LIVE}' AND live.idx >= 0
+    AND NOT EXISTS (SELECT FROM views.quarantine AS failed
         WHERE failed.track = '{REBUILD}' AND failed.partnership = live.partnership)"""
 # A partnership that the rebuild cannot fold is not behind: it is folded again after the swap.
 
@@ -100,16 +106,16 @@ class PostgresViews(StoredViews):
 
     def page(
         self, projection: str, partnership: str, prefix: str, after: str, limit: int
-    ) -> list[tuple[str, bytes]]:
+    ) -> list[StoredRow]:
         key_range = prefix, prefix + LAST, after
         found = self.datastore.all(
-            f"""SELECT key, body FROM views.rows WHERE fold = {_LIVE} AND partnership = %s
+            f"""SELECT key, body, wake FROM views.rows WHERE fold = {_LIVE} AND partnership = %s
             AND key >= %s AND key < %s AND key > %s ORDER BY key LIMIT %s""",  # noqa: S608 - as above
             *(*self._of(projection), partnership, *key_range, limit),
         )
         if not found:
             self._check(projection)
-        return found
+        return [StoredRow(*row) for row in found]
 
     def rows_of(self, projection: str, partnerships: Iterable[str]) -> dict[str, dict[str, Row]]:
         found = self.datastore.all(
@@ -182,7 +188,7 @@ class PostgresViews(StoredViews):
             track,
             list(partnerships),
         )
-        return dict(found)
+        return {name: index for name, index in found if position_of(index) != NOTHING}
 
     def load(self, keys: Iterable[tuple[int, str, str]]) -> dict[tuple[int, str, str], bytes]:
         found = self.datastore.all(
@@ -256,6 +262,53 @@ class PostgresViews(StoredViews):
                 return False
             _quarantine(c, LIVE, [reported(damaged, known)])
         return True
+
+    # --- damage ---
+
+    def damage(self) -> list[Damage]:
+        return [
+            *(
+                Damage(name, "positions", repr(stored), None if last is None else str(last))
+                for name, stored, last in self.datastore.all(_DAMAGED_POSITIONS, LIVE, CURSOR)
+            ),
+            *(
+                Damage(name, "positions", "none, beside rows", "the index of the last event")
+                for (name,) in self.datastore.all(_LOST_POSITIONS, "", LIVE, LIVE)
+            ),
+            *(
+                each.damage
+                for each in map(record_of, self.datastore.all(_QUARANTINED, LIVE, None, None))
+                if each.damage
+            ),
+        ]
+
+    def unfolded(self) -> list[str]:
+        found = self.datastore.all(
+            f"""{NAMES} SELECT names.partnership FROM names CROSS JOIN LATERAL (
+                SELECT e.idx FROM history.events e WHERE e.partnership = names.partnership
+                ORDER BY e.idx DESC LIMIT 1) head
+            LEFT JOIN views.positions p ON p.track = %s AND p.partnership = names.partnership
+            WHERE coalesce(p.idx, -1) < head.idx AND NOT EXISTS (SELECT FROM views.quarantine q
+                WHERE q.track = %s AND q.partnership = names.partnership)
+            ORDER BY names.partnership""",  # noqa: S608 - its names
+            *("", LIVE, LIVE),
+        )
+        return [name for (name,) in found]
+
+    def strays(self) -> list[Damage]:
+        return [
+            Damage(name, table, f"{count} of a partnership without events", None)
+            for table in ("rows", "outputs")
+            for name, count in self.datastore.all(
+                f"""SELECT partnership, count(*) FROM views.{table}
+                WHERE {_IS_STRAY.format(table=table)} GROUP BY partnership ORDER BY partnership"""  # noqa: S608 - its names
+            )
+        ]
+
+    def delete_strays(self) -> None:
+        with self._turn() as c:
+            for table in ("positions", "quarantine", "rows", "outputs"):
+                c.execute(f"DELETE FROM views.{table} WHERE {_IS_STRAY.format(table=table)}")  # noqa: S608 - its names
 
     # --- what a rebuild needs ---
 
@@ -377,8 +430,28 @@ def _begin(c: psycopg.Cursor[TupleRow], track: str, versions: Mapping[str, int])
 
 _OF_QUARANTINE = """partnership, projection, idx, error, since, release, tries, retry_at, newest,
     anew"""
-_QUARANTINED = f"""SELECT {_OF_QUARANTINE} FROM views.quarantine
+_QUARANTINED = f"""SELECT {_OF_QUARANTINE}, (SELECT max(e.idx) FROM history.events e
+        WHERE e.partnership = q.partnership) FROM views.quarantine q
     WHERE track = %s AND (%s::text[] IS NULL OR partnership = ANY(%s)) ORDER BY partnership"""  # noqa: S608 - its columns
+# The cursor moves with the positions, so an event up to the cursor whose partnership has a position
+# before it is in the rows already. To fold it again would count it twice.
+_DAMAGED_POSITIONS = """SELECT p.partnership, p.idx, head.idx FROM views.positions p
+    LEFT JOIN LATERAL (SELECT e.idx FROM history.events e WHERE e.partnership = p.partnership
+        ORDER BY e.idx DESC LIMIT 1) head ON true
+    WHERE p.track = %s AND (p.idx < 0 OR head.idx IS NULL OR p.idx > head.idx
+        OR p.idx < head.idx AND EXISTS (SELECT FROM history.events e
+            WHERE e.partnership = p.partnership AND e.idx = p.idx + 1
+            AND e.position <= (SELECT position FROM views.cursors WHERE name = %s))
+        AND NOT EXISTS (SELECT FROM views.quarantine q
+            WHERE q.track = p.track AND q.partnership = p.partnership))
+    ORDER BY p.partnership"""
+_LOST_POSITIONS = f"""{NAMES} SELECT names.partnership FROM names
+    WHERE NOT EXISTS (SELECT FROM views.positions p
+        WHERE p.track = %s AND p.partnership = names.partnership)
+    AND EXISTS (SELECT FROM views.folds f JOIN views.rows r ON r.fold = f.fold
+        WHERE f.track = %s AND r.partnership = names.partnership)
+    ORDER BY names.partnership"""
+_IS_STRAY = "NOT EXISTS (SELECT FROM history.events e WHERE e.partnership = {table}.partnership)"
 _RESET_POSITION = "DELETE FROM views.positions WHERE track = %s AND partnership = %s AND idx = %s"
 _RESET_ROWS = """DELETE FROM views.rows WHERE partnership = %s
     AND fold IN (SELECT fold FROM views.folds WHERE track = %s)"""
@@ -386,7 +459,7 @@ _RELEASE_AFTER_REBUILD = "SELECT views.release_after_rebuild()"
 
 
 def _quarantine_of(found: Iterable[tuple[Any, ...]]) -> dict[str, Quarantined]:
-    return {each[0]: Quarantined(*each) for each in found}
+    return {row[0]: record_of(row).record for row in found}
 
 
 def _quarantine(c: psycopg.Cursor[TupleRow], track: str, records: Iterable[Quarantined]) -> None:
@@ -408,9 +481,9 @@ def _save(c: psycopg.Cursor[TupleRow], saved: Saved, cursor: tuple[str, int] | N
         found = c.execute(
             "SELECT idx FROM views.positions WHERE track = %s AND partnership = %s", (track, name)
         ).fetchone()
-        if (found[0] if found else NOTHING) != position:
+        if (position_of(found[0]) if found else NOTHING) != position:
             raise Stale("another runner folded this partnership further")
-        c.execute(_RESET_POSITION, (track, name, position))
+        c.execute(_RESET_POSITION, (track, name, found[0] if found else position))
         c.execute(_RESET_ROWS, (name, track))
     known = _quarantine_of(c.execute(_QUARANTINED, (track, None, None)).fetchall())
     names = [*(each.partnership for each in saved.quarantined), *saved.lifted]

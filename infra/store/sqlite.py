@@ -10,7 +10,14 @@ from infra.store.errors import UnknownSchema
 from infra.store.event_log import EventLog
 from infra.store.history import CommandResult, Head, Key, Refusal, RefusalState, Waiting
 from infra.store.sqlite_datastore import Datastore, as_json, is_new, wanted
-from infra.store.sqlite_recorder import SCHEMA, SqliteRecorder, heads_of
+from infra.store.sqlite_recorder import (
+    SCHEMA,
+    SqliteRecorder,
+    disproved_heads,
+    head_of_events,
+    heads_of,
+    write_heads,
+)
 from infra.tlog.codec import stored_moment, utc
 
 
@@ -103,10 +110,28 @@ class SqliteStore(EventLog):
     def last_recorded_at(self) -> datetime | None:
         with self.datastore.reading() as c:
             # Without its Z, a moment on the second sorts before the fractions that follow it.
-            (found,) = c.execute("SELECT max(rtrim(recorded_at, 'Z')) FROM heads").fetchone()
-        return None if found is None else stored_moment(f"{found}Z")
+            latest = c.execute(
+                "SELECT partnership, recorded_at FROM heads ORDER BY rtrim(recorded_at, 'Z') DESC"
+            ).fetchall()
+            for name, recorded_at in latest:
+                head = head_of_events(c, name)
+                # A head that its last event does not confirm is damaged.
+                if head and instant(head[1]) == recorded_at:
+                    return head[1]
+        return None
 
     # --- reading what is stored with the events ---
+
+    def damaged_heads(self) -> list[tuple[str, str, str]]:
+        with self.datastore.reading() as c:
+            return [
+                (name, repr(stored), repr((size, instant(utc(at)))))
+                for name, stored, (size, at) in disproved_heads(c)
+            ]
+
+    def renew_heads(self) -> None:
+        with self.datastore.writing() as c:
+            write_heads(c, {name: head for name, _, head in disproved_heads(c)})
 
     def heads(self, partnerships: Iterable[str]) -> dict[str, Head]:
         with self.datastore.reading() as c:

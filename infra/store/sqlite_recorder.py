@@ -2,12 +2,14 @@
 
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from threading import Thread
 from time import sleep
 from typing import Any, Final
 from uuid import UUID
 
+import orjson
 from eventsourcing.persistence import ListenNotifySubscription, StoredEvent
 from eventsourcing.sqlite import SQLiteApplicationRecorder, SQLiteCursor
 
@@ -233,13 +235,77 @@ Heads = dict[str, tuple[int, datetime]]
 
 
 def heads_of(c: sqlite3.Cursor, partnerships: Iterable[str]) -> Heads:
-    """Return the heads of these partnerships; one without events has none."""
-    found = c.execute(
-        """SELECT partnership, size, recorded_at FROM heads
+    """Return the heads of these partnerships; one without events has none.
+
+    A damaged head is made again from the events. One that is too large is left, because events may
+    be missing.
+    """
+    stored = c.execute(
+        """SELECT partnership, size, recorded_at, (SELECT max(idx) + 1 FROM events
+            WHERE events.partnership = heads.partnership) FROM heads
         WHERE partnership IN (SELECT value FROM json_each(?))""",
         (as_json(partnerships),),
+    ).fetchall()
+    heads: Heads = {}
+    for name, size, recorded_at, events in stored:
+        moment = _moment(recorded_at)
+        if moment and type(size) is int and size >= (events or 1):
+            heads[name] = size, moment
+        elif found := head_of_events(c, name):
+            heads[name] = found
+    return heads
+
+
+def head_of_events(c: sqlite3.Cursor, partnership: str) -> tuple[int, datetime] | None:
+    """Return the head that the last readable event of a partnership gives; None without one."""
+    found = c.execute(
+        """SELECT body, (SELECT max(idx) + 1 FROM events WHERE partnership = ?1) FROM events
+        WHERE partnership = ?1 ORDER BY idx DESC""",
+        (partnership,),
     )
-    return {name: (size, stored_moment(recorded_at)) for name, size, recorded_at in found}
+    for body, size in found:
+        with suppress(ValueError, TypeError, LookupError):
+            return size, stored_moment(orjson.loads(body)["recorded_at"])
+    return None
+
+
+def disproved_heads(
+    c: sqlite3.Cursor,
+) -> list[tuple[str, tuple[Any, Any] | None, tuple[int, datetime]]]:
+    """Return the heads that the events disprove: the partnership, what is stored, what is right."""
+    stored = {
+        name: (size, recorded_at)
+        for name, size, recorded_at in c.execute("SELECT partnership, size, recorded_at FROM heads")
+    }
+    names = c.execute("SELECT DISTINCT partnership FROM events ORDER BY partnership").fetchall()
+    found = []
+    for (name,) in names:
+        head, right = stored.get(name), head_of_events(c, name)
+        if right and head != (right[0], instant(utc(right[1]))) and not _is_longer(head, right):
+            found.append((name, head, right))
+    return found
+
+
+def _is_longer(head: tuple[Any, Any] | None, right: tuple[int, datetime]) -> bool:
+    """Whether a head can be that of a log whose last events are missing."""
+    if head is None or type(head[0]) is not int or head[0] <= right[0]:
+        return False
+    moment = _moment(head[1])
+    return moment is not None and moment >= right[1]
+
+
+def write_heads(c: sqlite3.Cursor, heads: Mapping[str, tuple[int, datetime]]) -> None:
+    """Store these heads."""
+    c.executemany(
+        _UPSERT_HEAD, [(name, size, instant(utc(at))) for name, (size, at) in heads.items()]
+    )
+
+
+def _moment(stored: object) -> datetime | None:
+    try:
+        return stored_moment(stored)  # type: ignore[arg-type] # which is to be found out
+    except (ValueError, TypeError, AttributeError):
+        return None
 
 
 def _write_events(c: sqlite3.Cursor, events: Sequence[NewEvent]) -> list[int]:
@@ -265,9 +331,7 @@ def _write_events(c: sqlite3.Cursor, events: Sequence[NewEvent]) -> list[int]:
             for position, e in enumerate(events, first)
         ],
     )
-    c.executemany(
-        _UPSERT_HEAD, [(name, size, instant(utc(at))) for name, (size, at) in heads.items()]
-    )
+    write_heads(c, heads)
     return list(range(first + 1, first + 1 + len(events)))
 
 

@@ -15,17 +15,22 @@ from infra.store.stored_views import (
     check_quarantine,
     merged,
     output_values,
+    position_of,
+    record_of,
     reported,
 )
 from infra.store.views import (
+    CURSOR,
     LIVE,
     REBUILD,
     Behind,
+    Damage,
     Fold,
     Quarantined,
     Row,
     Saved,
     StoredOutput,
+    StoredRow,
     read_row,
     sortable,
 )
@@ -68,11 +73,32 @@ _UPSERT_ROW = """INSERT INTO rows VALUES (?, ?, ?, ?, ?)
 _DELETE_ROW = "DELETE FROM rows WHERE fold = ? AND partnership = ? AND key = ?"
 _BEGIN_POSITION = "INSERT OR IGNORE INTO positions VALUES (?, ?, ?)"
 _MOVE_POSITION = "UPDATE positions SET idx = ? WHERE track = ? AND partnership = ? AND idx = ?"
-# A partnership that the rebuild cannot fold is not behind: it is folded again after the swap.
+# A partnership that the rebuild cannot fold is not behind: it is folded again after the swap. So is
+# one with a damaged position.
 _BEHIND = f"""FROM positions AS live LEFT JOIN positions AS rebuilt
     ON rebuilt.track = '{REBUILD}' AND rebuilt.partnership = live.partnership
-    WHERE live.track = '{LIVE}' AND NOT EXISTS (SELECT 1 FROM quarantine AS failed
+    WHERE live.track = '{LIVE}' AND typeof(live.idx) = 'integer' AND live.idx >= 0
+    AND NOT EXISTS (SELECT 1 FROM quarantine AS failed
         WHERE failed.track = '{REBUILD}' AND failed.partnership = live.partnership)"""  # noqa: S608
+_DAMAGED_POSITIONS = """SELECT * FROM (SELECT p.partnership, p.idx,
+        (SELECT max(e.idx) FROM events e WHERE e.partnership = p.partnership) AS last
+    FROM positions p LEFT JOIN heads h USING (partnership)
+    WHERE p.track = ? AND NOT coalesce(typeof(p.idx) = 'integer' AND p.idx >= 0
+        AND typeof(h.size) = 'integer' AND p.idx < h.size, FALSE))
+    WHERE NOT coalesce(typeof(idx) = 'integer' AND idx BETWEEN 0 AND last, FALSE)
+    ORDER BY partnership"""
+# The cursor moves with the positions, so an event up to the cursor whose partnership has a position
+# before it is in the rows already. To fold it again would count it twice.
+_MOVED_BACK = """SELECT p.partnership, p.idx, h.size - 1 FROM positions p
+    JOIN heads h ON h.partnership = p.partnership AND p.idx < h.size - 1
+    JOIN events e ON e.partnership = p.partnership AND e.idx = p.idx + 1
+    WHERE p.track = ?1 AND typeof(p.idx) = 'integer' AND p.idx >= 0
+    AND e.position <= (SELECT position FROM cursors WHERE name = ?2)
+    AND NOT EXISTS (SELECT 1 FROM quarantine q
+        WHERE q.track = ?1 AND q.partnership = p.partnership)
+    ORDER BY p.partnership"""
+_IS_STRAY = """partnership NOT IN (SELECT partnership FROM heads)
+    AND partnership NOT IN (SELECT partnership FROM events)"""
 _HAS_QUARANTINE = "SELECT 1 FROM sqlite_master WHERE name = 'quarantine'"
 _OF_QUARANTINE = """partnership, projection, idx, error, since, release, tries, retry_at, newest,
     anew"""
@@ -123,17 +149,17 @@ class SqliteViews(StoredViews):
 
     def page(
         self, projection: str, partnership: str, prefix: str, after: str, limit: int
-    ) -> list[tuple[str, bytes]]:
+    ) -> list[StoredRow]:
         key_range = prefix, prefix + LAST, after
         with self.datastore.reading() as c:
             found = c.execute(
-                f"""SELECT key, body FROM rows WHERE fold = {_LIVE} AND partnership = ?3
+                f"""SELECT key, body, wake FROM rows WHERE fold = {_LIVE} AND partnership = ?3
                 AND key >= ?4 AND key < ?5 AND key > ?6 ORDER BY key LIMIT ?7""",  # noqa: S608 - as above
                 (projection, self._version(projection), partnership, *key_range, limit),
             ).fetchall()
             if not found:
                 self._check(c, projection)
-        return found
+        return [StoredRow(*row) for row in found]
 
     def rows_of(self, projection: str, partnerships: Iterable[str]) -> dict[str, dict[str, Row]]:
         rows: dict[str, dict[str, Row]] = {}
@@ -224,7 +250,7 @@ class SqliteViews(StoredViews):
 
     def cursor(self, name: str) -> int:
         found = self.datastore.one("SELECT position FROM cursors WHERE name = ?", name)
-        return found[0] if found else NOTHING
+        return position_of(found[0]) if found else NOTHING
 
     def move_cursor(self, name: str, position: int) -> None:
         self.datastore.run(_UPSERT_CURSOR, name, position)
@@ -247,6 +273,47 @@ class SqliteViews(StoredViews):
                 return False
             _quarantine(c, LIVE, [reported(damaged, known)])
         return True
+
+    # --- damage ---
+
+    def damage(self) -> list[Damage]:
+        with self.datastore.reading() as c:
+            positions = c.execute(_DAMAGED_POSITIONS, (LIVE,)).fetchall()
+            positions += c.execute(_MOVED_BACK, (LIVE, CURSOR)).fetchall()
+            records = map(record_of, _records(c, LIVE))
+            return [
+                *(
+                    Damage(name, "positions", repr(stored), None if last is None else str(last))
+                    for name, stored, last in positions
+                ),
+                *(each.damage for each in records if each.damage),
+            ]
+
+    def unfolded(self) -> list[str]:
+        found = self.datastore.all(
+            """SELECT h.partnership FROM heads h LEFT JOIN positions p
+                ON p.track = ?1 AND p.partnership = h.partnership
+            WHERE coalesce(p.idx, ?2) < h.size - 1 AND NOT EXISTS (SELECT 1 FROM quarantine q
+                WHERE q.track = ?1 AND q.partnership = h.partnership)
+            ORDER BY h.partnership""",
+            LIVE,
+            NOTHING,
+        )
+        return [name for (name,) in found]
+
+    def strays(self) -> list[Damage]:
+        return [
+            Damage(name, table, f"{count} of a partnership without events", None)
+            for table in ("rows", "outputs")
+            for name, count in self.datastore.all(
+                f"SELECT partnership, count(*) FROM {table} WHERE {_IS_STRAY} GROUP BY partnership"  # noqa: S608 - its names
+            )
+        ]
+
+    def delete_strays(self) -> None:
+        with self.datastore.writing() as c:
+            for table in ("positions", "quarantine", "rows", "outputs"):
+                c.execute(f"DELETE FROM {table} WHERE {_IS_STRAY}")  # noqa: S608 - its names
 
     # --- what a rebuild needs ---
 
@@ -333,13 +400,13 @@ def _drop(c: sqlite3.Cursor, projections: Iterable[str]) -> None:
 
 
 def _positions(c: sqlite3.Cursor, track: str, partnerships: Iterable[str]) -> dict[str, int]:
-    return dict(
-        c.execute(
-            """SELECT partnership, idx FROM positions WHERE track = ?
-            AND partnership IN (SELECT value FROM json_each(?))""",
-            (track, as_json(partnerships)),
-        )
+    stored = c.execute(
+        """SELECT partnership, idx FROM positions WHERE track = ?
+        AND partnership IN (SELECT value FROM json_each(?))""",
+        (track, as_json(partnerships)),
     )
+    found = {name: position_of(index) for name, index in stored}
+    return {name: index for name, index in found.items() if index != NOTHING}
 
 
 def _behind(c: sqlite3.Cursor, after: str, limit: int | None) -> list[Behind]:
@@ -352,16 +419,20 @@ def _behind(c: sqlite3.Cursor, after: str, limit: int | None) -> list[Behind]:
 def _quarantined(
     c: sqlite3.Cursor, track: str, partnerships: Iterable[str] | None = None
 ) -> dict[str, Quarantined]:
-    statement = f"SELECT {_OF_QUARANTINE} FROM quarantine WHERE track = ?"  # noqa: S608 - its columns
+    found = (record_of(row).record for row in _records(c, track, partnerships))
+    return {each.partnership: each for each in found}
+
+
+def _records(
+    c: sqlite3.Cursor, track: str, partnerships: Iterable[str] | None = None
+) -> sqlite3.Cursor:
+    """Return the columns that `record_of` reads."""
+    statement = f"""SELECT {_OF_QUARANTINE}, (SELECT max(idx) FROM events
+        WHERE events.partnership = quarantine.partnership) FROM quarantine WHERE track = ?"""  # noqa: S608 - its columns
     if partnerships is None:
-        found = c.execute(f"{statement} ORDER BY partnership", (track,))
-    else:
-        only = "partnership IN (SELECT value FROM json_each(?))"
-        found = c.execute(f"{statement} AND {only}", (track, as_json(partnerships)))
-    return {
-        name: Quarantined(name, *rest, bool(anew))  # type: ignore[call-arg] # the columns in order
-        for name, *rest, anew in found
-    }
+        return c.execute(f"{statement} ORDER BY partnership", (track,))
+    only = "partnership IN (SELECT value FROM json_each(?))"
+    return c.execute(f"{statement} AND {only}", (track, as_json(partnerships)))
 
 
 def _quarantine(c: sqlite3.Cursor, track: str, records: Iterable[Quarantined]) -> None:
@@ -376,9 +447,7 @@ def _release_after_rebuild(c: sqlite3.Cursor) -> None:
     """Delete the rows of partnerships that a rebuild could not fold; make all due again."""
     before = _quarantined(c, LIVE)
     for name, each in _quarantined(c, REBUILD).items():
-        (position,) = c.execute(
-            "SELECT idx FROM positions WHERE track = ? AND partnership = ?", (LIVE, name)
-        ).fetchone()
+        position = _positions(c, LIVE, [name]).get(name, NOTHING)
         _reset(c, LIVE, {name: position})
         record = replace(each, index=0, newest=max(position, each.newest), anew=False)
         if known := before.get(name):
@@ -443,6 +512,12 @@ def _move(c: sqlite3.Cursor, track: str, positions: Mapping[str, tuple[int, int]
     """Move positions on from where they are expected, or raise `Stale`."""
     begun = [(track, name, new) for name, (old, new) in positions.items() if old == NOTHING]
     moved = [(new, track, name, old) for name, (old, new) in positions.items() if old != NOTHING]
+    # Rows without a position are what damage has left.
+    c.executemany(
+        """DELETE FROM rows WHERE partnership = ?
+        AND fold IN (SELECT fold FROM folds WHERE track = ?)""",
+        [(name, of) for of, name, _ in begun],
+    )
     for statement, values in ((_BEGIN_POSITION, begun), (_MOVE_POSITION, moved)):
         c.executemany(statement, values)
         if values and c.rowcount < len(values):

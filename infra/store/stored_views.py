@@ -5,13 +5,15 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, Final, NamedTuple, TypeGuard
 
 from infra.store.errors import Stale
 from infra.store.history import NOTHING
 from infra.store.paging import by_name
 from infra.store.signal import Signal
 from infra.store.views import (
+    ALL_PROJECTIONS,
+    Damage,
     Fold,
     OtherFold,
     Quarantined,
@@ -19,10 +21,11 @@ from infra.store.views import (
     Saved,
     SavedOutput,
     StoredOutput,
+    StoredRow,
     Views,
     read_row,
 )
-from infra.tlog.codec import canonical
+from infra.tlog.codec import canonical, stored_moment
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +42,85 @@ def output_values(o: SavedOutput) -> tuple[Any, ...]:
     """Return what is stored of an output; the store numbers it."""
     body = canonical(o.body)
     return o.id, o.projection, o.partnership, o.kind, body, o.cause_index, o.version
+
+
+# --- what may be damaged -------------------------------------------------------------------------
+
+UNKNOWN_TIME: Final = "1970-01-01T00:00:00Z"
+"""When a partnership was quarantined, where the store no longer says it."""
+
+
+def position_of(stored: object) -> int:
+    """Return a stored position; `NOTHING` if it is damaged, so that the next save is refused.
+
+    A runner then looks for damage (see `Views.damage`).
+    """
+    return stored if _is_number(stored, 0) else NOTHING
+
+
+class StoredRecord(NamedTuple):
+    """A record of a quarantine as it is read, and what is damaged in it."""
+
+    record: Quarantined
+    damage: Damage | None = None
+
+
+def record_of(row: tuple[Any, ...]) -> StoredRecord:
+    """Return a stored record, from its columns and the index of the partnership's last event.
+
+    A damaged one says that the partnership is to be folded anew, which ends its quarantine or
+    begins it again.
+    """
+    *columns, last = row
+    record = Quarantined(*columns)
+    newest = NOTHING if last is None else last
+    wrong = [
+        f"{name} is {value!r}"
+        for name, value in zip(_RIGHT, columns[1:], strict=True)
+        if not _RIGHT[name](value)
+    ]
+    if not wrong and record.newest > newest:
+        wrong = [f"newest is {record.newest}"]
+    if not wrong:
+        return StoredRecord(replace(record, anew=bool(record.anew)))
+    name, stored = record.partnership, ", ".join(wrong)
+    damage = Damage(name, "quarantine", stored, None if last is None else "a record of a failure")
+    projection = columns[1] if _is_text(columns[1]) else ALL_PROJECTIONS
+    since = record.since if _is_moment(record.since) else UNKNOWN_TIME
+    found = Quarantined(
+        name, projection, 0, damage.detail, since, "", 0, UNKNOWN_TIME, newest, anew=True
+    )
+    return StoredRecord(found, damage)
+
+
+def _is_number(value: object, least: int) -> TypeGuard[int]:
+    return type(value) is int and value >= least
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _is_moment(value: object) -> bool:
+    try:
+        stored_moment(value)  # type: ignore[arg-type] # which is to be found out
+    except (ValueError, TypeError, AttributeError):
+        return False
+    return True
+
+
+_RIGHT: Final[dict[str, Callable[[object], bool]]] = {
+    "projection": _is_text,
+    "idx": lambda value: _is_number(value, 0),
+    "error": _is_text,
+    "since": _is_moment,
+    "release": _is_text,
+    "tries": lambda value: _is_number(value, 0),
+    "retry_at": _is_moment,
+    "newest": lambda value: _is_number(value, NOTHING),
+    "anew": lambda value: value in (0, 1),
+}
+"""Whether a value can be in a column of a quarantine; the columns in order, behind the name."""
 
 
 def check_quarantine(
@@ -102,8 +184,8 @@ class StoredViews(Views):
     @abstractmethod
     def page(
         self, projection: str, partnership: str, prefix: str, after: str, limit: int
-    ) -> list[tuple[str, bytes]]:
-        """Return the keys and bodies of the next `limit` rows that `select` asks for."""
+    ) -> list[StoredRow]:
+        """Return the next `limit` rows that `select` asks for."""
 
     def select(
         self,
@@ -114,9 +196,9 @@ class StoredViews(Views):
         limit: int | None = None,
     ) -> Iterator[tuple[str, Row]]:
         stored = by_name(partial(self.page, projection, partnership, prefix), after, limit)
-        return ((key, read_row(partnership, projection, key, body)) for key, body in stored)
+        return ((key, read_row(partnership, projection, key, body)) for key, body, _ in stored)
 
-    def stored_rows(self, projection: str, partnership: str) -> Iterator[tuple[str, bytes]]:
+    def stored_rows(self, projection: str, partnership: str) -> Iterator[StoredRow]:
         return by_name(partial(self.page, projection, partnership, ""))
 
     def outputs(

@@ -17,6 +17,9 @@ Row = dict[str, Any]
 LIVE = "live"
 """The track of the folds that are read."""
 
+CURSOR = "runner"
+"""The cursor in the history up to which a runner has folded all events."""
+
 REBUILD = "rebuild"
 """The track of the folds that are being rebuilt."""
 
@@ -119,7 +122,8 @@ def typed_row(projection: Projection, partnership: str, key: str, row: Row) -> A
     """Return a stored row as its projection's type. Raises `UnreadableRow`."""
     try:
         return projection.load(key, row)
-    except ValueError as error:
+    except Exception as error:
+        # Values that no fold saves can raise anything in the type of a row.
         raise UnreadableRow(partnership, projection.name, key, error) from error
 
 
@@ -154,6 +158,22 @@ class Quarantined:
     """The newest event that was skipped; the quarantine does not end before that is folded."""
     anew: bool = False
     """Whether the saved rows are damaged, so that all events have to be folded anew."""
+
+
+class Damage(NamedTuple):
+    """Something stored beside the rows that cannot be right."""
+
+    partnership: str
+    table: str
+    """Where it is stored: ``positions``, ``quarantine``, ``rows`` or ``outputs``."""
+    stored: str
+    expected: str | None
+    """What is expected there; None if nothing is, because the partnership has no events."""
+
+    @property
+    def detail(self) -> str:
+        """What is wrong, in a sentence."""
+        return f"Its stored value in {self.table} is damaged: {self.stored}."
 
 
 class OtherFold(UnknownSchema):
@@ -212,6 +232,14 @@ def sortable(instant: str | None) -> str | None:
     return instant and instant.removesuffix("Z")
 
 
+class StoredRow(NamedTuple):
+    """A row as it is stored: its key, its bytes, and the moment by which `Views.due` finds it."""
+
+    key: str
+    body: bytes
+    wake: str | None
+
+
 class Behind(NamedTuple):
     """The index of a partnership's last folded event, in a rebuild and in the views."""
 
@@ -245,8 +273,8 @@ class Views(Protocol):
     ) -> Iterator[tuple[str, Row]]:
         """Return a partnership's rows by key: those that start with `prefix` and follow `after`."""
 
-    def stored_rows(self, projection: str, partnership: str) -> Iterator[tuple[str, bytes]]:
-        """Return the bytes of a partnership's rows by key, which may be damaged."""
+    def stored_rows(self, projection: str, partnership: str) -> Iterator[StoredRow]:
+        """Return a partnership's rows by key, as they are stored; they may be damaged."""
 
     def rows_of(self, projection: str, partnerships: Iterable[str]) -> dict[str, dict[str, Row]]:
         """Return all rows of each of these partnerships, by partnership and key."""
@@ -310,6 +338,27 @@ class Views(Protocol):
 
         Returns False, with nothing done, if that was reported already.
         """
+
+    # --- damage ---
+
+    def damage(self) -> list[Damage]:
+        """Return the live positions and the records of quarantine that cannot be right.
+
+        A damaged position reads as none, unless it is only too large. A damaged record reads as
+        one of a partnership that is to be folded anew.
+        """
+
+    def unfolded(self) -> list[str]:
+        """Return the partnerships that have events after their live position, by name.
+
+        Quarantined ones are left out.
+        """
+
+    def strays(self) -> list[Damage]:
+        """Return the rows and outputs of partnerships that have no events. Reads all of them."""
+
+    def delete_strays(self) -> None:
+        """Delete what is stored of partnerships that have no events."""
 
     # --- what a rebuild needs (see `infra.projecting.rebuild`) ---
 

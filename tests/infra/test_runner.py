@@ -1,5 +1,6 @@
 """The runner: whatever comes, in whatever order and how often, each event has its effect once."""
 
+import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -18,12 +19,12 @@ from infra.bootstrap import Accord
 from infra.projecting import runner as runner_module
 from infra.projecting.rebuild import rebuild
 from infra.projecting.replay import replay_all
-from infra.projecting.runner import CURSOR, Runner
+from infra.projecting.runner import Runner
 from infra.store.errors import Stale
 from infra.store.history import NOTHING, History, partnerships
 from infra.store.sqlite import SqliteStore
 from infra.store.sqlite_views import SqliteViews
-from infra.store.views import Row, Saved, SavedOutput
+from infra.store.views import CURSOR, Row, Saved, SavedOutput
 from infra.tlog.codec import canonical
 from projections import KPIS, PROJECTIONS
 from projections.fold import replay
@@ -73,12 +74,27 @@ def expected(accord: Accord) -> tuple[Bytes, Said]:
 
 
 @contextmanager
-def fresh_views(folder: Path | None = None) -> Iterator[SqliteViews]:
-    with (
-        TemporaryDirectory() as other,
-        closing(SqliteStore.open(folder or Path(other) / "v.db")) as store,
-    ):
+def fresh_views(accord: Accord) -> Iterator[SqliteViews]:
+    """Return views with nothing folded, in a copy of the store that has the history."""
+    with TemporaryDirectory() as folder, views_in(copied(accord, Path(folder))) as views:
+        yield views
+
+
+@contextmanager
+def views_in(path: Path) -> Iterator[SqliteViews]:
+    with closing(SqliteStore.open(path)) as store:
         yield SqliteViews(store.datastore)
+
+
+def copied(accord: Accord, folder: Path) -> Path:
+    assert isinstance(accord.history, SqliteStore)
+    path = folder / "v.db"
+    with (
+        closing(sqlite3.connect(accord.history.datastore.path)) as source,
+        closing(sqlite3.connect(path)) as target,
+    ):
+        source.backup(target)
+    return path
 
 
 def stored(views: SqliteViews, history: History) -> tuple[Bytes, Said]:
@@ -110,7 +126,7 @@ def batches(events: Sequence[Recorded], sizes: Iterable[int]) -> Iterator[Sequen
 def test_what_is_kept_live_is_what_a_replay_gives_byte_for_byte(
     accord: Accord, events: list[Recorded], expected: tuple[Bytes, Said]
 ) -> None:
-    with fresh_views() as views:
+    with fresh_views(accord) as views:
         assert Runner(accord.history, views, PROJECTIONS).catch_up() == len(events)
         assert stored(views, accord.history) == expected
         assert views.cursor(CURSOR) == events[-1].position
@@ -119,7 +135,7 @@ def test_what_is_kept_live_is_what_a_replay_gives_byte_for_byte(
 def test_a_rebuild_is_what_was_live_byte_for_byte_and_says_nothing_again(
     accord: Accord, expected: tuple[Bytes, Said]
 ) -> None:
-    with fresh_views() as views:
+    with fresh_views(accord) as views:
         runner = Runner(accord.history, views, PROJECTIONS)
         runner.catch_up()
         said = views.outputs(limit=10_000)
@@ -133,7 +149,7 @@ def test_a_rebuild_is_what_was_live_byte_for_byte_and_says_nothing_again(
 def test_a_rebuild_mends_rows_that_were_tampered_with(
     accord: Accord, expected: tuple[Bytes, Said]
 ) -> None:
-    with fresh_views() as views:
+    with fresh_views(accord) as views:
         runner = Runner(accord.history, views, PROJECTIONS)
         runner.catch_up()
         with views.datastore.writing() as c:
@@ -160,7 +176,7 @@ def test_a_batch_of_one_thousand_is_no_border(
     accord: Accord, expected: tuple[Bytes, Said], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(runner_module, "BATCH", 7)
-    with fresh_views() as views:
+    with fresh_views(accord) as views:
         runner = Runner(accord.history, views, PROJECTIONS)
         runner.catch_up()
         assert stored(views, accord.history) == expected
@@ -174,7 +190,7 @@ def test_a_batch_of_one_thousand_is_no_border(
 def test_the_same_batch_twice_has_its_effect_once(
     accord: Accord, events: list[Recorded], expected: tuple[Bytes, Said]
 ) -> None:
-    with fresh_views() as views:
+    with fresh_views(accord) as views:
         runner = Runner(accord.history, views, PROJECTIONS)
         for batch in batches(events, [100] * 5):
             runner.fold(batch)
@@ -187,7 +203,7 @@ def test_a_runner_that_gets_only_the_newest_event_fills_the_gap_from_the_history
     accord: Accord, events: list[Recorded], expected: tuple[Bytes, Said]
 ) -> None:
     newest = {each.partnership: each for each in events}
-    with fresh_views() as views:
+    with fresh_views(accord) as views:
         Runner(accord.history, views, PROJECTIONS).fold(newest.values())
 
         assert stored(views, accord.history) == expected
@@ -221,7 +237,7 @@ def test_batches_in_any_order_doubled_and_with_gaps_come_to_the_same(
     kept: float,
     shuffled: bool,  # noqa: FBT001 - drawn by hypothesis
 ) -> None:
-    with fresh_views() as views:
+    with fresh_views(accord) as views:
         runner = Runner(accord.history, views, PROJECTIONS)
         for batch in deliveries(events, seed, kept, shuffled=shuffled):
             runner.fold(batch)
@@ -254,7 +270,7 @@ class Racing(SqliteViews):
 def test_a_runner_that_lost_a_race_reads_again_and_repeats_no_output(
     accord: Accord, events: list[Recorded], expected: tuple[Bytes, Said]
 ) -> None:
-    with fresh_views() as views:
+    with fresh_views(accord) as views:
         racing = Racing(views, [Runner(accord.history, views, PROJECTIONS)])
         Runner(accord.history, racing, PROJECTIONS).fold(events[:300])
 
@@ -267,7 +283,7 @@ def test_a_runner_that_always_loses_says_so(accord: Accord, events: list[Recorde
         def save(self, saved: Saved, cursor: tuple[str, int] | None = None) -> None:
             raise Stale(f"{len(saved.rows)} rows, {cursor}")
 
-    with fresh_views() as views:
+    with fresh_views(accord) as views:
         runner = Runner(accord.history, AlwaysStale(views.datastore), PROJECTIONS)
         with pytest.raises(Stale):
             runner.fold(events)
@@ -279,11 +295,12 @@ def test_two_runners_in_two_threads_give_the_same_rows_as_one(
 ) -> None:
     faults: list[Exception] = []
     with TemporaryDirectory() as folder:
+        path = copied(accord, Path(folder))
         start = Barrier(2)
 
         def run(sizes: list[int]) -> None:
             try:
-                with fresh_views(Path(folder) / "v.db") as views:
+                with views_in(path) as views:
                     runner = Runner(accord.history, views, PROJECTIONS)
                     start.wait(10)
                     for batch in batches(events, sizes):
@@ -292,7 +309,7 @@ def test_two_runners_in_two_threads_give_the_same_rows_as_one(
             except Exception as fault:  # noqa: BLE001 - it is shown below
                 faults.append(fault)
 
-        with fresh_views(Path(folder) / "v.db") as views:
+        with views_in(path) as views:
             threads = [Thread(target=run, args=([size] * (600 // size),)) for size in (30, 40)]
             for thread in threads:
                 thread.start()
@@ -313,7 +330,7 @@ def test_rows_positions_outputs_and_the_tail_are_saved_whole_or_not_at_all(
             broken = SavedOutput("broken", "kpis", "p", "alert", {"no JSON": object()}, 0)
             super().save(replace(saved, outputs=[*saved.outputs, broken]), cursor)
 
-    with fresh_views() as views:
+    with fresh_views(accord) as views:
         with pytest.raises(TypeError):
             Runner(accord.history, Dying(views.datastore), PROJECTIONS).fold(
                 events, cursor=(CURSOR, events[-1].position)
@@ -328,7 +345,7 @@ def test_every_projection_reaches_the_last_event_of_every_partnership(
     accord: Accord, events: list[Recorded]
 ) -> None:
     sizes = Counter(each.partnership for each in events)
-    with fresh_views() as views:
+    with fresh_views(accord) as views:
         Runner(accord.history, views, PROJECTIONS).catch_up()
 
         for projection in PROJECTIONS:
@@ -339,7 +356,7 @@ def test_every_projection_reaches_the_last_event_of_every_partnership(
 
 def test_who_waits_for_alerts_is_woken_once_a_save(accord: Accord, events: list[Recorded]) -> None:
     woken: list[int] = []
-    with fresh_views() as views:
+    with fresh_views(accord) as views:
         views.subscribe(lambda: woken.append(len(views.outputs(limit=10_000))))
         runner = Runner(accord.history, views, PROJECTIONS)
         runner.fold(events[:10])
@@ -350,7 +367,7 @@ def test_who_waits_for_alerts_is_woken_once_a_save(accord: Accord, events: list[
 
 
 def test_no_row_grows_with_the_length_of_the_history(accord: Accord) -> None:
-    with fresh_views() as views:
+    with fresh_views(accord) as views:
         Runner(accord.history, views, PROJECTIONS).catch_up()
         rows: list[Row] = [
             row

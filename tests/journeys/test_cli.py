@@ -735,19 +735,33 @@ def test_a_follower_sees_what_is_open_and_then_each_change_until_it_is_interrupt
     assert ended == 0
 
 
-def test_verify_finds_a_changed_row_and_names_it(accord: Accord, growing: Settings) -> None:
+def test_verify_finds_a_position_that_was_moved_back_and_names_it(
+    accord: Accord, growing: Settings
+) -> None:
     whole = accord("verify", "--store", growing.store)
     with closing(sqlite3.connect(growing.path)) as connection, connection:
         connection.execute("UPDATE positions SET idx = 3 WHERE partnership = ?", (CONSULTING,))
     broken = accord("verify", "--store", growing.store)
-    answer = accord("verify", "--store", growing.store, "--json")
+    again = accord("verify", "--store", growing.store)
 
     assert whole.code == 0
     assert whole.out.startswith("No difference found.\n1 partnership, 269 events: each log is as")
+    assert broken.code == 1
+    assert f"Difference in {CONSULTING}: positions, {CONSULTING}." in broken.out
+    assert again.code == 0
+
+
+def test_verify_finds_a_changed_row_and_names_it(accord: Accord, growing: Settings) -> None:
+    with closing(sqlite3.connect(growing.path)) as connection, connection:
+        connection.execute("UPDATE rows SET body = x'7b7d' WHERE key = '2026-01'")
+    broken = accord("verify", "--store", growing.store)
+    answer = accord("verify", "--store", growing.store, "--json")
+
     assert broken.code == answer.code == 1
-    assert f"Difference in {CONSULTING}: kpis, position." in broken.out
+    assert f"Difference in {CONSULTING}: kpis, 2026-01." in broken.out
     assert answer.json["verified"] is False
     assert answer.json["differences"][0]["where"] == "kpis"
+    assert answer.json["differences"][0]["hint"].startswith("Run accord rebuild")
 
 
 # --- all together ------------------------------------------------------------------------------

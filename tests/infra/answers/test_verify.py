@@ -7,9 +7,19 @@ from pathlib import Path
 
 import pytest
 
-from infra.answers.verify import Checked, Difference, Memory, Verification, check, text
+from infra.answers.verify import (
+    REBUILD,
+    RESTORE,
+    Checked,
+    Difference,
+    Memory,
+    Verification,
+    check,
+    text,
+)
 from infra.bootstrap import Accord
 from infra.store.history import partnerships
+from infra.store.views import StoredRow
 from infra.tlog.codec import canonical
 from tests.feeds import FEEDS, messages, play, simulated
 from tests.infra.answers.helpers import printed, tamper
@@ -116,6 +126,7 @@ def test_a_difference_has_what_is_stored_and_what_should_be(small: Accord, tmp_p
         key="2026-06",
         stored="{not json",
         expected=canonical(expected).decode(),
+        hint=REBUILD,
     )
     assert found is not None
     shown = Verification(
@@ -135,7 +146,7 @@ def test_a_damaged_row_is_named_even_where_the_fold_stumbles_over_it(
     with simulated(tmp_path) as accord:
         accord.service.handle(lines[:-12])
         accord.runner.catch_up()
-        keys = [key for key, _ in accord.views.stored_rows(projection, NAME)]
+        keys = [each.key for each in accord.views.stored_rows(projection, NAME)]
         tamper(
             tmp_path,
             f"""UPDATE rows SET body = CAST(? AS BLOB)
@@ -168,7 +179,7 @@ def test_a_partnership_that_is_gone_whole_is_missed(tmp_path: Path) -> None:
         found = difference(accord)
 
     assert found == Difference(
-        partnership="", where="history", key="events", stored="1", expected="2"
+        partnership="", where="history", key="events", stored="1", expected="2", hint=RESTORE
     )
 
 
@@ -178,7 +189,7 @@ def test_what_is_written_while_it_is_verified_is_no_difference(
     real = small.views.stored_rows
     more = beginning("another")
 
-    def stored_rows(projection: str, partnership: str) -> Iterator[tuple[str, bytes]]:
+    def stored_rows(projection: str, partnership: str) -> Iterator[StoredRow]:
         small.service.handle([more])
         small.runner.catch_up()
         return real(projection, partnership)
