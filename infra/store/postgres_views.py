@@ -450,7 +450,7 @@ _LOST_POSITIONS = f"""{NAMES} SELECT names.partnership FROM names
         WHERE p.track = %s AND p.partnership = names.partnership)
     AND EXISTS (SELECT FROM views.folds f JOIN views.rows r ON r.fold = f.fold
         WHERE f.track = %s AND r.partnership = names.partnership)
-    ORDER BY names.partnership"""
+    ORDER BY names.partnership"""  # noqa: S608 - its names
 _IS_STRAY = "NOT EXISTS (SELECT FROM history.events e WHERE e.partnership = {table}.partnership)"
 _RESET_POSITION = "DELETE FROM views.positions WHERE track = %s AND partnership = %s AND idx = %s"
 _RESET_ROWS = """DELETE FROM views.rows WHERE partnership = %s
