@@ -265,6 +265,7 @@ def bootstrap(settings: Settings, clock: Clock = wall_clock) -> Iterator[Accord]
         service = Service(
             history,
             recording_clock or clock,
+            dry_clock=clock,
             simulated=simulated,
             salts=pseudonyms.derived if simulated else pseudonyms.by_chance,
             operator=operator,

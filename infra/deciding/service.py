@@ -37,7 +37,8 @@ class Service:
     `operator` signs the logs: the origin of a partnership's log is that name, a slash and the
     partnership. `root_at` returns the root over the first leaves of a partnership's log where a
     tree of it is saved; without it, the root is computed from the leaves. `views` are the saved
-    rows from which decisions start; without them, they start from the first event.
+    rows from which decisions start; without them, they start from the first event. `dry_clock` is
+    the clock of what is decided and not recorded; it may be in doubt.
     """
 
     def __init__(  # noqa: PLR0913 - the parts that it is made of
@@ -45,6 +46,7 @@ class Service:
         history: History,
         clock: Callable[[], datetime],
         *,
+        dry_clock: Callable[[], datetime] | None = None,
         simulated: bool,
         salts: SaltSource,
         operator: str = OPERATOR,
@@ -64,7 +66,7 @@ class Service:
         self._anew: Callable[[], Service] = partial(
             Service,
             history,
-            clock,
+            dry_clock or clock,
             simulated=simulated,
             salts=salts,
             operator=operator,

@@ -287,7 +287,9 @@ def test_while_the_clock_is_in_doubt_no_deadline_passes_and_questions_are_answer
 
         ready, posted = client.get("/readyz"), client.post("/v1/events", json=EXAMPLE)
         listed = client.get("/v1/partnerships")
+        validated = client.post("/v1/validate", json=EXAMPLE)
 
+        assert (validated.status_code, validated.json()["valid"]) == (200, True)
         assert (ready.status_code, posted.status_code, listed.status_code) == (503, 503, 200)
         assert "accord_clock_in_doubt 1.0" in client.get("/metrics").text
         assert "the clock is in doubt" in ready.json()["reasons"][0]
