@@ -153,15 +153,16 @@ async def _messages(request: Request, limits: HttpLimits) -> bytes | list[bytes]
     if media_type == JSON and binary:
         return cloudevents.from_binary(request.headers.items(), body)
     if media_type == LINES:
-        return _bounded(cloudevents.split(body), limits.events)
+        return await asyncio.to_thread(_bounded, cloudevents.split(body), limits.events)
     if media_type == BATCH or (media_type == JSON and _begins_array(body)):
-        if not cloudevents.is_array(body):
+        # A deeply nested body takes some seconds, in which others are answered.
+        if not await asyncio.to_thread(cloudevents.is_array, body):
             raise Problem(
                 400,
                 "The body is not a JSON array, so none of its events can be read.",
                 f"Send an array of events, or JSON lines as {LINES}.",
             )
-        return _bounded(cloudevents.split(body), limits.events)
+        return await asyncio.to_thread(_bounded, cloudevents.split(body), limits.events)
     return body
 
 

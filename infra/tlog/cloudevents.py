@@ -4,7 +4,7 @@ import re
 from base64 import b64decode
 from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator
-from itertools import chain
+from itertools import chain, islice
 from typing import Any, Final
 from urllib.parse import unquote_to_bytes
 
@@ -127,7 +127,8 @@ def _is_json(body: bytes) -> bool:
 
     Parsers refuse some of it: a lone surrogate, `1e400`, a number of thousands of digits. So
     strings and numbers are checked by their own patterns first, and replaced by what no neighbour
-    can make part of another number.
+    can make part of another number. They also refuse values that are nested deeply, which are read
+    token by token.
     """
     if _is_one_value(body):
         return True
@@ -135,7 +136,76 @@ def _is_json(body: bytes) -> bool:
         body.decode()
     except UnicodeDecodeError:
         return False
-    return _is_one_value(_NUMBER.sub(b"{}", _STRING.sub(b'""', body)))
+    reduced = _NUMBER.sub(b"{}", _STRING.sub(b'""', body))
+    try:
+        orjson.loads(reduced)
+    except orjson.JSONDecodeError as error:
+        return error.msg == _TOO_DEEP and _is_nested_json(reduced)
+    return True
+
+
+_TOO_DEEP = "depth limit exceeded"
+"""What orjson says of more than 1,024 levels."""
+
+_MOST_TOKENS = 500_000
+"""The most tokens that are read one by one, which takes a second."""
+
+_FLAT_PASSES = 8
+"""As deep as events are nested. These are checked by patterns, which is quicker."""
+
+_SCALAR = rb'(?:""|\{\}|true|false|null)'
+_FLAT = re.compile(
+    rb'\[\s*(?:V(?:\s*,\s*V)*+)?\s*\]|\{\s*""\s*:\s*V(?:\s*,\s*""\s*:\s*V)*+\s*\}'.replace(
+        b"V", _SCALAR
+    ).replace(rb"\s", rb"[ \t\r\n]")
+)
+_RUN = re.compile(
+    rb"([\[,][ \t\r\n]*)\{\}(?:[ \t\r\n]*,[ \t\r\n]*\{\})++"  # Members of an array.
+)
+_TOKENS = re.compile(
+    rb'[ \t\r\n]*+(?:(?P<text>"")|(?P<other>\{\}|true|false|null)|(?P<structure>[][{},:]))'
+    rb"[ \t\r\n]*+"
+)
+_NEXT = {
+    "value": {"text": "end", "other": "end", "[": "item", "{": "member"},
+    "item": {"text": "end", "other": "end", "[": "item", "{": "member", "]": "end"},
+    "member": {"text": "colon", "}": "end"},
+    "key": {"text": "colon"},
+    "colon": {":": "value"},
+    "end": {",": "value", "]": "end", "}": "end"},
+}
+"""What may follow at each place of a document, and the place after it."""
+
+
+def _is_nested_json(reduced: bytes) -> bool:
+    """Return whether a body is one JSON value at any depth, of at most `_MOST_TOKENS` deep tokens.
+
+    Its strings are replaced by empty ones, its numbers by empty objects.
+    """
+    for _ in range(_FLAT_PASSES):
+        reduced = _FLAT.sub(b"{}", reduced)
+    reduced = _RUN.sub(rb"\1{}", reduced)
+    place, end = "value", 0
+    containers: list[str] = []
+    for token in islice(_TOKENS.finditer(reduced), _MOST_TOKENS):
+        kind = str(token.lastgroup)
+        if kind == "structure":
+            kind = token[kind].decode()
+        following = _NEXT[place].get(kind)
+        if token.start() != end or following is None or (place == "end" and not containers):
+            return False
+        place, end = following, token.end()
+        if kind in "[{":
+            containers.append(kind)
+        elif kind in "]}":
+            if containers.pop() != _OPENED_BY[kind]:
+                return False
+        elif kind == "," and containers[-1] == "{":
+            place = "key"
+    return place == "end" and end == len(reduced) and not containers
+
+
+_OPENED_BY = {"]": "[", "}": "{"}
 
 
 def _is_one_value(body: bytes) -> bool:

@@ -145,7 +145,7 @@ def parse(body: bytes) -> Any:  # noqa: ANN401 - a JSON document can be any valu
     if reason.startswith("Detected duplicate key"):
         _find_duplicate(body)
     if reason.startswith("recursion limit"):
-        raise OutsideProfile("nested too deeply")
+        raise OutsideProfile("nested too deeply, beyond 200 levels")
     raise OutsideProfile(f"not JSON: {reason}")
 
 

@@ -555,8 +555,13 @@ def test_a_moment_with_nanoseconds_is_taken() -> None:
         b"1" * 5000,
         b'{"a": 1, "a": 2}',
         b"[" * 300 + b"]" * 300,
+        b"[" * 5000 + b"1, 1e400" + b"]" * 5000,
+        b'{"id": "n", "data": ' * 5000 + rb'"\ud800", "b": [1, {}, true]' + b"}" * 5000,
     ],
-    ids=["beyond a float", "surrogate", "surrogate key", "5000 digits", "twice", "deep"],
+    ids=[
+        *("beyond a float", "surrogate", "surrogate key", "5000 digits", "twice", "deep"),
+        *("5000 arrays", "5000 objects"),
+    ],
 )
 def test_a_member_that_is_json_and_cannot_be_read_is_refused_alone(odd: bytes) -> None:
     body = b"[" + b" , ".join([MANY[0], odd, MANY[1]]) + b" ]"
@@ -586,14 +591,45 @@ def test_an_array_with_a_member_that_is_no_json_is_no_array(wrong: bytes) -> Non
     assert not cloudevents.is_array(b'[1e400, "\\ud800", ' + wrong + b', "x"]')
 
 
-@given(
-    st.lists(
-        st.recursive(
-            st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
-            lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
-        )
-    )
+def test_a_large_batch_is_not_lost_for_one_deep_member() -> None:
+    deep = b'{"data":' * 5000 + b"1" + b"}" * 5000
+    body = b"[" + b", ".join([*[MANY[0]] * 20_000, deep]) + b"]"
+
+    assert cloudevents.is_array(body)
+    assert sum(1 for _ in cloudevents.split(body)) == 20_001
+
+
+ANY_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
 )
+
+
+@given(ANY_JSON, st.sampled_from([None, 1]))
+def test_json_is_recognized_at_any_depth(value: object, indent: int | None) -> None:
+    text = json.dumps(value, indent=indent).replace("Infinity", "1e999").encode()
+
+    assert cloudevents.is_array(b"[" * 2000 + text + b"]" * 2000)
+
+
+@given(ANY_JSON, st.integers(0), st.sampled_from([*'[]{},:1" ']))
+def test_deep_json_with_one_wrong_character_is_judged_as_if_it_were_flat(
+    value: object, place: int, odd: str
+) -> None:
+    text = json.dumps(value).replace("Infinity", "1e99")
+    place %= len(text) + 1
+    changed = f"{text[:place]}{odd}{text[place:]}"
+    try:
+        json.loads(f"[{changed}]", parse_int=str)
+    except ValueError:
+        is_json = False
+    else:
+        is_json = True
+
+    assert cloudevents.is_array(f"{'[' * 2000}{changed}{']' * 2000}".encode()) is is_json
+
+
+@given(st.lists(ANY_JSON))
 def test_any_array_gives_its_members_as_they_are_written(members: list[object]) -> None:
     written = [json.dumps(each).replace("Infinity", "1e999").encode() for each in members]
 

@@ -82,11 +82,12 @@ class _Bytes(str):
         (None, [("ce_id", b"1"), ("ce_id", b"2"), ("content-type", b"\xff")]),
         (b"\xff" * 1000, [("", b"")]),
         (b"[" * 100_000, []),
+        (b'{"data":' * 5000 + b"1" + b"}" * 5000, []),
         (beginning("other"), [("content-type", b"application/cloudevents-batch+json")]),
         (b"{}", [(f"ce_a{n}", b"x") for n in range(5_000)]),
         (b"{}", [("ce_type", b"accord." + b"x" * 900_000)]),
     ],
-    ids=["name", "tombstone", "twice", "bytes", "deep", "batch", "many", "long"],
+    ids=["name", "tombstone", "twice", "bytes", "deep", "deep JSON", "batch", "many", "long"],
 )
 def test_a_hostile_message_stops_no_command_after_it(
     door: Door, value: bytes | None, headers: list[tuple[str, bytes | None]]

@@ -120,6 +120,20 @@ def test_a_feed_is_read_in_whichever_form_it_comes(
     assert accord("ingest", name, "--json", stdin=feed).json["accepted"] == 2
 
 
+@pytest.mark.parametrize("between", [b",", b"\n"], ids=["array", "lines"])
+def test_an_event_of_a_file_that_is_nested_too_deeply_is_refused_alone(
+    accord: Accord, between: bytes
+) -> None:
+    accord("init")
+    deep = b'{"data":' * 5000 + b"1" + b"}" * 5000
+    feed = between.join([beginning("acme"), deep, beginning("zenith")])
+    ran = accord("ingest", "-", "--json", stdin=feed if between == b"\n" else b"[" + feed + b"]")
+
+    assert ran.json["accepted"] == 2
+    assert [each["rule"] for each in ran.json["refused"]] == ["not-json"]
+    assert "nested too deeply" in ran.json["refused"][0]["detail"]
+
+
 def test_one_object_over_many_lines_is_one_event(accord: Accord) -> None:
     accord("init")
     event = json.dumps(json.loads(beginning("acme")), indent=2).encode()

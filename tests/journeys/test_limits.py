@@ -297,6 +297,37 @@ def test_a_member_that_no_parser_reads_is_refused_alone(tmp_path: Path) -> None:
     assert told.json()["results"][2]["rule"] == "not-json"
 
 
+@pytest.mark.parametrize(
+    ("kind", "between"),
+    [
+        ("application/cloudevents-batch+json", b","),
+        ("application/json", b",\n"),
+        ("application/x-ndjson", b"\n"),
+    ],
+)
+def test_a_member_that_is_nested_too_deeply_is_refused_alone(
+    tmp_path: Path, kind: str, between: bytes
+) -> None:
+    good = [orjson.dumps(EXAMPLE | {"id": each, "subject": each}) for each in ("one", "two")]
+    deep = orjson.dumps(EXAMPLE)[:-1] + b',"weight":' + b'{"a":' * 5000 + b"1" + b"}" * 5001
+    body = between.join([good[0], deep, good[1]])
+    if between != b"\n":
+        body = b"[" + body + b"]"
+    with serving(tmp_path) as served:
+        told = served.client.post("/v1/events", content=body, headers={"content-type": kind})
+        alone = served.client.post(
+            "/v1/events", content=deep, headers={"content-type": "application/cloudevents+json"}
+        )
+
+    results = told.json()["results"]
+    assert told.status_code == 200
+    assert [each["status"] for each in results] == ["accepted", "refused", "accepted"]
+    assert results[1]["rule"] == "not-json"
+    assert "nested too deeply" in results[1]["detail"]
+    assert alone.status_code == 400
+    assert "nested too deeply" in alone.json()["detail"]
+
+
 # --- clients that do not read --------------------------------------------------------------------
 
 ASKS = b"GET /openapi.json HTTP/1.1\r\nHost: a\r\n\r\n" * 60
