@@ -17,7 +17,7 @@ from infra.kafka.clients import FencedProducer
 from infra.kafka.messages import Message
 from infra.kafka.topics import Topics
 from infra.running.leader import Leader, Lease
-from infra.running.worker import WorkerProcess
+from infra.running.worker import LEADS, LEADS_HELP, WorkerProcess
 from infra.settings import Settings
 from infra.store.postgres_recorder import CHANNEL
 from infra.tlog.notes import Checkpoint, Note
@@ -38,6 +38,7 @@ def run(settings: Settings, process: WorkerProcess) -> None:
         sender = Sender(lease, stack.enter_context(producer))
         sealing = Sealing(accord.signing(), sender, topics.audit)
         process.unready_reasons = partial(clients.unready_reasons, settings.broker)
+        process.gauges[LEADS] = LEADS_HELP, lambda: float(lease.held)
         process.repeat(Leader(lease, sealing, process.stopping).step)
 
 

@@ -27,7 +27,7 @@ from infra.kafka.topics import Topics
 from infra.projecting import quarantine
 from infra.projecting.runner import now
 from infra.running.leader import Leader, Lease
-from infra.running.worker import Lag, WorkerProcess
+from infra.running.worker import LEADS, LEADS_HELP, Lag, WorkerProcess
 from infra.settings import Settings
 from infra.store.postgres import PostgresStore
 from infra.store.postgres_datastore import Datastore
@@ -77,6 +77,7 @@ def run(settings: Settings, process: WorkerProcess) -> None:
         publisher = Publisher(PostgresStore(datastore), sender, topics)
         process.lag = publisher.lag
         process.unready_reasons = partial(clients.unready_reasons, settings.broker)
+        process.gauges[LEADS] = LEADS_HELP, lambda: float(lease.held)
         process.repeat(Leader(lease, publisher, process.stopping).step)
 
 

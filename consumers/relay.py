@@ -14,7 +14,7 @@ from infra.kafka import clients, messages
 from infra.kafka.clients import FencedProducer
 from infra.kafka.topics import Topics
 from infra.running.leader import Leader, Lease
-from infra.running.worker import Lag, WorkerProcess
+from infra.running.worker import LEADS, LEADS_HELP, Lag, WorkerProcess
 from infra.settings import Settings
 from infra.store.postgres import PostgresStore
 from infra.store.postgres_recorder import CHANNEL
@@ -41,6 +41,7 @@ def run(settings: Settings, process: WorkerProcess) -> None:
         relay = Relay(store, sender, topics.events)
         process.lag = relay.lag
         process.unready_reasons = partial(clients.unready_reasons, settings.broker)
+        process.gauges[LEADS] = LEADS_HELP, lambda: float(lease.held)
         process.repeat(Leader(lease, relay, process.stopping).step)
 
 

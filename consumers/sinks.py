@@ -8,7 +8,7 @@ from time import monotonic
 from infra.exchange.sink import Sink, cursor_of, delivering
 from infra.exchange.table import sinks
 from infra.running.leader import Leader, Lease
-from infra.running.worker import Lag, WorkerProcess
+from infra.running.worker import LEADS, LEADS_HELP, Lag, WorkerProcess
 from infra.settings import Settings
 from infra.store.postgres_datastore import Datastore
 from infra.store.postgres_views import CHANNEL, PostgresViews
@@ -25,6 +25,7 @@ def run(settings: Settings, process: WorkerProcess) -> None:
         views = PostgresViews(stack.enter_context(closing(Datastore(settings.store))))
         lease = stack.enter_context(Lease(settings.store, NAME, CHANNEL))
         duty = Sinks(views, lease, sinks(settings.sinks), process)
+        process.gauges[LEADS] = LEADS_HELP, lambda: float(lease.held)
         process.repeat(Leader(lease, duty, process.stopping).step)
 
 

@@ -22,6 +22,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.exposition import ThreadingWSGIServer
 
 from infra.running.backoff import until_done
+from infra.running.leader import LeaseLost
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +46,11 @@ CLOCK: Final = "accord_clock_in_doubt"
 """The gauge of a clock that is not trusted."""
 
 CLOCK_HELP: Final = "1 while the clock is in doubt, so that nothing is recorded, else 0."
+
+LEADS: Final = "accord_leads"
+"""The gauge of the process that leads its role."""
+
+LEADS_HELP: Final = "1 in the process that leads, 0 in those that stand by."
 
 NAMED: Final = 100
 """Quarantined partnerships that a health page names, at most."""
@@ -148,7 +154,9 @@ class WorkerProcess:
         """Count a failed attempt and log it: an outage in one line, any other error in full."""
         self._failures.inc()
         self.failing = f"{type(error).__name__}: {error}"
-        if isinstance(error, OUTAGES):
+        if isinstance(error, LeaseLost):
+            log.warning("no longer the leader, standing by", extra={"error": self.failing})
+        elif isinstance(error, OUTAGES):
             log.warning("unreachable, tried again", extra={"error": self.failing})
         else:
             log.error("failed, tried again", exc_info=error)

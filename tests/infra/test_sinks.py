@@ -7,6 +7,7 @@ import signal
 import subprocess
 import threading
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -232,12 +233,21 @@ def test_with_a_broker_one_process_delivers_and_another_takes_over(
             eventually(lambda: accord.views.cursor(cursor_of("webhook")) >= 0)
             before = play(accord, slice(250))
             eventually(lambda: len(receiver.events) == len(before) > 0)
+            assert sorted([leads(one), leads(other)]) == [0, 1]
             one.stopping.set()
             changes = play(accord, slice(250, None))
             eventually(lambda: len(receiver.events) == len(changes))
             assert other.lag().events == 0
+            assert leads(other) == 1
 
     assert [each["id"] for each in receiver.events] == [each.id for each in changes]
+
+
+def leads(process: WorkerProcess) -> float:
+    """Return what the metrics of a process say about the lead."""
+    with urllib.request.urlopen(f"{process.address}/metrics", timeout=5) as answer:  # noqa: S310
+        (found,) = re.findall(r"^accord_leads\{.*\} (.+)$", answer.read().decode(), re.MULTILINE)
+    return float(found)
 
 
 @contextmanager

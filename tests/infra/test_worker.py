@@ -14,6 +14,7 @@ import pytest
 from eventsourcing.persistence import OperationalError
 from prometheus_client.parser import text_string_to_metric_families
 
+from infra.running.leader import LeaseLost
 from infra.running.worker import Lag, WorkerProcess
 from infra.settings import NoSuchStore
 
@@ -93,6 +94,16 @@ def test_a_failed_step_is_logged_and_retried(
     assert len(told) == 2
     # An outage is a line; a fault of ours comes with its traceback.
     assert ["exception" in each for each in told] == [isinstance(fault, ZeroDivisionError)] * 2
+
+
+def test_a_leader_that_lost_its_lease_does_not_call_the_database_unreachable(
+    process: WorkerProcess, logged: StringIO
+) -> None:
+    process.failed(LeaseLost("another process leads the relay"))
+
+    line = json.loads(logged.getvalue())
+    assert line["event"] == "no longer the leader, standing by"
+    assert line["error"] == "LeaseLost: another process leads the relay"
 
 
 def test_work_that_an_outage_ended_is_restarted_and_logged(
