@@ -23,6 +23,13 @@ FIRST_YEAR, LAST_YEAR = 1900, 2999
 """The years of moments (in UTC) and days. Durations are added to them and subtracted from them; the
 result must be a valid date."""
 
+YEARS_OF_DAYS: Final = "^(19|2[0-9])[0-9]{2}-"
+"""How a day begins, for a JSON Schema: a year from 1900 to 2999."""
+
+YEARS_OF_MOMENTS: Final = rf"{YEARS_OF_DAYS}|^1899-12-31|^3000-01-01"
+"""How a moment begins, for a JSON Schema. Its zone can move it into the years from the day before
+or after them."""
+
 A_DAY: Final = "2026-01-31"
 A_MOMENT: Final = "2026-01-31T09:00:00Z"
 

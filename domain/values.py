@@ -14,6 +14,7 @@ from pydantic import (
     BeforeValidator,
     Field,
     GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
     PlainSerializer,
     StringConstraints,
     WithJsonSchema,
@@ -86,6 +87,24 @@ class Bounds:
         return no_info_after_validator_function(self.check, handler(source))
 
 
+@dataclass(frozen=True, slots=True)
+class _Years:
+    """The years in which a written day or moment is accepted, as a pattern of the JSON Schema.
+
+    What Accord sends can lie beyond them, because durations are added, so the schema of a
+    serialization has no pattern.
+    """
+
+    pattern: str
+
+    def __get_pydantic_json_schema__(
+        self, core: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        """Return the schema of the type, with the years where it is read."""
+        schema = handler(core)
+        return schema if handler.mode == "serialization" else schema | {"pattern": self.pattern}
+
+
 def _instant(value: object) -> datetime:
     # Code passes moments, everything else is text.
     if isinstance(value, datetime) and value.utcoffset() is not None:
@@ -142,10 +161,10 @@ Exact = Annotated[
 ]
 """A decimal that was computed, of any number of digits, written as a string. No command has one."""
 
-Day = Annotated[date, BeforeValidator(_day)]
+Day = Annotated[date, BeforeValidator(_day), _Years(times.YEARS_OF_DAYS)]
 """A day of the calendar (see `times`)."""
 
-Instant = Annotated[datetime, BeforeValidator(_instant)]
+Instant = Annotated[datetime, BeforeValidator(_instant), _Years(times.YEARS_OF_MOMENTS)]
 """A moment with a time zone, converted to UTC (see `times`)."""
 
 Slug = Annotated[

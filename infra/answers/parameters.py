@@ -19,7 +19,7 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails
 
-from domain.times import end_or_moment, start_or_moment
+from domain.times import YEARS_OF_DAYS, YEARS_OF_MOMENTS, end_or_moment, start_or_moment
 from domain.wording import Worded, detail_of, hint_of, wrong
 
 LONGEST_PAGE: Final = 1000
@@ -60,7 +60,13 @@ Flag = Annotated[bool, BeforeValidator(_flag)]
 """Yes or no."""
 
 _DATE_OR_MOMENT = WithJsonSchema(
-    {"type": "string", "anyOf": [{"format": "date"}, {"format": "date-time"}]}
+    {
+        "type": "string",
+        "anyOf": [
+            {"format": "date", "pattern": YEARS_OF_DAYS},
+            {"format": "date-time", "pattern": YEARS_OF_MOMENTS},
+        ],
+    }
 )
 
 When = Annotated[datetime, BeforeValidator(end_or_moment), _DATE_OR_MOMENT]
