@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 # The demo has a store of its own, so that nobody's own ACCORD_STORE is touched by it.
 DEMO_STORE := sqlite:///var/demo.db
 
-.PHONY: help run up-local down-local test test-api test-foreign check faults audit-faults bench bench-audit bench-kafka bench-show lock lock-foreign clean
+.PHONY: help run up-local down-local test test-api test-foreign money-laws check faults audit-faults bench bench-audit bench-kafka bench-show lock lock-foreign clean
 .DEFAULT_GOAL := help
 
 help: ## list the chores
@@ -34,6 +34,9 @@ test-api: $(VENV)/.dev ## draw a hundred requests for each operation of the API 
 
 test-foreign: $(VENV)/.dev ## send events with the SDKs of Python, JavaScript and Go (needs node and go)
 	@$(BIN)/python -m pytest -m foreign tests/journeys/foreign
+
+money-laws: $(VENV)/.dev ## compare the ledger with the model over 5,000 random lives, in four orders each
+	@$(BIN)/python -m tests.model.laws
 
 check: $(VENV)/.dev ## form, lint, types, import contracts, and that documented commands exist
 	@$(BIN)/ruff format --check .

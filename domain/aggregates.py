@@ -23,8 +23,9 @@ from domain import (
 )
 from domain.arithmetic import exact
 from domain.breach_actions import RuleBreached, RuleBreachWithdrawn
+from domain.claims import ClaimCommand
 from domain.deal import Deal, DealCommand
-from domain.dispute import Dispute, DisputeCommand
+from domain.dispute import Dispute, DisputeCommand, DisputeOpened
 from domain.entry import Entry, EntryCommand
 from domain.experiment import Experiment, ExperimentCommand
 from domain.kernel import CLOCK_PARTY, CLOCK_SKEW, Act, Command, Event, Refused
@@ -40,6 +41,7 @@ State = Partnership | Deal | Entry | Dispute | Experiment | Reported | Program
 RESTING_ON_THE_LOG: frozenset[type[Event]] = BINDING | {
     StatementIssued,
     FinalSettlementIssued,
+    DisputeOpened,
     RuleBreached,
     RuleBreachWithdrawn,
 }
@@ -121,19 +123,19 @@ def decide(  # noqa: PLR0913, PLR0917 - a command, its state, and all that it ca
             if events and isinstance(cited, Experiment):
                 experiment.check_cited(experiment.cited_by(command) or "", cited)
             return events
-        case Deal() if isinstance(command, DealCommand):
+        case Deal() if isinstance(command, DealCommand | ClaimCommand):
             partnerships.admit(command, partnership, act)
             return deal.decide(command, state, act, partnership.agreed)
-        case Entry() if isinstance(command, EntryCommand):
+        case Entry() if isinstance(command, EntryCommand | ClaimCommand):
             partnerships.admit(command, partnership, act)
             return entry.decide(command, state, act, partnership.agreed)
         case Dispute() if isinstance(command, DisputeCommand):
             partnerships.admit(command, partnership, act)
-            return dispute.decide(command, state, act)
+            return dispute.decide(command, state, partnership.context, ledger, act)
         case Experiment() if isinstance(command, ExperimentCommand):
             partnerships.admit(command, partnership, act)
             return experiment.decide(command, state, partnership.context, act)
-        case Reported() if isinstance(command, MetricCommand):
+        case Reported() if isinstance(command, MetricCommand | ClaimCommand):
             partnerships.admit(command, partnership, act)
             return reported_figure.decide(command, state, act)
         case Program() if isinstance(command, DefinePortfolio):
@@ -165,7 +167,7 @@ def evolve(state: State, event: Event, act: Act) -> State:
         case Deal():
             return deal.evolve(state, event, act)
         case Entry():
-            return entry.evolve(state, event)
+            return entry.evolve(state, event, act)
         case Dispute():
             return dispute.evolve(state, event, act)
         case Experiment():

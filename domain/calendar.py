@@ -13,6 +13,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, StringConstraints
 
+from domain import times
 from domain.wording import Worded, wrong
 
 PERIOD_PATTERN = r"^(19|2[0-9])[0-9]{2}(-(0[1-9]|1[0-2])|-Q[1-4])?$"
@@ -25,12 +26,20 @@ Period = Annotated[
 ]
 """A month (``2026-03``), a quarter (``2026-Q1``) or a year (``2026``), from 1900 to 2999."""
 
-Month = Annotated[
+
+def _of_the_calendar(period: str) -> str:
+    if period.count("-") > 1:
+        times.day(period)
+    return period
+
+
+RatePeriod = Annotated[
     str,
-    StringConstraints(pattern=r"^(19|2[0-9])[0-9]{2}-(0[1-9]|1[0-2])$"),
-    Worded("is not a month", "Write the year and the month, as in 2026-03."),
+    StringConstraints(pattern=r"^(19|2[0-9])[0-9]{2}-(0[1-9]|1[0-2])(-[0-3][0-9])?$"),
+    Worded("is not a month or a day", "Write it as in 2026-03 or 2026-03-14."),
+    AfterValidator(_of_the_calendar),
 ]
-"""A month, such as ``2026-03``."""
+"""A month (``2026-03``) or a day (``2026-03-14``)."""
 
 _A_DURATION = Worded(
     "is not a duration of years, months, weeks and days", "Write it as P3Y, P6M, P2W or P60D."

@@ -1,10 +1,34 @@
-"""Claims: facts that the party that gains by them states. The other party must confirm them."""
+"""Claims: facts stated by the side that gains, and corrections of the other side's facts.
 
+They count once the other side confirms them, or does not object within the agreed days. The
+confirmation and the objection are recorded beside the fact that they name.
+"""
+
+import re
+from datetime import datetime
 from enum import StrEnum
+from typing import Final, NamedTuple, assert_never
+
+from pydantic import model_validator
+
+from domain.calendar import Period
+from domain.facts import Facts, Stated, meant
+from domain.kernel import (
+    AFTER_KICKOFF,
+    Act,
+    Awaited,
+    AwaitedKind,
+    Command,
+    Event,
+    Refused,
+    Value,
+)
+from domain.values import Instant, Ref, Slug, Text
+from domain.wording import wrong
 
 
 class ClaimKind(StrEnum):
-    """The kinds of facts that can be claims."""
+    """The kinds of fact that can be a claim. Terms can let a kind count on the word of a side."""
 
     REFERRAL = "referral"
     TOUCH = "touch"
@@ -18,3 +42,205 @@ class ClaimKind(StrEnum):
     FIGURE = "figure"
     CORRECTION = "correction"
     INCENTIVE = "incentive"
+
+
+class FigureRef(Value):
+    """Names a reported figure: its metric, period, tool and segment."""
+
+    metric: Slug
+    """The name of a metric of the catalogue."""
+    period: Period
+    """The period: a month, a quarter or a year."""
+    tool: Slug
+    """The system that the figure comes from."""
+    segment: Slug | None = None
+    """A part of the whole: a candidate, a market, an offer, a campaign."""
+
+    @property
+    def stream(self) -> str:
+        """The name of the figure's stream below the partnership's."""
+        return f"metric/{self.metric}/{self.segment or '-'}/{self.period}/{self.tool}"
+
+
+_REF = r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}"
+_NAMES: Final = {
+    "deal": rf"(correction/)?(win|(payment|refund)/{_REF})|referral|cancellation"
+    rf"|(touch|reversal)/{_REF}",
+    "entry": rf"entry|reversal/{_REF}",
+    "figure": r"(correction/)?figure",
+}
+"""The facts that can be named of a deal, an entry and a figure."""
+
+_EXAMPLES: Final = {
+    "deal": "referral, win, cancellation, touch/T-1, payment/P-1, refund/R-1, reversal/R-1, or "
+    "correction/ before win, payment/P-1 or refund/R-1",
+    "entry": "entry or reversal/V-1",
+    "figure": "figure or correction/figure",
+}
+
+
+class _Answer(Value):
+    deal: Ref | None = None
+    """The deal that the fact belongs to."""
+    entry: Ref | None = None
+    """The entry that the fact belongs to."""
+    figure: FigureRef | None = None
+    """The figure that is meant."""
+    fact: Text
+    """The fact: in a deal `referral`, `win`, `cancellation`, `touch/T`, `payment/P`, `refund/R` or
+    `reversal/R`; of an entry `entry` or `reversal/X`; of a figure `figure`. With `correction/`
+    before it, its newest correction by the other party."""
+    fact_at: Instant | None = None
+    """When the fact happened, where several have its name. Default: the last one until now."""
+
+    @property
+    def about(self) -> str:
+        """What the fact belongs to, in words."""
+        if self.deal is not None:
+            return f"deal {self.deal}"
+        if self.entry is not None:
+            return f"entry {self.entry}"
+        assert self.figure is not None  # noqa: S101 - one of them is given
+        part = f", segment {self.figure.segment}" if self.figure.segment else ""
+        return (
+            f"the figure of {self.figure.tool} for {self.figure.metric} in "
+            f"{self.figure.period}{part}"
+        )
+
+
+class ClaimCommand(_Answer, Command):
+    """A command on a fact that the other party stated."""
+
+    stages = AFTER_KICKOFF
+
+    @model_validator(mode="after")
+    def _of_one_thing(self) -> "ClaimCommand":
+        named = [each for each in ("deal", "entry", "figure") if getattr(self, each) is not None]
+        if len(named) != 1:
+            raise wrong(
+                "does not name one deal, entry or figure",
+                "Give deal, entry or figure: one of them.",
+            )
+        if not re.fullmatch(_NAMES[named[0]], self.fact):
+            raise wrong(
+                f"names no fact of the {named[0]}: {self.fact}", f"Write {_EXAMPLES[named[0]]}."
+            )
+        return self
+
+    def substream(self) -> str:
+        """Return the name of the stream of the deal, the entry or the figure."""
+        if self.figure is not None:
+            return self.figure.stream
+        return f"deal/{self.deal}" if self.deal is not None else f"entry/{self.entry}"
+
+
+class ConfirmClaim(ClaimCommand):
+    """Confirm a fact that the other party stated, or its correction of a fact of this party."""
+
+
+class ClaimConfirmed(_Answer, Event):
+    """A party confirmed a fact that the other party stated."""
+
+
+class ObjectToClaim(ClaimCommand):
+    """Object to a fact that the other party stated. Silence then no longer confirms it."""
+
+    reason: Text
+    """The reason, in words."""
+
+
+class ClaimObjected(_Answer, Event):
+    """A party objected to a fact that the other party stated."""
+
+    reason: Text
+    """The reason, in words."""
+
+
+class Answered(NamedTuple):
+    """A confirmation or an objection, by whom and when."""
+
+    event: ClaimConfirmed | ClaimObjected
+    party: str
+    at: datetime
+
+
+_CORRECTION: Final = "correction"
+_RECURRING: Final = frozenset({"win", "cancellation", "refund", "reversal"})
+"""The facts that can happen again under their name, so that another of the other party may come."""
+
+_AWAITED: Final = {
+    "referral": AwaitedKind.REFERRAL,
+    "touch": AwaitedKind.TOUCH,
+    "win": AwaitedKind.WIN,
+    "cancellation": AwaitedKind.CANCELLATION,
+    "payment": AwaitedKind.PAYMENT,
+    "refund": AwaitedKind.REFUND,
+    "reversal": AwaitedKind.REVERSAL,
+    "entry": AwaitedKind.ENTRY,
+    "figure": AwaitedKind.FIGURE,
+    "correction": AwaitedKind.CORRECTION,
+}
+"""What a confirmation waits for, by the first part of the fact's name."""
+
+
+def decide(
+    command: ClaimCommand, facts: Facts, answers: tuple[Answered, ...], act: Act
+) -> list[Event]:
+    """Decide a confirmation or an objection: nothing if it is recorded already.
+
+    Raises `Refused` for a fact that the acting party stated, or that is not on record yet.
+    """
+    event: ClaimConfirmed | ClaimObjected
+    match command:
+        case ConfirmClaim():
+            event = ClaimConfirmed.of(command)
+        case ObjectToClaim():
+            event = ClaimObjected.of(command)
+        case _:
+            assert_never(command)  # type: ignore[arg-type] # ClaimCommand is closed by this module
+    claim = _claim(event, facts, act.party, act.occurred_at)
+    if claim is None:
+        raise _missing(command, facts, act)
+    for each in answers:
+        if each.party == act.party and _is_same(each.event, event):
+            earlier = _claim(each.event, facts, each.party, each.at)
+            if earlier == claim:
+                return []
+    return [event]
+
+
+def _is_same(one: Event, other: Event) -> bool:
+    """Whether two answers are equal but for how they name the fact of a time."""
+    return one.model_copy(update={"fact_at": None}) == other.model_copy(update={"fact_at": None})
+
+
+def _claim(
+    event: ClaimConfirmed | ClaimObjected, facts: Facts, party: str, said_at: datetime
+) -> Stated | None:
+    """Return the fact of the other party that an answer means."""
+    theirs = [each for each in facts.get(event.fact, ()) if each.party != party]
+    return meant(theirs, event.fact_at, said_at)
+
+
+def _missing(command: ClaimCommand, facts: Facts, act: Act) -> Refused:
+    name, about = command.fact, command.about
+    kind, what = name.partition("/")[0], name.replace("/", " ")
+    awaits = Awaited(_AWAITED[kind], name, f"the {what} of {about}")
+    own = [each for each in facts.get(name, ()) if each.party == act.party]
+    # A party can correct its own fact before the other corrects it too, so corrections wait.
+    if meant(own, command.fact_at, act.occurred_at) is not None and kind != _CORRECTION:
+        return Refused(
+            "own-claim",
+            f"A party cannot confirm or contest what it stated. {act.party} stated the {what} of "
+            f"{about}.",
+            "The other party confirms it (ConfirmClaim) or objects to it (ObjectToClaim). To "
+            "change it, correct it.",
+            awaits=awaits if kind in _RECURRING else None,
+        )
+    return Refused(
+        "no-such-claim",
+        f"Only a fact on record can be confirmed or contested. There is no {what} of {about} by "
+        "the other party.",
+        "Send this after the fact is recorded, or name another fact.",
+        awaits=awaits,
+    )

@@ -8,8 +8,13 @@ from collections.abc import Mapping
 from typing import Final
 
 from domain.bilateral import BilateralCommand
+from domain.claims import ConfirmClaim, ObjectToClaim
 from domain.deal import (
     AttributeReferral,
+    CancelDeal,
+    CorrectPayment,
+    CorrectRefund,
+    CorrectWin,
     CreateOpportunity,
     HoldDemo,
     IssueRefund,
@@ -17,7 +22,8 @@ from domain.deal import (
     ProposeAttribution,
     QualifyLead,
     ReceivePayment,
-    ReverseChargeback,
+    ReopenDeal,
+    ReverseRefund,
     SubmitReferral,
     WinDeal,
 )
@@ -63,7 +69,16 @@ from domain.partnership import PassTime
 from domain.program import DefinePortfolio
 from domain.renewal import CompleteExit, DispositionAssets, GiveExitNotice, HoldRenewalReview
 from domain.reported_figure import CorrectMetric, ReportMetric
-from domain.settlement import IssueFinalSettlement, IssueStatement, RecordPayout
+from domain.settlement import (
+    CorrectPayout,
+    IssueFinalSettlement,
+    IssueStatement,
+    ObjectToRate,
+    ProposeRate,
+    PublishRate,
+    RecordPayout,
+    ReturnPayout,
+)
 
 CORRECTIONS: Final[Mapping[type[Command], type[Command] | None]] = {
     # Deals.
@@ -72,11 +87,19 @@ CORRECTIONS: Final[Mapping[type[Command], type[Command] | None]] = {
     QualifyLead: None,
     CreateOpportunity: None,
     HoldDemo: None,
-    WinDeal: None,
-    LoseDeal: None,
-    ReceivePayment: IssueRefund,
-    IssueRefund: ReverseChargeback,
-    ReverseChargeback: None,
+    WinDeal: CorrectWin,
+    CorrectWin: CorrectWin,
+    CancelDeal: WinDeal,
+    LoseDeal: ReopenDeal,
+    ReopenDeal: LoseDeal,
+    ReceivePayment: CorrectPayment,
+    CorrectPayment: CorrectPayment,
+    IssueRefund: CorrectRefund,
+    CorrectRefund: CorrectRefund,
+    ReverseRefund: IssueRefund,
+    # Claims.
+    ConfirmClaim: None,
+    ObjectToClaim: ConfirmClaim,
     # Figures, observations and entries.
     ReportMetric: CorrectMetric,
     CorrectMetric: CorrectMetric,
@@ -124,7 +147,9 @@ CORRECTIONS: Final[Mapping[type[Command], type[Command] | None]] = {
     DispositionAssets: None,
     CompleteExit: None,
     IssueStatement: IssueStatement,
-    RecordPayout: None,
+    RecordPayout: CorrectPayout,
+    CorrectPayout: CorrectPayout,
+    ReturnPayout: RecordPayout,
     IssueFinalSettlement: IssueStatement,
     RegisterKey: RotateKey,
     RotateKey: RotateKey,
@@ -141,5 +166,7 @@ def correcting(command: type[Command]) -> type[Command] | None:
         proposes: type[Command] = command.agreement.proposes
         return proposes
     if issubclass(command, DeclarationCommand):
+        if command in {PublishRate, ObjectToRate}:
+            return ProposeRate  # type: ignore[no-any-return] # a class that is made
         return command if command.declaration.restated else None
     return CORRECTIONS[command]

@@ -1,18 +1,36 @@
-"""Deals: one referral through the funnel, from the lead to payments and refunds (C18)."""
+"""Deals: one referral through the funnel, from the lead to payments and refunds (C18).
 
-from collections.abc import Iterable, Mapping
+The facts of a deal can arrive in any order, and the same facts are recorded. So a decision looks
+at what happened before, not at what arrived before, and what names something that is not on
+record yet waits for it.
+"""
+
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any, Literal, assert_never
+from typing import Any, Final, Literal, assert_never
 
-from domain.attribution import Claim, Method, credit
+from domain import claims
+from domain.attribution import Method
 from domain.bilateral import (
     BilateralAgreement,
     BilateralAgreements,
     BilateralCommand,
     BilateralProposed,
+)
+from domain.claims import Answered, ClaimCommand, ClaimConfirmed, ClaimObjected
+from domain.facts import (
+    Facts,
+    Stated,
+    already_recorded,
+    before,
+    first,
+    is_repeated,
+    meant,
+    until,
+    with_fact,
 )
 from domain.kernel import (
     AFTER_KICKOFF,
@@ -23,7 +41,6 @@ from domain.kernel import (
     Event,
     Refused,
     Value,
-    recorded_once,
 )
 from domain.terms import check_parties, check_shares
 from domain.terms_by_day import Agreed
@@ -68,32 +85,31 @@ class _Attribution(Value):
 
 
 class AttributeReferral(_Attribution, DealCommand):
-    """Claim a lead for a party by a code, a tag or a page (C18).
+    """Claim a lead for a party by a touch: a code, a tag or a page (C18).
 
-    Both parties can claim the same lead; the agreed policy decides between them.
+    Both parties can claim the same lead; the agreed policy decides between their touches.
     """
 
+    touch: Ref | None = None
+    """The identifier of the touch. Default: the party that is credited, so one touch for each."""
     to: Slug | None = None
     """The party that is credited. Default: the party that submitted the referral."""
     touched_at: Instant | None = None
-    """When the party touched the lead. Default: when the referral was submitted."""
+    """When the party touched the lead. Default: when the referral was submitted, or when this
+    happened if that is earlier."""
 
 
 class ReferralAttributed(_Attribution, Event):
-    """A lead was claimed for a party. Nothing accrues without such a claim (C18)."""
+    """A party touched a lead, and so claims it. Nothing accrues without a touch (C18)."""
 
     deal: Ref
     """The identifier of the deal, given by the party that referred it."""
+    touch: Ref
+    """The identifier of the touch."""
     to: Slug
     """The party that is credited."""
     touched_at: Instant
     """When the party touched the lead."""
-    contests: list[Slug] = []
-    """The other parties that already claim the same lead."""
-    undecided: bool = False
-    """Whether no policy in force decides between the claims. Then nothing accrues."""
-    referred_at: Instant
-    """When the referral was submitted. The share of tagged leads is counted by that day."""
 
 
 class AttributionSettled(
@@ -174,6 +190,22 @@ class DealWon(Event):
     """Whole days from the referral to the win."""
 
 
+class CancelDeal(DealCommand):
+    """Record that a sale came to nothing after the win (C18)."""
+
+    reason: Text
+    """The reason, in words."""
+
+
+class DealCancelled(Event):
+    """The sale of a won deal came to nothing (C18). The deal can be won again."""
+
+    deal: Ref
+    """The identifier of the deal, given by the party that referred it."""
+    reason: Text
+    """The reason, in words."""
+
+
 class LoseDeal(DealCommand):
     """Record that a deal was lost, with the reason (C18)."""
 
@@ -183,6 +215,22 @@ class LoseDeal(DealCommand):
 
 class DealLost(Event):
     """A deal was lost (C18)."""
+
+    deal: Ref
+    """The identifier of the deal, given by the party that referred it."""
+    reason: Text
+    """The reason, in words."""
+
+
+class ReopenDeal(DealCommand):
+    """Record that a lost deal is open again, so that it can be won (C18)."""
+
+    reason: Text
+    """The reason, in words."""
+
+
+class DealReopened(Event):
+    """A lost deal is open again (C18)."""
 
     deal: Ref
     """The identifier of the deal, given by the party that referred it."""
@@ -214,10 +262,8 @@ class PaymentReceived(Event):
     """The amount of money."""
     collected_by: Slug
     """The party that received the money."""
-    covers_from: Day
-    """The first day that the payment covers."""
-    first: bool
-    """Whether it is the first payment of the deal (C19)."""
+    covers_from: Day | None = None
+    """The first day that the payment covers; None for the day of the payment."""
 
 
 class IssueRefund(DealCommand):
@@ -230,7 +276,7 @@ class IssueRefund(DealCommand):
     amount: PositiveMoney
     """The amount of money."""
     kind: Literal["refund", "chargeback"] = "refund"
-    """A chargeback is a refund by the customer's bank; it can be reversed (ReverseChargeback)."""
+    """A chargeback is a refund by the customer's bank."""
 
 
 class RefundIssued(Event):
@@ -248,15 +294,20 @@ class RefundIssued(Event):
     """Whether it is a refund or a chargeback by the customer's bank."""
 
 
-class ReverseChargeback(DealCommand):
-    """Record that a chargeback was reversed, so that its payment counts again (C18)."""
+class ReverseRefund(DealCommand):
+    """Record that a chargeback was won back or that a refund failed (C18).
+
+    Its payment counts again.
+    """
 
     refund: Ref
     """The identifier of the refund."""
+    reason: Text | None = None
+    """The reason, in words."""
 
 
-class ChargebackReversed(Event):
-    """A chargeback was reversed, and its payment counts again (C18)."""
+class RefundReversed(Event):
+    """A chargeback was won back or a refund failed, and its payment counts again (C18)."""
 
     deal: Ref
     """The identifier of the deal, given by the party that referred it."""
@@ -265,48 +316,132 @@ class ChargebackReversed(Event):
     payment: Ref
     """The identifier of the payment."""
     amount: PositiveMoney
-    """The amount of money."""
+    """The amount of the refund, as first stated."""
+    reason: Text | None = None
+    """The reason, in words."""
+
+
+# --- corrections -------------------------------------------------------------------------------
+
+
+class _Correction(Value):
+    void: bool = False
+    """Whether it never happened. Nothing else is corrected then."""
+    reason: Text
+    """The reason, in words."""
+
+
+class _WinCorrection(_Correction):
+    annual_contract_value: Money | None = None
+    """The right annual contract value. Default: as first stated."""
+    happened_at: Instant | None = None
+    """When the deal was won. Default: as first stated."""
+    fact_at: Instant | None = None
+    """Which win is corrected, by its time as first stated. Default: the last one until now."""
+
+
+class CorrectWin(_WinCorrection, DealCommand):
+    """Correct a win: its value, its time, or that it never happened (C18)."""
+
+
+class WinCorrected(_WinCorrection, Event):
+    """A win was corrected (C18). A correction by the other party is a proposal."""
+
+    deal: Ref
+    """The identifier of the deal, given by the party that referred it."""
+
+
+class _PaymentCorrection(_Correction):
+    payment: Ref
+    """The identifier of the payment."""
+    amount: PositiveMoney | None = None
+    """The right amount of money. Default: as first stated."""
+    happened_at: Instant | None = None
+    """When the customer paid. Default: as first stated."""
+    covers_from: Day | None = None
+    """The first day that the payment covers. Default: as first stated."""
+    collected_by: Slug | None = None
+    """The party that received the money. Default: as first stated."""
+
+
+class CorrectPayment(_PaymentCorrection, DealCommand):
+    """Correct a payment: its amount, time or collector, or that it never happened (C18)."""
+
+
+class PaymentCorrected(_PaymentCorrection, Event):
+    """A payment was corrected (C18). A correction by the other party is a proposal."""
+
+    deal: Ref
+    """The identifier of the deal, given by the party that referred it."""
+
+
+class _RefundCorrection(_Correction):
+    refund: Ref
+    """The identifier of the refund."""
+    amount: PositiveMoney | None = None
+    """The right amount of money. Default: as first stated."""
+    happened_at: Instant | None = None
+    """When the money was given back. Default: as first stated."""
+    fact_at: Instant | None = None
+    """Which of several refunds under the identifier is corrected, by its time as first stated.
+    Default: the last one until now."""
+
+
+class CorrectRefund(_RefundCorrection, DealCommand):
+    """Correct a refund or a chargeback: its amount, its time, or that it never happened (C18)."""
+
+
+class RefundCorrected(_RefundCorrection, Event):
+    """A refund or a chargeback was corrected (C18). One by the other party is a proposal."""
+
+    deal: Ref
+    """The identifier of the deal, given by the party that referred it."""
+
+
+# --- state -------------------------------------------------------------------------------------
 
 
 class Step(StrEnum):
-    """The steps of the funnel. A deal takes each at most once."""
+    """The steps of the funnel that a deal takes at most once."""
 
     QUALIFIED = "qualified"
     OPPORTUNITY = "opportunity"
     DEMO = "demo"
-    WON = "won"
-    LOST = "lost"
+
+
+REFERRAL: Final = "referral"
+WIN: Final = "win"
+CANCELLATION: Final = "cancellation"
+LOSS: Final = "loss"
+REOPENING: Final = "reopening"
+"""The names of facts that a deal has without an identifier; a claim names them (`claims`)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Deal:
     """The state of one deal."""
 
-    referral: ReferralSubmitted | None = None
-    referred_by: str = ""
-    referred_at: datetime | None = None
-    claims: Mapping[str, ReferralAttributed] = field(default_factory=dict)
+    facts: Facts = field(default_factory=dict)
+    """All that was stated, by name: `win`, `payment/P-1`, `correction/payment/P-1`."""
     agreements: BilateralAgreements = field(default_factory=BilateralAgreements)
-    steps: Mapping[Step, Event] = field(default_factory=dict)
-    payments: Mapping[str, PaymentReceived] = field(default_factory=dict)
-    refunds: Mapping[str, RefundIssued] = field(default_factory=dict)
-    refunded_at: Mapping[str, datetime] = field(default_factory=dict)
-    """When each refund happened."""
-    won_back: Mapping[str, ChargebackReversed] = field(default_factory=dict)
+    answers: tuple[Answered, ...] = ()
+    """Confirmations and objections."""
 
 
 def decide(
-    command: DealCommand,
+    command: DealCommand | ClaimCommand,
     state: Deal,
     act: Act,
     agreed: Agreed,
 ) -> list[Event]:
     """Decide a command on a deal. Raises `Refused`."""
+    if isinstance(command, ClaimCommand):
+        return claims.decide(command, state.facts, state.answers, act)
     if isinstance(command, SubmitReferral):
         return submit(command, state, act, agreed.ends_at)
-    _check(command, agreed.parties)
-    referred_at = state.referred_at
-    if state.referral is None or referred_at is None:
+    _check(command, act, agreed.parties)
+    referral = first(state.facts, REFERRAL)
+    if referral is None:
         raise Refused(
             "no-such-deal",
             f"A deal begins with a referral. No referral {command.deal} was submitted.",
@@ -317,7 +452,7 @@ def decide(
         )
     match command:
         case AttributeReferral():
-            return attribute(command, state, referred_at, agreed, act)
+            return attribute(command, state, act, referral)
         case BilateralCommand():
             return state.agreements.decide(command, agreed, act, f"deal {command.deal}")
         case QualifyLead():
@@ -327,34 +462,61 @@ def decide(
         case HoldDemo():
             return _step(Step.DEMO, DemoHeld.of(command), state)
         case WinDeal():
-            return win(command, state, act, referred_at)
+            return win(command, state, act, referral.at)
+        case CancelDeal():
+            return cancel(command, state, act)
         case LoseDeal():
-            return lose(command, state)
+            return lose(command, state, act)
+        case ReopenDeal():
+            return reopen(command, state, act)
         case ReceivePayment():
-            return pay(command, state, act, agreed)
+            return pay(command, state, act)
         case IssueRefund():
             return refund(command, state, act)
-        case ReverseChargeback():
-            return win_back(command, state)
+        case ReverseRefund():
+            return reverse(command, state, act)
+        case CorrectWin() | CorrectPayment() | CorrectRefund():
+            return correct(command, state, act)
         case _:
             assert_never(command)  # type: ignore[arg-type] # DealCommand is closed by this module
 
 
-def _check(command: DealCommand, parties: tuple[str, ...]) -> None:
+def _check(command: DealCommand, act: Act, parties: tuple[str, ...]) -> None:
     """Raise `Refused` for what is wrong with a command whatever is on record of its deal."""
     match command:
-        case AttributeReferral(to=str(party)) | ReceivePayment(collected_by=str(party)):
+        case (
+            AttributeReferral(to=str(party))
+            | ReceivePayment(collected_by=str(party))
+            | CorrectPayment(collected_by=str(party))
+        ):
             check_parties([party], parties)
         case _:
             pass
+    match command:
+        case AttributeReferral(touched_at=datetime() as moment) if moment > act.occurred_at:
+            raise Refused(
+                "touch-not-yet-happened",
+                "A touch cannot be later than the message that claims it. The touch is of "
+                f"{moment.isoformat()}, the message of {act.occurred_at.isoformat()}.",
+                "Claim the touch after it has happened, or correct its time.",
+                field="touched_at",
+            )
+        case CorrectWin() | CorrectPayment() | CorrectRefund():
+            _check_correction(command, act)
+        case _:
+            pass
+
+
+# --- the funnel --------------------------------------------------------------------------------
 
 
 def submit(command: SubmitReferral, state: Deal, act: Act, ends_at: datetime | None) -> list[Event]:
     """Record a referral once, if it was made before the exit takes effect (C18, C27)."""
     event = ReferralSubmitted.of(command)
-    if state.referral == event:
+    existing = first(state.facts, REFERRAL)
+    if existing is not None and existing.event == event:
         return []
-    if state.referral is not None:
+    if existing is not None:
         raise Refused(
             "deal-exists",
             f"Each referral needs its own identifier. Deal {command.deal} is another referral.",
@@ -370,40 +532,47 @@ def submit(command: SubmitReferral, state: Deal, act: Act, ends_at: datetime | N
     return [event]
 
 
-def attribute(
-    command: AttributeReferral, state: Deal, referred_at: datetime, agreed: Agreed, act: Act
-) -> list[Event]:
-    """Record a party's claim on a lead, once for each party (C18)."""
-    to = command.to or state.referred_by
+def attribute(command: AttributeReferral, state: Deal, act: Act, referral: Stated) -> list[Event]:
+    """Record a party's touch of a lead, once under its identifier (C18)."""
+    to = command.to or referral.party
+    touch = command.touch or to
+    existing = first(state.facts, f"touch/{touch}")
+    touched_at = command.touched_at or min(referral.at, act.occurred_at)
     event = ReferralAttributed(
         deal=command.deal,
+        touch=touch,
         method=command.method,
         evidence=command.evidence,
         to=to,
-        touched_at=command.touched_at or referred_at,
-        contests=[each for each in state.claims if each != to],
-        referred_at=referred_at,
+        touched_at=touched_at,
     )
-    existing = state.claims.get(to)
-    if existing is not None:
-        # Another party may have claimed the lead since; that does not change this claim.
-        same = {"contests": existing.contests, "undecided": existing.undecided}
-        return recorded_once(
-            event.model_copy(update=same), existing, f"The claim of {to} on deal {command.deal}"
-        )
-    claims = [claim_of(each) for each in (*state.claims.values(), event)]
-    policy = agreed.terms.policy(agreed.terms.day(act.occurred_at))
-    return [event.model_copy(update={"undecided": credit(claims, policy) is None})]
+    if existing is None:
+        return [event]
+    known = existing.event
+    if command.touched_at is None and isinstance(known, ReferralAttributed):
+        # The same touch may be sent again on another day; the first message counts.
+        event = event.model_copy(update={"touched_at": known.touched_at})
+    if event == known:
+        return []
+    raise already_recorded(
+        known,
+        f"Touch {touch} of deal {command.deal}",
+        "Give another touch an identifier of its own (touch), or settle who is credited "
+        "(ProposeAttribution).",
+    )
 
 
-def claim_of(attributed: ReferralAttributed) -> Claim:
-    """Return the claim that an attribution makes."""
-    return Claim(attributed.to, attributed.method, attributed.touched_at)
+def _step(step: Step, event: Event, state: Deal) -> list[Event]:
+    # A step has no content, so it can only be the same one.
+    return [] if first(state.facts, step) is not None else [event]
 
 
 def win(command: WinDeal, state: Deal, act: Act, referred_at: datetime) -> list[Event]:
-    """Record the win of an opportunity that is not lost."""
-    if Step.OPPORTUNITY not in state.steps:
+    """Record the win of an opportunity that is neither lost nor won at that time.
+
+    It can be won again after a cancellation, or after a win that never happened.
+    """
+    if Step.OPPORTUNITY not in state.facts:
         raise Refused(
             "no-opportunity",
             f"Only an opportunity can be won. Deal {command.deal} is not an opportunity yet.",
@@ -412,62 +581,139 @@ def win(command: WinDeal, state: Deal, act: Act, referred_at: datetime) -> list[
                 AwaitedKind.OPPORTUNITY, command.deal, f"the opportunity of deal {command.deal}"
             ),
         )
-    _still_open(Step.LOST, command.deal, state)
     days = max(0, (act.occurred_at - referred_at).days)
     event = DealWon.of(command, days_to_close=days)
-    existing = state.steps.get(Step.WON)
-    if isinstance(existing, DealWon):
-        # The same win may be sent again on another day; the first day counts.
-        event = event.model_copy(update={"days_to_close": existing.days_to_close})
-    return _step(Step.WON, event, state)
+    if is_repeated(
+        state.facts.get(WIN, ()),
+        event,
+        act,
+        f"The win of deal {command.deal}",
+        "Correct it (CorrectWin).",
+    ):
+        return []
+    _check_not_lost(command.deal, state, act)
+    _check_not_won(command.deal, state, act)
+    return [event]
 
 
-def lose(command: LoseDeal, state: Deal) -> list[Event]:
-    """Record the loss of a deal that is not won."""
-    _still_open(Step.WON, command.deal, state)
-    return _step(Step.LOST, DealLost.of(command), state)
+def cancel(command: CancelDeal, state: Deal, act: Act) -> list[Event]:
+    """Record that the sale of a deal that is won at that time came to nothing."""
+    event = DealCancelled.of(command)
+    what = f"The cancellation of deal {command.deal}"
+    if is_repeated(state.facts.get(CANCELLATION, ()), event, act, what, _ITS_REASON_STAYS):
+        return []
+    wins = until(state.facts, WIN, act.occurred_at)
+    if len(wins) <= len(before(state.facts, CANCELLATION, act.occurred_at)):
+        raise Refused(
+            "deal-not-won",
+            f"Only a won deal can be cancelled. Deal {command.deal} is not won at that time.",
+            "Record the win (WinDeal), or correct the time of this.",
+            awaits=_win(command.deal),
+        )
+    return [event]
 
 
-def pay(command: ReceivePayment, state: Deal, act: Act, agreed: Agreed) -> list[Event]:
-    """Record a payment on a won deal, in the deal's currency, once."""
-    won = state.steps.get(Step.WON)
-    if not isinstance(won, DealWon):
-        _still_open(Step.LOST, command.deal, state)
+_ITS_REASON_STAYS: Final = "Send it with the reason that is recorded; the reason stays."
+
+
+def lose(command: LoseDeal, state: Deal, act: Act) -> list[Event]:
+    """Record the loss of a deal that is neither won nor lost at that time."""
+    event = DealLost.of(command)
+    what = f"The loss of deal {command.deal}"
+    if is_repeated(state.facts.get(LOSS, ()), event, act, what, "Reopen the deal (ReopenDeal)."):
+        return []
+    _check_not_lost(command.deal, state, act)
+    _check_not_won(command.deal, state, act)
+    return [event]
+
+
+def reopen(command: ReopenDeal, state: Deal, act: Act) -> list[Event]:
+    """Record that a deal that is lost at that time is open again."""
+    event = DealReopened.of(command)
+    what = f"The reopening of deal {command.deal}"
+    if is_repeated(state.facts.get(REOPENING, ()), event, act, what, _ITS_REASON_STAYS):
+        return []
+    losses = until(state.facts, LOSS, act.occurred_at)
+    if len(losses) <= len(before(state.facts, REOPENING, act.occurred_at)):
+        raise Refused(
+            "deal-not-lost",
+            f"Only a lost deal can be reopened. Deal {command.deal} is not lost at that time.",
+            "Record the loss (LoseDeal), or correct the time of this.",
+            awaits=Awaited(AwaitedKind.LOSS, command.deal, f"the loss of deal {command.deal}"),
+        )
+    return [event]
+
+
+def _check_not_lost(deal: str, state: Deal, act: Act) -> None:
+    losses = before(state.facts, LOSS, act.occurred_at)
+    if len(losses) > len(until(state.facts, REOPENING, act.occurred_at)):
+        raise Refused(
+            "deal-lost",
+            f"A lost deal is closed. Deal {deal} was lost on {losses[-1].at:%Y-%m-%d}.",
+            "Reopen the deal first (ReopenDeal).",
+            awaits=Awaited(AwaitedKind.REOPENING, deal, f"the reopening of deal {deal}"),
+        )
+
+
+def _check_not_won(deal: str, state: Deal, act: Act) -> None:
+    wins = before(state.facts, WIN, act.occurred_at)
+    never = {each.at for each in _never_happened(state, WIN)}
+    wins = tuple(each for each in wins if each.at not in never)
+    if len(wins) > len(until(state.facts, CANCELLATION, act.occurred_at)):
+        raise Refused(
+            "deal-won",
+            f"A deal that is won cannot be won again or lost. Deal {deal} was won on "
+            f"{wins[-1].at:%Y-%m-%d}.",
+            "Correct the win if it was mistyped (CorrectWin). If the sale came to nothing, record "
+            "that (CancelDeal).",
+            awaits=Awaited(
+                AwaitedKind.CANCELLATION, deal, f"the cancellation of the win of deal {deal}"
+            ),
+        )
+
+
+def _win(deal: str) -> Awaited:
+    return Awaited(AwaitedKind.WIN, deal, f"the win of deal {deal}")
+
+
+# --- payments and refunds ----------------------------------------------------------------------
+
+
+def pay(command: ReceivePayment, state: Deal, act: Act) -> list[Event]:
+    """Record a payment on a won deal, once."""
+    if WIN not in state.facts:
         raise Refused(
             "deal-not-won",
             f"Only a won deal can be paid. Deal {command.deal} is not won.",
             "Record the win (WinDeal).",
-            awaits=Awaited(AwaitedKind.WIN, command.deal, f"the win of deal {command.deal}"),
+            awaits=_win(command.deal),
         )
-    if command.amount.currency != won.annual_contract_value.currency:
-        raise Refused(
-            "other-currency",
-            "A payment must be in the currency of its deal. "
-            f"Deal {command.deal} is in {won.annual_contract_value.currency}, "
-            f"the payment in {command.amount.currency}.",
-            "Give the payment in the deal's currency.",
-        )
-    collected_by = command.collected_by or act.party
-    existing = state.payments.get(command.payment)
     event = PaymentReceived(
         deal=command.deal,
         payment=command.payment,
         amount=command.amount,
-        collected_by=collected_by,
-        covers_from=command.covers_from or agreed.terms.day(act.occurred_at),
-        first=existing.first if existing else not state.payments,
+        collected_by=command.collected_by or act.party,
+        covers_from=command.covers_from,
     )
-    if existing is not None and command.covers_from is None:
-        # The same payment may be sent again on another day; the first day counts.
-        event = event.model_copy(update={"covers_from": existing.covers_from})
-    return recorded_once(event, existing, f"Payment {command.payment} of deal {command.deal}")
+    existing = first(state.facts, f"payment/{command.payment}")
+    if existing is None:
+        return [event]
+    if existing.event == event:
+        return []
+    raise already_recorded(
+        existing.event,
+        f"Payment {command.payment} of deal {command.deal}",
+        "Correct it (CorrectPayment), or give another payment an identifier of its own.",
+    )
 
 
 def refund(command: IssueRefund, state: Deal, act: Act) -> list[Event]:
-    """Record a refund of at most what was paid, each refund once."""
-    paid = state.payments.get(command.payment)
+    """Record a refund of at most what is left of its payment at that time.
+
+    The same refund at another time is another one: charged back, won back, charged back again.
+    """
+    paid = _payment(command.payment, state)
     if paid is None:
-        _still_open(Step.LOST, command.deal, state)
         raise Refused(
             "no-such-payment",
             f"Only a recorded payment can be refunded. Deal {command.deal} has no payment "
@@ -479,139 +725,249 @@ def refund(command: IssueRefund, state: Deal, act: Act) -> list[Event]:
                 f"payment {command.payment} of deal {command.deal}",
             ),
         )
-    event = RefundIssued.of(command)
-    existing = state.refunds.get(command.refund)
-    if existing is not None:
-        return recorded_once(event, existing, f"Refund {command.refund} of deal {command.deal}")
+    event, name = RefundIssued.of(command), f"refund/{command.refund}"
+    what = f"Refund {command.refund} of deal {command.deal}"
+    correct = "Correct it (CorrectRefund), or give another refund an identifier of its own."
+    if is_repeated(state.facts.get(name, ()), event, act, what, correct):
+        return []
+    for each in state.facts.get(name, ()):
+        # All refunds under an identifier are of the same money.
+        if each.event.model_copy(update={"kind": event.kind}) != event:
+            raise already_recorded(each.event, what, correct)
+    lost = before(state.facts, name, act.occurred_at)
+    won_back = until(state.facts, f"reversal/{command.refund}", act.occurred_at)
+    if len(lost) > len(won_back):
+        raise Refused(
+            "refund-not-reversed",
+            f"What was given back is given back once. Refund {command.refund} of deal "
+            f"{command.deal} was given back on {lost[-1].at:%Y-%m-%d}, and no reversal before "
+            f"{act.occurred_at:%Y-%m-%d} is recorded.",
+            "If it was mistyped, correct it (CorrectRefund). If it was won back or failed in "
+            "between, record that (ReverseRefund).",
+            awaits=_reversal(command.refund, command.deal),
+        )
     _check_left(command, paid, state, act)
     return [event]
 
 
-def _check_left(command: IssueRefund, paid: PaymentReceived, state: Deal, act: Act) -> None:
-    """Raise `Refused` if a refund exceeds what is left of its payment.
+def _payment(payment: str, state: Deal) -> PaymentReceived | None:
+    found = first(state.facts, f"payment/{payment}")
+    return found.event if found and isinstance(found.event, PaymentReceived) else None
 
-    It waits if it would fit once the open chargebacks of the payment are reversed. A chargeback is
-    checked against what was given back before it happened: if more was given back after it, it was
-    reversed in between, and its reversal is still to come.
+
+def _check_left(command: IssueRefund, paid: PaymentReceived, state: Deal, act: Act) -> None:
+    """Raise `Refused` if a refund exceeds what was left of its payment when it happened.
+
+    It waits: a reversal or a correction that makes room may still come.
     """
-    given_back = [
-        each
-        for name, each in state.refunds.items()
-        if each.payment == command.payment
-        and name not in state.won_back
-        and (command.kind == "refund" or state.refunded_at[name] <= act.occurred_at)
-    ]
-    left = paid.amount.amount - _sum(given_back)
-    same = command.amount.currency == paid.amount.currency
-    if same and command.amount.amount <= left:
+    most = _most_paid(command.amount.currency, paid, state)
+    left = most - sum(_given_back(command.payment, state, act.occurred_at), Decimal(0))
+    if command.amount.amount <= left:
         return
-    detail = (
-        f"A refund cannot exceed what is left of its payment. The refund is {command.amount}; "
-        f"{plain(left)} {paid.amount.currency} is left of payment {command.payment}."
-    )
-    chargebacks = [each for each in given_back if each.kind == "chargeback"]
-    if chargebacks and same and command.amount.amount <= left + _sum(chargebacks):
-        name = chargebacks[0].refund
-        raise Refused(
-            "refund-exceeds-payment",
-            detail,
-            "Record that the chargeback was reversed (ReverseChargeback), or refund at most what "
-            "is left.",
-            awaits=Awaited(
-                AwaitedKind.REVERSAL,
-                name,
-                f"the reversal of chargeback {name} of deal {command.deal}",
-            ),
-        )
     raise Refused(
         "refund-exceeds-payment",
-        detail,
-        "Refund at most what is left, in the payment's currency.",
+        f"A refund cannot exceed what is left of its payment. The refund is {command.amount}; "
+        f"{plain(max(left, Decimal(0)))} {command.amount.currency} is left of payment "
+        f"{command.payment}.",
+        "Refund at most what is left, in the payment's currency. If an earlier refund was won back "
+        "or failed, record that (ReverseRefund); if an amount was mistyped, correct it "
+        "(CorrectPayment, CorrectRefund).",
+        awaits=_reversal(command.payment, command.deal),
     )
 
 
-def _sum(refunds: Iterable[RefundIssued]) -> Decimal:
-    return sum((each.amount.amount for each in refunds), Decimal(0))
+def _most_paid(currency: str, paid: PaymentReceived, state: Deal) -> Decimal:
+    """Return the greatest amount that was stated of a payment in a currency.
+
+    Whether a correction counts is not known here, and a later one may raise the amount.
+    """
+    corrections = state.facts.get(f"correction/payment/{paid.payment}", ())
+    stated = [paid.amount] + [
+        each.event.amount
+        for each in corrections
+        if isinstance(each.event, PaymentCorrected) and each.event.amount is not None
+    ]
+    return max((each.amount for each in stated if each.currency == currency), default=Decimal(0))
 
 
-def win_back(command: ReverseChargeback, state: Deal) -> list[Event]:
-    """Record once that a chargeback was reversed."""
-    lost = state.refunds.get(command.refund)
-    if lost is None:
-        _still_open(Step.LOST, command.deal, state)
-        raise Refused(
-            "no-such-chargeback",
-            f"Only a recorded chargeback can be reversed. Deal {command.deal} has no chargeback "
-            f"{command.refund}.",
-            "Record the chargeback (IssueRefund), or use the identifier of a recorded one.",
-            awaits=Awaited(
-                AwaitedKind.CHARGEBACK,
-                command.refund,
-                f"chargeback {command.refund} of deal {command.deal}",
-            ),
+def _given_back(payment: str, state: Deal, moment: datetime) -> Iterator[Decimal]:
+    """Yield what each refund of a payment had given back by a moment, at the least.
+
+    What was reversed by then is not given back, and a correction may have lowered the amount.
+    """
+    for name, found in state.facts.items():
+        issued = found[0].event
+        if not isinstance(issued, RefundIssued) or issued.payment != payment:
+            continue
+        lost = until(state.facts, name, moment)
+        won_back = until(state.facts, f"reversal/{issued.refund}", moment)
+        if len(lost) > len(won_back):
+            yield min(_stated_of(issued, state))
+
+
+def _stated_of(issued: RefundIssued, state: Deal) -> Iterator[Decimal]:
+    yield issued.amount.amount
+    for each in state.facts.get(f"correction/refund/{issued.refund}", ()):
+        if isinstance(each.event, RefundCorrected):
+            if each.event.void:
+                yield Decimal(0)
+            if each.event.amount is not None:
+                yield each.event.amount.amount
+
+
+def _reversal(name: str, deal: str) -> Awaited:
+    return Awaited(AwaitedKind.REVERSAL, name, f"a reversal or correction of {name} of deal {deal}")
+
+
+def reverse(command: ReverseRefund, state: Deal, act: Act) -> list[Event]:
+    """Record that what a refund had given back at that time counts again."""
+    name = f"refund/{command.refund}"
+    issued = first(state.facts, name)
+    found = state.facts.get(f"reversal/{command.refund}", ())
+    reversals = before(state.facts, f"reversal/{command.refund}", act.occurred_at)
+    if issued is not None and isinstance(issued.event, RefundIssued):
+        event = RefundReversed(
+            deal=command.deal,
+            refund=command.refund,
+            payment=issued.event.payment,
+            amount=issued.event.amount,
+            reason=command.reason,
         )
-    if lost.kind != "chargeback":
-        raise Refused(
-            "not-a-chargeback",
-            f"Only a chargeback can be reversed. {command.refund} of deal {command.deal} is a "
-            "refund.",
-            "Use the identifier of a chargeback.",
-        )
-    event = ChargebackReversed.of(command, payment=lost.payment, amount=lost.amount)
-    return recorded_once(
-        event,
-        state.won_back.get(command.refund),
-        f"The reversal of chargeback {command.refund}",
+        what = f"The reversal of refund {command.refund}"
+        if is_repeated(found, event, act, what, _ITS_REASON_STAYS):
+            return []
+        if len(until(state.facts, name, act.occurred_at)) > len(reversals):
+            return [event]
+    raise Refused(
+        "no-such-refund",
+        f"Only what was given back before can be reversed. Deal {command.deal} has no refund "
+        f"{command.refund} from before {act.occurred_at:%Y-%m-%d} that is not reversed.",
+        "Record the refund (IssueRefund), or use the identifier of a recorded one.",
+        awaits=Awaited(
+            AwaitedKind.REFUND, command.refund, f"refund {command.refund} of deal {command.deal}"
+        ),
     )
 
 
-def _step(step: Step, event: Event, state: Deal) -> list[Event]:
-    return recorded_once(event, state.steps.get(step), f"The step {step} of the deal")
+# --- corrections -------------------------------------------------------------------------------
+
+Correction = CorrectWin | CorrectPayment | CorrectRefund
 
 
-def _still_open(closed: Step, deal: str, state: Deal) -> None:
-    if closed in state.steps:
+def _check_correction(command: Correction, act: Act) -> None:
+    """Raise `Refused` if a correction says nothing, or a time later than its message."""
+    given = [
+        value
+        for name, value in command
+        if name not in {"deal", "payment", "refund", "reason", "void", "fact_at"}
+        and value is not None
+    ]
+    if command.void is bool(given):
         raise Refused(
-            "deal-closed",
-            f"A deal is either won or lost. Deal {deal} is already {closed}.",
-            "Submit a new referral for a new deal (SubmitReferral).",
+            "correction-content",
+            "A correction gives what is right, or says that it never happened. This one gives "
+            + ("both." if command.void else "neither."),
+            "Give the fields that are right, or void alone.",
         )
+    if command.happened_at is not None and command.happened_at > act.occurred_at:
+        raise Refused(
+            "not-yet-happened",
+            "An event cannot be later than the message that corrects it. The right time is given "
+            f"as {command.happened_at.isoformat()}, the message is of "
+            f"{act.occurred_at.isoformat()}.",
+            "Correct the time.",
+            field="happened_at",
+        )
+
+
+def correct(command: Correction, state: Deal, act: Act) -> list[Event]:
+    """Record a correction of a win, a payment or a refund.
+
+    Every correction of another time is recorded, since one between may still arrive.
+    """
+    event: WinCorrected | PaymentCorrected | RefundCorrected
+    match command:
+        case CorrectWin():
+            event, name, kind = WinCorrected.of(command), WIN, AwaitedKind.WIN
+        case CorrectPayment(payment=payment):
+            event, kind = PaymentCorrected.of(command), AwaitedKind.PAYMENT
+            name = f"payment/{payment}"
+        case CorrectRefund(refund=refund):
+            event, kind = RefundCorrected.of(command), AwaitedKind.REFUND
+            name = f"refund/{refund}"
+        case _:
+            assert_never(command)
+    found = state.facts.get(name, ())
+    if not any(_can_be_meant(each, command, act) for each in found):
+        what = f"the {name.replace('/', ' ')} of deal {command.deal}"
+        raise Refused(
+            "nothing-to-correct",
+            f"Only what is on record can be corrected. There is no {what} from before this.",
+            "Record it first, or name what is recorded.",
+            awaits=Awaited(kind, name.rpartition("/")[2], what),
+        )
+    again = Stated(event, act.party, act.occurred_at)
+    return [] if again in state.facts.get(f"correction/{name}", ()) else [event]
+
+
+def _can_be_meant(fact: Stated, command: Correction, act: Act) -> bool:
+    if isinstance(command, CorrectPayment):
+        return True  # A payment has one time, which may be what was mistyped.
+    if command.fact_at is not None:
+        return fact.at == command.fact_at
+    return fact.at <= act.occurred_at
+
+
+def _never_happened(state: Deal, name: str) -> Iterator[Stated]:
+    """Yield the wins that a party said never happened, whether or not that counts."""
+    for each in state.facts.get(f"correction/{name}", ()):
+        if isinstance(each.event, WinCorrected) and each.event.void:
+            fact = meant(state.facts.get(name, ()), each.event.fact_at, each.at)
+            if fact is not None:
+                yield fact
+
+
+# --- fold --------------------------------------------------------------------------------------
 
 
 def evolve(state: Deal, event: Event, act: Act) -> Deal:
     """Fold an event into a deal's state."""
+    if isinstance(event, BilateralProposed | BilateralAgreement):
+        return replace(state, agreements=state.agreements.evolve(event, act))
+    if isinstance(event, ClaimConfirmed | ClaimObjected):
+        answer = Answered(event, act.party, act.occurred_at)
+        return replace(state, answers=(*state.answers, answer))
+    name = name_of(event)
+    return replace(state, facts=with_fact(state.facts, name, event, act)) if name else state
+
+
+def name_of(event: Event) -> str | None:
+    """Return the name of a fact among those of its deal; None for another event."""
     match event:
-        case ReferralSubmitted():
-            return replace(
-                state, referral=event, referred_by=act.party, referred_at=act.occurred_at
-            )
         case ReferralAttributed():
-            return replace(state, claims={**state.claims, event.to: event})
-        case BilateralProposed() | BilateralAgreement():
-            return replace(state, agreements=state.agreements.evolve(event, act))
-        case LeadQualified():
-            return _taken(state, Step.QUALIFIED, event)
-        case OpportunityCreated():
-            return _taken(state, Step.OPPORTUNITY, event)
-        case DemoHeld():
-            return _taken(state, Step.DEMO, event)
-        case DealWon():
-            return _taken(state, Step.WON, event)
-        case DealLost():
-            return _taken(state, Step.LOST, event)
+            return f"touch/{event.touch}"
         case PaymentReceived():
-            return replace(state, payments={**state.payments, event.payment: event})
+            return f"payment/{event.payment}"
         case RefundIssued():
-            return replace(
-                state,
-                refunds={**state.refunds, event.refund: event},
-                refunded_at={**state.refunded_at, event.refund: act.occurred_at},
-            )
-        case ChargebackReversed():
-            return replace(state, won_back={**state.won_back, event.refund: event})
+            return f"refund/{event.refund}"
+        case RefundReversed():
+            return f"reversal/{event.refund}"
+        case PaymentCorrected():
+            return f"correction/payment/{event.payment}"
+        case RefundCorrected():
+            return f"correction/refund/{event.refund}"
         case _:
-            return state
+            return _NAMES.get(type(event))
 
 
-def _taken(state: Deal, step: Step, event: Event) -> Deal:
-    return replace(state, steps={**state.steps, step: event})
+_NAMES: Final[Mapping[type[Event], str]] = {
+    ReferralSubmitted: REFERRAL,
+    LeadQualified: Step.QUALIFIED,
+    OpportunityCreated: Step.OPPORTUNITY,
+    DemoHeld: Step.DEMO,
+    DealWon: WIN,
+    DealCancelled: CANCELLATION,
+    DealLost: LOSS,
+    DealReopened: REOPENING,
+    WinCorrected: f"correction/{WIN}",
+}

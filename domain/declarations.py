@@ -6,12 +6,15 @@ content it is refused, unless its kind may be restated. Its command is made from
 """
 
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, TypeVar
+from datetime import date
+from typing import Annotated, Any, ClassVar, TypeVar
 
 from pydantic import create_model
 
-from domain.kernel import NOT_ENDED, Act, Command, Event, Stage, Unknown, recorded_once
+from domain.facts import already_recorded
+from domain.kernel import NOT_ENDED, Act, Command, Event, Stage, Unknown
 
 F = TypeVar("F", bound="Declaration")
 
@@ -32,6 +35,8 @@ class Declaration(Event, abstract=True):
     - `identity`: the fields that tell one declaration of the kind from another.
     - `by_party`: whether each party makes its own.
     - `restated`: whether it may be recorded again with other content; the latest counts.
+    - `filled`: the fields that the command may leave out (see `fill`).
+    - `corrected_by`: what to do where it is recorded with other content; a hint.
     - `follows`: another kind, of which there must be a declaration with the same identity.
     """
 
@@ -42,6 +47,8 @@ class Declaration(Event, abstract=True):
     by_party: ClassVar[bool]
     restated: ClassVar[bool]
     follows: ClassVar[type["Declaration"] | None]
+    filled: ClassVar[tuple[str, ...]]
+    corrected_by: ClassVar[str]
 
     def __init_subclass__(cls, *, wire: str | None = None, version: int = 1, **_: object) -> None:
         """Enter the event in the registry; the other keywords are for its command."""
@@ -57,14 +64,22 @@ class Declaration(Event, abstract=True):
         by_party: bool = False,
         restated: bool = False,
         follows: type["Declaration"] | None = None,
+        filled: tuple[str, ...] = (),
+        corrected_by: str = "Use a new identifier to record something new.",
         **_: object,
     ) -> None:
         """Make the command, once the fields are known."""
         cls.identity, cls.by_party = identity, by_party
         cls.restated, cls.follows = restated, follows
+        cls.filled, cls.corrected_by = filled, corrected_by
         fields: dict[str, Any] = {
             name: (info.annotation, info) for name, info in cls.model_fields.items()
         }
+        for name in filled:
+            info = copy(cls.model_fields[name])
+            given: Any = Annotated[info.annotation, *info.metadata]
+            info.default, info.metadata = None, []
+            fields[name] = (given | None, info)
         doc = (cls.__doc__ or "").strip()
         cls.asks = create_model(
             command,
@@ -83,8 +98,16 @@ class Declaration(Event, abstract=True):
         parts = [str(getattr(self, name)) for name in kind.identity]
         return "/".join([kind.wire, *([act.party] if kind.by_party else []), *parts])
 
+    @classmethod
+    def fill(cls, command: Any, today: date) -> Mapping[str, object]:  # noqa: ANN401, ARG003 - made
+        """Return the `filled` fields that a command left out."""
+        return {}
+
     def check(self, parties: tuple[str, ...]) -> None:
         """Raise `Refused` if the content is not allowed."""
+
+    def check_new(self, today: date) -> None:
+        """Raise `Refused` if it cannot be recorded on this day."""
 
     def check_preceding(self, known: "Declarations") -> None:
         """Raise `Refused` if a declaration that it needs is missing."""
@@ -106,18 +129,35 @@ class Declarations:
         ]
 
     def decide(
-        self, command: DeclarationCommand, parties: tuple[str, ...], act: Act
+        self, command: DeclarationCommand, parties: tuple[str, ...], act: Act, today: date
     ) -> list[Event]:
-        """Decide a declaration: nothing if it is recorded already. Raises `Refused`."""
-        fact = command.declaration.of(command)
+        """Decide a declaration: nothing if it is recorded already. Raises `Refused`.
+
+        `today` is the day of the recording in the agreement's time zone.
+        """
+        fact, filled = self._fact(command, today)
         fact.check(parties)
         fact.check_preceding(self)
         known = self.stated.get(key := fact.key(act))
         if fact.restated:
             return [] if known == fact else [fact]
-        if known is None and fact.follows:
-            self._follow(fact, fact.follows, act)
-        return recorded_once(fact, known, key)
+        if known is None:
+            fact.check_new(today)
+            if fact.follows:
+                self._follow(fact, fact.follows, act)
+            return [fact]
+        # What was filled when it was first recorded stays.
+        if fact == known.model_copy(update={name: getattr(fact, name) for name in filled}):
+            return []
+        raise already_recorded(known, key, fact.corrected_by)
+
+    @staticmethod
+    def _fact(command: DeclarationCommand, today: date) -> tuple[Declaration, list[str]]:
+        """Return the declaration that a command asks for, and the fields that it left out."""
+        kind = command.declaration
+        left_out = [name for name in kind.filled if getattr(command, name) is None]
+        given = {name: value for name, value in command if name not in left_out}
+        return kind(**given, **(kind.fill(command, today) if left_out else {})), left_out
 
     def _follow(self, fact: Declaration, first: type[Declaration], act: Act) -> None:
         if (key := fact.key(act, first)) not in self.stated:

@@ -1,13 +1,16 @@
 """Disputes: what is disputed and why, the evidence, the mediation, and the outcome (C24).
 
 Each dispute is a separate aggregate, so it can continue after the partnership has ended. While
-it is open, the disputed money is on hold (`projections.settlement`).
+it is open, the disputed money is on hold.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from enum import StrEnum
-from typing import Any, assert_never
+from typing import Annotated, Any, assert_never
+
+from pydantic import StringConstraints
 
 from domain.bilateral import (
     BilateralAgreement,
@@ -15,6 +18,7 @@ from domain.bilateral import (
     BilateralCommand,
     BilateralProposed,
 )
+from domain.context import PartnershipContext
 from domain.execution import IssueCause
 from domain.kernel import (
     AFTER_KICKOFF,
@@ -28,7 +32,28 @@ from domain.kernel import (
     Value,
     recorded_once,
 )
-from domain.values import PersonName, PositiveMoney, Ref, Text
+from domain.settlement import Ledger
+from domain.values import Money, PersonName, PositiveMoney, Ref, Text
+from domain.wording import Worded
+
+_REF = r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}"
+_SLUG = r"[a-z0-9][a-z0-9._-]{0,63}"
+_DAY = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
+
+Subject = Annotated[
+    str,
+    StringConstraints(
+        pattern=rf"^((deal|entry|referral|adjustment)/{_REF}|(due|window)/{_SLUG}@{_DAY}"
+        rf"|report/{_SLUG}@[0-9]{{4}}(-(0[1-9]|1[0-2]|Q[1-4]))?)$"
+    ),
+    Worded(
+        "names nothing that earns money",
+        "Write deal/D-1, entry/E-1, referral/D-1, adjustment/A-1, due/retainer-1@2026-02-01, "
+        "window/minimum-1@2026-01-01 or report/referral-fee-1@2026-Q1.",
+    ),
+]
+"""What earns money: a deal, an entry, an item's due day, a window, a reported period, a referral's
+incentive, an adjustment."""
 
 
 class DisputeOutcome(StrEnum):
@@ -62,16 +87,17 @@ class _Dispute(Value):
     """What is disputed, in words."""
     issue: Ref | None = None
     """The issue that was not resolved."""
-    deal: Ref | None = None
-    """The deal whose money is disputed."""
-    entry: Ref | None = None
-    """The entry whose money is disputed."""
-    amount: PositiveMoney | None = None
-    """The disputed amount. Default: all of it."""
+    subject: Subject | None = None
+    """What earned the disputed money: `deal/D`, `entry/E`, `referral/D`, `adjustment/P`, an item's
+    due day (`due/NAME@DAY`), window (`window/NAME@DAY`, by its first day) or reported period
+    (`report/NAME@PERIOD`). None if no money is disputed."""
 
 
 class OpenDispute(_Dispute, DisputeCommand):
-    """Open a dispute on the money of a deal or an entry, or on something else (C24)."""
+    """Open a dispute on money that the other party earned, or on something else (C24)."""
+
+    amount: PositiveMoney | None = None
+    """The disputed amount. Default: all that the subject earned for the other party."""
 
 
 class DisputeOpened(_Dispute, Event):
@@ -79,6 +105,8 @@ class DisputeOpened(_Dispute, Event):
 
     dispute: Ref
     """The identifier of the dispute."""
+    amount: PositiveMoney | None = None
+    """The disputed amount; None only if there is no subject."""
 
 
 class _Submission(Value):
@@ -130,7 +158,7 @@ class DisputeResolved(
     subject="how the dispute ends (C24)",
     accepts="AcceptResolution",
     base=DisputeCommand,
-    added=("deal", "entry", "amount"),
+    added=("subject", "amount"),
     counted=None,
 ):
     """A dispute ended: as both parties agreed, or withdrawn by the one that opened it (C24).
@@ -140,14 +168,12 @@ class DisputeResolved(
 
     dispute: Ref
     """The identifier of the dispute."""
-    deal: Ref | None = None
-    """The deal that is disputed, if it is about one."""
-    entry: Ref | None = None
-    """The entry that is disputed, if it is about one."""
+    subject: Subject | None = None
+    """What earned the disputed money; None if no money was disputed."""
     outcome: DisputeOutcome
     """The outcome of the dispute."""
     amount: PositiveMoney | None = None
-    """The disputed amount; None where all of it was disputed."""
+    """The disputed amount; None if no money was disputed."""
     award: PositiveMoney | None = None
     """Only with the outcome `settled`: how much is taken back."""
     resolution: Text
@@ -184,10 +210,16 @@ class Dispute:
     resolved: DisputeResolved | None = None
 
 
-def decide(command: DisputeCommand, state: Dispute, act: Act) -> list[Event]:
-    """Decide a command on a dispute. Raises `Refused`."""
+def decide(
+    command: DisputeCommand,
+    state: Dispute,
+    context: PartnershipContext,
+    ledger: Callable[[], Ledger],
+    act: Act,
+) -> list[Event]:
+    """Decide a command on a dispute; `ledger` gives what was earned. Raises `Refused`."""
     if isinstance(command, OpenDispute):
-        return open_(command, state)
+        return open_(command, state, context, ledger, act)
     if state.opened is None:
         raise Refused(
             "no-such-dispute",
@@ -209,16 +241,74 @@ def decide(command: DisputeCommand, state: Dispute, act: Act) -> list[Event]:
             assert_never(command)  # type: ignore[arg-type] # closed by this module
 
 
-def open_(command: OpenDispute, state: Dispute) -> list[Event]:
-    """Open a dispute once, about at most one deal or entry."""
-    if command.deal is not None and command.entry is not None:
+def open_(
+    command: OpenDispute,
+    state: Dispute,
+    context: PartnershipContext,
+    ledger: Callable[[], Ledger],
+    act: Act,
+) -> list[Event]:
+    """Open a dispute once, on at most what its subject earned for the other party.
+
+    Facts up to the end of the dispute's day count (`money.md`, section 7).
+    """
+    if command.subject is None and command.amount is not None:
         raise Refused(
-            "one-thing-disputed",
-            "A dispute is about one deal or one entry, not both. "
-            f"Dispute {command.dispute} names deal {command.deal} and entry {command.entry}.",
-            "Open one dispute for each.",
+            "amount-without-subject",
+            f"A disputed amount needs what earned it. Dispute {command.dispute} names "
+            f"{command.amount} and no subject.",
+            "Name the subject, or leave out the amount.",
+            field="subject",
         )
-    return recorded_once(DisputeOpened.of(command), state.opened, f"Dispute {command.dispute}")
+    event, existing = DisputeOpened.of(command), state.opened
+    if existing is not None and command.amount is None:
+        event = event.model_copy(update={"amount": existing.amount})
+    if existing is None and command.subject is not None:
+        day = context.terms.day(act.occurred_at)
+        other = next((each for each in context.parties if each != act.party), None)
+        earned = ledger().earnings(command.subject, other, day) if other else {}
+        event = event.model_copy(update={"amount": _disputable(command, earned)})
+    return recorded_once(event, existing, f"Dispute {command.dispute}")
+
+
+def _disputable(command: OpenDispute, earned: Mapping[str, Decimal]) -> Money:
+    """Return the disputed amount. Raises `Refused` if it exceeds what the subject earned."""
+    amounts = [
+        Money(amount=amount, currency=currency)
+        for currency, amount in sorted(earned.items())
+        if amount > 0
+    ]
+    if not amounts:
+        raise Refused(
+            "nothing-earned",
+            "Only money that the other party earned can be disputed. "
+            f"{command.subject} earned nothing for it up to that day.",
+            "Name what earned the money (see the ledger lines of a statement). A claim is objected "
+            "to (ObjectToClaim).",
+            field="subject",
+        )
+    listed = " and ".join(str(each) for each in amounts)
+    if command.amount is None:
+        if len(amounts) > 1:
+            raise Refused(
+                "dispute-names-amount",
+                f"A dispute is about one currency. {command.subject} earned {listed}.",
+                "Give the amount, and open a dispute for each currency.",
+                field="amount",
+            )
+        return amounts[0]
+    if not any(
+        each.currency == command.amount.currency and command.amount.amount <= each.amount
+        for each in amounts
+    ):
+        raise Refused(
+            "dispute-exceeds-earnings",
+            "A dispute cannot exceed what its subject earned for the other party up to that day. "
+            f"{command.amount} is disputed; {command.subject} earned {listed}.",
+            "Dispute at most that.",
+            field="amount",
+        )
+    return command.amount
 
 
 def submit(command: SubmitEvidence, state: Dispute) -> list[Event]:
@@ -283,7 +373,7 @@ def withdraw(command: WithdrawDispute, state: Dispute, act: Act) -> list[Event]:
 def _disputed(state: Dispute) -> dict[str, Any]:
     """Return the fields by which an end of the dispute repeats what was disputed."""
     opened = state.opened
-    return {name: getattr(opened, name) for name in ("deal", "entry", "amount")} if opened else {}
+    return {name: getattr(opened, name) for name in ("subject", "amount")} if opened else {}
 
 
 def _still_open(state: Dispute) -> None:

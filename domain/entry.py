@@ -3,11 +3,13 @@
 Each entry is a separate aggregate: one amount, and its reversals.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import assert_never
 
+from domain import claims
+from domain.claims import Answered, ClaimCommand, ClaimConfirmed, ClaimObjected
+from domain.facts import Facts, already_recorded, first, with_fact
 from domain.kernel import (
     AFTER_KICKOFF,
     Act,
@@ -16,8 +18,6 @@ from domain.kernel import (
     Command,
     Event,
     Refused,
-    once,
-    recorded_once,
 )
 from domain.terms import CostShare, Penalty, RevenueSplit, check_parties
 from domain.terms_by_day import Agreed
@@ -137,14 +137,30 @@ Recording = JointRevenueReceived | SharedCostIncurred | PenaltyConceded
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """The state of one entry: what was recorded, and its reversals."""
+    """The state of one entry: what was recorded, its reversals, and what the other party said."""
 
-    recorded: Recording | None = None
-    reversals: Mapping[str, EntryReversed] = field(default_factory=dict)
+    facts: Facts = field(default_factory=dict)
+    """The fact `entry`, and a fact `reversal/X` for each reversal."""
+    answers: tuple[Answered, ...] = ()
+    """Confirmations and objections."""
+
+    @property
+    def recorded(self) -> Recording | None:
+        """What was recorded first, None if nothing was."""
+        found = first(self.facts, ENTRY)
+        return found.event if found else None  # type: ignore[return-value] # by its name
 
 
-def decide(command: EntryCommand, state: Entry, act: Act, agreed: Agreed) -> list[Event]:
+ENTRY = "entry"
+"""The name of the fact that an entry records; a claim names it (`claims`)."""
+
+
+def decide(
+    command: EntryCommand | ClaimCommand, state: Entry, act: Act, agreed: Agreed
+) -> list[Event]:
     """Decide a command on an entry. Raises `Refused`."""
+    if isinstance(command, ClaimCommand):
+        return claims.decide(command, state.facts, state.answers, act)
     if isinstance(command, ReverseEntry):
         return reverse(command, state)
     if agreed.ends_at is not None and act.occurred_at >= agreed.ends_at:
@@ -154,12 +170,12 @@ def decide(command: EntryCommand, state: Entry, act: Act, agreed: Agreed) -> lis
             f"{agreed.ends_at:%Y-%m-%d}.",
             "Record only entries from before that day.",
         )
-    return once(
-        _recording(command, act, agreed),
-        state.recorded,
-        "already-recorded",
-        f"What is recorded cannot be changed. Entry {command.entry} is already recorded with other "
-        "content.",
+    event, existing = _recording(command, act, agreed), state.recorded
+    if existing is None or existing == event:
+        return [event] if existing is None else []
+    raise already_recorded(
+        existing,
+        f"Entry {command.entry}",
         "Reverse the entry (ReverseEntry), and record another under a new identifier.",
     )
 
@@ -239,14 +255,24 @@ def reverse(command: ReverseEntry, state: Entry) -> list[Event]:
             awaits=Awaited(AwaitedKind.ENTRY, command.entry, f"entry {command.entry}"),
         )
     event = EntryReversed.of(command)
-    existing = state.reversals.get(command.reversal)
+    existing = first(state.facts, f"reversal/{command.reversal}")
     if existing is None:
         _check_left(command, state.recorded.amount, state)
-    return recorded_once(event, existing, f"Reversal {command.reversal}")
+        return [event]
+    if existing.event == event:
+        return []
+    raise already_recorded(
+        existing.event,
+        f"Reversal {command.reversal}",
+        "Give another reversal an identifier of its own. To restore an amount, record another "
+        "entry.",
+    )
 
 
 def _check_left(command: ReverseEntry, recorded: Money, state: Entry) -> None:
-    reversed_ = sum((each.amount.amount for each in state.reversals.values()), Decimal(0))
+    found = (each.event for facts in state.facts.values() for each in facts)
+    reversals = [each.amount.amount for each in found if isinstance(each, EntryReversed)]
+    reversed_ = sum(reversals, Decimal(0))
     left = recorded.amount - reversed_
     if command.amount.currency != recorded.currency or command.amount.amount > left:
         raise Refused(
@@ -258,12 +284,16 @@ def _check_left(command: ReverseEntry, recorded: Money, state: Entry) -> None:
         )
 
 
-def evolve(state: Entry, event: Event) -> Entry:
+def evolve(state: Entry, event: Event, act: Act) -> Entry:
     """Fold an event into an entry's state."""
     match event:
         case JointRevenueReceived() | SharedCostIncurred() | PenaltyConceded():
-            return replace(state, recorded=event)
+            return replace(state, facts=with_fact(state.facts, ENTRY, event, act))
         case EntryReversed():
-            return replace(state, reversals={**state.reversals, event.reversal: event})
+            name = f"reversal/{event.reversal}"
+            return replace(state, facts=with_fact(state.facts, name, event, act))
+        case ClaimConfirmed() | ClaimObjected():
+            answer = Answered(event, act.party, act.occurred_at)
+            return replace(state, answers=(*state.answers, answer))
         case _:
             return state

@@ -17,10 +17,15 @@ from domain.agreement import (
 )
 from domain.attribution import Method
 from domain.charter import Charter, Expectations, Objective
+from domain.claims import ConfirmClaim, ObjectToClaim
 from domain.comparison import FixedSample
 from domain.deal import (
     AgreeAttribution,
     AttributeReferral,
+    CancelDeal,
+    CorrectPayment,
+    CorrectRefund,
+    CorrectWin,
     CreateOpportunity,
     HoldDemo,
     IssueRefund,
@@ -28,7 +33,8 @@ from domain.deal import (
     ProposeAttribution,
     QualifyLead,
     ReceivePayment,
-    ReverseChargeback,
+    ReopenDeal,
+    ReverseRefund,
     SubmitReferral,
     WinDeal,
 )
@@ -157,7 +163,19 @@ from domain.scaling import (
     ProposeJointInvestment,
     ProposeScope,
 )
-from domain.settlement import CaptureRate, IssueFinalSettlement, IssueStatement, RecordPayout
+from domain.settlement import (
+    AgreeAdjustment,
+    AgreeRate,
+    CorrectPayout,
+    IssueFinalSettlement,
+    IssueStatement,
+    ObjectToRate,
+    ProposeAdjustment,
+    ProposeRate,
+    PublishRate,
+    RecordPayout,
+    ReturnPayout,
+)
 from domain.sharing import AgreeDataSharing, Form, ProposeDataSharing
 from domain.terms import Assets, FrameChange, Item, Penalty, RevenueShare, RevenueSplit, Trigger
 from domain.values import Money
@@ -533,12 +551,32 @@ _EXECUTION = [
         OURS,
         AttributeReferral(deal="D-1", method=Method.REFERRAL_CODE, evidence="BRIGHT15"),
     ),
+    Step("2026-01-12", OURS, ConfirmClaim(deal="D-1", fact="referral")),
     Step("2026-01-13", OURS, QualifyLead(deal="D-1")),
     Step("2026-01-14", OURS, CreateOpportunity(deal="D-1")),
     Step("2026-01-16", OURS, HoldDemo(deal="D-1")),
     Step("2026-01-19", OURS, ReachMilestone(milestone="creative-final")),
     Step("2026-01-26", OURS, WinDeal(deal="D-1", annual_contract_value=usd("10000.00"))),
+    Step(
+        "2026-01-27",
+        OURS,
+        CorrectWin(
+            deal="D-1",
+            happened_at=datetime(2026, 1, 26, 8, tzinfo=UTC),
+            reason="It was signed an hour before.",
+        ),
+    ),
     Step("2026-01-28", OURS, ReceivePayment(deal="D-1", payment="P-1", amount=usd("10000.00"))),
+    Step(
+        "2026-01-28",
+        OURS,
+        CorrectPayment(
+            deal="D-1",
+            payment="P-1",
+            collected_by=OURS,
+            reason="It came to our account, not to that of the bank's agent.",
+        ),
+    ),
     Step(
         "2026-01-29",
         OURS,
@@ -551,11 +589,26 @@ _EXECUTION = [
             deal="D-1", refund="C-1", payment="P-1", amount=usd("600.00"), kind="chargeback"
         ),
     ),
-    Step("2026-01-29", OURS, ReverseChargeback(deal="D-1", refund="C-1")),
+    Step(
+        "2026-01-29",
+        OURS,
+        CorrectRefund(
+            deal="D-1",
+            refund="R-1",
+            happened_at=datetime(2026, 1, 29, 8, tzinfo=UTC),
+            reason="The bank booked it an hour before.",
+        ),
+    ),
+    Step("2026-01-29", OURS, ReverseRefund(deal="D-1", refund="C-1", reason="We won the case.")),
     Step(
         "2026-01-29",
         OURS,
         AttributeReferral(deal="D-1", method=Method.REFERRAL_CODE, evidence="OWN-LIST", to=OURS),
+    ),
+    Step(
+        "2026-01-29",
+        THEIRS,
+        ObjectToClaim(deal="D-1", fact=f"touch/{OURS}", reason="The client came to us first."),
     ),
     Step(
         "2026-01-29",
@@ -567,6 +620,10 @@ _EXECUTION = [
     Step("2026-01-29", THEIRS, AgreeAttribution(deal="D-1", proposal="credit-1")),
     Step("2026-01-29", THEIRS, SubmitReferral(deal="D-2", lead="lead-2")),
     Step("2026-01-30", OURS, LoseDeal(deal="D-2", reason="No budget this year.")),
+    Step("2026-01-30", OURS, ReopenDeal(deal="D-2", reason="They found a budget.")),
+    Step("2026-01-30", OURS, CreateOpportunity(deal="D-2")),
+    Step("2026-01-30", OURS, WinDeal(deal="D-2", annual_contract_value=usd("500.00"))),
+    Step("2026-01-30", OURS, CancelDeal(deal="D-2", reason="They withdrew within two weeks.")),
     Step("2026-01-30", OURS, HoldReview(review="operations-1", minutes="All is on its way.")),
     Step(
         "2026-01-30",
@@ -644,7 +701,7 @@ _EXECUTION = [
             dispute="Q-1",
             cause=IssueCause.MONEY,
             description="The client was ours before.",
-            deal="D-1",
+            subject="deal/D-1",
             amount=usd("200.00"),
         ),
     ),
@@ -763,10 +820,52 @@ _EXECUTION = [
     Step(
         "2026-04-03",
         OURS,
-        CaptureRate(
-            base="EUR", quote="USD", month="2026-03", rate=Decimal("1.0834"), source="Central bank"
+        RecordPayout(payout="out-2", statement="2026-Q1:USD", amount=usd("100.00")),
+    ),
+    Step(
+        "2026-04-03",
+        OURS,
+        CorrectPayout(payout="out-2", amount=usd("10.00"), reason="It had a zero too many."),
+    ),
+    Step("2026-04-03", OURS, ReturnPayout(payout="out-2", reason="The account was closed.")),
+    Step(
+        "2026-04-03",
+        OURS,
+        PublishRate(
+            base="EUR", quote="USD", period="2026-03", rate=Decimal("1.0834"), source="Central bank"
         ),
     ),
+    Step(
+        "2026-04-03",
+        THEIRS,
+        ObjectToRate(
+            base="EUR",
+            quote="USD",
+            period="2026-03",
+            source="Central bank",
+            reason="The bank published 1.0843.",
+        ),
+    ),
+    Step(
+        "2026-04-03",
+        THEIRS,
+        ProposeRate(
+            proposal="rate-1", base="EUR", quote="USD", period="2026-03", rate=Decimal("1.0843")
+        ),
+    ),
+    Step("2026-04-03", OURS, AgreeRate(proposal="rate-1")),
+    Step(
+        "2026-04-03",
+        THEIRS,
+        ProposeAdjustment(
+            proposal="adjustment-1",
+            by=OURS,
+            to=THEIRS,
+            amount=usd("25.00"),
+            reason="The code was missing from a mailing.",
+        ),
+    ),
+    Step("2026-04-03", OURS, AgreeAdjustment(proposal="adjustment-1")),
     Step(
         "2026-04-10",
         OURS,

@@ -19,6 +19,7 @@ from domain.kernel import (
     Act,
     Command,
     Event,
+    Refused,
     Unknown,
     Value,
     recorded_once,
@@ -82,7 +83,11 @@ RecordLesson = LessonRecorded.asks
 
 
 class IncentiveIntroduced(
-    Declaration, command="IntroduceIncentive", stages=RUNNING, identity=("incentive",)
+    Declaration,
+    command="IntroduceIncentive",
+    stages=RUNNING,
+    identity=("incentive",),
+    filled=("from_day",),
 ):
     """An incentive was introduced (C23)."""
 
@@ -92,6 +97,37 @@ class IncentiveIntroduced(
     """What the incentive gives, and for what."""
     per_referral: Money | None = None
     """The amount paid for each referral, where the incentive is paid that way."""
+    from_day: Day
+    """The first day of the incentive. Default: the day on which it is recorded."""
+    until: Day | None = None
+    """The first day on which the incentive no longer applies."""
+
+    @classmethod
+    def fill(cls, command: Any, today: date) -> Mapping[str, object]:  # noqa: ANN401, ARG003 - made
+        """Return the day of the recording as the first day."""
+        return {"from_day": today}
+
+    def check(self, parties: tuple[str, ...]) -> None:  # noqa: ARG002 - as declared
+        """Raise `Refused` if the incentive ends before it begins."""
+        if self.until is not None and self.until <= self.from_day:
+            raise Refused(
+                "incentive-ends-first",
+                f"An incentive must end after it begins. This one begins on {self.from_day} and "
+                f"ends on {self.until}.",
+                "Give an end after the beginning.",
+                field="until",
+            )
+
+    def check_new(self, today: date) -> None:
+        """Raise `Refused` if the incentive begins before it is recorded."""
+        if self.from_day < today:
+            raise Refused(
+                "incentive-never-backwards",
+                "An incentive cannot begin before the day on which it is recorded. This one "
+                f"begins on {self.from_day}; today is {today}.",
+                "Give a first day of today or later.",
+                field="from_day",
+            )
 
 
 IntroduceIncentive = IncentiveIntroduced.asks

@@ -54,13 +54,20 @@ class AwaitedKind(StrEnum):
     OPPORTUNITY = "opportunity"
     WIN = "win"
     PAYMENT = "payment"
-    CHARGEBACK = "chargeback"
+    TOUCH = "touch"
+    CANCELLATION = "cancellation"
+    LOSS = "loss"
+    REOPENING = "reopening"
+    REFUND = "refund"
     REVERSAL = "reversal"
+    CORRECTION = "correction"
     DISPUTE = "dispute"
     ENTRY = "entry"
     FIGURE = "figure"
     OBSERVATION = "observation"
     PROPOSAL = "proposal"
+    RATE = "rate"
+    PAYOUT = "payout"
 
 
 class Awaited(NamedTuple):

@@ -17,12 +17,12 @@ from domain.values import MINOR_UNITS
 
 if TYPE_CHECKING:
     from domain.deal import (
-        ChargebackReversed,
         DealWon,
         PaymentReceived,
         ReferralAttributed,
         ReferralSubmitted,
         RefundIssued,
+        RefundReversed,
     )
 
 
@@ -128,11 +128,6 @@ def _by_campaign(event: "ReferralSubmitted") -> list[Count]:
     return [Count(segment=event.campaign or "")]
 
 
-def _attributed(event: "ReferralAttributed") -> list[Count]:
-    # A lead that another party claims too is still one attributed lead.
-    return [] if event.contests else [Count()]
-
-
 def _won(event: "DealWon") -> list[Count]:
     # The second is by currency: a mean in one currency must not divide by deals in another.
     return [Count(), Count(unit=event.annual_contract_value.currency)]
@@ -147,20 +142,16 @@ def _days_to_close(event: "DealWon") -> list[Count]:
     return [Count(event.days_to_close, Unit.DAYS.value)]
 
 
-def _first_payment(event: "PaymentReceived") -> list[Count]:
-    return [Count()] if event.first else []
-
-
 def _amount(event: "PaymentReceived | RefundIssued") -> list[Count]:
     return [Count(event.amount.amount, event.amount.currency)]
 
 
-def _amount_returned(event: "ChargebackReversed") -> list[Count]:
+def _amount_returned(event: "RefundReversed") -> list[Count]:
     return [Count(-event.amount.amount, event.amount.currency)]
 
 
 def _referred_at(event: "ReferralAttributed") -> date:
-    return event.referred_at
+    return event.touched_at
 
 
 COUNTED_AT: Mapping[str, Callable[[Any], date]] = {"ReferralAttributed": _referred_at}
@@ -207,20 +198,20 @@ def _mean(name: str, unit: Unit, of: str, by: str, direction: Direction = _UP) -
 _METRICS = (
     # The funnel, counted from deals [001].
     _sum("leads", counts={"ReferralSubmitted": _by_campaign}),
-    _sum("attributed_leads", counts={"ReferralAttributed": _attributed}),
+    _sum("attributed_leads", counts={"ReferralAttributed": _once}),
     _sum("qualified_leads", counts={"LeadQualified": _once}),
     _sum("opportunities", counts={"OpportunityCreated": _once}),
     _sum("demos", counts={"DemoHeld": _once}),
     _sum("deals_won", counts={"DealWon": _won}),
     _sum("deals_lost", direction=_DOWN, counts={"DealLost": _once}),
-    _sum("deals_paid", counts={"PaymentReceived": _first_payment}),
+    _sum("deals_paid", counts={"PaymentReceived": _once}),
     _sum("won_value", _MONEY, counts={"DealWon": _contract_value}),
     _sum("payments", _MONEY, counts={"PaymentReceived": _amount}),
     _sum(
         "refunds",
         _MONEY,
         _DOWN,
-        counts={"RefundIssued": _amount, "ChargebackReversed": _amount_returned},
+        counts={"RefundIssued": _amount, "RefundReversed": _amount_returned},
         signed=True,
     ),
     _sum("days_to_close", Unit.DAYS, _DOWN, counts={"DealWon": _days_to_close}),

@@ -191,7 +191,8 @@ def _by_mechanism(
 ) -> list[Event]:
     context = state.context
     if isinstance(command, DeclarationCommand):
-        return context.declarations.decide(command, context.parties, act)
+        today = context.terms.day(act.recorded_at)
+        return context.declarations.decide(command, context.parties, act, today)
     return context.agreements.decide(command, context, act)
 
 
@@ -268,7 +269,7 @@ def evolve(state: Partnership, event: Event, act: Act) -> Partnership:
         formation.evolve(state.formation, event, act),
         execution.evolve(state.execution, event, act),
         renewal.evolve(state.renewal, event),
-        settlement.evolve(state.settlement, event),
+        settlement.evolve(state.settlement, event, act),
         state.breaches,
         state.keyring,
         deadlines,

@@ -1,12 +1,15 @@
 """Reported figures: what one tool reports for one metric and period, and corrections (C19)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Annotated, assert_never
 
 from pydantic import Field
 
+from domain import claims
 from domain.calendar import Period, bounds
+from domain.claims import Answered, ClaimCommand, ClaimConfirmed, ClaimObjected
+from domain.facts import Facts, Stated, first, with_fact
 from domain.kernel import (
     AFTER_KICKOFF,
     Act,
@@ -18,7 +21,7 @@ from domain.kernel import (
     Stage,
     Value,
 )
-from domain.metric_catalogue import CATALOGUE, Adds, Metric, known
+from domain.metric_catalogue import CATALOGUE, Adds, Metric, Unit, known
 from domain.values import Number, Quantity, Slug, Text, plain
 
 OTHER_CHANNELS = "other-channels"
@@ -73,7 +76,10 @@ class ReportMetric(MetricCommand):
 
 
 class CorrectMetric(MetricCommand):
-    """Correct a figure that was reported, with the reason (C19)."""
+    """Correct a figure that was reported, with the reason (C19).
+
+    A correction by the other party than the one that reported it is a proposal.
+    """
 
     reason: Text
     """The reason, in words."""
@@ -105,18 +111,29 @@ class MetricCorrected(_Reported, Event):
 
 @dataclass(frozen=True, slots=True)
 class Reported:
-    """The figure after corrections, if one was reported.
+    """The figure that was reported, its corrections, and what the other party said of them."""
 
-    Of several corrections the one that was made last counts, in whatever order they arrive.
-    """
+    facts: Facts = field(default_factory=dict)
+    """The fact `figure`, and the facts `correction/figure`."""
+    answers: tuple[Answered, ...] = ()
+    """Confirmations and objections."""
 
-    figure: ReportedFigure | None = None
-    corrected_at: datetime | None = None
-    """When the correction that counts was made; None if there is none."""
+    @property
+    def figure(self) -> ReportedFigure | None:
+        """The figure as first reported, None if none was."""
+        found = first(self.facts, FIGURE)
+        return found.event.figure if found else None  # type: ignore[attr-defined] # by its name
 
 
-def decide(command: MetricCommand, state: Reported, act: Act) -> list[Event]:
-    """Decide a report or a correction. Raises `Refused`."""
+FIGURE = "figure"
+CORRECTION = f"correction/{FIGURE}"
+"""The names of the facts; a claim names them (`claims`)."""
+
+
+def decide(command: MetricCommand | ClaimCommand, state: Reported, act: Act) -> list[Event]:
+    """Decide a report, a correction, or an answer to one. Raises `Refused`."""
+    if isinstance(command, ClaimCommand):
+        return claims.decide(command, state.facts, state.answers, act)
     check(command.figure, known(command.metric, "metric"))
     if bounds(command.period)[0] > act.occurred_at:
         raise Refused(
@@ -149,9 +166,9 @@ def report(command: ReportMetric, state: Reported) -> list[Event]:
 
 
 def correct(command: CorrectMetric, state: Reported, act: Act) -> list[Event]:
-    """Correct a figure that was reported, unless the same is on record from then or later.
+    """Correct a figure that was reported.
 
-    The same figure at a later moment is another correction, since one between may still arrive.
+    The same figure at another moment is another correction, since one between may still arrive.
     """
     if state.figure is None:
         raise Refused(
@@ -166,19 +183,21 @@ def correct(command: CorrectMetric, state: Reported, act: Act) -> list[Event]:
                 + (f", segment {command.segment}" if command.segment else ""),
             ),
         )
-    same = state.figure == command.figure
-    if same and state.corrected_at is not None and act.occurred_at <= state.corrected_at:
-        return []
-    return [MetricCorrected.of(command)]
+    event = MetricCorrected.of(command)
+    again = Stated(event, act.party, act.occurred_at)
+    return [] if again in state.facts.get(CORRECTION, ()) else [event]
 
 
 def evolve(state: Reported, event: Event, act: Act) -> Reported:
     """Fold an event into the state."""
     match event:
         case MetricReported():
-            return Reported(event.figure)
-        case MetricCorrected() if supersedes(act.occurred_at, state.corrected_at):
-            return Reported(event.figure, act.occurred_at)
+            return replace(state, facts=with_fact(state.facts, FIGURE, event, act))
+        case MetricCorrected():
+            return replace(state, facts=with_fact(state.facts, CORRECTION, event, act))
+        case ClaimConfirmed() | ClaimObjected():
+            answer = Answered(event, act.party, act.occurred_at)
+            return replace(state, answers=(*state.answers, answer))
         case _:
             return state
 
@@ -221,6 +240,13 @@ def check(figure: ReportedFigure, metric: Metric) -> None:
             f"A figure cannot be below zero, unless its metric can. {metric.name} was given as "
             f"{lowest}.",
             "Correct the figure. To take back an earlier one, correct that (CorrectMetric).",
+            field="figure",
+        )
+    if metric.unit is Unit.COUNT and figure.value is not None and figure.value % 1:
+        raise Refused(
+            "figure-not-whole",
+            f"A count is a whole number. {metric.name} was given as {plain(figure.value)}.",
+            "Give a whole number.",
             field="figure",
         )
     if figure.denominator is not None and figure.numerator is not None:

@@ -1,23 +1,28 @@
 """Settlement: statements of what accrued, the final settlement, and payouts (C27).
 
 What accrued is computed from the events and the terms, by a fold of the whole history
-(`projections.settlement`). A statement is decided from that ledger as it is when the statement is
+(the ledger). A statement is decided from that ledger as it is when the statement is
 issued, and never changes. What arrives later is an adjustment in the next statement.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
-from typing import NamedTuple, assert_never
+from typing import Any, NamedTuple, assert_never
 
 from domain.arithmetic import exact
-from domain.calendar import Month, Period, bounds, midnight
+from domain.bilateral import BilateralAgreement
+from domain.calendar import PERIOD_PATTERN, Period, RatePeriod, bounds, midnight
 from domain.context import PartnershipContext
-from domain.declarations import Declaration
+from domain.declarations import Declaration, Declarations
+from domain.facts import already_recorded
 from domain.kernel import (
     AFTER_KICKOFF,
     Act,
+    Awaited,
+    AwaitedKind,
     Command,
     Event,
     NotNow,
@@ -25,8 +30,8 @@ from domain.kernel import (
     Stage,
     Unknown,
     Value,
-    recorded_once,
 )
+from domain.terms import check_parties
 from domain.values import (
     MINOR_UNITS,
     Count,
@@ -63,10 +68,11 @@ def rounded(amount: Decimal, currency: str) -> Decimal:
 def split(amount: Decimal, shares: Mapping[str, Decimal], currency: str) -> dict[str, Decimal]:
     """Return each party's part of an amount, by shares that add up to 100.
 
-    The parts always add up to the amount. Each is rounded down to whole minor units, and the units
-    that are left go to the largest remainders, then to the party named first.
+    The parts always add up to the rounded amount. Each is rounded down to whole minor units, and
+    the units that are left go to the largest remainders, then to the party named first.
     """
     unit = Decimal(1).scaleb(-MINOR_UNITS[currency])
+    amount = rounded(amount, currency)
     exact = {party: amount * share / 100 for party, share in shares.items()}
     parts = {party: part // unit * unit for party, part in exact.items()}
     left = int((amount - sum(parts.values())) / unit)
@@ -80,24 +86,135 @@ def split(amount: Decimal, shares: Mapping[str, Decimal], currency: str) -> dict
 # --- rates -------------------------------------------------------------------------------------
 
 
-class RateCaptured(
-    Declaration, command="CaptureRate", stages=AFTER_KICKOFF, identity=("base", "quote", "month")
-):
-    """The exchange rate of a month was captured."""
-
+class _Rate(Value):
     base: Currency
     """The currency that is converted."""
     quote: Currency
     """The currency that it is converted to."""
-    month: Month
-    """The month, as in 2026-03."""
+    period: RatePeriod
+    """The month or the day, as in 2026-03 or 2026-03-14."""
+
+
+class RatePublished(
+    _Rate,
+    Declaration,
+    command="PublishRate",
+    stages=AFTER_KICKOFF,
+    identity=("base", "quote", "period", "source"),
+    corrected_by="Agree the right rate with the other party (ProposeRate), or object to this one "
+    "(ObjectToRate).",
+):
+    """A source published the exchange rate of a month or a day.
+
+    It counts where the terms name the source and neither party objects to it.
+    """
+
     rate: PositiveNumber
     """The price of one unit of `base` in `quote`."""
     source: Text
     """Who published the rate."""
 
 
-CaptureRate = RateCaptured.asks
+PublishRate = RatePublished.asks
+
+
+class RateObjected(
+    _Rate,
+    Declaration,
+    command="ObjectToRate",
+    stages=AFTER_KICKOFF,
+    identity=("base", "quote", "period", "source"),
+    by_party=True,
+    corrected_by="The objection stays. Agree the rate with the other party (ProposeRate).",
+):
+    """A party objected to a published exchange rate, which then does not count."""
+
+    source: Text
+    """Who published the rate."""
+    reason: Text
+    """The reason, in words."""
+
+    def check_preceding(self, known: Declarations) -> None:
+        """Raise `Refused` if the rate is not published yet."""
+        identity = [str(getattr(self, name)) for name in RatePublished.identity]
+        if "/".join([RatePublished.wire, *identity]) not in known.stated:
+            what = f"the rate from {self.base} to {self.quote} of {self.source} for {self.period}"
+            raise Refused(
+                "no-such-rate",
+                f"Only a published rate can be objected to. {what[0].upper()}{what[1:]} is not on "
+                "record.",
+                "Send this after the rate is published (PublishRate), or name another rate.",
+                awaits=Awaited(AwaitedKind.RATE, "/".join(identity), what),
+            )
+
+
+ObjectToRate = RateObjected.asks
+
+
+class RateAgreed(
+    _Rate,
+    BilateralAgreement,
+    name="Rate",
+    subject="the exchange rate of a month or a day",
+    stages=AFTER_KICKOFF,
+    identity=("base", "quote", "period"),
+    counted=None,
+):
+    """Both parties agreed an exchange rate. It counts before a published rate.
+
+    A later agreement for the same currencies and period replaces it.
+    """
+
+    proposal: Ref
+    """The identifier of the proposal."""
+    rate: PositiveNumber
+    """The price of one unit of `base` in `quote`."""
+
+
+ProposeRate = RateAgreed.proposes
+RateProposed = RateAgreed.proposed
+AgreeRate = RateAgreed.accepts
+
+
+# --- adjustments -------------------------------------------------------------------------------
+
+
+class AdjustmentAgreed(
+    BilateralAgreement,
+    name="Adjustment",
+    subject="an amount that one party owes the other without a fact",
+    stages=AFTER_KICKOFF,
+    counted=None,
+):
+    """Both parties agreed an amount without a fact. It is a ledger line of its own."""
+
+    proposal: Ref
+    """The identifier of the proposal."""
+    by: Slug
+    """The party that owes the amount."""
+    to: Slug
+    """The party that it is owed to."""
+    amount: PositiveMoney
+    """The amount of money."""
+    reason: Text
+    """The reason, in words."""
+
+    @classmethod
+    def check(cls, proposed: Any, context: PartnershipContext) -> None:  # noqa: ANN401 - made
+        """Raise `Refused` unless one party owes the amount to the other."""
+        check_parties([proposed.by, proposed.to], context.parties)
+        if proposed.by == proposed.to:
+            raise Refused(
+                "adjustment-of-two",
+                f"One party owes an adjustment to the other. This one is by and to {proposed.by}.",
+                f"Use {' and '.join(context.parties)}.",
+                field="to",
+            )
+
+
+ProposeAdjustment = AdjustmentAgreed.proposes
+AdjustmentProposed = AdjustmentAgreed.proposed
+AgreeAdjustment = AdjustmentAgreed.accepts
 
 
 # --- statements --------------------------------------------------------------------------------
@@ -116,7 +233,7 @@ class Part(Value):
     lines: Count
     """The number of ledger lines in it."""
     rate: PositiveNumber | None = None
-    """The captured rate to the statement's currency, where that is another currency."""
+    """The rate to the statement's currency, where that is another currency."""
     converted: dict[Slug, Exact] | None = None
     """`earned` in the statement's currency, where that is another currency."""
 
@@ -136,6 +253,8 @@ class Balance(Value):
     """What the payer owes, in the currency of the statement."""
     held: list[Part] = []
     """What is on hold because it is disputed. It is not part of the amount."""
+    without_rate: list[Part] = []
+    """What cannot be converted yet. It is not part of the amount."""
 
 
 class IssueStatement(Command):
@@ -204,9 +323,56 @@ class PayoutRecorded(Event):
     """The amount of money."""
     payer: Slug
     """The party that paid."""
+    stated_by: Slug
+    """The party that recorded it, and can correct it."""
 
 
-SettlementCommand = IssueStatement | IssueFinalSettlement | RecordPayout
+class _PayoutCorrection(Value):
+    payout: Ref
+    """The identifier of the payout."""
+    amount: PositiveMoney | None = None
+    """The right amount of money. Default: as first recorded."""
+    void: bool = False
+    """Whether it never happened."""
+    reason: Text
+    """The reason, in words."""
+
+
+class CorrectPayout(_PayoutCorrection, Command):
+    """Correct a payout: its amount, or that it never happened. Only the party that recorded it can.
+
+    A correction that happened later replaces an earlier one.
+    """
+
+    stages = AFTER_KICKOFF
+
+
+class PayoutCorrected(_PayoutCorrection, Event):
+    """A payout was corrected by the party that recorded it."""
+
+
+class ReturnPayout(Command):
+    """Record that the bank returned a payout, so that the statement is open again."""
+
+    stages = AFTER_KICKOFF
+    payout: Ref
+    """The identifier of the payout."""
+    reason: Text
+    """The reason, in words."""
+
+
+class PayoutReturned(Event):
+    """The bank returned a payout. Its statement is open again."""
+
+    payout: Ref
+    """The identifier of the payout."""
+    reason: Text
+    """The reason, in words."""
+
+
+SettlementCommand = (
+    IssueStatement | IssueFinalSettlement | RecordPayout | CorrectPayout | ReturnPayout
+)
 
 
 # --- the ledger --------------------------------------------------------------------------------
@@ -217,14 +383,19 @@ class Accrued(NamedTuple):
 
     month: str
     currency: str
-    earned: Mapping[str, Decimal]
-    lines: int
-    stated: Mapping[str, Decimal]
-    """What earlier statements have for this month and currency, by party."""
-    converted: Mapping[str, Decimal]
-    """The same, in the currency of the statements."""
     settles_in: str
-    """The currency of the statement, by the frame of the month's last day."""
+    """The currency of the statement that takes them."""
+    rate: Decimal | None
+    """The rate to that currency; None while it is missing."""
+    earned: Mapping[str, Decimal]
+    """By party, in `currency`."""
+    converted: Mapping[str, Decimal]
+    """The same in `settles_in`. Each line is converted and rounded by itself."""
+    lines: int
+
+
+def _nothing_earned(_: str, __: str, ___: date) -> Mapping[str, Decimal]:
+    return {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,8 +404,13 @@ class Ledger:
 
     accrued: tuple[Accrued, ...] = ()
     held: tuple[Accrued, ...] = ()
-    rates: Mapping[tuple[str, str, str], Decimal] = field(default_factory=dict)
-    """The captured rates, by the currency converted from, the one converted to, and month."""
+    earnings: Callable[[str, str, date], Mapping[str, Decimal]] = _nothing_earned
+    """Takes a subject (`deal/D-1`), a party and a day. Returns what the subject earned for the
+    party from facts up to that day, by currency."""
+
+    def earned(self, subject: str, party: str, currency: str, day: date) -> Decimal:
+        """Return what a subject earned for a party in one currency, from facts up to a day."""
+        return self.earnings(subject, party, day).get(currency, Decimal(0))
 
     def up_to(self, period: str) -> list[Accrued]:
         """Return what accrued up to the end of a period."""
@@ -242,17 +418,22 @@ class Ledger:
         return [each for each in self.accrued if bounds(each.month)[1] <= end]
 
 
-@dataclass(frozen=True, slots=True)
-class Owing:
-    """A stated balance, and what was paid on it."""
+class PaidOut(NamedTuple):
+    """A payout, its correction that counts, and whether it was returned."""
 
-    balance: Balance
-    paid: Decimal = Decimal(0)
+    recorded: PayoutRecorded
+    corrections: tuple[tuple[datetime, PayoutCorrected], ...] = ()
+    """Its corrections, in the order in which they happened."""
+    returned: PayoutReturned | None = None
 
     @property
-    def left(self) -> Decimal:
-        """The amount that is still to be paid."""
-        return self.balance.amount - self.paid
+    def amount(self) -> Decimal:
+        """What it paid: nothing if it never happened or was returned."""
+        last = self.corrections[-1][1] if self.corrections else None
+        if self.returned is not None or (last is not None and last.void):
+            return Decimal(0)
+        money = last.amount if last is not None and last.amount else self.recorded.amount
+        return money.amount
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,10 +441,17 @@ class Settlement:
     """The statements, the final settlement, and what was paid on them."""
 
     statements: Mapping[str, StatementIssued] = field(default_factory=dict)
-    owing: Mapping[str, Owing] = field(default_factory=dict)
+    owing: Mapping[str, Balance] = field(default_factory=dict)
     """Each stated balance, by the statement that payouts name."""
-    payouts: Mapping[str, PayoutRecorded] = field(default_factory=dict)
+    payouts: Mapping[str, PaidOut] = field(default_factory=dict)
     final: FinalSettlementIssued | None = None
+
+    def left(self, statement: str) -> Decimal:
+        """Return the amount of a statement that is still to be paid."""
+        paid = (
+            each.amount for each in self.payouts.values() if each.recorded.statement == statement
+        )
+        return self.owing[statement].amount - sum(paid, Decimal(0))
 
 
 # --- decisions ---------------------------------------------------------------------------------
@@ -284,7 +472,11 @@ def decide(  # noqa: PLR0913, PLR0917 - the state, the ledger, and when a statem
         case IssueFinalSettlement():
             return issue_final(command, state, ledger, effective_on, context, act)
         case RecordPayout():
-            return pay_out(command, state)
+            return pay_out(command, state, act)
+        case CorrectPayout():
+            return correct_payout(command, state, act)
+        case ReturnPayout():
+            return return_payout(command, state)
         case _:
             assert_never(command)
 
@@ -298,7 +490,7 @@ def issue(
 ) -> list[Event]:
     """Issue one statement in each currency for a period that is over.
 
-    Raises `Refused` where an amount is to be converted and its month has no rate.
+    What cannot be converted yet waits for its rate. Raises `Refused` if there is nothing to state.
     """
     end = bounds(command.period)[1]
     if act.recorded_at < end:
@@ -318,6 +510,14 @@ def issue(
         if name in state.statements:
             known = True
             continue
+        if name in state.owing:
+            raise Refused(
+                "name-taken",
+                "A statement cannot have the name of a balance of the final settlement. "
+                f"{name} is one.",
+                "State this with a later period (IssueStatement).",
+                named=name,
+            )
         _check_order(command.period, currency, state)
         of_currency = balance(currency, open_, ledger, context.parties)
         if of_currency.parts:
@@ -325,13 +525,29 @@ def issue(
                 StatementIssued(statement=name, period=command.period, balance=of_currency)
             )
     if not events and not known:
-        raise Refused(
-            "nothing-to-state",
-            "A statement needs something to state. Everything that accrued up to the end of "
-            f"{command.period} is stated already, or nothing accrued.",
-            "Issue a statement for a later period in which something accrued.",
-        )
+        raise _nothing_to_state(command, open_)
     return events
+
+
+def _nothing_to_state(command: IssueStatement, open_: list[Accrued]) -> Refused:
+    for each in open_:
+        if each.rate is None and command.currency in (None, each.settles_in):
+            return Refused(
+                "no-exchange-rate",
+                "An amount can be converted only at a published or agreed rate. There is no rate "
+                f"from {each.currency} to {each.settles_in} for {each.month}.",
+                f"Publish the rate of {each.month} (PublishRate) or agree it (ProposeRate), then "
+                "issue the statement.",
+                base=each.currency,
+                quote=each.settles_in,
+                month=each.month,
+            )
+    return Refused(
+        "nothing-to-state",
+        "A statement needs something to state. Everything that accrued up to the end of "
+        f"{command.period} is stated already, or nothing accrued.",
+        "Issue a statement for a later period in which something accrued.",
+    )
 
 
 def _currencies(open_: list[Accrued], state: Settlement) -> list[str]:
@@ -355,11 +571,12 @@ def _check_order(period: str, currency: str, state: Settlement) -> None:
 def balance(
     currency: str, open_: Iterable[Accrued], ledger: Ledger, parties: tuple[str, ...]
 ) -> Balance:
-    """Return the balance of open accruals in one currency.
+    """Return the balance of the open accruals that are stated in one currency.
 
-    Raises `Refused` where an amount is to be converted and its month has no rate.
+    An amount without a rate waits for it, and is in none of the sums.
     """
-    parts = [_part(each, currency, ledger) for each in open_ if each.settles_in == currency]
+    mine = [each for each in open_ if each.settles_in == currency]
+    parts = [_part(each) for each in mine if each.rate is not None]
     totals = dict.fromkeys(parties, Decimal(0))
     for part in parts:
         for party, amount in (part.converted or part.earned).items():
@@ -373,38 +590,21 @@ def balance(
         payer=None if payee is None else other if payee == first else first,
         payee=payee,
         amount=rounded(abs(net), currency),
-        held=[
-            Part(month=each.month, currency=each.currency, earned=dict(each.earned), lines=0)
-            for each in ledger.held
-            if each.settles_in == currency
-        ],
+        held=[_part(each) for each in ledger.held if each.settles_in == currency],
+        without_rate=[_part(each) for each in mine if each.rate is None],
     )
 
 
-def _part(accrued: Accrued, currency: str, ledger: Ledger) -> Part:
-    month, of = accrued.month, accrued.currency
-    part = Part(month=month, currency=of, earned=dict(accrued.earned), lines=accrued.lines)
-    if of == currency:
+def _part(accrued: Accrued) -> Part:
+    part = Part(
+        month=accrued.month,
+        currency=accrued.currency,
+        earned=dict(accrued.earned),
+        lines=accrued.lines,
+    )
+    if accrued.currency == accrued.settles_in or accrued.rate is None:
         return part
-    rate = ledger.rates.get((of, currency, month))
-    if rate is None:
-        raise Refused(
-            "no-exchange-rate",
-            f"An amount can be converted only at a captured rate. There is no rate from {of} to "
-            f"{currency} for {month}.",
-            f"Capture the rate of {month} (CaptureRate), then issue the statement.",
-            base=of,
-            quote=currency,
-            month=month,
-        )
-    # Earlier statements are included, so that the sum of a month is rounded as one amount, even if
-    # several statements state it.
-    converted = {
-        party: rounded((accrued.stated.get(party, Decimal(0)) + amount) * rate, currency)
-        - accrued.converted.get(party, Decimal(0))
-        for party, amount in accrued.earned.items()
-    }
-    return part.model_copy(update={"rate": rate, "converted": converted})
+    return part.model_copy(update={"rate": accrued.rate, "converted": dict(accrued.converted)})
 
 
 def issue_final(  # noqa: PLR0913, PLR0917 - as `decide`
@@ -432,6 +632,15 @@ def issue_final(  # noqa: PLR0913, PLR0917 - as `decide`
             f"on {effective_on}.",
             "Issue the final settlement on that day or later.",
         )
+    taken = [name for name in state.statements if name.startswith(f"{command.settlement}:")]
+    if taken or re.fullmatch(PERIOD_PATTERN, command.settlement):
+        raise Refused(
+            "name-taken",
+            "A final settlement cannot have the name of statements. "
+            f"{command.settlement} is the name of the statements of a period.",
+            "Use another identifier for the final settlement.",
+            named=command.settlement,
+        )
     open_ = list(ledger.accrued)
     found = [
         balance(currency, open_, ledger, context.parties) for currency in _currencies(open_, state)
@@ -443,10 +652,10 @@ def issue_final(  # noqa: PLR0913, PLR0917 - as `decide`
     ]
 
 
-def pay_out(command: RecordPayout, state: Settlement) -> list[Event]:
+def pay_out(command: RecordPayout, state: Settlement, act: Act) -> list[Event]:
     """Record a payment of at most what is left of a statement, each payment once."""
     owing = state.owing.get(command.statement)
-    if owing is None or owing.balance.payer is None:
+    if owing is None or owing.payer is None:
         raise Unknown(
             "nothing-owed",
             "A payout needs a statement with an amount to pay. "
@@ -457,42 +666,121 @@ def pay_out(command: RecordPayout, state: Settlement) -> list[Event]:
             named=command.statement,
             known=_unpaid(state),
         )
-    event = PayoutRecorded.of(command, payer=owing.balance.payer)
     existing = state.payouts.get(command.payout)
-    money = command.amount
-    if existing is None and (money.currency != owing.balance.currency or money.amount > owing.left):
+    event = PayoutRecorded.of(command, payer=owing.payer, stated_by=act.party)
+    if existing is None:
+        _check_owing(command.amount, command.statement, state.left(command.statement), owing)
+        return [event]
+    # Sent again by the other party, it is the same payout.
+    if event.model_copy(update={"stated_by": existing.recorded.stated_by}) == existing.recorded:
+        return []
+    raise already_recorded(
+        existing.recorded,
+        f"Payout {command.payout}",
+        "Correct it (CorrectPayout), or give another payout an identifier of its own.",
+    )
+
+
+def _check_owing(money: Money, statement: str, left: Decimal, owing: Balance) -> None:
+    """Raise `Refused` if a payout exceeds what is left. A return or a correction may make room."""
+    same = money.currency == owing.currency
+    if not same or money.amount > left:
         raise Refused(
             "payout-exceeds-balance",
             f"A payout cannot exceed what is left of its statement. The payout is {money}; "
-            f"{plain(owing.left)} {owing.balance.currency} is left of {command.statement}.",
-            "Pay at most what is left, in the statement's currency.",
+            f"{plain(left)} {owing.currency} is left of {statement}.",
+            "Pay at most what is left, in the statement's currency. If an earlier payout came "
+            "back, record that (ReturnPayout).",
+            awaits=Awaited(
+                AwaitedKind.PAYOUT, statement, f"a return or correction of a payout of {statement}"
+            )
+            if same
+            else None,
         )
-    return recorded_once(event, existing, f"Payout {command.payout}")
+
+
+def correct_payout(command: CorrectPayout, state: Settlement, act: Act) -> list[Event]:
+    """Record a correction of a payout by the party that recorded it."""
+    paid = _payout(command.payout, state)
+    event = PayoutCorrected.of(command)
+    if command.void is (command.amount is not None):
+        raise Refused(
+            "correction-content",
+            "A correction gives what is right, or says that it never happened. This one gives "
+            + ("both." if command.void else "neither."),
+            "Give the right amount, or void alone.",
+        )
+    if paid.recorded.stated_by != act.party:
+        raise NotNow(
+            "not-ones-own-payout",
+            "Only the party that recorded a payout can correct it. "
+            f"{paid.recorded.stated_by} recorded payout {command.payout}.",
+            "Ask the other party to correct it, or record that it was returned (ReturnPayout).",
+        )
+    if (act.occurred_at, event) in paid.corrections:
+        return []
+    if command.amount is not None:
+        statement = paid.recorded.statement
+        left = state.left(statement) + paid.amount
+        _check_owing(command.amount, statement, left, state.owing[statement])
+    return [event]
+
+
+def return_payout(command: ReturnPayout, state: Settlement) -> list[Event]:
+    """Record once that a payout was returned."""
+    paid, event = _payout(command.payout, state), PayoutReturned.of(command)
+    if paid.returned is None:
+        return [event]
+    if paid.returned == event:
+        return []
+    raise already_recorded(
+        paid.returned,
+        f"The return of payout {command.payout}",
+        "Record what is paid after it as another payout (RecordPayout).",
+    )
+
+
+def _payout(name: str, state: Settlement) -> PaidOut:
+    found = state.payouts.get(name)
+    if found is None:
+        raise Unknown(
+            "no-such-payout",
+            f"Only a recorded payout can be corrected or returned. There is no payout {name}.",
+            "Record the payout (RecordPayout), or use the identifier of a recorded one.",
+            awaits=Awaited(AwaitedKind.PAYOUT, name, f"payout {name}"),
+            named=name,
+            known=list(state.payouts),
+        )
+    return found
 
 
 def _unpaid(state: Settlement) -> list[str]:
-    return [name for name, each in state.owing.items() if each.left > 0]
+    return [name for name in state.owing if state.left(name) > 0]
 
 
 # --- fold --------------------------------------------------------------------------------------
 
 
-def evolve(state: Settlement, event: Event) -> Settlement:
+def evolve(state: Settlement, event: Event, act: Act) -> Settlement:
     """Fold an event into the state."""
     match event:
         case StatementIssued(statement=name):
             statements = {**state.statements, name: event}
-            owing = {**state.owing, name: Owing(event.balance)}
-            return replace(state, statements=statements, owing=owing)
+            return replace(state, statements=statements, owing={**state.owing, name: event.balance})
         case FinalSettlementIssued():
-            owing = {name: Owing(balance) for name, balance in event.by_name()}
-            return replace(state, final=event, owing={**state.owing, **owing})
+            return replace(state, final=event, owing={**state.owing, **dict(event.by_name())})
         case PayoutRecorded():
-            payouts = {**state.payouts, event.payout: event}
-            owing = dict(state.owing)
-            if existing := owing.get(event.statement):
-                paid = existing.paid + event.amount.amount
-                owing[event.statement] = replace(existing, paid=paid)
-            return replace(state, payouts=payouts, owing=owing)
+            payouts = {**state.payouts, event.payout: PaidOut(event)}
+            return replace(state, payouts=payouts)
+        case PayoutCorrected() | PayoutReturned() if paid := state.payouts.get(event.payout):
+            payouts = {**state.payouts, event.payout: _changed(paid, event, act)}
+            return replace(state, payouts=payouts)
         case _:
             return state
+
+
+def _changed(paid: PaidOut, event: PayoutCorrected | PayoutReturned, act: Act) -> PaidOut:
+    if isinstance(event, PayoutReturned):
+        return paid._replace(returned=event)
+    corrections = [*paid.corrections, (act.occurred_at, event)]
+    return paid._replace(corrections=tuple(sorted(corrections, key=lambda each: each[0])))

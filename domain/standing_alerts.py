@@ -91,16 +91,7 @@ STANDING_ALERTS: Final = (
         "attribution-contested",
         AlertKind.REMINDER,
         "a lead that both parties claim is credited by policy, or by both (C18)",
-        (
-            On(
-                ReferralAttributed,
-                lambda e: e.deal if e.undecided else None,
-                lambda e: (
-                    f"{' and '.join(sorted([*e.contests, e.to]))} claim {e.deal}, "
-                    "and no policy in force decides between them."
-                ),
-            ),
-        ),
+        (),
         (
             On(
                 AttributionSettled,

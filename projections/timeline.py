@@ -12,6 +12,7 @@ from typing import Any
 from domain import (
     agreement,
     breach_actions,
+    claims,
     deadlines,
     deal,
     dispute,
@@ -62,6 +63,15 @@ def _balance(balance: settlement.Balance) -> str:
     if balance.payer is None:
         return f"nobody owes anything in {balance.currency}"
     return f"{balance.payer} owes {balance.payee} {balance.amount} {balance.currency}"
+
+
+def _corrected(event: Any) -> str:  # noqa: ANN401 - any correction
+    """Return what a correction says, in words."""
+    if event.void:
+        return "it never happened"
+    names = ("annual_contract_value", "amount", "happened_at", "covers_from", "collected_by")
+    given = ((name, getattr(event, name, None)) for name in names)
+    return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in given if value)
 
 
 def _where(event: Any) -> str:  # noqa: ANN401 - any event of one market, or of all
@@ -254,13 +264,32 @@ WORDS: dict[type[Event], Words] = {
     breach_actions.RuleBreachWithdrawn: lambda e: (
         f"rule {e.rule}, version {e.rule_version}, was not breached in {e.window}: {e.finding}"
     ),
-    settlement.RateCaptured: lambda e: (
-        f"captured the rate of {e.month}: 1 {e.base} is {e.rate} {e.quote} ({e.source})"
+    settlement.RatePublished: lambda e: (
+        f"published the rate of {e.period}: 1 {e.base} is {e.rate} {e.quote} ({e.source})"
+    ),
+    settlement.RateObjected: lambda e: (
+        f"objected to the rate from {e.base} to {e.quote} of {e.source} for {e.period}: {e.reason}"
+    ),
+    settlement.RateProposed: lambda e: (
+        f"proposed the rate of {e.period}: 1 {e.base} is {e.rate} {e.quote}"
+    ),
+    settlement.RateAgreed: lambda e: (
+        f"and its partner agreed the rate of {e.period}: 1 {e.base} is {e.rate} {e.quote}"
+    ),
+    settlement.AdjustmentProposed: lambda e: (
+        f"proposed that {e.by} owes {e.to} {e.amount}: {e.reason}"
+    ),
+    settlement.AdjustmentAgreed: lambda e: (
+        f"and its partner agreed that {e.by} owes {e.to} {e.amount}: {e.reason}"
     ),
     settlement.StatementIssued: lambda e: f"issued statement {e.statement}: {_balance(e.balance)}",
     settlement.PayoutRecorded: lambda e: (
         f"recorded that {e.payer} paid {e.amount} on {e.statement}"
     ),
+    settlement.PayoutCorrected: lambda e: (
+        f"corrected payout {e.payout}: {_corrected(e)}: {e.reason}"
+    ),
+    settlement.PayoutReturned: lambda e: f"recorded that payout {e.payout} came back: {e.reason}",
     settlement.FinalSettlementIssued: lambda e: (
         f"issued final settlement {e.settlement}: "
         + ("; ".join(map(_balance, e.balances)) or "nothing is open")
@@ -275,8 +304,7 @@ WORDS: dict[type[Event], Words] = {
     deadlines.DeadlinePassed: lambda e: f"{e.kind} {e.ref} passed",
     deal.ReferralSubmitted: lambda e: f"submitted referral {e.deal}",
     deal.ReferralAttributed: lambda e: (
-        f"attributed referral {e.deal} to {e.to} ({e.method})"
-        + (f", which {' and '.join(e.contests)} also claims" if e.contests else "")
+        f"attributed referral {e.deal} to {e.to} ({e.method} on {e.touched_at:%Y-%m-%d})"
     ),
     deal.AttributionProposed: lambda e: f"proposed to credit {e.deal}: {_shares(e.shares)}",
     deal.AttributionSettled: lambda e: (
@@ -286,15 +314,28 @@ WORDS: dict[type[Event], Words] = {
     deal.OpportunityCreated: lambda e: f"opened an opportunity on {e.deal}",
     deal.DemoHeld: lambda e: f"held a demo for {e.deal}",
     deal.DealWon: lambda e: f"won deal {e.deal}: {e.annual_contract_value} a year",
+    deal.DealCancelled: lambda e: f"cancelled the sale of deal {e.deal}: {e.reason}",
     deal.DealLost: lambda e: f"lost deal {e.deal}: {e.reason}",
+    deal.DealReopened: lambda e: f"reopened deal {e.deal}: {e.reason}",
+    deal.WinCorrected: lambda e: f"corrected the win of deal {e.deal}: {_corrected(e)}: {e.reason}",
     deal.PaymentReceived: lambda e: f"received {e.amount} on deal {e.deal}",
     deal.RefundIssued: lambda e: (
         f"refunded {e.amount} on deal {e.deal}"
         if e.kind == "refund"
         else f"recorded a chargeback of {e.amount} on deal {e.deal}"
     ),
-    deal.ChargebackReversed: lambda e: (
-        f"recorded that the chargeback of {e.amount} on deal {e.deal} was reversed"
+    deal.RefundReversed: lambda e: (
+        f"recorded that refund {e.refund} of {e.amount} on deal {e.deal} was reversed"
+    ),
+    deal.PaymentCorrected: lambda e: (
+        f"corrected payment {e.payment} of deal {e.deal}: {_corrected(e)}: {e.reason}"
+    ),
+    deal.RefundCorrected: lambda e: (
+        f"corrected refund {e.refund} of deal {e.deal}: {_corrected(e)}: {e.reason}"
+    ),
+    claims.ClaimConfirmed: lambda e: f"confirmed the {e.fact.replace('/', ' ')} of {e.about}",
+    claims.ClaimObjected: lambda e: (
+        f"objected to the {e.fact.replace('/', ' ')} of {e.about}: {e.reason}"
     ),
     experiment.HypothesisRegistered: lambda e: (
         f"registered experiment {e.experiment} on {e.metric}: {e.hypothesis}"

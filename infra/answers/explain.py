@@ -1,11 +1,11 @@
-"""Why an alert opened and ended, or what a figure is made of: from the log alone, read once."""
+"""Why an alert opened, what a figure is made of, why an amount is what it is."""
 
 import re
 from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated, Literal, assert_never
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -20,8 +20,8 @@ from domain.reported_figure import MetricCorrected, MetricReported
 from domain.rules import Window
 from domain.standing_alerts import BY_RULE, REFERRAL_MINIMUM, is_about
 from domain.values import MINOR_UNITS, Exact
+from infra.answers import explain_money, metrics
 from infra.answers import kpis as figures_text
-from infra.answers import metrics
 from infra.answers.logs import NOW, AsOf, NotFound, perhaps, sight_of, size_of, whole_log
 from infra.answers.parameters import Name
 from infra.answers.question import Answer, Item, Parameter, Question
@@ -160,19 +160,34 @@ class FigureExplained(Item):
     """The objectives on the metric."""
 
 
+Explained = AlertExplained | FigureExplained | explain_money.MoneyExplained
+
+
 class Explanation(Answer):
-    """Why an alert opened and ended, or what a figure is made of."""
+    """Why an alert opened and ended, what a figure is made of, or why an amount is what it is."""
 
     reference: str
     """What was asked about."""
     partnership: str
     """The partnership."""
-    explained: Annotated[AlertExplained | FigureExplained, Field(discriminator="of")]
+    explained: Annotated[
+        AlertExplained
+        | FigureExplained
+        | explain_money.DealExplained
+        | explain_money.LineExplained
+        | explain_money.StatementExplained,
+        Field(discriminator="of"),
+    ]
     """What was explained, with the events behind it."""
 
 
 Reference = Annotated[
-    Name, Parameter("An alert's id, or a figure: ID/METRIC/PERIOD, then a segment.", "ALERT|KPI")
+    Name,
+    Parameter(
+        "An alert's id; a figure: ID/METRIC/PERIOD, then a segment; or money: ID/deal/DEAL, "
+        "ID/line/INDEX.NUMBER, ID/statement/STATEMENT.",
+        "ALERT|KPI|MONEY",
+    ),
 ]
 
 
@@ -182,7 +197,7 @@ def ask(accord: Accord, reference: Reference, when: AsOf = NOW) -> Explanation:
     An alert is named by its id, a figure as partnership/metric/period, then a segment. Raises
     `NotFound`.
     """
-    partnership, explained = (_alert if "@" in reference else _figure)(accord, reference, when)
+    partnership, explained = _explained(accord, reference, when)
     return Explanation(
         simulated=accord.simulated,
         as_of=when.asked,
@@ -190,6 +205,14 @@ def ask(accord: Accord, reference: Reference, when: AsOf = NOW) -> Explanation:
         partnership=partnership,
         explained=explained,
     )
+
+
+def _explained(accord: Accord, reference: str, when: AsOf) -> tuple[str, Explained]:
+    partnership, _, rest = reference.partition("/")
+    kind, _, name = rest.partition("/")
+    if kind in explain_money.KINDS:
+        return partnership, explain_money.explained(accord, partnership, kind, name, when)
+    return (_alert if "@" in reference else _figure)(accord, reference, when)
 
 
 # --- figures -----------------------------------------------------------------------------------
@@ -534,7 +557,8 @@ def text(found: Explanation) -> Iterator[Block]:
             yield Line(found.reference, "bold")
             yield from _figure_blocks(explained)
         case _:
-            assert_never(explained)
+            yield Line(found.reference, "bold")
+            yield from explain_money.text(explained)
 
 
 def _figure_blocks(found: FigureExplained) -> Iterator[Block]:

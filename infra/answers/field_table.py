@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import JsonValue, TypeAdapter
 
-from domain.calendar import Duration, Month, Period
+from domain.calendar import Duration, Period, RatePeriod
 from domain.keyring import KeyId
 from domain.values import (
     Commitment,
@@ -162,7 +162,7 @@ def _patterns() -> dict[str, str]:
         (Sureness, 'decimal in quotes, at least 50 and below 100, "95"'),
         (Duration, "duration: P1Y, P90D"),
         (Period, "2026-03, 2026-Q1 or 2026"),
-        (Month, "2026-03"),
+        (RatePeriod, "2026-03 or 2026-03-14"),
         (KeyId, "16 hexadecimal digits"),
         (Commitment, "person: and 64 hexadecimal digits"),
     ]

@@ -34,6 +34,7 @@ from domain.health import (
 from domain.kernel import Stage
 from domain.partnership import Partnership
 from domain.recorded import Recorded
+from domain.settlement import Balance
 from domain.values import Exact, plain
 from infra.answers import kpis
 from infra.answers.logs import NOW, AsOf, NotFound, own_log, perhaps, sight_of, whole_log
@@ -372,11 +373,17 @@ def _accrued(rows: Rows) -> Iterator[Accrual]:
 
 def _debts(rows: Rows) -> Iterator[Debt]:
     for key, row in rows.items():
-        if key.startswith("statement/") and "payer" in row:
-            left = Decimal(row["amount"]) - Decimal(row["paid"])
-            if left > 0:
-                payer, currency = row["payer"], row["currency"]
-                yield Debt(statement=row["statement"], payer=payer, amount=left, currency=currency)
+        if not key.startswith("statement/"):
+            continue
+        balance = Balance.model_validate(row.balance)
+        left = balance.amount - row.paid
+        if balance.payer and left > 0:
+            yield Debt(
+                statement=row.statement,
+                payer=balance.payer,
+                amount=left,
+                currency=balance.currency,
+            )
 
 
 def _next(state: Partnership, review: ReviewScheduled) -> tuple[OpenDeadline, ...]:
@@ -444,7 +451,7 @@ def _action(each: ReviewAction) -> str:
 
 
 def _dispute(each: DisputeOpened) -> str:
-    about = each.deal or each.entry or each.cause
+    about = each.subject or each.cause
     disputed = f", {each.amount}" if each.amount else ""
     return f"{each.dispute} ({about}{disputed}): {each.description}"
 

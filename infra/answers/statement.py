@@ -6,17 +6,22 @@ The ledger's rows hold sums and no lines, so the lines are found again by replay
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
 from domain import settlement
 from domain.attribution import AttributionPolicy, PolicyKind
-from domain.calendar import PERIOD_PATTERN
-from domain.kernel import Refused
+from domain.calendar import PERIOD_PATTERN, bounds
 from domain.recorded import Recorded
-from domain.settlement import ROUNDING, Balance, FinalSettlementIssued, StatementIssued
+from domain.settlement import (
+    ROUNDING,
+    Balance,
+    FinalSettlementIssued,
+    Part,
+    StatementIssued,
+)
 from domain.values import Exact, plain
 from infra.answers import statements
 from infra.answers import text as words
@@ -26,7 +31,8 @@ from infra.answers.question import Answer, Item, Parameter, PartnershipId, Quest
 from infra.answers.statements import State, state_of
 from infra.answers.text import Block, Line, Table
 from infra.bootstrap import Accord
-from projections.settlement import AGREED, ledger, post
+from projections.ledger.rows import AGREED, AgreedRow, StatementRow
+from projections.settlement import ledger, post
 
 
 class Weighing(StrEnum):
@@ -35,17 +41,6 @@ class Weighing(StrEnum):
     FIRST_TOUCH = PolicyKind.FIRST_TOUCH.value
     LAST_TOUCH = PolicyKind.LAST_TOUCH.value
     CODE_WINS = PolicyKind.CODE_WINS.value
-
-
-class WindowTotal(Item):
-    """The amount that a window of a tiered or capped share has earned so far."""
-
-    name: str
-    """The month, quarter or year."""
-    total: Exact
-    """What was collected in it."""
-    earned: Exact
-    """What that total earns."""
 
 
 class LedgerLine(Item):
@@ -60,9 +55,15 @@ class LedgerLine(Item):
     late_days: int
     """How many whole days after it happened the event was recorded; 0 within the first day."""
     about: str
-    """The deal or the entry, such as `deal/ref-0001`; `windows` for what a window earned."""
+    """The subject: `deal/D-1`, `entry/E-1`, `due/retainer-1@2026-03-01`, `window/minimum-1@…`."""
     item: str
-    """The name of the item of the terms, as in `revenue-share-1`."""
+    """The name of the item of the terms; `hold` and `release` where a dispute moves money."""
+    fact: str
+    """The fact that is priced: `payment/P-1`, `win@2026-03-01T09:00:00Z`."""
+    cause: str
+    """The fact that changed what it earns: itself, a refund, the decision of a dispute."""
+    day: date
+    """The day of that fact in the agreement's time zone."""
     month: str
     """The month that the line belongs to."""
     to: str
@@ -71,22 +72,32 @@ class LedgerLine(Item):
     """The currency, as a code of ISO 4217."""
     amount: Exact
     """The amount, as a decimal string."""
-    fact: str | None = None
-    """The payment, sale or window that earned it; null where a dispute moved money."""
+    settles_in: str
+    """The currency of the statement that takes the line."""
+    settled: Exact | None
+    """The amount in that currency; null while the rate is missing."""
+    rate: Exact | None
+    """The rate to that currency; null while it is missing."""
     terms_version: int | None = None
-    """The version of the terms in force when it happened; 0 if no version says it."""
-    basis: Exact | None = None
+    """The version of the terms that prices the fact; 0 if no version says it."""
+    basis: Exact | str | None = None
     """The basis of the share or the fee, in the line's currency."""
     share: Exact | None = None
     """The share of the basis, in percent."""
     credited: Exact | None = None
     """How much of the referral is credited to the party, in percent."""
-    figure: Exact | None = None
+    figure: Exact | str | None = None
     """The metric's figure that the line rests on."""
     threshold: Exact | None = None
     """The figure that `figure` is compared with."""
-    window: WindowTotal | None = None
-    """The window that the line belongs to, where a share has tiers or a cap."""
+    counted_before: Exact | str | None = None
+    """With tiers or a cap: what stood in the window before the fact."""
+    earned_before: Exact | str | None = None
+    """With tiers or a cap: what the window had earned before the fact, before rounding."""
+    earned: Exact | str | None = None
+    """With tiers or a cap: what the window has earned with the fact, before rounding."""
+    disputed: Exact | None = None
+    """What a decision takes away."""
     text: str
     """What the line is for, in words."""
 
@@ -108,10 +119,8 @@ class Statement(Item):
     """The index of the event that issued it."""
     currency: str
     """The currency, as a code of ISO 4217."""
-    balance: Balance | None
-    """Who pays how much, by month and currency; null if the draft cannot be settled."""
-    refused: str | None
-    """Why the draft cannot be settled."""
+    balance: Balance
+    """Who pays how much, by month and currency."""
     paid: Exact
     """What was paid on it so far."""
     lines: tuple[LedgerLine, ...]
@@ -214,16 +223,19 @@ class Postings:
     """The ledger's lines of a log, and the statements that state them."""
 
     policy: AttributionPolicy | None
-    rows: dict[str, Row] = field(default_factory=dict)
+    rows: dict[str, Any] = field(default_factory=dict)
     open: list[Row] = field(default_factory=list)
     """Lines that no statement states yet."""
     issued: list[Issued] = field(default_factory=list)
+    last: Recorded | None = None
+    """The last event."""
 
-    def take(self, recorded: Recorded) -> None:
-        """Post an event. An issued statement takes the open lines of its parts."""
+    def take(self, recorded: Recorded) -> list[Row]:
+        """Post an event; return its lines. A statement takes the open lines of its parts."""
         event = recorded.event
+        self.last = recorded
         if self.policy is not None and isinstance(event, StatementIssued | FinalSettlementIssued):
-            return
+            return []
         posting = post(self.rows, recorded, self.policy)
         self.rows |= posting.changed
         self.open += posting.lines
@@ -235,22 +247,27 @@ class Postings:
                     self._issue(recorded, name, "", final, balance)
             case _:
                 pass
+        return posting.lines
 
     def _issue(
         self, recorded: Recorded, name: str, period: str, final: str, balance: Balance
     ) -> None:
-        parts = {(part.month, part.currency) for part in balance.parts}
+        parts = {(part.month, part.currency, part.rate or 1) for part in balance.parts}
         stated: list[Row] = []
         left: list[Row] = []
         for line in self.open:
-            (stated if (line["month"], line["currency"]) in parts else left).append(line)
+            rate = line["rate"] and Decimal(line["rate"])
+            taken = line["settles_in"] == balance.currency
+            taken = taken and (line["month"], line["currency"], rate) in parts
+            (stated if taken else left).append(line)
         self.open = left
         issued_at = recorded.act.recorded_at
         self.issued.append(Issued(name, period, final, issued_at, recorded.index, balance, stated))
 
     def statement(self, issued: Issued) -> Statement:
         """Return an issued statement with what was paid on it since."""
-        paid = Decimal(self.rows[f"statement/{issued.statement}"]["paid"])
+        row: StatementRow = self.rows[f"statement/{issued.statement}"]
+        paid = row.paid
         return Statement(
             statement=issued.statement,
             period=issued.period,
@@ -260,25 +277,19 @@ class Postings:
             index=issued.index,
             currency=issued.balance.currency,
             balance=issued.balance,
-            refused=None,
             paid=paid,
-            lines=tuple(map(_line, issued.lines)),
+            lines=tuple(map(line_of, issued.lines)),
         )
 
     def drafts(self, period: str) -> Iterator[Statement]:
         """Yield what accrued up to the end of a period and is not stated yet, by currency."""
+        end = bounds(period)[1]
         known = ledger(self.rows)
-        parties = tuple(self.rows.get(AGREED, {}).get("parties", ()))
+        agreed: AgreedRow = self.rows.get(AGREED, AgreedRow())
         waiting = known.up_to(period)
-        if not waiting or len(parties) != 2:  # noqa: PLR2004 - a partnership is of two
+        if not waiting or len(agreed.parties) != 2:  # noqa: PLR2004 - a partnership is of two
             return
-        settles_in = {(each.month, each.currency): each.settles_in for each in waiting}
-        for currency in sorted(set(settles_in.values())):
-            balance, refused = None, None
-            try:
-                balance = settlement.balance(currency, waiting, known, parties)
-            except Refused as error:
-                refused = error.detail
+        for currency in sorted({each.settles_in for each in waiting}):
             yield Statement(
                 statement=None,
                 period=period,
@@ -287,13 +298,12 @@ class Postings:
                 issued_at=None,
                 index=None,
                 currency=currency,
-                balance=balance,
-                refused=refused,
+                balance=settlement.balance(currency, waiting, known, agreed.parties),
                 paid=Decimal(0),
                 lines=tuple(
-                    _line(line)
+                    line_of(line)
                     for line in self.open
-                    if settles_in.get((line["month"], line["currency"])) == currency
+                    if bounds(line["month"])[1] <= end and line["settles_in"] == currency
                 ),
             )
 
@@ -301,44 +311,49 @@ class Postings:
 _MOVES = {
     "hold": "on hold, because it is disputed",
     "release": "no longer on hold",
-    "dispute": "taken back by the outcome of a dispute",
 }
-"""The items of lines that disputes post, in words."""
+"""The items of lines by which disputes hold money, in words."""
 
 
-def _line(row: Row) -> LedgerLine:
+def line_of(row: Row) -> LedgerLine:
     """Return a line of the ledger with its text: of what, which share, under which terms."""
     line = LedgerLine.model_validate({**row, "text": ""})
     return line.model_copy(update={"text": "; ".join(_parts(line))})
 
 
 def _parts(line: LedgerLine) -> Iterator[str]:
-    kind = line.item.rstrip("-0123456789")
     about = line.about.replace("/", " ")
-    if line.fact is None:
-        yield f"{about}: {_MOVES[kind]}"
+    if line.item in _MOVES:
+        yield f"{about}: {_MOVES[line.item]}"
         return
-    what = kind if line.fact in kind else f"{kind} of {line.fact}"
-    yield f"{what}, {about}" if line.about.startswith(("deal/", "entry/")) else what
-    if line.share is not None:
-        yield f"{plain(line.share)} % of {_plain(line.basis)}"
-    elif line.threshold is not None:
-        yield f"{_plain(line.figure)} against {plain(line.threshold)}"
-    elif line.figure is not None:
-        yield f"{plain(line.figure)} at {_plain(line.basis)}"
-    if line.credited not in {None, Decimal(100)}:
-        yield f"credited with {_plain(line.credited)} %"
-    if line.window:
-        total, earned = plain(line.window.total), plain(line.window.earned)
-        yield f"{total} in {line.window.name} earn {earned}"
+    fact = line.fact.replace("/", " ")
+    yield f"{line.item}, {about}" if fact in about else f"{line.item} of {fact}, {about}"
+    if line.cause != line.fact:
+        yield f"after {line.cause.replace('/', ' ')}"
+    yield from _priced(line)
+    if line.rate not in {None, Decimal(1)}:
+        yield f"{_plain(line.settled)} {line.settles_in} at {_plain(line.rate)}"
     if line.terms_version:
         yield f"terms version {line.terms_version}"
     if line.late_days:
         yield words.late(line.late_days)
 
 
-def _plain(value: Decimal | None) -> str:
-    return "" if value is None else plain(value)
+def _priced(line: LedgerLine) -> Iterator[str]:
+    if line.share is not None:
+        yield f"{plain(line.share)} % of {_plain(line.basis)}"
+    elif line.threshold is not None:
+        yield f"{_plain(line.figure)} against {plain(line.threshold)}"
+    elif line.figure is not None:
+        yield f"{_plain(line.figure)} at {_plain(line.basis)}"
+    if line.credited not in {None, Decimal(100)}:
+        yield f"credited with {_plain(line.credited)} %"
+    if line.earned is not None:
+        yield f"after {_plain(line.counted_before)} counted and {_plain(line.earned_before)} earned"
+
+
+def _plain(value: Decimal | str | None) -> str:
+    return "" if value is None else value if isinstance(value, str) else plain(value)
 
 
 # --- text --------------------------------------------------------------------------------------
@@ -362,16 +377,12 @@ def _statement(each: Statement) -> Iterator[Block]:
     title = f"{each.currency}, not issued yet"
     if each.statement and each.issued_at:
         title = f"{each.statement}, {each.state.value} ({words.minute(each.issued_at)})"
-    if each.balance is None:
-        yield Line(f"{title}: not settled", "bold", 2)
-        yield Line(each.refused or "", indent=4)
-    else:
-        yield Line(f"{title}: {statements.owed(each.balance, each.paid)}", "bold", 2)
-        yield Table(
-            ["MONTH", "EARNED BY", ">AMOUNT", ">RATE", f">IN {each.currency}"],
-            list(_earned(each.balance)),
-            indent=4,
-        )
+    yield Line(f"{title}: {statements.owed(each.balance, each.paid)}", "bold", 2)
+    yield Table(
+        ["MONTH", "EARNED BY", ">AMOUNT", ">RATE", f">IN {each.currency}"],
+        list(_earned(each.balance)),
+        indent=4,
+    )
     yield Table(
         [">#", "MONTH", "TO", ">AMOUNT", "WHAT FOR"],
         [
@@ -387,13 +398,18 @@ def _statement(each: Statement) -> Iterator[Block]:
         title="lines",
         indent=4,
     )
-    held = [
+    if held := _listed(each.balance.held):
+        yield Line(f"on hold, because it is disputed: {held}", indent=4)
+    if waiting := _listed(each.balance.without_rate):
+        yield Line(f"not converted yet, because there is no rate: {waiting}", indent=4)
+
+
+def _listed(parts: Iterable[Part]) -> str:
+    return "; ".join(
         f"{plain(amount)} {part.currency} to {party} ({part.month})"
-        for part in (each.balance.held if each.balance else ())
+        for part in parts
         for party, amount in part.earned.items()
-    ]
-    if held:
-        yield Line(f"on hold, because it is disputed: {'; '.join(held)}", indent=4)
+    )
 
 
 def _earned(balance: Balance) -> Iterator[tuple[str, str, str, str, str]]:

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any
 
 from domain.settlement import Balance
 from domain.values import Exact, plain
@@ -13,7 +12,8 @@ from infra.answers.question import Answer, Item, PartnershipId, Question
 from infra.answers.text import Block, Remark, Table, minute
 from infra.bootstrap import Accord
 from projections import SETTLEMENT
-from projections.fold import Row, replay
+from projections.fold import replay
+from projections.ledger.rows import StatementRow
 
 
 class State(StrEnum):
@@ -64,23 +64,22 @@ def ask(accord: Accord, id: PartnershipId, when: AsOf = NOW) -> IssuedStatements
         if when.is_now
         else replay(SETTLEMENT, log(accord.history, id, when)).rows
     )
-    # At a time before its statement, a payout makes a row without an index.
-    issued = (
-        _issued(row) for key, row in rows.items() if key.startswith("statement/") and "index" in row
-    )
+    issued = [_issued(row) for key, row in rows.items() if key.startswith("statement/")]
     found = sorted(issued, key=lambda each: (each.index, each.statement))
     return IssuedStatements(simulated=accord.simulated, as_of=when.asked, id=id, items=tuple(found))
 
 
-def _issued(row: Row) -> IssuedStatement:
-    balance = Balance.model_validate(_of(Balance.model_fields, row))
-    paid = Decimal(row["paid"])
-    own = _of(("statement", "period", "issued_at", "index"), row)
-    return IssuedStatement(**own, balance=balance, paid=paid, state=state_of(balance, paid))
-
-
-def _of(names: Iterable[str], row: Row) -> dict[str, Any]:
-    return {name: row[name] for name in names if name in row}
+def _issued(row: StatementRow) -> IssuedStatement:
+    balance = Balance.model_validate(row.balance)
+    return IssuedStatement(
+        statement=row.statement,
+        period=row.period,
+        state=state_of(balance, row.paid),
+        issued_at=row.issued_at,
+        index=row.index,
+        balance=balance,
+        paid=row.paid,
+    )
 
 
 def state_of(balance: Balance, paid: Decimal) -> State:

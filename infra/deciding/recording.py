@@ -22,7 +22,8 @@ from infra.tlog.codec import UnreadableEvent
 from projections.alerts import ALERTS, STATE, AlertsState
 from projections.breaches import CONCERNED, Judged, judge
 from projections.fold import FoldFailed
-from projections.settlement import AGREED, SETTLEMENT, TOTALS, ledger
+from projections.ledger.rows import AGREED, TOTALS
+from projections.settlement import SETTLEMENT, ledger
 
 _DEPENDENT_OR_JUDGED = aggregates.RESTING_ON_THE_LOG | CONCERNED
 

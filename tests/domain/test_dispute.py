@@ -3,9 +3,11 @@
 from decimal import Decimal
 
 import pytest
+from pydantic import ValidationError
 
 from domain.dispute import (
     AcceptResolution,
+    Dispute,
     DisputeOpened,
     DisputeOutcome,
     DisputeResolved,
@@ -14,33 +16,34 @@ from domain.dispute import (
     StartMediation,
     SubmitEvidence,
     WithdrawDispute,
+    open_,
 )
-from domain.execution import IssueCause
-from domain.kernel import Stage
+from domain.execution import HoldKickoff, IssueCause
+from domain.kernel import Act, Refused, Stage
 from domain.renewal import CompleteExit, DispositionAssets
-from domain.settlement import FinalSettlementIssued, IssueFinalSettlement, RecordPayout
+from domain.settlement import FinalSettlementIssued, IssueFinalSettlement, Ledger, RecordPayout
 from domain.values import Money
 from tests.life import OURS, THEIRS, after, at, before, changed, example, usd
 from tests.projections.money import lines, pay, refund, sell, share, state, total, under
-from tests.stories import Story
+from tests.stories import Story, moment
 
 
-def disputed(amount: Money | None = None, deal: str | None = "D-1") -> Story:
+def disputed(amount: Money | None = None, subject: str | None = "deal/D-1") -> Story:
     """A deal of 1,000 dollars at 15 %, of which the partner's opponent disputes an amount."""
     story = under(share("15"))
     sell(story, "D-1", usd("1000.00"))
-    open_dispute(story, amount, deal)
+    open_dispute(story, amount, subject)
     return story
 
 
 def open_dispute(
-    story: Story, amount: Money | None = None, deal: str | None = "D-1", name: str = "Q-1"
+    story: Story, amount: Money | None = None, subject: str | None = "deal/D-1", name: str = "Q-1"
 ) -> None:
     command = OpenDispute(
         dispute=name,
         cause=IssueCause.MONEY,
         description="The client was ours.",
-        deal=deal,
+        subject=subject,
         amount=amount,
     )
     story.when(OURS, command)
@@ -90,14 +93,12 @@ def test_how_a_dispute_ends_says_what_is_paid(
     assert story.ledger().held == ()
 
 
-def test_a_dispute_about_all_of_a_deal_holds_all_of_it_and_what_comes_later() -> None:
+def test_a_dispute_about_all_of_a_deal_names_what_it_earned_and_nothing_that_comes_later() -> None:
     story = disputed()
     pay(story, "D-1", "P-2", usd("1000.00"))
-    assert total(story.history) == 0
 
-    end(story, DisputeOutcome.REJECTED)
-
-    assert total(story.history) == 300
+    assert [each.amount for each in story.facts(DisputeOpened)] == [usd("150.00")]
+    assert total(story.history) == 150
 
 
 def test_a_refund_reduces_the_amount_on_hold() -> None:
@@ -131,7 +132,7 @@ def test_a_dispute_upheld_after_the_payout_is_taken_back_in_the_next_statement()
 
 
 def test_a_dispute_about_no_money_moves_none() -> None:
-    story = disputed(deal=None)
+    story = disputed(subject=None)
 
     assert total(story.history) == 150
 
@@ -187,10 +188,98 @@ def test_a_resolved_dispute_takes_nothing_more() -> None:
         assert story.refuses(OURS, command).rule == "dispute-resolved"
 
 
-def test_a_dispute_is_about_one_thing() -> None:
-    both = changed(example(OpenDispute), entry="E-1")
+# --- what can be disputed ----------------------------------------------------------------------
 
-    assert at(Stage.EXECUTION).refuses(OURS, both).rule == "one-thing-disputed"
+
+def opens(amount: Money | None = None, subject: str | None = "deal/D-1") -> OpenDispute:
+    return OpenDispute(
+        dispute="Q-9",
+        cause=IssueCause.MONEY,
+        description="The client was ours.",
+        subject=subject,
+        amount=amount,
+    )
+
+
+@pytest.mark.parametrize(
+    "subject",
+    [
+        "deal/D-1",
+        "entry/E-1",
+        "referral/D-1",
+        "adjustment/A-1",
+        "due/retainer-1@2026-02-01",
+        "window/minimum-1@2026-01-01",
+        "report/referral-fee-1@2026-Q1",
+    ],
+)
+def test_everything_that_earns_can_be_disputed(subject: str) -> None:
+    earned = {"USD": Decimal("150.00")}
+    context = after(HoldKickoff).partnership.context
+
+    (event,) = open_(
+        opens(subject=subject),
+        Dispute(),
+        context,
+        lambda: Ledger(earnings=lambda *_: earned),
+        Act(OURS, OURS, moment("2026-03-01"), moment("2026-03-01")),
+    )
+
+    assert isinstance(event, DisputeOpened)
+    assert (event.subject, event.amount) == (subject, usd("150.00"))
+
+
+@pytest.mark.parametrize("subject", ["deal", "deal/", "line/3", "due/retainer-1", "window/x@2026"])
+def test_what_earns_nothing_cannot_be_named(subject: str) -> None:
+    with pytest.raises(ValidationError):
+        opens(subject=subject)
+
+
+def test_a_dispute_is_at_most_what_its_subject_earned() -> None:
+    story = under(share("15"))
+    sell(story, "D-1", usd("1000.00"))
+
+    assert story.refuses(OURS, opens(usd("150.01"))).rule == "dispute-exceeds-earnings"
+    euros = Money(amount=Decimal("1.00"), currency="EUR")
+    assert story.refuses(OURS, opens(euros)).rule == "dispute-exceeds-earnings"
+    assert story.when(OURS, opens(usd("150.00")))
+
+
+def test_what_the_other_party_did_not_earn_cannot_be_disputed() -> None:
+    story = under(share("15"))
+    sell(story, "D-1", usd("1000.00"))
+
+    assert story.refuses(THEIRS, opens()).rule == "nothing-earned"
+    assert story.refuses(OURS, opens(subject="deal/D-2")).rule == "nothing-earned"
+
+
+def test_a_dispute_of_two_currencies_gives_the_amount() -> None:
+    earned = {"USD": Decimal("150.00"), "EUR": Decimal("9.00")}
+    context = after(HoldKickoff).partnership.context
+    act = Act(OURS, OURS, moment("2026-03-01"), moment("2026-03-01"))
+
+    with pytest.raises(Refused) as refusal:
+        open_(opens(), Dispute(), context, lambda: Ledger(earnings=lambda *_: earned), act)
+
+    assert refusal.value.rule == "dispute-names-amount"
+
+
+def test_an_amount_needs_what_earned_it() -> None:
+    story = under(share("15"))
+
+    refusal = story.refuses(OURS, opens(usd("1.00"), subject=None))
+
+    assert refusal.rule == "amount-without-subject"
+
+
+def test_the_same_dispute_decides_nothing_and_keeps_its_amount() -> None:
+    story = disputed()
+    pay(story, "D-1", "P-2", usd("1000.00"))
+    again = opens().model_copy(update={"dispute": "Q-1"})
+
+    assert story.when(OURS, again) == []
+    other = again.model_copy(update={"amount": usd("10.00")})
+    assert story.refuses(OURS, other).rule == "already-recorded"
 
 
 def test_what_was_not_opened_cannot_be_ended() -> None:

@@ -6,13 +6,11 @@ from itertools import permutations
 import pytest
 from pydantic import ValidationError
 
-from domain.aggregates import stream_of
 from domain.metric_catalogue import CATALOGUE, Adds, Direction, Unit
 from domain.reported_figure import (
     CorrectMetric,
     MetricCorrected,
     MetricReported,
-    Reported,
     ReportedFigure,
     ReportMetric,
 )
@@ -230,7 +228,7 @@ def test_costs_losses_and_delays_are_better_when_fewer() -> None:
     assert {"leads", "retention_rate", "co_branded_revenue"}.isdisjoint(down)
 
 
-def test_of_several_corrections_the_one_that_was_made_last_counts_however_they_arrive() -> None:
+def test_every_correction_is_recorded_in_whatever_order_they_arrive() -> None:
     made = [("12", "2026-06-02"), ("10", "2026-06-03"), ("12", "2026-06-04")]
     found = set()
     for order in permutations(made):
@@ -238,9 +236,22 @@ def test_of_several_corrections_the_one_that_was_made_last_counts_however_they_a
         story.on("2026-07-01")
         for numerator, day in order:
             command = example(CorrectMetric, figure=ratio(numerator, "150"))
-            story.when(OURS, command, happened=day)
-        state = story.states[stream_of(story.id, example(ReportMetric))]
-        assert isinstance(state, Reported)
-        found.add(str(state.figure))
+            assert story.when(OURS, command, happened=day)
+            assert story.when(OURS, command, happened=day) == []
+        corrections = [each for each in story.history if isinstance(each.event, MetricCorrected)]
+        found.add(frozenset((each.act.occurred_at, str(each.event)) for each in corrections))
 
-    assert found == {"12/150 (percent)"}
+    assert len(found) == 1
+
+
+@pytest.mark.parametrize("value", ["10.5", "0.001"])
+def test_a_count_is_a_whole_number(value: str) -> None:
+    clicks = example(ReportMetric, metric="clicks", figure=figure("count", value))
+
+    assert before(ReportMetric).refuses(OURS, clicks).rule == "figure-not-whole"
+
+
+def test_clicks_are_not_negative() -> None:
+    clicks = example(ReportMetric, metric="clicks", figure=figure("count", "-1"))
+
+    assert before(ReportMetric).refuses(OURS, clicks).rule == "figure-negative"

@@ -10,28 +10,49 @@ import domain
 from domain.aggregates import command_types
 from domain.bilateral import BilateralCommand
 from domain.corrections import CORRECTIONS, correcting
-from domain.deal import IssueRefund, ReceivePayment, ReverseChargeback
+from domain.deal import (
+    CorrectPayment,
+    CorrectRefund,
+    IssueRefund,
+    LoseDeal,
+    ReceivePayment,
+    ReopenDeal,
+)
 from domain.declarations import DeclarationCommand
 from domain.dispute import AcceptResolution, ProposeResolution
 from domain.formation import ProposeCharter
 from domain.governance import AssignContact
 from domain.kernel import AwaitedKind, Command
 from domain.reported_figure import CorrectMetric, ReportMetric
+from domain.settlement import ProposeRate, PublishRate
 from domain.values import instant
 from tests.domain.test_refusals import RULES
-from tests.life import OURS, after, before, example, usd
+from tests.life import OURS, after, before, example
 
 WAITS = {
     "no-such-deal": AwaitedKind.REFERRAL,
     "no-opportunity": AwaitedKind.OPPORTUNITY,
     "deal-not-won": AwaitedKind.WIN,
     "no-such-payment": AwaitedKind.PAYMENT,
-    "no-such-chargeback": AwaitedKind.CHARGEBACK,
-    # Only where the refund fits once an open chargeback of its payment is reversed.
+    "no-such-refund": AwaitedKind.REFUND,
+    # What happened in between may still arrive.
+    "deal-won": AwaitedKind.CANCELLATION,
+    "deal-lost": AwaitedKind.REOPENING,
+    "deal-not-lost": AwaitedKind.LOSS,
+    "refund-not-reversed": AwaitedKind.REVERSAL,
+    # A reversal or a correction that makes room may still arrive.
     "refund-exceeds-payment": AwaitedKind.REVERSAL,
+    # Whatever the claim names.
+    "no-such-claim": AwaitedKind.CORRECTION,
+    # Only of a fact that can happen again, then by the other party.
+    "own-claim": AwaitedKind.WIN,
+    "no-such-rate": AwaitedKind.RATE,
+    # A return or a correction that makes room may still arrive.
+    "payout-exceeds-balance": AwaitedKind.PAYOUT,
+    "no-such-payout": AwaitedKind.PAYOUT,
     "no-such-dispute": AwaitedKind.DISPUTE,
     "no-such-entry": AwaitedKind.ENTRY,
-    # A figure or an observation.
+    # A figure, an observation, a win, a payment or a refund.
     "nothing-to-correct": AwaitedKind.FIGURE,
     # Only in a deal or a dispute. Elsewhere a party cannot accept what nobody has proposed yet.
     "no-such-proposal": AwaitedKind.PROPOSAL,
@@ -49,7 +70,8 @@ NAMES_WHAT_IS_MISSING = {
     "local-feedback-first": "the feedback must come before the market (C6)",
     "nothing-agreed": "money is recorded under terms that were agreed before",
     "nothing-owed": "a payout pays a statement that was issued before",
-    "no-exchange-rate": "the operator captures rates, then asks for a statement",
+    "no-exchange-rate": "rates are published or agreed before a statement is asked for",
+    "nothing-earned": "a dispute is about money that the ledger shows",
     "not-the-current-version": "a party signs what it has read",
     "experiment-shows-nothing": "a citation binds",
     "key-unknown": "keys bind",
@@ -62,24 +84,23 @@ NAMES_WHAT_IS_MISSING = {
 """The rules that name something missing and still refuse, with the reason."""
 
 _OTHERS = """
-accepted-before-proposed
-active-range after-exit agreement-sections alignment alignment-assessed already-recorded
-already-reported amended-before-agreed assets-dispositioned award-exceeds-dispute
-award-of-a-settlement candidate-exists candidate-scored charter-agreed checklist
-currency-of-a-metric deal-closed deal-exists dispute-resolved effective-date figure-negative
-figure-shape final-settlement frame-incomplete governance-established improvement-deadline
-item-name-taken items-for-a-time key-used-before local-to-a-market manager months-of-a-share
-no-longer-wins no-proportion not-a-chargeback not-a-program not-ones-own-dispute not-the-winner
+accepted-before-proposed active-range adjustment-of-two after-exit agreement-sections alignment
+alignment-assessed already-recorded already-reported amended-before-agreed amount-without-subject
+assets-dispositioned award-exceeds-dispute award-of-a-settlement candidate-exists candidate-scored
+charter-agreed checklist correction-content currency-of-a-metric deal-exists
+dispute-exceeds-earnings dispute-names-amount dispute-resolved effective-date figure-negative
+figure-not-whole figure-shape final-settlement frame-incomplete governance-established
+improvement-deadline incentive-ends-first incentive-never-backwards item-name-taken
+items-for-a-time key-used-before local-to-a-market manager months-of-a-share name-taken
+no-longer-wins no-proportion not-a-program not-ones-own-dispute not-ones-own-payout not-the-winner
 not-yet-happened not-your-program nothing-changed nothing-to-adjust nothing-to-state
-notice-exceeds-duration notice-period one-control one-thing-disputed other-currency
-overlap-exceeds-list overlap-known own-proposal partnership-exists payout-exceeds-balance
-period-not-begun period-not-over pilot-concluded proposal-declined proposal-exists
-regional-needs-market reserved-party resources reversal-exceeds-entry rule-name-taken
-sample-complete settlement-issued signature-needed splits-add-up sponsor staff-range
-statement-out-of-order
-stop-rule-not-met successes-exceed-trials term-has-begun term-too-long terms-agreed
-terms-end-first terms-never-backwards terms-not-signed tiers-in-order two-parties
-weights-of-a-split winner-found wrong-stage wrong-unit
+notice-exceeds-duration notice-period one-control overlap-exceeds-list overlap-known own-proposal
+partnership-exists period-not-begun period-not-over pilot-concluded proposal-declined
+proposal-exists regional-needs-market reserved-party resources reversal-exceeds-entry
+rule-name-taken sample-complete settlement-issued signature-needed splits-add-up sponsor
+staff-range statement-out-of-order stop-rule-not-met successes-exceed-trials term-has-begun
+term-too-long terms-agreed terms-end-first terms-never-backwards terms-not-signed tiers-in-order
+touch-not-yet-happened two-parties weights-of-a-split winner-found wrong-stage wrong-unit
 """
 
 REFUSES = frozenset(_OTHERS.split())
@@ -161,16 +182,6 @@ def test_what_is_accepted_was_proposed_before(hours: int, rule: str | None) -> N
         assert (refusal.rule, refusal.awaits) == (rule, None)
 
 
-def test_a_refund_cannot_be_reversed_and_does_not_wait() -> None:
-    story = before(IssueRefund)
-    refund = example(IssueRefund, refund="R-77", kind="refund", amount=usd("1.00"))
-    story.when("growthos", refund)
-
-    refusal = story.refuses("growthos", example(ReverseChargeback, deal=refund.deal, refund="R-77"))
-
-    assert (refusal.rule, refusal.awaits) == ("not-a-chargeback", None)
-
-
 # --- corrections -------------------------------------------------------------------------------
 
 COMMANDS = [command for _, command in sorted(command_types().items())]
@@ -191,7 +202,9 @@ def test_the_table_of_corrections_has_the_commands_that_need_a_row_and_no_others
 
 def test_figures_payments_agreements_and_restated_declarations_are_corrected() -> None:
     assert correcting(ReportMetric) is CorrectMetric
-    assert correcting(ReceivePayment) is IssueRefund
-    assert correcting(IssueRefund) is ReverseChargeback
+    assert correcting(ReceivePayment) is CorrectPayment
+    assert correcting(IssueRefund) is CorrectRefund
+    assert correcting(LoseDeal) is ReopenDeal
+    assert correcting(PublishRate) is ProposeRate
     assert correcting(ProposeCharter.agreement.accepts) is ProposeCharter
     assert correcting(AssignContact) is AssignContact

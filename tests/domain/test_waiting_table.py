@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from domain.aggregates import command_types, stream_of
 from domain.bilateral import BilateralCommand
+from domain.claims import ClaimCommand
 from domain.deal import DealCommand
 from domain.dispute import DisputeCommand
 from domain.entry import EntryCommand
@@ -26,7 +27,7 @@ from tests.stories import Story
 
 TABLE = Path(__file__).with_name("waiting_table.txt")
 COMMANDS = sorted(command_types().values(), key=lambda each: each.__name__)
-MEASURED = (DealCommand, DisputeCommand, EntryCommand, MetricCommand)
+MEASURED = (DealCommand, DisputeCommand, EntryCommand, MetricCommand, ClaimCommand)
 """The commands on measured facts, which tools send in any order. All that they name is waited for,
 as long as it is recorded in the same stream."""
 

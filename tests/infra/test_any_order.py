@@ -27,7 +27,7 @@ from domain.deal import (
     LoseDeal,
     QualifyLead,
     ReceivePayment,
-    ReverseChargeback,
+    ReverseRefund,
     SubmitReferral,
     WinDeal,
 )
@@ -112,7 +112,7 @@ def of_a_payment(draw: st.DrawFn, deal: str, payment: str) -> list[Command]:
         )
         facts.append(refund)
         if refund.kind == "chargeback" and draw(st.booleans()):
-            facts.append(ReverseChargeback(deal=deal, refund=refund.refund))
+            facts.append(ReverseRefund(deal=deal, refund=refund.refund))
     return facts
 
 
@@ -135,7 +135,7 @@ def of_a_metric(draw: st.DrawFn, period: str) -> list[Command]:
 def of_a_dispute(draw: st.DrawFn) -> list[Command]:
     """Return the facts of a dispute about a deal. Its end is no measured fact."""
     facts: list[Command] = [
-        OpenDispute(dispute="X1", cause=IssueCause.MONEY, description="Who?", deal="D0"),
+        OpenDispute(dispute="X1", cause=IssueCause.MONEY, description="Who?"),
         SubmitEvidence(dispute="X1", evidence="E1", title="Mail", reference="https://a.example"),
         StartMediation(dispute="X1", mediator="Ada"),
     ]

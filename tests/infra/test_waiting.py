@@ -17,13 +17,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.attribution import Method
+from domain.claims import ConfirmClaim
 from domain.deal import (
     AttributeReferral,
     CreateOpportunity,
     IssueRefund,
     LoseDeal,
     ReceivePayment,
-    ReverseChargeback,
+    ReverseRefund,
     SubmitReferral,
     WinDeal,
 )
@@ -59,7 +60,7 @@ def usd(amount: int) -> Money:
 
 PAYMENT = ReceivePayment(deal=DEAL, payment="P1", amount=usd(1000))
 CHARGEBACK = IssueRefund(deal=DEAL, refund="R1", payment="P1", amount=usd(1000), kind="chargeback")
-REVERSAL = ReverseChargeback(deal=DEAL, refund="R1")
+REVERSAL = ReverseRefund(deal=DEAL, refund="R1")
 
 
 @pytest.fixture
@@ -179,17 +180,17 @@ def test_a_life_sent_backwards_is_taken_in_several_rounds(
             "CreateOpportunity",
             "IssueRefund",
             "ReceivePayment",
-            "ReverseChargeback",
+            "ReverseRefund",
             "WinDeal",
         ]
     assert sorted(of_deals(running)) == [
-        "ChargebackReversed",
         "DealWon",
         "OpportunityCreated",
         "PaymentReceived",
         "ReferralAttributed",
         "ReferralSubmitted",
         "RefundIssued",
+        "RefundReversed",
     ]
 
 
@@ -212,7 +213,7 @@ def test_a_second_loss_waits_for_the_reversal_of_the_first(running: Accord) -> N
     outcome = one(running, second, "second")
 
     assert outcome.waiting_for is not None
-    assert outcome.waiting_for.words == "the reversal of chargeback R1 of deal D1"
+    assert outcome.waiting_for.words == "a reversal or correction of P1 of deal D1"
     assert [each.id for each in one(running, REVERSAL).settled] == ["second"]
 
 
@@ -261,17 +262,14 @@ def test_an_event_with_another_fault_is_refused_at_once(running: Accord) -> None
 
 
 def test_a_fault_that_shows_when_it_is_decided_refuses_it_then(running: Accord) -> None:
-    euros = PAYMENT.model_copy(update={"amount": Money(amount=Decimal(9), currency="EUR")})
     since = running.clock()
-    one(running, euros)
-    for step in STEPS[:-1]:
-        one(running, step)
-    won = one(running, WIN)
+    one(running, ConfirmClaim(deal=DEAL, fact="referral"))
+    referred = one(running, REFERRAL)
 
-    assert [(each.status, each.rule) for each in won.settled] == [("refused", "other-currency")]
+    assert [(each.status, each.rule) for each in referred.settled] == [("refused", "own-claim")]
     assert waiting(running) == []
     (refusal,) = running.history.unsent(9)
-    assert (refusal.rule, refusal.received_at) == ("other-currency", since)
+    assert (refusal.rule, refusal.received_at) == ("own-claim", since)
 
 
 def test_a_changed_event_that_waits_replaces_the_first_in_its_place(running: Accord) -> None:
@@ -475,7 +473,7 @@ def test_a_killed_writer_loses_nothing_and_decides_nothing_twice(
             stream = f"{NAME}/deal/K{number}"
             wires = [each.event.wire for each in accord.history.streams([stream])[stream]]
             assert sorted(wires) == sorted({*wires})
-            assert wires[-3:] == ["PaymentReceived", "RefundIssued", "ChargebackReversed"]
+            assert wires[-3:] == ["PaymentReceived", "RefundIssued", "RefundReversed"]
 
 
 KILLED = 4
@@ -627,9 +625,7 @@ def _end(batches: list[list[bytes]]) -> object:
 
 
 def test_a_dispute_does_not_wait_for_its_deal(running: Accord) -> None:
-    early = OpenDispute(
-        dispute="dispute-1", cause=IssueCause.MONEY, description="Who referred it?", deal=DEAL
-    )
+    early = OpenDispute(dispute="dispute-1", cause=IssueCause.MONEY, description="Who referred it?")
 
     assert one(running, early).status == "accepted"
     assert waiting(running) == []

@@ -273,11 +273,11 @@ def touches(known: Known, deal: str) -> Iterator[TouchClaimed]:
 
 
 def first_stated(known: Known, deal: str) -> datetime | None:
-    """When a statement first showed a line of the deal."""
+    """When a statement first showed a line of the deal, or the incentive for its referral."""
     times = [
         each.recorded_at
         for each in known.of(StatementIssued)
-        if any(line.subject == ("deal", deal) for line in each.lines)
+        if any(line.subject in {("deal", deal), ("referral", deal)} for line in each.lines)
     ]
     return min(times, default=None)
 

@@ -134,8 +134,12 @@ def seeded(seed: int) -> Random:
     return Random(seed)  # noqa: S311 - a life is repeatable; nothing of it is a secret.
 
 
-def life(seed: int, size: int = 6) -> list[Fact]:
-    """A life with about this many deals and as many other stories, in its order of arrival."""
+def life(seed: int, size: int = 6, *, harder: bool = False) -> list[Fact]:
+    """A life with about this many deals and as many other stories, in its order of arrival.
+
+    A harder one has rare stories too: sales won again, facts that never happened, ties in time,
+    several exits and disputes.
+    """
     random = seeded(seed)
     start = random.choice((date(2026, 1, 1), date(2026, 1, 31), date(2026, 3, 15)))
     found = Life(random, start, random.choice(ZONES))
@@ -166,6 +170,8 @@ def life(seed: int, size: int = 6) -> list[Fact]:
         effective = found.start + timedelta(days=random.randrange(120, DAYS))
         at = found.time(effective - timedelta(days=30))
         found.add(ExitSet(found.new("exit"), at, at, random.choice(PARTIES), effective))
+    if harder:
+        _rare(found, size)
     if found.chance(60):
         _dispute(found)
     last = max(each.occurred_at for each in found.facts)
@@ -312,6 +318,8 @@ def _amendment(found: Life) -> None:
     terms = [each for each in found.facts if isinstance(each, TermsAgreed)]
     others = [each.occurred_at for each in found.facts if each.occurred_at.date() > found.start]
     at = random.choice([*others[:3], found.time(found.day())])
+    # Terms are amended after they are agreed.
+    at = max(at, found.facts[0].occurred_at + timedelta(minutes=1))
     day = at.astimezone(ZoneInfo(found.zone)).date()
     first_day = max(day + timedelta(days=random.choice((0, 0, 1, 30))), found.start)
     items = list(terms[-1].items or terms[0].items or ())
@@ -650,6 +658,170 @@ def _dispute(found: Life) -> None:
             found.add(
                 DisputeResolved(found.new("decision"), at, at, line.to, opened.id, outcome, agreed)
             )
+
+
+# What is rare.
+
+
+def _rare(found: Life, size: int) -> None:
+    stories = (
+        _won_again,
+        _won_again,
+        _never_happened,
+        _never_happened,
+        _another_day,
+        _settled_twice,
+        _rate_twice,
+        _measured_terms,
+        _measured_terms,
+        _reversed_again,
+        _correct,
+        _exit,
+        _dispute,
+    )
+    for _ in range(size):
+        found.random.choice(stories)(found)
+
+
+def _won_again(found: Life) -> None:
+    """A sale comes to nothing, and the deal is won and paid again."""
+    wins = [each for each in found.facts if isinstance(each, DealWon)]
+    if not wins:
+        return
+    win = found.random.choice(wins)
+    at = found.later(win.occurred_at)
+    cancelled = DealCancelled(found.new("cancelled"), at, at, win.stated_by, win.deal)
+    found.add(cancelled)
+    _claimed(found, cancelled)
+    at = max(found.later(at), at + timedelta(minutes=1))
+    again = DealWon(found.new("win"), at, at, win.stated_by, win.deal, found.money(9000))
+    found.add(again)
+    _claimed(found, again)
+    if found.chance(70):
+        _payment(found, win.deal, win.stated_by, again.value.currency, found.later(at))
+
+
+def _never_happened(found: Life) -> None:
+    """A payment, a win or a return that was stated never happened."""
+    kinds = (PaymentReceived, DealWon, PaymentReturned)
+    can = [each for each in found.facts if isinstance(each, kinds)]
+    if can:
+        _corrected(found, found.random.choice(can), None)
+
+
+def _another_day(found: Life) -> None:
+    """A win, a payment or a return happened some days earlier, or another party collected it."""
+    kinds = (PaymentReceived, DealWon, PaymentReturned)
+    can = [each for each in found.facts if isinstance(each, kinds)]
+    if not can:
+        return
+    first = found.random.choice(can)
+    new: Fact = replace(
+        first, occurred_at=first.occurred_at - timedelta(days=found.random.choice((0, 1, 32)))
+    )
+    if isinstance(new, PaymentReceived):
+        new = replace(new, collected_by=found.random.choice(PARTIES))
+    _corrected(found, first, new)
+
+
+def _corrected(found: Life, first: Fact, new: Fact | None) -> None:
+    at = found.later(first.occurred_at)
+    by = first.stated_by if found.chance(70) else PARTIES[first.stated_by == PARTIES[0]]
+    correction = Corrected(found.new("correction"), at, at, by, first.id, new)
+    found.add(correction)
+    _claimed(found, correction)
+
+
+def _settled_twice(found: Life) -> None:
+    """Both settle the credit of a deal twice at one time."""
+    wins = [each for each in found.facts if isinstance(each, DealWon)]
+    if not wins:
+        return
+    win = found.random.choice(wins)
+    at = found.later(win.occurred_at)
+    for percent in found.random.sample((0, 25, 100), 2):
+        credit = (Part("acme", Decimal(percent)), Part("north", Decimal(100 - percent)))
+        found.add(AttributionSettled(found.new("settled"), at, at, win.stated_by, win.deal, credit))
+
+
+def _rate_twice(found: Life) -> None:
+    """Both agree a rate twice at one time."""
+    at = found.time(found.day())
+    base = found.random.choice(found.currencies)
+    for value in found.random.sample(("1.25", "0.8", "0.0071"), 2):
+        for quote in ("EUR", "USD"):
+            if base != quote:
+                found.add(
+                    RateAgreed(
+                        found.new("rate"),
+                        at,
+                        at,
+                        "acme",
+                        base,
+                        quote,
+                        f"{at:%Y-%m}",
+                        Decimal(value),
+                    )
+                )
+
+
+def _measured_terms(found: Life) -> None:
+    """Terms with a bonus and a minimum of money, of a source, or of what is reported."""
+    # Terms are amended after they are agreed.
+    at = max(found.time(found.day()), found.facts[0].occurred_at + timedelta(minutes=1))
+    day = max(at.astimezone(ZoneInfo(found.zone)).date(), found.start)
+    terms = [each for each in found.facts if isinstance(each, TermsAgreed) and each.items]
+    items = [each for each in terms[-1].items or () if each.name not in {"money", "reported"}]
+    measured: list[Item] = [
+        Hybrid(
+            found.random.choice(PARTIES),
+            found.money(300),
+            found.money(300),
+            "revenue",
+            Decimal(900),
+            "month",
+            found.random.choice(("month", "quarter", "year")),
+            found.random.choice(found.currencies),
+            name="money",
+        ),
+        Minimum(
+            "north",
+            "acme",
+            found.random.choice(("referrals", "leads")),
+            Decimal(2),
+            found.money(90),
+            found.random.choice((True, False)),
+            found.random.choice(("month", "quarter")),
+            source=found.random.choice((None, "acme site")),
+            measured="report",
+            name="reported",
+        ),
+    ]
+    found.add(
+        TermsAgreed(found.new("terms"), at, at, "acme", day, None, _named([*items, *measured]))
+    )
+    metric = found.random.choice(("referrals", "leads"))
+    _figure(found, metric, found.random.choice(PARTIES), day.replace(day=1))
+
+
+def _reversed_again(found: Life) -> None:
+    """Another part of an entry is reversed, by either."""
+    entries = [each for each in found.facts if isinstance(each, JointEntry)]
+    if not entries:
+        return
+    entry = found.random.choice(entries)
+    at = found.later(entry.occurred_at)
+    amount = _mistyped(found, entry.amount)
+    by = found.random.choice(PARTIES)
+    reversal = EntryReversed(found.new("V"), at, at, by, entry.id, amount)
+    found.add(reversal)
+    _claimed(found, reversal)
+
+
+def _exit(found: Life) -> None:
+    day = found.start + timedelta(days=found.random.randrange(60, DAYS))
+    at = found.time(day - timedelta(days=30))
+    found.add(ExitSet(found.new("exit"), at, at, found.random.choice(PARTIES), day))
 
 
 # Arrival.

@@ -17,7 +17,7 @@ from domain.metric_catalogue import CATALOGUE, Adds, Unit
 from domain.recorded import Recorded
 from domain.reported_figure import ReportedFigure, ReportMetric
 from domain.rules import Action, DecisionRule, RuleComparison, Window
-from domain.settlement import CaptureRate, IssueStatement
+from domain.settlement import IssueStatement, PublishRate
 from domain.terms import (
     CostShare,
     Hybrid,
@@ -163,7 +163,7 @@ disputes = st.builds(
     amount=money("USD", 1),
 )
 rates = st.builds(
-    CaptureRate,
+    PublishRate,
     base=st.sampled_from(["USD", "JPY", "BHD"]),
     quote=st.just("USD"),
     month=st.sampled_from(["2026-01", "2026-02", "2026-03"]),

@@ -16,7 +16,7 @@ from domain.deal import (
     CreateOpportunity,
     IssueRefund,
     ReceivePayment,
-    ReverseChargeback,
+    ReverseRefund,
     SubmitReferral,
     WinDeal,
 )
@@ -131,7 +131,7 @@ def a_deal(draw: st.DrawFn, place: int, first: int) -> list[Declaration]:
                 paid,
             )
             if draw(st.booleans()):
-                add(ReverseChargeback(deal=name, refund=refund), lost)
+                add(ReverseRefund(deal=name, refund=refund), lost)
     return facts
 
 

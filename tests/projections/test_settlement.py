@@ -12,7 +12,7 @@ from domain.deal import (
     ProposeAttribution,
     ReceivePayment,
     ReferralAttributed,
-    ReverseChargeback,
+    ReverseRefund,
     SubmitReferral,
 )
 from domain.entry import ConcedePenalty, RecordJointRevenue, RecordSharedCost, ReverseEntry
@@ -20,10 +20,10 @@ from domain.execution import IntroduceIncentive
 from domain.renewal import ExitReason, GiveExitNotice
 from domain.reported_figure import CorrectMetric, ReportMetric
 from domain.settlement import (
-    CaptureRate,
     FinalSettlementIssued,
     IssueFinalSettlement,
     IssueStatement,
+    PublishRate,
     RecordPayout,
 )
 from domain.terms import (
@@ -430,7 +430,7 @@ def test_a_chargeback_takes_all_back_and_winning_it_restores_all() -> None:
     assert total(story.history) == 0
 
     lost = next(iter(story.deal("D-1").refunds))
-    story.when(OURS, ReverseChargeback(deal="D-1", refund=lost))
+    story.when(OURS, ReverseRefund(deal="D-1", refund=lost))
 
     assert [each["amount"] for each in lines(story.history)] == ["50.00", "-50.00", "50.00"]
 
@@ -466,7 +466,7 @@ def test_a_refund_is_not_won_back() -> None:
     refund(story, "D-1", "D-1-P", USD_1000)
     given = next(iter(story.deal("D-1").refunds))
 
-    refusal = story.refuses(OURS, ReverseChargeback(deal="D-1", refund=given))
+    refusal = story.refuses(OURS, ReverseRefund(deal="D-1", refund=given))
 
     assert refusal.rule == "not-a-chargeback"
 
@@ -534,8 +534,8 @@ def test_without_a_rate_nothing_is_settled_and_with_it_the_month_is_converted() 
     sell(story, "D-2", money("1000.00", "EUR"))
     story.on("2026-02-01")
     refusal = story.refuses(OURS, IssueStatement(period="2026-01"))
-    rate = CaptureRate(
-        base="EUR", quote="USD", month="2026-01", rate=Decimal("1.0834"), source="Central bank"
+    rate = PublishRate(
+        base="EUR", quote="USD", period="2026-01", rate=Decimal("1.0834"), source="Central bank"
     )
     story.when(OURS, rate)
 

@@ -19,7 +19,7 @@ from domain.deal import (
     LoseDeal,
     QualifyLead,
     ReceivePayment,
-    ReverseChargeback,
+    ReverseRefund,
     SubmitReferral,
     WinDeal,
 )
@@ -57,7 +57,7 @@ DEALS: list[tuple[str, Command]] = [
         OURS,
         IssueRefund(deal="D-1", refund="R-2", payment="P-1", amount=usd("5.00"), kind="chargeback"),
     ),
-    (OURS, ReverseChargeback(deal="D-1", refund="R-2")),
+    (OURS, ReverseRefund(deal="D-1", refund="R-2")),
 ]
 
 

@@ -127,7 +127,6 @@ def test_another_policy_is_replayed_and_issues_nothing(accord: Accord) -> None:
 def test_a_final_settlement_is_found_by_its_name(accord: Accord) -> None:
     final = only(statement.ask(accord, "cobalt-docs", "cob-final"))
 
-    assert final.balance
     assert (final.balance.payer, amount(final)) == ("meridian-tv", Decimal(60))
     assert (final.settlement, final.state) == ("cob-final", State.SETTLED)
 

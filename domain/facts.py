@@ -1,0 +1,82 @@
+"""Facts of one aggregate by name: who stated each, and when it happened.
+
+Facts arrive in any order, so a decision compares the times at which they happened, never the order
+of arrival. Several facts can have one name, told apart by their time: a payment that was charged
+back, won back and charged back again.
+"""
+
+from bisect import insort
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from domain.kernel import Act, AlreadyRecorded, Event
+
+
+class Stated(NamedTuple):
+    """A fact: its event, the party that stated it, and when it happened as first stated."""
+
+    event: Event
+    party: str
+    at: datetime
+
+
+Facts = Mapping[str, tuple[Stated, ...]]
+"""The facts of an aggregate by name (`payment/P-1`), each in the order in which it happened."""
+
+
+def with_fact(facts: Facts, name: str, event: Event, act: Act) -> Facts:
+    """Return the facts and one more."""
+    found = [*facts.get(name, ())]
+    insort(found, Stated(event, act.party, act.occurred_at), key=lambda each: each.at)
+    return {**facts, name: tuple(found)}
+
+
+def first(facts: Facts, name: str) -> Stated | None:
+    """Return the earliest fact of a name, None if there is none."""
+    found = facts.get(name)
+    return found[0] if found else None
+
+
+def until(facts: Facts, name: str, moment: datetime) -> tuple[Stated, ...]:
+    """Return the facts of a name that happened at a moment or before it."""
+    return tuple(each for each in facts.get(name, ()) if each.at <= moment)
+
+
+def before(facts: Facts, name: str, moment: datetime) -> tuple[Stated, ...]:
+    """Return the facts of a name that happened before a moment."""
+    return tuple(each for each in facts.get(name, ()) if each.at < moment)
+
+
+def meant(found: Sequence[Stated], fact_at: datetime | None, said_at: datetime) -> Stated | None:
+    """Return which of several facts of one name a message means.
+
+    It means the fact of the time `fact_at`; without one, the last that had happened when the
+    message was sent (`said_at`). None if there is none.
+    """
+    if fact_at is not None:
+        return next((each for each in found if each.at == fact_at), None)
+    return next((each for each in reversed(found) if each.at <= said_at), None)
+
+
+def is_repeated(found: Sequence[Stated], event: Event, act: Act, what: str, correct: str) -> bool:
+    """Return whether the same fact of the same time is among the facts of its name.
+
+    Raises `AlreadyRecorded` if one with other content is; `correct` says how to correct it.
+    """
+    existing = next((each for each in found if each.at == act.occurred_at), None)
+    if existing is None:
+        return False
+    if existing.event == event:
+        return True
+    raise already_recorded(existing.event, what, correct)
+
+
+def already_recorded(existing: Event, what: str, correct: str) -> AlreadyRecorded:
+    """Return the refusal of a fact that is recorded with other content."""
+    return AlreadyRecorded(
+        "already-recorded",
+        f"What is recorded cannot be changed. {what} is already recorded with other content.",
+        correct,
+        existing=existing.model_dump(mode="json"),
+    )

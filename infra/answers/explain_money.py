@@ -1,0 +1,360 @@
+"""Why a deal, a line or a statement is what it is: facts, items, credit, and what stood before."""
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Literal
+
+from domain.claims import ClaimKind
+from domain.terms import describe
+from domain.values import Exact, plain
+from infra.answers import statement, statements
+from infra.answers.logs import AsOf, NotFound, perhaps, sight_of, size_of, whole_log
+from infra.answers.question import Item
+from infra.answers.statement import LedgerLine, Postings
+from infra.answers.text import Block, Line, Table
+from infra.bootstrap import Accord
+from projections import timeline
+from projections.ledger.book import Book, LineKey, terms_of
+from projections.ledger.deals import DealView
+from projections.ledger.reasons import Nothing, priced
+from projections.ledger.rows import AGREED, AgreedRow, Fact, SubjectRow
+from projections.timeline import TimelineItem
+
+WORDS = {
+    Nothing.UNCONFIRMED: "the other party has not confirmed it",
+    Nothing.VOID: "it was corrected: it never happened",
+    Nothing.NOT_IN_TERM: "its day is outside the term",
+    Nothing.NOT_WON: "the deal is not won",
+    Nothing.CONTESTED: "both parties claim the deal, and nothing decides between them",
+    Nothing.NOT_CREDITED: "the deal is not credited to the party",
+    Nothing.NO_ITEM: "no item of its day pays the party for it",
+    Nothing.OUTSIDE: "it is outside the time from the win that the item counts",
+    Nothing.OWN_MONEY: "the party has the money itself",
+    Nothing.RETURNED: "all of it was returned, or the sale was cancelled",
+    Nothing.CAP: "the window has reached its cap",
+    Nothing.TOO_SMALL: "it rounds to nothing",
+}
+"""Why a fact earns nothing, in words."""
+
+
+class Touch(Item):
+    """A party's touch of a deal."""
+
+    touch: str
+    """The identifier of the touch."""
+    of: str
+    """The party that it credits."""
+    touched_at: datetime
+    """When the party touched the lead."""
+    stated_by: str
+    """The party that claimed it."""
+    counts: bool
+    """Whether it counts for credit: in time, and confirmed where that is needed."""
+
+
+class Credited(Item):
+    """How much of a deal is credited to a party, and by what."""
+
+    party: str
+    """The party."""
+    percent: Exact
+    """Its credit for the deal, in percent."""
+    by: str
+    """What decides: both parties, or the policy of the day of the conversion."""
+    contested: bool
+    """Whether both parties claim the deal, and nothing decides between them."""
+    touches: tuple[Touch, ...]
+    """All touches of the deal."""
+
+
+class PricedFact(Item):
+    """What a sale or a payment earns a party by an item, or why it earns nothing."""
+
+    fact: str
+    """The fact: `payment/P-1`."""
+    day: date
+    """Its day in the agreement's time zone."""
+    to: str
+    """The party."""
+    stated: Exact
+    """The amount of the fact."""
+    currency: str
+    """The currency, as a code of ISO 4217."""
+    item: str
+    """The name of the item; empty if none prices the fact."""
+    amount: Exact
+    """What it earns after returns, before disputes."""
+    nothing: Nothing | None
+    """Why it earns nothing."""
+    because: str
+    """The same in words; the item where it earns something."""
+
+
+class DealExplained(Item):
+    """Why a deal earns what it earns."""
+
+    of: Literal["deal"] = "deal"
+    """What was explained: a deal."""
+    deal: str
+    """The deal."""
+    credit: tuple[Credited, ...]
+    """The credit of each party."""
+    priced: tuple[PricedFact, ...]
+    """Each sale and payment, for each party and item."""
+    lines: tuple[LedgerLine, ...]
+    """The ledger's lines of the deal, in the order in which they were posted."""
+
+
+class LineExplained(Item):
+    """Why a line of the ledger is what it is."""
+
+    of: Literal["line"] = "line"
+    """What was explained: a line."""
+    line: LedgerLine
+    """The line."""
+    item: str | None
+    """The item that prices the fact, in words; null where none does."""
+    before: tuple[LedgerLine, ...]
+    """The earlier lines of the same fact, item and party."""
+    because_of: TimelineItem | None
+    """The event that posted it; null if the viewer may not see it."""
+
+
+class StatementLine(Item):
+    """A line of a statement with the item that prices it."""
+
+    line: LedgerLine
+    """The line."""
+    item: str | None
+    """The item in words; null where none prices the fact."""
+
+
+class StatementExplained(Item):
+    """Why a statement is what it is: every line with its item."""
+
+    of: Literal["statement"] = "statement"
+    """What was explained: a statement."""
+    statement: str
+    """The statement."""
+    balance: str
+    """Who owes how much, in words."""
+    lines: tuple[StatementLine, ...]
+    """The lines."""
+
+
+MoneyExplained = DealExplained | LineExplained | StatementExplained
+
+KINDS = ("deal", "line", "statement")
+"""What can be explained of the money of a partnership."""
+
+HOW_TO_ASK = (
+    "Write PARTNERSHIP/deal/DEAL, PARTNERSHIP/statement/STATEMENT or "
+    "PARTNERSHIP/line/INDEX.NUMBER: the index of the event that posted the line, and the line's "
+    "number among those of that event, from 1."
+)
+
+
+def explained(accord: Accord, partnership: str, kind: str, name: str, when: AsOf) -> MoneyExplained:
+    """Explain a deal, a line or a statement from the events alone. Raises `NotFound`."""
+    size_of(accord.history, partnership)
+    sight = sight_of(accord.history, partnership, when)
+    events = list(whole_log(accord.history, partnership, when))
+    postings = Postings(None)
+    posted = [statement.line_of(row) for each in events for row in postings.take(each)]
+    if kind == "deal":
+        return _deal(postings, posted, name)
+    if kind == "statement":
+        return _statement(postings, name)
+    line, index = _line(posted, name)
+    event = next((each for each in events if each.index == index and sight.shows(each)), None)
+    return LineExplained(
+        line=line,
+        item=_item(postings, line),
+        before=tuple(
+            each
+            for each in posted
+            if (each.about, each.fact, each.item, each.to)
+            == (line.about, line.fact, line.item, line.to)
+            and each.index < line.index
+        ),
+        because_of=None if event is None else timeline.item(event),
+    )
+
+
+def _line(posted: list[LedgerLine], name: str) -> tuple[LedgerLine, int]:
+    index, _, number = name.partition(".")
+    if not (index.isdecimal() and number.isdecimal()):
+        raise NotFound(f"{name} names no line.", HOW_TO_ASK)
+    mine = [each for each in posted if each.index == int(index)]
+    if not 0 < int(number) <= len(mine):
+        raise NotFound(f"Event {index} posted {len(mine)} lines, and no line {number}.", HOW_TO_ASK)
+    return mine[int(number) - 1], int(index)
+
+
+# --- deals -------------------------------------------------------------------------------------
+
+
+def _deal(postings: Postings, posted: list[LedgerLine], name: str) -> DealExplained:
+    row: SubjectRow | None = postings.rows.get(f"deal/{name}")
+    if row is None:
+        deals = [key.partition("/")[2] for key in postings.rows if key.startswith("deal/")]
+        raise NotFound(f"There is no deal {name}.", perhaps(name, deals, HOW_TO_ASK))
+    views = _views(postings, row, name)
+    return DealExplained(
+        deal=name,
+        credit=tuple(_credit(view) for view in views),
+        priced=tuple(
+            PricedFact(
+                **asdict(each), because=_because(postings, each.item, each.day, each.nothing)
+            )
+            for view in views
+            for each in priced(view, _earned(row, view.party))
+        ),
+        lines=tuple(each for each in posted if each.about in {f"deal/{name}", f"referral/{name}"}),
+    )
+
+
+def _views(postings: Postings, row: SubjectRow, name: str) -> list[DealView]:
+    assert postings.last is not None  # noqa: S101 - a deal has an event
+    book = Book(postings.rows, postings.last)
+    known = book.known(row)
+    return [DealView(name, known, party) for party in known.parties]
+
+
+def _earned(row: SubjectRow, party: str) -> dict[tuple[str, str], Decimal]:
+    """Return what a deal earned a party before disputes, by fact and item."""
+    found: dict[tuple[str, str], Decimal] = {}
+    for text, amount in row.lines.items():
+        key = LineKey.of(text)
+        if key.to == party and not key.cause.startswith("dispute/"):
+            name = (key.fact, key.item)
+            found[name] = found.get(name, Decimal(0)) + amount.own
+    return found
+
+
+def _credit(view: DealView) -> Credited:
+    counted = {key for key, _ in view.touches}
+    by = "both parties" if view.known.row.credit else f"the policy {view.policy_in_force.kind}"
+    return Credited(
+        party=view.party,
+        percent=Decimal(100 * view.credit[0]) / view.credit[1],
+        by=by,
+        contested=view.contested,
+        touches=tuple(
+            _touch(key, fact, counts=key in counted) for key, fact in view.known.of(ClaimKind.TOUCH)
+        ),
+    )
+
+
+def _touch(key: str, fact: Fact, *, counts: bool) -> Touch:
+    return Touch(
+        touch=key.partition("/")[2],
+        of=fact.about,
+        touched_at=datetime.fromisoformat(fact.since),
+        stated_by=fact.by,
+        counts=counts,
+    )
+
+
+def _because(postings: Postings, item: str, day: date, nothing: Nothing | None) -> str:
+    if nothing is not None:
+        return WORDS[nothing]
+    return _words(postings, item, day) or ""
+
+
+def _words(postings: Postings, name: str, day: date) -> str | None:
+    agreed: AgreedRow = postings.rows.get(AGREED, AgreedRow())
+    for item in terms_of(agreed).items(day):
+        if item.name == name:
+            return describe(item)
+    return None
+
+
+# --- lines and statements ----------------------------------------------------------------------
+
+
+def _item(postings: Postings, line: LedgerLine) -> str | None:
+    return _words(postings, line.item, line.day)
+
+
+def _statement(postings: Postings, name: str) -> StatementExplained:
+    for each in postings.issued:
+        if each.statement == name:
+            found = postings.statement(each)
+            return StatementExplained(
+                statement=name,
+                balance=statements.owed(found.balance, found.paid),
+                lines=tuple(
+                    StatementLine(line=line, item=_item(postings, line)) for line in found.lines
+                ),
+            )
+    names = [each.statement for each in postings.issued]
+    raise NotFound(f"There is no statement {name}.", perhaps(name, names, HOW_TO_ASK))
+
+
+# --- text --------------------------------------------------------------------------------------
+
+
+def text(found: MoneyExplained) -> Iterator[Block]:
+    """Yield what was explained, as lines and tables."""
+    match found:
+        case DealExplained():
+            yield from _deal_text(found)
+        case LineExplained():
+            yield Line(
+                f"{plain(found.line.amount)} {found.line.currency} to {found.line.to}", "bold"
+            )
+            yield Line(found.line.text, indent=2)
+            if found.item:
+                yield Line(found.item, indent=2)
+            yield from _lines("before it", found.before)
+        case StatementExplained():
+            yield Line(f"{found.statement}: {found.balance}", "bold")
+            yield from _lines("lines", [each.line for each in found.lines])
+
+
+def _deal_text(found: DealExplained) -> Iterator[Block]:
+    yield Line(f"deal {found.deal}", "bold")
+    for each in found.credit:
+        contested = ", contested" if each.contested else ""
+        yield Line(
+            f"{each.party} is credited with {plain(each.percent)} % by {each.by}{contested}",
+            indent=2,
+        )
+    yield Table(
+        ["FACT", "DAY", "TO", "ITEM", ">EARNS", "BECAUSE"],
+        [
+            (
+                each.fact,
+                each.day.isoformat(),
+                each.to,
+                each.item or "-",
+                f"{plain(each.amount)} {each.currency}",
+                each.because,
+            )
+            for each in found.priced
+        ],
+        indent=2,
+    )
+    yield from _lines("lines", found.lines)
+
+
+def _lines(title: str, lines: tuple[LedgerLine, ...] | list[LedgerLine]) -> Iterator[Block]:
+    if lines:
+        yield Table(
+            [">#", "DAY", "TO", ">AMOUNT", "WHAT FOR"],
+            [
+                (
+                    each.index,
+                    each.day.isoformat(),
+                    each.to,
+                    f"{plain(each.amount)} {each.currency}",
+                    each.text,
+                )
+                for each in lines
+            ],
+            title=title,
+            indent=2,
+        )

@@ -1,0 +1,637 @@
+"""Posting: what an event changes is computed again, and each difference becomes a line.
+
+An event adds a fact to a subject, or changes what was agreed. Every subject that this can touch is
+computed again from its facts (see `deals`, `entries`, `periods`), compared with what was posted for
+it, and the differences are posted. So the sum of lines does not depend on the order of arrival.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
+from decimal import Decimal
+from fractions import Fraction
+from functools import lru_cache
+from typing import Any, NamedTuple, TypeVar
+
+from domain.agreement import CommercialTermsAgreed
+from domain.attribution import AttributionPolicy
+from domain.calendar import add_months, following, months_of, quarter_of
+from domain.recorded import Recorded
+from domain.settlement import rounded
+from domain.terms import Hybrid, Item, Minimum, ReferralFee
+from domain.terms_by_day import Renewal, TermsByDay
+from domain.values import instant, plain
+from projections.fold import Row, Rows
+from projections.ledger import windows
+from projections.ledger.counting import Known
+from projections.ledger.deals import DealView, kinds_for
+from projections.ledger.disputes import Hold, decided
+from projections.ledger.entries import tracks_of_adjustment, tracks_of_entry
+from projections.ledger.measures import CLICKS, Measures, counted_metrics, counts_of
+from projections.ledger.periods import (
+    dues_of_month,
+    end_of,
+    first_day,
+    judged,
+    reported_fees,
+)
+from projections.ledger.rows import (
+    AGREED,
+    MONTHS,
+    TOTALS,
+    AgreedRow,
+    Amount,
+    Base,
+    CountsRow,
+    MonthRow,
+    MonthsRow,
+    Offer,
+    SubjectRow,
+    Sum,
+    Total,
+    TotalsRow,
+    WindowRow,
+)
+from projections.ledger.tracks import Track
+
+R = TypeVar("R")
+
+PAR = Decimal(1)
+"""The rate of a currency to itself."""
+
+NOTHING_STATED = Amount(Decimal(0), Decimal(0))
+
+
+class LineKey(NamedTuple):
+    """What tells the lines of a subject apart."""
+
+    subject: str
+    fact: str
+    """The fact that was priced."""
+    cause: str
+    """The fact that changed what it earned: itself, a refund, a decision."""
+    item: str
+    to: str
+    currency: str
+    day: str
+    settles_in: str
+    rate: str
+    """The rate to the currency of the statement; empty if there is none yet."""
+
+    def text(self) -> str:
+        """Return the key as it is stored."""
+        return "|".join(self)
+
+    @classmethod
+    def of(cls, text: str) -> "LineKey":
+        """Return a stored key."""
+        return cls(*text.split("|"))
+
+    @property
+    def sum(self) -> str:
+        """The key of the sum that the line is part of."""
+        return "|".join((self.day[:7], self.currency, self.settles_in, self.rate))
+
+    @property
+    def track(self) -> tuple[str, ...]:
+        """The key of the track that the line belongs to."""
+        return (self.subject, self.fact, self.item, self.to, self.currency)
+
+
+class Wanted(NamedTuple):
+    """A line as it should be, and the track and the total that it follows from."""
+
+    amount: Amount
+    track: Track
+    total: Total
+
+
+@lru_cache(maxsize=4096)
+def _parsed(version: str) -> CommercialTermsAgreed:
+    return CommercialTermsAgreed.model_validate_json(version)
+
+
+@lru_cache(maxsize=1024)
+def agreed_versions(terms: tuple[str, ...]) -> tuple[CommercialTermsAgreed, ...]:
+    """Return the versions of the terms from the row of what was agreed."""
+    return tuple(map(_parsed, terms))
+
+
+def terms_of(agreed: AgreedRow) -> TermsByDay:
+    """Return the terms by day from the row of what was agreed."""
+    return _terms(agreed.terms, agreed.renewals, agreed.exits)
+
+
+@lru_cache(maxsize=1024)
+def _terms(
+    terms: tuple[str, ...], renewals: tuple[Renewal, ...], exits: tuple[date, ...]
+) -> TermsByDay:
+    return TermsByDay.of(agreed_versions(terms), renewals, exits)
+
+
+@lru_cache(maxsize=1024)
+def _silence_confirms(terms: tuple[str, ...]) -> bool:
+    rules = [each.frame.claims for each in agreed_versions(terms) if each.frame]
+    return any(each.confirm_within_days for each in rules if each is not None)
+
+
+@lru_cache(maxsize=1024)
+def _kinds(terms: tuple[str, ...], party: str) -> frozenset[type[Item]]:
+    items = (item for version in agreed_versions(terms) for item in version.items or ())
+    return kinds_for(party, items)
+
+
+@lru_cache(maxsize=1024)
+def _counted(terms: tuple[str, ...]) -> frozenset[str]:
+    return counted_metrics(agreed_versions(terms))
+
+
+@dataclass(slots=True)
+class Book:
+    """One event's posting: the rows as they become, and the lines."""
+
+    rows: Rows
+    recorded: Recorded
+    policy: AttributionPolicy | None = None
+    changed: dict[str, Any] = field(default_factory=dict)
+    lines: list[Row] = field(default_factory=list)
+
+    # --- rows ---
+
+    def row(self, key: str, kind: type[R]) -> R:
+        """Return a row with the changes so far; an empty one if nothing is known under the key."""
+        found: R | None = self.changed.get(key)
+        if found is None:
+            found = self.rows.get(key)
+        return kind() if found is None else found
+
+    def put(self, key: str, row: object) -> None:
+        """Change a row."""
+        self.changed[key] = row
+
+    def get(self, key: str, default: Any = None) -> Any:  # noqa: ANN401 - as `Mapping.get`
+        """Return a row with the changes so far, as a mapping does."""
+        found = self.changed.get(key)
+        return self.rows.get(key, default) if found is None else found
+
+    @property
+    def agreed(self) -> AgreedRow:
+        """The row of what was agreed."""
+        return self.row(AGREED, AgreedRow)
+
+    @property
+    def terms(self) -> TermsByDay:
+        """The terms by day."""
+        return terms_of(self.agreed)
+
+    def known(self, row: SubjectRow) -> Known:
+        """Return what is known of a subject now."""
+        first, second = self.agreed.parties
+        terms = self.terms
+        return Known(row, terms, (first, second), terms.day(self.recorded.act.recorded_at))
+
+    # --- facts ---
+
+    def index(self, key: str, days: Iterable[date]) -> None:
+        """Name a subject in the index of the months of its facts."""
+        row = self.row(key, SubjectRow)
+        new = {f"{day:%Y-%m}" for day in days} - set(row.months)
+        if not new:
+            return
+        self.put(key, replace(row, months=tuple(sorted({*row.months, *new}))))
+        for month in new:
+            known = self.row(f"month/{month}", MonthRow)
+            self.put(f"month/{month}", MonthRow((*known.subjects, key)))
+        months = self.row(MONTHS, MonthsRow).months
+        if not new <= set(months):
+            self.put(MONTHS, MonthsRow(tuple(sorted({*months, *new}))))
+
+    def since(self, day: date, start: date | None = None) -> list[str]:
+        """Return the subjects with a fact on a day or later, and all that fell due since.
+
+        `start` is where the term began before, if that has changed.
+        """
+        # An index names the month in the zone that the terms had when the fact arrived.
+        first = f"{max(day, date(1, 1, 2)) - timedelta(days=1):%Y-%m}".rjust(7, "0")
+        months = [each for each in self.row(MONTHS, MonthsRow).months if each >= first]
+        found: dict[str, None] = {}
+        for month in months:
+            found |= dict.fromkeys(self.row(f"month/{month}", MonthRow).subjects)
+        found |= dict.fromkeys(self.periods(day, start))
+        return [*found]
+
+    def within(self, month: str) -> list[str]:
+        """Return the subjects with a fact in a month, and what fell due in it."""
+        subjects = self.row(f"month/{month}", MonthRow).subjects
+        return [*subjects, f"dues/{month}", *self.windows_of([month])]
+
+    def longer_figures(self, key: str) -> list[str]:
+        """Return the figures of the quarter and the year that a figure's period lies in."""
+        _, metric, period = key.split("/")
+        longer = {quarter_of(period), period[:4]} if "-" in period else set()
+        return [f"figure/{metric}/{each}" for each in sorted(longer - {period})]
+
+    def row_of_subject(self, subject: str) -> str:
+        """Return the key of the row that has the lines of a subject (`deal/D`, `due/NAME@DAY`)."""
+        kind, _, name = subject.partition("/")
+        item, _, when = name.partition("@")
+        match kind:
+            case "referral":
+                return f"deal/{name}"
+            case "due":
+                return f"dues/{when[:7]}"
+            case "window":
+                return f"window/{self._window(item, date.fromisoformat(when))}"
+            case "report":
+                return f"figure/{self._metric(item, when)}/{when}"
+            case _:
+                return subject
+
+    def _window(self, name: str, day: date) -> str:
+        month = f"{day:%Y-%m}"
+        lengths = {"month": month, "quarter": quarter_of(month), "year": month[:4]}
+        for item in self.terms.items(day):
+            if item.name == name and isinstance(item, Minimum | Hybrid):
+                return lengths[item.window]
+        return month
+
+    def _metric(self, name: str, period: str) -> str:
+        for item in self.terms.items(first_day(period)):
+            if item.name == name and isinstance(item, ReferralFee):
+                return CLICKS.get(item.trigger, "")
+        return ""
+
+    def periods(self, since: date, start: date | None = None) -> Iterator[str]:
+        """Yield the rows of dues and windows that end after a day, up to today."""
+        starts = [each for each in (self.terms.start, start) if each is not None]
+        today = self.agreed.today
+        if not starts or today is None:
+            return
+        day = max(min(starts), since).replace(day=1)
+        month = f"{day:%Y-%m}"
+        while month <= f"{today:%Y-%m}":
+            yield f"dues/{month}"
+            month = following(month)
+        yield from self.windows_of(self._months(day, today))
+
+    def _months(self, start: date, end: date) -> Iterator[str]:
+        while start < end:
+            yield f"{start:%Y-%m}"
+            start = add_months(start, 1)
+
+    def windows_of(self, months: Iterable[str]) -> dict[str, None]:
+        """Return the rows of the windows that months lie in."""
+        return {
+            f"window/{window}": None
+            for month in months
+            for window in (month, quarter_of(month), month[:4])
+        }
+
+    # --- computing again ---
+
+    def compute(self, keys: Iterable[str]) -> None:
+        """Compute subjects again, and all that rests on them."""
+        if not self.agreed.terms:  # The first terms compute all that is known.
+            return
+        keys = dict.fromkeys(keys)
+        for key in [each for each in keys if each.startswith("figure/")]:
+            # A figure of a quarter or a year stands back where one inside it counts.
+            keys |= dict.fromkeys(self.longer_figures(key))
+        for key in keys:
+            row = self.row(key, SubjectRow)
+            if (stated := self._as_stated(row)) is not row:
+                self.put(key, stated)
+        months = self._compute_deals([key for key in keys if key.startswith("deal/")])
+        for key in keys:
+            kind, _, name = key.partition("/")
+            if kind == "entry":
+                known = self.known(self.row(key, SubjectRow))
+                self._post(key, known, tracks_of_entry(name, known, self.agreed.investments))
+            elif kind == "adjustment":
+                known = self.known(self.row(key, SubjectRow))
+                self._post(key, known, tracks_of_adjustment(name, known))
+            elif kind == "figure":
+                months |= self._compute_figure(key)
+        self._fall_due({**keys, **self.windows_of(months)} if months else keys)
+
+    def _compute_deals(self, deals: list[str]) -> dict[str, None]:
+        """Compute deals again; return the months whose counts have changed."""
+        views = {key: self._views(key) for key in deals}
+        months: dict[str, None] = {}
+        for key in self._count(views, months):
+            mine = views[key] if key in views else self._views(key)
+            known = self.known(self.row(key, SubjectRow))
+            self._post(key, known, self._deal_tracks(key, mine))
+        return months
+
+    def _compute_figure(self, key: str) -> dict[str, None]:
+        _, metric, period = key.split("/")
+        known = self.known(self.row(key, SubjectRow))
+        clicks = metric in CLICKS.values()
+        # A figure that earns nothing by itself is posted as well: silence can confirm it.
+        self._post(
+            key, known, reported_fees(metric, period, known, self.measures) if clicks else ()
+        )
+        return dict.fromkeys(months_of(period))
+
+    @property
+    def measures(self) -> Measures:
+        """The figures, with the changes so far."""
+        return Measures(self, self.known(SubjectRow()))  # type: ignore[arg-type] # reads rows only
+
+    def _fall_due(self, keys: Iterable[str]) -> None:
+        terms, today = self.terms, self.agreed.today
+        if today is None:
+            return
+        for key in keys:
+            kind, _, period = key.partition("/")
+            if kind == "dues":
+                known = self.known(self.row(key, SubjectRow))
+                self._post(key, known, dues_of_month(period, terms, today))
+            elif kind == "window" and end_of(period) <= today:
+                known = self.known(self.row(key, SubjectRow))
+                self._post(key, known, judged(period, self.measures, today))
+
+    def _views(self, key: str) -> list[DealView]:
+        known = self.known(self.row(key, SubjectRow))
+        name = key.partition("/")[2]
+        agreed = self.agreed
+        counted = _counted(agreed.terms)
+        return [
+            DealView(name, known, party, kinds, self.policy)
+            for party in known.parties
+            if (kinds := _kinds(agreed.terms, party)) or counted or agreed.offers
+        ]
+
+    def _count(
+        self, deals: Mapping[str, list[DealView]], months: dict[str, None]
+    ) -> dict[str, None]:
+        """Count deals in windows and counts; return all deals whose lines may change."""
+        counted = _counted(self.agreed.terms)
+        by_window: dict[str, dict[str, dict[str, Base]]] = {}
+        for key, views in deals.items():
+            row = self.row(key, SubjectRow)
+            mine: dict[str, dict[str, Base]] = {}
+            for view in views:
+                for window, base in view.bases():
+                    mine.setdefault(window, {})[windows.key_of(base)] = base
+            for window in {*row.windows, *mine}:
+                by_window.setdefault(window, {})[key] = mine.get(window, {})
+            if tuple(mine) != row.windows:
+                self.put(key, replace(row, windows=tuple(mine)))
+            if counted or row.counted:
+                months |= self._count_deal(key, views, counted)
+        touched = dict.fromkeys(deals)
+        for window, bases in by_window.items():
+            before = self.row(window, WindowRow)
+            after, changed = windows.with_bases(before, window, bases, self.terms)
+            if after is not before:
+                self.put(window, after)
+            touched |= dict.fromkeys(changed)
+        return touched
+
+    def _count_deal(
+        self, key: str, views: list[DealView], counted: frozenset[str]
+    ) -> dict[str, None]:
+        """Add what a deal changes to the counts of months; return these months."""
+        row = self.row(key, SubjectRow)
+        now: dict[str, Fraction] = {}
+        for view in views:
+            for each in counts_of(view):
+                if each.metric in counted:
+                    name = f"{each.month}|{each.metric}|{view.party}|{each.unit}"
+                    now[name] = now.get(name, Fraction(0)) + each.amount
+        before = {name: Fraction(amount) for name, amount in row.counted.items()}
+        months: dict[str, None] = {}
+        for name in {**before, **now}:
+            change = now.get(name, Fraction(0)) - before.get(name, Fraction(0))
+            if change:
+                month, _, count = name.partition("|")
+                months[month] = None
+                counts = self.row(f"counts/{month}", CountsRow).counts
+                total = Fraction(counts.get(count, "0")) + change
+                self.put(f"counts/{month}", CountsRow({**counts, count: str(total)}))
+        if months:
+            stored = {name: str(amount) for name, amount in now.items() if amount}
+            self.put(key, replace(self.row(key, SubjectRow), counted=stored))
+        return months
+
+    def _deal_tracks(self, key: str, views: list[DealView]) -> Iterator[Track]:
+        offers: Mapping[str, Offer] = self.agreed.offers
+        for view in views:
+            yield from view.tracks()
+            yield from view.incentives(offers)
+        row = self.row(key, SubjectRow)
+        for window in row.windows:
+            _, item, party, _, _, currency = window.split("/")
+            counted = self.row(window, WindowRow)
+            for name in counted.subjects.get(key, ()):
+                base, totals = counted.bases[name], counted.totals.get(name, ())
+                yield Track(key, base.fact, item, party, currency, base.at, base.day, totals)
+
+    # --- posting ---
+
+    def _post(self, key: str, known: Known, tracks: Iterable[Track]) -> None:
+        """Post the differences between what a subject earns and what was posted for it."""
+        before = self.row(key, SubjectRow)
+        row = self._as_stated(before)
+        found, holds = decided([*tracks], row.disputes, known)
+        wanted: dict[str, Wanted] = {}
+        for track in found:
+            self._want(track, wanted)
+        for text, new in wanted.items():
+            old = row.lines.get(text)
+            if old != new.amount:
+                self._difference(text, old, new)
+        for text, old in row.lines.items():
+            if text not in wanted:
+                self._difference(text, old, None)
+        held = self._held(found, holds, wanted, row) if holds else {}
+        for text in {**row.held, **held}:
+            self._hold(text, row.held.get(text), held.get(text))
+        lines = {text: each.amount for text, each in wanted.items()}
+        if row is not before or lines != row.lines or held != row.held:
+            self.put(key, replace(row, lines=lines, held=held))
+        self._await(key, known)
+
+    def _await(self, key: str, known: Known) -> None:
+        agreed = self.agreed
+        awaited = agreed.awaited
+        if not _silence_confirms(agreed.terms) and not awaited:
+            return
+        deadline = known.next_deadline() if known.row.facts else None
+        if awaited.get(key) == deadline:
+            return
+        changed = {**awaited, key: deadline}
+        kept = {name: day for name, day in changed.items() if day is not None}
+        self.put(AGREED, replace(agreed, awaited=kept))
+
+    def _want(self, track: Track, wanted: dict[str, Wanted]) -> None:
+        currency, rate = self.exchange(track)
+        priced = f"{track.subject}|{track.fact}"
+        earns = f"{track.item}|{track.to}|{track.currency}"
+        settles = f"{currency}|{'' if rate is None else plain(rate)}"
+        before = Decimal(0)
+        for total in track.totals:
+            own = total.amount - before
+            settled: Decimal | None = own
+            if rate is None:
+                settled = None
+            elif rate is not PAR:
+                settled = _at(total.amount, rate, currency) - _at(before, rate, currency)
+            key = f"{priced}|{total.cause}|{earns}|{total.day}|{settles}"
+            known = wanted.get(key)
+            if known:
+                own += known.amount.own
+                settled = None if settled is None else settled + (known.amount.settled or 0)
+            wanted[key] = Wanted(Amount(own, settled), track, total)
+            before = total.amount
+
+    def exchange(self, track: Track) -> tuple[str, Decimal | None]:
+        """Return the currency of a track's statement, and the rate of the day of its fact."""
+        frame = self.terms.frame(track.day)
+        if frame.settles_in in {"each", track.currency}:
+            return track.currency, PAR
+        by_day = frame.rates.by == "day"
+        period = track.day.isoformat() if by_day else f"{track.day:%Y-%m}"
+        name = f"{track.currency}|{frame.settles_in}|{period}"
+        return frame.settles_in, self._rate(name, frame.rates.source)
+
+    def _rate(self, name: str, source: str | None) -> Decimal | None:
+        """Return the rate that both agreed last, else that of the source if nobody objected."""
+        agreed = self.agreed
+        known = agreed.rates.get(name, ())
+        by_both = [each for each in known if not each.source]
+        published = [
+            each
+            for each in known
+            if each.source == source and source and f"{name}|{source}" not in agreed.objected
+        ]
+        found = by_both or published
+        return max(found, key=lambda each: (each.at, each.proposal)).rate if found else None
+
+    def _difference(self, text: str, old: Amount | None, new: Wanted | None) -> None:
+        own = (new.amount.own if new else Decimal(0)) - (old.own if old else Decimal(0))
+        settled = _less(new.amount.settled if new else None, old.settled if old else None)
+        if not own and not settled:
+            return
+        key = LineKey.of(text)
+        self._add("open", key, Amount(own, settled))
+        details: Mapping[str, Any] = {}
+        if new:
+            version = self.terms.version(new.track.day)
+            details = {**new.total.details, "terms_version": version}
+        self._line(key, key.item, Amount(own, settled), details)
+
+    def _held(
+        self, tracks: list[Track], holds: list[Hold], wanted: Mapping[str, Wanted], row: SubjectRow
+    ) -> dict[str, Amount]:
+        """Return what is on hold. What was stated is not claimed back before the decision."""
+        held: dict[str, Amount] = {}
+        for place, amount in holds:
+            track = tracks[place]
+            mine = [key for key in map(LineKey.of, wanted) if key.track == _track_key(track)]
+            left = Amount(Decimal(0), Decimal(0))
+            for key in mine:
+                left = _plus(left, wanted[key.text()].amount)
+            for text, stated in row.stated.items():
+                if LineKey.of(text).track == _track_key(track):
+                    left = _plus(left, Amount(-stated.own, -(stated.settled or Decimal(0))))
+            currency, rate = self.exchange(track)
+            of_settled = Decimal(0)
+            if rate is not None:
+                whole = _at(track.amount, rate, currency)
+                of_settled = whole - _at(track.amount - amount, rate, currency)
+            own = max(Decimal(0), min(amount, left.own))
+            settled = max(Decimal(0), min(of_settled, left.settled or Decimal(0)))
+            if own or settled:
+                held[mine[0].text()] = Amount(own, settled)
+        return held
+
+    def _hold(self, text: str, old: Amount | None, new: Amount | None) -> None:
+        own = (new.own if new else Decimal(0)) - (old.own if old else Decimal(0))
+        settled = (new.settled or Decimal(0) if new else Decimal(0)) - (
+            old.settled or Decimal(0) if old else Decimal(0)
+        )
+        if not own and not settled:
+            return
+        key = LineKey.of(text)
+        self._add("held", key, Amount(own, settled))
+        self._add("open", key, Amount(-own, -settled))
+        self._line(key, "hold" if own > 0 else "release", Amount(-own, -settled), {})
+
+    def _line(self, key: LineKey, item: str, amount: Amount, details: Mapping[str, Any]) -> None:
+        recorded = self.recorded
+        self.lines.append(
+            {
+                "index": recorded.index,
+                "because_of": recorded.event.wire,
+                "occurred_at": instant(recorded.act.occurred_at),
+                "late_days": recorded.late_days,
+                "about": key.subject,
+                "item": item,
+                "fact": key.fact,
+                "cause": key.cause,
+                "day": key.day,
+                "month": key.day[:7],
+                "to": key.to,
+                "currency": key.currency,
+                "amount": plain(amount.own),
+                "settles_in": key.settles_in,
+                "settled": None if amount.settled is None else plain(amount.settled),
+                "rate": key.rate or None,
+                **{name: _shown(value) for name, value in details.items()},
+            }
+        )
+
+    def _add(self, what: str, key: LineKey, amount: Amount) -> None:
+        totals = self.row(TOTALS, TotalsRow)
+        sums: Mapping[str, Sum] = getattr(totals, what)
+        known = sums.get(key.sum, Sum({}, {}))
+        own = {**known.own, key.to: known.own.get(key.to, Decimal(0)) + amount.own}
+        settled = known.settled.get(key.to, Decimal(0)) + (amount.settled or Decimal(0))
+        now = Sum(own, {**known.settled, key.to: settled}, known.lines + 1)
+        after = {**sums, key.sum: now}
+        held = what == "held"
+        self.put(TOTALS, replace(totals, held=after) if held else replace(totals, open=after))
+
+    def _as_stated(self, row: SubjectRow) -> SubjectRow:
+        """Return a subject's row with what statements took since it was computed last."""
+        statements = self.row(TOTALS, TotalsRow).statements
+        if len(statements) == row.statements:
+            return row
+        stated, stated_at = dict(row.stated), row.stated_at
+        for statement in statements[row.statements :]:
+            for text, amount in row.lines.items():
+                key = LineKey.of(text)
+                over = add_months(date.fromisoformat(f"{key.day[:7]}-01"), 1)
+                taken = key.settles_in == statement.currency and key.rate
+                if taken and over <= statement.until:
+                    held = row.held.get(text, NOTHING_STATED)
+                    taken_of = _plus(amount, Amount(-held.own, -(held.settled or Decimal(0))))
+                    stated[text] = taken_of
+                    stated_at = stated_at or (statement.at if taken_of.own else None)
+        return replace(row, stated=stated, stated_at=stated_at, statements=len(statements))
+
+
+def _track_key(track: Track) -> tuple[str, ...]:
+    return (track.subject, track.fact, track.item, track.to, track.currency)
+
+
+def _at(amount: Decimal, rate: Decimal, currency: str) -> Decimal:
+    return rounded(amount * rate, currency)
+
+
+def _less(new: Decimal | None, old: Decimal | None) -> Decimal | None:
+    if new is None and old is None:
+        return None
+    return (new or Decimal(0)) - (old or Decimal(0))
+
+
+def _plus(one: Amount, other: Amount) -> Amount:
+    settled = (one.settled or Decimal(0)) + (other.settled or Decimal(0))
+    return Amount(one.own + other.own, settled)
+
+
+def _shown(value: object) -> object:
+    return plain(value) if isinstance(value, Decimal) else value

@@ -1,0 +1,243 @@
+"""What counts of the facts of a subject, for the party that gains by them (money.md, 5 and 6).
+
+A fact counts at once when the side that owes because of it states it. Stated by the side that gains
+by it, it is a claim: it counts when the other side confirms it, acts on it or is silent as long as
+agreed.
+So one deal can look different to each party: a payment that one side states alone counts for what
+it owes by it, and not yet for what it earns by it.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from functools import cached_property
+
+from domain.claims import ClaimKind
+from domain.terms_by_day import TermsByDay
+from projections.ledger.rows import Correction, Fact, Reply, SubjectRow
+
+
+@dataclass(frozen=True)
+class Known:
+    """The facts of one subject as they are known on a day, under the terms of their days."""
+
+    row: SubjectRow
+    terms: TermsByDay
+    parties: tuple[str, str]
+    today: date
+
+    @cached_property
+    def _by_kind(self) -> dict[str, list[tuple[str, Fact]]]:
+        found: dict[str, list[tuple[str, Fact]]] = {}
+        for keyed in self.row.facts.items():
+            found.setdefault(keyed[1].kind, []).append(keyed)
+        for each in found.values():
+            if len(each) > 1:
+                each.sort(key=_in_time)
+        return found
+
+    @cached_property
+    def _days(self) -> dict[datetime, date]:
+        return {}
+
+    def other(self, party: str) -> str:
+        """Return the other party."""
+        return self.parties[self.parties[0] == party]
+
+    def day(self, fact: Fact) -> date:
+        """Return the day of a fact in the agreement's time zone."""
+        found = self._days.get(fact.at)
+        if found is None:
+            found = self._days[fact.at] = self.terms.day(fact.at)
+        return found
+
+    def of(self, kind: str) -> list[tuple[str, Fact]]:
+        """Return the facts of a kind by key, as they were stated first, in the order of time."""
+        return self._by_kind.get(kind, [])
+
+    def earning(self, kind: str, gains: str) -> list[tuple[str, Fact]]:
+        """Return what counts of the facts of a kind for what a party earns, in the order of time.
+
+        The side that owes keeps the records: what it states and corrects of its own counts at once.
+        """
+        owes = self.other(gains)
+        found = [
+            (key, counted)
+            for key, fact in self.of(kind)
+            if (counted := self.content(key, fact, gains, owes))
+        ]
+        return sorted(found, key=_in_time) if self.row.corrections else found
+
+    def taking(self, key: str, fact: Fact, reduced: Fact, loses: str) -> Fact | None:
+        """Return what counts of a fact that takes back from a party; None if nothing does.
+
+        The side that owes states the returns of what it stated itself; other returns of it are
+        claims.
+        """
+        owes = self.other(loses)
+        return self.content(key, fact, owes, owes if reduced.by == owes else None)
+
+    def content(self, key: str, fact: Fact, gains: str, records: str | None) -> Fact | None:
+        """Return what counts of a fact by which a party gains; None if nothing counts yet.
+
+        What the party `records` states and corrects of its own counts at once.
+        """
+        counted: Fact | None = fact
+        if gains == fact.by != records and not self._agreed_to(key, fact):
+            counted = None
+        if not self.row.corrections:
+            return counted
+        for each in self._corrections(key):
+            if self._corrects(each, fact, counted, gains, records):
+                counted = corrected(fact, each)
+        return counted
+
+    def _corrections(self, key: str) -> list[Correction]:
+        # Sorted by time, then by key, so that ties are broken in any order of arrival alike.
+        named = sorted(self.row.corrections.items(), key=lambda each: (each[1].at, each[0]))
+        return [each for _, each in named if self._is_of(each, key)]
+
+    def _is_of(self, correction: Correction, key: str) -> bool:
+        name = correction.of
+        return name == key or (
+            key.startswith(f"{name}@")
+            and key == self._meant(name, correction.fact_at, correction.at)
+        )
+
+    def _meant(self, name: str, fact_at: datetime | None, said_at: datetime, by: str = "") -> str:
+        """Return the key of the fact that is meant by its name: that of a time, else the last.
+
+        With `by`, only what that party stated is meant.
+        """
+        found = [
+            (fact.at, key)
+            for key, fact in self.row.facts.items()
+            if key.startswith(f"{name}@") and by in {"", fact.by}
+        ]
+        if fact_at is not None:
+            return next((key for at, key in found if at == fact_at), "")
+        earlier = [each for each in found if each[0] <= said_at]
+        return max(earlier, default=(said_at, ""))[1]
+
+    def _corrects(
+        self,
+        correction: Correction,
+        first: Fact,
+        counted: Fact | None,
+        gains: str,
+        records: str | None,
+    ) -> bool:
+        if self._correction_agreed_to(correction):
+            return True
+        if correction.by != first.by:
+            return False
+        if correction.by == records:
+            return True
+        lower = counted is not None and lowers(counted, correction)
+        return lower if correction.by == gains else not lower
+
+    # --- confirmations and silence ---
+
+    def confirmed_by_hand(self, key: str, by: str) -> bool:
+        """Return whether the other party than `by` confirmed the fact with this key."""
+        return any(each.confirms for each in self._replies(key, by))
+
+    def _replies(self, key: str, by: str) -> Iterator[Reply]:
+        """Yield what the other party than `by` said of a fact that `by` stated."""
+        for each in self.row.replies.values():
+            if each.by == by:
+                continue
+            if each.claim == key or (
+                key.startswith(f"{each.claim}@")
+                and key == self._meant(each.claim, each.fact_at, each.at, by)
+            ):
+                yield each
+
+    def _agreed_to(self, key: str, fact: Fact) -> bool:
+        replies = [*self._replies(key, fact.by)]
+        confirmed = any(each.confirms for each in replies)
+        return confirmed or self._silent(fact.told, replies) or self._on_word(fact)
+
+    def _on_word(self, fact: Fact) -> bool:
+        return fact.kind in self.terms.frame(self.day(fact)).claims.on_word
+
+    def _silent(self, told: datetime, replies: Iterable[Reply]) -> bool:
+        deadline = self._deadline(told, replies)
+        return deadline is not None and deadline <= self.today
+
+    def _deadline(self, told: datetime, replies: Iterable[Reply]) -> date | None:
+        """Return the day on which silence confirms a claim; None if it does not."""
+        told_on = self.terms.day(told)
+        days = self.terms.frame(told_on).claims.confirm_within_days
+        if not days:
+            return None
+        deadline = told_on + timedelta(days=days)
+        objected = any(
+            not each.confirms and self.terms.day(each.told) < deadline for each in replies
+        )
+        return None if objected else deadline
+
+    def next_deadline(self) -> date | None:
+        """Return the next day on which silence confirms a claim of the subject, if there is one."""
+        days = [
+            day
+            for told, replies in self._claims()
+            if (day := self._deadline(told, replies)) and day > self.today
+        ]
+        return min(days, default=None)
+
+    def _claims(self) -> Iterator[tuple[datetime, Iterable[Reply]]]:
+        for key, fact in self.row.facts.items():
+            yield fact.told, self._replies(key, fact.by)
+        for each in self.row.corrections.values():
+            yield each.told, self._replies_to(each)
+
+    def _correction_agreed_to(self, correction: Correction) -> bool:
+        replies = [*self._replies_to(correction)]
+        return any(each.confirms for each in replies) or self._silent(correction.told, replies)
+
+    def _replies_to(self, correction: Correction) -> Iterator[Reply]:
+        """Yield what the other party said of a correction."""
+        claim = f"{ClaimKind.CORRECTION}/{correction.of}"
+        for each in self.row.replies.values():
+            if each.claim == claim and each.by != correction.by and self._means(each, correction):
+                yield each
+
+    def _means(self, reply: Reply, correction: Correction) -> bool:
+        """Whether a reply means this correction: that of its time, else the newest by then."""
+        if reply.fact_at is not None:
+            return reply.fact_at == correction.at
+        return correction.at <= reply.at and not any(
+            each.by == correction.by and correction.at < each.at <= reply.at
+            for each in self._corrections(correction.of)
+        )
+
+
+def _in_time(keyed: tuple[str, Fact]) -> tuple[object, ...]:
+    return keyed[1].at, keyed[0]
+
+
+def corrected(fact: Fact, correction: Correction) -> Fact | None:
+    """Return the right content of a fact; None if it never happened."""
+    if correction.void:
+        return None
+    given: Mapping[str, object] = {
+        "amount": correction.amount,
+        "unit": correction.unit,
+        "at": correction.happened_at,
+        "since": correction.since,
+        "holder": correction.holder,
+    }
+    changes = {name: value for name, value in given.items() if value is not None}
+    if fact.kind == ClaimKind.FIGURE:
+        # A figure is corrected as a whole: a ratio can become a value.
+        changes["divisor"] = correction.divisor
+    return fact._replace(**changes)  # type: ignore[arg-type] # by name
+
+
+def lowers(counted: Fact, correction: Correction) -> bool:
+    """Return whether a correction only lowers the amount, or says that nothing happened."""
+    new = corrected(counted, correction)
+    if new is None:
+        return True
+    return new._replace(amount=counted.amount) == counted and new.amount <= counted.amount

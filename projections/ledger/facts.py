@@ -1,0 +1,393 @@
+"""Events as facts of the subjects that they are about.
+
+A fact is stored under a key that tells it apart inside its subject. Facts that can happen again
+under one id (a chargeback is lost, won back, lost again) have their time in the key.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from domain.claims import ClaimConfirmed, ClaimKind, ClaimObjected
+from domain.deal import (
+    AttributionSettled,
+    DealCancelled,
+    DealLost,
+    DealWon,
+    DemoHeld,
+    LeadQualified,
+    OpportunityCreated,
+    PaymentCorrected,
+    PaymentReceived,
+    ReferralAttributed,
+    ReferralSubmitted,
+    RefundCorrected,
+    RefundIssued,
+    RefundReversed,
+    WinCorrected,
+)
+from domain.dispute import DisputeOpened, DisputeOutcome, DisputeResolved
+from domain.entry import EntryReversed, JointRevenueReceived, PenaltyConceded, SharedCostIncurred
+from domain.kernel import Act, Event
+from domain.reported_figure import MetricCorrected, MetricReported
+from domain.settlement import AdjustmentAgreed
+from domain.values import instant
+from projections.ledger.deals import DEMO, LOST, OPPORTUNITY, QUALIFIED
+from projections.ledger.entries import ADJUSTMENT, COST, PENALTY, REVENUE
+from projections.ledger.measures import WHOLE
+from projections.ledger.rows import (
+    Correction,
+    Dispute,
+    Fact,
+    Reply,
+    SettledCredit,
+    SubjectRow,
+)
+
+ON_DEALS: frozenset[type[Event]] = frozenset(
+    {
+        ReferralSubmitted,
+        ReferralAttributed,
+        AttributionSettled,
+        LeadQualified,
+        OpportunityCreated,
+        DemoHeld,
+        DealWon,
+        DealLost,
+        DealCancelled,
+        PaymentReceived,
+        RefundIssued,
+        RefundReversed,
+        WinCorrected,
+        PaymentCorrected,
+        RefundCorrected,
+    }
+)
+ON_ENTRIES: frozenset[type[Event]] = frozenset(
+    {JointRevenueReceived, SharedCostIncurred, PenaltyConceded, EntryReversed}
+)
+FIGURES: frozenset[type[Event]] = frozenset({MetricReported, MetricCorrected})
+REPLIES: frozenset[type[Event]] = frozenset({ClaimConfirmed, ClaimObjected})
+DISPUTES: frozenset[type[Event]] = frozenset({DisputeOpened, DisputeResolved})
+
+
+def row_of(event: Any) -> str | None:  # noqa: ANN401 - an event of the sets above
+    """Return the key of the row that a fact belongs to; None if it is of no money."""
+    kind = type(event)
+    if kind in ON_DEALS:
+        return f"deal/{event.deal}"
+    if kind in ON_ENTRIES:
+        return f"entry/{event.entry}"
+    if kind in FIGURES:
+        return f"figure/{event.metric}/{event.period}"
+    if kind is AdjustmentAgreed:
+        return f"adjustment/{event.proposal}"
+    if kind in REPLIES:
+        return _replied_to(event)
+    return None
+
+
+def _replied_to(event: Any) -> str:  # noqa: ANN401 - a reply
+    if event.deal is not None:
+        return f"deal/{event.deal}"
+    if event.entry is not None:
+        return f"entry/{event.entry}"
+    return f"figure/{event.figure.metric}/{event.figure.period}"
+
+
+class Stated(NamedTuple):
+    """A fact with its key in the row of its subject."""
+
+    key: str
+    fact: Fact
+
+
+def with_fact(row: SubjectRow, event: Event, act: Act) -> SubjectRow:
+    """Return the row of a subject with what an event says."""
+    kind = type(event)
+    if kind in REPLIES:
+        return _with_reply(row, event, act)
+    if correct := _CORRECTIONS.get(kind):
+        found: Correction = correct(event, act)
+        return _with_correction(row, found)
+    if isinstance(event, AttributionSettled):
+        settled = SettledCredit(act.occurred_at, event.proposal, dict(event.shares))
+        if row.credit is not None and row.credit[:2] >= settled[:2]:
+            return row
+        return replace(row, credit=settled)
+    state = _FACTS.get(kind)
+    if state is None:
+        return row
+    key, fact = state(event, act)
+    # Of facts with one key the first counts: they were stated twice.
+    known = row.facts.get(key)
+    if known is not None and known.at <= fact.at:
+        return row
+    return replace(row, facts={**row.facts, key: fact})
+
+
+def _with_correction(row: SubjectRow, correction: Correction) -> SubjectRow:
+    name = _moment(f"{correction.of}@{instant(correction.at)}@{correction.by}", correction.fact_at)
+    known = row.corrections.get(name)
+    # Of two that a party made at one time, the greater counts, in any order of arrival.
+    if known is not None and _content(known) >= _content(correction):
+        return row
+    return replace(row, corrections={**row.corrections, name: correction})
+
+
+def _content(correction: Correction) -> list[str]:
+    return [str(each) for each in correction._replace(told=correction.at)]
+
+
+def _moment(name: str, fact_at: datetime | None) -> str:
+    """Return a name with the time of the fact that it means, if that is given."""
+    return name if fact_at is None else f"{name}@{instant(fact_at)}"
+
+
+def happened_at(event: Any, act: Act) -> datetime:  # noqa: ANN401 - a fact or a correction
+    """Return when a fact happened, or the right time of a corrected one."""
+    corrected: datetime | None = getattr(event, "happened_at", None)
+    return corrected or act.occurred_at
+
+
+# --- facts of deals ----------------------------------------------------------------------------
+
+
+def _plain(kind: str) -> Callable[[Any, Act], Stated]:
+    def state(_: Any, act: Act) -> Stated:  # noqa: ANN401 - an event without content
+        return Stated(kind, Fact(kind, act.occurred_at, act.party, act.recorded_at))
+
+    return state
+
+
+def _touch(event: ReferralAttributed, act: Act) -> Stated:
+    fact = _fact(ClaimKind.TOUCH, act)._replace(
+        about=event.to, since=event.touched_at.isoformat(), note=event.method.value
+    )
+    return Stated(f"touch/{event.touch}", fact)
+
+
+def _win(event: DealWon, act: Act) -> Stated:
+    value = event.annual_contract_value
+    fact = _fact(ClaimKind.WIN, act)._replace(amount=value.amount, unit=value.currency)
+    return Stated(win_key(act.occurred_at), fact)
+
+
+def win_key(at: datetime) -> str:
+    """Return the key of a win; a deal is won again after a cancellation."""
+    return f"win@{instant(at)}"
+
+
+def _cancellation(_: DealCancelled, act: Act) -> Stated:
+    fact = _fact(ClaimKind.CANCELLATION, act)
+    return Stated(f"cancellation@{instant(act.occurred_at)}", fact)
+
+
+def _payment(event: PaymentReceived, act: Act) -> Stated:
+    fact = _fact(ClaimKind.PAYMENT, act)._replace(
+        amount=event.amount.amount,
+        unit=event.amount.currency,
+        holder=event.collected_by,
+        since=event.covers_from.isoformat() if event.covers_from else "",
+    )
+    return Stated(f"payment/{event.payment}", fact)
+
+
+def _refund(event: RefundIssued, act: Act) -> Stated:
+    fact = _fact(ClaimKind.REFUND, act)._replace(
+        amount=event.amount.amount,
+        unit=event.amount.currency,
+        about=f"payment/{event.payment}",
+        note=event.refund,
+    )
+    return Stated(f"refund/{event.refund}@{instant(act.occurred_at)}", fact)
+
+
+def _reversal(event: RefundReversed, act: Act) -> Stated:
+    fact = _fact(ClaimKind.REVERSAL, act)._replace(
+        unit=event.amount.currency, about=f"payment/{event.payment}", note=event.refund
+    )
+    return Stated(f"reversal/{event.refund}@{instant(act.occurred_at)}", fact)
+
+
+def _fact(kind: str, act: Act) -> Fact:
+    return Fact(str(kind), act.occurred_at, act.party, act.recorded_at)
+
+
+# --- facts of entries and figures --------------------------------------------------------------
+
+
+def _revenue(event: JointRevenueReceived, act: Act) -> Stated:
+    return _entry(event, act, f"{REVENUE}||{event.under or ''}", event.collected_by)
+
+
+def _cost(event: SharedCostIncurred, act: Act) -> Stated:
+    return _entry(event, act, f"{COST}|{event.cost}|{event.under or ''}", event.paid_by)
+
+
+def _penalty(event: PenaltyConceded, act: Act) -> Stated:
+    return _entry(event, act, f"{PENALTY}|{event.condition}", event.on)
+
+
+def _entry(event: Any, act: Act, note: str, holder: str) -> Stated:  # noqa: ANN401 - an entry
+    fact = _fact(ClaimKind.ENTRY, act)._replace(
+        amount=event.amount.amount, unit=event.amount.currency, holder=holder, note=note
+    )
+    return Stated("entry", fact)
+
+
+def _entry_reversal(event: EntryReversed, act: Act) -> Stated:
+    fact = _fact(ClaimKind.ENTRY_REVERSAL, act)._replace(
+        amount=event.amount.amount, unit=event.amount.currency, about="entry"
+    )
+    return Stated(f"reversal/{event.reversal}", fact)
+
+
+def _adjustment(event: AdjustmentAgreed, act: Act) -> Stated:
+    fact = _fact(ADJUSTMENT, act)._replace(
+        amount=event.amount.amount, unit=event.amount.currency, holder=event.to
+    )
+    return Stated(ADJUSTMENT, fact)
+
+
+def figure_key(tool: str, segment: str | None) -> str:
+    """Return the key of a figure among those of its metric and period."""
+    return f"{tool}/{segment or WHOLE}"
+
+
+def _figure(event: MetricReported, act: Act) -> Stated:
+    amount, divisor = _parts(event)
+    fact = _fact(ClaimKind.FIGURE, act)._replace(
+        amount=amount, unit=event.figure.unit, divisor=divisor
+    )
+    return Stated(figure_key(event.tool, event.segment), fact)
+
+
+def _parts(event: MetricReported | MetricCorrected) -> tuple[Decimal, Decimal | None]:
+    figure = event.figure
+    if figure.value is not None:
+        return figure.value, None
+    return figure.numerator or Decimal(0), figure.denominator
+
+
+_FACTS: Mapping[type[Event], Callable[[Any, Act], Stated]] = {
+    ReferralSubmitted: _plain(ClaimKind.REFERRAL),
+    LeadQualified: _plain(QUALIFIED),
+    OpportunityCreated: _plain(OPPORTUNITY),
+    DemoHeld: _plain(DEMO),
+    DealLost: _plain(LOST),
+    ReferralAttributed: _touch,
+    DealWon: _win,
+    DealCancelled: _cancellation,
+    PaymentReceived: _payment,
+    RefundIssued: _refund,
+    RefundReversed: _reversal,
+    JointRevenueReceived: _revenue,
+    SharedCostIncurred: _cost,
+    PenaltyConceded: _penalty,
+    EntryReversed: _entry_reversal,
+    AdjustmentAgreed: _adjustment,
+    MetricReported: _figure,
+}
+
+
+# --- corrections, replies, disputes ------------------------------------------------------------
+
+
+def _correction(of: str, event: Any, act: Act, amount: Any = None, **more: Any) -> Correction:  # noqa: ANN401
+    return Correction(
+        of=of,
+        at=act.occurred_at,
+        by=act.party,
+        told=act.recorded_at,
+        void=event.void,
+        amount=None if amount is None else amount.amount,
+        unit=None if amount is None else amount.currency,
+        happened_at=event.happened_at,
+        **more,
+    )
+
+
+def _of_win(event: WinCorrected, act: Act) -> Correction:
+    return _correction("win", event, act, event.annual_contract_value, fact_at=event.fact_at)
+
+
+def _of_payment(event: PaymentCorrected, act: Act) -> Correction:
+    since = event.covers_from.isoformat() if event.covers_from else None
+    of, holder = f"payment/{event.payment}", event.collected_by
+    return _correction(of, event, act, event.amount, since=since, holder=holder)
+
+
+def _of_refund(event: RefundCorrected, act: Act) -> Correction:
+    of = f"refund/{event.refund}"
+    return _correction(of, event, act, event.amount, fact_at=event.fact_at)
+
+
+def _of_figure(event: MetricCorrected, act: Act) -> Correction:
+    amount, divisor = _parts(event)
+    key = figure_key(event.tool, event.segment)
+    return Correction(
+        of=key,
+        at=act.occurred_at,
+        by=act.party,
+        told=act.recorded_at,
+        amount=amount,
+        unit=event.figure.unit,
+        divisor=divisor,
+    )
+
+
+_CORRECTIONS: Mapping[type[Event], Callable[[Any, Act], Correction]] = {
+    WinCorrected: _of_win,
+    PaymentCorrected: _of_payment,
+    RefundCorrected: _of_refund,
+    MetricCorrected: _of_figure,
+}
+
+
+def _with_reply(row: SubjectRow, event: Any, act: Act) -> SubjectRow:  # noqa: ANN401 - a reply
+    claim: str = event.fact
+    if event.figure is not None:
+        own = figure_key(event.figure.tool, event.figure.segment)
+        claim = claim.replace("figure", own)
+    confirms = isinstance(event, ClaimConfirmed)
+    reply = Reply(claim, act.occurred_at, act.party, act.recorded_at, confirms, event.fact_at)
+    said = f"{claim}@{act.party}@{instant(act.occurred_at)}@{'yes' if confirms else 'no'}"
+    name = _moment(said, event.fact_at)
+    return replace(row, replies={**row.replies, name: reply})
+
+
+def with_dispute(row: SubjectRow, event: Event, act: Act) -> SubjectRow:
+    """Return the row of a subject with a dispute opened or decided."""
+    match event:
+        case DisputeOpened():
+            if event.subject is None or event.amount is None:
+                return row
+            opened = Dispute(
+                event.subject,
+                act.party,
+                act.occurred_at,
+                event.amount.amount,
+                event.amount.currency,
+            )
+            return replace(row, disputes={**row.disputes, event.dispute: opened})
+        case DisputeResolved():
+            known = row.disputes.get(event.dispute)
+            if known is None or known.decided_at is not None:
+                return row
+            over = known._replace(decided_at=act.occurred_at, removed=_removed(event, known))
+            return replace(row, disputes={**row.disputes, event.dispute: over})
+        case _:
+            return row
+
+
+def _removed(event: DisputeResolved, dispute: Dispute) -> Decimal:
+    match event.outcome:
+        case DisputeOutcome.UPHELD:
+            return dispute.amount
+        case DisputeOutcome.SETTLED:
+            return event.award.amount if event.award else dispute.amount
+        case _:
+            return Decimal(0)

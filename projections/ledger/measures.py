@@ -1,0 +1,288 @@
+"""Figures that terms depend on: what deals show for a party, and what parties report (money.md, 6).
+
+A metric that deals themselves show is counted from them, for the party that brought them. Others
+are reported. What one tool reports is never added to what another reports.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import lru_cache
+from typing import NamedTuple
+
+from domain.agreement import CommercialTermsAgreed
+from domain.calendar import bounds, months_of
+from domain.claims import ClaimKind
+from domain.metric_catalogue import CATALOGUE, Adds
+from domain.reported_figure import OTHER_CHANNELS
+from domain.terms import Hybrid, Minimum, Trigger
+from projections.fold import Rows
+from projections.ledger.counting import Known
+from projections.ledger.deals import DEMO, LOST, OPPORTUNITY, QUALIFIED, DealView
+from projections.ledger.rows import CountsRow, Fact, SubjectRow
+
+CLICKS = {Trigger.CLICK: "clicks", Trigger.POST: "posts"}
+"""The metric that a fee for each click or post counts."""
+
+WHOLE = "-"
+"""The segment of a figure of the whole, in the key of its fact."""
+
+_STEPS = {
+    QUALIFIED: "qualified_leads",
+    OPPORTUNITY: "opportunities",
+    DEMO: "demos",
+    LOST: "deals_lost",
+}
+
+
+def counted_metrics(agreed: Iterable[CommercialTermsAgreed]) -> frozenset[str]:
+    """Return the metrics that terms of any day count from deals."""
+    found = set()
+    for version in agreed:
+        for item in version.items or ():
+            match item:
+                case (
+                    Hybrid(measured="count", bonus_metric=name)
+                    | Minimum(measured="count", metric=name)
+                ):
+                    metric = CATALOGUE[name]
+                    if metric.counted:
+                        found |= (
+                            {metric.numerator, metric.denominator} if not metric.counts else {name}
+                        )
+                case _:
+                    pass
+    return frozenset(found)
+
+
+# --- what a deal adds --------------------------------------------------------------------------
+
+
+class Count(NamedTuple):
+    """What a deal adds to a count of a month, for a party."""
+
+    metric: str
+    month: str
+    unit: str
+    amount: Fraction
+
+
+def counts_of(view: DealView) -> Iterator[Count]:
+    """Yield what a deal adds to the counts of the party that brought it."""
+    for _, fact in view.known.of(ClaimKind.REFERRAL):
+        if fact.by == view.party and _confirmed(view, fact):
+            yield _one(view, "leads", fact)
+    if not view.credit[0]:
+        return
+    for _, fact in view.known.of(ClaimKind.REFERRAL):
+        yield _one(view, "attributed_leads", fact)
+    for kind, metric in _STEPS.items():
+        for _, fact in view.known.of(kind):
+            yield _one(view, metric, fact)
+    if view.sales:
+        yield from _sold(view)
+
+
+def _confirmed(view: DealView, referral: Fact) -> bool:
+    """Whether the other side confirmed a referral, or acted on it."""
+    known, other = view.known, view.known.other(view.party)
+    if known.content("referral", referral, view.party, other):
+        return True
+    return any(
+        fact.by == other and fact.at >= referral.at
+        for kind in (OPPORTUNITY, ClaimKind.WIN)
+        for _, fact in known.of(kind)
+    )
+
+
+def _sold(view: DealView) -> Iterator[Count]:
+    credit = Fraction(*view.credit)
+    for sale in view.sales:
+        if not sale.cancelled:
+            yield _one(view, "deals_won", sale.win)
+            yield _one(view, "won_value", sale.win, Fraction(sale.win.amount) * credit)
+            yield from _days_to_close(view, sale.win)
+    left = {key: view.remains(key) for key, _ in view.payments}
+    stands = any(each[-1].amount for each in left.values())
+    if view.payments and stands and not view.sales[-1].cancelled:
+        yield _one(view, "deals_paid", view.payments[0][1])
+    for key, fact in view.payments:
+        yield _one(view, "payments", fact, Fraction(left[key][-1].amount) * credit)
+        for before, after in zip(left[key], left[key][1:], strict=False):
+            back = Fraction(before.amount - after.amount) * credit
+            yield Count("refunds", f"{after.day:%Y-%m}", fact.unit, back)
+
+
+def _days_to_close(view: DealView, win: Fact) -> Iterator[Count]:
+    for _, referral in view.known.of(ClaimKind.REFERRAL):
+        days = max(0, (win.at - referral.at).days)
+        yield Count("days_to_close", _month(view, win), "", Fraction(days))
+
+
+def _one(view: DealView, metric: str, fact: Fact, amount: Fraction | None = None) -> Count:
+    unit = fact.unit if amount is not None else ""
+    return Count(metric, _month(view, fact), unit, Fraction(1) if amount is None else amount)
+
+
+def _month(view: DealView, fact: Fact) -> str:
+    return f"{view.known.day(fact):%Y-%m}"
+
+
+# --- what a window measures --------------------------------------------------------------------
+
+
+class Measured(NamedTuple):
+    """The figure of a window; None if nothing is known. `complete`: every month of it is known."""
+
+    value: Fraction | None
+    complete: bool
+
+
+class Figure(NamedTuple):
+    """A reported figure: a value, or a numerator over a denominator."""
+
+    value: Fraction
+    divisor: Fraction | None
+
+    def plus(self, other: "Figure") -> "Figure":
+        """Return both added up: ratios add numerators and denominators."""
+        ratio = self.divisor is not None and other.divisor is not None
+        divisor = self.divisor + other.divisor if ratio else None  # type: ignore[operator]
+        return Figure(self.value + other.value, divisor)
+
+
+@dataclass(frozen=True, slots=True)
+class Measures:
+    """The figures of a partnership, read from the ledger's rows."""
+
+    rows: Rows
+    known: Known
+    """What is known of no subject: the terms, the parties and the day."""
+
+    def measured(self, item: Minimum | Hybrid, party: str, to: str, window: str) -> Measured:
+        """Return the figure of a window, for what a party brought and the other owes `to`."""
+        name = item.metric if isinstance(item, Minimum) else item.bonus_metric
+        if item.measured == "count" and CATALOGUE[name].counted:
+            return Measured(self._counted(name, party, window, item.currency or ""), complete=True)
+        return self.reported(name, to, window, item.source, item.currency)
+
+    def _counted(self, name: str, party: str, window: str, unit: str) -> Fraction | None:
+        metric = CATALOGUE[name]
+        if metric.counts:
+            return self._sum(name, party, window, unit)
+        divisor = self._sum(metric.denominator, party, window, "")
+        if not divisor:
+            return None
+        return self._sum(metric.numerator, party, window, unit) * metric.scale / divisor
+
+    def _sum(self, metric: str, party: str, window: str, unit: str) -> Fraction:
+        total = Fraction(0)
+        for month in months_of(window):
+            row: CountsRow | None = self.rows.get(f"counts/{month}")
+            if row:
+                total += Fraction(row.counts.get(f"{metric}|{party}|{unit}", "0"))
+        return total
+
+    def reported(
+        self, name: str, to: str, window: str, source: str | None, currency: str | None
+    ) -> Measured:
+        """Return the reported figure of a window, by which a party earns.
+
+        The named tool counts; else the one that covers most months, and of equals the one with the
+        lowest figure, because all of them support that much.
+        """
+        months = len(months_of(window))
+        found = [
+            (-covered, value)
+            for covered, value in self._by_tool(name, to, window, source, currency)
+            if covered and value is not None
+        ]
+        covered, value = min(found, default=(0, None))
+        return Measured(value, complete=-covered == months)
+
+    def _by_tool(
+        self, name: str, to: str, window: str, source: str | None, currency: str | None
+    ) -> Iterator[tuple[int, Fraction | None]]:
+        tools: dict[str, dict[str, Figure]] = {}
+        for period in _periods_within(window):
+            for tool, figure in self.figures(name, period, to, currency):
+                if source in {None, tool}:
+                    tools.setdefault(tool, {})[period] = figure
+        metric = CATALOGUE[name]
+        for by_period in tools.values():
+            standing = _standing(by_period)
+            covered = sum(len(months_of(each)) for each in standing)
+            yield covered, _added([by_period[each] for each in standing], metric.adds, metric.scale)
+
+    def figures(
+        self, name: str, period: str, to: str, currency: str | None
+    ) -> Iterator[tuple[str, Figure]]:
+        """Yield each tool's figure of a period by which a party earns.
+
+        It is that of the whole, else the sum of its segments.
+        """
+        row: SubjectRow | None = self.rows.get(f"figure/{name}/{period}")
+        if row is None:
+            return
+        by_tool: dict[str, dict[str, Fact]] = {}
+        for key, fact in self.of(row).earning(ClaimKind.FIGURE, to):
+            tool, _, segment = key.partition("/")
+            if segment != OTHER_CHANNELS and fact.unit in {currency, CATALOGUE[name].unit.value}:
+                by_tool.setdefault(tool, {})[segment] = fact
+        for tool, segments in by_tool.items():
+            facts = [segments[WHOLE]] if WHOLE in segments else segments.values()
+            yield tool, _all(facts)
+
+    def of(self, row: SubjectRow) -> Known:
+        """Return what is known of a subject."""
+        return Known(row, self.known.terms, self.known.parties, self.known.today)
+
+
+def _all(facts: Iterable[Fact]) -> Figure:
+    figures = [
+        Figure(Fraction(each.amount), None if each.divisor is None else Fraction(each.divisor))
+        for each in facts
+    ]
+    total = figures[0]
+    for each in figures[1:]:
+        total = total.plus(each)
+    return total
+
+
+def _added(figures: list[Figure], adds: Adds, scale: int) -> Fraction | None:
+    """Return the figure of a window from those of its periods, in the order of time."""
+    if adds is Adds.LAST:
+        return figures[-1].value
+    total = figures[0]
+    for each in figures[1:]:
+        total = total.plus(each)
+    if adds is Adds.SUM:
+        return total.value
+    if total.divisor:
+        return total.value * scale / total.divisor
+    return total.value if len(figures) == 1 and total.divisor is None else None
+
+
+@lru_cache(maxsize=4096)
+def _periods_within(window: str) -> tuple[str, ...]:
+    """Return the periods inside a window, in the order of time, the shorter ones first."""
+    months = months_of(window)
+    quarters = tuple(
+        dict.fromkeys(
+            f"{each[:4]}-Q{(int(each[5:]) + 2) // 3}" for each in months if len(months) > 1
+        )
+    )
+    year = (window,) if "-" not in window else ()
+    return (*months, *quarters, *year)
+
+
+def _standing(by_period: Mapping[str, Figure]) -> list[str]:
+    """Return the periods that count: months stand before a figure of their quarter or year."""
+    covered: set[str] = set()
+    standing = []
+    for period in sorted(by_period, key=lambda each: (len(months_of(each)), each)):
+        months = months_of(period)
+        if covered.isdisjoint(months):
+            standing.append(period)
+            covered |= set(months)
+    return sorted(standing, key=lambda each: bounds(each)[0])

@@ -1,0 +1,334 @@
+"""The rows of the ledger: what is known of each subject, and what was posted for it.
+
+A row stores facts. No amount in it is ever the only place where something is known: whatever was
+posted can be computed again from the facts and the terms of their day (money.md, section 1).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from domain.terms_by_day import Renewal
+
+AGREED, TOTALS, MONTHS = "agreed", "totals", "months"
+"""The keys of the rows that a partnership has once."""
+
+
+class Fact(NamedTuple):
+    """A fact of a deal, an entry or a figure, as its sender stated it first."""
+
+    kind: str
+    at: datetime
+    """When it happened."""
+    by: str
+    """The party that stated it."""
+    told: datetime
+    """When it was recorded. Only days of silence and statements look at it."""
+    amount: Decimal = Decimal(0)
+    unit: str = ""
+    """The currency of the amount, or the unit of a figure."""
+    about: str = ""
+    """The key of the fact that it takes back, or the party that a touch is of."""
+    holder: str = ""
+    """The party that collected or paid the money."""
+    since: str = ""
+    """The first day that a payment covers, or the moment of a touch."""
+    note: str = ""
+    """The method of a touch, what a cost was for, the segment of a figure."""
+    divisor: Decimal | None = None
+    """The denominator, where a figure is a ratio and `amount` its numerator."""
+
+
+class Correction(NamedTuple):
+    """A later word on a fact: what was mistyped. A field that is None is as first stated."""
+
+    of: str
+    """The name of the fact: its key, without a time."""
+    at: datetime
+    by: str
+    told: datetime
+    void: bool = False
+    """Whether the fact never happened."""
+    amount: Decimal | None = None
+    unit: str | None = None
+    happened_at: datetime | None = None
+    since: str | None = None
+    holder: str | None = None
+    divisor: Decimal | None = None
+    fact_at: datetime | None = None
+    """When the fact happened, as first stated, where several have its name; None: the last."""
+
+
+class Reply(NamedTuple):
+    """A party confirmed a claim of the other, or objected to it."""
+
+    claim: str
+    """The name of the fact; for a correction of it, after `correction/`."""
+    at: datetime
+    by: str
+    told: datetime
+    confirms: bool
+    fact_at: datetime | None = None
+    """When the fact happened, as first stated, where several have its name; None: the last."""
+
+
+class Dispute(NamedTuple):
+    """A dispute of what the other party gets for a subject, and its decision."""
+
+    subject: str
+    by: str
+    at: datetime
+    amount: Decimal
+    currency: str
+    decided_at: datetime | None = None
+    removed: Decimal | None = None
+    """What the decision removes; None while the dispute is open."""
+
+
+class SettledCredit(NamedTuple):
+    """Who is credited with a deal, as both settled it."""
+
+    at: datetime
+    proposal: str
+    shares: Mapping[str, Decimal]
+
+
+class Amount(NamedTuple):
+    """An amount in its own currency, and in that of its statement (None: there is no rate yet)."""
+
+    own: Decimal
+    settled: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class SubjectRow:
+    """The facts of one subject, and the lines that were posted for it."""
+
+    facts: Mapping[str, Fact] = field(default_factory=dict)
+    """By key: `payment/P-1`."""
+    corrections: Mapping[str, Correction] = field(default_factory=dict)
+    replies: Mapping[str, Reply] = field(default_factory=dict)
+    credit: SettledCredit | None = None
+    """Who is credited with a deal, as both settled it last."""
+    disputes: Mapping[str, Dispute] = field(default_factory=dict)
+    months: tuple[str, ...] = ()
+    """The months whose index names the subject."""
+    windows: tuple[str, ...] = ()
+    """The windows in which facts of the subject are counted."""
+    counted: Mapping[str, str] = field(default_factory=dict)
+    """What the subject adds to the counts that terms depend on."""
+    lines: Mapping[str, Amount] = field(default_factory=dict)
+    """What was posted, by the key of the line."""
+    held: Mapping[str, Amount] = field(default_factory=dict)
+    """What is on hold, by the key of the line."""
+    stated: Mapping[str, Amount] = field(default_factory=dict)
+    """What statements have, by the key of the line; as of the first `statements` of them."""
+    statements: int = 0
+    stated_at: datetime | None = None
+    """When a statement first had a line of the subject."""
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """An incentive that a party offers for each referral of the other (C23)."""
+
+    by: str
+    amount: Decimal
+    currency: str
+    from_day: date
+    until: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Investment:
+    """The parts of a joint investment, and of its reward (C26)."""
+
+    cost: Mapping[str, Decimal]
+    reward: Mapping[str, Decimal]
+
+
+class Rate(NamedTuple):
+    """A rate that both agreed or that a source published."""
+
+    at: datetime
+    rate: Decimal
+    source: str = ""
+    """The source; empty if both parties agreed the rate."""
+    proposal: str = ""
+    """The proposal that both agreed; of two agreed at one time the greater counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class AgreedRow:
+    """The parties, and what both agreed."""
+
+    parties: tuple[str, ...] = ()
+    terms: tuple[str, ...] = ()
+    """Each version of the terms, as the JSON of its event."""
+    renewals: tuple[Renewal, ...] = ()
+    exits: tuple[date, ...] = ()
+    offers: Mapping[str, Offer] = field(default_factory=dict)
+    investments: Mapping[str, Investment] = field(default_factory=dict)
+    rates: Mapping[str, tuple[Rate, ...]] = field(default_factory=dict)
+    """By base, quote and period: `EUR|USD|2026-03`."""
+    objected: tuple[str, ...] = ()
+    """The published rates that a party objected to, with their source."""
+    today: date | None = None
+    """The end of the last period that has closed."""
+    awaited: Mapping[str, date] = field(default_factory=dict)
+    """The subjects with claims that silence confirms, and the next day on which it does."""
+
+
+@dataclass(frozen=True, slots=True)
+class MonthsRow:
+    """The months in which facts happened."""
+
+    months: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class MonthRow:
+    """The subjects with a fact in a month."""
+
+    subjects: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CountsRow:
+    """What deals add to the counts of a month: by metric, party and unit."""
+
+    counts: Mapping[str, str] = field(default_factory=dict)
+    """As exact ratios."""
+
+
+class Remains(NamedTuple):
+    """What remained of an amount once a fact had happened."""
+
+    cause: str
+    at: datetime
+    day: date
+    amount: Decimal
+
+
+class Total(NamedTuple):
+    """What a priced fact earned in all once a fact had happened."""
+
+    cause: str
+    at: datetime
+    day: date
+    amount: Decimal
+    details: Mapping[str, Any] = {}
+
+
+class Base(NamedTuple):
+    """A sale or payment that a window counts."""
+
+    subject: str
+    fact: str
+    at: datetime
+    day: date
+    version: int
+    """The version of the terms that prices it."""
+    credit: tuple[int, int]
+    """The credit, as a numerator and a denominator."""
+    remains: tuple[Remains, ...]
+    divisor: int = 1
+    """What the amounts of `remains` are divided by."""
+
+
+@dataclass(frozen=True, slots=True)
+class WindowRow:
+    """The facts that a window of tiers or a cap counts, and what each earned."""
+
+    bases: Mapping[str, Base] = field(default_factory=dict)
+    totals: Mapping[str, tuple[Total, ...]] = field(default_factory=dict)
+    subjects: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """The keys of the bases of each subject."""
+    counted: str = "0"
+    """What was counted in all, as an exact ratio."""
+    earned: str = "0"
+    """What that earns, before rounding."""
+    last: datetime | None = None
+    """When the last of its changes happened."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sum:
+    """The sum of open lines of a month."""
+
+    own: Mapping[str, Decimal]
+    """By party, in the currency of the lines."""
+    settled: Mapping[str, Decimal]
+    """By party, in the currency of the statement."""
+    lines: int = 0
+
+
+class Stated(NamedTuple):
+    """A statement: it took every open line of its currency up to a day."""
+
+    currency: str
+    until: date
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class TotalsRow:
+    """What is open and what is on hold, and the statements so far.
+
+    The key of a sum is `month|currency|currency of the statement|rate`; the rate is empty where
+    there is none yet.
+    """
+
+    open: Mapping[str, Sum] = field(default_factory=dict)
+    held: Mapping[str, Sum] = field(default_factory=dict)
+    statements: tuple[Stated, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Payout:
+    """A payout, as it was corrected or returned since."""
+
+    statement: str = ""
+    amount: Decimal = Decimal(0)
+    corrected: Decimal | None = None
+    returned: bool = False
+
+    @property
+    def paid(self) -> Decimal:
+        """What it paid after all."""
+        if self.returned:
+            return Decimal(0)
+        return self.amount if self.corrected is None else self.corrected
+
+
+@dataclass(frozen=True, slots=True)
+class StatementRow:
+    """A statement as it was issued, and what was paid on it."""
+
+    statement: str
+    period: str
+    """Empty for a final settlement."""
+    index: int
+    issued_at: datetime
+    balance: Mapping[str, Any]
+    paid: Decimal = Decimal(0)
+    payouts: Mapping[str, Decimal] = field(default_factory=dict)
+
+
+def row_type(key: str) -> Any:  # noqa: ANN401 - a dataclass
+    """Return the type of the row under a key."""
+    return _TYPES.get(key.partition("/")[0], SubjectRow)
+
+
+_TYPES = {
+    AGREED: AgreedRow,
+    TOTALS: TotalsRow,
+    MONTHS: MonthsRow,
+    "month": MonthRow,
+    "counts": CountsRow,
+    "share": WindowRow,
+    "statement": StatementRow,
+    "payout": Payout,
+}

@@ -1,0 +1,213 @@
+"""Windows of tiers and caps: what each fact adds to the whole that a window earns (money.md, 3).
+
+In a window, facts are ordered by the time they happened, then by their key. A line is the rounded
+total with a fact less the rounded total before it, so lines add up to the rounded whole. A window
+belongs to the name of an item and the currency of the payments, not to a version of the terms; each
+fact is priced by the item of its own day.
+"""
+
+from bisect import bisect_left
+from collections.abc import Collection, Iterator, Mapping
+from datetime import date, datetime
+from decimal import Decimal
+from fractions import Fraction
+from functools import lru_cache
+from typing import NamedTuple
+
+from domain.terms import RevenueShare
+from domain.terms_by_day import TermsByDay
+from domain.values import plain
+from projections.ledger.rows import Base, Remains, Total, WindowRow
+from projections.ledger.tracks import rounded_ratio
+
+Event = tuple[datetime, bool, str, str, Remains]
+"""When something changed in a window, whether it took back, its cause with the subject, the base,
+what remained."""
+
+
+Bases = Mapping[str, Mapping[str, Base]]
+"""What a window counts of some subjects: by subject, then by `key_of`."""
+
+
+def key_of(base: Base) -> str:
+    """Return the key of a base in its window."""
+    return f"{base.subject}/{base.fact}"
+
+
+def window_start(length: str, day: date) -> date:
+    """Return the first day of the calendar period that a day lies in."""
+    months = {"month": 1, "quarter": 3, "year": 12}[length]
+    return date(day.year, (day.month - 1) // months * months + 1, 1)
+
+
+class Counted(NamedTuple):
+    """A window as it is counted, and the subjects of which it counts something otherwise."""
+
+    row: WindowRow
+    changed: Collection[str]
+
+
+def with_bases(row: WindowRow, window: str, bases: Bases, terms: TermsByDay) -> Counted:
+    """Return a window with these bases as all those of some subjects.
+
+    `bases` are by subject and key. What comes after all others is only added; else the window is
+    counted from its beginning.
+    """
+    changed = {
+        key: each
+        for mine in bases.values()
+        for key, each in mine.items()
+        if row.bases.get(key) != each
+    }
+    known = {key for subject in bases for key in row.subjects.get(subject, ())}
+    gone = known - {key for mine in bases.values() for key in mine}
+    if not changed and not gone:
+        return Counted(row, ())
+    subjects = {**row.subjects, **{subject: tuple(mine) for subject, mine in bases.items() if mine}}
+    added = sorted(_events(changed))
+    if not gone and known.isdisjoint(changed) and (row.last is None or added[0][0] > row.last):
+        begun = WindowRow({**row.bases, **changed}, row.totals, subjects, row.counted, row.earned)
+        return Counted(_Count(window, terms, begun).counting(added), bases)
+    everything = {**row.bases, **changed}
+    for key in gone:
+        del everything[key]
+    for subject, mine in bases.items():
+        if not mine:
+            subjects.pop(subject, None)
+    empty = WindowRow(everything, {}, subjects)
+    again = _Count(window, terms, empty).counting(sorted(_events(everything)))
+    moved = {
+        each.subject
+        for key, each in everything.items()
+        if again.totals.get(key) != row.totals.get(key)
+    }
+    return Counted(again, moved)
+
+
+class _Count:
+    """The count of a window, event by event.
+
+    Only the facts after a change are counted again, until the count is what it was before.
+    """
+
+    def __init__(self, window: str, terms: TermsByDay, row: WindowRow) -> None:
+        _, self._item, _, _, _, self._currency = window.split("/")
+        self._terms = terms
+        self._row = row
+        self._totals: dict[str, tuple[Total, ...]] = dict(row.totals)
+        self._bases: Mapping[str, Base] = row.bases
+        self._order: list[tuple[datetime, str]] = []
+        self._left: dict[str, Fraction] = {}
+        self._after: list[tuple[Fraction, Fraction]] = []
+        """What was counted and earned after each base of the order."""
+        self._begun = (Fraction(row.counted), Fraction(row.earned))
+
+    def counting(self, events: list[Event]) -> WindowRow:
+        """Return the row once these events are counted as well."""
+        for event in events:
+            self._take(event)
+        counted, earned = self._after[-1] if self._after else self._begun
+        return WindowRow(
+            self._bases,
+            self._totals,
+            self._row.subjects,
+            str(counted),
+            str(earned),
+            events[-1][0] if events else self._row.last,
+        )
+
+    def _take(self, event: Event) -> None:
+        _, _, _, key, remains = event
+        base = self._bases[key]
+        place = (base.at, key)
+        at = bisect_left(self._order, place)
+        if key not in self._left:
+            self._order.insert(at, place)
+            self._after.insert(at, (Fraction(-1), Fraction(-1)))
+        self._left[key] = _weighed(base, remains)
+        before = self._after[at - 1] if at else self._begun
+        for position in range(at, len(self._order)):
+            after = self._add(self._order[position][1], before, event)
+            if after == self._after[position]:
+                break
+            self._after[position] = before = after
+
+    def _add(
+        self, key: str, before: tuple[Fraction, Fraction], event: Event
+    ) -> tuple[Fraction, Fraction]:
+        counted, earned = before
+        share = _item(self._terms, self._item, self._bases[key].day)
+        with_it = counted + self._left[key]
+        after = earned + marginal(share, counted, with_it)
+        if share.cap is not None:
+            after = max(earned, min(after, Fraction(share.cap)))
+        amount = rounded_ratio(after, self._currency) - rounded_ratio(earned, self._currency)
+        known = self._totals.get(key, ())
+        if amount != (known[-1].amount if known else 0):
+            at, _, cause, changed, remains = event
+            if self._bases[changed].subject == self._bases[key].subject:
+                cause = remains.cause
+            details = _details(share, self._left[key], counted, earned, after)
+            self._totals[key] = (*known, Total(cause, at, remains.day, amount, details))
+        return with_it, after
+
+
+def _events(bases: Mapping[str, Base]) -> Iterator[Event]:
+    for key, base in bases.items():
+        for place, each in enumerate(base.remains):
+            yield each.at, place > 0, f"{base.subject}/{each.cause}", key, each
+
+
+def _weighed(base: Base, remains: Remains) -> Fraction:
+    numerator, denominator = base.credit
+    return Fraction(remains.amount) * numerator / (denominator * base.divisor)
+
+
+def _item(terms: TermsByDay, name: str, day: date) -> RevenueShare:
+    for item in terms.items(day):
+        if item.name == name and isinstance(item, RevenueShare):
+            return item
+    msg = f"no share {name} on {day}"
+    raise LookupError(msg)
+
+
+Steps = tuple[tuple[Fraction, Fraction], ...]
+"""Where each tier begins, and its share as a ratio."""
+
+
+@lru_cache(maxsize=1024)
+def _steps(tiers: tuple[tuple[Decimal, Decimal], ...]) -> Steps:
+    return tuple((Fraction(above), Fraction(share) / 100) for above, share in tiers)
+
+
+def marginal(share: RevenueShare, before: Fraction, after: Fraction) -> Fraction:
+    """Return what lies between two counts earns, each tier's share on the part inside the tier."""
+    above_0 = (Decimal(0), share.share)
+    steps = _steps((above_0, *((each.above, each.share) for each in share.tiers)))
+    earned = Fraction(0)
+    for place, (above, rate) in enumerate(steps):
+        end = steps[place + 1][0] if place + 1 < len(steps) else after
+        inside = min(after, end) - max(before, above)
+        if inside > 0:
+            earned += inside * rate
+    return earned
+
+
+def _details(
+    share: RevenueShare, base: Fraction, counted: Fraction, before: Fraction, after: Fraction
+) -> dict[str, str]:
+    return {
+        "basis": shown(base),
+        "share": plain(share.share),
+        "counted_before": shown(counted),
+        "earned_before": shown(before),
+        "earned": shown(after),
+    }
+
+
+def shown(ratio: Fraction) -> str:
+    """Write an exact ratio as a decimal where it is one, else as a fraction."""
+    if ratio.denominator == 1:
+        return str(ratio.numerator)
+    number = Decimal(ratio.numerator) / Decimal(ratio.denominator)
+    return plain(number) if Fraction(number) == ratio else str(ratio)
