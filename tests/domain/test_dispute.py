@@ -139,11 +139,13 @@ def test_a_dispute_about_no_money_moves_none() -> None:
 
 def test_an_exit_with_an_open_dispute_settles_the_rest_and_the_dispute_survives() -> None:
     story = before(IssueFinalSettlement)
-    open_dispute(story, name="Q-9")
+    open_dispute(story, subject="entry/E-2", name="Q-9")
     story.when(OURS, example(IssueFinalSettlement))
     (final,) = story.facts(FinalSettlementIssued)
     (balance,) = final.balances
-    assert [part.earned for part in balance.held] == [{THEIRS: Decimal("1152.00")}]
+    # 25.00 of an adjustment less a penalty of 250.00; their part of the reward is on hold.
+    assert (balance.payer, balance.amount) == (THEIRS, Decimal("225.00"))
+    assert [part.earned for part in balance.held] == [{THEIRS: Decimal("270.00")}]
     story.when(THEIRS, example(DispositionAssets))
     story.when(OURS, changed(example(CompleteExit), tail_obligations=["Dispute Q-9"]))
 
