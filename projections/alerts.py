@@ -80,6 +80,8 @@ class Alert:
     """What resolved or withdrew it, in words."""
     until: datetime | None = None
     """When it was resolved or withdrawn, never before `since`."""
+    better_in: str | None = None
+    """The period that was in breach no longer, for an alert on figures that was resolved."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,6 +226,8 @@ class _Changes:
         # An unknown figure does not show that things got better.
         if verdict.sound:
             self._resolve_earlier(verdict)
+        else:
+            self._open_again(verdict)
 
     def _resolve_earlier(self, verdict: Verdict) -> None:
         period, _, segment = verdict.window.partition("/")
@@ -232,7 +236,31 @@ class _Changes:
                 continue
             began, _, part = alert.window.partition("/")
             if part == segment and bounds(began) < bounds(period):
-                self._close(alert, AlertState.RESOLVED, f"{period} is no longer in breach.")
+                better = replace(alert, better_in=period)
+                self._close(better, AlertState.RESOLVED, f"{period} is no longer in breach.")
+
+    def _open_again(self, verdict: Verdict) -> None:
+        """Open the alerts that this window had resolved by a figure that was wrong.
+
+        A later window that is no longer in breach resolves them again, when it is judged.
+        """
+        period, _, segment = verdict.window.partition("/")
+        act, index = self._recorded.act, self._recorded.index
+        for alert in list(self._resolved.values()):
+            named = (alert.rule, alert.window.partition("/")[2], alert.better_in)
+            if named == (verdict.rule, segment, period):
+                self._put(
+                    replace(
+                        alert,
+                        state=AlertState.OPEN,
+                        ended=None,
+                        until=None,
+                        better_in=None,
+                        recorded_at=act.recorded_at,
+                        cause=index,
+                        evidence=_with(alert.evidence, (index,)),
+                    )
+                )
 
     # --- standing alerts ---
 
@@ -325,6 +353,6 @@ ALERTS = Projection(
     keys,
     apply,
     breaches.CONCERNED | _TURNS.keys() | {PartnershipExited},
-    version=4,
+    version=5,
     row_type=lambda key: AlertsState if key == STATE else Alert,
 )

@@ -440,6 +440,37 @@ def test_a_breach_found_late_is_resolved_by_the_good_month_that_followed_it() ->
     assert states(story)["campaign-leads 2026-02/webinars"] == "resolved"
 
 
+def test_what_a_wrong_figure_resolved_is_open_again_once_that_is_corrected() -> None:
+    story = campaigns(webinars=80)
+    february, march = (f"campaign-leads 2026-{month}/webinars" for month in ("02", "03"))
+    story.on("2026-03-31")
+    report(story, "leads", "2026-03", count(120), "webinars")
+    story.on("2026-04-02")
+    assert states(story)[february] == "resolved"
+    correct(story, "leads", "2026-03", count(90), "webinars")
+
+    assert [states(story)[each] for each in (february, march)] == ["open", "open"]
+    again = alerts(story)[february]
+    assert again.since == moment("2026-03-01T00:00")
+    assert (again.ended, again.until, again.better_in) == (None, None, None)
+    changes = [each.body.state for each in emitted(story) if each.body.id == again.id]
+    assert changes == ["open", "resolved", "open"]
+
+
+def test_what_a_later_month_resolves_too_stays_resolved_after_the_correction() -> None:
+    story = campaigns(webinars=80)
+    february, march = (f"campaign-leads 2026-{month}/webinars" for month in ("02", "03"))
+    story.on("2026-03-31")
+    report(story, "leads", "2026-03", count(120), "webinars")
+    story.on("2026-04-30")
+    report(story, "leads", "2026-04", count(130), "webinars")
+    story.on("2026-05-02")
+    correct(story, "leads", "2026-03", count(90), "webinars")
+
+    assert [states(story)[each] for each in (february, march)] == ["resolved", "resolved"]
+    assert alerts(story)[february].better_in == "2026-04"
+
+
 # --- milestones and reviews (C17, C22) ---------------------------------------------------------
 
 
