@@ -19,8 +19,9 @@ from infra.deciding.recording import EventCause, Recorder
 from infra.deciding.waiting import waited_too_long
 from infra.store.errors import Conflict
 from infra.store.history import Key, Refusal, Waiting
+from infra.store.views import UnreadableRow
 from infra.tlog.codec import UnreadableEvent
-from projections.fold import FoldFailed
+from projections.fold import FoldFailed, ReadFailed
 
 log = logging.getLogger(__name__)
 
@@ -93,6 +94,10 @@ class Decider:
             raise
         except (FoldFailed, UnreadableEvent) as failed:
             self._refuse(message, _not_foldable(failed))
+        except ReadFailed as failed:
+            if not isinstance(failed.error, UnreadableRow):
+                raise failed.error from failed
+            self._refuse(message, _not_foldable(failed.error))
         except Exception:
             # A bug must neither stop the other inputs nor lose this one.
             log.exception("deciding %s failed", message.identity)
@@ -354,10 +359,10 @@ def _reserved_source(source: str) -> Refused:
     )
 
 
-def _not_foldable(failed: FoldFailed | UnreadableEvent) -> Refused:
+def _not_foldable(failed: FoldFailed | UnreadableEvent | UnreadableRow) -> Refused:
     return Refused(
         QUARANTINED,
-        f"The decision needs an event that cannot be folded: {failed.detail}",
+        f"The decision needs what cannot be read: {failed.detail}",
         "Send the same again when the operator has upgraded or restored Accord. "
         "Nothing was recorded.",
     )

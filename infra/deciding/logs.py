@@ -23,6 +23,10 @@ _ATTEMPTS = 5
 """How often rows are read again because a runner saved them in between."""
 
 
+class _Moved(Conflict):
+    """A runner saved further rows between two reads, so that these may be of a later time."""
+
+
 @dataclass(frozen=True, slots=True)
 class PendingLog:
     """A partnership's log as it will be: its first `stored` events, then those of a batch."""
@@ -46,26 +50,27 @@ class Logs:
         self._root_at = root_at
 
     def rows(self, projection: Projection, log: PendingLog, wanted: Collection[str]) -> Rows:
-        """Return the rows of a projection after a log; those under the keys `wanted`, or more.
+        """Return the rows of a projection after a log. Those under the keys `wanted` are read now.
 
-        If a saved row is damaged or the events cannot be folded on the saved rows, all rows are
-        those of a replay. Raises `Conflict` if the saved rows are of a longer log, because another
-        writer was first, and `FoldFailed` or `UnreadableEvent` if the events cannot be folded.
+        The others are read when they are asked for, and that raises `ReadFailed` from `Conflict` if
+        rows were saved since. If a saved row is damaged or the events cannot be folded on the saved
+        rows, all rows are those of a replay. Raises `Conflict` if the saved rows are of a longer
+        log, because another writer was first, and `FoldFailed` or `UnreadableEvent` if the events
+        cannot be folded.
         """
         if self._views is not None and log.stored > SHORT:
             # Rows of another version of the fold are being rebuilt, or wait for that.
             with suppress(OtherFold, UnreadableRow, FoldFailed):
                 for _ in range(_ATTEMPTS):
-                    rows = self._from_saved(self._views, projection, log, wanted)
-                    if rows is not None:
-                        return rows
+                    with suppress(_Moved):
+                        return self._from_saved(self._views, projection, log, wanted)
         return replay(
             projection, chain(self._history.of(log.name, 0, log.stored), log.pending)
         ).rows
 
     def _from_saved(
         self, views: Views, projection: Projection, log: PendingLog, wanted: Collection[str]
-    ) -> Rows | None:
+    ) -> Rows:
         position = _position(views, projection, log.name)
         if position >= log.stored:
             raise Conflict(f"{log.name} has grown since it was read")
@@ -76,6 +81,8 @@ class Logs:
 
         def load(keys: Iterable[str]) -> Rows:
             found = views.rows(projection.name, [(log.name, key) for key in keys])
+            if _position(views, projection, log.name) != position:
+                raise _Moved(f"rows of {log.name} were saved between two reads")
             return {
                 key: typed_row(projection, log.name, key, row) for (_, key), row in found.items()
             }
@@ -84,8 +91,7 @@ class Logs:
         keys = sorted(touched | set(wanted))
         rows.learn(keys, load(keys))
         fold(projection, Folded(rows), later)
-        # If a runner saved further rows between the reads, these may be of a later time.
-        return dict(rows) if _position(views, projection, log.name) == position else None
+        return rows
 
     def root(self, log: PendingLog, size: int) -> bytes:
         """Return the root over the first `size` leaves of a log."""

@@ -22,11 +22,21 @@ from infra.projecting import row_cache
 from infra.projecting import runner as running
 from infra.projecting.runner import Runner
 from infra.settings import Settings
+from infra.store.errors import Conflict
 from infra.store.history import NOTHING, History
 from infra.store.sqlite_views import SqliteViews
 from infra.store.views import Views
 from projections import fold
-from projections.fold import Change, Output, Projection, Rows, RowsOnDemand, replay, rows_under
+from projections.fold import (
+    Change,
+    Output,
+    Projection,
+    ReadFailed,
+    Rows,
+    RowsOnDemand,
+    replay,
+    rows_under,
+)
 from tests.infra.noted import Noted, noted
 from tests.infra.test_rebuild_model import empty_store, text_of
 
@@ -245,7 +255,22 @@ def test_a_decision_reads_rows_on_demand(views: tuple[Any, Counting]) -> None:
 
     found = Logs(history, counting).rows(INDEXED, PendingLog("acme", len(whole), ()), ["index"])
     assert found == replay(INDEXED, whole).rows
-    assert type(found) is dict
+
+
+def test_a_decision_that_reads_a_row_after_others_were_saved_is_made_again(
+    views: tuple[Any, Counting],
+) -> None:
+    history, counting = views
+    append(history, "acme", ["a", "b"] * 150)
+    Runner(history, counting, [INDEXED]).catch_up()
+    found = Logs(history, counting).rows(INDEXED, PendingLog("acme", 301, ()), ["index"])
+    assert found["a"] == Counted(150)
+
+    append(history, "acme", ["a"])
+    Runner(history, counting, [INDEXED]).catch_up()
+    with pytest.raises(ReadFailed) as failed:
+        found.get("b")
+    assert isinstance(failed.value.error, Conflict)
 
 
 def test_a_deleted_row_is_not_read_again() -> None:

@@ -33,7 +33,7 @@ REFUSED = {
         "spr-0041": "alignment:cultural_compatibility",
         "spr-0131": "improvement-deadline",
     },
-    "3-producer-renewal": {"aur-0013": "checklist:exit_clause", "aur-0077": "own-proposal"},
+    "3-producer-renewal": {"aur-0013": "checklist:exit_clause", "aur-0078": "own-proposal"},
     "4-producer-exit": {
         "cob-0010": "splits-add-up",
         "cob-0049": "notice-period",
