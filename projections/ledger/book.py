@@ -21,7 +21,7 @@ from domain.settlement import rounded
 from domain.terms import Hybrid, Item, Minimum, ReferralFee
 from domain.terms_by_day import Renewal, TermsByDay
 from domain.values import instant, plain
-from projections.fold import Row, Rows
+from projections.fold import Row, Rows, rows_under
 from projections.ledger import windows
 from projections.ledger.counting import Known
 from projections.ledger.deals import DealView, kinds_for
@@ -43,6 +43,7 @@ from projections.ledger.rows import (
     Amount,
     Base,
     CountsRow,
+    Entry,
     MonthRow,
     MonthsRow,
     Offer,
@@ -51,6 +52,8 @@ from projections.ledger.rows import (
     Total,
     TotalsRow,
     WindowRow,
+    part_of,
+    parts_of,
 )
 from projections.ledger.tracks import Track
 
@@ -200,8 +203,8 @@ class Book:
             return
         self.put(key, replace(row, months=tuple(sorted({*row.months, *new}))))
         for month in new:
-            known = self.row(f"month/{month}", MonthRow)
-            self.put(f"month/{month}", MonthRow((*known.subjects, key)))
+            part = part_of(month, key)
+            self.put(part, MonthRow(tuple(sorted((*self.row(part, MonthRow).subjects, key)))))
         months = self.row(MONTHS, MonthsRow).months
         if not new <= set(months):
             self.put(MONTHS, MonthsRow(tuple(sorted({*months, *new}))))
@@ -214,16 +217,23 @@ class Book:
         # An index names the month in the zone that the terms had when the fact arrived.
         first = f"{max(day, date(1, 1, 2)) - timedelta(days=1):%Y-%m}".rjust(7, "0")
         months = [each for each in self.row(MONTHS, MonthsRow).months if each >= first]
-        found: dict[str, None] = {}
-        for month in months:
-            found |= dict.fromkeys(self.row(f"month/{month}", MonthRow).subjects)
+        found = dict.fromkeys(self.subjects_of(months))
         found |= dict.fromkeys(self.periods(day, start))
         return [*found]
 
     def within(self, month: str) -> list[str]:
         """Return the subjects with a fact in a month, and what fell due in it."""
-        subjects = self.row(f"month/{month}", MonthRow).subjects
-        return [*subjects, f"dues/{month}", *self.windows_of([month])]
+        return [*self.subjects_of([month]), f"dues/{month}", *self.windows_of([month])]
+
+    def subjects_of(self, months: Iterable[str]) -> list[str]:
+        """Return the subjects with a fact in these months, and read their rows together."""
+        parts = [part for month in months for part in parts_of(month)]
+        rows_under(self.rows, parts)
+        found = dict.fromkeys(
+            subject for part in parts for subject in self.row(part, MonthRow).subjects
+        )
+        rows_under(self.rows, found)
+        return [*found]
 
     def longer_figures(self, key: str) -> list[str]:
         """Return the figures of the quarter and the year that a figure's period lies in."""
@@ -375,20 +385,39 @@ class Book:
             for view in views:
                 for window, base in view.bases():
                     mine.setdefault(window, {})[windows.key_of(base)] = base
-            for window in {*row.windows, *mine}:
+            for window in {**row.windows, **mine}:
                 by_window.setdefault(window, {})[key] = mine.get(window, {})
-            if tuple(mine) != row.windows:
-                self.put(key, replace(row, windows=tuple(mine)))
             if counted or row.counted:
                 months |= self._count_deal(key, views, counted)
         touched = dict.fromkeys(deals)
         for window, bases in by_window.items():
-            before = self.row(window, WindowRow)
-            after, changed = windows.with_bases(before, window, bases, self.terms)
-            if after is not before:
-                self.put(window, after)
-            touched |= dict.fromkeys(changed)
+            touched |= dict.fromkeys(self._count_window(window, bases))
         return touched
+
+    def _count_window(self, window: str, bases: Mapping[str, Mapping[str, Base]]) -> list[str]:
+        """Count these bases in a window; return the subjects of which it counts something else."""
+        before = self.row(window, WindowRow)
+        known = {key: self._entries(key, window) for key in bases}
+        counted = windows.Window(window, before, self.terms)
+        after, changed = counted.counting(bases, known, lambda: self._all_entries(window))
+        if after != before:
+            self.put(window, after)
+        for key, entries in changed.items():
+            row = self.row(key, SubjectRow)
+            kept = {name: each for name, each in row.windows.items() if name != window}
+            self.put(key, replace(row, windows={**kept, window: entries} if entries else kept))
+            # Whoever counts the window again must find the subject.
+            self.index(key, [each.base.day for each in entries.values()])
+        return [*changed]
+
+    def _entries(self, key: str, window: str) -> Mapping[str, Entry]:
+        return self.row(key, SubjectRow).windows.get(window, {})
+
+    def _all_entries(self, window: str) -> dict[str, Mapping[str, Entry]]:
+        _, _, _, length, start, _ = window.split("/")
+        months = windows.window_months(length, date.fromisoformat(start))
+        found = {key: self._entries(key, window) for key in self.subjects_of(months)}
+        return {key: entries for key, entries in found.items() if entries}
 
     def _count_deal(
         self, key: str, views: list[DealView], counted: frozenset[str]
@@ -422,11 +451,9 @@ class Book:
             yield from view.tracks()
             yield from view.incentives(offers)
         row = self.row(key, SubjectRow)
-        for window in row.windows:
+        for window in sorted(row.windows):
             _, item, party, _, _, currency = window.split("/")
-            counted = self.row(window, WindowRow)
-            for name in counted.subjects.get(key, ()):
-                base, totals = counted.bases[name], counted.totals.get(name, ())
+            for _, (base, totals) in sorted(row.windows[window].items()):
                 yield Track(key, base.fact, item, party, currency, base.at, base.day, totals)
 
     # --- posting ---

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
+from zlib import crc32
 
 from domain.terms_by_day import Renewal
 
@@ -102,6 +103,48 @@ class Amount(NamedTuple):
     settled: Decimal | None
 
 
+class Remains(NamedTuple):
+    """What remained of an amount once a fact had happened."""
+
+    cause: str
+    at: datetime
+    day: date
+    amount: Decimal
+
+
+class Total(NamedTuple):
+    """What a priced fact earned in all once a fact had happened."""
+
+    cause: str
+    at: datetime
+    day: date
+    amount: Decimal
+    details: Mapping[str, Any] = {}
+
+
+class Base(NamedTuple):
+    """A sale or payment that a window counts."""
+
+    subject: str
+    fact: str
+    at: datetime
+    day: date
+    version: int
+    """The version of the terms that prices it."""
+    credit: tuple[int, int]
+    """The credit, as a numerator and a denominator."""
+    remains: tuple[Remains, ...]
+    divisor: int = 1
+    """What the amounts of `remains` are divided by."""
+
+
+class Entry(NamedTuple):
+    """A base in a window, and what it earned there in all once each fact had happened."""
+
+    base: Base
+    totals: tuple[Total, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class SubjectRow:
     """The facts of one subject, and the lines that were posted for it."""
@@ -115,8 +158,8 @@ class SubjectRow:
     disputes: Mapping[str, Dispute] = field(default_factory=dict)
     months: tuple[str, ...] = ()
     """The months whose index names the subject."""
-    windows: tuple[str, ...] = ()
-    """The windows in which facts of the subject are counted."""
+    windows: Mapping[str, Mapping[str, Entry]] = field(default_factory=dict)
+    """What the windows of tiers and caps count of the subject: by window, then by base."""
     counted: Mapping[str, str] = field(default_factory=dict)
     """What the subject adds to the counts that terms depend on."""
     lines: Mapping[str, Amount] = field(default_factory=dict)
@@ -190,9 +233,24 @@ class MonthsRow:
 
 @dataclass(frozen=True, slots=True)
 class MonthRow:
-    """The subjects with a fact in a month."""
+    """Some of the subjects with a fact in a month, so that a new one changes a small row."""
 
     subjects: tuple[str, ...] = ()
+    """In the order of their keys."""
+
+
+MONTH_PARTS: Final = 32
+"""The number of rows that name the subjects of a month."""
+
+
+def part_of(month: str, subject: str) -> str:
+    """Return the key of the row that names a subject among those of a month."""
+    return f"month/{month}/{crc32(subject.encode()) % MONTH_PARTS}"
+
+
+def parts_of(month: str) -> list[str]:
+    """Return the keys of all rows that name subjects of a month."""
+    return [f"month/{month}/{part}" for part in range(MONTH_PARTS)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,49 +261,10 @@ class CountsRow:
     """As exact ratios."""
 
 
-class Remains(NamedTuple):
-    """What remained of an amount once a fact had happened."""
-
-    cause: str
-    at: datetime
-    day: date
-    amount: Decimal
-
-
-class Total(NamedTuple):
-    """What a priced fact earned in all once a fact had happened."""
-
-    cause: str
-    at: datetime
-    day: date
-    amount: Decimal
-    details: Mapping[str, Any] = {}
-
-
-class Base(NamedTuple):
-    """A sale or payment that a window counts."""
-
-    subject: str
-    fact: str
-    at: datetime
-    day: date
-    version: int
-    """The version of the terms that prices it."""
-    credit: tuple[int, int]
-    """The credit, as a numerator and a denominator."""
-    remains: tuple[Remains, ...]
-    divisor: int = 1
-    """What the amounts of `remains` are divided by."""
-
-
 @dataclass(frozen=True, slots=True)
 class WindowRow:
-    """The facts that a window of tiers or a cap counts, and what each earned."""
+    """How far a window of tiers or a cap is counted. What it counts is in the subjects' rows."""
 
-    bases: Mapping[str, Base] = field(default_factory=dict)
-    totals: Mapping[str, tuple[Total, ...]] = field(default_factory=dict)
-    subjects: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """The keys of the bases of each subject."""
     counted: str = "0"
     """What was counted in all, as an exact ratio."""
     earned: str = "0"

@@ -7,17 +7,18 @@ fact is priced by the item of its own day.
 """
 
 from bisect import bisect_left
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from fractions import Fraction
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
+from domain.calendar import add_months
 from domain.terms import RevenueShare
 from domain.terms_by_day import TermsByDay
 from domain.values import plain
-from projections.ledger.rows import Base, Remains, Total, WindowRow
+from projections.ledger.rows import Base, Entry, Remains, Total, WindowRow
 from projections.ledger.tracks import rounded_ratio
 
 Event = tuple[datetime, bool, str, str, Remains]
@@ -28,74 +29,95 @@ what remained."""
 Bases = Mapping[str, Mapping[str, Base]]
 """What a window counts of some subjects: by subject, then by `key_of`."""
 
+Entries = Mapping[str, Mapping[str, Entry]]
+"""The same, with what each base earned."""
+
 
 def key_of(base: Base) -> str:
     """Return the key of a base in its window."""
     return f"{base.subject}/{base.fact}"
 
 
+_MONTHS: Final = {"month": 1, "quarter": 3, "year": 12}
+
+
 def window_start(length: str, day: date) -> date:
     """Return the first day of the calendar period that a day lies in."""
-    months = {"month": 1, "quarter": 3, "year": 12}[length]
+    months = _MONTHS[length]
     return date(day.year, (day.month - 1) // months * months + 1, 1)
 
 
+def window_months(length: str, start: date) -> list[str]:
+    """Return the months of the calendar period that begins on a day."""
+    return [f"{add_months(start, each):%Y-%m}" for each in range(_MONTHS[length])]
+
+
 class Counted(NamedTuple):
-    """A window as it is counted, and the subjects of which it counts something otherwise."""
+    """A window as it is counted, and all entries of each subject whose entries have changed."""
 
     row: WindowRow
-    changed: Collection[str]
+    entries: Entries
 
 
-def with_bases(row: WindowRow, window: str, bases: Bases, terms: TermsByDay) -> Counted:
-    """Return a window with these bases as all those of some subjects.
+class Window(NamedTuple):
+    """A window as it was counted before, and the terms that price its facts."""
 
-    `bases` are by subject and key. What comes after all others is only added; else the window is
-    counted from its beginning.
-    """
-    changed = {
-        key: each
-        for mine in bases.values()
-        for key, each in mine.items()
-        if row.bases.get(key) != each
-    }
-    known = {key for subject in bases for key in row.subjects.get(subject, ())}
-    gone = known - {key for mine in bases.values() for key in mine}
-    if not changed and not gone:
-        return Counted(row, ())
-    subjects = {**row.subjects, **{subject: tuple(mine) for subject, mine in bases.items() if mine}}
-    added = sorted(_events(changed))
-    if not gone and known.isdisjoint(changed) and (row.last is None or added[0][0] > row.last):
-        begun = WindowRow({**row.bases, **changed}, row.totals, subjects, row.counted, row.earned)
-        return Counted(_Count(window, terms, begun).counting(added), bases)
-    everything = {**row.bases, **changed}
-    for key in gone:
-        del everything[key]
-    for subject, mine in bases.items():
-        if not mine:
-            subjects.pop(subject, None)
-    empty = WindowRow(everything, {}, subjects)
-    again = _Count(window, terms, empty).counting(sorted(_events(everything)))
-    moved = {
-        each.subject
-        for key, each in everything.items()
-        if again.totals.get(key) != row.totals.get(key)
-    }
-    return Counted(again, moved)
+    name: str
+    row: WindowRow
+    terms: TermsByDay
+
+    def counting(self, bases: Bases, known: Entries, others: Callable[[], Entries]) -> Counted:
+        """Count the window with these bases as all those of some subjects.
+
+        `known` are the entries that the same subjects had. What comes after all others is only
+        added; else the window is counted from its beginning, with the entries of all `others`.
+        """
+        entries = {key: each for mine in known.values() for key, each in mine.items()}
+        wanted = {key: each for mine in bases.values() for key, each in mine.items()}
+        rest = {key: each for key, each in wanted.items() if key in entries}
+        new = {key: each for key, each in wanted.items() if key not in entries}
+        unmoved = rest == {key: each.base for key, each in entries.items()}
+        if unmoved and not new:
+            return Counted(self.row, {})
+        events = sorted(_events(new))
+        if unmoved and (self.row.last is None or events[0][0] > self.row.last):
+            added = _Count(self, new)
+            totals = {key: each.totals for key, each in entries.items()}
+            return Counted(added.counting(events), _changed(known, wanted, totals | added.totals))
+        before = {**others(), **known}
+        everything = wanted | {
+            key: each.base
+            for subject, mine in before.items()
+            if subject not in bases
+            for key, each in mine.items()
+        }
+        again = _Count(self._replace(row=WindowRow()), everything)
+        row = again.counting(sorted(_events(everything)))
+        return Counted(row, _changed(before, everything, again.totals))
+
+
+def _changed(
+    before: Entries, bases: Mapping[str, Base], totals: Mapping[str, tuple[Total, ...]]
+) -> Entries:
+    after: dict[str, dict[str, Entry]] = {subject: {} for subject in before}
+    for key, base in bases.items():
+        after.setdefault(base.subject, {})[key] = Entry(base, totals.get(key, ()))
+    return {subject: mine for subject, mine in after.items() if mine != before.get(subject, {})}
 
 
 class _Count:
-    """The count of a window, event by event.
+    """The count of a window, event by event, from what was counted before.
 
     Only the facts after a change are counted again, until the count is what it was before.
     """
 
-    def __init__(self, window: str, terms: TermsByDay, row: WindowRow) -> None:
-        _, self._item, _, _, _, self._currency = window.split("/")
-        self._terms = terms
-        self._row = row
-        self._totals: dict[str, tuple[Total, ...]] = dict(row.totals)
-        self._bases: Mapping[str, Base] = row.bases
+    def __init__(self, window: Window, bases: Mapping[str, Base]) -> None:
+        _, self._item, _, _, _, self._currency = window.name.split("/")
+        self._terms = window.terms
+        self._row = row = window.row
+        self._bases = bases
+        self.totals: dict[str, tuple[Total, ...]] = {}
+        """What each base earned in all once each fact had happened."""
         self._order: list[tuple[datetime, str]] = []
         self._left: dict[str, Fraction] = {}
         self._after: list[tuple[Fraction, Fraction]] = []
@@ -107,14 +129,7 @@ class _Count:
         for event in events:
             self._take(event)
         counted, earned = self._after[-1] if self._after else self._begun
-        return WindowRow(
-            self._bases,
-            self._totals,
-            self._row.subjects,
-            str(counted),
-            str(earned),
-            events[-1][0] if events else self._row.last,
-        )
+        return WindowRow(str(counted), str(earned), events[-1][0] if events else self._row.last)
 
     def _take(self, event: Event) -> None:
         _, _, _, key, remains = event
@@ -142,13 +157,13 @@ class _Count:
         if share.cap is not None:
             after = max(earned, min(after, Fraction(share.cap)))
         amount = rounded_ratio(after, self._currency) - rounded_ratio(earned, self._currency)
-        known = self._totals.get(key, ())
+        known = self.totals.get(key, ())
         if amount != (known[-1].amount if known else 0):
             at, _, cause, changed, remains = event
             if self._bases[changed].subject == self._bases[key].subject:
                 cause = remains.cause
             details = _details(share, self._left[key], counted, earned, after)
-            self._totals[key] = (*known, Total(cause, at, remains.day, amount, details))
+            self.totals[key] = (*known, Total(cause, at, remains.day, amount, details))
         return with_it, after
 
 
