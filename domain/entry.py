@@ -19,7 +19,7 @@ from domain.kernel import (
     Event,
     Refused,
 )
-from domain.terms import CostShare, Penalty, RevenueSplit, check_parties
+from domain.terms import CostShare, Penalty, RevenueSplit, Trigger, check_parties
 from domain.terms_by_day import Agreed
 from domain.values import Money, PositiveMoney, Ref, Slug, Text, plain
 
@@ -185,7 +185,8 @@ def _recording(command: EntryCommand, act: Act, agreed: Agreed) -> Recording:
         case RecordJointRevenue():
             party = command.collected_by or act.party
             items = agreed.items(RevenueSplit, agreed.terms.day(act.occurred_at))
-            _check(party, command.under, shared=bool(items), agreed=agreed, act=act)
+            shared = any(each.trigger is Trigger.JOINT_REVENUE for each in items)
+            _check(party, command.under, shared=shared, agreed=agreed, act=act)
             return JointRevenueReceived(
                 entry=command.entry,
                 amount=command.amount,

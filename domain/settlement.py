@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, assert_never
 
 from domain.arithmetic import exact
 from domain.bilateral import BilateralAgreement
-from domain.calendar import PERIOD_PATTERN, Period, RatePeriod, bounds, midnight
+from domain.calendar import PERIOD_PATTERN, Period, RatePeriod, bounds
 from domain.context import PartnershipContext
 from domain.declarations import Declaration, Declarations
 from domain.facts import already_recorded
@@ -492,13 +492,13 @@ def issue(
 
     What cannot be converted yet waits for its rate. Raises `Refused` if there is nothing to state.
     """
-    end = bounds(command.period)[1]
-    if act.recorded_at < end:
+    end, today = bounds(command.period)[1].date(), context.terms.day(act.recorded_at)
+    if today < end:
         raise Refused(
             "period-not-over",
             "A statement can be issued only for a period that is over. "
-            f"{command.period} ends on {end:%Y-%m-%d}; today is {act.recorded_at:%Y-%m-%d}.",
-            f"Issue the statement on {end:%Y-%m-%d} or later.",
+            f"{command.period} ends on {end}; today is {today}.",
+            f"Issue the statement on {end} or later.",
         )
     open_ = ledger.up_to(command.period)
     events: list[Event] = []
@@ -625,7 +625,7 @@ def issue_final(  # noqa: PLR0913, PLR0917 - as `decide`
             f"Settlement {state.final.settlement} was already issued.",
             "Issue a statement for what arrived later (IssueStatement).",
         )
-    if effective_on is not None and act.recorded_at < midnight(effective_on):
+    if effective_on is not None and context.terms.day(act.recorded_at) < effective_on:
         raise NotNow(
             "effective-date",
             "The final settlement cannot be issued before the exit takes effect. It takes effect "

@@ -30,6 +30,7 @@ WORDS = {
     Nothing.CONTESTED: "both parties claim the deal, and nothing decides between them",
     Nothing.NOT_CREDITED: "the deal is not credited to the party",
     Nothing.NO_ITEM: "no item of its day pays the party for it",
+    Nothing.NOT_FIRST: "the item pays a fee for the first payment alone",
     Nothing.OUTSIDE: "it is outside the time from the win that the item counts",
     Nothing.OWN_MONEY: "the party has the money itself",
     Nothing.RETURNED: "all of it was returned, or the sale was cancelled",

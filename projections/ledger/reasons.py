@@ -36,6 +36,8 @@ class Nothing(StrEnum):
     """The item counts only the first year or some months from the win."""
     OWN_MONEY = "own-money"
     """The party collected the money itself, so nothing is owed to it."""
+    NOT_FIRST = "not-first"
+    """The item pays a fee for the first payment of a deal."""
     RETURNED = "returned"
     """All of it was returned, or the sale was cancelled."""
     CAP = "cap"
@@ -102,13 +104,15 @@ def _paying(view: DealView, fact: Fact, trigger: Trigger) -> Iterator[Item]:
 
 
 def _why(view: DealView, key: str, first: Fact, counted: Fact | None, item: Item | None) -> Nothing:
-    if counted is None:
-        voided = any(
-            each.void and key.startswith(each.of) for each in view.known.row.corrections.values()
-        )
-        return Nothing.VOID if voided else Nothing.UNCONFIRMED
+    corrections = view.known.row.corrections.values()
+    if counted is None and any(
+        each.void and key.partition("@")[0] == each.of for each in corrections
+    ):
+        return Nothing.VOID
     if item is None:
         return Nothing.NO_ITEM
+    if counted is None:
+        return Nothing.UNCONFIRMED
     day = view.known.day(counted)
     won = view.won
     if won is None:
@@ -123,10 +127,21 @@ def _why(view: DealView, key: str, first: Fact, counted: Fact | None, item: Item
         return Nothing.OWN_MONEY
     if isinstance(item, RevenueShare) and not view.inside(item, counted, view.known.day(won)):
         return Nothing.OUTSIDE
-    if key.startswith("payment/") and not view.remains(key)[-1].amount:
-        return Nothing.RETURNED
-    if any(sale.key == key and sale.cancelled for sale in view.sales):
+    if isinstance(item, ReferralFee) and key.startswith("payment/") and key != view.payments[0][0]:
+        return Nothing.NOT_FIRST
+    if _came_to_nothing(view, key, item):
         return Nothing.RETURNED
     if isinstance(item, RevenueShare) and item.cap is not None:
         return Nothing.CAP
     return Nothing.TOO_SMALL
+
+
+def _came_to_nothing(view: DealView, key: str, item: Item) -> bool:
+    """Whether a payment was fully returned, or the sale that earned came to nothing."""
+    if key.startswith("payment/") and not isinstance(item, ReferralFee):
+        return not view.remains(key)[-1].amount
+    sale = next((each for each in view.sales if each.key == key), view.sales[-1])
+    if sale.cancelled:
+        return True
+    left = [view.remains(name)[-1].amount for name, _ in view.payments]
+    return bool(left) and not any(left)

@@ -38,6 +38,16 @@ def lines(accord: Accord, name: str) -> list[tuple[str, str, str]]:
     return [(each["day"], each["to"], each["amount"]) for each in explained["lines"]]
 
 
+def reasons(accord: Accord, name: str) -> list[tuple[str, str]]:
+    """Return why each fact of the case's deal that an item prices for north earned nothing."""
+    explained = accord("explain", f"{name}/deal/D1", "--json").json["explained"]
+    return [
+        (each["fact"].partition("@")[0], each["nothing"])
+        for each in explained["priced"]
+        if each["to"] == "north" and each["item"] and each["nothing"]
+    ]
+
+
 def earned(accord: Accord, name: str) -> Decimal:
     """Return what north earned on the case's deal in all."""
     mine = (Decimal(amount) for _, to, amount in lines(accord, name) if to == "north")
@@ -76,6 +86,7 @@ def test_m2_a_full_refund_takes_the_flat_fee_back(accord: Accord) -> None:
         ("2026-02-03", "north", "-100.00"),
     ]
     assert statement(accord, name, "2026-Q1")[0]["balance"]["amount"] == "0.00"
+    assert reasons(accord, name) == [("win", "returned")]
 
 
 def test_m4_a_touch_after_the_conversion_is_on_record_and_moves_no_credit(accord: Accord) -> None:
@@ -110,6 +121,7 @@ def test_m6_an_amendment_of_the_notice_leaves_one_cap_of_the_year(accord: Accord
     name = play(accord, "m6")
 
     assert lines(accord, name) == [("2026-02-01", "north", "1000.00")]
+    assert reasons(accord, name) == [("payment/P2", "cap")]
     (year,) = statement(accord, name, "2026")
     assert year["balance"]["amount"] == "1000.00"
 
@@ -133,6 +145,7 @@ def test_m10_a_chargeback_lost_again_under_one_id_is_on_record(accord: Accord) -
         ("2026-03-20", "north", "-150.00"),
     ]
     assert earned(accord, name) == 0
+    assert reasons(accord, name) == [("payment/P1", "returned")]
 
 
 def test_m15_an_amendment_of_the_share_leaves_the_renewal(accord: Accord) -> None:

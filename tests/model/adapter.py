@@ -36,6 +36,7 @@ from domain.agreement import CommercialTermsAgreed
 from domain.attribution import AttributionPolicy, Method, PolicyKind
 from domain.calendar import add_months, following, month_of, preceding, quarter_of
 from domain.claims import ClaimConfirmed, ClaimKind, ClaimObjected, FigureRef
+from domain.context import PartnershipContext
 from domain.deadlines import DeadlineKind, DeadlinePassed, PeriodClosed
 from domain.dispute import DisputeOpened as ProductDispute
 from domain.dispute import DisputeOutcome
@@ -49,8 +50,8 @@ from domain.reported_figure import MetricCorrected, ReportedFigure
 from domain.reported_figure import MetricReported as ProductFigure
 from domain.values import MINOR_UNITS, instant
 from domain.values import Money as ProductMoney
-from projections.ledger.book import LineKey
-from projections.ledger.rows import SubjectRow
+from projections.ledger.book import LineKey, terms_of
+from projections.ledger.rows import AGREED, AgreedRow, SubjectRow
 from projections.settlement import ledger, post
 from tests.model.days import local_day
 from tests.model.facts import (
@@ -930,17 +931,13 @@ class Product:
         self.record(PeriodClosed(period=period), Act(CLOCK_PARTY, "clock", at, at))
         act = Act("acme", "someone", at, at)
         command = settlement.IssueStatement(period=period)
-        context: Any = _Context(PARTIES)
+        agreed = self.rows.get(AGREED, AgreedRow())
+        context = PartnershipContext(parties=PARTIES, terms=terms_of(agreed))
         issued = settlement.issue(command, settlement.Settlement(), ledger(self.rows), context, act)
         for each in issued:
             assert isinstance(each, settlement.StatementIssued)
             self.statements.append(each)
             self.record(each, act)
-
-
-@dataclass
-class _Context:
-    parties: tuple[str, str]
 
 
 def recorded_life(

@@ -5,7 +5,7 @@ facts arrive in every order: what is owed is a function of the set of facts (mon
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date
 from decimal import Decimal
 from itertools import permutations
@@ -14,10 +14,12 @@ from typing import NamedTuple
 import pytest
 from pydantic import ValidationError
 
-from domain.agreement import AcceptTerms, ProposeTerms
+from domain.agreement import AcceptTerms, CounterTerms, ProposeTerms
 from domain.attribution import AttributionPolicy, Method, PolicyKind
-from domain.claims import ConfirmClaim, ObjectToClaim
+from domain.claims import ConfirmClaim, FigureRef, ObjectToClaim
+from domain.deadlines import DeadlineKind
 from domain.deal import (
+    AgreeAttribution,
     AttributeReferral,
     CancelDeal,
     CorrectPayment,
@@ -26,13 +28,15 @@ from domain.deal import (
     CreateOpportunity,
     IssueRefund,
     LoseDeal,
+    ProposeAttribution,
     ReceivePayment,
     ReopenDeal,
     ReverseRefund,
     SubmitReferral,
     WinDeal,
 )
-from domain.deadlines import DeadlineKind
+from domain.dispute import AcceptResolution, DisputeOutcome, OpenDispute, ProposeResolution
+from domain.execution import HoldKickoff, IssueCause
 from domain.kernel import Command, Refused
 from domain.renewal import (
     AcceptRenewal,
@@ -45,14 +49,29 @@ from domain.reported_figure import CorrectMetric, ReportMetric
 from domain.settlement import (
     AgreeRate,
     CorrectPayout,
+    IssueFinalSettlement,
+    IssueStatement,
+    ObjectToRate,
     ProposeRate,
     PublishRate,
     RecordPayout,
     ReturnPayout,
 )
-from domain.terms import FrameChange, Item, RateRule, ReferralFee, Tier, Trigger
+from domain.terms import (
+    ClaimRules,
+    FrameChange,
+    Hybrid,
+    Incentive,
+    Item,
+    Minimum,
+    RateRule,
+    ReferralFee,
+    Retainer,
+    Tier,
+    Trigger,
+)
 from domain.values import Money
-from tests.life import OURS, THEIRS, usd
+from tests.life import EXAMPLES, LIFE, OURS, THEIRS, changed, example, split, usd
 from tests.projections.folds import count
 from tests.projections.money import lines, money, share, state, total, under
 from tests.stories import Story, moment
@@ -282,9 +301,7 @@ def test_terms_for_a_time_change_the_share_and_nothing_of_the_frame() -> None:
     found = in_any_order(story, facts, at="2026-07-02")
     arrive(story, facts)
 
-    assert found == to_them(
-        {"2026-03-31": "150.00", "2026-04-01": "50.00", "2026-07-01": "150.00"}
-    )
+    assert found == to_them({"2026-03-31": "150.00", "2026-04-01": "50.00", "2026-07-01": "150.00"})
     assert [story.partnership.context.terms.frame(day) for day in days] == frames
     assert [each for each in story.partnership.deadlines.values() if each.kind in TERM] == term
     assert {each["settles_in"] for each in lines(story.history)} == {"USD"}
@@ -586,7 +603,7 @@ def test_a_rate_is_put_right_by_both() -> None:
     (february,) = state(story, "2026-02")
 
     # What was stated stands; the next statement has the difference.
-    assert (february.balance.payer, february.balance.amount) == (THEIRS, 810)
+    assert (february.balance.payer, february.balance.amount) == (THEIRS, Decimal("810.00"))
 
 
 def test_a_mistyped_payout_is_corrected_and_a_returned_one_leaves_the_statement_open() -> None:
@@ -607,3 +624,523 @@ def test_a_mistyped_payout_is_corrected_and_a_returned_one_leaves_the_statement_
     assert left() == 150
     story.when(OURS, RecordPayout(payout="O-2", statement="2026-01:USD", amount=usd("150.00")))
     assert left() == 0
+
+
+# --- touches and credit ------------------------------------------------------------------------
+
+
+def test_a_touch_dated_later_than_its_message_is_refused() -> None:
+    story = arrive(under(share("15")), referred("2026-01-07"))
+    command = AttributeReferral(
+        deal="D-1", method=Method.UTM, evidence="a tag", to=OURS, touched_at=moment("2999-01-01")
+    )
+
+    assert story.refuses(OURS, command).rule == "touch-not-yet-happened"
+
+
+def test_a_touch_after_the_conversion_takes_no_credit_stated_or_not() -> None:
+    """The case m4 tells the same of credit that was stated and paid."""
+    story = under(share("15"), attribution=AttributionPolicy(kind=PolicyKind.LAST_TOUCH))
+    arrive(story, referred("2026-01-07"))
+    facts = [
+        won("2026-02-01", usd("1000.00")),
+        paid("2026-02-01", "P-1", usd("1000.00")),
+        touch("2026-02-10", OURS),
+    ]
+
+    assert in_any_order(story, facts) == to_them({"2026-02-01": "150.00"})
+
+
+def touch(happened: str, to: str, method: Method = Method.UTM) -> Fact:
+    """We claim a touch of a moment for a party, at that moment."""
+    at = moment(happened)
+    command = AttributeReferral(
+        deal="D-1", touch=f"T-{at:%m%d}", method=method, evidence="a tag", to=to, touched_at=at
+    )
+    return ours(happened, command)
+
+
+def test_credit_that_was_stated_moves_only_when_both_settle_it() -> None:
+    policy = AttributionPolicy(kind=PolicyKind.LAST_TOUCH)
+    story = arrive(under(share("15"), attribution=policy), referred("2026-01-07"))
+    arrive(story, [won("2026-01-20", usd("1000.00")), paid("2026-01-20", "P-1", usd("1000.00"))])
+    story.on("2026-02-01")
+    state(story, "2026-01")
+
+    # It is dated before the conversion, and arrives after the statement.
+    arrive(story, [touch("2026-01-19", OURS)])
+    assert total(story.history) == 150
+    shares = {OURS: Decimal(40), THEIRS: Decimal(60)}
+    story.when(OURS, ProposeAttribution(deal="D-1", proposal="S-1", shares=shares))
+    assert total(story.history) == 150
+    story.when(THEIRS, AgreeAttribution(deal="D-1", proposal="S-1"))
+
+    assert total(story.history) == 90
+
+
+def test_a_lead_that_both_claim_is_weighed_again_when_a_policy_comes_and_when_it_goes() -> None:
+    """That its alert opens and closes with it is told with the alerts."""
+    story = under(share("15"))
+    arrive(story, [*referred("2026-01-07"), touch("2026-01-08", OURS)])
+    arrive(story, [won("2026-03-10", usd("1000.00")), paid("2026-03-10", "P-1", usd("1000.00"))])
+    assert owed(story) == {}
+
+    weights = {OURS: Decimal(30), THEIRS: Decimal(70)}
+    splits = AttributionPolicy(kind=PolicyKind.SPLIT, weights=weights)
+    arrive(story, [agreed("2026-03-01", since=date(2026, 3, 5), attribution=splits)])
+    assert owed(story) == to_them({"2026-03-10": "105.00"})
+    none = AttributionPolicy(kind=PolicyKind.NONE)
+    arrive(story, [agreed("2026-03-02", since=date(2026, 3, 9), attribution=none)])
+
+    assert owed(story) == {}
+
+
+def test_the_policy_of_the_day_of_the_conversion_counts_in_every_order() -> None:
+    story = arrive(under(share("15")), referred("2026-01-07"))
+    first = AttributionPolicy(kind=PolicyKind.FIRST_TOUCH)
+    last = AttributionPolicy(kind=PolicyKind.LAST_TOUCH)
+    facts = [
+        touch("2026-02-01", OURS),
+        won("2026-03-10", usd("1000.00")),
+        paid("2026-03-11", "P-1", usd("1000.00")),
+        agreed("2026-03-10T18:00", since=date(2026, 3, 10), attribution=first),
+        agreed("2026-03-11T18:00", since=date(2026, 3, 11), attribution=last),
+    ]
+
+    assert in_any_order(story, facts) == to_them({"2026-03-11": "150.00"})
+
+
+# --- the word of the side that gains -----------------------------------------------------------
+
+
+def test_the_payee_cannot_correct_the_clicks_that_the_other_reported() -> None:
+    story = under(clicks("0.05"))
+    figures = {"metric": "clicks", "period": "2026-02", "tool": "ads"}
+    story.on("2026-03-01")
+    story.when(OURS, ReportMetric(figure=count(1000), **figures))
+    story.wait(hours=1)
+    story.when(THEIRS, CorrectMetric(figure=count(9000), reason="We saw more.", **figures))
+    assert total(story.history) == 50
+
+    named = FigureRef(**figures)
+    story.when(OURS, ObjectToClaim(figure=named, fact="correction/figure", reason="Robots."))
+    assert total(story.history) == 50
+    story.when(OURS, ConfirmClaim(figure=named, fact="correction/figure"))
+
+    assert total(story.history) == 450
+
+
+def test_the_payee_cannot_report_the_figure_that_earns_it_a_bonus() -> None:
+    bonus = Hybrid(
+        to=THEIRS,
+        base=usd("0.00"),
+        every="P1M",
+        bonus=usd("100.00"),
+        window="month",
+        bonus_metric="new_users",
+        bonus_threshold=14,
+    )
+    story = under(bonus)
+    figures = {"metric": "new_users", "period": "2026-02", "tool": "crm"}
+    story.on("2026-03-01")
+    story.when(THEIRS, ReportMetric(figure=count(14), **figures))
+    assert total(story.history) == 0
+
+    story.when(OURS, ConfirmClaim(figure=FigureRef(**figures), fact="figure"))
+
+    assert total(story.history) == 100
+
+
+def test_a_report_against_what_the_deals_show_meets_no_minimum() -> None:
+    minimum = Minimum(
+        on=THEIRS, metric="leads", window="quarter", at_least=10, fee=usd("50.00"), per="missing"
+    )
+    story = under(minimum)
+    for number in range(8):
+        arrive(story, referred("2026-04-01", f"D-{number}"))
+    figures = {"metric": "leads", "period": "2026-Q2", "tool": "crm"}
+    story.on("2026-07-01")
+    story.when(THEIRS, ReportMetric(figure=count(12), **figures))
+    story.when(OURS, ConfirmClaim(figure=FigureRef(**figures), fact="figure"))
+
+    assert total(story.history, OURS) == 100
+
+
+def test_neither_party_sets_a_rate_alone() -> None:
+    story = under(share("10"), settles_in="EUR", rates=RateRule(source="Central bank"))
+    arrive(story, [*referred("2026-01-07"), won("2026-01-07", usd("1000.00"))])
+    arrive(story, [paid("2026-01-08", "P-1", usd("1000.00"))])
+    story.on("2026-02-01")
+
+    own = rate("2026-01", "2.0").model_copy(update={"source": "Our own desk"})
+    story.when(THEIRS, own)
+    assert story.refuses(OURS, IssueStatement(period="2026-01")).rule == "no-exchange-rate"
+    story.when(THEIRS, rate("2026-01", "2.0"))
+    objection = ObjectToRate(
+        base="USD", quote="EUR", period="2026-01", source="Central bank", reason="Mistyped."
+    )
+    story.when(OURS, objection)
+    (waits,) = [each for each in story.ledger().accrued if any(each.earned.values())]
+    assert (waits.rate, dict(waits.earned)) == (None, {THEIRS: Decimal("100.00")})
+    right = ProposeRate(
+        proposal="rate-1", base="USD", quote="EUR", period="2026-01", rate=Decimal("0.9")
+    )
+    story.when(THEIRS, right)
+    assert story.refuses(THEIRS, AgreeRate(proposal="rate-1")).rule == "own-proposal"
+    story.when(OURS, AgreeRate(proposal="rate-1"))
+
+    (january,) = state(story, "2026-01")
+    assert january.balance.amount == 90
+
+
+def test_the_payee_cannot_say_that_the_other_collected() -> None:
+    item = split("40", "60")
+    story = under(changed(item, trigger=Trigger.PAYMENT))
+    arrive(story, [*referred("2026-01-07"), won("2026-01-07", usd("1000.00"))])
+    command = ReceivePayment(deal="D-1", payment="P-1", amount=usd("100.00"), collected_by=OURS)
+    arrive(story, [theirs("2026-01-08", command)])
+    assert owed(story) == {}
+
+    arrive(story, [ours("2026-01-09", ConfirmClaim(deal="D-1", fact="payment/P-1"))])
+
+    assert owed(story) == to_them({"2026-01-08": "60.00"})
+
+
+def test_the_payees_own_win_and_payment_earn_nothing_before_the_other_confirms_them() -> None:
+    story = arrive(under(share("15")), referred("2026-01-07"))
+    win = WinDeal(deal="D-1", annual_contract_value=usd("1000.00"))
+    payment = ReceivePayment(deal="D-1", payment="P-1", amount=usd("1000.00"))
+    arrive(story, [theirs("2026-01-08", win), theirs("2026-01-09", payment)])
+    assert owed(story) == {}
+
+    facts = [
+        ours("2026-01-10", ConfirmClaim(deal="D-1", fact="win")),
+        ours("2026-01-11", ConfirmClaim(deal="D-1", fact="payment/P-1")),
+    ]
+
+    assert in_any_order(story, facts) == to_them({"2026-01-09": "150.00"})
+
+
+def test_silence_confirms_a_claim_where_the_terms_say_so_and_an_objection_stops_it() -> None:
+    rules = ClaimRules(confirm_within_days=10)
+    story = arrive(under(share("15"), claims=rules), referred("2026-01-07"))
+    arrive(story, [won("2026-01-07", usd("1000.00"))])
+    first = ReceivePayment(deal="D-1", payment="P-1", amount=usd("1000.00"))
+    second = ReceivePayment(deal="D-1", payment="P-2", amount=usd("1000.00"))
+    arrive(story, [theirs("2026-02-01", first), theirs("2026-02-02", second)])
+    objection = ObjectToClaim(deal="D-1", fact="payment/P-2", reason="It never came.")
+    arrive(story, [ours("2026-02-05", objection)])
+    assert owed(story) == {}
+
+    story.on("2026-03-01")
+
+    assert owed(story) == to_them({"2026-02-01": "150.00"})
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: clicks("-0.01"),
+        lambda: share("-1"),
+        lambda: WinDeal(deal="D-1", annual_contract_value=usd("-1.00")),
+        lambda: ReceivePayment(deal="D-1", payment="P-1", amount=usd("-1.00")),
+        lambda: Retainer(to=THEIRS, fee=usd("-1.00"), every="P1M"),
+    ],
+    ids=["a fee", "a share", "a win", "a payment", "a retainer"],
+)
+def test_nothing_is_negative(make: Callable[[], object]) -> None:
+    """A reduction is a reversal of something."""
+    with pytest.raises(ValidationError):
+        make()
+
+
+def test_clicks_are_neither_negative_nor_parts_of_a_click() -> None:
+    story = under(clicks("0.05"))
+    story.on("2026-02-01")
+
+    def reported(number: str) -> ReportMetric:
+        figure = count(number)
+        return ReportMetric(metric="clicks", period="2026-01", tool="ads", figure=figure)
+
+    assert story.refuses(OURS, reported("-1")).rule == "figure-negative"
+    assert story.refuses(OURS, reported("0.5")).rule == "figure-not-whole"
+
+
+# --- disputes ----------------------------------------------------------------------------------
+
+
+def dispute(subject: str, amount: Money | None = None, name: str = "Q-1") -> OpenDispute:
+    return OpenDispute(
+        dispute=name,
+        cause=IssueCause.MONEY,
+        description="We see it otherwise.",
+        subject=subject,
+        amount=amount,
+    )
+
+
+def uphold(story: Story, name: str = "Q-1") -> None:
+    """Both agree that the disputed money is taken back."""
+    resolution = ProposeResolution(
+        dispute=name, proposal="E-1", outcome=DisputeOutcome.UPHELD, resolution="As found."
+    )
+    story.when(OURS, resolution)
+    story.when(THEIRS, AcceptResolution(dispute=name, proposal="E-1"))
+
+
+def test_a_dispute_holds_what_the_other_would_get_and_not_ones_own_money() -> None:
+    ours_too = ReferralFee(to=OURS, fee=usd("10.00"), trigger=Trigger.PAYMENT)
+    policy = AttributionPolicy(
+        kind=PolicyKind.SPLIT, weights={OURS: Decimal(50), THEIRS: Decimal(50)}
+    )
+    story = under(share("20"), ours_too, attribution=policy)
+    arrive(story, [*referred("2026-01-07"), touch("2026-01-08", OURS)])
+    arrive(story, [won("2026-01-09", usd("100.00")), paid("2026-01-09", "P-1", usd("100.00"))])
+    for fact in ("win", "payment/P-1"):
+        story.when(THEIRS, ConfirmClaim(deal="D-1", fact=fact))
+    assert owed(story) == {
+        ("2026-01-09", THEIRS, "USD"): "10.00",
+        ("2026-01-09", OURS, "USD"): "5.00",
+    }
+
+    story.when(OURS, dispute("deal/D-1"))
+
+    (held,) = story.ledger().held
+    assert dict(held.earned) == {THEIRS: Decimal("10.00")}
+
+
+def test_an_upheld_dispute_takes_its_amount_and_no_later_payment() -> None:
+    story = under(share("15"))
+    arrive(story, [*referred("2026-01-07"), won("2026-01-07", usd("1000.00"))])
+    arrive(story, [paid("2026-01-08", "P-1", usd("1000.00"))])
+    story.when(OURS, dispute("deal/D-1"))
+    arrive(story, [paid("2026-01-10", "P-2", usd("1000.00"))])
+
+    uphold(story)
+    arrive(story, [paid("2026-01-12", "P-3", usd("1000.00"))])
+
+    assert total(story.history) == 300
+
+
+def test_a_refund_lowers_what_an_upheld_dispute_takes() -> None:
+    story = under(share("15"))
+    arrive(story, [*referred("2026-01-07"), won("2026-01-07", usd("1000.00"))])
+    arrive(story, [paid("2026-01-08", "P-1", usd("1000.00"))])
+    story.when(OURS, dispute("deal/D-1", usd("100.00")))
+    arrive(story, [returned("2026-01-09", "P-1", usd("900.00"))])
+
+    uphold(story)
+
+    assert total(story.history) == 0
+
+
+def test_a_dispute_of_another_currency_or_of_no_such_deal_is_refused() -> None:
+    story = under(share("15"))
+    arrive(story, [*referred("2026-01-07"), won("2026-01-07", usd("1000.00"))])
+    arrive(story, [paid("2026-01-08", "P-1", usd("1000.00"))])
+
+    euros = story.refuses(OURS, dispute("deal/D-1", money("1.00", "EUR")))
+    nowhere = story.refuses(OURS, dispute("deal/D-9"))
+
+    assert (euros.rule, nowhere.rule) == ("dispute-exceeds-earnings", "nothing-earned")
+
+
+def test_what_is_stated_and_paid_is_not_claimed_back_before_the_decision() -> None:
+    story = under(share("15"))
+    arrive(story, [*referred("2026-01-07"), won("2026-01-07", usd("1000.00"))])
+    arrive(story, [paid("2026-01-08", "P-1", usd("1000.00"))])
+    story.on("2026-02-01")
+    state(story, "2026-01")
+    story.when(OURS, RecordPayout(payout="O-1", statement="2026-01:USD", amount=usd("150.00")))
+
+    story.when(OURS, dispute("deal/D-1"))
+    story.on("2026-03-01")
+    assert story.refuses(OURS, IssueStatement(period="2026-02")).rule == "nothing-to-state"
+    uphold(story)
+    story.on("2026-04-01")
+    (march,) = state(story, "2026-03")
+
+    assert (march.balance.payer, march.balance.amount) == (THEIRS, Decimal("150.00"))
+
+
+def test_retainers_clicks_bonuses_and_minimums_can_be_disputed() -> None:
+    minimum = Minimum(
+        on=OURS, metric="leads", window="quarter", at_least=1, fee=usd("70.00"), per="window"
+    )
+    retainer = Retainer(to=THEIRS, fee=usd("100.00"), every="P1M")
+    story = under(retainer, clicks("0.05"), minimum)
+    story.on("2026-04-01")
+    march = ReportMetric(metric="clicks", period="2026-03", tool="ads", figure=count(1000))
+    story.when(OURS, march)
+    story.on("2026-07-01")
+    before = total(story.history)
+
+    for name, subject in enumerate(
+        [
+            "due/retainer-1@2026-02-01",
+            "report/referral-fee-1@2026-03",
+            "window/minimum-1@2026-04-01",
+        ]
+    ):
+        story.when(OURS, dispute(subject, name=f"Q-{name}"))
+        uphold(story, f"Q-{name}")
+
+    assert before - total(story.history) == 100 + 50 + 70
+
+
+# --- dates and windows -------------------------------------------------------------------------
+
+
+def signed_for(starts_on: date, *items: Item, **frame: object) -> Story:
+    """The life up to its kickoff on 5 January 2026, under terms that begin on another day."""
+    counter = example(CounterTerms)
+    begins = FrameChange(**{**counter.frame.given(), "starts_on": starts_on, **frame})
+    other = changed(counter, effective_from=starts_on, frame=begins, items=list(items))
+    steps = LIFE[: LIFE.index(EXAMPLES[HoldKickoff]) + 1]
+    return Story().given(
+        step._replace(command=other) if isinstance(step.command, CounterTerms) else step
+        for step in steps
+    )
+
+
+def test_retainers_and_clicks_before_the_month_of_the_kickoff_are_owed() -> None:
+    retainer = Retainer(to=THEIRS, fee=usd("100.00"), every="P1M")
+    story = signed_for(date(2025, 12, 1), retainer, clicks("0.05"))
+    december = ReportMetric(metric="clicks", period="2025-12", tool="ads", figure=count(1000))
+    story.on("2026-02-01")
+    story.when(OURS, december)
+
+    assert owed(story) == to_them(
+        {
+            "2025-12-01": "100.00",
+            "2025-12-31": "50.00",
+            "2026-01-01": "100.00",
+            "2026-02-01": "100.00",
+        }
+    )
+
+
+def test_clicks_reported_for_a_quarter_are_paid_by_the_terms_of_its_first_day() -> None:
+    story = under(clicks("0.05"))
+    facts = [
+        ours(
+            "2026-07-01",
+            ReportMetric(metric="clicks", period="2026-Q2", tool="ads", figure=count(3000)),
+        ),
+        agreed("2026-04-20", clicks("0.10"), since=date(2026, 5, 1)),
+    ]
+
+    assert in_any_order(story, facts, at="2026-07-02") == to_them({"2026-06-30": "150.00"})
+
+
+def test_terms_do_not_go_on_after_their_end_but_in_an_agreed_tail() -> None:
+    retainer = Retainer(to=THEIRS, fee=usd("100.00"), every="P3M")
+    items: list[Item] = [share("15"), retainer]
+    facts = [
+        *referred("2026-01-07"),
+        won("2026-01-07", usd("1000.00")),
+        paid("2026-06-30", "P-1", usd("1000.00")),
+        paid("2026-07-01", "P-2", usd("1000.00")),
+        paid("2026-08-01", "P-3", usd("1000.00")),
+    ]
+    ending = arrive(under(*items, duration="P6M"), facts)
+    tail = arrive(under(*items, duration="P6M", tail_months=1), facts)
+
+    for story in (ending, tail):
+        story.on("2027-02-01")
+
+    until_the_end = to_them({"2026-04-01": "100.00", "2026-06-30": "150.00"})
+    assert owed(ending) == until_the_end
+    assert owed(tail) == {**until_the_end, ("2026-07-01", THEIRS, "USD"): "150.00"}
+
+
+def test_a_partys_own_leads_do_not_meet_the_minimum_of_the_other() -> None:
+    minimum = Minimum(
+        on=THEIRS, metric="leads", window="quarter", at_least=10, fee=usd("50.00"), per="missing"
+    )
+    story = under(minimum)
+    for number in range(6):
+        deal = f"D-{number}"
+        by_us = SubmitReferral(deal=deal, lead=deal)
+        arrive(story, [ours("2026-04-01", by_us)])
+        arrive(story, [theirs("2026-04-01", ConfirmClaim(deal=deal, fact="referral"))])
+    arrive(story, referred("2026-04-02", "D-6"))
+
+    story.on("2026-07-01")
+
+    # They brought one of ten.
+    assert total(story.history, OURS) == 450
+
+
+def test_a_period_is_over_at_midnight_of_the_agreements_zone() -> None:
+    story = under(share("15"), time_zone="America/New_York")
+    arrive(story, [*referred("2026-01-07"), won("2026-01-07", usd("1000.00"))])
+    # It is still January in New York until 05:00 UTC.
+    arrive(story, [paid("2026-02-01T04:59", "P-1", usd("1000.00"))])
+    story.on("2026-02-01T04:59")
+    assert story.refuses(OURS, IssueStatement(period="2026-01")).rule == "period-not-over"
+    arrive(story, [paid("2026-02-01T05:00", "P-2", usd("100.00"))])
+    assert owed(story) == to_them({"2026-01-31": "150.00", "2026-02-01": "15.00"})
+
+    (january,) = state(story, "2026-01")
+
+    assert january.balance.amount == 150
+
+
+# --- statements and incentives -----------------------------------------------------------------
+
+
+def test_a_final_settlement_cannot_take_the_name_of_a_statement() -> None:
+    story = under(share("15"), notice="P0D")
+    arrive(story, [*referred("2026-01-07"), won("2026-01-07", usd("1000.00"))])
+    arrive(story, [paid("2026-01-08", "P-1", usd("1000.00"))])
+    story.on("2026-02-01")
+    state(story, "2026-01")
+    notice = GiveExitNotice(
+        reason=ExitReason.NO_LONGER_RELEVANT,
+        explanation="We part.",
+        effective_on=date(2026, 2, 10),
+    )
+    story.when(THEIRS, notice)
+    story.on("2026-02-11")
+
+    assert story.refuses(OURS, IssueFinalSettlement(settlement="2026-01")).rule == "name-taken"
+    assert story.refuses(OURS, IssueFinalSettlement(settlement="2026-02")).rule == "name-taken"
+    assert story.when(OURS, IssueFinalSettlement(settlement="final"))
+
+
+def test_an_incentive_is_paid_for_credit_above_zero_alone() -> None:
+    policy = AttributionPolicy(kind=PolicyKind.LAST_TOUCH)
+    story = under(Incentive(by=OURS, amount=usd("100.00")), attribution=policy)
+    arrive(story, referred("2026-01-07", "D-1"))
+    arrive(story, referred("2026-01-07", "D-2"))
+    assert owed(story) == to_them({"2026-01-07": "200.00"})
+
+    arrive(story, [touch("2026-01-08", OURS)])
+
+    # The last touch of D-1 is ours, so they have 0 % of it.
+    assert owed(story) == to_them({"2026-01-07": "100.00"})
+
+
+def test_a_missing_rate_does_not_stop_a_statement_that_needs_none() -> None:
+    """`test_settlement` tells what becomes of the lines that need the rate."""
+    story = under(share("15"), settles_in="USD")
+    arrive(story, [*referred("2026-01-07"), won("2026-01-07", usd("1000.00"))])
+    arrive(story, [paid("2026-01-08", "P-1", usd("1000.00"))])
+    arrive(story, [paid("2026-01-09", "P-2", money("1000.00", "EUR"))])
+    story.on("2026-02-01")
+
+    (january,) = state(story, "2026-01")
+
+    assert january.balance.amount == 150
+    (waits,) = january.balance.without_rate
+    assert (waits.currency, dict(waits.earned)) == ("EUR", {THEIRS: Decimal("150.00")})
+
+
+# --- told elsewhere ----------------------------------------------------------------------------
+
+# Renewals from the 31st: the case l1 (tests/journeys/test_cases.py).
+# A fixed sample of equal variants, and a rate of 1 of 1: tests/domain/test_experiment.py and
+# tests/domain/test_proportions.py.
+# Figures in two currencies, quarters of segments and corrections: tests/projections/test_kpis.py.
+# An alert that a wrong figure resolved fires again: tests/projections/test_alerts.py.
