@@ -301,8 +301,9 @@ class Book:
 
     def compute(self, keys: Iterable[str]) -> None:
         """Compute subjects again, and all that rests on them."""
-        if not self.agreed.terms:  # The first terms compute all that is known.
-            return
+        agreed = self.agreed
+        if not self.terms.is_agreed or len(agreed.parties) < 2:  # noqa: PLR2004 - the two parties
+            return  # The first terms, and the choice of the partner, compute all that is known.
         keys = dict.fromkeys(keys)
         for key in [each for each in keys if each.startswith("figure/")]:
             # A figure of a quarter or a year stands back where one inside it counts.

@@ -92,7 +92,9 @@ def economics(draw: st.DrawFn) -> Item:
             tiers=draw(st.sampled_from([[], tiers])),
             cap=cap,
         ),
-        RevenueSplit(shares=both, trigger=Trigger.PAYMENT),
+        RevenueSplit(
+            shares=both, trigger=draw(st.sampled_from([Trigger.PAYMENT, Trigger.JOINT_REVENUE]))
+        ),
         CostShare(cost="travel", shares=both),
         ReferralFee(to=THEIRS, fee=fee, trigger=draw(st.sampled_from(FEES))),
         Retainer(to=THEIRS, fee=fee, every="P1M"),
@@ -159,14 +161,14 @@ disputes = st.builds(
     dispute=names,
     cause=st.just("money"),
     description=st.just("Not paid."),
-    deal=names,
-    amount=money("USD", 1),
+    subject=st.sampled_from(["deal/one", "deal/two", "entry/one", "due/retainer-1@2026-02-01"]),
+    amount=st.none() | money("USD", 1),
 )
 rates = st.builds(
     PublishRate,
     base=st.sampled_from(["USD", "JPY", "BHD"]),
     quote=st.just("USD"),
-    month=st.sampled_from(["2026-01", "2026-02", "2026-03"]),
+    period=st.sampled_from(["2026-01", "2026-02", "2026-03"]),
     rate=positive,
     source=st.just("A bank."),
 )
