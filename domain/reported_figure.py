@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from decimal import Decimal
 from typing import Annotated, assert_never
 
 from pydantic import Field
@@ -253,7 +254,19 @@ def check(figure: ReportedFigure, metric: Metric) -> None:
         _check_ratio(figure.numerator, figure.denominator, metric)
 
 
+LEAST_DENOMINATOR = Decimal("0.001")
+"""The smallest denominator above zero, in its unit (money.md, section 8)."""
+
+
 def _check_ratio(numerator: Number, denominator: Number, metric: Metric) -> None:
+    if 0 < denominator < LEAST_DENOMINATOR:
+        raise Refused(
+            "denominator-too-small",
+            f"A denominator is zero or at least {LEAST_DENOMINATOR}. {metric.name} was given over "
+            f"{plain(denominator)}.",
+            "Give the numerator and the denominator in larger units, or correct them.",
+            field="figure/denominator",
+        )
     if metric.proportion and numerator > denominator:
         raise Refused(
             "successes-exceed-trials",

@@ -255,3 +255,11 @@ def test_clicks_are_not_negative() -> None:
     clicks = example(ReportMetric, metric="clicks", figure=figure("count", "-1"))
 
     assert before(ReportMetric).refuses(OURS, clicks).rule == "figure-negative"
+
+
+def test_a_denominator_is_nothing_or_at_least_a_thousandth() -> None:
+    story = before(ReportMetric)
+    tiny = example(ReportMetric, figure=ratio("0", "0.000999999"))
+
+    assert story.refuses(OURS, tiny).rule == "denominator-too-small"
+    assert story.when(OURS, example(ReportMetric, figure=ratio("0", "0.001")))

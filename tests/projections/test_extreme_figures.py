@@ -15,7 +15,7 @@ from domain.entry import RecordJointRevenue, RecordSharedCost, ReverseEntry
 from domain.kernel import Command, Refused, Stage
 from domain.metric_catalogue import CATALOGUE, Adds, Unit
 from domain.recorded import Recorded
-from domain.reported_figure import ReportedFigure, ReportMetric
+from domain.reported_figure import LEAST_DENOMINATOR, ReportedFigure, ReportMetric
 from domain.rules import Action, DecisionRule, RuleComparison, Window
 from domain.settlement import IssueStatement, PublishRate
 from domain.terms import (
@@ -129,7 +129,8 @@ def reports(draw: st.DrawFn) -> Command:
     signs = st.sampled_from([1, -1]) if metric.signed else st.just(1)
     value: dict[str, Any] = {"value": draw(decimals) * draw(signs)}
     if metric.adds is Adds.RATIO and draw(st.booleans()):
-        value = {"numerator": draw(decimals) * draw(signs), "denominator": draw(decimals)}
+        denominator = draw(decimals.filter(lambda each: not 0 < each < LEAST_DENOMINATOR))
+        value = {"numerator": draw(decimals) * draw(signs), "denominator": denominator}
     return ReportMetric(
         metric=metric.name,
         period=draw(st.sampled_from(["2026-01", "2026-02", "2026-Q1"])),
@@ -237,7 +238,7 @@ A_BONUS = Hybrid(
 @shown(
     terms=[A_BONUS],
     rule=None,
-    happened=[ratio_of("999999999999999", "0.000000001")],
+    happened=[ratio_of("999999999999999", "0.001")],
     settles_in="each",
 )
 def test_no_accepted_figure_breaks_a_fold(
