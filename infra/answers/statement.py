@@ -322,14 +322,14 @@ def line_of(row: Row) -> LedgerLine:
 
 
 def _parts(line: LedgerLine) -> Iterator[str]:
-    about = line.about.replace("/", " ")
+    about = _in_words(line.about)
     if line.item in _MOVES:
         yield f"{about}: {_MOVES[line.item]}"
         return
-    fact = line.fact.replace("/", " ")
+    fact = _in_words(line.fact)
     yield f"{line.item}, {about}" if fact in about else f"{line.item} of {fact}, {about}"
     if line.cause != line.fact:
-        yield f"after {line.cause.replace('/', ' ')}"
+        yield f"after {_in_words(line.cause)}"
     yield from _priced(line)
     if line.rate not in {None, Decimal(1)}:
         yield f"{_plain(line.settled)} {line.settles_in} at {_plain(line.rate)}"
@@ -337,6 +337,13 @@ def _parts(line: LedgerLine) -> Iterator[str]:
         yield f"terms version {line.terms_version}"
     if line.late_days:
         yield words.late(line.late_days)
+
+
+def _in_words(key: str) -> str:
+    """Return `refund R-1` for `refund/R-1@2026-05-18T09:00:00Z`, `due N of 2026-05-31` for a due."""
+    name, _, when = key.partition("@")
+    dated = f"{name} of {when}" if when and "T" not in when else name
+    return dated.replace("/", " ")
 
 
 def _priced(line: LedgerLine) -> Iterator[str]:

@@ -322,6 +322,7 @@ def payout() -> PayoutRecorded:
             "payout": "forged",
             "statement": "2026-Q2:USD",
             "payer": "growthos",
+            "stated_by": "growthos",
             "amount": {"amount": "1.00", "currency": "USD"},
         }
     )
@@ -396,7 +397,7 @@ def attributed(
         "time": at.isoformat().replace("+00:00", "Z"),
         "party": "growthos",
         "actor": "admin@growthos",
-        "data": event.model_dump(mode="json", exclude={"payer"}),
+        "data": event.model_dump(mode="json", exclude={"payer", "stated_by"}),
     }
     body = signed(told, by=by, **changed)
     digest = sha256(body).hexdigest()

@@ -787,7 +787,7 @@ def test_the_demo_makes_its_store_and_prints_the_story_of_the_examples(accord: A
     again = accord("demo", "--examples", examples, "--json").json
 
     assert told.code == 0
-    assert told.out.startswith("Played 4 feeds: 611 accepted, 10 refused.")
+    assert told.out.startswith("Played 4 feeds: 612 accepted, 10 refused.")
     assert "GrowthOS and Northbridge Advisory (growthos-consulting)" in told.out
     for figure in (
         "5.5556 % (15/270)",
