@@ -340,7 +340,7 @@ def _parts(line: LedgerLine) -> Iterator[str]:
 
 
 def _in_words(key: str) -> str:
-    """Return `refund R-1` for `refund/R-1@2026-05-18T09:00:00Z`, `due N of 2026-05-31` for a due."""
+    """Return `refund R-1` for `refund/R-1@2026-05-18T09:00:00Z`, and the day of a due."""
     name, _, when = key.partition("@")
     dated = f"{name} of {when}" if when and "T" not in when else name
     return dated.replace("/", " ")

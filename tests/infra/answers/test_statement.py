@@ -81,11 +81,13 @@ def test_each_line_says_which_share_of_what_under_which_terms(accord: Accord) ->
 
     assert [line.text for line in only(answer).lines] == [
         "revenue-share-1 of payment pay-0002, deal ref-0001; 15 % of 2500.00; terms version 1",
-        "revenue-share-1 of payment pay-0002, deal ref-0001; after refund rfd-0001; 15 % of 2000.00; "
-        "terms version 1",
         (
-            "revenue-share-1 of payment pay-0003, deal ref-0011; 15 % of 12500.00; terms version 1; "
-            "recorded 4 days late"
+            "revenue-share-1 of payment pay-0002, deal ref-0001; after refund rfd-0001; "
+            "15 % of 2000.00; terms version 1"
+        ),
+        (
+            "revenue-share-1 of payment pay-0003, deal ref-0011; "
+            "15 % of 12500.00; terms version 1; recorded 4 days late"
         ),
     ]
 
