@@ -185,7 +185,7 @@ Reference = Annotated[
     Name,
     Parameter(
         "An alert's id; a figure: ID/METRIC/PERIOD, then a segment; or money: ID/deal/DEAL, "
-        "ID/line/INDEX.NUMBER, ID/statement/STATEMENT.",
+        "ID/line/LINE, ID/statement/STATEMENT.",
         "ALERT|KPI|MONEY",
     ),
 ]

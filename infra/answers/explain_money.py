@@ -151,9 +151,8 @@ KINDS = ("deal", "line", "statement")
 """What can be explained of the money of a partnership."""
 
 HOW_TO_ASK = (
-    "Write PARTNERSHIP/deal/DEAL, PARTNERSHIP/statement/STATEMENT or "
-    "PARTNERSHIP/line/INDEX.NUMBER: the index of the event that posted the line, and the line's "
-    "number among those of that event, from 1."
+    "Write PARTNERSHIP/deal/DEAL, PARTNERSHIP/statement/STATEMENT or PARTNERSHIP/line/LINE. "
+    "A statement shows its lines with their names."
 )
 
 
@@ -168,8 +167,8 @@ def explained(accord: Accord, partnership: str, kind: str, name: str, when: AsOf
         return _deal(postings, posted, name)
     if kind == "statement":
         return _statement(postings, name)
-    line, index = _line(posted, name)
-    event = next((each for each in events if each.index == index and sight.shows(each)), None)
+    line = _line(posted, name)
+    event = next((each for each in events if each.index == line.index and sight.shows(each)), None)
     return LineExplained(
         line=line,
         item=_item(postings, line),
@@ -184,14 +183,12 @@ def explained(accord: Accord, partnership: str, kind: str, name: str, when: AsOf
     )
 
 
-def _line(posted: list[LedgerLine], name: str) -> tuple[LedgerLine, int]:
-    index, _, number = name.partition(".")
-    if not (index.isdecimal() and number.isdecimal()):
-        raise NotFound(f"{name} names no line.", HOW_TO_ASK)
-    mine = [each for each in posted if each.index == int(index)]
-    if not 0 < int(number) <= len(mine):
-        raise NotFound(f"Event {index} posted {len(mine)} lines, and no line {number}.", HOW_TO_ASK)
-    return mine[int(number) - 1], int(index)
+def _line(posted: list[LedgerLine], name: str) -> LedgerLine:
+    for each in posted:
+        if each.line == name:
+            return each
+    names = [each.line for each in posted]
+    raise NotFound(f"There is no line {name}.", perhaps(name, names, HOW_TO_ASK))
 
 
 # --- deals -------------------------------------------------------------------------------------
@@ -345,10 +342,10 @@ def _deal_text(found: DealExplained) -> Iterator[Block]:
 def _lines(title: str, lines: tuple[LedgerLine, ...] | list[LedgerLine]) -> Iterator[Block]:
     if lines:
         yield Table(
-            [">#", "DAY", "TO", ">AMOUNT", "WHAT FOR"],
+            [">LINE", "DAY", "TO", ">AMOUNT", "WHAT FOR"],
             [
                 (
-                    each.index,
+                    each.line,
                     each.day.isoformat(),
                     each.to,
                     f"{plain(each.amount)} {each.currency}",

@@ -46,6 +46,8 @@ class Weighing(StrEnum):
 class LedgerLine(Item):
     """One line of the ledger: what one event changed in what a party earned."""
 
+    line: str
+    """The name of the line: the index of the event that posted it, and its number there."""
     index: int
     """The index of the event that posted the line."""
     because_of: str
@@ -391,10 +393,10 @@ def _statement(each: Statement) -> Iterator[Block]:
         indent=4,
     )
     yield Table(
-        [">#", "MONTH", "TO", ">AMOUNT", "WHAT FOR"],
+        [">LINE", "MONTH", "TO", ">AMOUNT", "WHAT FOR"],
         [
             (
-                line.index,
+                line.line,
                 line.month,
                 line.to,
                 f"{plain(line.amount)} {line.currency}",

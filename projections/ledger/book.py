@@ -592,6 +592,7 @@ class Book:
         recorded = self.recorded
         self.lines.append(
             {
+                "line": f"{recorded.index}.{len(self.lines) + 1}",
                 "index": recorded.index,
                 "because_of": recorded.event.wire,
                 "occurred_at": instant(recorded.act.occurred_at),
