@@ -1,0 +1,452 @@
+"""Which facts move money, who states each, and what it earns before the other side confirms it.
+
+The ledger folds a closed set of events, so nothing else moves money; each of them has a row here.
+A row of a claim is played: each side states it, and what it earns is read from the ledger. The
+table is the page `docs/who-states-what.md`. After a change that is meant, write it anew:
+`python -m tests.projections.test_who_states_what`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+import pytest
+
+from domain import deadlines, deal, dispute, entry, execution, exploration, renewal, settlement
+from domain.agreement import CommercialTermsAgreed
+from domain.attribution import Method
+from domain.bilateral import BilateralAgreement
+from domain.claims import ClaimConfirmed, ClaimKind, ClaimObjected, ConfirmClaim, FigureRef
+from domain.deal import (
+    AttributeReferral,
+    CancelDeal,
+    CorrectPayment,
+    CorrectRefund,
+    CorrectWin,
+    CreateOpportunity,
+    IssueRefund,
+    ReceivePayment,
+    ReverseRefund,
+    SubmitReferral,
+    WinDeal,
+)
+from domain.entry import ConcedePenalty, RecordJointRevenue, RecordSharedCost, ReverseEntry
+from domain.kernel import Command, Event, Refused
+from domain.reported_figure import CorrectMetric, MetricCorrected, MetricReported, ReportMetric
+from domain.scaling import JointInvestmentAgreed
+from domain.terms import (
+    CostShare,
+    Incentive,
+    Item,
+    Minimum,
+    Penalty,
+    ReferralFee,
+    RevenueSplit,
+    Trigger,
+)
+from projections.settlement import SETTLEMENT
+from tests.documents import REPOSITORY
+from tests.life import OURS, STRANGER, THEIRS, changed, split, usd
+from tests.projections.arrivals import (
+    Fact,
+    Said,
+    arrive,
+    ours,
+    paid,
+    referred,
+    returned,
+    theirs,
+    won,
+)
+from tests.projections.folds import count
+from tests.projections.money import share, total, under
+from tests.stories import Story, moment
+
+PAGE = REPOSITORY / "docs/who-states-what.md"
+
+
+@dataclass(frozen=True)
+class Statement:
+    """A fact that either side could state, and by which one gains from the other."""
+
+    event: type[Event]
+    items: Sequence[Item]
+    """The terms: by them the fact moves money."""
+    given: Sequence[Fact]
+    command: Command
+    claim: str = ""
+    """Its name in a confirmation; empty where nothing is to be confirmed."""
+    case: str = ""
+    """Which case it is, where a kind of fact has several."""
+    owes: str = OURS
+    """The side that owes because of the fact."""
+    then: Sequence[Fact] = ()
+    """What happens after it, which moves nothing without it."""
+    at: str = "2026-04-10"
+
+    @property
+    def gains(self) -> str:
+        """The side that gains by the fact."""
+        return THEIRS if self.owes == OURS else OURS
+
+    def told(self, party: str | None = None, *, confirmed: bool = False) -> Story:
+        """Return the story in which a party states the fact; nobody does without a party."""
+        story = arrive(under(*self.items), self.given)
+        if party is not None:
+            arrive(story, [(Said(self.at, party, self.command),), *self.then])
+        if confirmed:
+            story.when(THEIRS if party == OURS else OURS, self.confirmation)
+        story.on("2026-07-02")
+        return story
+
+    @property
+    def confirmation(self) -> ConfirmClaim:
+        """The confirmation by the other party."""
+        if isinstance(self.command, ReportMetric | CorrectMetric):
+            named = self.command.model_dump(include={"metric", "period", "tool", "segment"})
+            return ConfirmClaim(figure=FigureRef(**named), fact=self.claim)
+        thing = "deal" if hasattr(self.command, "deal") else "entry"
+        return ConfirmClaim(fact=self.claim, **{thing: getattr(self.command, thing)})
+
+    def earns(self, party: str, *, confirmed: bool = False) -> Decimal | None:
+        """Return what the side that gains earns where a party states it; None if it is refused."""
+        try:
+            story = self.told(party, confirmed=confirmed)
+        except Refused:
+            return None
+        return self._net(story) - self._net(self.told())
+
+    def _net(self, story: Story) -> Decimal:
+        return total(story.history, self.gains) - total(story.history, self.owes)
+
+
+# --- the rows ----------------------------------------------------------------------------------
+
+SHARE = share("10")
+SALE = share("10", basis="first-year", trigger=Trigger.SALE)
+CLICKS = ReferralFee(to=THEIRS, fee=usd("0.05"), trigger=Trigger.CLICK)
+JOINT: RevenueSplit = changed(split("40", "60"), trigger=Trigger.JOINT_REVENUE)
+TRAVEL = CostShare(cost="travel", shares={OURS: Decimal(50), THEIRS: Decimal(50)})
+PENALTY = Penalty(on=OURS, condition="A report is late.", fee=usd("250.00"))
+LEADS = Minimum(
+    on=THEIRS, metric="leads", window="quarter", at_least=10, fee=usd("50.00"), per="missing"
+)
+INCENTIVE = Incentive(by=OURS, amount=usd("100.00"))
+FIGURE = {"metric": "clicks", "period": "2026-03", "tool": "ads"}
+
+REFERRED = referred("2026-01-07")
+SOLD = [*REFERRED, won("2026-04-01", usd("1000.00"))]
+PAID = [*SOLD, paid("2026-04-02", "P-1", usd("1000.00"))]
+REFUNDED = [*PAID, returned("2026-04-03", "P-1", usd("500.00"), "R-1")]
+
+_WIN = WinDeal(deal="D-1", annual_contract_value=usd("1000.00"))
+_PAYMENT = ReceivePayment(deal="D-1", payment="P-1", amount=usd("1000.00"))
+WON_BY_THEM = [
+    *REFERRED,
+    theirs("2026-04-01", _WIN),
+    ours("2026-04-01", ConfirmClaim(deal="D-1", fact="win")),
+]
+PAID_BY_THEM = [
+    *SOLD,
+    theirs("2026-04-02", _PAYMENT),
+    ours("2026-04-02", ConfirmClaim(deal="D-1", fact="payment/P-1")),
+]
+_REVENUE = RecordJointRevenue(entry="E-1", amount=usd("100.00"), collected_by=OURS)
+ENTERED_BY_THEM = [
+    theirs("2026-04-02", _REVENUE),
+    ours("2026-04-02", ConfirmClaim(entry="E-1", fact="entry")),
+]
+LEAD = SubmitReferral(deal="D-1", lead="lead 1")
+TOUCH = AttributeReferral(
+    deal="D-1",
+    touch="T-1",
+    method=Method.REFERRAL_CODE,
+    evidence="B15",
+    to=THEIRS,
+    touched_at=moment("2026-01-08"),
+)
+UNTOUCHED = [
+    ours("2026-01-07", LEAD),
+    ours("2026-01-07", CreateOpportunity(deal="D-1")),
+]
+SALE_OF_IT = [won("2026-04-01", usd("1000.00")), paid("2026-04-02", "P-1", usd("1000.00"))]
+
+STATEMENTS = (
+    Statement(
+        deal.ReferralSubmitted,
+        [LEADS],
+        [],
+        LEAD,
+        "referral",
+        case="counts towards a minimum",
+        at="2026-04-01",
+    ),
+    Statement(
+        deal.ReferralSubmitted,
+        [INCENTIVE],
+        [],
+        LEAD,
+        case="earns an incentive, which counts on the word of the party that refers",
+        then=[ours("2026-04-11", TOUCH)],
+    ),
+    Statement(
+        deal.ReferralAttributed,
+        [SHARE],
+        UNTOUCHED,
+        TOUCH,
+        case="before the win, which is recorded with the touch in view",
+        then=SALE_OF_IT,
+        at="2026-01-09",
+    ),
+    Statement(
+        deal.ReferralAttributed,
+        [SHARE],
+        [*UNTOUCHED, *SALE_OF_IT],
+        TOUCH,
+        "touch/T-1",
+        case="after the win",
+    ),
+    Statement(deal.DealWon, [SALE], REFERRED, _WIN, "win"),
+    Statement(
+        deal.DealCancelled,
+        [SALE],
+        SOLD,
+        CancelDeal(deal="D-1", reason="They withdrew."),
+        case="of a win that the side that owes stated",
+        owes=THEIRS,
+    ),
+    Statement(
+        deal.DealCancelled,
+        [SALE],
+        WON_BY_THEM,
+        CancelDeal(deal="D-1", reason="They withdrew."),
+        "cancellation",
+        case="of a win that the side that earns stated",
+        owes=THEIRS,
+    ),
+    Statement(deal.PaymentReceived, [SHARE], SOLD, _PAYMENT, "payment/P-1"),
+    Statement(
+        deal.RefundIssued,
+        [SHARE],
+        PAID,
+        IssueRefund(deal="D-1", refund="R-1", payment="P-1", amount=usd("500.00")),
+        case="of a payment that the side that owes stated",
+        owes=THEIRS,
+    ),
+    Statement(
+        deal.RefundIssued,
+        [SHARE],
+        PAID_BY_THEM,
+        IssueRefund(deal="D-1", refund="R-1", payment="P-1", amount=usd("500.00")),
+        "refund/R-1",
+        case="of a payment that the side that earns stated",
+        owes=THEIRS,
+    ),
+    Statement(
+        deal.RefundReversed,
+        [SHARE],
+        REFUNDED,
+        ReverseRefund(deal="D-1", refund="R-1"),
+        "reversal/R-1",
+    ),
+    Statement(
+        deal.WinCorrected,
+        [SALE],
+        SOLD,
+        CorrectWin(deal="D-1", annual_contract_value=usd("2000.00"), reason="Two years."),
+        "correction/win",
+    ),
+    Statement(
+        deal.PaymentCorrected,
+        [SHARE],
+        PAID,
+        CorrectPayment(deal="D-1", payment="P-1", amount=usd("2000.00"), reason="A digit."),
+        "correction/payment/P-1",
+    ),
+    Statement(
+        deal.RefundCorrected,
+        [SHARE],
+        REFUNDED,
+        CorrectRefund(deal="D-1", refund="R-1", amount=usd("50.00"), reason="A digit."),
+        "correction/refund/R-1",
+    ),
+    Statement(entry.JointRevenueReceived, [JOINT], [], _REVENUE, "entry"),
+    Statement(
+        entry.SharedCostIncurred,
+        [TRAVEL],
+        [],
+        RecordSharedCost(entry="E-1", cost="travel", amount=usd("100.00"), paid_by=THEIRS),
+        "entry",
+    ),
+    Statement(
+        entry.EntryReversed,
+        [JOINT],
+        ENTERED_BY_THEM,
+        ReverseEntry(entry="E-1", reversal="V-1", amount=usd("100.00"), reason="Counted twice."),
+        "reversal/V-1",
+        owes=THEIRS,
+    ),
+    Statement(
+        entry.PenaltyConceded,
+        [PENALTY],
+        [],
+        ConcedePenalty(entry="E-1", condition=PENALTY.condition),
+    ),
+    Statement(MetricReported, [CLICKS], [], ReportMetric(figure=count(1000), **FIGURE), "figure"),
+    Statement(
+        MetricCorrected,
+        [CLICKS],
+        [ours("2026-04-01", ReportMetric(figure=count(1000), **FIGURE))],
+        CorrectMetric(figure=count(2000), reason="A digit.", **FIGURE),
+        "correction/figure",
+    ),
+)
+
+ALONE: dict[type[Event], str] = {
+    ClaimConfirmed: "The side that did not state the fact.",
+    ClaimObjected: "The side that did not state the fact. It stops silence from confirming it.",
+    execution.IncentiveIntroduced: "The side that offers the incentive, and owes it.",
+    settlement.RatePublished: "Either, from the source that both named. Either can object.",
+    settlement.RateObjected: "Either. The rate then does not count.",
+    renewal.ExitNoticeGiven: "Either, under the agreed notice. Nothing accrues from its day on.",
+    dispute.DisputeOpened: "Either, about what the other side gets. It holds that, and takes "
+    "nothing.",
+    settlement.StatementIssued: "It moves no money: it states what accrued.",
+    settlement.FinalSettlementIssued: "It moves no money: it states what accrued.",
+    settlement.PayoutRecorded: "Either. It earns nothing: it pays what was stated.",
+    settlement.PayoutCorrected: "The side that recorded the payout.",
+    settlement.PayoutReturned: "Either. What was stated is due again.",
+    exploration.ExplorationBegun: "It names the first party, and moves no money.",
+    exploration.PartnerChosen: "It names the second party, and moves no money.",
+    deadlines.PeriodClosed: "The clock. Retainers, windows and reported periods fall due.",
+    deadlines.DeadlinePassed: "The clock. An exit takes effect.",
+    deal.LeadQualified: "Either.",
+    deal.OpportunityCreated: "Either.",
+    deal.DemoHeld: "Either.",
+    deal.DealLost: "Either.",
+}
+"""The events that one side states without a claim, or that move no money."""
+
+AGREED: tuple[type[BilateralAgreement], ...] = (
+    CommercialTermsAgreed,
+    renewal.PartnershipRenewed,
+    deal.AttributionSettled,
+    settlement.RateAgreed,
+    settlement.AdjustmentAgreed,
+    JointInvestmentAgreed,
+    dispute.DisputeResolved,
+)
+"""The events that both parties agree."""
+
+
+# --- the page ----------------------------------------------------------------------------------
+
+HEAD = """\
+# Who states what
+
+A fact counts at once when the side that owes because of it states it. Stated by the side that
+gains, it is a claim: it earns nothing until the other side confirms it (`ConfirmClaim`), acts on it
+or, where the terms say so, does not object in time. These are all the events that the ledger reads.
+A test plays each row and writes this page (`python -m tests.projections.test_who_states_what`).
+
+## Facts by which one side gains from the other
+
+| fact | stated by the side that owes | stated by the side that gains | confirmed as |
+|---|---|---|---|
+"""
+BOTH = """
+## What both agree
+
+| event | proposed and accepted with |
+|---|---|
+"""
+REST = """
+## What one side or the clock states
+
+| event | who states it |
+|---|---|
+"""
+
+
+def page() -> str:
+    """Return the page, from what the ledger does."""
+    facts = "".join(f"{each}\n" for each in map(_row, STATEMENTS))
+    both = "".join(
+        f"| `{each.__name__}` | `{each.proposes.__name__}`, `{each.accepts.__name__}` |\n"
+        for each in AGREED
+    )
+    rest = "".join(f"| `{each.__name__}` | {who} |\n" for each, who in ALONE.items())
+    return f"{HEAD}{facts}{BOTH}{both}{REST}{rest}"
+
+
+def _row(each: Statement) -> str:
+    case = f", {each.case}" if each.case else ""
+    confirmed = f"`{each.claim}`" if each.claim else "-"
+    by_both = (_cell(each.earns(party)) for party in (each.owes, each.gains))
+    return f"| {' | '.join((f'`{each.event.__name__}`{case}', *by_both, confirmed))} |"
+
+
+def _cell(earned: Decimal | None) -> str:
+    if earned is None:
+        return "refused"
+    return "counts at once" if earned else "earns nothing"
+
+
+# --- the tests ---------------------------------------------------------------------------------
+
+
+def named(each: Statement) -> str:
+    return f"{each.event.__name__} {each.case}".strip()
+
+
+def test_every_event_that_the_ledger_reads_has_a_row() -> None:
+    stated: list[type[Event]] = [*dict.fromkeys(each.event for each in STATEMENTS)]
+    rows = [*stated, *ALONE, *AGREED]
+
+    assert {*rows} == SETTLEMENT.handles
+    assert len({*rows}) == len(rows)
+
+
+def test_the_page_is_what_the_ledger_does() -> None:
+    assert PAGE.read_text(encoding="utf-8") == page(), "see the docstring of this module"
+
+
+CLAIMS = [each for each in STATEMENTS if each.claim]
+
+
+@pytest.mark.parametrize("each", CLAIMS, ids=named)
+def test_a_claim_earns_nothing_until_the_other_side_confirms_it(each: Statement) -> None:
+    assert each.earns(each.gains) == 0
+    confirmed = each.earns(each.gains, confirmed=True)
+
+    assert confirmed
+    assert confirmed > 0
+    assert each.earns(each.owes) in {confirmed, None, 0}
+
+
+@pytest.mark.parametrize("each", CLAIMS, ids=named)
+def test_no_party_confirms_what_it_stated(each: Statement) -> None:
+    story = each.told(each.gains)
+
+    assert story.refuses(each.gains, each.confirmation).rule in {"own-claim", "no-such-claim"}
+    assert story.refuses(STRANGER, each.confirmation).rule == "unknown-party"
+
+
+@pytest.mark.parametrize("each", AGREED, ids=lambda each: each.__name__)
+def test_what_both_agree_needs_a_proposal_and_its_acceptance(
+    each: type[BilateralAgreement],
+) -> None:
+    assert issubclass(each, BilateralAgreement)
+    assert each.proposes is not each.accepts
+
+
+def test_every_kind_of_claim_that_terms_can_name_has_a_row() -> None:
+    names = {each.claim.partition("/")[0] for each in CLAIMS}
+    reversals = {each.event for each in CLAIMS if each.claim.startswith("reversal/")}
+
+    assert entry.EntryReversed in reversals
+    assert names | {ClaimKind.ENTRY_REVERSAL, ClaimKind.INCENTIVE} == set(ClaimKind)
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")
