@@ -357,6 +357,6 @@ SETTLEMENT = Projection(
     keys,
     apply,
     _FACTS | facts.DISPUTES | _AGREEMENTS | _TIME | _PAYOUTS | _STATEMENTS,
-    version=3,
+    version=4,
     row_type=row_type,
 )

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from domain.agreement import CounterTerms
 from domain.attribution import AttributionPolicy, Method, PolicyKind
-from domain.claims import ConfirmClaim, FigureRef, ObjectToClaim
+from domain.claims import ClaimKind, ConfirmClaim, FigureRef, ObjectToClaim
 from domain.deadlines import DeadlineKind
 from domain.deal import (
     AgreeAttribution,
@@ -167,6 +167,20 @@ def test_clicks_that_were_reported_before_their_terms_arrived_are_paid() -> None
 
 def clicks(fee: str) -> ReferralFee:
     return ReferralFee(to=THEIRS, fee=usd(fee), trigger=Trigger.CLICK)
+
+
+def test_an_amendment_that_arrives_after_the_statement_is_a_difference_in_the_next_one() -> None:
+    story = arrive(under(share("15")), referred("2026-01-07"))
+    arrive(story, [won("2026-03-10", usd("1000.00")), paid("2026-03-10", "P-1", usd("1000.00"))])
+    story.on("2026-04-01")
+    (march,) = state(story, "2026-03")
+
+    arrive(story, [agreed("2026-03-09", share("20"), since=date(2026, 3, 10))])
+    story.on("2026-05-01")
+    (april,) = state(story, "2026-04")
+
+    assert [str(each.balance.amount) for each in (march, april)] == ["150.00", "50.00"]
+    assert [part.month for part in april.balance.parts] == ["2026-03"]
 
 
 # --- terms for a time --------------------------------------------------------------------------
@@ -754,6 +768,34 @@ def test_clicks_are_neither_negative_nor_parts_of_a_click() -> None:
     assert story.refuses(OURS, reported("0.5")).rule == "figure-not-whole"
 
 
+def test_a_kind_of_fact_counts_on_the_word_of_the_payee_where_the_terms_say_so() -> None:
+    rules = ClaimRules(on_word=[ClaimKind.PAYMENT])
+    story = arrive(under(share("15"), claims=rules), referred("2026-01-07"))
+    arrive(story, [won("2026-01-07", usd("1000.00"))])
+    payment = ReceivePayment(deal="D-1", payment="P-1", amount=usd("1000.00"))
+
+    arrive(story, [theirs("2026-01-08", payment)])
+
+    assert owed(story) == to_them({"2026-01-08": "150.00"})
+
+
+def test_an_opportunity_of_the_other_side_confirms_a_referral() -> None:
+    minimum = Minimum(
+        on=THEIRS, metric="leads", window="quarter", at_least=3, fee=usd("50.00"), per="missing"
+    )
+    story = under(minimum)
+    for deal in ("D-1", "D-2", "D-3"):
+        arrive(story, [theirs("2026-04-01", SubmitReferral(deal=deal, lead=deal))])
+    facts = [
+        ours("2026-04-02", CreateOpportunity(deal="D-1")),
+        theirs("2026-04-02", CreateOpportunity(deal="D-2")),
+        ours("2026-04-03", ConfirmClaim(deal="D-3", fact="referral")),
+    ]
+
+    # Their own opportunity confirms nothing: one of three is missing.
+    assert in_any_order(story, facts, at="2026-07-02") == {("2026-06-30", OURS, "USD"): "50.00"}
+
+
 # --- disputes ----------------------------------------------------------------------------------
 
 
@@ -820,6 +862,28 @@ def test_a_refund_lowers_what_an_upheld_dispute_takes() -> None:
     uphold(story)
 
     assert total(story.history) == 0
+
+
+def test_what_happens_after_a_dispute_leaves_its_decision_alike_in_every_order() -> None:
+    story = under(share("15"))
+    arrive(story, [*referred("2026-01-07"), won("2026-01-07", usd("1000.00"))])
+    arrive(story, [paid("2026-01-08", "P-1", usd("1000.00"))])
+    resolution = ProposeResolution(
+        dispute="Q-1", proposal="E-1", outcome=DisputeOutcome.UPHELD, resolution="As found."
+    )
+    accepted = AcceptResolution(dispute="Q-1", proposal="E-1")
+    decision = (Said("2026-01-12", OURS, resolution), Said("2026-01-12", THEIRS, accepted))
+    facts = [
+        ours("2026-01-10", dispute("deal/D-1", usd("100.00"))),
+        paid("2026-01-11", "P-2", usd("1000.00")),
+        returned("2026-01-11T12:00", "P-1", usd("500.00")),
+        decision,
+    ]
+
+    # The refund left 75.00 of the first payment, all of which was disputed; P-2 stays.
+    assert in_any_order(story, facts) == to_them(
+        {"2026-01-08": "150.00", "2026-01-11": "75.00", "2026-01-12": "-75.00"}
+    )
 
 
 def test_a_dispute_of_another_currency_or_of_no_such_deal_is_refused() -> None:
