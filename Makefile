@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 # The demo has a store of its own, so that nobody's own ACCORD_STORE is touched by it.
 DEMO_STORE := sqlite:///var/demo.db
 
-.PHONY: help run up-local down-local test test-api test-foreign money-laws check faults audit-faults bench bench-audit bench-kafka bench-show lock lock-foreign clean
+.PHONY: help run up-local down-local test test-api test-foreign money-laws mutants check faults audit-faults bench bench-audit bench-kafka bench-show lock lock-foreign clean
 .DEFAULT_GOAL := help
 
 help: ## list the chores
@@ -37,6 +37,20 @@ test-foreign: $(VENV)/.dev ## send events with the SDKs of Python, JavaScript an
 
 money-laws: $(VENV)/.dev ## compare the ledger with the model over 5,000 random lives, in four orders each
 	@$(BIN)/python -m tests.model.laws
+
+mutants: $(VENV)/.dev ## change the rules of money at random for an hour; a test must notice
+	@copy=$$(mktemp -d) && trap 'rm -rf "$$copy"' EXIT \
+	&& $(PYTHON) -m venv "$$copy/.tool" \
+	&& "$$copy/.tool/bin/python" -m pip --quiet --disable-pip-version-check install $(MUTATION_TOOL) \
+	&& git ls-files -z | xargs -0 cp --parents --target-directory "$$copy" \
+	&& export PATH="$(CURDIR)/$(BIN):$$copy/.tool/bin:$$PATH" PYTHONDONTWRITEBYTECODE=1 && cd "$$copy" \
+	&& cosmic-ray init dev/mutants.toml session.sqlite \
+	&& cr-filter-operators session.sqlite dev/mutants.toml \
+	&& (timeout $(MUTATION_SECONDS) cosmic-ray exec dev/mutants.toml session.sqlite || test $$? = 124) \
+	&& cr-report --no-show-pending --surviving-only --show-diff session.sqlite
+
+MUTATION_TOOL := cosmic-ray==8.7.0
+MUTATION_SECONDS ?= 3600
 
 check: $(VENV)/.dev ## form, lint, types, import contracts, and that documented commands exist
 	@$(BIN)/ruff format --check .

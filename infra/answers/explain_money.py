@@ -6,10 +6,12 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Literal
 
+from domain.attribution import PolicyKind
 from domain.claims import ClaimKind
 from domain.terms import describe
 from domain.values import Exact, plain
 from infra.answers import statement, statements
+from infra.answers import text as words
 from infra.answers.logs import AsOf, NotFound, perhaps, sight_of, size_of, whole_log
 from infra.answers.question import Item
 from infra.answers.statement import LedgerLine, Postings
@@ -63,7 +65,7 @@ class Credited(Item):
     percent: Exact
     """Its credit for the deal, in percent."""
     by: str
-    """What decides: both parties, or the policy of the day of the conversion."""
+    """What decides, in words: both parties, or the policy of the day of the conversion."""
     contested: bool
     """Whether both parties claim the deal, and nothing decides between them."""
     touches: tuple[Touch, ...]
@@ -234,16 +236,22 @@ def _earned(row: SubjectRow, party: str) -> dict[tuple[str, str], Decimal]:
 
 def _credit(view: DealView) -> Credited:
     counted = {key for key, _ in view.touches}
-    by = "both parties" if view.known.row.credit else f"the policy {view.policy_in_force.kind}"
     return Credited(
         party=view.party,
         percent=Decimal(100 * view.credit[0]) / view.credit[1],
-        by=by,
+        by=_decided_by(view),
         contested=view.contested,
         touches=tuple(
             _touch(key, fact, counts=key in counted) for key, fact in view.known.of(ClaimKind.TOUCH)
         ),
     )
+
+
+def _decided_by(view: DealView) -> str:
+    if view.known.row.credit:
+        return "settled by both parties"
+    policy = view.policy_in_force.kind
+    return "no policy is agreed" if policy is PolicyKind.NONE else f"policy {policy}"
 
 
 def _touch(key: str, fact: Fact, *, counts: bool) -> Touch:
@@ -318,9 +326,24 @@ def _deal_text(found: DealExplained) -> Iterator[Block]:
     for each in found.credit:
         contested = ", contested" if each.contested else ""
         yield Line(
-            f"{each.party} is credited with {plain(each.percent)} % by {each.by}{contested}",
+            f"{each.party} is credited with {plain(each.percent)} % ({each.by}{contested})",
             indent=2,
         )
+    # Every party's credit lists the same touches.
+    yield Table(
+        ["TOUCH", "OF", "TOUCHED AT", "STATED BY", "COUNTS"],
+        [
+            (
+                each.touch,
+                each.of,
+                words.minute(each.touched_at),
+                each.stated_by,
+                "yes" if each.counts else "no",
+            )
+            for each in (found.credit[0].touches if found.credit else ())
+        ],
+        indent=2,
+    )
     yield Table(
         ["FACT", "DAY", "TO", "ITEM", ">EARNS", "BECAUSE"],
         [

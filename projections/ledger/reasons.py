@@ -111,6 +111,10 @@ def _why(view: DealView, key: str, first: Fact, counted: Fact | None, item: Item
         return Nothing.VOID
     if item is None:
         return Nothing.NO_ITEM
+    if view.contested:
+        return Nothing.CONTESTED
+    if not view.credit[0] and not isinstance(item, RevenueSplit):
+        return Nothing.NOT_CREDITED
     if counted is None:
         return Nothing.UNCONFIRMED
     day = view.known.day(counted)
@@ -119,10 +123,6 @@ def _why(view: DealView, key: str, first: Fact, counted: Fact | None, item: Item
         return Nothing.NOT_WON
     if not view.known.terms.accrues_for_client(day, view.known.day(won)):
         return Nothing.NOT_IN_TERM
-    if view.contested:
-        return Nothing.CONTESTED
-    if not view.credit[0] and not isinstance(item, RevenueSplit):
-        return Nothing.NOT_CREDITED
     if isinstance(item, RevenueSplit) and view.party in {first.by, counted.holder}:
         return Nothing.OWN_MONEY
     if isinstance(item, RevenueShare) and not view.inside(item, counted, view.known.day(won)):
