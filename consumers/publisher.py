@@ -35,6 +35,7 @@ from infra.store.postgres_views import CHANNEL, Move, PostgresViews
 from infra.store.views import Row, SavedOutput, UnreadableRow, typed_row
 from projections import KPIS, figures, timeline
 from projections.alerts import AlertState
+from projections.counted import FACTS
 from projections.figures import FigureLine
 from projections.fold import Rows
 from projections.kpis import AGREED
@@ -259,7 +260,11 @@ class Figures:
             message
             for each in some
             if each.partnership in changed
-            for message in self._of(each.partnership, each.index, changed[each.partnership])
+            for message in self._of(
+                each.partnership,
+                each.index,
+                [key for key in changed[each.partnership] if not key.startswith(FACTS)],
+            )
         ]
         if not self._moved:
             return Taken(found, some[-1].number, pause=PACE)
@@ -267,7 +272,7 @@ class Figures:
         return Taken(found, cursor, pause=(monotonic() - start) * (1 / SHARE - 1))
 
     def _of(self, partnership: str, index: int, changed: list[str]) -> Iterator[Message]:
-        stored = self._views.select(KPIS.name, partnership)
+        stored = self._views.select(KPIS.name, partnership, before=KPIS.facts_from)
         try:
             loaded = {key: typed_row(KPIS, partnership, key, row) for key, row in stored}
         except UnreadableRow as damage:

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from domain.kernel import Refused, Value
-from domain.metric_catalogue import known
+from domain.metric_catalogue import MeasuredBy, known
 from domain.terms import check_parties
 from domain.values import Day, Number, Slug, Text
 
@@ -34,6 +34,8 @@ class Objective(Value):
     """How often the metric is reported."""
     tool: Text
     """The system that the figures come from."""
+    measured: MeasuredBy = "count"
+    """What decides a metric that deals show: the count of deals, or the reported figure."""
 
 
 class Expectations(Value):

@@ -268,6 +268,7 @@ CONVERSION_FLOOR = DecisionRule(
     window=Window.QUARTER,
     comparison=RuleComparison.BELOW,
     threshold=Decimal(5),
+    measured="report",
     consecutive=2,
     action=Action.ESCALATE_TO_REVIEW,
 )

@@ -1,29 +1,22 @@
-"""The catalogue of metrics (C19): unit, good direction, how periods add up, which events count.
+"""The catalogue of metrics (C19): unit, good direction, how periods add up, which are counted.
 
-This is the one table of metrics. A metric that is counted names the events that count and what
-each adds; the rows of KPIs, the alerts and the ledger derive from it which events they handle.
+This is the one table of metrics. Some are counted from deals: `projections.counted` says what a
+deal adds to each. The others are reported.
 """
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
-from datetime import date
-from decimal import Decimal
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Literal
 
 from domain.kernel import Refused
 from domain.values import MINOR_UNITS
 
-if TYPE_CHECKING:
-    from domain.deal import (
-        DealWon,
-        PaymentReceived,
-        ReferralAttributed,
-        ReferralSubmitted,
-        RefundIssued,
-        RefundReversed,
-    )
+MeasuredBy = Literal["count", "report"]
+"""What decides a metric that deals show, as both agreed: the count of deals, or a report.
+
+Other metrics are always reported.
+"""
 
 
 class Direction(StrEnum):
@@ -66,19 +59,6 @@ class Unit(StrEnum):
         return "a currency of ISO 4217, such as USD" if self is Unit.MONEY else f'"{self.value}"'
 
 
-class Count(NamedTuple):
-    """What one event adds to a counted metric."""
-
-    amount: Decimal | int = 1
-    unit: str = Unit.COUNT.value
-    segment: str = ""
-    """The part of the whole that it belongs to, such as a campaign."""
-
-
-Counting = Callable[[Any], Iterable[Count]]
-"""What an event adds to a metric; nothing if this event does not count."""
-
-
 @dataclass(frozen=True, slots=True)
 class Metric:
     """One metric of the catalogue."""
@@ -88,20 +68,20 @@ class Metric:
     direction: Direction
     adds: Adds
     numerator: str = ""
-    """What a ratio divides: another metric of the catalogue where events count it, else words."""
+    """What a ratio divides: another metric of the catalogue where deals show it, else words."""
     denominator: str = ""
     proportion: bool = False
     """Whether it is a share of a whole, which it never exceeds."""
     signed: bool = False
     """Whether its figure can be below zero: a margin, a score, money less what was paid back."""
-    counts: Mapping[str, Counting] = field(default_factory=dict, hash=False)
-    """What counts, by the event's wire name. The modules that define the events import this one."""
+    of_deals: bool = False
+    """Whether deals show it: `projections.counted` says what each deal adds."""
 
     @property
     def counted(self) -> bool:
-        """Whether events count it, or both parts of the ratio that it is."""
+        """Whether deals show it, or both parts of the ratio that it is."""
         parts = (CATALOGUE.get(self.numerator), CATALOGUE.get(self.denominator))
-        return bool(self.counts) or all(each is not None and each.counts for each in parts)
+        return self.of_deals or all(each is not None and each.of_deals for each in parts)
 
     @property
     def scale(self) -> int:
@@ -112,53 +92,9 @@ class Metric:
     def of_trials(self) -> bool:
         """Whether it counts successes of trials, so that it has a credible interval (C21).
 
-        A share that events count does, although a deal of one month may be a lead of another.
+        A share that deals show does, although a deal of one month may be a lead of another.
         """
         return self.proportion or (self.counted and self.unit is Unit.PERCENT)
-
-
-# --- counting ----------------------------------------------------------------------------------
-
-
-def _once(_: object) -> list[Count]:
-    return [Count()]
-
-
-def _by_campaign(event: "ReferralSubmitted") -> list[Count]:
-    return [Count(segment=event.campaign or "")]
-
-
-def _won(event: "DealWon") -> list[Count]:
-    # The second is by currency: a mean in one currency must not divide by deals in another.
-    return [Count(), Count(unit=event.annual_contract_value.currency)]
-
-
-def _contract_value(event: "DealWon") -> list[Count]:
-    value = event.annual_contract_value
-    return [Count(value.amount, value.currency)]
-
-
-def _days_to_close(event: "DealWon") -> list[Count]:
-    return [Count(event.days_to_close, Unit.DAYS.value)]
-
-
-def _amount(event: "PaymentReceived | RefundIssued") -> list[Count]:
-    return [Count(event.amount.amount, event.amount.currency)]
-
-
-def _amount_returned(event: "RefundReversed") -> list[Count]:
-    return [Count(-event.amount.amount, event.amount.currency)]
-
-
-def _referred_at(event: "ReferralAttributed") -> date:
-    return event.touched_at
-
-
-COUNTED_AT: Mapping[str, Callable[[Any], date]] = {"ReferralAttributed": _referred_at}
-"""The moment in whose month an event counts, where that is not when the event occurred.
-
-An attribution says something about its lead, so it counts in the month of the lead.
-"""
 
 
 # --- the catalogue -----------------------------------------------------------------------------
@@ -169,14 +105,15 @@ _COUNT, _PERCENT, _MONEY, _SCORE = Unit.COUNT, Unit.PERCENT, Unit.MONEY, Unit.SC
 
 
 def _sum(
-    name: str,
-    unit: Unit = _COUNT,
-    direction: Direction = _UP,
-    counts: Mapping[str, Counting] | None = None,
-    *,
-    signed: bool = False,
+    name: str, unit: Unit = _COUNT, direction: Direction = _UP, *, signed: bool = False
 ) -> Metric:
-    return Metric(name, unit, direction, Adds.SUM, counts=counts or {}, signed=signed)
+    return Metric(name, unit, direction, Adds.SUM, signed=signed)
+
+
+def _of_deals(
+    name: str, unit: Unit = _COUNT, direction: Direction = _UP, *, signed: bool = False
+) -> Metric:
+    return Metric(name, unit, direction, Adds.SUM, signed=signed, of_deals=True)
 
 
 def _level(name: str, unit: Unit = _COUNT, direction: Direction = _UP) -> Metric:
@@ -197,29 +134,24 @@ def _mean(name: str, unit: Unit, of: str, by: str, direction: Direction = _UP) -
 
 _METRICS = (
     # The funnel, counted from deals [001].
-    _sum("leads", counts={"ReferralSubmitted": _by_campaign}),
-    _sum("attributed_leads", counts={"ReferralAttributed": _once}),
-    _sum("qualified_leads", counts={"LeadQualified": _once}),
-    _sum("opportunities", counts={"OpportunityCreated": _once}),
-    _sum("demos", counts={"DemoHeld": _once}),
-    _sum("deals_won", counts={"DealWon": _won}),
-    _sum("deals_lost", direction=_DOWN, counts={"DealLost": _once}),
-    _sum("deals_paid", counts={"PaymentReceived": _once}),
-    _sum("won_value", _MONEY, counts={"DealWon": _contract_value}),
-    _sum("payments", _MONEY, counts={"PaymentReceived": _amount}),
-    _sum(
-        "refunds",
-        _MONEY,
-        _DOWN,
-        counts={"RefundIssued": _amount, "RefundReversed": _amount_returned},
-        signed=True,
-    ),
-    _sum("days_to_close", Unit.DAYS, _DOWN, counts={"DealWon": _days_to_close}),
+    _of_deals("leads"),
+    _of_deals("attributed_leads"),
+    _of_deals("qualified_leads"),
+    _of_deals("opportunities"),
+    _of_deals("demos"),
+    _of_deals("deals_won"),
+    _of_deals("deals_lost", direction=_DOWN),
+    _of_deals("deals_paid"),
+    _of_deals("won_value", _MONEY),
+    _of_deals("payments", _MONEY),
+    _of_deals("refunds", _MONEY, _DOWN, signed=True),
+    _of_deals("days_to_close", Unit.DAYS, _DOWN),
     _share("tagged_share", "attributed_leads", "leads"),
     _share("lead_to_qualified", "qualified_leads", "leads", part=False),
     _share("lead_to_opportunity", "opportunities", "leads", part=False),
     _share("lead_to_demo", "demos", "leads", part=False),
-    _share("demo_to_paid", "deals_won", "demos", part=False),
+    _share("demo_to_won", "deals_won", "demos", part=False),
+    _share("demo_to_paid", "deals_paid", "demos", part=False),
     _share("opportunity_to_win", "deals_won", "opportunities", part=False),
     _mean("average_contract_value", _MONEY, "won_value", "deals_won"),
     _mean("time_to_close", Unit.DAYS, "days_to_close", "deals_won", _DOWN),
@@ -297,6 +229,21 @@ def known(name: str, field: str = "") -> Metric:
             field=field,
         )
     return metric
+
+
+def check_currency(name: str, currency: str | None) -> None:
+    """Raise `Refused` unless a number has a currency where its metric is money, and only there.
+
+    A metric of money has figures in several currencies; the currency says which are compared.
+    """
+    is_money = known(name).unit is Unit.MONEY
+    if is_money is not (currency is not None):
+        raise Refused(
+            "currency-of-a-metric",
+            f"Only a metric of money has a currency, and it needs one. {name} was given "
+            f"{'without one' if is_money else f'with {currency}'}.",
+            "Name the currency of the number." if is_money else "Leave the currency out.",
+        )
 
 
 def proportion(name: str) -> Metric:

@@ -6,8 +6,8 @@ from typing import Annotated
 from pydantic import Field
 
 from domain.kernel import Refused, Value
-from domain.metric_catalogue import known, proportion
-from domain.values import Number, Slug, Sureness
+from domain.metric_catalogue import MeasuredBy, check_currency, proportion
+from domain.values import Currency, Number, Slug, Sureness
 
 
 class Window(StrEnum):
@@ -49,6 +49,10 @@ class DecisionRule(Value):
     """On which side of the threshold a figure breaches the rule."""
     threshold: Number
     """The threshold, in the metric's unit."""
+    currency: Currency | None = None
+    """The currency of the threshold, where the metric is money."""
+    measured: MeasuredBy = "count"
+    """What decides a metric that deals show: the count of deals, or the reported figure."""
     consecutive: Annotated[int, Field(ge=1, le=4)] = 1
     """The number of consecutive windows beyond the threshold that make a breach."""
     each_campaign: bool = False
@@ -62,7 +66,10 @@ class DecisionRule(Value):
 
 
 def check(rule: DecisionRule) -> None:
-    """Raise `Refused` if a rule takes the name of a standing alert or rests on no known metric."""
+    """Raise `Refused` if a rule takes the name of a standing alert or rests on no known metric.
+
+    A rule on a metric of money names the currency of its threshold.
+    """
     # The table names events of every stage, and those stages import this module.
     from domain.standing_alerts import BY_RULE  # noqa: PLC0415
 
@@ -73,6 +80,6 @@ def check(rule: DecisionRule) -> None:
             f"Every partnership has the alert {rule.rule}.",
             "Use another name for the rule.",
         )
-    known(rule.metric)
+    check_currency(rule.metric, rule.currency)
     if rule.minimum_sample is not None or rule.credibility is not None:
         proportion(rule.metric)

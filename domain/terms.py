@@ -19,7 +19,7 @@ from domain.attribution import AttributionPolicy, PolicyKind
 from domain.calendar import Duration, Span, add, in_words, subtract
 from domain.claims import ClaimKind
 from domain.kernel import Refused, Value
-from domain.metric_catalogue import Unit, known
+from domain.metric_catalogue import MeasuredBy, check_currency
 from domain.times import LAST_YEAR
 from domain.values import (
     MINOR_UNITS,
@@ -205,7 +205,7 @@ class Hybrid(_Item):
     """The currency of the threshold, where the metric is money."""
     source: Slug | None = None
     """The tool whose figures count, where they are reported."""
-    measured: Literal["count", "report"] = "count"
+    measured: MeasuredBy = "count"
     """Whether what the deals show is counted, or the reported figure decides."""
 
 
@@ -237,7 +237,7 @@ class Minimum(_Item):
     """The currency of that number, where the metric is money."""
     source: Slug | None = None
     """The tool whose figures count, where they are reported."""
-    measured: Literal["count", "report"] = "count"
+    measured: MeasuredBy = "count"
     """Whether what the deals show is counted, or the reported figure decides."""
     fee: Money
     """What is paid for a missed minimum, or for each one that is missing (`per`)."""
@@ -604,10 +604,10 @@ def _check_item(item: Item, parties: tuple[str, ...]) -> None:
             check_parties([item.on], parties)
         case Minimum():
             check_parties([item.on], parties)
-            _check_metric(item.metric, item.currency)
+            check_currency(item.metric, item.currency)
         case Hybrid():
             check_parties([item.to], parties)
-            _check_metric(item.bonus_metric, item.currency)
+            check_currency(item.bonus_metric, item.currency)
         case RevenueShare():
             check_parties([item.to], parties)
             _check_months(item)
@@ -618,17 +618,6 @@ def _check_item(item: Item, parties: tuple[str, ...]) -> None:
             check_parties([item.by], parties)
         case _:
             assert_never(item)
-
-
-def _check_metric(name: str, currency: str | None) -> None:
-    is_money = known(name).unit is Unit.MONEY
-    if is_money is not (currency is not None):
-        raise Refused(
-            "currency-of-a-metric",
-            f"Only a metric of money has a currency, and it needs one. {name} was given "
-            f"{'without one' if is_money else f'with {currency}'}.",
-            "Name the currency of the number." if is_money else "Leave the currency out.",
-        )
 
 
 def _check_months(item: RevenueShare) -> None:

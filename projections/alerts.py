@@ -27,12 +27,16 @@ from domain.standing_alerts import (
     StandingAlert,
     kind_of,
 )
-from projections import breaches
+from projections import breaches, counted
 from projections.breaches import LEADS, Judged, RuleFacts, Shortfall, Verdict
+from projections.counted import FACTS, NO_FACTS
 from projections.fold import DESCRIBED, NOTHING, Change, Output, Projection, Rows
+from projections.ledger.facts import with_fact
+from projections.ledger.rows import FactsRow
 
 STATE: Final = "state"
-"""The key of the row from which rules are judged. Each alert also has its own row."""
+"""The key of the row from which rules are judged. Each alert also has its own row, and each deal
+one of its facts (`counted.FACTS`)."""
 
 
 class AlertState(StrEnum):
@@ -127,16 +131,29 @@ def _by_event() -> dict[type[Event], tuple[_Turn, ...]]:
 _TURNS: Final = _by_event()
 
 
-def keys(_: Recorded) -> tuple[str, ...]:
+def keys(recorded: Recorded) -> tuple[str, ...]:
     """Return the rows that an event touches."""
-    return (STATE,)
+    deal = counted.key_of(recorded.event)
+    return (STATE,) if deal is None else (STATE, deal)
 
 
 def apply(rows: Rows, recorded: Recorded) -> Change:
     """Judge the windows that an event touches, and open or close the alerts it is about."""
+    deal = counted.key_of(recorded.event)
+    if deal is None:
+        return _apply(rows, recorded, NO_FACTS)
+    before: FactsRow = rows.get(deal, NO_FACTS)
+    after = with_fact(before, recorded.event, recorded.act)
+    if after is before:
+        return NOTHING
+    changed, outputs = _apply(rows, recorded, before)
+    return Change({deal: after, **changed}, outputs)
+
+
+def _apply(rows: Rows, recorded: Recorded, deal: FactsRow) -> Change:
     event = recorded.event
     state: AlertsState = rows.get(STATE, START)
-    judged, windows = breaches.take(state.judged, recorded)
+    judged, windows = breaches.take(state.judged, recorded, deal)
     possible = _TURNS.get(type(event), ())
     turns = [(turn, ref) for turn in possible if (ref := turn.on.ref(event)) is not None]
     ends = isinstance(event, PartnershipExited)
@@ -348,11 +365,18 @@ def _with(known: set[int] | tuple[int, ...], more: tuple[int, ...]) -> tuple[int
     return tuple(sorted({*known, *more}))
 
 
+def _row_type(key: str) -> type[AlertsState | FactsRow | Alert]:
+    if key.startswith(FACTS):
+        return FactsRow
+    return AlertsState if key == STATE else Alert
+
+
 ALERTS = Projection(
     "alerts",
     keys,
     apply,
     breaches.CONCERNED | _TURNS.keys() | {PartnershipExited},
-    version=5,
-    row_type=lambda key: AlertsState if key == STATE else Alert,
+    version=6,
+    row_type=_row_type,
+    facts_from=FACTS,
 )

@@ -29,9 +29,11 @@ from domain.recorded import Recorded
 from domain.reported_figure import OTHER_CHANNELS
 from domain.rules import Action, DecisionRule, RuleComparison, Window
 from domain.values import Exact, plain
-from projections import beliefs, figures, kpis
+from projections import beliefs, counted, figures, kpis
 from projections.beliefs import Belief
+from projections.counted import NO_FACTS
 from projections.kpis import NO_FIGURES, NOTHING_AGREED, AgreedRow, PeriodRow
+from projections.ledger.rows import FactsRow
 
 CONCERNED: frozenset[type[Event]] = kpis.MEASURED | {
     PeriodClosed,
@@ -200,28 +202,25 @@ class Verdict:
 # --- taking events in --------------------------------------------------------------------------
 
 
-def take(judged: Judged, recorded: Recorded) -> tuple[Judged, tuple[str, ...]]:
+def take(
+    judged: Judged, recorded: Recorded, deal: FactsRow = NO_FACTS
+) -> tuple[Judged, tuple[str, ...]]:
     """Return the state with an event in it, and the closed windows to judge because of it.
 
-    A window after these can change, too: see `windows_from`.
+    `deal` has the facts of the event's deal before it. A window after these can change, too: see
+    `windows_from`.
     """
     event = recorded.event
     if type(event) in kpis.MEASURED:
         # Most events do not change a rule's metrics, so check this first.
-        needed = judged.needed
-        for metric in kpis.measures(recorded):
-            if metric in needed:
-                break
-        else:
+        if kpis.measures(event).isdisjoint(judged.needed):
             return judged, ()
-        period = kpis.period_of(recorded)
-        row = kpis.period_with(judged.periods.get(period, NO_FIGURES), recorded)
-        after = Judged(
-            needed, judged.rules, judged.closed, judged.agreed, {**judged.periods, period: row}
-        )
-        closed = judged.closed
-        touched = (period, quarter_of(period)) if "-" in period else ()
-        return after, tuple(each for each in dict.fromkeys(touched) if each in closed)
+        periods = _measured(judged, recorded, deal)
+        if not periods:
+            return judged, ()
+        after = replace(judged, periods={**judged.periods, **periods})
+        touched = [each for period in periods for each in _within(period)]
+        return after, tuple(each for each in dict.fromkeys(touched) if each in judged.closed)
     match event:
         case PeriodClosed(period=period):
             closed = {**judged.closed, period: recorded.index}
@@ -236,6 +235,22 @@ def take(judged: Judged, recorded: Recorded) -> tuple[Judged, tuple[str, ...]]:
             return replace(judged, agreed=kpis.agreed_with(judged.agreed, recorded)), ()
         case _:
             return judged, ()
+
+
+def _measured(judged: Judged, recorded: Recorded, deal: FactsRow) -> dict[str, PeriodRow]:
+    """Return the rows of the periods whose needed figures an event changes."""
+    period = kpis.reported_in(recorded.event)
+    if period is not None:
+        row = judged.periods.get(period, NO_FIGURES)
+        return {period: kpis.with_report(row, recorded)}
+    _, added = counted.added_by(deal, recorded)
+    needed = {to: amount for to, amount in added.items() if to.metric in judged.needed}
+    return kpis.periods_with(judged.periods, needed)
+
+
+def _within(period: str) -> tuple[str, ...]:
+    """Return the windows that a period is in; a rule looks at no year."""
+    return (period, quarter_of(period)) if "-" in period else ()
 
 
 def with_rule(judged: Judged, rule: BindingRule) -> Judged:
@@ -272,15 +287,16 @@ def verdicts(judged: Judged, window: str) -> Iterator[Verdict]:
 
 
 def judge(
-    judged: Judged, recorded: Recorded, on_record: Container[str]
+    judged: Judged, recorded: Recorded, on_record: Container[str], deal: FactsRow = NO_FACTS
 ) -> tuple[Judged, list[Event]]:
     """Return the state with an event in it, and the events that the log must record because of it.
 
     `on_record` are the breaches that are recorded and not withdrawn (`RuleBreached.breach`).
+    `deal` has the facts of the event's deal before it.
     """
     if type(recorded.event) not in CONCERNED:
         return judged, []
-    judged, changed = take(judged, recorded)
+    judged, changed = take(judged, recorded, deal)
     events: list[Event] = []
     for first in changed if judged.rules else ():
         for window in islice(windows_from(judged, first), reach(judged, first)):
@@ -337,7 +353,8 @@ def segments_of(judged: Judged, rule: BindingRule, window: str) -> list[str]:
 def look_at(judged: Judged, rule: BindingRule, window: str, segment: str) -> Look:
     """Return the evidence of a rule in a window."""
     name = rule.rule.metric
-    found = figures.figure(judged.periods, name, window, segment)
+    unit, measured = rule.rule.currency, rule.rule.measured
+    found = figures.figure(judged.periods, name, window, segment, unit, measured)
     known = None
     # A belief is slow to compute, and only a figure beyond the threshold needs one.
     if rule.rule.credibility is not None and found and rule.passed_by(found):
@@ -374,7 +391,7 @@ def _verdict(judged: Judged, rule: BindingRule, window: str, segment: str) -> Ve
 def _text(rule: BindingRule, looks: list[Look]) -> str:
     agreed = rule.rule
     shown = ", ".join(each.shown for each in looks)
-    unit = CATALOGUE[agreed.metric].unit
+    unit = agreed.currency or CATALOGUE[agreed.metric].unit
     lacking = any(rule.passed_by(each.figure) and not each.suffices for each in looks)
     text = (
         f"{agreed.metric} {shown} ({unit}); agreed: not {agreed.comparison.value} "

@@ -2,14 +2,15 @@
 
 Rows have single periods (see `kpis`). Quarters and years are put together when they are read, each
 metric in its own way: counts are added, ratios add numerators and denominators, levels keep the
-last.
+last. What deals show is counted. A report of it is shown beside the count, and decides only where
+both parties agreed that (`measured`).
 """
 
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from pydantic import Field, TypeAdapter
 
@@ -22,14 +23,14 @@ from domain.calendar import (
     months_of,
     preceding,
     quarter_of,
-    quarters_of,
 )
 from domain.charter import Objective
-from domain.metric_catalogue import CATALOGUE, Adds, Direction, Metric, Unit
+from domain.metric_catalogue import CATALOGUE, Adds, Direction, MeasuredBy, Metric, Unit
 from domain.proportions import Beta, rounded
 from domain.reported_figure import OTHER_CHANNELS
 from domain.values import MINOR_UNITS, Exact
 from projections.beliefs import Belief, Posterior, belief, posterior
+from projections.counted import FACTS
 from projections.fold import Row, Rows
 from projections.kpis import (
     AGREED,
@@ -37,13 +38,18 @@ from projections.kpis import (
     PeriodRow,
     Series,
     agreed_row,
+    is_period,
     minimum_for,
     period_row,
 )
+from projections.standing import months_in, periods_within, standing
+
+K = TypeVar("K")
 
 COUNTED = "counted"
 """The source of a figure that is counted from events."""
 
+_ZERO = Decimal(0)
 _DIGITS = Decimal("0.0001")
 _CENT = Decimal("0.01")
 
@@ -65,7 +71,7 @@ class Figure:
     ]
     source: Annotated[
         str,
-        Field(description="`counted`, or the tool that reported it; several are joined by `+`."),
+        Field(description="`counted`, or the tool that reported it."),
     ]
     numerator: Annotated[
         Exact | None,
@@ -139,6 +145,8 @@ class FigureLine(Figure):
     """The change against the period before."""
     against_other_channels: Against | None = None
     """The figure against that of other channels, where both are known."""
+    reported: Figure | None = None
+    """What a tool reports of a metric that deals show, beside the count."""
     target: Target | None = None
     """The referrals of a quarter against the agreed minimum, if there is one."""
     posterior: Posterior | None = None
@@ -181,10 +189,10 @@ class Read(dict[str, Any]):
     """A reader of rows for several reports, which computes each period only once."""
 
     def __init__(self, rows: Rows) -> None:
-        super().__init__(rows)
-        self.known = _with_wholes(key for key in rows if key != AGREED)
+        super().__init__({key: row for key, row in rows.items() if not key.startswith(FACTS)})
+        self.known = _with_wholes(filter(is_period, rows))
         """The periods in which there is any figure."""
-        self.wholes: dict[tuple[str, str, str, str], Figure | None] = {}
+        self.cached: dict[tuple[object, ...], Figure | None] = {}
 
 
 @exact
@@ -202,67 +210,127 @@ def ratio(
     return Figure(value, unit, source, numerator, denominator)
 
 
-def figure(
+def figure(  # noqa: PLR0913, PLR0917 - what a figure is
+    rows: Rows,
+    name: str,
+    period: str,
+    segment: str = "",
+    unit: str | None = None,
+    measured: MeasuredBy = "count",
+) -> Figure | None:
+    """Return a metric's figure of a period; None if there is none. Money needs its `unit`.
+
+    A metric that deals show is counted, unless `measured` says that the report decides. Customers
+    from other channels are in no deal, so their figures are always reported.
+    """
+    if isinstance(rows, Read):
+        if period not in rows.known:
+            return None
+        asked = (name, period, segment, unit, measured)
+        if asked not in rows.cached:
+            rows.cached[asked] = _over(rows, name, months_of(period), segment, unit, measured)
+        return rows.cached[asked]
+    return _over(rows, name, months_of(period), segment, unit, measured)
+
+
+def _over(  # noqa: PLR0913, PLR0917 - as above
+    rows: Rows,
+    name: str,
+    months: tuple[str, ...],
+    segment: str = "",
+    unit: str | None = None,
+    measured: MeasuredBy = "count",
+) -> Figure | None:
+    """Return a metric's figure of consecutive months; None if there is none."""
+    metric = CATALOGUE[name]
+    unit = unit or metric.unit.value
+    if metric.counted and measured == "count" and segment != OTHER_CHANNELS:
+        return _counted(rows, metric, months, segment, unit)
+    return _reported(rows, metric, months, segment, unit)
+
+
+def shown(
     rows: Rows, name: str, period: str, segment: str = "", unit: str | None = None
 ) -> Figure | None:
-    """Return a metric's figure of a period; None if there is none.
+    """Return what is shown of a metric: its figure or, where deals show nothing, what is reported.
 
-    A reported figure takes precedence over a counted one, in each part of the period. If the whole
-    has neither, its segments are combined, unless events count the metric.
+    No rule is judged by it, and no objective.
     """
-    metric = CATALOGUE[name]
-    unit = unit or _only_unit(rows, metric, period)
-    known = _whole(rows, metric, period, segment, unit)
-    # A counted figure is already the whole: a campaign's figure is not added.
-    if known or segment or metric.counted:
-        return known
-    return _of_segments(rows, metric, period, unit)
+    count = figure(rows, name, period, segment, unit)
+    return count or figure(rows, name, period, segment, unit, "report")
 
 
 def ever(rows: Rows, name: str, unit: str) -> Figure | None:
-    """Return a metric's figure over all years with figures; None if there is none."""
-    years = sorted({each[:4] for each in rows if each != AGREED})
-    known = [figure(rows, name, year, unit=unit) for year in years]
-    return _together(CATALOGUE[name], [each for each in known if each], unit)
+    """Return what is shown of a metric over all years with figures; None if there is none."""
+    months = tuple(month for year in _years(rows) for month in months_of(year))
+    count = _over(rows, name, months, unit=unit)
+    return count or _over(rows, name, months, unit=unit, measured="report")
 
 
 def units(rows: Rows, name: str) -> list[str]:
     """Return the units that a metric has figures in: one, or the currencies of money."""
-    years = sorted({each[:4] for each in rows if each != AGREED})
-    return sorted({unit for year in years for unit in _units(rows, CATALOGUE[name], year)})
+    return sorted({unit for year in _years(rows) for unit in _units(rows, CATALOGUE[name], year)})
 
 
-def _parts(period: str) -> tuple[str, ...]:
-    quarters = quarters_of(period)
-    if len(quarters) > 1:
-        return quarters
-    return months_of(period) if quarters else ()
+def _years(rows: Rows) -> list[str]:
+    return sorted({each[:4] for each in rows if is_period(each)})
 
 
-def _whole(rows: Rows, metric: Metric, period: str, segment: str, unit: str) -> Figure | None:
-    """Return a period's reported figure, else the sum of its parts, else the counted figure."""
-    if not isinstance(rows, Read):
-        return _put_together(rows, metric, period, segment, unit)
-    if period not in rows.known:
-        return None
-    asked = (metric.name, period, segment, unit)
-    if asked not in rows.wholes:
-        rows.wholes[asked] = _put_together(rows, metric, period, segment, unit)
-    return rows.wholes[asked]
+# --- what tools report -------------------------------------------------------------------------
 
 
-def _put_together(
-    rows: Rows, metric: Metric, period: str, segment: str, unit: str
+def _reported(
+    rows: Rows, metric: Metric, months: tuple[str, ...], segment: str, unit: str
 ) -> Figure | None:
-    by_tool = period_row(rows, period).reports.get((metric.name, segment, unit))
-    if by_tool:
-        tool, latest = max(by_tool.items(), key=lambda each: each[1].index)
-        return _as_figure(metric, latest.figure, tool, latest.index)
-    parts = _parts(period)
-    if not parts:
-        return _counted(rows, metric, period, segment, unit)
-    found = [_whole(rows, metric, part, segment, unit) for part in parts]
-    return _together(metric, [part for part in found if part], unit)
+    """Return the figure of the tool that reports most of these months, and of equals the latest."""
+    by_tool: dict[str, dict[str, tuple[Figure, datetime]]] = {}
+    for period in periods_within(months):
+        if period in rows:
+            for tool, found in _by_tool(period_row(rows, period), metric, segment, unit).items():
+                by_tool.setdefault(tool, {})[period] = found
+    best: tuple[tuple[int, datetime, str], Figure | None] | None = None
+    for tool, by_period in by_tool.items():
+        periods = standing(by_period)
+        rank = (months_in(periods), max(by_period[each][1] for each in periods), tool)
+        if best is None or rank > best[0]:
+            best = rank, _together(metric, [by_period[each][0] for each in periods], unit)
+    return best[1] if best else None
+
+
+def _by_tool(
+    row: PeriodRow, metric: Metric, segment: str, unit: str
+) -> dict[str, tuple[Figure, datetime]]:
+    """Return each tool's figure of a period, and when it was stated last.
+
+    A whole that a tool does not report is the sum of its segments. Campaigns are only a part of
+    what deals show, so this is not done for a metric that is counted.
+    """
+    whole = _said(row, metric, segment, unit)
+    if segment or metric.counted:
+        return whole
+    parts: dict[str, list[tuple[Figure, datetime]]] = {}
+    for name, of in sorted(row.reports):
+        if name == metric.name and of not in {"", OTHER_CHANNELS}:
+            for tool, found in _said(row, metric, of, unit).items():
+                parts.setdefault(tool, []).append(found)
+    # Over time the last level counts; across segments, levels are added.
+    adding = replace(metric, adds=Adds.SUM) if metric.adds is Adds.LAST else metric
+    for tool, each in parts.items():
+        added = _together(adding, [part for part, _ in each], unit)
+        if tool not in whole and added is not None:
+            whole[tool] = added, max(at for _, at in each)
+    return whole
+
+
+def _said(
+    row: PeriodRow, metric: Metric, segment: str, unit: str
+) -> dict[str, tuple[Figure, datetime]]:
+    found = {}
+    for tool, report in row.reports.get((metric.name, segment), {}).items():
+        said = report.standing
+        if said is not None and said.figure.unit == unit:
+            found[tool] = _as_figure(metric, said.figure, tool, said.index), said.at
+    return found
 
 
 def _as_figure(
@@ -277,71 +345,70 @@ def _as_figure(
 
 
 @exact
-def _together(metric: Metric, parts: list[Figure], unit: str) -> Figure | None:
-    """Combine the figures of the parts of a period, or of all time, by the metric's rule."""
-    if not parts:
-        return None
-    source = "+".join(dict.fromkeys(part.source for part in parts))
-    reports = tuple(index for part in parts for index in part.reports)
-    if metric.adds is Adds.LAST:
+def _together(metric: Metric, parts: list[Figure], unit: str) -> Figure:
+    """Combine one tool's figures of periods, or of segments, by the metric's rule."""
+    if len(parts) == 1 or metric.adds is Adds.LAST:
         return parts[-1]
+    source = parts[-1].source
+    reports = tuple(index for part in parts for index in part.reports)
     if metric.adds is Adds.SUM:
-        total = sum((part.value or Decimal(0) for part in parts), Decimal(0))
+        total = sum((part.value or _ZERO for part in parts), _ZERO)
         return Figure(total, unit, source, reports=reports)
     if any(part.denominator is None for part in parts):
         note = "rates without denominators cannot be added: insufficient evidence"
         return Figure(None, unit, source, note=note, reports=reports)
-    numerator = sum((part.numerator or Decimal(0) for part in parts), Decimal(0))
-    denominator = sum((part.denominator or Decimal(0) for part in parts), Decimal(0))
+    numerator = sum((part.numerator or _ZERO for part in parts), _ZERO)
+    denominator = sum((part.denominator or _ZERO for part in parts), _ZERO)
     return replace(ratio(metric, numerator, denominator, unit, source), reports=reports)
 
 
+# --- what deals show ---------------------------------------------------------------------------
+
+
 @exact
-def _sum(row: PeriodRow, name: str, segment: str | None, unit: str) -> Decimal | None:
-    """Return a counted sum of a month, of all segments if none is named, or None."""
-    found = [
-        amount
-        for (counted, part, of), amount in row.sums.items()
-        if counted == name and of == unit and (segment is None or part == segment)
-    ]
-    return sum(found, Decimal(0)) if found else None
-
-
-def _counted(rows: Rows, metric: Metric, month: str, segment: str, unit: str) -> Figure | None:
-    if not metric.counted:
-        return None
-    row = period_row(rows, month)
+def _counted(
+    rows: Rows, metric: Metric, months: tuple[str, ...], segment: str, unit: str
+) -> Figure | None:
     if metric.adds is Adds.SUM:
-        total = _sum(row, metric.name, segment or None, unit)
+        total = _sum(rows, metric.name, months, segment or None, unit)
         return None if total is None else Figure(total, unit, COUNTED)
     if segment:
         return None
     of, by = CATALOGUE[metric.numerator], CATALOGUE[metric.denominator]
     money = of.unit is Unit.MONEY
-    numerator = _sum(row, of.name, None, unit if money else of.unit.value)
-    denominator = _sum(row, by.name, None, unit if money else by.unit.value)
+    numerator = _sum(rows, of.name, months, None, unit if money else of.unit.value)
+    denominator = _sum(rows, by.name, months, None, unit if money else by.unit.value)
     if denominator is None and numerator is None:
         return None
-    return ratio(metric, numerator or Decimal(0), denominator or Decimal(0), unit, COUNTED)
+    return ratio(metric, numerator or _ZERO, denominator or _ZERO, unit, COUNTED)
 
 
-def _of_segments(rows: Rows, metric: Metric, period: str, unit: str) -> Figure | None:
-    found = [
-        _whole(rows, metric, period, segment, unit)
-        for segment in segments(rows, metric.name, period)
-        if segment != OTHER_CHANNELS
+def _sum(
+    rows: Rows, name: str, months: tuple[str, ...], segment: str | None, unit: str
+) -> Decimal | None:
+    """Return a counted sum of months, of all segments if none is named, or None."""
+    amounts = [
+        found.amount
+        for month in months
+        if month in rows
+        for (counted, part, of), found in period_row(rows, month).sums.items()
+        if counted == name and of == unit and (segment is None or part == segment)
     ]
-    # Over time the last level counts; across segments, levels are added.
-    adding = replace(metric, adds=Adds.SUM) if metric.adds is Adds.LAST else metric
-    return _together(adding, [part for part in found if part], unit)
+    return sum(amounts, _ZERO) if amounts else None
+
+
+# --- segments and units ------------------------------------------------------------------------
 
 
 def _series(rows: Rows, period: str) -> Iterator[Series]:
     """Yield all keys with a figure in a period and its parts, possibly more than once."""
-    for each in dict.fromkeys((period, *quarters_of(period), *months_of(period))):
+    for each in periods_within(months_of(period)):
         row = period_row(rows, each)
-        yield from row.reports
         yield from row.sums
+        for (metric, segment), by_tool in row.reports.items():
+            for report in by_tool.values():
+                if report.standing is not None:
+                    yield metric, segment, report.standing.figure.unit
 
 
 def segments(rows: Rows, name: str, period: str) -> list[str]:
@@ -358,10 +425,6 @@ def _units(rows: Rows, metric: Metric, period: str) -> list[str]:
     return sorted(found & MINOR_UNITS.keys())
 
 
-def _only_unit(rows: Rows, metric: Metric, period: str) -> str:
-    return next(iter(_units(rows, metric, period)), metric.unit.value)
-
-
 # --- reports -----------------------------------------------------------------------------------
 
 
@@ -375,16 +438,23 @@ def report(rows: Rows, period: str, metrics: Container[str] = CATALOGUE) -> list
         if metric.name not in metrics:
             continue
         for unit in _units(rows, metric, period):
-            other = figure(rows, metric.name, period, OTHER_CHANNELS, unit)
+            other = shown(rows, metric.name, period, OTHER_CHANNELS, unit)
             for segment in ("", *segments(rows, metric.name, period)):
-                known = figure(rows, metric.name, period, segment, unit)
-                if known:
-                    line = _line(rows, metric, period, segment, known)
+                line = _line(rows, metric, period, segment, unit)
+                if line:
                     found.append(line if segment else _compared(rows, line, other))
     return found
 
 
-def _line(rows: Rows, metric: Metric, period: str, segment: str, known: Figure) -> FigureLine:
+def _line(rows: Rows, metric: Metric, period: str, segment: str, unit: str) -> FigureLine | None:
+    """Return a metric's line: the count, with what is reported beside it, or the report."""
+    is_counted = metric.counted and segment != OTHER_CHANNELS
+    count = figure(rows, metric.name, period, segment, unit) if is_counted else None
+    report = figure(rows, metric.name, period, segment, unit, "report")
+    measured: MeasuredBy = "report" if count is None else "count"
+    known = count or report
+    if known is None:
+        return None
     return FigureLine(
         known.value,
         known.unit,
@@ -397,7 +467,8 @@ def _line(rows: Rows, metric: Metric, period: str, segment: str, known: Figure) 
         period=period,
         segment=segment or None,
         direction=metric.direction,
-        change=_changed(rows, metric, period, segment, known),
+        change=_changed(rows, metric, period, segment, known, measured),
+        reported=report if count else None,
     )
 
 
@@ -406,13 +477,13 @@ def _a_year(period: str) -> range:
     return range(12 // len(months_of(period)))
 
 
-def _changed(
-    rows: Rows, metric: Metric, period: str, segment: str, known: Figure
+def _changed(  # noqa: PLR0913, PLR0917 - as above
+    rows: Rows, metric: Metric, period: str, segment: str, known: Figure, measured: MeasuredBy
 ) -> FigureChange | None:
     """Compare to the latest earlier figure of a period as long, at most a year before."""
     earlier = preceding(period)
     for _ in _a_year(period):
-        before = figure(rows, metric.name, earlier, segment, known.unit)
+        before = figure(rows, metric.name, earlier, segment, known.unit, measured)
         if before and before.value is not None:
             break
         earlier = preceding(earlier)
@@ -490,7 +561,7 @@ def _believed(line: FigureLine, known: Belief | None, other: Beta | None) -> Fig
 
 def periods(rows: Rows, *, closed: Iterable[str] = ()) -> list[str]:
     """Return the quarters in which there is any figure, and periods reported by name, in order."""
-    named = {key for key in rows if key != AGREED} | set(closed)
+    named = set(filter(is_period, rows)) | set(closed)
     quarters = {quarter_of(each) if "-" in each else each for each in named}
     return sorted(quarters, key=bounds)
 
@@ -501,7 +572,7 @@ def concerned(rows: Rows, changed: Iterable[str]) -> list[str]:
     They are the periods of the rows, the longer periods that contain them, and the later periods
     with figures that are compared to them.
     """
-    touched = _with_wholes(key for key in changed if key != AGREED)
+    touched = _with_wholes(filter(is_period, changed))
     known = Read(rows).known
     found = set(touched)
     for period in touched:
@@ -515,17 +586,20 @@ def concerned(rows: Rows, changed: Iterable[str]) -> list[str]:
 
 def differing(before: PeriodRow, after: PeriodRow) -> set[str]:
     """Return the metrics whose figures may differ between two states of a period's row."""
+    counts, reports = (before.sums, after.sums), (before.reports, after.reports)
     named = {
-        name
-        for old, new in ((before.reports, after.reports), (before.sums, after.sums))
-        for (name, segment, unit), value in new.items()
-        if old.get((name, segment, unit)) != value
+        *(key[0] for key in {**counts[0], **counts[1]} if _differs(*counts, key)),
+        *(key[0] for key in {**reports[0], **reports[1]} if _differs(*reports, key)),
     }
     return {
         each.name
         for each in CATALOGUE.values()
         if not named.isdisjoint((each.name, each.numerator, each.denominator))
     }
+
+
+def _differs(before: Mapping[K, object], after: Mapping[K, object], key: K) -> bool:
+    return before.get(key) != after.get(key)
 
 
 def _with_wholes(named: Iterable[str]) -> set[str]:
@@ -552,28 +626,19 @@ def objectives(rows: Rows) -> list[ObjectiveProgress]:
 
 
 def _progress(rows: Rows, objective: Objective, since: date) -> ObjectiveProgress:
-    metric, unit = CATALOGUE[objective.metric], objective.unit
-    spans = _spans(month_of(since), month_of(objective.deadline))
-    known = [figure(rows, metric.name, each, unit=unit) for each in spans]
-    actual = _together(metric, [each for each in known if each is not None], unit)
+    metric = CATALOGUE[objective.metric]
+    months = tuple(_months(month_of(since), month_of(objective.deadline)))
+    actual = _over(rows, metric.name, months, unit=objective.unit, measured=objective.measured)
     value = actual.value if actual else None
     met = value is not None and _reaches(metric, value, objective.target)
     return ObjectiveProgress(objective, actual, met)
 
 
-def _spans(first: str, last: str) -> Iterator[str]:
-    """Yield the longest periods that together make the months from `first` to `last`."""
-    end = bounds(last)[1]
+def _months(first: str, last: str) -> Iterator[str]:
     month = first
     while month <= last:
-        start = bounds(month)[0]
-        span = next(
-            each
-            for each in (month[:4], quarter_of(month), month)
-            if bounds(each)[0] == start and bounds(each)[1] <= end
-        )
-        yield span
-        month = month_of(bounds(span)[1])
+        yield month
+        month = following(month)
 
 
 def _reaches(metric: Metric, value: Decimal, target: Decimal) -> bool:

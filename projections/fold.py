@@ -145,6 +145,10 @@ class Projection:
     the rows of existing stores are then rebuilt (see `infra.projecting.rebuild`)."""
     row_type: Callable[[str], Any] | None = None
     """The type of the row under a key, a dataclass; without it, rows are JSON objects."""
+    facts_from: str | None = None
+    """The first key of rows that only the fold reads: the facts that other rows are made from.
+
+    There can be many, and readers leave them out. None if there are no such rows."""
 
     def load(self, key: str, stored: Row) -> Any:  # noqa: ANN401 - the type is the projection's
         """Return a stored row as its type. Raises `pydantic.ValidationError` for another shape."""

@@ -152,7 +152,7 @@ class _Funnel:
         """Return a count, or the note that replaces it."""
         total = Decimal(0)
         for each in self.periods:
-            found = figures.figure(self.rows, metric, each)
+            found = figures.shown(self.rows, metric, each)
             if found and (note := self.hidden(metric, found)):
                 return None, note
             total += (found.value if found else None) or Decimal(0)
@@ -177,7 +177,7 @@ class _Funnel:
 
     def _trials(self, metric: str, segment: str) -> tuple[Decimal, Decimal] | None:
         """Return the total successes and trials; None if any period's are missing or withheld."""
-        found = [figures.figure(self.rows, metric, each, segment) for each in self.periods]
+        found = [figures.shown(self.rows, metric, each, segment) for each in self.periods]
         parts = [each for each in found if each]
         successes = [each.numerator for each in parts if each.numerator is not None]
         trials = [each.denominator for each in parts if each.denominator is not None]

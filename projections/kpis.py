@@ -1,69 +1,132 @@
-"""The rows of KPIs: what events count and tools report in each period, and what was agreed (C19).
+"""The rows of KPIs: what deals show and tools report in each period, and what was agreed (C19).
 
-A row has one period of one partnership. Events count in a month; a report belongs to the period
-that it names. Months are months of UTC. Which events count is written in the catalogue of metrics
-alone. For quarters, years, ratios and comparisons, see `figures`.
+A row has one period of one partnership. What deals add counts in a month (see `counted`); a report
+belongs to the period that it names. Months are months of UTC. For quarters, years, ratios and
+comparisons, see `figures`.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
-from decimal import Decimal
-from typing import Annotated, NamedTuple
+from typing import Annotated, Any, Final, NamedTuple
 
 from pydantic import BeforeValidator, PlainSerializer
 
-from domain.aggregates import event_types
 from domain.agreement import CommercialTermsAgreed
 from domain.arithmetic import exact
 from domain.calendar import bounds, month_of
 from domain.charter import Objective
+from domain.claims import ClaimConfirmed, ClaimObjected
 from domain.formation import CharterAgreed
 from domain.health import TargetAdjusted
 from domain.kernel import Event
-from domain.metric_catalogue import CATALOGUE, COUNTED_AT, Counting
 from domain.priors import Prior, PriorAgreed
 from domain.recorded import Recorded
-from domain.reported_figure import MetricCorrected, MetricReported, ReportedFigure, supersedes
-from projections.fold import NOTHING, Change, Projection, Row, Rows
+from domain.reported_figure import CORRECTION, MetricCorrected, MetricReported
+from domain.reported_figure import ReportedFigure as Content
+from projections import counted
+from projections.counted import FACTS, NO_FACTS, NO_SUM, Sum
+from projections.fold import NOTHING, Change, Projection, Rows
+from projections.ledger.rows import FactsRow
 
-AGREED = "agreed"
-"""The key of the row of objectives, minimums and priors; all other keys are periods."""
+AGREED: Final = "agreed"
+"""The key of the row of objectives, minimums and priors. Those of deals begin with `FACTS`; all
+others are periods."""
 
-REPORTS = (MetricReported, MetricCorrected)
+REPORTS: Final = (MetricReported, MetricCorrected)
 """The events that report a figure from outside."""
+
+_REPLIES: Final = (ClaimConfirmed, ClaimObjected)
 
 
 # --- rows --------------------------------------------------------------------------------------
 
 
-def _series(key: object) -> object:
+def _parts(key: object) -> object:
     return tuple(key.split("|")) if isinstance(key, str) else key
 
 
-Series = Annotated[
-    tuple[str, str, str], BeforeValidator(_series), PlainSerializer("|".join, return_type=str)
-]
-"""The key of a figure: metric, segment ("" for the whole) and unit; stored as one string."""
+_STORED_AS_TEXT = (BeforeValidator(_parts), PlainSerializer("|".join, return_type=str))
+
+Series = Annotated[tuple[str, str, str], *_STORED_AS_TEXT]
+"""The key of a count: metric, segment ("" for the whole) and unit; stored as one string."""
+
+Reported = Annotated[tuple[str, str], *_STORED_AS_TEXT]
+"""The key of a report: metric and segment. Its unit can be corrected, so it is no part of this."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A report of a figure, or a correction of it."""
+
+    figure: Content
+    at: datetime
+    by: str
+    index: int
+    """The index of its event."""
+
+
+class Reply(NamedTuple):
+    """A party confirmed what the other said of a figure, or objected to it."""
+
+    at: datetime
+    by: str
+    confirms: bool
+    correction: bool
+    """Whether it is about a correction."""
+    fact_at: datetime | None = None
+    """When the correction was made; None for the last one until the reply."""
 
 
 @dataclass(frozen=True, slots=True)
 class ToolReport:
-    """The figure from one tool after corrections, and the index of the event that reported it."""
+    """The figure of one tool: the report, its corrections, and what the other party said of them.
 
-    figure: ReportedFigure
-    index: int
-    corrected_at: datetime | None = None
-    """When the correction that counts was made; None if there is none."""
+    A report that the other party objects to does not count until that party confirms it. Nor does
+    a correction by the other party until it is confirmed. Of corrections that count, the one that
+    was made last does.
+    """
+
+    said: Said | None = None
+    corrections: tuple[Said, ...] = ()
+    """In the order in which they were made."""
+    replies: tuple[Reply, ...] = ()
+
+    @property
+    def standing(self) -> Said | None:
+        """The report or the correction that counts; None if none does."""
+        if self.said is None:
+            return None
+        found = self.said if self._unopposed(self.said) else None
+        for each in self.corrections:
+            if each.by == self.said.by or self._confirmed(each):
+                found = each
+        return found
+
+    def _unopposed(self, said: Said) -> bool:
+        replies = [r.confirms for r in self.replies if not r.correction and r.by != said.by]
+        return not replies or any(replies)
+
+    def _confirmed(self, said: Said) -> bool:
+        return any(
+            each.confirms and each.correction and each.by != said.by and self._means(each, said)
+            for each in self.replies
+        )
+
+    def _means(self, reply: Reply, said: Said) -> bool:
+        if reply.fact_at is not None:
+            return reply.fact_at == said.at
+        theirs = [each for each in self.corrections if each.by == said.by and each.at <= reply.at]
+        return bool(theirs) and theirs[-1].at == said.at
 
 
 @dataclass(frozen=True, slots=True)
 class PeriodRow:
     """The figures of one period, by source."""
 
-    sums: Mapping[Series, Decimal] = field(default_factory=dict)
-    """What events count."""
-    reports: Mapping[Series, Mapping[str, ToolReport]] = field(default_factory=dict)
+    sums: Mapping[Series, Sum] = field(default_factory=dict)
+    """What deals add."""
+    reports: Mapping[Reported, Mapping[str, ToolReport]] = field(default_factory=dict)
     """What tools reported, by tool."""
 
 
@@ -116,117 +179,119 @@ def agreed_row(rows: Rows) -> AgreedRow:
     return row
 
 
-# --- what events count -------------------------------------------------------------------------
+def is_period(key: str) -> bool:
+    """Return whether a row has the figures of a period."""
+    return key != AGREED and not key.startswith(FACTS)
 
 
-class Counted(NamedTuple):
-    """What one event adds to a counted metric in a month."""
-
-    period: str
-    metric: str
-    amount: Decimal | int
-    unit: str
-    segment: str
+# --- what events measure -----------------------------------------------------------------------
 
 
-def _counting() -> dict[type[Event], tuple[tuple[str, Counting], ...]]:
-    found: dict[type[Event], tuple[tuple[str, Counting], ...]] = {}
-    for metric in CATALOGUE.values():
-        for wire, counting in metric.counts.items():
-            event = event_types()[wire]
-            found[event] = (*found.get(event, ()), (metric.name, counting))
-    return found
-
-
-_COUNTING = _counting()
-_COUNTED_BY = {event: tuple(name for name, _ in each) for event, each in _COUNTING.items()}
-_COUNTED_AT = {event_types()[wire]: moment for wire, moment in COUNTED_AT.items()}
-
-MEASURED: frozenset[type[Event]] = frozenset({*_COUNTING, *REPORTS})
+MEASURED: frozenset[type[Event]] = counted.ON_DEALS | {*REPORTS, *_REPLIES}
 """The events that change a figure."""
 
 
-def counts(recorded: Recorded) -> list[Counted]:
-    """Return what an event adds to counted metrics, in the month it occurred in."""
-    event = recorded.event
-    return [
-        Counted(period_of(recorded), metric, *count)
-        for metric, counting in _COUNTING.get(type(event), ())
-        for count in counting(event)
-    ]
+def measures(event: Event) -> frozenset[str]:
+    """Return the metrics whose figures an event can change; none if it measures nothing."""
+    match event:
+        case MetricReported() | MetricCorrected():
+            return frozenset((event.metric,))
+        case ClaimConfirmed() | ClaimObjected() if event.figure is not None:
+            return frozenset((event.figure.metric,))
+        case ClaimConfirmed() | ClaimObjected() if event.deal is None:
+            return frozenset()
+        case _:
+            return counted.METRICS_OF.get(type(event), frozenset())
 
 
-def measures(recorded: Recorded) -> tuple[str, ...]:
-    """Return the metrics whose figures an event counts or reports; none if it measures nothing."""
-    event = recorded.event
-    counted = _COUNTED_BY.get(type(event))
-    if counted is None and isinstance(event, REPORTS):
-        return (event.metric,)
-    return counted or ()
-
-
-def period_of(recorded: Recorded) -> str:
-    """Return the period whose figures a measured event changes."""
-    event = recorded.event
-    # Looked up by type first: `isinstance` of a model costs as much as the rest of this function.
-    if type(event) not in _COUNTING and isinstance(event, REPORTS):
-        return event.period
-    moment = _COUNTED_AT.get(type(event))
-    return month_of(moment(event) if moment else recorded.act.occurred_at)
+def reported_in(event: Event) -> str | None:
+    """Return the period of the report that an event makes, corrects or answers; None for others."""
+    match event:
+        case MetricReported() | MetricCorrected():
+            return event.period
+        case ClaimConfirmed() | ClaimObjected() if event.figure is not None:
+            return event.figure.period
+        case _:
+            return None
 
 
 # --- fold --------------------------------------------------------------------------------------
 
 
 def keys(recorded: Recorded) -> tuple[str, ...]:
-    """Return the row that an event changes: its period's, or that of what was agreed."""
-    kind = type(recorded.event)
-    if kind in MEASURED:
-        return (period_of(recorded),)
-    return (AGREED,) if kind in _AGREEMENTS else ()
+    """Return the rows that an event changes: its deal's, a period's, or that of what was agreed."""
+    event = recorded.event
+    if (deal := counted.key_of(event)) is not None:
+        return deal, month_of(recorded.act.occurred_at)
+    if (period := reported_in(event)) is not None:
+        return (period,)
+    return (AGREED,) if type(event) in _AGREEMENTS else ()
 
 
 def apply(rows: Rows, recorded: Recorded) -> Change:
-    """Add an event to the row that it changes."""
-    kind = type(recorded.event)
-    if kind in MEASURED:
-        period = period_of(recorded)
-        return Change({period: period_with(period_row(rows, period), recorded)}, [])
-    if kind in _AGREEMENTS:
+    """Add an event to the rows that it changes."""
+    event = recorded.event
+    if (deal := counted.key_of(event)) is not None:
+        before: FactsRow = rows.get(deal, NO_FACTS)
+        facts, added = counted.added_by(before, recorded)
+        if facts is before:
+            return NOTHING
+        return Change({deal: facts, **periods_with(rows, added)}, [])
+    if (period := reported_in(event)) is not None:
+        return Change({period: with_report(period_row(rows, period), recorded)}, [])
+    if type(event) in _AGREEMENTS:
         return Change({AGREED: agreed_with(agreed_row(rows), recorded)}, [])
     return NOTHING
 
 
 @exact
-def period_with(row: PeriodRow, recorded: Recorded) -> PeriodRow:
-    """Return a period's row after an event that counts or reports a figure."""
-    event = recorded.event
-    counting = _COUNTING.get(type(event))
-    if counting is None:
-        return _with_report(row, recorded)
-    sums = dict(row.sums)
-    for metric, counts_of in counting:
-        for amount, unit, segment in counts_of(event):
-            series = (metric, segment, unit)
-            sums[series] = sums.get(series, _ZERO) + amount
-    return PeriodRow(sums, row.reports)
+def periods_with(rows: Rows, added: Mapping[counted.Series, Sum]) -> dict[str, PeriodRow]:
+    """Return the rows of months with what a deal adds to them. A sum of nothing is left out."""
+    found: dict[str, PeriodRow] = {}
+    for to, change in added.items():
+        row = found.get(to.month) or period_row(rows, to.month)
+        series = (to.metric, to.segment, to.unit)
+        total = row.sums.get(series, NO_SUM).plus(*change)
+        sums = {name: each for name, each in row.sums.items() if name != series}
+        found[to.month] = PeriodRow(
+            sums | {series: total} if total.additions else sums, row.reports
+        )
+    return found
 
 
-_ZERO = Decimal(0)
+def with_report(row: PeriodRow, recorded: Recorded) -> PeriodRow:
+    """Return a period's row with a report, a correction of it, or an answer to one."""
+    of: Any = recorded.event
+    if isinstance(of, _REPLIES):
+        of = of.figure
+    series = (of.metric, of.segment or "")
+    by_tool = row.reports.get(series, {})
+    report = _reported(by_tool.get(of.tool, ToolReport()), recorded)
+    return PeriodRow(row.sums, {**row.reports, series: {**by_tool, of.tool: report}})
 
 
-def _with_report(row: PeriodRow, recorded: Recorded) -> PeriodRow:
-    event = recorded.event
-    if not isinstance(event, REPORTS):
-        return row
-    series = (event.metric, event.segment or "", event.figure.unit)
-    made_at = recorded.act.occurred_at if isinstance(event, MetricCorrected) else None
-    before = row.reports.get(series, {}).get(event.tool)
-    if before and made_at and not supersedes(made_at, before.corrected_at):
-        return row
-    report = ToolReport(event.figure, recorded.index, made_at)
-    by_tool = {**row.reports.get(series, {}), event.tool: report}
-    return PeriodRow(row.sums, {**row.reports, series: by_tool})
+def _reported(report: ToolReport, recorded: Recorded) -> ToolReport:
+    event, act = recorded.event, recorded.act
+    match event:
+        case MetricReported():
+            said = Said(event.figure, act.occurred_at, act.party, recorded.index)
+            return replace(report, said=said)
+        case MetricCorrected():
+            said = Said(event.figure, act.occurred_at, act.party, recorded.index)
+            made = sorted((*report.corrections, said), key=_made)
+            return replace(report, corrections=tuple(made))
+        case ClaimConfirmed() | ClaimObjected():
+            confirms = isinstance(event, ClaimConfirmed)
+            about = event.fact == CORRECTION
+            reply = Reply(act.occurred_at, act.party, confirms, about, event.fact_at)
+            return replace(report, replies=tuple(sorted((*report.replies, reply), key=str)))
+        case _:
+            return report
+
+
+def _made(said: Said) -> tuple[datetime, str, str]:
+    # Of two that were made at one time, the greater counts, in any order of arrival.
+    return said.at, said.by, str(said.figure)
 
 
 def agreed_with(row: AgreedRow, recorded: Recorded) -> AgreedRow:
@@ -284,37 +349,19 @@ _AGREEMENTS: frozenset[type[Event]] = frozenset(
     {CharterAgreed, CommercialTermsAgreed, PriorAgreed, TargetAdjusted}
 )
 
+
+def _row_type(key: str) -> type[AgreedRow | FactsRow | PeriodRow]:
+    if key.startswith(FACTS):
+        return FactsRow
+    return AgreedRow if key == AGREED else PeriodRow
+
+
 KPIS = Projection(
     "kpis",
     keys,
     apply,
     MEASURED | _AGREEMENTS,
-    version=4,
-    row_type=lambda key: AgreedRow if key == AGREED else PeriodRow,
+    version=5,
+    row_type=_row_type,
+    facts_from=FACTS,
 )
-
-
-# --- rows inside rows of other projections -----------------------------------------------------
-
-
-def stored_with(stored: Row, recorded: Recorded) -> Row:
-    """Return a period's stored row after an event that counts or reports a figure."""
-    key = period_of(recorded)
-    return KPIS.dump(key, period_with(KPIS.load(key, stored), recorded))
-
-
-class StoredPeriods(Mapping[str, PeriodRow]):
-    """The rows of periods inside a row of JSON; each is loaded when it is read."""
-
-    def __init__(self, stored: Mapping[str, Row]) -> None:
-        self._stored = stored
-
-    def __getitem__(self, period: str) -> PeriodRow:
-        row: PeriodRow = KPIS.load(period, self._stored[period])
-        return row
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._stored)
-
-    def __len__(self) -> int:
-        return len(self._stored)

@@ -127,7 +127,7 @@ class Member:
     def value(self, metric: str, unit: str, period: str | None = None) -> Decimal | None:
         """Return a metric's figure of a period, or of all time; None if unknown or withheld."""
         if period:
-            known = figures.figure(self.kpis, metric, period, unit=unit)
+            known = figures.shown(self.kpis, metric, period, unit=unit)
         else:
             known = figures.ever(self.kpis, metric, unit)
         if known is None or self.sight.withholds(metric, known):

@@ -15,6 +15,7 @@ from domain.agreement import CommercialTermsAgreed
 from domain.arithmetic import exact
 from domain.attribution import AttributionPolicy
 from domain.deadlines import DeadlineKind, DeadlinePassed, PeriodClosed
+from domain.deal import AttributionSettled
 from domain.execution import IncentiveIntroduced
 from domain.exploration import ExplorationBegun, PartnerChosen
 from domain.kernel import Event
@@ -144,7 +145,10 @@ def _fact(book: Book, recorded: Recorded) -> list[str]:
     if key is None:
         return []
     before = book.row(key, SubjectRow)
-    after = facts.with_fact(before, recorded.event, recorded.act)
+    if isinstance(recorded.event, AttributionSettled):
+        after = facts.with_credit(before, recorded.event, recorded.act)
+    else:
+        after = facts.with_fact(before, recorded.event, recorded.act)
     if after is before:
         return []
     book.put(key, after)

@@ -139,6 +139,9 @@ class Sight:
     def line(self, line: FigureLine) -> FigureLine:
         """Return a line of a report; without its figures where they are withheld (C14)."""
         note = self.hidden(line.metric, line)
+        beside = line.reported
+        if note is None and beside is not None and (small := self.hidden(line.metric, beside)):
+            return replace(line, reported=Figure(None, beside.unit, beside.source, note=small))
         if note is None:
             return line
         return FigureLine(

@@ -22,7 +22,9 @@ from domain.recorded import Recorded
 from domain.settlement import Ledger
 from infra.answers.problems import catalogue
 from projections.breaches import Judged, judge
+from projections.counted import NO_FACTS, facts_of
 from projections.fold import replay
+from projections.ledger.facts import with_fact
 from projections.settlement import SETTLEMENT, ledger
 
 E = TypeVar("E", bound=Event)
@@ -133,11 +135,14 @@ class Story:
     def _record(self, stream: str, events: list[Event], act: Act) -> list[Event]:
         """Record events, and give what agreed rules had recorded because of them."""
         start = len(self.history)
+        before = self.states.get(stream)
+        deal = facts_of(before) if isinstance(before, Deal) else NO_FACTS
         self._write(stream, events, act)
         said: list[Event] = []
         for recorded in self.history[start:]:
             on_record = self.partnership.breaches.open
-            self.judged, breaches = judge(self.judged, recorded, on_record)
+            self.judged, breaches = judge(self.judged, recorded, on_record, deal)
+            deal = with_fact(deal, recorded.event, recorded.act)
             if not breaches:
                 continue
             by_rules = aggregates.rules_act(act)

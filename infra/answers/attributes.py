@@ -13,9 +13,7 @@ from infra.bootstrap import Accord
 from projections import attributes
 from projections.attributes import Attribute, AttributeComparison
 
-MetricName = Annotated[
-    Name, Parameter("A metric of the catalogue, such as demo_to_paid.", "METRIC")
-]
+MetricName = Annotated[Name, Parameter("A metric of the catalogue, such as demo_to_won.", "METRIC")]
 
 
 class Attributes(Answer):

@@ -1,16 +1,15 @@
 """Why an alert opened, what a figure is made of, why an amount is what it is."""
 
 import re
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from decimal import Decimal
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from domain.agreement import CommercialTermsAgreed
-from domain.calendar import PERIOD_PATTERN, bounds, months_of, preceding, quarters_of
+from domain.calendar import PERIOD_PATTERN, bounds, months_of, preceding
 from domain.deadlines import PeriodClosed
 from domain.formation import DecisionRuleAgreed
 from domain.metric_catalogue import CATALOGUE, Adds, Metric
@@ -28,9 +27,10 @@ from infra.answers.question import Answer, Item, Parameter, Question
 from infra.answers.rules import rule_in_words
 from infra.answers.text import Block, Line, Styled, Table, late, minute, number
 from infra.bootstrap import Accord
-from projections import ALERTS, KPIS, figures, kpis, timeline
+from projections import ALERTS, KPIS, counted, figures, kpis, timeline
 from projections.alerts import Alert, AlertState
 from projections.breaches import LEADS
+from projections.counted import NO_FACTS
 from projections.figures import ObjectiveProgress
 from projections.fold import Folded, Rows, fold
 from projections.timeline import TimelineItem
@@ -266,7 +266,11 @@ class _Figures:
     back: int = 1
     """How many periods are asked about; the last is `period`."""
     _folded: Folded = field(default_factory=Folded)
-    _measured: list[Recorded] = field(default_factory=list)
+    _reports: list[Recorded] = field(default_factory=list)
+    _counts: list[tuple[Recorded, Mapping[counted.Series, counted.Sum]]] = field(
+        default_factory=list
+    )
+    """The events of deals, with what each added to counts."""
 
     @property
     def rows(self) -> Rows:
@@ -283,15 +287,19 @@ class _Figures:
 
     def take(self, recorded: Recorded) -> None:
         """Fold an event, and keep it if a figure can be made of it."""
-        fold(KPIS, self._folded, (recorded,))
-        if type(recorded.event) not in kpis.MEASURED:
-            return
         names = {self.metric.name, self.metric.numerator, self.metric.denominator}
-        if names.isdisjoint(kpis.measures(recorded)):
+        if not names.isdisjoint(kpis.measures(recorded.event)):
+            self._measure(recorded)
+        fold(KPIS, self._folded, (recorded,))
+
+    def _measure(self, recorded: Recorded) -> None:
+        deal = counted.key_of(recorded.event)
+        if deal is None:
+            self._reports.append(recorded)
             return
-        period = kpis.period_of(recorded)
-        if any(period in _within(each) for each in self.windows):
-            self._measured.append(recorded)
+        _, added = counted.added_by(self.rows.get(deal, NO_FACTS), recorded)
+        if added:
+            self._counts.append((recorded, added))
 
     def explained(self, period: str, segment: str) -> tuple[ExplainedFigure, ...]:
         """Return the figure of a period in each of its units, with the events that made it."""
@@ -306,54 +314,40 @@ class _Figures:
         # The events would reveal a figure that is too small to be shown (C14).
         if (shown := self.sight.line(line)) is not line:
             return ExplainedFigure(line=shown)
-        counted: list[CountedEvent] = []
-        reported: list[ReportedEvent] = []
-        for part, reports in self._sources(period, segment, line.unit):
-            if reports:
-                reported += self._reported(reports)
-            else:
-                counted += self._counted(part, segment, line.unit)
-        return ExplainedFigure(line=line, counted=tuple(counted), reported=tuple(reported))
-
-    def _sources(
-        self, period: str, segment: str, unit: str
-    ) -> Iterator[tuple[str, frozenset[int]]]:
-        """Yield the parts of a period that were counted, and the reports of those reported."""
-        known = figures.figure(self.rows, self.metric.name, period, segment, unit)
-        if known is None:
-            return
-        sources = known.source.split("+")
-        if known.reports and len(sources) > 1 and figures.COUNTED in sources:
-            quarters = quarters_of(period)
-            for part in quarters if len(quarters) > 1 else months_of(period):
-                yield from self._sources(part, segment, unit)
-        else:
-            yield period, frozenset(known.reports)
+        reports = {*line.reports, *(line.reported.reports if line.reported else ())}
+        return ExplainedFigure(
+            line=line,
+            counted=() if line.reports else tuple(self._counted(period, segment, line.unit)),
+            reported=tuple(self._reported(reports)) if reports else (),
+        )
 
     def _counted(self, period: str, segment: str, unit: str) -> Iterator[CountedEvent]:
         months = months_of(period)
-        for recorded in self._measured:
-            adds = tuple(self._adds(recorded, months, segment, unit))
+        for recorded, added in self._counts:
+            adds = tuple(self._adds(added, months, segment, unit))
             if adds:
                 yield CountedEvent(event=_item(self.sight, recorded), adds=adds)
 
     def _adds(
-        self, recorded: Recorded, months: Container[str], segment: str, unit: str
+        self,
+        added: Mapping[counted.Series, counted.Sum],
+        months: Container[str],
+        segment: str,
+        unit: str,
     ) -> Iterator[Addition]:
         parts: dict[str, Literal["sum", "numerator", "denominator"]] = {self.metric.name: "sum"}
         if self.metric.adds is Adds.RATIO:
             parts = {self.metric.numerator: "numerator", self.metric.denominator: "denominator"}
-        for count in kpis.counts(recorded):
-            of_unit = count.unit == unit if unit in MINOR_UNITS else count.unit not in MINOR_UNITS
-            of_segment = segment in {"", count.segment}
-            if count.metric in parts and count.period in months and of_unit and of_segment:
-                to = parts[count.metric]
-                yield Addition(to=to, metric=count.metric, amount=Decimal(count.amount))
+        for to, (amount, _) in added.items():
+            of_unit = to.unit == unit if unit in MINOR_UNITS else to.unit not in MINOR_UNITS
+            of_segment = segment in {"", to.segment}
+            if to.metric in parts and to.month in months and of_unit and of_segment:
+                yield Addition(to=parts[to.metric], metric=to.metric, amount=amount)
 
-    def _reported(self, reports: frozenset[int]) -> Iterator[ReportedEvent]:
+    def _reported(self, reports: Container[int]) -> Iterator[ReportedEvent]:
         # A figure's stream has the report and its corrections; the latest counts.
-        streams = {each.stream for each in self._measured if each.index in reports}
-        for recorded in self._measured:
+        streams = {each.stream for each in self._reports if each.index in reports}
+        for recorded in self._reports:
             event = recorded.event
             if recorded.stream in streams and isinstance(event, MetricReported | MetricCorrected):
                 yield ReportedEvent(
@@ -361,10 +355,6 @@ class _Figures:
                     figure=None if self.sight.fewer_than(recorded) else str(event.figure),
                     in_force=recorded.index in reports,
                 )
-
-
-def _within(period: str) -> set[str]:
-    return {period, *quarters_of(period), *months_of(period)}
 
 
 def _item(sight: Sight, recorded: Recorded) -> TimelineItem:
@@ -447,6 +437,7 @@ class _Reading:
     inputs: _Figures | None = None
     about: list[Recorded] = field(default_factory=list)
     _alerts: Folded = field(default_factory=Folded)
+    _kpis: Folded = field(default_factory=Folded)
     _kept: dict[int, Recorded] = field(default_factory=dict)
 
     def take(self, recorded: Recorded) -> None:
@@ -457,9 +448,12 @@ class _Reading:
         """
         if self.sight.shows(recorded):
             self._look_for_rule(recorded)
-            # A rule looks at windows that begin after it was agreed, so at no earlier event.
+            # A rule looks at windows that begin after it was agreed. Of deals, it may need facts
+            # from before that.
             if self.inputs:
                 self.inputs.take(recorded)
+            else:
+                fold(KPIS, self._kpis, (recorded,))
             standing = BY_RULE.get(self.rule)
             if standing and is_about(standing, self.window, recorded.event):
                 self.about.append(recorded)
@@ -485,7 +479,9 @@ class _Reading:
             if (rule.rule, event.rule_version) == (self.rule, self.version):
                 metric = CATALOGUE[rule.metric]
                 self.agreed = recorded
-                self.inputs = _Figures(self.sight, metric, period, rule.consecutive)
+                self.inputs = _Figures(
+                    self.sight, metric, period, rule.consecutive, _folded=self._kpis
+                )
 
     @property
     def known(self) -> list[str]:

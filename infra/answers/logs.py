@@ -247,8 +247,11 @@ def sight_of(history: History, partnership: str, when: AsOf, *, figures: bool = 
 
 
 def view_rows(accord: Accord, projection: Projection, partnership: str) -> dict[str, Any]:
-    """Return a partnership's saved rows of a projection, by key, each as its type."""
-    stored = accord.views.select(projection.name, partnership)
+    """Return a partnership's saved rows of a projection, by key, each as its type.
+
+    Rows that only the fold reads are left out.
+    """
+    stored = accord.views.select(projection.name, partnership, before=projection.facts_from)
     return {key: typed_row(projection, partnership, key, row) for key, row in stored}
 
 

@@ -72,7 +72,10 @@ def _members(accord: Accord, names: list[str], when: AsOf) -> Iterator[Member]:
 def _now(accord: Accord, names: list[str]) -> Iterator[Member]:
     """Yield partnerships from saved rows: one statement for each projection."""
     names = undamaged(accord, names)
-    rows = {each.name: accord.views.rows_of(each.name, names) for each in (OVERVIEW, TRAITS, KPIS)}
+    rows = {
+        each.name: accord.views.rows_of(each.name, names, each.facts_from)
+        for each in (OVERVIEW, TRAITS, KPIS)
+    }
     states = accord.views.rows(ALERTS.name, [(name, STATE) for name in names])
     rows[ALERTS.name] = {name: {key: row} for (name, key), row in states.items()}
     for name in names:

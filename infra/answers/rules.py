@@ -124,8 +124,10 @@ def rule_in_words(rule: DecisionRule) -> str:
         if rule.consecutive == 1
         else (f"{rule.consecutive} {rule.window}s on end")
     )
-    unit = CATALOGUE[rule.metric].unit
+    metric = CATALOGUE[rule.metric]
+    unit = rule.currency or metric.unit
     of = " of any one campaign" if rule.each_campaign else ""
+    of += " as reported" if metric.counted and rule.measured == "report" else ""
     limit = f"{rule.comparison} {plain(rule.threshold)} ({unit})"
     return f"{rule.metric}{of} {limit} in {windows}{_evidence_asked(rule)}: {rule.action}"
 

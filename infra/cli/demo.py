@@ -29,7 +29,7 @@ from projections.alerts import Alert
 from projections.figures import ObjectiveProgress
 from projections.overview import OVERVIEW_ROW, StageEntered
 
-HEADLINES = {"leads", "lead_to_opportunity", "demo_to_paid", "average_contract_value", "payments"}
+HEADLINES = {"leads", "lead_to_opportunity", "demo_to_won", "average_contract_value", "payments"}
 """The counted metrics that are shown; reported figures are all shown."""
 
 AGAINST = "against other channels"

@@ -6,6 +6,8 @@ from datetime import datetime
 from typing import NamedTuple, TypeVar
 
 from domain import aggregates
+from domain.aggregates import State
+from domain.deal import Deal
 from domain.kernel import Act, Event
 from domain.people import PersonErased
 from domain.recorded import Recorded
@@ -21,7 +23,9 @@ from infra.tlog.cloudevents import Trace
 from infra.tlog.codec import UnreadableEvent
 from projections.alerts import ALERTS, STATE, AlertsState
 from projections.breaches import CONCERNED, Judged, judge
+from projections.counted import NO_FACTS, facts_of
 from projections.fold import FoldFailed
+from projections.ledger.facts import with_fact
 from projections.ledger.rows import AGREED, TOTALS
 from projections.settlement import SETTLEMENT, ledger
 
@@ -136,6 +140,7 @@ class Recorder:
     ) -> None:
         name = partnership_of(stream)
         first = self.states.ends[name].size
+        before = self.states.state(stream)
         version = self.states.version(stream)
         after = self.states.evolved(stream, decided, act)
         at_index = self._depends_on_log(name, decided, cause, names)
@@ -164,7 +169,7 @@ class Recorder:
         if names is not None:
             self._remember(name, names, decided)
         if name in self.judged or self.states.partnership(name).rules:
-            self._judge(name, recorded, first, cause.trace)
+            self._judge(name, recorded, first, before, cause.trace)
 
     def _depends_on_log(
         self, name: str, decided: list[Event], cause: EventCause, names: Pseudonymizer | None
@@ -192,8 +197,14 @@ class Recorder:
 
     # --- agreed rules ---
 
-    def _judge(self, name: str, recorded: list[Recorded], first: int, trace: Trace | None) -> None:
-        """Judge the agreed rules on new events, and record the breaches that they find."""
+    def _judge(
+        self, name: str, recorded: list[Recorded], first: int, before: State, trace: Trace | None
+    ) -> None:
+        """Judge the agreed rules on new events, and record the breaches that they find.
+
+        `before` is the state of the events' stream before them.
+        """
+        deal = facts_of(before) if isinstance(before, Deal) else NO_FACTS
         for index, each in enumerate(recorded, first):
             if type(each.event) not in CONCERNED:
                 continue
@@ -201,7 +212,8 @@ class Recorder:
             on_record = self.states.partnership(name).breaches.open
             placed = placed_at(each, index, NOTHING)
             try:
-                judged, breaches = judge(judged, placed, on_record)
+                judged, breaches = judge(judged, placed, on_record, deal)
+                deal = with_fact(deal, each.event, each.act)
             except Exception as error:
                 raise FoldFailed(ALERTS, placed, error) from error
             self.judged[name] = judged

@@ -16,6 +16,7 @@ from infra.store.paging import LAST
 from infra.store.postgres_datastore import NAMES, Datastore, arrays, columns
 from infra.store.stored_views import (
     SWEPT,
+    KeyRange,
     StoredViews,
     by_projection,
     check_quarantine,
@@ -105,24 +106,27 @@ class PostgresViews(StoredViews):
         }
 
     def page(
-        self, projection: str, partnership: str, prefix: str, after: str, limit: int
+        self, projection: str, partnership: str, keys: KeyRange, limit: int
     ) -> list[StoredRow]:
-        key_range = prefix, prefix + LAST, after
         found = self.datastore.all(
             f"""SELECT key, body, wake FROM views.rows WHERE fold = {_LIVE} AND partnership = %s
             AND key >= %s AND key < %s AND key > %s ORDER BY key LIMIT %s""",  # noqa: S608 - as above
-            *(*self._of(projection), partnership, *key_range, limit),
+            *(*self._of(projection), partnership, *keys, limit),
         )
         if not found:
             self._check(projection)
         return [StoredRow(*row) for row in found]
 
-    def rows_of(self, projection: str, partnerships: Iterable[str]) -> dict[str, dict[str, Row]]:
+    def rows_of(
+        self, projection: str, partnerships: Iterable[str], before: str | None = None
+    ) -> dict[str, dict[str, Row]]:
         found = self.datastore.all(
             f"""SELECT partnership, key, body FROM views.rows
-            WHERE fold = {_LIVE} AND partnership = ANY(%s) ORDER BY partnership, key""",  # noqa: S608 - as above
+            WHERE fold = {_LIVE} AND partnership = ANY(%s) AND key < %s
+            ORDER BY partnership, key""",  # noqa: S608 - as above
             *self._of(projection),
             list(partnerships),
+            before or LAST,
         )
         if not found:
             self._check(projection)

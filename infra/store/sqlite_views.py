@@ -10,6 +10,7 @@ from infra.store.paging import LAST
 from infra.store.sqlite_datastore import Datastore, as_json, wanted
 from infra.store.stored_views import (
     SWEPT,
+    KeyRange,
     StoredViews,
     by_projection,
     check_quarantine,
@@ -148,27 +149,28 @@ class SqliteViews(StoredViews):
         return rows
 
     def page(
-        self, projection: str, partnership: str, prefix: str, after: str, limit: int
+        self, projection: str, partnership: str, keys: KeyRange, limit: int
     ) -> list[StoredRow]:
-        key_range = prefix, prefix + LAST, after
         with self.datastore.reading() as c:
             found = c.execute(
                 f"""SELECT key, body, wake FROM rows WHERE fold = {_LIVE} AND partnership = ?3
                 AND key >= ?4 AND key < ?5 AND key > ?6 ORDER BY key LIMIT ?7""",  # noqa: S608 - as above
-                (projection, self._version(projection), partnership, *key_range, limit),
+                (projection, self._version(projection), partnership, *keys, limit),
             ).fetchall()
             if not found:
                 self._check(c, projection)
         return [StoredRow(*row) for row in found]
 
-    def rows_of(self, projection: str, partnerships: Iterable[str]) -> dict[str, dict[str, Row]]:
+    def rows_of(
+        self, projection: str, partnerships: Iterable[str], before: str | None = None
+    ) -> dict[str, dict[str, Row]]:
         rows: dict[str, dict[str, Row]] = {}
         with self.datastore.reading() as c:
             found = c.execute(
                 """SELECT r.partnership, r.key, r.body FROM json_each(?) wanted CROSS JOIN rows r
-                ON r.fold = ? AND r.partnership = wanted.value
+                ON r.fold = ? AND r.partnership = wanted.value AND r.key < ?
                 ORDER BY r.partnership, r.key""",
-                (as_json(partnerships), self._check(c, projection)),
+                (as_json(partnerships), self._check(c, projection), before or LAST),
             )
             for partnership, key, body in found:
                 rows.setdefault(partnership, {})[key] = read_row(partnership, projection, key, body)

@@ -4,12 +4,11 @@ import logging
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
-from functools import partial
 from typing import Any, Final, NamedTuple, TypeGuard
 
 from infra.store.errors import Stale
 from infra.store.history import NOTHING
-from infra.store.paging import by_name
+from infra.store.paging import LAST, by_name
 from infra.store.signal import Signal
 from infra.store.views import (
     ALL_PROJECTIONS,
@@ -31,6 +30,14 @@ log = logging.getLogger(__name__)
 
 SWEPT = 10_000
 """Rows deleted in one transaction, so that other writers need not wait long."""
+
+
+class KeyRange(NamedTuple):
+    """Keys from `start` on, before `end`, and after `after`."""
+
+    start: str
+    end: str
+    after: str
 
 
 def by_projection(found: Iterable[tuple[Any, ...]]) -> dict[str, Fold]:
@@ -183,23 +190,32 @@ class StoredViews(Views):
 
     @abstractmethod
     def page(
-        self, projection: str, partnership: str, prefix: str, after: str, limit: int
+        self, projection: str, partnership: str, keys: KeyRange, limit: int
     ) -> list[StoredRow]:
-        """Return the next `limit` rows that `select` asks for."""
+        """Return the next `limit` rows in a range of keys."""
 
-    def select(
+    def select(  # noqa: PLR0913, PLR0917 - a range of keys
         self,
         projection: str,
         partnership: str,
         prefix: str = "",
         after: str = "",
         limit: int | None = None,
+        before: str | None = None,
     ) -> Iterator[tuple[str, Row]]:
-        stored = by_name(partial(self.page, projection, partnership, prefix), after, limit)
+        end = min(prefix + LAST, before or LAST)
+
+        def read(last: str, size: int) -> list[StoredRow]:
+            return self.page(projection, partnership, KeyRange(prefix, end, last), size)
+
+        stored = by_name(read, after, limit)
         return ((key, read_row(partnership, projection, key, body)) for key, body, _ in stored)
 
     def stored_rows(self, projection: str, partnership: str) -> Iterator[StoredRow]:
-        return by_name(partial(self.page, projection, partnership, ""))
+        def read(last: str, size: int) -> list[StoredRow]:
+            return self.page(projection, partnership, KeyRange("", LAST, last), size)
+
+        return by_name(read)
 
     def outputs(
         self, after: int = 0, limit: int = 500, partnership: str | None = None

@@ -263,21 +263,30 @@ class Views(Protocol):
     def rows(self, projection: str, keys: Iterable[Key]) -> dict[Key, Row]:
         """Return the rows that exist under these pairs of partnership and key."""
 
-    def select(
+    def select(  # noqa: PLR0913, PLR0917 - a range of keys
         self,
         projection: str,
         partnership: str,
         prefix: str = "",
         after: str = "",
         limit: int | None = None,
+        before: str | None = None,
     ) -> Iterator[tuple[str, Row]]:
-        """Return a partnership's rows by key: those that start with `prefix` and follow `after`."""
+        """Return a partnership's rows by key: those that start with `prefix` and follow `after`.
+
+        Keys from `before` on are left out.
+        """
 
     def stored_rows(self, projection: str, partnership: str) -> Iterator[StoredRow]:
         """Return a partnership's rows by key, as they are stored; they may be damaged."""
 
-    def rows_of(self, projection: str, partnerships: Iterable[str]) -> dict[str, dict[str, Row]]:
-        """Return all rows of each of these partnerships, by partnership and key."""
+    def rows_of(
+        self, projection: str, partnerships: Iterable[str], before: str | None = None
+    ) -> dict[str, dict[str, Row]]:
+        """Return the rows of each of these partnerships, by partnership and key.
+
+        Keys from `before` on are left out.
+        """
 
     def due(self, projection: str, until: str) -> list[str]:
         """Return partnerships with a row whose `wake` is `until` or earlier, the earliest first.

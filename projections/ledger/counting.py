@@ -14,17 +14,14 @@ from functools import cached_property
 
 from domain.claims import ClaimKind
 from domain.terms_by_day import TermsByDay
-from projections.ledger.rows import Correction, Fact, Reply, SubjectRow
+from projections.ledger.rows import Correction, Fact, FactsRow, Reply, SubjectRow
 
 
 @dataclass(frozen=True)
-class Known:
-    """The facts of one subject as they are known on a day, under the terms of their days."""
+class Facts:
+    """The facts of one subject: which correction and which reply is of which fact."""
 
-    row: SubjectRow
-    terms: TermsByDay
-    parties: tuple[str, str]
-    today: date
+    row: FactsRow
 
     @cached_property
     def _by_kind(self) -> dict[str, list[tuple[str, Fact]]]:
@@ -35,6 +32,79 @@ class Known:
             if len(each) > 1:
                 each.sort(key=_in_time)
         return found
+
+    def of(self, kind: str) -> list[tuple[str, Fact]]:
+        """Return the facts of a kind by key, as they were stated first, in the order of time."""
+        return self._by_kind.get(kind, [])
+
+    def corrections(self, key: str) -> list[Correction]:
+        """Return the corrections of a fact, in the order of time."""
+        # Sorted by time, then by key, so that ties are broken in any order of arrival alike.
+        named = sorted(self.row.corrections.items(), key=lambda each: (each[1].at, each[0]))
+        return [each for _, each in named if self._is_of(each, key)]
+
+    def _is_of(self, correction: Correction, key: str) -> bool:
+        name = correction.of
+        return name == key or (
+            key.startswith(f"{name}@")
+            and key == self._meant(name, correction.fact_at, correction.at)
+        )
+
+    def _meant(self, name: str, fact_at: datetime | None, said_at: datetime, by: str = "") -> str:
+        """Return the key of the fact that is meant by its name: that of a time, else the last.
+
+        With `by`, only what that party stated is meant.
+        """
+        found = [
+            (fact.at, key)
+            for key, fact in self.row.facts.items()
+            if key.startswith(f"{name}@") and by in {"", fact.by}
+        ]
+        if fact_at is not None:
+            return next((key for at, key in found if at == fact_at), "")
+        earlier = [each for each in found if each[0] <= said_at]
+        return max(earlier, default=(said_at, ""))[1]
+
+    def confirmed_by_hand(self, key: str, by: str) -> bool:
+        """Return whether the other party than `by` confirmed the fact with this key."""
+        return any(each.confirms for each in self.replies(key, by))
+
+    def replies(self, key: str, by: str) -> Iterator[Reply]:
+        """Yield what the other party than `by` said of a fact that `by` stated."""
+        for each in self.row.replies.values():
+            if each.by == by:
+                continue
+            if each.claim == key or (
+                key.startswith(f"{each.claim}@")
+                and key == self._meant(each.claim, each.fact_at, each.at, by)
+            ):
+                yield each
+
+    def replies_to(self, correction: Correction) -> Iterator[Reply]:
+        """Yield what the other party said of a correction."""
+        claim = f"{ClaimKind.CORRECTION}/{correction.of}"
+        for each in self.row.replies.values():
+            if each.claim == claim and each.by != correction.by and self._means(each, correction):
+                yield each
+
+    def _means(self, reply: Reply, correction: Correction) -> bool:
+        """Whether a reply means this correction: that of its time, else the newest by then."""
+        if reply.fact_at is not None:
+            return reply.fact_at == correction.at
+        return correction.at <= reply.at and not any(
+            each.by == correction.by and correction.at < each.at <= reply.at
+            for each in self.corrections(correction.of)
+        )
+
+
+@dataclass(frozen=True)
+class Known(Facts):
+    """The facts of one subject as they are known on a day, under the terms of their days."""
+
+    row: SubjectRow
+    terms: TermsByDay
+    parties: tuple[str, str]
+    today: date
 
     @cached_property
     def _days(self) -> dict[datetime, date]:
@@ -50,10 +120,6 @@ class Known:
         if found is None:
             found = self._days[fact.at] = self.terms.day(fact.at)
         return found
-
-    def of(self, kind: str) -> list[tuple[str, Fact]]:
-        """Return the facts of a kind by key, as they were stated first, in the order of time."""
-        return self._by_kind.get(kind, [])
 
     def earning(self, kind: str, gains: str) -> list[tuple[str, Fact]]:
         """Return what counts of the facts of a kind for what a party earns, in the order of time.
@@ -87,37 +153,10 @@ class Known:
             counted = None
         if not self.row.corrections:
             return counted
-        for each in self._corrections(key):
+        for each in self.corrections(key):
             if self._corrects(each, fact, counted, gains, records):
                 counted = corrected(fact, each)
         return counted
-
-    def _corrections(self, key: str) -> list[Correction]:
-        # Sorted by time, then by key, so that ties are broken in any order of arrival alike.
-        named = sorted(self.row.corrections.items(), key=lambda each: (each[1].at, each[0]))
-        return [each for _, each in named if self._is_of(each, key)]
-
-    def _is_of(self, correction: Correction, key: str) -> bool:
-        name = correction.of
-        return name == key or (
-            key.startswith(f"{name}@")
-            and key == self._meant(name, correction.fact_at, correction.at)
-        )
-
-    def _meant(self, name: str, fact_at: datetime | None, said_at: datetime, by: str = "") -> str:
-        """Return the key of the fact that is meant by its name: that of a time, else the last.
-
-        With `by`, only what that party stated is meant.
-        """
-        found = [
-            (fact.at, key)
-            for key, fact in self.row.facts.items()
-            if key.startswith(f"{name}@") and by in {"", fact.by}
-        ]
-        if fact_at is not None:
-            return next((key for at, key in found if at == fact_at), "")
-        earlier = [each for each in found if each[0] <= said_at]
-        return max(earlier, default=(said_at, ""))[1]
 
     def _corrects(
         self,
@@ -136,25 +175,8 @@ class Known:
         lower = counted is not None and lowers(counted, correction)
         return lower if correction.by == gains else not lower
 
-    # --- confirmations and silence ---
-
-    def confirmed_by_hand(self, key: str, by: str) -> bool:
-        """Return whether the other party than `by` confirmed the fact with this key."""
-        return any(each.confirms for each in self._replies(key, by))
-
-    def _replies(self, key: str, by: str) -> Iterator[Reply]:
-        """Yield what the other party than `by` said of a fact that `by` stated."""
-        for each in self.row.replies.values():
-            if each.by == by:
-                continue
-            if each.claim == key or (
-                key.startswith(f"{each.claim}@")
-                and key == self._meant(each.claim, each.fact_at, each.at, by)
-            ):
-                yield each
-
     def _agreed_to(self, key: str, fact: Fact) -> bool:
-        replies = [*self._replies(key, fact.by)]
+        replies = [*self.replies(key, fact.by)]
         confirmed = any(each.confirms for each in replies)
         return confirmed or self._silent(fact.told, replies) or self._on_word(fact)
 
@@ -188,29 +210,13 @@ class Known:
 
     def _claims(self) -> Iterator[tuple[datetime, Iterable[Reply]]]:
         for key, fact in self.row.facts.items():
-            yield fact.told, self._replies(key, fact.by)
+            yield fact.told, self.replies(key, fact.by)
         for each in self.row.corrections.values():
-            yield each.told, self._replies_to(each)
+            yield each.told, self.replies_to(each)
 
     def _correction_agreed_to(self, correction: Correction) -> bool:
-        replies = [*self._replies_to(correction)]
+        replies = [*self.replies_to(correction)]
         return any(each.confirms for each in replies) or self._silent(correction.told, replies)
-
-    def _replies_to(self, correction: Correction) -> Iterator[Reply]:
-        """Yield what the other party said of a correction."""
-        claim = f"{ClaimKind.CORRECTION}/{correction.of}"
-        for each in self.row.replies.values():
-            if each.claim == claim and each.by != correction.by and self._means(each, correction):
-                yield each
-
-    def _means(self, reply: Reply, correction: Correction) -> bool:
-        """Whether a reply means this correction: that of its time, else the newest by then."""
-        if reply.fact_at is not None:
-            return reply.fact_at == correction.at
-        return correction.at <= reply.at and not any(
-            each.by == correction.by and correction.at < each.at <= reply.at
-            for each in self._corrections(correction.of)
-        )
 
 
 def _in_time(keyed: tuple[str, Fact]) -> tuple[object, ...]:

@@ -16,7 +16,7 @@ from domain.calendar import add_months
 from domain.claims import ClaimKind
 from domain.settlement import split
 from domain.terms import Incentive, Item, ReferralFee, RevenueShare, RevenueSplit, Trigger
-from projections.ledger.counting import Known
+from projections.ledger.counting import Facts, Known
 from projections.ledger.rows import Base, Fact, Offer, Remains, Total
 from projections.ledger.tracks import (
     ALL,
@@ -32,7 +32,8 @@ from projections.ledger.windows import window_start
 
 E = TypeVar("E")
 
-OPPORTUNITY, QUALIFIED, DEMO, LOST = "opportunity", "qualified", "demo", "lost"
+OPPORTUNITY, QUALIFIED, DEMO = "opportunity", "qualified", "demo"
+LOST, REOPENED = "lost", "reopened"
 """The kinds of facts that move no money but confirm a referral or are counted."""
 
 YEAR = 12
@@ -57,6 +58,12 @@ def kinds_for(party: str, items: Iterable[Item]) -> frozenset[type[Item]]:
             case _:
                 pass
     return frozenset(found)
+
+
+def losses(known: Facts) -> list[tuple[str, Fact]]:
+    """Return the losses of a deal that was not reopened since, in the order of time."""
+    # Each reopening undoes the loss before it; only a deal that is open can be lost.
+    return known.of(LOST)[len(known.of(REOPENED)) :]
 
 
 class Sale(NamedTuple):

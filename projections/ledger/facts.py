@@ -8,13 +8,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from domain.claims import ClaimConfirmed, ClaimKind, ClaimObjected
 from domain.deal import (
     AttributionSettled,
     DealCancelled,
     DealLost,
+    DealReopened,
     DealWon,
     DemoHeld,
     LeadQualified,
@@ -34,17 +35,20 @@ from domain.kernel import Act, Event
 from domain.reported_figure import MetricCorrected, MetricReported
 from domain.settlement import AdjustmentAgreed
 from domain.values import instant
-from projections.ledger.deals import DEMO, LOST, OPPORTUNITY, QUALIFIED
+from projections.ledger.deals import DEMO, LOST, OPPORTUNITY, QUALIFIED, REOPENED
 from projections.ledger.entries import ADJUSTMENT, COST, PENALTY, REVENUE
 from projections.ledger.measures import WHOLE
 from projections.ledger.rows import (
     Correction,
     Dispute,
     Fact,
+    FactsRow,
     Reply,
     SettledCredit,
     SubjectRow,
 )
+
+R = TypeVar("R", bound=FactsRow)
 
 ON_DEALS: frozenset[type[Event]] = frozenset(
     {
@@ -56,6 +60,7 @@ ON_DEALS: frozenset[type[Event]] = frozenset(
         DemoHeld,
         DealWon,
         DealLost,
+        DealReopened,
         DealCancelled,
         PaymentReceived,
         RefundIssued,
@@ -104,7 +109,15 @@ class Stated(NamedTuple):
     fact: Fact
 
 
-def with_fact(row: SubjectRow, event: Event, act: Act) -> SubjectRow:
+def with_credit(row: SubjectRow, event: AttributionSettled, act: Act) -> SubjectRow:
+    """Return the row of a deal with who is credited with it, as both settled it last."""
+    settled = SettledCredit(act.occurred_at, event.proposal, dict(event.shares))
+    if row.credit is not None and row.credit[:2] >= settled[:2]:
+        return row
+    return replace(row, credit=settled)
+
+
+def with_fact(row: R, event: Event, act: Act) -> R:
     """Return the row of a subject with what an event says."""
     kind = type(event)
     if kind in REPLIES:
@@ -112,11 +125,6 @@ def with_fact(row: SubjectRow, event: Event, act: Act) -> SubjectRow:
     if correct := _CORRECTIONS.get(kind):
         found: Correction = correct(event, act)
         return _with_correction(row, found)
-    if isinstance(event, AttributionSettled):
-        settled = SettledCredit(act.occurred_at, event.proposal, dict(event.shares))
-        if row.credit is not None and row.credit[:2] >= settled[:2]:
-            return row
-        return replace(row, credit=settled)
     state = _FACTS.get(kind)
     if state is None:
         return row
@@ -128,7 +136,7 @@ def with_fact(row: SubjectRow, event: Event, act: Act) -> SubjectRow:
     return replace(row, facts={**row.facts, key: fact})
 
 
-def _with_correction(row: SubjectRow, correction: Correction) -> SubjectRow:
+def _with_correction(row: R, correction: Correction) -> R:
     name = _moment(f"{correction.of}@{instant(correction.at)}@{correction.by}", correction.fact_at)
     known = row.corrections.get(name)
     # Of two that a party made at one time, the greater counts, in any order of arrival.
@@ -160,6 +168,18 @@ def _plain(kind: str) -> Callable[[Any, Act], Stated]:
         return Stated(kind, Fact(kind, act.occurred_at, act.party, act.recorded_at))
 
     return state
+
+
+def _again(kind: str) -> Callable[[Any, Act], Stated]:
+    def state(_: Any, act: Act) -> Stated:  # noqa: ANN401 - an event that can come again
+        return Stated(f"{kind}@{instant(act.occurred_at)}", _fact(kind, act))
+
+    return state
+
+
+def _referral(event: ReferralSubmitted, act: Act) -> Stated:
+    fact = _fact(ClaimKind.REFERRAL, act)._replace(note=event.campaign or "")
+    return Stated(ClaimKind.REFERRAL, fact)
 
 
 def _touch(event: ReferralAttributed, act: Act) -> Stated:
@@ -273,11 +293,12 @@ def _parts(event: MetricReported | MetricCorrected) -> tuple[Decimal, Decimal | 
 
 
 _FACTS: Mapping[type[Event], Callable[[Any, Act], Stated]] = {
-    ReferralSubmitted: _plain(ClaimKind.REFERRAL),
+    ReferralSubmitted: _referral,
     LeadQualified: _plain(QUALIFIED),
     OpportunityCreated: _plain(OPPORTUNITY),
     DemoHeld: _plain(DEMO),
-    DealLost: _plain(LOST),
+    DealLost: _again(LOST),
+    DealReopened: _again(REOPENED),
     ReferralAttributed: _touch,
     DealWon: _win,
     DealCancelled: _cancellation,
@@ -347,7 +368,7 @@ _CORRECTIONS: Mapping[type[Event], Callable[[Any, Act], Correction]] = {
 }
 
 
-def _with_reply(row: SubjectRow, event: Any, act: Act) -> SubjectRow:  # noqa: ANN401 - a reply
+def _with_reply(row: R, event: Any, act: Act) -> R:  # noqa: ANN401 - a reply
     claim: str = event.fact
     if event.figure is not None:
         own = figure_key(event.figure.tool, event.figure.segment)

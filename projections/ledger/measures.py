@@ -4,22 +4,22 @@ A metric that deals themselves show is counted from them, for the party that bro
 are reported. What one tool reports is never added to what another reports.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import lru_cache
 from typing import NamedTuple
 
 from domain.agreement import CommercialTermsAgreed
-from domain.calendar import bounds, months_of
+from domain.calendar import months_of
 from domain.claims import ClaimKind
 from domain.metric_catalogue import CATALOGUE, Adds
 from domain.reported_figure import OTHER_CHANNELS
 from domain.terms import Hybrid, Minimum, Trigger
 from projections.fold import Rows
 from projections.ledger.counting import Known
-from projections.ledger.deals import DEMO, LOST, OPPORTUNITY, QUALIFIED, DealView
+from projections.ledger.deals import DEMO, OPPORTUNITY, QUALIFIED, DealView, losses
 from projections.ledger.rows import CountsRow, Fact, SubjectRow
+from projections.standing import months_in, periods_within, standing
 
 CLICKS = {Trigger.CLICK: "clicks", Trigger.POST: "posts"}
 """The metric that a fee for each click or post counts."""
@@ -31,7 +31,6 @@ _STEPS = {
     QUALIFIED: "qualified_leads",
     OPPORTUNITY: "opportunities",
     DEMO: "demos",
-    LOST: "deals_lost",
 }
 
 
@@ -48,7 +47,7 @@ def counted_metrics(agreed: Iterable[CommercialTermsAgreed]) -> frozenset[str]:
                     metric = CATALOGUE[name]
                     if metric.counted:
                         found |= (
-                            {metric.numerator, metric.denominator} if not metric.counts else {name}
+                            {name} if metric.of_deals else {metric.numerator, metric.denominator}
                         )
                 case _:
                     pass
@@ -79,6 +78,8 @@ def counts_of(view: DealView) -> Iterator[Count]:
     for kind, metric in _STEPS.items():
         for _, fact in view.known.of(kind):
             yield _one(view, metric, fact)
+    for _, fact in losses(view.known):
+        yield _one(view, "deals_lost", fact)
     if view.sales:
         yield from _sold(view)
 
@@ -168,7 +169,7 @@ class Measures:
 
     def _counted(self, name: str, party: str, window: str, unit: str) -> Fraction | None:
         metric = CATALOGUE[name]
-        if metric.counts:
+        if metric.of_deals:
             return self._sum(name, party, window, unit)
         divisor = self._sum(metric.denominator, party, window, "")
         if not divisor:
@@ -204,15 +205,15 @@ class Measures:
         self, name: str, to: str, window: str, source: str | None, currency: str | None
     ) -> Iterator[tuple[int, Fraction | None]]:
         tools: dict[str, dict[str, Figure]] = {}
-        for period in _periods_within(window):
+        for period in periods_within(months_of(window)):
             for tool, figure in self.figures(name, period, to, currency):
                 if source in {None, tool}:
                     tools.setdefault(tool, {})[period] = figure
         metric = CATALOGUE[name]
         for by_period in tools.values():
-            standing = _standing(by_period)
-            covered = sum(len(months_of(each)) for each in standing)
-            yield covered, _added([by_period[each] for each in standing], metric.adds, metric.scale)
+            found = standing(by_period)
+            added = _added([by_period[each] for each in found], metric.adds, metric.scale)
+            yield months_in(found), added
 
     def figures(
         self, name: str, period: str, to: str, currency: str | None
@@ -261,28 +262,3 @@ def _added(figures: list[Figure], adds: Adds, scale: int) -> Fraction | None:
     if total.divisor:
         return total.value * scale / total.divisor
     return total.value if len(figures) == 1 and total.divisor is None else None
-
-
-@lru_cache(maxsize=4096)
-def _periods_within(window: str) -> tuple[str, ...]:
-    """Return the periods inside a window, in the order of time, the shorter ones first."""
-    months = months_of(window)
-    quarters = tuple(
-        dict.fromkeys(
-            f"{each[:4]}-Q{(int(each[5:]) + 2) // 3}" for each in months if len(months) > 1
-        )
-    )
-    year = (window,) if "-" not in window else ()
-    return (*months, *quarters, *year)
-
-
-def _standing(by_period: Mapping[str, Figure]) -> list[str]:
-    """Return the periods that count: months stand before a figure of their quarter or year."""
-    covered: set[str] = set()
-    standing = []
-    for period in sorted(by_period, key=lambda each: (len(months_of(each)), each)):
-        months = months_of(period)
-        if covered.isdisjoint(months):
-            standing.append(period)
-            covered |= set(months)
-    return sorted(standing, key=lambda each: bounds(each)[0])

@@ -37,7 +37,7 @@ class Fact(NamedTuple):
     since: str = ""
     """The first day that a payment covers, or the moment of a touch."""
     note: str = ""
-    """The method of a touch, what a cost was for, the segment of a figure."""
+    """The method of a touch, what a cost was for, the campaign of a referral."""
     divisor: Decimal | None = None
     """The denominator, where a figure is a ratio and `amount` its numerator."""
 
@@ -146,13 +146,19 @@ class Entry(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class SubjectRow:
-    """The facts of one subject, and the lines that were posted for it."""
+class FactsRow:
+    """The facts of one subject, and what was said of them since."""
 
     facts: Mapping[str, Fact] = field(default_factory=dict)
     """By key: `payment/P-1`."""
     corrections: Mapping[str, Correction] = field(default_factory=dict)
     replies: Mapping[str, Reply] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class SubjectRow(FactsRow):
+    """The facts of one subject, and the lines that were posted for it."""
+
     credit: SettledCredit | None = None
     """Who is credited with a deal, as both settled it last."""
     disputes: Mapping[str, Dispute] = field(default_factory=dict)

@@ -23,6 +23,7 @@ def agreed(story: Story, **more: object) -> Story:
         window=Window.MONTH,
         comparison=RuleComparison.BELOW,
         threshold=Decimal(100),
+        measured="report",
         each_campaign=True,
         action=Action.REDUCE_INVESTMENT,
     ).model_copy(update=more)

@@ -596,6 +596,23 @@ def test_a_changed_rule_is_the_next_version_and_leaves_the_former_on_record() ->
     assert versions == [(1, Decimal(5)), (2, Decimal(6))]
 
 
+@pytest.mark.parametrize(
+    ("metric", "currency", "hint"),
+    [
+        ("won_value", None, "Name the currency of the number."),
+        ("leads", "USD", "Leave the currency out."),
+    ],
+)
+def test_a_rule_names_the_currency_of_money_and_of_nothing_else(
+    metric: str, currency: str | None, hint: str
+) -> None:
+    rule = changed(CONVERSION_FLOOR, metric=metric, currency=currency)
+
+    refusal = at(Stage.FORMATION).refuses(OURS, ProposeDecisionRule(proposal="money", rule=rule))
+
+    assert (refusal.rule, refusal.hint) == ("currency-of-a-metric", hint)
+
+
 def test_a_rule_rests_on_a_metric_of_the_catalogue() -> None:
     unheard_of = changed(CONVERSION_FLOOR, metric="happiness")
 

@@ -100,7 +100,7 @@ def test_influencers_in_spain_gain_nine_points_and_no_interval(accord: Accord) -
 
 @pytest.mark.parametrize("quarter", ["2026-Q1", "2026-Q2"])
 def test_the_partners_demos_bring_two_thirds_more_revenue(accord: Accord, quarter: str) -> None:
-    paid = figure(accord, CONSULTING, quarter, "demo_to_paid")
+    paid = figure(accord, CONSULTING, quarter, "demo_to_won")
     value = figure(accord, CONSULTING, quarter, "average_contract_value")
     better, dearer = paid.against_other_channels, value.against_other_channels
 

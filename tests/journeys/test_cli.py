@@ -266,7 +266,7 @@ def test_a_type_has_its_fields_and_schema_and_the_metrics_their_units(accord: Ac
     assert json.dumps(one["example"], separators=(",", ":")) in sign.out
     assert "demo_request_rate" in report.out
     assert "accord metrics" in report.err
-    assert metrics["demo_to_paid"]["unit"] == "percent"
+    assert metrics["demo_to_won"]["unit"] == "percent"
     assert "demos, each summed" in accord("metrics").out
 
 
@@ -428,7 +428,7 @@ READERS = [
     ("try-rule", CONSULTING, "conversion-floor", "--since", "2026-Q1"),
     ("alerts",),
     ("explain", f"referral-minimum@1/{CONSULTING}/2026-Q1"),
-    ("explain", f"{CONSULTING}/demo_to_paid/2026-Q1"),
+    ("explain", f"{CONSULTING}/demo_to_won/2026-Q1"),
     ("explain", f"issue-escalated@1/{CONSULTING}/issue-2"),
     ("list", "--at", "2026-06-30"),
     ("alerts", "--known", "2026-06-30"),
@@ -572,7 +572,7 @@ def test_figures_are_compared_to_the_minimum_to_earlier_periods_and_to_other_cha
 
 def test_a_rate_is_shown_with_its_interval(accord: Accord, demo: str) -> None:
     webinars = accord("kpis", CONSULTING, "--period", "2025-10", "--store", demo).out
-    explained = accord("explain", f"{CONSULTING}/demo_to_paid/2026-Q1", "--store", demo).out
+    explained = accord("explain", f"{CONSULTING}/demo_to_won/2026-Q1", "--store", demo).out
 
     assert "in northbridge" in webinars
     assert "8 %  4.7–13.5 %" in webinars
@@ -587,7 +587,7 @@ def test_the_funnel_names_its_worst_step_and_other_channels(accord: Accord, demo
     assert words.out.startswith(f"{CONSULTING}, 2026-Q3")
     assert "the worst step" in words.out
     assert answer["funnel"]["worst"] == "won"
-    assert [each["metric"] for each in answer["funnel"]["cohorts"]] == ["demo_to_paid"]
+    assert [each["metric"] for each in answer["funnel"]["cohorts"]] == ["demo_to_won"]
     early = accord("funnel", CONSULTING, "--known", "2026-01-31", "--store", demo, "--json").json
     leads = [each["funnel"]["steps"][0]["count"] for each in (early, answer)]
     assert leads == ["3", "30"]
@@ -642,7 +642,7 @@ def test_an_alert_is_explained_in_words(accord: Accord, demo: str) -> None:
     told = accord("explain", reference, "--store", demo).out
 
     assert told.startswith(f"{reference}: withdrawn\n")
-    assert "lead_to_opportunity below 5 (percent) in 2 quarters on end" in told
+    assert "lead_to_opportunity as reported below 5 (percent) in 2 quarters on end" in told
     assert "restated since" in told
 
 

@@ -21,6 +21,7 @@ from infra.store.history import NOTHING, partnerships
 from infra.tlog.codec import decode, encode
 from projections import KPIS, PROJECTIONS
 from projections import figures as reading
+from projections.counted import FACTS
 from projections.fold import replay
 from tests.feeds import FEEDS, messages, play, simulated
 
@@ -147,7 +148,7 @@ def test_every_alert_of_the_stories_fired_and_ended(accord: Accord) -> None:
     found = {
         name: {
             f"{row['rule']}@{row['version']} {row['window']}": row["state"]
-            for key, row in accord.views.select("alerts", name)
+            for key, row in accord.views.select("alerts", name, before=FACTS)
             if key != "state"
         }
         for name in partnerships(accord.history)

@@ -6,7 +6,9 @@ from decimal import Decimal
 import pytest
 
 from domain.breach_actions import RuleBreached, RuleBreachWithdrawn
+from domain.claims import ConfirmClaim, FigureRef
 from domain.deadlines import DeadlineKind, DeadlinePassed, PeriodClosed
+from domain.deal import CancelDeal
 from domain.execution import (
     HoldReview,
     MilestonePlanned,
@@ -27,11 +29,12 @@ from domain.renewal import (
     HoldRenewalReview,
     ProposeRenewal,
 )
-from domain.reported_figure import OTHER_CHANNELS, MetricCorrected
+from domain.reported_figure import OTHER_CHANNELS, CorrectMetric, MetricCorrected, ReportMetric
 from domain.rules import Action, DecisionRule, RuleComparison, Window
 from domain.settlement import IssueFinalSettlement
 from domain.standing_alerts import AlertKind
 from projections import ALERTS
+from projections.alerts import Alert
 from projections.breaches import RuleFacts, Shortfall
 from projections.fold import fold, replay
 from tests.life import CONVERSION_FLOOR, OURS, THEIRS, changed, example
@@ -48,6 +51,7 @@ from tests.projections.folds import (
     report,
     rule_facts,
     running,
+    sell,
     states,
 )
 from tests.projections.money import amend
@@ -61,6 +65,7 @@ CAMPAIGN_LEADS = DecisionRule(
     window=Window.MONTH,
     comparison=RuleComparison.BELOW,
     threshold=Decimal(100),
+    measured="report",
     each_campaign=True,
     action=Action.REDUCE_INVESTMENT,
 )
@@ -248,6 +253,7 @@ def test_a_correction_back_below_the_floor_opens_it_again() -> None:
     story = two_quarters(49, 49)
     story.on("2026-07-21")
     correct(story, "lead_to_opportunity", "2026-Q1", percent(50, 1000))
+    story.wait(hours=1)
     correct(story, "lead_to_opportunity", "2026-Q1", percent(48, 1000))
 
     assert conversion_states(story) == {"2026-Q2": "open"}
@@ -277,14 +283,80 @@ def test_a_quarter_without_leads_is_no_breach_even_where_it_is_reported() -> Non
     assert conversion_states(story) == {}
 
 
-def test_a_rate_counted_from_deals_breaks_the_rule_as_a_reported_one_does() -> None:
+def counted_breach() -> Story:
+    """Two quarters in which deals show that no lead became an opportunity."""
     story = running()
-    refer_many(story, range(20))
+    agree(story, changed(CONVERSION_FLOOR, measured="count"))
     story.on("2026-04-10")
+    refer_many(story, range(20))
+    story.on("2026-07-10")
     refer_many(story, range(20, 40))
+    story.on("2026-10-01")
+    return story
+
+
+def test_a_rate_counted_from_deals_breaks_the_rule_as_a_reported_one_does() -> None:
+    assert conversion_states(counted_breach()) == {"2026-Q3": "open"}
+
+
+def test_a_party_cannot_withdraw_its_breach_by_reporting_against_the_count() -> None:
+    story = counted_breach()
+    for quarter in ("2026-Q2", "2026-Q3"):
+        command = ReportMetric(
+            metric="lead_to_opportunity", period=quarter, tool="theirs", figure=percent(90, 100)
+        )
+        story.when(THEIRS, command)
+
+    assert conversion_states(story) == {"2026-Q3": "open"}
+    assert not story.facts(RuleBreachWithdrawn)
+
+
+def test_a_party_cannot_correct_what_the_other_reported_to_withdraw_its_breach() -> None:
+    story = two_quarters(49, 49)
+    story.on("2026-07-21")
+    wrong = CorrectMetric(
+        metric="lead_to_opportunity",
+        period="2026-Q1",
+        tool="crm",
+        figure=percent(500, 1000),
+        reason="We count more.",
+    )
+    story.when(THEIRS, wrong)
+    assert conversion_states(story) == {"2026-Q2": "open"}
+
+    story.on("2026-07-22")
+    figure = FigureRef(metric="lead_to_opportunity", period="2026-Q1", tool="crm")
+    story.when(OURS, ConfirmClaim(figure=figure, fact="correction/figure"))
+
+    assert conversion_states(story) == {"2026-Q2": "withdrawn"}
+
+
+def test_a_cancelled_deal_opens_the_alert_that_its_win_had_kept_closed() -> None:
+    story = running()
+    rule = changed(CONVERSION_FLOOR, rule="wins", metric="deals_won", threshold=Decimal(2))
+    agree(story, changed(rule, measured="count", consecutive=1))
+    story.on("2026-04-10")
+    sell(story, "D-1", "1000.00")
+    sell(story, "D-2", "1000.00")
+    story.on("2026-07-01")
+    assert "wins 2026-Q2" not in states(story)
+
+    story.on("2026-07-10")
+    story.when(OURS, CancelDeal(deal="D-1", reason="The customer withdrew."))
+
+    assert states(story)["wins 2026-Q2"] == "open"
+
+
+def test_a_rule_on_money_judges_the_currency_that_it_names() -> None:
+    story = running()
+    rule = changed(CONVERSION_FLOOR, rule="value", metric="won_value", threshold=Decimal(5000))
+    agree(story, changed(rule, measured="count", consecutive=1, currency="USD"))
+    story.on("2026-04-10")
+    sell(story, "D-1", "1.00", "EUR")
+    sell(story, "D-2", "9000.00", "USD")
     story.on("2026-07-01")
 
-    assert conversion_states(story) == {"2026-Q2": "open"}
+    assert "value 2026-Q2" not in states(story)
 
 
 def test_a_quarter_that_nobody_reported_is_no_sign_that_things_got_better() -> None:
@@ -389,7 +461,7 @@ def test_each_campaign_below_100_leads_a_month_opens_an_alert_of_its_own() -> No
 
 def test_referrals_tagged_with_a_campaign_count_for_it() -> None:
     story = running("2026-01-31")
-    agree(story, changed(CAMPAIGN_LEADS, threshold=Decimal(3)))
+    agree(story, changed(CAMPAIGN_LEADS, threshold=Decimal(3), measured="count"))
     story.on("2026-02-10")
     refer_many(story, range(2), campaign="webinars")
     refer_many(story, range(2, 5), campaign="podcast")
@@ -701,7 +773,7 @@ def test_the_row_of_an_alert_equals_its_latest_output() -> None:
     folded = replay(ALERTS, eventful().history)
     latest = {output.body.id: output.body for output, _ in folded.outputs}
 
-    assert {key: row for key, row in folded.rows.items() if key != "state"} == latest
+    assert {key: row for key, row in folded.rows.items() if isinstance(row, Alert)} == latest
 
 
 def test_folding_in_two_parts_says_what_folding_at_once_says() -> None:

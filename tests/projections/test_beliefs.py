@@ -143,7 +143,7 @@ def test_a_month_with_more_wins_than_demos_gives_no_belief() -> None:
         win(story, name)
     story.when(OURS, HoldDemo(deal="D-10"))
 
-    line = believed(story, "demo_to_paid", "2026-01")
+    line = believed(story, "demo_to_won", "2026-01")
 
     assert line.value == 200
     assert line.posterior is None

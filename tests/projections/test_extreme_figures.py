@@ -174,15 +174,22 @@ rates = st.builds(
     source=st.just("A bank."),
 )
 facts = st.one_of(reports(), payments, refunds, entries, disputes, rates)
-rules = st.builds(
-    DecisionRule,
-    rule=st.just("floor"),
-    metric=st.sampled_from([RATIO, "leads", "churn_rate"]),
-    window=st.just(Window.MONTH),
-    comparison=st.sampled_from(RuleComparison),
-    threshold=decimals,
-    action=st.just(Action.NOTIFY),
-)
+
+
+@st.composite
+def rules(draw: st.DrawFn) -> DecisionRule:
+    """A rule on a metric that is reported, counted, or of money."""
+    metric = draw(st.sampled_from([RATIO, "leads", "churn_rate", "won_value"]))
+    return DecisionRule(
+        rule="floor",
+        metric=metric,
+        currency="USD" if CATALOGUE[metric].unit is Unit.MONEY else None,
+        measured=draw(st.sampled_from(["count", "report"])),
+        window=Window.MONTH,
+        comparison=draw(st.sampled_from(RuleComparison)),
+        threshold=draw(decimals),
+        action=Action.NOTIFY,
+    )
 
 
 def _begun() -> Story:
@@ -231,7 +238,7 @@ A_BONUS = Hybrid(
 @settings(max_examples=60, deadline=None)
 @given(
     terms=st.lists(economics(), min_size=1, max_size=3),
-    rule=st.none() | rules,
+    rule=st.none() | rules(),
     happened=st.lists(facts, max_size=8),
     settles_in=st.sampled_from(["each", "USD"]),
 )

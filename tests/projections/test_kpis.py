@@ -62,17 +62,17 @@ def test_three_webinars_give_each_its_rate_and_together_15_of_270() -> None:
         assert parts(whole)[1:] == (15, 270)
 
 
-def test_demo_to_paid_and_contract_value_are_set_against_other_channels() -> None:
+def test_demo_to_won_and_contract_value_are_set_against_other_channels() -> None:
     story = at(Stage.EXECUTION)
     story.on("2026-03-10")
     for number in range(5):
         sell(story, f"D-{number}", "12500.00" if number == 0 else None)
     story.on("2026-04-02")
-    report(story, "demo_to_paid", "2026-Q1", percent(15, 100), OTHER_CHANNELS)
+    report(story, "demo_to_won", "2026-Q1", percent(15, 100), OTHER_CHANNELS)
     dollars = ReportedFigure(unit="USD", numerator=Decimal(150_000), denominator=Decimal(15))
     report(story, "average_contract_value", "2026-Q1", dollars, OTHER_CHANNELS)
 
-    conversion = line(story, "demo_to_paid", "2026-Q1")
+    conversion = line(story, "demo_to_won", "2026-Q1")
     assert conversion.value == 20
     assert conversion.against_other_channels == Against(Decimal(5), Decimal("1.3333"))
     value = line(story, "average_contract_value", "2026-Q1")
@@ -224,19 +224,6 @@ def test_the_last_value_of_a_level_counts(levels: dict[str, int]) -> None:
     assert value(story, "followers", "2026") == levels[max(levels)]
 
 
-def test_a_quarter_of_reported_and_counted_months_adds_up_both() -> None:
-    story = at(Stage.EXECUTION)
-    story.on("2026-02-01")
-    report(story, "leads", "2026-01", count(5))
-    story.on("2026-02-10")
-    refer_many(story, range(3))
-
-    by_month = [value(story, "leads", month) for month in months_of("2026-Q1")]
-    assert by_month == [5, 3, None]
-    assert value(story, "leads", "2026-Q1") == 8
-    assert value(story, "leads", "2026") == 8
-
-
 def test_a_campaigns_own_leads_are_not_taken_for_the_partners_referrals() -> None:
     story = at(Stage.EXECUTION)
     story.on("2026-02-01")
@@ -249,25 +236,80 @@ def test_a_campaigns_own_leads_are_not_taken_for_the_partners_referrals() -> Non
     assert line(story, "leads", "2026-Q1", "webinars").value == 112
 
 
-def test_a_figure_reported_for_the_quarter_goes_before_its_months() -> None:
-    story = at(Stage.EXECUTION)
-    story.on("2026-04-01")
-    report(story, "impressions", "2026-01", count(5))
-    report(story, "impressions", "2026-Q1", count(100))
-
-    assert value(story, "impressions", "2026-01") == 5
-    assert value(story, "impressions", "2026-Q1") == 100
-    assert value(story, "impressions", "2026") == 100
+# --- what deals show, and what is reported of it -----------------------------------------------
 
 
-def test_a_reported_figure_goes_before_what_is_counted_and_names_its_tool() -> None:
+def test_a_report_of_what_deals_show_is_shown_beside_the_count() -> None:
     story = at(Stage.EXECUTION)
     refer(story, "D-1")
     story.on("2026-02-01")
     report(story, "leads", "2026-01", count(7), tool="their-crm")
 
-    assert line(story, "leads", "2026-01").source == "their-crm"
-    assert line(story, "leads", "2026-01").value == 7
+    shown = line(story, "leads", "2026-01")
+    assert (shown.value, shown.source) == (Decimal(1), "counted")
+    assert shown.reported is not None
+    assert (shown.reported.value, shown.reported.source) == (Decimal(7), "their-crm")
+
+
+def test_a_month_that_is_reported_adds_nothing_to_a_quarter_that_is_counted() -> None:
+    story = at(Stage.EXECUTION)
+    story.on("2026-02-01")
+    report(story, "leads", "2026-01", count(5))
+    story.on("2026-02-10")
+    refer_many(story, range(3))
+
+    by_month = [value(story, "leads", month) for month in months_of("2026-Q1")]
+    assert by_month == [None, 3, None]
+    assert value(story, "leads", "2026-Q1") == 3
+    assert line(story, "leads", "2026-01").source == "crm"
+
+
+def test_where_both_agree_that_the_report_decides_it_does() -> None:
+    story = at(Stage.EXECUTION)
+    refer(story, "D-1")
+    story.on("2026-02-01")
+    report(story, "leads", "2026-01", count(7))
+
+    found = reading.figure(figures(story), "leads", "2026-01", measured="report")
+    assert found is not None
+    assert (found.value, found.source) == (Decimal(7), "crm")
+
+
+# --- what counts of several reports ------------------------------------------------------------
+
+
+def test_months_count_before_a_figure_of_their_quarter() -> None:
+    story = at(Stage.EXECUTION)
+    story.on("2026-04-01")
+    for month, figure in {"2026-01": 5, "2026-02": 6, "2026-03": 7}.items():
+        report(story, "impressions", month, count(figure))
+    report(story, "impressions", "2026-Q1", count(100))
+
+    assert value(story, "impressions", "2026-Q1") == 18
+    assert value(story, "impressions", "2026") == 18
+
+
+def test_a_month_reported_whole_and_one_reported_by_segments_both_count_in_the_quarter() -> None:
+    story = at(Stage.EXECUTION)
+    story.on("2026-04-01")
+    report(story, "impressions", "2026-01", count(100))
+    report(story, "impressions", "2026-01", count(40), "spring")
+    report(story, "impressions", "2026-02", count(30), "spring")
+    report(story, "impressions", "2026-02", count(20), "summer")
+    report(story, "impressions", "2026-02", count(900), OTHER_CHANNELS)
+
+    assert value(story, "impressions", "2026-Q1") == 150
+
+
+def test_what_one_tool_reports_is_never_added_to_what_another_reports() -> None:
+    story = at(Stage.EXECUTION)
+    story.on("2026-04-01")
+    report(story, "impressions", "2026-01", count(100), tool="ours")
+    report(story, "impressions", "2026-02", count(100), tool="ours")
+    report(story, "impressions", "2026-03", count(7), tool="theirs")
+
+    shown = line(story, "impressions", "2026-Q1")
+    assert (shown.value, shown.source) == (Decimal(200), "ours")
 
 
 # --- late facts and corrections ----------------------------------------------------------------

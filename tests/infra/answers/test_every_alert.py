@@ -107,6 +107,7 @@ FLOOR = DecisionRule(
     window=Window.QUARTER,
     comparison=RuleComparison.BELOW,
     threshold=Decimal(5),
+    measured="report",
     consecutive=2,
     action=Action.ESCALATE_TO_REVIEW,
 )

@@ -24,16 +24,19 @@ from domain.deal import (
     WinDeal,
 )
 from domain.execution import HoldKickoff
-from domain.kernel import Command, Event
-from domain.metric_catalogue import CATALOGUE, COUNTED_AT, Adds, Metric, Unit
+from domain.kernel import Command
+from domain.metric_catalogue import CATALOGUE, Adds, Metric, Unit
 from domain.reported_figure import ReportedFigure, ReportMetric
 from infra.answers import explain, kpis
 from infra.answers.explain import FigureExplained
+from infra.answers.logs import view_rows
 from infra.answers.text import Table
 from infra.bootstrap import Accord
 from infra.http import create_app
-from projections import kpis as rows
+from projections import KPIS
+from projections.counted import METRICS_OF
 from projections.figures import COUNTED
+from projections.kpis import PeriodRow
 from tests.feeds import simulated
 from tests.infra.messages import from_steps, message
 from tests.life import LIFE, OURS, THEIRS, usd
@@ -70,9 +73,9 @@ def reported(metric: Metric) -> ReportMetric:
 
 
 def counting(metric: Metric) -> set[str]:
-    """Return the events that count a metric, or what it divides."""
-    names = (metric.name, metric.numerator, metric.denominator) if metric.counted else ()
-    return {wire for name in names if name for wire in CATALOGUE[name].counts}
+    """Return the events that can change the count of a metric, or of what it divides."""
+    names = {metric.name, metric.numerator, metric.denominator} if metric.counted else set()
+    return {event.wire for event, counted in METRICS_OF.items() if names & counted}
 
 
 @pytest.fixture(scope="module")
@@ -140,42 +143,26 @@ def test_a_chargeback_that_is_won_back_is_no_refund(accord: Accord) -> None:
 # --- the table ---------------------------------------------------------------------------------
 
 
-COUNTED_METRICS = [each for each in CATALOGUE.values() if each.counts]
+OF_DEALS = {each.name for each in CATALOGUE.values() if each.of_deals}
 
 
-@pytest.mark.parametrize("metric", COUNTED_METRICS, ids=lambda each: each.name)
-def test_a_counted_metric_counts_in_its_own_unit(accord: Accord, metric: Metric) -> None:
-    counted = [
-        each
-        for recorded in accord.history.of(NAME)
-        for each in rows.counts(recorded)
-        if each.metric == metric.name
-    ]
+@pytest.mark.parametrize("metric", sorted(OF_DEALS))
+def test_a_counted_metric_counts_in_its_own_unit(accord: Accord, metric: str) -> None:
+    rows = view_rows(accord, KPIS, NAME).values()
+    sums = [key for row in rows if isinstance(row, PeriodRow) for key in row.sums]
 
-    units = {each.unit for each in counted}
-    assert any(metric.unit.takes(unit) for unit in units)
-    assert all(metric.unit.takes(unit) or Unit.MONEY.takes(unit) for unit in units)
+    units = {unit for name, _, unit in sums if name == metric}
+    wanted = CATALOGUE[metric].unit
+    assert any(wanted.takes(unit) for unit in units)
+    assert all(wanted.takes(unit) or Unit.MONEY.takes(unit) for unit in units)
 
 
-def test_an_event_that_counts_is_handled_and_measures_what_it_counts(accord: Accord) -> None:
-    for recorded in accord.history.of(NAME):
-        counted = {each.metric for each in rows.counts(recorded)}
-        if counted:
-            assert rows.KPIS.concerns(recorded)
-            assert counted <= set(rows.measures(recorded))
-            assert {each.period for each in rows.counts(recorded)} == set(rows.keys(recorded))
+def test_what_deals_add_is_said_of_each_metric_that_they_show() -> None:
+    assert {name for names in METRICS_OF.values() for name in names} == OF_DEALS
+    assert METRICS_OF.keys() <= KPIS.handles
 
 
-def test_the_table_names_events_that_there_are() -> None:
-    named = {wire for metric in CATALOGUE.values() for wire in metric.counts}
-
-    assert named | set(COUNTED_AT) <= set(Event.registry)
-    assert set(COUNTED_AT) <= named
-
-
-def test_a_mean_in_money_divides_by_a_count_in_the_same_currency() -> None:
-    means = [each for each in CATALOGUE.values() if each.counted and each.unit is Unit.MONEY]
-    for metric in means:
-        if metric.adds is Adds.RATIO:
-            of, by = CATALOGUE[metric.numerator], CATALOGUE[metric.denominator]
-            assert set(of.counts) <= set(by.counts), metric.name
+def test_a_ratio_that_is_counted_divides_what_deals_show() -> None:
+    for metric in CATALOGUE.values():
+        if metric.counted and not metric.of_deals:
+            assert {metric.numerator, metric.denominator} <= OF_DEALS

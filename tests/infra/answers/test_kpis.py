@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from domain.calendar import months_of
+from domain.formation import AgreeCharter, CharterAgreed, ProposeCharter
 from domain.reported_figure import ReportedFigure, ReportMetric
 from infra.answers import kpis
 from infra.answers.logs import AsOf, NotFound
@@ -100,17 +101,28 @@ def test_a_small_figure_is_not_shown_to_the_other_party(tmp_path: Path) -> None:
 
 def test_an_objectives_small_figure_is_not_shown_to_the_other_party(tmp_path: Path) -> None:
     with played(tmp_path) as accord:
-        accord.runner.catch_up()
-        before = kpis.ask(accord, CONSULTING).objectives
-        objective = next(each.objective for each in before if each.objective.unit == "count")
+        (charter,) = (
+            each.event.charter
+            for each in accord.history.of(CONSULTING)
+            if isinstance(each.event, CharterAgreed)
+        )
+        objective = charter.objectives[0].model_copy(update={"measured": "report"})
+        assert (objective.metric, objective.unit) == ("leads", "count")
+        reported = charter.model_copy(update={"objectives": [objective, *charter.objectives[1:]]})
         few = ReportMetric(
             metric=objective.metric,
-            period=str(objective.deadline.year),
+            period="2026-10",
             tool="crm",
             figure=ReportedFigure(unit="count", value=Decimal(3)),
         )
-        sent = message("few", few, subject=CONSULTING, at="2026-10-20")
-        assert accord.service.handle([sent])[0].status == "accepted"
+        proposed = ProposeCharter(proposal="charter-2", charter=reported)
+        agreed = AgreeCharter(proposal="charter-2")
+        sent = [
+            message("proposed", proposed, subject=CONSULTING, at="2026-10-19"),
+            message("agreed", agreed, party=PARTNER, subject=CONSULTING, at="2026-10-19"),
+            message("few", few, subject=CONSULTING, at="2026-10-20"),
+        ]
+        assert {each.status for each in accord.service.handle(sent)} == {"accepted"}
         accord.runner.catch_up()
 
         def actual(party: str) -> tuple[Decimal | None, str | None]:
@@ -119,5 +131,5 @@ def test_an_objectives_small_figure_is_not_shown_to_the_other_party(tmp_path: Pa
             assert each.actual is not None
             return each.value, each.actual.note
 
-        assert actual(OURS)[0] is not None
+        assert actual(OURS) == (Decimal(3), None)
         assert actual(PARTNER) == (None, "fewer than 5: not shown")

@@ -23,7 +23,7 @@ def test_a_rule_says_in_words_what_evidence_it_asks_for() -> None:
     asking = changed(CONVERSION_FLOOR, minimum_sample=30, credibility="95")
 
     assert rule_in_words(CONVERSION_FLOOR) == (
-        "lead_to_opportunity below 5 (percent) in 2 quarters on end: escalate-to-review"
+        "lead_to_opportunity as reported below 5 (percent) in 2 quarters on end: escalate-to-review"
     )
     assert "on end, given 30 or more leads and 95 % credibility: " in rule_in_words(asking)
 
@@ -85,23 +85,24 @@ def test_a_rule_is_tried_on_the_figures_that_the_party_sees(tmp_path: Path) -> N
         tool="crm",
         figure=ReportedFigure(unit="count", value=Decimal(3)),
     )
-    rule = changed(
-        CONVERSION_FLOOR, rule="few", metric="leads", window="month", consecutive=1
-    ).model_dump_json(exclude_none=True)
+    rule = changed(CONVERSION_FLOOR, rule="few", metric="leads", window="month", consecutive=1)
+    reported = rule.model_dump_json(exclude_none=True)
+    counted = changed(rule, measured="count").model_dump_json(exclude_none=True)
     with played(tmp_path) as accord:
         sent = message("few", few, subject=CONSULTING, at="2026-10-20")
         assert accord.service.handle([sent])[0].status == "accepted"
 
-        def value(when: AsOf) -> Decimal | int | None:
-            found = try_rule.ask(accord, CONSULTING, rule, "2026-09", when)
-            (each,) = (x for x in found.windows if x.window == "2026-09")
-            assert each.finding is Finding.BEYOND
-            return each.value
+        def found(when: AsOf, rule: str = reported) -> tuple[Decimal | None, Finding]:
+            answer = try_rule.ask(accord, CONSULTING, rule, "2026-09", when)
+            (each,) = (x for x in answer.windows if x.window == "2026-09")
+            return each.value, each.finding
 
-        # The other party sees the four leads that are counted, and not the three reported ones.
-        assert [value(BY_US), value(BY_PARTNER)] == [3, 4]
+        assert found(BY_US) == (Decimal(3), Finding.BEYOND)
+        assert found(BY_PARTNER) == (None, Finding.NO_FIGURE)
+        for viewer in (BY_US, BY_PARTNER):
+            assert found(viewer, counted) == (Decimal(4), Finding.BEYOND)
         with pytest.raises(NotFound, match="passer-by"):
-            try_rule.ask(accord, CONSULTING, rule, "2026-09", AsOf(viewer=Viewer("passer-by")))
+            try_rule.ask(accord, CONSULTING, counted, "2026-09", AsOf(viewer=Viewer("passer-by")))
 
 
 def test_rules_are_found_without_reading_the_log(

@@ -1,0 +1,302 @@
+"""What deals add to the metrics that they show (C18, C19): leads, wins, payments and the like.
+
+Figures count what deals show. A fact counts as the party that stated it says, whichever side gains
+by it: what a claim earns is decided by the ledger alone. A claim that the other party objects to
+does not count until that party confirms it. A correction counts at once from the party that stated
+the fact; one from the other party counts once it is confirmed.
+
+A row keeps the facts of one deal, never an amount. What the deal adds is computed again when a
+fact arrives, and months take the difference. So any order of arrival gives the same figures.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from decimal import Decimal
+from typing import Final, NamedTuple
+
+from domain.calendar import month_of
+from domain.claims import ClaimConfirmed, ClaimKind, ClaimObjected
+from domain.deal import (
+    Deal,
+    DealCancelled,
+    DealLost,
+    DealReopened,
+    DealWon,
+    DemoHeld,
+    LeadQualified,
+    OpportunityCreated,
+    PaymentCorrected,
+    PaymentReceived,
+    ReferralAttributed,
+    ReferralSubmitted,
+    RefundCorrected,
+    RefundIssued,
+    RefundReversed,
+    WinCorrected,
+)
+from domain.kernel import Act, Event
+from domain.metric_catalogue import Unit
+from domain.recorded import Recorded
+from projections.ledger.counting import Facts, corrected
+from projections.ledger.deals import DEMO, OPPORTUNITY, QUALIFIED, losses
+from projections.ledger.facts import with_fact
+from projections.ledger.rows import Fact, FactsRow
+
+FACTS: Final = "~"
+"""The first character of the keys of rows that keep facts.
+
+It sorts after all other keys, so that readers of figures leave these rows out: there is one for
+each deal.
+"""
+
+
+class Series(NamedTuple):
+    """The place of a count: a month, a metric, a segment ("" for none) and a unit."""
+
+    month: str
+    metric: str
+    segment: str
+    unit: str
+
+
+class Addition(NamedTuple):
+    """What a deal adds to a count."""
+
+    to: Series
+    amount: Decimal
+
+
+class Sum(NamedTuple):
+    """A sum of additions, and how many they are: a sum of zero is not the sum of nothing."""
+
+    amount: Decimal
+    additions: int
+
+    def plus(self, amount: Decimal, additions: int) -> "Sum":
+        """Return the sum with more additions, or with fewer."""
+        return Sum(self.amount + amount, self.additions + additions)
+
+
+NO_FACTS: Final = FactsRow()
+NO_SUM: Final = Sum(Decimal(0), 0)
+
+
+def key_of(event: Event) -> str | None:
+    """Return the key of the row of the deal that an event is a fact of; None for another event."""
+    if type(event) not in ON_DEALS:
+        return None
+    deal: str | None = event.deal  # type: ignore[attr-defined] # each has one
+    return None if deal is None else f"{FACTS}deal/{deal}"
+
+
+def facts_of(deal: Deal) -> FactsRow:
+    """Return the facts of a deal from its state."""
+    row = NO_FACTS
+    stated = [each for found in deal.facts.values() for each in found]
+    for event, party, at in (*stated, *deal.answers):
+        row = with_fact(row, event, Act(party, party, at, at))
+    return row
+
+
+def added_by(before: FactsRow, recorded: Recorded) -> tuple[FactsRow, dict[Series, Sum]]:
+    """Return the facts of a deal with an event, and what the event adds to counts.
+
+    What it adds can be below zero, and in other months than that of the event.
+    """
+    event = recorded.event
+    after = with_fact(before, event, recorded.act)
+    changes: dict[Series, Sum] = {}
+    if after is not before:
+        counters = _BY_EVENT[type(event)]
+        for to, amount in _counted(after, counters):
+            changes[to] = changes.get(to, NO_SUM).plus(amount, 1)
+        for to, amount in _counted(before, counters):
+            changes[to] = changes.get(to, NO_SUM).plus(-amount, -1)
+    return after, {to: change for to, change in changes.items() if change != NO_SUM}
+
+
+def _counted(row: FactsRow, counters: "Iterable[_Counter]") -> Iterator[Addition]:
+    if row.facts:
+        deal = _Deal(row)
+        for each in counters:
+            yield from each.adds(deal)
+
+
+# --- which facts count -------------------------------------------------------------------------
+
+
+_OBJECTIONABLE = frozenset({ClaimKind.REFERRAL, ClaimKind.TOUCH, ClaimKind.WIN, ClaimKind.PAYMENT})
+"""The facts by which a party can gain, so that an objection suspends them."""
+
+
+class _Deal(Facts):
+    """The facts of a deal, as figures count them."""
+
+    def counted(self, kind: str) -> list[tuple[str, Fact]]:
+        """Return what counts of the facts of a kind, in the order of time."""
+        facts = self.of(kind)
+        if not (self.row.corrections or self.row.replies):
+            return facts
+        found = [(key, counted) for key, fact in facts if (counted := self._counts(key, fact))]
+        return sorted(found, key=lambda each: (each[1].at, each[0]))
+
+    def _counts(self, key: str, fact: Fact) -> Fact | None:
+        if fact.kind in _OBJECTIONABLE:
+            replies = [each.confirms for each in self.replies(key, fact.by)]
+            if replies and not any(replies):
+                return None
+        counted: Fact | None = fact
+        for each in self.corrections(key):
+            if each.by == fact.by or any(reply.confirms for reply in self.replies_to(each)):
+                counted = corrected(fact, each)
+        return counted
+
+    def sale(self) -> Fact | None:
+        """Return the win that is not cancelled; None if there is none.
+
+        A deal that is won is not won again unless it was cancelled in between.
+        """
+        cancelled = [fact.at for _, fact in self.counted(ClaimKind.CANCELLATION)]
+        sale, until = None, None
+        for _, win in self.counted(ClaimKind.WIN):
+            if sale is None or (until is not None and until <= win.at):
+                sale, until = win, next((at for at in cancelled if at >= win.at), None)
+        return sale if until is None else None
+
+    def returns(self) -> Iterator[tuple[str, Fact]]:
+        """Yield what was given back of payments, by the key of the payment.
+
+        The reversal of a refund gives back less than nothing.
+        """
+        payments = dict(self.counted(ClaimKind.PAYMENT))
+        refunds: dict[str, list[Fact]] = {}
+        for _, fact in self.counted(ClaimKind.REFUND):
+            if fact.about in payments and payments[fact.about].unit == fact.unit:
+                refunds.setdefault(fact.note, []).append(fact)
+                yield fact.about, fact
+        for _, fact in self.counted(ClaimKind.REVERSAL):
+            of = [each for each in refunds.get(fact.note, ()) if each.at <= fact.at]
+            if of:
+                yield fact.about, fact._replace(amount=-of[-1].amount)
+
+
+# --- what each metric counts -------------------------------------------------------------------
+
+
+_NOTHING, _ONE = Decimal(0), Decimal(1)
+_COUNT = Unit.COUNT.value
+
+
+def _add(
+    metric: str, fact: Fact, amount: Decimal = _ONE, unit: str = _COUNT, segment: str = ""
+) -> Addition:
+    return Addition(Series(month_of(fact.at), metric, segment, unit), amount)
+
+
+def _leads(deal: _Deal) -> Iterator[Addition]:
+    for _, fact in deal.counted(ClaimKind.REFERRAL):
+        yield _add("leads", fact, segment=fact.note)
+
+
+def _attributed(deal: _Deal) -> Iterator[Addition]:
+    # A touch says something about its lead, so it counts in the month of the lead.
+    if deal.counted(ClaimKind.TOUCH):
+        for _, fact in deal.counted(ClaimKind.REFERRAL):
+            yield _add("attributed_leads", fact)
+
+
+def _step(kind: str, metric: str) -> "Count":
+    def count(deal: _Deal) -> Iterator[Addition]:
+        for _, fact in deal.of(kind):
+            yield _add(metric, fact)
+
+    return count
+
+
+def _lost(deal: _Deal) -> Iterator[Addition]:
+    for _, fact in losses(deal):
+        yield _add("deals_lost", fact)
+
+
+def _won(deal: _Deal) -> Iterator[Addition]:
+    win = deal.sale()
+    if win is None:
+        return
+    yield _add("deals_won", win)
+    # By currency too: a mean in one currency must not divide by deals in another.
+    yield _add("deals_won", win, unit=win.unit)
+    yield _add("won_value", win, win.amount, win.unit)
+    for _, referral in deal.of(ClaimKind.REFERRAL):
+        days = Decimal(max(0, (win.at - referral.at).days))
+        yield _add("days_to_close", win, days, Unit.DAYS.value)
+
+
+def _paid(deal: _Deal) -> Iterator[Addition]:
+    """Count a deal once, in the month of its first payment, unless it came to nothing."""
+    payments = deal.counted(ClaimKind.PAYMENT)
+    if not payments or deal.sale() is None:
+        return
+    left = sum((fact.amount for _, fact in payments), _NOTHING)
+    if left > sum((fact.amount for _, fact in deal.returns()), _NOTHING):
+        yield _add("deals_paid", payments[0][1])
+
+
+def _payments(deal: _Deal) -> Iterator[Addition]:
+    for _, fact in deal.counted(ClaimKind.PAYMENT):
+        yield _add("payments", fact, fact.amount, fact.unit)
+
+
+def _refunds(deal: _Deal) -> Iterator[Addition]:
+    for _, fact in deal.returns():
+        yield _add("refunds", fact, fact.amount, fact.unit)
+
+
+Count = Callable[[_Deal], Iterator[Addition]]
+
+
+class _Counter(NamedTuple):
+    """What deals add to some metrics, and the events that can change it."""
+
+    metrics: frozenset[str]
+    adds: Count
+    events: frozenset[type[Event]]
+
+
+_Events = frozenset[type[Event]]
+_REFERRED: _Events = frozenset({ReferralSubmitted})
+_SALES: _Events = frozenset({DealWon, DealCancelled, WinCorrected})
+_PAYMENTS: _Events = frozenset({PaymentReceived, PaymentCorrected})
+_RETURNS: _Events = frozenset({RefundIssued, RefundReversed, RefundCorrected})
+_REPLIES: _Events = frozenset({ClaimConfirmed, ClaimObjected})
+
+
+def _counter(count: Count, events: Iterable[type[Event]], *metrics: str) -> _Counter:
+    return _Counter(frozenset(metrics), count, frozenset(events) | _REPLIES)
+
+
+_COUNTERS = (
+    _counter(_leads, _REFERRED, "leads"),
+    _counter(_attributed, _REFERRED | {ReferralAttributed}, "attributed_leads"),
+    _counter(_step(QUALIFIED, "qualified_leads"), {LeadQualified}, "qualified_leads"),
+    _counter(_step(OPPORTUNITY, "opportunities"), {OpportunityCreated}, "opportunities"),
+    _counter(_step(DEMO, "demos"), {DemoHeld}, "demos"),
+    _counter(_lost, {DealLost, DealReopened}, "deals_lost"),
+    _counter(_won, _SALES | _REFERRED, "deals_won", "won_value", "days_to_close"),
+    _counter(_paid, _SALES | _PAYMENTS | _RETURNS, "deals_paid"),
+    _counter(_payments, _PAYMENTS, "payments"),
+    _counter(_refunds, _PAYMENTS | _RETURNS, "refunds"),
+)
+
+ON_DEALS: Final[frozenset[type[Event]]] = frozenset(
+    event for each in _COUNTERS for event in each.events
+)
+"""The events that are facts of deals and can change a count."""
+
+_BY_EVENT: Final[Mapping[type[Event], tuple[_Counter, ...]]] = {
+    event: tuple(each for each in _COUNTERS if event in each.events) for event in ON_DEALS
+}
+
+METRICS_OF: Final[Mapping[type[Event], frozenset[str]]] = {
+    event: frozenset(name for each in counters for name in each.metrics)
+    for event, counters in _BY_EVENT.items()
+}
+"""The metrics whose counts an event can change."""
