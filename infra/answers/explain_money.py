@@ -166,7 +166,7 @@ def explained(accord: Accord, partnership: str, kind: str, name: str, when: AsOf
     postings = Postings(None)
     posted = [statement.line_of(row) for each in events for row in postings.take(each)]
     if kind == "deal":
-        return _deal(postings, posted, name)
+        return deal_explained(postings, posted, name)
     if kind == "statement":
         return _statement(postings, name)
     line = _line(posted, name)
@@ -196,7 +196,8 @@ def _line(posted: list[LedgerLine], name: str) -> LedgerLine:
 # --- deals -------------------------------------------------------------------------------------
 
 
-def _deal(postings: Postings, posted: list[LedgerLine], name: str) -> DealExplained:
+def deal_explained(postings: Postings, posted: list[LedgerLine], name: str) -> DealExplained:
+    """Explain a deal of a log, whose lines are `posted`. Raises `NotFound`."""
     row: SubjectRow | None = postings.rows.get(f"deal/{name}")
     if row is None:
         deals = [key.partition("/")[2] for key in postings.rows if key.startswith("deal/")]

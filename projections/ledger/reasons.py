@@ -115,6 +115,8 @@ def _why(view: DealView, key: str, first: Fact, counted: Fact | None, item: Item
         return Nothing.CONTESTED
     if not view.credit[0] and not isinstance(item, RevenueSplit):
         return Nothing.NOT_CREDITED
+    if isinstance(item, RevenueSplit) and view.party in {first.by, (counted or first).holder}:
+        return Nothing.OWN_MONEY
     if counted is None:
         return Nothing.UNCONFIRMED
     day = view.known.day(counted)
@@ -123,8 +125,6 @@ def _why(view: DealView, key: str, first: Fact, counted: Fact | None, item: Item
         return Nothing.NOT_WON
     if not view.known.terms.accrues_for_client(day, view.known.day(won)):
         return Nothing.NOT_IN_TERM
-    if isinstance(item, RevenueSplit) and view.party in {first.by, counted.holder}:
-        return Nothing.OWN_MONEY
     if isinstance(item, RevenueShare) and not view.inside(item, counted, view.known.day(won)):
         return Nothing.OUTSIDE
     if isinstance(item, ReferralFee) and key.startswith("payment/") and key != view.payments[0][0]:
