@@ -402,7 +402,7 @@ class RefundCorrected(_RefundCorrection, Event):
 
 
 class Step(StrEnum):
-    """The steps of the funnel that a deal takes at most once."""
+    """The steps of the funnel that a deal takes at most once, as each party states them."""
 
     QUALIFIED = "qualified"
     OPPORTUNITY = "opportunity"
@@ -456,11 +456,11 @@ def decide(
         case BilateralCommand():
             return state.agreements.decide(command, agreed, act, f"deal {command.deal}")
         case QualifyLead():
-            return _step(Step.QUALIFIED, LeadQualified.of(command), state)
+            return _step(Step.QUALIFIED, LeadQualified.of(command), state, act)
         case CreateOpportunity():
-            return _step(Step.OPPORTUNITY, OpportunityCreated.of(command), state)
+            return _step(Step.OPPORTUNITY, OpportunityCreated.of(command), state, act)
         case HoldDemo():
-            return _step(Step.DEMO, DemoHeld.of(command), state)
+            return _step(Step.DEMO, DemoHeld.of(command), state, act)
         case WinDeal():
             return win(command, state, act, referral.at)
         case CancelDeal():
@@ -562,9 +562,13 @@ def attribute(command: AttributeReferral, state: Deal, act: Act, referral: State
     )
 
 
-def _step(step: Step, event: Event, state: Deal) -> list[Event]:
-    # A step has no content, so it can only be the same one.
-    return [] if first(state.facts, step) is not None else [event]
+def _step(step: Step, event: Event, state: Deal, act: Act) -> list[Event]:
+    """Record a step once for each party: what one party gains by, the other side states too.
+
+    A step has no content, so only its party and its time count: the earliest of a party.
+    """
+    stated = until(state.facts, step, act.occurred_at)
+    return [] if any(each.party == act.party for each in stated) else [event]
 
 
 def win(command: WinDeal, state: Deal, act: Act, referred_at: datetime) -> list[Event]:

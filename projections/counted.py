@@ -206,7 +206,7 @@ def _attributed(deal: _Deal) -> Iterator[Addition]:
 
 def _step(kind: str, metric: str) -> "Count":
     def count(deal: _Deal) -> Iterator[Addition]:
-        for _, fact in deal.of(kind):
+        for _, fact in deal.of(kind)[:1]:  # Each party can state the step; the first counts.
             yield _add(metric, fact)
 
     return count

@@ -361,7 +361,7 @@ KPIS = Projection(
     keys,
     apply,
     MEASURED | _AGREEMENTS,
-    version=5,
+    version=6,
     row_type=_row_type,
     facts_from=FACTS,
 )

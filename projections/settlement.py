@@ -361,6 +361,6 @@ SETTLEMENT = Projection(
     keys,
     apply,
     _FACTS | facts.DISPUTES | _AGREEMENTS | _TIME | _PAYOUTS | _STATEMENTS,
-    version=4,
+    version=5,
     row_type=row_type,
 )

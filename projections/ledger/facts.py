@@ -163,16 +163,17 @@ def happened_at(event: Any, act: Act) -> datetime:  # noqa: ANN401 - a fact or a
 # --- facts of deals ----------------------------------------------------------------------------
 
 
-def _plain(kind: str) -> Callable[[Any, Act], Stated]:
-    def state(_: Any, act: Act) -> Stated:  # noqa: ANN401 - an event without content
-        return Stated(kind, Fact(kind, act.occurred_at, act.party, act.recorded_at))
+def _again(kind: str) -> Callable[[Any, Act], Stated]:
+    def state(_: Any, act: Act) -> Stated:  # noqa: ANN401 - an event that can come again
+        return Stated(f"{kind}@{instant(act.occurred_at)}", _fact(kind, act))
 
     return state
 
 
-def _again(kind: str) -> Callable[[Any, Act], Stated]:
-    def state(_: Any, act: Act) -> Stated:  # noqa: ANN401 - an event that can come again
-        return Stated(f"{kind}@{instant(act.occurred_at)}", _fact(kind, act))
+def _step(kind: str) -> Callable[[Any, Act], Stated]:
+    def state(_: Any, act: Act) -> Stated:  # noqa: ANN401 - an event without content
+        # Of each party, because a step that one states counts for the other alone.
+        return Stated(f"{kind}@{act.party}", _fact(kind, act))
 
     return state
 
@@ -294,9 +295,9 @@ def _parts(event: MetricReported | MetricCorrected) -> tuple[Decimal, Decimal | 
 
 _FACTS: Mapping[type[Event], Callable[[Any, Act], Stated]] = {
     ReferralSubmitted: _referral,
-    LeadQualified: _plain(QUALIFIED),
-    OpportunityCreated: _plain(OPPORTUNITY),
-    DemoHeld: _plain(DEMO),
+    LeadQualified: _step(QUALIFIED),
+    OpportunityCreated: _step(OPPORTUNITY),
+    DemoHeld: _step(DEMO),
     DealLost: _again(LOST),
     DealReopened: _again(REOPENED),
     ReferralAttributed: _touch,

@@ -67,19 +67,25 @@ class Count(NamedTuple):
 
 
 def counts_of(view: DealView) -> Iterator[Count]:
-    """Yield what a deal adds to the counts of the party that brought it."""
+    """Yield what a deal adds to the counts of the party that brought it.
+
+    A step counts as the other side states it first.
+    """
     for _, fact in view.known.of(ClaimKind.REFERRAL):
         if fact.by == view.party and _confirmed(view, fact):
             yield _one(view, "leads", fact)
     if not view.credit[0]:
         return
     for _, fact in view.known.of(ClaimKind.REFERRAL):
-        yield _one(view, "attributed_leads", fact)
+        if fact.by != view.party or _confirmed(view, fact):
+            yield _one(view, "attributed_leads", fact)
     for kind, metric in _STEPS.items():
-        for _, fact in view.known.of(kind):
+        by_other = [fact for _, fact in view.known.of(kind) if fact.by != view.party]
+        for fact in by_other[:1]:
             yield _one(view, metric, fact)
     for _, fact in losses(view.known):
-        yield _one(view, "deals_lost", fact)
+        if fact.by != view.party:
+            yield _one(view, "deals_lost", fact)
     if view.sales:
         yield from _sold(view)
 

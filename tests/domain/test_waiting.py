@@ -88,6 +88,7 @@ accepted-before-proposed active-range adjustment-of-two after-exit agreement-sec
 alignment-assessed already-recorded already-reported amended-before-agreed amount-without-subject
 assets-dispositioned award-exceeds-dispute award-of-a-settlement candidate-exists candidate-scored
 charter-agreed checklist correction-content currency-of-a-metric deal-exists
+denominator-too-small
 dispute-exceeds-earnings dispute-names-amount dispute-resolved effective-date figure-negative
 figure-not-whole figure-shape final-settlement frame-incomplete governance-established
 improvement-deadline incentive-ends-first incentive-never-backwards item-name-taken

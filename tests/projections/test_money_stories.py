@@ -788,11 +788,12 @@ def test_an_opportunity_of_the_other_side_confirms_a_referral() -> None:
         arrive(story, [theirs("2026-04-01", SubmitReferral(deal=deal, lead=deal))])
     facts = [
         ours("2026-04-02", CreateOpportunity(deal="D-1")),
+        theirs("2026-04-01T10:00", CreateOpportunity(deal="D-1")),
         theirs("2026-04-02", CreateOpportunity(deal="D-2")),
         ours("2026-04-03", ConfirmClaim(deal="D-3", fact="referral")),
     ]
 
-    # Their own opportunity confirms nothing: one of three is missing.
+    # Their own opportunity alone confirms nothing: one of three is missing.
     assert in_any_order(story, facts, at="2026-07-02") == {("2026-06-30", OURS, "USD"): "50.00"}
 
 

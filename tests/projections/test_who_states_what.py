@@ -24,7 +24,10 @@ from domain.deal import (
     CorrectRefund,
     CorrectWin,
     CreateOpportunity,
+    HoldDemo,
     IssueRefund,
+    LoseDeal,
+    QualifyLead,
     ReceivePayment,
     ReverseRefund,
     SubmitReferral,
@@ -36,6 +39,7 @@ from domain.reported_figure import CorrectMetric, MetricCorrected, MetricReporte
 from domain.scaling import JointInvestmentAgreed
 from domain.terms import (
     CostShare,
+    Hybrid,
     Incentive,
     Item,
     Minimum,
@@ -135,6 +139,8 @@ INCENTIVE = Incentive(by=OURS, amount=usd("100.00"))
 FIGURE = {"metric": "clicks", "period": "2026-03", "tool": "ads"}
 
 REFERRED = referred("2026-01-07")
+LED = REFERRED[:2]
+"""A referral of theirs that we tied to them."""
 SOLD = [*REFERRED, won("2026-04-01", usd("1000.00"))]
 PAID = [*SOLD, paid("2026-04-02", "P-1", usd("1000.00"))]
 REFUNDED = [*PAID, returned("2026-04-03", "P-1", usd("500.00"), "R-1")]
@@ -171,6 +177,21 @@ UNTOUCHED = [
 ]
 SALE_OF_IT = [won("2026-04-01", usd("1000.00")), paid("2026-04-02", "P-1", usd("1000.00"))]
 
+
+def _counted(event: type[Event], metric: str, command: Command) -> Statement:
+    """Return the row of a step that a bonus counts."""
+    bonus = Hybrid(
+        to=THEIRS,
+        base=usd("0.00"),
+        every="P1Y",
+        bonus=usd("30.00"),
+        window="month",
+        bonus_metric=metric,
+        bonus_threshold=1,
+    )
+    return Statement(event, [bonus], LED, command, case="counts towards a bonus")
+
+
 STATEMENTS = (
     Statement(
         deal.ReferralSubmitted,
@@ -206,6 +227,10 @@ STATEMENTS = (
         "touch/T-1",
         case="after the win",
     ),
+    _counted(deal.LeadQualified, "qualified_leads", QualifyLead(deal="D-1")),
+    _counted(deal.OpportunityCreated, "opportunities", CreateOpportunity(deal="D-1")),
+    _counted(deal.DemoHeld, "demos", HoldDemo(deal="D-1")),
+    _counted(deal.DealLost, "deals_lost", LoseDeal(deal="D-1", reason="No budget.")),
     Statement(deal.DealWon, [SALE], REFERRED, _WIN, "win"),
     Statement(
         deal.DealCancelled,
@@ -318,12 +343,9 @@ ALONE: dict[type[Event], str] = {
     settlement.PayoutReturned: "Either. What was stated is due again.",
     exploration.ExplorationBegun: "It names the first party, and moves no money.",
     exploration.PartnerChosen: "It names the second party, and moves no money.",
+    deal.DealReopened: "Either. It moves no money: the deal can be won again.",
     deadlines.PeriodClosed: "The clock. Retainers, windows and reported periods fall due.",
     deadlines.DeadlinePassed: "The clock. An exit takes effect.",
-    deal.LeadQualified: "Either.",
-    deal.OpportunityCreated: "Either.",
-    deal.DemoHeld: "Either.",
-    deal.DealLost: "Either.",
 }
 """The events that one side states without a claim, or that move no money."""
 
@@ -346,8 +368,9 @@ HEAD = """\
 
 A fact counts at once when the side that owes because of it states it. Stated by the side that
 gains, it is a claim: it earns nothing until the other side confirms it (`ConfirmClaim`), acts on it
-or, where the terms say so, does not object in time. These are all the events that the ledger reads.
-A test plays each row and writes this page (`python -m tests.projections.test_who_states_what`).
+or, where the terms say so, does not object in time. A step of the funnel that a bonus or a minimum
+counts is confirmed by stating it too. These are all the events that the ledger reads. A test plays
+each row and writes this page (`python -m tests.projections.test_who_states_what`).
 
 ## Facts by which one side gains from the other
 
@@ -422,6 +445,23 @@ def test_a_claim_earns_nothing_until_the_other_side_confirms_it(each: Statement)
     assert confirmed
     assert confirmed > 0
     assert each.earns(each.owes) in {confirmed, None, 0}
+
+
+STEPS = [
+    each
+    for each in STATEMENTS
+    if each.event in {deal.LeadQualified, deal.OpportunityCreated, deal.DemoHeld}
+]
+
+
+@pytest.mark.parametrize("each", STEPS, ids=named)
+def test_a_step_that_earns_a_bonus_counts_once_the_other_side_states_it(each: Statement) -> None:
+    story = each.told(each.gains)
+    assert total(story.history, each.gains) == 0
+
+    arrive(story, [(Said("2026-04-12", each.owes, each.command),)])
+
+    assert total(story.history, each.gains) == 30
 
 
 @pytest.mark.parametrize("each", CLAIMS, ids=named)
