@@ -376,7 +376,7 @@ ALERTS = Projection(
     keys,
     apply,
     breaches.CONCERNED | _TURNS.keys() | {PartnershipExited},
-    version=6,
+    version=7,
     row_type=_row_type,
     facts_from=FACTS,
 )
