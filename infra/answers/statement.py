@@ -240,7 +240,6 @@ class Postings:
             return []
         posting = post(self.rows, recorded, self.policy)
         self.rows |= posting.changed
-        self.open += posting.lines
         match event:
             case StatementIssued(statement=name, period=period, balance=balance):
                 self._issue(recorded, name, period, "", balance)
@@ -249,6 +248,9 @@ class Postings:
                     self._issue(recorded, name, "", final, balance)
             case _:
                 pass
+        # Claims that silence confirms by now are posted with any event; a statement was decided
+        # before that, so they are in the next one.
+        self.open += posting.lines
         return posting.lines
 
     def _issue(
@@ -349,7 +351,12 @@ def _in_words(key: str) -> str:
 
 
 def _priced(line: LedgerLine) -> Iterator[str]:
-    if line.share is not None:
+    if line.earned is not None:
+        # The shares of the tiers are the item's; no single one prices the fact.
+        yield f"{_plain(line.basis)} after {_plain(line.counted_before)} in the window"
+        before, after = _plain(line.earned_before), _plain(line.earned)
+        yield f"the window earned {before} before it, {after} with it"
+    elif line.share is not None:
         yield f"{plain(line.share)} % of {_plain(line.basis)}"
     elif line.threshold is not None:
         yield f"{_plain(line.figure)} against {plain(line.threshold)}"
@@ -357,8 +364,6 @@ def _priced(line: LedgerLine) -> Iterator[str]:
         yield f"{_plain(line.figure)} at {_plain(line.basis)}"
     if line.credited not in {None, Decimal(100)}:
         yield f"credited with {_plain(line.credited)} %"
-    if line.earned is not None:
-        yield f"after {_plain(line.counted_before)} counted and {_plain(line.earned_before)} earned"
 
 
 def _plain(value: Decimal | str | None) -> str:
