@@ -7,7 +7,7 @@ confirmation and the objection are recorded beside the fact that they name.
 import re
 from datetime import datetime
 from enum import StrEnum
-from typing import Final, NamedTuple, assert_never
+from typing import Any, Final, NamedTuple, assert_never
 
 from pydantic import model_validator
 
@@ -207,6 +207,26 @@ def decide(
             if earlier == claim:
                 return []
     return [event]
+
+
+def restated(
+    name: str,
+    facts: Facts,
+    answers: tuple[Answered, ...],
+    act: Act,
+    **of: Any,  # noqa: ANN401 - the fields that name the deal, the entry or the figure
+) -> list[Event]:
+    """Return a confirmation by a party that states what the other party has stated alike.
+
+    So the order in which both arrive does not decide which of them counts. Of a fact that can
+    happen again, that of the same time is meant.
+    """
+    recurs = name.partition("/")[0] in _RECURRING
+    for each in facts.get(name, ()):
+        if each.party != act.party and (each.at == act.occurred_at or not recurs):
+            confirmation = ConfirmClaim(fact=name, fact_at=each.at, **of)
+            return decide(confirmation, facts, answers, act)
+    return []
 
 
 def _is_same(one: Event, other: Event) -> bool:

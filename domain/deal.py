@@ -434,9 +434,40 @@ def decide(
     act: Act,
     agreed: Agreed,
 ) -> list[Event]:
-    """Decide a command on a deal. Raises `Refused`."""
+    """Decide a command on a deal. Raises `Refused`.
+
+    What the other party has stated alike is confirmed.
+    """
     if isinstance(command, ClaimCommand):
         return claims.decide(command, state.facts, state.answers, act)
+    events = _decide(command, state, act, agreed)
+    name = None if events else _claimed(command, state)
+    if name is None:
+        return events
+    return claims.restated(name, state.facts, state.answers, act, deal=command.deal)
+
+
+def _claimed(command: DealCommand, state: Deal) -> str | None:
+    """Return the name of the fact that a command states; None if it can be no claim of either."""
+    match command:
+        case AttributeReferral(touch=touch, to=to):
+            referral = first(state.facts, REFERRAL)
+            return f"touch/{touch or to or (referral.party if referral else '')}"
+        case WinDeal():
+            return WIN
+        case CancelDeal():
+            return CANCELLATION
+        case ReceivePayment(payment=payment):
+            return f"payment/{payment}"
+        case IssueRefund(refund=refund):
+            return f"refund/{refund}"
+        case ReverseRefund(refund=refund):
+            return f"reversal/{refund}"
+        case _:
+            return None
+
+
+def _decide(command: DealCommand, state: Deal, act: Act, agreed: Agreed) -> list[Event]:
     if isinstance(command, SubmitReferral):
         return submit(command, state, act, agreed.ends_at)
     _check(command, act, agreed.parties)

@@ -158,9 +158,19 @@ ENTRY = "entry"
 def decide(
     command: EntryCommand | ClaimCommand, state: Entry, act: Act, agreed: Agreed
 ) -> list[Event]:
-    """Decide a command on an entry. Raises `Refused`."""
+    """Decide a command on an entry. Raises `Refused`.
+
+    What the other party has stated alike is confirmed.
+    """
     if isinstance(command, ClaimCommand):
         return claims.decide(command, state.facts, state.answers, act)
+    name = f"reversal/{command.reversal}" if isinstance(command, ReverseEntry) else ENTRY
+    return _decide(command, state, act, agreed) or claims.restated(
+        name, state.facts, state.answers, act, entry=command.entry
+    )
+
+
+def _decide(command: EntryCommand, state: Entry, act: Act, agreed: Agreed) -> list[Event]:
     if isinstance(command, ReverseEntry):
         return reverse(command, state)
     if agreed.ends_at is not None and act.occurred_at >= agreed.ends_at:

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from domain import claims
 from domain.calendar import Period, bounds
-from domain.claims import Answered, ClaimCommand, ClaimConfirmed, ClaimObjected
+from domain.claims import Answered, ClaimCommand, ClaimConfirmed, ClaimObjected, FigureRef
 from domain.facts import Facts, Stated, first, with_fact
 from domain.kernel import (
     AFTER_KICKOFF,
@@ -145,7 +145,10 @@ def decide(command: MetricCommand | ClaimCommand, state: Reported, act: Act) -> 
         )
     match command:
         case ReportMetric():
-            return report(command, state)
+            named = command.model_dump(include=set(FigureRef.model_fields))
+            return report(command, state) or claims.restated(
+                FIGURE, state.facts, state.answers, act, figure=FigureRef(**named)
+            )
         case CorrectMetric():
             return correct(command, state, act)
         case _:

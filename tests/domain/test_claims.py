@@ -23,6 +23,7 @@ from domain.deal import (
     WinDeal,
 )
 from domain.entry import RecordJointRevenue, ReverseEntry
+from domain.execution import HoldKickoff
 from domain.kernel import AwaitedKind
 from domain.reported_figure import CorrectMetric, ReportedFigure, ReportMetric
 from tests.life import OURS, THEIRS, after, before, example, usd
@@ -200,3 +201,21 @@ def test_the_kinds_of_claims_are_those_that_terms_can_name() -> None:
         "touch",
         "win",
     ]
+
+
+def test_a_party_that_states_what_the_other_stated_confirms_it_once() -> None:
+    story = after(HoldKickoff)
+    story.on("2026-03-01")
+    report = ReportMetric(
+        metric="clicks",
+        period="2026-02",
+        tool="ads",
+        figure=ReportedFigure(unit="count", value=Decimal(1000)),
+    )
+    story.when(THEIRS, report)
+
+    (confirmed,) = story.when(OURS, report)
+
+    assert isinstance(confirmed, ClaimConfirmed)
+    assert story.when(OURS, report) == []
+    assert story.when(THEIRS, report) == []

@@ -797,6 +797,22 @@ def test_an_opportunity_of_the_other_side_confirms_a_referral() -> None:
     assert in_any_order(story, facts, at="2026-07-02") == {("2026-06-30", OURS, "USD"): "50.00"}
 
 
+def test_what_both_sides_state_alike_counts_in_whichever_order_they_state_it() -> None:
+    """The second statement confirms the first."""
+    story = under(clicks("0.05"), share("15"))
+    arrive(story, [*referred("2026-01-07"), won("2026-01-07", usd("1000.00"))])
+    report = ReportMetric(metric="clicks", period="2026-02", tool="ads", figure=count(1000))
+    payment = ReceivePayment(deal="D-1", payment="P-1", amount=usd("100.00"), collected_by=OURS)
+    facts = [
+        theirs("2026-03-01", report),
+        ours("2026-03-02", report),
+        theirs("2026-02-01", payment),
+        ours("2026-02-01", payment),
+    ]
+
+    assert in_any_order(story, facts) == to_them({"2026-02-01": "15.00", "2026-02-28": "50.00"})
+
+
 # --- disputes ----------------------------------------------------------------------------------
 
 
