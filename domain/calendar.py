@@ -94,6 +94,11 @@ def _parts(duration: str) -> tuple[int, int]:
     return years * _MONTHS_IN_YEAR + months, weeks * 7 + days
 
 
+def is_as_long(duration: str, other: str) -> bool:
+    """Return whether two durations are the same length: ``P12M`` and ``P1Y`` are."""
+    return _parts(duration) == _parts(other)
+
+
 def in_words(duration: str) -> str:
     """Write a duration in words: ``P1M`` is "1 month", ``P1Y6M`` "1 year 6 months"."""
     match = re.fullmatch(DURATION_PATTERN, duration)

@@ -24,7 +24,7 @@ from zoneinfo import ZoneInfo
 from domain import terms
 from domain.agreement import CommercialTermsAgreed
 from domain.attribution import AttributionPolicy
-from domain.calendar import add, add_months, subtract
+from domain.calendar import add, add_months, is_as_long, subtract
 from domain.terms import NEEDED, Frame, Item, named
 
 T = TypeVar("T")
@@ -265,7 +265,7 @@ class TermsByDay:
         lasting = [each for each in self.agreed if each.until is None]
         for each in lasting:
             for name, value in _given(each):
-                if name in last and last[name] == value:
+                if name in last and _repeats(name, value, last[name]):
                     continue
                 last[name] = value
                 # An amendment can move the start only before the term begins. What the first terms
@@ -347,6 +347,13 @@ def _values(fields: dict[str, list[_Change]], day: date) -> dict[str, object]:
         for name, changes in fields.items()
         if (valid := [each for each in changes if each.first_day <= day])
     }
+
+
+def _repeats(name: str, value: object, last: object) -> bool:
+    """Return whether a field repeats what was last agreed, maybe in other words."""
+    if name in {"duration", "notice"}:
+        return is_as_long(str(value), str(last))
+    return value == last
 
 
 def _given(agreed: CommercialTermsAgreed) -> Iterator[tuple[str, object]]:

@@ -394,7 +394,8 @@ def test_a_currency_that_repeats_one_agreed_for_july_is_not_brought_forward_to_m
     assert terms.frame(date(2026, 5, 1)).notice == "P20D"
 
 
-def test_an_amendment_that_repeats_the_duration_leaves_the_renewal_alone() -> None:
+@pytest.mark.parametrize("again", ["P1Y", "P12M"])
+def test_an_amendment_that_repeats_the_duration_leaves_the_renewal_alone(again: str) -> None:
     renewed = TermsByDay.of(
         [first(duration="P1Y")], [Renewal(datetime(2026, 11, 1, tzinfo=UTC), "R-1", "P1Y")]
     )
@@ -403,7 +404,7 @@ def test_an_amendment_that_repeats_the_duration_leaves_the_renewal_alone() -> No
             "T-2",
             datetime(2026, 12, 1, tzinfo=UTC),
             effective_from=date(2026, 12, 1),
-            frame=FrameChange(duration="P1Y", notice="P20D"),
+            frame=FrameChange(duration=again, notice="P20D"),
         )
     )
     changed = renewed.with_agreement(
