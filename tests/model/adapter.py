@@ -3,17 +3,15 @@
 What the model knows and the product does not have is left out of a life, for both:
 
 - an exit that both took back;
-- joint investments as items of the terms, and their entries: the product has an agreement of its
-  own (`JointInvestmentAgreed`);
 - a penalty that the other side raised before it is conceded: the party that owes concedes it;
 - a win that another party collected: who won the deal collected it.
 
-Payouts make no lines and are left out too.
-
-Some words differ. The product counts `leads` and `payments` where the model counts referrals and
-revenue, so the model's reported `leads` are the product's `registrations`. A window that is the
-whole agreement is a year. A fee below the minor unit is ten times as high. Statements end with a
-month, so a life's statements are made again up to the end of the last month.
+Some words differ. A joint investment is an agreement of its own (`JointInvestmentAgreed`), so in a
+life that has one, all terms have the first of them as an item. The product counts `leads` and
+`payments` where the model counts referrals and revenue, so the model's reported `leads` are the
+product's `registrations`. A window that is the whole agreement is a year. A fee below the minor
+unit is ten times as high. Statements end with a month, so a life's statements are made again up to
+the end of the last month, and payouts with them.
 
 `told` returns a life as both know it. Its facts have the keys that the ledger gives them, so ties
 in time are broken alike.
@@ -48,10 +46,11 @@ from domain.recorded import Recorded
 from domain.renewal import ExitNoticeGiven, ExitReason, PartnershipRenewed
 from domain.reported_figure import MetricCorrected, ReportedFigure
 from domain.reported_figure import MetricReported as ProductFigure
+from domain.scaling import JointInvestmentAgreed
 from domain.values import MINOR_UNITS, instant
 from domain.values import Money as ProductMoney
 from projections.ledger.book import LineKey, terms_of
-from projections.ledger.rows import AGREED, AgreedRow, SubjectRow
+from projections.ledger.rows import AGREED, AgreedRow, StatementRow, SubjectRow
 from projections.settlement import ledger, post
 from tests.model.days import local_day
 from tests.model.facts import (
@@ -108,6 +107,7 @@ from tests.model.facts import (
 )
 from tests.model.lives import PARTIES, ZONES
 from tests.model.owed import Held, Line, on_hold, owed
+from tests.model.statements import accounts
 
 PARTNERSHIP = "acme-north"
 
@@ -119,7 +119,8 @@ Answer = Confirmed | Objected
 
 def told(facts: Sequence[Fact]) -> list[Fact]:
     """Return a life with what the product has, its words and its keys, in the same order."""
-    known = [_worded(each) for each in _kept(facts)]
+    joint = _joint_investment(facts)
+    known = [_worded(each, joint) for each in _kept(facts)]
     return _keyed(_at_times_of_their_own(known))
 
 
@@ -128,7 +129,7 @@ def _kept(facts: Sequence[Fact]) -> Iterator[Fact]:  # noqa: C901 - one case for
     gone: set[str] = set()
     for each in sorted(facts, key=lambda each: (each.occurred_at, each.id)):
         match each:
-            case JointEntry(kind="investment" | "reward") | ExitWithdrawn():
+            case ExitWithdrawn():
                 gone.add(each.id)
             case RatePublished():
                 # A source publishes one rate for a period.
@@ -164,17 +165,35 @@ METRICS = {"referrals": "leads", "revenue": "payments", "leads": "registrations"
 """The product's name of a metric, by the model's."""
 
 
-def _worded(fact: Fact) -> Fact:  # noqa: PLR0911 - one case for each kind of fact
+JOINT = "joint"
+"""The proposal of the joint investment of a life, which its item is named by."""
+
+
+def _joint_investment(facts: Iterable[Fact]) -> tuple[JointInvestment, ...]:
+    """Return the first joint investment of the terms, if there is one."""
+    found = [
+        replace(item, name=f"investment-{JOINT}")
+        for each in facts
+        if isinstance(each, TermsAgreed)
+        for item in each.items or ()
+        if isinstance(item, JointInvestment)
+    ]
+    return tuple(found[:1])
+
+
+def _worded(  # noqa: PLR0911 - one case for each kind of fact
+    fact: Fact, joint: tuple[JointInvestment, ...]
+) -> Fact:
     """Return a fact with the content that both can have."""
     match fact:
         case TermsAgreed(items=items) if items is not None:
-            return replace(fact, items=tuple(_worded_items(items)))
+            return replace(fact, items=(*_worded_items(items), *joint))
         case DealWon():
             return replace(fact, collected_by=None)
         case MetricReported():
             return replace(fact, source=_slug(fact.source))
         case Corrected(replacement=new) if new is not None:
-            return replace(fact, replacement=_worded(new))
+            return replace(fact, replacement=_worded(new, joint))
         case TimePassed():
             return _at_the_end_of_a_month(fact)
         case DisputeResolved(amount=Money(amount=amount)) if not amount:
@@ -327,7 +346,39 @@ def with_statements(facts: Sequence[Fact], at: datetime | None) -> list[Fact]:
         for currency, each in sorted(lines.items())
     ]
     place = len(known)
-    return [*known, *found, *facts[place:]]
+    return [*known, *found, *_payouts(found), *facts[place:]]
+
+
+def _payouts(statements: Sequence[StatementIssued]) -> Iterator[Fact]:
+    """Yield a payout of each statement, whole or in part; some are corrected, some returned."""
+    for place, statement in enumerate(statements):
+        owed_to = {to: stated_to(statement, to) for to in PARTIES}
+        to = max(PARTIES, key=lambda party: owed_to[party])
+        net = owed_to[to] - min(owed_to.values())
+        if not net:
+            continue
+        by = PARTIES[to == PARTIES[0]]
+        at = statement.occurred_at + timedelta(milliseconds=1 + 3 * place)
+        name = f"payout-{statement.currency}"
+        paid = PayoutMade(name, at, at, by, statement.id, to, Money(net, statement.currency))
+        yield paid
+        at += timedelta(milliseconds=1)
+        digits = MINOR_UNITS[statement.currency]
+        match (len(statement.lines) + place) % 4:
+            case 1:
+                half = Money(round(net / 2, digits), statement.currency)
+                yield Corrected(f"{name}-2", at, at, by, name, replace(paid, amount=half))
+            case 2:
+                yield PayoutReturned(f"{name}-2", at, at, to, name)
+            case 3:
+                yield Corrected(f"{name}-2", at, at, by, name, None)
+            case _:
+                pass
+
+
+def stated_to(statement: StatementIssued, party: str) -> Decimal:
+    """Return what a statement has for a party."""
+    return sum((each.amount for each in statement.lines if each.to == party), Decimal(0))
 
 
 def _holds(held: Iterable[Held]) -> dict[tuple[object, ...], Decimal]:
@@ -374,7 +425,7 @@ def _(fact: TermsAgreed, by_id: Mapping[str, Fact]) -> list[Event]:
             effective_from=fact.effective_from,
             until=fact.until,
             frame=change,
-            items=None if fact.items is None else [_item(each) for each in fact.items],
+            items=None if fact.items is None else [*_items(fact.items)],
             terms_version=1,
             agreed_at=fact.occurred_at,
         )
@@ -397,12 +448,14 @@ def _frame_of(frame: Frame, first: Frame, *, is_first: bool) -> product_terms.Fr
         given["attribution"] = AttributionPolicy(kind=kind, window_days=days)
     if is_first:
         given["notice"], given["assets_at_exit"] = "P0D", product_terms.Assets.RETAIN
+    if is_first or frame.confirm_within is not None:
         given["claims"] = product_terms.ClaimRules(
             confirm_within_days=frame.confirm_within or 0,
-            on_word=[ClaimKind(_KINDS.get(each, each)) for each in frame.on_word or ()],
+            on_word=[ClaimKind(_KINDS.get(each, each)) for each in first.on_word or ()],
         )
+    if is_first or frame.rates_by is not None:
         given["rates"] = product_terms.RateRule(
-            source=frame.rate_source, by=frame.rates_by or "month"
+            source=first.rate_source, by=frame.rates_by or "month"
         )
     return product_terms.FrameChange(**given)
 
@@ -429,6 +482,12 @@ def _shares(parts: Iterable[Part]) -> dict[str, Decimal]:
 
 def _trigger(name: str) -> Any:  # noqa: ANN401 - each item takes some of them
     return product_terms.Trigger(name)
+
+
+def _items(items: Iterable[Item]) -> Iterator[Any]:
+    for each in items:
+        if not isinstance(each, JointInvestment):
+            yield _item(each)
 
 
 def _item(item: Item) -> Any:  # noqa: ANN401, C901, PLR0911 - one line for each kind of item
@@ -626,12 +685,12 @@ def _(fact: ReturnReversed, by_id: Mapping[str, Fact]) -> list[Event]:
 
 @events.register
 def _(fact: JointEntry, _: object) -> list[Event]:
-    entry, amount = fact.id.split("/")[1], _money(fact.amount)
-    if fact.kind == "joint-revenue":
-        return [entries.JointRevenueReceived(entry=entry, amount=amount, collected_by=fact.holder)]
-    return [
-        entries.SharedCostIncurred(entry=entry, cost="costs", amount=amount, paid_by=fact.holder)
-    ]
+    under = JOINT if fact.kind in {"investment", "reward"} else None
+    named: dict[str, Any] = {"entry": fact.id.split("/")[1], "under": under}
+    amount = _money(fact.amount)
+    if fact.kind in {"joint-revenue", "reward"}:
+        return [entries.JointRevenueReceived(amount=amount, collected_by=fact.holder, **named)]
+    return [entries.SharedCostIncurred(cost="costs", amount=amount, paid_by=fact.holder, **named)]
 
 
 @events.register
@@ -766,6 +825,12 @@ def _(fact: Corrected, by_id: Mapping[str, Fact]) -> list[Event]:
             ]
         case MetricReported(), MetricReported():
             return [MetricCorrected(**_figure(new), **more)]
+        case PayoutMade(), (PayoutMade() | None):
+            return [
+                settlement.PayoutCorrected(
+                    payout=first.id, amount=_money(new.amount) if new else None, **more
+                )
+            ]
         case _:
             msg = f"the product corrects no {type(first).__name__}"
             raise TypeError(msg)
@@ -808,6 +873,24 @@ def _claim(claim: Fact, by_id: Mapping[str, Fact]) -> dict[str, Any]:
     kind, name, fact = claim.id.split("/", 2)
     fact, _, at = fact.partition("@")
     return {kind: name, "fact": fact, **({"fact_at": claim.occurred_at} if at else {})}
+
+
+@events.register
+def _(fact: PayoutMade, _: object) -> list[Event]:
+    return [
+        settlement.PayoutRecorded(
+            payout=fact.id,
+            statement=fact.statement,
+            amount=_money(fact.amount),
+            payer=fact.stated_by,
+            stated_by=fact.stated_by,
+        )
+    ]
+
+
+@events.register
+def _(fact: PayoutReturned, _: object) -> list[Event]:
+    return [settlement.PayoutReturned(payout=fact.payout, reason="returned")]
 
 
 @events.register
@@ -924,6 +1007,19 @@ class Product:
         for period in [month, quarter] if ends_quarter else [month]:
             self.record(PeriodClosed(period=period), Act(CLOCK_PARTY, "clock", at, at))
 
+    def agree_investment(self, items: Iterable[JointInvestment], at: datetime) -> None:
+        """Record that both agreed a joint investment."""
+        for item in items:
+            self.record(_joint_agreed(item), Act("north", "someone", at, at))
+
+    def leave(self, facts: Iterable[Fact], at: datetime) -> None:
+        """Record that the days of all exits have come."""
+        for each in facts:
+            if isinstance(each, ExitSet):
+                ref = each.effective_on.isoformat()
+                passed = DeadlinePassed(kind=DeadlineKind.EXIT, ref=ref)
+                self.record(passed, Act(CLOCK_PARTY, "clock", at, at))
+
     def state(self, at: datetime) -> None:
         """Issue the statements of the last month."""
         period, _ = last_month(at)
@@ -954,7 +1050,10 @@ def recorded_life(
     product.closed = preceding(month_of(min(each.occurred_at for each in facts).date()))
     by_id = {each.id: each for each in facts}
     stated: set[datetime] = set()
-    for fact in facts:
+    halfway = _halfway(facts)
+    for place, fact in enumerate(facts):
+        if place == halfway:
+            product.agree_investment(_joint_investment(facts), fact.recorded_at)
         if clock or isinstance(fact, (StatementIssued, TimePassed)):
             product.pass_time(fact.recorded_at)
         if isinstance(fact, StatementIssued):
@@ -963,19 +1062,31 @@ def recorded_life(
             stated.add(fact.recorded_at)
             continue
         if isinstance(fact, TimePassed):
-            for each in facts:
-                if isinstance(each, ExitSet):
-                    passed = DeadlinePassed(
-                        kind=DeadlineKind.EXIT, ref=each.effective_on.isoformat()
-                    )
-                    at = fact.recorded_at
-                    product.record(passed, Act(CLOCK_PARTY, "clock", at, at))
+            product.leave(facts, fact.recorded_at)
         act = Act(fact.stated_by, "someone", fact.occurred_at, fact.recorded_at)
         for event in events(fact, by_id):
             product.record(event, act)
         if after:
             after(product)
     return product
+
+
+def _halfway(facts: Sequence[Fact]) -> int:
+    """Return the place in the middle, or that of the first statement."""
+    stated = (place for place, each in enumerate(facts) if isinstance(each, StatementIssued))
+    return min(len(facts) // 2, next(stated, len(facts)))
+
+
+def _joint_agreed(item: JointInvestment) -> JointInvestmentAgreed:
+    return JointInvestmentAgreed(
+        proposal=JOINT,
+        purpose="a campaign",
+        capabilities=dict.fromkeys(PARTIES, "people"),
+        success_metric="leads",
+        investment=ProductMoney(amount=Decimal(1), currency="USD"),
+        investment_shares=_shares(item.investment),
+        reward_shares=_shares(item.reward),
+    )
 
 
 _LINE = ("about", "fact", "cause", "item", "to", "currency", "day", "settles_in", "rate")
@@ -1012,6 +1123,33 @@ def accrued(product: Product) -> dict[tuple[str, str, str, str], Decimal]:
         found[line.currency, line.settles_in, line.to, "own"] += own
         found[line.currency, line.settles_in, line.to, "settled"] += settled
     return {key: each for key, each in found.items() if each}
+
+
+Accounts = dict[tuple[str, str], tuple[Decimal, Decimal]]
+"""What was stated between the parties and what of it was paid, by the payee and the currency."""
+
+
+def accounts_of_product(product: Product) -> Accounts:
+    """Return what the statements have for each party, and what was paid to it."""
+    found: Accounts = {}
+    for row in product.rows.values():
+        if isinstance(row, StatementRow):
+            balance = settlement.Balance.model_validate(row.balance)
+            for party in PARTIES:
+                amounts = [_settled(part).get(party, Decimal(0)) for part in balance.parts]
+                paid = row.paid if party == balance.payee else Decimal(0)
+                found[party, balance.currency] = (sum(amounts, Decimal(0)), paid)
+    return {key: each for key, each in found.items() if any(each)}
+
+
+def _settled(part: settlement.Part) -> Mapping[str, Decimal]:
+    return part.converted or part.earned
+
+
+def accounts_of_model(facts: Sequence[Fact]) -> Accounts:
+    """Return what the model says was stated and paid."""
+    found = accounts(facts, PARTIES)
+    return {key: (each.stated, each.paid) for key, each in found.items() if any(each)}
 
 
 def lines_of_product(product: Product) -> Lines:

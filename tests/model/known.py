@@ -118,9 +118,9 @@ class Known:
 
     def confirmed(self, fact: Fact) -> bool:
         """Confirmed, or not objected to within the agreed days (silence reads `recorded_at`)."""
-        return self.confirmed_by_hand(fact) or self._by_silence(fact)
+        return self.confirmed_by_hand(fact) or self.by_silence(fact)
 
-    def _by_silence(self, fact: Fact) -> bool:
+    def by_silence(self, fact: Fact) -> bool:
         zone = self.terms.zone(fact.recorded_at)
         told = local_day(fact.recorded_at, zone)
         days = self.terms.frame(told).confirm_within

@@ -6,19 +6,23 @@ clock before its end. The final lines of each must be those of the model, to the
 
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from os import cpu_count
 from typing import NamedTuple
 
 from tests.model import adapter
 from tests.model.adapter import Lines, Product
+from tests.model.coverage import EVERY_KIND, kinds_of
 from tests.model.facts import Fact, StatementIssued
 from tests.model.lives import PARTIES, life, permuted, seeded
 from tests.model.owed import owed
 
 ORDERS = 3
 LIVES = 5000
+MANY = 1000
+"""So many lives have every kind of fact and line."""
 FIRST_SEED = 100_000
 SIZES = (2, 4, 6, 6, 8, 12)
 """About how many deals a life has; lives take the sizes in turn."""
@@ -31,6 +35,8 @@ class Judged(NamedTuple):
     facts: int
     lines: int
     orders: int
+    kinds: Counter[str]
+    """How often the life has each kind of fact and of line."""
     difference: str
     """What differs, as a person reads it; empty if nothing does."""
 
@@ -40,9 +46,9 @@ def size_of(seed: int) -> int:
     return SIZES[seed % len(SIZES)]
 
 
-def lived(seed: int, size: int, *, harder: bool = False) -> list[Fact]:
+def lived(seed: int, size: int, *, harder: bool = False, fuller: bool = False) -> list[Fact]:
     """Return a life that both the model and the product can record."""
-    facts = life(seed, size, harder=harder)
+    facts = life(seed, size, harder=harder, fuller=fuller)
     stated = [each.recorded_at for each in facts if isinstance(each, StatementIssued)]
     return adapter.with_statements(adapter.told(facts), min(stated, default=None))
 
@@ -54,43 +60,68 @@ def arrivals(facts: Sequence[Fact], seed: int) -> Iterator[tuple[Sequence[Fact],
         yield each, place > 0
 
 
-def judge(seed: int, size: int | None = None, *, harder: bool | None = None) -> Judged:
+def judge(
+    seed: int, size: int | None = None, *, harder: bool | None = None, fuller: bool | None = None
+) -> Judged:
     """Compare the product with the model over one life in all its orders of arrival.
 
-    Without `harder`, the lives of odd seeds are.
+    Unless it is said, the lives of odd seeds are harder, and two of every four seeds are fuller.
     """
     is_harder = bool(seed % 2) if harder is None else harder
-    facts = lived(seed, size or size_of(seed), harder=is_harder)
-    model = adapter.lines_of_model(owed(facts, PARTIES))
+    is_fuller = seed % 4 > 1 if harder is fuller is None else bool(fuller)
+    facts = lived(seed, size or size_of(seed), harder=is_harder, fuller=is_fuller)
+    lines = owed(facts, PARTIES)
+    model = adapter.lines_of_model(lines)
+    kinds = kinds_of(facts, lines)
     orders = 0
     for arrival, clock in arrivals(facts, seed):
         orders += 1
         product = adapter.recorded_life(arrival, clock=clock)
         if difference := compared(seed, arrival, product, model):
-            return Judged(seed, len(facts), len(model), orders, difference)
-    return Judged(seed, len(facts), len(model), orders, "")
+            return Judged(seed, len(facts), len(model), orders, kinds, difference)
+    return Judged(seed, len(facts), len(model), orders, kinds, "")
 
 
 def compared(seed: int, facts: Sequence[Fact], product: Product, model: Lines) -> str:
-    """Return how a product's lines differ from the model's; empty if they are equal."""
+    """Return how a product's lines and accounts differ from the model's; empty if they do not."""
     lines = adapter.lines_of_product(product)
-    return "" if lines == model else adapter.explained(seed, facts, lines, model)
+    if lines != model:
+        return adapter.explained(seed, facts, lines, model)
+    stated = adapter.accounts_of_product(product)
+    right = adapter.accounts_of_model(facts)
+    return "" if stated == right else f"seed {seed}: accounts are {stated}, in the model {right}"
 
 
 def _print(text: str) -> None:
     sys.stdout.write(f"{text}\n")
 
 
-def main(lives: int = LIVES) -> int:
-    """Judge lives on all cores, and print what it came to. Return 1 if any differs."""
+def table(found: Iterable[Judged]) -> str:
+    """Return how many lives have each kind of fact and of line, and how many there are."""
+    lives: Counter[str] = Counter()
+    all_of: Counter[str] = Counter()
+    for each in found:
+        lives.update(each.kinds.keys())
+        all_of.update(each.kinds)
+    width = max(map(len, EVERY_KIND))
+    rows = [f"{kind:{width}} {lives[kind]:6} {all_of[kind]:8}" for kind in EVERY_KIND]
+    return "\n".join([f"{'kind':{width}} {'lives':>6} {'in all':>8}", *rows])
+
+
+def main(lives: int = LIVES, processes: int | None = None) -> int:
+    """Judge lives on all cores, and print what it came to.
+
+    Return 1 if any differs, or if a kind of fact or line is in none of 1,000 lives or more.
+    """
     begun = time.monotonic()
     found: list[Judged] = []
-    with ProcessPoolExecutor(cpu_count()) as pool:
+    with ProcessPoolExecutor(processes or cpu_count()) as pool:
         for each in pool.map(judge, range(FIRST_SEED, FIRST_SEED + lives), chunksize=10):
             found.append(each)
             if each.difference:
                 _print(each.difference + "\n")
     wrong = [each.seed for each in found if each.difference]
+    _print(table(found) + "\n")
     _print(
         f"{len(found)} lives, {sum(each.facts for each in found)} facts, "
         f"{sum(each.lines for each in found)} lines, {sum(each.orders for each in found)} orders, "
@@ -98,7 +129,11 @@ def main(lives: int = LIVES) -> int:
     )
     if wrong:
         _print(f"seeds that differ: {wrong}")
-    return 1 if wrong else 0
+    seen = set().union(*(each.kinds for each in found))
+    missing = [kind for kind in EVERY_KIND if kind not in seen] if lives >= MANY else []
+    if missing:
+        _print(f"in no life: {missing}")
+    return 1 if wrong or missing else 0
 
 
 if __name__ == "__main__":

@@ -134,11 +134,12 @@ def seeded(seed: int) -> Random:
     return Random(seed)  # noqa: S311 - a life is repeatable; nothing of it is a secret.
 
 
-def life(seed: int, size: int = 6, *, harder: bool = False) -> list[Fact]:
+def life(seed: int, size: int = 6, *, harder: bool = False, fuller: bool = False) -> list[Fact]:
     """A life with about this many deals and as many other stories, in its order of arrival.
 
     A harder one has rare stories too: sales won again, facts that never happened, ties in time,
-    several exits and disputes.
+    several exits and disputes. A fuller one has deals in all four currencies, amendments of the
+    zone, of silence and of rates, and disputes of all that a subject earned.
     """
     random = seeded(seed)
     start = random.choice((date(2026, 1, 1), date(2026, 1, 31), date(2026, 3, 15)))
@@ -172,6 +173,8 @@ def life(seed: int, size: int = 6, *, harder: bool = False) -> list[Fact]:
         found.add(ExitSet(found.new("exit"), at, at, random.choice(PARTIES), effective))
     if harder:
         _rare(found, size)
+    if fuller:
+        _more(found, size)
     if found.chance(60):
         _dispute(found)
     last = max(each.occurred_at for each in found.facts)
@@ -822,6 +825,69 @@ def _exit(found: Life) -> None:
     day = found.start + timedelta(days=found.random.randrange(60, DAYS))
     at = found.time(day - timedelta(days=30))
     found.add(ExitSet(found.new("exit"), at, at, found.random.choice(PARTIES), day))
+
+
+# What a fuller life has.
+
+
+def _more(found: Life, size: int) -> None:
+    found.currencies = CURRENCIES
+    for _ in range(1 + size // 3):
+        _deal(found)
+    for _ in range(found.random.randrange(1, 4)):
+        _frame_change(found)
+    if found.chance(20):
+        _rates(found)
+    _dispute_of_all(found)
+
+
+def _frame_change(found: Life) -> None:
+    """An amendment of the zone, of the days of silence or of what rates are by."""
+    # Terms are amended after they are agreed.
+    at = max(found.time(found.day()), found.facts[0].occurred_at + timedelta(minutes=1))
+    day = max(at.astimezone(ZoneInfo(found.zone)).date(), found.start)
+    # Under another zone, the day of agreement can be the next one.
+    day += timedelta(days=found.random.choice((1, 1, 30)))
+    frame = found.random.choice(
+        (
+            Frame(zone=found.random.choice(ZONES)),
+            Frame(confirm_within=found.random.choice((0, 7, 14))),
+            Frame(rates_by=found.random.choice(("month", "day"))),
+        )
+    )
+    found.add(TermsAgreed(found.new("terms"), at, at, "north", day, frame))
+
+
+def _dispute_of_all(found: Life) -> None:
+    """A dispute of all that a deal, a due or an entry earned, and its decision."""
+    random = found.random
+    horizon = max(each.occurred_at for each in found.facts) + timedelta(days=1)
+    clock = TimePassed("horizon", horizon, horizon, PARTIES[0])
+    lines = owed([*found.facts, clock], PARTIES)
+    if not lines:
+        return
+    line = random.choice(lines)
+    same = [
+        each
+        for each in lines
+        if (each.subject, each.to, each.currency) == (line.subject, line.to, line.currency)
+    ]
+    amount = sum((each.amount for each in same), Decimal(0))
+    at = max(each.at.astimezone(UTC) for each in same)
+    if amount <= 0 or at > horizon:
+        return
+    disputed = Money(amount, line.currency)
+    opened = DisputeOpened(found.new("dispute"), at, at, line.by, line.subject, disputed)
+    found.add(opened)
+    if found.chance(70):
+        at = found.later(at)
+        outcome: Literal["upheld", "settled"] = random.choice(("upheld", "settled"))
+        third = Money(round(amount / 3, minor(line.currency)), line.currency)
+        agreed = third if outcome == "settled" else None
+        decision = DisputeResolved(
+            found.new("decision"), at, at, line.to, opened.id, outcome, agreed
+        )
+        found.add(decision)
 
 
 # Arrival.
