@@ -201,7 +201,7 @@ def _of_fact(fact: Fact, known: Known) -> Iterator[str]:  # noqa: C901 - one cas
         case Corrected():
             first = next(each for each in known.facts if each.id == fact.corrects)
             void = "" if fact.replacement else ", void"
-            yield f"correction of {_WORDS[type(first)]}{void}"
+            yield f"correction of {_CORRECTED[type(first)]}{void}"
         case MetricReported():
             if "Q" in fact.period:
                 yield "figure of a quarter"
@@ -217,11 +217,15 @@ def _of_fact(fact: Fact, known: Known) -> Iterator[str]:  # noqa: C901 - one cas
         yield "claim confirmed by silence"
 
 
-_WORDS: dict[type[Fact], str] = {
+_CORRECTED: dict[type[Fact], str] = {
     PaymentReceived: "payment",
     DealWon: "win",
     PaymentReturned: "return",
     MetricReported: "figure",
+    PayoutMade: "payout",
+}
+
+_WORDS: dict[type[Fact], str] = {
     PayoutMade: "payout",
     RenewalAgreed: "renewal",
     ExitSet: "exit",
