@@ -15,9 +15,18 @@ from domain.deadlines import ALL, DeadlineAlert, DeadlineRule
 from domain.deal import (
     AttributionProposed,
     AttributionSettled,
+    DealCancelled,
+    DealWon,
+    PaymentCorrected,
+    PaymentReceived,
     ReferralAttributed,
     ReferralSubmitted,
+    RefundCorrected,
+    RefundIssued,
+    RefundReversed,
+    WinCorrected,
 )
+from domain.entry import JointRevenueReceived, SharedCostIncurred
 from domain.kernel import Event
 
 
@@ -80,6 +89,36 @@ def _of_deadline(rule: DeadlineRule, alert: DeadlineAlert) -> StandingAlert:
 REFERRAL_MINIMUM: Final = "referral-minimum"
 """Judged from figures when a quarter closes, so its row names no events (`projections.alerts`)."""
 
+ATTRIBUTION_CONTESTED: Final = "attribution-contested"
+CLAIM_AWAITS: Final = "claim-awaits-confirmation"
+CORRECTION_TAKES: Final = "correction-takes-money"
+"""Computed from the facts of deals and entries, so their rows name no events that open or close
+them (`projections.ledger.claims`)."""
+
+COMPUTED: Final = (ATTRIBUTION_CONTESTED, CLAIM_AWAITS, CORRECTION_TAKES)
+
+_FACTS: Final = (
+    *(
+        On(event, lambda e: f"deal/{e.deal}")
+        for event in (
+            ReferralAttributed,
+            DealWon,
+            WinCorrected,
+            DealCancelled,
+            PaymentReceived,
+            PaymentCorrected,
+            RefundIssued,
+            RefundReversed,
+            RefundCorrected,
+        )
+    ),
+    *(
+        On(event, lambda e: f"entry/{e.entry}")
+        for event in (JointRevenueReceived, SharedCostIncurred)
+    ),
+)
+"""The facts that can be claims, by the deal or entry that they belong to."""
+
 STANDING_ALERTS: Final = (
     StandingAlert(
         REFERRAL_MINIMUM,
@@ -88,22 +127,27 @@ STANDING_ALERTS: Final = (
     ),
     *(_of_deadline(rule, rule.alert) for rule in deadlines.RULES if rule.alert),
     StandingAlert(
-        "attribution-contested",
+        ATTRIBUTION_CONTESTED,
         AlertKind.REMINDER,
         "a lead that both parties claim is credited by policy, or by both (C18)",
-        (),
-        (
-            On(
-                AttributionSettled,
-                lambda e: e.deal,
-                lambda e: f"Both parties settled who is credited with {e.deal}.",
-            ),
-        ),
-        (
+        about=(
             On(ReferralSubmitted, lambda e: e.deal),
             On(ReferralAttributed, lambda e: e.deal),
             On(AttributionProposed, lambda e: e.deal),
+            On(AttributionSettled, lambda e: e.deal),
         ),
+    ),
+    StandingAlert(
+        CLAIM_AWAITS,
+        AlertKind.REMINDER,
+        "what a party states to its own gain is confirmed or contested by the other (C18)",
+        about=_FACTS,
+    ),
+    StandingAlert(
+        CORRECTION_TAKES,
+        AlertKind.REMINDER,
+        "a correction that takes money from a party is answered by it (C18)",
+        about=_FACTS,
     ),
 )
 """Every alert that a partnership can have without agreeing a rule."""
@@ -118,8 +162,9 @@ def kind_of(rule: str) -> AlertKind:
 
 
 def is_about(standing: StandingAlert, ref: str, event: Event) -> bool:
-    """Whether an event explains the alert of this rule about this thing."""
+    """Whether an event explains the alert of this rule about this thing, or about a part of it."""
     return any(
-        isinstance(event, each.event) and each.ref(event) in {ref, ALL}
+        isinstance(event, each.event)
+        and ((named := each.ref(event)) in {ref, ALL} or ref.startswith(f"{named}/"))
         for each in (*standing.opened_by, *standing.closed_by, *standing.about)
     )

@@ -14,12 +14,18 @@ from typing import Annotated, Final
 
 from pydantic import Field
 
+from domain.arithmetic import exact
 from domain.calendar import bounds
 from domain.deadlines import ALL
 from domain.kernel import Event
 from domain.recorded import Recorded
 from domain.renewal import PartnershipExited
 from domain.standing_alerts import (
+    ATTRIBUTION_CONTESTED,
+    BY_RULE,
+    CLAIM_AWAITS,
+    COMPUTED,
+    CORRECTION_TAKES,
     REFERRAL_MINIMUM,
     STANDING_ALERTS,
     AlertKind,
@@ -27,16 +33,17 @@ from domain.standing_alerts import (
     StandingAlert,
     kind_of,
 )
-from projections import breaches, counted
+from projections import awaited, breaches
+from projections.awaited import Taken
 from projections.breaches import LEADS, Judged, RuleFacts, Shortfall, Verdict
-from projections.counted import FACTS, NO_FACTS
+from projections.counted import FACTS
 from projections.fold import DESCRIBED, NOTHING, Change, Output, Projection, Rows
-from projections.ledger.facts import with_fact
-from projections.ledger.rows import FactsRow
+from projections.ledger.claims import Point
+from projections.ledger.rows import AgreedRow, SubjectRow
 
 STATE: Final = "state"
-"""The key of the row from which rules are judged. Each alert also has its own row, and each deal
-one of its facts (`counted.FACTS`)."""
+"""The key of the row from which rules are judged. Each alert also has its own row; deals, entries
+and what was agreed have rows of facts (`projections.awaited`)."""
 
 
 class AlertState(StrEnum):
@@ -97,6 +104,8 @@ class AlertsState:
     """Open alerts by id, in the order in which they opened."""
     resolved: Mapping[str, Alert] = field(default_factory=dict)
     """Resolved alerts on figures: a correction can still withdraw them."""
+    watched: tuple[str, ...] = ()
+    """The keys of deals and entries of which something can await a party."""
 
 
 START: Final = AlertsState()
@@ -133,40 +142,38 @@ _TURNS: Final = _by_event()
 
 def keys(recorded: Recorded) -> tuple[str, ...]:
     """Return the rows that an event touches."""
-    deal = counted.key_of(recorded.event)
-    return (STATE,) if deal is None else (STATE, deal)
+    subject = awaited.key_of(recorded.event)
+    return (STATE, awaited.AGREED) if subject is None else (STATE, awaited.AGREED, subject)
 
 
+@exact
 def apply(rows: Rows, recorded: Recorded) -> Change:
     """Judge the windows that an event touches, and open or close the alerts it is about."""
-    deal = counted.key_of(recorded.event)
-    if deal is None:
-        return _apply(rows, recorded, NO_FACTS)
-    before: FactsRow = rows.get(deal, NO_FACTS)
-    after = with_fact(before, recorded.event, recorded.act)
-    if after is before:
-        return NOTHING
-    changed, outputs = _apply(rows, recorded, before)
-    return Change({deal: after, **changed}, outputs)
-
-
-def _apply(rows: Rows, recorded: Recorded, deal: FactsRow) -> Change:
-    event = recorded.event
     state: AlertsState = rows.get(STATE, START)
-    judged, windows = breaches.take(state.judged, recorded, deal)
+    known = awaited.take(rows, recorded, state.watched)
+    if known.rows is None:
+        return NOTHING
+    changed, outputs = _apply(state, recorded, known)
+    return Change({**known.rows, **changed}, outputs)
+
+
+def _apply(state: AlertsState, recorded: Recorded, known: Taken) -> Change:
+    event = recorded.event
+    judged, windows = breaches.take(state.judged, recorded, known.before)
     possible = _TURNS.get(type(event), ())
     turns = [(turn, ref) for turn in possible if (ref := turn.on.ref(event)) is not None]
     ends = isinstance(event, PartnershipExited)
-    if not windows and not turns and not ends:
-        if judged is state.judged:
-            return NOTHING
-        return Change({STATE: AlertsState(judged, state.open, state.resolved)}, [])
-    changes = _Changes(state, judged, recorded)
+    after = replace(state, judged=judged, watched=known.watched)
+    if not windows and not turns and not ends and not known.points:
+        return NOTHING if after == state else Change({STATE: after}, [])
+    changes = _Changes(state, after, recorded)
+    for subject, points in known.points.items():
+        changes.settle_points(subject.removeprefix(FACTS), points)
     for window in windows:
         changes.judge_from(window)
     for turn, ref in turns:
         if turn.opens:
-            changes.open_standing(turn.standing, ref, turn.on)
+            changes.open_standing(turn.standing, ref, turn.on.text(event))
         else:
             changes.close_standing(turn.standing, ref, turn.on.text(event))
     if ends:
@@ -177,9 +184,10 @@ def _apply(rows: Rows, recorded: Recorded, deal: FactsRow) -> Change:
 class _Changes:
     """The changes that one event makes: alerts and outputs."""
 
-    def __init__(self, state: AlertsState, judged: Judged, recorded: Recorded) -> None:
+    def __init__(self, state: AlertsState, after: AlertsState, recorded: Recorded) -> None:
         self._before = state
-        self._judged = judged
+        self._after = after
+        self._judged = after.judged
         self._recorded = recorded
         self._open = state.open
         self._resolved = state.resolved
@@ -188,9 +196,9 @@ class _Changes:
 
     def result(self) -> Change:
         """Return the rows that changed, and the outputs in order."""
-        if self._judged is self._before.judged and not self._changed:
+        state = replace(self._after, open=self._open, resolved=self._resolved)
+        if state == self._before:
             return NOTHING
-        state = AlertsState(self._judged, self._open, self._resolved)
         return Change({STATE: state, **self._changed}, self._outputs)
 
     # --- agreed rules, and the referral minimum ---
@@ -281,7 +289,19 @@ class _Changes:
 
     # --- standing alerts ---
 
-    def open_standing(self, standing: StandingAlert, ref: str, on: On) -> None:
+    def settle_points(self, subject: str, points: tuple[Point, ...]) -> None:
+        """Open the alerts on what of a subject awaits a party, and close those on what does not."""
+        wanted = {(each.rule, each.ref) for each in points}
+        for alert in list(self._open.values()):
+            of = alert.window == subject.removeprefix("deal/") or alert.window.startswith(
+                f"{subject}/"
+            )
+            if alert.rule in COMPUTED and of and (alert.rule, alert.window) not in wanted:
+                self._end(alert, _ENDED[alert.rule])
+        for each in points:
+            self.open_standing(BY_RULE[each.rule], each.ref, each.text)
+
+    def open_standing(self, standing: StandingAlert, ref: str, text: str) -> None:
         """Open an alert about one subject, unless it is open."""
         recorded = self._recorded
         name = alert_id(standing.rule, 1, recorded.partnership, ref)
@@ -296,7 +316,7 @@ class _Changes:
                 recorded.partnership,
                 ref,
                 AlertState.OPEN,
-                on.text(recorded.event),
+                text,
                 recorded.act.occurred_at,
                 recorded.act.recorded_at,
                 recorded.index,
@@ -312,13 +332,15 @@ class _Changes:
             else [self._open.get(alert_id(standing.rule, 1, self._recorded.partnership, ref))]
         )
         for alert in named:
-            if alert is None:
-                continue
-            if self._recorded.act.occurred_at < alert.since:
-                late = f"{text} It was in time and was recorded late."
-                self._close(alert, AlertState.WITHDRAWN, late)
-            else:
-                self._close(alert, AlertState.RESOLVED, text)
+            if alert is not None:
+                self._end(alert, text)
+
+    def _end(self, alert: Alert, text: str) -> None:
+        if self._recorded.act.occurred_at < alert.since:
+            late = f"{text} It was in time and was recorded late."
+            self._close(alert, AlertState.WITHDRAWN, late)
+        else:
+            self._close(alert, AlertState.RESOLVED, text)
 
     def resolve_all(self, text: str) -> None:
         """Resolve every open alert."""
@@ -353,6 +375,14 @@ class _Changes:
         self._outputs.append(Output(name, "alert", alert))
 
 
+_ENDED: Final = {
+    ATTRIBUTION_CONTESTED: "Nobody contests the lead any longer.",
+    CLAIM_AWAITS: "It no longer awaits an answer.",
+    CORRECTION_TAKES: "It no longer awaits an answer.",
+}
+"""What ends the alerts that are made from facts, in words."""
+
+
 def _moved(alerts: Mapping[str, Alert], alert: Alert, *, stays: bool) -> Mapping[str, Alert]:
     """Return these alerts with one alert replaced by its new state, or removed if there is none."""
     if not stays and alert.id not in alerts:
@@ -365,9 +395,9 @@ def _with(known: set[int] | tuple[int, ...], more: tuple[int, ...]) -> tuple[int
     return tuple(sorted({*known, *more}))
 
 
-def _row_type(key: str) -> type[AlertsState | FactsRow | Alert]:
+def _row_type(key: str) -> type[AlertsState | AgreedRow | SubjectRow | Alert]:
     if key.startswith(FACTS):
-        return FactsRow
+        return AgreedRow if key == awaited.AGREED else SubjectRow
     return AlertsState if key == STATE else Alert
 
 
@@ -375,8 +405,8 @@ ALERTS = Projection(
     "alerts",
     keys,
     apply,
-    breaches.CONCERNED | _TURNS.keys() | {PartnershipExited},
-    version=7,
+    breaches.CONCERNED | _TURNS.keys() | awaited.CONCERNED | {PartnershipExited},
+    version=8,
     row_type=_row_type,
     facts_from=FACTS,
 )

@@ -59,7 +59,7 @@ from projections.ledger.rows import (
     row_type,
 )
 
-_AGREEMENTS: frozenset[type[Event]] = frozenset(
+AGREEMENTS: frozenset[type[Event]] = frozenset(
     {
         ExplorationBegun,
         PartnerChosen,
@@ -129,7 +129,7 @@ def _take(book: Book, recorded: Recorded) -> list[str]:
         return _fact(book, recorded)
     if kind in facts.DISPUTES:
         return _dispute(book, recorded)
-    if kind in _AGREEMENTS:
+    if kind in AGREEMENTS:
         return _agree(book, recorded)
     if kind in _TIME:
         return _pass(book, event)
@@ -180,7 +180,7 @@ def _dispute(book: Book, recorded: Recorded) -> list[str]:
 
 def _agree(book: Book, recorded: Recorded) -> list[str]:
     before, terms = book.agreed, book.terms
-    after = _agreed(before, recorded)
+    after = agreed_with(before, recorded)
     if after == before:
         return []
     book.put(AGREED, after)
@@ -199,7 +199,8 @@ def _agree(book: Book, recorded: Recorded) -> list[str]:
             return []
 
 
-def _agreed(row: AgreedRow, recorded: Recorded) -> AgreedRow:
+def agreed_with(row: AgreedRow, recorded: Recorded) -> AgreedRow:
+    """Return the row of what was agreed, with an event."""
     event, act = recorded.event, recorded.act
     match event:
         case ExplorationBegun():
@@ -360,7 +361,7 @@ SETTLEMENT = Projection(
     "settlement",
     keys,
     apply,
-    _FACTS | facts.DISPUTES | _AGREEMENTS | _TIME | _PAYOUTS | _STATEMENTS,
+    _FACTS | facts.DISPUTES | AGREEMENTS | _TIME | _PAYOUTS | _STATEMENTS,
     version=5,
     row_type=row_type,
 )

@@ -133,13 +133,15 @@ def _terms(
 
 
 @lru_cache(maxsize=1024)
-def _silence_confirms(terms: tuple[str, ...]) -> bool:
+def silence_confirms(terms: tuple[str, ...]) -> bool:
+    """Return whether silence confirms claims in any version of the terms."""
     rules = [each.frame.claims for each in agreed_versions(terms) if each.frame]
     return any(each.confirm_within_days for each in rules if each is not None)
 
 
 @lru_cache(maxsize=1024)
-def _kinds(terms: tuple[str, ...], party: str) -> frozenset[type[Item]]:
+def kinds_of(terms: tuple[str, ...], party: str) -> frozenset[type[Item]]:
+    """Return the kinds of items by which a party can earn on deals in any version of the terms."""
     items = (item for version in agreed_versions(terms) for item in version.items or ())
     return kinds_for(party, items)
 
@@ -371,7 +373,7 @@ class Book:
         return [
             DealView(name, known, party, kinds, self.policy)
             for party in known.parties
-            if (kinds := _kinds(agreed.terms, party)) or counted or agreed.offers
+            if (kinds := kinds_of(agreed.terms, party)) or counted or agreed.offers
         ]
 
     def _count(
@@ -485,7 +487,7 @@ class Book:
     def _await(self, key: str, known: Known) -> None:
         agreed = self.agreed
         awaited = agreed.awaited
-        if not _silence_confirms(agreed.terms) and not awaited:
+        if not silence_confirms(agreed.terms) and not awaited:
             return
         deadline = known.next_deadline() if known.row.facts else None
         if awaited.get(key) == deadline:

@@ -41,9 +41,10 @@ class Facts:
         """Return the corrections of a fact, in the order of time."""
         # Sorted by time, then by key, so that ties are broken in any order of arrival alike.
         named = sorted(self.row.corrections.items(), key=lambda each: (each[1].at, each[0]))
-        return [each for _, each in named if self._is_of(each, key)]
+        return [each for _, each in named if self.is_of(each, key)]
 
-    def _is_of(self, correction: Correction, key: str) -> bool:
+    def is_of(self, correction: Correction, key: str) -> bool:
+        """Return whether a correction means the fact with this key."""
         name = correction.of
         return name == key or (
             key.startswith(f"{name}@")
@@ -207,6 +208,16 @@ class Known(Facts):
             if (day := self._deadline(told, replies)) and day > self.today
         ]
         return min(days, default=None)
+
+    def awaits_reply(self, key: str, fact: Fact) -> bool:
+        """Return whether a claim is neither confirmed, nor objected to, nor on its word."""
+        replies = [*self.replies(key, fact.by)]
+        return not replies and not self._silent(fact.told, replies) and not self._on_word(fact)
+
+    def awaits_correction(self, correction: Correction) -> bool:
+        """Return whether the other party has neither answered a correction nor let it pass."""
+        replies = [*self.replies_to(correction)]
+        return not replies and not self._silent(correction.told, replies)
 
     def _claims(self) -> Iterator[tuple[datetime, Iterable[Reply]]]:
         for key, fact in self.row.facts.items():

@@ -40,7 +40,7 @@ def tracks_of_entry(
             if fact.note.startswith(PENALTY):
                 yield from _penalties(name, key, fact, to, known, remains)
                 continue
-            for owed in _owed(fact, known, day, investments):
+            for owed in shares_of(fact, known, day, investments):
                 if owed.to == to:
                     yield _parts(name, key, fact, owed, day, remains)
 
@@ -55,7 +55,7 @@ def _remains(known: Known, key: str, fact: Fact, to: str) -> tuple[Remains, ...]
     return running(Remains(key, fact.at, known.day(fact), fact.amount), changes)
 
 
-def _owed(
+def shares_of(
     fact: Fact, known: Known, day: date, investments: Mapping[str, Investment]
 ) -> Iterator[Owed]:
     """Yield who owes what: who collected shares it out, who paid gets the other's part."""

@@ -16,6 +16,7 @@ from fastapi.testclient import TestClient
 
 from domain.attribution import Method
 from domain.calendar import bounds, following
+from domain.deal import CorrectPayment, ReceivePayment
 from domain.execution import (
     AgreeAction,
     CompleteImprovementPlan,
@@ -37,10 +38,10 @@ from projections import portfolio
 from projections.alerts import AlertState
 from tests.feeds import simulated
 from tests.infra.answers.helpers import printed
-from tests.life import OURS, THEIRS, after, at, before, changed, example
+from tests.life import OURS, THEIRS, after, at, before, changed, example, usd
 from tests.projections.folds import agree, count, member, percent, report, running
 from tests.projections.folds import alerts as open_alerts
-from tests.projections.money import amend, attribute, refer, share, under
+from tests.projections.money import amend, attribute, pay, refer, share, under, win
 from tests.stories import Story
 
 
@@ -86,6 +87,28 @@ def contested() -> Story:
     return story
 
 
+def sold() -> Story:
+    story = under(share())
+    refer(story, "D-1")
+    win(story, "D-1", usd("1200.00"))
+    return story
+
+
+def claimed() -> Story:
+    story = sold()
+    paid = ReceivePayment(deal="D-1", payment="P-1", amount=usd("100.00"))
+    story.when(THEIRS, paid)
+    return story
+
+
+def lowered() -> Story:
+    story = sold()
+    pay(story, "D-1", "P-1", usd("100.00"))
+    less = CorrectPayment(deal="D-1", payment="P-1", amount=usd("60.00"), reason="A typing error.")
+    story.when(OURS, less)
+    return story
+
+
 STANDING: dict[str, Callable[[], Story]] = {
     "referral-minimum": lambda: running("2026-04-01"),
     "milestone-missed": milestone_missed,
@@ -96,6 +119,8 @@ STANDING: dict[str, Callable[[], Story]] = {
     "issue-escalated": issue_escalated,
     "improvement-due": lambda: later(before(CompleteImprovementPlan), "2026-04-01"),
     "attribution-contested": contested,
+    "claim-awaits-confirmation": claimed,
+    "correction-takes-money": lowered,
     "notice-due": lambda: running("2028-10-03"),
     "term-ended": lambda: running("2029-01-01"),
 }

@@ -1,0 +1,120 @@
+"""What the alerts keep of deals, entries and agreements, to say what awaits a party.
+
+Most deals are plain, and nothing of them can await anybody. The others are watched: they are looked
+at again when something is agreed, and when silence may have confirmed something.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final, NamedTuple
+
+from domain.deal import AttributionSettled
+from domain.kernel import Event
+from domain.recorded import Recorded
+from projections.counted import FACTS
+from projections.fold import Rows, rows_under
+from projections.ledger import claims, facts
+from projections.ledger.book import kinds_of, silence_confirms, terms_of
+from projections.ledger.claims import Point
+from projections.ledger.counting import Known
+from projections.ledger.rows import AgreedRow, SubjectRow
+from projections.settlement import AGREEMENTS, agreed_with
+
+AGREED: Final = f"{FACTS}agreed"
+"""The key of the row of what was agreed."""
+
+ON_SUBJECTS: Final[frozenset[type[Event]]] = facts.ON_DEALS | facts.ON_ENTRIES | facts.REPLIES
+"""The events that are facts of deals and entries, or replies to them."""
+
+CONCERNED: Final[frozenset[type[Event]]] = ON_SUBJECTS | AGREEMENTS
+"""The events that change what awaits a party."""
+
+_NOTHING: Final = SubjectRow()
+_NOTHING_AGREED: Final = AgreedRow()
+
+
+class Taken(NamedTuple):
+    """An event, taken into the rows."""
+
+    rows: Mapping[str, Any] | None
+    """The rows that it changes; None for a fact that was known."""
+    before: SubjectRow
+    """The facts of its deal or entry before it."""
+    points: Mapping[str, tuple[Point, ...]]
+    """All that awaits a party of each subject that was looked at again."""
+    watched: tuple[str, ...]
+    """The subjects that can have something that awaits a party."""
+
+
+def key_of(event: Event) -> str | None:
+    """Return the key of the row that an event is a fact of; None for another event."""
+    if type(event) not in ON_SUBJECTS:
+        return None
+    row = facts.row_of(event)
+    return None if row is None or row.startswith("figure/") else f"{FACTS}{row}"
+
+
+def take(rows: Rows, recorded: Recorded, watched: tuple[str, ...]) -> Taken:
+    """Take an event into the rows, and look again at each subject that it concerns."""
+    event = recorded.event
+    agreed: AgreedRow = rows.get(AGREED, _NOTHING_AGREED)
+    changed: dict[str, Any] = {}
+    look: list[str] = []
+    before = _NOTHING
+    if type(event) in AGREEMENTS:
+        after = agreed_with(agreed, recorded)
+        if after != agreed:
+            changed[AGREED] = agreed = after
+            look += watched
+    key = key_of(event)
+    if key is not None:
+        before = rows.get(key, _NOTHING)
+        row = _with(before, recorded)
+        if row is before:
+            return Taken(None, before, {}, watched)
+        changed[key] = row
+        look.append(key)
+    if watched and silence_confirms(agreed.terms):
+        look += watched
+    found = dict(_looked_at(_Subjects(rows, changed), dict.fromkeys(look), agreed, recorded))
+    plain = {each for each, points in found.items() if points is None}
+    points = {each: of or () for each, of in found.items() if of is not None or each in watched}
+    still = tuple(sorted({*watched, *found} - plain))
+    return Taken(changed, before, points, still)
+
+
+def _with(row: SubjectRow, recorded: Recorded) -> SubjectRow:
+    if isinstance(recorded.event, AttributionSettled):
+        return facts.with_credit(row, recorded.event, recorded.act)
+    return facts.with_fact(row, recorded.event, recorded.act)
+
+
+class _Subjects(NamedTuple):
+    rows: Rows
+    changed: Mapping[str, Any]
+
+    def row(self, key: str) -> SubjectRow:
+        found: SubjectRow = self.changed.get(key) or self.rows.get(key, _NOTHING)
+        return found
+
+
+def _looked_at(
+    subjects: _Subjects, keys: Iterable[str], agreed: AgreedRow, recorded: Recorded
+) -> Iterator[tuple[str, tuple[Point, ...] | None]]:
+    """Yield each subject with what of it awaits a party; None if nothing ever can."""
+    rows_under(subjects.rows, keys)
+    for key in keys:
+        row = subjects.row(key)
+        kind, _, name = key.removeprefix(FACTS).partition("/")
+        if kind == "deal" and not claims.is_watched(row):
+            yield key, None
+        elif not agreed.terms or len(agreed.parties) != 2:  # noqa: PLR2004 - a partnership is of two
+            yield key, ()
+        else:
+            terms = terms_of(agreed)
+            today = terms.day(recorded.act.recorded_at)
+            known = Known(row, terms, (agreed.parties[0], agreed.parties[1]), today)
+            if kind == "deal":
+                kinds = {party: kinds_of(agreed.terms, party) for party in agreed.parties}
+                yield key, tuple(claims.of_deal(name, known, kinds))
+            else:
+                yield key, tuple(claims.of_entry(name, known, agreed.investments))

@@ -1,0 +1,154 @@
+"""What of a deal or an entry awaits a party: contested leads, claims, corrections that take money.
+
+All of it is computed from the facts and what was agreed, so it is the same in any order of
+arrival, and ends as soon as its reason does (money.md, sections 5 and 6).
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Final, NamedTuple
+
+from domain.claims import ClaimKind
+from domain.standing_alerts import ATTRIBUTION_CONTESTED, CLAIM_AWAITS, CORRECTION_TAKES
+from domain.terms import Item
+from domain.values import plain
+from projections.ledger.counting import Known, corrected
+from projections.ledger.deals import DealView
+from projections.ledger.entries import shares_of
+from projections.ledger.reasons import Nothing, priced
+from projections.ledger.rows import Correction, Fact, FactsRow, Investment
+
+
+class Point(NamedTuple):
+    """Something that awaits a party."""
+
+    rule: str
+    """The alert that says so."""
+    ref: str
+    """The deal that is contested, else the fact: `deal/D-1/payment/P-1`."""
+    text: str
+
+
+_RETURNS: Final = {ClaimKind.REFUND: ClaimKind.PAYMENT, ClaimKind.CANCELLATION: ClaimKind.WIN}
+"""The facts that take something back, each with the kind of fact that it takes back."""
+
+_OF_MONEY: Final = frozenset({ClaimKind.WIN, ClaimKind.PAYMENT, ClaimKind.REVERSAL, *_RETURNS})
+
+
+def is_watched(row: FactsRow) -> bool:
+    """Return whether anything of a deal can await a party. Of most deals nothing can."""
+    if row.corrections:
+        return True
+    facts = row.facts.values()
+    claimants = {each.about for each in facts if each.kind == ClaimKind.TOUCH}
+    return len(claimants) > 1 or any(
+        (each.kind == ClaimKind.TOUCH and each.by == each.about)
+        or (each.kind in _OF_MONEY and (each.by in claimants or each.holder not in {"", each.by}))
+        for each in facts
+    )
+
+
+def of_deal(name: str, known: Known, kinds: Mapping[str, frozenset[type[Item]]]) -> Iterator[Point]:
+    """Yield what of a deal awaits a party; `kinds` are the items that can pay each party."""
+    views = [DealView(name, known, party, kinds[party]) for party in known.parties]
+    if views[0].contested:
+        yield Point(ATTRIBUTION_CONTESTED, name, f"Both parties claim the lead of {name}.")
+    for view in views:
+        if view.kinds:
+            yield from _of_view(view)
+
+
+def _of_view(view: DealView) -> Iterator[Point]:
+    known, party, about = view.known, view.party, view.subject
+    for key in dict.fromkeys(_claims(view)):
+        yield _awaits(about, key, party, known)
+    for key, fact in _returns(view):
+        yield _awaits(about, key, fact.by, known)
+    if view.credit[0]:
+        yield from _corrections(about, known, party)
+
+
+def _claims(view: DealView) -> Iterator[str]:
+    """Yield what the party of a view states and would earn by, once the other confirms it."""
+    known = view.known
+    why = {each.fact: each.nothing for each in priced(view, {})}
+    won = dict(known.of(ClaimKind.WIN))
+    if Nothing.NOT_WON in why.values():
+        # The win is what its payments wait for.
+        why |= dict.fromkeys(won, Nothing.UNCONFIRMED)
+    late = [
+        (key, fact)
+        for key, fact in known.of(ClaimKind.TOUCH)
+        if view.won and fact.by == fact.about == view.party and fact.at > view.won.at
+    ]
+    unconfirmed = [
+        (key, known.row.facts[key]) for key, each in why.items() if each is Nothing.UNCONFIRMED
+    ]
+    for key, fact in (*unconfirmed, *late, *known.of(ClaimKind.REVERSAL)):
+        if fact.by == view.party and known.awaits_reply(key, fact):
+            yield key
+
+
+def _returns(view: DealView) -> Iterator[tuple[str, Fact]]:
+    """Yield the returns that the other states of what the party of the view stated."""
+    known = view.known
+    for kind, of in _RETURNS.items():
+        for key, fact in known.of(kind):
+            if fact.by == view.party or not known.awaits_reply(key, fact):
+                continue
+            stated = dict(known.of(of))
+            taken = [stated[fact.about]] if fact.about in stated else [*stated.values()]
+            if any(each.by == view.party for each in taken):
+                yield key, fact
+
+
+def of_entry(name: str, known: Known, investments: Mapping[str, Investment]) -> Iterator[Point]:
+    """Yield what of an entry awaits a party."""
+    about = f"entry/{name}"
+    for key, fact in known.of(ClaimKind.ENTRY):
+        gains = {each.to for each in shares_of(fact, known, known.day(fact), investments)}
+        if fact.by in gains and known.awaits_reply(key, fact):
+            yield _awaits(about, key, fact.by, known)
+
+
+def _awaits(about: str, key: str, by: str, known: Known) -> Point:
+    what = _of(key, about) if key != ClaimKind.ENTRY else _in_words(about)
+    text = f"{by} states {what}. It counts once {known.other(by)} confirms it."
+    return Point(CLAIM_AWAITS, f"{about}/{key}", text)
+
+
+def _corrections(about: str, known: Known, party: str) -> Iterator[Point]:
+    """Yield the corrections of facts by which a party earns that wait for it, or lower them."""
+    for name, each in sorted(known.row.corrections.items()):
+        key = next((key for key, _ in known.row.facts.items() if known.is_of(each, key)), None)
+        if key is None:
+            continue
+        first = known.row.facts[key]
+        ref = f"{about}/correction/{name}"
+        if each.by != first.by:
+            if known.awaits_correction(each):
+                text = (
+                    f"{each.by} corrects {_of(each.of, about)}. It counts once {first.by} confirms."
+                )
+                yield Point(CLAIM_AWAITS, ref, text)
+        elif each.by != party and not any(known.replies_to(each)):
+            change = _lowered(first, each)
+            if change:
+                text = f"{each.by} corrected {_of(each.of, about)}: {change}."
+                yield Point(CORRECTION_TAKES, ref, text)
+
+
+def _lowered(first: Fact, correction: Correction) -> str:
+    right = corrected(first, correction)
+    if right is None:
+        return "it never happened"
+    if right.amount < first.amount:
+        return f"{plain(right.amount)} {right.unit}, not {plain(first.amount)}"
+    return ""
+
+
+def _of(key: str, about: str) -> str:
+    return f"the {_in_words(key)} of {_in_words(about)}"
+
+
+def _in_words(key: str) -> str:
+    return key.partition("@")[0].replace("/", " ")

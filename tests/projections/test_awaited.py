@@ -1,0 +1,235 @@
+"""Alerts on what awaits a party: contested leads, claims, corrections that take money."""
+
+from collections.abc import Sequence
+from datetime import date
+from decimal import Decimal
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from domain.attribution import AttributionPolicy, Method, PolicyKind
+from domain.claims import ConfirmClaim, ObjectToClaim
+from domain.deal import (
+    AgreeAttribution,
+    AttributeReferral,
+    CorrectPayment,
+    IssueRefund,
+    ProposeAttribution,
+    ReceivePayment,
+)
+from domain.entry import RecordSharedCost
+from domain.standing_alerts import ATTRIBUTION_CONTESTED, CLAIM_AWAITS, COMPUTED, CORRECTION_TAKES
+from domain.terms import ClaimRules, CostShare
+from projections.alerts import Alert, AlertState
+from tests.life import OURS, THEIRS, usd
+from tests.projections.arrivals import Fact, agreed, arrive, ours, paid, referred, theirs, won
+from tests.projections.folds import alerts
+from tests.projections.money import attribute, pay, refer, share, under, win
+from tests.stories import Story
+
+
+def open_of(story: Story) -> dict[str, str]:
+    """The open alerts on what awaits a party: their rules, by what they are about."""
+    return {
+        each.window: each.rule
+        for each in alerts(story).values()
+        if each.rule in COMPUTED and each.state is AlertState.OPEN
+    }
+
+
+def alert_on(story: Story, window: str) -> Alert:
+    (found,) = (each for each in alerts(story).values() if each.window == window)
+    return found
+
+
+def both_claim(story: Story) -> None:
+    refer(story, "D-1", attributed=False)
+    attribute(story, "D-1", THEIRS, Method.REFERRAL_CODE)
+    attribute(story, "D-1", OURS)
+
+
+def sold(silence: int = 0) -> Story:
+    rules = ClaimRules(confirm_within_days=silence)
+    story = under(share(), claims=rules) if silence else under(share())
+    refer(story, "D-1")
+    win(story, "D-1", usd("1200.00"))
+    return story
+
+
+def theirs_paid(story: Story) -> None:
+    claim = ReceivePayment(deal="D-1", payment="P-1", amount=usd("100.00"))
+    story.when(THEIRS, claim)
+
+
+PAYMENT = "deal/D-1/payment/P-1"
+HALVES = {OURS: Decimal(50), THEIRS: Decimal(50)}
+
+# --- contested leads ---------------------------------------------------------------------------
+
+
+def test_a_lead_that_both_claim_is_contested_until_both_settle_it() -> None:
+    story = under(share())
+    both_claim(story)
+    assert open_of(story) == {"D-1": ATTRIBUTION_CONTESTED}
+
+    story.when(OURS, ProposeAttribution(deal="D-1", proposal="A-1", shares=HALVES))
+    story.when(THEIRS, AgreeAttribution(deal="D-1", proposal="A-1"))
+
+    assert open_of(story) == {}
+
+
+def test_a_policy_that_comes_settles_a_contested_lead_and_one_that_goes_contests_it_again() -> None:
+    story = under(share())
+    both_claim(story)
+    last_touch = AttributionPolicy(kind=PolicyKind.LAST_TOUCH)
+    none = AttributionPolicy(kind=PolicyKind.NONE)
+    first = f"{story.now:%Y-%m-%d}"
+
+    arrive(story, [agreed(first, since=date.fromisoformat(first), attribution=last_touch)])
+    assert open_of(story) == {}
+
+    arrive(story, [agreed(first + "T23:00", since=date.fromisoformat(first), attribution=none)])
+    assert open_of(story) == {"D-1": ATTRIBUTION_CONTESTED}
+
+
+# --- claims ------------------------------------------------------------------------------------
+
+
+def test_a_payment_that_its_payee_states_awaits_the_other_party() -> None:
+    story = sold()
+    theirs_paid(story)
+
+    assert open_of(story) == {PAYMENT: CLAIM_AWAITS}
+    assert f"counts once {OURS} confirms it" in alert_on(story, PAYMENT).text
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        ConfirmClaim(deal="D-1", fact="payment/P-1"),
+        ObjectToClaim(deal="D-1", fact="payment/P-1", reason="No such payment."),
+    ],
+    ids=["confirmed", "objected to"],
+)
+def test_an_answer_ends_the_wait(answer: ConfirmClaim) -> None:
+    story = sold()
+    theirs_paid(story)
+
+    story.when(OURS, answer)
+
+    assert open_of(story) == {}
+
+
+def test_silence_ends_the_wait_where_the_terms_say_so() -> None:
+    story = sold(silence=10)
+    theirs_paid(story)
+    assert open_of(story) == {PAYMENT: CLAIM_AWAITS}
+
+    story.on("2026-03-02")
+
+    assert open_of(story) == {}
+
+
+def test_what_the_party_that_owes_states_awaits_nobody() -> None:
+    story = sold()
+    pay(story, "D-1", "P-1", usd("100.00"))
+
+    assert open_of(story) == {}
+
+
+def test_what_earns_its_author_nothing_awaits_nobody() -> None:
+    story = under(share())
+    refer(story, "D-1", attributed=False)
+    attribute(story, "D-1", OURS)
+    win(story, "D-1", usd("1200.00"))
+    theirs_paid(story)
+
+    assert open_of(story) == {}
+
+
+def test_a_cost_awaits_the_party_that_owes_a_part_of_it() -> None:
+    halves = CostShare(cost="booth", shares=HALVES)
+    story = under(halves)
+    story.when(THEIRS, RecordSharedCost(entry="E-1", cost="booth", amount=usd("80.00")))
+    assert open_of(story) == {"entry/E-1/entry": CLAIM_AWAITS}
+
+    story.when(OURS, ConfirmClaim(entry="E-1", fact="entry"))
+
+    assert open_of(story) == {}
+
+
+# --- corrections -------------------------------------------------------------------------------
+
+
+def test_a_correction_that_takes_money_is_told_to_the_party_that_loses_it() -> None:
+    story = sold()
+    pay(story, "D-1", "P-1", usd("100.00"))
+    less = CorrectPayment(deal="D-1", payment="P-1", amount=usd("60.00"), reason="A typing error.")
+    story.when(OURS, less)
+
+    ((about, rule),) = open_of(story).items()
+    assert rule == CORRECTION_TAKES
+    assert "60.00 USD, not 100.00" in alert_on(story, about).text
+
+    story.when(THEIRS, ConfirmClaim(deal="D-1", fact="correction/payment/P-1"))
+    assert open_of(story) == {}
+
+
+def test_a_correction_that_gives_money_takes_none() -> None:
+    story = sold()
+    pay(story, "D-1", "P-1", usd("100.00"))
+    more = CorrectPayment(deal="D-1", payment="P-1", amount=usd("160.00"), reason="A typing error.")
+    story.when(OURS, more)
+
+    assert open_of(story) == {}
+
+
+def test_a_correction_of_what_the_other_stated_awaits_it() -> None:
+    story = sold()
+    pay(story, "D-1", "P-1", usd("100.00"))
+    more = CorrectPayment(deal="D-1", payment="P-1", amount=usd("160.00"), reason="We saw 160.")
+    story.when(THEIRS, more)
+
+    assert [*open_of(story).values()] == [CLAIM_AWAITS]
+
+
+# --- any order of arrival ----------------------------------------------------------------------
+
+POLICY = AttributionPolicy(kind=PolicyKind.LAST_TOUCH)
+OWN_TOUCH = AttributeReferral(deal="D-1", method=Method.UTM, evidence="our page", to=OURS)
+SALE: Sequence[Fact] = (*referred("2026-01-12"), won("2026-01-20", usd("1200.00")))
+CLAIM = theirs("2026-01-22", ReceivePayment(deal="D-1", payment="P-2", amount=usd("50.00")))
+OTHERS: Sequence[Sequence[Fact]] = (
+    [ours("2026-01-13", OWN_TOUCH)],
+    [agreed("2026-01-10", since=date(2026, 1, 11), attribution=POLICY)],
+    [
+        paid("2026-01-21", "P-1", usd("100.00")),
+        ours(
+            "2026-01-24",
+            CorrectPayment(deal="D-1", payment="P-1", amount=usd("60.00"), reason="A slip."),
+        ),
+    ],
+    [CLAIM],
+    [
+        CLAIM,
+        ours(
+            "2026-01-23", IssueRefund(deal="D-1", refund="R-1", payment="P-2", amount=usd("50.00"))
+        ),
+    ],
+    [CLAIM, ours("2026-01-25", ConfirmClaim(deal="D-1", fact="payment/P-2"))],
+)
+"""Facts that come with a sale, each with what it rests on."""
+
+
+@settings(max_examples=60)
+@given(st.lists(st.sampled_from(range(len(OTHERS))), unique=True, min_size=1), st.data())
+def test_the_same_facts_leave_the_same_alerts_open_in_any_order(
+    chosen: list[int], data: st.DataObject
+) -> None:
+    facts = list(dict.fromkeys([*SALE, *(each for place in chosen for each in OTHERS[place])]))
+    shuffled = data.draw(st.permutations(facts))
+    story = under(share())
+    story.on("2026-02-01")
+
+    assert open_of(arrive(story.copy(), shuffled)) == open_of(arrive(story.copy(), facts))
