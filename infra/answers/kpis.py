@@ -119,6 +119,9 @@ def compared(line: figures.FigureLine) -> str:
         unit = "points" if line.unit == Unit.PERCENT else line.unit
         difference = f"{signed(other.difference)} {unit}"
         parts.append(f"against other channels: {difference}, ×{number(other.factor)}")
+    if beside := line.reported:
+        told = beside.note if beside.value is None else amount(beside.value, beside.unit)
+        parts.append(f"reported by {beside.source}: {told}")
     if line.note:
         parts.append(line.note)
     return "; ".join(parts)

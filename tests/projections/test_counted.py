@@ -278,6 +278,7 @@ ACTS: tuple[tuple[str, str, Command], ...] = (
         CorrectWin(deal=DEAL, annual_contract_value=usd("950.00"), reason="Mistyped."),
     ),
     (OURS, "2026-03-10", CreateOpportunity(deal="D-2")),
+    (THEIRS, "2026-03-02", CreateOpportunity(deal="D-2")),
     (OURS, "2026-03-11", LoseDeal(deal="D-2", reason="No budget.")),
     (OURS, "2026-03-12", ReopenDeal(deal="D-2", reason="They called.")),
     (OURS, "2026-03-13", AttributeReferral(deal="D-2", method=Method.UTM, evidence="utm_source=b")),

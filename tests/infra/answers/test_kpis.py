@@ -69,6 +69,23 @@ def test_the_text_has_a_table_for_each_period_and_one_of_objectives(demo: Accord
     assert sum(len(list(each.rows)) for each in tables[:-1]) == len(answer.figures)
 
 
+def test_a_report_of_what_deals_show_is_shown_beside_the_count(tmp_path: Path) -> None:
+    figure = ReportedFigure(unit="count", value=Decimal(99))
+    report = ReportMetric(metric="leads", period="2026-02", tool="crm", figure=figure)
+    with played(tmp_path) as accord:
+        sent = message("many", report, subject=CONSULTING, at="2026-10-20")
+        assert accord.service.handle([sent])[0].status == "accepted"
+        accord.runner.catch_up()
+        answer = kpis.ask(accord, CONSULTING, "2026-02")
+
+    (line,) = (each for each in answer.figures if each.metric == "leads")
+    assert line.source == "counted"
+    assert line.reported is not None
+    assert line.reported.value == 99
+    table = next(each for each in kpis.text(answer) if isinstance(each, Table))
+    assert "reported by crm: 99" in next(str(row) for row in table.rows if row[0] == "leads")
+
+
 # --- who sees what -----------------------------------------------------------------------------
 
 
