@@ -1,7 +1,6 @@
 """Reported figures: what one tool reports for one metric and period, and corrections (C19)."""
 
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, assert_never
 
@@ -204,11 +203,6 @@ def evolve(state: Reported, event: Event, act: Act) -> Reported:
             return replace(state, answers=(*state.answers, answer))
         case _:
             return state
-
-
-def supersedes(made_at: datetime, last: datetime | None) -> bool:
-    """Whether a correction counts, given when the one that counted until now was made."""
-    return last is None or made_at >= last
 
 
 def check(figure: ReportedFigure, metric: Metric) -> None:

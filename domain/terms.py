@@ -14,7 +14,6 @@ from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, Field, WithJsonSchema, create_model
 
-from domain.arithmetic import exact
 from domain.attribution import AttributionPolicy, PolicyKind
 from domain.calendar import Duration, Span, add, in_words, subtract
 from domain.claims import ClaimKind
@@ -111,22 +110,6 @@ class RevenueShare(_Item):
     """The most that is earned in a window, in the currency of the payments."""
     window: WindowLength = "year"
     """The window over which payments are added up for tiers and the cap."""
-
-    @exact
-    def earned(self, total: Decimal) -> Decimal:
-        """Return what a total of payments in a window earns, before rounding."""
-        limits = [Decimal(0), *(each.above for each in self.tiers)]
-        shares = [self.share, *(each.share for each in self.tiers)]
-        ends = [*limits[1:], max(total, limits[-1])]
-        earned = sum(
-            (
-                (min(total, end) - start) * share
-                for start, end, share in zip(limits, ends, shares, strict=True)
-                if total > start or start == 0
-            ),
-            Decimal(0),
-        )
-        return min(earned / HUNDRED, self.cap) if self.cap is not None else earned / HUNDRED
 
 
 class RevenueSplit(_Item):
