@@ -159,7 +159,7 @@ def apply(rows: Rows, recorded: Recorded) -> Change:
 
 def _apply(state: AlertsState, recorded: Recorded, known: Taken) -> Change:
     event = recorded.event
-    judged, windows = breaches.take(state.judged, recorded, known.before)
+    judged, windows = breaches.take(state.judged, recorded, known.change)
     possible = _TURNS.get(type(event), ())
     turns = [(turn, ref) for turn in possible if (ref := turn.on.ref(event)) is not None]
     ends = isinstance(event, PartnershipExited)

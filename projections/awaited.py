@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 from domain.deal import AttributionSettled
 from domain.kernel import Event
 from domain.recorded import Recorded
-from projections.counted import FACTS
+from projections.counted import FACTS, DealChange
 from projections.fold import Rows, rows_under
 from projections.ledger import claims, facts
 from projections.ledger.book import kinds_of, silence_confirms, terms_of
@@ -37,8 +37,8 @@ class Taken(NamedTuple):
 
     rows: Mapping[str, Any] | None
     """The rows that it changes; None for a fact that was known."""
-    before: SubjectRow
-    """The facts of its deal or entry before it."""
+    change: DealChange
+    """The facts of its deal or entry before it and after it."""
     points: Mapping[str, tuple[Point, ...]]
     """All that awaits a party of each subject that was looked at again."""
     watched: tuple[str, ...]
@@ -59,7 +59,7 @@ def take(rows: Rows, recorded: Recorded, watched: tuple[str, ...]) -> Taken:
     agreed: AgreedRow = rows.get(AGREED, _NOTHING_AGREED)
     changed: dict[str, Any] = {}
     look: list[str] = []
-    before = _NOTHING
+    change = DealChange(_NOTHING, _NOTHING)
     if type(event) in AGREEMENTS:
         after = agreed_with(agreed, recorded)
         if after != agreed:
@@ -67,10 +67,11 @@ def take(rows: Rows, recorded: Recorded, watched: tuple[str, ...]) -> Taken:
             look += watched
     key = key_of(event)
     if key is not None:
-        before = rows.get(key, _NOTHING)
+        before: SubjectRow = rows.get(key, _NOTHING)
         row = _with(before, recorded)
+        change = DealChange(before, row)
         if row is before:
-            return Taken(None, before, {}, watched)
+            return Taken(None, change, {}, watched)
         changed[key] = row
         look.append(key)
     if watched and silence_confirms(agreed.terms):
@@ -79,7 +80,7 @@ def take(rows: Rows, recorded: Recorded, watched: tuple[str, ...]) -> Taken:
     plain = {each for each, points in found.items() if points is None}
     points = {each: of or () for each, of in found.items() if of is not None or each in watched}
     still = tuple(sorted({*watched, *found} - plain))
-    return Taken(changed, before, points, still)
+    return Taken(changed, change, points, still)
 
 
 def _with(row: SubjectRow, recorded: Recorded) -> SubjectRow:
@@ -107,10 +108,12 @@ def _looked_at(
         kind, _, name = key.removeprefix(FACTS).partition("/")
         if kind == "deal" and not claims.is_watched(row):
             yield key, None
-        elif not agreed.terms or len(agreed.parties) != 2:  # noqa: PLR2004 - a partnership is of two
+            continue
+        terms = terms_of(agreed)
+        # An answer as of a moment may lack what was agreed.
+        if not terms.is_agreed or len(agreed.parties) != 2:  # noqa: PLR2004 - of two parties
             yield key, ()
         else:
-            terms = terms_of(agreed)
             today = terms.day(recorded.act.recorded_at)
             known = Known(row, terms, (agreed.parties[0], agreed.parties[1]), today)
             if kind == "deal":

@@ -29,11 +29,10 @@ from domain.recorded import Recorded
 from domain.reported_figure import OTHER_CHANNELS
 from domain.rules import Action, DecisionRule, RuleComparison, Window
 from domain.values import Exact, plain
-from projections import beliefs, counted, figures, kpis
+from projections import beliefs, figures, kpis
 from projections.beliefs import Belief
-from projections.counted import NO_FACTS
+from projections.counted import NO_CHANGE, DealChange
 from projections.kpis import NO_FIGURES, NOTHING_AGREED, AgreedRow, PeriodRow
-from projections.ledger.rows import FactsRow
 
 CONCERNED: frozenset[type[Event]] = kpis.MEASURED | {
     PeriodClosed,
@@ -203,12 +202,12 @@ class Verdict:
 
 
 def take(
-    judged: Judged, recorded: Recorded, deal: FactsRow = NO_FACTS
+    judged: Judged, recorded: Recorded, deal: DealChange = NO_CHANGE
 ) -> tuple[Judged, tuple[str, ...]]:
     """Return the state with an event in it, and the closed windows to judge because of it.
 
-    `deal` has the facts of the event's deal before it. A window after these can change, too: see
-    `windows_from`.
+    `deal` is what the event changes of the facts of its deal. A window after these can change, too:
+    see `windows_from`.
     """
     event = recorded.event
     if type(event) in kpis.MEASURED:
@@ -218,8 +217,9 @@ def take(
         periods = _measured(judged, recorded, deal)
         if not periods:
             return judged, ()
-        after = replace(judged, periods={**judged.periods, **periods})
         touched = [each for period in periods for each in _within(period)]
+        periods = {**judged.periods, **periods}
+        after = Judged(judged.needed, judged.rules, judged.closed, judged.agreed, periods)
         return after, tuple(each for each in dict.fromkeys(touched) if each in judged.closed)
     match event:
         case PeriodClosed(period=period):
@@ -237,15 +237,13 @@ def take(
             return judged, ()
 
 
-def _measured(judged: Judged, recorded: Recorded, deal: FactsRow) -> dict[str, PeriodRow]:
+def _measured(judged: Judged, recorded: Recorded, deal: DealChange) -> dict[str, PeriodRow]:
     """Return the rows of the periods whose needed figures an event changes."""
     period = kpis.reported_in(recorded.event)
     if period is not None:
         row = judged.periods.get(period, NO_FIGURES)
         return {period: kpis.with_report(row, recorded)}
-    _, added = counted.added_by(deal, recorded)
-    needed = {to: amount for to, amount in added.items() if to.metric in judged.needed}
-    return kpis.periods_with(judged.periods, needed)
+    return kpis.periods_with(judged.periods, deal.added(recorded.event, judged.needed))
 
 
 def _within(period: str) -> tuple[str, ...]:
@@ -287,12 +285,12 @@ def verdicts(judged: Judged, window: str) -> Iterator[Verdict]:
 
 
 def judge(
-    judged: Judged, recorded: Recorded, on_record: Container[str], deal: FactsRow = NO_FACTS
+    judged: Judged, recorded: Recorded, on_record: Container[str], deal: DealChange = NO_CHANGE
 ) -> tuple[Judged, list[Event]]:
     """Return the state with an event in it, and the events that the log must record because of it.
 
     `on_record` are the breaches that are recorded and not withdrawn (`RuleBreached.breach`).
-    `deal` has the facts of the event's deal before it.
+    `deal` is what the event changes of the facts of its deal.
     """
     if type(recorded.event) not in CONCERNED:
         return judged, []

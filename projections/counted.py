@@ -9,7 +9,7 @@ A row keeps the facts of one deal, never an amount. What the deal adds is comput
 fact arrives, and months take the difference. So any order of arrival gives the same figures.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from decimal import Decimal
 from typing import Final, NamedTuple
 
@@ -34,7 +34,7 @@ from domain.deal import (
     WinCorrected,
 )
 from domain.kernel import Act, Event
-from domain.metric_catalogue import Unit
+from domain.metric_catalogue import CATALOGUE, Unit
 from domain.recorded import Recorded
 from projections.ledger.counting import Facts, corrected
 from projections.ledger.deals import DEMO, OPPORTUNITY, QUALIFIED, losses
@@ -80,6 +80,42 @@ NO_FACTS: Final = FactsRow()
 NO_SUM: Final = Sum(Decimal(0), 0)
 
 
+class DealChange(NamedTuple):
+    """The facts of a deal before an event and after it."""
+
+    before: FactsRow
+    after: FactsRow
+
+    @classmethod
+    def by(cls, before: FactsRow, recorded: Recorded) -> "DealChange":
+        """Return what an event changes of the facts of its deal."""
+        return cls(before, with_fact(before, recorded.event, recorded.act))
+
+    def added(self, event: Event, needed: Container[str] = CATALOGUE) -> dict[Series, Sum]:
+        """Return what the event adds to the needed metrics.
+
+        That can be below zero, and in other months than that of the event.
+        """
+        counters = [
+            each
+            for each in _BY_EVENT[type(event)]
+            if any(metric in needed for metric in each.metrics)
+        ]
+        changes: dict[Series, Sum] = {}
+        for row, sign in ((self.after, 1), (self.before, -1)):
+            if row.facts:
+                deal = _Deal(row)
+                for each in counters:
+                    for to, amount in each.adds(deal):
+                        changes[to] = changes.get(to, NO_SUM).plus(amount * sign, sign)
+        return {
+            to: change for to, change in changes.items() if change != NO_SUM and to.metric in needed
+        }
+
+
+NO_CHANGE: Final = DealChange(NO_FACTS, NO_FACTS)
+
+
 def key_of(event: Event) -> str | None:
     """Return the key of the row of the deal that an event is a fact of; None for another event."""
     if type(event) not in ON_DEALS:
@@ -95,30 +131,6 @@ def facts_of(deal: Deal) -> FactsRow:
     for event, party, at in (*stated, *deal.answers):
         row = with_fact(row, event, Act(party, party, at, at))
     return row
-
-
-def added_by(before: FactsRow, recorded: Recorded) -> tuple[FactsRow, dict[Series, Sum]]:
-    """Return the facts of a deal with an event, and what the event adds to counts.
-
-    What it adds can be below zero, and in other months than that of the event.
-    """
-    event = recorded.event
-    after = with_fact(before, event, recorded.act)
-    changes: dict[Series, Sum] = {}
-    if after is not before:
-        counters = _BY_EVENT[type(event)]
-        for to, amount in _counted(after, counters):
-            changes[to] = changes.get(to, NO_SUM).plus(amount, 1)
-        for to, amount in _counted(before, counters):
-            changes[to] = changes.get(to, NO_SUM).plus(-amount, -1)
-    return after, {to: change for to, change in changes.items() if change != NO_SUM}
-
-
-def _counted(row: FactsRow, counters: "Iterable[_Counter]") -> Iterator[Addition]:
-    if row.facts:
-        deal = _Deal(row)
-        for each in counters:
-            yield from each.adds(deal)
 
 
 # --- which facts count -------------------------------------------------------------------------
@@ -236,7 +248,8 @@ def _paid(deal: _Deal) -> Iterator[Addition]:
     if not payments or deal.sale() is None:
         return
     left = sum((fact.amount for _, fact in payments), _NOTHING)
-    if left > sum((fact.amount for _, fact in deal.returns()), _NOTHING):
+    back = deal.returns() if deal.of(ClaimKind.REFUND) else ()
+    if left > sum((fact.amount for _, fact in back), _NOTHING):
         yield _add("deals_paid", payments[0][1])
 
 
@@ -246,8 +259,9 @@ def _payments(deal: _Deal) -> Iterator[Addition]:
 
 
 def _refunds(deal: _Deal) -> Iterator[Addition]:
-    for _, fact in deal.returns():
-        yield _add("refunds", fact, fact.amount, fact.unit)
+    if deal.of(ClaimKind.REFUND):
+        for _, fact in deal.returns():
+            yield _add("refunds", fact, fact.amount, fact.unit)
 
 
 Count = Callable[[_Deal], Iterator[Addition]]

@@ -25,7 +25,7 @@ from domain.recorded import Recorded
 from domain.reported_figure import CORRECTION, MetricCorrected, MetricReported
 from domain.reported_figure import ReportedFigure as Content
 from projections import counted
-from projections.counted import FACTS, NO_FACTS, NO_SUM, Sum
+from projections.counted import FACTS, NO_FACTS, NO_SUM, DealChange, Sum
 from projections.fold import NOTHING, Change, Projection, Rows
 from projections.ledger.rows import FactsRow
 
@@ -193,26 +193,27 @@ MEASURED: frozenset[type[Event]] = counted.ON_DEALS | {*REPORTS, *_REPLIES}
 
 def measures(event: Event) -> frozenset[str]:
     """Return the metrics whose figures an event can change; none if it measures nothing."""
-    match event:
-        case MetricReported() | MetricCorrected():
-            return frozenset((event.metric,))
-        case ClaimConfirmed() | ClaimObjected() if event.figure is not None:
-            return frozenset((event.figure.metric,))
-        case ClaimConfirmed() | ClaimObjected() if event.deal is None:
-            return frozenset()
-        case _:
-            return counted.METRICS_OF.get(type(event), frozenset())
+    of: Any = event
+    kind = type(event)
+    # Looked up by type: a match on the class of a model costs as much as all the rest.
+    if kind in _REPLIES:
+        of = of.figure
+        if of is None:
+            return frozenset() if counted.key_of(event) is None else counted.METRICS_OF[kind]
+    elif kind not in REPORTS:
+        return counted.METRICS_OF.get(kind, frozenset())
+    return frozenset((of.metric,))
 
 
 def reported_in(event: Event) -> str | None:
     """Return the period of the report that an event makes, corrects or answers; None for others."""
-    match event:
-        case MetricReported() | MetricCorrected():
-            return event.period
-        case ClaimConfirmed() | ClaimObjected() if event.figure is not None:
-            return event.figure.period
-        case _:
-            return None
+    of: Any = event
+    kind = type(event)
+    if kind in _REPLIES:
+        of = of.figure
+    elif kind not in REPORTS:
+        return None
+    return None if of is None else of.period
 
 
 # --- fold --------------------------------------------------------------------------------------
@@ -232,11 +233,10 @@ def apply(rows: Rows, recorded: Recorded) -> Change:
     """Add an event to the rows that it changes."""
     event = recorded.event
     if (deal := counted.key_of(event)) is not None:
-        before: FactsRow = rows.get(deal, NO_FACTS)
-        facts, added = counted.added_by(before, recorded)
-        if facts is before:
+        change = DealChange.by(rows.get(deal, NO_FACTS), recorded)
+        if change.after is change.before:
             return NOTHING
-        return Change({deal: facts, **periods_with(rows, added)}, [])
+        return Change({deal: change.after, **periods_with(rows, change.added(event))}, [])
     if (period := reported_in(event)) is not None:
         return Change({period: with_report(period_row(rows, period), recorded)}, [])
     if type(event) in _AGREEMENTS:

@@ -22,9 +22,8 @@ from domain.recorded import Recorded
 from domain.settlement import Ledger
 from infra.answers.problems import catalogue
 from projections.breaches import Judged, judge
-from projections.counted import NO_FACTS, facts_of
+from projections.counted import NO_FACTS, DealChange, facts_of
 from projections.fold import replay
-from projections.ledger.facts import with_fact
 from projections.settlement import SETTLEMENT, ledger
 
 E = TypeVar("E", bound=Event)
@@ -141,8 +140,9 @@ class Story:
         said: list[Event] = []
         for recorded in self.history[start:]:
             on_record = self.partnership.breaches.open
-            self.judged, breaches = judge(self.judged, recorded, on_record, deal)
-            deal = with_fact(deal, recorded.event, recorded.act)
+            change = DealChange.by(deal, recorded)
+            self.judged, breaches = judge(self.judged, recorded, on_record, change)
+            deal = change.after
             if not breaches:
                 continue
             by_rules = aggregates.rules_act(act)

@@ -297,8 +297,8 @@ class _Figures:
         if deal is None:
             self._reports.append(recorded)
             return
-        _, added = counted.added_by(self.rows.get(deal, NO_FACTS), recorded)
-        if added:
+        change = counted.DealChange.by(self.rows.get(deal, NO_FACTS), recorded)
+        if added := change.added(recorded.event):
             self._counts.append((recorded, added))
 
     def explained(self, period: str, segment: str) -> tuple[ExplainedFigure, ...]:

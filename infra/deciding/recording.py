@@ -23,9 +23,8 @@ from infra.tlog.cloudevents import Trace
 from infra.tlog.codec import UnreadableEvent
 from projections.alerts import ALERTS, STATE, AlertsState
 from projections.breaches import CONCERNED, Judged, judge
-from projections.counted import NO_FACTS, facts_of
+from projections.counted import NO_FACTS, DealChange, facts_of
 from projections.fold import FoldFailed
-from projections.ledger.facts import with_fact
 from projections.ledger.rows import AGREED, TOTALS
 from projections.settlement import SETTLEMENT, ledger
 
@@ -212,8 +211,9 @@ class Recorder:
             on_record = self.states.partnership(name).breaches.open
             placed = placed_at(each, index, NOTHING)
             try:
-                judged, breaches = judge(judged, placed, on_record, deal)
-                deal = with_fact(deal, each.event, each.act)
+                change = DealChange.by(deal, placed)
+                judged, breaches = judge(judged, placed, on_record, change)
+                deal = change.after
             except Exception as error:
                 raise FoldFailed(ALERTS, placed, error) from error
             self.judged[name] = judged

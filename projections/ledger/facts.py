@@ -133,7 +133,7 @@ def with_fact(row: R, event: Event, act: Act) -> R:
     known = row.facts.get(key)
     if known is not None and known.at <= fact.at:
         return row
-    return replace(row, facts={**row.facts, key: fact})
+    return row.with_facts({**row.facts, key: fact})
 
 
 def _with_correction(row: R, correction: Correction) -> R:

@@ -5,10 +5,10 @@ posted can be computed again from the facts and the terms of their day (money.md
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Self
 from zlib import crc32
 
 from domain.terms_by_day import Renewal
@@ -154,6 +154,11 @@ class FactsRow:
     corrections: Mapping[str, Correction] = field(default_factory=dict)
     replies: Mapping[str, Reply] = field(default_factory=dict)
 
+    def with_facts(self, facts: Mapping[str, Fact]) -> Self:
+        """Return the row with these facts."""
+        # `replace` takes as long as all else that a fact costs.
+        return type(self)(facts, self.corrections, self.replies)
+
 
 @dataclass(frozen=True, slots=True)
 class SubjectRow(FactsRow):
@@ -177,6 +182,10 @@ class SubjectRow(FactsRow):
     statements: int = 0
     stated_at: datetime | None = None
     """When a statement first had a line of the subject."""
+
+    def with_facts(self, facts: Mapping[str, Fact]) -> Self:
+        """Return the row with these facts."""
+        return replace(self, facts=facts)
 
 
 @dataclass(frozen=True, slots=True)
