@@ -85,9 +85,9 @@ class _Attribution(Value):
 
 
 class AttributeReferral(_Attribution, DealCommand):
-    """Claim a lead for a party by a touch: a code, a tag or a page (C18).
+    """Record a party's touch of a lead: a code, a tag or a page (C18).
 
-    Both parties can claim the same lead; the agreed policy decides between their touches.
+    Both parties can have touched the same lead; the agreed policy decides between their touches.
     """
 
     touch: Ref | None = None
@@ -100,7 +100,7 @@ class AttributeReferral(_Attribution, DealCommand):
 
 
 class ReferralAttributed(_Attribution, Event):
-    """A party touched a lead, and so claims it. Nothing accrues without a touch (C18)."""
+    """A party touched a lead. Nothing accrues without a touch (C18)."""
 
     deal: Ref
     """The identifier of the deal, given by the party that referred it."""
@@ -115,7 +115,7 @@ class ReferralAttributed(_Attribution, Event):
 class AttributionSettled(
     BilateralAgreement,
     name="Attribution",
-    subject="who is credited with a lead that both parties claim (C18)",
+    subject="who is credited with a lead that both parties touched (C18)",
     base=DealCommand,
     counted=None,
 ):
@@ -527,9 +527,9 @@ def _check(command: DealCommand, act: Act, parties: tuple[str, ...]) -> None:
         case AttributeReferral(touched_at=datetime() as moment) if moment > act.occurred_at:
             raise Refused(
                 "touch-not-yet-happened",
-                "A touch cannot be later than the message that claims it. The touch is of "
+                "A touch cannot be later than the message that states it. The touch is of "
                 f"{moment.isoformat()}, the message of {act.occurred_at.isoformat()}.",
-                "Claim the touch after it has happened, or correct its time.",
+                "State the touch after it has happened, or correct its time.",
                 field="touched_at",
             )
         case CorrectWin() | CorrectPayment() | CorrectRefund():

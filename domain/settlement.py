@@ -408,10 +408,6 @@ class Ledger:
     """Takes a subject (`deal/D-1`), a party and a day. Returns what the subject earned for the
     party from facts up to that day, by currency."""
 
-    def earned(self, subject: str, party: str, currency: str, day: date) -> Decimal:
-        """Return what a subject earned for a party in one currency, from facts up to a day."""
-        return self.earnings(subject, party, day).get(currency, Decimal(0))
-
     def up_to(self, period: str) -> list[Accrued]:
         """Return what accrued up to the end of a period."""
         end = bounds(period)[1]

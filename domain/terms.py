@@ -490,7 +490,7 @@ class Frame(Value):
     settles_in: SettlesIn = EACH
     """The currency of the statements. With `each`, each currency has statements of its own."""
     attribution: AttributionPolicy = AttributionPolicy(kind=PolicyKind.NONE)
-    """How competing claims on a referral are decided (C18)."""
+    """How a deal is credited that both parties touched (C18)."""
     cadence: Cadence = Cadence()
     """How often reviews are held. Without a kind of review none is expected (C13)."""
     tail_months: Months = 0

@@ -101,3 +101,10 @@ def test_the_domain_handles_every_event_and_command_that_it_defines() -> None:
         [sys.executable, "-c", ask], cwd=REPOSITORY, check=True, capture_output=True, text=True
     )
     assert set(told.stdout.split()) == Event.registry.keys() | command_types().keys()
+
+
+def test_every_test_that_is_named_exists() -> None:
+    named = re.findall(r"`(tests/[^`]+)`", PAGE.read_text(encoding="utf-8"))
+
+    assert named
+    assert [name for name in named if not (REPOSITORY / name).exists()] == []

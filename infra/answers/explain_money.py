@@ -29,7 +29,7 @@ WORDS = {
     Nothing.VOID: "it was corrected: it never happened",
     Nothing.NOT_IN_TERM: "its day is outside the term",
     Nothing.NOT_WON: "the deal is not won",
-    Nothing.CONTESTED: "both parties claim the deal, and nothing decides between them",
+    Nothing.CONTESTED: "both parties touched the deal, and nothing decides between them",
     Nothing.NOT_CREDITED: "the deal is not credited to the party",
     Nothing.NO_ITEM: "no item of its day pays the party for it",
     Nothing.NOT_FIRST: "the item pays a fee for the first payment alone",
@@ -67,7 +67,7 @@ class Credited(Item):
     by: str
     """What decides, in words: both parties, or the policy of the day of the conversion."""
     contested: bool
-    """Whether both parties claim the deal, and nothing decides between them."""
+    """Whether both parties touched the deal, and nothing decides between them."""
     touches: tuple[Touch, ...]
     """All touches of the deal."""
 

@@ -200,7 +200,7 @@ def _frame_lines(frame: Frame) -> Iterator[str]:
     if frame.attribution.kind is not PolicyKind.NONE:
         days = frame.attribution.window_days
         window = f", touches of the last {counted(days, 'day')}" if days else ""
-        yield f"competing claims: {frame.attribution.kind}{window}"
+        yield f"competing touches: {frame.attribution.kind}{window}"
     if frame.tail_months:
         yield f"clients who were won earn for {counted(frame.tail_months, 'month')} after the end"
     yield from _claim_lines(frame)

@@ -36,7 +36,7 @@ from projections.settlement import ledger, post
 
 
 class Weighing(StrEnum):
-    """The attribution policies that competing claims can be weighed by without more terms."""
+    """The attribution policies that competing touches can be weighed by without more terms."""
 
     FIRST_TOUCH = PolicyKind.FIRST_TOUCH.value
     LAST_TOUCH = PolicyKind.LAST_TOUCH.value
@@ -137,7 +137,7 @@ class PeriodStatements(Answer):
     period: str
     """The period: a month, a quarter or a year."""
     policy: PolicyKind | None
-    """The policy that competing claims are weighed by, instead of the agreed ones."""
+    """The policy that competing touches are weighed by, instead of the agreed ones."""
     rounding: str
     """How every amount is rounded."""
     statements: tuple[Statement, ...]
@@ -157,7 +157,7 @@ def ask(
     ],
     policy: Annotated[
         Weighing | None,
-        Parameter("As if competing claims were weighed by this policy, not the agreed one."),
+        Parameter("As if competing touches were weighed by this policy, not the agreed one."),
     ] = None,
     when: AsOf = NOW,
 ) -> PeriodStatements:
@@ -377,7 +377,7 @@ def text(found: PeriodStatements) -> Iterator[Block]:
     """Yield each statement with its parts and its lines."""
     yield Line(f"{found.id}, {found.period}", "bold")
     if found.policy:
-        yield Line(f"as if claims were weighed by {found.policy.value}", indent=2)
+        yield Line(f"as if touches were weighed by {found.policy.value}", indent=2)
     if not found.statements:
         yield Line("Nothing accrued up to its end that is not stated already.", indent=2)
     for each in found.statements:

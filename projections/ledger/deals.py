@@ -264,7 +264,7 @@ class DealView:
 
     @property
     def contested(self) -> bool:
-        """Whether both parties claim the deal, and nothing decides between them."""
+        """Whether both parties touched the deal, and nothing decides between them."""
         claimants = {touch.about for _, touch in self.touches}
         return (
             self.known.row.credit is None

@@ -27,7 +27,7 @@ class Nothing(StrEnum):
     NOT_WON = "not-won"
     """The deal is not won, so nothing is credited yet."""
     CONTESTED = "contested"
-    """Both parties claim the deal, and nothing decides between them."""
+    """Both parties touched the deal, and nothing decides between them."""
     NOT_CREDITED = "not-credited"
     """The policy credits the deal to the other party, or nobody touched it."""
     NO_ITEM = "no-item"
