@@ -90,6 +90,7 @@ COMMANDS = (
     "rules",
     "try-rule",
     "portfolio",
+    "duplicate-credits",
     "markets",
     "candidates",
     "attributes",

@@ -21,7 +21,7 @@ from domain.exploration import (
 )
 from domain.program import DefinePortfolio
 from domain.reported_figure import ReportedFigure, ReportMetric
-from infra.answers import alerts, attributes, markets, portfolio
+from infra.answers import alerts, attributes, duplicate_credits, markets, portfolio
 from infra.answers import partnerships as partnerships_
 from infra.answers.logs import AsOf
 from infra.answers.question import Answer
@@ -40,6 +40,7 @@ Ask = Callable[..., Answer]
 
 ACROSS: dict[str, Ask] = {
     "portfolio": portfolio.ask,
+    "duplicate credits": duplicate_credits.ask,
     "markets": lambda accord, when: markets.ask(accord, (), when),
     "attributes of payments": lambda accord, when: attributes.ask(accord, "payments", when=when),
     "attributes of users": lambda accord, when: attributes.ask(accord, "new_users", when=when),

@@ -1,0 +1,160 @@
+"""What is credited in two partnerships of one party, so that the party may pay for it twice."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from datetime import datetime
+from itertools import chain
+from typing import NamedTuple
+
+from infra.answers.logs import NOW, AsOf, row_of_each, undamaged, whole_log
+from infra.answers.members import names_of
+from infra.answers.question import Answer, Panel, Question
+from infra.answers.text import Block, Line, Remark, Table, amount, tenth
+from infra.bootstrap import Accord
+from infra.store.history import partnerships
+from infra.store.views import typed_row
+from infra.tlog.codec import UnreadableEvent
+from projections import SETTLEMENT
+from projections.duplicate_credit import (
+    DEAL,
+    Credited,
+    Deal,
+    DuplicateCredit,
+    Place,
+    duplicates,
+    names_of_deal,
+    shared,
+)
+from projections.fold import FoldFailed, replay
+from projections.ledger.book import terms_of
+from projections.ledger.rows import AGREED, AgreedRow, SubjectRow
+
+
+class DuplicateCredits(Answer):
+    """What is credited in several partnerships of one party; a party is shown only its own."""
+
+    duplicates: tuple[DuplicateCredit, ...]
+    """Deals, then payments, by identifier."""
+
+
+def ask(accord: Accord, when: AsOf = NOW) -> DuplicateCredits:
+    """Return the deals and payments that are credited in several partnerships of one party."""
+    party = when.viewer.party
+    asked = partnerships(accord.history) if party is None else names_of(accord, party)
+    read = _now if when.is_now else _then
+    found = read(accord, list(asked), when)
+    return DuplicateCredits(
+        simulated=accord.simulated,
+        as_of=when.asked,
+        duplicates=tuple(each for each in found if party in {None, each.party}),
+    )
+
+
+# --- reading -----------------------------------------------------------------------------------
+
+
+def _now(accord: Accord, names: list[str], _: AsOf) -> tuple[DuplicateCredit, ...]:
+    """Read the saved rows of all deals, but only those of shared names as their type."""
+    readable = undamaged(accord, names)
+    common = shared(chain.from_iterable(_stored(accord, each) for each in readable))
+    places = {each for of in common.values() for each in of}
+    keys = [(each.partnership, f"{DEAL}{each.deal}") for each in sorted(places)]
+    deals = {
+        Place(name, key.removeprefix(DEAL)): typed_row(SETTLEMENT, name, key, row)
+        for (name, key), row in accord.views.rows(SETTLEMENT.name, keys).items()
+    }
+    having = {each.partnership for each in places}
+    agreed = row_of_each(accord, SETTLEMENT, AGREED, having)
+    heads = accord.history.heads(having)
+    at = {name: heads[name].recorded_at for name in having}
+    return duplicates(common, _deals(deals, agreed, at))
+
+
+def _stored(accord: Accord, name: str) -> Iterator[tuple[Place, Iterable[str]]]:
+    for key, row in accord.views.select(SETTLEMENT.name, name, DEAL):
+        deal = key.removeprefix(DEAL)
+        yield Place(name, deal), names_of_deal(deal, row.get("facts", ()))
+
+
+class _Replayed(NamedTuple):
+    agreed: AgreedRow
+    deals: Mapping[str, SubjectRow]
+    at: datetime
+
+
+def _then(accord: Accord, names: list[str], when: AsOf) -> tuple[DuplicateCredit, ...]:
+    """Read the deals by replay of the logs."""
+    replayed: dict[str, _Replayed] = {}
+    for name in names:
+        # The answer names those that cannot be folded (see `Question.reply`).
+        with suppress(FoldFailed, UnreadableEvent):
+            if found := _replayed(accord, name, when):
+                replayed[name] = found
+    deals = {
+        Place(name, key): row for name, of in replayed.items() for key, row in of.deals.items()
+    }
+    common = shared((each, names_of_deal(each.deal, row.facts)) for each, row in deals.items())
+    places = {each for of in common.values() for each in of}
+    return duplicates(
+        common,
+        _deals(
+            {each: deals[each] for each in places},
+            {name: of.agreed for name, of in replayed.items()},
+            {name: of.at for name, of in replayed.items()},
+        ),
+    )
+
+
+def _replayed(accord: Accord, name: str, when: AsOf) -> _Replayed | None:
+    events = list(whole_log(accord.history, name, when))
+    rows = replay(SETTLEMENT, events).rows
+    deals = {key.removeprefix(DEAL): row for key, row in rows.items() if key.startswith(DEAL)}
+    return _Replayed(rows[AGREED], deals, events[-1].act.recorded_at) if deals else None
+
+
+def _deals(
+    rows: Mapping[Place, SubjectRow],
+    agreed: Mapping[str, AgreedRow],
+    at: Mapping[str, datetime],
+) -> dict[Place, Deal]:
+    """Return the deals, each as of the day of its partnership's last event."""
+    found = {}
+    for place, row in rows.items():
+        of = agreed[place.partnership]
+        found[place] = Deal(place, row, of, terms_of(of).day(at[place.partnership]))
+    return found
+
+
+# --- text --------------------------------------------------------------------------------------
+
+
+def text(found: DuplicateCredits) -> Iterator[Block]:
+    """Yield each deal and payment, with its credit in each partnership."""
+    if not found.duplicates:
+        yield Remark("There are no duplicate credits.")
+    for each in found.duplicates:
+        named = each.subject.replace("/", " ", 1)
+        yield Line(f"{each.party}: {named} is credited in several partnerships", "bold yellow")
+        yield Table(
+            ["ID", "DEAL", "CREDITED", "EARNED"],
+            [(of.partnership, of.deal, _credit(of), _earned(of)) for of in each.credits],
+            indent=2,
+        )
+
+
+def _credit(of: Credited) -> str:
+    return ", ".join(f"{party} {tenth(percent)}" for party, percent in of.percent.items())
+
+
+def _earned(of: Credited) -> str:
+    return ", ".join(f"{each.to} {amount(each.amount, each.currency)}" for each in of.earned)
+
+
+DUPLICATE_CREDITS = Question(
+    "duplicate-credits",
+    ask,
+    text,
+    path="/v1/duplicate-credits",
+    help="List deals and payments that are credited in several partnerships of one party.",
+    panel=Panel.COMPARE,
+)

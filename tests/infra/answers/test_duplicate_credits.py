@@ -1,0 +1,88 @@
+"""What is credited in two partnerships of one party, and who is shown it (money.md, section 6)."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from infra.answers.duplicate_credits import DUPLICATE_CREDITS, DuplicateCredits, ask
+from infra.answers.logs import AsOf
+from infra.bootstrap import Accord
+from projections.visibility import Viewer
+from tests.feeds import simulated
+from tests.infra.answers.demo import EVERYTHING, day, without_moment
+from tests.infra.answers.helpers import printed
+from tests.infra.messages import from_steps
+from tests.life import LIFE, OURS, THEIRS
+
+FIRST, SECOND, RIVAL = "growthos-brightpath", "growthos-second", "northwind"
+SOLD = LIFE.index(next(each for each in LIFE if each.at > "2026-01-28"))
+"""The steps of the life up to the payment of its first deal."""
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Accord]:
+    """Return a store where our side credits two partners with one deal."""
+    folder: Path = tmp_path_factory.mktemp("two")
+    life = from_steps(LIFE[:SOLD])
+    other = [
+        each.replace(f'"{THEIRS}"'.encode(), f'"{RIVAL}"'.encode())
+        .replace(FIRST.encode(), SECOND.encode())
+        .replace(b'"step-', b'"second-')
+        for each in life
+    ]
+    with simulated(folder) as accord:
+        outcomes = accord.service.handle([*life, *other])
+        assert {each.status for each in outcomes} == {"accepted"}
+        accord.runner.catch_up()
+        yield accord
+
+
+def of(answer: DuplicateCredits) -> dict[str, list[str]]:
+    """Return the partnerships of each duplicate, by subject."""
+    return {each.subject: [of.partnership for of in each.credits] for each in answer.duplicates}
+
+
+def test_the_party_that_pays_twice_is_shown_both_partnerships(store: Accord) -> None:
+    answer = ask(store, AsOf(viewer=Viewer(OURS)))
+
+    assert {each.party for each in answer.duplicates} == {OURS}
+    assert of(answer) == {"deal/D-1": [FIRST, SECOND]}
+    assert printed(DUPLICATE_CREDITS.text(answer)).splitlines()[0] == (
+        "growthos: deal D-1 is credited in several partnerships"
+    )
+
+
+@pytest.mark.parametrize("partner", [THEIRS, RIVAL])
+def test_a_partner_learns_nothing_of_the_other_partnership(store: Accord, partner: str) -> None:
+    answer = ask(store, AsOf(viewer=Viewer(partner)))
+
+    assert not answer.duplicates
+
+
+def test_the_answer_by_replay_is_that_of_the_views(store: Accord) -> None:
+    now = ask(store)
+
+    assert now.duplicates
+    assert without_moment(ask(store, EVERYTHING)) == now
+
+
+def test_before_the_second_attribution_was_known_nothing_was_credited_twice(store: Accord) -> None:
+    assert not ask(store, AsOf(at=day("2026-01-11"))).duplicates
+
+
+def test_the_answer_of_now_reads_the_whole_row_of_shared_deals_alone(
+    store: Accord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    rows: Callable[..., object] = store.views.rows
+
+    def noted(projection: str, keys: list[tuple[str, str]]) -> object:
+        asked.extend(key for _, key in keys if projection == "settlement")
+        return rows(projection, keys)
+
+    monkeypatch.setattr(store.views, "rows", noted)
+
+    ask(store)
+
+    assert sorted(set(asked)) == ["agreed", "deal/D-1"]
