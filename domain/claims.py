@@ -166,7 +166,7 @@ class Answered(NamedTuple):
 
 _CORRECTION: Final = "correction"
 _RECURRING: Final = frozenset({"win", "cancellation", "refund", "reversal"})
-"""The facts that can happen again under their name, so that another of the other party may come."""
+"""Facts that can happen again under one name, so the other party may still state one."""
 
 _AWAITED: Final = {
     "referral": AwaitedKind.REFERRAL,
@@ -230,14 +230,14 @@ def restated(
 
 
 def _is_same(one: Event, other: Event) -> bool:
-    """Whether two answers are equal but for how they name the fact of a time."""
+    """Whether two answers are equal, apart from the field `fact_at`."""
     return one.model_copy(update={"fact_at": None}) == other.model_copy(update={"fact_at": None})
 
 
 def _claim(
     event: ClaimConfirmed | ClaimObjected, facts: Facts, party: str, said_at: datetime
 ) -> Stated | None:
-    """Return the fact of the other party that an answer means."""
+    """Return the other party's fact that an answer is about."""
     theirs = [each for each in facts.get(event.fact, ()) if each.party != party]
     return meant(theirs, event.fact_at, said_at)
 
@@ -251,15 +251,15 @@ def _missing(command: ClaimCommand, facts: Facts, act: Act) -> Refused:
     if meant(own, command.fact_at, act.occurred_at) is not None and kind != _CORRECTION:
         return Refused(
             "own-claim",
-            f"A party cannot confirm or contest what it stated. {act.party} stated the {what} of "
-            f"{about}.",
+            f"A party cannot confirm its own fact or object to it. {act.party} stated the {what} "
+            f"of {about}.",
             "The other party confirms it (ConfirmClaim) or objects to it (ObjectToClaim). To "
             "change it, correct it.",
             awaits=awaits if kind in _RECURRING else None,
         )
     return Refused(
         "no-such-claim",
-        f"Only a fact on record can be confirmed or contested. There is no {what} of {about} by "
+        f"Only a fact on record can be confirmed or objected to. There is no {what} of {about} by "
         "the other party.",
         "Send this after the fact is recorded, or name another fact.",
         awaits=awaits,

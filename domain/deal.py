@@ -513,7 +513,7 @@ def _decide(command: DealCommand, state: Deal, act: Act, agreed: Agreed) -> list
 
 
 def _check(command: DealCommand, act: Act, parties: tuple[str, ...]) -> None:
-    """Raise `Refused` for what is wrong with a command whatever is on record of its deal."""
+    """Raise `Refused` for faults that do not depend on what is recorded of the deal."""
     match command:
         case (
             AttributeReferral(to=str(party))
@@ -642,7 +642,7 @@ def cancel(command: CancelDeal, state: Deal, act: Act) -> list[Event]:
         raise Refused(
             "deal-not-won",
             f"Only a won deal can be cancelled. Deal {command.deal} is not won at that time.",
-            "Record the win (WinDeal), or correct the time of this.",
+            "Record the win (WinDeal), or correct the time of this event.",
             awaits=_win(command.deal),
         )
     return [event]
@@ -673,7 +673,7 @@ def reopen(command: ReopenDeal, state: Deal, act: Act) -> list[Event]:
         raise Refused(
             "deal-not-lost",
             f"Only a lost deal can be reopened. Deal {command.deal} is not lost at that time.",
-            "Record the loss (LoseDeal), or correct the time of this.",
+            "Record the loss (LoseDeal), or correct the time of this event.",
             awaits=Awaited(AwaitedKind.LOSS, command.deal, f"the loss of deal {command.deal}"),
         )
     return [event]
@@ -774,8 +774,8 @@ def refund(command: IssueRefund, state: Deal, act: Act) -> list[Event]:
     if len(lost) > len(won_back):
         raise Refused(
             "refund-not-reversed",
-            f"What was given back is given back once. Refund {command.refund} of deal "
-            f"{command.deal} was given back on {lost[-1].at:%Y-%m-%d}, and no reversal before "
+            f"A refund can happen again only after it was reversed. Refund {command.refund} of "
+            f"deal {command.deal} happened on {lost[-1].at:%Y-%m-%d}, and no reversal of it before "
             f"{act.occurred_at:%Y-%m-%d} is recorded.",
             "If it was mistyped, correct it (CorrectRefund). If it was won back or failed in "
             "between, record that (ReverseRefund).",
@@ -826,9 +826,9 @@ def _most_paid(currency: str, paid: PaymentReceived, state: Deal) -> Decimal:
 
 
 def _given_back(payment: str, state: Deal, moment: datetime) -> Iterator[Decimal]:
-    """Yield what each refund of a payment had given back by a moment, at the least.
+    """Yield the least that each refund of a payment gave back by a moment.
 
-    What was reversed by then is not given back, and a correction may have lowered the amount.
+    A refund that was reversed by then gave back nothing. A correction may have lowered the amount.
     """
     for name, found in state.facts.items():
         issued = found[0].event
@@ -855,7 +855,7 @@ def _reversal(name: str, deal: str) -> Awaited:
 
 
 def reverse(command: ReverseRefund, state: Deal, act: Act) -> list[Event]:
-    """Record that what a refund had given back at that time counts again."""
+    """Record that a refund no longer counts: it failed, or a chargeback was won back."""
     name = f"refund/{command.refund}"
     issued = first(state.facts, name)
     found = state.facts.get(f"reversal/{command.refund}", ())
@@ -875,8 +875,8 @@ def reverse(command: ReverseRefund, state: Deal, act: Act) -> list[Event]:
             return [event]
     raise Refused(
         "no-such-refund",
-        f"Only what was given back before can be reversed. Deal {command.deal} has no refund "
-        f"{command.refund} from before {act.occurred_at:%Y-%m-%d} that is not reversed.",
+        f"Only a refund that happened before and is not reversed yet can be reversed. Deal "
+        f"{command.deal} has no such refund {command.refund} before {act.occurred_at:%Y-%m-%d}.",
         "Record the refund (IssueRefund), or use the identifier of a recorded one.",
         awaits=Awaited(
             AwaitedKind.REFUND, command.refund, f"refund {command.refund} of deal {command.deal}"
@@ -907,8 +907,8 @@ def _check_correction(command: Correction, act: Act) -> None:
     if command.happened_at is not None and command.happened_at > act.occurred_at:
         raise Refused(
             "not-yet-happened",
-            "An event cannot be later than the message that corrects it. The right time is given "
-            f"as {command.happened_at.isoformat()}, the message is of "
+            "A corrected time cannot be later than its message. The corrected time is "
+            f"{command.happened_at.isoformat()}, the message is of "
             f"{act.occurred_at.isoformat()}.",
             "Correct the time.",
             field="happened_at",
@@ -918,7 +918,7 @@ def _check_correction(command: Correction, act: Act) -> None:
 def correct(command: Correction, state: Deal, act: Act) -> list[Event]:
     """Record a correction of a win, a payment or a refund.
 
-    Every correction of another time is recorded, since one between may still arrive.
+    Corrections of different times are all recorded, since one between them may still arrive.
     """
     event: WinCorrected | PaymentCorrected | RefundCorrected
     match command:
@@ -937,8 +937,8 @@ def correct(command: Correction, state: Deal, act: Act) -> list[Event]:
         what = f"the {name.replace('/', ' ')} of deal {command.deal}"
         raise Refused(
             "nothing-to-correct",
-            f"Only what is on record can be corrected. There is no {what} from before this.",
-            "Record it first, or name what is recorded.",
+            f"Only what is on record can be corrected. There is no {what} before this correction.",
+            "Record the fact first, or name a recorded one.",
             awaits=Awaited(kind, name.rpartition("/")[2], what),
         )
     again = Stated(event, act.party, act.occurred_at)
@@ -954,7 +954,7 @@ def _can_be_meant(fact: Stated, command: Correction, act: Act) -> bool:
 
 
 def _never_happened(state: Deal, name: str) -> Iterator[Stated]:
-    """Yield the wins that a party said never happened, whether or not that counts."""
+    """Yield the wins that a party said never happened, whether or not the correction counts."""
     for each in state.facts.get(f"correction/{name}", ()):
         if isinstance(each.event, WinCorrected) and each.event.void:
             fact = meant(state.facts.get(name, ()), each.event.fact_at, each.at)

@@ -250,7 +250,7 @@ def open_(
 ) -> list[Event]:
     """Open a dispute once, on at most what its subject earned for the other party.
 
-    Facts up to the end of the dispute's day count (`money.md`, section 7).
+    Facts up to the end of the dispute's day count (docs/settlement.md, From accrual to payout).
     """
     if command.subject is None and command.amount is not None:
         raise Refused(

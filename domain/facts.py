@@ -49,10 +49,10 @@ def before(facts: Facts, name: str, moment: datetime) -> tuple[Stated, ...]:
 
 
 def meant(found: Sequence[Stated], fact_at: datetime | None, said_at: datetime) -> Stated | None:
-    """Return which of several facts of one name a message means.
+    """Return the fact that a message means, of several with one name; None if there is none.
 
-    It means the fact of the time `fact_at`; without one, the last that had happened when the
-    message was sent (`said_at`). None if there is none.
+    It is the one that happened at `fact_at`. Without that time it is the last one that had happened
+    when the message was sent (`said_at`).
     """
     if fact_at is not None:
         return next((each for each in found if each.at == fact_at), None)
@@ -60,9 +60,9 @@ def meant(found: Sequence[Stated], fact_at: datetime | None, said_at: datetime) 
 
 
 def is_repeated(found: Sequence[Stated], event: Event, act: Act, what: str, correct: str) -> bool:
-    """Return whether the same fact of the same time is among the facts of its name.
+    """Return whether a fact is recorded already: same name, same time, same content.
 
-    Raises `AlreadyRecorded` if one with other content is; `correct` says how to correct it.
+    Raises `AlreadyRecorded` if its content differs; `correct` says how to correct it.
     """
     existing = next((each for each in found if each.at == act.occurred_at), None)
     if existing is None:

@@ -252,7 +252,7 @@ def check(figure: ReportedFigure, metric: Metric) -> None:
 
 
 LEAST_DENOMINATOR = Decimal("0.001")
-"""The smallest denominator above zero, in its unit (money.md, section 8)."""
+"""The smallest denominator above zero, in its unit (docs/settlement.md, Arithmetic and faults)."""
 
 
 def _check_ratio(numerator: Number, denominator: Number, metric: Metric) -> None:

@@ -1,8 +1,8 @@
 """Settlement: statements of what accrued, the final settlement, and payouts (C27).
 
-What accrued is computed from the events and the terms, by a fold of the whole history
-(the ledger). A statement is decided from that ledger as it is when the statement is
-issued, and never changes. What arrives later is an adjustment in the next statement.
+The ledger computes what accrued from the facts and the terms of their days. A statement is decided
+from the ledger at the moment of its issue, and never changes. What arrives later is in the next
+statement, as lines of its own.
 """
 
 import re
@@ -206,7 +206,7 @@ class AdjustmentAgreed(
         if proposed.by == proposed.to:
             raise Refused(
                 "adjustment-of-two",
-                f"One party owes an adjustment to the other. This one is by and to {proposed.by}.",
+                f"One party owes an adjustment to the other. This one names {proposed.by} as both.",
                 f"Use {' and '.join(context.parties)}.",
                 field="to",
             )
@@ -415,7 +415,7 @@ class Ledger:
 
 
 class PaidOut(NamedTuple):
-    """A payout, its correction that counts, and whether it was returned."""
+    """A payout, its corrections, and whether it was returned."""
 
     recorded: PayoutRecorded
     corrections: tuple[tuple[datetime, PayoutCorrected], ...] = ()

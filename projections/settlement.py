@@ -1,4 +1,4 @@
-"""The ledger: what is owed between the parties, as a fold (C10, C27, money.md).
+"""The ledger: what is owed between the parties, as a fold (C10, C27, docs/settlement.md).
 
 An event becomes a fact of the subject that it is about, or changes what was agreed. What that can
 touch is computed again, and the differences are lines (see `projections.ledger.book`). The lines

@@ -1,7 +1,7 @@
 """What of a deal or an entry awaits a party: contested leads, claims, corrections that take money.
 
 All of it is computed from the facts and what was agreed, so it is the same in any order of
-arrival, and ends as soon as its reason does (money.md, sections 5 and 6).
+arrival, and ends as soon as its reason does (docs/settlement.md, Who may state what).
 """
 
 from collections.abc import Iterator, Mapping

@@ -1,8 +1,11 @@
-"""What counts of the facts of a subject, for the party that gains by them (money.md, 5 and 6).
+"""Which facts of a subject count, for the party that gains by them.
+
+The rules are in docs/settlement.md, Corrections and Who may state what.
 
 A fact counts at once when the side that owes because of it states it. Stated by the side that gains
-by it, it is a claim: it counts when the other side confirms it, acts on it or is silent as long as
-agreed.
+by it, it is a claim: it counts when the other side confirms it, acts on it, or is silent for the
+agreed days.
+
 So one deal can look different to each party: a payment that one side states alone counts for what
 it owes by it, and not yet for what it earns by it.
 """

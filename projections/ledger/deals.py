@@ -1,6 +1,7 @@
 """What a deal earns a party: its sales, what remains of its payments, and its credit.
 
-Sections 2, 4 and 6 of money.md, C18. A `DealView` is one deal as it counts for one party.
+A `DealView` is one deal as it counts for one party. The rules are in docs/settlement.md, Taking
+back and Who may state what (C18).
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence

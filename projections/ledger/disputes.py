@@ -1,4 +1,7 @@
-"""Disputes: what an open one holds, and what a decision removes (money.md, 7)."""
+"""Disputes: what an open one holds, and what a decision removes.
+
+The rules are in docs/settlement.md, From accrual to payout.
+"""
 
 from collections.abc import Mapping, Sequence
 from datetime import date

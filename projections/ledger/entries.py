@@ -129,7 +129,7 @@ def _penalties(  # noqa: PLR0913, PLR0917 - as `_parts`
 
 
 def tracks_of_adjustment(name: str, known: Known) -> Iterator[Track]:
-    """Yield what both agreed without a fact (money.md, 5); it counts on any day."""
+    """Yield an adjustment, which counts on any day (docs/settlement.md, Corrections)."""
     for key, fact in known.of(ADJUSTMENT):
         start = Remains(key, fact.at, known.day(fact), fact.amount)
         yield single(f"adjustment/{name}", key, ADJUSTMENT, fact.holder, fact.unit, start)

@@ -1,4 +1,6 @@
-"""Figures that terms depend on: what deals show for a party, and what parties report (money.md, 6).
+"""Figures that items depend on: what deals show for a party, and what parties report.
+
+The rules are in docs/settlement.md, Who may state what.
 
 A metric that deals themselves show is counted from them, for the party that brought them. Others
 are reported. What one tool reports is never added to what another reports.

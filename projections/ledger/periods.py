@@ -1,7 +1,7 @@
 """What falls due with time: fees on their dates, bonuses and minimums of windows, reported clicks.
 
-Section 3 of money.md, C10. A fee falls due on the frame's dates; a window and a reported period are
-judged by the items of their first day.
+A fee falls due on the frame's dates. A window and a reported period are judged by the items of
+their first day (C10; docs/settlement.md, Items).
 """
 
 from collections.abc import Iterator

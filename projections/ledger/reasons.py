@@ -1,4 +1,4 @@
-"""Why a deal earns what it earns, and why a fact of it earns nothing (money.md, 8)."""
+"""Why a deal earns what it earns, and why one of its facts earns nothing."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass

@@ -1,7 +1,7 @@
 """The rows of the ledger: what is known of each subject, and what was posted for it.
 
-A row stores facts. No amount in it is ever the only place where something is known: whatever was
-posted can be computed again from the facts and the terms of their day (money.md, section 1).
+A row stores facts. Every posted amount can be computed again from them and from the terms of their
+days (docs/settlement.md, The law).
 """
 
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ class Fact(NamedTuple):
     by: str
     """The party that stated it."""
     told: datetime
-    """When it was recorded. Only days of silence and statements look at it."""
+    """When it was recorded. Only days of silence and statements depend on it."""
     amount: Decimal = Decimal(0)
     unit: str = ""
     """The currency of the amount, or the unit of a figure."""
@@ -43,7 +43,7 @@ class Fact(NamedTuple):
 
 
 class Correction(NamedTuple):
-    """A later word on a fact: what was mistyped. A field that is None is as first stated."""
+    """A correction of a fact. A field that is None is as first stated."""
 
     of: str
     """The name of the fact: its key, without a time."""
@@ -76,7 +76,7 @@ class Reply(NamedTuple):
 
 
 class Dispute(NamedTuple):
-    """A dispute of what the other party gets for a subject, and its decision."""
+    """A dispute about what a subject earns the other party, and its decision."""
 
     subject: str
     by: str
@@ -104,7 +104,7 @@ class Amount(NamedTuple):
 
 
 class Remains(NamedTuple):
-    """What remained of an amount once a fact had happened."""
+    """What is left of an amount after a fact."""
 
     cause: str
     at: datetime
@@ -113,7 +113,7 @@ class Remains(NamedTuple):
 
 
 class Total(NamedTuple):
-    """What a priced fact earned in all once a fact had happened."""
+    """What a priced fact earned in all, after one of the facts that change it."""
 
     cause: str
     at: datetime
@@ -139,7 +139,7 @@ class Base(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """A base in a window, and what it earned there in all once each fact had happened."""
+    """A base in a window, and what it earned there in all after each fact."""
 
     base: Base
     totals: tuple[Total, ...] = ()
@@ -331,7 +331,7 @@ class Payout:
 
     @property
     def paid(self) -> Decimal:
-        """What it paid after all."""
+        """The amount that counts: nothing if it was returned."""
         if self.returned:
             return Decimal(0)
         return self.amount if self.corrected is None else self.corrected

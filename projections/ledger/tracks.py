@@ -1,4 +1,7 @@
-"""What a priced fact earned over time, and the arithmetic that it takes (money.md, 4 and 8)."""
+"""What a priced fact earned over time, and the arithmetic for it.
+
+The rules are in docs/settlement.md, Taking back and Arithmetic and faults.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
@@ -73,7 +76,7 @@ def running(start: Remains, changes: Sequence[tuple[Remains, str]]) -> tuple[Rem
 def part_of(
     amount: Decimal, percent: Decimal, credit: Credit, divisor: int, currency: str
 ) -> Decimal:
-    """Return a share of an amount, weighed by credit and rounded once (money.md, 8).
+    """Return a share of an amount, weighed by credit and rounded once.
 
     All factors are multiplied before the one division, so the result is that of exact ratios.
     """

@@ -1,4 +1,6 @@
-"""Windows of tiers and caps: what each fact adds to the whole that a window earns (money.md, 3).
+"""Windows of tiers and caps: what each fact adds to what its window earns.
+
+The rules are in docs/settlement.md, Items.
 
 In a window, facts are ordered by the time they happened, then by their key. A line is the rounded
 total with a fact less the rounded total before it, so lines add up to the rounded whole. A window
@@ -69,7 +71,7 @@ class Window(NamedTuple):
     def counting(self, bases: Bases, known: Entries, others: Callable[[], Entries]) -> Counted:
         """Count the window with these bases as all those of some subjects.
 
-        `known` are the entries that the same subjects had. What comes after all others is only
+        `known` has the entries that these subjects had before. What comes after all others is only
         added; else the window is counted from its beginning, with the entries of all `others`.
         """
         entries = {key: each for mine in known.values() for key, each in mine.items()}
