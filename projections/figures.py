@@ -293,7 +293,9 @@ def _reported(
         periods = standing(by_period)
         rank = (months_in(periods), max(by_period[each][1] for each in periods), tool)
         if best is None or rank > best[0]:
-            best = rank, _together(metric, [by_period[each][0] for each in periods], unit)
+            own = months_of(periods[0]) == months
+            parts = [by_period[each][0] for each in periods]
+            best = rank, parts[0] if own else _together(metric, parts, unit)
     return best[1] if best else None
 
 
@@ -347,7 +349,7 @@ def _as_figure(
 @exact
 def _together(metric: Metric, parts: list[Figure], unit: str) -> Figure:
     """Combine one tool's figures of periods, or of segments, by the metric's rule."""
-    if len(parts) == 1 or metric.adds is Adds.LAST:
+    if metric.adds is Adds.LAST:
         return parts[-1]
     source = parts[-1].source
     reports = tuple(index for part in parts for index in part.reports)
