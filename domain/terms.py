@@ -281,6 +281,31 @@ def named(items: Iterable[Item]) -> tuple[Item, ...]:
     return tuple(found)
 
 
+def restarted(before: Iterable[Item], after: Iterable[Item]) -> list[str]:
+    """Return, in words, the counts that start anew under other items.
+
+    A count belongs to the name of an item and the length of its window, so another length starts a
+    new one (docs/settlement.md, Items).
+    """
+    lengths = {item.name: length for item in named(before) if (length := _counted_by(item))}
+    return [
+        f"the count of {item.name} starts anew, by {length} and no longer by {lengths[item.name]}"
+        for item in named(after)
+        if (length := _counted_by(item)) and lengths.get(item.name, length) != length
+    ]
+
+
+def _counted_by(item: Item) -> str | None:
+    """Return the length of the window that an item counts by; None if it counts nothing."""
+    match item:
+        case RevenueShare():
+            return item.window if item.tiers or item.cap is not None else None
+        case Hybrid() | Minimum():
+            return item.window
+        case _:
+            return None
+
+
 def describe(item: Item) -> str:
     """Return one item of the terms as a sentence: who earns, shares or owes what, when (C10)."""
     match item:

@@ -5,10 +5,11 @@ The models of the answer are in `partnership_state`, its text is in `show_text`.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, TypeVar
 
 from domain import dispute, exploration, partnership
+from domain.agreement import TermsCountered, TermsProposed
 from domain.bilateral import BilateralDeclined
 from domain.execution import (
     IssueEscalated,
@@ -49,6 +50,7 @@ from domain.markets import (
     RoleAssigned,
 )
 from domain.recorded import Recorded
+from domain.terms import restarted
 from domain.terms_by_day import TermsByDay
 from domain.values import instant
 from infra.answers.logs import NOW, AsOf, NotFound, extent, own_stream, sight_of, size_of, times_at
@@ -334,11 +336,19 @@ def _proposals(state: partnership.Partnership) -> Iterator[ProposalSummary]:
                 proposal=name,
                 type=each.proposed.wire,
                 content=each.proposed.model_dump(mode="json", exclude_none=True),
-                text=words(each.proposed),
+                text="; ".join((words(each.proposed), *_restarted(each.proposed, state))),
                 proposed_by=each.party,
                 state=ProposalState.DECLINED if declined else answered,
                 reason=declined.reason if isinstance(declined, BilateralDeclined) else None,
             )
+
+
+def _restarted(proposed: Event, state: partnership.Partnership) -> list[str]:
+    """Return the counts that start anew under proposed terms, in words."""
+    if not isinstance(proposed, TermsProposed | TermsCountered) or not proposed.items:
+        return []
+    day_before = proposed.effective_from - timedelta(days=1)
+    return restarted(state.context.terms.items(day_before), proposed.items)
 
 
 def _renewal(state: partnership.Partnership) -> RenewalSummary:

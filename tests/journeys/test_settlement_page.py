@@ -161,6 +161,25 @@ def test_a_claim_that_silence_confirms_after_the_last_event_is_in_the_next_state
         assert [each["amount"] for each in found["lines"]] == amounts
 
 
+def test_a_proposal_says_that_another_length_of_a_window_starts_a_new_count(
+    accord: Accord,
+) -> None:
+    share = "north earns 10 % of all revenue from each referred client, at most 100"
+    by_month = fact(
+        "2026-02-01", "both", f"agree from 2026-03-01: {share} a month, on each payment"
+    )
+    same = fact("2026-01-20", "both", f"agree from 2026-02-01: {share} a year, on each payment")
+    first = fact("2025-11-10", "both", f"agree from 2026-01-01: {share} a year, on each payment")
+
+    play(accord, [first, same, by_month._replace(said=by_month.said[:1])])
+
+    shown = accord("show", NAME, "--json").json["proposals"]
+    texts = {each["proposal"]: each["text"] for each in shown if "terms" in each["proposal"]}
+    anew = "the count of revenue-share-1 starts anew, by month and no longer by year"
+    assert texts["terms-2026-03-01-on"].endswith(f"; {anew}")
+    assert anew not in texts["terms-2026-02-01-on"]
+
+
 @pytest.mark.parametrize("section", SECTIONS.values(), ids=SECTIONS.keys())
 def test_no_number_of_the_prose_is_left_unchecked(section: Section) -> None:
     checked = re.findall(r"\d[\d.,]*\d|\d", str(section.tables))
