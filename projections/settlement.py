@@ -6,7 +6,6 @@ themselves are passed to a replay that asks for them (`post`); rows hold facts a
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
@@ -56,6 +55,7 @@ from projections.ledger.rows import (
     SubjectRow,
     Sum,
     TotalsRow,
+    replace,
     row_type,
 )
 

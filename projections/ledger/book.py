@@ -6,7 +6,7 @@ it, and the differences are posted. So the sum of lines does not depend on the o
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -16,18 +16,25 @@ from typing import Any, NamedTuple, TypeVar
 from domain.agreement import CommercialTermsAgreed
 from domain.attribution import AttributionPolicy
 from domain.calendar import add_months, following, months_of, quarter_of
+from domain.claims import ClaimKind
 from domain.recorded import Recorded
 from domain.settlement import rounded
-from domain.terms import Hybrid, Item, Minimum, ReferralFee
+from domain.terms import Hybrid, Item, LicenceFee, Minimum, ReferralFee, Retainer
 from domain.terms_by_day import Renewal, TermsByDay
 from domain.values import instant, plain
 from projections.fold import Row, Rows, rows_under
 from projections.ledger import windows
 from projections.ledger.counting import Known
-from projections.ledger.deals import DealView, kinds_for
+from projections.ledger.deals import ALL_KINDS, BEFORE_A_WIN, DealView, kinds_for
 from projections.ledger.disputes import Hold, decided
 from projections.ledger.entries import tracks_of_adjustment, tracks_of_entry
-from projections.ledger.measures import CLICKS, Measures, counted_metrics, counts_of
+from projections.ledger.measures import (
+    CLICKS,
+    Measures,
+    counted_metrics,
+    counts_of,
+    reported_metrics,
+)
 from projections.ledger.periods import (
     dues_of_month,
     end_of,
@@ -54,6 +61,7 @@ from projections.ledger.rows import (
     WindowRow,
     part_of,
     parts_of,
+    replace,
 )
 from projections.ledger.tracks import Track
 
@@ -109,6 +117,13 @@ class Wanted(NamedTuple):
     total: Total
 
 
+class Views(NamedTuple):
+    """What is known of a deal, and how it counts for each party that can earn by it."""
+
+    known: Known
+    views: list[DealView]
+
+
 @lru_cache(maxsize=4096)
 def _parsed(version: str) -> CommercialTermsAgreed:
     return CommercialTermsAgreed.model_validate_json(version)
@@ -146,9 +161,32 @@ def kinds_of(terms: tuple[str, ...], party: str) -> frozenset[type[Item]]:
     return kinds_for(party, items)
 
 
+class Asked(NamedTuple):
+    """What the terms of any day ask of the facts. What none of them asks for is not computed."""
+
+    counted: frozenset[str]
+    """The metrics that are counted from deals."""
+    reported: frozenset[str]
+    """The metrics whose reported figures move money."""
+    dues: bool
+    """Whether a fee falls due on dates."""
+    windows: bool
+    """Whether a window is judged."""
+    silence: bool
+    """Whether silence confirms a claim."""
+
+
 @lru_cache(maxsize=1024)
-def _counted(terms: tuple[str, ...]) -> frozenset[str]:
-    return counted_metrics(agreed_versions(terms))
+def _asked(terms: tuple[str, ...]) -> Asked:
+    versions = agreed_versions(terms)
+    items = [item for version in versions for item in version.items or ()]
+    return Asked(
+        counted_metrics(versions),
+        reported_metrics(items),
+        any(isinstance(each, Retainer | LicenceFee | Hybrid) for each in items),
+        any(isinstance(each, Minimum | Hybrid) for each in items),
+        silence_confirms(terms),
+    )
 
 
 @dataclass(slots=True)
@@ -188,6 +226,11 @@ class Book:
     def terms(self) -> TermsByDay:
         """The terms by day."""
         return terms_of(self.agreed)
+
+    @property
+    def asked(self) -> Asked:
+        """What the terms of any day ask for."""
+        return _asked(self.agreed.terms)
 
     def known(self, row: SubjectRow) -> Known:
         """Return what is known of a subject now."""
@@ -275,13 +318,15 @@ class Book:
 
     def periods(self, since: date, start: date | None = None) -> Iterator[str]:
         """Yield the rows of dues and windows that end after a day, up to today."""
+        if not (self.asked.dues or self.asked.windows):
+            return
         starts = [each for each in (self.terms.start, start) if each is not None]
         today = self.agreed.today
         if not starts or today is None:
             return
         day = max(min(starts), since).replace(day=1)
         month = f"{day:%Y-%m}"
-        while month <= f"{today:%Y-%m}":
+        while self.asked.dues and month <= f"{today:%Y-%m}":
             yield f"dues/{month}"
             month = following(month)
         yield from self.windows_of(self._months(day, today))
@@ -292,7 +337,9 @@ class Book:
             start = add_months(start, 1)
 
     def windows_of(self, months: Iterable[str]) -> dict[str, None]:
-        """Return the rows of the windows that months lie in."""
+        """Return the rows of the windows that months lie in, if any window is judged."""
+        if not self.asked.windows:
+            return {}
         return {
             f"window/{window}": None
             for month in months
@@ -310,10 +357,8 @@ class Book:
         for key in [each for each in keys if each.startswith("figure/")]:
             # A figure of a quarter or a year stands back where one inside it counts.
             keys |= dict.fromkeys(self.longer_figures(key))
-        for key in keys:
-            row = self.row(key, SubjectRow)
-            if (stated := self._as_stated(row)) is not row:
-                self.put(key, stated)
+        if self.row(TOTALS, TotalsRow).statements:
+            self._state_all(keys)
         months = self._compute_deals([key for key in keys if key.startswith("deal/")])
         for key in keys:
             kind, _, name = key.partition("/")
@@ -327,18 +372,25 @@ class Book:
                 months |= self._compute_figure(key)
         self._fall_due({**keys, **self.windows_of(months)} if months else keys)
 
+    def _state_all(self, keys: Iterable[str]) -> None:
+        for key in keys:
+            row = self.row(key, SubjectRow)
+            if (stated := self._as_stated(row)) is not row:
+                self.put(key, stated)
+
     def _compute_deals(self, deals: list[str]) -> dict[str, None]:
         """Compute deals again; return the months whose counts have changed."""
         views = {key: self._views(key) for key in deals}
         months: dict[str, None] = {}
         for key in self._count(views, months):
-            mine = views[key] if key in views else self._views(key)
-            known = self.known(self.row(key, SubjectRow))
+            known, mine = views[key] if key in views else self._views(key)
             self._post(key, known, self._deal_tracks(key, mine))
         return months
 
     def _compute_figure(self, key: str) -> dict[str, None]:
         _, metric, period = key.split("/")
+        if metric not in self.asked.reported:
+            return {}
         known = self.known(self.row(key, SubjectRow))
         clicks = metric in CLICKS.values()
         # A figure that earns nothing by itself is posted as well: silence can confirm it.
@@ -365,24 +417,24 @@ class Book:
                 known = self.known(self.row(key, SubjectRow))
                 self._post(key, known, judged(period, self.measures, today))
 
-    def _views(self, key: str) -> list[DealView]:
+    def _views(self, key: str) -> Views:
         known = self.known(self.row(key, SubjectRow))
         name = key.partition("/")[2]
         agreed = self.agreed
-        counted = _counted(agreed.terms)
-        return [
+        counted = self.asked.counted
+        could = ALL_KINDS if known.of(ClaimKind.WIN) else BEFORE_A_WIN
+        views = [
             DealView(name, known, party, kinds, self.policy)
             for party in known.parties
-            if (kinds := kinds_of(agreed.terms, party)) or counted or agreed.offers
+            if (kinds := kinds_of(agreed.terms, party) & could) or counted or agreed.offers
         ]
+        return Views(known, views)
 
-    def _count(
-        self, deals: Mapping[str, list[DealView]], months: dict[str, None]
-    ) -> dict[str, None]:
+    def _count(self, deals: Mapping[str, Views], months: dict[str, None]) -> dict[str, None]:
         """Count deals in windows and counts; return all deals whose lines may change."""
-        counted = _counted(self.agreed.terms)
+        counted = self.asked.counted
         by_window: dict[str, dict[str, dict[str, Base]]] = {}
-        for key, views in deals.items():
+        for key, (_, views) in deals.items():
             row = self.row(key, SubjectRow)
             mine: dict[str, dict[str, Base]] = {}
             for view in views:
@@ -487,7 +539,7 @@ class Book:
     def _await(self, key: str, known: Known) -> None:
         agreed = self.agreed
         awaited = agreed.awaited
-        if not silence_confirms(agreed.terms) and not awaited:
+        if not awaited and not self.asked.silence:
             return
         deadline = known.next_deadline() if known.row.facts else None
         if awaited.get(key) == deadline:

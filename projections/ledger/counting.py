@@ -20,7 +20,7 @@ from domain.terms_by_day import TermsByDay
 from projections.ledger.rows import Correction, Fact, FactsRow, Reply, SubjectRow
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Facts:
     """The facts of one subject: which correction and which reply is of which fact."""
 

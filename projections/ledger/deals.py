@@ -44,6 +44,9 @@ YEAR = 12
 ALL_KINDS: frozenset[type[Item]] = frozenset({RevenueShare, ReferralFee, RevenueSplit, Incentive})
 """The kinds of items that deals earn by."""
 
+BEFORE_A_WIN: frozenset[type[Item]] = frozenset({Incentive})
+"""Those of them by which a deal earns before it is won."""
+
 
 def kinds_for(party: str, items: Iterable[Item]) -> frozenset[type[Item]]:
     """Return the kinds of items by which a party can earn on deals."""
@@ -438,6 +441,8 @@ class DealView:
 
     def incentives(self, offers: Mapping[str, Offer]) -> Iterator[Track]:
         """Yield the incentives for the party's referral, if any credit of it is its own (C23)."""
+        if Incentive not in self.kinds and not offers:
+            return
         mine = [
             (key, fact) for key, fact in self.known.of(ClaimKind.REFERRAL) if fact.by == self.party
         ]

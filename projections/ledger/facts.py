@@ -5,7 +5,6 @@ under one id (a chargeback is lost, won back, lost again) have their time in the
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, NamedTuple, TypeVar
@@ -46,6 +45,7 @@ from projections.ledger.rows import (
     Reply,
     SettledCredit,
     SubjectRow,
+    replace,
 )
 
 R = TypeVar("R", bound=FactsRow)

@@ -16,7 +16,7 @@ from domain.calendar import months_of
 from domain.claims import ClaimKind
 from domain.metric_catalogue import CATALOGUE, Adds
 from domain.reported_figure import OTHER_CHANNELS
-from domain.terms import Hybrid, Minimum, Trigger
+from domain.terms import Hybrid, Item, Minimum, ReferralFee, Trigger
 from projections.fold import Rows
 from projections.ledger.counting import Known
 from projections.ledger.deals import DEMO, OPPORTUNITY, QUALIFIED, DealView, losses
@@ -53,6 +53,20 @@ def counted_metrics(agreed: Iterable[CommercialTermsAgreed]) -> frozenset[str]:
                         )
                 case _:
                     pass
+    return frozenset(found)
+
+
+def reported_metrics(items: Iterable[Item]) -> frozenset[str]:
+    """Return the metrics whose reported figures move money under any of these items."""
+    found = set()
+    for item in items:
+        match item:
+            case ReferralFee(trigger=trigger) if trigger in CLICKS:
+                found.add(CLICKS[trigger])
+            case Hybrid(bonus_metric=name) | Minimum(metric=name):
+                found.add(name)
+            case _:
+                pass
     return frozenset(found)
 
 

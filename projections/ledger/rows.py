@@ -5,16 +5,29 @@ days (docs/settlement.md, The law).
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, Final, NamedTuple, Self
+from typing import Any, Final, NamedTuple, Self, TypeVar
 from zlib import crc32
 
 from domain.terms_by_day import Renewal
 
+R = TypeVar("R")
+
 AGREED, TOTALS, MONTHS = "agreed", "totals", "months"
 """The keys of the rows that a partnership has once."""
+
+
+def replace(row: R, **changes: Any) -> R:  # noqa: ANN401 - fields of the row
+    """Return a row with other values of some fields.
+
+    It does what `dataclasses.replace` does for a row, in a fraction of the time: every event
+    replaces several.
+    """
+    found = object.__new__(type(row))
+    vars(found).update(vars(row), **changes)
+    return found
 
 
 class Fact(NamedTuple):
@@ -145,7 +158,7 @@ class Entry(NamedTuple):
     totals: tuple[Total, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class FactsRow:
     """The facts of one subject, and what was said of them since."""
 
@@ -188,7 +201,7 @@ class SubjectRow(FactsRow):
         return replace(self, facts=facts)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Offer:
     """An incentive that a party offers for each referral of the other (C23)."""
 
@@ -199,7 +212,7 @@ class Offer:
     until: date | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Investment:
     """The parts of a joint investment, and of its reward (C26)."""
 
@@ -218,7 +231,7 @@ class Rate(NamedTuple):
     """The proposal that both agreed; of two agreed at one time the greater counts."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class AgreedRow:
     """The parties, and what both agreed."""
 
@@ -239,14 +252,14 @@ class AgreedRow:
     """The subjects with claims that silence confirms, and the next day on which it does."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class MonthsRow:
     """The months in which facts happened."""
 
     months: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class MonthRow:
     """Some of the subjects with a fact in a month, so that a new one changes a small row."""
 
@@ -268,7 +281,7 @@ def parts_of(month: str) -> list[str]:
     return [f"month/{month}/{part}" for part in range(MONTH_PARTS)]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class CountsRow:
     """What deals add to the counts of a month: by metric, party and unit."""
 
@@ -276,7 +289,7 @@ class CountsRow:
     """As exact ratios."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class WindowRow:
     """How far a window of tiers or a cap is counted. What it counts is in the subjects' rows."""
 
@@ -288,7 +301,7 @@ class WindowRow:
     """When the last of its changes happened."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Sum:
     """The sum of open lines of a month."""
 
@@ -307,7 +320,7 @@ class Stated(NamedTuple):
     at: datetime
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class TotalsRow:
     """What is open and what is on hold, and the statements so far.
 
@@ -320,7 +333,7 @@ class TotalsRow:
     statements: tuple[Stated, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Payout:
     """A payout, as it was corrected or returned since."""
 
@@ -337,7 +350,7 @@ class Payout:
         return self.amount if self.corrected is None else self.corrected
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class StatementRow:
     """A statement as it was issued, and what was paid on it."""
 
