@@ -6,13 +6,14 @@ themselves are passed to a replay that asks for them (`post`); rows hold facts a
 """
 
 from collections.abc import Iterator, Mapping
-from datetime import date, timedelta
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
 from domain.agreement import CommercialTermsAgreed
 from domain.arithmetic import exact
 from domain.attribution import AttributionPolicy
+from domain.calendar import month_of
 from domain.deadlines import DeadlineKind, DeadlinePassed, PeriodClosed
 from domain.deal import AttributionSettled
 from domain.execution import IncentiveIntroduced
@@ -40,7 +41,7 @@ from domain.values import plain
 from projections.fold import NOTHING, Change, Projection, Rows
 from projections.ledger import facts
 from projections.ledger.book import Book, LineKey, terms_of
-from projections.ledger.periods import end_of, first_day
+from projections.ledger.periods import end_of
 from projections.ledger.rows import (
     AGREED,
     MONTHS,
@@ -55,6 +56,7 @@ from projections.ledger.rows import (
     SubjectRow,
     Sum,
     TotalsRow,
+    part_of,
     replace,
     row_type,
 )
@@ -87,7 +89,11 @@ def keys(recorded: Recorded) -> tuple[str, ...]:
     kind = type(event)
     if kind in _FACTS:
         row = facts.row_of(event)
-        return (AGREED, TOTALS, MONTHS, row) if row else (AGREED, TOTALS)
+        if row is None:
+            return (AGREED, TOTALS)
+        # The day of a fact in the agreement's zone is nearly always in the month of its UTC day.
+        days = facts.days_of(row, event, recorded.act, datetime.date)
+        return (AGREED, TOTALS, MONTHS, row, *(part_of(month_of(day), row) for day in days))
     return (AGREED, TOTALS, MONTHS)
 
 
@@ -152,13 +158,7 @@ def _fact(book: Book, recorded: Recorded) -> list[str]:
     if after is before:
         return []
     book.put(key, after)
-    kind, _, name = key.partition("/")
-    if kind == "figure":
-        _, _, period = name.partition("/")
-        # Items of its first day price it; the currency and the rate are those of its last day.
-        book.index(key, [first_day(period), end_of(period) - timedelta(days=1)])
-        return [key]
-    book.index(key, [book.terms.day(facts.happened_at(recorded.event, recorded.act))])
+    book.index(key, facts.days_of(key, recorded.event, recorded.act, book.terms.day))
     return [key]
 
 

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from domain.agreement import CommercialTermsAgreed
 from domain.attribution import AttributionPolicy
-from domain.calendar import add_months, following, months_of, quarter_of
+from domain.calendar import add_months, following, month_of, months_of, quarter_of
 from domain.claims import ClaimKind
 from domain.recorded import Recorded
 from domain.settlement import rounded
@@ -198,6 +198,16 @@ class Book:
     policy: AttributionPolicy | None = None
     changed: dict[str, Any] = field(default_factory=dict)
     lines: list[Row] = field(default_factory=list)
+    agreed: AgreedRow = field(init=False)
+    """The row of what was agreed, with the changes so far."""
+    terms: TermsByDay = field(init=False)
+    """The terms by day."""
+    asked: Asked = field(init=False)
+    """What the terms of any day ask for."""
+
+    def __post_init__(self) -> None:
+        """Read what was agreed, which all else depends on."""
+        self._read_agreed(self.rows.get(AGREED, AgreedRow()))
 
     # --- rows ---
 
@@ -211,26 +221,16 @@ class Book:
     def put(self, key: str, row: object) -> None:
         """Change a row."""
         self.changed[key] = row
+        if isinstance(row, AgreedRow):
+            self._read_agreed(row)
 
     def get(self, key: str, default: Any = None) -> Any:  # noqa: ANN401 - as `Mapping.get`
         """Return a row with the changes so far, as a mapping does."""
         found = self.changed.get(key)
         return self.rows.get(key, default) if found is None else found
 
-    @property
-    def agreed(self) -> AgreedRow:
-        """The row of what was agreed."""
-        return self.row(AGREED, AgreedRow)
-
-    @property
-    def terms(self) -> TermsByDay:
-        """The terms by day."""
-        return terms_of(self.agreed)
-
-    @property
-    def asked(self) -> Asked:
-        """What the terms of any day ask for."""
-        return _asked(self.agreed.terms)
+    def _read_agreed(self, row: AgreedRow) -> None:
+        self.agreed, self.terms, self.asked = row, terms_of(row), _asked(row.terms)
 
     def known(self, row: SubjectRow) -> Known:
         """Return what is known of a subject now."""
@@ -243,7 +243,7 @@ class Book:
     def index(self, key: str, days: Iterable[date]) -> None:
         """Name a subject in the index of the months of its facts."""
         row = self.row(key, SubjectRow)
-        new = {f"{day:%Y-%m}" for day in days} - set(row.months)
+        new = {month_of(day) for day in days}.difference(row.months)
         if not new:
             return
         self.put(key, replace(row, months=tuple(sorted({*row.months, *new}))))
@@ -260,7 +260,7 @@ class Book:
         `start` is where the term began before, if that has changed.
         """
         # An index names the month in the zone that the terms had when the fact arrived.
-        first = f"{max(day, date(1, 1, 2)) - timedelta(days=1):%Y-%m}".rjust(7, "0")
+        first = month_of(max(day, date(1, 1, 2)) - timedelta(days=1))
         months = [each for each in self.row(MONTHS, MonthsRow).months if each >= first]
         found = dict.fromkeys(self.subjects_of(months))
         found |= dict.fromkeys(self.periods(day, start))
@@ -303,7 +303,7 @@ class Book:
                 return subject
 
     def _window(self, name: str, day: date) -> str:
-        month = f"{day:%Y-%m}"
+        month = month_of(day)
         lengths = {"month": month, "quarter": quarter_of(month), "year": month[:4]}
         for item in self.terms.items(day):
             if item.name == name and isinstance(item, Minimum | Hybrid):
@@ -325,15 +325,15 @@ class Book:
         if not starts or today is None:
             return
         day = max(min(starts), since).replace(day=1)
-        month = f"{day:%Y-%m}"
-        while self.asked.dues and month <= f"{today:%Y-%m}":
+        month = month_of(day)
+        while self.asked.dues and month <= month_of(today):
             yield f"dues/{month}"
             month = following(month)
         yield from self.windows_of(self._months(day, today))
 
     def _months(self, start: date, end: date) -> Iterator[str]:
         while start < end:
-            yield f"{start:%Y-%m}"
+            yield month_of(start)
             start = add_months(start, 1)
 
     def windows_of(self, months: Iterable[str]) -> dict[str, None]:
@@ -575,7 +575,7 @@ class Book:
         if frame.settles_in in {"each", track.currency}:
             return track.currency, PAR
         by_day = frame.rates.by == "day"
-        period = track.day.isoformat() if by_day else f"{track.day:%Y-%m}"
+        period = track.day.isoformat() if by_day else month_of(track.day)
         name = f"{track.currency}|{frame.settles_in}|{period}"
         return frame.settles_in, self._rate(name, frame.rates.source)
 

@@ -101,7 +101,7 @@ class Facts:
         )
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Known(Facts):
     """The facts of one subject as they are known on a day, under the terms of their days."""
 

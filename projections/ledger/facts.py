@@ -5,10 +5,12 @@ under one id (a chargeback is lost, won back, lost again) have their time in the
 """
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, NamedTuple, TypeVar
 
+from domain.calendar import bounds
 from domain.claims import ClaimConfirmed, ClaimKind, ClaimObjected
 from domain.deal import (
     AttributionSettled,
@@ -154,9 +156,28 @@ def _moment(name: str, fact_at: datetime | None) -> str:
     return name if fact_at is None else f"{name}@{instant(fact_at)}"
 
 
+def days_of(
+    row: str,
+    event: Any,  # noqa: ANN401 - a fact, a correction or a reply
+    act: Act,
+    day_of: Callable[[datetime], date],
+) -> tuple[date, ...]:
+    """Return the days whose terms price a fact of a row: its own, or the ends of a period."""
+    if row.startswith("figure/"):
+        return _ends(row.rpartition("/")[2])
+    return (day_of(happened_at(event, act)),)
+
+
+@lru_cache(maxsize=4096)
+def _ends(period: str) -> tuple[date, date]:
+    # Items of its first day price it; the currency and the rate are those of its last day.
+    first, end = bounds(period)
+    return first.date(), end.date() - timedelta(days=1)
+
+
 def happened_at(event: Any, act: Act) -> datetime:  # noqa: ANN401 - a fact or a correction
     """Return when a fact happened, or the right time of a corrected one."""
-    corrected: datetime | None = getattr(event, "happened_at", None)
+    corrected: datetime | None = event.happened_at if type(event) in _ANOTHER_TIME else None
     return corrected or act.occurred_at
 
 
@@ -367,6 +388,10 @@ _CORRECTIONS: Mapping[type[Event], Callable[[Any, Act], Correction]] = {
     RefundCorrected: _of_refund,
     MetricCorrected: _of_figure,
 }
+
+
+_ANOTHER_TIME: frozenset[type[Event]] = frozenset(_CORRECTIONS) - {MetricCorrected}
+"""The corrections that can give another time; a figure has its period."""
 
 
 def _with_reply(row: R, event: Any, act: Act) -> R:  # noqa: ANN401 - a reply

@@ -12,7 +12,7 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from domain.agreement import CommercialTermsAgreed
-from domain.calendar import months_of
+from domain.calendar import month_of, months_of
 from domain.claims import ClaimKind
 from domain.metric_catalogue import CATALOGUE, Adds
 from domain.reported_figure import OTHER_CHANNELS
@@ -133,7 +133,7 @@ def _sold(view: DealView) -> Iterator[Count]:
         yield _one(view, "payments", fact, Fraction(left[key][-1].amount) * credit)
         for before, after in zip(left[key], left[key][1:], strict=False):
             back = Fraction(before.amount - after.amount) * credit
-            yield Count("refunds", f"{after.day:%Y-%m}", fact.unit, back)
+            yield Count("refunds", month_of(after.day), fact.unit, back)
 
 
 def _days_to_close(view: DealView, win: Fact) -> Iterator[Count]:
@@ -148,7 +148,7 @@ def _one(view: DealView, metric: str, fact: Fact, amount: Fraction | None = None
 
 
 def _month(view: DealView, fact: Fact) -> str:
-    return f"{view.known.day(fact):%Y-%m}"
+    return month_of(view.known.day(fact))
 
 
 # --- what a window measures --------------------------------------------------------------------

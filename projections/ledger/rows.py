@@ -173,7 +173,7 @@ class FactsRow:
         return type(self)(facts, self.corrections, self.replies)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SubjectRow(FactsRow):
     """The facts of one subject, and the lines that were posted for it."""
 

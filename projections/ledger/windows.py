@@ -16,7 +16,7 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-from domain.calendar import add_months
+from domain.calendar import add_months, month_of
 from domain.terms import RevenueShare
 from domain.terms_by_day import TermsByDay
 from domain.values import plain
@@ -51,7 +51,7 @@ def window_start(length: str, day: date) -> date:
 
 def window_months(length: str, start: date) -> list[str]:
     """Return the months of the calendar period that begins on a day."""
-    return [f"{add_months(start, each):%Y-%m}" for each in range(_MONTHS[length])]
+    return [month_of(add_months(start, each)) for each in range(_MONTHS[length])]
 
 
 class Counted(NamedTuple):
