@@ -362,6 +362,6 @@ SETTLEMENT = Projection(
     keys,
     apply,
     _FACTS | facts.DISPUTES | AGREEMENTS | _TIME | _PAYOUTS | _STATEMENTS,
-    version=5,
+    version=6,
     row_type=row_type,
 )

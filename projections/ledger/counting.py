@@ -20,7 +20,7 @@ from domain.terms_by_day import TermsByDay
 from projections.ledger.rows import Correction, Fact, FactsRow, Reply, SubjectRow
 
 
-@dataclass(eq=False)
+@dataclass(frozen=True)
 class Facts:
     """The facts of one subject: which correction and which reply is of which fact."""
 
@@ -101,7 +101,7 @@ class Facts:
         )
 
 
-@dataclass(eq=False)
+@dataclass(frozen=True)
 class Known(Facts):
     """The facts of one subject as they are known on a day, under the terms of their days."""
 
