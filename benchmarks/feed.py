@@ -47,26 +47,31 @@ def feed(events: int, partnerships: int, seed: int = 1) -> Iterator[bytes]:
         for number in range(partnerships)
     ]
     for number, line in enumerate(heapq.merge(*stories)):
-        yield orjson.dumps(
-            {
-                "specversion": "1.0",
-                "id": f"line-{number:07}",
-                "source": "//feed.example",
-                "type": f"accord.{line.command}",
-                "subject": line.partnership,
-                "time": line.time,
-                "party": line.party,
-                "actor": f"manager@{line.party}",
-                "data": line.data,
-            }
-        )
+        yield written(f"line-{number:07}", line)
+
+
+def written(identifier: str, line: Line) -> bytes:
+    """Return a line as a CloudEvent in JSON."""
+    return orjson.dumps(
+        {
+            "specversion": "1.0",
+            "id": identifier,
+            "source": "//feed.example",
+            "type": f"accord.{line.command}",
+            "subject": line.partnership,
+            "time": line.time,
+            "party": line.party,
+            "actor": f"manager@{line.party}",
+            "data": line.data,
+        }
+    )
 
 
 def _story(partnership: str, size: int, random: Random) -> list[Line]:
     """Return the first `size` lines of a partnership: its forming, then whatever comes in time."""
     theirs = f"{partnership}-ltd"
-    told = _Told(partnership, theirs)
-    kickoff = _form(told, OPENED + timedelta(minutes=random.randrange(30 * 24 * 60)))
+    told = Told(partnership, theirs)
+    kickoff = form(told, OPENED + timedelta(minutes=random.randrange(30 * 24 * 60)))
     _operate(told, kickoff, random)
     deal = 0
     while len(told.lines) < size:
@@ -75,7 +80,7 @@ def _story(partnership: str, size: int, random: Random) -> list[Line]:
     return sorted(told.lines)[:size]
 
 
-class _Told:
+class Told:
     """The lines of one partnership so far."""
 
     def __init__(self, partnership: str, theirs: str) -> None:
@@ -90,7 +95,7 @@ class _Told:
         self.lines.append(Line(time, self.partnership, place, command, party, data))
 
 
-def _form(told: _Told, began: datetime) -> datetime:
+def form(told: Told, began: datetime) -> datetime:
     """Form a partnership, a step every other hour; return when its kickoff is held."""
     theirs = told.theirs
     steps = _exploration(theirs) + _negotiation(theirs, began)
@@ -243,7 +248,7 @@ _SECTIONS = dict.fromkeys(
 # --- what runs -----------------------------------------------------------------------------------
 
 
-def _operate(told: _Told, kickoff: datetime, random: Random) -> None:
+def _operate(told: Told, kickoff: datetime, random: Random) -> None:
     """Add two reported figures a month, and a milestone, a review and an issue."""
     months = [
         datetime(kickoff.year + month // 12, month % 12 + 1, 2, 8, tzinfo=UTC)
@@ -254,7 +259,7 @@ def _operate(told: _Told, kickoff: datetime, random: Random) -> None:
     _plan(told, kickoff, random)
 
 
-def _report(told: _Told, period: str, at: datetime, random: Random) -> None:
+def _report(told: Told, period: str, at: datetime, random: Random) -> None:
     where = {"period": period, "tool": "analytics"}
     visits = random.randrange(500, 5000)
     traffic = {"unit": "count", "value": str(visits)}
@@ -273,7 +278,7 @@ def _report(told: _Told, period: str, at: datetime, random: Random) -> None:
         )
 
 
-def _plan(told: _Told, kickoff: datetime, random: Random) -> None:
+def _plan(told: Told, kickoff: datetime, random: Random) -> None:
     due = kickoff + timedelta(days=60)
     told.tell(
         kickoff + timedelta(days=1),
@@ -315,7 +320,7 @@ def _plan(told: _Told, kickoff: datetime, random: Random) -> None:
     )
 
 
-def _sell(told: _Told, deal: str, at: datetime, random: Random) -> None:
+def _sell(told: Told, deal: str, at: datetime, random: Random) -> None:
     """Add one referral's way through the funnel, as far as it comes."""
 
     def later(days: int) -> datetime:
@@ -361,7 +366,7 @@ def _sell(told: _Told, deal: str, at: datetime, random: Random) -> None:
     _pay(told, deal, later(20), {"amount": month, "currency": "USD"}, random)
 
 
-def _pay(told: _Told, deal: str, first: datetime, amount: dict[str, str], random: Random) -> None:
+def _pay(told: Told, deal: str, first: datetime, amount: dict[str, str], random: Random) -> None:
     for number in range(random.randrange(1, 7)):
         at, payment = first + timedelta(days=30 * number), f"{deal}-p{number}"
         told.tell(at, OURS, "ReceivePayment", deal=deal, payment=payment, amount=amount)

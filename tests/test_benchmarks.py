@@ -5,6 +5,7 @@ import json
 import orjson
 import pytest
 
+from benchmarks import amendment
 from benchmarks import show as growth
 from benchmarks.__main__ import INGEST, INSERT, main
 from benchmarks.audit import __main__ as beside_audit
@@ -46,6 +47,18 @@ def test_a_quick_run_on_the_log_hands_out_what_is_verified(
     assert {each["of"] for each in found["ratios"]} >= {APPEND_ON, INCLUSION_BUILT}
     assert all(each["bytes"] < LONGEST for each in found["lengths"])
     assert "verify.py" in beside_audit.show(found)
+
+
+def test_a_quick_run_of_amendments_touches_few_deals_and_all(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    amendment.main(["--quick", "--json"])
+
+    found = json.loads(capsys.readouterr().out)
+    assert found["deals"] == 100
+    assert found["milliseconds"].keys() == {"10", "100"}
+    assert found["ratio"] > 0
+    assert "| 100 |" in amendment.show(found)
 
 
 def test_a_quick_run_of_questions_asks_each_at_every_size(
