@@ -1,7 +1,8 @@
 """Compare two checkouts in one run: ``python -m benchmarks.commits OTHER_CHECKOUT``.
 
-In every round both run on the same feed, each in a process of its own and one after the other, so
-that the load of the machine meets both alike. Printed are the medians of the rounds. Rates by CPU
+In every round both run on the feed that they make of the same seed, in the words of their commit,
+each in a process of its own and one after the other, so that the load of the machine meets both
+alike. Printed are the medians of the rounds. Rates by CPU
 time leave out what other processes take, and the disk.
 """
 
@@ -14,7 +15,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 
-from benchmarks.feed import feed
 from benchmarks.rates import say, table
 
 HERE = Path(__file__).parents[1]
@@ -23,9 +23,10 @@ MEASURE = """
 import json, sys
 from pathlib import Path
 from benchmarks import ours
+from benchmarks.feed import feed
 from benchmarks.rates import took
 
-lines, path = Path(sys.argv[1]).read_bytes().splitlines(), Path(sys.argv[2])
+lines, path = [*feed(int(sys.argv[1]), int(sys.argv[2]))], Path(sys.argv[3])
 with ours.store(path) as accord:
     seconds = {
         "ingest": took(lambda: ours.ingest(accord, lines)),
@@ -39,13 +40,13 @@ found = {name: events / each.wall for name, each in seconds.items()}
 found |= {f"{name}, by CPU time": events / each.cpu for name, each in seconds.items()}
 print(json.dumps(found | {"bytes an event": size / events}))
 """
-"""Run in both checkouts, so it rests on nothing but what `benchmarks.ours` has in both."""
+"""Run in both checkouts, so it rests on nothing but what `benchmarks` has in both."""
 
 
-def measure(checkout: Path, lines: Path, folder: Path) -> dict[str, float]:
-    """Run a checkout's own code on a feed; return events per second, and bytes per event."""
+def measure(checkout: Path, lines: int, partnerships: int, folder: Path) -> dict[str, float]:
+    """Run a checkout's own code on its feed; return events per second, and bytes per event."""
     store = folder / "accord.db"
-    command = [sys.executable, "-c", MEASURE, str(lines), str(store)]
+    command = [sys.executable, "-c", MEASURE, str(lines), str(partnerships), str(store)]
     done = subprocess.run(  # noqa: S603 - our own interpreter
         command, cwd=checkout, capture_output=True, check=False, text=True
     )
@@ -58,15 +59,13 @@ def measure(checkout: Path, lines: Path, folder: Path) -> dict[str, float]:
 
 
 def compare(other: Path, lines: int, partnerships: int, rounds: int) -> str:
-    """Run both checkouts on the same feed; return a table in Markdown."""
+    """Run both checkouts in turn; return a table in Markdown."""
     found: dict[Path, list[dict[str, float]]] = {other: [], HERE: []}
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "feed.jsonl")
-        path.write_bytes(b"".join(line + b"\n" for line in feed(lines, partnerships)))
         for number in range(rounds):
             # Each goes first in every second round.
             for checkout in (other, HERE) if number % 2 == 0 else (HERE, other):
-                found[checkout].append(measure(checkout, path, Path(folder)))
+                found[checkout].append(measure(checkout, lines, partnerships, Path(folder)))
                 say(f"round {number + 1}: {checkout.name}: {found[checkout][-1]}")
     rows = []
     for name in found[HERE][0]:
