@@ -28,6 +28,7 @@ from domain.deal import (
 )
 from domain.entry import JointRevenueReceived, SharedCostIncurred
 from domain.kernel import Event
+from domain.reported_figure import MetricReported
 
 
 class AlertKind(StrEnum):
@@ -92,8 +93,8 @@ REFERRAL_MINIMUM: Final = "referral-minimum"
 ATTRIBUTION_CONTESTED: Final = "attribution-contested"
 CLAIM_AWAITS: Final = "claim-awaits-confirmation"
 CORRECTION_TAKES: Final = "correction-takes-money"
-"""Computed from the facts of deals and entries, so their rows name no events that open or close
-them (`projections.ledger.claims`)."""
+"""Computed from the facts of deals, entries and figures, so their rows name no events that open or
+close them (`projections.ledger.claims`)."""
 
 COMPUTED: Final = (ATTRIBUTION_CONTESTED, CLAIM_AWAITS, CORRECTION_TAKES)
 
@@ -116,8 +117,9 @@ _FACTS: Final = (
         On(event, lambda e: f"entry/{e.entry}")
         for event in (JointRevenueReceived, SharedCostIncurred)
     ),
+    On(MetricReported, lambda e: f"figure/{e.metric}/{e.period}"),
 )
-"""The facts that can be claims, by the deal or entry that they belong to."""
+"""The facts that can be claims, by the deal, entry or figure that they belong to."""
 
 STANDING_ALERTS: Final = (
     StandingAlert(

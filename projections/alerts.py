@@ -406,7 +406,7 @@ ALERTS = Projection(
     keys,
     apply,
     breaches.CONCERNED | _TURNS.keys() | awaited.CONCERNED | {PartnershipExited},
-    version=8,
+    version=9,
     row_type=_row_type,
     facts_from=FACTS,
 )

@@ -1,4 +1,4 @@
-"""What the alerts keep of deals, entries and agreements, to say what awaits a party.
+"""What the alerts keep of deals, entries, clicks and agreements, to say what awaits a party.
 
 Most deals are plain, and nothing of them can await anybody. The others are watched: they are looked
 at again when something is agreed, and when silence may have confirmed something.
@@ -16,14 +16,17 @@ from projections.ledger import claims, facts
 from projections.ledger.book import kinds_of, silence_confirms, terms_of
 from projections.ledger.claims import Point
 from projections.ledger.counting import Known
+from projections.ledger.measures import CLICKS
 from projections.ledger.rows import AgreedRow, SubjectRow
 from projections.settlement import AGREEMENTS, agreed_with
 
 AGREED: Final = f"{FACTS}agreed"
 """The key of the row of what was agreed."""
 
-ON_SUBJECTS: Final[frozenset[type[Event]]] = facts.ON_DEALS | facts.ON_ENTRIES | facts.REPLIES
-"""The events that are facts of deals and entries, or replies to them."""
+ON_SUBJECTS: Final[frozenset[type[Event]]] = (
+    facts.ON_DEALS | facts.ON_ENTRIES | facts.FIGURES | facts.REPLIES
+)
+"""The events that are facts of deals, entries and figures, or replies to them."""
 
 CONCERNED: Final[frozenset[type[Event]]] = ON_SUBJECTS | AGREEMENTS
 """The events that change what awaits a party."""
@@ -46,11 +49,20 @@ class Taken(NamedTuple):
 
 
 def key_of(event: Event) -> str | None:
-    """Return the key of the row that an event is a fact of; None for another event."""
+    """Return the key of the row that an event is a fact of; None for another event.
+
+    Of figures, only those that fees are paid for have a row: clicks and posts.
+    """
     if type(event) not in ON_SUBJECTS:
         return None
     row = facts.row_of(event)
-    return None if row is None or row.startswith("figure/") else f"{FACTS}{row}"
+    if row is None or (_is_figure(row) and row.split("/")[1] not in CLICKS.values()):
+        return None
+    return f"{FACTS}{row}"
+
+
+def _is_figure(row: str) -> bool:
+    return row.startswith("figure/")
 
 
 def take(rows: Rows, recorded: Recorded, watched: tuple[str, ...]) -> Taken:
@@ -69,11 +81,15 @@ def take(rows: Rows, recorded: Recorded, watched: tuple[str, ...]) -> Taken:
     if key is not None:
         before: SubjectRow = rows.get(key, _NOTHING)
         row = _with(before, recorded)
-        change = DealChange(before, row)
-        if row is before:
+        is_figure = _is_figure(key.removeprefix(FACTS))
+        if not is_figure:
+            change = DealChange(before, row)
+        if row is not before:
+            changed[key] = row
+            look.append(key)
+        elif not is_figure:
+            # Rules judge a figure that is reported again; a fact of a deal counts once.
             return Taken(None, change, {}, watched)
-        changed[key] = row
-        look.append(key)
     if watched and silence_confirms(agreed.terms):
         look += watched
     found = dict(_looked_at(_Subjects(rows, changed), dict.fromkeys(look), agreed, recorded))
@@ -116,8 +132,15 @@ def _looked_at(
         else:
             today = terms.day(recorded.act.recorded_at)
             known = Known(row, terms, (agreed.parties[0], agreed.parties[1]), today)
-            if kind == "deal":
-                kinds = {party: kinds_of(agreed.terms, party) for party in agreed.parties}
-                yield key, tuple(claims.of_deal(name, known, kinds))
-            else:
-                yield key, tuple(claims.of_entry(name, known, agreed.investments))
+            yield key, tuple(_points(kind, name, known, agreed))
+
+
+def _points(kind: str, name: str, known: Known, agreed: AgreedRow) -> Iterator[Point]:
+    match kind:
+        case "deal":
+            kinds = {party: kinds_of(agreed.terms, party) for party in agreed.parties}
+            return claims.of_deal(name, known, kinds)
+        case "figure":
+            return claims.of_figure(*name.split("/"), known)
+        case _:
+            return claims.of_entry(name, known, agreed.investments)

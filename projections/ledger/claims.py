@@ -1,4 +1,4 @@
-"""What of a deal or an entry awaits a party: contested leads, claims, corrections that take money.
+"""What awaits a party: contested leads, claims, and corrections that take money.
 
 All of it is computed from the facts and what was agreed, so it is the same in any order of
 arrival, and ends as soon as its reason does (docs/settlement.md, Who may state what).
@@ -9,11 +9,13 @@ from typing import Final, NamedTuple
 
 from domain.claims import ClaimKind
 from domain.standing_alerts import ATTRIBUTION_CONTESTED, CLAIM_AWAITS, CORRECTION_TAKES
-from domain.terms import Item
+from domain.terms import Item, ReferralFee
 from domain.values import plain
 from projections.ledger.counting import Known, corrected
 from projections.ledger.deals import DealView
 from projections.ledger.entries import shares_of
+from projections.ledger.measures import CLICKS
+from projections.ledger.periods import first_day
 from projections.ledger.reasons import Nothing, priced
 from projections.ledger.rows import Correction, Fact, FactsRow, Investment
 
@@ -108,6 +110,31 @@ def of_entry(name: str, known: Known, investments: Mapping[str, Investment]) -> 
         gains = {each.to for each in shares_of(fact, known, known.day(fact), investments)}
         if fact.by in gains and known.awaits_reply(key, fact):
             yield _awaits(about, key, fact.by, known)
+
+
+def of_figure(metric: str, period: str, known: Known) -> Iterator[Point]:
+    """Yield the reports of clicks or posts that pay the party that reports them."""
+    about = f"figure/{metric}/{period}"
+    claimed = dict.fromkeys(_paid_reports(metric, period, known))
+    for key in claimed:
+        fact, tool = known.row.facts[key], key.partition("/")[0]
+        if known.awaits_reply(key, fact):
+            text = (
+                f"{fact.by} reports the {metric} of {period} by {tool}. "
+                f"They count once {known.other(fact.by)} confirms them."
+            )
+            yield Point(CLAIM_AWAITS, f"{about}/{key}", text)
+
+
+def _paid_reports(metric: str, period: str, known: Known) -> Iterator[str]:
+    first = first_day(period)
+    if not known.terms.accrues(first):
+        return
+    for item in known.terms.items(first):
+        if isinstance(item, ReferralFee) and CLICKS.get(item.trigger) == metric:
+            for key, fact in known.of(ClaimKind.FIGURE):
+                if fact.by == item.to and item.source in {None, key.partition("/")[0]}:
+                    yield key
 
 
 def _awaits(about: str, key: str, by: str, known: Known) -> Point:

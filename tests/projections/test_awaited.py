@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.attribution import AttributionPolicy, Method, PolicyKind
-from domain.claims import ConfirmClaim, ObjectToClaim
+from domain.claims import ConfirmClaim, FigureRef, ObjectToClaim
 from domain.deal import (
     AgreeAttribution,
     AttributeReferral,
@@ -19,12 +19,13 @@ from domain.deal import (
     ReceivePayment,
 )
 from domain.entry import RecordSharedCost
+from domain.reported_figure import ReportMetric
 from domain.standing_alerts import ATTRIBUTION_CONTESTED, CLAIM_AWAITS, COMPUTED, CORRECTION_TAKES
-from domain.terms import ClaimRules, CostShare
+from domain.terms import ClaimRules, CostShare, ReferralFee, Trigger
 from projections.alerts import Alert, AlertState
 from tests.life import OURS, THEIRS, usd
 from tests.projections.arrivals import Fact, agreed, arrive, ours, paid, referred, theirs, won
-from tests.projections.folds import alerts
+from tests.projections.folds import alerts, count
 from tests.projections.money import attribute, pay, refer, share, under, win
 from tests.stories import Story
 
@@ -63,6 +64,7 @@ def theirs_paid(story: Story) -> None:
 
 
 PAYMENT = "deal/D-1/payment/P-1"
+PER_CLICK = ReferralFee(to=THEIRS, fee=usd("0.50"), trigger=Trigger.CLICK)
 HALVES = {OURS: Decimal(50), THEIRS: Decimal(50)}
 
 # --- contested leads ---------------------------------------------------------------------------
@@ -159,6 +161,30 @@ def test_a_cost_awaits_the_party_that_owes_a_part_of_it() -> None:
     assert open_of(story) == {}
 
 
+def clicks(by: str) -> Story:
+    """Return a partnership that pays the partner for clicks, which a party reports."""
+    story = under(PER_CLICK)
+    story.on("2026-03-02")
+    figure = ReportMetric(metric="clicks", period="2026-02", tool="ads", figure=count(1_000))
+    story.when(by, figure)
+    return story
+
+
+def test_clicks_that_their_payee_reports_await_the_party_that_pays_for_them() -> None:
+    story = clicks(THEIRS)
+    about = "figure/clicks/2026-02/ads/-"
+    assert open_of(story) == {about: CLAIM_AWAITS}
+    assert "clicks of 2026-02 by ads. They count once" in alert_on(story, about).text
+
+    story.when(OURS, ConfirmClaim(figure=AD_CLICKS, fact="figure"))
+
+    assert open_of(story) == {}
+
+
+def test_clicks_that_the_party_reports_that_pays_for_them_await_nobody() -> None:
+    assert open_of(clicks(OURS)) == {}
+
+
 # --- corrections -------------------------------------------------------------------------------
 
 
@@ -200,6 +226,11 @@ POLICY = AttributionPolicy(kind=PolicyKind.LAST_TOUCH)
 OWN_TOUCH = AttributeReferral(deal="D-1", method=Method.UTM, evidence="our page", to=OURS)
 SALE: Sequence[Fact] = (*referred("2026-01-12"), won("2026-01-20", usd("1200.00")))
 CLAIM = theirs("2026-01-22", ReceivePayment(deal="D-1", payment="P-2", amount=usd("50.00")))
+AD_CLICKS = FigureRef(metric="clicks", period="2026-02", tool="ads")
+CLICKS = theirs(
+    "2026-03-02",
+    ReportMetric(metric="clicks", period="2026-02", tool="ads", figure=count(1_000)),
+)
 OTHERS: Sequence[Sequence[Fact]] = (
     [ours("2026-01-13", OWN_TOUCH)],
     [agreed("2026-01-10", since=date(2026, 1, 11), attribution=POLICY)],
@@ -218,6 +249,8 @@ OTHERS: Sequence[Sequence[Fact]] = (
         ),
     ],
     [CLAIM, ours("2026-01-25", ConfirmClaim(deal="D-1", fact="payment/P-2"))],
+    [CLICKS],
+    [CLICKS, ours("2026-03-03", ConfirmClaim(figure=AD_CLICKS, fact="figure"))],
 )
 """Facts that come with a sale, each with what it rests on."""
 
@@ -229,7 +262,7 @@ def test_the_same_facts_leave_the_same_alerts_open_in_any_order(
 ) -> None:
     facts = list(dict.fromkeys([*SALE, *(each for place in chosen for each in OTHERS[place])]))
     shuffled = data.draw(st.permutations(facts))
-    story = under(share())
+    story = under(share(), PER_CLICK)
     story.on("2026-02-01")
 
     assert open_of(arrive(story.copy(), shuffled)) == open_of(arrive(story.copy(), facts))
