@@ -104,8 +104,9 @@ class AlertsState:
     """Open alerts by id, in the order in which they opened."""
     resolved: Mapping[str, Alert] = field(default_factory=dict)
     """Resolved alerts on figures: a correction can still withdraw them."""
-    watched: tuple[str, ...] = ()
-    """The keys of deals and entries of which something can await a party."""
+    watched: Mapping[str, str] = field(default_factory=dict)
+    """The keys of subjects of which something can await a party, each with the next day on which
+    silence confirms some of it; empty if there is none."""
 
 
 START: Final = AlertsState()

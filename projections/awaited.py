@@ -1,7 +1,7 @@
 """What the alerts keep of deals, entries, clicks and agreements, to say what awaits a party.
 
 Most deals are plain, and nothing of them can await anybody. The others are watched: they are looked
-at again when something is agreed, and when silence may have confirmed something.
+at again when something is agreed, and on the day on which silence confirms something.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -44,8 +44,8 @@ class Taken(NamedTuple):
     """The facts of its deal or entry before it and after it."""
     points: Mapping[str, tuple[Point, ...]]
     """All that awaits a party of each subject that was looked at again."""
-    watched: tuple[str, ...]
-    """The subjects that can have something that awaits a party."""
+    watched: Mapping[str, str]
+    """The subjects that can have something that awaits a party (see `AlertsState`)."""
 
 
 def key_of(event: Event) -> str | None:
@@ -65,7 +65,7 @@ def _is_figure(row: str) -> bool:
     return row.startswith("figure/")
 
 
-def take(rows: Rows, recorded: Recorded, watched: tuple[str, ...]) -> Taken:
+def take(rows: Rows, recorded: Recorded, watched: Mapping[str, str]) -> Taken:
     """Take an event into the rows, and look again at each subject that it concerns."""
     event = recorded.event
     agreed: AgreedRow = rows.get(AGREED, _NOTHING_AGREED)
@@ -90,19 +90,35 @@ def take(rows: Rows, recorded: Recorded, watched: tuple[str, ...]) -> Taken:
         elif not is_figure:
             # Rules judge a figure that is reported again; a fact of a deal counts once.
             return Taken(None, change, {}, watched)
-    if watched and silence_confirms(agreed.terms):
-        look += watched
+    look += _silent(watched, agreed, recorded)
     found = dict(_looked_at(_Subjects(rows, changed), dict.fromkeys(look), agreed, recorded))
-    plain = {each for each, points in found.items() if points is None}
-    points = {each: of or () for each, of in found.items() if of is not None or each in watched}
-    still = tuple(sorted({*watched, *found} - plain))
-    return Taken(changed, change, points, still)
+    points = {each: of.points if of else () for each, of in found.items() if of or each in watched}
+    still = {each: day for each, day in watched.items() if each not in found}
+    still |= {each: of.until for each, of in found.items() if of}
+    return Taken(changed, change, points, dict(sorted(still.items())))
+
+
+def _silent(watched: Mapping[str, str], agreed: AgreedRow, recorded: Recorded) -> list[str]:
+    """Return the subjects of which silence has confirmed something by now."""
+    waiting = {each: day for each, day in watched.items() if day}
+    if not waiting:
+        return []
+    today = f"{terms_of(agreed).day(recorded.act.recorded_at)}"
+    return [each for each, day in waiting.items() if day <= today]
 
 
 def _with(row: SubjectRow, recorded: Recorded) -> SubjectRow:
     if isinstance(recorded.event, AttributionSettled):
         return facts.with_credit(row, recorded.event, recorded.act)
     return facts.with_fact(row, recorded.event, recorded.act)
+
+
+class _Looked(NamedTuple):
+    """What of a subject awaits a party, and the next day on which silence ends some of it."""
+
+    points: tuple[Point, ...]
+    until: str
+    """Empty if there is no such day."""
 
 
 class _Subjects(NamedTuple):
@@ -116,7 +132,7 @@ class _Subjects(NamedTuple):
 
 def _looked_at(
     subjects: _Subjects, keys: Iterable[str], agreed: AgreedRow, recorded: Recorded
-) -> Iterator[tuple[str, tuple[Point, ...] | None]]:
+) -> Iterator[tuple[str, _Looked | None]]:
     """Yield each subject with what of it awaits a party; None if nothing ever can."""
     rows_under(subjects.rows, keys)
     for key in keys:
@@ -128,11 +144,13 @@ def _looked_at(
         terms = terms_of(agreed)
         # An answer as of a moment may lack what was agreed.
         if not terms.is_agreed or len(agreed.parties) != 2:  # noqa: PLR2004 - of two parties
-            yield key, ()
+            yield key, _Looked((), "")
         else:
             today = terms.day(recorded.act.recorded_at)
             known = Known(row, terms, (agreed.parties[0], agreed.parties[1]), today)
-            yield key, tuple(_points(kind, name, known, agreed))
+            until = known.next_deadline() if silence_confirms(agreed.terms) else None
+            points = tuple(_points(kind, name, known, agreed))
+            yield key, _Looked(points, f"{until}" if until else "")
 
 
 def _points(kind: str, name: str, known: Known, agreed: AgreedRow) -> Iterator[Point]:
@@ -141,6 +159,7 @@ def _points(kind: str, name: str, known: Known, agreed: AgreedRow) -> Iterator[P
             kinds = {party: kinds_of(agreed.terms, party) for party in agreed.parties}
             return claims.of_deal(name, known, kinds)
         case "figure":
-            return claims.of_figure(*name.split("/"), known)
+            metric, period = name.split("/")
+            return claims.of_figure(metric, period, known)
         case _:
             return claims.of_entry(name, known, agreed.investments)

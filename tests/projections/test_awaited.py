@@ -1,7 +1,7 @@
 """Alerts on what awaits a party: contested leads, claims, corrections that take money."""
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
@@ -22,7 +22,8 @@ from domain.entry import RecordSharedCost
 from domain.reported_figure import ReportMetric
 from domain.standing_alerts import ATTRIBUTION_CONTESTED, CLAIM_AWAITS, COMPUTED, CORRECTION_TAKES
 from domain.terms import ClaimRules, CostShare, ReferralFee, Trigger
-from projections.alerts import Alert, AlertState
+from projections.alerts import ALERTS, STATE, Alert, AlertState
+from projections.fold import replay
 from tests.life import OURS, THEIRS, usd
 from tests.projections.arrivals import Fact, agreed, arrive, ours, paid, referred, theirs, won
 from tests.projections.folds import alerts, count
@@ -131,6 +132,19 @@ def test_silence_ends_the_wait_where_the_terms_say_so() -> None:
     story.on("2026-03-02")
 
     assert open_of(story) == {}
+
+
+def test_only_the_subjects_that_silence_confirms_that_day_are_looked_at_again() -> None:
+    story = sold(silence=10)
+    theirs_paid(story)
+    watched = replay(ALERTS, story.history).rows[STATE].watched
+    assert [day for day in watched.values() if day] == [
+        f"{story.now + timedelta(days=10):%Y-%m-%d}"
+    ]
+
+    story.on("2026-03-02")
+
+    assert not any(replay(ALERTS, story.history).rows[STATE].watched.values())
 
 
 def test_what_the_party_that_owes_states_awaits_nobody() -> None:
