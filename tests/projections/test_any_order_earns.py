@@ -83,36 +83,28 @@ def of_the_story(sent: Sent) -> Fact:
 
 
 def accepted(story: Story, facts: Iterable[Fact]) -> list[Fact]:
-    """Return the messages that recorded something in the order of time."""
+    """Return the messages that are not refused in the order of time."""
     found: list[Fact] = []
     for (said,) in facts:
         story.wait(hours=1)
         try:
-            recorded = story.when(said.party, said.command, happened=said.happened)
+            story.when(said.party, said.command, happened=said.happened)
         except Refused:
             continue
-        found += [(said,)] if recorded else []
+        found.append((said,))
     return found
 
 
-BY_BOTH = (
-    AttributeReferral
-    | QualifyLead
-    | CreateOpportunity
-    | HoldDemo
-    | SubmitReferral
-    | WinDeal
-    | ReceivePayment
-)
+BY_BOTH = AttributeReferral | QualifyLead | CreateOpportunity | HoldDemo | WinDeal | ReceivePayment
 """What both sides may state alike. Answers, corrections and returns are one side's word."""
 
 
 def stated_by_both(facts: Iterable[Fact], random: Random) -> Iterator[Fact]:
     """Yield messages of what both sides may state; some of them come from both."""
     for (said,) in facts:
-        if isinstance(said.command, BY_BOTH):
+        if isinstance(said.command, SubmitReferral | BY_BOTH):
             yield (said,)
-            if random.randrange(3) == 0:
+            if isinstance(said.command, BY_BOTH) and random.randrange(3) == 0:
                 yield (said._replace(party=THEIRS if said.party == OURS else OURS),)
 
 
