@@ -66,6 +66,7 @@ from domain.terms import (
     Trigger,
 )
 from domain.values import Money
+from tests.documents import REPOSITORY
 from tests.life import EXAMPLES, LIFE, OURS, THEIRS, changed, example, split, usd
 from tests.projections.arrivals import (
     Fact,
@@ -1108,8 +1109,53 @@ def test_a_missing_rate_does_not_stop_a_statement_that_needs_none() -> None:
 
 # --- told elsewhere ----------------------------------------------------------------------------
 
-# Renewals from the 31st: the case l1 (tests/journeys/test_cases.py).
-# A fixed sample of equal variants, and a rate of 1 of 1: tests/domain/test_experiment.py and
-# tests/domain/test_proportions.py.
-# Figures in two currencies, quarters of segments and corrections: tests/projections/test_kpis.py.
-# An alert that a wrong figure resolved fires again: tests/projections/test_alerts.py.
+ELSEWHERE = {
+    "a money metric is judged in the currency that the rule names": (
+        "projections/test_alerts.py",
+        "test_a_rule_on_money_judges_the_currency_that_it_names",
+    ),
+    "a month reported whole beside one by segments": (
+        "projections/test_kpis.py",
+        "test_a_month_reported_whole_and_one_reported_by_segments_both_count_in_the_quarter",
+    ),
+    "a correction in another currency": (
+        "projections/test_counted.py",
+        "test_a_figure_corrected_in_another_currency_replaces_the_wrong_one",
+    ),
+    "deals paid do not depend on arrival": (
+        "projections/test_counted.py",
+        "test_a_payment_that_arrives_late_takes_the_paid_deal_to_its_own_month",
+    ),
+    "demo_to_paid counts what is paid": (
+        "projections/test_counted.py",
+        "test_demo_to_paid_counts_what_is_paid_and_demo_to_won_what_is_won",
+    ),
+    "no party withdraws its own breach": (
+        "projections/test_alerts.py",
+        "test_a_party_cannot_withdraw_its_breach_by_reporting_against_the_count",
+    ),
+    "an alert that a wrong figure resolved": (
+        "projections/test_alerts.py",
+        "test_what_a_wrong_figure_resolved_is_open_again_once_that_is_corrected",
+    ),
+    "renewals from the 31st": (
+        "journeys/test_cases.py",
+        "test_l1_renewals_from_the_31st_are_counted_from_the_first_day",
+    ),
+    "a fixed sample of equal variants": (
+        "domain/test_experiment.py",
+        "test_of_two_equal_variants_one_wins_in_at_most_the_agreed_share_of_experiments",
+    ),
+    "a rate of 1 of 1": (
+        "domain/test_proportions.py",
+        "test_a_rate_lies_within_its_own_interval",
+    ),
+}
+"""The kinds of mistakes that are ended in other parts, with the test of each."""
+
+
+@pytest.mark.parametrize("kind", ELSEWHERE)
+def test_each_kind_that_is_told_elsewhere_has_its_test(kind: str) -> None:
+    file, test = ELSEWHERE[kind]
+
+    assert f"def {test}(" in (REPOSITORY / "tests" / file).read_text(encoding="utf-8")
