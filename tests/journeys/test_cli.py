@@ -800,7 +800,7 @@ def test_the_demo_makes_its_store_and_prints_the_story_of_the_examples(accord: A
     assert f"resolved   2026-04-01  referral-minimum@1/{CONSULTING}/2026-Q1" in told.out
     assert "notice-period: The gate to exit is closed" in told.out
     assert SIMULATED in told.err
-    assert (again["accepted"], again["duplicates"], len(again["refused"])) == (0, 611, 10)
+    assert (again["accepted"], again["duplicates"], len(again["refused"])) == (0, 612, 10)
     assert len(again["partnerships"]) == 6
     assert again["simulated"] is True
 

@@ -51,6 +51,7 @@ STAGES = {
 }
 ALERTS = {
     "aurora-series": {
+        "claim-awaits-confirmation@1 entry/aur-cost-1/entry": "resolved",
         "conversion-floor@1 2026-Q2": "withdrawn",
         "notice-due@1 2026-11-02": "resolved",
         "review-due@1 aur-2026-q1": "resolved",
