@@ -407,7 +407,7 @@ ALERTS = Projection(
     keys,
     apply,
     breaches.CONCERNED | _TURNS.keys() | awaited.CONCERNED | {PartnershipExited},
-    version=9,
+    version=10,
     row_type=_row_type,
     facts_from=FACTS,
 )

@@ -144,33 +144,57 @@ def _awaits(about: str, key: str, by: str, known: Known) -> Point:
 
 
 def _corrections(about: str, known: Known, party: str) -> Iterator[Point]:
-    """Yield the corrections of facts by which a party earns that wait for it, or lower them."""
-    for name, each in sorted(known.row.corrections.items()):
-        key = next((key for key, _ in known.row.facts.items() if known.is_of(each, key)), None)
-        if key is None:
-            continue
-        first = known.row.facts[key]
-        ref = f"{about}/correction/{name}"
-        if each.by != first.by:
-            if known.awaits_correction(each):
-                text = (
-                    f"{each.by} corrects {_of(each.of, about)}. It counts once {first.by} confirms."
-                )
-                yield Point(CLAIM_AWAITS, ref, text)
-        elif each.by != party and not any(known.replies_to(each)):
-            change = _lowered(first, each)
-            if change:
-                text = f"{each.by} corrected {_of(each.of, about)}: {change}."
-                yield Point(CORRECTION_TAKES, ref, text)
+    """Yield the corrections that await an answer, or take money from the party that earns."""
+    for key, first in sorted(known.row.facts.items()):
+        before: Fact | None = first
+        for each in known.corrections(key):
+            if each.by != first.by and known.awaits_correction(each):
+                what = _of(each.of, about)
+                text = f"{each.by} corrects {what}. It counts once {first.by} confirms."
+                yield Point(CLAIM_AWAITS, _ref(about, known, each), text)
+            if any(known.replies_to(each)):
+                before = corrected(first, each)
+        if first.by != party:
+            yield from _taken(about, known, key, before)
 
 
-def _lowered(first: Fact, correction: Correction) -> str:
-    right = corrected(first, correction)
-    if right is None:
-        return "it never happened"
-    if right.amount < first.amount:
-        return f"{plain(right.amount)} {right.unit}, not {plain(first.amount)}"
-    return ""
+def _taken(about: str, known: Known, key: str, before: Fact | None) -> Iterator[Point]:
+    """Yield the last correction of a fact by its author, if it takes money and is not answered.
+
+    `before` is the fact as the other party last answered it. A later correction replaces those
+    before it, so what they took and it gives back is not taken.
+    """
+    first = known.row.facts[key]
+    own = [each for each in known.corrections(key) if each.by == first.by]
+    if not own or any(known.replies_to(own[-1])):
+        return
+    change = _taking(first.kind, before, corrected(first, own[-1]))
+    if change:
+        text = f"{first.by} corrected {_of(own[-1].of, about)}: {change}."
+        yield Point(CORRECTION_TAKES, _ref(about, known, own[-1]), text)
+
+
+def _ref(about: str, known: Known, correction: Correction) -> str:
+    names = known.row.corrections.items()
+    name = next(name for name, each in names if each is correction)
+    return f"{about}/correction/{name}"
+
+
+def _taking(kind: str, before: Fact | None, after: Fact | None) -> str:
+    """Return in words what a correction takes from the party that earns; empty if nothing.
+
+    A return takes more the larger it is; every other fact gives more the larger it is.
+    """
+    less, more = (before, after) if kind in _RETURNS else (after, before)
+    if more is None:
+        return ""
+    if less is not None and less.unit == more.unit and less.amount >= more.amount:
+        return ""
+    return f"{_amount(after)}, not {_amount(before)}"
+
+
+def _amount(fact: Fact | None) -> str:
+    return f"{plain(fact.amount)} {fact.unit}" if fact else "nothing"
 
 
 def _of(key: str, about: str) -> str:

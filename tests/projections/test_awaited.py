@@ -14,6 +14,7 @@ from domain.deal import (
     AgreeAttribution,
     AttributeReferral,
     CorrectPayment,
+    CorrectRefund,
     IssueRefund,
     ProposeAttribution,
     ReceivePayment,
@@ -223,6 +224,47 @@ def test_a_correction_that_gives_money_takes_none() -> None:
     story.when(OURS, more)
 
     assert open_of(story) == {}
+
+
+def corrected(*amounts: str) -> Story:
+    """Return a sale whose payment of 100.00 our side corrects to each amount, a day apart."""
+    story = sold()
+    pay(story, "D-1", "P-1", usd("100.00"))
+    for each in amounts:
+        story.on(f"{story.now + timedelta(days=1):%Y-%m-%d}")
+        right = CorrectPayment(deal="D-1", payment="P-1", amount=usd(each), reason="A slip.")
+        story.when(OURS, right)
+    return story
+
+
+def refund_corrected(stated: str, right: str) -> Story:
+    """Return a sale whose payment was refunded, and the refund corrected by its author."""
+    story = sold()
+    pay(story, "D-1", "P-1", usd("100.00"))
+    story.when(OURS, IssueRefund(deal="D-1", refund="R-1", payment="P-1", amount=usd(stated)))
+    story.when(OURS, CorrectRefund(deal="D-1", refund="R-1", amount=usd(right), reason="A slip."))
+    return story
+
+
+def test_a_larger_refund_takes_money_and_a_smaller_one_gives_it() -> None:
+    larger = refund_corrected("40.00", "90.00")
+    ((about, rule),) = open_of(larger).items()
+    assert rule == CORRECTION_TAKES
+    assert "90.00 USD, not 40.00 USD" in alert_on(larger, about).text
+
+    assert open_of(refund_corrected("90.00", "40.00")) == {}
+
+
+def test_a_correction_that_a_later_one_undoes_takes_nothing() -> None:
+    assert open_of(corrected("60.00", "100.00")) == {}
+
+
+def test_two_corrections_that_take_money_are_one_alert_on_all_of_it() -> None:
+    story = corrected("60.00", "80.00")
+
+    ((about, rule),) = open_of(story).items()
+    assert rule == CORRECTION_TAKES
+    assert "80.00 USD, not 100.00 USD" in alert_on(story, about).text
 
 
 def test_a_correction_of_what_the_other_stated_awaits_it() -> None:
