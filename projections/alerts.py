@@ -164,9 +164,10 @@ def _apply(state: AlertsState, recorded: Recorded, known: Taken) -> Change:
     possible = _TURNS.get(type(event), ())
     turns = [(turn, ref) for turn in possible if (ref := turn.on.ref(event)) is not None]
     ends = isinstance(event, PartnershipExited)
-    after = replace(state, judged=judged, watched=known.watched)
+    same = judged is state.judged and known.watched is state.watched
+    after = state if same else replace(state, judged=judged, watched=known.watched)
     if not windows and not turns and not ends and not known.points:
-        return NOTHING if after == state else Change({STATE: after}, [])
+        return NOTHING if same else Change({STATE: after}, [])
     changes = _Changes(state, after, recorded)
     for subject, points in known.points.items():
         changes.settle_points(subject.removeprefix(FACTS), points)
@@ -197,9 +198,9 @@ class _Changes:
 
     def result(self) -> Change:
         """Return the rows that changed, and the outputs in order."""
+        if not self._changed:
+            return NOTHING if self._after is self._before else Change({STATE: self._after}, [])
         state = replace(self._after, open=self._open, resolved=self._resolved)
-        if state == self._before:
-            return NOTHING
         return Change({STATE: state, **self._changed}, self._outputs)
 
     # --- agreed rules, and the referral minimum ---

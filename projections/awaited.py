@@ -91,6 +91,10 @@ def take(rows: Rows, recorded: Recorded, watched: Mapping[str, str]) -> Taken:
             # Rules judge a figure that is reported again; a fact of a deal counts once.
             return Taken(None, change, {}, watched)
     look += _silent(watched, agreed, recorded)
+    if not look:
+        return Taken(changed, change, {}, watched)
+    if look == [key] and key and key not in watched and _is_plain(key, changed[key]):
+        return Taken(changed, change, {}, watched)
     found = dict(_looked_at(_Subjects(rows, changed), dict.fromkeys(look), agreed, recorded))
     points = {each: of.points if of else () for each, of in found.items() if of or each in watched}
     still = {each: day for each, day in watched.items() if each not in found}
@@ -98,9 +102,13 @@ def take(rows: Rows, recorded: Recorded, watched: Mapping[str, str]) -> Taken:
     return Taken(changed, change, points, dict(sorted(still.items())))
 
 
+def _is_plain(key: str, row: SubjectRow) -> bool:
+    return key.startswith(f"{FACTS}deal/") and not claims.is_watched(row)
+
+
 def _silent(watched: Mapping[str, str], agreed: AgreedRow, recorded: Recorded) -> list[str]:
     """Return the subjects of which silence has confirmed something by now."""
-    waiting = {each: day for each, day in watched.items() if day}
+    waiting = {each: day for each, day in watched.items() if day} if watched else {}
     if not waiting:
         return []
     today = f"{terms_of(agreed).day(recorded.act.recorded_at)}"
@@ -137,10 +145,10 @@ def _looked_at(
     rows_under(subjects.rows, keys)
     for key in keys:
         row = subjects.row(key)
-        kind, _, name = key.removeprefix(FACTS).partition("/")
-        if kind == "deal" and not claims.is_watched(row):
+        if _is_plain(key, row):
             yield key, None
             continue
+        kind, _, name = key.removeprefix(FACTS).partition("/")
         terms = terms_of(agreed)
         # An answer as of a moment may lack what was agreed.
         if not terms.is_agreed or len(agreed.parties) != 2:  # noqa: PLR2004 - of two parties

@@ -40,12 +40,22 @@ def is_watched(row: FactsRow) -> bool:
     """Return whether anything of a deal can await a party. Of most deals nothing can."""
     if row.corrections:
         return True
-    facts = row.facts.values()
-    claimants = {each.about for each in facts if each.kind == ClaimKind.TOUCH}
-    return len(claimants) > 1 or any(
-        (each.kind == ClaimKind.TOUCH and each.by == each.about)
-        or (each.kind in _OF_MONEY and (each.by in claimants or each.holder not in {"", each.by}))
-        for each in facts
+    claimants, own, money = set(), [], []
+    for each in row.facts.values():
+        if each.kind == ClaimKind.TOUCH:
+            claimants.add(each.about)
+            if each.by == each.about:
+                own.append(each.at)
+        elif each.kind in _OF_MONEY:
+            money.append(each)
+    if not money:
+        return len(claimants) > 1
+    # A party's own touch is a claim only after the win.
+    first_win = min((each.at for each in money if each.kind == ClaimKind.WIN), default=None)
+    return (
+        len(claimants) > 1
+        or any(each.by in claimants or each.holder not in {"", each.by} for each in money)
+        or (first_win is not None and any(at > first_win for at in own))
     )
 
 
