@@ -106,7 +106,7 @@ def test_a_feed_from_the_beginning_has_every_change(demo: Accord) -> None:
     ready, *found = read(demo, Since.BEGIN)
 
     assert ready.event == "ready"
-    assert len(found) == 46
+    assert len(found) == 48
     assert len({each.id for each in found}) == 46
 
 
