@@ -187,8 +187,8 @@ def _unordered(value: Any) -> Any:  # noqa: ANN401 - any JSON value
         # It opens at the time of the claim that arrived second.
         left_out.add("since")
     found = {key: _unordered(each) for key, each in value.items() if key not in left_out}
-    # A posted sum of zero is the same as none.
-    return {key: each for key, each in found.items() if each not in ({}, "0.00")}
+    # A posted sum of zero is the same as none, and a row of such sums the same as no row.
+    return {key: each for key, each in found.items() if each not in ({}, [], "0.00")}
 
 
 # The examples are few, since each needs three stores.
