@@ -107,7 +107,7 @@ def test_a_feed_from_the_beginning_has_every_change(demo: Accord) -> None:
 
     assert ready.event == "ready"
     assert len(found) == 48
-    assert len({each.id for each in found}) == 46
+    assert len({each.id for each in found}) == 48
 
 
 def test_a_feed_continues_after_any_of_its_ids(demo: Accord) -> None:
