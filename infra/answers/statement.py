@@ -31,7 +31,7 @@ from infra.answers.question import Answer, Item, Parameter, PartnershipId, Quest
 from infra.answers.statements import State, state_of
 from infra.answers.text import Block, Line, Table
 from infra.bootstrap import Accord
-from projections.ledger.rows import AGREED, AgreedRow, StatementRow
+from projections.ledger.rows import AGREED, AgreedRow, StatementRow, in_words
 from projections.settlement import ledger, post
 
 
@@ -326,14 +326,14 @@ def line_of(row: Row) -> LedgerLine:
 
 
 def _parts(line: LedgerLine) -> Iterator[str]:
-    about = _in_words(line.about)
+    about = in_words(line.about)
     if line.item in _MOVES:
         yield f"{about}: {_MOVES[line.item]}"
         return
-    fact = _in_words(line.fact)
+    fact = in_words(line.fact)
     yield f"{line.item}, {about}" if fact in about else f"{line.item} of {fact}, {about}"
     if line.cause != line.fact:
-        yield f"after {_in_words(line.cause)}"
+        yield f"after {in_words(line.cause)}"
     yield from _priced(line)
     if line.rate not in {None, Decimal(1)}:
         yield f"{_plain(line.settled)} {line.settles_in} at {_plain(line.rate)}"
@@ -341,13 +341,6 @@ def _parts(line: LedgerLine) -> Iterator[str]:
         yield f"terms version {line.terms_version}"
     if line.late_days:
         yield words.late(line.late_days)
-
-
-def _in_words(key: str) -> str:
-    """Return `refund R-1` for `refund/R-1@2026-05-18T09:00:00Z`, and the day of a due."""
-    name, _, when = key.partition("@")
-    dated = f"{name} of {when}" if when and "T" not in when else name
-    return dated.replace("/", " ")
 
 
 def _priced(line: LedgerLine) -> Iterator[str]:

@@ -17,7 +17,7 @@ from projections.ledger.entries import shares_of
 from projections.ledger.measures import CLICKS
 from projections.ledger.periods import first_day
 from projections.ledger.reasons import Nothing, priced
-from projections.ledger.rows import Correction, Fact, FactsRow, Investment
+from projections.ledger.rows import Correction, Fact, FactsRow, Investment, in_words
 
 
 class Point(NamedTuple):
@@ -148,7 +148,7 @@ def _paid_reports(metric: str, period: str, known: Known) -> Iterator[str]:
 
 
 def _awaits(about: str, key: str, by: str, known: Known) -> Point:
-    what = _of(key, about) if key != ClaimKind.ENTRY else _in_words(about)
+    what = _of(key, about) if key != ClaimKind.ENTRY else in_words(about)
     text = f"{by} states {what}. It counts once {known.other(by)} confirms it."
     return Point(CLAIM_AWAITS, f"{about}/{key}", text)
 
@@ -208,8 +208,4 @@ def _amount(fact: Fact | None) -> str:
 
 
 def _of(key: str, about: str) -> str:
-    return f"the {_in_words(key)} of {_in_words(about)}"
-
-
-def _in_words(key: str) -> str:
-    return key.partition("@")[0].replace("/", " ")
+    return f"the {in_words(key)} of {in_words(about)}"

@@ -267,6 +267,13 @@ class MonthRow:
     """In the order of their keys."""
 
 
+def in_words(key: str) -> str:
+    """Return `refund R-1` for `refund/R-1@2026-05-18T09:00:00Z`, and the day of a due."""
+    name, _, when = key.partition("@")
+    dated = f"{name} of {when}" if when and "T" not in when else name
+    return dated.replace("/", " ")
+
+
 MONTH_PARTS: Final = 32
 """The number of rows that name the subjects of a month."""
 
