@@ -39,6 +39,7 @@ from domain.execution import (
     ResolveIssue,
     ScheduleReview,
 )
+from domain.exit import CompleteExit, DispositionAssets, GiveExitNotice
 from domain.experiment import (
     ConcludePilot,
     CorrectObservation,
@@ -67,7 +68,7 @@ from domain.kernel import Command
 from domain.keyring import RegisterKey, RevokeKey, RotateKey
 from domain.partnership import PassTime
 from domain.program import DefinePortfolio
-from domain.renewal import CompleteExit, DispositionAssets, GiveExitNotice, HoldRenewalReview
+from domain.renewal import HoldRenewalReview
 from domain.reported_figure import CorrectMetric, ReportMetric
 from domain.settlement import (
     CorrectPayout,

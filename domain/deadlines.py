@@ -32,8 +32,9 @@ from domain.execution import (
     ReviewMissed,
     ReviewScheduled,
 )
+from domain.exit import ExitNoticeGiven, PartnershipExited
 from domain.kernel import Act, Event
-from domain.renewal import ExitNoticeGiven, PartnershipExited, PartnershipRenewed
+from domain.renewal import PartnershipRenewed
 from domain.terms import Cadence
 from domain.terms_by_day import TermsByDay
 

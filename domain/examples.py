@@ -71,6 +71,7 @@ from domain.execution import (
     ResolveIssue,
     ScheduleReview,
 )
+from domain.exit import CompleteExit, DispositionAssets, ExitReason, GiveExitNotice
 from domain.experiment import (
     ConcludePilot,
     CorrectObservation,
@@ -145,16 +146,7 @@ from domain.partnership import PassTime
 from domain.people import ErasePerson
 from domain.priors import AgreePrior, Prior, ProposePrior
 from domain.program import DefinePortfolio
-from domain.renewal import (
-    AcceptRenewal,
-    CompleteExit,
-    DeclineRenewal,
-    DispositionAssets,
-    ExitReason,
-    GiveExitNotice,
-    HoldRenewalReview,
-    ProposeRenewal,
-)
+from domain.renewal import AcceptRenewal, DeclineRenewal, HoldRenewalReview, ProposeRenewal
 from domain.reported_figure import CorrectMetric, ReportedFigure, ReportMetric
 from domain.rules import Action, DecisionRule, RuleComparison, Window
 from domain.scaling import (

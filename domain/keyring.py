@@ -18,6 +18,7 @@ from domain.agreement import TermsAccepted, TermsCountered, TermsProposed
 from domain.deal import AttributionProposed, AttributionSettled
 from domain.dispute import DisputeResolved, ResolutionProposed
 from domain.entry import PenaltyConceded
+from domain.exit import ExitNoticeGiven
 from domain.formation import (
     AgreementDrafted,
     AgreementSigned,
@@ -28,7 +29,7 @@ from domain.formation import (
 )
 from domain.gates import WaiverGranted
 from domain.kernel import Act, Command, Event, Refused, Stage, Unknown, Value
-from domain.renewal import ExitNoticeGiven, PartnershipRenewed, RenewalDeclined, RenewalProposed
+from domain.renewal import PartnershipRenewed, RenewalDeclined, RenewalProposed
 from domain.scaling import (
     JointInvestmentAgreed,
     JointInvestmentProposed,

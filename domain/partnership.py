@@ -23,6 +23,7 @@ from domain import (
     sharing,  # noqa: F401 - as health
     viewing,  # noqa: F401 - as health
 )
+from domain import exit as leaving
 from domain.bilateral import (
     BilateralAgreement,
     BilateralCommand,
@@ -34,6 +35,7 @@ from domain.context import PartnershipContext, Waiver
 from domain.deadlines import Deadlines
 from domain.declarations import Declaration, DeclarationCommand
 from domain.execution import Execution, ExecutionCommand, HoldKickoff, KickoffHeld
+from domain.exit import Exit, ExitCommand, ExitNoticeGiven, PartnershipExited, terms_after
 from domain.exploration import (
     BeginExploration,
     Exploration,
@@ -46,15 +48,7 @@ from domain.formation import DecisionRuleAgreed, Formation, FormationCommand
 from domain.gates import GrantWaiver, WaiverGranted, grant
 from domain.kernel import Act, Command, Event, NotNow, Stage
 from domain.keyring import KeyCommand, KeyRegistered, KeyRevoked, Keyring, KeyRotated
-from domain.renewal import (
-    ExitNoticeGiven,
-    PartnershipExited,
-    PartnershipRenewed,
-    Renewal,
-    RenewalCommand,
-    RenewalReviewHeld,
-    terms_after,
-)
+from domain.renewal import HoldRenewalReview, PartnershipRenewed, Renewal, RenewalReviewHeld
 from domain.scaling import JointInvestmentAgreed, ScopeExpanded
 from domain.settlement import Ledger, Settlement, SettlementCommand
 from domain.terms_by_day import Agreed
@@ -68,7 +62,8 @@ PartnershipCommand = (
     ExplorationCommand
     | FormationCommand
     | ExecutionCommand
-    | RenewalCommand
+    | HoldRenewalReview
+    | ExitCommand
     | SettlementCommand
     | DeclarationCommand
     | BilateralCommand
@@ -88,6 +83,7 @@ class Partnership:
     formation: Formation = field(default_factory=Formation)
     execution: Execution = field(default_factory=Execution)
     renewal: Renewal = field(default_factory=Renewal)
+    exit: Exit = field(default_factory=Exit)
     settlement: Settlement = field(default_factory=Settlement)
     breaches: Breaches = field(default_factory=Breaches)
     keyring: Keyring = field(default_factory=Keyring)
@@ -156,10 +152,7 @@ def decide(
     """
     admit(command, state, act)
     if _settles(command):
-        notice = state.renewal.notice
-        effective_on = notice.effective_on if notice else None
-        context = state.context
-        return settlement.decide(command, state.settlement, ledger(), effective_on, context, act)
+        return settlement.decide(command, state.settlement, ledger(), state.context, act)
     return _decision(command)(command, state, act)
 
 
@@ -213,8 +206,12 @@ def _execute(command: ExecutionCommand, state: Partnership, _: Act) -> list[Even
     return execution.decide(command, state.execution, gate, state.context)
 
 
-def _renew(command: RenewalCommand, state: Partnership, act: Act) -> list[Event]:
-    return renewal.decide(command, state.renewal, state.context, act)
+def _renew(command: HoldRenewalReview, state: Partnership, _: Act) -> list[Event]:
+    return renewal.decide(command, state.renewal)
+
+
+def _leave(command: ExitCommand, state: Partnership, act: Act) -> list[Event]:
+    return leaving.decide(command, state.exit, state.context, act)
 
 
 def _change_keys(command: KeyCommand, state: Partnership, act: Act) -> list[Event]:
@@ -234,7 +231,8 @@ _DECISIONS: dict[type[Command], Callable[[Any, Partnership, Act], list[Event]]] 
     **dict.fromkeys(get_args(ExplorationCommand), _explore),
     **dict.fromkeys(get_args(FormationCommand), _form),
     **dict.fromkeys(get_args(ExecutionCommand), _execute),
-    **dict.fromkeys(get_args(RenewalCommand), _renew),
+    HoldRenewalReview: _renew,
+    **dict.fromkeys(get_args(ExitCommand), _leave),
     **dict.fromkeys(get_args(KeyCommand), _change_keys),
     GrantWaiver: _waive,
     PassTime: _pass_time,
@@ -269,6 +267,7 @@ def evolve(state: Partnership, event: Event, act: Act) -> Partnership:
         formation.evolve(state.formation, event, act),
         execution.evolve(state.execution, event, act),
         renewal.evolve(state.renewal, event),
+        leaving.evolve(state.exit, event),
         settlement.evolve(state.settlement, event, act),
         state.breaches,
         state.keyring,

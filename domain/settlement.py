@@ -453,20 +453,19 @@ class Settlement:
 # --- decisions ---------------------------------------------------------------------------------
 
 
-def decide(  # noqa: PLR0913, PLR0917 - the state, the ledger, and when a statement may be issued
+def decide(
     command: SettlementCommand,
     state: Settlement,
     ledger: Ledger,
-    effective_on: date | None,
     context: PartnershipContext,
     act: Act,
 ) -> list[Event]:
-    """Decide a settlement command; `effective_on` is the day of the exit. Raises `Refused`."""
+    """Decide a settlement command. Raises `Refused`."""
     match command:
         case IssueStatement():
             return issue(command, state, ledger, context, act)
         case IssueFinalSettlement():
-            return issue_final(command, state, ledger, effective_on, context, act)
+            return issue_final(command, state, ledger, context, act)
         case RecordPayout():
             return pay_out(command, state, act)
         case CorrectPayout():
@@ -603,11 +602,10 @@ def _part(accrued: Accrued) -> Part:
     return part.model_copy(update={"rate": accrued.rate, "converted": dict(accrued.converted)})
 
 
-def issue_final(  # noqa: PLR0913, PLR0917 - as `decide`
+def issue_final(
     command: IssueFinalSettlement,
     state: Settlement,
     ledger: Ledger,
-    effective_on: date | None,
     context: PartnershipContext,
     act: Act,
 ) -> list[Event]:
@@ -621,6 +619,7 @@ def issue_final(  # noqa: PLR0913, PLR0917 - as `decide`
             f"Settlement {state.final.settlement} was already issued.",
             "Issue a statement for what arrived later (IssueStatement).",
         )
+    effective_on = context.terms.exit
     if effective_on is not None and context.terms.day(act.recorded_at) < effective_on:
         raise NotNow(
             "effective-date",

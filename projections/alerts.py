@@ -17,9 +17,9 @@ from pydantic import Field
 from domain.arithmetic import exact
 from domain.calendar import bounds
 from domain.deadlines import ALL
+from domain.exit import PartnershipExited
 from domain.kernel import Event
 from domain.recorded import Recorded
-from domain.renewal import PartnershipExited
 from domain.standing_alerts import (
     ATTRIBUTION_CONTESTED,
     BY_RULE,

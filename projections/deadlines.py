@@ -5,8 +5,8 @@ from datetime import datetime
 
 from domain import deadlines as time
 from domain.deadlines import Deadline
+from domain.exit import terms_after
 from domain.recorded import Recorded
-from domain.renewal import terms_after
 from domain.terms_by_day import TermsByDay
 from projections.fold import NOTHING, Change, Projection, Rows
 

@@ -5,16 +5,12 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from domain.execution import KickoffHeld
+from domain.exit import ExitNoticeGiven, PartnershipExited
 from domain.exploration import ExplorationBegun, ExplorationClosed, PartnerChosen
 from domain.kernel import Stage
 from domain.partnership import stage_after
 from domain.recorded import Recorded
-from domain.renewal import (
-    ExitNoticeGiven,
-    PartnershipExited,
-    PartnershipRenewed,
-    RenewalReviewHeld,
-)
+from domain.renewal import PartnershipRenewed, RenewalReviewHeld
 from domain.scaling import ScopeExpanded
 from projections.fold import Change, Projection, Rows
 

@@ -17,10 +17,11 @@ from domain.calendar import month_of
 from domain.deadlines import DeadlineKind, DeadlinePassed, PeriodClosed
 from domain.deal import AttributionSettled
 from domain.execution import IncentiveIntroduced
+from domain.exit import ExitNoticeGiven
 from domain.exploration import ExplorationBegun, PartnerChosen
 from domain.kernel import Event
 from domain.recorded import Recorded
-from domain.renewal import ExitNoticeGiven, PartnershipRenewed
+from domain.renewal import PartnershipRenewed
 from domain.scaling import JointInvestmentAgreed
 from domain.settlement import (
     Accrued,

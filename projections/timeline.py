@@ -36,6 +36,7 @@ from domain import (
     sharing,
     viewing,
 )
+from domain import exit as leaving
 from domain.kernel import Event
 from domain.recorded import Recorded
 from domain.terms import Assets
@@ -255,7 +256,7 @@ WORDS: dict[type[Event], Words] = {
     renewal.RenewalProposed: lambda e: f"proposed to renew for {e.duration}",
     renewal.PartnershipRenewed: lambda e: f"and its partner renewed until {e.ends_on}",
     renewal.RenewalDeclined: lambda e: f"declined renewal {e.proposal}: {e.reason}",
-    renewal.ExitNoticeGiven: lambda e: (
+    leaving.ExitNoticeGiven: lambda e: (
         f"gave notice ({e.reason}), effective {e.effective_on}" + _waived(e)
     ),
     breach_actions.RuleBreached: lambda e: (
@@ -294,12 +295,12 @@ WORDS: dict[type[Event], Words] = {
         f"issued final settlement {e.settlement}: "
         + ("; ".join(map(_balance, e.balances)) or "nothing is open")
     ),
-    renewal.AssetsDispositioned: lambda e: (
+    leaving.AssetsDispositioned: lambda e: (
         f"transferred {e.asset} to {e.to}"
         if e.disposition is Assets.TRANSFER
         else f"recorded that {e.to} retains {e.asset}"
     ),
-    renewal.PartnershipExited: lambda e: "completed the exit; the partnership ended" + _waived(e),
+    leaving.PartnershipExited: lambda e: "completed the exit; the partnership ended" + _waived(e),
     deadlines.PeriodClosed: lambda e: f"{e.period} closed",
     deadlines.DeadlinePassed: lambda e: f"{e.kind} {e.ref} passed",
     deal.ReferralSubmitted: lambda e: f"submitted referral {e.deal}",

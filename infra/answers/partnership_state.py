@@ -23,6 +23,7 @@ from domain.execution import (
     ReviewHeld,
     ReviewScheduled,
 )
+from domain.exit import AssetsDispositioned, ExitNoticeGiven
 from domain.exploration import (
     AlignmentAssessed,
     CandidateIdentified,
@@ -46,11 +47,7 @@ from domain.markets import (
     MetricOwnerAssigned,
     RoleAssigned,
 )
-from domain.renewal import (
-    AssetsDispositioned,
-    ExitNoticeGiven,
-    RenewalReviewHeld,
-)
+from domain.renewal import RenewalReviewHeld
 from domain.settlement import FinalSettlementIssued
 from domain.values import Count
 from infra.answers.question import Answer, Item

@@ -353,14 +353,14 @@ def _restarted(proposed: Event, state: partnership.Partnership) -> list[str]:
 
 def _renewal(state: partnership.Partnership) -> RenewalSummary:
     terms = state.context.terms
-    renewed = state.renewal
+    left = state.exit
     return RenewalSummary(
         term_ends_on=terms.term_ends_on,
         last_day_for_notice=terms.last_notice_day,
-        reviews=tuple(renewed.reviews.values()),
-        notice=renewed.notice,
-        settlement=renewed.settlement,
-        assets=tuple(renewed.assets.values()),
+        reviews=tuple(state.renewal.reviews.values()),
+        notice=left.notice,
+        settlement=left.settlement,
+        assets=tuple(left.assets.values()),
     )
 
 

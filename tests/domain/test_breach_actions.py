@@ -5,10 +5,10 @@ from decimal import Decimal
 
 from domain.breach_actions import REVIEW_WITHIN, RuleBreached, RuleBreachWithdrawn, next_action
 from domain.execution import IntroduceIncentive, InvestmentReduced, ReviewScheduled
+from domain.exit import GiveExitNotice
 from domain.formation import AgreeDecisionRule, ProposeDecisionRule
 from domain.kernel import CLOCK_PARTY, Stage
 from domain.recorded import Recorded
-from domain.renewal import GiveExitNotice
 from domain.rules import Action, DecisionRule, RuleComparison, Window
 from tests.life import OURS, THEIRS, at, example
 from tests.projections.folds import correct, count, percent, report

@@ -29,15 +29,10 @@ from domain.execution import (
     ReviewMissed,
     ScheduleReview,
 )
+from domain.exit import CompleteExit, GiveExitNotice
 from domain.kernel import CLOCK_PARTY, Event, Stage
 from domain.partnership import PassTime
-from domain.renewal import (
-    AcceptRenewal,
-    CompleteExit,
-    GiveExitNotice,
-    HoldRenewalReview,
-    ProposeRenewal,
-)
+from domain.renewal import AcceptRenewal, HoldRenewalReview, ProposeRenewal
 from domain.terms_by_day import TermsByDay
 from projections.timeline import words
 from tests.life import OURS, THEIRS, after, at, example

@@ -35,8 +35,8 @@ from domain.deal import (
     WinCorrected,
     WinDeal,
 )
+from domain.exit import CompleteExit, GiveExitNotice
 from domain.kernel import AwaitedKind
-from domain.renewal import CompleteExit, GiveExitNotice
 from domain.values import Money
 from tests.life import EXAMPLES, OURS, THEIRS, after, before, example, usd
 from tests.stories import moment

@@ -19,8 +19,8 @@ from domain.dispute import (
     open_,
 )
 from domain.execution import HoldKickoff, IssueCause
+from domain.exit import CompleteExit, DispositionAssets
 from domain.kernel import Act, Refused, Stage
-from domain.renewal import CompleteExit, DispositionAssets
 from domain.settlement import FinalSettlementIssued, IssueFinalSettlement, Ledger, RecordPayout
 from domain.values import Money
 from tests.life import OURS, THEIRS, after, at, before, changed, example, usd

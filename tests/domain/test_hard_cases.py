@@ -8,8 +8,8 @@ import pytest
 from domain.agreement import CommercialTermsAgreed
 from domain.calendar import midnight
 from domain.execution import IssueEscalated, RaiseIssue
+from domain.exit import ExitNoticeGiven, GiveExitNotice
 from domain.kernel import Stage
-from domain.renewal import ExitNoticeGiven, GiveExitNotice
 from domain.terms_by_day import TermsByDay
 from tests.life import FRAME, ITEMS, OURS, THEIRS, at, changed, example
 from tests.projections.money import amend, share

@@ -10,13 +10,13 @@ from domain.aggregates import State, command_types
 from domain.agreement import ProposeTerms
 from domain.dispute import Dispute
 from domain.examples import ELSEWHERE, EXAMPLES, LIFE, OURS, THEIRS, Step
+from domain.exit import CompleteExit
 from domain.experiment import Experiment
 from domain.exploration import ChoosePartner, CloseExploration, ScoreCandidate
 from domain.formation import DraftAgreement, SignAgreement
 from domain.kernel import Command, NotNow, Refused, Stage
 from domain.keyring import RegisterKey, RevokeKey, RotateKey
 from domain.possible import Possible, Situation, possible
-from domain.renewal import CompleteExit
 from tests.life import after, at, before, example
 from tests.stories import Story, moment
 

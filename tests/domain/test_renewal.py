@@ -16,21 +16,23 @@ from domain.execution import (
     RaiseIssue,
     ResolveIssue,
 )
+from domain.exit import (
+    AssetsDispositioned,
+    CompleteExit,
+    DispositionAssets,
+    ExitNoticeGiven,
+    ExitReason,
+    GiveExitNotice,
+    PartnershipExited,
+)
 from domain.formation import ProposeCharter
 from domain.gates import GrantWaiver
 from domain.governance import AssignSponsor
 from domain.kernel import Stage
 from domain.renewal import (
     AcceptRenewal,
-    AssetsDispositioned,
-    CompleteExit,
     DeclineRenewal,
-    DispositionAssets,
-    ExitNoticeGiven,
-    ExitReason,
-    GiveExitNotice,
     HoldRenewalReview,
-    PartnershipExited,
     PartnershipRenewed,
     ProposeRenewal,
     RenewalDeclined,

@@ -40,10 +40,11 @@ from domain.dispute import DisputeOpened as ProductDispute
 from domain.dispute import DisputeOutcome
 from domain.dispute import DisputeResolved as ProductDecision
 from domain.execution import IncentiveIntroduced, IssueCause
+from domain.exit import ExitNoticeGiven, ExitReason
 from domain.exploration import ExplorationBegun, PartnerChosen
 from domain.kernel import CLOCK_PARTY, Act, Event
 from domain.recorded import Recorded
-from domain.renewal import ExitNoticeGiven, ExitReason, PartnershipRenewed
+from domain.renewal import PartnershipRenewed
 from domain.reported_figure import MetricCorrected, ReportedFigure
 from domain.reported_figure import MetricReported as ProductFigure
 from domain.scaling import JointInvestmentAgreed

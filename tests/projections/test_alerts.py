@@ -18,17 +18,10 @@ from domain.execution import (
     ResolveIssue,
     ScheduleReview,
 )
+from domain.exit import CompleteExit, DispositionAssets, ExitReason, GiveExitNotice
 from domain.formation import DecisionRuleAgreed
 from domain.kernel import Event
-from domain.renewal import (
-    AcceptRenewal,
-    CompleteExit,
-    DispositionAssets,
-    ExitReason,
-    GiveExitNotice,
-    HoldRenewalReview,
-    ProposeRenewal,
-)
+from domain.renewal import AcceptRenewal, HoldRenewalReview, ProposeRenewal
 from domain.reported_figure import OTHER_CHANNELS, CorrectMetric, MetricCorrected, ReportMetric
 from domain.rules import Action, DecisionRule, RuleComparison, Window
 from domain.settlement import IssueFinalSettlement

@@ -33,13 +33,8 @@ from domain.deal import (
 )
 from domain.dispute import AcceptResolution, DisputeOutcome, OpenDispute, ProposeResolution
 from domain.execution import HoldKickoff, IssueCause
-from domain.renewal import (
-    AcceptRenewal,
-    ExitReason,
-    GiveExitNotice,
-    HoldRenewalReview,
-    ProposeRenewal,
-)
+from domain.exit import ExitReason, GiveExitNotice
+from domain.renewal import AcceptRenewal, HoldRenewalReview, ProposeRenewal
 from domain.reported_figure import CorrectMetric, ReportMetric
 from domain.settlement import (
     AgreeRate,

@@ -20,7 +20,7 @@ from domain.deal import (
 )
 from domain.entry import ConcedePenalty, RecordJointRevenue, RecordSharedCost, ReverseEntry
 from domain.execution import IntroduceIncentive
-from domain.renewal import ExitReason, GiveExitNotice
+from domain.exit import ExitReason, GiveExitNotice
 from domain.reported_figure import CorrectMetric, ReportMetric
 from domain.settlement import (
     FinalSettlementIssued,

@@ -13,6 +13,7 @@ from decimal import Decimal
 import pytest
 
 from domain import deadlines, deal, dispute, entry, execution, exploration, renewal, settlement
+from domain import exit as leaving
 from domain.agreement import CommercialTermsAgreed
 from domain.attribution import Method
 from domain.bilateral import BilateralAgreement
@@ -333,7 +334,7 @@ ALONE: dict[type[Event], str] = {
     execution.IncentiveIntroduced: "The side that offers the incentive, and owes it.",
     settlement.RatePublished: "Either, from the source that both named. Either can object.",
     settlement.RateObjected: "Either. The rate then does not count.",
-    renewal.ExitNoticeGiven: "Either, under the agreed notice. Nothing accrues from its day on.",
+    leaving.ExitNoticeGiven: "Either, under the agreed notice. Nothing accrues from its day on.",
     dispute.DisputeOpened: "Either, about what the other side gets. It holds that, and takes "
     "nothing.",
     settlement.StatementIssued: "It moves no money: it states what accrued.",
