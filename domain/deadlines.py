@@ -70,6 +70,7 @@ class DeadlineKind(StrEnum):
     REMINDER = "review-reminder"
     CADENCE = "cadence"
     ACTION = "action"
+    SILENCE = "silence"
 
 
 class Deadline(NamedTuple):
@@ -104,7 +105,7 @@ class PeriodClosed(Event):
 
 
 class DeadlinePassed(Event):
-    """An agreed date passed that has no specific event (C11, C27)."""
+    """A date passed that has no specific event (C11, C27), or silence confirmed claims."""
 
     kind: DeadlineKind
     """What was due."""
@@ -590,8 +591,11 @@ RULES = (
         opened_by=(_opens(ExitNoticeGiven, _exit),),
         passing=_passes(DeadlineKind.EXIT),
     ),
+    # Claims are facts of other streams, so the ledger opens and closes their deadlines.
+    DeadlineRule(DeadlineKind.SILENCE, opened_by=(), passing=_passes(DeadlineKind.SILENCE)),
 )
-"""Every kind of deadline. `PartnershipExited` closes all of them."""
+"""Every kind of deadline. `PartnershipExited` closes all of them but those of silence: what was
+claimed before the end can count after it."""
 
 
 # --- what is open, and what passed -------------------------------------------------------------
@@ -624,6 +628,11 @@ def due(deadlines: Deadlines, now: datetime) -> Deadline | None:
     """Return the first open deadline that has passed at `now`, if there is one."""
     first = min(deadlines.values(), default=None)
     return first if first is not None and first.due <= now else None
+
+
+def silence(day: date, terms: TermsByDay) -> Deadline:
+    """Return the deadline of the claims that silence confirms when a day begins."""
+    return _on(day, DeadlineKind.SILENCE, day.isoformat(), terms)
 
 
 def passed(deadline: Deadline) -> list[Event]:

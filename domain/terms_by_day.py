@@ -117,6 +117,13 @@ class TermsByDay:
         """Whether terms are agreed: there is a frame."""
         return all(name in self._changes for name in NEEDED)
 
+    @cached_property
+    def silence(self) -> timedelta | None:
+        """The shortest silence that confirms a claim on any day; None if silence confirms none."""
+        found = [each.claims.confirm_within_days for each in self._frames[1]]
+        days = [each for each in found if each] if self.is_agreed else []
+        return timedelta(days=min(days)) if days else None
+
     # What applies on a day.
 
     def frame(self, day: date) -> Frame:

@@ -408,7 +408,7 @@ ALERTS = Projection(
     keys,
     apply,
     breaches.CONCERNED | _TURNS.keys() | awaited.CONCERNED | {PartnershipExited},
-    version=10,
+    version=11,
     row_type=_row_type,
     facts_from=FACTS,
 )

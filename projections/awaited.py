@@ -13,7 +13,7 @@ from domain.recorded import Recorded
 from projections.counted import FACTS, DealChange
 from projections.fold import Rows, rows_under
 from projections.ledger import claims, facts
-from projections.ledger.book import kinds_of, silence_confirms, terms_of
+from projections.ledger.book import gaining, kinds_of, silence_confirms, terms_of
 from projections.ledger.claims import Point
 from projections.ledger.counting import Known
 from projections.ledger.measures import CLICKS
@@ -156,7 +156,7 @@ def _looked_at(
         else:
             today = terms.day(recorded.act.recorded_at)
             known = Known(row, terms, (agreed.parties[0], agreed.parties[1]), today)
-            until = known.next_deadline() if silence_confirms(agreed.terms) else None
+            until = known.next_deadline(gaining(agreed)) if silence_confirms(agreed.terms) else None
             points = tuple(_points(kind, name, known, agreed))
             yield key, _Looked(points, f"{until}" if until else "")
 

@@ -36,8 +36,8 @@ from domain.deal import (
 from domain.kernel import Act, Event
 from domain.metric_catalogue import CATALOGUE, Unit
 from domain.recorded import Recorded
-from projections.ledger.counting import Facts, corrected
-from projections.ledger.deals import DEMO, OPPORTUNITY, QUALIFIED, losses
+from projections.ledger.counting import DEMO, OPPORTUNITY, QUALIFIED, Facts, corrected
+from projections.ledger.deals import losses
 from projections.ledger.facts import with_fact
 from projections.ledger.rows import Fact, FactsRow
 

@@ -14,7 +14,7 @@ from domain.agreement import CommercialTermsAgreed
 from domain.arithmetic import exact
 from domain.attribution import AttributionPolicy
 from domain.calendar import month_of
-from domain.deadlines import DeadlineKind, DeadlinePassed, PeriodClosed
+from domain.deadlines import DeadlineKind, DeadlinePassed, Deadlines, PeriodClosed, silence
 from domain.deal import AttributionSettled
 from domain.execution import IncentiveIntroduced
 from domain.exit import ExitNoticeGiven
@@ -116,6 +116,7 @@ def post(rows: Rows, recorded: Recorded, policy: AttributionPolicy | None = None
     touched |= dict.fromkeys(_take(book, recorded))
     if touched:
         book.compute(touched)
+    _wake(book)
     return book
 
 
@@ -126,6 +127,15 @@ def _silent(book: Book) -> list[str]:
         return []
     today = book.terms.day(book.recorded.act.recorded_at)
     return [key for key, day in awaited.items() if day <= today]
+
+
+def _wake(book: Book) -> None:
+    agreed = book.agreed
+    if agreed.awaited or agreed.wake:
+        days = agreed.awaited.values()
+        wake = book.terms.midnight(min(days)) if days else None
+        if wake != agreed.wake:
+            book.put(AGREED, replace(agreed, wake=wake))
 
 
 def _take(book: Book, recorded: Recorded) -> list[str]:
@@ -338,6 +348,14 @@ def ledger(rows: Rows) -> Ledger:
     )
 
 
+def silences(rows: Rows) -> Deadlines:
+    """Return when silence confirms the claims that await an answer, from the same rows."""
+    agreed: AgreedRow = rows.get(AGREED, AgreedRow())
+    terms = terms_of(agreed)
+    found = (silence(day, terms) for day in {*agreed.awaited.values()})
+    return {each.id: each for each in found}
+
+
 def _accrued(sums: Mapping[str, Sum]) -> Iterator[Accrued]:
     for key in sorted(sums):
         month, currency, settles_in, rate = key.split("|")
@@ -363,6 +381,6 @@ SETTLEMENT = Projection(
     keys,
     apply,
     _FACTS | facts.DISPUTES | AGREEMENTS | _TIME | _PAYOUTS | _STATEMENTS,
-    version=6,
+    version=7,
     row_type=row_type,
 )

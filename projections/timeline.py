@@ -302,7 +302,11 @@ WORDS: dict[type[Event], Words] = {
     ),
     leaving.PartnershipExited: lambda e: "completed the exit; the partnership ended" + _waived(e),
     deadlines.PeriodClosed: lambda e: f"{e.period} closed",
-    deadlines.DeadlinePassed: lambda e: f"{e.kind} {e.ref} passed",
+    deadlines.DeadlinePassed: lambda e: (
+        f"silence confirmed claims on {e.ref}"
+        if e.kind is deadlines.DeadlineKind.SILENCE
+        else f"{e.kind} {e.ref} passed"
+    ),
     deal.ReferralSubmitted: lambda e: f"submitted referral {e.deal}",
     deal.ReferralAttributed: lambda e: (
         f"attributed referral {e.deal} to {e.to} ({e.method} on {e.touched_at:%Y-%m-%d})"

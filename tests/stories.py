@@ -13,6 +13,7 @@ import pytest
 
 from domain import aggregates
 from domain.aggregates import State, initial, stream_of
+from domain.deadlines import Deadline
 from domain.deal import Deal
 from domain.examples import Step
 from domain.experiment import Experiment
@@ -24,7 +25,7 @@ from infra.answers.problems import catalogue
 from projections.breaches import Judged, judge
 from projections.counted import NO_FACTS, DealChange, facts_of
 from projections.fold import replay
-from projections.settlement import SETTLEMENT, ledger
+from projections.settlement import SETTLEMENT, ledger, silences
 
 E = TypeVar("E", bound=Event)
 
@@ -125,11 +126,18 @@ class Story:
         assert now >= self.now, "a story does not run backwards"
         self.now = now
         recorded: list[Event] = []
-        while due := aggregates.next_due(self.partnership.deadlines, now):
+        open_ = self._silences()
+        while due := aggregates.next_due({**self.partnership.deadlines, **open_}, now):
+            open_.pop(due.id, None)
             events = aggregates.passed(due)
             recorded += events
             recorded += self._record(self.id, events, aggregates.clock_act(due.due, now))
         return recorded
+
+    def _silences(self) -> dict[str, Deadline]:
+        if self.partnership.context.terms.silence is None:
+            return {}
+        return {**silences(replay(SETTLEMENT, self.history).rows)}
 
     def _record(self, stream: str, events: list[Event], act: Act) -> list[Event]:
         """Record events, and give what agreed rules had recorded because of them."""

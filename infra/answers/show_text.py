@@ -352,5 +352,6 @@ DEADLINES = {
     DeadlineKind.REMINDER: "both parties are reminded of review {}",
     DeadlineKind.CADENCE: "the next {} review is due",
     DeadlineKind.ACTION: "action {} is due",
+    DeadlineKind.SILENCE: "silence confirms claims on {}",
 }
 """The consequence of each kind of deadline that passes; a test checks that none is missing."""

@@ -248,8 +248,6 @@ class Postings:
                     self._issue(recorded, name, "", final, balance)
             case _:
                 pass
-        # Claims that silence confirms by now are posted with any event; a statement was decided
-        # before that, so they are in the next one.
         self.open += posting.lines
         return posting.lines
 

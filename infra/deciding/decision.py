@@ -259,8 +259,12 @@ class Decider:
         """
         now = now or self._context.now
         self._end_waiting(name, now)
-        while deadline := aggregates.next_due(self._states.partnership(name).deadlines, now):
+        silences = self.recorder.silences(name, now)
+        while deadline := aggregates.next_due(
+            {**self._states.partnership(name).deadlines, **silences}, now
+        ):
             self._pass(name, deadline, deadline.due if self._context.simulated else now)
+            silences.pop(deadline.id, None)
 
     def _pass(self, name: str, deadline: Deadline, recorded_at: datetime) -> None:
         act = aggregates.clock_act(deadline.due, self._states.not_before(name, recorded_at))

@@ -1,6 +1,6 @@
 """Loads the state that a batch is decided on, and caches it while nobody else writes."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, TypeVar
@@ -9,6 +9,7 @@ from domain import aggregates
 from domain.aggregates import State
 from domain.recorded import Recorded
 from infra.deciding.pseudonyms import Pseudonyms, SaltSource
+from infra.deciding.recording import Cached, Recorder
 from infra.deciding.states import LogEnd, States, partnership_of
 from infra.running.cache import evict
 from infra.store.history import Head, History
@@ -54,6 +55,7 @@ class Loader:
         self._known: dict[str, _Known] = {}
         self._streams: _Cache[tuple[int, State]] = _Cache()
         self._judged: _Cache[Judged] = _Cache()
+        self._quiet: _Cache[datetime] = _Cache()
         self._people: _Cache[Pseudonyms] = _Cache()
 
     def states(self, partnerships: Iterable[str], streams: Iterable[str]) -> States:
@@ -115,9 +117,14 @@ class Loader:
             for name, events in self._stored([each], unreadable).items()
         }
 
-    def people(self, states: States) -> dict[str, Pseudonyms]:
-        """Return the people known in each partnership of these states."""
-        return {name: self._people_of(name, states) for name in states.ends}
+    def cached(self, states: States) -> Cached:
+        """Return what is cached of the partnerships of these states, and the people of each."""
+        people = {name: self._people_of(name, states) for name in states.ends}
+        return Cached(people, self._of(states, self._judged), self._of(states, self._quiet))
+
+    def _of(self, states: States, cache: _Cache[T]) -> dict[str, T]:
+        found = {name: cache.get(name, self._known[name]) for name in states.ends}
+        return {name: value for name, value in found.items() if value is not None}
 
     def _people_of(self, name: str, states: States) -> Pseudonyms:
         known = self._known[name]
@@ -128,24 +135,14 @@ class Loader:
             return Pseudonyms(name, self._salts)
         return Pseudonyms.of(self._history, name, self._salts, states.erased(name))
 
-    def judged(self, states: States) -> dict[str, Judged]:
-        """Return the cached states by which the rules of these partnerships are judged."""
-        found = {name: self._judged.get(name, self._known[name]) for name in states.ends}
-        return {name: rows for name, rows in found.items() if rows is not None}
-
     def forget(self, partnerships: Iterable[str]) -> None:
         """Evict these partnerships from the cache: another writer was first."""
         for name in partnerships:
             self._known.pop(name, None)
 
-    def remember(
-        self,
-        states: States,
-        people: Mapping[str, Pseudonyms],
-        judged: Mapping[str, Judged],
-        placed: Iterable[Recorded],
-    ) -> None:
-        """Cache the states after the events of a batch were appended."""
+    def remember(self, recorder: Recorder, placed: Iterable[Recorded]) -> None:
+        """Cache what a recorder has after the events of its batch were appended."""
+        states = recorder.states
         expected = {name: end.stored for name, end in states.ends.items()}
         interleaved = set()
         for event in placed:
@@ -158,13 +155,15 @@ class Loader:
             known.size, known.recorded_at = expected[name], states.ends[name].recorded_at
         for stream, state in states.streams.items():
             self._streams.put(stream, self._known[partnership_of(stream)], state)
-        for name, each in people.items():
+        for name, each in recorder.people.items():
             self._people.put(name, self._known[name], each)
-        for name, rows in judged.items():
+        for name, rows in recorder.judged.items():
             self._judged.put(name, self._known[name], rows)
+        for name, moment in recorder.quiet.items():
+            self._quiet.put(name, self._known[name], moment)
         # Another writer appended events in between.
         self.forget(interleaved)
         self.forget(map(partnership_of, states.unreadable))
-        for cache in (self._streams, self._people, self._judged):
+        for cache in (self._streams, self._people, self._judged, self._quiet):
             cache.evict()
         evict(self._known)

@@ -7,6 +7,8 @@ from typing import NamedTuple, TypeVar
 
 from domain import aggregates
 from domain.aggregates import State
+from domain.agreement import CommercialTermsAgreed
+from domain.deadlines import Deadline
 from domain.deal import Deal
 from domain.kernel import Act, Event
 from domain.people import PersonErased
@@ -26,7 +28,7 @@ from projections.breaches import CONCERNED, Judged, judge
 from projections.counted import NO_FACTS, DealChange, facts_of
 from projections.fold import FoldFailed
 from projections.ledger.rows import AGREED, TOTALS
-from projections.settlement import SETTLEMENT, ledger
+from projections.settlement import SETTLEMENT, ledger, silences
 
 _DEPENDENT_OR_JUDGED = aggregates.RESTING_ON_THE_LOG | CONCERNED
 
@@ -51,6 +53,17 @@ class EventCause(NamedTuple):
     trace: Trace | None = None
 
 
+class Cached(NamedTuple):
+    """What is cached of partnerships."""
+
+    people: Mapping[str, Pseudonyms]
+    """The people known in each."""
+    judged: Mapping[str, Judged]
+    """What the rules of each are judged by."""
+    quiet: Mapping[str, datetime]
+    """The moment before which silence confirms no claim of each."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Before:
     """What a `Recorder` has before something is recorded in a stream, to go back to it."""
@@ -68,6 +81,7 @@ class _Before:
         recorder.states.restore(self.stream, self.state)
         _put_back(recorder.people, name, self.people)
         _put_back(recorder.judged, name, self.judged)
+        recorder.quiet.pop(name, None)
 
 
 def _put_back(values: dict[str, T], name: str, before: T | None) -> None:
@@ -79,8 +93,7 @@ def _put_back(values: dict[str, T], name: str, before: T | None) -> None:
 class Recorder:
     """Adds decided events to a batch, with the events that agreed rules cause.
 
-    `people` are those known in each partnership. `judged` is what the rules of a partnership are
-    judged by, where it is cached. Both move on with what is recorded.
+    What is cached of partnerships moves on with what is recorded.
     """
 
     def __init__(
@@ -88,14 +101,14 @@ class Recorder:
         logs: Logs,
         batch: Batch,
         states: States,
-        people: Mapping[str, Pseudonyms],
-        judged: Mapping[str, Judged],
+        cached: Cached,
     ) -> None:
         self._logs = logs
         self.batch = batch
         self.states = states
-        self.people = dict(people)
-        self.judged = dict(judged)
+        self.people = dict(cached.people)
+        self.judged = dict(cached.judged)
+        self.quiet = dict(cached.quiet)
 
     def record(
         self,
@@ -167,6 +180,8 @@ class Recorder:
             self.batch.kept += [Kept(TRACE, name, trace_key(each), trace) for each in recorded]
         if names is not None:
             self._remember(name, names, decided)
+        if any(isinstance(each, CommercialTermsAgreed) for each in decided):
+            self.quiet.pop(name, None)  # Other days of silence, or another time zone.
         if name in self.judged or self.states.partnership(name).rules:
             self._judge(name, recorded, first, before, cause.trace)
 
@@ -193,6 +208,23 @@ class Recorder:
                 people = people.without(event.person)
                 self.batch.kept.append(pseudonyms.to_forget(name, event.person))
         self.people[name] = people
+
+    # --- silence ---
+
+    def silences(self, name: str, now: datetime) -> dict[str, Deadline]:
+        """Return the deadlines by which silence has confirmed claims of a partnership by `now`.
+
+        The caller records them. The ledger's rows have them; they are read only where one can have
+        passed since the last reading.
+        """
+        terms = self.states.partnership(name).context.terms
+        if terms.silence is None or now < self.quiet.get(name, now):
+            return {}
+        found = silences(self._logs.rows(SETTLEMENT, self._log(name), [AGREED]))
+        # A claim that is recorded later is confirmed later than this.
+        first = terms.midnight(terms.day(now) + terms.silence)
+        self.quiet[name] = min([first, *(each.due for each in found.values() if each.due > now)])
+        return {key: each for key, each in found.items() if each.due <= now}
 
     # --- agreed rules ---
 

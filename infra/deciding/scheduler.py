@@ -11,7 +11,7 @@ from infra.running.periodic_task import PeriodicTask
 from infra.store.history import History
 from infra.store.views import Views
 from infra.tlog.codec import UnreadableEvent
-from projections import DEADLINES
+from projections import DEADLINES, SETTLEMENT
 from projections.fold import FoldFailed
 
 log = logging.getLogger(__name__)
@@ -49,7 +49,9 @@ class Scheduler(PeriodicTask):
             now = self._clock()
         except ClockInDoubt:
             return 0
-        due = [*self._views.due(DEADLINES.name, instant(now)), *self._history.overdue(now)]
+        views = (DEADLINES.name, SETTLEMENT.name)  # The ledger knows when silence confirms.
+        due = [name for each in views for name in self._views.due(each, instant(now))]
+        due += self._history.overdue(now)
         # One partnership at a time, so that senders get their turns after a long stop.
         return sum(map(self._pass_time, dict.fromkeys(due)))
 

@@ -189,7 +189,6 @@ class Service:
         own: bool = False,
         nonces: frozenset[str] = frozenset(),
     ) -> Decider:
-        people, judged = self._loader.people(states), self._loader.judged(states)
         keys = [each.identity for each in inputs]
         batch = Batch(
             self._history.results(keys),
@@ -198,7 +197,7 @@ class Service:
             # The clock of an ordinary store needs no order of the inputs.
             self._history.refused(keys) if self._simulated else {},
         )
-        recorder = Recorder(self._logs, batch, states, people, judged)
+        recorder = Recorder(self._logs, batch, states, self._loader.cached(states))
         context = DecisionContext(self._clock(), self._operator, self._simulated, own, nonces)
         return Decider(context, recorder)
 
@@ -219,7 +218,7 @@ class Service:
             except Conflict:
                 self._loader.forget(states.ends)
                 return None
-        self._loader.remember(states, recorder.people, recorder.judged, placed)
+        self._loader.remember(recorder, placed)
         if any(each.kind == pseudonyms.ERASING for each in batch.kept):
             self.forget()
         return batch.outcomes(placed)

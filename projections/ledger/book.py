@@ -5,7 +5,7 @@ computed again from its facts (see `deals`, `entries`, `periods`), compared with
 it, and the differences are posted. So the sum of lines does not depend on the order of arrival.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
@@ -19,7 +19,7 @@ from domain.calendar import add_months, following, month_of, months_of, quarter_
 from domain.claims import ClaimKind
 from domain.recorded import Recorded
 from domain.settlement import rounded
-from domain.terms import Hybrid, Item, LicenceFee, Minimum, ReferralFee, Retainer
+from domain.terms import Hybrid, Item, LicenceFee, Minimum, ReferralFee, Retainer, RevenueShare
 from domain.terms_by_day import Renewal, TermsByDay
 from domain.values import instant, plain
 from projections.fold import Row, Rows, rows_under
@@ -66,6 +66,9 @@ from projections.ledger.rows import (
 from projections.ledger.tracks import Track
 
 R = TypeVar("R")
+
+PAID_TO = (RevenueShare, ReferralFee, Retainer, LicenceFee, Hybrid)
+"""The items by which one party gains alone: the one that they pay."""
 
 PAR = Decimal(1)
 """The rate of a currency to itself."""
@@ -152,6 +155,24 @@ def silence_confirms(terms: tuple[str, ...]) -> bool:
     """Return whether silence confirms claims in any version of the terms."""
     rules = [each.frame.claims for each in agreed_versions(terms) if each.frame]
     return any(each.confirm_within_days for each in rules if each is not None)
+
+
+def gaining(agreed: AgreedRow) -> Container[str]:
+    """Return the parties that can gain by facts, by what was agreed for any day.
+
+    By a minimum, a split, a shared cost or an incentive both can.
+    """
+    if agreed.offers or agreed.investments:
+        return agreed.parties
+    return _gaining(agreed.terms, agreed.parties)
+
+
+@lru_cache(maxsize=1024)
+def _gaining(terms: tuple[str, ...], parties: tuple[str, ...]) -> frozenset[str]:
+    items = [item for version in agreed_versions(terms) for item in version.items or ()]
+    return frozenset(
+        party for item in items for party in ((item.to,) if isinstance(item, PAID_TO) else parties)
+    )
 
 
 @lru_cache(maxsize=1024)
@@ -541,7 +562,7 @@ class Book:
         awaited = agreed.awaited
         if not awaited and not self.asked.silence:
             return
-        deadline = known.next_deadline() if known.row.facts else None
+        deadline = known.next_deadline(gaining(agreed)) if known.row.facts else None
         if awaited.get(key) == deadline:
             return
         changed = {**awaited, key: deadline}

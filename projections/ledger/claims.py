@@ -11,7 +11,7 @@ from domain.claims import ClaimKind
 from domain.standing_alerts import ATTRIBUTION_CONTESTED, CLAIM_AWAITS, CORRECTION_TAKES
 from domain.terms import Item, ReferralFee
 from domain.values import plain
-from projections.ledger.counting import Known, corrected
+from projections.ledger.counting import TAKEN_BACK, Known, corrected
 from projections.ledger.deals import DealView
 from projections.ledger.entries import shares_of
 from projections.ledger.measures import CLICKS
@@ -30,10 +30,7 @@ class Point(NamedTuple):
     text: str
 
 
-_RETURNS: Final = {ClaimKind.REFUND: ClaimKind.PAYMENT, ClaimKind.CANCELLATION: ClaimKind.WIN}
-"""The facts that take something back, each with the kind of fact that it takes back."""
-
-_OF_MONEY: Final = frozenset({ClaimKind.WIN, ClaimKind.PAYMENT, ClaimKind.REVERSAL, *_RETURNS})
+_OF_MONEY: Final = frozenset({ClaimKind.WIN, ClaimKind.PAYMENT, ClaimKind.REVERSAL, *TAKEN_BACK})
 
 
 def is_watched(row: FactsRow) -> bool:
@@ -103,7 +100,7 @@ def _claims(view: DealView) -> Iterator[str]:
 def _returns(view: DealView) -> Iterator[tuple[str, Fact]]:
     """Yield the returns that the other states of what the party of the view stated."""
     known = view.known
-    for kind, of in _RETURNS.items():
+    for kind, of in TAKEN_BACK.items():
         for key, fact in known.of(kind):
             if fact.by == view.party or not known.awaits_reply(key, fact):
                 continue
@@ -195,7 +192,7 @@ def _taking(kind: str, before: Fact | None, after: Fact | None) -> str:
 
     A return takes more the larger it is; every other fact gives more the larger it is.
     """
-    less, more = (before, after) if kind in _RETURNS else (after, before)
+    less, more = (before, after) if kind in TAKEN_BACK else (after, before)
     if more is None:
         return ""
     if less is not None and less.unit == more.unit and less.amount >= more.amount:

@@ -10,14 +10,29 @@ So one deal can look different to each party: a payment that one side states alo
 it owes by it, and not yet for what it earns by it.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cached_property
+from typing import Final
 
 from domain.claims import ClaimKind
 from domain.terms_by_day import TermsByDay
 from projections.ledger.rows import Correction, Fact, FactsRow, Reply, SubjectRow
+
+OPPORTUNITY, QUALIFIED, DEMO = "opportunity", "qualified", "demo"
+LOST, REOPENED = "lost", "reopened"
+"""The kinds of facts that move no money but confirm a referral or are counted."""
+
+CLAIMED: Final = frozenset({*ClaimKind})
+"""The kinds of fact that can be claims; a step of the funnel is stated by each party instead."""
+
+TAKEN_BACK: Final[Mapping[str, ClaimKind]] = {
+    ClaimKind.REFUND: ClaimKind.PAYMENT,
+    ClaimKind.CANCELLATION: ClaimKind.WIN,
+    ClaimKind.ENTRY_REVERSAL: ClaimKind.ENTRY,
+}
+"""The facts that take something back, each with the kind of fact that it takes back."""
 
 
 @dataclass(frozen=True)
@@ -203,11 +218,14 @@ class Known(Facts):
         )
         return None if objected else deadline
 
-    def next_deadline(self) -> date | None:
-        """Return the next day on which silence confirms a claim of the subject, if there is one."""
+    def next_deadline(self, gain: Container[str]) -> date | None:
+        """Return the next day on which silence confirms a claim of the subject, if there is one.
+
+        `gain` are the parties that can gain by facts.
+        """
         days = [
             day
-            for told, replies in self._claims()
+            for told, replies in self._claims(gain)
             if (day := self._deadline(told, replies)) and day > self.today
         ]
         return min(days, default=None)
@@ -222,11 +240,39 @@ class Known(Facts):
         replies = [*self.replies_to(correction)]
         return not replies and not self._silent(correction.told, replies)
 
-    def _claims(self) -> Iterator[tuple[datetime, Iterable[Reply]]]:
+    def _claims(self, gain: Container[str]) -> Iterator[tuple[datetime, list[Reply]]]:
+        """Yield when each unconfirmed claim was recorded, and what the other party said of it."""
         for key, fact in self.row.facts.items():
-            yield fact.told, self.replies(key, fact.by)
+            if self._is_claim(fact, gain):
+                replies = [*self.replies(key, fact.by)]
+                if not any(each.confirms for each in replies):
+                    yield fact.told, replies
         for each in self.row.corrections.values():
-            yield each.told, self.replies_to(each)
+            replies = [*self.replies_to(each)]
+            if not any(reply.confirms for reply in replies):
+                yield each.told, replies
+
+    def _is_claim(self, fact: Fact, gain: Container[str]) -> bool:
+        """Whether a fact can be a claim that nobody acted on."""
+        if fact.kind not in CLAIMED or self.acted_on(fact):
+            return False
+        if fact.kind == ClaimKind.TOUCH:
+            # A party's own touch is a claim only after the win.
+            own = fact.by == fact.about
+            return own and any(win.at < fact.at for _, win in self.of(ClaimKind.WIN))
+        of = TAKEN_BACK.get(fact.kind)
+        return fact.by in gain or (
+            of is not None
+            and any(each.by != fact.by for key, each in self.of(of) if fact.about in {"", key})
+        )
+
+    def acted_on(self, fact: Fact) -> bool:
+        """Return whether the other party acted on a referral, which confirms it."""
+        return fact.kind == ClaimKind.REFERRAL and any(
+            each.by != fact.by and each.at >= fact.at
+            for kind in (OPPORTUNITY, ClaimKind.WIN)
+            for _, each in self.of(kind)
+        )
 
     def _correction_agreed_to(self, correction: Correction) -> bool:
         replies = [*self.replies_to(correction)]

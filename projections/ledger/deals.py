@@ -17,7 +17,7 @@ from domain.calendar import add_months
 from domain.claims import ClaimKind
 from domain.settlement import split
 from domain.terms import Incentive, Item, ReferralFee, RevenueShare, RevenueSplit, Trigger
-from projections.ledger.counting import Facts, Known
+from projections.ledger.counting import LOST, REOPENED, Facts, Known
 from projections.ledger.rows import Base, Fact, Offer, Remains, Total
 from projections.ledger.tracks import (
     ALL,
@@ -32,10 +32,6 @@ from projections.ledger.tracks import (
 from projections.ledger.windows import window_start
 
 E = TypeVar("E")
-
-OPPORTUNITY, QUALIFIED, DEMO = "opportunity", "qualified", "demo"
-LOST, REOPENED = "lost", "reopened"
-"""The kinds of facts that move no money but confirm a referral or are counted."""
 
 YEAR = 12
 """Months of a first year, and the divisor of amounts that are counted by months."""

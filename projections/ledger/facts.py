@@ -36,7 +36,7 @@ from domain.kernel import Act, Event
 from domain.reported_figure import MetricCorrected, MetricReported
 from domain.settlement import AdjustmentAgreed
 from domain.values import instant
-from projections.ledger.deals import DEMO, LOST, OPPORTUNITY, QUALIFIED, REOPENED
+from projections.ledger.counting import DEMO, LOST, OPPORTUNITY, QUALIFIED, REOPENED
 from projections.ledger.entries import ADJUSTMENT, COST, PENALTY, REVENUE
 from projections.ledger.measures import WHOLE
 from projections.ledger.rows import (

@@ -18,8 +18,8 @@ from domain.metric_catalogue import CATALOGUE, Adds
 from domain.reported_figure import OTHER_CHANNELS
 from domain.terms import Hybrid, Item, Minimum, ReferralFee, Trigger
 from projections.fold import Rows
-from projections.ledger.counting import Known
-from projections.ledger.deals import DEMO, OPPORTUNITY, QUALIFIED, DealView, losses
+from projections.ledger.counting import DEMO, OPPORTUNITY, QUALIFIED, Known
+from projections.ledger.deals import DealView, losses
 from projections.ledger.rows import CountsRow, Fact, SubjectRow
 from projections.standing import months_in, periods_within, standing
 
@@ -109,13 +109,8 @@ def counts_of(view: DealView) -> Iterator[Count]:
 def _confirmed(view: DealView, referral: Fact) -> bool:
     """Whether the other side confirmed a referral, or acted on it."""
     known, other = view.known, view.known.other(view.party)
-    if known.content("referral", referral, view.party, other):
-        return True
-    return any(
-        fact.by == other and fact.at >= referral.at
-        for kind in (OPPORTUNITY, ClaimKind.WIN)
-        for _, fact in known.of(kind)
-    )
+    counts = known.content("referral", referral, view.party, other)
+    return counts is not None or known.acted_on(referral)
 
 
 def _sold(view: DealView) -> Iterator[Count]:

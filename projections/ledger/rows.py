@@ -250,6 +250,8 @@ class AgreedRow:
     """The end of the last period that has closed."""
     awaited: Mapping[str, date] = field(default_factory=dict)
     """The subjects with claims that silence confirms, and the next day on which it does."""
+    wake: datetime | None = None
+    """When the first of these days begins, so that a scheduler finds it."""
 
 
 @dataclass(frozen=True)

@@ -26,9 +26,9 @@ from fractions import Fraction
 from functools import singledispatch
 from typing import Any, NamedTuple
 
+from domain import deadlines, settlement
 from domain import deal as deals
 from domain import entry as entries
-from domain import settlement
 from domain import terms as product_terms
 from domain.agreement import CommercialTermsAgreed
 from domain.attribution import AttributionPolicy, Method, PolicyKind
@@ -52,7 +52,7 @@ from domain.values import MINOR_UNITS, instant
 from domain.values import Money as ProductMoney
 from projections.ledger.book import LineKey, terms_of
 from projections.ledger.rows import AGREED, AgreedRow, StatementRow, SubjectRow
-from projections.settlement import ledger, post
+from projections.settlement import ledger, post, silences
 from tests.model.days import local_day
 from tests.model.facts import (
     AdjustmentAgreed,
@@ -995,7 +995,11 @@ class Product:
         self.posted += book.lines
 
     def pass_time(self, at: datetime) -> None:
-        """Record that the months are closed that were over at a time."""
+        """Record what ended by a time: the silence that confirms claims, and months."""
+        for each in sorted(silences(self.rows).values()):
+            if each.due <= at:
+                (passed,) = deadlines.passed(each)
+                self.record(passed, Act(CLOCK_PARTY, "clock", each.due, at))
         last, _ = last_month(at)
         while self.closed < last:
             self.closed = following(self.closed)
@@ -1024,8 +1028,6 @@ class Product:
     def state(self, at: datetime) -> None:
         """Issue the statements of the last month."""
         period, _ = last_month(at)
-        # Claims that silence confirmed by now are counted before the statement.
-        self.record(PeriodClosed(period=period), Act(CLOCK_PARTY, "clock", at, at))
         act = Act("acme", "someone", at, at)
         command = settlement.IssueStatement(period=period)
         agreed = self.rows.get(AGREED, AgreedRow())

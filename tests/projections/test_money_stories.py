@@ -7,6 +7,7 @@ facts arrive in every order: what is owed is a function of the set of facts (mon
 from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
+from itertools import permutations
 
 import pytest
 from pydantic import ValidationError
@@ -14,7 +15,7 @@ from pydantic import ValidationError
 from domain.agreement import CounterTerms
 from domain.attribution import AttributionPolicy, Method, PolicyKind
 from domain.claims import ClaimKind, ConfirmClaim, FigureRef, ObjectToClaim
-from domain.deadlines import DeadlineKind
+from domain.deadlines import DeadlineKind, DeadlinePassed
 from domain.deal import (
     AgreeAttribution,
     AttributeReferral,
@@ -34,6 +35,7 @@ from domain.deal import (
 from domain.dispute import AcceptResolution, DisputeOutcome, OpenDispute, ProposeResolution
 from domain.execution import HoldKickoff, IssueCause
 from domain.exit import ExitReason, GiveExitNotice
+from domain.kernel import Command
 from domain.renewal import AcceptRenewal, HoldRenewalReview, ProposeRenewal
 from domain.reported_figure import CorrectMetric, ReportMetric
 from domain.settlement import (
@@ -733,6 +735,98 @@ def test_silence_confirms_a_claim_where_the_terms_say_so_and_an_objection_stops_
     story.on("2026-03-01")
 
     assert owed(story) == to_them({"2026-02-01": "150.00"})
+
+
+CLAIM = ReceivePayment(deal="D-1", payment="P-1", amount=usd("1000.00"))
+
+
+def silent(**frame: object) -> Story:
+    """A deal is won; what is claimed counts after five days of silence."""
+    story = under(share("15"), claims=ClaimRules(confirm_within_days=5), **frame)
+    return arrive(story, [*referred("2026-01-07"), won("2026-01-07", usd("1000.00"))])
+
+
+def silences(story: Story) -> list[DeadlinePassed]:
+    return [each for each in story.facts(DeadlinePassed) if each.kind is DeadlineKind.SILENCE]
+
+
+def test_a_statement_takes_a_claim_whose_days_ended_with_nothing_recorded_since() -> None:
+    story = silent()
+    # It is recorded after the end of its month, so no period closes after its days are over.
+    story.on("2026-02-03")
+    arrive(story, [theirs("2026-01-28", CLAIM)])
+    assert owed(story) == {}
+
+    story.on("2026-02-10")
+    (statement,) = state(story, "2026-01")
+
+    assert statement.balance.amount == Decimal("150.00")
+    (passed,) = (each for each in story.history if each.event in silences(story))
+    assert passed.act.occurred_at == moment("2026-02-08T00:00")
+
+
+def test_silence_ends_with_a_day_in_the_time_zone_of_the_agreement() -> None:
+    story = silent(time_zone="America/New_York")
+    story.on("2026-02-03T02:00")
+    arrive(story, [theirs("2026-02-03T03:00", CLAIM)])  # The day before, in New York.
+
+    assert story.on("2026-02-07T04:59") == []
+    assert story.on("2026-02-07T05:00") == [
+        DeadlinePassed(kind=DeadlineKind.SILENCE, ref="2026-02-07")
+    ]
+    assert owed(story) == to_them({"2026-02-02": "150.00"})
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        ConfirmClaim(deal="D-1", fact="payment/P-1"),
+        ObjectToClaim(deal="D-1", fact="payment/P-1", reason="It never came."),
+    ],
+    ids=["confirmed", "objected to"],
+)
+def test_no_silence_ends_where_no_claim_is_unanswered(said: Command) -> None:
+    story = silent()
+    story.on("2026-02-03")
+    arrive(story, [theirs("2026-02-03", CLAIM), paid("2026-02-03", "P-2", usd("1.00"))])
+    arrive(story, [ours("2026-02-04", said)])
+
+    story.on("2026-03-20")
+
+    assert silences(story) == []
+
+
+def test_claims_of_one_day_are_confirmed_together_in_every_order_of_arrival() -> None:
+    facts = [
+        theirs("2026-02-01", CLAIM),
+        theirs("2026-02-02", changed(CLAIM, payment="P-2", amount=usd("300.00"))),
+        theirs("2026-02-02", changed(CLAIM, payment="P-3", amount=usd("100.00"))),
+    ]
+    for order in permutations(facts):
+        story = silent()
+        story.on("2026-02-03")
+        arrive(story, order)
+
+        story.on("2026-02-20")
+
+        assert [each.ref for each in silences(story)] == ["2026-02-08"]
+        assert owed(story) == to_them({"2026-02-01": "150.00", "2026-02-02": "60.00"})
+
+
+def test_what_was_claimed_before_an_exit_is_confirmed_by_silence_after_it() -> None:
+    story = silent(notice="P0D")
+    story.on("2026-02-03")
+    arrive(story, [theirs("2026-02-03", CLAIM)])
+    notice = GiveExitNotice(
+        reason=ExitReason.NO_LONGER_RELEVANT,
+        explanation="We part.",
+        effective_on=date(2026, 2, 5),
+    )
+    arrive(story, [theirs("2026-02-04", notice)])
+
+    story.on("2026-02-20")
+
+    assert owed(story) == to_them({"2026-02-03": "150.00"})
 
 
 @pytest.mark.parametrize(

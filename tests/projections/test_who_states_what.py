@@ -346,7 +346,7 @@ ALONE: dict[type[Event], str] = {
     exploration.PartnerChosen: "It names the second party, and moves no money.",
     deal.DealReopened: "Either. It moves no money: the deal can be won again.",
     deadlines.PeriodClosed: "The clock. Retainers, windows and reported periods fall due.",
-    deadlines.DeadlinePassed: "The clock. An exit takes effect.",
+    deadlines.DeadlinePassed: "The clock. An exit takes effect, or silence confirms claims.",
 }
 """The events that one side states without a claim, or that move no money."""
 

@@ -1,0 +1,138 @@
+"""The clock records when silence confirms claims, and no other event is needed for it."""
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+
+from domain.agreement import AcceptTerms, ProposeTerms
+from domain.attribution import Method
+from domain.deadlines import DeadlineKind, DeadlinePassed
+from domain.deal import (
+    AttributeReferral,
+    CreateOpportunity,
+    ReceivePayment,
+    SubmitReferral,
+    WinDeal,
+)
+from domain.kernel import Command
+from domain.settlement import IssueStatement
+from domain.standing_alerts import CLAIM_AWAITS
+from domain.terms import ClaimRules, FrameChange, RevenueShare, Trigger
+from domain.values import instant
+from infra.bootstrap import Accord
+from infra.deciding.clock import RecordingClock
+from infra.deciding.group_commit import GroupCommit
+from infra.deciding.scheduler import Scheduler
+from infra.settings import Settings
+from tests.infra.messages import from_steps, message
+from tests.infra.told import Told
+from tests.life import LIFE, OURS, THEIRS, usd
+
+NAME = "growthos-brightpath"
+SILENCE = DeadlinePassed(kind=DeadlineKind.SILENCE, ref="2026-02-08")
+
+Send = Callable[..., None]
+
+
+def sender(accord: Accord, clock: Told) -> Send:
+    """Return what sends a command at a moment, which the clock then shows."""
+
+    def send(at: datetime, party: str, command: Command) -> None:
+        clock.now = max(clock.now, at)
+        raw = message(f"m-{accord.history.size()}", command, party=party, at=at)
+        (outcome,) = accord.service.handle([raw])
+        assert outcome.status == "accepted", outcome
+
+    return send
+
+
+def claimed(accord: Accord, clock: Told) -> Send:
+    """They claim a payment of January on 3 February; five days of silence confirm it."""
+    clock.now = datetime(2026, 1, 7, 9, tzinfo=UTC)
+    send = sender(accord, clock)
+    for raw in from_steps(step for step in LIFE if step.at < "2026-01-06"):
+        (outcome,) = accord.service.handle([raw])
+        assert outcome.status == "accepted", outcome
+    terms = ProposeTerms(
+        proposal="silence",
+        effective_from=date(2026, 1, 8),
+        frame=FrameChange(claims=ClaimRules(confirm_within_days=5)),
+        items=[
+            RevenueShare(
+                to=THEIRS, share=Decimal(15), basis="all-payments", trigger=Trigger.PAYMENT
+            )
+        ],
+    )
+    touch = AttributeReferral(deal="S-1", method=Method.REFERRAL_CODE, evidence="B15", to=THEIRS)
+    for party, command in [
+        (OURS, terms),
+        (THEIRS, AcceptTerms(proposal="silence")),
+        (THEIRS, SubmitReferral(deal="S-1", lead="lead")),
+        (OURS, touch),
+        (OURS, CreateOpportunity(deal="S-1")),
+        (OURS, WinDeal(deal="S-1", annual_contract_value=usd("1000.00"))),
+    ]:
+        send(datetime(2026, 1, 8, 9, tzinfo=UTC), party, command)
+    clock.now = datetime(2026, 2, 3, 9, tzinfo=UTC)
+    payment = ReceivePayment(deal="S-1", payment="P-1", amount=usd("1000.00"))
+    happened = datetime(2026, 1, 28, 9, tzinfo=UTC)
+    raw = message("claim", payment, party=THEIRS, at=happened)
+    (outcome,) = accord.service.handle([raw])
+    assert outcome.status == "accepted"
+    accord.catch_up()
+    return send
+
+
+def alerts_on_claims(accord: Accord) -> list[Any]:
+    accord.catch_up()
+    found = accord.views.select("alerts", NAME, f"{CLAIM_AWAITS}@1/")
+    return [row["state"] for _, row in found]
+
+
+def silences(accord: Accord) -> list[tuple[datetime, datetime]]:
+    found = [each.act for each in accord.history.of(NAME) if each.event == SILENCE]
+    return [(each.occurred_at, each.recorded_at) for each in found]
+
+
+def test_the_scheduler_records_the_end_of_silence_and_the_alert_closes(
+    accord: Accord, clock: Told, settings: Settings
+) -> None:
+    claimed(accord, clock)
+    assert alerts_on_claims(accord) == ["open"]
+    writer = GroupCommit(accord.service)
+    writer.start()
+    recording = RecordingClock(clock, accord.history, settings.clock)
+    scheduler = Scheduler(accord.history, accord.views, accord.service, writer, recording)
+    clock.now = datetime(2026, 2, 7, 23, 59, tzinfo=UTC)
+    assert scheduler.check() == 0
+
+    clock.now = datetime(2026, 2, 8, 6, tzinfo=UTC)
+    assert scheduler.check() == 1
+
+    assert silences(accord) == [(datetime(2026, 2, 8, tzinfo=UTC), clock.now)]
+    assert alerts_on_claims(accord) == ["resolved"]
+    assert accord.views.due("settlement", instant(datetime(2030, 1, 1, tzinfo=UTC))) == []
+    assert scheduler.check() == 0
+    writer.stop()
+
+
+def test_a_command_finds_the_end_of_silence_recorded_before_it(accord: Accord, clock: Told) -> None:
+    send = claimed(accord, clock)
+
+    send(datetime(2026, 2, 9, 9, tzinfo=UTC), OURS, IssueStatement(period="2026-01"))
+
+    *_, silence, statement = accord.history.of(NAME)
+    assert silence.event == SILENCE
+    assert statement.event.balance.amount == Decimal("150.00")  # type: ignore[attr-defined]
+
+
+def test_the_end_of_silence_is_recorded_once_and_by_commands_that_move_no_money(
+    accord: Accord, clock: Told
+) -> None:
+    send = claimed(accord, clock)
+    for day in (9, 10, 11):
+        lead = SubmitReferral(deal=f"S-{day}", lead="lead")
+        send(datetime(2026, 2, day, 9, tzinfo=UTC), OURS, lead)
+
+    assert len(silences(accord)) == 1
