@@ -100,6 +100,9 @@ class LedgerLine(Item):
     """With tiers or a cap: what the window has earned with the fact, before rounding."""
     disputed: Exact | None = None
     """What a decision takes away."""
+    replaced: str | None = None
+    """Why another line takes its place, if only the currency or the rate of its statement is
+    another; null for every other line."""
     text: str
     """What the line is for, in words."""
 
@@ -332,6 +335,8 @@ def _parts(line: LedgerLine) -> Iterator[str]:
     yield f"{line.item}, {about}" if fact in about else f"{line.item} of {fact}, {about}"
     if line.cause != line.fact:
         yield f"after {in_words(line.cause)}"
+    if line.replaced:
+        yield f"replaced: {line.replaced}"
     yield from _priced(line)
     if line.rate not in {None, Decimal(1)}:
         yield f"{_plain(line.settled)} {line.settles_in} at {_plain(line.rate)}"

@@ -11,6 +11,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar
 
 from domain.agreement import CommercialTermsAgreed
@@ -105,6 +106,11 @@ class LineKey(NamedTuple):
     def sum(self) -> str:
         """The key of the sum that the line is part of."""
         return "|".join((self.day[:7], self.currency, self.settles_in, self.rate))
+
+    @property
+    def priced(self) -> tuple[str, ...]:
+        """The key without what the line comes to in its statement."""
+        return self[:7]
 
     @property
     def track(self) -> tuple[str, ...]:
@@ -546,9 +552,12 @@ class Book:
             old = row.lines.get(text)
             if old != new.amount:
                 self._difference(text, old, new)
+        replacing = {LineKey.of(text).priced: text for text in wanted}
         for text, old in row.lines.items():
             if text not in wanted:
-                self._difference(text, old, None)
+                by = replacing.get(LineKey.of(text).priced)
+                why = self._why_replaced(text, by, wanted[by]) if by else {}
+                self._difference(text, old, None, why)
         held = self._held(found, holds, wanted, row) if holds else {}
         for text in {**row.held, **held}:
             self._hold(text, row.held.get(text), held.get(text))
@@ -595,10 +604,13 @@ class Book:
         frame = self.terms.frame(track.day)
         if frame.settles_in in {"each", track.currency}:
             return track.currency, PAR
-        by_day = frame.rates.by == "day"
-        period = track.day.isoformat() if by_day else month_of(track.day)
-        name = f"{track.currency}|{frame.settles_in}|{period}"
+        name = f"{track.currency}|{frame.settles_in}|{self._rate_period(track.day)}"
         return frame.settles_in, self._rate(name, frame.rates.source)
+
+    def _rate_period(self, day: date) -> str:
+        """Return the day or the month whose rate converts a fact of a day."""
+        by_day = self.terms.frame(day).rates.by == "day"
+        return day.isoformat() if by_day else month_of(day)
 
     def _rate(self, name: str, source: str | None) -> Decimal | None:
         """Return the rate that both agreed last, else that of the source if nobody objected."""
@@ -613,14 +625,33 @@ class Book:
         found = by_both or published
         return max(found, key=lambda each: (each.at, each.proposal)).rate if found else None
 
-    def _difference(self, text: str, old: Amount | None, new: Wanted | None) -> None:
+    def _why_replaced(self, text: str, by: str, new: Wanted) -> Mapping[str, str]:
+        """Return in words why a line is replaced by one in another currency or at another rate."""
+        old, now = LineKey.of(text), LineKey.of(by)
+        if old.settles_in != now.settles_in:
+            return {"replaced": f"its statement is in {now.settles_in}"}
+        period = self._rate_period(new.track.day)
+        match bool(old.rate), bool(now.rate):
+            case False, True:
+                return {"replaced": f"the rate of {period} arrived"}
+            case True, False:
+                return {"replaced": f"no rate of {period} counts any longer"}
+            case _:
+                return {"replaced": f"another rate of {period} counts"}
+
+    def _difference(
+        self,
+        text: str,
+        old: Amount | None,
+        new: Wanted | None,
+        details: Mapping[str, Any] = MappingProxyType({}),
+    ) -> None:
         own = (new.amount.own if new else Decimal(0)) - (old.own if old else Decimal(0))
         settled = _less(new.amount.settled if new else None, old.settled if old else None)
         if not own and not settled:
             return
         key = LineKey.of(text)
         self._add("open", key, Amount(own, settled))
-        details: Mapping[str, Any] = {}
         if new:
             version = self.terms.version(new.track.day)
             details = {**new.total.details, "terms_version": version}

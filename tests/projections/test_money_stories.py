@@ -693,6 +693,39 @@ def test_neither_party_sets_a_rate_alone() -> None:
     assert january.balance.amount == 90
 
 
+def test_a_line_that_another_rate_replaces_says_so_and_a_line_that_is_taken_back_does_not() -> None:
+    story = under(share("10"), settles_in="EUR", rates=RateRule(source="Central bank"))
+    arrive(story, [*referred("2026-01-07"), won("2026-01-07", usd("1000.00"))])
+    arrive(story, [paid("2026-01-08", "P-1", usd("1000.00"))])
+    story.on("2026-02-01")
+    objection = ObjectToRate(
+        base="USD", quote="EUR", period="2026-01", source="Central bank", reason="Mistyped."
+    )
+    right = ProposeRate(
+        proposal="rate-1", base="USD", quote="EUR", period="2026-01", rate=Decimal("0.9")
+    )
+    for party, said in [
+        (THEIRS, rate("2026-01", "2.0")),
+        (OURS, objection),
+        (THEIRS, right),
+        (OURS, AgreeRate(proposal="rate-1")),
+        (OURS, changed(right, proposal="rate-2", rate=Decimal("0.8"))),
+        (THEIRS, AgreeRate(proposal="rate-2")),
+        (OURS, CancelDeal(deal="D-1", reason="Withdrawn.")),
+    ]:
+        story.wait(hours=1)
+        story.when(party, said)
+    arrive(story, [returned("2026-02-02", "P-1", usd("1000.00"))])
+
+    assert [each.get("replaced") for each in lines(story.history) if each["amount"] < "0"] == [
+        "the rate of 2026-01 arrived",
+        "no rate of 2026-01 counts any longer",
+        "the rate of 2026-01 arrived",
+        "another rate of 2026-01 counts",
+        None,
+    ]
+
+
 def test_the_payee_cannot_say_that_the_other_collected() -> None:
     item = split("40", "60")
     story = under(changed(item, trigger=Trigger.PAYMENT))
