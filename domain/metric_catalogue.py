@@ -246,6 +246,21 @@ def check_currency(name: str, currency: str | None) -> None:
         )
 
 
+def check_threshold(name: str, currency: str | None) -> None:
+    """Raise `Refused` unless a metric can have a minimum, or a bonus from a threshold on.
+
+    Of the metric more is better. Money has a currency (`check_currency`).
+    """
+    check_currency(name, currency)
+    if known(name).direction is not Direction.UP:
+        raise Refused(
+            "less-is-better",
+            "A bonus and a minimum need a metric of which more is better. Of "
+            f"{name} less is better.",
+            "Use another metric, or agree a decision rule for this one (ProposeDecisionRule).",
+        )
+
+
 def proportion(name: str) -> Metric:
     """Return a metric that counts successes of trials (C21). Raises `Refused` for another."""
     metric = CATALOGUE.get(name)

@@ -18,7 +18,7 @@ from domain.attribution import AttributionPolicy, PolicyKind
 from domain.calendar import Duration, Span, add, in_words, subtract
 from domain.claims import ClaimKind
 from domain.kernel import Refused, Value
-from domain.metric_catalogue import MeasuredBy, check_currency
+from domain.metric_catalogue import MeasuredBy, check_threshold
 from domain.times import LAST_YEAR
 from domain.values import (
     MINOR_UNITS,
@@ -181,7 +181,7 @@ class Hybrid(_Item):
     window: WindowLength
     """The window of the bonus."""
     bonus_metric: Slug
-    """The metric that decides the bonus."""
+    """The metric that decides the bonus: one of which more is better."""
     bonus_threshold: Count
     """The figure at which the bonus is paid."""
     currency: Currency | None = None
@@ -211,7 +211,7 @@ class Minimum(_Item):
     on: Slug
     """The party that pays."""
     metric: Slug
-    """The metric that has the minimum."""
+    """The metric that has the minimum: one of which more is better."""
     window: WindowLength
     """The period that is judged."""
     at_least: Count
@@ -612,10 +612,10 @@ def _check_item(item: Item, parties: tuple[str, ...]) -> None:
             check_parties([item.on], parties)
         case Minimum():
             check_parties([item.on], parties)
-            check_currency(item.metric, item.currency)
+            check_threshold(item.metric, item.currency)
         case Hybrid():
             check_parties([item.to], parties)
-            check_currency(item.bonus_metric, item.currency)
+            check_threshold(item.bonus_metric, item.currency)
         case RevenueShare():
             check_parties([item.to], parties)
             _check_months(item)

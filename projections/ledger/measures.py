@@ -19,7 +19,7 @@ from domain.reported_figure import OTHER_CHANNELS
 from domain.terms import Hybrid, Item, Minimum, ReferralFee, Trigger
 from projections.fold import Rows
 from projections.ledger.counting import DEMO, OPPORTUNITY, QUALIFIED, Known
-from projections.ledger.deals import DealView, losses
+from projections.ledger.deals import DealView
 from projections.ledger.rows import CountsRow, Fact, SubjectRow
 from projections.standing import months_in, periods_within, standing
 
@@ -99,9 +99,6 @@ def counts_of(view: DealView) -> Iterator[Count]:
         by_other = [fact for _, fact in view.known.of(kind) if fact.by != view.party]
         for fact in by_other[:1]:
             yield _one(view, metric, fact)
-    for _, fact in losses(view.known):
-        if fact.by != view.party:
-            yield _one(view, "deals_lost", fact)
     if view.sales:
         yield from _sold(view)
 
@@ -119,22 +116,12 @@ def _sold(view: DealView) -> Iterator[Count]:
         if not sale.cancelled:
             yield _one(view, "deals_won", sale.win)
             yield _one(view, "won_value", sale.win, Fraction(sale.win.amount) * credit)
-            yield from _days_to_close(view, sale.win)
     left = {key: view.remains(key) for key, _ in view.payments}
     stands = any(each[-1].amount for each in left.values())
     if view.payments and stands and not view.sales[-1].cancelled:
         yield _one(view, "deals_paid", view.payments[0][1])
     for key, fact in view.payments:
         yield _one(view, "payments", fact, Fraction(left[key][-1].amount) * credit)
-        for before, after in zip(left[key], left[key][1:], strict=False):
-            back = Fraction(before.amount - after.amount) * credit
-            yield Count("refunds", month_of(after.day), fact.unit, back)
-
-
-def _days_to_close(view: DealView, win: Fact) -> Iterator[Count]:
-    for _, referral in view.known.of(ClaimKind.REFERRAL):
-        days = max(0, (win.at - referral.at).days)
-        yield Count("days_to_close", _month(view, win), "", Fraction(days))
 
 
 def _one(view: DealView, metric: str, fact: Fact, amount: Fraction | None = None) -> Count:

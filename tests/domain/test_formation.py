@@ -489,6 +489,29 @@ def test_terms_for_a_time_need_terms_to_adjust() -> None:
             ),
             "unknown-metric",
         ),
+        (
+            Minimum(
+                on=THEIRS,
+                metric="deals_lost",
+                window="quarter",
+                at_least=10,
+                fee=usd("50.00"),
+                per="missing",
+            ),
+            "less-is-better",
+        ),
+        (
+            Hybrid(
+                to=THEIRS,
+                base=usd("100.00"),
+                every="P2M",
+                bonus=usd("50.00"),
+                window="quarter",
+                bonus_metric="churn_rate",
+                bonus_threshold=10,
+            ),
+            "less-is-better",
+        ),
     ],
 )
 def test_an_item_that_cannot_be_computed_is_refused(item: Item, rule: str) -> None:

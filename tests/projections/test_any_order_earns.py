@@ -61,7 +61,7 @@ ITEMS: list[Item] = [
             bonus_threshold=1,
         )
         for to in (OURS, THEIRS)
-        for metric in ("demos", "attributed_leads", "deals_lost", "deals_paid")
+        for metric in ("demos", "attributed_leads", "opportunities", "deals_paid")
     ),
     Incentive(by=OURS, amount=usd("9.00")),
 ]

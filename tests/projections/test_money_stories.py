@@ -24,8 +24,10 @@ from domain.deal import (
     CorrectRefund,
     CorrectWin,
     CreateOpportunity,
+    HoldDemo,
     LoseDeal,
     ProposeAttribution,
+    QualifyLead,
     ReceivePayment,
     ReopenDeal,
     ReverseRefund,
@@ -36,6 +38,7 @@ from domain.dispute import AcceptResolution, DisputeOutcome, OpenDispute, Propos
 from domain.execution import HoldKickoff, IssueCause
 from domain.exit import ExitReason, GiveExitNotice
 from domain.kernel import Command
+from domain.metric_catalogue import CATALOGUE, Direction, Unit
 from domain.renewal import AcceptRenewal, HoldRenewalReview, ProposeRenewal
 from domain.reported_figure import CorrectMetric, ReportMetric
 from domain.settlement import (
@@ -1281,3 +1284,76 @@ def test_each_kind_that_is_told_elsewhere_has_its_test(kind: str) -> None:
     file, test = ELSEWHERE[kind]
 
     assert f"def {test}(" in (REPOSITORY / "tests" / file).read_text(encoding="utf-8")
+
+
+# --- what a party brought ----------------------------------------------------------------------
+
+OF_DEALS = [
+    "leads",
+    "attributed_leads",
+    "qualified_leads",
+    "opportunities",
+    "demos",
+    "deals_won",
+    "deals_paid",
+    "won_value",
+    "payments",
+]
+"""The counted metrics of which more is better."""
+
+
+def brought(by: str) -> list[Fact]:
+    """A party refers a lead, and both take it to its payment."""
+    touch = AttributeReferral(deal="D-1", method=Method.REFERRAL_CODE, evidence="B15", to=by)
+    steps = (QualifyLead, CreateOpportunity, HoldDemo)
+    return [
+        (Said("2026-02-02", by, SubmitReferral(deal="D-1", lead="lead")),),
+        ours("2026-02-03", touch),
+        *(say("2026-02-04", step(deal="D-1")) for step in steps for say in (ours, theirs)),
+        won("2026-02-05", usd("1000.00")),
+        paid("2026-02-06", "P-1", usd("1000.00")),
+    ]
+
+
+def test_all_metrics_of_which_more_is_better_are_tried() -> None:
+    assert [
+        each.name for each in CATALOGUE.values() if each.of_deals and each.direction is Direction.UP
+    ] == OF_DEALS
+
+
+@pytest.mark.parametrize("metric", OF_DEALS)
+def test_a_minimum_and_a_bonus_count_only_what_that_party_brought(metric: str) -> None:
+    currency = "USD" if CATALOGUE[metric].unit is Unit.MONEY else None
+    least = Minimum(
+        on=THEIRS,
+        metric=metric,
+        currency=currency,
+        window="month",
+        at_least=1,
+        fee=usd("50.00"),
+        per="window",
+    )
+    bonus = Hybrid(
+        to=THEIRS,
+        base=usd("0.00"),
+        every="P1Y",
+        bonus=usd("7.00"),
+        window="month",
+        bonus_metric=metric,
+        bonus_threshold=1,
+        currency=currency,
+    )
+    found = {}
+    for by in (THEIRS, OURS):
+        story = arrive(under(least, bonus), brought(by))
+        story.on("2026-03-01")
+        found[by] = {
+            (each["item"], each["to"]): each["amount"]
+            for each in lines(story.history)
+            if each["day"] == "2026-02-28"
+        }
+
+    assert found == {
+        THEIRS: {("hybrid-1", THEIRS): "7.00"},
+        OURS: {("minimum-1", OURS): "50.00"},
+    }

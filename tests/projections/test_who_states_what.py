@@ -27,7 +27,6 @@ from domain.deal import (
     CreateOpportunity,
     HoldDemo,
     IssueRefund,
-    LoseDeal,
     QualifyLead,
     ReceivePayment,
     ReverseRefund,
@@ -231,7 +230,6 @@ STATEMENTS = (
     _counted(deal.LeadQualified, "qualified_leads", QualifyLead(deal="D-1")),
     _counted(deal.OpportunityCreated, "opportunities", CreateOpportunity(deal="D-1")),
     _counted(deal.DemoHeld, "demos", HoldDemo(deal="D-1")),
-    _counted(deal.DealLost, "deals_lost", LoseDeal(deal="D-1", reason="No budget.")),
     Statement(deal.DealWon, [SALE], REFERRED, _WIN, "win"),
     Statement(
         deal.DealCancelled,
@@ -344,6 +342,7 @@ ALONE: dict[type[Event], str] = {
     settlement.PayoutReturned: "Either. What was stated is due again.",
     exploration.ExplorationBegun: "It names the first party, and moves no money.",
     exploration.PartnerChosen: "It names the second party, and moves no money.",
+    deal.DealLost: "Either. It moves no money: no bonus and no minimum counts losses.",
     deal.DealReopened: "Either. It moves no money: the deal can be won again.",
     deadlines.PeriodClosed: "The clock. Retainers, windows and reported periods fall due.",
     deadlines.DeadlinePassed: "The clock. An exit takes effect, or silence confirms claims.",
