@@ -11,20 +11,15 @@ import typer
 from infra.answers.question import Item, Panel
 from infra.answers.text import Block, Line
 from infra.cli import main, printing
-from infra.cli.options import KAFKA, Json, Operator, Store, app, settings
-from infra.settings import DEFAULT_STORE, PARTITIONS
+from infra.cli.options import Json, Operator, Store, app, option, settings
+from infra.settings import DEFAULT_STORE, PARTITIONS, setting
 
 __all__ = ["app", "main"]
 
 
 Kafka = Annotated[
     str | None,
-    typer.Option(
-        "--kafka",
-        envvar=KAFKA,
-        metavar="HOST:PORT",
-        help="The broker; separate several by commas.",
-    ),
+    option("--kafka", setting("kafka"), "HOST:PORT", "The broker; separate several by commas."),
 ]
 
 
@@ -56,23 +51,23 @@ def migrate(
     operator: Operator = None,
     partitions: Annotated[
         int,
-        typer.Option(
+        option(
             "--partitions",
-            envvar="ACCORD_PARTITIONS",
-            min=1,
-            help="Partitions of each topic; they cannot be changed later.",
+            setting("partitions"),
+            "NUMBER",
+            "Partitions of each topic; they cannot be changed later.",
         ),
     ] = PARTITIONS,
     replicas: Annotated[
-        int,
-        typer.Option("--replicas", envvar="ACCORD_REPLICAS", min=1, help="Replicas of each topic."),
+        int, option("--replicas", setting("replicas"), "NUMBER", "Replicas of each topic.")
     ] = 1,
     password: Annotated[
         str | None,
-        typer.Option(
+        option(
             "--role-password",
-            envvar="ACCORD_ROLE_PASSWORD",
-            help="The password of the database's roles.",
+            setting("role_password"),
+            "PASSWORD",
+            "The password of the database's roles.",
         ),
     ] = None,
     store: Store = DEFAULT_STORE,
@@ -123,11 +118,11 @@ def run(
     role: Annotated[ProcessRole, typer.Argument(metavar="|".join(ProcessRole))],
     health: Annotated[
         str | None,
-        typer.Option(
+        option(
             "--health",
-            envvar="ACCORD_HEALTH",
-            metavar="HOST:PORT",
-            help="The address of /healthz, /readyz and /metrics; by default 127.0.0.1 and "
+            setting("health"),
+            "HOST:PORT",
+            "The address of /healthz, /readyz and /metrics; by default 127.0.0.1 and "
             + ", ".join(f"{port} for {each}" for each, port in HEALTH.items())
             + ".",
         ),

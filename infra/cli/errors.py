@@ -2,12 +2,15 @@
 
 import sys
 
-from infra.cli.options import FAILED, app
-from infra.settings import NoSuchStore
+from infra.cli.options import FAILED, NOT_UNDERSTOOD, app
+from infra.settings import NoSuchStore, WrongSetting
 
 
 def main() -> None:
-    """Run the command. An error ends it with exit code 1 and one line on stderr."""
+    """Run the command. An error ends it with one line on stderr.
+
+    The exit code is 2 for a wrong setting, as for a wrong option, and 1 for any other error.
+    """
     try:
         app(prog_name="accord")
     except Exception as error:
@@ -15,7 +18,7 @@ def main() -> None:
         if line is None:
             raise
         sys.stderr.write(f"accord: {line}\n")
-        sys.exit(FAILED)
+        sys.exit(NOT_UNDERSTOOD if isinstance(error, WrongSetting) else FAILED)
 
 
 def message(error: Exception) -> str | None:
@@ -68,6 +71,7 @@ def message(error: Exception) -> str | None:
             | TopicsDiffer()
             | UnreadableEvent()
             | UnreadableRow()
+            | WrongSetting()
         ):
             line = str(error)
         case UnknownSchema():

@@ -5,17 +5,17 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from pydantic import BaseModel, ValidationError
 from typer.core import TyperGroup
 
 from domain.values import Slug
 from infra.answers.parameters import When, WrongParameter, read
 from infra.answers.question import Panel
-from infra.settings import OPERATOR, ClockLimits, HttpLimits, NoSuchStore, RefusalLimits, Settings
+from infra.settings import HOST as LISTENING_HOST
+from infra.settings import OPERATOR, CommandSettings, Setting, Settings, WrongSetting, setting
+from infra.settings import read as read_settings
 
 if TYPE_CHECKING:
     from infra.bootstrap import Accord
@@ -33,36 +33,7 @@ EXIT_CODES = {
 REFUSES = f"Exit code {REFUSED}: {EXIT_CODES[REFUSED]}."
 """The end of the help of a command that can end with this code."""
 
-KAFKA = "ACCORD_KAFKA"
-"""The variable with the address of the broker; if it is set, only projectors fold."""
-
-TOPICS = "ACCORD_TOPICS"
-"""The variable with the prefix of topics."""
-
-LIMITS = {
-    "waiting_days": "ACCORD_WAITING_DAYS",
-    "waiting_of_partnership": "ACCORD_WAITING_OF_PARTNERSHIP",
-    "waiting_of_source": "ACCORD_WAITING_OF_SOURCE",
-}
-"""The variables of the limits of waiting events, by the name of the setting."""
-
-SINK = "ACCORD_SINK_"
-"""The beginning of the variables that have the addresses of sinks; the kind of sink follows."""
-
-CLOCK = "ACCORD_CLOCK_"
-"""The beginning of the variables that say when the clock is not trusted."""
-
-REFUSED_LIMITS = "ACCORD_REFUSED_"
-"""The beginning of the variables that limit how many refused events are kept."""
-
-HTTP = "ACCORD_HTTP_"
-"""The beginning of the variables that limit what one client can ask of the HTTP server."""
-
-KEY, POLICY = "ACCORD_KEY", "ACCORD_POLICY"
-"""The variables with the files of the operator's signing key and of its policy. By default a store
-in a file has its key beside it."""
-
-PORT = 8000
+PORT: int = CommandSettings.model_fields["port"].default
 HOST = "127.0.0.1"
 
 COMMANDS = (
@@ -189,13 +160,26 @@ Operator = Annotated[
 ]
 
 
+def option(name: str, setting: Setting, metavar: str, about: str) -> Any:  # noqa: ANN401 - typer's own
+    """Return the option of a setting; without the option, its variable is read."""
+
+    def read_text(given: Any) -> Any:  # noqa: ANN401 - a default comes as it is
+        try:
+            return setting.read(given) if isinstance(given, str) else given
+        except WrongSetting as error:
+            raise typer.BadParameter(str(error)) from None
+
+    variable = setting.variable or None
+    return typer.Option(name, envvar=variable, parser=read_text, metavar=metavar, help=about)
+
+
 Store = Annotated[
     str,
-    typer.Option(
+    option(
         "--store",
-        envvar="ACCORD_STORE",
-        metavar="URL",
-        help="The store: sqlite:/// and a path (four slashes make it absolute), "
+        setting("store"),
+        "URL",
+        "The store: sqlite:/// and a path (four slashes make it absolute), "
         "or postgresql://user@host/database.",
     ),
 ]
@@ -215,7 +199,7 @@ Known = Annotated[
     datetime | None,
     moment_option("--known", "What had been recorded by then: a date or a moment, as for --at."),
 ]
-Host = Annotated[str, typer.Option("--host", help="The address to listen on.")]
+Host = Annotated[str, option("--host", LISTENING_HOST, "HOST", "The address to listen on.")]
 Party = Annotated[
     str | None,
     typer.Option(
@@ -267,56 +251,12 @@ def viewer_of(accord: "Accord", id: str, party: str | None, full: str | None) ->
     return Viewer(full=True)
 
 
-def settings(store: str, kafka: str | None = None) -> Settings:
-    """Return the settings of a command: its options, and the variables of the environment."""
-    return Settings(
-        store=store,
-        key=_file(KEY),
-        policy=_file(POLICY),
-        kafka=kafka or os.environ.get(KAFKA) or None,
-        sinks={
-            name.removeprefix(SINK).lower(): address
-            for name, address in os.environ.items()
-            if name.startswith(SINK) and address
-        },
-        clock=_of_environment(ClockLimits, CLOCK),
-        http=_of_environment(HttpLimits, HTTP),
-        refused=_of_environment(RefusalLimits, REFUSED_LIMITS),
-        topics=os.environ.get(TOPICS) or Settings.model_fields["topics"].default,
-        **{name: _number(key) for name, key in LIMITS.items() if os.environ.get(key)},
-    )
+def settings(store: str | None = None, kafka: str | None = None) -> Settings:
+    """Return the settings of a command: its options, and the variables of the environment.
 
-
-def _number(variable: str) -> int:
-    import re
-
-    text = os.environ[variable]
-    if not re.fullmatch(r"[1-9][0-9]{0,8}", text):
-        raise typer.BadParameter(f"{variable} is {text!r}. Set it to a whole number above zero.")
-    return int(text)
-
-
-M = TypeVar("M", bound=BaseModel)
-
-
-def _of_environment(model: type[M], prefix: str) -> M:
-    """Return a group of settings from the environment variables with this prefix."""
-    variables = {name: f"{prefix}{name.upper()}" for name in model.model_fields}
-    given = {name: os.environ[each] for name, each in variables.items() if os.environ.get(each)}
-    try:
-        return model.model_validate(given)
-    except ValidationError as error:
-        first = error.errors()[0]
-        variable = variables[str(first["loc"][0])]
-        raise NoSuchStore(
-            f"{variable}={os.environ[variable]!r} is not valid: {first['msg']}. "
-            "Correct the variable, or unset it for the default."
-        ) from None
-
-
-def _file(variable: str) -> Path | None:
-    found = os.environ.get(variable)
-    return Path(found) if found else None
+    Raises `WrongSetting`.
+    """
+    return read_settings(os.environ, store=store, kafka=kafka)
 
 
 @contextmanager

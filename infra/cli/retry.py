@@ -8,7 +8,7 @@ import typer
 
 from infra.answers import refusals
 from infra.answers.outcomes import OutcomeCounts
-from infra.answers.parameters import Operator
+from infra.answers.parameters import Operator, PositiveWhole
 from infra.answers.problems import KnownRule
 from infra.answers.question import Panel
 from infra.answers.refusals import Dismissed
@@ -18,7 +18,12 @@ from infra.cli.options import REFUSES, Json, Store, app, opened, reader
 from infra.settings import DEFAULT_STORE
 
 Number = Annotated[
-    int | None, typer.Argument(metavar="NUMBER", help="Its number in accord refusals.")
+    int | None,
+    typer.Argument(
+        parser=reader("number", PositiveWhole),
+        metavar="NUMBER",
+        help="Its number in accord refusals.",
+    ),
 ]
 Rule = Annotated[
     str | None,

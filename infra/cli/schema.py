@@ -9,8 +9,8 @@ from infra.answers.question import Panel
 from infra.answers.schema import SCHEMA
 from infra.answers.text import Block, Line
 from infra.cli import printing
-from infra.cli.options import Json, app
-from infra.settings import Settings
+from infra.cli.options import Json, app, option, settings
+from infra.settings import Settings, setting
 
 ASYNCAPI = "asyncapi.json"
 
@@ -30,12 +30,7 @@ def schema(
     ] = None,
     topics: Annotated[
         str,
-        typer.Option(
-            "--topics",
-            envvar="ACCORD_TOPICS",
-            metavar="PREFIX",
-            help="With --out: the prefix of the topics.",
-        ),
+        option("--topics", setting("topics"), "PREFIX", "With --out: the prefix of the topics."),
     ] = Settings.model_fields["topics"].default,
     as_json: Json = False,
 ) -> None:
@@ -45,6 +40,7 @@ def schema(
         return
     if type is not None:
         raise typer.BadParameter("--out writes every type; leave TYPE out.")
+    settings()
     written = write(out, topics)
     printing.blocks(_text(out, written))
 

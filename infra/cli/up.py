@@ -2,18 +2,16 @@
 
 from typing import Annotated
 
-import typer
-
 from infra.answers.question import Panel
-from infra.cli.options import HOST, PORT, Host, Store, app, settings
-from infra.settings import DEFAULT_STORE
+from infra.cli.options import HOST, PORT, Host, Store, app, option, settings
+from infra.settings import DEFAULT_STORE, setting
 
 
 @app.command(rich_help_panel=Panel.RUN.value)
 def up(
     host: Host = HOST,
     port: Annotated[
-        int, typer.Option("--port", envvar="ACCORD_PORT", min=0, max=65535, help="The port.")
+        int, option("--port", setting("port"), "PORT", "The port; 0 is any free one.")
     ] = PORT,
     store: Store = DEFAULT_STORE,
 ) -> None:

@@ -11,7 +11,8 @@ from domain.values import instant
 from infra.answers.question import Item, Panel
 from infra.answers.text import Block, Line, Remark, Verbatim
 from infra.cli import printing
-from infra.cli.options import FAILED, HOST, REFUSED, REFUSES, Host, Json, app
+from infra.cli.options import FAILED, HOST, REFUSED, REFUSES, Host, Json, app, option
+from infra.settings import Setting, setting
 
 if TYPE_CHECKING:
     from infra.audit.witness import Known, Witness
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
 WITNESS_PORT = 8010
 """Another port than that of `accord up`, so that a party can run both."""
+
+OWN_PORT = Setting("", setting("port").form, "the port of a witness")
+"""It is not read from ``ACCORD_PORT``, for the same reason."""
 
 Name = Annotated[str, typer.Option("--name", help="The name under which it cosigns.")]
 Key = Annotated[
@@ -52,7 +56,7 @@ def witness(
     operator: Operators = None,
     host: Host = HOST,
     port: Annotated[
-        int, typer.Option("--port", min=0, max=65535, help="The port; 0 is any free one.")
+        int, option("--port", OWN_PORT, "PORT", "The port; 0 is any free one.")
     ] = WITNESS_PORT,
 ) -> None:
     """Serve a witness: it cosigns a log's checkpoint only if the log has grown.

@@ -17,24 +17,25 @@ from eventsourcing.persistence import (
 )
 from eventsourcing.utils import Environment, EnvType
 
-from infra.settings import Settings
+from infra.settings import read, setting
 from infra.store.mapper import EventMapper
 from infra.store.postgres import PostgresStore
 from infra.store.sqlite import SqliteStore
 
-STORE = "ACCORD_STORE"
+STORE = setting("store").variable
 
 
 class Factory(InfrastructureFactory[TrackingRecorder]):
     """The library's access to a store: its recorder and its mapper.
 
     The application reads and saves events. Snapshots and the positions of a process are not kept
-    in a store: projections keep theirs elsewhere. Raises `NoSuchStore` and `UnknownSchema`.
+    in a store: projections keep theirs elsewhere. Raises `NoSuchStore`,
+    `WrongSetting` and `UnknownSchema`.
     """
 
     def __init__(self, env: Environment | EnvType | None) -> None:
         super().__init__(env)
-        settings = Settings(store=self.env.get(STORE) or Settings.model_fields["store"].default)
+        settings = read({name: text for name, text in self.env.items() if name == STORE})
         self._store: PostgresStore | SqliteStore = (
             PostgresStore.open(settings.store)
             if settings.in_postgres

@@ -168,15 +168,3 @@ def test_the_clock_of_a_simulated_store_cannot_be_confirmed(accord: Accord, tmp_
 
     assert told.code == 2
     assert "A simulated store needs no clock" in told.err
-
-
-@pytest.mark.parametrize("wrong", ["0", "-1", "a day"])
-def test_a_limit_that_is_no_number_is_refused_with_its_variable(
-    accord: Accord, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wrong: str
-) -> None:
-    monkeypatch.setenv("ACCORD_CLOCK_GAP", wrong)
-
-    told = accord("list", "--store", f"sqlite:///{tmp_path}/accord.db")
-
-    assert told.code == 1
-    assert f"ACCORD_CLOCK_GAP='{wrong}' is not valid" in told.err
