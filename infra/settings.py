@@ -177,7 +177,8 @@ class HttpLimits(BaseModel):
             "ACCORD_HTTP_CONNECTIONS",
             Whole(1, 65_535, "connections"),
             "open connections, streams of alerts included. Beyond it, the connection that has "
-            "waited longest for its client is closed; if none waits, 503",
+            "waited longest for its client is closed, or else one with pipelined requests; if "
+            "there is none, 503",
         ),
     ] = 512
 

@@ -81,6 +81,7 @@ def create_app(
         description=_ABOUT + (_SIMULATED if accord.simulated else ""),
         docs_url=None,
         redoc_url=None,
+        openapi_url=None,
         generate_unique_id_function=lambda route: route.name,
         dependencies=[Depends(known_parameters)],
     )
@@ -152,12 +153,17 @@ def _metrics(workers: Workers) -> bytes:
     return generate_latest(registry)
 
 
-def _add_docs(app: FastAPI) -> None:
+def _add_docs(app: DescribedApp) -> None:
     app.mount("/assets", StaticFiles(directory=ASSETS))
 
     @app.get("/", include_in_schema=False)
     async def root() -> Response:
         return RedirectResponse("docs")
+
+    # In a thread, because the document is long in the making.
+    @app.get("/openapi.json", include_in_schema=False)
+    def openapi() -> Response:
+        return Response(app.document(), media_type="application/json")
 
     @app.get("/docs", include_in_schema=False)
     async def docs() -> Response:

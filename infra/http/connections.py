@@ -1,13 +1,15 @@
 """One connection of the server, with limits: a slow or silent client cannot keep others out."""
 
+import socket
 import sys
-from asyncio import TimerHandle, Transport
+from asyncio import Semaphore, TimerHandle, Transport
 from collections.abc import Mapping
+from functools import partial
 from http import HTTPStatus
 from typing import Any, Final, Literal, NamedTuple
 
 import h11
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import STATUS_PHRASES, H11Protocol
 
 from infra.http.problems import AGAIN_SOON, MEDIA_TYPE, Problem, too_large
@@ -28,6 +30,14 @@ _LATE: Final = {
 }
 
 
+AT_A_TIME: Final = 4
+"""Requests that run at a time of those that were sent before the client had its last answer."""
+
+UNSENT: Final = 2**16
+"""Bytes of an answer that the kernel takes before they can be sent. A client that reads nothing
+would else have megabytes computed for it."""
+
+
 class _Wait(NamedTuple):
     """A wait for the client: what for, since when, and what ends it."""
 
@@ -39,13 +49,23 @@ class _Wait(NamedTuple):
 class Connection(H11Protocol):
     """uvicorn's connection, which does not wait for its client without end.
 
-    If there are too many, the one that has waited longest for its client is closed. If all of them
-    have whole requests, further requests are answered 503.
+    If there are too many, the one that has waited longest for its client is closed, or else one
+    whose client sent requests without waiting for answers. If all of them have one whole request,
+    further requests are answered 503.
     """
 
-    def __init__(self, limits: HttpLimits, **given: Any) -> None:  # noqa: ANN401 - uvicorn's own
+    def __init__(
+        self,
+        limits: HttpLimits,
+        turns: Semaphore,
+        **given: Any,  # noqa: ANN401 - uvicorn's own
+    ) -> None:
         super().__init__(**given)
         self._limits = limits
+        self._turns = turns
+        self._pipelined_since: float | None = None
+        """The time of the loop since which a pipelined request waits for its turn."""
+        self._whole_app, self.app = self.app, self._in_turn
         self._wait: _Wait | None = None
         self._answered = False
         self._ended = False
@@ -54,15 +74,20 @@ class Connection(H11Protocol):
         """The request whose headers were checked last."""
 
     @property
-    def waiting_since(self) -> float | None:
-        """The time of the loop since which it waits for its client; None if it does not."""
-        return self._wait.since if self._wait else None
+    def can_be_closed(self) -> tuple[int, float] | None:
+        """What orders the connections that can be closed; None for one with a single request."""
+        if self._wait:
+            return 0, self._wait.since
+        return None if self._pipelined_since is None else (1, self._pipelined_since)
 
     # --- what uvicorn and asyncio call ---
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
         """Begin to wait for a request, and make room if there are too many connections."""
         super().connection_made(transport)
+        opened = transport.get_extra_info("socket")
+        if hasattr(socket, "TCP_NOTSENT_LOWAT") and opened.family != socket.AF_UNIX:
+            opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT)
         if len(self.connections) > self._limits.connections and not self._make_room():
             self.app = _overloaded
         self._follow()
@@ -126,18 +151,53 @@ class Connection(H11Protocol):
         else:
             self._answer(Problem(400, msg, "Send a request of HTTP/1.1."))
 
+    # --- pipelined requests ---
+
+    async def _in_turn(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request; one that others follow already waits for its turn.
+
+        A client can send thousands of requests without reading an answer. A few of such requests
+        run at a time, one of each connection in turn, so that they delay nobody else.
+        """
+        if not self.conn.trailing_data[0]:
+            await self._whole_app(scope, receive, send)
+            return
+        turn = _Turn(self._turns)
+        cycle = self.cycle
+        self._pipelined_since = self.loop.time()
+        try:
+            await self.flow.drain()
+            await turn.begin()
+        finally:
+            self._pipelined_since = None
+        try:
+            if not cycle.disconnected:
+                await self._whole_app(scope, receive, partial(self._send_in_turn, turn, send))
+        finally:
+            turn.end()
+
+    async def _send_in_turn(self, turn: "_Turn", send: Send, message: Message) -> None:
+        if message.get("more_body"):
+            # An answer without end would keep its turn.
+            turn.end()
+        if self.flow.write_paused and turn.runs:
+            turn.end()
+            await self.flow.drain()
+            await turn.begin()
+        await send(message)
+
     # --- waiting ---
 
     def _make_room(self) -> bool:
-        """Close the connection that has waited longest for its client; False if none waits."""
-        waiting = [
-            (each.waiting_since, id(each), each)
+        """Close the connection that has waited longest for its client; False if none can be."""
+        closable = [
+            (each.can_be_closed, id(each), each)
             for each in self.connections
-            if isinstance(each, Connection) and each.waiting_since is not None
+            if isinstance(each, Connection) and each.can_be_closed is not None
         ]
-        if not waiting:
+        if not closable:
             return False
-        min(waiting)[2].transport.abort()
+        min(closable)[2].transport.abort()
         return True
 
     def _follow(self) -> None:
@@ -156,6 +216,8 @@ class Connection(H11Protocol):
             return None
         if self.flow.write_paused:
             return "reading"
+        if self._pipelined_since is not None:
+            return None
         if self.cycle is None or self.cycle.response_complete:  # type: ignore[redundant-expr]
             return "headers"
         return "body" if self.cycle.more_body else None
@@ -228,6 +290,25 @@ def _written(problem: Problem) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
         [(name.encode(), value.encode()) for name, value in headers.items()],
         body,
     )
+
+
+class _Turn:
+    """One of the few pipelined requests that run."""
+
+    def __init__(self, turns: Semaphore) -> None:
+        self._turns = turns
+        self.runs = False
+
+    async def begin(self) -> None:
+        """Wait for the turn."""
+        await self._turns.acquire()
+        self.runs = True
+
+    def end(self) -> None:
+        """Let the next one run. Does nothing after the end."""
+        if self.runs:
+            self.runs = False
+            self._turns.release()
 
 
 async def _overloaded(_: Scope, __: Receive, send: Send) -> None:

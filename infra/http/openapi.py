@@ -1,6 +1,7 @@
 """The parts of the API's document that routes do not give: posted events, and problems."""
 
 import inspect
+from threading import Lock
 from typing import Any, Final
 
 import orjson
@@ -228,6 +229,18 @@ def _describe_streams(document: Schema) -> None:
 
 class DescribedApp(FastAPI):
     """An application whose document has the schemas that its routes refer to."""
+
+    def __init__(self, **given: Any) -> None:  # noqa: ANN401 - FastAPI's own
+        super().__init__(**given)
+        self._lock = Lock()
+        self._document: bytes | None = None
+
+    def document(self) -> bytes:
+        """Return the document as JSON, made once: that takes a second, and then none."""
+        with self._lock:
+            if self._document is None:
+                self._document = orjson.dumps(self.openapi())
+            return self._document
 
     def openapi(self) -> Schema:
         """Return the document, made when it is first asked for."""

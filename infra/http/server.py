@@ -4,7 +4,7 @@ import ipaddress
 import signal
 import socket
 import sys
-from asyncio import Protocol
+from asyncio import Protocol, Semaphore
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -19,7 +19,7 @@ from infra.deciding.clock import Clock, wall_clock
 from infra.exchange.sink import delivering
 from infra.exchange.table import sinks
 from infra.http.app import create_app
-from infra.http.connections import Connection
+from infra.http.connections import AT_A_TIME, Connection
 from infra.http.dependencies import Served
 from infra.running.listening import listening
 from infra.settings import HttpLimits, Settings
@@ -36,7 +36,7 @@ def configured(app: Starlette, limits: HttpLimits = HttpLimits()) -> uvicorn.Con
         app,
         access_log=False,
         h11_max_incomplete_event_size=limits.header_bytes,
-        http=cast("type[Protocol]", partial(Connection, limits)),
+        http=cast("type[Protocol]", partial(Connection, limits, Semaphore(AT_A_TIME))),
         lifespan="off",
         log_config=None,
         log_level="warning",

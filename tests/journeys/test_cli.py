@@ -812,7 +812,6 @@ def test_the_demo_makes_its_store_and_prints_the_story_of_the_examples(accord: A
     ("typed", "says"),
     [
         (("list", "--store", "sqlite:///none.db"), "Make it with accord init"),
-        (("list", "--store", "mysql://x"), "Write sqlite:///accord.db"),
         (("list", "--store", "postgresql://127.0.0.1:1/x"), "Connection refused"),
         (("list", "--store", "sqlite:///text.db"), "Check its address"),
         (("show", "growthos-consultng"), f"Perhaps {CONSULTING}?"),

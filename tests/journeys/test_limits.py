@@ -1,5 +1,6 @@
 """Clients that are slow, silent or too many do not keep a good one out of a served store."""
 
+import re
 import resource
 import socket
 import threading
@@ -349,3 +350,81 @@ def test_beside_clients_that_do_not_read_a_good_request_is_answered(tmp_path: Pa
         time.sleep(2)
 
         assert good(served).status_code == 200
+
+
+FLOOD = 600
+"""More connections than the server has by default."""
+
+
+def pipelined(*paths: str) -> bytes:
+    """Return some 40 kB of requests, sent without waiting for an answer."""
+    requests = b"".join(f"GET {path} HTTP/1.1\r\nHost: a\r\n\r\n".encode() for path in paths)
+    return requests * (40_000 // len(requests))
+
+
+@contextmanager
+def flooding(served: Served, requests: bytes) -> Iterator[None]:
+    """Keep connections open that send requests all the time and read nothing."""
+    ended = threading.Event()
+    with connections(served, FLOOD) as opened:
+        for one in opened:
+            one.settimeout(0)
+        thread = threading.Thread(target=_flood, args=(opened, requests, ended))
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()
+
+
+def _flood(opened: list[socket.socket], requests: bytes, ended: threading.Event) -> None:
+    left = dict.fromkeys(opened, requests)
+    while not ended.wait(0.02):
+        for one, rest in [*left.items()]:
+            try:
+                left[one] = rest[one.send(rest) :] or requests
+            except BlockingIOError:
+                continue
+            except OSError:
+                del left[one]  # The server closed it.
+
+
+@pytest.mark.parametrize(
+    "paths",
+    [["/readyz"], ["/v1/partnerships", "/v1/alerts"], ["/openapi.json"]],
+    ids=",".join,
+)
+def test_beside_600_connections_that_ask_and_never_read_readyz_answers_within_a_second(
+    tmp_path: Path, paths: list[str]
+) -> None:
+    with serving(tmp_path) as served:
+        assert good(served).status_code == 200
+        with flooding(served, pipelined(*paths)):
+            time.sleep(1)
+            waited = [took(lambda: ready(served)) for _ in range(10)]
+        assert good(served, "after").status_code == 200
+
+    # Tests that run beside this one can delay a single answer.
+    assert sorted(waited)[-2] < 1, waited
+
+
+def test_pipelined_requests_are_answered_all_and_in_order(tmp_path: Path) -> None:
+    asked = b"".join(
+        b"GET /v1/partnerships/%d HTTP/1.1\r\nHost: a\r\n%s\r\n"
+        % (number, b"Connection: close\r\n" if number == 99 else b"")
+        for number in range(100)
+    )
+    with serving(tmp_path) as served, connections(served, 6, asked) as opened:
+        for one in opened:
+            received = b""
+            while part := one.recv(65536):
+                received += part
+            named = [int(each) for each in re.findall(rb"no partnership (\d+)", received)]
+            assert named == [*range(100)]
+
+
+def ready(served: Served) -> None:
+    """Ask by a connection of its own, as a probe does."""
+    answered = httpx2.get(f"{served.client.base_url}/readyz", timeout=WITHIN)
+    assert answered.status_code == 200, answered.text
