@@ -19,7 +19,7 @@ from infra.answers.text import Block, Line, Table
 from infra.bootstrap import Accord
 from projections import timeline
 from projections.ledger.book import Book, LineKey, terms_of
-from projections.ledger.deals import DealView
+from projections.ledger.deals import DealView, Uncounted
 from projections.ledger.reasons import Nothing, priced
 from projections.ledger.rows import AGREED, AgreedRow, Fact, SubjectRow
 from projections.timeline import TimelineItem
@@ -42,6 +42,15 @@ WORDS = {
 """Why a fact earns nothing, in words."""
 
 
+UNCOUNTED = {
+    Uncounted.UNCONFIRMED: "the other party has not confirmed it",
+    Uncounted.LATE: "it is later than the conversion",
+    Uncounted.EARLY: "it is before the attribution window",
+    Uncounted.STATED: "credit was stated before, and the other party has not confirmed it",
+}
+"""Why a touch does not count, in words."""
+
+
 class Touch(Item):
     """A party's touch of a deal."""
 
@@ -55,6 +64,10 @@ class Touch(Item):
     """The party that claimed it."""
     counts: bool
     """Whether it counts for credit: in time, and confirmed where that is needed."""
+    nothing: Uncounted | None
+    """Why it does not count."""
+    because: str
+    """The same in words; empty where it counts."""
 
 
 class Credited(Item):
@@ -236,14 +249,14 @@ def _earned(row: SubjectRow, party: str) -> dict[tuple[str, str], Decimal]:
 
 
 def _credit(view: DealView) -> Credited:
-    counted = {key for key, _ in view.touches}
     return Credited(
         party=view.party,
         percent=Decimal(100 * view.credit[0]) / view.credit[1],
         by=_decided_by(view),
         contested=view.contested,
         touches=tuple(
-            _touch(key, fact, counts=key in counted) for key, fact in view.known.of(ClaimKind.TOUCH)
+            _touch(key, fact, view.uncounted(key, fact))
+            for key, fact in view.known.of(ClaimKind.TOUCH)
         ),
     )
 
@@ -255,13 +268,15 @@ def _decided_by(view: DealView) -> str:
     return "no policy is agreed" if policy is PolicyKind.NONE else f"policy {policy}"
 
 
-def _touch(key: str, fact: Fact, *, counts: bool) -> Touch:
+def _touch(key: str, fact: Fact, nothing: Uncounted | None) -> Touch:
     return Touch(
         touch=key.partition("/")[2],
         of=fact.about,
         touched_at=datetime.fromisoformat(fact.since),
         stated_by=fact.by,
-        counts=counts,
+        counts=nothing is None,
+        nothing=nothing,
+        because=UNCOUNTED[nothing] if nothing else "",
     )
 
 
@@ -330,19 +345,9 @@ def _deal_text(found: DealExplained) -> Iterator[Block]:
             f"{each.party} is credited with {plain(each.percent)} % ({each.by}{contested})",
             indent=2,
         )
-    # Every party's credit lists the same touches.
     yield Table(
         ["TOUCH", "OF", "TOUCHED AT", "STATED BY", "COUNTS"],
-        [
-            (
-                each.touch,
-                each.of,
-                words.minute(each.touched_at),
-                each.stated_by,
-                "yes" if each.counts else "no",
-            )
-            for each in (found.credit[0].touches if found.credit else ())
-        ],
+        [_touch_text(each) for each in zip(*(each.touches for each in found.credit), strict=True)],
         indent=2,
     )
     yield Table(
@@ -361,6 +366,15 @@ def _deal_text(found: DealExplained) -> Iterator[Block]:
         indent=2,
     )
     yield from _lines("lines", found.lines)
+
+
+def _touch_text(of_each: tuple[Touch, ...]) -> tuple[str, ...]:
+    """Return the cells of a touch, as it counts for the credit of each party."""
+    touch = of_each[0]
+    # A win that one party states counts at first for what the other earns, so for its touches.
+    because = next((each.because for each in of_each if not each.counts), "")
+    counts = f"no: {because}" if because else "yes"
+    return touch.touch, touch.of, words.minute(touch.touched_at), touch.stated_by, counts
 
 
 def _lines(title: str, lines: tuple[LedgerLine, ...] | list[LedgerLine]) -> Iterator[Block]:

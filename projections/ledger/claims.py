@@ -5,13 +5,14 @@ arrival, and ends as soon as its reason does (docs/settlement.md, Who may state 
 """
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import Final, NamedTuple
 
 from domain.claims import ClaimKind
 from domain.standing_alerts import ATTRIBUTION_CONTESTED, CLAIM_AWAITS, CORRECTION_TAKES
 from domain.terms import Item, ReferralFee
 from domain.values import plain
-from projections.ledger.counting import TAKEN_BACK, Known, corrected
+from projections.ledger.counting import OPPORTUNITY, TAKEN_BACK, Known, corrected
 from projections.ledger.deals import DealView
 from projections.ledger.entries import shares_of
 from projections.ledger.measures import CLICKS
@@ -38,21 +39,22 @@ def is_watched(row: FactsRow) -> bool:
     if row.corrections:
         return True
     claimants, own, money = set(), [], []
+    acted: dict[str, datetime] = {}
     for each in row.facts.values():
         if each.kind == ClaimKind.TOUCH:
             claimants.add(each.about)
             if each.by == each.about:
-                own.append(each.at)
+                own.append(each)
         elif each.kind in _OF_MONEY:
             money.append(each)
-    if not money:
-        return len(claimants) > 1
-    # A party's own touch is a claim only after the win.
-    first_win = min((each.at for each in money if each.kind == ClaimKind.WIN), default=None)
-    return (
-        len(claimants) > 1
-        or any(each.by in claimants or each.holder not in {"", each.by} for each in money)
-        or (first_win is not None and any(at > first_win for at in own))
+        if each.kind in {OPPORTUNITY, ClaimKind.WIN}:
+            acted[each.by] = max(each.at, acted.get(each.by, each.at))
+    if len(claimants) > 1:
+        return True
+    return bool(money) and (
+        any(each.by in claimants or each.holder not in {"", each.by} for each in money)
+        # A party's own touch is a claim until the other acts.
+        or any(all(by == each.by or at < each.at for by, at in acted.items()) for each in own)
     )
 
 
@@ -64,6 +66,24 @@ def of_deal(name: str, known: Known, kinds: Mapping[str, frozenset[type[Item]]])
     for view in views:
         if view.kinds:
             yield from _of_view(view)
+    touches = dict.fromkeys(each for view in views if view.kinds for each in _touches(view))
+    for key in touches:
+        yield _awaits(views[0].subject, key, known.row.facts[key].by, known)
+
+
+def _touches(view: DealView) -> Iterator[str]:
+    """Yield the touches that await an answer, and would move what the party of the view earns.
+
+    Until the deal is won, only touches that compete await one.
+    """
+    known = view.known
+    touches = known.of(ClaimKind.TOUCH)
+    claimants = {touch.about for _, touch in touches}
+    moves = view.party in claimants and (len(claimants) > 1 or known.of(ClaimKind.WIN))
+    if moves and known.row.credit is None:
+        for key, touch in touches:
+            if view.awaits_agreement(key, touch):
+                yield key
 
 
 def _of_view(view: DealView) -> Iterator[Point]:
@@ -79,20 +99,16 @@ def _of_view(view: DealView) -> Iterator[Point]:
 def _claims(view: DealView) -> Iterator[str]:
     """Yield what the party of a view states and would earn by, once the other confirms it."""
     known = view.known
-    why = {each.fact: each.nothing for each in priced(view, {})}
+    # A win awaits an answer beside the touches that await one.
+    why = {each.fact: each.nothing for each in priced(view.on_its_word, {})}
     won = dict(known.of(ClaimKind.WIN))
     if Nothing.NOT_WON in why.values():
         # The win is what its payments wait for.
         why |= dict.fromkeys(won, Nothing.UNCONFIRMED)
-    late = [
-        (key, fact)
-        for key, fact in known.of(ClaimKind.TOUCH)
-        if view.won and fact.by == fact.about == view.party and fact.at > view.won.at
-    ]
     unconfirmed = [
         (key, known.row.facts[key]) for key, each in why.items() if each is Nothing.UNCONFIRMED
     ]
-    for key, fact in (*unconfirmed, *late, *known.of(ClaimKind.REVERSAL)):
+    for key, fact in (*unconfirmed, *known.of(ClaimKind.REVERSAL)):
         if fact.by == view.party and known.awaits_reply(key, fact):
             yield key
 

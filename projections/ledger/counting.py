@@ -34,6 +34,9 @@ TAKEN_BACK: Final[Mapping[str, ClaimKind]] = {
 }
 """The facts that take something back, each with the kind of fact that it takes back."""
 
+_ACTED_ON: Final = frozenset({ClaimKind.REFERRAL, ClaimKind.TOUCH})
+"""The claims that the other party confirms by acting on them."""
+
 
 @dataclass(frozen=True)
 class Facts:
@@ -257,22 +260,32 @@ class Known(Facts):
         if fact.kind not in CLAIMED or self.acted_on(fact):
             return False
         if fact.kind == ClaimKind.TOUCH:
-            # A party's own touch is a claim only after the win.
-            own = fact.by == fact.about
-            return own and any(win.at < fact.at for _, win in self.of(ClaimKind.WIN))
+            return fact.by == fact.about
         of = TAKEN_BACK.get(fact.kind)
         return fact.by in gain or (
             of is not None
             and any(each.by != fact.by for key, each in self.of(of) if fact.about in {"", key})
         )
 
-    def acted_on(self, fact: Fact) -> bool:
-        """Return whether the other party acted on a referral, which confirms it."""
-        return fact.kind == ClaimKind.REFERRAL and any(
-            each.by != fact.by and each.at >= fact.at
-            for kind in (OPPORTUNITY, ClaimKind.WIN)
-            for _, each in self.of(kind)
-        )
+    def acted_on(self, claim: Fact) -> bool:
+        """Return whether the other party acted on a referral or a touch, which confirms it.
+
+        It opened an opportunity or won the deal, at the time of the claim or later.
+        """
+        if claim.kind not in _ACTED_ON:
+            return False
+        other = self.other(claim.by)
+        opened = (fact.at for _, fact in self.of(OPPORTUNITY) if fact.by == other)
+        return any(at >= claim.at for at in (*opened, *self._won_by(other)))
+
+    def _won_by(self, party: str) -> Iterator[datetime]:
+        """Yield when a party won the deal: it states the win, or confirms the other's."""
+        # A win that both state is recorded as the win of one and the confirmation of the other.
+        for key, win in self.of(ClaimKind.WIN):
+            if win.by == party or self.confirmed_by_hand(key, win.by):
+                counted = self.content(key, win, self.other(party), party)
+                if counted:
+                    yield counted.at
 
     def _correction_agreed_to(self, correction: Correction) -> bool:
         replies = [*self.replies_to(correction)]

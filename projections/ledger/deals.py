@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from enum import StrEnum
 from fractions import Fraction
 from functools import cached_property
 from typing import NamedTuple, TypeVar
@@ -66,6 +67,19 @@ def losses(known: Facts) -> list[tuple[str, Fact]]:
     return known.of(LOST)[len(known.of(REOPENED)) :]
 
 
+class Uncounted(StrEnum):
+    """Why a touch does not count for credit."""
+
+    UNCONFIRMED = "unconfirmed"
+    """The party that it credits stated it, and the other has not confirmed it or acted on it."""
+    LATE = "late"
+    """It is later than the conversion."""
+    EARLY = "early"
+    """It is before the attribution window."""
+    STATED = "stated"
+    """Credit was stated before it was recorded, and the other party has not confirmed it."""
+
+
 class Sale(NamedTuple):
     """A win, and when it was cancelled."""
 
@@ -92,6 +106,8 @@ class DealView:
     """The kinds of items that pay the party in the terms of any day."""
     policy: AttributionPolicy | None = None
     """A policy that is tried instead of the agreed ones."""
+    on_word: bool = False
+    """Whether touches up to the conversion count on the word of the party, if they credit it."""
 
     @property
     def subject(self) -> str:
@@ -215,6 +231,11 @@ class DealView:
         return weigh(self.touches, self.party, self.policy_in_force)
 
     @cached_property
+    def on_its_word(self) -> "DealView":
+        """The deal as it counts if the other side needs not agree to what touches credit it."""
+        return replace(self, on_word=True)
+
+    @cached_property
     def touches(self) -> list[tuple[str, Fact]]:
         """The touches that count, in the order of time.
 
@@ -223,35 +244,50 @@ class DealView:
         found = [
             (key, fact)
             for key, fact in self.known.of(ClaimKind.TOUCH)
-            if self._counts(key, fact) and self._in_time(fact)
+            if self.uncounted(key, fact) is None
         ]
         return sorted(found, key=lambda each: (each[1].since, each[0]))
 
-    def _counts(self, key: str, touch: Fact) -> bool:
-        """Whether a touch counts for credit.
+    def uncounted(self, key: str, touch: Fact) -> Uncounted | None:
+        """Return why a touch does not count for credit; None if it counts."""
+        if untimely := self._untimely(touch):
+            return untimely
+        stated_at = self.known.row.stated_at
+        if stated_at and touch.told > stated_at:
+            by_hand = self.known.confirmed_by_hand(key, touch.by)
+            return None if by_hand else Uncounted.STATED
+        counts = self.is_agreed(key, touch) or (self.on_word and self._is_own_word(touch))
+        return None if counts else Uncounted.UNCONFIRMED
 
-        A touch that its own party states after the conversion is a claim. Credit that was stated
-        moves only when the other side confirms the touch, or both settle the credit.
+    def is_agreed(self, key: str, touch: Fact) -> bool:
+        """Whether a touch is more than a claim: the side that it does not credit agrees to it.
+
+        That side stated it, confirmed it or acted on it, or the terms ask for no more than a word.
         """
-        known, won = self.known, self.won
-        by_hand = known.confirmed_by_hand(key, touch.by)
-        stated_at = known.row.stated_at
-        if stated_at and touch.told > stated_at and not by_hand:
-            return False
-        late = won is not None and touch.at > won.at and touch.by == touch.about
-        return not late or known.content(key, touch, touch.about, None) is not None
+        known = self.known
+        return known.content(key, touch, touch.about, None) is not None or known.acted_on(touch)
 
-    def _in_time(self, touch: Fact) -> bool:
+    def awaits_agreement(self, key: str, touch: Fact) -> bool:
+        """Whether a touch would count, but the other side has neither agreed to it nor objected."""
+        return (
+            self._untimely(touch) is None
+            and not self.is_agreed(key, touch)
+            and self.known.awaits_reply(key, touch)
+        )
+
+    def _is_own_word(self, touch: Fact) -> bool:
+        late = self.won is not None and touch.at > self.won.at
+        return touch.by == touch.about == self.party and not late
+
+    def _untimely(self, touch: Fact) -> Uncounted | None:
         touched_at = datetime.fromisoformat(touch.since)
-        if touched_at > touch.at:
-            return False
+        if touched_at > touch.at or (self.won is not None and touched_at > self.won.at):
+            return Uncounted.LATE
         if self.won is None:
-            return True
-        if touched_at > self.won.at:
-            return False
+            return None
         window = self.policy_in_force.window_days
         last = self.known.terms.day(touched_at) + timedelta(days=window)
-        return not window or self._day(self.won) < last
+        return Uncounted.EARLY if window and self._day(self.won) >= last else None
 
     @cached_property
     def policy_in_force(self) -> AttributionPolicy:
@@ -436,7 +472,10 @@ class DealView:
         )
 
     def incentives(self, offers: Mapping[str, Offer]) -> Iterator[Track]:
-        """Yield the incentives for the party's referral, if any credit of it is its own (C23)."""
+        """Yield the incentives for the party's referral, if any credit of it is its own (C23).
+
+        An incentive counts on the word of the party that refers, and so do its touches for it.
+        """
         if Incentive not in self.kinds and not offers:
             return
         mine = [
@@ -444,7 +483,7 @@ class DealView:
         ]
         for key, fact in mine[:1]:
             day = self._day(fact)
-            if not self.known.terms.accrues(day) or not self.credit[0]:
+            if not self.known.terms.accrues(day) or not self.on_its_word.credit[0]:
                 continue
             for item in self.known.terms.items(day):
                 if isinstance(item, Incentive) and item.by != self.party:

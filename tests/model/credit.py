@@ -5,19 +5,22 @@ from fractions import Fraction
 
 from tests.model.deals import conversion
 from tests.model.facts import Party, ReferralSubmitted, TouchClaimed
-from tests.model.known import Known, first_stated, remembered, settlement, touches
+from tests.model.known import Known, acted_on, first_stated, remembered, settlement, touches
 
 
 @remembered
-def credit(known: Known, deal: str, party: Party) -> Fraction:
-    """The ratio of a deal that is credited to a party, as far as its conversion counts for it."""
+def credit(known: Known, deal: str, party: Party, *, on_word: bool = False) -> Fraction:
+    """The ratio of a deal that is credited to a party, as far as its conversion counts for it.
+
+    `on_word`: what the party states for itself up to the conversion counts, as an incentive does.
+    """
     settled = settlement(known, deal)
     if settled:
         return sum(
             (Fraction(each.percent) / 100 for each in settled.credit if each.party == party),
             Fraction(0),
         )
-    counted = counted_touches(known, deal, party)
+    counted = counted_touches(known, deal, party, on_word=on_word)
     if not counted:
         return Fraction(0)
     match policy(known, deal, party)[0]:
@@ -53,20 +56,18 @@ def policy(known: Known, deal: str, party: Party) -> tuple[str, int]:
 
 
 @remembered
-def counted_touches(known: Known, deal: str, party: Party) -> list[TouchClaimed]:
+def counted_touches(
+    known: Known, deal: str, party: Party, *, on_word: bool = False
+) -> list[TouchClaimed]:
     """The touches that count, in the order in which they happened."""
     won = conversion(known, deal, party)
     stated_at = first_stated(known, deal)
     window = policy(known, deal, party)[1]
     found = []
     for touch in touches(known, deal):
-        by_hand = touch.stated_by != touch.to or known.confirmed_by_hand(touch)
-        # Stated after the conversion by the party that it credits, a touch is a claim.
-        if (
-            won
-            and touch.occurred_at > won.occurred_at
-            and not (by_hand or known.confirmed(touch) or known.on_word(touch))
-        ):
+        before_it = won is None or touch.occurred_at <= won.occurred_at
+        word_is_enough = on_word and before_it and touch.stated_by == party
+        if not (word_is_enough or _agreed(known, touch)):
             continue
         # Credit that was already stated moves only when both settle or confirm it.
         if stated_at and touch.recorded_at > stated_at and not known.confirmed_by_hand(touch):
@@ -75,6 +76,14 @@ def counted_touches(known: Known, deal: str, party: Party) -> list[TouchClaimed]
             continue
         found.append(touch)
     return sorted(found, key=lambda each: (each.touched_at, each.id))
+
+
+def _agreed(known: Known, touch: TouchClaimed) -> bool:
+    """A touch that credits the side that stated it is a claim, until the other side agrees."""
+    if touch.to != touch.stated_by or known.confirmed(touch) or known.on_word(touch):
+        return True
+    other = known.other(touch.stated_by)
+    return acted_on(known, touch.deal, other, touch.occurred_at)
 
 
 def _in_time(known: Known, touch: TouchClaimed, converted_at: datetime, window: int) -> bool:

@@ -146,7 +146,7 @@ def earned_by_referrals(known: Known) -> Iterator[Track]:
         if (referral.deal, to) in seen or not known.terms.accrues(day):
             continue
         seen.add((referral.deal, to))
-        if not credit(known, referral.deal, to):
+        if not credit(known, referral.deal, to, on_word=True):
             continue
         for name, amount in _incentives(known, to, day):
             yield single(

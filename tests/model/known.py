@@ -283,11 +283,18 @@ def first_stated(known: Known, deal: str) -> datetime | None:
 
 
 def acted_on(known: Known, deal: str, by: Party, since: datetime) -> bool:
-    """A party opened an opportunity or won the deal, and so confirmed what was claimed before."""
-    acts: list[OpportunityCreated | DealWon] = [*known.of(OpportunityCreated), *known.of(DealWon)]
-    return any(
-        each.deal == deal and each.stated_by == by and each.occurred_at >= since for each in acts
-    )
+    """A party opened an opportunity or won the deal, and so confirmed what was claimed before.
+
+    Who confirms the other side's win has won the deal as well.
+    """
+    opened = [each for each in known.of(OpportunityCreated) if each.stated_by == by]
+    stated = [
+        win for win in known.of(DealWon) if win.stated_by == by or known.confirmed_by_hand(win)
+    ]
+    # A win acts on the day on which it counts against the party that acted.
+    won = [counted for win in stated if (counted := known.earning(win, known.other(by)))]
+    acts: list[OpportunityCreated | DealWon] = [*opened, *won]
+    return any(each.deal == deal and each.occurred_at >= since for each in acts)
 
 
 def settlement(known: Known, deal: str) -> AttributionSettled | None:

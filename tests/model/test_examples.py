@@ -31,6 +31,7 @@ from tests.model.facts import (
     Minimum,
     Money,
     Objected,
+    OpportunityCreated,
     Part,
     PaymentReceived,
     PayoutMade,
@@ -282,8 +283,8 @@ def test_credit_is_weighed_by_the_policy_of_the_day_of_the_conversion(
         terms(share("10"), attribution=policy),
         *sold()[:1],
         touch("north", "north", "2026-01-10"),
-        touch("acme", "acme", "2026-01-20"),
-        touch("acme", "acme", "2026-01-25"),
+        touch("north", "acme", "2026-01-20"),
+        touch("north", "acme", "2026-01-25"),
         *sold()[2:],
         paid("P1", "2026-02-02", "100.00 USD"),
     ]
@@ -298,7 +299,7 @@ def test_a_policy_that_comes_or_goes_on_the_day_of_the_conversion_is_weighed_aga
     facts: list[Fact] = [
         terms(share("10")),
         *sold(),
-        touch("acme", "acme", "2026-01-20"),
+        touch("north", "acme", "2026-01-20"),
         paid("P1", "2026-02-02", "100.00 USD"),
     ]
     assert earned(facts) == 0
@@ -702,6 +703,16 @@ def test_an_incentive_is_paid_for_each_referral_with_credit() -> None:
     assert earned([agreed, *facts, none]) == D("1300.00")
 
 
+def test_an_incentive_counts_on_the_touch_of_the_party_that_submits() -> None:
+    agreed = terms(Incentive("acme", money("100.00 USD")), attribution="last-touch")
+    facts = [agreed, *referred("D1", "2026-02-01")[:2]]
+    # Nobody acted yet. What acme states for itself takes nothing until north confirms it.
+    assert earned(facts) == D("100.00")
+    own = touch("acme", "acme", "2026-02-02")
+    assert earned([*facts, own]) == D("100.00")
+    assert earned([*facts, own, confirmed(own, "2026-02-03", "north")]) == 0
+
+
 def test_an_offered_incentive_counts_on_its_days() -> None:
     offer = said(
         IncentiveOffered,
@@ -1050,6 +1061,43 @@ def test_a_touch_after_the_conversion_or_dated_after_its_message_moves_nothing()
     assert earned(facts) == D("10.00")
 
 
+def test_a_touch_claimed_before_a_win_of_the_same_side_is_a_claim() -> None:
+    own = touch("acme", "acme", "2026-01-31")
+    facts: list[Fact] = [
+        terms(share("10"), attribution="last-touch"),
+        *referred(when="2026-01-20"),
+        own,
+        *sold(when="2026-02-01")[-1:],
+        paid("P1", "2026-02-05", "100.00 USD"),
+    ]
+    # Acme states the touch and wins the deal; north's touch was before acme's opportunity.
+    assert earned(facts) == D("10.00")
+    assert earned([*facts, confirmed(own, "2026-02-21", "north")]) == 0
+    # North works on the lead after the touch, or states the win as well.
+    opened = said(OpportunityCreated, "O", "2026-01-31T10:00:00", "north", deal="D1")
+    assert earned([*facts, opened]) == 0
+    assert earned([*facts, confirmed(facts[-2], "2026-02-03", "north")]) == 0
+    earlier = said(OpportunityCreated, "O", "2026-01-30", "north", deal="D1")
+    assert earned([*facts, earlier]) == D("10.00")
+
+
+def test_the_side_that_gains_earns_nothing_by_a_touch_that_it_acts_on_alone() -> None:
+    facts: list[Fact] = [
+        terms(share("10"), on_word=("win",)),
+        said(ReferralSubmitted, "R", "2026-02-01", "north", deal="D1"),
+        touch("north", "north", "2026-02-01"),
+        said(OpportunityCreated, "O", "2026-02-01", "north", deal="D1"),
+        said(DealWon, "W", "2026-02-01", "north", deal="D1", value=money("1200.00 USD")),
+        paid("P1", "2026-02-05", "100.00 USD"),
+    ]
+    assert earned(facts) == 0
+    assert earned([*facts, confirmed(facts[2], "2026-02-21")]) == D("10.00")
+    # Acme says that it was won on 1 February, which is on the touch.
+    assert earned([*facts, confirmed(facts[4], "2026-02-21")]) == D("10.00")
+    on_word = terms(share("10"), on_word=("win", "touch"))
+    assert earned([on_word, *facts[1:]]) == D("10.00")
+
+
 def test_a_touch_claimed_after_the_conversion_by_the_party_it_credits_is_a_claim() -> None:
     late = touch("acme", "acme", "2026-02-01T09:00:00", "2026-02-20")
     facts: list[Fact] = [
@@ -1064,7 +1112,7 @@ def test_a_touch_claimed_after_the_conversion_by_the_party_it_credits_is_a_claim
 
 
 def test_credit_that_was_stated_moves_only_when_both_settle_it() -> None:
-    before = touch("acme", "acme", "2026-01-31")
+    before = touch("north", "acme", "2026-01-31")
     late = replace(before, recorded_at=at("2026-03-10"))
     frozen = FrozenLine(Subject("deal", "D1"), "P1", "share", "north", D("10.00"), "USD")
     statement = said(StatementIssued, "S", "2026-03-01", name="S", currency="USD", lines=(frozen,))
@@ -1287,8 +1335,8 @@ def test_a_third_is_exact_until_it_is_rounded() -> None:
     facts: list[Fact] = [
         terms(share("4.5"), attribution="linear"),
         *sold(),
-        touch("acme", "acme", "2026-01-20"),
-        touch("acme", "acme", "2026-01-25"),
+        touch("north", "acme", "2026-01-20"),
+        touch("north", "acme", "2026-01-25"),
         paid("P1", "2026-02-02", "1.00 USD"),
     ]
     # 4.5 % of 1.00 by a third is exactly 0.015, half to even: 0.02.

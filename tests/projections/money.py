@@ -75,7 +75,9 @@ def refer(story: Story, deal: str, *, attributed: bool = True, by: str = THEIRS)
 
 
 def attribute(story: Story, deal: str, to: str | None = None, method: Method = Method.UTM) -> None:
-    story.when(OURS, AttributeReferral(deal=deal, method=method, evidence=f"tag {to}", to=to))
+    """The side that a touch does not credit states it, so it counts at once."""
+    by = THEIRS if to == OURS else OURS
+    story.when(by, AttributeReferral(deal=deal, method=method, evidence=f"tag {to}", to=to))
 
 
 def win(story: Story, deal: str, value: Money, happened: str | None = None) -> None:

@@ -15,14 +15,17 @@ from domain.deal import (
     AttributeReferral,
     CorrectPayment,
     CorrectRefund,
+    CreateOpportunity,
     IssueRefund,
     ProposeAttribution,
     ReceivePayment,
+    WinDeal,
 )
 from domain.entry import RecordSharedCost
 from domain.reported_figure import ReportMetric
 from domain.standing_alerts import ATTRIBUTION_CONTESTED, CLAIM_AWAITS, COMPUTED, CORRECTION_TAKES
 from domain.terms import ClaimRules, CostShare, ReferralFee, Trigger
+from domain.values import instant
 from projections.alerts import ALERTS, STATE, Alert, AlertState
 from projections.fold import replay
 from tests.life import OURS, THEIRS, usd
@@ -66,6 +69,7 @@ def theirs_paid(story: Story) -> None:
 
 
 PAYMENT = "deal/D-1/payment/P-1"
+POLICY = AttributionPolicy(kind=PolicyKind.LAST_TOUCH)
 PER_CLICK = ReferralFee(to=THEIRS, fee=usd("0.50"), trigger=Trigger.CLICK)
 HALVES = {OURS: Decimal(50), THEIRS: Decimal(50)}
 
@@ -95,6 +99,84 @@ def test_a_policy_that_comes_settles_a_contested_lead_and_one_that_goes_contests
 
     arrive(story, [agreed(first + "T23:00", since=date.fromisoformat(first), attribution=none)])
     assert open_of(story) == {"D-1": ATTRIBUTION_CONTESTED}
+
+
+def own_touch(story: Story, party: str, name: str) -> None:
+    touch = AttributeReferral(
+        deal="D-1", touch=name, method=Method.UTM, evidence="a tag", to=party, touched_at=story.now
+    )
+    story.when(party, touch)
+
+
+def test_a_touch_that_the_payer_states_for_itself_awaits_the_party_that_would_lose() -> None:
+    story = under(share(), attribution=POLICY)
+    refer(story, "D-1")
+    own_touch(story, OURS, "T-2")
+    win(story, "D-1", usd("1200.00"))
+    assert open_of(story) == {"deal/D-1/touch/T-2": CLAIM_AWAITS}
+    assert f"counts once {THEIRS} confirms it" in alert_on(story, "deal/D-1/touch/T-2").text
+
+    story.when(THEIRS, ConfirmClaim(deal="D-1", fact="touch/T-2"))
+
+    assert open_of(story) == {}
+
+
+def test_a_touch_that_both_sides_state_each_for_itself_contests_the_lead_once_both_agree() -> None:
+    story = under(share())
+    refer(story, "D-1", attributed=False)
+    own_touch(story, THEIRS, "T-1")
+    assert open_of(story) == {}
+    own_touch(story, OURS, "T-2")
+    awaits = {f"deal/D-1/touch/T-{place}": CLAIM_AWAITS for place in (1, 2)}
+    assert open_of(story) == awaits
+
+    # Our win confirms their touch, not ours.
+    win(story, "D-1", usd("1200.00"))
+    assert open_of(story) == {"deal/D-1/touch/T-2": CLAIM_AWAITS}
+    story.when(THEIRS, ConfirmClaim(deal="D-1", fact="touch/T-2"))
+
+    assert open_of(story) == {"D-1": ATTRIBUTION_CONTESTED}
+
+
+def test_a_touch_and_a_win_of_the_same_party_both_await_the_other() -> None:
+    story = under(share(basis="first-year", trigger=Trigger.SALE))
+    refer(story, "D-1", attributed=False)
+    own_touch(story, THEIRS, "T-1")
+    story.when(THEIRS, CreateOpportunity(deal="D-1"))
+    story.when(THEIRS, WinDeal(deal="D-1", annual_contract_value=usd("1200.00")))
+    assert {*open_of(story)} == {"deal/D-1/touch/T-1", f"deal/D-1/{won_at(story)}"}
+
+    # Who confirms a win confirms the touches before it.
+    story.when(OURS, ConfirmClaim(deal="D-1", fact="win"))
+
+    assert open_of(story) == {}
+
+
+def won_at(story: Story) -> str:
+    return f"win@{instant(story.now)}"
+
+
+def test_a_touch_awaits_nobody_if_it_is_outside_the_attribution_window_or_credit_is_settled() -> (
+    None
+):
+    window = AttributionPolicy(kind=PolicyKind.LAST_TOUCH, window_days=5)
+    story = under(share(), attribution=window)
+    refer(story, "D-1")
+    own_touch(story, OURS, "T-2")
+    win(story, "D-1", usd("1200.00"))
+    settled = story.copy()
+    assert open_of(story) == {"deal/D-1/touch/T-2": CLAIM_AWAITS}
+
+    settled.when(OURS, ProposeAttribution(deal="D-1", proposal="A-1", shares=HALVES))
+    settled.when(THEIRS, AgreeAttribution(deal="D-1", proposal="A-1"))
+    assert open_of(settled) == {}
+
+    late = under(share(), attribution=window)
+    refer(late, "D-1")
+    own_touch(late, OURS, "T-2")
+    late.wait(days=9)
+    win(late, "D-1", usd("1200.00"))
+    assert open_of(late) == {}
 
 
 # --- claims ------------------------------------------------------------------------------------
@@ -278,8 +360,11 @@ def test_a_correction_of_what_the_other_stated_awaits_it() -> None:
 
 # --- any order of arrival ----------------------------------------------------------------------
 
-POLICY = AttributionPolicy(kind=PolicyKind.LAST_TOUCH)
 OWN_TOUCH = AttributeReferral(deal="D-1", method=Method.UTM, evidence="our page", to=OURS)
+OTHER_TOUCH = AttributeReferral(
+    deal="D-1", touch="T-2", method=Method.UTM, evidence="our page", to=OURS
+)
+OWN_CONFIRMED = ConfirmClaim(deal="D-1", fact=f"touch/{OURS}")
 SALE: Sequence[Fact] = (*referred("2026-01-12"), won("2026-01-20", usd("1200.00")))
 CLAIM = theirs("2026-01-22", ReceivePayment(deal="D-1", payment="P-2", amount=usd("50.00")))
 AD_CLICKS = FigureRef(metric="clicks", period="2026-02", tool="ads")
@@ -289,6 +374,8 @@ CLICKS = theirs(
 )
 OTHERS: Sequence[Sequence[Fact]] = (
     [ours("2026-01-13", OWN_TOUCH)],
+    [ours("2026-01-13", OWN_TOUCH), theirs("2026-01-26", OWN_CONFIRMED)],
+    [theirs("2026-01-14", OTHER_TOUCH)],
     [agreed("2026-01-10", since=date(2026, 1, 11), attribution=POLICY)],
     [
         paid("2026-01-21", "P-1", usd("100.00")),

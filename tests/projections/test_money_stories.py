@@ -548,19 +548,19 @@ def test_a_touch_after_the_conversion_takes_no_credit_stated_or_not() -> None:
     facts = [
         won("2026-02-01", usd("1000.00")),
         paid("2026-02-01", "P-1", usd("1000.00")),
-        touch("2026-02-10", OURS),
+        touch("2026-02-10", OURS, by=THEIRS),
     ]
 
     assert in_any_order(story, facts) == to_them({"2026-02-01": "150.00"})
 
 
-def touch(happened: str, to: str, method: Method = Method.UTM) -> Fact:
-    """We claim a touch of a moment for a party, at that moment."""
+def touch(happened: str, to: str, *, by: str, method: Method = Method.UTM) -> Fact:
+    """A party states a touch of a moment, at that moment."""
     at = moment(happened)
     command = AttributeReferral(
         deal="D-1", touch=f"T-{at:%m%d}", method=method, evidence="a tag", to=to, touched_at=at
     )
-    return ours(happened, command)
+    return (Said(happened, by, command),)
 
 
 def test_credit_that_was_stated_moves_only_when_both_settle_it() -> None:
@@ -571,7 +571,7 @@ def test_credit_that_was_stated_moves_only_when_both_settle_it() -> None:
     state(story, "2026-01")
 
     # It is dated before the conversion, and arrives after the statement.
-    arrive(story, [touch("2026-01-19", OURS)])
+    arrive(story, [touch("2026-01-19", OURS, by=THEIRS)])
     assert total(story.history) == 150
     shares = {OURS: Decimal(40), THEIRS: Decimal(60)}
     story.when(OURS, ProposeAttribution(deal="D-1", proposal="S-1", shares=shares))
@@ -584,7 +584,7 @@ def test_credit_that_was_stated_moves_only_when_both_settle_it() -> None:
 def test_a_lead_that_both_claim_is_weighed_again_when_a_policy_comes_and_when_it_goes() -> None:
     """That its alert opens and closes with it is told with the alerts."""
     story = under(share("15"))
-    arrive(story, [*referred("2026-01-07"), touch("2026-01-08", OURS)])
+    arrive(story, [*referred("2026-01-07"), touch("2026-01-08", OURS, by=THEIRS)])
     arrive(story, [won("2026-03-10", usd("1000.00")), paid("2026-03-10", "P-1", usd("1000.00"))])
     assert owed(story) == {}
 
@@ -603,7 +603,7 @@ def test_the_policy_of_the_day_of_the_conversion_counts_in_every_order() -> None
     first = AttributionPolicy(kind=PolicyKind.FIRST_TOUCH)
     last = AttributionPolicy(kind=PolicyKind.LAST_TOUCH)
     facts = [
-        touch("2026-02-01", OURS),
+        touch("2026-02-01", OURS, by=THEIRS),
         won("2026-03-10", usd("1000.00")),
         paid("2026-03-11", "P-1", usd("1000.00")),
         agreed("2026-03-10T18:00", since=date(2026, 3, 10), attribution=first),
@@ -611,6 +611,166 @@ def test_the_policy_of_the_day_of_the_conversion_counts_in_every_order() -> None
     ]
 
     assert in_any_order(story, facts) == to_them({"2026-03-11": "150.00"})
+
+
+# --- the touch of a party for itself -----------------------------------------------------------
+
+LEAD = theirs("2026-01-07", SubmitReferral(deal="D-1", lead="lead D-1"))
+OPENED = ours("2026-02-01", CreateOpportunity(deal="D-1"))
+SOLD = (won("2026-02-10", usd("1000.00")), paid("2026-02-11", "P-1", usd("1000.00")))
+EARNED = to_them({"2026-02-11": "150.00"})
+LAST_TOUCH = AttributionPolicy(kind=PolicyKind.LAST_TOUCH)
+POLICIES = [
+    AttributionPolicy(kind=PolicyKind.NONE),
+    AttributionPolicy(kind=PolicyKind.FIRST_TOUCH),
+    LAST_TOUCH,
+    AttributionPolicy(kind=PolicyKind.LINEAR),
+    AttributionPolicy(kind=PolicyKind.CODE_WINS),
+    AttributionPolicy(kind=PolicyKind.SPLIT, weights={OURS: Decimal(50), THEIRS: Decimal(50)}),
+]
+
+
+@pytest.mark.parametrize("policy", POLICIES, ids=lambda each: each.kind)
+def test_the_payer_takes_no_credit_by_its_own_touch_and_its_own_win(
+    policy: AttributionPolicy,
+) -> None:
+    """We touch the lead first and last, with a code, open the opportunity and win the deal."""
+    story = under(share("15"), attribution=policy)
+    facts = [
+        LEAD,
+        touch("2026-01-07", OURS, by=OURS, method=Method.REFERRAL_CODE),
+        touch("2026-01-08", THEIRS, by=THEIRS),
+        touch("2026-01-09", OURS, by=OURS),
+        OPENED,
+        *SOLD,
+    ]
+
+    assert owed(arrive(story, facts)) == EARNED
+
+
+def test_a_party_takes_no_credit_by_its_own_touch_that_it_acts_on_itself() -> None:
+    story = under(share("15"))
+    facts = [
+        LEAD,
+        touch("2026-01-08", THEIRS, by=THEIRS),
+        theirs("2026-02-01", CreateOpportunity(deal="D-1")),
+        theirs("2026-02-10", WinDeal(deal="D-1", annual_contract_value=usd("1000.00"))),
+        paid("2026-02-11", "P-1", usd("1000.00")),
+    ]
+
+    assert owed(arrive(story, facts)) == {}
+
+
+def test_a_win_by_the_other_side_confirms_a_touch_stated_before_it_in_every_order() -> None:
+    story = arrive(under(share("15")), [LEAD])
+    facts = [OPENED, touch("2026-02-05", THEIRS, by=THEIRS), *SOLD]
+
+    assert in_any_order(story, facts) == EARNED
+
+
+def test_a_win_that_the_other_side_states_alike_confirms_a_touch_in_every_order() -> None:
+    story = arrive(under(share("15")), [LEAD, OPENED])
+    command = WinDeal(deal="D-1", annual_contract_value=usd("1000.00"))
+    facts = [
+        touch("2026-02-05", THEIRS, by=THEIRS),
+        theirs("2026-02-10", command),
+        ours("2026-02-10", command),
+        SOLD[1],
+    ]
+
+    assert in_any_order(story, facts) == EARNED
+
+
+def test_a_win_confirms_no_touch_stated_after_it_in_any_order() -> None:
+    story = arrive(under(share("15")), [LEAD, OPENED])
+    at = moment("2026-02-12")
+    late = AttributeReferral(
+        deal="D-1",
+        touch="T-1",
+        method=Method.UTM,
+        evidence="a tag",
+        to=THEIRS,
+        touched_at=moment("2026-02-01"),
+    )
+    assert late.touched_at is not None
+    assert late.touched_at < at
+
+    assert in_any_order(story, [theirs("2026-02-12", late), *SOLD]) == {}
+
+
+def test_an_opportunity_confirms_a_touch_stated_before_it_and_none_after_it() -> None:
+    """The win is not ours, so nothing else confirms the touches."""
+    story = arrive(under(share("15")), [LEAD])
+    their_win = theirs("2026-02-10", WinDeal(deal="D-1", annual_contract_value=usd("1000.00")))
+    silent = ClaimRules(on_word=[ClaimKind.WIN])
+    on_word = agreed("2026-01-07T10:00", since=date(2026, 1, 8), claims=silent)
+    rest = [on_word, OPENED, their_win, SOLD[1]]
+
+    before = [touch("2026-01-31", THEIRS, by=THEIRS), *rest]
+    assert owed(arrive(story.copy(), before)) == EARNED
+
+    after = [touch("2026-02-02", THEIRS, by=THEIRS), *rest]
+    assert owed(arrive(story.copy(), after)) == {}
+
+
+def test_a_win_corrected_to_a_day_before_a_touch_confirms_it_no_more() -> None:
+    story = arrive(under(share("15")), [LEAD])
+    early = CorrectWin(
+        deal="D-1", happened_at=moment("2026-02-04"), reason="The contract is of the 4th."
+    )
+    facts = [
+        ours("2026-02-01", CreateOpportunity(deal="D-1")),
+        touch("2026-02-05", THEIRS, by=THEIRS),
+        *SOLD,
+        ours("2026-02-20", early),
+    ]
+
+    assert in_any_order(story, facts, at="2026-03-01") == {}
+
+
+def test_a_touch_of_a_party_for_itself_counts_once_the_other_side_confirms_it() -> None:
+    story = under(share("15"), attribution=LAST_TOUCH)
+    arrive(story, [*referred("2026-01-07"), touch("2026-01-20", OURS, by=OURS), *SOLD])
+    assert owed(story) == EARNED
+
+    story.when(THEIRS, ConfirmClaim(deal="D-1", fact="touch/T-0120"))
+
+    assert owed(story) == {}
+
+
+def test_a_touch_of_a_party_for_itself_counts_on_its_word_or_by_silence_where_terms_say_so() -> (
+    None
+):
+    facts = [*referred("2026-01-07"), touch("2026-01-20", OURS, by=OURS), *SOLD]
+    on_word = under(
+        share("15"), attribution=LAST_TOUCH, claims=ClaimRules(on_word=[ClaimKind.TOUCH])
+    )
+    assert owed(arrive(on_word, facts)) == {}
+
+    silence = under(share("15"), attribution=LAST_TOUCH, claims=ClaimRules(confirm_within_days=60))
+    assert owed(arrive(silence, facts)) == EARNED
+    silence.on("2026-05-01")
+
+    assert owed(silence) == {}
+
+
+def test_an_incentive_counts_on_the_touch_that_its_own_party_states() -> None:
+    """Nobody acts on the lead; a share of the same deal would earn nothing."""
+    story = under(Incentive(by=OURS, amount=usd("100.00")), attribution=LAST_TOUCH)
+    facts = [LEAD, touch("2026-01-08", THEIRS, by=THEIRS)]
+
+    assert in_any_order(story, facts) == to_them({"2026-01-07": "100.00"})
+
+
+def test_the_party_that_owes_an_incentive_takes_it_by_no_touch_of_its_own() -> None:
+    story = under(Incentive(by=OURS, amount=usd("100.00")), attribution=LAST_TOUCH)
+    arrive(story, [LEAD, touch("2026-01-08", THEIRS, by=THEIRS)])
+    arrive(story, [touch("2026-01-09", OURS, by=OURS), OPENED, SOLD[0]])
+    assert owed(story) == to_them({"2026-01-07": "100.00"})
+
+    story.when(THEIRS, ConfirmClaim(deal="D-1", fact="touch/T-0109"))
+
+    assert owed(story) == {}
 
 
 # --- the word of the side that gains -----------------------------------------------------------
@@ -967,7 +1127,7 @@ def test_a_dispute_holds_what_the_other_would_get_and_not_ones_own_money() -> No
         kind=PolicyKind.SPLIT, weights={OURS: Decimal(50), THEIRS: Decimal(50)}
     )
     story = under(share("20"), ours_too, attribution=policy)
-    arrive(story, [*referred("2026-01-07"), touch("2026-01-08", OURS)])
+    arrive(story, [*referred("2026-01-07"), touch("2026-01-08", OURS, by=THEIRS)])
     arrive(story, [won("2026-01-09", usd("100.00")), paid("2026-01-09", "P-1", usd("100.00"))])
     for fact in ("win", "payment/P-1"):
         story.when(THEIRS, ConfirmClaim(deal="D-1", fact=fact))
@@ -1211,7 +1371,7 @@ def test_an_incentive_is_paid_for_credit_above_zero_alone() -> None:
     arrive(story, referred("2026-01-07", "D-2"))
     assert owed(story) == to_them({"2026-01-07": "200.00"})
 
-    arrive(story, [touch("2026-01-08", OURS)])
+    arrive(story, [touch("2026-01-08", OURS, by=THEIRS)])
 
     # The last touch of D-1 is ours, so they have 0 % of it.
     assert owed(story) == to_them({"2026-01-07": "100.00"})

@@ -15,7 +15,7 @@ import pytest
 from domain import deadlines, deal, dispute, entry, execution, exploration, renewal, settlement
 from domain import exit as leaving
 from domain.agreement import CommercialTermsAgreed
-from domain.attribution import Method
+from domain.attribution import AttributionPolicy, Method, PolicyKind
 from domain.bilateral import BilateralAgreement
 from domain.claims import ClaimConfirmed, ClaimKind, ClaimObjected, ConfirmClaim, FigureRef
 from domain.deal import (
@@ -38,6 +38,7 @@ from domain.kernel import Command, Event, Refused
 from domain.reported_figure import CorrectMetric, MetricCorrected, MetricReported, ReportMetric
 from domain.scaling import JointInvestmentAgreed
 from domain.terms import (
+    ClaimRules,
     CostShare,
     Hybrid,
     Incentive,
@@ -87,6 +88,8 @@ class Statement:
     then: Sequence[Fact] = ()
     """What happens after it, which moves nothing without it."""
     at: str = "2026-04-10"
+    on_word: Sequence[ClaimKind] = ()
+    """The kinds of fact that the terms let count on the word of the side that gains."""
 
     @property
     def gains(self) -> str:
@@ -95,7 +98,8 @@ class Statement:
 
     def told(self, party: str | None = None, *, confirmed: bool = False) -> Story:
         """Return the story in which a party states the fact; nobody does without a party."""
-        story = arrive(under(*self.items), self.given)
+        rules = ClaimRules(on_word=[*self.on_word])
+        story = arrive(under(*self.items, claims=rules, attribution=LAST_TOUCH), self.given)
         if party is not None:
             arrive(story, [(Said(self.at, party, self.command),), *self.then])
         if confirmed:
@@ -126,6 +130,7 @@ class Statement:
 
 # --- the rows ----------------------------------------------------------------------------------
 
+LAST_TOUCH = AttributionPolicy(kind=PolicyKind.LAST_TOUCH)
 SHARE = share("10")
 SALE = share("10", basis="first-year", trigger=Trigger.SALE)
 CLICKS = ReferralFee(to=THEIRS, fee=usd("0.05"), trigger=Trigger.CLICK)
@@ -171,11 +176,14 @@ TOUCH = AttributeReferral(
     to=THEIRS,
     touched_at=moment("2026-01-08"),
 )
+OWN_TOUCH: AttributeReferral = changed(TOUCH, touch="T-2", to=OURS)
 UNTOUCHED = [
     ours("2026-01-07", LEAD),
     ours("2026-01-07", CreateOpportunity(deal="D-1")),
 ]
-SALE_OF_IT = [won("2026-04-01", usd("1000.00")), paid("2026-04-02", "P-1", usd("1000.00"))]
+PAYMENT_OF_IT = paid("2026-04-02", "P-1", usd("1000.00"))
+SALE_OF_IT = [won("2026-04-01", usd("1000.00")), PAYMENT_OF_IT]
+SALE_BY_THEM = [theirs("2026-04-01", _WIN), PAYMENT_OF_IT]
 
 
 def _counted(event: type[Event], metric: str, command: Command) -> Statement:
@@ -215,9 +223,11 @@ STATEMENTS = (
         [SHARE],
         UNTOUCHED,
         TOUCH,
-        case="before the win, which is recorded with the touch in view",
-        then=SALE_OF_IT,
+        "touch/T-1",
+        case="before a win that the side that gains states",
+        then=SALE_BY_THEM,
         at="2026-01-09",
+        on_word=[ClaimKind.WIN],
     ),
     Statement(
         deal.ReferralAttributed,
@@ -225,7 +235,25 @@ STATEMENTS = (
         [*UNTOUCHED, *SALE_OF_IT],
         TOUCH,
         "touch/T-1",
-        case="after the win",
+        case="after a win that the side that owes states",
+    ),
+    Statement(
+        deal.ReferralAttributed,
+        [SHARE],
+        [*REFERRED, *SALE_OF_IT],
+        OWN_TOUCH,
+        "touch/T-2",
+        case="takes credit from the other side, before a win that the side that gains states",
+        owes=THEIRS,
+        at="2026-01-09",
+    ),
+    Statement(
+        deal.ReferralAttributed,
+        [INCENTIVE],
+        [theirs("2026-01-07", LEAD)],
+        TOUCH,
+        case="earns an incentive, which counts on the word of the party that refers",
+        at="2026-01-09",
     ),
     _counted(deal.LeadQualified, "qualified_leads", QualifyLead(deal="D-1")),
     _counted(deal.OpportunityCreated, "opportunities", CreateOpportunity(deal="D-1")),

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from domain.attribution import Method
+from domain.attribution import AttributionPolicy, Method, PolicyKind
 from domain.deal import (
     AttributeReferral,
     CorrectPayment,
@@ -25,10 +25,11 @@ from infra.answers.explain_money import (
 from infra.answers.logs import NOW, NotFound
 from infra.answers.statement import Postings
 from infra.bootstrap import Accord
+from projections.ledger.deals import Uncounted
 from projections.ledger.reasons import Nothing
 from tests.infra.answers.demo import CONSULTING
 from tests.life import OURS, THEIRS, changed, split, usd
-from tests.projections.money import attribute, pay, refer, share, under, win
+from tests.projections.money import attribute, pay, refer, share, state, under, win
 from tests.stories import Story
 
 DEAL = "D-1"
@@ -178,6 +179,74 @@ def test_a_payment_that_earns_nothing_says_why(reason: Nothing) -> None:
 
     assert [(each.amount, each.nothing) for each in found] == [(Decimal(0), reason)]
     assert found[0].because == explain_money.WORDS[reason]
+
+
+# --- touches -----------------------------------------------------------------------------------
+
+
+def touched(story: Story, by: str = OURS) -> Story:
+    """Our own touch of now, beside those of the partner, as a party states it."""
+    touch = AttributeReferral(
+        deal=DEAL, touch="T-2", method=Method.UTM, evidence="a tag", to=OURS, touched_at=story.now
+    )
+    story.when(by, touch)
+    return story
+
+
+def unconfirmed_touch() -> Story:
+    story = under(share())
+    refer(story, DEAL)
+    win(touched(story), DEAL, usd("1200.00"))
+    return story
+
+
+def early_touch() -> Story:
+    policy = AttributionPolicy(kind=PolicyKind.LAST_TOUCH, window_days=5)
+    story = under(share(), attribution=policy)
+    refer(story, DEAL)
+    touched(story, by=THEIRS).on("2026-01-20")
+    win(story, DEAL, usd("1200.00"))
+    return story
+
+
+def late_touch() -> Story:
+    story = sold()
+    story.wait(hours=1)
+    return touched(story, by=THEIRS)
+
+
+def touch_after_a_statement() -> Story:
+    story = sold()
+    pay(story, DEAL, "P-1", usd("100.00"))
+    story.on("2026-02-01")
+    state(story, "2026-01")
+    story.wait(hours=1)
+    touch = AttributeReferral(
+        deal=DEAL, touch="T-2", method=Method.UTM, evidence="a tag", to=OURS, touched_at=None
+    )
+    story.when(THEIRS, touch)
+    return story
+
+
+UNCOUNTED: dict[Uncounted, Callable[[], Story]] = {
+    Uncounted.UNCONFIRMED: unconfirmed_touch,
+    Uncounted.EARLY: early_touch,
+    Uncounted.LATE: late_touch,
+    Uncounted.STATED: touch_after_a_statement,
+}
+"""For each reason: a story in which the touch T-2 does not count because of it."""
+
+
+@pytest.mark.parametrize("reason", Uncounted, ids=str)
+def test_a_touch_that_does_not_count_says_why(reason: Uncounted) -> None:
+    found = explain(UNCOUNTED[reason]())
+
+    for credited in found.credit:
+        if credited.party == THEIRS:
+            (touch,) = (each for each in credited.touches if each.touch == "T-2")
+            assert (touch.counts, touch.nothing) == (False, reason)
+    shown = "".join(map(str, explain_money.text(found)))
+    assert f"no: {explain_money.UNCOUNTED[reason]}" in shown
 
 
 # --- lines and statements of the demo ----------------------------------------------------------
