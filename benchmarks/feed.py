@@ -189,7 +189,7 @@ def _terms(theirs: str, began: datetime) -> dict[str, Any]:
         "trigger": "payment",
     }
     frame = {
-        "minimum_referrals_per_quarter": 2,
+        "minimum_referrals_per_quarter": {theirs: 2},
         "starts_on": day,
         "duration": "P3Y",
         "notice": "P60D",

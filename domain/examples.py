@@ -212,7 +212,7 @@ def referral_share(percent: str) -> RevenueShare:
 NO_REPORT = Penalty(on=THEIRS, condition="A month's report is missing.", fee=usd("250.00"))
 ITEMS: list[Item] = [referral_share("15")]
 FRAME = FrameChange(
-    minimum_referrals_per_quarter=10,
+    minimum_referrals_per_quarter={THEIRS: 10},
     starts_on=date(2026, 1, 1),
     duration="P3Y",
     notice="P60D",

@@ -524,8 +524,9 @@ class Frame(Value):
     """When claims count."""
     rates: RateRule = RateRule()
     """Where the rates of statements come from."""
-    minimum_referrals_per_quarter: Count = 0
-    """The number of referrals below which a quarter raises an alert."""
+    minimum_referrals_per_quarter: dict[Slug, Count] = {}
+    """By party, how many referrals it brings in each quarter at least. A quarter with fewer raises
+    an alert."""
     if_sales_double: Text | None = None
     """What the parties agree for the case that sales double."""
 
@@ -569,6 +570,7 @@ class FrameChange(_FrameChange):
 def check_frame(frame: Frame, parties: tuple[str, ...]) -> None:
     """Raise `Refused` if a frame names others than the parties, or is inconsistent."""
     _check_attribution(frame.attribution, parties)
+    check_parties([*frame.minimum_referrals_per_quarter], parties)
     end = add(frame.starts_on, frame.duration)
     check_end(end)
     if subtract(end, frame.notice) < frame.starts_on:

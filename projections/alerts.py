@@ -35,8 +35,9 @@ from domain.standing_alerts import (
 )
 from projections import awaited, breaches
 from projections.awaited import Taken
-from projections.breaches import LEADS, Judged, RuleFacts, Shortfall, Verdict
+from projections.breaches import Judged, RuleFacts, Shortfall, Verdict
 from projections.counted import FACTS
+from projections.figures import LEADS
 from projections.fold import DESCRIBED, NOTHING, Change, Output, Projection, Rows
 from projections.ledger.claims import Point
 from projections.ledger.rows import AgreedRow, SubjectRow
@@ -408,7 +409,7 @@ ALERTS = Projection(
     keys,
     apply,
     breaches.CONCERNED | _TURNS.keys() | awaited.CONCERNED | {PartnershipExited},
-    version=11,
+    version=12,
     row_type=_row_type,
     facts_from=FACTS,
 )

@@ -172,10 +172,12 @@ class RuleFacts:
 
 @dataclass(frozen=True, slots=True)
 class Shortfall:
-    """The referrals of a quarter against the agreed minimum (C10)."""
+    """A party's referrals of a quarter against the minimum that it agreed (C10)."""
 
+    party: str
+    """The party that falls short, most of all where both do."""
     value: Exact
-    """The referrals of the quarter."""
+    """The referrals that it brought."""
     threshold: Exact
     """The agreed minimum."""
     shortfall: Exact
@@ -430,9 +432,6 @@ def _agreed_by(rule: BindingRule, looks: list[Look]) -> list[int]:
 
 # --- the referral minimum (C10) ----------------------------------------------------------------
 
-LEADS = "leads"
-"""The metric of the referral minimum, which needs no agreed rule (C10)."""
-
 
 def minimum_verdict(judged: Judged, rule: str, window: str) -> Verdict | None:
     """Judge a closed quarter by the minimum of referrals in force when it began (C10).
@@ -442,16 +441,18 @@ def minimum_verdict(judged: Judged, rule: str, window: str) -> Verdict | None:
     minimum = kpis.minimum_for(window, judged.agreed) if "Q" in window else None
     if minimum is None:
         return None
-    known = figures.figure(judged.periods, LEADS, window)
-    leads = known.value if known and known.value is not None else Decimal(0)
-    asked = Decimal(minimum.minimum)
+    found = figures.targets(judged.periods, window, minimum)
+    worst = found[0]
+    brought = ", ".join(
+        f"{each.party} brought {plain(each.value)} of {plain(each.minimum)}" for each in found
+    )
     return Verdict(
         rule,
         minimum.terms_version,
         window,
-        breached=leads < asked,
-        sound=leads >= asked,
-        text=f"{plain(leads)} of {plain(asked)} referrals in {window}.",
-        facts=Shortfall(leads, asked, max(Decimal(0), asked - leads)),
+        breached=worst.shortfall > 0,
+        sound=worst.shortfall == 0,
+        text=f"{brought} referrals in {window}.",
+        facts=Shortfall(worst.party, worst.value, worst.minimum, worst.shortfall),
         evidence=(minimum.index, judged.closed[window]),
     )

@@ -207,6 +207,8 @@ def _add(
 def _leads(deal: _Deal) -> Iterator[Addition]:
     for _, fact in deal.counted(ClaimKind.REFERRAL):
         yield _add("leads", fact, segment=fact.note)
+        # By party too: a minimum counts what that party brought.
+        yield _add("leads", fact, segment=fact.note, unit=fact.by)
 
 
 def _attributed(deal: _Deal) -> Iterator[Addition]:

@@ -46,6 +46,9 @@ from projections.standing import months_in, periods_within, standing
 
 K = TypeVar("K")
 
+LEADS = "leads"
+"""The metric of the referral minimum, which needs no agreed rule (C10)."""
+
 COUNTED = "counted"
 """The source of a figure that is counted from events."""
 
@@ -117,14 +120,18 @@ class FigureChange(Against):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A quarter's referrals against the agreed minimum (C10)."""
+    """A party's referrals of a quarter against the minimum that it agreed (C10)."""
 
+    party: str
+    """The party."""
+    value: Exact
+    """The referrals that it brought."""
     minimum: Exact
     """The agreed minimum."""
     terms_version: int
     """The version of the terms, counted from 1."""
     attainment_percent: Exact
-    """The figure in percent of the minimum."""
+    """The referrals in percent of the minimum."""
     shortfall: Exact
     """What is missing to the minimum."""
 
@@ -148,7 +155,8 @@ class FigureLine(Figure):
     reported: Figure | None = None
     """What a tool reports of a metric that deals show, beside the count."""
     target: Target | None = None
-    """The referrals of a quarter against the agreed minimum, if there is one."""
+    """The referrals of a quarter against the agreed minimum, if there is one: those of the party
+    that falls short most, where both have one."""
     posterior: Posterior | None = None
     """The posterior of the rate, if the figure counts successes of trials."""
     above_other_channels: Exact | None = None
@@ -510,14 +518,21 @@ def _compared(rows: Rows, line: FigureLine, other: Figure | None) -> FigureLine:
         return line
     against = _against(line.value, other.value) if other and other.value else None
     minimum = minimum_for(line.period, agreed_row(rows)) if "Q" in line.period else None
-    target = _target(line.value, minimum) if minimum and line.metric == "leads" else None
-    return replace(line, against_other_channels=against, target=target)
+    found = targets(rows, line.period, minimum) if minimum and line.metric == LEADS else []
+    return replace(line, against_other_channels=against, target=found[0] if found else None)
 
 
-def _target(value: Decimal, agreed: AgreedMinimum) -> Target:
-    minimum = Decimal(agreed.minimum)
-    attained = _percent(value, minimum) if minimum else Decimal(100)
-    return Target(minimum, agreed.terms_version, attained, max(Decimal(0), minimum - value))
+def targets(rows: Rows, quarter: str, agreed: AgreedMinimum) -> list[Target]:
+    """Return the referrals of each party that has a minimum; what falls short most comes first."""
+    found = []
+    for party, least in sorted(agreed.by_party.items()):
+        if least:
+            brought = figure(rows, LEADS, quarter, unit=party)
+            value = brought.value if brought and brought.value is not None else _ZERO
+            minimum, version = Decimal(least), agreed.terms_version
+            attained, short = _percent(value, minimum), max(_ZERO, minimum - value)
+            found.append(Target(party, value, minimum, version, attained, short))
+    return sorted(found, key=lambda each: -each.shortfall)
 
 
 @exact

@@ -132,14 +132,15 @@ class PeriodRow:
 
 @dataclass(frozen=True, slots=True)
 class AgreedMinimum:
-    """The minimum of referrals a quarter that one version of the terms gives; 0 for none (C10)."""
+    """The minimum of referrals a quarter that one version of the terms gives (C10)."""
 
     agreed_at: datetime
     proposal: str
     effective_from: date
     terms_version: int
     index: int
-    minimum: int = 0
+    by_party: Mapping[str, int] = field(default_factory=dict)
+    """How many each party brings at least."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -329,7 +330,7 @@ def minimum_for(window: str, agreed: AgreedRow) -> AgreedMinimum | None:
     start = bounds(window)[0].date()
     changes = [each for each in _changes(agreed.minimums) if each.effective_from <= start]
     latest = max(changes, key=lambda each: (each.effective_from, *_agreed(each)), default=None)
-    return latest if latest and latest.minimum else None
+    return latest if latest and any(latest.by_party.values()) else None
 
 
 def _agreed(minimum: AgreedMinimum) -> tuple[datetime, str]:
@@ -338,11 +339,11 @@ def _agreed(minimum: AgreedMinimum) -> tuple[datetime, str]:
 
 def _changes(minimums: Iterable[AgreedMinimum]) -> Iterator[AgreedMinimum]:
     """Yield each minimum that differs from the one agreed before it (see `TermsByDay`)."""
-    last = 0
+    last: Mapping[str, int] = {}
     for each in minimums:
-        if each.minimum != last:
+        if each.by_party != last:
             yield each
-        last = each.minimum
+        last = each.by_party
 
 
 _AGREEMENTS: frozenset[type[Event]] = frozenset(
@@ -361,7 +362,7 @@ KPIS = Projection(
     keys,
     apply,
     MEASURED | _AGREEMENTS,
-    version=6,
+    version=7,
     row_type=_row_type,
     facts_from=FACTS,
 )

@@ -29,9 +29,8 @@ from infra.answers.text import Block, Line, Styled, Table, late, minute, number
 from infra.bootstrap import Accord
 from projections import ALERTS, KPIS, counted, figures, kpis, timeline
 from projections.alerts import Alert, AlertState
-from projections.breaches import LEADS
 from projections.counted import NO_FACTS
-from projections.figures import ObjectiveProgress
+from projections.figures import LEADS, ObjectiveProgress
 from projections.fold import Folded, Rows, fold
 from projections.timeline import TimelineItem
 from projections.visibility import Sight
@@ -339,7 +338,7 @@ class _Figures:
         if self.metric.adds is Adds.RATIO:
             parts = {self.metric.numerator: "numerator", self.metric.denominator: "denominator"}
         for to, (amount, _) in added.items():
-            of_unit = to.unit == unit if unit in MINOR_UNITS else to.unit not in MINOR_UNITS
+            of_unit = to.unit == (unit if unit in MINOR_UNITS else CATALOGUE[to.metric].unit.value)
             of_segment = segment in {"", to.segment}
             if to.metric in parts and to.month in months and of_unit and of_segment:
                 yield Addition(to=parts[to.metric], metric=to.metric, amount=amount)
@@ -370,7 +369,8 @@ def _item(sight: Sight, recorded: Recorded) -> TimelineItem:
 def _agrees_a_rule(recorded: Recorded) -> bool:
     event = recorded.event
     if isinstance(event, CommercialTermsAgreed):
-        return event.frame is not None and bool(event.frame.minimum_referrals_per_quarter)
+        minimums = event.frame.minimum_referrals_per_quarter if event.frame is not None else {}
+        return any((minimums or {}).values())
     return isinstance(event, DecisionRuleAgreed)
 
 
@@ -410,11 +410,13 @@ def _rule(recorded: Recorded) -> ExplainedRule:
             agreed=timeline.item(recorded),
         )
     assert isinstance(event, CommercialTermsAgreed)  # noqa: S101 - see `_agrees_a_rule`
-    minimum = event.frame.minimum_referrals_per_quarter if event.frame is not None else 0
+    assert event.frame is not None  # noqa: S101 - as above
+    minimums = event.frame.minimum_referrals_per_quarter
+    least = ", ".join(f"{party} brings at least {each}" for party, each in minimums.items())
     return ExplainedRule(
         rule=REFERRAL_MINIMUM,
         version=event.terms_version,
-        text=f"at least {minimum} referrals in each quarter that begins on "
+        text=f"{least} referrals in each quarter that begins on "
         f"{event.effective_from} or later, until other terms take effect (C10)",
         agreed=timeline.item(recorded),
     )

@@ -112,7 +112,8 @@ def compared(line: figures.FigureLine) -> str:
     if target := line.target:
         short = f", short by {number(target.shortfall)}" if target.shortfall else ""
         parts.append(
-            f"minimum {number(target.minimum)} (terms version {target.terms_version}): "
+            f"minimum of {target.party} {number(target.minimum)} "
+            f"(terms version {target.terms_version}): "
             f"{number(target.attainment_percent)} %{short}"
         )
     if other := line.against_other_channels:

@@ -187,8 +187,8 @@ def _items_of(version: CommercialTermsAgreed) -> list[str]:
 
 def _frame_lines(frame: Frame) -> Iterator[str]:
     """Yield the frame of an agreement in words; what is as by default is left out."""
-    if frame.minimum_referrals_per_quarter:
-        yield f"at least {counted(frame.minimum_referrals_per_quarter, 'referral')} every quarter"
+    for party, least in frame.minimum_referrals_per_quarter.items():
+        yield f"{party} brings at least {counted(least, 'referral')} every quarter"
     yield (
         f"from {frame.starts_on} for {in_words(frame.duration)}; notice {in_words(frame.notice)}; "
         f"assets at exit: {frame.assets_at_exit}"

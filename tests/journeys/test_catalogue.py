@@ -117,7 +117,9 @@ def test_eight_of_ten_referrals_then_fourteen_and_their_gift_cards(accord: Accor
         figure(accord, CONSULTING, quarter, "leads") for quarter in ("2026-Q2", "2026-Q3")
     )
 
-    assert second.target == Target(Decimal(10), 1, Decimal(80), Decimal(2))
+    assert second.target == Target(
+        "northbridge", Decimal(8), Decimal(10), 1, Decimal(80), Decimal(2)
+    )
     assert third.target is not None
     assert third.change is not None
     assert [third.target.attainment_percent, third.change.percent] == [140, 75]

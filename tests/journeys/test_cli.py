@@ -562,9 +562,9 @@ def test_figures_are_compared_to_the_minimum_to_earlier_periods_and_to_other_cha
     second = accord("kpis", CONSULTING, "--period", "2026-Q2", "--store", demo).out
     spain = accord("kpis", "spring-spain", "--period", "2026-05", "--store", demo).out
 
-    assert "minimum 10 (terms version 1): 140 %" in third
+    assert "minimum of northbridge 10 (terms version 1): 140 %" in third
     assert "+75 %" in third
-    assert "minimum 10 (terms version 1): 80 %, short by 2" in second
+    assert "minimum of northbridge 10 (terms version 1): 80 %, short by 2" in second
     assert "against other channels: +5 points, ×1.3333" in second
     assert "+9 points, ×5.5 since 2026-02" in spain
     assert "insufficient evidence" in spain

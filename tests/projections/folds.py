@@ -128,7 +128,7 @@ def agree(story: Story, rule: DecisionRule, proposal: str = "rule-2") -> None:
 def agree_minimum(story: Story, minimum: int, since: date) -> None:
     """Let both agree new terms that differ in the minimum of referrals a quarter."""
     name = f"minimum-{minimum}"
-    frame = FrameChange(minimum_referrals_per_quarter=minimum)
+    frame = FrameChange(minimum_referrals_per_quarter={THEIRS: minimum})
     story.when(OURS, ProposeTerms(proposal=name, frame=frame, effective_from=since))
     story.when(THEIRS, AcceptTerms(proposal=name))
 

@@ -8,7 +8,7 @@ import pytest
 from domain.breach_actions import RuleBreached, RuleBreachWithdrawn
 from domain.claims import ConfirmClaim, FigureRef
 from domain.deadlines import DeadlineKind, DeadlinePassed, PeriodClosed
-from domain.deal import CancelDeal
+from domain.deal import CancelDeal, SubmitReferral
 from domain.execution import (
     HoldReview,
     MilestonePlanned,
@@ -83,7 +83,7 @@ def test_eight_of_ten_referrals_open_an_alert_when_the_quarter_closes() -> None:
     assert alert.id == "referral-minimum@1/growthos-brightpath/2026-Q1"
     assert alert.state == "open"
     assert alert.since == moment("2026-04-01T00:00")
-    assert alert.facts == Shortfall(Decimal(8), Decimal(10), Decimal(2))
+    assert alert.facts == Shortfall(THEIRS, Decimal(8), Decimal(10), Decimal(2))
 
 
 def test_as_many_referrals_as_agreed_are_no_breach() -> None:
@@ -94,11 +94,34 @@ def test_as_many_referrals_as_agreed_are_no_breach() -> None:
     assert states(story) == {}
 
 
+def test_leads_of_the_other_party_do_not_count_towards_the_minimum() -> None:
+    story = running()
+    refer_many(story, range(9))
+    for name in ("O-1", "O-2"):
+        story.when(OURS, SubmitReferral(deal=name, lead=name))
+    story.on("2026-04-01")
+
+    alert = alerts(story)["referral-minimum 2026-Q1"]
+    assert alert.facts == Shortfall(THEIRS, Decimal(9), Decimal(10), Decimal(1))
+
+
+def test_where_both_have_a_minimum_the_alert_is_about_the_one_that_falls_short_most() -> None:
+    story = running()
+    least = {OURS: 2, THEIRS: 3}
+    amend(story, since=date(2026, 1, 6), minimum_referrals_per_quarter=least)
+    refer_many(story, range(2))
+    story.on("2026-07-01")
+
+    alert = alerts(story)["referral-minimum 2026-Q2"]
+    assert alert.facts == Shortfall(THEIRS, Decimal(0), Decimal(3), Decimal(3))
+    assert alert.text == (f"{THEIRS} brought 0 of 3, {OURS} brought 0 of 2 referrals in 2026-Q2.")
+
+
 def test_none_at_all_fall_short_of_a_minimum() -> None:
     story = running("2026-04-01")
 
     facts = alerts(story)["referral-minimum 2026-Q1"].facts
-    assert facts == Shortfall(Decimal(0), Decimal(10), Decimal(10))
+    assert facts == Shortfall(THEIRS, Decimal(0), Decimal(10), Decimal(10))
 
 
 def test_a_better_quarter_resolves_the_alert_of_the_one_before() -> None:
@@ -123,7 +146,7 @@ def test_late_referrals_of_the_quarter_withdraw_it_with_the_one_that_reached_the
 
     alert = alerts(story)["referral-minimum 2026-Q1"]
     assert alert.state == "withdrawn"
-    assert alert.ended == "No breach after all: 10 of 10 referrals in 2026-Q1."
+    assert alert.ended == f"No breach after all: {THEIRS} brought 10 of 10 referrals in 2026-Q1."
     assert story.history[-1].index in alert.evidence
 
 
@@ -148,7 +171,7 @@ def test_a_new_minimum_binds_from_the_next_quarter_and_has_an_alert_of_its_own_v
     alert = alerts(story)["referral-minimum 2026-Q2"]
     assert alert.state == "open"
     assert alert.version == 2
-    assert alert.facts == Shortfall(Decimal(15), Decimal(20), Decimal(5))
+    assert alert.facts == Shortfall(THEIRS, Decimal(15), Decimal(20), Decimal(5))
 
 
 # --- the conversion rule (C20): below 5 % in two consecutive quarters --------------------------

@@ -88,9 +88,9 @@ def test_eight_of_ten_referrals_are_80_percent_and_fourteen_are_140() -> None:
     refer_many(story, range(8, 22))
 
     first, second = (line(story, "leads", quarter) for quarter in ("2026-Q1", "2026-Q2"))
-    assert first.target == Target(Decimal(10), 1, Decimal(80), Decimal(2))
+    assert first.target == Target(THEIRS, Decimal(8), Decimal(10), 1, Decimal(80), Decimal(2))
     assert [first.value, second.value] == [8, 14]
-    assert second.target == Target(Decimal(10), 1, Decimal(140), Decimal(0))
+    assert second.target == Target(THEIRS, Decimal(14), Decimal(10), 1, Decimal(140), Decimal(0))
     assert second.change is not None
     assert second.change.percent == 75
 
@@ -464,8 +464,8 @@ def test_the_minimum_of_the_terms_in_force_when_the_quarter_began_is_the_target(
 
     targets = [line(story, "leads", quarter).target for quarter in ("2026-Q1", "2026-Q2")]
     assert targets == [
-        Target(Decimal(10), 1, Decimal(100), Decimal(0)),
-        Target(Decimal(20), 2, Decimal(50), Decimal(10)),
+        Target(THEIRS, Decimal(10), Decimal(10), 1, Decimal(100), Decimal(0)),
+        Target(THEIRS, Decimal(10), Decimal(20), 2, Decimal(50), Decimal(10)),
     ]
 
 

@@ -189,7 +189,7 @@ def test_an_amendment_that_arrives_after_the_statement_is_a_difference_in_the_ne
 
 def test_terms_for_a_time_change_the_share_and_nothing_of_the_frame() -> None:
     """The case m15 and `tests/domain/test_terms_by_day.py` tell of amendments and renewals."""
-    story = under(share("15"), duration="P1Y", minimum_referrals_per_quarter=10)
+    story = under(share("15"), duration="P1Y", minimum_referrals_per_quarter={THEIRS: 10})
     days = [date(2026, 3, 31), date(2026, 4, 1), date(2026, 6, 30), date(2026, 7, 1)]
     frames = [story.partnership.context.terms.frame(day) for day in days]
     term = [each for each in story.partnership.deadlines.values() if each.kind in TERM]

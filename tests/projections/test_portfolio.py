@@ -141,7 +141,7 @@ def test_a_partnership_that_is_behind_says_why() -> None:
     assert silent.behind == ("There are no figures since the kickoff.",)
     assert line_of(story).behind == (
         "new_users: 1.00 % of the target in 32.84 % of the time.",
-        "8 of 10 referrals in 2026-Q1.",
+        f"{THEIRS} brought 8 of 10 referrals in 2026-Q1.",
     )
 
 

@@ -176,7 +176,7 @@ def test_the_missed_minimum_is_explained_by_the_eight_referrals_there_were(demo:
 
     ((figure,),) = (each.figures for each in found.inputs)
     assert [each.event.type for each in figure.counted] == ["ReferralSubmitted"] * 8
-    assert found.rule.text.startswith("at least 10 referrals")
+    assert found.rule.text.startswith("northbridge brings at least 10 referrals")
 
 
 def test_a_notice_is_explained_without_the_reminders_of_anything_else(tmp_path: Path) -> None:
