@@ -42,6 +42,8 @@ class ClaimKind(StrEnum):
     FIGURE = "figure"
     CORRECTION = "correction"
     INCENTIVE = "incentive"
+    PAYOUT = "payout"
+    RETURN = "return"
 
 
 class FigureRef(Value):
@@ -68,14 +70,16 @@ _NAMES: Final = {
     rf"|(touch|reversal)/{_REF}",
     "entry": rf"entry|reversal/{_REF}",
     "figure": r"(correction/)?figure",
+    "payout": r"(correction/)?payout|return",
 }
-"""The facts that can be named of a deal, an entry and a figure."""
+"""The facts that can be named of a deal, an entry, a figure and a payout."""
 
 _EXAMPLES: Final = {
     "deal": "referral, win, cancellation, touch/T-1, payment/P-1, refund/R-1, reversal/R-1, or "
     "correction/ before win, payment/P-1 or refund/R-1",
     "entry": "entry or reversal/V-1",
     "figure": "figure or correction/figure",
+    "payout": "payout, correction/payout or return",
 }
 
 
@@ -86,12 +90,20 @@ class _Answer(Value):
     """The entry that the fact belongs to."""
     figure: FigureRef | None = None
     """The figure that is meant."""
+    payout: Ref | None = None
+    """The payout that is meant."""
     fact: Text
     """The fact: in a deal `referral`, `win`, `cancellation`, `touch/T`, `payment/P`, `refund/R` or
-    `reversal/R`; of an entry `entry` or `reversal/X`; of a figure `figure`. With `correction/`
-    before it, its newest correction by the other party."""
+    `reversal/R`; of an entry `entry` or `reversal/X`; of a figure `figure`; of a payout `payout` or
+    `return`. With `correction/` before it, its newest correction by the other party."""
     fact_at: Instant | None = None
     """When the fact happened, where several have its name. Default: the last one until now."""
+
+    @property
+    def named(self) -> str:
+        """The fact in words: `the payment P-1 of deal D-1`, or `entry E-1` for an entry itself."""
+        own = (self.entry is not None and self.fact == "entry") or self.fact == "payout"
+        return self.about if own else f"the {self.fact.replace('/', ' ')} of {self.about}"
 
     @property
     def about(self) -> str:
@@ -100,6 +112,8 @@ class _Answer(Value):
             return f"deal {self.deal}"
         if self.entry is not None:
             return f"entry {self.entry}"
+        if self.payout is not None:
+            return f"payout {self.payout}"
         assert self.figure is not None  # noqa: S101 - one of them is given
         part = f", segment {self.figure.segment}" if self.figure.segment else ""
         return (
@@ -115,11 +129,11 @@ class ClaimCommand(_Answer, Command):
 
     @model_validator(mode="after")
     def _of_one_thing(self) -> "ClaimCommand":
-        named = [each for each in ("deal", "entry", "figure") if getattr(self, each) is not None]
+        named = [each for each in _NAMES if getattr(self, each) is not None]
         if len(named) != 1:
             raise wrong(
-                "does not name one deal, entry or figure",
-                "Give deal, entry or figure: one of them.",
+                "does not name one deal, entry, figure or payout",
+                "Give deal, entry, figure or payout: one of them.",
             )
         if not re.fullmatch(_NAMES[named[0]], self.fact):
             raise wrong(
@@ -128,7 +142,9 @@ class ClaimCommand(_Answer, Command):
         return self
 
     def substream(self) -> str:
-        """Return the name of the stream of the deal, the entry or the figure."""
+        """Return the name of the stream of the deal, entry or figure; a payout has none."""
+        if self.payout is not None:
+            return ""
         if self.figure is not None:
             return self.figure.stream
         return f"deal/{self.deal}" if self.deal is not None else f"entry/{self.entry}"
@@ -165,8 +181,8 @@ class Answered(NamedTuple):
 
 
 _CORRECTION: Final = "correction"
-_RECURRING: Final = frozenset({"win", "cancellation", "refund", "reversal"})
-"""Facts that can happen again under one name, so the other party may still state one."""
+_RECURRING: Final = frozenset({"win", "cancellation", "refund", "reversal", "return"})
+"""Facts of which there can be several under one name, so the other party may still state one."""
 
 _AWAITED: Final = {
     "referral": AwaitedKind.REFERRAL,
@@ -179,6 +195,8 @@ _AWAITED: Final = {
     "entry": AwaitedKind.ENTRY,
     "figure": AwaitedKind.FIGURE,
     "correction": AwaitedKind.CORRECTION,
+    "payout": AwaitedKind.PAYOUT,
+    "return": AwaitedKind.PAYOUT,
 }
 """What a confirmation waits for, by the first part of the fact's name."""
 
@@ -243,24 +261,23 @@ def _claim(
 
 
 def _missing(command: ClaimCommand, facts: Facts, act: Act) -> Refused:
-    name, about = command.fact, command.about
-    kind, what = name.partition("/")[0], name.replace("/", " ")
-    awaits = Awaited(_AWAITED[kind], name, f"the {what} of {about}")
+    name, named = command.fact, command.named
+    kind = name.partition("/")[0]
+    awaits = Awaited(_AWAITED[kind], name, named)
     own = [each for each in facts.get(name, ()) if each.party == act.party]
     # A party can correct its own fact before the other corrects it too, so corrections wait.
     if meant(own, command.fact_at, act.occurred_at) is not None and kind != _CORRECTION:
         return Refused(
             "own-claim",
-            f"A party cannot confirm its own fact or object to it. {act.party} stated the {what} "
-            f"of {about}.",
+            f"A party cannot confirm its own fact or object to it. {act.party} stated {named}.",
             "The other party confirms it (ConfirmClaim) or objects to it (ObjectToClaim). To "
             "change it, correct it.",
             awaits=awaits if kind in _RECURRING else None,
         )
     return Refused(
         "no-such-claim",
-        f"Only a fact on record can be confirmed or objected to. There is no {what} of {about} by "
-        "the other party.",
+        f"Only a fact on record can be confirmed or objected to. The other party has not stated "
+        f"{named}.",
         "Send this after the fact is recorded, or name another fact.",
         awaits=awaits,
     )

@@ -67,18 +67,16 @@ from domain.gates import GrantWaiver
 from domain.kernel import Command
 from domain.keyring import RegisterKey, RevokeKey, RotateKey
 from domain.partnership import PassTime
+from domain.payouts import CorrectPayout, RecordPayout, ReturnPayout
 from domain.program import DefinePortfolio
 from domain.renewal import HoldRenewalReview
 from domain.reported_figure import CorrectMetric, ReportMetric
 from domain.settlement import (
-    CorrectPayout,
     IssueFinalSettlement,
     IssueStatement,
     ObjectToRate,
     ProposeRate,
     PublishRate,
-    RecordPayout,
-    ReturnPayout,
 )
 
 CORRECTIONS: Final[Mapping[type[Command], type[Command] | None]] = {

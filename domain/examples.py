@@ -143,6 +143,7 @@ from domain.markets import (
     TargetMarket,
 )
 from domain.partnership import PassTime
+from domain.payouts import CorrectPayout, RecordPayout, ReturnPayout
 from domain.people import ErasePerson
 from domain.priors import AgreePrior, Prior, ProposePrior
 from domain.program import DefinePortfolio
@@ -158,15 +159,12 @@ from domain.scaling import (
 from domain.settlement import (
     AgreeAdjustment,
     AgreeRate,
-    CorrectPayout,
     IssueFinalSettlement,
     IssueStatement,
     ObjectToRate,
     ProposeAdjustment,
     ProposeRate,
     PublishRate,
-    RecordPayout,
-    ReturnPayout,
 )
 from domain.sharing import AgreeDataSharing, Form, ProposeDataSharing
 from domain.terms import Assets, FrameChange, Item, Penalty, RevenueShare, RevenueSplit, Trigger

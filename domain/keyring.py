@@ -29,6 +29,7 @@ from domain.formation import (
 )
 from domain.gates import WaiverGranted
 from domain.kernel import Act, Command, Event, Refused, Stage, Unknown, Value
+from domain.payouts import PayoutRecorded
 from domain.renewal import PartnershipRenewed, RenewalDeclined, RenewalProposed
 from domain.scaling import (
     JointInvestmentAgreed,
@@ -36,7 +37,7 @@ from domain.scaling import (
     ScopeExpanded,
     ScopeProposed,
 )
-from domain.settlement import FinalSettlementIssued, PayoutRecorded, StatementIssued
+from domain.settlement import FinalSettlementIssued, StatementIssued
 from domain.sharing import DataSharingAgreed
 from domain.values import Text
 

@@ -152,7 +152,7 @@ def decide(
     """
     admit(command, state, act)
     if _settles(command):
-        return settlement.decide(command, state.settlement, ledger(), state.context, act)
+        return settlement.decide(command, state.settlement, ledger, state.context, act)
     return _decision(command)(command, state, act)
 
 

@@ -8,16 +8,16 @@ statement, as lines of its own.
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import date
 from decimal import ROUND_HALF_EVEN, Decimal
-from typing import Any, NamedTuple, assert_never
+from typing import Any, NamedTuple
 
+from domain import payouts
 from domain.arithmetic import exact
 from domain.bilateral import BilateralAgreement
 from domain.calendar import PERIOD_PATTERN, Period, RatePeriod, bounds
 from domain.context import PartnershipContext
 from domain.declarations import Declaration, Declarations
-from domain.facts import already_recorded
 from domain.kernel import (
     AFTER_KICKOFF,
     Act,
@@ -28,22 +28,20 @@ from domain.kernel import (
     NotNow,
     Refused,
     Stage,
-    Unknown,
     Value,
 )
+from domain.payouts import Owed, PayoutCommand, Payouts
 from domain.terms import check_parties
 from domain.values import (
     MINOR_UNITS,
     Count,
     Currency,
     Exact,
-    Money,
     PositiveMoney,
     PositiveNumber,
     Ref,
     Slug,
     Text,
-    plain,
 )
 
 LEAVING = frozenset({Stage.EXIT})
@@ -256,6 +254,13 @@ class Balance(Value):
     without_rate: list[Part] = []
     """What cannot be converted yet. It is not part of the amount."""
 
+    @property
+    def owed(self) -> Owed | None:
+        """What is to be paid; None if the balance is zero."""
+        if self.payer is None or self.payee is None:
+            return None
+        return Owed(self.payer, self.payee, self.amount, self.currency)
+
 
 class IssueStatement(Command):
     """Issue statements of what accrued up to the end of a period that is over."""
@@ -300,79 +305,7 @@ class FinalSettlementIssued(Event):
             yield f"{self.settlement}:{balance.currency}", balance
 
 
-class RecordPayout(Command):
-    """Record a payment on a statement's balance, in full or in part."""
-
-    stages = AFTER_KICKOFF
-    payout: Ref
-    """The identifier of the payout."""
-    statement: Ref
-    """The statement, or the final settlement and currency as `SETTLEMENT:EUR`."""
-    amount: PositiveMoney
-    """The amount of money."""
-
-
-class PayoutRecorded(Event):
-    """A payment on a statement's balance was recorded."""
-
-    payout: Ref
-    """The identifier of the payout."""
-    statement: Ref
-    """The statement, or the final settlement and currency as `SETTLEMENT:EUR`."""
-    amount: Money
-    """The amount of money."""
-    payer: Slug
-    """The party that paid."""
-    stated_by: Slug
-    """The party that recorded it, and can correct it."""
-
-
-class _PayoutCorrection(Value):
-    payout: Ref
-    """The identifier of the payout."""
-    amount: PositiveMoney | None = None
-    """The right amount of money. Default: as first recorded."""
-    void: bool = False
-    """Whether it never happened."""
-    reason: Text
-    """The reason, in words."""
-
-
-class CorrectPayout(_PayoutCorrection, Command):
-    """Correct a payout: its amount, or that it never happened. Only the party that recorded it can.
-
-    A correction that happened later replaces an earlier one.
-    """
-
-    stages = AFTER_KICKOFF
-
-
-class PayoutCorrected(_PayoutCorrection, Event):
-    """A payout was corrected by the party that recorded it."""
-
-
-class ReturnPayout(Command):
-    """Record that the bank returned a payout, so that the statement is open again."""
-
-    stages = AFTER_KICKOFF
-    payout: Ref
-    """The identifier of the payout."""
-    reason: Text
-    """The reason, in words."""
-
-
-class PayoutReturned(Event):
-    """The bank returned a payout. Its statement is open again."""
-
-    payout: Ref
-    """The identifier of the payout."""
-    reason: Text
-    """The reason, in words."""
-
-
-SettlementCommand = (
-    IssueStatement | IssueFinalSettlement | RecordPayout | CorrectPayout | ReturnPayout
-)
+SettlementCommand = IssueStatement | IssueFinalSettlement | PayoutCommand
 
 
 # --- the ledger --------------------------------------------------------------------------------
@@ -414,40 +347,16 @@ class Ledger:
         return [each for each in self.accrued if bounds(each.month)[1] <= end]
 
 
-class PaidOut(NamedTuple):
-    """A payout, its corrections, and whether it was returned."""
-
-    recorded: PayoutRecorded
-    corrections: tuple[tuple[datetime, PayoutCorrected], ...] = ()
-    """Its corrections, in the order in which they happened."""
-    returned: PayoutReturned | None = None
-
-    @property
-    def amount(self) -> Decimal:
-        """What it paid: nothing if it never happened or was returned."""
-        last = self.corrections[-1][1] if self.corrections else None
-        if self.returned is not None or (last is not None and last.void):
-            return Decimal(0)
-        money = last.amount if last is not None and last.amount else self.recorded.amount
-        return money.amount
-
-
 @dataclass(frozen=True, slots=True)
 class Settlement:
     """The statements, the final settlement, and what was paid on them."""
 
     statements: Mapping[str, StatementIssued] = field(default_factory=dict)
-    owing: Mapping[str, Balance] = field(default_factory=dict)
-    """Each stated balance, by the statement that payouts name."""
-    payouts: Mapping[str, PaidOut] = field(default_factory=dict)
+    names: frozenset[str] = frozenset()
+    """The names under which a balance was stated."""
+    payouts: Payouts = field(default_factory=Payouts)
+    """What each statement asks for, and the payouts on it."""
     final: FinalSettlementIssued | None = None
-
-    def left(self, statement: str) -> Decimal:
-        """Return the amount of a statement that is still to be paid."""
-        paid = (
-            each.amount for each in self.payouts.values() if each.recorded.statement == statement
-        )
-        return self.owing[statement].amount - sum(paid, Decimal(0))
 
 
 # --- decisions ---------------------------------------------------------------------------------
@@ -456,24 +365,18 @@ class Settlement:
 def decide(
     command: SettlementCommand,
     state: Settlement,
-    ledger: Ledger,
+    ledger: Callable[[], Ledger],
     context: PartnershipContext,
     act: Act,
 ) -> list[Event]:
-    """Decide a settlement command. Raises `Refused`."""
+    """Decide a settlement command; `ledger` gives what accrued so far. Raises `Refused`."""
     match command:
         case IssueStatement():
-            return issue(command, state, ledger, context, act)
+            return issue(command, state, ledger(), context, act)
         case IssueFinalSettlement():
-            return issue_final(command, state, ledger, context, act)
-        case RecordPayout():
-            return pay_out(command, state, act)
-        case CorrectPayout():
-            return correct_payout(command, state, act)
-        case ReturnPayout():
-            return return_payout(command, state)
+            return issue_final(command, state, ledger(), context, act)
         case _:
-            assert_never(command)
+            return payouts.decide(command, state.payouts, context.terms, act)
 
 
 def issue(
@@ -505,7 +408,7 @@ def issue(
         if name in state.statements:
             known = True
             continue
-        if name in state.owing:
+        if name in state.names:
             raise Refused(
                 "name-taken",
                 "A statement cannot have the name of a balance of the final settlement. "
@@ -647,112 +550,6 @@ def issue_final(
     ]
 
 
-def pay_out(command: RecordPayout, state: Settlement, act: Act) -> list[Event]:
-    """Record a payment of at most what is left of a statement, each payment once."""
-    owing = state.owing.get(command.statement)
-    if owing is None or owing.payer is None:
-        raise Unknown(
-            "nothing-owed",
-            "A payout needs a statement with an amount to pay. "
-            f"There is none under {command.statement}.",
-            f"Use one of these: {', '.join(unpaid)}."
-            if (unpaid := _unpaid(state))
-            else "Issue the statement first (IssueStatement).",
-            named=command.statement,
-            known=_unpaid(state),
-        )
-    existing = state.payouts.get(command.payout)
-    event = PayoutRecorded.of(command, payer=owing.payer, stated_by=act.party)
-    if existing is None:
-        _check_owing(command.amount, command.statement, state.left(command.statement), owing)
-        return [event]
-    # Sent again by the other party, it is the same payout.
-    if event.model_copy(update={"stated_by": existing.recorded.stated_by}) == existing.recorded:
-        return []
-    raise already_recorded(
-        existing.recorded,
-        f"Payout {command.payout}",
-        "Correct it (CorrectPayout), or give another payout an identifier of its own.",
-    )
-
-
-def _check_owing(money: Money, statement: str, left: Decimal, owing: Balance) -> None:
-    """Raise `Refused` if a payout exceeds what is left. A return or a correction may make room."""
-    same = money.currency == owing.currency
-    if not same or money.amount > left:
-        raise Refused(
-            "payout-exceeds-balance",
-            f"A payout cannot exceed what is left of its statement. The payout is {money}; "
-            f"{plain(left)} {owing.currency} is left of {statement}.",
-            "Pay at most what is left, in the statement's currency. If an earlier payout came "
-            "back, record that (ReturnPayout).",
-            awaits=Awaited(
-                AwaitedKind.PAYOUT, statement, f"a return or correction of a payout of {statement}"
-            )
-            if same
-            else None,
-        )
-
-
-def correct_payout(command: CorrectPayout, state: Settlement, act: Act) -> list[Event]:
-    """Record a correction of a payout by the party that recorded it."""
-    paid = _payout(command.payout, state)
-    event = PayoutCorrected.of(command)
-    if command.void is (command.amount is not None):
-        raise Refused(
-            "correction-content",
-            "A correction gives what is right, or says that it never happened. This one gives "
-            + ("both." if command.void else "neither."),
-            "Give the right amount, or void alone.",
-        )
-    if paid.recorded.stated_by != act.party:
-        raise NotNow(
-            "not-ones-own-payout",
-            "Only the party that recorded a payout can correct it. "
-            f"{paid.recorded.stated_by} recorded payout {command.payout}.",
-            "Ask the other party to correct it, or record that it was returned (ReturnPayout).",
-        )
-    if (act.occurred_at, event) in paid.corrections:
-        return []
-    if command.amount is not None:
-        statement = paid.recorded.statement
-        left = state.left(statement) + paid.amount
-        _check_owing(command.amount, statement, left, state.owing[statement])
-    return [event]
-
-
-def return_payout(command: ReturnPayout, state: Settlement) -> list[Event]:
-    """Record once that a payout was returned."""
-    paid, event = _payout(command.payout, state), PayoutReturned.of(command)
-    if paid.returned is None:
-        return [event]
-    if paid.returned == event:
-        return []
-    raise already_recorded(
-        paid.returned,
-        f"The return of payout {command.payout}",
-        "Record what is paid after it as another payout (RecordPayout).",
-    )
-
-
-def _payout(name: str, state: Settlement) -> PaidOut:
-    found = state.payouts.get(name)
-    if found is None:
-        raise Unknown(
-            "no-such-payout",
-            f"Only a recorded payout can be corrected or returned. There is no payout {name}.",
-            "Record the payout (RecordPayout), or use the identifier of a recorded one.",
-            awaits=Awaited(AwaitedKind.PAYOUT, name, f"payout {name}"),
-            named=name,
-            known=list(state.payouts),
-        )
-    return found
-
-
-def _unpaid(state: Settlement) -> list[str]:
-    return [name for name in state.owing if state.left(name) > 0]
-
-
 # --- fold --------------------------------------------------------------------------------------
 
 
@@ -760,22 +557,26 @@ def evolve(state: Settlement, event: Event, act: Act) -> Settlement:
     """Fold an event into the state."""
     match event:
         case StatementIssued(statement=name):
-            statements = {**state.statements, name: event}
-            return replace(state, statements=statements, owing={**state.owing, name: event.balance})
+            state = replace(state, statements={**state.statements, name: event})
         case FinalSettlementIssued():
-            return replace(state, final=event, owing={**state.owing, **dict(event.by_name())})
-        case PayoutRecorded():
-            payouts = {**state.payouts, event.payout: PaidOut(event)}
-            return replace(state, payouts=payouts)
-        case PayoutCorrected() | PayoutReturned() if paid := state.payouts.get(event.payout):
-            payouts = {**state.payouts, event.payout: _changed(paid, event, act)}
-            return replace(state, payouts=payouts)
+            state = replace(state, final=event)
         case _:
-            return state
+            pass
+    for name, balance in stated_by(event):
+        owing = state.payouts
+        if balance.owed is not None:
+            owing = owing.with_statement(name, balance.owed)
+        state = replace(state, names=state.names | {name}, payouts=owing)
+    changed = payouts.evolve(state.payouts, event, act)
+    return state if changed is state.payouts else replace(state, payouts=changed)
 
 
-def _changed(paid: PaidOut, event: PayoutCorrected | PayoutReturned, act: Act) -> PaidOut:
-    if isinstance(event, PayoutReturned):
-        return paid._replace(returned=event)
-    corrections = [*paid.corrections, (act.occurred_at, event)]
-    return paid._replace(corrections=tuple(sorted(corrections, key=lambda each: each[0])))
+def stated_by(event: Event) -> Iterator[tuple[str, Balance]]:
+    """Yield each balance that an event states, by the name of its statement."""
+    match event:
+        case StatementIssued(statement=name, balance=balance):
+            yield name, balance
+        case FinalSettlementIssued():
+            yield from event.by_name()
+        case _:
+            pass

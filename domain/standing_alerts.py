@@ -28,6 +28,7 @@ from domain.deal import (
 )
 from domain.entry import JointRevenueReceived, SharedCostIncurred
 from domain.kernel import Event
+from domain.payouts import PayoutCorrected, PayoutRecorded, PayoutReturned
 from domain.reported_figure import MetricReported
 
 
@@ -118,8 +119,12 @@ _FACTS: Final = (
         for event in (JointRevenueReceived, SharedCostIncurred)
     ),
     On(MetricReported, lambda e: f"figure/{e.metric}/{e.period}"),
+    *(
+        On(event, lambda e: f"payout/{e.payout}")
+        for event in (PayoutRecorded, PayoutCorrected, PayoutReturned)
+    ),
 )
-"""The facts that can be claims, by the deal, entry or figure that they belong to."""
+"""The facts that can be claims, by the deal, entry, figure or payout that they belong to."""
 
 STANDING_ALERTS: Final = (
     StandingAlert(

@@ -169,6 +169,20 @@ class TermsByDay:
         zone = self.frame(day).time_zone if self.is_agreed else terms.UTC
         return datetime.combine(day, time.min, ZoneInfo(zone)).astimezone(UTC)
 
+    def silence_confirms_on(self, told: datetime, objected: Iterable[datetime]) -> date | None:
+        """Return the day on which silence confirms a claim; None if it never does.
+
+        `told` is when the claim was recorded, `objected` when the objections to it were.
+        """
+        if not self.is_agreed:
+            return None
+        told_on = self.day(told)
+        days = self.frame(told_on).claims.confirm_within_days
+        if not days:
+            return None
+        deadline = told_on + timedelta(days=days)
+        return None if any(self.day(each) < deadline for each in objected) else deadline
+
     # The term.
 
     @cached_property

@@ -19,6 +19,7 @@ from domain.calendar import bounds
 from domain.deadlines import ALL
 from domain.exit import PartnershipExited
 from domain.kernel import Event
+from domain.payouts import Payout
 from domain.recorded import Recorded
 from domain.standing_alerts import (
     ATTRIBUTION_CONTESTED,
@@ -398,8 +399,10 @@ def _with(known: set[int] | tuple[int, ...], more: tuple[int, ...]) -> tuple[int
     return tuple(sorted({*known, *more}))
 
 
-def _row_type(key: str) -> type[AlertsState | AgreedRow | SubjectRow | Alert]:
+def _row_type(key: str) -> type[AlertsState | AgreedRow | SubjectRow | Payout | Alert]:
     if key.startswith(FACTS):
+        if key.startswith(f"{FACTS}payout/"):
+            return Payout
         return AgreedRow if key == awaited.AGREED else SubjectRow
     return AlertsState if key == STATE else Alert
 

@@ -1,4 +1,4 @@
-"""What the alerts keep of deals, entries, clicks and agreements, to say what awaits a party.
+"""What the alerts keep of deals, entries, clicks, payouts and agreements: what awaits a party.
 
 Most deals are plain, and nothing of them can await anybody. The others are watched: they are looked
 at again when something is agreed, and on the day on which silence confirms something.
@@ -7,9 +7,12 @@ at again when something is agreed, and on the day on which silence confirms some
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
+from domain import payouts
 from domain.deal import AttributionSettled
 from domain.kernel import Event
+from domain.payouts import Payout, payout_of
 from domain.recorded import Recorded
+from domain.terms_by_day import TermsByDay
 from projections.counted import FACTS, DealChange
 from projections.fold import Rows, rows_under
 from projections.ledger import claims, facts
@@ -24,9 +27,9 @@ AGREED: Final = f"{FACTS}agreed"
 """The key of the row of what was agreed."""
 
 ON_SUBJECTS: Final[frozenset[type[Event]]] = (
-    facts.ON_DEALS | facts.ON_ENTRIES | facts.FIGURES | facts.REPLIES
+    facts.ON_DEALS | facts.ON_ENTRIES | facts.FIGURES | facts.REPLIES | facts.PAYOUTS
 )
-"""The events that are facts of deals, entries and figures, or replies to them."""
+"""The events that are facts of deals, entries, figures and payouts, or replies to them."""
 
 CONCERNED: Final[frozenset[type[Event]]] = ON_SUBJECTS | AGREEMENTS
 """The events that change what awaits a party."""
@@ -78,7 +81,10 @@ def take(rows: Rows, recorded: Recorded, watched: Mapping[str, str]) -> Taken:
             changed[AGREED] = agreed = after
             look += watched
     key = key_of(event)
-    if key is not None:
+    if key is not None and payout_of(event) is not None:
+        changed[key] = payouts.with_event(rows.get(key) or Payout(), event, recorded.act)
+        look.append(key)
+    elif key is not None:
         before: SubjectRow = rows.get(key, _NOTHING)
         row = _with(before, recorded)
         is_figure = _is_figure(key.removeprefix(FACTS))
@@ -137,6 +143,10 @@ class _Subjects(NamedTuple):
         found: SubjectRow = self.changed.get(key) or self.rows.get(key, _NOTHING)
         return found
 
+    def payout(self, key: str) -> Payout:
+        found: Payout = self.changed.get(key) or self.rows[key]
+        return found
+
 
 def _looked_at(
     subjects: _Subjects, keys: Iterable[str], agreed: AgreedRow, recorded: Recorded
@@ -144,12 +154,15 @@ def _looked_at(
     """Yield each subject with what of it awaits a party; None if nothing ever can."""
     rows_under(subjects.rows, keys)
     for key in keys:
+        kind, _, name = key.removeprefix(FACTS).partition("/")
+        terms = terms_of(agreed)
+        if kind == "payout":
+            yield key, _payout(name, subjects.payout(key), terms, recorded)
+            continue
         row = subjects.row(key)
         if _is_plain(key, row):
             yield key, None
             continue
-        kind, _, name = key.removeprefix(FACTS).partition("/")
-        terms = terms_of(agreed)
         # An answer as of a moment may lack what was agreed.
         if not terms.is_agreed or len(agreed.parties) != 2:  # noqa: PLR2004 - of two parties
             yield key, _Looked((), "")
@@ -159,6 +172,12 @@ def _looked_at(
             until = known.next_deadline(gaining(agreed)) if silence_confirms(agreed.terms) else None
             points = tuple(_points(kind, name, known, agreed))
             yield key, _Looked(points, f"{until}" if until else "")
+
+
+def _payout(name: str, payout: Payout, terms: TermsByDay, recorded: Recorded) -> _Looked:
+    known = payouts.Known(payout, terms, terms.day(recorded.act.recorded_at))
+    until = known.next_deadline()
+    return _Looked(tuple(claims.of_payout(name, known)), f"{until}" if until else "")
 
 
 def _points(kind: str, name: str, known: Known, agreed: AgreedRow) -> Iterator[Point]:

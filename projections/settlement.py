@@ -10,6 +10,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
+from domain import payouts
 from domain.agreement import CommercialTermsAgreed
 from domain.arithmetic import exact
 from domain.attribution import AttributionPolicy
@@ -20,6 +21,7 @@ from domain.execution import IncentiveIntroduced
 from domain.exit import ExitNoticeGiven
 from domain.exploration import ExplorationBegun, PartnerChosen
 from domain.kernel import Event
+from domain.payouts import Payout
 from domain.recorded import Recorded
 from domain.renewal import PartnershipRenewed
 from domain.scaling import JointInvestmentAgreed
@@ -29,9 +31,6 @@ from domain.settlement import (
     Balance,
     FinalSettlementIssued,
     Ledger,
-    PayoutCorrected,
-    PayoutRecorded,
-    PayoutReturned,
     RateAgreed,
     RateObjected,
     RatePublished,
@@ -50,7 +49,6 @@ from projections.ledger.rows import (
     AgreedRow,
     Investment,
     Offer,
-    Payout,
     Rate,
     Stated,
     StatementRow,
@@ -76,7 +74,6 @@ AGREEMENTS: frozenset[type[Event]] = frozenset(
         RateObjected,
     }
 )
-_PAYOUTS: frozenset[type[Event]] = frozenset({PayoutRecorded, PayoutCorrected, PayoutReturned})
 _STATEMENTS: frozenset[type[Event]] = frozenset({StatementIssued, FinalSettlementIssued})
 _TIME: frozenset[type[Event]] = frozenset({PeriodClosed, DeadlinePassed})
 _FACTS: frozenset[type[Event]] = (
@@ -113,6 +110,9 @@ def post(rows: Rows, recorded: Recorded, policy: AttributionPolicy | None = None
     """
     book = Book(rows, recorded, policy)
     touched = dict.fromkeys(_silent(book))
+    for each in [each for each in touched if each.startswith("payout/")]:
+        _count_payout(book, each.removeprefix("payout/"))
+        del touched[each]
     touched |= dict.fromkeys(_take(book, recorded))
     if touched:
         book.compute(touched)
@@ -142,6 +142,9 @@ def _take(book: Book, recorded: Recorded) -> list[str]:
     """Take what an event says into the rows; return the subjects to compute again."""
     event = recorded.event
     kind = type(event)
+    if payout := payouts.payout_of(event):
+        _pay_out(book, recorded, payout)
+        return []
     if kind in _FACTS:
         return _fact(book, recorded)
     if kind in facts.DISPUTES:
@@ -150,8 +153,6 @@ def _take(book: Book, recorded: Recorded) -> list[str]:
         return _agree(book, recorded)
     if kind in _TIME:
         return _pass(book, event)
-    if kind in _PAYOUTS:
-        _pay_out(book, recorded)
     if kind in _STATEMENTS:
         _state(book, recorded)
     return []
@@ -198,6 +199,7 @@ def _agree(book: Book, recorded: Recorded) -> list[str]:
     event: Any = recorded.event
     match event:
         case CommercialTermsAgreed() | PartnershipRenewed() | ExitNoticeGiven():
+            _count_payouts(book)
             day = terms_of(after).first_difference(terms)
             return [] if day is None else book.since(day, terms.start)
         case JointInvestmentAgreed() | PartnerChosen():
@@ -289,7 +291,7 @@ def _issue(book: Book, name: str, period: str, balance: Balance, until: date) ->
     """Take the parts of a statement out of what is open."""
     totals = book.row(TOTALS, TotalsRow)
     act = book.recorded.act
-    stated = Stated(balance.currency, until, act.recorded_at)
+    stated = Stated(name, balance.currency, until, act.recorded_at)
     parts = {
         _sum_key(part.month, part.currency, balance.currency, part.rate) for part in balance.parts
     }
@@ -311,28 +313,34 @@ def _sum_key(month: str, currency: str, settles_in: str, rate: Decimal | None) -
     return "|".join((month, currency, settles_in, plain(rate or Decimal(1))))
 
 
-def _pay_out(book: Book, recorded: Recorded) -> None:
-    """Apply a payout, its correction or its return, in any order."""
-    event: Any = recorded.event
-    name = f"payout/{event.payout}"
-    row = book.row(name, Payout)
-    match event:
-        case PayoutRecorded():
-            row = replace(row, statement=event.statement, amount=event.amount.amount)
-        case PayoutCorrected():
-            corrected = Decimal(0) if event.void else event.amount.amount if event.amount else None
-            row = replace(row, corrected=corrected)
-        case _:
-            row = replace(row, returned=True)
-    book.put(name, row)
-    if not row.statement:
+def _pay_out(book: Book, recorded: Recorded, name: str) -> None:
+    """Take what is said of a payout."""
+    row: Payout = book.get(f"payout/{name}") or Payout()
+    book.put(f"payout/{name}", payouts.with_event(row, recorded.event, recorded.act))
+    _count_payout(book, name)
+
+
+def _count_payouts(book: Book) -> None:
+    """Count all payouts again: the rules for claims may have changed."""
+    for stated in book.row(TOTALS, TotalsRow).statements:
+        statement: StatementRow | None = book.get(f"statement/{stated.name}")
+        for name in statement.payouts if statement is not None else ():
+            _count_payout(book, name)
+
+
+def _count_payout(book: Book, name: str) -> None:
+    """Count a payout on its statement, as of the day of the event."""
+    key = f"payout/{name}"
+    row: Payout = book.get(key) or Payout()
+    known = payouts.Known(row, book.terms, book.terms.day(book.recorded.act.recorded_at))
+    book.await_silence(key, known.next_deadline())
+    if row.recorded is None:
         return
-    key = f"statement/{row.statement}"
-    statement: StatementRow | None = book.get(key)
-    if statement is None:
-        return
-    payouts = {**statement.payouts, event.payout: row.paid}
-    book.put(key, replace(statement, payouts=payouts, paid=sum(payouts.values(), Decimal(0))))
+    name_of_statement = f"statement/{row.recorded[0].statement}"
+    statement: StatementRow | None = book.get(name_of_statement)
+    if statement is not None:
+        counted = {**statement.payouts, name: known.standing()}
+        book.put(name_of_statement, replace(statement, payouts=counted))
 
 
 # --- what a decision asks ----------------------------------------------------------------------
@@ -380,7 +388,7 @@ SETTLEMENT = Projection(
     "settlement",
     keys,
     apply,
-    _FACTS | facts.DISPUTES | AGREEMENTS | _TIME | _PAYOUTS | _STATEMENTS,
-    version=7,
+    _FACTS | facts.DISPUTES | AGREEMENTS | _TIME | facts.PAYOUTS | _STATEMENTS,
+    version=8,
     row_type=row_type,
 )

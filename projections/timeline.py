@@ -26,6 +26,7 @@ from domain import (
     health,
     keyring,
     markets,
+    payouts,
     people,
     priors,
     program,
@@ -284,13 +285,9 @@ WORDS: dict[type[Event], Words] = {
         f"and its partner agreed that {e.by} owes {e.to} {e.amount}: {e.reason}"
     ),
     settlement.StatementIssued: lambda e: f"issued statement {e.statement}: {_balance(e.balance)}",
-    settlement.PayoutRecorded: lambda e: (
-        f"recorded that {e.payer} paid {e.amount} on {e.statement}"
-    ),
-    settlement.PayoutCorrected: lambda e: (
-        f"corrected payout {e.payout}: {_corrected(e)}: {e.reason}"
-    ),
-    settlement.PayoutReturned: lambda e: f"recorded that payout {e.payout} came back: {e.reason}",
+    payouts.PayoutRecorded: lambda e: f"recorded that {e.payer} paid {e.amount} on {e.statement}",
+    payouts.PayoutCorrected: lambda e: f"corrected payout {e.payout}: {_corrected(e)}: {e.reason}",
+    payouts.PayoutReturned: lambda e: f"recorded that payout {e.payout} came back: {e.reason}",
     settlement.FinalSettlementIssued: lambda e: (
         f"issued final settlement {e.settlement}: "
         + ("; ".join(map(_balance, e.balances)) or "nothing is open")
@@ -338,10 +335,8 @@ WORDS: dict[type[Event], Words] = {
     deal.RefundCorrected: lambda e: (
         f"corrected refund {e.refund} of deal {e.deal}: {_corrected(e)}: {e.reason}"
     ),
-    claims.ClaimConfirmed: lambda e: f"confirmed the {e.fact.replace('/', ' ')} of {e.about}",
-    claims.ClaimObjected: lambda e: (
-        f"objected to the {e.fact.replace('/', ' ')} of {e.about}: {e.reason}"
-    ),
+    claims.ClaimConfirmed: lambda e: f"confirmed {e.named}",
+    claims.ClaimObjected: lambda e: f"objected to {e.named}: {e.reason}",
     experiment.HypothesisRegistered: lambda e: (
         f"registered experiment {e.experiment} on {e.metric}: {e.hypothesis}"
     ),

@@ -7,6 +7,7 @@ decides the command and folds its events. `life.py` begins a story in the life o
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Self, TypeVar
 
 import pytest
@@ -74,6 +75,11 @@ class Story:
     def ledger(self) -> Ledger:
         """What accrued between the parties so far."""
         return ledger(replay(SETTLEMENT, self.history).rows)
+
+    def left(self, statement: str) -> Decimal:
+        """What is due of a statement by now."""
+        terms = self.partnership.context.terms
+        return self.partnership.settlement.payouts.left(statement, terms, terms.day(self.now))
 
     def facts(self, kind: type[E]) -> list[E]:
         """Every event of a kind, in order."""

@@ -295,6 +295,14 @@ def _payout(by: str, amount: str, statement: str, payout: str) -> Iterator[Said]
     yield Said(by, "RecordPayout", data)
 
 
+def _answer_payout(by: str, verb: str, payout: str) -> Iterator[Said]:
+    data = {"payout": payout, "fact": "payout"}
+    if verb == "confirms":
+        yield Said(by, "ConfirmClaim", data)
+    else:
+        yield Said(by, "ObjectToClaim", {**data, "reason": "nothing arrived"})
+
+
 _MONEY = r"[\d.]+ [A-Z]{3}"
 _REF = r"[A-Z]+-\d+"
 SENTENCES: dict[str, Callable[..., Iterable[Said]]] = {
@@ -319,6 +327,12 @@ SENTENCES: dict[str, Callable[..., Iterable[Said]]] = {
         Said(by, "IssueStatement", {"period": period})
     ],
     rf"payout (?P<payout>{_REF}) on (?P<statement>\S+): (?P<amount>{_MONEY})": _payout,
+    rf"(?P<verb>confirms|objects to) payout (?P<payout>{_REF})": _answer_payout,
+    rf"payout (?P<payout>{_REF}) was (?P<amount>{_MONEY})": lambda by, payout, amount: [
+        Said(
+            by, "CorrectPayout", {"payout": payout, "amount": _money(amount), "reason": "mistyped"}
+        )
+    ],
     rf"payout (?P<payout>{_REF}) came back": lambda by, payout: [
         Said(by, "ReturnPayout", {"payout": payout, "reason": "account closed"})
     ],

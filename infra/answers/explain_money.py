@@ -307,7 +307,7 @@ def _statement(postings: Postings, name: str) -> StatementExplained:
             found = postings.statement(each)
             return StatementExplained(
                 statement=name,
-                balance=statements.owed(found.balance, found.paid),
+                balance=statements.owed(found.balance, found.payouts),
                 lines=tuple(
                     StatementLine(line=line, item=_item(postings, line)) for line in found.lines
                 ),

@@ -28,7 +28,7 @@ from infra.answers import text as words
 from infra.answers.logs import NOW, AsOf, NotFound, Row, log
 from infra.answers.parameters import Name
 from infra.answers.question import Answer, Item, Parameter, PartnershipId, Question
-from infra.answers.statements import State, state_of
+from infra.answers.statements import State, StatementPayout, payouts_of, state_of
 from infra.answers.text import Block, Line, Table
 from infra.bootstrap import Accord
 from projections.ledger.rows import AGREED, AgreedRow, StatementRow, in_words
@@ -128,6 +128,8 @@ class Statement(Item):
     """Who pays how much, by month and currency."""
     paid: Exact
     """What was paid on it so far."""
+    payouts: tuple[StatementPayout, ...]
+    """The payouts on it, in the order of their identifiers."""
     lines: tuple[LedgerLine, ...]
     """The lines, one for each amount."""
 
@@ -272,17 +274,17 @@ class Postings:
     def statement(self, issued: Issued) -> Statement:
         """Return an issued statement with what was paid on it since."""
         row: StatementRow = self.rows[f"statement/{issued.statement}"]
-        paid = row.paid
         return Statement(
             statement=issued.statement,
             period=issued.period,
             settlement=issued.settlement or None,
-            state=state_of(issued.balance, paid),
+            state=state_of(issued.balance, row),
             issued_at=issued.issued_at,
             index=issued.index,
             currency=issued.balance.currency,
             balance=issued.balance,
-            paid=paid,
+            paid=row.paid,
+            payouts=payouts_of(row.payouts),
             lines=tuple(map(line_of, issued.lines)),
         )
 
@@ -305,6 +307,7 @@ class Postings:
                 currency=currency,
                 balance=settlement.balance(currency, waiting, known, agreed.parties),
                 paid=Decimal(0),
+                payouts=(),
                 lines=tuple(
                     line_of(line)
                     for line in self.open
@@ -387,7 +390,7 @@ def _statement(each: Statement) -> Iterator[Block]:
     title = f"{each.currency}, not issued yet"
     if each.statement and each.issued_at:
         title = f"{each.statement}, {each.state.value} ({words.minute(each.issued_at)})"
-    yield Line(f"{title}: {statements.owed(each.balance, each.paid)}", "bold", 2)
+    yield Line(f"{title}: {statements.owed(each.balance, each.payouts)}", "bold", 2)
     yield Table(
         ["MONTH", "EARNED BY", ">AMOUNT", ">RATE", f">IN {each.currency}"],
         list(_earned(each.balance)),
@@ -406,6 +409,15 @@ def _statement(each: Statement) -> Iterator[Block]:
             for line in each.lines
         ],
         title="lines",
+        indent=4,
+    )
+    yield Table(
+        ["PAYOUT", ">AMOUNT", ">PAID", "STATE"],
+        [
+            (one.payout, plain(one.recorded), plain(one.paid), one.state.value)
+            for one in each.payouts
+        ],
+        title="payouts",
         indent=4,
     )
     if held := _listed(each.balance.held):

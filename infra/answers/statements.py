@@ -1,10 +1,10 @@
 """Lists the issued statements: who owes how much, and how much of it was paid."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
-from decimal import Decimal
 from enum import StrEnum
 
+from domain.payouts import PayoutState, Standing
 from domain.settlement import Balance
 from domain.values import Exact, plain
 from infra.answers.logs import NOW, AsOf, log, sight_of, size_of, view_rows
@@ -27,6 +27,22 @@ class State(StrEnum):
     """It is issued, and nothing is left to be paid."""
 
 
+class StatementPayout(Item):
+    """A payout on a statement, and whether it counts."""
+
+    payout: str
+    """The identifier of the payout."""
+    recorded: Exact
+    """The amount as it was first recorded."""
+    paid: Exact
+    """What counts as paid: the amount as corrected, or 0 where it came back or the payee objected.
+    """
+    confirmed: Exact
+    """How much of that the payee acknowledges."""
+    state: PayoutState
+    """Whether the payee confirmed it or objected, and whether it came back."""
+
+
 class IssuedStatement(Item):
     """A statement as it was issued, and what was paid on it."""
 
@@ -44,6 +60,8 @@ class IssuedStatement(Item):
     """What one party owes the other by the statement."""
     paid: Exact
     """What was paid on it so far."""
+    payouts: tuple[StatementPayout, ...]
+    """The payouts on it, in the order of their identifiers."""
 
 
 class IssuedStatements(Answer):
@@ -74,28 +92,56 @@ def _issued(row: StatementRow) -> IssuedStatement:
     return IssuedStatement(
         statement=row.statement,
         period=row.period,
-        state=state_of(balance, row.paid),
+        state=state_of(balance, row),
         issued_at=row.issued_at,
         index=row.index,
         balance=balance,
         paid=row.paid,
+        payouts=payouts_of(row.payouts),
     )
 
 
-def state_of(balance: Balance, paid: Decimal) -> State:
+def payouts_of(payouts: Mapping[str, Standing]) -> tuple[StatementPayout, ...]:
+    """Return the payouts on a statement, in the order of their identifiers."""
+    return tuple(
+        StatementPayout(payout=name, **each._asdict()) for name, each in sorted(payouts.items())
+    )
+
+
+def state_of(balance: Balance, row: StatementRow) -> State:
     """Return the state of an issued statement; one that owes nothing is settled at once."""
-    return State.SETTLED if balance.payer is None or paid == balance.amount else State.ISSUED
+    return State.SETTLED if balance.payer is None or row.paid >= balance.amount else State.ISSUED
 
 
-def owed(balance: Balance, paid: Decimal) -> str:
-    """Return who owes how much to whom, and how much of it was paid."""
+def owed(balance: Balance, payouts: Iterable[StatementPayout] = ()) -> str:
+    """Return who owes how much to whom, how much of it was paid, and what the payee says of it."""
     if balance.payer is None:
         return "nobody owes anything"
-    amount = f"{plain(balance.amount)} {balance.currency}"
-    if paid and paid == balance.amount:
-        return f"{balance.payer} paid {balance.payee} {amount}"
-    part = f", {plain(paid)} of it paid" if paid else ""
-    return f"{balance.payer} owes {balance.payee} {amount}{part}"
+    found = [*payouts]
+    return "; ".join([_paid(balance, found), *_objections(balance, found)])
+
+
+def _paid(balance: Balance, payouts: list[StatementPayout]) -> str:
+    payer, payee, currency = balance.payer, balance.payee, balance.currency
+    paid = sum(each.paid for each in payouts)
+    confirmed = sum(each.confirmed for each in payouts)
+    if not paid:
+        return f"{payer} owes {payee} {plain(balance.amount)} {currency}"
+    if paid >= balance.amount:
+        more = f", {plain(paid - balance.amount)} too much" if paid > balance.amount else ""
+        text = f"{payer} paid {payee} {plain(paid)} {currency}{more}"
+    else:
+        text = f"{payer} owes {payee} {plain(balance.amount)} {currency}, {plain(paid)} of it paid"
+    if confirmed == paid:
+        return text
+    part = f"{plain(paid - confirmed)} of that " if confirmed else ""
+    return f"{text}, {part}not confirmed by {payee}"
+
+
+def _objections(balance: Balance, payouts: list[StatementPayout]) -> Iterator[str]:
+    for each in payouts:
+        if each.state is PayoutState.OBJECTED:
+            yield f"{balance.payee} objects to payout {each.payout}"
 
 
 def text(found: IssuedStatements) -> Iterator[Block]:
@@ -113,7 +159,7 @@ def blocks(issued: Iterable[IssuedStatement], title: str = "", indent: int = 0) 
             (
                 each.statement,
                 minute(each.issued_at),
-                owed(each.balance, each.paid),
+                owed(each.balance, each.payouts),
                 "settled" if each.state is State.SETTLED else "to be paid",
             )
             for each in issued

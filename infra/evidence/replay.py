@@ -385,7 +385,7 @@ def text(found: Replay) -> Iterator[Block]:
 
 
 def _owed(balance: Balance | None) -> str:
-    return "left out" if balance is None else statements.owed(balance, Decimal(0))
+    return "left out" if balance is None else statements.owed(balance)
 
 
 def _style(compared: Compared) -> str:

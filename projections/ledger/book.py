@@ -567,11 +567,14 @@ class Book:
         self._await(key, known)
 
     def _await(self, key: str, known: Known) -> None:
+        if self.agreed.awaited or self.asked.silence:
+            gain = gaining(self.agreed)
+            self.await_silence(key, known.next_deadline(gain) if known.row.facts else None)
+
+    def await_silence(self, key: str, deadline: date | None) -> None:
+        """Note the next day on which silence confirms a claim of a subject, if there is one."""
         agreed = self.agreed
         awaited = agreed.awaited
-        if not awaited and not self.asked.silence:
-            return
-        deadline = known.next_deadline(gaining(agreed)) if known.row.facts else None
         if awaited.get(key) == deadline:
             return
         changed = {**awaited, key: deadline}

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Final, NamedTuple
 
+from domain import payouts
 from domain.claims import ClaimKind
 from domain.standing_alerts import ATTRIBUTION_CONTESTED, CLAIM_AWAITS, CORRECTION_TAKES
 from domain.terms import Item, ReferralFee
@@ -158,6 +159,29 @@ def _paid_reports(metric: str, period: str, known: Known) -> Iterator[str]:
             for key, fact in known.of(ClaimKind.FIGURE):
                 if fact.by == item.to and item.source in {None, key.partition("/")[0]}:
                     yield key
+
+
+def of_payout(name: str, known: payouts.Known) -> Iterator[Point]:
+    """Yield what of a payout awaits the other party."""
+    recorded = known.payout.recorded
+    if recorded is None:
+        return
+    parties = (recorded[0].payer, recorded[0].payee)
+    for each in known.awaiting():
+        other = parties[parties[0] == each.by]
+        what = {
+            payouts.PAYOUT: f"states payout {name} of {recorded[0].amount}",
+            payouts.CORRECTION: f"corrects payout {name}",
+            payouts.RETURN: f"states that payout {name} came back",
+        }[each.fact]
+        counts = (
+            f"It counts unless {other} objects."
+            if each.counts
+            else f"It counts once {other} confirms it."
+        )
+        # Each party can have a correction that awaits the other.
+        ref = f"correction/{each.by}" if each.fact == payouts.CORRECTION else each.fact
+        yield Point(CLAIM_AWAITS, f"payout/{name}/{ref}", f"{each.by} {what}. {counts}")
 
 
 def _awaits(about: str, key: str, by: str, known: Known) -> Point:

@@ -12,7 +12,7 @@ it owes by it, and not yet for what it earns by it.
 
 from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from functools import cached_property
 from typing import Final
 
@@ -211,15 +211,8 @@ class Known(Facts):
 
     def _deadline(self, told: datetime, replies: Iterable[Reply]) -> date | None:
         """Return the day on which silence confirms a claim; None if it does not."""
-        told_on = self.terms.day(told)
-        days = self.terms.frame(told_on).claims.confirm_within_days
-        if not days:
-            return None
-        deadline = told_on + timedelta(days=days)
-        objected = any(
-            not each.confirms and self.terms.day(each.told) < deadline for each in replies
-        )
-        return None if objected else deadline
+        objections = (each.told for each in replies if not each.confirms)
+        return self.terms.silence_confirms_on(told, objections)
 
     def next_deadline(self, gain: Container[str]) -> date | None:
         """Return the next day on which silence confirms a claim of the subject, if there is one.

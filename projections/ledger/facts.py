@@ -33,6 +33,7 @@ from domain.deal import (
 from domain.dispute import DisputeOpened, DisputeOutcome, DisputeResolved
 from domain.entry import EntryReversed, JointRevenueReceived, PenaltyConceded, SharedCostIncurred
 from domain.kernel import Act, Event
+from domain.payouts import PayoutCorrected, PayoutRecorded, PayoutReturned
 from domain.reported_figure import MetricCorrected, MetricReported
 from domain.settlement import AdjustmentAgreed
 from domain.values import instant
@@ -76,6 +77,7 @@ ON_ENTRIES: frozenset[type[Event]] = frozenset(
     {JointRevenueReceived, SharedCostIncurred, PenaltyConceded, EntryReversed}
 )
 FIGURES: frozenset[type[Event]] = frozenset({MetricReported, MetricCorrected})
+PAYOUTS: frozenset[type[Event]] = frozenset({PayoutRecorded, PayoutCorrected, PayoutReturned})
 REPLIES: frozenset[type[Event]] = frozenset({ClaimConfirmed, ClaimObjected})
 DISPUTES: frozenset[type[Event]] = frozenset({DisputeOpened, DisputeResolved})
 
@@ -93,6 +95,8 @@ def row_of(event: Any) -> str | None:  # noqa: ANN401 - an event of the sets abo
         return f"adjustment/{event.proposal}"
     if kind in REPLIES:
         return _replied_to(event)
+    if kind in PAYOUTS:
+        return f"payout/{event.payout}"
     return None
 
 
@@ -101,6 +105,8 @@ def _replied_to(event: Any) -> str:  # noqa: ANN401 - a reply
         return f"deal/{event.deal}"
     if event.entry is not None:
         return f"entry/{event.entry}"
+    if event.payout is not None:
+        return f"payout/{event.payout}"
     return f"figure/{event.figure.metric}/{event.figure.period}"
 
 

@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any, Final, NamedTuple, Self, TypeVar
 from zlib import crc32
 
+from domain.payouts import Payout, Standing
 from domain.terms_by_day import Renewal
 
 R = TypeVar("R")
@@ -324,6 +325,7 @@ class Sum:
 class Stated(NamedTuple):
     """A statement: it took every open line of its currency up to a day."""
 
+    name: str
     currency: str
     until: date
     at: datetime
@@ -343,23 +345,6 @@ class TotalsRow:
 
 
 @dataclass(frozen=True)
-class Payout:
-    """A payout, as it was corrected or returned since."""
-
-    statement: str = ""
-    amount: Decimal = Decimal(0)
-    corrected: Decimal | None = None
-    returned: bool = False
-
-    @property
-    def paid(self) -> Decimal:
-        """The amount that counts: nothing if it was returned."""
-        if self.returned:
-            return Decimal(0)
-        return self.amount if self.corrected is None else self.corrected
-
-
-@dataclass(frozen=True)
 class StatementRow:
     """A statement as it was issued, and what was paid on it."""
 
@@ -369,8 +354,18 @@ class StatementRow:
     index: int
     issued_at: datetime
     balance: Mapping[str, Any]
-    paid: Decimal = Decimal(0)
-    payouts: Mapping[str, Decimal] = field(default_factory=dict)
+    payouts: Mapping[str, Standing] = field(default_factory=dict)
+    """What counts of each payout, by its identifier."""
+
+    @property
+    def paid(self) -> Decimal:
+        """What was paid on it, in its currency."""
+        return sum((each.paid for each in self.payouts.values()), Decimal(0))
+
+    @property
+    def confirmed(self) -> Decimal:
+        """How much of that the payee acknowledges."""
+        return sum((each.confirmed for each in self.payouts.values()), Decimal(0))
 
 
 def row_type(key: str) -> Any:  # noqa: ANN401 - a dataclass

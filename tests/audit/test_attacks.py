@@ -17,8 +17,8 @@ import pytest
 
 from domain.execution import LessonRecorded
 from domain.keyring import KeyRegistered, key_id
+from domain.payouts import PayoutRecorded
 from domain.people import PersonErased
-from domain.settlement import PayoutRecorded
 from infra.answers import verify
 from infra.bootstrap import Accord
 from infra.cli.erase import people
@@ -322,7 +322,7 @@ def payout() -> PayoutRecorded:
             "payout": "forged",
             "statement": "2026-Q2:USD",
             "payer": "growthos",
-            "stated_by": "growthos",
+            "payee": "northbridge",
             "amount": {"amount": "1.00", "currency": "USD"},
         }
     )
@@ -397,7 +397,7 @@ def attributed(
         "time": at.isoformat().replace("+00:00", "Z"),
         "party": "growthos",
         "actor": "admin@growthos",
-        "data": event.model_dump(mode="json", exclude={"payer", "stated_by"}),
+        "data": event.model_dump(mode="json", exclude={"payer", "payee"}),
     }
     body = signed(told, by=by, **changed)
     digest = sha256(body).hexdigest()

@@ -21,7 +21,8 @@ from domain.dispute import (
 from domain.execution import HoldKickoff, IssueCause
 from domain.exit import CompleteExit, DispositionAssets
 from domain.kernel import Act, Refused, Stage
-from domain.settlement import FinalSettlementIssued, IssueFinalSettlement, Ledger, RecordPayout
+from domain.payouts import RecordPayout
+from domain.settlement import FinalSettlementIssued, IssueFinalSettlement, Ledger
 from domain.values import Money
 from tests.life import OURS, THEIRS, after, at, before, changed, example, usd
 from tests.projections.money import lines, pay, refund, sell, share, state, total, under

@@ -1,83 +1,308 @@
 """Payouts, rates and adjustments: who states and corrects them (`money.md`, sections 5 and 7)."""
 
+from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
 
 import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from domain.claims import ClaimConfirmed, ClaimKind, ConfirmClaim, ObjectToClaim
 from domain.execution import IncentiveIntroduced, IntroduceIncentive
-from domain.kernel import AwaitedKind
+from domain.kernel import AwaitedKind, Command, Refused
+from domain.payouts import (
+    CorrectPayout,
+    Known,
+    PayoutCorrected,
+    PayoutReturned,
+    RecordPayout,
+    ReturnPayout,
+)
 from domain.settlement import (
     AdjustmentAgreed,
     AgreeAdjustment,
     AgreeRate,
-    CorrectPayout,
     IssueFinalSettlement,
     ObjectToRate,
-    PayoutCorrected,
-    PayoutRecorded,
-    PayoutReturned,
     ProposeAdjustment,
     ProposeRate,
     PublishRate,
     RateAgreed,
-    RecordPayout,
-    ReturnPayout,
 )
+from domain.terms import ClaimRules
 from tests.life import OURS, THEIRS, after, before, example, usd
+from tests.projections.money import amend
 from tests.stories import Story
 
 STATEMENT = example(RecordPayout).statement
 
 
 def left(story: Story) -> Decimal:
-    return story.partnership.settlement.left(STATEMENT)
+    return story.left(STATEMENT)
 
 
 # --- payouts -----------------------------------------------------------------------------------
 
 
-def test_a_payout_says_who_recorded_it() -> None:
-    (payout,) = after(RecordPayout).facts(PayoutRecorded)
+PAYER, PAYEE = OURS, THEIRS
+OUT_1 = example(RecordPayout)
+"""A payout of 1000.00 on a statement of more."""
 
-    assert payout.stated_by == OURS
+
+def confirm(fact: str = "payout") -> ConfirmClaim:
+    return ConfirmClaim(payout="out-1", fact=fact)
 
 
-def test_the_same_payout_by_either_party_decides_nothing_and_another_names_its_correction() -> None:
+def object_to(fact: str = "payout") -> ObjectToClaim:
+    return ObjectToClaim(payout="out-1", fact=fact, reason="Nothing arrived.")
+
+
+def corrected(amount: str) -> CorrectPayout:
+    return CorrectPayout(payout="out-1", amount=usd(amount), reason="A digit.")
+
+
+RETURNED = ReturnPayout(payout="out-1", reason="The account was closed.")
+VOIDED = CorrectPayout(payout="out-1", void=True, reason="Typed twice.")
+
+
+def issued() -> Story:
+    """Return a story with a statement that we pay and nobody has paid."""
+    return before(RecordPayout)
+
+
+def standing(story: Story) -> tuple[str, int, int]:
+    """Return the state of the payout, what of it counts, and what the payee acknowledges."""
+    context = story.partnership.context
+    payout = story.partnership.settlement.payouts.made["out-1"]
+    found = Known(payout, context.terms, context.terms.day(story.now)).standing()
+    return found.state.value, int(found.paid), int(found.confirmed)
+
+
+Words = tuple[str, Command]
+
+
+def after_words(*words: Words) -> Story:
+    """Return what parties said of the payout, an hour apart."""
+    story = issued()
+    for party, command in words:
+        story.wait(hours=1)
+        story.when(party, command)
+    return story
+
+
+@pytest.mark.parametrize(
+    ("words", "comes_to"),
+    [
+        pytest.param([(PAYER, OUT_1)], ("not confirmed", 1000, 0), id="the payer alone"),
+        pytest.param([(PAYEE, OUT_1)], ("confirmed", 1000, 1000), id="the payee alone"),
+        pytest.param(
+            [(PAYER, OUT_1), (PAYEE, confirm())], ("confirmed", 1000, 1000), id="confirmed"
+        ),
+        pytest.param(
+            [(PAYER, OUT_1), (PAYEE, OUT_1)], ("confirmed", 1000, 1000), id="recorded by both"
+        ),
+        pytest.param([(PAYER, OUT_1), (PAYEE, object_to())], ("objected", 0, 0), id="objected"),
+        pytest.param(
+            [(PAYER, OUT_1), (PAYEE, object_to()), (PAYEE, confirm())],
+            ("confirmed", 1000, 1000),
+            id="confirmed after all",
+        ),
+        pytest.param(
+            [(PAYER, OUT_1), (PAYER, corrected("100.00"))],
+            ("not confirmed", 100, 0),
+            id="lowered by the payer",
+        ),
+        pytest.param(
+            [(PAYER, OUT_1), (PAYEE, confirm()), (PAYER, corrected("1100.00"))],
+            ("not confirmed", 1100, 1000),
+            id="raised by the payer once confirmed",
+        ),
+        pytest.param(
+            [
+                (PAYER, OUT_1),
+                (PAYEE, confirm()),
+                (PAYER, corrected("1100.00")),
+                (PAYEE, object_to("correction/payout")),
+            ],
+            ("confirmed", 1000, 1000),
+            id="the payee objects to the increase",
+        ),
+        pytest.param(
+            [
+                (PAYER, OUT_1),
+                (PAYEE, confirm()),
+                (PAYER, corrected("1100.00")),
+                (PAYEE, confirm("correction/payout")),
+            ],
+            ("confirmed", 1100, 1100),
+            id="the payee confirms the increase",
+        ),
+        pytest.param(
+            [(PAYER, OUT_1), (PAYEE, object_to()), (PAYER, corrected("900.00"))],
+            ("objected", 0, 0),
+            id="an objected payout is not raised again",
+        ),
+        pytest.param(
+            [(PAYEE, OUT_1), (PAYEE, corrected("1100.00"))],
+            ("confirmed", 1100, 1100),
+            id="raised by the payee",
+        ),
+        pytest.param(
+            [(PAYEE, OUT_1), (PAYEE, corrected("100.00"))],
+            ("confirmed", 1000, 1000),
+            id="the payee alone does not lower",
+        ),
+        pytest.param(
+            [
+                (PAYEE, OUT_1),
+                (PAYEE, corrected("100.00")),
+                (PAYER, confirm("correction/payout")),
+            ],
+            ("confirmed", 100, 100),
+            id="lowered by the payee, and the payer confirms",
+        ),
+        pytest.param(
+            [(PAYER, OUT_1), (PAYEE, corrected("1100.00"))],
+            ("not confirmed", 1000, 0),
+            id="the record of the payer, corrected by the payee",
+        ),
+        pytest.param(
+            [(PAYEE, OUT_1), (PAYER, corrected("1100.00"))],
+            ("confirmed", 1000, 1000),
+            id="the record of the payee, corrected by the payer",
+        ),
+        pytest.param(
+            [(PAYER, OUT_1), (PAYER, VOIDED)],
+            ("void", 0, 0),
+            id="it never happened, says the payer",
+        ),
+        pytest.param(
+            [(PAYEE, OUT_1), (PAYEE, VOIDED)],
+            ("confirmed", 1000, 1000),
+            id="it never happened, says the payee",
+        ),
+        pytest.param(
+            [(PAYEE, OUT_1), (PAYER, RETURNED)], ("returned", 0, 0), id="returned, says the payer"
+        ),
+        pytest.param(
+            [(PAYER, OUT_1), (PAYEE, RETURNED)],
+            ("not confirmed", 1000, 0),
+            id="returned, says the payee",
+        ),
+        pytest.param(
+            [(PAYER, OUT_1), (PAYEE, RETURNED), (PAYER, object_to("return"))],
+            ("not confirmed", 1000, 0),
+            id="returned, says the payee, and the payer objects",
+        ),
+        pytest.param(
+            [(PAYER, OUT_1), (PAYEE, RETURNED), (PAYER, confirm("return"))],
+            ("returned", 0, 0),
+            id="returned, says the payee, and the payer confirms",
+        ),
+    ],
+)
+def test_what_a_payout_comes_to(words: Sequence[Words], comes_to: tuple[str, int, int]) -> None:
+    assert standing(after_words(*words)) == comes_to
+
+
+def test_the_same_payout_by_one_party_decides_nothing_and_another_names_its_correction() -> None:
     story = after(RecordPayout)
 
-    assert story.when(OURS, example(RecordPayout)) == []
-    assert story.when(THEIRS, example(RecordPayout)) == []
+    assert story.when(OURS, OUT_1) == []
     refusal = story.refuses(OURS, example(RecordPayout, amount=usd("2.00")))
     assert refusal.rule == "already-recorded"
     assert "CorrectPayout" in refusal.hint
 
 
-def test_a_payout_is_corrected_by_the_party_that_recorded_it() -> None:
+def test_the_payee_that_records_the_same_payout_confirms_it_once() -> None:
     story = after(RecordPayout)
-    before_it = left(story)
-    correction = example(CorrectPayout, payout="out-1", amount=usd("100.00"))
 
-    assert story.refuses(THEIRS, correction).rule == "not-ones-own-payout"
-    assert story.when(OURS, correction)
-    assert story.when(OURS, correction) == []
+    (confirmed,) = story.when(THEIRS, OUT_1)
 
-    assert left(story) == before_it + 900
-    assert len(story.facts(PayoutCorrected)) == 1
+    assert isinstance(confirmed, ClaimConfirmed)
+    assert story.when(THEIRS, OUT_1) == []
+
+
+def test_no_party_answers_what_it_stated_of_a_payout() -> None:
+    story = after_words((PAYER, OUT_1))
+
+    assert story.refuses(PAYER, confirm()).rule == "own-claim"
+    assert story.refuses(PAYEE, confirm("return")).rule == "no-such-claim"
+
+
+def test_silence_confirms_a_return_on_its_day() -> None:
+    story = issued()
+    agree_silence(story, days=10)
+    story.when(PAYER, OUT_1)
+    story.when(PAYEE, RETURNED)
+    story.wait(days=9)
+    assert standing(story)[0] == "not confirmed"
+
+    story.wait(days=1)
+
+    assert standing(story)[0] == "returned"
+
+
+def test_an_objection_after_the_agreed_days_comes_too_late() -> None:
+    story = issued()
+    agree_silence(story, days=10)
+    story.when(PAYER, OUT_1)
+    story.wait(days=10)
+
+    story.when(PAYEE, object_to())
+
+    assert standing(story) == ("confirmed", 1000, 1000)
+
+
+def test_terms_let_a_return_count_on_the_word_of_the_payee() -> None:
+    story = issued()
+    agree_silence(story, days=0, on_word=[ClaimKind.RETURN])
+    story.when(PAYER, OUT_1)
+
+    story.when(PAYEE, RETURNED)
+
+    assert standing(story)[0] == "returned"
+
+
+def agree_silence(story: Story, days: int, on_word: Sequence[ClaimKind] = ()) -> None:
+    rules = ClaimRules(confirm_within_days=days, on_word=list(on_word))
+    amend(story, since=story.now.date(), claims=rules)
+
+
+def test_a_payout_that_the_payee_objects_to_is_paid_by_another() -> None:
+    story = issued()
+    whole = left(story)
+    all_of_it = example(RecordPayout, amount=usd(f"{whole}"))
+    story.when(PAYER, all_of_it)
+    again = example(RecordPayout, payout="out-9", amount=usd(f"{whole}"))
+    refusal = story.refuses(PAYER, again)
+    assert refusal.rule == "payout-exceeds-balance"
+    assert refusal.awaits
+
+    story.when(PAYEE, object_to())
+    assert left(story) == whole
+    story.when(PAYER, again)
+    assert left(story) == 0
+    # The first had arrived after all, so the payee has twice the amount.
+    story.when(PAYEE, confirm())
+
+    assert left(story) == -whole
 
 
 def test_a_payout_that_never_happened_and_one_that_came_back_pay_nothing() -> None:
     story = after(RecordPayout)
     whole = left(story) + 1000
-    story.when(OURS, CorrectPayout(payout="out-1", void=True, reason="Typed twice."))
+    story.when(OURS, VOIDED)
     assert left(story) == whole
     story.when(OURS, example(RecordPayout, payout="out-3", amount=usd("5.00")))
+    came_back = ReturnPayout(payout="out-3", reason="The account was closed.")
 
-    story.when(THEIRS, ReturnPayout(payout="out-3", reason="The account was closed."))
+    story.when(OURS, came_back)
 
     assert left(story) == whole
-    assert story.when(THEIRS, ReturnPayout(payout="out-3", reason="The account was closed.")) == []
+    assert story.when(OURS, came_back) == []
     other = ReturnPayout(payout="out-3", reason="Another reason.")
     assert story.refuses(OURS, other).rule == "already-recorded"
     assert len(story.facts(PayoutReturned)) == 1
@@ -90,6 +315,68 @@ def test_a_corrected_payout_is_at_most_what_is_left() -> None:
     more = example(CorrectPayout, payout="out-1", amount=usd(f"{most.amount + 1}"))
     assert story.refuses(OURS, more).rule == "payout-exceeds-balance"
     assert story.when(OURS, example(CorrectPayout, payout="out-1", amount=most))
+    assert len(story.facts(PayoutCorrected)) == 1
+
+
+# --- in any order ------------------------------------------------------------------------------
+
+SAYINGS: list[Command] = [
+    OUT_1,
+    confirm(),
+    object_to(),
+    corrected("900.00"),
+    corrected("1100.00"),
+    VOIDED,
+    confirm("correction/payout"),
+    object_to("correction/payout"),
+    RETURNED,
+    confirm("return"),
+    object_to("return"),
+]
+
+
+WORDS = st.tuples(st.sampled_from([OURS, THEIRS]), st.sampled_from(range(len(SAYINGS))))
+
+
+@given(
+    said=st.lists(WORDS, max_size=6, unique=True),
+    first=st.sampled_from([OURS, THEIRS]),
+    data=st.data(),
+)
+@settings(deadline=None, max_examples=150, phases=[*Phase][:-1])
+def test_a_payout_comes_to_the_same_in_any_order_of_arrival(
+    said: list[tuple[str, int]], first: str, data: st.DataObject
+) -> None:
+    recorded = (first, 0)
+    words = [recorded, *(each for each in said if each != recorded)]
+    # Each is said at its own time; only the order in which it is recorded differs.
+    messages = [
+        (f"2026-04-03T{10 + place}:00", party, SAYINGS[what])
+        for place, (party, what) in enumerate(words)
+    ]
+    order = data.draw(st.permutations(messages))
+
+    assert standing(_arrived(messages)) == standing(_arrived(order))
+
+
+def _arrived(messages: Sequence[tuple[str, str, Command]]) -> Story:
+    """Return a story of messages; one that waits for another is decided after it."""
+    story = issued()
+    story.on("2026-04-05")
+    waiting: list[tuple[str, str, Command]] = []
+    for message in messages:
+        waiting.append(message)
+        for _ in waiting:
+            waiting = [each for each in waiting if not _is_taken(story, *each)]
+    return story
+
+
+def _is_taken(story: Story, happened: str, party: str, command: Command) -> bool:
+    try:
+        story.when(party, command, happened=happened)
+    except Refused as refused:
+        return refused.awaits is None
+    return True
 
 
 @pytest.mark.parametrize("command", [example(CorrectPayout), example(ReturnPayout)])

@@ -94,7 +94,7 @@ figure-not-whole figure-shape final-settlement frame-incomplete governance-estab
 improvement-deadline incentive-ends-first incentive-never-backwards item-name-taken
 items-for-a-time key-used-before less-is-better local-to-a-market manager months-of-a-share
 name-taken
-no-longer-wins no-proportion not-a-program not-ones-own-dispute not-ones-own-payout not-the-winner
+no-longer-wins no-proportion not-a-program not-ones-own-dispute not-the-winner
 not-yet-happened not-your-program nothing-changed nothing-to-adjust nothing-to-state
 notice-exceeds-duration notice-period one-control overlap-exceeds-list overlap-known own-proposal
 partnership-exists period-not-begun period-not-over pilot-concluded proposal-declined

@@ -24,7 +24,7 @@ from domain.formation import (
 )
 from domain.kernel import Command, Refused
 from domain.partnership import PassTime
-from domain.settlement import RecordPayout
+from domain.payouts import RecordPayout
 from infra.deciding import intake
 from infra.deciding.intake import Input, Unreadable
 from infra.http.openapi import EXAMPLE

@@ -26,7 +26,7 @@ from fractions import Fraction
 from functools import singledispatch
 from typing import Any, NamedTuple
 
-from domain import deadlines, settlement
+from domain import deadlines, payouts, settlement
 from domain import deal as deals
 from domain import entry as entries
 from domain import terms as product_terms
@@ -828,7 +828,7 @@ def _(fact: Corrected, by_id: Mapping[str, Fact]) -> list[Event]:
             return [MetricCorrected(**_figure(new), **more)]
         case PayoutMade(), (PayoutMade() | None):
             return [
-                settlement.PayoutCorrected(
+                payouts.PayoutCorrected(
                     payout=first.id, amount=_money(new.amount) if new else None, **more
                 )
             ]
@@ -879,19 +879,19 @@ def _claim(claim: Fact, by_id: Mapping[str, Fact]) -> dict[str, Any]:
 @events.register
 def _(fact: PayoutMade, _: object) -> list[Event]:
     return [
-        settlement.PayoutRecorded(
+        payouts.PayoutRecorded(
             payout=fact.id,
             statement=fact.statement,
             amount=_money(fact.amount),
-            payer=fact.stated_by,
-            stated_by=fact.stated_by,
+            payer=PARTIES[fact.to == PARTIES[0]],
+            payee=fact.to,
         )
     ]
 
 
 @events.register
 def _(fact: PayoutReturned, _: object) -> list[Event]:
-    return [settlement.PayoutReturned(payout=fact.payout, reason="returned")]
+    return [payouts.PayoutReturned(payout=fact.payout, reason="returned")]
 
 
 @events.register

@@ -22,7 +22,9 @@ from domain.deal import (
     WinDeal,
 )
 from domain.entry import RecordSharedCost
+from domain.payouts import CorrectPayout, RecordPayout, ReturnPayout
 from domain.reported_figure import ReportMetric
+from domain.settlement import IssueStatement
 from domain.standing_alerts import ATTRIBUTION_CONTESTED, CLAIM_AWAITS, COMPUTED, CORRECTION_TAKES
 from domain.terms import ClaimRules, CostShare, ReferralFee, Trigger
 from domain.values import instant
@@ -280,6 +282,79 @@ def test_clicks_that_their_payee_reports_await_the_party_that_pays_for_them() ->
 
 def test_clicks_that_the_party_reports_that_pays_for_them_await_nobody() -> None:
     assert open_of(clicks(OURS)) == {}
+
+
+# --- payouts -----------------------------------------------------------------------------------
+
+
+def owing() -> Story:
+    """Return a story with a statement by which we owe them 180.00."""
+    story = sold()
+    pay(story, "D-1", "P-1", usd("1200.00"))
+    story.on("2026-02-01")
+    story.when(OURS, IssueStatement(period="2026-01"))
+    return story
+
+
+PAYOUT = RecordPayout(payout="X-1", statement="2026-01:USD", amount=usd("100.00"))
+RETURN = ReturnPayout(payout="X-1", reason="The account is closed.")
+
+
+def test_a_payout_that_the_payer_states_awaits_the_payee() -> None:
+    story = owing()
+    story.when(OURS, PAYOUT)
+
+    assert open_of(story) == {"payout/X-1/payout": CLAIM_AWAITS}
+    assert f"counts unless {THEIRS} objects" in alert_on(story, "payout/X-1/payout").text
+
+    story.when(THEIRS, ConfirmClaim(payout="X-1", fact="payout"))
+
+    assert open_of(story) == {}
+
+
+def test_a_payout_that_the_payee_states_awaits_nobody() -> None:
+    story = owing()
+
+    story.when(THEIRS, PAYOUT)
+
+    assert open_of(story) == {}
+
+
+def test_a_return_that_the_payee_states_awaits_the_payer() -> None:
+    story = owing()
+    story.when(THEIRS, PAYOUT)
+    story.when(THEIRS, RETURN)
+
+    assert open_of(story) == {"payout/X-1/return": CLAIM_AWAITS}
+    assert f"counts once {OURS} confirms it" in alert_on(story, "payout/X-1/return").text
+
+    story.when(OURS, RETURN)
+
+    assert open_of(story) == {}
+
+
+def test_a_correction_of_the_others_payout_awaits_it_until_it_objects() -> None:
+    story = owing()
+    story.when(THEIRS, PAYOUT)
+    story.when(OURS, CorrectPayout(payout="X-1", amount=usd("120.00"), reason="A digit."))
+
+    assert open_of(story) == {f"payout/X-1/correction/{OURS}": CLAIM_AWAITS}
+
+    story.when(THEIRS, ObjectToClaim(payout="X-1", fact="correction/payout", reason="100 it was."))
+
+    assert open_of(story) == {}
+
+
+def test_a_higher_amount_than_was_confirmed_awaits_the_payee() -> None:
+    story = owing()
+    story.when(THEIRS, PAYOUT)
+    story.when(OURS, PAYOUT)
+
+    story.when(OURS, CorrectPayout(payout="X-1", amount=usd("120.00"), reason="A digit."))
+
+    (found,) = (each for each in alerts(story).values() if each.rule == CLAIM_AWAITS)
+    assert found.window == f"payout/X-1/correction/{OURS}"
+    assert f"counts unless {THEIRS} objects" in found.text
 
 
 # --- corrections -------------------------------------------------------------------------------

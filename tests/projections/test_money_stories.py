@@ -39,18 +39,16 @@ from domain.execution import HoldKickoff, IssueCause
 from domain.exit import ExitReason, GiveExitNotice
 from domain.kernel import Command
 from domain.metric_catalogue import CATALOGUE, Direction, Unit
+from domain.payouts import CorrectPayout, RecordPayout, ReturnPayout
 from domain.renewal import AcceptRenewal, HoldRenewalReview, ProposeRenewal
 from domain.reported_figure import CorrectMetric, ReportMetric
 from domain.settlement import (
     AgreeRate,
-    CorrectPayout,
     IssueFinalSettlement,
     IssueStatement,
     ObjectToRate,
     ProposeRate,
     PublishRate,
-    RecordPayout,
-    ReturnPayout,
 )
 from domain.terms import (
     ClaimRules,
@@ -517,7 +515,7 @@ def test_a_mistyped_payout_is_corrected_and_a_returned_one_leaves_the_statement_
     state(story, "2026-01")
 
     def left() -> Decimal:
-        return story.partnership.settlement.left("2026-01:USD")
+        return story.left("2026-01:USD")
 
     story.when(OURS, RecordPayout(payout="O-1", statement="2026-01:USD", amount=usd("150.00")))
     assert left() == 0

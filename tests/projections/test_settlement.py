@@ -21,13 +21,13 @@ from domain.deal import (
 from domain.entry import ConcedePenalty, RecordJointRevenue, RecordSharedCost, ReverseEntry
 from domain.execution import IntroduceIncentive
 from domain.exit import ExitReason, GiveExitNotice
+from domain.payouts import RecordPayout
 from domain.reported_figure import CorrectMetric, ReportMetric
 from domain.settlement import (
     FinalSettlementIssued,
     IssueFinalSettlement,
     IssueStatement,
     PublishRate,
-    RecordPayout,
 )
 from domain.terms import (
     CostShare,
@@ -608,7 +608,7 @@ def test_at_most_the_balance_is_paid_out() -> None:
     assert story.refuses(OURS, pays("50.01")).rule == "payout-exceeds-balance"
     assert story.refuses(OURS, pays("1.00", "2026-02:USD")).rule == "nothing-owed"
     assert story.when(OURS, pays("50.00"))
-    assert story.partnership.settlement.left("2026-01:USD") == 0
+    assert story.left("2026-01:USD") == 0
 
 
 # --- the exit ----------------------------------------------------------------------------------

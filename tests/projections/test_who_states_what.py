@@ -9,15 +9,33 @@ table is the page `docs/who-states-what.md`. After a change that is meant, write
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
-from domain import deadlines, deal, dispute, entry, execution, exploration, renewal, settlement
+from domain import (
+    deadlines,
+    deal,
+    dispute,
+    entry,
+    execution,
+    exploration,
+    payouts,
+    renewal,
+    settlement,
+)
 from domain import exit as leaving
 from domain.agreement import CommercialTermsAgreed
 from domain.attribution import AttributionPolicy, Method, PolicyKind
 from domain.bilateral import BilateralAgreement
-from domain.claims import ClaimConfirmed, ClaimKind, ClaimObjected, ConfirmClaim, FigureRef
+from domain.claims import (
+    ClaimConfirmed,
+    ClaimKind,
+    ClaimObjected,
+    ConfirmClaim,
+    FigureRef,
+    ObjectToClaim,
+)
 from domain.deal import (
     AttributeReferral,
     CancelDeal,
@@ -35,8 +53,10 @@ from domain.deal import (
 )
 from domain.entry import ConcedePenalty, RecordJointRevenue, RecordSharedCost, ReverseEntry
 from domain.kernel import Command, Event, Refused
+from domain.payouts import CorrectPayout, RecordPayout, ReturnPayout
 from domain.reported_figure import CorrectMetric, MetricCorrected, MetricReported, ReportMetric
 from domain.scaling import JointInvestmentAgreed
+from domain.settlement import IssueStatement
 from domain.terms import (
     ClaimRules,
     CostShare,
@@ -67,6 +87,8 @@ from tests.projections.folds import count
 from tests.projections.money import share, total, under
 from tests.stories import Story, moment
 
+Answer = type[ConfirmClaim] | type[ObjectToClaim]
+
 PAGE = REPOSITORY / "docs/who-states-what.md"
 
 
@@ -84,7 +106,7 @@ class Statement:
     case: str = ""
     """Which case it is, where a kind of fact has several."""
     owes: str = OURS
-    """The side that owes because of the fact."""
+    """The side that owes because of the fact, or is owed less."""
     then: Sequence[Fact] = ()
     """What happens after it, which moves nothing without it."""
     at: str = "2026-04-10"
@@ -96,35 +118,43 @@ class Statement:
         """The side that gains by the fact."""
         return THEIRS if self.owes == OURS else OURS
 
-    def told(self, party: str | None = None, *, confirmed: bool = False) -> Story:
+    def told(self, party: str | None = None, answer: Answer | None = None) -> Story:
         """Return the story in which a party states the fact; nobody does without a party."""
         rules = ClaimRules(on_word=[*self.on_word])
         story = arrive(under(*self.items, claims=rules, attribution=LAST_TOUCH), self.given)
         if party is not None:
             arrive(story, [(Said(self.at, party, self.command),), *self.then])
-        if confirmed:
-            story.when(THEIRS if party == OURS else OURS, self.confirmation)
+        if answer is not None:
+            story.when(THEIRS if party == OURS else OURS, self.answer(answer))
         story.on("2026-07-02")
         return story
 
-    @property
-    def confirmation(self) -> ConfirmClaim:
-        """The confirmation by the other party."""
+    def answer(self, answer: Answer) -> Command:
+        """Return what the other party says of the claim."""
         if isinstance(self.command, ReportMetric | CorrectMetric):
             named = self.command.model_dump(include={"metric", "period", "tool", "segment"})
-            return ConfirmClaim(figure=FigureRef(**named), fact=self.claim)
-        thing = "deal" if hasattr(self.command, "deal") else "entry"
-        return ConfirmClaim(fact=self.claim, **{thing: getattr(self.command, thing)})
+            about: dict[str, Any] = {"figure": FigureRef(**named)}
+        else:
+            thing = next(
+                each for each in ("deal", "entry", "payout") if hasattr(self.command, each)
+            )
+            about = {thing: getattr(self.command, thing)}
+        if answer is ConfirmClaim:
+            return ConfirmClaim(fact=self.claim, **about)
+        return ObjectToClaim(fact=self.claim, reason="It is wrong.", **about)
 
-    def earns(self, party: str, *, confirmed: bool = False) -> Decimal | None:
+    def earns(self, party: str, answer: Answer | None = None) -> Decimal | None:
         """Return what the side that gains earns where a party states it; None if it is refused."""
         try:
-            story = self.told(party, confirmed=confirmed)
+            story = self.told(party, answer)
         except Refused:
             return None
         return self._net(story) - self._net(self.told())
 
     def _net(self, story: Story) -> Decimal:
+        if isinstance(self.command, RecordPayout | CorrectPayout | ReturnPayout):
+            due = story.left(STATED)
+            return due if self.gains == THEIRS else -due
         return total(story.history, self.gains) - total(story.history, self.owes)
 
 
@@ -184,6 +214,24 @@ UNTOUCHED = [
 PAYMENT_OF_IT = paid("2026-04-02", "P-1", usd("1000.00"))
 SALE_OF_IT = [won("2026-04-01", usd("1000.00")), PAYMENT_OF_IT]
 SALE_BY_THEM = [theirs("2026-04-01", _WIN), PAYMENT_OF_IT]
+
+
+STATED = "2026-Q1:USD"
+OWED = [
+    *REFERRED,
+    won("2026-02-01", usd("1000.00")),
+    paid("2026-02-01", "P-1", usd("1000.00")),
+    ours("2026-04-01", IssueStatement(period="2026-Q1")),
+]
+"""A statement by which we owe them 100.00."""
+_PAYOUT = RecordPayout(payout="X-1", statement=STATED, amount=usd("60.00"))
+_RETURN = ReturnPayout(payout="X-1", reason="The account is closed.")
+PAID_OUT = [*OWED, ours("2026-04-02", _PAYOUT)]
+RECEIVED = [*OWED, theirs("2026-04-02", _PAYOUT)]
+
+
+def _payout_of(amount: str) -> CorrectPayout:
+    return CorrectPayout(payout="X-1", amount=usd(amount), reason="A digit.")
 
 
 def _counted(event: type[Event], metric: str, command: Command) -> Statement:
@@ -352,6 +400,42 @@ STATEMENTS = (
         CorrectMetric(figure=count(2000), reason="A digit.", **FIGURE),
         "correction/figure",
     ),
+    Statement(payouts.PayoutRecorded, [SHARE], OWED, _PAYOUT, "payout", owes=THEIRS),
+    Statement(
+        payouts.PayoutCorrected,
+        [SHARE],
+        PAID_OUT,
+        _payout_of("70.00"),
+        "correction/payout",
+        case="a higher amount of what the payer recorded",
+        owes=THEIRS,
+    ),
+    Statement(
+        payouts.PayoutCorrected,
+        [SHARE],
+        RECEIVED,
+        _payout_of("70.00"),
+        "correction/payout",
+        case="a higher amount of what the payee recorded",
+        owes=THEIRS,
+    ),
+    Statement(
+        payouts.PayoutCorrected,
+        [SHARE],
+        PAID_OUT,
+        _payout_of("50.00"),
+        "correction/payout",
+        case="a lower amount of what the payer recorded",
+    ),
+    Statement(
+        payouts.PayoutCorrected,
+        [SHARE],
+        RECEIVED,
+        _payout_of("50.00"),
+        "correction/payout",
+        case="a lower amount of what the payee recorded",
+    ),
+    Statement(payouts.PayoutReturned, [SHARE], RECEIVED, _RETURN, "return"),
 )
 
 ALONE: dict[type[Event], str] = {
@@ -365,11 +449,8 @@ ALONE: dict[type[Event], str] = {
     "nothing.",
     settlement.StatementIssued: "It moves no money: it states what accrued.",
     settlement.FinalSettlementIssued: "It moves no money: it states what accrued.",
-    settlement.PayoutRecorded: "Either. It earns nothing: it pays what was stated.",
-    settlement.PayoutCorrected: "The side that recorded the payout.",
-    settlement.PayoutReturned: "Either. What was stated is due again.",
-    exploration.ExplorationBegun: "It names the first party, and moves no money.",
-    exploration.PartnerChosen: "It names the second party, and moves no money.",
+    exploration.ExplorationBegun: "The first party. It moves no money.",
+    exploration.PartnerChosen: "The first party, which names the second. It moves no money.",
     deal.DealLost: "Either. It moves no money: no bonus and no minimum counts losses.",
     deal.DealReopened: "Either. It moves no money: the deal can be won again.",
     deadlines.PeriodClosed: "The clock. Retainers, windows and reported periods fall due.",
@@ -394,15 +475,16 @@ AGREED: tuple[type[BilateralAgreement], ...] = (
 HEAD = """\
 # Who states what
 
-A fact counts at once when the side that owes because of it states it. Stated by the side that
-gains, it is a claim: it earns nothing until the other side confirms it (`ConfirmClaim`), acts on it
-or, where the terms say so, does not object in time. A step of the funnel that a bonus or a minimum
-counts is confirmed by stating it too. These are all the events that the ledger reads. A test plays
-each row and writes this page (`python -m tests.projections.test_who_states_what`).
+A fact counts at once when the side that loses by it states it: it owes more, or is owed less.
+Stated by the side that gains, it is a claim: it earns nothing until the other side confirms it
+(`ConfirmClaim`), acts on it or, where the terms say so, does not object in time. A payout of the
+payer counts unless the payee objects (`ObjectToClaim`). A step of the funnel that a bonus or a
+minimum counts is confirmed by stating it too. These are all the events that the ledger reads. A
+test plays each row and writes this page (`python -m tests.projections.test_who_states_what`).
 
 ## Facts by which one side gains from the other
 
-| fact | stated by the side that owes | stated by the side that gains | confirmed as |
+| fact | stated by the side that loses by it | stated by the side that gains by it | confirmed as |
 |---|---|---|---|
 """
 BOTH = """
@@ -433,14 +515,20 @@ def page() -> str:
 def _row(each: Statement) -> str:
     case = f", {each.case}" if each.case else ""
     confirmed = f"`{each.claim}`" if each.claim else "-"
-    by_both = (_cell(each.earns(party)) for party in (each.owes, each.gains))
+    by_both = (_cell(each, party) for party in (each.owes, each.gains))
     return f"| {' | '.join((f'`{each.event.__name__}`{case}', *by_both, confirmed))} |"
 
 
-def _cell(earned: Decimal | None) -> str:
+def _cell(each: Statement, party: str) -> str:
+    earned = each.earns(party)
     if earned is None:
         return "refused"
-    return "counts at once" if earned else "earns nothing"
+    if not earned:
+        return "earns nothing"
+    can_object = bool(each.claim) and party == each.gains
+    if can_object and each.earns(party, ObjectToClaim) == 0:
+        return "counts unless the other side objects"
+    return "counts at once"
 
 
 # --- the tests ---------------------------------------------------------------------------------
@@ -463,12 +551,28 @@ def test_the_page_is_what_the_ledger_does() -> None:
 
 
 CLAIMS = [each for each in STATEMENTS if each.claim]
+COUNTS_FIRST = [
+    each
+    for each in CLAIMS
+    if (each.gains == OURS and isinstance(each.command, RecordPayout))
+    or (each.given is PAID_OUT and each.gains == OURS)
+]
+"""What the payer says that it paid."""
 
 
-@pytest.mark.parametrize("each", CLAIMS, ids=named)
+@pytest.mark.parametrize("each", COUNTS_FIRST, ids=named)
+def test_what_the_payer_says_it_paid_counts_unless_the_payee_objects(each: Statement) -> None:
+    earned = each.earns(each.gains)
+
+    assert earned
+    assert each.earns(each.gains, ConfirmClaim) == earned
+    assert each.earns(each.gains, ObjectToClaim) == 0
+
+
+@pytest.mark.parametrize("each", [each for each in CLAIMS if each not in COUNTS_FIRST], ids=named)
 def test_a_claim_earns_nothing_until_the_other_side_confirms_it(each: Statement) -> None:
     assert each.earns(each.gains) == 0
-    confirmed = each.earns(each.gains, confirmed=True)
+    confirmed = each.earns(each.gains, ConfirmClaim)
 
     assert confirmed
     assert confirmed > 0
@@ -496,8 +600,11 @@ def test_a_step_that_earns_a_bonus_counts_once_the_other_side_states_it(each: St
 def test_no_party_confirms_what_it_stated(each: Statement) -> None:
     story = each.told(each.gains)
 
-    assert story.refuses(each.gains, each.confirmation).rule in {"own-claim", "no-such-claim"}
-    assert story.refuses(STRANGER, each.confirmation).rule == "unknown-party"
+    assert story.refuses(each.gains, each.answer(ConfirmClaim)).rule in {
+        "own-claim",
+        "no-such-claim",
+    }
+    assert story.refuses(STRANGER, each.answer(ConfirmClaim)).rule == "unknown-party"
 
 
 @pytest.mark.parametrize("each", AGREED, ids=lambda each: each.__name__)
