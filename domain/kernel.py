@@ -8,7 +8,8 @@ from typing import Any, ClassVar, NamedTuple, Self
 from pydantic import BaseModel, ConfigDict
 
 CLOCK_PARTY = "accord"
-"""The party of events that no partner caused: a deadline that passed, a period that closed."""
+"""The party of events that no partner caused: of the clock, of agreed rules, and of the operator.
+"""
 
 
 CLOCK_SKEW = timedelta(minutes=5)
@@ -149,6 +150,8 @@ class Command(Value):
     """What a party asks for. `stages` are the stages in which the command is allowed."""
 
     stages: ClassVar[frozenset[Stage]] = NOT_ENDED
+    by_operator: ClassVar[bool] = False
+    """Whether the operator can ask for it, too, as the party `accord`."""
 
     def substream(self) -> str:
         """Return the stream's name below the partnership; empty for its own stream."""

@@ -46,7 +46,7 @@ from domain.exploration import (
 )
 from domain.formation import DecisionRuleAgreed, Formation, FormationCommand
 from domain.gates import GrantWaiver, WaiverGranted, grant
-from domain.kernel import Act, Command, Event, NotNow, Stage
+from domain.kernel import CLOCK_PARTY, Act, Command, Event, NotNow, Stage
 from domain.keyring import KeyCommand, KeyRegistered, KeyRevoked, Keyring, KeyRotated
 from domain.renewal import HoldRenewalReview, PartnershipRenewed, Renewal, RenewalReviewHeld
 from domain.scaling import JointInvestmentAgreed, ScopeExpanded
@@ -123,7 +123,7 @@ def admit(command: Command, state: Partnership, act: Act) -> None:
             "A partnership begins with BeginExploration. This one has not begun.",
             "Begin the partnership (BeginExploration), or check the subject.",
         )
-    if act.party not in state.parties:
+    if act.party not in state.parties and not (command.by_operator and act.party == CLOCK_PARTY):
         raise NotNow(
             "unknown-party",
             f"Only a party of the partnership can act in it. {act.party} is not one.",

@@ -6,7 +6,7 @@ statement, as lines of its own.
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import ROUND_HALF_EVEN, Decimal
@@ -20,6 +20,7 @@ from domain.context import PartnershipContext
 from domain.declarations import Declaration, Declarations
 from domain.kernel import (
     AFTER_KICKOFF,
+    CLOCK_PARTY,
     Act,
     Awaited,
     AwaitedKind,
@@ -42,6 +43,7 @@ from domain.values import (
     Ref,
     Slug,
     Text,
+    plain,
 )
 
 LEAVING = frozenset({Stage.EXIT})
@@ -263,9 +265,13 @@ class Balance(Value):
 
 
 class IssueStatement(Command):
-    """Issue statements of what accrued up to the end of a period that is over."""
+    """Issue statements of what accrued up to the end of a period that is over.
+
+    The operator or the side that pays issues a statement; either party one by which nobody pays.
+    """
 
     stages = AFTER_KICKOFF
+    by_operator = True
     period: Period
     """The period: a month, a quarter or a year."""
     currency: Currency | None = None
@@ -284,9 +290,13 @@ class StatementIssued(Event):
 
 
 class IssueFinalSettlement(Command):
-    """Issue the final settlement of everything open, once the exit has taken effect (C11, C27)."""
+    """Issue the final settlement of everything open, once the exit has taken effect (C11, C27).
+
+    The operator or a side that pays one of its balances issues it; either party if nobody pays.
+    """
 
     stages = LEAVING
+    by_operator = True
     settlement: Ref
     """The identifier of the final settlement."""
 
@@ -386,9 +396,10 @@ def issue(
     context: PartnershipContext,
     act: Act,
 ) -> list[Event]:
-    """Issue one statement in each currency for a period that is over.
+    """Issue the statements of a period that is over: one in each currency that the party pays.
 
-    What cannot be converted yet waits for its rate. Raises `Refused` if there is nothing to state.
+    The operator issues all of them. What cannot be converted yet waits for its rate. Raises
+    `Refused` if there is nothing to state, or if the other party pays all of it.
     """
     end, today = bounds(command.period)[1].date(), context.terms.day(act.recorded_at)
     if today < end:
@@ -401,6 +412,7 @@ def issue(
     open_ = ledger.up_to(command.period)
     events: list[Event] = []
     known = False
+    others: list[Balance] = []
     for currency in _currencies(open_, state):
         if command.currency not in (None, currency):
             continue
@@ -416,15 +428,41 @@ def issue(
                 "State this with a later period (IssueStatement).",
                 named=name,
             )
-        _check_order(command.period, currency, state)
         of_currency = balance(currency, open_, ledger, context.parties)
-        if of_currency.parts:
-            events.append(
-                StatementIssued(statement=name, period=command.period, balance=of_currency)
-            )
+        if not _states_something(of_currency):
+            continue
+        if not _issues(act.party, [of_currency]):
+            others.append(of_currency)
+            continue
+        _check_order(command.period, currency, state)
+        events.append(StatementIssued(statement=name, period=command.period, balance=of_currency))
     if not events and not known:
-        raise _nothing_to_state(command, open_)
+        raise _not_the_payer(others, act) if others else _nothing_to_state(command, open_)
     return events
+
+
+def _states_something(balance: Balance) -> bool:
+    """Whether a party earned anything: lines that add up to nothing stay for a later statement."""
+    return any(amount for part in balance.parts for amount in part.earned.values())
+
+
+def _issues(party: str, balances: Iterable[Balance]) -> bool:
+    """Whether a party can issue what has these balances: the operator or a side that pays."""
+    payers = {each.payer for each in balances if each.payer is not None}
+    return party == CLOCK_PARTY or party in payers or not payers
+
+
+def _not_the_payer(balances: Sequence[Balance], act: Act) -> NotNow:
+    first = balances[0]
+    return NotNow(
+        "not-the-payer",
+        "The side that pays issues a statement, or the operator. "
+        f"{first.payer} would pay {plain(first.amount)} {first.currency}, not {act.party}.",
+        f"Ask {first.payer} or the operator to issue it.",
+        payer=first.payer,
+        amount=plain(first.amount),
+        currency=first.currency,
+    )
 
 
 def _nothing_to_state(command: IssueStatement, open_: list[Accrued]) -> Refused:
@@ -442,8 +480,8 @@ def _nothing_to_state(command: IssueStatement, open_: list[Accrued]) -> Refused:
             )
     return Refused(
         "nothing-to-state",
-        "A statement needs something to state. Everything that accrued up to the end of "
-        f"{command.period} is stated already, or nothing accrued.",
+        "A statement needs something to state. What accrued up to the end of "
+        f"{command.period} is stated already, is on hold, or adds up to nothing.",
         "Issue a statement for a later period in which something accrued.",
     )
 
@@ -543,11 +581,10 @@ def issue_final(
     found = [
         balance(currency, open_, ledger, context.parties) for currency in _currencies(open_, state)
     ]
-    return [
-        FinalSettlementIssued.of(
-            command, balances=[each for each in found if each.parts or each.held]
-        )
-    ]
+    balances = [each for each in found if _states_something(each) or each.held]
+    if not _issues(act.party, balances):
+        raise _not_the_payer([each for each in balances if each.payer], act)
+    return [FinalSettlementIssued.of(command, balances=balances)]
 
 
 # --- fold --------------------------------------------------------------------------------------

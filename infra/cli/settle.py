@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from domain.calendar import Period
+from domain.kernel import CLOCK_PARTY
 from domain.values import Slug
 from infra.answers import statements
 from infra.answers.logs import size_of
@@ -17,7 +18,6 @@ from infra.cli import ingest
 from infra.cli.options import REFUSES, Id, Json, Store, app, opened, reader
 from infra.deciding.batch import Outcome
 from infra.settings import DEFAULT_STORE
-from infra.tlog.codec import UnreadableEvent
 
 if TYPE_CHECKING:
     from infra.bootstrap import Accord
@@ -47,7 +47,7 @@ def settle(
             "--party",
             parser=reader("party", Slug),
             metavar="PARTY",
-            help="The party that asks for it; the initiator unless given.",
+            help="The party that asks for it; the operator unless given.",
         ),
     ] = None,
     store: Store = DEFAULT_STORE,
@@ -62,27 +62,19 @@ def settle(
 
 
 def issue(accord: "Accord", partnership: str, period: str, party: str | None = None) -> Outcome:
-    """Ask for the statements of a period, as one of the parties; the initiator unless named.
+    """Ask for the statements of a period, as a party; as the operator unless one is named.
 
-    Asked again it gives the first outcome; a refusal is decided again. Raises `NotFound`, and
-    `UnreadableEvent` if the initiator is needed and the first event cannot be read.
+    A party issues the statements that it pays. Asked again it gives the first outcome; a refusal is
+    decided again. Raises `NotFound`.
     """
     size_of(accord.history, partnership)
     accord.catch_up()
-    asks = party or _initiator(accord, partnership)
     about = f"{partnership}/{period}"
     outcome = ingest.ask(
-        accord, "settle", "IssueStatement", partnership, asks, about, period=period
+        accord, "settle", "IssueStatement", partnership, party or CLOCK_PARTY, about, period=period
     )
     accord.catch_up()
     return outcome
-
-
-def _initiator(accord: "Accord", partnership: str) -> str:
-    # From the event, because a row of the views can be damaged, or stale in a quarantine.
-    for first in accord.history.of(partnership, 0, 1):
-        return first.act.party
-    raise UnreadableEvent(f"{partnership}#0", "is missing.")
 
 
 def _text(settled: Settled) -> Iterator[Block]:

@@ -93,8 +93,8 @@ dispute-exceeds-earnings dispute-names-amount dispute-resolved effective-date fi
 figure-not-whole figure-shape final-settlement frame-incomplete governance-established
 improvement-deadline incentive-ends-first incentive-never-backwards item-name-taken
 items-for-a-time key-used-before less-is-better local-to-a-market manager months-of-a-share
-name-taken
-no-longer-wins no-proportion not-a-program not-ones-own-dispute not-the-winner
+name-taken no-longer-wins no-proportion not-a-program not-ones-own-dispute not-the-payer
+not-the-winner
 not-yet-happened not-your-program nothing-changed nothing-to-adjust nothing-to-state
 notice-exceeds-duration notice-period one-control overlap-exceeds-list overlap-known own-proposal
 partnership-exists period-not-begun period-not-over pilot-concluded proposal-declined

@@ -127,7 +127,7 @@ def test_show_names_the_last_event_that_it_cannot_read(
     ["DELETE FROM rows", "UPDATE rows SET body = CAST('{}' AS BLOB)"],
     ids=["missing", "empty"],
 )
-def test_settle_asks_as_the_initiator_though_the_overview_is_lost(
+def test_settle_asks_as_the_operator_though_the_overview_is_lost(
     accord: Accord, store: str, statement: str
 ) -> None:
     damage(store, f"{statement} WHERE partnership = '{ID}' AND key = 'overview'")

@@ -1028,7 +1028,7 @@ class Product:
     def state(self, at: datetime) -> None:
         """Issue the statements of the last month."""
         period, _ = last_month(at)
-        act = Act("acme", "someone", at, at)
+        act = Act(CLOCK_PARTY, "someone", at, at)
         command = settlement.IssueStatement(period=period)
         agreed = self.rows.get(AGREED, AgreedRow())
         context = PartnershipContext(parties=PARTIES, terms=terms_of(agreed))

@@ -17,7 +17,7 @@ from domain.deal import (
     SubmitReferral,
     WinDeal,
 )
-from domain.kernel import Stage
+from domain.kernel import CLOCK_PARTY, Stage
 from domain.recorded import Recorded
 from domain.settlement import IssueStatement, StatementIssued
 from domain.terms import FrameChange, Item, RevenueShare, Trigger
@@ -134,8 +134,8 @@ def total(history: Iterable[Recorded], to: str = THEIRS, currency: str = "USD") 
 
 
 def state(story: Story, period: str) -> list[StatementIssued]:
-    """Issue the statements of a period."""
-    events = story.when(OURS, IssueStatement(period=period))
+    """Issue the statements of a period, as the operator."""
+    events = story.when(CLOCK_PARTY, IssueStatement(period=period))
     return [each for each in events if isinstance(each, StatementIssued)]
 
 

@@ -21,6 +21,7 @@ from domain.deal import (
 from domain.entry import ConcedePenalty, RecordJointRevenue, RecordSharedCost, ReverseEntry
 from domain.execution import IntroduceIncentive
 from domain.exit import ExitReason, GiveExitNotice
+from domain.kernel import CLOCK_PARTY
 from domain.payouts import RecordPayout
 from domain.reported_figure import CorrectMetric, ReportMetric
 from domain.settlement import (
@@ -28,6 +29,7 @@ from domain.settlement import (
     IssueFinalSettlement,
     IssueStatement,
     PublishRate,
+    StatementIssued,
 )
 from domain.terms import (
     CostShare,
@@ -42,7 +44,7 @@ from domain.terms import (
     Tier,
     Trigger,
 )
-from tests.life import OURS, THEIRS, after, before, changed, split, usd
+from tests.life import OURS, STRANGER, THEIRS, after, before, changed, split, usd
 from tests.projections.folds import count
 from tests.projections.money import (
     USD_1000,
@@ -548,6 +550,105 @@ def test_nothing_is_stated_where_nothing_accrued_and_no_period_twice() -> None:
     win(story, "D-2", USD_1000, happened="2026-03-31")
     pay(story, "D-2", "P-2", USD_1000, happened="2026-03-31")
     assert story.refuses(OURS, IssueStatement(period="2026-03")).rule == "statement-out-of-order"
+
+
+def owing_each_other() -> Story:
+    """We owe them 150.00 USD, they owe us 100.00 EUR."""
+    penalty = Penalty(on=THEIRS, condition="A report is late.", fee=money("100.00", "EUR"))
+    story = under(share("15"), penalty)
+    sell(story, "D-1", USD_1000)
+    story.when(THEIRS, ConcedePenalty(entry="E-1", condition=penalty.condition))
+    story.on("2026-02-01")
+    return story
+
+
+@pytest.mark.parametrize(
+    ("party", "names"),
+    [
+        (OURS, ["2026-01:USD"]),
+        (THEIRS, ["2026-01:EUR"]),
+        (CLOCK_PARTY, ["2026-01:EUR", "2026-01:USD"]),
+    ],
+)
+def test_the_side_that_pays_issues_a_statement_and_the_operator_all(
+    party: str, names: list[str]
+) -> None:
+    story = owing_each_other()
+
+    story.when(party, IssueStatement(period="2026-01"))
+
+    assert [each.statement for each in story.facts(StatementIssued)] == names
+
+
+def test_the_side_that_is_paid_cannot_issue_the_statement() -> None:
+    story = under(share("15"))
+    sell(story, "D-1", USD_1000)
+    story.on("2026-02-01")
+
+    refusal = story.refuses(THEIRS, IssueStatement(period="2026-01"))
+
+    assert refusal.rule == "not-the-payer"
+    assert refusal.facts == {"payer": OURS, "amount": "150.00", "currency": "USD"}
+    assert OURS in refusal.hint
+    only = IssueStatement(period="2026-01", currency="USD")
+    assert story.refuses(THEIRS, only).rule == "not-the-payer"
+    assert story.refuses(STRANGER, only).rule == "unknown-party"
+
+
+def test_either_party_issues_a_statement_by_which_nobody_pays() -> None:
+    penalty = Penalty(on=THEIRS, condition="A report is late.", fee=usd("150.00"))
+    story = under(share("15"), penalty)
+    sell(story, "D-1", USD_1000)
+    story.when(THEIRS, ConcedePenalty(entry="E-1", condition=penalty.condition))
+    story.on("2026-02-01")
+
+    (issued,) = story.when(THEIRS, IssueStatement(period="2026-01"))
+
+    assert isinstance(issued, StatementIssued)
+    assert issued.balance.payer is None
+    assert issued.balance.amount == 0
+
+
+def test_lines_that_add_up_to_nothing_are_no_statement_and_take_no_name() -> None:
+    story = under(share("15"))
+    sell(story, "D-1", USD_1000)
+    refund(story, "D-1", "D-1-P", USD_1000)
+    refer(story, "D-2")
+    story.on("2026-02-01")
+
+    refusal = story.refuses(CLOCK_PARTY, IssueStatement(period="2026-01"))
+    assert refusal.rule == "nothing-to-state"
+    assert "adds up to nothing" in refusal.detail
+
+    # What arrives later is stated under the name.
+    win(story, "D-2", USD_1000, happened="2026-01-31")
+    pay(story, "D-2", "P-2", USD_1000, happened="2026-01-31")
+    (issued,) = state(story, "2026-01")
+    assert issued.statement == "2026-01:USD"
+    assert issued.balance.amount == 150
+    assert issued.balance.parts[0].lines == 3
+
+
+def test_a_side_that_pays_issues_the_final_settlement() -> None:
+    story = under(share("15"))
+    sell(story, "D-1", USD_1000)
+    leaving(story, date(2026, 3, 15))
+    story.on("2026-03-15")
+    command = IssueFinalSettlement(settlement="final")
+
+    assert story.refuses(THEIRS, command).rule == "not-the-payer"
+    assert story.copy().when(CLOCK_PARTY, command)
+    assert story.when(OURS, command)
+
+
+def test_either_party_issues_a_final_settlement_of_nothing() -> None:
+    story = under(share("15"))
+    leaving(story, date(2026, 3, 15))
+    story.on("2026-03-15")
+
+    story.when(THEIRS, IssueFinalSettlement(settlement="final"))
+
+    assert owed(story) == []
 
 
 def test_each_currency_has_a_statement_of_its_own() -> None:

@@ -447,8 +447,8 @@ ALONE: dict[type[Event], str] = {
     leaving.ExitNoticeGiven: "Either, under the agreed notice. Nothing accrues from its day on.",
     dispute.DisputeOpened: "Either, about what the other side gets. It holds that, and takes "
     "nothing.",
-    settlement.StatementIssued: "It moves no money: it states what accrued.",
-    settlement.FinalSettlementIssued: "It moves no money: it states what accrued.",
+    settlement.StatementIssued: "The side that pays, or the operator; either if nobody pays.",
+    settlement.FinalSettlementIssued: "A side that pays, or the operator; either if nobody pays.",
     exploration.ExplorationBegun: "The first party. It moves no money.",
     exploration.PartnerChosen: "The first party, which names the second. It moves no money.",
     deal.DealLost: "Either. It moves no money: no bonus and no minimum counts losses.",
