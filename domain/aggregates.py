@@ -137,7 +137,7 @@ def decide(  # noqa: PLR0913, PLR0917 - a command, its state, and all that it ca
             return experiment.decide(command, state, partnership.context, act)
         case Reported() if isinstance(command, MetricCommand | ClaimCommand):
             partnerships.admit(command, partnership, act)
-            return reported_figure.decide(command, state, act)
+            return reported_figure.decide(command, state, act, partnership.context.terms)
         case Program() if isinstance(command, DefinePortfolio):
             return program.decide(command, state, partnership.stage, act)
         case Partnership() | Deal() | Entry() | Dispute() | Experiment() | Reported() | Program():

@@ -22,6 +22,7 @@ from domain.kernel import (
     Value,
 )
 from domain.metric_catalogue import CATALOGUE, Adds, Metric, Unit, known
+from domain.terms_by_day import TermsByDay
 from domain.values import Number, Quantity, Slug, Text, plain
 
 OTHER_CHANNELS = "other-channels"
@@ -130,16 +131,19 @@ CORRECTION = f"correction/{FIGURE}"
 """The names of the facts; a claim names them (`claims`)."""
 
 
-def decide(command: MetricCommand | ClaimCommand, state: Reported, act: Act) -> list[Event]:
+def decide(
+    command: MetricCommand | ClaimCommand, state: Reported, act: Act, terms: TermsByDay
+) -> list[Event]:
     """Decide a report, a correction, or an answer to one. Raises `Refused`."""
     if isinstance(command, ClaimCommand):
         return claims.decide(command, state.facts, state.answers, act)
     check(command.figure, known(command.metric, "metric"))
-    if bounds(command.period)[0] > act.occurred_at:
+    today = terms.day(act.occurred_at)
+    if bounds(command.period)[0].date() > today:
         raise Refused(
             "period-not-begun",
             "A figure can be reported only for a period that has begun. "
-            f"{command.period} had not begun on {act.occurred_at:%Y-%m-%d}.",
+            f"{command.period} had not begun on {today}.",
             "Report the figure after the period has begun.",
         )
     match command:

@@ -412,7 +412,7 @@ ALERTS = Projection(
     keys,
     apply,
     breaches.CONCERNED | _TURNS.keys() | awaited.CONCERNED | {PartnershipExited},
-    version=12,
+    version=13,
     row_type=_row_type,
     facts_from=FACTS,
 )

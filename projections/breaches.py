@@ -245,7 +245,9 @@ def _measured(judged: Judged, recorded: Recorded, deal: DealChange) -> dict[str,
     if period is not None:
         row = judged.periods.get(period, NO_FIGURES)
         return {period: kpis.with_report(row, recorded)}
-    return kpis.periods_with(judged.periods, deal.added(recorded.event, judged.needed))
+    return kpis.periods_with(
+        judged.periods, deal.added(recorded.event, judged.agreed.zone, judged.needed)
+    )
 
 
 def _within(period: str) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ fact arrives, and months take the difference. So any order of arrival gives the 
 """
 
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final, NamedTuple
 
@@ -36,6 +37,7 @@ from domain.deal import (
 from domain.kernel import Act, Event
 from domain.metric_catalogue import CATALOGUE, Unit
 from domain.recorded import Recorded
+from domain.terms_by_day import local_day
 from projections.ledger.counting import DEMO, OPPORTUNITY, QUALIFIED, Facts, corrected
 from projections.ledger.deals import losses
 from projections.ledger.facts import with_fact
@@ -91,8 +93,10 @@ class DealChange(NamedTuple):
         """Return what an event changes of the facts of its deal."""
         return cls(before, with_fact(before, recorded.event, recorded.act))
 
-    def added(self, event: Event, needed: Container[str] = CATALOGUE) -> dict[Series, Sum]:
-        """Return what the event adds to the needed metrics.
+    def added(
+        self, event: Event, zone: str, needed: Container[str] = CATALOGUE
+    ) -> dict[Series, Sum]:
+        """Return what the event adds to the needed metrics, in months of a time zone.
 
         That can be below zero, and in other months than that of the event.
         """
@@ -104,7 +108,7 @@ class DealChange(NamedTuple):
         changes: dict[Series, Sum] = {}
         for row, sign in ((self.after, 1), (self.before, -1)):
             if row.facts:
-                deal = _Deal(row)
+                deal = _Deal(row, zone)
                 for each in counters:
                     for to, amount in each.adds(deal):
                         changes[to] = changes.get(to, NO_SUM).plus(amount * sign, sign)
@@ -140,8 +144,12 @@ _OBJECTIONABLE = frozenset({ClaimKind.REFERRAL, ClaimKind.TOUCH, ClaimKind.WIN, 
 """The facts by which a party can gain, so that an objection suspends them."""
 
 
+@dataclass(frozen=True)
 class _Deal(Facts):
     """The facts of a deal, as figures count them."""
+
+    zone: str
+    """The time zone of months."""
 
     def counted(self, kind: str) -> list[tuple[str, Fact]]:
         """Return what counts of the facts of a kind, in the order of time."""
@@ -198,50 +206,56 @@ _NOTHING, _ONE = Decimal(0), Decimal(1)
 _COUNT = Unit.COUNT.value
 
 
-def _add(
-    metric: str, fact: Fact, amount: Decimal = _ONE, unit: str = _COUNT, segment: str = ""
+def _add(  # noqa: PLR0913, PLR0917 - what an addition is
+    deal: _Deal,
+    metric: str,
+    fact: Fact,
+    amount: Decimal = _ONE,
+    unit: str = _COUNT,
+    segment: str = "",
 ) -> Addition:
-    return Addition(Series(month_of(fact.at), metric, segment, unit), amount)
+    month = month_of(local_day(fact.at, deal.zone))
+    return Addition(Series(month, metric, segment, unit), amount)
 
 
 def _leads(deal: _Deal) -> Iterator[Addition]:
     for _, fact in deal.counted(ClaimKind.REFERRAL):
-        yield _add("leads", fact, segment=fact.note)
+        yield _add(deal, "leads", fact, segment=fact.note)
         # By party too: a minimum counts what that party brought.
-        yield _add("leads", fact, segment=fact.note, unit=fact.by)
+        yield _add(deal, "leads", fact, segment=fact.note, unit=fact.by)
 
 
 def _attributed(deal: _Deal) -> Iterator[Addition]:
     # A touch says something about its lead, so it counts in the month of the lead.
     if deal.counted(ClaimKind.TOUCH):
         for _, fact in deal.counted(ClaimKind.REFERRAL):
-            yield _add("attributed_leads", fact)
+            yield _add(deal, "attributed_leads", fact)
 
 
 def _step(kind: str, metric: str) -> "Count":
     def count(deal: _Deal) -> Iterator[Addition]:
         for _, fact in deal.of(kind)[:1]:  # Each party can state the step; the first counts.
-            yield _add(metric, fact)
+            yield _add(deal, metric, fact)
 
     return count
 
 
 def _lost(deal: _Deal) -> Iterator[Addition]:
     for _, fact in losses(deal):
-        yield _add("deals_lost", fact)
+        yield _add(deal, "deals_lost", fact)
 
 
 def _won(deal: _Deal) -> Iterator[Addition]:
     win = deal.sale()
     if win is None:
         return
-    yield _add("deals_won", win)
+    yield _add(deal, "deals_won", win)
     # By currency too: a mean in one currency must not divide by deals in another.
-    yield _add("deals_won", win, unit=win.unit)
-    yield _add("won_value", win, win.amount, win.unit)
+    yield _add(deal, "deals_won", win, unit=win.unit)
+    yield _add(deal, "won_value", win, win.amount, win.unit)
     for _, referral in deal.of(ClaimKind.REFERRAL):
         days = Decimal(max(0, (win.at - referral.at).days))
-        yield _add("days_to_close", win, days, Unit.DAYS.value)
+        yield _add(deal, "days_to_close", win, days, Unit.DAYS.value)
 
 
 def _paid(deal: _Deal) -> Iterator[Addition]:
@@ -252,18 +266,18 @@ def _paid(deal: _Deal) -> Iterator[Addition]:
     left = sum((fact.amount for _, fact in payments), _NOTHING)
     back = deal.returns() if deal.of(ClaimKind.REFUND) else ()
     if left > sum((fact.amount for _, fact in back), _NOTHING):
-        yield _add("deals_paid", payments[0][1])
+        yield _add(deal, "deals_paid", payments[0][1])
 
 
 def _payments(deal: _Deal) -> Iterator[Addition]:
     for _, fact in deal.counted(ClaimKind.PAYMENT):
-        yield _add("payments", fact, fact.amount, fact.unit)
+        yield _add(deal, "payments", fact, fact.amount, fact.unit)
 
 
 def _refunds(deal: _Deal) -> Iterator[Addition]:
     if deal.of(ClaimKind.REFUND):
         for _, fact in deal.returns():
-            yield _add("refunds", fact, fact.amount, fact.unit)
+            yield _add(deal, "refunds", fact, fact.amount, fact.unit)
 
 
 Count = Callable[[_Deal], Iterator[Addition]]

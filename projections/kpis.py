@@ -1,8 +1,8 @@
 """The rows of KPIs: what deals show and tools report in each period, and what was agreed (C19).
 
-A row has one period of one partnership. What deals add counts in a month (see `counted`); a report
-belongs to the period that it names. Months are months of UTC. For quarters, years, ratios and
-comparisons, see `figures`.
+A row has one period of one partnership. What deals add counts in a month (see `counted`), in the
+time zone that was agreed first; a report belongs to the period that it names. For quarters, years,
+ratios and comparisons, see `figures`.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -24,6 +24,7 @@ from domain.priors import Prior, PriorAgreed
 from domain.recorded import Recorded
 from domain.reported_figure import CORRECTION, MetricCorrected, MetricReported
 from domain.reported_figure import ReportedFigure as Content
+from domain.terms import UTC
 from projections import counted
 from projections.counted import FACTS, NO_FACTS, NO_SUM, DealChange, Sum
 from projections.fold import NOTHING, Change, Projection, Rows
@@ -162,6 +163,13 @@ class AgreedRow:
     objectives: tuple[Objective, ...] = ()
     minimums: tuple[AgreedMinimum, ...] = ()
     priors: tuple[AgreedPrior, ...] = ()
+    time_zone: str | None = None
+    """The time zone that was agreed first. A later one changes no month: none would be whole."""
+
+    @property
+    def zone(self) -> str:
+        """The time zone of months."""
+        return self.time_zone or UTC
 
 
 NO_FIGURES = PeriodRow()
@@ -224,7 +232,7 @@ def keys(recorded: Recorded) -> tuple[str, ...]:
     """Return the rows that an event changes: its deal's, a period's, or that of what was agreed."""
     event = recorded.event
     if (deal := counted.key_of(event)) is not None:
-        return deal, month_of(recorded.act.occurred_at)
+        return AGREED, deal, month_of(recorded.act.occurred_at)
     if (period := reported_in(event)) is not None:
         return (period,)
     return (AGREED,) if type(event) in _AGREEMENTS else ()
@@ -237,7 +245,10 @@ def apply(rows: Rows, recorded: Recorded) -> Change:
         change = DealChange.by(rows.get(deal, NO_FACTS), recorded)
         if change.after is change.before:
             return NOTHING
-        return Change({deal: change.after, **periods_with(rows, change.added(event))}, [])
+        return Change(
+            {deal: change.after, **periods_with(rows, change.added(event, agreed_row(rows).zone))},
+            [],
+        )
     if (period := reported_in(event)) is not None:
         return Change({period: with_report(period_row(rows, period), recorded)}, [])
     if type(event) in _AGREEMENTS:
@@ -311,6 +322,8 @@ def agreed_with(row: AgreedRow, recorded: Recorded) -> AgreedRow:
             return replace(row, objectives=adjusted)
         case CommercialTermsAgreed():
             given = event.frame.given() if event.frame is not None else {}
+            if row.time_zone is None:
+                row = replace(row, time_zone=given.get("time_zone", UTC))
             least = given.get("minimum_referrals_per_quarter")
             if least is None:
                 return row
@@ -362,7 +375,7 @@ KPIS = Projection(
     keys,
     apply,
     MEASURED | _AGREEMENTS,
-    version=7,
+    version=8,
     row_type=_row_type,
     facts_from=FACTS,
 )

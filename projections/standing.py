@@ -1,4 +1,4 @@
-"""Which of a tool's figures count for a window: months before the quarter or year around them.
+"""Which of a tool's figures count for a window: its months, or the quarter or year around them.
 
 A figure of the whole counts before the sum of its segments, in each period by itself. What one
 tool reports is never added to what another reports.
@@ -22,15 +22,17 @@ def periods_within(months: tuple[str, ...]) -> tuple[str, ...]:
 def standing(periods: Iterable[str]) -> list[str]:
     """Return those of the reported periods that count, in the order of time.
 
-    A period counts unless a shorter one inside it does.
+    A quarter or a year counts until shorter periods inside it cover all of its months: what is
+    reported of one month says nothing of the others. Then the shorter ones count instead.
     """
-    covered: set[str] = set()
+    known = {period: frozenset(months_of(period)) for period in periods}
+    taken: frozenset[str] = frozenset()
     found = []
-    for period in sorted(periods, key=lambda each: (len(months_of(each)), each)):
-        months = months_of(period)
-        if covered.isdisjoint(months):
+    for period, months in sorted(known.items(), key=lambda each: (-len(each[1]), each[0])):
+        inside = (each for each in known.values() if each < months)
+        if taken.isdisjoint(months) and frozenset().union(*inside) != months:
             found.append(period)
-            covered.update(months)
+            taken |= months
     return sorted(found, key=bounds)
 
 

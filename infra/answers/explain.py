@@ -297,7 +297,7 @@ class _Figures:
             self._reports.append(recorded)
             return
         change = counted.DealChange.by(self.rows.get(deal, NO_FACTS), recorded)
-        if added := change.added(recorded.event):
+        if added := change.added(recorded.event, kpis.agreed_row(self.rows).zone):
             self._counts.append((recorded, added))
 
     def explained(self, period: str, segment: str) -> tuple[ExplainedFigure, ...]:

@@ -65,6 +65,7 @@ from projections.ledger.rows import (
     replace,
 )
 from projections.ledger.tracks import Track
+from projections.standing import periods_within
 
 R = TypeVar("R")
 
@@ -307,11 +308,14 @@ class Book:
         rows_under(self.rows, found)
         return [*found]
 
-    def longer_figures(self, key: str) -> list[str]:
-        """Return the figures of the quarter and the year that a figure's period lies in."""
+    def figures_beside(self, key: str) -> list[str]:
+        """Return the figures of the same year that can count in the place of a figure."""
         _, metric, period = key.split("/")
-        longer = {quarter_of(period), period[:4]} if "-" in period else set()
-        return [f"figure/{metric}/{each}" for each in sorted(longer - {period})]
+        if metric not in CLICKS.values():
+            return []
+        year = [f"figure/{metric}/{each}" for each in periods_within(months_of(period[:4]))]
+        rows_under(self.rows, year)
+        return [each for each in year if self.row(each, SubjectRow).facts]
 
     def row_of_subject(self, subject: str) -> str:
         """Return the key of the row that has the lines of a subject (`deal/D`, `due/NAME@DAY`)."""
@@ -382,8 +386,7 @@ class Book:
             return  # The first terms, and the choice of the partner, compute all that is known.
         keys = dict.fromkeys(keys)
         for key in [each for each in keys if each.startswith("figure/")]:
-            # A figure of a quarter or a year stands back where one inside it counts.
-            keys |= dict.fromkeys(self.longer_figures(key))
+            keys |= dict.fromkeys(self.figures_beside(key))
         if self.row(TOTALS, TotalsRow).statements:
             self._state_all(keys)
         months = self._compute_deals([key for key in keys if key.startswith("deal/")])

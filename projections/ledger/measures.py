@@ -219,6 +219,17 @@ class Measures:
             added = _added([by_period[each] for each in found], metric.adds, metric.scale)
             yield months_in(found), added
 
+    def stands(self, item: ReferralFee, name: str, period: str) -> bool:
+        """Return whether the figure of a period counts beside the longer and shorter ones."""
+        known = [
+            each
+            for each in periods_within(months_of(period[:4]))
+            if any(
+                item.source in {None, tool} for tool, _ in self.figures(name, each, item.to, None)
+            )
+        ]
+        return period in standing(known)
+
     def figures(
         self, name: str, period: str, to: str, currency: str | None
     ) -> Iterator[tuple[str, Figure]]:

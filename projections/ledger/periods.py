@@ -145,7 +145,7 @@ def _of_window(  # noqa: PLR0913, PLR0917 - what a judgement is
 def reported_fees(metric: str, period: str, known: Known, measures: Measures) -> Iterator[Track]:
     """Yield the fees for the clicks or posts of a reported period, by the items of its first day.
 
-    The figure of a quarter or a year stands back where a shorter period inside it is reported.
+    Of a quarter and the months inside it, those count that stand (`projections.standing`).
     """
     first = first_day(period)
     if not known.terms.accrues(first):
@@ -159,7 +159,7 @@ def reported_fees(metric: str, period: str, known: Known, measures: Measures) ->
             if item.source in {None, key.partition("/")[0]}
         ]
         found = measures.reported(metric, item.to, period, item.source, None)
-        if not facts or found.value is None or _within_reported(metric, period, item, measures):
+        if not facts or found.value is None or not measures.stands(item, metric, period):
             continue
         key, last = facts[-1]
         currency = item.fee.currency
@@ -176,16 +176,3 @@ def reported_fees(metric: str, period: str, known: Known, measures: Measures) ->
             basis=item.fee.amount,
             figure=shown(found.value),
         )
-
-
-def _within_reported(metric: str, period: str, item: ReferralFee, measures: Measures) -> bool:
-    months = months_of(period)
-    return len(months) > 1 and any(
-        any(measures.figures(metric, each, item.to, None)) for each in _shorter(period)
-    )
-
-
-def _shorter(period: str) -> tuple[str, ...]:
-    months = months_of(period)
-    quarters = {f"{each[:4]}-Q{(int(each[5:]) + 2) // 3}" for each in months}
-    return (*months, *sorted(quarters - {period}))

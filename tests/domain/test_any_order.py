@@ -123,7 +123,7 @@ def an_entry() -> Stream[Entry]:
 
 def a_figure() -> Stream[Reported]:
     def decide(command: Any, state: Reported, act: Act) -> list[Event]:  # noqa: ANN401 - of a figure
-        return reported_figure.decide(command, state, act)
+        return reported_figure.decide(command, state, act, AGREED.terms)
 
     return Stream(Reported(), decide, reported_figure.evolve)
 

@@ -15,6 +15,7 @@ from domain.reported_figure import (
     ReportMetric,
 )
 from tests.life import OURS, after, before, example
+from tests.projections.money import share, under
 
 
 def figure(unit: str, value: str) -> ReportedFigure:
@@ -59,6 +60,15 @@ def test_each_tool_segment_and_period_has_a_figure_of_its_own(elsewhere: dict[st
     story = after(ReportMetric)
 
     assert story.when(OURS, example(ReportMetric, figure=ratio("3", "80"), **elsewhere))
+
+
+def test_a_period_begins_in_the_time_zone_of_the_agreement() -> None:
+    story = under(share(), time_zone="America/New_York")
+    figure = example(ReportMetric, tool="survey", period="2026-04")
+    story.on("2026-04-01T03:59")
+    assert story.refuses(OURS, figure).rule == "period-not-begun"
+    story.on("2026-04-01T04:00")
+    assert story.when(OURS, figure)
 
 
 def test_a_period_is_reported_once_it_has_begun() -> None:

@@ -1,7 +1,7 @@
 """Items of dates, windows and reported periods (section 3)."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from datetime import date, datetime, time, timedelta
 from fractions import Fraction
 from typing import NamedTuple
@@ -272,17 +272,16 @@ def counted_reports(known: Known, metric: str, to: Party) -> list[MetricReported
 
 
 def _sum(reports: list[MetricReported], first: date, end: date) -> tuple[int, Fraction]:
-    """How many months of a span are reported, and the sum. Months stand before their quarter."""
+    """How many months of a span are reported, and the sum."""
     covered, total = 0, Fraction(0)
     by_period: dict[str, dict[str | None, Fraction]] = defaultdict(dict)
     for each in reports:
-        by_period[each.period][each.segment] = Fraction(each.value)
-    starts = {period_span(each)[0] for each in by_period if "Q" not in each}
+        begin, until = period_span(each.period)
+        if first <= begin and until <= end:
+            by_period[each.period][each.segment] = Fraction(each.value)
     for period, figures in by_period.items():
         begin, until = period_span(period)
-        if begin < first or until > end:
-            continue
-        if "Q" in period and any(begin <= each < until for each in starts):
+        if not _stands(by_period, period):
             continue
         # A whole figure stands before its segments; without one they add up.
         total += figures[None] if None in figures else sum(figures.values(), Fraction(0))
@@ -302,17 +301,31 @@ def earned_by_reports(known: Known) -> Iterator[Track]:
                         isinstance(item, ReferralFee)
                         and item.to == party
                         and item.trigger == trigger
-                        and _stands(reports, period)
+                        and _stands(_periods(reports, item), period)
                     ):
                         yield from _clicks(known, item, metric, reports, period, end)
 
 
-def _stands(reports: list[MetricReported], period: str) -> bool:
-    """A quarter's figure stands back where a month of it is reported."""
-    first, end = period_span(period)
-    return "Q" not in period or not any(
-        "Q" not in each.period and first <= period_span(each.period)[0] < end for each in reports
-    )
+def _periods(reports: list[MetricReported], item: ReferralFee) -> set[str]:
+    return {
+        each.period for each in reports if item.source in {None, each.source} and not each.currency
+    }
+
+
+def _stands(periods: Collection[str], period: str) -> bool:
+    """Months stand before a figure of their quarter once all three are reported."""
+    quarters = [each for each in periods if "Q" in each]
+    months = {period_span(each)[0] for each in periods if "Q" not in each}
+
+    def replaced(quarter: str) -> bool:
+        first, _ = period_span(quarter)
+        return all(add_months(first, place) in months for place in range(3))
+
+    if "Q" in period:
+        return not replaced(period)
+    first, _ = period_span(period)
+    around = [each for each in quarters if period_span(each)[0] <= first < period_span(each)[1]]
+    return all(map(replaced, around))
 
 
 def _clicks(

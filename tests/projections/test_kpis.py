@@ -8,16 +8,28 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from domain.agreement import CounterTerms, ProposeTerms
 from domain.calendar import months_of, quarters_of
-from domain.deal import IssueRefund, LoseDeal, QualifyLead, ReceivePayment
+from domain.deal import IssueRefund, LoseDeal, QualifyLead, ReceivePayment, SubmitReferral
 from domain.exploration import BeginExploration
 from domain.formation import AgreeCharter, ProposeCharter
-from domain.kernel import Stage
+from domain.kernel import Command, Stage
 from domain.metric_catalogue import CATALOGUE, Adds, Direction, Unit
 from domain.reported_figure import OTHER_CHANNELS, ReportedFigure
 from projections import figures as reading
 from projections.figures import Against, FigureChange, Target
-from tests.life import CHARTER, CO_BRANDED_REVENUE, OURS, THEIRS, after, at, changed, usd
+from tests.life import (
+    CHARTER,
+    CO_BRANDED_REVENUE,
+    EXAMPLES,
+    LIFE,
+    OURS,
+    THEIRS,
+    after,
+    at,
+    changed,
+    usd,
+)
 from tests.projections.folds import (
     agree_minimum,
     attribute,
@@ -35,6 +47,7 @@ from tests.projections.folds import (
     sell,
     win,
 )
+from tests.projections.money import amend
 from tests.stories import Story
 
 # --- the documents' own numbers ----------------------------------------------------------------
@@ -287,6 +300,46 @@ def test_months_count_before_a_figure_of_their_quarter() -> None:
 
     assert value(story, "impressions", "2026-Q1") == 18
     assert value(story, "impressions", "2026") == 18
+
+
+def test_a_quarter_counts_until_all_of_its_months_are_reported() -> None:
+    story = at(Stage.EXECUTION)
+    story.on("2026-04-01")
+    report(story, "impressions", "2026-Q1", count(100))
+    report(story, "impressions", "2026-01", count(5))
+    report(story, "impressions", "2026-02", count(6))
+
+    assert value(story, "impressions", "2026-Q1") == 100
+    assert value(story, "impressions", "2026") == 100
+    assert value(story, "impressions", "2026-01") == 5
+
+    report(story, "impressions", "2026-03", count(7))
+
+    assert value(story, "impressions", "2026-Q1") == 18
+
+
+@pytest.mark.parametrize(
+    ("zone", "months"), [("Europe/Berlin", [None, 1]), ("America/New_York", [1, None])]
+)
+def test_months_begin_in_the_time_zone_that_was_agreed_first(
+    zone: str, months: list[int | None]
+) -> None:
+    story = Story().given(
+        step._replace(command=in_zone(step.command, zone))
+        for step in LIFE[: LIFE.index(EXAMPLES[SubmitReferral])]
+    )
+    story.on("2026-04-02")
+    refer(story, "D-9", happened="2026-03-31T23:00")
+    amend(story, since=date(2026, 4, 2), time_zone="Asia/Tokyo")
+
+    assert [value(story, "leads", month) for month in ("2026-03", "2026-04")] == months
+
+
+def in_zone(command: Command, zone: str) -> Command:
+    if not isinstance(command, ProposeTerms | CounterTerms) or not command.frame:
+        return command
+    zoned: Command = changed(command, frame=changed(command.frame, time_zone=zone))
+    return zoned
 
 
 def test_a_month_reported_whole_and_one_reported_by_segments_both_count_in_the_quarter() -> None:

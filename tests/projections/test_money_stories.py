@@ -164,6 +164,23 @@ def test_clicks_that_were_reported_before_their_terms_arrived_are_paid() -> None
     assert in_any_order(story, facts) == to_them({"2026-03-31": "49.50"})
 
 
+def test_clicks_of_a_quarter_are_paid_until_each_of_its_months_is_reported() -> None:
+    story = under(clicks("0.10"))
+
+    def reported(period: str, number: int) -> Fact:
+        said = ReportMetric(metric="clicks", tool="ads", period=period, figure=count(number))
+        return ours("2026-07-01", said)
+
+    facts = [reported("2026-Q2", 300), reported("2026-04", 120), reported("2026-05", 20)]
+    # What is reported of April says nothing of June.
+    assert in_any_order(story, facts, at="2026-07-02") == to_them({"2026-06-30": "30.00"})
+
+    facts.append(reported("2026-06", 10))
+    assert in_any_order(story, facts, at="2026-07-02") == to_them(
+        {"2026-04-30": "12.00", "2026-05-31": "2.00", "2026-06-30": "1.00"}
+    )
+
+
 def clicks(fee: str) -> ReferralFee:
     return ReferralFee(to=THEIRS, fee=usd(fee), trigger=Trigger.CLICK)
 
