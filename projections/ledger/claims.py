@@ -4,6 +4,7 @@ All of it is computed from the facts and what was agreed, so it is the same in a
 arrival, and ends as soon as its reason does (docs/settlement.md, Who may state what).
 """
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Final, NamedTuple
@@ -19,7 +20,7 @@ from projections.ledger.entries import shares_of
 from projections.ledger.measures import CLICKS
 from projections.ledger.periods import first_day
 from projections.ledger.reasons import Nothing, priced
-from projections.ledger.rows import Correction, Fact, FactsRow, Investment, in_words
+from projections.ledger.rows import Correction, Fact, Investment, SubjectRow, in_words
 
 
 class Point(NamedTuple):
@@ -35,9 +36,21 @@ class Point(NamedTuple):
 _OF_MONEY: Final = frozenset({ClaimKind.WIN, ClaimKind.PAYMENT, ClaimKind.REVERSAL, *TAKEN_BACK})
 
 
-def is_watched(row: FactsRow) -> bool:
+_COULD_EARN: Final = frozenset(
+    {
+        Nothing.UNCONFIRMED,
+        Nothing.NOT_WON,
+        Nothing.RETURNED,
+        Nothing.CAP,
+        Nothing.TOO_SMALL,
+    }
+)
+"""Why a payment earns nothing yet, or no more, by which a party could earn."""
+
+
+def is_watched(row: SubjectRow) -> bool:
     """Return whether anything of a deal can await a party. Of most deals nothing can."""
-    if row.corrections:
+    if row.corrections or row.credit is not None:
         return True
     claimants, own, money = set(), [], []
     acted: dict[str, datetime] = {}
@@ -53,7 +66,8 @@ def is_watched(row: FactsRow) -> bool:
     if len(claimants) > 1:
         return True
     return bool(money) and (
-        any(each.by in claimants or each.holder not in {"", each.by} for each in money)
+        len({each.by for each in money}) > 1
+        or any(each.by in claimants or each.holder not in {"", each.by} for each in money)
         # A party's own touch is a claim until the other acts.
         or any(all(by == each.by or at < each.at for by, at in acted.items()) for each in own)
     )
@@ -100,16 +114,21 @@ def _of_view(view: DealView) -> Iterator[Point]:
 def _claims(view: DealView) -> Iterator[str]:
     """Yield what the party of a view states and would earn by, once the other confirms it."""
     known = view.known
+    why: dict[str, set[Nothing | None]] = defaultdict(set)
     # A win awaits an answer beside the touches that await one.
-    why = {each.fact: each.nothing for each in priced(view.on_its_word, {})}
-    won = dict(known.of(ClaimKind.WIN))
-    if Nothing.NOT_WON in why.values():
+    for each in priced(view.on_its_word, {}):
+        why[each.fact].add(each.nothing)
+    if any(Nothing.NOT_WON in each for each in why.values()):
         # The win is what its payments wait for.
-        why |= dict.fromkeys(won, Nothing.UNCONFIRMED)
+        for key, _ in known.of(ClaimKind.WIN):
+            why[key].add(Nothing.UNCONFIRMED)
     unconfirmed = [
-        (key, known.row.facts[key]) for key, each in why.items() if each is Nothing.UNCONFIRMED
+        (key, known.row.facts[key]) for key, each in why.items() if Nothing.UNCONFIRMED in each
     ]
-    for key, fact in (*unconfirmed, *known.of(ClaimKind.REVERSAL)):
+    reversals = [
+        (key, fact) for key, fact in known.of(ClaimKind.REVERSAL) if why[fact.about] & _COULD_EARN
+    ]
+    for key, fact in (*unconfirmed, *reversals):
         if fact.by == view.party and known.awaits_reply(key, fact):
             yield key
 

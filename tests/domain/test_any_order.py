@@ -179,7 +179,7 @@ def life_of_a_deal(random: Random) -> list[Sent]:
         touch = AttributeReferral(
             deal="D",
             touch=f"T{number}",
-            method=Method.UTM,
+            method=random.choice((Method.UTM, Method.PROMO_CODE)),
             evidence="seen",
             to=random.choice((US, THEM)),
         )

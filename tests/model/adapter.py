@@ -240,8 +240,8 @@ def _name(  # noqa: C901, PLR0911, PLR0912 - one case for each kind of fact
     match fact:
         case ReferralSubmitted(deal=deal):
             return f"deal/{deal}/referral"
-        case OpportunityCreated(deal=deal):
-            return f"deal/{deal}/opportunity"
+        case OpportunityCreated(deal=deal, stated_by=party):
+            return f"deal/{deal}/opportunity@{party}"
         case TouchClaimed(deal=deal):
             return f"deal/{deal}/touch/{fact.id}"
         case DealWon(deal=deal):
@@ -444,9 +444,11 @@ def _frame_of(frame: Frame, first: Frame, *, is_first: bool) -> product_terms.Fr
     if frame.duration or is_first:
         given["duration"] = _duration(frame.duration)
     if frame.attribution:
-        days = frame.attribution_window or first.attribution_window or 0
-        kind = PolicyKind(frame.attribution)
-        given["attribution"] = AttributionPolicy(kind=kind, window_days=days)
+        given["attribution"] = AttributionPolicy(
+            kind=PolicyKind(frame.attribution.policy),
+            window_days=frame.attribution.window,
+            weights=_shares(frame.attribution.weights) or None,
+        )
     if is_first:
         given["notice"], given["assets_at_exit"] = "P0D", product_terms.Assets.RETAIN
     if is_first or frame.confirm_within is not None:
@@ -597,7 +599,7 @@ def _(fact: TouchClaimed, _: object) -> list[Event]:
         deals.ReferralAttributed(
             deal=fact.deal,
             touch=fact.id.rpartition("/")[2],
-            method=Method.UTM,
+            method=Method.PROMO_CODE if fact.by_code else Method.UTM,
             evidence="a tag",
             to=fact.to,
             touched_at=fact.touched_at,

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
+from typing import get_args
 
 from tests.model.days import period_span
 from tests.model.facts import (
@@ -28,6 +29,7 @@ from tests.model.facts import (
     PaymentReturned,
     PayoutMade,
     PayoutReturned,
+    Policy,
     RateAgreed,
     RatePublished,
     ReferralFee,
@@ -40,7 +42,7 @@ from tests.model.facts import (
     TermsAgreed,
     TouchClaimed,
 )
-from tests.model.known import KINDS, Known, known_of
+from tests.model.known import KINDS, Known, acted_on, known_of
 from tests.model.lives import CURRENCIES, PARTIES, ZONES
 from tests.model.owed import Line
 
@@ -80,8 +82,12 @@ _FACTS = (
     "other days of silence",
     "rates by another period",
     *(f"zone {zone}" for zone in ZONES),
-    *(f"policy {kind}" for kind in ("none", "first-touch", "last-touch", "linear")),
+    *(f"policy {kind}" for kind in get_args(Policy)),
     "attribution window",
+    "another attribution window",
+    "own touches of both parties",
+    "own touch confirmed by an act",
+    "own touch unconfirmed",
     "tail",
     "a kind counts on word",
     "renewal",
@@ -247,8 +253,9 @@ def _of_terms(terms: TermsAgreed, first: TermsAgreed) -> Iterator[str]:
     frame = terms.frame or Frame()
     if terms is first:
         yield f"zone {frame.zone}"
-        yield f"policy {frame.attribution}"
-        yield from ["attribution window"] if frame.attribution_window else []
+        if frame.attribution:
+            yield f"policy {frame.attribution.policy}"
+            yield from ["attribution window"] if frame.attribution.window else []
         yield from ["tail"] if frame.tail else []
         yield from ["a kind counts on word"] if frame.on_word else []
         return
@@ -256,6 +263,10 @@ def _of_terms(terms: TermsAgreed, first: TermsAgreed) -> Iterator[str]:
         yield "temporary terms" if terms.until else "amendment of items"
     if terms.frame:
         yield "amendment of the frame"
+        if frame.attribution and first.frame and first.frame.attribution:
+            before = first.frame.attribution
+            if frame.attribution.window != before.window:
+                yield "another attribution window"
     for name, word in _FIELDS.items():
         changed = getattr(frame, name)
         if changed is not None and first.frame and changed != getattr(first.frame, name):
@@ -272,9 +283,17 @@ _FIELDS = {
 
 
 def _of_deal(deal: str, known: Known) -> Iterator[str]:
-    touched = {each.to for each in known.of(TouchClaimed) if each.deal == deal}
-    if len(touched) > 1:
+    touches = [each for each in known.of(TouchClaimed) if each.deal == deal]
+    if len({each.to for each in touches}) > 1:
         yield "touches of both parties"
+    own = [each for each in touches if each.to == each.stated_by]
+    if len({each.to for each in own}) > 1:
+        yield "own touches of both parties"
+    for each in own:
+        if acted_on(known, deal, known.other(each.to), each.occurred_at):
+            yield "own touch confirmed by an act"
+        elif not (known.confirmed(each) or known.on_word(each)):
+            yield "own touch unconfirmed"
     if sum(each.deal == deal for each in known.of(DealWon)) > 1:
         yield "deal won again"
     paid = {each.id for each in known.of(PaymentReceived) if each.deal == deal}

@@ -1,10 +1,11 @@
 """Credit for a deal (sections 2 and 6, C18): touches before the conversion, or both settled it."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from fractions import Fraction
 
 from tests.model.deals import conversion
-from tests.model.facts import Party, ReferralSubmitted, TouchClaimed
+from tests.model.facts import Attribution, Party, ReferralSubmitted, TouchClaimed
 from tests.model.known import Known, acted_on, first_stated, remembered, settlement, touches
 
 
@@ -21,30 +22,49 @@ def credit(known: Known, deal: str, party: Party, *, on_word: bool = False) -> F
             Fraction(0),
         )
     counted = counted_touches(known, deal, party, on_word=on_word)
-    if not counted:
-        return Fraction(0)
-    match policy(known, deal, party)[0]:
+    if any(each.to == party for each in counted):
+        return _weighed(counted, party, policy(known, deal, party))
+    return Fraction(0)
+
+
+def _weighed(counted: Sequence[TouchClaimed], party: Party, agreed: Attribution) -> Fraction:
+    """The credit of a party whose touches are among those that count."""
+    if {each.to for each in counted} == {party}:
+        return Fraction(1)
+    match agreed.policy:
         case "first-touch":
-            return Fraction(counted[0].to == party)
+            found = Fraction(counted[0].to == party)
         case "last-touch":
-            return Fraction(counted[-1].to == party)
+            found = Fraction(counted[-1].to == party)
         case "linear":
-            return Fraction(sum(each.to == party for each in counted), len(counted))
+            found = Fraction(sum(each.to == party for each in counted), len(counted))
+        case "code-wins":
+            # Codes of both, or of none, decide nothing.
+            found = Fraction({each.to for each in counted if each.by_code} == {party})
+        case "split":
+            parts = [Fraction(each.percent) for each in agreed.weights if each.party == party]
+            found = sum(parts, Fraction(0)) / 100
         case _:
             # Without a policy, touches of two parties contest the deal; nobody is credited.
-            return Fraction({each.to for each in counted} == {party})
+            found = Fraction(0)
+    return found
 
 
 def contested(known: Known, deal: str, party: Party) -> bool:
     """The computed state `attribution-contested`: two parties' touches, and nothing decides."""
-    if settlement(known, deal) or policy(known, deal, party)[0] != "none":
+    if settlement(known, deal):
         return False
-    return len({each.to for each in counted_touches(known, deal, party)}) > 1
+    agreed = policy(known, deal, party)
+    counted = counted_touches(known, deal, party)
+    if len({each.to for each in counted}) < len(known.parties):
+        return False
+    coders = {each.to for each in counted if each.by_code}
+    return agreed.policy == "none" or (agreed.policy == "code-wins" and len(coders) != 1)
 
 
 @remembered
-def policy(known: Known, deal: str, party: Party) -> tuple[str, int]:
-    """The policy and the attribution window, in days, of the day of the conversion.
+def policy(known: Known, deal: str, party: Party) -> Attribution:
+    """The policy of the day of the conversion, with its attribution window.
 
     A deal that is not won is weighed by the policy of the day of its referral.
     """
@@ -52,7 +72,7 @@ def policy(known: Known, deal: str, party: Party) -> tuple[str, int]:
     referred = next((each for each in known.of(ReferralSubmitted) if each.deal == deal), None)
     at = won or referred
     frame = known.terms.frame(known.terms.day(at.occurred_at if at else known.now))
-    return frame.attribution or "none", frame.attribution_window or 0
+    return frame.attribution or Attribution()
 
 
 @remembered
@@ -62,7 +82,7 @@ def counted_touches(
     """The touches that count, in the order in which they happened."""
     won = conversion(known, deal, party)
     stated_at = first_stated(known, deal)
-    window = policy(known, deal, party)[1]
+    window = policy(known, deal, party).window
     found = []
     for touch in touches(known, deal):
         before_it = won is None or touch.occurred_at <= won.occurred_at

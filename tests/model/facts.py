@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 Party = str
 
 Length = Literal["month", "quarter", "year"]
-Policy = Literal["first-touch", "last-touch", "linear"]
+Policy = Literal["none", "first-touch", "last-touch", "linear", "code-wins", "split"]
 
 
 class Money(NamedTuple):
@@ -37,6 +37,14 @@ class Duration(NamedTuple):
     days: int = 0
 
 
+class Attribution(NamedTuple):
+    """How a deal is credited that both parties touched: one field of the frame."""
+
+    policy: Policy = "none"
+    window: int = 0  # days before the conversion; 0 means no window
+    weights: tuple[Part, ...] = ()  # of a split
+
+
 # The frame of an agreement (section 2). `None` means: this amendment does not speak of the field.
 
 
@@ -48,8 +56,7 @@ class Frame:
     duration: Duration | None = None
     zone: str | None = None
     settles_in: str | None = None  # empty: the currency of each line
-    attribution: Policy | Literal["none"] | None = None
-    attribution_window: int | None = None  # days; 0 means no window
+    attribution: Attribution | None = None
     tail: int | None = None  # months
     confirm_within: int | None = None  # days; 0 means that the other side must confirm
     on_word: tuple[str, ...] | None = None  # kinds of fact that count when the gaining side states
@@ -269,6 +276,7 @@ class TouchClaimed(Fact):
     deal: str
     to: Party
     touched_at: datetime
+    by_code: bool = False  # the customer entered the party's code
 
 
 @dataclass(frozen=True)

@@ -46,9 +46,16 @@ def size_of(seed: int) -> int:
     return SIZES[seed % len(SIZES)]
 
 
-def lived(seed: int, size: int, *, harder: bool = False, fuller: bool = False) -> list[Fact]:
+def lived(
+    seed: int,
+    size: int,
+    *,
+    harder: bool = False,
+    fuller: bool = False,
+    contested: bool = False,
+) -> list[Fact]:
     """Return a life that both the model and the product can record."""
-    facts = life(seed, size, harder=harder, fuller=fuller)
+    facts = life(seed, size, harder=harder, fuller=fuller, contested=contested)
     stated = [each.recorded_at for each in facts if isinstance(each, StatementIssued)]
     return adapter.with_statements(adapter.told(facts), min(stated, default=None))
 
@@ -60,16 +67,23 @@ def arrivals(facts: Sequence[Fact], seed: int) -> Iterator[tuple[Sequence[Fact],
         yield each, place > 0
 
 
-def judge(
-    seed: int, size: int | None = None, *, harder: bool | None = None, fuller: bool | None = None
-) -> Judged:
-    """Compare the product with the model over one life in all its orders of arrival.
+class Kind(NamedTuple):
+    """Which rare stories a life has (see `life`)."""
 
-    Unless it is said, the lives of odd seeds are harder, and two of every four seeds are fuller.
-    """
-    is_harder = bool(seed % 2) if harder is None else harder
-    is_fuller = seed % 4 > 1 if harder is fuller is None else bool(fuller)
-    facts = lived(seed, size or size_of(seed), harder=is_harder, fuller=is_fuller)
+    harder: bool = False
+    fuller: bool = False
+    contested: bool = False
+
+
+def kind_of(seed: int) -> Kind:
+    """Return the kind of the life of a seed: every eight seeds have all kinds."""
+    return Kind(seed % 2 == 1, seed % 4 > 1, seed % 8 > 3)
+
+
+def judge(seed: int, size: int | None = None, kind: Kind | None = None) -> Judged:
+    """Compare the product with the model over one life in all its orders of arrival."""
+    chosen = kind or kind_of(seed)
+    facts = lived(seed, size or size_of(seed), **chosen._asdict())
     lines = owed(facts, PARTIES)
     model = adapter.lines_of_model(lines)
     kinds = kinds_of(facts, lines)

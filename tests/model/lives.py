@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from tests.model.days import add_months
 from tests.model.facts import (
     AdjustmentAgreed,
+    Attribution,
     AttributionSettled,
     Confirmed,
     Corrected,
@@ -30,6 +31,7 @@ from tests.model.facts import (
     Duration,
     EntryReversed,
     ExitSet,
+    ExitWithdrawn,
     Fact,
     Frame,
     FrozenLine,
@@ -54,6 +56,7 @@ from tests.model.facts import (
     Penalty,
     PenaltyRaised,
     PeriodicFee,
+    Policy,
     RateAgreed,
     RatePublished,
     ReferralFee,
@@ -134,12 +137,21 @@ def seeded(seed: int) -> Random:
     return Random(seed)  # noqa: S311 - a life is repeatable; nothing of it is a secret.
 
 
-def life(seed: int, size: int = 6, *, harder: bool = False, fuller: bool = False) -> list[Fact]:
+def life(
+    seed: int,
+    size: int = 6,
+    *,
+    harder: bool = False,
+    fuller: bool = False,
+    contested: bool = False,
+) -> list[Fact]:
     """A life with about this many deals and as many other stories, in its order of arrival.
 
     A harder one has rare stories too: sales won again, facts that never happened, ties in time,
     several exits and disputes. A fuller one has deals in all four currencies, amendments of the
-    zone, of silence and of rates, and disputes of all that a subject earned.
+    zone, of silence and of rates, and disputes of all that a subject earned. A contested one has
+    every policy, touches that both parties state for themselves around what they do, and exits
+    that both take back.
     """
     random = seeded(seed)
     start = random.choice((date(2026, 1, 1), date(2026, 1, 31), date(2026, 3, 15)))
@@ -175,6 +187,8 @@ def life(seed: int, size: int = 6, *, harder: bool = False, fuller: bool = False
         _rare(found, size)
     if fuller:
         _more(found, size)
+    if contested:
+        _contest(found, size)
     if found.chance(60):
         _dispute(found)
     last = max(each.occurred_at for each in found.facts)
@@ -204,8 +218,10 @@ def _terms(found: Life) -> None:
         duration=random.choice((Duration(12), Duration(36), Duration(36), None)),
         zone=found.zone,
         settles_in=random.choice(("", "", *found.currencies, "EUR")),
-        attribution=random.choice(("none", "first-touch", "last-touch", "linear")),
-        attribution_window=random.choice((0, 0, 30)),
+        attribution=Attribution(
+            random.choice(("none", "first-touch", "last-touch", "linear")),
+            random.choice((0, 0, 30)),
+        ),
         tail=random.choice((0, 0, 3)),
         confirm_within=random.choice((0, 0, 0, 14)),
         on_word=random.choice(((), (), ("referral",), ("payment", "metric"))),
@@ -328,10 +344,14 @@ def _amendment(found: Life) -> None:
     items = list(terms[-1].items or terms[0].items or ())
     identity, kind = found.new("terms"), random.randrange(3)
     if kind == 0:
+        first = terms[0].frame or Frame()
+        settles_in = random.choice((None, "EUR", "USD"))
+        policy: Policy | None = random.choice((None, "first-touch", "last-touch", "linear"))
+        window = first.attribution.window if first.attribution else 0
         frame = Frame(
-            duration=terms[0].frame.duration if terms[0].frame else None,
-            settles_in=random.choice((None, "EUR", "USD")),
-            attribution=random.choice((None, "first-touch", "last-touch", "linear")),
+            duration=first.duration,
+            settles_in=settles_in,
+            attribution=Attribution(policy, window) if policy else None,
             tail=random.choice((None, 2)),
         )
         found.add(TermsAgreed(identity, at, at, "acme", first_day, frame))
@@ -890,6 +910,103 @@ def _dispute_of_all(found: Life) -> None:
         found.add(decision)
 
 
+# What a contested life has.
+
+
+def _contest(found: Life, size: int) -> None:
+    _policy_of_all(found)
+    for _ in range(1 + size // 3):
+        _policy_change(found)
+    for each in [each for each in found.facts if isinstance(each, ReferralSubmitted)]:
+        if found.chance(70):
+            _both_touch(found, each)
+    _take_back_exits(found)
+
+
+def _attribution(found: Life) -> Attribution:
+    """Any policy; a split by parts that both agreed."""
+    policies: tuple[Policy, ...] = (
+        *("none", "first-touch", "last-touch", "linear"),
+        *("code-wins", "code-wins", "split", "split"),
+    )
+    policy = found.random.choice(policies)
+    north = Decimal(found.random.choice(("0", "33.333333333", "75")))
+    weights = (Part("acme", 100 - north), Part("north", north)) if policy == "split" else ()
+    return Attribution(policy, found.random.choice((0, 0, 2, 30)), weights)
+
+
+def _policy_of_all(found: Life) -> None:
+    """The first terms have any policy, and may let touches or wins count on their word."""
+    place = next(n for n, each in enumerate(found.facts) if isinstance(each, TermsAgreed))
+    terms = found.facts[place]
+    assert isinstance(terms, TermsAgreed)
+    assert terms.frame
+    on_word = found.random.choice(((), (), ("touch",), ("win",), ("referral", "payment")))
+    frame = replace(terms.frame, attribution=_attribution(found), on_word=on_word)
+    found.facts[place] = replace(terms, frame=frame)
+
+
+def _policy_change(found: Life) -> None:
+    """An amendment of the policy or of its window alone, often on the day of a win."""
+    wins = [each.occurred_at for each in found.facts if isinstance(each, DealWon)]
+    at = found.time(found.day())
+    if wins and found.chance(60):
+        at = found.random.choice(wins) - timedelta(hours=found.random.choice((0, 1, 30)))
+    at = max(at, found.facts[0].occurred_at + timedelta(minutes=1))
+    day = max(at.astimezone(ZoneInfo(found.zone)).date(), found.start)
+    # Under another zone, the day of agreement can be the next one.
+    day += timedelta(days=found.random.choice((1, 1, 2)))
+    attribution = _attribution(found)
+    if found.chance(40):
+        agreed = [
+            each.frame.attribution
+            for each in found.facts
+            if isinstance(each, TermsAgreed) and each.frame and each.frame.attribution
+        ]
+        attribution = found.random.choice(agreed)._replace(window=attribution.window)
+    frame = Frame(attribution=attribution)
+    found.add(TermsAgreed(found.new("terms"), at, at, "north", day, frame))
+
+
+def _both_touch(found: Life, referral: ReferralSubmitted) -> None:
+    """Touches that each party states for itself, before and after what either does."""
+    deal = referral.deal
+    mine = (OpportunityCreated, DealWon)
+    acts = [each for each in found.facts if isinstance(each, mine) and each.deal == deal]
+    opened = {each.stated_by for each in acts if isinstance(each, OpportunityCreated)}
+    if referral.stated_by not in opened and found.chance(30):
+        at = found.later(referral.occurred_at)
+        found.add(OpportunityCreated(found.new("opportunity"), at, at, referral.stated_by, deal))
+    for _ in range(found.random.randrange(1, 4)):
+        near = found.random.choice([referral, *acts]).occurred_at
+        minutes = found.random.choice((-90_000, -1, 0, 0, 1, 90_000))
+        at = max(referral.occurred_at, near + timedelta(minutes=minutes))
+        party = found.random.choice(PARTIES)
+        by = party if found.chance(85) else PARTIES[party == PARTIES[0]]
+        touched = at - timedelta(days=found.random.choice((0, 0, 1, 2, 30)))
+        by_code = found.chance(50)
+        touch = TouchClaimed(found.new("touch"), at, at, by, deal, party, touched, by_code)
+        found.add(touch)
+        _claimed(found, touch)
+    for each in acts:
+        if isinstance(each, DealWon) and found.chance(20):
+            _answer(found, each, Confirmed)
+
+
+def _take_back_exits(found: Life) -> None:
+    """Exits that both take back before their day; one that is only mentioned goes on."""
+    for _ in range(found.random.randrange(3)):
+        _exit(found)
+    for each in [each for each in found.facts if isinstance(each, ExitSet)]:
+        last = datetime(
+            each.effective_on.year, each.effective_on.month, each.effective_on.day, tzinfo=UTC
+        ) - timedelta(days=1)
+        if each.occurred_at < last and found.chance(60):
+            days = (last - each.occurred_at).days
+            at = max(found.time(each.occurred_at.date(), days), each.occurred_at)
+            found.add(ExitWithdrawn(found.new("withdrawn"), at, at, "north", each.id))
+
+
 # Arrival.
 
 
@@ -954,14 +1071,12 @@ def _rests_on(fact: Fact, on: Fact) -> bool:  # noqa: C901, PLR0911, PLR0912 - o
             return True
         case PayoutReturned() as returned, PayoutMade():
             return returned.payout == on.id
+        case ExitWithdrawn() as withdrawn, ExitSet():
+            return withdrawn.exit == on.id
         case (TouchClaimed() | OpportunityCreated()) as each, ReferralSubmitted() as referral:
             return each.deal == referral.deal
         case (DealWon() | DealLost() | DealReopened() | AttributionSettled()) as each, (
-            ReferralSubmitted()
-            | TouchClaimed()
-            | OpportunityCreated()
-            | DealLost()
-            | DealReopened()
+            ReferralSubmitted() | OpportunityCreated() | DealLost() | DealReopened()
         ) as earlier:
             return each.deal == earlier.deal
         case (PaymentReceived() | DealCancelled()) as each, DealWon() as win:

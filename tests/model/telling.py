@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import TypeVar, cast
 
 from tests.model.facts import (
+    Attribution,
     Confirmed,
     Corrected,
     DealWon,
@@ -17,6 +18,7 @@ from tests.model.facts import (
     Party,
     PaymentReceived,
     PaymentReturned,
+    Policy,
     ReferralSubmitted,
     TermsAgreed,
     TimePassed,
@@ -53,9 +55,12 @@ def terms(
     first_day: str = "2026-01-01",
     until: str | None = None,
     identity: str = "terms",
+    attribution: Policy | None = None,
+    attribution_window: int = 0,
     **frame: object,
 ) -> TermsAgreed:
     """Terms from a day on; amendments leave out the start, or the items."""
+    weighed = Attribution(attribution, attribution_window) if attribution else None
     begin = date.fromisoformat(start) if start else None
     return said(
         TermsAgreed,
@@ -63,7 +68,7 @@ def terms(
         when,
         "north",
         effective_from=date.fromisoformat(first_day),
-        frame=cast("Callable[..., Frame]", Frame)(start=begin, **frame),
+        frame=cast("Callable[..., Frame]", Frame)(start=begin, attribution=weighed, **frame),
         items=items or None,
         until=date.fromisoformat(until) if until else None,
     )

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from tests.model.days import add, add_months, local_day
 from tests.model.facts import (
+    Attribution,
     Duration,
     ExitSet,
     ExitWithdrawn,
@@ -22,8 +23,7 @@ from tests.model.facts import (
 # Unless agreed: UTC, no attribution policy, no tail, the other side must confirm, rates by month.
 DEFAULTS = Frame(
     zone="UTC",
-    attribution="none",
-    attribution_window=0,
+    attribution=Attribution(),
     tail=0,
     confirm_within=0,
     on_word=(),

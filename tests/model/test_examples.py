@@ -10,6 +10,7 @@ import pytest
 from tests.model.credit import contested, credit
 from tests.model.facts import (
     AdjustmentAgreed,
+    Attribution,
     AttributionSettled,
     CostShare,
     DealCancelled,
@@ -39,6 +40,7 @@ from tests.model.facts import (
     Penalty,
     PenaltyRaised,
     PeriodicFee,
+    Policy,
     RateAgreed,
     RatePublished,
     ReferralFee,
@@ -274,15 +276,17 @@ def touch(by: str, to: str, day: str, when: str | None = None) -> TouchClaimed:
         ("first-touch", 1),  # north on 10 January
         ("last-touch", 0),  # acme on 25 January
         ("linear", Fraction(1, 3)),  # one of three touches
+        ("code-wins", 1),  # north's touch is by a code
+        ("split", Fraction(3, 4)),  # as agreed
     ],
 )
 def test_credit_is_weighed_by_the_policy_of_the_day_of_the_conversion(
-    policy: str, part: Fraction
+    policy: Policy, part: Fraction
 ) -> None:
     facts: list[Fact] = [
-        terms(share("10"), attribution=policy),
+        weighed(Attribution(policy, weights=parts("25", "75"))),
         *sold()[:1],
-        touch("north", "north", "2026-01-10"),
+        replace(touch("north", "north", "2026-01-10"), by_code=True),
         touch("north", "acme", "2026-01-20"),
         touch("north", "acme", "2026-01-25"),
         *sold()[2:],
@@ -291,8 +295,28 @@ def test_credit_is_weighed_by_the_policy_of_the_day_of_the_conversion(
     known = known_of(frozenset(facts), PARTIES, None)
     assert credit(known, "D1", "north") == part
     assert contested(known, "D1", "north") == (policy == "none")
-    # 10 % of 100.00 by the credit: 0, 10.00, 0, 3.33
+    # 10 % of 100.00 by the credit: 0, 10.00, 0, 3.33, 10.00, 7.50
     assert earned(facts) == round(D(10) * part.numerator / part.denominator, 2)
+
+
+def weighed(attribution: Attribution) -> TermsAgreed:
+    agreed = terms(share("10"))
+    assert agreed.frame
+    return replace(agreed, frame=replace(agreed.frame, attribution=attribution))
+
+
+@pytest.mark.parametrize("coders", [(), ("north", "acme")])
+def test_codes_of_both_parties_or_of_none_contest_a_deal(coders: tuple[str, ...]) -> None:
+    facts: list[Fact] = [
+        weighed(Attribution("code-wins")),
+        *sold()[:1],
+        replace(touch("north", "north", "2026-01-10"), by_code="north" in coders),
+        replace(touch("north", "acme", "2026-01-20"), by_code="acme" in coders),
+        *sold()[2:],
+    ]
+    known = known_of(frozenset(facts), PARTIES, None)
+    assert contested(known, "D1", "north")
+    assert credit(known, "D1", "north") == 0
 
 
 def test_a_policy_that_comes_or_goes_on_the_day_of_the_conversion_is_weighed_again() -> None:

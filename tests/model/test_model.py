@@ -298,7 +298,7 @@ def test_a_life_is_made_again_from_its_seed(seed: int) -> None:
 def test_lives_know_every_kind_of_fact_and_of_item() -> None:
     seen: set[str] = set()
     for seed in range(60):
-        facts = life(seed, 6)
+        facts = life(seed, 6, contested=True)
         seen |= {type(each).__name__ for each in facts}
         seen |= {
             item.kind
@@ -307,5 +307,5 @@ def test_lives_know_every_kind_of_fact_and_of_item() -> None:
             for item in each.items or ()
         }
     missing = {each.__name__ for each in Fact.__subclasses__()} - seen
-    assert missing <= {"ExitWithdrawn", "PayoutReturned"}
+    assert missing <= {"PayoutReturned"}
     assert len([each for each in seen if each.islower()]) == 11

@@ -2,17 +2,21 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from datetime import date
 from decimal import Decimal
 
 import pytest
 
 from domain.values import plain
-from projections.ledger.rows import Sum, TotalsRow
+from projections.ledger.book import kinds_of, terms_of
+from projections.ledger.claims import is_watched, of_deal
+from projections.ledger.counting import Known
+from projections.ledger.rows import AGREED, AgreedRow, Sum, TotalsRow
 from tests.model import adapter
 from tests.model.adapter import Product
 from tests.model.coverage import EVERY_KIND
 from tests.model.facts import Fact, PayoutMade, StatementIssued
-from tests.model.laws import arrivals, compared, judge, lived, table
+from tests.model.laws import Kind, arrivals, compared, judge, lived, table
 from tests.model.lives import PARTIES
 from tests.model.owed import owed
 
@@ -65,12 +69,12 @@ def test_a_payout_that_is_missing_is_a_difference() -> None:
 
 @pytest.mark.parametrize(("seed", "size"), FAILED)
 def test_a_life_that_once_differed_is_equal(seed: int, size: int) -> None:
-    assert not judge(seed, size, harder=False).difference
+    assert not judge(seed, size, Kind()).difference
 
 
 @pytest.mark.parametrize(("seed", "size"), [(100845, 6), (101473, 4)])
 def test_a_harder_life_that_once_differed_is_equal(seed: int, size: int) -> None:
-    assert not judge(seed, size, harder=True).difference
+    assert not judge(seed, size, Kind(harder=True)).difference
 
 
 @pytest.mark.parametrize("seed", range(300, 320))
@@ -137,3 +141,22 @@ def test_a_statement_in_the_middle_changes_no_final_line() -> None:
         assert not compared(seed, facts, adapter.recorded_life(facts), model)
         assert not compared(seed, without, adapter.recorded_life(without), model)
     assert stated > 5
+
+
+def test_nothing_awaits_a_party_of_a_deal_that_is_not_watched() -> None:
+    """Alerts look only at watched deals, so what they leave out must await nobody."""
+    left_out = awaiting = 0
+    for seed in range(700, 720):
+        product = adapter.recorded_life(lived(seed, 6, contested=True))
+        agreed: AgreedRow = product.rows[AGREED]
+        terms = terms_of(agreed)
+        kinds = {party: kinds_of(agreed.terms, party) for party in PARTIES}
+        for key, row in product.rows.items():
+            if key.startswith("deal/"):
+                known = Known(row, terms, PARTIES, date(2028, 1, 1))
+                points = [*of_deal(key.removeprefix("deal/"), known, kinds)]
+                left_out += not is_watched(row)
+                awaiting += bool(points)
+                assert is_watched(row) or not points
+    assert left_out > 5
+    assert awaiting > 5

@@ -12,6 +12,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from domain.attribution import AttributionPolicy, PolicyKind
+from domain.claims import ClaimKind
 from domain.deal import (
     AttributeReferral,
     CreateOpportunity,
@@ -68,10 +69,17 @@ ITEMS: list[Item] = [
 POLICIES = [
     AttributionPolicy(kind=PolicyKind.NONE),
     AttributionPolicy(kind=PolicyKind.FIRST_TOUCH),
+    AttributionPolicy(kind=PolicyKind.LAST_TOUCH, window_days=20),
     AttributionPolicy(kind=PolicyKind.LINEAR),
+    AttributionPolicy(kind=PolicyKind.CODE_WINS),
     AttributionPolicy(kind=PolicyKind.SPLIT, weights={OURS: Decimal(30), THEIRS: Decimal(70)}),
 ]
-RULES = [ClaimRules(), ClaimRules(confirm_within_days=20)]
+RULES = [
+    ClaimRules(),
+    ClaimRules(confirm_within_days=20),
+    ClaimRules(on_word=[ClaimKind.TOUCH]),
+    ClaimRules(on_word=[ClaimKind.WIN]),
+]
 
 
 def of_the_story(sent: Sent) -> Fact:

@@ -26,7 +26,7 @@ from domain.payouts import CorrectPayout, RecordPayout, ReturnPayout
 from domain.reported_figure import ReportMetric
 from domain.settlement import IssueStatement
 from domain.standing_alerts import ATTRIBUTION_CONTESTED, CLAIM_AWAITS, COMPUTED, CORRECTION_TAKES
-from domain.terms import ClaimRules, CostShare, ReferralFee, Trigger
+from domain.terms import ClaimRules, CostShare, ReferralFee, RevenueSplit, Trigger
 from domain.values import instant
 from projections.alerts import ALERTS, STATE, Alert, AlertState
 from projections.fold import replay
@@ -237,6 +237,30 @@ def test_what_the_party_that_owes_states_awaits_nobody() -> None:
     pay(story, "D-1", "P-1", usd("100.00"))
 
     assert open_of(story) == {}
+
+
+def test_a_payment_awaits_an_answer_where_both_settled_the_credit_and_nobody_touched_the_lead() -> (
+    None
+):
+    story = under(share())
+    refer(story, "D-1", attributed=False)
+    story.when(OURS, ProposeAttribution(deal="D-1", proposal="A-1", shares=HALVES))
+    story.when(THEIRS, AgreeAttribution(deal="D-1", proposal="A-1"))
+    win(story, "D-1", usd("1200.00"))
+    theirs_paid(story)
+
+    assert open_of(story) == {PAYMENT: CLAIM_AWAITS}
+
+
+def test_a_payment_awaits_an_answer_though_another_item_pays_nothing_for_it() -> None:
+    """They hold the money that the split divides; only the share is theirs to claim."""
+    parts = RevenueSplit(shares=HALVES, trigger=Trigger.PAYMENT)
+    story = under(share(), parts)
+    refer(story, "D-1")
+    win(story, "D-1", usd("1200.00"))
+    theirs_paid(story)
+
+    assert open_of(story)[PAYMENT] == CLAIM_AWAITS
 
 
 def test_what_earns_its_author_nothing_awaits_nobody() -> None:
