@@ -1,8 +1,8 @@
 """What one transaction writes, and the outcome of each input that it decides."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from types import MappingProxyType
+from functools import cache
 from typing import Final, Literal, assert_never
 
 from domain.kernel import Awaited
@@ -10,7 +10,7 @@ from domain.recorded import Recorded
 from infra.deciding.intake import Input, Unreadable
 from infra.deciding.refusals import RefusalQuota
 from infra.deciding.waiting import WaitingInputs
-from infra.store.history import CommandResult, Kept, Key, Refusal, Writes
+from infra.store.history import CommandResult, Kept, Key, OpenRefusal, Refusal, Writes
 
 QUARANTINED = "partnership-quarantined"
 """The rule of an input that is not decided, because the events that this needs cannot be folded."""
@@ -98,8 +98,8 @@ class _Answer:
 class Batch:
     """The writes of one transaction: events, results, refusals, waiting inputs, and kept data.
 
-    `accepted` are the results that the store has of these inputs, and `refused` the rules of those
-    that it has as refused.
+    `accepted` are the results that the store has of these inputs. `refused` gives the open refusals
+    that it has of them; most batches need none.
     """
 
     def __init__(
@@ -107,14 +107,14 @@ class Batch:
         accepted: Mapping[Key, CommandResult],
         waiting: WaitingInputs | None = None,
         quota: RefusalQuota | None = None,
-        refused: Mapping[Key, str] = MappingProxyType({}),
+        refused: Callable[[], Mapping[Key, OpenRefusal]] = dict,
     ) -> None:
         self.events: list[Recorded] = []
         self.kept: list[Kept] = []
         self.waiting = waiting or WaitingInputs()
         self._quota = quota or RefusalQuota()
         self._accepted = dict(accepted)
-        self._refused = refused
+        self._refused = cache(refused)
         self._results: dict[Key, CommandResult] = {}
         self._refusals: dict[Key, Refusal] = {}
         self._starts: dict[Key, int] = {}
@@ -140,8 +140,8 @@ class Batch:
 
     def refused_by(self, message: Input | Unreadable) -> str | None:
         """Return the rule that refused an input before, None unless its refusal is open."""
-        found = self._refusals.get(message.identity)
-        return found.rule if found else self._refused.get(message.identity)
+        found = self._refusals.get(message.identity) or self._refused().get(message.identity)
+        return found.rule if found else None
 
     def open(self, message: Input | Unreadable) -> None:
         """Begin the answer to the next input of the batch."""
@@ -183,12 +183,22 @@ class Batch:
         # The sender of an input of this batch gets its refusal as the answer.
         unsent = self.waiting.remove(key) and key not in self._pending
         hint = refusal.hint
-        if unsent or self._quota.admits(refusal, self._refusals.get(key)):
+        if unsent or self._quota.admits(refusal, self._kept_size(key)):
             self._refusals[key] = replace(refusal, unsent=unsent)
         else:
             hint = f"{hint} {NOT_KEPT}"
         why = refusal.rule, refusal.detail, hint, refusal.pointer
         self._answer(key, Outcome("refused", *key, refusal.subject or "", None, 0, *why), None)
+
+    def _kept_size(self, key: Key) -> int | None:
+        """Return the bytes of the refused input that a refusal replaces, None if it replaces none.
+
+        Its last one is kept: in this batch, or else in the store.
+        """
+        if found := self._refusals.get(key):
+            return len(found.raw)
+        stored = self._refused().get(key)
+        return stored.size if stored else None
 
     def _answer(self, key: Key, outcome: Outcome, start: int | None) -> None:
         pending = self._pending.pop(key, None)

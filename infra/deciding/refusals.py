@@ -30,18 +30,17 @@ class RefusalQuota:
         self._limits = limits
         self._kept: dict[str | None, _Kept] = {}
 
-    def admits(self, refusal: Refusal, instead_of: Refusal | None = None) -> bool:
+    def admits(self, refusal: Refusal, instead_of: int | None = None) -> bool:
         """Return whether there is room for a refused input, and take the room.
 
-        `instead_of` is an earlier refusal of the batch that it replaces.
+        `instead_of` are the bytes of the kept input that it replaces, if it replaces one.
         """
-        more = _Kept(
-            0 if instead_of else 1, len(refusal.raw) - len(instead_of.raw if instead_of else b"")
-        )
+        more = _Kept(1 if instead_of is None else 0, len(refusal.raw) - (instead_of or 0))
         mine = self._after(refusal.source, more)
         everything = self._after(None, more)
         limits = self._limits
-        if (
+        # One that replaces another and is no larger needs no room, even if a limit was lowered.
+        if any(each > 0 for each in more) and (
             mine.number > limits.of_source
             or mine.size > limits.bytes_of_source
             or everything.number > limits.of_all

@@ -194,8 +194,7 @@ class Service:
             self._history.results(keys),
             WaitingInputs(waiting, self._history.waiting_of, self._limits),
             RefusalQuota(self._history.refused_of, self._refused),
-            # The clock of an ordinary store needs no order of the inputs.
-            self._history.refused(keys) if self._simulated else {},
+            lambda: self._history.refused(keys),
         )
         recorder = Recorder(self._logs, batch, states, self._loader.cached(states))
         context = DecisionContext(self._clock(), self._operator, self._simulated, own, nonces)

@@ -37,6 +37,13 @@ RefusalState = Literal["open", "resolved", "dismissed", "erased"]
 """`resolved` if the input was decided again and was accepted, or waits."""
 
 
+class OpenRefusal(NamedTuple):
+    """The rule of a refusal that is open, and the bytes of its input."""
+
+    rule: str
+    size: int
+
+
 @dataclass(frozen=True, slots=True)
 class Refusal:
     """A refused input, stored as it arrived (`raw`), so that it can be corrected and retried.
@@ -292,8 +299,8 @@ class History(Protocol):
     def refusal(self, number: int) -> Refusal | None:
         """Return one refused input; None if the number is unknown."""
 
-    def refused(self, keys: Iterable[Key]) -> dict[Key, str]:
-        """Return the rule of the open refusal of each of these pairs of source and source id."""
+    def refused(self, keys: Iterable[Key]) -> dict[Key, OpenRefusal]:
+        """Return the open refusal of each of these pairs of source and source id."""
 
     def dismiss(self, numbers: Sequence[int], by: str, at: datetime) -> list[int]:
         """Dismiss those of these refused inputs that are open; return their numbers."""

@@ -8,7 +8,7 @@ import orjson
 
 from infra.store.errors import UnknownSchema
 from infra.store.event_log import EventLog
-from infra.store.history import CommandResult, Head, Key, Refusal, RefusalState, Waiting
+from infra.store.history import CommandResult, Head, Key, OpenRefusal, Refusal, RefusalState, Waiting
 from infra.store.postgres_datastore import (
     NAMES,
     Datastore,
@@ -167,14 +167,14 @@ class PostgresStore(EventLog):
         )
         return [_refusal(row) for row in found]
 
-    def refused(self, keys: Iterable[Key]) -> dict[Key, str]:
+    def refused(self, keys: Iterable[Key]) -> dict[Key, OpenRefusal]:
         found = self.datastore.all(
-            """SELECT r.source, r.source_id, r.rule
+            """SELECT r.source, r.source_id, r.rule, octet_length(r.raw)
             FROM unnest(%s::text[], %s::text[]) AS wanted (source, source_id)
             JOIN history.refusals r USING (source, source_id) WHERE r.state = 'open'""",
             *columns(set(keys), 2),
         )
-        return {(source, source_id): rule for source, source_id, rule in found}
+        return {(source, source_id): OpenRefusal(*rest) for source, source_id, *rest in found}
 
     def unsent(self, limit: int) -> list[Refusal]:
         found = self.datastore.all(f"{_REFUSALS} WHERE unsent ORDER BY number LIMIT %s", limit)

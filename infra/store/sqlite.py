@@ -8,7 +8,7 @@ from typing import Any, Self
 from domain.values import instant
 from infra.store.errors import UnknownSchema
 from infra.store.event_log import EventLog
-from infra.store.history import CommandResult, Head, Key, Refusal, RefusalState, Waiting
+from infra.store.history import CommandResult, Head, Key, OpenRefusal, Refusal, RefusalState, Waiting
 from infra.store.sqlite_datastore import Datastore, as_json, is_new, wanted
 from infra.store.sqlite_recorder import (
     SCHEMA,
@@ -166,18 +166,18 @@ class SqliteStore(EventLog):
         )
         return [_refusal(row) for row in found]
 
-    def refused(self, keys: Iterable[Key]) -> dict[Key, str]:
-        rules: dict[Key, str] = {}
+    def refused(self, keys: Iterable[Key]) -> dict[Key, OpenRefusal]:
+        refused: dict[Key, OpenRefusal] = {}
         with self.datastore.reading() as c:
             for table, pairs in wanted(keys):
                 found = c.execute(
-                    f"""{table} SELECT source, source_id, rule FROM wanted CROSS JOIN refusals
+                    f"""{table} SELECT source, source_id, rule, length(raw) FROM wanted CROSS JOIN refusals
                     ON source = wanted.one AND source_id = wanted.other
                     WHERE state = 'open'""",  # noqa: S608 - only marks
                     pairs,
                 )
-                rules.update({(source, source_id): rule for source, source_id, rule in found})
-        return rules
+                refused.update({tuple(row[:2]): OpenRefusal(*row[2:]) for row in found})
+        return refused
 
     def unsent(self, limit: int) -> list[Refusal]:
         found = self.datastore.all(

@@ -109,6 +109,28 @@ def test_a_refused_event_that_grows_takes_no_more_than_the_quota(opened: Opening
         assert accord.history.refused_of("//a")[1] <= limit
 
 
+def test_a_refused_event_that_is_kept_is_replaced_even_if_nothing_more_is_kept(
+    opened: Opening,
+) -> None:
+    with opened(of_source=3) as accord:
+        before = [wrong("//a", number, "more") for number in range(3)]
+        accord.service.handle(before)
+        again = [wrong("//a", number) for number in range(3)]
+
+        assert kept(accord.service.handle([*again, wrong("//a", 3)])) == [True] * 3 + [False]
+        assert [each.raw for each in accord.history.refusals()] == again
+
+
+def test_a_refused_event_stays_kept_when_it_is_retried_under_a_lower_limit(
+    opened: Opening,
+) -> None:
+    events = [wrong("//a", number) for number in range(3)]
+    with opened(of_source=3) as accord:
+        accord.service.handle(events)
+    with opened(of_source=1, bytes_of_source=1) as accord:
+        assert kept(accord.service.handle(events)) == [True] * 3
+
+
 def test_a_dismissed_or_accepted_event_makes_room(opened: Opening) -> None:
     with opened(of_source=1) as accord:
         accord.service.handle([wrong("//a", 1)])
