@@ -35,6 +35,7 @@ from domain.program import DefinePortfolio, Program
 from domain.recorded import Recorded
 from domain.reported_figure import MetricCommand, Reported
 from domain.settlement import FinalSettlementIssued, Ledger, StatementIssued
+from domain.values import instant
 
 State = Partnership | Deal | Entry | Dispute | Experiment | Reported | Program
 
@@ -153,7 +154,7 @@ def check_time(act: Act) -> None:
         raise Refused(
             "not-yet-happened",
             "An event cannot happen in the future. It claims "
-            f"{act.occurred_at.isoformat()}; the time is {act.recorded_at.isoformat()}.",
+            f"{instant(act.occurred_at)}; the time is {instant(act.recorded_at)}.",
             "Send the event after it has happened, or correct the sender's clock.",
         )
 

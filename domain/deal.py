@@ -44,7 +44,19 @@ from domain.kernel import (
 )
 from domain.terms import check_parties, check_shares
 from domain.terms_by_day import Agreed
-from domain.values import Count, Day, Instant, Money, Percent, PositiveMoney, Ref, Slug, Text, plain
+from domain.values import (
+    Count,
+    Day,
+    Instant,
+    Money,
+    Percent,
+    PositiveMoney,
+    Ref,
+    Slug,
+    Text,
+    instant,
+    plain,
+)
 
 
 class DealCommand(Command):
@@ -528,7 +540,7 @@ def _check(command: DealCommand, act: Act, parties: tuple[str, ...]) -> None:
             raise Refused(
                 "touch-not-yet-happened",
                 "A touch cannot be later than the message that states it. The touch is of "
-                f"{moment.isoformat()}, the message of {act.occurred_at.isoformat()}.",
+                f"{instant(moment)}, the message of {instant(act.occurred_at)}.",
                 "State the touch after it has happened, or correct its time.",
                 field="touched_at",
             )
@@ -908,8 +920,7 @@ def _check_correction(command: Correction, act: Act) -> None:
         raise Refused(
             "not-yet-happened",
             "A corrected time cannot be later than its message. The corrected time is "
-            f"{command.happened_at.isoformat()}, the message is of "
-            f"{act.occurred_at.isoformat()}.",
+            f"{instant(command.happened_at)}, the message is of {instant(act.occurred_at)}.",
             "Correct the time.",
             field="happened_at",
         )

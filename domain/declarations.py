@@ -13,6 +13,7 @@ from typing import Annotated, Any, ClassVar, TypeVar
 
 from pydantic import create_model
 
+from domain.bilateral import BilateralAgreements
 from domain.facts import already_recorded
 from domain.kernel import NOT_ENDED, Act, Command, Event, Stage, Unknown
 
@@ -112,6 +113,9 @@ class Declaration(Event, abstract=True):
     def check_preceding(self, known: "Declarations") -> None:
         """Raise `Refused` if a declaration that it needs is missing."""
 
+    def check_agreed(self, agreements: BilateralAgreements) -> None:
+        """Raise `Refused` if an agreement that it needs is missing."""
+
 
 @dataclass(frozen=True, slots=True)
 class Declarations:
@@ -129,7 +133,12 @@ class Declarations:
         ]
 
     def decide(
-        self, command: DeclarationCommand, parties: tuple[str, ...], act: Act, today: date
+        self,
+        command: DeclarationCommand,
+        parties: tuple[str, ...],
+        agreements: BilateralAgreements,
+        act: Act,
+        today: date,
     ) -> list[Event]:
         """Decide a declaration: nothing if it is recorded already. Raises `Refused`.
 
@@ -143,6 +152,7 @@ class Declarations:
             return [] if known == fact else [fact]
         if known is None:
             fact.check_new(today)
+            fact.check_agreed(agreements)
             if fact.follows:
                 self._follow(fact, fact.follows, act)
             return [fact]
@@ -160,12 +170,15 @@ class Declarations:
         return kind(**given, **(kind.fill(command, today) if left_out else {})), left_out
 
     def _follow(self, fact: Declaration, first: type[Declaration], act: Act) -> None:
-        if (key := fact.key(act, first)) not in self.stated:
+        if fact.key(act, first) not in self.stated:
+            kind = " ".join(first.identity)
+            named = "/".join(getattr(fact, each) for each in first.identity)
             raise Unknown(
                 "nothing-planned",
-                f"There is nothing that this could follow: no {key} is recorded.",
-                f"Record that first, under the same identifier ({first.asks.__name__}).",
-                named="/".join(getattr(fact, each) for each in first.identity),
+                f"Only something that was recorded before can be completed, resumed or mitigated. "
+                f"There is no {kind} {named}.",
+                f"Record it first, under this identifier ({first.asks.__name__}).",
+                named=named,
                 known=[
                     "/".join(getattr(one, each) for each in first.identity)
                     for one in self.of(first, act.party if first.by_party else None)

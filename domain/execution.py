@@ -468,6 +468,20 @@ class ImprovementPlanCompleted(
     outcome: Text
     """What the plan achieved."""
 
+    def check_agreed(self, agreements: BilateralAgreements) -> None:
+        """Raise `Refused` unless the plan was agreed."""
+        plans = [each.plan for each in agreements.of(ImprovementPlanAgreed)]
+        if self.plan not in plans:
+            raise Unknown(
+                "nothing-planned",
+                "Only something that was recorded before can be completed. Improvement plan "
+                f"{self.plan} is not agreed.",
+                "Agree the plan first (ProposeImprovementPlan, AgreeImprovementPlan), or correct "
+                "the identifier.",
+                named=self.plan,
+                known=plans,
+            )
+
 
 CompleteImprovementPlan = ImprovementPlanCompleted.asks
 

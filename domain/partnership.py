@@ -100,6 +100,11 @@ class Partnership:
         return self.context.parties
 
     @property
+    def ended_without_partner(self) -> bool:
+        """Whether the exploration was closed, so that there never was a partnership of two."""
+        return self.stage is Stage.ENDED and len(self.parties) == 1
+
+    @property
     def rules(self) -> tuple[DecisionRuleAgreed, ...]:
         """The decision rules that both parties agreed, in every version."""
         return self.context.agreements.versions(DecisionRuleAgreed)
@@ -140,6 +145,13 @@ def admit(command: Command, state: Partnership, act: Act) -> None:
             else "It is allowed only where no partnership has begun.",
             stage=state.stage.value,
             stages=stages,
+        )
+    if state.ended_without_partner and Stage.EXPLORATION not in command.stages:
+        raise NotNow(
+            "wrong-stage",
+            f"{type(command).__name__} needs a partner, and the exploration ended without one.",
+            "Begin another partnership (BeginExploration), or check the subject.",
+            stage=state.stage.value,
         )
 
 
@@ -185,7 +197,8 @@ def _by_mechanism(
     context = state.context
     if isinstance(command, DeclarationCommand):
         today = context.terms.day(act.recorded_at)
-        return context.declarations.decide(command, context.parties, act, today)
+        agreements = context.agreements
+        return context.declarations.decide(command, context.parties, agreements, act, today)
     return context.agreements.decide(command, context, act)
 
 

@@ -9,7 +9,7 @@ from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 from functools import lru_cache
-from typing import TYPE_CHECKING, Annotated, Any, Literal, assert_never
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, assert_never
 from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, Field, WithJsonSchema, create_model
@@ -462,9 +462,14 @@ UTC, EACH = "UTC", "each"
 """The default of a time zone, and of a currency of statements."""
 
 
+_NOT_ZONES: Final = frozenset({"localtime", "Factory"})
+"""Files among the zones of some machines that name no zone: each machine has its own `localtime`,
+so the days of an agreement would depend on who computes them."""
+
+
 @lru_cache(maxsize=1)
 def _zones() -> frozenset[str]:
-    return frozenset(available_timezones())
+    return frozenset(available_timezones()) - _NOT_ZONES
 
 
 def _time_zone(name: str) -> str:

@@ -6,6 +6,7 @@ event, over HTTP and on the command line. Errors of pydantic itself are worded b
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any, Final
 
 from pydantic import GetCoreSchemaHandler
@@ -97,6 +98,15 @@ def hint_of(error: ErrorDetails) -> str | None:
 
 
 def shown(value: str | float) -> str:
-    """Return a wrong value as an error repeats it: on one line, and not longer than a line."""
-    text = repr(value) if isinstance(value, str) else str(value)
+    """Return a wrong value as an error repeats it: on one line, and not longer than a line.
+
+    A number is written as in JSON, and one that no program can represent as such.
+    """
+    match value:
+        case str():
+            text = repr(value)
+        case bool():
+            text = "true" if value else "false"
+        case _:
+            text = str(value) if isfinite(value) else "a number that is too large"
     return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}…"

@@ -8,8 +8,8 @@ from datetime import datetime
 from domain import aggregates
 from domain.corrections import correcting
 from domain.deadlines import Deadline
-from domain.kernel import CLOCK_PARTY, Act, Awaited, Event, Refused
-from domain.partnership import PassTime
+from domain.kernel import CLOCK_PARTY, Act, Awaited, Event, Refused, Stage
+from domain.partnership import PassTime, admit
 from domain.values import instant
 from infra.deciding import admission, intake, pseudonyms
 from infra.deciding.batch import QUARANTINED
@@ -74,13 +74,24 @@ class Decider:
         if before is None:
             self._taken = message.identity
             start = len(self._batch.events)
+            if isinstance(message, Unreadable):
+                self._refuse(message, message.refused)
+                return
+            stage = self._stage(message.subject)
             self._decide(message)
-            if isinstance(message, Input) and len(self._batch.events) > start:
+            if len(self._batch.events) > start:
                 self._settle(message.stream)
+            if self._stage(message.subject) is not stage:
+                self._end_misplaced(message.subject)
         elif before.fingerprint == message.fingerprint:
             self._batch.repeat(before)
         else:
             self._refuse(message, _id_conflict(message))
+
+    def _stage(self, name: str) -> Stage | None:
+        if name in self._states.unreadable:
+            return None
+        return self._states.partnership(name).stage
 
     def _decide(self, message: Input | Unreadable) -> None:
         try:
@@ -176,6 +187,20 @@ class Decider:
             for each in self._batch.waiting.of_stream(stream):
                 self._taken = None
                 self._decide(intake.read(each.raw))
+
+    def _end_misplaced(self, name: str) -> None:
+        """Refuse the waiting inputs of a partnership that its stage no longer allows."""
+        partnership = self._states.partnership(name)
+        for each in self._batch.waiting.of_partnership(name):
+            message = intake.read(each.raw)
+            if not isinstance(message, Input):
+                continue
+            envelope = message.envelope
+            act = Act(envelope.party, envelope.actor, envelope.time, self._context.now)
+            try:
+                admit(envelope.data, partnership, act)
+            except Refused as refused:
+                self._refuse(message, refused)
 
     def _end_waiting(self, name: str, now: datetime) -> None:
         """Refuse the waiting inputs of a partnership whose days are over by `now`."""

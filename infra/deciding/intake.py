@@ -60,7 +60,7 @@ class Envelope(Value):
     specversion: Literal["1.0"]
     """The version of CloudEvents."""
     id: Name
-    """The identifier of the event, unique within its source. It is decided once."""
+    """The identifier of the event, unique within its source. It is accepted once."""
     source: Name
     """The service that sends the event, as a URI reference."""
     type: str

@@ -55,13 +55,13 @@ class WaitingInputs:
         """Return the inputs that wait for events of a stream, in the order in which they came."""
         return [each for each in self._now.values() if each.stream == stream]
 
+    def of_partnership(self, partnership: str) -> list[Waiting]:
+        """Return the inputs of a partnership that wait, in the order in which they came."""
+        return [each for each in self._now.values() if each.partnership == partnership]
+
     def overdue(self, partnership: str, now: datetime) -> list[Waiting]:
         """Return the inputs of a partnership whose days are over."""
-        return [
-            each
-            for each in self._now.values()
-            if each.partnership == partnership and each.until < now
-        ]
+        return [each for each in self.of_partnership(partnership) if each.until < now]
 
     def until(self, since: datetime) -> datetime:
         """Return when the days of an input are over that waits since `since`."""

@@ -8,7 +8,15 @@ import orjson
 
 from infra.store.errors import UnknownSchema
 from infra.store.event_log import EventLog
-from infra.store.history import CommandResult, Head, Key, OpenRefusal, Refusal, RefusalState, Waiting
+from infra.store.history import (
+    CommandResult,
+    Head,
+    Key,
+    OpenRefusal,
+    Refusal,
+    RefusalState,
+    Waiting,
+)
 from infra.store.postgres_datastore import (
     NAMES,
     Datastore,

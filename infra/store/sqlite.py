@@ -8,7 +8,15 @@ from typing import Any, Self
 from domain.values import instant
 from infra.store.errors import UnknownSchema
 from infra.store.event_log import EventLog
-from infra.store.history import CommandResult, Head, Key, OpenRefusal, Refusal, RefusalState, Waiting
+from infra.store.history import (
+    CommandResult,
+    Head,
+    Key,
+    OpenRefusal,
+    Refusal,
+    RefusalState,
+    Waiting,
+)
 from infra.store.sqlite_datastore import Datastore, as_json, is_new, wanted
 from infra.store.sqlite_recorder import (
     SCHEMA,
@@ -171,7 +179,8 @@ class SqliteStore(EventLog):
         with self.datastore.reading() as c:
             for table, pairs in wanted(keys):
                 found = c.execute(
-                    f"""{table} SELECT source, source_id, rule, length(raw) FROM wanted CROSS JOIN refusals
+                    f"""{table} SELECT source, source_id, rule, length(raw)
+                    FROM wanted CROSS JOIN refusals
                     ON source = wanted.one AND source_id = wanted.other
                     WHERE state = 'open'""",  # noqa: S608 - only marks
                     pairs,

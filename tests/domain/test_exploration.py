@@ -3,6 +3,7 @@
 import pytest
 
 from domain.context import Waiver
+from domain.deal import SubmitReferral
 from domain.exploration import (
     QUESTIONS,
     AgreeBridgingPlan,
@@ -295,3 +296,13 @@ def test_an_exploration_may_end_without_a_partner() -> None:
 
     assert closed == [ExplorationClosed(reason="The market is too small.")]
     assert story.partnership.stage is Stage.ENDED
+
+
+def test_an_exploration_that_ended_without_a_partner_takes_no_deal() -> None:
+    story = before(ChoosePartner)
+    story.when(OURS, example(CloseExploration))
+
+    refusal = story.refuses(OURS, example(SubmitReferral))
+
+    assert refusal.rule == "wrong-stage"
+    assert "ended without one" in refusal.detail

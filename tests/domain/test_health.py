@@ -71,6 +71,13 @@ def test_what_never_began_does_not_end(command: type) -> None:
     assert story.refuses(OURS, example(command)).rule == "nothing-planned"
 
 
+def test_an_improvement_plan_that_nobody_agreed_does_not_end() -> None:
+    refusal = at(Stage.EXECUTION).refuses(OURS, example(CompleteImprovementPlan))
+
+    assert refusal.rule == "nothing-planned"
+    assert "plan-1 is not agreed" in refusal.detail
+
+
 @pytest.mark.parametrize("command", [IdentifyRisk, AgreeAction])
 def test_a_stranger_owns_nothing(command: type) -> None:
     story = before(command)

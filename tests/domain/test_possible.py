@@ -16,7 +16,9 @@ from domain.exploration import ChoosePartner, CloseExploration, ScoreCandidate
 from domain.formation import DraftAgreement, SignAgreement
 from domain.kernel import Command, NotNow, Refused, Stage
 from domain.keyring import RegisterKey, RevokeKey, RotateKey
+from domain.people import ErasePerson
 from domain.possible import Possible, Situation, possible
+from domain.reported_figure import CorrectMetric, ReportMetric
 from tests.life import after, at, before, example
 from tests.stories import Story, moment
 
@@ -144,12 +146,17 @@ def test_a_gate_that_opens_is_no_longer_closed() -> None:
 
 
 def test_nothing_but_facts_and_keys_is_possible_after_the_end() -> None:
-    story = before(ChoosePartner)
-    story.when(OURS, example(CloseExploration))
-    ended = can(story, OURS).commands
+    ended = can(at(Stage.ENDED), OURS).commands
 
     assert {each for each in ended if Stage.ENDED not in each.stages} == set()
     assert CompleteExit not in ended
+
+
+def test_after_an_exploration_without_a_partner_only_figures_keys_and_names_change() -> None:
+    story = before(ChoosePartner)
+    story.when(OURS, example(CloseExploration))
+
+    assert set(can(story, OURS).commands) == {ReportMetric, CorrectMetric, RegisterKey, ErasePerson}
 
 
 def test_every_command_is_possible_somewhere_in_the_lives() -> None:

@@ -182,6 +182,8 @@ def test_an_item_without_a_name_is_named_by_its_kind_and_its_place_among_its_kin
     ("field", "value", "detail"),
     [
         ("time_zone", "Berlin", "is not the name of a time zone"),
+        ("time_zone", "localtime", "is not the name of a time zone"),
+        ("time_zone", "Factory", "is not the name of a time zone"),
         ("settles_in", "eu", "is not a currency code of ISO 4217, or each"),
         ("tail_months", 1000, "less than or equal to 999"),
     ],

@@ -18,7 +18,7 @@ from domain.agreement import (
 )
 from domain.deal import IssueRefund, ReceivePayment
 from domain.entry import ReverseEntry
-from domain.exploration import CommitIntegrationSpend
+from domain.exploration import CommitIntegrationSpend, MeasureAudienceOverlap
 from domain.formation import (
     DeclareNonNegotiable,
 )
@@ -411,3 +411,22 @@ def test_long_names_of_extensions_are_not_kept_in_memory() -> None:
 
     assert isinstance(intake.read(orjson.dumps(EXAMPLE | {BIG: "x"})), Input)
     assert intake._near.cache_info().currsize == before
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        (b"true", "true"),
+        (b"1.5", "1.5"),
+        (b"-1e400", "a number that is too large"),
+        (b'"400"', "'400'"),
+    ],
+)
+def test_a_refusal_repeats_a_wrong_value_as_json_has_it(written: bytes, shown: str) -> None:
+    command = MeasureAudienceOverlap(candidate="north", own_customers=400, shared_customers=60)
+    raw = message("1", command).replace(b"400", written)
+
+    found = intake.read(raw)
+
+    assert isinstance(found, Unreadable)
+    assert found.refused.detail == f"/data/own_customers is not a whole number: {shown}."

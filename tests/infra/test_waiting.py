@@ -30,6 +30,8 @@ from domain.deal import (
 )
 from domain.dispute import AcceptResolution, DisputeOutcome, OpenDispute, ProposeResolution
 from domain.execution import IssueCause
+from domain.experiment import CorrectObservation
+from domain.exploration import CloseExploration
 from domain.kernel import Awaited, AwaitedKind, Command
 from domain.partnership import PassTime
 from domain.reported_figure import CorrectMetric, ReportedFigure, ReportMetric
@@ -38,7 +40,7 @@ from infra.bootstrap import Accord, bootstrap, init
 from infra.deciding.batch import Outcome
 from infra.settings import Settings
 from tests.documents import REPOSITORY
-from tests.infra.messages import SOURCE, message
+from tests.infra.messages import SOURCE, beginning, message
 from tests.infra.told import Told
 
 O2 = (REPOSITORY / "tests/cases/o2-send-again-as-told.jsonl").read_bytes().splitlines()
@@ -282,6 +284,30 @@ def test_a_changed_event_that_waits_replaces_the_first_in_its_place(running: Acc
 
     (paid,) = [each.event for each in running.history.of(NAME) if "Payment" in each.event.wire]
     assert paid.model_dump()["amount"]["amount"] == "2000"
+
+
+@pytest.mark.parametrize("batches", [1, 2])
+def test_an_event_that_its_partnership_no_longer_allows_stops_waiting(
+    running: Accord, batches: int
+) -> None:
+    correction = CorrectObservation(
+        experiment="trial", observation="O-1", trials=9, successes=1, reason="One was a test."
+    )
+    begun, *rest = [
+        beginning("elsewhere", party="acme"),
+        sent(correction, subject="elsewhere"),
+        sent(CloseExploration(reason="Too small."), subject="elsewhere"),
+    ]
+    send(running, begun)
+    for part in [rest] if batches == 1 else [[each] for each in rest]:
+        outcomes = send(running, *part)
+
+    assert [each.rule for each in (outcomes[0], *outcomes[-1].settled) if each.rule] == [
+        "wrong-stage"
+    ]
+    assert running.history.waiting(["elsewhere"]) == []
+    (refusal,) = running.history.refusals()
+    assert (refusal.source_id, refusal.unsent) == ("CorrectObservation", batches == 2)
 
 
 def test_an_event_twice_in_a_batch_is_accepted_once_and_then_a_duplicate(
