@@ -286,28 +286,25 @@ def test_a_changed_event_that_waits_replaces_the_first_in_its_place(running: Acc
     assert paid.model_dump()["amount"]["amount"] == "2000"
 
 
-@pytest.mark.parametrize("batches", [1, 2])
-def test_an_event_that_its_partnership_no_longer_allows_stops_waiting(
-    running: Accord, batches: int
-) -> None:
+def test_an_event_that_its_partnership_no_longer_allows_stops_waiting(running: Accord) -> None:
     correction = CorrectObservation(
         experiment="trial", observation="O-1", trials=9, successes=1, reason="One was a test."
     )
-    begun, *rest = [
-        beginning("elsewhere", party="acme"),
+    waits, closing = (
         sent(correction, subject="elsewhere"),
         sent(CloseExploration(reason="Too small."), subject="elsewhere"),
-    ]
-    send(running, begun)
-    for part in [rest] if batches == 1 else [[each] for each in rest]:
-        outcomes = send(running, *part)
+    )
+    begun, first = send(running, beginning("elsewhere", party="acme"), waits)
+    assert (begun.status, first.status) == ("accepted", "waiting")
 
-    assert [each.rule for each in (outcomes[0], *outcomes[-1].settled) if each.rule] == [
-        "wrong-stage"
+    (closed,) = send(running, closing)
+
+    assert [(each.id, each.rule) for each in closed.settled] == [
+        ("CorrectObservation", "wrong-stage")
     ]
     assert running.history.waiting(["elsewhere"]) == []
-    (refusal,) = running.history.refusals()
-    assert (refusal.source_id, refusal.unsent) == ("CorrectObservation", batches == 2)
+    (refusal,) = running.history.unsent(9)
+    assert refusal.source_id == "CorrectObservation"
 
 
 def test_an_event_twice_in_a_batch_is_accepted_once_and_then_a_duplicate(
