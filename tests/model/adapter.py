@@ -24,6 +24,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from functools import singledispatch
+from random import Random
 from typing import Any, NamedTuple
 
 from domain import deadlines, payouts, settlement
@@ -106,7 +107,7 @@ from tests.model.facts import (
     TimePassed,
     TouchClaimed,
 )
-from tests.model.lives import PARTIES, ZONES
+from tests.model.lives import PARTIES, ZONES, seeded
 from tests.model.owed import Held, Line, on_hold, owed
 from tests.model.statements import accounts
 
@@ -327,6 +328,9 @@ def with_statements(facts: Sequence[Fact], at: datetime | None) -> list[Fact]:
     known = [each for each in facts if each.recorded_at <= at]
     end = last_month(at)[1]
     lines: dict[str, list[FrozenLine]] = defaultdict(list)
+    earned: dict[str, dict[tuple[str, str, str], Decimal]] = defaultdict(
+        lambda: defaultdict(Decimal)
+    )
     held = _holds(on_hold(known, PARTIES, at))
     for line in owed(known, PARTIES, at):
         if line.settled is None or line.day >= end:
@@ -336,6 +340,7 @@ def with_statements(facts: Sequence[Fact], at: datetime | None) -> list[Fact]:
         held[track] -= max(Decimal(0), back)
         amount = line.settled - max(Decimal(0), back)
         if amount:
+            earned[line.settles_in][line.month, line.currency, line.to] += amount
             lines[line.settles_in].append(
                 FrozenLine(
                     line.subject, line.base_fact, line.item, line.to, amount, line.settles_in
@@ -345,36 +350,82 @@ def with_statements(facts: Sequence[Fact], at: datetime | None) -> list[Fact]:
     found = [
         StatementIssued(f"{period}:{currency}", at, at, "acme", period, currency, tuple(each))
         for currency, each in sorted(lines.items())
+        if any(earned[currency].values())
     ]
     place = len(known)
-    return [*known, *found, *_payouts(found), *facts[place:]]
+    end = max((each.recorded_at for each in facts[place:]), default=at)
+    said = [*facts[place:], *_payouts(found, end)]
+    return [*known, *found, *sorted(said, key=lambda each: each.recorded_at)]
 
 
-def _payouts(statements: Sequence[StatementIssued]) -> Iterator[Fact]:
-    """Yield a payout of each statement, whole or in part; some are corrected, some returned."""
+def _payouts(statements: Sequence[StatementIssued], end: datetime) -> Iterator[Fact]:
+    """Yield payouts of each statement that somebody pays, and what both say of them by a time."""
     for place, statement in enumerate(statements):
         owed_to = {to: stated_to(statement, to) for to in PARTIES}
         to = max(PARTIES, key=lambda party: owed_to[party])
         net = owed_to[to] - min(owed_to.values())
-        if not net:
-            continue
-        by = PARTIES[to == PARTIES[0]]
-        at = statement.occurred_at + timedelta(milliseconds=1 + 3 * place)
-        name = f"payout-{statement.currency}"
-        paid = PayoutMade(name, at, at, by, statement.id, to, Money(net, statement.currency))
-        yield paid
+        if net:
+            random = seeded(int(net * 1000) + len(statement.lines))
+            for number in range(3):
+                at = statement.occurred_at + timedelta(milliseconds=1 + 10 * (3 * place + number))
+                key = f"payout/P{number}-{statement.currency}"
+                amount = Money(net, statement.currency)
+                first = PayoutMade(
+                    f"{key}/payout", at, at, random.choice(PARTIES), statement.id, to, amount
+                )
+                yield first
+                yield from _said(key, first, random, end)
+
+
+def _said(key: str, first: PayoutMade, random: Random, end: datetime) -> Iterator[Fact]:
+    """Yield up to seven things that either party says of a payout.
+
+    Some are said twelve days later, if the life is so long: after the days of silence.
+    """
+    said: list[Fact] = [first]
+    at = first.occurred_at
+    for number in range(random.randrange(8)):
         at += timedelta(milliseconds=1)
-        digits = MINOR_UNITS[statement.currency]
-        match (len(statement.lines) + place) % 4:
-            case 1:
-                half = Money(round(net / 2, digits), statement.currency)
-                yield Corrected(f"{name}-2", at, at, by, name, replace(paid, amount=half))
-            case 2:
-                yield PayoutReturned(f"{name}-2", at, at, to, name)
-            case 3:
-                yield Corrected(f"{name}-2", at, at, by, name, None)
-            case _:
-                pass
+        late = at + timedelta(days=12)
+        told = late if late < end and not random.randrange(4) else at
+        fact = _saying(key, said, random, told, number)
+        if fact is not None:
+            said.append(fact)
+            yield fact
+
+
+def _saying(
+    key: str, said: Sequence[Fact], random: Random, at: datetime, number: int
+) -> Fact | None:
+    first = said[0]
+    assert isinstance(first, PayoutMade)
+    by = random.choice(PARTIES)
+    match random.randrange(5):
+        case 0:
+            digits = MINOR_UNITS[first.amount.currency]
+            part = random.choice((Decimal("0.5"), Decimal("0.9"), Decimal("1.5")))
+            amount = Money(round(first.amount.amount * part, digits), first.amount.currency)
+            right = replace(first, amount=amount) if amount.amount else None
+            return Corrected(f"{key}-{number}", at, at, by, first.id, right)
+        case 1 if not any(
+            isinstance(each, PayoutReturned) and each.stated_by == by for each in said
+        ):
+            return PayoutReturned(f"{key}/return@{by}", at, at, by, first.id)
+        case 2:
+            return Corrected(f"{key}-{number}", at, at, by, first.id, None)
+        case _:
+            # A party answers what the other party said before.
+            claims = [
+                each
+                for each in said
+                if each.stated_by != by
+                and not isinstance(each, Confirmed | Objected)
+                and each.occurred_at <= at
+            ]
+            if not claims:
+                return None
+            kind = random.choice((Confirmed, Objected))
+            return kind(f"{key}-{number}", at, at, by, random.choice(claims).id)
 
 
 def stated_to(statement: StatementIssued, party: str) -> Decimal:
@@ -463,7 +514,7 @@ def _frame_of(frame: Frame, first: Frame, *, is_first: bool) -> product_terms.Fr
     return product_terms.FrameChange(**given)
 
 
-_KINDS = {"metric": "figure", "return": "refund"}
+_KINDS = {"metric": "figure", "return": "refund", "payout-return": "return"}
 """The product's name of a kind of claim, by the model's."""
 
 
@@ -831,7 +882,7 @@ def _(fact: Corrected, by_id: Mapping[str, Fact]) -> list[Event]:
         case PayoutMade(), (PayoutMade() | None):
             return [
                 payouts.PayoutCorrected(
-                    payout=first.id, amount=_money(new.amount) if new else None, **more
+                    payout=_payout_id(first), amount=_money(new.amount) if new else None, **more
                 )
             ]
         case _:
@@ -882,7 +933,7 @@ def _claim(claim: Fact, by_id: Mapping[str, Fact]) -> dict[str, Any]:
 def _(fact: PayoutMade, _: object) -> list[Event]:
     return [
         payouts.PayoutRecorded(
-            payout=fact.id,
+            payout=_payout_id(fact),
             statement=fact.statement,
             amount=_money(fact.amount),
             payer=PARTIES[fact.to == PARTIES[0]],
@@ -893,7 +944,11 @@ def _(fact: PayoutMade, _: object) -> list[Event]:
 
 @events.register
 def _(fact: PayoutReturned, _: object) -> list[Event]:
-    return [payouts.PayoutReturned(payout=fact.payout, reason="returned")]
+    return [payouts.PayoutReturned(payout=_payout_id(fact), reason="returned")]
+
+
+def _payout_id(fact: PayoutMade | PayoutReturned) -> str:
+    return fact.id.split("/")[1]
 
 
 @events.register
@@ -1130,8 +1185,8 @@ def accrued(product: Product) -> dict[tuple[str, str, str, str], Decimal]:
     return {key: each for key, each in found.items() if each}
 
 
-Accounts = dict[tuple[str, str], tuple[Decimal, Decimal]]
-"""What was stated between the parties and what of it was paid, by the payee and the currency."""
+Accounts = dict[tuple[str, str], tuple[Decimal, ...]]
+"""What was stated, what of it was paid and what of that was acknowledged, by payee and currency."""
 
 
 def accounts_of_product(product: Product) -> Accounts:
@@ -1142,8 +1197,8 @@ def accounts_of_product(product: Product) -> Accounts:
             balance = settlement.Balance.model_validate(row.balance)
             for party in PARTIES:
                 amounts = [_settled(part).get(party, Decimal(0)) for part in balance.parts]
-                paid = row.paid if party == balance.payee else Decimal(0)
-                found[party, balance.currency] = (sum(amounts, Decimal(0)), paid)
+                paid = (row.paid, row.confirmed) if party == balance.payee else (Decimal(0),) * 2
+                found[party, balance.currency] = (sum(amounts, Decimal(0)), *paid)
     return {key: each for key, each in found.items() if any(each)}
 
 
@@ -1154,7 +1209,7 @@ def _settled(part: settlement.Part) -> Mapping[str, Decimal]:
 def accounts_of_model(facts: Sequence[Fact]) -> Accounts:
     """Return what the model says was stated and paid."""
     found = accounts(facts, PARTIES)
-    return {key: (each.stated, each.paid) for key, each in found.items() if any(each)}
+    return {key: tuple(each) for key, each in found.items() if any(each)}
 
 
 def lines_of_product(product: Product) -> Lines:

@@ -122,6 +122,21 @@ _FACTS = (
     "statement",
     "payout",
     "payout returned",
+    *(
+        f"payout of the {by} {what}"
+        for by in ("payer", "payee")
+        for what in ("confirmed", "contested")
+    ),
+    *(
+        f"return of the {by} {what}"
+        for by in ("payer", "payee")
+        for what in ("confirmed", "contested")
+    ),
+    *(
+        f"correction of a payout by the {by} {what}"
+        for by in ("payer", "payee")
+        for what in ("confirmed", "contested")
+    ),
     *(f"payments in {each}" for each in CURRENCIES),
 )
 
@@ -215,12 +230,34 @@ def _of_fact(fact: Fact, known: Known) -> Iterator[str]:  # noqa: C901 - one cas
                 yield "figure of a segment"
         case DisputeResolved():
             yield f"dispute {fact.outcome}"
+        case Confirmed(claim=claim) | Objected(claim=claim):
+            yield _WORDS[type(fact)]
+            yield from _of_payout(fact, claim, known)
         case _ if type(fact) in _WORDS:
             yield _WORDS[type(fact)]
         case _:
             pass
     if type(fact) in KINDS and known.by_silence(fact):
         yield "claim confirmed by silence"
+
+
+def _of_payout(answer: Fact, claim: str, known: Known) -> Iterator[str]:
+    """Yield what an answer is about, if that is a payout, its correction or its return."""
+    made = {each.id: each for each in known.of(PayoutMade)}
+    what = "confirmed" if isinstance(answer, Confirmed) else "contested"
+    for each in (*made.values(), *known.of(PayoutReturned), *known.of(Corrected)):
+        match each:
+            case PayoutMade():
+                of, payout = "payout of", each
+            case PayoutReturned(payout=name):
+                of, payout = "return of", made[name]
+            case Corrected(corrects=name) if name in made:
+                of, payout = "correction of a payout by", made[name]
+            case _:
+                continue
+        if each.id == claim and answer.stated_by != each.stated_by:
+            by = "payee" if each.stated_by == payout.to else "payer"
+            yield f"{of} the {by} {what}"
 
 
 _CORRECTED: dict[type[Fact], str] = {

@@ -508,7 +508,7 @@ class StatementIssued(Fact):
 
 @dataclass(frozen=True)
 class PayoutMade(Fact):
-    """The stating party paid what a statement asked for."""
+    """A party was paid what a statement asked for, as it or the payer states."""
 
     statement: str
     to: Party
@@ -517,6 +517,6 @@ class PayoutMade(Fact):
 
 @dataclass(frozen=True)
 class PayoutReturned(Fact):
-    """The bank returned a payout."""
+    """The bank returned a payout, as either party states."""
 
     payout: str

@@ -25,6 +25,8 @@ from tests.model.facts import (
     Party,
     PaymentReceived,
     PaymentReturned,
+    PayoutMade,
+    PayoutReturned,
     PenaltyRaised,
     ReferralSubmitted,
     ReturnReversed,
@@ -48,6 +50,8 @@ KINDS: dict[type[Fact], str] = {
     DealCancelled: "cancellation",
     EntryReversed: "entry-reversal",
     IncentiveOffered: "incentive",
+    PayoutMade: "payout",
+    PayoutReturned: "payout-return",
 }
 
 
@@ -115,6 +119,16 @@ class Known:
     def confirmed_by_hand(self, fact: Fact) -> bool:
         """The other side confirmed the fact itself."""
         return any(each.stated_by != fact.stated_by for each in self._confirmations[fact.id])
+
+    def objected_by_hand(self, fact: Fact) -> bool:
+        """The other side objected to the fact itself."""
+        return any(
+            each.claim == fact.id and each.stated_by != fact.stated_by for each in self.of(Objected)
+        )
+
+    def corrections_of(self, fact: Fact) -> list[Corrected]:
+        """The corrections of a fact, in the order in which they happened."""
+        return self._corrections[fact.id]
 
     def confirmed(self, fact: Fact) -> bool:
         """Confirmed, or not objected to within the agreed days (silence reads `recorded_at`)."""
@@ -190,14 +204,6 @@ class Known:
         counts: F | None = fact
         for each in self._corrections[fact.id]:
             if self.confirmed_by_hand(each):
-                counts = self._corrected(fact, each)
-        return counts
-
-    def own(self, fact: F) -> F | None:
-        """What counts of a fact that the side that stated it corrects alone (a payout)."""
-        counts: F | None = fact
-        for each in self._corrections[fact.id]:
-            if each.stated_by == fact.stated_by or self.confirmed_by_hand(each):
                 counts = self._corrected(fact, each)
         return counts
 

@@ -224,7 +224,9 @@ def _terms(found: Life) -> None:
         ),
         tail=random.choice((0, 0, 3)),
         confirm_within=random.choice((0, 0, 0, 14)),
-        on_word=random.choice(((), (), ("referral",), ("payment", "metric"))),
+        on_word=random.choice(
+            ((), (), ("referral",), ("payment", "metric", "payout", "payout-return"))
+        ),
         rate_source=random.choice((None, "ecb")),
         rates_by=random.choice(("month", "month", "day")),
     )
@@ -1105,7 +1107,7 @@ def _permuted(
     segment: list[Fact] = []
     zones = [ZoneInfo(each) for each in ZONES]
     for fact in sorted(facts, key=lambda each: (each.recorded_at, each.id)):
-        fixed = isinstance(fact, (StatementIssued, PayoutMade, PayoutReturned, TimePassed))
+        fixed = isinstance(fact, (StatementIssued, TimePassed))
         another_day = segment and any(
             segment[-1].recorded_at.astimezone(zone).date()
             != fact.recorded_at.astimezone(zone).date()

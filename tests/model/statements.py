@@ -6,8 +6,16 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import NamedTuple
 
-from tests.model.facts import Fact, Party, PayoutMade, PayoutReturned, StatementIssued, Subject
-from tests.model.known import known_of
+from tests.model.facts import (
+    Corrected,
+    Fact,
+    Party,
+    PayoutMade,
+    PayoutReturned,
+    StatementIssued,
+    Subject,
+)
+from tests.model.known import Known, known_of
 from tests.model.owed import on_hold, owed
 
 
@@ -22,10 +30,11 @@ class Key(NamedTuple):
 
 
 class Account(NamedTuple):
-    """What was stated to a party in a currency, and what of it was paid."""
+    """What was stated to a party in a currency, what of it was paid, and what of that it admits."""
 
     stated: Decimal
     paid: Decimal
+    acknowledged: Decimal
 
     @property
     def due(self) -> Decimal:
@@ -67,16 +76,66 @@ def differences(
 def accounts(
     facts: Iterable[Fact], parties: tuple[Party, Party], known_at: datetime | None = None
 ) -> dict[tuple[Party, str], Account]:
-    """Stated and paid, for each party and currency. A returned payout was not paid."""
+    """Stated and paid, for each party and currency."""
     known = known_of(frozenset(facts), parties, known_at)
     stated: dict[tuple[Party, str], Decimal] = defaultdict(Decimal)
     paid: dict[tuple[Party, str], Decimal] = defaultdict(Decimal)
+    sure: dict[tuple[Party, str], Decimal] = defaultdict(Decimal)
     for statement in known.of(StatementIssued):
         for line in statement.lines:
             stated[line.to, line.currency] += line.amount
-    returned = {each.payout for each in known.of(PayoutReturned)}
-    for first in known.of(PayoutMade):
-        payout = known.own(first)
-        if payout and payout.id not in returned:
-            paid[payout.to, payout.amount.currency] += payout.amount.amount
-    return {key: Account(stated[key], paid[key]) for key in sorted({*stated, *paid})}
+    for payout in known.of(PayoutMade):
+        key = payout.to, payout.amount.currency
+        counts, acknowledged = paid_by(payout, known)
+        paid[key] += counts
+        sure[key] += acknowledged
+    return {key: Account(stated[key], paid[key], sure[key]) for key in sorted({*stated, *paid})}
+
+
+def paid_by(payout: PayoutMade, known: Known) -> tuple[Decimal, Decimal]:
+    """What a payout pays, and what of that the payee acknowledges (decisions 53, 63 to 65).
+
+    What the payer says counts until the payee objects, and what the payee says counts against
+    itself.
+    """
+    payee, payer = payout.to, known.other(payout.to)
+    if _came_back(payout, known):
+        return Decimal(0), Decimal(0)
+    paid = payout.amount.amount
+    acknowledged = payout.stated_by == payee or _agreed(payout, known)
+    sure = paid if acknowledged else Decimal(0)
+    refused = not acknowledged and known.objected_by_hand(payout)
+    if refused:
+        paid = Decimal(0)
+    records = {payout.stated_by}
+    if known.confirmed_by_hand(payout):
+        records = {payee, payer}
+    for correction in known.corrections_of(payout):
+        new = _amount(correction)
+        if known.confirmed(correction):
+            paid, sure, refused = new, new, False
+        elif correction.stated_by not in records:
+            continue
+        elif correction.stated_by == payee:
+            paid, sure = max(paid, new), max(sure, new)
+        elif new <= paid:
+            paid, sure = new, min(sure, new)
+        elif not refused and not known.objected_by_hand(correction):
+            paid = new
+    return paid, sure
+
+
+def _came_back(payout: PayoutMade, known: Known) -> bool:
+    return any(
+        each.payout == payout.id and (each.stated_by != payout.to or _agreed(each, known))
+        for each in known.of(PayoutReturned)
+    )
+
+
+def _agreed(fact: PayoutMade | PayoutReturned, known: Known) -> bool:
+    return known.confirmed(fact) or known.on_word(fact)
+
+
+def _amount(correction: Corrected) -> Decimal:
+    right = correction.replacement
+    return right.amount.amount if isinstance(right, PayoutMade) else Decimal(0)

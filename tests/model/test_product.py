@@ -1,6 +1,6 @@
 """The product against the model: random lives, in several orders of arrival, to the cent."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
@@ -15,10 +15,12 @@ from projections.ledger.rows import AGREED, AgreedRow, Sum, TotalsRow
 from tests.model import adapter
 from tests.model.adapter import Product
 from tests.model.coverage import EVERY_KIND
-from tests.model.facts import Fact, PayoutMade, StatementIssued
+from tests.model.coverage import kinds_of as kinds_of_life
+from tests.model.facts import Fact, PayoutMade, PeriodicFee, StatementIssued
 from tests.model.laws import Kind, arrivals, compared, judge, lived, table
 from tests.model.lives import PARTIES
 from tests.model.owed import owed
+from tests.model.telling import at, money, terms, until
 
 FAILED = (
     (17, 2),
@@ -65,6 +67,36 @@ def test_a_payout_that_is_missing_is_a_difference() -> None:
 
     assert not compared(seed, facts, adapter.recorded_life(facts), model)
     assert "accounts" in compared(seed, facts, adapter.recorded_life(unpaid), model)
+
+
+def paid_out(seed: int) -> list[Fact]:
+    """Return a life of one statement, with payouts of it and what both say of them."""
+    on_word = ("payout", "payout-return") if seed % 7 == 0 else ()
+    agreed = terms(
+        PeriodicFee("north", money(f"{100 + seed}.00 USD")),
+        confirm_within=10 if seed % 2 else 0,
+        on_word=on_word,
+    )
+    facts = adapter.told([agreed, until("2026-03-20"), until("2026-04-01")])
+    return adapter.with_statements(facts, at("2026-02-10"))
+
+
+@pytest.mark.parametrize("block", range(10))
+def test_payouts_pay_what_the_model_says_in_every_order(block: int) -> None:
+    for seed in range(block * 30, block * 30 + 30):
+        facts = paid_out(seed)
+        model = adapter.lines_of_model(owed(facts, PARTIES))
+        for arrival, clock in arrivals(facts, seed):
+            product = adapter.recorded_life(arrival, clock=clock)
+            assert not compared(seed, arrival, product, model)
+
+
+def test_the_lives_of_payouts_have_every_kind_of_saying() -> None:
+    kinds = Counter(kind for seed in range(300) for kind in kinds_of_life(paid_out(seed), []))
+
+    wanted = [each for each in EVERY_KIND if "payout" in each or each.startswith("return of")]
+    assert len(wanted) > 10
+    assert all(kinds[each] > 10 for each in wanted), kinds
 
 
 @pytest.mark.parametrize(("seed", "size"), FAILED)
