@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 # The demo has a store of its own, so that nobody's own ACCORD_STORE is touched by it.
 DEMO_STORE := sqlite:///var/demo.db
 
-.PHONY: help run up-local down-local test test-api test-foreign money-laws mutants check faults audit-faults bench bench-audit bench-kafka bench-show lock lock-foreign clean
+.PHONY: help run up-local down-local test test-api fuzz test-foreign money-laws mutants check faults audit-faults bench bench-audit bench-kafka bench-show lock lock-foreign clean
 .DEFAULT_GOAL := help
 
 help: ## list the chores
@@ -31,6 +31,9 @@ test: check ## everything that CI runs: check, then all tests
 
 test-api: $(VENV)/.dev ## draw a hundred requests for each operation of the API from its document
 	@ACCORD_API_EXAMPLES=100 $(BIN)/python -m pytest tests/journeys/test_schemathesis.py
+
+fuzz: $(VENV)/.dev ## send 20,000 requests with any JSON value at any place of an event
+	@ACCORD_FUZZ_EXAMPLES=20000 $(BIN)/python -m pytest --capture=no tests/journeys/test_fuzz.py
 
 test-foreign: $(VENV)/.dev ## send events with the SDKs of Python, JavaScript and Go (needs node and go)
 	@$(BIN)/python -m pytest -m foreign tests/journeys/foreign
