@@ -77,6 +77,9 @@ def expected(accord: Accord) -> tuple[Bytes, Said]:
 def fresh_views(accord: Accord) -> Iterator[SqliteViews]:
     """Return views with nothing folded, in a copy of the store that has the history."""
     with TemporaryDirectory() as folder, views_in(copied(accord, Path(folder))) as views:
+        # Else a runner that does nothing would pass.
+        assert views.cursor(CURSOR) == NOTHING
+        assert stored(views, accord.history) == ({}, {})
         yield views
 
 

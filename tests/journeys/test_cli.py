@@ -752,17 +752,26 @@ def test_a_follower_sees_what_is_open_and_then_each_change_until_it_is_interrupt
 def test_verify_finds_a_position_that_was_moved_back_and_names_it(
     accord: Accord, growing: Settings
 ) -> None:
+    def move_back() -> None:
+        with closing(sqlite3.connect(growing.path)) as connection, connection:
+            sql = "UPDATE positions SET idx = 3 WHERE partnership = ?"
+            connection.execute(sql, (CONSULTING,))
+
     whole = accord("verify", "--store", growing.store)
-    with closing(sqlite3.connect(growing.path)) as connection, connection:
-        connection.execute("UPDATE positions SET idx = 3 WHERE partnership = ?", (CONSULTING,))
+    move_back()
     broken = accord("verify", "--store", growing.store)
     again = accord("verify", "--store", growing.store)
+    move_back()
+    answer = accord("verify", "--store", growing.store, "--json")
 
     assert whole.code == 0
     assert whole.out.startswith("No difference found.\n1 partnership, 269 events: each log is as")
-    assert broken.code == 1
+    assert broken.code == answer.code == 1
     assert f"Difference in {CONSULTING}: positions, {CONSULTING}." in broken.out
-    assert again.code == 0
+    assert answer.json["verified"] is False
+    assert answer.json["differences"][0]["where"] == "positions"
+    # The partnership was folded anew, to the same rows and outputs.
+    assert (again.code, again.out) == (0, whole.out)
 
 
 def test_verify_finds_a_changed_row_and_names_it(accord: Accord, growing: Settings) -> None:
