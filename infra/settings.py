@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Final, NamedTuple, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 DEFAULT_STORE = "sqlite:///accord.db"
 _SQLITE = "sqlite:///"
@@ -288,7 +288,7 @@ class Settings(BaseModel):
             "the store",
             without_password,
         ),
-    ] = DEFAULT_STORE
+    ] = Field(default=DEFAULT_STORE, repr=False)
 
     kafka: Annotated[
         str | None,

@@ -6,6 +6,7 @@ second, and a command that lost a race with them is decided again.
 
 import logging
 from concurrent.futures import TimeoutError as TookTooLong
+from secrets import token_hex
 from types import TracebackType
 from typing import Self
 
@@ -16,6 +17,7 @@ from infra.deciding.scheduler import Scheduler
 from infra.projecting import rebuild
 from infra.projecting.follower import Follower
 from infra.running.periodic_task import PeriodicTask
+from infra.store.errors import StoreFull
 from infra.store.history import History
 from infra.store.views import OtherFold, Views
 from projections import PROJECTIONS
@@ -24,6 +26,12 @@ log = logging.getLogger(__name__)
 
 READY_LAG = 10_000
 """Unfolded events beyond which readers are not served; folding them takes about a second."""
+
+SPACE = "space"
+"""The name under which the store keeps what is written to see whether there is space."""
+
+NEEDED = 2**16
+"""Bytes that are written for that: more than most events need."""
 
 PROBE = 2.0
 """Seconds in which a working writer answers, even a busy one."""
@@ -113,10 +121,20 @@ class Workers:
     def _unwritable(self) -> list[str]:
         try:
             # Even an empty append takes the store's write lock.
-            self.writer.call(lambda: self._history.append([])).result(PROBE)
+            self.writer.call(self._write).result(PROBE)
+        except StoreFull as full:
+            return [str(full)]
         except (Busy, TookTooLong) as error:
             return [f"the writer is busy: {error}".removesuffix(": ")]
         except Exception as error:
             log.exception("writing to the store failed")
             return [f"the store cannot be written: {error}"]
         return []
+
+    def _write(self) -> None:
+        self._history.append([])
+        if self.writer.full:
+            # Nobody else may send what would show that there is space again.
+            self._history.set_meta(SPACE, token_hex(NEEDED // 2))
+            self._history.set_meta(SPACE, "")
+            self.writer.full = None

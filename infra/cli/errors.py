@@ -41,7 +41,7 @@ def message(error: Exception) -> str | None:
     from infra.kafka.topics import TopicsDiffer
     from infra.projecting.rebuild import Replaced
     from infra.running.listening import CannotListen
-    from infra.store.errors import UnknownSchema
+    from infra.store.errors import StoreFull, UnknownSchema
     from infra.store.views import UnreadableRow
     from infra.tlog.codec import UnreadableEvent
     from infra.tlog.keys import NoKey
@@ -68,6 +68,7 @@ def message(error: Exception) -> str | None:
             | NotFound()
             | NotReached()
             | Replaced()
+            | StoreFull()
             | TopicsDiffer()
             | UnreadableEvent()
             | UnreadableRow()

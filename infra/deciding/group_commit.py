@@ -11,6 +11,7 @@ from typing import Any, Generic, TypeVar
 from infra.deciding.batch import Outcome
 from infra.deciding.clock import ClockInDoubt
 from infra.deciding.service import Service
+from infra.store.errors import StoreFull
 
 log = logging.getLogger(__name__)
 
@@ -70,6 +71,8 @@ class GroupCommit:
         self._waiting_bytes = 0
         self._changed = threading.Condition()
         self._stopping = False
+        self.full: StoreFull | None = None
+        """The error of the last events, if there was no space for them."""
         self._thread = threading.Thread(target=self._run, name="accord-writer", daemon=True)
 
     def start(self) -> None:
@@ -155,6 +158,13 @@ class GroupCommit:
             for each in group:
                 each.future.set_exception(doubt)
             return
+        except StoreFull as full:
+            # A part of them may have room, but senders could not tell which.
+            log.error("events cannot be recorded: %s", full)  # noqa: TRY400 - this says all
+            self.full = full
+            for each in group:
+                each.future.set_exception(full)
+            return
         except Exception as error:
             if len(group) == 1:
                 log.exception("recording failed")
@@ -164,5 +174,6 @@ class GroupCommit:
             for each in group:
                 self._decide([each])
             return
+        self.full = None
         for each in group:
             each.future.set_result([next(outcomes) for _ in each.raws])

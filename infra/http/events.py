@@ -29,6 +29,7 @@ from infra.http import openapi
 from infra.http.dependencies import Served, ServedHere, json
 from infra.http.problems import AGAIN_SOON, Problem, refusal, too_large
 from infra.settings import HttpLimits
+from infra.store.errors import StoreFull
 from infra.store.history import Key
 from infra.tlog import cloudevents
 
@@ -302,7 +303,7 @@ async def _decide(served: Served, raws: Sequence[bytes]) -> list[Outcome]:
         return await asyncio.wrap_future(served.workers.writer.submit(raws))
     except Busy as busy:
         raise Problem(503, str(busy), again, headers=AGAIN_SOON) from busy
-    except ClockInDoubt:
+    except (ClockInDoubt, StoreFull):
         raise
     except Exception as error:
         log.exception("events could not be recorded")

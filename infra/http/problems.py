@@ -16,6 +16,7 @@ from infra.answers.parameters import error_of
 from infra.deciding.batch import QUARANTINED, Outcome
 from infra.deciding.clock import ClockInDoubt
 from infra.http.dependencies import served
+from infra.store.errors import StoreFull
 from infra.store.views import OtherFold, UnreadableRow
 from infra.tlog.codec import UnreadableEvent
 from projections.fold import FoldFailed
@@ -177,6 +178,7 @@ def handle_problems(app: FastAPI) -> None:
     app.exception_handler(FoldFailed)(_of_fold)
     app.exception_handler(OtherFold)(_of_other_fold)
     app.exception_handler(ClockInDoubt)(_of_clock)
+    app.exception_handler(StoreFull)(_of_full_store)
     app.exception_handler(Exception)(_of_fault)
 
 
@@ -227,6 +229,10 @@ def _of_other_fold(request: Request, error: OtherFold) -> Response:
 def _of_clock(request: Request, error: ClockInDoubt) -> Response:
     problem = Problem(503, error.detail, hint=error.hint, headers=AGAIN_LATER)
     return _answer(request, problem)
+
+
+def _of_full_store(request: Request, error: StoreFull) -> Response:
+    return _answer(request, Problem(503, error.detail, hint=error.hint, headers=AGAIN_LATER))
 
 
 def _of_fold(request: Request, error: FoldFailed) -> Response:

@@ -8,11 +8,11 @@ from typing import Any
 import psycopg
 from eventsourcing.persistence import OperationalError
 from eventsourcing.postgres import PostgresDatastore
-from psycopg.rows import TupleRow, tuple_row
+from psycopg.rows import DictRow, TupleRow, tuple_row
 from psycopg.sql import SQL, Identifier, Literal
 
 from infra.running.sessions import IDLE_IN_TRANSACTION, parameters
-from infra.store.errors import UnknownSchema
+from infra.store.errors import StoreFull, UnknownSchema
 
 CONNECTIONS = 10
 """The most connections of one process; further threads wait for one."""
@@ -71,6 +71,17 @@ class Datastore(PostgresDatastore):
         # The pool takes no others by itself.
         if isinstance(self.pool.kwargs, dict):
             self.pool.kwargs.update({key: value for key, value in known.items() if value})
+
+    @contextmanager
+    def get_connection(self) -> Iterator[psycopg.Connection[DictRow]]:
+        """Return a connection. Raises the library's errors, and `StoreFull` for a full disk."""
+        try:
+            with super().get_connection() as connection:
+                yield connection
+        except OperationalError as error:
+            if isinstance(error.__cause__, psycopg.errors.DiskFull):
+                raise StoreFull from error
+            raise
 
     @contextmanager
     def tuples(self) -> Iterator[psycopg.Cursor[TupleRow]]:

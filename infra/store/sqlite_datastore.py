@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 import orjson
+from eventsourcing.persistence import OperationalError
 from eventsourcing.sqlite import (
     SQLiteConnection,
     SQLiteConnectionPool,
@@ -20,7 +21,7 @@ from eventsourcing.sqlite import (
 )
 
 from infra.settings import NoSuchStore
-from infra.store.errors import ReadOnlyStore
+from infra.store.errors import ReadOnlyStore, StoreFull
 
 LOCK_TIMEOUT = 30
 """Seconds that a writer waits for another writer, in this process or another."""
@@ -92,19 +93,25 @@ class Datastore(SQLiteDatastore):
     def transaction(self, *, commit: bool) -> Iterator[SQLiteCursor]:
         """Return a cursor in a transaction, committed at the end unless it only reads.
 
-        Raises `ReadOnlyStore` for a transaction that writes to a file opened read-only.
+        Raises `ReadOnlyStore` for a transaction that writes to a file opened read-only, `StoreFull`
+        if there is no space for what it writes.
         """
         if commit and self.read_only:
             raise ReadOnlyStore(
                 f"{self.path} cannot be written. Copy it to a folder that can be, or ask its owner "
                 "for write access."
             )
-        with (
-            self.get_connection(commit=commit) as connection,
-            _Transaction(connection, commit=commit) as cursor,
-            cursor,
-        ):
-            yield cursor
+        try:
+            with (
+                self.get_connection(commit=commit) as connection,
+                _Transaction(connection, commit=commit) as cursor,
+                cursor,
+            ):
+                yield cursor
+        except (sqlite3.OperationalError, OperationalError) as error:
+            if _is_full(error):
+                raise StoreFull from error
+            raise
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Cursor]:
@@ -154,6 +161,12 @@ class Datastore(SQLiteDatastore):
         with self.writing() as c:
             for statement in statements:
                 c.execute(statement)
+
+
+def _is_full(error: BaseException | None) -> bool:
+    """Return whether SQLite had no space; the library's errors have SQLite's as their cause."""
+    code = getattr(error, "sqlite_errorcode", None)
+    return code == sqlite3.SQLITE_FULL or (error is not None and _is_full(error.__cause__))
 
 
 class _Transaction(SQLiteTransaction):

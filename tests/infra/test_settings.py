@@ -128,6 +128,7 @@ def test_no_refusal_tells_a_password() -> None:
         ("ACCORD_SINK_WEBHOOK", "https://ana:secret@ops.example/\n"),
     ]:
         assert "ret" not in refusal(variable, text)
+    assert "secret" not in repr(read({"ACCORD_STORE": "postgresql://ana:secret@host/accord"}))
     with pytest.raises(WrongSetting) as refused:
         sinks({"webhook": "ftp://ana:secret@ops.example"})
     assert "secret" not in str(refused.value)
