@@ -1,7 +1,7 @@
 """Any JSON value at any place of an event has a result or a problem, and never breaks a fold.
 
 Requests are drawn from the schemas of all commands and sent to a served store with the examples in
-it. `make test` draws a few hundred, `make fuzz` draws 20,000.
+it. `make test` draws some, `make fuzz` draws 20,000.
 """
 
 import os
@@ -26,13 +26,13 @@ from infra.workers import Workers
 from tests.feeds import simulated
 from tests.journeys.fuzzing import STORIES, Posted, Request, requests
 
-EXAMPLES = int(os.environ.get("ACCORD_FUZZ_EXAMPLES", "300"))
+EXAMPLES = int(os.environ.get("ACCORD_FUZZ_EXAMPLES", "160"))
 """How many requests are drawn."""
 
 SHARES = (0.1, 0.3, 0.5, 0.7, 0.9, 1.0)
 """The parts of the examples that the stores begin with, one after the other."""
 
-EACH = 100 if EXAMPLES < 1000 else 500
+EACH = 80 if EXAMPLES < 1000 else 500
 """Requests to one store; then it is verified, and a new copy of the examples is taken."""
 
 WITHIN = 60.0
@@ -186,4 +186,4 @@ def test_any_json_value_at_any_place_has_a_result_or_a_problem_and_breaks_no_fol
     counts = ", ".join(f"{name} {count}" for name, count in sorted(target.counts.items()))
     print(f"{EXAMPLES} requests: {counts}, by {len(target.rules)} rules")  # noqa: T201
     assert target.faults == [], f"{len(target.faults)} faults:\n" + "\n\n".join(target.faults[:20])
-    assert {"200", "202", "404", "422"} <= target.counts.keys()
+    assert {"200", "422", "accepted", "refused"} <= target.counts.keys()
