@@ -109,6 +109,11 @@ class AlertsState:
     watched: Mapping[str, str] = field(default_factory=dict)
     """The keys of subjects of which something can await a party, each with the next day on which
     silence confirms some of it; empty if there is none."""
+    ended: bool = False
+    """Whether the partnership has ended: nothing is judged any more, and what the end resolved
+    stays resolved."""
+    at_end: tuple[str, ...] = ()
+    """The alerts on what awaited a party when the partnership ended."""
 
 
 START: Final = AlertsState()
@@ -181,7 +186,7 @@ def _apply(state: AlertsState, recorded: Recorded, known: Taken) -> Change:
         else:
             changes.close_standing(turn.standing, ref, turn.on.text(event))
     if ends:
-        changes.resolve_all("The partnership has ended.")
+        changes.end("The partnership has ended.")
     return changes.result()
 
 
@@ -195,14 +200,21 @@ class _Changes:
         self._recorded = recorded
         self._open = state.open
         self._resolved = state.resolved
+        self._ended, self._at_end = state.ended, state.at_end
         self._changed: dict[str, Alert] = {}
         self._outputs: list[Output] = []
 
     def result(self) -> Change:
         """Return the rows that changed, and the outputs in order."""
-        if not self._changed:
+        if not self._changed and self._ended is self._before.ended:
             return NOTHING if self._after is self._before else Change({STATE: self._after}, [])
-        state = replace(self._after, open=self._open, resolved=self._resolved)
+        state = replace(
+            self._after,
+            open=self._open,
+            resolved=self._resolved,
+            ended=self._ended,
+            at_end=self._at_end,
+        )
         return Change({STATE: state, **self._changed}, self._outputs)
 
     # --- agreed rules, and the referral minimum ---
@@ -228,6 +240,8 @@ class _Changes:
         name = alert_id(verdict.rule, verdict.version, recorded.partnership, verdict.window)
         known = self._open.get(name) or self._resolved.get(name)
         if verdict.breached and known is None:
+            if self._ended:
+                return
             closed_at = bounds(verdict.window.partition("/")[0])[1]
             self._put(
                 Alert(
@@ -255,7 +269,7 @@ class _Changes:
         # An unknown figure does not show that things got better.
         if verdict.sound:
             self._resolve_earlier(verdict)
-        else:
+        elif not self._ended:
             self._open_again(verdict)
 
     def _resolve_earlier(self, verdict: Verdict) -> None:
@@ -303,7 +317,24 @@ class _Changes:
             if alert.rule in COMPUTED and of and (alert.rule, alert.window) not in wanted:
                 self._end(alert, _ENDED[alert.rule])
         for each in points:
-            self.open_standing(BY_RULE[each.rule], each.ref, each.text)
+            name = alert_id(each.rule, 1, self._recorded.partnership, each.ref)
+            known = self._open.get(name)
+            if known is not None and known.text != each.text:
+                self._say(known, each.text)
+            elif known is None and name not in self._at_end:
+                self.open_standing(BY_RULE[each.rule], each.ref, each.text)
+
+    def _say(self, alert: Alert, text: str) -> None:
+        """Let an open alert say what has become of its facts."""
+        self._put(
+            replace(
+                alert,
+                text=text,
+                recorded_at=self._recorded.act.recorded_at,
+                cause=self._recorded.index,
+                evidence=_with(alert.evidence, (self._recorded.index,)),
+            )
+        )
 
     def open_standing(self, standing: StandingAlert, ref: str, text: str) -> None:
         """Open an alert about one subject, unless it is open."""
@@ -346,8 +377,10 @@ class _Changes:
         else:
             self._close(alert, AlertState.RESOLVED, text)
 
-    def resolve_all(self, text: str) -> None:
-        """Resolve every open alert."""
+    def end(self, text: str) -> None:
+        """Resolve every open alert, because the partnership has ended."""
+        self._ended = True
+        self._at_end = tuple(name for name, each in self._open.items() if each.rule in COMPUTED)
         for alert in list(self._open.values()):
             self._close(alert, AlertState.RESOLVED, text)
 
@@ -412,7 +445,7 @@ ALERTS = Projection(
     keys,
     apply,
     breaches.CONCERNED | _TURNS.keys() | awaited.CONCERNED | {PartnershipExited},
-    version=13,
+    version=14,
     row_type=_row_type,
     facts_from=FACTS,
 )

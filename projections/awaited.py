@@ -16,7 +16,7 @@ from domain.terms_by_day import TermsByDay
 from projections.counted import FACTS, DealChange
 from projections.fold import Rows, rows_under
 from projections.ledger import claims, facts
-from projections.ledger.book import gaining, kinds_of, silence_confirms, terms_of
+from projections.ledger.book import gaining, kinds_of, moving, silence_confirms, terms_of
 from projections.ledger.claims import Point
 from projections.ledger.counting import Known
 from projections.ledger.measures import CLICKS
@@ -52,16 +52,11 @@ class Taken(NamedTuple):
 
 
 def key_of(event: Event) -> str | None:
-    """Return the key of the row that an event is a fact of; None for another event.
-
-    Of figures, only those that fees are paid for have a row: clicks and posts.
-    """
+    """Return the key of the row that an event is a fact of; None for another event."""
     if type(event) not in ON_SUBJECTS:
         return None
     row = facts.row_of(event)
-    if row is None or (_is_figure(row) and row.split("/")[1] not in CLICKS.values()):
-        return None
-    return f"{FACTS}{row}"
+    return None if row is None else f"{FACTS}{row}"
 
 
 def _is_figure(row: str) -> bool:
@@ -99,7 +94,7 @@ def take(rows: Rows, recorded: Recorded, watched: Mapping[str, str]) -> Taken:
     look += _silent(watched, agreed, recorded)
     if not look:
         return Taken(changed, change, {}, watched)
-    if look == [key] and key and key not in watched and _is_plain(key, changed[key]):
+    if look == [key] and key and key not in watched and _is_plain(key, changed[key], agreed):
         return Taken(changed, change, {}, watched)
     found = dict(_looked_at(_Subjects(rows, changed), dict.fromkeys(look), agreed, recorded))
     points = {each: of.points if of else () for each, of in found.items() if of or each in watched}
@@ -108,8 +103,18 @@ def take(rows: Rows, recorded: Recorded, watched: Mapping[str, str]) -> Taken:
     return Taken(changed, change, points, dict(sorted(still.items())))
 
 
-def _is_plain(key: str, row: SubjectRow) -> bool:
-    return key.startswith(f"{FACTS}deal/") and not claims.is_watched(row)
+def _is_plain(key: str, row: SubjectRow, agreed: AgreedRow) -> bool:
+    """Return whether nothing of a subject can await a party: it is a plain deal or figure."""
+    kind, _, name = key.removeprefix(FACTS).partition("/")
+    match kind:
+        case "deal":
+            return not claims.is_watched(row)
+        case "figure":
+            metric = name.partition("/")[0]
+            # Clicks and posts can be reported before the terms that pay for them arrive.
+            return metric not in CLICKS.values() and metric not in moving(agreed.terms)
+        case _:
+            return False
 
 
 def _silent(watched: Mapping[str, str], agreed: AgreedRow, recorded: Recorded) -> list[str]:
@@ -160,7 +165,7 @@ def _looked_at(
             yield key, _payout(name, subjects.payout(key), terms, recorded)
             continue
         row = subjects.row(key)
-        if _is_plain(key, row):
+        if _is_plain(key, row, agreed):
             yield key, None
             continue
         # An answer as of a moment may lack what was agreed.

@@ -183,6 +183,14 @@ def _gaining(terms: tuple[str, ...], parties: tuple[str, ...]) -> frozenset[str]
 
 
 @lru_cache(maxsize=1024)
+def moving(terms: tuple[str, ...]) -> frozenset[str]:
+    """Return the metrics whose reported figures move money under any version of the terms."""
+    return reported_metrics(
+        item for version in agreed_versions(terms) for item in version.items or ()
+    )
+
+
+@lru_cache(maxsize=1024)
 def kinds_of(terms: tuple[str, ...], party: str) -> frozenset[type[Item]]:
     """Return the kinds of items by which a party can earn on deals in any version of the terms."""
     items = (item for version in agreed_versions(terms) for item in version.items or ())
@@ -210,7 +218,7 @@ def _asked(terms: tuple[str, ...]) -> Asked:
     items = [item for version in versions for item in version.items or ()]
     return Asked(
         counted_metrics(versions),
-        reported_metrics(items),
+        moving(terms),
         any(isinstance(each, Retainer | LicenceFee | Hybrid) for each in items),
         any(isinstance(each, Minimum | Hybrid) for each in items),
         silence_confirms(terms),

@@ -7,20 +7,22 @@ arrival, and ends as soon as its reason does (docs/settlement.md, Who may state 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from fractions import Fraction
 from typing import Final, NamedTuple
 
 from domain import payouts
 from domain.claims import ClaimKind
 from domain.standing_alerts import ATTRIBUTION_CONTESTED, CLAIM_AWAITS, CORRECTION_TAKES
-from domain.terms import Item, ReferralFee
+from domain.terms import Hybrid, Item, Minimum, ReferralFee
 from domain.values import plain
 from projections.ledger.counting import OPPORTUNITY, TAKEN_BACK, Known, corrected
 from projections.ledger.deals import DealView
 from projections.ledger.entries import shares_of
-from projections.ledger.measures import CLICKS
-from projections.ledger.periods import first_day
+from projections.ledger.measures import CLICKS, WHOLE, is_reported
+from projections.ledger.periods import LENGTHS, first_day
 from projections.ledger.reasons import Nothing, priced
 from projections.ledger.rows import Correction, Fact, Investment, SubjectRow, in_words
+from projections.ledger.windows import window_start
 
 
 class Point(NamedTuple):
@@ -77,7 +79,11 @@ def of_deal(name: str, known: Known, kinds: Mapping[str, frozenset[type[Item]]])
     """Yield what of a deal awaits a party; `kinds` are the items that can pay each party."""
     views = [DealView(name, known, party, kinds[party]) for party in known.parties]
     if views[0].contested:
-        yield Point(ATTRIBUTION_CONTESTED, name, f"Both parties claim the lead of {name}.")
+        text = (
+            f"Both parties claim the lead of {name}. One proposes who is credited "
+            "(ProposeAttribution), the other agrees (AgreeAttribution)."
+        )
+        yield Point(ATTRIBUTION_CONTESTED, name, text)
     for view in views:
         if view.kinds:
             yield from _of_view(view)
@@ -108,7 +114,9 @@ def _of_view(view: DealView) -> Iterator[Point]:
     for key, fact in _returns(view):
         yield _awaits(about, key, fact.by, known)
     if view.credit[0]:
-        yield from _corrections(about, known, party)
+        for key, fact in sorted(known.row.facts.items()):
+            # A return takes more the larger it is; every other fact gives more.
+            yield from _corrections(about, known, _Gain(party, fact.kind not in TAKEN_BACK), key)
 
 
 def _claims(view: DealView) -> Iterator[str]:
@@ -155,29 +163,48 @@ def of_entry(name: str, known: Known, investments: Mapping[str, Investment]) -> 
             yield _awaits(about, key, fact.by, known)
 
 
+class _Gain(NamedTuple):
+    """Who gains by a figure, and whether by a larger one."""
+
+    party: str
+    by_more: bool
+
+
 def of_figure(metric: str, period: str, known: Known) -> Iterator[Point]:
-    """Yield the reports of clicks or posts that pay the party that reports them."""
+    """Yield what of a reported figure awaits a party: reports and corrections that move money.
+
+    No text has an amount: a party may not see every figure of the other (C14).
+    """
     about = f"figure/{metric}/{period}"
-    claimed = dict.fromkeys(_paid_reports(metric, period, known))
-    for key in claimed:
-        fact, tool = known.row.facts[key], key.partition("/")[0]
-        if known.awaits_reply(key, fact):
-            text = (
-                f"{fact.by} reports the {metric} of {period} by {tool}. "
-                f"They count once {known.other(fact.by)} confirms them."
-            )
-            yield Point(CLAIM_AWAITS, f"{about}/{key}", text)
+    points: dict[Point, None] = {}
+    for gain, tool in _gains(metric, period, known):
+        for key, fact in known.of(ClaimKind.FIGURE):
+            if tool not in {None, key.partition("/")[0]}:
+                continue
+            if fact.by == gain.party and known.awaits_reply(key, fact):
+                points[_awaits(about, key, fact.by, known)] = None
+            for each in _corrections(about, known, gain, key):
+                points[each] = None
+    yield from points
 
 
-def _paid_reports(metric: str, period: str, known: Known) -> Iterator[str]:
+def _gains(metric: str, period: str, known: Known) -> Iterator[tuple[_Gain, str | None]]:
+    """Yield who gains by a figure, under the items of its day and of the windows that it is in.
+
+    Each with the tool whose figures count; None if any can.
+    """
     first = first_day(period)
-    if not known.terms.accrues(first):
-        return
-    for item in known.terms.items(first):
-        if isinstance(item, ReferralFee) and CLICKS.get(item.trigger) == metric:
-            for key, fact in known.of(ClaimKind.FIGURE):
-                if fact.by == item.to and item.source in {None, key.partition("/")[0]}:
-                    yield key
+    for day in {first, *(window_start(each, first) for each in LENGTHS.values())}:
+        for item in known.terms.items(day) if known.terms.accrues(day) else ():
+            match item:
+                case ReferralFee() if CLICKS.get(item.trigger) == metric and day == first:
+                    yield _Gain(item.to, by_more=True), item.source
+                case Hybrid(bonus_metric=name) if name == metric and is_reported(item):
+                    yield _Gain(item.to, by_more=True), item.source
+                case Minimum(metric=name) if name == metric and is_reported(item):
+                    yield _Gain(known.other(item.on), by_more=False), item.source
+                case _:
+                    pass
 
 
 def of_payout(name: str, known: payouts.Known) -> Iterator[Point]:
@@ -204,27 +231,32 @@ def of_payout(name: str, known: payouts.Known) -> Iterator[Point]:
 
 
 def _awaits(about: str, key: str, by: str, known: Known) -> Point:
-    what = _of(key, about) if key != ClaimKind.ENTRY else in_words(about)
-    text = f"{by} states {what}. It counts once {known.other(by)} confirms it."
+    text = f"{by} states {_of(key, about)}. {_answer(known.other(by), awaited=True)}"
     return Point(CLAIM_AWAITS, f"{about}/{key}", text)
 
 
-def _corrections(about: str, known: Known, party: str) -> Iterator[Point]:
-    """Yield the corrections that await an answer, or take money from the party that earns."""
-    for key, first in sorted(known.row.facts.items()):
-        before: Fact | None = first
-        for each in known.corrections(key):
-            if each.by != first.by and known.awaits_correction(each):
-                what = _of(each.of, about)
-                text = f"{each.by} corrects {what}. It counts once {first.by} confirms."
-                yield Point(CLAIM_AWAITS, _ref(about, known, each), text)
-            if any(known.replies_to(each)):
-                before = corrected(first, each)
-        if first.by != party:
-            yield from _taken(about, known, key, before)
+def _answer(by: str, *, awaited: bool) -> str:
+    """Return what a party can do about a fact or a correction of the other."""
+    if awaited:
+        return f"It counts once {by} confirms it (ConfirmClaim). {by} can object (ObjectToClaim)."
+    return f"It counts. {by} can confirm it (ConfirmClaim) or object to it (ObjectToClaim)."
 
 
-def _taken(about: str, known: Known, key: str, before: Fact | None) -> Iterator[Point]:
+def _corrections(about: str, known: Known, gain: _Gain, key: str) -> Iterator[Point]:
+    """Yield the corrections of a fact that await an answer, or take money from who gains by it."""
+    first = known.row.facts[key]
+    before: Fact | None = first
+    for each in known.corrections(key):
+        if each.by != first.by and known.awaits_correction(each):
+            text = f"{each.by} corrects {_of(key, about)}. {_answer(first.by, awaited=True)}"
+            yield Point(CLAIM_AWAITS, _ref(about, known, each), text)
+        if any(known.replies_to(each)):
+            before = corrected(first, each)
+    if first.by != gain.party:
+        yield from _taken(about, known, gain, key, before)
+
+
+def _taken(about: str, known: Known, gain: _Gain, key: str, before: Fact | None) -> Iterator[Point]:
     """Yield the last correction of a fact by its author, if it takes money and is not answered.
 
     `before` is the fact as the other party last answered it. A later correction replaces those
@@ -234,9 +266,14 @@ def _taken(about: str, known: Known, key: str, before: Fact | None) -> Iterator[
     own = [each for each in known.corrections(key) if each.by == first.by]
     if not own or any(known.replies_to(own[-1])):
         return
-    change = _taking(first.kind, before, corrected(first, own[-1]))
-    if change:
-        text = f"{first.by} corrected {_of(own[-1].of, about)}: {change}."
+    after = corrected(first, own[-1])
+    less, more = (after, before) if gain.by_more else (before, after)
+    if _is_less(less, more):
+        change = ""
+        if first.kind != ClaimKind.FIGURE:
+            change = f": {_amount(after)}, not {_amount(before)}"
+        text = f"{first.by} corrected {_of(key, about)}{change}. "
+        text += _answer(known.other(first.by), awaited=False)
         yield Point(CORRECTION_TAKES, _ref(about, known, own[-1]), text)
 
 
@@ -246,17 +283,15 @@ def _ref(about: str, known: Known, correction: Correction) -> str:
     return f"{about}/correction/{name}"
 
 
-def _taking(kind: str, before: Fact | None, after: Fact | None) -> str:
-    """Return in words what a correction takes from the party that earns; empty if nothing.
+def _is_less(one: Fact | None, other: Fact | None) -> bool:
+    """Whether a fact is less than another, or in another unit; nothing is less than any."""
+    if other is None:
+        return False
+    return one is None or one.unit != other.unit or _size(one) < _size(other)
 
-    A return takes more the larger it is; every other fact gives more the larger it is.
-    """
-    less, more = (before, after) if kind in TAKEN_BACK else (after, before)
-    if more is None:
-        return ""
-    if less is not None and less.unit == more.unit and less.amount >= more.amount:
-        return ""
-    return f"{_amount(after)}, not {_amount(before)}"
+
+def _size(fact: Fact) -> Fraction:
+    return Fraction(fact.amount) / Fraction(fact.divisor or 1)
 
 
 def _amount(fact: Fact | None) -> str:
@@ -264,4 +299,12 @@ def _amount(fact: Fact | None) -> str:
 
 
 def _of(key: str, about: str) -> str:
-    return f"the {in_words(key)} of {in_words(about)}"
+    """Return a fact of a subject in words: `the payment P-1 of deal D-1`."""
+    if key == ClaimKind.ENTRY:
+        return in_words(about)
+    if not about.startswith("figure/"):
+        return f"the {in_words(key)} of {in_words(about)}"
+    _, metric, period = about.split("/")
+    tool, _, segment = key.partition("/")
+    part = f", segment {segment}" if segment != WHOLE else ""
+    return f"the {metric} of {period} by {tool}{part}"

@@ -63,11 +63,17 @@ def reported_metrics(items: Iterable[Item]) -> frozenset[str]:
         match item:
             case ReferralFee(trigger=trigger) if trigger in CLICKS:
                 found.add(CLICKS[trigger])
-            case Hybrid(bonus_metric=name) | Minimum(metric=name):
+            case Hybrid(bonus_metric=name) | Minimum(metric=name) if is_reported(item):
                 found.add(name)
             case _:
                 pass
     return frozenset(found)
+
+
+def is_reported(item: Minimum | Hybrid) -> bool:
+    """Return whether reports decide the metric of an item, and not what deals show."""
+    name = item.metric if isinstance(item, Minimum) else item.bonus_metric
+    return item.measured != "count" or not CATALOGUE[name].counted
 
 
 # --- what a deal adds --------------------------------------------------------------------------
@@ -167,7 +173,7 @@ class Measures:
     def measured(self, item: Minimum | Hybrid, party: str, to: str, window: str) -> Measured:
         """Return the figure of a window, for what a party brought and the other owes `to`."""
         name = item.metric if isinstance(item, Minimum) else item.bonus_metric
-        if item.measured == "count" and CATALOGUE[name].counted:
+        if not is_reported(item):
             return Measured(self._counted(name, party, window, item.currency or ""), complete=True)
         return self.reported(name, to, window, item.source, item.currency)
 

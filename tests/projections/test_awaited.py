@@ -17,20 +17,31 @@ from domain.deal import (
     CorrectRefund,
     CreateOpportunity,
     IssueRefund,
+    PaymentCorrected,
     ProposeAttribution,
     ReceivePayment,
     WinDeal,
 )
 from domain.entry import RecordSharedCost
+from domain.exit import CompleteExit, DispositionAssets, GiveExitNotice
 from domain.payouts import CorrectPayout, RecordPayout, ReturnPayout
-from domain.reported_figure import ReportMetric
-from domain.settlement import IssueStatement
+from domain.reported_figure import CorrectMetric, ReportMetric
+from domain.settlement import IssueFinalSettlement, IssueStatement
 from domain.standing_alerts import ATTRIBUTION_CONTESTED, CLAIM_AWAITS, COMPUTED, CORRECTION_TAKES
-from domain.terms import ClaimRules, CostShare, ReferralFee, RevenueSplit, Trigger
+from domain.terms import (
+    ClaimRules,
+    CostShare,
+    Hybrid,
+    Item,
+    Minimum,
+    ReferralFee,
+    RevenueSplit,
+    Trigger,
+)
 from domain.values import instant
 from projections.alerts import ALERTS, STATE, Alert, AlertState
 from projections.fold import replay
-from tests.life import OURS, THEIRS, usd
+from tests.life import OURS, THEIRS, changed, example, usd
 from tests.projections.arrivals import Fact, agreed, arrive, ours, paid, referred, theirs, won
 from tests.projections.folds import alerts, count
 from tests.projections.money import attribute, pay, refer, share, under, win
@@ -297,7 +308,10 @@ def test_clicks_that_their_payee_reports_await_the_party_that_pays_for_them() ->
     story = clicks(THEIRS)
     about = "figure/clicks/2026-02/ads/-"
     assert open_of(story) == {about: CLAIM_AWAITS}
-    assert "clicks of 2026-02 by ads. They count once" in alert_on(story, about).text
+    assert alert_on(story, about).text == (
+        f"{THEIRS} states the clicks of 2026-02 by ads. It counts once {OURS} confirms it "
+        f"(ConfirmClaim). {OURS} can object (ObjectToClaim)."
+    )
 
     story.when(OURS, ConfirmClaim(figure=AD_CLICKS, fact="figure"))
 
@@ -306,6 +320,100 @@ def test_clicks_that_their_payee_reports_await_the_party_that_pays_for_them() ->
 
 def test_clicks_that_the_party_reports_that_pays_for_them_await_nobody() -> None:
     assert open_of(clicks(OURS)) == {}
+
+
+NEW_USERS = ReportMetric(metric="new_users", period="2026-02", tool="ads", figure=count(1_000))
+BONUS = Hybrid(
+    to=THEIRS,
+    base=usd("0.00"),
+    every="P1Y",
+    bonus=usd("7.00"),
+    window="quarter",
+    bonus_metric="new_users",
+    bonus_threshold=900,
+)
+LEAST = Minimum(
+    on=OURS, metric="new_users", window="month", at_least=900, fee=usd("50.00"), per="window"
+)
+
+
+def reported(item: Item, by: str) -> Story:
+    story = under(item)
+    story.on("2026-03-02")
+    story.when(by, NEW_USERS)
+    return story
+
+
+def put_right(story: Story, by: str, report: ReportMetric, number: int) -> None:
+    named = report.model_dump(include={"metric", "period", "tool"})
+    story.wait(hours=1)
+    story.when(by, CorrectMetric(**named, figure=count(number), reason="Robots."))
+
+
+def test_clicks_that_the_party_that_pays_for_them_lowers_are_told_to_the_payee() -> None:
+    story = clicks(OURS)
+    report = ReportMetric(metric="clicks", period="2026-02", tool="ads", figure=count(1_000))
+    put_right(story, OURS, report, 990)
+
+    (window,) = open_of(story)
+    assert open_of(story) == {window: CORRECTION_TAKES}
+    text = alert_on(story, window).text
+    assert text == (
+        f"{OURS} corrected the clicks of 2026-02 by ads. It counts. {THEIRS} can confirm it "
+        "(ConfirmClaim) or object to it (ObjectToClaim)."
+    )
+    story.when(THEIRS, ConfirmClaim(figure=AD_CLICKS, fact="correction/figure"))
+
+    assert open_of(story) == {}
+
+
+def test_clicks_that_the_party_that_pays_for_them_raises_are_told_to_nobody() -> None:
+    story = clicks(OURS)
+    report = ReportMetric(metric="clicks", period="2026-02", tool="ads", figure=count(1_000))
+    put_right(story, OURS, report, 1_010)
+
+    assert open_of(story) == {}
+
+
+@pytest.mark.parametrize(
+    ("item", "less", "more"), [(BONUS, 800, 1_100), (LEAST, 1_100, 800)], ids=["bonus", "minimum"]
+)
+def test_a_figure_that_decides_a_bonus_or_a_minimum_is_watched(
+    item: Item, less: int, more: int
+) -> None:
+    """A lower figure takes a bonus; a higher one takes the fee of a minimum."""
+    taking, giving, claimed = (reported(item, by) for by in (OURS, OURS, THEIRS))
+    put_right(taking, OURS, NEW_USERS, less)
+    put_right(giving, OURS, NEW_USERS, more)
+
+    assert [*open_of(taking).values()] == [CORRECTION_TAKES]
+    assert open_of(giving) == {}
+    assert [*open_of(claimed).values()] == [CLAIM_AWAITS]
+
+
+def test_a_figure_that_moves_no_money_is_told_to_nobody() -> None:
+    story = reported(share(), OURS)
+    put_right(story, OURS, NEW_USERS, 800)
+
+    assert open_of(story) == {}
+    assert replay(ALERTS, story.history).rows[STATE].watched == {}
+
+
+@pytest.mark.parametrize("item", [BONUS, LEAST, PER_CLICK], ids=["bonus", "minimum", "clicks"])
+def test_no_alert_shows_a_figure_that_a_party_may_not_see(item: Item) -> None:
+    """Both parties see alerts, and not every figure (C14)."""
+    secret = count(987_654_321)
+    seen = []
+    for metric in ("new_users", "clicks"):
+        for by in (OURS, THEIRS):
+            story = reported(item, OURS)
+            report = ReportMetric(metric=metric, period="2026-02", tool="app", figure=secret)
+            story.when(by, report)
+            put_right(story, by, report, 123_456_789)
+            seen += [str(each) for each in alerts(story).values() if each.rule in COMPUTED]
+
+    assert seen
+    assert not any("987654321" in each or "123456789" in each for each in seen)
 
 
 # --- payouts -----------------------------------------------------------------------------------
@@ -434,6 +542,44 @@ def test_a_larger_refund_takes_money_and_a_smaller_one_gives_it() -> None:
     assert "90.00 USD, not 40.00 USD" in alert_on(larger, about).text
 
     assert open_of(refund_corrected("90.00", "40.00")) == {}
+
+
+def test_an_open_alert_says_what_has_become_of_its_facts() -> None:
+    story = corrected("80.00", "50.00")
+    (window,) = open_of(story)
+    before = alert_on(story, window)
+    assert "50.00 USD, not 100.00 USD" in before.text
+    first = next(each for each in story.history if isinstance(each.event, PaymentCorrected))
+    confirmation = ConfirmClaim(
+        deal="D-1", fact="correction/payment/P-1", fact_at=first.act.occurred_at
+    )
+
+    story.wait(hours=1)
+    story.when(THEIRS, confirmation)
+
+    after = alert_on(story, window)
+    assert "50.00 USD, not 80.00 USD" in after.text
+    assert (after.state, after.since) == (AlertState.OPEN, before.since)
+    assert story.history[-1].index in after.evidence
+
+
+def test_what_the_end_of_the_partnership_resolved_stays_resolved() -> None:
+    story = sold()
+    theirs_paid(story)
+    story.when(OURS, changed(example(GiveExitNotice), effective_on=date(2026, 12, 31)))
+    story.on("2026-12-31")
+    story.when(OURS, example(IssueFinalSettlement))
+    story.when(OURS, example(DispositionAssets))
+    story.when(OURS, example(CompleteExit))
+    assert open_of(story) == {}
+
+    story.wait(hours=1)
+    pay(story, "D-1", "P-2", usd("100.00"), happened="2026-02-01")
+    assert open_of(story) == {}
+
+    late = ReceivePayment(deal="D-1", payment="P-3", amount=usd("100.00"))
+    story.when(THEIRS, late, happened="2026-02-01")
+    assert open_of(story) == {"deal/D-1/payment/P-3": CLAIM_AWAITS}
 
 
 def test_a_correction_that_a_later_one_undoes_takes_nothing() -> None:
