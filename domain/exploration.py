@@ -521,7 +521,7 @@ def requirements(candidate: Candidate) -> list[Requirement]:
             "candidate-scored",
             CandidateScored in candidate.latest,
             "The candidate is not scored.",
-            "Score the candidate (ScoreCandidate).",
+            "Score the candidate against a profile (DefineIdealPartnerProfile, ScoreCandidate).",
         ),
         _overlap_known(candidate),
         Requirement(

@@ -20,7 +20,7 @@ from infra.http import alerts, events, log, problem_pages, questions, refusals
 from infra.http.dependencies import Served, ServedHere, json
 from infra.http.openapi import DescribedApp, problem
 from infra.http.problems import Problem, handle_problems, response
-from infra.http.strict import HeadAsGet, known_parameters
+from infra.http.strict import AbsoluteForm, HeadAsGet, known_parameters
 from infra.running.worker import CLOCK, CLOCK_HELP, NAMED, QUARANTINED, QUARANTINED_HELP
 from infra.settings import HttpLimits
 from infra.workers import Workers
@@ -91,6 +91,7 @@ def create_app(
     headers = SAFETY | (IS_SIMULATED if accord.simulated else {})
     app.add_middleware(_WithHeaders, headers=headers)
     app.add_middleware(HeadAsGet, but={alerts.STREAM})
+    app.add_middleware(AbsoluteForm)
     app.include_router(events.router)
     app.include_router(refusals.router)
     app.include_router(alerts.router)

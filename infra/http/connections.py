@@ -247,6 +247,8 @@ class Connection(H11Protocol):
         # What the client still sends is read and dropped, so that it comes to read the answer.
         self.flow.resume_reading()
         if self.cycle is not None:
+            # The application, if it runs, is not to ask for the body.
+            self.cycle.waiting_for_100_continue = False
             self.cycle.disconnected = True
             self.cycle.message_event.set()
         if self.conn.our_state in {h11.IDLE, h11.SEND_RESPONSE}:

@@ -9,6 +9,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from infra.answers.logs import NotFound
 from infra.answers.outcomes import MemberResult
@@ -195,9 +196,23 @@ def response(problem: Problem, *, simulated: bool) -> Response:
 
 def _of_http(request: Request, error: HTTPException) -> Response:
     headers = dict(error.headers or {})
-    if headers.get("Allow") == "GET":
-        headers["Allow"] = "GET, HEAD"
+    if "Allow" in headers:
+        headers["Allow"] = ", ".join(_methods(request))
     return _answer(request, Problem(error.status_code, f"{error.detail}.", headers=headers))
+
+
+_METHODS: Final = {"GET": "GET", "HEAD": "GET", "OPTIONS": "OPTIONS", "POST": "POST"}
+"""The methods that any path has, each with the method of the route that answers it."""
+
+
+def _methods(request: Request) -> list[str]:
+    """Return the methods of a path; the router names those of its first route alone."""
+    return [method for method, of_route in _METHODS.items() if _is_routed(request, of_route)]
+
+
+def _is_routed(request: Request, method: str) -> bool:
+    asked = {**request.scope, "method": method}
+    return any(route.matches(asked)[0] is Match.FULL for route in request.app.routes)
 
 
 def _of_parameters(request: Request, error: RequestValidationError) -> Response:

@@ -1,8 +1,10 @@
 """Requests are read strictly: each parameter is known, and given once where one is meant."""
 
+import re
 from collections.abc import Container, Iterator, Mapping
 from difflib import get_close_matches
 from typing import get_args, get_origin
+from urllib.parse import unquote
 
 from fastapi import Request
 from fastapi.dependencies.models import Dependant
@@ -95,3 +97,29 @@ def _with_head_allowed(send: Send) -> Send:
         await send(message)
 
     return send_allowed
+
+
+class AbsoluteForm:
+    """Takes a request whose target is a whole address, as clients of a proxy send it.
+
+    The host of the address counts, not that of the header (RFC 9112, section 3.2.2).
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        if scope["type"] == "http" and (found := _ADDRESS.match(scope.get("raw_path") or b"")):
+            host, path = found.groups()
+            others = [each for each in scope["headers"] if each[0] != b"host"]
+            scope = {
+                **scope,
+                "headers": [(b"host", host), *others],
+                "raw_path": path or b"/",
+                "path": unquote((path or b"/").decode("ascii")),
+            }
+        await self._app(scope, receive, send)
+
+
+_ADDRESS = re.compile(rb"(?i)https?://([^/?#]*)(/.*)?")

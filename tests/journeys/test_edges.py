@@ -41,6 +41,39 @@ def test_a_declared_length_beyond_the_limit_is_answered_at_once_and_closed(tmp_p
         assert time.monotonic() - began < 5
 
 
+def test_a_client_that_waits_for_100_is_answered_and_nothing_fails(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with serving(tmp_path, body_bytes=1000) as served:
+        status, _ = told(served, head("Content-Length: 1001", "Expect: 100-continue"))
+
+        assert status == 413
+        assert served.client.get("/readyz").status_code == 200
+    assert [each for each in caplog.records if each.exc_info] == []
+
+
+@pytest.mark.parametrize(
+    ("target", "host", "status"),
+    [
+        ("http://127.0.0.1/readyz", "127.0.0.1", 200),
+        ("HTTP://LOCALHOST:8000/readyz", "evil.example", 200),
+        ("http://evil.example/readyz", "127.0.0.1", 400),
+        ("http://127.0.0.1", "127.0.0.1", 307),
+        ("http:/readyz", "127.0.0.1", 404),
+    ],
+)
+def test_a_target_may_be_a_whole_address_whose_host_counts(
+    tmp_path: Path, target: str, host: str, status: int
+) -> None:
+    sent = f"GET {target} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode()
+    with (
+        serving(tmp_path, names("127.0.0.1")) as served,
+        socket.create_connection(served.address, 10) as one,
+    ):
+        one.sendall(sent)
+        assert int(one.recv(65536).split(b" ")[1]) == status
+
+
 def test_a_request_with_two_lengths_is_refused_and_its_connection_closed(tmp_path: Path) -> None:
     chunked = b"%x\r\n%s\r\n0\r\n\r\n" % (len(EVENT), EVENT)
     both = head("Content-Length: 5", "Transfer-Encoding: chunked")

@@ -514,6 +514,8 @@ def test_unknown_paths_and_methods_are_problems(ordinary: Served) -> None:
     assert refused(ordinary.client.get("/v1/nothing"))["status"] == 404
     assert refused(ordinary.client.get("/v1/events"))["status"] == 405
     assert ordinary.client.put("/v1/partnerships").headers["allow"] == "GET, HEAD"
+    assert ordinary.client.get("/v1/events").headers["allow"] == "OPTIONS, POST"
+    assert ordinary.client.post("/v1/alerts/stream").headers["allow"] == "GET, HEAD"
 
 
 @pytest.mark.parametrize("since", ["", "2026-01-01", "2026-Q5", "2026-13", "9999", "x", "\0"])

@@ -5,7 +5,7 @@ import resource
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -55,7 +55,7 @@ def many_files() -> Iterator[None]:
 
 
 @contextmanager
-def serving(folder: Path, **limits: int) -> Iterator[Served]:
+def serving(folder: Path, hosts: Sequence[str] = ("*",), /, **limits: int) -> Iterator[Served]:
     settings = Settings(store=f"sqlite:///{folder}/accord.db", http=HttpLimits(**limits))
     init(settings)
     with (
@@ -66,7 +66,7 @@ def serving(folder: Path, **limits: int) -> Iterator[Served]:
             base_url=f"http://127.0.0.1:{sock.getsockname()[1]}", timeout=WITHIN
         ) as client,
     ):
-        server = Server(create_app(accord, workers, limits=settings.http), settings.http)
+        server = Server(create_app(accord, workers, hosts, settings.http), settings.http)
         thread = threading.Thread(target=server.run, args=([sock],))
         thread.start()
         try:
