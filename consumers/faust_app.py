@@ -30,6 +30,8 @@ class _Worker(Worker):
         loop = asyncio.new_event_loop()
         super().__init__(app, loop=loop, quiet=True, override_logging=False, redirect_stdouts=False)
         self._stopped_before = stopping
+        # It writes codes of terminals to the log, where there is no terminal, too.
+        self.spinner = None
 
     def install_signal_handlers(self) -> None:
         super().install_signal_handlers()

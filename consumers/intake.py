@@ -5,6 +5,7 @@ it was committed. Accepted commands then are duplicates; others are decided agai
 sent again. A command that waits is answered when it is decided: its refusal is sent from the store.
 """
 
+import logging
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, suppress
 from time import time
@@ -20,10 +21,12 @@ from infra.deciding.intake import ILLEGIBLE
 from infra.kafka import clients, messages
 from infra.kafka.clients import Producer, consumer
 from infra.kafka.messages import Message, Received
-from infra.kafka.topics import Topics
+from infra.kafka.topics import Topics, packed
 from infra.running.worker import CLOCK, CLOCK_HELP, OUTAGES, Lag, WorkerProcess
 from infra.settings import Settings
 from infra.store.history import History, Refusal
+
+log = logging.getLogger(__name__)
 
 POLL_MS = 500
 """Milliseconds to wait for commands before checking whether to stop."""
@@ -35,6 +38,7 @@ def run(settings: Settings, process: WorkerProcess) -> None:
         accord = stack.enter_context(bootstrap(settings))
         workers = stack.enter_context(accord.workers())
         topics = Topics(settings.topics)
+        _warn_of_codecs(settings.broker, topics.commands)
         producer = stack.enter_context(Producer(settings.broker))
         inbox = consumer(settings.broker, topics.commands, topics.intake)
         stack.callback(inbox.close, autocommit=False)
@@ -53,6 +57,13 @@ def run(settings: Settings, process: WorkerProcess) -> None:
             lambda: float(bool(workers.clock and workers.clock.doubt)),
         )
         process.repeat(intake.step)
+
+
+def _warn_of_codecs(broker: str, topic: str) -> None:
+    # Without the right to read the settings of a topic, intake works all the same.
+    with suppress(KafkaError):
+        if wrong := packed(broker, topic):
+            log.warning(wrong)
 
 
 WAITING = "accord_waiting_events"

@@ -13,6 +13,8 @@ cursor behind it can no longer move. Why both: docs/decisions/0022-senders-are-f
 
 from collections.abc import Sequence
 
+from kafka.errors import KafkaError
+
 from infra.kafka.clients import FencedProducer
 from infra.kafka.messages import Message
 from infra.running.leader import Lease
@@ -35,7 +37,12 @@ class Sender:
         """Send these, all or none; return how many. Raises `LeaseLost` and `KafkaError`."""
         # Without this a leader that knows that it lost the lead would still ask the broker.
         _ = self._lease.term
-        return self._producer.send(messages)
+        try:
+            return self._producer.send(messages)
+        except KafkaError:
+            # The broker refuses the producer of a leader that was replaced, with various errors.
+            self._lease.check()
+            raise
 
     def move_cursor(self, views: PostgresViews, name: str, position: int) -> None:
         """Save how far was sent. Raises `LeaseLost`, with nothing saved, if the term is over."""

@@ -22,6 +22,9 @@ from dev.local.postgres import Postgres
 
 MISSING = "real part missing: "
 
+PATIENT: dict[str, int] = {"bootstrap_timeout_ms": 120_000}
+"""How long a test's own client waits for a broker on a busy machine; by default it gives up."""
+
 
 class Reachable(Protocol):
     """A broker, whoever runs it."""

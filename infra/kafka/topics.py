@@ -3,20 +3,23 @@
 from typing import Final
 
 from kafka import KafkaAdminClient
+from kafka.admin import ConfigResource
 
 from infra.settings import PARTITIONS
 
 _DAY = 24 * 60 * 60 * 1000
 _FOREVER = "-1"
-_PATIENCE = 10_000
-"""Milliseconds in which a broker has to answer."""
+_PATIENCE = 30_000
+"""Milliseconds in which a broker has to answer, even one on a busy machine."""
 
 
 class TopicsDiffer(Exception):
-    """A topic exists with another number of partitions than was asked for."""
+    """A topic exists with other settings than it needs: which, and what to do."""
 
 
 _DELETED = {"cleanup.policy": "delete"}
+
+COMPRESSION: Final = "compression.type"
 
 KEPT: Final[dict[str, dict[str, str]]] = {
     # Services choose how they compress. The broker unpacks it, so that intake needs no codec, and
@@ -24,7 +27,7 @@ KEPT: Final[dict[str, dict[str, str]]] = {
     "commands": {
         **_DELETED,
         "retention.ms": str(7 * _DAY),
-        "compression.type": "uncompressed",
+        COMPRESSION: "uncompressed",
     },
     "rejected": {**_DELETED, "retention.ms": str(365 * _DAY)},
     # A history is never compacted: all events of a partnership have one key.
@@ -65,7 +68,8 @@ def create(address: str, prefix: str, partitions: int = PARTITIONS, replicas: in
 
     The number of partitions of an existing topic is never changed, because the messages of a
     partnership would move to another partition and lose their order. Raises `TopicsDiffer` if
-    another number is asked for, and kafka's `KafkaError` if the broker cannot be reached.
+    another number is asked for, or if the topic of commands keeps them compressed, and kafka's
+    `KafkaError` if the broker cannot be reached.
     """
     admin = KafkaAdminClient(bootstrap_servers=address, bootstrap_timeout_ms=_PATIENCE)
     try:
@@ -73,6 +77,10 @@ def create(address: str, prefix: str, partitions: int = PARTITIONS, replicas: in
         existing = wanted.keys() & set(admin.list_topics())
         missing = [name for name in wanted if name not in existing]
         _check(admin, existing, partitions)
+        if (commands := Topics(prefix).commands) in existing and (
+            wrong := _packed(admin, commands)
+        ):
+            raise TopicsDiffer(wrong)
         if missing:
             # An acknowledged message is on all replicas but one, if there are several.
             synced = {"min.insync.replicas": str(max(1, replicas - 1))}
@@ -102,3 +110,29 @@ def _check(admin: KafkaAdminClient, names: set[str], partitions: int) -> None:
                 f"{topic['name']} has {found} partitions, not {partitions}. "
                 f"Run accord migrate --partitions {found}, or use another ACCORD_TOPICS."
             )
+
+
+def packed(address: str, topic: str) -> str | None:
+    """Return what is wrong with the compression of the topic of commands; None if nothing is.
+
+    Raises kafka's `KafkaError` if the broker does not say.
+    """
+    admin = KafkaAdminClient(bootstrap_servers=address, bootstrap_timeout_ms=_PATIENCE)
+    try:
+        return _packed(admin, topic)
+    finally:
+        admin.close()
+
+
+def _packed(admin: KafkaAdminClient, topic: str) -> str | None:
+    resource = ConfigResource("topic", topic)
+    (found,) = admin.describe_configs([resource], config_filter="all")["topic"].values()
+    value = found[COMPRESSION]["value"]
+    wanted = KEPT["commands"][COMPRESSION]
+    if value == wanted:
+        return None
+    return (
+        f"{topic} has {COMPRESSION}={value}, so intake may get commands in a codec that it cannot "
+        f"read. Set it with kafka-configs.sh: --alter --topic {topic} "
+        f"--add-config {COMPRESSION}={wanted}"
+    )

@@ -28,6 +28,7 @@ from tests.journeys.production import (
     subject,
     wait_for,
 )
+from tests.parts import PATIENT
 
 REPEATED = 0.03
 """The share of messages after which an earlier one comes once more, as by a producer's retry."""
@@ -85,7 +86,9 @@ class Flow:
     def produce(self) -> None:
         start = time.monotonic()
         try:
-            with closing(KafkaProducer(bootstrap_servers=self._made.settings.broker)) as producer:
+            with closing(
+                KafkaProducer(bootstrap_servers=self._made.settings.broker, **PATIENT)
+            ) as producer:
                 sent = []
                 for raw in self._with_repeated():
                     time.sleep(max(0.0, start + self.sent * self._pace - time.monotonic()))
@@ -282,7 +285,7 @@ def behind(made: Production, group: str, topic: str) -> int:
     """
     committed: dict[TopicPartition, Any] = {}
     with (
-        closing(KafkaAdminClient(bootstrap_servers=made.settings.broker)) as admin,
+        closing(KafkaAdminClient(bootstrap_servers=made.settings.broker, **PATIENT)) as admin,
         # The first group of a broker waits until its topic of offsets is made.
         suppress(CoordinatorNotAvailableError, NotCoordinatorError),
     ):
@@ -297,7 +300,7 @@ def behind(made: Production, group: str, topic: str) -> int:
 
 def from_the_beginning(made: Production, group: str, topic: str) -> None:
     """Set a group without members back, so that everything comes to it once more."""
-    with closing(KafkaAdminClient(bootstrap_servers=made.settings.broker)) as admin:
+    with closing(KafkaAdminClient(bootstrap_servers=made.settings.broker, **PATIENT)) as admin:
 
         def reset() -> bool:
             done = admin.reset_group_offsets(group, dict.fromkeys(made.ends(topic), 0))

@@ -52,7 +52,7 @@ from tests.journeys.production import (
     production,
     wait_for,
 )
-from tests.parts import Reachable, Server, empty_database
+from tests.parts import PATIENT, Reachable, Server, empty_database
 
 SIZE = (
     Size(lines=20_000, partnerships=100, seconds=420, rounds=20, restarts=4)
@@ -226,7 +226,7 @@ def again(made: Production, role: str, *command: str) -> None:
 def copy_by_partition(made: Production) -> None:
     """Send all events once more, one partition after the other, the last one first."""
     events = sorted(made.consumed(made.topics.events), key=attrgetter("offset"))
-    with closing(KafkaProducer(bootstrap_servers=made.settings.broker)) as producer:
+    with closing(KafkaProducer(bootstrap_servers=made.settings.broker, **PATIENT)) as producer:
         for each in sorted(events, key=attrgetter("partition"), reverse=True):
             producer.send(
                 each.topic,
@@ -318,7 +318,7 @@ def forgeries_of(made: Production) -> Iterator[Forged]:
 
 def send(made: Production, topic: str, given: Iterable[Forged]) -> None:
     with closing(
-        KafkaProducer(bootstrap_servers=made.settings.broker, max_request_size=LARGEST)
+        KafkaProducer(bootstrap_servers=made.settings.broker, **PATIENT, max_request_size=LARGEST)
     ) as producer:
         sent = [
             producer.send(topic, key=key, value=value, headers=headers)

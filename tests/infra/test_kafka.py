@@ -1,5 +1,6 @@
 """Messages and topics: CloudEvents on Kafka, keys that every client places alike."""
 
+import re
 import subprocess
 from collections import defaultdict
 from collections.abc import Sequence
@@ -8,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
+from threading import Event
 from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
@@ -20,6 +22,7 @@ from hypothesis import strategies as st
 from kafka import KafkaAdminClient, KafkaConsumer
 from kafka.admin import ConfigResource
 
+from consumers.faust_app import _Worker, application
 from consumers.intake import Intake
 from dev.local.kafka import Broker
 from domain.partnership import PassTime
@@ -37,7 +40,7 @@ from tests.infra.messages import SOURCE, attributes, beginning, message
 from tests.infra.noted import noted
 from tests.infra.test_waiting import EARLY, FORMED, NAME
 from tests.infra.told import Told
-from tests.parts import Reachable, missing_part
+from tests.parts import PATIENT, Reachable, missing_part
 
 Read = Input | Unreadable
 
@@ -296,8 +299,35 @@ def test_topics_are_made_once_with_the_settings_of_the_design(broker: Reachable)
     assert found[made.commands] == ("delete", str(7 * 24 * 3600 * 1000))
 
 
+def test_commands_that_a_topic_keeps_compressed_are_told_with_what_to_do(broker: Reachable) -> None:
+    prefix = f"t{uuid4().hex[:8]}"
+    name = Topics(prefix).commands
+    with closing(KafkaAdminClient(bootstrap_servers=broker.address, **PATIENT)) as admin:
+        admin.create_topics(
+            {name: {"num_partitions": 1, "replication_factor": 1}}, wait_for_metadata=True
+        )
+    told = rf"{name} has compression.type=producer.*--add-config compression.type=uncompressed"
+
+    assert re.match(told, topics.packed(broker.address, name) or "")
+    with pytest.raises(TopicsDiffer, match=told):
+        topics.create(broker.address, prefix, 1)
+    topics.create(broker.address, f"{prefix}new", 1)
+    assert topics.packed(broker.address, Topics(f"{prefix}new").commands) is None
+
+
+def test_the_worker_of_faust_writes_no_codes_of_a_terminal(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    worker = _Worker(application("127.0.0.1:1", "some-group"), Event())
+    worker._on_startup_end_spinner()
+    worker.loop.close()
+
+    assert worker.spinner is None
+    assert "\x1b" not in capsys.readouterr().out
+
+
 def kept(address: str, names: list[str]) -> dict[str, tuple[str, str]]:
-    with closing(KafkaAdminClient(bootstrap_servers=address)) as admin:
+    with closing(KafkaAdminClient(bootstrap_servers=address, **PATIENT)) as admin:
         resources = [ConfigResource("topic", name) for name in names]
         told = admin.describe_configs(resources, config_filter="all")["topic"]
     return {
@@ -416,6 +446,7 @@ def all_of(address: str, topic: str, count: int) -> list[Any]:
     consumer = KafkaConsumer(
         topic,
         bootstrap_servers=address,
+        **PATIENT,
         auto_offset_reset="earliest",
         consumer_timeout_ms=5000,
         enable_auto_commit=False,

@@ -19,7 +19,7 @@ from infra.kafka.clients import Producer, consumer
 from infra.kafka.topics import Topics
 from infra.settings import Settings
 from tests.infra.messages import beginning
-from tests.parts import Reachable, missing_part
+from tests.parts import PATIENT, Reachable, missing_part
 
 SECONDS = 20
 """How long the intake may take to decide what is on the topic."""
@@ -59,7 +59,7 @@ def door(broker: Reachable, tmp_path: Path) -> Iterator[Door]:
         bootstrap(settings) as accord,
         accord.workers() as workers,
         closing(consumer(broker.address, names.commands, names.intake)) as inbox,
-        closing(KafkaProducer(bootstrap_servers=broker.address)) as service,
+        closing(KafkaProducer(bootstrap_servers=broker.address, **PATIENT)) as service,
     ):
         intake = Intake(inbox, producer, workers.writer, names, accord.history)
         yield Door(accord, intake, names, broker, service)

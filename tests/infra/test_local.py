@@ -17,25 +17,25 @@ from dev.local import REPOSITORY, Missing, kafka, postgres
 from dev.local.kafka import Broker
 from dev.local.postgres import Postgres
 from dev.local.processes import DidNotStart, Process, until
-from tests.parts import Reachable, Server
+from tests.parts import PATIENT, Reachable, Server
 
 TOPIC = "local"
 
 
 def make_topic(address: str, name: str) -> None:
-    with closing(KafkaAdminClient(bootstrap_servers=address)) as admin:
+    with closing(KafkaAdminClient(bootstrap_servers=address, **PATIENT)) as admin:
         admin.create_topics({name: {"num_partitions": 1, "replication_factor": 1}})
         admin.wait_for_topics([name])
 
 
 def send(address: str, topic: str, value: bytes) -> None:
-    with closing(KafkaProducer(bootstrap_servers=address)) as producer:
+    with closing(KafkaProducer(bootstrap_servers=address, **PATIENT)) as producer:
         producer.send(topic, value).get(30)
 
 
 def received(address: str, topic: str) -> list[bytes]:
     partition = TopicPartition(topic, 0)
-    with closing(KafkaConsumer(bootstrap_servers=address, group_id=None)) as consumer:
+    with closing(KafkaConsumer(bootstrap_servers=address, **PATIENT, group_id=None)) as consumer:
         consumer.assign([partition])
         consumer.seek_to_beginning(partition)
         end = consumer.end_offsets([partition])[partition]

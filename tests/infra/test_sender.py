@@ -25,7 +25,7 @@ from consumers.publisher import Publisher
 from consumers.relay import Relay
 from consumers.sender import Sender
 from infra.bootstrap import Accord, bootstrap, migrate
-from infra.kafka import messages, topics
+from infra.kafka import clients, messages, topics
 from infra.kafka.clients import FencedProducer
 from infra.kafka.messages import Message
 from infra.kafka.topics import Topics
@@ -38,7 +38,7 @@ from infra.store.postgres_views import PostgresViews
 from tests.faults.check import reported
 from tests.infra.test_leader import run_out
 from tests.journeys.production import read_to_end
-from tests.parts import Reachable
+from tests.parts import PATIENT, Reachable
 
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
 
@@ -107,6 +107,7 @@ class Site:
         """Return all messages that are in the topics."""
         consumer = KafkaConsumer(
             bootstrap_servers=self.settings.broker,
+            **PATIENT,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             isolation_level=isolation,
@@ -151,7 +152,11 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def site(database: str, broker: Reachable, tmp_path: Path) -> Iterator[Site]:
+def site(
+    database: str, broker: Reachable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Site]:
+    # A broker on a busy machine answers later, and here nobody tries again.
+    monkeypatch.setattr(clients, "ACKNOWLEDGED_WITHIN", 60)
     settings = Settings(
         store=database, kafka=broker.address, topics=f"t{uuid4().hex[:8]}", key=tmp_path / "key"
     )
@@ -220,7 +225,8 @@ def test_a_leader_that_was_paused_and_replaced_leaves_no_older_message_last(
 
     site.record(HALF)
     paused.before[where] = replaced
-    with pytest.raises((KafkaError, LeaseLost)):
+    # It knows that it was replaced, though the broker names other errors.
+    with pytest.raises(LeaseLost):
         drain(old)
 
     # The broker refused what the old leader still sent, and the new one goes on.

@@ -27,6 +27,7 @@ from infra.store.postgres_views import PostgresViews
 from infra.store.views import Views
 from infra.tlog.codec import canonical
 from projections import KPIS, PROJECTIONS
+from tests.parts import PATIENT
 
 ACCORD = Path(sys.executable).parent / "accord"
 ROLES = ("intake", "relay", "projector", "publisher")
@@ -154,7 +155,7 @@ class Production:
 
     def produce(self, raws: Iterable[bytes]) -> int:
         """Produce commands under the key of their partnership, as services do; give how many."""
-        with closing(KafkaProducer(bootstrap_servers=self.settings.broker)) as producer:
+        with closing(KafkaProducer(bootstrap_servers=self.settings.broker, **PATIENT)) as producer:
             sent = [
                 producer.send(self.topics.commands, value=raw, key=subject(raw)) for raw in raws
             ]
@@ -212,6 +213,7 @@ class Production:
         """Yield the messages of topics, from these offsets on."""
         consumer = KafkaConsumer(
             bootstrap_servers=self.settings.broker,
+            **PATIENT,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             isolation_level=isolation,
@@ -221,7 +223,7 @@ class Production:
 
     def ends(self, topic: str) -> dict[TopicPartition, int]:
         """How many messages are in each partition of a topic."""
-        with closing(KafkaConsumer(bootstrap_servers=self.settings.broker)) as consumer:
+        with closing(KafkaConsumer(bootstrap_servers=self.settings.broker, **PATIENT)) as consumer:
             parts = [TopicPartition(topic, p) for p in consumer.partitions_for_topic(topic) or ()]
             return dict(consumer.end_offsets(parts))
 
