@@ -12,7 +12,7 @@ from itertools import permutations
 import pytest
 from pydantic import ValidationError
 
-from domain.agreement import CounterTerms
+from domain.agreement import AcceptTerms, CounterTerms, ProposeTerms
 from domain.attribution import AttributionPolicy, Method, PolicyKind
 from domain.claims import ClaimKind, ConfirmClaim, FigureRef, ObjectToClaim
 from domain.deadlines import DeadlineKind, DeadlinePassed
@@ -1532,3 +1532,100 @@ def test_a_minimum_and_a_bonus_count_only_what_that_party_brought(metric: str) -
         THEIRS: {("hybrid-1", THEIRS): "7.00"},
         OURS: {("minimum-1", OURS): "50.00"},
     }
+
+
+# --- facts of one instant ----------------------------------------------------------------------
+# What happens at one time is ordered by its identifier, whichever arrives first.
+
+INSTANT = "2026-03-10T09:00"
+
+
+def amended(name: str, percent: str) -> Fact:
+    proposal = ProposeTerms(proposal=name, effective_from=date(2026, 3, 10), items=[share(percent)])
+    return Said(INSTANT, OURS, proposal), Said(INSTANT, THEIRS, AcceptTerms(proposal=name))
+
+
+def test_of_two_amendments_of_one_instant_the_greater_identifier_counts() -> None:
+    story = arrive(under(share("15")), [*referred("2026-01-07"), won("2026-01-07", usd("1.00"))])
+    payment = paid("2026-03-10T12:00", "P-1", usd("1000.00"))
+
+    assert in_any_order(story, [amended("A", "30"), amended("B", "20"), payment]) == to_them(
+        {"2026-03-10": "200.00"}
+    )
+
+
+@pytest.mark.parametrize("kind", [PolicyKind.FIRST_TOUCH, PolicyKind.LAST_TOUCH])
+@pytest.mark.parametrize("theirs_is", ["T-1", "T-3"])
+def test_of_two_touches_of_one_instant_the_smaller_identifier_is_the_first(
+    kind: PolicyKind, theirs_is: str
+) -> None:
+    story = under(share("15"), attribution=AttributionPolicy(kind=kind))
+    arrive(story, referred("2026-01-07")[:1])
+    touch = AttributeReferral(
+        deal="D-1", method=Method.UTM, evidence="B15", touched_at=moment(INSTANT)
+    )
+    sale = [ours(INSTANT, CreateOpportunity(deal="D-1")), won(INSTANT, usd("1.00"))]
+    arrive(story, [*sale, paid("2026-03-11", "P-1", usd("1000.00"))])
+    facts = [
+        ours(INSTANT, changed(touch, touch=theirs_is, to=THEIRS)),
+        ours(INSTANT, changed(touch, touch="T-2", to=OURS)),
+        theirs("2026-03-12", ConfirmClaim(deal="D-1", fact="touch/T-2")),
+    ]
+
+    is_first = (theirs_is == "T-1") is (kind is PolicyKind.FIRST_TOUCH)
+    assert in_any_order(story, facts) == (to_them({"2026-03-11": "150.00"}) if is_first else {})
+
+
+def test_payments_of_one_instant_fill_a_tier_by_their_identifiers() -> None:
+    tiers = [Tier(above=Decimal(1000), share=Decimal(20))]
+    story = arrive(under(share("10", tiers=tiers)), referred("2026-01-07"))
+    arrive(story, [won("2026-01-07", usd("1.00"))])
+    facts = [paid(INSTANT, name, usd("800.00")) for name in ("P-1", "P-2", "P-3")]
+
+    for order in permutations(facts):
+        known = story.copy()
+        known.on("2026-03-11")
+        arrive(known, order)
+        found = dict.fromkeys(("P-1", "P-2", "P-3"), Decimal(0))
+        for each in lines(known.history):
+            found[each["fact"].removeprefix("payment/")] += Decimal(each["amount"])
+
+        assert [*found.values()] == [Decimal("80.00"), Decimal("140.00"), Decimal("160.00")]
+
+
+def test_of_two_rates_that_both_agreed_at_one_instant_the_greater_identifier_counts() -> None:
+    story = under(share("10"), settles_in="EUR")
+    arrive(story, [*referred("2026-01-07"), won("2026-01-07", usd("1.00"))])
+    arrive(story, [paid("2026-03-10", "P-1", usd("1000.00"))])
+
+    def rated(name: str, value: str) -> Fact:
+        proposal = ProposeRate(
+            proposal=name, base="USD", quote="EUR", period="2026-03", rate=Decimal(value)
+        )
+        return Said(INSTANT, OURS, proposal), Said(INSTANT, THEIRS, AgreeRate(proposal=name))
+
+    for order in permutations([rated("R-1", "0.9"), rated("R-2", "0.8"), rated("R-3", "0.7")]):
+        known = story.copy()
+        known.on("2026-04-01")
+        arrive(known, order)
+
+        (waiting,) = [each for each in known.ledger().accrued if any(each.earned.values())]
+        assert waiting.rate == Decimal("0.7")
+
+
+def test_corrections_of_one_instant_by_both_parties_count_by_their_names() -> None:
+    story = arrive(under(share("10")), [*referred("2026-01-07"), won("2026-01-07", usd("1.00"))])
+    arrive(story, [paid("2026-03-01", "P-1", usd("1000.00"))])
+    right = CorrectPayment(deal="D-1", payment="P-1", amount=usd("500.00"), reason="A slip.")
+    other = changed(right, amount=usd("700.00"))
+    at = moment(INSTANT)
+    confirmed = ConfirmClaim(deal="D-1", fact="correction/payment/P-1", fact_at=at)
+    facts = [
+        ours(INSTANT, right),
+        theirs(INSTANT, other),
+        ours("2026-03-11", confirmed),
+    ]
+
+    # Their name comes before ours, so ours is the later one.
+    assert THEIRS < OURS
+    assert in_any_order(story, facts) == to_them({"2026-03-01": "50.00"})
