@@ -10,6 +10,7 @@ from typing import Annotated
 from domain.standing_alerts import AlertKind
 from domain.values import Slug, instant
 from infra.answers import cursors
+from infra.answers.duplicate_credits import alerts_of
 from infra.answers.logs import NOW, AsOf, row_of_each, sight_of, size_of, view_rows, whole_log
 from infra.answers.question import Page, Paging, Parameter, Question
 from infra.answers.text import Block, Hanging, Line, Remark, day
@@ -58,7 +59,7 @@ def ask(
         size_of(accord.history, partnership)
         sight_of(accord.history, partnership, when, figures=False)
     found: list[Alert] = []
-    of_operator = _of_operator(accord, when)
+    alone = _of_operator(accord, when) or alerts_of(accord, when)
     for name in _from(accord, start) if partnership is None else [partnership]:
         try:
             alerts = _alerts(accord, name, when)
@@ -67,7 +68,7 @@ def ask(
             if partnership is not None or name not in accord.views.quarantined([name]):
                 raise
             alerts = []
-        for each in sorted([*alerts, *of_operator.get(name, ())], key=_order):
+        for each in sorted([*alerts, *alone.get(name, ())], key=_order):
             seen = name == start and (instant(each.since), each.id) <= (since, last)
             if not seen and state in {None, each.state}:
                 found.append(each)

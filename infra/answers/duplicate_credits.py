@@ -4,8 +4,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime
 from itertools import chain
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
+from domain.recorded import Recorded
+from domain.standing_alerts import AlertKind
 from infra.answers.logs import NOW, AsOf, row_of_each, undamaged, whole_log
 from infra.answers.members import names_of
 from infra.answers.question import Answer, Panel, Question
@@ -15,8 +17,10 @@ from infra.store.history import partnerships
 from infra.store.views import typed_row
 from infra.tlog.codec import UnreadableEvent
 from projections import SETTLEMENT
+from projections.alerts import Alert, AlertState, alert_id
 from projections.duplicate_credit import (
     DEAL,
+    PAYMENT,
     Credited,
     Deal,
     DuplicateCredit,
@@ -27,7 +31,7 @@ from projections.duplicate_credit import (
 )
 from projections.fold import FoldFailed, replay
 from projections.ledger.book import terms_of
-from projections.ledger.rows import AGREED, AgreedRow, SubjectRow
+from projections.ledger.rows import AGREED, AgreedRow, SubjectRow, in_words
 
 
 class DuplicateCredits(Answer):
@@ -47,6 +51,65 @@ def ask(accord: Accord, when: AsOf = NOW) -> DuplicateCredits:
         simulated=accord.simulated,
         as_of=when.asked,
         duplicates=tuple(each for each in found if party in {None, each.party}),
+    )
+
+
+# --- alerts ------------------------------------------------------------------------------------
+
+CREDITED_TWICE: Final = "credited-twice"
+"""The rule of the alert that a party gets of what it may pay for twice."""
+
+
+def alerts_of(accord: Accord, when: AsOf) -> dict[str, list[Alert]]:
+    """Return the open alerts on what is credited in several partnerships of the viewer's party.
+
+    They are by partnership, one in each. Only that party gets them: its partners must not learn of
+    each other. No fold can open them, because each sees one partnership.
+    """
+    found: dict[str, list[Alert]] = {}
+    if when.is_now and when.viewer.party is not None:
+        for duplicate in ask(accord, when).duplicates:
+            # A partnership can count one payment in two deals; it gets one alert.
+            credits_ = {each.partnership: each for each in duplicate.credits}
+            stated = [_stated(accord, duplicate.subject, each) for each in credits_.values()]
+            since = max(each.act.occurred_at for each in stated)
+            for event in stated:
+                alert = _alert(duplicate, [*credits_], event, since)
+                found.setdefault(event.partnership, []).append(alert)
+    return found
+
+
+def _stated(accord: Accord, subject: str, credit: Credited) -> Recorded:
+    """Return the event that stated a payment, or the first one of a deal."""
+    stream = f"{credit.partnership}/{DEAL}{credit.deal}"
+    events = accord.history.streams([stream])[stream]
+    payment = subject.removeprefix(PAYMENT)
+    of = (each for each in events if getattr(each.event, "payment", "") == payment)
+    return next(of, events[0])
+
+
+def _alert(
+    duplicate: DuplicateCredit, partnerships_: list[str], event: Recorded, since: datetime
+) -> Alert:
+    party, what = duplicate.party, in_words(duplicate.subject)
+    text = (
+        f"{what[0].upper()}{what[1:]} is credited in {' and '.join(partnerships_)}. {party} may "
+        f"pay for it twice. If it is one sale, {party} cancels or corrects it in one of them "
+        "(CancelDeal, CorrectPayment), or agrees there who is credited (ProposeAttribution)."
+    )
+    return Alert(
+        alert_id(CREDITED_TWICE, 1, event.partnership, duplicate.subject),
+        CREDITED_TWICE,
+        1,
+        AlertKind.REMINDER,
+        event.partnership,
+        duplicate.subject,
+        AlertState.OPEN,
+        text,
+        since,
+        event.act.recorded_at,
+        event.index,
+        (event.index,),
     )
 
 

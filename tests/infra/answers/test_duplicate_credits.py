@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from infra.answers.duplicate_credits import DUPLICATE_CREDITS, DuplicateCredits, ask
+from infra.answers import alerts
+from infra.answers.duplicate_credits import CREDITED_TWICE, DUPLICATE_CREDITS, DuplicateCredits, ask
 from infra.answers.logs import AsOf
 from infra.bootstrap import Accord
 from projections.visibility import Viewer
@@ -58,6 +59,30 @@ def test_a_partner_learns_nothing_of_the_other_partnership(store: Accord, partne
     answer = ask(store, AsOf(viewer=Viewer(partner)))
 
     assert not answer.duplicates
+
+
+def test_the_party_that_pays_twice_is_alerted_in_both_partnerships(store: Accord) -> None:
+    found = alerts.ask(store, when=AsOf(viewer=Viewer(OURS))).items
+    twice = [each for each in found if each.rule == CREDITED_TWICE]
+
+    assert [each.id for each in twice] == [
+        f"credited-twice@1/{FIRST}/deal/D-1",
+        f"credited-twice@1/{SECOND}/deal/D-1",
+    ]
+    for each in twice:
+        assert each.text.startswith(f"Deal D-1 is credited in {FIRST} and {SECOND}. {OURS} may pay")
+        (event,) = store.history.of(each.partnership, each.cause, each.cause + 1)
+        assert event.stream == f"{each.partnership}/deal/D-1"
+    one = alerts.ask(store, SECOND, when=AsOf(viewer=Viewer(OURS))).items
+    assert [each for each in one if each.rule == CREDITED_TWICE] == twice[1:]
+
+
+@pytest.mark.parametrize("partner", [THEIRS, RIVAL])
+def test_no_alert_tells_a_partner_of_the_other_partnership(store: Accord, partner: str) -> None:
+    other = SECOND if partner == THEIRS else FIRST
+    for each in alerts.ask(store, when=AsOf(viewer=Viewer(partner))).items:
+        assert each.rule != CREDITED_TWICE
+        assert other not in str(each)
 
 
 def test_the_answer_by_replay_is_that_of_the_views(store: Accord) -> None:
