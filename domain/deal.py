@@ -99,7 +99,9 @@ class _Attribution(Value):
 class AttributeReferral(_Attribution, DealCommand):
     """Record a party's touch of a lead: a code, a tag or a page (C18).
 
-    Both parties can have touched the same lead; the agreed policy decides between their touches.
+    Both parties can have touched the same lead; the agreed policy decides between their touches. A
+    touch that a party states for itself counts once the other party confirms it, or acts on it by
+    opening an opportunity or winning the deal.
     """
 
     touch: Ref | None = None
