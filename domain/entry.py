@@ -247,11 +247,17 @@ def _check(party: str, under: str | None, *, shared: bool, agreed: Agreed, act: 
 
 
 def _nothing_agreed(what: str, agreed: Agreed, act: Act) -> Refused:
-    version = agreed.terms.version(agreed.terms.day(act.occurred_at))
+    day = agreed.terms.day(act.occurred_at)
+    version = agreed.terms.version(day)
+    if not version:
+        return Refused(
+            "nothing-agreed",
+            f"Only what the terms agree can be recorded. No terms were in force on {day}.",
+            "Correct the time, or agree terms first (ProposeTerms, AcceptTerms).",
+        )
     return Refused(
         "nothing-agreed",
-        f"Only what the terms agree can be recorded. No item of the terms in force "
-        f"(version {version or 'none'}) {what}.",
+        f"Only what the terms agree can be recorded. No item of terms version {version} {what}.",
         "Use the names that the terms have, or amend the terms first (ProposeTerms, AcceptTerms).",
     )
 

@@ -141,7 +141,7 @@ def test_a_dispute_about_no_money_moves_none() -> None:
 def test_an_exit_with_an_open_dispute_settles_the_rest_and_the_dispute_survives() -> None:
     story = before(IssueFinalSettlement)
     open_dispute(story, subject="entry/E-2", name="Q-9")
-    story.when(OURS, example(IssueFinalSettlement))
+    story.when(THEIRS, example(IssueFinalSettlement))
     (final,) = story.facts(FinalSettlementIssued)
     (balance,) = final.balances
     # 25.00 of an adjustment less a penalty of 250.00; their part of the reward is on hold.

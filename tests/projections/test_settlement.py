@@ -426,10 +426,13 @@ def test_a_penalty_is_owed_once_it_is_conceded() -> None:
     story = under(penalty)
     assert lines(story.history) == []
 
-    refusal = story.refuses(OURS, ConcedePenalty(entry="E-1", condition=penalty.condition))
-    story.when(THEIRS, ConcedePenalty(entry="E-1", condition=penalty.condition))
+    concession = ConcedePenalty(entry="E-1", condition=penalty.condition)
+    refusal = story.refuses(OURS, concession)
+    too_early = story.refuses(THEIRS, concession, happened="2020-01-01")
+    story.when(THEIRS, concession)
 
-    assert refusal.rule == "nothing-agreed"
+    assert refusal.rule == too_early.rule == "nothing-agreed"
+    assert "No terms were in force on 2020-01-01" in too_early.detail
     assert total(story.history, OURS) == 250
 
 
