@@ -50,7 +50,7 @@ LEAVING = frozenset({Stage.EXIT})
 
 ROUNDING = (
     "half to even, to the currency's minor unit; of a split, what rounding leaves goes, a unit at "
-    "a time, to the largest fractions, then to the party named first"
+    "a time, to the largest fractions, then in alphabetical order of the parties"
 )
 """How every amount is rounded, in the words of a statement."""
 
@@ -69,7 +69,8 @@ def split(amount: Decimal, shares: Mapping[str, Decimal], currency: str) -> dict
     """Return each party's part of an amount, by shares that add up to 100.
 
     The parts always add up to the rounded amount. Each is rounded down to whole minor units, and
-    the units that are left go to the largest remainders, then to the party named first.
+    the units that are left go to the largest remainders, then in alphabetical order of the
+    parties: recorded events are canonical JSON, which does not keep the order of names.
     """
     unit = Decimal(1).scaleb(-MINOR_UNITS[currency])
     amount = rounded(amount, currency)
@@ -77,7 +78,7 @@ def split(amount: Decimal, shares: Mapping[str, Decimal], currency: str) -> dict
     parts = {party: part // unit * unit for party, part in exact.items()}
     left = int((amount - sum(parts.values())) / unit)
     step = unit if left >= 0 else -unit
-    in_turn = sorted(exact, key=lambda party: abs(exact[party] - parts[party]), reverse=True)
+    in_turn = sorted(exact, key=lambda party: (-abs(exact[party] - parts[party]), party))
     for party in in_turn[: abs(left)]:
         parts[party] += step
     return parts

@@ -28,12 +28,13 @@ def rounded(amount: Fraction, currency: str) -> Decimal:
 def part_of(amount: Fraction, parts: Sequence[Part], party: Party, currency: str) -> Decimal:
     """One party's part; all parts add up to the rounded whole.
 
-    Units that rounding leaves go to the largest fractions, then to the party named first.
+    Units that rounding leaves go to the largest fractions, then in alphabetical order of the
+    parties (decision 63).
     """
     units = round(amount * 10 ** minor(currency))
     exact = [Fraction(units) * Fraction(each.percent) / HUNDRED for each in parts]
     given = [each.numerator // each.denominator for each in exact]
-    order = sorted(range(len(parts)), key=lambda place: (given[place] - exact[place], place))
+    order = sorted(range(len(parts)), key=lambda place: (given[place] - exact[place], parts[place].party))
     for place in order[: units - sum(given)]:
         given[place] += 1
     return decimal_of(
