@@ -445,7 +445,7 @@ ALERTS = Projection(
     keys,
     apply,
     breaches.CONCERNED | _TURNS.keys() | awaited.CONCERNED | {PartnershipExited},
-    version=14,
+    version=15,
     row_type=_row_type,
     facts_from=FACTS,
 )

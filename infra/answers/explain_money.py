@@ -1,5 +1,6 @@
 """Why a deal, a line or a statement is what it is: facts, items, credit, and what stood before."""
 
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import date, datetime
@@ -20,7 +21,7 @@ from infra.bootstrap import Accord
 from projections import timeline
 from projections.ledger.book import Book, LineKey, terms_of
 from projections.ledger.deals import DealView, Uncounted
-from projections.ledger.reasons import Nothing, priced
+from projections.ledger.reasons import Nothing, Priced, priced
 from projections.ledger.rows import AGREED, AgreedRow, Fact, SubjectRow
 from projections.timeline import TimelineItem
 
@@ -28,6 +29,7 @@ WORDS = {
     Nothing.UNCONFIRMED: "the other party has not confirmed it",
     Nothing.VOID: "it was corrected: it never happened",
     Nothing.NOT_IN_TERM: "its day is outside the term",
+    Nothing.WIN_UNCONFIRMED: "the other party has not confirmed the win",
     Nothing.NOT_WON: "the deal is not won",
     Nothing.CONTESTED: "both parties touched the deal, and nothing decides between them",
     Nothing.NOT_CREDITED: "the deal is not credited to the party",
@@ -101,7 +103,9 @@ class PricedFact(Item):
     item: str
     """The name of the item; empty if none prices the fact."""
     amount: Exact
-    """What it earns after returns, before disputes."""
+    """What it earns after returns and after decisions on disputes."""
+    disputed: Exact
+    """What decisions on disputes took of it."""
     nothing: Nothing | None
     """Why it earns nothing."""
     because: str
@@ -220,11 +224,10 @@ def deal_explained(postings: Postings, posted: list[LedgerLine], name: str) -> D
         deal=name,
         credit=tuple(_credit(view) for view in views),
         priced=tuple(
-            PricedFact(
-                **asdict(each), because=_because(postings, each.item, each.day, each.nothing)
-            )
+            _priced(postings, each, taken.get((each.fact, each.item), Decimal(0)))
             for view in views
-            for each in priced(view, _earned(row, view.party))
+            for earned, taken in [_earned(row, view.party)]
+            for each in priced(view, earned)
         ),
         lines=tuple(each for each in posted if each.about in {f"deal/{name}", f"referral/{name}"}),
     )
@@ -237,15 +240,28 @@ def _views(postings: Postings, row: SubjectRow, name: str) -> list[DealView]:
     return [DealView(name, known, party) for party in known.parties]
 
 
-def _earned(row: SubjectRow, party: str) -> dict[tuple[str, str], Decimal]:
-    """Return what a deal earned a party before disputes, by fact and item."""
-    found: dict[tuple[str, str], Decimal] = {}
+_ByFactAndItem = dict[tuple[str, str], Decimal]
+
+
+def _earned(row: SubjectRow, party: str) -> tuple[_ByFactAndItem, _ByFactAndItem]:
+    """Return what a deal earned a party before disputes, and what decisions took of it."""
+    earned: _ByFactAndItem = defaultdict(Decimal)
+    taken: _ByFactAndItem = defaultdict(Decimal)
     for text, amount in row.lines.items():
         key = LineKey.of(text)
-        if key.to == party and not key.cause.startswith("dispute/"):
-            name = (key.fact, key.item)
-            found[name] = found.get(name, Decimal(0)) + amount.own
-    return found
+        if key.to == party and key.cause.startswith("dispute/"):
+            taken[key.fact, key.item] -= amount.own
+        elif key.to == party:
+            earned[key.fact, key.item] += amount.own
+    return earned, taken
+
+
+def _priced(postings: Postings, each: Priced, taken: Decimal) -> PricedFact:
+    because = _because(postings, each.item, each.day, each.nothing)
+    if taken:
+        because += f"; a dispute took {plain(taken)} of {plain(each.amount)}"
+    stated = asdict(each) | {"amount": each.amount - taken}
+    return PricedFact(**stated, disputed=taken, because=because)
 
 
 def _credit(view: DealView) -> Credited:

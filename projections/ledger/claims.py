@@ -126,7 +126,7 @@ def _claims(view: DealView) -> Iterator[str]:
     # A win awaits an answer beside the touches that await one.
     for each in priced(view.on_its_word, {}):
         why[each.fact].add(each.nothing)
-    if any(Nothing.NOT_WON in each for each in why.values()):
+    if any(each & {Nothing.NOT_WON, Nothing.WIN_UNCONFIRMED} for each in why.values()):
         # The win is what its payments wait for.
         for key, _ in known.of(ClaimKind.WIN):
             why[key].add(Nothing.UNCONFIRMED)

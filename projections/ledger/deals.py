@@ -147,6 +147,15 @@ class DealView:
         """The payments, in the order of time."""
         return self.known.earning(ClaimKind.PAYMENT, self.party)
 
+    def sale_of(self, payment: Fact) -> Sale:
+        """Return the sale that a payment is for: the last one won by then, else the first."""
+        won = [sale for sale in self.sales if sale.win.at <= payment.at]
+        return won[-1] if won else self.sales[0]
+
+    def paid_for(self, sale: Sale) -> list[tuple[str, Fact]]:
+        """Return the payments for a sale, in the order of time."""
+        return [each for each in self.payments if self.sale_of(each[1]) == sale]
+
     def remains(self, key: str) -> tuple[Remains, ...]:
         """Return what remained of a payment after each return and each reversal of one."""
         return self._remains[key]
@@ -177,15 +186,15 @@ class DealView:
     def _sale_remains(self, sale: Sale, item: RevenueShare | None) -> tuple[Remains, ...]:
         """Return what remained of a sale, in twelfths of its annual value (see `YEAR`).
 
-        Returns of payments inside what the sale paid for reduce it: its first year, or the agreed
-        months.
+        Returns of its payments reduce it, if they cover days inside what the sale paid for: its
+        first year, or the agreed months.
         """
         by_months = item is not None and item.basis == "months"
         months = item.months if item and by_months else YEAR
         until = add_months(self._day(sale.win), months)
         changes = []
-        for key, payment in self.payments:
-            if self._day(payment) < until and payment.unit == sale.win.unit:
+        for key, payment in self.paid_for(sale):
+            if self._covers(payment) < until and payment.unit == sale.win.unit:
                 changes += [
                     (each._replace(amount=(each.amount - payment.amount) * YEAR), key)
                     for each in self.remains(key)[1:]
@@ -201,7 +210,7 @@ class DealView:
         """
         found = [Remains(key, start.at, self._day(start), fee)]
         left: dict[str, Decimal] = {}
-        events = [(each, name) for name, _ in self.payments for each in self.remains(name)]
+        events = [(each, name) for name, _ in self.paid_for(sale) for each in self.remains(name)]
         for event, name in sorted(events, key=lambda each: (each[0].at, each[0].cause)):
             left[name] = event.amount
             amount = fee if any(left.values()) else Decimal(0)
@@ -375,13 +384,12 @@ class DealView:
                 for item in self._items(day, RevenueShare):
                     if item.trigger is Trigger.SALE:
                         yield item, sale.key, sale.win, self._sale_remains(sale, item), YEAR
-        won = self._day(self.sales[-1].win)
         for key, payment in self.payments:
             day = self._day(payment)
-            if not terms.accrues_for_client(day, won):
+            if not self.accrues(payment):
                 continue
             for item in self._items(day, RevenueShare):
-                if item.trigger is Trigger.PAYMENT and self.inside(item, payment, won):
+                if item.trigger is Trigger.PAYMENT and self.inside(item, payment):
                     yield item, key, payment, self.remains(key), 1
 
     def _items(self, day: date, kind: type[E]) -> Iterator[E]:
@@ -389,12 +397,21 @@ class DealView:
             if isinstance(item, kind) and getattr(item, "to", self.party) == self.party:
                 yield item
 
-    def inside(self, item: RevenueShare, payment: Fact, won: date) -> bool:
+    def accrues(self, payment: Fact) -> bool:
+        """Whether a payment is in the term, or in the tail of a client who was won before it."""
+        won = self._day(self.sale_of(payment).win)
+        return self.known.terms.accrues_for_client(self._day(payment), won)
+
+    def inside(self, item: RevenueShare, payment: Fact) -> bool:
         """Whether a payment is inside what a share counts: all, a first year, some months."""
         if item.basis == "all-payments":
             return True
-        covers = date.fromisoformat(payment.since) if payment.since else self._day(payment)
-        return covers < add_months(won, item.months if item.basis == "months" else YEAR)
+        won = self._day(self.sale_of(payment).win)
+        months = item.months if item.basis == "months" else YEAR
+        return self._covers(payment) < add_months(won, months)
+
+    def _covers(self, payment: Fact) -> date:
+        return date.fromisoformat(payment.since) if payment.since else self._day(payment)
 
     def _fees(self) -> Iterator[Track]:
         terms = self.known.terms
@@ -402,11 +419,9 @@ class DealView:
             day = self._day(sale.win)
             if terms.accrues(day):
                 yield from self._flat(sale, sale.key, sale.win, Trigger.SALE)
-        if self.payments:
-            key, first = self.payments[0]
-            won = self._day(self.sales[-1].win)
-            if terms.accrues_for_client(self._day(first), won):
-                yield from self._flat(self.sales[-1], key, first, Trigger.PAYMENT)
+            for key, first in self.paid_for(sale)[:1]:
+                if self.accrues(first):
+                    yield from self._flat(sale, key, first, Trigger.PAYMENT)
 
     def _flat(self, sale: Sale, key: str, fact: Fact, trigger: Trigger) -> Iterator[Track]:
         for item in self._items(self._day(fact), ReferralFee):
@@ -435,10 +450,8 @@ class DealView:
                     for each in self._sale_remains(sale, None)
                 ]
                 yield from self._split(sale.key, sale.win, Trigger.SALE, remains)
-        won = self._day(self.sales[-1].win)
         for key, payment in self.payments:
-            day = self._day(payment)
-            if terms.accrues_for_client(day, won) and payment.holder != self.party:
+            if self.accrues(payment) and payment.holder != self.party:
                 yield from self._split(key, payment, Trigger.PAYMENT, self.remains(key))
 
     def _split(

@@ -24,6 +24,8 @@ class Nothing(StrEnum):
     """It was corrected: it never happened."""
     NOT_IN_TERM = "not-in-term"
     """Its day is before the term, after its end, or after the exit, and no tail covers it."""
+    WIN_UNCONFIRMED = "win-unconfirmed"
+    """The party that gains stated the win, and the other has not confirmed it."""
     NOT_WON = "not-won"
     """The deal is not won, so nothing is credited yet."""
     CONTESTED = "contested"
@@ -104,10 +106,7 @@ def _paying(view: DealView, fact: Fact, trigger: Trigger) -> Iterator[Item]:
 
 
 def _why(view: DealView, key: str, first: Fact, counted: Fact | None, item: Item | None) -> Nothing:
-    corrections = view.known.row.corrections.values()
-    if counted is None and any(
-        each.void and key.partition("@")[0] == each.of for each in corrections
-    ):
+    if counted is None and _is_void(view, key):
         return Nothing.VOID
     if item is None:
         return Nothing.NO_ITEM
@@ -119,29 +118,47 @@ def _why(view: DealView, key: str, first: Fact, counted: Fact | None, item: Item
         return Nothing.OWN_MONEY
     if counted is None:
         return Nothing.UNCONFIRMED
-    day = view.known.day(counted)
-    won = view.won
-    if won is None:
-        return Nothing.NOT_WON
-    if not view.known.terms.accrues_for_client(day, view.known.day(won)):
+    if not view.sales:
+        wins = [each for each, _ in view.known.of(ClaimKind.WIN)]
+        stands = any(not _is_void(view, each) for each in wins)
+        return Nothing.WIN_UNCONFIRMED if stands else Nothing.NOT_WON
+    if key.startswith("payment/"):
+        return _why_payment(view, key, counted, item)
+    if not view.known.terms.accrues(view.known.day(counted)):
         return Nothing.NOT_IN_TERM
-    if isinstance(item, RevenueShare) and not view.inside(item, counted, view.known.day(won)):
+    return _why_none_is_left(view, key, counted, item)
+
+
+def _why_payment(view: DealView, key: str, payment: Fact, item: Item) -> Nothing:
+    if not view.accrues(payment):
+        return Nothing.NOT_IN_TERM
+    if isinstance(item, RevenueShare) and not view.inside(item, payment):
         return Nothing.OUTSIDE
-    if isinstance(item, ReferralFee) and key.startswith("payment/") and key != view.payments[0][0]:
+    first, _ = view.paid_for(view.sale_of(payment))[0]
+    if isinstance(item, ReferralFee) and key != first:
         return Nothing.NOT_FIRST
-    if _came_to_nothing(view, key, item):
+    return _why_none_is_left(view, key, payment, item)
+
+
+def _why_none_is_left(view: DealView, key: str, fact: Fact, item: Item) -> Nothing:
+    if _came_to_nothing(view, key, fact, item):
         return Nothing.RETURNED
     if isinstance(item, RevenueShare) and item.cap is not None:
         return Nothing.CAP
     return Nothing.TOO_SMALL
 
 
-def _came_to_nothing(view: DealView, key: str, item: Item) -> bool:
+def _is_void(view: DealView, key: str) -> bool:
+    corrections = view.known.row.corrections.values()
+    return any(each.void and key.partition("@")[0] == each.of for each in corrections)
+
+
+def _came_to_nothing(view: DealView, key: str, fact: Fact, item: Item) -> bool:
     """Whether a payment was fully returned, or the sale that earned came to nothing."""
     if key.startswith("payment/") and not isinstance(item, ReferralFee):
         return not view.remains(key)[-1].amount
-    sale = next((each for each in view.sales if each.key == key), view.sales[-1])
+    sale = view.sale_of(fact)
     if sale.cancelled:
         return True
-    left = [view.remains(name)[-1].amount for name, _ in view.payments]
+    left = [view.remains(name)[-1].amount for name, _ in view.paid_for(sale)]
     return bool(left) and not any(left)

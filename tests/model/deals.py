@@ -35,6 +35,19 @@ def sales(known: Known, deal: str, gains: Party) -> list[Sale]:
     return found
 
 
+def sale_of(known: Known, payment: PaymentReceived, gains: Party) -> Sale:
+    """The sale that a payment is for: the last one won by then, else the first."""
+    found = sales(known, payment.deal, gains)
+    won = [sale for sale in found if sale.win.occurred_at <= payment.occurred_at]
+    return won[-1] if won else found[0]
+
+
+def paid_for(known: Known, sale: Sale, gains: Party) -> list[PaymentReceived]:
+    """The payments for a sale, in the order in which they happened."""
+    payments = known.payments(sale.win.deal, gains)
+    return [each for each in payments if sale_of(known, each, gains) == sale]
+
+
 def _cancelled(known: Known, win: DealWon, gains: Party) -> DealCancelled | None:
     for each in known.of(DealCancelled):
         counted = known.taking(each, win, gains) if each.deal == win.deal else None

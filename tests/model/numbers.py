@@ -34,7 +34,9 @@ def part_of(amount: Fraction, parts: Sequence[Part], party: Party, currency: str
     units = round(amount * 10 ** minor(currency))
     exact = [Fraction(units) * Fraction(each.percent) / HUNDRED for each in parts]
     given = [each.numerator // each.denominator for each in exact]
-    order = sorted(range(len(parts)), key=lambda place: (given[place] - exact[place], parts[place].party))
+    order = sorted(
+        range(len(parts)), key=lambda place: (given[place] - exact[place], parts[place].party)
+    )
     for place in order[: units - sum(given)]:
         given[place] += 1
     return decimal_of(

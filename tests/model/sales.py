@@ -9,7 +9,7 @@ from fractions import Fraction
 
 from tests.model.credit import credit
 from tests.model.days import add_months, window_of
-from tests.model.deals import Sale, payment_remains, remains_of, sales
+from tests.model.deals import Sale, paid_for, payment_remains, remains_of, sale_of, sales
 from tests.model.facts import (
     DealWon,
     Party,
@@ -62,14 +62,14 @@ def _paid_for_until(item: RevenueShare, won: date) -> date:
 def _sale_remains(
     known: Known, sale: Sale, item: RevenueShare, gains: Party
 ) -> tuple[Remains, ...]:
-    """An annual value, reduced by returns of payments inside what the sale paid for."""
+    """An annual value, reduced by returns of its payments inside what the sale paid for."""
     win = sale.win
     value = Fraction(win.value.amount)
     if item.basis == "months":
         value = value * item.months / 12
     until = _paid_for_until(item, known.terms.day(win.occurred_at))
     changes = []
-    for payment in known.payments(win.deal, gains):
+    for payment in paid_for(known, sale, gains):
         inside = known.terms.day(payment.occurred_at) < until
         if inside and payment.amount.currency == win.value.currency:
             whole = Fraction(payment.amount.amount)
@@ -100,7 +100,7 @@ def _fee_remains(
     events = sorted(
         (
             (each, payment.id)
-            for payment in known.payments(sale.win.deal, gains)
+            for payment in paid_for(known, sale, gains)
             for each in payment_remains(known, payment, gains)
         ),
         key=lambda each: (each[0].at, each[0].fact),
@@ -133,9 +133,9 @@ def _share_bases(known: Known, deal: str, party: Party) -> Iterator[Base]:
                 yield Base(
                     win.id, deal, win.occurred_at, day, win.value.currency, item, part, remains
                 )
-    won = day_of(found[-1].win.occurred_at)
     for payment in known.payments(deal, party):
         day = day_of(payment.occurred_at)
+        won = day_of(sale_of(known, payment, party).win.occurred_at)
         for item in known.terms.items(day) if known.terms.accrues_for_client(day, won) else ():
             if not isinstance(item, RevenueShare) or item.to != party:
                 continue
@@ -245,12 +245,12 @@ def _fees(known: Known, deal: str, party: Party) -> Iterator[Track]:
         if known.terms.accrues(day):
             start = (sale.win.id, sale.win.occurred_at)
             yield from _flat(known, sale, start, day, "sale", party, part)
-    first = next(iter(known.payments(deal, party)), None)
-    if first:
-        day = known.terms.day(first.occurred_at)
-        if known.terms.accrues_for_client(day, known.terms.day(found[-1].win.occurred_at)):
-            start = (first.id, first.occurred_at)
-            yield from _flat(known, found[-1], start, day, "first-payment", party, part)
+        first = next(iter(paid_for(known, sale, party)), None)
+        if first:
+            won, day = day, known.terms.day(first.occurred_at)
+            if known.terms.accrues_for_client(day, won):
+                start = (first.id, first.occurred_at)
+                yield from _flat(known, sale, start, day, "first-payment", party, part)
 
 
 def _flat(
@@ -297,9 +297,9 @@ def _splits(known: Known, deal: str, party: Party) -> Iterator[Track]:
             whole_year = RevenueShare(to=party, share=Decimal(0), basis="first-year")
             remains = _sale_remains(known, sale, whole_year, party)
             yield from _split(known, win, day, "sale", party, remains)
-    won = known.terms.day(found[-1].win.occurred_at)
     for payment in known.payments(deal, party):
         day = known.terms.day(payment.occurred_at)
+        won = known.terms.day(sale_of(known, payment, party).win.occurred_at)
         collected = payment.collected_by or payment.stated_by
         if known.terms.accrues_for_client(day, won) and collected != party:
             remains = payment_remains(known, payment, party)

@@ -461,7 +461,7 @@ def test_a_split_is_owed_by_the_party_that_collected() -> None:
 
 
 def test_units_left_by_rounding_go_to_the_largest_fraction_then_to_the_first() -> None:
-    # 0.05 at 50/50 is 2.5 cents each: the unit left goes to the party named first, acme.
+    # 0.05 at 50/50 is 2.5 cents each: the unit left goes to acme, first in the alphabet.
     even = terms(RevenueSplit(parts("50", "50")))
     assert earned([even, joint("0.05 USD", "acme")]) == D("0.02")
     assert earned([even, joint("0.05 USD", "north")], "acme") == D("0.03")
@@ -689,7 +689,7 @@ def test_a_shared_cost_is_owed_to_the_party_that_paid_once_the_other_confirms() 
     agreed = terms(CostShare(parts("50", "50")))
     cost = joint("300.01 USD", "north", kind="shared-cost")
     assert earned([agreed, cost]) == 0
-    # 300.01 / 2 = 150.005: 15,000.5 units each, the unit left goes to acme, named first.
+    # 300.01 / 2 = 150.005: 15,000.5 units each, the unit left goes to acme, first in the alphabet.
     assert earned([agreed, cost, confirmed(cost, "2026-02-03")]) == D("150.01")
     by_acme = joint("300.00 USD", "north", by="acme", kind="shared-cost")
     assert earned([agreed, by_acme]) == D("150.00")
@@ -863,6 +863,23 @@ def test_a_cancelled_sale_takes_back_its_share_and_leaves_what_payments_earned()
     facts = [both, *sold(), paid("P1", "2026-02-02", "100.00 USD"), cancelled]
     # 240.00 given back, 1 % of 100.00 left: the payment was not returned.
     assert earned(facts) == D("1.00")
+
+
+def test_a_payment_is_for_the_sale_that_was_won_by_then() -> None:
+    sale = share("20", trigger="sale")
+    facts: list[Fact] = [
+        *sold(),
+        paid("P1", "2026-02-02", "600.00 USD"),
+        said(DealCancelled, "C1", "2026-04-01", deal="D1"),
+        returned("P1", "2026-04-02", "600.00 USD"),
+        said(DealWon, "W2", "2026-05-01", deal="D1", value=money("1200.00 USD")),
+    ]
+    # The second sale is whole, although a payment of the first was returned.
+    assert earned([terms(sale), *facts]) == D("240.00")
+    assert earned([terms(fee()), *facts]) == D("100.00")
+    late = paid("P2", "2026-05-02", "100.00 USD")
+    assert earned([terms(fee(trigger="first-payment")), *facts]) == D("0")
+    assert earned([terms(fee(trigger="first-payment")), *facts, late]) == D("100.00")
 
 
 def test_lost_won_back_and_lost_again_are_three_facts_under_one_id() -> None:

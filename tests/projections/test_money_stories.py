@@ -502,6 +502,73 @@ def test_a_cancelled_win_can_be_won_again_and_a_lost_deal_reopened() -> None:
     )
 
 
+SOLD_AGAIN = [
+    won("2026-01-08", usd("1000.00")),
+    paid("2026-01-09", "P-1", usd("1000.00")),
+    ours("2026-03-01", CancelDeal(deal="D-1", reason="They withdrew.")),
+    returned("2026-03-02", "P-1", usd("1000.00")),
+    won("2026-03-03", usd("2000.00")),
+]
+"""A sale that came to nothing, with its payment, and a second sale of the same client."""
+
+
+@pytest.mark.parametrize(
+    ("item", "owed_by_day"),
+    [
+        # The return of the first sale's payment takes nothing off the second sale.
+        (
+            share("10", basis="first-year", trigger=Trigger.SALE),
+            {"2026-01-08": "100.00", "2026-03-01": "-100.00", "2026-03-03": "200.00"},
+        ),
+        (
+            ReferralFee(to=THEIRS, fee=usd("50.00"), trigger=Trigger.SALE),
+            {"2026-01-08": "50.00", "2026-03-01": "-50.00", "2026-03-03": "50.00"},
+        ),
+        # The second sale has no payment yet.
+        (
+            ReferralFee(to=THEIRS, fee=usd("50.00"), trigger=Trigger.PAYMENT),
+            {"2026-01-09": "50.00", "2026-03-01": "-50.00"},
+        ),
+    ],
+    ids=["share", "fee", "fee-on-the-first-payment"],
+)
+def test_a_payment_of_a_cancelled_sale_does_not_touch_the_next_sale(
+    item: Item, owed_by_day: dict[str, str]
+) -> None:
+    story = under(item)
+    arrive(story, referred("2026-01-07"))
+
+    assert in_any_order(story, SOLD_AGAIN) == to_them(owed_by_day)
+
+
+def test_a_payment_counts_by_the_time_of_its_own_sale() -> None:
+    story = under(share("10", basis="months", months=1))
+    arrive(story, referred("2026-01-07"))
+    facts = [
+        won("2026-01-08", usd("1000.00")),
+        paid("2026-02-20", "P-1", usd("1000.00")),
+        ours("2026-03-01", CancelDeal(deal="D-1", reason="They withdrew.")),
+        won("2026-03-03", usd("2000.00")),
+        paid("2026-03-04", "P-2", usd("200.00")),
+    ]
+
+    # P-1 is outside the month of the first sale, and the second sale does not bring it in.
+    assert in_any_order(story, facts) == to_them({"2026-03-04": "20.00"})
+
+
+def test_a_share_of_a_sale_is_reduced_by_what_the_sale_paid_for() -> None:
+    story = under(share("10", basis="first-year", trigger=Trigger.SALE))
+    arrive(story, [*referred("2026-01-07"), won("2026-01-08", usd("1000.00"))])
+    # The second year, paid early and returned.
+    early = ReceivePayment(
+        deal="D-1", payment="P-1", amount=usd("1000.00"), covers_from=date(2027, 1, 8)
+    )
+
+    facts = [ours("2026-12-20", early), returned("2026-12-22", "P-1", usd("1000.00"))]
+
+    assert in_any_order(story, facts) == to_them({"2026-01-08": "100.00"})
+
+
 def test_a_rate_is_put_right_by_both() -> None:
     rates = RateRule(source="Central bank")
     story = under(share("10"), settles_in="EUR", rates=rates)

@@ -10,10 +10,14 @@ from domain.deal import (
     AttributeReferral,
     CorrectPayment,
     CorrectWin,
+    CreateOpportunity,
     IssueRefund,
     ReceivePayment,
     SubmitReferral,
+    WinDeal,
 )
+from domain.dispute import AcceptResolution, DisputeOutcome, OpenDispute, ProposeResolution
+from domain.execution import IssueCause
 from domain.terms import ReferralFee, Trigger
 from infra.answers import explain_money, statement
 from infra.answers.explain_money import (
@@ -79,6 +83,16 @@ def not_won() -> Story:
     story = sold()
     pay(story, DEAL, "P-1", usd("100.00"))
     story.when(OURS, CorrectWin(deal=DEAL, void=True, reason="Another client of the same name."))
+    return story
+
+
+def win_unconfirmed() -> Story:
+    """The partner states a win that pays it; we pay in, and have not confirmed the win."""
+    story = under(share())
+    refer(story, DEAL)
+    story.when(OURS, CreateOpportunity(deal=DEAL))
+    story.when(THEIRS, WinDeal(deal=DEAL, annual_contract_value=usd("1200.00")))
+    pay(story, DEAL, "P-1", usd("100.00"))
     return story
 
 
@@ -157,6 +171,7 @@ TOLD: dict[Nothing, tuple[Callable[[], Story], str]] = {
     Nothing.UNCONFIRMED: (unconfirmed, THEIRS),
     Nothing.VOID: (void, THEIRS),
     Nothing.NOT_IN_TERM: (not_in_term, THEIRS),
+    Nothing.WIN_UNCONFIRMED: (win_unconfirmed, THEIRS),
     Nothing.NOT_WON: (not_won, THEIRS),
     Nothing.CONTESTED: (contested, THEIRS),
     Nothing.NOT_CREDITED: (not_credited, THEIRS),
@@ -179,6 +194,29 @@ def test_a_payment_that_earns_nothing_says_why(reason: Nothing) -> None:
 
     assert [(each.amount, each.nothing) for each in found] == [(Decimal(0), reason)]
     assert found[0].because == explain_money.WORDS[reason]
+
+
+def test_a_decision_on_a_dispute_shows_in_what_a_payment_earns() -> None:
+    story = sold()
+    pay(story, DEAL, "P-1", usd("100.00"))
+    disputed = OpenDispute(
+        dispute="Q-1",
+        cause=IssueCause.MONEY,
+        description="It was ours before.",
+        subject=f"deal/{DEAL}",
+        amount=usd("5.00"),
+    )
+    story.when(OURS, disputed)
+    upheld = ProposeResolution(
+        dispute="Q-1", proposal="end", outcome=DisputeOutcome.UPHELD, resolution="It was."
+    )
+    story.when(OURS, upheld)
+    story.when(THEIRS, AcceptResolution(dispute="Q-1", proposal="end"))
+
+    (found,) = facts_of(explain(story), THEIRS, "payment/P-1")
+
+    assert (found.amount, found.disputed) == (Decimal("10.00"), Decimal("5.00"))
+    assert found.because.endswith("; a dispute took 5.00 of 15.00")
 
 
 # --- touches -----------------------------------------------------------------------------------
