@@ -43,8 +43,12 @@ TITLES = [
     "Arithmetic and faults",
 ]
 
-LIMITS = {"15", "9", "0.001", str(DIGITS)}
-"""Numbers of the prose that no example shows: the limits of inputs, which other tests check."""
+INPUT = 15 + 9
+"""The digits of an input, before and after the point."""
+
+LIMITS = {"15", "9", "0.001", str(DIGITS), "60", str(INPUT), str(3 * INPUT)}
+"""Numbers of the prose that no example shows: the limits of inputs, which other tests check, and
+the digits that the specification asks for."""
 
 
 def play(accord: Accord, facts: list[Fact]) -> list[str]:

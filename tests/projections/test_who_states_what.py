@@ -255,7 +255,7 @@ STATEMENTS = (
         [],
         LEAD,
         "referral",
-        case="counts towards a minimum",
+        case="counts towards the minimum of the side that refers",
         at="2026-04-01",
     ),
     Statement(
@@ -524,7 +524,9 @@ def _cell(each: Statement, party: str) -> str:
     if earned is None:
         return "refused"
     if not earned:
-        return "earns nothing"
+        # A referral is brought by the side that states it, so the other cannot state it for it.
+        own = each.event is deal.ReferralSubmitted and party == each.owes
+        return "is its own referral" if own else "earns nothing"
     can_object = bool(each.claim) and party == each.gains
     if can_object and each.earns(party, ObjectToClaim) == 0:
         return "counts unless the other side objects"
