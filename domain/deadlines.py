@@ -34,6 +34,7 @@ from domain.execution import (
 )
 from domain.exit import ExitNoticeGiven, PartnershipExited
 from domain.kernel import Act, Event
+from domain.payouts import Payouts
 from domain.renewal import PartnershipRenewed
 from domain.terms import Cadence
 from domain.terms_by_day import TermsByDay
@@ -71,6 +72,7 @@ class DeadlineKind(StrEnum):
     CADENCE = "cadence"
     ACTION = "action"
     SILENCE = "silence"
+    STATEMENT = "statement"
 
 
 class Deadline(NamedTuple):
@@ -591,11 +593,13 @@ RULES = (
         opened_by=(_opens(ExitNoticeGiven, _exit),),
         passing=_passes(DeadlineKind.EXIT),
     ),
+    # What is paid of a statement says whether it has a deadline (`with_statements`).
+    DeadlineRule(DeadlineKind.STATEMENT, opened_by=(), passing=_passes(DeadlineKind.STATEMENT)),
     # Claims are facts of other streams, so the ledger opens and closes their deadlines.
     DeadlineRule(DeadlineKind.SILENCE, opened_by=(), passing=_passes(DeadlineKind.SILENCE)),
 )
-"""Every kind of deadline. `PartnershipExited` closes all of them but those of silence: what was
-claimed before the end can count after it."""
+"""Every kind of deadline. `PartnershipExited` closes all of them but those of silence and of
+statements: what was claimed before the end can count after it, and what is owed stays owed."""
 
 
 # --- what is open, and what passed -------------------------------------------------------------
@@ -633,6 +637,22 @@ def due(deadlines: Deadlines, now: datetime) -> Deadline | None:
 def silence(day: date, terms: TermsByDay) -> Deadline:
     """Return the deadline of the claims that silence confirms when a day begins."""
     return _on(day, DeadlineKind.SILENCE, day.isoformat(), terms)
+
+
+def with_statements(deadlines: Deadlines, payouts: Payouts, terms: TermsByDay) -> Deadlines:
+    """Return deadlines with those of the statements on which something is due."""
+    found = {
+        key: each for key, each in deadlines.items() if each.kind is not DeadlineKind.STATEMENT
+    }
+    for name, since in payouts.unpaid.items():
+        if name not in payouts.overdue:
+            due_on = payouts.owed[name].due_on
+            deadline = _end_of_day(DeadlineKind.STATEMENT, name, due_on, terms)
+            if deadline.due < since:
+                # It was paid in time, and came back later.
+                deadline = deadline._replace(due=since, day=None)
+            found[deadline.id] = deadline
+    return found
 
 
 def passed(deadline: Deadline) -> list[Event]:

@@ -215,6 +215,7 @@ FRAME = FrameChange(
     duration="P3Y",
     notice="P60D",
     assets_at_exit=Assets.RETAIN,
+    due_days=30,
     if_sales_double="The share is looked at again.",
 )
 CO_BRANDED_REVENUE = Objective(

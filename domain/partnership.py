@@ -51,7 +51,7 @@ from domain.keyring import KeyCommand, KeyRegistered, KeyRevoked, Keyring, KeyRo
 from domain.renewal import HoldRenewalReview, PartnershipRenewed, Renewal, RenewalReviewHeld
 from domain.scaling import JointInvestmentAgreed, ScopeExpanded
 from domain.settlement import Ledger, Settlement, SettlementCommand
-from domain.terms_by_day import Agreed
+from domain.terms_by_day import Agreed, TermsByDay
 
 
 class PassTime(Command):
@@ -272,8 +272,11 @@ def evolve(state: Partnership, event: Event, act: Act) -> Partnership:
         keys = keyring.evolve(state.keyring, event, act)
         return replace(state, keyring=keys, deadlines=deadlines)
     if type(event) in _OF_TIME:
+        settled = _settled_by_time(state.settlement, event, context.terms, act)
+        deadlines = _due(deadlines, event, settled, state.settlement, context)
         # The events of the clock, a few every month, change nothing else.
-        return replace(state, deadlines=deadlines)
+        return replace(state, settlement=settled, deadlines=deadlines)
+    settled = settlement.evolve(state.settlement, event, act, context.terms)
     return Partnership(
         context,
         exploration.evolve(state.exploration, event),
@@ -281,11 +284,35 @@ def evolve(state: Partnership, event: Event, act: Act) -> Partnership:
         execution.evolve(state.execution, event, act),
         renewal.evolve(state.renewal, event),
         leaving.evolve(state.exit, event),
-        settlement.evolve(state.settlement, event, act),
+        settled,
         state.breaches,
         state.keyring,
-        deadlines,
+        _due(deadlines, event, settled, state.settlement, context),
     )
+
+
+def _settled_by_time(state: Settlement, event: Event, terms: TermsByDay, act: Act) -> Settlement:
+    match event:
+        case time.DeadlinePassed(kind=time.DeadlineKind.STATEMENT, ref=name):
+            return replace(state, payouts=state.payouts.past_due(name))
+        case time.DeadlinePassed(kind=time.DeadlineKind.SILENCE):
+            # Silence can confirm that a payout came back.
+            return replace(state, payouts=state.payouts.counted(state.payouts.owed, terms, act))
+        case _:
+            return state
+
+
+def _due(
+    deadlines: Deadlines,
+    event: Event,
+    after: Settlement,
+    before: Settlement,
+    context: PartnershipContext,
+) -> Deadlines:
+    """Return the deadlines with those of unpaid statements, which an exit leaves open."""
+    if after.payouts is before.payouts and not isinstance(event, PartnershipExited):
+        return deadlines
+    return time.with_statements(deadlines, after.payouts, context.terms)
 
 
 def _context_after(context: PartnershipContext, event: Event, act: Act) -> PartnershipContext:

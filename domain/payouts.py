@@ -10,7 +10,7 @@ order of arrival.
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import NamedTuple, assert_never
@@ -442,6 +442,13 @@ class Owed(NamedTuple):
     payee: str
     amount: Decimal
     currency: str
+    due_on: date
+    """The last day on which it is paid in time."""
+
+    @property
+    def overdue_on(self) -> date:
+        """The first day on which it is overdue."""
+        return self.due_on + timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -452,10 +459,38 @@ class Payouts:
     """By the statement that payouts name."""
     made: Mapping[str, Payout] = field(default_factory=dict)
     """By the identifier of the payout."""
+    unpaid: Mapping[str, datetime] = field(default_factory=dict)
+    """The statements on which something is due, and since when."""
+    overdue: frozenset[str] = frozenset()
+    """Those of them of which the clock recorded that the due day passed."""
 
-    def with_statement(self, name: str, owed: Owed) -> "Payouts":
+    def with_statement(self, name: str, owed: Owed, act: Act) -> "Payouts":
         """Return the payouts with one more statement."""
-        return replace(self, owed={**self.owed, name: owed})
+        unpaid = {**self.unpaid, name: act.occurred_at}
+        return replace(self, owed={**self.owed, name: owed}, unpaid=unpaid)
+
+    def past_due(self, name: str) -> "Payouts":
+        """Return the payouts once the due day of a statement passed."""
+        return replace(self, overdue=self.overdue | {name})
+
+    def counted(self, names: Iterable[str], terms: TermsByDay, act: Act) -> "Payouts":
+        """Return the payouts with the statements among these names on which something is due now.
+
+        A statement that was paid and is due again is overdue again once the clock has recorded it.
+        """
+        unpaid, overdue = dict(self.unpaid), self.overdue
+        today = terms.day(act.recorded_at)
+        for name in names:
+            if name not in self.owed:
+                continue
+            if self.left(name, terms, today) > 0:
+                unpaid.setdefault(name, act.occurred_at)
+            else:
+                unpaid.pop(name, None)
+                overdue -= {name}
+        if unpaid == self.unpaid:
+            return self
+        return replace(self, unpaid=unpaid, overdue=overdue)
 
     @exact
     def left(self, statement: str, terms: TermsByDay, today: date) -> Decimal:
@@ -467,18 +502,16 @@ class Payouts:
         )
         return self.owed[statement].amount - sum(paid, Decimal(0))
 
-    def unpaid(self, terms: TermsByDay, today: date) -> list[str]:
-        """Return the statements on which something is due, in the order of their issue."""
-        return [name for name in self.owed if self.left(name, terms, today) > 0]
 
-
-def evolve(payouts: Payouts, event: Event, act: Act) -> Payouts:
-    """Fold an event into the payouts."""
+def evolve(payouts: Payouts, event: Event, act: Act, terms: TermsByDay) -> Payouts:
+    """Fold an event into the payouts; `terms` are those after it."""
     name = payout_of(event)
     if name is None:
         return payouts
     changed = with_event(payouts.made.get(name, Payout()), event, act)
-    return replace(payouts, made={**payouts.made, name: changed})
+    payouts = replace(payouts, made={**payouts.made, name: changed})
+    statements = [changed.recorded[0].statement] if changed.recorded else []
+    return payouts.counted(statements, terms, act)
 
 
 # --- decisions ---------------------------------------------------------------------------------
@@ -503,7 +536,7 @@ def record(command: RecordPayout, payouts: Payouts, terms: TermsByDay, act: Act)
     """Record a payment on a statement's balance, at most what is left of it."""
     owed, today = payouts.owed.get(command.statement), terms.day(act.recorded_at)
     if owed is None:
-        unpaid = payouts.unpaid(terms, today)
+        unpaid = [name for name in payouts.owed if name in payouts.unpaid]
         raise Unknown(
             "nothing-owed",
             "A payout needs a statement with an amount to pay. "

@@ -8,7 +8,7 @@ statement, as lines of its own.
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any, NamedTuple
 
@@ -33,10 +33,12 @@ from domain.kernel import (
 )
 from domain.payouts import Owed, PayoutCommand, Payouts
 from domain.terms import check_parties
+from domain.terms_by_day import TermsByDay
 from domain.values import (
     MINOR_UNITS,
     Count,
     Currency,
+    Day,
     Exact,
     PositiveMoney,
     PositiveNumber,
@@ -257,12 +259,11 @@ class Balance(Value):
     without_rate: list[Part] = []
     """What cannot be converted yet. It is not part of the amount."""
 
-    @property
-    def owed(self) -> Owed | None:
-        """What is to be paid; None if the balance is zero."""
+    def owed(self, due_on: date) -> Owed | None:
+        """Return what is to be paid until a day; None if the balance is zero."""
         if self.payer is None or self.payee is None:
             return None
-        return Owed(self.payer, self.payee, self.amount, self.currency)
+        return Owed(self.payer, self.payee, self.amount, self.currency, due_on)
 
 
 class IssueStatement(Command):
@@ -286,6 +287,8 @@ class StatementIssued(Event):
     """The identifier of the statement: `2026-03:USD`."""
     period: Period
     """The period up to whose end everything is stated."""
+    due_on: Day
+    """The last day on which it is paid in time: the day of issue and the agreed days."""
     balance: Balance
     """What one party owes the other by the statement."""
 
@@ -307,6 +310,8 @@ class FinalSettlementIssued(Event):
 
     settlement: Ref
     """The identifier of the final settlement."""
+    due_on: Day
+    """The last day on which it is paid in time: the day of issue and the agreed days."""
     balances: list[Balance]
     """The balance in each currency."""
 
@@ -436,10 +441,23 @@ def issue(
             others.append(of_currency)
             continue
         _check_order(command.period, currency, state)
-        events.append(StatementIssued(statement=name, period=command.period, balance=of_currency))
+        events.append(
+            StatementIssued(
+                statement=name,
+                period=command.period,
+                due_on=_due_on(context, act),
+                balance=of_currency,
+            )
+        )
     if not events and not known:
         raise _not_the_payer(others, act) if others else _nothing_to_state(command, open_)
     return events
+
+
+def _due_on(context: PartnershipContext, act: Act) -> date:
+    """Return when a statement of this moment is due, by the frame of its day."""
+    today = context.terms.day(act.recorded_at)
+    return today + timedelta(days=context.terms.frame(today).due_days)
 
 
 def _states_something(balance: Balance) -> bool:
@@ -585,14 +603,14 @@ def issue_final(
     balances = [each for each in found if _states_something(each) or each.held]
     if not _issues(act.party, balances):
         raise _not_the_payer([each for each in balances if each.payer], act)
-    return [FinalSettlementIssued.of(command, balances=balances)]
+    return [FinalSettlementIssued.of(command, due_on=_due_on(context, act), balances=balances)]
 
 
 # --- fold --------------------------------------------------------------------------------------
 
 
-def evolve(state: Settlement, event: Event, act: Act) -> Settlement:
-    """Fold an event into the state."""
+def evolve(state: Settlement, event: Event, act: Act, terms: TermsByDay) -> Settlement:
+    """Fold an event into the state; `terms` are those after it."""
     match event:
         case StatementIssued(statement=name):
             state = replace(state, statements={**state.statements, name: event})
@@ -600,21 +618,22 @@ def evolve(state: Settlement, event: Event, act: Act) -> Settlement:
             state = replace(state, final=event)
         case _:
             pass
-    for name, balance in stated_by(event):
-        owing = state.payouts
-        if balance.owed is not None:
-            owing = owing.with_statement(name, balance.owed)
-        state = replace(state, names=state.names | {name}, payouts=owing)
-    changed = payouts.evolve(state.payouts, event, act)
+    for name, owed in stated_by(event):
+        made = state.payouts
+        if owed is not None:
+            made = made.with_statement(name, owed, act)
+        state = replace(state, names=state.names | {name}, payouts=made)
+    changed = payouts.evolve(state.payouts, event, act, terms)
     return state if changed is state.payouts else replace(state, payouts=changed)
 
 
-def stated_by(event: Event) -> Iterator[tuple[str, Balance]]:
-    """Yield each balance that an event states, by the name of its statement."""
+def stated_by(event: Event) -> Iterator[tuple[str, Owed | None]]:
+    """Yield what each statement asks for that an event issues, by its name; None for nothing."""
     match event:
-        case StatementIssued(statement=name, balance=balance):
-            yield name, balance
-        case FinalSettlementIssued():
-            yield from event.by_name()
+        case StatementIssued(statement=name, balance=balance, due_on=day):
+            yield name, balance.owed(day)
+        case FinalSettlementIssued(due_on=day):
+            for name, balance in event.by_name():
+                yield name, balance.owed(day)
         case _:
             pass

@@ -30,6 +30,7 @@ from domain.entry import JointRevenueReceived, SharedCostIncurred
 from domain.kernel import Event
 from domain.payouts import PayoutCorrected, PayoutRecorded, PayoutReturned
 from domain.reported_figure import MetricReported
+from domain.settlement import StatementIssued
 
 
 class AlertKind(StrEnum):
@@ -94,10 +95,11 @@ REFERRAL_MINIMUM: Final = "referral-minimum"
 ATTRIBUTION_CONTESTED: Final = "attribution-contested"
 CLAIM_AWAITS: Final = "claim-awaits-confirmation"
 CORRECTION_TAKES: Final = "correction-takes-money"
-"""Computed from the facts of deals, entries and figures, so their rows name no events that open or
-close them (`projections.ledger.claims`)."""
+STATEMENT_OVERDUE: Final = "statement-overdue"
+"""Computed from the facts of deals, entries, figures, payouts and statements, so their rows name no
+events that open or close them (`projections.ledger.claims`)."""
 
-COMPUTED: Final = (ATTRIBUTION_CONTESTED, CLAIM_AWAITS, CORRECTION_TAKES)
+COMPUTED: Final = (ATTRIBUTION_CONTESTED, CLAIM_AWAITS, CORRECTION_TAKES, STATEMENT_OVERDUE)
 
 _FACTS: Final = (
     *(
@@ -155,6 +157,15 @@ STANDING_ALERTS: Final = (
         AlertKind.REMINDER,
         "a correction that takes money from a party is answered by it (C18)",
         about=_FACTS,
+    ),
+    StandingAlert(
+        STATEMENT_OVERDUE,
+        AlertKind.BREACH,
+        "a statement is paid by the end of its due day (C10)",
+        about=(
+            On(StatementIssued, lambda e: e.statement),
+            On(PayoutRecorded, lambda e: e.statement),
+        ),
     ),
 )
 """Every alert that a partnership can have without agreeing a rule."""

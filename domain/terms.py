@@ -523,6 +523,8 @@ class Frame(Value):
     """How a deal is credited that both parties touched (C18)."""
     cadence: Cadence = Cadence()
     """How often reviews are held. Without a kind of review none is expected (C13)."""
+    due_days: Annotated[int, Field(ge=0, le=9999)] = 0
+    """How many days after its issue a statement is due; with 0 it is due on the day of issue."""
     tail_months: Months = 0
     """For how many months after the end clients who were won before it still earn."""
     claims: ClaimRules = ClaimRules()

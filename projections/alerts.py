@@ -29,6 +29,7 @@ from domain.standing_alerts import (
     CORRECTION_TAKES,
     REFERRAL_MINIMUM,
     STANDING_ALERTS,
+    STATEMENT_OVERDUE,
     AlertKind,
     On,
     StandingAlert,
@@ -41,7 +42,7 @@ from projections.counted import FACTS
 from projections.figures import LEADS
 from projections.fold import DESCRIBED, NOTHING, Change, Output, Projection, Rows
 from projections.ledger.claims import Point
-from projections.ledger.rows import AgreedRow, SubjectRow
+from projections.ledger.rows import AgreedRow, Debt, SubjectRow
 
 STATE: Final = "state"
 """The key of the row from which rules are judged. Each alert also has its own row; deals, entries
@@ -311,10 +312,7 @@ class _Changes:
         """Open the alerts on what of a subject awaits a party, and close those on what does not."""
         wanted = {(each.rule, each.ref) for each in points}
         for alert in list(self._open.values()):
-            of = alert.window == subject.removeprefix("deal/") or alert.window.startswith(
-                f"{subject}/"
-            )
-            if alert.rule in COMPUTED and of and (alert.rule, alert.window) not in wanted:
+            if _concerns(alert, subject) and (alert.rule, alert.window) not in wanted:
                 self._end(alert, _ENDED[alert.rule])
         for each in points:
             name = alert_id(each.rule, 1, self._recorded.partnership, each.ref)
@@ -378,10 +376,13 @@ class _Changes:
             self._close(alert, AlertState.RESOLVED, text)
 
     def end(self, text: str) -> None:
-        """Resolve every open alert, because the partnership has ended."""
+        """Resolve every open alert but those on what is owed: the partnership has ended."""
         self._ended = True
-        self._at_end = tuple(name for name, each in self._open.items() if each.rule in COMPUTED)
+        computed = {*COMPUTED} - {STATEMENT_OVERDUE}
+        self._at_end = tuple(name for name, each in self._open.items() if each.rule in computed)
         for alert in list(self._open.values()):
+            if alert.rule == STATEMENT_OVERDUE:
+                continue
             self._close(alert, AlertState.RESOLVED, text)
 
     # --- both ---
@@ -416,8 +417,18 @@ _ENDED: Final = {
     ATTRIBUTION_CONTESTED: "Nobody contests the lead any longer.",
     CLAIM_AWAITS: "It no longer awaits an answer.",
     CORRECTION_TAKES: "It no longer awaits an answer.",
+    STATEMENT_OVERDUE: "It is paid.",
 }
 """What ends the alerts that are made from facts, in words."""
+
+
+def _concerns(alert: Alert, subject: str) -> bool:
+    """Return whether an alert that is computed from facts is about a subject."""
+    kind, _, name = subject.partition("/")
+    whole = {"deal": ATTRIBUTION_CONTESTED, "statement": STATEMENT_OVERDUE}.get(kind)
+    if alert.rule == whole:
+        return alert.window == name
+    return alert.rule in COMPUTED and alert.window.startswith(f"{subject}/")
 
 
 def _moved(alerts: Mapping[str, Alert], alert: Alert, *, stays: bool) -> Mapping[str, Alert]:
@@ -432,10 +443,12 @@ def _with(known: set[int] | tuple[int, ...], more: tuple[int, ...]) -> tuple[int
     return tuple(sorted({*known, *more}))
 
 
-def _row_type(key: str) -> type[AlertsState | AgreedRow | SubjectRow | Payout | Alert]:
+def _row_type(key: str) -> type[AlertsState | AgreedRow | SubjectRow | Payout | Debt | Alert]:
     if key.startswith(FACTS):
         if key.startswith(f"{FACTS}payout/"):
             return Payout
+        if key.startswith(f"{FACTS}statement/"):
+            return Debt
         return AgreedRow if key == awaited.AGREED else SubjectRow
     return AlertsState if key == STATE else Alert
 
@@ -445,7 +458,7 @@ ALERTS = Projection(
     keys,
     apply,
     breaches.CONCERNED | _TURNS.keys() | awaited.CONCERNED | {PartnershipExited},
-    version=15,
+    version=16,
     row_type=_row_type,
     facts_from=FACTS,
 )

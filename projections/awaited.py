@@ -8,10 +8,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 from domain import payouts
+from domain.deadlines import DeadlineKind, DeadlinePassed
 from domain.deal import AttributionSettled
 from domain.kernel import Event
 from domain.payouts import Payout, payout_of
 from domain.recorded import Recorded
+from domain.settlement import FinalSettlementIssued, StatementIssued, stated_by
 from domain.terms_by_day import TermsByDay
 from projections.counted import FACTS, DealChange
 from projections.fold import Rows, rows_under
@@ -20,7 +22,7 @@ from projections.ledger.book import gaining, kinds_of, moving, silence_confirms,
 from projections.ledger.claims import Point
 from projections.ledger.counting import Known
 from projections.ledger.measures import CLICKS
-from projections.ledger.rows import AgreedRow, SubjectRow
+from projections.ledger.rows import AgreedRow, Debt, SubjectRow, replace
 from projections.settlement import AGREEMENTS, agreed_with
 
 AGREED: Final = f"{FACTS}agreed"
@@ -31,7 +33,9 @@ ON_SUBJECTS: Final[frozenset[type[Event]]] = (
 )
 """The events that are facts of deals, entries, figures and payouts, or replies to them."""
 
-CONCERNED: Final[frozenset[type[Event]]] = ON_SUBJECTS | AGREEMENTS
+CONCERNED: Final[frozenset[type[Event]]] = (
+    ON_SUBJECTS | AGREEMENTS | {StatementIssued, FinalSettlementIssued, DeadlinePassed}
+)
 """The events that change what awaits a party."""
 
 _NOTHING: Final = SubjectRow()
@@ -75,6 +79,14 @@ def take(rows: Rows, recorded: Recorded, watched: Mapping[str, str]) -> Taken:
         if after != agreed:
             changed[AGREED] = agreed = after
             look += watched
+    for name, owed in stated_by(event):
+        if owed is not None:
+            changed[_debt(name)] = Debt(owed)
+    if isinstance(event, DeadlinePassed) and event.kind is DeadlineKind.STATEMENT:
+        debt: Debt | None = rows.get(_debt(event.ref))
+        if debt is not None:
+            changed[_debt(event.ref)] = replace(debt, overdue=True)
+            look.append(_debt(event.ref))
     key = key_of(event)
     if key is not None and payout_of(event) is not None:
         changed[key] = payouts.with_event(rows.get(key) or Payout(), event, recorded.act)
@@ -142,7 +154,7 @@ class _Looked(NamedTuple):
 
 class _Subjects(NamedTuple):
     rows: Rows
-    changed: Mapping[str, Any]
+    changed: dict[str, Any]
 
     def row(self, key: str) -> SubjectRow:
         found: SubjectRow = self.changed.get(key) or self.rows.get(key, _NOTHING)
@@ -150,6 +162,10 @@ class _Subjects(NamedTuple):
 
     def payout(self, key: str) -> Payout:
         found: Payout = self.changed.get(key) or self.rows[key]
+        return found
+
+    def debt(self, key: str) -> Debt | None:
+        found: Debt | None = self.changed.get(key) or self.rows.get(key)
         return found
 
 
@@ -162,7 +178,10 @@ def _looked_at(
         kind, _, name = key.removeprefix(FACTS).partition("/")
         terms = terms_of(agreed)
         if kind == "payout":
-            yield key, _payout(name, subjects.payout(key), terms, recorded)
+            yield from _payout(name, subjects, terms, recorded)
+            continue
+        if kind == "statement":
+            yield key, _of_debt(name, subjects.debt(key))
             continue
         row = subjects.row(key)
         if _is_plain(key, row, agreed):
@@ -179,10 +198,33 @@ def _looked_at(
             yield key, _Looked(points, f"{until}" if until else "")
 
 
-def _payout(name: str, payout: Payout, terms: TermsByDay, recorded: Recorded) -> _Looked:
+def _debt(statement: str) -> str:
+    return f"{FACTS}statement/{statement}"
+
+
+def _of_debt(name: str, debt: Debt | None) -> _Looked | None:
+    points = tuple(claims.of_debt(name, debt))
+    return _Looked(points, "") if points else None
+
+
+def _payout(
+    name: str, subjects: _Subjects, terms: TermsByDay, recorded: Recorded
+) -> Iterator[tuple[str, _Looked | None]]:
+    """Yield what of a payout awaits a party, and what of its statement."""
+    key = f"{FACTS}payout/{name}"
+    payout = subjects.payout(key)
     known = payouts.Known(payout, terms, terms.day(recorded.act.recorded_at))
     until = known.next_deadline()
-    return _Looked(tuple(claims.of_payout(name, known)), f"{until}" if until else "")
+    points = tuple(claims.of_payout(name, known))
+    yield key, _Looked(points, f"{until}" if until else "") if points or until else None
+    if payout.recorded is None:
+        return
+    statement = payout.recorded[0].statement
+    debt = subjects.debt(_debt(statement))
+    if debt is not None:
+        after = debt.with_payout(name, known.standing().paid)
+        subjects.changed[_debt(statement)] = after
+        yield _debt(statement), _of_debt(statement, after)
 
 
 def _points(kind: str, name: str, known: Known, agreed: AgreedRow) -> Iterator[Point]:

@@ -6,7 +6,7 @@ themselves are passed to a replay that asks for them (`post`); rows hold facts a
 """
 
 from collections.abc import Iterator, Mapping
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -131,8 +131,8 @@ def _silent(book: Book) -> list[str]:
 
 def _wake(book: Book) -> None:
     agreed = book.agreed
-    if agreed.awaited or agreed.wake:
-        days = agreed.awaited.values()
+    if agreed.awaited or agreed.due or agreed.wake:
+        days = [*agreed.awaited.values(), *agreed.due.values()]
         wake = book.terms.midnight(min(days)) if days else None
         if wake != agreed.wake:
             book.put(AGREED, replace(agreed, wake=wake))
@@ -262,6 +262,11 @@ def _pass(book: Book, event: Any) -> list[str]:  # noqa: ANN401 - an event of th
             return _close(book, end_of(period))
         case DeadlinePassed(kind=DeadlineKind.EXIT, ref=ref):
             return _close(book, date.fromisoformat(ref))
+        case DeadlinePassed(kind=DeadlineKind.STATEMENT, ref=name):
+            row: StatementRow | None = book.get(f"statement/{name}")
+            if row is not None:
+                _put_statement(book, replace(row, overdue=True))
+            return []
         case _:
             return []
 
@@ -281,13 +286,16 @@ def _close(book: Book, today: date) -> list[str]:
 def _state(book: Book, recorded: Recorded) -> None:
     event: Any = recorded.event
     if isinstance(event, StatementIssued):
-        _issue(book, event.statement, event.period, event.balance, end_of(event.period))
+        due_on, until = event.due_on, end_of(event.period)
+        _issue(book, event.statement, event.period, event.balance, due_on, until)
         return
     for name, balance in event.by_name():
-        _issue(book, name, "", balance, date.max)
+        _issue(book, name, "", balance, event.due_on, date.max)
 
 
-def _issue(book: Book, name: str, period: str, balance: Balance, until: date) -> None:
+def _issue(  # noqa: PLR0913, PLR0917 - what a statement says
+    book: Book, name: str, period: str, balance: Balance, due_on: date, until: date
+) -> None:
     """Take the parts of a statement out of what is open."""
     totals = book.row(TOTALS, TotalsRow)
     act = book.recorded.act
@@ -297,16 +305,29 @@ def _issue(book: Book, name: str, period: str, balance: Balance, until: date) ->
     }
     left = {key: each for key, each in totals.open.items() if key not in parts}
     book.put(TOTALS, replace(totals, open=left, statements=(*totals.statements, stated)))
-    book.put(
-        f"statement/{name}",
+    _put_statement(
+        book,
         StatementRow(
             name,
             period,
             book.recorded.index,
             act.recorded_at,
+            due_on,
             balance.model_dump(mode="json", exclude_none=True),
         ),
     )
+
+
+def _put_statement(book: Book, row: StatementRow) -> None:
+    """Change a statement's row, and note the day on which it is overdue if something is due."""
+    if row.left <= 0:
+        row = replace(row, overdue=False)
+    book.put(f"statement/{row.statement}", row)
+    due = {name: day for name, day in book.agreed.due.items() if name != row.statement}
+    if row.left > 0 and not row.overdue:
+        due[row.statement] = row.due_on + timedelta(days=1)
+    if due != book.agreed.due:
+        book.put(AGREED, replace(book.agreed, due=due))
 
 
 def _sum_key(month: str, currency: str, settles_in: str, rate: Decimal | None) -> str:
@@ -340,7 +361,7 @@ def _count_payout(book: Book, name: str) -> None:
     statement: StatementRow | None = book.get(name_of_statement)
     if statement is not None:
         counted = {**statement.payouts, name: known.standing()}
-        book.put(name_of_statement, replace(statement, payouts=counted))
+        _put_statement(book, replace(statement, payouts=counted))
 
 
 # --- what a decision asks ----------------------------------------------------------------------
@@ -389,6 +410,6 @@ SETTLEMENT = Projection(
     keys,
     apply,
     _FACTS | facts.DISPUTES | AGREEMENTS | _TIME | facts.PAYOUTS | _STATEMENTS,
-    version=10,
+    version=11,
     row_type=row_type,
 )

@@ -38,6 +38,7 @@ from domain import (
     viewing,
 )
 from domain import exit as leaving
+from domain.deadlines import DeadlineKind
 from domain.kernel import Event
 from domain.recorded import Recorded
 from domain.terms import Assets
@@ -59,6 +60,16 @@ def _waived(event: Any) -> str:  # noqa: ANN401 - any event that names the waive
 
 def _shares(shares: dict[str, Any]) -> str:
     return ", ".join(f"{share} % to {party}" for party, share in shares.items())
+
+
+def _passed(kind: DeadlineKind, ref: str) -> str:
+    match kind:
+        case DeadlineKind.SILENCE:
+            return f"silence confirmed claims on {ref}"
+        case DeadlineKind.STATEMENT:
+            return f"the due day of statement {ref} passed"
+        case _:
+            return f"{kind} {ref} passed"
 
 
 def _balance(balance: settlement.Balance) -> str:
@@ -299,11 +310,7 @@ WORDS: dict[type[Event], Words] = {
     ),
     leaving.PartnershipExited: lambda e: "completed the exit; the partnership ended" + _waived(e),
     deadlines.PeriodClosed: lambda e: f"{e.period} closed",
-    deadlines.DeadlinePassed: lambda e: (
-        f"silence confirmed claims on {e.ref}"
-        if e.kind is deadlines.DeadlineKind.SILENCE
-        else f"{e.kind} {e.ref} passed"
-    ),
+    deadlines.DeadlinePassed: lambda e: _passed(e.kind, e.ref),
     deal.ReferralSubmitted: lambda e: f"submitted referral {e.deal}",
     deal.ReferralAttributed: lambda e: (
         f"attributed referral {e.deal} to {e.to} ({e.method} on {e.touched_at:%Y-%m-%d})"

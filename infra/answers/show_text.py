@@ -201,6 +201,8 @@ def _frame_lines(frame: Frame) -> Iterator[str]:
         days = frame.attribution.window_days
         window = f", touches of the last {counted(days, 'day')}" if days else ""
         yield f"competing touches: {frame.attribution.kind}{window}"
+    if frame.due_days:
+        yield f"statements are due {counted(frame.due_days, 'day')} after their issue"
     if frame.tail_months:
         yield f"clients who were won earn for {counted(frame.tail_months, 'month')} after the end"
     yield from _claim_lines(frame)
@@ -353,5 +355,6 @@ DEADLINES = {
     DeadlineKind.CADENCE: "the next {} review is due",
     DeadlineKind.ACTION: "action {} is due",
     DeadlineKind.SILENCE: "silence confirms claims on {}",
+    DeadlineKind.STATEMENT: "statement {} is due",
 }
 """The consequence of each kind of deadline that passes; a test checks that none is missing."""

@@ -120,6 +120,8 @@ class Statement(Item):
     """Whether it is issued, and whether it is settled."""
     issued_at: datetime | None
     """When it was issued."""
+    due_on: date | None
+    """The last day on which it is paid in time; null for a draft."""
     index: int | None
     """The index of the event that issued it."""
     currency: str
@@ -280,6 +282,7 @@ class Postings:
             settlement=issued.settlement or None,
             state=state_of(issued.balance, row),
             issued_at=issued.issued_at,
+            due_on=row.due_on,
             index=issued.index,
             currency=issued.balance.currency,
             balance=issued.balance,
@@ -303,6 +306,7 @@ class Postings:
                 settlement=None,
                 state=State.OPEN,
                 issued_at=None,
+                due_on=None,
                 index=None,
                 currency=currency,
                 balance=settlement.balance(currency, waiting, known, agreed.parties),
@@ -389,7 +393,8 @@ def text(found: PeriodStatements) -> Iterator[Block]:
 def _statement(each: Statement) -> Iterator[Block]:
     title = f"{each.currency}, not issued yet"
     if each.statement and each.issued_at:
-        title = f"{each.statement}, {each.state.value} ({words.minute(each.issued_at)})"
+        due = "" if each.state is State.SETTLED else f", due on {each.due_on}"
+        title = f"{each.statement}, {each.state.value} ({words.minute(each.issued_at)}){due}"
     yield Line(f"{title}: {statements.owed(each.balance, each.payouts)}", "bold", 2)
     yield Table(
         ["MONTH", "EARNED BY", ">AMOUNT", ">RATE", f">IN {each.currency}"],

@@ -1,7 +1,7 @@
 """Lists the issued statements: who owes how much, and how much of it was paid."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 
 from domain.payouts import PayoutState, Standing
@@ -23,6 +23,8 @@ class State(StrEnum):
     """A draft: it is not issued yet."""
     ISSUED = "issued"
     """It is issued, and its balance is to be paid."""
+    OVERDUE = "overdue"
+    """It is issued, its due day has passed, and something is left to be paid."""
     SETTLED = "settled"
     """It is issued, and nothing is left to be paid."""
 
@@ -54,6 +56,8 @@ class IssuedStatement(Item):
     """Whether it is settled."""
     issued_at: datetime
     """When it was issued."""
+    due_on: date
+    """The last day on which it is paid in time."""
     index: int
     """The index of the event that issued it."""
     balance: Balance
@@ -94,6 +98,7 @@ def _issued(row: StatementRow) -> IssuedStatement:
         period=row.period,
         state=state_of(balance, row),
         issued_at=row.issued_at,
+        due_on=row.due_on,
         index=row.index,
         balance=balance,
         paid=row.paid,
@@ -110,7 +115,9 @@ def payouts_of(payouts: Mapping[str, Standing]) -> tuple[StatementPayout, ...]:
 
 def state_of(balance: Balance, row: StatementRow) -> State:
     """Return the state of an issued statement; one that owes nothing is settled at once."""
-    return State.SETTLED if balance.payer is None or row.paid >= balance.amount else State.ISSUED
+    if balance.payer is None or row.left <= 0:
+        return State.SETTLED
+    return State.OVERDUE if row.overdue else State.ISSUED
 
 
 def owed(balance: Balance, payouts: Iterable[StatementPayout] = ()) -> str:
@@ -154,13 +161,14 @@ def text(found: IssuedStatements) -> Iterator[Block]:
 def blocks(issued: Iterable[IssuedStatement], title: str = "", indent: int = 0) -> Iterator[Block]:
     """Yield a table with a line for each statement."""
     yield Table(
-        ["STATEMENT", "ISSUED", "BALANCE", "STATE"],
+        ["STATEMENT", "ISSUED", "DUE", "BALANCE", "STATE"],
         [
             (
                 each.statement,
                 minute(each.issued_at),
+                f"{each.due_on}" if each.balance.payer else "",
                 owed(each.balance, each.payouts),
-                "settled" if each.state is State.SETTLED else "to be paid",
+                "to be paid" if each.state is State.ISSUED else each.state.value,
             )
             for each in issued
         ],

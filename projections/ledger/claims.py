@@ -12,7 +12,12 @@ from typing import Final, NamedTuple
 
 from domain import payouts
 from domain.claims import ClaimKind
-from domain.standing_alerts import ATTRIBUTION_CONTESTED, CLAIM_AWAITS, CORRECTION_TAKES
+from domain.standing_alerts import (
+    ATTRIBUTION_CONTESTED,
+    CLAIM_AWAITS,
+    CORRECTION_TAKES,
+    STATEMENT_OVERDUE,
+)
 from domain.terms import Hybrid, Item, Minimum, ReferralFee
 from domain.values import plain
 from projections.ledger.counting import OPPORTUNITY, TAKEN_BACK, Known, corrected
@@ -21,7 +26,7 @@ from projections.ledger.entries import shares_of
 from projections.ledger.measures import CLICKS, WHOLE, is_reported
 from projections.ledger.periods import LENGTHS, first_day
 from projections.ledger.reasons import Nothing, priced
-from projections.ledger.rows import Correction, Fact, Investment, SubjectRow, in_words
+from projections.ledger.rows import Correction, Debt, Fact, Investment, SubjectRow, in_words
 from projections.ledger.windows import window_start
 
 
@@ -228,6 +233,15 @@ def of_payout(name: str, known: payouts.Known) -> Iterator[Point]:
         # Each party can have a correction that awaits the other.
         ref = f"correction/{each.by}" if each.fact == payouts.CORRECTION else each.fact
         yield Point(CLAIM_AWAITS, f"payout/{name}/{ref}", f"{each.by} {what}. {counts}")
+
+
+def of_debt(name: str, debt: Debt | None) -> Iterator[Point]:
+    """Yield that a statement is overdue, with what is due and who pays."""
+    if debt is None or not debt.overdue or debt.left <= 0:
+        return
+    payer, payee, _, currency, due_on = debt.owed
+    text = f"{payer} owes {payee} {plain(debt.left)} {currency} on {name}, due on {due_on}."
+    yield Point(STATEMENT_OVERDUE, name, text)
 
 
 def _awaits(about: str, key: str, by: str, known: Known) -> Point:

@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Any, Final, NamedTuple, Self, TypeVar
 from zlib import crc32
 
-from domain.payouts import Payout, Standing
+from domain.payouts import Owed, Payout, Standing
 from domain.terms_by_day import Renewal
 
 R = TypeVar("R")
@@ -251,6 +251,8 @@ class AgreedRow:
     """The end of the last period that has closed."""
     awaited: Mapping[str, date] = field(default_factory=dict)
     """The subjects with claims that silence confirms, and the next day on which it does."""
+    due: Mapping[str, date] = field(default_factory=dict)
+    """The statements on which something is due, and the first day on which each is overdue."""
     wake: datetime | None = None
     """When the first of these days begins, so that a scheduler finds it."""
 
@@ -345,6 +347,27 @@ class TotalsRow:
 
 
 @dataclass(frozen=True)
+class Debt:
+    """What a statement asks for, and what was paid on it."""
+
+    owed: Owed
+    overdue: bool = False
+    """Whether the clock recorded that its due day passed, and it was not paid since."""
+    payouts: Mapping[str, Decimal] = field(default_factory=dict)
+    """What counts of each payout, by its identifier."""
+
+    @property
+    def left(self) -> Decimal:
+        """What is due; negative if more was paid."""
+        return self.owed.amount - sum(self.payouts.values(), Decimal(0))
+
+    def with_payout(self, name: str, paid: Decimal) -> "Debt":
+        """Return the debt with what counts of a payout now."""
+        after = replace(self, payouts={**self.payouts, name: paid})
+        return after if after.left > 0 else replace(after, overdue=False)
+
+
+@dataclass(frozen=True)
 class StatementRow:
     """A statement as it was issued, and what was paid on it."""
 
@@ -353,9 +376,18 @@ class StatementRow:
     """Empty for a final settlement."""
     index: int
     issued_at: datetime
+    due_on: date
+    """The last day on which it is paid in time."""
     balance: Mapping[str, Any]
+    overdue: bool = False
+    """Whether the clock recorded that its due day passed, and it was not paid since."""
     payouts: Mapping[str, Standing] = field(default_factory=dict)
     """What counts of each payout, by its identifier."""
+
+    @property
+    def left(self) -> Decimal:
+        """What is due, in its currency; negative if more was paid."""
+        return Decimal(self.balance["amount"]) - self.paid
 
     @property
     def paid(self) -> Decimal:

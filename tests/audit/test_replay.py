@@ -3,6 +3,7 @@
 Every bundle here is signed by its operator's key, and both verifiers say VERIFIED.
 """
 
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from tests.audit.world import VERIFIED, World, build, play, rewritten, verdict
 pytestmark = [pytest.mark.needs("node"), pytest.mark.xdist_group("attacks")]
 
 GHOST = "2026-Q4:USD"
+DUE = date(2027, 1, 31)
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +46,7 @@ def statements(bundle: Path) -> dict[str, Compared]:
 
 def issue(world: World, balance: Balance) -> Path:
     """Issue a statement as the operator does, without the ledger; return the bundle."""
-    event = StatementIssued(statement=GHOST, period="2026-Q4", balance=balance)
+    event = StatementIssued(statement=GHOST, period="2026-Q4", due_on=DUE, balance=balance)
     world.forge(world.forged(event, "growthos", cause=("accord:settle", "ghost")))
     bundle = world.bundle()
     assert verdict(bundle, alone(world)) == VERIFIED
@@ -143,7 +145,7 @@ def test_a_final_settlement_that_leaves_a_balance_out_is_named(world: World) -> 
 
 def final(world: World, *balances: Balance) -> Compared:
     """Issue a final settlement as a lying operator does; return how its USD balance compares."""
-    event = FinalSettlementIssued(settlement="end", balances=list(balances))
+    event = FinalSettlementIssued(settlement="end", due_on=DUE, balances=list(balances))
     world.forge(world.forged(event, "growthos", cause=("accord:settle", "final")))
     bundle = world.bundle()
     assert verdict(bundle, alone(world)) == VERIFIED

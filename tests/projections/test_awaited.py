@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from domain.attribution import AttributionPolicy, Method, PolicyKind
 from domain.claims import ConfirmClaim, FigureRef, ObjectToClaim
+from domain.deadlines import DeadlineKind, DeadlinePassed
 from domain.deal import (
     AgreeAttribution,
     AttributeReferral,
@@ -26,8 +27,14 @@ from domain.entry import RecordSharedCost
 from domain.exit import CompleteExit, DispositionAssets, GiveExitNotice
 from domain.payouts import CorrectPayout, RecordPayout, ReturnPayout
 from domain.reported_figure import CorrectMetric, ReportMetric
-from domain.settlement import IssueFinalSettlement, IssueStatement
-from domain.standing_alerts import ATTRIBUTION_CONTESTED, CLAIM_AWAITS, COMPUTED, CORRECTION_TAKES
+from domain.settlement import IssueFinalSettlement, IssueStatement, StatementIssued
+from domain.standing_alerts import (
+    ATTRIBUTION_CONTESTED,
+    CLAIM_AWAITS,
+    COMPUTED,
+    CORRECTION_TAKES,
+    STATEMENT_OVERDUE,
+)
 from domain.terms import (
     ClaimRules,
     CostShare,
@@ -44,8 +51,8 @@ from projections.fold import replay
 from tests.life import OURS, THEIRS, changed, example, usd
 from tests.projections.arrivals import Fact, agreed, arrive, ours, paid, referred, theirs, won
 from tests.projections.folds import alerts, count
-from tests.projections.money import attribute, pay, refer, share, under, win
-from tests.stories import Story
+from tests.projections.money import amend, attribute, pay, refer, share, under, win
+from tests.stories import Story, moment
 
 
 def open_of(story: Story) -> dict[str, str]:
@@ -487,6 +494,132 @@ def test_a_higher_amount_than_was_confirmed_awaits_the_payee() -> None:
     (found,) = (each for each in alerts(story).values() if each.rule == CLAIM_AWAITS)
     assert found.window == f"payout/X-1/correction/{OURS}"
     assert f"counts unless {THEIRS} objects" in found.text
+
+
+# --- due days ----------------------------------------------------------------------------------
+
+OVERDUE = {"2026-01:USD": STATEMENT_OVERDUE}
+
+
+def due_in(days: int) -> Story:
+    """Return a story with a statement of 1 February by which we owe them 180.00."""
+    story = under(share(), due_days=days)
+    refer(story, "D-1")
+    win(story, "D-1", usd("1200.00"))
+    pay(story, "D-1", "P-1", usd("1200.00"))
+    story.on("2026-02-01")
+    story.when(OURS, IssueStatement(period="2026-01"))
+    return story
+
+
+def payment(name: str, amount: str) -> RecordPayout:
+    return RecordPayout(payout=name, statement="2026-01:USD", amount=usd(amount))
+
+
+def overdue(story: Story) -> dict[str, str]:
+    return {window: rule for window, rule in open_of(story).items() if rule == STATEMENT_OVERDUE}
+
+
+def test_a_statement_is_due_the_agreed_days_after_its_issue_and_overdue_on_the_next() -> None:
+    story = due_in(30)
+    (issued,) = story.facts(StatementIssued)
+    assert issued.due_on == date(2026, 3, 3)
+
+    story.on("2026-03-03T23:59")
+    assert overdue(story) == {}
+    story.on("2026-03-04T00:00")
+
+    assert overdue(story) == OVERDUE
+    alert = alert_on(story, "2026-01:USD")
+    assert f"{OURS} owes {THEIRS} 180.00 USD on 2026-01:USD, due on 2026-03-03" in alert.text
+    assert alert.since == moment("2026-03-04T00:00")
+
+
+def test_without_agreed_days_a_statement_is_due_on_the_day_of_its_issue() -> None:
+    story = due_in(0)
+    assert story.facts(StatementIssued)[0].due_on == date(2026, 2, 1)
+
+    story.on("2026-02-02T00:00")
+
+    assert overdue(story) == OVERDUE
+
+
+def test_a_statement_takes_the_days_that_are_agreed_on_the_day_of_its_issue() -> None:
+    story = under(share(), due_days=30)
+    refer(story, "D-1")
+    win(story, "D-1", usd("1200.00"))
+    pay(story, "D-1", "P-1", usd("1200.00"))
+    amend(story, since=date(2026, 2, 1), due_days=10)
+    amend(story, since=date(2026, 3, 1), due_days=60)
+    story.on("2026-02-01")
+
+    story.when(OURS, IssueStatement(period="2026-01"))
+
+    assert story.facts(StatementIssued)[0].due_on == date(2026, 2, 11)
+
+
+def test_a_statement_that_is_paid_in_time_is_never_overdue() -> None:
+    story = due_in(30)
+    story.when(THEIRS, payment("X-1", "180.00"))
+
+    story.on("2026-04-10")
+
+    assert overdue(story) == {}
+    assert "statement-overdue" not in {each.rule for each in alerts(story).values()}
+    assert DeadlineKind.STATEMENT not in {each.kind for each in story.facts(DeadlinePassed)}
+
+
+def test_an_overdue_statement_stays_so_until_it_is_paid_in_full() -> None:
+    story = due_in(30)
+    story.when(THEIRS, payment("X-1", "100.00"))
+    story.on("2026-03-10")
+    assert "owes brightpath 80.00 USD" in alert_on(story, "2026-01:USD").text
+
+    story.when(OURS, payment("X-2", "50.00"))
+    assert overdue(story) == OVERDUE
+    story.when(OURS, payment("X-3", "30.00"))
+    assert overdue(story) == {}
+
+    # The payee objects, so it is due again.
+    story.when(THEIRS, ObjectToClaim(payout="X-3", fact="payout", reason="Nothing arrived."))
+    story.wait(minutes=1)
+    assert overdue(story) == OVERDUE
+
+
+def test_a_payout_that_comes_back_after_the_due_day_opens_the_alert_again() -> None:
+    story = due_in(30)
+    story.when(OURS, payment("X-1", "180.00"))
+    story.on("2026-04-10")
+    assert overdue(story) == {}
+
+    story.when(OURS, RETURN)
+    story.wait(minutes=1)
+
+    assert overdue(story) == OVERDUE
+    assert alert_on(story, "2026-01:USD").since == moment("2026-04-10")
+
+
+def test_a_payment_in_time_that_is_recorded_late_withdraws_the_alert() -> None:
+    story = due_in(30)
+    story.on("2026-03-10")
+
+    story.when(THEIRS, payment("X-1", "180.00"), happened="2026-03-02")
+
+    assert alert_on(story, "2026-01:USD").state is AlertState.WITHDRAWN
+
+
+def test_a_return_that_silence_confirms_makes_the_statement_overdue() -> None:
+    story = due_in(30)
+    amend(story, since=date(2026, 2, 1), claims=ClaimRules(confirm_within_days=10))
+    story.when(THEIRS, payment("X-1", "180.00"))
+    story.on("2026-03-10")
+    story.when(THEIRS, RETURN)
+    story.on("2026-03-19")
+    assert overdue(story) == {}
+
+    story.on("2026-03-20T00:01")
+
+    assert overdue(story) == OVERDUE
 
 
 # --- corrections -------------------------------------------------------------------------------

@@ -92,5 +92,8 @@ def test_facts_of_other_streams_touch_no_row() -> None:
 @pytest.mark.parametrize("stage", Stage)
 def test_the_view_holds_the_deadlines_that_the_aggregate_holds(stage: Stage) -> None:
     story = at(stage)
+    # The rows of the ledger wake a scheduler for those of statements.
+    deadlines = story.partnership.deadlines.values()
+    others = [each for each in deadlines if each.kind is not DeadlineKind.STATEMENT]
 
-    assert open_ones(story) == sorted(story.partnership.deadlines.values())
+    assert open_ones(story) == sorted(others)

@@ -26,6 +26,7 @@ from domain.execution import (
 )
 from domain.kernel import Stage
 from domain.rules import Action, DecisionRule, RuleComparison, Window
+from domain.settlement import IssueStatement
 from domain.standing_alerts import BY_RULE, AlertKind
 from domain.terms import Cadence
 from infra.answers import alerts, explain, partnerships
@@ -121,6 +122,7 @@ STANDING: dict[str, Callable[[], Story]] = {
     "attribution-contested": contested,
     "claim-awaits-confirmation": claimed,
     "correction-takes-money": lowered,
+    "statement-overdue": lambda: later(after(IssueStatement), "2026-06-01"),
     "notice-due": lambda: running("2028-10-03"),
     "term-ended": lambda: running("2029-01-01"),
 }
