@@ -107,10 +107,10 @@ def test_an_example_comes_to_what_the_page_says(section: Section, accord: Accord
 
 
 def statements(accord: Accord) -> list[tuple[str, ...]]:
-    """Return the issued statements, as `accord statements` prints them, without the time."""
+    """Return the issued statements, as `accord statements` prints them, without the days."""
     rows = accord("statements", NAME, columns=200).out.splitlines()[1:]
     cells = [re.split(r" {2,}", row.strip()) for row in rows]
-    return [(name, balance, state) for name, _, balance, state in cells]
+    return [(name, balance, state) for name, *_, balance, state in cells]
 
 
 def reasons(accord: Accord) -> set[tuple[str, ...]]:
