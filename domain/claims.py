@@ -181,8 +181,8 @@ class Answered(NamedTuple):
 
 
 _CORRECTION: Final = "correction"
-_RECURRING: Final = frozenset({"win", "cancellation", "refund", "reversal", "return"})
-"""Facts of which there can be several under one name, so the other party may still state one."""
+_OF_ONE_PARTY: Final = frozenset({"referral", "payout"})
+"""Facts that only one party states, so nobody awaits the statement of the other."""
 
 _AWAITED: Final = {
     "referral": AwaitedKind.REFERRAL,
@@ -232,16 +232,15 @@ def restated(
     facts: Facts,
     answers: tuple[Answered, ...],
     act: Act,
-    **of: Any,  # noqa: ANN401 - the fields that name the deal, the entry or the figure
+    **of: Any,  # noqa: ANN401 - the field that names the thing
 ) -> list[Event]:
     """Return a confirmation by a party that states what the other party has stated alike.
 
-    So the order in which both arrive does not decide which of them counts. Of a fact that can
-    happen again, that of the same time is meant.
+    It is for facts of one author, such as a payout. Other facts are recorded as each party states
+    them.
     """
-    recurs = name.partition("/")[0] in _RECURRING
     for each in facts.get(name, ()):
-        if each.party != act.party and (each.at == act.occurred_at or not recurs):
+        if each.party != act.party:
             confirmation = ConfirmClaim(fact=name, fact_at=each.at, **of)
             return decide(confirmation, facts, answers, act)
     return []
@@ -272,7 +271,8 @@ def _missing(command: ClaimCommand, facts: Facts, act: Act) -> Refused:
             f"A party cannot confirm its own fact or object to it. {act.party} stated {named}.",
             "The other party confirms it (ConfirmClaim) or objects to it (ObjectToClaim). To "
             "change it, correct it.",
-            awaits=awaits if kind in _RECURRING else None,
+            # The other party may state it too, from its own records.
+            awaits=None if kind in _OF_ONE_PARTY else awaits,
         )
     return Refused(
         "no-such-claim",

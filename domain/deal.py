@@ -5,7 +5,7 @@ at what happened before, not at what arrived before, and what names something th
 record yet waits for it.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
@@ -29,6 +29,9 @@ from domain.facts import (
     first,
     is_repeated,
     meant,
+    others,
+    own,
+    times,
     until,
     with_fact,
 )
@@ -329,8 +332,6 @@ class RefundReversed(Event):
     """The identifier of the refund."""
     payment: Ref
     """The identifier of the payment."""
-    amount: PositiveMoney
-    """The amount of the refund, as first stated."""
     reason: Text | None = None
     """The reason, in words."""
 
@@ -448,40 +449,9 @@ def decide(
     act: Act,
     agreed: Agreed,
 ) -> list[Event]:
-    """Decide a command on a deal. Raises `Refused`.
-
-    What the other party has stated alike is confirmed.
-    """
+    """Decide a command on a deal. Raises `Refused`."""
     if isinstance(command, ClaimCommand):
         return claims.decide(command, state.facts, state.answers, act)
-    events = _decide(command, state, act, agreed)
-    name = None if events else _claimed(command, state)
-    if name is None:
-        return events
-    return claims.restated(name, state.facts, state.answers, act, deal=command.deal)
-
-
-def _claimed(command: DealCommand, state: Deal) -> str | None:
-    """Return the name of the fact that a command states; None if it can be no claim of either."""
-    match command:
-        case AttributeReferral(touch=touch, to=to):
-            referral = first(state.facts, REFERRAL)
-            return f"touch/{touch or to or (referral.party if referral else '')}"
-        case WinDeal():
-            return WIN
-        case CancelDeal():
-            return CANCELLATION
-        case ReceivePayment(payment=payment):
-            return f"payment/{payment}"
-        case IssueRefund(refund=refund):
-            return f"refund/{refund}"
-        case ReverseRefund(refund=refund):
-            return f"reversal/{refund}"
-        case _:
-            return None
-
-
-def _decide(command: DealCommand, state: Deal, act: Act, agreed: Agreed) -> list[Event]:
     if isinstance(command, SubmitReferral):
         return submit(command, state, act, agreed.ends_at)
     _check(command, act, agreed.parties)
@@ -556,16 +526,21 @@ def _check(command: DealCommand, act: Act, parties: tuple[str, ...]) -> None:
 
 
 def submit(command: SubmitReferral, state: Deal, act: Act, ends_at: datetime | None) -> list[Event]:
-    """Record a referral once, if it was made before the exit takes effect (C18, C27)."""
+    """Record a referral once, if it was made before the exit takes effect (C18, C27).
+
+    The party that refers a client names the deal, so a referral is of one party.
+    """
     event = ReferralSubmitted.of(command)
     existing = first(state.facts, REFERRAL)
-    if existing is not None and existing.event == event:
+    if existing is not None and (existing.event, existing.party) == (event, act.party):
         return []
     if existing is not None:
         raise Refused(
             "deal-exists",
-            f"Each referral needs its own identifier. Deal {command.deal} is another referral.",
-            "Use another identifier for this referral.",
+            f"Each referral needs its own identifier. Deal {command.deal} is another referral, by "
+            f"{existing.party}.",
+            "Use another identifier for this referral. To confirm the referral of the other "
+            "party, open its opportunity (CreateOpportunity) or confirm it (ConfirmClaim).",
         )
     if ends_at is not None and act.occurred_at >= ends_at:
         raise Refused(
@@ -578,10 +553,19 @@ def submit(command: SubmitReferral, state: Deal, act: Act, ends_at: datetime | N
 
 
 def attribute(command: AttributeReferral, state: Deal, act: Act, referral: Stated) -> list[Event]:
-    """Record a party's touch of a lead, once under its identifier (C18)."""
+    """Record a party's touch of a lead, once by each party under its identifier (C18)."""
     to = command.to or referral.party
     touch = command.touch or to
-    existing = first(state.facts, f"touch/{touch}")
+    found = state.facts.get(f"touch/{touch}", ())
+    what = f"Touch {touch} of deal {command.deal}"
+    correct = (
+        "Give another touch an identifier of its own (touch), or settle who is credited "
+        "(ProposeAttribution)."
+    )
+    for each in others(found, act.party):
+        if isinstance(each.event, ReferralAttributed) and each.event.to != to:
+            raise already_recorded(each.event, what, correct)
+    existing = next(iter(own(found, act.party)), None)
     touched_at = command.touched_at or min(referral.at, act.occurred_at)
     event = ReferralAttributed(
         deal=command.deal,
@@ -599,12 +583,7 @@ def attribute(command: AttributeReferral, state: Deal, act: Act, referral: State
         event = event.model_copy(update={"touched_at": known.touched_at})
     if event == known:
         return []
-    raise already_recorded(
-        known,
-        f"Touch {touch} of deal {command.deal}",
-        "Give another touch an identifier of its own (touch), or settle who is credited "
-        "(ProposeAttribution).",
-    )
+    raise already_recorded(known, what, correct)
 
 
 def _step(step: Step, event: Event, state: Deal, act: Act) -> list[Event]:
@@ -617,9 +596,9 @@ def _step(step: Step, event: Event, state: Deal, act: Act) -> list[Event]:
 
 
 def win(command: WinDeal, state: Deal, act: Act, referred_at: datetime) -> list[Event]:
-    """Record the win of an opportunity that is neither lost nor won at that time.
+    """Record the win of an opportunity that is not lost at that time.
 
-    It can be won again after a cancellation, or after a win that never happened.
+    A party states another win after a cancellation, or after a win that never happened.
     """
     if Step.OPPORTUNITY not in state.facts:
         raise Refused(
@@ -640,19 +619,20 @@ def win(command: WinDeal, state: Deal, act: Act, referred_at: datetime) -> list[
         "Correct it (CorrectWin).",
     ):
         return []
-    _check_not_lost(command.deal, state, act)
-    _check_not_won(command.deal, state, act)
+    _check_not_lost(command.deal, state.facts.get(LOSS, ()), state, act)
+    _check_not_won(command.deal, own(state.facts.get(WIN, ()), act.party), state, act)
     return [event]
 
 
 def cancel(command: CancelDeal, state: Deal, act: Act) -> list[Event]:
-    """Record that the sale of a deal that is won at that time came to nothing."""
+    """Record that the sale of a deal came to nothing, once by each party for each win."""
     event = DealCancelled.of(command)
     what = f"The cancellation of deal {command.deal}"
     if is_repeated(state.facts.get(CANCELLATION, ()), event, act, what, _ITS_REASON_STAYS):
         return []
-    wins = until(state.facts, WIN, act.occurred_at)
-    if len(wins) <= len(before(state.facts, CANCELLATION, act.occurred_at)):
+    wins = times(until(state.facts, WIN, act.occurred_at))
+    mine = own(before(state.facts, CANCELLATION, act.occurred_at), act.party)
+    if wins <= len(mine):
         raise Refused(
             "deal-not-won",
             f"Only a won deal can be cancelled. Deal {command.deal} is not won at that time.",
@@ -666,24 +646,25 @@ _ITS_REASON_STAYS: Final = "Send it with the reason that is recorded; the reason
 
 
 def lose(command: LoseDeal, state: Deal, act: Act) -> list[Event]:
-    """Record the loss of a deal that is neither won nor lost at that time."""
+    """Record the loss of a deal that is not won at that time, once by each party."""
     event = DealLost.of(command)
     what = f"The loss of deal {command.deal}"
     if is_repeated(state.facts.get(LOSS, ()), event, act, what, "Reopen the deal (ReopenDeal)."):
         return []
-    _check_not_lost(command.deal, state, act)
-    _check_not_won(command.deal, state, act)
+    _check_not_lost(command.deal, own(state.facts.get(LOSS, ()), act.party), state, act)
+    _check_not_won(command.deal, state.facts.get(WIN, ()), state, act)
     return [event]
 
 
 def reopen(command: ReopenDeal, state: Deal, act: Act) -> list[Event]:
-    """Record that a deal that is lost at that time is open again."""
+    """Record that a lost deal is open again, once by each party for each loss."""
     event = DealReopened.of(command)
     what = f"The reopening of deal {command.deal}"
     if is_repeated(state.facts.get(REOPENING, ()), event, act, what, _ITS_REASON_STAYS):
         return []
-    losses = until(state.facts, LOSS, act.occurred_at)
-    if len(losses) <= len(before(state.facts, REOPENING, act.occurred_at)):
+    losses = times(until(state.facts, LOSS, act.occurred_at))
+    mine = own(before(state.facts, REOPENING, act.occurred_at), act.party)
+    if losses <= len(mine):
         raise Refused(
             "deal-not-lost",
             f"Only a lost deal can be reopened. Deal {command.deal} is not lost at that time.",
@@ -693,26 +674,36 @@ def reopen(command: ReopenDeal, state: Deal, act: Act) -> list[Event]:
     return [event]
 
 
-def _check_not_lost(deal: str, state: Deal, act: Act) -> None:
-    losses = before(state.facts, LOSS, act.occurred_at)
-    if len(losses) > len(until(state.facts, REOPENING, act.occurred_at)):
+def _not_undone(
+    found: Sequence[Stated], undone_by: Sequence[Stated], moment: datetime
+) -> Stated | None:
+    """Return the last of some facts before a moment, unless something undid it by then."""
+    last = next((each for each in reversed(found) if each.at < moment), None)
+    if last is None or any(last.at <= each.at <= moment for each in undone_by):
+        return None
+    return last
+
+
+def _check_not_lost(deal: str, losses: Sequence[Stated], state: Deal, act: Act) -> None:
+    lost = _not_undone(losses, state.facts.get(REOPENING, ()), act.occurred_at)
+    if lost is not None:
         raise Refused(
             "deal-lost",
-            f"A lost deal is closed. Deal {deal} was lost on {losses[-1].at:%Y-%m-%d}.",
+            f"A lost deal is closed. Deal {deal} was lost on {lost.at:%Y-%m-%d}.",
             "Reopen the deal first (ReopenDeal).",
             awaits=Awaited(AwaitedKind.REOPENING, deal, f"the reopening of deal {deal}"),
         )
 
 
-def _check_not_won(deal: str, state: Deal, act: Act) -> None:
-    wins = before(state.facts, WIN, act.occurred_at)
+def _check_not_won(deal: str, wins: Sequence[Stated], state: Deal, act: Act) -> None:
     never = {each.at for each in _never_happened(state, WIN)}
-    wins = tuple(each for each in wins if each.at not in never)
-    if len(wins) > len(until(state.facts, CANCELLATION, act.occurred_at)):
+    happened = [each for each in wins if each.at not in never]
+    won = _not_undone(happened, state.facts.get(CANCELLATION, ()), act.occurred_at)
+    if won is not None:
         raise Refused(
             "deal-won",
             f"A deal that is won cannot be won again or lost. Deal {deal} was won on "
-            f"{wins[-1].at:%Y-%m-%d}.",
+            f"{won.at:%Y-%m-%d}.",
             "Correct the win if it was mistyped (CorrectWin). If the sale came to nothing, record "
             "that (CancelDeal).",
             awaits=Awaited(
@@ -729,7 +720,7 @@ def _win(deal: str) -> Awaited:
 
 
 def pay(command: ReceivePayment, state: Deal, act: Act) -> list[Event]:
-    """Record a payment on a won deal, once."""
+    """Record a payment on a won deal, once by each party."""
     if WIN not in state.facts:
         raise Refused(
             "deal-not-won",
@@ -744,25 +735,24 @@ def pay(command: ReceivePayment, state: Deal, act: Act) -> list[Event]:
         collected_by=command.collected_by or act.party,
         covers_from=command.covers_from,
     )
-    existing = first(state.facts, f"payment/{command.payment}")
-    if existing is None:
+    mine = own(state.facts.get(f"payment/{command.payment}", ()), act.party)
+    if not mine:
         return [event]
-    if existing.event == event:
+    if mine[0].event == event:
         return []
     raise already_recorded(
-        existing.event,
+        mine[0].event,
         f"Payment {command.payment} of deal {command.deal}",
         "Correct it (CorrectPayment), or give another payment an identifier of its own.",
     )
 
 
 def refund(command: IssueRefund, state: Deal, act: Act) -> list[Event]:
-    """Record a refund of at most what is left of its payment at that time.
+    """Record a refund of at most what is left of its payment at that time, once by each party.
 
     The same refund at another time is another one: charged back, won back, charged back again.
     """
-    paid = _payment(command.payment, state)
-    if paid is None:
+    if f"payment/{command.payment}" not in state.facts:
         raise Refused(
             "no-such-payment",
             f"Only a recorded payment can be refunded. Deal {command.deal} has no payment "
@@ -780,12 +770,11 @@ def refund(command: IssueRefund, state: Deal, act: Act) -> list[Event]:
     if is_repeated(state.facts.get(name, ()), event, act, what, correct):
         return []
     for each in state.facts.get(name, ()):
-        # All refunds under an identifier are of the same money.
-        if each.event.model_copy(update={"kind": event.kind}) != event:
+        if not _is_of_same_money(each, event, act.party):
             raise already_recorded(each.event, what, correct)
-    lost = before(state.facts, name, act.occurred_at)
-    won_back = until(state.facts, f"reversal/{command.refund}", act.occurred_at)
-    if len(lost) > len(won_back):
+    lost = own(before(state.facts, name, act.occurred_at), act.party)
+    won_back = times(until(state.facts, f"reversal/{command.refund}", act.occurred_at))
+    if len(lost) > won_back:
         raise Refused(
             "refund-not-reversed",
             f"A refund can happen again only after it was reversed. Refund {command.refund} of "
@@ -795,23 +784,33 @@ def refund(command: IssueRefund, state: Deal, act: Act) -> list[Event]:
             "between, record that (ReverseRefund).",
             awaits=_reversal(command.refund, command.deal),
         )
-    _check_left(command, paid, state, act)
+    _check_left(command, state, act)
     return [event]
 
 
-def _payment(payment: str, state: Deal) -> PaymentReceived | None:
-    found = first(state.facts, f"payment/{payment}")
-    return found.event if found and isinstance(found.event, PaymentReceived) else None
+def _is_of_same_money(stated: Stated, event: RefundIssued, party: str) -> bool:
+    """Whether a refund can have the identifier of another: both are of the same money.
+
+    The other party can state another amount, of the same payment and in the same currency.
+    """
+    known = stated.event
+    if not isinstance(known, RefundIssued):
+        return False
+    if stated.party == party:
+        return known.model_copy(update={"kind": event.kind}) == event
+    same = (known.payment, known.amount.currency)
+    return same == (event.payment, event.amount.currency)
 
 
-def _check_left(command: IssueRefund, paid: PaymentReceived, state: Deal, act: Act) -> None:
+def _check_left(command: IssueRefund, state: Deal, act: Act) -> None:
     """Raise `Refused` if a refund exceeds what was left of its payment when it happened.
 
     It waits: a reversal or a correction that makes room may still come.
     """
-    most = _most_paid(command.amount.currency, paid, state)
-    left = most - sum(_given_back(command.payment, state, act.occurred_at), Decimal(0))
-    if command.amount.amount <= left:
+    most = _most_paid(command.amount.currency, command.payment, state)
+    left = most - sum(_given_back(command, state, act.occurred_at), Decimal(0))
+    stated = _stated_of(f"refund/{command.refund}", state)
+    if min([command.amount.amount, *stated]) <= left:
         return
     raise Refused(
         "refund-exceeds-payment",
@@ -825,43 +824,50 @@ def _check_left(command: IssueRefund, paid: PaymentReceived, state: Deal, act: A
     )
 
 
-def _most_paid(currency: str, paid: PaymentReceived, state: Deal) -> Decimal:
+def _most_paid(currency: str, payment: str, state: Deal) -> Decimal:
     """Return the greatest amount that was stated of a payment in a currency.
 
-    Whether a correction counts is not known here, and a later one may raise the amount.
+    Which statement or correction counts is not known here, and a later one may raise the amount.
     """
-    corrections = state.facts.get(f"correction/payment/{paid.payment}", ())
-    stated = [paid.amount] + [
+    name = f"payment/{payment}"
+    stated = [
         each.event.amount
-        for each in corrections
-        if isinstance(each.event, PaymentCorrected) and each.event.amount is not None
+        for each in (*state.facts[name], *state.facts.get(f"correction/{name}", ()))
+        if isinstance(each.event, PaymentReceived | PaymentCorrected) and each.event.amount
     ]
     return max((each.amount for each in stated if each.currency == currency), default=Decimal(0))
 
 
-def _given_back(payment: str, state: Deal, moment: datetime) -> Iterator[Decimal]:
-    """Yield the least that each refund of a payment gave back by a moment.
+def _given_back(apart_from: IssueRefund, state: Deal, moment: datetime) -> Iterator[Decimal]:
+    """Yield the least that each other refund of a payment gave back by a moment.
 
     A refund that was reversed by then gave back nothing. A correction may have lowered the amount.
     """
     for name, found in state.facts.items():
         issued = found[0].event
-        if not isinstance(issued, RefundIssued) or issued.payment != payment:
+        if not isinstance(issued, RefundIssued) or issued.payment != apart_from.payment:
+            continue
+        if issued.refund == apart_from.refund:
             continue
         lost = until(state.facts, name, moment)
         won_back = until(state.facts, f"reversal/{issued.refund}", moment)
-        if len(lost) > len(won_back):
-            yield min(_stated_of(issued, state))
+        if min(_each_times(lost), default=0) > max(_each_times(won_back), default=0):
+            yield min(_stated_of(name, state))
 
 
-def _stated_of(issued: RefundIssued, state: Deal) -> Iterator[Decimal]:
-    yield issued.amount.amount
-    for each in state.facts.get(f"correction/refund/{issued.refund}", ()):
-        if isinstance(each.event, RefundCorrected):
-            if each.event.void:
-                yield Decimal(0)
-            if each.event.amount is not None:
-                yield each.event.amount.amount
+def _each_times(found: Sequence[Stated]) -> Iterator[int]:
+    """Yield how often each party that states a fact says that it happened."""
+    for party in {each.party for each in found}:
+        yield len(own(found, party))
+
+
+def _stated_of(name: str, state: Deal) -> Iterator[Decimal]:
+    """Yield each amount that was stated of a refund."""
+    for each in (*state.facts.get(name, ()), *state.facts.get(f"correction/{name}", ())):
+        if isinstance(each.event, RefundCorrected) and each.event.void:
+            yield Decimal(0)
+        if isinstance(each.event, RefundIssued | RefundCorrected) and each.event.amount:
+            yield each.event.amount.amount
 
 
 def _reversal(name: str, deal: str) -> Awaited:
@@ -869,23 +875,25 @@ def _reversal(name: str, deal: str) -> Awaited:
 
 
 def reverse(command: ReverseRefund, state: Deal, act: Act) -> list[Event]:
-    """Record that a refund no longer counts: it failed, or a chargeback was won back."""
+    """Record that a refund no longer counts: it failed, or a chargeback was won back.
+
+    Each party states it once for each time that the refund happened.
+    """
     name = f"refund/{command.refund}"
-    issued = first(state.facts, name)
     found = state.facts.get(f"reversal/{command.refund}", ())
-    reversals = before(state.facts, f"reversal/{command.refund}", act.occurred_at)
+    mine = own(before(state.facts, f"reversal/{command.refund}", act.occurred_at), act.party)
+    issued = first(state.facts, name)
     if issued is not None and isinstance(issued.event, RefundIssued):
         event = RefundReversed(
             deal=command.deal,
             refund=command.refund,
             payment=issued.event.payment,
-            amount=issued.event.amount,
             reason=command.reason,
         )
         what = f"The reversal of refund {command.refund}"
         if is_repeated(found, event, act, what, _ITS_REASON_STAYS):
             return []
-        if len(until(state.facts, name, act.occurred_at)) > len(reversals):
+        if times(until(state.facts, name, act.occurred_at)) > len(mine):
             return [event]
     raise Refused(
         "no-such-refund",

@@ -3,13 +3,14 @@
 Each entry is a separate aggregate: one amount, and its reversals.
 """
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from typing import assert_never
+from typing import Any, assert_never
 
 from domain import claims
 from domain.claims import Answered, ClaimCommand, ClaimConfirmed, ClaimObjected
-from domain.facts import Facts, already_recorded, first, with_fact
+from domain.facts import Facts, Stated, already_recorded, own, with_fact
 from domain.kernel import (
     AFTER_KICKOFF,
     Act,
@@ -140,15 +141,9 @@ class Entry:
     """The state of one entry: what was recorded, its reversals, and what the other party said."""
 
     facts: Facts = field(default_factory=dict)
-    """The fact `entry`, and a fact `reversal/X` for each reversal."""
+    """The fact `entry`, and a fact `reversal/X` for each reversal, as each party stated them."""
     answers: tuple[Answered, ...] = ()
     """Confirmations and objections."""
-
-    @property
-    def recorded(self) -> Recording | None:
-        """What was recorded first, None if nothing was."""
-        found = first(self.facts, ENTRY)
-        return found.event if found else None  # type: ignore[return-value] # by its name
 
 
 ENTRY = "entry"
@@ -158,21 +153,11 @@ ENTRY = "entry"
 def decide(
     command: EntryCommand | ClaimCommand, state: Entry, act: Act, agreed: Agreed
 ) -> list[Event]:
-    """Decide a command on an entry. Raises `Refused`.
-
-    What the other party has stated alike is confirmed.
-    """
+    """Decide a command on an entry. Raises `Refused`."""
     if isinstance(command, ClaimCommand):
         return claims.decide(command, state.facts, state.answers, act)
-    name = f"reversal/{command.reversal}" if isinstance(command, ReverseEntry) else ENTRY
-    return _decide(command, state, act, agreed) or claims.restated(
-        name, state.facts, state.answers, act, entry=command.entry
-    )
-
-
-def _decide(command: EntryCommand, state: Entry, act: Act, agreed: Agreed) -> list[Event]:
     if isinstance(command, ReverseEntry):
-        return reverse(command, state)
+        return reverse(command, state, act)
     if agreed.ends_at is not None and act.occurred_at >= agreed.ends_at:
         raise Refused(
             "after-exit",
@@ -180,14 +165,23 @@ def _decide(command: EntryCommand, state: Entry, act: Act, agreed: Agreed) -> li
             f"{agreed.ends_at:%Y-%m-%d}.",
             "Record only entries from before that day.",
         )
-    event, existing = _recording(command, act, agreed), state.recorded
-    if existing is None or existing == event:
-        return [event] if existing is None else []
-    raise already_recorded(
-        existing,
-        f"Entry {command.entry}",
-        "Reverse the entry (ReverseEntry), and record another under a new identifier.",
-    )
+    event = _recording(command, act, agreed)
+    found = state.facts.get(ENTRY, ())
+    for each in found:
+        if each.party == act.party and each.event == event:
+            return []
+        if each.party == act.party or not _is_of_one_kind(each.event, event):
+            raise already_recorded(
+                each.event,
+                f"Entry {command.entry}",
+                "Reverse the entry (ReverseEntry), and record another under a new identifier.",
+            )
+    return [event]
+
+
+def _is_of_one_kind(one: Event, other: Event) -> bool:
+    """Whether both parties can mean one entry. A penalty is conceded by one of them."""
+    return type(one) is type(other) and not isinstance(one, PenaltyConceded)
 
 
 def _recording(command: EntryCommand, act: Act, agreed: Agreed) -> Recording:
@@ -262,9 +256,9 @@ def _nothing_agreed(what: str, agreed: Agreed, act: Act) -> Refused:
     )
 
 
-def reverse(command: ReverseEntry, state: Entry) -> list[Event]:
-    """Reverse at most what is left of an entry, each reversal once."""
-    if state.recorded is None:
+def reverse(command: ReverseEntry, state: Entry, act: Act) -> list[Event]:
+    """Reverse at most what is left of an entry, each reversal once by each party."""
+    if ENTRY not in state.facts:
         raise Refused(
             "no-such-entry",
             f"Only a recorded entry can be reversed. There is no entry {command.entry}.",
@@ -272,33 +266,59 @@ def reverse(command: ReverseEntry, state: Entry) -> list[Event]:
             awaits=Awaited(AwaitedKind.ENTRY, command.entry, f"entry {command.entry}"),
         )
     event = EntryReversed.of(command)
-    existing = first(state.facts, f"reversal/{command.reversal}")
-    if existing is None:
-        _check_left(command, state.recorded.amount, state)
+    found = state.facts.get(f"reversal/{command.reversal}", ())
+    mine = own(found, act.party)
+    if not mine:
+        _check_left(command, state)
         return [event]
-    if existing.event == event:
+    if mine[0].event == event:
         return []
     raise already_recorded(
-        existing.event,
+        mine[0].event,
         f"Reversal {command.reversal}",
         "Give another reversal an identifier of its own. To restore an amount, record another "
         "entry.",
     )
 
 
-def _check_left(command: ReverseEntry, recorded: Money, state: Entry) -> None:
-    found = (each.event for facts in state.facts.values() for each in facts)
-    reversals = [each.amount.amount for each in found if isinstance(each, EntryReversed)]
-    reversed_ = sum(reversals, Decimal(0))
-    left = recorded.amount - reversed_
-    if command.amount.currency != recorded.currency or command.amount.amount > left:
-        raise Refused(
-            "reversal-exceeds-entry",
-            "A reversal cannot exceed what is left of its entry. The reversal is "
-            f"{command.amount}; {plain(left)} {recorded.currency} is left of entry "
-            f"{command.entry}.",
-            "Reverse at most what is left, in the entry's currency.",
-        )
+def _check_left(command: ReverseEntry, state: Entry) -> None:
+    """Raise `Refused` if a reversal exceeds what is left of its entry, by either's statement.
+
+    It waits: the other party may still state a greater entry or a smaller reversal.
+    """
+    currency = command.amount.currency
+    stated = state.facts[ENTRY]
+    most = max(_amounts(stated, currency), default=Decimal(0))
+    left = most - sum(_reversed(command.reversal, state, currency), Decimal(0))
+    also = state.facts.get(f"reversal/{command.reversal}", ())
+    if most and min([command.amount.amount, *_amounts(also, currency)]) <= left:
+        return
+    raise Refused(
+        "reversal-exceeds-entry",
+        "A reversal cannot exceed what is left of its entry. The reversal is "
+        f"{command.amount}; {plain(max(left, Decimal(0)))} {currency} is left of entry "
+        f"{command.entry}.",
+        "Reverse at most what is left, in the entry's currency.",
+        awaits=Awaited(
+            AwaitedKind.ENTRY,
+            command.entry,
+            f"another statement of entry {command.entry} by the other party",
+        ),
+    )
+
+
+def _amounts(stated: Sequence[Stated], currency: str) -> Iterator[Decimal]:
+    for each in stated:
+        event: Any = each.event
+        if event.amount.currency == currency:
+            yield event.amount.amount
+
+
+def _reversed(apart_from: str, state: Entry, currency: str) -> Iterator[Decimal]:
+    """Yield the least that was stated of each other reversal."""
+    for name, found in state.facts.items():
+        if name not in {ENTRY, f"reversal/{apart_from}"}:
+            yield min(_amounts(found, currency), default=Decimal(0))
 
 
 def evolve(state: Entry, event: Event, act: Act) -> Entry:

@@ -3,6 +3,10 @@
 Facts arrive in any order, so a decision compares the times at which they happened, never the order
 of arrival. Several facts can have one name, told apart by their time: a payment that was charged
 back, won back and charged back again.
+
+Both parties can state a fact, each from its own records. Each statement is recorded, so the order
+in which they arrive decides nothing. What a party states is limited only by what it stated itself;
+what it builds on (the win of a payment) may be stated by either party (docs/decisions/0029).
 """
 
 from bisect import insort
@@ -28,7 +32,8 @@ Facts = Mapping[str, tuple[Stated, ...]]
 def with_fact(facts: Facts, name: str, event: Event, act: Act) -> Facts:
     """Return the facts and one more."""
     found = [*facts.get(name, ())]
-    insort(found, Stated(event, act.party, act.occurred_at), key=lambda each: each.at)
+    stated = Stated(event, act.party, act.occurred_at)
+    insort(found, stated, key=lambda each: (each.at, each.party))
     return {**facts, name: tuple(found)}
 
 
@@ -36,6 +41,21 @@ def first(facts: Facts, name: str) -> Stated | None:
     """Return the earliest fact of a name, None if there is none."""
     found = facts.get(name)
     return found[0] if found else None
+
+
+def own(found: Sequence[Stated], party: str) -> tuple[Stated, ...]:
+    """Return those of some facts that a party stated."""
+    return tuple(each for each in found if each.party == party)
+
+
+def others(found: Sequence[Stated], party: str) -> tuple[Stated, ...]:
+    """Return those of some facts that the other party stated."""
+    return tuple(each for each in found if each.party != party)
+
+
+def times(found: Sequence[Stated]) -> int:
+    """Return at how many times facts happened. Two statements of one time are of one fact."""
+    return len({each.at for each in found})
 
 
 def until(facts: Facts, name: str, moment: datetime) -> tuple[Stated, ...]:
@@ -60,11 +80,12 @@ def meant(found: Sequence[Stated], fact_at: datetime | None, said_at: datetime) 
 
 
 def is_repeated(found: Sequence[Stated], event: Event, act: Act, what: str, correct: str) -> bool:
-    """Return whether a fact is recorded already: same name, same time, same content.
+    """Return whether the acting party stated a fact already: same name, time and content.
 
     Raises `AlreadyRecorded` if its content differs; `correct` says how to correct it.
     """
-    existing = next((each for each in found if each.at == act.occurred_at), None)
+    mine = own(found, act.party)
+    existing = next((each for each in mine if each.at == act.occurred_at), None)
     if existing is None:
         return False
     if existing.event == event:

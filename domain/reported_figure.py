@@ -8,8 +8,8 @@ from pydantic import Field
 
 from domain import claims
 from domain.calendar import Period, bounds
-from domain.claims import Answered, ClaimCommand, ClaimConfirmed, ClaimObjected, FigureRef
-from domain.facts import Facts, Stated, first, with_fact
+from domain.claims import Answered, ClaimCommand, ClaimConfirmed, ClaimObjected
+from domain.facts import Facts, Stated, own, with_fact
 from domain.kernel import (
     AFTER_KICKOFF,
     Act,
@@ -112,18 +112,12 @@ class MetricCorrected(_Reported, Event):
 
 @dataclass(frozen=True, slots=True)
 class Reported:
-    """The figure that was reported, its corrections, and what the other party said of them."""
+    """The figure as each party reported it, its corrections, and what was said of them."""
 
     facts: Facts = field(default_factory=dict)
     """The fact `figure`, and the facts `correction/figure`."""
     answers: tuple[Answered, ...] = ()
     """Confirmations and objections."""
-
-    @property
-    def figure(self) -> ReportedFigure | None:
-        """The figure as first reported, None if none was."""
-        found = first(self.facts, FIGURE)
-        return found.event.figure if found else None  # type: ignore[attr-defined] # by its name
 
 
 FIGURE = "figure"
@@ -148,28 +142,29 @@ def decide(
         )
     match command:
         case ReportMetric():
-            named = command.model_dump(include=set(FigureRef.model_fields))
-            return report(command, state) or claims.restated(
-                FIGURE, state.facts, state.answers, act, figure=FigureRef(**named)
-            )
+            return report(command, state, act)
         case CorrectMetric():
             return correct(command, state, act)
         case _:
             assert_never(command)  # type: ignore[arg-type] # MetricCommand is closed by this module
 
 
-def report(command: ReportMetric, state: Reported) -> list[Event]:
-    """Record a figure once; another figure for the same period is a correction."""
-    if state.figure == command.figure:
+def report(command: ReportMetric, state: Reported, act: Act) -> list[Event]:
+    """Record a figure once by each party; another figure by the same party is a correction."""
+    event = MetricReported.of(command)
+    mine = own(state.facts.get(FIGURE, ()), act.party)
+    if not mine:
+        return [event]
+    if mine[0].event == event:
         return []
-    if state.figure is not None:
-        raise Refused(
-            "already-reported",
-            "A reported figure cannot be reported again with another value. "
-            f"{command.tool} reported {state.figure} of {command.metric} for {command.period}.",
-            "Correct the figure, with a reason (CorrectMetric).",
-        )
-    return [MetricReported.of(command)]
+    known = mine[0].event
+    raise Refused(
+        "already-reported",
+        "A party cannot report a figure again with another value. "
+        f"{act.party} reported {getattr(known, 'figure', '')} of {command.metric} for "
+        f"{command.period} by {command.tool}.",
+        "Correct the figure, with a reason (CorrectMetric).",
+    )
 
 
 def correct(command: CorrectMetric, state: Reported, act: Act) -> list[Event]:
@@ -177,7 +172,7 @@ def correct(command: CorrectMetric, state: Reported, act: Act) -> list[Event]:
 
     The same figure at another moment is another correction, since one between may still arrive.
     """
-    if state.figure is None:
+    if FIGURE not in state.facts:
         raise Refused(
             "nothing-to-correct",
             "Only a reported figure can be corrected. "

@@ -3,7 +3,9 @@
 Figures count what deals show. A fact counts as the party that stated it says, whichever side gains
 by it: what a claim earns is decided by the ledger alone. A claim that the other party objects to
 does not count until that party confirms it. A correction counts at once from the party that stated
-the fact; one from the other party counts once it is confirmed.
+the fact; one from the other party counts once it is confirmed. Of a fact that both parties stated,
+the statement that happened first counts, of one time that of the party whose name comes first. If
+it does not count, the other does.
 
 A row keeps the facts of one deal, never an amount. What the deal adds is computed again when a
 fact arrives, and months take the difference. So any order of arrival gives the same figures.
@@ -38,7 +40,7 @@ from domain.kernel import Act, Event
 from domain.metric_catalogue import CATALOGUE, Unit
 from domain.recorded import Recorded
 from domain.terms_by_day import local_day
-from projections.ledger.counting import DEMO, OPPORTUNITY, QUALIFIED, Facts, corrected
+from projections.ledger.counting import DEMO, OPPORTUNITY, QUALIFIED, Facts
 from projections.ledger.deals import losses
 from projections.ledger.facts import with_fact
 from projections.ledger.rows import Fact, FactsRow
@@ -156,8 +158,17 @@ class _Deal(Facts):
         facts = self.of(kind)
         if not (self.row.corrections or self.row.replies):
             return facts
-        found = [(key, counted) for key, fact in facts if (counted := self._counts(key, fact))]
+        found = [
+            (key, counted)
+            for key, _ in facts
+            if (counted := next(filter(None, self._statements(key)), None))
+        ]
         return sorted(found, key=lambda each: (each[1].at, each[0]))
+
+    def _statements(self, key: str) -> Iterator[Fact | None]:
+        """Yield each statement of a fact as it counts; None for one that does not."""
+        for each in self.statements(key):
+            yield self._counts(key, each)
 
     def _counts(self, key: str, fact: Fact) -> Fact | None:
         if fact.kind in _OBJECTIONABLE:
@@ -167,7 +178,7 @@ class _Deal(Facts):
         counted: Fact | None = fact
         for each in self.corrections(key):
             if each.by == fact.by or any(reply.confirms for reply in self.replies_to(each)):
-                counted = corrected(fact, each)
+                counted = self.corrected(key, fact, each)
         return counted
 
     def sale(self) -> Fact | None:
@@ -196,7 +207,7 @@ class _Deal(Facts):
         for _, fact in self.counted(ClaimKind.REVERSAL):
             of = [each for each in refunds.get(fact.note, ()) if each.at <= fact.at]
             if of:
-                yield fact.about, fact._replace(amount=-of[-1].amount)
+                yield fact.about, of[-1]._replace(at=fact.at, amount=-of[-1].amount)
 
 
 # --- what each metric counts -------------------------------------------------------------------

@@ -81,14 +81,16 @@ class Reply(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ToolReport:
-    """The figure of one tool: the report, its corrections, and what the other party said of them.
+    """The figure of one tool: its reports, corrections, and what the other party said of them.
 
     A report that the other party objects to does not count until that party confirms it. Nor does
     a correction by the other party until it is confirmed. Of corrections that count, the one that
-    was made last does.
+    was made last does. Of two parties that report one figure, the first report counts; if it does
+    not count, the other one does.
     """
 
-    said: Said | None = None
+    reports: tuple[Said, ...] = ()
+    """The report of each party, in the order in which they were made."""
     corrections: tuple[Said, ...] = ()
     """In the order in which they were made."""
     replies: tuple[Reply, ...] = ()
@@ -96,11 +98,12 @@ class ToolReport:
     @property
     def standing(self) -> Said | None:
         """The report or the correction that counts; None if none does."""
-        if self.said is None:
-            return None
-        found = self.said if self._unopposed(self.said) else None
+        return next(filter(None, map(self._corrected, self.reports)), None)
+
+    def _corrected(self, report: Said) -> Said | None:
+        found = report if self._unopposed(report) else None
         for each in self.corrections:
-            if each.by == self.said.by or self._confirmed(each):
+            if each.by == report.by or self._confirmed(each):
                 found = each
         return found
 
@@ -287,7 +290,8 @@ def _reported(report: ToolReport, recorded: Recorded) -> ToolReport:
     match event:
         case MetricReported():
             said = Said(event.figure, act.occurred_at, act.party, recorded.index)
-            return replace(report, said=said)
+            others = [each for each in report.reports if each.by != said.by]
+            return replace(report, reports=tuple(sorted((*others, said), key=_made)))
         case MetricCorrected():
             said = Said(event.figure, act.occurred_at, act.party, recorded.index)
             made = sorted((*report.corrections, said), key=_made)

@@ -333,9 +333,7 @@ WORDS: dict[type[Event], Words] = {
         if e.kind == "refund"
         else f"recorded a chargeback of {e.amount} on deal {e.deal}"
     ),
-    deal.RefundReversed: lambda e: (
-        f"recorded that refund {e.refund} of {e.amount} on deal {e.deal} was reversed"
-    ),
+    deal.RefundReversed: lambda e: f"recorded that refund {e.refund} on deal {e.deal} was reversed",
     deal.PaymentCorrected: lambda e: (
         f"corrected payment {e.payment} of deal {e.deal}: {_corrected(e)}: {e.reason}"
     ),

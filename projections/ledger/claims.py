@@ -57,7 +57,7 @@ _COULD_EARN: Final = frozenset(
 
 def is_watched(row: SubjectRow) -> bool:
     """Return whether anything of a deal can await a party. Of most deals nothing can."""
-    if row.corrections or row.credit is not None:
+    if row.corrections or row.others or row.credit is not None:
         return True
     claimants, own, money = set(), [], []
     acted: dict[str, datetime] = {}
@@ -141,7 +141,13 @@ def _claims(view: DealView) -> Iterator[str]:
     reversals = [
         (key, fact) for key, fact in known.of(ClaimKind.REVERSAL) if why[fact.about] & _COULD_EARN
     ]
-    for key, fact in (*unconfirmed, *reversals):
+    otherwise = [
+        (key, fact)
+        for key in known.row.others
+        if why[key] - {Nothing.NO_ITEM}
+        for fact in known.statements(key)
+    ]
+    for key, fact in (*unconfirmed, *otherwise, *reversals):
         if fact.by == view.party and known.awaits_reply(key, fact):
             yield key
 
@@ -153,19 +159,20 @@ def _returns(view: DealView) -> Iterator[tuple[str, Fact]]:
         for key, fact in known.of(kind):
             if fact.by == view.party or not known.awaits_reply(key, fact):
                 continue
-            stated = dict(known.of(of))
-            taken = [stated[fact.about]] if fact.about in stated else [*stated.values()]
-            if any(each.by == view.party for each in taken):
+            stated = [name for name, _ in known.of(of)]
+            taken = [fact.about] if fact.about in stated else stated
+            if not all(known.statement(name, fact.by) for name in taken):
                 yield key, fact
 
 
 def of_entry(name: str, known: Known, investments: Mapping[str, Investment]) -> Iterator[Point]:
     """Yield what of an entry awaits a party."""
     about = f"entry/{name}"
-    for key, fact in known.of(ClaimKind.ENTRY):
-        gains = {each.to for each in shares_of(fact, known, known.day(fact), investments)}
-        if fact.by in gains and known.awaits_reply(key, fact):
-            yield _awaits(about, key, fact.by, known)
+    for key, _ in known.of(ClaimKind.ENTRY):
+        for each in known.statements(key):
+            gains = {owed.to for owed in shares_of(each, known, known.day(each), investments)}
+            if each.by in gains and known.awaits_reply(key, each):
+                yield _awaits(about, key, each.by, known)
 
 
 class _Gain(NamedTuple):
@@ -183,11 +190,12 @@ def of_figure(metric: str, period: str, known: Known) -> Iterator[Point]:
     about = f"figure/{metric}/{period}"
     points: dict[Point, None] = {}
     for gain, tool in _gains(metric, period, known):
-        for key, fact in known.of(ClaimKind.FIGURE):
+        for key, _ in known.of(ClaimKind.FIGURE):
             if tool not in {None, key.partition("/")[0]}:
                 continue
-            if fact.by == gain.party and known.awaits_reply(key, fact):
-                points[_awaits(about, key, fact.by, known)] = None
+            mine = known.statement(key, gain.party)
+            if mine and known.awaits_reply(key, mine):
+                points[_awaits(about, key, mine.by, known)] = None
             for each in _corrections(about, known, gain, key):
                 points[each] = None
     yield from points
@@ -258,25 +266,35 @@ def _answer(by: str, *, awaited: bool) -> str:
 
 def _corrections(about: str, known: Known, gain: _Gain, key: str) -> Iterator[Point]:
     """Yield the corrections of a fact that await an answer, or take money from who gains by it."""
-    first = known.row.facts[key]
+    corrections = known.corrections(key)
+    if not corrections:
+        return
+    other = known.other(gain.party)
+    first = known.stated(key, known.row.facts[key], gain.party, other)
+    counted = known.content(key, first, gain.party, other)
     before: Fact | None = first
-    for each in known.corrections(key):
-        if each.by != first.by and known.awaits_correction(each):
+    for each in corrections:
+        new = known.corrected(key, first, each)
+        # A party that corrects its own statement to what counts already asks for nothing.
+        agrees = key in known.row.others and new == counted
+        if each.by != first.by and not agrees and known.awaits_correction(each):
             text = f"{each.by} corrects {_of(key, about)}. {_answer(first.by, awaited=True)}"
             yield Point(CLAIM_AWAITS, _ref(about, known, each), text)
         if any(known.replies_to(each)):
-            before = corrected(first, each)
+            before = new
     if first.by != gain.party:
-        yield from _taken(about, known, gain, key, before)
+        yield from _taken(about, known, gain, (key, first), before)
 
 
-def _taken(about: str, known: Known, gain: _Gain, key: str, before: Fact | None) -> Iterator[Point]:
+def _taken(
+    about: str, known: Known, gain: _Gain, keyed: tuple[str, Fact], before: Fact | None
+) -> Iterator[Point]:
     """Yield the last correction of a fact by its author, if it takes money and is not answered.
 
     `before` is the fact as the other party last answered it. A later correction replaces those
     before it, so what they took and it gives back is not taken.
     """
-    first = known.row.facts[key]
+    key, first = keyed
     own = [each for each in known.corrections(key) if each.by == first.by]
     if not own or any(known.replies_to(own[-1])):
         return

@@ -6,6 +6,10 @@ A fact counts at once when the side that owes because of it states it. Stated by
 by it, it is a claim: it counts when the other side confirms it, acts on it, or is silent for the
 agreed days.
 
+Both sides can state one fact. Then the statement of the side that owes counts, with its corrections
+of it, unless that side agreed to the statement of the other. So the order in which both arrive
+decides nothing.
+
 So one deal can look different to each party: a payment that one side states alone counts for what
 it owes by it, and not yet for what it earns by it.
 """
@@ -58,11 +62,31 @@ class Facts:
         """Return the facts of a kind by key, as they were stated first, in the order of time."""
         return self._by_kind.get(kind, [])
 
+    def statements(self, key: str) -> list[Fact]:
+        """Return the statements of a fact, that which happened first before that of the other."""
+        first, other = self.row.facts[key], self.row.others.get(key)
+        return [first] if other is None else [first, other]
+
+    def statement(self, key: str, by: str) -> Fact | None:
+        """Return what a party stated of a fact; None if it did not state it."""
+        return next((each for each in self.statements(key) if each.by == by), None)
+
     def corrections(self, key: str) -> list[Correction]:
         """Return the corrections of a fact, in the order of time."""
         # Sorted by time, then by key, so that ties are broken in any order of arrival alike.
         named = sorted(self.row.corrections.items(), key=lambda each: (each[1].at, each[0]))
         return [each for _, each in named if self.is_of(each, key)]
+
+    def corrected(self, key: str, stated: Fact, correction: Correction) -> Fact | None:
+        """Return a statement as a correction has it; None if the fact never happened.
+
+        What the correction does not give is as the party that corrects it stated it itself.
+        """
+        own = self.row.others and self.statement(key, correction.by)
+        if not own or own is stated:
+            return corrected(stated, correction)
+        new = corrected(own, correction)
+        return new and new._replace(by=stated.by, told=stated.told)
 
     def is_of(self, correction: Correction, key: str) -> bool:
         """Return whether a correction means the fact with this key."""
@@ -80,7 +104,7 @@ class Facts:
         found = [
             (fact.at, key)
             for key, fact in self.row.facts.items()
-            if key.startswith(f"{name}@") and by in {"", fact.by}
+            if key.startswith(f"{name}@") and (not by or self.statement(key, by))
         ]
         if fact_at is not None:
             return next((key for at, key in found if at == fact_at), "")
@@ -154,7 +178,8 @@ class Known(Facts):
             for key, fact in self.of(kind)
             if (counted := self.content(key, fact, gains, owes))
         ]
-        return sorted(found, key=_in_time) if self.row.corrections else found
+        moved = self.row.corrections or self.row.others
+        return sorted(found, key=_in_time) if moved else found
 
     def taking(self, key: str, fact: Fact, reduced: Fact, loses: str) -> Fact | None:
         """Return what counts of a fact that takes back from a party; None if nothing does.
@@ -170,15 +195,27 @@ class Known(Facts):
 
         What the party `records` states and corrects of its own counts at once.
         """
-        counted: Fact | None = fact
-        if gains == fact.by != records and not self._agreed_to(key, fact):
+        stated = self.stated(key, fact, gains, records)
+        counted: Fact | None = stated
+        if gains == stated.by != records and not self._agreed_to(key, stated):
             counted = None
         if not self.row.corrections:
             return counted
         for each in self.corrections(key):
-            if self._corrects(each, fact, counted, gains, records):
-                counted = corrected(fact, each)
+            if self._corrects(each, stated, counted, gains, records):
+                counted = self.corrected(key, stated, each)
         return counted
+
+    def stated(self, key: str, fact: Fact, gains: str, records: str | None) -> Fact:
+        """Return the statement of a fact that counts for what a party gains by it.
+
+        Of two it is that of the other party, or of the party that keeps the records. If that party
+        agreed to what the party that gains states, it is the statement of the party that gains.
+        """
+        if key not in self.row.others:
+            return fact
+        mine, theirs = sorted(self.statements(key), key=lambda each: each.by != gains)
+        return mine if records == gains or self._agreed_to(key, mine) else theirs
 
     def _corrects(
         self,
@@ -198,9 +235,19 @@ class Known(Facts):
         return lower if correction.by == gains else not lower
 
     def _agreed_to(self, key: str, fact: Fact) -> bool:
-        replies = [*self.replies(key, fact.by)]
-        confirmed = any(each.confirms for each in replies)
-        return confirmed or self._silent(fact.told, replies) or self._on_word(fact)
+        answers = [*self._answers(key, fact)]
+        confirmed = any(each.confirms for each in answers)
+        return confirmed or self._silent(fact.told, answers) or self._on_word(fact)
+
+    def _answers(self, key: str, fact: Fact) -> Iterator[Reply]:
+        """Yield what the other party said of a statement.
+
+        A party that states the fact itself is not silent.
+        """
+        yield from self.replies(key, fact.by)
+        other = self.row.others and self.statement(key, self.other(fact.by))
+        if other:
+            yield Reply(key, other.at, other.by, other.told, confirms=False)
 
     def _on_word(self, fact: Fact) -> bool:
         return fact.kind in self.terms.frame(self.day(fact)).claims.on_word
@@ -227,9 +274,18 @@ class Known(Facts):
         return min(days, default=None)
 
     def awaits_reply(self, key: str, fact: Fact) -> bool:
-        """Return whether a claim is neither confirmed, nor objected to, nor on its word."""
-        replies = [*self.replies(key, fact.by)]
-        return not replies and not self._silent(fact.told, replies) and not self._on_word(fact)
+        """Return whether a claim is neither confirmed, nor objected to, nor on its word.
+
+        It is confirmed by the same statement of the other party.
+        """
+        other = self.row.others and self.statement(key, self.other(fact.by))
+        if (
+            any(self.replies(key, fact.by))
+            or self._on_word(fact)
+            or (other and _alike(fact, other))
+        ):
+            return False
+        return not self._silent(fact.told, [*self._answers(key, fact)])
 
     def awaits_correction(self, correction: Correction) -> bool:
         """Return whether the other party has neither answered a correction nor let it pass."""
@@ -238,11 +294,12 @@ class Known(Facts):
 
     def _claims(self, gain: Container[str]) -> Iterator[tuple[datetime, list[Reply]]]:
         """Yield when each unconfirmed claim was recorded, and what the other party said of it."""
-        for key, fact in self.row.facts.items():
-            if self._is_claim(fact, gain):
-                replies = [*self.replies(key, fact.by)]
-                if not any(each.confirms for each in replies):
-                    yield fact.told, replies
+        for key in self.row.facts:
+            for fact in self.statements(key):
+                if self._is_claim(fact, gain):
+                    answers = [*self._answers(key, fact)]
+                    if not any(each.confirms for each in answers):
+                        yield fact.told, answers
         for each in self.row.corrections.values():
             replies = [*self.replies_to(each)]
             if not any(reply.confirms for reply in replies):
@@ -257,7 +314,11 @@ class Known(Facts):
         of = TAKEN_BACK.get(fact.kind)
         return fact.by in gain or (
             of is not None
-            and any(each.by != fact.by for key, each in self.of(of) if fact.about in {"", key})
+            and any(
+                not self.statement(key, fact.by)
+                for key, _ in self.of(of)
+                if fact.about in {"", key}
+            )
         )
 
     def acted_on(self, claim: Fact) -> bool:
@@ -273,9 +334,8 @@ class Known(Facts):
 
     def _won_by(self, party: str) -> Iterator[datetime]:
         """Yield when a party won the deal: it states the win, or confirms the other's."""
-        # A win that both state is recorded as the win of one and the confirmation of the other.
         for key, win in self.of(ClaimKind.WIN):
-            if win.by == party or self.confirmed_by_hand(key, win.by):
+            if self.statement(key, party) or self.confirmed_by_hand(key, self.other(party)):
                 counted = self.content(key, win, self.other(party), party)
                 if counted:
                     yield counted.at
@@ -283,6 +343,14 @@ class Known(Facts):
     def _correction_agreed_to(self, correction: Correction) -> bool:
         replies = [*self.replies_to(correction)]
         return any(each.confirms for each in replies) or self._silent(correction.told, replies)
+
+
+def _alike(one: Fact, other: Fact) -> bool:
+    """Whether two statements of a fact say the same of its amount and of what it is about."""
+    return all(
+        getattr(one, name) == getattr(other, name)
+        for name in ("amount", "unit", "divisor", "about")
+    )
 
 
 def _in_time(keyed: tuple[str, Fact]) -> tuple[object, ...]:

@@ -62,9 +62,10 @@ def kinds_for(party: str, items: Iterable[Item]) -> frozenset[type[Item]]:
 
 
 def losses(known: Facts) -> list[tuple[str, Fact]]:
-    """Return the losses of a deal that was not reopened since, in the order of time."""
-    # Each reopening undoes the loss before it; only a deal that is open can be lost.
-    return known.of(LOST)[len(known.of(REOPENED)) :]
+    """Return the last loss of a deal that was not reopened since; none if there is no such loss."""
+    # A party that states the loss of a lost deal states the same loss at a time of its own.
+    reopened = max((fact.at for _, fact in known.of(REOPENED)), default=None)
+    return [each for each in known.of(LOST) if reopened is None or each[1].at > reopened][:1]
 
 
 class Uncounted(StrEnum):
@@ -169,7 +170,8 @@ class DealView:
                 refund = fact.note
                 payment = payments.get(fact.about)
                 counted = payment and self._returned(kind, key, fact, payment)
-                if counted and counted.unit == payment.unit:  # type: ignore[union-attr]
+                # A reversal has no currency: it says that its refund gave back nothing.
+                if counted and counted.unit in {"", payment.unit}:  # type: ignore[union-attr]
                     amount = -counted.amount if kind is ClaimKind.REFUND else Decimal(0)
                     left = Remains(key, counted.at, self._day(counted), amount)
                     changes[fact.about].append((left, refund))
@@ -252,7 +254,8 @@ class DealView:
         """
         found = [
             (key, fact)
-            for key, fact in self.known.of(ClaimKind.TOUCH)
+            for key, first in self.known.of(ClaimKind.TOUCH)
+            for fact in [self.known.stated(key, first, first.about, None)]
             if self.uncounted(key, fact) is None
         ]
         return sorted(found, key=lambda each: (each[1].since, each[0]))
@@ -263,7 +266,8 @@ class DealView:
             return untimely
         stated_at = self.known.row.stated_at
         if stated_at and touch.told > stated_at:
-            by_hand = self.known.confirmed_by_hand(key, touch.by)
+            both = key in self.known.row.others
+            by_hand = both or self.known.confirmed_by_hand(key, touch.by)
             return None if by_hand else Uncounted.STATED
         counts = self.is_agreed(key, touch) or (self.on_word and self._is_own_word(touch))
         return None if counts else Uncounted.UNCONFIRMED
@@ -444,7 +448,7 @@ class DealView:
         terms = self.known.terms
         for sale in self.sales:
             day = self._day(sale.win)
-            if terms.accrues(day) and sale.win.by != self.party:
+            if terms.accrues(day) and self.collector(sale.key, sale.win) != self.party:
                 remains = [
                     each._replace(amount=each.amount / YEAR)
                     for each in self._sale_remains(sale, None)
@@ -453,6 +457,16 @@ class DealView:
         for key, payment in self.payments:
             if self.accrues(payment) and payment.holder != self.party:
                 yield from self._split(key, payment, Trigger.PAYMENT, self.remains(key))
+
+    def collector(self, key: str, fact: Fact) -> str:
+        """Return the party that received the money of a payment or a sale.
+
+        It is the one that states the sale. If both do, it is the one that did not refer the client.
+        """
+        if fact.holder or key not in self.known.row.others:
+            return fact.holder or fact.by
+        referral = next((each for _, each in self.known.of(ClaimKind.REFERRAL)), fact)
+        return self.known.other(referral.by)
 
     def _split(
         self, key: str, fact: Fact, trigger: Trigger, remains: Sequence[Remains]

@@ -137,11 +137,21 @@ def with_fact(row: R, event: Event, act: Act) -> R:
     if state is None:
         return row
     key, fact = state(event, act)
-    # Of facts with one key the first counts: they were stated twice.
-    known = row.facts.get(key)
+    if key not in row.facts:
+        return row.with_facts({**row.facts, key: fact})
+    return _stated_again(row, key, fact)
+
+
+def _stated_again(row: R, key: str, fact: Fact) -> R:
+    """Return the row with a statement of a fact that it has: one of each party is kept."""
+    stated = {each.by: each for each in (row.facts[key], row.others.get(key)) if each}
+    known = stated.get(fact.by)
+    # Of two statements of one party the first counts.
     if known is not None and known.at <= fact.at:
         return row
-    return row.with_facts({**row.facts, key: fact})
+    found = sorted({**stated, fact.by: fact}.values(), key=lambda each: (each.at, each.by))
+    row = row.with_facts({**row.facts, key: found[0]})
+    return row if len(found) == 1 else replace(row, others={**row.others, key: found[1]})
 
 
 def _with_correction(row: R, correction: Correction) -> R:
@@ -255,7 +265,7 @@ def _refund(event: RefundIssued, act: Act) -> Stated:
 
 def _reversal(event: RefundReversed, act: Act) -> Stated:
     fact = _fact(ClaimKind.REVERSAL, act)._replace(
-        unit=event.amount.currency, about=f"payment/{event.payment}", note=event.refund
+        about=f"payment/{event.payment}", note=event.refund
     )
     return Stated(f"reversal/{event.refund}@{instant(act.occurred_at)}", fact)
 

@@ -74,7 +74,7 @@ def priced(view: DealView, earned: Mapping[tuple[str, str], Decimal]) -> Iterato
     for kind, trigger in _FACTS.items():
         for key, first in view.known.of(kind):
             counted = view.known.content(key, first, view.party, view.known.other(view.party))
-            fact = counted or first
+            fact = counted or view.known.stated(key, first, view.party, None)
             items = [*_paying(view, fact, trigger)]
             for item in items:
                 amount = earned.get((key, item.name or ""), Decimal(0))
@@ -114,7 +114,7 @@ def _why(view: DealView, key: str, first: Fact, counted: Fact | None, item: Item
         return Nothing.CONTESTED
     if not view.credit[0] and not isinstance(item, RevenueSplit):
         return Nothing.NOT_CREDITED
-    if isinstance(item, RevenueSplit) and view.party in {first.by, (counted or first).holder}:
+    if isinstance(item, RevenueSplit) and view.collector(key, counted or first) == view.party:
         return Nothing.OWN_MONEY
     if counted is None:
         return Nothing.UNCONFIRMED

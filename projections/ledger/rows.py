@@ -32,7 +32,7 @@ def replace(row: R, **changes: Any) -> R:  # noqa: ANN401 - fields of the row
 
 
 class Fact(NamedTuple):
-    """A fact of a deal, an entry or a figure, as its sender stated it first."""
+    """A fact of a deal, an entry or a figure, as one party stated it first."""
 
     kind: str
     at: datetime
@@ -164,14 +164,16 @@ class FactsRow:
     """The facts of one subject, and what was said of them since."""
 
     facts: Mapping[str, Fact] = field(default_factory=dict)
-    """By key: `payment/P-1`."""
+    """By key: `payment/P-1`. Of two statements of a fact it is the one that happened first."""
     corrections: Mapping[str, Correction] = field(default_factory=dict)
     replies: Mapping[str, Reply] = field(default_factory=dict)
+    others: Mapping[str, Fact] = field(default_factory=dict)
+    """The other statement of each fact that both parties stated."""
 
     def with_facts(self, facts: Mapping[str, Fact]) -> Self:
         """Return the row with these facts."""
         # `replace` takes as long as all else that a fact costs.
-        return type(self)(facts, self.corrections, self.replies)
+        return type(self)(facts, self.corrections, self.replies, self.others)
 
 
 @dataclass(frozen=True)

@@ -158,6 +158,18 @@ class Life:
         self.sent.append(Sent(command, party, self.at))
         if name:
             self.stated.append((name, party))
+            if not name.startswith(("referral", "correction/")) and self.chance(25):
+                self._add_by_other(command, party, name)
+
+    def _add_by_other(self, command: Command, party: str, name: str) -> None:
+        """Let the other party state a fact too, at the same time or another, alike or not."""
+        other = THEM if party == US else US
+        self.at += timedelta(hours=self.random.choice((0, 1)))
+        amounts = {"amount", "annual_contract_value"} & set(type(command).model_fields)
+        given = dict.fromkeys(amounts, usd(self.random.choice((20, 110))))
+        otherwise = command.model_copy(update=given)
+        self.sent.append(Sent(self.random.choice((command, otherwise)), other, self.at))
+        self.stated.append((name, other))
 
     def chance(self, percent: int) -> bool:
         return self.random.randrange(100) < percent
@@ -260,6 +272,9 @@ def life_of_a_figure(random: Random) -> list[Sent]:
         return ReportedFigure(unit="count", value=Decimal(random.randrange(3)))
 
     life.add(ReportMetric(**given, figure=figure()), name="figure")
+    if life.chance(40):
+        other = THEM if life.stated[0][1] == US else US
+        life.add(ReportMetric(**given, figure=figure()), other)
     for _ in range(random.randrange(5)):
         correction = CorrectMetric(**given, figure=figure(), reason="Counted again.")
         life.add(correction, name="correction/figure")

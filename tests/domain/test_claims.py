@@ -25,8 +25,13 @@ from domain.deal import (
 from domain.entry import RecordJointRevenue, ReverseEntry
 from domain.execution import HoldKickoff
 from domain.kernel import AwaitedKind
-from domain.reported_figure import CorrectMetric, ReportedFigure, ReportMetric
-from tests.life import OURS, THEIRS, after, before, example, usd
+from domain.reported_figure import (
+    CorrectMetric,
+    MetricReported,
+    ReportedFigure,
+    ReportMetric,
+)
+from tests.life import OURS, THEIRS, after, before, changed, example, usd
 from tests.stories import Story, moment
 
 FIGURE = FigureRef(metric="clicks", period="2026-01", tool="analytics")
@@ -205,7 +210,7 @@ def test_the_kinds_of_claims_are_those_that_terms_can_name() -> None:
     ]
 
 
-def test_a_party_that_states_what_the_other_stated_confirms_it_once() -> None:
+def test_each_party_states_a_fact_once_and_with_its_own_content() -> None:
     story = after(HoldKickoff)
     story.on("2026-03-01")
     report = ReportMetric(
@@ -216,8 +221,10 @@ def test_a_party_that_states_what_the_other_stated_confirms_it_once() -> None:
     )
     story.when(THEIRS, report)
 
-    (confirmed,) = story.when(OURS, report)
+    otherwise = changed(report, figure=ReportedFigure(unit="count", value=Decimal(900)))
+    (stated,) = story.when(OURS, otherwise)
 
-    assert isinstance(confirmed, ClaimConfirmed)
-    assert story.when(OURS, report) == []
+    assert isinstance(stated, MetricReported)
+    assert story.when(OURS, otherwise) == []
     assert story.when(THEIRS, report) == []
+    assert story.refuses(OURS, report).rule == "already-reported"

@@ -357,7 +357,7 @@ def test_a_chargeback_is_lost_won_back_and_lost_again_under_one_identifier() -> 
         assert story.when(OURS, command) == []
 
     assert len(story.facts(RefundIssued)) == 2
-    assert [each.amount for each in story.facts(RefundReversed)] == [usd("600.00")] * 2
+    assert len(story.facts(RefundReversed)) == 2
 
 
 def test_a_second_loss_waits_for_the_reversal_of_the_first() -> None:
@@ -380,7 +380,7 @@ def test_a_refund_that_failed_is_reversed_once() -> None:
     [event] = story.when(OURS, example(ReverseRefund, refund="R-1"))
 
     assert isinstance(event, RefundReversed)
-    assert (event.payment, event.amount) == ("P-1", usd("400.00"))
+    assert (event.refund, event.payment) == ("R-1", "P-1")
     assert story.when(OURS, example(ReverseRefund, refund="R-1")) == []
     story.wait(days=1)
     refusal = story.refuses(OURS, example(ReverseRefund, refund="R-1"))

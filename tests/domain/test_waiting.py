@@ -44,7 +44,7 @@ WAITS = {
     "refund-exceeds-payment": AwaitedKind.REVERSAL,
     # Whatever the claim names.
     "no-such-claim": AwaitedKind.CORRECTION,
-    # Only of a fact that can happen again, then by the other party.
+    # The other party may still state the fact.
     "own-claim": AwaitedKind.WIN,
     "no-such-rate": AwaitedKind.RATE,
     # A return or a correction that makes room may still arrive.
@@ -52,6 +52,8 @@ WAITS = {
     "no-such-payout": AwaitedKind.PAYOUT,
     "no-such-dispute": AwaitedKind.DISPUTE,
     "no-such-entry": AwaitedKind.ENTRY,
+    # The other party may still state a greater amount.
+    "reversal-exceeds-entry": AwaitedKind.ENTRY,
     # A figure, an observation, a win, a payment or a refund.
     "nothing-to-correct": AwaitedKind.FIGURE,
     # Only in a deal or a dispute. Elsewhere a party cannot accept what nobody has proposed yet.
@@ -98,7 +100,7 @@ not-the-winner
 not-yet-happened not-your-program nothing-changed nothing-to-adjust nothing-to-state
 notice-exceeds-duration notice-period one-control overlap-exceeds-list overlap-known own-proposal
 partnership-exists period-not-begun period-not-over pilot-concluded proposal-declined
-proposal-exists regional-needs-market reserved-party resources reversal-exceeds-entry
+proposal-exists regional-needs-market reserved-party resources
 rule-name-taken sample-complete settlement-issued signature-needed splits-add-up sponsor
 staff-range statement-out-of-order stop-rule-not-met successes-exceed-trials term-has-begun
 term-too-long terms-agreed terms-end-first terms-never-backwards terms-not-signed tiers-in-order

@@ -1,5 +1,7 @@
 """Measured facts in any order: the same state as in order, and nothing is left waiting.
 
+Some facts are stated by both parties, alike or not.
+
 A life's facts are sent in order to one store. Those that it accepts are sent to another in a random
 order, some twice, in random batches. All rows of all projections are then the same.
 """
@@ -35,6 +37,7 @@ from domain.dispute import OpenDispute, StartMediation, SubmitEvidence
 from domain.execution import IssueCause
 from domain.kernel import Command
 from domain.reported_figure import CorrectMetric, ReportedFigure, ReportMetric
+from domain.standing_alerts import CLAIM_AWAITS, CORRECTION_TAKES
 from domain.values import Money
 from infra.bootstrap import Accord, bootstrap, init
 from infra.settings import Settings
@@ -148,12 +151,33 @@ def lives(draw: st.DrawFn) -> list[bytes]:
     parts = [draw(of_a_deal(f"D{number}")) for number in range(draw(st.integers(1, 2)))]
     parts += [draw(of_a_metric("2026-01")), draw(of_a_dispute())]
     facts = [each for part in parts for each in part]
-    return [
-        message(
-            f"fact-{number}", each, subject=NAME, party="acme", at=START + timedelta(hours=number)
-        )
-        for number, each in enumerate(facts)
-    ]
+    found = []
+    for number, each in enumerate(facts):
+        at = START + timedelta(hours=number)
+        found.append(message(f"fact-{number}", each, subject=NAME, party="acme", at=at))
+        if isinstance(each, BY_BOTH) and draw(st.integers(0, 3)) == 0:
+            stated = draw(st.sampled_from([each, _otherwise(each)]))
+            also = message(f"also-{number}", stated, subject=NAME, party="north", at=at)
+            found.append(also)
+    return found
+
+
+BY_BOTH = (WinDeal, ReceivePayment, IssueRefund, ReverseRefund, AttributeReferral, ReportMetric)
+"""What the other party can state too, from its own records."""
+
+
+def _otherwise(command: Command) -> Command:
+    """Return a statement of the same fact with other content, where it has an amount."""
+    match command:
+        case WinDeal():
+            return command.model_copy(update={"annual_contract_value": usd(900)})
+        case ReceivePayment() | IssueRefund():
+            return command.model_copy(update={"amount": usd(20)})
+        case ReportMetric():
+            figure = ReportedFigure(unit="count", value=Decimal(7))
+            return command.model_copy(update={"figure": figure})
+        case _:
+            return command
 
 
 # --- the law -----------------------------------------------------------------------------------
@@ -186,9 +210,20 @@ def _unordered(value: Any) -> Any:  # noqa: ANN401 - any JSON value
     if str(value.get("id")).startswith("attribution-contested@"):
         # It opens at the time of the claim that arrived second.
         left_out.add("since")
-    found = {key: _unordered(each) for key, each in value.items() if key not in left_out}
+    found = {
+        key: _unordered(each)
+        for key, each in value.items()
+        if key not in left_out and not _was_awaited(each)
+    }
     # A posted sum of zero is the same as none, and a row of such sums the same as no row.
     return {key: each for key, each in found.items() if each not in ({}, [], "0.00")}
+
+
+def _was_awaited(row: Any) -> bool:  # noqa: ANN401 - any JSON value
+    """Whether a row is an alert on a claim until the other party stated the fact as well."""
+    if not isinstance(row, dict) or not row.get("ended"):
+        return False
+    return str(row.get("id")).startswith((CLAIM_AWAITS, CORRECTION_TAKES))
 
 
 # The examples are few, since each needs three stores.

@@ -101,13 +101,14 @@ from tests.model.facts import (
     ReturnReversed,
     RevenueShare,
     RevenueSplit,
+    StatedAlso,
     StatementIssued,
     Subject,
     TermsAgreed,
     TimePassed,
     TouchClaimed,
 )
-from tests.model.lives import PARTIES, ZONES, seeded
+from tests.model.lives import AT_ONE_TIME, PARTIES, ZONES, seeded
 from tests.model.owed import Held, Line, on_hold, owed
 from tests.model.statements import accounts
 
@@ -196,6 +197,8 @@ def _worded(  # noqa: PLR0911 - one case for each kind of fact
             return replace(fact, source=_slug(fact.source))
         case Corrected(replacement=new) if new is not None:
             return replace(fact, replacement=_worded(new, joint))
+        case StatedAlso(content=content):
+            return replace(fact, content=_worded(content, joint))
         case TimePassed():
             return _at_the_end_of_a_month(fact)
         case DisputeResolved(amount=Money(amount=amount)) if not amount:
@@ -292,7 +295,7 @@ def _at_times_of_their_own(facts: Sequence[Fact]) -> list[Fact]:
     return found
 
 
-_REFERENCES = ("payment", "claim", "corrects", "entry")
+_REFERENCES = ("payment", "claim", "corrects", "entry", "states")
 """The fields by which a fact names another by its identifier."""
 
 
@@ -310,6 +313,11 @@ def _keyed(facts: Sequence[Fact]) -> list[Fact]:
             changes["subject"] = fact.subject._replace(id=names[fact.subject.id])
         if isinstance(fact, Corrected) and fact.replacement is not None:
             changes["replacement"] = renamed(fact.replacement)
+        if isinstance(fact, StatedAlso):
+            changes["content"] = renamed(fact.content)
+            # Its time tells such a fact from others of its name.
+            if isinstance(fact.content, AT_ONE_TIME):
+                changes["occurred_at"] = by_id[fact.states].occurred_at
         return replace(fact, id=names.get(fact.id, fact.id), **changes)
 
     return [renamed(each) for each in facts]
@@ -721,18 +729,12 @@ def _(fact: PaymentReturned, _: object) -> list[Event]:
 
 
 @events.register
-def _(fact: ReturnReversed, by_id: Mapping[str, Fact]) -> list[Event]:
-    returned = next(
-        each
-        for each in by_id.values()
-        if isinstance(each, PaymentReturned) and each.provider_id == fact.provider_id
-    )
+def _(fact: ReturnReversed, _: object) -> list[Event]:
     return [
         deals.RefundReversed(
             deal=fact.payment.split("/")[1],
             refund=fact.provider_id,
             payment=_last(fact.payment),
-            amount=_money(returned.amount),
         )
     ]
 
@@ -843,7 +845,8 @@ def _(fact: Corrected, by_id: Mapping[str, Fact]) -> list[Event]:
     more: dict[str, Any] = {"reason": fact.reason}
     if not isinstance(first, MetricReported):
         more["void"] = new is None
-    moved = new.occurred_at if new and new.occurred_at != first.occurred_at else None
+    stated_at = _own(first, fact.stated_by, by_id).occurred_at
+    moved = new.occurred_at if new and new.occurred_at != stated_at else None
     match first, new:
         case DealWon(), (DealWon() | None):
             return [
@@ -888,6 +891,21 @@ def _(fact: Corrected, by_id: Mapping[str, Fact]) -> list[Event]:
         case _:
             msg = f"the product corrects no {type(first).__name__}"
             raise TypeError(msg)
+
+
+@events.register
+def _(fact: StatedAlso, by_id: Mapping[str, Fact]) -> list[Event]:
+    return events(replace(fact.content, id=fact.states, stated_by=fact.stated_by), by_id)
+
+
+def _own(first: Fact, by: str, by_id: Mapping[str, Fact]) -> Fact:
+    """Return a party's own statement of a fact; the other's if it made none."""
+    also = (
+        each
+        for each in by_id.values()
+        if isinstance(each, StatedAlso) and each.states == first.id and each.stated_by == by
+    )
+    return next(also, first)
 
 
 @events.register

@@ -90,7 +90,8 @@ def counted_touches(
         if not (word_is_enough or _agreed(known, touch)):
             continue
         # Credit that was already stated moves only when both settle or confirm it.
-        if stated_at and touch.recorded_at > stated_at and not known.confirmed_by_hand(touch):
+        moves = known.by_both(touch) or known.confirmed_by_hand(touch)
+        if stated_at and touch.recorded_at > stated_at and not moves:
             continue
         if won and not _in_time(known, touch, won.occurred_at, window):
             continue

@@ -435,6 +435,17 @@ class Corrected(Fact):
 
 
 @dataclass(frozen=True)
+class StatedAlso(Fact):
+    """The other party stated a fact too, from its own records, alike or with other content.
+
+    `states` names the fact; both statements are of one fact, whichever came first.
+    """
+
+    states: str
+    content: Fact
+
+
+@dataclass(frozen=True)
 class AdjustmentAgreed(Fact):
     """What both agreed without a fact."""
 

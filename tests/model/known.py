@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import cached_property, wraps
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from tests.model.days import local_day
 from tests.model.facts import (
@@ -30,6 +30,7 @@ from tests.model.facts import (
     PenaltyRaised,
     ReferralSubmitted,
     ReturnReversed,
+    StatedAlso,
     StatementIssued,
     TouchClaimed,
 )
@@ -103,6 +104,10 @@ class Known:
         return found
 
     @cached_property
+    def _also(self) -> dict[str, StatedAlso]:
+        return {each.states: each for each in self.of(StatedAlso)}
+
+    @cached_property
     def _confirmations(self) -> dict[str, list[Confirmed]]:
         found: dict[str, list[Confirmed]] = defaultdict(list)
         for each in self.of(Confirmed):
@@ -117,7 +122,7 @@ class Known:
         return self.parties[1] if party == self.parties[0] else self.parties[0]
 
     def confirmed_by_hand(self, fact: Fact) -> bool:
-        """The other side confirmed the fact itself."""
+        """The other side confirmed this statement of the fact."""
         return any(each.stated_by != fact.stated_by for each in self._confirmations[fact.id])
 
     def objected_by_hand(self, fact: Fact) -> bool:
@@ -130,9 +135,39 @@ class Known:
         """The corrections of a fact, in the order in which they happened."""
         return self._corrections[fact.id]
 
+    def confirmations(self, fact: Fact) -> list[Confirmed]:
+        """What either side confirmed of the fact."""
+        return self._confirmations[fact.id]
+
     def confirmed(self, fact: Fact) -> bool:
         """Confirmed, or not objected to within the agreed days (silence reads `recorded_at`)."""
         return self.confirmed_by_hand(fact) or self.by_silence(fact)
+
+    def statements(self, fact: F) -> dict[Party, F]:
+        """What each side states of a fact, under the id of the fact."""
+        also = self._also.get(fact.id)
+        first = next((each for each in self.of(type(fact)) if each.id == fact.id), fact)
+        found = {first.stated_by: first}
+        if also:
+            found[also.stated_by] = _as_stated(also)
+        return found
+
+    def by_both(self, fact: Fact) -> bool:
+        """Both sides stated the fact."""
+        return fact.id in self._also
+
+    def statement(self, fact: F, gains: Party, records: Party | None) -> F:
+        """The statement of a fact that is asked for, where a party gains by the fact.
+
+        What the side that owes states counts at once, so of two it is that one; the other is a
+        claim for what differs. A claim that was agreed to binds both sides.
+        """
+        if not self.by_both(fact):
+            return fact
+        found = self.statements(fact)
+        mine = found[gains]
+        agreed = self.confirmed(mine) or self.on_word(mine)
+        return mine if agreed or records == gains else found[self.other(gains)]
 
     def by_silence(self, fact: Fact) -> bool:
         zone = self.terms.zone(fact.recorded_at)
@@ -141,11 +176,12 @@ class Known:
         if not days or isinstance(fact, PenaltyRaised):
             return False
         deadline = told + timedelta(days=days)
+        said = [each for each in self.of(Objected) if each.claim == fact.id]
+        # Who states the fact itself is not silent.
+        spoken = [*said, *(self.statements(fact).values() if self.by_both(fact) else ())]
         objected = any(
-            each.claim == fact.id
-            and each.stated_by != fact.stated_by
-            and local_day(each.recorded_at, zone) < deadline
-            for each in self.of(Objected)
+            each.stated_by != fact.stated_by and local_day(each.recorded_at, zone) < deadline
+            for each in spoken
         )
         return not objected and local_day(self.now, zone) >= deadline
 
@@ -173,8 +209,10 @@ class Known:
         The other side's statement counts at once; the gaining side's is a claim. A side corrects
         its own fact at once, unless it gains by the change; `records` names the side that keeps
         the records such facts come from: what it states and corrects of its own counts at once.
-        A correction of the other side's fact is a proposal.
+        A correction of the other side's fact is a proposal. So is what a side corrects of its own
+        statement, where that of the other side is asked for.
         """
+        fact = self.statement(fact, gains, records)
         at_once = fact.stated_by in {self.other(gains), records}
         counts = fact if at_once or self.confirmed(fact) or self.on_word(fact) else None
         for each in self._corrections[fact.id]:
@@ -271,9 +309,21 @@ def lowers(old: Fact, new: Fact | None) -> bool:
     )
 
 
+def _as_stated(also: StatedAlso) -> Any:  # noqa: ANN401 - a fact of the kind of its content
+    """The fact as the other party states it."""
+    return replace(
+        also.content,
+        id=also.states,
+        stated_by=also.stated_by,
+        occurred_at=also.occurred_at,
+        recorded_at=also.recorded_at,
+    )
+
+
 def touches(known: Known, deal: str) -> Iterator[TouchClaimed]:
     """The touches of a deal that are possible: none is dated later than its message."""
-    for each in known.of(TouchClaimed):
+    for first in known.of(TouchClaimed):
+        each = known.statement(first, first.to, None)
         if each.deal == deal and each.touched_at <= each.occurred_at:
             yield each
 
@@ -295,7 +345,10 @@ def acted_on(known: Known, deal: str, by: Party, since: datetime) -> bool:
     """
     opened = [each for each in known.of(OpportunityCreated) if each.stated_by == by]
     stated = [
-        win for win in known.of(DealWon) if win.stated_by == by or known.confirmed_by_hand(win)
+        win
+        for win in known.of(DealWon)
+        if by in known.statements(win)
+        or any(each.stated_by == by for each in known.confirmations(win))
     ]
     # A win acts on the day on which it counts against the party that acted.
     won = [counted for win in stated if (counted := known.earning(win, known.other(by)))]
@@ -315,6 +368,12 @@ def known_of(
 ) -> Known:
     """The facts that were known at a time; without one, all, as of the latest of them."""
     found = [each for each in facts if known_at is None or each.recorded_at <= known_at]
+    ids = {each.id for each in found}
+    # Of two statements the second may be known alone.
+    found = [
+        _as_stated(each) if isinstance(each, StatedAlso) and each.states not in ids else each
+        for each in found
+    ]
     now = known_at or max(
         (each.occurred_at for each in found), default=datetime(1, 1, 1, tzinfo=UTC)
     )

@@ -53,9 +53,10 @@ def lived(
     harder: bool = False,
     fuller: bool = False,
     contested: bool = False,
+    doubled: bool = False,
 ) -> list[Fact]:
     """Return a life that both the model and the product can record."""
-    facts = life(seed, size, harder=harder, fuller=fuller, contested=contested)
+    facts = life(seed, size, harder=harder, fuller=fuller, contested=contested, doubled=doubled)
     stated = [each.recorded_at for each in facts if isinstance(each, StatementIssued)]
     return adapter.with_statements(adapter.told(facts), min(stated, default=None))
 
@@ -73,11 +74,12 @@ class Kind(NamedTuple):
     harder: bool = False
     fuller: bool = False
     contested: bool = False
+    doubled: bool = False
 
 
 def kind_of(seed: int) -> Kind:
-    """Return the kind of the life of a seed: every eight seeds have all kinds."""
-    return Kind(seed % 2 == 1, seed % 4 > 1, seed % 8 > 3)
+    """Return the kind of the life of a seed: every 24 seeds have all kinds."""
+    return Kind(seed % 2 == 1, seed % 4 > 1, seed % 8 > 3, seed % 3 == 0)
 
 
 def judge(seed: int, size: int | None = None, kind: Kind | None = None) -> Judged:

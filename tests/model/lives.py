@@ -65,6 +65,7 @@ from tests.model.facts import (
     ReturnReversed,
     RevenueShare,
     RevenueSplit,
+    StatedAlso,
     StatementIssued,
     TermsAgreed,
     Tier,
@@ -144,10 +145,12 @@ def life(
     harder: bool = False,
     fuller: bool = False,
     contested: bool = False,
+    doubled: bool = False,
 ) -> list[Fact]:
     """A life with about this many deals and as many other stories, in its order of arrival.
 
-    A harder one has rare stories too: sales won again, facts that never happened, ties in time,
+    In a doubled one, both parties state some facts, alike or not, and each goes on from there. A
+    harder one has rare stories too: sales won again, facts that never happened, ties in time,
     several exits and disputes. A fuller one has deals in all four currencies, amendments of the
     zone, of silence and of rates, and disputes of all that a subject earned. A contested one has
     every policy, touches that both parties state for themselves around what they do, and exits
@@ -194,6 +197,7 @@ def life(
     last = max(each.occurred_at for each in found.facts)
     horizon = datetime(start.year, start.month, start.day, tzinfo=UTC) + timedelta(days=DAYS)
     facts = recorded(found.facts, random)
+    facts = stated_by_both(facts, seeded(seed + 1)) if doubled else facts
     if found.chance(40):
         facts = _state(found, facts)
     end = max(last, horizon, *(each.recorded_at for each in facts)) + timedelta(days=2)
@@ -1007,6 +1011,111 @@ def _take_back_exits(found: Life) -> None:
             days = (last - each.occurred_at).days
             at = max(found.time(each.occurred_at.date(), days), each.occurred_at)
             found.add(ExitWithdrawn(found.new("withdrawn"), at, at, "north", each.id))
+
+
+# Facts that both parties state.
+
+AT_ONE_TIME = (DealWon, DealCancelled, PaymentReturned, ReturnReversed)
+"""Facts that can happen again under one name, so that their time tells them apart."""
+
+AT_ANY_TIME = (PaymentReceived, TouchClaimed, JointEntry, EntryReversed, MetricReported)
+
+
+def stated_by_both(facts: Sequence[Fact], random: Random) -> list[Fact]:
+    """The facts, some of them stated by the other party too, and what is said of these.
+
+    The second statement is alike or not, and is recorded before the first or after it.
+    """
+    found: list[Fact] = []
+    corrected = {each.corrects for each in facts if isinstance(each, Corrected)}
+    for place, fact in enumerate(facts):
+        can = isinstance(fact, (*AT_ONE_TIME, *AT_ANY_TIME)) and fact.id not in corrected
+        if can and random.random() < 0.5:
+            first = _collected(fact)
+            found += [first, *_also(first, facts, random, place)]
+        else:
+            found.append(fact)
+    return sorted(found, key=lambda each: (each.recorded_at, each.id))
+
+
+def _collected(fact: Fact) -> Fact:
+    """A payment that names who collected it, so that each statement of it keeps its own."""
+    if isinstance(fact, PaymentReceived):
+        return replace(fact, collected_by=fact.collected_by or fact.stated_by)
+    return fact
+
+
+def _also(fact: Fact, facts: Sequence[Fact], random: Random, place: int) -> list[Fact]:
+    other = PARTIES[fact.stated_by == PARTIES[0]]
+    moved = timedelta(hours=random.choice((0, 0, 1, 30)))
+    at = fact.occurred_at if isinstance(fact, AT_ONE_TIME) else fact.occurred_at + moved
+    content = replace(_otherwise(fact, facts, random), occurred_at=at, stated_by=other)
+    if isinstance(content, PaymentReceived):
+        content = replace(content, collected_by=random.choice(PARTIES))
+    late = timedelta(days=random.choice((0, 0, 1, 20)), seconds=random.randrange(3600))
+    told = max(at + late, facts[0].recorded_at + timedelta(seconds=1))
+    found: list[Fact] = [StatedAlso(f"also{place}", at, told, other, fact.id, content)]
+    last = max(at, fact.occurred_at)
+    after = max(told, fact.recorded_at)
+    for number in range(random.choice((0, 0, 1, 1, 2, 3))):
+        last += timedelta(hours=random.choice((0, 1, 40)), minutes=1)
+        after = max(last, after + timedelta(seconds=1))
+        found.append(_said(fact, content, random, (f"said{place}-{number}", last, after)))
+    return found
+
+
+def _otherwise(  # noqa: PLR0911 - one line for each kind of fact
+    fact: Fact, facts: Sequence[Fact], random: Random
+) -> Fact:
+    """The content that the other party states: the same, or another amount."""
+    if random.random() < 0.5:
+        return fact
+    whole = {
+        each.entry for each in facts if isinstance(each, EntryReversed) and each.amount is None
+    }
+    match fact:
+        case PaymentReceived(amount=amount) | PaymentReturned(amount=amount):
+            return replace(fact, amount=_half(amount))
+        case EntryReversed(amount=Money() as amount):
+            return replace(fact, amount=_half(amount))
+        case JointEntry(amount=amount) if fact.id not in whole:
+            return replace(fact, amount=_half(amount))
+        case DealWon(value=value):
+            return replace(fact, value=_half(value))
+        case MetricReported(value=counted):
+            return replace(fact, value=counted + random.choice((1, 100)))
+        case TouchClaimed(touched_at=touched_at):
+            return replace(fact, touched_at=touched_at - timedelta(days=random.choice((1, 29))))
+        case _:
+            return fact
+
+
+def _half(amount: Money) -> Money:
+    half = round(amount.amount / 2, minor(amount.currency))
+    return Money(max(half, Decimal(1).scaleb(-minor(amount.currency))), amount.currency)
+
+
+def _said(
+    fact: Fact, content: Fact, random: Random, new: tuple[str, datetime, datetime]
+) -> Corrected | Confirmed | Objected:
+    """An answer by either, or a correction by either of its own statement."""
+    by = random.choice(PARTIES)
+    own = fact if fact.stated_by == by else content
+    right: Fact | None = None
+    match own:
+        case PaymentReceived(amount=amount) | PaymentReturned(amount=amount):
+            right = replace(own, amount=random.choice((_half(amount), amount)))
+        case DealWon(value=value):
+            right = replace(own, value=random.choice((_half(value), value)))
+        case MetricReported():
+            right = replace(own, value=Decimal(random.randrange(4000)))
+        case _:
+            pass
+    if right is None or random.random() < 0.3:
+        kind = random.choice((Confirmed, Objected))
+        return kind(*new, by, fact.id)
+    never = not isinstance(own, MetricReported) and random.random() < 0.25
+    return Corrected(*new, by, fact.id, None if never else right)
 
 
 # Arrival.

@@ -15,6 +15,7 @@ from tests.model.facts import (
     Party,
     PaymentReceived,
     ReferralFee,
+    ReferralSubmitted,
     RevenueShare,
     RevenueSplit,
     Subject,
@@ -293,7 +294,7 @@ def _splits(known: Known, deal: str, party: Party) -> Iterator[Track]:
         return
     for sale in found:
         win, day = sale.win, known.terms.day(sale.win.occurred_at)
-        if known.terms.accrues(day) and (win.collected_by or win.stated_by) != party:
+        if known.terms.accrues(day) and _collector(known, win) != party:
             whole_year = RevenueShare(to=party, share=Decimal(0), basis="first-year")
             remains = _sale_remains(known, sale, whole_year, party)
             yield from _split(known, win, day, "sale", party, remains)
@@ -304,6 +305,14 @@ def _splits(known: Known, deal: str, party: Party) -> Iterator[Track]:
         if known.terms.accrues_for_client(day, won) and collected != party:
             remains = payment_remains(known, payment, party)
             yield from _split(known, payment, day, "payment", party, remains)
+
+
+def _collector(known: Known, win: DealWon) -> Party:
+    """Who the win names, else who stated it; of both, the side that did not bring the client."""
+    if win.collected_by or not known.by_both(win):
+        return win.collected_by or win.stated_by
+    brought = next(each for each in known.of(ReferralSubmitted) if each.deal == win.deal)
+    return known.other(brought.stated_by)
 
 
 def _split(

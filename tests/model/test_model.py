@@ -298,7 +298,7 @@ def test_a_life_is_made_again_from_its_seed(seed: int) -> None:
 def test_lives_know_every_kind_of_fact_and_of_item() -> None:
     seen: set[str] = set()
     for seed in range(60):
-        facts = life(seed, 6, contested=True)
+        facts = life(seed, 6, contested=True, doubled=True)
         seen |= {type(each).__name__ for each in facts}
         seen |= {
             item.kind
