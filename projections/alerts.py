@@ -458,7 +458,7 @@ ALERTS = Projection(
     keys,
     apply,
     breaches.CONCERNED | _TURNS.keys() | awaited.CONCERNED | {PartnershipExited},
-    version=16,
+    version=17,
     row_type=_row_type,
     facts_from=FACTS,
 )

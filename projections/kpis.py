@@ -379,7 +379,7 @@ KPIS = Projection(
     keys,
     apply,
     MEASURED | _AGREEMENTS,
-    version=8,
+    version=9,
     row_type=_row_type,
     facts_from=FACTS,
 )
