@@ -8,6 +8,7 @@ from domain.agreement import (
     AcceptTerms,
     ProposeTerms,
 )
+from domain.deadlines import DeadlineKind
 from domain.execution import (
     AgreeImprovementPlan,
     DiagnoseRootCause,
@@ -282,7 +283,8 @@ def test_an_exit_is_complete_once_its_day_has_come_and_all_is_settled() -> None:
 
     assert exited == [PartnershipExited(tail_obligations=["Confidentiality for two years"])]
     assert story.partnership.stage is Stage.ENDED
-    assert story.partnership.deadlines == {}
+    # What the final settlement states stays due.
+    assert {each.kind for each in story.partnership.deadlines.values()} == {DeadlineKind.STATEMENT}
 
 
 def test_an_exit_waits_for_its_effective_date() -> None:
