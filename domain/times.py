@@ -46,8 +46,8 @@ _WRITE_EITHER = f"Write a date, as in {A_DAY}, or a moment, as in {A_MOMENT}."
 _MICROSECOND = timedelta(microseconds=1)
 
 
-def moment(text: object, hint: str = _WRITE_A_MOMENT) -> datetime:
-    """Return the moment that `text` is, in UTC.
+def moment(text: object, hint: str = _WRITE_A_MOMENT, *, any_year: bool = False) -> datetime:
+    """Return the moment that `text` is, in UTC; `any_year` is for what was recorded.
 
     Raises a worded `ValueError` with the rule `time-without-zone` or `wrong-value`.
     """
@@ -69,18 +69,21 @@ def moment(text: object, hint: str = _WRITE_A_MOMENT) -> datetime:
             raise wrong(
                 "is not a leap second, which ends a month in UTC", "Write a second from 00 to 59."
             )
-    return _of_our_time(found)
+    return found if any_year else _of_our_time(found)
 
 
-def day(text: object) -> date:
-    """Return the day that `text` is: ``YYYY-MM-DD`` alone. Raises a worded `ValueError`."""
+def day(text: object, *, any_year: bool = False) -> date:
+    """Return the day that `text` is: ``YYYY-MM-DD`` alone. Raises a worded `ValueError`.
+
+    `any_year` is for what was recorded.
+    """
     if not isinstance(text, str) or not _DAY.fullmatch(text):
         raise wrong("is not a date", _WRITE_A_DAY)
     try:
         found = date.fromisoformat(text)
     except ValueError:
         raise _off_the_calendar(text) from None
-    return _of_our_time(found)
+    return found if any_year else _of_our_time(found)
 
 
 def end_or_moment(text: object) -> datetime:

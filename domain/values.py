@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from pydantic import (
     AfterValidator,
@@ -17,6 +17,7 @@ from pydantic import (
     GetJsonSchemaHandler,
     PlainSerializer,
     StringConstraints,
+    ValidationInfo,
     WithJsonSchema,
     model_validator,
 )
@@ -105,17 +106,22 @@ class _Years:
         return schema if handler.mode == "serialization" else schema | {"pattern": self.pattern}
 
 
-def _instant(value: object) -> datetime:
+RECORDED: Final = {"recorded": True}
+"""The context in which what was recorded is read. Durations are added to the times of events, so
+what came of them can be beyond the years in which events are accepted."""
+
+
+def _instant(value: object, info: ValidationInfo) -> datetime:
     # Code passes moments, everything else is text.
     if isinstance(value, datetime) and value.utcoffset() is not None:
         return value if value.tzinfo is UTC else value.astimezone(UTC)
-    return times.moment(value)
+    return times.moment(value, any_year=info.context is RECORDED)
 
 
-def _day(value: object) -> date:
+def _day(value: object, info: ValidationInfo) -> date:
     if isinstance(value, date) and not isinstance(value, datetime):
         return value
-    return times.day(value)
+    return times.day(value, any_year=info.context is RECORDED)
 
 
 def plain(value: Decimal) -> str:

@@ -28,7 +28,7 @@ from domain.charter import Objective
 from domain.metric_catalogue import CATALOGUE, Adds, Direction, MeasuredBy, Metric, Unit
 from domain.proportions import Beta, rounded
 from domain.reported_figure import OTHER_CHANNELS
-from domain.values import MINOR_UNITS, Exact
+from domain.values import MINOR_UNITS, RECORDED, Exact
 from projections.beliefs import Belief, Posterior, belief, posterior
 from projections.counted import FACTS
 from projections.fold import Row, Rows
@@ -173,7 +173,7 @@ def dump(line: FigureLine) -> Row:
 
 def load(dumped: Row) -> FigureLine:
     """Return the line of a JSON object. Raises `pydantic.ValidationError` for another shape."""
-    return _LINE.validate_python(dumped)
+    return _LINE.validate_python(dumped, context=RECORDED)
 
 
 @dataclass(frozen=True, slots=True)

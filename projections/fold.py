@@ -16,6 +16,7 @@ from pydantic import ConfigDict, TypeAdapter
 from domain.arithmetic import exact
 from domain.kernel import Event
 from domain.recorded import Recorded
+from domain.values import RECORDED
 
 Row = dict[str, Any]
 """A JSON object of the canonical profile: ASCII keys, no floats. It is never changed in place."""
@@ -154,7 +155,7 @@ class Projection:
         """Return a stored row as its type. Raises `pydantic.ValidationError` for another shape."""
         if self.row_type is None:
             return stored
-        return _adapter(self.row_type(key)).validate_python(stored)
+        return _adapter(self.row_type(key)).validate_python(stored, context=RECORDED)
 
     def dump(self, key: str, row: Any) -> Row:  # noqa: ANN401 - as above
         """Return a row as the JSON object that is stored."""

@@ -19,6 +19,7 @@ from pydantic import ValidationError
 
 from domain.kernel import Act, Event
 from domain.recorded import Recorded
+from domain.values import RECORDED
 
 LARGEST_INTEGER = 2**53 - 1
 """The largest whole number that I-JSON, and so RFC 8785, keeps exact (RFC 7493, section 2.2)."""
@@ -311,7 +312,7 @@ def _event(envelope: dict[str, Any], index: int) -> Event:
     known = Event.registry.get(wire)
     if known is None or version != known.version:
         known, data = _upcast(known, envelope, index)
-    event: Event = known.__pydantic_validator__.validate_python(data)
+    event: Event = known.__pydantic_validator__.validate_python(data, context=RECORDED)
     return event
 
 

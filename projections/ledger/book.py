@@ -22,7 +22,7 @@ from domain.recorded import Recorded
 from domain.settlement import rounded
 from domain.terms import Hybrid, Item, LicenceFee, Minimum, ReferralFee, Retainer, RevenueShare
 from domain.terms_by_day import Renewal, TermsByDay
-from domain.values import instant, plain
+from domain.values import RECORDED, instant, plain
 from projections.fold import Row, Rows, rows_under
 from projections.ledger import windows
 from projections.ledger.counting import Known
@@ -136,7 +136,7 @@ class Views(NamedTuple):
 
 @lru_cache(maxsize=4096)
 def _parsed(version: str) -> CommercialTermsAgreed:
-    return CommercialTermsAgreed.model_validate_json(version)
+    return CommercialTermsAgreed.model_validate_json(version, context=RECORDED)
 
 
 @lru_cache(maxsize=1024)
