@@ -66,6 +66,7 @@ class Target:
             self._note(request)
         if self._sent % EACH == 0:
             self.renew()
+            print(self.summary, flush=True)  # noqa: T201 - as above
 
     def _event(self, base: int | dict[str, Any]) -> dict[str, Any]:
         """Return the next event of a feed, or a drawn one, under an id of its own."""
@@ -125,13 +126,22 @@ class Target:
             self._note(None)
         self._begin()
 
+    @property
+    def summary(self) -> str:
+        """How many requests were sent, and what they came to."""
+        counts = ", ".join(f"{name} {count}" for name, count in sorted(self.counts.items()))
+        rules = f"refused by {len(self.rules)} rules"
+        return f"{self._sent} requests, {len(self.faults)} faults: {counts}, {rules}"
+
     def close(self) -> None:
         """Verify the store, and close it."""
         self.renew()
         self._stack.close()
 
     def _note(self, request: Request | None) -> None:
-        self.faults.append(f"{request}\n{traceback.format_exc()}")
+        fault = f"{request}\n{traceback.format_exc()}"
+        self.faults.append(fault)
+        print(f"after {self._sent} requests: {fault}", flush=True)  # noqa: T201 - the run is long
         if request is not None:
             self._begin()
 
@@ -183,7 +193,6 @@ def test_any_json_value_at_any_place_has_a_result_or_a_problem_and_breaks_no_fol
     answered()
     target.close()
 
-    counts = ", ".join(f"{name} {count}" for name, count in sorted(target.counts.items()))
-    print(f"{EXAMPLES} requests: {counts}, by {len(target.rules)} rules")  # noqa: T201
+    print(target.summary)  # noqa: T201
     assert target.faults == [], f"{len(target.faults)} faults:\n" + "\n\n".join(target.faults[:20])
     assert {"200", "422", "accepted", "refused"} <= target.counts.keys()
