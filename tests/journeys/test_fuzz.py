@@ -35,7 +35,9 @@ SHARES = (0.1, 0.3, 0.5, 0.7, 0.9, 1.0)
 EACH = 80 if EXAMPLES < 1000 else 500
 """Requests to one store; then it is verified, and a new copy of the examples is taken."""
 
-WITHIN = 60.0
+WITHIN = 600.0
+"""Seconds until all is folded at the latest: a feed that jumps to the year 2999 records 15,000
+reviews at once, and several may."""
 
 
 class Target:
