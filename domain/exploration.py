@@ -508,12 +508,12 @@ def choose(
             "Choose another candidate.",
         )
     candidate = _known(command.candidate, state)
-    waived = passing("formation", requirements(candidate), context)
+    waived = passing("formation", requirements(candidate, state), context)
     name = candidate.identified.name
     return [PartnerChosen(candidate=command.candidate, name=name, waived=waived)]
 
 
-def requirements(candidate: Candidate) -> list[Requirement]:
+def requirements(candidate: Candidate, state: Exploration) -> list[Requirement]:
     """Return what the gate to formation requires of a candidate (C2, C4, C6)."""
     alignment, unanswered = candidate.alignment(), candidate.answered_no()
     return [
@@ -521,7 +521,10 @@ def requirements(candidate: Candidate) -> list[Requirement]:
             "candidate-scored",
             CandidateScored in candidate.latest,
             "The candidate is not scored.",
-            "Score the candidate against a profile (DefineIdealPartnerProfile, ScoreCandidate).",
+            "Score the candidate (ScoreCandidate)."
+            if state.profiles
+            else "Score the candidate against a profile (DefineIdealPartnerProfile, "
+            "ScoreCandidate).",
         ),
         _overlap_known(candidate),
         Requirement(

@@ -139,7 +139,8 @@ def test_months_and_quarters_close_from_the_kickoff_on_until_the_exit() -> None:
     first_quarter = ["2026-01", "2026-02", "2026-03", "2026-Q1"]
     assert closed == [*first_quarter, "2026-04", "2026-05", "2026-06", "2026-Q2"]
     ended = after(CompleteExit)
-    assert ended.wait(days=400) == []
+    # What the final settlement states stays due; nothing else does.
+    assert ended.wait(days=400) == [DeadlinePassed(kind=DeadlineKind.STATEMENT, ref="S-1:USD")]
 
 
 def test_what_passed_during_a_stop_is_recorded_in_its_order_and_at_its_own_time() -> None:
