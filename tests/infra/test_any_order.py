@@ -207,8 +207,9 @@ def _unordered(value: Any) -> Any:  # noqa: ANN401 - any JSON value
     if not isinstance(value, dict):
         return value
     left_out = set(OF_RECORDING)
-    if str(value.get("id")).startswith("attribution-contested@"):
-        # It opens at the time of the claim that arrived second.
+    name = str(value.get("id"))
+    if name.startswith("attribution-contested@") or "/touch/" in name:
+        # It opens at the time of the touch that arrived second.
         left_out.add("since")
     found = {
         key: _unordered(each)

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -290,7 +290,8 @@ def test_what_was_issued_never_changes(
             for key, each in row.items()
             if isinstance(each, StatementRow) and each.index == place
         ]
-        assert after[name] == row[name]
+        # Time alone makes it overdue.
+        assert replace(after[name], overdue=False) == replace(row[name], overdue=False)
 
 
 @given(any_terms, a_business(), delays)
