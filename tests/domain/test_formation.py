@@ -433,6 +433,20 @@ def test_terms_for_a_time_need_terms_to_adjust() -> None:
     assert story.refuses(OURS, proposal).rule == "nothing-to-adjust"
 
 
+BONUS = Hybrid(
+    to=THEIRS,
+    base=usd("100.00"),
+    every="P2M",
+    bonus=usd("50.00"),
+    window="quarter",
+    bonus_metric="deals_won",
+    bonus_threshold=10,
+)
+SHORTFALL = Minimum(
+    on=THEIRS, metric="leads", window="quarter", at_least=10, fee=usd("50.00"), per="missing"
+)
+
+
 @pytest.mark.parametrize(
     ("item", "rule"),
     [
@@ -450,27 +464,11 @@ def test_terms_for_a_time_need_terms_to_adjust() -> None:
             "tiers-in-order",
         ),
         (
-            Hybrid(
-                to=THEIRS,
-                base=usd("100.00"),
-                every="P2M",
-                bonus=usd("50.00"),
-                window="quarter",
-                bonus_metric="payments",
-                bonus_threshold=10,
-            ),
+            changed(BONUS, bonus_metric="payments"),
             "currency-of-a-metric",
         ),
         (
-            Minimum(
-                on=THEIRS,
-                metric="leads",
-                currency="USD",
-                window="quarter",
-                at_least=10,
-                fee=usd("50.00"),
-                per="missing",
-            ),
+            changed(SHORTFALL, currency="USD"),
             "currency-of-a-metric",
         ),
         (
@@ -479,37 +477,15 @@ def test_terms_for_a_time_need_terms_to_adjust() -> None:
         ),
         (changed(referral_share("9"), months=12), "months-of-a-share"),
         (
-            Minimum(
-                on=THEIRS,
-                metric="smiles",
-                window="quarter",
-                at_least=10,
-                fee=usd("50.00"),
-                per="missing",
-            ),
+            changed(SHORTFALL, metric="smiles"),
             "unknown-metric",
         ),
         (
-            Minimum(
-                on=THEIRS,
-                metric="deals_lost",
-                window="quarter",
-                at_least=10,
-                fee=usd("50.00"),
-                per="missing",
-            ),
+            changed(SHORTFALL, metric="deals_lost"),
             "less-is-better",
         ),
         (
-            Hybrid(
-                to=THEIRS,
-                base=usd("100.00"),
-                every="P2M",
-                bonus=usd("50.00"),
-                window="quarter",
-                bonus_metric="churn_rate",
-                bonus_threshold=10,
-            ),
+            changed(BONUS, bonus_metric="churn_rate"),
             "less-is-better",
         ),
     ],
