@@ -12,7 +12,7 @@ what it builds on (the win of a payment) may be stated by either party (docs/dec
 from bisect import insort
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, TypeVar
 
 from domain.kernel import Act, AlreadyRecorded, Event
 
@@ -68,7 +68,15 @@ def before(facts: Facts, name: str, moment: datetime) -> tuple[Stated, ...]:
     return tuple(each for each in facts.get(name, ()) if each.at < moment)
 
 
-def meant(found: Sequence[Stated], fact_at: datetime | None, said_at: datetime) -> Stated | None:
+class _Timed(Protocol):
+    @property
+    def at(self) -> datetime: ...
+
+
+T = TypeVar("T", bound=_Timed)
+
+
+def meant(found: Sequence[T], fact_at: datetime | None, said_at: datetime) -> T | None:
     """Return the fact that a message means, of several with one name; None if there is none.
 
     It is the one that happened at `fact_at`. Without that time it is the last one that had happened
@@ -77,6 +85,14 @@ def meant(found: Sequence[Stated], fact_at: datetime | None, said_at: datetime) 
     if fact_at is not None:
         return next((each for each in found if each.at == fact_at), None)
     return next((each for each in reversed(found) if each.at <= said_at), None)
+
+
+def is_meant(
+    one: _Timed, found: Sequence[_Timed], fact_at: datetime | None, said_at: datetime
+) -> bool:
+    """Return whether a message means one of several facts, as `meant`; or another of its time."""
+    chosen = meant(found, fact_at, said_at)
+    return chosen is not None and chosen.at == one.at
 
 
 def is_repeated(found: Sequence[Stated], event: Event, act: Act, what: str, correct: str) -> bool:

@@ -1,4 +1,4 @@
-"""Payouts: what was paid on a statement, and whose word counts (docs/settlement.md, Payouts).
+"""Payouts: what was paid on a statement, and whose word counts (docs/settlement.md).
 
 The payee loses by a payout, because less is due to it: what it states of one counts at once. What
 the payer states counts until the payee objects, and is confirmed once the payee confirms it. That
@@ -10,7 +10,7 @@ order of arrival.
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import NamedTuple, assert_never
@@ -26,7 +26,7 @@ from domain.claims import (
     ConfirmClaim,
     ObjectToClaim,
 )
-from domain.facts import Facts, Stated, already_recorded
+from domain.facts import Facts, Stated, already_recorded, is_meant
 from domain.kernel import (
     AFTER_KICKOFF,
     Act,
@@ -125,7 +125,7 @@ PAYOUT, CORRECTION, RETURN = "payout", "correction/payout", "return"
 
 
 class Said(NamedTuple):
-    """Who said something of a payout, when it happened, and when it was recorded."""
+    """The party that stated a fact about a payout, when it happened, and when it was recorded."""
 
     party: str
     at: datetime
@@ -380,12 +380,8 @@ class Known:
         """Whether an answer means a correction: that of its time, else the newest by then."""
         if event.fact != CORRECTION:
             return True
-        if event.fact_at is not None:
-            return event.fact_at == by.at
-        return by.at <= said.at and not any(
-            each.party == by.party and by.at < each.at <= said.at
-            for _, each in self.payout.corrections
-        )
+        own = [each for _, each in self.payout.corrections if each.party == by.party]
+        return is_meant(by, own, event.fact_at, said.at)
 
     def _agreed(self, fact: str, by: Said) -> bool:
         return self._confirmed(fact, by) or self._silent(fact, by) or self._on_word(fact, by)
@@ -444,11 +440,6 @@ class Owed(NamedTuple):
     currency: str
     due_on: date
     """The last day on which it is paid in time."""
-
-    @property
-    def overdue_on(self) -> date:
-        """The first day on which it is overdue."""
-        return self.due_on + timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)

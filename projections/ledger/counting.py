@@ -21,6 +21,7 @@ from functools import cached_property
 from typing import Final
 
 from domain.claims import ClaimKind
+from domain.facts import is_meant
 from domain.terms_by_day import TermsByDay
 from projections.ledger.rows import Correction, Fact, FactsRow, Reply, SubjectRow
 
@@ -135,12 +136,8 @@ class Facts:
 
     def _means(self, reply: Reply, correction: Correction) -> bool:
         """Whether a reply means this correction: that of its time, else the newest by then."""
-        if reply.fact_at is not None:
-            return reply.fact_at == correction.at
-        return correction.at <= reply.at and not any(
-            each.by == correction.by and correction.at < each.at <= reply.at
-            for each in self.corrections(correction.of)
-        )
+        own = [each for each in self.corrections(correction.of) if each.by == correction.by]
+        return is_meant(correction, own, reply.fact_at, reply.at)
 
 
 @dataclass(frozen=True)
