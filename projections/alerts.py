@@ -125,6 +125,26 @@ def alert_id(rule: str, version: int, partnership: str, window: str) -> str:
     return f"{rule}@{version}/{partnership}/{window}"
 
 
+def opened(  # noqa: PLR0913, PLR0917 - what an alert says
+    rule: str, kind: AlertKind, recorded: Recorded, ref: str, text: str, since: datetime
+) -> Alert:
+    """Return an alert that an event opens about a subject, under a rule that nobody agreed."""
+    return Alert(
+        alert_id(rule, 1, recorded.partnership, ref),
+        rule,
+        1,
+        kind,
+        recorded.partnership,
+        ref,
+        AlertState.OPEN,
+        text,
+        since,
+        recorded.act.recorded_at,
+        recorded.index,
+        (recorded.index,),
+    )
+
+
 # --- fold --------------------------------------------------------------------------------------
 
 
@@ -336,26 +356,10 @@ class _Changes:
 
     def open_standing(self, standing: StandingAlert, ref: str, text: str) -> None:
         """Open an alert about one subject, unless it is open."""
-        recorded = self._recorded
-        name = alert_id(standing.rule, 1, recorded.partnership, ref)
-        if name in self._open:
-            return
-        self._put(
-            Alert(
-                name,
-                standing.rule,
-                1,
-                standing.kind,
-                recorded.partnership,
-                ref,
-                AlertState.OPEN,
-                text,
-                recorded.act.occurred_at,
-                recorded.act.recorded_at,
-                recorded.index,
-                (recorded.index,),
-            )
-        )
+        since = self._recorded.act.occurred_at
+        alert = opened(standing.rule, standing.kind, self._recorded, ref, text, since)
+        if alert.id not in self._open:
+            self._put(alert)
 
     def close_standing(self, standing: StandingAlert, ref: str, text: str) -> None:
         """Close the alert about one subject, or all of a rule: withdrawn if it was done in time."""

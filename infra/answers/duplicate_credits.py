@@ -17,7 +17,7 @@ from infra.store.history import partnerships
 from infra.store.views import typed_row
 from infra.tlog.codec import UnreadableEvent
 from projections import SETTLEMENT
-from projections.alerts import Alert, AlertState, alert_id
+from projections.alerts import Alert, opened
 from projections.duplicate_credit import (
     DEAL,
     PAYMENT,
@@ -97,20 +97,7 @@ def _alert(
         f"pay for it twice. If it is one sale, {party} cancels or corrects it in one of them "
         "(CancelDeal, CorrectPayment), or agrees there who is credited (ProposeAttribution)."
     )
-    return Alert(
-        alert_id(CREDITED_TWICE, 1, event.partnership, duplicate.subject),
-        CREDITED_TWICE,
-        1,
-        AlertKind.REMINDER,
-        event.partnership,
-        duplicate.subject,
-        AlertState.OPEN,
-        text,
-        since,
-        event.act.recorded_at,
-        event.index,
-        (event.index,),
-    )
+    return opened(CREDITED_TWICE, AlertKind.REMINDER, event, duplicate.subject, text, since)
 
 
 # --- reading -----------------------------------------------------------------------------------
