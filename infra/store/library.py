@@ -29,8 +29,8 @@ class Factory(InfrastructureFactory[TrackingRecorder]):
     """The library's access to a store: its recorder and its mapper.
 
     The application reads and saves events. Snapshots and the positions of a process are not kept
-    in a store: projections keep theirs elsewhere. Raises `NoSuchStore`,
-    `WrongSetting` and `UnknownSchema`.
+    in a store: projections keep theirs elsewhere. Raises `NoSuchStore`, `WrongSetting` and
+    `UnknownSchema`.
     """
 
     def __init__(self, env: Environment | EnvType | None) -> None:

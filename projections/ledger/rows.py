@@ -256,7 +256,7 @@ class AgreedRow:
     due: Mapping[str, date] = field(default_factory=dict)
     """The statements on which something is due, and the first day on which each is overdue."""
     wake: datetime | None = None
-    """When the first of these days begins, so that a scheduler finds it."""
+    """The moment at which the first of these days begins; the scheduler looks for it."""
 
 
 @dataclass(frozen=True)
