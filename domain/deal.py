@@ -696,7 +696,7 @@ def _check_not_lost(deal: str, losses: Sequence[Stated], state: Deal, act: Act) 
 
 
 def _check_not_won(deal: str, wins: Sequence[Stated], state: Deal, act: Act) -> None:
-    never = {each.at for each in _never_happened(state, WIN)}
+    never = {each.at for each in _never_happened(state, act.occurred_at)}
     happened = [each for each in wins if each.at not in never]
     won = _not_undone(happened, state.facts.get(CANCELLATION, ()), act.occurred_at)
     if won is not None:
@@ -974,11 +974,16 @@ def _can_be_meant(fact: Stated, command: Correction, act: Act) -> bool:
     return fact.at <= act.occurred_at
 
 
-def _never_happened(state: Deal, name: str) -> Iterator[Stated]:
-    """Yield the wins that a party said never happened, whether or not the correction counts."""
-    for each in state.facts.get(f"correction/{name}", ()):
+def _never_happened(state: Deal, moment: datetime) -> Iterator[Stated]:
+    """Yield the wins before a moment of which a party said that they never happened.
+
+    Whether the correction counts does not matter. It does not mean a win of that moment or later:
+    the order in which that win and this decision arrive must not matter.
+    """
+    wins = before(state.facts, WIN, moment)
+    for each in state.facts.get(f"correction/{WIN}", ()):
         if isinstance(each.event, WinCorrected) and each.event.void:
-            fact = meant(state.facts.get(name, ()), each.event.fact_at, each.at)
+            fact = meant(wins, each.event.fact_at, each.at)
             if fact is not None:
                 yield fact
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import partial
+from itertools import permutations
 from random import Random
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -318,3 +319,23 @@ def test_an_entry_and_its_reversals_are_recorded_in_any_order(random: Random) ->
 @given(st.randoms(use_true_random=False))
 def test_a_figure_and_its_corrections_are_recorded_in_any_order(random: Random) -> None:
     holds(a_figure, life_of_a_figure(random), random)
+
+
+def test_a_win_that_both_state_at_the_time_of_a_correction_waits_for_nothing() -> None:
+    never = CorrectWin(deal="D", void=True, reason="Never.")
+    again = WinDeal(deal="D", annual_contract_value=usd(1201))
+    at = START + timedelta(days=3)
+    sent = [
+        Sent(SubmitReferral(deal="D", lead="lead"), US, START),
+        Sent(CreateOpportunity(deal="D"), THEM, START),
+        Sent(WinDeal(deal="D", annual_contract_value=usd(1200)), THEM, START),
+        Sent(never, US, at),
+        Sent(again, THEM, at),
+        Sent(again, US, at),
+    ]
+    for order in permutations(sent):
+        stream = a_deal()
+        for each in order:
+            stream.take(each)
+        assert not stream.waiting
+        assert len(stream.recorded) == len(sent)
