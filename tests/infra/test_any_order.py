@@ -37,7 +37,7 @@ from domain.dispute import OpenDispute, StartMediation, SubmitEvidence
 from domain.execution import IssueCause
 from domain.kernel import Command
 from domain.reported_figure import CorrectMetric, ReportedFigure, ReportMetric
-from domain.standing_alerts import CLAIM_AWAITS, CORRECTION_TAKES
+from domain.standing_alerts import ATTRIBUTION_CONTESTED, CLAIM_AWAITS, CORRECTION_TAKES
 from domain.values import Money
 from infra.bootstrap import Accord, bootstrap, init
 from infra.settings import Settings
@@ -208,8 +208,8 @@ def _unordered(value: Any) -> Any:  # noqa: ANN401 - any JSON value
         return value
     left_out = set(OF_RECORDING)
     name = str(value.get("id"))
-    if name.startswith("attribution-contested@") or "/touch/" in name:
-        # It opens at the time of the touch that arrived second.
+    if name.startswith((ATTRIBUTION_CONTESTED, CLAIM_AWAITS, CORRECTION_TAKES)):
+        # It opens at the time of the fact that arrived last of those that it needs.
         left_out.add("since")
     found = {
         key: _unordered(each)
