@@ -3,7 +3,7 @@
 Each entry is a separate aggregate: one amount, and its reversals.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any, assert_never
@@ -20,7 +20,7 @@ from domain.kernel import (
     Event,
     Refused,
 )
-from domain.terms import CostShare, Penalty, RevenueSplit, Trigger, check_parties
+from domain.terms import Penalty, check_parties
 from domain.terms_by_day import Agreed
 from domain.values import Money, PositiveMoney, Ref, Slug, Text, plain
 
@@ -102,9 +102,7 @@ class PenaltyConceded(Event):
     entry: Ref
     """The identifier of the entry."""
     condition: Text
-    """The condition of the terms that was met."""
-    amount: Money
-    """The amount of money."""
+    """The condition that was met, in the words of the terms. They say the fee."""
     on: Slug
     """The party that pays."""
 
@@ -157,7 +155,7 @@ def decide(
     if isinstance(command, ClaimCommand):
         return claims.decide(command, state.facts, state.answers, act)
     if isinstance(command, ReverseEntry):
-        return reverse(command, state, act)
+        return reverse(command, state, act, agreed)
     if agreed.ends_at is not None and act.occurred_at >= agreed.ends_at:
         raise Refused(
             "after-exit",
@@ -185,12 +183,11 @@ def _is_of_one_kind(one: Event, other: Event) -> bool:
 
 
 def _recording(command: EntryCommand, act: Act, agreed: Agreed) -> Recording:
+    """Return what a command records. Which item prices it is asked later, of its day."""
     match command:
         case RecordJointRevenue():
             party = command.collected_by or act.party
-            items = agreed.items(RevenueSplit, agreed.terms.day(act.occurred_at))
-            shared = any(each.trigger is Trigger.JOINT_REVENUE for each in items)
-            _check(party, command.under, shared=shared, agreed=agreed, act=act)
+            check_parties([party], agreed.parties)
             return JointRevenueReceived(
                 entry=command.entry,
                 amount=command.amount,
@@ -199,9 +196,7 @@ def _recording(command: EntryCommand, act: Act, agreed: Agreed) -> Recording:
             )
         case RecordSharedCost():
             party = command.paid_by or act.party
-            costs = agreed.items(CostShare, agreed.terms.day(act.occurred_at))
-            shared = any(each.cost == command.cost for each in costs)
-            _check(party, command.under, shared=shared, agreed=agreed, act=act)
+            check_parties([party], agreed.parties)
             return SharedCostIncurred(
                 entry=command.entry,
                 cost=command.cost,
@@ -210,53 +205,12 @@ def _recording(command: EntryCommand, act: Act, agreed: Agreed) -> Recording:
                 under=command.under,
             )
         case ConcedePenalty():
-            return concede(command, act, agreed)
+            return PenaltyConceded(entry=command.entry, condition=command.condition, on=act.party)
         case _:
             assert_never(command)  # type: ignore[arg-type] # EntryCommand is closed by this module
 
 
-def concede(command: ConcedePenalty, act: Act, agreed: Agreed) -> PenaltyConceded:
-    """Concede a penalty that the terms put on the acting party (C10)."""
-    day = agreed.terms.day(act.occurred_at)
-    for each in agreed.items(Penalty, day):
-        if (each.on, each.condition) == (act.party, command.condition):
-            return PenaltyConceded(
-                entry=command.entry, condition=command.condition, amount=each.fee, on=act.party
-            )
-    raise _nothing_agreed(f"puts a penalty on {act.party} for this", agreed, act)
-
-
-def _check(party: str, under: str | None, *, shared: bool, agreed: Agreed, act: Act) -> None:
-    check_parties([party], agreed.parties)
-    if under is not None and under not in agreed.investments:
-        raise Refused(
-            "nothing-agreed",
-            f"Only an agreed joint investment can be named. {under} is not agreed.",
-            f"Use one of these: {', '.join(sorted(agreed.investments))}."
-            if agreed.investments
-            else "Agree the joint investment first (ProposeJointInvestment).",
-        )
-    if under is None and not shared:
-        raise _nothing_agreed("shares this", agreed, act)
-
-
-def _nothing_agreed(what: str, agreed: Agreed, act: Act) -> Refused:
-    day = agreed.terms.day(act.occurred_at)
-    version = agreed.terms.version(day)
-    if not version:
-        return Refused(
-            "nothing-agreed",
-            f"Only what the terms agree can be recorded. No terms were in force on {day}.",
-            "Correct the time, or agree terms first (ProposeTerms, AcceptTerms).",
-        )
-    return Refused(
-        "nothing-agreed",
-        f"Only what the terms agree can be recorded. No item of terms version {version} {what}.",
-        "Use the names that the terms have, or amend the terms first (ProposeTerms, AcceptTerms).",
-    )
-
-
-def reverse(command: ReverseEntry, state: Entry, act: Act) -> list[Event]:
+def reverse(command: ReverseEntry, state: Entry, act: Act, agreed: Agreed) -> list[Event]:
     """Reverse at most what is left of an entry, each reversal once by each party."""
     if ENTRY not in state.facts:
         raise Refused(
@@ -269,7 +223,7 @@ def reverse(command: ReverseEntry, state: Entry, act: Act) -> list[Event]:
     found = state.facts.get(f"reversal/{command.reversal}", ())
     mine = own(found, act.party)
     if not mine:
-        _check_left(command, state)
+        _check_left(command, state, agreed)
         return [event]
     if mine[0].event == event:
         return []
@@ -281,17 +235,20 @@ def reverse(command: ReverseEntry, state: Entry, act: Act) -> list[Event]:
     )
 
 
-def _check_left(command: ReverseEntry, state: Entry) -> None:
+def _check_left(command: ReverseEntry, state: Entry, agreed: Agreed) -> None:
     """Raise `Refused` if a reversal exceeds what is left of its entry, by either's statement.
 
-    It waits: the other party may still state a greater entry or a smaller reversal.
+    It waits: the other party may still state a greater entry or a smaller reversal. A penalty whose
+    fee is not agreed yet has no limit here; in the ledger nothing goes below zero.
     """
     currency = command.amount.currency
-    stated = state.facts[ENTRY]
-    most = max(_amounts(stated, currency), default=Decimal(0))
+    amounts = [each for stated in state.facts[ENTRY] for each in _amounts(stated, agreed)]
+    if not amounts:
+        return
+    most = max(_of(amounts, currency), default=Decimal(0))
     left = most - sum(_reversed(command.reversal, state, currency), Decimal(0))
     also = state.facts.get(f"reversal/{command.reversal}", ())
-    if most and min([command.amount.amount, *_amounts(also, currency)]) <= left:
+    if most and min([command.amount.amount, *_stated(also, currency)]) <= left:
         return
     raise Refused(
         "reversal-exceeds-entry",
@@ -307,18 +264,29 @@ def _check_left(command: ReverseEntry, state: Entry) -> None:
     )
 
 
-def _amounts(stated: Sequence[Stated], currency: str) -> Iterator[Decimal]:
-    for each in stated:
-        event: Any = each.event
-        if event.amount.currency == currency:
-            yield event.amount.amount
+def _amounts(stated: Stated, agreed: Agreed) -> list[Money]:
+    """Return the amount of an entry as stated; of a penalty, the fees agreed for its day."""
+    event: Any = stated.event
+    if not isinstance(event, PenaltyConceded):
+        return [event.amount]
+    items = agreed.items(Penalty, agreed.terms.day(stated.at))
+    return [each.fee for each in items if (each.on, each.condition) == (event.on, event.condition)]
+
+
+def _of(amounts: Iterable[Money], currency: str) -> Iterator[Decimal]:
+    return (each.amount for each in amounts if each.currency == currency)
+
+
+def _stated(reversals: Iterable[Stated], currency: str) -> Iterator[Decimal]:
+    stated: Iterable[Any] = (each.event for each in reversals)
+    return _of((each.amount for each in stated), currency)
 
 
 def _reversed(apart_from: str, state: Entry, currency: str) -> Iterator[Decimal]:
     """Yield the least that was stated of each other reversal."""
     for name, found in state.facts.items():
         if name not in {ENTRY, f"reversal/{apart_from}"}:
-            yield min(_amounts(found, currency), default=Decimal(0))
+            yield min(_stated(found, currency), default=Decimal(0))
 
 
 def evolve(state: Entry, event: Event, act: Act) -> Entry:

@@ -49,7 +49,7 @@ from domain.gates import GrantWaiver, WaiverGranted, grant
 from domain.kernel import CLOCK_PARTY, Act, Command, Event, NotNow, Stage
 from domain.keyring import KeyCommand, KeyRegistered, KeyRevoked, Keyring, KeyRotated
 from domain.renewal import HoldRenewalReview, PartnershipRenewed, Renewal, RenewalReviewHeld
-from domain.scaling import JointInvestmentAgreed, ScopeExpanded
+from domain.scaling import ScopeExpanded
 from domain.settlement import Ledger, Settlement, SettlementCommand
 from domain.terms_by_day import Agreed, TermsByDay
 
@@ -111,11 +111,8 @@ class Partnership:
 
     @property
     def agreed(self) -> Agreed:
-        """The parties, terms and investments that money events are decided on."""
-        investments = self.context.agreements.versions(JointInvestmentAgreed)
-        return Agreed(
-            self.parties, self.context.terms, frozenset(each.proposal for each in investments)
-        )
+        """The parties and terms that money events are decided on."""
+        return Agreed(self.parties, self.context.terms)
 
 
 def admit(command: Command, state: Partnership, act: Act) -> None:

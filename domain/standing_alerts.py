@@ -26,7 +26,12 @@ from domain.deal import (
     RefundReversed,
     WinCorrected,
 )
-from domain.entry import JointRevenueReceived, SharedCostIncurred
+from domain.entry import (
+    EntryReversed,
+    JointRevenueReceived,
+    PenaltyConceded,
+    SharedCostIncurred,
+)
 from domain.kernel import Event
 from domain.payouts import PayoutCorrected, PayoutRecorded, PayoutReturned
 from domain.reported_figure import MetricReported
@@ -95,11 +100,18 @@ REFERRAL_MINIMUM: Final = "referral-minimum"
 ATTRIBUTION_CONTESTED: Final = "attribution-contested"
 CLAIM_AWAITS: Final = "claim-awaits-confirmation"
 CORRECTION_TAKES: Final = "correction-takes-money"
+ENTRY_WITHOUT_TERMS: Final = "entry-without-terms"
 STATEMENT_OVERDUE: Final = "statement-overdue"
 """Computed from the facts of deals, entries, figures, payouts and statements, so their rows name no
 events that open or close them (`projections.ledger.claims`)."""
 
-COMPUTED: Final = (ATTRIBUTION_CONTESTED, CLAIM_AWAITS, CORRECTION_TAKES, STATEMENT_OVERDUE)
+COMPUTED: Final = (
+    ATTRIBUTION_CONTESTED,
+    CLAIM_AWAITS,
+    CORRECTION_TAKES,
+    ENTRY_WITHOUT_TERMS,
+    STATEMENT_OVERDUE,
+)
 
 _FACTS: Final = (
     *(
@@ -157,6 +169,15 @@ STANDING_ALERTS: Final = (
         AlertKind.REMINDER,
         "a correction that takes money from a party is answered by it (C18)",
         about=_FACTS,
+    ),
+    StandingAlert(
+        ENTRY_WITHOUT_TERMS,
+        AlertKind.REMINDER,
+        "the terms of its day price an entry (C10)",
+        about=tuple(
+            On(event, lambda e: f"entry/{e.entry}")
+            for event in (JointRevenueReceived, SharedCostIncurred, PenaltyConceded, EntryReversed)
+        ),
     ),
     StandingAlert(
         STATEMENT_OVERDUE,

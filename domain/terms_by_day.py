@@ -390,8 +390,6 @@ class Agreed:
 
     parties: tuple[str, ...] = ()
     terms: TermsByDay = field(default_factory=TermsByDay)
-    investments: frozenset[str] = frozenset()
-    """The agreed joint investments, by the identifiers of their proposals (C26)."""
 
     def items(self, kind: type[K], day: date) -> list[K]:
         """Return the items of one kind that are in force on a day."""

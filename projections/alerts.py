@@ -27,6 +27,7 @@ from domain.standing_alerts import (
     CLAIM_AWAITS,
     COMPUTED,
     CORRECTION_TAKES,
+    ENTRY_WITHOUT_TERMS,
     REFERRAL_MINIMUM,
     STANDING_ALERTS,
     STATEMENT_OVERDUE,
@@ -421,6 +422,7 @@ _ENDED: Final = {
     ATTRIBUTION_CONTESTED: "Nobody contests the lead any longer.",
     CLAIM_AWAITS: "It no longer awaits an answer.",
     CORRECTION_TAKES: "It no longer awaits an answer.",
+    ENTRY_WITHOUT_TERMS: "Terms price it, or it is reversed.",
     STATEMENT_OVERDUE: "It is paid.",
 }
 """What ends the alerts that are made from facts, in words."""
@@ -432,7 +434,7 @@ def _concerns(alert: Alert, subject: str) -> bool:
     whole = {"deal": ATTRIBUTION_CONTESTED, "statement": STATEMENT_OVERDUE}.get(kind)
     if alert.rule == whole:
         return alert.window == name
-    return alert.rule in COMPUTED and alert.window.startswith(f"{subject}/")
+    return alert.rule in COMPUTED and f"{alert.window}/".startswith(f"{subject}/")
 
 
 def _moved(alerts: Mapping[str, Alert], alert: Alert, *, stays: bool) -> Mapping[str, Alert]:
@@ -462,7 +464,7 @@ ALERTS = Projection(
     keys,
     apply,
     breaches.CONCERNED | _TURNS.keys() | awaited.CONCERNED | {PartnershipExited},
-    version=17,
+    version=18,
     row_type=_row_type,
     facts_from=FACTS,
 )

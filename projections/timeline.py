@@ -363,7 +363,7 @@ WORDS: dict[type[Event], Words] = {
     entry.SharedCostIncurred: lambda e: (
         f"recorded a shared cost {e.entry} of {e.amount} for {e.cost}, paid by {e.paid_by}"
     ),
-    entry.PenaltyConceded: lambda e: f"conceded a penalty of {e.amount}: {e.condition}",
+    entry.PenaltyConceded: lambda e: f"conceded a penalty: {e.condition}",
     entry.EntryReversed: lambda e: f"reversed {e.amount} of entry {e.entry}: {e.reason}",
     reported_figure.MetricReported: lambda e: f"reported {e.metric} for {e.period}: {e.figure}",
     reported_figure.MetricCorrected: lambda e: (

@@ -16,13 +16,14 @@ from domain.standing_alerts import (
     ATTRIBUTION_CONTESTED,
     CLAIM_AWAITS,
     CORRECTION_TAKES,
+    ENTRY_WITHOUT_TERMS,
     STATEMENT_OVERDUE,
 )
 from domain.terms import Hybrid, Item, Minimum, ReferralFee
 from domain.values import plain
 from projections.ledger.counting import OPPORTUNITY, TAKEN_BACK, Known, corrected
 from projections.ledger.deals import DealView
-from projections.ledger.entries import shares_of
+from projections.ledger.entries import is_penalty, is_priced, remaining, shares_of
 from projections.ledger.measures import CLICKS, WHOLE, is_reported
 from projections.ledger.periods import LENGTHS, first_day
 from projections.ledger.reasons import Nothing, priced
@@ -166,13 +167,32 @@ def _returns(view: DealView) -> Iterator[tuple[str, Fact]]:
 
 
 def of_entry(name: str, known: Known, investments: Mapping[str, Investment]) -> Iterator[Point]:
-    """Yield what of an entry awaits a party."""
+    """Yield what of an entry awaits a party: an answer, or terms that price it."""
     about = f"entry/{name}"
     for key, _ in known.of(ClaimKind.ENTRY):
-        for each in known.statements(key):
+        stated = known.statements(key)
+        for each in stated:
             gains = {owed.to for owed in shares_of(each, known, known.day(each), investments)}
             if each.by in gains and known.awaits_reply(key, each):
                 yield _awaits(about, key, each.by, known)
+        # Both can state it, on two days: it is enough that one of these is priced.
+        if not any(is_priced(each, known, investments) for each in stated):
+            yield from _without_terms(about, known, key, stated[0])
+
+
+def _without_terms(about: str, known: Known, key: str, entry: Fact) -> Iterator[Point]:
+    """Yield that nothing agreed prices an entry, unless all of it is reversed."""
+    if is_penalty(entry):
+        left = not known.of(ClaimKind.ENTRY_REVERSAL)
+    else:
+        left = all(remaining(known, key, entry, to)[-1].amount for to in known.parties)
+    if left:
+        text = (
+            f"No terms of {known.day(entry)} price {in_words(about)}. It earns nothing until both "
+            "parties record such terms (ProposeTerms, AcceptTerms). A wrong entry is reversed "
+            "(ReverseEntry)."
+        )
+        yield Point(ENTRY_WITHOUT_TERMS, about, text)
 
 
 class _Gain(NamedTuple):

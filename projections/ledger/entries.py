@@ -36,16 +36,32 @@ def tracks_of_entry(
             day = known.day(fact) if fact else None
             if not fact or day is None or not known.terms.accrues(day):
                 continue
-            remains = _remains(known, key, fact, to)
-            if fact.note.startswith(PENALTY):
-                yield from _penalties(name, key, fact, to, known, remains)
+            if is_penalty(fact):
+                yield from _penalties(name, key, fact, to, known)
                 continue
+            remains = remaining(known, key, fact, to)
             for owed in shares_of(fact, known, day, investments):
                 if owed.to == to:
                     yield _parts(name, key, fact, owed, day, remains)
 
 
-def _remains(known: Known, key: str, fact: Fact, to: str) -> tuple[Remains, ...]:
+def is_penalty(fact: Fact) -> bool:
+    """Return whether an entry is a conceded penalty."""
+    return fact.note.startswith(PENALTY)
+
+
+def is_priced(fact: Fact, known: Known, investments: Mapping[str, Investment]) -> bool:
+    """Return whether anything agreed for the day of an entry prices it or shares it out."""
+    day = known.day(fact)
+    if not known.terms.accrues(day):
+        return False
+    if is_penalty(fact):
+        return bool(penalties_of(fact, known, day))
+    return any(shares_of(fact, known, day, investments))
+
+
+def remaining(known: Known, key: str, fact: Fact, to: str) -> tuple[Remains, ...]:
+    """Return what was left of an entry after each reversal, for what a party earns by it."""
     changes = []
     for reversal, stated in known.of(ClaimKind.ENTRY_REVERSAL):
         counted = known.taking(reversal, stated, fact, to)
@@ -101,31 +117,31 @@ def _parts(  # noqa: PLR0913, PLR0917 - what a part of an entry is
     )
 
 
-def _penalties(  # noqa: PLR0913, PLR0917 - as `_parts`
-    name: str, key: str, fact: Fact, to: str, known: Known, remains: tuple[Remains, ...]
-) -> Iterator[Track]:
+def penalties_of(fact: Fact, known: Known, day: date) -> list[Penalty]:
+    """Return the penalties of a day on the party that conceded one, under its condition (C10)."""
+    named = (fact.holder, fact.note.partition("|")[2])
+    return [
+        item
+        for item in known.terms.items(day)
+        if isinstance(item, Penalty) and (item.on, item.condition) == named
+    ]
+
+
+def _penalties(name: str, key: str, fact: Fact, to: str, known: Known) -> Iterator[Track]:
     """Yield a conceded penalty: the party that conceded it owes the fee of that day (C10)."""
     if fact.holder == to:
         return
-    condition, day = fact.note.partition("|")[2], known.day(fact)
-    for item in known.terms.items(day):
-        if isinstance(item, Penalty) and (item.on, item.condition) == (fact.holder, condition):
-            fee, currency = item.fee.amount, item.fee.currency
-            # The entry states the fee that was known then; a reversal takes its part of this one.
-            whole = fact.amount or Decimal(1)
-            totals = [
-                Total(
-                    each.cause,
-                    each.at,
-                    each.day,
-                    rounded(fee * (each.amount or whole * (not fact.amount)) / whole, currency),
-                    {"basis": fee},
-                )
-                for each in remains
-            ]
-            yield Track(
-                f"entry/{name}", key, item.name or "", to, currency, fact.at, day, changing(totals)
-            )
+    day = known.day(fact)
+    for item in penalties_of(fact, known, day):
+        fee, currency = item.fee.amount, item.fee.currency
+        remains = remaining(known, key, fact._replace(amount=fee, unit=currency), to)
+        totals = [
+            Total(each.cause, each.at, each.day, rounded(each.amount, currency), {"basis": fee})
+            for each in remains
+        ]
+        yield Track(
+            f"entry/{name}", key, item.name or "", to, currency, fact.at, day, changing(totals)
+        )
 
 
 def tracks_of_adjustment(name: str, known: Known) -> Iterator[Track]:

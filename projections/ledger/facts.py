@@ -285,15 +285,17 @@ def _cost(event: SharedCostIncurred, act: Act) -> Stated:
     return _entry(event, act, f"{COST}|{event.cost}|{event.under or ''}", event.paid_by)
 
 
-def _penalty(event: PenaltyConceded, act: Act) -> Stated:
-    return _entry(event, act, f"{PENALTY}|{event.condition}", event.on)
-
-
 def _entry(event: Any, act: Act, note: str, holder: str) -> Stated:  # noqa: ANN401 - an entry
     fact = _fact(ClaimKind.ENTRY, act)._replace(
         amount=event.amount.amount, unit=event.amount.currency, holder=holder, note=note
     )
     return Stated("entry", fact)
+
+
+def _penalty(event: PenaltyConceded, act: Act) -> Stated:
+    # Its amount is the fee of the terms, so the fact has none.
+    note = f"{PENALTY}|{event.condition}"
+    return Stated("entry", _fact(ClaimKind.ENTRY, act)._replace(holder=event.on, note=note))
 
 
 def _entry_reversal(event: EntryReversed, act: Act) -> Stated:

@@ -49,7 +49,7 @@ S = TypeVar("S", Deal, Entry, Reported)
 
 US, THEM = "acme", "north"
 START = datetime(2026, 2, 1, 9, tzinfo=UTC)
-AGREED = Agreed((US, THEM), investments=frozenset({"I"}))
+AGREED = Agreed((US, THEM))
 
 
 class Sent(NamedTuple):

@@ -70,7 +70,6 @@ NAMES_WHAT_IS_MISSING = {
     "hypothesis-first": "the hypothesis must come before the data (C5)",
     "unknown-variant": "variants are registered before the data (C5)",
     "local-feedback-first": "the feedback must come before the market (C6)",
-    "nothing-agreed": "money is recorded under terms that were agreed before",
     "nothing-owed": "a payout pays a statement that was issued before",
     "no-exchange-rate": "rates are published or agreed before a statement is asked for",
     "nothing-earned": "a dispute is about money that the ledger shows",

@@ -111,8 +111,8 @@ def test_the_table_on_record_is_what_the_code_gives() -> None:
     assert TABLE.read_text(encoding="utf-8") == table(), "see the docstring of this module"
 
 
-REFUSED_AT_ONCE = {"unknown-party", "unknown-metric", "nothing-agreed", "one-thing-disputed"}
-"""The rules on what is not recorded in the stream of a measured fact: parties, terms, metrics; and
+REFUSED_AT_ONCE = {"unknown-party", "unknown-metric", "one-thing-disputed"}
+"""The rules on what is not recorded in the stream of a measured fact: parties and metrics; and
 what an event says by itself."""
 
 

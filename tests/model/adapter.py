@@ -752,12 +752,13 @@ def _(fact: JointEntry, _: object) -> list[Event]:
 @events.register
 def _(fact: EntryReversed, by_id: Mapping[str, Fact]) -> list[Event]:
     entry = by_id[fact.entry]
-    assert isinstance(entry, JointEntry)
+    amount = fact.amount or (entry.amount if isinstance(entry, JointEntry) else None)
+    assert amount, "a reversal of a penalty names its amount"
     return [
         entries.EntryReversed(
             entry=fact.entry.split("/")[1],
             reversal=_last(fact.id),
-            amount=_money(fact.amount or entry.amount),
+            amount=_money(amount),
             reason="reversed",
         )
     ]
@@ -765,15 +766,8 @@ def _(fact: EntryReversed, by_id: Mapping[str, Fact]) -> list[Event]:
 
 @events.register
 def _(fact: PenaltyRaised, _: object) -> list[Event]:
-    # The ledger prices it by the terms of its day, whatever was stated.
-    return [
-        entries.PenaltyConceded(
-            entry=fact.id.split("/")[1],
-            condition=fact.item,
-            amount=ProductMoney(amount=Decimal(1), currency="USD"),
-            on=fact.stated_by,
-        )
-    ]
+    entry = fact.id.split("/")[1]
+    return [entries.PenaltyConceded(entry=entry, condition=fact.item, on=fact.stated_by)]
 
 
 @events.register

@@ -22,6 +22,7 @@ from tests.model.facts import (
     Hybrid,
     Incentive,
     Item,
+    JointEntry,
     MetricReported,
     Minimum,
     Objected,
@@ -29,6 +30,7 @@ from tests.model.facts import (
     PaymentReturned,
     PayoutMade,
     PayoutReturned,
+    PenaltyRaised,
     Policy,
     RateAgreed,
     RatePublished,
@@ -113,6 +115,8 @@ _FACTS = (
     "claim confirmed by silence",
     "stated by both",
     "entry reversed",
+    "penalty reversed",
+    "entry before the first terms",
     "figure of a quarter",
     "figure of a segment",
     "rate agreed",
@@ -213,7 +217,7 @@ def _of_line(line: Line, kind: str) -> Iterator[str]:
         yield "line settled in another currency"
 
 
-def _of_fact(fact: Fact, known: Known) -> Iterator[str]:  # noqa: C901 - one case for each kind
+def _of_fact(fact: Fact, known: Known) -> Iterator[str]:  # noqa: C901, PLR0912 - one case for each kind
     match fact:
         case TermsAgreed():
             yield from _of_terms(fact, known.of(TermsAgreed)[0])
@@ -225,6 +229,11 @@ def _of_fact(fact: Fact, known: Known) -> Iterator[str]:  # noqa: C901 - one cas
             first = next(each for each in known.facts if each.id == fact.corrects)
             void = "" if fact.replacement else ", void"
             yield f"correction of {_CORRECTED[type(first)]}{void}"
+        case EntryReversed(entry=entry) if _is(entry, PenaltyRaised, known):
+            yield "penalty reversed"
+        case JointEntry() | PenaltyRaised():
+            if fact.recorded_at < min(each.recorded_at for each in known.of(TermsAgreed)):
+                yield "entry before the first terms"
         case MetricReported():
             if "Q" in fact.period:
                 yield "figure of a quarter"
@@ -241,6 +250,10 @@ def _of_fact(fact: Fact, known: Known) -> Iterator[str]:  # noqa: C901 - one cas
             pass
     if type(fact) in KINDS and known.by_silence(fact):
         yield "claim confirmed by silence"
+
+
+def _is(name: str, kind: type[Fact], known: Known) -> bool:
+    return any(each.id == name for each in known.of(kind))
 
 
 def _of_payout(answer: Fact, claim: str, known: Known) -> Iterator[str]:

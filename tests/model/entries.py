@@ -25,7 +25,7 @@ from tests.model.facts import (
     Subject,
 )
 from tests.model.known import Known
-from tests.model.numbers import part_of
+from tests.model.numbers import part_of, rounded
 from tests.model.periods import single
 from tests.model.tracks import Remains, Step, Total, Track, deduplicated, running
 
@@ -49,7 +49,7 @@ def earned_on_entries(known: Known) -> Iterator[Track]:
             for item in known.terms.items(day):
                 owed = _owed(known, entry, item)
                 if owed and owed.to == to and entry.item in {None, item.name}:
-                    remains = _entry_remains(known, entry, to)
+                    remains = _remains(known, entry, entry.amount, to)
                     yield _parts(known, entry, item, owed, day, remains)
 
 
@@ -69,20 +69,22 @@ def _owed(known: Known, entry: JointEntry, item: Item) -> Owed | None:
             return None
 
 
-def _entry_remains(known: Known, entry: JointEntry, to: Party) -> tuple[Remains, ...]:
+def _remains(
+    known: Known, entry: JointEntry | PenaltyRaised, whole: Money, to: Party
+) -> tuple[Remains, ...]:
+    """What is left of the amount of an entry, or of the fee of a penalty, after its reversals."""
     day = known.terms.day
-    whole = Fraction(entry.amount.amount)
     changes = []
     for each in known.of(EntryReversed):
         counted = each.entry == entry.id and known.taking(each, entry, to)
         if not counted:
             continue
-        amount = counted.amount or entry.amount
-        if amount.currency == entry.amount.currency:
+        amount = counted.amount or whole
+        if amount.currency == whole.currency:
             at = counted.occurred_at
             changes.append((Remains(each.id, at, day(at), -Fraction(amount.amount)), each.id))
     at = entry.occurred_at
-    return running(Remains(entry.id, at, day(at), whole), changes)
+    return running(Remains(entry.id, at, day(at), Fraction(whole.amount)), changes)
 
 
 def _parts(
@@ -114,7 +116,7 @@ def _parts(
 
 
 def earned_by_penalties(known: Known) -> Iterator[Track]:
-    """A penalty's fee, once the party that owes it raised or accepted it."""
+    """A penalty's fee, once the party that owes it raised or accepted it, less its reversals."""
     for raised in known.of(PenaltyRaised):
         day = known.terms.day(raised.occurred_at)
         for item in known.terms.items(day) if known.terms.accrues(day) else ():
@@ -123,16 +125,32 @@ def earned_by_penalties(known: Known) -> Iterator[Track]:
                 and item.name == raised.item
                 and known.earning(raised, item.to)
             ):
-                yield single(
-                    known,
-                    Subject("penalty", raised.id),
-                    raised.id,
-                    (item.name, item.to),
-                    (Fraction(item.fee.amount), item.fee.currency),
-                    raised.occurred_at,
-                    day,
-                    Step("fee", item.fee.amount),
-                )
+                yield _fee(known, raised, item, day)
+
+
+def _fee(known: Known, raised: PenaltyRaised, item: Penalty, day: date) -> Track:
+    currency = item.fee.currency
+    totals = [
+        Total(
+            each.fact,
+            each.at,
+            each.day,
+            rounded(each.amount, currency),
+            (Step("fee", item.fee.amount),),
+        )
+        for each in _remains(known, raised, item.fee, item.to)
+    ]
+    return Track(
+        subject=Subject("penalty", raised.id),
+        fact=raised.id,
+        item=item.name,
+        to=item.to,
+        by=known.other(item.to),
+        currency=currency,
+        at=raised.occurred_at,
+        day=day,
+        totals=deduplicated(totals),
+    )
 
 
 def earned_by_referrals(known: Known) -> Iterator[Track]:

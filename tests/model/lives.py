@@ -198,6 +198,7 @@ def life(
     horizon = datetime(start.year, start.month, start.day, tzinfo=UTC) + timedelta(days=DAYS)
     facts = recorded(found.facts, random)
     facts = stated_by_both(facts, seeded(seed + 1)) if doubled else facts
+    facts = penalties_reversed(facts, seeded(seed + 2))
     if found.chance(40):
         facts = _state(found, facts)
     end = max(last, horizon, *(each.recorded_at for each in facts)) + timedelta(days=2)
@@ -1118,6 +1119,26 @@ def _said(
     return Corrected(*new, by, fact.id, None if never else right)
 
 
+# Reversals of penalties.
+
+
+def penalties_reversed(facts: Sequence[Fact], random: Random) -> list[Fact]:
+    """The facts, and reversals of some penalties: of the fee of any terms, or of a part of it."""
+    items = [item for each in facts if isinstance(each, TermsAgreed) for item in each.items or ()]
+    fees = [each.fee for each in items if isinstance(each, Penalty)]
+    raised = [each for each in facts if isinstance(each, PenaltyRaised)]
+    found = [*facts]
+    for place, each in enumerate(raised):
+        for number in range(random.choice((0, 0, 1, 2))):
+            fee = random.choice(fees)
+            amount = random.choice((fee, _half(fee)))
+            at = each.occurred_at + timedelta(hours=random.choice((0, 1, 900)))
+            told = max(at, each.recorded_at) + timedelta(seconds=1 + number)
+            by = random.choice(PARTIES)
+            found.append(EntryReversed(f"VP{place}-{number}", at, told, by, each.id, amount))
+    return sorted(found, key=lambda each: (each.recorded_at, each.id))
+
+
 # Arrival.
 
 
@@ -1154,8 +1175,9 @@ def needs(facts: Sequence[Fact]) -> dict[str, set[str]]:
 
 
 def _any_time(fact: Fact) -> bool:
-    """Figures and rates can be recorded before the terms."""
-    return isinstance(fact, (MetricReported, RateAgreed, RatePublished))
+    """Figures, rates and entries can be recorded before the terms."""
+    entries = (JointEntry, PenaltyRaised, EntryReversed)
+    return isinstance(fact, (MetricReported, RateAgreed, RatePublished, *entries))
 
 
 def _rests_on(fact: Fact, on: Fact) -> bool:  # noqa: C901, PLR0911, PLR0912 - one line for each kind of fact
@@ -1172,7 +1194,7 @@ def _rests_on(fact: Fact, on: Fact) -> bool:  # noqa: C901, PLR0911, PLR0912 - o
             return returned.provider_id == earlier.provider_id
         case (PaymentReturned() | ReturnReversed()) as returned, PaymentReceived():
             return returned.payment == on.id
-        case EntryReversed() as reversal, JointEntry():
+        case EntryReversed() as reversal, JointEntry() | PenaltyRaised():
             return reversal.entry == on.id
         case DisputeResolved() as decision, DisputeOpened():
             return decision.dispute == on.id

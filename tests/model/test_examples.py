@@ -717,6 +717,18 @@ def test_a_penalty_is_owed_once_the_owing_party_accepts_it() -> None:
     assert told(facts) == ["2026-02-02 75.00"]
 
 
+def test_a_penalty_that_is_reversed_takes_back_at_most_its_fee() -> None:
+    agreed = terms(Penalty("acme", "north", money("75.00 USD"), "late"))
+    raised = said(PenaltyRaised, "X1", "2026-02-02", "acme", item="late")
+    part = said(EntryReversed, "V1", "2026-03-01", "north", entry="X1", amount=money("50.00 USD"))
+    rest = said(EntryReversed, "V2", "2026-03-02", "north", entry="X1", amount=money("50.00 USD"))
+    assert told([agreed, raised, part, rest]) == [
+        "2026-02-02 75.00",
+        "2026-03-01 -50.00",
+        "2026-03-02 -25.00",
+    ]
+
+
 def test_an_incentive_is_paid_for_each_referral_with_credit() -> None:
     agreed = terms(Incentive("acme", money("100.00 USD")))
     facts = [each for n in range(14) for each in referred(f"D{n}")]

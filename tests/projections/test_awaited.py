@@ -23,16 +23,24 @@ from domain.deal import (
     ReceivePayment,
     WinDeal,
 )
-from domain.entry import RecordSharedCost
+from domain.entry import (
+    ConcedePenalty,
+    EntryCommand,
+    RecordJointRevenue,
+    RecordSharedCost,
+    ReverseEntry,
+)
 from domain.exit import CompleteExit, DispositionAssets, GiveExitNotice
 from domain.payouts import CorrectPayout, RecordPayout, ReturnPayout
 from domain.reported_figure import CorrectMetric, ReportMetric
+from domain.scaling import AgreeJointInvestment, ProposeJointInvestment
 from domain.settlement import IssueFinalSettlement, IssueStatement, StatementIssued
 from domain.standing_alerts import (
     ATTRIBUTION_CONTESTED,
     CLAIM_AWAITS,
     COMPUTED,
     CORRECTION_TAKES,
+    ENTRY_WITHOUT_TERMS,
     STATEMENT_OVERDUE,
 )
 from domain.terms import (
@@ -41,6 +49,7 @@ from domain.terms import (
     Hybrid,
     Item,
     Minimum,
+    Penalty,
     ReferralFee,
     RevenueSplit,
     Trigger,
@@ -49,9 +58,21 @@ from domain.values import instant
 from projections.alerts import ALERTS, STATE, Alert, AlertState
 from projections.fold import replay
 from tests.life import OURS, THEIRS, changed, example, usd
-from tests.projections.arrivals import Fact, agreed, arrive, ours, paid, referred, theirs, won
+from tests.projections.arrivals import (
+    Fact,
+    agreed,
+    arrive,
+    in_any_order,
+    ours,
+    owed,
+    paid,
+    referred,
+    theirs,
+    to_them,
+    won,
+)
 from tests.projections.folds import alerts, count
-from tests.projections.money import amend, attribute, pay, refer, share, under, win
+from tests.projections.money import amend, attribute, lines, pay, refer, share, under, win
 from tests.stories import Story, moment
 
 
@@ -300,6 +321,78 @@ def test_a_cost_awaits_the_party_that_owes_a_part_of_it() -> None:
     story.when(OURS, ConfirmClaim(entry="E-1", fact="entry"))
 
     assert open_of(story) == {}
+
+
+# --- entries that come before their terms ------------------------------------------------------
+
+LATE = Penalty(on=OURS, condition="A report is late.", fee=usd("250.00"))
+JOINT = RevenueSplit(shares=HALVES, trigger=Trigger.JOINT_REVENUE)
+BOOTH = CostShare(cost="booth", shares=HALVES)
+ENTRIES: dict[str, tuple[Item, EntryCommand]] = {
+    "joint revenue": (JOINT, RecordJointRevenue(entry="E-1", amount=usd("80.00"))),
+    "a shared cost": (
+        BOOTH,
+        RecordSharedCost(entry="E-1", cost="booth", amount=usd("80.00"), paid_by=THEIRS),
+    ),
+    "a penalty": (LATE, ConcedePenalty(entry="E-1", condition=LATE.condition)),
+}
+"""An entry of each kind, with the item that prices it."""
+WITHOUT_TERMS = {"entry/E-1": ENTRY_WITHOUT_TERMS}
+
+
+@pytest.mark.parametrize("kind", ENTRIES)
+def test_an_entry_before_its_terms_is_recorded_and_priced_when_they_come(kind: str) -> None:
+    item, command = ENTRIES[kind]
+    entry, terms = ours("2026-02-10", command), agreed("2026-02-01", item, since=date(2026, 2, 2))
+    story = under(share())
+    story.on("2026-03-01")
+
+    # In this order nothing is missing at any time.
+    assert open_of(arrive(story.copy(), [terms, entry])) == {}
+    arrive(story, [entry])
+    assert open_of(story) == WITHOUT_TERMS
+    assert "No terms of 2026-02-10 price entry E-1." in alert_on(story, "entry/E-1").text
+    assert owed(story) == {}
+
+    arrive(story, [terms])
+
+    assert alert_on(story, "entry/E-1").state is not AlertState.OPEN
+    earned = in_any_order(under(share()), [entry, terms])
+    assert owed(story) == earned == to_them({"2026-02-10": "250.00" if item is LATE else "40.00"})
+
+
+def test_an_entry_of_a_joint_investment_waits_for_nothing_but_is_priced_by_it() -> None:
+    story = under(share())
+    propose = example(ProposeJointInvestment, proposal="fund")
+    story.when(OURS, RecordJointRevenue(entry="E-1", amount=usd("80.00"), under="fund"))
+    assert open_of(story) == WITHOUT_TERMS
+
+    story.when(OURS, propose)
+    story.when(THEIRS, AgreeJointInvestment(proposal="fund"))
+
+    assert open_of(story) == {}
+    assert [each["item"] for each in lines(story.history)] == ["investment-fund"]
+
+
+@pytest.mark.parametrize("kind", ENTRIES)
+def test_an_entry_without_terms_that_is_reversed_needs_none(kind: str) -> None:
+    _, command = ENTRIES[kind]
+    story = under(share())
+    story.when(OURS, command)
+    assert open_of(story) == WITHOUT_TERMS
+
+    reversal = ReverseEntry(entry="E-1", reversal="V-1", amount=usd("80.00"), reason="A mistake.")
+    story.when(OURS, reversal)
+
+    assert open_of(story) == {}
+
+
+def test_an_entry_outside_the_term_is_told_to_both() -> None:
+    story = under(JOINT)
+    early = RecordJointRevenue(entry="E-1", amount=usd("80.00"))
+    story.when(OURS, early, happened="2020-01-01")
+
+    assert open_of(story) == WITHOUT_TERMS
 
 
 def clicks(by: str) -> Story:
@@ -750,6 +843,9 @@ CLICKS = theirs(
     "2026-03-02",
     ReportMetric(metric="clicks", period="2026-02", tool="ads", figure=count(1_000)),
 )
+ENTRY = ours("2026-02-10", ENTRIES["joint revenue"][1])
+ENTRY_TERMS = agreed("2026-02-09", share(), PER_CLICK, JOINT, since=date(2026, 2, 9))
+NO_ENTRY = ReverseEntry(entry="E-1", reversal="V-1", amount=usd("80.00"), reason="A mistake.")
 OTHERS: Sequence[Sequence[Fact]] = (
     [ours("2026-01-13", OWN_TOUCH)],
     [ours("2026-01-13", OWN_TOUCH), theirs("2026-01-26", OWN_CONFIRMED)],
@@ -771,6 +867,9 @@ OTHERS: Sequence[Sequence[Fact]] = (
     ],
     [CLAIM, ours("2026-01-25", ConfirmClaim(deal="D-1", fact="payment/P-2"))],
     [CLICKS],
+    [ENTRY],
+    [ENTRY, ENTRY_TERMS],
+    [ENTRY, ours("2026-03-04", NO_ENTRY)],
     [CLICKS, ours("2026-03-03", ConfirmClaim(figure=AD_CLICKS, fact="figure"))],
 )
 """Facts that come with a sale, each with what it rests on."""
@@ -781,7 +880,9 @@ OTHERS: Sequence[Sequence[Fact]] = (
 def test_the_same_facts_leave_the_same_alerts_open_in_any_order(
     chosen: list[int], data: st.DataObject
 ) -> None:
-    facts = list(dict.fromkeys([*SALE, *(each for place in chosen for each in OTHERS[place])]))
+    facts: list[Fact] = []
+    for each in [*SALE, *(each for place in chosen for each in OTHERS[place])]:
+        facts += [] if each in facts else [each]
     shuffled = data.draw(st.permutations(facts))
     story = under(share(), PER_CLICK)
     story.on("2026-02-01")

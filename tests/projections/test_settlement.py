@@ -426,14 +426,32 @@ def test_a_penalty_is_owed_once_it_is_conceded() -> None:
     story = under(penalty)
     assert lines(story.history) == []
 
-    concession = ConcedePenalty(entry="E-1", condition=penalty.condition)
-    refusal = story.refuses(OURS, concession)
-    too_early = story.refuses(THEIRS, concession, happened="2020-01-01")
-    story.when(THEIRS, concession)
+    # The condition of a penalty on the other party, and a day without terms, earn nothing.
+    story.when(OURS, ConcedePenalty(entry="E-1", condition=penalty.condition))
+    early = ConcedePenalty(entry="E-2", condition=penalty.condition)
+    story.when(THEIRS, early, happened="2020-01-01")
+    assert lines(story.history) == []
 
-    assert refusal.rule == too_early.rule == "nothing-agreed"
-    assert "No terms were in force on 2020-01-01" in too_early.detail
+    story.when(THEIRS, ConcedePenalty(entry="E-3", condition=penalty.condition))
+
     assert total(story.history, OURS) == 250
+
+
+def test_a_penalty_is_reversed_up_to_its_fee() -> None:
+    penalty = Penalty(on=THEIRS, condition="A report is missing.", fee=usd("250.00"))
+    story = under(penalty)
+    story.when(THEIRS, ConcedePenalty(entry="E-1", condition=penalty.condition))
+    part = ReverseEntry(entry="E-1", reversal="V-1", amount=usd("100.00"), reason="It was half.")
+    story.when(OURS, part)
+
+    more = ReverseEntry(entry="E-1", reversal="V-2", amount=usd("150.01"), reason="All of it.")
+    other = ReverseEntry(
+        entry="E-1", reversal="V-2", amount=money("1.00", "EUR"), reason="All of it."
+    )
+
+    assert total(story.history, OURS) == 150
+    assert story.refuses(OURS, more).rule == "reversal-exceeds-entry"
+    assert story.refuses(OURS, other).rule == "reversal-exceeds-entry"
 
 
 # --- taking back -------------------------------------------------------------------------------
@@ -484,15 +502,15 @@ def test_an_entry_is_taken_back_at_most_once_in_full() -> None:
     assert story.refuses(OURS, nowhere).rule == "no-such-entry"
 
 
-def test_an_entry_that_nothing_agreed_covers_is_refused() -> None:
+def test_an_entry_that_nothing_agreed_covers_is_recorded_and_earns_nothing() -> None:
     story = under(share("15"))
 
-    revenue = RecordJointRevenue(entry="E-1", amount=usd("100.00"))
-    cost = RecordSharedCost(entry="E-1", cost="Travel", amount=usd("1.00"))
-    invested = RecordSharedCost(entry="E-1", cost="Rent", amount=usd("1.00"), under="none")
+    story.when(OURS, RecordJointRevenue(entry="E-1", amount=usd("100.00")))
+    story.when(OURS, RecordSharedCost(entry="E-2", cost="Travel", amount=usd("1.00")))
+    rent = RecordSharedCost(entry="E-3", cost="Rent", amount=usd("1.00"), under="none")
+    story.when(OURS, rent)
 
-    for command in (revenue, cost, invested):
-        assert story.refuses(OURS, command).rule == "nothing-agreed"
+    assert lines(story.history) == []
 
 
 def test_a_refund_that_failed_later_restores_what_it_took() -> None:

@@ -17,6 +17,7 @@ from fastapi.testclient import TestClient
 from domain.attribution import Method
 from domain.calendar import bounds, following
 from domain.deal import CorrectPayment, ReceivePayment
+from domain.entry import RecordJointRevenue
 from domain.execution import (
     AgreeAction,
     CompleteImprovementPlan,
@@ -110,6 +111,12 @@ def lowered() -> Story:
     return story
 
 
+def without_terms() -> Story:
+    story = under(share())
+    story.when(OURS, RecordJointRevenue(entry="E-1", amount=usd("100.00")))
+    return story
+
+
 STANDING: dict[str, Callable[[], Story]] = {
     "referral-minimum": lambda: running("2026-04-01"),
     "milestone-missed": milestone_missed,
@@ -122,6 +129,7 @@ STANDING: dict[str, Callable[[], Story]] = {
     "attribution-contested": contested,
     "claim-awaits-confirmation": claimed,
     "correction-takes-money": lowered,
+    "entry-without-terms": without_terms,
     "statement-overdue": lambda: later(after(IssueStatement), "2026-06-01"),
     "notice-due": lambda: running("2028-10-03"),
     "term-ended": lambda: running("2029-01-01"),
