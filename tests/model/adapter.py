@@ -499,6 +499,7 @@ def _frame_of(frame: Frame, first: Frame, *, is_first: bool) -> product_terms.Fr
         "time_zone": frame.zone,
         "settles_in": frame.settles_in if frame.settles_in != "" else "each",
         "tail_months": frame.tail,
+        "due_days": frame.due_days,
     }
     if frame.duration or is_first:
         given["duration"] = _duration(frame.duration)
@@ -1222,6 +1223,12 @@ def accounts_of_model(facts: Sequence[Fact]) -> Accounts:
     """Return what the model says was stated and paid."""
     found = accounts(facts, PARTIES)
     return {key: tuple(each) for key, each in found.items() if any(each)}
+
+
+def due_of_product(product: Product) -> dict[str, date]:
+    """Return the due day of each statement."""
+    rows = (row for row in product.rows.values() if isinstance(row, StatementRow))
+    return {row.statement: row.due_on for row in rows}
 
 
 def lines_of_product(product: Product) -> Lines:

@@ -48,6 +48,7 @@ from tests.model.facts import (
 from tests.model.known import KINDS, Known, acted_on, known_of
 from tests.model.lives import CURRENCIES, PARTIES, ZONES
 from tests.model.owed import Line
+from tests.model.statements import due_days
 
 _ITEMS = (
     *(
@@ -84,6 +85,8 @@ _FACTS = (
     "another zone",
     "other days of silence",
     "rates by another period",
+    "other due days",
+    "statement due later than its issue",
     *(f"zone {zone}" for zone in ZONES),
     *(f"policy {kind}" for kind in get_args(Policy)),
     "attribution window",
@@ -162,6 +165,9 @@ def kinds_of(facts: Sequence[Fact], lines: Sequence[Line]) -> Counter[str]:
         found.update(_of_fact(fact, known))
     for deal in known.of(ReferralSubmitted):
         found.update(_of_deal(deal.deal, known))
+    issued = {each.id: known.terms.day(each.occurred_at) for each in known.of(StatementIssued)}
+    due = due_days(facts, PARTIES)
+    found["statement due later than its issue"] += sum(due[name] > issued[name] for name in issued)
     for dispute in known.of(DisputeOpened):
         found.update(_of_dispute(dispute, known, kinds))
     return found
@@ -332,6 +338,7 @@ _FIELDS = {
     "zone": "another zone",
     "confirm_within": "other days of silence",
     "rates_by": "rates by another period",
+    "due_days": "other due days",
 }
 
 

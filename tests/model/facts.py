@@ -62,6 +62,7 @@ class Frame:
     on_word: tuple[str, ...] | None = None  # kinds of fact that count when the gaining side states
     rate_source: str | None = None
     rates_by: Literal["month", "day"] | None = None
+    due_days: int | None = None  # from the issue of a statement to the day on which it is due
 
 
 # The items (section 3).

@@ -18,6 +18,7 @@ from tests.model.coverage import EVERY_KIND, kinds_of
 from tests.model.facts import Fact, StatementIssued
 from tests.model.lives import PARTIES, life, permuted, seeded
 from tests.model.owed import owed
+from tests.model.statements import due_days
 
 ORDERS = 3
 LIVES = 5000
@@ -99,13 +100,16 @@ def judge(seed: int, size: int | None = None, kind: Kind | None = None) -> Judge
 
 
 def compared(seed: int, facts: Sequence[Fact], product: Product, model: Lines) -> str:
-    """Return how a product's lines and accounts differ from the model's; empty if they do not."""
+    """Return how a product's lines, accounts or due days differ from the model's; empty if none."""
     lines = adapter.lines_of_product(product)
     if lines != model:
         return adapter.explained(seed, facts, lines, model)
     stated = adapter.accounts_of_product(product)
     right = adapter.accounts_of_model(facts)
-    return "" if stated == right else f"seed {seed}: accounts are {stated}, in the model {right}"
+    if stated != right:
+        return f"seed {seed}: accounts are {stated}, in the model {right}"
+    due, rightly = adapter.due_of_product(product), due_days(facts, PARTIES)
+    return "" if due == rightly else f"seed {seed}: due days are {due}, in the model {rightly}"
 
 
 def _print(text: str) -> None:

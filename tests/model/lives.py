@@ -199,6 +199,7 @@ def life(
     facts = recorded(found.facts, random)
     facts = stated_by_both(facts, seeded(seed + 1)) if doubled else facts
     facts = penalties_reversed(facts, seeded(seed + 2))
+    facts = with_due_days(facts, seeded(seed + 3))
     if found.chance(40):
         facts = _state(found, facts)
     end = max(last, horizon, *(each.recorded_at for each in facts)) + timedelta(days=2)
@@ -1137,6 +1138,25 @@ def penalties_reversed(facts: Sequence[Fact], random: Random) -> list[Fact]:
             by = random.choice(PARTIES)
             found.append(EntryReversed(f"VP{place}-{number}", at, told, by, each.id, amount))
     return sorted(found, key=lambda each: (each.recorded_at, each.id))
+
+
+# Due days.
+
+
+def with_due_days(facts: Sequence[Fact], random: Random) -> list[Fact]:
+    """The facts, with due days in the first terms and in some amendments."""
+    first = min(
+        (each for each in facts if isinstance(each, TermsAgreed)),
+        key=lambda each: (each.occurred_at, each.id),
+    )
+    return [
+        replace(each, frame=replace(each.frame or Frame(), due_days=random.choice((0, 14, 30, 45))))
+        if isinstance(each, TermsAgreed)
+        and not each.until
+        and (each is first or random.random() < 0.6)
+        else each
+        for each in facts
+    ]
 
 
 # Arrival.

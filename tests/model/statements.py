@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -90,6 +90,21 @@ def accounts(
         paid[key] += counts
         sure[key] += acknowledged
     return {key: Account(stated[key], paid[key], sure[key]) for key in sorted({*stated, *paid})}
+
+
+def due_days(facts: Iterable[Fact], parties: tuple[Party, Party]) -> dict[str, date]:
+    """The day on which each statement is due: that of its issue and the days agreed for that day.
+
+    It is part of the statement, so only what was known at the issue counts.
+    """
+    found = frozenset(facts)
+    due = {}
+    for statement in found:
+        if isinstance(statement, StatementIssued):
+            terms = known_of(found, parties, statement.recorded_at).terms
+            day = terms.day(statement.occurred_at)
+            due[statement.id] = day + timedelta(days=terms.frame(day).due_days or 0)
+    return due
 
 
 def paid_by(payout: PayoutMade, known: Known) -> tuple[Decimal, Decimal]:

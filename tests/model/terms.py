@@ -20,7 +20,8 @@ from tests.model.facts import (
     TermsAgreed,
 )
 
-# Unless agreed: UTC, no attribution policy, no tail, the other side must confirm, rates by month.
+# Unless agreed: UTC, no attribution policy, no tail, the other side must confirm, rates by month,
+# statements are due on issue.
 DEFAULTS = Frame(
     zone="UTC",
     attribution=Attribution(),
@@ -28,6 +29,7 @@ DEFAULTS = Frame(
     confirm_within=0,
     on_word=(),
     rates_by="month",
+    due_days=0,
 )
 
 

@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
@@ -11,7 +11,7 @@ from domain.values import plain
 from projections.ledger.book import kinds_of, terms_of
 from projections.ledger.claims import is_watched, of_deal
 from projections.ledger.counting import Known
-from projections.ledger.rows import AGREED, AgreedRow, Sum, TotalsRow
+from projections.ledger.rows import AGREED, AgreedRow, StatementRow, Sum, TotalsRow, replace
 from tests.model import adapter
 from tests.model.adapter import Product
 from tests.model.coverage import EVERY_KIND
@@ -67,6 +67,24 @@ def test_a_payout_that_is_missing_is_a_difference() -> None:
 
     assert not compared(seed, facts, adapter.recorded_life(facts), model)
     assert "accounts" in compared(seed, facts, adapter.recorded_life(unpaid), model)
+
+
+def test_a_statement_of_another_due_day_is_a_difference() -> None:
+    seed = next(
+        seed
+        for seed in range(300, 400)
+        if any(isinstance(each, StatementIssued) for each in lived(seed, 4))
+    )
+    facts = lived(seed, 4)
+    product = adapter.recorded_life(facts)
+    model = adapter.lines_of_model(owed(facts, PARTIES))
+    assert not compared(seed, facts, product, model)
+
+    for key, row in product.rows.items():
+        if isinstance(row, StatementRow):
+            product.rows[key] = replace(row, due_on=row.due_on + timedelta(days=1))
+
+    assert "due days" in compared(seed, facts, product, model)
 
 
 def paid_out(seed: int) -> list[Fact]:
