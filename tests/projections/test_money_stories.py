@@ -1224,6 +1224,48 @@ def test_a_dispute_holds_what_the_other_would_get_and_not_ones_own_money() -> No
     assert dict(held.earned) == {THEIRS: Decimal("10.00")}
 
 
+def test_a_hold_takes_from_what_is_open_and_its_release_gives_it_back_in_both_currencies() -> None:
+    rates = RateRule(source="Central bank")
+    story = under(share("15"), settles_in="EUR", rates=rates)
+    story.when(OURS, rate("2026-01", "0.9"))
+    arrive(story, [*referred("2026-01-07"), won("2026-01-07", usd("1000.00"))])
+    arrive(story, [paid("2026-01-08", "P-1", usd("1000.00"))])
+
+    story.when(OURS, dispute("deal/D-1", usd("100.00")))
+    (left,) = story.ledger().accrued
+    assert (left.earned, left.converted) == (
+        {THEIRS: Decimal("50.00")},
+        {THEIRS: Decimal("45.00")},
+    )
+    reject = ProposeResolution(
+        dispute="Q-1", proposal="E-1", outcome=DisputeOutcome.REJECTED, resolution="As found."
+    )
+    story.when(OURS, reject)
+    story.when(THEIRS, AcceptResolution(dispute="Q-1", proposal="E-1"))
+
+    found = [(each["item"], each["amount"], each["settled"]) for each in lines(story.history)]
+    assert found == [
+        ("revenue-share-1", "150.00", "135.00"),
+        ("hold", "-100.00", "-90.00"),
+        ("release", "100.00", "90.00"),
+    ]
+
+
+def test_a_hold_that_a_refund_makes_smaller_gives_back_the_difference() -> None:
+    story = under(share("15"))
+    arrive(story, [*referred("2026-01-07"), won("2026-01-07", usd("1000.00"))])
+    arrive(story, [paid("2026-01-08", "P-1", usd("1000.00"))])
+    story.when(OURS, dispute("deal/D-1", usd("100.00")))
+
+    arrive(story, [returned("2026-01-09", "P-1", usd("600.00"))])
+
+    held = [each for each in lines(story.history) if each["item"] in {"hold", "release"}]
+    assert [(each["item"], each["amount"]) for each in held] == [
+        ("hold", "-100.00"),
+        ("release", "40.00"),
+    ]
+
+
 def test_an_upheld_dispute_takes_its_amount_and_no_later_payment() -> None:
     story = under(share("15"))
     arrive(story, [*referred("2026-01-07"), won("2026-01-07", usd("1000.00"))])

@@ -716,6 +716,22 @@ def test_a_statement_is_refused_where_every_line_needs_a_rate_that_is_missing() 
     assert (refusal.facts["base"], refusal.facts["month"]) == ("EUR", "2026-01")
 
 
+def test_a_missing_rate_is_named_only_where_the_statement_that_is_asked_for_needs_it() -> None:
+    story = under(share("15"), settles_in="USD")
+    sell(story, "D-1", money("1000.00", "EUR"))
+    sell(story, "D-2", USD_1000)
+    refund(story, "D-2", "D-2-P", USD_1000)
+    story.on("2026-02-01")
+
+    # Nothing is stated in euros, so no rate helps.
+    euros = IssueStatement(period="2026-01", currency="EUR")
+    assert story.refuses(OURS, euros).rule == "nothing-to-state"
+    # Dollars that add up to nothing need no rate; the euros do.
+    for currency in (None, "USD"):
+        refusal = story.refuses(OURS, IssueStatement(period="2026-01", currency=currency))
+        assert (refusal.rule, refusal.facts["base"]) == ("no-exchange-rate", "EUR")
+
+
 def test_at_most_the_balance_is_paid_out() -> None:
     story = under(share("15"))
     sell(story, "D-1", USD_1000)
