@@ -66,18 +66,18 @@ class DecisionRule(Value):
 
 
 def check(rule: DecisionRule) -> None:
-    """Raise `Refused` if a rule takes the name of a standing alert or rests on no known metric.
+    """Raise `Refused` if a rule takes a reserved name or rests on no known metric.
 
     A rule on a metric of money names the currency of its threshold.
     """
     # The table names events of every stage, and those stages import this module.
-    from domain.standing_alerts import BY_RULE  # noqa: PLC0415
+    from domain.standing_alerts import RESERVED  # noqa: PLC0415
 
-    if rule.rule in BY_RULE:
+    if rule.rule in RESERVED:
         raise Refused(
             "rule-name-taken",
-            "An agreed rule cannot have the name of a standing alert. "
-            f"Every partnership has the alert {rule.rule}.",
+            "An agreed rule cannot have the name of an alert that needs no rule. "
+            f"{rule.rule} is one.",
             "Use another name for the rule.",
         )
     check_currency(rule.metric, rule.currency)

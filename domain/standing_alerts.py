@@ -35,7 +35,7 @@ from domain.entry import (
 from domain.kernel import Event
 from domain.payouts import PayoutCorrected, PayoutRecorded, PayoutReturned
 from domain.reported_figure import MetricReported
-from domain.settlement import StatementIssued
+from domain.settlement import FinalSettlementIssued, StatementIssued
 
 
 class AlertKind(StrEnum):
@@ -185,6 +185,7 @@ STANDING_ALERTS: Final = (
         "a statement is paid by the end of its due day (C10)",
         about=(
             On(StatementIssued, lambda e: e.statement),
+            On(FinalSettlementIssued, lambda e: e.settlement),
             On(PayoutRecorded, lambda e: e.statement),
         ),
     ),
@@ -192,6 +193,13 @@ STANDING_ALERTS: Final = (
 """Every alert that a partnership can have without agreeing a rule."""
 
 BY_RULE: Final = {each.rule: each for each in STANDING_ALERTS}
+
+CREDITED_TWICE: Final = "credited-twice"
+"""The rule of the alert that a party gets of what it may pay for twice, in two partnerships. No
+partnership has it alone, so it is no row of the table."""
+
+RESERVED: Final = frozenset({*BY_RULE, CREDITED_TWICE})
+"""The names that no agreed rule can have."""
 
 
 def kind_of(rule: str) -> AlertKind:
@@ -201,9 +209,13 @@ def kind_of(rule: str) -> AlertKind:
 
 
 def is_about(standing: StandingAlert, ref: str, event: Event) -> bool:
-    """Whether an event explains the alert of this rule about this thing, or about a part of it."""
+    """Whether an event explains the alert of this rule about this thing, or about a part of it.
+
+    A part is a fact of a payout (`payout/X-1/return`) or a balance of the final settlement
+    (`final:USD`).
+    """
     return any(
         isinstance(event, each.event)
-        and ((named := each.ref(event)) in {ref, ALL} or ref.startswith(f"{named}/"))
+        and ((named := each.ref(event)) in {ref, ALL} or ref.startswith((f"{named}/", f"{named}:")))
         for each in (*standing.opened_by, *standing.closed_by, *standing.about)
     )

@@ -4,10 +4,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime
 from itertools import chain
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from domain.recorded import Recorded
-from domain.standing_alerts import AlertKind
+from domain.standing_alerts import CREDITED_TWICE, AlertKind
 from infra.answers.logs import NOW, AsOf, row_of_each, undamaged, whole_log
 from infra.answers.members import names_of
 from infra.answers.question import Answer, Panel, Question
@@ -55,9 +55,6 @@ def ask(accord: Accord, when: AsOf = NOW) -> DuplicateCredits:
 
 
 # --- alerts ------------------------------------------------------------------------------------
-
-CREDITED_TWICE: Final = "credited-twice"
-"""The rule of the alert that a party gets of what it may pay for twice."""
 
 
 def alerts_of(accord: Accord, when: AsOf) -> dict[str, list[Alert]]:

@@ -50,6 +50,8 @@ def _experiment(each: ExperimentFigures) -> Iterator[Block]:
     yield Line(f"{registered.metric}; {registered.assignment}", indent=2)
     belief = f"Beta({prior.successes}, {prior.failures})"
     yield Line(f"prior: {belief}, {prior.source}", indent=2)
+    # Of more than two variants, the probability of being the best is a lower bound.
+    at_least = "≥ " if len(each.variants) > 2 else ""  # noqa: PLR2004 - of two it is exact
     yield Table(
         ["VARIANT", ">TRIALS", ">RATE", "BOUNDS", ">BEST", "AGAINST THE CONTROL"],
         [
@@ -60,7 +62,7 @@ def _experiment(each: ExperimentFigures) -> Iterator[Block]:
                 f"{variant.successes}/{variant.trials}",
                 "none" if variant.rate is None else tenth(variant.rate),
                 interval(variant.low, variant.high),
-                tenth(variant.best * 100),
+                f"{at_least}{tenth(variant.best * 100)}",
                 _against(variant),
             )
             for variant in each.variants

@@ -253,14 +253,10 @@ def of_payout(name: str, known: payouts.Known) -> Iterator[Point]:
             payouts.CORRECTION: f"corrects payout {name}",
             payouts.RETURN: f"states that payout {name} came back",
         }[each.fact]
-        counts = (
-            f"It counts unless {other} objects."
-            if each.counts
-            else f"It counts once {other} confirms it."
-        )
+        answer = _answer_to_payout(other) if each.counts else _answer(other, awaited=True)
         # Each party can have a correction that awaits the other.
         ref = f"correction/{each.by}" if each.fact == payouts.CORRECTION else each.fact
-        yield Point(CLAIM_AWAITS, f"payout/{name}/{ref}", f"{each.by} {what}. {counts}")
+        yield Point(CLAIM_AWAITS, f"payout/{name}/{ref}", f"{each.by} {what}. {answer}")
 
 
 def of_debt(name: str, debt: Debt | None) -> Iterator[Point]:
@@ -268,7 +264,10 @@ def of_debt(name: str, debt: Debt | None) -> Iterator[Point]:
     if debt is None or not debt.overdue or debt.left <= 0:
         return
     payer, payee, _, currency, due_on = debt.owed
-    text = f"{payer} owes {payee} {plain(debt.left)} {currency} on {name}, due on {due_on}."
+    text = (
+        f"{payer} owes {payee} {plain(debt.left)} {currency} on {name}, due on {due_on}. Record "
+        "what is paid on it (RecordPayout)."
+    )
     yield Point(STATEMENT_OVERDUE, name, text)
 
 
@@ -282,6 +281,11 @@ def _answer(by: str, *, awaited: bool) -> str:
     if awaited:
         return f"It counts once {by} confirms it (ConfirmClaim). {by} can object (ObjectToClaim)."
     return f"It counts. {by} can confirm it (ConfirmClaim) or object to it (ObjectToClaim)."
+
+
+def _answer_to_payout(by: str) -> str:
+    """Return what the payee can do about a payout that counts until it objects."""
+    return f"It counts unless {by} objects (ObjectToClaim). {by} can confirm it (ConfirmClaim)."
 
 
 def _corrections(about: str, known: Known, gain: _Gain, key: str) -> Iterator[Point]:

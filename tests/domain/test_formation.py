@@ -45,7 +45,7 @@ from domain.governance import (
     SponsorAssigned,
 )
 from domain.kernel import Command, Stage
-from domain.standing_alerts import BY_RULE
+from domain.standing_alerts import RESERVED
 from domain.terms import (
     CostShare,
     FrameChange,
@@ -620,7 +620,7 @@ def test_a_rule_rests_on_a_metric_of_the_catalogue() -> None:
     assert refusal.rule == "unknown-metric"
 
 
-@pytest.mark.parametrize("name", sorted(BY_RULE))
+@pytest.mark.parametrize("name", sorted(RESERVED))
 def test_an_agreed_rule_needs_a_unique_name(name: str) -> None:
     homonym = changed(CONVERSION_FLOOR, rule=name)
 

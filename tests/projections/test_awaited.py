@@ -537,7 +537,9 @@ def test_a_payout_that_the_payer_states_awaits_the_payee() -> None:
     story.when(OURS, PAYOUT)
 
     assert open_of(story) == {"payout/X-1/payout": CLAIM_AWAITS}
-    assert f"counts unless {THEIRS} objects" in alert_on(story, "payout/X-1/payout").text
+    text = alert_on(story, "payout/X-1/payout").text
+    assert f"counts unless {THEIRS} objects (ObjectToClaim). " in text
+    assert text.endswith(f"{THEIRS} can confirm it (ConfirmClaim).")
 
     story.when(THEIRS, ConfirmClaim(payout="X-1", fact="payout"))
 

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from domain.standing_alerts import CREDITED_TWICE
 from infra.answers import alerts
-from infra.answers.duplicate_credits import CREDITED_TWICE, DUPLICATE_CREDITS, DuplicateCredits, ask
+from infra.answers.duplicate_credits import DUPLICATE_CREDITS, DuplicateCredits, ask
 from infra.answers.logs import AsOf
 from infra.bootstrap import Accord
 from projections.visibility import Viewer

@@ -3,6 +3,7 @@
 The stories are told in memory and then recorded in a store, whose answers are looked at.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
+from domain.aggregates import command_types
 from domain.attribution import Method
 from domain.calendar import bounds, following
 from domain.deal import CorrectPayment, ReceivePayment
@@ -25,10 +27,11 @@ from domain.execution import (
     RaiseIssue,
     ScheduleReview,
 )
+from domain.exit import ExitReason, GiveExitNotice
 from domain.kernel import Stage
 from domain.rules import Action, DecisionRule, RuleComparison, Window
-from domain.settlement import IssueStatement
-from domain.standing_alerts import BY_RULE, AlertKind
+from domain.settlement import FinalSettlementIssued, IssueFinalSettlement, IssueStatement
+from domain.standing_alerts import BY_RULE, COMPUTED, STATEMENT_OVERDUE, AlertKind
 from domain.terms import Cadence
 from infra.answers import alerts, explain, partnerships
 from infra.answers.alerts import Alerts
@@ -249,6 +252,39 @@ def test_an_open_alert_is_printed_explained_counted_and_served(
             assert Alerts.model_validate_json(served.content) == found
             explained = client.get("/v1/explain", params={"reference": alert.id})
             assert Explanation.model_validate_json(explained.content) == explanation
+
+
+def test_an_overdue_balance_of_the_final_settlement_is_explained_by_it(tmp_path: Path) -> None:
+    story = sold()
+    pay(story, "D-1", "P-1", usd("100.00"))
+    notice = GiveExitNotice(
+        reason=ExitReason.NO_LONGER_RELEVANT,
+        explanation="We part.",
+        effective_on=date(2026, 3, 15),
+    )
+    story.when(THEIRS, notice)
+    story.on("2026-03-15")
+    story.when(OURS, IssueFinalSettlement(settlement="last"))
+    story.on("2026-04-20")
+
+    with recorded(tmp_path, story) as accord:
+        found = alerts.ask(accord, state=AlertState.OPEN).items
+        (alert,) = (each for each in found if each.rule == STATEMENT_OVERDUE)
+        explanation = explain.ask(accord, alert.id).explained
+
+    assert alert.window == "last:USD"
+    assert isinstance(explanation, AlertExplained)
+    assert [each.type for each in explanation.about] == [FinalSettlementIssued.wire]
+
+
+@pytest.mark.parametrize("rule", COMPUTED)
+def test_an_alert_on_what_awaits_a_party_names_the_commands_that_end_it(rule: str) -> None:
+    (alert,) = (each for each in open_alerts(STANDING[rule]()).values() if each.rule == rule)
+
+    named = re.findall(r"\((\w+(?:, \w+)*)\)", alert.text)
+
+    assert named
+    assert {each for group in named for each in group.split(", ")} <= command_types().keys()
 
 
 @pytest.mark.parametrize(("rule", "told"), STORIES.values(), ids=STORIES.keys())

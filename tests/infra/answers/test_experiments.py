@@ -1,6 +1,8 @@
 """Experiments of a store: from the views, by replay, and as each party sees them."""
 
 from collections.abc import Iterator
+from dataclasses import replace
+from decimal import Decimal
 
 import pytest
 
@@ -11,6 +13,7 @@ from projections.experiments import PilotState
 from projections.visibility import Viewer
 from tests.feeds import simulated
 from tests.infra.answers.demo import EVERYTHING, day, without_moment
+from tests.infra.answers.helpers import printed
 from tests.infra.messages import from_steps
 from tests.life import LIFE, OURS, THEIRS
 
@@ -48,3 +51,17 @@ def test_both_parties_see_an_experiment_and_a_stranger_does_not(life: Accord) ->
         assert experiments.ask(life, NAME, AsOf(viewer=Viewer(party))).experiments == now
     with pytest.raises(NotFound, match="passer-by"):
         experiments.ask(life, NAME, AsOf(viewer=Viewer("passer-by")))
+
+
+def test_the_probability_of_the_best_of_three_variants_is_shown_as_a_lower_bound(
+    life: Accord,
+) -> None:
+    found = experiments.ask(life, NAME)
+    (two,) = found.experiments
+    third = replace(two.variants[1], variant="third", best=Decimal(0))
+    three = found.model_copy(
+        update={"experiments": (replace(two, variants=(*two.variants, third)),)}
+    )
+
+    assert "≥" not in printed(experiments.text(found))
+    assert "≥ 0 %" in printed(experiments.text(three))
