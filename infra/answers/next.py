@@ -114,7 +114,7 @@ def ask(accord: Accord, id: PartnershipId, when: AsOf = NOW) -> Next:
     """Return what each party can do now, found by deciding an example of each command.
 
     An event is listed unless the stage, the turn, a gate or a missing thing that it names refuses
-    it whatever else it says. Events on deals, entries and figures are listed by the stage alone.
+    it whatever else it says. For events on deals, entries and figures only the stage is checked.
     Raises `NotFound`.
     """
     # Other commands do not wait for the examples to be made.

@@ -54,7 +54,7 @@ def ask(
         return Problems(items=tuple(rules.values()))
     name = rule.partition(":")[0]
     if name not in rules:
-        hint = perhaps(name, rules, "The rules are listed by problems.")
+        hint = perhaps(name, rules, "List the rules that can refuse an event.")
         raise NotFound(f"There is no rule {rule}.", hint)
     return Problems(items=(rules[name],))
 
@@ -65,7 +65,7 @@ def _known(rule: str) -> str:
         return rule
     raise wrong(
         "is not a rule that can refuse an event",
-        perhaps(rule, rules, "The rules are listed by problems."),
+        perhaps(rule, rules, "List the rules that can refuse an event."),
     )
 
 

@@ -144,17 +144,24 @@ def _table(rows: tuple[EventField, ...], title: str, head: str) -> Table:
     return Table(
         [head, "TYPE", "FORMAT", "REQUIRED", "MEANING"],
         [
-            (each.field, each.type, each.format or "", _required(each), each.meaning)
+            (each.field, each.type, each.format or "", _required(each, rows), each.meaning)
             for each in rows
         ],
         title=title,
     )
 
 
-def _required(field: EventField) -> str:
-    if field.required:
-        return "yes"
-    return "no" if field.default in (None, [], {}) else f"no ({field.default})"
+def _required(field: EventField, rows: tuple[EventField, ...]) -> str:
+    if not field.required:
+        return "no" if field.default in (None, [], {}) else f"no ({field.default})"
+    optional = [each.field for each in rows if not each.required and _is_within(field, each)]
+    return f"if {optional[-1].rpartition('.')[2]} is given" if optional else "yes"
+
+
+def _is_within(field: EventField, other: EventField) -> bool:
+    """Return whether a field is part of an object in another one, at any depth."""
+    rest = field.field.removeprefix(other.field)
+    return rest != field.field and rest.startswith((".", "[", "("))
 
 
 SCHEMA = Question(

@@ -262,9 +262,14 @@ def settings(store: str | None = None, kafka: str | None = None) -> Settings:
 @contextmanager
 def opened(store: str, *, as_json: bool) -> Iterator["Accord"]:
     """Open a store; a note says so if it is simulated."""
+    import logging
+
     from infra.bootstrap import bootstrap
     from infra.cli.printing import note
+    from infra.deciding import clock
 
+    # A doubt of the clock ends the command, which prints it. Python would print its log, too.
+    logging.getLogger(clock.__name__).addHandler(logging.NullHandler())
     with bootstrap(settings(store)) as accord:
         if accord.simulated and not as_json:
             note("This is a simulated store: its feeds say when things were recorded.")

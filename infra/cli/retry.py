@@ -22,7 +22,7 @@ Number = Annotated[
     typer.Argument(
         parser=reader("number", PositiveWhole),
         metavar="NUMBER",
-        help="Its number in accord refusals.",
+        help="The number of the refusal, as accord refusals shows it.",
     ),
 ]
 Rule = Annotated[
@@ -50,7 +50,7 @@ def retry(
     store: Store = DEFAULT_STORE,
     as_json: Json = False,
 ) -> None:
-    """Decide refused inputs again, unchanged."""
+    """Decide refused events again, as they were sent."""
     _check(number, rule, every)
     with opened(store, as_json=as_json) as accord:
         tally = OutcomeCounts()
@@ -78,7 +78,7 @@ def dismiss(
     store: Store = DEFAULT_STORE,
     as_json: Json = False,
 ) -> None:
-    """Close refusals for good. Their inputs are kept, and may still be sent again."""
+    """Close refusals for good. Their events are kept, and can still be sent again."""
     _check(number, rule, every)
     with opened(store, as_json=as_json) as accord:
         pages = refusals.chosen(accord, number, rule)

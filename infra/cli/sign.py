@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from infra.answers.parameters import When
+from infra.answers.parameters import When, WrongParameter, read
 from infra.answers.question import Panel
 from infra.cli.keys import KeyFile
-from infra.cli.options import REFUSED, app, reader
+from infra.cli.options import REFUSED, app
 from infra.settings import OPERATOR
 
 if TYPE_CHECKING:
@@ -22,12 +22,18 @@ _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 
 def _until(text: str) -> datetime:
-    """Read how long from now (15m, 1h, 7d), or a moment."""
+    """Read how long from now (15m, 1h, 7d), a date or a moment. Raises `typer.BadParameter`."""
     from infra.deciding.clock import wall_clock
 
     if found := re.fullmatch(r"([1-9][0-9]{0,3})([mhd])", text):
         return wall_clock() + timedelta(**{_UNITS[found[2]]: int(found[1])})
-    moment: datetime = reader("expires", When)(text)
+    try:
+        moment: datetime = read("expires", When, text)
+    except WrongParameter as wrong:
+        raise typer.BadParameter(
+            f"{wrong.detail}. Write how long from now, as in 15m, 1h or 7d, or until when, as in "
+            "2026-01-31 or 2026-01-31T09:00:00Z."
+        ) from None
     return moment
 
 
@@ -44,7 +50,8 @@ def sign(
             "--expires",
             parser=_until,
             metavar="WHEN",
-            help="Until when they can be recorded: 15m, 1h or 7d from now, or a moment.",
+            help="How long they can be recorded from now on, such as 15m, 1h or 7d; or until "
+            "when: a date or a moment.",
         ),
     ] = "1h",  # type: ignore[assignment] # typer reads it as if it were typed
     seen: Annotated[

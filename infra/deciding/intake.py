@@ -17,7 +17,15 @@ from hashlib import sha256
 from typing import Annotated, Any, Literal, NamedTuple
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, create_model
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    WithJsonSchema,
+    create_model,
+)
 from pydantic_core import CoreSchema, ErrorDetails, SchemaValidator
 
 from domain import times
@@ -41,14 +49,28 @@ LONGEST_NAME = 200
 MOST_ERRORS = 10
 """The most wrong fields that a refusal describes."""
 
+# Characters beyond the first plane that are none are not looked for: JSON Schema has no escape for
+# them that every program reads.
 Name = Annotated[
     str,
-    StringConstraints(pattern=r"^[^\x00-\x1f\x7f]{1,200}$"),
+    StringConstraints(pattern=r"^[^\x00-\x1f\x7f-\x9f\ufdd0-\ufdef\ufffe\uffff]{1,200}$"),
     Worded(
         "is not 1 to 200 characters without control characters",
         "Write a shorter name, and leave control characters out.",
     ),
 ]
+"""A text of a CloudEvent (CloudEvents 1.0, section 3.1)."""
+
+UriReference = Annotated[
+    str,
+    StringConstraints(pattern=cloudevents.URI_REFERENCE, min_length=1, max_length=200),
+    WithJsonSchema({"type": "string", "format": "uri-reference", "minLength": 1, "maxLength": 200}),
+    Worded(
+        "is not a URI reference of 1 to 200 characters",
+        "Write it as in //crm.example/sales, and percent-encode other characters: a space is %20.",
+    ),
+]
+"""A URI reference (RFC 3986, section 4.1), which is in ASCII."""
 
 
 class Envelope(Value):
@@ -61,7 +83,7 @@ class Envelope(Value):
     """The version of CloudEvents."""
     id: Name
     """The identifier of the event, unique within its source. It is accepted once."""
-    source: Name
+    source: UriReference
     """The service that sends the event, as a URI reference."""
     type: str
     """`accord.` and the command, which says what `data` is."""
@@ -75,8 +97,8 @@ class Envelope(Value):
     """The person or service that acts for it."""
     datacontenttype: Name = "application/json"
     """The media type of the data: JSON, in UTF-8."""
-    dataschema: Name | None = None
-    """The address of the schema of `data`. It is not read."""
+    dataschema: UriReference | None = None
+    """The address of the schema of `data`, as a URI or a reference. It is not read."""
     correlationid: Name | None = None
     """The process that the event belongs to; stored with it."""
     causationid: Name | None = None

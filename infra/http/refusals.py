@@ -45,13 +45,13 @@ class Dismissal(BaseModel):
 
 @router.post("/v1/refusals/retry", response_model=Report, responses=_BUSY)
 def retry_refusals(served: ServedHere, rule: Rule = None) -> Response:
-    """Decide all open refused inputs again, unchanged, or those of one rule."""
+    """Decide all open refused events again, as they were sent, or those of one rule."""
     return _retry(served, refusals.chosen(served.accord, rule=rule))
 
 
 @router.post("/v1/refusals/{number}/retry", response_model=Report, responses=_ONE)
 def retry_refusal(served: ServedHere, number: Number) -> Response:
-    """Decide a refused input again, unchanged."""
+    """Decide a refused event again, as it was sent."""
     return _retry(served, refusals.chosen(served.accord, number))
 
 
@@ -63,7 +63,7 @@ def dismiss_refusals(served: ServedHere, dismissal: Dismissal, rule: Rule = None
 
 @router.post("/v1/refusals/{number}/dismiss", response_model=Dismissed, responses=_ONE)
 def dismiss_refusal(served: ServedHere, number: Number, dismissal: Dismissal) -> Response:
-    """Close a refusal for good. Its input is kept, and may still be sent again."""
+    """Close a refusal for good. Its event is kept, and can still be sent again."""
     return _dismiss(served, refusals.chosen(served.accord, number), dismissal)
 
 
@@ -75,7 +75,7 @@ def _retry(served: Served, pages: Iterator[Sequence[Refusal]]) -> Response:
     except NotFound as error:
         raise not_found(error) from error
     except Busy as busy:
-        again = "Send the same request again; inputs that were accepted are no longer open."
+        again = "Send the same request again. Refusals whose events were accepted are not open."
         raise Problem(503, str(busy), again, headers=AGAIN_SOON) from busy
     return json(tally.report(served.accord))
 

@@ -30,6 +30,34 @@ def dataschema(type: str, version: int = 1) -> str:
     return f"{SCHEMAS}{type}:{version}"
 
 
+# --- URI references ----------------------------------------------------------------------------
+
+
+def _uri_reference() -> str:
+    """Return the grammar of a URI reference (RFC 3986, appendix A) as a pattern."""
+    plain, encoded = "-A-Za-z0-9._~!$&'()*+,;=", "%[0-9A-Fa-f]{2}"
+    name, user, segment, first = (f"(?:[{plain}{more}]|{encoded})" for more in ("", ":", ":@", "@"))
+    address = rf"\[(?:[0-9A-Fa-f:.]+|v[0-9A-Fa-f]+\.[{plain}:]+)\]"
+    authority = f"(?:{user}*@)?(?:{address}|{name}*)(?::[0-9]*)?"
+    absolute = f"//{authority}(?:/{segment}*)*|/(?:{segment}+(?:/{segment}*)*)?"
+    # Without a scheme, a colon in the first segment would make it one.
+    path = (
+        f"[A-Za-z][A-Za-z0-9+.-]*:(?:{absolute}|{segment}+(?:/{segment}*)*)?"
+        f"|(?:{absolute}|{first}+(?:/{segment}*)*)?"
+    )
+    rest = f"(?:{segment}|[/?])*"
+    return rf"(?:{path})(?:\?{rest})?(?:#{rest})?"
+
+
+URI_REFERENCE: Final = f"^(?:{_uri_reference()})$"
+"""The pattern of a URI reference (RFC 3986, section 4.1); the empty one is one, too."""
+
+_URI = re.compile(URI_REFERENCE)
+
+_URIS: Final = frozenset({"source", "dataschema"})
+"""The attributes that are URI references (CloudEvents 1.0, section 3)."""
+
+
 # --- one body, many messages -------------------------------------------------------------------
 
 _TOKEN = re.compile(rb'"(?:[^"\\\r\n]|\\[^\r\n])*"|[][{},]')
@@ -230,23 +258,27 @@ def from_binary(headers: Iterable[tuple[str, str]], body: bytes) -> bytes:
     """
     named = [(name.lower(), value) for name, value in headers]
     attributes = [
-        (name.removeprefix("ce-"), _unescaped(value))
-        for name, value in named
-        if name.startswith("ce-") and name != "ce-datacontenttype"
+        (attribute, _decoded(attribute, value))
+        for attribute, value in (
+            (name.removeprefix("ce-"), value) for name, value in named if name.startswith("ce-")
+        )
+        if attribute != "datacontenttype"
     ]
     kinds = [value.encode("latin-1") for name, value in named if name == "content-type"]
     return spliced([*attributes, *(("datacontenttype", kind) for kind in kinds)], body)
 
 
-def _unescaped(value: str) -> bytes:
+def _decoded(attribute: str, value: str) -> bytes:
     """Return a header's value: unquoted, then percent-decoded (HTTP binding, 3.1.3.2).
 
     Only a value that is quoted as a whole is unquoted. SDKs that do not encode at all send quotes
-    within a value as they are.
+    within a value as they are, and a URI with its own percent-encoding. Such a URI is kept.
     """
     quoted = _QUOTED.fullmatch(value)
     plain = _ESCAPED.sub(r"\1", quoted[1]) if quoted else value
-    return unquote_to_bytes(plain.encode("latin-1"))
+    decoded = unquote_to_bytes(plain.encode("latin-1"))
+    was_not_encoded = attribute in _URIS and not _URI.fullmatch(decoded.decode("latin-1"))
+    return plain.encode() if was_not_encoded and _URI.fullmatch(plain) else decoded
 
 
 def spliced(attributes: Iterable[tuple[str, bytes]], body: bytes) -> bytes:

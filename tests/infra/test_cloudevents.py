@@ -13,6 +13,7 @@ import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from jsonschema_rs import Draft202012Validator
 
 from domain.examples import Step
 from domain.exploration import CommitIntegrationSpend
@@ -61,6 +62,68 @@ def dumped(event: Json) -> bytes:
 
 
 # --- attributes --------------------------------------------------------------------------------
+
+URIS = [
+    *("crm", "//crm.example", "//crm.example:8443/eu/north", "/sales?region=north#today"),
+    *("urn:uuid:6e8bc430-9c3a-11d9-9669-0800200c9a66", "mailto:crm@acme.example", "#", "///"),
+    *("http://[2001:db8::7]/crm", "//[v1.a]", "//crm.example/a%20b", "a/b:c"),
+]
+NO_URIS = [
+    *(
+        "",
+        "//a b",
+        "//a ",
+        "//a\n",
+        "//a/%zz",
+        "%4",
+        "//ü.example",
+        "1:2",
+        ":a",
+        "//a:b",
+        "//a@b@c",
+    ),
+    *("http://[::1", "a[b]", "a^b", "a|b", 'a"b', "a<b>", "a\\b", "a`b", "a{b}"),
+]
+
+A_VALIDATOR = Draft202012Validator(
+    {"type": "string", "format": "uri-reference", "minLength": 1}, validate_formats=True
+)
+
+
+@pytest.mark.parametrize("name", ["source", "dataschema"])
+@pytest.mark.parametrize("uri", URIS)
+def test_a_uri_reference_is_read_as_rfc_3986_has_it(name: str, uri: str) -> None:
+    assert A_VALIDATOR.is_valid(uri)
+    assert getattr(taken(dumped(EVENT | {name: uri})).envelope, name) == uri
+
+
+@pytest.mark.parametrize("name", ["source", "dataschema"])
+@pytest.mark.parametrize("text", NO_URIS)
+def test_a_text_that_is_no_uri_reference_is_refused_with_a_hint(name: str, text: str) -> None:
+    assert not A_VALIDATOR.is_valid(text)
+    refusal = refused(dumped(EVENT | {name: text}))
+
+    assert (refusal.rule, refusal.facts["pointer"]) == ("wrong-value", f"/{name}")
+    assert "percent-encode" in refusal.hint
+
+
+@given(st.text(st.sampled_from('aZ09:/?#[]@!%41.v- {}|^"é\n'), min_size=1, max_size=12))
+def test_a_uri_reference_is_what_another_validator_takes_for_one(text: str) -> None:
+    read = intake.read(dumped(EVENT | {"source": text}))
+
+    assert isinstance(read, Input) is A_VALIDATOR.is_valid(text)
+
+
+@pytest.mark.parametrize("name", ["id", "actor", "correlationid"])
+@pytest.mark.parametrize(
+    "wrong", ["\0", "\n", "\x7f", "\x85", "\x9f", "\ufdd0", "\ufffe", "\uffff"]
+)
+def test_a_text_has_no_control_characters_and_no_code_points_that_are_none(
+    name: str, wrong: str
+) -> None:
+    refusal = refused(dumped(EVENT | {name: f"a{wrong}b"}))
+
+    assert (refusal.rule, refusal.facts["pointer"]) == ("wrong-value", f"/{name}")
 
 
 @pytest.mark.parametrize("name", ["correlationid", "causationid", "dataschema", "traceparent"])
@@ -345,6 +408,22 @@ def test_a_header_is_unquoted_then_percent_decoded(header: str, actor: str) -> N
     without = {name: each for name, each in EVENT.items() if name != "actor"}
 
     assert taken(binary(without, ("CE-Actor", header))).envelope.actor == actor
+
+
+@pytest.mark.parametrize(
+    ("header", "source"),
+    [
+        ("//crm.example/a%20b", "//crm.example/a%20b"),
+        ("//crm.example/a%2520b", "//crm.example/a%20b"),
+        ("//crm.example/%C3%A9", "//crm.example/%C3%A9"),
+        ("//crm%2Eexample", "//crm.example"),
+        ('"//crm.example"', "//crm.example"),
+    ],
+)
+def test_a_uri_in_a_header_keeps_the_encoding_that_makes_it_a_uri(header: str, source: str) -> None:
+    without = {name: each for name, each in EVENT.items() if name != "source"}
+
+    assert taken(binary(without, ("CE-Source", header))).envelope.source == source
 
 
 @pytest.mark.parametrize("header", ["%C0%A0", "Andr%E9", "Andr\xe9", "%ff", "%ED%A0%80"])

@@ -270,6 +270,21 @@ def test_a_type_has_its_fields_and_schema_and_the_metrics_their_units(accord: Ac
     assert "demos, each summed" in accord("metrics").out
 
 
+def test_a_field_of_an_optional_object_is_required_if_that_is_given(accord: Accord) -> None:
+    def required(type: str) -> dict[str, str]:
+        rows = [re.split(r"  +", line.strip()) for line in accord("schema", type).out.splitlines()]
+        return {row[0]: row[-2] for row in rows if len(row) >= 4}
+
+    terms = required("ProposeTerms")
+    assert terms["effective_from"] == "yes"
+    assert terms["frame"] == terms["frame.duration"] == "no"
+    assert terms["frame.attribution.kind"] == "if attribution is given"
+    assert terms["items[](revenue-share).share"] == "if items is given"
+    assert terms["items[](revenue-share).tiers[].above"] == "if tiers is given"
+    assert terms["items[](referral-fee).fee.currency"] == "if items is given"
+    assert required("ReceivePayment")["amount.currency"] == "yes"
+
+
 # --- what holds in a dispute -------------------------------------------------------------------
 
 WAIVER = message("waiver", example(GrantWaiver), subject="acme")
@@ -338,6 +353,18 @@ def test_a_signature_lasts_for_a_while_or_until_a_moment(
     accord: Accord, key: str, expires: str, code: int
 ) -> None:
     assert accord("sign", "-", "--key", key, "--expires", expires, stdin=WAIVER).code == code
+
+
+@pytest.mark.parametrize("expires", ["15", "soon", "1 hour", "0m", "2031-02-30"])
+def test_the_hint_of_an_expiry_names_all_that_can_be_written(
+    accord: Accord, key: str, expires: str
+) -> None:
+    ran = accord("sign", "-", "--key", key, "--expires", expires, stdin=WAIVER)
+
+    said = " ".join(ran.err.replace("│", " ").split())
+    assert "expires is not" in said
+    assert f": '{expires}'. Write how long from now, as in" in said
+    assert "15m, 1h or 7d, or until when, as in 2026-01-31 or 2026-01-31T09:00:00Z" in said
 
 
 def test_what_expired_is_refused(accord: Accord, key: str) -> None:

@@ -95,7 +95,7 @@ def test_refusals_are_retried_and_dismissed_over_http(client: TestClient) -> Non
         ("resolved", None),
     ]
     missing = client.post("/v1/refusals/99/retry")
-    assert (missing.status_code, missing.json()["detail"]) == (404, "No refusal is 99.")
+    assert (missing.status_code, missing.json()["detail"]) == (404, "There is no refusal 99.")
     gone = client.post(f"/v1/refusals/{numbers[1]}/retry")
     assert gone.json()["detail"] == f"Refusal {numbers[1]} is resolved."
     assert client.post("/v1/refusals/dismiss", json={}).status_code == 422
