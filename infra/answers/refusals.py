@@ -134,11 +134,8 @@ def chosen(
     if number is not None:
         found = accord.history.refusal(number)
         if found is None or found.state in {"resolved", "erased"}:
-            state = (
-                f"Refusal {number} is {found.state}, so it is not open."
-                if found
-                else f"There is no refusal {number}."
-            )
+            missing = f"There is no refusal {number}."
+            state = f"Refusal {number} is {found.state}." if found else missing
             raise NotFound(state, "List the open refusals, with their numbers.")
         yield [found]
         return
