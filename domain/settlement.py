@@ -445,7 +445,7 @@ def issue(
             StatementIssued(
                 statement=name,
                 period=command.period,
-                due_on=_due_on(context, act),
+                due_on=due_on(context.terms, act),
                 balance=of_currency,
             )
         )
@@ -454,10 +454,13 @@ def issue(
     return events
 
 
-def _due_on(context: PartnershipContext, act: Act) -> date:
-    """Return when a statement of this moment is due, by the frame of its day."""
-    today = context.terms.day(act.recorded_at)
-    return today + timedelta(days=context.terms.frame(today).due_days)
+def due_on(terms: TermsByDay, act: Act) -> date:
+    """Return the day on which a statement is due that is issued now, by the frame of today.
+
+    Raises `LookupError` if no terms are agreed.
+    """
+    today = terms.day(act.recorded_at)
+    return today + timedelta(days=terms.frame(today).due_days)
 
 
 def _states_something(balance: Balance) -> bool:
@@ -603,7 +606,7 @@ def issue_final(
     balances = [each for each in found if _states_something(each) or each.held]
     if not _issues(act.party, balances):
         raise _not_the_payer([each for each in balances if each.payer], act)
-    return [FinalSettlementIssued.of(command, due_on=_due_on(context, act), balances=balances)]
+    return [FinalSettlementIssued.of(command, due_on=due_on(context.terms, act), balances=balances)]
 
 
 # --- fold --------------------------------------------------------------------------------------

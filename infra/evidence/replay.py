@@ -1,4 +1,4 @@
-"""What follows from a bundle: each statement in it, beside the balance that the ledger computes.
+"""What follows from a bundle: each statement in it, beside what the ledger computes.
 
 A verifier checks that a bundle is the record, and not what the record means. Here its events are
 folded again, as a store folds them.
@@ -6,6 +6,7 @@ folded again, as a store folds them.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
@@ -25,6 +26,8 @@ from infra.evidence.verifiers import verify
 from infra.tlog import codec
 from projections import SETTLEMENT
 from projections.fold import Folded, FoldFailed, Rows, fold
+from projections.ledger.book import terms_of
+from projections.ledger.rows import AGREED, AgreedRow
 from projections.settlement import ledger
 from projections.visibility import OPERATOR, Sight
 
@@ -64,7 +67,7 @@ class Compared(Item):
     index: int
     """The index of the event that issued it."""
     outcome: Outcome
-    """Whether the ledger computes the same balance."""
+    """Whether the ledger computes the same balance and the same due day."""
     why: str | None
     """Why it differs or cannot be computed, where the balances do not show it."""
     stated: Balance | None
@@ -205,51 +208,61 @@ def compare(log: BundleLog) -> Iterator[Compared]:
         except FoldFailed as error:
             raise CannotReplay(error.detail) from error
         done = place
-        yield from _compared(
-            recorded, stated, _computed(folded.rows, recorded.event, parties), hidden
-        )
+        computed = _computed(folded.rows, recorded, parties)
+        yield from _compared(recorded, stated, computed, hidden)
+
+
+class Issued(NamedTuple):
+    """What a statement says: its balance, and the day on which it is due."""
+
+    balance: Balance
+    due_on: date
 
 
 class Stated(NamedTuple):
-    """A balance in the log, under the name of its statement."""
+    """What a statement in the log says, under its name."""
 
     statement: str
-    balance: Balance
+    issued: Issued
 
 
 def _stated(event: StatementIssued | FinalSettlementIssued) -> list[Stated]:
     match event:
         case StatementIssued(statement=name, balance=balance):
-            return [Stated(name, balance)]
+            return [Stated(name, Issued(balance, event.due_on))]
         case FinalSettlementIssued():
-            return [Stated(*each) for each in event.by_name()]
+            return [Stated(name, Issued(each, event.due_on)) for name, each in event.by_name()]
 
 
-Computed = Balance | str
-"""A balance, or why there is none."""
+Computed = Issued | str
+"""What a statement must say, or why the ledger computes none."""
 
 
-def _computed(
-    rows: Rows, event: StatementIssued | FinalSettlementIssued, parties: tuple[str, ...]
-) -> dict[str, Computed]:
+def _computed(rows: Rows, recorded: Recorded, parties: tuple[str, ...]) -> dict[str, Computed]:
     """Return what the ledger computes for an event that issues statements, by their names.
 
     Only this function asks the ledger.
     """
     known = ledger(rows)
     waiting = list(known.accrued)
-    currencies: dict[str, str]
-    match event:
+    currencies: dict[str, str] = {}
+    match recorded.event:
         case StatementIssued(statement=name, period=period, balance=balance):
             waiting = known.up_to(period)
             currencies = {name: balance.currency}
         case FinalSettlementIssued(settlement=name):
             found = sorted({each.settles_in for each in (*known.accrued, *known.held)})
             currencies = {f"{name}:{each}": each for each in found}
+        case _:
+            pass
+    terms = terms_of(rows.get(AGREED, AgreedRow()))
     computed: dict[str, Computed] = {}
     for name, currency in currencies.items():
         try:
-            computed[name] = settlement.balance(currency, waiting, known, parties)
+            balance = settlement.balance(currency, waiting, known, parties)
+            computed[name] = Issued(balance, settlement.due_on(terms, recorded.act))
+        except LookupError:
+            computed[name] = "No terms are agreed."
         except (Refused, ValueError) as error:
             computed[name] = error.detail if isinstance(error, Refused) else "There are no parties."
     return computed
@@ -259,31 +272,31 @@ def _compared(
     recorded: Recorded, stated: list[Stated], computed: dict[str, Computed], hidden: dict[str, int]
 ) -> Iterator[Compared]:
     for name in dict.fromkeys([*(each.statement for each in stated), *computed]):
-        balances = [each.balance for each in stated if each.statement == name]
+        issued = [each.issued for each in stated if each.statement == name]
         mine = computed.get(name, "Nothing accrued in this currency.")
-        if isinstance(mine, Balance) and balances == [mine]:
+        if issued == [mine]:
             outcome, why = Outcome.AS_COMPUTED, None
         else:
-            outcome, why = Outcome.DIFFERS, " ".join([*_reasons(balances, mine), *_caveat(hidden)])
+            outcome, why = Outcome.DIFFERS, " ".join([*_reasons(issued, mine), *_caveat(hidden)])
         yield Compared(
             statement=name,
             index=recorded.index,
             outcome=outcome,
             why=why or None,
-            stated=balances[0] if balances else None,
-            computed=mine if isinstance(mine, Balance) else None,
-            differences=_differences(balances, mine) if why is not None else (),
+            stated=issued[0].balance if issued else None,
+            computed=mine.balance if isinstance(mine, Issued) else None,
+            differences=_differences(issued, mine) if why is not None else (),
         )
 
 
-def _reasons(balances: list[Balance], mine: Computed) -> Iterator[str]:
+def _reasons(issued: list[Issued], mine: Computed) -> Iterator[str]:
     if isinstance(mine, str):
         yield mine
-    if not balances:
+    if not issued:
         yield "The final settlement leaves this balance out."
-    elif len(balances) > 1:
-        yield f"The event states this balance {len(balances)} times."
-    elif not _differences(balances, mine):
+    elif len(issued) > 1:
+        yield f"The event states this balance {len(issued)} times."
+    elif not _differences(issued, mine):
         yield "The parts are in another order."
 
 
@@ -304,7 +317,7 @@ def _not_computed(stated: Stated, index: int, hidden: dict[str, int]) -> Compare
         outcome=Outcome.NOT_COMPUTED,
         why=f"{counted(hidden[NOT_ASKED_FOR], 'event')} before it were not asked for. "
         "Ask for the bundle from the first event on.",
-        stated=stated.balance,
+        stated=stated.issued.balance,
         computed=None,
         differences=(),
     )
@@ -313,9 +326,9 @@ def _not_computed(stated: Stated, index: int, hidden: dict[str, int]) -> Compare
 # --- differences -------------------------------------------------------------------------------
 
 
-def _differences(balances: list[Balance], mine: Computed) -> tuple[Difference, ...]:
-    stated = dict(_values(balances[0].model_dump())) if balances else {}
-    computed = dict(_values(mine.model_dump())) if isinstance(mine, Balance) else {}
+def _differences(issued: list[Issued], mine: Computed) -> tuple[Difference, ...]:
+    stated = dict(_values_of(issued[0])) if issued else {}
+    computed = dict(_values_of(mine)) if isinstance(mine, Issued) else {}
     if not (stated and computed):
         return ()
     return tuple(
@@ -323,6 +336,11 @@ def _differences(balances: list[Balance], mine: Computed) -> tuple[Difference, .
         for where in dict.fromkeys([*stated, *computed])
         if stated.get(where) != computed.get(where)
     )
+
+
+def _values_of(issued: Issued) -> Iterator[tuple[str, Any]]:
+    yield from _values(issued.balance.model_dump())
+    yield "due_on", issued.due_on
 
 
 def _values(value: Any, place: str = "") -> Iterator[tuple[str, Any]]:  # noqa: ANN401 - a dump

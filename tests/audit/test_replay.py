@@ -3,7 +3,7 @@
 Every bundle here is signed by its operator's key, and both verifiers say VERIFIED.
 """
 
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -44,9 +44,9 @@ def statements(bundle: Path) -> dict[str, Compared]:
     return {each.statement: each for each in replay.replay(bundle).statements}
 
 
-def issue(world: World, balance: Balance) -> Path:
+def issue(world: World, balance: Balance, due_on: date = DUE) -> Path:
     """Issue a statement as the operator does, without the ledger; return the bundle."""
-    event = StatementIssued(statement=GHOST, period="2026-Q4", due_on=DUE, balance=balance)
+    event = StatementIssued(statement=GHOST, period="2026-Q4", due_on=due_on, balance=balance)
     world.forge(world.forged(event, "growthos", cause=("accord:settle", "ghost")))
     bundle = world.bundle()
     assert verdict(bundle, alone(world)) == VERIFIED
@@ -99,16 +99,37 @@ def test_a_ghost_line_is_named(world: World) -> None:
 
 def test_another_amount_is_named_and_the_computed_one_is_as_computed(world: World) -> None:
     other = world.copy(world.folder / "copy")
-    computed = statements(issue(other.copy(other.folder / "copy"), nothing()))[GHOST].computed
-    assert computed
+    computed, due_on = computed_in(other.copy(other.folder / "copy"))
     wrong = owed_to_northbridge("1.00", computed.parts)
 
-    found = statements(issue(world, wrong))[GHOST]
+    found = statements(issue(world, wrong, due_on))[GHOST]
 
     assert found.outcome is Outcome.DIFFERS
     assert "amount" in {each.where for each in found.differences}
-    # The control: the same event with the balance that the ledger computes.
-    assert statements(issue(other, computed))[GHOST].outcome is Outcome.AS_COMPUTED
+    assert "due_on" not in {each.where for each in found.differences}
+    # The control: the same event with what the ledger computes.
+    assert statements(issue(other, computed, due_on))[GHOST].outcome is Outcome.AS_COMPUTED
+
+
+def test_another_due_day_is_named(world: World) -> None:
+    computed, due_on = computed_in(world.copy(world.folder / "copy"))
+    later = due_on + timedelta(days=90)
+
+    found = statements(issue(world, computed, later))[GHOST]
+
+    assert found.outcome is Outcome.DIFFERS
+    assert [(each.where, each.stated, each.computed) for each in found.differences] == [
+        ("due_on", f"{later}", f"{due_on}")
+    ]
+
+
+def computed_in(world: World) -> tuple[Balance, date]:
+    """Return the balance and the due day that the ledger computes for the statement of `issue`."""
+    found = statements(issue(world, nothing()))[GHOST]
+    assert found.computed
+    (due_on,) = (each.computed for each in found.differences if each.where == "due_on")
+    assert due_on
+    return found.computed, date.fromisoformat(due_on)
 
 
 def test_a_statement_after_withheld_events_is_not_computed(world: World) -> None:
