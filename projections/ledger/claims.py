@@ -4,6 +4,7 @@ All of it is computed from the facts and what was agreed, so it is the same in a
 arrival, and ends as soon as its reason does (docs/settlement.md, Who may state what).
 """
 
+import dataclasses
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from datetime import datetime
@@ -27,7 +28,15 @@ from projections.ledger.entries import is_penalty, is_priced, remaining, shares_
 from projections.ledger.measures import CLICKS, WHOLE, is_reported
 from projections.ledger.periods import LENGTHS, first_day
 from projections.ledger.reasons import Nothing, priced
-from projections.ledger.rows import Correction, Debt, Fact, Investment, SubjectRow, in_words
+from projections.ledger.rows import (
+    Correction,
+    Debt,
+    Fact,
+    Investment,
+    SubjectRow,
+    in_words,
+    replace,
+)
 from projections.ledger.windows import window_start
 
 
@@ -119,10 +128,11 @@ def _of_view(view: DealView) -> Iterator[Point]:
         yield _awaits(about, key, party, known)
     for key, fact in _returns(view):
         yield _awaits(about, key, fact.by, known)
-    if view.credit[0]:
+    if known.row.corrections:
         for key, fact in sorted(known.row.facts.items()):
             # A return takes more the larger it is; every other fact gives more.
-            yield from _corrections(about, known, _Gain(party, fact.kind not in TAKEN_BACK), key)
+            gain = _Gain(party, by_more=fact.kind not in TAKEN_BACK, view=view)
+            yield from _corrections(about, known, gain, key)
 
 
 def _claims(view: DealView) -> Iterator[str]:
@@ -196,10 +206,64 @@ def _without_terms(about: str, known: Known, key: str, entry: Fact) -> Iterator[
 
 
 class _Gain(NamedTuple):
-    """Who gains by a figure, and whether by a larger one."""
+    """Who gains by a fact, and whether by a larger one."""
 
     party: str
     by_more: bool
+    view: DealView | None = None
+    """The deal that the fact belongs to, as it counts for the party; None for a figure."""
+
+    @property
+    def is_credited(self) -> bool:
+        """Whether the amount of the fact earns the party anything."""
+        return self.view is None or bool(self.view.credit[0])
+
+    def takes(self, key: str, before: Fact | None, after: Fact | None) -> bool:
+        """Return whether the party earns less by a fact than by what was stated before."""
+        less, more = (after, before) if self.by_more else (before, after)
+        if self.is_credited and _is_less(less, more):
+            return True
+        if self.view is None or not before or not after or _place(before) == _place(after):
+            return False
+        return _earns_less(_with(self.view, key, after), _with(self.view, key, before))
+
+
+def _place(fact: Fact) -> tuple[datetime, str, str]:
+    """Return what prices a fact apart from its amount: its time, its collector, what it covers."""
+    return fact.at, fact.holder, fact.since
+
+
+def _with(view: DealView, key: str, fact: Fact) -> DealView:
+    """Return a deal as if one of its facts had been stated like this, by one party alone."""
+    known = view.known
+    row = known.row
+    corrections = {
+        name: each for name, each in row.corrections.items() if not known.is_of(each, key)
+    }
+    others = {name: each for name, each in row.others.items() if name != key}
+    facts = {**row.facts, key: fact}
+    changed = replace(row, facts=facts, corrections=corrections, others=others)
+    return dataclasses.replace(view, known=dataclasses.replace(known, row=changed))
+
+
+def _earns_less(one: DealView, other: DealView) -> bool:
+    """Whether a deal earns less in any currency than another, or counts less in a window."""
+    mine, theirs = _earned(one), _earned(other)
+    return any(mine[key] < theirs[key] for key in theirs)
+
+
+def _earned(view: DealView) -> Mapping[str, Fraction]:
+    """Return what a deal earns in each currency, and what it adds to each window of tiers or caps.
+
+    What a window makes of it depends on other deals, so what it counts stands for what it earns.
+    """
+    found: dict[str, Fraction] = defaultdict(Fraction)
+    for track in view.tracks():
+        found[track.currency] += Fraction(track.amount)
+    for window, base in view.bases():
+        part = Fraction(*base.credit) / base.divisor
+        found[window] += Fraction(base.remains[-1].amount) * part
+    return found
 
 
 def of_figure(metric: str, period: str, known: Known) -> Iterator[Point]:
@@ -301,7 +365,8 @@ def _corrections(about: str, known: Known, gain: _Gain, key: str) -> Iterator[Po
         new = known.corrected(key, first, each)
         # A party that corrects its own statement to what counts already asks for nothing.
         agrees = key in known.row.others and new == counted
-        if each.by != first.by and not agrees and known.awaits_correction(each):
+        proposed = gain.is_credited and each.by != first.by and not agrees
+        if proposed and known.awaits_correction(each):
             text = f"{each.by} corrects {_of(key, about)}. {_answer(first.by, awaited=True)}"
             yield Point(CLAIM_AWAITS, _ref(about, known, each), text)
         if any(known.replies_to(each)):
@@ -323,14 +388,27 @@ def _taken(
     if not own or any(known.replies_to(own[-1])):
         return
     after = corrected(first, own[-1])
-    less, more = (after, before) if gain.by_more else (before, after)
-    if _is_less(less, more):
-        change = ""
-        if first.kind != ClaimKind.FIGURE:
-            change = f": {_amount(after)}, not {_amount(before)}"
-        text = f"{first.by} corrected {_of(key, about)}{change}. "
+    if gain.takes(key, before, after):
+        text = f"{first.by} corrected {_of(key, about)}{_change(known, before, after)}. "
         text += _answer(known.other(first.by), awaited=False)
         yield Point(CORRECTION_TAKES, _ref(about, known, own[-1]), text)
+
+
+def _change(known: Known, before: Fact | None, after: Fact | None) -> str:
+    """Return in words what a correction changed; nothing of a figure, which may be private."""
+    if ClaimKind.FIGURE in {each.kind for each in (before, after) if each}:
+        return ""
+    if not before or not after:
+        return f": {_amount(after)}, not {_amount(before)}"
+    own_day = "its own day"
+    values = (
+        ("", _amount(after), _amount(before)),
+        ("on ", f"{known.day(after)}", f"{known.day(before)}"),
+        ("collected by ", after.holder, before.holder),
+        ("for the time from ", after.since or own_day, before.since or own_day),
+    )
+    changes = [f"{word}{new}, not {old}" for word, new, old in values if new != old]
+    return f": {'; '.join(changes)}"
 
 
 def _ref(about: str, known: Known, correction: Correction) -> str:

@@ -772,6 +772,61 @@ def test_a_larger_refund_takes_money_and_a_smaller_one_gives_it() -> None:
     assert open_of(refund_corrected("90.00", "40.00")) == {}
 
 
+def moved(story: Story, right: CorrectPayment) -> str:
+    """Let us correct a payment of 100.00; return the text of the alert, or nothing."""
+    story.on("2026-02-20")
+    refer(story, "D-1")
+    win(story, "D-1", usd("1200.00"))
+    pay(story, "D-1", "P-1", usd("100.00"))
+    story.on("2026-03-20")
+    story.when(OURS, right)
+    found = open_of(story)
+    assert set(found.values()) <= {CORRECTION_TAKES}
+    return "".join(alert_on(story, window).text for window in found)
+
+
+SLIP = CorrectPayment(deal="D-1", payment="P-1", amount=usd("100.00"), reason="A slip.")
+ANOTHER_DAY = ": on 2026-03-10, not 2026-02-20. It counts."
+
+
+@pytest.mark.parametrize(
+    ("later", "said"),
+    [
+        ([share("10")], ANOTHER_DAY),
+        ([PER_CLICK], ANOTHER_DAY),
+        ([share("15", cap=Decimal(100), window="month")], ANOTHER_DAY),
+        ([share("20")], ""),
+        ([share("15")], ""),
+    ],
+)
+def test_another_day_takes_money_where_the_terms_of_that_day_pay_less(
+    later: list[Item], said: str
+) -> None:
+    story = under(share("15"))
+    amend(story, *later, since=date(2026, 3, 1))
+
+    text = moved(story, changed(SLIP, happened_at=moment("2026-03-10")))
+
+    assert said in text
+    assert bool(text) is bool(said)
+
+
+def test_another_day_outside_the_first_year_takes_money() -> None:
+    story = under(share("15", basis="first-year"))
+
+    text = moved(story, changed(SLIP, covers_from=date(2027, 6, 1)))
+
+    assert "payment P-1 of deal D-1: for the time from 2027-06-01, not its own day." in text
+
+
+def test_another_collector_takes_money_where_the_revenue_is_split() -> None:
+    split = RevenueSplit(shares=HALVES, trigger=Trigger.PAYMENT)
+    right = changed(SLIP, collected_by=THEIRS)
+
+    assert f": collected by {THEIRS}, not {OURS}. " in moved(under(split), right)
+    assert not moved(under(share("15")), right)
+
+
 def test_an_open_alert_says_what_has_become_of_its_facts() -> None:
     story = corrected("80.00", "50.00")
     (window,) = open_of(story)
