@@ -39,6 +39,7 @@ CONCERNED: Final[frozenset[type[Event]]] = (
 """The events that change what awaits a party."""
 
 _NOTHING: Final = SubjectRow()
+_NO_CHANGE: Final = DealChange(_NOTHING, _NOTHING)
 _NOTHING_AGREED: Final = AgreedRow()
 
 
@@ -63,64 +64,93 @@ def key_of(event: Event) -> str | None:
     return None if row is None else f"{FACTS}{row}"
 
 
-def _is_figure(row: str) -> bool:
-    return row.startswith("figure/")
-
-
 def take(rows: Rows, recorded: Recorded, watched: Mapping[str, str]) -> Taken:
     """Take an event into the rows, and look again at each subject that it concerns."""
+    subjects, change = _Subjects(rows, {}), _NO_CHANGE
+    agreed = _agree(subjects, recorded)
+    look = [*watched] if subjects.changed else []
+    look += _state(subjects, recorded)
+    key = key_of(recorded.event)
+    if key is not None:
+        found = _add(subjects, key, recorded)
+        if found is None:
+            return Taken(None, change, {}, watched)
+        change = found
+        look += [key] if key in subjects.changed else []
+    look += _silent(watched, agreed, recorded)
+    alone = key is not None and look == [key] and key not in watched
+    if not look or (alone and _is_plain(subjects, look[0], agreed)):
+        return Taken(subjects.changed, change, {}, watched)
+    points, still = _look(subjects, look, agreed, recorded, watched)
+    return Taken(subjects.changed, change, points, still)
+
+
+def _agree(subjects: "_Subjects", recorded: Recorded) -> AgreedRow:
+    """Take what both parties agreed into its row; return the row."""
+    before: AgreedRow = subjects.rows.get(AGREED, _NOTHING_AGREED)
+    if type(recorded.event) not in AGREEMENTS:
+        return before
+    after = agreed_with(before, recorded)
+    if after != before:
+        subjects.changed[AGREED] = after
+    return after
+
+
+def _state(subjects: "_Subjects", recorded: Recorded) -> Iterator[str]:
+    """Take statements that are issued or overdue into their rows; yield the overdue one."""
     event = recorded.event
-    agreed: AgreedRow = rows.get(AGREED, _NOTHING_AGREED)
-    changed: dict[str, Any] = {}
-    look: list[str] = []
-    change = DealChange(_NOTHING, _NOTHING)
-    if type(event) in AGREEMENTS:
-        after = agreed_with(agreed, recorded)
-        if after != agreed:
-            changed[AGREED] = agreed = after
-            look += watched
     for name, owed in stated_by(event):
         if owed is not None:
-            changed[_debt(name)] = Debt(owed)
+            subjects.changed[_debt(name)] = Debt(owed)
     if isinstance(event, DeadlinePassed) and event.kind is DeadlineKind.STATEMENT:
-        debt: Debt | None = rows.get(_debt(event.ref))
+        key = _debt(event.ref)
+        debt = subjects.debt(key)
         if debt is not None:
-            changed[_debt(event.ref)] = replace(debt, overdue=True)
-            look.append(_debt(event.ref))
-    key = key_of(event)
-    if key is not None and payout_of(event) is not None:
-        changed[key] = payouts.with_event(rows.get(key) or Payout(), event, recorded.act)
-        look.append(key)
-    elif key is not None:
-        before: SubjectRow = rows.get(key, _NOTHING)
-        row = _with(before, recorded)
-        is_figure = _is_figure(key.removeprefix(FACTS))
-        if not is_figure:
-            change = DealChange(before, row)
-        if row is not before:
-            changed[key] = row
-            look.append(key)
-        elif not is_figure:
-            # Rules judge a figure that is reported again; a fact of a deal counts once.
-            return Taken(None, change, {}, watched)
-    look += _silent(watched, agreed, recorded)
-    if not look:
-        return Taken(changed, change, {}, watched)
-    if look == [key] and key and key not in watched and _is_plain(key, changed[key], agreed):
-        return Taken(changed, change, {}, watched)
-    found = dict(_looked_at(_Subjects(rows, changed), dict.fromkeys(look), agreed, recorded))
+            subjects.changed[key] = replace(debt, overdue=True)
+            yield key
+
+
+def _add(subjects: "_Subjects", key: str, recorded: Recorded) -> DealChange | None:
+    """Take a fact or a reply into the row of its subject; return what it changes of a deal.
+
+    None means that the fact was known.
+    """
+    event = recorded.event
+    if payout_of(event) is not None:
+        payout = subjects.rows.get(key) or Payout()
+        subjects.changed[key] = payouts.with_event(payout, event, recorded.act)
+        return _NO_CHANGE
+    before = subjects.row(key)
+    row = _with(before, recorded)
+    if row is not before:
+        subjects.changed[key] = row
+    if key.startswith(f"{FACTS}figure/"):
+        # Rules judge a figure that is reported again; a fact of a deal counts once.
+        return _NO_CHANGE
+    return None if row is before else DealChange(before, row)
+
+
+def _look(
+    subjects: "_Subjects",
+    look: Iterable[str],
+    agreed: AgreedRow,
+    recorded: Recorded,
+    watched: Mapping[str, str],
+) -> tuple[Mapping[str, tuple[Point, ...]], Mapping[str, str]]:
+    """Return what awaits a party of each subject, and the subjects that are watched now."""
+    found = dict(_looked_at(subjects, dict.fromkeys(look), agreed, recorded))
     points = {each: of.points if of else () for each, of in found.items() if of or each in watched}
     still = {each: day for each, day in watched.items() if each not in found}
     still |= {each: of.until for each, of in found.items() if of}
-    return Taken(changed, change, points, dict(sorted(still.items())))
+    return points, dict(sorted(still.items()))
 
 
-def _is_plain(key: str, row: SubjectRow, agreed: AgreedRow) -> bool:
+def _is_plain(subjects: "_Subjects", key: str, agreed: AgreedRow) -> bool:
     """Return whether nothing of a subject can await a party: it is a plain deal or figure."""
     kind, _, name = key.removeprefix(FACTS).partition("/")
     match kind:
         case "deal":
-            return not claims.is_watched(row)
+            return not claims.is_watched(subjects.row(key))
         case "figure":
             metric = name.partition("/")[0]
             # Clicks and posts can be reported before the terms that pay for them arrive.
@@ -176,26 +206,29 @@ def _looked_at(
     rows_under(subjects.rows, keys)
     for key in keys:
         kind, _, name = key.removeprefix(FACTS).partition("/")
-        terms = terms_of(agreed)
-        if kind == "payout":
-            yield from _payout(name, subjects, terms, recorded)
-            continue
-        if kind == "statement":
-            yield key, _of_debt(name, subjects.debt(key))
-            continue
-        row = subjects.row(key)
-        if _is_plain(key, row, agreed):
-            yield key, None
-            continue
-        # An answer as of a moment may lack what was agreed.
-        if not terms.is_agreed or len(agreed.parties) != 2:  # noqa: PLR2004 - of two parties
-            yield key, _Looked((), "")
-        else:
-            today = terms.day(recorded.act.recorded_at)
-            known = Known(row, terms, (agreed.parties[0], agreed.parties[1]), today)
-            until = known.next_deadline(gaining(agreed)) if silence_confirms(agreed.terms) else None
-            points = tuple(_points(kind, name, known, agreed))
-            yield key, _Looked(points, f"{until}" if until else "")
+        match kind:
+            case "payout":
+                yield from _payout(name, subjects, terms_of(agreed), recorded)
+            case "statement":
+                yield key, _of_debt(name, subjects.debt(key))
+            case _ if _is_plain(subjects, key, agreed):
+                yield key, None
+            case _:
+                yield key, _of_subject(kind, name, subjects.row(key), agreed, recorded)
+
+
+def _of_subject(
+    kind: str, name: str, row: SubjectRow, agreed: AgreedRow, recorded: Recorded
+) -> _Looked:
+    terms = terms_of(agreed)
+    # An answer as of a moment may lack what was agreed.
+    if not terms.is_agreed or len(agreed.parties) != 2:  # noqa: PLR2004 - of two parties
+        return _Looked((), "")
+    today = terms.day(recorded.act.recorded_at)
+    known = Known(row, terms, (agreed.parties[0], agreed.parties[1]), today)
+    until = known.next_deadline(gaining(agreed)) if silence_confirms(agreed.terms) else None
+    points = tuple(_points(kind, name, known, agreed))
+    return _Looked(points, f"{until}" if until else "")
 
 
 def _debt(statement: str) -> str:
