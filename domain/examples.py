@@ -86,11 +86,11 @@ from domain.exploration import (
     ApproachCandidate,
     AssessAlignment,
     BeginExploration,
-    CandidateSource,
     ChoosePartner,
     CloseExploration,
     CommitIntegrationSpend,
     CompleteDecisionChecklist,
+    DeclineCandidate,
     DefineIdealPartnerProfile,
     Dimension,
     IdentifyCandidate,
@@ -314,7 +314,7 @@ _EXPLORATION = [
         "2025-09-03",
         OURS,
         IdentifyCandidate(
-            candidate=THEIRS, name="Brightpath", found_through=CandidateSource.TRADE_SHOW, staff=120
+            candidate=THEIRS, name="Brightpath", found_through="trade-show", staff=120
         ),
     ),
     Step("2025-09-04", OURS, TargetMarket(market="spain")),
@@ -1001,6 +1001,11 @@ BORIS = "person:b27f4d6b891a3e748b256fdaea5e014472b0b98da0e42ae4602fdbaa0f909480
 """The commitment to the name Boris in this partnership, in every simulated store."""
 
 ELSEWHERE = (
+    Step(
+        "2025-10-21",
+        OURS,
+        DeclineCandidate(candidate=THEIRS, reason="Its clients are too small for our product."),
+    ),
     Step("2025-10-21", OURS, CloseExploration(reason="The market is too small.")),
     Step(
         "2025-09-01",

@@ -10,6 +10,7 @@ from domain.gates import Requirement, passing
 from domain.kernel import (
     BEFORE_BEGINNING,
     CLOCK_PARTY,
+    NEGOTIATING,
     Act,
     Command,
     Event,
@@ -26,16 +27,6 @@ PASSING_RATING = 3
 """Below 3 on any dimension needs a bridging plan; 3 passes (C4)."""
 
 EXPLORING = frozenset({Stage.EXPLORATION})
-
-
-class CandidateSource(StrEnum):
-    """Where a candidate was found (C1)."""
-
-    OWN_NETWORK = "own-network"
-    TRADE_SHOW = "trade-show"
-    DIRECTORY = "directory"
-    REFERRAL = "referral"
-    INBOUND = "inbound"
 
 
 class Dimension(StrEnum):
@@ -100,8 +91,8 @@ class _Candidate(Value):
     """The identifier of the candidate."""
     name: Text
     """The name of the organisation."""
-    found_through: CandidateSource
-    """Where the candidate was found."""
+    found_through: Slug
+    """Where the candidate was found, such as `own-network`, `trade-show` or `social-listening`."""
     staff: Count | None = None
     """The number of staff."""
 
@@ -164,13 +155,30 @@ class _Approach(Value):
 
 
 class ApproachCandidate(_Approach, Command):
-    """Approach a candidate (C1)."""
+    """Approach a candidate (C1). If the candidate was declined, that is taken back."""
 
     stages = EXPLORING
 
 
 class CandidateApproached(_Approach, Event):
     """A candidate was approached (C1)."""
+
+
+class _Decline(Value):
+    candidate: Slug
+    """The identifier of the candidate."""
+    reason: Text
+    """Why this candidate is not chosen, in words."""
+
+
+class DeclineCandidate(_Decline, Command):
+    """Decline a candidate, with the reason (C1)."""
+
+    stages = EXPLORING | NEGOTIATING
+
+
+class CandidateDeclined(_Decline, Event):
+    """A candidate was declined, with the reason (C1)."""
 
 
 class _IntegrationSpend(Value):
@@ -328,6 +336,11 @@ class Candidate:
         alignment = self.alignment()
         return [each for each in alignment.low() if each not in self.bridged] if alignment else []
 
+    @property
+    def is_declined(self) -> bool:
+        """Whether the candidate was declined, and not approached again since."""
+        return CandidateDeclined in self.latest
+
     def answered_no(self) -> list[str]:
         """Return the questions answered with no; all of them if the checklist is not answered."""
         checklist = self.latest.get(DecisionChecklistCompleted)
@@ -352,6 +365,7 @@ ExplorationCommand = (
     | ScoreCandidate
     | MeasureAudienceOverlap
     | ApproachCandidate
+    | DeclineCandidate
     | CommitIntegrationSpend
     | AssessAlignment
     | AgreeBridgingPlan
@@ -378,6 +392,8 @@ def decide(
             return measure_overlap(command, state)
         case ApproachCandidate():
             return _note(CandidateApproached.of(command), state)
+        case DeclineCandidate():
+            return decline(command, state, context)
         case CommitIntegrationSpend():
             return spend(command, state, context)
         case AssessAlignment():
@@ -481,6 +497,20 @@ def measure_overlap(command: MeasureAudienceOverlap, state: Exploration) -> list
     return _note(AudienceOverlapMeasured.of(command), state)
 
 
+def decline(
+    command: DeclineCandidate, state: Exploration, context: PartnershipContext
+) -> list[Event]:
+    """Decline a candidate that was not chosen, with the reason (C1)."""
+    if command.candidate in context.parties[1:]:
+        raise Refused(
+            "candidate-is-chosen",
+            f"The chosen partner cannot be declined. {command.candidate} was chosen.",
+            "End the partnership instead, or decline another candidate.",
+            field="candidate",
+        )
+    return _note(CandidateDeclined.of(command), state)
+
+
 def spend(
     command: CommitIntegrationSpend, state: Exploration, context: PartnershipContext
 ) -> list[Event]:
@@ -517,6 +547,13 @@ def requirements(candidate: Candidate, state: Exploration) -> list[Requirement]:
     """Return what the gate to formation requires of a candidate (C2, C4, C6)."""
     alignment, unanswered = candidate.alignment(), candidate.answered_no()
     return [
+        Requirement(
+            "candidate-not-declined",
+            not candidate.is_declined,
+            "The candidate was declined.",
+            "Approach the candidate again (ApproachCandidate), or choose another one.",
+            waivable=False,
+        ),
         Requirement(
             "candidate-scored",
             CandidateScored in candidate.latest,
@@ -569,10 +606,18 @@ _About = (
     CandidateScored
     | AudienceOverlapMeasured
     | CandidateApproached
+    | CandidateDeclined
     | IntegrationSpendCommitted
     | AlignmentAssessed
     | DecisionChecklistCompleted
 )
+
+_UNDOES: Mapping[type[Event], type[Event]] = {
+    CandidateDeclined: CandidateApproached,
+    CandidateApproached: CandidateDeclined,
+}
+"""Events about a candidate that replace one of another type: a candidate can be approached again
+after it was declined."""
 
 
 def _known(candidate: str, state: Exploration) -> Candidate:
@@ -615,6 +660,7 @@ def evolve(state: Exploration, event: Event) -> Exploration:
             CandidateScored(candidate=name)
             | AudienceOverlapMeasured(candidate=name)
             | CandidateApproached(candidate=name)
+            | CandidateDeclined(candidate=name)
             | IntegrationSpendCommitted(candidate=name)
             | AlignmentAssessed(candidate=name)
             | DecisionChecklistCompleted(candidate=name)
@@ -623,7 +669,9 @@ def evolve(state: Exploration, event: Event) -> Exploration:
             known = state.candidates.get(name)
             if known is None:
                 return state
-            return _with(state, replace(known, latest={**known.latest, type(event): event}))
+            undone = _UNDOES.get(type(event))
+            latest = {kind: fact for kind, fact in known.latest.items() if kind is not undone}
+            return _with(state, replace(known, latest={**latest, type(event): event}))
         case _:
             return state
 

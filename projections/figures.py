@@ -275,6 +275,22 @@ def ever(rows: Rows, name: str, unit: str) -> Figure | None:
     return count or _over(rows, name, months, unit=unit, measured="report")
 
 
+def rates_of(rows: Rows, segment: str = "") -> list[tuple[Metric, Figure]]:
+    """Return each reported rate of a segment, or of the whole, over all years with figures.
+
+    Only rates with their denominators are returned, in the order of the catalogue.
+    """
+    years = _years(rows)
+    months = tuple(month for year in years for month in months_of(year))
+    named = {name for year in years for name, of, _ in _series(rows, year) if segment in {"", of}}
+    rates = (
+        (each, _over(rows, each.name, months, segment, measured="report"))
+        for each in CATALOGUE.values()
+        if each.of_trials and each.name in named
+    )
+    return [(metric, rate) for metric, rate in rates if rate and rate.denominator]
+
+
 def units(rows: Rows, name: str) -> list[str]:
     """Return the units that a metric has figures in: one, or the currencies of money."""
     return sorted({unit for year in _years(rows) for unit in _units(rows, CATALOGUE[name], year)})

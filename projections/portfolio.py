@@ -279,7 +279,7 @@ def line(member: Member, moment: datetime) -> PartnershipLine:
         joined=joined,
         leads=_value(member, "leads"),
         conversions=_value(member, "deals_won"),
-        revenue=_revenue(member),
+        revenue=revenue(member),
         average_contract_value=_money(member, "average_contract_value"),
         margin=_value(member, "margin") if margin is None else margin,
         objectives=objectives,
@@ -317,7 +317,8 @@ def _money(member: Member, metric: str) -> tuple[Revenue, ...]:
     return tuple(Revenue(metric, value, unit) for unit, value in found if value is not None)
 
 
-def _revenue(member: Member) -> tuple[Revenue, ...]:
+def revenue(member: Member) -> tuple[Revenue, ...]:
+    """Return the revenue of a partnership, by metric and currency; payments less refunds."""
     refunds = {each.currency: each.amount for each in _money(member, "refunds")}
     return tuple(
         replace(each, amount=each.amount - refunds.get(each.currency, Decimal(0)))

@@ -1,15 +1,24 @@
-"""Rankings with their reasons: markets, each by its own evidence, and candidates (C1 to C4)."""
+"""Rankings with their reasons: markets, the partners in each, and candidates (C1 to C4).
 
-from collections.abc import Callable, Iterable, Sequence
+What was measured (overlaps, pilots, revenue) stands beside what people think (scores, ratings).
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_EVEN, Decimal
 from enum import StrEnum
 from typing import NamedTuple
 
 from domain.exploration import PASSING_RATING, AudienceOverlapMeasured, CandidateScored, Dimension
+from domain.metric_catalogue import CATALOGUE, Direction
+from domain.priors import uniform
+from domain.proportions import in_percent
 from domain.values import Number, plain
+from projections import figures
+from projections.beliefs import CREDIBILITY, numerator_fits
 from projections.kpis import agreed_row
-from projections.portfolio import Member
+from projections.portfolio import Member, Revenue, revenue
 from projections.traits import CandidateTraits, MarketTraits
 
 _DIGITS = Decimal("0.01")
@@ -17,6 +26,219 @@ _DIGITS = Decimal("0.01")
 
 def _mean(total: int, count: int) -> Decimal:
     return (Decimal(total) / count).quantize(_DIGITS, ROUND_HALF_EVEN)
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """A measured rate: successes of trials, with what is likely after them (C5, C21)."""
+
+    metric: str
+    """The name of a metric of the catalogue."""
+    successes: int
+    """How many of the trials succeeded."""
+    trials: int
+    """How many cases were observed."""
+    percent: Number
+    """The successes in percent of the trials."""
+    expected_percent: Number
+    """The expected rate, if every rate was equally likely before: few trials weigh little."""
+    low: Number
+    """The lower bound of the 95 % credible interval, in percent."""
+    high: Number
+    """The upper bound of the 95 % credible interval, in percent."""
+
+    def __str__(self) -> str:
+        """Write the rate: ``demo_request_rate 12/150 (8 %)``."""
+        percent = f"{self.percent.normalize():f}"
+        return f"{self.metric} {self.successes}/{self.trials} ({percent} %)"
+
+
+# --- candidates --------------------------------------------------------------------------------
+
+SCORED = ("market_reach", "brand_alignment", "technical_compatibility")
+"""The parts of a candidate's score, each from 1 to 5 (C2)."""
+
+
+class CandidateProgress(StrEnum):
+    """How far a candidate came (C1)."""
+
+    IDENTIFIED = "identified"
+    APPROACHED = "approached"
+    DECLINED = "declined"
+    CHOSEN = "chosen"
+
+
+@dataclass(frozen=True, slots=True)
+class RankedCandidate:
+    """A candidate with the reasons for its rank (C1, C2, C4)."""
+
+    rank: int
+    """The place, from 1."""
+    candidate: str
+    """The identifier of the candidate."""
+    name: str
+    """The name of the organisation."""
+    progress: CandidateProgress
+    """How far the candidate has come."""
+    score: int | None
+    """The sum of the three parts of the score, from 3 to 15."""
+    profile_version: int | None
+    """The version of the ideal partner profile that it was scored under."""
+    current: bool
+    """Whether that is the latest version."""
+    overlap_percent: Number | None
+    """The share of the initiator's customers that it also serves."""
+    alignment: int | None
+    """The sum of the four dimensions of the alignment matrix, from 4 to 20."""
+    unbridged: tuple[Dimension, ...]
+    """Dimensions below the passing rating for which no bridging plan was agreed."""
+    pilots: tuple[Rate, ...]
+    """The rates of its pilots: those reported for the segment with its identifier (C5)."""
+    expected_percent: Number | None
+    """The expected rate of its pilot in the metric by which candidates are compared."""
+    declined: str | None
+    """Why it was declined; null if it was not."""
+    measured: tuple[str, ...] = ()
+    """The reasons that were measured, in words."""
+    opinions: tuple[str, ...] = ()
+    """The reasons that are opinions, in words."""
+
+
+def candidates(member: Member) -> tuple[RankedCandidate, ...]:
+    """Rank the candidates of a partnership, each with the reasons for its place (C1, C2, C4).
+
+    Declined candidates come last, and before them those with a low dimension and no bridging plan.
+    What was measured counts before opinions: a pilot, by its expected rate in the metric that most
+    candidates were tried by; then the score (one under the latest profile before others), then the
+    overlap, then the alignment, then the name.
+    """
+    latest = max((each.profile_version for each in member.traits.profiles), default=0)
+    found = [_candidate(name, known, latest, member) for name, known in member.candidates.items()]
+    by = _compared_by(found)
+    ranked = sorted(
+        (replace(each, expected_percent=_expected(each, by)) for each in found),
+        key=_candidate_order,
+    )
+    return tuple(replace(each, rank=place) for place, each in enumerate(ranked, 1))
+
+
+def _compared_by(found: Iterable[RankedCandidate]) -> str:
+    """Return the metric that most candidates were tried by; of equals the first by name.
+
+    Only a metric of which more is better is a result to compare candidates by.
+    """
+    tried = Counter(
+        pilot.metric
+        for each in found
+        for pilot in each.pilots
+        if CATALOGUE[pilot.metric].direction is Direction.UP
+    )
+    return min(tried, key=lambda metric: (-tried[metric], metric), default="")
+
+
+def _expected(row: RankedCandidate, metric: str) -> Decimal | None:
+    return next((each.expected_percent for each in row.pilots if each.metric == metric), None)
+
+
+def _rates(member: Member, segment: str) -> Iterator[Rate]:
+    """Yield the rates that were reported for a segment, as far as the viewer is shown them."""
+    for metric, known in figures.rates_of(member.kpis, segment):
+        fits = numerator_fits(known.numerator, known.denominator)
+        if not fits or known.value is None or member.sight.withholds(metric.name, known):
+            continue
+        successes, trials = int(known.numerator or 0), int(known.denominator or 0)
+        prior = uniform(metric.name).belief
+        likely = prior.interval_after(successes, trials, CREDIBILITY / 100)
+        yield Rate(
+            metric.name,
+            successes,
+            trials,
+            known.value,
+            in_percent(prior.after(successes, trials).mean),
+            in_percent(likely.low),
+            in_percent(likely.high),
+        )
+
+
+def _candidate(
+    name: str, recorded: CandidateTraits, latest: int, member: Member
+) -> RankedCandidate:
+    known, chosen = member.shown(recorded), member.chosen
+    score, alignment = known.score, known.alignment
+    version = score.profile_version if score else None
+    low = alignment.low() if alignment else []
+    candidate = RankedCandidate(
+        rank=0,
+        candidate=name,
+        name=known.identified.name if known.identified else name,
+        progress=CandidateProgress.CHOSEN
+        if name == chosen
+        else CandidateProgress.DECLINED
+        if known.declined is not None
+        else CandidateProgress.APPROACHED
+        if known.approached
+        else CandidateProgress.IDENTIFIED,
+        score=score_of(score),
+        profile_version=version,
+        current=score is not None and version == latest,
+        overlap_percent=overlap_percent(known.overlap),
+        alignment=sum(getattr(alignment, each) for each in Dimension) if alignment else None,
+        unbridged=tuple(each for each in low if each not in known.bridged),
+        pilots=tuple(_rates(member, name)),
+        expected_percent=None,
+        declined=known.declined,
+    )
+    return replace(
+        candidate,
+        measured=tuple(_measured(candidate)),
+        opinions=tuple(_opinions(candidate, latest)),
+    )
+
+
+def score_of(score: CandidateScored | None) -> int | None:
+    """Return the total of a score (C2)."""
+    return sum(getattr(score, each) for each in SCORED) if score else None
+
+
+def overlap_percent(overlap: AudienceOverlapMeasured | None) -> Decimal | None:
+    """Return the share of one's own customers that a candidate serves too, in percent (C2)."""
+    if not overlap or not overlap.own_customers:
+        return None
+    return _mean(100 * overlap.shared_customers, overlap.own_customers)
+
+
+def _measured(row: RankedCandidate) -> list[str]:
+    return [
+        *map(str, row.pilots),
+        "overlap not measured"
+        if row.overlap_percent is None
+        else f"{plain(row.overlap_percent)} % of our customers shared",
+    ]
+
+
+def _opinions(row: RankedCandidate, latest: int) -> list[str]:
+    under = f" under profile {row.profile_version}" + (
+        "" if row.current else f", which is now {latest}"
+    )
+    return [
+        "not scored" if row.score is None else f"score {row.score} of 15{under}",
+        "alignment not assessed" if row.alignment is None else f"alignment {row.alignment} of 20",
+        *(f"{each} is below {PASSING_RATING} and not bridged" for each in row.unbridged),
+    ]
+
+
+def _candidate_order(row: RankedCandidate) -> tuple[object, ...]:
+    expected = row.expected_percent
+    return (
+        (row.progress is CandidateProgress.DECLINED, bool(row.unbridged)),
+        expected is None,
+        -(expected or Decimal(0)),
+        not row.current,
+        -(row.score or 0),
+        -(row.overlap_percent or Decimal(0)),
+        -(row.alignment or 0),
+        row.candidate,
+    )
 
 
 # --- markets -----------------------------------------------------------------------------------
@@ -60,6 +282,30 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
+class RankedPartner:
+    """A partner, or a potential one, in a market (C3).
+
+    Figures of a partnership with several markets count for one of them only if they were reported
+    for the segment with its name.
+    """
+
+    rank: int
+    """Its place in the market, from 1."""
+    partnership: str
+    """The partnership."""
+    viability: Number | None
+    """The viability of the market as this partnership rates it: the mean, from 1 to 5."""
+    cultural_fit: Number | None
+    """The cultural fit as this partnership rates it: the mean, from 1 to 5."""
+    candidate: RankedCandidate
+    """The partner as a candidate: what was measured of it, and what people think."""
+    revenue: tuple[Revenue, ...]
+    """The revenue with the chosen partner, if this is the only market of the partnership."""
+    rates: tuple[Rate, ...]
+    """The rates that were reported with the chosen partner in this market."""
+
+
+@dataclass(frozen=True, slots=True)
 class RankedMarket:
     """A market by its own evidence (C3)."""
 
@@ -83,6 +329,8 @@ class RankedMarket:
     """The mean of the feedback, from 1 to 5."""
     reasons: tuple[Reason, ...]
     """The reasons, in words."""
+    partners: tuple[RankedPartner, ...]
+    """Its partners and potential partners, the best first."""
     checks: tuple[Check, ...]
     """The mistakes that the facts point to."""
 
@@ -142,6 +390,7 @@ def _market(party: str, name: str, seen: Sequence[_SeenMarket]) -> RankedMarket:
             for each, rating in ratings
             for text in rating.reasons
         ),
+        partners=_partners(name, seen),
         checks=tuple(_checked(mistake, seen) for mistake in Mistake),
     )
 
@@ -195,129 +444,36 @@ CHECKS: dict[Mistake, tuple[Callable[[_SeenMarket], str | None], str]] = {
 """For each mistake, the evidence that it was not made, and the hint if it was."""
 
 
+def _partners(market: str, seen: Iterable[_SeenMarket]) -> tuple[RankedPartner, ...]:
+    found = (each for of in seen for each in _partners_of(market, of))
+    ordered = sorted(found, key=_partner_order)
+    return tuple(replace(each, rank=place) for place, each in enumerate(ordered, 1))
+
+
+def _partners_of(market: str, seen: _SeenMarket) -> Iterator[RankedPartner]:
+    member, ratings = seen.member, list(seen.known.ratings.values())
+    count = len(ratings)
+    rates = tuple(_rates(member, "" if seen.alone else market))
+    for each in candidates(member):
+        is_chosen = each.progress is CandidateProgress.CHOSEN
+        yield RankedPartner(
+            rank=0,
+            partnership=member.id,
+            viability=_mean(sum(of.viability for of in ratings), count) if count else None,
+            cultural_fit=_mean(sum(of.cultural_fit for of in ratings), count) if count else None,
+            candidate=each,
+            revenue=revenue(member) if is_chosen and seen.alone else (),
+            rates=rates if is_chosen else (),
+        )
+
+
+def _partner_order(row: RankedPartner) -> tuple[object, ...]:
+    rated = (row.viability or Decimal(0)) + (row.cultural_fit or Decimal(0))
+    excluded, *order = _candidate_order(row.candidate)
+    return excluded, -rated, *order, row.partnership
+
+
 def _checked(mistake: Mistake, seen: Iterable[_SeenMarket]) -> Check:
     shown_by, hint = CHECKS[mistake]
     shown = next(filter(None, map(shown_by, seen)), None)
     return Check(mistake, shown, None if shown else hint)
-
-
-# --- candidates --------------------------------------------------------------------------------
-
-SCORED = ("market_reach", "brand_alignment", "technical_compatibility")
-"""The parts of a candidate's score, each from 1 to 5 (C2)."""
-
-
-class CandidateProgress(StrEnum):
-    """How far a candidate came (C1)."""
-
-    IDENTIFIED = "identified"
-    APPROACHED = "approached"
-    CHOSEN = "chosen"
-
-
-@dataclass(frozen=True, slots=True)
-class RankedCandidate:
-    """A candidate with the reasons for its rank (C1, C2, C4)."""
-
-    rank: int
-    """The place, from 1."""
-    candidate: str
-    """The identifier of the candidate."""
-    name: str
-    """The name of the organisation."""
-    progress: CandidateProgress
-    """How far the candidate has come."""
-    score: int | None
-    """The sum of the three parts of the score, from 3 to 15."""
-    profile_version: int | None
-    """The version of the ideal partner profile that it was scored under."""
-    current: bool
-    """Whether that is the latest version."""
-    overlap_percent: Number | None
-    """The share of the initiator's customers that it also serves."""
-    alignment: int | None
-    """The sum of the four dimensions of the alignment matrix, from 4 to 20."""
-    unbridged: tuple[Dimension, ...]
-    """Dimensions below the passing rating for which no bridging plan was agreed."""
-    reasons: tuple[str, ...]
-    """The reasons, in words."""
-
-
-def candidates(member: Member) -> tuple[RankedCandidate, ...]:
-    """Rank the candidates of a partnership, each with the reasons for its place (C1, C2, C4).
-
-    Candidates with a low dimension and no bridging plan come last. Then the score counts (one
-    under the latest profile before others), then the overlap, then the alignment, then the name.
-    """
-    latest = max((each.profile_version for each in member.traits.profiles), default=0)
-    ranked = sorted(
-        (
-            _candidate(name, member.shown(known), latest, member.chosen)
-            for name, known in member.candidates.items()
-        ),
-        key=_candidate_order,
-    )
-    return tuple(replace(each, rank=place) for place, each in enumerate(ranked, 1))
-
-
-def _candidate(
-    name: str, known: CandidateTraits, latest: int, chosen: str | None
-) -> RankedCandidate:
-    score, alignment = known.score, known.alignment
-    version = score.profile_version if score else None
-    low = alignment.low() if alignment else []
-    candidate = RankedCandidate(
-        rank=0,
-        candidate=name,
-        name=known.identified.name if known.identified else name,
-        progress=CandidateProgress.CHOSEN
-        if name == chosen
-        else CandidateProgress.APPROACHED
-        if known.approached
-        else CandidateProgress.IDENTIFIED,
-        score=score_of(score),
-        profile_version=version,
-        current=score is not None and version == latest,
-        overlap_percent=overlap_percent(known.overlap),
-        alignment=sum(getattr(alignment, each) for each in Dimension) if alignment else None,
-        unbridged=tuple(each for each in low if each not in known.bridged),
-        reasons=(),
-    )
-    return replace(candidate, reasons=tuple(_reasons(candidate, latest)))
-
-
-def score_of(score: CandidateScored | None) -> int | None:
-    """Return the total of a score (C2)."""
-    return sum(getattr(score, each) for each in SCORED) if score else None
-
-
-def overlap_percent(overlap: AudienceOverlapMeasured | None) -> Decimal | None:
-    """Return the share of one's own customers that a candidate serves too, in percent (C2)."""
-    if not overlap or not overlap.own_customers:
-        return None
-    return _mean(100 * overlap.shared_customers, overlap.own_customers)
-
-
-def _reasons(row: RankedCandidate, latest: int) -> list[str]:
-    under = f" under profile {row.profile_version}" + (
-        "" if row.current else f", which is now {latest}"
-    )
-    return [
-        "not scored" if row.score is None else f"score {row.score} of 15{under}",
-        "overlap not measured"
-        if row.overlap_percent is None
-        else f"{plain(row.overlap_percent)} % of our customers shared",
-        "alignment not assessed" if row.alignment is None else f"alignment {row.alignment} of 20",
-        *(f"{each} is below {PASSING_RATING} and not bridged" for each in row.unbridged),
-    ]
-
-
-def _candidate_order(row: RankedCandidate) -> tuple[bool, bool, int, Decimal, int, str]:
-    return (
-        bool(row.unbridged),
-        not row.current,
-        -(row.score or 0),
-        -(row.overlap_percent or Decimal(0)),
-        -(row.alignment or 0),
-        row.candidate,
-    )

@@ -156,6 +156,7 @@ WORDS: dict[type[Event], Words] = {
         f"measured {e.shared_customers} shared of {e.own_customers} customers with {e.candidate}"
     ),
     exploration.CandidateApproached: lambda e: f"approached {e.candidate}",
+    exploration.CandidateDeclined: lambda e: f"declined {e.candidate}: {e.reason}",
     exploration.IntegrationSpendCommitted: lambda e: (
         f"committed {e.amount} to integrating {e.candidate}"
     ),

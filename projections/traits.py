@@ -22,6 +22,7 @@ from domain.exploration import (
     AudienceOverlapMeasured,
     BridgingPlanAgreed,
     CandidateApproached,
+    CandidateDeclined,
     CandidateIdentified,
     CandidateScored,
     Dimension,
@@ -58,6 +59,8 @@ class CandidateTraits:
 
     identified: CandidateIdentified | None = None
     approached: bool = False
+    declined: str | None = None
+    """Why it is not chosen, if it was declined and not approached again since."""
     score: CandidateScored | None = None
     overlap: AudienceOverlapMeasured | None = None
     alignment: AlignmentAssessed | None = None
@@ -162,7 +165,11 @@ def _identified(row: CandidateTraits, _: Recorded, event: CandidateIdentified) -
 
 
 def _approached(row: CandidateTraits, _: Recorded, __: CandidateApproached) -> CandidateTraits:
-    return _with(row, approached=True)
+    return _with(row, approached=True, declined=None)
+
+
+def _declined(row: CandidateTraits, _: Recorded, event: CandidateDeclined) -> CandidateTraits:
+    return _with(row, declined=event.reason)
 
 
 def _scored(row: CandidateTraits, _: Recorded, event: CandidateScored) -> CandidateTraits:
@@ -282,6 +289,7 @@ def _managed_market(event: RoleAssigned) -> str | None:
 _TAKES: dict[type[Event], _Take] = {
     CandidateIdentified: _of_candidate(_identified),
     CandidateApproached: _of_candidate(_approached),
+    CandidateDeclined: _of_candidate(_declined),
     CandidateScored: _of_candidate(_scored),
     AudienceOverlapMeasured: _of_candidate(_overlap),
     AlignmentAssessed: _of_candidate(_aligned),
@@ -326,4 +334,4 @@ def _row_type(key: str) -> type[CandidateTraits] | type[MarketTraits] | type[Tra
     return CandidateTraits if key.startswith(CANDIDATE) else MarketTraits
 
 
-TRAITS = Projection("traits", keys, apply, frozenset(_TAKES), version=3, row_type=_row_type)
+TRAITS = Projection("traits", keys, apply, frozenset(_TAKES), version=4, row_type=_row_type)

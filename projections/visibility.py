@@ -1,7 +1,8 @@
 """What each viewer sees of a partnership (C7, C14): the one place that decides it.
 
 A party's declarations of its own position are private to it. What the initiator recorded about
-its candidates is shown to the one that it chose only as far as it is about that one. Figures that
+its candidates, their pilots included, is shown to the one that it chose only as far as it is about
+that one. Figures that
 the other party reports are shown as far as the agreed data-sharing protocol allows; without a
 protocol all are shown.
 """
@@ -15,6 +16,7 @@ from domain.exploration import (
     AudienceOverlapMeasured,
     BridgingPlanAgreed,
     CandidateApproached,
+    CandidateDeclined,
     CandidateIdentified,
     CandidateScored,
     DecisionChecklistCompleted,
@@ -37,6 +39,7 @@ ABOUT_A_CANDIDATE = (
     CandidateScored,
     AudienceOverlapMeasured,
     CandidateApproached,
+    CandidateDeclined,
     IntegrationSpendCommitted,
     AlignmentAssessed,
     BridgingPlanAgreed,
@@ -66,22 +69,26 @@ class Sight:
     own: frozenset[str] = frozenset()
     """The metrics that the viewer reported itself."""
     parties: tuple[str, ...] = ()
+    candidates: frozenset[str] = frozenset()
+    """The candidates. A figure of a candidate's pilot has its identifier as the segment."""
 
     @classmethod
     def of(cls, viewer: Viewer, events: Iterable[Recorded]) -> "Sight":
         """Return what `viewer` sees, by the last protocol among `events`."""
-        protocol, own, parties = None, set(), []
+        protocol, own, parties, candidates = None, set(), [], set()
         for recorded in events:
             event = recorded.event
             if isinstance(event, ExplorationBegun):
                 parties.append(recorded.act.party)
             elif isinstance(event, PartnerChosen):
                 parties.append(event.candidate)
+            elif isinstance(event, CandidateIdentified):
+                candidates.add(event.candidate)
             elif isinstance(event, DataSharingAgreed):
                 protocol = event
             elif isinstance(event, MetricReported) and recorded.act.party == viewer.party:
                 own.add(event.metric)
-        return cls(viewer, protocol, frozenset(own), tuple(parties))
+        return cls(viewer, protocol, frozenset(own), tuple(parties), frozenset(candidates))
 
     def shows(self, recorded: Recorded) -> bool:
         """Whether the viewer sees an event at all.
@@ -98,7 +105,10 @@ class Sight:
             return True
         if isinstance(event, ABOUT_A_CANDIDATE):
             return event.candidate == viewer.party
-        return not isinstance(event, MetricReported | MetricCorrected) or self.shares(event.metric)
+        if isinstance(event, MetricReported | MetricCorrected):
+            of_another = event.segment in self.candidates - {viewer.party}
+            return not of_another and self.shares(event.metric)
+        return True
 
     def shares(self, metric: str) -> bool:
         """Whether the protocol shares the other party's figures of a metric (C14)."""

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from infra.answers.logs import NOW, AsOf
 from infra.answers.members import chosen
 from infra.answers.question import Answer, Panel, PartnershipId, Question
-from infra.answers.text import Block, Remark, Table
+from infra.answers.text import Block, Line, Remark, Table
 from infra.bootstrap import Accord
 from projections import ranking
 from projections.ranking import RankedCandidate
@@ -34,12 +34,24 @@ def text(answer: Candidates) -> Iterator[Block]:
     if not answer.candidates:
         yield Remark("There are no candidates.")
     yield Table(
-        [">RANK", "CANDIDATE", "STATE", "WHY"],
+        [">RANK", "CANDIDATE", "STATE", "MEASURED", "OPINIONS"],
         [
-            (each.rank, each.candidate, each.progress.value, "; ".join(each.reasons))
+            (
+                each.rank,
+                each.candidate,
+                each.progress.value,
+                "; ".join(each.measured),
+                "; ".join(each.opinions),
+            )
             for each in answer.candidates
         ],
     )
+    declined = [each for each in answer.candidates if each.declined is not None]
+    if declined:
+        yield Line()
+        yield Line("declined", "bold")
+    for each in declined:
+        yield Line(f"{each.name} ({each.candidate}): {each.declined}", indent=2)
 
 
 CANDIDATES = Question(

@@ -10,7 +10,7 @@ from infra.answers.question import Answer, Panel, Parameter, Question
 from infra.answers.text import Block, Line, Remark, Table, number
 from infra.bootstrap import Accord
 from projections import ranking
-from projections.ranking import RankedMarket
+from projections.ranking import RankedMarket, RankedPartner
 
 Only = Annotated[
     tuple[Slug, ...],
@@ -58,11 +58,46 @@ def text(answer: Markets) -> Iterator[Block]:
     for each in answer.markets:
         yield Line()
         yield Line(f"{each.market}: {', '.join(each.partnerships)}", "bold")
+        yield _partners(each.partners)
         for check in each.checks:
             if check.made:
                 yield Line(f"{check.mistake}. {check.hint}", indent=2)
             else:
                 yield Line(f"not {check.mistake}: {check.shown_by}", indent=2)
+
+
+def _partners(partners: tuple[RankedPartner, ...]) -> Table:
+    return Table(
+        [">RANK", "PARTNER", "IN", "STATE", "MEASURED", "OPINIONS"],
+        [
+            (
+                each.rank,
+                each.candidate.candidate,
+                each.partnership,
+                each.candidate.progress.value,
+                "; ".join(_measured(each)),
+                "; ".join(_opinions(each)),
+            )
+            for each in partners
+        ],
+        indent=2,
+    )
+
+
+def _measured(row: RankedPartner) -> Iterator[str]:
+    for each in row.revenue:
+        yield f"{each.metric} {number(each.amount)} {each.currency}"
+    yield from map(str, row.rates)
+    yield from row.candidate.measured
+
+
+def _opinions(row: RankedPartner) -> Iterator[str]:
+    yield (
+        "market not rated"
+        if row.viability is None
+        else f"viability {number(row.viability)}, cultural fit {number(row.cultural_fit)}"
+    )
+    yield from row.candidate.opinions
 
 
 MARKETS = Question(

@@ -100,6 +100,8 @@ class CandidateSummary(Item):
     """The candidate as it was put on the list."""
     approached: bool
     """Whether the candidate was approached."""
+    declined: str | None
+    """Why it was declined; null if it was not, or if it was approached again since."""
     chosen: bool
     """Whether the candidate was chosen as the partner."""
     score: CandidateScored | None

@@ -26,6 +26,7 @@ from domain.execution import (
 from domain.exploration import (
     AudienceOverlapMeasured,
     CandidateApproached,
+    CandidateDeclined,
     CandidateScored,
 )
 from domain.formation import (
@@ -238,6 +239,7 @@ def _candidates(folded: _Folded) -> Iterator[CandidateSummary]:
         yield CandidateSummary(
             identified=each.identified,
             approached=CandidateApproached in each.latest,
+            declined=declined.reason if (declined := _latest(each, CandidateDeclined)) else None,
             chosen=name in folded.state.parties,
             score=_latest(each, CandidateScored),
             overlap=_overlap(each, folded.hidden_overlaps.get(name)),

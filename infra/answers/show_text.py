@@ -122,7 +122,11 @@ def _candidate_blocks(candidates: tuple[CandidateSummary, ...]) -> Iterator[Bloc
         return
     approached = [each for each in candidates if each.approached]
     chosen = next((each.identified.candidate for each in candidates if each.chosen), "none")
-    counts = f"{len(candidates)} identified, {len(approached)} approached, {chosen} chosen"
+    declined = sum(each.declined is not None for each in candidates)
+    counts = (
+        f"{len(candidates)} identified, {len(approached)} approached, {declined} declined, "
+        f"{chosen} chosen"
+    )
     yield Line(f"candidates: {counts}", "bold", 2)
     yield Table(
         ["CANDIDATE", "SHARED CUSTOMERS", "SCORE", "ALIGNMENT"],

@@ -14,12 +14,14 @@ from domain.exploration import (
     BeginExploration,
     BridgingPlanAgreed,
     CandidateApproached,
+    CandidateDeclined,
     CandidateIdentified,
     CandidateScored,
     ChoosePartner,
     CloseExploration,
     CommitIntegrationSpend,
     CompleteDecisionChecklist,
+    DeclineCandidate,
     DefineIdealPartnerProfile,
     Dimension,
     ExplorationBegun,
@@ -116,6 +118,7 @@ def test_a_score_names_the_version_of_the_profile_it_was_given_under() -> None:
         ScoreCandidate,
         MeasureAudienceOverlap,
         ApproachCandidate,
+        DeclineCandidate,
         CommitIntegrationSpend,
         AssessAlignment,
         AgreeBridgingPlan,
@@ -167,6 +170,42 @@ def test_the_same_event_about_a_candidate_is_recorded_once(
 
     assert story.when(OURS, example(command)) == []
     assert len(story.facts(fact)) == 1
+
+
+def test_a_candidate_is_declined_with_a_reason_that_can_be_restated() -> None:
+    story = before(ChoosePartner)
+    decline = example(DeclineCandidate)
+
+    assert story.when(OURS, decline) == [CandidateDeclined.of(decline)]
+    assert story.when(OURS, decline) == []
+    assert story.when(OURS, example(DeclineCandidate, reason="It was sold to a rival."))
+
+
+def test_a_declined_candidate_is_chosen_only_after_it_is_approached_again() -> None:
+    story = before(ChoosePartner)
+    story.when(OURS, example(DeclineCandidate))
+
+    refusal = story.refuses(OURS, example(ChoosePartner))
+    story.when(OURS, example(ApproachCandidate))
+
+    assert refusal.rule == "candidate-not-declined"
+    assert refusal.facts["waivable"] == []
+    assert story.when(OURS, example(ChoosePartner))
+
+
+def test_those_not_chosen_can_be_declined_afterwards_and_the_chosen_one_cannot() -> None:
+    story = before(ChoosePartner)
+    story.when(OURS, example(IdentifyCandidate, candidate="rival", name="Rival"))
+    story.when(OURS, example(ChoosePartner))
+
+    assert story.when(OURS, example(DeclineCandidate, candidate="rival"))
+    assert story.refuses(OURS, example(DeclineCandidate)).rule == "candidate-is-chosen"
+
+
+def test_a_candidate_can_be_found_anywhere() -> None:
+    story = at(Stage.EXPLORATION)
+
+    assert story.when(OURS, example(IdentifyCandidate, found_through="social-listening"))
 
 
 def test_three_passes_on_every_dimension() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from domain.examples import Step
-from domain.exploration import BeginExploration, CandidateSource, IdentifyCandidate
+from domain.exploration import BeginExploration, IdentifyCandidate
 from domain.kernel import Command
 from domain.values import instant
 from tests.stories import moment
@@ -60,6 +60,6 @@ def beginning(subject: str = "growthos-brightpath", id: str = "begin", **more: A
 def candidate(name: str, staff: int = 120, **more: Any) -> bytes:  # noqa: ANN401 - as above
     """Return a message that puts a candidate on the list: a fact that needs nothing before it."""
     command = IdentifyCandidate(
-        candidate=name, name=name.title(), found_through=CandidateSource.DIRECTORY, staff=staff
+        candidate=name, name=name.title(), found_through="directory", staff=staff
     )
     return message(more.pop("id", f"identify-{name}"), command, **more)

@@ -42,6 +42,11 @@ def percent(numerator: int, denominator: int) -> ReportedFigure:
     )
 
 
+def dollars(value: str) -> ReportedFigure:
+    """Return an amount of money."""
+    return ReportedFigure(unit="USD", value=Decimal(value))
+
+
 def bare_percent(value: str) -> ReportedFigure:
     """Return a rate that comes without its denominator."""
     return ReportedFigure(unit="percent", value=Decimal(value))

@@ -9,11 +9,13 @@ from hypothesis import strategies as st
 from domain.experiment import ConcludePilot
 from domain.exploration import (
     AgreeBridgingPlan,
+    ApproachCandidate,
     AssessAlignment,
     AudienceOverlapMeasured,
     BeginExploration,
     CandidateScored,
     ChoosePartner,
+    DeclineCandidate,
     DefineIdealPartnerProfile,
     IdealPartnerProfileDefined,
     IdentifyCandidate,
@@ -42,9 +44,9 @@ from projections.ranking import (
     markets,
 )
 from projections.traits import CandidateTraits, Traits
-from projections.visibility import Viewer
+from projections.visibility import Sight, Viewer
 from tests.life import OURS, THEIRS, after, at, before, example
-from tests.projections.folds import member
+from tests.projections.folds import correct, dollars, member, percent, report
 from tests.stories import Story
 
 # --- markets -----------------------------------------------------------------------------------
@@ -178,11 +180,8 @@ def test_candidates_are_ranked_by_score_then_by_overlap() -> None:
     rows = candidates(member(story))
 
     assert names(rows) == ["wide", "narrow", "low"]
-    assert rows[0].reasons == (
-        "score 11 of 15 under profile 1",
-        "20.00 % of our customers shared",
-        "alignment not assessed",
-    )
+    assert rows[0].measured == ("20.00 % of our customers shared",)
+    assert rows[0].opinions == ("score 11 of 15 under profile 1", "alignment not assessed")
 
 
 def test_a_low_dimension_without_a_plan_comes_after_all_others_until_it_is_bridged() -> None:
@@ -196,7 +195,7 @@ def test_a_low_dimension_without_a_plan_comes_after_all_others_until_it_is_bridg
     bridged = candidates(member(story))
 
     assert names(unfit) == ["plain", "good"]
-    assert "cultural_compatibility is below 3 and not bridged" in unfit[1].reasons
+    assert "cultural_compatibility is below 3 and not bridged" in unfit[1].opinions
     assert names(bridged) == ["good", "plain"]
 
 
@@ -210,7 +209,171 @@ def test_a_score_under_an_older_profile_comes_after_those_under_the_present_one(
     rows = candidates(member(story))
 
     assert names(rows) == ["new", "old"]
-    assert "under profile 1, which is now 2" in rows[1].reasons[0]
+    assert "under profile 1, which is now 2" in rows[1].opinions[0]
+
+
+def webinar(story: Story, name: str, requests: int, registrations: int) -> None:
+    """Let a pilot with a candidate have this result."""
+    report(story, "demo_request_rate", "2025-09", percent(requests, registrations), segment=name)
+
+
+def webinars() -> Story:
+    """Return three webinars with three firms; the one with the fewest requests scored best."""
+    story = after(DefineIdealPartnerProfile)
+    for name, reach in (("northbridge", 2), ("calder", 3), ("ostrava", 5)):
+        scored(story, name, reach)
+    story.on("2025-10-02")
+    webinar(story, "northbridge", 12, 150)
+    webinar(story, "calder", 3, 80)
+    webinar(story, "ostrava", 0, 40)
+    return story
+
+
+def test_what_pilots_showed_counts_before_the_scores() -> None:
+    rows = candidates(member(webinars()))
+
+    assert names(rows) == ["northbridge", "calder", "ostrava"]
+    (pilot,) = rows[0].pilots
+    assert (pilot.metric, pilot.successes, pilot.trials) == ("demo_request_rate", 12, 150)
+    assert pilot.percent == 8
+    # The catalogue's worked example: the means of Beta(1, 1) with these trials.
+    means = [each.expected_percent for each in rows]
+    assert [round(each, 2) for each in means if each is not None] == [
+        Decimal("8.55"),
+        Decimal("4.88"),
+        Decimal("2.38"),
+    ]
+    assert rows[0].measured[0] == "demo_request_rate 12/150 (8 %)"
+
+
+def test_one_request_of_one_registration_does_not_win() -> None:
+    story = webinars()
+    scored(story, "lucky", 1)
+    webinar(story, "lucky", 0, 1)
+
+    rows = {each.candidate: each for each in candidates(member(story))}
+
+    assert rows["lucky"].expected_percent is not None
+    assert rows["lucky"].pilots[0].percent == 0
+    assert rows["lucky"].pilots[0].high > 80
+
+
+def test_a_candidate_without_a_pilot_comes_after_those_with_one() -> None:
+    story = webinars()
+    scored(story, "untried", 5)
+
+    assert names(candidates(member(story)))[-1] == "untried"
+
+
+def test_pilots_are_compared_by_the_metric_that_most_candidates_were_tried_by() -> None:
+    story = webinars()
+    scored(story, "other", 1)
+    report(story, "click_rate", "2025-09", percent(90, 100), segment="other")
+
+    rows = candidates(member(story))
+
+    assert names(rows)[-1] == "other"
+    assert rows[-1].expected_percent is None
+    assert rows[-1].measured[0] == "click_rate 90/100 (90 %)"
+
+
+def test_a_pilot_is_ranked_by_its_corrected_figure() -> None:
+    story = webinars()
+    correct(story, "demo_request_rate", "2025-09", percent(20, 80), segment="calder")
+
+    assert names(candidates(member(story)))[0] == "calder"
+
+
+def test_a_declined_candidate_comes_last_with_the_reason_until_it_is_approached_again() -> None:
+    story = webinars()
+    story.when(OURS, DeclineCandidate(candidate="northbridge", reason="It sells to another buyer."))
+
+    declined = candidates(member(story))
+    story.when(OURS, example(ApproachCandidate, candidate="northbridge"))
+    again = candidates(member(story))
+
+    assert names(declined)[-1] == "northbridge"
+    assert declined[-1].progress is CandidateProgress.DECLINED
+    assert declined[-1].declined == "It sells to another buyer."
+    assert names(again)[0] == "northbridge"
+    assert again[0].declined is None
+    assert again[0].progress is CandidateProgress.APPROACHED
+
+
+def test_the_chosen_partner_sees_no_pilot_of_another_candidate() -> None:
+    story = before(ChoosePartner)
+    scored(story, "rival", 5)
+    webinar(story, "rival", 40, 80)
+    story.when(OURS, example(ChoosePartner))
+
+    theirs = Viewer(THEIRS)
+    sight = Sight.of(theirs, story.history)
+    seen = [each.event.model_dump_json() for each in story.history if sight.shows(each)]
+
+    assert not any("rival" in each for each in seen)
+    (row,) = candidates(member(story, viewer=theirs))
+    assert [each.metric for each in row.pilots] == ["demo_request_rate"]
+
+
+# --- partners in a market ----------------------------------------------------------------------
+
+
+def test_the_partners_of_a_market_are_ranked_with_figures_beside_opinions() -> None:
+    story = webinars()
+    heard_and_ranked(story, "spain", 4, 3)
+
+    (row,) = markets([member(story)])
+
+    assert [each.candidate.candidate for each in row.partners] == [
+        "northbridge",
+        "calder",
+        "ostrava",
+    ]
+    first = row.partners[0]
+    assert first.rank == 1
+    assert (first.viability, first.cultural_fit) == (Decimal(4), Decimal(3))
+    assert first.candidate.measured == (
+        "demo_request_rate 12/150 (8 %)",
+        "10.00 % of our customers shared",
+    )
+
+
+def test_the_partner_whose_partnership_rates_the_market_higher_comes_first() -> None:
+    one, other = webinars(), webinars()
+    heard_and_ranked(one, "spain", 2)
+    heard_and_ranked(other, "spain", 5)
+
+    (row,) = markets([member(one, "a"), member(other, "b")])
+
+    assert [each.partnership for each in row.partners] == ["b"] * 3 + ["a"] * 3
+    assert [each.rank for each in row.partners] == [1, 2, 3, 4, 5, 6]
+
+
+def test_the_revenue_of_a_partnership_with_one_market_is_shown_in_it() -> None:
+    story = at(Stage.EXECUTION)
+    report(story, "co_branded_revenue", "2025-12", dollars("1200.50"))
+
+    (alone,) = markets([member(story)])
+    story.when(OURS, TargetMarket(market="france"))
+    several = markets([member(story)])
+
+    assert [(each.metric, each.amount) for each in alone.partners[0].revenue] == [
+        ("co_branded_revenue", Decimal("1200.50"))
+    ]
+    assert [each.partners[0].revenue for each in several] == [(), ()]
+
+
+def test_with_several_markets_a_rate_counts_for_the_market_that_it_was_reported_for() -> None:
+    story = at(Stage.EXECUTION)
+    story.when(OURS, TargetMarket(market="france"))
+    report(story, "subscription_conversion", "2025-12", percent(11, 100), segment="spain")
+
+    france, spain = sorted(markets([member(story)]), key=lambda each: each.market)
+
+    assert [str(each) for each in spain.partners[0].rates] == [
+        "subscription_conversion 11/100 (11 %)"
+    ]
+    assert france.partners[0].rates == ()
 
 
 def test_the_chosen_candidate_is_marked() -> None:
@@ -225,8 +388,8 @@ def test_the_chosen_partner_sees_itself_and_no_other_candidate() -> None:
     scored(story, "rival", 5)
     story.when(OURS, example(ChoosePartner))
 
-    assert names(candidates(member(story))) == ["rival", THEIRS]
-    assert names(candidates(member(story, viewer=Viewer(OURS)))) == ["rival", THEIRS]
+    assert names(candidates(member(story))) == [THEIRS, "rival"]
+    assert names(candidates(member(story, viewer=Viewer(OURS)))) == [THEIRS, "rival"]
     assert names(candidates(member(story, viewer=Viewer(THEIRS)))) == [THEIRS]
 
 
@@ -263,6 +426,7 @@ CANDIDATE = st.builds(
     ),
     identified=st.none(),
     approached=st.booleans(),
+    declined=st.none() | st.just("The market is too small."),
     alignment=st.none(),
     bridged=st.just(()),
 )
