@@ -1,5 +1,6 @@
 """The charter: the purpose, the SMART objectives, and what the parties expect (C8)."""
 
+from enum import StrEnum
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -11,6 +12,30 @@ from domain.values import Day, Number, Slug, Text
 
 FIRST_KPIS = range(3, 6)
 """Three to five objectives are advised; another number gives a warning, not a refusal (C8)."""
+
+
+class ObjectiveStatus(StrEnum):
+    """What the figures say of an objective, the worst first (C8)."""
+
+    MISSED = "missed"
+    """The deadline has passed, and the target was not reached."""
+    OFF_TRACK = "off-track"
+    """The figure is far from where it should be by now."""
+    INSUFFICIENT_EVIDENCE = "insufficient-evidence"
+    """The figure is missing or late, so nobody can say."""
+    AT_RISK = "at-risk"
+    """The figure is a little short of where it should be by now."""
+    OPEN = "open"
+    """It is too early to say: no figure is due."""
+    ON_TRACK = "on-track"
+    """The figure is where it should be by now, and the target can still be missed."""
+    MET = "met"
+    """The target is reached."""
+
+    @property
+    def words(self) -> str:
+        """The status as people write it: ``off track``."""
+        return self.value.replace("-", " ")
 
 
 class Objective(Value):

@@ -1,4 +1,4 @@
-"""Figures of any period and segment, and what they are compared to (C8, C19).
+"""Figures of any period and segment, and what they are compared to (C19).
 
 Rows have single periods (see `kpis`). Quarters and years are put together when they are read, each
 metric in its own way: counts are added, ratios add numerators and denominators, levels keep the
@@ -8,7 +8,7 @@ both parties agreed that (`measured`).
 
 from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Annotated, Any, TypeVar
 
@@ -19,12 +19,10 @@ from domain.arithmetic import exact
 from domain.calendar import (
     bounds,
     following,
-    month_of,
     months_of,
     preceding,
     quarter_of,
 )
-from domain.charter import Objective
 from domain.metric_catalogue import CATALOGUE, Adds, Direction, MeasuredBy, Metric, Unit
 from domain.proportions import Beta, rounded
 from domain.reported_figure import OTHER_CHANNELS
@@ -176,23 +174,6 @@ def load(dumped: Row) -> FigureLine:
     return _LINE.validate_python(dumped, context=RECORDED)
 
 
-@dataclass(frozen=True, slots=True)
-class ObjectiveProgress:
-    """An agreed objective and its figure so far (C8)."""
-
-    objective: Objective
-    """The objective as it was agreed."""
-    actual: Figure | None
-    """From the month of the charter to that of the deadline; null if there are no figures."""
-    met: bool
-    """Whether the target is reached."""
-
-    @property
-    def value(self) -> Decimal | None:
-        """Return the value of the figure, if there is one."""
-        return self.actual.value if self.actual else None
-
-
 class Read(dict[str, Any]):
     """A reader of rows for several reports, which computes each period only once."""
 
@@ -236,12 +217,12 @@ def figure(  # noqa: PLR0913, PLR0917 - what a figure is
             return None
         asked = (name, period, segment, unit, measured)
         if asked not in rows.cached:
-            rows.cached[asked] = _over(rows, name, months_of(period), segment, unit, measured)
+            rows.cached[asked] = over(rows, name, months_of(period), segment, unit, measured)
         return rows.cached[asked]
-    return _over(rows, name, months_of(period), segment, unit, measured)
+    return over(rows, name, months_of(period), segment, unit, measured)
 
 
-def _over(  # noqa: PLR0913, PLR0917 - as above
+def over(  # noqa: PLR0913, PLR0917 - as above
     rows: Rows,
     name: str,
     months: tuple[str, ...],
@@ -271,8 +252,8 @@ def shown(
 def ever(rows: Rows, name: str, unit: str) -> Figure | None:
     """Return what is shown of a metric over all years with figures; None if there is none."""
     months = tuple(month for year in _years(rows) for month in months_of(year))
-    count = _over(rows, name, months, unit=unit)
-    return count or _over(rows, name, months, unit=unit, measured="report")
+    count = over(rows, name, months, unit=unit)
+    return count or over(rows, name, months, unit=unit, measured="report")
 
 
 def rates_of(rows: Rows, segment: str = "") -> list[tuple[Metric, Figure]]:
@@ -641,38 +622,3 @@ def _with_wholes(named: Iterable[str]) -> set[str]:
         for period in named
         for whole in (period, period[:4], *([quarter_of(period)] if "-" in period else []))
     }
-
-
-# --- objectives --------------------------------------------------------------------------------
-
-
-def objectives(rows: Rows) -> list[ObjectiveProgress]:
-    """Return each agreed objective with its figure so far: target against actual (C8).
-
-    The figure is of the time from the month of the charter to that of the deadline, put together
-    from years, quarters and months as the metric adds up.
-    """
-    agreed = agreed_row(rows)
-    if agreed.since is None:
-        return []
-    return [_progress(rows, each, agreed.since) for each in agreed.objectives]
-
-
-def _progress(rows: Rows, objective: Objective, since: date) -> ObjectiveProgress:
-    metric = CATALOGUE[objective.metric]
-    months = tuple(_months(month_of(since), month_of(objective.deadline)))
-    actual = _over(rows, metric.name, months, unit=objective.unit, measured=objective.measured)
-    value = actual.value if actual else None
-    met = value is not None and _reaches(metric, value, objective.target)
-    return ObjectiveProgress(objective, actual, met)
-
-
-def _months(first: str, last: str) -> Iterator[str]:
-    month = first
-    while month <= last:
-        yield month
-        month = following(month)
-
-
-def _reaches(metric: Metric, value: Decimal, target: Decimal) -> bool:
-    return value >= target if metric.direction is Direction.UP else value <= target

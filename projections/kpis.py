@@ -17,6 +17,8 @@ from domain.arithmetic import exact
 from domain.calendar import bounds, month_of
 from domain.charter import Objective
 from domain.claims import ClaimConfirmed, ClaimObjected
+from domain.execution import KickoffHeld
+from domain.exit import PartnershipExited
 from domain.formation import CharterAgreed
 from domain.health import TargetAdjusted
 from domain.kernel import Event
@@ -163,6 +165,9 @@ class AgreedRow:
 
     since: date | None = None
     """The day of the charter."""
+    kickoff: date | None = None
+    """The day on which the partnership began to run."""
+    has_ended: bool = False
     objectives: tuple[Objective, ...] = ()
     minimums: tuple[AgreedMinimum, ...] = ()
     priors: tuple[AgreedPrior, ...] = ()
@@ -317,6 +322,10 @@ def agreed_with(row: AgreedRow, recorded: Recorded) -> AgreedRow:
         case CharterAgreed():
             objectives = tuple(event.charter.objectives)
             return replace(row, objectives=objectives, since=act.occurred_at.date())
+        case KickoffHeld():
+            return replace(row, kickoff=act.occurred_at.date())
+        case PartnershipExited():
+            return replace(row, has_ended=True)
         case TargetAdjusted():
             target = {"target": event.target, "deadline": event.deadline}
             adjusted = tuple(
@@ -364,7 +373,14 @@ def _changes(minimums: Iterable[AgreedMinimum]) -> Iterator[AgreedMinimum]:
 
 
 _AGREEMENTS: frozenset[type[Event]] = frozenset(
-    {CharterAgreed, CommercialTermsAgreed, PriorAgreed, TargetAdjusted}
+    {
+        CharterAgreed,
+        CommercialTermsAgreed,
+        KickoffHeld,
+        PartnershipExited,
+        PriorAgreed,
+        TargetAdjusted,
+    }
 )
 
 
@@ -379,7 +395,7 @@ KPIS = Projection(
     keys,
     apply,
     MEASURED | _AGREEMENTS,
-    version=9,
+    version=10,
     row_type=_row_type,
     facts_from=FACTS,
 )

@@ -1,4 +1,4 @@
-"""Many partnerships compared: the tracking sheet, which are behind, load, dependency (C28).
+"""Many partnerships compared: the tracking sheet, which are off track, load, dependency (C28).
 
 Each partnership is read into a `PartnershipLine`; the lines of one party make its portfolio. So
 memory holds one line for each partnership, however long their histories are.
@@ -10,22 +10,23 @@ from datetime import date, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 from enum import StrEnum
 from fractions import Fraction
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from domain.arithmetic import exact
-from domain.calendar import bounds
+from domain.charter import ObjectiveStatus
 from domain.exploration import IdealPartnerProfileDefined
 from domain.kernel import IN_FORCE, Stage
-from domain.metric_catalogue import CATALOGUE, Adds
+from domain.metric_catalogue import CATALOGUE
 from domain.standing_alerts import AlertKind
 from domain.terms import ItemKind, Payment, payment
 from domain.values import MINOR_UNITS, Exact, plain
 from projections import figures
 from projections.alerts import ALERTS, START, STATE, Alert
-from projections.figures import ObjectiveProgress
 from projections.fold import Rows
-from projections.kpis import AGREED, KPIS, agreed_row
+from projections.kpis import KPIS
 from projections.matching import Match, Matched, matches
+from projections.objectives import ObjectiveProgress
+from projections.objectives import objectives as each_objective
 from projections.overview import OVERVIEW, OVERVIEW_ROW, Overview
 from projections.traits import (
     CANDIDATE,
@@ -142,16 +143,6 @@ def _of_kind(rows: Rows, kind: str) -> dict[str, Any]:
 # --- one partnership ---------------------------------------------------------------------------
 
 
-class ObjectiveOutcome(StrEnum):
-    """The outcome of an objective, the worst first. A partnership has its worst outcome."""
-
-    MISSED = "missed"
-    UNMEASURED = "unmeasured"
-    """Its day is over, and there is no figure."""
-    OPEN = "open"
-    MET = "met"
-
-
 @dataclass(frozen=True, slots=True)
 class Revenue:
     """An amount of money by a metric; refunds are already taken off payments."""
@@ -162,48 +153,6 @@ class Revenue:
     """The amount, as a decimal string."""
     currency: str
     """The currency, as a code of ISO 4217."""
-
-
-@dataclass(frozen=True, slots=True)
-class RatedObjective:
-    """An objective of the charter, with its outcome (C8)."""
-
-    objective: str
-    """The identifier of the objective."""
-    metric: str
-    """The name of a metric of the catalogue."""
-    unit: str
-    """The unit: a currency, `percent`, `count` or another one of the catalogue."""
-    target: Exact
-    """The value to reach by the deadline."""
-    actual: Exact | None
-    """Null if nobody reported a figure, or if the viewer is not shown it."""
-    deadline: date
-    """The last day for reaching the target."""
-    outcome: ObjectiveOutcome
-    """Whether the objective was reached."""
-    attained_percent: Exact | None = None
-    """The share of the target that is reached, of an open objective that adds up over time."""
-    elapsed_percent: Exact | None = None
-    """The share of its time that has passed."""
-
-    @property
-    def behind(self) -> str | None:
-        """Why a partnership with this objective is behind, or None."""
-        match self.outcome:
-            case ObjectiveOutcome.MISSED:
-                target = f"{plain(self.target)} {self.unit}"
-                if self.actual is None:
-                    return f"{self.metric}: the target of {target} was missed by {self.deadline}."
-                return f"{self.metric}: {plain(self.actual)} of {target} by {self.deadline}."
-            case ObjectiveOutcome.UNMEASURED:
-                return f"{self.metric}: no figure, and its deadline, {self.deadline}, has passed."
-            case ObjectiveOutcome.OPEN | ObjectiveOutcome.MET:
-                attained, elapsed = self.attained_percent, self.elapsed_percent
-                if attained is None or elapsed is None or attained >= elapsed:
-                    return None
-                reached = f"{plain(attained)} % of the target in {plain(elapsed)} % of the time"
-                return f"{self.metric}: {reached}."
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,12 +181,12 @@ class PartnershipLine:
     """The average annual contract value of the deals that were won."""
     margin: Exact | None
     """The profit margin, in percent."""
-    objectives: tuple[RatedObjective, ...]
-    """The objectives, each with its figure so far."""
-    goals: ObjectiveOutcome | None
-    """The worst outcome of its objectives; null without any."""
-    behind: tuple[str, ...]
-    """Why an active partnership is behind; empty if it is on track."""
+    objectives: tuple[ObjectiveProgress, ...]
+    """The objectives, each with its figure so far and its status."""
+    status: ObjectiveStatus | None
+    """The worst status of its objectives, its breaches and its figures; null unless active."""
+    reasons: tuple[str, ...]
+    """Why an active partnership is not on track."""
     attention: Exact | None
     """The percent of a person's time that the party of the portfolio committed."""
     economics: tuple[ItemKind, ...]
@@ -265,7 +214,8 @@ def line(member: Member, moment: datetime) -> PartnershipLine:
     active = stage in IN_FORCE
     joined = _joined(member.overview)
     today = moment.date()
-    objectives = _objectives(member, today, ended=stage is Stage.ENDED)
+    objectives = tuple(map(member.sight.progress, each_objective(member.kpis, today)))
+    status, reasons = _status(member, objectives) if active else (None, ())
     traits = member.traits
     profile = _profile(member)
     economics = tuple(sorted({each.kind for each in traits.terms.items(today)}))
@@ -283,10 +233,8 @@ def line(member: Member, moment: datetime) -> PartnershipLine:
         average_contract_value=_money(member, "average_contract_value"),
         margin=_value(member, "margin") if margin is None else margin,
         objectives=objectives,
-        goals=min(
-            (each.outcome for each in objectives), key=list(ObjectiveOutcome).index, default=None
-        ),
-        behind=_behind(member, objectives, joined) if active else (),
+        status=status,
+        reasons=reasons,
         attention=traits.attention.get(member.party),
         economics=economics,
         pays=payment(economics),
@@ -329,71 +277,44 @@ def revenue(member: Member) -> tuple[Revenue, ...]:
     )
 
 
-def _objectives(member: Member, today: date, *, ended: bool) -> tuple[RatedObjective, ...]:
-    since = agreed_row(member.kpis).since or today
-    return tuple(
-        _outcome(member, each, since, today, ended=ended)
-        for each in figures.objectives(member.kpis)
-    )
-
-
-def _outcome(
-    member: Member, progress: ObjectiveProgress, since: date, today: date, *, ended: bool
-) -> RatedObjective:
-    agreed, actual = progress.objective, progress.value
-    if progress.met:
-        outcome = ObjectiveOutcome.MET
-    elif ended or agreed.deadline < today:
-        outcome = ObjectiveOutcome.UNMEASURED if actual is None else ObjectiveOutcome.MISSED
-    else:
-        outcome = ObjectiveOutcome.OPEN
-    if progress.actual and member.sight.withholds(agreed.metric, progress.actual):
-        actual = None
-    objective = RatedObjective(
-        agreed.objective,
-        agreed.metric,
-        agreed.unit,
-        agreed.target,
-        actual,
-        agreed.deadline,
-        outcome,
-    )
-    return _with_pace(objective, since, today) if outcome is ObjectiveOutcome.OPEN else objective
-
-
-def _with_pace(objective: RatedObjective, since: date, today: date) -> RatedObjective:
-    """Add the reached share of a target, and the elapsed share of its time.
-
-    Only for what adds up and should grow: a level or a rate need not move evenly.
-    """
-    metric, target, deadline = CATALOGUE[objective.metric], objective.target, objective.deadline
-    grows = metric.adds is Adds.SUM and metric.direction.value == "up" and target > 0
-    if not grows or objective.actual is None or deadline <= since:
-        return objective
-    return replace(
-        objective,
-        attained_percent=_rounded(objective.actual * 100 / target),
-        elapsed_percent=_rounded(Decimal((today - since).days) * 100 / (deadline - since).days),
-    )
-
-
 def _rounded(value: Decimal) -> Decimal:
     return value.quantize(_CENT, ROUND_HALF_EVEN)
 
 
-def _behind(
-    member: Member, objectives: Iterable[RatedObjective], joined: date | None
-) -> tuple[str, ...]:
-    """Return the reasons, if any, why a partnership is behind."""
-    reasons = [each.behind for each in objectives if each.behind]
-    reasons += [each.text for each in member.alerts if each.kind is AlertKind.BREACH]
-    if not _is_measured_since(joined, member.kpis):
-        reasons.append("There are no figures since the kickoff.")
-    return tuple(reasons)
+_CONCERNS: Final = {
+    ObjectiveStatus.MISSED,
+    ObjectiveStatus.OFF_TRACK,
+    ObjectiveStatus.INSUFFICIENT_EVIDENCE,
+    ObjectiveStatus.AT_RISK,
+}
+"""The statuses of objectives that people have to look at."""
 
 
-def _is_measured_since(day: date | None, rows: Rows) -> bool:
-    return any(day is None or bounds(each)[1].date() > day for each in rows if each != AGREED)
+def _status(
+    member: Member, objectives: Iterable[ObjectiveProgress]
+) -> tuple[ObjectiveStatus, tuple[str, ...]]:
+    """Return the status of an active partnership, and the reasons if it is not on track.
+
+    It is the worst one of its objectives. A missed objective and a breach put it off track.
+    """
+    found = [(each.status, f"{each.status.words}: {each.text}") for each in objectives]
+    found += [
+        (ObjectiveStatus.OFF_TRACK, f"breach: {each.text}")
+        for each in member.alerts
+        if each.kind is AlertKind.BREACH
+    ]
+    worst = min([status for status, _ in found] or [ObjectiveStatus.OPEN], key=_RANK.__getitem__)
+    reasons = tuple(text for status, text in found if status in _CONCERNS)
+    match worst:
+        case ObjectiveStatus.MISSED:
+            return ObjectiveStatus.OFF_TRACK, reasons
+        case ObjectiveStatus.MET:
+            return ObjectiveStatus.ON_TRACK, reasons
+        case _:
+            return worst, reasons
+
+
+_RANK: Final = {status: rank for rank, status in enumerate(ObjectiveStatus)}
 
 
 def _profile(member: Member) -> IdealPartnerProfileDefined | None:
@@ -408,25 +329,27 @@ def _profile(member: Member) -> IdealPartnerProfileDefined | None:
 
 
 @dataclass(frozen=True, slots=True)
-class BehindPartnership:
-    """An active partnership that is behind, and why."""
+class NotOnTrack:
+    """An active partnership that is not on track, and why."""
 
     id: str
     """The partnership."""
+    status: ObjectiveStatus
+    """Its status."""
     reasons: tuple[str, ...]
     """The reasons, in words."""
 
 
 @dataclass(frozen=True, slots=True)
 class PortfolioProgress:
-    """How many active partnerships are on track, and which are behind."""
+    """How many active partnerships are on track, and which are not."""
 
     active: int
     """How many partnerships are running."""
     on_track: int
     """How many of them are on track."""
-    behind: tuple[BehindPartnership, ...]
-    """The partnerships that are behind their objectives or their minimum, with the reasons."""
+    others: tuple[NotOnTrack, ...]
+    """The other ones: off track, at risk, without sufficient evidence, or open."""
 
 
 class Level(StrEnum):
@@ -510,7 +433,7 @@ class Portfolio:
     searching: tuple[str, ...]
     """Partnerships that have no partner yet."""
     progress: PortfolioProgress
-    """How many partnerships are on track, and how many are behind."""
+    """How many partnerships are on track, and which are not."""
     load: Load
     """How many partnerships run, and how many people they need."""
     dependency: tuple[Dependency, ...]
@@ -527,14 +450,18 @@ def portfolio(
     every = list(lines)
     joined = [each for each in every if each.partner is not None]
     active = [each for each in joined if each.active]
-    behind = tuple(BehindPartnership(each.id, each.behind) for each in active if each.behind)
+    others = tuple(
+        NotOnTrack(each.id, each.status, each.reasons)
+        for each in active
+        if each.status is not None and each.status is not ObjectiveStatus.ON_TRACK
+    )
     return Portfolio(
         party=party,
         name=name,
         limits=limits,
         partners=tuple(joined),
         searching=tuple(each.id for each in every if each.partner is None),
-        progress=PortfolioProgress(len(active), len(active) - len(behind), behind),
+        progress=PortfolioProgress(len(active), len(active) - len(others), others),
         load=load([each.attention for each in active], limits),
         dependency=tuple(dependency(joined, limits)),
         matches=matches(

@@ -29,7 +29,8 @@ from domain.metric_catalogue import Unit
 from domain.recorded import Recorded
 from domain.reported_figure import MetricCorrected, MetricReported
 from domain.sharing import SMALLEST_CELL, DataSharingAgreed, Form
-from projections.figures import COUNTED, Figure, FigureLine, ObjectiveProgress
+from projections.figures import COUNTED, Figure, FigureLine
+from projections.objectives import ObjectiveProgress
 
 PRIVATE = (BestAlternativeDeclared, NonNegotiableDeclared)
 """Events that only their own party sees (C7)."""
@@ -171,7 +172,8 @@ class Sight:
         note = self.hidden(progress.objective.metric, actual) if actual else None
         if actual is None or note is None:
             return progress
-        return replace(progress, actual=Figure(None, actual.unit, actual.source, note=note))
+        hidden = Figure(None, actual.unit, actual.source, note=note)
+        return replace(progress, actual=hidden, reached_percent=None, elapsed_percent=None)
 
     def fewer_than(self, recorded: Recorded) -> int | None:
         """Return the smallest count that is shown if the event's count is smaller; else None.

@@ -21,7 +21,7 @@ from domain.standing_alerts import BY_RULE, REFERRAL_MINIMUM, is_about
 from domain.values import MINOR_UNITS, Exact
 from infra.answers import explain_money, metrics
 from infra.answers import kpis as figures_text
-from infra.answers.logs import NOW, AsOf, NotFound, perhaps, sight_of, size_of, whole_log
+from infra.answers.logs import NOW, AsOf, NotFound, moment_of, perhaps, sight_of, size_of, whole_log
 from infra.answers.parameters import Name
 from infra.answers.question import Answer, Item, Parameter, Question
 from infra.answers.rules import rule_in_words
@@ -30,8 +30,9 @@ from infra.bootstrap import Accord
 from projections import ALERTS, KPIS, counted, figures, kpis, timeline
 from projections.alerts import Alert, AlertState
 from projections.counted import NO_FACTS
-from projections.figures import LEADS, ObjectiveProgress
+from projections.figures import LEADS
 from projections.fold import Folded, Rows, fold
+from projections.objectives import ObjectiveProgress, objectives
 from projections.timeline import TimelineItem
 from projections.visibility import Sight
 
@@ -227,7 +228,7 @@ def _figure(accord: Accord, reference: str, when: AsOf) -> tuple[str, FigureExpl
         if _agrees_a_rule(recorded):
             rules.append(recorded)
     rows = asked.rows
-    progress = [] if segment else figures.objectives(rows)
+    progress = [] if segment else objectives(rows, moment_of(accord, partnership, when).date())
     return partnership, FigureExplained(
         metric=metrics.described(metric),
         period=period,

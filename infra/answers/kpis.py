@@ -5,8 +5,9 @@ from itertools import groupby
 
 import projections
 from domain.calendar import preceding
+from domain.charter import ObjectiveStatus
 from domain.metric_catalogue import Unit
-from infra.answers.logs import NOW, AsOf, rows_of, sight_of
+from infra.answers.logs import NOW, AsOf, moment_of, rows_of, sight_of
 from infra.answers.question import Answer, PartnershipId, PeriodName, Question
 from infra.answers.text import (
     Block,
@@ -22,7 +23,7 @@ from infra.answers.text import (
 )
 from infra.bootstrap import Accord
 from projections import figures
-from projections.figures import ObjectiveProgress
+from projections.objectives import ObjectiveProgress, objectives
 
 
 class Kpis(Answer):
@@ -33,7 +34,7 @@ class Kpis(Answer):
     figures: tuple[figures.FigureLine, ...]
     """By period, metric and segment. A quarter or a year is put together from its months."""
     objectives: tuple[ObjectiveProgress, ...]
-    """The objectives of the charter, each with its figure so far."""
+    """The objectives of the charter, each with its figure so far and its status."""
 
 
 def ask(accord: Accord, id: PartnershipId, period: PeriodName = None, when: AsOf = NOW) -> Kpis:
@@ -45,12 +46,13 @@ def ask(accord: Accord, id: PartnershipId, period: PeriodName = None, when: AsOf
     asked = [period] if period else figures.periods(rows)
     lines = [line for each in asked for line in figures.report(rows, each)]
     sight = sight_of(accord.history, id, when)
+    today = moment_of(accord, id, when).date()
     return Kpis(
         simulated=accord.simulated,
         as_of=when.asked,
         id=id,
         figures=tuple(map(sight.line, figures.with_posteriors(rows, lines))),
-        objectives=tuple(map(sight.progress, figures.objectives(rows))),
+        objectives=tuple(map(sight.progress, objectives(rows, today))),
     )
 
 
@@ -86,10 +88,19 @@ def _figures_table(title: str, lines: Iterable[figures.FigureLine]) -> Table:
     )
 
 
+_STYLES = {
+    ObjectiveStatus.MET: "green",
+    ObjectiveStatus.ON_TRACK: "green",
+    ObjectiveStatus.AT_RISK: "yellow",
+    ObjectiveStatus.OFF_TRACK: "red",
+    ObjectiveStatus.MISSED: "red",
+}
+
+
 def objectives_table(objectives: Iterable[ObjectiveProgress], indent: int = 0) -> Table:
-    """Return a table of objectives: baseline, target, deadline, and the figure so far."""
+    """Return a table of objectives: baseline, target, deadline, figure so far, and status."""
     return Table(
-        ["METRIC", ">FROM", ">TARGET", "BY", ">ACTUAL", "MET"],
+        ["METRIC", ">FROM", ">TARGET", "BY", ">ACTUAL", "STATUS"],
         [
             (
                 each.objective.metric,
@@ -97,7 +108,7 @@ def objectives_table(objectives: Iterable[ObjectiveProgress], indent: int = 0) -
                 amount(each.objective.target, each.objective.unit),
                 each.objective.deadline,
                 "no figure" if each.value is None else amount(each.value, each.objective.unit),
-                Styled("yes", "green") if each.met else "not yet",
+                Styled(each.status.words, _STYLES.get(each.status, "")),
             )
             for each in objectives
         ],

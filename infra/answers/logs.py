@@ -222,6 +222,20 @@ def _times(partnership: str, index: int, body: bytes) -> tuple[datetime, datetim
         raise UnreadableEvent(f"{partnership}#{index}", detail) from error
 
 
+def moment_of(accord: Accord, partnership: str, when: AsOf) -> datetime:
+    """Return the moment that deadlines are compared with. Raises `NotFound`.
+
+    It is the moment that is asked about. For now it is the time of the latest record, so that an
+    answer is the same until something is recorded; for a party, of the partnership itself.
+    """
+    if asked := when.at or when.known:
+        return asked
+    size = size_in(accord.history, partnership, when)
+    of_all = when.is_now and when.viewer.party is None
+    latest = accord.history.last_recorded_at() if of_all else None
+    return latest or times_at(accord.history, partnership, size - 1)[1]
+
+
 # --- viewers -----------------------------------------------------------------------------------
 
 

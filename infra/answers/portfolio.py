@@ -1,8 +1,9 @@
-"""Compare all partnerships: the sheet, which are behind, load, dependency, matches (C28)."""
+"""Compare all partnerships: the sheet, which are on track, load, dependency, matches (C28)."""
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 
+from domain.charter import ObjectiveStatus
 from domain.terms import Payment
 from infra.answers.logs import NOW, AsOf
 from infra.answers.members import members, names_of
@@ -13,7 +14,6 @@ from projections.matching import Match
 from projections.portfolio import (
     Dependency,
     Load,
-    ObjectiveOutcome,
     Portfolio,
     PortfolioProgress,
     line,
@@ -105,7 +105,8 @@ def _sheet(lines: Iterable[SheetLine]) -> Table:
             ">LEADS",
             ">CONVERSIONS",
             "REVENUE",
-            "GOALS",
+            "STATUS",
+            "OBJECTIVES",
             "NOTES",
         ],
         [
@@ -117,7 +118,8 @@ def _sheet(lines: Iterable[SheetLine]) -> Table:
                 number(each.leads),
                 number(each.conversions),
                 ", ".join(f"{amount(of.amount, of.currency)} {of.metric}" for of in each.revenue),
-                _goals(each),
+                each.status.words if each.status else "",
+                _objectives(each),
                 "; ".join(each.notes),
             )
             for each in lines
@@ -126,18 +128,19 @@ def _sheet(lines: Iterable[SheetLine]) -> Table:
     )
 
 
-def _goals(line: SheetLine) -> str:
-    outcomes = [each.outcome for each in line.objectives]
-    counts = [f"{outcomes.count(each)} {each}" for each in ObjectiveOutcome if each in outcomes]
+def _objectives(line: SheetLine) -> str:
+    found = [each.status for each in line.objectives]
+    counts = [f"{found.count(each)} {each.words}" for each in ObjectiveStatus if each in found]
     return ", ".join(counts) or "none agreed"
 
 
 def _progress(progress: PortfolioProgress) -> Iterator[Block]:
     if progress.active:
         yield Line(f"{progress.on_track} of {progress.active} active on track", "bold", 2)
-    for each in progress.behind:
+    for each in progress.others:
+        yield Line(f"{each.id}: {each.status.words}", indent=4)
         for reason in each.reasons:
-            yield Line(f"{each.id} is behind: {reason}", indent=4)
+            yield Line(reason, indent=6)
 
 
 def _load(load: Load, limits: Limits | None) -> Iterator[Block]:
@@ -218,6 +221,6 @@ PORTFOLIO = Question(
     ask,
     text,
     path="/v1/portfolio",
-    help="Compare all partnerships: overview, those behind schedule, load, dependency.",
+    help="Compare all partnerships: overview, which are on track, load, dependency.",
     panel=Panel.COMPARE,
 )

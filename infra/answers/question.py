@@ -141,7 +141,7 @@ class Question:
     panel: Panel = Panel.QUERY
     private: bool = False
     within: str = ""
-    """A second route, which asks the same of one partnership."""
+    """A second route, which asks the same of one partnership, or of one part of it."""
     reads_views: bool = True
     """Whether the answer reads the views, which are then caught up first."""
 

@@ -1,6 +1,7 @@
-"""The page for a review: one page of figures, as of the moment at which the review begins (C22).
+"""The page for a review: one page of figures (C22).
 
-It is folded from the log as of that moment, so it is the same whenever it is asked for.
+For a scheduled review it is as of the moment at which the review begins, so it is the same whenever
+it is asked for. Without a review it is as of now, or as of the moment that is asked about.
 """
 
 from collections.abc import Iterable, Iterator
@@ -12,6 +13,7 @@ from typing import Annotated, TypeVar
 
 from domain import aggregates
 from domain.calendar import month_of, preceding, quarter_of
+from domain.charter import ObjectiveStatus
 from domain.deadlines import DeadlineKind
 from domain.dispute import DisputeOpened, DisputeResolved
 from domain.execution import (
@@ -37,18 +39,18 @@ from domain.recorded import Recorded
 from domain.settlement import Balance
 from domain.values import Exact, plain
 from infra.answers import kpis
-from infra.answers.logs import NOW, AsOf, NotFound, own_log, perhaps, sight_of, whole_log
+from infra.answers.logs import NOW, AsOf, NotFound, moment_of, own_log, perhaps, sight_of, whole_log
 from infra.answers.parameters import Name
 from infra.answers.partnership_state import OpenDeadline
-from infra.answers.question import Answer, Item, Parameter, PartnershipId, Question
+from infra.answers.question import Answer, Item, Parameter, PartnershipId, PeriodName, Question
 from infra.answers.show import open_deadlines
-from infra.answers.text import Block, Line, Table, amount, figure, minute, number
+from infra.answers.text import Block, Line, Table, figure, minute, number
 from infra.bootstrap import Accord
 from infra.projecting.replay import replay_all
 from projections import ALERTS, KPIS, SETTLEMENT, figures
 from projections.alerts import Alert
-from projections.figures import ObjectiveProgress
 from projections.fold import Dispatch, Folded, Rows, fold_all
+from projections.objectives import ObjectiveProgress, objectives
 from projections.settlement import ledger
 from projections.visibility import Sight
 
@@ -56,6 +58,8 @@ E = TypeVar("E", MilestonePlanned, IssueRaised)
 
 NEXT_DEADLINES = 5
 """How many of the next deadlines are named: it is one page."""
+
+_WIDEST = max(len(each.words) for each in ObjectiveStatus)
 
 RATED = ("trust", "communication", "value_delivery", "quality", "satisfaction")
 """What a scorecard rates from 1 to 5 (C25)."""
@@ -139,12 +143,12 @@ class Review(Answer):
 
     id: str
     """The partnership."""
-    review: str
-    """The identifier of the review."""
-    kind: ReviewKind
+    review: str | None
+    """The identifier of the review; null for a page without one."""
+    kind: ReviewKind | None
     """The kind of the review."""
     at: datetime
-    """When the review begins: the answer is as of this moment, unless an earlier one is asked."""
+    """The moment of the page: when the review begins, or an earlier one that is asked about."""
     reason: str | None
     """Why the review is held, if it is not a regular one."""
     since: Since | None
@@ -154,7 +158,8 @@ class Review(Answer):
     parties: tuple[str, ...]
     """The two parties, the initiator first."""
     period: str
-    """The last period that was over: a month for an operational review, else a quarter."""
+    """The period of the figures. Unless it is asked for, it is the last one that was over: a
+    quarter for a strategic review, else a month."""
     figures: tuple[figures.FigureLine, ...]
     """The metrics of objectives, rules and the minimum."""
     objectives: tuple[ObjectiveProgress, ...]
@@ -186,45 +191,44 @@ class Review(Answer):
 def ask(
     accord: Accord,
     id: PartnershipId,
-    review: Annotated[Name, Parameter("The review.", "REVIEW")],
+    review: Annotated[
+        Name | None,
+        Parameter("A scheduled review. Unless given: a page as of now.", "REVIEW", positional=True),
+    ] = None,
+    period: PeriodName = None,
     when: AsOf = NOW,
 ) -> Review:
     """Return the page for a review as of its beginning, or as of an earlier moment.
 
-    Raises `NotFound`.
+    Without a review it is as of now, or of the moment that is asked about. Raises `NotFound`.
     """
-    scheduled = {
-        each.event.review: each.event
-        for each in own_log(accord.history, id, when)
-        if isinstance(each.event, ReviewScheduled)
-    }
-    if review not in scheduled:
-        otherwise = "Schedule it first (ScheduleReview). The state of the partnership lists them."
-        raise NotFound(f"There is no review {review}.", perhaps(review, scheduled, otherwise))
-    asked = scheduled[review]
-    moment = AsOf(min(when.at or asked.at, asked.at), min(when.known or asked.at, asked.at),
-                  viewer=when.viewer)  # fmt: skip
+    asked = None if review is None else _scheduled(accord, id, review, when)
+    now = moment_of(accord, id, when)
+    moment = when
+    if asked is not None:
+        at, known = (min(each or asked.at, asked.at) for each in (when.at, when.known))
+        moment, now = AsOf(at, known, viewer=when.viewer), min(now, asked.at)
     sight = sight_of(accord.history, id, moment)
-    seen = _Seen(asked, sight)
+    seen = _Seen(review, sight)
     shown = seen.of(whole_log(accord.history, id, moment))
     rows, settlement = (each for _, each in replay_all((KPIS, SETTLEMENT), shown).folded)
-    state, period = seen.state, _period(asked)
-    lines = figures.report(rows.rows, period, _metrics(state))
+    state, shown_period = seen.state, period or _period(asked, now)
+    lines = figures.report(rows.rows, shown_period, _metrics(state))
     return Review(
         simulated=accord.simulated,
         as_of=when.asked,
         id=id,
-        review=asked.review,
-        kind=asked.kind,
-        at=asked.at,
-        reason=asked.reason,
+        review=review,
+        kind=asked.kind if asked else None,
+        at=asked.at if asked else now,
+        reason=asked.reason if asked else None,
         since=seen.since,
         stage=state.stage,
         parties=state.parties,
-        period=period,
+        period=shown_period,
         figures=tuple(sight.line(line) for line in lines if line.segment is None),
-        objectives=tuple(map(sight.progress, figures.objectives(rows.rows))),
-        alerts=tuple(_alerts(seen.alerts, asked, seen.since)),
+        objectives=tuple(map(sight.progress, objectives(rows.rows, now.date()))),
+        alerts=tuple(_alerts(seen.alerts, review, seen.since)),
         actions=tuple(_actions(state)),
         milestones=tuple(_open(state, MilestonePlanned)),
         issues=tuple(_open(state, IssueRaised)),
@@ -234,15 +238,27 @@ def ask(
         risks=tuple(_risks(state)),
         accrued=tuple(_accrued(settlement.rows)),
         to_be_paid=tuple(_debts(settlement.rows)),
-        deadlines=_next(state, asked),
+        deadlines=_next(state, review),
     )
+
+
+def _scheduled(accord: Accord, id: str, review: str, when: AsOf) -> ReviewScheduled:
+    scheduled = {
+        each.event.review: each.event
+        for each in own_log(accord.history, id, when)
+        if isinstance(each.event, ReviewScheduled)
+    }
+    if review not in scheduled:
+        otherwise = "Schedule it first (ScheduleReview). The state of the partnership lists them."
+        raise NotFound(f"There is no review {review}.", perhaps(review, scheduled, otherwise))
+    return scheduled[review]
 
 
 @dataclass(slots=True)
 class _Seen:
     """The facts that the page needs, collected while the log is folded."""
 
-    review: ReviewScheduled
+    review: str | None
     sight: Sight
     state: Partnership = field(default_factory=Partnership)
     alerts: Folded = field(default_factory=Folded)
@@ -267,7 +283,7 @@ class _Seen:
         match recorded.event:
             case KickoffHeld():
                 self._begin(recorded, None)
-            case ReviewHeld(review=review) if review != self.review.review:
+            case ReviewHeld(review=review) if review != self.review:
                 self._begin(recorded, review)
             case DisputeOpened() as opened:
                 self.disputes[opened.dispute] = opened
@@ -283,12 +299,11 @@ class _Seen:
         self.given.clear()
 
 
-def _period(review: ReviewScheduled) -> str:
+def _period(review: ReviewScheduled | None, now: datetime) -> str:
     """Return the last period that was over: a month, or a quarter for a strategic review."""
-    month = month_of(review.at)
-    if review.kind == "operational":
-        return preceding(month)
-    return preceding(quarter_of(month))
+    if review is None or review.kind == "operational":
+        return preceding(month_of(review.at if review else now))
+    return preceding(quarter_of(month_of(review.at)))
 
 
 def _metrics(state: Partnership) -> set[str]:
@@ -303,11 +318,11 @@ def _metrics(state: Partnership) -> set[str]:
     }
 
 
-def _alerts(alerts: Folded, review: ReviewScheduled, since: Since | None) -> Iterator[Alert]:
+def _alerts(alerts: Folded, review: str | None, since: Since | None) -> Iterator[Alert]:
     rows = [row for row in alerts.rows.values() if isinstance(row, Alert)]
     for each in sorted(rows, key=lambda each: (each.since, each.id)):
         ended_before = since is not None and each.until is not None and each.until < since.at
-        if each.window != review.review and not ended_before:
+        if each.window != review and not ended_before:
             yield each
 
 
@@ -386,11 +401,11 @@ def _debts(rows: Rows) -> Iterator[Debt]:
             )
 
 
-def _next(state: Partnership, review: ReviewScheduled) -> tuple[OpenDeadline, ...]:
+def _next(state: Partnership, review: str | None) -> tuple[OpenDeadline, ...]:
     others = (
         each
         for each in open_deadlines(state)
-        if each.kind is not DeadlineKind.PERIOD and each.ref != review.review
+        if each.kind is not DeadlineKind.PERIOD and each.ref != review
     )
     return tuple(islice(others, NEXT_DEADLINES))
 
@@ -400,7 +415,8 @@ def _next(state: Partnership, review: ReviewScheduled) -> tuple[OpenDeadline, ..
 
 def text(page: Review) -> Iterator[Block]:
     """Yield the page, section by section; a section without lines is left out."""
-    yield Line(f"{page.kind} review {page.review}, {minute(page.at)}", "bold")
+    title = f"{page.kind} review {page.review}" if page.review else "review"
+    yield Line(f"{title}, {minute(page.at)}", "bold")
     since = page.since
     after = f"; since {since.review or 'the kickoff'} of {since.at:%Y-%m-%d}" if since else ""
     yield Line(f"{page.id}: {' and '.join(page.parties)}, in {page.stage}{after}")
@@ -438,11 +454,7 @@ def _sections(page: Review) -> Iterator[tuple[str, list[str]]]:
 
 
 def _objective(each: ObjectiveProgress) -> str:
-    agreed = each.objective
-    actual = number(each.value, "nothing known")
-    target = amount(agreed.target, agreed.unit)
-    met = "met" if each.met else "not yet"
-    return f"{met:<9}  {agreed.metric}: {actual} of {target} by {agreed.deadline}"
+    return f"{each.status.words:<{_WIDEST}}  {each.text.removesuffix('.')}"
 
 
 def _action(each: ReviewAction) -> str:
@@ -484,6 +496,7 @@ REVIEW = Question(
     "review",
     ask,
     text,
-    path="/v1/partnerships/{id}/review/{review}",
-    help="Show the page for a review, as of the moment at which it begins.",
+    path="/v1/partnerships/{id}/review",
+    within="/v1/partnerships/{id}/review/{review}",
+    help="Show the page for a review: as of its beginning, or as of now without one.",
 )

@@ -26,7 +26,7 @@ from infra.cli.options import Json, Store, app, opened, settings
 from infra.settings import DEFAULT_STORE
 from projections import OVERVIEW, figures
 from projections.alerts import Alert
-from projections.figures import ObjectiveProgress
+from projections.objectives import ObjectiveProgress
 from projections.overview import OVERVIEW_ROW, StageEntered
 
 HEADLINES = {"leads", "lead_to_opportunity", "demo_to_won", "average_contract_value", "payments"}

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import pytest
 
+from domain.charter import ObjectiveStatus
 from domain.deadlines import DeadlineKind, DeadlinePassed
 from domain.execution import (
     ActionCompleted,
@@ -31,7 +32,7 @@ from domain.kernel import Event, Stage
 from domain.reported_figure import ReportedFigure
 from domain.sharing import AgreeDataSharing, DataSharingAgreed, ProposeDataSharing
 from domain.terms import Cadence
-from projections import figures
+from projections.objectives import objectives
 from tests.life import OURS, STRANGER, THEIRS, after, at, before, changed, example
 from tests.projections import folds
 from tests.projections.folds import states
@@ -112,17 +113,17 @@ def test_an_adjusted_target_is_what_the_objective_is_measured_by() -> None:
     story = before(ProposeTarget)
     folds.report(story, "new_users", "2026-03", ReportedFigure(unit="count", value=Decimal(8000)))
 
-    def met() -> tuple[Decimal | int, bool]:
-        rows = folds.figures(story)
-        (line,) = [x for x in figures.objectives(rows) if x.objective.objective == "new-users"]
-        return line.objective.target, line.met
+    def rated() -> tuple[Decimal | int, ObjectiveStatus]:
+        found = objectives(folds.figures(story), story.now.date())
+        (line,) = [each for each in found if each.objective.objective == "new-users"]
+        return line.objective.target, line.status
 
-    assert met() == (10_000, False)
+    assert rated() == (10_000, ObjectiveStatus.ON_TRACK)
     story.when(OURS, example(ProposeTarget))
-    assert met() == (10_000, False)
+    assert rated() == (10_000, ObjectiveStatus.ON_TRACK)
     story.when(THEIRS, TargetAdjusted.accepts(proposal="target-1"))
 
-    assert met() == (8000, True)
+    assert rated() == (8000, ObjectiveStatus.MET)
 
 
 # --- reviews in time ---------------------------------------------------------------------------

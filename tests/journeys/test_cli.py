@@ -699,13 +699,14 @@ def test_lists_are_given_as_of_a_time(accord: Accord, demo: str) -> None:
     assert "as they were known then" in told.out
 
 
-def test_the_portfolio_says_which_are_behind_and_on_which_one_depends(
+def test_the_portfolio_says_which_are_off_track_and_on_which_one_depends(
     accord: Accord, demo: str
 ) -> None:
     told = accord("portfolio", "--at", "2026-06-30", "--store", demo).out
 
     assert "1 of 2 active on track" in told
-    assert "spring-france is behind: new_subscribers: 15.50 % of the target" in told
+    assert "spring-france: off track" in told
+    assert "off track: new_subscribers: 1240 of 8000 by 2026-06-30, 15.50 % of the target" in told
     assert "All of it comes from one partnership, growthos-consulting." in told
     assert "without a partner: spring-germany" in told
 

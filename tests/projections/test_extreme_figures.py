@@ -36,6 +36,7 @@ from infra.tlog.codec import decode, encode
 from projections import PROJECTIONS, figures, funnel
 from projections.fold import replay
 from projections.kpis import KPIS
+from projections.objectives import objectives
 from projections.portfolio import line, portfolio
 from tests.life import OURS, THEIRS, at
 from tests.projections.folds import agree, member
@@ -282,5 +283,5 @@ def fold_and_report(events: list[Recorded]) -> None:
         if projection is KPIS:
             for period in ("2026-01", "2026-Q1", "2026"):
                 figures.with_posteriors(rows, figures.report(figures.Read(rows), period))
-            figures.objectives(rows)
+            objectives(rows, events[-1].act.recorded_at.date())
             funnel.report(rows)

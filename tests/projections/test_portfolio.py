@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.agreement import AcceptTerms, ProposeTerms
+from domain.charter import ObjectiveStatus
 from domain.deal import IssueRefund, ReceivePayment
 from domain.execution import ScheduleReview
 from domain.exploration import BeginExploration
@@ -18,11 +19,10 @@ from domain.reported_figure import ReportedFigure
 from domain.scaling import AgreeJointInvestment
 from domain.sharing import AgreeDataSharing, Form, ProposeDataSharing
 from domain.terms import ItemKind, Payment, payment_of
+from projections.objectives import ObjectiveProgress
 from projections.portfolio import (
     Level,
-    ObjectiveOutcome,
     PartnershipLine,
-    RatedObjective,
     Revenue,
     dependency,
     herfindahl,
@@ -105,69 +105,74 @@ def test_figures_of_several_years_are_added_up() -> None:
 def test_before_the_kickoff_nobody_has_joined() -> None:
     row = line_of(at(Stage.FORMATION))
 
-    assert (row.joined, row.active, row.behind) == (None, False, ())
+    assert (row.joined, row.active, row.status) == (None, False, None)
 
 
-def test_an_objective_is_open_then_met_missed_or_unmeasured() -> None:
+def test_a_partnership_that_is_off_track_says_why() -> None:
     story = at(Stage.EXECUTION)
-    report(story, "new_users", "2026-01", count(10_000))
-    report(story, "new_subscribers", "2026-01", count(9_000))
-
-    def outcomes(day: str) -> dict[str, ObjectiveOutcome]:
-        row = line_of(story, on=moment(day))
-        return {each.metric: each.outcome for each in row.objectives}
-
-    met = {"new_users": ObjectiveOutcome.MET}
-    assert outcomes("2026-12-31") == {
-        **met,
-        "new_subscribers": ObjectiveOutcome.OPEN,
-        "co_branded_revenue": ObjectiveOutcome.OPEN,
-    }
-    assert outcomes("2027-01-01") == {
-        **met,
-        "new_subscribers": ObjectiveOutcome.MISSED,
-        "co_branded_revenue": ObjectiveOutcome.UNMEASURED,
-    }
-    assert line_of(story, on=moment("2027-01-01")).goals is ObjectiveOutcome.MISSED
-
-
-def test_a_partnership_that_is_behind_says_why() -> None:
-    story = at(Stage.EXECUTION)
-    silent = line_of(story)
+    begun = line_of(story)
     refer_many(story, range(8))
     report(story, "new_users", "2026-01", count(100))
     story.on("2026-04-01")
+    report(story, "new_users", "2026-03", count(100))
+    row = line_of(story)
 
-    assert silent.behind == ("There are no figures since the kickoff.",)
-    assert line_of(story).behind == (
-        "new_users: 1.00 % of the target in 32.84 % of the time.",
-        f"{THEIRS} brought 8 of 10 referrals in 2026-Q1.",
+    assert (begun.status, begun.reasons) == (ObjectiveStatus.OPEN, ())
+    assert row.status is ObjectiveStatus.OFF_TRACK
+    assert row.reasons == (
+        (
+            "insufficient evidence: co_branded_revenue: no figure; the target is 120000 USD by "
+            "2026-12-31."
+        ),
+        (
+            "off track: new_users: 200 of 10000 by 2026-12-31, 2.00 % of the target in 23.89 % "
+            "of the time."
+        ),
+        "insufficient evidence: new_subscribers: no figure; the target is 10000 by 2026-12-31.",
+        f"breach: {THEIRS} brought 8 of 10 referrals in 2026-Q1.",
     )
 
 
-def test_a_partnership_ahead_of_its_time_is_on_track() -> None:
+def measured(on: str = "2026-02-01") -> Story:
+    """Return a partnership in execution with figures of January that are ahead of time."""
     story = at(Stage.EXECUTION)
-    report(story, "new_users", "2026-01", count(5_000))
+    report(story, "new_users", "2026-01", count(1_000))
+    report(story, "new_subscribers", "2026-01", count(10_000))
+    report(story, "co_branded_revenue", "2026-01", dollars(60_000))
+    story.on(on)
+    return story
 
-    assert line_of(story).behind == ()
+
+def dollars(amount: int) -> ReportedFigure:
+    return ReportedFigure(unit="USD", value=Decimal(amount))
 
 
-def test_a_reminder_of_a_meeting_puts_no_partnership_behind() -> None:
-    story = at(Stage.EXECUTION)
-    report(story, "new_users", "2026-01", count(5_000))
+def test_a_partnership_has_the_worst_status_of_its_objectives() -> None:
+    story = measured()
+
+    def status(on: str) -> ObjectiveStatus | None:
+        return line_of(story, on=moment(on)).status
+
+    assert status("2026-02-01") is ObjectiveStatus.ON_TRACK
+    assert status("2026-04-01") is ObjectiveStatus.INSUFFICIENT_EVIDENCE
+    assert status("2027-01-01") is ObjectiveStatus.OFF_TRACK
+
+
+def test_a_reminder_of_a_meeting_puts_no_partnership_off_track() -> None:
+    story = measured("2026-02-01")
     story.when(OURS, example(ScheduleReview, review="R-9", at=moment("2026-02-10")))
     story.on("2026-02-09")
     row = line_of(story)
 
     assert row.notes == ("Review R-9 is within 48 hours.",)
-    assert row.behind == ()
+    assert (row.status, row.reasons) == (ObjectiveStatus.ON_TRACK, ())
 
 
-def test_an_ended_partnership_is_not_behind_and_its_open_objectives_were_missed() -> None:
+def test_an_ended_partnership_has_no_status_and_its_objectives_have_their_last_one() -> None:
     row = line_of(at(Stage.ENDED))
 
-    assert row.behind == ()
-    assert {each.outcome for each in row.objectives} == {ObjectiveOutcome.UNMEASURED}
+    assert (row.status, row.reasons) == (None, ())
+    assert {each.status for each in row.objectives} == {ObjectiveStatus.INSUFFICIENT_EVIDENCE}
 
 
 def test_the_economics_are_those_in_force_on_the_day() -> None:
@@ -191,15 +196,17 @@ def test_every_kind_of_economics_alone_is_agreed_economics(kind: ItemKind) -> No
     assert row.pays is payment_of(kind)
 
 
-def test_of_three_partnerships_with_one_on_track_the_others_are_behind() -> None:
-    good, silent = at(Stage.EXECUTION), at(Stage.EXECUTION)
-    report(good, "new_users", "2026-01", count(9_000))
+def test_a_partnership_without_figures_is_not_on_track() -> None:
+    good, silent = measured(), at(Stage.EXECUTION)
     lines = [line_of(good, "spain"), line_of(silent, "france"), line_of(silent, "germany")]
 
     progress = portfolio(OURS, "GrowthOS", lines).progress
 
     assert (progress.active, progress.on_track) == (3, 1)
-    assert [each.id for each in progress.behind] == ["france", "germany"]
+    assert [(each.id, each.status) for each in progress.others] == [
+        ("france", ObjectiveStatus.OPEN),
+        ("germany", ObjectiveStatus.OPEN),
+    ]
 
 
 def test_an_exploration_without_a_partner_is_searching_and_on_no_sheet() -> None:
@@ -348,12 +355,15 @@ def test_a_small_count_that_the_other_party_reported_is_withheld_with_its_pace()
     story = at(Stage.EXECUTION)
     shared(story, Form.AGGREGATED, "new_users")
     report(story, "new_users", "2026-01", count(3))
+    story.on("2026-02-01")
 
-    def objective(viewer: Viewer) -> RatedObjective:
+    def objective(viewer: Viewer) -> ObjectiveProgress:
         row = line(member(story, viewer=viewer), story.now)
-        return next(each for each in row.objectives if each.metric == "new_users")
+        return next(each for each in row.objectives if each.objective.metric == "new_users")
 
     ours, theirs = objective(Viewer(OURS)), objective(Viewer(THEIRS))
 
-    assert [ours.actual, ours.attained_percent] == [3, Decimal("0.03")]
-    assert (theirs.actual, theirs.attained_percent) == (None, None)
+    assert (ours.value, ours.status) == (3, ObjectiveStatus.OFF_TRACK)
+    assert ours.reached_percent == Decimal("0.03")
+    assert (theirs.value, theirs.reached_percent) == (None, None)
+    assert theirs.status is ours.status

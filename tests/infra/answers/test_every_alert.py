@@ -294,6 +294,6 @@ def test_a_breach_counts_against_a_partnership_and_a_reminder_does_not(
     story = told()
     (alert,) = (each for each in open_alerts(story).values() if each.rule == rule)
 
-    reasons = portfolio.line(member(story), story.now).behind
+    reasons = portfolio.line(member(story), story.now).reasons
 
-    assert (alert.text in reasons) is (alert.kind is AlertKind.BREACH)
+    assert (f"breach: {alert.text}" in reasons) is (alert.kind is AlertKind.BREACH)

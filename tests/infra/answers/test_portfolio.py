@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from domain.charter import ObjectiveStatus
 from domain.kernel import Command
 from domain.program import DefinePortfolio
 from domain.recorded import Recorded
@@ -47,11 +48,13 @@ def test_a_simulated_store_compares_deadlines_with_its_last_record(demo: Accord)
     assert portfolio.ask(demo).moment == max(each.recorded_at for each in heads.values())
 
 
-def test_of_two_spring_launches_the_one_that_barely_moves_is_behind(demo: Accord) -> None:
+def test_of_two_spring_launches_the_one_that_barely_moves_is_off_track(demo: Accord) -> None:
     progress = of(portfolio.ask(demo, AsOf(at=day("2026-06-30T23:59:59"))), "lumastream").progress
 
     assert progress.on_track == 1
-    assert [each.id for each in progress.behind] == ["spring-france"]
+    assert [(each.id, each.status) for each in progress.others] == [
+        ("spring-france", ObjectiveStatus.OFF_TRACK)
+    ]
 
 
 def test_the_portfolio_by_replay_of_all_there_is_is_that_of_the_views(demo: Accord) -> None:

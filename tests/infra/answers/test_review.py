@@ -6,7 +6,7 @@ import pytest
 
 from domain.execution import ReviewScheduled
 from infra.answers import kpis, review, rules
-from infra.answers.logs import NOW, AsOf, NotFound
+from infra.answers.logs import AsOf, NotFound
 from infra.answers.text import Line
 from infra.bootstrap import Accord
 from projections.visibility import Viewer
@@ -19,7 +19,7 @@ def test_the_page_is_as_of_the_beginning_of_the_review(demo: Accord) -> None:
     page = review.ask(demo, CONSULTING, LAST)
 
     assert page.period == "2026-Q2"
-    assert without_moment(review.ask(demo, CONSULTING, LAST, EVERYTHING)) == page
+    assert without_moment(review.ask(demo, CONSULTING, LAST, when=EVERYTHING)) == page
     assert all(each.since <= page.at for each in page.alerts)
     assert all(each.due >= page.at for each in page.deadlines)
     assert page.since is not None
@@ -33,7 +33,7 @@ def test_an_earlier_moment_has_less_on_the_page(demo: Accord) -> None:
         for each in demo.history.of(CONSULTING)
         if isinstance(each.event, ReviewScheduled) and each.event.review == LAST
     )
-    earlier = review.ask(demo, CONSULTING, LAST, AsOf(known=scheduled.act.recorded_at))
+    earlier = review.ask(demo, CONSULTING, LAST, when=AsOf(known=scheduled.act.recorded_at))
 
     assert page.at == earlier.at
     assert page.disputes
@@ -61,18 +61,42 @@ def test_contributions_of_both_parties_are_on_it(demo: Accord) -> None:
 
 
 def test_a_party_sees_only_what_is_shared_with_it(demo: Accord) -> None:
-    page = review.ask(demo, CONSULTING, LAST, BY_PARTNER)
+    page = review.ask(demo, CONSULTING, LAST, when=BY_PARTNER)
     own = kpis.ask(demo, CONSULTING, page.period, BY_PARTNER)
 
     assert {each.metric for each in page.figures} <= {each.metric for each in own.figures}
     assert page.as_of.party == "northbridge"
     with pytest.raises(NotFound, match="passer-by"):
-        review.ask(demo, CONSULTING, LAST, AsOf(viewer=Viewer("passer-by")))
+        review.ask(demo, CONSULTING, LAST, when=AsOf(viewer=Viewer("passer-by")))
 
 
 def test_an_unknown_review_brings_those_with_a_similar_name(demo: Accord) -> None:
     with pytest.raises(NotFound, match=f"Perhaps {LAST}"):
-        review.ask(demo, CONSULTING, "review-2026-q9", NOW)
+        review.ask(demo, CONSULTING, "review-2026-q9")
+
+
+def test_a_page_without_a_review_is_as_of_the_moment_that_is_asked_about(demo: Accord) -> None:
+    held = review.ask(demo, CONSULTING, LAST)
+
+    page = review.ask(demo, CONSULTING, period="2026-Q2", when=AsOf(held.at, held.at))
+
+    assert (page.review, page.kind, page.reason) == (None, None, None)
+    assert page.at == held.at
+    # Only the reminder of the review itself is not on the page of that review.
+    assert {each.id for each in page.alerts} - {each.id for each in held.alerts} == {
+        f"review-due@1/{CONSULTING}/{LAST}"
+    }
+    named = {"review", "kind", "reason", "alerts", "as_of", "deadlines"}
+    assert page.model_dump(exclude=named) == held.model_dump(exclude=named)
+
+
+def test_a_page_without_a_review_is_as_of_the_latest_record(demo: Accord) -> None:
+    page = review.ask(demo, CONSULTING)
+
+    assert page.at == demo.history.last_recorded_at()
+    assert page.period == "2026-12"
+    assert page.since is not None
+    assert page.since.review == LAST
 
 
 def test_the_text_leaves_out_sections_without_lines(demo: Accord) -> None:

@@ -1,0 +1,262 @@
+"""The objectives of the charter: how far each has come, and whether that is enough by now (C8).
+
+A status rests on what was agreed, on the figures and on a day. The share of the way that is
+reached is compared with the share of the time that has passed. The time runs from the charter, or
+from the kickoff if that is later. For a metric that is reported it runs to the end of the last
+period with a figure, so that a month without its figure yet puts nothing off track. If a figure is
+late by a whole period, there is not enough evidence (docs/decisions/0031-on-track.md).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from decimal import ROUND_HALF_EVEN, Decimal
+from typing import Final
+
+from domain.arithmetic import exact
+from domain.calendar import bounds, following, month_of, months_of, preceding, quarter_of
+from domain.charter import Objective, ObjectiveStatus
+from domain.metric_catalogue import CATALOGUE, Adds, Direction
+from domain.values import MINOR_UNITS, Exact, plain
+from projections import figures
+from projections.figures import COUNTED, Figure
+from projections.fold import Rows
+from projections.kpis import AgreedRow, agreed_row
+from projections.standing import periods_within
+
+AT_RISK_FROM: Final = Decimal("0.8")
+"""An objective below this share of where it should be is off track; from it on, at risk."""
+
+_CENT = Decimal("0.01")
+_WHOLE = Decimal(1)
+_ZERO = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectiveProgress:
+    """An agreed objective, its figure so far, and its status (C8)."""
+
+    objective: Objective
+    """The objective as it was agreed."""
+    actual: Figure | None
+    """From the month of the charter to that of the deadline; null if there are no figures."""
+    status: ObjectiveStatus
+    """Whether the target was reached or missed or, before its day, whether it is on track."""
+    reached_percent: Exact | None = None
+    """The share of the way that is reached: of the target, if the metric adds up over time, else
+    of the way from the baseline to the target. Null before there is anything to compare."""
+    elapsed_percent: Exact | None = None
+    """The share of the time that had passed at the end of the last figure."""
+
+    @property
+    def value(self) -> Decimal | None:
+        """Return the value of the figure, if there is one."""
+        return self.actual.value if self.actual else None
+
+    @property
+    def text(self) -> str:
+        """Return the figure against its target, and the pace before the deadline, in words."""
+        agreed = self.objective
+        name = agreed.metric
+        target = f"{_in_unit(agreed.target, agreed.unit)} by {agreed.deadline}"
+        if self.value is None:
+            note = self.actual.note if self.actual else None
+            return f"{name}: {note or 'no figure'}; the target is {target}."
+        value = plain(self.value) if agreed.unit in MINOR_UNITS else _short(self.value)
+        text = f"{name}: {value} of {target}"
+        if self.reached_percent is None or self.elapsed_percent is None:
+            return f"{text}."
+        way = "target" if CATALOGUE[agreed.metric].adds is Adds.SUM else "way from the baseline"
+        reached, elapsed = plain(self.reached_percent), plain(self.elapsed_percent)
+        return f"{text}, {reached} % of the {way} in {elapsed} % of the time."
+
+
+def _short(value: Decimal) -> str:
+    whole = value == value.to_integral()
+    return plain(value.quantize(_WHOLE) if whole else value.normalize())
+
+
+def _in_unit(value: Decimal, unit: str) -> str:
+    text = plain(value) if unit in MINOR_UNITS else _short(value)
+    if unit in MINOR_UNITS:
+        return f"{text} {unit}"
+    return {"count": text, "percent": f"{text} %"}.get(unit, f"{text} {unit}")
+
+
+def objectives(rows: Rows, today: date) -> list[ObjectiveProgress]:
+    """Return each agreed objective with its figure so far and its status on a day (C8).
+
+    The figure is of the time from the month of the charter to that of the deadline, put together
+    from years, quarters and months as the metric adds up.
+    """
+    agreed = agreed_row(rows)
+    if agreed.since is None:
+        return []
+    return [_progress(rows, each, agreed, agreed.since, today) for each in agreed.objectives]
+
+
+@exact
+def _progress(
+    rows: Rows, objective: Objective, agreed: AgreedRow, since: date, today: date
+) -> ObjectiveProgress:
+    months = tuple(_months(month_of(since), month_of(objective.deadline)))
+    kickoff = agreed.kickoff
+    evidence = _Evidence(
+        objective,
+        _actual(rows, objective, months, has_begun=kickoff is not None),
+        today,
+        begins=max(since, kickoff) if kickoff is not None else None,
+        until=today if _is_counted(objective) else _last_day(rows, objective, months),
+        is_over=agreed.has_ended or objective.deadline < today,
+    )
+    status = evidence.status()
+    known = ObjectiveProgress(objective, evidence.actual, status)
+    if status not in _PACED:
+        return known
+    reached, elapsed = evidence.reached, evidence.elapsed
+    return replace(
+        known,
+        reached_percent=None if reached is None else _percent(reached),
+        elapsed_percent=None if elapsed is None else _percent(elapsed),
+    )
+
+
+_PACED: Final = {ObjectiveStatus.ON_TRACK, ObjectiveStatus.AT_RISK, ObjectiveStatus.OFF_TRACK}
+
+
+def _is_counted(objective: Objective) -> bool:
+    return CATALOGUE[objective.metric].counted and objective.measured == "count"
+
+
+def _months(first: str, last: str) -> Iterator[str]:
+    month = first
+    while month <= last:
+        yield month
+        month = following(month)
+
+
+def _actual(
+    rows: Rows, objective: Objective, months: tuple[str, ...], *, has_begun: bool
+) -> Figure | None:
+    """Return the figure of an objective. What deals show is complete: no lead is zero leads."""
+    name, segment = objective.metric, ""
+    known = figures.over(rows, name, months, segment, objective.unit, objective.measured)
+    if known is None and has_begun and _is_counted(objective):
+        return Figure(_ZERO, objective.unit, COUNTED) if _adds_up(objective) else None
+    return known
+
+
+def _last_day(rows: Rows, objective: Objective, months: tuple[str, ...]) -> date | None:
+    """Return the day on which the last period with a reported figure ends, exclusive."""
+    name, segment, unit = objective.metric, "", objective.unit
+    ends = (
+        bounds(period)[1].date()
+        for period in periods_within(months)
+        if period in rows and figures.over(rows, name, months_of(period), segment, unit, "report")
+    )
+    return max(ends, default=None)
+
+
+def _adds_up(objective: Objective) -> bool:
+    return CATALOGUE[objective.metric].adds is Adds.SUM
+
+
+@dataclass(frozen=True, slots=True)
+class _Evidence:
+    """What the status of an objective rests on."""
+
+    objective: Objective
+    actual: Figure | None
+    today: date
+    begins: date | None
+    """The day from which its time runs; None before the kickoff."""
+    until: date | None
+    """The day up to which there are figures, exclusive; None if there are none."""
+    is_over: bool
+    """Whether its day has passed, or the partnership has ended."""
+
+    @property
+    def value(self) -> Decimal | None:
+        return self.actual.value if self.actual else None
+
+    @property
+    def is_to_grow(self) -> bool:
+        return CATALOGUE[self.objective.metric].direction is Direction.UP
+
+    @property
+    def is_reached(self) -> bool:
+        """Whether the figure is at the target or beyond it."""
+        if self.value is None:
+            return False
+        target = self.objective.target
+        return self.value >= target if self.is_to_grow else self.value <= target
+
+    def status(self) -> ObjectiveStatus:
+        """Return the status on the day."""
+        if self.is_over:
+            if self.value is None:
+                return ObjectiveStatus.INSUFFICIENT_EVIDENCE
+            return ObjectiveStatus.MET if self.is_reached else ObjectiveStatus.MISSED
+        if self.is_reached and self.is_to_grow and _adds_up(self.objective):
+            return ObjectiveStatus.MET
+        if self.begins is None or self.begins > self.today:
+            return ObjectiveStatus.OPEN
+        if self._is_late(self.begins):
+            return ObjectiveStatus.INSUFFICIENT_EVIDENCE
+        if self.value is None:
+            # A figure without a value has a note that says why it is no evidence.
+            unknown = ObjectiveStatus.INSUFFICIENT_EVIDENCE
+            return unknown if self.actual else ObjectiveStatus.OPEN
+        return self._pace()
+
+    def _is_late(self, begins: date) -> bool:
+        """Whether the figure of a whole period is missing, and the next one is over, too."""
+        if self.until is None:
+            last = preceding(self._period(begins))
+        else:
+            last = self._period(self.until - timedelta(days=1))
+        return self.today >= bounds(following(following(last)))[1].date()
+
+    def _period(self, day: date) -> str:
+        """Return the period of a day in which figures are agreed to come, a month at least."""
+        month = month_of(day)
+        return quarter_of(month) if self.objective.frequency == "quarterly" else month
+
+    def _pace(self) -> ObjectiveStatus:
+        reached, elapsed = self.reached, self.elapsed
+        limits = _adds_up(self.objective) and not self.is_to_grow
+        if self.is_reached and not limits:
+            return ObjectiveStatus.ON_TRACK
+        if reached is None or elapsed is None:
+            return ObjectiveStatus.OFF_TRACK
+        if elapsed <= 0:
+            return ObjectiveStatus.OPEN
+        if limits:
+            # The target is the most that may come together, so less than the time's share is good.
+            reached, elapsed = elapsed, reached
+        if reached >= elapsed:
+            return ObjectiveStatus.ON_TRACK
+        at_risk = reached >= elapsed * AT_RISK_FROM
+        return ObjectiveStatus.AT_RISK if at_risk else ObjectiveStatus.OFF_TRACK
+
+    @property
+    def reached(self) -> Decimal | None:
+        """The share of the way that is reached; None if the way has no length."""
+        target, value = self.objective.target, self.value
+        start = _ZERO if _adds_up(self.objective) else self.objective.baseline
+        if value is None or target == start or (_adds_up(self.objective) and target < 0):
+            return None
+        return (value - start) / (target - start)
+
+    @property
+    def elapsed(self) -> Decimal | None:
+        """The share of its time that had passed at the end of the last figure."""
+        if self.begins is None or self.until is None:
+            return None
+        whole = (self.objective.deadline - self.begins).days
+        past = (min(self.today, self.until) - self.begins).days
+        return min(_WHOLE, Decimal(past) / whole) if whole > 0 else _WHOLE
+
+
+def _percent(share: Decimal) -> Decimal:
+    return (share * 100).quantize(_CENT, ROUND_HALF_EVEN)

@@ -1,0 +1,296 @@
+"""Objectives and their statuses: before their day, on it and after it (C8)."""
+
+from datetime import date
+from decimal import Decimal
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain.charter import Objective, ObjectiveStatus
+from domain.formation import AgreeCharter, ProposeCharter
+from domain.kernel import Stage
+from domain.reported_figure import ReportedFigure
+from projections.fold import Rows
+from projections.kpis import AGREED, AgreedRow, PeriodRow, Said, ToolReport
+from projections.objectives import ObjectiveProgress, objectives
+from tests.life import CHARTER, CO_BRANDED_REVENUE, OURS, THEIRS, at, changed
+from tests.projections.folds import bare_percent, count, figures, percent, refer_many, report
+from tests.stories import Story, moment
+
+OPEN, ON_TRACK = ObjectiveStatus.OPEN, ObjectiveStatus.ON_TRACK
+AT_RISK, OFF_TRACK = ObjectiveStatus.AT_RISK, ObjectiveStatus.OFF_TRACK
+MET, MISSED = ObjectiveStatus.MET, ObjectiveStatus.MISSED
+UNKNOWN = ObjectiveStatus.INSUFFICIENT_EVIDENCE
+
+
+def agreed(stage: Stage = Stage.EXECUTION, **objective: object) -> Story:
+    """Return a partnership with one objective; at the kickoff, 2026-01-05, unless told."""
+    story = at(stage)
+    charter = changed(CHARTER, objectives=[changed(CO_BRANDED_REVENUE, **objective)])
+    story.when(OURS, ProposeCharter(proposal="charter-2", charter=charter))
+    story.when(THEIRS, AgreeCharter(proposal="charter-2"))
+    return story
+
+
+def users(stage: Stage = Stage.EXECUTION, **objective: object) -> Story:
+    """Return one that is to bring 3600 new users in the 360 days after its kickoff."""
+    wanted = {"metric": "new_users", "unit": "count", "baseline": Decimal(0)}
+    return agreed(stage, **{**wanted, "target": Decimal(3600), **objective})
+
+
+def churn(target: int = 5, **objective: object) -> Story:
+    """Return one in which the churn rate is to sink from 8 % to a target."""
+    wanted = {"metric": "churn_rate", "unit": "percent", "baseline": Decimal(8)}
+    return agreed(**wanted, target=Decimal(target), **objective)
+
+
+def progress(story: Story, on: str | None = None) -> ObjectiveProgress:
+    day = moment(on) if on else story.now
+    (found,) = objectives(figures(story), day.date())
+    return found
+
+
+def status(story: Story, on: str | None = None) -> ObjectiveStatus:
+    return progress(story, on).status
+
+
+# --- without figures ---------------------------------------------------------------------------
+
+
+def test_before_the_kickoff_an_objective_is_open() -> None:
+    assert status(users(Stage.FORMATION)) is OPEN
+
+
+def test_an_objective_is_open_until_its_first_figure_is_late_by_a_month() -> None:
+    story = users()
+
+    assert status(story, "2026-02-28") is OPEN
+    assert status(story, "2026-03-01") is UNKNOWN
+
+
+def test_a_quarterly_figure_is_late_a_quarter_after_its_own() -> None:
+    story = users(frequency="quarterly")
+
+    assert status(story, "2026-06-30") is OPEN
+    assert status(story, "2026-07-01") is UNKNOWN
+
+
+def test_an_objective_whose_figures_have_stopped_is_without_evidence() -> None:
+    story = users()
+    report(story, "new_users", "2026-01", count(400))
+
+    assert status(story, "2026-03-31") is ON_TRACK
+    assert status(story, "2026-04-01") is UNKNOWN
+
+
+def test_a_rate_without_its_denominator_is_no_evidence() -> None:
+    story = agreed(metric="click_rate", unit="percent", baseline=Decimal(1), target=Decimal(2))
+    report(story, "click_rate", "2026-01", bare_percent("2"))
+    story.on("2026-02-01")
+    report(story, "click_rate", "2026-02", bare_percent("2"))
+
+    assert status(story) is UNKNOWN
+
+
+def test_an_objective_that_was_never_measured_is_without_evidence_after_its_day() -> None:
+    assert status(users(), "2027-01-01") is UNKNOWN
+
+
+def test_no_lead_at_all_is_zero_leads_and_not_a_missing_figure() -> None:
+    story = agreed(metric="leads", unit="count", baseline=Decimal(0), target=Decimal(40))
+
+    assert status(story, "2026-01-05") is OPEN
+    assert status(story, "2026-02-05") is OFF_TRACK
+    assert progress(story, "2026-02-05").value == 0
+
+
+# --- before the day ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("reported", "expected"),
+    [(270, ON_TRACK), (269, AT_RISK), (216, AT_RISK), (215, OFF_TRACK), (0, OFF_TRACK)],
+)
+def test_a_sum_is_compared_with_the_time_up_to_the_end_of_its_last_figure(
+    reported: int, expected: ObjectiveStatus
+) -> None:
+    story = users()
+    # From the kickoff to the end of January 27 of 360 days pass.
+    report(story, "new_users", "2026-01", count(reported))
+
+    assert status(story, "2026-02-20") is expected
+
+
+def test_what_deals_show_is_compared_with_the_time_up_to_today() -> None:
+    story = agreed(metric="leads", unit="count", baseline=Decimal(0), target=Decimal(36))
+    refer_many(story, range(4))
+
+    assert status(story, "2026-02-14") is ON_TRACK
+    assert status(story, "2026-02-15") is AT_RISK
+    assert status(story, "2026-02-25") is OFF_TRACK
+
+
+def test_a_sum_that_reaches_its_target_is_met_before_its_day() -> None:
+    story = users()
+    report(story, "new_users", "2026-01", count(3600))
+
+    assert status(story) is MET
+    assert progress(story).reached_percent is None
+
+
+@pytest.mark.parametrize(
+    ("lost", "expected"),
+    [(50, ON_TRACK), (77, ON_TRACK), (78, AT_RISK), (79, OFF_TRACK), (90, OFF_TRACK)],
+)
+def test_a_rate_is_compared_with_the_way_from_its_baseline(
+    lost: int, expected: ObjectiveStatus
+) -> None:
+    story = churn()
+    report(story, "churn_rate", "2026-01", percent(lost, 1000))
+
+    # 7.5 % of the time has passed: by now 8 % should have sunk to 7.775 %.
+    assert status(story, "2026-02-01") is expected
+
+
+def test_a_rate_at_its_target_is_on_track_and_met_only_after_its_day() -> None:
+    story = churn()
+    report(story, "churn_rate", "2026-01", percent(5, 100))
+
+    assert status(story, "2026-02-01") is ON_TRACK
+    assert status(story, "2027-01-01") is MET
+
+
+def test_a_rate_that_is_to_stay_as_good_is_off_track_once_it_is_worse() -> None:
+    story = churn(target=8)
+    report(story, "churn_rate", "2026-01", percent(9, 100))
+
+    assert status(story, "2026-02-01") is OFF_TRACK
+
+
+def test_of_a_sum_that_is_to_stay_small_less_than_the_share_of_time_is_on_track() -> None:
+    story = agreed(
+        metric="support_tickets", unit="count", baseline=Decimal(400), target=Decimal(360)
+    )
+    report(story, "support_tickets", "2026-01", count(27))
+    assert status(story, "2026-02-01") is ON_TRACK
+
+    story.on("2026-03-01")
+    report(story, "support_tickets", "2026-02", count(33))
+    assert status(story) is AT_RISK
+    report(story, "support_tickets", "2026-03", count(301))
+
+    assert status(story) is OFF_TRACK
+    assert status(story, "2027-01-01") is MISSED
+
+
+def test_the_text_names_the_figure_the_target_and_the_pace() -> None:
+    story = users()
+    report(story, "new_users", "2026-01", count(135))
+
+    assert progress(story, "2026-02-01").text == (
+        "new_users: 135 of 3600 by 2026-12-31, 3.75 % of the target in 7.50 % of the time."
+    )
+    assert progress(story, "2027-01-01").text == "new_users: 135 of 3600 by 2026-12-31."
+    assert progress(users()).text == "new_users: no figure; the target is 3600 by 2026-12-31."
+
+
+# --- after the day -----------------------------------------------------------------------------
+
+
+def test_on_its_day_an_objective_is_still_judged_by_its_pace() -> None:
+    story = users()
+    report(story, "new_users", "2026", count(3000))
+
+    assert status(story, "2026-12-31") is AT_RISK
+    assert status(story, "2027-01-01") is MISSED
+
+
+def test_a_late_report_or_a_correction_changes_what_was_missed() -> None:
+    story = users()
+    story.on("2027-01-10")
+    report(story, "new_users", "2026-Q4", count(3000))
+    assert status(story) is MISSED
+
+    report(story, "new_users", "2026-Q3", count(600))
+
+    assert status(story) is MET
+
+
+def test_with_the_partnership_its_objectives_end() -> None:
+    story = at(Stage.ENDED)
+
+    found = {each.status for each in objectives(figures(story), story.now.date())}
+
+    assert found == {UNKNOWN}
+
+
+# --- laws --------------------------------------------------------------------------------------
+
+SINCE = date(2026, 1, 5)
+COUNTS = st.integers(min_value=0, max_value=5000)
+DAYS = st.dates(date(2025, 12, 1), date(2027, 3, 1))
+OWN = changed(
+    CO_BRANDED_REVENUE,
+    metric="new_users",
+    unit="count",
+    baseline=Decimal(0),
+    target=Decimal(3600),
+)
+
+
+def rows(months: dict[str, int], objective: Objective = OWN) -> Rows:
+    """Return the rows of one objective with what was reported in some months."""
+    made = moment("2026-01-05")
+    found: dict[str, object] = {
+        AGREED: AgreedRow(since=SINCE, kickoff=SINCE, objectives=(objective,))
+    }
+    for at_, (month, value) in enumerate(months.items()):
+        figure = ReportedFigure(unit="count", value=Decimal(value))
+        told = ToolReport((Said(figure, made, OURS, at_),))
+        found[month] = PeriodRow(reports={(objective.metric, ""): {"crm": told}})
+    return found
+
+
+MONTHS = st.dictionaries(st.sampled_from([f"2026-{each:02}" for each in range(1, 13)]), COUNTS)
+GOOD = (OFF_TRACK, AT_RISK, ON_TRACK, MET)
+
+
+@given(months=MONTHS, day=DAYS)
+def test_before_its_day_nothing_is_missed_and_after_it_nothing_is_open(
+    months: dict[str, int], day: date
+) -> None:
+    (found,) = objectives(rows(months), day)
+
+    if day > OWN.deadline:
+        assert found.status in {MET, MISSED, UNKNOWN}
+    else:
+        assert found.status is not MISSED
+    if found.value is None:
+        assert found.status in {OPEN, UNKNOWN}
+    assert (found.status is MET) is (found.value is not None and found.value >= 3600)
+
+
+@given(months=MONTHS.filter(bool), more=COUNTS, day=DAYS)
+def test_more_of_what_is_to_grow_never_makes_a_status_worse(
+    months: dict[str, int], more: int, day: date
+) -> None:
+    first = min(months)
+    (less,) = objectives(rows(months), day)
+    (greater,) = objectives(rows({**months, first: months[first] + more}), day)
+
+    if less.status in GOOD:
+        assert GOOD.index(greater.status) >= GOOD.index(less.status)
+
+
+@given(months=MONTHS)
+def test_without_another_figure_time_brings_an_objective_from_its_pace_to_its_end(
+    months: dict[str, int],
+) -> None:
+    ranks = {OPEN: 0, ON_TRACK: 1, AT_RISK: 1, OFF_TRACK: 1, UNKNOWN: 2, MISSED: 3, MET: 3}
+    days = [date(2026, month, 28) for month in range(1, 13)] + [date(2027, 1, 1)]
+    known = [objectives(rows(months), day)[0].status for day in days]
+
+    for before, after in pairwise(known):
+        assert ranks[after] >= ranks[before] or (before, after) == (UNKNOWN, after)
