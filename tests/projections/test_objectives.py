@@ -43,7 +43,7 @@ def users(stage: Stage = Stage.EXECUTION, **objective: object) -> Story:
 def churn(target: int = 5, **objective: object) -> Story:
     """Return one in which the churn rate is to sink from 8 % to a target."""
     wanted = {"metric": "churn_rate", "unit": "percent", "baseline": Decimal(8)}
-    return agreed(**wanted, target=Decimal(target), **objective)
+    return agreed(Stage.EXECUTION, **wanted, target=Decimal(target), **objective)
 
 
 def progress(story: Story, on: str | None = None) -> ObjectiveProgress:

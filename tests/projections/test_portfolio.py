@@ -363,7 +363,8 @@ def test_a_small_count_that_the_other_party_reported_is_withheld_with_its_pace()
 
     ours, theirs = objective(Viewer(OURS)), objective(Viewer(THEIRS))
 
-    assert (ours.value, ours.status) == (3, ObjectiveStatus.OFF_TRACK)
+    assert ours.value == 3
+    assert ours.status is ObjectiveStatus.OFF_TRACK
     assert ours.reached_percent == Decimal("0.03")
     assert (theirs.value, theirs.reached_percent) == (None, None)
     assert theirs.status is ours.status
