@@ -265,7 +265,7 @@ def rates_of(rows: Rows, segment: str = "") -> list[tuple[Metric, Figure]]:
     months = tuple(month for year in years for month in months_of(year))
     named = {name for year in years for name, of, _ in _series(rows, year) if segment in {"", of}}
     rates = (
-        (each, _over(rows, each.name, months, segment, measured="report"))
+        (each, over(rows, each.name, months, segment, measured="report"))
         for each in CATALOGUE.values()
         if each.of_trials and each.name in named
     )
