@@ -1347,7 +1347,8 @@ def test_retainers_clicks_bonuses_and_minimums_can_be_disputed() -> None:
         on=OURS, metric="leads", window="quarter", at_least=1, fee=usd("70.00"), per="window"
     )
     retainer = Retainer(to=THEIRS, fee=usd("100.00"), every="P1M")
-    story = under(retainer, clicks("0.05"), minimum)
+    monthly = changed(minimum, name="monthly", window="month")
+    story = under(retainer, clicks("0.05"), monthly, minimum)
     story.on("2026-04-01")
     march = ReportMetric(metric="clicks", period="2026-03", tool="ads", figure=count(1000))
     story.when(OURS, march)
@@ -1358,7 +1359,7 @@ def test_retainers_clicks_bonuses_and_minimums_can_be_disputed() -> None:
         [
             "due/retainer-1@2026-02-01",
             "report/referral-fee-1@2026-03",
-            "window/minimum-1@2026-04-01",
+            "window/minimum-2@2026-04-01",
         ]
     ):
         story.when(OURS, dispute(subject, name=f"Q-{name}"))
