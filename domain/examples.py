@@ -147,7 +147,13 @@ from domain.payouts import CorrectPayout, RecordPayout, ReturnPayout
 from domain.people import ErasePerson
 from domain.priors import AgreePrior, Prior, ProposePrior
 from domain.program import DefinePortfolio
-from domain.renewal import AcceptRenewal, DeclineRenewal, HoldRenewalReview, ProposeRenewal
+from domain.renewal import (
+    AcceptRenewal,
+    DeclineRenewal,
+    HoldAnnualReview,
+    HoldRenewalReview,
+    ProposeRenewal,
+)
 from domain.reported_figure import CorrectMetric, ReportedFigure, ReportMetric
 from domain.rules import Action, DecisionRule, RuleComparison, Window
 from domain.scaling import (
@@ -934,6 +940,17 @@ _SCALING = [
         ReverseEntry(entry="E-2", reversal="V-1", amount=usd("100.00"), reason="Counted twice."),
     ),
     Step("2026-08-03", THEIRS, ConcedePenalty(entry="E-3", condition=NO_REPORT.condition)),
+    Step(
+        "2026-08-31",
+        OURS,
+        HoldAnnualReview(
+            year=2026,
+            outcomes="Two of three objectives are met.",
+            relevance="The buyers are the same.",
+            potential="Nobody has tried a joint offer in Portugal.",
+            recommendation="continue",
+        ),
+    ),
     Step(
         "2026-09-01",
         OURS,

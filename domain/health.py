@@ -8,7 +8,7 @@ from enum import StrEnum
 from domain.bilateral import BilateralAgreement
 from domain.calendar import Period
 from domain.declarations import Declaration
-from domain.kernel import IN_FORCE, RUNNING
+from domain.kernel import IN_FORCE, RUNNING, SIGNED_OR_SIGNING
 from domain.terms import check_parties
 from domain.values import Count, Day, Money, Number, PersonName, Quantity, Rating, Ref, Slug, Text
 
@@ -26,7 +26,7 @@ class ContributionKind(StrEnum):
 class ContributionRecorded(
     Declaration,
     command="RecordContribution",
-    stages=IN_FORCE,
+    stages=SIGNED_OR_SIGNING,
     identity=("contribution",),
     by_party=True,
 ):
@@ -67,7 +67,9 @@ class HealthCheckRecorded(
     """Remarks, in words."""
 
 
-class RiskIdentified(Declaration, command="IdentifyRisk", stages=IN_FORCE, identity=("risk",)):
+class RiskIdentified(
+    Declaration, command="IdentifyRisk", stages=SIGNED_OR_SIGNING, identity=("risk",)
+):
     """A risk was put on the joint register (C25)."""
 
     risk: Ref
@@ -87,7 +89,11 @@ class RiskIdentified(Declaration, command="IdentifyRisk", stages=IN_FORCE, ident
 
 
 class RiskMitigated(
-    Declaration, command="MitigateRisk", stages=IN_FORCE, identity=("risk",), follows=RiskIdentified
+    Declaration,
+    command="MitigateRisk",
+    stages=SIGNED_OR_SIGNING,
+    identity=("risk",),
+    follows=RiskIdentified,
 ):
     """A risk of the register was mitigated (C25)."""
 

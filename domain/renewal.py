@@ -1,13 +1,16 @@
-"""Renewal: outcomes are reviewed, then both parties renew (C27)."""
+"""Annual reviews, and renewal: outcomes are reviewed, then both parties renew (C27)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
 
 from domain import terms_by_day
 from domain.bilateral import BilateralAgreement
 from domain.calendar import Duration, Span
 from domain.context import PartnershipContext
+from domain.declarations import Declaration
 from domain.kernel import RUNNING, Act, Command, Event, Stage, Value, recorded_once
 from domain.terms import check_end
 from domain.values import Day, Instant, Ref, Text
@@ -34,6 +37,26 @@ class HoldRenewalReview(_RenewalReview, Command):
 
 class RenewalReviewHeld(_RenewalReview, Event):
     """A renewal review was held, and renewal began (C27)."""
+
+
+class AnnualReviewHeld(
+    Declaration, command="HoldAnnualReview", stages=RUNNING, identity=("year",), restated=True
+):
+    """An annual review of the partnership's relevance was held (C26, C27). It moves no stage."""
+
+    year: Annotated[int, Field(ge=1900, le=9999)]
+    """The year that is reviewed."""
+    outcomes: Text
+    """What the objectives reached."""
+    relevance: Text
+    """Whether the partnership is still relevant, apart from the figures."""
+    potential: Text
+    """The untapped potential: products, markets, joint work that was not tried."""
+    recommendation: Literal["continue", "adjust", "scale", "exit"]
+    """What the review recommends."""
+
+
+HoldAnnualReview = AnnualReviewHeld.asks
 
 
 class PartnershipRenewed(

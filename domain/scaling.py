@@ -1,4 +1,4 @@
-"""Scaling: what the evidence shows to work is extended, under amended terms (C26)."""
+"""Scaling: what the evidence shows to work is extended, under terms that cover it (C26)."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any
@@ -9,7 +9,7 @@ from domain.bilateral import BilateralAgreement
 from domain.context import PartnershipContext
 from domain.formation import EvidenceAttached, EvidenceKind
 from domain.gates import Requirement, passing
-from domain.kernel import Act, Stage
+from domain.kernel import UNTIL_EXIT, Act, Stage
 from domain.terms import check_shares
 from domain.values import Count, Money, Percent, Ref, Slug, Text
 
@@ -35,14 +35,14 @@ class ScopeExpanded(
     """What is added: a product, a geography, joint research, a series that becomes a channel."""
     evidence: Annotated[list[Ref], Field(min_length=1)]
     """The attached evidence that shows that it works."""
-    terms_version: Count
-    """The version of the terms that covers it."""
+    terms_version: Count | None = None
+    """The amended terms that cover it; null if the terms in force cover it as they are."""
     waived: list[str] = []
     """The rules that were waived."""
 
     @classmethod
     def complete(cls, proposed: Any, context: PartnershipContext, act: Act) -> Mapping[str, object]:  # noqa: ANN401, ARG003 - made
-        """Pass the gate to scaling: evidence first, and terms that cover the scope (C26)."""
+        """Pass the gate to scaling: evidence first, and amended terms where they change (C26)."""
         return {"waived": passing("scaling", requirements(proposed, context), context)}
 
 
@@ -55,7 +55,7 @@ class JointInvestmentAgreed(
     BilateralAgreement,
     name="JointInvestment",
     subject="a joint investment, with the splits of cost and reward (C26)",
-    stages=SCALABLE,
+    stages=UNTIL_EXIT,
     identity=("proposal",),
     counted=None,
 ):
@@ -104,9 +104,10 @@ def requirements(proposed: Any, context: PartnershipContext) -> list[Requirement
         ),
         Requirement(
             "amended-terms-first",
-            proposed.terms_version in amended[-1:],
+            proposed.terms_version is None or proposed.terms_version in amended[-1:],
             f"Version {proposed.terms_version} is not the latest agreed amendment.",
-            "Agree amended terms that cover the new scope (ProposeTerms, AcceptTerms).",
-            fitting={"terms_version": amended[-1] if amended else 0},
+            "Agree amended terms that cover the new scope (ProposeTerms, AcceptTerms), or name no "
+            "version if the terms do not change.",
+            fitting={"terms_version": amended[-1] if amended else None},
         ),
     ]

@@ -263,6 +263,9 @@ WORDS: dict[type[Event], Words] = {
     scaling.JointInvestmentAgreed: lambda e: (
         f"and its partner agreed joint investment {e.proposal}"
     ),
+    renewal.AnnualReviewHeld: lambda e: (
+        f"held the annual review of {e.year}: recommends to {e.recommendation}"
+    ),
     renewal.RenewalReviewHeld: lambda e: (
         f"held renewal review {e.review}: recommends to {e.recommendation}"
     ),

@@ -47,7 +47,7 @@ from domain.markets import (
     MetricOwnerAssigned,
     RoleAssigned,
 )
-from domain.renewal import RenewalReviewHeld
+from domain.renewal import AnnualReviewHeld, RenewalReviewHeld
 from domain.settlement import FinalSettlementIssued
 from domain.values import Count
 from infra.answers.question import Answer, Item
@@ -244,6 +244,8 @@ class RenewalSummary(Item):
     """The last day on which notice ends the partnership with its term."""
     reviews: tuple[RenewalReviewHeld, ...]
     """The renewal reviews."""
+    annual_reviews: tuple[AnnualReviewHeld, ...]
+    """The annual reviews of the partnership's relevance, by year as they were held."""
     notice: ExitNoticeGiven | None
     """The notice of the exit; null if none was given."""
     settlement: FinalSettlementIssued | None

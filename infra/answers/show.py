@@ -51,6 +51,7 @@ from domain.markets import (
     RoleAssigned,
 )
 from domain.recorded import Recorded
+from domain.renewal import AnnualReviewHeld
 from domain.terms import restarted
 from domain.terms_by_day import TermsByDay
 from domain.values import instant
@@ -360,6 +361,7 @@ def _renewal(state: partnership.Partnership) -> RenewalSummary:
         term_ends_on=terms.term_ends_on,
         last_day_for_notice=terms.last_notice_day,
         reviews=tuple(state.renewal.reviews.values()),
+        annual_reviews=tuple(state.context.declarations.of(AnnualReviewHeld)),
         notice=left.notice,
         settlement=left.settlement,
         assets=tuple(left.assets.values()),

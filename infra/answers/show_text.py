@@ -328,6 +328,9 @@ def _renewal_blocks(renewed: RenewalSummary) -> Iterator[Block]:
 
 
 def _renewal_lines(renewed: RenewalSummary) -> Iterator[str]:
+    for annual in renewed.annual_reviews:
+        yield f"annual review of {annual.year} recommends: {annual.recommendation}"
+        yield f"  {annual.relevance} Untapped: {annual.potential}"
     for review in renewed.reviews:
         yield f"renewal review {review.review} recommends: {review.recommendation}"
     if notice := renewed.notice:

@@ -42,6 +42,23 @@ from tests.stories import Story
 # --- facts of each side ------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("command", [RecordContribution, IdentifyRisk])
+def test_contributions_and_risks_can_be_recorded_from_formation_on(
+    command: type[RecordContribution],
+) -> None:
+    story = at(Stage.FORMATION)
+
+    assert story.when(OURS, example(command))
+    assert story.partnership.stage is Stage.FORMATION
+
+
+def test_a_risk_of_formation_can_be_mitigated_before_the_kickoff() -> None:
+    story = at(Stage.FORMATION)
+    story.when(OURS, example(IdentifyRisk))
+
+    assert story.when(THEIRS, example(MitigateRisk))
+
+
 def test_each_side_records_what_it_gives() -> None:
     story = after(RecordContribution)
     ours = changed(example(RecordContribution), what="Two engineers")

@@ -32,7 +32,9 @@ from domain.governance import AssignSponsor
 from domain.kernel import Stage
 from domain.renewal import (
     AcceptRenewal,
+    AnnualReviewHeld,
     DeclineRenewal,
+    HoldAnnualReview,
     HoldRenewalReview,
     PartnershipRenewed,
     ProposeRenewal,
@@ -56,6 +58,29 @@ from tests.life import (
 )
 from tests.projections.money import amend, share
 from tests.stories import Story
+
+# --- annual reviews ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("stage", [Stage.EXECUTION, Stage.SCALING, Stage.RENEWAL])
+def test_an_annual_review_moves_no_stage(stage: Stage) -> None:
+    story = at(stage)
+
+    held = story.when(OURS, example(HoldAnnualReview, recommendation="exit"))
+
+    assert held == [AnnualReviewHeld.of(example(HoldAnnualReview, recommendation="exit"))]
+    assert story.partnership.stage is stage
+
+
+def test_an_annual_review_is_of_one_year_and_can_be_restated() -> None:
+    story = after(HoldAnnualReview)
+
+    assert story.when(OURS, example(HoldAnnualReview)) == []
+    story.when(THEIRS, example(HoldAnnualReview, recommendation="scale"))
+
+    (latest,) = story.partnership.context.declarations.of(AnnualReviewHeld)
+    assert latest.recommendation == "scale"
+
 
 # --- renewal -----------------------------------------------------------------------------------
 

@@ -70,6 +70,27 @@ def test_a_wider_scope_rests_on_the_latest_amendment(version: int) -> None:
     assert story.refuses(OURS, example(ExpandScope)).rule == "amended-terms-first"
 
 
+def test_a_wider_scope_under_the_same_terms_needs_no_amendment() -> None:
+    story = at(Stage.EXECUTION)
+    story.when(OURS, example(AttachEvidence, evidence="pilot", kind=EvidenceKind.EXPERIMENT))
+    story.when(THEIRS, example(ProposeScope, evidence=["pilot"], terms_version=None))
+
+    [expanded] = story.when(OURS, example(ExpandScope))
+
+    assert isinstance(expanded, ScopeExpanded)
+    assert (expanded.terms_version, expanded.waived) == (None, [])
+    assert story.partnership.stage is Stage.SCALING
+
+
+def test_without_evidence_the_same_terms_do_not_open_the_gate() -> None:
+    story = at(Stage.EXECUTION)
+    story.when(THEIRS, example(ProposeScope, evidence=["hearsay"], terms_version=None))
+
+    refusal = story.refuses(OURS, example(ExpandScope))
+
+    assert refusal.facts["unmet"] == ["evidence-first"]
+
+
 def test_the_first_terms_are_no_amendment() -> None:
     story = at(Stage.EXECUTION)
     story.when(OURS, example(AttachEvidence, evidence="pilot", kind=EvidenceKind.EXPERIMENT))
@@ -103,6 +124,15 @@ def test_what_is_invested_and_won_is_split_between_the_two(
     refusal = at(Stage.SCALING).refuses(OURS, example(ProposeJointInvestment, **{field: shares}))
 
     assert refusal.rule == rule
+
+
+def test_a_joint_investment_can_be_agreed_from_formation_on() -> None:
+    story = at(Stage.FORMATION)
+
+    story.when(OURS, example(ProposeJointInvestment))
+
+    assert story.when(THEIRS, example(AgreeJointInvestment))
+    assert story.partnership.stage is Stage.FORMATION
 
 
 def test_a_joint_investment_needs_both() -> None:
