@@ -22,7 +22,15 @@ from infra.kafka import clients, messages
 from infra.kafka.clients import Producer, consumer
 from infra.kafka.messages import Message, Received
 from infra.kafka.topics import Topics, packed
-from infra.running.worker import CLOCK, CLOCK_HELP, OUTAGES, Lag, WorkerProcess
+from infra.running.worker import (
+    CLOCK,
+    CLOCK_HELP,
+    OUTAGES,
+    WAITING,
+    WAITING_HELP,
+    Lag,
+    WorkerProcess,
+)
 from infra.settings import Settings
 from infra.store.history import History, Refusal
 
@@ -64,10 +72,6 @@ def _warn_of_codecs(broker: str, topic: str) -> None:
     with suppress(KafkaError):
         if wrong := packed(broker, topic):
             log.warning(wrong)
-
-
-WAITING = "accord_waiting_events"
-WAITING_HELP = "Events that wait for what they name."
 
 
 class Intake:

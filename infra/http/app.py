@@ -21,7 +21,15 @@ from infra.http.dependencies import Served, ServedHere, json
 from infra.http.openapi import DescribedApp, problem
 from infra.http.problems import Problem, handle_problems, response
 from infra.http.strict import AbsoluteForm, HeadAsGet, known_parameters
-from infra.running.worker import CLOCK, CLOCK_HELP, NAMED, QUARANTINED, QUARANTINED_HELP
+from infra.running.worker import (
+    CLOCK,
+    CLOCK_HELP,
+    NAMED,
+    QUARANTINED,
+    QUARANTINED_HELP,
+    WAITING,
+    WAITING_HELP,
+)
 from infra.settings import HttpLimits
 from infra.workers import Workers
 
@@ -140,15 +148,17 @@ def _add_health(app: FastAPI) -> None:
     @app.get("/metrics", tags=["Run"], response_class=PlainTextResponse)
     def process_metrics(served: ServedHere) -> Response:
         """Return the metrics of this process for Prometheus."""
-        return Response(_metrics(served.workers), media_type=CONTENT_TYPE_LATEST)
+        return Response(_metrics(served), media_type=CONTENT_TYPE_LATEST)
 
 
-def _metrics(workers: Workers) -> bytes:
-    registry = CollectorRegistry()
+def _metrics(served: Served) -> bytes:
+    workers, registry = served.workers, CollectorRegistry()
     lag = Gauge("accord_lag_events", "Events that are not folded yet.", registry=registry)
     lag.set(workers.lag())
     quarantined = Gauge(QUARANTINED, QUARANTINED_HELP, registry=registry)
     quarantined.set(len(workers.quarantined()))
+    waiting = Gauge(WAITING, WAITING_HELP, registry=registry)
+    waiting.set(served.accord.history.waiting_of())
     if workers.clock:
         Gauge(CLOCK, CLOCK_HELP, registry=registry).set(workers.clock.doubt is not None)
     return generate_latest(registry)

@@ -47,6 +47,11 @@ CLOCK: Final = "accord_clock_in_doubt"
 
 CLOCK_HELP: Final = "1 while the clock is in doubt, so that nothing is recorded, else 0."
 
+WAITING: Final = "accord_waiting_events"
+"""The gauge of events that wait."""
+
+WAITING_HELP: Final = "Events that wait for what they name."
+
 LEADS: Final = "accord_leads"
 """The gauge of the process that leads its role."""
 

@@ -48,7 +48,9 @@ def post(client: TestClient, *raws: bytes) -> tuple[int, dict[str, Any]]:
 def test_an_event_that_waits_is_answered_with_202_and_what_it_waits_for(
     client: TestClient,
 ) -> None:
+    assert "accord_waiting_events 0.0" in client.get("/metrics").text
     status, told = post(client, EARLY)
+    assert "accord_waiting_events 1.0" in client.get("/metrics").text
     of_one = client.get(f"/v1/partnerships/{NAME}/waiting").json()
 
     assert (status, told["status"]) == (202, "waiting")
