@@ -7,15 +7,17 @@ from time import monotonic
 from typing import Annotated, Any, Final
 
 import orjson
-from fastapi import APIRouter, Header, Query, Response
+from fastapi import APIRouter, Depends, Header, Query, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from starlette.concurrency import run_in_threadpool
 
 from domain.values import Slug
 from infra.answers import changes
 from infra.answers.changes import Batch, Heartbeat, Message, Since
+from infra.answers.logs import NotFound, size_of
 from infra.http import openapi
 from infra.http.dependencies import Served, ServedHere
+from infra.http.problems import not_found
 from infra.running.periodic_task import POLL
 from infra.store.views import OtherFold
 
@@ -31,6 +33,19 @@ STREAM: Final = "/v1/alerts/stream"
 router = APIRouter(tags=["Alerts"])
 
 
+def _known(
+    served: ServedHere,
+    partnership: Annotated[Slug | None, Query(description="Only of this partnership.")] = None,
+) -> str | None:
+    """Return the partnership that is asked for. A problem is answered before the stream begins."""
+    try:
+        if partnership is not None:
+            size_of(served.accord.history, partnership)
+    except NotFound as error:
+        raise not_found(error) from error
+    return partnership
+
+
 @router.head(STREAM, include_in_schema=False)
 async def stream_head() -> Response:
     """Answer with the headers of the stream."""
@@ -40,7 +55,10 @@ async def stream_head() -> Response:
 @router.get(
     STREAM,
     response_class=EventSourceResponse,
-    responses={422: openapi.problem("A parameter is wrong.")},
+    responses={
+        404: openapi.problem("There is no such partnership."),
+        422: openapi.problem("A parameter is wrong."),
+    },
     openapi_extra=openapi.STREAM,
 )
 async def stream_alerts(
@@ -56,7 +74,7 @@ async def stream_alerts(
     last_event_id: Annotated[
         str | None, Header(description="The id of the last event that the reader has seen.")
     ] = None,
-    partnership: Annotated[Slug | None, Query(description="Only of this partnership.")] = None,
+    partnership: Annotated[str | None, Depends(_known)] = None,
 ) -> AsyncIterator[ServerSentEvent]:
     """Stream the changes of alerts, in the order in which they were recorded.
 

@@ -216,6 +216,13 @@ def test_a_wrong_parameter_is_refused_with_a_hint(process: Process, wrong: str) 
     assert answer.json()["errors"][0]["parameter"] == wrong.partition("=")[0]
 
 
+def test_a_stream_of_an_unknown_partnership_is_answered_404(process: Process) -> None:
+    answer = process.client.get(f"{STREAM}?partnership=nobody")
+
+    assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")
+    assert answer.json()["hint"]
+
+
 def test_a_stream_without_changes_has_heartbeats_with_an_id(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
