@@ -24,7 +24,7 @@ from domain import (
 from domain.arithmetic import exact
 from domain.breach_actions import RuleBreached, RuleBreachWithdrawn
 from domain.claims import ClaimCommand
-from domain.deal import Deal, DealCommand
+from domain.deal_record import Deal, DealCommand
 from domain.dispute import Dispute, DisputeCommand, DisputeOpened
 from domain.entry import Entry, EntryCommand
 from domain.experiment import Experiment, ExperimentCommand

@@ -9,24 +9,6 @@ from typing import Final
 
 from domain.bilateral import BilateralCommand
 from domain.claims import ConfirmClaim, ObjectToClaim
-from domain.deal import (
-    AttributeReferral,
-    CancelDeal,
-    CorrectPayment,
-    CorrectRefund,
-    CorrectWin,
-    CreateOpportunity,
-    HoldDemo,
-    IssueRefund,
-    LoseDeal,
-    ProposeAttribution,
-    QualifyLead,
-    ReceivePayment,
-    ReopenDeal,
-    ReverseRefund,
-    SubmitReferral,
-    WinDeal,
-)
 from domain.declarations import DeclarationCommand
 from domain.dispute import OpenDispute, StartMediation, SubmitEvidence, WithdrawDispute
 from domain.entry import ConcedePenalty, RecordJointRevenue, RecordSharedCost, ReverseEntry
@@ -68,10 +50,20 @@ from domain.gates import GrantWaiver
 from domain.kernel import Command
 from domain.keyring import RegisterKey, RevokeKey, RotateKey
 from domain.partnership import PassTime
+from domain.payment import CorrectPayment, CorrectRefund, IssueRefund, ReceivePayment, ReverseRefund
 from domain.payouts import CorrectPayout, RecordPayout, ReturnPayout
 from domain.program import DefinePortfolio
+from domain.referral import (
+    AttributeReferral,
+    CreateOpportunity,
+    HoldDemo,
+    ProposeAttribution,
+    QualifyLead,
+    SubmitReferral,
+)
 from domain.renewal import HoldRenewalReview
 from domain.reported_figure import CorrectMetric, ReportMetric
+from domain.sale import CancelDeal, CorrectWin, LoseDeal, ReopenDeal, WinDeal
 from domain.settlement import (
     IssueFinalSettlement,
     IssueStatement,

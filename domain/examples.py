@@ -19,25 +19,6 @@ from domain.attribution import Method
 from domain.charter import Charter, Expectations, Objective
 from domain.claims import ConfirmClaim, ObjectToClaim
 from domain.comparison import FixedSample
-from domain.deal import (
-    AgreeAttribution,
-    AttributeReferral,
-    CancelDeal,
-    CorrectPayment,
-    CorrectRefund,
-    CorrectWin,
-    CreateOpportunity,
-    HoldDemo,
-    IssueRefund,
-    LoseDeal,
-    ProposeAttribution,
-    QualifyLead,
-    ReceivePayment,
-    ReopenDeal,
-    ReverseRefund,
-    SubmitReferral,
-    WinDeal,
-)
 from domain.dispute import (
     AcceptResolution,
     DisputeOutcome,
@@ -143,10 +124,20 @@ from domain.markets import (
     TargetMarket,
 )
 from domain.partnership import PassTime
+from domain.payment import CorrectPayment, CorrectRefund, IssueRefund, ReceivePayment, ReverseRefund
 from domain.payouts import CorrectPayout, RecordPayout, ReturnPayout
 from domain.people import ErasePerson
 from domain.priors import AgreePrior, Prior, ProposePrior
 from domain.program import DefinePortfolio
+from domain.referral import (
+    AgreeAttribution,
+    AttributeReferral,
+    CreateOpportunity,
+    HoldDemo,
+    ProposeAttribution,
+    QualifyLead,
+    SubmitReferral,
+)
 from domain.renewal import (
     AcceptRenewal,
     DeclineRenewal,
@@ -156,6 +147,7 @@ from domain.renewal import (
 )
 from domain.reported_figure import CorrectMetric, ReportedFigure, ReportMetric
 from domain.rules import Action, DecisionRule, RuleComparison, Window
+from domain.sale import CancelDeal, CorrectWin, LoseDeal, ReopenDeal, WinDeal
 from domain.scaling import (
     AgreeJointInvestment,
     ExpandScope,

@@ -15,7 +15,6 @@ from typing import Annotated, assert_never
 from pydantic import StringConstraints
 
 from domain.agreement import TermsAccepted, TermsCountered, TermsProposed
-from domain.deal import AttributionProposed, AttributionSettled
 from domain.dispute import DisputeResolved, ResolutionProposed
 from domain.entry import PenaltyConceded
 from domain.exit import ExitNoticeGiven
@@ -30,6 +29,7 @@ from domain.formation import (
 from domain.gates import WaiverGranted
 from domain.kernel import Act, Command, Event, Refused, Stage, Unknown, Value
 from domain.payouts import PayoutRecorded
+from domain.referral import AttributionProposed, AttributionSettled
 from domain.renewal import PartnershipRenewed, RenewalDeclined, RenewalProposed
 from domain.scaling import (
     JointInvestmentAgreed,

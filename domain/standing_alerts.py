@@ -12,20 +12,6 @@ from typing import Any, Final
 
 from domain import deadlines
 from domain.deadlines import ALL, DeadlineAlert, DeadlineRule
-from domain.deal import (
-    AttributionProposed,
-    AttributionSettled,
-    DealCancelled,
-    DealWon,
-    PaymentCorrected,
-    PaymentReceived,
-    ReferralAttributed,
-    ReferralSubmitted,
-    RefundCorrected,
-    RefundIssued,
-    RefundReversed,
-    WinCorrected,
-)
 from domain.entry import (
     EntryReversed,
     JointRevenueReceived,
@@ -33,8 +19,22 @@ from domain.entry import (
     SharedCostIncurred,
 )
 from domain.kernel import Event
+from domain.payment import (
+    PaymentCorrected,
+    PaymentReceived,
+    RefundCorrected,
+    RefundIssued,
+    RefundReversed,
+)
 from domain.payouts import PayoutCorrected, PayoutRecorded, PayoutReturned
+from domain.referral import (
+    AttributionProposed,
+    AttributionSettled,
+    ReferralAttributed,
+    ReferralSubmitted,
+)
 from domain.reported_figure import MetricReported
+from domain.sale import DealCancelled, DealWon, WinCorrected
 from domain.settlement import FinalSettlementIssued, StatementIssued
 
 

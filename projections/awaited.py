@@ -9,10 +9,10 @@ from typing import Any, Final, NamedTuple
 
 from domain import payouts
 from domain.deadlines import DeadlineKind, DeadlinePassed
-from domain.deal import AttributionSettled
 from domain.kernel import Event
 from domain.payouts import Payout, payout_of
 from domain.recorded import Recorded
+from domain.referral import AttributionSettled
 from domain.settlement import FinalSettlementIssued, StatementIssued, stated_by
 from domain.terms_by_day import TermsByDay
 from projections.counted import FACTS, DealChange

@@ -18,27 +18,25 @@ from typing import Final, NamedTuple
 
 from domain.calendar import month_of
 from domain.claims import ClaimConfirmed, ClaimKind, ClaimObjected
-from domain.deal import (
-    Deal,
-    DealCancelled,
-    DealLost,
-    DealReopened,
-    DealWon,
-    DemoHeld,
-    LeadQualified,
-    OpportunityCreated,
+from domain.deal_record import Deal
+from domain.kernel import Act, Event
+from domain.metric_catalogue import CATALOGUE, Unit
+from domain.payment import (
     PaymentCorrected,
     PaymentReceived,
-    ReferralAttributed,
-    ReferralSubmitted,
     RefundCorrected,
     RefundIssued,
     RefundReversed,
-    WinCorrected,
 )
-from domain.kernel import Act, Event
-from domain.metric_catalogue import CATALOGUE, Unit
 from domain.recorded import Recorded
+from domain.referral import (
+    DemoHeld,
+    LeadQualified,
+    OpportunityCreated,
+    ReferralAttributed,
+    ReferralSubmitted,
+)
+from domain.sale import DealCancelled, DealLost, DealReopened, DealWon, WinCorrected
 from domain.terms_by_day import local_day
 from projections.ledger.counting import DEMO, OPPORTUNITY, QUALIFIED, Facts
 from projections.ledger.deals import losses

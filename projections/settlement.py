@@ -16,13 +16,13 @@ from domain.arithmetic import exact
 from domain.attribution import AttributionPolicy
 from domain.calendar import month_of
 from domain.deadlines import DeadlineKind, DeadlinePassed, Deadlines, PeriodClosed, silence
-from domain.deal import AttributionSettled
 from domain.execution import IncentiveIntroduced
 from domain.exit import ExitNoticeGiven
 from domain.exploration import ExplorationBegun, PartnerChosen
 from domain.kernel import Event
 from domain.payouts import Payout
 from domain.recorded import Recorded
+from domain.referral import AttributionSettled
 from domain.renewal import PartnershipRenewed
 from domain.scaling import JointInvestmentAgreed
 from domain.settlement import (

@@ -14,7 +14,6 @@ from domain import (
     breach_actions,
     claims,
     deadlines,
-    deal,
     dispute,
     entry,
     execution,
@@ -26,12 +25,15 @@ from domain import (
     health,
     keyring,
     markets,
+    payment,
     payouts,
     people,
     priors,
     program,
+    referral,
     renewal,
     reported_figure,
+    sale,
     scaling,
     settlement,
     sharing,
@@ -315,33 +317,35 @@ WORDS: dict[type[Event], Words] = {
     leaving.PartnershipExited: lambda e: "completed the exit; the partnership ended" + _waived(e),
     deadlines.PeriodClosed: lambda e: f"{e.period} closed",
     deadlines.DeadlinePassed: lambda e: _passed(e.kind, e.ref),
-    deal.ReferralSubmitted: lambda e: f"submitted referral {e.deal}",
-    deal.ReferralAttributed: lambda e: (
+    referral.ReferralSubmitted: lambda e: f"submitted referral {e.deal}",
+    referral.ReferralAttributed: lambda e: (
         f"attributed referral {e.deal} to {e.to} ({e.method} on {e.touched_at:%Y-%m-%d})"
     ),
-    deal.AttributionProposed: lambda e: f"proposed to credit {e.deal}: {_shares(e.shares)}",
-    deal.AttributionSettled: lambda e: (
+    referral.AttributionProposed: lambda e: f"proposed to credit {e.deal}: {_shares(e.shares)}",
+    referral.AttributionSettled: lambda e: (
         f"and its partner settled the credit for {e.deal}: {_shares(e.shares)}"
     ),
-    deal.LeadQualified: lambda e: f"qualified lead {e.deal}",
-    deal.OpportunityCreated: lambda e: f"opened an opportunity on {e.deal}",
-    deal.DemoHeld: lambda e: f"held a demo for {e.deal}",
-    deal.DealWon: lambda e: f"won deal {e.deal}: {e.annual_contract_value} a year",
-    deal.DealCancelled: lambda e: f"cancelled the sale of deal {e.deal}: {e.reason}",
-    deal.DealLost: lambda e: f"lost deal {e.deal}: {e.reason}",
-    deal.DealReopened: lambda e: f"reopened deal {e.deal}: {e.reason}",
-    deal.WinCorrected: lambda e: f"corrected the win of deal {e.deal}: {_corrected(e)}: {e.reason}",
-    deal.PaymentReceived: lambda e: f"received {e.amount} on deal {e.deal}",
-    deal.RefundIssued: lambda e: (
+    referral.LeadQualified: lambda e: f"qualified lead {e.deal}",
+    referral.OpportunityCreated: lambda e: f"opened an opportunity on {e.deal}",
+    referral.DemoHeld: lambda e: f"held a demo for {e.deal}",
+    sale.DealWon: lambda e: f"won deal {e.deal}: {e.annual_contract_value} a year",
+    sale.DealCancelled: lambda e: f"cancelled the sale of deal {e.deal}: {e.reason}",
+    sale.DealLost: lambda e: f"lost deal {e.deal}: {e.reason}",
+    sale.DealReopened: lambda e: f"reopened deal {e.deal}: {e.reason}",
+    sale.WinCorrected: lambda e: f"corrected the win of deal {e.deal}: {_corrected(e)}: {e.reason}",
+    payment.PaymentReceived: lambda e: f"received {e.amount} on deal {e.deal}",
+    payment.RefundIssued: lambda e: (
         f"refunded {e.amount} on deal {e.deal}"
         if e.kind == "refund"
         else f"recorded a chargeback of {e.amount} on deal {e.deal}"
     ),
-    deal.RefundReversed: lambda e: f"recorded that refund {e.refund} on deal {e.deal} was reversed",
-    deal.PaymentCorrected: lambda e: (
+    payment.RefundReversed: lambda e: (
+        f"recorded that refund {e.refund} on deal {e.deal} was reversed"
+    ),
+    payment.PaymentCorrected: lambda e: (
         f"corrected payment {e.payment} of deal {e.deal}: {_corrected(e)}: {e.reason}"
     ),
-    deal.RefundCorrected: lambda e: (
+    payment.RefundCorrected: lambda e: (
         f"corrected refund {e.refund} of deal {e.deal}: {_corrected(e)}: {e.reason}"
     ),
     claims.ClaimConfirmed: lambda e: f"confirmed {e.named}",

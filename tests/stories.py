@@ -15,7 +15,7 @@ import pytest
 from domain import aggregates
 from domain.aggregates import State, initial, stream_of
 from domain.deadlines import Deadline
-from domain.deal import Deal
+from domain.deal_record import Deal
 from domain.examples import Step
 from domain.experiment import Experiment
 from domain.kernel import Act, Command, Event, Refused

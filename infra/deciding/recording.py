@@ -9,7 +9,7 @@ from domain import aggregates
 from domain.aggregates import State
 from domain.agreement import CommercialTermsAgreed
 from domain.deadlines import Deadline
-from domain.deal import Deal
+from domain.deal_record import Deal
 from domain.kernel import Act, Event
 from domain.people import PersonErased
 from domain.recorded import Recorded

@@ -12,29 +12,27 @@ from typing import Any, NamedTuple, TypeVar
 
 from domain.calendar import bounds
 from domain.claims import ClaimConfirmed, ClaimKind, ClaimObjected
-from domain.deal import (
-    AttributionSettled,
-    DealCancelled,
-    DealLost,
-    DealReopened,
-    DealWon,
-    DemoHeld,
-    LeadQualified,
-    OpportunityCreated,
-    PaymentCorrected,
-    PaymentReceived,
-    ReferralAttributed,
-    ReferralSubmitted,
-    RefundCorrected,
-    RefundIssued,
-    RefundReversed,
-    WinCorrected,
-)
 from domain.dispute import DisputeOpened, DisputeOutcome, DisputeResolved
 from domain.entry import EntryReversed, JointRevenueReceived, PenaltyConceded, SharedCostIncurred
 from domain.kernel import Act, Event
+from domain.payment import (
+    PaymentCorrected,
+    PaymentReceived,
+    RefundCorrected,
+    RefundIssued,
+    RefundReversed,
+)
 from domain.payouts import PayoutCorrected, PayoutRecorded, PayoutReturned
+from domain.referral import (
+    AttributionSettled,
+    DemoHeld,
+    LeadQualified,
+    OpportunityCreated,
+    ReferralAttributed,
+    ReferralSubmitted,
+)
 from domain.reported_figure import MetricCorrected, MetricReported
+from domain.sale import DealCancelled, DealLost, DealReopened, DealWon, WinCorrected
 from domain.settlement import AdjustmentAgreed
 from domain.values import instant
 from projections.ledger.counting import DEMO, LOST, OPPORTUNITY, QUALIFIED, REOPENED

@@ -19,29 +19,21 @@ from hypothesis import strategies as st
 from domain import deal, entry, reported_figure
 from domain.attribution import Method
 from domain.claims import ConfirmClaim, FigureRef, ObjectToClaim
-from domain.deal import (
-    AgreeAttribution,
-    AttributeReferral,
-    CancelDeal,
-    CorrectPayment,
-    CorrectRefund,
-    CorrectWin,
-    CreateOpportunity,
-    Deal,
-    HoldDemo,
-    IssueRefund,
-    LoseDeal,
-    ProposeAttribution,
-    QualifyLead,
-    ReceivePayment,
-    ReopenDeal,
-    ReverseRefund,
-    SubmitReferral,
-    WinDeal,
-)
+from domain.deal_record import Deal
 from domain.entry import Entry, RecordJointRevenue, ReverseEntry
 from domain.kernel import Act, Command, Event, Refused
+from domain.payment import CorrectPayment, CorrectRefund, IssueRefund, ReceivePayment, ReverseRefund
+from domain.referral import (
+    AgreeAttribution,
+    AttributeReferral,
+    CreateOpportunity,
+    HoldDemo,
+    ProposeAttribution,
+    QualifyLead,
+    SubmitReferral,
+)
 from domain.reported_figure import CorrectMetric, Reported, ReportedFigure, ReportMetric
+from domain.sale import CancelDeal, CorrectWin, LoseDeal, ReopenDeal, WinDeal
 from domain.terms_by_day import Agreed
 from domain.values import Money
 

@@ -14,23 +14,17 @@ from domain.claims import (
     FigureRef,
     ObjectToClaim,
 )
-from domain.deal import (
-    CancelDeal,
-    CorrectPayment,
-    IssueRefund,
-    ReceivePayment,
-    ReverseRefund,
-    WinDeal,
-)
 from domain.entry import RecordJointRevenue, ReverseEntry
 from domain.execution import HoldKickoff
 from domain.kernel import AwaitedKind
+from domain.payment import CorrectPayment, IssueRefund, ReceivePayment, ReverseRefund
 from domain.reported_figure import (
     CorrectMetric,
     MetricReported,
     ReportedFigure,
     ReportMetric,
 )
+from domain.sale import CancelDeal, WinDeal
 from tests.life import OURS, THEIRS, after, before, changed, example, usd
 from tests.stories import Story, moment
 

@@ -5,38 +5,42 @@ from decimal import Decimal
 import pytest
 
 from domain.attribution import Method
-from domain.deal import (
-    AttributeReferral,
-    CancelDeal,
+from domain.deal_record import DealCommand
+from domain.exit import CompleteExit, GiveExitNotice
+from domain.kernel import AwaitedKind
+from domain.payment import (
     CorrectPayment,
     CorrectRefund,
-    CorrectWin,
-    CreateOpportunity,
-    DealCancelled,
-    DealCommand,
-    DealLost,
-    DealReopened,
-    DealWon,
-    HoldDemo,
     IssueRefund,
-    LoseDeal,
     PaymentCorrected,
     PaymentReceived,
-    QualifyLead,
     ReceivePayment,
-    ReferralAttributed,
     RefundCorrected,
     RefundIssued,
     RefundReversed,
-    ReopenDeal,
     ReverseRefund,
+)
+from domain.referral import (
+    AttributeReferral,
+    CreateOpportunity,
+    HoldDemo,
+    QualifyLead,
+    ReferralAttributed,
     Step,
     SubmitReferral,
+)
+from domain.sale import (
+    CancelDeal,
+    CorrectWin,
+    DealCancelled,
+    DealLost,
+    DealReopened,
+    DealWon,
+    LoseDeal,
+    ReopenDeal,
     WinCorrected,
     WinDeal,
 )
-from domain.exit import CompleteExit, GiveExitNotice
-from domain.kernel import AwaitedKind
 from domain.values import Money
 from tests.life import EXAMPLES, OURS, THEIRS, after, before, example, usd
 from tests.stories import moment

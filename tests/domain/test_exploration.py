@@ -3,7 +3,6 @@
 import pytest
 
 from domain.context import Waiver
-from domain.deal import SubmitReferral
 from domain.exploration import (
     QUESTIONS,
     AgreeBridgingPlan,
@@ -35,6 +34,7 @@ from domain.exploration import (
 )
 from domain.gates import GrantWaiver, WaiverGranted
 from domain.kernel import CLOCK_PARTY, Stage
+from domain.referral import SubmitReferral
 from tests.life import OURS, THEIRS, after, at, before, example
 
 ALL_THREES = example(

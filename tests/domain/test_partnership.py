@@ -6,13 +6,14 @@ import pytest
 from pydantic import ValidationError
 
 from domain import aggregates
-from domain.deal import Deal, SubmitReferral
+from domain.deal_record import Deal
 from domain.exploration import BeginExploration, IdentifyCandidate
 from domain.formation import AgreeCharter
 from domain.governance import AssignSponsor, SponsorAssigned
 from domain.kernel import Act, Command, Event, Stage
 from domain.partnership import PassTime
 from domain.recorded import Recorded
+from domain.referral import SubmitReferral
 from domain.reported_figure import ReportMetric
 from domain.settlement import Ledger
 from tests.life import LIFE, OURS, STRANGER, THEIRS, at, before, example

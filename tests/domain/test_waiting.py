@@ -10,20 +10,14 @@ import domain
 from domain.aggregates import command_types
 from domain.bilateral import BilateralCommand
 from domain.corrections import CORRECTIONS, correcting
-from domain.deal import (
-    CorrectPayment,
-    CorrectRefund,
-    IssueRefund,
-    LoseDeal,
-    ReceivePayment,
-    ReopenDeal,
-)
 from domain.declarations import DeclarationCommand
 from domain.dispute import AcceptResolution, ProposeResolution
 from domain.formation import ProposeCharter
 from domain.governance import AssignContact
 from domain.kernel import AwaitedKind, Command
+from domain.payment import CorrectPayment, CorrectRefund, IssueRefund, ReceivePayment
 from domain.reported_figure import CorrectMetric, ReportMetric
+from domain.sale import LoseDeal, ReopenDeal
 from domain.settlement import ProposeRate, PublishRate
 from domain.values import instant
 from tests.domain.test_refusals import RULES

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from domain.aggregates import command_types, stream_of
 from domain.bilateral import BilateralCommand
 from domain.claims import ClaimCommand
-from domain.deal import DealCommand
+from domain.deal_record import DealCommand
 from domain.dispute import DisputeCommand
 from domain.entry import EntryCommand
 from domain.execution import HoldKickoff

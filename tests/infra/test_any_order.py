@@ -21,22 +21,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.attribution import Method
-from domain.deal import (
-    AttributeReferral,
-    CreateOpportunity,
-    HoldDemo,
-    IssueRefund,
-    LoseDeal,
-    QualifyLead,
-    ReceivePayment,
-    ReverseRefund,
-    SubmitReferral,
-    WinDeal,
-)
 from domain.dispute import OpenDispute, StartMediation, SubmitEvidence
 from domain.execution import IssueCause
 from domain.kernel import Command
+from domain.payment import IssueRefund, ReceivePayment, ReverseRefund
+from domain.referral import (
+    AttributeReferral,
+    CreateOpportunity,
+    HoldDemo,
+    QualifyLead,
+    SubmitReferral,
+)
 from domain.reported_figure import CorrectMetric, ReportedFigure, ReportMetric
+from domain.sale import LoseDeal, WinDeal
 from domain.standing_alerts import ATTRIBUTION_CONTESTED, CLAIM_AWAITS, CORRECTION_TAKES
 from domain.values import Money
 from infra.bootstrap import Accord, bootstrap, init

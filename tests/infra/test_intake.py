@@ -16,7 +16,6 @@ from domain.aggregates import command_types
 from domain.agreement import (
     ProposeTerms,
 )
-from domain.deal import IssueRefund, ReceivePayment
 from domain.entry import ReverseEntry
 from domain.exploration import CommitIntegrationSpend, MeasureAudienceOverlap
 from domain.formation import (
@@ -24,6 +23,7 @@ from domain.formation import (
 )
 from domain.kernel import Command, Refused
 from domain.partnership import PassTime
+from domain.payment import IssueRefund, ReceivePayment
 from domain.payouts import RecordPayout
 from infra.deciding import intake
 from infra.deciding.intake import Input, Unreadable

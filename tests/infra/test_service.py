@@ -17,7 +17,6 @@ import pytest
 from domain import aggregates
 from domain.breach_actions import RuleBreached
 from domain.deadlines import DeadlinePassed, PeriodClosed
-from domain.deal import ReceivePayment, SubmitReferral
 from domain.execution import (
     HoldReview,
     IssueCause,
@@ -35,7 +34,9 @@ from domain.exploration import CandidateIdentified, ExplorationBegun, IdentifyCa
 from domain.formation import AttachEvidence
 from domain.kernel import Act, Command, Event
 from domain.partnership import PassTime
+from domain.payment import ReceivePayment
 from domain.recorded import Recorded
+from domain.referral import SubmitReferral
 from domain.renewal import ProposeRenewal
 from domain.reported_figure import MetricReported, ReportedFigure, ReportMetric
 from domain.settlement import IssueStatement, StatementIssued

@@ -15,13 +15,13 @@ from domain.agreement import (
     AcceptTerms,
     ProposeTerms,
 )
-from domain.deal import ProposeAttribution
 from domain.exploration import BeginExploration, IdentifyCandidate
 from domain.formation import (
     DeclareBestAlternative,
 )
 from domain.kernel import Command
 from domain.keyring import RegisterKey, RevokeKey
+from domain.referral import ProposeAttribution
 from domain.settlement import IssueStatement
 from infra.bootstrap import Accord, bootstrap, init
 from infra.cli.settle import issue

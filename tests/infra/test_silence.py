@@ -8,14 +8,10 @@ from typing import Any
 from domain.agreement import AcceptTerms, ProposeTerms
 from domain.attribution import Method
 from domain.deadlines import DeadlineKind, DeadlinePassed
-from domain.deal import (
-    AttributeReferral,
-    CreateOpportunity,
-    ReceivePayment,
-    SubmitReferral,
-    WinDeal,
-)
 from domain.kernel import Command
+from domain.payment import ReceivePayment
+from domain.referral import AttributeReferral, CreateOpportunity, SubmitReferral
+from domain.sale import WinDeal
 from domain.settlement import IssueStatement
 from domain.standing_alerts import CLAIM_AWAITS
 from domain.terms import ClaimRules, FrameChange, RevenueShare, Trigger

@@ -18,23 +18,16 @@ from hypothesis import strategies as st
 
 from domain.attribution import Method
 from domain.claims import ConfirmClaim
-from domain.deal import (
-    AttributeReferral,
-    CreateOpportunity,
-    IssueRefund,
-    LoseDeal,
-    ReceivePayment,
-    ReverseRefund,
-    SubmitReferral,
-    WinDeal,
-)
 from domain.dispute import AcceptResolution, DisputeOutcome, OpenDispute, ProposeResolution
 from domain.execution import IssueCause
 from domain.experiment import CorrectObservation
 from domain.exploration import CloseExploration
 from domain.kernel import Awaited, AwaitedKind, Command
 from domain.partnership import PassTime
+from domain.payment import IssueRefund, ReceivePayment, ReverseRefund
+from domain.referral import AttributeReferral, CreateOpportunity, SubmitReferral
 from domain.reported_figure import CorrectMetric, ReportedFigure, ReportMetric
+from domain.sale import LoseDeal, WinDeal
 from domain.values import Money
 from infra.bootstrap import Accord, bootstrap, init
 from infra.deciding.batch import Outcome

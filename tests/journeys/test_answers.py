@@ -11,7 +11,7 @@ from typing import NamedTuple
 import pytest
 from fastapi.testclient import TestClient
 
-from domain.deal import ReceivePayment
+from domain.payment import ReceivePayment
 from infra.answers.parameters import LONGEST_PAGE
 from infra.answers.question import Question
 from infra.answers.table import QUESTIONS

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from pydantic_core import PydanticCustomError
 
 from domain import times
-from domain.deal import AttributeReferral, ReceivePayment
+from domain.payment import ReceivePayment
+from domain.referral import AttributeReferral
 from domain.values import instant
 from infra.bootstrap import bootstrap, init
 from infra.deciding import intake

@@ -27,8 +27,7 @@ from functools import singledispatch
 from random import Random
 from typing import Any, NamedTuple
 
-from domain import deadlines, payouts, settlement
-from domain import deal as deals
+from domain import deadlines, payment, payouts, referral, sale, settlement
 from domain import entry as entries
 from domain import terms as product_terms
 from domain.agreement import CommercialTermsAgreed
@@ -650,13 +649,13 @@ def _(fact: ExitSet, _: object) -> list[Event]:
 
 @events.register
 def _(fact: ReferralSubmitted, _: object) -> list[Event]:
-    return [deals.ReferralSubmitted(deal=fact.deal, lead="a lead")]
+    return [referral.ReferralSubmitted(deal=fact.deal, lead="a lead")]
 
 
 @events.register
 def _(fact: TouchClaimed, _: object) -> list[Event]:
     return [
-        deals.ReferralAttributed(
+        referral.ReferralAttributed(
             deal=fact.deal,
             touch=fact.id.rpartition("/")[2],
             method=Method.PROMO_CODE if fact.by_code else Method.UTM,
@@ -669,40 +668,40 @@ def _(fact: TouchClaimed, _: object) -> list[Event]:
 
 @events.register
 def _(fact: OpportunityCreated, _: object) -> list[Event]:
-    return [deals.OpportunityCreated(deal=fact.deal)]
+    return [referral.OpportunityCreated(deal=fact.deal)]
 
 
 @events.register
 def _(fact: AttributionSettled, _: object) -> list[Event]:
-    return [deals.AttributionSettled(deal=fact.deal, proposal=fact.id, shares=_shares(fact.credit))]
-
-
-@events.register
-def _(fact: DealWon, _: object) -> list[Event]:
     return [
-        deals.DealWon(deal=fact.deal, annual_contract_value=_money(fact.value), days_to_close=0)
+        referral.AttributionSettled(deal=fact.deal, proposal=fact.id, shares=_shares(fact.credit))
     ]
 
 
 @events.register
+def _(fact: DealWon, _: object) -> list[Event]:
+    return [sale.DealWon(deal=fact.deal, annual_contract_value=_money(fact.value), days_to_close=0)]
+
+
+@events.register
 def _(fact: DealCancelled, _: object) -> list[Event]:
-    return [deals.DealCancelled(deal=fact.deal, reason="cancelled")]
+    return [sale.DealCancelled(deal=fact.deal, reason="cancelled")]
 
 
 @events.register
 def _(fact: DealLost, _: object) -> list[Event]:
-    return [deals.DealLost(deal=fact.deal, reason="lost")]
+    return [sale.DealLost(deal=fact.deal, reason="lost")]
 
 
 @events.register
 def _(fact: DealReopened, _: object) -> list[Event]:
-    return [deals.DealReopened(deal=fact.deal, reason="open again")]
+    return [sale.DealReopened(deal=fact.deal, reason="open again")]
 
 
 @events.register
 def _(fact: PaymentReceived, _: object) -> list[Event]:
     return [
-        deals.PaymentReceived(
+        payment.PaymentReceived(
             deal=fact.deal,
             payment=_last(fact.id),
             amount=_money(fact.amount),
@@ -719,7 +718,7 @@ def _last(key: str) -> str:
 @events.register
 def _(fact: PaymentReturned, _: object) -> list[Event]:
     return [
-        deals.RefundIssued(
+        payment.RefundIssued(
             deal=fact.payment.split("/")[1],
             refund=fact.provider_id,
             payment=_last(fact.payment),
@@ -732,7 +731,7 @@ def _(fact: PaymentReturned, _: object) -> list[Event]:
 @events.register
 def _(fact: ReturnReversed, _: object) -> list[Event]:
     return [
-        deals.RefundReversed(
+        payment.RefundReversed(
             deal=fact.payment.split("/")[1],
             refund=fact.provider_id,
             payment=_last(fact.payment),
@@ -845,7 +844,7 @@ def _(fact: Corrected, by_id: Mapping[str, Fact]) -> list[Event]:
     match first, new:
         case DealWon(), (DealWon() | None):
             return [
-                deals.WinCorrected(
+                sale.WinCorrected(
                     deal=first.deal,
                     annual_contract_value=_money(new.value) if new else None,
                     happened_at=moved,
@@ -855,7 +854,7 @@ def _(fact: Corrected, by_id: Mapping[str, Fact]) -> list[Event]:
             ]
         case PaymentReceived(), (PaymentReceived() | None):
             return [
-                deals.PaymentCorrected(
+                payment.PaymentCorrected(
                     deal=first.deal,
                     payment=_last(first.id),
                     amount=_money(new.amount) if new else None,
@@ -866,7 +865,7 @@ def _(fact: Corrected, by_id: Mapping[str, Fact]) -> list[Event]:
             ]
         case PaymentReturned(), (PaymentReturned() | None):
             return [
-                deals.RefundCorrected(
+                payment.RefundCorrected(
                     deal=first.payment.split("/")[1],
                     refund=first.provider_id,
                     amount=_money(new.amount) if new else None,

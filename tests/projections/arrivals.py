@@ -9,15 +9,10 @@ from typing import NamedTuple
 
 from domain.agreement import AcceptTerms, ProposeTerms
 from domain.attribution import Method
-from domain.deal import (
-    AttributeReferral,
-    CreateOpportunity,
-    IssueRefund,
-    ReceivePayment,
-    SubmitReferral,
-    WinDeal,
-)
 from domain.kernel import Command, Refused
+from domain.payment import IssueRefund, ReceivePayment
+from domain.referral import AttributeReferral, CreateOpportunity, SubmitReferral
+from domain.sale import WinDeal
 from domain.terms import FrameChange, Item
 from domain.values import Money
 from tests.life import OURS, THEIRS

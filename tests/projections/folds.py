@@ -8,14 +8,15 @@ from domain.agreement import (
     ProposeTerms,
 )
 from domain.attribution import Method
-from domain.deal import AttributeReferral, CreateOpportunity, HoldDemo, SubmitReferral, WinDeal
 from domain.formation import (
     AgreeDecisionRule,
     ProposeDecisionRule,
 )
 from domain.kernel import Event, Stage
+from domain.referral import AttributeReferral, CreateOpportunity, HoldDemo, SubmitReferral
 from domain.reported_figure import CorrectMetric, ReportedFigure, ReportMetric
 from domain.rules import DecisionRule
+from domain.sale import WinDeal
 from domain.terms import FrameChange
 from domain.values import Money
 from projections import ALERTS, KPIS

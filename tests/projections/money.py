@@ -9,16 +9,11 @@ from domain.agreement import (
     ProposeTerms,
 )
 from domain.attribution import AttributionPolicy, Method
-from domain.deal import (
-    AttributeReferral,
-    CreateOpportunity,
-    IssueRefund,
-    ReceivePayment,
-    SubmitReferral,
-    WinDeal,
-)
 from domain.kernel import CLOCK_PARTY, Stage
+from domain.payment import IssueRefund, ReceivePayment
 from domain.recorded import Recorded
+from domain.referral import AttributeReferral, CreateOpportunity, SubmitReferral
+from domain.sale import WinDeal
 from domain.settlement import IssueStatement, StatementIssued
 from domain.terms import FrameChange, Item, RevenueShare, Trigger
 from domain.values import Money

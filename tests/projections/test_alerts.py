@@ -8,7 +8,6 @@ import pytest
 from domain.breach_actions import RuleBreached, RuleBreachWithdrawn
 from domain.claims import ConfirmClaim, FigureRef
 from domain.deadlines import DeadlineKind, DeadlinePassed, PeriodClosed
-from domain.deal import CancelDeal, SubmitReferral
 from domain.execution import (
     HoldReview,
     MilestonePlanned,
@@ -21,9 +20,11 @@ from domain.execution import (
 from domain.exit import CompleteExit, DispositionAssets, ExitReason, GiveExitNotice
 from domain.formation import DecisionRuleAgreed
 from domain.kernel import Event
+from domain.referral import SubmitReferral
 from domain.renewal import AcceptRenewal, HoldRenewalReview, ProposeRenewal
 from domain.reported_figure import OTHER_CHANNELS, CorrectMetric, MetricCorrected, ReportMetric
 from domain.rules import Action, DecisionRule, RuleComparison, Window
+from domain.sale import CancelDeal
 from domain.settlement import IssueFinalSettlement
 from domain.standing_alerts import AlertKind
 from projections import ALERTS

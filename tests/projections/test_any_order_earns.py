@@ -13,16 +13,16 @@ from hypothesis import strategies as st
 
 from domain.attribution import AttributionPolicy, PolicyKind
 from domain.claims import ClaimKind
-from domain.deal import (
+from domain.kernel import Command, Refused
+from domain.payment import ReceivePayment
+from domain.referral import (
     AttributeReferral,
     CreateOpportunity,
     HoldDemo,
     QualifyLead,
-    ReceivePayment,
     SubmitReferral,
-    WinDeal,
 )
-from domain.kernel import Command, Refused
+from domain.sale import WinDeal
 from domain.terms import (
     ClaimRules,
     Hybrid,

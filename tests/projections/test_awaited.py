@@ -11,18 +11,6 @@ from hypothesis import strategies as st
 from domain.attribution import AttributionPolicy, Method, PolicyKind
 from domain.claims import ConfirmClaim, FigureRef, ObjectToClaim
 from domain.deadlines import DeadlineKind, DeadlinePassed
-from domain.deal import (
-    AgreeAttribution,
-    AttributeReferral,
-    CorrectPayment,
-    CorrectRefund,
-    CreateOpportunity,
-    IssueRefund,
-    PaymentCorrected,
-    ProposeAttribution,
-    ReceivePayment,
-    WinDeal,
-)
 from domain.entry import (
     ConcedePenalty,
     EntryCommand,
@@ -31,8 +19,22 @@ from domain.entry import (
     ReverseEntry,
 )
 from domain.exit import CompleteExit, DispositionAssets, GiveExitNotice
+from domain.payment import (
+    CorrectPayment,
+    CorrectRefund,
+    IssueRefund,
+    PaymentCorrected,
+    ReceivePayment,
+)
 from domain.payouts import CorrectPayout, RecordPayout, ReturnPayout
+from domain.referral import (
+    AgreeAttribution,
+    AttributeReferral,
+    CreateOpportunity,
+    ProposeAttribution,
+)
 from domain.reported_figure import CorrectMetric, ReportMetric
+from domain.sale import WinDeal
 from domain.scaling import AgreeJointInvestment, ProposeJointInvestment
 from domain.settlement import IssueFinalSettlement, IssueStatement, StatementIssued
 from domain.standing_alerts import (

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.deal import HoldDemo
 from domain.kernel import Stage
 from domain.priors import AgreePrior, Prior, PriorAgreed, ProposePrior
 from domain.proportions import UNIFORM, Beta
+from domain.referral import HoldDemo
 from domain.reported_figure import OTHER_CHANNELS
 from domain.rules import DecisionRule
 from projections.alerts import Alert

@@ -8,23 +8,12 @@ from hypothesis import strategies as st
 
 from domain.attribution import Method
 from domain.claims import ConfirmClaim, FigureRef, ObjectToClaim
-from domain.deal import (
-    AttributeReferral,
-    CancelDeal,
-    CorrectPayment,
-    CorrectRefund,
-    CorrectWin,
-    CreateOpportunity,
-    IssueRefund,
-    LoseDeal,
-    ReceivePayment,
-    ReopenDeal,
-    ReverseRefund,
-    WinDeal,
-)
 from domain.kernel import Command, Event
 from domain.metric_catalogue import CATALOGUE
+from domain.payment import CorrectPayment, CorrectRefund, IssueRefund, ReceivePayment, ReverseRefund
+from domain.referral import AttributeReferral, CreateOpportunity
 from domain.reported_figure import CorrectMetric, ReportedFigure, ReportMetric
+from domain.sale import CancelDeal, CorrectWin, LoseDeal, ReopenDeal, WinDeal
 from projections import KPIS
 from projections import figures as reading
 from projections.counted import FACTS, METRICS_OF, ON_DEALS, facts_of

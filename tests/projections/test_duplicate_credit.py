@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 from domain.attribution import AttributionPolicy, PolicyKind
-from domain.deal import CancelDeal, LoseDeal
+from domain.sale import CancelDeal, LoseDeal
 from projections.duplicate_credit import (
     DEAL,
     Deal,

@@ -9,11 +9,11 @@ from hypothesis import example as shown
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.deal import IssueRefund, ReceivePayment
 from domain.dispute import OpenDispute
 from domain.entry import RecordJointRevenue, RecordSharedCost, ReverseEntry
 from domain.kernel import Command, Refused, Stage
 from domain.metric_catalogue import CATALOGUE, Adds, Unit
+from domain.payment import IssueRefund, ReceivePayment
 from domain.recorded import Recorded
 from domain.reported_figure import LEAST_DENOMINATOR, ReportedFigure, ReportMetric
 from domain.rules import Action, DecisionRule, RuleComparison, Window

@@ -4,8 +4,9 @@ from decimal import Decimal
 
 import pytest
 
-from domain.deal import QualifyLead, ReceivePayment
 from domain.kernel import Stage
+from domain.payment import ReceivePayment
+from domain.referral import QualifyLead
 from domain.reported_figure import OTHER_CHANNELS
 from projections.figures import Figure
 from projections.funnel import Cohort, Cohorts, FunnelStep, Passed

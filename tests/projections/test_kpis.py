@@ -10,11 +10,13 @@ from hypothesis import strategies as st
 
 from domain.agreement import CounterTerms, ProposeTerms
 from domain.calendar import months_of, quarters_of
-from domain.deal import IssueRefund, LoseDeal, QualifyLead, ReceivePayment, SubmitReferral
 from domain.exploration import BeginExploration
 from domain.kernel import Command, Stage
 from domain.metric_catalogue import CATALOGUE, Adds, Direction, Unit
+from domain.payment import IssueRefund, ReceivePayment
+from domain.referral import QualifyLead, SubmitReferral
 from domain.reported_figure import OTHER_CHANNELS, ReportedFigure
+from domain.sale import LoseDeal
 from projections import figures as reading
 from projections.figures import Against, FigureChange, Target
 from projections.objectives import objectives

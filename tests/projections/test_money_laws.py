@@ -11,17 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.attribution import Method
-from domain.deal import (
-    AttributeReferral,
-    CreateOpportunity,
-    IssueRefund,
-    ReceivePayment,
-    ReverseRefund,
-    SubmitReferral,
-    WinDeal,
-)
 from domain.entry import RecordJointRevenue, ReverseEntry
 from domain.kernel import Command, Refused
+from domain.payment import IssueRefund, ReceivePayment, ReverseRefund
+from domain.referral import AttributeReferral, CreateOpportunity, SubmitReferral
+from domain.sale import WinDeal
 from domain.settlement import FinalSettlementIssued, StatementIssued, rounded, split
 from domain.terms import Item, PaidOn, ReferralFee, RevenueShare, RevenueSplit, Tier, Trigger
 from domain.values import MINOR_UNITS, Money

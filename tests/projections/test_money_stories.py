@@ -16,32 +16,25 @@ from domain.agreement import AcceptTerms, CounterTerms, ProposeTerms
 from domain.attribution import AttributionPolicy, Method, PolicyKind
 from domain.claims import ClaimKind, ConfirmClaim, FigureRef, ObjectToClaim
 from domain.deadlines import DeadlineKind, DeadlinePassed
-from domain.deal import (
-    AgreeAttribution,
-    AttributeReferral,
-    CancelDeal,
-    CorrectPayment,
-    CorrectRefund,
-    CorrectWin,
-    CreateOpportunity,
-    HoldDemo,
-    LoseDeal,
-    ProposeAttribution,
-    QualifyLead,
-    ReceivePayment,
-    ReopenDeal,
-    ReverseRefund,
-    SubmitReferral,
-    WinDeal,
-)
 from domain.dispute import AcceptResolution, DisputeOutcome, OpenDispute, ProposeResolution
 from domain.execution import HoldKickoff, IssueCause
 from domain.exit import ExitReason, GiveExitNotice
 from domain.kernel import Command
 from domain.metric_catalogue import CATALOGUE, Direction, Unit
+from domain.payment import CorrectPayment, CorrectRefund, ReceivePayment, ReverseRefund
 from domain.payouts import CorrectPayout, RecordPayout, ReturnPayout
+from domain.referral import (
+    AgreeAttribution,
+    AttributeReferral,
+    CreateOpportunity,
+    HoldDemo,
+    ProposeAttribution,
+    QualifyLead,
+    SubmitReferral,
+)
 from domain.renewal import AcceptRenewal, HoldRenewalReview, ProposeRenewal
 from domain.reported_figure import CorrectMetric, ReportMetric
+from domain.sale import CancelDeal, CorrectWin, LoseDeal, ReopenDeal, WinDeal
 from domain.settlement import (
     AgreeRate,
     IssueFinalSettlement,

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from domain.agreement import AcceptTerms, ProposeTerms
 from domain.charter import ObjectiveStatus
-from domain.deal import IssueRefund, ReceivePayment
 from domain.execution import ScheduleReview
 from domain.exploration import BeginExploration
 from domain.kernel import Stage
+from domain.payment import IssueRefund, ReceivePayment
 from domain.reported_figure import ReportedFigure
 from domain.scaling import AgreeJointInvestment
 from domain.sharing import AgreeDataSharing, Form, ProposeDataSharing

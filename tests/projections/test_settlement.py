@@ -8,21 +8,19 @@ import pytest
 from domain.attribution import AttributionPolicy, Method, PolicyKind
 from domain.calendar import occurrences
 from domain.claims import ConfirmClaim
-from domain.deal import (
-    AgreeAttribution,
-    AttributeReferral,
-    CreateOpportunity,
-    ProposeAttribution,
-    ReceivePayment,
-    RefundIssued,
-    ReverseRefund,
-    SubmitReferral,
-)
 from domain.entry import ConcedePenalty, RecordJointRevenue, RecordSharedCost, ReverseEntry
 from domain.execution import IntroduceIncentive
 from domain.exit import ExitReason, GiveExitNotice
 from domain.kernel import CLOCK_PARTY
+from domain.payment import ReceivePayment, RefundIssued, ReverseRefund
 from domain.payouts import RecordPayout
+from domain.referral import (
+    AgreeAttribution,
+    AttributeReferral,
+    CreateOpportunity,
+    ProposeAttribution,
+    SubmitReferral,
+)
 from domain.reported_figure import CorrectMetric, ReportMetric
 from domain.settlement import (
     FinalSettlementIssued,

@@ -16,20 +16,12 @@ import pytest
 
 from domain.attribution import Method
 from domain.claims import ConfirmClaim, FigureRef, ObjectToClaim
-from domain.deal import (
-    AttributeReferral,
-    CancelDeal,
-    CorrectPayment,
-    CorrectRefund,
-    CorrectWin,
-    IssueRefund,
-    ReceivePayment,
-    ReverseRefund,
-    WinDeal,
-)
 from domain.entry import RecordJointRevenue, RecordSharedCost, ReverseEntry
 from domain.kernel import Command
+from domain.payment import CorrectPayment, CorrectRefund, IssueRefund, ReceivePayment, ReverseRefund
+from domain.referral import AttributeReferral
 from domain.reported_figure import CorrectMetric, ReportMetric
+from domain.sale import CancelDeal, CorrectWin, WinDeal
 from domain.standing_alerts import CLAIM_AWAITS
 from domain.terms import ClaimRules, CostShare, Item, ReferralFee, RevenueSplit, Trigger
 from projections.alerts import AlertState

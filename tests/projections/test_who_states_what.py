@@ -15,13 +15,15 @@ import pytest
 
 from domain import (
     deadlines,
-    deal,
     dispute,
     entry,
     execution,
     exploration,
+    payment,
     payouts,
+    referral,
     renewal,
+    sale,
     settlement,
 )
 from domain import exit as leaving
@@ -36,25 +38,19 @@ from domain.claims import (
     FigureRef,
     ObjectToClaim,
 )
-from domain.deal import (
-    AttributeReferral,
-    CancelDeal,
-    CorrectPayment,
-    CorrectRefund,
-    CorrectWin,
-    CreateOpportunity,
-    HoldDemo,
-    IssueRefund,
-    QualifyLead,
-    ReceivePayment,
-    ReverseRefund,
-    SubmitReferral,
-    WinDeal,
-)
 from domain.entry import ConcedePenalty, RecordJointRevenue, RecordSharedCost, ReverseEntry
 from domain.kernel import Command, Event, Refused
+from domain.payment import CorrectPayment, CorrectRefund, IssueRefund, ReceivePayment, ReverseRefund
 from domain.payouts import CorrectPayout, RecordPayout, ReturnPayout
+from domain.referral import (
+    AttributeReferral,
+    CreateOpportunity,
+    HoldDemo,
+    QualifyLead,
+    SubmitReferral,
+)
 from domain.reported_figure import CorrectMetric, MetricCorrected, MetricReported, ReportMetric
+from domain.sale import CancelDeal, CorrectWin, WinDeal
 from domain.scaling import JointInvestmentAgreed
 from domain.settlement import IssueStatement
 from domain.terms import (
@@ -250,7 +246,7 @@ def _counted(event: type[Event], metric: str, command: Command) -> Statement:
 
 STATEMENTS = (
     Statement(
-        deal.ReferralSubmitted,
+        referral.ReferralSubmitted,
         [LEADS],
         [],
         LEAD,
@@ -259,7 +255,7 @@ STATEMENTS = (
         at="2026-04-01",
     ),
     Statement(
-        deal.ReferralSubmitted,
+        referral.ReferralSubmitted,
         [INCENTIVE],
         [],
         LEAD,
@@ -267,7 +263,7 @@ STATEMENTS = (
         then=[ours("2026-04-11", TOUCH)],
     ),
     Statement(
-        deal.ReferralAttributed,
+        referral.ReferralAttributed,
         [SHARE],
         UNTOUCHED,
         TOUCH,
@@ -278,7 +274,7 @@ STATEMENTS = (
         on_word=[ClaimKind.WIN],
     ),
     Statement(
-        deal.ReferralAttributed,
+        referral.ReferralAttributed,
         [SHARE],
         [*UNTOUCHED, *SALE_OF_IT],
         TOUCH,
@@ -286,7 +282,7 @@ STATEMENTS = (
         case="after a win that the side that owes states",
     ),
     Statement(
-        deal.ReferralAttributed,
+        referral.ReferralAttributed,
         [SHARE],
         [*REFERRED, *SALE_OF_IT],
         OWN_TOUCH,
@@ -296,19 +292,19 @@ STATEMENTS = (
         at="2026-01-09",
     ),
     Statement(
-        deal.ReferralAttributed,
+        referral.ReferralAttributed,
         [INCENTIVE],
         [theirs("2026-01-07", LEAD)],
         TOUCH,
         case="earns an incentive, which counts on the word of the party that refers",
         at="2026-01-09",
     ),
-    _counted(deal.LeadQualified, "qualified_leads", QualifyLead(deal="D-1")),
-    _counted(deal.OpportunityCreated, "opportunities", CreateOpportunity(deal="D-1")),
-    _counted(deal.DemoHeld, "demos", HoldDemo(deal="D-1")),
-    Statement(deal.DealWon, [SALE], REFERRED, _WIN, "win"),
+    _counted(referral.LeadQualified, "qualified_leads", QualifyLead(deal="D-1")),
+    _counted(referral.OpportunityCreated, "opportunities", CreateOpportunity(deal="D-1")),
+    _counted(referral.DemoHeld, "demos", HoldDemo(deal="D-1")),
+    Statement(sale.DealWon, [SALE], REFERRED, _WIN, "win"),
     Statement(
-        deal.DealCancelled,
+        sale.DealCancelled,
         [SALE],
         SOLD,
         CancelDeal(deal="D-1", reason="They withdrew."),
@@ -316,7 +312,7 @@ STATEMENTS = (
         owes=THEIRS,
     ),
     Statement(
-        deal.DealCancelled,
+        sale.DealCancelled,
         [SALE],
         WON_BY_THEM,
         CancelDeal(deal="D-1", reason="They withdrew."),
@@ -324,9 +320,9 @@ STATEMENTS = (
         case="of a win that the side that earns stated",
         owes=THEIRS,
     ),
-    Statement(deal.PaymentReceived, [SHARE], SOLD, _PAYMENT, "payment/P-1"),
+    Statement(payment.PaymentReceived, [SHARE], SOLD, _PAYMENT, "payment/P-1"),
     Statement(
-        deal.RefundIssued,
+        payment.RefundIssued,
         [SHARE],
         PAID,
         IssueRefund(deal="D-1", refund="R-1", payment="P-1", amount=usd("500.00")),
@@ -334,7 +330,7 @@ STATEMENTS = (
         owes=THEIRS,
     ),
     Statement(
-        deal.RefundIssued,
+        payment.RefundIssued,
         [SHARE],
         PAID_BY_THEM,
         IssueRefund(deal="D-1", refund="R-1", payment="P-1", amount=usd("500.00")),
@@ -343,28 +339,28 @@ STATEMENTS = (
         owes=THEIRS,
     ),
     Statement(
-        deal.RefundReversed,
+        payment.RefundReversed,
         [SHARE],
         REFUNDED,
         ReverseRefund(deal="D-1", refund="R-1"),
         "reversal/R-1",
     ),
     Statement(
-        deal.WinCorrected,
+        sale.WinCorrected,
         [SALE],
         SOLD,
         CorrectWin(deal="D-1", annual_contract_value=usd("2000.00"), reason="Two years."),
         "correction/win",
     ),
     Statement(
-        deal.PaymentCorrected,
+        payment.PaymentCorrected,
         [SHARE],
         PAID,
         CorrectPayment(deal="D-1", payment="P-1", amount=usd("2000.00"), reason="A digit."),
         "correction/payment/P-1",
     ),
     Statement(
-        deal.RefundCorrected,
+        payment.RefundCorrected,
         [SHARE],
         REFUNDED,
         CorrectRefund(deal="D-1", refund="R-1", amount=usd("50.00"), reason="A digit."),
@@ -451,8 +447,8 @@ ALONE: dict[type[Event], str] = {
     settlement.FinalSettlementIssued: "A side that pays, or the operator; either if nobody pays.",
     exploration.ExplorationBegun: "The first party. It moves no money.",
     exploration.PartnerChosen: "The first party, which names the second. It moves no money.",
-    deal.DealLost: "Either. It moves no money: no bonus and no minimum counts losses.",
-    deal.DealReopened: "Either. It moves no money: the deal can be won again.",
+    sale.DealLost: "Either. It moves no money: no bonus and no minimum counts losses.",
+    sale.DealReopened: "Either. It moves no money: the deal can be won again.",
     deadlines.PeriodClosed: "The clock. Retainers, windows and reported periods fall due.",
     deadlines.DeadlinePassed: "The clock. An exit takes effect, or silence confirms claims.",
 }
@@ -461,7 +457,7 @@ ALONE: dict[type[Event], str] = {
 AGREED: tuple[type[BilateralAgreement], ...] = (
     CommercialTermsAgreed,
     renewal.PartnershipRenewed,
-    deal.AttributionSettled,
+    referral.AttributionSettled,
     settlement.RateAgreed,
     settlement.AdjustmentAgreed,
     JointInvestmentAgreed,
@@ -525,7 +521,7 @@ def _cell(each: Statement, party: str) -> str:
         return "refused"
     if not earned:
         # A referral is brought by the side that states it, so the other cannot state it for it.
-        own = each.event is deal.ReferralSubmitted and party == each.owes
+        own = each.event is referral.ReferralSubmitted and party == each.owes
         return "is its own referral" if own else "earns nothing"
     can_object = bool(each.claim) and party == each.gains
     if can_object and each.earns(party, ObjectToClaim) == 0:
@@ -584,7 +580,7 @@ def test_a_claim_earns_nothing_until_the_other_side_confirms_it(each: Statement)
 STEPS = [
     each
     for each in STATEMENTS
-    if each.event in {deal.LeadQualified, deal.OpportunityCreated, deal.DemoHeld}
+    if each.event in {referral.LeadQualified, referral.OpportunityCreated, referral.DemoHeld}
 ]
 
 

@@ -18,7 +18,6 @@ from fastapi.testclient import TestClient
 from domain.aggregates import command_types
 from domain.attribution import Method
 from domain.calendar import bounds, following
-from domain.deal import CorrectPayment, ReceivePayment
 from domain.entry import RecordJointRevenue
 from domain.execution import (
     AgreeAction,
@@ -29,6 +28,7 @@ from domain.execution import (
 )
 from domain.exit import ExitReason, GiveExitNotice
 from domain.kernel import Stage
+from domain.payment import CorrectPayment, ReceivePayment
 from domain.rules import Action, DecisionRule, RuleComparison, Window
 from domain.settlement import FinalSettlementIssued, IssueFinalSettlement, IssueStatement
 from domain.standing_alerts import BY_RULE, COMPUTED, STATEMENT_OVERDUE, AlertKind

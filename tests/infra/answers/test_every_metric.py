@@ -11,22 +11,19 @@ import pytest
 from fastapi.testclient import TestClient
 
 from domain.attribution import Method
-from domain.deal import (
-    AttributeReferral,
-    CreateOpportunity,
-    HoldDemo,
-    IssueRefund,
-    LoseDeal,
-    QualifyLead,
-    ReceivePayment,
-    ReverseRefund,
-    SubmitReferral,
-    WinDeal,
-)
 from domain.execution import HoldKickoff
 from domain.kernel import Command
 from domain.metric_catalogue import CATALOGUE, Adds, Metric, Unit
+from domain.payment import IssueRefund, ReceivePayment, ReverseRefund
+from domain.referral import (
+    AttributeReferral,
+    CreateOpportunity,
+    HoldDemo,
+    QualifyLead,
+    SubmitReferral,
+)
 from domain.reported_figure import ReportedFigure, ReportMetric
+from domain.sale import LoseDeal, WinDeal
 from infra.answers import explain, kpis
 from infra.answers.explain import FigureExplained
 from infra.answers.logs import view_rows

@@ -6,18 +6,11 @@ from decimal import Decimal
 import pytest
 
 from domain.attribution import AttributionPolicy, Method, PolicyKind
-from domain.deal import (
-    AttributeReferral,
-    CorrectPayment,
-    CorrectWin,
-    CreateOpportunity,
-    IssueRefund,
-    ReceivePayment,
-    SubmitReferral,
-    WinDeal,
-)
 from domain.dispute import AcceptResolution, DisputeOutcome, OpenDispute, ProposeResolution
 from domain.execution import IssueCause
+from domain.payment import CorrectPayment, IssueRefund, ReceivePayment
+from domain.referral import AttributeReferral, CreateOpportunity, SubmitReferral
+from domain.sale import CorrectWin, WinDeal
 from domain.terms import ReferralFee, Trigger
 from infra.answers import explain_money, statement
 from infra.answers.explain_money import (
