@@ -1,7 +1,7 @@
 """The catalogue of metrics (C19): unit, good direction, how periods add up, which are counted.
 
-This is the one table of metrics. Some are counted from deals: `projections.counted` says what a
-deal adds to each. The others are reported.
+This is the one table of metrics. Some are counted from deals, and from entries of joint revenue and
+shared costs: `projections.counted` says what each adds. The others are reported.
 """
 
 from dataclasses import dataclass, replace
@@ -76,12 +76,16 @@ class Metric:
     """Whether its figure can be below zero: a margin, a score, money less what was paid back."""
     of_deals: bool = False
     """Whether deals show it: `projections.counted` says what each deal adds."""
+    of_entries: bool = False
+    """Whether entries of joint revenue or of shared costs show it, in the same way."""
 
     @property
     def counted(self) -> bool:
-        """Whether deals show it, or both parts of the ratio that it is."""
+        """Whether deals or entries show it, or deals both parts of the ratio that it is."""
+        if self.of_deals or self.of_entries:
+            return True
         parts = (CATALOGUE.get(self.numerator), CATALOGUE.get(self.denominator))
-        return self.of_deals or all(each is not None and each.of_deals for each in parts)
+        return all(each is not None and each.of_deals for each in parts)
 
     @property
     def scale(self) -> int:
@@ -114,6 +118,10 @@ def _of_deals(
     name: str, unit: Unit = _COUNT, direction: Direction = _UP, *, signed: bool = False
 ) -> Metric:
     return Metric(name, unit, direction, Adds.SUM, signed=signed, of_deals=True)
+
+
+def _of_entries(name: str, direction: Direction) -> Metric:
+    return Metric(name, _MONEY, direction, Adds.SUM, signed=True, of_entries=True)
 
 
 def _level(name: str, unit: Unit = _COUNT, direction: Direction = _UP) -> Metric:
@@ -155,6 +163,9 @@ _METRICS = (
     _share("opportunity_to_win", "deals_won", "opportunities", part=False),
     _mean("average_contract_value", _MONEY, "won_value", "deals_won"),
     _mean("time_to_close", Unit.DAYS, "days_to_close", "deals_won", _DOWN),
+    # Entries that both parties can record (C10, C26).
+    _of_entries("joint_revenue", _UP),
+    _of_entries("shared_costs", _DOWN),
     # Growth [001].
     _sum("impressions"),
     _sum("clicks"),
@@ -246,12 +257,20 @@ def check_currency(name: str, currency: str | None) -> None:
         )
 
 
-def check_threshold(name: str, currency: str | None) -> None:
+def check_threshold(name: str, currency: str | None, measured: MeasuredBy) -> None:
     """Raise `Refused` unless a metric can have a minimum, or a bonus from a threshold on.
 
-    Of the metric more is better. Money has a currency (`check_currency`).
+    Of the metric more is better. Money has a currency (`check_currency`). The ledger counts deals
+    for it, and no entries.
     """
     check_currency(name, currency)
+    if known(name).of_entries and measured == "count":
+        raise Refused(
+            "entries-decide-no-fee",
+            "A bonus and a minimum count deals, or a reported figure. "
+            f"{name} is counted from entries.",
+            'Agree that a report decides ("measured": "report"), or share the entries out.',
+        )
     if known(name).direction is not Direction.UP:
         raise Refused(
             "less-is-better",

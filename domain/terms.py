@@ -621,10 +621,10 @@ def _check_item(item: Item, parties: tuple[str, ...]) -> None:
             check_parties([item.on], parties)
         case Minimum():
             check_parties([item.on], parties)
-            check_threshold(item.metric, item.currency)
+            check_threshold(item.metric, item.currency, item.measured)
         case Hybrid():
             check_parties([item.to], parties)
-            check_threshold(item.bonus_metric, item.currency)
+            check_threshold(item.bonus_metric, item.currency, item.measured)
         case RevenueShare():
             check_parties([item.to], parties)
             _check_months(item)

@@ -1,4 +1,4 @@
-"""What deals add to the metrics that they show (C18, C19): leads, wins, payments and the like.
+"""What deals and entries add to metrics (C18, C19): leads, wins, payments, joint revenue.
 
 Figures count what deals show. A fact counts as the party that stated it says, whichever side gains
 by it: what a claim earns is decided by the ledger alone. A claim that the other party objects to
@@ -7,8 +7,8 @@ the fact; one from the other party counts once it is confirmed. Of a fact that b
 the statement that happened first counts, of one time that of the party whose name comes first. If
 it does not count, the other does.
 
-A row keeps the facts of one deal, never an amount. What the deal adds is computed again when a
-fact arrives, and months take the difference. So any order of arrival gives the same figures.
+A row keeps the facts of one deal or one entry, never an amount. What it adds is computed again when
+a fact arrives, and months take the difference. So any order of arrival gives the same figures.
 """
 
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
@@ -19,6 +19,7 @@ from typing import Final, NamedTuple
 from domain.calendar import month_of
 from domain.claims import ClaimConfirmed, ClaimKind, ClaimObjected
 from domain.deal_record import Deal
+from domain.entry import Entry, EntryReversed, JointRevenueReceived, SharedCostIncurred
 from domain.kernel import Act, Event
 from domain.metric_catalogue import CATALOGUE, Unit
 from domain.payment import (
@@ -40,14 +41,15 @@ from domain.sale import DealCancelled, DealLost, DealReopened, DealWon, WinCorre
 from domain.terms_by_day import local_day
 from projections.ledger.counting import DEMO, OPPORTUNITY, QUALIFIED, Facts
 from projections.ledger.deals import losses
-from projections.ledger.facts import with_fact
+from projections.ledger.entries import COST, REVENUE
+from projections.ledger.facts import row_of, with_fact
 from projections.ledger.rows import Fact, FactsRow
 
 FACTS: Final = "~"
 """The first character of the keys of rows that keep facts.
 
 It sorts after all other keys, so that readers of figures leave these rows out: there is one for
-each deal.
+each deal and each entry.
 """
 
 
@@ -61,7 +63,7 @@ class Series(NamedTuple):
 
 
 class Addition(NamedTuple):
-    """What a deal adds to a count."""
+    """What a deal or an entry adds to a count."""
 
     to: Series
     amount: Decimal
@@ -83,7 +85,7 @@ NO_SUM: Final = Sum(Decimal(0), 0)
 
 
 class DealChange(NamedTuple):
-    """The facts of a deal before an event and after it."""
+    """The facts of a deal or an entry before an event and after it."""
 
     before: FactsRow
     after: FactsRow
@@ -121,18 +123,24 @@ NO_CHANGE: Final = DealChange(NO_FACTS, NO_FACTS)
 
 
 def key_of(event: Event) -> str | None:
-    """Return the key of the row of the deal that an event is a fact of; None for another event."""
-    if type(event) not in ON_DEALS:
+    """Return the key of the row that an event is a fact of; None for another event."""
+    if type(event) not in COUNTED:
         return None
-    deal: str | None = event.deal  # type: ignore[attr-defined] # each has one
-    return None if deal is None else f"{FACTS}deal/{deal}"
+    row = row_of(event)
+    return None if row is None or row.startswith(_OTHER) else f"{FACTS}{row}"
 
 
-def facts_of(deal: Deal) -> FactsRow:
-    """Return the facts of a deal from its state."""
+_OTHER = ("figure/", "payout/")
+"""The subjects of replies that no deal and no entry has."""
+
+
+def facts_of(state: object) -> FactsRow:
+    """Return the facts of a deal or an entry from its state; none of another state."""
+    if not isinstance(state, Deal | Entry):
+        return NO_FACTS
     row = NO_FACTS
-    stated = [each for found in deal.facts.values() for each in found]
-    for event, party, at in (*stated, *deal.answers):
+    stated = [each for found in state.facts.values() for each in found]
+    for event, party, at in (*stated, *state.answers):
         row = with_fact(row, event, Act(party, party, at, at))
     return row
 
@@ -140,13 +148,22 @@ def facts_of(deal: Deal) -> FactsRow:
 # --- which facts count -------------------------------------------------------------------------
 
 
-_OBJECTIONABLE = frozenset({ClaimKind.REFERRAL, ClaimKind.TOUCH, ClaimKind.WIN, ClaimKind.PAYMENT})
+_OBJECTIONABLE = frozenset(
+    {
+        ClaimKind.REFERRAL,
+        ClaimKind.TOUCH,
+        ClaimKind.WIN,
+        ClaimKind.PAYMENT,
+        ClaimKind.ENTRY,
+        ClaimKind.ENTRY_REVERSAL,
+    }
+)
 """The facts by which a party can gain, so that an objection suspends them."""
 
 
 @dataclass(frozen=True)
 class _Deal(Facts):
-    """The facts of a deal, as figures count them."""
+    """The facts of a deal or an entry, as figures count them."""
 
     zone: str
     """The time zone of months."""
@@ -289,11 +306,26 @@ def _refunds(deal: _Deal) -> Iterator[Addition]:
             yield _add(deal, "refunds", fact, fact.amount, fact.unit)
 
 
+def _entries(what: str, metric: str) -> "Count":
+    """Count entries in their month, and take off what was reversed in the month of its reversal."""
+
+    def count(deal: _Deal) -> Iterator[Addition]:
+        for _, entry in deal.counted(ClaimKind.ENTRY):
+            if not entry.note.startswith(what):
+                continue
+            yield _add(deal, metric, entry, entry.amount, entry.unit)
+            for _, fact in deal.counted(ClaimKind.ENTRY_REVERSAL):
+                if fact.unit == entry.unit:
+                    yield _add(deal, metric, fact, -fact.amount, fact.unit)
+
+    return count
+
+
 Count = Callable[[_Deal], Iterator[Addition]]
 
 
 class _Counter(NamedTuple):
-    """What deals add to some metrics, and the events that can change it."""
+    """What deals or entries add to some metrics, and the events that can change it."""
 
     metrics: frozenset[str]
     adds: Count
@@ -305,6 +337,8 @@ _REFERRED: _Events = frozenset({ReferralSubmitted})
 _SALES: _Events = frozenset({DealWon, DealCancelled, WinCorrected})
 _PAYMENTS: _Events = frozenset({PaymentReceived, PaymentCorrected})
 _RETURNS: _Events = frozenset({RefundIssued, RefundReversed, RefundCorrected})
+_REVENUE: _Events = frozenset({JointRevenueReceived, EntryReversed})
+_COSTS: _Events = frozenset({SharedCostIncurred, EntryReversed})
 _REPLIES: _Events = frozenset({ClaimConfirmed, ClaimObjected})
 
 
@@ -323,15 +357,17 @@ _COUNTERS = (
     _counter(_paid, _SALES | _PAYMENTS | _RETURNS, "deals_paid"),
     _counter(_payments, _PAYMENTS, "payments"),
     _counter(_refunds, _PAYMENTS | _RETURNS, "refunds"),
+    _counter(_entries(REVENUE, "joint_revenue"), _REVENUE, "joint_revenue"),
+    _counter(_entries(COST, "shared_costs"), _COSTS, "shared_costs"),
 )
 
-ON_DEALS: Final[frozenset[type[Event]]] = frozenset(
+COUNTED: Final[frozenset[type[Event]]] = frozenset(
     event for each in _COUNTERS for event in each.events
 )
-"""The events that are facts of deals and can change a count."""
+"""The events that are facts of deals and entries and can change a count."""
 
 _BY_EVENT: Final[Mapping[type[Event], tuple[_Counter, ...]]] = {
-    event: tuple(each for each in _COUNTERS if event in each.events) for event in ON_DEALS
+    event: tuple(each for each in _COUNTERS if event in each.events) for event in COUNTED
 }
 
 METRICS_OF: Final[Mapping[type[Event], frozenset[str]]] = {

@@ -204,7 +204,7 @@ def is_period(key: str) -> bool:
 # --- what events measure -----------------------------------------------------------------------
 
 
-MEASURED: frozenset[type[Event]] = counted.ON_DEALS | {*REPORTS, *_REPLIES}
+MEASURED: frozenset[type[Event]] = counted.COUNTED | {*REPORTS, *_REPLIES}
 """The events that change a figure."""
 
 
@@ -395,7 +395,7 @@ KPIS = Projection(
     keys,
     apply,
     MEASURED | _AGREEMENTS,
-    version=10,
+    version=11,
     row_type=_row_type,
     facts_from=FACTS,
 )

@@ -49,7 +49,7 @@ LEAST_ATTENTION, MOST_ATTENTION = Decimal(10), Decimal(20)
 HALF = Decimal(50)
 """In percent; above this, one partner contributes more than all others together."""
 
-REVENUE = ("payments", "attributable_revenue", "co_branded_revenue")
+REVENUE = ("payments", "joint_revenue", "attributable_revenue", "co_branded_revenue")
 """The metrics of revenue, never added: they may count the same money. Refunds reduce payments."""
 
 _PERSON = Decimal(100)

@@ -24,7 +24,7 @@ from domain.recorded import Recorded
 from domain.settlement import Ledger
 from infra.answers.problems import catalogue
 from projections.breaches import Judged, judge
-from projections.counted import NO_FACTS, DealChange, facts_of
+from projections.counted import DealChange, facts_of
 from projections.fold import replay
 from projections.settlement import SETTLEMENT, ledger, silences
 
@@ -149,7 +149,7 @@ class Story:
         """Record events, and give what agreed rules had recorded because of them."""
         start = len(self.history)
         before = self.states.get(stream)
-        deal = facts_of(before) if isinstance(before, Deal) else NO_FACTS
+        deal = facts_of(before)
         self._write(stream, events, act)
         said: list[Event] = []
         for recorded in self.history[start:]:

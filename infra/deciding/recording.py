@@ -9,7 +9,6 @@ from domain import aggregates
 from domain.aggregates import State
 from domain.agreement import CommercialTermsAgreed
 from domain.deadlines import Deadline
-from domain.deal_record import Deal
 from domain.kernel import Act, Event
 from domain.people import PersonErased
 from domain.recorded import Recorded
@@ -25,7 +24,7 @@ from infra.tlog.cloudevents import Trace
 from infra.tlog.codec import UnreadableEvent
 from projections.alerts import ALERTS, STATE, AlertsState
 from projections.breaches import CONCERNED, Judged, judge
-from projections.counted import NO_FACTS, DealChange, facts_of
+from projections.counted import DealChange, facts_of
 from projections.fold import FoldFailed
 from projections.ledger.rows import AGREED, TOTALS
 from projections.settlement import SETTLEMENT, ledger, silences
@@ -235,7 +234,7 @@ class Recorder:
 
         `before` is the state of the events' stream before them.
         """
-        deal = facts_of(before) if isinstance(before, Deal) else NO_FACTS
+        deal = facts_of(before)
         for index, each in enumerate(recorded, first):
             if type(each.event) not in CONCERNED:
                 continue

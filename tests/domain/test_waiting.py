@@ -84,7 +84,8 @@ alignment-assessed already-recorded already-reported amended-before-agreed amoun
 assets-dispositioned award-exceeds-dispute award-of-a-settlement candidate-exists candidate-scored
 charter-agreed checklist correction-content currency-of-a-metric deal-exists
 denominator-too-small
-dispute-exceeds-earnings dispute-names-amount dispute-resolved effective-date figure-negative
+dispute-exceeds-earnings dispute-names-amount dispute-resolved effective-date
+entries-decide-no-fee figure-negative
 figure-not-whole figure-shape final-settlement frame-incomplete governance-established
 improvement-deadline incentive-ends-first incentive-never-backwards item-name-taken
 items-for-a-time key-used-before less-is-better local-to-a-market manager months-of-a-share

@@ -1,4 +1,4 @@
-"""What figures count of deals: corrections, cancellations and objections, in any order."""
+"""What figures count of deals and entries, with corrections and objections, in any order."""
 
 from decimal import Decimal
 
@@ -8,19 +8,21 @@ from hypothesis import strategies as st
 
 from domain.attribution import Method
 from domain.claims import ConfirmClaim, FigureRef, ObjectToClaim
+from domain.entry import RecordJointRevenue, RecordSharedCost, ReverseEntry
 from domain.kernel import Command, Event
 from domain.metric_catalogue import CATALOGUE
 from domain.payment import CorrectPayment, CorrectRefund, IssueRefund, ReceivePayment, ReverseRefund
 from domain.referral import AttributeReferral, CreateOpportunity
 from domain.reported_figure import CorrectMetric, ReportedFigure, ReportMetric
+from domain.rules import Action, DecisionRule, RuleComparison, Window
 from domain.sale import CancelDeal, CorrectWin, LoseDeal, ReopenDeal, WinDeal
 from projections import KPIS
 from projections import figures as reading
-from projections.counted import FACTS, METRICS_OF, ON_DEALS, facts_of
+from projections.counted import COUNTED, FACTS, METRICS_OF, facts_of
 from projections.fold import Rows, fold, replay
 from projections.kpis import PeriodRow
 from tests.life import OURS, THEIRS, usd
-from tests.projections.folds import figures, refer, report, running, sell
+from tests.projections.folds import agree, figures, refer, report, running, sell, states
 from tests.stories import Story, moment
 
 DEAL = "D-1"
@@ -238,7 +240,82 @@ def test_a_report_that_the_other_party_objects_to_is_no_figure() -> None:
     assert value(story, "impressions", "2026-01") is None
 
 
-# --- any order ---------------------------------------------------------------------------------
+# --- joint revenue and shared costs ------------------------------------------------------------
+
+
+def entered() -> Story:
+    """Return one with joint revenue of January and February, and a cost."""
+    story = running("2026-01-10")
+    story.when(OURS, RecordJointRevenue(entry="E-1", amount=usd("800.00")))
+    story.when(THEIRS, RecordSharedCost(entry="E-3", cost="booth", amount=usd("70.00")))
+    story.on("2026-02-10")
+    story.when(THEIRS, RecordJointRevenue(entry="E-2", amount=usd("200.00")))
+    return story
+
+
+def test_joint_revenue_and_shared_costs_are_figures_of_the_months_in_which_they_came() -> None:
+    story = entered()
+
+    assert value(story, "joint_revenue", "2026-01", "USD") == 800
+    assert value(story, "joint_revenue", "2026-Q1", "USD") == 1000
+    assert value(story, "shared_costs", "2026-Q1", "USD") == 70
+
+
+def test_a_reversal_is_taken_off_in_its_own_month() -> None:
+    story = entered()
+    story.on("2026-03-01")
+    reversal = ReverseEntry(
+        entry="E-1", reversal="V-1", amount=usd("300.00"), reason="One order came back."
+    )
+    story.when(OURS, reversal)
+
+    assert value(story, "joint_revenue", "2026-01", "USD") == 800
+    assert value(story, "joint_revenue", "2026-03", "USD") == -300
+    assert value(story, "joint_revenue", "2026", "USD") == 700
+
+
+def test_joint_revenue_to_which_the_other_party_objects_does_not_count_until_it_confirms() -> None:
+    story = entered()
+    story.when(OURS, ObjectToClaim(entry="E-2", fact="entry", reason="Not ours."))
+    assert value(story, "joint_revenue", "2026-Q1", "USD") == 800
+
+    story.wait(days=1)
+    story.when(OURS, ConfirmClaim(entry="E-2", fact="entry"))
+
+    assert value(story, "joint_revenue", "2026-Q1", "USD") == 1000
+
+
+def test_what_both_parties_enter_is_counted_once() -> None:
+    story = entered()
+    story.when(THEIRS, RecordJointRevenue(entry="E-1", amount=usd("800.00"), collected_by=OURS))
+
+    assert value(story, "joint_revenue", "2026", "USD") == 1000
+
+
+def test_a_rule_can_look_at_joint_revenue() -> None:
+    story = running("2026-01-10")
+    floor = DecisionRule(
+        rule="revenue-floor",
+        metric="joint_revenue",
+        window=Window.MONTH,
+        comparison=RuleComparison.BELOW,
+        threshold=Decimal(500),
+        currency="USD",
+        action=Action.NOTIFY,
+    )
+    agree(story, floor)
+    story.on("2026-02-10")
+    story.when(THEIRS, RecordJointRevenue(entry="E-1", amount=usd("200.00")))
+    story.on("2026-03-01")
+    assert states(story)["revenue-floor 2026-02"] == "open"
+
+    late = RecordJointRevenue(entry="E-2", amount=usd("300.00"))
+    story.when(OURS, late, happened="2026-02-20")
+
+    assert states(story)["revenue-floor 2026-02"] == "withdrawn"
+
+
+# --- in any order ------------------------------------------------------------------------------
 
 
 ACTS: tuple[tuple[str, str, Command], ...] = (
@@ -271,8 +348,17 @@ ACTS: tuple[tuple[str, str, Command], ...] = (
     (OURS, "2026-03-11", LoseDeal(deal="D-2", reason="No budget.")),
     (OURS, "2026-03-12", ReopenDeal(deal="D-2", reason="They called.")),
     (OURS, "2026-03-13", AttributeReferral(deal="D-2", method=Method.UTM, evidence="utm_source=b")),
+    (OURS, "2026-02-05", RecordJointRevenue(entry="E-1", amount=usd("800.00"))),
+    (THEIRS, "2026-02-06", RecordJointRevenue(entry="E-1", amount=usd("900.00"))),
+    (
+        OURS,
+        "2026-03-14",
+        ReverseEntry(entry="E-1", reversal="V-1", amount=usd("90.00"), reason="Back."),
+    ),
+    (THEIRS, "2026-03-15", ObjectToClaim(entry="E-1", fact="entry", reason="Less.")),
+    (OURS, "2026-02-07", RecordSharedCost(entry="E-2", cost="booth", amount=usd("70.00"))),
 )
-"""What happens to a deal that is sold, and to one that is only referred, in the order of time."""
+"""What happens to a deal that is sold, to one that is only referred, and to two entries."""
 
 
 def lived() -> Story:
@@ -308,18 +394,19 @@ def test_rows_that_were_stored_in_between_are_folded_on_to_the_same_rows(cut: in
     assert fold(KPIS, first, LIVED.history[cut:]).rows == replay(KPIS, LIVED.history).rows
 
 
-def test_the_facts_of_a_deal_are_those_of_its_state() -> None:
+def test_the_facts_of_a_deal_and_of_an_entry_are_those_of_its_state() -> None:
     rows = replay(KPIS, LIVED.history).rows
-    for name in (DEAL, "D-2"):
-        known, read = rows[f"{FACTS}deal/{name}"], facts_of(LIVED.deal(name))
+    for name in (f"deal/{DEAL}", "deal/D-2", "entry/E-1", "entry/E-2"):
+        known, read = rows[f"{FACTS}{name}"], facts_of(LIVED.states[f"{LIVED.id}/{name}"])
 
-        # The state of a deal does not keep when a fact was recorded, and figures do not use it.
+        # The state does not keep when a fact was recorded, and figures do not use it.
         for of in ("facts", "corrections", "replies"):
             kept = {key: each._replace(told=each.at) for key, each in getattr(known, of).items()}
             assert kept == getattr(read, of)
 
 
-@pytest.mark.parametrize("event", sorted(ON_DEALS, key=str), ids=str)
-def test_each_fact_of_a_deal_measures_a_metric_that_is_counted(event: type[Event]) -> None:
+@pytest.mark.parametrize("event", sorted(COUNTED, key=str), ids=str)
+def test_each_fact_measures_a_metric_that_is_counted(event: type[Event]) -> None:
     assert METRICS_OF[event]
-    assert all(CATALOGUE[name].of_deals for name in METRICS_OF[event])
+    metrics = [CATALOGUE[name] for name in METRICS_OF[event]]
+    assert all(each.of_deals or each.of_entries for each in metrics)

@@ -11,6 +11,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from domain.attribution import Method
+from domain.entry import RecordJointRevenue, RecordSharedCost
 from domain.execution import HoldKickoff
 from domain.kernel import Command
 from domain.metric_catalogue import CATALOGUE, Adds, Metric, Unit
@@ -58,6 +59,8 @@ DEALS: list[tuple[str, Command]] = [
         IssueRefund(deal="D-1", refund="R-2", payment="P-1", amount=usd("5.00"), kind="chargeback"),
     ),
     (OURS, ReverseRefund(deal="D-1", refund="R-2")),
+    (OURS, RecordJointRevenue(entry="E-1", amount=usd("80.00"))),
+    (THEIRS, RecordSharedCost(entry="E-2", cost="booth", amount=usd("40.00"))),
 ]
 
 
@@ -141,9 +144,10 @@ def test_a_chargeback_that_is_won_back_is_no_refund(accord: Accord) -> None:
 
 
 OF_DEALS = {each.name for each in CATALOGUE.values() if each.of_deals}
+OF_FACTS = OF_DEALS | {each.name for each in CATALOGUE.values() if each.of_entries}
 
 
-@pytest.mark.parametrize("metric", sorted(OF_DEALS))
+@pytest.mark.parametrize("metric", sorted(OF_FACTS))
 def test_a_counted_metric_counts_in_its_own_unit(accord: Accord, metric: str) -> None:
     rows = view_rows(accord, KPIS, NAME).values()
     sums = [key for row in rows if isinstance(row, PeriodRow) for key in row.sums]
@@ -156,12 +160,12 @@ def test_a_counted_metric_counts_in_its_own_unit(accord: Accord, metric: str) ->
     assert all(wanted.takes(unit) or Unit.MONEY.takes(unit) for unit in units - others)
 
 
-def test_what_deals_add_is_said_of_each_metric_that_they_show() -> None:
-    assert {name for names in METRICS_OF.values() for name in names} == OF_DEALS
+def test_what_deals_and_entries_add_is_said_of_each_metric_that_they_show() -> None:
+    assert {name for names in METRICS_OF.values() for name in names} == OF_FACTS
     assert METRICS_OF.keys() <= KPIS.handles
 
 
 def test_a_ratio_that_is_counted_divides_what_deals_show() -> None:
     for metric in CATALOGUE.values():
-        if metric.counted and not metric.of_deals:
+        if metric.counted and metric.name not in OF_FACTS:
             assert {metric.numerator, metric.denominator} <= OF_DEALS

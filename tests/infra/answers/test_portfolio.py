@@ -16,7 +16,7 @@ from infra.answers.portfolio import Portfolios
 from infra.bootstrap import Accord
 from infra.store.history import History, partnerships
 from infra.store.views import Views
-from projections.portfolio import Level, Portfolio
+from projections.portfolio import Level, Portfolio, Revenue
 from projections.visibility import Viewer
 from tests.feeds import simulated
 from tests.infra.answers.demo import day
@@ -54,6 +54,19 @@ def test_of_two_spring_launches_the_one_that_barely_moves_is_off_track(demo: Acc
     assert progress.on_track == 1
     assert [(each.id, each.status) for each in progress.others] == [
         ("spring-france", ObjectiveStatus.OFF_TRACK)
+    ]
+
+
+def test_joint_revenue_is_revenue_on_which_a_party_depends(demo: Accord) -> None:
+    lumastream = of(portfolio.ask(demo), "lumastream")
+    booked = {each.id: each.revenue for each in lumastream.partners}
+
+    assert booked["spring-spain"] == (Revenue("joint_revenue", Decimal("219745.76"), "EUR"),)
+    (found,) = lumastream.dependency
+    assert (found.metric, found.currency) == ("joint_revenue", "EUR")
+    assert [(each.id, each.percent) for each in found.shares] == [
+        ("spring-spain", Decimal("92.48")),
+        ("spring-france", Decimal("7.52")),
     ]
 
 
