@@ -81,7 +81,8 @@ NAMES_WHAT_IS_MISSING = {
 _OTHERS = """
 accepted-before-proposed active-range adjustment-of-two after-exit agreement-sections alignment
 alignment-assessed already-recorded already-reported amended-before-agreed amount-without-subject
-assets-dispositioned award-exceeds-dispute award-of-a-settlement candidate-exists candidate-scored
+assets-dispositioned award-exceeds-dispute award-of-a-settlement candidate-exists
+candidate-is-chosen candidate-not-declined candidate-scored
 charter-agreed checklist correction-content currency-of-a-metric deal-exists
 denominator-too-small
 dispute-exceeds-earnings dispute-names-amount dispute-resolved effective-date
