@@ -164,7 +164,7 @@ from domain.settlement import (
     ProposeRate,
     PublishRate,
 )
-from domain.sharing import AgreeDataSharing, Form, ProposeDataSharing
+from domain.sharing import AgreeDataSharing, Form, ProposeDataSharing, SharingLine
 from domain.terms import Assets, FrameChange, Item, Penalty, RevenueShare, RevenueSplit, Trigger
 from domain.values import Money
 
@@ -499,10 +499,17 @@ _FORMATION = [
         OURS,
         ProposeDataSharing(
             proposal="sharing-1",
-            metrics=["leads", "demo_to_paid"],
-            frequency="monthly",
-            tool="A shared dashboard",
-            form=Form.AGGREGATED,
+            lines=[
+                SharingLine(
+                    metrics=["leads", "demo_to_paid"],
+                    by=by,
+                    to=to,
+                    form=Form.AGGREGATED,
+                    frequency="monthly",
+                    tool="A shared dashboard",
+                )
+                for by, to in ((OURS, THEIRS), (THEIRS, OURS))
+            ],
         ),
     ),
     Step("2025-11-22", THEIRS, AgreeDataSharing(proposal="sharing-1")),

@@ -20,7 +20,6 @@ from domain import (
     priors,  # noqa: F401 - as health
     renewal,
     settlement,
-    sharing,  # noqa: F401 - as health
     viewing,  # noqa: F401 - as health
 )
 from domain import exit as leaving
@@ -49,8 +48,10 @@ from domain.gates import GrantWaiver, WaiverGranted, grant
 from domain.kernel import CLOCK_PARTY, Act, Command, Event, NotNow, Stage
 from domain.keyring import KeyCommand, KeyRegistered, KeyRevoked, Keyring, KeyRotated
 from domain.renewal import HoldRenewalReview, PartnershipRenewed, Renewal, RenewalReviewHeld
+from domain.reported_figure import MetricCommand
 from domain.scaling import ScopeExpanded
 from domain.settlement import Ledger, Settlement, SettlementCommand
+from domain.sharing import DataSharingAgreed
 from domain.terms_by_day import Agreed, TermsByDay
 
 
@@ -125,7 +126,7 @@ def admit(command: Command, state: Partnership, act: Act) -> None:
             "A partnership begins with BeginExploration. This one has not begun.",
             "Begin the partnership (BeginExploration), or check the subject.",
         )
-    if act.party not in state.parties and not (command.by_operator and act.party == CLOCK_PARTY):
+    if not _may_act(command, state, act.party):
         raise NotNow(
             "unknown-party",
             f"Only a party of the partnership can act in it. {act.party} is not one.",
@@ -150,6 +151,18 @@ def admit(command: Command, state: Partnership, act: Act) -> None:
             "Begin another partnership (BeginExploration), or check the subject.",
             stage=state.stage.value,
         )
+
+
+def _may_act(command: Command, state: Partnership, party: str) -> bool:
+    """Whether it is a party, or the operator or the third party with what each may ask for."""
+    if party in state.parties or (command.by_operator and party == CLOCK_PARTY):
+        return True
+    # The neutral third party reports the aggregates that the protocol lets it give (C14).
+    protocol = state.context.agreements.latest(DataSharingAgreed)
+    third = protocol.third_party if protocol else None
+    if protocol is None or third is None or third.party != party:
+        return False
+    return isinstance(command, MetricCommand) and protocol.gives(party, command.metric)
 
 
 def decide(

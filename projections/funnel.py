@@ -106,11 +106,11 @@ class Funnel:
     """The cohorts that are compared."""
 
 
-Hidden = Callable[[str, Figure], str | None]
-"""Returns the note that replaces a figure that the viewer may not see; else None."""
+Hidden = Callable[[str, Figure | None], str | None]
+"""Returns the note that replaces a metric's figure that the viewer may not see; else None."""
 
 
-def _nothing_hidden(_: str, __: Figure) -> None:
+def _nothing_hidden(_: str, __: Figure | None) -> None:
     return None
 
 
@@ -153,7 +153,7 @@ class _Funnel:
         total = Decimal(0)
         for each in self.periods:
             found = figures.shown(self.rows, metric, each)
-            if found and (note := self.hidden(metric, found)):
+            if note := self.hidden(metric, found):
                 return None, note
             total += (found.value if found else None) or Decimal(0)
         return total, None

@@ -141,10 +141,10 @@ def _expected(row: RankedCandidate, metric: str) -> Decimal | None:
 
 
 def _rates(member: Member, segment: str) -> Iterator[Rate]:
-    """Yield the rates that were reported for a segment, as far as the viewer is shown them."""
+    """Yield the rates that were reported for a segment, as far as the viewer knows them."""
     for metric, known in figures.rates_of(member.kpis, segment):
         fits = numerator_fits(known.numerator, known.denominator)
-        if not fits or known.value is None or member.sight.withholds(metric.name, known):
+        if not fits or known.value is None:
             continue
         successes, trials = int(known.numerator or 0), int(known.denominator or 0)
         prior = uniform(metric.name).belief

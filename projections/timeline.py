@@ -89,6 +89,20 @@ def _corrected(event: Any) -> str:  # noqa: ANN401 - any correction
     return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in given if value)
 
 
+def _shared(event: Any) -> str:  # noqa: ANN401 - a protocol, or a proposal of one
+    """Return what a protocol shares, line by line: ``leads by acme to north (full, monthly)``."""
+    third = event.third_party
+    lines = [
+        f"{', '.join(each.metrics)} by {each.by} to {each.to} ({each.form}, {each.frequency}"
+        + (f", until {each.until}" if each.until else "")
+        + ")"
+        for each in event.lines
+    ] or ["nothing: each party sees what it reports itself"]
+    return "; ".join(lines) + (
+        f"; {third.name} ({third.party}) is the third party" if third else ""
+    )
+
+
 def _where(event: Any) -> str:  # noqa: ANN401 - any event of one market, or of all
     return f" in {event.market}" if event.market else ""
 
@@ -104,10 +118,8 @@ WORDS: dict[type[Event], Words] = {
     keyring.KeyRegistered: lambda e: f"registered the key {e.name}",
     keyring.KeyRotated: lambda e: f"replaced the key {e.replaces} with {e.name}",
     keyring.KeyRevoked: lambda e: f"revoked the key {e.keyid}: {e.reason}",
-    sharing.DataSharingAgreed.proposed: lambda e: f"proposed to share {', '.join(e.metrics)}",
-    sharing.DataSharingAgreed: lambda e: (
-        f"and its partner agreed to share {', '.join(e.metrics)} ({e.form}, {e.frequency})"
-    ),
+    sharing.DataSharingAgreed.proposed: lambda e: f"proposed to share {_shared(e)}",
+    sharing.DataSharingAgreed: lambda e: f"and its partner agreed to share {_shared(e)}",
     health.ContributionRecorded: lambda e: f"contributed {e.kind} in {e.period}: {e.what}",
     health.HealthCheckRecorded: lambda e: (
         f"rated {e.period}: trust {e.trust}, communication {e.communication}, value "

@@ -2,15 +2,17 @@
 
 A party's declarations of its own position are private to it. What the initiator recorded about
 its candidates, their pilots included, is shown to the one that it chose only as far as it is about
-that one. Figures that
-the other party reports are shown as far as the agreed data-sharing protocol allows; without a
-protocol all are shown.
+that one. Figures that the other side reports are shown as far as the lines of the agreed
+data-sharing protocol give them; without a protocol all are shown. A neutral third party sees the
+protocol and what its lines give to it, and nothing else.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
-from domain import reported_figure
+from domain.calendar import months_of
+from domain.charter import ObjectiveStatus
 from domain.exploration import (
     AlignmentAssessed,
     AudienceOverlapMeasured,
@@ -25,12 +27,13 @@ from domain.exploration import (
     PartnerChosen,
 )
 from domain.formation import BestAlternativeDeclared, NonNegotiableDeclared
-from domain.metric_catalogue import Unit
+from domain.metric_catalogue import CATALOGUE, Unit
 from domain.recorded import Recorded
-from domain.reported_figure import MetricCorrected, MetricReported
-from domain.sharing import SMALLEST_CELL, DataSharingAgreed, Form
+from domain.reported_figure import MetricCorrected, MetricReported, ReportedFigure
+from domain.sharing import SMALLEST_CELL, DataSharingAgreed, Form, SharingLine
 from projections.figures import COUNTED, Figure, FigureLine
 from projections.objectives import ObjectiveProgress
+from projections.standing import periods_within
 
 PRIVATE = (BestAlternativeDeclared, NonNegotiableDeclared)
 """Events that only their own party sees (C7)."""
@@ -61,22 +64,50 @@ OPERATOR = Viewer()
 """The operator's usual view: both parties' figures, and no private facts."""
 
 
+FIGURES = (MetricReported, MetricCorrected)
+"""Events that say a figure."""
+
+FOR_THE_THIRD_PARTY = (DataSharingAgreed.proposed, DataSharingAgreed)
+"""Events that a neutral third party sees besides the figures that it is given: its mandate."""
+
+
+class Withheld(NamedTuple):
+    """A figure with a count that is too small to be shown to the viewer (C14)."""
+
+    metric: str
+    period: str
+    segment: str | None
+    unit: str
+    tool: str
+    smallest: int
+    """The smallest count that is shown."""
+
+    @property
+    def note(self) -> str:
+        """The note that stands for the figure."""
+        return f"fewer than {self.smallest}: not shown"
+
+
 @dataclass(frozen=True, slots=True)
 class Sight:
     """What a viewer sees of a partnership, by the data-sharing protocol in force."""
 
     viewer: Viewer
     protocol: DataSharingAgreed | None = None
-    own: frozenset[str] = frozenset()
-    """The metrics that the viewer reported itself."""
     parties: tuple[str, ...] = ()
     candidates: frozenset[str] = frozenset()
     """The candidates. A figure of a candidate's pilot has its identifier as the segment."""
+    withheld: Mapping[str, Withheld] = field(default_factory=dict)
+    """The streams of figures with a count that is too small to be shown."""
 
     @classmethod
     def of(cls, viewer: Viewer, events: Iterable[Recorded]) -> "Sight":
-        """Return what `viewer` sees, by the last protocol among `events`."""
-        protocol, own, parties, candidates = None, set(), [], set()
+        """Return what `viewer` sees, by the last protocol among `events`.
+
+        A stream of figures is withheld only if its events are among them.
+        """
+        protocol, parties, candidates = None, [], set()
+        reports: list[Recorded] = []
         for recorded in events:
             event = recorded.event
             if isinstance(event, ExplorationBegun):
@@ -87,9 +118,21 @@ class Sight:
                 candidates.add(event.candidate)
             elif isinstance(event, DataSharingAgreed):
                 protocol = event
-            elif isinstance(event, MetricReported) and recorded.act.party == viewer.party:
-                own.add(event.metric)
-        return cls(viewer, protocol, frozenset(own), tuple(parties), frozenset(candidates))
+            elif isinstance(event, FIGURES):
+                reports.append(recorded)
+        sight = cls(viewer, protocol, tuple(parties), frozenset(candidates))
+        return replace(sight, withheld=dict(sight._withholds(reports)))
+
+    @property
+    def third_party(self) -> str | None:
+        """The neutral third party of the protocol, if there is one."""
+        third = self.protocol.third_party if self.protocol else None
+        return third.party if third else None
+
+    @property
+    def is_third_party(self) -> bool:
+        """Whether the viewer is the neutral third party."""
+        return self.viewer.party is not None and self.viewer.party == self.third_party
 
     def shows(self, recorded: Recorded) -> bool:
         """Whether the viewer sees an event at all.
@@ -104,76 +147,56 @@ class Sight:
             return party == viewer.party
         if viewer.party is None or party == viewer.party:
             return True
+        if isinstance(event, FIGURES):
+            of_another = event.segment in self.candidates - {viewer.party}
+            return not of_another and self._given(recorded)
+        if self.is_third_party:
+            return isinstance(event, FOR_THE_THIRD_PARTY)
         if isinstance(event, ABOUT_A_CANDIDATE):
             return event.candidate == viewer.party
-        if isinstance(event, MetricReported | MetricCorrected):
-            of_another = event.segment in self.candidates - {viewer.party}
-            return not of_another and self.shares(event.metric)
         return True
 
-    def shares(self, metric: str) -> bool:
-        """Whether the protocol shares the other party's figures of a metric (C14)."""
+    def reads(self, recorded: Recorded) -> bool:
+        """Whether answers for the viewer are made from an event.
+
+        A figure with a count that is too small to be shown enters no sum, no difference and no
+        status, so nothing that is computed reveals it. Nor does what else is in its stream.
+        """
+        if recorded.act.party == self.viewer.party:
+            return True
+        if recorded.stream in self.withheld:
+            return False
+        small = isinstance(recorded.event, FIGURES) and self.fewer_than(recorded) is not None
+        return self.shows(recorded) and not small
+
+    def _line(self, recorded: Recorded) -> SharingLine | None:
+        event, to = recorded.event, self.viewer.party
+        if self.protocol is None or to is None or not isinstance(event, FIGURES):
+            return None
+        return self.protocol.given(to, recorded.act.party, event.metric)
+
+    def _given(self, recorded: Recorded) -> bool:
+        """Whether the other side's figure is shared: all are, where there is no protocol (C14)."""
         if self.protocol is None:
             return True
-        return metric in self.protocol.metrics and self.protocol.form is not Form.OWN_TRACKING
+        line = self._line(recorded)
+        reported_on = recorded.act.occurred_at.date()
+        return line is not None and (line.until is None or reported_on < line.until)
 
-    @property
-    def smallest(self) -> int:
-        """The smallest count that is shown; 0 where every count is shown."""
-        if self.viewer.party is None:
-            return 0
-        if self.protocol is None or self.protocol.form is Form.FULL:
-            return 0
-        return self.protocol.smallest_cell
-
-    def withholds(self, metric: str, figure: Figure) -> bool:
-        """Whether a figure is, or includes, a count that the viewer may not see (C14)."""
-        if figure.source == COUNTED or metric in self.own:
-            return False
-        return _has_fewer(figure, self.smallest)
+    def _withholds(self, reports: Iterable[Recorded]) -> Iterator[tuple[str, Withheld]]:
+        for recorded in reports:
+            event = recorded.event
+            smallest = self.fewer_than(recorded) if self.shows(recorded) else None
+            if smallest is not None and isinstance(event, FIGURES):
+                series = (event.metric, event.period, event.segment)
+                found = Withheld(*series, event.figure.unit, event.tool, smallest)
+                yield recorded.stream, found
 
     def withholds_overlap(self, by: str, overlap: AudienceOverlapMeasured) -> bool:
         """Whether an overlap that a party measured is too small to be shown to the viewer."""
         if self.viewer.full or self.viewer.party in (None, by):
             return False
-        return overlap.shared_customers < self._smallest_overlap
-
-    @property
-    def _smallest_overlap(self) -> int:
-        return self.protocol.smallest_cell if self.protocol else SMALLEST_CELL
-
-    def hidden(self, metric: str, figure: Figure) -> str | None:
-        """Return the note that replaces a withheld figure; None if the figure is shown."""
-        withheld = self.withholds(metric, figure)
-        return f"fewer than {self.smallest}: not shown" if withheld else None
-
-    def line(self, line: FigureLine) -> FigureLine:
-        """Return a line of a report; without its figures where they are withheld (C14)."""
-        note = self.hidden(line.metric, line)
-        beside = line.reported
-        if note is None and beside is not None and (small := self.hidden(line.metric, beside)):
-            return replace(line, reported=Figure(None, beside.unit, beside.source, note=small))
-        if note is None:
-            return line
-        return FigureLine(
-            None,
-            line.unit,
-            line.source,
-            note=note,
-            metric=line.metric,
-            period=line.period,
-            segment=line.segment,
-            direction=line.direction,
-        )
-
-    def progress(self, progress: ObjectiveProgress) -> ObjectiveProgress:
-        """Return an objective's progress; without its figure where that is hidden (C14)."""
-        actual = progress.actual
-        note = self.hidden(progress.objective.metric, actual) if actual else None
-        if actual is None or note is None:
-            return progress
-        hidden = Figure(None, actual.unit, actual.source, note=note)
-        return replace(progress, actual=hidden, reached_percent=None, elapsed_percent=None)
+        return overlap.shared_customers < SMALLEST_CELL
 
     def fewer_than(self, recorded: Recorded) -> int | None:
         """Return the smallest count that is shown if the event's count is smaller; else None.
@@ -184,14 +207,78 @@ class Sight:
         if self.viewer.full or self.viewer.party in (None, recorded.act.party):
             return None
         if isinstance(event, AudienceOverlapMeasured):
-            smallest = self._smallest_overlap
-            return smallest if event.shared_customers < smallest else None
-        if isinstance(event, MetricReported | MetricCorrected):
-            return self.smallest if _has_fewer(event.figure, self.smallest) else None
-        return None
+            return SMALLEST_CELL if event.shared_customers < SMALLEST_CELL else None
+        line = self._line(recorded)
+        if line is None or line.form is Form.FULL or not isinstance(event, FIGURES):
+            return None
+        return line.smallest_cell if _has_fewer(event.figure, line.smallest_cell) else None
+
+    # --- what stands for a withheld figure -----------------------------------------------------
+
+    def lines(self, lines: Iterable[FigureLine], period: str) -> list[FigureLine]:
+        """Return the lines of a period's report, with a note for each withheld figure (C14)."""
+        found = list(lines)
+        within = periods_within(months_of(period))
+        for each in self.withheld.values():
+            if each.period in within:
+                found = [_noted(line, each) for line in found]
+                if not any(_is_of(line, each) for line in found):
+                    found.append(_instead(each, period))
+        return found
+
+    def hidden(self, metric: str, figure: Figure | None) -> str | None:
+        """Return the note that replaces a figure from which one is withheld; None if none is.
+
+        What deals show is counted from events that both see.
+        """
+        if figure is not None and figure.source == COUNTED:
+            return None
+        notes = (each.note for each in self.withheld.values() if each.metric == metric)
+        return next(notes, None)
+
+    def progress(self, progress: ObjectiveProgress) -> ObjectiveProgress:
+        """Return an objective's progress; without its figure where one is withheld (C14)."""
+        metric = progress.objective.metric
+        each = next((of for of in self.withheld.values() if of.metric == metric), None)
+        if each is None or self.hidden(metric, progress.actual) is None:
+            return progress
+        return ObjectiveProgress(
+            progress.objective,
+            Figure(None, each.unit, each.tool, note=each.note),
+            ObjectiveStatus.INSUFFICIENT_EVIDENCE,
+        )
 
 
-def _has_fewer(figure: Figure | reported_figure.ReportedFigure, smallest: int) -> bool:
+def _is_of(line: FigureLine, withheld: Withheld) -> bool:
+    return (line.metric, line.segment) == (withheld.metric, withheld.segment)
+
+
+def _noted(line: FigureLine, withheld: Withheld) -> FigureLine:
+    """Return a line, with a note if a withheld figure is missing in its sum."""
+    if line.metric != withheld.metric or line.segment not in {None, withheld.segment}:
+        return line
+    note = f"without counts below {withheld.smallest}"
+    return line if note in (line.note or "") else replace(line, note=_joined(line.note, note))
+
+
+def _joined(*notes: str | None) -> str:
+    return "; ".join(filter(None, notes))
+
+
+def _instead(withheld: Withheld, period: str) -> FigureLine:
+    return FigureLine(
+        None,
+        withheld.unit,
+        withheld.tool,
+        note=withheld.note,
+        metric=withheld.metric,
+        period=period,
+        segment=withheld.segment,
+        direction=CATALOGUE[withheld.metric].direction,
+    )
+
+
+def _has_fewer(figure: ReportedFigure, smallest: int) -> bool:
     """Whether a figure is, or includes, a count above zero and below the smallest cell."""
     counts = [figure.numerator, figure.denominator]
     if figure.unit == Unit.COUNT:

@@ -223,7 +223,7 @@ def _figure(accord: Accord, reference: str, when: AsOf) -> tuple[str, FigureExpl
     sight = sight_of(accord.history, partnership, when)
     asked = _Figures(sight, metric, period)
     rules: list[Recorded] = []
-    for recorded in filter(sight.shows, whole_log(accord.history, partnership, when)):
+    for recorded in filter(sight.reads, whole_log(accord.history, partnership, when)):
         asked.take(recorded)
         if _agrees_a_rule(recorded):
             rules.append(recorded)
@@ -304,16 +304,14 @@ class _Figures:
     def explained(self, period: str, segment: str) -> tuple[ExplainedFigure, ...]:
         """Return the figure of a period in each of its units, with the events that made it."""
         report = figures.report(self.rows, period, {self.metric.name})
+        lines = self.sight.lines(figures.with_posteriors(self.rows, report), period)
         return tuple(
             self._explained(line, period, segment)
-            for line in figures.with_posteriors(self.rows, report)
-            if (line.segment or "") == segment
+            for line in lines
+            if (line.metric, line.segment or "") == (self.metric.name, segment)
         )
 
     def _explained(self, line: figures.FigureLine, period: str, segment: str) -> ExplainedFigure:
-        # The events would reveal a figure that is too small to be shown (C14).
-        if (shown := self.sight.line(line)) is not line:
-            return ExplainedFigure(line=shown)
         reports = {*line.reports, *(line.reported.reports if line.reported else ())}
         return ExplainedFigure(
             line=line,

@@ -120,7 +120,7 @@ def items(
     accord: Accord, id: str, when: AsOf = NOW, start: int = 0, chunk: int = CHUNK
 ) -> Iterator[HistoryItem]:
     """Return the events from index `start` on, read `chunk` at a time. Raises `NotFound`."""
-    sight = sight_of(accord.history, id, when, figures=False)
+    sight = sight_of(accord.history, id, when, figures=False, third_party=True)
     size = size_in(accord.history, id, when)
     return _items(accord, id, when, sight, range(start, size, chunk))
 

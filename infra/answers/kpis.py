@@ -42,16 +42,17 @@ def ask(accord: Accord, id: PartnershipId, period: PeriodName = None, when: AsOf
 
     A share has a credible interval (C21). Raises `NotFound`.
     """
-    rows = rows_of(projections.KPIS, accord, id, when)
-    asked = [period] if period else figures.periods(rows)
-    lines = [line for each in asked for line in figures.report(rows, each)]
-    sight = sight_of(accord.history, id, when)
+    rows = rows_of(projections.KPIS, accord, id, when, third_party=True)
+    sight = sight_of(accord.history, id, when, third_party=True)
+    withheld = [each.period for each in sight.withheld.values()]
+    asked = [period] if period else figures.periods(rows, closed=withheld)
+    lines = [line for each in asked for line in sight.lines(figures.report(rows, each), each)]
     today = moment_of(accord, id, when).date()
     return Kpis(
         simulated=accord.simulated,
         as_of=when.asked,
         id=id,
-        figures=tuple(map(sight.line, figures.with_posteriors(rows, lines))),
+        figures=tuple(figures.with_posteriors(rows, lines)),
         objectives=tuple(map(sight.progress, objectives(rows, today))),
     )
 

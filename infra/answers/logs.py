@@ -102,10 +102,15 @@ NOW = AsOf()
 # --- events ------------------------------------------------------------------------------------
 
 
-def log(history: History, partnership: str, when: AsOf = NOW) -> Iterator[Recorded]:
-    """Return the events that the viewer sees, with people by name. Raises `NotFound`."""
-    sight = sight_of(history, partnership, when, figures=False)
-    return filter(sight.shows, whole_log(history, partnership, when))
+def log(
+    history: History, partnership: str, when: AsOf = NOW, *, third_party: bool = False
+) -> Iterator[Recorded]:
+    """Return the events that answers for the viewer are made from, with people by name.
+
+    `third_party` is for `sight_of`. Raises `NotFound`.
+    """
+    sight = sight_of(history, partnership, when, third_party=third_party)
+    return filter(sight.reads, whole_log(history, partnership, when))
 
 
 def whole_log(history: History, partnership: str, when: AsOf = NOW) -> Iterator[Recorded]:
@@ -127,13 +132,13 @@ def own_stream(history: History, partnership: str, when: AsOf = NOW) -> list[Rec
 
 
 def own_log(history: History, partnership: str, when: AsOf = NOW) -> Iterator[Recorded]:
-    """Return the events of the own stream that the viewer sees, with people by name.
+    """Return the events of the own stream that answers for the viewer are made from, named.
 
     Raises `NotFound`.
     """
     size_in(history, partnership, when)
     sight = sight_of(history, partnership, when, figures=False)
-    own = filter(sight.shows, own_stream(history, partnership, when))
+    own = filter(sight.reads, own_stream(history, partnership, when))
     return map(Names(history, partnership).recorded, own)
 
 
@@ -239,11 +244,19 @@ def moment_of(accord: Accord, partnership: str, when: AsOf) -> datetime:
 # --- viewers -----------------------------------------------------------------------------------
 
 
-def sight_of(history: History, partnership: str, when: AsOf, *, figures: bool = True) -> Sight:
+def sight_of(
+    history: History,
+    partnership: str,
+    when: AsOf,
+    *,
+    figures: bool = True,
+    third_party: bool = False,
+) -> Sight:
     """Return what the viewer sees of a partnership. Raises `NotFound` for no party of it.
 
-    An answer without `figures` does not need to know which metrics the viewer reports itself, so
-    the streams of metrics are not read for it.
+    An answer without `figures` does not need to know which of them are withheld, so the streams of
+    metrics are not read for it. Only an answer with `third_party` can be given to the neutral third
+    party of the data-sharing protocol, which sees figures and nothing of the partnership's life.
     """
     viewer = when.viewer
     if viewer.party is None:
@@ -251,7 +264,15 @@ def sight_of(history: History, partnership: str, when: AsOf, *, figures: bool = 
     size_in(history, partnership, when)
     reported = history.below(f"{partnership}/metric") if figures else []
     sight = Sight.of(viewer, chain(own_stream(history, partnership, when), when.of(reported)))
+    if third_party and sight.is_third_party:
+        return sight
     if viewer.party not in sight.parties:
+        if sight.is_third_party:
+            raise NotFound(
+                f"{viewer.party} is the neutral third party of {partnership}. It sees the figures "
+                "that it is given, and no other answer.",
+                "Ask for the figures or for the history.",
+            )
         hint = f"Ask as {' or '.join(sight.parties)}." if sight.parties else "Ask without a party."
         raise NotFound(f"{viewer.party} is not a party of {partnership}.", hint)
     return sight
@@ -300,16 +321,23 @@ def in_range(history: History, record: Quarantined, when: AsOf) -> bool:
 
 
 def rows_of(
-    projection: Projection, accord: Accord, partnership: str, when: AsOf = NOW
+    projection: Projection,
+    accord: Accord,
+    partnership: str,
+    when: AsOf = NOW,
+    *,
+    third_party: bool = False,
 ) -> dict[str, Any]:
     """Return a partnership's rows of a projection, by key, each as its type.
 
-    They are the saved rows, or those of a replay for a moment or a party. Raises `NotFound`.
+    They are the saved rows, or those of a replay for a moment or a party. `third_party` is for
+    `sight_of`. Raises `NotFound`.
     """
     size_of(accord.history, partnership)
     if when == NOW:
         return view_rows(accord, projection, partnership)
-    return replay(projection, log(accord.history, partnership, when)).rows
+    seen = log(accord.history, partnership, when, third_party=third_party)
+    return replay(projection, seen).rows
 
 
 def perhaps(name: str, known: Iterable[str], otherwise: str) -> str:

@@ -107,6 +107,6 @@ def _then_one(accord: Accord, name: str, when: AsOf) -> Member | None:
         sight = Sight.of(when.viewer, whole_log(accord.history, name, when))
         if sight.parties and party not in sight.parties:
             return None
-    events = filter(sight.shows, whole_log(accord.history, name, when))
+    events = filter(sight.reads, whole_log(accord.history, name, when))
     replayed = replay_all(READ, events).folded
     return Member.of(name, {each.name: of.rows for each, of in replayed}, sight)

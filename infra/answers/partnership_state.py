@@ -49,6 +49,7 @@ from domain.markets import (
 )
 from domain.renewal import AnnualReviewHeld, RenewalReviewHeld
 from domain.settlement import FinalSettlementIssued
+from domain.sharing import DataSharingAgreed
 from domain.values import Count
 from infra.answers.question import Answer, Item
 
@@ -305,6 +306,8 @@ class PartnershipState(Answer):
     """The agreement, and who signed it; null if none is drafted."""
     governance: GovernanceEstablished | None
     """The governance as it was set up; null if it is not."""
+    data_sharing: DataSharingAgreed | None
+    """The data-sharing protocol in force; null if none is agreed, so that all figures are shown."""
     markets: tuple[MarketSummary, ...]
     """The markets."""
     roles: tuple[RoleAssigned, ...]

@@ -226,7 +226,7 @@ def ask(
         stage=state.stage,
         parties=state.parties,
         period=shown_period,
-        figures=tuple(sight.line(line) for line in lines if line.segment is None),
+        figures=tuple(line for line in sight.lines(lines, shown_period) if line.segment is None),
         objectives=tuple(map(sight.progress, objectives(rows.rows, now.date()))),
         alerts=tuple(_alerts(seen.alerts, review, seen.since)),
         actions=tuple(_actions(state)),
@@ -274,7 +274,7 @@ class _Seen:
         alerts = Dispatch([ALERTS])
         for recorded in events:
             fold_all(alerts, [self.alerts], (recorded,))
-            if self.sight.shows(recorded):
+            if self.sight.reads(recorded):
                 self.state = aggregates.fold((recorded,), self.state)
                 self._collect(recorded)
                 yield recorded

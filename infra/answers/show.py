@@ -52,6 +52,7 @@ from domain.markets import (
 )
 from domain.recorded import Recorded
 from domain.renewal import AnnualReviewHeld
+from domain.sharing import DataSharingAgreed
 from domain.terms import restarted
 from domain.terms_by_day import TermsByDay
 from domain.values import instant
@@ -136,6 +137,7 @@ def ask(
         ),
         agreement=_agreement(state.formation),
         governance=next(iter(stated.of(GovernanceEstablished)), None),
+        data_sharing=agreements.latest(DataSharingAgreed),
         markets=tuple(_markets(state)),
         roles=tuple(stated.of(RoleAssigned)),
         metric_owners=tuple(stated.of(MetricOwnerAssigned)),

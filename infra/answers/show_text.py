@@ -27,6 +27,7 @@ from domain.markets import (
     MetricOwnerAssigned,
 )
 from domain.settlement import Balance
+from domain.sharing import DataSharingAgreed, Form
 from domain.terms import EACH, UTC, Frame, describe
 from infra.answers.partnership_state import (
     AgreedTerms,
@@ -60,6 +61,7 @@ def text(state: PartnershipState) -> Iterator[Block]:
     yield from _candidate_blocks(state.candidates)
     yield from _terms_blocks(state.terms)
     yield from _agreed_blocks(state)
+    yield from _sharing_blocks(state.data_sharing)
     yield from _market_blocks(state)
     waivers = [(each.rule, f"{each.party} ({each.actor})", each.reason) for each in state.waivers]
     yield Table(["RULE", "WAIVED BY", "REASON"], waivers, "waivers", 2)
@@ -243,6 +245,33 @@ def _agreed_blocks(state: PartnershipState) -> Iterator[Block]:
             yield Line(f"missing sections: {', '.join(agreement.missing_sections)}", indent=4)
         if agreement.in_force not in {None, agreement.version}:
             yield Line(f"version {agreement.in_force} is in force", indent=4)
+
+
+def _sharing_blocks(protocol: DataSharingAgreed | None) -> Iterator[Block]:
+    if protocol is None:
+        return
+    third = protocol.third_party
+    yield Table(
+        ["METRICS", "BY", "TO", "FORM", "HOW OFTEN", "THROUGH"],
+        [
+            (
+                ", ".join(each.metrics),
+                each.by,
+                each.to,
+                f"aggregated, from {each.smallest_cell} on"
+                if each.form is Form.AGGREGATED
+                else each.form.value,
+                each.frequency + (f", until {each.until}" if each.until else ""),
+                each.tool,
+            )
+            for each in protocol.lines
+        ],
+        f"data sharing (version {protocol.agreed_version})"
+        + (f"; third party: {third.name} ({third.party})" if third else ""),
+        2,
+    )
+    if not protocol.lines:
+        yield Line("data sharing: nothing; each party sees what it reports itself", "bold", 2)
 
 
 def _market_blocks(state: PartnershipState) -> Iterator[Block]:

@@ -12,7 +12,7 @@ from domain.formation import DecisionRuleAgreed
 from domain.kernel import Refused
 from domain.rules import DecisionRule
 from infra.answers import alerts
-from infra.answers.logs import NOW, AsOf, NotFound, log, own_log, perhaps, sight_of
+from infra.answers.logs import NOW, AsOf, NotFound, log, own_log, perhaps
 from infra.answers.parameters import NotEmpty
 from infra.answers.question import Answer, Parameter, PartnershipId, Question
 from infra.answers.rules import rule_in_words
@@ -69,9 +69,7 @@ def ask(
     is_name = re.fullmatch(r"[\w.-]{1,64}", rule)
     asked = _agreed(accord, id, rule) if is_name else _parsed(rule)
     rules.check(asked)
-    sight = sight_of(accord.history, id, when, figures=False)
-    events = (each for each in log(accord.history, id, when) if sight.fewer_than(each) is None)
-    tried = backtest.tried(asked, since, events)
+    tried = backtest.tried(asked, since, log(accord.history, id, when))
     return TriedRule(
         simulated=accord.simulated,
         as_of=when.asked,

@@ -112,16 +112,17 @@ def test_a_protocol_binds_once_the_other_agrees_and_a_new_one_takes_its_place() 
     assert story.partnership.context.agreements.of(DataSharingAgreed) == []
     story.when(THEIRS, example(AgreeDataSharing))
 
-    story.when(OURS, changed(example(ProposeDataSharing), proposal="sharing-2", metrics=["leads"]))
+    story.when(OURS, changed(example(ProposeDataSharing), proposal="sharing-2", lines=[]))
     story.when(THEIRS, AgreeDataSharing(proposal="sharing-2"))
 
     (protocol,) = story.partnership.context.agreements.of(DataSharingAgreed)
-    assert (protocol.metrics, protocol.agreed_version) == (["leads"], 2)
+    assert (protocol.lines, protocol.agreed_version) == ([], 2)
 
 
 def test_a_protocol_names_metrics_that_exist() -> None:
     story = before(ProposeDataSharing)
-    command = changed(example(ProposeDataSharing), metrics=["leads", "smiles"])
+    line = example(ProposeDataSharing).lines[0]
+    command = changed(example(ProposeDataSharing), lines=[changed(line, metrics=["smiles"])])
 
     assert story.refuses(OURS, command).rule == "unknown-metric"
 

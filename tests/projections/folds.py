@@ -192,7 +192,7 @@ def emitted(story: Story) -> list[Output]:
 def member(story: Story, name: str | None = None, viewer: Viewer = OPERATOR) -> Member:
     """Return what a viewer sees of a story, as a member of a portfolio, under a name if given."""
     sight = Sight.of(viewer, story.history) if viewer.party else Sight(viewer)
-    shown = [each for each in story.history if sight.shows(each)]
+    shown = [each for each in story.history if sight.reads(each)]
     return Member.of(
         name or story.id, {each.name: replay(each, shown).rows for each in READ}, sight
     )

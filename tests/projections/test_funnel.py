@@ -126,7 +126,7 @@ def test_without_denominators_on_both_sides_there_is_no_comparison(segment: str 
 
 
 def test_a_step_that_is_hidden_has_a_note_and_no_share_rests_on_it() -> None:
-    def hidden(metric: str, _: Figure) -> str | None:
+    def hidden(metric: str, _: Figure | None) -> str | None:
         return "fewer than 5: not shown" if metric == "opportunities" else None
 
     found = funnel_of(figures(sold()), hidden=hidden)
@@ -143,8 +143,8 @@ def test_cohorts_of_which_one_is_hidden_are_not_compared() -> None:
     report(story, "demo_to_paid", "2026-Q3", percent(20, 100))
     report(story, "demo_to_paid", "2026-Q3", percent(2, 100), OTHER_CHANNELS)
 
-    def hidden(_: str, figure: Figure) -> str | None:
-        return "hidden" if figure.numerator == 2 else None
+    def hidden(_: str, figure: Figure | None) -> str | None:
+        return "hidden" if figure and figure.numerator == 2 else None
 
     assert funnel_of(figures(story)).cohorts
     assert funnel_of(figures(story), hidden=hidden).cohorts == ()

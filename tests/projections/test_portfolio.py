@@ -34,7 +34,7 @@ from projections.portfolio import (
 from projections.traits import Limits
 from projections.visibility import Viewer
 from tests.domain.test_terms import SENTENCES
-from tests.life import OURS, THEIRS, after, at, example, usd
+from tests.life import OURS, THEIRS, after, at, changed, example, usd
 from tests.projections.folds import attribute, count, member, refer_many, report, sell
 from tests.stories import Story, moment
 
@@ -346,8 +346,9 @@ def test_the_portfolio_is_the_initiators_and_a_viewers_own_if_a_party_asks() -> 
 
 def shared(story: Story, form: Form, *metrics: str) -> None:
     """Let both agree which figures they show each other."""
-    protocol = {"metrics": [*metrics], "form": form, "smallest_cell": 10}
-    story.when(OURS, example(ProposeDataSharing, proposal="S-9", **protocol))
+    given = example(ProposeDataSharing).lines
+    lines = [changed(each, metrics=[*metrics], form=form) for each in given]
+    story.when(OURS, example(ProposeDataSharing, proposal="S-9", lines=lines))
     story.when(THEIRS, AgreeDataSharing(proposal="S-9"))
 
 
@@ -367,4 +368,4 @@ def test_a_small_count_that_the_other_party_reported_is_withheld_with_its_pace()
     assert ours.status is ObjectiveStatus.OFF_TRACK
     assert ours.reached_percent == Decimal("0.03")
     assert (theirs.value, theirs.reached_percent) == (None, None)
-    assert theirs.status is ours.status
+    assert theirs.status is ObjectiveStatus.INSUFFICIENT_EVIDENCE

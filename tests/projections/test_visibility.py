@@ -1,25 +1,29 @@
 """Who sees what: one's own, and of the other what both agreed to share (C7, C14)."""
 
+from collections.abc import Iterable
+from datetime import date
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.execution import HoldKickoff
+from domain.execution import HoldKickoff, RaiseIssue
 from domain.exploration import AudienceOverlapMeasured, ChoosePartner
 from domain.formation import DeclareBestAlternative, DeclareNonNegotiable
 from domain.kernel import Stage
-from domain.metric_catalogue import CATALOGUE
-from domain.reported_figure import MetricReported, ReportedFigure, ReportMetric
-from domain.sharing import AgreeDataSharing, Form, ProposeDataSharing
+from domain.reported_figure import CorrectMetric, MetricReported, ReportedFigure, ReportMetric
+from domain.sharing import AgreeDataSharing, Form, ProposeDataSharing, SharingLine, ThirdParty
+from projections import KPIS
 from projections import figures as reading
 from projections.figures import FigureLine
+from projections.fold import replay
 from projections.visibility import OPERATOR, Sight, Viewer
-from tests.life import LIFE, OURS, THEIRS, after, at, changed, example
-from tests.projections.folds import count, figures
+from tests.life import LIFE, OURS, STRANGER, THEIRS, after, at, changed, example
+from tests.projections.folds import count
 from tests.stories import Story
 
+TRUSTEE = "trustee"
 SECRETS = st.text("abcdefgh", min_size=20, max_size=24)
 
 
@@ -53,14 +57,25 @@ def test_no_view_of_a_party_shows_the_other_s_private_facts(
     assert f"t{theirs}" in full
 
 
-def sharing(form: Form, *metrics: str) -> Story:
-    """A running partnership whose protocol shares these metrics; each side reported some."""
-    story = at(Stage.EXECUTION)
-    protocol = changed(
-        example(ProposeDataSharing), proposal="p", form=form, metrics=[*metrics], smallest_cell=10
+def shared_line(by: str, to: str, metrics: Iterable[str], form: Form = Form.FULL) -> SharingLine:
+    """Return a line of a protocol, with 10 as its smallest cell."""
+    return SharingLine(
+        metrics=list(metrics), by=by, to=to, form=form, frequency="monthly", tool="A dashboard"
     )
-    story.when(OURS, protocol)
+
+
+def agree_sharing(story: Story, *lines: SharingLine, third: str | None = None) -> None:
+    """Let both agree a protocol with these lines."""
+    third_party = ThirdParty(party=third, name="A trustee") if third else None
+    story.when(OURS, ProposeDataSharing(proposal="p", lines=list(lines), third_party=third_party))
     story.when(THEIRS, AgreeDataSharing(proposal="p"))
+
+
+def sharing(form: Form, *metrics: str) -> Story:
+    """A running partnership that shares these metrics in both directions; each reported some."""
+    story = at(Stage.EXECUTION)
+    both = ((OURS, THEIRS), (THEIRS, OURS))
+    agree_sharing(story, *(shared_line(*sides, metrics, form) for sides in both if metrics))
     for party, metric, value in [
         (OURS, "new_users", 7),
         (OURS, "web_visits", 4000),
@@ -89,8 +104,8 @@ def test_a_party_sees_its_own_figures_and_those_of_the_protocol() -> None:
     assert metrics_seen_by(OURS, story) == {"new_users", "web_visits"}
 
 
-def test_with_own_tracking_a_party_sees_only_its_own_figures() -> None:
-    story = sharing(Form.OWN_TRACKING, *CATALOGUE)
+def test_without_any_line_a_party_sees_only_its_own_figures() -> None:
+    story = sharing(Form.FULL)
 
     assert metrics_seen_by(THEIRS, story) == {"followers"}
 
@@ -103,18 +118,15 @@ def test_without_a_protocol_figures_are_seen() -> None:
     assert "followers" in seen(story, Viewer(THEIRS))
 
 
-def lines(story: Story, party: str) -> dict[str, FigureLine]:
+def lines(story: Story, party: str, period: str = "2025-12") -> dict[str, FigureLine]:
+    """The lines of a period's report, as a viewer sees them, by metric."""
     sight = Sight.of(Viewer(party), story.history)
-    return {
-        line.metric: sight.line(line)
-        for line in reading.report(figures(story), "2025-12")
-        if sight.shares(line.metric) or line.metric in sight.own
-    }
+    rows = replay(KPIS, filter(sight.reads, story.history)).rows
+    return {line.metric: line for line in sight.lines(reading.report(rows, period), period)}
 
 
-@pytest.mark.parametrize("form", [Form.AGGREGATED, Form.THIRD_PARTY])
-def test_a_count_below_the_smallest_cell_is_shown_as_fewer(form: Form) -> None:
-    story = sharing(form, "new_users", "web_visits", "followers")
+def test_a_count_below_the_smallest_cell_is_shown_as_fewer() -> None:
+    story = sharing(Form.AGGREGATED, "new_users", "web_visits", "followers")
 
     theirs = lines(story, THEIRS)
 
@@ -123,6 +135,239 @@ def test_a_count_below_the_smallest_cell_is_shown_as_fewer(form: Form) -> None:
     assert theirs["web_visits"].value == 4000
     assert theirs["followers"].value == 8
     assert lines(story, OURS)["new_users"].value == 7
+
+
+def test_no_sum_and_no_change_reveals_a_count_that_is_too_small() -> None:
+    story = sharing(Form.AGGREGATED, "new_users")
+    for period, value in (("2025-11", 4000), ("2025-10", 3000)):
+        story.when(
+            OURS, ReportMetric(metric="new_users", period=period, tool="crm", figure=count(value))
+        )
+
+    quarter = lines(story, THEIRS, "2025-Q4")["new_users"]
+    ours = lines(story, OURS, "2025-Q4")["new_users"]
+
+    assert quarter.value == 7000
+    assert quarter.note == "without counts below 10"
+    assert ours.value == 7007
+    story.on("2026-02-01")
+    story.when(
+        OURS, ReportMetric(metric="new_users", period="2026-01", tool="crm", figure=count(100))
+    )
+    change = lines(story, THEIRS, "2026-01")["new_users"].change
+    assert change is None or change.since == "2025-11"
+
+
+def test_a_figure_that_is_corrected_to_a_small_count_is_not_shown_as_it_was() -> None:
+    story = sharing(Form.AGGREGATED, "web_visits")
+    story.when(
+        OURS,
+        CorrectMetric(
+            metric="web_visits", period="2025-12", tool="crm", figure=count(4), reason="A robot."
+        ),
+    )
+
+    assert lines(story, THEIRS)["web_visits"].value is None
+    assert lines(story, OURS)["web_visits"].value == 4
+
+
+def test_a_protocol_can_give_in_one_direction_only() -> None:
+    story = sharing(Form.FULL)
+    story.when(
+        OURS, ProposeDataSharing(proposal="q", lines=[shared_line(THEIRS, OURS, ["followers"])])
+    )
+    story.when(THEIRS, AgreeDataSharing(proposal="q"))
+
+    assert metrics_seen_by(OURS, story) == {"new_users", "web_visits", "followers"}
+    assert metrics_seen_by(THEIRS, story) == {"followers"}
+
+
+def test_each_line_has_its_own_form() -> None:
+    story = sharing(Form.FULL)
+    agreed = [
+        shared_line(OURS, THEIRS, ["new_users"]),
+        shared_line(OURS, THEIRS, ["web_visits"], Form.AGGREGATED),
+    ]
+    story.when(OURS, ProposeDataSharing(proposal="q", lines=agreed))
+    story.when(THEIRS, AgreeDataSharing(proposal="q"))
+    few = ReportMetric(metric="web_visits", period="2025-11", tool="crm", figure=count(3))
+    story.when(OURS, few)
+
+    assert lines(story, THEIRS)["new_users"].value == 7
+    assert lines(story, THEIRS, "2025-11")["web_visits"].value is None
+
+
+def test_what_is_reported_from_the_end_of_a_line_on_is_not_given() -> None:
+    story = sharing(Form.FULL)
+    line = shared_line(OURS, THEIRS, ["new_users"]).model_copy(update={"until": date(2026, 2, 1)})
+    story.when(OURS, ProposeDataSharing(proposal="q", lines=[line]))
+    story.when(THEIRS, AgreeDataSharing(proposal="q"))
+
+    for day, period in (("2026-01-31", "2025-11"), ("2026-02-01", "2025-10")):
+        story.on(day)
+        story.when(
+            OURS, ReportMetric(metric="new_users", period=period, tool="crm", figure=count(50))
+        )
+
+    assert "new_users" in lines(story, THEIRS, "2025-11")
+    assert "new_users" not in lines(story, THEIRS, "2025-10")
+
+
+# --- a neutral third party ---------------------------------------------------------------------
+
+
+def with_trustee() -> Story:
+    """Competitors that give their figures to a trustee, which gives sums to one of them."""
+    story = at(Stage.EXECUTION)
+    agree_sharing(
+        story,
+        shared_line(OURS, TRUSTEE, ["new_users"]),
+        shared_line(THEIRS, TRUSTEE, ["new_users"]),
+        shared_line(TRUSTEE, THEIRS, ["unique_viewers"], Form.AGGREGATED),
+        third=TRUSTEE,
+    )
+    for party, metric, tool in (
+        (OURS, "new_users", "crm"),
+        (THEIRS, "new_users", "books"),
+        (OURS, "followers", "crm"),
+    ):
+        report = ReportMetric(metric=metric, period="2025-12", tool=tool, figure=count(40))
+        story.when(party, report)
+    return story
+
+
+def sums(value: int) -> ReportMetric:
+    """The trustee's aggregate."""
+    return ReportMetric(
+        metric="unique_viewers", period="2025-12", tool="trustee", figure=count(value)
+    )
+
+
+def test_a_third_party_sees_what_it_was_given_and_its_mandate_and_nothing_else() -> None:
+    story = with_trustee()
+    sight = Sight.of(Viewer(TRUSTEE), story.history)
+
+    seen = [each for each in story.history if sight.shows(each)]
+
+    assert {type(each.event).__name__ for each in seen} == {
+        "DataSharingProposed",
+        "DataSharingAgreed",
+        "MetricReported",
+    }
+    assert metrics_seen_by(TRUSTEE, story) == {"new_users"}
+
+
+def test_the_aggregates_of_a_third_party_are_seen_by_the_side_that_a_line_gives_them_to() -> None:
+    story = with_trustee()
+
+    story.when(TRUSTEE, sums(80))
+
+    assert lines(story, THEIRS)["unique_viewers"].value == 80
+    assert "unique_viewers" not in lines(story, OURS)
+    assert lines(story, TRUSTEE)["unique_viewers"].value == 80
+    assert lines(story, THEIRS)["new_users"].value == 40
+
+
+def test_a_third_party_reports_only_what_a_line_lets_it_give() -> None:
+    story = with_trustee()
+
+    other = ReportMetric(metric="followers", period="2025-12", tool="trustee", figure=count(9))
+
+    assert story.refuses(TRUSTEE, other).rule == "unknown-party"
+    assert story.refuses(STRANGER, sums(80)).rule == "unknown-party"
+    assert story.refuses(TRUSTEE, example(RaiseIssue)).rule == "unknown-party"
+
+
+def test_a_small_aggregate_of_a_third_party_is_withheld_from_the_party_and_not_from_itself() -> (
+    None
+):
+    story = with_trustee()
+    story.when(TRUSTEE, sums(3))
+
+    assert lines(story, THEIRS)["unique_viewers"].note == "fewer than 10: not shown"
+    assert lines(story, TRUSTEE)["unique_viewers"].value == 3
+
+
+@pytest.mark.parametrize(
+    ("third", "line", "rule"),
+    [
+        (THEIRS, shared_line(OURS, THEIRS, ["leads"]), "third-party-not-neutral"),
+        (None, shared_line(OURS, STRANGER, ["leads"]), "sharing-with-a-stranger"),
+        (STRANGER, shared_line(OURS, OURS, ["leads"]), "shared-with-oneself"),
+    ],
+)
+def test_a_line_is_between_two_sides_that_are_involved(
+    third: str | None, line: SharingLine, rule: str
+) -> None:
+    third_party = ThirdParty(party=third, name="A trustee") if third else None
+    proposal = ProposeDataSharing(proposal="q", lines=[line], third_party=third_party)
+
+    assert at(Stage.EXECUTION).refuses(OURS, proposal).rule == rule
+
+
+SIDES = (OURS, THEIRS, TRUSTEE)
+METRICS = ("new_users", "web_visits", "followers")
+PERIODS = ("2025-10", "2025-11", "2025-12")
+LINES = st.builds(
+    lambda sides, metrics, form: shared_line(sides[0], sides[1], sorted(metrics), form),
+    st.permutations(SIDES),
+    st.sets(st.sampled_from(METRICS), min_size=1),
+    st.sampled_from(Form),
+)
+REPORTS = st.lists(
+    st.tuples(
+        st.sampled_from((OURS, THEIRS)),
+        st.sampled_from(METRICS),
+        st.sampled_from(PERIODS),
+        st.integers(1, 30),
+        st.integers(1, 30),
+    ),
+    max_size=8,
+    unique_by=lambda each: each[:3],
+)
+"""Reports of two lives: party, metric, period, and the value in each."""
+
+
+def life(lines_: list[SharingLine], reports: list[tuple[str, str, str, int]]) -> Story:
+    """Return a life with a protocol and reports."""
+    story = at(Stage.EXECUTION)
+    agree_sharing(story, *lines_, third=TRUSTEE)
+    for party, metric, period, value in reports:
+        command = ReportMetric(metric=metric, period=period, tool="crm", figure=count(value))
+        story.when(party, command)
+    return story
+
+
+@settings(max_examples=60)
+@given(st.lists(LINES, max_size=5), REPORTS, st.sampled_from(SIDES))
+def test_no_view_tells_what_it_hides(
+    lines_: list[SharingLine], reports: list[tuple[str, str, str, int, int]], viewer: str
+) -> None:
+    """Two lives that differ only in what a viewer is not shown give it the same answers."""
+    one = life(lines_, [(*each[:3], each[3]) for each in reports])
+    sight = Sight.of(Viewer(viewer), one.history)
+    hidden = {
+        (each.act.party, each.event.metric, each.event.period): sight.fewer_than(each)
+        for each in one.history
+        if isinstance(each.event, MetricReported)
+        and not (sight.shows(each) and sight.fewer_than(each) is None)
+    }
+
+    def otherwise(report: tuple[str, str, str, int, int]) -> int:
+        # A hidden figure may have any other value; a small count any other that is as small.
+        *_, value, another = report
+        if (named := report[:3]) not in hidden:
+            return value
+        fewer_than = hidden[named]
+        return another if fewer_than is None else another % (fewer_than - 1) + 1
+
+    other = life(lines_, [(*each[:3], otherwise(each)) for each in reports])
+
+    for period in (*PERIODS, "2025-Q4", "2025"):
+        assert lines(one, viewer, period) == lines(other, viewer, period)
+
+
+# --- in the timeline ---------------------------------------------------------------------------
 
 
 def test_a_small_figure_is_shown_as_fewer_in_the_timeline() -> None:

@@ -8,7 +8,8 @@ import pytest
 from domain.calendar import months_of
 from domain.formation import AgreeCharter, CharterAgreed, ProposeCharter
 from domain.reported_figure import ReportedFigure, ReportMetric
-from infra.answers import kpis
+from domain.sharing import AgreeDataSharing, ProposeDataSharing, SharingLine, ThirdParty
+from infra.answers import history, kpis, show
 from infra.answers.logs import AsOf, NotFound
 from infra.answers.text import Table
 from infra.bootstrap import Accord
@@ -150,3 +151,62 @@ def test_an_objectives_small_figure_is_not_shown_to_the_other_party(tmp_path: Pa
 
         assert actual(OURS) == (Decimal(3), None)
         assert actual(PARTNER) == (None, "fewer than 5: not shown")
+
+
+def test_a_third_party_is_answered_its_figures_and_its_history_and_nothing_else(
+    tmp_path: Path,
+) -> None:
+    given, back = (
+        SharingLine(metrics=[metric], by=by, to=to, frequency="monthly", tool="A vault")
+        for metric, by, to in (
+            ("web_visits", OURS, "trustee"),
+            ("unique_viewers", "trustee", PARTNER),
+        )
+    )
+    third = ThirdParty(party="trustee", name="A trustee")
+    proposed = ProposeDataSharing(proposal="p", lines=[given, back], third_party=third)
+
+    def figure(metric: str, value: int) -> ReportMetric:
+        of = ReportedFigure(unit="count", value=Decimal(value))
+        return ReportMetric(metric=metric, period="2026-10", tool="crm", figure=of)
+
+    when = AsOf(viewer=Viewer("trustee"))
+    with played(tmp_path) as accord:
+        sent = [
+            message("s1", proposed, subject=CONSULTING, at="2026-10-19"),
+            message(
+                "s2",
+                AgreeDataSharing(proposal="p"),
+                subject=CONSULTING,
+                at="2026-10-19",
+                party=PARTNER,
+            ),
+            message("s3", figure("web_visits", 700), subject=CONSULTING, at="2026-11-02"),
+            message("s4", figure("followers", 30), subject=CONSULTING, at="2026-11-02"),
+            message(
+                "s5",
+                figure("unique_viewers", 900),
+                subject=CONSULTING,
+                at="2026-11-02",
+                party="trustee",
+            ),
+        ]
+        assert {each.status for each in accord.service.handle(sent)} == {"accepted"}
+        accord.runner.catch_up()
+
+        known = kpis.ask(accord, CONSULTING, "2026-10", when)
+        shown = [each.text for each in history.items(accord, CONSULTING, when) if each.event]
+        theirs = kpis.ask(accord, CONSULTING, "2026-10", BY_PARTNER)
+        with pytest.raises(NotFound, match="neutral third party"):
+            show.ask(accord, CONSULTING, when=when)
+
+    assert {each.metric: each.value for each in known.figures} == {
+        "web_visits": 700,
+        "unique_viewers": 900,
+    }
+    # Two protocols, each proposed and agreed, and the two figures.
+    assert len(shown) == 6
+    assert not known.objectives
+    values = {each.metric: each.value for each in theirs.figures}
+    assert values["unique_viewers"] == 900
+    assert "web_visits" not in values
