@@ -12,7 +12,7 @@ from datetime import datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Annotated, Any, TypeVar
 
-from pydantic import Field, TypeAdapter
+from pydantic import Field, TypeAdapter, with_config
 
 from domain import reported_figure
 from domain.arithmetic import exact
@@ -134,6 +134,7 @@ class Target:
     """What is missing to the minimum."""
 
 
+@with_config(use_attribute_docstrings=True)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FigureLine(Figure):
     """A metric's figure of one period and segment, with what it is compared to."""

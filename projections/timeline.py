@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from pydantic import with_config
+
 from domain import (
     agreement,
     breach_actions,
@@ -393,6 +395,7 @@ WORDS: dict[type[Event], Words] = {
 """The words of each event type; a test checks that no type lacks them."""
 
 
+@with_config(use_attribute_docstrings=True)
 @dataclass(frozen=True, slots=True)
 class TimelineItem:
     """One event as the timeline shows it."""

@@ -306,13 +306,19 @@ def _message(message: Published) -> Schema:
 
 
 def _headers(message: Published) -> Schema:
-    constants = {"ce_specversion": "1.0", "ce_type": cloudevents.PREFIX + message.name}
+    constants = {
+        "ce_specversion": ("1.0", "The version of CloudEvents."),
+        "ce_type": (cloudevents.PREFIX + message.name, "The type of the message."),
+    }
     if message.media_type == "application/json":
-        constants["ce_dataschema"] = message.dataschema
+        constants["ce_dataschema"] = message.dataschema, "The name of the schema of the value."
     return {
         "type": "object",
         "properties": {
-            **{name: {"type": "string", "const": value} for name, value in constants.items()},
+            **{
+                name: _described(words) | {"const": value}
+                for name, (value, words) in constants.items()
+            },
             "ce_id": _described("The identifier of the message; the same message has the same."),
             "ce_source": _described("Always `//accord`."),
             "ce_subject": _described("The partnership."),

@@ -101,7 +101,9 @@ JSON = st.recursive(
 
 FORMATS: Final = {
     "date-time": st.one_of(
-        st.datetimes().map(lambda at: f"{at.replace(year=2026):%Y-%m-%dT%H:%M:%SZ}"),
+        st.datetimes().map(
+            lambda at: f"{at.replace(year=2026, day=min(at.day, 28)):%Y-%m-%dT%H:%M:%SZ}"
+        ),
         st.sampled_from(["2025-11-03T09:00:00Z", "2999-12-31T23:59:59Z", "1900-01-01T00:00:00Z"]),
     ),
     "date": st.dates().map(lambda day: day.replace(year=2026, day=min(day.day, 28)).isoformat()),

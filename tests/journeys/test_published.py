@@ -1,7 +1,9 @@
 """What is published keeps to its schemas, and the schemas are whole."""
 
 from collections.abc import Iterator
+from functools import reduce
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
@@ -46,6 +48,37 @@ def test_every_topic_and_type_is_described() -> None:
         assert document["channels"][topic]["address"] == f"accord.{topic}"
     recorded = {path for path in SCHEMAS if path.startswith("events/")}
     assert recorded == {f"events/{wire}.json" for wire in Event.registry}
+
+
+def undescribed(
+    part: Any,  # noqa: ANN401 - any part of a schema
+    whole: dict[str, Any],
+    place: str = "",
+) -> Iterator[str]:
+    """Yield the places of properties that neither they nor what they refer to describe."""
+    if isinstance(part, list):
+        for each in part:
+            yield from undescribed(each, whole, place)
+    if not isinstance(part, dict):
+        return
+    if "title" in part or "type" in part:
+        for name, each in part.get("properties", {}).items():
+            ref = each.get("$ref", "#").removeprefix("#").split("/")[1:]
+            meant = reduce(lambda found, step: found[step], ref, whole) if ref else each
+            if not (each.get("description") or meant.get("description")):
+                yield f"{place}/{part.get('title', '')}/{name}"
+    for key, each in part.items():
+        yield from undescribed(each, whole, f"{place}/{key}")
+
+
+def test_every_property_is_described() -> None:
+    document = published.asyncapi()
+
+    assert list(undescribed(document, document)) == []
+    assert {path: list(undescribed(each, each)) for path, each in SCHEMAS.items()} == {
+        path: [] for path in SCHEMAS
+    }
+    assert list(undescribed({"type": "object", "properties": {"a": {"type": "string"}}}, {}))
 
 
 def test_each_example_keeps_to_the_schema_of_what_is_sent() -> None:
