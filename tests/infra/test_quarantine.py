@@ -51,7 +51,8 @@ from tests.infra.told import Told
 from tests.life import LIFE, usd
 
 ID = "growthos-consulting"
-EVENT = 129
+EVENT = 130
+"""A lead that is qualified, which every kind of view that a test makes fail is folded from."""
 
 
 @pytest.fixture
