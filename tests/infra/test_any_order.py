@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 
 from domain.attribution import Method
 from domain.dispute import OpenDispute, StartMediation, SubmitEvidence
+from domain.entry import ConcedePenalty, RecordJointRevenue, RecordSharedCost, ReverseEntry
 from domain.execution import IssueCause
 from domain.kernel import Command
 from domain.payment import IssueRefund, ReceivePayment, ReverseRefund
@@ -34,7 +35,12 @@ from domain.referral import (
 )
 from domain.reported_figure import CorrectMetric, ReportedFigure, ReportMetric
 from domain.sale import LoseDeal, WinDeal
-from domain.standing_alerts import ATTRIBUTION_CONTESTED, CLAIM_AWAITS, CORRECTION_TAKES
+from domain.standing_alerts import (
+    ATTRIBUTION_CONTESTED,
+    CLAIM_AWAITS,
+    CORRECTION_TAKES,
+    ENTRY_WITHOUT_TERMS,
+)
 from domain.values import Money
 from infra.bootstrap import Accord, bootstrap, init
 from infra.settings import Settings
@@ -143,10 +149,31 @@ def of_a_dispute(draw: st.DrawFn) -> list[Command]:
 
 
 @st.composite
+def of_an_entry(draw: st.DrawFn) -> list[Command]:
+    """Return an entry of any kind, which the terms may not price, and reversals of it."""
+    recorded = draw(
+        st.sampled_from(
+            [
+                RecordJointRevenue(entry="E1", amount=usd(100)),
+                RecordSharedCost(entry="E1", cost="booth", amount=usd(100)),
+                ConcedePenalty(entry="E1", condition="A report is late."),
+            ]
+        )
+    )
+    amounts = draw(st.lists(st.sampled_from([usd(40), usd(60), usd(100)]), max_size=2))
+    reversals = [
+        ReverseEntry(entry="E1", reversal=f"V{number}", amount=amount, reason="A slip.")
+        for number, amount in enumerate(amounts)
+    ]
+    facts: list[Command] = [recorded, *reversals]
+    return facts[: draw(st.integers(0, 3))]
+
+
+@st.composite
 def lives(draw: st.DrawFn) -> list[bytes]:
     """Return the measured facts of a life, in the order in which they happened."""
     parts = [draw(of_a_deal(f"D{number}")) for number in range(draw(st.integers(1, 2)))]
-    parts += [draw(of_a_metric("2026-01")), draw(of_a_dispute())]
+    parts += [draw(of_a_metric("2026-01")), draw(of_an_entry()), draw(of_a_dispute())]
     facts = [each for part in parts for each in part]
     found = []
     for number, each in enumerate(facts):
@@ -159,7 +186,17 @@ def lives(draw: st.DrawFn) -> list[bytes]:
     return found
 
 
-BY_BOTH = (WinDeal, ReceivePayment, IssueRefund, ReverseRefund, AttributeReferral, ReportMetric)
+BY_BOTH = (
+    WinDeal,
+    ReceivePayment,
+    IssueRefund,
+    ReverseRefund,
+    AttributeReferral,
+    ReportMetric,
+    RecordJointRevenue,
+    RecordSharedCost,
+    ReverseEntry,
+)
 """What the other party can state too, from its own records."""
 
 
@@ -168,7 +205,7 @@ def _otherwise(command: Command) -> Command:
     match command:
         case WinDeal():
             return command.model_copy(update={"annual_contract_value": usd(900)})
-        case ReceivePayment() | IssueRefund():
+        case ReceivePayment() | IssueRefund() | RecordJointRevenue() | ReverseEntry():
             return command.model_copy(update={"amount": usd(20)})
         case ReportMetric():
             figure = ReportedFigure(unit="count", value=Decimal(7))
@@ -198,6 +235,10 @@ OF_RECORDING = {
 """The members of rows that say in which order facts were recorded."""
 
 
+ENDED_BY_A_FACT = (CLAIM_AWAITS, CORRECTION_TAKES, ENTRY_WITHOUT_TERMS)
+"""The alerts that a fact ends, when it arrives: a statement of the other party, a reversal."""
+
+
 def _unordered(value: Any) -> Any:  # noqa: ANN401 - any JSON value
     if isinstance(value, list):
         return [_unordered(each) for each in value]
@@ -205,7 +246,7 @@ def _unordered(value: Any) -> Any:  # noqa: ANN401 - any JSON value
         return value
     left_out = set(OF_RECORDING)
     name = str(value.get("id"))
-    if name.startswith((ATTRIBUTION_CONTESTED, CLAIM_AWAITS, CORRECTION_TAKES)):
+    if name.startswith((ATTRIBUTION_CONTESTED, *ENDED_BY_A_FACT)):
         # It opens at the time of the fact that arrived last of those that it needs.
         left_out.add("since")
     found = {
@@ -218,10 +259,10 @@ def _unordered(value: Any) -> Any:  # noqa: ANN401 - any JSON value
 
 
 def _was_awaited(row: Any) -> bool:  # noqa: ANN401 - any JSON value
-    """Whether a row is an alert on a claim until the other party stated the fact as well."""
+    """Whether a row is an alert on a claim or an entry until another fact ended it."""
     if not isinstance(row, dict) or not row.get("ended"):
         return False
-    return str(row.get("id")).startswith((CLAIM_AWAITS, CORRECTION_TAKES))
+    return str(row.get("id")).startswith(ENDED_BY_A_FACT)
 
 
 # The examples are few, since each needs three stores.
