@@ -28,6 +28,8 @@ from projections.matching import Match, Matched, matches
 from projections.objectives import ObjectiveProgress
 from projections.objectives import objectives as each_objective
 from projections.overview import OVERVIEW, OVERVIEW_ROW, Overview
+from projections.results import REVENUE, Money, Result, Span, amount, money, results, total
+from projections.settlement import SETTLEMENT
 from projections.traits import (
     CANDIDATE,
     MARKET,
@@ -49,12 +51,9 @@ LEAST_ATTENTION, MOST_ATTENTION = Decimal(10), Decimal(20)
 HALF = Decimal(50)
 """In percent; above this, one partner contributes more than all others together."""
 
-REVENUE = ("payments", "joint_revenue", "attributable_revenue", "co_branded_revenue")
-"""The metrics of revenue, never added: they may count the same money. Refunds reduce payments."""
-
 _PERSON = Decimal(100)
 _CENT = Decimal("0.01")
-READ = (OVERVIEW, TRAITS, KPIS, ALERTS)
+READ = (OVERVIEW, TRAITS, KPIS, ALERTS, SETTLEMENT)
 """The projections that a member is read from."""
 
 SIGHT = Sight(OPERATOR)
@@ -74,6 +73,8 @@ class Member:
     candidates: Mapping[str, CandidateTraits]
     markets: Mapping[str, MarketTraits]
     kpis: Rows
+    settlement: Rows
+    """The sums of the ledger, and the statements; other rows of it may be left out."""
     alerts: tuple[Alert, ...] = ()
     sight: Sight = SIGHT
 
@@ -89,6 +90,7 @@ class Member:
             _of_kind(traits, CANDIDATE),
             _of_kind(traits, MARKET),
             figures.Read(rows[KPIS.name]),
+            rows[SETTLEMENT.name],
             tuple(opened[name] for name in sorted(opened)),
             sight,
         )
@@ -126,12 +128,11 @@ class Member:
         return known
 
     def value(self, metric: str, unit: str, period: str | None = None) -> Decimal | None:
-        """Return a metric's figure of a period, or of all time; None if the viewer knows none."""
-        if period:
-            known = figures.shown(self.kpis, metric, period, unit=unit)
-        else:
-            known = figures.ever(self.kpis, metric, unit)
-        return known.value if known else None
+        """Return a metric's figure of a period, or of all time; None if the viewer knows none.
+
+        Of payments it is what is left after refunds.
+        """
+        return amount(self.kpis, metric, unit, period)
 
 
 def _of_kind(rows: Rows, kind: str) -> dict[str, Any]:
@@ -199,6 +200,10 @@ class PartnershipLine:
     """Whether the partner was sought among those with a competing product."""
     brings: str | None
     """What the partner contributes, if a joint investment recorded it."""
+    results: tuple[Result, ...]
+    """What it brought in the period that is asked about; empty unless one is."""
+    money: tuple[Money, ...]
+    """What is owed between its parties, by currency."""
     open_alerts: tuple[str, ...]
     """The identifiers of its open alerts."""
     notes: tuple[str, ...]
@@ -206,8 +211,8 @@ class PartnershipLine:
 
 
 @exact
-def line(member: Member, moment: datetime) -> PartnershipLine:
-    """Return a partnership as a line of the sheet, as of a moment."""
+def line(member: Member, moment: datetime, span: Span | None = None) -> PartnershipLine:
+    """Return a partnership as a line of the sheet, as of a moment, with its results of a span."""
     stage = member.overview.stage
     active = stage in IN_FORCE
     joined = _joined(member.overview)
@@ -240,6 +245,8 @@ def line(member: Member, moment: datetime) -> PartnershipLine:
         markets=tuple(sorted(member.markets)),
         competes=profile.competing_product if profile else False,
         brings=traits.capabilities.get(member.partner or ""),
+        results=tuple(results(member.id, member.kpis, span)) if span else (),
+        money=tuple(money(member.id, member.settlement, member.party)),
         open_alerts=tuple(each.id for each in member.alerts),
         notes=(
             *(each.text for each in member.alerts),
@@ -265,14 +272,7 @@ def _money(member: Member, metric: str) -> tuple[Revenue, ...]:
 
 def revenue(member: Member) -> tuple[Revenue, ...]:
     """Return the revenue of a partnership, by metric and currency; payments less refunds."""
-    refunds = {each.currency: each.amount for each in _money(member, "refunds")}
-    return tuple(
-        replace(each, amount=each.amount - refunds.get(each.currency, Decimal(0)))
-        if each.metric == "payments"
-        else each
-        for metric in REVENUE
-        for each in _money(member, metric)
-    )
+    return tuple(each for metric in REVENUE for each in _money(member, metric))
 
 
 def _rounded(value: Decimal) -> Decimal:
@@ -434,6 +434,8 @@ class Portfolio:
     """How many partnerships are on track, and which are not."""
     load: Load
     """How many partnerships run, and how many people they need."""
+    money: tuple[Money, ...]
+    """What the party owes, is owed and disputes over all partners, by currency."""
     dependency: tuple[Dependency, ...]
     """How the party's revenue depends on single partnerships."""
     matches: tuple[Match, ...]
@@ -461,6 +463,7 @@ def portfolio(
         searching=tuple(each.id for each in every if each.partner is None),
         progress=PortfolioProgress(len(active), len(active) - len(others), others),
         load=load([each.attention for each in active], limits),
+        money=tuple(total(of for each in joined for of in each.money)),
         dependency=tuple(dependency(joined, limits)),
         matches=matches(
             Matched(
@@ -528,10 +531,10 @@ def dependency(
     """Yield each partnership's share of the revenue, for each metric of revenue and currency."""
     by_kind: dict[tuple[str, str], dict[str, Decimal]] = {}
     for each in lines:
-        for money in each.revenue:
+        for of in each.revenue:
             # A partnership with more refunds than payments has no revenue to depend on.
-            if money.amount > 0:
-                by_kind.setdefault((money.metric, money.currency), {})[each.id] = money.amount
+            if of.amount > 0:
+                by_kind.setdefault((of.metric, of.currency), {})[each.id] = of.amount
     for (metric, currency), amounts in sorted(by_kind.items()):
         yield _dependency(metric, currency, amounts, limits)
 

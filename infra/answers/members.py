@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from itertools import islice
+from typing import Any
 
 from infra.answers.logs import NOW, AsOf, row_of_each, sight_of, size_of, undamaged, whole_log
 from infra.bootstrap import Accord
@@ -10,9 +11,10 @@ from infra.projecting.replay import replay_all
 from infra.store.history import partnerships
 from infra.store.views import typed_row
 from infra.tlog.codec import UnreadableEvent
-from projections import ALERTS, KPIS, OVERVIEW, TRAITS
+from projections import ALERTS, KPIS, OVERVIEW, SETTLEMENT, TRAITS
 from projections.alerts import STATE
 from projections.fold import FoldFailed
+from projections.ledger.rows import TOTALS
 from projections.overview import OVERVIEW_ROW
 from projections.portfolio import READ, Member
 from projections.traits import TRAITS_ROW
@@ -78,6 +80,7 @@ def _now(accord: Accord, names: list[str]) -> Iterator[Member]:
     }
     states = accord.views.rows(ALERTS.name, [(name, STATE) for name in names])
     rows[ALERTS.name] = {name: {key: row} for (name, key), row in states.items()}
+    rows[SETTLEMENT.name] = _settled(accord, names)
     for name in names:
         loaded = {
             each.name: {
@@ -89,6 +92,20 @@ def _now(accord: Accord, names: list[str]) -> Iterator[Member]:
         member = Member.of(name, loaded)
         if member.is_known:
             yield member
+
+
+def _settled(accord: Accord, names: list[str]) -> dict[str, dict[str, Any]]:
+    """Return the sums of the ledger and the statements of partnerships, without their deals."""
+    name = SETTLEMENT.name
+    found = accord.views.rows(name, [(each, TOTALS) for each in names])
+    totals = {of: typed_row(SETTLEMENT, of, TOTALS, row) for (of, _), row in found.items()}
+    stated = [
+        (of, f"statement/{each.name}") for of, row in totals.items() for each in row.statements
+    ]
+    rows: dict[str, dict[str, Any]] = {}
+    for (of, key), row in {**found, **accord.views.rows(name, stated)}.items():
+        rows.setdefault(of, {})[key] = row
+    return rows
 
 
 def _then(accord: Accord, names: list[str], when: AsOf) -> Iterator[Member]:

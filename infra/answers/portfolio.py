@@ -2,12 +2,14 @@
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from decimal import Decimal
 
 from domain.charter import ObjectiveStatus
 from domain.terms import Payment
+from domain.values import plain
 from infra.answers.logs import NOW, AsOf
 from infra.answers.members import members, names_of
-from infra.answers.question import Answer, Panel, Question
+from infra.answers.question import Answer, Panel, PeriodName, Question
 from infra.answers.text import Block, Line, Remark, Table, amount, number
 from infra.bootstrap import Accord
 from projections.matching import Match
@@ -20,6 +22,7 @@ from projections.portfolio import (
     portfolio,
 )
 from projections.portfolio import PartnershipLine as SheetLine
+from projections.results import Span
 from projections.traits import Limits
 
 
@@ -30,18 +33,23 @@ class Portfolios(Answer):
     """The moment that deadlines are compared with: the end of what is asked about, or the time of
     the latest record, so that the answer is the same until something changes. Null if there is
     neither."""
+    span: Span | None
+    """The month and the period whose results are shown; null unless a period is asked for."""
     portfolios: tuple[Portfolio, ...]
     """The portfolio of each party."""
 
 
-def ask(accord: Accord, when: AsOf = NOW) -> Portfolios:
-    """Compare the partnerships of each party.
+def ask(accord: Accord, period: PeriodName = None, when: AsOf = NOW) -> Portfolios:
+    """Compare the partnerships of each party; of a period, also what each of them brought.
 
     A party is shown one portfolio: all the partnerships that it is a party of.
     """
     moment = _moment(accord, when)
     if moment is None:
-        return Portfolios(simulated=accord.simulated, as_of=when.asked, moment=None, portfolios=())
+        return Portfolios(
+            simulated=accord.simulated, as_of=when.asked, moment=None, span=None, portfolios=()
+        )
+    span = Span.of(period, moment) if period else None
     lines: dict[str, list[SheetLine]] = {}
     names: dict[str, str] = {}
     limits: dict[str, Limits] = {}
@@ -52,12 +60,13 @@ def ask(accord: Accord, when: AsOf = NOW) -> Portfolios:
             if before is None or before.recorded_at <= found.recorded_at:
                 limits[found.party] = found
         else:
-            lines.setdefault(member.party, []).append(line(member, moment))
+            lines.setdefault(member.party, []).append(line(member, moment, span))
             names[member.party] = member.overview.names.get(member.party, member.party)
     return Portfolios(
         simulated=accord.simulated,
         as_of=when.asked,
         moment=moment,
+        span=span,
         portfolios=tuple(
             portfolio(party, names[party], lines[party], limits.get(party))
             for party in sorted(lines)
@@ -86,6 +95,9 @@ def text(answer: Portfolios) -> Iterator[Block]:
         yield Line(f"{each.name} ({each.party}), {answer.moment:%Y-%m-%d}", "bold")
         yield _sheet(each.partners)
         yield from _progress(each.progress)
+        if answer.span:
+            yield _results(each.partners, answer.span)
+        yield _money(each)
         yield from _load(each.load, each.limits)
         yield from _dependency(each.dependency)
         yield _mix([line for line in each.partners if line.active])
@@ -141,6 +153,80 @@ def _progress(progress: PortfolioProgress) -> Iterator[Block]:
         yield Line(f"{each.id}: {each.status.words}", indent=4)
         for reason in each.reasons:
             yield Line(reason, indent=6)
+
+
+def _results(lines: Iterable[SheetLine], span: Span) -> Table:
+    to_date = "" if span.is_over else " to date"
+    return Table(
+        [
+            "ID",
+            "METRIC",
+            f">{span.month}",
+            f">{span.period}",
+            ">TARGET",
+            ">REACHED",
+            f">{span.before}",
+        ],
+        [
+            (
+                of.id,
+                of.metric,
+                *(_figure(each, of.unit) for each in (of.in_month, of.in_period, of.target)),
+                "" if of.reached_percent is None else f"{of.reached_percent} %",
+                _figure(of.before, of.unit),
+            )
+            for each in lines
+            for of in each.results
+        ],
+        title=f"brought in {span.month} and {span.period}{to_date}",
+        indent=2,
+    )
+
+
+def _figure(value: Decimal | None, unit: str) -> str:
+    return "" if value is None else amount(value, unit)
+
+
+def _money(whole: Portfolio) -> Table:
+    of_all = whole.money if len(whole.partners) > 1 else ()
+    return Table(
+        [
+            "ID",
+            "CURRENCY",
+            ">OWES",
+            ">OVERDUE",
+            ">NOT STATED",
+            ">IS OWED",
+            ">OVERDUE",
+            ">NOT STATED",
+            ">DISPUTED",
+        ],
+        [
+            (
+                each.id or "all",
+                each.currency,
+                *map(
+                    _sum,
+                    (
+                        each.owe,
+                        each.owe_overdue,
+                        each.owe_unstated,
+                        each.owed,
+                        each.owed_overdue,
+                        each.owed_unstated,
+                        each.disputed,
+                    ),
+                ),
+            )
+            for each in (*(of for line in whole.partners for of in line.money), *of_all)
+        ],
+        title=f"what {whole.party} owes and is owed",
+        indent=2,
+    )
+
+
+def _sum(value: Decimal) -> str:
+    return plain(value) if value else ""
 
 
 def _load(load: Load, limits: Limits | None) -> Iterator[Block]:
@@ -221,6 +307,6 @@ PORTFOLIO = Question(
     ask,
     text,
     path="/v1/portfolio",
-    help="Compare all partnerships: overview, which are on track, load, dependency.",
+    help="Compare all partnerships: which are on track, what they brought, what is owed.",
     panel=Panel.COMPARE,
 )

@@ -50,6 +50,8 @@ OPTIONAL: list[tuple[str, dict[str, str]]] = [
     ("attributes", {"period": "2026-Q2"}),
     ("kpis", {"period": "2026-05"}),
     ("funnel", {"period": "2026-Q3"}),
+    ("portfolio", {"period": "2026-Q3"}),
+    ("review", {"review": "review-2026-q2", "period": "2026-05"}),
     ("refusals", {"all": FLAG, "rule": "no-such-deal"}),
     ("alerts", {"state": "resolved"}),
     ("explain", {"party": ONE_OF_THE_PARTIES}),

@@ -17,6 +17,7 @@ from infra.bootstrap import Accord
 from infra.store.history import History, partnerships
 from infra.store.views import Views
 from projections.portfolio import Level, Portfolio, Revenue
+from projections.results import Span
 from projections.visibility import Viewer
 from tests.feeds import simulated
 from tests.infra.answers.demo import day
@@ -49,7 +50,9 @@ def test_a_simulated_store_compares_deadlines_with_its_last_record(demo: Accord)
 
 
 def test_of_two_spring_launches_the_one_that_barely_moves_is_off_track(demo: Accord) -> None:
-    progress = of(portfolio.ask(demo, AsOf(at=day("2026-06-30T23:59:59"))), "lumastream").progress
+    progress = of(
+        portfolio.ask(demo, when=AsOf(at=day("2026-06-30T23:59:59"))), "lumastream"
+    ).progress
 
     assert progress.on_track == 1
     assert [(each.id, each.status) for each in progress.others] == [
@@ -73,7 +76,7 @@ def test_joint_revenue_is_revenue_on_which_a_party_depends(demo: Accord) -> None
 def test_the_portfolio_by_replay_of_all_there_is_is_that_of_the_views(demo: Accord) -> None:
     now = portfolio.ask(demo)
 
-    then = portfolio.ask(demo, AsOf(known=now.moment))
+    then = portfolio.ask(demo, when=AsOf(known=now.moment))
 
     assert then.portfolios == now.portfolios
 
@@ -96,8 +99,8 @@ def test_a_program_sets_the_limits_of_its_partys_portfolio_and_no_other_party_se
         accord.runner.catch_up()
 
         (whole,) = portfolio.ask(accord).portfolios
-        own = of(portfolio.ask(accord, AsOf(viewer=Viewer("growthos"))), "growthos")
-        others = portfolio.ask(accord, AsOf(viewer=Viewer("passer-by"))).portfolios
+        own = of(portfolio.ask(accord, when=AsOf(viewer=Viewer("growthos"))), "growthos")
+        others = portfolio.ask(accord, when=AsOf(viewer=Viewer("passer-by"))).portfolios
 
     assert whole.limits == own.limits
     assert whole.limits
@@ -110,12 +113,28 @@ def test_a_program_sets_the_limits_of_its_partys_portfolio_and_no_other_party_se
 def test_a_partner_is_shown_one_portfolio_with_the_other_party_as_its_partner(
     demo: Accord,
 ) -> None:
-    (whole,) = portfolio.ask(demo, AsOf(viewer=Viewer("northbridge"))).portfolios
+    (whole,) = portfolio.ask(demo, when=AsOf(viewer=Viewer("northbridge"))).portfolios
 
     assert (whole.party, whole.name) == ("northbridge", "Northbridge Advisory")
     assert [(each.id, each.partner) for each in whole.partners] == [
         ("growthos-consulting", "growthos")
     ]
+
+
+def test_of_a_period_each_partner_has_its_results_and_the_money_is_added_up(demo: Accord) -> None:
+    at = AsOf(at=day("2026-06-15T12:00:00"))
+    answer = portfolio.ask(demo, "2026-Q2", at)
+    lumastream = of(answer, "lumastream")
+    spain = next(each for each in lumastream.partners if each.id == "spring-spain")
+    results = {each.metric: each for each in spain.results}
+
+    assert answer.span == Span("2026-06", "2026-Q2", "2026-Q1", is_over=False)
+    assert results["joint_revenue"].in_period == Decimal("118225.76")
+    assert results["joint_revenue"].before == Decimal("21400.00")
+    assert results["new_subscribers"].reached_percent == Decimal("103.15")
+    owed = [each.owe_unstated for line in lumastream.partners for each in line.money]
+    assert [each.owe_unstated for each in lumastream.money] == [sum(owed)]
+    assert portfolio.ask(demo, when=at).span is None
 
 
 # --- work --------------------------------------------------------------------------------------
@@ -158,7 +177,7 @@ def test_the_portfolio_of_now_takes_a_few_statements_and_reads_no_log(
 
     assert few == many
     assert sorted(set(few)) == ["last_recorded_at", "rows", "rows_of"]
-    assert len(few) <= 5
+    assert len(few) <= 7
 
 
 def test_the_portfolio_of_a_party_reads_the_logs_of_its_own_partnerships_alone(
@@ -173,6 +192,6 @@ def test_the_portfolio_of_a_party_reads_the_logs_of_its_own_partnerships_alone(
 
     monkeypatch.setattr(demo.history, "of", of_noted)
 
-    portfolio.ask(demo, AsOf(viewer=Viewer("northbridge")))
+    portfolio.ask(demo, when=AsOf(viewer=Viewer("northbridge")))
 
     assert set(read) == {"growthos-consulting"}

@@ -80,7 +80,7 @@ def test_a_party_is_answered_as_by_a_store_with_its_own_partnerships_alone(
 
 
 def test_the_operator_is_answered_with_all_of_them(demo: Accord) -> None:
-    (own,) = portfolio.ask(demo, AsOf(viewer=Viewer("northbridge"))).portfolios
+    (own,) = portfolio.ask(demo, when=AsOf(viewer=Viewer("northbridge"))).portfolios
 
     assert len(portfolio.ask(demo).portfolios) > 1
     assert {each.id for each in own.partners} == {"growthos-consulting"}

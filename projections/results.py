@@ -1,0 +1,241 @@
+"""What each partnership brought in a period, and what is owed between its parties (C28).
+
+A result stands beside its target and beside the period before. Money is what the ledger says of
+the party of the portfolio: what it owes, what it is owed, and what is on hold.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, fields
+from datetime import datetime, timedelta
+from decimal import ROUND_HALF_EVEN, Decimal
+from typing import Final
+
+from domain.arithmetic import exact
+from domain.calendar import bounds, months_of, preceding, quarter_of
+from domain.charter import Objective
+from domain.metric_catalogue import CATALOGUE, Adds, Unit
+from domain.settlement import Balance
+from domain.values import MINOR_UNITS, Exact
+from projections import figures
+from projections.figures import LEADS
+from projections.fold import Rows
+from projections.kpis import agreed_row, minimum_for
+from projections.ledger.rows import TOTALS, StatementRow, Sum, TotalsRow
+
+REVENUE: Final = ("payments", "joint_revenue", "attributable_revenue", "co_branded_revenue")
+"""The metrics of revenue, never added: they may count the same money. Refunds reduce payments."""
+
+BROUGHT: Final = (LEADS, "deals_won", *REVENUE)
+"""What is shown of each partnership, besides the metrics of its objectives."""
+
+_CENT = Decimal("0.01")
+_ZERO = Decimal(0)
+
+
+# --- what was brought --------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """The month and the longer period that are asked about, and the period before."""
+
+    month: str
+    """A month (`2026-09`): the last one of the period that has begun."""
+    period: str
+    """A quarter (`2026-Q3`) or a year (`2026`)."""
+    before: str
+    """The period before, as long as `period`."""
+    is_over: bool
+    """Whether the period is over; if not, its figures are those to date."""
+
+    @classmethod
+    def of(cls, asked: str, moment: datetime) -> "Span":
+        """Return the span of a period at a moment; a month is shown with its quarter."""
+        period = quarter_of(asked) if "-" in asked else asked
+        begun = [each for each in months_of(asked) if bounds(each)[0] <= moment]
+        month = begun[-1] if begun else months_of(asked)[0]
+        return cls(month, period, preceding(period), is_over=bounds(period)[1] <= moment)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a partnership brought of one metric in a month and in a longer period."""
+
+    id: str
+    """The partnership."""
+    metric: str
+    """The name of a metric of the catalogue."""
+    unit: str
+    """The unit: a currency, or one of the catalogue, such as `percent`."""
+    in_month: Exact | None
+    """The figure of the month; null if there is none, or if the viewer is not shown it."""
+    in_period: Exact | None
+    """The figure of the period, so far."""
+    before: Exact | None
+    """The figure of the whole period before."""
+    target: Exact | None
+    """The target of the whole period: the agreed minimum of referrals, or the share of an
+    objective that falls to the period's days; of a rate or a level the objective's target."""
+    reached_percent: Exact | None
+    """The figure in percent of the target."""
+
+
+@exact
+def results(id: str, rows: Rows, span: Span) -> Iterator[Result]:
+    """Yield what a partnership brought in a span of time, by metric and unit."""
+    # Of two objectives on one metric the first one is the target.
+    objectives = {each.metric: each for each in reversed(agreed_row(rows).objectives)}
+    for metric in dict.fromkeys((*BROUGHT, *objectives)):
+        for unit in _units(rows, metric):
+            found = [
+                amount(rows, metric, unit, period)
+                for period in (span.month, span.period, span.before)
+            ]
+            target = _target(rows, metric, unit, span.period, objectives.get(metric))
+            if any(each is not None for each in found) or target is not None:
+                in_month, in_period, before = found
+                reached = _percent(in_period, target)
+                yield Result(id, metric, unit, in_month, in_period, before, target, reached)
+
+
+def _units(rows: Rows, metric: str) -> list[str]:
+    unit = CATALOGUE[metric].unit
+    return figures.units(rows, metric) if unit is Unit.MONEY else [unit.value]
+
+
+def amount(rows: Rows, metric: str, unit: str, period: str | None) -> Decimal | None:
+    """Return a figure of a period, or of all time; None if the viewer knows none.
+
+    Of payments it is what is left after refunds.
+    """
+    value = _shown(rows, metric, unit, period)
+    if metric != "payments":
+        return value
+    refunds = _shown(rows, "refunds", unit, period)
+    return value if value is None and refunds is None else (value or _ZERO) - (refunds or _ZERO)
+
+
+def _shown(rows: Rows, metric: str, unit: str, period: str | None) -> Decimal | None:
+    known = (
+        figures.ever(rows, metric, unit)
+        if period is None
+        else figures.shown(rows, metric, period, unit=unit)
+    )
+    return known.value if known else None
+
+
+def _target(
+    rows: Rows, metric: str, unit: str, period: str, objective: Objective | None
+) -> Decimal | None:
+    if metric == LEADS and (minimum := _minimum(rows, period)) is not None:
+        return minimum
+    if objective is None or objective.unit != unit:
+        return None
+    agreed = agreed_row(rows)
+    since = max(each for each in (agreed.since, agreed.kickoff) if each is not None)
+    start, end = (each.date() for each in bounds(period))
+    last = objective.deadline + timedelta(days=1)
+    days = (min(end, last) - max(start, since)).days
+    if days <= 0 or agreed.kickoff is None:
+        return None
+    if CATALOGUE[metric].adds is not Adds.SUM:
+        return objective.target
+    digits = Decimal(1).scaleb(-MINOR_UNITS[unit]) if unit in MINOR_UNITS else _CENT
+    share = objective.target * days / (last - since).days
+    return share.quantize(digits, ROUND_HALF_EVEN)
+
+
+def _minimum(rows: Rows, period: str) -> Decimal | None:
+    """Return the referrals that both parties together bring at least in a quarter, if agreed."""
+    agreed = minimum_for(period, agreed_row(rows)) if "Q" in period else None
+    return None if agreed is None else Decimal(sum(agreed.by_party.values()))
+
+
+def _percent(value: Decimal | None, target: Decimal | None) -> Decimal | None:
+    if value is None or target is None or target <= 0:
+        return None
+    return (value * 100 / target).quantize(_CENT, ROUND_HALF_EVEN)
+
+
+# --- what is owed ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """What is owed between the party of a portfolio and one partner or all, in one currency."""
+
+    id: str | None
+    """The partnership; null for the sum of all."""
+    currency: str
+    """The currency, as a code of ISO 4217."""
+    owe: Exact = _ZERO
+    """What the party is to pay on issued statements."""
+    owe_overdue: Exact = _ZERO
+    """The part of that whose due day has passed."""
+    owe_unstated: Exact = _ZERO
+    """What the partner earned that no statement has yet; below zero if more was taken back."""
+    owed: Exact = _ZERO
+    """What is to be paid to the party on issued statements."""
+    owed_overdue: Exact = _ZERO
+    """The part of that whose due day has passed."""
+    owed_unstated: Exact = _ZERO
+    """What the party earned that no statement has yet; below zero if more was taken back."""
+    disputed: Exact = _ZERO
+    """What is on hold because of a dispute, for either party."""
+
+
+@exact
+def money(id: str, rows: Rows, us: str) -> list[Money]:
+    """Return what is owed in a partnership, by currency, as one of its parties sees it."""
+    totals: TotalsRow = rows.get(TOTALS, TotalsRow())
+    parts = [*_accrued(id, totals.open, us), *_held(id, totals.held), *_stated(id, rows, us)]
+    return _summed(id, parts)
+
+
+def total(parts: Iterable[Money]) -> list[Money]:
+    """Return the sums of all partnerships, by currency."""
+    return _summed(None, list(parts))
+
+
+_AMOUNTS: Final = tuple(each.name for each in fields(Money) if each.name not in {"id", "currency"})
+
+
+def _summed(id: str | None, parts: list[Money]) -> list[Money]:
+    found = []
+    for currency in sorted({each.currency for each in parts}):
+        own = [each for each in parts if each.currency == currency]
+        sums = {name: sum((getattr(of, name) for of in own), _ZERO) for name in _AMOUNTS}
+        if any(sums.values()):
+            found.append(Money(id, currency, **sums))
+    return found
+
+
+def _amounts(sums: Mapping[str, Sum]) -> Iterator[tuple[str, Mapping[str, Decimal]]]:
+    """Yield the amounts by party: in the currency of the statement, if its rate is known."""
+    for key, each in sums.items():
+        _, currency, settles_in, rate = key.split("|")
+        yield (settles_in, each.settled) if rate else (currency, each.own)
+
+
+def _accrued(id: str, sums: Mapping[str, Sum], us: str) -> Iterator[Money]:
+    for currency, by_party in _amounts(sums):
+        ours = by_party.get(us, _ZERO)
+        theirs = sum(by_party.values(), _ZERO) - ours
+        yield Money(id, currency, owe_unstated=theirs, owed_unstated=ours)
+
+
+def _held(id: str, sums: Mapping[str, Sum]) -> Iterator[Money]:
+    for currency, by_party in _amounts(sums):
+        yield Money(id, currency, disputed=sum(by_party.values(), _ZERO))
+
+
+def _stated(id: str, rows: Rows, us: str) -> Iterator[Money]:
+    for row in rows.values():
+        if not isinstance(row, StatementRow) or row.left <= 0:
+            continue
+        balance = Balance.model_validate(row.balance)
+        late = row.left if row.overdue else _ZERO
+        if balance.payer == us:
+            yield Money(id, balance.currency, owe=row.left, owe_overdue=late)
+        elif balance.payer is not None:
+            yield Money(id, balance.currency, owed=row.left, owed_overdue=late)
