@@ -5,7 +5,7 @@ memory holds one line for each partnership, however long their histories are.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 from enum import StrEnum
@@ -73,10 +73,10 @@ class Member:
     candidates: Mapping[str, CandidateTraits]
     markets: Mapping[str, MarketTraits]
     kpis: Rows
-    settlement: Rows
-    """The sums of the ledger, and the statements; other rows of it may be left out."""
     alerts: tuple[Alert, ...] = ()
     sight: Sight = SIGHT
+    settlement: Rows = field(default_factory=dict)
+    """The sums of the ledger, and the statements; other rows of it may be left out."""
 
     @classmethod
     def of(cls, id: str, rows: Mapping[str, Rows], sight: Sight = SIGHT) -> Self:
@@ -90,9 +90,9 @@ class Member:
             _of_kind(traits, CANDIDATE),
             _of_kind(traits, MARKET),
             figures.Read(rows[KPIS.name]),
-            rows[SETTLEMENT.name],
             tuple(opened[name] for name in sorted(opened)),
             sight,
+            rows[SETTLEMENT.name],
         )
 
     @property

@@ -17,7 +17,6 @@ from projections.portfolio import (
     Dependency,
     Load,
     Portfolio,
-    PortfolioProgress,
     line,
     portfolio,
 )
@@ -94,7 +93,8 @@ def text(answer: Portfolios) -> Iterator[Block]:
     for each in answer.portfolios:
         yield Line(f"{each.name} ({each.party}), {answer.moment:%Y-%m-%d}", "bold")
         yield _sheet(each.partners)
-        yield from _progress(each.progress)
+        yield from _notes(each.partners)
+        yield from _progress(each)
         if answer.span:
             yield _results(each.partners, answer.span)
         yield _money(each)
@@ -118,8 +118,6 @@ def _sheet(lines: Iterable[SheetLine]) -> Table:
             ">CONVERSIONS",
             "REVENUE",
             "STATUS",
-            "OBJECTIVES",
-            "NOTES",
         ],
         [
             (
@@ -130,14 +128,19 @@ def _sheet(lines: Iterable[SheetLine]) -> Table:
                 number(each.leads),
                 number(each.conversions),
                 ", ".join(f"{amount(of.amount, of.currency)} {of.metric}" for of in each.revenue),
-                each.status.words if each.status else "",
-                _objectives(each),
-                "; ".join(each.notes),
+                each.status.words if each.status else _objectives(each),
             )
             for each in lines
         ],
         indent=2,
     )
+
+
+def _notes(lines: Iterable[SheetLine]) -> Iterator[Block]:
+    found = [f"{each.id}: {note}" for each in lines for note in each.notes]
+    if found:
+        yield Line("notes", "bold", 2)
+    yield from (Line(each, indent=4) for each in found)
 
 
 def _objectives(line: SheetLine) -> str:
@@ -146,11 +149,12 @@ def _objectives(line: SheetLine) -> str:
     return ", ".join(counts) or "none agreed"
 
 
-def _progress(progress: PortfolioProgress) -> Iterator[Block]:
+def _progress(whole: Portfolio) -> Iterator[Block]:
+    progress, lines = whole.progress, {each.id: each for each in whole.partners}
     if progress.active:
         yield Line(f"{progress.on_track} of {progress.active} active on track", "bold", 2)
     for each in progress.others:
-        yield Line(f"{each.id}: {each.status.words}", indent=4)
+        yield Line(f"{each.id}: {each.status.words} ({_objectives(lines[each.id])})", indent=4)
         for reason in each.reasons:
             yield Line(reason, indent=6)
 
@@ -188,7 +192,8 @@ def _figure(value: Decimal | None, unit: str) -> str:
 
 
 def _money(whole: Portfolio) -> Table:
-    of_all = whole.money if len(whole.partners) > 1 else ()
+    of_each = [of for line in whole.partners for of in line.money]
+    of_all = whole.money if len(of_each) > 1 else ()
     return Table(
         [
             "ID",
@@ -218,7 +223,7 @@ def _money(whole: Portfolio) -> Table:
                     ),
                 ),
             )
-            for each in (*(of for line in whole.partners for of in line.money), *of_all)
+            for each in (*of_each, *of_all)
         ],
         title=f"what {whole.party} owes and is owed",
         indent=2,
