@@ -11,6 +11,7 @@ from domain.kernel import (
     BEFORE_BEGINNING,
     CLOCK_PARTY,
     NEGOTIATING,
+    UNTIL_EXIT,
     Act,
     Command,
     Event,
@@ -214,9 +215,12 @@ class _Alignment(Value):
 
 
 class AssessAlignment(_Alignment, Command):
-    """Rate a candidate on the four dimensions of the alignment matrix, from 1 to 5 (C4)."""
+    """Rate a candidate on the four dimensions of the alignment matrix, from 1 to 5 (C4).
 
-    stages = EXPLORING
+    The chosen partner can be rated again at any time: the matrix is an audit of what runs, too.
+    """
+
+    stages = EXPLORING | UNTIL_EXIT
 
 
 class AlignmentAssessed(_Alignment, Event):

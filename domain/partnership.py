@@ -8,8 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeGuard, get_args
 
-from domain import deadlines as time
 from domain import (
+    checklist,
     execution,
     exploration,
     formation,
@@ -22,6 +22,7 @@ from domain import (
     settlement,
     viewing,  # noqa: F401 - as health
 )
+from domain import deadlines as time
 from domain import exit as leaving
 from domain.bilateral import (
     BilateralAgreement,
@@ -222,7 +223,10 @@ def _form(command: FormationCommand, state: Partnership, act: Act) -> list[Event
 
 def _execute(command: ExecutionCommand, state: Partnership, _: Act) -> list[Event]:
     gate = (
-        formation.requirements(state.formation, state.context)
+        [
+            *formation.requirements(state.formation, state.context),
+            *checklist.requirements(state.exploration, state.context),
+        ]
         if isinstance(command, HoldKickoff)
         else []
     )

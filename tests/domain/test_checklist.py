@@ -1,0 +1,117 @@
+"""The decision checklist and the matrix, from what is on record: at the gate, and as an audit."""
+
+import pytest
+
+from domain.checklist import ChecklistAnswer, checklist
+from domain.execution import HoldKickoff
+from domain.exploration import (
+    QUESTIONS,
+    AssessAlignment,
+    ChoosePartner,
+    CompleteDecisionChecklist,
+    Dimension,
+)
+from domain.formation import AgreeCharter, DraftAgreement, SignAgreement
+from domain.gates import GrantWaiver
+from domain.governance import AssignSponsor, CommitResources
+from domain.health import IdentifyRisk, MitigateRisk
+from domain.kernel import Command, Stage
+from tests.life import OURS, THEIRS, at, before, example
+from tests.stories import Story
+
+
+def answers(story: Story) -> dict[str, ChecklistAnswer]:
+    """Return the answers of a story's checklist, by question."""
+    state = story.partnership
+    found = checklist(state.exploration, state.formation, state.context)
+    return {each.question: each for each in found}
+
+
+def test_before_the_kickoff_every_answer_is_yes_and_names_its_facts() -> None:
+    found = answers(before(HoldKickoff))
+
+    assert tuple(found) == QUESTIONS
+    assert all(each.met for each in found.values())
+    assert found["economics_fair"].rests_on == ("both agreed version 1 of the terms",)
+    assert found["sponsors_on_both_sides"].rests_on == (
+        f"{OURS}: Ada senior, Chief executive",
+        f"{THEIRS}: Boris senior, Chief executive",
+    )
+
+
+@pytest.mark.parametrize(
+    ("missing", "question"),
+    [
+        (AgreeCharter, "objectives_defined"),
+        (CommitResources, "resources_available"),
+        (AssignSponsor, "sponsors_on_both_sides"),
+        ((DraftAgreement, SignAgreement), "exit_clause"),
+    ],
+)
+def test_an_answer_is_no_where_its_fact_is_missing(
+    missing: type[Command] | tuple[type[Command], ...], question: str
+) -> None:
+    found = answers(before(HoldKickoff, without=missing))
+
+    assert [each.question for each in found.values() if not each.met] == [question]
+    assert found[question].hint
+
+
+def test_one_side_without_a_sponsor_is_named() -> None:
+    found = answers(before(HoldKickoff, without=AssignSponsor, of=THEIRS))
+
+    assert found["sponsors_on_both_sides"].rests_on == (f"{THEIRS} has none",)
+
+
+def test_an_open_risk_closes_the_gate_to_execution_until_it_is_mitigated_or_waived() -> None:
+    story = before(HoldKickoff)
+    story.when(OURS, example(IdentifyRisk))
+
+    refusal = story.refuses(OURS, example(HoldKickoff))
+    story.when(THEIRS, example(MitigateRisk))
+
+    assert refusal.rule == "checklist:risks_mitigated"
+    assert "risk R-1 is open" in refusal.detail
+    assert story.when(OURS, example(HoldKickoff))
+
+
+def test_without_a_register_the_answer_of_the_choice_counts() -> None:
+    stated = answers(before(HoldKickoff))["risks_mitigated"]
+    story = before(ChoosePartner)
+    story.when(OURS, example(CompleteDecisionChecklist, risks_mitigated=False))
+    rule = "checklist:risks_mitigated"
+    story.when(OURS, GrantWaiver(rule=rule, reason="The register is begun with the partner."))
+    story.when(OURS, example(ChoosePartner))
+
+    assert stated.rests_on == ("stated when the partner was chosen",)
+    assert answers(story)["risks_mitigated"].rests_on == ("no risk is on the register",)
+    assert not answers(story)["risks_mitigated"].met
+
+
+@pytest.mark.parametrize("dimension", Dimension)
+def test_a_dimension_that_fell_below_three_closes_the_gate_to_execution(
+    dimension: Dimension,
+) -> None:
+    story = before(HoldKickoff)
+    ratings = dict.fromkeys(Dimension, 3) | {dimension: 2}
+    story.when(OURS, example(AssessAlignment, **ratings))
+    bridged = dimension is Dimension.CULTURAL_COMPATIBILITY
+
+    assert answers(story)["alignment_sufficient"].met is bridged
+    if not bridged:
+        assert story.refuses(OURS, example(HoldKickoff)).rule == f"alignment:{dimension}"
+        waiver = GrantWaiver(rule=f"alignment:{dimension}", reason="The teams train together.")
+        story.when(OURS, waiver)
+    assert story.when(OURS, example(HoldKickoff))
+
+
+def test_the_audit_of_what_runs_changes_with_its_facts() -> None:
+    story = at(Stage.SCALING)
+    assert answers(story)["alignment_sufficient"].met
+
+    story.when(OURS, example(AssessAlignment, shared_vision=1))
+
+    fell = answers(story)["alignment_sufficient"]
+    assert not fell.met
+    assert "shared_vision 1" in fell.rests_on
+    assert story.partnership.stage is Stage.SCALING
