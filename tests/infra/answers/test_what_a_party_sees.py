@@ -39,7 +39,8 @@ from tests.life import LIFE, OURS, THEIRS, example
 Ask = Callable[..., Answer]
 
 ACROSS: dict[str, Ask] = {
-    "portfolio": portfolio.ask,
+    "portfolio": lambda accord, when: portfolio.ask(accord, when=when),
+    "portfolio of a period": lambda accord, when: portfolio.ask(accord, "2026-Q1", when),
     "duplicate credits": duplicate_credits.ask,
     "markets": lambda accord, when: markets.ask(accord, (), when),
     "attributes of payments": lambda accord, when: attributes.ask(accord, "payments", when=when),
