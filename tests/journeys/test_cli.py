@@ -510,7 +510,7 @@ def test_the_state_is_shown_in_words(accord: Accord, demo: str) -> None:
     shown = accord("show", CONSULTING, "--at", "2026-03-31", "--store", demo).out
 
     assert shown.startswith(f"{CONSULTING}: execution\nGrowthOS and Northbridge Advisory\n")
-    assert "candidates: 20 identified, 3 approached, 2 declined, northbridge chosen" in shown
+    assert "candidates: 20 identified, 1 approached, 2 declined, northbridge chosen" in shown
     assert "terms in force on 2026-03-31: version 1" in shown
     assert "northbridge earns 15 % of the first-year revenue from each referred client" in shown
     assert "holds until 2029-01-01; the last day for notice is 2028-11-02" in shown
@@ -793,7 +793,7 @@ def test_verify_finds_a_position_that_was_moved_back_and_names_it(
     answer = accord("verify", "--store", growing.store, "--json")
 
     assert whole.code == 0
-    assert whole.out.startswith("No difference found.\n1 partnership, 269 events: each log is as")
+    assert whole.out.startswith("No difference found.\n1 partnership, 271 events: each log is as")
     assert broken.code == answer.code == 1
     assert f"Difference in {CONSULTING}: positions, {CONSULTING}." in broken.out
     assert answer.json["verified"] is False
@@ -824,7 +824,7 @@ def test_the_demo_makes_its_store_and_prints_the_story_of_the_examples(accord: A
     again = accord("demo", "--examples", examples, "--json").json
 
     assert told.code == 0
-    assert told.out.startswith("Played 4 feeds: 612 accepted, 10 refused.")
+    assert told.out.startswith("Played 4 feeds: 614 accepted, 10 refused.")
     assert "GrowthOS and Northbridge Advisory (growthos-consulting)" in told.out
     for figure in (
         "5.5556 % (15/270)",
@@ -852,7 +852,7 @@ def test_the_demo_makes_its_store_and_prints_the_story_of_the_examples(accord: A
         (("list", "--store", "postgresql://127.0.0.1:1/x"), "Connection refused"),
         (("list", "--store", "sqlite:///text.db"), "Check its address"),
         (("show", "growthos-consultng"), f"Perhaps {CONSULTING}?"),
-        (("show", CONSULTING, "--version", "999"), "Ask for version 1 to 350"),
+        (("show", CONSULTING, "--version", "999"), "Ask for version 1 to 352"),
         (("show", CONSULTING, "--at", "2020-01-01"), "first event is at 2025-09-15"),
         (("explain", f"{CONSULTING}/leeds/2026-Q1"), "Perhaps leads"),
         (("ingest", "missing.jsonl"), "missing.jsonl: No such file"),
