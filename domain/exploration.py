@@ -395,7 +395,7 @@ def decide(
         case MeasureAudienceOverlap():
             return measure_overlap(command, state)
         case ApproachCandidate():
-            return _note(CandidateApproached.of(command), state)
+            return approach(command, state)
         case DeclineCandidate():
             return decline(command, state, context)
         case CommitIntegrationSpend():
@@ -499,6 +499,12 @@ def measure_overlap(command: MeasureAudienceOverlap, state: Exploration) -> list
             "Count the shared customers within the party's own list.",
         )
     return _note(AudienceOverlapMeasured.of(command), state)
+
+
+def approach(command: ApproachCandidate, state: Exploration) -> list[Event]:
+    """Approach a candidate once; again if it was declined since (C1)."""
+    event = CandidateApproached.of(command)
+    return [event] if _known(command.candidate, state).is_declined else _note(event, state)
 
 
 def decline(
@@ -616,13 +622,6 @@ _About = (
     | DecisionChecklistCompleted
 )
 
-_UNDOES: Mapping[type[Event], type[Event]] = {
-    CandidateDeclined: CandidateApproached,
-    CandidateApproached: CandidateDeclined,
-}
-"""Events about a candidate that replace one of another type: a candidate can be approached again
-after it was declined."""
-
 
 def _known(candidate: str, state: Exploration) -> Candidate:
     known = state.candidates.get(candidate)
@@ -673,9 +672,10 @@ def evolve(state: Exploration, event: Event) -> Exploration:
             known = state.candidates.get(name)
             if known is None:
                 return state
-            undone = _UNDOES.get(type(event))
-            latest = {kind: fact for kind, fact in known.latest.items() if kind is not undone}
-            return _with(state, replace(known, latest={**latest, type(event): event}))
+            latest = {**known.latest, type(event): event}
+            if isinstance(event, CandidateApproached):
+                latest.pop(CandidateDeclined, None)
+            return _with(state, replace(known, latest=latest))
         case _:
             return state
 

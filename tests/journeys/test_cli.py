@@ -510,7 +510,7 @@ def test_the_state_is_shown_in_words(accord: Accord, demo: str) -> None:
     shown = accord("show", CONSULTING, "--at", "2026-03-31", "--store", demo).out
 
     assert shown.startswith(f"{CONSULTING}: execution\nGrowthOS and Northbridge Advisory\n")
-    assert "candidates: 20 identified, 1 approached, 2 declined, northbridge chosen" in shown
+    assert "candidates: 20 identified, 3 approached, 2 declined, northbridge chosen" in shown
     assert "terms in force on 2026-03-31: version 1" in shown
     assert "northbridge earns 15 % of the first-year revenue from each referred client" in shown
     assert "holds until 2029-01-01; the last day for notice is 2028-11-02" in shown
