@@ -21,7 +21,7 @@ OPENED = datetime(2025, 1, 6, 9, tzinfo=UTC)
 RUNNING = timedelta(days=400)
 """For how long deals arrive after the kickoff."""
 
-FORMING = 25
+FORMING = 26
 """The first lines of each partnership: with the last of them it is formed."""
 
 OURS = "initiator"
@@ -164,7 +164,8 @@ def _negotiation(theirs: str, began: datetime) -> list[_Step]:
         "decision_rights": "Each decides on its own means.",
     }
     return [
-        (OURS, "EstablishGovernance", governance),
+        (OURS, "ProposeGovernance", {"proposal": "governance-1", **governance}),
+        (theirs, "AgreeGovernance", {"proposal": "governance-1"}),
         *staffing,
         (OURS, "ProposeTerms", {"proposal": "terms-1", **_terms(theirs, began)}),
         (theirs, "AcceptTerms", {"proposal": "terms-1"}),
@@ -283,11 +284,15 @@ def _plan(told: Told, kickoff: datetime, random: Random) -> None:
     told.tell(
         kickoff + timedelta(days=1),
         OURS,
-        "PlanMilestone",
+        "ProposeMilestone",
+        proposal="plan-launch",
         milestone="launch",
         workstream="marketing",
         title="Joint launch",
         due=due.date().isoformat(),
+    )
+    told.tell(
+        kickoff + timedelta(days=1, hours=1), told.theirs, "AgreeMilestone", proposal="plan-launch"
     )
     # Some are late, and the log then says so by itself.
     reached = due + timedelta(days=random.randrange(-20, 8))

@@ -6,21 +6,23 @@ agreement are made from it. What an agreement decides beyond that is in its thre
 `complete` and `recorded`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, TypeVar
 
 from pydantic import Field, create_model
 
 from domain.consent import (
+    Proposal,
     Proposals,
     acceptable,
     propose,
     with_acceptance,
     with_decline,
     with_proposal,
+    with_withdrawal,
 )
-from domain.kernel import NOT_ENDED, Act, Command, Event, Stage, Value
+from domain.kernel import NOT_ENDED, Act, Command, Event, NotNow, Refused, Stage, Unknown, Value
 from domain.values import Ref, Text
 
 A = TypeVar("A", bound="BilateralAgreement")
@@ -47,13 +49,6 @@ class AcceptBilateral(BilateralCommand):
     """A command that accepts a proposal of the other party."""
 
 
-class DeclineBilateral(BilateralCommand):
-    """A command that declines a proposal of the other party."""
-
-    reason: Text
-    """The reason, in words."""
-
-
 class BilateralProposed(Event, abstract=True):
     """A proposal was made."""
 
@@ -68,13 +63,43 @@ class BilateralCountered(BilateralProposed, abstract=True):
     """The proposal that this one answers."""
 
 
-class BilateralDeclined(Event, abstract=True):
-    """A proposal was declined."""
-
-    context_only = True
-    agreement: ClassVar[type["BilateralAgreement"]]
+class _Answer(Value):
+    proposal: Ref
+    """The identifier of the proposal."""
     reason: Text
     """The reason, in words."""
+
+
+class ProposalAnswer(_Answer, Command):
+    """A command that ends a proposal without agreement."""
+
+    agreement: Ref | None = None
+    """What was proposed, as commands name it: `Terms` for ProposeTerms. Needed only where two open
+    proposals have the same identifier."""
+
+
+class DeclineProposal(ProposalAnswer):
+    """Decline a proposal of the other party, with the reason."""
+
+
+class WithdrawProposal(ProposalAnswer):
+    """Take back a proposal of one's own before it is answered, with the reason."""
+
+
+class ProposalEnded(_Answer, Event, abstract=True):
+    """A proposal ended without agreement."""
+
+    context_only = True
+    agreement: Ref
+    """What was proposed, as commands name it."""
+
+
+class ProposalDeclined(ProposalEnded):
+    """A party declined a proposal of the other party."""
+
+
+class ProposalWithdrawn(ProposalEnded):
+    """A party took back a proposal of its own."""
 
 
 class BilateralAgreement(Event, abstract=True):
@@ -86,8 +111,8 @@ class BilateralAgreement(Event, abstract=True):
       ``NameProposed``. `accepts` is another name for the second command.
     - `subject` says what is agreed, as a noun with its article; it becomes the description of what
       is made.
-    - `counters`, `declines`: the names of a command and of its event, where a proposal can be
-      answered with another one, or declined.
+    - `counters`: the names of a command and of its event, where a proposal can be answered with
+      another one.
     - `stages`: the stages in which the commands are allowed.
     - `base`: the class of the commands of another aggregate, where that aggregate decides them.
     - `added`: the fields that are not part of a proposal but follow from it (see `complete`).
@@ -104,14 +129,14 @@ class BilateralAgreement(Event, abstract=True):
     """The command that accepts."""
     counters: ClassVar[Any] = None
     """The command that answers a proposal with another, if there is one."""
-    declines: ClassVar[Any] = None
-    """The command that declines, if there is one."""
     proposed: ClassVar[Any]
     """The event that records a proposal."""
     countered: ClassVar[Any] = None
     """The event that a proposal was answered with another, if there is one."""
-    declined: ClassVar[Any] = None
-    """The event that a proposal was declined, if there is one."""
+    name: ClassVar[str]
+    """What is agreed, as the commands name it."""
+    in_partnership: ClassVar[bool]
+    """Whether the partnership's own stream decides its commands."""
     called: ClassVar[str]
     identity: ClassVar[tuple[str, ...]]
     counted: ClassVar[str | None]
@@ -128,7 +153,6 @@ class BilateralAgreement(Event, abstract=True):
         subject: str,
         accepts: str | None = None,
         counters: tuple[str, str] | None = None,
-        declines: tuple[str, str] | None = None,
         stages: frozenset[Stage] = NOT_ENDED,
         base: type[Command] | None = None,
         added: tuple[str, ...] = (),
@@ -138,6 +162,7 @@ class BilateralAgreement(Event, abstract=True):
         **_: object,
     ) -> None:
         """Make the commands and the events, once the fields are known."""
+        cls.name, cls.in_partnership = name, base is None
         cls.called, cls.identity, cls.counted = called, identity, counted
         content: dict[str, Any] = {
             field_: (info.annotation, info)
@@ -161,15 +186,16 @@ class BilateralAgreement(Event, abstract=True):
             cls.counters = made(counters[0], CounterBilateral, doc, content)
             doc = "A party answered a proposal with another:"
             cls.countered = made(counters[1], BilateralCountered, doc, content)
-        if declines:
-            doc = "Decline a proposal of the other party:"
-            cls.declines = made(declines[0], DeclineBilateral, doc, reference)
-            doc = "A party declined a proposal:"
-            cls.declined = made(declines[1], BilateralDeclined, doc, reference)
         if base is None:
-            for each in (cls.proposes, cls.accepts, cls.counters, cls.declines):
+            for each in (cls.proposes, cls.accepts, cls.counters):
                 if each is not None:
                     each.stages = stages
+
+    @classmethod
+    def answers(cls) -> tuple[type[Command], ...]:
+        """Return the commands with which the other party answers a proposal, the consent first."""
+        declines = DeclineProposal if cls.in_partnership else None
+        return tuple(each for each in (cls.accepts, cls.counters, declines) if each is not None)
 
     @property
     def proposal_ref(self) -> str | None:
@@ -187,6 +213,14 @@ class BilateralAgreement(Event, abstract=True):
 
         `context` is the context that the aggregate gives: `PartnershipContext` for a partnership.
         """
+
+    @classmethod
+    def binds_author_alone(cls, proposed: Any, context: Any, party: str) -> bool:  # noqa: ANN401, ARG003 - as `check`
+        """Whether a proposal lays nothing on anybody but its author, `party`.
+
+        It then needs no consent: it is agreed as soon as it is made.
+        """
+        return False
 
     @classmethod
     def complete(cls, proposed: Any, context: Any, act: Act) -> Mapping[str, object]:  # noqa: ANN401, ARG003
@@ -269,12 +303,6 @@ class BilateralAgreements:
                 return self._propose(name, kind.countered.of(command), context, act)
             case ProposeBilateral():
                 return self._propose(name, kind.proposed.of(command), context, act)
-            case DeclineBilateral():
-                event = kind.declined.of(command)
-                existing = proposals.get(name)
-                if existing is not None and existing.declined == event:
-                    return []
-                return [event] if acceptable(name, proposals, act, waits_in) else []
             case _:
                 proposal = acceptable(name, proposals, act, waits_in)
                 return (
@@ -284,11 +312,17 @@ class BilateralAgreements:
     def _propose(self, name: str, event: Any, context: object, act: Act) -> list[Event]:  # noqa: ANN401 - made
         kind: type[BilateralAgreement] = event.agreement
         proposals = self.proposals_of(kind)
-        if isinstance(event, BilateralCountered):
+        existing = proposals.get(name)
+        is_own = existing is not None and _own(existing, act)
+        if isinstance(event, BilateralCountered) and not is_own:
             acceptable(event.counters, proposals, act)
-        if name not in proposals:
-            kind.check(event, context)
-        return propose(name, event, proposals, act)
+        if existing is not None:
+            return propose(name, event, proposals, act)
+        kind.check(event, context)
+        proposed = propose(name, event, proposals, act)
+        if kind.binds_author_alone(event, context, act.party):
+            return [*proposed, *self._accept(kind, event, context, act)]
+        return proposed
 
     def _accept(
         self, kind: type[BilateralAgreement], proposed: Event, context: object, act: Act
@@ -303,16 +337,81 @@ class BilateralAgreements:
         version = 1 + sum(agreed.same_as(each) for each in self.versions(kind))
         return agreed.model_copy(update={kind.counted: version}).recorded()
 
+    def answer(self, command: ProposalAnswer, act: Act) -> list[Event]:
+        """Decide that a proposal is declined or withdrawn. Raises `Refused`."""
+        kind, existing = self._named(command, act)
+        fields = {**dict(command), "agreement": kind.name}
+        if isinstance(command, WithdrawProposal):
+            event: Event = ProposalWithdrawn(**fields)
+            if existing.withdrawn == event:
+                return []
+            _check_withdrawal(command.proposal, existing, act)
+            return [event]
+        event = ProposalDeclined(**fields)
+        if existing.declined == event:
+            return []
+        if acceptable(command.proposal, self.proposals_of(kind), act) is None:
+            raise _answered(command.proposal)
+        return [event]
+
+    def _named(
+        self, command: ProposalAnswer, act: Act
+    ) -> tuple[type[BilateralAgreement], Proposal]:
+        """Return the proposal that an answer names, and its kind. Raises `Refused`."""
+        own = isinstance(command, WithdrawProposal)
+        every = [
+            (name, kind, each)
+            for kind, name, each in self.every_proposal()
+            if command.agreement in {None, kind.name}
+        ]
+        found = [(kind, each) for name, kind, each in every if name == command.proposal]
+        if not found:
+            known = [name for name, _, each in every if each.is_open and _own(each, act) is own]
+            raise Unknown(
+                "no-such-proposal",
+                f"There is no proposal {command.proposal}.",
+                f"Name one of these proposals: {', '.join(known)}."
+                if known
+                else "There is none that you could answer so.",
+                proposal=command.proposal,
+                named=command.proposal,
+                known=known,
+            )
+        still = [each for each in found if each[1].is_open] or found[-1:]
+        if len(still) > 1:
+            kinds = [kind.name for kind, _ in still]
+            raise Refused(
+                "which-proposal",
+                f"Several open proposals have the identifier {command.proposal}: of "
+                f"{', '.join(kinds)}.",
+                "Say which one is meant, with the field `agreement`.",
+                field="agreement",
+                agreements=kinds,
+            )
+        return still[0]
+
+    def every_proposal(self) -> Iterator[tuple[type[BilateralAgreement], str, Proposal]]:
+        """Yield every proposal with its kind and its identifier, by kind and in order."""
+        for wire, proposals in self.proposals.items():
+            kind = Event.registry[wire]
+            assert issubclass(kind, BilateralAgreement)  # noqa: S101 - kept by the kind's wire name
+            for name, each in proposals.items():
+                yield kind, name, each
+
     def evolve(self, event: Event, act: Act) -> "BilateralAgreements":
-        """Fold a proposal, an agreement or a declined proposal into the state."""
+        """Fold a proposal, an agreement or an answer to a proposal into the state."""
         if isinstance(event, BilateralProposed):
             kind = event.agreement
             name = getattr(event, kind.called)
-            return self._with(kind, with_proposal(name, event, self.proposals_of(kind), act))
-        if isinstance(event, BilateralDeclined):
-            kind = event.agreement
-            name = getattr(event, kind.called)
-            return self._with(kind, with_decline(name, event, self.proposals_of(kind)))
+            proposals = self.proposals_of(kind)
+            if isinstance(event, BilateralCountered):
+                # Who answers with another proposal declines the first.
+                proposals = with_decline(event.counters, event, proposals)
+            return self._with(kind, with_proposal(name, event, proposals, act))
+        if isinstance(event, ProposalEnded):
+            folds = with_decline if isinstance(event, ProposalDeclined) else with_withdrawal
+            kind = kind_named(event.agreement)
+            return self._with(kind, folds(event.proposal, event, self.proposals_of(kind)))
         if isinstance(event, BilateralAgreement):
             of = type(event)
             agreed = {**self.agreed, of.wire: (*self.versions(of), event)}
@@ -325,3 +424,34 @@ class BilateralAgreements:
 
     def _with(self, kind: type[BilateralAgreement], proposals: Proposals) -> "BilateralAgreements":
         return replace(self, proposals={**self.proposals, kind.wire: proposals})
+
+
+def kind_named(name: str) -> type[BilateralAgreement]:
+    """Return the kind of agreement that commands name so. Raises `KeyError`."""
+    kinds = {each.name: each for each in BilateralAgreement.__subclasses__()}
+    return kinds[name]
+
+
+def _own(proposal: Proposal, act: Act) -> bool:
+    return proposal.party == act.party
+
+
+def _check_withdrawal(name: str, existing: Proposal, act: Act) -> None:
+    if not _own(existing, act):
+        raise NotNow(
+            "not-your-proposal",
+            f"Only {existing.party}, which made the proposal {name}, can withdraw it.",
+            "Decline the proposal instead.",
+            proposal=name,
+        )
+    if not existing.is_open:
+        raise _answered(name)
+
+
+def _answered(name: str) -> NotNow:
+    return NotNow(
+        "proposal-answered",
+        f"The proposal {name} is not open any more: it was answered or withdrawn.",
+        "Propose a change of what was agreed.",
+        proposal=name,
+    )

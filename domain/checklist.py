@@ -44,7 +44,7 @@ def checklist(
     """Return the answer to each of the eight questions, from the facts on record (C6)."""
     agreed, terms = formation.agreement, context.terms
     charter = context.agreements.latest(CharterAgreed)
-    governed = context.declarations.of(GovernanceEstablished)
+    governed = context.agreements.latest(GovernanceEstablished)
     return (
         _answer(
             "objectives_defined",
@@ -57,9 +57,11 @@ def checklist(
         _alignment(exploration, context),
         _answer(
             "governance_agreed",
-            [f"{each.operational_review} and {each.strategic_review} reviews" for each in governed],
-            "governance is not established",
-            "Set the path for disputes and the cadence (EstablishGovernance).",
+            [f"{governed.operational_review} and {governed.strategic_review} reviews"]
+            if governed
+            else [],
+            "governance is not agreed",
+            "Agree the path for disputes and the cadence (ProposeGovernance, AgreeGovernance).",
         ),
         _answer(
             "economics_fair",

@@ -28,10 +28,18 @@ class Proposal:
     """When it was made, as its party claims."""
     accepted: bool = False
     declined: Event | None = None
+    """The event that declined it, or that answered it with another proposal."""
+    withdrawn: Event | None = None
+    """The event with which its party took it back."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it was neither answered nor taken back."""
+        return not self.accepted and self.declined is None and self.withdrawn is None
 
     def open_to(self, party: str) -> bool:
         """Whether the party can accept it or decline it."""
-        return not self.accepted and self.declined is None and self.party != party
+        return self.is_open and self.party != party
 
 
 Proposals = Mapping[str, Proposal]
@@ -95,6 +103,13 @@ def acceptable(
             "Make another proposal.",
             proposal=proposal,
         )
+    if existing.withdrawn is not None:
+        raise NotNow(
+            "proposal-withdrawn",
+            f"{existing.party} withdrew the proposal {proposal}.",
+            "Make another proposal.",
+            proposal=proposal,
+        )
     if existing.accepted:
         return None
     if waits_in and existing.made_at > act.occurred_at + CLOCK_SKEW:
@@ -128,3 +143,11 @@ def with_decline(proposal: str, event: Event, proposals: Proposals) -> Proposals
     if existing is None:  # As in `with_acceptance`.
         return proposals
     return {**proposals, proposal: replace(existing, declined=event)}
+
+
+def with_withdrawal(proposal: str, event: Event, proposals: Proposals) -> Proposals:
+    """Return the proposals with one of them withdrawn by `event`."""
+    existing = proposals.get(proposal)
+    if existing is None:  # As in `with_acceptance`.
+        return proposals
+    return {**proposals, proposal: replace(existing, withdrawn=event)}

@@ -7,7 +7,7 @@ agreement is replaced by a new proposal.
 from collections.abc import Mapping
 from typing import Final
 
-from domain.bilateral import BilateralCommand
+from domain.bilateral import BilateralCommand, DeclineProposal, WithdrawProposal
 from domain.claims import ConfirmClaim, ObjectToClaim
 from domain.declarations import DeclarationCommand
 from domain.dispute import OpenDispute, StartMediation, SubmitEvidence, WithdrawDispute
@@ -15,7 +15,6 @@ from domain.entry import ConcedePenalty, RecordJointRevenue, RecordSharedCost, R
 from domain.execution import (
     HoldKickoff,
     HoldReview,
-    PlanMilestone,
     RaiseIssue,
     ReachMilestone,
     ResolveIssue,
@@ -127,9 +126,10 @@ CORRECTIONS: Final[Mapping[type[Command], type[Command] | None]] = {
     CloseExploration: None,
     DraftAgreement: DraftAgreement,
     SignAgreement: None,
+    DeclineProposal: None,
+    WithdrawProposal: None,
     GrantWaiver: None,
     HoldKickoff: None,
-    PlanMilestone: None,
     ReachMilestone: None,
     ScheduleReview: None,
     HoldReview: None,

@@ -19,6 +19,7 @@ from domain.calendar import add, bounds, following, month_of, months_of, quarter
 from domain.execution import (
     ActionAgreed,
     ActionCompleted,
+    CommitmentCancelled,
     ImprovementPlanAgreed,
     ImprovementPlanCompleted,
     IssueEscalated,
@@ -88,6 +89,8 @@ class Deadline(NamedTuple):
     """The agreed duration that the deadline follows from: a notice, or the time between reviews."""
     day: date | None = None
     """The day at whose beginning it is due; None for a deadline that is due at a moment."""
+    party: str = ""
+    """The party that acts; empty if both do."""
 
     @property
     def id(self) -> str:
@@ -190,6 +193,14 @@ def _closes(event: type[E], ref: Callable[[E], str | None], text: Callable[[E], 
 
 def _replaces(event: type[Event], text: str) -> Closing:
     return Closing(event, lambda _: ALL, lambda _: text)
+
+
+def _cancels(kind: str) -> Closing:
+    return Closing(
+        CommitmentCancelled,
+        lambda e: e.ref if e.kind == kind else None,
+        lambda e: f"Both parties gave up the {e.kind} {e.ref}: {e.reason}",
+    )
 
 
 def _amends(*fields: str) -> Closing:
@@ -398,7 +409,9 @@ RULES = (
         opened_by=(
             _opens(
                 MilestonePlanned,
-                lambda e, _, terms: _end_of_day(DeadlineKind.MILESTONE, e.milestone, e.due, terms),
+                lambda e, _, terms: _end_of_day(
+                    DeadlineKind.MILESTONE, e.milestone, e.due, terms
+                )._replace(party=e.owner or ""),
             ),
         ),
         passing=_records(
@@ -412,6 +425,12 @@ RULES = (
                 lambda e: e.milestone,
                 lambda e: f"Milestone {e.milestone} was reached.",
             ),
+            _closes(
+                MilestonePlanned,
+                lambda e: e.milestone,
+                lambda e: f"Milestone {e.milestone} was moved to {e.due}.",
+            ),
+            _cancels("milestone"),
         ),
         alert=DeadlineAlert(
             "milestone-missed",
@@ -486,16 +505,24 @@ RULES = (
         opened_by=(
             _opens(
                 ActionAgreed,
-                lambda e, _, terms: _end_of_day(DeadlineKind.ACTION, e.action, e.due, terms),
+                lambda e, _, terms: _end_of_day(
+                    DeadlineKind.ACTION, e.action, e.due, terms
+                )._replace(party=e.owner),
             ),
         ),
         passing=_passes(DeadlineKind.ACTION),
         closed_by=(
             _closes(ActionCompleted, lambda e: e.action, lambda e: f"Action {e.action} was done."),
+            _closes(
+                ActionAgreed,
+                lambda e: e.action,
+                lambda e: f"Action {e.action} was moved to {e.due}.",
+            ),
+            _cancels("action"),
         ),
         alert=DeadlineAlert(
             "action-overdue",
-            "an action of a review is done by its day (C22)",
+            "an action is done by its day (C22)",
             lambda e: f"Action {e.ref} was not done by its day.",
             about="action",
         ),
@@ -623,6 +650,8 @@ def _by_event() -> tuple[dict[type[Event], list[Opening]], dict[type[Event], lis
 
 _OPENS, _CLOSES = _by_event()
 _PASSING = {rule.kind: rule.passing for rule in RULES}
+_TO_DO = {rule.kind for rule in RULES if rule.alert} | {DeadlineKind.EXIT}
+"""The kinds of which something is still to be done once they passed."""
 
 CONCERNED: frozenset[type[Event]] = frozenset({*_OPENS, *_CLOSES, PartnershipExited})
 """The events that open or close a deadline."""
@@ -677,6 +706,24 @@ def evolve(deadlines: Deadlines, event: Event, act: Act, terms: TermsByDay) -> D
     elif not closed and not opened:
         return deadlines
     return {key: each for key, each in deadlines.items() if key not in closed} | opened
+
+
+def overdue(passed_before: Deadlines, open_before: Deadlines, event: Event) -> Deadlines:
+    """Return the passed deadlines of which what was due is still to be done, after an event.
+
+    `passed_before` are those before it, and `open_before` the deadlines that it can let pass.
+    """
+    if isinstance(event, PartnershipExited):
+        return {}
+    done = set(_closed_by(event, passed_before))
+    still = {key: each for key, each in passed_before.items() if key not in done}
+    return still | {
+        key: each
+        for key, each in open_before.items()
+        if each.kind in _TO_DO
+        and type(event) is _PASSING[each.kind].event
+        and _PASSING[each.kind].ref(event) == each.ref
+    }
 
 
 def _in_zone(deadline: Deadline, terms: TermsByDay) -> Deadline:

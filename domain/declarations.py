@@ -113,8 +113,8 @@ class Declaration(Event, abstract=True):
     def check_preceding(self, known: "Declarations") -> None:
         """Raise `Refused` if a declaration that it needs is missing."""
 
-    def check_agreed(self, agreements: BilateralAgreements) -> None:
-        """Raise `Refused` if an agreement that it needs is missing."""
+    def check_agreed(self, agreements: BilateralAgreements, act: Act) -> None:
+        """Raise `Refused` if an agreement that it needs is missing, or does not allow it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +152,7 @@ class Declarations:
             return [] if known == fact else [fact]
         if known is None:
             fact.check_new(today)
-            fact.check_agreed(agreements)
+            fact.check_agreed(agreements, act)
             if fact.follows:
                 self._follow(fact, fact.follows, act)
             return [fact]

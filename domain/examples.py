@@ -16,6 +16,7 @@ from domain.agreement import (
     Sections,
 )
 from domain.attribution import Method
+from domain.bilateral import DeclineProposal, WithdrawProposal
 from domain.charter import Charter, Expectations, Objective
 from domain.claims import ConfirmClaim, ObjectToClaim
 from domain.comparison import FixedSample
@@ -31,11 +32,13 @@ from domain.dispute import (
 from domain.entry import ConcedePenalty, RecordJointRevenue, RecordSharedCost, ReverseEntry
 from domain.execution import (
     AgreeAction,
+    AgreeCancellation,
     AgreeCommunicationPolicy,
     AgreeImprovementPlan,
+    AgreeImprovementPlanOutcome,
+    AgreeMilestone,
     Cause,
     CompleteAction,
-    CompleteImprovementPlan,
     CompleteOnboardingStep,
     CompleteTraining,
     DiagnoseRootCause,
@@ -43,8 +46,12 @@ from domain.execution import (
     HoldReview,
     IntroduceIncentive,
     IssueCause,
-    PlanMilestone,
+    ProposeAction,
+    ProposeCancellation,
+    ProposeCommunicationPolicy,
     ProposeImprovementPlan,
+    ProposeImprovementPlanOutcome,
+    ProposeMilestone,
     RaiseIssue,
     ReachMilestone,
     RecordLesson,
@@ -92,11 +99,12 @@ from domain.formation import (
 )
 from domain.gates import GrantWaiver
 from domain.governance import (
+    AgreeGovernance,
     AssignContact,
     AssignSponsor,
     CommitResources,
-    EstablishGovernance,
     Function,
+    ProposeGovernance,
 )
 from domain.health import (
     AgreeTarget,
@@ -116,8 +124,9 @@ from domain.health import (
 from domain.kernel import Command, Value
 from domain.keyring import RegisterKey, RevokeKey, RotateKey
 from domain.markets import (
-    AssignMetricOwner,
+    AgreeMetricOwner,
     AssignRole,
+    ProposeMetricOwner,
     RankMarket,
     RecordLocalFeedback,
     Role,
@@ -140,7 +149,6 @@ from domain.referral import (
 )
 from domain.renewal import (
     AcceptRenewal,
-    DeclineRenewal,
     HoldAnnualReview,
     HoldRenewalReview,
     ProposeRenewal,
@@ -345,8 +353,13 @@ _EXPLORATION = [
     Step(
         "2025-09-06",
         OURS,
-        AssignMetricOwner(
-            metric="leads", market="spain", owner="Carmen", local=True, role=Role.REGIONAL_MANAGER
+        ProposeMetricOwner(
+            proposal="owner-1",
+            metric="leads",
+            market="spain",
+            owner="Carmen",
+            local=True,
+            role=Role.REGIONAL_MANAGER,
         ),
     ),
     Step(
@@ -461,13 +474,40 @@ _FORMATION = [
     Step(
         "2025-11-06",
         OURS,
-        EstablishGovernance(
+        ProposeGovernance(
+            proposal="governance-1",
             dispute_path=["managers", "sponsors", "mediation"],
             operational_review="weekly",
             strategic_review="quarterly",
             decision_rights="Managers decide within the budget.",
         ),
     ),
+    Step("2025-11-07", THEIRS, AgreeGovernance(proposal="governance-1")),
+    Step(
+        "2025-11-07",
+        THEIRS,
+        ProposeMetricOwner(
+            proposal="owner-2",
+            metric="leads",
+            market="spain",
+            owner="Bella",
+            local=False,
+            role=Role.REGIONAL_MANAGER,
+        ),
+    ),
+    Step("2025-11-07", THEIRS, WithdrawProposal(proposal="owner-2", reason="She is on leave.")),
+    Step(
+        "2025-11-07",
+        THEIRS,
+        ProposeMetricOwner(
+            proposal="owner-3",
+            metric="demo_to_paid",
+            owner="Boris",
+            local=False,
+            role=Role.CENTRAL_LEAD,
+        ),
+    ),
+    Step("2025-11-08", OURS, AgreeMetricOwner(proposal="owner-3")),
     Step(
         "2025-11-10",
         OURS,
@@ -524,17 +564,24 @@ _FORMATION = [
 _EXECUTION = [
     Step("2026-01-06", THEIRS, CompleteOnboardingStep(step="access", plan_day=30)),
     Step("2026-01-06", THEIRS, CompleteTraining(department="sales", attendees=8)),
-    Step("2026-01-07", OURS, AgreeCommunicationPolicy(channels={"urgent": "telephone"})),
     Step(
         "2026-01-07",
         OURS,
-        PlanMilestone(
+        ProposeCommunicationPolicy(proposal="channels-1", channels={"urgent": "telephone"}),
+    ),
+    Step("2026-01-07", THEIRS, AgreeCommunicationPolicy(proposal="channels-1")),
+    Step(
+        "2026-01-07",
+        OURS,
+        ProposeMilestone(
+            proposal="plan-creative",
             milestone="creative-final",
             workstream="launch",
             title="The creative is final",
             due=date(2026, 1, 19),
         ),
     ),
+    Step("2026-01-07", THEIRS, AgreeMilestone(proposal="plan-creative")),
     Step(
         "2026-01-07",
         OURS,
@@ -625,7 +672,8 @@ _EXECUTION = [
     Step(
         "2026-01-30",
         OURS,
-        AgreeAction(
+        ProposeAction(
+            proposal="do-1",
             action="A-1",
             review="operations-1",
             owner=THEIRS,
@@ -633,7 +681,27 @@ _EXECUTION = [
             due=date(2026, 2, 10),
         ),
     ),
+    Step("2026-01-31", THEIRS, AgreeAction(proposal="do-1")),
     Step("2026-02-02", THEIRS, CompleteAction(action="A-1")),
+    Step(
+        "2026-02-02",
+        OURS,
+        ProposeAction(
+            proposal="do-2",
+            action="A-2",
+            owner=OURS,
+            text="Print the code on a card",
+            due=date(2026, 2, 20),
+        ),
+    ),
+    Step(
+        "2026-02-02",
+        OURS,
+        ProposeCancellation(
+            proposal="stop-1", kind="action", ref="A-2", reason="The code is in every mail now."
+        ),
+    ),
+    Step("2026-02-02", THEIRS, AgreeCancellation(proposal="stop-1")),
     Step("2026-02-02", OURS, CelebrateWin(win="W-1", text="The first client signed.")),
     Step(
         "2026-02-02",
@@ -788,8 +856,11 @@ _EXECUTION = [
     Step(
         "2026-03-30",
         OURS,
-        CompleteImprovementPlan(plan="plan-1", met=True, outcome="Two days a week it is."),
+        ProposeImprovementPlanOutcome(
+            proposal="plan-1-end", plan="plan-1", met=True, outcome="Two days a week it is."
+        ),
     ),
+    Step("2026-03-30", THEIRS, AgreeImprovementPlanOutcome(proposal="plan-1-end")),
     Step("2026-04-01", OURS, PassTime()),
     Step(
         "2026-04-01",
@@ -964,7 +1035,7 @@ _SCALING = [
 
 _RENEWAL = [
     Step("2026-09-02", OURS, ProposeRenewal(proposal="renewal-1", duration="P5Y")),
-    Step("2026-09-03", THEIRS, DeclineRenewal(proposal="renewal-1", reason="Five years is long.")),
+    Step("2026-09-03", THEIRS, DeclineProposal(proposal="renewal-1", reason="Five years is long.")),
     Step("2026-09-04", OURS, ProposeRenewal(proposal="renewal-2", duration="P1Y")),
     Step("2026-09-05", THEIRS, AcceptRenewal(proposal="renewal-2")),
     Step(

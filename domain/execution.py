@@ -16,16 +16,18 @@ from domain.kernel import (
     IN_FORCE,
     NEGOTIATING,
     RUNNING,
+    UNTIL_EXIT,
     Act,
     Command,
     Event,
+    NotNow,
     Refused,
     Unknown,
     Value,
     recorded_once,
 )
 from domain.terms import check_parties
-from domain.values import Day, Instant, Money, Percent, PersonName, Ref, Slug, Text
+from domain.values import Count, Day, Instant, Money, Percent, PersonName, Ref, Slug, Text
 
 # --- declarations ------------------------------------------------------------------------------
 
@@ -59,15 +61,23 @@ CompleteTraining = TrainingCompleted.asks
 
 
 class CommunicationPolicyAgreed(
-    Declaration, command="AgreeCommunicationPolicy", stages=RUNNING, restated=True
+    BilateralAgreement,
+    name="CommunicationPolicy",
+    subject="the channel for each kind of message (C16)",
+    stages=UNTIL_EXIT,
 ):
-    """The channel for each kind of message was agreed (C16)."""
+    """Both parties agreed the channel for each kind of message (C16)."""
 
+    proposal: Ref
+    """The identifier of the proposal."""
+    agreed_version: Count
+    """The version of the policy, counted from 1."""
     channels: dict[Slug, Text]
     """The channel, by the kind of message."""
 
 
-AgreeCommunicationPolicy = CommunicationPolicyAgreed.asks
+ProposeCommunicationPolicy = CommunicationPolicyAgreed.proposes
+AgreeCommunicationPolicy = CommunicationPolicyAgreed.accepts
 
 
 class LessonRecorded(Declaration, command="RecordLesson", stages=IN_FORCE, identity=("lesson",)):
@@ -202,25 +212,56 @@ class KickoffHeld(Event):
 # --- milestones --------------------------------------------------------------------------------
 
 
-class _Milestone(Value):
+class MilestonePlanned(
+    BilateralAgreement,
+    name="Milestone",
+    subject="a milestone of a workstream, or another day for one (C17)",
+    stages=UNTIL_EXIT,
+    identity=("milestone",),
+):
+    """Both parties planned a milestone, or gave it another day (C17)."""
+
+    context_only = False
+    proposal: Ref
+    """The identifier of the proposal."""
+    agreed_version: Count
+    """How many times the milestone was planned; more than 1 if it was moved."""
+
     milestone: Ref
     """The identifier of the milestone."""
     workstream: Slug
     """The workstream that the milestone belongs to."""
     title: Text
     """The milestone, in words."""
+    owner: Slug | None = None
+    """The party that reaches it; null for both."""
     due: Day
     """The last day on which it is in time."""
+    reason: Text | None = None
+    """Why it is moved or changed, if it was planned before."""
+
+    @classmethod
+    def check(cls, proposed: Any, context: PartnershipContext) -> None:  # noqa: ANN401 - made
+        """Raise `Refused` if the owner is not a party, or if a change has no reason."""
+        if proposed.owner is not None:
+            check_parties([proposed.owner], context.parties)
+        planned = context.agreements.of(cls)
+        _check_reason(proposed, [each.milestone for each in planned], proposed.milestone)
 
 
-class PlanMilestone(_Milestone, Command):
-    """Plan a milestone of a workstream (C17)."""
-
-    stages = RUNNING
+ProposeMilestone = MilestonePlanned.proposes
+AgreeMilestone = MilestonePlanned.accepts
 
 
-class MilestonePlanned(_Milestone, Event):
-    """A milestone was planned (C17)."""
+def _check_reason(proposed: Any, known: list[str], name: str) -> None:  # noqa: ANN401 - made
+    """Raise `Refused` if what was agreed before is changed without a reason."""
+    if name in known and proposed.reason is None:
+        raise Refused(
+            "change-needs-reason",
+            f"{name} is agreed already, and a change of it needs a reason.",
+            "Say why it changes, or use a new identifier.",
+            field="reason",
+        )
 
 
 class ReachMilestone(Command):
@@ -308,39 +349,68 @@ class ReviewMissed(Event):
     """When the review takes place."""
 
 
-class ActionAgreed(Declaration, command="AgreeAction", stages=RUNNING, identity=("action",)):
-    """A review agreed an action: what a party does by a day (C22)."""
+class ActionAgreed(
+    BilateralAgreement,
+    name="Action",
+    subject="an action: what a party does by a day (C22)",
+    stages=RUNNING,
+    identity=("action",),
+):
+    """A party took on an action: what it does by a day (C22)."""
+
+    proposal: Ref
+    """The identifier of the proposal."""
+    agreed_version: Count
+    """How many times the action was agreed; more than 1 if it was changed."""
 
     action: Ref
     """The identifier of the action."""
-    review: Ref
-    """The identifier of the review."""
+    review: Ref | None = None
+    """The review that asked for it, if one did."""
     owner: Slug
     """The party that does it."""
     text: Text
     """What is to be done."""
     due: Day
     """The last day on which it is in time."""
+    reason: Text | None = None
+    """Why it is changed, if it was agreed before."""
 
-    def check(self, parties: tuple[str, ...]) -> None:
-        """Raise `Refused` if the owner is not a party."""
-        check_parties([self.owner], parties)
+    @classmethod
+    def check(cls, proposed: Any, context: PartnershipContext) -> None:  # noqa: ANN401 - made
+        """Raise `Refused` if the owner is not a party, or if a change has no reason."""
+        check_parties([proposed.owner], context.parties)
+        agreed = context.agreements.of(cls)
+        _check_reason(proposed, [each.action for each in agreed], proposed.action)
+
+    @classmethod
+    def binds_author_alone(cls, proposed: Any, context: PartnershipContext, party: str) -> bool:  # noqa: ANN401 - made
+        """Whether a party lays a new action on itself."""
+        is_new = proposed.action not in [each.action for each in context.agreements.of(cls)]
+        return is_new and bool(proposed.owner == party)
 
 
-AgreeAction = ActionAgreed.asks
+ProposeAction = ActionAgreed.proposes
+AgreeAction = ActionAgreed.accepts
 
 
-class ActionCompleted(
-    Declaration,
-    command="CompleteAction",
-    stages=IN_FORCE,
-    identity=("action",),
-    follows=ActionAgreed,
-):
-    """An action that a review agreed was done (C22)."""
+class ActionCompleted(Declaration, command="CompleteAction", stages=IN_FORCE, identity=("action",)):
+    """An action was done by its owner (C22)."""
 
     action: Ref
     """The identifier of the action."""
+
+    def check_agreed(self, agreements: BilateralAgreements, act: Act) -> None:
+        """Raise `Refused` unless the action was agreed, and its owner says that it is done."""
+        owners = {each.action: each.owner for each in agreements.of(ActionAgreed)}
+        _check_known("action", self.action, [*owners], ActionAgreed.proposes)
+        if owners[self.action] != act.party:
+            raise NotNow(
+                "not-the-owner",
+                f"Only its owner completes an action. {owners[self.action]} owns {self.action}.",
+                f"Let {owners[self.action]} complete it.",
+                owner=owners[self.action],
+            )
 
 
 CompleteAction = ActionCompleted.asks
@@ -457,10 +527,17 @@ def plan_deadline(agreements: BilateralAgreements) -> date | None:
 
 
 class ImprovementPlanCompleted(
-    Declaration, command="CompleteImprovementPlan", stages=IN_FORCE, identity=("plan",)
+    BilateralAgreement,
+    name="ImprovementPlanOutcome",
+    subject="that an improvement plan is closed, and with which outcome (C23)",
+    stages=IN_FORCE,
+    identity=("plan",),
+    counted=None,
 ):
-    """An improvement plan was completed, and its outcome recorded (C23)."""
+    """Both parties closed an improvement plan, with its outcome (C23)."""
 
+    proposal: Ref
+    """The identifier of the proposal."""
     plan: Ref
     """The identifier of the improvement plan."""
     met: bool
@@ -468,22 +545,67 @@ class ImprovementPlanCompleted(
     outcome: Text
     """What the plan achieved."""
 
-    def check_agreed(self, agreements: BilateralAgreements) -> None:
+    @classmethod
+    def check(cls, proposed: Any, context: PartnershipContext) -> None:  # noqa: ANN401 - made
         """Raise `Refused` unless the plan was agreed."""
-        plans = [each.plan for each in agreements.of(ImprovementPlanAgreed)]
-        if self.plan not in plans:
-            raise Unknown(
-                "nothing-planned",
-                "Only something that was recorded before can be completed. Improvement plan "
-                f"{self.plan} is not agreed.",
-                "Agree the plan first (ProposeImprovementPlan, AgreeImprovementPlan), or correct "
-                "the identifier.",
-                named=self.plan,
-                known=plans,
-            )
+        plans = [each.plan for each in context.agreements.of(ImprovementPlanAgreed)]
+        _check_known("improvement plan", proposed.plan, plans, ImprovementPlanAgreed.proposes)
 
 
-CompleteImprovementPlan = ImprovementPlanCompleted.asks
+ProposeImprovementPlanOutcome = ImprovementPlanCompleted.proposes
+AgreeImprovementPlanOutcome = ImprovementPlanCompleted.accepts
+
+
+def _check_known(what: str, name: str, known: list[str], proposes: type[Command]) -> None:
+    if name not in known:
+        raise Unknown(
+            "nothing-planned",
+            f"Only what was agreed before can be completed or given up. There is no {what} {name}.",
+            f"Name one of these: {', '.join(known)}."
+            if known
+            else f"Agree one first ({proposes.__name__}).",
+            named=name,
+            known=known,
+        )
+
+
+# --- cancellations -----------------------------------------------------------------------------
+
+
+class CommitmentCancelled(
+    BilateralAgreement,
+    name="Cancellation",
+    subject="that a milestone or an action is given up, with the reason",
+    stages=IN_FORCE,
+    identity=("kind", "ref"),
+    counted=None,
+):
+    """Both parties gave up a milestone or an action (C17)."""
+
+    context_only = False
+    proposal: Ref
+    """The identifier of the proposal."""
+    kind: Literal["milestone", "action"]
+    """What is given up."""
+    ref: Ref
+    """The identifier of the milestone or of the action."""
+    reason: Text
+    """Why it is given up."""
+
+    @classmethod
+    def check(cls, proposed: Any, context: PartnershipContext) -> None:  # noqa: ANN401 - made
+        """Raise `Refused` unless the milestone or the action was agreed."""
+        agreed = context.agreements
+        if proposed.kind == "milestone":
+            planned = [each.milestone for each in agreed.of(MilestonePlanned)]
+            _check_known("milestone", proposed.ref, planned, MilestonePlanned.proposes)
+        else:
+            taken = [each.action for each in agreed.of(ActionAgreed)]
+            _check_known("action", proposed.ref, taken, ActionAgreed.proposes)
+
+
+ProposeCancellation = CommitmentCancelled.proposes
+AgreeCancellation = CommitmentCancelled.accepts
 
 
 # --- state -------------------------------------------------------------------------------------
@@ -514,13 +636,7 @@ class Execution:
 # --- decisions ---------------------------------------------------------------------------------
 
 ExecutionCommand = (
-    HoldKickoff
-    | PlanMilestone
-    | ReachMilestone
-    | ScheduleReview
-    | HoldReview
-    | RaiseIssue
-    | ResolveIssue
+    HoldKickoff | ReachMilestone | ScheduleReview | HoldReview | RaiseIssue | ResolveIssue
 )
 
 
@@ -535,8 +651,6 @@ def decide(
         case HoldKickoff():
             waived = passing("execution", gate, context)
             return [KickoffHeld.of(command, waived=waived)]
-        case PlanMilestone():
-            return _plan(command.milestone, MilestonePlanned.of(command), state.milestones)
         case ReachMilestone():
             return _do(command.milestone, MilestoneReached.of(command), state.milestones)
         case ScheduleReview():
@@ -589,6 +703,9 @@ def evolve(state: Execution, event: Event, act: Act) -> Execution:
             return replace(state, kickoff=act.occurred_at)
         case MilestonePlanned(milestone=name):
             return replace(state, milestones=_begun(state.milestones, name, event, act))
+        case CommitmentCancelled(kind="milestone", ref=name):
+            left = {key: each for key, each in state.milestones.items() if key != name}
+            return replace(state, milestones=left)
         case MilestoneReached(milestone=name):
             return replace(state, milestones=_finished(state.milestones, name, event))
         case ReviewScheduled(review=name):

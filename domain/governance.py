@@ -5,11 +5,12 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from domain.bilateral import BilateralAgreement
 from domain.context import PartnershipContext
 from domain.declarations import Declaration
 from domain.gates import Requirement
-from domain.kernel import NEGOTIATING, SIGNED_OR_SIGNING
-from domain.values import Money, Percent, PersonName, Text
+from domain.kernel import SIGNED_OR_SIGNING, UNTIL_EXIT
+from domain.values import Count, Money, Percent, PersonName, Ref, Text
 
 
 class Function(StrEnum):
@@ -72,10 +73,17 @@ CommitResources = ResourcesCommitted.asks
 
 
 class GovernanceEstablished(
-    Declaration, command="EstablishGovernance", stages=NEGOTIATING, restated=True
+    BilateralAgreement,
+    name="Governance",
+    subject="the governance: reviews, decisions and the path for disputes (C12)",
+    stages=UNTIL_EXIT,
 ):
-    """Governance was set up (C12)."""
+    """Both parties agreed the governance, which replaces the one before (C12)."""
 
+    proposal: Ref
+    """The identifier of the proposal."""
+    agreed_version: Count
+    """The version of the governance, counted from 1."""
     dispute_path: Annotated[list[Text], Field(min_length=1)]
     """Who decides a dispute, from the first level to the last."""
     operational_review: Literal["weekly", "biweekly", "monthly"]
@@ -86,7 +94,8 @@ class GovernanceEstablished(
     """Who may decide what."""
 
 
-EstablishGovernance = GovernanceEstablished.asks
+ProposeGovernance = GovernanceEstablished.proposes
+AgreeGovernance = GovernanceEstablished.accepts
 
 
 def requirements(context: PartnershipContext) -> list[Requirement]:
@@ -95,9 +104,10 @@ def requirements(context: PartnershipContext) -> list[Requirement]:
     asked = [
         Requirement(
             "governance-established",
-            bool(facts.of(GovernanceEstablished)),
-            "Governance is not established.",
-            "Set the path for disputes and the cadence (EstablishGovernance).",
+            context.agreements.latest(GovernanceEstablished) is not None,
+            "No governance is agreed.",
+            "Agree the path for disputes and the reviews: one party proposes, the other accepts "
+            "(ProposeGovernance, AgreeGovernance).",
         )
     ]
     for party in context.parties:

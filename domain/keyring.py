@@ -15,6 +15,7 @@ from typing import Annotated, assert_never
 from pydantic import StringConstraints
 
 from domain.agreement import TermsAccepted, TermsCountered, TermsProposed
+from domain.bilateral import ProposalDeclined, ProposalWithdrawn
 from domain.dispute import DisputeResolved, ResolutionProposed
 from domain.entry import PenaltyConceded
 from domain.exit import ExitNoticeGiven
@@ -27,10 +28,11 @@ from domain.formation import (
     DecisionRuleProposed,
 )
 from domain.gates import WaiverGranted
+from domain.governance import GovernanceEstablished
 from domain.kernel import Act, Command, Event, Refused, Stage, Unknown, Value
 from domain.payouts import PayoutRecorded
 from domain.referral import AttributionProposed, AttributionSettled
-from domain.renewal import PartnershipRenewed, RenewalDeclined, RenewalProposed
+from domain.renewal import PartnershipRenewed, RenewalProposed
 from domain.scaling import (
     JointInvestmentAgreed,
     JointInvestmentProposed,
@@ -149,7 +151,10 @@ BINDING: frozenset[type[Event]] = frozenset(
         JointInvestmentAgreed,
         RenewalProposed,
         PartnershipRenewed,
-        RenewalDeclined,
+        ProposalDeclined,
+        ProposalWithdrawn,
+        GovernanceEstablished.proposed,
+        GovernanceEstablished,
         ExitNoticeGiven,
         PenaltyConceded,
         WaiverGranted,

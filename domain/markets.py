@@ -5,14 +5,16 @@ from that market was recorded [000].
 """
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field
 
+from domain.bilateral import BilateralAgreement
+from domain.context import PartnershipContext
 from domain.declarations import Declaration, Declarations
 from domain.kernel import Refused, Unknown
 from domain.metric_catalogue import known
-from domain.values import PersonName, Rating, Ref, Slug, Text
+from domain.values import Count, PersonName, Rating, Ref, Slug, Text
 
 
 class MarketTargeted(Declaration, command="TargetMarket", identity=("market",)):
@@ -112,9 +114,17 @@ AssignRole = RoleAssigned.asks
 
 
 class MetricOwnerAssigned(
-    Declaration, command="AssignMetricOwner", identity=("metric", "market"), restated=True
+    BilateralAgreement,
+    name="MetricOwner",
+    subject="who owns a metric, in one market or in all (C29)",
+    identity=("metric", "market"),
 ):
     """A metric was given an owner, in one market or in all (C29)."""
+
+    proposal: Ref
+    """The identifier of the proposal."""
+    agreed_version: Count
+    """How many owners the metric had there, this one included."""
 
     metric: Slug
     """The name of a metric of the catalogue."""
@@ -127,15 +137,22 @@ class MetricOwnerAssigned(
     role: Role
     """The role of the owner."""
 
-    def check(self, parties: tuple[str, ...]) -> None:  # noqa: ARG002 - as every declaration's
+    @classmethod
+    def check(cls, proposed: Any, context: PartnershipContext) -> None:  # noqa: ANN401, ARG003 - made
         """Raise `Refused` for an unknown metric, or for a local owner without a market."""
-        known(self.metric)
-        if self.local and self.market is None:
+        known(proposed.metric)
+        if proposed.local and proposed.market is None:
             raise Refused(
                 "local-to-a-market",
                 "A local owner needs a market, and none is given.",
                 "Give the market in which the owner works.",
             )
 
+    @classmethod
+    def binds_author_alone(cls, proposed: Any, context: PartnershipContext, party: str) -> bool:  # noqa: ANN401, ARG003 - made
+        """Whether there is no other party yet, because no partner is chosen."""
+        return len(context.parties) == 1
 
-AssignMetricOwner = MetricOwnerAssigned.asks
+
+ProposeMetricOwner = MetricOwnerAssigned.proposes
+AgreeMetricOwner = MetricOwnerAssigned.accepts

@@ -27,8 +27,11 @@ from domain import exit as leaving
 from domain.bilateral import (
     BilateralAgreement,
     BilateralCommand,
-    BilateralDeclined,
     BilateralProposed,
+    DeclineProposal,
+    ProposalAnswer,
+    ProposalEnded,
+    WithdrawProposal,
 )
 from domain.breach_actions import Breaches, RuleBreached, RuleBreachWithdrawn, next_action
 from domain.context import PartnershipContext, Waiver
@@ -69,6 +72,7 @@ PartnershipCommand = (
     | SettlementCommand
     | DeclarationCommand
     | BilateralCommand
+    | ProposalAnswer
     | KeyCommand
     | GrantWaiver
     | PassTime
@@ -245,6 +249,10 @@ def _change_keys(command: KeyCommand, state: Partnership, act: Act) -> list[Even
     return keyring.decide(command, state.keyring, act)
 
 
+def _answer(command: ProposalAnswer, state: Partnership, act: Act) -> list[Event]:
+    return state.context.agreements.answer(command, act)
+
+
 def _waive(command: GrantWaiver, state: Partnership, act: Act) -> list[Event]:
     return grant(command, state.context, act)
 
@@ -261,6 +269,7 @@ _DECISIONS: dict[type[Command], Callable[[Any, Partnership, Act], list[Event]]] 
     HoldRenewalReview: _renew,
     **dict.fromkeys(get_args(ExitCommand), _leave),
     **dict.fromkeys(get_args(KeyCommand), _change_keys),
+    **dict.fromkeys((DeclineProposal, WithdrawProposal), _answer),
     GrantWaiver: _waive,
     PassTime: _pass_time,
 }
@@ -337,7 +346,7 @@ def _context_after(context: PartnershipContext, event: Event, act: Act) -> Partn
     match event:
         case Declaration():
             return replace(context, declarations=context.declarations.with_declaration(event, act))
-        case BilateralProposed() | BilateralDeclined() | BilateralAgreement():
+        case BilateralProposed() | BilateralAgreement() | ProposalEnded():
             agreements = context.agreements.evolve(event, act)
             terms = terms_after(context.terms, event)
             return replace(context, agreements=agreements, terms=terms)

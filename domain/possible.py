@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from domain import aggregates
 from domain.aggregates import State
-from domain.bilateral import BilateralAgreement, BilateralAgreements
+from domain.bilateral import BilateralAgreements
 from domain.declarations import DeclarationCommand
 from domain.dispute import Dispute
 from domain.examples import EXAMPLES
@@ -209,11 +209,6 @@ def _answerable(party: str, situation: Situation) -> Iterator[Answerable]:
 
 
 def _proposed(party: str, agreements: BilateralAgreements, substream: str) -> Iterator[Answerable]:
-    for wire, proposals in agreements.proposals.items():
-        kind = Event.registry[wire]
-        assert issubclass(kind, BilateralAgreement)  # noqa: S101 - kept by the kind's wire name
-        answers = (kind.accepts, kind.counters, kind.declines)
-        for name, each in proposals.items():
-            if each.open_to(party):
-                commands = tuple(answer for answer in answers if answer is not None)
-                yield Answerable(name, each.party, commands, substream)
+    for kind, name, each in agreements.every_proposal():
+        if each.open_to(party):
+            yield Answerable(name, each.party, kind.answers(), substream)

@@ -64,7 +64,6 @@ class PartnershipRenewed(
     name="Renewal",
     subject="a renewal of the partnership (C11, C27)",
     accepts="AcceptRenewal",
-    declines=("DeclineRenewal", "RenewalDeclined"),
     stages=IN_RENEWAL,
     added=("ends_on", "notice", "agreed_at"),
     counted=None,
@@ -99,8 +98,6 @@ class PartnershipRenewed(
 ProposeRenewal = PartnershipRenewed.proposes
 RenewalProposed = PartnershipRenewed.proposed
 AcceptRenewal = PartnershipRenewed.accepts
-DeclineRenewal = PartnershipRenewed.declines
-RenewalDeclined = PartnershipRenewed.declined
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from projections.experiments import EXPERIMENTS
 from projections.fold import Projection
 from projections.kpis import KPIS
 from projections.overview import OVERVIEW
+from projections.proposals import PROPOSALS
 from projections.settlement import SETTLEMENT
 from projections.traits import TRAITS
 
@@ -17,6 +18,7 @@ PROJECTIONS: tuple[Projection, ...] = (
     DEADLINES,
     OVERVIEW,
     TRAITS,
+    PROPOSALS,
 )
 """Every projection that is kept live; all are folded from the same history."""
 
@@ -30,6 +32,7 @@ __all__ = [
     "KPIS",
     "OVERVIEW",
     "PROJECTIONS",
+    "PROPOSALS",
     "SETTLEMENT",
     "TRAITS",
     "VERSIONS",

@@ -10,8 +10,9 @@ from domain.recorded import Recorded
 from domain.terms_by_day import TermsByDay
 from projections.fold import NOTHING, Change, Projection, Rows
 
-OPEN, TERMS = "open", "terms"
-"""The keys of the two rows: what is open, and the terms that deadlines follow."""
+OPEN, OVERDUE, TERMS = "open", "overdue", "terms"
+"""The keys of the rows: what is open, what passed and is still to be done, and the terms that
+deadlines follow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +25,20 @@ class OpenDeadlines:
     """In the order in which they pass."""
 
 
+@dataclass(frozen=True, slots=True)
+class OverdueDeadlines:
+    """The deadlines of one partnership that passed, and of which nothing was done since.
+
+    There is no row without any.
+    """
+
+    passed: tuple[Deadline, ...]
+    """In the order in which they passed."""
+
+
 def keys(recorded: Recorded) -> tuple[str, ...]:
-    """Return both rows, for events of the partnership's own stream."""
-    return (OPEN, TERMS) if recorded.stream == recorded.partnership else ()
+    """Return all rows, for events of the partnership's own stream."""
+    return (OPEN, OVERDUE, TERMS) if recorded.stream == recorded.partnership else ()
 
 
 def apply(rows: Rows, recorded: Recorded) -> Change:
@@ -38,20 +50,28 @@ def apply(rows: Rows, recorded: Recorded) -> Change:
     terms = terms_after(agreed, recorded.event)
     before = {each.id: each for each in row.open} if row else {}
     after = time.evolve(before, recorded.event, recorded.act, terms)
-    changed: dict[str, OpenDeadlines | TermsByDay | None] = {}
+    late: OverdueDeadlines | None = rows.get(OVERDUE)
+    late_before = {each.id: each for each in late.passed} if late else {}
+    late_after = time.overdue(late_before, before, recorded.event)
+    changed: dict[str, OpenDeadlines | OverdueDeadlines | TermsByDay | None] = {}
     if terms is not agreed:
         changed[TERMS] = terms
     if after != before:
         still_open = tuple(sorted(after.values()))
         changed[OPEN] = OpenDeadlines(still_open[0].due, still_open) if still_open else None
+    if late_after != late_before:
+        passed = tuple(sorted(late_after.values()))
+        changed[OVERDUE] = OverdueDeadlines(passed) if passed else None
     return Change(changed, []) if changed else NOTHING
 
+
+_ROWS = {OPEN: OpenDeadlines, OVERDUE: OverdueDeadlines, TERMS: TermsByDay}
 
 DEADLINES = Projection(
     "deadlines",
     keys,
     apply,
     time.CONCERNED,
-    version=2,
-    row_type=lambda key: TermsByDay if key == TERMS else OpenDeadlines,
+    version=3,
+    row_type=lambda key: _ROWS[key],
 )

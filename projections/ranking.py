@@ -434,7 +434,7 @@ CHECKS: dict[Mistake, tuple[Callable[[_SeenMarket], str | None], str]] = {
     Mistake.NO_KPI: (_is_measured, "Agree objectives with their metrics (ProposeCharter)."),
     Mistake.NO_OWNER: (
         _is_owned,
-        "Name a regional manager (AssignRole), or a local owner of a metric (AssignMetricOwner).",
+        "Name a regional manager (AssignRole), or a local owner of a metric (ProposeMetricOwner).",
     ),
     Mistake.NO_EXPERIMENT: (
         _is_tried,

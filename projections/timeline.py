@@ -13,6 +13,7 @@ from pydantic import with_config
 
 from domain import (
     agreement,
+    bilateral,
     breach_actions,
     claims,
     deadlines,
@@ -144,10 +145,17 @@ WORDS: dict[type[Event], Words] = {
     health.TargetAdjusted: lambda e: (
         f"and its partner set the target of {e.objective} to {e.target} by {e.deadline}"
     ),
+    execution.ActionAgreed.proposed: lambda e: (
+        f"proposed an action of {e.owner} by {e.due}: {e.text}"
+    ),
     execution.ActionAgreed: lambda e: f"agreed an action of {e.owner} by {e.due}: {e.text}",
     execution.ActionCompleted: lambda e: f"completed action {e.action}",
+    execution.ImprovementPlanCompleted.proposed: lambda e: (
+        f"proposed to close improvement plan {e.plan} ({'met' if e.met else 'missed'}): {e.outcome}"
+    ),
     execution.ImprovementPlanCompleted: lambda e: (
-        f"completed improvement plan {e.plan} ({'met' if e.met else 'missed'}): {e.outcome}"
+        f"and its partner closed improvement plan {e.plan} ({'met' if e.met else 'missed'}): "
+        f"{e.outcome}"
     ),
     dispute.DisputeOpened: lambda e: f"opened dispute {e.dispute} ({e.cause}): {e.description}",
     dispute.EvidenceSubmitted: lambda e: (
@@ -196,6 +204,9 @@ WORDS: dict[type[Event], Words] = {
         f"ranked {e.market}: viability {e.viability}, cultural fit {e.cultural_fit}"
     ),
     markets.RoleAssigned: lambda e: f"named {e.name} as {e.role}{_where(e)}",
+    markets.MetricOwnerAssigned.proposed: lambda e: (
+        f"proposed {e.owner} ({e.role}) as the owner of {e.metric}{_where(e)}"
+    ),
     markets.MetricOwnerAssigned: lambda e: (
         f"named {e.owner} ({e.role}) as the owner of {e.metric}{_where(e)}"
     ),
@@ -210,9 +221,15 @@ WORDS: dict[type[Event], Words] = {
     governance.ContactAssigned: lambda e: f"named {e.name} for {e.function}",
     governance.SponsorAssigned: lambda e: f"named {e.name}, {e.title}, as executive sponsor",
     governance.ResourcesCommitted: lambda e: f"committed {e.attention} % of a person's time",
-    governance.GovernanceEstablished: lambda e: (
-        f"established governance; {e.operational_review} reviews"
+    governance.GovernanceEstablished.proposed: lambda e: (
+        f"proposed governance {e.proposal}; {e.operational_review} reviews"
     ),
+    governance.GovernanceEstablished: lambda e: (
+        f"and its partner agreed governance, version {e.agreed_version}; "
+        f"{e.operational_review} reviews"
+    ),
+    bilateral.ProposalDeclined: lambda e: f"declined {e.agreement} {e.proposal}: {e.reason}",
+    bilateral.ProposalWithdrawn: lambda e: f"withdrew {e.agreement} {e.proposal}: {e.reason}",
     agreement.TermsProposed: lambda e: f"proposed terms {e.proposal}",
     agreement.TermsCountered: lambda e: f"answered {e.counters} with terms {e.proposal}",
     agreement.TermsAccepted: lambda e: f"accepted terms {e.proposal}",
@@ -243,14 +260,30 @@ WORDS: dict[type[Event], Words] = {
     execution.KickoffHeld: lambda e: "held the kickoff; execution began" + _waived(e),
     execution.OnboardingStepCompleted: lambda e: f"completed {e.step} (day {e.plan_day} plan)",
     execution.TrainingCompleted: lambda e: f"trained {e.attendees} people of {e.department}",
-    execution.CommunicationPolicyAgreed: lambda _: "agreed the channels for messages",
+    execution.CommunicationPolicyAgreed.proposed: lambda e: (
+        f"proposed channels for messages: {', '.join(e.channels)}"
+    ),
+    execution.CommunicationPolicyAgreed: lambda e: (
+        f"and its partner agreed the channels for messages: {', '.join(e.channels)}"
+    ),
     execution.LessonRecorded: lambda e: f"recorded a lesson: {e.text}",
     execution.IncentiveIntroduced: lambda e: f"introduced an incentive: {e.description}",
     execution.InvestmentReduced: lambda e: (
         f"reduced the investment in {e.campaign} by {e.by} %: {e.reason}"
     ),
     execution.RootCauseDiagnosed: lambda e: f"diagnosed {e.cause}: {e.finding}",
-    execution.MilestonePlanned: lambda e: f"planned {e.title} for {e.due}",
+    execution.MilestonePlanned.proposed: lambda e: (
+        f"proposed milestone {e.milestone} for {e.due}: {e.title}"
+    ),
+    execution.MilestonePlanned: lambda e: (
+        f"and its partner planned {e.title} for {e.due}" + (f": {e.reason}" if e.reason else "")
+    ),
+    execution.CommitmentCancelled.proposed: lambda e: (
+        f"proposed to give up {e.kind} {e.ref}: {e.reason}"
+    ),
+    execution.CommitmentCancelled: lambda e: (
+        f"and its partner gave up {e.kind} {e.ref}: {e.reason}"
+    ),
     execution.MilestoneReached: lambda e: f"reached milestone {e.milestone}",
     execution.MilestoneMissed: lambda e: f"milestone {e.milestone}, due {e.due}, was missed",
     execution.ReviewScheduled: lambda e: (
@@ -287,7 +320,6 @@ WORDS: dict[type[Event], Words] = {
     ),
     renewal.RenewalProposed: lambda e: f"proposed to renew for {e.duration}",
     renewal.PartnershipRenewed: lambda e: f"and its partner renewed until {e.ends_on}",
-    renewal.RenewalDeclined: lambda e: f"declined renewal {e.proposal}: {e.reason}",
     leaving.ExitNoticeGiven: lambda e: (
         f"gave notice ({e.reason}), effective {e.effective_on}" + _waived(e)
     ),

@@ -30,13 +30,17 @@ def prepared(count: int) -> Iterator[bytes]:
         line = orjson.loads(raw)
         yield orjson.dumps(line | {"source": SOURCE, "subject": _probed(line["subject"])})
     for number in range(count):
+        _, theirs = _partnership(number)
         data = {
+            "proposal": f"plan-{number}",
             "milestone": _milestone(number),
             "workstream": "marketing",
             "title": "A step on the way",
             "due": _due(number).date().isoformat(),
         }
-        yield _command(f"plan-{number}", number, OURS, "PlanMilestone", _PLANNED, data)
+        agreed = {"proposal": f"plan-{number}"}
+        yield _command(f"plan-{number}", number, OURS, "ProposeMilestone", _PLANNED, data)
+        yield _command(f"agree-{number}", number, theirs, "AgreeMilestone", _PLANNED, agreed)
 
 
 def probe(number: int) -> bytes:

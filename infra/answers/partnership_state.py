@@ -215,6 +215,10 @@ class ProposalState(StrEnum):
     OPEN = "open"
     ACCEPTED = "accepted"
     DECLINED = "declined"
+    COUNTERED = "countered"
+    """The other party answered it with another proposal."""
+    WITHDRAWN = "withdrawn"
+    """Its party took it back."""
 
 
 class ProposalSummary(Item):

@@ -19,6 +19,7 @@ from domain.dispute import DisputeOpened, DisputeResolved
 from domain.execution import (
     ActionAgreed,
     ActionCompleted,
+    CommitmentCancelled,
     IssueRaised,
     KickoffHeld,
     MilestonePlanned,
@@ -327,9 +328,12 @@ def _alerts(alerts: Folded, review: str | None, since: Since | None) -> Iterator
 
 
 def _actions(state: Partnership) -> Iterator[ReviewAction]:
-    declared = state.context.declarations
-    done = {each.action for each in declared.of(ActionCompleted)}
-    for each in declared.of(ActionAgreed):
+    agreements = state.context.agreements
+    done = {each.action for each in state.context.declarations.of(ActionCompleted)}
+    given_up = {each.ref for each in agreements.of(CommitmentCancelled) if each.kind == "action"}
+    for each in agreements.of(ActionAgreed):
+        if each.action in given_up:
+            continue
         yield ReviewAction(agreed=each, done=each.action in done)
 
 

@@ -10,7 +10,8 @@ from typing import Annotated, TypeVar
 
 from domain import dispute, exploration, partnership
 from domain.agreement import TermsCountered, TermsProposed
-from domain.bilateral import BilateralDeclined
+from domain.bilateral import BilateralCountered, ProposalEnded
+from domain.consent import Proposal
 from domain.execution import (
     IssueEscalated,
     IssueRaised,
@@ -136,11 +137,11 @@ def ask(
             for each in agreements.versions(DecisionRuleAgreed)
         ),
         agreement=_agreement(state.formation),
-        governance=next(iter(stated.of(GovernanceEstablished)), None),
+        governance=agreements.latest(GovernanceEstablished),
         data_sharing=agreements.latest(DataSharingAgreed),
         markets=tuple(_markets(state)),
         roles=tuple(stated.of(RoleAssigned)),
-        metric_owners=tuple(stated.of(MetricOwnerAssigned)),
+        metric_owners=tuple(agreements.of(MetricOwnerAssigned)),
         waivers=tuple(state.context.waivers.values()),
         milestones=_tasks(MilestonePlanned, MilestoneReached, state.execution.milestones, tasks),
         reviews=_tasks(ReviewScheduled, ReviewHeld, state.execution.reviews, tasks),
@@ -333,19 +334,27 @@ def _disputes(events: Iterable[Recorded]) -> Iterator[DisputeSummary]:
 
 
 def _proposals(state: partnership.Partnership) -> Iterator[ProposalSummary]:
-    for kind in state.context.agreements.proposals.values():
-        for name, each in kind.items():
-            answered = ProposalState.ACCEPTED if each.accepted else ProposalState.OPEN
-            declined = each.declined
-            yield ProposalSummary(
-                proposal=name,
-                type=each.proposed.wire,
-                content=each.proposed.model_dump(mode="json", exclude_none=True),
-                text="; ".join((words(each.proposed), *_restarted(each.proposed, state))),
-                proposed_by=each.party,
-                state=ProposalState.DECLINED if declined else answered,
-                reason=declined.reason if isinstance(declined, BilateralDeclined) else None,
-            )
+    for _, name, each in state.context.agreements.every_proposal():
+        ended = each.withdrawn or each.declined
+        yield ProposalSummary(
+            proposal=name,
+            type=each.proposed.wire,
+            content=each.proposed.model_dump(mode="json", exclude_none=True),
+            text="; ".join((words(each.proposed), *_restarted(each.proposed, state))),
+            proposed_by=each.party,
+            state=_state_of(each),
+            reason=ended.reason if isinstance(ended, ProposalEnded) else None,
+        )
+
+
+def _state_of(proposal: Proposal) -> ProposalState:
+    if proposal.accepted:
+        return ProposalState.ACCEPTED
+    if proposal.withdrawn:
+        return ProposalState.WITHDRAWN
+    if isinstance(proposal.declined, BilateralCountered):
+        return ProposalState.COUNTERED
+    return ProposalState.DECLINED if proposal.declined else ProposalState.OPEN
 
 
 def _restarted(proposed: Event, state: partnership.Partnership) -> list[str]:

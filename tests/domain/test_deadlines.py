@@ -19,10 +19,10 @@ from domain.deadlines import (
 )
 from domain.execution import (
     AgreeImprovementPlan,
+    AgreeMilestone,
     HoldReview,
     IssueEscalated,
     MilestoneMissed,
-    PlanMilestone,
     RaiseIssue,
     ReachMilestone,
     ResolveIssue,
@@ -92,7 +92,7 @@ def test_an_issue_raised_late_counts_from_when_it_arose() -> None:
 
 
 def test_a_milestone_is_missed_once_its_last_day_is_over() -> None:
-    story = after(PlanMilestone)
+    story = after(AgreeMilestone)
 
     in_time = story.on("2026-01-19T23:59")
     late = story.on("2026-01-20T00:00")

@@ -5,9 +5,8 @@ from datetime import UTC, date, datetime
 import pytest
 
 from domain.execution import (
-    AgreeCommunicationPolicy,
     AgreeImprovementPlan,
-    CommunicationPolicyAgreed,
+    AgreeMilestone,
     CompleteOnboardingStep,
     CompleteTraining,
     DiagnoseRootCause,
@@ -19,11 +18,10 @@ from domain.execution import (
     IssueRaised,
     IssueResolved,
     LessonRecorded,
-    MilestonePlanned,
     MilestoneReached,
     OnboardingStepCompleted,
-    PlanMilestone,
     ProposeImprovementPlan,
+    ProposeMilestone,
     RaiseIssue,
     ReachMilestone,
     RecordLesson,
@@ -46,7 +44,6 @@ ONCE = [
     (DiagnoseRootCause, RootCauseDiagnosed, {"finding": "Something else"}),
     (CompleteOnboardingStep, OnboardingStepCompleted, {"plan_day": 60}),
     (CompleteTraining, TrainingCompleted, {"attendees": 9}),
-    (PlanMilestone, MilestonePlanned, {"due": date(2026, 1, 20)}),
     (ScheduleReview, ReviewScheduled, {"at": datetime(2026, 1, 31, tzinfo=UTC)}),
     (RaiseIssue, IssueRaised, {"description": "Something else"}),
     (HoldReview, ReviewHeld, {"minutes": "Something else"}),
@@ -72,21 +69,12 @@ def test_each_side_completes_its_own_onboarding() -> None:
     assert story.when(OURS, example(CompleteOnboardingStep, plan_day=60)) != []
 
 
-def test_the_channels_can_be_agreed_again() -> None:
-    story = after(AgreeCommunicationPolicy)
-
-    assert story.when(THEIRS, example(AgreeCommunicationPolicy)) == []
-    story.when(THEIRS, example(AgreeCommunicationPolicy, channels={"urgent": "pager"}))
-
-    assert len(story.facts(CommunicationPolicyAgreed)) == 2
-
-
 @pytest.mark.parametrize(
     ("command", "field"),
     [(ReachMilestone, "milestone"), (HoldReview, "review"), (ResolveIssue, "issue")],
 )
 def test_only_what_was_begun_can_be_done(command: type[Command], field: str) -> None:
-    story = after(PlanMilestone)
+    story = after(AgreeMilestone)
 
     refusal = story.refuses(OURS, example(command, **{field: "unknown"}))
 
@@ -94,7 +82,7 @@ def test_only_what_was_begun_can_be_done(command: type[Command], field: str) -> 
 
 
 def test_a_milestone_may_still_be_reached_after_its_day() -> None:
-    story = after(PlanMilestone)
+    story = after(AgreeMilestone)
     story.on("2026-02-01")
 
     reached = story.when(OURS, example(ReachMilestone))
@@ -128,5 +116,7 @@ def test_an_improvement_plan_binds_once_the_other_party_agrees() -> None:
 def test_work_goes_on_while_the_partnership_scales_or_renews(stage: Stage) -> None:
     story = at(stage)
 
-    assert story.when(OURS, example(PlanMilestone, milestone="later", due=date(2027, 1, 1)))
+    later = {"proposal": "later", "milestone": "later", "due": date(2027, 1, 1)}
+    story.when(OURS, example(ProposeMilestone, **later))
+    assert story.when(THEIRS, AgreeMilestone(proposal="later"))
     assert story.partnership.stage is stage

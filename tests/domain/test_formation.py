@@ -37,11 +37,12 @@ from domain.formation import (
 )
 from domain.gates import GrantWaiver
 from domain.governance import (
+    AgreeGovernance,
     AssignContact,
     AssignSponsor,
     CommitResources,
-    EstablishGovernance,
     Function,
+    ProposeGovernance,
     SponsorAssigned,
 )
 from domain.kernel import Command, Stage
@@ -759,7 +760,7 @@ MISSING = [
     (SignAgreement, OURS, "terms-not-signed"),
     (SignAgreement, THEIRS, "terms-not-signed"),
     (AgreeCharter, None, "charter-agreed"),
-    (EstablishGovernance, None, "governance-established"),
+    ((ProposeGovernance, AgreeGovernance), None, "governance-established"),
     *(
         (command, party, f"{rule}:{party}")
         for command, rule in [

@@ -11,9 +11,10 @@ from domain.deadlines import DeadlineKind, DeadlinePassed
 from domain.execution import (
     ActionCompleted,
     AgreeAction,
+    AgreeImprovementPlanOutcome,
     CompleteAction,
-    CompleteImprovementPlan,
     HoldReview,
+    ProposeAction,
     ReviewHeld,
     ScheduleReview,
 )
@@ -89,14 +90,7 @@ def test_what_never_began_does_not_end(command: type) -> None:
     assert story.refuses(OURS, example(command)).rule == "nothing-planned"
 
 
-def test_an_improvement_plan_that_nobody_agreed_does_not_end() -> None:
-    refusal = at(Stage.EXECUTION).refuses(OURS, example(CompleteImprovementPlan))
-
-    assert refusal.rule == "nothing-planned"
-    assert "plan-1 is not agreed" in refusal.detail
-
-
-@pytest.mark.parametrize("command", [IdentifyRisk, AgreeAction])
+@pytest.mark.parametrize("command", [IdentifyRisk, ProposeAction])
 def test_a_stranger_owns_nothing(command: type) -> None:
     story = before(command)
 
@@ -229,10 +223,10 @@ def test_an_action_that_is_not_done_by_its_day_is_overdue_until_it_is() -> None:
 
 
 def test_an_improvement_plan_is_looked_at_once_its_time_is_over() -> None:
-    story = before(CompleteImprovementPlan)
+    story = before(AgreeImprovementPlanOutcome)
     story.on("2026-04-01")
     assert states(story)["improvement-due plan-1"] == "open"
 
-    story.when(OURS, example(CompleteImprovementPlan))
+    story.when(THEIRS, example(AgreeImprovementPlanOutcome))
 
     assert states(story)["improvement-due plan-1"] == "resolved"

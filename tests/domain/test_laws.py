@@ -4,6 +4,7 @@ A story begins anywhere in the life of `life.py`, since chance alone would never
 and goes on as it may: most commands are refused, and those that are not make a legal history.
 """
 
+from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import NamedTuple
 
@@ -15,9 +16,11 @@ from domain import aggregates
 from domain.aggregates import State, initial
 from domain.bilateral import BilateralAgreement, BilateralProposed
 from domain.deadlines import DeadlinePassed
-from domain.exploration import BeginExploration
+from domain.execution import ActionAgreed
+from domain.exploration import BeginExploration, PartnerChosen
 from domain.formation import AgreementSigned
 from domain.kernel import CLOCK_PARTY, Command, Event, Refused, Stage
+from domain.markets import MetricOwnerAssigned
 from domain.partnership import Partnership
 from domain.recorded import Recorded
 from tests.life import ELSEWHERE, LIFE, OURS, STRANGER, THEIRS
@@ -233,13 +236,29 @@ def test_a_party_cannot_bind_both_alone(party: str, plot: tuple[Story, list[Move
     for move in moves:
         attempt(story, move._replace(party=party))
 
-    bound = [_accepted(each.event) for each in story.history[begun:]]
-    assert {proposal for proposal in bound if proposal} <= open_to_it
+    bound = {proposal for each, proposal in _accepted(story.history) if each.index >= begun}
+    assert bound <= open_to_it
 
 
-def _accepted(event: Event) -> str | None:
-    """Return the proposal that an agreement accepted; a dispute may be withdrawn without one."""
-    return event.proposal_ref if isinstance(event, BilateralAgreement) else None
+def _accepted(events: Iterable[Recorded]) -> Iterator[tuple[Recorded, str]]:
+    """Yield each agreement that accepted a proposal, and the proposal.
+
+    A dispute may be withdrawn without one. What a party lays on itself alone accepts nothing: an
+    action that it owns, or the owner of a metric while it has no partner.
+    """
+    is_chosen, own_actions = False, set()
+    for each in events:
+        event = each.event
+        is_chosen |= isinstance(event, PartnerChosen)
+        if isinstance(event, ActionAgreed.proposed) and event.owner == each.act.party:
+            own_actions.add(event.proposal)
+        if isinstance(event, ActionAgreed) and event.proposal in own_actions:
+            if event.agreed_version == 1:
+                continue
+        elif isinstance(event, MetricOwnerAssigned) and not is_chosen:
+            continue
+        if isinstance(event, BilateralAgreement) and event.proposal_ref:
+            yield each, event.proposal_ref
 
 
 def _proposed(event: Event) -> str | None:
@@ -265,15 +284,16 @@ def test_a_partnership_of_one_binds_nobody(party: str, moves: list[Move]) -> Non
     for move in moves:
         attempt(story, move._replace(party=party))
 
-    assert not [each for each in story.history if _accepted(each.event)]
+    assert not [*_accepted(story.history)]
 
 
 @given(stories())
 def test_each_agreement_was_proposed_by_one_party_and_accepted_by_the_other(story: Story) -> None:
     authors: dict[str, str] = {}
+    accepted = {each.index: proposal for each, proposal in _accepted(story.history)}
     for each in story.history:
-        if accepted := _accepted(each.event):
-            assert {each.act.party, authors[accepted]} == {OURS, THEIRS}
+        if proposal := accepted.get(each.index):
+            assert {each.act.party, authors[proposal]} == {OURS, THEIRS}
         if proposed := _proposed(each.event):
             authors.setdefault(proposed, each.act.party)
 

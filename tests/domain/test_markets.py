@@ -3,12 +3,12 @@
 from domain.exploration import BeginExploration, DefineIdealPartnerProfile
 from domain.kernel import Stage
 from domain.markets import (
-    AssignMetricOwner,
     AssignRole,
     LocalFeedbackRecorded,
     MarketRanked,
     MarketTargeted,
     MetricOwnerAssigned,
+    ProposeMetricOwner,
     RankMarket,
     RecordLocalFeedback,
     Role,
@@ -92,18 +92,18 @@ def test_each_market_has_a_regional_manager_of_its_own() -> None:
 
 
 def test_a_metric_has_one_owner_in_a_market_the_latest() -> None:
-    story = after(AssignMetricOwner)
+    story = after(ProposeMetricOwner)
 
-    assert story.when(OURS, example(AssignMetricOwner, owner="Inés"))
+    assert story.when(OURS, example(ProposeMetricOwner, proposal="owner-1b", owner="Inés"))
 
-    (known,) = story.partnership.context.declarations.of(MetricOwnerAssigned)
+    (known,) = story.partnership.context.agreements.of(MetricOwnerAssigned)
     assert (known.metric, known.market, known.owner) == ("leads", "spain", "Inés")
 
 
 def test_only_a_metric_of_the_catalogue_has_an_owner() -> None:
     story = after(BeginExploration)
 
-    refusal = story.refuses(OURS, example(AssignMetricOwner, metric="leeds"))
+    refusal = story.refuses(OURS, example(ProposeMetricOwner, metric="leeds"))
 
     assert refusal.rule == "unknown-metric"
 
@@ -111,7 +111,7 @@ def test_only_a_metric_of_the_catalogue_has_an_owner() -> None:
 def test_an_owner_is_local_to_a_market_and_not_to_all_of_them() -> None:
     story = after(BeginExploration)
 
-    refusal = story.refuses(OURS, example(AssignMetricOwner, market=None))
+    refusal = story.refuses(OURS, example(ProposeMetricOwner, market=None))
 
     assert refusal.rule == "local-to-a-market"
-    assert story.when(OURS, example(AssignMetricOwner, market=None, local=False))
+    assert story.when(OURS, example(ProposeMetricOwner, market=None, local=False))

@@ -106,7 +106,11 @@ def test_an_acceptance_waits_for_the_other_party_alone() -> None:
     (waiting,) = [each for each in can(story, THEIRS).answers if each.proposal == "terms-9"]
 
     assert waiting.party == OURS
-    assert [each.__name__ for each in waiting.commands] == ["AcceptTerms", "CounterTerms"]
+    assert [each.__name__ for each in waiting.commands] == [
+        "AcceptTerms",
+        "CounterTerms",
+        "DeclineProposal",
+    ]
     assert "terms-9" not in [each.proposal for each in can(story, OURS).answers]
 
 

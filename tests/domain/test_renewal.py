@@ -8,6 +8,7 @@ from domain.agreement import (
     AcceptTerms,
     ProposeTerms,
 )
+from domain.bilateral import DeclineProposal, ProposalDeclined
 from domain.deadlines import DeadlineKind
 from domain.execution import (
     AgreeImprovementPlan,
@@ -33,12 +34,10 @@ from domain.kernel import Stage
 from domain.renewal import (
     AcceptRenewal,
     AnnualReviewHeld,
-    DeclineRenewal,
     HoldAnnualReview,
     HoldRenewalReview,
     PartnershipRenewed,
     ProposeRenewal,
-    RenewalDeclined,
     RenewalReviewHeld,
 )
 from domain.settlement import FinalSettlementIssued, IssueFinalSettlement
@@ -187,19 +186,19 @@ def test_renewal_is_by_mutual_consent() -> None:
     story = after(ProposeRenewal)
 
     assert story.refuses(OURS, AcceptRenewal(proposal="renewal-1")).rule == "own-proposal"
-    assert story.refuses(OURS, example(DeclineRenewal)).rule == "own-proposal"
+    assert story.refuses(OURS, example(DeclineProposal)).rule == "own-proposal"
     assert story.refuses(THEIRS, AcceptRenewal(proposal="none")).rule == "no-such-proposal"
 
 
 def test_a_renewal_once_declined_is_not_accepted() -> None:
-    story = after(DeclineRenewal)
+    story = after(DeclineProposal)
 
-    assert story.when(THEIRS, example(DeclineRenewal)) == []
+    assert story.when(THEIRS, example(DeclineProposal)) == []
     assert story.refuses(THEIRS, AcceptRenewal(proposal="renewal-1")).rule == "proposal-declined"
-    otherwise = example(DeclineRenewal, reason="Something else")
+    otherwise = example(DeclineProposal, reason="Something else")
     assert story.refuses(THEIRS, otherwise).rule == "proposal-declined"
-    assert story.facts(RenewalDeclined) == [
-        RenewalDeclined(proposal="renewal-1", reason="Five years is long.")
+    assert story.facts(ProposalDeclined) == [
+        ProposalDeclined(proposal="renewal-1", agreement="Renewal", reason="Five years is long.")
     ]
     assert story.partnership.stage is Stage.RENEWAL
 

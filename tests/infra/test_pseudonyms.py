@@ -90,7 +90,6 @@ def last(accord: Accord, partnership: str = NAME) -> dict[str, Any]:
 
 PERSONAL = {
     "AssignContact": ("name",),
-    "AssignMetricOwner": ("owner",),
     "AssignRole": ("name",),
     "AssignSponsor": ("name",),
     "ComplianceAudited": ("auditor",),
@@ -102,7 +101,9 @@ PERSONAL = {
     "ManagerRotated": ("former", "successor"),
     "MediationStarted": ("mediator",),
     "MetricOwnerAssigned": ("owner",),
+    "MetricOwnerProposed": ("owner",),
     "PersonErased": ("person",),
+    "ProposeMetricOwner": ("owner",),
     "RecordAudit": ("auditor",),
     "RecordLocalFeedback": ("given_by",),
     "RoleAssigned": ("name",),

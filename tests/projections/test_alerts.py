@@ -9,9 +9,10 @@ from domain.breach_actions import RuleBreached, RuleBreachWithdrawn
 from domain.claims import ConfirmClaim, FigureRef
 from domain.deadlines import DeadlineKind, DeadlinePassed, PeriodClosed
 from domain.execution import (
+    AgreeMilestone,
     HoldReview,
     MilestonePlanned,
-    PlanMilestone,
+    ProposeMilestone,
     RaiseIssue,
     ReachMilestone,
     ResolveIssue,
@@ -565,7 +566,8 @@ def test_what_a_later_month_resolves_too_stays_resolved_after_the_correction() -
 
 def with_milestone() -> Story:
     story = running()
-    story.when(OURS, example(PlanMilestone, due=date(2026, 1, 19)))
+    story.when(OURS, example(ProposeMilestone))
+    story.when(THEIRS, example(AgreeMilestone))
     return story
 
 

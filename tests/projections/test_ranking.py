@@ -25,8 +25,8 @@ from domain.exploration import (
 from domain.formation import AttachEvidence, EvidenceKind
 from domain.kernel import Stage
 from domain.markets import (
-    AssignMetricOwner,
     AssignRole,
+    ProposeMetricOwner,
     RankMarket,
     RecordLocalFeedback,
     Role,
@@ -128,7 +128,7 @@ def test_evidence_from_one_market_corrects_no_mistake_in_another() -> None:
 
 def test_an_owner_who_is_not_local_is_no_regional_owner() -> None:
     story = after(BeginExploration)
-    owner = example(AssignMetricOwner, market="france", local=False)
+    owner = example(ProposeMetricOwner, market="france", local=False)
     story.when(OURS, owner)
     assert Mistake.NO_OWNER in made(markets([member(story)])[0])
 

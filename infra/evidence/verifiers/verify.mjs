@@ -1490,7 +1490,8 @@ const MUST_BE_SIGNED = new Set([
     StatementIssued FinalSettlementIssued PayoutRecorded AttributionProposed
     AttributionSettled ResolutionProposed DisputeResolved ScopeProposed ScopeExpanded
     JointInvestmentProposed JointInvestmentAgreed RenewalProposed PartnershipRenewed
-    RenewalDeclined ExitNoticeGiven PenaltyConceded WaiverGranted`.split(/\s+/),
+    ProposalDeclined ProposalWithdrawn GovernanceProposed GovernanceEstablished
+    ExitNoticeGiven PenaltyConceded WaiverGranted`.split(/\s+/),
   ...KEY_EVENTS,
 ]);
 

@@ -1423,10 +1423,11 @@ MUST_BE_SIGNED: Final = KEY_EVENTS.union(
     _words("""
     AgreementDrafted AgreementSigned AttributionProposed AttributionSettled CharterAgreed
     CharterProposed DataSharingAgreed DataSharingProposed DecisionRuleAgreed DecisionRuleProposed
-    DisputeResolved ExitNoticeGiven FinalSettlementIssued JointInvestmentAgreed
-    JointInvestmentProposed PartnershipRenewed PayoutRecorded PenaltyConceded RenewalDeclined
-    RenewalProposed ResolutionProposed ScopeExpanded ScopeProposed StatementIssued TermsAccepted
-    TermsCountered TermsProposed WaiverGranted
+    DisputeResolved ExitNoticeGiven FinalSettlementIssued GovernanceEstablished GovernanceProposed
+    JointInvestmentAgreed JointInvestmentProposed PartnershipRenewed PayoutRecorded
+    PenaltyConceded ProposalDeclined ProposalWithdrawn RenewalProposed ResolutionProposed
+    ScopeExpanded ScopeProposed StatementIssued TermsAccepted TermsCountered TermsProposed
+    WaiverGranted
     """)
 )
 # Of these, what the operator itself issues needs no command.

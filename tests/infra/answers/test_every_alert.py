@@ -21,8 +21,9 @@ from domain.calendar import bounds, following
 from domain.entry import RecordJointRevenue
 from domain.execution import (
     AgreeAction,
-    CompleteImprovementPlan,
-    PlanMilestone,
+    AgreeImprovementPlanOutcome,
+    AgreeMilestone,
+    ProposeMilestone,
     RaiseIssue,
     ScheduleReview,
 )
@@ -52,7 +53,8 @@ from tests.stories import Story
 
 def milestone_missed() -> Story:
     story = running()
-    story.when(OURS, example(PlanMilestone, due=date(2026, 1, 19)))
+    story.when(OURS, example(ProposeMilestone))
+    story.when(THEIRS, example(AgreeMilestone))
     story.on("2026-01-21")
     return story
 
@@ -128,7 +130,7 @@ STANDING: dict[str, Callable[[], Story]] = {
     "cadence-missed": cadence_missed,
     "action-overdue": lambda: later(after(AgreeAction), "2026-02-11"),
     "issue-escalated": issue_escalated,
-    "improvement-due": lambda: later(before(CompleteImprovementPlan), "2026-04-01"),
+    "improvement-due": lambda: later(before(AgreeImprovementPlanOutcome), "2026-04-01"),
     "attribution-contested": contested,
     "claim-awaits-confirmation": claimed,
     "correction-takes-money": lowered,

@@ -73,7 +73,11 @@ def test_an_open_proposal_is_listed_first_for_the_party_that_answers(store: Acco
 
     waiting = {each.proposal: each for each in of(found, THEIRS).waiting}["terms-9"]
     assert (waiting.party, waiting.belongs_to) == (OURS, None)
-    assert waiting.answers == ("accord.AcceptTerms", "accord.CounterTerms")
+    assert waiting.answers == (
+        "accord.AcceptTerms",
+        "accord.CounterTerms",
+        "accord.DeclineProposal",
+    )
     lines = printed(answer.text(found)).splitlines()
     theirs = lines.index(f"{THEIRS} can send")
     assert "growthos proposed terms-9" in " ".join(lines[theirs + 1 : theirs + 4])

@@ -22,8 +22,8 @@ from domain.formation import (
 from domain.gates import GrantWaiver
 from domain.kernel import Command, Stage
 from domain.markets import (
-    AssignMetricOwner,
     AssignRole,
+    ProposeMetricOwner,
     RankMarket,
     RecordLocalFeedback,
     TargetMarket,
@@ -257,7 +257,7 @@ def test_markets_roles_and_owners_are_shown_with_what_is_known_of_each(tmp_path:
         example(RankMarket, market="spain"),
         TargetMarket(market="france"),
         example(AssignRole),
-        example(AssignMetricOwner),
+        example(ProposeMetricOwner),
     ]
     sent = [message(str(at), each, subject="acme") for at, each in enumerate(story)]
     with simulated(tmp_path) as accord:

@@ -60,7 +60,7 @@ FOLD = "(SELECT fold FROM folds WHERE projection = '{}')"
 KPIS = FOLD.format("kpis")
 ONE_ROW = f"fold = {KPIS} AND key = '2026-06'"
 SEVENTH = "partnership = 'cobalt-docs' AND idx = 7"
-OUTPUT = "output campaign-leads@1/cobalt-docs/2026-06/docs-week/open/40"
+OUTPUT = "output campaign-leads@1/cobalt-docs/2026-06/docs-week/open/42"
 
 
 def rewritten(old: str, new: str) -> str:

@@ -1,0 +1,156 @@
+"""What awaits consent in each partnership: open proposals, and an agreement that is not signed."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Final
+
+from domain.bilateral import (
+    BilateralAgreement,
+    BilateralCountered,
+    BilateralProposed,
+    ProposalEnded,
+)
+from domain.dispute import DisputeResolved
+from domain.execution import ImprovementPlanCompleted
+from domain.exit import PartnershipExited
+from domain.experiment import HypothesisRegistered, PilotStarted
+from domain.exploration import ExplorationClosed
+from domain.formation import AgreementDrafted, AgreementSigned
+from domain.kernel import Event
+from domain.recorded import Recorded
+from projections.fold import NOTHING, Change, Projection, Rows
+
+OPEN: Final = "open"
+"""The key of the one row."""
+
+HYPOTHESIS: Final = "Hypothesis"
+"""The name of a hypothesis among the agreements: its pilot starts once the other party agrees."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenProposal:
+    """A proposal that is neither answered nor withdrawn."""
+
+    agreement: str
+    """What is proposed, as the commands name it."""
+    proposal: str
+    """The identifier that its author gave."""
+    party: str
+    """The party that proposed."""
+    made_at: datetime
+    substream: str = ""
+    """The deal, the dispute or the experiment that it belongs to: `dispute/Q-1`."""
+    plan: str = ""
+    """The improvement plan that it would close."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unsigned:
+    """The latest draft of the agreement, as long as a party has not signed it."""
+
+    version: int
+    drafted_at: datetime
+    signed_by: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class OpenProposals:
+    """What awaits consent in one partnership."""
+
+    open: tuple[OpenProposal, ...] = ()
+    """In the order in which they were made."""
+    unsigned: Unsigned | None = None
+
+
+def keys(_: Recorded) -> tuple[str, ...]:
+    """Return the one row."""
+    return (OPEN,)
+
+
+def apply(rows: Rows, recorded: Recorded) -> Change:
+    """Add a proposal, or take away one that was answered or withdrawn."""
+    row: OpenProposals = rows.get(OPEN) or OpenProposals()
+    after = replace(
+        row,
+        open=tuple(each for each in row.open if not _ends(recorded, each)) + _made(recorded),
+        unsigned=_unsigned(row.unsigned, recorded),
+    )
+    if after == row:
+        return NOTHING
+    return Change({OPEN: after if after != OpenProposals() else None}, [])
+
+
+def _substream(recorded: Recorded) -> str:
+    return recorded.stream.removeprefix(recorded.partnership).removeprefix("/")
+
+
+def _made(recorded: Recorded) -> tuple[OpenProposal, ...]:
+    event, act = recorded.event, recorded.act
+    match event:
+        case BilateralProposed():
+            agreement = event.agreement
+            name, kind = getattr(event, agreement.called), agreement.name
+            plan = getattr(event, "plan", "") if agreement is ImprovementPlanCompleted else ""
+        case HypothesisRegistered():
+            name, kind, plan = event.experiment, HYPOTHESIS, ""
+        case _:
+            return ()
+    return (OpenProposal(kind, name, act.party, act.occurred_at, _substream(recorded), plan),)
+
+
+def _ends(recorded: Recorded, existing: OpenProposal) -> bool:
+    """Whether an event answers or withdraws a proposal, or ends what it belongs to."""
+    event = recorded.event
+    if isinstance(event, PartnershipExited | ExplorationClosed):
+        return True
+    if existing.substream != _substream(recorded):
+        return False
+    match event:
+        case DisputeResolved():
+            return True
+        case BilateralCountered():
+            named = event.agreement.name, event.counters
+        case BilateralAgreement():
+            named = event.name, event.proposal_ref or ""
+        case ProposalEnded():
+            named = event.agreement, event.proposal
+        case PilotStarted():
+            named = HYPOTHESIS, event.experiment
+        case _:
+            return False
+    return (existing.agreement, existing.proposal) == named
+
+
+def _unsigned(before: Unsigned | None, recorded: Recorded) -> Unsigned | None:
+    event, act = recorded.event, recorded.act
+    match event:
+        case AgreementDrafted():
+            return Unsigned(event.agreement_version, act.occurred_at)
+        case AgreementSigned() if before and before.version == event.agreement_version:
+            signed = (*before.signed_by, act.party)
+            return replace(before, signed_by=signed) if len(signed) < 2 else None  # noqa: PLR2004 - both
+        case PartnershipExited():
+            return None
+        case _:
+            return before
+
+
+def _concerned() -> frozenset[type[Event]]:
+    found: set[type[Event]] = {
+        HypothesisRegistered,
+        PilotStarted,
+        DisputeResolved,
+        AgreementDrafted,
+        AgreementSigned,
+        PartnershipExited,
+        ExplorationClosed,
+        *ProposalEnded.__subclasses__(),
+    }
+    kinds: list[Any] = BilateralAgreement.__subclasses__()
+    for kind in kinds:
+        made = (kind, kind.proposed, kind.countered)
+        found |= {each for each in made if each is not None}
+    return frozenset(found)
+
+
+PROPOSALS = Projection("proposals", keys, apply, _concerned(), row_type=lambda _: OpenProposals)
