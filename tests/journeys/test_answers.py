@@ -11,6 +11,7 @@ from typing import NamedTuple
 import pytest
 from fastapi.testclient import TestClient
 
+from domain.execution import MilestonePlanned
 from domain.payment import ReceivePayment
 from infra.answers.parameters import LONGEST_PAGE
 from infra.answers.question import Question
@@ -152,6 +153,9 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> str:
         payments = [example(ReceivePayment, deal=f"D-{number}") for number in range(4)]
         early = [message(each.deal, each, subject=CONSULTING) for each in payments]
         assert {each.status for each in store.service.handle(early)} == {"waiting"}
+        proposal = example(MilestonePlanned.proposes, proposal="M-1", milestone="second-launch")
+        asked = message("M-1", proposal, subject=CONSULTING)
+        assert [each.status for each in store.service.handle([asked])] == ["accepted"]
         store.runner.catch_up()
     return f"sqlite:///{folder}/accord.db"
 

@@ -1,0 +1,503 @@
+"""What awaits each party over all partnerships, with the event that does it, by day.
+
+Proposals and drafts await a consent, agreed things fall due, and claims of money await a
+confirmation. All of it is read from rows that are kept live.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import date, timedelta
+from enum import StrEnum
+from itertools import islice
+from typing import Annotated, Any, Final
+
+from domain.bilateral import DeclineProposal, kind_named
+from domain.claims import ConfirmClaim, ObjectToClaim
+from domain.deadlines import Deadline, DeadlineKind
+from domain.execution import (
+    CompleteAction,
+    HoldReview,
+    ImprovementPlanCompleted,
+    ProposeImprovementPlanOutcome,
+    ReachMilestone,
+    ResolveIssue,
+    ScheduleReview,
+)
+from domain.exit import CompleteExit
+from domain.experiment import StartPilot
+from domain.formation import SignAgreement
+from domain.kernel import Command, Stage
+from domain.recorded import Recorded
+from domain.referral import ProposeAttribution
+from domain.renewal import HoldRenewalReview, PartnershipRenewed, ProposeRenewal
+from domain.standing_alerts import ATTRIBUTION_CONTESTED, COMPUTED
+from domain.values import Slug
+from infra.answers import cursors
+from infra.answers.logs import NOW, AsOf, row_of_each, sight_of, size_of, whole_log
+from infra.answers.members import PAGE, names_of
+from infra.answers.question import Item, Page, Paging, Parameter, Question
+from infra.answers.text import Block, Line, Remark
+from infra.bootstrap import Accord
+from infra.projecting.replay import replay_all
+from infra.store.history import partnerships
+from infra.store.views import typed_row
+from infra.tlog import cloudevents
+from infra.tlog.codec import UnreadableEvent, canonical
+from projections import ALERTS, DEADLINES, OVERVIEW, PROPOSALS
+from projections.alerts import START, STATE, Alert, AlertsState
+from projections.counted import FACTS
+from projections.deadlines import OPEN as OPEN_DEADLINES
+from projections.deadlines import OVERDUE, OpenDeadlines, OverdueDeadlines
+from projections.fold import FoldFailed
+from projections.ledger.rows import SubjectRow
+from projections.overview import OVERVIEW_ROW, Overview
+from projections.proposals import HYPOTHESIS, OpenProposal, OpenProposals, Unsigned
+from projections.proposals import OPEN as OPEN_PROPOSALS
+
+_DAY = timedelta(days=1)
+
+FOLDS: Final = (OVERVIEW, PROPOSALS, DEADLINES, ALERTS)
+"""The projections whose rows the answer reads."""
+
+
+class Awaiting(StrEnum):
+    """What awaits a party."""
+
+    CONSENT = "consent"
+    """Its answer to a proposal of the other party, or its signature."""
+    DUE = "due"
+    """Something that was agreed and falls due on the day."""
+    OVERDUE = "overdue"
+    """Something whose day has passed."""
+    CLAIM = "claim"
+    """Its answer to a claim of money of the other party."""
+
+
+class EventToSend(Item):
+    """An event that does what is asked, over every transport."""
+
+    type: str
+    """The event's `type`."""
+    subject: str
+    """The partnership."""
+    party: str
+    """The party that sends it."""
+    data: dict[str, Any]
+    """The data that is known."""
+    missing: tuple[str, ...]
+    """The fields of the data that the sender adds."""
+
+
+class InboxItem(Item):
+    """Something that awaits a party."""
+
+    day: date
+    """The last day in time of what is due or overdue; else the day since which it waits."""
+    awaiting: Awaiting
+    """What awaits the party."""
+    partnership: str
+    """The partnership."""
+    party: str
+    """The party that acts."""
+    ref: str
+    """What it is about: the proposal, the claim, the milestone and so on."""
+    text: str
+    """What it is, in words."""
+    events: tuple[EventToSend, ...]
+    """The events that do it, the usual one first."""
+
+
+class Inbox(Page[InboxItem]):
+    """What awaits the parties, by day."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """The rows of one partnership."""
+
+    id: str
+    overview: Overview
+    proposals: OpenProposals
+    due: tuple[Deadline, ...]
+    overdue: tuple[Deadline, ...]
+    alerts: tuple[Alert, ...]
+    subjects: Mapping[str, SubjectRow | None]
+    """The facts of what the alerts are about, by subject."""
+
+
+def ask(
+    accord: Accord,
+    partnership: Annotated[
+        Slug | None, Parameter("One partnership; all unless given.", "ID", positional=True)
+    ] = None,
+    when: AsOf = NOW,
+    page: Paging = Paging(),  # noqa: B008 - frozen
+) -> Inbox:
+    """Return what awaits the viewer; without a party, what awaits either party.
+
+    Raises `NotFound` for an unknown partnership or a cursor of another question.
+    """
+    question = cursors.asked("inbox", partnership, when=when)
+    after: list[str] = []
+    if page.after is not None:
+        after = cursors.read(question, page.after, str, str, str)
+    if partnership is not None:
+        size_of(accord.history, partnership)
+        sight_of(accord.history, partnership, when, figures=False)
+    found = sorted(
+        (
+            each
+            for rows in _rows(accord, partnership, when)
+            for each in items(rows)
+            if when.viewer.party in {None, each.party} and [*_place(each)] > after
+        ),
+        key=_place,
+    )
+    shown = found[: page.limit]
+    return Inbox(
+        simulated=accord.simulated,
+        as_of=when.asked,
+        items=tuple(shown),
+        next=cursors.written(question, *_place(shown[-1])) if found[page.limit :] else None,
+    )
+
+
+def _place(item: InboxItem) -> tuple[str, str, str]:
+    about = f"{item.party} {item.awaiting} {item.ref} {item.events[0].type}"
+    return item.day.isoformat(), item.partnership, about
+
+
+# --- rows --------------------------------------------------------------------------------------
+
+
+def _rows(accord: Accord, partnership: str | None, when: AsOf) -> Iterator[_Rows]:
+    if partnership is not None:
+        names: Iterator[str] = iter([partnership])
+    elif when.viewer.party is not None:
+        names = names_of(accord, when.viewer.party)
+    else:
+        names = partnerships(accord.history)
+    while page := list(islice(names, PAGE)):
+        yield from _live(accord, page) if when.is_now else _replayed(accord, page, when)
+
+
+def _live(accord: Accord, names: list[str]) -> Iterator[_Rows]:
+    """Yield partnerships from saved rows: one statement for each row."""
+    rows = {
+        (fold.name, key): row_of_each(accord, fold, key, names)
+        for fold, key in (
+            (OVERVIEW, OVERVIEW_ROW),
+            (PROPOSALS, OPEN_PROPOSALS),
+            (DEADLINES, OPEN_DEADLINES),
+            (DEADLINES, OVERDUE),
+            (ALERTS, STATE),
+        )
+    }
+    for name in names:
+        kept = {place: found.get(name) for place, found in rows.items()}
+        alerts = _claims(kept[ALERTS.name, STATE] or START)
+        subjects = _facts(accord, name, {_subject(each) for each in alerts})
+        yield from _read(name, kept, alerts, subjects)
+
+
+def _replayed(accord: Accord, names: list[str], when: AsOf) -> Iterator[_Rows]:
+    for name in names:
+        # The answer names those that cannot be folded (see `Question.reply`).
+        with suppress(FoldFailed, UnreadableEvent):
+            yield from of_events(name, whole_log(accord.history, name, when))
+
+
+def of_events(name: str, events: Iterable[Recorded]) -> Iterator[_Rows]:
+    """Yield the rows of a partnership that its events come to, if it had begun."""
+    kept = {
+        (each.name, key): row
+        for each, of in replay_all(FOLDS, events).folded
+        for key, row in of.rows.items()
+    }
+    alerts = _claims(kept.get((ALERTS.name, STATE)) or START)
+    subjects = {each: kept.get((ALERTS.name, FACTS + each)) for each in map(_subject, alerts)}
+    yield from _read(name, kept, alerts, subjects)
+
+
+def _claims(state: AlertsState) -> tuple[Alert, ...]:
+    return tuple(each for each in state.open.values() if each.rule in COMPUTED)
+
+
+def _facts(accord: Accord, name: str, subjects: Iterable[str]) -> dict[str, SubjectRow]:
+    wanted = [(name, FACTS + each) for each in sorted(subjects)]
+    if not wanted:
+        return {}
+    return {
+        key.removeprefix(FACTS): typed_row(ALERTS, name, key, row)
+        for (_, key), row in accord.views.rows(ALERTS.name, wanted).items()
+    }
+
+
+def _read(
+    name: str,
+    kept: Mapping[tuple[str, str], Any],
+    alerts: tuple[Alert, ...],
+    subjects: Mapping[str, SubjectRow | None],
+) -> Iterator[_Rows]:
+    """Yield the rows of a partnership that had begun by then."""
+    overview: Overview | None = kept.get((OVERVIEW.name, OVERVIEW_ROW))
+    due: OpenDeadlines | None = kept.get((DEADLINES.name, OPEN_DEADLINES))
+    overdue: OverdueDeadlines | None = kept.get((DEADLINES.name, OVERDUE))
+    if overview is not None and overview.stages:
+        yield _Rows(
+            name,
+            overview,
+            kept.get((PROPOSALS.name, OPEN_PROPOSALS)) or OpenProposals(),
+            due.open if due else (),
+            overdue.passed if overdue else (),
+            alerts,
+            subjects,
+        )
+
+
+# --- items -------------------------------------------------------------------------------------
+
+
+def items(rows: _Rows) -> Iterator[InboxItem]:
+    """Yield what awaits each party of a partnership."""
+    for proposal in rows.proposals.open:
+        yield from _of_proposal(rows, proposal)
+    if rows.proposals.unsigned:
+        yield from _of_draft(rows, rows.proposals.unsigned)
+    for awaiting, deadlines in ((Awaiting.DUE, rows.due), (Awaiting.OVERDUE, rows.overdue)):
+        for deadline in deadlines:
+            yield from _of_deadline(rows, deadline, awaiting)
+    for alert in rows.alerts:
+        yield from _of_claim(rows, alert)
+
+
+def _event(rows: _Rows, party: str, command: type[Command], data: Mapping[str, Any]) -> EventToSend:
+    return EventToSend(
+        type=cloudevents.PREFIX + command.__name__,
+        subject=rows.id,
+        party=party,
+        data={key: each for key, each in data.items() if each is not None},
+        missing=tuple(
+            name
+            for name, field in command.model_fields.items()
+            if field.is_required() and name not in data
+        ),
+    )
+
+
+def _of_proposal(rows: _Rows, proposal: OpenProposal) -> Iterator[InboxItem]:
+    for party in rows.overview.parties:
+        if party == proposal.party:
+            continue
+        yield InboxItem(
+            day=proposal.made_at.date(),
+            awaiting=Awaiting.CONSENT,
+            partnership=rows.id,
+            party=party,
+            ref=proposal.proposal,
+            text=f"{proposal.party} proposed {_in_words(proposal.agreement)} {proposal.proposal}"
+            + (f" in {proposal.substream}." if proposal.substream else "."),
+            events=tuple(_answers(rows, party, proposal)),
+        )
+
+
+def _in_words(agreement: str) -> str:
+    """Return the name of an agreement as words: `data sharing` for `DataSharing`."""
+    return "".join(f" {each.lower()}" if each.isupper() else each for each in agreement).strip()
+
+
+def _answers(rows: _Rows, party: str, proposal: OpenProposal) -> Iterator[EventToSend]:
+    if proposal.agreement == HYPOTHESIS:
+        yield _event(rows, party, StartPilot, {"experiment": proposal.proposal})
+        return
+    agreement = kind_named(proposal.agreement)
+    within, _, name = proposal.substream.partition("/")
+    where = {within: name} if within else {}
+    for command in agreement.answers():
+        if command is DeclineProposal:
+            data = {"agreement": agreement.name, "proposal": proposal.proposal}
+        elif command is agreement.counters:
+            data = {"counters": proposal.proposal}
+        else:
+            data = {**where, agreement.called: proposal.proposal}
+        yield _event(rows, party, command, data)
+
+
+def _of_draft(rows: _Rows, draft: Unsigned) -> Iterator[InboxItem]:
+    for party in rows.overview.parties:
+        if party not in draft.signed_by:
+            yield InboxItem(
+                day=draft.drafted_at.date(),
+                awaiting=Awaiting.CONSENT,
+                partnership=rows.id,
+                party=party,
+                ref=f"agreement {draft.version}",
+                text=f"Version {draft.version} of the agreement is not signed.",
+                events=(_event(rows, party, SignAgreement, {"agreement_version": draft.version}),),
+            )
+
+
+# --- what is due -------------------------------------------------------------------------------
+
+_ONCE_PASSED: Final = frozenset(
+    {
+        DeadlineKind.CADENCE,
+        DeadlineKind.NOTICE_WARNING,
+        DeadlineKind.TERM_END,
+        DeadlineKind.EXIT,
+        DeadlineKind.IMPROVEMENT,
+    }
+)
+"""The kinds of which nothing is asked before they pass."""
+
+_ASKS: Final[Mapping[DeadlineKind, tuple[str, type[Command], str]]] = {
+    DeadlineKind.MILESTONE: ("Reach milestone {}.", ReachMilestone, "milestone"),
+    DeadlineKind.REVIEW: ("Hold review {}.", HoldReview, "review"),
+    DeadlineKind.ACTION: ("Do action {}.", CompleteAction, "action"),
+    DeadlineKind.ISSUE: ("Resolve issue {}.", ResolveIssue, "issue"),
+    DeadlineKind.IMPROVEMENT: (
+        "Close improvement plan {}, with its outcome.",
+        ProposeImprovementPlanOutcome,
+        "plan",
+    ),
+    DeadlineKind.CADENCE: ("Hold a review: {}.", ScheduleReview, "kind"),
+    DeadlineKind.NOTICE_WARNING: (
+        "Decide on the renewal; the last day for notice is {}.",
+        ProposeRenewal,
+        "",
+    ),
+    DeadlineKind.TERM_END: ("Renew or leave; the term ended on {}.", ProposeRenewal, ""),
+    DeadlineKind.EXIT: ("Complete the exit, which took effect on {}.", CompleteExit, ""),
+}
+"""What a deadline asks for: in words, the command, and its field that names what is due."""
+
+
+def _of_deadline(rows: _Rows, deadline: Deadline, awaiting: Awaiting) -> Iterator[InboxItem]:
+    asked = _ASKS.get(deadline.kind)
+    if asked is None or (awaiting is Awaiting.DUE and deadline.kind in _ONCE_PASSED):
+        return
+    if _is_proposed(rows, deadline):
+        return
+    text, command, field = asked
+    if command is ProposeRenewal and rows.overview.stage is not Stage.RENEWAL:
+        command = HoldRenewalReview
+    for party in (deadline.party,) if deadline.party else rows.overview.parties:
+        yield InboxItem(
+            day=_last_day(deadline),
+            awaiting=awaiting,
+            partnership=rows.id,
+            party=party,
+            ref=deadline.ref,
+            text=text.format(deadline.ref),
+            events=(_event(rows, party, command, {field: deadline.ref} if field else {}),),
+        )
+
+
+def _last_day(deadline: Deadline) -> date:
+    """Return the last day that was in time, or the day of a deadline that is due at a moment."""
+    return deadline.day - _DAY if deadline.day else deadline.due.date()
+
+
+def _is_proposed(rows: _Rows, deadline: Deadline) -> bool:
+    """Whether a party proposed what is due, so that it awaits the consent of the other."""
+    wanted = {
+        DeadlineKind.IMPROVEMENT: (ImprovementPlanCompleted.name, deadline.ref),
+        DeadlineKind.NOTICE_WARNING: (PartnershipRenewed.name, ""),
+        DeadlineKind.TERM_END: (PartnershipRenewed.name, ""),
+    }.get(deadline.kind)
+    return wanted in [(each.agreement, each.plan) for each in rows.proposals.open]
+
+
+# --- claims ------------------------------------------------------------------------------------
+
+
+def _subject(alert: Alert) -> str:
+    """Return what an alert is about: `deal/D-1`, `entry/E-1`, `figure/clicks/2026-03`."""
+    if alert.rule == ATTRIBUTION_CONTESTED:
+        return f"deal/{alert.window}"
+    kind, *names = alert.window.split("/")
+    return "/".join([kind, *names[: 2 if kind == "figure" else 1]])
+
+
+def _of_claim(rows: _Rows, alert: Alert) -> Iterator[InboxItem]:
+    for party, events in _replies(rows, alert, _subject(alert)):
+        yield InboxItem(
+            day=alert.since.date(),
+            awaiting=Awaiting.CLAIM,
+            partnership=rows.id,
+            party=party,
+            ref=alert.window,
+            text=alert.text,
+            events=events,
+        )
+
+
+def _replies(
+    rows: _Rows, alert: Alert, subject: str
+) -> Iterator[tuple[str, tuple[EventToSend, ...]]]:
+    """Yield who answers a claim, and the events that do."""
+    kind, *names = subject.split("/")
+    if alert.rule == ATTRIBUTION_CONTESTED:
+        for party in rows.overview.parties:
+            yield party, (_event(rows, party, ProposeAttribution, {"deal": names[0]}),)
+        return
+    row = rows.subjects.get(subject)
+    key = alert.window.removeprefix(f"{subject}/")
+    if row is None:
+        return
+    if key.startswith("correction/"):
+        correction = row.corrections[key.removeprefix("correction/")]
+        by, of = correction.by, correction.of
+    else:
+        by, of = row.facts[key].by, key
+    where: dict[str, Any] = {kind: names[0]}
+    if kind == "figure":
+        tool, _, segment = of.partition("/")
+        metric, period = names
+        figure = {"metric": metric, "period": period, "tool": tool}
+        where, of = (
+            {"figure": figure | ({} if segment in {"", "-"} else {"segment": segment})},
+            "figure",
+        )
+    fact = f"correction/{of}" if key.startswith("correction/") else of
+    for party in rows.overview.parties:
+        if party != by:
+            answer = {**where, "fact": fact}
+            commands = (ConfirmClaim, ObjectToClaim)
+            yield party, tuple(_event(rows, party, each, answer) for each in commands)
+
+
+# --- text --------------------------------------------------------------------------------------
+
+_STYLES = {
+    Awaiting.OVERDUE: "bold red",
+    Awaiting.DUE: "",
+    Awaiting.CONSENT: "bold",
+    Awaiting.CLAIM: "",
+}
+
+
+def text(found: Inbox) -> Iterator[Block]:
+    """Yield each item with its day, and the event that does it."""
+    if not found.items:
+        yield Remark("Nothing awaits you." if found.as_of.party else "Nothing awaits either party.")
+        return
+    for each in found.items:
+        head = f"{each.day}  {each.awaiting:8}  {each.partnership}  {each.party}: {each.text}"
+        yield Line(head, _STYLES.get(each.awaiting, ""))
+        for event in each.events:
+            data = canonical(event.data).decode()
+            more = f"  and {', '.join(event.missing)}" if event.missing else ""
+            yield Line(f"{event.type} {data}{more}", indent=12)
+    yield Remark("The fields of an event, and an example: accord schema TYPE.")
+
+
+INBOX = Question(
+    "inbox",
+    ask,
+    text,
+    path="/v1/inbox",
+    within="/v1/partnerships/{partnership}/inbox",
+    help="List what awaits each party by day: consents, what is due and overdue, claims.",
+)
