@@ -1,0 +1,238 @@
+"""Every kind of agreement: who makes it, changes it and ends it; which commands need no consent.
+
+Each kind is played: either side proposes it, tries to accept its own proposal, and the other side
+accepts. Every other command is in one of the lists below, so a new command fails here until it says
+whom it binds. The table is the page `docs/agreements.md`. After a change that is meant, write it
+anew: `python -m tests.domain.test_agreements`.
+"""
+
+import pytest
+
+from domain.aggregates import command_types
+from domain.bilateral import BilateralAgreement, BilateralCommand, DeclineProposal
+from domain.kernel import Command, Refused, Stage
+from tests.documents import REPOSITORY
+from tests.life import EXAMPLES, LIFE, OURS, THEIRS, changed
+from tests.stories import Story
+
+PAGE = REPOSITORY / "docs/agreements.md"
+KINDS = sorted(BilateralAgreement.__subclasses__(), key=lambda each: each.name)
+
+# --- commands that need no consent -------------------------------------------------------------
+
+OF_THE_INITIATOR = """
+AgreeBridgingPlan ApproachCandidate AssessAlignment BeginExploration ChoosePartner CloseExploration
+CommitIntegrationSpend CompleteDecisionChecklist DeclineCandidate DefineIdealPartnerProfile
+DefinePortfolio IdentifyCandidate MeasureAudienceOverlap ScoreCandidate
+"""
+OF_ITS_AUTHOR = """
+AssignContact AssignRole AssignSponsor AttachEvidence CommitResources CompleteAction
+CompleteOnboardingStep CompleteTraining ConcedePenalty DeclareBestAlternative DeclareNonNegotiable
+ErasePerson IntroduceIncentive RankMarket RecordContribution RecordHealthCheck RegisterKey RevokeKey
+RotateKey RotateManager
+"""
+A_FACT = """
+CelebrateWin CorrectMetric CorrectObservation DiagnoseRootCause HoldAnnualReview HoldKickoff
+HoldReview MitigateRisk ObserveVariant PassTime RaiseIssue ReachMilestone RecordAudit RecordLesson
+RecordLocalFeedback ReportMetric TargetMarket
+"""
+OF_MONEY = """
+AttributeReferral CancelDeal ConfirmClaim CorrectPayment CorrectPayout CorrectRefund CorrectWin
+CreateOpportunity HoldDemo IssueFinalSettlement IssueRefund IssueStatement LoseDeal ObjectToClaim
+ObjectToRate PublishRate QualifyLead ReceivePayment RecordJointRevenue RecordPayout RecordSharedCost
+ReopenDeal ReturnPayout ReverseEntry ReverseRefund SubmitReferral WinDeal
+"""
+A_RIGHT = """
+DeclineProposal GiveExitNotice OpenDispute StartMediation SubmitEvidence WithdrawDispute
+WithdrawProposal
+"""
+AGREED_IN_ITS_OWN_WAY = """
+ConcludePilot DraftAgreement PromoteVariant RegisterHypothesis SignAgreement StartPilot
+"""
+ONE_SIDED = """
+CompleteExit DispositionAssets GrantWaiver HoldRenewalReview IdentifyRisk PauseActivity
+ReduceInvestment ResolveIssue ResumeActivity ScheduleReview
+"""
+"""What one side does alone although it concerns both. Nothing may be added here."""
+
+GROUPS = {
+    "The initiator alone; it has no partner yet, or it plans its own portfolio": OF_THE_INITIATOR,
+    "Binds its author alone": OF_ITS_AUTHOR,
+    "States what happened, and binds nobody": A_FACT,
+    "States what moves money, or answers it; see [who states what](who-states-what.md)": OF_MONEY,
+    "A right that each side has": A_RIGHT,
+    "Agreed in its own way: a draft is signed by both, a pilot is started by the other side": (
+        AGREED_IN_ITS_OWN_WAY
+    ),
+    "Done by one side although it concerns both": ONE_SIDED,
+}
+
+COLUMNS = (
+    "agreement",
+    "proposed by",
+    "accepted by",
+    "declined with",
+    "agreed alone by",
+    "changed by",
+    "ended by",
+)
+
+FINAL = {"Adjustment", "Cancellation", "ImprovementPlanOutcome", "Resolution", "Renewal"}
+"""The kinds that end or settle something, so that nothing of them is changed later."""
+
+ENDS = {
+    "Action": "both, with `ProposeCancellation`; its owner, with `CompleteAction`",
+    "Milestone": "both, with `ProposeCancellation`; `ReachMilestone`",
+    "ImprovementPlan": "both, with `ProposeImprovementPlanOutcome`",
+    "Terms": "both, with other terms; either, with notice of the exit",
+    "Renewal": "either, with notice of the exit",
+}
+"""How each kind ends, where it does not only end with the partnership or is replaced."""
+
+
+def alone(kind: type[BilateralAgreement]) -> str:
+    """Return when an agreement needs no consent, because it binds its author alone."""
+    return {
+        "Action": "its owner, where it is new",
+        "MetricOwner": "the initiator, while it has no partner",
+    }.get(kind.name, "")
+
+
+# --- the rows, played --------------------------------------------------------------------------
+
+
+def _before(kind: type[BilateralAgreement]) -> tuple[Story, Command, str]:
+    """Return the story before a proposal of a kind that was accepted, the proposal, its party."""
+    accepted = {
+        getattr(step.command, kind.called)
+        for step in LIFE
+        if isinstance(step.command, kind.accepts)
+    }
+    place = next(
+        index
+        for index, step in enumerate(LIFE)
+        if isinstance(step.command, kind.proposes)
+        and getattr(step.command, kind.called) in accepted
+    )
+    story = Story().given(LIFE[:place])
+    story.on(LIFE[place].at)
+    return story, LIFE[place].command, LIFE[place].party
+
+
+def acceptance(kind: type[BilateralAgreement], proposal: Command) -> Command:
+    """Return the command that accepts a proposal."""
+    name = getattr(proposal, kind.called)
+    return changed(EXAMPLES[kind.accepts].command, **{kind.called: name})
+
+
+def makers(kind: type[BilateralAgreement]) -> list[str]:
+    """Return the parties that can propose a kind, of which the other can accept."""
+    found = []
+    for author, other in ((OURS, THEIRS), (THEIRS, OURS)):
+        story, proposal, _ = _before(kind)
+        accept = acceptance(kind, proposal)
+        try:
+            story.when(author, proposal)
+        except Refused:
+            continue
+        if not story.facts(kind) or story.facts(kind)[-1].proposal_ref != getattr(
+            accept, kind.called
+        ):
+            assert story.refuses(author, accept).rule == "own-proposal"
+            story.when(other, accept)
+        assert story.facts(kind)
+        found.append(author)
+    return found
+
+
+def _changes(kind: type[BilateralAgreement]) -> bool:
+    return kind.name not in FINAL and kind.identity != (kind.called,)
+
+
+def row(kind: type[BilateralAgreement]) -> str:
+    """Return the row of a kind."""
+    made = "either side" if len(makers(kind)) > 1 else "the side whose turn it is"
+    declines = "`DeclineProposal`" if DeclineProposal in kind.answers() else "no command"
+    changes = f"both, with `{kind.proposes.__name__}`" if _changes(kind) else "—"
+    cells = (
+        f"`{kind.__name__}`",
+        f"{made}, `{kind.proposes.__name__}`",
+        f"the other side, `{kind.accepts.__name__}`",
+        declines,
+        alone(kind) or "nobody",
+        changes,
+        ENDS.get(kind.name, "—" if kind.name in FINAL else "the end of the partnership"),
+    )
+    return f"| {' | '.join(cells)} |"
+
+
+def page() -> str:
+    """Return the page."""
+    lines = [
+        "# Agreements",
+        "",
+        "Every kind of agreement, and who makes, changes and ends it. A proposal binds nobody. Its",
+        "author can take it back while it is open (`WithdrawProposal`). A test plays each row and",
+        "writes this page (`python -m tests.domain.test_agreements`).",
+        "",
+        f"| {' | '.join(COLUMNS)} |",
+        "|---|---|---|---|---|---|---|",
+        *map(row, KINDS),
+        "",
+        "## Commands that need no consent",
+        "",
+        "| whom it binds | commands |",
+        "|---|---|",
+        *(
+            f"| {what} | {', '.join(f'`{each}`' for each in sorted(names.split()))} |"
+            for what, names in GROUPS.items()
+        ),
+        "",
+    ]
+    return "\n".join(lines)
+
+
+# --- tests -------------------------------------------------------------------------------------
+
+
+def test_every_command_is_of_an_agreement_or_says_whom_it_binds() -> None:
+    others = {
+        name for name, each in command_types().items() if not issubclass(each, BilateralCommand)
+    }
+    listed = [each for names in GROUPS.values() for each in names.split()]
+
+    assert sorted(listed) == sorted(others)
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda each: each.name)
+def test_each_agreement_takes_both_sides(kind: type[BilateralAgreement]) -> None:
+    story, proposal, party = _before(kind)
+    agreed = len(story.facts(kind))
+    story.when(party, proposal)
+    assert len(story.facts(kind)) == agreed
+
+    accept = acceptance(kind, proposal)
+    assert story.refuses(party, accept).rule == "own-proposal"
+    story.when(THEIRS if party == OURS else OURS, accept)
+
+    assert len(story.facts(kind)) == agreed + 1
+
+
+@pytest.mark.parametrize(
+    "stage", [Stage.EXECUTION, Stage.SCALING, Stage.RENEWAL], ids=lambda each: each.value
+)
+def test_what_binds_both_can_be_agreed_in_every_running_stage(stage: Stage) -> None:
+    elsewhere = {"Scope", "JointInvestment", "Renewal"}
+
+    for kind in KINDS:
+        if kind.name not in elsewhere and kind.in_partnership:
+            assert stage in kind.proposes.stages, kind.name
+            assert stage in kind.accepts.stages, kind.name
+
+
+def test_the_page_is_what_the_commands_do() -> None:
+    assert PAGE.read_text(encoding="utf-8") == page(), "see the docstring of this module"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")
