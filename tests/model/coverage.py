@@ -167,7 +167,8 @@ def kinds_of(facts: Sequence[Fact], lines: Sequence[Line]) -> Counter[str]:
         found.update(_of_deal(deal.deal, known))
     issued = {each.id: known.terms.day(each.occurred_at) for each in known.of(StatementIssued)}
     due = due_days(facts, PARTIES)
-    found["statement due later than its issue"] += sum(due[name] > issued[name] for name in issued)
+    later = [name for name, day in issued.items() if due[name] > day]
+    found.update("statement due later than its issue" for _ in later)
     for dispute in known.of(DisputeOpened):
         found.update(_of_dispute(dispute, known, kinds))
     return found
