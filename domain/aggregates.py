@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import assert_never
 
 from domain import (
+    adoption,
     deadlines,
     deal,
     dispute,
@@ -203,5 +204,6 @@ def rules_act(cause: Act) -> Act:
 
 
 carry_out = partnerships.carry_out
+follows = adoption.follows
 next_due = deadlines.due
 passed = deadlines.passed

@@ -22,7 +22,18 @@ from domain.consent import (
     with_proposal,
     with_withdrawal,
 )
-from domain.kernel import NOT_ENDED, Act, Command, Event, NotNow, Refused, Stage, Unknown, Value
+from domain.kernel import (
+    ADOPTING,
+    NOT_ENDED,
+    Act,
+    Command,
+    Event,
+    NotNow,
+    Refused,
+    Stage,
+    Unknown,
+    Value,
+)
 from domain.values import Ref, Text
 
 A = TypeVar("A", bound="BilateralAgreement")
@@ -73,6 +84,7 @@ class _Answer(Value):
 class ProposalAnswer(_Answer, Command):
     """A command that ends a proposal without agreement."""
 
+    stages = NOT_ENDED | ADOPTING
     agreement: Ref | None = None
     """What was proposed, as commands name it: `Terms` for ProposeTerms. Needed only where two open
     proposals have the same identifier."""

@@ -14,6 +14,7 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final, NamedTuple, TypeVar
 
+from domain.adoption import PartnershipAdopted
 from domain.agreement import CommercialTermsAgreed
 from domain.calendar import add, bounds, following, month_of, months_of, quarter_of
 from domain.execution import (
@@ -398,6 +399,10 @@ RULES = (
         opened_by=(
             _opens(
                 KickoffHeld,
+                lambda _, act, terms: _period(month_of(terms.day(act.occurred_at)), terms),
+            ),
+            _opens(
+                PartnershipAdopted,
                 lambda _, act, terms: _period(month_of(terms.day(act.occurred_at)), terms),
             ),
             _opens_several(PeriodClosed, _next_period),

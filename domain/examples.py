@@ -8,6 +8,17 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import NamedTuple, TypeVar
 
+from domain.adoption import (
+    AdoptedParty,
+    AdoptionPart,
+    AgreeAdoption,
+    AgreeAdoptionPart,
+    Books,
+    Contract,
+    OpeningBalance,
+    ProposeAdoption,
+    TermsOnDay,
+)
 from domain.agreement import (
     AcceptTerms,
     CounterTerms,
@@ -103,8 +114,12 @@ from domain.governance import (
     AssignContact,
     AssignSponsor,
     CommitResources,
+    ContactAssigned,
     Function,
+    GovernanceFor,
     ProposeGovernance,
+    ResourcesCommitted,
+    SponsorAssigned,
 )
 from domain.health import (
     AgreeTarget,
@@ -121,7 +136,7 @@ from domain.health import (
     ResumeActivity,
     RotateManager,
 )
-from domain.kernel import Command, Value
+from domain.kernel import Command, Stage, Value
 from domain.keyring import RegisterKey, RevokeKey, RotateKey
 from domain.markets import (
     AgreeMetricOwner,
@@ -153,7 +168,7 @@ from domain.renewal import (
     HoldRenewalReview,
     ProposeRenewal,
 )
-from domain.reported_figure import CorrectMetric, ReportedFigure, ReportMetric
+from domain.reported_figure import CorrectMetric, MetricReported, ReportedFigure, ReportMetric
 from domain.rules import Action, DecisionRule, RuleComparison, Window
 from domain.sale import CancelDeal, CorrectWin, LoseDeal, ReopenDeal, WinDeal
 from domain.scaling import (
@@ -297,6 +312,80 @@ SECTIONS = Sections(
     governance="As established.",
     duration_and_exit="Three years, 60 days' notice.",
 )
+
+ADOPTION = ProposeAdoption(
+    proposal="adoption-1",
+    parties=[
+        AdoptedParty(
+            party=OURS,
+            name="GrowthOS",
+            contacts=[ContactAssigned(function=Function.PARTNERSHIP_MANAGER, name="Ada")],
+            sponsor=SponsorAssigned(name="Olga", title="Chief executive"),
+            resources=ResourcesCommitted(attention=Decimal(15)),
+        ),
+        AdoptedParty(
+            party=THEIRS,
+            name="BrightPath Consulting",
+            contacts=[
+                ContactAssigned(function=Function.PARTNERSHIP_MANAGER, name="Boris"),
+                ContactAssigned(function=Function.FINANCE, name="Carla"),
+            ],
+        ),
+    ],
+    purpose="Clients get software and the advice to use it from one hand.",
+    since=date(2023, 10, 1),
+    stage=Stage.EXECUTION,
+    terms=[
+        TermsOnDay(
+            agreed_on=date(2023, 9, 20),
+            effective_from=date(2023, 10, 1),
+            frame=FrameChange(
+                starts_on=date(2023, 10, 1),
+                duration="P3Y",
+                notice="P60D",
+                assets_at_exit=Assets.RETAIN,
+                due_days=30,
+            ),
+            items=[referral_share("15")],
+        ),
+        TermsOnDay(
+            agreed_on=date(2025, 1, 10),
+            effective_from=date(2025, 2, 1),
+            items=[referral_share("12")],
+        ),
+    ],
+    books=Books(
+        settles_from=date(2025, 7, 1),
+        balances=[
+            OpeningBalance(
+                by=OURS,
+                to=THEIRS,
+                amount=usd("840.00"),
+                reason="Commission of June, invoice 2025-06",
+            )
+        ],
+    ),
+    contract=Contract(
+        reference="contract-2023-114", signed_on=date(2023, 9, 20), sections=SECTIONS
+    ),
+    charter=CHARTER,
+    rules=[CONVERSION_FLOOR],
+    governance=GovernanceFor(
+        dispute_path=["managers", "sponsors", "mediation"],
+        operational_review="monthly",
+        strategic_review="quarterly",
+        decision_rights="Managers decide within the budget.",
+    ),
+    figures=[
+        MetricReported(
+            metric="co_branded_revenue",
+            period="2025-Q2",
+            tool="billing",
+            figure=ReportedFigure(unit="USD", value=Decimal("104000.00")),
+        )
+    ],
+)
+"""A partnership that already runs, as one party proposes to adopt it."""
 
 _EXPLORATION = [
     Step(
@@ -1087,6 +1176,13 @@ FIRST_ID = "34750f98bd59fcfc"
 BORIS = "person:b27f4d6b891a3e748b256fdaea5e014472b0b98da0e42ae4602fdbaa0f909480"
 """The commitment to the name Boris in this partnership, in every simulated store."""
 
+ADOPTED = (
+    Step("2025-08-28", OURS, ADOPTION),
+    Step("2025-08-29", THEIRS, AgreeAdoptionPart(proposal="adoption-1", part=AdoptionPart.TERMS)),
+    Step("2025-08-30", THEIRS, AgreeAdoption(proposal="adoption-1")),
+)
+"""The beginning of a partnership that already ran."""
+
 ELSEWHERE = (
     Step(
         "2025-10-21",
@@ -1113,7 +1209,7 @@ ELSEWHERE = (
 """The commands for which such a life has no place: another end, what is no partnership's, keys,
 since what follows a key is signed, and what names a person as only the door knows them."""
 
-_ALL = (*LIFE, *ELSEWHERE)
+_ALL = (*LIFE, *ADOPTED, *ELSEWHERE)
 _FIRST = {type(step.command): step for step in reversed(_ALL)}
 
 EXAMPLES: dict[type[Command], Step] = dict(

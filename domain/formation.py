@@ -18,7 +18,7 @@ from domain.declarations import Declaration
 from domain.gates import Requirement
 from domain.kernel import NEGOTIATING, UNTIL_EXIT, Act, Command, Event, Unknown
 from domain.rules import DecisionRule
-from domain.values import Count, Ref, Slug, Text, Version
+from domain.values import Count, Day, Ref, Slug, Text, Version
 
 # --- declarations ------------------------------------------------------------------------------
 
@@ -204,6 +204,19 @@ class AgreementAmended(Event):
     """The version of the agreement, counted from 1."""
 
 
+class AgreementAdopted(Event):
+    """Both parties confirmed the contract that they had signed before the adoption (C9, C28)."""
+
+    reference: Text
+    """Where the contract is: a document number, a link, a digest."""
+    signed_on: Day
+    """The day on which the second party signed."""
+    sections: Sections
+    """Its sections. A section that the contract lacks is left out."""
+    signed_by: list[Slug]
+    """The parties that signed it."""
+
+
 # --- state -------------------------------------------------------------------------------------
 
 
@@ -318,6 +331,9 @@ def evolve(state: Formation, event: Event, act: Act) -> Formation:
                 event.agreement_version, event.sections, in_force=state.agreement.in_force
             )
             return replace(state, agreement=drafted)
+        case AgreementAdopted(sections=sections, signed_by=parties):
+            adopted = Agreement(1, sections, frozenset(parties), in_force=1)
+            return replace(state, agreement=adopted)
         case AgreementSigned():
             return replace(state, agreement=state.agreement.signed(act.party))
         case _:

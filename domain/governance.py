@@ -9,7 +9,7 @@ from domain.bilateral import BilateralAgreement
 from domain.context import PartnershipContext
 from domain.declarations import Declaration
 from domain.gates import Requirement
-from domain.kernel import SIGNED_OR_SIGNING, UNTIL_EXIT
+from domain.kernel import SIGNED_OR_SIGNING, UNTIL_EXIT, Value
 from domain.values import Count, Money, Percent, PersonName, Ref, Text
 
 
@@ -72,7 +72,21 @@ class ResourcesCommitted(
 CommitResources = ResourcesCommitted.asks
 
 
+class GovernanceFor(Value):
+    """How both parties govern the partnership: reviews, decisions, and the path for disputes."""
+
+    dispute_path: Annotated[list[Text], Field(min_length=1)]
+    """Who decides a dispute, from the first level to the last."""
+    operational_review: Literal["weekly", "biweekly", "monthly"]
+    """How often operational reviews are held."""
+    strategic_review: Literal["monthly", "quarterly"]
+    """How often strategic reviews are held."""
+    decision_rights: Text
+    """Who may decide what."""
+
+
 class GovernanceEstablished(
+    GovernanceFor,
     BilateralAgreement,
     name="Governance",
     subject="the governance: reviews, decisions and the path for disputes (C12)",
@@ -84,14 +98,6 @@ class GovernanceEstablished(
     """The identifier of the proposal."""
     agreed_version: Count
     """The version of the governance, counted from 1."""
-    dispute_path: Annotated[list[Text], Field(min_length=1)]
-    """Who decides a dispute, from the first level to the last."""
-    operational_review: Literal["weekly", "biweekly", "monthly"]
-    """How often operational reviews are held."""
-    strategic_review: Literal["monthly", "quarterly"]
-    """How often strategic reviews are held."""
-    decision_rights: Text
-    """Who may decide what."""
 
 
 ProposeGovernance = GovernanceEstablished.proposes

@@ -21,6 +21,8 @@ class Stage(StrEnum):
 
     EXPLORATION = "exploration"
     FORMATION = "formation"
+    ADOPTION = "adoption"
+    """A partnership that already runs, as one party proposed it and the other has not confirmed."""
     EXECUTION = "execution"
     SCALING = "scaling"
     RENEWAL = "renewal"
@@ -34,7 +36,9 @@ RUNNING = frozenset({Stage.EXECUTION, Stage.SCALING, Stage.RENEWAL})
 IN_FORCE = RUNNING | {Stage.EXIT}
 UNTIL_EXIT = NEGOTIATING | RUNNING
 SIGNED_OR_SIGNING = NEGOTIATING | IN_FORCE
-NOT_ENDED = frozenset(Stage) - {Stage.ENDED}
+ADOPTING = frozenset({Stage.ADOPTION})
+NOT_ENDED = frozenset(Stage) - {Stage.ADOPTION, Stage.ENDED}
+"""Nothing happens in a partnership before both confirmed that it comes in."""
 ALWAYS = frozenset(Stage)
 AFTER_KICKOFF = IN_FORCE | {Stage.ENDED}
 

@@ -14,6 +14,7 @@ from typing import Annotated, assert_never
 
 from pydantic import StringConstraints
 
+from domain.adoption import AdoptionPartAgreed, AdoptionProposed, PartnershipAdopted
 from domain.agreement import TermsAccepted, TermsCountered, TermsProposed
 from domain.bilateral import ProposalDeclined, ProposalWithdrawn
 from domain.dispute import DisputeResolved, ResolutionProposed
@@ -127,6 +128,9 @@ KeyCommand = RegisterKey | RotateKey | RevokeKey
 
 BINDING: frozenset[type[Event]] = frozenset(
     {
+        AdoptionProposed,
+        AdoptionPartAgreed,
+        PartnershipAdopted,
         TermsProposed,
         TermsCountered,
         TermsAccepted,

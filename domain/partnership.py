@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeGuard, get_args
 
+from domain import adoption as adopting
 from domain import (
     checklist,
     execution,
@@ -24,6 +25,12 @@ from domain import (
 )
 from domain import deadlines as time
 from domain import exit as leaving
+from domain.adoption import (
+    AdoptionCommands,
+    AdoptionProposed,
+    PartnershipAdopted,
+    ProposeAdoption,
+)
 from domain.bilateral import (
     BilateralAgreement,
     BilateralCommand,
@@ -49,7 +56,16 @@ from domain.exploration import (
 )
 from domain.formation import DecisionRuleAgreed, Formation, FormationCommand
 from domain.gates import GrantWaiver, WaiverGranted, grant
-from domain.kernel import CLOCK_PARTY, Act, Command, Event, NotNow, Stage
+from domain.kernel import (
+    ADOPTING,
+    CLOCK_PARTY,
+    NOT_ENDED,
+    Act,
+    Command,
+    Event,
+    NotNow,
+    Stage,
+)
 from domain.keyring import KeyCommand, KeyRegistered, KeyRevoked, Keyring, KeyRotated
 from domain.renewal import HoldRenewalReview, PartnershipRenewed, Renewal, RenewalReviewHeld
 from domain.reported_figure import MetricCommand
@@ -61,6 +77,8 @@ from domain.terms_by_day import Agreed, TermsByDay
 
 class PassTime(Command):
     """Let time pass in a simulated store: the deadlines that passed by then are recorded first."""
+
+    stages = NOT_ENDED | ADOPTING
 
 
 PartnershipCommand = (
@@ -86,6 +104,7 @@ class Partnership:
 
     context: PartnershipContext = field(default_factory=PartnershipContext)
     exploration: Exploration = field(default_factory=Exploration)
+    adoption: adopting.Adoption = field(default_factory=adopting.Adoption)
     formation: Formation = field(default_factory=Formation)
     execution: Execution = field(default_factory=Execution)
     renewal: Renewal = field(default_factory=Renewal)
@@ -126,10 +145,14 @@ def admit(command: Command, state: Partnership, act: Act) -> None:
     if isinstance(command, BeginExploration):
         return
     if state.stage is None:
+        if isinstance(command, ProposeAdoption):
+            return
         raise NotNow(
             "no-such-partnership",
-            "A partnership begins with BeginExploration. This one has not begun.",
-            "Begin the partnership (BeginExploration), or check the subject.",
+            "A partnership begins with BeginExploration, or with ProposeAdoption if it runs "
+            "already. This one has not begun.",
+            "Begin the partnership (BeginExploration), adopt it (ProposeAdoption), or check the "
+            "subject.",
         )
     if not _may_act(command, state, act.party):
         raise NotNow(
@@ -221,6 +244,10 @@ def _explore(command: ExplorationCommand, state: Partnership, act: Act) -> list[
     return exploration.decide(command, state.exploration, state.context, act)
 
 
+def _adopt(command: BilateralCommand, state: Partnership, act: Act) -> list[Event]:
+    return adopting.decide(command, state.adoption, state.context, act)
+
+
 def _form(command: FormationCommand, state: Partnership, act: Act) -> list[Event]:
     return formation.decide(command, state.formation, state.context, act)
 
@@ -264,6 +291,7 @@ def _pass_time(_: PassTime, state: Partnership, act: Act) -> list[Event]:  # noq
 # Commands are dispatched by their type; testing each union takes longer than deciding.
 _DECISIONS: dict[type[Command], Callable[[Any, Partnership, Act], list[Event]]] = {
     **dict.fromkeys(get_args(ExplorationCommand), _explore),
+    **dict.fromkeys(AdoptionCommands, _adopt),
     **dict.fromkeys(get_args(FormationCommand), _form),
     **dict.fromkeys(get_args(ExecutionCommand), _execute),
     HoldRenewalReview: _renew,
@@ -303,6 +331,7 @@ def evolve(state: Partnership, event: Event, act: Act) -> Partnership:
     return Partnership(
         context,
         exploration.evolve(state.exploration, event),
+        adopting.evolve(state.adoption, event),
         formation.evolve(state.formation, event, act),
         execution.evolve(state.execution, event, act),
         renewal.evolve(state.renewal, event),
@@ -339,7 +368,10 @@ def _due(
 
 
 def _context_after(context: PartnershipContext, event: Event, act: Act) -> PartnershipContext:
-    scaled = bool(context.agreements.versions(ScopeExpanded))
+    agreements = context.agreements
+    scaled = bool(agreements.versions(ScopeExpanded)) or any(
+        each.stage is Stage.SCALING for each in agreements.versions(PartnershipAdopted)
+    )
     stage = stage_after(event, context.stage, scaled=scaled)
     if stage is not context.stage:
         context = replace(context, stage=stage)
@@ -347,9 +379,10 @@ def _context_after(context: PartnershipContext, event: Event, act: Act) -> Partn
         case Declaration():
             return replace(context, declarations=context.declarations.with_declaration(event, act))
         case BilateralProposed() | BilateralAgreement() | ProposalEnded():
-            agreements = context.agreements.evolve(event, act)
+            agreements = agreements.evolve(event, act)
             terms = terms_after(context.terms, event)
-            return replace(context, agreements=agreements, terms=terms)
+            parties = parties_after(event, context.parties)
+            return replace(context, agreements=agreements, terms=terms, parties=parties)
         case ExitNoticeGiven():
             return replace(context, terms=terms_after(context.terms, event))
         case ExplorationBegun():
@@ -365,6 +398,7 @@ def _context_after(context: PartnershipContext, event: Event, act: Act) -> Partn
 
 _ARROWS: dict[type[Event], Stage] = {
     ExplorationBegun: Stage.EXPLORATION,
+    AdoptionProposed: Stage.ADOPTION,
     PartnerChosen: Stage.FORMATION,
     KickoffHeld: Stage.EXECUTION,
     ScopeExpanded: Stage.SCALING,
@@ -379,4 +413,13 @@ def stage_after(event: Event, stage: Stage | None, *, scaled: bool) -> Stage | N
     """Return the stage after an event. `scaled` is whether the partnership ever scaled."""
     if isinstance(event, PartnershipRenewed):
         return Stage.SCALING if scaled else Stage.EXECUTION
+    if isinstance(event, PartnershipAdopted):
+        return event.stage
     return _ARROWS.get(type(event), stage)
+
+
+def parties_after(event: Event, parties: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the parties after an event; an adoption names both of them, from its proposal on."""
+    if isinstance(event, AdoptionProposed | PartnershipAdopted) and not parties:
+        return tuple(each.party for each in event.parties)
+    return parties

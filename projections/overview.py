@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime, time
 
+from domain.adoption import AdoptionProposed, PartnershipAdopted
 from domain.execution import KickoffHeld
 from domain.exit import ExitNoticeGiven, PartnershipExited
 from domain.exploration import ExplorationBegun, ExplorationClosed, PartnerChosen
 from domain.kernel import Stage
-from domain.partnership import stage_after
+from domain.partnership import parties_after, stage_after
 from domain.recorded import Recorded
 from domain.renewal import PartnershipRenewed, RenewalReviewHeld
 from domain.scaling import ScopeExpanded
@@ -38,6 +39,8 @@ class Overview:
     """The name of each party, by its identifier."""
     purpose: str | None = None
     began: datetime | None = None
+    adopted: datetime | None = None
+    """When both parties agreed its adoption, if it ran before."""
     stages: tuple[StageEntered, ...] = ()
 
     @property
@@ -60,6 +63,8 @@ def apply(rows: Rows, recorded: Recorded) -> Change:
         row = Overview(
             (party,), {party: event.party_name}, event.purpose, recorded.act.occurred_at, ()
         )
+    elif isinstance(event, AdoptionProposed | PartnershipAdopted):
+        row = _adopted(row, event, recorded)
     elif isinstance(event, PartnerChosen):
         row = replace(
             row,
@@ -67,6 +72,21 @@ def apply(rows: Rows, recorded: Recorded) -> Change:
             names={**row.names, event.candidate: event.name},
         )
     return Change({OVERVIEW_ROW: _moved(row, recorded)}, [])
+
+
+def _adopted(
+    row: Overview, event: AdoptionProposed | PartnershipAdopted, recorded: Recorded
+) -> Overview:
+    """Return the overview by an adoption: from its proposal on it names both parties."""
+    is_agreed = isinstance(event, PartnershipAdopted)
+    return replace(
+        row,
+        parties=parties_after(event, row.parties),
+        names={each.party: each.name for each in event.parties},
+        purpose=event.purpose,
+        began=datetime.combine(event.since, time(), UTC),
+        adopted=recorded.act.occurred_at if is_agreed else None,
+    )
 
 
 def _moved(row: Overview, recorded: Recorded) -> Overview:
@@ -84,6 +104,8 @@ OVERVIEW = Projection(
     frozenset(
         {
             ExplorationBegun,
+            AdoptionProposed,
+            PartnershipAdopted,
             PartnerChosen,
             KickoffHeld,
             ScopeExpanded,

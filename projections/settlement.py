@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 from domain import payouts
+from domain.adoption import PartnershipAdopted
 from domain.agreement import CommercialTermsAgreed
 from domain.arithmetic import exact
 from domain.attribution import AttributionPolicy
@@ -63,6 +64,7 @@ from projections.ledger.rows import (
 AGREEMENTS: frozenset[type[Event]] = frozenset(
     {
         ExplorationBegun,
+        PartnershipAdopted,
         PartnerChosen,
         CommercialTermsAgreed,
         PartnershipRenewed,
@@ -218,6 +220,9 @@ def agreed_with(row: AgreedRow, recorded: Recorded) -> AgreedRow:
     match event:
         case ExplorationBegun():
             return replace(row, parties=(act.party,))
+        case PartnershipAdopted(books=books):
+            parties = tuple(each.party for each in event.parties)
+            return replace(row, parties=parties, settles_from=books.settles_from)
         case PartnerChosen(candidate=partner):
             return replace(row, parties=(*row.parties[:1], partner))
         case CommercialTermsAgreed():

@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import with_config
 
 from domain import (
+    adoption,
     agreement,
     bilateral,
     breach_actions,
@@ -75,6 +76,10 @@ def _passed(kind: DeadlineKind, ref: str) -> str:
             return f"the due day of statement {ref} passed"
         case _:
             return f"{kind} {ref} passed"
+
+
+def _parts(event: Any) -> str:  # noqa: ANN401 - a proposed or an agreed adoption
+    return ", ".join(adoption.parts_of(event))
 
 
 def _balance(balance: settlement.Balance) -> str:
@@ -166,6 +171,18 @@ WORDS: dict[type[Event], Words] = {
         f"proposed to end dispute {e.dispute} ({e.outcome}): {e.resolution}"
     ),
     dispute.DisputeResolved: lambda e: f"ended dispute {e.dispute} ({e.outcome}): {e.resolution}",
+    adoption.AdoptionProposed: lambda e: (
+        f"proposed that the partnership, which runs since {e.since}, comes in in the stage "
+        f"{e.stage}: {_parts(e)}"
+    ),
+    adoption.AdoptionPartAgreed: lambda e: f"accepted the {e.part} of adoption {e.proposal}",
+    adoption.PartnershipAdopted: lambda e: (
+        f"and its partner adopted the partnership, which runs since {e.since}, in the stage "
+        f"{e.stage}: {_parts(e)}"
+    ),
+    formation.AgreementAdopted: lambda e: (
+        f"and its partner confirmed the contract {e.reference} of {e.signed_on}"
+    ),
     exploration.ExplorationBegun: lambda e: f"began to look for a partner: {e.purpose}",
     exploration.IdealPartnerProfileDefined: lambda e: (
         f"described the ideal partner (profile {e.profile_version}): {e.practice}"

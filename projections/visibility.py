@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
+from domain.adoption import AdoptionProposed
 from domain.calendar import months_of
 from domain.charter import ObjectiveStatus
 from domain.exploration import (
@@ -28,6 +29,7 @@ from domain.exploration import (
 )
 from domain.formation import BestAlternativeDeclared, NonNegotiableDeclared
 from domain.metric_catalogue import CATALOGUE, Unit
+from domain.partnership import parties_after
 from domain.recorded import Recorded
 from domain.reported_figure import MetricCorrected, MetricReported, ReportedFigure
 from domain.sharing import SMALLEST_CELL, DataSharingAgreed, Form, SharingLine
@@ -116,6 +118,8 @@ class Sight:
                 parties.append(event.candidate)
             elif isinstance(event, CandidateIdentified):
                 candidates.add(event.candidate)
+            elif isinstance(event, AdoptionProposed):
+                parties = [*parties_after(event, tuple(parties))]
             elif isinstance(event, DataSharingAgreed):
                 protocol = event
             elif isinstance(event, FIGURES):

@@ -152,7 +152,12 @@ class Story:
         deal = facts_of(before)
         self._write(stream, events, act)
         said: list[Event] = []
-        for recorded in self.history[start:]:
+        for event in events:
+            for substream, party, following in aggregates.follows(event, act):
+                beside = f"{self.id}/{substream}" if substream else self.id
+                said += following
+                said += self._record(beside, following, act._replace(party=party))
+        for recorded in self.history[start : start + len(events)]:
             on_record = self.partnership.breaches.open
             change = DealChange.by(deal, recorded)
             self.judged, breaches = judge(self.judged, recorded, on_record, change)

@@ -29,6 +29,7 @@ WORDS = {
     Nothing.UNCONFIRMED: "the other party has not confirmed it",
     Nothing.VOID: "it was corrected: it never happened",
     Nothing.NOT_IN_TERM: "its day is outside the term",
+    Nothing.SETTLED_ELSEWHERE: "it was settled before the books begin here",
     Nothing.WIN_UNCONFIRMED: "the other party has not confirmed the win",
     Nothing.NOT_WON: "the deal is not won",
     Nothing.CONTESTED: "both parties touched the deal, and nothing decides between them",

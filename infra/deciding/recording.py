@@ -35,6 +35,12 @@ RULES_SOURCE = "accord:rules"
 """The source of events that agreed rules cause; each names the event that made the rule act."""
 
 
+ADOPTION_SOURCE = "accord:adoption"
+"""The source of what an adoption states for each party; each names the adoption as its cause."""
+
+ADOPTION_ACTOR = "adoption"
+"""The actor of these events: nobody acted but those who agreed the adoption."""
+
 T = TypeVar("T")
 
 
@@ -183,6 +189,20 @@ class Recorder:
             self.quiet.pop(name, None)  # Other days of silence, or another time zone.
         if name in self.judged or self.states.partnership(name).rules:
             self._judge(name, recorded, first, before, cause.trace)
+        for each in recorded:
+            self._follow(each, cause.trace)
+
+    def _follow(self, recorded: Recorded, trace: Trace | None) -> None:
+        """Record what follows from an event for each party, in streams that have no events yet."""
+        name, because = recorded.partnership, recorded.event_id
+        for number, (substream, party, events) in enumerate(
+            aggregates.follows(recorded.event, recorded.act), 1
+        ):
+            stream = f"{name}/{substream}" if substream else name
+            self.states.open(stream)
+            act = recorded.act._replace(party=party, actor=ADOPTION_ACTOR)
+            cause = EventCause(ADOPTION_SOURCE, f"{because}/{number}", because, trace=trace)
+            self.record(stream, events, act, cause)
 
     def _depends_on_log(
         self, name: str, decided: list[Event], cause: EventCause, names: Pseudonymizer | None

@@ -62,6 +62,10 @@ class States:
         if stream in self.unreadable:
             raise self.unreadable[stream]
 
+    def open(self, stream: str) -> None:
+        """Add a stream that has no events, unless it is known."""
+        self.streams.setdefault(stream, (0, aggregates.initial(stream)))
+
     def version(self, stream: str) -> int:
         """Return the version of a stream: the number of its events."""
         return self.streams[stream][0]

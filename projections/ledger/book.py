@@ -5,7 +5,7 @@ computed again from its facts (see `deals`, `entries`, `periods`), compared with
 it, and the differences are posted. So the sum of lines does not depend on the order of arrival.
 """
 
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
@@ -272,7 +272,8 @@ class Book:
         """Return what is known of a subject now."""
         first, second = self.agreed.parties
         terms = self.terms
-        return Known(row, terms, (first, second), terms.day(self.recorded.act.recorded_at))
+        today = terms.day(self.recorded.act.recorded_at)
+        return Known(row, terms, (first, second), today, self.agreed.settles_from)
 
     # --- facts ---
 
@@ -555,10 +556,17 @@ class Book:
         """Post the differences between what a subject earns and what was posted for it."""
         before = self.row(key, SubjectRow)
         row = self._as_stated(before)
-        found, holds = decided([*tracks], row.disputes, known)
+        # Both parties agreed an adjustment for these books, whatever its day.
+        adjusts = key.startswith("adjustment/")
+
+        def elsewhere(total: Total) -> bool:
+            return known.settled_elsewhere(total.day) and not adjusts
+
+        here = [each for each in tracks if not all(map(elsewhere, each.totals))]
+        found, holds = decided(here, row.disputes, known)
         wanted: dict[str, Wanted] = {}
         for track in found:
-            self._want(track, wanted)
+            self._want(track, wanted, elsewhere)
         for text, new in wanted.items():
             old = row.lines.get(text)
             if old != new.amount:
@@ -592,7 +600,10 @@ class Book:
         kept = {name: day for name, day in changed.items() if day is not None}
         self.put(AGREED, replace(agreed, awaited=kept))
 
-    def _want(self, track: Track, wanted: dict[str, Wanted]) -> None:
+    def _want(
+        self, track: Track, wanted: dict[str, Wanted], elsewhere: Callable[[Total], bool]
+    ) -> None:
+        """Add the lines of a track, but for those of days that are settled elsewhere."""
         currency, rate = self.exchange(track)
         priced = f"{track.subject}|{track.fact}"
         earns = f"{track.item}|{track.to}|{track.currency}"
@@ -605,13 +616,15 @@ class Book:
                 settled = None
             elif rate is not PAR:
                 settled = _at(total.amount, rate, currency) - _at(before, rate, currency)
+            before = total.amount
+            if elsewhere(total):
+                continue
             key = f"{priced}|{total.cause}|{earns}|{total.day}|{settles}"
             known = wanted.get(key)
             if known:
                 own += known.amount.own
                 settled = None if settled is None else settled + (known.amount.settled or 0)
             wanted[key] = Wanted(Amount(own, settled), track, total)
-            before = total.amount
 
     def exchange(self, track: Track) -> tuple[str, Decimal | None]:
         """Return the currency of a track's statement, and the rate of the day of its fact."""

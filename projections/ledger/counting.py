@@ -148,6 +148,12 @@ class Known(Facts):
     terms: TermsByDay
     parties: tuple[str, str]
     today: date
+    settles_from: date | None = None
+    """The first day that is settled here, if the partnership was adopted."""
+
+    def settled_elsewhere(self, day: date) -> bool:
+        """Return whether what was owed on a day was settled before the books begin (C28)."""
+        return self.settles_from is not None and day < self.settles_from
 
     @cached_property
     def _days(self) -> dict[datetime, date]:

@@ -257,7 +257,8 @@ class Measures:
 
     def of(self, row: SubjectRow) -> Known:
         """Return what is known of a subject."""
-        return Known(row, self.known.terms, self.known.parties, self.known.today)
+        known = self.known
+        return Known(row, known.terms, known.parties, known.today, known.settles_from)
 
 
 def _all(facts: Iterable[Fact]) -> Figure:

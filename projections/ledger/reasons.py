@@ -24,6 +24,8 @@ class Nothing(StrEnum):
     """It was corrected: it never happened."""
     NOT_IN_TERM = "not-in-term"
     """Its day is before the term, after its end, or after the exit, and no tail covers it."""
+    SETTLED_ELSEWHERE = "settled-elsewhere"
+    """Its day is before the books of an adopted partnership begin."""
     WIN_UNCONFIRMED = "win-unconfirmed"
     """The party that gains stated the win, and the other has not confirmed it."""
     NOT_WON = "not-won"
@@ -122,6 +124,8 @@ def _why(view: DealView, key: str, first: Fact, counted: Fact | None, item: Item
         wins = [each for each, _ in view.known.of(ClaimKind.WIN)]
         stands = any(not _is_void(view, each) for each in wins)
         return Nothing.WIN_UNCONFIRMED if stands else Nothing.NOT_WON
+    if view.known.settled_elsewhere(view.known.day(counted)):
+        return Nothing.SETTLED_ELSEWHERE
     if key.startswith("payment/"):
         return _why_payment(view, key, counted, item)
     if not view.known.terms.accrues(view.known.day(counted)):

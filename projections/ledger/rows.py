@@ -249,6 +249,8 @@ class AgreedRow:
     """By base, quote and period: `EUR|USD|2026-03`."""
     objected: tuple[str, ...] = ()
     """The published rates that a party objected to, with their source."""
+    settles_from: date | None = None
+    """The first day whose lines are posted, if the partnership was adopted."""
     today: date | None = None
     """The end of the last period that has closed."""
     awaited: Mapping[str, date] = field(default_factory=dict)
