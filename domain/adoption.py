@@ -260,8 +260,10 @@ def decide(
     if isinstance(command, ProposeAdoption):
         _check_author(command, act)
         _check_past(command, act)
+    events = context.agreements.decide(command, context, act)
+    if events and isinstance(command, ProposeAdoption):
         check_term(command, act)
-    return context.agreements.decide(command, context, act)
+    return events
 
 
 def agree_part(

@@ -149,10 +149,9 @@ def admit(command: Command, state: Partnership, act: Act) -> None:
             return
         raise NotNow(
             "no-such-partnership",
-            "A partnership begins with BeginExploration, or with ProposeAdoption if it runs "
-            "already. This one has not begun.",
-            "Begin the partnership (BeginExploration), adopt it (ProposeAdoption), or check the "
-            "subject.",
+            "A partnership begins with BeginExploration. This one has not begun.",
+            "Begin the partnership (BeginExploration), adopt one that runs already "
+            "(ProposeAdoption), or check the subject.",
         )
     if not _may_act(command, state, act.party):
         raise NotNow(

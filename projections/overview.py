@@ -39,9 +39,9 @@ class Overview:
     """The name of each party, by its identifier."""
     purpose: str | None = None
     began: datetime | None = None
+    stages: tuple[StageEntered, ...] = ()
     adopted: datetime | None = None
     """When both parties agreed its adoption, if it ran before."""
-    stages: tuple[StageEntered, ...] = ()
 
     @property
     def stage(self) -> Stage | None:
@@ -116,5 +116,6 @@ OVERVIEW = Projection(
             ExplorationClosed,
         }
     ),
+    version=2,
     row_type=lambda _: Overview,
 )

@@ -222,7 +222,9 @@ def agreed_with(row: AgreedRow, recorded: Recorded) -> AgreedRow:
             return replace(row, parties=(act.party,))
         case PartnershipAdopted(books=books):
             parties = tuple(each.party for each in event.parties)
-            return replace(row, parties=parties, settles_from=books.settles_from)
+            # What fell due before this month is computed when the terms come, right after this.
+            today = act.occurred_at.date().replace(day=1)
+            return replace(row, parties=parties, settles_from=books.settles_from, today=today)
         case PartnerChosen(candidate=partner):
             return replace(row, parties=(*row.parties[:1], partner))
         case CommercialTermsAgreed():
@@ -415,6 +417,6 @@ SETTLEMENT = Projection(
     keys,
     apply,
     _FACTS | facts.DISPUTES | AGREEMENTS | _TIME | facts.PAYOUTS | _STATEMENTS,
-    version=13,
+    version=14,
     row_type=row_type,
 )

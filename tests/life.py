@@ -7,6 +7,8 @@ A story begins with `at(Stage.EXECUTION)`, `before(ChoosePartner, without=...)` 
 from typing import TypeVar
 
 from domain.examples import (
+    ADOPTED,
+    ADOPTION,
     BENCHMARK,
     CHARTER,
     CO_BRANDED_REVENUE,
@@ -30,9 +32,11 @@ from domain.examples import (
     usd,
 )
 from domain.kernel import Command, Stage
-from tests.stories import Story
+from tests.stories import BEGINNING, Story, moment
 
 __all__ = [
+    "ADOPTED",
+    "ADOPTION",
     "BENCHMARK",
     "CHARTER",
     "CONVERSION_FLOOR",
@@ -94,8 +98,8 @@ def after(kind: type[Command]) -> Story:
 
 def at(stage: Stage | None) -> Story:
     """Return the story up to where the partnership enters a stage; nothing happened before any."""
-    story = Story()
-    steps = iter(LIFE)
+    steps = iter(ADOPTED if stage is Stage.ADOPTION else LIFE)
+    story = Story(now=moment(ADOPTED[0].at) if stage is Stage.ADOPTION else BEGINNING)
     while story.partnership.stage != stage:
         story.given([next(steps)])
     return story

@@ -108,18 +108,44 @@ def personal(model: type[Value]) -> tuple[str, ...]:
     )
 
 
-def renamed(value: V, rename: Callable[[str], str]) -> V:
-    """Return a command or an event with other names for its people."""
-    fields = personal(type(value))
-    if not fields:
-        return value
-    found = {name: getattr(value, name) for name in fields}
-    return value.model_copy(
-        update={
-            name: [rename(one) for one in each] if isinstance(each, list) else rename(each)
-            for name, each in found.items()
-        }
+@cache
+def _holding(model: type[Value]) -> tuple[str, ...]:
+    """Return the names of those fields whose parts name people."""
+    return tuple(
+        name
+        for name, field_ in model.model_fields.items()
+        if any(personal(each) or _holding(each) for each in _models(field_.annotation))
     )
+
+
+def _models(annotation: Any) -> Iterator[type[Value]]:  # noqa: ANN401 - any type
+    """Yield the models that a type is made of."""
+    if isinstance(annotation, type) and issubclass(annotation, Value):
+        yield annotation
+    for each in get_args(annotation):
+        yield from _models(each)
+
+
+def renamed(value: V, rename: Callable[[str], str]) -> V:
+    """Return a command or an event with other names for its people, also in its parts."""
+    kind = type(value)
+    changed: dict[str, Any] = {}
+    for name in personal(kind):
+        each = getattr(value, name)
+        changed[name] = [rename(one) for one in each] if isinstance(each, list) else rename(each)
+    for name in _holding(kind):
+        changed[name] = _renamed_within(getattr(value, name), rename)
+    return value.model_copy(update=changed) if changed else value
+
+
+def _renamed_within(part: Any, rename: Callable[[str], str]) -> Any:  # noqa: ANN401 - any values
+    match part:
+        case Value():
+            return renamed(part, rename)
+        case list():
+            return [_renamed_within(each, rename) for each in part]
+        case _:
+            return part
 
 
 # --- in: names become commitments --------------------------------------------------------------

@@ -17,14 +17,13 @@ from domain.adoption import (
 )
 from domain.bilateral import DeclineProposal, WithdrawProposal
 from domain.deadlines import DeadlineKind, PeriodClosed
-from domain.examples import ADOPTED, ADOPTION
 from domain.execution import KickoffHeld
 from domain.formation import AgreementSigned, CharterAgreed, DecisionRuleAgreed
 from domain.governance import ContactAssigned, GovernanceEstablished
 from domain.kernel import Command, Refused, Stage
 from domain.reported_figure import CorrectMetric, MetricReported, ReportedFigure, ReportMetric
 from domain.terms import FrameChange
-from tests.life import OURS, STRANGER, THEIRS, changed, referral_share, usd
+from tests.life import ADOPTED, ADOPTION, OURS, STRANGER, THEIRS, changed, referral_share, usd
 from tests.stories import Story, moment
 
 

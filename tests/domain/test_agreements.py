@@ -8,12 +8,13 @@ anew: `python -m tests.domain.test_agreements`.
 
 import pytest
 
+from domain.adoption import PartnershipAdopted
 from domain.aggregates import command_types
 from domain.bilateral import BilateralAgreement, BilateralCommand, DeclineProposal
 from domain.kernel import Command, Refused, Stage
 from tests.documents import REPOSITORY
-from tests.life import EXAMPLES, LIFE, OURS, THEIRS, changed
-from tests.stories import Story
+from tests.life import ADOPTED, EXAMPLES, LIFE, OURS, THEIRS, changed
+from tests.stories import Story, moment
 
 PAGE = REPOSITORY / "docs/agreements.md"
 KINDS = sorted(BilateralAgreement.__subclasses__(), key=lambda each: each.name)
@@ -77,7 +78,14 @@ COLUMNS = (
     "ended by",
 )
 
-FINAL = {"Adjustment", "Cancellation", "ImprovementPlanOutcome", "Resolution", "Renewal"}
+FINAL = {
+    "Adjustment",
+    "Adoption",
+    "Cancellation",
+    "ImprovementPlanOutcome",
+    "Resolution",
+    "Renewal",
+}
 """The kinds that end or settle something, so that nothing of them is changed later."""
 
 ENDS = {
@@ -103,20 +111,21 @@ def alone(kind: type[BilateralAgreement]) -> str:
 
 def _before(kind: type[BilateralAgreement]) -> tuple[Story, Command, str]:
     """Return the story before a proposal of a kind that was accepted, the proposal, its party."""
+    life = ADOPTED if kind is PartnershipAdopted else LIFE
     accepted = {
         getattr(step.command, kind.called)
-        for step in LIFE
+        for step in life
         if isinstance(step.command, kind.accepts)
     }
     place = next(
         index
-        for index, step in enumerate(LIFE)
+        for index, step in enumerate(life)
         if isinstance(step.command, kind.proposes)
         and getattr(step.command, kind.called) in accepted
     )
-    story = Story().given(LIFE[:place])
-    story.on(LIFE[place].at)
-    return story, LIFE[place].command, LIFE[place].party
+    story = Story(now=moment(life[0].at)).given(life[:place])
+    story.on(life[place].at)
+    return story, life[place].command, life[place].party
 
 
 def acceptance(kind: type[BilateralAgreement], proposal: Command) -> Command:
@@ -222,7 +231,7 @@ def test_each_agreement_takes_both_sides(kind: type[BilateralAgreement]) -> None
     "stage", [Stage.EXECUTION, Stage.SCALING, Stage.RENEWAL], ids=lambda each: each.value
 )
 def test_what_binds_both_can_be_agreed_in_every_running_stage(stage: Stage) -> None:
-    elsewhere = {"Scope", "JointInvestment", "Renewal"}
+    elsewhere = {"Adoption", "Scope", "JointInvestment", "Renewal"}
 
     for kind in KINDS:
         if kind.name not in elsewhere and kind.in_partnership:
