@@ -241,11 +241,14 @@ class AdoptionPartAgreed(_OfAPart, Event):
 
 @dataclass(frozen=True, slots=True)
 class Adoption:
-    """The parts of proposed adoptions that were accepted, and the adoption that is agreed."""
+    """The adoption as proposed last, or as agreed, and the parts that were accepted."""
 
     parts: Mapping[str, tuple[AdoptionPart, ...]] = field(default_factory=dict)
     """By the identifier of the proposal."""
-    agreed: PartnershipAdopted | None = None
+    latest: Any = None
+    """The adoption that was proposed last, or the one that is agreed; None if there is none."""
+    agreed_at: datetime | None = None
+    """When the adoption was agreed."""
 
 
 # --- decisions ---------------------------------------------------------------------------------
@@ -326,12 +329,12 @@ def agreed_terms(proposed: Any) -> list[CommercialTermsAgreed]:  # noqa: ANN401 
 
 def _agreed(terms: TermsOnDay, number: int, context: PartnershipContext) -> CommercialTermsAgreed:
     proposal = f"adopted-terms-{number}"
-    content = {name: getattr(terms, name) for name in TermsFor.model_fields}
+    content: dict[str, Any] = {name: getattr(terms, name) for name in TermsFor.model_fields}
     proposed = CommercialTermsAgreed.proposed(proposal=proposal, **content)
     CommercialTermsAgreed.check(proposed, context)
     at = datetime.combine(terms.agreed_on, time(), UTC)
-    added = CommercialTermsAgreed.complete(proposed, context, Act("", "", at, at))
-    return CommercialTermsAgreed(proposal=proposal, terms_version=number, **content, **added)
+    content |= CommercialTermsAgreed.complete(proposed, context, Act("", "", at, at))
+    return CommercialTermsAgreed(proposal=proposal, terms_version=number, **content)
 
 
 def check_term(proposed: Any, act: Act) -> None:  # noqa: ANN401 - made
@@ -458,13 +461,15 @@ def _stream(figure: MetricReported) -> str:
 # --- fold --------------------------------------------------------------------------------------
 
 
-def evolve(state: Adoption, event: Event) -> Adoption:
+def evolve(state: Adoption, event: Event, act: Act) -> Adoption:
     """Fold an event of an adoption into its state."""
     match event:
+        case AdoptionProposed():
+            return replace(state, latest=event)
         case AdoptionPartAgreed(proposal=name, part=part):
             return replace(state, parts={**state.parts, name: (*state.parts.get(name, ()), part)})
         case PartnershipAdopted():
-            return replace(state, agreed=event)
+            return replace(state, latest=event, agreed_at=act.occurred_at)
         case _:
             return state
 

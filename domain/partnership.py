@@ -313,6 +313,9 @@ def evolve(state: Partnership, event: Event, act: Act) -> Partnership:
     """Fold an event into the partnership's state. It never refuses an event."""
     context = _context_after(state.context, event, act)
     deadlines = time.evolve(state.deadlines, event, act, context.terms)
+    if isinstance(event, AdoptionProposed):
+        adoption = adopting.evolve(state.adoption, event, act)
+        return replace(state, context=context, deadlines=deadlines, adoption=adoption)
     if event.context_only:
         return replace(state, context=context, deadlines=deadlines)
     if type(event) in _OF_RULES:
@@ -330,7 +333,7 @@ def evolve(state: Partnership, event: Event, act: Act) -> Partnership:
     return Partnership(
         context,
         exploration.evolve(state.exploration, event),
-        adopting.evolve(state.adoption, event),
+        adopting.evolve(state.adoption, event, act),
         formation.evolve(state.formation, event, act),
         execution.evolve(state.execution, event, act),
         renewal.evolve(state.renewal, event),

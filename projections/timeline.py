@@ -172,13 +172,13 @@ WORDS: dict[type[Event], Words] = {
     ),
     dispute.DisputeResolved: lambda e: f"ended dispute {e.dispute} ({e.outcome}): {e.resolution}",
     adoption.AdoptionProposed: lambda e: (
-        f"proposed that the partnership, which runs since {e.since}, comes in in the stage "
-        f"{e.stage}: {_parts(e)}"
+        f"proposed to adopt the partnership, which runs since {e.since}, in the stage {e.stage}, "
+        f"with its {_parts(e)}"
     ),
     adoption.AdoptionPartAgreed: lambda e: f"accepted the {e.part} of adoption {e.proposal}",
     adoption.PartnershipAdopted: lambda e: (
         f"and its partner adopted the partnership, which runs since {e.since}, in the stage "
-        f"{e.stage}: {_parts(e)}"
+        f"{e.stage}, with its {_parts(e)}"
     ),
     formation.AgreementAdopted: lambda e: (
         f"and its partner confirmed the contract {e.reference} of {e.signed_on}"

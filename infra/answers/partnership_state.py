@@ -10,6 +10,7 @@ from typing import Generic, TypeVar
 from pydantic import JsonValue
 
 from domain import terms
+from domain.adoption import AdoptionPart
 from domain.agreement import CommercialTermsAgreed
 from domain.charter import Charter
 from domain.context import Waiver
@@ -81,6 +82,25 @@ class Party(Item):
     """The executive sponsor; null if none was named."""
     resources: ResourcesCommitted | None
     """The time and the money that the party committed; null if none."""
+
+
+class AdoptionSummary(Item):
+    """How a partnership that already ran came in, or is proposed to."""
+
+    proposal: str
+    """The proposal."""
+    since: date
+    """The first day of the partnership, as its parties say."""
+    stage: Stage
+    """The stage that it was in."""
+    settles_from: date
+    """The first day that is settled here. Earlier days are settled elsewhere."""
+    agreed_at: datetime | None
+    """When both parties agreed it; null if it awaits the other party."""
+    parts: tuple[AdoptionPart, ...]
+    """The parts that it has."""
+    accepted: tuple[AdoptionPart, ...]
+    """The parts that the other party accepted by themselves."""
 
 
 class Overlap(Item):
@@ -288,6 +308,8 @@ class PartnershipState(Answer):
     """Null where the answer lacks the beginning."""
     purpose: str | None
     """What it is for, in words."""
+    adoption: AdoptionSummary | None
+    """How it came in, if it ran before; null if it began with an exploration."""
     events: int
     """How many events are in range."""
     log_size: int

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Annotated, TypeVar
 
 from domain import dispute, exploration, partnership
+from domain.adoption import PartnershipAdopted, parts_of
 from domain.agreement import TermsCountered, TermsProposed
 from domain.bilateral import BilateralCountered, ProposalEnded
 from domain.consent import Proposal
@@ -60,6 +61,7 @@ from domain.values import instant
 from infra.answers.logs import NOW, AsOf, NotFound, extent, own_stream, sight_of, size_of, times_at
 from infra.answers.parameters import PositiveWhole
 from infra.answers.partnership_state import (
+    AdoptionSummary,
     AgreedTerms,
     CandidateSummary,
     DisputeSummary,
@@ -117,13 +119,15 @@ def ask(
     folded = _Folded.of(map(named, own_stream(history, id, when)), sight)
     state, tasks = folded.state, folded.task_times
     stated, agreements = state.context.declarations, state.context.agreements
-    begun, charter = state.exploration.begun, agreements.latest(CharterAgreed)
+    charter = agreements.latest(CharterAgreed)
+    beginning = state.adoption.latest or state.exploration.begun
     return PartnershipState(
         simulated=accord.simulated,
         as_of=when.asked,
         id=id,
         stage=state.stage,
-        purpose=begun.purpose if begun else None,
+        purpose=beginning.purpose if beginning else None,
+        adoption=_adoption(state),
         events=found.events,
         log_size=size,
         last=f"{id}#{found.last}",
@@ -223,9 +227,28 @@ def _terms(terms: TermsByDay, moment: datetime) -> AgreedTerms:
     )
 
 
+def _adoption(state: partnership.Partnership) -> AdoptionSummary | None:
+    """Return the adoption that is agreed, or the one that awaits the other party."""
+    adoption, found = state.adoption, state.adoption.latest
+    proposals = state.context.agreements.proposals_of(PartnershipAdopted)
+    if found is None or not (adoption.agreed_at or proposals[found.proposal].is_open):
+        return None
+    return AdoptionSummary(
+        proposal=found.proposal,
+        since=found.since,
+        stage=found.stage,
+        settles_from=found.books.settles_from,
+        agreed_at=adoption.agreed_at,
+        parts=parts_of(found),
+        accepted=adoption.parts.get(found.proposal, ()),
+    )
+
+
 def _parties(state: partnership.Partnership) -> Iterator[Party]:
     begun, stated = state.exploration.begun, state.context.declarations
     names = {key: each.identified.name for key, each in state.exploration.candidates.items()}
+    adopted = state.adoption.latest
+    names |= {each.party: each.name for each in adopted.parties} if adopted else {}
     for place, party in enumerate(state.parties):
         is_initiator = place == 0
         yield Party(

@@ -30,6 +30,7 @@ from domain.settlement import Balance
 from domain.sharing import DataSharingAgreed, Form
 from domain.terms import EACH, UTC, Frame, describe
 from infra.answers.partnership_state import (
+    AdoptionSummary,
     AgreedTerms,
     CandidateSummary,
     DisputeSummary,
@@ -96,6 +97,8 @@ def _head(state: PartnershipState) -> Iterator[Block]:
     yield Line(" and ".join(each.name for each in state.parties))
     if state.purpose:
         yield Line(state.purpose)
+    if state.adoption:
+        yield Line(_adopted(state.adoption))
     limits = [
         *([f"what had happened by {minute(of.at)}"] if of.at else []),
         *([f"what was recorded by {minute(of.known)}"] if of.known else []),
@@ -103,6 +106,15 @@ def _head(state: PartnershipState) -> Iterator[Block]:
     ]
     yield Line(f"{'; '.join(limits)}, the last recorded {minute(state.last_recorded_at)}")
     yield Line()
+
+
+def _adopted(adoption: AdoptionSummary) -> str:
+    """Return that a partnership was adopted, or waits for it, with what that says."""
+    says = f"runs since {adoption.since}; settled here from {adoption.settles_from}"
+    if adoption.agreed_at:
+        return f"adopted {minute(adoption.agreed_at)} in the stage {adoption.stage}: {says}"
+    left = [each for each in adoption.parts if each not in adoption.accepted]
+    return f"adoption {adoption.proposal} awaits consent to {', '.join(left)}: {says}"
 
 
 def _people(party: Party) -> Iterator[str]:

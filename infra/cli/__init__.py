@@ -6,6 +6,7 @@ Data goes to stdout; notes, progress and errors to stderr.
 from infra.answers.schema import SCHEMA
 from infra.answers.table import QUESTIONS
 from infra.cli import (  # noqa: F401 - they add their commands
+    adopt,
     bundle,
     checkpoint,
     confirm_clock,

@@ -38,6 +38,7 @@ HOST = "127.0.0.1"
 
 COMMANDS = (
     "init",
+    "adopt",
     "ingest",
     "waiting",
     "refusals",

@@ -13,6 +13,7 @@ from fastapi import APIRouter, Header, Request, Response
 from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
 
+from infra.answers.adoption_file import event_of
 from infra.answers.outcomes import (
     Caused,
     MemberResult,
@@ -38,7 +39,7 @@ log = logging.getLogger(__name__)
 READ = 8
 """How many times the limit is still read of a larger body, so that its sender gets the answer."""
 
-_, BATCH, LINES, JSON = openapi.MEDIA_TYPES
+STRUCTURED, BATCH, LINES, JSON = openapi.MEDIA_TYPES
 
 router = APIRouter(tags=["Ingest"])
 
@@ -140,6 +141,26 @@ async def post_validate(request: Request, served: ServedHere) -> Response:
     sent = await _messages(request, served.limits)
     raws = [sent] if isinstance(sent, bytes) else sent
     return json(await asyncio.to_thread(validate, served.accord, raws))
+
+
+@router.post(
+    "/v1/adoptions",
+    summary="Propose to adopt a running partnership.",
+    response_model=Decided,
+    openapi_extra=openapi.POST_ADOPTION,
+    responses={200: {"description": "What was decided."}, **openapi.POST_ONE_PROBLEMS},
+)
+async def post_adoption(request: Request, served: ServedHere) -> Response:
+    """Propose that a partnership which already runs comes in with what it is.
+
+    The body is an event of the type `accord.ProposeAdoption`, of which all attributes but
+    `subject`, `party`, `actor` and `data` may be left out. Nothing binds until the other party
+    accepts it.
+    """
+    if _media_type(request.headers) not in {JSON, STRUCTURED}:
+        raise Problem(415, "An adoption is one JSON object.", f"Send it as {JSON}.")
+    body = await _body(request, served.limits.body_bytes)
+    return await _one(served, event_of(body, served.accord.clock()))
 
 
 async def _messages(request: Request, limits: HttpLimits) -> bytes | list[bytes]:

@@ -117,6 +117,27 @@ POST_EVENTS: Final[Schema] = {
 """What is posted, for FastAPI to take into the document."""
 
 
+_ADOPTION: Final[Schema] = {
+    "type": "object",
+    "description": "A CloudEvent of the type accord.ProposeAdoption, or these attributes of one.",
+    "required": ["subject", "party", "actor", "data"],
+    "properties": {
+        "subject": {"type": "string", "description": "The partnership."},
+        "party": {"type": "string", "description": "The party that proposes the adoption."},
+        "actor": {"type": "string", "description": "The person who acts for it."},
+        "data": _ref("ProposeAdoption"),
+    },
+}
+
+POST_ADOPTION: Final[Schema] = {
+    "requestBody": {
+        "required": True,
+        "content": {MEDIA_TYPES[3]: {"schema": _ADOPTION}, MEDIA_TYPES[0]: {"schema": _ADOPTION}},
+    },
+}
+"""What is posted to adopt a partnership."""
+
+
 # --- what is streamed --------------------------------------------------------------------------
 
 
@@ -181,6 +202,11 @@ POST_PROBLEMS: Final[dict[int | str, Schema]] = {
     503: problem("Nothing can be recorded at the moment (`Retry-After`)."),
 }
 """The responses to posted events besides their models."""
+
+POST_ONE_PROBLEMS: Final = {
+    key: each for key, each in POST_PROBLEMS.items() if key not in {200, 202}
+}
+"""The refusals of a request that posts one event, which never waits."""
 
 
 # --- the document ------------------------------------------------------------------------------
