@@ -152,6 +152,26 @@ def _agree(by: str, since: str, until: str | None, content: str) -> Iterator[Sai
     yield from _both("ProposeTerms", "AcceptTerms", data | ({"items": items} if items else {}))
 
 
+def _adopt(
+    by: str, begin: str, amount: str, owes: str, to: str, since: str, content: str
+) -> Iterator[Said]:
+    assert by == "both"
+    names = {"acme": "Acme", "north": "North Consulting"}
+    frame = {"starts_on": since, "duration": "P3Y", "notice": "P60D", "assets_at_exit": "retain"}
+    terms = {"agreed_on": since, "effective_from": since, "frame": frame, "items": [_item(content)]}
+    balance = {"by": owes, "to": to, "amount": _money(amount), "reason": "open until then"}
+    data = {
+        "proposal": "adoption-1",
+        "parties": [{"party": party, "name": name} for party, name in names.items()],
+        "purpose": "It runs already.",
+        "since": since,
+        "stage": "execution",
+        "terms": [terms],
+        "books": {"settles_from": begin, "balances": [balance]},
+    }
+    yield from _both("ProposeAdoption", "AgreeAdoption", data)
+
+
 def _frame(text: str) -> Data:
     for pattern, made in FRAME.items():
         if found := re.fullmatch(pattern, text):
@@ -336,6 +356,8 @@ SENTENCES: dict[str, Callable[..., Iterable[Said]]] = {
     rf"payout (?P<payout>{_REF}) came back": lambda by, payout: [
         Said(by, "ReturnPayout", {"payout": payout, "reason": "account closed"})
     ],
+    rf"adopt the partnership with its books from (?P<begin>[\d-]+) and (?P<amount>{_MONEY}) that "
+    r"(?P<owes>\w+) owes (?P<to>\w+); from (?P<since>[\d-]+) (?P<content>.+)": _adopt,
     r"time passes": lambda by: [Said(by, "PassTime", {})],
 }
 """Each sentence of a fact, and the messages that it stands for."""
@@ -345,8 +367,14 @@ SENTENCES: dict[str, Callable[..., Iterable[Said]]] = {
 
 
 def feed(name: str, facts: list[Fact]) -> Iterator[bytes]:
-    """Yield the messages of a partnership: its opening, with the first terms, and the facts."""
+    """Yield the messages of a partnership: its opening, with the first terms, and the facts.
+
+    One that is adopted has no other opening.
+    """
     first, *rest = facts
+    if first.said[0].type == "ProposeAdoption":
+        yield from _messages(name, facts)
+        return
     opening = [orjson.loads(line) for line in OPENING.read_bytes().splitlines()]
     kickoff = next(i for i, each in enumerate(opening) if each["type"] == "accord.HoldKickoff")
     agreed = iter(first.said)
@@ -355,7 +383,11 @@ def feed(name: str, facts: list[Fact]) -> Iterator[bytes]:
         if message["type"] in {"accord.ProposeTerms", "accord.AcceptTerms"}:
             changed["data"] = next(agreed).data
         yield canonical(changed)
-    for number, fact in enumerate(rest):
+    yield from _messages(name, rest)
+
+
+def _messages(name: str, facts: Iterable[Fact]) -> Iterator[bytes]:
+    for number, fact in enumerate(facts):
         for place, (party, kind, data) in enumerate(fact.said):
             yield canonical(
                 {

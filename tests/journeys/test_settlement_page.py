@@ -40,6 +40,7 @@ TITLES = [
     "Who may state what",
     "From accrual to payout",
     "Another currency",
+    "Adopted partnerships",
     "Arithmetic and faults",
 ]
 

@@ -1485,7 +1485,8 @@ class Keyring {
 
 const STATEMENT_EVENTS = new Set(['StatementIssued', 'FinalSettlementIssued']);
 const MUST_BE_SIGNED = new Set([
-  ...`TermsProposed TermsCountered TermsAccepted CharterProposed CharterAgreed DecisionRuleProposed
+  ...`AdoptionProposed AdoptionPartAgreed PartnershipAdopted
+    TermsProposed TermsCountered TermsAccepted CharterProposed CharterAgreed DecisionRuleProposed
     DecisionRuleAgreed AgreementDrafted AgreementSigned DataSharingProposed DataSharingAgreed
     StatementIssued FinalSettlementIssued PayoutRecorded AttributionProposed
     AttributionSettled ResolutionProposed DisputeResolved ScopeProposed ScopeExpanded

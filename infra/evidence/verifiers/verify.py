@@ -1421,6 +1421,7 @@ def _proof_holds(index: int, raw: bytes, log: Log, known: Mapping[str, Checkpoin
 
 MUST_BE_SIGNED: Final = KEY_EVENTS.union(
     _words("""
+    AdoptionPartAgreed AdoptionProposed PartnershipAdopted
     AgreementDrafted AgreementSigned AttributionProposed AttributionSettled CharterAgreed
     CharterProposed DataSharingAgreed DataSharingProposed DecisionRuleAgreed DecisionRuleProposed
     DisputeResolved ExitNoticeGiven FinalSettlementIssued GovernanceEstablished GovernanceProposed
