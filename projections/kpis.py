@@ -12,6 +12,7 @@ from typing import Annotated, Any, Final, NamedTuple
 
 from pydantic import BeforeValidator, PlainSerializer
 
+from domain.adoption import PartnershipAdopted
 from domain.agreement import CommercialTermsAgreed
 from domain.arithmetic import exact
 from domain.calendar import bounds, month_of
@@ -324,6 +325,8 @@ def agreed_with(row: AgreedRow, recorded: Recorded) -> AgreedRow:
             return replace(row, objectives=objectives, since=act.occurred_at.date())
         case KickoffHeld():
             return replace(row, kickoff=act.occurred_at.date())
+        case PartnershipAdopted(since=since):
+            return replace(row, kickoff=since)
         case PartnershipExited():
             return replace(row, has_ended=True)
         case TargetAdjusted():
@@ -377,6 +380,7 @@ _AGREEMENTS: frozenset[type[Event]] = frozenset(
         CharterAgreed,
         CommercialTermsAgreed,
         KickoffHeld,
+        PartnershipAdopted,
         PartnershipExited,
         PriorAgreed,
         TargetAdjusted,

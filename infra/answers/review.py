@@ -12,6 +12,7 @@ from itertools import islice
 from typing import Annotated, TypeVar
 
 from domain import aggregates
+from domain.adoption import PartnershipAdopted
 from domain.calendar import month_of, preceding, quarter_of
 from domain.charter import ObjectiveStatus
 from domain.deadlines import DeadlineKind
@@ -282,7 +283,7 @@ class _Seen:
 
     def _collect(self, recorded: Recorded) -> None:
         match recorded.event:
-            case KickoffHeld():
+            case KickoffHeld() | PartnershipAdopted():
                 self._begin(recorded, None)
             case ReviewHeld(review=review) if review != self.review:
                 self._begin(recorded, review)

@@ -16,8 +16,9 @@ from domain.execution import IssueCause
 from domain.reported_figure import MetricReported, ReportedFigure
 from domain.terms import FrameChange, Item, Retainer, Tier
 from projections.fold import replay
-from projections.kpis import KPIS
-from tests.life import ADOPTION, OURS, THEIRS, changed, usd
+from projections.kpis import KPIS, agreed_row
+from projections.overview import OVERVIEW
+from tests.life import ADOPTION, CHARTER, OURS, THEIRS, changed, usd
 from tests.projections.arrivals import (
     Fact,
     arrive,
@@ -158,6 +159,20 @@ def test_a_dispute_takes_only_what_was_earned_here() -> None:
     assert refusal.rule == "dispute-exceeds-earnings"
     assert held == 0
     assert sum(Decimal(each["amount"]) for each in lines(story.history)) == 0
+
+
+def test_the_objectives_of_an_adopted_charter_run_and_the_partner_joined_when_it_began() -> None:
+    story = Story(now=moment("2025-08-28"))
+    story.when(OURS, ADOPTION)
+    story.when(THEIRS, AgreeAdoption(proposal="adoption-1"))
+
+    agreed = agreed_row(replay(KPIS, story.history).rows)
+    (overview,) = replay(OVERVIEW, story.history).rows.values()
+
+    assert len(agreed.objectives) == len(CHARTER.objectives)
+    assert agreed.kickoff == ADOPTION.since
+    assert overview.began == moment("2023-10-01T00:00")
+    assert overview.adopted == moment("2025-08-28")
 
 
 # --- laws --------------------------------------------------------------------------------------
