@@ -57,7 +57,7 @@ from tests.feeds import played, simulated
 from tests.infra.answers.demo import CONSULTING, day
 from tests.infra.answers.helpers import AURORA, PARTNER, changed_event, printed
 from tests.infra.messages import beginning, from_steps, message
-from tests.life import LIFE, OURS, THEIRS, changed, example, usd
+from tests.life import ADOPTED, LIFE, OURS, THEIRS, changed, example, usd
 
 NAME = "growthos-brightpath"
 HALVES = {OURS: Decimal(50), THEIRS: Decimal(50)}
@@ -292,10 +292,11 @@ def test_every_kind_of_deadline_has_words() -> None:
     assert all(each.format("REF").count("REF") == 1 for each in DEADLINES.values())
 
 
-def test_every_stage_is_shown(tmp_path: Path) -> None:
+@pytest.mark.parametrize("steps", [LIFE, ADOPTED], ids=["a whole life", "an adoption"])
+def test_every_stage_is_shown(tmp_path: Path, steps: Sequence[Step]) -> None:
     seen = set()
     with simulated(tmp_path) as accord:
-        accord.service.handle(from_steps(LIFE))
+        accord.service.handle(from_steps(steps))
         for version in range(1, accord.history.size() + 1):
             state = ask(accord, NAME, version)
             if state.stage not in seen:
@@ -304,7 +305,21 @@ def test_every_stage_is_shown(tmp_path: Path) -> None:
                 assert PartnershipState.model_validate_json(state.model_dump_json()) == state
             seen.add(state.stage)
 
-    assert seen == set(Stage)
+    adopted = {Stage.ADOPTION, Stage.EXECUTION}
+    assert seen == (adopted if steps == ADOPTED else set(Stage) - {Stage.ADOPTION})
+
+
+def test_an_adopted_partnership_says_so_and_shows_what_came_in(tmp_path: Path) -> None:
+    with simulated(tmp_path) as accord:
+        accord.service.handle(from_steps(ADOPTED[:2]))
+        waiting = printed(text(ask(accord, NAME)))
+        accord.service.handle(from_steps(ADOPTED))
+        shown = printed(text(ask(accord, NAME)))
+
+    assert "awaits consent to parties, books, contract, charter, rules, governance" in waiting
+    assert "adopted 2025-08-30 09:00 in the stage execution: runs since 2023-10-01" in shown
+    assert "Carla (finance)" in shown
+    assert "agreement: version 1, signed by brightpath and growthos" in shown
 
 
 # --- who sees what -----------------------------------------------------------------------------
