@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.adoption import AgreeAdoption, Books, OpeningBalance, TermsOnDay
-from domain.deal import IssueRefund
 from domain.dispute import AcceptResolution, DisputeOutcome, OpenDispute, ProposeResolution
 from domain.execution import IssueCause
+from domain.payment import IssueRefund
 from domain.reported_figure import MetricReported, ReportedFigure
 from domain.terms import FrameChange, Item, Retainer, Tier
 from projections.fold import replay

@@ -1,5 +1,6 @@
 """The state of a partnership, as of any moment, as each viewer sees it."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
