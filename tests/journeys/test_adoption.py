@@ -100,11 +100,11 @@ def test_what_is_no_object_is_refused_as_any_event_is(store: Accord, raw: bytes)
 
 
 def test_the_route_proposes_what_the_command_does(store: Accord) -> None:
-    sent = {"content": file(), "headers": {"content-type": "application/json"}}
+    headers = {"content-type": "application/json"}
     twice = file().replace(b'"proposal":', b'"proposal":"x","proposal":', 1)
     with store.workers() as workers, TestClient(create_app(store, workers)) as client:
-        strict = client.post("/v1/adoptions", content=twice, headers=sent["headers"]).json()
-        answer = client.post("/v1/adoptions", **sent)
+        strict = client.post("/v1/adoptions", content=twice, headers=headers).json()
+        answer = client.post("/v1/adoptions", content=file(), headers=headers)
         shown = client.get(f"/v1/partnerships/{NAME}").json()
 
     assert strict["status"] == 400  # A key that is given twice is found, as in any event.
