@@ -336,12 +336,15 @@ def zipped(files: dict[str, bytes]) -> bytes:
     payload = {name: data for name, data in files.items() if name.startswith("data/")}
     files["manifest-sha256.txt"] = _manifest(payload)
     octets = sum(map(len, payload.values()))
-    told = files["bag-info.txt"].splitlines()
-    kept = [line for line in told if not line.startswith(b"Payload-Oxum")]
-    oxum = b"Payload-Oxum: %d.%d" % (octets, len(payload))
-    files["bag-info.txt"] = b"\n".join([*kept, oxum, b""])
+    # A change may have removed one of these files.
+    if "bag-info.txt" in files:
+        told = files["bag-info.txt"].splitlines()
+        kept = [line for line in told if not line.startswith(b"Payload-Oxum")]
+        oxum = b"Payload-Oxum: %d.%d" % (octets, len(payload))
+        files["bag-info.txt"] = b"\n".join([*kept, oxum, b""])
     tags = ("bagit.txt", "bag-info.txt", "manifest-sha256.txt")
-    files["tagmanifest-sha256.txt"] = _manifest({name: files[name] for name in tags})
+    present = {name: files[name] for name in tags if name in files}
+    files["tagmanifest-sha256.txt"] = _manifest(present)
     made = BytesIO()
     with ZipFile(made, "w", ZIP_DEFLATED) as archive:
         for name, data in files.items():
