@@ -1,9 +1,10 @@
 """What the tests of money share: terms, sales, and the lines that a story comes to."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date
 from decimal import Decimal
 
+from domain.adoption import AgreeAdoption, Books, OpeningBalance, TermsOnDay
 from domain.agreement import (
     AcceptTerms,
     ProposeTerms,
@@ -19,8 +20,11 @@ from domain.terms import FrameChange, Item, RevenueShare, Trigger
 from domain.values import Money
 from projections.fold import Row
 from projections.settlement import post
-from tests.life import OURS, THEIRS, at, changed, usd
-from tests.stories import Story
+from tests.life import ADOPTION, OURS, THEIRS, at, changed, usd
+from tests.stories import Story, moment
+
+BEGINS = date(2026, 1, 6)
+"""The first day of the terms: that of `under`."""
 
 
 def money(amount: str, currency: str) -> Money:
@@ -32,6 +36,35 @@ def under(*items: Item, **frame: object) -> Story:
     story = at(Stage.EXECUTION)
     amend(story, *items, since=date(2026, 1, 6), until=None, **frame)
     story.on("2026-01-07")
+    return story
+
+
+def adopted(*items: Item, settles_from: date, balances: Sequence[OpeningBalance] = ()) -> Story:
+    """A partnership with these terms, adopted on 1 April 2026."""
+    terms = TermsOnDay(
+        agreed_on=BEGINS,
+        effective_from=BEGINS,
+        frame=FrameChange(
+            starts_on=date(2026, 1, 1),
+            duration="P3Y",
+            notice="P60D",
+            assets_at_exit=ADOPTION.terms[0].frame.assets_at_exit,
+        ),
+        items=list(items),
+    )
+    story = Story(now=moment("2026-04-01"))
+    adoption = changed(
+        ADOPTION,
+        since=BEGINS,
+        terms=[terms],
+        books=Books(settles_from=settles_from, balances=list(balances)),
+        charter=None,
+        rules=[],
+        contract=None,
+        figures=[],
+    )
+    story.when(OURS, adoption)
+    story.when(THEIRS, AgreeAdoption(proposal="adoption-1"))
     return story
 
 

@@ -9,12 +9,12 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.adoption import AgreeAdoption, Books, OpeningBalance, TermsOnDay
+from domain.adoption import AgreeAdoption, OpeningBalance
 from domain.dispute import AcceptResolution, DisputeOutcome, OpenDispute, ProposeResolution
 from domain.execution import IssueCause
 from domain.payment import IssueRefund
 from domain.reported_figure import MetricReported, ReportedFigure
-from domain.terms import FrameChange, Item, Retainer, Tier
+from domain.terms import Item, Retainer, Tier
 from projections.fold import replay
 from projections.kpis import KPIS, agreed_row
 from projections.overview import OVERVIEW
@@ -29,41 +29,8 @@ from tests.projections.arrivals import (
     returned,
     won,
 )
-from tests.projections.money import lines, share, state, under
+from tests.projections.money import BEGINS, adopted, lines, share, state, under
 from tests.stories import Story, moment
-
-BEGINS = date(2026, 1, 6)
-"""The first day of the terms: that of `under`."""
-
-
-def adopted(*items: Item, settles_from: date, balances: Sequence[OpeningBalance] = ()) -> Story:
-    """A partnership with these terms, adopted on 1 April 2026."""
-    terms = TermsOnDay(
-        agreed_on=BEGINS,
-        effective_from=BEGINS,
-        frame=FrameChange(
-            starts_on=date(2026, 1, 1),
-            duration="P3Y",
-            notice="P60D",
-            assets_at_exit=ADOPTION.terms[0].frame.assets_at_exit,
-        ),
-        items=list(items),
-    )
-    story = Story(now=moment("2026-04-01"))
-    adoption = changed(
-        ADOPTION,
-        since=BEGINS,
-        terms=[terms],
-        books=Books(settles_from=settles_from, balances=list(balances)),
-        charter=None,
-        rules=[],
-        contract=None,
-        figures=[],
-    )
-    story.when(OURS, adoption)
-    story.when(THEIRS, AgreeAdoption(proposal="adoption-1"))
-    return story
-
 
 DEAL = [*referred("2026-01-07"), won("2026-01-10", usd("1000.00"))]
 

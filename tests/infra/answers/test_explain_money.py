@@ -1,6 +1,7 @@
 """`accord explain` says why a fact earns what it earns, and why one earns nothing."""
 
 from collections.abc import Callable
+from datetime import date
 from decimal import Decimal
 
 import pytest
@@ -26,7 +27,8 @@ from projections.ledger.deals import Uncounted
 from projections.ledger.reasons import Nothing
 from tests.infra.answers.demo import CONSULTING
 from tests.life import OURS, THEIRS, changed, split, usd
-from tests.projections.money import attribute, pay, refer, share, state, under, win
+from tests.projections.arrivals import arrive, paid, referred, won
+from tests.projections.money import adopted, attribute, pay, refer, share, state, under, win
 from tests.stories import Story
 
 DEAL = "D-1"
@@ -154,6 +156,12 @@ def cap() -> Story:
     return story
 
 
+def settled_elsewhere() -> Story:
+    story = adopted(share(), settles_from=date(2026, 3, 1))
+    paid_before = paid("2026-02-10", "P-1", usd("100.00"))
+    return arrive(story, [*referred("2026-01-07"), won("2026-01-10", usd("1000.00")), paid_before])
+
+
 def too_small() -> Story:
     story = sold(share("0.1"))
     pay(story, DEAL, "P-1", usd("1.00"))
@@ -175,6 +183,7 @@ TOLD: dict[Nothing, tuple[Callable[[], Story], str]] = {
     Nothing.RETURNED: (returned, THEIRS),
     Nothing.CAP: (cap, THEIRS),
     Nothing.TOO_SMALL: (too_small, THEIRS),
+    Nothing.SETTLED_ELSEWHERE: (settled_elsewhere, THEIRS),
 }
 """For each reason: a story in which the payment P-1 earns a party nothing because of it."""
 
