@@ -131,7 +131,7 @@ def test_what_is_no_period_and_no_statement_is_said_to_be_neither(
     [
         (f"/v1/partnerships/{FIRST}/kpis", "perod=2026-Q1", "Perhaps period?"),
         ("/v1/partnerships", "knwon=2026-01-01", "Perhaps known?"),
-        ("/v1/portfolio", "verbose=1", "The parameters of this route: at, known, party."),
+        ("/v1/portfolio", "verbose=1", "The parameters of this route: period, at, known, party."),
         ("/healthz", "x=1", "The parameters of this route: none."),
         (f"/v1/partnerships/{FIRST}/checkpoint", "size=1", "none"),
         ("/v1/alerts/stream", "partnershp=x", "Perhaps partnership?"),

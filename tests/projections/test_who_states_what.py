@@ -27,6 +27,7 @@ from domain import (
     settlement,
 )
 from domain import exit as leaving
+from domain.adoption import PartnershipAdopted
 from domain.agreement import CommercialTermsAgreed
 from domain.attribution import AttributionPolicy, Method, PolicyKind
 from domain.bilateral import BilateralAgreement
@@ -455,6 +456,7 @@ ALONE: dict[type[Event], str] = {
 """The events that one side states without a claim, or that move no money."""
 
 AGREED: tuple[type[BilateralAgreement], ...] = (
+    PartnershipAdopted,
     CommercialTermsAgreed,
     renewal.PartnershipRenewed,
     referral.AttributionSettled,
