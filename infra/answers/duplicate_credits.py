@@ -1,21 +1,19 @@
 """What is credited in two partnerships of one party, so that the party may pay for it twice."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
 from datetime import datetime
 from itertools import chain
 from typing import NamedTuple
 
 from domain.recorded import Recorded
 from domain.standing_alerts import CREDITED_TWICE, AlertKind
-from infra.answers.logs import NOW, AsOf, row_of_each, undamaged, whole_log
+from infra.answers.logs import NOW, AsOf, of_each, row_of_each, undamaged, whole_log
 from infra.answers.members import names_of
 from infra.answers.question import Answer, Panel, Question
 from infra.answers.text import Block, Line, Remark, Table, amount, tenth
 from infra.bootstrap import Accord
 from infra.store.history import partnerships
 from infra.store.views import typed_row
-from infra.tlog.codec import UnreadableEvent
 from projections import SETTLEMENT
 from projections.alerts import Alert, opened
 from projections.duplicate_credit import (
@@ -29,7 +27,7 @@ from projections.duplicate_credit import (
     names_of_deal,
     shared,
 )
-from projections.fold import FoldFailed, replay
+from projections.fold import replay
 from projections.ledger.book import terms_of
 from projections.ledger.rows import AGREED, AgreedRow, SubjectRow, in_words
 
@@ -131,12 +129,12 @@ class _Replayed(NamedTuple):
 
 def _then(accord: Accord, names: list[str], when: AsOf) -> tuple[DuplicateCredit, ...]:
     """Read the deals by replay of the logs."""
-    replayed: dict[str, _Replayed] = {}
-    for name in names:
-        # The answer names those that cannot be folded (see `Question.reply`).
-        with suppress(FoldFailed, UnreadableEvent):
-            if found := _replayed(accord, name, when):
-                replayed[name] = found
+
+    def named(name: str) -> tuple[str, _Replayed] | None:
+        found = _replayed(accord, name, when)
+        return (name, found) if found else None
+
+    replayed = dict(of_each(names, named))
     deals = {
         Place(name, key): row for name, of in replayed.items() for key, row in of.deals.items()
     }

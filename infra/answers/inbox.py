@@ -5,7 +5,6 @@ confirmation. All of it is read from rows that are kept live.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
@@ -34,7 +33,7 @@ from domain.renewal import HoldRenewalReview, PartnershipRenewed, ProposeRenewal
 from domain.standing_alerts import ATTRIBUTION_CONTESTED, COMPUTED
 from domain.values import Slug
 from infra.answers import cursors
-from infra.answers.logs import NOW, AsOf, row_of_each, sight_of, size_of, whole_log
+from infra.answers.logs import NOW, AsOf, of_each, row_of_each, sight_of, size_of, whole_log
 from infra.answers.members import PAGE, names_of
 from infra.answers.question import Item, Page, Paging, Parameter, Question
 from infra.answers.text import Block, Line, Remark
@@ -43,13 +42,12 @@ from infra.projecting.replay import replay_all
 from infra.store.history import partnerships
 from infra.store.views import typed_row
 from infra.tlog import cloudevents
-from infra.tlog.codec import UnreadableEvent, canonical
+from infra.tlog.codec import canonical
 from projections import ALERTS, DEADLINES, OVERVIEW, PROPOSALS
 from projections.alerts import START, STATE, Alert, AlertsState
 from projections.counted import FACTS
 from projections.deadlines import OPEN as OPEN_DEADLINES
 from projections.deadlines import OVERDUE, OpenDeadlines, OverdueDeadlines
-from projections.fold import FoldFailed
 from projections.ledger.rows import SubjectRow
 from projections.overview import OVERVIEW_ROW, Overview
 from projections.proposals import HYPOTHESIS, OpenProposal, OpenProposals, Unsigned
@@ -134,7 +132,7 @@ def ask(
     when: AsOf = NOW,
     page: Paging = Paging(),  # noqa: B008 - frozen
 ) -> Inbox:
-    """Return what awaits the viewer; without a party, what awaits either party.
+    """Return what awaits the party that asks. For the operator, return what awaits each party.
 
     Raises `NotFound` for an unknown partnership or a cursor of another question.
     """
@@ -202,10 +200,10 @@ def _live(accord: Accord, names: list[str]) -> Iterator[_Rows]:
 
 
 def _replayed(accord: Accord, names: list[str], when: AsOf) -> Iterator[_Rows]:
-    for name in names:
-        # The answer names those that cannot be folded (see `Question.reply`).
-        with suppress(FoldFailed, UnreadableEvent):
-            yield from of_events(name, whole_log(accord.history, name, when))
+    def replayed(name: str) -> _Rows | None:
+        return next(of_events(name, whole_log(accord.history, name, when)), None)
+
+    return of_each(names, replayed)
 
 
 def of_events(name: str, events: Iterable[Recorded]) -> Iterator[_Rows]:

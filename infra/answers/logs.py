@@ -1,13 +1,13 @@
 """A partnership's log as of a moment, and what a viewer sees of it."""
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from difflib import get_close_matches
 from itertools import chain
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import orjson
 from pydantic import BaseModel, ConfigDict
@@ -18,8 +18,10 @@ from infra.deciding.pseudonyms import Names
 from infra.store.history import History, partnerships
 from infra.store.views import Quarantined, typed_row
 from infra.tlog.codec import UnreadableEvent, stored_moment
-from projections.fold import Projection, replay
+from projections.fold import FoldFailed, Projection, replay
 from projections.visibility import OPERATOR, Sight, Viewer
+
+R = TypeVar("R")
 
 Row = dict[str, Any]
 """A JSON object."""
@@ -344,3 +346,14 @@ def perhaps(name: str, known: Iterable[str], otherwise: str) -> str:
     """Return the hint for an unknown name: the names similar to it, or else `otherwise`."""
     near = get_close_matches(name, known if isinstance(known, list) else list(known), 3, 0.5)
     return f"Perhaps {' or '.join(near)}?" if near else otherwise
+
+
+def of_each(names: Iterable[str], replayed: Callable[[str], R | None]) -> Iterator[R]:
+    """Yield what the replay of each partnership comes to, if it comes to anything.
+
+    Those that cannot be folded are left out. The answer names them (see `Question.reply`).
+    """
+    for name in names:
+        with suppress(FoldFailed, UnreadableEvent):
+            if (found := replayed(name)) is not None:
+                yield found

@@ -1,19 +1,25 @@
 """The partnerships that answers compare, read a page at a time, as one viewer sees them."""
 
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from itertools import islice
 from typing import Any
 
-from infra.answers.logs import NOW, AsOf, row_of_each, sight_of, size_of, undamaged, whole_log
+from infra.answers.logs import (
+    NOW,
+    AsOf,
+    of_each,
+    row_of_each,
+    sight_of,
+    size_of,
+    undamaged,
+    whole_log,
+)
 from infra.bootstrap import Accord
 from infra.projecting.replay import replay_all
 from infra.store.history import partnerships
 from infra.store.views import typed_row
-from infra.tlog.codec import UnreadableEvent
 from projections import ALERTS, KPIS, OVERVIEW, SETTLEMENT, TRAITS
 from projections.alerts import STATE
-from projections.fold import FoldFailed
 from projections.ledger.rows import TOTALS
 from projections.overview import OVERVIEW_ROW
 from projections.portfolio import READ, Member
@@ -109,13 +115,9 @@ def _settled(accord: Accord, names: list[str]) -> dict[str, dict[str, Any]]:
 
 
 def _then(accord: Accord, names: list[str], when: AsOf) -> Iterator[Member]:
-    """Yield partnerships by replay of their logs, as far as the viewer sees them."""
-    for name in names:
-        # The answer names those that cannot be folded (see `Question.reply`).
-        with suppress(FoldFailed, UnreadableEvent):
-            member = _then_one(accord, name, when)
-            if member is not None and member.is_known:
-                yield member
+    """Return partnerships by replay of their logs, as far as the viewer sees them."""
+    found = of_each(names, lambda name: _then_one(accord, name, when))
+    return (each for each in found if each.is_known)
 
 
 def _then_one(accord: Accord, name: str, when: AsOf) -> Member | None:

@@ -1,21 +1,18 @@
 """Lists the partnerships: parties, stage, number of events, number of open alerts."""
 
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from datetime import datetime
 
 from domain.kernel import Stage
 from domain.recorded import Recorded
 from infra.answers import cursors
-from infra.answers.logs import NOW, AsOf, row_of_each, whole_log
+from infra.answers.logs import NOW, AsOf, of_each, row_of_each, whole_log
 from infra.answers.question import Item, Page, Paging, Question
 from infra.answers.text import Block, Remark, Styled, Table, minute
 from infra.bootstrap import Accord
 from infra.projecting.replay import replay_all
-from infra.tlog.codec import UnreadableEvent
 from projections import ALERTS, OVERVIEW
 from projections.alerts import START, STATE, AlertsState
-from projections.fold import FoldFailed
 from projections.overview import OVERVIEW_ROW, Overview
 
 
@@ -68,11 +65,7 @@ def _now(accord: Accord, names: list[str]) -> Iterator[PartnershipSummary]:
 
 
 def _then(accord: Accord, names: list[str], when: AsOf) -> Iterator[PartnershipSummary]:
-    for name in names:
-        # The answer names those that cannot be folded (see `Question.reply`).
-        with suppress(FoldFailed, UnreadableEvent):
-            if found := _then_one(accord, name, when):
-                yield found
+    return of_each(names, lambda name: _then_one(accord, name, when))
 
 
 def _then_one(accord: Accord, name: str, when: AsOf) -> PartnershipSummary | None:
