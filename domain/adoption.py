@@ -300,7 +300,7 @@ def agree_part(
 
 
 def parts_of(proposed: Any) -> tuple[AdoptionPart, ...]:  # noqa: ANN401 - made
-    """Return the parts that an adoption has, in their order."""
+    """Return the parts that a proposed adoption has, in the order of `AdoptionPart`."""
     return tuple(each for each in AdoptionPart if getattr(proposed, each.value))
 
 

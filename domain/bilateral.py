@@ -439,7 +439,7 @@ class BilateralAgreements:
 
 
 def kind_named(name: str) -> type[BilateralAgreement]:
-    """Return the kind of agreement that commands name so. Raises `KeyError`."""
+    """Return the kind of agreement that has this name in commands. Raises `KeyError`."""
     kinds = {each.name: each for each in BilateralAgreement.__subclasses__()}
     return kinds[name]
 

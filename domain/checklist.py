@@ -35,7 +35,7 @@ class ChecklistAnswer:
     rests_on: tuple[str, ...]
     """The facts that it rests on, in words; what is missing, if the answer is no."""
     hint: str | None
-    """What makes the answer yes; null if it is."""
+    """What to do so that the answer becomes yes; null if it is yes."""
 
 
 def checklist(

@@ -367,9 +367,9 @@ SENTENCES: dict[str, Callable[..., Iterable[Said]]] = {
 
 
 def feed(name: str, facts: list[Fact]) -> Iterator[bytes]:
-    """Yield the messages of a partnership: its opening, with the first terms, and the facts.
+    """Yield the messages of a partnership: its opening with the first terms, then the facts.
 
-    One that is adopted has no other opening.
+    An adopted partnership is opened by its adoption alone.
     """
     first, *rest = facts
     if first.said[0].type == "ProposeAdoption":

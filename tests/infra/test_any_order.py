@@ -247,7 +247,7 @@ def _unordered(value: Any) -> Any:  # noqa: ANN401 - any JSON value
     left_out = set(OF_RECORDING)
     name = str(value.get("id"))
     if name.startswith((ATTRIBUTION_CONTESTED, *ENDED_BY_A_FACT)):
-        # It opens at the time of the fact that arrived last of those that it needs.
+        # It needs several facts, and opens at the time of the one that arrived last.
         left_out.add("since")
     found = {
         key: _unordered(each)

@@ -24,7 +24,7 @@ from tests.journeys import typed
 NAME = "growthos-brightpath"
 SECTION = "## A partnership that already runs\n"
 FEWER_THAN = 12
-"""The events with which a first partnership states money, at most."""
+"""A first partnership states money with fewer events than this."""
 
 
 def readme() -> tuple[bytes, bytes]:
