@@ -1,0 +1,276 @@
+"""Everything that has a day: what sets it, who is reminded, what is alerted, how it is changed.
+
+The rows come from `domain.deadlines.RULES` and `domain.standing_alerts`. Each field of an event
+that holds a day is in a row, or in the list of days on which nothing falls due, with the reason.
+The table is the page `docs/days.md`. After a change that is meant, write it anew:
+`python -m tests.domain.test_days`.
+"""
+
+from collections.abc import Iterable, Iterator
+from datetime import date
+from typing import Any, Final, NamedTuple, get_args
+
+from pydantic import BaseModel
+
+from domain.aggregates import event_types
+from domain.bilateral import BilateralAgreement, BilateralProposed
+from domain.deadlines import RULES, DeadlineKind, DeadlineRule
+from domain.declarations import Declaration
+from domain.kernel import Event
+from domain.standing_alerts import STANDING_ALERTS
+from tests.documents import REPOSITORY
+
+PAGE = REPOSITORY / "docs/days.md"
+
+
+class Words(NamedTuple):
+    """What the code does not say of a kind of deadline."""
+
+    what: str
+    due: str
+    term: str
+    """What sets the day."""
+    fields: tuple[str, ...] = ()
+    """The fields of events that hold the day."""
+
+
+WORDS: Final = {
+    DeadlineKind.PERIOD: Words(
+        "a month or a quarter, whose figures are judged",
+        "at its end",
+        "the calendar, in the time zone of the terms",
+    ),
+    DeadlineKind.MILESTONE: Words(
+        "a milestone", "at the end of its day", "the milestone", ("MilestonePlanned/due",)
+    ),
+    DeadlineKind.REVIEW: Words(
+        "a review", "at the end of its day", "the schedule", ("ReviewScheduled/at",)
+    ),
+    DeadlineKind.REMINDER: Words("the reminder of a review", "48 hours before it", "the schedule"),
+    DeadlineKind.CADENCE: Words(
+        "the next review of each kind", "one interval after the last one", "`cadence` of the terms"
+    ),
+    DeadlineKind.ACTION: Words(
+        "an action", "at the end of its day", "the action", ("ActionAgreed/due",)
+    ),
+    DeadlineKind.ISSUE: Words(
+        "an issue", "48 hours after it was raised", "C24, for every partnership"
+    ),
+    DeadlineKind.IMPROVEMENT: Words(
+        "an improvement plan",
+        "at the end of its last day",
+        "the plan",
+        ("ImprovementPlanAgreed/deadline",),
+    ),
+    DeadlineKind.NOTICE_WARNING: Words(
+        "the reminder of the notice",
+        "30 days before the last day for notice",
+        "`duration` and `notice` of the terms, and renewals",
+        ("PartnershipRenewed/ends_on",),
+    ),
+    DeadlineKind.NOTICE: Words(
+        "the notice",
+        "at the end of the last day for it",
+        "`duration` and `notice` of the terms, and renewals",
+    ),
+    DeadlineKind.TERM_END: Words(
+        "the term",
+        "at its end",
+        "`starts_on` and `duration` of the terms, and renewals",
+        ("CommercialTermsAgreed/frame/starts_on",),
+    ),
+    DeadlineKind.EXIT: Words(
+        "an exit",
+        "on the day on which it takes effect",
+        "the notice of the exit",
+        ("ExitNoticeGiven/effective_on",),
+    ),
+    DeadlineKind.STATEMENT: Words(
+        "a statement or a final settlement",
+        "at the end of its due day",
+        "`due_days` of the terms",
+        ("StatementIssued/due_on", "FinalSettlementIssued/due_on"),
+    ),
+    DeadlineKind.SILENCE: Words(
+        "the answer to a claim",
+        "when silence confirms it",
+        "`claims.confirm_within_days` of the terms",
+    ),
+}
+
+OF_OTHER_STREAMS: Final = {
+    DeadlineKind.STATEMENT: (
+        "StatementIssued, FinalSettlementIssued",
+        "statement-overdue",
+        "PayoutRecorded",
+    ),
+    DeadlineKind.SILENCE: (
+        "every fact that the party that gains states",
+        "claim-awaits-confirmation",
+        "ClaimConfirmed, ClaimObjected",
+    ),
+}
+"""Deadlines that the ledger opens and closes: what sets them, the alert, what does it."""
+
+REMINDED_BY: Final = {
+    DeadlineKind.REVIEW: DeadlineKind.REMINDER,
+    DeadlineKind.NOTICE: DeadlineKind.NOTICE_WARNING,
+}
+"""The kind of deadline that reminds of another."""
+
+NOT_DUE: Final = {
+    "The day on which something happened": """
+        AgreementAdopted/signed_on ClaimConfirmed/fact_at ClaimObjected/fact_at
+        CommercialTermsAgreed/agreed_at PartnershipAdopted/contract/signed_on
+        PartnershipAdopted/since PartnershipAdopted/terms/agreed_on PartnershipRenewed/agreed_at
+        PaymentCorrected/happened_at ReferralAttributed/touched_at RefundCorrected/fact_at
+        RefundCorrected/happened_at VariantObserved/day WinCorrected/fact_at
+        WinCorrected/happened_at""",
+    "The first or the last day on which something applies; nobody has to do anything": """
+        CommercialTermsAgreed/effective_from CommercialTermsAgreed/until
+        DataSharingAgreed/lines/until IncentiveIntroduced/from_day IncentiveIntroduced/until ManagerRotated/effective_on
+        PartnershipAdopted/books/settles_from PartnershipAdopted/terms/effective_from
+        PartnershipAdopted/terms/frame/starts_on PartnershipAdopted/terms/until
+        PaymentCorrected/covers_from PaymentReceived/covers_from""",
+    "The day of something that passed, which is recorded with it": """
+        IssueEscalated/raised_at MilestoneMissed/due ReviewMissed/at""",
+    "The deadline of an objective; its status is in `accord kpis`, and no alert opens": """
+        CharterAgreed/charter/objectives/deadline ObjectiveAgreed/objective/deadline
+        PartnershipAdopted/charter/objectives/deadline TargetAdjusted/deadline""",
+}
+"""The days that no deadline follows from, by the reason."""
+
+COLUMNS = (
+    "what is due", "when", "set by", "agreed in", "reminder", "alert when it is overdue", "done by",
+    "moved by", "given up by",
+)  # fmt: skip
+
+
+# --- fields ------------------------------------------------------------------------------------
+
+
+def days_of(kind: Any, seen: tuple[type, ...] = ()) -> Iterator[str]:  # noqa: ANN401 - annotations
+    """Yield the path to each day in a type, each part after a slash."""
+    for each in get_args(kind):
+        yield from days_of(each, seen)
+    if isinstance(kind, type) and issubclass(kind, date):
+        yield ""
+    elif isinstance(kind, type) and issubclass(kind, BaseModel) and kind not in seen:
+        for name, field in kind.model_fields.items():
+            yield from (f"/{name}{rest}" for rest in days_of(field.annotation, (*seen, kind)))
+
+
+def every_day() -> set[str]:
+    """Return each field of an event that holds a day; a proposal has those of what it proposes."""
+    kinds = [each for each in event_types().values() if not issubclass(each, BilateralProposed)]
+    return {f"{each.wire}{path}" for each in kinds for path in days_of(each)}
+
+
+# --- rows --------------------------------------------------------------------------------------
+
+
+def _command(event: type[Event]) -> str:
+    """Return the name of the command that an event follows from, or of the event."""
+    if issubclass(event, BilateralAgreement):
+        return f"`{event.proposes.__name__}`"
+    if issubclass(event, Declaration):
+        return f"`{event.asks.__name__}`"
+    return f"`{event.wire}`"
+
+
+def _listed(events: Iterable[type[Event]]) -> str:
+    return ", ".join(dict.fromkeys(map(_command, events))) or "—"
+
+
+def _is_replan(event: type[Event], rule: DeadlineRule) -> bool:
+    return event in {each.event for each in rule.opened_by}
+
+
+ENDS: Final = {"CommitmentCancelled", "ExitNoticeGiven"}
+"""The events that give something up."""
+
+
+def row(rule: DeadlineRule) -> str:
+    """Return the row of a kind of deadline."""
+    words = WORDS[rule.kind]
+    reminder = next((each for each in RULES if each.kind is REMINDED_BY.get(rule.kind)), None)
+    opens = [each.event for each in rule.opened_by]
+    closes = [each.event for each in rule.closed_by]
+    moves = [each for each in closes if _is_replan(each, rule)]
+    ends = [each for each in closes if each.wire in ENDS]
+    does = [each for each in closes if each not in {*moves, *ends}]
+    alert = rule.alert.rule if rule.alert else ""
+    cells = [words.what, words.due, _listed(opens), words.term]
+    if reminder is not None and reminder.alert is not None:
+        cells.append(f"`{reminder.alert.rule}`")
+    else:
+        cells.append("—")
+    cells += [f"`{alert}`" if alert else "—", _listed(does), _listed(moves), _listed(ends)]
+    if rule.kind in OF_OTHER_STREAMS:
+        opened, alert, done = OF_OTHER_STREAMS[rule.kind]
+        cells[2], cells[5], cells[6] = opened, f"`{alert}`", done
+    return f"| {' | '.join(cells)} |"
+
+
+def at_once() -> Iterator[str]:
+    """Yield the rows of the alerts that no deadline opens."""
+    of_deadlines = {each.alert.rule for each in RULES if each.alert}
+    for each in STANDING_ALERTS:
+        if each.rule not in of_deadlines:
+            yield f"| `{each.rule}` | {each.kind} | {each.sentence} |"
+
+
+def page() -> str:
+    """Return the page."""
+    lines = [
+        "# Days, reminders and alerts",
+        "",
+        "Everything that falls due on a day: what sets the day, who is reminded, which alert opens",
+        "once it has passed, and how it is moved or given up. The end of the partnership gives up",
+        "all of it, but not what is owed. A test writes this page",
+        "(`python -m tests.domain.test_days`).",
+        "",
+        f"| {' | '.join(COLUMNS)} |",
+        f"|{'---|' * len(COLUMNS)}",
+        *map(row, RULES),
+        "",
+        "## Alerts without a day",
+        "",
+        "| alert | kind | what is expected |",
+        "|---|---|---|",
+        *at_once(),
+        "",
+        "## Days on which nothing falls due",
+        "",
+        "| why | fields |",
+        "|---|---|",
+        *(
+            f"| {why} | {', '.join(f'`{each}`' for each in sorted(fields.split()))} |"
+            for why, fields in NOT_DUE.items()
+        ),
+        "",
+    ]
+    return "\n".join(lines)
+
+
+# --- tests -------------------------------------------------------------------------------------
+
+
+def test_every_day_of_an_event_falls_due_or_says_why_not() -> None:
+    listed = [field for each in WORDS.values() for field in each.fields]
+    listed += [field for fields in NOT_DUE.values() for field in fields.split()]
+
+    assert sorted(listed) == sorted(every_day())
+
+
+def test_every_kind_of_deadline_has_a_row() -> None:
+    assert [each.kind for each in RULES] == [*dict.fromkeys(each.kind for each in RULES)]
+    assert {each.kind for each in RULES} == set(DeadlineKind) == WORDS.keys()
+
+
+def test_the_page_is_what_the_table_of_the_code_says() -> None:
+    assert PAGE.read_text(encoding="utf-8") == page(), "see the docstring of this module"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")
