@@ -227,6 +227,10 @@ class BilateralAgreement(Event, abstract=True):
         """
 
     @classmethod
+    def check_new(cls, proposed: Any, context: Any, act: Act) -> None:  # noqa: ANN401 - as `check`
+        """Raise `Refused` if a new proposal is not allowed on its day."""
+
+    @classmethod
     def binds_author_alone(cls, proposed: Any, context: Any, party: str) -> bool:  # noqa: ANN401, ARG003 - as `check`
         """Whether a proposal lays nothing on anybody but its author, `party`.
 
@@ -331,6 +335,7 @@ class BilateralAgreements:
         if existing is not None:
             return propose(name, event, proposals, act)
         kind.check(event, context)
+        kind.check_new(event, context, act)
         proposed = propose(name, event, proposals, act)
         if kind.binds_author_alone(event, context, act.party):
             return [*proposed, *self._accept(kind, event, context, act)]

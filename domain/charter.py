@@ -1,14 +1,16 @@
 """The charter: the purpose, the SMART objectives, and what the parties expect (C8)."""
 
+from datetime import date
+from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from domain.kernel import Refused, Value
-from domain.metric_catalogue import MeasuredBy, known
+from domain.metric_catalogue import Adds, Direction, MeasuredBy, known
 from domain.terms import check_parties
-from domain.values import Day, Number, Slug, Text
+from domain.values import Day, Number, Slug, Text, plain
 
 FIRST_KPIS = range(3, 6)
 """Three to five objectives are advised; another number gives a warning, not a refusal (C8)."""
@@ -93,9 +95,14 @@ class Charter(Value):
 
 
 def check(charter: Charter, parties: tuple[str, ...]) -> None:
-    """Raise `Refused` if a charter names others than the parties, or an unknown metric (C8)."""
+    """Raise `Refused` if a charter names others than the parties, or an unknown metric (C8).
+
+    Also if an objective has another unit than its metric, or a target that is worse than its
+    baseline.
+    """
     check_parties(list(charter.goals), parties)
     for objective in charter.objectives:
+        check_target(objective, objective.target)
         unit = known(objective.metric).unit
         if not unit.takes(objective.unit):
             raise Refused(
@@ -104,3 +111,36 @@ def check(charter: Charter, parties: tuple[str, ...]) -> None:
                 f"{objective.metric} is measured in {unit}, not in {objective.unit}.",
                 f"Give baseline and target in the unit {unit.example}.",
             )
+
+
+def check_target(objective: Objective, target: Decimal) -> None:
+    """Raise `Refused` if a target is on the wrong side of the baseline of its objective (C8).
+
+    A metric that adds up and should be small, such as a cost, has a target that is the most that
+    may come together. Its baseline says nothing of it.
+    """
+    metric = known(objective.metric)
+    grows = metric.direction is Direction.UP
+    if metric.adds is Adds.SUM and not grows:
+        return
+    baseline = objective.baseline
+    if target < baseline if grows else target > baseline:
+        better = "grow" if grows else "fall"
+        raise Refused(
+            "target-behind-baseline",
+            "A target cannot be worse than its baseline. The target of "
+            f"{objective.objective} is {plain(target)}, its baseline {plain(baseline)}, and "
+            f"{objective.metric} should {better}.",
+            "Give a target that is at least as good as the baseline.",
+        )
+
+
+def check_deadline(objective: str, deadline: date, today: date) -> None:
+    """Raise `Refused` if the deadline of an objective has passed when it is proposed (C8)."""
+    if deadline < today:
+        raise Refused(
+            "deadline-has-passed",
+            f"An objective must have a deadline that is still to come. That of {objective} is "
+            f"{deadline}; today is {today}.",
+            "Give a deadline of today or later.",
+        )

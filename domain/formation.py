@@ -117,6 +117,13 @@ class CharterAgreed(
         charters.check(proposed.charter, context.parties)
 
     @classmethod
+    def check_new(cls, proposed: Any, context: PartnershipContext, act: Act) -> None:  # noqa: ANN401 - made
+        """Raise `Refused` if the deadline of an objective has passed (C8)."""
+        today = context.terms.day(act.occurred_at)
+        for each in proposed.charter.objectives:
+            charters.check_deadline(each.objective, each.deadline, today)
+
+    @classmethod
     def complete(cls, proposed: Any, context: PartnershipContext, act: Act) -> Mapping[str, object]:  # noqa: ANN401, ARG003 - made
         """Return the warnings."""
         return {"warnings": proposed.charter.warnings()}

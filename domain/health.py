@@ -4,11 +4,15 @@ Figures alone do not show how a partnership is; here each party rates it, and ri
 """
 
 from enum import StrEnum
+from typing import Any
 
+from domain import charter as charters
 from domain.bilateral import BilateralAgreement
 from domain.calendar import Period
+from domain.context import PartnershipContext
 from domain.declarations import Declaration
-from domain.kernel import IN_FORCE, RUNNING, SIGNED_OR_SIGNING
+from domain.formation import CharterAgreed
+from domain.kernel import IN_FORCE, RUNNING, SIGNED_OR_SIGNING, Act
 from domain.terms import check_parties
 from domain.values import Count, Day, Money, Number, PersonName, Quantity, Rating, Ref, Slug, Text
 
@@ -202,6 +206,20 @@ class TargetAdjusted(
     """The day by which the new target is to be reached."""
     reason: Text
     """Why the target is adjusted."""
+
+    @classmethod
+    def check(cls, proposed: Any, context: PartnershipContext) -> None:  # noqa: ANN401 - made
+        """Raise `Refused` if the target is on the wrong side of its objective's baseline (C8)."""
+        charter = context.agreements.latest(CharterAgreed)
+        for each in charter.charter.objectives if charter else ():
+            if each.objective == proposed.objective:
+                charters.check_target(each, proposed.target)
+
+    @classmethod
+    def check_new(cls, proposed: Any, context: PartnershipContext, act: Act) -> None:  # noqa: ANN401 - made
+        """Raise `Refused` if the new deadline has passed (C8)."""
+        today = context.terms.day(act.occurred_at)
+        charters.check_deadline(proposed.objective, proposed.deadline, today)
 
 
 RecordContribution = ContributionRecorded.asks

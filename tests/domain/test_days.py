@@ -128,7 +128,8 @@ NOT_DUE: Final = {
         WinCorrected/happened_at""",
     "The first or the last day on which something applies; nobody has to do anything": """
         CommercialTermsAgreed/effective_from CommercialTermsAgreed/until
-        DataSharingAgreed/lines/until IncentiveIntroduced/from_day IncentiveIntroduced/until ManagerRotated/effective_on
+        DataSharingAgreed/lines/until IncentiveIntroduced/from_day
+        IncentiveIntroduced/until ManagerRotated/effective_on
         PartnershipAdopted/books/settles_from PartnershipAdopted/terms/effective_from
         PartnershipAdopted/terms/frame/starts_on PartnershipAdopted/terms/until
         PaymentCorrected/covers_from PaymentReceived/covers_from""",

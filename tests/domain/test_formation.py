@@ -45,7 +45,7 @@ from domain.governance import (
     ProposeGovernance,
     SponsorAssigned,
 )
-from domain.kernel import Command, Stage
+from domain.kernel import Command, Refused, Stage
 from domain.standing_alerts import RESERVED
 from domain.terms import (
     CostShare,
@@ -565,6 +565,46 @@ def test_an_objective_can_be_measured(field: str, value: str, rule: str) -> None
     refusal = at(Stage.FORMATION).refuses(OURS, example(ProposeCharter, charter=charter))
 
     assert refusal.rule == rule
+
+
+def refusal_of(story: Story, **objective: object) -> str | None:
+    """Return the rule that refuses a charter with one objective; None if it can be proposed."""
+    charter = changed(CHARTER, objectives=[changed(CO_BRANDED_REVENUE, **objective)])
+    command = example(ProposeCharter, proposal="charter-2", charter=charter)
+    try:
+        story.when(OURS, command)
+    except Refused as refused:
+        return refused.rule
+    return None
+
+
+@pytest.mark.parametrize(
+    ("metric", "unit", "baseline", "target", "rule"),
+    [
+        ("co_branded_revenue", "USD", 100, 99, "target-behind-baseline"),
+        ("co_branded_revenue", "USD", 100, 100, None),
+        ("co_branded_revenue", "USD", 100, 101, None),
+        ("churn_rate", "percent", 8, 9, "target-behind-baseline"),
+        ("churn_rate", "percent", 8, 8, None),
+        ("churn_rate", "percent", 8, 5, None),
+        # The most that may be spent, beside nothing that was spent before.
+        ("shared_costs", "USD", 0, 5000, None),
+    ],
+)
+def test_the_target_of_an_objective_is_no_worse_than_its_baseline(
+    metric: str, unit: str, baseline: int, target: int, rule: str | None
+) -> None:
+    values = {"baseline": Decimal(baseline), "target": Decimal(target)}
+
+    assert refusal_of(at(Stage.FORMATION), metric=metric, unit=unit, **values) == rule
+
+
+def test_an_objective_has_a_deadline_that_is_still_to_come() -> None:
+    story = at(Stage.FORMATION)
+    today = story.now.date()
+
+    assert refusal_of(story, deadline=today - timedelta(days=1)) == "deadline-has-passed"
+    assert refusal_of(story, deadline=today) is None
 
 
 def test_the_goals_of_a_charter_are_the_parties_own() -> None:

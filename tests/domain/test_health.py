@@ -1,7 +1,7 @@
 """Health: contributions, health checks, agreements on data and targets, cadence (C13, C14, C22 to
 C25)."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -136,6 +136,16 @@ def test_an_adjusted_target_is_what_the_objective_is_measured_by() -> None:
     story.when(THEIRS, TargetAdjusted.accepts(proposal="target-1"))
 
     assert rated() == (8000, ObjectiveStatus.MET)
+
+
+def test_an_adjusted_target_is_no_worse_than_the_baseline_and_its_day_is_still_to_come() -> None:
+    story = before(ProposeTarget)
+    worse, past = Decimal(-1), story.now.date() - timedelta(days=1)
+
+    assert (
+        story.refuses(OURS, example(ProposeTarget, target=worse)).rule == "target-behind-baseline"
+    )
+    assert story.refuses(OURS, example(ProposeTarget, deadline=past)).rule == "deadline-has-passed"
 
 
 # --- reviews in time ---------------------------------------------------------------------------
