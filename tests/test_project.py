@@ -111,10 +111,13 @@ def help_of(command: str, capsys: pytest.CaptureFixture[str], patch: pytest.Monk
 
 
 def command_of(use: str) -> str:
-    """Return the command that is used, with the one below it where it is a group (`rules try`)."""
+    """Return the command that is used, with its subcommand in a group (`audit verify`)."""
     words = use.split()
     groups = {
-        each.name: {below.name for below in each.typer_instance.registered_commands}
+        each.name: {
+            below.name or getattr(below.callback, "__name__", "")
+            for below in each.typer_instance.registered_commands
+        }
         for each in cli.app.registered_groups
         if each.typer_instance
     }

@@ -32,7 +32,8 @@ class Altered(Exception):
     def __init__(self, partnership: str, index: int, what: str) -> None:
         super().__init__(
             f"{partnership}#{index} {what}. Nothing is signed over it; "
-            "compare it with a backup and with the parties' bundles (accord verify, accord bundle)."
+            "compare it with a backup and with the parties' bundles "
+            "(accord audit verify, accord audit bundle)."
         )
         self.partnership = partnership
         self.index = index

@@ -1,4 +1,4 @@
-"""`accord bundle`: write the evidence of a partnership to a file."""
+"""`accord audit bundle`: write the evidence of a partnership to a file."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -9,10 +9,10 @@ from typing import Annotated
 import typer
 
 from infra.answers.parameters import Since
-from infra.answers.question import Panel, Result
+from infra.answers.question import Result
 from infra.answers.text import Block, Line, Remark, Verbatim
 from infra.cli import printing
-from infra.cli.options import FAILED, Id, Json, Store, app, moment_option, opened
+from infra.cli.options import FAILED, Id, Json, Store, audit, moment_option, opened
 from infra.settings import DEFAULT_STORE
 
 
@@ -30,7 +30,7 @@ class Written(Result):
     """How the store differs from what was signed; null if it does not."""
 
 
-@app.command(rich_help_panel=Panel.EVIDENCE.value)
+@audit.command()
 def bundle(
     id: Id,
     out: Annotated[Path, typer.Option("-o", "--out", metavar="FILE.zip", help="A new file.")],
@@ -71,7 +71,7 @@ def bundle(
     """Write an evidence bundle, which can be checked offline without trusting the operator.
 
     It contains events, signed commands, proofs, checkpoints, the format and two verifiers
-    (docs/auditor.md). Its statements can be computed with accord replay.
+    (docs/auditor.md). Its statements can be computed with accord audit replay.
     """
     from infra.evidence.bundle import BundleRequest, export
 

@@ -1,4 +1,4 @@
-"""`accord checkpoint` and `accord timestamp`: sign a log, and have its time confirmed."""
+"""`accord audit checkpoint` and `timestamp`: sign a log, and have its time confirmed."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -8,10 +8,10 @@ from typing import Annotated
 import typer
 
 from infra.answers.logs import size_of
-from infra.answers.question import Panel, Result
+from infra.answers.question import Result
 from infra.answers.text import Block, Line, Verbatim
 from infra.cli import printing
-from infra.cli.options import Id, Json, Store, app, opened
+from infra.cli.options import Id, Json, Store, audit, opened
 from infra.settings import DEFAULT_STORE
 
 
@@ -32,7 +32,7 @@ class Timestamped(Result):
     at: datetime
 
 
-@app.command(rich_help_panel=Panel.EVIDENCE.value)
+@audit.command()
 def checkpoint(id: Id, store: Store = DEFAULT_STORE, as_json: Json = False) -> None:
     """Sign the current state of a partnership's log, and print it: size, root, time.
 
@@ -47,7 +47,7 @@ def checkpoint(id: Id, store: Store = DEFAULT_STORE, as_json: Json = False) -> N
     printing.result(found, lambda _: [Verbatim(note)], as_json=as_json)
 
 
-@app.command(rich_help_panel=Panel.EVIDENCE.value)
+@audit.command()
 def timestamp(
     id: Id,
     authority: Annotated[

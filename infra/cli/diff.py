@@ -1,28 +1,27 @@
-"""`accord diff`: compare two accounts of one log, and prove a fork."""
+"""`accord audit diff`: compare two accounts of one log, and prove a fork."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from infra.answers.question import Panel
 from infra.answers.text import Line
 from infra.cli import printing
-from infra.cli.options import EXIT_CODES, REFUSED, Json, app
+from infra.cli.options import EXIT_CODES, REFUSED, Json, audit
 
 if TYPE_CHECKING:
     from infra.tlog.notes import Verifier
 
 
-@app.command(
-    rich_help_panel=Panel.EVIDENCE.value,
+@audit.command(
     epilog=f"Exit code {REFUSED}: {EXIT_CODES[REFUSED]}; here, a fork.",
 )
 def diff(
     one: Annotated[Path, typer.Argument(metavar="A", help="A bundle, a checkpoint, or a proof.")],
     other: Annotated[Path | None, typer.Argument(metavar="B", help="Another one.")] = None,
     key: Annotated[
-        str, typer.Option("--log", metavar="KEY", help="The log's key, as accord log-key gave it.")
+        str,
+        typer.Option("--log", metavar="KEY", help="The log's key (accord audit log-key)."),
     ] = "",
     out: Annotated[
         Path | None,
@@ -53,5 +52,5 @@ def _key(text: str) -> "Verifier":
     from infra.evidence import forks
 
     if not text:
-        raise typer.BadParameter("Give the log's key with --log; accord log-key prints it.")
+        raise typer.BadParameter("Give the log's key with --log; accord audit log-key prints it.")
     return forks.key_of(text)

@@ -1,4 +1,4 @@
-"""Keys: `accord keygen`, `accord register-key`, `accord log-key`."""
+"""Keys: `accord keygen`, `accord register-key`, `accord audit log-key`."""
 
 from base64 import b64encode
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from infra.answers.logs import size_of
 from infra.answers.question import Item, Panel
 from infra.answers.text import Block, Remark, Verbatim
 from infra.cli import printing
-from infra.cli.options import Id, Json, Store, app, opened
+from infra.cli.options import Id, Json, Store, app, audit, opened
 from infra.settings import DEFAULT_STORE
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ class LogKey(Item):
     """The verifier key of its checkpoints (C2SP)."""
 
 
-@app.command("log-key", rich_help_panel=Panel.EVIDENCE.value)
+@audit.command("log-key")
 def log_key(id: Id, store: Store = DEFAULT_STORE, as_json: Json = False) -> None:
     """Print the key that verifies a partnership's checkpoints; a verifier pins it."""
     with opened(store, as_json=True) as accord:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 DONE, FAILED, NOT_UNDERSTOOD, REFUSED = 0, 1, 2, 3
 EXIT_CODES = {
     DONE: "done",
-    FAILED: "something failed, or verify found a difference",
+    FAILED: "something failed, or audit verify found a difference",
     NOT_UNDERSTOOD: "the command was not understood",
     REFUSED: "done, and some of the input was refused",
 }
@@ -66,21 +66,11 @@ COMMANDS = (
     "markets",
     "candidates",
     "attributes",
-    "verify",
-    "receipt",
-    "log-key",
-    "checkpoint",
-    "timestamp",
-    "bundle",
-    "replay",
-    "diff",
+    "audit",
     "erase",
     "keygen",
     "register-key",
     "sign",
-    "witness",
-    "cosign",
-    "forks",
     "demo",
     "up",
     "rebuild",
@@ -90,9 +80,26 @@ COMMANDS = (
 )
 """The order of the commands in their panels, the usual ones first. Others follow these."""
 
+AUDIT = (
+    "verify",
+    "bundle",
+    "replay",
+    "diff",
+    "checkpoint",
+    "log-key",
+    "receipt",
+    "timestamp",
+    "witness",
+    "cosign",
+    "forks",
+)
+"""The order of the commands of `accord audit`."""
+
 
 class _InOrder(TyperGroup):
-    """The group of all commands, in the order of the help."""
+    """A group of commands, in the order of the help."""
+
+    order: tuple[str, ...] = COMMANDS
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ANN401 - typer's own
         """Return the names of the commands, panel by panel."""
@@ -102,10 +109,16 @@ class _InOrder(TyperGroup):
             panel: Any = getattr(self.commands[name], "rich_help_panel", "")
             return (
                 panels.index(panel) if panel in panels else len(panels),
-                COMMANDS.index(name) if name in COMMANDS else len(COMMANDS),
+                self.order.index(name) if name in self.order else len(self.order),
             )
 
         return sorted(super().list_commands(ctx), key=place)
+
+
+class _Audit(_InOrder):
+    """The group of the audit's commands."""
+
+    order = AUDIT
 
 
 app = typer.Typer(
@@ -118,6 +131,13 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+audit = typer.Typer(
+    cls=_Audit,
+    help="Verify the record, and export evidence that anyone can check offline.",
+    no_args_is_help=True,
+)
+app.add_typer(audit, name="audit", rich_help_panel=Panel.EVIDENCE.value)
 
 
 def reader(name: str, kind: Any) -> Callable[[str], Any]:  # noqa: ANN401 - any type

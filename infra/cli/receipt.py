@@ -1,4 +1,4 @@
-"""`accord receipt`: the operator's receipt of an accepted event."""
+"""`accord audit receipt`: the operator's receipt of an accepted event."""
 
 from typing import Annotated
 
@@ -6,10 +6,10 @@ import typer
 
 from infra.answers.logs import NotFound
 from infra.answers.outcomes import SignedReceipt
-from infra.answers.question import Panel, Result
+from infra.answers.question import Result
 from infra.answers.text import Verbatim
 from infra.cli import printing
-from infra.cli.options import Json, Store, app, opened
+from infra.cli.options import Json, Store, audit, opened
 from infra.settings import DEFAULT_STORE
 
 
@@ -17,7 +17,7 @@ class Receipt(SignedReceipt, Result):
     """The operator's receipt of an accepted event."""
 
 
-@app.command(rich_help_panel=Panel.EVIDENCE.value)
+@audit.command()
 def receipt(
     source: Annotated[str, typer.Argument(metavar="SOURCE", help="The event's source.")],
     id: Annotated[str, typer.Argument(metavar="SOURCE_ID", help="The event's id.")],

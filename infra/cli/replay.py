@@ -1,17 +1,15 @@
-"""`accord replay`: verify a bundle, and compute its statements from its events."""
+"""`accord audit replay`: verify a bundle, and compute its statements from its events."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from infra.answers.question import Panel
 from infra.cli import printing
-from infra.cli.options import FAILED, REFUSED, Json, app
+from infra.cli.options import FAILED, REFUSED, Json, audit
 
 
-@app.command(
-    rich_help_panel=Panel.EVIDENCE.value,
+@audit.command(
     epilog=f"Exit code {FAILED}: the record has a fault, or a statement differs. "
     f"Exit code {REFUSED}: a statement cannot be computed, because events are withheld.",
 )

@@ -1,18 +1,16 @@
-"""`accord verify`: check each log and every view, and name what differs."""
+"""`accord audit verify`: check each log and every view, and name what differs."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from infra.answers.question import Panel
 from infra.cli import printing
-from infra.cli.options import FAILED, Json, Store, app, opened
+from infra.cli.options import FAILED, Json, Store, audit, opened
 from infra.settings import DEFAULT_STORE
 
 
-@app.command(
-    rich_help_panel=Panel.EVIDENCE.value,
+@audit.command(
     epilog=f"Exit code {FAILED}: something differs, or a partnership is quarantined.",
 )
 def verify(

@@ -1,4 +1,4 @@
-"""Witnesses of logs: `accord witness`, `accord cosign`, `accord forks`."""
+"""Witnesses of logs: `accord audit witness`, `accord audit cosign`, `accord audit forks`."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from domain.values import instant
-from infra.answers.question import Item, Panel
+from infra.answers.question import Item
 from infra.answers.text import Block, Line, Remark, Verbatim
 from infra.cli import printing
-from infra.cli.options import FAILED, HOST, REFUSED, REFUSES, Host, Json, app, option
+from infra.cli.options import FAILED, HOST, REFUSED, REFUSES, Host, Json, audit, option
 from infra.settings import Setting, setting
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ Operators = Annotated[
 ]
 
 
-@app.command(rich_help_panel=Panel.EVIDENCE.value)
+@audit.command()
 def witness(
     name: Name,
     key: Key,
@@ -68,7 +68,7 @@ def witness(
     serve(_witness(name, key, log, operator), state, host, port)
 
 
-@app.command(rich_help_panel=Panel.EVIDENCE.value, epilog=REFUSES)
+@audit.command(epilog=REFUSES)
 def cosign(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The checkpoint, a signed note.")],
     name: Name,
@@ -101,7 +101,9 @@ def cosign(
         printing.write(str(shown.joined(answer.cosigned.signatures)))
         return
     if answer.fork:
-        printing.note(f"It contradicts the cosigned one of {old} events: accord forks {state}.")
+        printing.note(
+            f"It contradicts the cosigned one of {old} events. See accord audit forks {state}."
+        )
     else:
         printing.note(f"{answer.body.strip()} The last cosigned one has {old} events.")
     raise typer.Exit(REFUSED)
@@ -123,7 +125,7 @@ class Forks(Item):
     items: tuple[SeenFork, ...]
 
 
-@app.command(rich_help_panel=Panel.EVIDENCE.value, epilog=f"Exit code {FAILED}: there is a fork.")
+@audit.command(epilog=f"Exit code {FAILED}: there is a fork.")
 def forks(
     state: Annotated[
         Path,

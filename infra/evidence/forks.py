@@ -92,7 +92,7 @@ def compare(one: Account, other: Account, operator: Verifier) -> Compared:
         if each.note.by(operator) is None:
             raise NoAccount(
                 f"The checkpoint of {each.checkpoint.size} events is not signed by "
-                f"{operator.name}; it shows nothing. Ask for the log's key (accord log-key)."
+                f"{operator.name}; it shows nothing. Ask for the log's key (accord audit log-key)."
             )
     small, large = sorted((one, other), key=lambda each: each.checkpoint.size)
     if small.checkpoint.size == large.checkpoint.size:

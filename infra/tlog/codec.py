@@ -60,7 +60,7 @@ class DuplicateKey(OutsideProfile):
 class UnreadableEvent(ValueError):
     """Stored bytes that are not an event: which event it is, what is wrong, and what to do."""
 
-    hint = "Run accord verify. If it finds a difference, restore the store from a backup."
+    hint = "Run accord audit verify. If it finds a difference, restore the store from a backup."
 
     def __init__(self, event: str, detail: str) -> None:
         super().__init__(f"{event} {detail} {self.hint}")

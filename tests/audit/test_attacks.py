@@ -76,7 +76,7 @@ def alone(world: World) -> str:
 
 
 def found_live(world: World) -> str | None:
-    """Return what `accord verify` finds in the store itself."""
+    """Return what `accord audit verify` finds in the store itself."""
     with world.opened() as (accord, _):
         difference = list(verify.check(accord))[-1].difference
         return difference.key if difference else None
@@ -476,7 +476,7 @@ def test_a_verdict_names_the_tool_that_says_what_the_record_means(world: World) 
             for each in made.told(verifier, bundle)["not_checked"]
             if each.startswith("what the events mean")
         )
-        assert "accord replay" in meaning
+        assert "accord audit replay" in meaning
 
 
 def test_what_is_not_in_the_log_is_the_operators_word(world: World) -> None:

@@ -188,7 +188,7 @@ def test_a_record_with_a_fault_is_not_replayed(world: World) -> None:
 
 
 def run(*words: str | Path) -> tuple[int, str]:
-    done = CliRunner().invoke(app, ["replay", *map(str, words)])
+    done = CliRunner().invoke(app, ["audit", "replay", *map(str, words)])
     return done.exit_code, done.output
 
 

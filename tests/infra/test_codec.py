@@ -261,7 +261,7 @@ def test_a_type_or_version_that_is_not_known_is_named(
     ],
 )
 def test_bytes_that_are_not_an_event_are_named(body: bytes, reason: str) -> None:
-    with pytest.raises(UnreadableEvent, match=f"^{reason}.* Run accord verify") as raised:
+    with pytest.raises(UnreadableEvent, match=f"^{reason}.* Run accord audit verify") as raised:
         decode(body, index=5)
 
     assert not isinstance(raised.value, UnknownEvent)

@@ -166,7 +166,7 @@ def test_an_option_goes_before_its_variable() -> None:
         ["list"],
         ["init"],
         ["ingest", "-"],
-        ["verify"],
+        ["audit", "verify"],
         ["confirm-clock"],
         ["schema", "--out", "x"],
     ],
@@ -194,7 +194,7 @@ def test_every_command_refuses_a_wrong_variable_in_one_line_before_it_begins(
         (["up"], "--host", ["", " ", "a b"]),
         (["up"], "--store", ["", "accord.db", "mysql://ana:secret@host/a"]),
         (
-            ["witness", "--name", "w", "--key", "k", "--state", "s"],
+            ["audit", "witness", "--name", "w", "--key", "k", "--state", "s"],
             "--port",
             ["nan", "-1", "65536", "", "1.0"],
         ),

@@ -174,7 +174,7 @@ def test_l1_renewals_from_the_31st_are_counted_from_the_first_day(accord: Accord
 def test_the_views_of_each_case_are_what_its_log_folds_to(accord: Accord, case: str) -> None:
     play(accord, case)
 
-    verified = accord("verify")
+    verified = accord("audit", "verify")
 
     assert verified.code == 0
     assert "No difference found." in verified.out

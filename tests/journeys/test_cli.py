@@ -405,10 +405,10 @@ def test_receipts_are_kept_in_a_file_and_made_again(accord: Accord, tmp_path: Pa
 
     rows = [json.loads(line) for line in (tmp_path / "receipts").read_bytes().splitlines()]
     assert [each["id"] for each in rows] == 2 * ["begin-acme", "identify-north"]
-    again = accord("receipt", SOURCE, "identify-north").out
+    again = accord("audit", "receipt", SOURCE, "identify-north").out
     assert again == rows[1]["receipt"] == rows[3]["receipt"]
     assert Promise.read(Note.read(again).text).origin == "accord.example/acme"
-    answer = accord("receipt", SOURCE, "identify-north", "--json").json
+    answer = accord("audit", "receipt", SOURCE, "identify-north", "--json").json
     assert answer == {"simulated": False, **rows[1]}
 
 
@@ -416,7 +416,7 @@ def test_there_is_no_receipt_of_what_was_not_recorded_or_without_a_key(
     accord: Accord, tmp_path: Path
 ) -> None:
     accord("init")
-    assert accord("receipt", SOURCE, "nothing").code == 1
+    assert accord("audit", "receipt", SOURCE, "nothing").code == 1
 
     (tmp_path / "accord.db.key").unlink()
     ran = accord("ingest", "-", "--receipts", "receipts", stdin=beginning("acme"))
@@ -462,7 +462,7 @@ READERS = [
     ("portfolio",),
     ("candidates", CONSULTING),
     ("attributes", "payments"),
-    ("verify",),
+    ("audit", "verify"),
     ("refusals",),
 ]
 
@@ -482,7 +482,9 @@ def test_a_simulated_store_says_so_in_all_that_is_printed(
     assert answer.err == ""
 
 
-@pytest.mark.parametrize("typed", [("list",), ("show", "acme"), ("history", "acme"), ("verify",)])
+@pytest.mark.parametrize(
+    "typed", [("list",), ("show", "acme"), ("history", "acme"), ("audit", "verify")]
+)
 def test_an_ordinary_store_does_not_mention_simulation(
     accord: Accord, typed: tuple[str, ...]
 ) -> None:
@@ -568,7 +570,7 @@ def test_an_erased_person_is_in_no_answer_and_everything_still_holds(
     assert "Sam Adeyemi" not in after
     assert "sam.adeyemi" not in after
     assert f"(erased person {by_operator.json['erased'][0][7:15]})" in after
-    assert accord("verify", *own).code == 0
+    assert accord("audit", "verify", *own).code == 0
     again = accord("erase", CONSULTING, "sam.adeyemi", *reasoned)
     assert (again.code, "no person of this name" in again.err) == (1, True)
 
@@ -785,12 +787,12 @@ def test_verify_finds_a_position_that_was_moved_back_and_names_it(
             sql = "UPDATE positions SET idx = 3 WHERE partnership = ?"
             connection.execute(sql, (CONSULTING,))
 
-    whole = accord("verify", "--store", growing.store)
+    whole = accord("audit", "verify", "--store", growing.store)
     move_back()
-    broken = accord("verify", "--store", growing.store)
-    again = accord("verify", "--store", growing.store)
+    broken = accord("audit", "verify", "--store", growing.store)
+    again = accord("audit", "verify", "--store", growing.store)
     move_back()
-    answer = accord("verify", "--store", growing.store, "--json")
+    answer = accord("audit", "verify", "--store", growing.store, "--json")
 
     assert whole.code == 0
     assert whole.out.startswith("No difference found.\n1 partnership, 278 events: each log is as")
@@ -805,8 +807,8 @@ def test_verify_finds_a_position_that_was_moved_back_and_names_it(
 def test_verify_finds_a_changed_row_and_names_it(accord: Accord, growing: Settings) -> None:
     with closing(sqlite3.connect(growing.path)) as connection, connection:
         connection.execute("UPDATE rows SET body = x'7b7d' WHERE key = '2026-01'")
-    broken = accord("verify", "--store", growing.store)
-    answer = accord("verify", "--store", growing.store, "--json")
+    broken = accord("audit", "verify", "--store", growing.store)
+    answer = accord("audit", "verify", "--store", growing.store, "--json")
 
     assert broken.code == answer.code == 1
     assert f"Difference in {CONSULTING}: kpis, 2026-01." in broken.out
@@ -937,7 +939,13 @@ def test_the_help_shows_every_command_in_its_panel_and_place(accord: Accord) -> 
     assert [name for _, name in shown if name in options.COMMANDS] == list(options.COMMANDS)
 
 
-@pytest.mark.parametrize("served", ["up", "witness"])
+def test_the_help_of_audit_shows_every_command_in_its_place(accord: Accord) -> None:
+    shown = re.findall(r"(?m)^│ ([a-z][a-z-]+) ", accord("audit", "--help", columns=200).out)
+
+    assert shown == list(options.AUDIT)
+
+
+@pytest.mark.parametrize("served", ["up", "audit witness"])
 def test_a_port_in_use_is_reported_as_such(accord: Accord, tmp_path: Path, served: str) -> None:
     accord("init")
     Signer.new().save(tmp_path / "w.key")
@@ -947,7 +955,7 @@ def test_a_port_in_use_is_reported_as_such(accord: Accord, tmp_path: Path, serve
         other.bind(("127.0.0.1", 0))
         other.listen()
         port = str(other.getsockname()[1])
-        ran = accord(served, "--port", port, *(mine if served == "witness" else ()))
+        ran = accord(*served.split(), "--port", port, *(mine if "witness" in served else ()))
 
     assert (ran.code, ran.out) == (1, "")
     assert ran.err == (

@@ -64,7 +64,7 @@ def test_a_question_gets_its_answer_though_rows_are_damaged(
     assert ran.code == 0
     assert ID in ran.out
     assert f"{ID} is folded from its first event, because of damage" in caplog.text
-    assert accord("verify", "--store", store).code == 0
+    assert accord("audit", "verify", "--store", store).code == 0
 
 
 def test_an_event_that_cannot_be_read_is_named_and_stops_nobody(accord: Accord, store: str) -> None:
@@ -76,11 +76,11 @@ def test_an_event_that_cannot_be_read_is_named_and_stops_nobody(accord: Accord, 
     assert f"{ID} is quarantined" in listed.out
     assert f"{ID}#5 cannot be read" in listed.out
     assert "aurora-series" in listed.out
-    verified = accord("verify", "--store", store)
+    verified = accord("audit", "verify", "--store", store)
     assert verified.code == 1
     assert f"Difference in {ID}: history, {ID}#5." in verified.out
     assert "\\xff" in verified.out
-    assert "accord verify" not in verified.out
+    assert "accord audit verify" not in verified.out
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_the_history_names_the_event_that_it_cannot_read(
     for path in OF_EVENTS:
         problem = client.get(path).json()
         assert f"{ID}#5 {what}" in problem["detail"]
-        assert "accord verify" in problem["hint"]
+        assert "accord audit verify" in problem["hint"]
     ran = accord("history", ID, "--store", store)
     assert ran.code == 1
     assert f"{ID}#5 {what}" in ran.err
@@ -118,7 +118,7 @@ def test_show_names_the_last_event_that_it_cannot_read(
     ran = accord("show", ID, "--store", store)
     assert ran.code == 1
     assert f"accord: {ID}#{last} {what}" in ran.err
-    assert "accord verify" in ran.err
+    assert "accord audit verify" in ran.err
     assert accord("show", "aurora-series", "--store", store).code == 0
 
 

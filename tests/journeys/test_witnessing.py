@@ -56,7 +56,7 @@ def test_a_name_that_cannot_be_written_makes_no_key(accord: Accord) -> None:
 
 def test_a_party_cosigns_by_hand_what_grew(accord: Accord, party: Verifier) -> None:
     log = Log([b"one", b"two", b"three"])
-    asked = ("cosign", "note", *BRIGHTPATH, "--log", str(LOG))
+    asked = ("audit", "cosign", "note", *BRIGHTPATH, "--log", str(LOG))
     given("note", log.checkpoint())
     first = accord(*asked)
     assert first.code == 0
@@ -72,16 +72,16 @@ def test_a_party_cosigns_by_hand_what_grew(accord: Accord, party: Verifier) -> N
 
 
 def test_a_fork_is_refused_and_shown_with_both_signatures(accord: Accord, party: Verifier) -> None:
-    asked = ("cosign", "note", *BRIGHTPATH, "--log", str(LOG))
+    asked = ("audit", "cosign", "note", *BRIGHTPATH, "--log", str(LOG))
     given("note", Log([b"one", b"two"]).checkpoint())
     accord(*asked)
-    assert accord("forks", "seen.db").code == 0
+    assert accord("audit", "forks", "seen.db").code == 0
 
     given("note", Log([b"one", b"2"]).checkpoint())
     refused = accord(*asked)
     assert refused.code == 3
-    assert "accord forks seen.db" in refused.err
-    told = accord("forks", "seen.db", "--json")
+    assert "accord audit forks seen.db" in refused.err
+    told = accord("audit", "forks", "seen.db", "--json")
     assert told.code == 1
     (fork,) = told.json["items"]
     assert fork["origin"] == ORIGIN
@@ -90,15 +90,15 @@ def test_a_fork_is_refused_and_shown_with_both_signatures(accord: Accord, party:
     assert cosigned.by(LOG)
     assert other.by(LOG)
     assert cosigned.text != other.text
-    assert str(other) in accord("forks", "seen.db").out
+    assert str(other) in accord("audit", "forks", "seen.db").out
 
 
 def test_a_witness_needs_the_logs_that_it_cosigns(accord: Accord, party: Verifier) -> None:
-    nothing = accord("witness", *BRIGHTPATH)
+    nothing = accord("audit", "witness", *BRIGHTPATH)
     assert (nothing.code, "Name a log" in nothing.err) == (2, True)
-    cosigner = accord("witness", *BRIGHTPATH, "--log", str(party))
+    cosigner = accord("audit", "witness", *BRIGHTPATH, "--log", str(party))
     assert (cosigner.code, "this one cosigns" in cosigner.err) == (2, True)
-    no_key = accord("witness", *BRIGHTPATH, "--operator", "accord.example")
+    no_key = accord("audit", "witness", *BRIGHTPATH, "--operator", "accord.example")
     assert (no_key.code, "is not a verifier key" in no_key.err) == (1, True)
 
 
@@ -106,7 +106,7 @@ def test_a_witness_needs_the_logs_that_it_cosigns(accord: Accord, party: Verifie
 def serving(*typed: str) -> Iterator[str]:
     """Run a witness as a process of its own; give its address."""
     with subprocess.Popen(
-        [*PROGRAM, "witness", *typed, "--port", "0"], stderr=subprocess.PIPE, text=True
+        [*PROGRAM, "audit", "witness", *typed, "--port", "0"], stderr=subprocess.PIPE, text=True
     ) as process:
         assert process.stderr
         told = process.stderr.readline()
@@ -135,4 +135,4 @@ def test_a_served_witness_cosigns_every_log_of_an_operator_and_remembers_over_a_
             forked = Log([b"1", *logs[0].entries[1:]])
             told = cosigning.collect(forked.checkpoint(), policy, forked.proof)
             assert "forked" in told.lacking["brightpath"]
-    assert len(accord("forks", "seen.db", "--json").json["items"]) == 2
+    assert len(accord("audit", "forks", "seen.db", "--json").json["items"]) == 2

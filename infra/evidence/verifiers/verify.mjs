@@ -1782,7 +1782,7 @@ const STEPS = [
 
 const MEANING =
   'what the events mean: no figure, statement or alert was computed; ' +
-  'accord replay FILE.zip computes them';
+  'accord audit replay FILE.zip computes them';
 
 const NOT_PINNED = "log and quorum were not pinned: the policy is the operator's own";
 

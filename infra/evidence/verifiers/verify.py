@@ -1696,7 +1696,7 @@ def check_custody(files: Files, log: Log) -> None:
 REFUSED: Final = "rejected.jsonl: what was refused is the operator's word"
 MEANING: Final = (
     "what the events mean: no figure, statement or alert was computed; "
-    "accord replay FILE.zip computes them"
+    "accord audit replay FILE.zip computes them"
 )
 
 
