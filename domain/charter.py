@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from domain.kernel import Refused, Value
-from domain.metric_catalogue import Adds, Direction, MeasuredBy, known
+from domain.metric_catalogue import Adds, Direction, MeasuredBy, check_segment, known
 from domain.terms import check_parties
 from domain.values import Day, Number, Slug, Text, plain
 
@@ -63,6 +63,13 @@ class Objective(Value):
     """The system that the figures come from."""
     measured: MeasuredBy = "count"
     """What decides a metric that deals show: the count of deals, or the reported figure."""
+    segment: Slug | None = None
+    """The part of the whole that it is about, such as a market or a product; null for the whole."""
+
+    @property
+    def subject(self) -> str:
+        """The metric and, if the objective is about a part, the segment: ``new_users in spain``."""
+        return f"{self.metric} in {self.segment}" if self.segment else self.metric
 
 
 class Expectations(Value):
@@ -111,6 +118,7 @@ def check(charter: Charter, parties: tuple[str, ...]) -> None:
                 f"{objective.metric} is measured in {unit}, not in {objective.unit}.",
                 f"Give baseline and target in the unit {unit.example}.",
             )
+        check_segment(objective.metric, objective.segment, objective.measured)
 
 
 def check_target(objective: Objective, target: Decimal) -> None:

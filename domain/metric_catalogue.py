@@ -257,6 +257,25 @@ def check_currency(name: str, currency: str | None) -> None:
         )
 
 
+SEGMENTED = "leads"
+"""The one metric that deals show by segment: the campaign of a referral."""
+
+
+def check_segment(name: str, segment: str | None, measured: MeasuredBy) -> None:
+    """Raise `Refused` unless figures of a segment can decide.
+
+    Tools report any metric by segment. Deals show a segment of leads alone, their campaign.
+    """
+    if segment is None or name == SEGMENTED or measured == "report" or not known(name).counted:
+        return
+    raise Refused(
+        "segment-not-counted",
+        f"What is counted of {name} has no segments, so it cannot decide about {segment}.",
+        'Agree that a report decides ("measured": "report"), or leave the segment out.',
+        segment=segment,
+    )
+
+
 def check_threshold(name: str, currency: str | None, measured: MeasuredBy) -> None:
     """Raise `Refused` unless a metric can have a minimum, or a bonus from a threshold on.
 

@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import Field
 
 from domain.kernel import Refused, Value
-from domain.metric_catalogue import MeasuredBy, check_currency, proportion
+from domain.metric_catalogue import MeasuredBy, check_currency, check_segment, proportion
 from domain.values import Currency, Number, Slug, Sureness
 
 
@@ -57,6 +57,8 @@ class DecisionRule(Value):
     """The number of consecutive windows beyond the threshold that make a breach."""
     each_campaign: bool = False
     """Whether the rule judges each campaign separately."""
+    segment: Slug | None = None
+    """The segment that the rule judges, such as a market or a product; null for the whole."""
     minimum_sample: Annotated[int, Field(ge=1, le=2**53 - 1)] | None = None
     """The number of trials (the denominator) that a window needs to be judged (C21)."""
     credibility: Sureness | None = None
@@ -80,6 +82,14 @@ def check(rule: DecisionRule) -> None:
             f"{rule.rule} is one.",
             "Use another name for the rule.",
         )
+    if rule.each_campaign and rule.segment is not None:
+        raise Refused(
+            "one-segment-or-each",
+            "A rule judges one segment or each campaign. "
+            f"{rule.rule} names {rule.segment} and each campaign.",
+            "Name the segment, or each campaign.",
+        )
     check_currency(rule.metric, rule.currency)
+    check_segment(rule.metric, rule.segment, rule.measured)
     if rule.minimum_sample is not None or rule.credibility is not None:
         proportion(rule.metric)

@@ -347,7 +347,7 @@ def _binding(judged: Judged, window: str) -> list[BindingRule]:
 def segments_of(judged: Judged, rule: BindingRule, window: str) -> list[str]:
     """Return the segments of a window that a rule judges separately; else the whole."""
     if not rule.rule.each_campaign:
-        return [""]
+        return [rule.rule.segment or ""]
     found = figures.segments(judged.periods, rule.rule.metric, window)
     return [each for each in found if each != OTHER_CHANNELS]
 
@@ -394,9 +394,10 @@ def _text(rule: BindingRule, looks: list[Look]) -> str:
     agreed = rule.rule
     shown = ", ".join(each.shown for each in looks)
     unit = agreed.currency or CATALOGUE[agreed.metric].unit
+    of = f" in {agreed.segment}" if agreed.segment else ""
     lacking = any(rule.passed_by(each.figure) and not each.suffices for each in looks)
     text = (
-        f"{agreed.metric} {shown} ({unit}); agreed: not {agreed.comparison.value} "
+        f"{agreed.metric}{of} {shown} ({unit}); agreed: not {agreed.comparison.value} "
         f"{plain(agreed.threshold)}"
     )
     if agreed.credibility is not None:

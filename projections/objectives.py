@@ -57,7 +57,7 @@ class ObjectiveProgress:
     def text(self) -> str:
         """Return the figure against its target, and the pace before the deadline, in words."""
         agreed = self.objective
-        name = agreed.metric
+        name = agreed.subject
         target = f"{_in_unit(agreed.target, agreed.unit)} by {agreed.deadline}"
         if self.value is None:
             note = self.actual.note if self.actual else None
@@ -139,7 +139,7 @@ def _actual(
     rows: Rows, objective: Objective, months: tuple[str, ...], *, has_begun: bool
 ) -> Figure | None:
     """Return the figure of an objective. What deals show is complete: no lead is zero leads."""
-    name, segment = objective.metric, ""
+    name, segment = objective.metric, objective.segment or ""
     known = figures.over(rows, name, months, segment, objective.unit, objective.measured)
     if known is None and has_begun and _is_counted(objective):
         return Figure(_ZERO, objective.unit, COUNTED) if _adds_up(objective) else None
@@ -148,7 +148,7 @@ def _actual(
 
 def _last_day(rows: Rows, objective: Objective, months: tuple[str, ...]) -> date | None:
     """Return the day on which the last period with a reported figure ends, exclusive."""
-    name, segment, unit = objective.metric, "", objective.unit
+    name, segment, unit = objective.metric, objective.segment or "", objective.unit
     ends = (
         bounds(period)[1].date()
         for period in periods_within(months)

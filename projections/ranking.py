@@ -338,6 +338,7 @@ class RankedMarket:
 class _SeenMarket(NamedTuple):
     """A market as one partnership knows it."""
 
+    market: str
     member: Member
     known: MarketTraits
     alone: bool
@@ -357,7 +358,7 @@ def markets(members: Iterable[Member]) -> tuple[RankedMarket, ...]:
     by_market: dict[tuple[str, str], list[_SeenMarket]] = {}
     for member in members:
         for name, known in member.markets.items():
-            seen = _SeenMarket(member, known, alone=len(member.markets) == 1)
+            seen = _SeenMarket(name, member, known, alone=len(member.markets) == 1)
             by_market.setdefault((member.party, name), []).append(seen)
     found = sorted((_market(*of, seen) for of, seen in by_market.items()), key=_market_order)
     places: dict[str, int] = {}
@@ -411,7 +412,8 @@ def _is_heard(seen: _SeenMarket) -> str | None:
 
 def _is_measured(seen: _SeenMarket) -> str | None:
     agreed = agreed_row(seen.member.kpis)
-    if not agreed.objectives:
+    # An objective of one market is none of another.
+    if not any(each.segment in {None, seen.market} for each in agreed.objectives):
         return None
     return f"{seen.member.id}, charter of {agreed.since}"
 

@@ -65,6 +65,8 @@ class Result:
     """The partnership."""
     metric: str
     """The name of a metric of the catalogue."""
+    segment: str | None
+    """The part of the whole that an objective is about; null for the whole."""
     unit: str
     """The unit: a currency, or one of the catalogue, such as `percent`."""
     in_month: Exact | None
@@ -83,19 +85,22 @@ class Result:
 @exact
 def results(id: str, rows: Rows, span: Span) -> Iterator[Result]:
     """Yield what a partnership brought in a span of time, by metric and unit."""
-    # Of two objectives on one metric the first one is the target.
-    objectives = {each.metric: each for each in reversed(agreed_row(rows).objectives)}
-    for metric in dict.fromkeys((*BROUGHT, *objectives)):
+    # Of two objectives on one figure the first one is the target.
+    agreed = agreed_row(rows).objectives
+    objectives = {(each.metric, each.segment): each for each in reversed(agreed)}
+    whole = ((each, None) for each in BROUGHT)
+    for metric, segment in dict.fromkeys((*whole, *objectives)):
         for unit in _units(rows, metric):
             found = [
-                amount(rows, metric, unit, period)
+                amount(rows, metric, unit, period, segment)
                 for period in (span.month, span.period, span.before)
             ]
-            target = _target(rows, metric, unit, span.period, objectives.get(metric))
+            target = _target(rows, metric, unit, span.period, objectives.get((metric, segment)))
             if any(each is not None for each in found) or target is not None:
                 in_month, in_period, before = found
                 reached = _percent(in_period, target)
-                yield Result(id, metric, unit, in_month, in_period, before, target, reached)
+                of = (id, metric, segment, unit)
+                yield Result(*of, in_month, in_period, before, target, reached)
 
 
 def _units(rows: Rows, metric: str) -> list[str]:
@@ -103,23 +108,27 @@ def _units(rows: Rows, metric: str) -> list[str]:
     return figures.units(rows, metric) if unit is Unit.MONEY else [unit.value]
 
 
-def amount(rows: Rows, metric: str, unit: str, period: str | None) -> Decimal | None:
+def amount(
+    rows: Rows, metric: str, unit: str, period: str | None, segment: str | None = None
+) -> Decimal | None:
     """Return a figure of a period, or of all time; None if the viewer knows none.
 
-    Of payments it is what is left after refunds.
+    Of payments it is what is left after refunds. A segment is of a period.
     """
-    value = _shown(rows, metric, unit, period)
+    value = _shown(rows, metric, unit, period, segment or "")
     if metric != "payments":
         return value
     refunds = _shown(rows, "refunds", unit, period)
     return value if value is None and refunds is None else (value or _ZERO) - (refunds or _ZERO)
 
 
-def _shown(rows: Rows, metric: str, unit: str, period: str | None) -> Decimal | None:
+def _shown(
+    rows: Rows, metric: str, unit: str, period: str | None, segment: str = ""
+) -> Decimal | None:
     known = (
         figures.ever(rows, metric, unit)
         if period is None
-        else figures.shown(rows, metric, period, unit=unit)
+        else figures.shown(rows, metric, period, segment, unit)
     )
     return known.value if known else None
 
@@ -127,7 +136,8 @@ def _shown(rows: Rows, metric: str, unit: str, period: str | None) -> Decimal | 
 def _target(
     rows: Rows, metric: str, unit: str, period: str, objective: Objective | None
 ) -> Decimal | None:
-    if metric == LEADS and (minimum := _minimum(rows, period)) is not None:
+    is_whole = objective is None or objective.segment is None
+    if metric == LEADS and is_whole and (minimum := _minimum(rows, period)) is not None:
         return minimum
     if objective is None or objective.unit != unit:
         return None

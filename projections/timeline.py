@@ -257,7 +257,7 @@ WORDS: dict[type[Event], Words] = {
     formation.CharterProposed: lambda e: f"proposed charter {e.proposal}",
     formation.CharterAgreed: lambda e: f"and its partner signed charter {e.proposal}",
     formation.ObjectiveAgreed: lambda e: (
-        f"and its partner agreed: {e.objective.metric} from {e.objective.baseline} to "
+        f"and its partner agreed: {e.objective.subject} from {e.objective.baseline} to "
         f"{e.objective.target} {e.objective.unit} by {e.objective.deadline}"
     ),
     formation.DecisionRuleProposed: lambda e: f"proposed decision rule {e.rule.rule}",

@@ -235,16 +235,25 @@ class Sight:
 
         What deals show is counted from events that both see.
         """
+        found = self._withheld_of(metric, None, figure)
+        return found.note if found else None
+
+    def _withheld_of(
+        self, metric: str, segment: str | None, figure: Figure | None
+    ) -> Withheld | None:
+        """Return what is withheld of a figure: of the whole, or of the segment that it is of."""
         if figure is not None and figure.source == COUNTED:
             return None
-        notes = (each.note for each in self.withheld.values() if each.metric == metric)
-        return next(notes, None)
+        for each in self.withheld.values():
+            if each.metric == metric and segment in {None, each.segment}:
+                return each
+        return None
 
     def progress(self, progress: ObjectiveProgress) -> ObjectiveProgress:
         """Return an objective's progress; without its figure where one is withheld (C14)."""
-        metric = progress.objective.metric
-        each = next((of for of in self.withheld.values() if of.metric == metric), None)
-        if each is None or self.hidden(metric, progress.actual) is None:
+        agreed = progress.objective
+        each = self._withheld_of(agreed.metric, agreed.segment, progress.actual)
+        if each is None:
             return progress
         return ObjectiveProgress(
             progress.objective,

@@ -228,7 +228,7 @@ def _figure(accord: Accord, reference: str, when: AsOf) -> tuple[str, FigureExpl
         if _agrees_a_rule(recorded):
             rules.append(recorded)
     rows = asked.rows
-    progress = [] if segment else objectives(rows, moment_of(accord, partnership, when).date())
+    progress = objectives(rows, moment_of(accord, partnership, when).date())
     return partnership, FigureExplained(
         metric=metrics.described(metric),
         period=period,
@@ -236,7 +236,9 @@ def _figure(accord: Accord, reference: str, when: AsOf) -> tuple[str, FigureExpl
         figures=asked.explained(period, segment),
         rules=tuple(map(_rule, _looking_at(rules, rows, metric, period, segment))),
         objectives=tuple(
-            sight.progress(each) for each in progress if each.objective.metric == metric.name
+            sight.progress(each)
+            for each in progress
+            if (each.objective.metric, each.objective.segment or "") == (metric.name, segment)
         ),
     )
 
@@ -388,7 +390,7 @@ def _looking_at(
             if (
                 rule.metric == metric.name
                 and (rule.window is Window.QUARTER) is ("Q" in period)
-                and rule.each_campaign is bool(segment)
+                and (bool(segment) if rule.each_campaign else (rule.segment or "") == segment)
                 and recorded.act.recorded_at <= bounds(period)[0]
             ):
                 # A later version takes the place of the one before.

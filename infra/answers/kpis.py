@@ -104,7 +104,7 @@ def objectives_table(objectives: Iterable[ObjectiveProgress], indent: int = 0) -
         ["METRIC", ">FROM", ">TARGET", "BY", ">ACTUAL", "STATUS"],
         [
             (
-                each.objective.metric,
+                each.objective.subject,
                 amount(each.objective.baseline, each.objective.unit),
                 amount(each.objective.target, each.objective.unit),
                 each.objective.deadline,

@@ -174,7 +174,7 @@ def _results(lines: Iterable[SheetLine], span: Span) -> Table:
         [
             (
                 of.id,
-                of.metric,
+                f"{of.metric} in {of.segment}" if of.segment else of.metric,
                 *(_figure(each, of.unit) for each in (of.in_month, of.in_period, of.target)),
                 "" if of.reached_percent is None else f"{of.reached_percent} %",
                 _figure(of.before, of.unit),

@@ -163,7 +163,7 @@ class Review(Answer):
     """The period of the figures. Unless it is asked for, it is the last one that was over: a
     quarter for a strategic review, else a month."""
     figures: tuple[figures.FigureLine, ...]
-    """The metrics of objectives, rules and the minimum."""
+    """The metrics of objectives, rules and the minimum, for the whole or the segment agreed."""
     objectives: tuple[ObjectiveProgress, ...]
     """The objectives, each with its figure so far."""
     alerts: tuple[Alert, ...]
@@ -215,7 +215,8 @@ def ask(
     shown = seen.of(whole_log(accord.history, id, moment))
     rows, settlement = (each for _, each in replay_all((KPIS, SETTLEMENT), shown).folded)
     state, shown_period = seen.state, period or _period(asked, now)
-    lines = figures.report(rows.rows, shown_period, _metrics(state))
+    agreed = _agreed_figures(state)
+    lines = figures.report(rows.rows, shown_period, {metric for metric, _ in agreed})
     return Review(
         simulated=accord.simulated,
         as_of=when.asked,
@@ -228,7 +229,11 @@ def ask(
         stage=state.stage,
         parties=state.parties,
         period=shown_period,
-        figures=tuple(line for line in sight.lines(lines, shown_period) if line.segment is None),
+        figures=tuple(
+            line
+            for line in sight.lines(lines, shown_period)
+            if line.segment is None or (line.metric, line.segment) in agreed
+        ),
         objectives=tuple(map(sight.progress, objectives(rows.rows, now.date()))),
         alerts=tuple(_alerts(seen.alerts, review, seen.since)),
         actions=tuple(_actions(state)),
@@ -308,15 +313,18 @@ def _period(review: ReviewScheduled | None, now: datetime) -> str:
     return preceding(quarter_of(month_of(review.at)))
 
 
-def _metrics(state: Partnership) -> set[str]:
-    """Return the metrics that both agreed to look at."""
+def _agreed_figures(state: Partnership) -> set[tuple[str, str | None]]:
+    """Return the metrics that both agreed to look at, each with its segment if it has one."""
     agreements = state.context.agreements
     charter = agreements.latest(CharterAgreed)
     objectives = charter.charter.objectives if charter else []
     return {
-        "leads",
-        *(each.rule.metric for each in agreements.versions(DecisionRuleAgreed)),
-        *(each.metric for each in objectives),
+        ("leads", None),
+        *(
+            (each.rule.metric, each.rule.segment)
+            for each in agreements.versions(DecisionRuleAgreed)
+        ),
+        *((each.metric, each.segment) for each in objectives),
     }
 
 
@@ -429,7 +437,14 @@ def text(page: Review) -> Iterator[Block]:
         yield Line(page.reason)
     yield Table(
         [page.period, ">FIGURE", "COMPARED"],
-        [(line.metric, figure(line), kpis.compared(line)) for line in page.figures],
+        [
+            (
+                f"{line.metric} in {line.segment}" if line.segment else line.metric,
+                figure(line),
+                kpis.compared(line),
+            )
+            for line in page.figures
+        ],
         indent=2,
     )
     for title, lines in _sections(page):

@@ -127,6 +127,7 @@ def rule_in_words(rule: DecisionRule) -> str:
     metric = CATALOGUE[rule.metric]
     unit = rule.currency or metric.unit
     of = " of any one campaign" if rule.each_campaign else ""
+    of += f" in {rule.segment}" if rule.segment else ""
     of += " as reported" if metric.counted and rule.measured == "report" else ""
     limit = f"{rule.comparison} {plain(rule.threshold)} ({unit})"
     return f"{rule.metric}{of} {limit} in {windows}{_evidence_asked(rule)}: {rule.action}"

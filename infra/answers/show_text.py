@@ -242,7 +242,7 @@ def _claim_lines(frame: Frame) -> Iterator[str]:
 
 def _agreed_blocks(state: PartnershipState) -> Iterator[Block]:
     objectives = [
-        (each.metric, amount(each.baseline, each.unit), amount(each.target, each.unit),
+        (each.subject, amount(each.baseline, each.unit), amount(each.target, each.unit),
          each.deadline)
         for each in (state.charter.objectives if state.charter else ())
     ]  # fmt: skip

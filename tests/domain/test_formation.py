@@ -607,6 +607,30 @@ def test_an_objective_has_a_deadline_that_is_still_to_come() -> None:
     assert refusal_of(story, deadline=today) is None
 
 
+def test_what_is_counted_of_a_metric_decides_about_no_segment_except_the_campaign_of_leads() -> (
+    None
+):
+    wins = {"metric": "deals_won", "unit": "count", "segment": "spain", "baseline": Decimal(0)}
+    story = at(Stage.FORMATION)
+
+    def proposed(**objective: object) -> ProposeCharter:
+        charter = changed(CHARTER, objectives=[changed(CO_BRANDED_REVENUE, **wins, **objective)])
+        return example(ProposeCharter, charter=charter)
+
+    assert story.refuses(OURS, proposed()).rule == "segment-not-counted"
+    assert story.when(OURS, proposed(measured="report"))
+    by_campaign = changed(CONVERSION_FLOOR, metric="leads", segment="podcast", measured="count")
+    assert story.when(OURS, ProposeDecisionRule(proposal="podcast", rule=by_campaign))
+
+
+def test_a_rule_judges_one_segment_or_each_campaign() -> None:
+    rule = changed(CONVERSION_FLOOR, segment="spain", each_campaign=True)
+
+    refusal = at(Stage.FORMATION).refuses(OURS, ProposeDecisionRule(proposal="both", rule=rule))
+
+    assert refusal.rule == "one-segment-or-each"
+
+
 def test_the_goals_of_a_charter_are_the_parties_own() -> None:
     charter = changed(CHARTER, goals={STRANGER: "To gain from it."})
 

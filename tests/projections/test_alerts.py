@@ -477,6 +477,20 @@ def test_each_campaign_below_100_leads_a_month_opens_an_alert_of_its_own() -> No
     assert rule_facts(alert).values == (Decimal(80),)
 
 
+def test_a_rule_on_one_market_judges_that_market_alone() -> None:
+    story = running("2026-01-31")
+    floor = changed(CAMPAIGN_LEADS, each_campaign=False, segment="spain", metric="new_users")
+    agree(story, floor)
+    story.on("2026-02-28")
+    for market, number in {"france": 5, "spain": 80}.items():
+        report(story, "new_users", "2026-02", count(number), market)
+    story.on("2026-03-01")
+
+    assert states(story) == {"campaign-leads 2026-02/spain": "open"}
+    alert = alerts(story)["campaign-leads 2026-02/spain"]
+    assert alert.text == "new_users in spain 80 (count); agreed: not below 100."
+
+
 def test_referrals_tagged_with_a_campaign_count_for_it() -> None:
     story = running("2026-01-31")
     agree(story, changed(CAMPAIGN_LEADS, threshold=Decimal(3), measured="count"))

@@ -56,6 +56,29 @@ def status(story: Story, on: str | None = None) -> ObjectiveStatus:
     return progress(story, on).status
 
 
+# --- of a part of the whole --------------------------------------------------------------------
+
+
+def test_an_objective_for_one_market_is_judged_by_the_figures_of_that_market_alone() -> None:
+    story = users(segment="spain", target=Decimal(360))
+    story.on("2026-04-05")
+    report(story, "new_users", "2026-02", count(2000), "france")
+    report(story, "new_users", "2026-03", count(45), "spain")
+
+    found = progress(story)
+
+    assert (found.value, found.status) == (Decimal(45), OFF_TRACK)
+    assert found.text.startswith("new_users in spain: 45 of 360 by 2026-12-31")
+
+
+def test_figures_of_the_whole_are_no_evidence_about_a_segment() -> None:
+    story = users(segment="spain")
+    story.on("2026-05-01")
+    report(story, "new_users", "2026-04", count(3600))
+
+    assert status(story) is UNKNOWN
+
+
 # --- without figures ---------------------------------------------------------------------------
 
 

@@ -10,13 +10,14 @@ from domain.calendar import months_of
 from domain.dispute import OpenDispute
 from domain.entry import RecordJointRevenue
 from domain.execution import IssueCause
+from domain.formation import AgreeCharter, ProposeCharter
 from domain.kernel import Stage
 from domain.payment import IssueRefund, ReceivePayment
 from domain.payouts import RecordPayout
 from domain.settlement import IssueStatement
 from projections.portfolio import line
 from projections.results import Money, Result, Span, money, total
-from tests.life import OURS, THEIRS, at, usd
+from tests.life import CHARTER, OURS, THEIRS, at, changed, usd
 from tests.projections.folds import count, member, refer_many, report, sell
 from tests.stories import Story, moment
 
@@ -80,6 +81,29 @@ def test_the_target_of_a_period_is_the_share_of_an_objective_that_falls_to_its_d
     assert users.target == Decimal("2520.78")
     assert users.reached_percent == Decimal("39.67")
     assert brought(story, "2025-Q4") == {}
+
+
+def test_an_objective_of_a_market_has_a_result_of_its_own() -> None:
+    story = at(Stage.EXECUTION)
+    spain = changed(
+        CHARTER.objectives[1], objective="users-spain", segment="spain", target=Decimal(361)
+    )
+    charter = changed(CHARTER, objectives=[CHARTER.objectives[1], spain])
+    story.when(OURS, ProposeCharter(proposal="charter-2", charter=charter))
+    story.when(THEIRS, AgreeCharter(proposal="charter-2"))
+    story.on("2026-05-01")
+    report(story, "new_users", "2026-04", count(40), "spain")
+    report(story, "new_users", "2026-04", count(60), "france")
+
+    span = Span.of("2026-Q2", story.now)
+    found = {
+        each.segment: each
+        for each in line(member(story), story.now, span).results
+        if each.metric == "new_users"
+    }
+
+    assert {segment: each.in_period for segment, each in found.items()} == {None: 100, "spain": 40}
+    assert found["spain"].target == 91
 
 
 def test_payments_are_what_is_left_after_refunds_and_joint_revenue_stands_by_itself() -> None:
