@@ -417,6 +417,6 @@ SETTLEMENT = Projection(
     keys,
     apply,
     _FACTS | facts.DISPUTES | AGREEMENTS | _TIME | facts.PAYOUTS | _STATEMENTS,
-    version=14,
+    version=15,
     row_type=row_type,
 )

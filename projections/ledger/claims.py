@@ -166,13 +166,10 @@ def _claims(view: DealView) -> Iterator[str]:
 def _returns(view: DealView) -> Iterator[tuple[str, Fact]]:
     """Yield the returns that the other states of what the party of the view stated."""
     known = view.known
-    for kind, of in TAKEN_BACK.items():
+    for kind in TAKEN_BACK:
         for key, fact in known.of(kind):
-            if fact.by == view.party or not known.awaits_reply(key, fact):
-                continue
-            stated = [name for name, _ in known.of(of)]
-            taken = [fact.about] if fact.about in stated else stated
-            if not all(known.statement(name, fact.by) for name in taken):
+            by_other = fact.by != view.party
+            if by_other and known.takes_from_other(fact) and known.awaits_reply(key, fact):
                 yield key, fact
 
 

@@ -314,14 +314,18 @@ class Known(Facts):
             return False
         if fact.kind == ClaimKind.TOUCH:
             return fact.by == fact.about
+        return fact.by in gain or self.takes_from_other(fact)
+
+    def takes_from_other(self, fact: Fact) -> bool:
+        """Return whether a fact takes back something that counts as the other party states it.
+
+        Then it is a claim (see `taking`), also if its party stated the same thing itself.
+        """
         of = TAKEN_BACK.get(fact.kind)
-        return fact.by in gain or (
-            of is not None
-            and any(
-                not self.statement(key, fact.by)
-                for key, _ in self.of(of)
-                if fact.about in {"", key}
-            )
+        return of is not None and any(
+            self.stated(key, first, self.other(fact.by), fact.by).by != fact.by
+            for key, first in self.of(of)
+            if fact.about in {"", key}
         )
 
     def acted_on(self, claim: Fact) -> bool:

@@ -26,6 +26,7 @@ from projections.ledger.tracks import (
     Credit,
     Track,
     changing,
+    ordered,
     part_of,
     running,
     single,
@@ -212,12 +213,16 @@ class DealView:
         """
         found = [Remains(key, start.at, self._day(start), fee)]
         left: dict[str, Decimal] = {}
-        events = [(each, name) for name, _ in self.paid_for(sale) for each in self.remains(name)]
-        for event, name in sorted(events, key=lambda each: (each[0].at, each[0].cause)):
+        events = [
+            (order, each.cause, name, each)
+            for name, _ in self.paid_for(sale)
+            for order, each in ordered(self.remains(name))
+        ]
+        for _, _, name, event in sorted(events):
             left[name] = event.amount
             amount = fee if any(left.values()) else Decimal(0)
             if amount != found[-1].amount:
-                found.append(event._replace(at=max(event.at, start.at), amount=amount))
+                found.append(event._replace(amount=amount))
         return self._until_cancelled(found, sale)
 
     def _until_cancelled(self, remains: Sequence[Remains], sale: Sale) -> tuple[Remains, ...]:

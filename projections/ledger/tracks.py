@@ -3,7 +3,7 @@
 The rules are in docs/settlement.md, Taking back and Arithmetic and faults.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from fractions import Fraction
@@ -68,8 +68,23 @@ def running(start: Remains, changes: Sequence[tuple[Remains, str]]) -> tuple[Rem
         parts[part] = change.amount
         left = max(Decimal(0), sum(parts.values(), Decimal(0)))
         if left != found[-1].amount:
-            found.append(change._replace(at=max(change.at, start.at), amount=left))
+            found.append(change._replace(amount=left))
     return tuple(found)
+
+
+Order = tuple[datetime, bool, datetime]
+"""When something counts, whether it takes back, and when it happened."""
+
+
+def ordered(remains: Sequence[Remains]) -> Iterator[tuple[Order, Remains]]:
+    """Yield what remained of an amount after each fact, with its place in the order of time.
+
+    What takes back counts after the fact that it takes back, also if it happened before it: a
+    payment can be of a later day than its refund, in the words of one side or by a correction.
+    """
+    begins = remains[0].at
+    for place, each in enumerate(remains):
+        yield (max(each.at, begins), place > 0, each.at), each
 
 
 @lru_cache(maxsize=65536)

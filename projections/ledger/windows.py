@@ -21,11 +21,10 @@ from domain.terms import RevenueShare
 from domain.terms_by_day import TermsByDay
 from domain.values import plain
 from projections.ledger.rows import Base, Entry, Remains, Total, WindowRow
-from projections.ledger.tracks import rounded_ratio
+from projections.ledger.tracks import Order, ordered, rounded_ratio
 
-Event = tuple[datetime, bool, str, str, Remains]
-"""When something changed in a window, whether it took back, its cause with the subject, the base,
-what remained."""
+Event = tuple[Order, str, str, Remains]
+"""When something changed in a window, its cause with the subject, the base, what remained."""
 
 
 Bases = Mapping[str, Mapping[str, Base]]
@@ -82,7 +81,7 @@ class Window(NamedTuple):
         if unmoved and not new:
             return Counted(self.row, {})
         events = sorted(_events(new))
-        if unmoved and (self.row.last is None or events[0][0] > self.row.last):
+        if unmoved and (self.row.last is None or events[0][0][0] > self.row.last):
             added = _Count(self, new)
             totals = {key: each.totals for key, each in entries.items()}
             return Counted(added.counting(events), _changed(known, wanted, totals | added.totals))
@@ -131,10 +130,10 @@ class _Count:
         for event in events:
             self._take(event)
         counted, earned = self._after[-1] if self._after else self._begun
-        return WindowRow(str(counted), str(earned), events[-1][0] if events else self._row.last)
+        return WindowRow(str(counted), str(earned), events[-1][0][0] if events else self._row.last)
 
     def _take(self, event: Event) -> None:
-        _, _, _, key, remains = event
+        _, _, key, remains = event
         base = self._bases[key]
         place = (base.at, key)
         at = bisect_left(self._order, place)
@@ -161,7 +160,7 @@ class _Count:
         amount = rounded_ratio(after, self._currency) - rounded_ratio(earned, self._currency)
         known = self.totals.get(key, ())
         if amount != (known[-1].amount if known else 0):
-            at, _, cause, changed, remains = event
+            (at, _, _), cause, changed, remains = event
             if self._bases[changed].subject == self._bases[key].subject:
                 cause = remains.cause
             details = _details(share, self._left[key], counted, earned, after)
@@ -171,8 +170,8 @@ class _Count:
 
 def _events(bases: Mapping[str, Base]) -> Iterator[Event]:
     for key, base in bases.items():
-        for place, each in enumerate(base.remains):
-            yield each.at, place > 0, f"{base.subject}/{each.cause}", key, each
+        for order, each in ordered(base.remains):
+            yield order, f"{base.subject}/{each.cause}", key, each
 
 
 def _weighed(base: Base, remains: Remains) -> Fraction:

@@ -176,7 +176,7 @@ def _lines(known: Known, track: Track) -> Iterable[Line]:
             settles_in=currency,
             settled=settled,
             day=total.day,
-            at=total.at,
+            at=max(total.at, track.at),
             steps=(*total.steps, Step("exchange rate", "missing" if rate is None else rate)),
         )
         before = total.amount

@@ -23,7 +23,7 @@ from tests.model.facts import (
 )
 from tests.model.known import Known
 from tests.model.numbers import HUNDRED, part_of, rounded
-from tests.model.tracks import Remains, Step, Total, Track, deduplicated, running
+from tests.model.tracks import Remains, Step, Total, Track, deduplicated, in_order, running
 
 
 @dataclass(frozen=True)
@@ -99,21 +99,18 @@ def _fee_remains(
 ) -> tuple[Remains, ...]:
     """A flat fee, until the sale came to nothing: cancelled, or all payments fully returned."""
     events = sorted(
-        (
-            (each, payment.id)
-            for payment in paid_for(known, sale, gains)
-            for each in payment_remains(known, payment, gains)
-        ),
-        key=lambda each: (each[0].at, each[0].fact),
+        (order, payment.id, each)
+        for payment in paid_for(known, sale, gains)
+        for order, each in in_order(payment_remains(known, payment, gains))
     )
     whole = Fraction(fee)
     found = [remains_of(known, *start, whole)]
     left: dict[str, Fraction] = {}
-    for event, payment_id in events:
+    for _, payment_id, event in events:
         left[payment_id] = event.amount
         amount = whole if any(left.values()) else Fraction(0)
         if amount != found[-1].amount:
-            found.append(event._replace(at=max(event.at, start[1]), amount=amount))
+            found.append(event._replace(amount=amount))
     return _until_cancelled(known, found, sale)
 
 
@@ -168,16 +165,11 @@ def _priced(known: Known, bases: list[Base], party: Party) -> Iterator[Track]:
 def _window(known: Known, bases: list[Base], party: Party) -> Iterator[Track]:
     """Compute a window again after each fact that changed what remains of its bases."""
     events = sorted(
-        (
-            (remains.at, place > 0, remains.fact, base.fact, remains)
-            for base in bases
-            for place, remains in enumerate(base.remains)
-        ),
-        key=lambda each: each[:4],
+        (order, base.fact, remains) for base in bases for order, remains in in_order(base.remains)
     )
     left: dict[str, Fraction] = {}
     totals: dict[str, list[Total]] = {each.fact: [] for each in bases}
-    for _, _, _, changed, remains in events:
+    for _, changed, remains in events:
         left[changed] = remains.amount
         for base, amount, steps in _amounts([each for each in bases if each.fact in left], left):
             totals[base.fact].append(Total(remains.fact, remains.at, remains.day, amount, steps))

@@ -26,6 +26,7 @@ from tests.model.facts import (
     Hybrid,
     Incentive,
     IncentiveOffered,
+    Item,
     JointEntry,
     JointInvestment,
     MetricReported,
@@ -49,6 +50,7 @@ from tests.model.facts import (
     ReturnReversed,
     RevenueShare,
     RevenueSplit,
+    StatedAlso,
     StatementIssued,
     Subject,
     TermsAgreed,
@@ -834,6 +836,35 @@ def test_room_under_a_cap_that_a_refund_frees_goes_to_later_facts() -> None:
     assert told(facts) == ["2026-02-02 100.00", "2026-04-02 -100.00", "2026-04-02 50.00"]
 
 
+@pytest.mark.parametrize(
+    "item",
+    [
+        share("10"),
+        share("10", cap=D(500), window="year"),
+        ReferralFee(to="north", fee=money("10.00 USD"), trigger="first-payment"),
+    ],
+    ids=["share", "cap", "fee"],
+)
+def test_returns_of_a_payment_that_is_dated_later_keep_their_order(item: Item) -> None:
+    first = paid("P1", "2026-02-02", "100.00 USD")
+    facts = [
+        terms(item),
+        *sold(),
+        first,
+        returned("P1", "2026-02-03", "100.00 USD"),
+        said(ReturnReversed, "won back", "2026-02-04", payment="P1", provider_id="dp_1"),
+        returned("P1", "2026-02-05", "100.00 USD"),
+        corrected(first, paid("P1", "2026-02-06", "100.00 USD"), "2026-02-07"),
+    ]
+    # Lost, won back, lost again: nothing is left. The payment comes first, whatever its day.
+    assert told(facts) == [
+        "2026-02-06 10.00",
+        "2026-02-03 -10.00",
+        "2026-02-05 -10.00",
+        "2026-02-04 10.00",
+    ]
+
+
 def test_a_payment_that_earned_nothing_gives_nothing_back() -> None:
     facts = [
         terms(share("20", basis="first-year", trigger="sale")),
@@ -1080,6 +1111,34 @@ def test_a_refund_by_the_side_that_owes_of_a_payment_it_did_not_state_is_a_claim
     assert earned([*facts, refund, confirmed(refund, "2026-03-02", "north")]) == 0
     # Stated by north, which loses by it, it counts at once.
     assert earned([*facts, returned("P1", "2026-03-01", "100.00 USD", "north")]) == 0
+
+
+def test_a_refund_of_a_payment_that_both_state_is_a_claim_while_the_other_statement_counts() -> (
+    None
+):
+    theirs = paid("P1", "2026-02-02", "100.00 USD", by="north")
+    ours = said(
+        StatedAlso,
+        "also P1",
+        "2026-02-20",
+        states="P1",
+        content=paid("P1", "2026-02-02", "100.00 USD"),
+    )
+    refund = returned("P1", "2026-03-01", "100.00 USD")
+    facts: list[Fact] = [*sold(), theirs, ours, refund, until("2026-04-01")]
+    # acme's own statement counts, so its refund does at once.
+    assert earned([terms(share()), *facts]) == 0
+    # Silence made north's statement count before acme's: the refund is a claim, for a week.
+    silent = [terms(share(), confirm_within=7), *facts]
+    assert earned(owed_by(silent, "2026-03-07")) == D("15.00")
+    assert earned(owed_by(silent, "2026-03-08")) == 0
+    objection = said(Objected, "O1", "2026-03-02", "north", claim=refund.id)
+    assert earned([*silent, objection]) == D("15.00")
+
+
+def owed_by(facts: list[Fact], day: str) -> list[Fact]:
+    """The facts that were known on a day."""
+    return [each for each in facts if each.recorded_at < at(day)] + [until(day)]
 
 
 def test_a_rate_of_a_source_counts_where_the_terms_name_it_and_nobody_objected() -> None:

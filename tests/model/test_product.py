@@ -127,6 +127,11 @@ def test_a_harder_life_that_once_differed_is_equal(seed: int, size: int) -> None
     assert not judge(seed, size, Kind(harder=True)).difference
 
 
+@pytest.mark.parametrize("seed", [103227, 104355])
+def test_a_life_of_money_laws_that_once_differed_is_equal(seed: int) -> None:
+    assert not judge(seed).difference
+
+
 @pytest.mark.parametrize("seed", range(300, 320))
 def test_posted_lines_add_up_to_the_final_lines_in_every_order(seed: int) -> None:
     facts = lived(seed, 4)

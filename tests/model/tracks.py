@@ -1,6 +1,6 @@
 """What one subject earned by one item, and how later facts changed it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -73,8 +73,19 @@ def running(start: Remains, changes: Iterable[tuple[Remains, str]]) -> tuple[Rem
         parts[part] = change.amount
         total = max(Fraction(0), sum(parts.values(), Fraction(0)))
         if total != found[-1].amount:
-            found.append(change._replace(at=max(change.at, start.at), amount=total))
+            found.append(change._replace(amount=total))
     return tuple(found)
+
+
+def in_order(remains: Sequence[Remains]) -> Iterator[tuple[tuple[object, ...], Remains]]:
+    """Each with its place in the order of time, of what remained of one base.
+
+    A base can be dated later than its returns, by a correction or by the other side's statement.
+    The returns come after it, in the order in which they happened.
+    """
+    begun = remains[0].at
+    for place, each in enumerate(remains):
+        yield (max(each.at, begun), place > 0, each.at, each.fact), each
 
 
 def deduplicated(totals: Sequence[Total]) -> tuple[Total, ...]:

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from domain.attribution import Method
-from domain.claims import ConfirmClaim, FigureRef, ObjectToClaim
+from domain.claims import ClaimKind, ConfirmClaim, FigureRef, ObjectToClaim
 from domain.entry import RecordJointRevenue, RecordSharedCost, ReverseEntry
 from domain.kernel import Command
 from domain.payment import CorrectPayment, CorrectRefund, IssueRefund, ReceivePayment, ReverseRefund
@@ -41,7 +41,7 @@ from tests.projections.arrivals import (
 )
 from tests.projections.folds import alerts, count
 from tests.projections.money import share, total, under
-from tests.stories import Story
+from tests.stories import Story, moment
 
 SHARE = share("10")
 SALE = share("10", basis="first-year", trigger=Trigger.SALE)
@@ -356,6 +356,87 @@ def test_one_refund_that_both_state_takes_back_once() -> None:
 
     assert total(arrive(story, [ours("2026-04-05", _REFUND)]).history) == 60
     assert found == to_them({"2026-04-05": "-40.00", "2026-04-02": "100.00"})
+
+
+REFUND_BY_US = ours("2026-04-21", _REFUND)
+
+
+def confirmed_by_silence(*facts: Fact) -> Story:
+    """They state a payment, and nobody answers for ten days. Then we state it, too."""
+    story = sold(claims=ClaimRules(confirm_within_days=10))
+    stated = [theirs("2026-04-05", _PAYMENT), ours("2026-04-20", _PAYMENT)]
+    return arrive(story, [*stated, *facts])
+
+
+def test_a_refund_of_what_counts_as_the_other_side_states_it_is_a_claim() -> None:
+    story = confirmed_by_silence(REFUND_BY_US)
+    assert owed(story) == to_them({"2026-04-05": "100.00"})
+    assert awaiting(story) == ["deal/D-1/refund/R-1@2026-04-21T09:00:00Z"]
+
+    story.when(THEIRS, ConfirmClaim(deal="D-1", fact="refund/R-1"))
+
+    assert owed(story) == to_them({"2026-04-05": "100.00", "2026-04-21": "-40.00"})
+    assert awaiting(story) == []
+
+
+def test_silence_confirms_a_refund_of_what_counts_as_the_other_side_states_it() -> None:
+    story = confirmed_by_silence(REFUND_BY_US)
+
+    story.on("2026-05-02")
+
+    assert owed(story) == to_them({"2026-04-05": "100.00", "2026-04-21": "-40.00"})
+    assert awaiting(story) == []
+
+
+def test_an_objection_to_such_a_refund_stops_silence() -> None:
+    objection = ObjectToClaim(deal="D-1", fact="refund/R-1", reason="It was paid again.")
+    story = confirmed_by_silence(REFUND_BY_US, theirs("2026-04-22", objection))
+
+    story.on("2026-05-02")
+
+    assert owed(story) == to_them({"2026-04-05": "100.00"})
+
+
+def lost_won_back_lost_again(later: Fact) -> list[Fact]:
+    """A payment of 1000.00 that came to nothing, and what dates it later than all of that."""
+    return [
+        paid("2026-04-02", "P-1", usd("1000.00")),
+        returned("2026-04-03", "P-1", usd("1000.00"), "R-1"),
+        ours("2026-04-04", ReverseRefund(deal="D-1", refund="R-1")),
+        returned("2026-04-05", "P-1", usd("1000.00"), "R-1"),
+        later,
+    ]
+
+
+CAPPED = share("10", cap=Decimal(500), window="year")
+ON_FIRST_PAYMENT = ReferralFee(to=THEIRS, fee=usd("100.00"), trigger=Trigger.PAYMENT)
+
+
+@pytest.mark.parametrize("item", [SHARE, CAPPED, ON_FIRST_PAYMENT], ids=["share", "cap", "fee"])
+@pytest.mark.parametrize(
+    "later",
+    [
+        theirs("2026-04-06", _PAYMENT),
+        ours("2026-04-06", changed(corrected("1000.00"), happened_at=moment("2026-04-06"))),
+    ],
+    ids=["by both", "by a correction"],
+)
+def test_what_took_a_payment_back_counts_as_it_happened_though_the_payment_is_dated_later(
+    item: Item, later: Fact
+) -> None:
+    rules = ClaimRules(on_word=[ClaimKind.PAYMENT, ClaimKind.REFUND])
+    story = arrive(under(item, claims=rules), SOLD)
+
+    found = in_any_order(story, lost_won_back_lost_again(later))
+
+    assert found == to_them(
+        {
+            "2026-04-03": "-100.00",
+            "2026-04-04": "100.00",
+            "2026-04-05": "-100.00",
+            "2026-04-06": "100.00",
+        }
+    )
 
 
 def test_a_touch_that_both_state_counts_after_the_win() -> None:
