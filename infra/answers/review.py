@@ -43,9 +43,10 @@ from domain.values import Exact, plain
 from infra.answers import kpis
 from infra.answers.logs import NOW, AsOf, NotFound, moment_of, own_log, perhaps, sight_of, whole_log
 from infra.answers.parameters import Name
-from infra.answers.partnership_state import OpenDeadline
+from infra.answers.partnership_state import OpenDeadline, Party
 from infra.answers.question import Answer, Item, Parameter, PartnershipId, PeriodName, Question
-from infra.answers.show import open_deadlines
+from infra.answers.show import open_deadlines, parties_of
+from infra.answers.show_text import DEADLINES, people_of
 from infra.answers.text import Block, Line, Table, figure, minute, number
 from infra.bootstrap import Accord
 from infra.projecting.replay import replay_all
@@ -159,6 +160,8 @@ class Review(Answer):
     """The stage."""
     parties: tuple[str, ...]
     """The two parties, the initiator first."""
+    people: tuple[Party, ...]
+    """The same parties, each with its contacts and its executive sponsor."""
     period: str
     """The period of the figures. Unless it is asked for, it is the last one that was over: a
     quarter for a strategic review, else a month."""
@@ -228,6 +231,7 @@ def ask(
         since=seen.since,
         stage=state.stage,
         parties=state.parties,
+        people=tuple(parties_of(state)),
         period=shown_period,
         figures=tuple(
             line
@@ -454,6 +458,7 @@ def text(page: Review) -> Iterator[Block]:
 
 
 def _sections(page: Review) -> Iterator[tuple[str, list[str]]]:
+    yield "people", [f"{each.party}: {who}" for each in page.people if (who := _people(each))]
     yield "objectives", [_objective(each) for each in page.objectives]
     yield "alerts", [f"{each.state:9}  {each.since:%Y-%m-%d}  {each.text}" for each in page.alerts]
     yield "actions agreed", [_action(each) for each in page.actions]
@@ -470,7 +475,17 @@ def _sections(page: Review) -> Iterator[tuple[str, list[str]]]:
         ],
     )
     yield "money", [*map(_accrual, page.accrued), *map(_debt, page.to_be_paid)]
-    yield "next", [f"{each.due:%Y-%m-%d}  {each.kind} {each.ref}" for each in page.deadlines]
+    yield (
+        "next",
+        [
+            f"{each.due:%Y-%m-%d}  {DEADLINES[each.kind].format(each.ref)}"
+            for each in page.deadlines
+        ],
+    )
+
+
+def _people(party: Party) -> str:
+    return "; ".join(people_of(party))
 
 
 def _objective(each: ObjectiveProgress) -> str:

@@ -132,7 +132,7 @@ def ask(
         log_size=size,
         last=f"{id}#{found.last}",
         last_recorded_at=found.recorded_at,
-        parties=tuple(_parties(state)),
+        parties=tuple(parties_of(state)),
         candidates=tuple(_candidates(folded)),
         terms=_terms(state.context.terms, moment),
         charter=charter.charter if charter else None,
@@ -244,7 +244,8 @@ def _adoption(state: partnership.Partnership) -> AdoptionSummary | None:
     )
 
 
-def _parties(state: partnership.Partnership) -> Iterator[Party]:
+def parties_of(state: partnership.Partnership) -> Iterator[Party]:
+    """Return the two parties, the initiator first, each with its people in office."""
     begun, stated = state.exploration.begun, state.context.declarations
     names = {key: each.identified.name for key, each in state.exploration.candidates.items()}
     adopted = state.adoption.latest

@@ -53,7 +53,7 @@ def text(state: PartnershipState) -> Iterator[Block]:
     yield Table(
         ["PARTY", "ROLE", "PEOPLE", "COMMITTED"],
         [
-            (each.party, each.role, "; ".join(_people(each)), _committed(each.resources))
+            (each.party, each.role, "; ".join(people_of(each)), _committed(each.resources))
             for each in state.parties
         ],
         "parties",
@@ -117,7 +117,8 @@ def _adopted(adoption: AdoptionSummary) -> str:
     return f"adoption {adoption.proposal} awaits consent to {', '.join(left)}: {says}"
 
 
-def _people(party: Party) -> Iterator[str]:
+def people_of(party: Party) -> Iterator[str]:
+    """Yield who answers for a party, each with the function."""
     for each in party.contacts:
         yield f"{each.name} ({each.function})"
     if party.sponsor:

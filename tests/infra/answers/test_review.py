@@ -60,6 +60,29 @@ def test_contributions_of_both_parties_are_on_it(demo: Accord) -> None:
     assert tuple(each.party for each in page.contributions) == page.parties
 
 
+def test_it_says_who_is_who_on_both_sides(demo: Accord) -> None:
+    page = review.ask(demo, CONSULTING, LAST)
+    (head,) = (each for each in page.people if each.party == "growthos")
+    lines = [each.text for each in review.text(page) if isinstance(each, Line)]
+
+    assert tuple(each.party for each in page.people) == page.parties
+    assert head.sponsor is not None
+    assert (
+        f"growthos: Maya Ortiz (partnership-manager); {head.sponsor.name} (executive sponsor)"
+        in lines
+    )
+
+
+def test_the_next_days_are_in_words(demo: Accord) -> None:
+    lines = [
+        each.text
+        for each in review.text(review.ask(demo, CONSULTING, LAST))
+        if isinstance(each, Line)
+    ]
+
+    assert "2028-11-03  the last day for notice, 2028-11-02, is over" in lines
+
+
 def test_a_party_sees_only_what_is_shared_with_it(demo: Accord) -> None:
     page = review.ask(demo, CONSULTING, LAST, when=BY_PARTNER)
     own = kpis.ask(demo, CONSULTING, page.period, BY_PARTNER)
