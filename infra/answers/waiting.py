@@ -6,6 +6,7 @@ from typing import Annotated
 
 from domain.values import Slug
 from infra.answers import cursors
+from infra.answers.logs import size_of
 from infra.answers.outcomes import WaitingFor
 from infra.answers.question import Item, Page, Paging, Panel, Parameter, Question
 from infra.answers.text import Block, Line, Remark, day
@@ -45,8 +46,10 @@ def ask(
 ) -> WaitingInputs:
     """Return the events that wait, a page at a time.
 
-    Raises `NotFound` for a cursor of another question.
+    Raises `NotFound` if there is no such partnership, and for a cursor of another question.
     """
+    if partnership is not None:
+        size_of(accord.history, partnership)
     question = cursors.asked("waiting", partnership)
     after = 0 if page.after is None else cursors.read(question, page.after, int)[0]
     found = accord.history.all_waiting(after, page.limit + 1, partnership)

@@ -4,12 +4,14 @@ import re
 import subprocess
 from collections import defaultdict
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
 from threading import Event
+from time import monotonic, sleep
 from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
@@ -23,22 +25,24 @@ from kafka import KafkaAdminClient, KafkaConsumer
 from kafka.admin import ConfigResource
 
 from consumers.faust_app import _Worker, application
-from consumers.intake import Intake
+from consumers.intake import Intake, run
 from dev.local.kafka import Broker
 from domain.partnership import PassTime
-from infra.bootstrap import bootstrap, init
+from infra.bootstrap import bootstrap, init, migrate
 from infra.deciding import intake
 from infra.deciding.intake import Input, Unreadable
 from infra.kafka import messages, topics
 from infra.kafka.clients import Producer, _Placed, consumer
 from infra.kafka.messages import Illegible, Message
 from infra.kafka.topics import KEPT, Topics, TopicsDiffer
+from infra.running.worker import WorkerProcess
 from infra.settings import Settings
 from infra.store.mapper import PlacedEvent
 from infra.tlog.codec import encode
 from tests.infra.messages import SOURCE, attributes, beginning, message
 from tests.infra.noted import noted
 from tests.infra.test_waiting import EARLY, FORMED, NAME
+from tests.infra.test_worker import page
 from tests.infra.told import Told
 from tests.parts import PATIENT, Reachable, missing_part
 
@@ -405,6 +409,41 @@ def test_a_command_that_waits_is_rejected_only_when_it_is_refused(
 
     told = [orjson.loads(each.value)["rule"] for each in all_of(broker.address, names.rejected, 2)]
     assert told == ["unknown-type", "waited-too-long"]
+
+
+def test_the_intake_process_exports_how_many_commands_wait(
+    broker: Reachable, database: str
+) -> None:
+    prefix = f"t{uuid4().hex[:8]}"
+    settings = Settings(store=database, kafka=broker.address, topics=prefix)
+    migrate(settings, partitions=1)
+    clock = Told()
+    clock.now = datetime(2026, 3, 1, tzinfo=UTC)
+    with bootstrap(settings, clock) as accord:
+        accord.service.handle(FORMED)
+    with (
+        Producer(broker.address) as producer,
+        WorkerProcess("intake", "127.0.0.1:0") as process,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        ended = pool.submit(run, settings, process)
+        try:
+            assert exported(process, 'accord_waiting_events{process="intake"} 0.0', ended)
+            producer.send([Message(Topics(prefix).commands, NAME, EARLY, [])])
+            assert exported(process, 'accord_waiting_events{process="intake"} 1.0', ended)
+        finally:
+            process.stopping.set()
+        ended.result(60)
+
+
+def exported(process: WorkerProcess, line: str, ended: Future[None]) -> bool:
+    """Return whether the metrics of a process have a line within two minutes, while it runs."""
+    end = monotonic() + 120
+    while line not in page(process, "/metrics")[1].splitlines():
+        if ended.done() or monotonic() > end:
+            return False
+        sleep(0.1)
+    return True
 
 
 def test_what_is_sent_is_acknowledged_in_the_order_of_each_key(broker: Reachable) -> None:

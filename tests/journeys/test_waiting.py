@@ -13,7 +13,7 @@ from infra.bootstrap import bootstrap, init
 from infra.http import create_app
 from infra.settings import Settings
 from tests.infra.messages import beginning, candidate
-from tests.infra.test_waiting import DEAL, EARLY, FORMED, NAME, STEPS, sent
+from tests.infra.test_waiting import DEAL, EARLY, FORMED, NAME, PAYMENT, STEPS, sent
 from tests.infra.told import Told
 from tests.journeys.typed import Accord
 
@@ -61,8 +61,19 @@ def test_an_event_that_waits_is_answered_with_202_and_what_it_waits_for(
     }
     assert client.get("/v1/waiting").json() == of_one
     assert [each["waiting_for"] for each in of_one["items"]] == [told["waiting_for"]]
-    assert client.get("/v1/partnerships/another/waiting").json()["items"] == []
     assert client.get("/v1/refusals").json()["items"] == []
+
+
+def test_nothing_can_wait_for_an_unknown_partnership(client: TestClient) -> None:
+    status, refused = post(client, sent(PAYMENT, subject="another"))
+
+    of_another = client.get("/v1/partnerships/another/waiting")
+
+    assert (status, refused["rule"]) == (422, "no-such-partnership")
+    assert of_another.status_code == 404
+    assert of_another.json()["detail"] == "There is no partnership another."
+    assert of_another.json()["hint"] == client.get("/v1/partnerships/another").json()["hint"]
+    assert client.get(f"/v1/partnerships/{NAME}/waiting").json()["items"] == []
 
 
 def test_a_batch_in_which_all_wait_is_202_and_one_with_what_they_wait_for_is_200(
@@ -131,7 +142,10 @@ def test_the_command_line_counts_lists_retries_and_dismisses(accord: Accord) -> 
     assert f"{NAME}-27 (//case.example): the win of deal D1" in first.out
     assert [each["waiting_for"]["kind"] for each in listed] == ["win"]
     assert last.code == 0
-    assert accord("waiting", "--json").json["items"] == []
+    assert accord("waiting", NAME, "--json").json["items"] == []
+    unknown = accord("waiting", "another")
+    assert unknown.code == accord("show", "another").code != 0
+    assert "There is no partnership another." in unknown.err
 
     for name in ("north", "south"):
         accord("ingest", "-", stdin=candidate(name, subject="nobody"))
