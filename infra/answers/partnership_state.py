@@ -254,10 +254,19 @@ class ProposalSummary(Item):
     """What its author did, as a sentence without its subject."""
     proposed_by: str
     """The party that made the proposal."""
+    proposed_at: datetime
+    """When it was made."""
     state: ProposalState
-    """Whether it is open, accepted or declined."""
+    """Whether it is open, accepted, declined, countered or withdrawn."""
+    in_force: bool
+    """Whether it was accepted, and no later agreement replaced it."""
+    answered_by: str | None
+    """The party that accepted, declined, countered or withdrew it; null while it is open. The
+    author itself accepts what lays nothing on the other party."""
+    answered_at: datetime | None
+    """When that was; null while it is open."""
     reason: str | None
-    """Why the other party declined."""
+    """Why it was declined or withdrawn."""
 
 
 class RenewalSummary(Item):
@@ -331,7 +340,9 @@ class PartnershipState(Answer):
     agreement: SignedAgreement | None
     """The agreement, and who signed it; null if none is drafted."""
     governance: GovernanceEstablished | None
-    """The governance as it was set up; null if it is not."""
+    """The governance in force; null if none is agreed."""
+    channels: dict[str, str]
+    """The channel agreed for each kind of message."""
     data_sharing: DataSharingAgreed | None
     """The data-sharing protocol in force; null if none is agreed, so that all figures are shown."""
     markets: tuple[MarketSummary, ...]

@@ -11,9 +11,15 @@ from typing import Annotated, TypeVar
 from domain import dispute, exploration, partnership
 from domain.adoption import PartnershipAdopted, parts_of
 from domain.agreement import TermsCountered, TermsProposed
-from domain.bilateral import BilateralCountered, ProposalEnded
+from domain.bilateral import (
+    BilateralAgreement,
+    BilateralCountered,
+    ProposalEnded,
+    kind_named,
+)
 from domain.consent import Proposal
 from domain.execution import (
+    CommunicationPolicyAgreed,
     IssueEscalated,
     IssueRaised,
     IssueResolved,
@@ -44,7 +50,7 @@ from domain.governance import (
     ResourcesCommitted,
     SponsorAssigned,
 )
-from domain.kernel import Event
+from domain.kernel import Act, Event
 from domain.markets import (
     LocalFeedbackRecorded,
     MarketRanked,
@@ -55,7 +61,7 @@ from domain.markets import (
 from domain.recorded import Recorded
 from domain.renewal import AnnualReviewHeld
 from domain.sharing import DataSharingAgreed
-from domain.terms import restarted
+from domain.terms import describe, restarted
 from domain.terms_by_day import TermsByDay
 from domain.values import instant
 from infra.answers.logs import NOW, AsOf, NotFound, extent, own_stream, sight_of, size_of, times_at
@@ -120,6 +126,7 @@ def ask(
     state, tasks = folded.state, folded.task_times
     stated, agreements = state.context.declarations, state.context.agreements
     charter = agreements.latest(CharterAgreed)
+    policy = agreements.latest(CommunicationPolicyAgreed)
     beginning = state.adoption.latest or state.exploration.begun
     return PartnershipState(
         simulated=accord.simulated,
@@ -142,6 +149,7 @@ def ask(
         ),
         agreement=_agreement(state.formation),
         governance=agreements.latest(GovernanceEstablished),
+        channels=policy.channels if policy else {},
         data_sharing=agreements.latest(DataSharingAgreed),
         markets=tuple(_markets(state)),
         roles=tuple(stated.of(RoleAssigned)),
@@ -151,7 +159,7 @@ def ask(
         reviews=_tasks(ReviewScheduled, ReviewHeld, state.execution.reviews, tasks),
         issues=_tasks(IssueRaised, IssueResolved, state.execution.issues, tasks),
         disputes=tuple(_disputes(map(named, when.of(history.below(f"{id}/dispute"))))),
-        proposals=tuple(_proposals(state)),
+        proposals=tuple(_proposals(folded)),
         renewal=_renewal(state),
         private=tuple(_private(state)),
         deadlines=tuple(open_deadlines(state)),
@@ -175,6 +183,8 @@ class _Folded:
     """Candidates whose overlap is too small to be shown, with the smallest count that is (C14)."""
     task_times: dict[tuple[type[Event], str], _Times] = field(default_factory=dict)
     """By the type of the event that planned the task, and its identifier."""
+    answers: dict[tuple[str, str], Act] = field(default_factory=dict)
+    """Who ended each proposal and when, by the wire name of its kind and its identifier."""
 
     @classmethod
     def of(cls, stream: Iterable[Recorded], sight: Sight) -> "_Folded":
@@ -186,6 +196,8 @@ class _Folded:
 
     def _note(self, recorded: Recorded, sight: Sight) -> None:
         at = recorded.act.occurred_at
+        if answered := _answered_proposal(recorded.event):
+            self.answers[answered] = recorded.act
         match recorded.event:
             case AudienceOverlapMeasured(candidate=name):
                 self.hidden_overlaps.pop(name, None)
@@ -208,6 +220,19 @@ class _Folded:
 
     def _of(self, planned: type[Event], name: str) -> _Times:
         return self.task_times.setdefault((planned, name), _Times())
+
+
+def _answered_proposal(event: Event) -> tuple[str, str] | None:
+    """Return the kind and the identifier of the proposal that an event answers, if it is one."""
+    match event:
+        case BilateralCountered():
+            return event.agreement.wire, event.counters
+        case ProposalEnded():
+            return kind_named(event.agreement).wire, event.proposal
+        case BilateralAgreement(proposal_ref=str(proposal)):
+            return event.wire, proposal
+        case _:
+            return None
 
 
 def open_deadlines(state: partnership.Partnership) -> Iterator[OpenDeadline]:
@@ -357,16 +382,22 @@ def _disputes(events: Iterable[Recorded]) -> Iterator[DisputeSummary]:
         )
 
 
-def _proposals(state: partnership.Partnership) -> Iterator[ProposalSummary]:
-    for _, name, each in state.context.agreements.every_proposal():
+def _proposals(folded: _Folded) -> Iterator[ProposalSummary]:
+    state, agreements = folded.state, folded.state.context.agreements
+    for kind, name, each in agreements.every_proposal():
         ended = each.withdrawn or each.declined
+        answer = folded.answers.get((kind.wire, name))
         yield ProposalSummary(
             proposal=name,
             type=each.proposed.wire,
             content=each.proposed.model_dump(mode="json", exclude_none=True),
-            text="; ".join((words(each.proposed), *_restarted(each.proposed, state))),
+            text="; ".join((words(each.proposed), *_of_terms(each.proposed, state))),
             proposed_by=each.party,
+            proposed_at=each.made_at,
             state=_state_of(each),
+            in_force=any(one.proposal_ref == name for one in agreements.of(kind)),
+            answered_by=answer.party if answer else None,
+            answered_at=answer.occurred_at if answer else None,
             reason=ended.reason if isinstance(ended, ProposalEnded) else None,
         )
 
@@ -381,12 +412,17 @@ def _state_of(proposal: Proposal) -> ProposalState:
     return ProposalState.DECLINED if proposal.declined else ProposalState.OPEN
 
 
-def _restarted(proposed: Event, state: partnership.Partnership) -> list[str]:
-    """Return the counts that start anew under proposed terms, in words."""
-    if not isinstance(proposed, TermsProposed | TermsCountered) or not proposed.items:
-        return []
+def _of_terms(proposed: Event, state: partnership.Partnership) -> Iterator[str]:
+    """Yield what proposed terms change and when, and the counts that start anew, in words."""
+    if not isinstance(proposed, TermsProposed | TermsCountered):
+        return
+    until = f" until {proposed.until}" if proposed.until else ""
+    yield f"from {proposed.effective_from}{until}"
+    if changed := proposed.frame and proposed.frame.given():
+        yield f"frame: {', '.join(changed)}"
+    yield from map(describe, proposed.items or ())
     day_before = proposed.effective_from - timedelta(days=1)
-    return restarted(state.context.terms.items(day_before), proposed.items)
+    yield from restarted(state.context.terms.items(day_before), proposed.items or ())
 
 
 def _renewal(state: partnership.Partnership) -> RenewalSummary:

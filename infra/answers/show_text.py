@@ -1,6 +1,7 @@
 """The state of a partnership as text for a terminal, without what is empty."""
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import assert_never
 
 from domain.agreement import CommercialTermsAgreed
@@ -21,6 +22,7 @@ from domain.formation import (
     NonNegotiableDeclared,
 )
 from domain.governance import (
+    GovernanceEstablished,
     ResourcesCommitted,
 )
 from domain.markets import (
@@ -39,6 +41,7 @@ from infra.answers.partnership_state import (
     Overlap,
     PartnershipState,
     Party,
+    ProposalState,
     ProposalSummary,
     RenewalSummary,
     Review,
@@ -74,10 +77,7 @@ def text(state: PartnershipState) -> Iterator[Block]:
         "milestones, reviews, issues, disputes",
         2,
     )
-    proposals = [
-        (each.proposal, each.proposed_by, each.text, _answered(each)) for each in state.proposals
-    ]
-    yield Table(["ID", "PARTY", "PROPOSAL", "STATE"], proposals, "proposals", 2)
+    yield from _proposal_blocks(state.proposals)
     yield from _renewal_blocks(state.renewal)
     yield Table(
         ["PARTY", "ABOUT", "STATEMENT"],
@@ -251,6 +251,10 @@ def _agreed_blocks(state: PartnershipState) -> Iterator[Block]:
     yield Table(columns, objectives, "objectives of the charter", 2)
     rules = [(each.agreed.rule.rule, each.agreed.rule_version, each.text) for each in state.rules]
     yield Table(["RULE", ">VERSION", "AGREED"], rules, "decision rules", 2)
+    if governance := state.governance:
+        yield Line("governance", "bold", 2)
+        yield from (Line(each, indent=4) for each in _governance_lines(governance))
+    yield Table(["MESSAGE", "CHANNEL"], state.channels.items(), "channels", 2)
     if agreement := state.agreement:
         signed = " and ".join(agreement.signed_by) or "nobody"
         yield Line(f"agreement: version {agreement.version}, signed by {signed}", "bold", 2)
@@ -258,6 +262,12 @@ def _agreed_blocks(state: PartnershipState) -> Iterator[Block]:
             yield Line(f"missing sections: {', '.join(agreement.missing_sections)}", indent=4)
         if agreement.in_force not in {None, agreement.version}:
             yield Line(f"version {agreement.in_force} is in force", indent=4)
+
+
+def _governance_lines(agreed: GovernanceEstablished) -> Iterator[str]:
+    yield f"reviews: operational {agreed.operational_review}, strategic {agreed.strategic_review}"
+    yield f"disputes go to {', then '.join(agreed.dispute_path)}"
+    yield f"decisions: {agreed.decision_rights}"
 
 
 def _sharing_blocks(protocol: DataSharingAgreed | None) -> Iterator[Block]:
@@ -347,8 +357,36 @@ def _state(task: Milestone | Review | Issue, overdue: str, done: str) -> str:
             assert_never(task.state)
 
 
-def _answered(proposal: ProposalSummary) -> str:
-    return f"declined: {proposal.reason}" if proposal.reason else proposal.state
+def _proposal_blocks(proposals: tuple[ProposalSummary, ...]) -> Iterator[Block]:
+    """Yield what waits for an answer, what both agreed and when, and what was not agreed."""
+    waiting = [
+        (_day(each.proposed_at), each.proposal, each.proposed_by, each.text)
+        for each in proposals
+        if each.state is ProposalState.OPEN
+    ]
+    yield Table(["SINCE", "ID", "PARTY", "PROPOSAL"], waiting, "waits for an answer", 2)
+    agreed = sorted(
+        (_day(each.answered_at), each.proposal, each.proposed_by, each.answered_by or "",
+         each.text + ("" if each.in_force else " (replaced since)"))
+        for each in proposals
+        if each.state is ProposalState.ACCEPTED
+    )  # fmt: skip
+    yield Table(["AGREED", "ID", "PROPOSED BY", "AGREED BY", "PROPOSAL"], agreed, "agreed", 2)
+    ended = [
+        (_day(each.answered_at), each.proposal, each.proposed_by, each.text, _ended(each))
+        for each in proposals
+        if each.state not in {ProposalState.OPEN, ProposalState.ACCEPTED}
+    ]
+    yield Table(["ENDED", "ID", "PARTY", "PROPOSAL", "STATE"], ended, "not agreed", 2)
+
+
+def _ended(proposal: ProposalSummary) -> str:
+    by = f" by {proposal.answered_by}" if proposal.answered_by else ""
+    return f"{proposal.state}{by}" + (f": {proposal.reason}" if proposal.reason else "")
+
+
+def _day(at: datetime | None) -> str:
+    return f"{at:%Y-%m-%d}" if at else ""
 
 
 def _stated(fact: NonNegotiableDeclared | BestAlternativeDeclared) -> tuple[str, str]:

@@ -1,7 +1,7 @@
 """The state of a partnership, as of any moment, as each viewer sees it."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import get_args
@@ -47,7 +47,7 @@ from domain.terms import (
     describe,
 )
 from infra.answers.logs import NOW, AsOf, NotFound, extent
-from infra.answers.partnership_state import PartnershipState, TaskState
+from infra.answers.partnership_state import PartnershipState, ProposalState, TaskState
 from infra.answers.show import ask
 from infra.answers.show_text import DEADLINES, text
 from infra.bootstrap import Accord
@@ -133,6 +133,52 @@ def test_the_terms_in_force_are_those_of_the_day_that_is_asked_about(
 
     assert terms.day == day(at).date()
     assert terms.version == version
+
+
+# --- what was agreed, by whom and when ----------------------------------------------------------
+
+
+def test_a_proposal_that_waits_is_shown_with_its_content(demo: Accord) -> None:
+    state = ask(demo, CONSULTING, when=AsOf(at=day("2026-06-16")))
+    (waiting,) = (each for each in state.proposals if each.state is ProposalState.OPEN)
+    shown = printed(text(state))
+
+    assert (waiting.proposal, waiting.proposed_by, waiting.answered_by) == (
+        "terms-c",
+        "growthos",
+        None,
+    )
+    assert "waits for an answer" in shown
+    assert "from 2026-07-01; northbridge earns 10 % of the first-year revenue" in shown
+
+
+def test_what_was_agreed_says_by_whom_when_and_whether_it_was_replaced(demo: Accord) -> None:
+    state = ask(demo, CONSULTING, when=AsOf(at=day("2026-07-20")))
+    agreed = {each.proposal: each for each in state.proposals}
+    shown = printed(text(state))
+
+    assert agreed["terms-b"].state is agreed["terms-c"].state is ProposalState.ACCEPTED
+    assert (agreed["terms-b"].in_force, agreed["terms-c"].in_force) == (False, True)
+    assert agreed["terms-c"].answered_by == "northbridge"
+    assert agreed["terms-c"].answered_at == datetime(2026, 6, 18, 9, tzinfo=UTC)
+    assert "2026-06-18  terms-c" in shown
+    assert "(replaced since)" in shown
+
+
+def test_what_was_countered_is_not_agreed_and_says_by_whom(demo: Accord) -> None:
+    state = ask(demo, CONSULTING)
+    (countered,) = (each for each in state.proposals if each.proposal == "terms-a")
+
+    assert (countered.state, countered.in_force) == (ProposalState.COUNTERED, False)
+    assert countered.answered_by == "northbridge"
+    assert "countered by northbridge" in printed(text(state))
+
+
+def test_governance_and_channels_in_force_are_shown(demo: Accord) -> None:
+    shown = printed(text(ask(demo, CONSULTING)))
+
+    assert "reviews: operational monthly, strategic quarterly" in shown
+    assert "escalation" in shown.partition("channels")[2]
 
 
 # --- as of a moment ----------------------------------------------------------------------------
