@@ -301,11 +301,13 @@ def _plan(told: Told, kickoff: datetime, random: Random) -> None:
     told.tell(
         kickoff + timedelta(days=2),
         told.theirs,
-        "ScheduleReview",
+        "ProposeReview",
+        proposal="meet-1",
         review="qbr-1",
         kind="quarterly-business-review",
         at=at.isoformat(),
     )
+    told.tell(kickoff + timedelta(days=2, hours=1), OURS, "AgreeReview", proposal="meet-1")
     told.tell(at, told.theirs, "HoldReview", review="qbr-1", minutes="Go on as agreed.")
     raised = kickoff + random.random() * timedelta(days=200)
     told.tell(
@@ -316,13 +318,16 @@ def _plan(told: Told, kickoff: datetime, random: Random) -> None:
         cause="communication",
         description="Leads wait for an answer.",
     )
+    resolved = raised + timedelta(hours=random.randrange(12, 72))
     told.tell(
-        raised + timedelta(hours=random.randrange(12, 72)),
+        resolved,
         OURS,
-        "ResolveIssue",
+        "ProposeIssueResolution",
+        proposal="resolve-1",
         issue="issue-1",
         resolution="A shared inbox.",
     )
+    told.tell(resolved, told.theirs, "AgreeIssueResolution", proposal="resolve-1")
 
 
 def _sell(told: Told, deal: str, at: datetime, random: Random) -> None:

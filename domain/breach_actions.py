@@ -1,7 +1,7 @@
 """Breach actions: the process manager that carries out what a breached rule asks for (C15, C20).
 
 A breach is judged from figures (`projections.breaches`) and recorded in the partnership's own log.
-`next_action` then gives what is still to be done about it; each action is an ordinary command.
+`next_action` then gives the next event that is still to be recorded about it.
 """
 
 from collections.abc import Mapping
@@ -10,8 +10,8 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from domain.context import PartnershipContext
-from domain.execution import Execution, InvestmentReduced, ReduceInvestment, ScheduleReview
-from domain.kernel import Command, Event, Value
+from domain.execution import InvestmentReduced, ReviewScheduled
+from domain.kernel import RUNNING, Event, Value
 from domain.rules import Action
 from domain.values import Count, Slug, Text
 
@@ -69,30 +69,29 @@ class Breaches:
                 return self
 
 
-def next_action(
-    breaches: Breaches, execution: Execution, context: PartnershipContext
-) -> Command | None:
-    """Return the next command that a breached rule asks for, None if all are done."""
+def next_action(breaches: Breaches, context: PartnershipContext) -> Event | None:
+    """Return the next event that a breached rule asks for, None if all are recorded.
+
+    Both parties agreed the rule, so what it asks for needs no other consent.
+    """
+    if context.stage not in RUNNING:
+        return None
+    reviews = {each.review for each in context.agreements.versions(ReviewScheduled)}
+    reductions = {each.reduction for each in context.declarations.of(InvestmentReduced)}
     for breach, recorded_at in breaches.open.values():
-        command = _asked_by(breach, recorded_at)
-        if command is None or context.stage not in command.stages:
-            continue
-        if isinstance(command, ScheduleReview):
-            if command.review not in execution.reviews:
-                return command
-        elif not any(
-            each.reduction == _name_of(breach)
-            for each in context.declarations.of(InvestmentReduced)
-        ):
-            return command
+        if _name_of(breach) not in reviews | reductions:
+            event = _asked_by(breach, recorded_at)
+            if event is not None:
+                return event
     return None
 
 
-def _asked_by(breach: RuleBreached, recorded_at: datetime) -> Command | None:
+def _asked_by(breach: RuleBreached, recorded_at: datetime) -> Event | None:
     reason = f"Rule {breach.rule}, version {breach.rule_version}: {breach.finding}"
     match breach.action:
         case Action.ESCALATE_TO_REVIEW:
-            return ScheduleReview(
+            return ReviewScheduled(
+                agreed_version=1,
                 review=_name_of(breach),
                 kind="quarterly-business-review",
                 at=recorded_at + REVIEW_WITHIN,
@@ -100,13 +99,12 @@ def _asked_by(breach: RuleBreached, recorded_at: datetime) -> Command | None:
             )
         case Action.REDUCE_INVESTMENT:
             _, _, campaign = breach.window.partition("/")
-            reduction: Command = ReduceInvestment(
+            return InvestmentReduced(
                 reduction=_name_of(breach),
                 campaign=campaign or breach.rule,
                 by=HALF,
                 reason=reason,
             )
-            return reduction
         case Action.NOTIFY:
             return None
 

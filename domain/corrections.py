@@ -12,14 +12,7 @@ from domain.claims import ConfirmClaim, ObjectToClaim
 from domain.declarations import DeclarationCommand
 from domain.dispute import OpenDispute, StartMediation, SubmitEvidence, WithdrawDispute
 from domain.entry import ConcedePenalty, RecordJointRevenue, RecordSharedCost, ReverseEntry
-from domain.execution import (
-    HoldKickoff,
-    HoldReview,
-    RaiseIssue,
-    ReachMilestone,
-    ResolveIssue,
-    ScheduleReview,
-)
+from domain.execution import HoldKickoff, HoldReview, ReachMilestone
 from domain.exit import CompleteExit, DispositionAssets, GiveExitNotice
 from domain.experiment import (
     ConcludePilot,
@@ -131,10 +124,7 @@ CORRECTIONS: Final[Mapping[type[Command], type[Command] | None]] = {
     GrantWaiver: None,
     HoldKickoff: None,
     ReachMilestone: None,
-    ScheduleReview: None,
     HoldReview: None,
-    RaiseIssue: None,
-    ResolveIssue: None,
     HoldRenewalReview: None,
     GiveExitNotice: None,
     DispositionAssets: None,

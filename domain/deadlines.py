@@ -391,6 +391,16 @@ def _exit(event: ExitNoticeGiven, act: Act, terms: TermsByDay) -> Deadline:
     return _on(day, DeadlineKind.EXIT, day.isoformat(), terms)._replace(since=act.occurred_at)
 
 
+_REVIEW_REPLACED = (
+    _closes(
+        ReviewScheduled,
+        lambda e: e.review,
+        lambda e: f"Review {e.review} was moved to {e.at:%Y-%m-%d}.",
+    ),
+    _cancels("review"),
+)
+
+
 # --- the table ---------------------------------------------------------------------------------
 
 RULES = (
@@ -454,6 +464,7 @@ RULES = (
         ),
         closed_by=(
             _closes(ReviewHeld, lambda e: e.review, lambda e: f"Review {e.review} was held."),
+            *_REVIEW_REPLACED,
         ),
         alert=DeadlineAlert(
             "review-missed",
@@ -473,6 +484,7 @@ RULES = (
                 lambda e: e.review,
                 lambda e: f"Review {e.review} of {e.at:%Y-%m-%d} was not held.",
             ),
+            *_REVIEW_REPLACED,
         ),
         alert=DeadlineAlert(
             "review-due",

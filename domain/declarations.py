@@ -99,6 +99,10 @@ class Declaration(Event, abstract=True):
         parts = [str(getattr(self, name)) for name in kind.identity]
         return "/".join([kind.wire, *([act.party] if kind.by_party else []), *parts])
 
+    def names(self) -> list[str]:
+        """Return the identity, without the party."""
+        return [str(getattr(self, each)) for each in self.identity]
+
     @classmethod
     def fill(cls, command: Any, today: date) -> Mapping[str, object]:  # noqa: ANN401, ARG003 - made
         """Return the `filled` fields that a command left out."""
@@ -188,3 +192,12 @@ class Declarations:
     def with_declaration(self, fact: Declaration, act: Act) -> "Declarations":
         """Return these declarations and one more."""
         return Declarations({**self.stated, fact.key(act): fact})
+
+    def without(self, kind: type[Declaration], name: str) -> "Declarations":
+        """Return these declarations without those of one kind that have this identity."""
+        left = {
+            key: fact
+            for key, fact in self.stated.items()
+            if not (isinstance(fact, kind) and "/".join(fact.names()) == name)
+        }
+        return Declarations(left) if len(left) < len(self.stated) else self

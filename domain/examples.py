@@ -47,7 +47,10 @@ from domain.execution import (
     AgreeCommunicationPolicy,
     AgreeImprovementPlan,
     AgreeImprovementPlanOutcome,
+    AgreeIssueResolution,
     AgreeMilestone,
+    AgreePause,
+    AgreeReview,
     Cause,
     CompleteAction,
     CompleteOnboardingStep,
@@ -62,13 +65,14 @@ from domain.execution import (
     ProposeCommunicationPolicy,
     ProposeImprovementPlan,
     ProposeImprovementPlanOutcome,
+    ProposeIssueResolution,
     ProposeMilestone,
+    ProposePause,
+    ProposeReview,
     RaiseIssue,
     ReachMilestone,
     RecordLesson,
     ReduceInvestment,
-    ResolveIssue,
-    ScheduleReview,
 )
 from domain.exit import CompleteExit, DispositionAssets, ExitReason, GiveExitNotice
 from domain.experiment import (
@@ -128,12 +132,10 @@ from domain.health import (
     ContributionKind,
     IdentifyRisk,
     MitigateRisk,
-    PauseActivity,
     ProposeTarget,
     RecordAudit,
     RecordContribution,
     RecordHealthCheck,
-    ResumeActivity,
     RotateManager,
 )
 from domain.kernel import Command, Stage, Value
@@ -674,10 +676,14 @@ _EXECUTION = [
     Step(
         "2026-01-07",
         OURS,
-        ScheduleReview(
-            review="operations-1", kind="operational", at=datetime(2026, 1, 30, 10, tzinfo=UTC)
+        ProposeReview(
+            proposal="meet-1",
+            review="operations-1",
+            kind="operational",
+            at=datetime(2026, 1, 30, 10, tzinfo=UTC),
         ),
     ),
+    Step("2026-01-07", THEIRS, AgreeReview(proposal="meet-1")),
     Step("2026-01-12", THEIRS, SubmitReferral(deal="D-1", lead="lead-1", campaign="launch")),
     Step(
         "2026-01-12",
@@ -819,9 +825,11 @@ _EXECUTION = [
     Step(
         "2026-02-02",
         OURS,
-        PauseActivity(pause="Z-1", activity="The newsletter", reason="Nobody reads it."),
+        ProposePause(
+            proposal="pause-1", pause="Z-1", activity="The newsletter", reason="Nobody reads it."
+        ),
     ),
-    Step("2026-02-02", OURS, ResumeActivity(pause="Z-1")),
+    Step("2026-02-02", THEIRS, AgreePause(proposal="pause-1")),
     Step(
         "2026-02-02",
         THEIRS,
@@ -847,7 +855,12 @@ _EXECUTION = [
         THEIRS,
         RaiseIssue(issue="I-1", cause=IssueCause.MONEY, description="A fee is missing."),
     ),
-    Step("2026-02-04", OURS, ResolveIssue(issue="I-1", resolution="The fee was paid.")),
+    Step(
+        "2026-02-04",
+        OURS,
+        ProposeIssueResolution(proposal="settle-1", issue="I-1", resolution="The fee was paid."),
+    ),
+    Step("2026-02-04", THEIRS, AgreeIssueResolution(proposal="settle-1")),
     Step(
         "2026-02-04",
         OURS,

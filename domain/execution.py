@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Annotated, Any, Literal, assert_never
+from typing import Annotated, Any, Final, Literal, assert_never
 
 from pydantic import Field
 
@@ -16,6 +16,7 @@ from domain.kernel import (
     IN_FORCE,
     NEGOTIATING,
     RUNNING,
+    SIGNED_OR_SIGNING,
     UNTIL_EXIT,
     Act,
     Command,
@@ -23,7 +24,6 @@ from domain.kernel import (
     NotNow,
     Refused,
     Unknown,
-    Value,
     recorded_once,
 )
 from domain.terms import check_parties
@@ -294,7 +294,21 @@ class MilestoneMissed(Event):
 ReviewKind = Literal["operational", "strategic", "quarterly-business-review"]
 
 
-class _Review(Value):
+class ReviewScheduled(
+    BilateralAgreement,
+    name="Review",
+    subject="a review, or another time for one (C22)",
+    stages=RUNNING,
+    identity=("review",),
+):
+    """Both parties scheduled a review, or an agreed rule did (C20, C22)."""
+
+    context_only = False
+    proposal: Ref | None = None
+    """The identifier of the proposal; null where an agreed rule asked for the review."""
+    agreed_version: Count
+    """How many times the review was scheduled; more than 1 if it was moved."""
+
     review: Ref
     """The identifier of the review."""
     kind: ReviewKind
@@ -302,17 +316,17 @@ class _Review(Value):
     at: Instant
     """When the review takes place."""
     reason: Text | None = None
-    """Why the review is held, if it is not a regular one."""
+    """Why the review is held, if it is not a regular one; or why it is moved."""
+
+    @classmethod
+    def check(cls, proposed: Any, context: PartnershipContext) -> None:  # noqa: ANN401 - made
+        """Raise `Refused` if a change has no reason."""
+        scheduled = context.agreements.of(cls)
+        _check_reason(proposed, [each.review for each in scheduled], proposed.review)
 
 
-class ScheduleReview(_Review, Command):
-    """Schedule a review (C20, C22)."""
-
-    stages = RUNNING
-
-
-class ReviewScheduled(_Review, Event):
-    """A review was scheduled (C20, C22)."""
+ProposeReview = ReviewScheduled.proposes
+AgreeReview = ReviewScheduled.accepts
 
 
 class HoldReview(Command):
@@ -429,7 +443,10 @@ class IssueCause(StrEnum):
     CULTURE = "culture"
 
 
-class _Issue(Value):
+class IssueRaised(Declaration, command="RaiseIssue", stages=IN_FORCE, identity=("issue",)):
+    """An issue was raised. It goes to the sponsors if it is open for 48 hours (C24)."""
+
+    context_only = False
     issue: Ref
     """The identifier of the issue."""
     cause: IssueCause
@@ -438,33 +455,36 @@ class _Issue(Value):
     """What the issue is, in words."""
 
 
-class RaiseIssue(_Issue, Command):
-    """Raise an issue at the operational level (C24)."""
-
-    stages = IN_FORCE
+RaiseIssue = IssueRaised.asks
 
 
-class IssueRaised(_Issue, Event):
-    """An issue was raised. It goes to the sponsors if it is open for 48 hours (C24)."""
+class IssueResolved(
+    BilateralAgreement,
+    name="IssueResolution",
+    subject="how an issue is resolved (C24)",
+    stages=IN_FORCE,
+    identity=("issue",),
+    counted=None,
+):
+    """Both parties resolved an issue (C24)."""
 
-
-class ResolveIssue(Command):
-    """Resolve an issue (C24)."""
-
-    stages = IN_FORCE
+    context_only = False
+    proposal: Ref
+    """The identifier of the proposal."""
     issue: Ref
     """The identifier of the issue."""
     resolution: Text
-    """How the issue was resolved."""
+    """How the issue is resolved."""
+
+    @classmethod
+    def check(cls, proposed: Any, context: PartnershipContext) -> None:  # noqa: ANN401 - made
+        """Raise `Refused` unless the issue was raised."""
+        raised = [each.issue for each in context.declarations.of(IssueRaised)]
+        _check_known("issue", proposed.issue, raised, IssueRaised.asks)
 
 
-class IssueResolved(Event):
-    """An issue was resolved (C24)."""
-
-    issue: Ref
-    """The identifier of the issue."""
-    resolution: Text
-    """How the issue was resolved."""
+ProposeIssueResolution = IssueResolved.proposes
+AgreeIssueResolution = IssueResolved.accepts
 
 
 class IssueEscalated(Event):
@@ -560,13 +580,43 @@ def _check_known(what: str, name: str, known: list[str], proposes: type[Command]
     if name not in known:
         raise Unknown(
             "nothing-planned",
-            f"Only what was agreed before can be completed or given up. There is no {what} {name}.",
+            "Only what was recorded before can be completed or given up. "
+            f"There is no {what} {name}.",
             f"Name one of these: {', '.join(known)}."
             if known
-            else f"Agree one first ({proposes.__name__}).",
+            else f"Record one first ({proposes.__name__}).",
             named=name,
             known=known,
         )
+
+
+# --- pauses --------------------------------------------------------------------------------------
+
+
+class ActivityPaused(
+    BilateralAgreement,
+    name="Pause",
+    subject="that an activity is paused, rather than the partnership ended (C23)",
+    stages=RUNNING,
+    identity=("pause",),
+):
+    """Both parties paused an activity, rather than end the partnership (C23)."""
+
+    proposal: Ref
+    """The identifier of the proposal."""
+    agreed_version: Count
+    """How many times the pause was agreed; more than 1 if it was changed."""
+
+    pause: Ref
+    """The identifier of the pause."""
+    activity: Text
+    """The activity that is paused."""
+    reason: Text
+    """The reason, in words."""
+
+
+ProposePause = ActivityPaused.proposes
+AgreePause = ActivityPaused.accepts
 
 
 # --- cancellations -----------------------------------------------------------------------------
@@ -575,33 +625,38 @@ def _check_known(what: str, name: str, known: list[str], proposes: type[Command]
 class CommitmentCancelled(
     BilateralAgreement,
     name="Cancellation",
-    subject="that a milestone or an action is given up, with the reason",
-    stages=IN_FORCE,
+    subject="that something planned or agreed is given up, with the reason",
+    stages=SIGNED_OR_SIGNING,
     identity=("kind", "ref"),
     counted=None,
 ):
-    """Both parties gave up a milestone or an action (C17)."""
+    """Both parties gave up a milestone, a review or an action, or ended a pause (C17, C22, C23)."""
 
     context_only = False
     proposal: Ref
     """The identifier of the proposal."""
-    kind: Literal["milestone", "action"]
+    kind: Literal["milestone", "review", "action", "pause"]
     """What is given up."""
     ref: Ref
-    """The identifier of the milestone or of the action."""
+    """The identifier of what is given up."""
     reason: Text
     """Why it is given up."""
 
     @classmethod
     def check(cls, proposed: Any, context: PartnershipContext) -> None:  # noqa: ANN401 - made
-        """Raise `Refused` unless the milestone or the action was agreed."""
-        agreed = context.agreements
-        if proposed.kind == "milestone":
-            planned = [each.milestone for each in agreed.of(MilestonePlanned)]
-            _check_known("milestone", proposed.ref, planned, MilestonePlanned.proposes)
-        else:
-            taken = [each.action for each in agreed.of(ActionAgreed)]
-            _check_known("action", proposed.ref, taken, ActionAgreed.proposes)
+        """Raise `Refused` unless it was agreed."""
+        given_up = _GIVEN_UP[proposed.kind]
+        agreed = [getattr(each, proposed.kind) for each in context.agreements.of(given_up)]
+        _check_known(proposed.kind, proposed.ref, agreed, given_up.proposes)
+
+
+_GIVEN_UP: Final[Mapping[str, type[BilateralAgreement]]] = {
+    "milestone": MilestonePlanned,
+    "review": ReviewScheduled,
+    "action": ActionAgreed,
+    "pause": ActivityPaused,
+}
+"""What can be given up, by the field that names it."""
 
 
 ProposeCancellation = CommitmentCancelled.proposes
@@ -635,9 +690,7 @@ class Execution:
 
 # --- decisions ---------------------------------------------------------------------------------
 
-ExecutionCommand = (
-    HoldKickoff | ReachMilestone | ScheduleReview | HoldReview | RaiseIssue | ResolveIssue
-)
+ExecutionCommand = HoldKickoff | ReachMilestone | HoldReview
 
 
 def decide(
@@ -653,21 +706,10 @@ def decide(
             return [KickoffHeld.of(command, waived=waived)]
         case ReachMilestone():
             return _do(command.milestone, MilestoneReached.of(command), state.milestones)
-        case ScheduleReview():
-            return _plan(command.review, ReviewScheduled.of(command), state.reviews)
         case HoldReview():
             return hold_review(command, state)
-        case RaiseIssue():
-            return _plan(command.issue, IssueRaised.of(command), state.issues)
-        case ResolveIssue():
-            return _do(command.issue, IssueResolved.of(command), state.issues)
         case _:
             assert_never(command)
-
-
-def _plan(name: str, planned: Event, tasks: Tasks) -> list[Event]:
-    existing = tasks.get(name)
-    return recorded_once(planned, existing.planned if existing else None, name)
 
 
 def _do(name: str, done: Event, tasks: Tasks) -> list[Event]:
@@ -704,8 +746,9 @@ def evolve(state: Execution, event: Event, act: Act) -> Execution:
         case MilestonePlanned(milestone=name):
             return replace(state, milestones=_begun(state.milestones, name, event, act))
         case CommitmentCancelled(kind="milestone", ref=name):
-            left = {key: each for key, each in state.milestones.items() if key != name}
-            return replace(state, milestones=left)
+            return replace(state, milestones=_without(state.milestones, name))
+        case CommitmentCancelled(kind="review", ref=name):
+            return replace(state, reviews=_without(state.reviews, name))
         case MilestoneReached(milestone=name):
             return replace(state, milestones=_finished(state.milestones, name, event))
         case ReviewScheduled(review=name):
@@ -722,6 +765,10 @@ def evolve(state: Execution, event: Event, act: Act) -> Execution:
 
 def _begun(tasks: Tasks, name: str, event: Event, act: Act) -> Tasks:
     return {**tasks, name: Task(event, act.occurred_at)}
+
+
+def _without(tasks: Tasks, name: str) -> Tasks:
+    return {key: each for key, each in tasks.items() if key != name}
 
 
 def _finished(tasks: Tasks, name: str, event: Event) -> Tasks:

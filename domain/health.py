@@ -1,4 +1,4 @@
-"""Health: contributions, health checks, risks, audits and pauses (C23 to C25).
+"""Health: contributions, health checks, risks and audits (C23 to C25).
 
 Figures alone do not show how a partnership is; here each party rates it, and risks are watched.
 """
@@ -160,30 +160,6 @@ class WinCelebrated(Declaration, command="CelebrateWin", stages=RUNNING, identit
 # --- underperformance --------------------------------------------------------------------------
 
 
-class ActivityPaused(Declaration, command="PauseActivity", stages=RUNNING, identity=("pause",)):
-    """An activity was paused, rather than the partnership ended (C23)."""
-
-    pause: Ref
-    """The identifier of the pause."""
-    activity: Text
-    """The activity that is paused."""
-    reason: Text
-    """The reason, in words."""
-
-
-class ActivityResumed(
-    Declaration,
-    command="ResumeActivity",
-    stages=RUNNING,
-    identity=("pause",),
-    follows=ActivityPaused,
-):
-    """A paused activity was resumed (C23)."""
-
-    pause: Ref
-    """The identifier of the pause."""
-
-
 class TargetAdjusted(
     BilateralAgreement,
     name="Target",
@@ -229,7 +205,5 @@ MitigateRisk = RiskMitigated.asks
 RecordAudit = ComplianceAudited.asks
 RotateManager = ManagerRotated.asks
 CelebrateWin = WinCelebrated.asks
-PauseActivity = ActivityPaused.asks
-ResumeActivity = ActivityResumed.asks
 ProposeTarget = TargetAdjusted.proposes
 AgreeTarget = TargetAdjusted.accepts

@@ -43,8 +43,15 @@ from domain.bilateral import (
 from domain.breach_actions import Breaches, RuleBreached, RuleBreachWithdrawn, next_action
 from domain.context import PartnershipContext, Waiver
 from domain.deadlines import Deadlines
-from domain.declarations import Declaration, DeclarationCommand
-from domain.execution import Execution, ExecutionCommand, HoldKickoff, KickoffHeld
+from domain.declarations import Declaration, DeclarationCommand, Declarations
+from domain.execution import (
+    ActionAgreed,
+    ActionCompleted,
+    Execution,
+    ExecutionCommand,
+    HoldKickoff,
+    KickoffHeld,
+)
 from domain.exit import Exit, ExitCommand, ExitNoticeGiven, PartnershipExited, terms_after
 from domain.exploration import (
     BeginExploration,
@@ -205,10 +212,10 @@ def decide(
     return _decision(command)(command, state, act)
 
 
-def carry_out(state: Partnership, act: Act) -> list[Event]:
+def carry_out(state: Partnership) -> list[Event]:
     """Decide the next action that a breached rule asks for; none if all are done (C20)."""
-    command = next_action(state.breaches, state.execution, state.context)
-    return _decision(command)(command, state, act) if command is not None else []
+    event = next_action(state.breaches, state.context)
+    return [event] if event is not None else []
 
 
 def decides(command: Command) -> TypeGuard[PartnershipCommand]:
@@ -384,7 +391,8 @@ def _context_after(context: PartnershipContext, event: Event, act: Act) -> Partn
             agreements = agreements.evolve(event, act)
             terms = terms_after(context.terms, event)
             parties = parties_after(event, context.parties)
-            return replace(context, agreements=agreements, terms=terms, parties=parties)
+            context = replace(context, agreements=agreements, terms=terms, parties=parties)
+            return replace(context, declarations=_declared(context.declarations, event))
         case ExitNoticeGiven():
             return replace(context, terms=terms_after(context.terms, event))
         case ExplorationBegun():
@@ -396,6 +404,13 @@ def _context_after(context: PartnershipContext, event: Event, act: Act) -> Partn
             return replace(context, waivers={**context.waivers, event.rule: waiver})
         case _:
             return context
+
+
+def _declared(declarations: Declarations, event: Event) -> Declarations:
+    """Return the declarations after an agreement: an action that is agreed again is to be done."""
+    if isinstance(event, ActionAgreed) and event.agreed_version > 1:
+        return declarations.without(ActionCompleted, event.action)
+    return declarations
 
 
 _ARROWS: dict[type[Event], Stage] = {

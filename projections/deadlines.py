@@ -72,6 +72,6 @@ DEADLINES = Projection(
     keys,
     apply,
     time.CONCERNED,
-    version=3,
+    version=4,
     row_type=lambda key: _ROWS[key],
 )

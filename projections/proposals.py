@@ -10,8 +10,9 @@ from domain.bilateral import (
     BilateralProposed,
     ProposalEnded,
 )
+from domain.deadlines import DeadlineKind
 from domain.dispute import DisputeResolved
-from domain.execution import ImprovementPlanCompleted
+from domain.execution import ImprovementPlanCompleted, IssueResolved
 from domain.exit import PartnershipExited
 from domain.experiment import HypothesisRegistered, PilotStarted
 from domain.exploration import ExplorationClosed
@@ -40,8 +41,8 @@ class OpenProposal:
     made_at: datetime
     substream: str = ""
     """The deal, the dispute or the experiment that it belongs to: `dispute/Q-1`."""
-    plan: str = ""
-    """The improvement plan that it would close."""
+    closes: str = ""
+    """The deadline that an acceptance closes, as its id: `issue/I-1`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +91,23 @@ def _made(recorded: Recorded) -> tuple[OpenProposal, ...]:
         case BilateralProposed():
             agreement = event.agreement
             name, kind = getattr(event, agreement.called), agreement.name
-            plan = getattr(event, "plan", "") if agreement is ImprovementPlanCompleted else ""
         case HypothesisRegistered():
-            name, kind, plan = event.experiment, HYPOTHESIS, ""
+            name, kind = event.experiment, HYPOTHESIS
         case _:
             return ()
-    return (OpenProposal(kind, name, act.party, act.occurred_at, _substream(recorded), plan),)
+    substream = _substream(recorded)
+    return (OpenProposal(kind, name, act.party, act.occurred_at, substream, _closes(event)),)
+
+
+def _closes(event: Any) -> str:  # noqa: ANN401 - events that are made
+    """Return the deadline that the acceptance of a proposal closes; empty if there is none."""
+    match event:
+        case ImprovementPlanCompleted.proposed():
+            return f"{DeadlineKind.IMPROVEMENT.value}/{event.plan}"
+        case IssueResolved.proposed():
+            return f"{DeadlineKind.ISSUE.value}/{event.issue}"
+        case _:
+            return ""
 
 
 def _ends(recorded: Recorded, existing: OpenProposal) -> bool:
@@ -153,4 +165,6 @@ def _concerned() -> frozenset[type[Event]]:
     return frozenset(found)
 
 
-PROPOSALS = Projection("proposals", keys, apply, _concerned(), row_type=lambda _: OpenProposals)
+PROPOSALS = Projection(
+    "proposals", keys, apply, _concerned(), version=2, row_type=lambda _: OpenProposals
+)

@@ -142,8 +142,6 @@ WORDS: dict[type[Event], Words] = {
         f"handed the partnership over from {e.former} to {e.successor} on {e.effective_on}"
     ),
     health.WinCelebrated: lambda e: f"celebrated: {e.text}",
-    health.ActivityPaused: lambda e: f"paused {e.activity}: {e.reason}",
-    health.ActivityResumed: lambda e: f"resumed the activity of pause {e.pause}",
     health.TargetAdjusted.proposed: lambda e: (
         f"proposed a target of {e.target} for {e.objective}: {e.reason}"
     ),
@@ -303,13 +301,21 @@ WORDS: dict[type[Event], Words] = {
     ),
     execution.MilestoneReached: lambda e: f"reached milestone {e.milestone}",
     execution.MilestoneMissed: lambda e: f"milestone {e.milestone}, due {e.due}, was missed",
+    execution.ReviewScheduled.proposed: lambda e: (
+        f"proposed {e.kind} review {e.review} for {e.at:%Y-%m-%d}"
+    ),
     execution.ReviewScheduled: lambda e: (
         f"scheduled {e.kind} review {e.review} for {e.at:%Y-%m-%d}"
     ),
+    execution.ActivityPaused.proposed: lambda e: f"proposed to pause {e.activity}: {e.reason}",
+    execution.ActivityPaused: lambda e: f"and its partner paused {e.activity}: {e.reason}",
     execution.ReviewHeld: lambda e: f"held review {e.review}: {e.minutes}",
     execution.ReviewMissed: lambda e: f"review {e.review} of {e.at:%Y-%m-%d} was missed",
     execution.IssueRaised: lambda e: f"raised issue {e.issue} ({e.cause}): {e.description}",
-    execution.IssueResolved: lambda e: f"resolved issue {e.issue}: {e.resolution}",
+    execution.IssueResolved.proposed: lambda e: (
+        f"proposed to resolve issue {e.issue}: {e.resolution}"
+    ),
+    execution.IssueResolved: lambda e: f"and its partner resolved issue {e.issue}: {e.resolution}",
     execution.IssueEscalated: lambda e: (
         f"issue {e.issue} was open for 48 hours and went to the sponsors"
     ),

@@ -14,6 +14,7 @@ import pytest
 
 from domain import aggregates
 from domain.aggregates import State, initial, stream_of
+from domain.bilateral import ProposeBilateral
 from domain.deadlines import Deadline
 from domain.deal_record import Deal
 from domain.examples import Step
@@ -116,6 +117,15 @@ class Story:
         events = aggregates.decide(command, state, act, self.partnership, self.ledger, beside)
         return events + self._record(stream, events, act)
 
+    def agree(self, party: str, proposal: Command, *, happened: str | None = None) -> list[Event]:
+        """Let a party propose and the other accept; return the events of the acceptance."""
+        self.when(party, proposal, happened=happened)
+        assert isinstance(proposal, ProposeBilateral)
+        kind = proposal.agreement
+        accept = kind.accepts(**{kind.called: getattr(proposal, kind.called)})
+        other = self.partnership.context.other(party)
+        return self.when(other, accept, happened=happened)
+
     def refuses(self, party: str, command: Command, *, happened: str | None = None) -> Refused:
         """Return the refusal of a command that must be refused, and that leaves no trace."""
         self._until(self.now)
@@ -166,7 +176,7 @@ class Story:
                 continue
             by_rules = aggregates.rules_act(act)
             said += breaches + self._record(self.id, breaches, by_rules)
-            while actions := aggregates.carry_out(self.partnership, by_rules):
+            while actions := aggregates.carry_out(self.partnership):
                 said += actions + self._record(self.id, actions, by_rules)
         return said
 

@@ -17,11 +17,10 @@ from domain.deadlines import Deadline, DeadlineKind
 from domain.execution import (
     CompleteAction,
     HoldReview,
-    ImprovementPlanCompleted,
     ProposeImprovementPlanOutcome,
+    ProposeIssueResolution,
+    ProposeReview,
     ReachMilestone,
-    ResolveIssue,
-    ScheduleReview,
 )
 from domain.exit import CompleteExit
 from domain.experiment import StartPilot
@@ -353,13 +352,13 @@ _ASKS: Final[Mapping[DeadlineKind, tuple[str, type[Command], str]]] = {
     DeadlineKind.MILESTONE: ("Reach milestone {}.", ReachMilestone, "milestone"),
     DeadlineKind.REVIEW: ("Hold review {}.", HoldReview, "review"),
     DeadlineKind.ACTION: ("Do action {}.", CompleteAction, "action"),
-    DeadlineKind.ISSUE: ("Resolve issue {}.", ResolveIssue, "issue"),
+    DeadlineKind.ISSUE: ("Resolve issue {}.", ProposeIssueResolution, "issue"),
     DeadlineKind.IMPROVEMENT: (
         "Close improvement plan {}, with its outcome.",
         ProposeImprovementPlanOutcome,
         "plan",
     ),
-    DeadlineKind.CADENCE: ("Hold a review: {}.", ScheduleReview, "kind"),
+    DeadlineKind.CADENCE: ("Hold a review: {}.", ProposeReview, "kind"),
     DeadlineKind.NOTICE_WARNING: (
         "Decide on the renewal; the last day for notice is {}.",
         ProposeRenewal,
@@ -399,12 +398,9 @@ def _last_day(deadline: Deadline) -> date:
 
 def _is_proposed(rows: _Rows, deadline: Deadline) -> bool:
     """Whether a party proposed what is due, so that it awaits the consent of the other."""
-    wanted = {
-        DeadlineKind.IMPROVEMENT: (ImprovementPlanCompleted.name, deadline.ref),
-        DeadlineKind.NOTICE_WARNING: (PartnershipRenewed.name, ""),
-        DeadlineKind.TERM_END: (PartnershipRenewed.name, ""),
-    }.get(deadline.kind)
-    return wanted in [(each.agreement, each.plan) for each in rows.proposals.open]
+    if deadline.kind in {DeadlineKind.NOTICE_WARNING, DeadlineKind.TERM_END}:
+        return any(each.agreement == PartnershipRenewed.name for each in rows.proposals.open)
+    return any(each.closes == deadline.id for each in rows.proposals.open)
 
 
 # --- claims ------------------------------------------------------------------------------------

@@ -281,7 +281,7 @@ class Recorder:
 
     def _carry_out(self, name: str, act: Act, because: str, trace: Trace | None) -> None:
         number = 0
-        while actions := aggregates.carry_out(self.states.partnership(name), act):
+        while actions := aggregates.carry_out(self.states.partnership(name)):
             number += 1
             cause = EventCause(RULES_SOURCE, f"{because}/{number}", because, trace=trace)
             self.record(name, actions, act, cause)

@@ -51,8 +51,7 @@ AGREED_IN_ITS_OWN_WAY = """
 ConcludePilot DraftAgreement PromoteVariant RegisterHypothesis SignAgreement StartPilot
 """
 ONE_SIDED = """
-CompleteExit DispositionAssets GrantWaiver HoldRenewalReview IdentifyRisk PauseActivity
-ReduceInvestment ResolveIssue ResumeActivity ScheduleReview
+CompleteExit DispositionAssets GrantWaiver HoldRenewalReview IdentifyRisk ReduceInvestment
 """
 """What one side does alone although it concerns both. Nothing may be added here."""
 
@@ -83,6 +82,7 @@ FINAL = {
     "Adoption",
     "Cancellation",
     "ImprovementPlanOutcome",
+    "IssueResolution",
     "Resolution",
     "Renewal",
 }
@@ -91,6 +91,8 @@ FINAL = {
 ENDS = {
     "Action": "both, with `ProposeCancellation`; its owner, with `CompleteAction`",
     "Milestone": "both, with `ProposeCancellation`; `ReachMilestone`",
+    "Pause": "both, with `ProposeCancellation`",
+    "Review": "both, with `ProposeCancellation`; `HoldReview`",
     "ImprovementPlan": "both, with `ProposeImprovementPlanOutcome`",
     "Terms": "both, with other terms; either, with notice of the exit",
     "Renewal": "either, with notice of the exit",

@@ -115,7 +115,7 @@ def test_nothing_is_asked_of_a_partnership_that_is_leaving() -> None:
     state = story.partnership
     assert len(story.facts(RuleBreached)) == 1
     assert story.facts(InvestmentReduced) == []
-    assert next_action(state.breaches, state.execution, state.context) is None
+    assert next_action(state.breaches, state.context) is None
 
 
 def test_a_rule_never_acts_on_what_was_before_it() -> None:

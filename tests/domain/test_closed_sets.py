@@ -14,7 +14,7 @@ import pytest
 import domain
 from domain.aggregates import command_types
 from domain.breach_actions import Breaches, RuleBreached, next_action
-from domain.execution import Execution, ReduceInvestment, ScheduleReview
+from domain.execution import InvestmentReduced, ReviewScheduled
 from domain.kernel import Command, Event, Stage, Value
 from domain.metric_catalogue import CATALOGUE, Adds, Metric
 from domain.reported_figure import ReportedFigure, ReportMetric
@@ -103,14 +103,14 @@ def test_each_action_of_a_rule_is_carried_out(action: Action, running: Story) ->
     )
     breaches = Breaches().evolve(breach, moment("2026-04-01"))
 
-    command = next_action(breaches, Execution(), running.partnership.context)
+    event = next_action(breaches, running.partnership.context)
 
-    expected = {
-        Action.ESCALATE_TO_REVIEW: ScheduleReview,
-        Action.REDUCE_INVESTMENT: ReduceInvestment,
+    expected: dict[Action, type] = {
+        Action.ESCALATE_TO_REVIEW: ReviewScheduled,
+        Action.REDUCE_INVESTMENT: InvestmentReduced,
         Action.NOTIFY: type(None),
     }
-    assert isinstance(command, expected[action])
+    assert isinstance(event, expected[action])
 
 
 # --- refusals ----------------------------------------------------------------------------------

@@ -1,6 +1,10 @@
 """What binds both parties is proposed by one and accepted by the other, whoever proposes (C12)."""
 
-from datetime import date
+from datetime import (
+    UTC,
+    date,
+    datetime,
+)
 
 import pytest
 
@@ -8,12 +12,17 @@ from domain.bilateral import DeclineProposal, ProposalDeclined, WithdrawProposal
 from domain.execution import (
     ActionAgreed,
     ActionCompleted,
+    ActivityPaused,
     AgreeAction,
     AgreeCancellation,
     AgreeCommunicationPolicy,
     AgreeImprovementPlan,
     AgreeImprovementPlanOutcome,
+    AgreeIssueResolution,
     AgreeMilestone,
+    AgreePause,
+    AgreeReview,
+    CommitmentCancelled,
     CommunicationPolicyAgreed,
     CompleteAction,
     ImprovementPlanCompleted,
@@ -22,13 +31,30 @@ from domain.execution import (
     ProposeCancellation,
     ProposeCommunicationPolicy,
     ProposeImprovementPlanOutcome,
+    ProposeIssueResolution,
     ProposeMilestone,
+    ProposePause,
+    ProposeReview,
+    RaiseIssue,
+    ReviewMissed,
 )
 from domain.formation import AgreeCharter, ProposeCharter, ProposeDecisionRule
 from domain.governance import AgreeGovernance, GovernanceEstablished, ProposeGovernance
-from domain.kernel import Stage
+from domain.kernel import (
+    Command,
+    Stage,
+)
 from domain.markets import AgreeMetricOwner, MetricOwnerAssigned, ProposeMetricOwner
 from tests.life import OURS, THEIRS, after, at, before, example
+from tests.projections.folds import states
+from tests.stories import Story
+
+
+def about(story: Story, ref: str) -> dict[str, str]:
+    """Return the state of each alert about one thing, by rule."""
+    found = ([*name.split(" ", 1), state] for name, state in states(story).items())
+    return {rule: state for rule, window, state in found if window == ref}
+
 
 RUNNING = [Stage.EXECUTION, Stage.SCALING, Stage.RENEWAL]
 
@@ -150,18 +176,103 @@ def test_a_milestone_that_one_party_wants_moved_is_still_missed() -> None:
     assert [each.due for each in story.facts(MilestoneMissed)] == [date(2026, 1, 19)]
 
 
-@pytest.mark.parametrize("kind", ["milestone", "action"])
-def test_what_both_gave_up_never_falls_due(kind: str) -> None:
-    story, ref = after(AgreeMilestone), "creative-final"
-    if kind == "action":
-        story, ref = after(AgreeAction), "A-1"
-    give_up = example(ProposeCancellation, kind=kind, ref=ref)
-
-    story.when(OURS, give_up)
+@pytest.mark.parametrize(
+    ("accepts", "kind", "ref"),
+    [
+        (AgreeMilestone, "milestone", "creative-final"),
+        (AgreeReview, "review", "operations-1"),
+        (AgreeAction, "action", "A-1"),
+    ],
+)
+def test_what_both_gave_up_never_falls_due(accepts: type[Command], kind: str, ref: str) -> None:
+    story = after(accepts)
+    story.when(OURS, example(ProposeCancellation, kind=kind, ref=ref))
     assert f"{kind}/{ref}" in story.partnership.deadlines
     story.when(THEIRS, example(AgreeCancellation))
+    story.on("2026-03-01")
 
     assert f"{kind}/{ref}" not in story.partnership.deadlines
+    assert about(story, ref) == {}
+
+
+def test_an_action_that_was_done_is_to_be_done_again_once_both_agree_it_again() -> None:
+    story = after(CompleteAction)
+    again = example(
+        ProposeAction, proposal="again", due=date(2026, 3, 1), reason="It was done badly."
+    )
+
+    story.agree(OURS, again)
+    story.when(THEIRS, CompleteAction(action="A-1"))
+
+    assert len(story.facts(ActionCompleted)) == 2
+    assert "action/A-1" not in story.partnership.deadlines
+
+
+# --- reviews, pauses, issues -------------------------------------------------------------------
+
+
+def test_a_review_is_on_the_calendar_once_both_agree() -> None:
+    story = before(ProposeReview)
+
+    story.when(OURS, example(ProposeReview))
+    assert "review/operations-1" not in story.partnership.deadlines
+    assert story.refuses(OURS, example(AgreeReview)).rule == "own-proposal"
+    story.when(THEIRS, example(AgreeReview))
+
+    assert "review/operations-1" in story.partnership.deadlines
+
+
+def test_a_review_that_both_moved_is_reminded_of_and_missed_on_its_new_day_alone() -> None:
+    story = after(AgreeReview)
+    story.on("2026-01-29")
+    assert about(story, "operations-1") == {"review-due": "open"}
+    moved = {"proposal": "moved", "at": datetime(2026, 2, 10, 10, tzinfo=UTC)}
+
+    assert story.refuses(OURS, example(ProposeReview, **moved)).rule == "change-needs-reason"
+    story.agree(OURS, example(ProposeReview, **moved, reason="Two of us are ill."))
+
+    assert about(story, "operations-1") == {"review-due": "resolved"}
+    story.on("2026-02-08T09:59")
+    assert about(story, "operations-1") == {"review-due": "resolved"}
+    story.on("2026-02-08T10:00")
+    assert about(story, "operations-1") == {"review-due": "open"}
+    story.on("2026-02-11")
+    assert about(story, "operations-1") == {"review-due": "resolved", "review-missed": "open"}
+    assert [each.at.day for each in story.facts(ReviewMissed)] == [10]
+
+
+def test_a_missed_review_that_both_moved_is_no_longer_missed() -> None:
+    story = after(AgreeReview)
+    story.on("2026-02-02")
+    assert about(story, "operations-1")["review-missed"] == "open"
+
+    moved = {"proposal": "moved", "at": datetime(2026, 2, 10, 10, tzinfo=UTC)}
+    story.agree(THEIRS, example(ProposeReview, **moved, reason="Two of us were ill."))
+
+    assert about(story, "operations-1")["review-missed"] == "resolved"
+
+
+def test_a_pause_begins_and_ends_by_both() -> None:
+    story = before(ProposePause)
+
+    story.when(OURS, example(ProposePause))
+    assert story.facts(ActivityPaused) == []
+    story.when(THEIRS, example(AgreePause))
+    story.agree(THEIRS, example(ProposeCancellation, proposal="resume", kind="pause", ref="Z-1"))
+
+    assert [each.pause for each in story.facts(ActivityPaused)] == ["Z-1"]
+    assert story.facts(CommitmentCancelled)[-1].ref == "Z-1"
+
+
+def test_an_issue_goes_to_the_sponsors_until_both_say_that_it_is_resolved() -> None:
+    story = after(RaiseIssue)
+
+    story.when(OURS, example(ProposeIssueResolution))
+    story.wait(hours=48)
+    assert about(story, "I-1") == {"issue-escalated": "open"}
+    story.when(THEIRS, example(AgreeIssueResolution))
+
+    assert about(story, "I-1") == {"issue-escalated": "resolved"}
 
 
 def test_only_what_was_agreed_can_be_given_up() -> None:

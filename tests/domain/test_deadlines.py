@@ -19,15 +19,16 @@ from domain.deadlines import (
 )
 from domain.execution import (
     AgreeImprovementPlan,
+    AgreeIssueResolution,
     AgreeMilestone,
+    AgreeReview,
     HoldReview,
     IssueEscalated,
     MilestoneMissed,
+    ProposeIssueResolution,
     RaiseIssue,
     ReachMilestone,
-    ResolveIssue,
     ReviewMissed,
-    ScheduleReview,
 )
 from domain.exit import CompleteExit, GiveExitNotice
 from domain.kernel import CLOCK_PARTY, Event, Stage
@@ -66,7 +67,7 @@ def test_an_issue_open_for_47_hours_59_is_not_escalated_and_at_48_hours_it_is() 
 
 
 def test_an_issue_resolved_in_time_is_not_escalated() -> None:
-    story = after(ResolveIssue)
+    story = after(AgreeIssueResolution)
 
     assert of(IssueEscalated, story.wait(days=10)) == []
 
@@ -75,7 +76,7 @@ def test_an_issue_is_escalated_once_and_may_still_be_resolved() -> None:
     story = after(RaiseIssue)
 
     assert len(of(IssueEscalated, story.wait(days=10))) == 1
-    assert story.when(OURS, example(ResolveIssue))
+    assert story.agree(OURS, example(ProposeIssueResolution))
     assert of(IssueEscalated, story.wait(days=10)) == []
 
 
@@ -110,7 +111,7 @@ def test_a_milestone_reached_in_time_is_not_missed() -> None:
 
 
 def test_a_review_is_missed_once_its_day_is_over() -> None:
-    story = after(ScheduleReview)
+    story = after(AgreeReview)
 
     in_time = story.on("2026-01-30T23:59")
     late = story.on("2026-01-31T00:00")

@@ -15,8 +15,8 @@ from domain.execution import (
     CompleteAction,
     HoldReview,
     ProposeAction,
+    ProposeReview,
     ReviewHeld,
-    ScheduleReview,
 )
 from domain.health import (
     ContributionRecorded,
@@ -26,7 +26,6 @@ from domain.health import (
     ProposeTarget,
     RecordContribution,
     RecordHealthCheck,
-    ResumeActivity,
     TargetAdjusted,
 )
 from domain.kernel import Event, Stage
@@ -83,7 +82,7 @@ def test_each_side_rates_a_quarter_once() -> None:
     assert len(story.facts(HealthCheckRecorded)) == 2
 
 
-@pytest.mark.parametrize("command", [MitigateRisk, ResumeActivity, CompleteAction])
+@pytest.mark.parametrize("command", [MitigateRisk, CompleteAction])
 def test_what_never_began_does_not_end(command: type) -> None:
     story = at(Stage.EXECUTION)
 
@@ -163,8 +162,8 @@ def passed(events: list[Event], kind: DeadlineKind) -> list[str]:
 
 
 def hold(story: Story, name: str, kind: str = "operational") -> None:
-    review = changed(example(ScheduleReview), review=name, kind=kind, at=story.now)
-    story.when(OURS, review)
+    fields = {"proposal": name, "review": name, "kind": kind, "at": story.now}
+    story.agree(OURS, changed(example(ProposeReview), **fields))
     story.when(OURS, HoldReview(review=name, minutes="As it should be."))
 
 
@@ -208,7 +207,7 @@ def test_an_amendment_without_a_cadence_expects_no_more_reviews() -> None:
 def test_both_are_reminded_of_a_review_48_hours_before_it() -> None:
     story = at(Stage.EXECUTION)
     at_ten = datetime(2026, 1, 30, 10, tzinfo=UTC)
-    story.when(OURS, changed(example(ScheduleReview), at=at_ten))
+    story.agree(OURS, changed(example(ProposeReview), at=at_ten))
 
     assert passed(story.on("2026-01-28T09:59"), DeadlineKind.REMINDER) == []
     assert passed(story.on("2026-01-28T10:00"), DeadlineKind.REMINDER) == ["operations-1"]

@@ -15,8 +15,8 @@ from domain.execution import (
     DiagnoseRootCause,
     HoldKickoff,
     ProposeImprovementPlan,
+    ProposeIssueResolution,
     RaiseIssue,
-    ResolveIssue,
 )
 from domain.exit import (
     AssetsDispositioned,
@@ -374,5 +374,5 @@ def test_issues_survive_the_notice() -> None:
 
     story.when(THEIRS, example(RaiseIssue, issue="late"))
 
-    assert story.when(OURS, example(ResolveIssue, issue="late"))
+    assert story.agree(OURS, example(ProposeIssueResolution, proposal="later", issue="late"))
     assert story.when(OURS, example(AssignSponsor, name="Grace"))

@@ -18,14 +18,15 @@ from domain import aggregates
 from domain.breach_actions import RuleBreached
 from domain.deadlines import DeadlinePassed, PeriodClosed
 from domain.execution import (
+    AgreeIssueResolution,
     HoldReview,
     IssueCause,
     IssueEscalated,
     IssueRaised,
     IssueResolved,
     MilestoneMissed,
+    ProposeIssueResolution,
     RaiseIssue,
-    ResolveIssue,
     ReviewMissed,
     ReviewScheduled,
 )
@@ -441,9 +442,11 @@ def test_a_command_at_the_very_moment_of_a_deadline_comes_after_it(past: Accord)
     send(past, message("issue", example(RaiseIssue), party=THEIRS, at="2026-01-09T12:00"))
     send(past, message("pass-1", PassTime(), at="2026-01-11T11:59"))
     assert "IssueEscalated" not in facts(past)
-    send(past, message("solved", example(ResolveIssue), at="2026-01-11T12:00"))
+    resolution = message("solved", example(ProposeIssueResolution), at="2026-01-11T12:00")
+    consent = example(AgreeIssueResolution)
+    send(past, resolution, message("agreed", consent, party=THEIRS, at="2026-01-11T12:00"))
 
-    escalated, resolved = log(past)[-2:]
+    escalated, _, resolved = log(past)[-3:]
     assert isinstance(escalated.event, IssueEscalated)
     assert isinstance(resolved.event, IssueResolved)
     assert escalated.act.occurred_at == datetime(2026, 1, 11, 12, tzinfo=UTC)
@@ -827,7 +830,7 @@ def test_what_another_writer_appended_in_between_is_known_to_the_next_decision(
     outcomes = raced(monkeypatch, past, referral, issue)
     assert {each.status for each in outcomes} == {"accepted"}
 
-    resolved = ResolveIssue(issue="I-9", resolution="The fee was paid.")
+    resolved = example(ProposeIssueResolution, issue="I-9")
     assert one(past, message("resolve", resolved)).status == "accepted"
 
 

@@ -12,11 +12,11 @@ from domain.execution import (
     AgreeMilestone,
     HoldReview,
     MilestonePlanned,
+    ProposeIssueResolution,
     ProposeMilestone,
+    ProposeReview,
     RaiseIssue,
     ReachMilestone,
-    ResolveIssue,
-    ScheduleReview,
 )
 from domain.exit import CompleteExit, DispositionAssets, ExitReason, GiveExitNotice
 from domain.formation import DecisionRuleAgreed
@@ -640,7 +640,7 @@ def test_a_milestone_reached_in_time_says_nothing() -> None:
 )
 def test_a_missed_review_ends_by_the_day_on_which_it_was_held(happened: str, state: str) -> None:
     story = running()
-    story.when(OURS, example(ScheduleReview, at=datetime(2026, 1, 30, 10, tzinfo=UTC)))
+    story.agree(OURS, example(ProposeReview, at=datetime(2026, 1, 30, 10, tzinfo=UTC)))
     story.on("2026-02-02")
     assert states(story)["review-missed operations-1"] == "open"
     story.when(OURS, example(HoldReview), happened=happened)
@@ -678,7 +678,7 @@ def test_a_late_resolution_ends_the_escalation_by_when_it_happened(
     story = with_issue()
     happened = f"{story.now + timedelta(minutes=minutes):%Y-%m-%dT%H:%M}"
     story.wait(hours=60)
-    story.when(OURS, example(ResolveIssue), happened=happened)
+    story.agree(OURS, example(ProposeIssueResolution), happened=happened)
 
     assert states(story) == {"issue-escalated I-1": state}
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from domain.deadlines import Deadline, DeadlineKind
-from domain.execution import RaiseIssue, ResolveIssue
+from domain.execution import ProposeIssueResolution, RaiseIssue
 from domain.kernel import Stage
 from projections import DEADLINES
 from projections.deadlines import OPEN, OpenDeadlines
@@ -65,7 +65,7 @@ def test_an_issue_is_waited_for_until_it_is_resolved() -> None:
     found = row(story)
     assert found is not None
     assert found.wake == story.now + timedelta(hours=48)
-    story.when(OURS, example(ResolveIssue))
+    story.agree(OURS, example(ProposeIssueResolution))
 
     assert row(story) == before
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from domain.agreement import AcceptTerms, ProposeTerms
 from domain.charter import ObjectiveStatus
-from domain.execution import ScheduleReview
+from domain.execution import ProposeReview
 from domain.exploration import BeginExploration
 from domain.kernel import Stage
 from domain.payment import IssueRefund, ReceivePayment
@@ -160,7 +160,7 @@ def test_a_partnership_has_the_worst_status_of_its_objectives() -> None:
 
 def test_a_reminder_of_a_meeting_puts_no_partnership_off_track() -> None:
     story = measured("2026-02-01")
-    story.when(OURS, example(ScheduleReview, review="R-9", at=moment("2026-02-10")))
+    story.agree(OURS, example(ProposeReview, review="R-9", at=moment("2026-02-10")))
     story.on("2026-02-09")
     row = line_of(story)
 

@@ -24,8 +24,8 @@ from domain.execution import (
     AgreeImprovementPlanOutcome,
     AgreeMilestone,
     ProposeMilestone,
+    ProposeReview,
     RaiseIssue,
-    ScheduleReview,
 )
 from domain.exit import ExitReason, GiveExitNotice
 from domain.kernel import Stage
@@ -61,7 +61,7 @@ def milestone_missed() -> Story:
 
 def review(on: str) -> Story:
     story = running()
-    story.when(OURS, example(ScheduleReview, at=datetime(2026, 1, 30, 10, tzinfo=UTC)))
+    story.agree(OURS, example(ProposeReview, at=datetime(2026, 1, 30, 10, tzinfo=UTC)))
     story.on(on)
     return story
 

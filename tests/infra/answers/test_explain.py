@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from domain.deadlines import DeadlineKind, DeadlinePassed
-from domain.execution import ScheduleReview
+from domain.execution import ProposeReview
 from domain.metric_catalogue import CATALOGUE, Adds
 from domain.standing_alerts import BY_RULE, REFERRAL_MINIMUM
 from infra.answers import alerts, explain, kpis
@@ -181,8 +181,8 @@ def test_the_missed_minimum_is_explained_by_the_eight_referrals_there_were(demo:
 
 def test_a_notice_is_explained_without_the_reminders_of_anything_else(tmp_path: Path) -> None:
     story = running("2028-10-01")
-    review = example(ScheduleReview, at=datetime(2028, 10, 6, 10, tzinfo=UTC))
-    story.when(OURS, changed(review, review="autumn"))
+    review = example(ProposeReview, at=datetime(2028, 10, 6, 10, tzinfo=UTC))
+    story.agree(OURS, changed(review, review="autumn"))
     story.on("2028-10-05")
     assert DeadlinePassed(kind=DeadlineKind.REMINDER, ref="autumn") in story.facts(DeadlinePassed)
     with simulated(tmp_path) as accord:

@@ -17,10 +17,11 @@ from domain.bilateral import DeclineProposal, WithdrawProposal
 from domain.execution import (
     AgreeMilestone,
     ProposeAction,
+    ProposeCancellation,
     ProposeCommunicationPolicy,
     ProposeMilestone,
+    ProposeReview,
     RaiseIssue,
-    ScheduleReview,
 )
 from domain.formation import DraftAgreement, SignAgreement
 from domain.governance import ProposeGovernance
@@ -39,6 +40,7 @@ from projections.visibility import Viewer
 from tests.feeds import played, simulated
 from tests.infra.messages import from_steps
 from tests.life import LIFE, OURS, SECTIONS, THEIRS, after, at, changed, example, usd
+from tests.projections.folds import states
 from tests.projections.money import pay, share, under
 from tests.projections.test_awaited import both_claim, clicks, sold, theirs_paid
 from tests.stories import Story
@@ -66,12 +68,17 @@ FILLED: dict[str, Any] = {
 """What a manager adds to an event of the inbox."""
 
 
-def do(story: Story, item: InboxItem, place: int = 0) -> None:
-    """Send the event with which an item is done, just as the inbox gives it."""
+def do(story: Story, item: InboxItem, place: int = 0) -> str:
+    """Send the event with which an item is done, just as the inbox gives it.
+
+    Return the name that it gives to a new proposal.
+    """
     event = item.events[place]
     kind = command_types()[event.type.removeprefix("accord.")]
-    data = event.data | {name: FILLED[name] for name in event.missing}
+    new = f"asked-{len(story.history)}"
+    data = event.data | {name: FILLED.get(name, new) for name in event.missing}
     story.when(event.party, kind.model_validate_json(orjson.dumps(data)))
+    return new
 
 
 # --- consent -----------------------------------------------------------------------------------
@@ -245,33 +252,93 @@ def test_the_saved_rows_and_a_replay_give_the_same_inbox(tmp_path: Path, steps: 
 
 
 @dataclass
+class Task:
+    """Something that was planned, raised or taken on."""
+
+    kind: str
+    owner: str
+    """Who does it; empty for both."""
+    due: date
+    """The last day in time; of an issue, the day on which it was raised."""
+    since: datetime
+    """When it was agreed or raised."""
+
+
+@dataclass
+class Asked:
+    """A proposal: its author, and what becomes of which task if the other accepts."""
+
+    author: str
+    agreement: str
+    name: str = ""
+    """The task that it is about; empty if it is about none."""
+    task: Task | None = None
+    """The task as it is then; None if it is done with."""
+
+
+@dataclass
 class Model:
     """What two managers asked of each other, written down by hand."""
 
-    consents: dict[tuple[str, str], str] = field(default_factory=dict)
-    """Who proposed, by agreement and proposal."""
-    tasks: dict[str, str] = field(default_factory=dict)
-    """Who does it, by what is to be done; empty for both."""
+    asked: dict[str, Asked] = field(default_factory=dict)
+    tasks: dict[str, Task] = field(default_factory=dict)
 
     def awaits(self, party: str) -> set[str]:
         """Return all that awaits a party."""
-        asked = {name for (_, name), author in self.consents.items() if author != party}
-        return asked | {name for name, owner in self.tasks.items() if owner in {"", party}}
+        closing = {each.name for each in self.asked.values() if each.agreement == "IssueResolution"}
+        return {name for name, each in self.asked.items() if each.author != party} | {
+            name
+            for name, task in self.tasks.items()
+            if task.owner in {"", party} and name not in closing
+        }
+
+    def accept(self, proposal: str) -> None:
+        """Let what was proposed happen."""
+        asked = self.asked.pop(proposal)
+        if asked.task is not None:
+            self.tasks[asked.name] = asked.task
+        else:
+            self.tasks.pop(asked.name, None)
+
+    def alerts(self, now: datetime) -> set[str]:
+        """Return the alerts that are open: of what is late, and of reviews that are near."""
+        found = set()
+        for name, task in self.tasks.items():
+            day = datetime(task.due.year, task.due.month, task.due.day, tzinfo=UTC)
+            late = day + timedelta(days=1) <= now
+            match task.kind:
+                case "Milestone" if late:
+                    found.add(f"milestone-missed {name}")
+                case "Action" if late:
+                    found.add(f"action-overdue {name}")
+                case "Review" if late:
+                    found.add(f"review-missed {name}")
+                case "Review" if day + timedelta(hours=12) - timedelta(hours=48) <= now:
+                    found.add(f"review-due {name}")
+                case "Issue" if task.since + timedelta(hours=48) <= now:
+                    found.add(f"issue-escalated {name}")
+                case _:
+                    pass
+        return found
 
 
-PROPOSALS: dict[str, type[Command]] = {
+BINDING: dict[str, type[Command]] = {
     "Governance": ProposeGovernance,
     "CommunicationPolicy": ProposeCommunicationPolicy,
     "MetricOwner": ProposeMetricOwner,
     "Target": ProposeTarget,
 }
-KINDS = [*PROPOSALS, "Action", "Milestone", "review", "issue"]
-WAYS = ["propose", "accept", "decline", "withdraw", "do", "wait"]
+PLANNED: dict[str, type[Command]] = {
+    "Action": ProposeAction,
+    "Milestone": ProposeMilestone,
+    "Review": ProposeReview,
+}
+WAYS = ["propose", "move", "cancel", "accept", "decline", "withdraw", "do", "wait"]
 
 MOVES = st.lists(
     st.tuples(
         st.sampled_from(WAYS),
-        st.sampled_from(KINDS),
+        st.sampled_from([*BINDING, *PLANNED, "Issue"]),
         st.sampled_from([OURS, THEIRS]),
         st.sampled_from([OURS, THEIRS]),
         st.integers(0, 9),
@@ -286,13 +353,14 @@ class Life:
     def __init__(self) -> None:
         self.story = at(Stage.EXECUTION)
         self.model = Model()
-        self.owners: dict[str, str] = {}
         self.count = 0
 
     def move(self, way: str, kind: str, party: str, owner: str, place: int) -> None:
         match way:
             case "propose":
-                self.ask(kind, party, owner)
+                self.ask(kind, party, owner, place)
+            case "move" | "cancel":
+                self.change(way, party, owner, place)
             case "wait":
                 self.story.wait(days=place)
             case "do":
@@ -300,58 +368,91 @@ class Life:
             case _:
                 self.answer(way, place)
 
-    def ask(self, kind: str, party: str, owner: str) -> None:
-        """Let a party ask something of the other, of itself or of both."""
+    def named(self) -> str:
         self.count += 1
-        name = f"n-{self.count}"
-        day = (self.story.now + timedelta(days=5)).date()
-        if kind == "review":
-            at_noon = datetime(day.year, day.month, day.day, 12, tzinfo=UTC)
-            self.story.when(party, ScheduleReview(review=name, kind="operational", at=at_noon))
-            self.model.tasks[name] = ""
-        elif kind == "issue":
+        return f"n-{self.count}"
+
+    def ask(self, kind: str, party: str, owner: str, place: int) -> None:
+        """Let a party ask something of the other, of itself or of both."""
+        name = self.named()
+        if kind == "Issue":
             self.story.when(party, example(RaiseIssue, issue=name))
-            self.model.tasks[name] = ""
-        elif kind == "Action":
-            action = example(ProposeAction, proposal=name, action=name, owner=owner, due=day)
-            self.story.when(party, action)
-            if owner == party:
-                self.model.tasks[name] = owner
-            else:
-                self.owners[name] = owner
-                self.model.consents[kind, name] = party
-        elif kind == "Milestone":
-            plan = example(ProposeMilestone, proposal=name, milestone=name, owner=owner, due=day)
-            self.story.when(party, plan)
-            self.owners[name] = owner
-            self.model.consents[kind, name] = party
+            self.model.tasks[name] = Task(kind, "", self.story.now.date(), self.story.now)
+        elif kind in PLANNED:
+            self.plan(kind, name, name, party, owner, place)
         else:
-            self.story.when(party, example(PROPOSALS[kind], proposal=name))
-            self.model.consents[kind, name] = party
+            self.story.when(party, example(BINDING[kind], proposal=name))
+            self.model.asked[name] = Asked(party, kind)
+
+    def plan(self, kind: str, proposal: str, name: str, party: str, owner: str, place: int) -> None:
+        """Let a party propose a task, or another day or another owner for it."""
+        due = (self.story.now + timedelta(days=3 + place)).date()
+        fields: dict[str, Any] = {"owner": owner, "due": due}
+        if kind == "Review":
+            owner = ""
+            fields = {"at": datetime(due.year, due.month, due.day, 12, tzinfo=UTC)}
+        fields |= {kind.lower(): name, "proposal": proposal, "reason": "The days are too short."}
+        self.story.when(party, example(PLANNED[kind], **fields))
+        task = Task(kind, owner, due, self.story.now)
+        self.model.asked[proposal] = Asked(party, kind, name, task)
+        if kind == "Action" and owner == party and name == proposal:
+            # Who lays something new on itself asks nobody.
+            self.model.accept(proposal)
+
+    def change(self, way: str, party: str, owner: str, place: int) -> None:
+        """Let a party propose to move a task, to give it to another, or to give it up."""
+        names = [name for name, each in self.model.tasks.items() if each.kind in PLANNED]
+        if not names:
+            return
+        name, proposal = names[place % len(names)], self.named()
+        kind = self.model.tasks[name].kind
+        if way == "move":
+            self.plan(kind, proposal, name, party, owner, place)
+            return
+        given_up = example(ProposeCancellation, proposal=proposal, kind=kind.lower(), ref=name)
+        self.story.when(party, given_up)
+        self.model.asked[proposal] = Asked(party, "Cancellation", name)
 
     def answer(self, way: str, place: int) -> None:
         """Let an open proposal be accepted or declined by the other, or be withdrawn."""
-        if not self.model.consents:
+        if not self.model.asked:
             return
-        kind, name = [*self.model.consents][place % len(self.model.consents)]
-        author = self.model.consents.pop((kind, name))
-        other = THEIRS if author == OURS else OURS
+        name = [*self.model.asked][place % len(self.model.asked)]
+        asked = self.model.asked[name]
+        other = THEIRS if asked.author == OURS else OURS
+        if way == "accept":
+            self.story.when(other, command_types()[f"Agree{asked.agreement}"](proposal=name))  # type: ignore[call-arg]
+            self.model.accept(name)
+            return
+        del self.model.asked[name]
         if way == "withdraw":
-            self.story.when(author, WithdrawProposal(proposal=name, reason="No."))
-        elif way == "decline":
-            self.story.when(other, DeclineProposal(proposal=name, reason="No."))
+            self.story.when(asked.author, WithdrawProposal(proposal=name, reason="No."))
         else:
-            self.story.when(other, command_types()[f"Agree{kind}"](proposal=name))  # type: ignore[call-arg]
-            if name in self.owners:
-                self.model.tasks[name] = self.owners[name]
+            self.story.when(other, DeclineProposal(proposal=name, reason="No."))
 
     def do(self, party: str, place: int) -> None:
         """Let a party do one of the things that it is asked for."""
         mine = [each for each in inbox(self.story, party) if each.awaiting is not Awaiting.CONSENT]
         if mine:
-            item = mine[place % len(mine)]
-            do(self.story, item)
+            self.obey(mine[place % len(mine)])
+
+    def obey(self, item: InboxItem) -> None:
+        """Let a party do what an item of its inbox asks for."""
+        name = do(self.story, item)
+        if item.awaiting is Awaiting.CONSENT:
+            self.model.accept(item.ref)
+        elif self.model.tasks[item.ref].kind == "Issue":
+            self.model.asked[name] = Asked(item.party, "IssueResolution", item.ref)
+        else:
             del self.model.tasks[item.ref]
+
+    def check(self) -> None:
+        """Compare the inboxes and the alerts with the model."""
+        self.story.wait()
+        for party in (OURS, THEIRS):
+            assert {each.ref for each in inbox(self.story, party)} == self.model.awaits(party)
+        open_ = {name for name, state in states(self.story).items() if state == "open"}
+        assert open_ == self.model.alerts(self.story.now)
 
 
 @settings(max_examples=60, deadline=None)
@@ -360,21 +461,13 @@ def test_the_inboxes_are_what_both_still_owe_and_empty_once_both_did_it(moves: A
     life = Life()
     for move in moves:
         life.move(*move)
-        for party in (OURS, THEIRS):
-            assert {each.ref for each in inbox(life.story, party)} == life.model.awaits(party)
+        life.check()
 
     for _ in range(100):
         open_items = inbox(life.story)
         assert bool(open_items) == bool(life.model.awaits(OURS) | life.model.awaits(THEIRS))
         if not open_items:
             break
-        item = open_items[0]
-        do(life.story, item)
-        if item.awaiting is Awaiting.CONSENT:
-            kind = next(each for each, name in life.model.consents if name == item.ref)
-            del life.model.consents[kind, item.ref]
-            if item.ref in life.owners:
-                life.model.tasks[item.ref] = life.owners[item.ref]
-        else:
-            del life.model.tasks[item.ref]
+        life.obey(open_items[0])
     assert inbox(life.story) == []
+    life.check()
