@@ -826,7 +826,7 @@ def test_the_demo_makes_its_store_and_prints_the_story_of_the_examples(accord: A
     again = accord("demo", "--examples", examples, "--json").json
 
     assert told.code == 0
-    assert told.out.startswith("Played 4 feeds: 630 accepted, 10 refused.")
+    assert told.out.startswith("Played 4 feeds: 639 accepted, 10 refused.")
     assert "GrowthOS and Northbridge Advisory (growthos-consulting)" in told.out
     for figure in (
         "5.5556 % (15/270)",
@@ -839,7 +839,7 @@ def test_the_demo_makes_its_store_and_prints_the_story_of_the_examples(accord: A
     assert f"resolved   2026-04-01  referral-minimum@1/{CONSULTING}/2026-Q1" in told.out
     assert "notice-period: The gate to exit is closed" in told.out
     assert SIMULATED in told.err
-    assert (again["accepted"], again["duplicates"], len(again["refused"])) == (0, 630, 10)
+    assert (again["accepted"], again["duplicates"], len(again["refused"])) == (0, 639, 10)
     assert len(again["partnerships"]) == 6
     assert again["simulated"] is True
 
@@ -854,7 +854,7 @@ def test_the_demo_makes_its_store_and_prints_the_story_of_the_examples(accord: A
         (("list", "--store", "postgresql://127.0.0.1:1/x"), "Connection refused"),
         (("list", "--store", "sqlite:///text.db"), "Check its address"),
         (("show", "growthos-consultng"), f"Perhaps {CONSULTING}?"),
-        (("show", CONSULTING, "--version", "999"), "Ask for version 1 to 359"),
+        (("show", CONSULTING, "--version", "999"), "Ask for version 1 to 364"),
         (("show", CONSULTING, "--at", "2020-01-01"), "first event is at 2025-09-15"),
         (("explain", f"{CONSULTING}/leeds/2026-Q1"), "Perhaps leads"),
         (("ingest", "missing.jsonl"), "missing.jsonl: No such file"),
