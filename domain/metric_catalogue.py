@@ -1,7 +1,8 @@
 """The catalogue of metrics (C19): unit, good direction, how periods add up, which are counted.
 
-This is the one table of metrics. Some are counted from deals, and from entries of joint revenue and
-shared costs: `projections.counted` says what each adds. The others are reported.
+This is the one table of metrics. Some are counted from deals, from entries of joint revenue and
+shared costs, and from contributions: `projections.counted` says what each adds. The others are
+reported.
 """
 
 from dataclasses import dataclass, replace
@@ -78,11 +79,15 @@ class Metric:
     """Whether deals show it: `projections.counted` says what each deal adds."""
     of_entries: bool = False
     """Whether entries of joint revenue or of shared costs show it, in the same way."""
+    of_contributions: bool = False
+    """Whether the contributions that the parties record show it."""
+    by_party: bool = False
+    """Whether its segments are the parties."""
 
     @property
     def counted(self) -> bool:
-        """Whether deals or entries show it, or deals both parts of the ratio that it is."""
-        if self.of_deals or self.of_entries:
+        """Whether deals, entries or contributions show it, or deals both parts of its ratio."""
+        if self.of_deals or self.of_entries or self.of_contributions:
             return True
         parts = (CATALOGUE.get(self.numerator), CATALOGUE.get(self.denominator))
         return all(each is not None and each.of_deals for each in parts)
@@ -122,6 +127,15 @@ def _of_deals(
 
 def _of_entries(name: str, direction: Direction) -> Metric:
     return Metric(name, _MONEY, direction, Adds.SUM, signed=True, of_entries=True)
+
+
+def _of_each_party(metric: Metric) -> Metric:
+    return replace(metric, by_party=True)
+
+
+def _of_contributions(name: str, unit: Unit) -> Metric:
+    of_both = Metric(name, unit, Direction.DOWN, Adds.SUM, of_contributions=True)
+    return _of_each_party(of_both)
 
 
 def _level(name: str, unit: Unit = _COUNT, direction: Direction = _UP) -> Metric:
@@ -166,6 +180,15 @@ _METRICS = (
     # Entries that both parties can record (C10, C26).
     _of_entries("joint_revenue", _UP),
     _of_entries("shared_costs", _DOWN),
+    # What each party sourced, touched, collected, paid and gave (C18, C24).
+    _of_each_party(_of_deals("deals_sourced")),
+    _of_each_party(_of_deals("deals_influenced")),
+    _of_each_party(_of_deals("revenue_sourced", _MONEY, signed=True)),
+    _of_each_party(_of_deals("revenue_influenced", _MONEY, signed=True)),
+    _of_each_party(_of_entries("revenue_collected", _UP)),
+    _of_each_party(_of_entries("costs_paid", _DOWN)),
+    _of_contributions("contributed_value", _MONEY),
+    _of_contributions("contributed_hours", Unit.HOURS),
     # Growth [001].
     _sum("impressions"),
     _sum("clicks"),
@@ -258,15 +281,19 @@ def check_currency(name: str, currency: str | None) -> None:
 
 
 SEGMENTED = "leads"
-"""The one metric that deals show by segment: the campaign of a referral."""
+"""The metric that deals show by campaign. Those of each party are shown by party."""
 
 
 def check_segment(name: str, segment: str | None, measured: MeasuredBy) -> None:
     """Raise `Refused` unless figures of a segment can decide.
 
-    Tools report any metric by segment. Deals show a segment of leads alone, their campaign.
+    Tools report any metric by segment. What is counted has segments only where they are parties
+    (`by_party`), or the campaigns of leads.
     """
-    if segment is None or name == SEGMENTED or measured == "report" or not known(name).counted:
+    metric = known(name)
+    if segment is None or measured == "report" or not metric.counted:
+        return
+    if name == SEGMENTED or metric.by_party:
         return
     raise Refused(
         "segment-not-counted",

@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import Field
 
 from domain.kernel import Refused, Value
-from domain.metric_catalogue import MeasuredBy, check_currency, check_segment, proportion
+from domain.metric_catalogue import MeasuredBy, check_currency, check_segment, known, proportion
 from domain.values import Currency, Number, Slug, Sureness
 
 
@@ -91,5 +91,12 @@ def check(rule: DecisionRule) -> None:
         )
     check_currency(rule.metric, rule.currency)
     check_segment(rule.metric, rule.segment, rule.measured)
+    if known(rule.metric).of_contributions:
+        raise Refused(
+            "contributions-decide-no-rule",
+            "A rule judges deals, entries or reported figures. "
+            f"{rule.metric} is counted from contributions.",
+            "Agree an objective on it, or use another metric.",
+        )
     if rule.minimum_sample is not None or rule.credibility is not None:
         proportion(rule.metric)

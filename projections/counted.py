@@ -1,4 +1,4 @@
-"""What deals and entries add to metrics (C18, C19): leads, wins, payments, joint revenue.
+"""What deals, entries and contributions add to metrics (C18, C19, C24).
 
 Figures count what deals show. A fact counts as the party that stated it says, whichever side gains
 by it: what a claim earns is decided by the ledger alone. A claim that the other party objects to
@@ -13,6 +13,7 @@ a fact arrives, and months take the difference. So any order of arrival gives th
 
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from typing import Final, NamedTuple
 
@@ -306,19 +307,78 @@ def _refunds(deal: _Deal) -> Iterator[Addition]:
             yield _add(deal, "refunds", fact, fact.amount, fact.unit)
 
 
-def _entries(what: str, metric: str) -> "Count":
-    """Count entries in their month, and take off what was reversed in the month of its reversal."""
+def _sourced(deal: _Deal) -> Iterator[Addition]:
+    """Count a deal that was won, and what is left of its payments, for who sourced or touched it.
 
+    The party that submitted the referral sourced the deal. A party influenced it if it touched the
+    lead before the win and did not source it (C18).
+    """
+    win = deal.sale()
+    if win is None:
+        return
+    source = next((fact.by for _, fact in deal.counted(ClaimKind.REFERRAL)), None)
+    touched = {
+        fact.about for _, fact in deal.counted(ClaimKind.TOUCH) if _touched_at(fact) <= win.at
+    }
+    shares = [("sourced", source)] if source else []
+    shares += [("influenced", party) for party in sorted(touched - {source})]
+    for how, party in shares:
+        yield _add(deal, f"deals_{how}", win, segment=party or "")
+        for fact, amount in _left(deal):
+            yield _add(deal, f"revenue_{how}", fact, amount, fact.unit, party or "")
+
+
+def _touched_at(touch: Fact) -> datetime:
+    return datetime.fromisoformat(touch.since) if touch.since else touch.at
+
+
+def _left(deal: _Deal) -> Iterator[tuple[Fact, Decimal]]:
+    """Yield each payment of a deal with its amount, and what was given back of it, below zero."""
+    for _, fact in deal.counted(ClaimKind.PAYMENT):
+        yield fact, fact.amount
+    if deal.of(ClaimKind.REFUND):
+        for _, fact in deal.returns():
+            yield fact, -fact.amount
+
+
+def _collected(deal: _Deal) -> Iterator[Addition]:
+    """Count money for the party that received it: payments less refunds, and joint revenue."""
+    metric, holders = "revenue_collected", {}
+    for key, fact in deal.counted(ClaimKind.PAYMENT):
+        holders[key] = fact.holder
+        yield _add(deal, metric, fact, fact.amount, fact.unit, fact.holder)
+    if deal.of(ClaimKind.REFUND):
+        for key, fact in deal.returns():
+            yield _add(deal, metric, fact, -fact.amount, fact.unit, holders[key])
+    for entry, fact, amount in _of_entries(deal, REVENUE):
+        yield _add(deal, metric, fact, amount, fact.unit, entry.holder)
+
+
+def _costs_paid(deal: _Deal) -> Iterator[Addition]:
+    for entry, fact, amount in _of_entries(deal, COST):
+        yield _add(deal, "costs_paid", fact, amount, fact.unit, entry.holder)
+
+
+def _entries(what: str, metric: str) -> "Count":
     def count(deal: _Deal) -> Iterator[Addition]:
-        for _, entry in deal.counted(ClaimKind.ENTRY):
-            if not entry.note.startswith(what):
-                continue
-            yield _add(deal, metric, entry, entry.amount, entry.unit)
-            for _, fact in deal.counted(ClaimKind.ENTRY_REVERSAL):
-                if fact.unit == entry.unit:
-                    yield _add(deal, metric, fact, -fact.amount, fact.unit)
+        for _, fact, amount in _of_entries(deal, what):
+            yield _add(deal, metric, fact, amount, fact.unit)
 
     return count
+
+
+def _of_entries(deal: _Deal, what: str) -> Iterator[tuple[Fact, Fact, Decimal]]:
+    """Yield entries in their month, and below zero what was reversed, in the month of that.
+
+    Each comes with the entry that it is of.
+    """
+    for _, entry in deal.counted(ClaimKind.ENTRY):
+        if not entry.note.startswith(what):
+            continue
+        yield entry, entry, entry.amount
+        for _, fact in deal.counted(ClaimKind.ENTRY_REVERSAL):
+            if fact.unit == entry.unit:
+                yield entry, fact, -fact.amount
 
 
 Count = Callable[[_Deal], Iterator[Addition]]
@@ -357,6 +417,16 @@ _COUNTERS = (
     _counter(_paid, _SALES | _PAYMENTS | _RETURNS, "deals_paid"),
     _counter(_payments, _PAYMENTS, "payments"),
     _counter(_refunds, _PAYMENTS | _RETURNS, "refunds"),
+    _counter(
+        _sourced,
+        _SALES | _REFERRED | _PAYMENTS | _RETURNS | {ReferralAttributed},
+        "deals_sourced",
+        "deals_influenced",
+        "revenue_sourced",
+        "revenue_influenced",
+    ),
+    _counter(_collected, _PAYMENTS | _RETURNS | _REVENUE, "revenue_collected"),
+    _counter(_costs_paid, _COSTS, "costs_paid"),
     _counter(_entries(REVENUE, "joint_revenue"), _REVENUE, "joint_revenue"),
     _counter(_entries(COST, "shared_costs"), _COSTS, "shared_costs"),
 )

@@ -250,11 +250,11 @@ def shown(
     return count or figure(rows, name, period, segment, unit, "report")
 
 
-def ever(rows: Rows, name: str, unit: str) -> Figure | None:
+def ever(rows: Rows, name: str, unit: str, segment: str = "") -> Figure | None:
     """Return what is shown of a metric over all years with figures; None if there is none."""
     months = tuple(month for year in _years(rows) for month in months_of(year))
-    count = over(rows, name, months, unit=unit)
-    return count or over(rows, name, months, unit=unit, measured="report")
+    count = over(rows, name, months, segment, unit)
+    return count or over(rows, name, months, segment, unit, "report")
 
 
 def rates_of(rows: Rows, segment: str = "") -> list[tuple[Metric, Figure]]:
@@ -394,12 +394,15 @@ def _counted(
 def _sum(
     rows: Rows, name: str, months: tuple[str, ...], segment: str | None, unit: str
 ) -> Decimal | None:
-    """Return a counted sum of months, of all segments if none is named, or None."""
+    """Return a counted sum of months, of all segments if none is named, or None.
+
+    What deals show is in months. A contribution is in the period that it names.
+    """
     amounts = [
         found.amount
-        for month in months
-        if month in rows
-        for (counted, part, of), found in period_row(rows, month).sums.items()
+        for period in periods_within(months)
+        if period in rows
+        for (counted, part, of), found in period_row(rows, period).sums.items()
         if counted == name and of == unit and (segment is None or part == segment)
     ]
     return sum(amounts, _ZERO) if amounts else None

@@ -8,6 +8,7 @@ ratios and comparisons, see `figures`.
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Annotated, Any, Final, NamedTuple
 
 from pydantic import BeforeValidator, PlainSerializer
@@ -21,8 +22,9 @@ from domain.claims import ClaimConfirmed, ClaimObjected
 from domain.execution import KickoffHeld
 from domain.exit import PartnershipExited
 from domain.formation import CharterAgreed
-from domain.health import TargetAdjusted
+from domain.health import ContributionRecorded, TargetAdjusted
 from domain.kernel import Event
+from domain.metric_catalogue import Unit
 from domain.priors import Prior, PriorAgreed
 from domain.recorded import Recorded
 from domain.reported_figure import CORRECTION, MetricCorrected, MetricReported
@@ -34,8 +36,11 @@ from projections.fold import NOTHING, Change, Projection, Rows
 from projections.ledger.rows import FactsRow
 
 AGREED: Final = "agreed"
-"""The key of the row of objectives, minimums and priors. Those of deals begin with `FACTS`; all
-others are periods."""
+"""The key of the row of objectives, minimums and priors. Those of deals and of contributions begin
+with `FACTS`; all others are periods."""
+
+GIVEN: Final = f"{FACTS}given/"
+"""How the keys of the rows of contributions begin."""
 
 REPORTS: Final = (MetricReported, MetricCorrected)
 """The events that report a figure from outside."""
@@ -135,6 +140,22 @@ class PeriodRow:
     """What deals add."""
     reports: Mapping[Reported, Mapping[str, ToolReport]] = field(default_factory=dict)
     """What tools reported, by tool."""
+
+
+class Given(NamedTuple):
+    """What a contribution adds to a figure of its period."""
+
+    metric: str
+    unit: str
+    amount: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class GivenRow:
+    """A contribution of a party, as it was stated last."""
+
+    period: str = ""
+    given: tuple[Given, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,6 +265,8 @@ def keys(recorded: Recorded) -> tuple[str, ...]:
         return AGREED, deal, month_of(recorded.act.occurred_at)
     if (period := reported_in(event)) is not None:
         return (period,)
+    if isinstance(event, ContributionRecorded):
+        return (_given_key(event, recorded.act.party), event.period)
     return (AGREED,) if type(event) in _AGREEMENTS else ()
 
 
@@ -260,6 +283,8 @@ def apply(rows: Rows, recorded: Recorded) -> Change:
         )
     if (period := reported_in(event)) is not None:
         return Change({period: with_report(period_row(rows, period), recorded)}, [])
+    if isinstance(event, ContributionRecorded):
+        return _with_contribution(rows, event, recorded.act.party)
     if type(event) in _AGREEMENTS:
         return Change({AGREED: agreed_with(agreed_row(rows), recorded)}, [])
     return NOTHING
@@ -278,6 +303,31 @@ def periods_with(rows: Rows, added: Mapping[counted.Series, Sum]) -> dict[str, P
             sums | {series: total} if total.additions else sums, row.reports
         )
     return found
+
+
+def _given_key(event: ContributionRecorded, party: str) -> str:
+    return f"{GIVEN}{party}/{event.contribution}"
+
+
+@exact
+def _with_contribution(rows: Rows, event: ContributionRecorded, party: str) -> Change:
+    """Add a contribution to its period, and take off what was stated of it before."""
+    key = _given_key(event, party)
+    before: GivenRow = rows.get(key, GivenRow())
+    after = GivenRow(event.period, tuple(_given(event)))
+    added: dict[counted.Series, Sum] = {}
+    for row, sign in ((before, -1), (after, 1)):
+        for metric, unit, amount in row.given:
+            to = counted.Series(row.period, metric, party, unit)
+            added[to] = added.get(to, NO_SUM).plus(amount * sign, sign)
+    return Change({key: after, **periods_with(rows, added)}, [])
+
+
+def _given(event: ContributionRecorded) -> Iterator[Given]:
+    if event.value is not None:
+        yield Given("contributed_value", event.value.currency, event.value.amount)
+    if event.hours is not None:
+        yield Given("contributed_hours", Unit.HOURS.value, event.hours)
 
 
 def with_report(row: PeriodRow, recorded: Recorded) -> PeriodRow:
@@ -388,7 +438,9 @@ _AGREEMENTS: frozenset[type[Event]] = frozenset(
 )
 
 
-def _row_type(key: str) -> type[AgreedRow | FactsRow | PeriodRow]:
+def _row_type(key: str) -> type[AgreedRow | FactsRow | GivenRow | PeriodRow]:
+    if key.startswith(GIVEN):
+        return GivenRow
     if key.startswith(FACTS):
         return FactsRow
     return AgreedRow if key == AGREED else PeriodRow
@@ -398,8 +450,8 @@ KPIS = Projection(
     "kpis",
     keys,
     apply,
-    MEASURED | _AGREEMENTS,
-    version=11,
+    MEASURED | _AGREEMENTS | {ContributionRecorded},
+    version=12,
     row_type=_row_type,
     facts_from=FACTS,
 )

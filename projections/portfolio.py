@@ -22,6 +22,7 @@ from domain.terms import ItemKind, Payment, payment
 from domain.values import MINOR_UNITS, Exact, plain
 from projections import figures
 from projections.alerts import ALERTS, START, STATE, Alert
+from projections.contribution import Contribution, Hours, Sourced, contributions, hours, sourced
 from projections.fold import Rows
 from projections.kpis import KPIS
 from projections.matching import Match, Matched, matches
@@ -55,6 +56,9 @@ _PERSON = Decimal(100)
 _CENT = Decimal("0.01")
 READ = (OVERVIEW, TRAITS, KPIS, ALERTS, SETTLEMENT)
 """The projections that a member is read from."""
+
+FEES: Final = "fees_earned"
+"""What a party earned from its partner by the terms, without the splits of joint revenue."""
 
 SIGHT = Sight(OPERATOR)
 """The sight of the operator."""
@@ -147,7 +151,7 @@ class Revenue:
     """An amount of money by a metric; refunds are already taken off payments."""
 
     metric: str
-    """The name of a metric of the catalogue."""
+    """The name of a metric of the catalogue, or `fees_earned`: what the terms earned the party."""
     amount: Exact
     """The amount, as a decimal string."""
     currency: str
@@ -204,6 +208,13 @@ class PartnershipLine:
     """What it brought in the period that is asked about; empty unless one is."""
     money: tuple[Money, ...]
     """What is owed between its parties, by currency."""
+    contributions: tuple[Contribution, ...]
+    """What it brings each party in money, and what is left, by currency: in the period that is
+    asked about, or in all."""
+    hours: tuple[Hours, ...]
+    """The working hours that each party contributed in that time."""
+    sourced: tuple[Sourced, ...]
+    """The deals won in that time which each party sourced, and those that it influenced."""
     open_alerts: tuple[str, ...]
     """The identifiers of its open alerts."""
     notes: tuple[str, ...]
@@ -223,6 +234,8 @@ def line(member: Member, moment: datetime, span: Span | None = None) -> Partners
     profile = _profile(member)
     economics = tuple(sorted({each.kind for each in traits.terms.items(today)}))
     margin = _value(member, "profit_margin")
+    parties, period = member.overview.parties, span.period if span else None
+    mine = [each for each in _contributions(member) if each.party == member.party]
     return PartnershipLine(
         id=member.id,
         partner=member.partner,
@@ -232,7 +245,7 @@ def line(member: Member, moment: datetime, span: Span | None = None) -> Partners
         joined=joined,
         leads=_value(member, "leads"),
         conversions=_value(member, "deals_won"),
-        revenue=revenue(member),
+        revenue=(*revenue(member), *_fees(mine)),
         average_contract_value=_money(member, "average_contract_value"),
         margin=_value(member, "margin") if margin is None else margin,
         objectives=objectives,
@@ -247,6 +260,9 @@ def line(member: Member, moment: datetime, span: Span | None = None) -> Partners
         brings=traits.capabilities.get(member.partner or ""),
         results=tuple(results(member.id, member.kpis, span)) if span else (),
         money=tuple(money(member.id, member.settlement, member.party)),
+        contributions=tuple(_contributions(member, period)),
+        hours=tuple(hours(member.kpis, parties, period)),
+        sourced=tuple(sourced(member.kpis, parties, period)),
         open_alerts=tuple(each.id for each in member.alerts),
         notes=(
             *(each.text for each in member.alerts),
@@ -275,6 +291,18 @@ def _money(member: Member, metric: str) -> tuple[Revenue, ...]:
 def revenue(member: Member) -> tuple[Revenue, ...]:
     """Return the revenue of a partnership, by metric and currency; payments less refunds."""
     return tuple(each for metric in REVENUE for each in _money(member, metric))
+
+
+def _contributions(member: Member, period: str | None = None) -> list[Contribution]:
+    of = (member.id, member.kpis, member.settlement, member.overview.parties)
+    return contributions(*of, period)
+
+
+def _fees(mine: Iterable[Contribution]) -> Iterator[Revenue]:
+    """Yield what the party earned from its partner: retainers, commissions, incentives."""
+    for each in mine:
+        if each.earned:
+            yield Revenue(FEES, each.earned, each.currency)
 
 
 def _rounded(value: Decimal) -> Decimal:
@@ -403,7 +431,7 @@ class Dependency:
     """How far the revenue of a metric in a currency depends on single partnerships."""
 
     metric: str
-    """The name of a metric of the catalogue."""
+    """The name of a metric of the catalogue, or `fees_earned`: what the terms earned the party."""
     currency: str
     """The currency, as a code of ISO 4217."""
     total: Exact

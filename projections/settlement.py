@@ -45,6 +45,7 @@ from projections.ledger.book import Book, LineKey, terms_of
 from projections.ledger.periods import end_of
 from projections.ledger.rows import (
     AGREED,
+    EARNED,
     MONTHS,
     TOTALS,
     AgreedRow,
@@ -93,7 +94,9 @@ def keys(recorded: Recorded) -> tuple[str, ...]:
             return (AGREED, TOTALS)
         # The day of a fact in the agreement's zone is nearly always in the month of its UTC day.
         days = facts.days_of(row, event, recorded.act, datetime.date)
-        return (AGREED, TOTALS, MONTHS, row, *(part_of(month_of(day), row) for day in days))
+        parts = (part_of(month_of(day), row) for day in days)
+        years = dict.fromkeys(f"{EARNED}{month_of(day)[:4]}" for day in days)
+        return (AGREED, TOTALS, MONTHS, row, *parts, *years)
     return (AGREED, TOTALS, MONTHS)
 
 
@@ -417,6 +420,6 @@ SETTLEMENT = Projection(
     keys,
     apply,
     _FACTS | facts.DISPUTES | AGREEMENTS | _TIME | facts.PAYOUTS | _STATEMENTS,
-    version=15,
+    version=16,
     row_type=row_type,
 )

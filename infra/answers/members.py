@@ -20,7 +20,7 @@ from infra.store.history import partnerships
 from infra.store.views import typed_row
 from projections import ALERTS, KPIS, OVERVIEW, SETTLEMENT, TRAITS
 from projections.alerts import STATE
-from projections.ledger.rows import TOTALS
+from projections.ledger.rows import AGREED, EARNED, TOTALS
 from projections.overview import OVERVIEW_ROW
 from projections.portfolio import READ, Member
 from projections.traits import TRAITS_ROW
@@ -101,15 +101,22 @@ def _now(accord: Accord, names: list[str]) -> Iterator[Member]:
 
 
 def _settled(accord: Accord, names: list[str]) -> dict[str, dict[str, Any]]:
-    """Return the sums of the ledger and the statements of partnerships, without their deals."""
+    """Return what was agreed, the sums of the ledger and the statements, without the deals."""
     name = SETTLEMENT.name
-    found = accord.views.rows(name, [(each, TOTALS) for each in names])
-    totals = {of: typed_row(SETTLEMENT, of, TOTALS, row) for (of, _), row in found.items()}
-    stated = [
-        (of, f"statement/{each.name}") for of, row in totals.items() for each in row.statements
+    found = accord.views.rows(name, [(each, key) for each in names for key in (AGREED, TOTALS)])
+    totals = {
+        of: typed_row(SETTLEMENT, of, key, row) for (of, key), row in found.items() if key == TOTALS
+    }
+    wanted = [
+        (of, key)
+        for of, row in totals.items()
+        for key in (
+            *(f"statement/{each.name}" for each in row.statements),
+            *(f"{EARNED}{year}" for year in row.years),
+        )
     ]
     rows: dict[str, dict[str, Any]] = {}
-    for (of, key), row in {**found, **accord.views.rows(name, stated)}.items():
+    for (of, key), row in {**found, **accord.views.rows(name, wanted)}.items():
         rows.setdefault(of, {})[key] = row
     return rows
 

@@ -12,6 +12,7 @@ from infra.answers.members import members, names_of
 from infra.answers.question import Answer, Panel, PeriodName, Question
 from infra.answers.text import Block, Line, Remark, Table, amount, number
 from infra.bootstrap import Accord
+from projections.contribution import Contribution, Hours, Sourced
 from projections.matching import Match
 from projections.portfolio import (
     Dependency,
@@ -98,6 +99,9 @@ def text(answer: Portfolios) -> Iterator[Block]:
         if answer.span:
             yield _results(each.partners, answer.span)
         yield _money(each)
+        yield contributions_table([of for line in each.partners for of in line.contributions])
+        yield sourced_table([(line.id, of) for line in each.partners for of in line.sourced])
+        yield hours_table([(line.id, of) for line in each.partners for of in line.hours])
         yield from _load(each.load, each.limits)
         yield from _dependency(each.dependency)
         yield _mix([line for line in each.partners if line.active])
@@ -226,6 +230,71 @@ def _money(whole: Portfolio) -> Table:
             for each in (*of_each, *of_all)
         ],
         title=f"what {whole.party} owes and is owed",
+        indent=2,
+    )
+
+
+def contributions_table(found: Iterable[Contribution]) -> Table:
+    """Return a table of what each party is left with in each partnership."""
+    return Table(
+        [
+            "ID",
+            "PARTY",
+            "CURRENCY",
+            ">REVENUE",
+            ">EARNED",
+            ">OWED",
+            ">COSTS",
+            ">GIVEN",
+            ">NET",
+            ">ROI",
+        ],
+        [
+            (
+                each.id,
+                each.party,
+                each.currency,
+                *map(_sum, (each.revenue, each.earned, each.owed, each.costs, each.given)),
+                plain(each.net),
+                "" if each.roi_percent is None else f"{plain(each.roi_percent)} %",
+            )
+            for each in found
+        ],
+        title="net contribution to each party",
+        indent=2,
+    )
+
+
+def sourced_table(found: Iterable[tuple[str, Sourced]]) -> Table:
+    """Return a table of the deals won that each party sourced and influenced."""
+    return Table(
+        ["ID", "PARTY", ">SOURCED", "REVENUE", ">INFLUENCED", "REVENUE"],
+        [
+            (
+                of,
+                each.party,
+                number(each.sourced),
+                _paid(each.revenue_sourced, each.currency),
+                number(each.influenced),
+                _paid(each.revenue_influenced, each.currency),
+            )
+            for of, each in found
+        ],
+        title="deals won, by who sourced and who influenced them",
+        indent=2,
+    )
+
+
+def _paid(value: Decimal, currency: str | None) -> str:
+    return amount(value, currency) if currency and value else ""
+
+
+def hours_table(found: Iterable[tuple[str, Hours]]) -> Table:
+    """Return a table of the hours that each party contributed."""
+    return Table(
+        ["ID", "PARTY", ">HOURS"],
+        [(of, each.party, number(each.hours)) for of, each in found],
+        title="hours contributed",
         indent=2,
     )
 

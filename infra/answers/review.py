@@ -47,11 +47,12 @@ from infra.answers.partnership_state import OpenDeadline, Party
 from infra.answers.question import Answer, Item, Parameter, PartnershipId, PeriodName, Question
 from infra.answers.show import open_deadlines, parties_of
 from infra.answers.show_text import DEADLINES, people_of
-from infra.answers.text import Block, Line, Table, figure, minute, number
+from infra.answers.text import Block, Line, Table, amount, figure, minute, number
 from infra.bootstrap import Accord
 from infra.projecting.replay import replay_all
 from projections import ALERTS, KPIS, SETTLEMENT, figures
 from projections.alerts import Alert
+from projections.contribution import Contribution, Sourced, contributions, sourced
 from projections.fold import Dispatch, Folded, Rows, fold_all
 from projections.objectives import ObjectiveProgress, objectives
 from projections.settlement import ledger
@@ -189,6 +190,10 @@ class Review(Answer):
     """What each party accrued in the months since the last review, by currency."""
     to_be_paid: tuple[Debt, ...]
     """What is still to be paid by issued statements."""
+    net: tuple[Contribution, ...]
+    """What the period brought each party in money, and what is left, by currency."""
+    sourced: tuple[Sourced, ...]
+    """The deals won in the period which each party sourced, and those that it influenced."""
     deadlines: tuple[OpenDeadline, ...]
     """The next ones."""
 
@@ -249,6 +254,8 @@ def ask(
         risks=tuple(_risks(state)),
         accrued=tuple(_accrued(settlement.rows)),
         to_be_paid=tuple(_debts(settlement.rows)),
+        net=tuple(contributions(id, rows.rows, settlement.rows, state.parties, shown_period)),
+        sourced=tuple(sourced(rows.rows, state.parties, shown_period)),
         deadlines=_next(state, review),
     )
 
@@ -475,6 +482,8 @@ def _sections(page: Review) -> Iterator[tuple[str, list[str]]]:
         ],
     )
     yield "money", [*map(_accrual, page.accrued), *map(_debt, page.to_be_paid)]
+    yield f"net contribution of {page.period}", [_net(each) for each in page.net]
+    yield f"deals won in {page.period}", [_sourced(each) for each in page.sourced]
     yield (
         "next",
         [
@@ -521,6 +530,32 @@ def _scorecard(each: Scorecard) -> str:
 def _accrual(each: Accrual) -> str:
     earned = ", ".join(f"{plain(share)} to {party}" for party, share in each.earned.items())
     return f"accrued, not stated yet, {each.currency}: {earned}"
+
+
+def _net(each: Contribution) -> str:
+    parts = {
+        "revenue": each.revenue,
+        **{f"{fee.kind} earned": fee.earned for fee in each.fees},
+        **{f"{fee.kind} owed": fee.owed for fee in each.fees},
+        "costs": each.costs,
+        "given": each.given,
+    }
+    shown = ", ".join(f"{name} {plain(of)}" for name, of in parts.items() if of)
+    roi = "" if each.roi_percent is None else f"; ROI {plain(each.roi_percent)} %"
+    return f"{each.party}: {plain(each.net)} {each.currency} ({shown}{roi})"
+
+
+def _sourced(each: Sourced) -> str:
+    by_what = {
+        "sourced": (each.sourced, each.revenue_sourced),
+        "influenced": (each.influenced, each.revenue_influenced),
+    }
+    shown = (
+        f"{how} {number(count)}"
+        + (f" ({amount(paid, each.currency)})" if each.currency and paid else "")
+        for how, (count, paid) in by_what.items()
+    )
+    return f"{each.party}: {', '.join(shown)}"
 
 
 def _debt(each: Debt) -> str:

@@ -45,12 +45,14 @@ from projections.ledger.periods import (
 )
 from projections.ledger.rows import (
     AGREED,
+    EARNED,
     MONTHS,
     TOTALS,
     AgreedRow,
     Amount,
     Base,
     CountsRow,
+    EarnedRow,
     Entry,
     MonthRow,
     MonthsRow,
@@ -679,6 +681,7 @@ class Book:
             return
         key = LineKey.of(text)
         self._add("open", key, Amount(own, settled))
+        self._earn(key, own)
         if new:
             version = self.terms.version(new.track.day)
             details = {**new.total.details, "terms_version": version}
@@ -756,6 +759,25 @@ class Book:
         after = {**sums, key.sum: now}
         held = what == "held"
         self.put(TOTALS, replace(totals, held=after) if held else replace(totals, open=after))
+
+    def _earn(self, key: LineKey, amount: Decimal) -> None:
+        """Add a line to what the lines of its year come to."""
+        year, month = key.day[:4], key.day[:7]
+        row = self.row(f"{EARNED}{year}", EarnedRow)
+        name = f"{month}|{key.item}|{self._what(key.subject)}|{key.currency}|{key.to}"
+        total = row.amounts.get(name, Decimal(0)) + amount
+        others = {of: each for of, each in row.amounts.items() if of != name}
+        self.put(f"{EARNED}{year}", EarnedRow({**others, name: total} if total else others))
+        totals = self.row(TOTALS, TotalsRow)
+        if year not in totals.years:
+            self.put(TOTALS, replace(totals, years=tuple(sorted((*totals.years, year)))))
+
+    def _what(self, subject: str) -> str:
+        """Return what an entry is (revenue, cost, penalty); empty for other subjects."""
+        if not subject.startswith("entry/"):
+            return ""
+        facts = self.row(subject, SubjectRow).facts
+        return next((each.note.partition("|")[0] for each in facts.values() if each.note), "")
 
     def _as_stated(self, row: SubjectRow) -> SubjectRow:
         """Return a subject's row with what statements took since it was computed last."""

@@ -19,6 +19,9 @@ R = TypeVar("R")
 AGREED, TOTALS, MONTHS = "agreed", "totals", "months"
 """The keys of the rows that a partnership has once."""
 
+EARNED: Final = "earned/"
+"""How the keys of what the lines of a year come to begin."""
+
 
 def replace(row: R, **changes: Any) -> R:  # noqa: ANN401 - fields of the row
     """Return a row with other values of some fields.
@@ -348,6 +351,19 @@ class TotalsRow:
     open: Mapping[str, Sum] = field(default_factory=dict)
     held: Mapping[str, Sum] = field(default_factory=dict)
     statements: tuple[Stated, ...] = ()
+    years: tuple[str, ...] = ()
+    """The years with lines: each has a row of what they come to."""
+
+
+@dataclass(frozen=True)
+class EarnedRow:
+    """What the lines of a year come to, whether stated or not.
+
+    The key of an amount is `month|item|what|currency|party`; `what` is that of an entry, and empty
+    for other lines. The amounts are in the currency of the lines.
+    """
+
+    amounts: Mapping[str, Decimal] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -415,6 +431,7 @@ _TYPES = {
     MONTHS: MonthsRow,
     "month": MonthRow,
     "counts": CountsRow,
+    "earned": EarnedRow,
     "share": WindowRow,
     "statement": StatementRow,
     "payout": Payout,
