@@ -72,6 +72,11 @@ class Contribution:
     if nothing was spent."""
 
     @property
+    def is_known(self) -> bool:
+        """Whether there is any amount."""
+        return bool(self.revenue or self.costs or self.given or self.earned or self.owed)
+
+    @property
     def earned(self) -> Decimal:
         """What the party earned from the other by items of the terms."""
         return sum((each.earned for each in self.fees), _ZERO)
@@ -129,17 +134,18 @@ def contributions(
     lines = list(_lines(ledger, period))
     currencies = {each.currency for each in lines}
     currencies |= {unit for name in _CASH for unit in figures.units(kpis, name)}
-    found = (
+    found = [
         _contribution(id, kpis, lines, party, currency, period)
         for party in parties
         for currency in sorted(currencies)
-    )
-    return [each for each in found if each is not None]
+    ]
+    known = {each.currency for each in found if each.is_known}
+    return [each for each in found if each.currency in known]
 
 
 def _contribution(  # noqa: PLR0913, PLR0917 - whose, of what, and when
     id: str, kpis: Rows, lines: list[_Line], party: str, currency: str, period: str | None
-) -> Contribution | None:
+) -> Contribution:
     collected, paid, given = (_of_party(kpis, name, party, currency, period) for name in _CASH)
     mine: dict[str, Decimal] = {}
     theirs: dict[str, Decimal] = {}
@@ -147,8 +153,6 @@ def _contribution(  # noqa: PLR0913, PLR0917 - whose, of what, and when
         if each.currency == currency:
             sums = mine if each.to == party else theirs
             sums[each.kind] = sums.get(each.kind, _ZERO) + each.amount
-    if not (collected or paid or given or any(mine.values()) or any(theirs.values())):
-        return None
     revenue = collected + mine.pop(REVENUE, _ZERO) - theirs.pop(REVENUE, _ZERO)
     costs = paid - mine.pop(COST, _ZERO) + theirs.pop(COST, _ZERO)
     fees = tuple(

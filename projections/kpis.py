@@ -230,10 +230,15 @@ MEASURED: frozenset[type[Event]] = counted.COUNTED | {*REPORTS, *_REPLIES}
 """The events that change a figure."""
 
 
+_CONTRIBUTED = frozenset({"contributed_value", "contributed_hours"})
+
+
 def measures(event: Event) -> frozenset[str]:
     """Return the metrics whose figures an event can change; none if it measures nothing."""
     of: Any = event
     kind = type(event)
+    if kind is ContributionRecorded:
+        return _CONTRIBUTED
     # Looked up by type: a match on the class of a model costs as much as all the rest.
     if kind in _REPLIES:
         of = of.figure
@@ -284,7 +289,9 @@ def apply(rows: Rows, recorded: Recorded) -> Change:
     if (period := reported_in(event)) is not None:
         return Change({period: with_report(period_row(rows, period), recorded)}, [])
     if isinstance(event, ContributionRecorded):
-        return _with_contribution(rows, event, recorded.act.party)
+        key = _given_key(event, recorded.act.party)
+        row = GivenRow(event.period, tuple(_given(event)))
+        return Change({key: row, **periods_with(rows, contributed(rows, recorded))}, [])
     if type(event) in _AGREEMENTS:
         return Change({AGREED: agreed_with(agreed_row(rows), recorded)}, [])
     return NOTHING
@@ -309,18 +316,19 @@ def _given_key(event: ContributionRecorded, party: str) -> str:
     return f"{GIVEN}{party}/{event.contribution}"
 
 
-@exact
-def _with_contribution(rows: Rows, event: ContributionRecorded, party: str) -> Change:
-    """Add a contribution to its period, and take off what was stated of it before."""
-    key = _given_key(event, party)
-    before: GivenRow = rows.get(key, GivenRow())
+def contributed(rows: Rows, recorded: Recorded) -> dict[counted.Series, Sum]:
+    """Return what a contribution adds to figures, less what was stated of it before."""
+    event, party = recorded.event, recorded.act.party
+    if not isinstance(event, ContributionRecorded):
+        return {}
+    before: GivenRow = rows.get(_given_key(event, party), GivenRow())
     after = GivenRow(event.period, tuple(_given(event)))
     added: dict[counted.Series, Sum] = {}
     for row, sign in ((before, -1), (after, 1)):
         for metric, unit, amount in row.given:
             to = counted.Series(row.period, metric, party, unit)
             added[to] = added.get(to, NO_SUM).plus(amount * sign, sign)
-    return Change({key: after, **periods_with(rows, added)}, [])
+    return added
 
 
 def _given(event: ContributionRecorded) -> Iterator[Given]:

@@ -33,6 +33,7 @@ from projections.counted import NO_FACTS
 from projections.figures import LEADS
 from projections.fold import Folded, Rows, fold
 from projections.objectives import ObjectiveProgress, objectives
+from projections.standing import periods_within
 from projections.timeline import TimelineItem
 from projections.visibility import Sight
 
@@ -272,7 +273,7 @@ class _Figures:
     _counts: list[tuple[Recorded, Mapping[counted.Series, counted.Sum]]] = field(
         default_factory=list
     )
-    """The events of deals, with what each added to counts."""
+    """The events of deals, entries and contributions, with what each added to counts."""
 
     @property
     def rows(self) -> Rows:
@@ -295,6 +296,9 @@ class _Figures:
         fold(KPIS, self._folded, (recorded,))
 
     def _measure(self, recorded: Recorded) -> None:
+        if given := kpis.contributed(self.rows, recorded):
+            self._counts.append((recorded, given))
+            return
         deal = counted.key_of(recorded.event)
         if deal is None:
             self._reports.append(recorded)
@@ -322,16 +326,16 @@ class _Figures:
         )
 
     def _counted(self, period: str, segment: str, unit: str) -> Iterator[CountedEvent]:
-        months = months_of(period)
+        periods = periods_within(months_of(period))
         for recorded, added in self._counts:
-            adds = tuple(self._adds(added, months, segment, unit))
+            adds = tuple(self._adds(added, periods, segment, unit))
             if adds:
                 yield CountedEvent(event=_item(self.sight, recorded), adds=adds)
 
     def _adds(
         self,
         added: Mapping[counted.Series, counted.Sum],
-        months: Container[str],
+        periods: Container[str],
         segment: str,
         unit: str,
     ) -> Iterator[Addition]:
@@ -341,7 +345,7 @@ class _Figures:
         for to, (amount, _) in added.items():
             of_unit = to.unit == (unit if unit in MINOR_UNITS else CATALOGUE[to.metric].unit.value)
             of_segment = segment in {"", to.segment}
-            if to.metric in parts and to.month in months and of_unit and of_segment:
+            if to.metric in parts and to.month in periods and of_unit and of_segment:
                 yield Addition(to=parts[to.metric], metric=to.metric, amount=amount)
 
     def _reported(self, reports: Container[int]) -> Iterator[ReportedEvent]:

@@ -12,7 +12,7 @@ from infra.answers.members import members, names_of
 from infra.answers.question import Answer, Panel, PeriodName, Question
 from infra.answers.text import Block, Line, Remark, Table, amount, number
 from infra.bootstrap import Accord
-from projections.contribution import Contribution, Hours, Sourced
+from projections.contribution import Hours, Sourced
 from projections.matching import Match
 from projections.portfolio import (
     Dependency,
@@ -99,9 +99,9 @@ def text(answer: Portfolios) -> Iterator[Block]:
         if answer.span:
             yield _results(each.partners, answer.span)
         yield _money(each)
-        yield contributions_table([of for line in each.partners for of in line.contributions])
-        yield sourced_table([(line.id, of) for line in each.partners for of in line.sourced])
-        yield hours_table([(line.id, of) for line in each.partners for of in line.hours])
+        yield _contributions(each)
+        yield _sourced([(line.id, of) for line in each.partners for of in line.sourced])
+        yield _hours([(line.id, of) for line in each.partners for of in line.hours])
         yield from _load(each.load, each.limits)
         yield from _dependency(each.dependency)
         yield _mix([line for line in each.partners if line.active])
@@ -234,38 +234,39 @@ def _money(whole: Portfolio) -> Table:
     )
 
 
-def contributions_table(found: Iterable[Contribution]) -> Table:
-    """Return a table of what each party is left with in each partnership."""
+def _contributions(whole: Portfolio) -> Table:
+    found = [of for line in whole.partners for of in line.contributions]
+    theirs = {(of.id, of.currency): of.net for of in found if of.party != whole.party}
     return Table(
         [
             "ID",
-            "PARTY",
-            "CURRENCY",
+            "IN",
             ">REVENUE",
             ">EARNED",
             ">OWED",
             ">COSTS",
-            ">GIVEN",
             ">NET",
             ">ROI",
+            ">PARTNER",
         ],
         [
             (
-                each.id,
-                each.party,
-                each.currency,
-                *map(_sum, (each.revenue, each.earned, each.owed, each.costs, each.given)),
-                plain(each.net),
-                "" if each.roi_percent is None else f"{plain(each.roi_percent)} %",
+                of.id,
+                of.currency,
+                *map(_sum, (of.revenue, of.earned, of.owed, of.costs + of.given)),
+                plain(of.net),
+                "" if of.roi_percent is None else f"{plain(of.roi_percent)} %",
+                plain(theirs.get((of.id, of.currency), Decimal(0))),
             )
-            for each in found
+            for of in found
+            if of.party == whole.party
         ],
-        title="net contribution to each party",
+        title=f"net contribution to {whole.party}, and to the partner",
         indent=2,
     )
 
 
-def sourced_table(found: Iterable[tuple[str, Sourced]]) -> Table:
+def _sourced(found: Iterable[tuple[str, Sourced]]) -> Table:
     """Return a table of the deals won that each party sourced and influenced."""
     return Table(
         ["ID", "PARTY", ">SOURCED", "REVENUE", ">INFLUENCED", "REVENUE"],
@@ -289,7 +290,7 @@ def _paid(value: Decimal, currency: str | None) -> str:
     return amount(value, currency) if currency and value else ""
 
 
-def hours_table(found: Iterable[tuple[str, Hours]]) -> Table:
+def _hours(found: Iterable[tuple[str, Hours]]) -> Table:
     """Return a table of the hours that each party contributed."""
     return Table(
         ["ID", "PARTY", ">HOURS"],

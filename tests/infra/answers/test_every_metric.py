@@ -13,6 +13,7 @@ from fastapi.testclient import TestClient
 from domain.attribution import Method
 from domain.entry import RecordJointRevenue, RecordSharedCost
 from domain.execution import HoldKickoff
+from domain.health import ContributionKind, RecordContribution
 from domain.kernel import Command
 from domain.metric_catalogue import CATALOGUE, Adds, Metric, Unit
 from domain.payment import IssueRefund, ReceivePayment, ReverseRefund
@@ -61,6 +62,25 @@ DEALS: list[tuple[str, Command]] = [
     (OURS, ReverseRefund(deal="D-1", refund="R-2")),
     (OURS, RecordJointRevenue(entry="E-1", amount=usd("80.00"))),
     (THEIRS, RecordSharedCost(entry="E-2", cost="booth", amount=usd("40.00"))),
+    (THEIRS, SubmitReferral(deal="D-3", lead="a lead of both")),
+    (
+        THEIRS,
+        AttributeReferral(deal="D-3", method=Method.UTM, evidence="utm_source=o", to=OURS),
+    ),
+    (OURS, CreateOpportunity(deal="D-3")),
+    (OURS, WinDeal(deal="D-3", annual_contract_value=usd("1000.00"))),
+    (OURS, ReceivePayment(deal="D-3", payment="P-3", amount=usd("100.00"))),
+    (
+        OURS,
+        RecordContribution(
+            contribution="C-1",
+            period=MONTH,
+            kind=ContributionKind.TIME,
+            what="A training",
+            value=usd("300.00"),
+            hours=Decimal(6),
+        ),
+    ),
 ]
 
 
@@ -74,6 +94,8 @@ def reported(metric: Metric) -> ReportMetric:
 
 def counting(metric: Metric) -> set[str]:
     """Return the events that can change the count of a metric, or of what it divides."""
+    if metric.of_contributions:
+        return {"ContributionRecorded"}
     names = {metric.name, metric.numerator, metric.denominator} if metric.counted else set()
     return {event.wire for event, counted in METRICS_OF.items() if names & counted}
 
@@ -107,7 +129,9 @@ def client(accord: Accord) -> Iterator[TestClient]:
 def test_every_metric_is_counted_or_reported_and_printed(accord: Accord, name: str) -> None:
     answer = kpis.ask(accord, NAME, MONTH)
 
-    (line,) = (each for each in answer.figures if each.metric == name)
+    (line, *parts) = (each for each in answer.figures if each.metric == name)
+    assert bool(parts) is CATALOGUE[name].by_party
+    assert {each.segment for each in parts} <= {OURS, THEIRS}
     assert line.value is not None
     assert (line.source == COUNTED) is CATALOGUE[name].counted
     assert name in {
@@ -167,5 +191,5 @@ def test_what_deals_and_entries_add_is_said_of_each_metric_that_they_show() -> N
 
 def test_a_ratio_that_is_counted_divides_what_deals_show() -> None:
     for metric in CATALOGUE.values():
-        if metric.counted and metric.name not in OF_FACTS:
+        if metric.counted and metric.adds is Adds.RATIO:
             assert {metric.numerator, metric.denominator} <= OF_DEALS
