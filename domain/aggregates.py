@@ -23,6 +23,7 @@ from domain import (
     partnership as partnerships,
 )
 from domain.arithmetic import exact
+from domain.bilateral import ProposalAnswer
 from domain.breach_actions import RuleBreached, RuleBreachWithdrawn
 from domain.claims import ClaimCommand
 from domain.deal_record import Deal, DealCommand
@@ -125,13 +126,13 @@ def decide(  # noqa: PLR0913, PLR0917 - a command, its state, and all that it ca
             if events and isinstance(cited, Experiment):
                 experiment.check_cited(experiment.cited_by(command) or "", cited)
             return events
-        case Deal() if isinstance(command, DealCommand | ClaimCommand):
+        case Deal() if isinstance(command, DealCommand | ClaimCommand | ProposalAnswer):
             partnerships.admit(command, partnership, act)
             return deal.decide(command, state, act, partnership.agreed)
         case Entry() if isinstance(command, EntryCommand | ClaimCommand):
             partnerships.admit(command, partnership, act)
             return entry.decide(command, state, act, partnership.agreed)
-        case Dispute() if isinstance(command, DisputeCommand):
+        case Dispute() if isinstance(command, DisputeCommand | ProposalAnswer):
             partnerships.admit(command, partnership, act)
             return dispute.decide(command, state, partnership.context, ledger, act)
         case Experiment() if isinstance(command, ExperimentCommand):

@@ -8,14 +8,15 @@ agreement are made from it. What an agreement decides beyond that is in its thre
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar, TypeVar
+from typing import Annotated, Any, ClassVar, TypeVar
 
-from pydantic import Field, create_model
+from pydantic import Field, StringConstraints, create_model
 
 from domain.consent import (
     Proposal,
     Proposals,
     acceptable,
+    awaited,
     propose,
     with_acceptance,
     with_decline,
@@ -23,7 +24,7 @@ from domain.consent import (
     with_withdrawal,
 )
 from domain.kernel import (
-    ADOPTING,
+    ALWAYS,
     NOT_ENDED,
     Act,
     Command,
@@ -35,8 +36,17 @@ from domain.kernel import (
     Value,
 )
 from domain.values import Ref, Text
+from domain.wording import Worded
 
 A = TypeVar("A", bound="BilateralAgreement")
+
+
+Within = Annotated[
+    str,
+    StringConstraints(pattern=r"^(deal|dispute)/[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$"),
+    Worded("names no deal and no dispute", "Write deal/D-1 or dispute/Q-1."),
+]
+"""What a proposal belongs to where it is not on the partnership: a deal or a dispute."""
 
 
 class BilateralCommand(Command):
@@ -77,6 +87,9 @@ class BilateralCountered(BilateralProposed, abstract=True):
 class _Answer(Value):
     proposal: Ref
     """The identifier of the proposal."""
+    within: Within | None = None
+    """The deal or the dispute that the proposal belongs to, as `deal/D-1`; null for a proposal on
+    the partnership."""
     reason: Text
     """The reason, in words."""
 
@@ -84,10 +97,14 @@ class _Answer(Value):
 class ProposalAnswer(_Answer, Command):
     """A command that ends a proposal without agreement."""
 
-    stages = NOT_ENDED | ADOPTING
+    stages = ALWAYS
     agreement: Ref | None = None
     """What was proposed, as commands name it: `Terms` for ProposeTerms. Needed only where two open
     proposals have the same identifier."""
+
+    def substream(self) -> str:
+        """Return the name of the stream that has the proposal, below the partnership's."""
+        return self.within or ""
 
 
 class DeclineProposal(ProposalAnswer):
@@ -206,8 +223,8 @@ class BilateralAgreement(Event, abstract=True):
     @classmethod
     def answers(cls) -> tuple[type[Command], ...]:
         """Return the commands with which the other party answers a proposal, the consent first."""
-        declines = DeclineProposal if cls.in_partnership else None
-        return tuple(each for each in (cls.accepts, cls.counters, declines) if each is not None)
+        found = (cls.accepts, cls.counters, DeclineProposal)
+        return tuple(each for each in found if each is not None)
 
     @property
     def proposal_ref(self) -> str | None:
@@ -354,9 +371,12 @@ class BilateralAgreements:
         version = 1 + sum(agreed.same_as(each) for each in self.versions(kind))
         return agreed.model_copy(update={kind.counted: version}).recorded()
 
-    def answer(self, command: ProposalAnswer, act: Act) -> list[Event]:
-        """Decide that a proposal is declined or withdrawn. Raises `Refused`."""
-        kind, existing = self._named(command, act)
+    def answer(self, command: ProposalAnswer, act: Act, waits_in: str | None = None) -> list[Event]:
+        """Decide that a proposal is declined or withdrawn. Raises `Refused`.
+
+        `waits_in` is for `acceptable`.
+        """
+        kind, existing = self._named(command, act, waits_in)
         fields = {**dict(command), "agreement": kind.name}
         if isinstance(command, WithdrawProposal):
             event: Event = ProposalWithdrawn(**fields)
@@ -367,12 +387,12 @@ class BilateralAgreements:
         event = ProposalDeclined(**fields)
         if existing.declined == event:
             return []
-        if acceptable(command.proposal, self.proposals_of(kind), act) is None:
+        if acceptable(command.proposal, self.proposals_of(kind), act, waits_in) is None:
             raise _answered(command.proposal)
         return [event]
 
     def _named(
-        self, command: ProposalAnswer, act: Act
+        self, command: ProposalAnswer, act: Act, waits_in: str | None
     ) -> tuple[type[BilateralAgreement], Proposal]:
         """Return the proposal that an answer names, and its kind. Raises `Refused`."""
         own = isinstance(command, WithdrawProposal)
@@ -391,6 +411,7 @@ class BilateralAgreements:
                 if known
                 else "There is none that you could answer so.",
                 proposal=command.proposal,
+                awaits=awaited(command.proposal, waits_in),
                 named=command.proposal,
                 known=known,
             )

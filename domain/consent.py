@@ -82,9 +82,7 @@ def acceptable(
             if proposals
             else "Ask the other party to propose it first.",
             proposal=proposal,
-            awaits=Awaited(AwaitedKind.PROPOSAL, proposal, f"proposal {proposal} of {waits_in}")
-            if waits_in
-            else None,
+            awaits=awaited(proposal, waits_in),
             named=proposal,
             known=[name for name, each in proposals.items() if each.open_to(act.party)],
         )
@@ -122,6 +120,12 @@ def acceptable(
             proposal=proposal,
         )
     return existing
+
+
+def awaited(proposal: str, waits_in: str | None) -> Awaited | None:
+    """Return what an answer waits for whose proposal is not on record; None if it does not wait."""
+    words = f"proposal {proposal} of {waits_in}"
+    return Awaited(AwaitedKind.PROPOSAL, proposal, words) if waits_in else None
 
 
 def with_proposal(proposal: str, event: Event, proposals: Proposals, act: Act) -> Proposals:

@@ -11,7 +11,13 @@ from datetime import datetime
 from typing import Final, assert_never
 
 from domain import claims
-from domain.bilateral import BilateralAgreement, BilateralCommand, BilateralProposed
+from domain.bilateral import (
+    BilateralAgreement,
+    BilateralCommand,
+    BilateralProposed,
+    ProposalAnswer,
+    ProposalEnded,
+)
 from domain.claims import Answered, ClaimCommand, ClaimConfirmed, ClaimObjected
 from domain.deal_record import Deal, DealCommand
 from domain.facts import Stated, first, with_fact
@@ -74,11 +80,13 @@ from domain.values import instant
 
 
 def decide(
-    command: DealCommand | ClaimCommand, state: Deal, act: Act, agreed: Agreed
+    command: DealCommand | ClaimCommand | ProposalAnswer, state: Deal, act: Act, agreed: Agreed
 ) -> list[Event]:
     """Decide a command on a deal. Raises `Refused`."""
     if isinstance(command, ClaimCommand):
         return claims.decide(command, state.facts, state.answers, act)
+    if isinstance(command, ProposalAnswer):
+        return state.agreements.answer(command, act, (command.within or "").replace("/", " "))
     if isinstance(command, SubmitReferral):
         return submit(command, state, act, agreed.ends_at)
     _check(command, act, agreed.parties)
@@ -223,7 +231,7 @@ def _can_be_meant(fact: Stated, command: Correction, act: Act) -> bool:
 
 def evolve(state: Deal, event: Event, act: Act) -> Deal:
     """Fold an event into a deal's state."""
-    if isinstance(event, BilateralProposed | BilateralAgreement):
+    if isinstance(event, BilateralProposed | BilateralAgreement | ProposalEnded):
         return replace(state, agreements=state.agreements.evolve(event, act))
     if isinstance(event, ClaimConfirmed | ClaimObjected):
         answer = Answered(event, act.party, act.occurred_at)

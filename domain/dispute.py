@@ -17,6 +17,8 @@ from domain.bilateral import (
     BilateralAgreements,
     BilateralCommand,
     BilateralProposed,
+    ProposalAnswer,
+    ProposalEnded,
 )
 from domain.context import PartnershipContext
 from domain.execution import IssueCause
@@ -211,7 +213,7 @@ class Dispute:
 
 
 def decide(
-    command: DisputeCommand,
+    command: DisputeCommand | ProposalAnswer,
     state: Dispute,
     context: PartnershipContext,
     ledger: Callable[[], Ledger],
@@ -220,6 +222,12 @@ def decide(
     """Decide a command on a dispute; `ledger` gives what was earned. Raises `Refused`."""
     if isinstance(command, OpenDispute):
         return open_(command, state, context, ledger, act)
+    if isinstance(command, ProposalAnswer):
+        waits_in = (command.within or "").replace("/", " ") if state.resolved is None else None
+        events = state.agreements.answer(command, act, waits_in)
+        if events:
+            _still_open(state)
+        return events
     if state.opened is None:
         raise Refused(
             "no-such-dispute",
@@ -398,7 +406,7 @@ def evolve(state: Dispute, event: Event, act: Act) -> Dispute:
         case DisputeResolved():
             agreements = state.agreements.evolve(event, act)
             return replace(state, agreements=agreements, resolved=event)
-        case BilateralProposed():
+        case BilateralProposed() | ProposalEnded():
             return replace(state, agreements=state.agreements.evolve(event, act))
         case _:
             return state

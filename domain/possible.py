@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from domain import aggregates
 from domain.aggregates import State
-from domain.bilateral import BilateralAgreements
+from domain.bilateral import BilateralAgreements, ProposalAnswer
 from domain.declarations import DeclarationCommand
 from domain.dispute import Dispute
 from domain.examples import EXAMPLES
@@ -133,6 +133,10 @@ class _Attempts:
         names = self._situation.names(stream) if stream in FEW else []
         tried = [self._records(command)]
         tried += [self._records(_with(command, {stream: name})) for name in names[-LATEST:]]
+        if isinstance(command, ProposalAnswer):
+            disputes = self._situation.names("dispute")[-LATEST:]
+            within = [_with(command, {"within": f"dispute/{name}"}) for name in disputes]
+            tried += [self._records(each) for each in within]
         return any(tried)
 
     def _act(self) -> Act:

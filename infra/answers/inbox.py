@@ -26,11 +26,13 @@ from domain.exit import CompleteExit
 from domain.experiment import StartPilot
 from domain.formation import SignAgreement
 from domain.kernel import Command, Stage
+from domain.payouts import RETURN, Payout, RecordPayout
 from domain.recorded import Recorded
 from domain.referral import ProposeAttribution
 from domain.renewal import HoldRenewalReview, PartnershipRenewed, ProposeRenewal
-from domain.standing_alerts import ATTRIBUTION_CONTESTED, COMPUTED
-from domain.values import Slug
+from domain.settlement import Balance
+from domain.standing_alerts import ATTRIBUTION_CONTESTED, COMPUTED, STATEMENT_OVERDUE
+from domain.values import Money, Slug
 from infra.answers import cursors
 from infra.answers.logs import NOW, AsOf, of_each, row_of_each, sight_of, size_of, whole_log
 from infra.answers.members import PAGE, names_of
@@ -42,19 +44,23 @@ from infra.store.history import partnerships
 from infra.store.views import typed_row
 from infra.tlog import cloudevents
 from infra.tlog.codec import canonical
-from projections import ALERTS, DEADLINES, OVERVIEW, PROPOSALS
+from projections import ALERTS, DEADLINES, OVERVIEW, PROPOSALS, SETTLEMENT
 from projections.alerts import START, STATE, Alert, AlertsState
 from projections.counted import FACTS
 from projections.deadlines import OPEN as OPEN_DEADLINES
 from projections.deadlines import OVERDUE, OpenDeadlines, OverdueDeadlines
-from projections.ledger.rows import SubjectRow
+from projections.fold import Projection
+from projections.ledger.rows import AGREED, AgreedRow, StatementRow, SubjectRow
 from projections.overview import OVERVIEW_ROW, Overview
 from projections.proposals import HYPOTHESIS, OpenProposal, OpenProposals, Unsigned
 from projections.proposals import OPEN as OPEN_PROPOSALS
 
 _DAY = timedelta(days=1)
 
-FOLDS: Final = (OVERVIEW, PROPOSALS, DEADLINES, ALERTS)
+STATED: Final = "statement/"
+"""The beginning of the keys of statements among the rows of the settlement."""
+
+FOLDS: Final = (OVERVIEW, PROPOSALS, DEADLINES, ALERTS, SETTLEMENT)
 """The projections whose rows the answer reads."""
 
 
@@ -119,8 +125,10 @@ class _Rows:
     due: tuple[Deadline, ...]
     overdue: tuple[Deadline, ...]
     alerts: tuple[Alert, ...]
-    subjects: Mapping[str, SubjectRow | None]
+    subjects: Mapping[str, SubjectRow | Payout | None]
     """The facts of what the alerts are about, by subject."""
+    unpaid: tuple[StatementRow, ...]
+    """The statements on which something is due."""
 
 
 def ask(
@@ -189,13 +197,18 @@ def _live(accord: Accord, names: list[str]) -> Iterator[_Rows]:
             (DEADLINES, OPEN_DEADLINES),
             (DEADLINES, OVERDUE),
             (ALERTS, STATE),
+            (SETTLEMENT, AGREED),
         )
     }
     for name in names:
         kept = {place: found.get(name) for place, found in rows.items()}
         alerts = _claims(kept[ALERTS.name, STATE] or START)
         subjects = _facts(accord, name, {_subject(each) for each in alerts})
-        yield from _read(name, kept, alerts, subjects)
+        late = [each.window for each in alerts if each.rule == STATEMENT_OVERDUE]
+        agreed: AgreedRow | None = kept[SETTLEMENT.name, AGREED]
+        due = [*agreed.due] if agreed else []
+        stated = _saved(accord, SETTLEMENT, name, {f"{STATED}{each}" for each in (*due, *late)})
+        yield from _read(name, kept, alerts, subjects, stated.values())
 
 
 def _replayed(accord: Accord, names: list[str], when: AsOf) -> Iterator[_Rows]:
@@ -214,20 +227,31 @@ def of_events(name: str, events: Iterable[Recorded]) -> Iterator[_Rows]:
     }
     alerts = _claims(kept.get((ALERTS.name, STATE)) or START)
     subjects = {each: kept.get((ALERTS.name, FACTS + each)) for each in map(_subject, alerts)}
-    yield from _read(name, kept, alerts, subjects)
+    stated = [
+        row
+        for (fold, key), row in kept.items()
+        if fold == SETTLEMENT.name and key.startswith(STATED)
+    ]
+    yield from _read(name, kept, alerts, subjects, stated)
 
 
 def _claims(state: AlertsState) -> tuple[Alert, ...]:
     return tuple(each for each in state.open.values() if each.rule in COMPUTED)
 
 
-def _facts(accord: Accord, name: str, subjects: Iterable[str]) -> dict[str, SubjectRow]:
-    wanted = [(name, FACTS + each) for each in sorted(subjects)]
+def _facts(accord: Accord, name: str, subjects: Iterable[str]) -> dict[str, SubjectRow | Payout]:
+    found = _saved(accord, ALERTS, name, {FACTS + each for each in subjects})
+    return {key.removeprefix(FACTS): row for key, row in found.items()}
+
+
+def _saved(accord: Accord, fold: Projection, name: str, keys: Iterable[str]) -> dict[str, Any]:
+    """Return saved rows of a partnership, by key, each as its type."""
+    wanted = [(name, key) for key in sorted(keys)]
     if not wanted:
         return {}
     return {
-        key.removeprefix(FACTS): typed_row(ALERTS, name, key, row)
-        for (_, key), row in accord.views.rows(ALERTS.name, wanted).items()
+        key: typed_row(fold, name, key, row)
+        for (_, key), row in accord.views.rows(fold.name, wanted).items()
     }
 
 
@@ -235,7 +259,8 @@ def _read(
     name: str,
     kept: Mapping[tuple[str, str], Any],
     alerts: tuple[Alert, ...],
-    subjects: Mapping[str, SubjectRow | None],
+    subjects: Mapping[str, SubjectRow | Payout | None],
+    stated: Iterable[StatementRow],
 ) -> Iterator[_Rows]:
     """Yield the rows of a partnership that had begun by then."""
     overview: Overview | None = kept.get((OVERVIEW.name, OVERVIEW_ROW))
@@ -250,6 +275,7 @@ def _read(
             overdue.passed if overdue else (),
             alerts,
             subjects,
+            tuple(each for each in stated if each.left > 0),
         )
 
 
@@ -265,6 +291,8 @@ def items(rows: _Rows) -> Iterator[InboxItem]:
     for awaiting, deadlines in ((Awaiting.DUE, rows.due), (Awaiting.OVERDUE, rows.overdue)):
         for deadline in deadlines:
             yield from _of_deadline(rows, deadline, awaiting)
+    for row in rows.unpaid:
+        yield _of_statement(rows, row)
     for alert in rows.alerts:
         yield from _of_claim(rows, alert)
 
@@ -309,11 +337,12 @@ def _answers(rows: _Rows, party: str, proposal: OpenProposal) -> Iterator[EventT
         yield _event(rows, party, StartPilot, {"experiment": proposal.proposal})
         return
     agreement = kind_named(proposal.agreement)
-    within, _, name = proposal.substream.partition("/")
-    where = {within: name} if within else {}
+    kind, _, name = proposal.substream.partition("/")
+    where = {kind: name} if kind else {}
     for command in agreement.answers():
         if command is DeclineProposal:
-            data = {"agreement": agreement.name, "proposal": proposal.proposal}
+            within = {"within": proposal.substream} if proposal.substream else {}
+            data = {**within, "agreement": agreement.name, "proposal": proposal.proposal}
         elif command is agreement.counters:
             data = {"counters": proposal.proposal}
         else:
@@ -403,6 +432,22 @@ def _is_proposed(rows: _Rows, deadline: Deadline) -> bool:
     return any(each.closes == deadline.id for each in rows.proposals.open)
 
 
+def _of_statement(rows: _Rows, row: StatementRow) -> InboxItem:
+    balance = Balance.model_validate(row.balance)
+    left = Money(amount=row.left, currency=balance.currency)
+    payer = balance.payer or ""
+    data = {"statement": row.statement, "amount": left.model_dump(mode="json")}
+    return InboxItem(
+        day=row.due_on,
+        awaiting=Awaiting.OVERDUE if row.overdue else Awaiting.DUE,
+        partnership=rows.id,
+        party=payer,
+        ref=row.statement,
+        text=f"Pay {left} of statement {row.statement}.",
+        events=(_event(rows, payer, RecordPayout, data),),
+    )
+
+
 # --- claims ------------------------------------------------------------------------------------
 
 
@@ -433,12 +478,18 @@ def _replies(
     """Yield who answers a claim, and the events that do."""
     kind, *names = subject.split("/")
     if alert.rule == ATTRIBUTION_CONTESTED:
+        if any(each.substream == subject for each in rows.proposals.open):
+            return
         for party in rows.overview.parties:
             yield party, (_event(rows, party, ProposeAttribution, {"deal": names[0]}),)
         return
     row = rows.subjects.get(subject)
     key = alert.window.removeprefix(f"{subject}/")
     if row is None:
+        return
+    if isinstance(row, Payout):
+        by, fact = _said_of_payout(row, key)
+        yield from _confirms(rows, by, {"payout": names[0], "fact": fact})
         return
     if key.startswith("correction/"):
         correction = row.corrections[key.removeprefix("correction/")]
@@ -455,9 +506,23 @@ def _replies(
             "figure",
         )
     fact = f"correction/{of}" if key.startswith("correction/") else of
+    yield from _confirms(rows, by, {**where, "fact": fact})
+
+
+def _said_of_payout(payout: Payout, key: str) -> tuple[str, str]:
+    """Return who stated a fact of a payout, and the name of the fact in an answer."""
+    if key.startswith("correction/"):
+        return key.removeprefix("correction/"), "correction/payout"
+    said = payout.returns[-1][1] if key == RETURN or not payout.recorded else payout.recorded[1]
+    return said.party, key
+
+
+def _confirms(
+    rows: _Rows, by: str, answer: dict[str, Any]
+) -> Iterator[tuple[str, tuple[EventToSend, ...]]]:
+    """Yield the party that did not state a fact, and the events with which it answers."""
     for party in rows.overview.parties:
         if party != by:
-            answer = {**where, "fact": fact}
             commands = (ConfirmClaim, ObjectToClaim)
             yield party, tuple(_event(rows, party, each, answer) for each in commands)
 

@@ -10,7 +10,7 @@ import pytest
 
 from domain.adoption import PartnershipAdopted
 from domain.aggregates import command_types
-from domain.bilateral import BilateralAgreement, BilateralCommand, DeclineProposal
+from domain.bilateral import BilateralAgreement, BilateralCommand
 from domain.kernel import Command, Refused, Stage
 from tests.documents import REPOSITORY
 from tests.life import ADOPTED, EXAMPLES, LIFE, OURS, THEIRS, changed
@@ -163,13 +163,12 @@ def _changes(kind: type[BilateralAgreement]) -> bool:
 def row(kind: type[BilateralAgreement]) -> str:
     """Return the row of a kind."""
     made = "either side" if len(makers(kind)) > 1 else "the side whose turn it is"
-    declines = "`DeclineProposal`" if DeclineProposal in kind.answers() else "no command"
     changes = f"both, with `{kind.proposes.__name__}`" if _changes(kind) else "—"
     cells = (
         f"`{kind.__name__}`",
         f"{made}, `{kind.proposes.__name__}`",
         f"the other side, `{kind.accepts.__name__}`",
-        declines,
+        "`DeclineProposal`",
         alone(kind) or "nobody",
         changes,
         ENDS.get(kind.name, "—" if kind.name in FINAL else "the end of the partnership"),

@@ -9,6 +9,7 @@ from datetime import (
 import pytest
 
 from domain.bilateral import DeclineProposal, ProposalDeclined, WithdrawProposal
+from domain.dispute import AcceptResolution, OpenDispute, ProposeResolution, WithdrawDispute
 from domain.execution import (
     ActionAgreed,
     ActionCompleted,
@@ -45,7 +46,9 @@ from domain.kernel import (
     Stage,
 )
 from domain.markets import AgreeMetricOwner, MetricOwnerAssigned, ProposeMetricOwner
-from tests.life import OURS, THEIRS, after, at, before, example
+from domain.referral import AgreeAttribution, ProposeAttribution
+from domain.settlement import ProposeRate
+from tests.life import EXAMPLES, OURS, THEIRS, after, at, before, example
 from tests.projections.folds import states
 from tests.stories import Story
 
@@ -362,3 +365,52 @@ def test_an_answer_says_which_of_two_proposals_of_one_name_it_means() -> None:
     assert refusal.rule == "which-proposal"
     assert story.when(THEIRS, unclear.model_copy(update={"agreement": "DecisionRule"}))
     assert story.when(THEIRS, example(AgreeCharter))
+
+
+# --- proposals on deals and disputes -----------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("proposes", "accepts", "within", "proposal"),
+    [
+        (ProposeAttribution, AgreeAttribution, "deal/D-1", "credit-1"),
+        (ProposeResolution, AcceptResolution, "dispute/Q-1", "end-1"),
+    ],
+)
+def test_a_proposal_on_a_deal_or_a_dispute_can_be_declined_or_withdrawn(
+    proposes: type[Command], accepts: type[Command], within: str, proposal: str
+) -> None:
+    author = EXAMPLES[proposes].party
+    other = THEIRS if author == OURS else OURS
+    decline = DeclineProposal(proposal=proposal, within=within, reason="No.")
+    withdraw = WithdrawProposal(proposal=proposal, within=within, reason="No.")
+
+    early = before(proposes).refuses(other, decline)
+    assert early.rule == "no-such-proposal"
+    assert early.awaits is not None
+
+    story = after(proposes)
+    assert story.refuses(author, decline).rule == "own-proposal"
+    assert story.refuses(other, withdraw).rule == "not-your-proposal"
+    assert len(story.when(other, decline)) == 1
+    assert story.when(other, decline) == []
+    assert story.refuses(other, example(accepts)).rule == "proposal-declined"
+
+    story = after(proposes)
+    story.when(author, withdraw)
+    assert story.refuses(other, example(accepts)).rule == "proposal-withdrawn"
+
+
+def test_a_proposal_on_a_dispute_that_has_ended_is_declined_no_more() -> None:
+    story = after(ProposeResolution)
+    story.when(EXAMPLES[OpenDispute].party, example(WithdrawDispute, dispute="Q-1"))
+
+    decline = DeclineProposal(proposal="end-1", within="dispute/Q-1", reason="No.")
+    assert story.refuses(OURS, decline).rule == "dispute-resolved"
+
+
+def test_what_is_proposed_after_the_end_can_be_declined() -> None:
+    story = at(Stage.ENDED)
+    story.when(OURS, example(ProposeRate, proposal="late"))
+
+    assert story.when(THEIRS, DeclineProposal(proposal="late", reason="It is another rate."))

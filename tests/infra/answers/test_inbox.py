@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from domain.aggregates import command_types
 from domain.bilateral import DeclineProposal, WithdrawProposal
+from domain.dispute import AcceptResolution, OpenDispute, ProposeResolution
 from domain.execution import (
     AgreeMilestone,
     ProposeAction,
@@ -30,8 +31,9 @@ from domain.kernel import Command, Stage
 from domain.markets import ProposeMetricOwner
 from domain.payment import CorrectPayment
 from domain.referral import ProposeAttribution
+from domain.settlement import IssueStatement
 from infra.answers import inbox as answer
-from infra.answers.inbox import Awaiting, InboxItem
+from infra.answers.inbox import Awaiting, EventToSend, InboxItem
 from infra.answers.logs import AsOf
 from infra.answers.parameters import LONGEST_PAGE
 from infra.answers.question import Paging
@@ -205,6 +207,58 @@ def test_a_contested_lead_awaits_both_parties_until_one_proposes_how_to_share_it
     assert consent.events[0].data == {"deal": "D-1", "proposal": "A-1"}
     do(story, consent)
     assert [each for each in inbox(story) if each.awaiting is Awaiting.CLAIM] == []
+
+
+def test_a_contested_lead_awaits_both_again_once_how_to_share_it_is_declined() -> None:
+    story = under(share())
+    both_claim(story)
+    halves = {OURS: Decimal(50), THEIRS: Decimal(50)}
+    story.when(OURS, ProposeAttribution(deal="D-1", proposal="A-1", shares=halves))
+    assert [each.ref for each in inbox(story)] == ["A-1"]
+
+    (consent,) = inbox(story)
+    do(story, consent, consent.events.index(declining(consent)))
+
+    assert [each.party for each in inbox(story)] == [OURS, THEIRS]
+    again = ProposeAttribution(deal="D-1", proposal="A-2", shares={OURS: Decimal(100)})
+    story.when(THEIRS, again)
+    assert awaiting(story, OURS) == [("consent", "A-2")]
+    story.when(THEIRS, WithdrawProposal(proposal="A-2", within="deal/D-1", reason="Too much."))
+    assert {each.awaiting for each in inbox(story)} == {Awaiting.CLAIM}
+
+
+def declining(item: InboxItem) -> EventToSend:
+    """Return the event with which an item is declined."""
+    return next(each for each in item.events if each.type == "accord.DeclineProposal")
+
+
+def test_a_resolution_of_a_dispute_awaits_the_other_party_which_can_decline_it() -> None:
+    story = after(OpenDispute)
+    story.when(THEIRS, example(ProposeResolution))
+
+    (item,) = (each for each in inbox(story) if each.ref == "end-1")
+
+    assert (item.party, declining(item).data["within"]) == (OURS, "dispute/Q-1")
+    do(story, item, item.events.index(declining(item)))
+    assert [each for each in inbox(story) if each.ref == "end-1"] == []
+    assert story.refuses(OURS, example(AcceptResolution)).rule == "proposal-declined"
+
+
+def test_a_statement_is_due_from_its_payer_then_overdue_until_it_is_paid() -> None:
+    story = after(IssueStatement)
+
+    (item,) = (each for each in inbox(story) if each.ref == "2026-Q1:USD")
+    assert item.awaiting is Awaiting.DUE
+    story.on(f"{item.day + timedelta(days=1)}")
+    (late,) = (each for each in inbox(story) if each.ref == "2026-Q1:USD")
+    assert (late.awaiting, late.party, late.day) == (Awaiting.OVERDUE, item.party, item.day)
+    do(story, late)
+
+    assert [each for each in inbox(story) if each.ref == "2026-Q1:USD"] == []
+    (claim,) = (each for each in inbox(story) if each.ref.startswith("payout/"))
+    assert claim.party != item.party
+    do(story, claim)
+    assert [each for each in inbox(story) if each.ref.startswith("payout/")] == []
 
 
 # --- the answer --------------------------------------------------------------------------------
