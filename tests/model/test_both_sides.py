@@ -1,8 +1,8 @@
-"""Payments and what takes them back, as both sides state them, correct them and answer (4, 5, 6).
+"""Facts and what takes them back, as both sides state them, correct them and answer (4, 5, 6).
 
-A payment, its loss, the reversal of it and a second loss: each stated by either side or by both,
-alike or not, then corrected, confirmed and objected to by either. In every order of arrival the
-product owes what the model owes.
+A payment, its loss, the reversal of it and a second loss; a sale, its end and another sale; an
+entry and its reversals: each stated by either side or by both, alike or not, then corrected,
+confirmed and objected to by either. In every order of arrival the product owes what the model owes.
 """
 
 from collections.abc import Iterator, Sequence
@@ -21,7 +21,10 @@ from tests.model.facts import (
     Confirmed,
     Corrected,
     DealCancelled,
+    DealWon,
+    EntryReversed,
     Fact,
+    JointEntry,
     Money,
     Objected,
     Party,
@@ -36,7 +39,7 @@ from tests.model.facts import (
 )
 from tests.model.facts import Part as Half
 from tests.model.laws import arrivals, compared
-from tests.model.lives import needs
+from tests.model.lives import AT_ANY_TIME, needs
 from tests.model.owed import owed
 from tests.model.telling import PARTIES, at, money, said, sold, terms, until
 
@@ -62,6 +65,11 @@ ITEMS = (
         trigger="payment",
         name="split",
     ),
+    RevenueSplit(
+        parts=(Half("acme", Decimal(60)), Half("north", Decimal(40))),
+        trigger="joint-revenue",
+        name="joint",
+    ),
 )
 AGREED = (
     terms(*ITEMS),
@@ -73,6 +81,7 @@ AGREED = (
 """The other side must confirm; silence confirms; the word of the side that gains is enough."""
 
 SOLD = [replace(each, id=each.id.replace(" ", "-")) for each in sold("900.00 USD")]
+OPENED = [each for each in SOLD if not isinstance(each, DealWon)]
 
 PAID = said(
     PaymentReceived,
@@ -106,6 +115,30 @@ CHAIN: tuple[Fact, ...] = (
 )
 """What happens to the payment, one after the other."""
 
+SALE: tuple[Fact, ...] = (
+    said(DealWon, "won", "2026-03-02", deal="D1", value=money("900.00 USD")),
+    said(DealCancelled, "called-off", "2026-03-04", deal="D1"),
+    said(DealWon, "won-again", "2026-03-06", deal="D1", value=money("600.00 USD")),
+)
+ENTRY: tuple[Fact, ...] = (
+    said(
+        JointEntry,
+        "E1",
+        "2026-03-02",
+        kind="joint-revenue",
+        amount=money("100.00 USD"),
+        holder="acme",
+    ),
+    said(EntryReversed, "V1", "2026-03-04", entry="E1", amount=money("40.00 USD")),
+    said(EntryReversed, "V2", "2026-03-06", entry="E1", amount=money("60.00 USD")),
+)
+CASES: tuple[tuple[list[Fact], tuple[Fact, ...]], ...] = (
+    (SOLD, (PAID, *CHAIN)),
+    (OPENED, SALE),
+    ([], ENTRY),
+)
+"""What is on record before, and what both sides tell."""
+
 WHO = [("acme",), ("north",), ("acme", "north"), ("north", "acme")]
 """Who states a fact: of both, the first under its own name."""
 
@@ -127,8 +160,12 @@ def stated(fact: Fact, who: Sequence[Party], other: Fact | None = None) -> list[
 
 def half(fact: F) -> F:
     """A fact of half the amount, if it has one."""
-    if isinstance(fact, (PaymentReceived, PaymentReturned)):
+    if isinstance(fact, (PaymentReceived, PaymentReturned, JointEntry)):
         return replace(fact, amount=Money(fact.amount.amount / 2, fact.amount.currency))
+    if isinstance(fact, EntryReversed) and fact.amount:
+        return replace(fact, amount=Money(fact.amount.amount / 2, fact.amount.currency))
+    if isinstance(fact, DealWon):
+        return replace(fact, value=Money(fact.value.amount / 2, fact.value.currency))
     return fact
 
 
@@ -138,17 +175,16 @@ def answered(kind: Answer, by: Party, claim: str, when: datetime) -> Fact:
 
 @st.composite
 def told(draw: st.DrawFn) -> list[Fact]:
-    """A payment and what happened to it, as both sides tell it."""
-    facts: list[Fact] = [draw(st.sampled_from(AGREED)), *SOLD]
-    happened = [PAID, *CHAIN[: draw(st.integers(1, len(CHAIN)))]]
+    """A fact and what took it back, as both sides tell it."""
+    before, chain = draw(st.sampled_from(CASES))
+    facts: list[Fact] = [draw(st.sampled_from(AGREED)), *before]
+    happened = chain[: draw(st.integers(2, len(chain)))]
     for fact in happened:
         second = draw(st.sampled_from([fact, half(fact)]))
+        if isinstance(second, AT_ANY_TIME):
+            second = replace(second, occurred_at=second.occurred_at + draw(LATER))
         if isinstance(second, PaymentReceived):
-            second = replace(
-                second,
-                occurred_at=second.occurred_at + draw(LATER),
-                collected_by=draw(st.sampled_from(PARTIES)),
-            )
+            second = replace(second, collected_by=draw(st.sampled_from(PARTIES)))
         late = timedelta(days=draw(st.sampled_from([0, 0, 1, 12])))
         second = replace(second, recorded_at=max(second.occurred_at, fact.recorded_at) + late)
         facts += stated(fact, draw(st.sampled_from(WHO)), second)
@@ -164,7 +200,7 @@ def sayings(draw: st.DrawFn, happened: Sequence[Fact], number: int) -> Fact:
     by = draw(st.sampled_from(PARTIES))
     last = timedelta(days=draw(st.sampled_from([0, 0, 9])), minutes=number)
     when = at("2026-03-20") + last
-    if draw(st.booleans()) and isinstance(fact, (PaymentReceived, PaymentReturned)):
+    if draw(st.booleans()) and isinstance(fact, (PaymentReceived, PaymentReturned, DealWon)):
         right: Fact | None = draw(st.sampled_from([half(fact), fact, None]))
         if isinstance(right, PaymentReceived):
             right = replace(right, occurred_at=right.occurred_at + draw(LATER))
