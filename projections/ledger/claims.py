@@ -167,8 +167,14 @@ def _returns(view: DealView) -> Iterator[tuple[str, Fact]]:
     """Yield the returns that the other states of what the party of the view stated."""
     known = view.known
     for kind in TAKEN_BACK:
-        for key, fact in known.of(kind):
-            by_other = fact.by != view.party
+        yield from _takes_from(view.party, kind, known)
+
+
+def _takes_from(party: str, kind: ClaimKind, known: Known) -> Iterator[tuple[str, Fact]]:
+    """Yield the claims of a kind that take something back from a party, and await its answer."""
+    for key, _ in known.of(kind):
+        for fact in known.statements(key):
+            by_other = fact.by != party
             if by_other and known.takes_from_other(fact) and known.awaits_reply(key, fact):
                 yield key, fact
 
@@ -178,10 +184,15 @@ def of_entry(name: str, known: Known, investments: Mapping[str, Investment]) -> 
     about = f"entry/{name}"
     for key, _ in known.of(ClaimKind.ENTRY):
         stated = known.statements(key)
+        earns: set[str] = set()
         for each in stated:
             gains = {owed.to for owed in shares_of(each, known, known.day(each), investments)}
             if each.by in gains and known.awaits_reply(key, each):
                 yield _awaits(about, key, each.by, known)
+            earns |= gains
+        for party in sorted(earns):
+            for reversal, fact in _takes_from(party, ClaimKind.ENTRY_REVERSAL, known):
+                yield _awaits(about, reversal, fact.by, known)
         # Both can state it, on two days: it is enough that one of these is priced.
         if not any(is_priced(each, known, investments) for each in stated):
             yield from _without_terms(about, known, key, stated[0])

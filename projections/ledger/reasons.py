@@ -153,8 +153,7 @@ def _why_none_is_left(view: DealView, key: str, fact: Fact, item: Item) -> Nothi
 
 
 def _is_void(view: DealView, key: str) -> bool:
-    corrections = view.known.row.corrections.values()
-    return any(each.void and key.partition("@")[0] == each.of for each in corrections)
+    return any(each.void for each in view.known.corrections(key))
 
 
 def _came_to_nothing(view: DealView, key: str, fact: Fact, item: Item) -> bool:

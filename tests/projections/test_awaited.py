@@ -34,7 +34,7 @@ from domain.referral import (
     ProposeAttribution,
 )
 from domain.reported_figure import CorrectMetric, ReportMetric
-from domain.sale import WinDeal
+from domain.sale import CancelDeal, CorrectWin, WinDeal
 from domain.scaling import AgreeJointInvestment, ProposeJointInvestment
 from domain.settlement import IssueFinalSettlement, IssueStatement, StatementIssued
 from domain.standing_alerts import (
@@ -74,7 +74,7 @@ from tests.projections.arrivals import (
     won,
 )
 from tests.projections.folds import alerts, count
-from tests.projections.money import amend, attribute, lines, pay, refer, share, under, win
+from tests.projections.money import amend, attribute, lines, pay, refer, share, total, under, win
 from tests.stories import Story, moment
 
 
@@ -323,6 +323,72 @@ def test_a_cost_awaits_the_party_that_owes_a_part_of_it() -> None:
     story.when(OURS, ConfirmClaim(entry="E-1", fact="entry"))
 
     assert open_of(story) == {}
+
+
+def test_a_reversal_of_an_entry_that_its_payee_stated_awaits_the_payee() -> None:
+    story = under(CostShare(cost="booth", shares=HALVES))
+    story.when(THEIRS, RecordSharedCost(entry="E-1", cost="booth", amount=usd("80.00")))
+    story.when(OURS, ConfirmClaim(entry="E-1", fact="entry"))
+
+    reversal = ReverseEntry(entry="E-1", reversal="V-1", amount=usd("40.00"), reason="A digit.")
+    story.when(OURS, reversal)
+    assert open_of(story) == {"entry/E-1/reversal/V-1": CLAIM_AWAITS}
+    assert total(story.history) == 40
+
+    story.when(THEIRS, ConfirmClaim(entry="E-1", fact="reversal/V-1"))
+
+    assert open_of(story) == {}
+    assert total(story.history) == 20
+
+
+def test_a_reversal_by_the_party_that_stated_the_entry_awaits_nobody() -> None:
+    story = under(CostShare(cost="booth", shares=HALVES))
+    cost = RecordSharedCost(entry="E-1", cost="booth", amount=usd("80.00"), paid_by=THEIRS)
+    story.when(OURS, cost)
+
+    reversal = ReverseEntry(entry="E-1", reversal="V-1", amount=usd("40.00"), reason="A digit.")
+    story.when(OURS, reversal)
+
+    assert open_of(story) == {}
+    assert total(story.history) == 20
+
+
+def test_of_a_refund_that_both_state_the_larger_one_awaits_the_party_that_would_lose() -> None:
+    story = sold()
+    theirs_paid(story)
+    story.when(OURS, ConfirmClaim(deal="D-1", fact="payment/P-1"))
+    smaller = IssueRefund(deal="D-1", refund="R-1", payment="P-1", amount=usd("20.00"))
+    story.when(THEIRS, smaller)
+    assert open_of(story) == {}
+
+    story.when(OURS, changed(smaller, amount=usd("40.00")))
+    (awaited,) = open_of(story)
+    assert awaited.startswith("deal/D-1/refund/R-1@")
+    assert total(story.history) == 12
+
+    story.when(THEIRS, ConfirmClaim(deal="D-1", fact="refund/R-1"))
+    assert open_of(story) == {}
+    assert total(story.history) == 9
+
+
+def test_a_win_awaits_an_answer_though_another_win_of_the_deal_never_happened() -> None:
+    story = under(share(basis="first-year", trigger=Trigger.SALE))
+    refer(story, "D-1")
+    story.when(THEIRS, CreateOpportunity(deal="D-1"))
+    first = story.now
+    claimed = WinDeal(deal="D-1", annual_contract_value=usd("1200.00"))
+    story.when(THEIRS, claimed)
+    assert open_of(story) == {f"deal/D-1/win@{instant(first)}": CLAIM_AWAITS}
+
+    story.wait(days=1)
+    story.when(THEIRS, CancelDeal(deal="D-1", reason="Withdrawn."))
+    story.wait(days=1)
+    second = story.now
+    story.when(THEIRS, claimed)
+    never = CorrectWin(deal="D-1", void=True, reason="Never.", fact_at=second)
+    story.when(THEIRS, never)
+
+    assert [*open_of(story)] == [f"deal/D-1/win@{instant(first)}"]
 
 
 # --- entries that come before their terms ------------------------------------------------------
