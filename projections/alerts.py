@@ -464,7 +464,7 @@ ALERTS = Projection(
     keys,
     apply,
     breaches.CONCERNED | _TURNS.keys() | awaited.CONCERNED | {PartnershipExited},
-    version=24,
+    version=25,
     row_type=_row_type,
     facts_from=FACTS,
 )
