@@ -170,7 +170,7 @@ def _returns(view: DealView) -> Iterator[tuple[str, Fact]]:
         yield from _takes_from(view.party, kind, known)
 
 
-def _takes_from(party: str, kind: ClaimKind, known: Known) -> Iterator[tuple[str, Fact]]:
+def _takes_from(party: str, kind: str, known: Known) -> Iterator[tuple[str, Fact]]:
     """Yield the claims of a kind that take something back from a party, and await its answer."""
     for key, _ in known.of(kind):
         for fact in known.statements(key):
