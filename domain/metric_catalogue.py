@@ -83,6 +83,8 @@ class Metric:
     """Whether the contributions that the parties record show it."""
     by_party: bool = False
     """Whether its segments are the parties."""
+    of_respondents: bool = False
+    """Whether it is reported as the promoters, passives and detractors of a survey."""
 
     @property
     def counted(self) -> bool:
@@ -201,6 +203,7 @@ _METRICS = (
     replace(
         _mean("net_promoter_score", _SCORE, "promoters less detractors, times 100", "respondents"),
         signed=True,
+        of_respondents=True,
     ),
     _share("churn_rate", "customers lost", "customers at the start", _DOWN),
     _share("retention_rate", "customers kept", "customers at the start"),

@@ -23,17 +23,42 @@ from domain.kernel import (
 )
 from domain.metric_catalogue import CATALOGUE, Adds, Metric, Unit, known
 from domain.terms_by_day import TermsByDay
-from domain.values import Number, Quantity, Slug, Text, plain
+from domain.values import Count, Number, Quantity, Slug, Text, plain
 
 OTHER_CHANNELS = "other-channels"
 """The segment of customers from other channels. It is compared with the partner's, not added."""
 
 
-class ReportedFigure(Value):
-    """A figure: a value, or a numerator and its denominator, in a unit.
+class Respondents(Value):
+    """Who answered how likely they are to recommend, from 0 to 10 (C19)."""
 
-    A rate without its denominator is a value: it can be shown, but it cannot be added to other
-    periods and has no interval (C21).
+    promoters: Count
+    """How many answered 9 or 10."""
+    passives: Count
+    """How many answered 7 or 8."""
+    detractors: Count
+    """How many answered 6 or less."""
+
+    @property
+    def total(self) -> int:
+        """How many answered."""
+        return self.promoters + self.passives + self.detractors
+
+    def plus(self, other: "Respondents") -> "Respondents":
+        """Return the respondents of two surveys together."""
+        return Respondents(
+            promoters=self.promoters + other.promoters,
+            passives=self.passives + other.passives,
+            detractors=self.detractors + other.detractors,
+        )
+
+
+class ReportedFigure(Value):
+    """A figure: a value, or what it is made of, in a unit.
+
+    A ratio is made of a numerator and its denominator, a net promoter score of respondents. A rate
+    without its denominator is a value: it can be shown, but it cannot be added to other periods and
+    has no interval (C21).
     """
 
     unit: Text
@@ -44,9 +69,25 @@ class ReportedFigure(Value):
     """The numerator of a ratio, such as the number of successes."""
     denominator: Quantity | None = None
     """The denominator of a ratio, such as the number of trials."""
+    respondents: Respondents | None = None
+    """The respondents of a survey, of whom a net promoter score is made."""
+
+    @property
+    def ratio(self) -> tuple[Decimal, Decimal] | None:
+        """The numerator and the denominator, as reported or of the respondents; None of a value."""
+        if (of := self.respondents) is not None:
+            return Decimal(100 * (of.promoters - of.detractors)), Decimal(of.total)
+        if self.numerator is None or self.denominator is None:
+            return None
+        return self.numerator, self.denominator
 
     def __str__(self) -> str:
         """Write the figure: ``12/150 (percent)``, ``300 count``."""
+        if (of := self.respondents) is not None:
+            return (
+                f"{of.promoters} promoters, {of.passives} passives, {of.detractors} detractors "
+                f"({self.unit})"
+            )
         if self.numerator is not None and self.denominator is not None:
             return f"{plain(self.numerator)}/{plain(self.denominator)} ({self.unit})"
         return f"{plain(self.value) if self.value is not None else '?'} {self.unit}"
@@ -216,6 +257,9 @@ def check(figure: ReportedFigure, metric: Metric) -> None:
         )
     parts = (figure.numerator is not None, figure.denominator is not None)
     whole = figure.value is not None
+    if metric.of_respondents or figure.respondents is not None:
+        _check_respondents(figure, metric)
+        return
     if any(parts) == whole or any(parts) != all(parts):
         raise Refused(
             "figure-shape",
@@ -250,6 +294,37 @@ def check(figure: ReportedFigure, metric: Metric) -> None:
         _check_ratio(figure.numerator, figure.denominator, metric)
 
 
+def _check_respondents(figure: ReportedFigure, metric: Metric) -> None:
+    """Raise `Refused` unless a score is made of respondents, or is a value, and no other metric is.
+
+    A bare value is shown, and is no evidence.
+    """
+    if not metric.of_respondents:
+        raise Refused(
+            "figure-shape",
+            f"Only a net promoter score is made of respondents. {metric.name} is not.",
+            "Give the value, or the numerator and the denominator.",
+            field="figure",
+        )
+    given = [figure.value is not None, figure.respondents is not None]
+    if sum(given) != 1 or figure.numerator is not None or figure.denominator is not None:
+        raise Refused(
+            "figure-shape",
+            f"{metric.name} is reported as promoters, passives and detractors, or as a value "
+            "without them.",
+            "Give the respondents alone.",
+            field="figure",
+        )
+    if figure.value is not None and abs(figure.value) > _HUNDRED:
+        raise Refused(
+            "score-beyond-100",
+            f"A net promoter score lies from -100 to 100. It was given as {plain(figure.value)}.",
+            "Correct the figure.",
+            field="figure/value",
+        )
+
+
+_HUNDRED = Decimal(100)
 LEAST_DENOMINATOR = Decimal("0.001")
 """The smallest denominator above zero, in its unit (docs/settlement.md, Arithmetic and faults)."""
 

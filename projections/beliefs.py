@@ -12,7 +12,8 @@ from typing import NamedTuple
 from domain.calendar import bounds
 from domain.metric_catalogue import Metric
 from domain.priors import Prior, uniform
-from domain.proportions import Beta, in_percent
+from domain.proportions import UNIFORM, Beta, in_percent
+from domain.reported_figure import Respondents
 from domain.values import Exact
 from projections.kpis import AgreedPrior, AgreedRow
 
@@ -47,6 +48,34 @@ class Posterior:
     """The prior that the belief began with."""
     prior_version: int | None = None
     """The version of the agreed prior; null for the uniform prior, which nobody agreed."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreBounds:
+    """The bounds of a net promoter score, given who answered (C21)."""
+
+    low: Exact
+    """The lower bound of the score, from -100 to 100."""
+    high: Exact
+    """The upper bound of the score, from -100 to 100."""
+    credibility: Exact
+    """The probability, in percent, at least, that the score lies from `low` to `high`."""
+
+
+def score_bounds(of: Respondents) -> ScoreBounds:
+    """Return the bounds of the score of all customers, given those who answered.
+
+    The shares of promoters and of detractors each have an interval that errs half as often. So both
+    hold together at least as often as is said (Boole's inequality).
+    """
+    each = (100 + CREDIBILITY) / 200
+    promoters = UNIFORM.interval_after(of.promoters, of.total, each)
+    detractors = UNIFORM.interval_after(of.detractors, of.total, each)
+    return ScoreBounds(
+        in_percent(promoters.low - detractors.high),
+        in_percent(promoters.high - detractors.low),
+        CREDIBILITY,
+    )
 
 
 def prior_for(metric: str, period: str, agreed: AgreedRow) -> AgreedPrior | None:

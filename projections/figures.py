@@ -10,6 +10,7 @@ from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import ROUND_HALF_EVEN, Decimal
+from functools import reduce
 from typing import Annotated, Any, TypeVar
 
 from pydantic import Field, TypeAdapter, with_config
@@ -25,9 +26,9 @@ from domain.calendar import (
 )
 from domain.metric_catalogue import CATALOGUE, Adds, Direction, MeasuredBy, Metric, Unit
 from domain.proportions import Beta, rounded
-from domain.reported_figure import OTHER_CHANNELS
+from domain.reported_figure import OTHER_CHANNELS, Respondents
 from domain.values import MINOR_UNITS, RECORDED, Exact
-from projections.beliefs import Belief, Posterior, belief, posterior
+from projections.beliefs import Belief, Posterior, ScoreBounds, belief, posterior, score_bounds
 from projections.counted import FACTS
 from projections.fold import Row, Rows
 from projections.kpis import (
@@ -53,6 +54,9 @@ COUNTED = "counted"
 _ZERO = Decimal(0)
 _DIGITS = Decimal("0.0001")
 _CENT = Decimal("0.01")
+
+_UNCLEAR = "insufficient evidence: promoters may be as many as detractors"
+"""The note of a net promoter score whose bounds include 0."""
 
 _NO_TRIALS = "successes exceed trials: insufficient evidence"
 """The note where a month has more deals than leads, because leads came in earlier months."""
@@ -90,6 +94,10 @@ class Figure:
         tuple[int, ...],
         Field(description="The indexes of the events that reported it; empty if it was counted."),
     ] = ()
+    respondents: Annotated[
+        Respondents | None,
+        Field(description="The respondents of whom a net promoter score is made."),
+    ] = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +166,8 @@ class FigureLine(Figure):
     that falls short most, where both have one."""
     posterior: Posterior | None = None
     """The posterior of the rate, if the figure counts successes of trials."""
+    score: ScoreBounds | None = None
+    """The bounds of a net promoter score, if its respondents are known."""
     above_other_channels: Exact | None = None
     """The probability, from 0 to 1, that the partner's rate is above that of other channels."""
 
@@ -345,9 +355,9 @@ def _as_figure(
     metric: Metric, reported: reported_figure.ReportedFigure, tool: str, index: int
 ) -> Figure:
     unit, reports = reported.unit, (index,)
-    if reported.numerator is not None and reported.denominator is not None:
-        made = ratio(metric, reported.numerator, reported.denominator, unit, tool)
-        return replace(made, reports=reports)
+    if reported.ratio is not None:
+        made = ratio(metric, *reported.ratio, unit, tool)
+        return replace(made, reports=reports, respondents=reported.respondents)
     note = "no denominator: insufficient evidence" if metric.adds is Adds.RATIO else None
     return Figure(reported.value, unit, tool, note=note, reports=reports)
 
@@ -367,7 +377,13 @@ def _together(metric: Metric, parts: list[Figure], unit: str) -> Figure:
         return Figure(None, unit, source, note=note, reports=reports)
     numerator = sum((part.numerator or _ZERO for part in parts), _ZERO)
     denominator = sum((part.denominator or _ZERO for part in parts), _ZERO)
-    return replace(ratio(metric, numerator, denominator, unit, source), reports=reports)
+    together = ratio(metric, numerator, denominator, unit, source)
+    return replace(together, reports=reports, respondents=_respondents(parts))
+
+
+def _respondents(parts: list[Figure]) -> Respondents | None:
+    known = [each.respondents for each in parts if each.respondents is not None]
+    return reduce(Respondents.plus, known) if known and len(known) == len(parts) else None
 
 
 # --- what deals show ---------------------------------------------------------------------------
@@ -474,6 +490,7 @@ def _line(rows: Rows, metric: Metric, period: str, segment: str, unit: str) -> F
         known.denominator,
         known.note,
         known.reports,
+        known.respondents,
         metric=metric.name,
         period=period,
         segment=segment or None,
@@ -503,7 +520,8 @@ def _changed(  # noqa: PLR0913, PLR0917 - as above
     if not before.value or known.value is None:
         return None
     against = _against(known.value, before.value)
-    is_next = earlier == preceding(period)
+    # A score can be below zero, so its change is in points.
+    is_next = earlier == preceding(period) and metric.unit is not Unit.SCORE
     percent = _percent(against.difference, before.value) if is_next else None
     return FigureChange(against.difference, against.factor, since=earlier, percent=percent)
 
@@ -565,6 +583,8 @@ def with_posteriors(rows: Rows, lines: Iterable[FigureLine]) -> list[FigureLine]
 
 def _believed(line: FigureLine, known: Belief | None, other: Beta | None) -> FigureLine:
     if known is None:
+        if line.respondents is not None and line.respondents.total:
+            return _scored(line, score_bounds(line.respondents))
         if CATALOGUE[line.metric].of_trials and line.value is not None:
             return replace(line, note=line.note or _NO_TRIALS)
         return line
@@ -572,6 +592,11 @@ def _believed(line: FigureLine, known: Belief | None, other: Beta | None) -> Fig
     if other and line.segment is None:
         above = rounded(known.posterior.probability_above(other))
     return replace(line, posterior=posterior(known), above_other_channels=above)
+
+
+def _scored(line: FigureLine, score: ScoreBounds) -> FigureLine:
+    unclear = score.low <= 0 <= score.high
+    return replace(line, score=score, note=line.note or (_UNCLEAR if unclear else None))
 
 
 # --- periods -----------------------------------------------------------------------------------

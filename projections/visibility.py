@@ -33,6 +33,7 @@ from domain.partnership import parties_after
 from domain.recorded import Recorded
 from domain.reported_figure import MetricCorrected, MetricReported, ReportedFigure
 from domain.sharing import SMALLEST_CELL, DataSharingAgreed, Form, SharingLine
+from domain.values import Number
 from projections.figures import COUNTED, Figure, FigureLine
 from projections.objectives import ObjectiveProgress
 from projections.standing import periods_within
@@ -293,7 +294,9 @@ def _instead(withheld: Withheld, period: str) -> FigureLine:
 
 def _has_fewer(figure: ReportedFigure, smallest: int) -> bool:
     """Whether a figure is, or includes, a count above zero and below the smallest cell."""
-    counts = [figure.numerator, figure.denominator]
+    counts: list[Number | int | None] = [figure.numerator, figure.denominator]
+    if of := figure.respondents:
+        counts += [of.promoters, of.passives, of.detractors]
     if figure.unit == Unit.COUNT:
         counts.append(figure.value)
     return any(each is not None and 0 < each < smallest for each in counts)

@@ -1,6 +1,7 @@
 """The KPIs of a partnership: figures by period, and objectives against their targets (C8, C19)."""
 
 from collections.abc import Iterable, Iterator
+from decimal import Decimal
 from itertools import groupby
 
 import projections
@@ -20,6 +21,7 @@ from infra.answers.text import (
     interval,
     number,
     signed,
+    tenth,
 )
 from infra.bootstrap import Accord
 from projections import figures
@@ -78,7 +80,7 @@ def _figures_table(title: str, lines: Iterable[figures.FigureLine]) -> Table:
             (
                 f"  in {line.segment}" if line.segment else line.metric,
                 amount(line.value, line.unit),
-                interval(line.posterior.low, line.posterior.high) if line.posterior else "",
+                _likely(line),
                 _source(line),
                 _change(line),
                 "; ".join(filter(None, (compared(line), _above(line)))),
@@ -87,6 +89,18 @@ def _figures_table(title: str, lines: Iterable[figures.FigureLine]) -> Table:
         ],
         title=title,
     )
+
+
+def _likely(line: figures.FigureLine) -> str:
+    if line.posterior:
+        return interval(line.posterior.low, line.posterior.high)
+    if line.score:
+        return f"{_tenth(line.score.low)} to {_tenth(line.score.high)}"
+    return ""
+
+
+def _tenth(score: Decimal) -> str:
+    return tenth(score).removesuffix(" %")
 
 
 _STYLES = {
@@ -143,6 +157,9 @@ def compared(line: figures.FigureLine) -> str:
 def believed(line: figures.FigureLine) -> str:
     """Return the posterior of a rate in words, and the prior that it started from (C21)."""
     posterior = line.posterior
+    if line.score is not None:
+        low, high = number(line.score.low), number(line.score.high)
+        return f"{number(line.score.credibility)} % likely from {low} to {high}"
     if posterior is None:
         return ""
     prior, version = posterior.prior, posterior.prior_version
@@ -169,6 +186,9 @@ def _above(line: figures.FigureLine) -> str:
 
 
 def _source(line: figures.FigureLine) -> str:
+    if line.respondents is not None:
+        of = line.respondents
+        return f"{of.promoters}/{of.passives}/{of.detractors} {line.source}"
     if line.numerator is None or line.denominator is None:
         return line.source
     return f"{number(line.numerator)}/{number(line.denominator)} {line.source}"
@@ -179,6 +199,8 @@ def _change(line: figures.FigureLine) -> str:
     if change is None:
         return ""
     since = "" if change.since == preceding(line.period) else f" since {change.since}"
+    if line.unit == Unit.SCORE:
+        return f"{signed(change.difference)} points{since}"
     if line.unit != Unit.PERCENT and change.percent is not None:
         return f"{signed(change.percent)} %{since}"
     unit = " points" if line.unit == Unit.PERCENT else ""

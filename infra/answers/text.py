@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Final
 
+from domain.reported_figure import Respondents
 from domain.values import MINOR_UNITS, plain
 from projections.figures import Figure
 
@@ -137,6 +138,13 @@ def interval(low: Decimal, high: Decimal) -> str:
 def figure(known: Figure) -> str:
     """Return a figure, with its numerator and denominator if it is a ratio: ``8 % (12/150)``."""
     value = amount(known.value, known.unit)
+    if known.respondents is not None:
+        return f"{value} ({respondents(known.respondents)})"
     if known.numerator is None or known.denominator is None or known.unit in MINOR_UNITS:
         return value
     return f"{value} ({number(known.numerator)}/{number(known.denominator)})"
+
+
+def respondents(of: Respondents) -> str:
+    """Return the respondents of a survey: ``9 promoters, 3 passives, 1 detractors``."""
+    return f"{of.promoters} promoters, {of.passives} passives, {of.detractors} detractors"

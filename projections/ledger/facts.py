@@ -327,7 +327,7 @@ def _parts(event: MetricReported | MetricCorrected) -> tuple[Decimal, Decimal | 
     figure = event.figure
     if figure.value is not None:
         return figure.value, None
-    return figure.numerator or Decimal(0), figure.denominator
+    return figure.ratio or (Decimal(0), None)
 
 
 _FACTS: Mapping[type[Event], Callable[[Any, Act], Stated]] = {

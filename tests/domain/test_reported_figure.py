@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 from itertools import permutations
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
@@ -13,6 +14,7 @@ from domain.reported_figure import (
     MetricReported,
     ReportedFigure,
     ReportMetric,
+    Respondents,
 )
 from tests.life import OURS, after, before, example
 from tests.projections.money import share, under
@@ -208,6 +210,43 @@ def test_a_claim_without_denominators_stays_without() -> None:
 def test_a_period_is_a_month_a_quarter_or_a_year(period: str) -> None:
     with pytest.raises(ValidationError):
         example(ReportMetric, period=period)
+
+
+# --- a net promoter score ----------------------------------------------------------------------
+
+
+PEOPLE = Respondents(promoters=6, passives=3, detractors=1)
+
+
+@pytest.mark.parametrize(
+    ("metric", "content", "rule"),
+    [
+        ("net_promoter_score", {"unit": "score", "respondents": PEOPLE}, None),
+        ("net_promoter_score", {"unit": "score", "value": Decimal(-100)}, None),
+        ("net_promoter_score", {"unit": "score", "value": Decimal(101)}, "score-beyond-100"),
+        (
+            "net_promoter_score",
+            {"unit": "score", "numerator": Decimal(500), "denominator": Decimal(10)},
+            "figure-shape",
+        ),
+        (
+            "net_promoter_score",
+            {"unit": "score", "respondents": PEOPLE, "value": Decimal(50)},
+            "figure-shape",
+        ),
+        ("new_users", {"unit": "count", "respondents": PEOPLE}, "figure-shape"),
+    ],
+)
+def test_a_net_promoter_score_is_made_of_respondents_and_no_other_metric_is(
+    metric: str, content: dict[str, Any], rule: str | None
+) -> None:
+    story = before(ReportMetric)
+    command = example(ReportMetric, metric=metric, figure=ReportedFigure(**content))
+
+    if rule is None:
+        assert story.when(OURS, command)
+    else:
+        assert story.refuses(OURS, command).rule == rule
 
 
 # --- the catalogue -----------------------------------------------------------------------------

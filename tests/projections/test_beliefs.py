@@ -1,19 +1,21 @@
 """What figures say of their rates, and rules that ask how sure that is (C15, C20, C21)."""
 
 from decimal import Decimal
+from fractions import Fraction
+from math import comb
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from domain.kernel import Stage
 from domain.priors import AgreePrior, Prior, PriorAgreed, ProposePrior
 from domain.proportions import UNIFORM, Beta
 from domain.referral import HoldDemo
-from domain.reported_figure import OTHER_CHANNELS
+from domain.reported_figure import OTHER_CHANNELS, ReportedFigure, Respondents
 from domain.rules import DecisionRule
 from projections.alerts import Alert
-from projections.beliefs import Posterior
+from projections.beliefs import Posterior, score_bounds
 from projections.figures import FigureLine, with_posteriors
 from projections.figures import report as report_of
 from tests.life import BENCHMARK, CONVERSION_FLOOR, OURS, THEIRS, at, changed
@@ -117,7 +119,8 @@ def test_a_figure_that_is_not_a_proportion_gives_no_posterior(metric: str) -> No
     story = running("2026-03-31")
     figure = bare_percent("11")
     if metric == "net_promoter_score":
-        figure = changed(percent(40, 100), unit="score")
+        people = Respondents(promoters=60, passives=20, detractors=20)
+        figure = ReportedFigure(unit="score", respondents=people)
     if metric == "return_on_investment":
         figure = percent(3, 10)
     report(story, metric, "2026-Q1", figure)
@@ -127,6 +130,77 @@ def test_a_figure_that_is_not_a_proportion_gives_no_posterior(metric: str) -> No
     assert line.posterior is None
     if metric == "click_rate":
         assert line.note == "no denominator: insufficient evidence"
+
+
+# --- a net promoter score ----------------------------------------------------------------------
+
+
+def survey(promoters: int, passives: int, detractors: int) -> ReportedFigure:
+    people = Respondents(promoters=promoters, passives=passives, detractors=detractors)
+    return ReportedFigure(unit="score", respondents=people)
+
+
+def test_a_net_promoter_score_is_made_of_its_respondents_over_months_too() -> None:
+    story = running("2026-04-01")
+    report(story, "net_promoter_score", "2026-01", survey(6, 3, 1))
+    report(story, "net_promoter_score", "2026-02", survey(10, 10, 20))
+
+    line = believed(story, "net_promoter_score", "2026-Q1")
+
+    # 16 promoters less 21 detractors of 50, and not the mean of 50 and -25.
+    assert line.value == -10
+    assert line.respondents == Respondents(promoters=16, passives=13, detractors=21)
+    february = believed(story, "net_promoter_score", "2026-02")
+    assert february.change is not None
+    assert (february.change.difference, february.change.percent) == (Decimal(-75), None)
+
+
+def test_a_few_respondents_leave_the_score_open() -> None:
+    story = running("2026-04-01")
+    report(story, "net_promoter_score", "2026-01", survey(3, 1, 1))
+    report(story, "net_promoter_score", "2026-02", survey(300, 100, 100))
+
+    few, many = (believed(story, "net_promoter_score", f"2026-0{each}") for each in (1, 2))
+
+    assert few.value == many.value == 40
+    assert few.note == "insufficient evidence: promoters may be as many as detractors"
+    assert many.note is None
+    assert few.score is not None
+    assert many.score is not None
+    assert few.score.low < 0 < many.score.low
+    assert many.score.high < few.score.high
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 15), st.integers(0, 15), st.integers(0, 15))
+def test_the_bounds_of_a_score_are_those_of_both_shares(
+    promoters: int, passives: int, detractors: int
+) -> None:
+    people = Respondents(promoters=promoters, passives=passives, detractors=detractors)
+    assume(people.total)
+    score = score_bounds(people)
+
+    def limit(of: int, share: Fraction) -> Fraction:
+        """Return the share below which the true one lies with a probability, by bisection."""
+        trials, low, high = people.total + 1, Fraction(0), Fraction(1)
+        for _ in range(40):
+            middle = (low + high) / 2
+            # Of a uniform prior: at least of + 1 of n + 1 trials succeed at this rate.
+            below = sum(
+                comb(trials, k) * middle**k * (1 - middle) ** (trials - k)
+                for k in range(of + 1, trials + 1)
+            )
+            low, high = (middle, high) if below < share else (low, middle)
+        return low
+
+    def low(of: int) -> Fraction:
+        return limit(of, Fraction(1, 80)) if of else Fraction(0)
+
+    def high(of: int) -> Fraction:
+        return limit(of, Fraction(79, 80)) if of < people.total else Fraction(1)
+
+    assert abs(Fraction(score.low) - 100 * (low(promoters) - high(detractors))) < Fraction(1, 1000)
+    assert abs(Fraction(score.high) - 100 * (high(promoters) - low(detractors))) < Fraction(1, 1000)
 
 
 def test_no_trials_give_no_belief() -> None:

@@ -24,7 +24,7 @@ from domain.referral import (
     QualifyLead,
     SubmitReferral,
 )
-from domain.reported_figure import ReportedFigure, ReportMetric
+from domain.reported_figure import ReportedFigure, ReportMetric, Respondents
 from domain.sale import LoseDeal, WinDeal
 from infra.answers import explain, kpis
 from infra.answers.explain import FigureExplained
@@ -87,7 +87,10 @@ DEALS: list[tuple[str, Command]] = [
 def reported(metric: Metric) -> ReportMetric:
     unit = "USD" if metric.unit is Unit.MONEY else metric.unit.value
     figure = ReportedFigure(unit=unit, value=Decimal(3))
-    if metric.adds is Adds.RATIO:
+    if metric.of_respondents:
+        people = Respondents(promoters=3, passives=1, detractors=1)
+        figure = ReportedFigure(unit=unit, respondents=people)
+    elif metric.adds is Adds.RATIO:
         figure = ReportedFigure(unit=unit, numerator=Decimal(3), denominator=Decimal(5))
     return ReportMetric(metric=metric.name, period=MONTH, tool="crm", figure=figure)
 
