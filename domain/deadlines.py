@@ -14,8 +14,15 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final, NamedTuple, TypeVar
 
+from domain import health, markets, priors, scaling, settlement, sharing  # noqa: F401 - agreements
 from domain.adoption import PartnershipAdopted
 from domain.agreement import CommercialTermsAgreed
+from domain.bilateral import (
+    BilateralAgreement,
+    ProposalDeclined,
+    ProposalEnded,
+    ProposalWithdrawn,
+)
 from domain.calendar import add, bounds, following, month_of, months_of, quarter_of
 from domain.execution import (
     ActionAgreed,
@@ -35,11 +42,14 @@ from domain.execution import (
     ReviewScheduled,
 )
 from domain.exit import ExitNoticeGiven, PartnershipExited
+from domain.exploration import ExplorationClosed
+from domain.health import ComplianceAudited
 from domain.kernel import Act, Event
 from domain.payouts import Payouts
-from domain.renewal import PartnershipRenewed
-from domain.terms import Cadence
+from domain.renewal import AnnualReviewHeld, PartnershipRenewed
+from domain.terms import Cadence, DayRules
 from domain.terms_by_day import TermsByDay
+from domain.values import Day, Slug
 
 E = TypeVar("E", bound=Event)
 
@@ -48,9 +58,6 @@ ESCALATE_AFTER = timedelta(hours=48)
 
 WARN_OF_NOTICE = timedelta(days=30)
 """How long before the last day for notice the parties are reminded (C11)."""
-
-REMIND_BEFORE = timedelta(hours=48)
-"""How long before a review both parties are reminded: 24 to 48 hours (C22)."""
 
 ALL: Final = "*"
 """The `ref` of an event that concerns every deadline or alert of its kind."""
@@ -70,11 +77,12 @@ class DeadlineKind(StrEnum):
     TERM_END = "term-end"
     EXIT = "exit"
     IMPROVEMENT = "improvement"
-    REMINDER = "review-reminder"
+    REMINDER = "reminder"
     CADENCE = "cadence"
     ACTION = "action"
     SILENCE = "silence"
     STATEMENT = "statement"
+    ANSWER = "answer"
 
 
 class Deadline(NamedTuple):
@@ -92,6 +100,13 @@ class Deadline(NamedTuple):
     """The day at whose beginning it is due; None for a deadline that is due at a moment."""
     party: str = ""
     """The party that acts; empty if both do."""
+    remind_at: datetime | None = None
+    """When those who act are reminded; None if they were, or never are."""
+
+    @property
+    def last_day(self) -> date:
+        """The last day that is in time, or the day of a deadline that is due at a moment."""
+        return self.day - _DAY if self.day else self.due.date()
 
     @property
     def id(self) -> str:
@@ -108,6 +123,19 @@ class PeriodClosed(Event):
 
     period: str
     """The period: `2026-03` or `2026-Q1`."""
+
+
+class ReminderGiven(Event):
+    """Those who act were reminded of a day that is near (C22)."""
+
+    kind: DeadlineKind
+    """What is due."""
+    ref: str
+    """The identifier of what is due."""
+    due: Day
+    """The last day that is in time."""
+    party: Slug | None = None
+    """The party that acts; null for both."""
 
 
 class DeadlinePassed(Event):
@@ -176,6 +204,11 @@ class DeadlineRule:
     passing: Passing
     closed_by: tuple[Closing, ...] = ()
     alert: DeadlineAlert | None = None
+    reminds_of: str = ""
+    """What those who act are reminded of: a sentence with its `{ref}` and its last `{day}`. Empty
+    if nobody is reminded."""
+    at_its_moment: bool = False
+    """Whether a reminder is counted from `since`, the moment of a meeting, and not from `due`."""
 
 
 def _opens(event: type[E], deadline: Callable[[E, Act, TermsByDay], Deadline]) -> Opening:
@@ -246,11 +279,6 @@ def _end_of_day(kind: DeadlineKind, ref: str, day: date, terms: TermsByDay) -> D
     return _on(day + _DAY, kind, ref, terms)._replace(since=terms.midnight(day))
 
 
-def _last_day(deadline: Deadline) -> date:
-    """Return the last day that was in time for a deadline."""
-    return (deadline.day or deadline.due.date()) - _DAY
-
-
 def _period(period: str, terms: TermsByDay) -> Deadline:
     start, end = (each.date() for each in bounds(period))
     return _on(end, DeadlineKind.PERIOD, period, terms)._replace(since=terms.midnight(start))
@@ -275,15 +303,40 @@ def _review(event: ReviewScheduled, _: Act, terms: TermsByDay) -> Deadline:
     return _end_of_day(DeadlineKind.REVIEW, event.review, day, terms)._replace(since=event.at)
 
 
-def _reminder(event: ReviewScheduled, act: Act, _: TermsByDay, __: Deadlines) -> Iterator[Deadline]:
-    moment = max(event.at - REMIND_BEFORE, act.occurred_at)
-    if moment < event.at:
-        yield Deadline(moment, DeadlineKind.REMINDER, event.review, event.at)
+def _rules(terms: TermsByDay, day: date) -> DayRules:
+    """Return how long before a day people are reminded, and how long an answer may take."""
+    return terms.frame(day).days if terms.is_agreed else DayRules()
 
 
-def cadence_of(kind: str) -> str:
-    """Return the kind of review whose cadence a completed review counts for (C13)."""
-    return "strategic" if kind == "quarterly-business-review" else kind
+def _answer(event: Any, act: Act, terms: TermsByDay) -> Deadline:  # noqa: ANN401 - made
+    """Return by when a proposal is answered."""
+    kind = event.agreement
+    day = terms.day(act.occurred_at)
+    last = day + timedelta(days=_rules(terms, day).answer_days)
+    ref = answer_ref(kind.name, getattr(event, kind.called))
+    return _end_of_day(DeadlineKind.ANSWER, ref, last, terms)._replace(since=act.occurred_at)
+
+
+def answer_ref(agreement: str, proposal: str) -> str:
+    """Return the `ref` of the answer to a proposal: `Charter/charter-1`."""
+    return f"{agreement}/{proposal}"
+
+
+def cadence_of(event: Event) -> str:
+    """Return the agreed cadence that a review or an audit counts for (C13, C25, C27)."""
+    match event:
+        case ReviewHeld(kind="quarterly-business-review"):
+            return "strategic"
+        case ReviewHeld(kind=kind):
+            return kind
+        case AnnualReviewHeld():
+            return "annual_review"
+        case _:
+            return "audit"
+
+
+_HELD: Final = (ReviewHeld, AnnualReviewHeld, ComplianceAudited)
+"""What counts for a cadence."""
 
 
 def _next_review(kind: str, since: datetime, terms: TermsByDay) -> Iterator[Deadline]:
@@ -328,14 +381,28 @@ def _amended_cadence(
         yield from _next_review(kind, existing.since if existing else act.occurred_at, terms)
 
 
-def _review_after(
-    event: ReviewHeld | DeadlinePassed, act: Act, terms: TermsByDay, _: Deadlines
-) -> Iterator[Deadline]:
+def _review_after(event: Event, act: Act, terms: TermsByDay, _: Deadlines) -> Iterator[Deadline]:
     """Yield the next review of a kind, counted from one that was held or did not happen."""
-    if isinstance(event, ReviewHeld):
-        yield from _next_review(cadence_of(event.kind), act.occurred_at, terms)
+    if not isinstance(event, DeadlinePassed):
+        yield from _next_review(cadence_of(event), act.occurred_at, terms)
     elif event.kind is DeadlineKind.CADENCE:
         yield from _next_review(event.ref, act.occurred_at, terms)
+
+
+def cadence_words(kind: str) -> str:
+    """Return what an agreed cadence is of, in words: ``operational review``, ``audit``."""
+    return kind.replace("_", " ") if kind in {"annual_review", "audit"} else f"{kind} review"
+
+
+def _held(event: Any) -> str:  # noqa: ANN401 - one of `_HELD`
+    """Return in words what was held."""
+    match event:
+        case ReviewHeld():
+            return f"Review {event.review} was held."
+        case AnnualReviewHeld():
+            return f"The annual review of {event.year} was held."
+        case _:
+            return f"Audit {event.audit} was done."
 
 
 _TERM = ("starts_on", "duration", "notice")
@@ -401,6 +468,38 @@ _REVIEW_REPLACED = (
 )
 
 
+# --- answers -----------------------------------------------------------------------------------
+
+_AGREEMENTS: Final = tuple(
+    each for each in BilateralAgreement.__subclasses__() if each.in_partnership
+)
+"""The kinds of agreement of the partnership's own stream; the modules above define them all."""
+
+_COUNTERED: Final = tuple(each.countered for each in _AGREEMENTS if each.countered is not None)
+_PROPOSED: Final = (*(each.proposed for each in _AGREEMENTS), *_COUNTERED)
+
+
+def _agreed(event: BilateralAgreement) -> str | None:
+    ref = event.proposal_ref
+    return None if ref is None else answer_ref(event.name, ref)
+
+
+def _agreed_text(event: BilateralAgreement) -> str:
+    return f"Proposal {event.proposal_ref} was accepted."
+
+
+def _countered(event: Any) -> str:  # noqa: ANN401 - made
+    return answer_ref(event.agreement.name, event.counters)
+
+
+def _countered_text(event: Any) -> str:  # noqa: ANN401 - made
+    return f"Proposal {event.counters} was answered with another."
+
+
+def _ended(event: ProposalEnded) -> str:
+    return "declined" if isinstance(event, ProposalDeclined) else "withdrawn"
+
+
 # --- the table ---------------------------------------------------------------------------------
 
 RULES = (
@@ -432,7 +531,7 @@ RULES = (
         passing=_records(
             MilestoneMissed,
             lambda e: e.milestone,
-            lambda each: [MilestoneMissed(milestone=each.ref, due=_last_day(each))],
+            lambda each: [MilestoneMissed(milestone=each.ref, due=each.last_day)],
         ),
         closed_by=(
             _closes(
@@ -453,6 +552,7 @@ RULES = (
             lambda e: f"Milestone {e.milestone} was due on {e.due}.",
             about="milestone",
         ),
+        reminds_of="Milestone {ref} is due by {day}.",
     ),
     DeadlineRule(
         DeadlineKind.REVIEW,
@@ -472,50 +572,27 @@ RULES = (
             lambda e: f"Review {e.review} of {e.at:%Y-%m-%d} was not held.",
             about="review",
         ),
-    ),
-    DeadlineRule(
-        DeadlineKind.REMINDER,
-        opened_by=(_opens_several(ReviewScheduled, _reminder),),
-        passing=_passes(DeadlineKind.REMINDER),
-        closed_by=(
-            _closes(ReviewHeld, lambda e: e.review, lambda e: f"Review {e.review} was held."),
-            _closes(
-                ReviewMissed,
-                lambda e: e.review,
-                lambda e: f"Review {e.review} of {e.at:%Y-%m-%d} was not held.",
-            ),
-            *_REVIEW_REPLACED,
-        ),
-        alert=DeadlineAlert(
-            "review-due",
-            "both parties are reminded of a review 48 hours before it (C22)",
-            lambda e: f"Review {e.ref} is within 48 hours.",
-            about="review",
-            reminder=True,
-        ),
+        reminds_of="Review {ref} is on {day}.",
+        at_its_moment=True,
     ),
     DeadlineRule(
         DeadlineKind.CADENCE,
         opened_by=(
             _opens_several(KickoffHeld, _first_reviews),
             _opens_several(CommercialTermsAgreed, _amended_cadence),
-            _opens_several(ReviewHeld, _review_after),
-            _opens_several(DeadlinePassed, _review_after),
+            *(_opens_several(each, _review_after) for each in (*_HELD, DeadlinePassed)),
         ),
         passing=_passes(DeadlineKind.CADENCE),
         closed_by=(
-            _closes(
-                ReviewHeld,
-                lambda e: cadence_of(e.kind),
-                lambda e: f"Review {e.review} was held.",
-            ),
+            *(_closes(each, cadence_of, _held) for each in _HELD),
             _amends("cadence"),
         ),
         alert=DeadlineAlert(
             "cadence-missed",
-            "a review of each agreed kind is held in the agreed time (C13)",
-            lambda e: f"No {e.ref} review was held in the agreed time.",
+            "a review or an audit of each agreed kind is held in the agreed time (C13, C25, C27)",
+            lambda e: f"No {cadence_words(e.ref)} was held in the agreed time.",
         ),
+        reminds_of="The next {ref} is due by {day}.",
     ),
     DeadlineRule(
         DeadlineKind.ACTION,
@@ -543,6 +620,7 @@ RULES = (
             lambda e: f"Action {e.ref} was not done by its day.",
             about="action",
         ),
+        reminds_of="Action {ref} is due by {day}.",
     ),
     DeadlineRule(
         DeadlineKind.ISSUE,
@@ -594,6 +672,7 @@ RULES = (
             about="plan",
             reminder=True,
         ),
+        reminds_of="The last day of improvement plan {ref} is {day}.",
     ),
     DeadlineRule(
         DeadlineKind.NOTICE_WARNING,
@@ -619,6 +698,7 @@ RULES = (
         opened_by=_of_the_term(_notice),
         passing=_passes(DeadlineKind.NOTICE),
         closed_by=_TERM_REPLACED,
+        reminds_of="The last day to give notice is {day}.",
     ),
     DeadlineRule(
         DeadlineKind.TERM_END,
@@ -631,19 +711,51 @@ RULES = (
             lambda e: f"The term ended on {e.ref} without renewal or notice.",
             reminder=True,
         ),
+        reminds_of="The last day of the term is {day}.",
     ),
     DeadlineRule(
         DeadlineKind.EXIT,
         opened_by=(_opens(ExitNoticeGiven, _exit),),
         passing=_passes(DeadlineKind.EXIT),
+        alert=DeadlineAlert(
+            "exit-incomplete",
+            "an exit is completed once it has taken effect (C27)",
+            lambda e: f"The exit took effect on {e.ref}, and it is not completed.",
+            reminder=True,
+        ),
+        reminds_of="The last day of the partnership is {day}.",
+    ),
+    DeadlineRule(
+        DeadlineKind.ANSWER,
+        opened_by=tuple(_opens(each, _answer) for each in _PROPOSED),
+        passing=_passes(DeadlineKind.ANSWER),
+        closed_by=(
+            *(_closes(each, _agreed, _agreed_text) for each in _AGREEMENTS),
+            *(_closes(each, _countered, _countered_text) for each in _COUNTERED),
+            *(
+                _closes(
+                    each,
+                    lambda e: answer_ref(e.agreement, e.proposal),
+                    lambda e: f"Proposal {e.proposal} was {_ended(e)}: {e.reason}",
+                )
+                for each in (ProposalDeclined, ProposalWithdrawn)
+            ),
+        ),
+        alert=DeadlineAlert(
+            "answer-overdue",
+            "a proposal is answered in the agreed time",
+            lambda e: f"Proposal {e.ref.partition('/')[2]} was not answered in time.",
+        ),
+        reminds_of="The answer to proposal {ref} is due by {day}.",
     ),
     # What is paid of a statement says whether it has a deadline (`with_statements`).
     DeadlineRule(DeadlineKind.STATEMENT, opened_by=(), passing=_passes(DeadlineKind.STATEMENT)),
     # Claims are facts of other streams, so the ledger opens and closes their deadlines.
     DeadlineRule(DeadlineKind.SILENCE, opened_by=(), passing=_passes(DeadlineKind.SILENCE)),
 )
-"""Every kind of deadline. `PartnershipExited` closes all of them but those of silence and of
-statements: what was claimed before the end can count after it, and what is owed stays owed."""
+"""Every kind of deadline but the reminders of others. `PartnershipExited` closes all of them but
+those of silence and of statements: what was claimed before the end can count after it, and what is
+owed stays owed."""
 
 
 # --- what is open, and what passed -------------------------------------------------------------
@@ -666,18 +778,37 @@ def _by_event() -> tuple[dict[type[Event], list[Opening]], dict[type[Event], lis
 
 
 _OPENS, _CLOSES = _by_event()
+_RULES = {rule.kind: rule for rule in RULES}
 _PASSING = {rule.kind: rule.passing for rule in RULES}
-_TO_DO = {rule.kind for rule in RULES if rule.alert} | {DeadlineKind.EXIT}
+_TO_DO = {rule.kind for rule in RULES if rule.alert}
 """The kinds of which something is still to be done once they passed."""
 
-CONCERNED: frozenset[type[Event]] = frozenset({*_OPENS, *_CLOSES, PartnershipExited})
-"""The events that open or close a deadline."""
+_ENDS: Final = (PartnershipExited, ExplorationClosed)
+"""The events that end everything."""
+
+CONCERNED: frozenset[type[Event]] = frozenset({*_OPENS, *_CLOSES, *_ENDS, ReminderGiven})
+"""The events that open or close a deadline, or remind of it."""
 
 
 def due(deadlines: Deadlines, now: datetime) -> Deadline | None:
-    """Return the first open deadline that has passed at `now`, if there is one."""
-    first = min(deadlines.values(), default=None)
+    """Return the first open deadline that has passed at `now`, if there is one.
+
+    A reminder is a deadline of its own kind, with the id of what it is of as its `ref`.
+    """
+    first = min(map(_next, deadlines.values()), default=None)
     return first if first is not None and first.due <= now else None
+
+
+def wake(deadlines: Iterable[Deadline]) -> datetime:
+    """Return when the first of some deadlines passes, or its reminder is due."""
+    return min(_next(each).due for each in deadlines)
+
+
+def _next(deadline: Deadline) -> Deadline:
+    at = deadline.remind_at
+    if at is None or at >= deadline.due:
+        return deadline
+    return deadline._replace(due=at, kind=DeadlineKind.REMINDER, ref=deadline.id, remind_at=None)
 
 
 def silence(day: date, terms: TermsByDay) -> Deadline:
@@ -703,18 +834,34 @@ def with_statements(deadlines: Deadlines, payouts: Payouts, terms: TermsByDay) -
 
 def passed(deadline: Deadline) -> list[Event]:
     """Return the events that record the passing of a deadline."""
+    if deadline.kind is DeadlineKind.REMINDER:
+        kind, _, ref = deadline.ref.partition("/")
+        day, party = deadline.last_day, deadline.party or None
+        return [ReminderGiven(kind=DeadlineKind(kind), ref=ref, due=day, party=party)]
     return _PASSING[deadline.kind].events(deadline)
+
+
+def reminder_text(event: ReminderGiven) -> str:
+    """Return what those who act are reminded of, as a sentence."""
+    ref = event.ref
+    if event.kind is DeadlineKind.CADENCE:
+        ref = cadence_words(ref)
+    elif event.kind is DeadlineKind.ANSWER:
+        ref = ref.partition("/")[2]
+    return _RULES[event.kind].reminds_of.format(ref=ref, day=event.due)
 
 
 def evolve(deadlines: Deadlines, event: Event, act: Act, terms: TermsByDay) -> Deadlines:
     """Open and close deadlines by one event; `terms` are those after it."""
     if type(event) not in CONCERNED:
         return deadlines
-    if isinstance(event, PartnershipExited):
+    if isinstance(event, _ENDS):
         return {}
+    if isinstance(event, ReminderGiven):
+        return _reminded(deadlines, f"{event.kind.value}/{event.ref}")
     closed = set(_closed_by(event, deadlines))
     opened = {
-        each.id: each
+        each.id: _with_reminder(each, act, terms)
         for opening in _OPENS.get(type(event), ())
         for each in opening.deadlines(event, act, terms, deadlines)
     }
@@ -725,12 +872,28 @@ def evolve(deadlines: Deadlines, event: Event, act: Act, terms: TermsByDay) -> D
     return {key: each for key, each in deadlines.items() if key not in closed} | opened
 
 
+def _with_reminder(deadline: Deadline, act: Act, terms: TermsByDay) -> Deadline:
+    """Return a deadline with the moment of its reminder: at once if it is nearer than that."""
+    rule = _RULES[deadline.kind]
+    if not rule.reminds_of:
+        return deadline
+    moment = deadline.since if rule.at_its_moment else deadline.due
+    before = timedelta(hours=_rules(terms, terms.day(act.occurred_at)).remind_hours)
+    at = max(moment - before, act.occurred_at)
+    return deadline._replace(remind_at=at if at < moment else None)
+
+
+def _reminded(deadlines: Deadlines, id: str) -> Deadlines:
+    known = deadlines.get(id)
+    return {**deadlines, id: known._replace(remind_at=None)} if known else deadlines
+
+
 def overdue(passed_before: Deadlines, open_before: Deadlines, event: Event) -> Deadlines:
     """Return the passed deadlines of which what was due is still to be done, after an event.
 
     `passed_before` are those before it, and `open_before` the deadlines that it can let pass.
     """
-    if isinstance(event, PartnershipExited):
+    if isinstance(event, _ENDS):
         return {}
     done = set(_closed_by(event, passed_before))
     still = {key: each for key, each in passed_before.items() if key not in done}
@@ -744,7 +907,11 @@ def overdue(passed_before: Deadlines, open_before: Deadlines, event: Event) -> D
 
 
 def _in_zone(deadline: Deadline, terms: TermsByDay) -> Deadline:
-    return deadline._replace(due=terms.midnight(deadline.day)) if deadline.day else deadline
+    if deadline.day is None:
+        return deadline
+    due = terms.midnight(deadline.day)
+    at = deadline.remind_at and deadline.remind_at + (due - deadline.due)
+    return deadline._replace(due=due, remind_at=at)
 
 
 def _closed_by(event: Event, deadlines: Deadlines) -> Iterator[str]:

@@ -11,13 +11,15 @@ from enum import StrEnum
 from typing import Any, Final
 
 from domain import deadlines
-from domain.deadlines import ALL, DeadlineAlert, DeadlineRule
+from domain.deadlines import ALL, Closing, DeadlineAlert, DeadlineKind, DeadlineRule, ReminderGiven
+from domain.dispute import DisputeOpened, DisputeResolved
 from domain.entry import (
     EntryReversed,
     JointRevenueReceived,
     PenaltyConceded,
     SharedCostIncurred,
 )
+from domain.health import ComplianceAudited, RiskIdentified, RiskMitigated
 from domain.kernel import Event
 from domain.payment import (
     PaymentCorrected,
@@ -55,7 +57,8 @@ class On:
 
     event: type[Event]
     ref: Callable[[Any], str | None]
-    """Takes the event and gives what it is about; None if it does not concern the rule."""
+    """Takes the event and gives what it is about; None if it does not concern the rule. It can end
+    with `ALL`: every `ref` that begins so."""
     text: Callable[[Any], str] = lambda _: ""
     """Takes the event and gives the words with which the alert opens or closes."""
 
@@ -93,6 +96,55 @@ def _of_deadline(rule: DeadlineRule, alert: DeadlineAlert) -> StandingAlert:
         ),
     )
 
+
+def _due_soon() -> StandingAlert:
+    """Return the alert that reminds of every kind of deadline (C22)."""
+    ends: list[On] = []
+    about: list[On] = []
+    for rule in deadlines.RULES:
+        if rule.reminds_of:
+            about += _planned(rule)
+            passed = Closing(rule.passing.event, rule.passing.ref, lambda _: "The day has passed.")
+            ends += [_of_kind(rule.kind, each) for each in (passed, *rule.closed_by)]
+    return StandingAlert(
+        DUE_SOON,
+        AlertKind.REMINDER,
+        "those who act are reminded 24 to 48 hours before a day (C22)",
+        (On(ReminderGiven, lambda e: f"{e.kind}/{e.ref}", deadlines.reminder_text),),
+        tuple(ends),
+        tuple(about),
+    )
+
+
+def _planned(rule: DeadlineRule) -> list[On]:
+    """Return the events that plan what a deadline is for, if they name it."""
+    name = rule.alert.about if rule.alert else ""
+    return [
+        On(each.event, lambda e: f"{rule.kind}/{getattr(e, name)}")
+        for each in rule.opened_by
+        if name
+    ]
+
+
+def _of_kind(kind: DeadlineKind, closing: Closing) -> On:
+    def ref(event: Event) -> str | None:
+        name = closing.ref(event)
+        return None if name is None else f"{kind}/{name}"
+
+    return On(closing.event, ref, closing.text)
+
+
+HIGHEST_RISK: Final = 20
+"""A risk is at its highest if likelihood times impact, each from 1 to 5, is this or more (C25)."""
+
+
+def is_highest(risk: RiskIdentified) -> bool:
+    """Whether a risk is at its highest."""
+    return risk.likelihood * risk.impact >= HIGHEST_RISK
+
+
+DUE_SOON: Final = "due-soon"
+DISPUTE_OPENED: Final = "dispute-opened"
 
 REFERRAL_MINIMUM: Final = "referral-minimum"
 """Judged from figures when a quarter closes, so its row names no events (`projections.alerts`)."""
@@ -147,6 +199,68 @@ STANDING_ALERTS: Final = (
         "each quarter brings as many referrals as the terms ask for (C10)",
     ),
     *(_of_deadline(rule, rule.alert) for rule in deadlines.RULES if rule.alert),
+    _due_soon(),
+    StandingAlert(
+        DISPUTE_OPENED,
+        AlertKind.REMINDER,
+        "both parties are told at once of a dispute, until it is resolved (C24)",
+        (
+            On(
+                DisputeOpened,
+                lambda e: e.dispute,
+                lambda e: f"Dispute {e.dispute} on {e.cause} was opened: {e.description}",
+            ),
+        ),
+        (
+            On(
+                DisputeResolved,
+                lambda e: e.dispute,
+                lambda e: f"Dispute {e.dispute} ended: {e.outcome}.",
+            ),
+        ),
+    ),
+    StandingAlert(
+        "audit-failed",
+        AlertKind.BREACH,
+        "an audit that failed is followed by one that is passed (C25)",
+        (
+            On(
+                ComplianceAudited,
+                lambda e: None if e.passed else e.subject.value,
+                lambda e: f"Audit {e.audit} of {e.subject} was failed: {'; '.join(e.findings)}",
+            ),
+        ),
+        (
+            On(
+                ComplianceAudited,
+                lambda e: e.subject.value if e.passed else None,
+                lambda e: f"Audit {e.audit} of {e.subject} was passed.",
+            ),
+        ),
+    ),
+    StandingAlert(
+        "risk-highest",
+        AlertKind.REMINDER,
+        "both parties are told at once of a risk at its highest (C25)",
+        (
+            On(
+                RiskIdentified,
+                lambda e: e.risk if is_highest(e) else None,
+                lambda e: (
+                    f"Risk {e.risk} has likelihood {e.likelihood} and impact {e.impact}: "
+                    f"{e.description}"
+                ),
+            ),
+        ),
+        (
+            On(RiskMitigated, lambda e: e.risk, lambda e: f"Risk {e.risk} was mitigated: {e.how}"),
+            On(
+                RiskIdentified,
+                lambda e: None if is_highest(e) else e.risk,
+                lambda e: f"Risk {e.risk} was rated lower.",
+            ),
+        ),
+    ),
     StandingAlert(
         ATTRIBUTION_CONTESTED,
         AlertKind.REMINDER,

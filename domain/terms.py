@@ -422,14 +422,33 @@ class Cadence(Value):
     """How often operational reviews are held."""
     strategic: Literal["monthly", "quarterly"] | None = None
     """How often strategic reviews are held."""
+    annual_review: Literal["yearly"] | None = None
+    """How often the relevance of the partnership is reviewed (C26, C27)."""
+    audit: Literal["quarterly", "yearly"] | None = None
+    """How often compliance is audited (C25)."""
 
     def spans(self) -> dict[str, Duration]:
         """Return the time between two reviews of each agreed kind."""
         return {kind: SPANS[every] for kind, every in self if every is not None}
 
 
-SPANS = {"weekly": "P1W", "biweekly": "P2W", "monthly": "P1M", "quarterly": "P3M"}
+SPANS = {
+    "weekly": "P1W",
+    "biweekly": "P2W",
+    "monthly": "P1M",
+    "quarterly": "P3M",
+    "yearly": "P1Y",
+}
 """Each cadence as a duration."""
+
+
+class DayRules(Value):
+    """When people are reminded, and how long an answer may take."""
+
+    remind_hours: Annotated[int, Field(ge=24, le=48)] = 48
+    """How many hours before a day those who act are reminded of it (C22)."""
+    answer_days: Annotated[int, Field(ge=1, le=9999)] = 14
+    """Within how many days a proposal is answered."""
 
 
 class Assets(StrEnum):
@@ -531,6 +550,8 @@ class Frame(Value):
     """When claims count."""
     rates: RateRule = RateRule()
     """Where the rates of statements come from."""
+    days: DayRules = DayRules()
+    """When people are reminded, and how long an answer may take (C22)."""
     minimum_referrals_per_quarter: dict[Slug, Count] = {}
     """By party, how many referrals it brings in each quarter at least. A quarter with fewer raises
     an alert."""

@@ -27,6 +27,7 @@ from domain.standing_alerts import (
     CLAIM_AWAITS,
     COMPUTED,
     CORRECTION_TAKES,
+    DISPUTE_OPENED,
     ENTRY_WITHOUT_TERMS,
     REFERRAL_MINIMUM,
     STANDING_ALERTS,
@@ -363,10 +364,14 @@ class _Changes:
             self._put(alert)
 
     def close_standing(self, standing: StandingAlert, ref: str, text: str) -> None:
-        """Close the alert about one subject, or all of a rule: withdrawn if it was done in time."""
+        """Close an alert, or those whose subject begins so: withdrawn if it was done in time."""
         named = (
-            [each for each in self._open.values() if each.rule == standing.rule]
-            if ref == ALL
+            [
+                each
+                for each in self._open.values()
+                if each.rule == standing.rule and each.window.startswith(ref.removesuffix(ALL))
+            ]
+            if ref.endswith(ALL)
             else [self._open.get(alert_id(standing.rule, 1, self._recorded.partnership, ref))]
         )
         for alert in named:
@@ -381,14 +386,13 @@ class _Changes:
             self._close(alert, AlertState.RESOLVED, text)
 
     def end(self, text: str) -> None:
-        """Resolve every open alert but those on what is owed: the partnership has ended."""
+        """Resolve every open alert but those on what is owed or disputed: the partnership ended."""
         self._ended = True
         computed = {*COMPUTED} - {STATEMENT_OVERDUE}
         self._at_end = tuple(name for name, each in self._open.items() if each.rule in computed)
         for alert in list(self._open.values()):
-            if alert.rule == STATEMENT_OVERDUE:
-                continue
-            self._close(alert, AlertState.RESOLVED, text)
+            if alert.rule not in _AFTER_THE_END:
+                self._close(alert, AlertState.RESOLVED, text)
 
     # --- both ---
 
@@ -417,6 +421,9 @@ class _Changes:
         name = f"{alert.id}/{alert.state.value}/{alert.cause}"
         self._outputs.append(Output(name, "alert", alert))
 
+
+_AFTER_THE_END: Final = {STATEMENT_OVERDUE, DISPUTE_OPENED}
+"""The rules of the alerts that the end of the partnership leaves open."""
 
 _ENDED: Final = {
     ATTRIBUTION_CONTESTED: "Nobody contests the lead any longer.",
@@ -464,7 +471,7 @@ ALERTS = Projection(
     keys,
     apply,
     breaches.CONCERNED | _TURNS.keys() | awaited.CONCERNED | {PartnershipExited},
-    version=25,
+    version=26,
     row_type=_row_type,
     facts_from=FACTS,
 )

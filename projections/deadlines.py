@@ -20,7 +20,7 @@ class OpenDeadlines:
     """The open deadlines of one partnership; there is no row without any."""
 
     wake: datetime
-    """When the first of them passes."""
+    """When the first of them passes, or its reminder is due."""
     open: tuple[Deadline, ...]
     """In the order in which they pass."""
 
@@ -58,7 +58,7 @@ def apply(rows: Rows, recorded: Recorded) -> Change:
         changed[TERMS] = terms
     if after != before:
         still_open = tuple(sorted(after.values()))
-        changed[OPEN] = OpenDeadlines(still_open[0].due, still_open) if still_open else None
+        changed[OPEN] = OpenDeadlines(time.wake(still_open), still_open) if still_open else None
     if late_after != late_before:
         passed = tuple(sorted(late_after.values()))
         changed[OVERDUE] = OverdueDeadlines(passed) if passed else None
@@ -72,6 +72,6 @@ DEADLINES = Projection(
     keys,
     apply,
     time.CONCERNED,
-    version=4,
+    version=5,
     row_type=lambda key: _ROWS[key],
 )

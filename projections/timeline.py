@@ -385,6 +385,9 @@ WORDS: dict[type[Event], Words] = {
     ),
     leaving.PartnershipExited: lambda e: "completed the exit; the partnership ended" + _waived(e),
     deadlines.PeriodClosed: lambda e: f"{e.period} closed",
+    deadlines.ReminderGiven: lambda e: (
+        f"reminded {e.party or 'both parties'}: {deadlines.reminder_text(e)}"
+    ),
     deadlines.DeadlinePassed: lambda e: _passed(e.kind, e.ref),
     referral.ReferralSubmitted: lambda e: f"submitted referral {e.deal}",
     referral.ReferralAttributed: lambda e: (

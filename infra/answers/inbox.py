@@ -6,14 +6,14 @@ confirmation. All of it is read from rows that are kept live.
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from enum import StrEnum
 from itertools import islice
 from typing import Annotated, Any, Final
 
 from domain.bilateral import DeclineProposal, kind_named
 from domain.claims import ConfirmClaim, ObjectToClaim
-from domain.deadlines import Deadline, DeadlineKind
+from domain.deadlines import Deadline, DeadlineKind, cadence_words
 from domain.execution import (
     CompleteAction,
     HoldReview,
@@ -25,11 +25,12 @@ from domain.execution import (
 from domain.exit import CompleteExit
 from domain.experiment import StartPilot
 from domain.formation import SignAgreement
+from domain.health import RecordAudit
 from domain.kernel import Command, Stage
 from domain.payouts import RETURN, Payout, RecordPayout
 from domain.recorded import Recorded
 from domain.referral import ProposeAttribution
-from domain.renewal import HoldRenewalReview, PartnershipRenewed, ProposeRenewal
+from domain.renewal import HoldAnnualReview, HoldRenewalReview, PartnershipRenewed, ProposeRenewal
 from domain.settlement import Balance
 from domain.standing_alerts import ATTRIBUTION_CONTESTED, COMPUTED, STATEMENT_OVERDUE
 from domain.values import Money, Slug
@@ -54,8 +55,6 @@ from projections.ledger.rows import AGREED, AgreedRow, StatementRow, SubjectRow
 from projections.overview import OVERVIEW_ROW, Overview
 from projections.proposals import HYPOTHESIS, OpenProposal, OpenProposals, Unsigned
 from projections.proposals import OPEN as OPEN_PROPOSALS
-
-_DAY = timedelta(days=1)
 
 STATED: Final = "statement/"
 """The beginning of the keys of statements among the rows of the settlement."""
@@ -387,7 +386,7 @@ _ASKS: Final[Mapping[DeadlineKind, tuple[str, type[Command], str]]] = {
         ProposeImprovementPlanOutcome,
         "plan",
     ),
-    DeadlineKind.CADENCE: ("Hold a review: {}.", ProposeReview, "kind"),
+    DeadlineKind.CADENCE: ("Hold the next {}.", ProposeReview, "kind"),
     DeadlineKind.NOTICE_WARNING: (
         "Decide on the renewal; the last day for notice is {}.",
         ProposeRenewal,
@@ -399,6 +398,13 @@ _ASKS: Final[Mapping[DeadlineKind, tuple[str, type[Command], str]]] = {
 """What a deadline asks for: in words, the command, and its field that names what is due."""
 
 
+_HELD_BY: Final[Mapping[str, tuple[type[Command], str]]] = {
+    "annual_review": (HoldAnnualReview, ""),
+    "audit": (RecordAudit, ""),
+}
+"""The command of a cadence that is not one of reviews; it names no kind."""
+
+
 def _of_deadline(rows: _Rows, deadline: Deadline, awaiting: Awaiting) -> Iterator[InboxItem]:
     asked = _ASKS.get(deadline.kind)
     if asked is None or (awaiting is Awaiting.DUE and deadline.kind in _ONCE_PASSED):
@@ -408,21 +414,20 @@ def _of_deadline(rows: _Rows, deadline: Deadline, awaiting: Awaiting) -> Iterato
     text, command, field = asked
     if command is ProposeRenewal and rows.overview.stage is not Stage.RENEWAL:
         command = HoldRenewalReview
+    words = deadline.ref
+    if deadline.kind is DeadlineKind.CADENCE:
+        words = cadence_words(words)
+        command, field = _HELD_BY.get(deadline.ref, (command, field))
     for party in (deadline.party,) if deadline.party else rows.overview.parties:
         yield InboxItem(
-            day=_last_day(deadline),
+            day=deadline.last_day,
             awaiting=awaiting,
             partnership=rows.id,
             party=party,
             ref=deadline.ref,
-            text=text.format(deadline.ref),
+            text=text.format(words),
             events=(_event(rows, party, command, {field: deadline.ref} if field else {}),),
         )
-
-
-def _last_day(deadline: Deadline) -> date:
-    """Return the last day that was in time, or the day of a deadline that is due at a moment."""
-    return deadline.day - _DAY if deadline.day else deadline.due.date()
 
 
 def _is_proposed(rows: _Rows, deadline: Deadline) -> bool:

@@ -341,9 +341,10 @@ def _agreed_figures(state: Partnership) -> set[tuple[str, str | None]]:
 
 def _alerts(alerts: Folded, review: str | None, since: Since | None) -> Iterator[Alert]:
     rows = [row for row in alerts.rows.values() if isinstance(row, Alert)]
+    of_the_review = {review, f"{DeadlineKind.REVIEW}/{review}"}
     for each in sorted(rows, key=lambda each: (each.since, each.id)):
         ended_before = since is not None and each.until is not None and each.until < since.at
-        if each.window != review and not ended_before:
+        if each.window not in of_the_review and not ended_before:
             yield each
 
 

@@ -7,7 +7,7 @@ from typing import assert_never
 from domain.agreement import CommercialTermsAgreed
 from domain.attribution import PolicyKind
 from domain.calendar import in_words
-from domain.deadlines import DeadlineKind
+from domain.deadlines import DeadlineKind, cadence_words
 from domain.execution import (
     IssueRaised,
     MilestonePlanned,
@@ -30,7 +30,7 @@ from domain.markets import (
 )
 from domain.settlement import Balance
 from domain.sharing import DataSharingAgreed, Form
-from domain.terms import EACH, UTC, Frame, describe
+from domain.terms import EACH, UTC, DayRules, Frame, describe
 from infra.answers.partnership_state import (
     AdoptionSummary,
     AgreedTerms,
@@ -85,9 +85,7 @@ def text(state: PartnershipState) -> Iterator[Block]:
         "private to its party",
         2,
     )
-    deadlines = [
-        (minute(each.due), DEADLINES[each.kind].format(each.ref)) for each in state.deadlines
-    ]
+    deadlines = [(minute(each.due), _in_words(each.kind, each.ref)) for each in state.deadlines]
     yield Table(["DUE", "DEADLINE"], deadlines, "open deadlines", 2)
 
 
@@ -227,7 +225,12 @@ def _frame_lines(frame: Frame) -> Iterator[str]:
     yield from _claim_lines(frame)
     for kind, every in frame.cadence:
         if every is not None:
-            yield f"{kind} reviews are held {every}"
+            yield f"{cadence_words(kind)}: {every}"
+    if frame.days != DayRules():
+        yield (
+            f"reminders come {frame.days.remind_hours} hours before a day; proposals are answered "
+            f"within {counted(frame.days.answer_days, 'day')}"
+        )
     if frame.if_sales_double is not None:
         yield f"if sales double: {frame.if_sales_double}"
 
@@ -428,6 +431,10 @@ def _owed(balance: Balance) -> str:
     return f"{balance.payer} owes {balance.payee} {amount(balance.amount, balance.currency)}"
 
 
+def _in_words(kind: DeadlineKind, ref: str) -> str:
+    return DEADLINES[kind].format(cadence_words(ref) if kind is DeadlineKind.CADENCE else ref)
+
+
 DEADLINES = {
     DeadlineKind.PERIOD: "the period {} closes",
     DeadlineKind.MILESTONE: "milestone {} is due",
@@ -438,8 +445,9 @@ DEADLINES = {
     DeadlineKind.TERM_END: "the term ends on {}",
     DeadlineKind.EXIT: "the exit takes effect on {}",
     DeadlineKind.IMPROVEMENT: "improvement plan {} is due",
-    DeadlineKind.REMINDER: "both parties are reminded of review {}",
-    DeadlineKind.CADENCE: "the next {} review is due",
+    DeadlineKind.ANSWER: "the answer to proposal {} is due",
+    DeadlineKind.REMINDER: "a reminder of {}",
+    DeadlineKind.CADENCE: "the next {} is due",
     DeadlineKind.ACTION: "action {} is due",
     DeadlineKind.SILENCE: "silence confirms claims on {}",
     DeadlineKind.STATEMENT: "statement {} is due",

@@ -56,7 +56,7 @@ from tests.stories import Story
 def about(story: Story, ref: str) -> dict[str, str]:
     """Return the state of each alert about one thing, by rule."""
     found = ([*name.split(" ", 1), state] for name, state in states(story).items())
-    return {rule: state for rule, window, state in found if window == ref}
+    return {rule: state for rule, window, state in found if window.rpartition("/")[2] == ref}
 
 
 RUNNING = [Stage.EXECUTION, Stage.SCALING, Stage.RENEWAL]
@@ -228,19 +228,19 @@ def test_a_review_is_on_the_calendar_once_both_agree() -> None:
 def test_a_review_that_both_moved_is_reminded_of_and_missed_on_its_new_day_alone() -> None:
     story = after(AgreeReview)
     story.on("2026-01-29")
-    assert about(story, "operations-1") == {"review-due": "open"}
+    assert about(story, "operations-1") == {"due-soon": "open"}
     moved = {"proposal": "moved", "at": datetime(2026, 2, 10, 10, tzinfo=UTC)}
 
     assert story.refuses(OURS, example(ProposeReview, **moved)).rule == "change-needs-reason"
     story.agree(OURS, example(ProposeReview, **moved, reason="Two of us are ill."))
 
-    assert about(story, "operations-1") == {"review-due": "resolved"}
+    assert about(story, "operations-1") == {"due-soon": "resolved"}
     story.on("2026-02-08T09:59")
-    assert about(story, "operations-1") == {"review-due": "resolved"}
+    assert about(story, "operations-1") == {"due-soon": "resolved"}
     story.on("2026-02-08T10:00")
-    assert about(story, "operations-1") == {"review-due": "open"}
+    assert about(story, "operations-1") == {"due-soon": "open"}
     story.on("2026-02-11")
-    assert about(story, "operations-1") == {"review-due": "resolved", "review-missed": "open"}
+    assert about(story, "operations-1") == {"due-soon": "resolved", "review-missed": "open"}
     assert [each.at.day for each in story.facts(ReviewMissed)] == [10]
 
 

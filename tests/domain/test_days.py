@@ -17,7 +17,7 @@ from domain.bilateral import BilateralAgreement, BilateralProposed
 from domain.deadlines import RULES, DeadlineKind, DeadlineRule
 from domain.declarations import Declaration
 from domain.kernel import Event
-from domain.standing_alerts import STANDING_ALERTS
+from domain.standing_alerts import DUE_SOON, STANDING_ALERTS
 from tests.documents import REPOSITORY
 
 PAGE = REPOSITORY / "docs/days.md"
@@ -46,9 +46,15 @@ WORDS: Final = {
     DeadlineKind.REVIEW: Words(
         "a review", "at the end of its day", "the schedule", ("ReviewScheduled/at",)
     ),
-    DeadlineKind.REMINDER: Words("the reminder of a review", "48 hours before it", "the schedule"),
+    DeadlineKind.ANSWER: Words(
+        "the answer to a proposal",
+        "at the end of its last day",
+        "`days.answer_days` of the terms, 14 unless agreed otherwise",
+    ),
     DeadlineKind.CADENCE: Words(
-        "the next review of each kind", "one interval after the last one", "`cadence` of the terms"
+        "the next review or audit of each kind",
+        "one interval after the last one",
+        "`cadence` of the terms",
     ),
     DeadlineKind.ACTION: Words(
         "an action", "at the end of its day", "the action", ("ActionAgreed/due",)
@@ -98,25 +104,35 @@ WORDS: Final = {
     ),
 }
 
-OF_OTHER_STREAMS: Final = {
-    DeadlineKind.STATEMENT: (
-        "StatementIssued, FinalSettlementIssued",
-        "statement-overdue",
-        "PayoutRecorded",
-    ),
+SAID_SHORTER: Final = {
+    DeadlineKind.STATEMENT: ("`IssueStatement`, `IssueFinalSettlement`", "`RecordPayout`", "—"),
     DeadlineKind.SILENCE: (
         "every fact that the party that gains states",
-        "claim-awaits-confirmation",
-        "ClaimConfirmed, ClaimObjected",
+        "`ConfirmClaim`, `ObjectToClaim`",
+        "—",
+    ),
+    DeadlineKind.ANSWER: (
+        "every proposal",
+        "its acceptance, another proposal, `DeclineProposal`",
+        "`WithdrawProposal`",
     ),
 }
-"""Deadlines that the ledger opens and closes: what sets them, the alert, what does it."""
+"""What sets a deadline, does it and gives it up, where the table of the code does not name it."""
 
-REMINDED_BY: Final = {
-    DeadlineKind.REVIEW: DeadlineKind.REMINDER,
-    DeadlineKind.NOTICE: DeadlineKind.NOTICE_WARNING,
+OF_THE_LEDGER: Final = {
+    DeadlineKind.STATEMENT: "statement-overdue",
+    DeadlineKind.SILENCE: "claim-awaits-confirmation",
 }
-"""The kind of deadline that reminds of another."""
+"""The alerts on deadlines that the ledger opens."""
+
+NOT_REMINDED: Final = {
+    DeadlineKind.PERIOD: "nobody acts",
+    DeadlineKind.ISSUE: "its whole time is 48 hours",
+    DeadlineKind.NOTICE_WARNING: "it is one",
+    DeadlineKind.SILENCE: "its alert opens at once",
+    DeadlineKind.STATEMENT: "—",
+}
+"""Why nobody is reminded of a kind."""
 
 NOT_DUE: Final = {
     "The day on which something happened": """
@@ -133,8 +149,8 @@ NOT_DUE: Final = {
         PartnershipAdopted/books/settles_from PartnershipAdopted/terms/effective_from
         PartnershipAdopted/terms/frame/starts_on PartnershipAdopted/terms/until
         PaymentCorrected/covers_from PaymentReceived/covers_from""",
-    "The day of something that passed, which is recorded with it": """
-        IssueEscalated/raised_at MilestoneMissed/due ReviewMissed/at""",
+    "The day of something that passed or is near, which is recorded with it": """
+        IssueEscalated/raised_at MilestoneMissed/due ReminderGiven/due ReviewMissed/at""",
     "The deadline of an objective; its status is in `accord kpis`, and no alert opens": """
         CharterAgreed/charter/objectives/deadline ObjectiveAgreed/objective/deadline
         PartnershipAdopted/charter/objectives/deadline TargetAdjusted/deadline""",
@@ -184,7 +200,7 @@ def _listed(events: Iterable[type[Event]]) -> str:
 
 
 def _is_replan(event: type[Event], rule: DeadlineRule) -> bool:
-    return event in {each.event for each in rule.opened_by}
+    return issubclass(event, BilateralAgreement) and event in {x.event for x in rule.opened_by}
 
 
 ENDS: Final = {"CommitmentCancelled", "ExitNoticeGiven"}
@@ -194,22 +210,17 @@ ENDS: Final = {"CommitmentCancelled", "ExitNoticeGiven"}
 def row(rule: DeadlineRule) -> str:
     """Return the row of a kind of deadline."""
     words = WORDS[rule.kind]
-    reminder = next((each for each in RULES if each.kind is REMINDED_BY.get(rule.kind)), None)
     opens = [each.event for each in rule.opened_by]
     closes = [each.event for each in rule.closed_by]
     moves = [each for each in closes if _is_replan(each, rule)]
     ends = [each for each in closes if each.wire in ENDS]
     does = [each for each in closes if each not in {*moves, *ends}]
-    alert = rule.alert.rule if rule.alert else ""
+    alert = rule.alert.rule if rule.alert else OF_THE_LEDGER.get(rule.kind)
     cells = [words.what, words.due, _listed(opens), words.term]
-    if reminder is not None and reminder.alert is not None:
-        cells.append(f"`{reminder.alert.rule}`")
-    else:
-        cells.append("—")
+    cells.append(f"`{DUE_SOON}`" if rule.reminds_of else NOT_REMINDED[rule.kind])
     cells += [f"`{alert}`" if alert else "—", _listed(does), _listed(moves), _listed(ends)]
-    if rule.kind in OF_OTHER_STREAMS:
-        opened, alert, done = OF_OTHER_STREAMS[rule.kind]
-        cells[2], cells[5], cells[6] = opened, f"`{alert}`", done
+    if rule.kind in SAID_SHORTER:
+        cells[2], cells[6], cells[8] = SAID_SHORTER[rule.kind]
     return f"| {' | '.join(cells)} |"
 
 
@@ -266,7 +277,9 @@ def test_every_day_of_an_event_falls_due_or_says_why_not() -> None:
 
 def test_every_kind_of_deadline_has_a_row() -> None:
     assert [each.kind for each in RULES] == [*dict.fromkeys(each.kind for each in RULES)]
-    assert {each.kind for each in RULES} == set(DeadlineKind) == WORDS.keys()
+    assert {each.kind for each in RULES} == set(DeadlineKind) - {DeadlineKind.REMINDER}
+    assert {each.kind for each in RULES} == WORDS.keys()
+    assert {each.kind for each in RULES if not each.reminds_of} == NOT_REMINDED.keys()
 
 
 def test_the_page_is_what_the_table_of_the_code_says() -> None:

@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from domain.charter import ObjectiveStatus
-from domain.deadlines import DeadlineKind, DeadlinePassed
+from domain.deadlines import DeadlineKind, DeadlinePassed, ReminderGiven
 from domain.execution import (
     ActionCompleted,
     AgreeAction,
@@ -161,6 +161,10 @@ def passed(events: list[Event], kind: DeadlineKind) -> list[str]:
     return [each.ref for each in events if isinstance(each, DeadlinePassed) and each.kind is kind]
 
 
+def reminded(events: list[Event]) -> list[str]:
+    return [each.ref for each in events if isinstance(each, ReminderGiven)]
+
+
 def hold(story: Story, name: str, kind: str = "operational") -> None:
     fields = {"proposal": name, "review": name, "kind": kind, "at": story.now}
     story.agree(OURS, changed(example(ProposeReview), **fields))
@@ -177,7 +181,7 @@ def test_a_week_without_an_operational_review_passes_its_deadline() -> None:
     assert passed(story.on("2026-01-13T23:59"), DeadlineKind.CADENCE) == []
     events = story.on("2026-01-14T00:00")
     assert passed(events, DeadlineKind.CADENCE) == ["operational"]
-    assert states(story) == {"cadence-missed operational": "open"}
+    assert states(story)["cadence-missed operational"] == "open"
     story.on("2026-01-14")
     hold(story, "late")
 
@@ -209,13 +213,13 @@ def test_both_are_reminded_of_a_review_48_hours_before_it() -> None:
     at_ten = datetime(2026, 1, 30, 10, tzinfo=UTC)
     story.agree(OURS, changed(example(ProposeReview), at=at_ten))
 
-    assert passed(story.on("2026-01-28T09:59"), DeadlineKind.REMINDER) == []
-    assert passed(story.on("2026-01-28T10:00"), DeadlineKind.REMINDER) == ["operations-1"]
-    assert states(story) == {"review-due operations-1": "open"}
+    assert reminded(story.on("2026-01-28T09:59")) == []
+    assert reminded(story.on("2026-01-28T10:00")) == ["operations-1"]
+    assert states(story) == {"due-soon review/operations-1": "open"}
     story.on("2026-01-30T12:00")
     story.when(OURS, HoldReview(review="operations-1", minutes="Held.", recorded_with_consent=True))
 
-    assert states(story) == {"review-due operations-1": "resolved"}
+    assert states(story) == {"due-soon review/operations-1": "resolved"}
     assert story.facts(ReviewHeld)[0].recorded_with_consent
 
 

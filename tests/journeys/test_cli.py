@@ -854,7 +854,7 @@ def test_the_demo_makes_its_store_and_prints_the_story_of_the_examples(accord: A
         (("list", "--store", "postgresql://127.0.0.1:1/x"), "Connection refused"),
         (("list", "--store", "sqlite:///text.db"), "Check its address"),
         (("show", "growthos-consultng"), f"Perhaps {CONSULTING}?"),
-        (("show", CONSULTING, "--version", "999"), "Ask for version 1 to 364"),
+        (("show", CONSULTING, "--version", "999"), "Ask for version 1 to 368"),
         (("show", CONSULTING, "--at", "2020-01-01"), "first event is at 2025-09-15"),
         (("explain", f"{CONSULTING}/leeds/2026-Q1"), "Perhaps leads"),
         (("ingest", "missing.jsonl"), "missing.jsonl: No such file"),

@@ -18,6 +18,7 @@ from fastapi.testclient import TestClient
 from domain.aggregates import command_types
 from domain.attribution import Method
 from domain.calendar import bounds, following
+from domain.dispute import OpenDispute
 from domain.entry import RecordJointRevenue
 from domain.execution import (
     AgreeAction,
@@ -28,6 +29,7 @@ from domain.execution import (
     RaiseIssue,
 )
 from domain.exit import ExitReason, GiveExitNotice
+from domain.health import IdentifyRisk, ProposeTarget, RecordAudit
 from domain.kernel import Stage
 from domain.payment import CorrectPayment, ReceivePayment
 from domain.rules import Action, DecisionRule, RuleComparison, Window
@@ -122,11 +124,28 @@ def without_terms() -> Story:
     return story
 
 
+def audit_failed() -> Story:
+    story = running()
+    story.when(OURS, example(RecordAudit, passed=False, findings=["No register is kept."]))
+    return story
+
+
+def risk_highest() -> Story:
+    story = running()
+    story.when(OURS, example(IdentifyRisk, likelihood=5, impact=4))
+    return story
+
+
 STANDING: dict[str, Callable[[], Story]] = {
     "referral-minimum": lambda: running("2026-04-01"),
     "milestone-missed": milestone_missed,
     "review-missed": lambda: review("2026-01-31"),
-    "review-due": lambda: review("2026-01-29"),
+    "due-soon": lambda: review("2026-01-29"),
+    "answer-overdue": lambda: later(after(ProposeTarget), "2026-12-31"),
+    "exit-incomplete": lambda: later(after(GiveExitNotice), "2027-12-31"),
+    "dispute-opened": lambda: after(OpenDispute),
+    "audit-failed": audit_failed,
+    "risk-highest": risk_highest,
     "cadence-missed": cadence_missed,
     "action-overdue": lambda: later(after(AgreeAction), "2026-02-11"),
     "issue-escalated": issue_escalated,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from domain.deadlines import DeadlineKind, DeadlinePassed
+from domain.deadlines import ReminderGiven
 from domain.execution import ProposeReview
 from domain.metric_catalogue import CATALOGUE, Adds
 from domain.standing_alerts import BY_RULE, REFERRAL_MINIMUM
@@ -184,7 +184,7 @@ def test_a_notice_is_explained_without_the_reminders_of_anything_else(tmp_path: 
     review = example(ProposeReview, at=datetime(2028, 10, 6, 10, tzinfo=UTC))
     story.agree(OURS, changed(review, review="autumn"))
     story.on("2028-10-05")
-    assert DeadlinePassed(kind=DeadlineKind.REMINDER, ref="autumn") in story.facts(DeadlinePassed)
+    assert "autumn" in [each.ref for each in story.facts(ReminderGiven)]
     with simulated(tmp_path) as accord:
         accord.history.append(story.history)
 

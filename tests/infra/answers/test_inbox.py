@@ -324,10 +324,16 @@ class Asked:
 
     author: str
     agreement: str
+    made: date
+    """The day on which it was made."""
     name: str = ""
     """The task that it is about; empty if it is about none."""
     task: Task | None = None
     """The task as it is then; None if it is done with."""
+
+
+def midnight(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day, tzinfo=UTC)
 
 
 @dataclass
@@ -354,11 +360,22 @@ class Model:
         else:
             self.tasks.pop(asked.name, None)
 
-    def alerts(self, now: datetime) -> set[str]:
-        """Return the alerts that are open: of what is late, and of reviews that are near."""
+    def _of_answers(self, now: datetime) -> set[str]:
         found = set()
+        for name, each in self.asked.items():
+            ref = f"{each.agreement}/{name}"
+            over = midnight(each.made) + timedelta(days=15)
+            if over <= now:
+                found.add(f"answer-overdue {ref}")
+            elif over - timedelta(hours=48) <= now:
+                found.add(f"due-soon answer/{ref}")
+        return found
+
+    def alerts(self, now: datetime) -> set[str]:
+        """Return the alerts that are open: of what is late, and of what is near."""
+        found = self._of_answers(now)
         for name, task in self.tasks.items():
-            day = datetime(task.due.year, task.due.month, task.due.day, tzinfo=UTC)
+            day = midnight(task.due)
             late = day + timedelta(days=1) <= now
             match task.kind:
                 case "Milestone" if late:
@@ -368,7 +385,9 @@ class Model:
                 case "Review" if late:
                     found.add(f"review-missed {name}")
                 case "Review" if day + timedelta(hours=12) - timedelta(hours=48) <= now:
-                    found.add(f"review-due {name}")
+                    found.add(f"due-soon review/{name}")
+                case "Milestone" | "Action" if day - timedelta(days=1) <= now:
+                    found.add(f"due-soon {task.kind.lower()}/{name}")
                 case "Issue" if task.since + timedelta(hours=48) <= now:
                     found.add(f"issue-escalated {name}")
                 case _:
@@ -436,7 +455,7 @@ class Life:
             self.plan(kind, name, name, party, owner, place)
         else:
             self.story.when(party, example(BINDING[kind], proposal=name))
-            self.model.asked[name] = Asked(party, kind)
+            self.model.asked[name] = Asked(party, kind, self.story.now.date())
 
     def plan(self, kind: str, proposal: str, name: str, party: str, owner: str, place: int) -> None:
         """Let a party propose a task, or another day or another owner for it."""
@@ -448,7 +467,7 @@ class Life:
         fields |= {kind.lower(): name, "proposal": proposal, "reason": "The days are too short."}
         self.story.when(party, example(PLANNED[kind], **fields))
         task = Task(kind, owner, due, self.story.now)
-        self.model.asked[proposal] = Asked(party, kind, name, task)
+        self.model.asked[proposal] = Asked(party, kind, self.story.now.date(), name, task)
         if kind == "Action" and owner == party and name == proposal:
             # Who lays something new on itself asks nobody.
             self.model.accept(proposal)
@@ -465,7 +484,7 @@ class Life:
             return
         given_up = example(ProposeCancellation, proposal=proposal, kind=kind.lower(), ref=name)
         self.story.when(party, given_up)
-        self.model.asked[proposal] = Asked(party, "Cancellation", name)
+        self.model.asked[proposal] = Asked(party, "Cancellation", self.story.now.date(), name)
 
     def answer(self, way: str, place: int) -> None:
         """Let an open proposal be accepted or declined by the other, or be withdrawn."""
@@ -496,7 +515,9 @@ class Life:
         if item.awaiting is Awaiting.CONSENT:
             self.model.accept(item.ref)
         elif self.model.tasks[item.ref].kind == "Issue":
-            self.model.asked[name] = Asked(item.party, "IssueResolution", item.ref)
+            self.model.asked[name] = Asked(
+                item.party, "IssueResolution", self.story.now.date(), item.ref
+            )
         else:
             del self.model.tasks[item.ref]
 

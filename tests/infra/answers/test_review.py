@@ -107,7 +107,7 @@ def test_a_page_without_a_review_is_as_of_the_moment_that_is_asked_about(demo: A
     assert page.at == held.at
     # Only the reminder of the review itself is not on the page of that review.
     assert {each.id for each in page.alerts} - {each.id for each in held.alerts} == {
-        f"review-due@1/{CONSULTING}/{LAST}"
+        f"due-soon@1/{CONSULTING}/review/{LAST}"
     }
     named = {"review", "kind", "reason", "alerts", "as_of", "deadlines"}
     assert page.model_dump(exclude=named) == held.model_dump(exclude=named)
