@@ -8,7 +8,7 @@ has the same identifier. One publisher is active at a time.
 
 import logging
 from collections import OrderedDict, deque
-from collections.abc import Callable, Container, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from functools import partial
@@ -229,6 +229,9 @@ def _item(topic: str, recorded: Recorded) -> Message:
 class Figures:
     """The figures of partnerships that changed; each is published only if it differs from before.
 
+    A figure that no longer exists, because a late fact moved it to another period, is removed from
+    the topic. The keys of all figures ever published are kept for that.
+
     A few partnerships are computed at a time, within a share of the time, so that alerts never
     wait for figures. A partnership that changes again meanwhile is published once.
     """
@@ -236,15 +239,19 @@ class Figures:
     def __init__(self, views: PostgresViews, topic: str) -> None:
         self._views = views
         self._topic = topic
-        self._published: OrderedDict[str, FigureLine] = OrderedDict()
+        self._published: OrderedDict[str, FigureLine | None] = OrderedDict()
+        """None for a figure that was removed."""
         self._read: OrderedDict[str, Any] = OrderedDict()
         """The rows of periods as they were last read."""
+        self._keys: OrderedDict[tuple[str, str], set[str]] = OrderedDict()
+        """The keys of the figures that were ever published, by partnership and period."""
         self._moved: deque[Move] = deque()
 
     def forget(self) -> None:
         """Forget what was published, because another process may have published since."""
         self._published.clear()
         self._read.clear()
+        self._keys.clear()
         self._moved.clear()
 
     def take(self, cursor: int) -> Taken:
@@ -281,12 +288,35 @@ class Figures:
             return
         rows = figures.Read(loaded)
         metrics = self._differing(partnership, rows, changed)
-        for period in figures.concerned(rows, changed):
-            for line in figures.report(rows, period, metrics):
-                key = _key(partnership, line)
-                if self._published.get(key) != line:
+        periods = figures.concerned(rows, changed)
+        lines = {
+            period: {
+                _key(partnership, each): each for each in figures.report(rows, period, metrics)
+            }
+            for period in periods
+        }
+        ever = self._ever(partnership, lines)
+        for period, found in lines.items():
+            gone = {each for each in ever[period] - found.keys() if _metric(each) in metrics}
+            for key, line in [*found.items(), *((key, None) for key in sorted(gone))]:
+                if key not in self._published or self._published[key] != line:
                     _remember(self._published, key, line)
                     yield _figure(self._topic, key, partnership, index, line)
+
+    def _ever(
+        self, partnership: str, lines: Mapping[str, Mapping[str, FigureLine]]
+    ) -> dict[str, set[str]]:
+        """Return the keys ever published of each period, and save those that are new."""
+        unknown = [each for each in lines if (partnership, each) not in self._keys]
+        found = self._views.published_figures(partnership, unknown) if unknown else {}
+        ever = {
+            each: self._keys.get((partnership, each)) or found.get(each, set()) for each in lines
+        }
+        if new := [(of, key) for of, keys in lines.items() for key in keys.keys() - ever[of]]:
+            self._views.note_published(partnership, new)
+        for period, keys in lines.items():
+            _remember(self._keys, (partnership, period), ever[period] | keys.keys())
+        return ever
 
     def _report(self, damage: UnreadableRow, index: int) -> None:
         if self._views.report(quarantine.damaged(damage, index, now())):
@@ -307,10 +337,11 @@ class Figures:
         return metrics
 
 
+K = TypeVar("K")
 T = TypeVar("T")
 
 
-def _remember(cached: OrderedDict[str, T], key: str, value: T) -> None:
+def _remember(cached: OrderedDict[K, T], key: K, value: T) -> None:
     cached[key] = value
     cached.move_to_end(key)
     if len(cached) > REMEMBERED:
@@ -322,12 +353,20 @@ def _key(partnership: str, line: FigureLine) -> str:
     return "/".join((partnership, line.metric, line.period, line.unit, *more))
 
 
-def _figure(topic: str, key: str, partnership: str, index: int, line: FigureLine) -> Message:
+def _metric(key: str) -> str:
+    return key.split("/")[1]
+
+
+def _figure(topic: str, key: str, partnership: str, index: int, line: FigureLine | None) -> Message:
+    """Return the message of a figure; None for the line removes it."""
+    named = f"{key}@{index}"
+    if line is None:
+        return messages.removed(topic, key, id=named, type="FigureRemoved", subject=partnership)
     return messages.emitted(
         topic,
         key,
         {"partnership": partnership, "index": index, **figures.dump(line)},
-        id=f"{key}@{index}",
+        id=named,
         type="FigureChanged",
         subject=partnership,
     )

@@ -138,6 +138,7 @@ def _messages(kinds: Mapping[str, Schema], schemas: Schema) -> Iterator[Publishe
         yield Published("events", each.wire, payload, each.version)
     placed = {"partnership": _described("The partnership."), "index": _INDEX}
     yield Published("kpis", "FigureChanged", _with(kinds["FigureLine"], placed, schemas))
+    yield Published("kpis", "FigureRemoved", _NO_VALUE)
     for name in ALERT_TYPES.values():
         yield Published("alerts", name, kinds["Alert"])
     item = _with(kinds["TimelineItem"], {"partnership": placed["partnership"]}, schemas)
@@ -158,6 +159,13 @@ _INDEX: Final = {
     "type": "integer",
     "minimum": 0,
     "description": "The index of the last event behind the figure, in its partnership's log.",
+}
+
+
+_NO_VALUE: Final = {
+    "type": "null",
+    "description": "The figure no longer exists: a late fact moved it to another period. The "
+    "message has no value, so that compaction removes its key.",
 }
 
 

@@ -38,7 +38,8 @@ class Message:
 
     topic: str
     key: str | None
-    value: bytes
+    value: bytes | None
+    """None removes the messages of the key from a compacted topic."""
     headers: Headers
 
 
@@ -161,6 +162,12 @@ def emitted(topic: str, key: str, body: Row, *, type: str, **attributes: str) ->
     """Return a message that Accord emits, as canonical JSON."""
     named = {"type": cloudevents.PREFIX + type, "dataschema": cloudevents.dataschema(type)}
     return Message(topic, key, canonical(body), headers(**named, **attributes))
+
+
+def removed(topic: str, key: str, *, type: str, **attributes: str) -> Message:
+    """Return a message without a value, which removes a key from a compacted topic."""
+    named = {"type": cloudevents.PREFIX + type, "dataschema": cloudevents.dataschema(type)}
+    return Message(topic, key, None, headers(**named, **attributes))
 
 
 def refused(topic: str, raw: bytes, subject: str, why: Row) -> Message:

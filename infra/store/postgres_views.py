@@ -410,6 +410,23 @@ class PostgresViews(StoredViews):
             self._check(projection)
         return dict(found)
 
+    def published_figures(self, partnership: str, periods: Iterable[str]) -> dict[str, set[str]]:
+        """Return the keys of the figures that were ever published, by period."""
+        found = self.datastore.all(
+            """SELECT period, array_agg(key) FROM views.published_figures
+            WHERE partnership = %s AND period = ANY(%s) GROUP BY period""",
+            *(partnership, list(periods)),
+        )
+        return {period: set(keys) for period, keys in found}
+
+    def note_published(self, partnership: str, keys: Iterable[tuple[str, str]]) -> None:
+        """Save the keys of figures that are about to be published, each with its period."""
+        self.datastore.run(
+            """INSERT INTO views.published_figures
+            SELECT %s, * FROM unnest(%s::text[], %s::text[]) ON CONFLICT DO NOTHING""",
+            *(partnership, *columns(list(keys), 2)),
+        )
+
     def last_output(self) -> int:
         found = self.datastore.one("SELECT coalesce(max(number), 0) FROM views.outputs")
         return int(found[0]) if found else 0

@@ -181,7 +181,8 @@ class Told:
         yield from apart("the text of alerts", said, expected.answers["said"])
 
     def figures(self, expected: Stated) -> Iterator[str]:
-        found = {each.key.decode(): body(each) for each in self.of(self._topics.kpis)}
+        last = {each.key.decode(): each for each in self.of(self._topics.kpis)}
+        found = {key: body(each) for key, each in last.items() if each.value is not None}
         for line in found.values():
             del line["partnership"], line["index"]
         yield from apart("told figures", found, expected.figures)

@@ -122,7 +122,7 @@ class Site:
             (each.topic, each.key.decode(), messages.attributes(each)["type"]): {
                 "index": messages.attributes(each).get("index")
             }
-            | orjson.loads(each.value)
+            | orjson.loads(each.value or b"{}")
             for each in self.messages()
         }
 

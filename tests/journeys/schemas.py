@@ -15,7 +15,7 @@ class Carries(Protocol):
     """A message, sent or received."""
 
     @property
-    def value(self) -> bytes: ...
+    def value(self) -> bytes | None: ...
 
     @property
     def headers(self) -> Any: ...  # noqa: ANN401 - pairs, as the client library has them
@@ -25,5 +25,5 @@ def keeps_to(message: Carries) -> str:
     """Check the value of a message against the schema that it names; return that name."""
     name: str = dict(message.headers)["ce_dataschema"].decode()
     validator = Draft202012Validator(BY_NAME[name], format_checker=FormatChecker())
-    validator.validate(orjson.loads(message.value))
+    validator.validate(orjson.loads(message.value or b"null"))
     return name
