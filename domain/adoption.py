@@ -171,6 +171,7 @@ class PartnershipAdopted(
         for place, rule in enumerate(proposed.rules):
             with _of_field(f"rules/{place}"):
                 rules.check(rule)
+                rules.check_budget(rule, ())
         _check_distinct([each.rule for each in proposed.rules], "rules", "decision rule")
         for place, each in enumerate(proposed.figures):
             with _of_field(f"figures/{place}"):

@@ -7,19 +7,16 @@ A breach is judged from figures (`projections.breaches`) and recorded in the par
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from decimal import Decimal
 
 from domain.context import PartnershipContext
 from domain.execution import InvestmentReduced, ReviewScheduled
+from domain.formation import DecisionRuleAgreed
 from domain.kernel import RUNNING, Event, Value
-from domain.rules import Action
+from domain.rules import HALF, Action, DecisionRule
 from domain.values import Count, Slug, Text
 
 REVIEW_WITHIN = timedelta(days=14)
 """How long after a breach its review takes place."""
-
-HALF = Decimal(50)
-"""The reduction, in percent, of the investment in a campaign that breaches its rule (C20)."""
 
 _LONGEST = 64
 
@@ -80,13 +77,15 @@ def next_action(breaches: Breaches, context: PartnershipContext) -> Event | None
     reductions = {each.reduction for each in context.declarations.of(InvestmentReduced)}
     for breach, recorded_at in breaches.open.values():
         if _name_of(breach) not in reviews | reductions:
-            event = _asked_by(breach, recorded_at)
+            event = _asked_by(breach, recorded_at, context)
             if event is not None:
                 return event
     return None
 
 
-def _asked_by(breach: RuleBreached, recorded_at: datetime) -> Event | None:
+def _asked_by(
+    breach: RuleBreached, recorded_at: datetime, context: PartnershipContext
+) -> Event | None:
     reason = f"Rule {breach.rule}, version {breach.rule_version}: {breach.finding}"
     match breach.action:
         case Action.ESCALATE_TO_REVIEW:
@@ -99,14 +98,24 @@ def _asked_by(breach: RuleBreached, recorded_at: datetime) -> Event | None:
             )
         case Action.REDUCE_INVESTMENT:
             _, _, campaign = breach.window.partition("/")
+            rule = _rule_of(breach, context)
             return InvestmentReduced(
                 reduction=_name_of(breach),
                 campaign=campaign or breach.rule,
-                by=HALF,
+                budget=rule.budget if rule else None,
+                by=rule.reduce_by if rule else HALF,
                 reason=reason,
             )
         case Action.NOTIFY:
             return None
+
+
+def _rule_of(breach: RuleBreached, context: PartnershipContext) -> DecisionRule | None:
+    """Return the rule that was breached, in its version."""
+    agreed = context.agreements.versions(DecisionRuleAgreed)
+    versions = [each for each in agreed if each.rule.rule == breach.rule]
+    found = (each.rule for each in versions if each.rule_version == breach.rule_version)
+    return next(found, None)
 
 
 def _name_of(breach: RuleBreached) -> str:

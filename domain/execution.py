@@ -26,6 +26,7 @@ from domain.kernel import (
     Unknown,
     recorded_once,
 )
+from domain.rules import check_agreed_budget
 from domain.terms import check_parties
 from domain.values import Count, Day, Instant, Money, Percent, PersonName, Ref, Slug, Text
 
@@ -152,10 +153,21 @@ class InvestmentReduced(
     """The identifier of the reduction."""
     campaign: Slug
     """The campaign whose investment was reduced."""
+    budget: Ref | None = None
+    """The joint investment that it is taken from, if one is agreed for the campaign."""
     by: Percent
-    """The reduction, in percent of what was invested."""
+    """The reduction, in percent of what was left before it."""
     reason: Text
     """The reason, in words."""
+
+    def check_agreed(self, agreements: BilateralAgreements, act: Act) -> None:  # noqa: ARG002 - as declared
+        """Raise `Refused` unless the budget is an agreed joint investment."""
+        # That stage imports modules that import this one.
+        from domain.scaling import JointInvestmentAgreed  # noqa: PLC0415
+
+        if self.budget is not None:
+            agreed = agreements.of(JointInvestmentAgreed)
+            check_agreed_budget(self.budget, [each.proposal for each in agreed])
 
 
 ReduceInvestment = InvestmentReduced.asks

@@ -159,9 +159,17 @@ class DecisionRuleAgreed(
         return isinstance(other, DecisionRuleAgreed) and other.rule.rule == self.rule.rule
 
     @classmethod
-    def check(cls, proposed: Any, context: PartnershipContext) -> None:  # noqa: ANN401, ARG003 - made
-        """Raise `Refused` if the rule's name is taken or its metric cannot be judged (C15)."""
+    def check(cls, proposed: Any, context: PartnershipContext) -> None:  # noqa: ANN401 - made
+        """Raise `Refused` if the rule's name is taken or its metric cannot be judged (C15).
+
+        The budget of a reduction is an agreed joint investment (C20).
+        """
+        # That stage imports this module.
+        from domain.scaling import JointInvestmentAgreed  # noqa: PLC0415
+
         rules.check(proposed.rule)
+        agreed = context.agreements.of(JointInvestmentAgreed)
+        rules.check_budget(proposed.rule, [each.proposal for each in agreed])
 
 
 ProposeDecisionRule = DecisionRuleAgreed.proposes

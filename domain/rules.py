@@ -1,13 +1,18 @@
 """Decision rules: what both parties agree, before they know the figures, to do about them (C15)."""
 
+from collections.abc import Collection
+from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated
 
 from pydantic import Field
 
-from domain.kernel import Refused, Value
+from domain.kernel import Refused, Unknown, Value
 from domain.metric_catalogue import MeasuredBy, check_currency, check_segment, known, proportion
-from domain.values import Currency, Number, Slug, Sureness
+from domain.values import Currency, Number, Percent, Ref, Slug, Sureness
+
+HALF = Decimal(50)
+"""The reduction, in percent, of the investment in a campaign that breaches its rule (C20)."""
 
 
 class Window(StrEnum):
@@ -28,7 +33,7 @@ class Action(StrEnum):
     """What the parties agree to do about a breach (C20)."""
 
     ESCALATE_TO_REVIEW = "escalate-to-review"
-    REDUCE_INVESTMENT = "reduce-investment-50"
+    REDUCE_INVESTMENT = "reduce-investment"
     NOTIFY = "notify"
 
 
@@ -65,6 +70,11 @@ class DecisionRule(Value):
     """The probability, in percent, with which the rate must be beyond the threshold (C21)."""
     action: Action
     """What the parties do about a breach."""
+    budget: Ref | None = None
+    """The joint investment that a breach reduces, if the action is to reduce one. Default: what is
+    spent on the campaign, which no budget keeps."""
+    reduce_by: Percent = HALF
+    """By how much a breach reduces the investment, in percent of what is left of it (C20)."""
 
 
 def check(rule: DecisionRule) -> None:
@@ -100,3 +110,32 @@ def check(rule: DecisionRule) -> None:
         )
     if rule.minimum_sample is not None or rule.credibility is not None:
         proportion(rule.metric)
+
+
+def check_budget(rule: DecisionRule, budgets: Collection[str]) -> None:
+    """Raise `Refused` unless a budget that a rule names is agreed, and the rule reduces it."""
+    if rule.budget is None:
+        return
+    if rule.action is not Action.REDUCE_INVESTMENT:
+        raise Refused(
+            "budget-without-reduction",
+            f"Only a rule that reduces an investment has a budget. {rule.rule} is to "
+            f"{rule.action}.",
+            "Leave the budget out, or agree the action reduce-investment.",
+        )
+    check_agreed_budget(rule.budget, budgets)
+
+
+def check_agreed_budget(budget: str, budgets: Collection[str]) -> None:
+    """Raise `Refused` unless a joint investment with this identifier is agreed."""
+    if budget not in budgets:
+        raise Unknown(
+            "no-such-budget",
+            f"Only an agreed joint investment can be reduced. There is no {budget}.",
+            f"Name one of these: {', '.join(budgets)}."
+            if budgets
+            else "Agree one first (ProposeJointInvestment).",
+            field="budget",
+            named=budget,
+            known=[*budgets],
+        )

@@ -284,7 +284,9 @@ WORDS: dict[type[Event], Words] = {
     execution.LessonRecorded: lambda e: f"recorded a lesson: {e.text}",
     execution.IncentiveIntroduced: lambda e: f"introduced an incentive: {e.description}",
     execution.InvestmentReduced: lambda e: (
-        f"reduced the investment in {e.campaign} by {e.by} %: {e.reason}"
+        f"reduced the investment in {e.campaign} by {e.by} %"
+        + (f", from the budget {e.budget}" if e.budget else "")
+        + f": {e.reason}"
     ),
     execution.RootCauseDiagnosed: lambda e: f"diagnosed {e.cause}: {e.finding}",
     execution.MilestonePlanned.proposed: lambda e: (

@@ -12,6 +12,7 @@ from pydantic import JsonValue
 from domain import terms
 from domain.adoption import AdoptionPart
 from domain.agreement import CommercialTermsAgreed
+from domain.budgets import Budget
 from domain.charter import Charter
 from domain.context import Waiver
 from domain.deadlines import DeadlineKind
@@ -353,6 +354,8 @@ class PartnershipState(Answer):
     """Who owns which metric."""
     waivers: tuple[Waiver, ...]
     """The rules that were waived, by whom and why."""
+    budgets: tuple[Budget, ...]
+    """The joint investments, and what their reductions leave of them."""
     milestones: tuple[Milestone, ...]
     """The milestones."""
     reviews: tuple[Review, ...]

@@ -13,6 +13,7 @@ from typing import Annotated, TypeVar
 
 from domain import aggregates
 from domain.adoption import PartnershipAdopted
+from domain.budgets import Budget, budgets
 from domain.calendar import month_of, preceding, quarter_of
 from domain.charter import ObjectiveStatus
 from domain.deadlines import DeadlineKind
@@ -190,6 +191,8 @@ class Review(Answer):
     """What each party accrued in the months since the last review, by currency."""
     to_be_paid: tuple[Debt, ...]
     """What is still to be paid by issued statements."""
+    budgets: tuple[Budget, ...]
+    """The joint investments, and what their reductions leave of them."""
     net: tuple[Contribution, ...]
     """What the period brought each party in money, and what is left, by currency."""
     sourced: tuple[Sourced, ...]
@@ -254,6 +257,7 @@ def ask(
         risks=tuple(_risks(state)),
         accrued=tuple(_accrued(settlement.rows)),
         to_be_paid=tuple(_debts(settlement.rows)),
+        budgets=tuple(budgets(state.context.agreements, state.context.declarations)),
         net=tuple(contributions(id, rows.rows, settlement.rows, state.parties, shown_period)),
         sourced=tuple(sourced(rows.rows, state.parties, shown_period)),
         deadlines=_next(state, review),
@@ -483,6 +487,7 @@ def _sections(page: Review) -> Iterator[tuple[str, list[str]]]:
         ],
     )
     yield "money", [*map(_accrual, page.accrued), *map(_debt, page.to_be_paid)]
+    yield "budgets", [_budget(each) for each in page.budgets]
     yield f"net contribution of {page.period}", [_net(each) for each in page.net]
     yield f"deals won in {page.period}", [_sourced(each) for each in page.sourced]
     yield (
@@ -531,6 +536,12 @@ def _scorecard(each: Scorecard) -> str:
 def _accrual(each: Accrual) -> str:
     earned = ", ".join(f"{plain(share)} to {party}" for party, share in each.earned.items())
     return f"accrued, not stated yet, {each.currency}: {earned}"
+
+
+def _budget(each: Budget) -> str:
+    reduced = ", ".join(f"by {number(of.by)} % ({of.campaign})" for of in each.reductions)
+    left = f"{each.left} left of {each.agreed}" if reduced else f"{each.agreed}"
+    return f"{each.budget}: {left}{f', reduced {reduced}' if reduced else ''} ({each.purpose})"
 
 
 def _net(each: Contribution) -> str:

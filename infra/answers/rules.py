@@ -6,7 +6,7 @@ from datetime import datetime
 from domain.formation import DecisionRuleAgreed
 from domain.metric_catalogue import CATALOGUE
 from domain.priors import Prior, PriorAgreed
-from domain.rules import DecisionRule
+from domain.rules import Action, DecisionRule
 from domain.values import plain
 from infra.answers.logs import NOW, AsOf, own_log
 from infra.answers.question import Answer, Item, PartnershipId, Question
@@ -130,7 +130,15 @@ def rule_in_words(rule: DecisionRule) -> str:
     of += f" in {rule.segment}" if rule.segment else ""
     of += " as reported" if metric.counted and rule.measured == "report" else ""
     limit = f"{rule.comparison} {plain(rule.threshold)} ({unit})"
-    return f"{rule.metric}{of} {limit} in {windows}{_evidence_asked(rule)}: {rule.action}"
+    asked = _evidence_asked(rule)
+    return f"{rule.metric}{of} {limit} in {windows}{asked}: {_action_asked(rule)}"
+
+
+def _action_asked(rule: DecisionRule) -> str:
+    """Return what a rule asks for when it is breached: of which budget by how much (C20)."""
+    if rule.action is not Action.REDUCE_INVESTMENT:
+        return rule.action.value
+    return f"{rule.action} of {rule.budget or 'the campaign'} by {plain(rule.reduce_by)} %"
 
 
 def _evidence_asked(rule: DecisionRule) -> str:

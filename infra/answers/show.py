@@ -17,6 +17,7 @@ from domain.bilateral import (
     ProposalEnded,
     kind_named,
 )
+from domain.budgets import budgets
 from domain.consent import Proposal
 from domain.execution import (
     CommunicationPolicyAgreed,
@@ -155,6 +156,7 @@ def ask(
         roles=tuple(stated.of(RoleAssigned)),
         metric_owners=tuple(agreements.of(MetricOwnerAssigned)),
         waivers=tuple(state.context.waivers.values()),
+        budgets=tuple(budgets(agreements, stated)),
         milestones=_tasks(MilestonePlanned, MilestoneReached, state.execution.milestones, tasks),
         reviews=_tasks(ReviewScheduled, ReviewHeld, state.execution.reviews, tasks),
         issues=_tasks(IssueRaised, IssueResolved, state.execution.issues, tasks),

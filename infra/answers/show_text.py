@@ -6,6 +6,7 @@ from typing import assert_never
 
 from domain.agreement import CommercialTermsAgreed
 from domain.attribution import PolicyKind
+from domain.budgets import Budget
 from domain.calendar import in_words
 from domain.deadlines import DeadlineKind, cadence_words
 from domain.execution import (
@@ -69,6 +70,7 @@ def text(state: PartnershipState) -> Iterator[Block]:
     yield from _market_blocks(state)
     waivers = [(each.rule, f"{each.party} ({each.actor})", each.reason) for each in state.waivers]
     yield Table(["RULE", "WAIVED BY", "REASON"], waivers, "waivers", 2)
+    yield _budgets(state.budgets)
     tasks: list[Milestone | Review | Issue | DisputeSummary] = []
     tasks += [*state.milestones, *state.reviews, *state.issues, *state.disputes]
     yield Table(
@@ -242,6 +244,25 @@ def _claim_lines(frame: Frame) -> Iterator[str]:
         yield f"these count on the word of the party that gains: {', '.join(kinds)}"
     if frame.rates.source is not None:
         yield f"rates by {frame.rates.by}, from {frame.rates.source}"
+
+
+def _budgets(budgets: tuple[Budget, ...]) -> Table:
+    """Return a table of budgets: what both agreed, and what reductions leave of it."""
+    return Table(
+        ["BUDGET", "FOR", ">AGREED", ">LEFT", "REDUCED"],
+        [
+            (
+                each.budget,
+                each.purpose,
+                amount(each.agreed.amount, each.agreed.currency),
+                amount(each.left.amount, each.left.currency),
+                ", ".join(f"by {number(of.by)} % ({of.campaign})" for of in each.reductions),
+            )
+            for each in budgets
+        ],
+        title="budgets",
+        indent=2,
+    )
 
 
 def _agreed_blocks(state: PartnershipState) -> Iterator[Block]:

@@ -1,32 +1,45 @@
 """Breach actions: an agreed action follows a breach once, with the breach as its cause (C20)."""
 
 from datetime import timedelta
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, Decimal
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from domain.breach_actions import REVIEW_WITHIN, RuleBreached, RuleBreachWithdrawn, next_action
-from domain.execution import IntroduceIncentive, InvestmentReduced, ReviewScheduled
+from domain.budgets import budgets
+from domain.execution import (
+    IntroduceIncentive,
+    InvestmentReduced,
+    ReduceInvestment,
+    ReviewScheduled,
+)
 from domain.exit import GiveExitNotice
 from domain.formation import AgreeDecisionRule, ProposeDecisionRule
 from domain.kernel import CLOCK_PARTY, Stage
 from domain.recorded import Recorded
 from domain.rules import Action, DecisionRule, RuleComparison, Window
-from tests.life import OURS, THEIRS, at, example
+from domain.scaling import AgreeJointInvestment, ProposeJointInvestment
+from tests.life import OURS, THEIRS, at, example, usd
 from tests.projections.folds import correct, count, percent, report
 from tests.stories import Story
+
+LINE = DecisionRule(
+    rule="line",
+    metric="leads",
+    window=Window.MONTH,
+    comparison=RuleComparison.BELOW,
+    threshold=Decimal(100),
+    measured="report",
+    each_campaign=True,
+    action=Action.REDUCE_INVESTMENT,
+)
 
 
 def agreed(story: Story, **more: object) -> Story:
     """Both agree a rule on leads of a month, or one that differs from it."""
-    rule = DecisionRule(
-        rule="line",
-        metric="leads",
-        window=Window.MONTH,
-        comparison=RuleComparison.BELOW,
-        threshold=Decimal(100),
-        measured="report",
-        each_campaign=True,
-        action=Action.REDUCE_INVESTMENT,
-    ).model_copy(update=more)
+    rule = LINE.model_copy(update=more)
     story.when(OURS, ProposeDecisionRule(proposal="line", rule=rule))
     story.when(THEIRS, AgreeDecisionRule(proposal="line"))
     return story
@@ -52,6 +65,78 @@ def test_a_campaign_below_its_line_has_its_investment_halved_by_the_rule() -> No
     assert (reduced.campaign, reduced.by) == ("spring", Decimal(50))
     assert breach.finding in reduced.reason
     assert last(story, InvestmentReduced).act.party == CLOCK_PARTY
+
+
+def invested(story: Story) -> Story:
+    """Both agree to invest 6000 USD together."""
+    story.when(OURS, example(ProposeJointInvestment))
+    story.when(THEIRS, example(AgreeJointInvestment))
+    return story
+
+
+def test_a_breach_reduces_the_budget_that_the_rule_names_by_what_it_says() -> None:
+    story = invested(at(Stage.EXECUTION))
+    agreed(story, budget="investment-1", reduce_by=Decimal(30))
+    story.on("2026-03-02")
+    report(story, "leads", "2026-02", count(80), "spring")
+    report(story, "leads", "2026-02", count(10), "podcast")
+
+    (budget,) = budgets(
+        story.partnership.context.agreements, story.partnership.context.declarations
+    )
+
+    assert [(each.campaign, each.by) for each in budget.reductions] == [
+        ("spring", Decimal(30)),
+        ("podcast", Decimal(30)),
+    ]
+    # 30 % of the whole, then 30 % of what is left.
+    whole = budget.agreed.amount
+    assert budget.left.amount == whole * Decimal("0.49")
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(st.integers(0, 100), max_size=6), st.integers(1, 10**7))
+def test_what_is_left_of_a_budget_is_never_more_and_never_below_zero(
+    reductions: list[int], cents: int
+) -> None:
+    story = at(Stage.EXECUTION)
+    whole = usd(str(Decimal(cents).scaleb(-2)))
+    story.when(OURS, example(ProposeJointInvestment, investment=whole))
+    story.when(THEIRS, example(AgreeJointInvestment))
+    expected = whole.amount
+    for number, by in enumerate(reductions):
+        story.when(
+            OURS,
+            example(
+                ReduceInvestment, reduction=f"cut-{number}", budget="investment-1", by=Decimal(by)
+            ),
+        )
+        expected = (expected * (100 - by) / 100).quantize(Decimal("0.01"), ROUND_HALF_EVEN)
+
+    (budget,) = budgets(
+        story.partnership.context.agreements, story.partnership.context.declarations
+    )
+
+    assert budget.left.amount == expected
+    assert 0 <= budget.left.amount <= whole.amount
+
+
+@pytest.mark.parametrize(
+    ("more", "rule"),
+    [
+        ({"budget": "unheard-of"}, "no-such-budget"),
+        ({"budget": "investment-1", "action": Action.NOTIFY}, "budget-without-reduction"),
+    ],
+)
+def test_a_budget_is_an_agreed_joint_investment_of_a_rule_that_reduces_one(
+    more: dict[str, object], rule: str
+) -> None:
+    story = invested(at(Stage.EXECUTION))
+    line = LINE.model_copy(update=more)
+
+    assert story.refuses(OURS, ProposeDecisionRule(proposal="line", rule=line)).rule == rule
+    cut = example(ReduceInvestment, budget="unheard-of")
+    assert story.refuses(OURS, cut).rule == "no-such-budget"
 
 
 def test_a_late_figure_breaks_the_rule_when_it_comes() -> None:
